@@ -1,0 +1,1 @@
+"""Trains and speaks a synthetic voice (DC-TTS); knows nothing of any screen."""

@@ -1,0 +1,1 @@
+"""What is learned from: recordings and their transcripts, made into batches."""

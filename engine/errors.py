@@ -1,0 +1,20 @@
+"""The two ways in which voicecoach tells a person that something is wrong."""
+
+
+class VoicecoachError(Exception):
+    """A trouble told in one sentence: what, where, and what to do about it.
+
+    The message is shown as it stands, without a traceback.
+    """
+
+    exit_code = 1
+
+
+class InputError(VoicecoachError):
+    """Something that the person gave cannot be used: an option, a file, a folder."""
+
+    exit_code = 2
+
+
+class EngineError(VoicecoachError):
+    """The engine could not go on although its input was sound."""

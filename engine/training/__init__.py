@@ -1,0 +1,1 @@
+"""How the networks learn: objective, schedule, trainer, checkpoints and history."""
