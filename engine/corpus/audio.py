@@ -1,6 +1,14 @@
 """How sound is described: sample rate, frames and bands, and reading a recording."""
 
 from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from engine.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -41,3 +49,36 @@ class AudioSpec:
     def coarse_frame_seconds(self) -> float:
         """Duration of one coarse frame in seconds."""
         return self.reduction * self.hop_length / self.sample_rate
+
+
+def load_recording(path: Path, sample_rate: int) -> NDArray[np.float32]:
+    """Read a WAV or FLAC file as mono samples `(N,)` at a sample rate in Hz.
+
+    Channels are mixed down by their mean; another sample rate is converted by soxr's high
+    quality recipe, which is also librosa's default.
+
+    Raises `InputError` naming the file when it is missing, unreadable or empty.
+    """
+    if not path.is_file():
+        raise InputError(f"{path} does not exist or is not a file.")
+    try:
+        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    except soundfile.SoundFileError as error:
+        raise InputError(
+            f"{path} cannot be read as a recording: {_detail(error)} Save it as WAV or FLAC."
+        ) from error
+    if not len(samples):
+        raise InputError(f"{path} is empty: it holds no sample.")
+    if not np.isfinite(samples).all():
+        raise InputError(f"{path} holds samples that are not numbers; export it again.")
+    mono: NDArray[np.float32] = samples.mean(axis=1)
+    if rate == sample_rate:
+        return mono
+    resampled: NDArray[np.float32] = soxr.resample(mono, rate, sample_rate, quality="HQ")
+    return resampled
+
+
+def _detail(error: soundfile.SoundFileError) -> str:
+    """The library's own words without the path that precedes them, as a sentence."""
+    words = getattr(error, "error_string", str(error))
+    return f"{words.rstrip('. ')}."

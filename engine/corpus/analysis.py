@@ -1,0 +1,128 @@
+"""From a recording to what the networks learn: mel and magnitude spectrograms.
+
+The formulas are those of the DC-TTS code that the BBC's voices were made with. They are
+computed with numpy alone and equal librosa's to rounding: importing librosa's trimming means
+importing numba, which takes longer than analysing a hundred clips.
+"""
+
+import math
+from functools import lru_cache
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from engine.corpus.audio import AudioSpec
+
+# librosa's defaults for trimming: samples in a frame and from one frame to the next.
+_TRIM_FRAME = 2_048
+_TRIM_HOP = 512
+_TRIM_FLOOR = 1e-5
+# Three steps of a 16-bit sample: nobody speaks on this recording.
+_SILENCE = 1e-4
+
+# Slaney's mel scale: linear up to 1 kHz, 27 mel a factor of 6.4 above it.
+_LINEAR_HZ = 200 / 3
+_KNEE_HZ = 1_000.0
+_KNEE_MEL = _KNEE_HZ / _LINEAR_HZ
+_LOG_STEP = math.log(6.4) / 27
+
+
+def is_silent(waveform: NDArray[np.float32]) -> bool:
+    """Whether no sample reaches the level of the quietest speech."""
+    return not len(waveform) or float(np.abs(waveform).max()) < _SILENCE
+
+
+def trim(waveform: NDArray[np.float32], trim_db: float) -> NDArray[np.float32]:
+    """Cut the start and end of `(N,)` samples that lie `trim_db` below the loudest frame.
+
+    Equal to `librosa.effects.trim`: the root mean square of frames of 2,048 samples around
+    every 512th sample, compared in decibels.
+    """
+    padded = np.pad(waveform, _TRIM_FRAME // 2)
+    frames = sliding_window_view(padded, _TRIM_FRAME)[::_TRIM_HOP]
+    power = np.einsum("ts,ts->t", frames, frames) / np.float32(_TRIM_FRAME)
+    level = 10 * np.log10(np.maximum(_TRIM_FLOOR**2, power))
+    loud = np.flatnonzero(level - level.max() > -trim_db)
+    return waveform[loud[0] * _TRIM_HOP : (loud[-1] + 1) * _TRIM_HOP]
+
+
+def coarse_frames(samples: int, audio: AudioSpec) -> int:
+    """Coarse frames that a trimmed recording of so many samples gives."""
+    return -(-(1 + samples // audio.hop_length) // audio.reduction)
+
+
+def analyse(
+    waveform: NDArray[np.float32], audio: AudioSpec
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Normalised mel `(T, n_mels)` and magnitude `(T, n_bins)` of mono samples `(N,)`.
+
+    Trimmed, pre-emphasised, transformed; the mel bands are taken of the magnitude, not of the
+    power; both in decibels, mapped so that 1 is `ref_db` and 0 lies `max_db` below it, clipped
+    to [1e-8, 1]. T is a multiple of `reduction`; the frames added for that are 0.
+    """
+    trimmed = trim(waveform, audio.trim_db)
+    emphasised = np.concatenate([trimmed[:1], trimmed[1:] - audio.preemphasis * trimmed[:-1]])
+    magnitude = _magnitude(emphasised, audio)  # (T, n_bins)
+    mel = magnitude @ mel_filter_bank(audio).T  # (T, n_mels)
+    extra = -len(magnitude) % audio.reduction
+    return _normalised(mel, audio, extra), _normalised(magnitude, audio, extra)
+
+
+@lru_cache(maxsize=4)
+def mel_filter_bank(audio: AudioSpec) -> NDArray[np.float32]:
+    """Weights `(n_mels, n_bins)` of triangular bands, each of unit area on the frequency axis.
+
+    The bands are equally wide on Slaney's mel scale from 0 Hz to the Nyquist frequency and
+    reach from one neighbour's centre to the other's. Equal to `librosa.filters.mel`. The array
+    is shared and cannot be written to.
+    """
+    nyquist = audio.sample_rate / 2
+    top = _KNEE_MEL + math.log(nyquist / _KNEE_HZ) / _LOG_STEP
+    corners = _mel_to_hz(np.linspace(0.0, top, audio.n_mels + 2))  # (n_mels + 2,)
+    left, centre, right = (corners[i : audio.n_mels + i, None] for i in range(3))
+    bins = np.linspace(0.0, nyquist, audio.n_bins)
+    rising = (bins - left) / (centre - left)
+    falling = (right - bins) / (right - centre)
+    triangles = np.clip(np.minimum(rising, falling), 0, None)  # (n_mels, n_bins)
+    weights: NDArray[np.float32] = (triangles * 2 / (right - left)).astype(np.float32)
+    weights.flags.writeable = False
+    return weights
+
+
+def _mel_to_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
+    above = _KNEE_HZ * np.exp(_LOG_STEP * (mel - _KNEE_MEL))
+    hz: NDArray[np.float64] = np.where(mel < _KNEE_MEL, _LINEAR_HZ * mel, above)
+    return hz
+
+
+@lru_cache(maxsize=4)
+def _hann(length: int) -> NDArray[np.float32]:
+    """Periodic Hann window, the one for spectral analysis."""
+    phase = 2 * np.pi * np.arange(length) / length
+    window: NDArray[np.float32] = (0.5 - 0.5 * np.cos(phase)).astype(np.float32)
+    return window
+
+
+def _magnitude(waveform: NDArray[np.float32], audio: AudioSpec) -> NDArray[np.float32]:
+    """Magnitude spectra `(T, n_bins)` of frames centred on every hop, zeros beyond the ends.
+
+    Only the samples under the window are cut out. Where they lie in the transform changes
+    phases, not magnitudes, so this equals windows padded to `n_fft` at half the memory.
+    """
+    before = audio.n_fft // 2 - (audio.n_fft - audio.win_length) // 2
+    padded = np.pad(waveform, (before, audio.win_length - before))
+    frames = sliding_window_view(padded, audio.win_length)[:: audio.hop_length]
+    spectra = np.fft.rfft(frames * _hann(audio.win_length), n=audio.n_fft, axis=1)
+    magnitude: NDArray[np.float32] = np.abs(spectra)
+    return magnitude
+
+
+def _normalised(
+    amplitude: NDArray[np.float32], audio: AudioSpec, extra: int
+) -> NDArray[np.float32]:
+    """Amplitudes on the networks' scale, followed by `extra` frames of 0."""
+    level = 20 * np.log10(np.maximum(1e-5, amplitude))
+    scaled = np.clip((level - audio.ref_db + audio.max_db) / audio.max_db, 1e-8, 1)
+    padded: NDArray[np.float32] = np.pad(scaled, ((0, extra), (0, 0)))
+    return padded
