@@ -1,0 +1,149 @@
+"""The layers that both networks are built of, channels last: `(B, T, C)`.
+
+Convolutions over time are written as one matrix product over the taps laid side by side. On
+CPUs with bfloat16 instructions this halves a training step against the library's 1-d
+convolution, and channels last is what the layer normalisation after it wants.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Convolution(nn.Module):
+    """A dilated convolution over time, `(B, T, in)` to `(B, T, out)`.
+
+    Causal ones pad on the left only; the others as TensorFlow's SAME does for odd kernels,
+    half on each side.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int = 1, dilation: int = 1, *, causal: bool = False
+    ) -> None:
+        super().__init__()
+        self.kernel = kernel
+        self.dilation = dilation
+        self.causal = causal
+        self.weight = nn.Parameter(torch.empty(outputs, kernel, inputs))
+        self.bias = nn.Parameter(torch.empty(outputs))
+        nn.init.normal_(self.weight, std=(2.0 / (kernel * inputs)) ** 0.5)
+        # Zero biases leave all-zero frames with zero variance, where normalisation amplifies
+        # gradients without bound.
+        nn.init.uniform_(self.bias, -0.1, 0.1)
+
+    @property
+    def reach(self) -> int:
+        """Frames between the first and the last tap."""
+        return (self.kernel - 1) * self.dilation
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve `x` `(B, T, in)`."""
+        if self.kernel == 1:
+            return self.mix(x)
+        frames = x.shape[1]
+        left = self.reach if self.causal else self.reach // 2
+        padded = F.pad(x, (0, 0, left, self.reach - left))
+        taps = [
+            padded[:, i * self.dilation : i * self.dilation + frames] for i in range(self.kernel)
+        ]
+        return self.mix(torch.cat(taps, dim=-1))  # (B, T, kernel * in)
+
+    def mix(self, taps: Tensor) -> Tensor:
+        """Apply the weights to taps laid side by side, oldest first: `(..., kernel * in)`."""
+        return F.linear(taps, self.weight.flatten(1), self.bias)
+
+
+class ConvolutionLayer(nn.Module):
+    """Convolution, layer normalisation over channels, optional ReLU, dropout."""
+
+    def __init__(
+        self,
+        convolution: Convolution,
+        *,
+        epsilon: float,
+        dropout: float,
+        relu: bool = False,
+    ) -> None:
+        super().__init__()
+        self.convolution = convolution
+        self.norm = nn.LayerNorm(convolution.bias.shape[0], eps=epsilon)
+        self.relu = relu
+        self.dropout = dropout
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Transform `x` `(B, T, in)` to `(B, T, out)`."""
+        return self.finish(self.convolution(x))
+
+    def finish(self, h: Tensor) -> Tensor:
+        """Everything after the convolution, which alone looks at other frames."""
+        h = self.norm(h)
+        if self.relu:
+            h = F.relu(h)
+        return F.dropout(h, self.dropout, self.training)
+
+
+class HighwayLayer(nn.Module):
+    """Highway convolution (paper section 2.2): a learned gate between new and old activations.
+
+    One convolution yields the gate H1 and the candidate H2, each with its own layer
+    normalisation: `out = sigmoid(H1) * H2 + (1 - sigmoid(H1)) * x`.
+    """
+
+    def __init__(self, convolution: Convolution, *, epsilon: float, dropout: float) -> None:
+        super().__init__()
+        width = convolution.bias.shape[0] // 2
+        self.convolution = convolution
+        self.norm_weight = nn.Parameter(torch.ones(2, width))
+        self.norm_bias = nn.Parameter(torch.zeros(2, width))
+        self.epsilon = epsilon
+        self.dropout = dropout
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Transform `x` `(B, T, C)` to the same shape."""
+        return self.finish(self.convolution(x), x)
+
+    def finish(self, h: Tensor, x: Tensor) -> Tensor:
+        """Everything after the convolution, which alone looks at other frames."""
+        width = x.shape[-1]
+        gate = F.layer_norm(
+            h[..., :width], (width,), self.norm_weight[0], self.norm_bias[0], self.epsilon
+        )
+        candidate = F.layer_norm(
+            h[..., width:], (width,), self.norm_weight[1], self.norm_bias[1], self.epsilon
+        )
+        # x + s·(c − x) is s·c + (1 − s)·x with one product fewer.
+        return F.dropout(
+            torch.lerp(x, candidate.to(x.dtype), torch.sigmoid(gate).to(x.dtype)),
+            self.dropout,
+            self.training,
+        )
+
+
+class Upsampling(nn.Module):
+    """Transposed convolution of stride 2 and kernel 3, `(B, T, C)` to `(B, 2T, C)`.
+
+    TensorFlow's SAME keeps exactly twice the frames by cutting the extra one at the end. Even
+    output frames see two inputs, odd ones one, so two matrix products say it all.
+    """
+
+    def __init__(self, width: int, *, epsilon: float, dropout: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(width, 3, width))
+        self.bias = nn.Parameter(torch.empty(width))
+        self.norm = nn.LayerNorm(width, eps=epsilon)
+        self.dropout = dropout
+        nn.init.normal_(self.weight, std=(2.0 / (1.5 * width)) ** 0.5)
+        nn.init.uniform_(self.bias, -0.1, 0.1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Double the frames of `x`."""
+        batch, frames, width = x.shape
+        before = F.pad(x, (0, 0, 1, 0))[:, :frames]  # frame t - 1 at place t
+        even = F.linear(
+            torch.cat((x, before), dim=-1),
+            torch.cat((self.weight[:, 0], self.weight[:, 2]), dim=-1),
+            self.bias,
+        )
+        odd = F.linear(x, self.weight[:, 1], self.bias)
+        h = torch.stack((even, odd), dim=2).reshape(batch, 2 * frames, width)
+        return F.dropout(self.norm(h), self.dropout, self.training)

@@ -1,0 +1,133 @@
+"""Text2Mel: from characters to a coarse mel spectrogram (paper section 3.1 to 3.3)."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from engine.networks.attention import attend
+from engine.networks.layers import Convolution, ConvolutionLayer, HighwayLayer
+from engine.networks.specs import Text2MelSpec
+
+
+class Text2MelOutput(NamedTuple):
+    """What Text2Mel says of a batch."""
+
+    logits: Tensor
+    """Before the sigmoid, `(B, T, n_mels)`."""
+    mel: Tensor
+    """The coarse mel in the unit interval, `(B, T, n_mels)`."""
+    attention: Tensor
+    """Weights over the text for every frame, `(B, N, T)`."""
+
+
+class _Stack(nn.Module):
+    """Layers in a row, built with one setting of normalisation and dropout."""
+
+    def __init__(self, spec: Text2MelSpec, *, causal: bool) -> None:
+        super().__init__()
+        self._settings = {"epsilon": spec.epsilon, "dropout": spec.dropout}
+        self._causal = causal
+        self.layers = nn.ModuleList()
+
+    def convolution(self, inputs: int, outputs: int, *, relu: bool = False) -> None:
+        """Add a convolution of one frame."""
+        self.layers.append(
+            ConvolutionLayer(Convolution(inputs, outputs), relu=relu, **self._settings)
+        )
+
+    def highways(self, width: int, kernel: int, dilations: Iterable[int]) -> None:
+        """Add a highway convolution for each dilation."""
+        for dilation in dilations:
+            convolution = Convolution(width, 2 * width, kernel, dilation, causal=self._causal)
+            self.layers.append(HighwayLayer(convolution, **self._settings))
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Apply all layers to `x` `(B, T, C)`; `mask` `(B, T, 1)` zeroes what lies beyond it."""
+        for layer in self.layers:
+            x = layer(x)
+            if mask is not None:
+                x = x * mask
+        return x
+
+
+class TextEncoder(_Stack):
+    """Characters `(B, N)` to keys and values, each `(B, N, d)`."""
+
+    def __init__(self, spec: Text2MelSpec) -> None:
+        super().__init__(spec, causal=False)
+        self.mask_text = spec.mask_text
+        self.embedding = nn.Embedding(spec.vocabulary_size, spec.embedding)
+        nn.init.normal_(self.embedding.weight, std=0.5)
+        wide = 2 * spec.hidden
+        self.convolution(spec.embedding, wide, relu=True)
+        self.convolution(wide, wide)
+        self.highways(wide, 3, (1, 3, 9, 27) * 2)
+        self.highways(wide, 3, (1, 1))
+        self.highways(wide, 1, (1, 1))
+
+    def encode(self, text: Tensor) -> tuple[Tensor, Tensor]:
+        """Return keys K and values V of symbol numbers `text` `(B, N)`; 0 is padding."""
+        present = (text != 0).unsqueeze(-1)
+        # The stored row 0 of imported weights is not zero, but padding always reads as zero.
+        x = F.embedding(text, self.embedding.weight) * present
+        wide = self(x, present.to(x.dtype) if self.mask_text else None)  # (B, N, 2d)
+        key, value = wide.chunk(2, dim=-1)
+        return key, value
+
+
+class AudioEncoder(_Stack):
+    """The mel so far `(B, T, n_mels)` to queries `(B, T, d)`; causal."""
+
+    def __init__(self, spec: Text2MelSpec) -> None:
+        super().__init__(spec, causal=True)
+        d = spec.hidden
+        self.convolution(spec.n_mels, d, relu=True)
+        self.convolution(d, d, relu=True)
+        self.convolution(d, d)
+        self.highways(d, 3, (1, 3, 9, 27) * 2)
+        self.highways(d, 3, (3, 3))
+
+
+class AudioDecoder(_Stack):
+    """Context and queries `(B, T, 2d)` to mel logits `(B, T, n_mels)`; causal."""
+
+    def __init__(self, spec: Text2MelSpec) -> None:
+        super().__init__(spec, causal=True)
+        d = spec.hidden
+        self.convolution(2 * d, d)
+        self.highways(d, 3, (1, 3, 9, 27))
+        self.highways(d, 3, (1, 1))
+        for _ in range(3):
+            self.convolution(d, d, relu=True)
+        self.layers.append(
+            ConvolutionLayer(Convolution(d, spec.n_mels), epsilon=spec.epsilon, dropout=0.0)
+        )
+
+
+class Text2Mel(nn.Module):
+    """The network that speaks: text in, coarse mel out, frame after frame."""
+
+    def __init__(self, spec: Text2MelSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        self.text_encoder = TextEncoder(spec)
+        self.audio_encoder = AudioEncoder(spec)
+        self.audio_decoder = AudioDecoder(spec)
+
+    def forward(self, text: Tensor, mel: Tensor) -> Text2MelOutput:
+        """Predict every frame from the true frames before it (teacher forcing).
+
+        Args:
+            text: symbol numbers, 0 for padding, `(B, N)`.
+            mel: the true coarse mel, `(B, T, n_mels)`.
+        """
+        before = F.pad(mel, (0, 0, 1, 0))[:, :-1]  # one frame later, a zero frame first
+        key, value = self.text_encoder.encode(text)
+        query = self.audio_encoder(before)
+        text_mask = text != 0 if self.spec.mask_text else None
+        joined, attention = attend(query, key, value, text_mask)
+        logits = self.audio_decoder(joined).float()
+        return Text2MelOutput(logits, torch.sigmoid(logits), attention)
