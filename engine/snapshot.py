@@ -1,0 +1,218 @@
+"""What the engine says of itself: one immutable picture, replaced as a whole.
+
+The trainer builds a new `Snapshot` between steps; whoever wants to look takes the newest. No
+reader can hold up a step, and none can see half a change.
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.networks.specs import NetworkName
+from engine.stop import StopPoint
+
+
+class Phase(Enum):
+    """What the engine is doing."""
+
+    PREPARING = "preparing"
+    """Reading the corpus, computing features, loading weights."""
+    TRAINING = "training"
+    PAUSED = "paused"
+    STOPPING = "stopping"
+    """Writing the last checkpoint."""
+    STOPPED = "stopped"
+    """Ended as asked; everything is saved."""
+    FAILED = "failed"
+    """Ended by a fault; `Snapshot.failure` says which."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen."""
+        return self in (Phase.STOPPED, Phase.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a countable piece of work has come."""
+
+    what: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """A loss and its parts, means over the last logged steps."""
+
+    total: float
+    l1: float
+    """Mean absolute difference, normalised units."""
+    divergence: float
+    """Binary divergence: cross entropy of the logits against the target."""
+    attention: float | None
+    """Guided attention; None for SSRN, which has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class LossCurve:
+    """Loss over steps, thinned to a few hundred points whatever the length of the run."""
+
+    steps: tuple[int, ...] = ()
+    losses: tuple[float, ...] = ()
+    held_out_steps: tuple[int, ...] = ()
+    held_out: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionPlot:
+    """The attention of one sentence at one step."""
+
+    step: int
+    sentence: str
+    """The symbols of the rows, in order."""
+    weights: NDArray[np.float32]
+    """`(N, T)`: characters × coarse frames; read-only."""
+    source: str
+    """What was attended to, in a word or two: `held-out LJ001-0004`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A sentence spoken by a checkpoint or by the weights of a moment."""
+
+    step: int
+    sentence: str
+    path: Path
+    seconds: float
+    note: str
+    """What a listener must know: `base`, `no SSRN yet: from the mel alone`."""
+    original: Path | None = None
+    """The recording beside it, for SSRN auditions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened, for the log on the screen."""
+
+    time: float
+    """Seconds since the epoch."""
+    text: str
+    severity: str = "information"
+    """`information`, `warning` or `error`, as Textual names them."""
+
+
+@dataclass(frozen=True, slots=True)
+class GpuReading:
+    """One look at the GPU."""
+
+    utilisation: int
+    """Per cent of the last sampling period."""
+    memory_used: int
+    """Bytes."""
+    memory_total: int
+    """Bytes."""
+    temperature: int | None
+    """Degrees Celsius."""
+    power: float | None
+    """Watts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything a screen shows of a run."""
+
+    phase: Phase
+    voice: str
+    """The voice's name, its folder's last part."""
+    voice_folder: Path
+    network: NetworkName
+    preset: str
+    recipe: str
+    device: str = ""
+    """`cpu` or `cuda:0 NVIDIA H100`."""
+    precision: str = ""
+    progress: Progress | None = None
+    """The piece of work under way while preparing."""
+    step: int = 0
+    """The global step."""
+    base_step: int = 0
+    """The step at which the imported weights stood."""
+    first_step: int = 0
+    """The step from which this run continued."""
+    stop: StopPoint | None = None
+    stop_text: str = ""
+    """The stop as it was asked for."""
+    steps_per_second: float | None = None
+    losses: Losses | None = None
+    held_out: float | None = None
+    """Loss on the held-out set."""
+    learning_rate: float | None = None
+    run_seconds: float = 0.0
+    """Training time of this run, pauses left out."""
+    voice_seconds: float = 0.0
+    """Training time of the voice, all its runs together."""
+    spent: float = 0.0
+    """Spend of the voice in US dollars, all its runs together."""
+    price: float = 0.0
+    """US dollars an hour; 0 where nothing was said."""
+    checkpoint_step: int | None = None
+    """The newest checkpoint on disk."""
+    curve: LossCurve = field(default_factory=LossCurve)
+    attention: tuple[AttentionPlot, ...] = ()
+    """Oldest first."""
+    samples: tuple[Sample, ...] = ()
+    """Oldest first."""
+    events: tuple[Event, ...] = ()
+    """Oldest first; the last few hundred."""
+    sentence: str = ""
+    """What the next audition speaks."""
+    auditioning: bool = False
+    """Whether a sample is being made."""
+    gpu: GpuReading | None = None
+    gpu_absent: str = ""
+    """Why there is no reading: `no NVIDIA driver`."""
+    failure: str = ""
+
+    @property
+    def progress_to_stop(self) -> float | None:
+        """Share of this run that is done, from 0 to 1; None without a stop."""
+        if self.stop is None:
+            return None
+        if self.stop.step is not None:
+            done, total = self.step - self.first_step, self.stop.step - self.first_step
+        elif self.stop.training_seconds is not None:
+            start = self.voice_seconds - self.run_seconds
+            done, total = self.run_seconds, self.stop.training_seconds - start
+        else:
+            assert self.stop.usd is not None
+            start = self.spent - self.price * self.run_seconds / 3600
+            done, total = self.spent - start, self.stop.usd - start
+        return 1.0 if total <= 0 else min(1.0, max(0.0, done / total))
+
+    @property
+    def seconds_to_stop(self) -> float | None:
+        """Training time still to go; None without a stop or before the speed is known."""
+        if self.stop is None:
+            return None
+        if self.stop.training_seconds is not None:
+            left = self.stop.training_seconds - self.voice_seconds
+        elif self.stop.usd is not None:
+            if self.price <= 0:
+                return None
+            left = (self.stop.usd - self.spent) / self.price * 3600
+        elif self.steps_per_second:
+            assert self.stop.step is not None
+            left = (self.stop.step - self.step) / self.steps_per_second
+        else:
+            return None
+        return max(0.0, left)
+
+    @property
+    def spent_at_stop(self) -> float | None:
+        """Spend in US dollars projected at the stop; None where the stop is unknown."""
+        seconds = self.seconds_to_stop
+        return None if seconds is None else self.spent + self.price * seconds / 3600
