@@ -1,5 +1,7 @@
 """How sound is described: sample rate, frames and bands, and reading a recording."""
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,6 +53,16 @@ class AudioSpec:
         return self.reduction * self.hop_length / self.sample_rate
 
 
+def recording_length(path: Path) -> tuple[int, int]:
+    """Samples of a channel and sample rate in Hz of a WAV or FLAC file, from its header.
+
+    Raises `InputError` naming the file when it is missing or unreadable.
+    """
+    with _naming(path):
+        info = soundfile.info(path)
+        return int(info.frames), int(info.samplerate)
+
+
 def load_recording(path: Path, sample_rate: int) -> NDArray[np.float32]:
     """Read a WAV or FLAC file as mono samples `(N,)` at a sample rate in Hz.
 
@@ -59,26 +71,28 @@ def load_recording(path: Path, sample_rate: int) -> NDArray[np.float32]:
 
     Raises `InputError` naming the file when it is missing, unreadable or empty.
     """
-    if not path.is_file():
-        raise InputError(f"{path} does not exist or is not a file.")
-    try:
+    with _naming(path):
         samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except soundfile.SoundFileError as error:
-        raise InputError(
-            f"{path} cannot be read as a recording: {_detail(error)} Save it as WAV or FLAC."
-        ) from error
-    if not len(samples):
-        raise InputError(f"{path} is empty: it holds no sample.")
     if not np.isfinite(samples).all():
         raise InputError(f"{path} holds samples that are not numbers; export it again.")
     mono: NDArray[np.float32] = samples.mean(axis=1)
-    if rate == sample_rate:
-        return mono
-    resampled: NDArray[np.float32] = soxr.resample(mono, rate, sample_rate, quality="HQ")
-    return resampled
+    if rate != sample_rate and len(mono):
+        mono = soxr.resample(mono, rate, sample_rate, quality="HQ")
+    if not len(mono):
+        raise InputError(f"{path} is empty: the recording holds no sample.")
+    return mono
 
 
-def _detail(error: soundfile.SoundFileError) -> str:
-    """The library's own words without the path that precedes them, as a sentence."""
-    words = getattr(error, "error_string", str(error))
-    return f"{words.rstrip('. ')}."
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Turn trouble with reading a recording into one sentence that names it."""
+    try:
+        if not path.is_file():
+            raise InputError(f"{path} does not exist or is not a file.")
+        yield
+    except (soundfile.SoundFileError, OSError) as error:
+        words = getattr(error, "error_string", None) or getattr(error, "strerror", None) or error
+        raise InputError(
+            f"{path} cannot be read as a recording ({str(words).rstrip('. ')}); "
+            "save it as WAV or FLAC."
+        ) from error

@@ -7,10 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-import soundfile
-
 from engine.corpus.analysis import coarse_frames, trim
-from engine.corpus.audio import AudioSpec, load_recording
+from engine.corpus.audio import AudioSpec, load_recording, recording_length
 from engine.corpus.metadata import Rejected, Row, read_metadata
 from engine.corpus.text import Vocabulary
 from engine.errors import InputError
@@ -22,6 +20,8 @@ RECORDINGS = "wavs"
 _SUFFIXES = (".wav", ".flac")
 # A recording this many times longer than the limit is not opened to see what trimming leaves.
 _HOPELESS = 4
+# Characters of a text that a reason quotes.
+_SHOWN = 40
 
 
 @dataclass(frozen=True)
@@ -108,6 +108,11 @@ def too_long(frames: int, seconds: float, limits: Limits, audio: AudioSpec) -> s
     )
 
 
+def reason_of(error: InputError, path: Path) -> str:
+    """An error about a recording as the reason why its clip is left out, without the folder."""
+    return str(error).replace(str(path), path.name).rstrip(".")
+
+
 def _require_layout(dataset: Path) -> None:
     if not dataset.is_dir():
         raise InputError(f"There is no corpus folder {dataset}; check the path.")
@@ -171,7 +176,8 @@ def _check(
 
 def _problem_of_text(original: str, text: str, limits: Limits) -> str:
     if not text:
-        return f"has no character of the vocabulary in its text {original!r}"
+        shown = original if len(original) <= _SHOWN else original[:_SHOWN] + "…"
+        return f"has no character of the vocabulary in its text {shown!r}"
     symbols = len(text) + 1
     if symbols > limits.max_characters:
         return (
@@ -182,22 +188,17 @@ def _problem_of_text(original: str, text: str, limits: Limits) -> str:
 
 def _problem_of_recording(path: Path, limits: Limits, audio: AudioSpec) -> str:
     try:
-        info = soundfile.info(path)
-    except soundfile.SoundFileError as error:
-        return f"cannot be read as a recording: {error}"
-    if not info.frames:
-        return "is empty: the recording holds no sample"
-    seconds = info.frames / info.samplerate
-    frames = coarse_frames(int(seconds * audio.sample_rate), audio)
-    if frames <= limits.max_coarse_frames:
-        return ""
-    if frames <= _HOPELESS * limits.max_coarse_frames:
-        try:
+        samples, rate = recording_length(path)
+        if not samples:
+            return "is empty: the recording holds no sample"
+        seconds = samples / rate
+        frames = coarse_frames(int(seconds * audio.sample_rate), audio)
+        if limits.max_coarse_frames < frames <= _HOPELESS * limits.max_coarse_frames:
             trimmed = trim(load_recording(path, audio.sample_rate), audio.trim_db)
-        except InputError as error:
-            return str(error)
-        seconds = len(trimmed) / audio.sample_rate
-        frames = coarse_frames(len(trimmed), audio)
+            seconds = len(trimmed) / audio.sample_rate
+            frames = coarse_frames(len(trimmed), audio)
+    except InputError as error:
+        return reason_of(error, path)
     return too_long(frames, seconds, limits, audio) if frames > limits.max_coarse_frames else ""
 
 
@@ -205,8 +206,7 @@ def _nothing_usable(dataset: Path, rejected: list[Rejected]) -> str:
     if not rejected:
         return f"{dataset / METADATA} is empty; write a line id|text for each recording."
     first = rejected[0]
-    rows = "its only clip" if len(rejected) == 1 else f"any of its {len(rejected)} clips"
     return (
-        f"{dataset} is no usable corpus: {rows} cannot be used. "
+        f"{dataset} is no usable corpus: none of its clips ({len(rejected)}) can be used. "
         f"Line {first.line}, {first.clip_id}: {first.reason}."
     )

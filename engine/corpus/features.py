@@ -1,22 +1,28 @@
 """The cache of a corpus: what the networks learn from, in one memory-mapped file."""
 
-import contextlib
-import hashlib
-import json
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.corpus.analysis import analyse, coarse_frames, is_silent, trim
 from engine.corpus.audio import AudioSpec, load_recording
-from engine.corpus.clips import Clip, Corpus, Limits, too_long
+from engine.corpus.clips import Clip, Corpus, Limits, reason_of, too_long
+from engine.corpus.feature_file import (
+    Entry,
+    FeatureIndex,
+    checksum,
+    features_path,
+    load_index,
+    replacing,
+    sweep,
+)
 from engine.corpus.hashes import ContentHashes
 from engine.corpus.metadata import Rejected
 from engine.errors import EngineError, InputError
@@ -36,38 +42,6 @@ class Cancelled(Exception):  # noqa: N818 (a request that was granted, not an er
     """The person asked to stop before the features were complete."""
 
 
-@dataclass(frozen=True)
-class _Entry:
-    """A usable clip's place in the file."""
-
-    clip_id: str
-    frames: int
-    """Frames of its magnitude, a multiple of `reduction`."""
-
-
-@dataclass(frozen=True)
-class _Index:
-    """What the file holds, written beside it as readable JSON."""
-
-    key: str
-    n_bins: int
-    n_mels: int
-    reduction: int
-    entries: tuple[_Entry, ...]
-    rejected: tuple[tuple[str, str], ...]
-    """Id and reason of each clip that failed in analysis."""
-
-    @property
-    def frames(self) -> int:
-        """Frames of all clips."""
-        return sum(entry.frames for entry in self.entries)
-
-    @property
-    def size(self) -> int:
-        """Bytes of the file: float16 magnitudes of all clips, then their coarse mels."""
-        return 2 * self.frames * self.n_bins + 2 * self.frames // self.reduction * self.n_mels
-
-
 class FeatureStore:
     """Coarse mels and magnitudes of a corpus, read from disk as they are asked for.
 
@@ -85,7 +59,7 @@ class FeatureStore:
     audio: AudioSpec
     """The audio constants."""
 
-    def __init__(self, corpus: Corpus, audio: AudioSpec, index: _Index, path: Path) -> None:
+    def __init__(self, corpus: Corpus, audio: AudioSpec, index: FeatureIndex, path: Path) -> None:
         by_id = {clip.clip_id: clip for clip in corpus.clips}
         self.clips = tuple(by_id[entry.clip_id] for entry in index.entries)
         self.rejected = tuple(
@@ -119,32 +93,36 @@ class FeatureStore:
         """Open the features of a corpus in a cache folder, and compute them first if need be.
 
         They are taken from the folder when the same recordings were analysed there with the
-        same constants; transcripts may differ. `on_progress(done, total)` counts clips and is
-        called from the calling thread, as is `cancelled`.
+        same constants; transcripts may differ. `on_progress(done, total)` counts clips and
+        ends at the total; it and `cancelled` are called from the calling thread.
 
         Raises `Cancelled` as soon as `cancelled()` is true, leaving nothing half-made;
         `InputError` when no clip can be used; `EngineError` when the folder cannot be written.
         """
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            on_progress(0, len(corpus.clips))
             with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
                 workers = _Workers(pool, cancelled)
                 key = _key(corpus, audio, limits, folder, workers)
-                index = _read_index(folder, key)
+                index = load_index(folder, key)
                 if index is None:
+                    sweep(folder)
                     index = _build(corpus, audio, limits, folder, key, workers, on_progress)
+                else:
+                    on_progress(len(corpus.clips), len(corpus.clips))
         except OSError as error:
             raise EngineError(
-                f"The features cannot be kept in {folder}: {error.strerror}. "
+                f"The features cannot be kept in {folder}: {error.strerror or error}. "
                 "Free some space or choose another place for the voice."
             ) from error
         if not index.entries:
             clip_id, reason = index.rejected[0]
             raise InputError(
                 f"{corpus.directory} is no usable corpus: none of its {len(index.rejected)} "
-                f"recordings can be used. {clip_id} {reason}."
+                f"recordings can be used; {clip_id} {reason}."
             )
-        return cls(corpus, audio, index, _features_path(folder, key))
+        return cls(corpus, audio, index, features_path(folder, key))
 
     def coarse_mel(self, i: int) -> NDArray[np.float16]:
         """Every `reduction`-th mel frame of clip i, `(T / reduction, n_mels)`, read-only."""
@@ -204,7 +182,7 @@ def _analyse_clip(clip: Clip, audio: AudioSpec, limits: Limits) -> _Analysed:
     try:
         waveform = load_recording(clip.path, audio.sample_rate)
     except InputError as error:
-        return _Analysed(nothing, nothing, f"cannot be used: {error}".rstrip("."))
+        return _Analysed(nothing, nothing, reason_of(error, clip.path))
     if is_silent(waveform):
         return _Analysed(nothing, nothing, "is silent")
     trimmed = trim(waveform, audio.trim_db)
@@ -230,7 +208,7 @@ def _key(corpus: Corpus, audio: AudioSpec, limits: Limits, folder: Path, workers
             [clip.clip_id, content] for clip, content in zip(corpus.clips, contents, strict=True)
         ],
     }
-    return _checksum(ingredients)[:32]
+    return checksum(ingredients)[:32]
 
 
 def _build(
@@ -241,78 +219,26 @@ def _build(
     key: str,
     workers: _Workers,
     on_progress: Callable[[int, int], None],
-) -> _Index:
+) -> FeatureIndex:
     """Analyse every clip and write the file and its index."""
-    entries: list[_Entry] = []
+    entries: list[Entry] = []
     rejected: list[tuple[str, str]] = []
     mels: list[NDArray[np.float16]] = []
     total = len(corpus.clips)
-    on_progress(0, total)
-    with _replacing(_features_path(folder, key)) as file:
+    with replacing(features_path(folder, key)) as file:
         results = workers.map(lambda clip: _analyse_clip(clip, audio, limits), corpus.clips)
         for done, (clip, result) in enumerate(zip(corpus.clips, results, strict=True), start=1):
             if result.problem:
                 rejected.append((clip.clip_id, result.problem))
             else:
-                entries.append(_Entry(clip.clip_id, len(result.magnitude)))
+                entries.append(Entry(clip.clip_id, len(result.magnitude)))
                 file.write(result.magnitude.data)
                 mels.append(result.mel)
             on_progress(done, total)
         for mel in mels:
             file.write(np.ascontiguousarray(mel).data)
-    index = _Index(
+    index = FeatureIndex(
         key, audio.n_bins, audio.n_mels, audio.reduction, tuple(entries), tuple(rejected)
     )
-    _write_index(folder, index)
+    index.save(folder)
     return index
-
-
-def _features_path(folder: Path, key: str) -> Path:
-    return folder / f"{key}.features"
-
-
-def _checksum(content: object) -> str:
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file that appears under its name only when it is complete and on the disk."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with temporary.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _write_index(folder: Path, index: _Index) -> None:
-    content = asdict(index)
-    content["bytes"] = index.size
-    content["checksum"] = _checksum(content)
-    with _replacing(folder / f"{index.key}.json") as file:
-        file.write(json.dumps(content, indent=1, ensure_ascii=False).encode())
-
-
-def _read_index(folder: Path, key: str) -> _Index | None:
-    """The index of a complete cache; None when there is none or it is damaged."""
-    try:
-        content: dict[str, Any] = json.loads((folder / f"{key}.json").read_bytes())
-        checksum = content.pop("checksum")
-        size = _features_path(folder, key).stat().st_size
-    except (OSError, ValueError, AttributeError, KeyError):
-        return None
-    if checksum != _checksum(content) or size != content["bytes"] or content["key"] != key:
-        return None
-    return _Index(
-        key,
-        content["n_bins"],
-        content["n_mels"],
-        content["reduction"],
-        tuple(_Entry(**entry) for entry in content["entries"]),
-        tuple((clip_id, reason) for clip_id, reason in content["rejected"]),
-    )

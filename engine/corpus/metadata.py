@@ -9,6 +9,7 @@ from engine.errors import InputError
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # Not str.splitlines: it also cuts at characters such as U+2028 that may stand inside a sentence.
 _LINE_END = re.compile(r"\r\n|\n|\r")
+_LONGEST_SHOWN = 60
 _AUDIO_SUFFIX = re.compile(r"\.(wav|flac)$", re.IGNORECASE)
 
 
@@ -31,7 +32,7 @@ class Rejected:
     line: int
     """Line in `metadata.csv`, from 1."""
     clip_id: str
-    """Id as far as it could be read."""
+    """Id as far as it could be read, fit to be shown."""
     reason: str
     """What is wrong, with figures: reads on after "line 3, clip-3: "."""
 
@@ -85,10 +86,10 @@ def _parse(line: int, content: str, seen: dict[str, int]) -> Row | Rejected:
     if len(fields) not in (2, 3):
         plural = "s" if len(fields) > 1 else ""
         reason = f"has {len(fields)} field{plural}, but id|text or id|text|normalised is needed"
-        return Rejected(line, clip_id, reason)
+        return Rejected(line, _shown(clip_id), reason)
     problem = _problem_of_id(clip_id)
     if problem:
-        return Rejected(line, clip_id, problem)
+        return Rejected(line, _shown(clip_id), problem)
     clip_id = str(PurePosixPath(clip_id))
     text = fields[-1] or fields[1]
     if not text:
@@ -108,3 +109,9 @@ def _problem_of_id(clip_id: str) -> str | None:
     if path.is_absolute() or ".." in path.parts or not path.name:
         return "has an id that leads out of the folder wavs"
     return None
+
+
+def _shown(clip_id: str) -> str:
+    """A doubtful id fit for one line of a terminal: no control characters, not endless."""
+    printable = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in clip_id)
+    return printable if len(printable) <= _LONGEST_SHOWN else printable[:_LONGEST_SHOWN] + "…"

@@ -1,0 +1,128 @@
+"""The file of features on disk: what lies where, and how it comes to be there whole.
+
+`<key>.features` holds float16 numbers and nothing else: the magnitudes of all clips one after
+another, then their coarse mels one after another. `<key>.json` beside it says which clips
+these are. The index is written last, so a cache with an index is complete.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A usable clip's share of the file."""
+
+    clip_id: str
+    """Path of the recording below `wavs/`, without its extension."""
+    frames: int
+    """Frames of its magnitude, a multiple of `reduction`."""
+
+
+@dataclass(frozen=True)
+class FeatureIndex:
+    """What a file of features holds."""
+
+    key: str
+    """Hash of all that the features depend on; the name of the file."""
+    n_bins: int
+    """Numbers in a frame of magnitude."""
+    n_mels: int
+    """Numbers in a frame of coarse mel."""
+    reduction: int
+    """Frames of magnitude for one frame of coarse mel."""
+    entries: tuple[Entry, ...]
+    """Usable clips in the order in which they lie in the file."""
+    rejected: tuple[tuple[str, str], ...]
+    """Id and reason of each clip that failed in analysis."""
+
+    @property
+    def frames(self) -> int:
+        """Frames of magnitude of all clips."""
+        return sum(entry.frames for entry in self.entries)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return 2 * self.frames * self.n_bins + 2 * self.frames // self.reduction * self.n_mels
+
+    def save(self, folder: Path) -> None:
+        """Write the index beside its file, which must be complete by now."""
+        content = asdict(self)
+        content["bytes"] = self.size
+        content["checksum"] = checksum(content)
+        with replacing(folder / f"{self.key}.json") as file:
+            file.write(json.dumps(content, indent=1).encode())
+
+
+def load_index(folder: Path, key: str) -> FeatureIndex | None:
+    """Read the index of a complete cache; None when there is none or it is damaged."""
+    try:
+        content: dict[str, Any] = json.loads((folder / f"{key}.json").read_bytes())
+        written = content.pop("checksum")
+        size = features_path(folder, key).stat().st_size
+    except (OSError, ValueError, TypeError, AttributeError, KeyError):
+        return None  # the caller builds it anew
+    # json turns tuples into lists, of which the checksum is the same.
+    if written != checksum(content) or content["key"] != key or content["bytes"] != size:
+        return None
+    return FeatureIndex(
+        key,
+        content["n_bins"],
+        content["n_mels"],
+        content["reduction"],
+        tuple(Entry(**entry) for entry in content["entries"]),
+        tuple((clip_id, reason) for clip_id, reason in content["rejected"]),
+    )
+
+
+def features_path(folder: Path, key: str) -> Path:
+    """Where the features with this key lie in a cache folder."""
+    return folder / f"{key}.features"
+
+
+def checksum(content: object) -> str:
+    """SHA-256 of anything that JSON can write, whatever the order of its keys."""
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file that appears under its name only when it is complete and on the disk.
+
+    When the block raises, nothing is left of it.
+    """
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what processes that were killed in the middle of writing left in a cache folder."""
+    for path in folder.glob("*.part"):
+        pid = path.stem.rpartition(".")[2]
+        if pid.isdecimal() and not _is_running(int(pid)):
+            path.unlink(missing_ok=True)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True  # it belongs to someone else
+    return True
