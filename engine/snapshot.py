@@ -22,6 +22,8 @@ class Phase(Enum):
     """Reading the corpus, computing features, loading weights."""
     TRAINING = "training"
     PAUSED = "paused"
+    AT_STOP = "at the stop"
+    """The stop is reached and saved; a screen is open, so the engine waits for what is next."""
     STOPPING = "stopping"
     """Writing the last checkpoint."""
     STOPPED = "stopped"
@@ -183,7 +185,8 @@ class Snapshot:
         if self.stop is None:
             return None
         if self.stop.step is not None:
-            done, total = self.step - self.first_step, self.stop.step - self.first_step
+            start = float(self.first_step)
+            done, total = self.step - start, self.stop.step - start
         elif self.stop.training_seconds is not None:
             start = self.voice_seconds - self.run_seconds
             done, total = self.run_seconds, self.stop.training_seconds - start

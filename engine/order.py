@@ -1,0 +1,50 @@
+"""What a person orders when they ask for training: the options of `train`, checked."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from engine.errors import InputError
+from engine.networks.specs import NetworkName, PresetName
+from engine.stop import StopRule
+
+Precision = Literal["auto", "fp32", "bf16"]
+"""Arithmetic of a step; `auto` takes bf16 where the device has it."""
+
+RecipeName = Literal["standard", "bbc"]
+"""`standard` is voicecoach's own way of training, `bbc` the one that it is compared against."""
+
+
+@dataclass(frozen=True)
+class TrainOrder:
+    """One run of training, as it was ordered.
+
+    None means: as the voice has it, or the default for a new voice.
+    """
+
+    voice_folder: Path
+    dataset: Path | None = None
+    """A folder in LJ Speech layout; may be left out for a voice that exists."""
+    network: NetworkName = "text2mel"
+    source: Path | None = None
+    """A voice or a checkpoint whose weights a new voice starts from."""
+    preset: PresetName | None = None
+    recipe: RecipeName | None = None
+    precision: Precision = "auto"
+    device: str = "auto"
+    """`auto`, `cpu` or `cuda:N`."""
+    stop: StopRule | None = None
+    price: float | None = None
+    """US dollars an hour."""
+    checkpoint_every: int | None = None
+    """Steps from one checkpoint to the next."""
+    attended: bool = False
+    """A screen is open: wait at the stop for what the person wants next."""
+
+    def __post_init__(self) -> None:
+        if self.price is not None and not 0 <= self.price < 1_000_000:
+            raise InputError(f"--price is {self.price}; give US dollars an hour, such as 0.99")
+        if self.checkpoint_every is not None and self.checkpoint_every < 1:
+            raise InputError(
+                f"--checkpoint-every is {self.checkpoint_every}; give steps, such as 1000"
+            )
