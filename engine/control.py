@@ -45,8 +45,23 @@ class DrawAttention:
 
 
 @dataclass(frozen=True, slots=True)
+class GoUnattended:
+    """The screen goes away: from now on end at the stop, and while paused, instead of waiting."""
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """Write a checkpoint and end."""
 
 
-Command = StopAt | Pause | GoOn | SaveCheckpoint | Audition | SetSentence | DrawAttention | Finish
+Command = (
+    StopAt
+    | Pause
+    | GoOn
+    | SaveCheckpoint
+    | Audition
+    | SetSentence
+    | DrawAttention
+    | GoUnattended
+    | Finish
+)
