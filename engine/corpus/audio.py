@@ -12,6 +12,14 @@ from numpy.typing import NDArray
 
 from engine.errors import InputError
 
+# How WAV (of either byte order, or above 4 GB) and FLAC begin. Other formats are not handed to
+# libsndfile: its MP3 decoder writes its doubts on stderr, which is the person's screen.
+_STARTS = (b"RIFF", b"RIFX", b"RF64", b"fLaC")
+# Level that no recording has, full scale being 1; far above it, float32 powers overflow.
+_ABSURD = 1e6
+# Samples of all channels that are read at once.
+_BLOCK = 2**20
+
 
 @dataclass(frozen=True)
 class AudioSpec:
@@ -71,10 +79,11 @@ def load_recording(path: Path, sample_rate: int) -> NDArray[np.float32]:
 
     Raises `InputError` naming the file when it is missing, unreadable or empty.
     """
-    with _naming(path):
-        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    if not np.isfinite(samples).all():
-        raise InputError(f"{path} holds samples that are not numbers; export it again.")
+    with _naming(path), soundfile.SoundFile(path) as file:
+        rate = file.samplerate
+        samples = _read(file)  # (N, channels)
+    if not np.abs(samples).max(initial=0) < _ABSURD:  # so is NaN
+        raise InputError(f"{path} holds samples that are no sound level; export it again.")
     mono: NDArray[np.float32] = samples.mean(axis=1)
     if rate != sample_rate and len(mono):
         mono = soxr.resample(mono, rate, sample_rate, quality="HQ")
@@ -83,12 +92,26 @@ def load_recording(path: Path, sample_rate: int) -> NDArray[np.float32]:
     return mono
 
 
+def _read(file: soundfile.SoundFile) -> NDArray[np.float32]:
+    """All samples `(N, channels)`, in blocks: a damaged header may claim more than memory holds."""
+    blocks = [np.empty((0, file.channels), np.float32)]
+    while True:
+        block = file.read(max(1, _BLOCK // file.channels), dtype="float32", always_2d=True)
+        if not len(block):
+            return np.concatenate(blocks)
+        blocks.append(block)
+
+
 @contextlib.contextmanager
 def _naming(path: Path) -> Iterator[None]:
     """Turn trouble with reading a recording into one sentence that names it."""
     try:
         if not path.is_file():
             raise InputError(f"{path} does not exist or is not a file.")
+        with path.open("rb") as file:
+            start = file.read(4)
+        if start not in _STARTS:
+            raise InputError(f"{path} is neither WAV nor FLAC; convert it to one of them.")
         yield
     except (soundfile.SoundFileError, OSError) as error:
         words = getattr(error, "error_string", None) or getattr(error, "strerror", None) or error
