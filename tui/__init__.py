@@ -1,0 +1,1 @@
+"""What the person sees: the command line and the screen."""
