@@ -1,0 +1,204 @@
+"""The recipe that makes the demo corpus and measures the demo voice."""
+
+import importlib.util
+import sys
+from itertools import pairwise
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import soundfile
+
+ASSETS = Path(__file__).resolve().parents[2] / "assets"
+RECIPE = ASSETS / "recipe"
+SYMBOLS = set(" abcdefghijklmnopqrstuvwxyz'.?,;")
+
+
+def load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"recipe_{name}", RECIPE / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+sentences = load("sentences")
+speak = load("speak")
+intelligibility = load("intelligibility")
+
+
+@pytest.fixture(scope="module")
+def held_out() -> list[str]:
+    return sentences.read_sentences(sentences.HELD_OUT)
+
+
+@pytest.fixture(scope="module")
+def demo() -> list[str]:
+    return sentences.read_sentences(sentences.DEMO)
+
+
+@pytest.fixture(scope="module")
+def training(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    out = tmp_path_factory.mktemp("recipe") / "sentences.txt"
+    assert sentences.main(["--out", str(out)]) == 0
+    return sentences.read_sentences(out)
+
+
+def test_the_same_seed_gives_the_same_sentences_and_another_seed_others() -> None:
+    grammar = sentences.Grammar.read(sentences.GRAMMAR)
+    once = sentences.generate(grammar, 300, seed=7)
+    assert sentences.generate(grammar, 300, seed=7) == once
+    assert sentences.generate(grammar, 300, seed=8) != once
+
+
+def test_training_holds_5000_distinct_sentences_and_the_demos(
+    training: list[str], demo: list[str]
+) -> None:
+    assert len(training) == 5060
+    assert len({tuple(sentences.words_of(sentence)) for sentence in training}) == 5060
+    assert training[5000:] == demo
+
+
+def test_every_sentence_is_written_in_the_vocabulary(
+    training: list[str], held_out: list[str]
+) -> None:
+    assert set("".join(training + held_out).lower()) <= SYMBOLS
+    assert all(sentence[0].isupper() for sentence in training)
+    assert all(sentence[-1] in ".?" for sentence in training)
+
+
+def test_generated_sentences_have_four_to_eight_words(training: list[str]) -> None:
+    assert {len(sentences.words_of(sentence)) for sentence in training[:5000]} <= {4, 5, 6, 7, 8}
+
+
+def test_an_comes_before_a_vowel_and_only_there(training: list[str]) -> None:
+    for sentence in training:
+        words = sentences.words_of(sentence)
+        for word, following in pairwise(words):
+            if word in ("a", "an"):
+                assert (word == "an") == (following[0] in "aeiou"), sentence
+
+
+def test_no_held_out_sentence_is_trained_on(training: list[str], held_out: list[str]) -> None:
+    trained = {tuple(sentences.words_of(sentence)) for sentence in training}
+    assert len(set(held_out)) == 40
+    assert not trained & {tuple(sentences.words_of(sentence)) for sentence in held_out}
+
+
+def test_a_sentence_held_out_is_skipped() -> None:
+    grammar = sentences.Grammar.read(sentences.GRAMMAR)
+    usual = sentences.generate(grammar, 50, seed=3)
+    assert usual[10] not in sentences.generate(grammar, 50, seed=3, without=[usual[10]])
+
+
+def test_every_held_out_word_is_trained_on_often(training: list[str], held_out: list[str]) -> None:
+    counts = sentences.count_words(training)
+    rare = {word for word in sentences.count_words(held_out) if counts[word] < 20}
+    assert not rare
+
+
+def test_held_out_sentences_share_few_words(held_out: list[str]) -> None:
+    sets = [set(sentences.words_of(sentence)) for sentence in held_out]
+    assert all(5 <= len(sentences.words_of(sentence)) <= 8 for sentence in held_out)
+    assert max(len(a & b) for i, a in enumerate(sets) for b in sets[:i]) <= 3
+
+
+def test_a_grammar_with_a_hole_or_a_loop_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no line"):
+        sentences.Grammar({"sentence": ["The {ghost} sleeps."]})
+    with pytest.raises(ValueError, match="back to itself"):
+        sentences.Grammar({"sentence": ["{sentence}"]})
+    (tmp_path / "bad.txt").write_text("sentence: A cat.\nno colon here\n")
+    with pytest.raises(ValueError, match="line 2"):
+        sentences.Grammar.read(tmp_path / "bad.txt")
+
+
+def test_a_grammar_too_small_says_so() -> None:
+    grammar = sentences.Grammar({"sentence": ["The cat is here.", "The dog is here."]})
+    with pytest.raises(ValueError, match="only 2 of 3"):
+        sentences.generate(grammar, 3, seed=1)
+
+
+def test_flite_speaks_a_corpus_that_the_recogniser_understands(
+    tmp_path: Path, held_out: list[str]
+) -> None:
+    chosen = [4, 17, 31]
+    spoken = [held_out[index] for index in chosen]
+    speak.write_corpus(spoken, tmp_path, "clip", "flac")
+    rows = [line.split("|") for line in (tmp_path / "metadata.csv").read_text().splitlines()]
+    assert [row[1] for row in rows] == spoken
+    for index, row in zip(chosen, rows, strict=True):
+        sound, rate = soundfile.read(tmp_path / "wavs" / f"{row[0]}.flac")
+        assert rate == 22050
+        assert np.abs(sound).max() < 1.0
+        assert np.sqrt(np.mean(sound**2)) == pytest.approx(0.1, rel=0.01)
+        assert intelligibility.recognise(sound, rate, held_out) == index
+
+
+def test_the_same_sentence_is_spoken_in_the_same_bytes(tmp_path: Path, demo: list[str]) -> None:
+    for folder in ("first", "second"):
+        speak.write_corpus(demo[:2], tmp_path / folder, "clip", "wav")
+    for name in ("clip-01.wav", "clip-02.wav"):
+        first, second = (tmp_path / folder / "wavs" / name for folder in ("first", "second"))
+        assert first.read_bytes() == second.read_bytes()
+
+
+def test_silence_at_the_ends_is_short() -> None:
+    sound = np.abs(speak.speak("Put the pan on the table."))
+    loud = np.flatnonzero(sound > 0.03 * sound.max())
+    assert loud[0] < 0.15 * 22050
+    assert len(sound) - loud[-1] < 0.15 * 22050
+
+
+def test_missing_flite_says_how_to_install_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert speak.main([str(sentences.DEMO), "--out", str(tmp_path / "out")]) == 2
+    assert "apt install flite" in capsys.readouterr().err
+
+
+def test_noise_and_silence_are_not_taken_for_a_sentence(held_out: list[str]) -> None:
+    noise = np.random.default_rng(1).normal(0.0, 0.1, 44100)
+    assert intelligibility.recognise(noise, 22050, held_out) is None
+    assert intelligibility.recognise(np.zeros(22050), 22050, held_out) is None
+    assert intelligibility.recognise(np.zeros(0), 22050, held_out) is None
+
+
+def test_the_exit_code_tells_whether_enough_was_understood(
+    tmp_path: Path, held_out: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for index, sentence in enumerate(held_out):
+        wrong = index < 2  # these two say what another sentence says
+        sound = speak.speak(held_out[39 - index] if wrong else sentence)
+        soundfile.write(intelligibility.clip_path(tmp_path, index + 1), sound, 22050)
+    assert intelligibility.main(["--wavs", str(tmp_path), "--at-least", "38"]) == 0
+    report = capsys.readouterr().out
+    assert "38 of 40 understood" in report
+    assert f"01.wav  WRONG  {held_out[0]}  heard: {held_out[39]}" in report
+    assert intelligibility.main(["--wavs", str(tmp_path), "--at-least", "39"]) == 1
+
+
+def test_a_missing_clip_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert intelligibility.main(["--wavs", str(tmp_path)]) == 2
+    assert "01.wav" in capsys.readouterr().err
+
+
+def test_a_word_without_a_sound_is_named() -> None:
+    with pytest.raises(ValueError, match="qwyjibo"):
+        intelligibility.recognise(np.ones(1000), 22050, ["The qwyjibo sleeps."])
+
+
+def test_the_bundled_corpus_speaks_the_demos_sentences(demo: list[str]) -> None:
+    corpus = ASSETS / "demo" / "corpus"
+    rows = [line.split("|") for line in (corpus / "metadata.csv").read_text("utf-8").splitlines()]
+    assert [row[2] for row in rows] == demo
+    files = [corpus / "wavs" / f"{row[0]}.flac" for row in rows]
+    assert sum(path.stat().st_size for path in files) < 5_000_000
+    for path in files:
+        clip = soundfile.info(path)
+        assert (clip.samplerate, clip.channels, clip.subtype) == (22050, 1, "PCM_16")
+        assert 2.0 <= clip.duration <= 4.0
