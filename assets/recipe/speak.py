@@ -56,7 +56,7 @@ def speak(sentence: str) -> np.ndarray:
     sound = sound[max(0, loud[0] - margin) : loud[-1] + 1 + margin]
     sound = librosa.resample(sound, orig_sr=rate, target_sr=SAMPLE_RATE, res_type="soxr_hq")
     gain = min(RMS / np.sqrt(np.mean(sound**2)), PEAK / np.abs(sound).max())
-    return (sound * gain).astype(np.float32)
+    return np.asarray(sound * gain, dtype=np.float32)
 
 
 def write_corpus(sentences: Sequence[str], out: Path, prefix: str, suffix: str) -> float:
