@@ -5,7 +5,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from engine.networks.layers import Convolution, ConvolutionLayer, HighwayLayer, Upsampling
+from engine.networks.layers import (
+    Convolution,
+    ConvolutionLayer,
+    HighwayLayer,
+    Upsampling,
+    output_layer,
+)
 from engine.networks.specs import SSRNSpec
 
 
@@ -50,9 +56,7 @@ class SSRN(nn.Module):
                 convolution(2 * c, spec.n_bins),
                 convolution(spec.n_bins, spec.n_bins, relu=True),
                 convolution(spec.n_bins, spec.n_bins, relu=True),
-                ConvolutionLayer(
-                    Convolution(spec.n_bins, spec.n_bins), epsilon=spec.epsilon, dropout=0.0
-                ),
+                output_layer(spec.n_bins, spec.n_bins, epsilon=spec.epsilon),
             )
         )
 

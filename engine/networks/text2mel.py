@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.networks.attention import attend
-from engine.networks.layers import Convolution, ConvolutionLayer, HighwayLayer
+from engine.networks.layers import Convolution, ConvolutionLayer, HighwayLayer, output_layer
 from engine.networks.specs import Text2MelSpec
 
 
@@ -102,9 +102,7 @@ class AudioDecoder(_Stack):
         self.highways(d, 3, (1, 1))
         for _ in range(3):
             self.convolution(d, d, relu=True)
-        self.layers.append(
-            ConvolutionLayer(Convolution(d, spec.n_mels), epsilon=spec.epsilon, dropout=0.0)
-        )
+        self.layers.append(output_layer(d, spec.n_mels, epsilon=spec.epsilon))
 
 
 class Text2Mel(nn.Module):

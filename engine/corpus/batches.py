@@ -1,0 +1,197 @@
+"""Batches of clips: which clips make step s, and how they become tensors on the device."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from queue import Empty, Full, Queue
+from threading import Event, Thread
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engine.corpus.features import FeatureStore
+from engine.corpus.text import Vocabulary
+
+# Clips of like length share a batch; each epoch sorts lengths blurred by this much anew, so
+# that the company a clip keeps changes.
+_LENGTH_BLUR = 0.1
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Clips of like length, padded to the longest."""
+
+    text: Tensor
+    """Symbol numbers, 0 for padding, `(B, N)` int64."""
+    text_lengths: Tensor
+    """`(B,)` int64."""
+    mel: Tensor
+    """Coarse mel, 0 for padding, `(B, T, n_mels)` float32."""
+    frame_lengths: Tensor
+    """Coarse frames, `(B,)` int64."""
+    magnitude: Tensor | None = None
+    """For SSRN, 0 for padding, `(B, 4T, n_bins)` float32."""
+
+    def to(self, device: torch.device) -> "Batch":
+        """Return the batch on a device; the copy runs beside the step under way."""
+        if device.type == "cpu":
+            return self
+
+        def move(tensor: Tensor) -> Tensor:
+            return tensor.pin_memory().to(device, non_blocking=True)
+
+        return Batch(
+            move(self.text),
+            move(self.text_lengths),
+            move(self.mel),
+            move(self.frame_lengths),
+            None if self.magnitude is None else move(self.magnitude),
+        )
+
+
+class BatchSource:
+    """The batches of a run; batch s is a function of (seed, s) alone.
+
+    A run that was stopped and taken up again therefore sees the same batches as one that was
+    not, without having to remember where it stood.
+    """
+
+    def __init__(
+        self,
+        store: FeatureStore,
+        vocabulary: Vocabulary,
+        *,
+        magnitudes: bool,
+        clips: Sequence[int],
+        batch_size: int,
+        crop_frames: int | None,
+        seed: int,
+    ) -> None:
+        """Take the clips numbered `clips` of `store`.
+
+        `magnitudes` are what SSRN learns; `crop_frames` takes random pieces of that many
+        coarse frames instead of whole clips.
+        """
+        self._store = store
+        self._magnitudes = magnitudes
+        self._clips = np.asarray(clips, dtype=np.int64)
+        self._lengths = np.asarray([store.coarse_frames(int(i)) for i in clips], dtype=np.float64)
+        self._texts = {int(i): vocabulary.encode(store.clips[int(i)].text) for i in clips}
+        self._batch_size = min(batch_size, len(clips))
+        self._crop_frames = crop_frames
+        self._seed = seed
+        self._epoch_order = lru_cache(maxsize=2)(self._order_of_epoch)
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """Steps in which every clip is seen about once."""
+        return max(1, len(self._clips) // self._batch_size)
+
+    def batch(self, step: int) -> Batch:
+        """Return the batch of a global step."""
+        epoch, place = divmod(step, self.batches_per_epoch)
+        return self.gather(
+            self._epoch_order(epoch)[place], np.random.default_rng((self._seed, 1, step))
+        )
+
+    def gather(self, clips: NDArray[np.int64], rng: np.random.Generator | None = None) -> Batch:
+        """Pad the clips with these numbers together; with `rng`, crop at random for SSRN."""
+        windows = [self._window(int(i), rng) for i in clips]
+        frames = max(end - start for start, end in windows)
+        texts = [self._texts[int(i)] for i in clips]
+        text = np.zeros((len(clips), max(map(len, texts))), np.int64)
+        audio = self._store.audio
+        mel = np.zeros((len(clips), frames, audio.n_mels), np.float32)
+        magnitude = None
+        if self._magnitudes:
+            magnitude = np.zeros((len(clips), frames * audio.reduction, audio.n_bins), np.float32)
+        for row, (i, (start, end)) in enumerate(zip(clips, windows, strict=True)):
+            text[row, : len(texts[row])] = texts[row]
+            mel[row, : end - start] = self._store.coarse_mel(int(i))[start:end]
+            if magnitude is not None:
+                r = audio.reduction
+                fine = self._store.magnitude(int(i))[start * r : end * r]
+                magnitude[row, : (end - start) * r] = fine
+        return Batch(
+            torch.from_numpy(text),
+            torch.tensor([len(t) for t in texts]),
+            torch.from_numpy(mel),
+            torch.tensor([end - start for start, end in windows]),
+            None if magnitude is None else torch.from_numpy(magnitude),
+        )
+
+    def _window(self, clip: int, rng: np.random.Generator | None) -> tuple[int, int]:
+        """First and last coarse frame of what is taken of a clip."""
+        frames = self._store.coarse_frames(clip)
+        if self._crop_frames is None or rng is None or frames <= self._crop_frames:
+            return 0, frames
+        start = int(rng.integers(frames - self._crop_frames + 1))
+        return start, start + self._crop_frames
+
+    def _order_of_epoch(self, epoch: int) -> NDArray[np.int64]:
+        """Clip numbers of the epoch's batches, `(batches, batch_size)`."""
+        rng = np.random.default_rng((self._seed, 0, epoch))
+        count = self.batches_per_epoch * self._batch_size
+        chosen = rng.permutation(len(self._clips))[:count]
+        blurred = self._lengths[chosen] * rng.uniform(1 - _LENGTH_BLUR, 1 + _LENGTH_BLUR, count)
+        by_length = chosen[np.argsort(blurred, kind="stable")].reshape(-1, self._batch_size)
+        return self._clips[rng.permutation(by_length, axis=0)]
+
+
+class Prefetcher:
+    """Makes the next batches in a thread while a step is under way; a context manager."""
+
+    def __init__(self, source: BatchSource, first_step: int, device: torch.device) -> None:
+        """Start to make the batches from `first_step` on."""
+        self._source = source
+        self._device = device
+        self._step = first_step
+        self._queue: Queue[Batch | Exception] = Queue(maxsize=4)
+        self._done = Event()
+        self._thread = Thread(target=self._work, name="batches", daemon=True)
+        self._thread.start()
+
+    def next(self) -> Batch:
+        """Return the next batch, on the device.
+
+        Raises whatever reading the features raised.
+        """
+        item = self._queue.get()
+        if isinstance(item, Exception):
+            raise item
+        return item
+
+    def _work(self) -> None:
+        while not self._done.is_set():
+            item: Batch | Exception
+            try:
+                item = self._source.batch(self._step).to(self._device)
+            except Exception as error:  # handed to the trainer, which owns the run
+                item = error
+            self._step += 1
+            while not self._done.is_set():
+                try:
+                    self._queue.put(item, timeout=0.5)
+                    break
+                except Full:
+                    continue
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._done.set()
+        try:
+            while True:
+                self._queue.get_nowait()
+        except Empty:
+            self._thread.join()

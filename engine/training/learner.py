@@ -1,0 +1,153 @@
+"""One network, its optimiser and its average: what makes a step, and what a checkpoint holds."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from engine.corpus.batches import Batch
+from engine.networks.specs import NetworkSpec, Text2MelSpec
+from engine.networks.ssrn import SSRN
+from engine.networks.text2mel import Text2Mel
+from engine.training.objective import LossParts, ssrn_loss, text2mel_loss
+from engine.training.recipe import Recipe, learning_rate
+
+# Mixed into the seed of a step, so that steps and seeds do not collide.
+_PRIME = 1_000_003
+
+
+def build_network(spec: NetworkSpec) -> Text2Mel | SSRN:
+    """Return a network with fresh weights."""
+    return Text2Mel(spec) if isinstance(spec, Text2MelSpec) else SSRN(spec)
+
+
+class Learner:
+    """Makes optimiser steps; the same step and seed always give the same result on a CPU."""
+
+    def __init__(
+        self,
+        spec: NetworkSpec,
+        recipe: Recipe,
+        *,
+        device: torch.device,
+        precision: torch.dtype,
+        seed: int,
+        max_characters: int = 180,
+        max_frames: int = 210,
+    ) -> None:
+        """Build the network with fresh weights, drawn from `seed`."""
+        torch.manual_seed(seed)
+        self.spec = spec
+        self.recipe = recipe
+        self.device = device
+        self.precision = precision
+        self._seed = seed
+        self._max_characters = max_characters
+        self._max_frames = max_frames
+        self.network: nn.Module = build_network(spec).to(device)
+        self._parameters = list(self.network.parameters())
+        self._optimizer = torch.optim.Adam(
+            self._parameters, betas=recipe.betas, eps=recipe.adam_epsilon, fused=True
+        )
+        self._average: list[Tensor] | None = None
+        if recipe.average_decay is not None:
+            self._average = [p.detach().clone() for p in self._parameters]
+
+    def step(self, batch: Batch, step: int) -> LossParts:
+        """Make global step number `step` (from 1) on a batch and return its losses, detached."""
+        # Dropout is a function of (seed, step): a run taken up again draws the same.
+        torch.manual_seed(self._seed * _PRIME + step)
+        self.network.train()
+        rate = learning_rate(step, self.recipe)
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        parts = self.losses(batch)
+        self._optimizer.zero_grad(set_to_none=True)
+        parts.total.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_value_(self._parameters, self.recipe.clip_value)
+        self._optimizer.step()
+        self._update_average(step)
+        return LossParts(*(None if part is None else part.detach() for part in parts))
+
+    def losses(self, batch: Batch) -> LossParts:
+        """Return the losses of a batch with the network as it stands, teacher-forced."""
+        enabled = self.precision != torch.float32
+        with torch.autocast(self.device.type, self.precision, enabled=enabled):
+            if isinstance(self.network, Text2Mel):
+                output = self.network(batch.text, self._hide_frames(batch.mel))
+            else:
+                output = self.network(batch.mel)
+        if isinstance(self.network, Text2Mel):
+            return text2mel_loss(output, batch, self.recipe, self._max_characters, self._max_frames)
+        return ssrn_loss(output, batch, self.recipe)
+
+    def _hide_frames(self, mel: Tensor) -> Tensor:
+        share = self.recipe.frame_drop
+        if not self.network.training or share <= 0:
+            return mel
+        kept = torch.rand(mel.shape[:2], device=mel.device) >= share
+        return mel * kept.unsqueeze(-1)
+
+    @torch.no_grad()
+    def _update_average(self, step: int) -> None:
+        if self._average is None:
+            return
+        decay = self.recipe.average_decay
+        assert decay is not None
+        # Early in a run from fresh weights a long memory would still speak with noise.
+        decay = min(decay, (1 + step) / (10 + step))
+        torch._foreach_lerp_(self._average, self._parameters, 1 - decay)
+
+    def speaking_weights(self) -> dict[str, Tensor]:
+        """Return copies of the weights that speak: the average, or the weights themselves."""
+        tensors = self._average or self._parameters
+        names = (name for name, _ in self.network.named_parameters())
+        return {name: t.detach().clone() for name, t in zip(names, tensors, strict=True)}
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return copies, on the CPU, of the weights that are being trained."""
+        return {name: _copy(p) for name, p in self.network.named_parameters()}
+
+    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Take weights over, and start the average from them.
+
+        Raises:
+            KeyError, RuntimeError: names or shapes are not those of this network.
+        """
+        self.network.load_state_dict(dict(weights), strict=True)
+        if self._average is not None:
+            self._average = [p.detach().clone() for p in self._parameters]
+
+    def optimizer_state(self) -> dict[str, Tensor]:
+        """Return copies, on the CPU, of Adam's moments and of the average, by variable name."""
+        state: dict[str, Tensor] = {}
+        for index, (name, parameter) in enumerate(self.network.named_parameters()):
+            for key, value in self._optimizer.state.get(parameter, {}).items():
+                state[f"{key}/{name}"] = _copy(value)
+            if self._average is not None:
+                state[f"average/{name}"] = _copy(self._average[index])
+        return state
+
+    @torch.no_grad()
+    def load_optimizer_state(self, state: Mapping[str, Tensor]) -> None:
+        """Take Adam's moments and the average over.
+
+        Raises:
+            KeyError: a variable's moments are missing.
+        """
+        averages: list[Tensor] = []
+        for name, parameter in self.network.named_parameters():
+            self._optimizer.state[parameter] = {
+                "step": state[f"step/{name}"].clone(),
+                "exp_avg": state[f"exp_avg/{name}"].to(self.device, copy=True),
+                "exp_avg_sq": state[f"exp_avg_sq/{name}"].to(self.device, copy=True),
+            }
+            if f"average/{name}" in state:
+                averages.append(state[f"average/{name}"].to(self.device, copy=True))
+        if self._average is not None and averages:
+            self._average = averages
+
+
+def _copy(tensor: Tensor) -> Tensor:
+    """A copy on the CPU that later steps leave alone."""
+    return tensor.detach().to("cpu", copy=True)

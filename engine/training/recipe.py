@@ -1,0 +1,69 @@
+"""How a network is taught: every number of a recipe in one place."""
+
+from dataclasses import dataclass
+
+from engine.order import RecipeName
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The settings of a training run; the defaults are voicecoach's own."""
+
+    name: RecipeName = "standard"
+    batch_size: int = 16
+    """Clips in a batch; the paper's 16."""
+    peak_rate: float = 2e-3
+    """Highest learning rate; see `learning_rate`. With the warm-up below, the curve is the
+    BBC's from its peak on, and higher before it."""
+    warmup_steps: int = 1000
+    """Global step of the highest learning rate; see `learning_rate`."""
+    betas: tuple[float, float] = (0.9, 0.999)
+    """Adam's decay rates of the first and second moment."""
+    adam_epsilon: float = 1e-8
+    clip_value: float = 1.0
+    """Gradients are clipped to ± this, value by value."""
+    masked: bool = True
+    """Means of losses run over real frames and text alone, not over padding."""
+    own_lengths: bool = True
+    """The attention's guide takes N and T of each utterance (paper section 4.2); otherwise the
+    longest allowed, as the BBC's code does."""
+    crop_frames: int | None = 32
+    """Coarse frames of the random crops that SSRN learns from; None takes whole clips."""
+    average_decay: float | None = 0.999
+    """Decay a step of the running average of the weights, which is what speaks: it is smoother
+    than the weights of a moment. None speaks with the weights themselves."""
+    frame_drop: float = 0.0
+    """Share of the frames hidden from Text2Mel's audio encoder while training, so that it
+    learns to listen to the text and not to copy the frame before."""
+
+
+def recipe_named(name: RecipeName) -> Recipe:
+    """Return a recipe by its name.
+
+    `bbc` is the BBC's own: losses averaged over padding too, one guide for all lengths, whole
+    clips for SSRN, batches of 32, and no average of the weights.
+    """
+    if name == "standard":
+        return Recipe(frame_drop=0.1)
+    return Recipe(
+        name="bbc",
+        peak_rate=1e-3,
+        warmup_steps=4000,
+        batch_size=32,
+        masked=False,
+        own_lengths=False,
+        crop_frames=None,
+        average_decay=None,
+    )
+
+
+def learning_rate(step: int, recipe: Recipe) -> float:
+    """Return the learning rate of a *global* step (from 1).
+
+    Rises linearly to the peak at the end of the warm-up and falls with the inverse square root
+    after it, as in "Attention Is All You Need" (section 5.3). As a function of the global step
+    alone it can neither be lost nor restart: a voice that continues at step 855,000 continues
+    at 6.8e-5.
+    """
+    warmup = recipe.warmup_steps
+    return recipe.peak_rate * warmup**0.5 * min(step * warmup**-1.5, step**-0.5)
