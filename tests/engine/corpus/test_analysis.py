@@ -91,6 +91,14 @@ def test_trimming_is_librosas(parts: list[tuple[int, float]], trim_db: float, se
     np.testing.assert_array_equal(trim(waveform, trim_db), expected)
 
 
+def test_hiss_below_the_floor_of_a_quiet_recording_is_kept_as_librosa_does() -> None:
+    hiss = np.random.default_rng(1).normal(0, 1e-6, 22_050).astype(np.float32)
+    waveform = np.concatenate([hiss, tone(440, 22_050, level=0.005), hiss])
+    expected, _ = librosa.effects.trim(waveform, top_db=60)
+    assert len(expected) == len(waveform)
+    np.testing.assert_array_equal(trim(waveform, 60), expected)
+
+
 def test_silence_around_a_tone_is_trimmed_to_the_frames_that_hear_it() -> None:
     silence = np.zeros(22_050, np.float32)
     trimmed = trim(np.concatenate([silence, tone(440, 22_050), silence]), 60)

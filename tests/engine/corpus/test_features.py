@@ -125,6 +125,20 @@ def test_unchanged_recordings_are_not_read_again(dataset: Path, folder: Path) ->
     assert was_analysed(dataset, folder)
 
 
+def test_a_new_recording_of_the_same_size_is_noticed_by_its_time(
+    dataset: Path, folder: Path
+) -> None:
+    clip = dataset / "wavs" / "LJ001-0008.wav"
+    sound = 0.1 * np.random.default_rng(1).standard_normal((2, 20_000))
+    soundfile.write(clip, sound[0], 22_050)
+    first = opened(dataset, folder)
+    size = clip.stat().st_size
+    soundfile.write(clip, sound[1], 22_050)
+    os.utime(clip, (1, 1))
+    assert clip.stat().st_size == size
+    assert opened(dataset, folder).key != first.key
+
+
 def test_a_touched_recording_with_the_same_content_keeps_the_cache(
     dataset: Path, folder: Path
 ) -> None:
