@@ -1,0 +1,115 @@
+"""Two processes for one command: a front that the shell waits for, and the one that works.
+
+The shell's prompt returns when the process it started ends. Training that goes on without a
+screen must therefore run in another one, and since threads do not survive a fork, that other
+process has to exist before the first thread. The front passes on what the shell and the person
+tell it (signals one way, the exit code the other), and closes the screen should the worker be
+killed.
+"""
+
+import contextlib
+import os
+import signal
+import sys
+
+from tui.terminal import Terminal
+
+_PASSED_ON = {
+    signal.SIGTERM,
+    signal.SIGINT,
+    signal.SIGHUP,
+    signal.SIGQUIT,
+    signal.SIGTSTP,
+}
+_RELEASE = signal.SIGUSR1
+_WATCHED = {*_PASSED_ON, signal.SIGCHLD, _RELEASE}
+
+
+class Front:
+    """What the working process holds of the front that started it."""
+
+    def __init__(self, process: int) -> None:
+        self._process = process
+
+    @property
+    def lost(self) -> bool:
+        """Whether the front was killed before it was released."""
+        return os.getppid() != self._process
+
+    def release(self) -> None:
+        """Leave the shell's job: the front ends with 0, the prompt returns, this process stays."""
+        os.setsid()
+        if not self.lost:
+            os.kill(self._process, _RELEASE)
+
+
+def open_front(terminal: Terminal) -> Front:
+    """Fork; return in the working process only.
+
+    In the front this call ends the process, with the worker's exit code, or with 128 and the
+    signal's number if a signal killed it. Call it before any thread is started.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    front = os.getpid()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
+    worker = os.fork()
+    if worker == 0:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        return Front(front)
+    sys.exit(_wait(worker, terminal))
+
+
+def _wait(worker: int, terminal: Terminal) -> int:
+    while True:
+        info = signal.sigwaitinfo(_WATCHED)
+        if info.si_signo == signal.SIGCHLD:
+            code = _look(worker, terminal)
+            if code is not None:
+                return code
+        elif info.si_signo == _RELEASE:
+            if info.si_pid == worker:
+                return 0
+        else:
+            # What the terminal sends goes to the whole job, so the worker has it already.
+            if info.si_code <= 0:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(worker, info.si_signo)
+            if info.si_signo == signal.SIGHUP:
+                terminal.leave()
+
+
+def _look(worker: int, terminal: Terminal) -> int | None:
+    """Take the worker's news; return the exit code once it has ended."""
+    stopped = False
+    while True:
+        process, status = os.waitpid(worker, os.WNOHANG | os.WUNTRACED | os.WCONTINUED)
+        if process == 0:
+            break
+        if os.WIFEXITED(status):
+            return os.WEXITSTATUS(status)
+        if os.WIFSIGNALED(status):
+            return _killed(os.WTERMSIG(status), terminal)
+        stopped = os.WIFSTOPPED(status)
+    if stopped:
+        _stop_too(worker)
+    return None
+
+
+def _stop_too(worker: int) -> None:
+    """Stop, as the worker has, so that the shell takes the job for suspended."""
+    os.kill(os.getpid(), signal.SIGSTOP)
+    # `fg` wakes the whole job. Whoever woke only this process means the worker as well; waking
+    # it twice would make Textual open its screen twice.
+    with contextlib.suppress(ChildProcessError):
+        if os.waitid(os.P_PID, worker, os.WNOHANG | os.WNOWAIT | os.WCONTINUED) is None:
+            os.kill(worker, signal.SIGCONT)
+
+
+def _killed(signum: int, terminal: Terminal) -> int:
+    terminal.put_back(screen_open=True)
+    terminal.say(
+        f"voicecoach: killed by {signal.Signals(signum).name}; "
+        f"the newest checkpoint is kept, and the same command continues from it"
+    )
+    return 128 + signum

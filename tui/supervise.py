@@ -1,0 +1,181 @@
+"""Trains with a screen: the engine in its thread, the app on the main thread, an end for both."""
+
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from engine.control import Finish, GoUnattended
+from engine.order import TrainOrder
+from engine.session import Session
+from engine.snapshot import Snapshot
+from tui.failures import sentence_about
+from tui.front import Front, open_front
+from tui.log_file import open_log
+from tui.terminal import Terminal
+from tui.watch import Watch, exit_code
+
+if TYPE_CHECKING:
+    from tui.app import VoicecoachApp
+
+LOG = logging.getLogger(__name__)
+
+
+class Screen:
+    """The app, as the watch's thread may speak to it, and the terminal that it is drawn on."""
+
+    def __init__(self, app: "VoicecoachApp", terminal: Terminal) -> None:
+        self.app = app
+        self.terminal = terminal
+        self.open = True
+        """Whether the app runs, so that it and not the terminal is what the person reads."""
+
+    def tell(self, text: str) -> None:
+        """Show a sentence on the screen, or below it once it is closed."""
+        if self.open:
+            self.app.call_later(self.app.notify, text)
+        else:
+            self.terminal.say(text)
+
+    def close(self) -> None:
+        """Ask the app to end."""
+        from tui.app import ExitReason
+
+        if self.open:
+            self.app.exit(ExitReason.ENDED)
+
+    def let_go(self) -> None:
+        """Leave the terminal as it was found, and for good."""
+        self.terminal.put_back(screen_open=self.open)
+        self.terminal.leave()
+
+
+def train_with_screen(make_order: Callable[[], TrainOrder], *, ascii_only: bool) -> int:
+    """Train as ordered with the app open; return the exit code.
+
+    Args:
+        make_order: makes the order, and may prepare files for it. It is called in the process
+            that trains.
+        ascii_only: draw without Unicode blocks.
+
+    Raises:
+        InputError: the order cannot be carried out.
+    """
+    terminal = Terminal()
+    front = open_front(terminal)
+    order = replace(make_order(), attended=True)
+    session = Session(order)
+    log = open_log(order.voice_folder)
+    return _Supervision(session, front, terminal, log, ascii_only=ascii_only).run()
+
+
+class _Supervision:
+    """One run of training with a screen, from the first frame to the last checkpoint."""
+
+    def __init__(
+        self,
+        session: Session,
+        front: Front,
+        terminal: Terminal,
+        log: Path,
+        *,
+        ascii_only: bool,
+    ) -> None:
+        from tui.app import VoicecoachApp
+        from tui.speakers.sound_card import SoundCard
+
+        self._session = session
+        self._front = front
+        self._terminal = terminal
+        self._log = log
+        self._player = SoundCard()
+        self._screen = Screen(VoicecoachApp(session, self._player, ascii_only=ascii_only), terminal)
+        self._watch = Watch(session, self._screen)
+
+    def run(self) -> int:
+        """Start the engine, show it, see both to their end, and return the exit code."""
+        self._watch.handle_signals()
+        self._session.start()
+        self._watch.start(lambda: self._front.lost)
+        reason = self._show()
+        self._screen.open = False
+        self._player.stop()
+        if self._watch.hung_up.is_set() or self._terminal.gone:
+            self._go_on_unseen()
+        elif reason == "keep training":
+            self._keep_training()
+        else:
+            self._save()
+        self._session.join()
+        self._watch.closing.set()
+        return self._tell_the_end(crashed=reason == "crashed")
+
+    def _show(self) -> Literal["end", "keep training", "crashed"]:
+        """Run the app until it closes, and say why it did."""
+        from tui.app import ExitReason
+
+        app = self._screen.app
+        reason = None
+        crashed = False
+        with self._terminal.drawn_on(self._log), self._log.open("a", encoding="utf-8") as log:
+            if not os.environ.get("VOICECOACH_DEBUG"):
+                # Textual prints the traceback of a failed screen here.
+                app.error_console.file = log
+            try:
+                reason = app.run()
+            except Exception:
+                LOG.exception("the screen failed")
+                crashed = True
+        self._terminal.put_back(screen_open=crashed)
+        if crashed or app.return_code:
+            return "crashed"
+        return "keep training" if reason is ExitReason.KEEP_TRAINING else "end"
+
+    def _save(self) -> None:
+        if not self._session.join(0):
+            self._terminal.say("saving…")
+        self._session.send(Finish())
+
+    def _go_on_unseen(self) -> None:
+        self._watch.stop_minding_the_front()
+        self._session.send(GoUnattended())
+        self._screen.let_go()
+
+    def _keep_training(self) -> None:
+        self._session.send(GoUnattended())
+        self._terminal.say(f"training goes on without a screen, as process {os.getpid()}")
+        self._terminal.say(f"to save and stop it:  kill {os.getpid()}")
+        self._terminal.say(f"what it does:         tail -f {self._log}")
+        LOG.info("training goes on without a screen, as process %d", os.getpid())
+        self._watch.stop_minding_the_front()
+        self._terminal.leave()
+        self._front.release()
+
+    def _tell_the_end(self, *, crashed: bool) -> int:
+        error = self._session.error
+        snapshot = self._session.snapshot()
+        if error is not None:
+            LOG.error("training failed", exc_info=error)
+            self._terminal.say(f"voicecoach: {sentence_about(error, self._log)}")
+            return exit_code(error)
+        LOG.info("training ended at step %d", snapshot.step)
+        if crashed:
+            self._terminal.say(
+                f"voicecoach: the screen failed, so training was saved at step "
+                f"{snapshot.step:,} and ended; the details are in {self._log}"
+            )
+            return 1
+        self._terminal.say(_ending(snapshot))
+        return 0
+
+
+def _ending(snapshot: Snapshot) -> str:
+    where = snapshot.voice_folder
+    if snapshot.checkpoint_step is None:
+        return f"ended before the first step; to begin again: voicecoach train --voice {where}"
+    return (
+        f"saved at step {snapshot.checkpoint_step:,}; "
+        f"to go on: voicecoach train --voice {where} --network {snapshot.network}"
+    )

@@ -1,0 +1,167 @@
+"""Signals become commands to the engine; and nothing keeps a process whose engine has ended."""
+
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from types import FrameType
+from typing import Protocol
+
+from engine.control import Finish, GoUnattended
+from engine.errors import VoicecoachError
+from engine.session import SessionLike
+from engine.snapshot import Phase
+from tui.terminal import allow_freeing_writes
+
+LOG = logging.getLogger(__name__)
+
+_LOOK = 0.2
+"""Seconds between two looks at the engine thread."""
+_LET_GO_AFTER = 5.0
+"""Seconds that the process gets to end by itself once its engine has."""
+_END_AFTER = 8.0
+"""Seconds after which it is ended."""
+
+
+class WatchedSession(SessionLike, Protocol):
+    """A session in this process, whose thread can be waited for."""
+
+    @property
+    def error(self) -> BaseException | None:
+        """What ended the run, when it did not end as asked."""
+        ...
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Wait for the engine thread; say whether it has ended."""
+        ...
+
+
+class Outlet(Protocol):
+    """Where the person looks: a screen, or lines on a terminal or in a file.
+
+    All methods are called from the watch's thread and must not wait.
+    """
+
+    def tell(self, text: str) -> None:
+        """Show a sentence."""
+        ...
+
+    def close(self) -> None:
+        """Ask the main thread to end whatever it shows."""
+        ...
+
+    def let_go(self) -> None:
+        """Give up terminal, standard input and output, so that nothing can wait for them."""
+        ...
+
+
+def exit_code(error: BaseException | None) -> int:
+    """Return what the process ends with after `error`: 0, 1, or 2 for bad input."""
+    if error is None:
+        return 0
+    return error.exit_code if isinstance(error, VoicecoachError) else 1
+
+
+class Watch:
+    """Turns SIGTERM, SIGINT and SIGHUP into commands, and ends the process if it does not end.
+
+    A signal handler only notes the signal: what it interrupts may hold the very lock that a
+    command needs. A thread of the watch does the rest; it is a daemon, there to the last moment.
+    """
+
+    def __init__(self, session: WatchedSession, outlet: Outlet) -> None:
+        self._session = session
+        self._outlet = outlet
+        self._signals: SimpleQueue[signal.Signals] = SimpleQueue()
+        self._asked_to_end = False
+        self._ended_since: float | None = None
+        self._is_front_lost: Callable[[], bool] | None = None
+        self.closing = threading.Event()
+        """Set once the main thread shows nothing more and is about to end the process."""
+        self.hung_up = threading.Event()
+        """Set by SIGHUP, or when the process that held the terminal is gone."""
+
+    def handle_signals(self) -> None:
+        """Install the handlers, before the engine starts; call it on the main thread."""
+        signal.signal(signal.SIGTERM, self._note)
+        signal.signal(signal.SIGINT, self._note)
+        # nohup asks for hang-ups to be ignored.
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            signal.signal(signal.SIGHUP, self._note)
+        allow_freeing_writes()
+
+    def start(self, is_front_lost: Callable[[], bool] | None = None) -> None:
+        """Start watching a session that has been started.
+
+        Args:
+            is_front_lost: says whether the process in front of this one has been killed, which
+                counts as a hang-up.
+        """
+        self._is_front_lost = is_front_lost
+        threading.Thread(target=self._watch, name="voicecoach-watch", daemon=True).start()
+
+    def stop_minding_the_front(self) -> None:
+        """Take the end of the front for what it is: asked for."""
+        self._is_front_lost = None
+
+    def _note(self, signum: int, _frame: FrameType | None) -> None:
+        if signum == signal.SIGHUP:
+            # A terminal that hangs up also sends SIGCONT, at which Textual would draw again.
+            for of_job_control in (signal.SIGCONT, signal.SIGTSTP):
+                signal.signal(of_job_control, lambda _signum, _frame: None)
+        self._signals.put(signal.Signals(signum))
+
+    def _watch(self) -> None:
+        # Restoring a terminal from the background must not stop the process.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
+        while True:
+            try:
+                self._act(self._signals.get(timeout=_LOOK))
+            except Empty:
+                self._look()
+
+    def _act(self, received: signal.Signals) -> None:
+        LOG.info("received %s", received.name)
+        if received is signal.SIGHUP:
+            self._hang_up()
+        elif self._asked_to_end:
+            self._outlet.tell("still saving the checkpoint; the end comes by itself")
+        else:
+            self._asked_to_end = True
+            self._session.send(Finish())
+            self._outlet.tell(f"{received.name}: saving a checkpoint, then ending")
+
+    def _hang_up(self) -> None:
+        if self.hung_up.is_set():
+            return
+        LOG.info("the terminal is gone; training goes on without a screen")
+        self.hung_up.set()
+        self._outlet.let_go()
+        self._session.send(GoUnattended())
+        self._outlet.close()
+
+    def _look(self) -> None:
+        if self._is_front_lost is not None and self._is_front_lost():
+            self._is_front_lost = None
+            self._hang_up()
+        if not self._session.join(0):
+            return
+        # A run that failed stays on the screen until the person has read why.
+        asked = self._asked_to_end or self._session.snapshot().phase is not Phase.FAILED
+        if asked or self.closing.is_set() or self.hung_up.is_set():
+            self._see_to_the_end()
+
+    def _see_to_the_end(self) -> None:
+        if self._ended_since is None:
+            self._ended_since = time.monotonic()
+            self._outlet.close()
+        waited = time.monotonic() - self._ended_since
+        if waited > _END_AFTER:
+            LOG.warning("the process did not end by itself; ending it")
+            logging.shutdown()
+            os._exit(exit_code(self._session.error))
+        if waited > _LET_GO_AFTER:
+            self._outlet.let_go()
