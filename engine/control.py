@@ -1,5 +1,7 @@
 """What a person can ask of a running engine: small values, read by the trainer between steps."""
 
+import threading
+from collections import deque
 from dataclasses import dataclass
 
 from engine.stop import StopRule
@@ -65,3 +67,32 @@ Command = (
     | GoUnattended
     | Finish
 )
+
+
+class Inbox:
+    """Commands on their way to the trainer; sending never waits."""
+
+    def __init__(self) -> None:
+        self._commands: deque[Command] = deque()
+        self._arrived = threading.Event()
+
+    def send(self, command: Command) -> None:
+        """Put a command in; safe from any thread and from signal handlers."""
+        self._commands.append(command)
+        self._arrived.set()
+
+    def take(self) -> Command | None:
+        """Take the oldest command out; None when there is none."""
+        try:
+            return self._commands.popleft()
+        except IndexError:
+            return None
+
+    def wait(self, seconds: float) -> None:
+        """Wait until a command arrives, at most so long."""
+        self._arrived.wait(seconds)
+        self._arrived.clear()
+
+    def asks_to_finish(self) -> bool:
+        """Whether `Finish` waits inside; looked at while long work is under way."""
+        return any(isinstance(command, Finish) for command in tuple(self._commands))

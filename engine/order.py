@@ -2,17 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
+from engine.choices import NetworkName, Precision, PresetName, RecipeName
 from engine.errors import InputError
-from engine.networks.specs import NetworkName, PresetName
 from engine.stop import StopRule
-
-Precision = Literal["auto", "fp32", "bf16"]
-"""Arithmetic of a step; `auto` takes bf16 where the device has it."""
-
-RecipeName = Literal["standard", "bbc"]
-"""`standard` is voicecoach's own way of training, `bbc` the one that it is compared against."""
 
 
 @dataclass(frozen=True)

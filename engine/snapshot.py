@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.networks.specs import NetworkName
+from engine.choices import NetworkName
+from engine.host.gpu import GpuReading
 from engine.stop import StopPoint
 
 
@@ -105,22 +106,6 @@ class Event:
     text: str
     severity: str = "information"
     """`information`, `warning` or `error`, as Textual names them."""
-
-
-@dataclass(frozen=True, slots=True)
-class GpuReading:
-    """One look at the GPU."""
-
-    utilisation: int
-    """Per cent of the last sampling period."""
-    memory_used: int
-    """Bytes."""
-    memory_total: int
-    """Bytes."""
-    temperature: int | None
-    """Degrees Celsius."""
-    power: float | None
-    """Watts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,10 @@
 """The sizes of the two networks, and the presets a person can ask for by name."""
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
+from engine.choices import NetworkName, PresetName
 from engine.errors import InputError
-
-NetworkName = Literal["text2mel", "ssrn"]
-"""The two networks of a voice, as they are written in files and options."""
-
-PresetName = Literal["bbc", "small"]
-"""The sizes a person can ask for by name."""
-
 
 @dataclass(frozen=True)
 class Text2MelSpec:

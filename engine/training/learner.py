@@ -45,7 +45,7 @@ class Learner:
         self._max_characters = max_characters
         self._max_frames = max_frames
         self.network: nn.Module = build_network(spec).to(device)
-        self._parameters = list(self.network.parameters())
+        self._parameters: list[nn.Parameter] = list(self.network.parameters())
         self._optimizer = torch.optim.Adam(
             self._parameters, betas=recipe.betas, eps=recipe.adam_epsilon, fused=True
         )
@@ -67,7 +67,7 @@ class Learner:
         nn.utils.clip_grad_value_(self._parameters, self.recipe.clip_value)
         self._optimizer.step()
         self._update_average(step)
-        return LossParts(*(None if part is None else part.detach() for part in parts))
+        return parts.detached()
 
     def losses(self, batch: Batch) -> LossParts:
         """Return the losses of a batch with the network as it stands, teacher-forced."""
@@ -96,56 +96,58 @@ class Learner:
         assert decay is not None
         # Early in a run from fresh weights a long memory would still speak with noise.
         decay = min(decay, (1 + step) / (10 + step))
-        torch._foreach_lerp_(self._average, self._parameters, 1 - decay)
+        torch._foreach_lerp_(self._average, list[Tensor](self._parameters), 1 - decay)
 
     def speaking_weights(self) -> dict[str, Tensor]:
-        """Return copies of the weights that speak: the average, or the weights themselves."""
-        tensors = self._average or self._parameters
+        """Return copies, on the CPU, of what speaks: the average, or the weights themselves."""
+        return self.average() or self.weights()
+
+    def average(self) -> dict[str, Tensor]:
+        """Return copies, on the CPU, of the average of the weights; empty without one."""
+        if self._average is None:
+            return {}
         names = (name for name, _ in self.network.named_parameters())
-        return {name: t.detach().clone() for name, t in zip(names, tensors, strict=True)}
+        return {name: _copy(t) for name, t in zip(names, self._average, strict=True)}
 
     def weights(self) -> dict[str, Tensor]:
         """Return copies, on the CPU, of the weights that are being trained."""
         return {name: _copy(p) for name, p in self.network.named_parameters()}
 
-    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Take weights over, and start the average from them.
+    def load_weights(
+        self, weights: Mapping[str, Tensor], average: Mapping[str, Tensor] | None = None
+    ) -> None:
+        """Take weights over, and their average; without one, it starts from the weights.
 
         Raises:
             KeyError, RuntimeError: names or shapes are not those of this network.
         """
         self.network.load_state_dict(dict(weights), strict=True)
         if self._average is not None:
-            self._average = [p.detach().clone() for p in self._parameters]
+            source = average or weights
+            names = (name for name, _ in self.network.named_parameters())
+            self._average = [source[name].to(self.device, copy=True) for name in names]
 
     def optimizer_state(self) -> dict[str, Tensor]:
-        """Return copies, on the CPU, of Adam's moments and of the average, by variable name."""
-        state: dict[str, Tensor] = {}
-        for index, (name, parameter) in enumerate(self.network.named_parameters()):
-            for key, value in self._optimizer.state.get(parameter, {}).items():
-                state[f"{key}/{name}"] = _copy(value)
-            if self._average is not None:
-                state[f"average/{name}"] = _copy(self._average[index])
-        return state
+        """Return copies, on the CPU, of Adam's moments, by variable name."""
+        return {
+            f"{key}/{name}": _copy(value)
+            for name, parameter in self.network.named_parameters()
+            for key, value in self._optimizer.state.get(parameter, {}).items()
+        }
 
     @torch.no_grad()
     def load_optimizer_state(self, state: Mapping[str, Tensor]) -> None:
-        """Take Adam's moments and the average over.
+        """Take Adam's moments over.
 
         Raises:
             KeyError: a variable's moments are missing.
         """
-        averages: list[Tensor] = []
         for name, parameter in self.network.named_parameters():
             self._optimizer.state[parameter] = {
                 "step": state[f"step/{name}"].clone(),
                 "exp_avg": state[f"exp_avg/{name}"].to(self.device, copy=True),
                 "exp_avg_sq": state[f"exp_avg_sq/{name}"].to(self.device, copy=True),
             }
-            if f"average/{name}" in state:
-                averages.append(state[f"average/{name}"].to(self.device, copy=True))
-        if self._average is not None and averages:
-            self._average = averages
 
 
 def _copy(tensor: Tensor) -> Tensor:

@@ -24,6 +24,11 @@ class LossParts(NamedTuple):
     attention: Tensor | None
     """Guided attention; None for SSRN."""
 
+    def detached(self) -> "LossParts":
+        """Return the numbers without the graph that made them."""
+        attention = None if self.attention is None else self.attention.detach()
+        return LossParts(self.total.detach(), self.l1.detach(), self.divergence.detach(), attention)
+
 
 def text2mel_loss(
     output: Text2MelOutput, batch: Batch, recipe: Recipe, max_characters: int, max_frames: int

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from engine.order import RecipeName
+from engine.choices import RecipeName
 
 
 @dataclass(frozen=True)

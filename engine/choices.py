@@ -1,0 +1,15 @@
+"""The words that options and files choose among."""
+
+from typing import Literal
+
+NetworkName = Literal["text2mel", "ssrn"]
+"""The two networks of a voice."""
+
+PresetName = Literal["bbc", "small"]
+"""The sizes of network that a person can ask for by name."""
+
+RecipeName = Literal["standard", "bbc"]
+"""`standard` is voicecoach's own way of training, `bbc` the one that it is compared against."""
+
+Precision = Literal["auto", "fp32", "bf16"]
+"""Arithmetic of a step; `auto` takes bf16 where the device has it."""

@@ -1,0 +1,59 @@
+"""Where the steps are made: choosing the device and its arithmetic."""
+
+import os
+
+import torch
+
+from engine.choices import Precision
+from engine.errors import InputError
+
+
+def choose_device(asked: str) -> torch.device:
+    """Return the device for `auto`, `cpu` or `cuda:N`.
+
+    Raises:
+        InputError: there is no such device on this machine.
+    """
+    if asked == "auto":
+        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(asked)
+    except RuntimeError:
+        raise InputError(f"--device is {asked!r}; write auto, cpu or cuda:0.") from None
+    if device.type == "cpu":
+        return device
+    if device.type != "cuda":
+        raise InputError(f"--device is {asked!r}; write auto, cpu or cuda:0.")
+    if not torch.cuda.is_available():
+        raise InputError(
+            f"--device is {asked}, but this machine has no usable NVIDIA GPU; write cpu, or see "
+            f"whether `nvidia-smi` answers."
+        )
+    if (device.index or 0) >= torch.cuda.device_count():
+        raise InputError(
+            f"--device is {asked}, but this machine has GPUs 0 to {torch.cuda.device_count() - 1}."
+        )
+    return torch.device("cuda", device.index or 0)
+
+
+def choose_precision(asked: Precision, device: torch.device) -> torch.dtype:
+    """Return the arithmetic of a step; `auto` takes bf16 where the device computes in it."""
+    if asked == "fp32":
+        return torch.float32
+    if asked == "bf16":
+        return torch.bfloat16
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    return torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() else torch.float32
+
+
+def describe_device(device: torch.device) -> str:
+    """Return the device's name as the screen shows it."""
+    if device.type == "cpu":
+        return "cpu"
+    return f"{device} {torch.cuda.get_device_name(device)}"
+
+
+def leave_a_core_for_the_screen() -> None:
+    """Keep the engine's arithmetic off one core, where a host has more than one."""
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) - 1))

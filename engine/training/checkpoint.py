@@ -1,0 +1,175 @@
+"""Checkpoints: never half of one, never the last good one removed."""
+
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from engine.choices import NetworkName
+from engine.errors import EngineError, InputError
+from engine.networks.specs import NetworkSpec, SSRNSpec, Text2MelSpec
+from engine.voice import CheckpointEntry, Voice, now, read_state, sync_folder
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """All that is needed to speak with a network and to train it on."""
+
+    network: NetworkName
+    spec: NetworkSpec
+    symbols: str
+    """The vocabulary that the weights were trained with."""
+    step: int
+    base_step: int
+    recipe: str
+    seed: int
+    weights: dict[str, Tensor]
+    """The weights that are trained."""
+    average: dict[str, Tensor]
+    """Their running average, which speaks; empty when the recipe keeps none."""
+    optimizer: dict[str, Tensor]
+    """Adam's moments; empty in a checkpoint made for speaking alone."""
+
+    @property
+    def speaking(self) -> dict[str, Tensor]:
+        """The weights to speak with, and to start another voice from."""
+        return self.average or self.weights
+
+
+def save_checkpoint(checkpoint: Checkpoint, target: Path) -> None:
+    """Write a checkpoint: a temporary folder, made safe on disk, then renamed into place.
+
+    Raises:
+        EngineError: the disk is full or the folder cannot be written; nothing is left of it.
+    """
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        save_file(checkpoint.weights, temporary / "weights.safetensors")
+        if checkpoint.average:
+            save_file(checkpoint.average, temporary / "average.safetensors")
+        if checkpoint.optimizer:
+            save_file(checkpoint.optimizer, temporary / "optimizer.safetensors")
+        state = json.dumps(_state(checkpoint), indent=2, ensure_ascii=False)
+        (temporary / "state.json").write_text(state + "\n", encoding="utf-8")
+        for path in temporary.iterdir():
+            _sync_file(path)
+        sync_folder(temporary)
+        _put_in_place(temporary, target)
+        sync_folder(target.parent)
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise EngineError(
+            f"The checkpoint {target} cannot be written: {error}; free some space, the ones "
+            f"before it are untouched."
+        ) from error
+
+
+def _put_in_place(temporary: Path, target: Path) -> None:
+    """Rename; a checkpoint of the same step, made on purpose again, gives way last."""
+    if target.exists():
+        old = target.with_name(f".{target.name}.{os.getpid()}.old")
+        target.rename(old)
+        temporary.rename(target)
+        shutil.rmtree(old)
+    else:
+        temporary.rename(target)
+
+
+def _sync_file(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _state(checkpoint: Checkpoint) -> dict[str, Any]:
+    return {
+        "format": _FORMAT,
+        "network": checkpoint.network,
+        "step": checkpoint.step,
+        "base_step": checkpoint.base_step,
+        "recipe": checkpoint.recipe,
+        "seed": checkpoint.seed,
+        "symbols": checkpoint.symbols,
+        "parameters": sum(tensor.numel() for tensor in checkpoint.weights.values()),
+        "spec": asdict(checkpoint.spec),
+        "saved": now(),
+    }
+
+
+def load_checkpoint(folder: Path, *, to_speak: bool = False) -> Checkpoint:
+    """Read a checkpoint; weights stored in half precision come back in single precision.
+
+    Args:
+        folder: a `step-…` folder.
+        to_speak: leave out what only training needs.
+
+    Raises:
+        InputError: a file is missing, damaged, or not a checkpoint's.
+    """
+    state = read_state(folder)
+    network: NetworkName = state.get("network", "")
+    try:
+        if network not in ("text2mel", "ssrn"):
+            raise ValueError(f"its network is {network!r}, neither text2mel nor ssrn")
+        kind = Text2MelSpec if network == "text2mel" else SSRNSpec
+        return Checkpoint(
+            network=network,
+            spec=kind(**state["spec"]),
+            symbols=state["symbols"],
+            step=state["step"],
+            base_step=state["base_step"],
+            recipe=state["recipe"],
+            seed=state["seed"],
+            weights=_tensors(folder / "weights.safetensors"),
+            average=_tensors(folder / "average.safetensors", optional=True),
+            optimizer={} if to_speak else _tensors(folder / "optimizer.safetensors", optional=True),
+        )
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"The checkpoint {folder} cannot be used: {error}; move it away to use the one before."
+        ) from error
+
+
+def _tensors(path: Path, *, optional: bool = False) -> dict[str, Tensor]:
+    if optional and not path.exists():
+        return {}
+    return {name: tensor.float() for name, tensor in load_file(path).items()}
+
+
+def remove_superseded(voice: Voice, network: NetworkName, base_step: int) -> list[CheckpointEntry]:
+    """Remove old checkpoints, except the newest few, every 50k-th, and the base.
+
+    Returns:
+        Those that were removed.
+    """
+    settings = voice.settings
+    found = voice.checkpoints(network)
+    old = [
+        entry
+        for entry in found[: -settings.keep_newest]
+        if entry.step % settings.keep_every != 0 and entry.step != base_step
+    ]
+    for entry in old:
+        # Out of sight first: a removal that is cut off must not leave half a checkpoint.
+        doomed = entry.path.with_name(f".{entry.path.name}.removed")
+        entry.path.rename(doomed)
+        shutil.rmtree(doomed)
+    return old
+
+
+def sweep(folder: Path) -> None:
+    """Clear away what a process that died while writing or removing has left in a folder."""
+    if not folder.is_dir():
+        return
+    for path in folder.iterdir():
+        if path.name.startswith(".step-"):
+            shutil.rmtree(path, ignore_errors=True)
