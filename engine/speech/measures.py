@@ -1,0 +1,40 @@
+"""What an attention matrix tells about how a text was read, in three numbers."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engine.networks.attention import guide
+
+
+@dataclass(frozen=True)
+class AttentionMeasures:
+    """Measures of one attention matrix A `(N, T)`; most telling on free-running speech."""
+
+    focus: float
+    """How sharply every frame looks at one character: mean over t of max over n; 1 is best."""
+    off_diagonal: float
+    """How much attention strays from a steady pace: mean of A·W with the guide's W (paper
+    section 4.2); 0 is best."""
+    coverage_penalty: float
+    """Whether characters are skipped or dwelt on: mean over n of log(1 + (1 − Σₜ A)²), zero
+    when each gets one frame's worth of attention."""
+
+
+def measure_attention(attention: NDArray[np.float32]) -> AttentionMeasures:
+    """Measure an attention matrix `(N, T)` of one sentence, without padding.
+
+    Raises `ValueError` for a matrix without characters or frames.
+    """
+    n, t = attention.shape
+    if not attention.size:
+        raise ValueError(f"an attention matrix of {n} characters and {t} frames has no measures")
+    penalty = guide(torch.tensor([n]), torch.tensor([t]), n, t)[0].numpy()
+    total = attention.sum(axis=1, dtype=np.float64)
+    return AttentionMeasures(
+        focus=float(attention.max(axis=0).mean()),
+        off_diagonal=float((attention * penalty).mean()),
+        coverage_penalty=float(np.log1p((1 - total) ** 2).mean()),
+    )

@@ -1,0 +1,90 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
+
+from engine.corpus.analysis import analyse
+from engine.corpus.audio import AudioSpec, load_recording
+from engine.corpus.text import BBC_SYMBOLS, Vocabulary
+from engine.networks.attention import guide
+from engine.networks.specs import SSRNSpec, Text2MelSpec
+from engine.networks.ssrn import SSRN
+from engine.networks.text2mel import Text2Mel
+
+RECORDINGS = Path(__file__).parents[2] / "fixtures" / "ljspeech-3" / "wavs"
+SENTENCE = "has never been surpassed."
+
+
+@pytest.fixture(scope="session")
+def vocabulary() -> Vocabulary:
+    return Vocabulary(BBC_SYMBOLS)
+
+
+@pytest.fixture(scope="session")
+def audio() -> AudioSpec:
+    return AudioSpec()
+
+
+@pytest.fixture(scope="session")
+def recording() -> NDArray[np.float32]:
+    """The recording of `SENTENCE`."""
+    return load_recording(RECORDINGS / "LJ001-0008.flac", 22_050)
+
+
+@pytest.fixture(scope="session")
+def features(recording, audio) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mel and magnitude of the recording."""
+    return analyse(recording, audio)
+
+
+def random_text2mel(**changes) -> Text2Mel:
+    torch.manual_seed(1)
+    return Text2Mel(Text2MelSpec(len(BBC_SYMBOLS), embedding=16, hidden=24, **changes)).eval()
+
+
+@pytest.fixture
+def text2mel() -> Text2Mel:
+    """A small network with random weights."""
+    return random_text2mel()
+
+
+@pytest.fixture
+def unmasked_text2mel() -> Text2Mel:
+    """A small network with random weights that sees padding, as the BBC's does."""
+    return random_text2mel(mask_text=False)
+
+
+@pytest.fixture
+def ssrn(audio) -> SSRN:
+    torch.manual_seed(2)
+    return SSRN(SSRNSpec(n_bins=audio.n_bins, hidden=16)).eval()
+
+
+@pytest.fixture(scope="session")
+def trained_text2mel(vocabulary, features) -> Text2Mel:
+    """A network that has learned one recording by heart."""
+    generator = torch.Generator().manual_seed(3)
+    torch.manual_seed(3)
+    network = Text2Mel(Text2MelSpec(len(vocabulary), embedding=16, hidden=48))
+    optimizer = torch.optim.Adam(network.parameters(), 3e-3)
+    text = torch.tensor([vocabulary.encode(SENTENCE)])
+    mel = torch.from_numpy(features[0][None, ::4])
+    frames = mel.shape[1]
+    penalty = guide(torch.tensor([text.shape[1]]), torch.tensor([frames]), text.shape[1], frames)
+    for _ in range(250):
+        # Noise on what it hears of itself teaches it to go on from its own frames.
+        heard = mel + 0.05 * torch.randn(mel.shape, generator=generator)
+        said = network(text, heard)
+        loss = (
+            (said.mel - mel).abs().mean()
+            + cross_entropy(said.logits, mel)
+            + (said.attention * penalty).mean() * text.shape[1]
+        )
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_value_(network.parameters(), 1.0)
+        optimizer.step()
+    return network.eval()

@@ -1,0 +1,130 @@
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from engine.errors import EngineError, InputError
+from engine.speech.synthesizer import SpeechCancelled
+from engine.speech.utterance import resynthesise, speak, write_wav
+from engine.speech.vocoder import VocoderSettings
+
+QUICK = VocoderSettings(rounds=2)
+TEXT = "Two birds sat. One sang! Déjà vu?"
+PAUSE = round(0.7 * 22_050)
+
+
+@pytest.fixture
+def say(text2mel, vocabulary, audio):
+    def run(text=TEXT, ssrn=None, **options):
+        options = {"settings": QUICK, "window": "bbc", "max_frames": 60, **options}
+        return speak(text, text2mel, ssrn, vocabulary, audio, **options)
+
+    return run
+
+
+def silences(waveform: np.ndarray) -> list[int]:
+    """Lengths of the runs of exact silence that are longer than half a second."""
+    sounding = np.flatnonzero(waveform)
+    gaps = np.diff(sounding) - 1
+    return gaps[gaps > 11_025].tolist()
+
+
+def test_sentences_are_spoken_one_by_one_and_joined_by_silence(say):
+    utterance = say()
+    assert [part.text for part in utterance.parts] == ["two birds sat.", "one sang", "deja vu?"]
+    # The fade at a sentence's end may reach zero a few samples early.
+    assert silences(utterance.waveform) == pytest.approx([PAUSE, PAUSE], abs=64)
+    assert utterance.sample_rate == 22_050
+    assert np.abs(utterance.waveform).max() <= 0.95
+    assert utterance.waveform.dtype == np.float32
+
+
+def test_arrays_of_the_sentences_follow_one_another(say, audio):
+    utterance = say()
+    frames = sum(len(part.mel) for part in utterance.parts)
+    symbols = sum(len(part.text) + 1 for part in utterance.parts)
+    assert utterance.mel.shape == (frames, 80)
+    assert utterance.magnitude.shape == (4 * frames, audio.n_bins)
+    assert utterance.attention.shape == (symbols, frames)
+    np.testing.assert_allclose(utterance.attention.sum(axis=0), 1, atol=1e-5)
+    first = utterance.parts[0].attention
+    np.testing.assert_array_equal(utterance.attention[: len(first), : first.shape[1]], first)
+    assert not utterance.attention[len(first) :, : first.shape[1]].any()
+    assert not utterance.attention[: len(first), first.shape[1] :].any()
+
+
+def test_a_long_sentence_is_spoken_in_parts(say):
+    utterance = say("one two three, four five six, seven", max_characters=16, max_frames=9)
+    assert [part.text for part in utterance.parts] == ["one two three,", "four five six,", "seven"]
+    assert not utterance.finished
+
+
+def test_ssrn_makes_the_magnitude_where_there_is_one(say, ssrn):
+    with_ssrn, without = say("Hello.", ssrn), say("Hello.")
+    assert with_ssrn.ssrn
+    assert not without.ssrn
+    np.testing.assert_array_equal(with_ssrn.mel, without.mel)
+    assert with_ssrn.magnitude.shape == without.magnitude.shape
+    with torch.inference_mode():
+        expected = ssrn(torch.from_numpy(with_ssrn.mel)[None]).magnitude[0]
+    np.testing.assert_allclose(with_ssrn.magnitude, expected, atol=1e-6)
+
+
+def test_the_same_text_always_sounds_the_same(say, ssrn):
+    np.testing.assert_array_equal(say(ssrn=ssrn).waveform, say(ssrn=ssrn).waveform)
+
+
+def test_progress_counts_the_sentences(say):
+    seen = []
+    say(on_progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(0, 3), (1, 3), (2, 3), (3, 3)]
+
+
+def test_it_gives_up_when_asked(say):
+    done = []
+    with pytest.raises(SpeechCancelled):
+        say(on_progress=lambda part, _: done.append(part), cancelled=lambda: 1 in done)
+    assert done == [0, 1]
+
+
+@pytest.mark.parametrize("text", ["", "  ", "…!?", "[42]", "日本"])
+def test_text_with_nothing_to_speak_is_told_what_the_voice_reads(say, text):
+    with pytest.raises(InputError, match=r"nothing to speak.*abcdefghijklmnopqrstuvwxyz"):
+        say(text)
+
+
+def test_an_ssrn_whose_weights_are_not_finite_is_named(say, ssrn):
+    with torch.no_grad():
+        ssrn.layers[0].convolution.bias[0] = float("inf")
+    with pytest.raises(EngineError, match="SSRN"):
+        say("Hello.", ssrn)
+
+
+def test_a_recording_sounds_again_from_its_true_mel(features, audio, ssrn):
+    mel, magnitude = features
+    spread = resynthesise(mel[::4].astype(np.float16), None, audio, QUICK)
+    assert spread.magnitude.shape == magnitude.shape
+    assert np.corrcoef(spread.magnitude.ravel(), magnitude.ravel())[0, 1] > 0.8
+    assert np.sqrt(np.square(spread.waveform).mean()) == pytest.approx(0.1, abs=0.05)
+    sharpened = resynthesise(mel[::4], ssrn, audio, QUICK)
+    assert sharpened.magnitude.shape == magnitude.shape
+
+
+def test_a_wav_holds_the_samples_in_sixteen_bits(tmp_path):
+    waveform = np.random.default_rng(0).uniform(-0.95, 0.95, 5_000).astype(np.float32)
+    path = tmp_path / "samples" / "birch.wav"
+    write_wav(path, waveform, 22_050)
+    info = soundfile.info(path)
+    assert (info.samplerate, info.channels, info.subtype) == (22_050, 1, "PCM_16")
+    np.testing.assert_allclose(soundfile.read(path)[0], waveform, atol=1e-4)
+    assert [entry.name for entry in path.parent.iterdir()] == ["birch.wav"]
+
+
+def test_a_wav_that_cannot_be_written_leaves_the_old_one_and_nothing_else(tmp_path):
+    folder = tmp_path / "there.wav"
+    folder.mkdir()
+    (folder / "kept").write_text("")
+    with pytest.raises(EngineError, match=r"there\.wav cannot be written"):
+        write_wav(folder, np.zeros(10, np.float32), 22_050)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["there.wav"]
+    assert (folder / "kept").exists()

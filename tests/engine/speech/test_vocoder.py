@@ -1,0 +1,115 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from engine.corpus.analysis import analyse, mel_filter_bank
+from engine.errors import InputError
+from engine.speech.vocoder import VocoderSettings, magnitude_from_mel, vocode
+
+FAITHFUL = VocoderSettings(sharpening=1.0)
+
+
+def amplitude(normalised):
+    return 10 ** (np.clip(normalised, 0, 1) * 5 - 4)
+
+
+def convergence(magnitude, waveform, audio) -> float:
+    """Spectral convergence of a waveform's magnitude towards the one it was made of."""
+    # Trimming would move the frames.
+    again = analyse(waveform, dataclasses.replace(audio, trim_db=200.0))[1]
+    frames = min(len(again), len(magnitude))
+    wanted = amplitude(magnitude[:frames])
+    return float(np.linalg.norm(amplitude(again[:frames]) - wanted) / np.linalg.norm(wanted))
+
+
+def test_a_real_recording_survives_the_way_to_its_magnitude_and_back(recording, features, audio):
+    _, magnitude = features
+    waveform = vocode(magnitude, audio, FAITHFUL)
+    assert waveform.dtype == np.float32
+    assert len(waveform) == pytest.approx(len(magnitude) * audio.hop_length, abs=4_000)
+    assert convergence(magnitude, waveform, audio) < 0.12
+    # The level comes back too, so normalisation and emphasis are undone rightly.
+    power = np.square(waveform).sum() / np.square(recording).sum()
+    assert power == pytest.approx(1, abs=0.25)
+
+
+def test_momentum_comes_nearer_in_as_many_rounds(features, audio):
+    _, magnitude = features
+    fast, plain = (
+        vocode(magnitude, audio, VocoderSettings(1.0, rounds=16, momentum=momentum))
+        for momentum in (0.99, 0.0)
+    )
+    assert convergence(magnitude, fast, audio) < 0.9 * convergence(magnitude, plain, audio)
+
+
+def test_the_same_magnitude_makes_the_same_sound_and_leaves_chance_alone(features, audio):
+    magnitude = features[1][:80]
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    first = vocode(magnitude, audio, VocoderSettings(rounds=2))
+    torch.testing.assert_close(torch.rand(3), expected, atol=0, rtol=0)
+    np.testing.assert_array_equal(first, vocode(magnitude, audio, VocoderSettings(rounds=2)))
+    other = vocode(magnitude, audio, VocoderSettings(rounds=2, seed=1))
+    assert not np.array_equal(first[:1000], other[:1000])
+
+
+def test_sharpening_widens_the_distance_between_loud_and_soft(features, audio):
+    _, magnitude = features
+
+    def spread(sharpening):
+        waveform = vocode(magnitude, audio, VocoderSettings(sharpening, rounds=8))
+        again = analyse(waveform / np.abs(waveform).max(), audio)[1]
+        return np.percentile(again, 95) - np.percentile(again, 40)
+
+    assert spread(1.5) > 1.2 * spread(1.0)
+
+
+def test_silence_at_the_end_is_cut_and_that_within_is_kept(features, audio):
+    _, magnitude = features
+    silence = np.zeros((60, audio.n_bins), np.float32)
+    gap = vocode(np.concatenate([magnitude, silence, magnitude, silence]), audio, FAITHFUL)
+    once = vocode(magnitude, audio, FAITHFUL)
+    expected = len(once) + (len(magnitude) + len(silence)) * audio.hop_length
+    assert len(gap) == pytest.approx(expected, abs=1_500)
+    assert abs(gap[-1]) < 1e-4
+
+
+def test_nothing_but_silence_is_no_sound_at_all(audio):
+    waveform = vocode(np.zeros((20, audio.n_bins), np.float32), audio, VocoderSettings())
+    assert np.abs(waveform).max(initial=0) < 1e-2
+
+
+def test_a_magnitude_beyond_full_scale_is_limited(audio):
+    loud = np.full((40, audio.n_bins), 3.0, np.float32)
+    assert np.abs(vocode(loud, audio, VocoderSettings())).max() == pytest.approx(0.95, abs=1e-3)
+
+
+def test_a_coarse_mel_alone_keeps_its_bands(features, audio):
+    mel, magnitude = features
+    spread = magnitude_from_mel(mel[::4], audio)
+    assert spread.shape == magnitude.shape
+    assert spread.dtype == np.float32
+    bands = 20 * np.log10(np.maximum(1e-5, amplitude(spread[::4]) @ mel_filter_bank(audio).T))
+    loud = mel[::4] > 0.4
+    error = np.abs((bands - 20 + 100) / 100 - mel[::4])[loud]
+    assert error.mean() < 0.01
+
+
+def test_frames_between_coarse_ones_lie_between_them(features, audio):
+    mel, magnitude = features
+    spread = magnitude_from_mel(mel[::4], audio)
+    assert np.abs(spread - magnitude).mean() < 0.1
+    held = magnitude_from_mel(mel[::4], audio)[::4].repeat(4, axis=0)
+    assert np.abs(spread - magnitude).mean() < np.abs(held - magnitude).mean()
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("sharpening", 0.0), ("sharpening", float("nan")), ("rounds", 0), ("momentum", -0.1)],
+)
+def test_settings_that_make_no_sound_are_refused(setting, value):
+    with pytest.raises(InputError, match=setting):
+        VocoderSettings(**{setting: value})
