@@ -1,0 +1,149 @@
+"""A run that stands still until the test moves it, and a player that makes no sound."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from engine.control import Command
+from engine.snapshot import (
+    AttentionPlot,
+    Event,
+    GpuReading,
+    LossCurve,
+    Losses,
+    Phase,
+    Sample,
+    Snapshot,
+)
+from engine.stop import StopPoint
+from tui.speakers.player import PlayerStatus
+
+NOON = datetime(2026, 3, 14, 14, 2)
+SENTENCE = "Two birds sat on the old wall."
+
+
+class FakeSession:
+    """Shows the snapshot it was given and writes down what it is asked."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.current = snapshot
+        self.sent: list[Command] = []
+
+    def snapshot(self) -> Snapshot:
+        return self.current
+
+    def send(self, command: Command) -> None:
+        self.sent.append(command)
+
+    def change(self, **fields: object) -> None:
+        self.current = replace(self.current, **fields)  # type: ignore[arg-type]
+
+
+class FakePlayer:
+    """Remembers what it was told to play."""
+
+    def __init__(self, unavailable: str = "") -> None:
+        self.played: list[Path] = []
+        self.unavailable = unavailable
+        self.last_error = ""
+
+    def play(self, path: Path) -> None:
+        self.played.append(path)
+
+    def stop(self) -> None:
+        pass
+
+    @property
+    def status(self) -> PlayerStatus:
+        playing = self.played[-1] if self.played and not self.unavailable else None
+        return PlayerStatus(playing, self.unavailable, self.last_error)
+
+
+def at_noon() -> datetime:
+    return NOON
+
+
+def diagonal(characters: int = 57, frames: int = 133, width: float = 1.6) -> np.ndarray:
+    """An attention that reads evenly from the first character to the last."""
+    n = np.arange(characters)[:, None]
+    centre = np.arange(frames)[None, :] * (characters - 1) / max(1, frames - 1)
+    weights = np.exp(-((n - centre) ** 2) / (2 * width**2))
+    return (weights / weights.sum(0)).astype(np.float32)
+
+
+def curve(
+    first: int, last: int, level: Callable[[float], float] = lambda x: 0.09 + 0.3 * 2 ** (-9 * x)
+) -> LossCurve:
+    steps = [first + (last - first) * i // 160 for i in range(161)]
+    losses = [level(i / 160) + 0.004 * ((i * 37 % 11) / 11 - 0.5) for i in range(161)]
+    held = range(0, 161, 16)
+    return LossCurve(
+        tuple(steps),
+        tuple(losses),
+        tuple(steps[i] for i in held),
+        tuple(level(i / 160) * 1.06 for i in held),
+    )
+
+
+def plot(step: int, width: float = 1.6) -> AttentionPlot:
+    sentence = "printing in the only sense with which we are at presentE"
+    return AttentionPlot(step, sentence, diagonal(57, 133, width), "held-out LJ001-0004")
+
+
+def sample(step: int, note: str = "", original: Path | None = None) -> Sample:
+    path = Path(f"/data/voices/alice/samples/text2mel-{step}_ssrn-767000_two-birds.wav")
+    return Sample(step, SENTENCE, path, 2.0 + step % 7 / 10, note, original)
+
+
+def event(minutes_ago: int, text: str, severity: str = "information") -> Event:
+    return Event(NOON.timestamp() - 60 * minutes_ago, text, severity)
+
+
+def training(**fields: object) -> Snapshot:
+    """The run of the design's sketch: fine-tuning from 855k, on its way to 900k."""
+    snapshot = Snapshot(
+        phase=Phase.TRAINING,
+        voice="alice",
+        voice_folder=Path("/data/voices/alice"),
+        network="text2mel",
+        preset="bbc",
+        recipe="voicecoach",
+        device="cuda:0 NVIDIA H100 80GB HBM3",
+        precision="bf16",
+        step=871_204,
+        base_step=855_000,
+        first_step=855_000,
+        stop=StopPoint(step=900_000),
+        stop_text="900k",
+        steps_per_second=212.0,
+        losses=Losses(0.0912, 0.0411, 0.0462, 0.0039),
+        held_out=0.0987,
+        learning_rate=6.8e-5,
+        run_seconds=76.4,
+        voice_seconds=2364.0,
+        spent=0.65,
+        price=0.99,
+        checkpoint_step=871_000,
+        curve=curve(855_000, 871_200),
+        attention=(plot(855_000, 6.0), plot(865_000, 3.0), plot(871_000)),
+        samples=(sample(855_000, "base"), sample(865_000), sample(871_000)),
+        events=(
+            event(40, "continued from step 855,000"),
+            event(2, "sample at 871,000 written"),
+            event(1, "checkpoint 871,000 saved in 0.3 s"),
+        ),
+        sentence=SENTENCE,
+        gpu=GpuReading(81, 3_100_000_000, 80_000_000_000, 61, 312.0),
+    )
+    return replace(snapshot, **fields)  # type: ignore[arg-type]
+
+
+def preparing(**fields: object) -> Snapshot:
+    """The first moments: nothing is known but the voice."""
+    snapshot = Snapshot(
+        Phase.PREPARING, "alice", Path("/data/voices/alice"), "text2mel", "bbc", "voicecoach"
+    )
+    return replace(snapshot, **fields)  # type: ignore[arg-type]

@@ -1,0 +1,123 @@
+"""The Textual app: polls the run's snapshot and shows it."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from functools import partial
+
+from textual.app import App, SystemCommand
+from textual.notifications import SeverityLevel
+from textual.screen import Screen
+
+from engine.session import SessionLike
+from engine.snapshot import Phase, Snapshot
+from tui import fetching
+from tui.exit_reason import ExitReason
+from tui.keys import KEYS
+from tui.listening import Listening
+from tui.screens.supervision import Supervision
+from tui.speakers.player import Player
+from tui.themes import DARK, LIGHT
+
+__all__ = ["ExitReason", "VoicecoachApp"]
+
+_POLL_SECONDS = 0.25
+_POLLS_A_PLOT = 4
+"""The plots are looked at once a second, the numbers four times."""
+
+
+class VoicecoachApp(App[ExitReason]):
+    """Lets a person supervise one run; ends with what they want to become of it.
+
+    The engine never waits for this app: it looks at the newest snapshot when it is time, and
+    sends commands that the engine reads between steps.
+    """
+
+    TITLE = "voicecoach"
+    CSS_PATH = "voicecoach.tcss"
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (112, "-wide")]  # noqa: RUF012 - as Textual types it
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (21, "-middling"), (34, "-tall")]  # noqa: RUF012
+
+    def __init__(
+        self,
+        session: SessionLike,
+        player: Player,
+        *,
+        ascii_only: bool = False,
+        now: Callable[[], datetime] = datetime.now,
+        address: str | None = None,
+    ) -> None:
+        """Prepare to show a run.
+
+        Args:
+            session: the run.
+            player: what makes samples audible.
+            ascii_only: whether to draw with ASCII characters alone.
+            now: tells the time of day, in local time.
+            address: what the person's own machine calls this host, `user@host`.
+        """
+        super().__init__()
+        self.register_theme(DARK)
+        self.register_theme(LIGHT)
+        self.theme = DARK.name
+        colourless = self.no_color or self.console.color_system is None
+        self._session = session
+        self._seen: Phase | None = None
+        self._polls = 0
+        self.supervision = Supervision(
+            session, Listening(player), now, address or fetching.address(),
+            ascii_only=ascii_only, plain=colourless,
+        )  # fmt: skip
+
+    def get_default_screen(self) -> Screen[None]:
+        """Open with the one screen there is."""
+        return self.supervision
+
+    def on_ready(self) -> None:
+        """Begin to look at the run."""
+        self._poll()
+        self.set_interval(_POLL_SECONDS, self._poll)
+
+    def _poll(self) -> None:
+        snapshot = self._session.snapshot()
+        if self._is_over(snapshot):
+            self.exit(ExitReason.ENDED)
+            return
+        self._seen = snapshot.phase
+        self.supervision.show(snapshot, plots=self._polls % _POLLS_A_PLOT == 0)
+        self._polls += 1
+
+    def _is_over(self, snapshot: Snapshot) -> bool:
+        """Say whether there is nothing left to look at.
+
+        A run that failed before its first step is told by the supervisor in one sentence on
+        the plain terminal; one that failed later stays on the screen until the person leaves.
+        """
+        if snapshot.phase is Phase.STOPPED:
+            return True
+        never_ran = self._seen in (None, Phase.PREPARING)
+        failed = snapshot.phase is Phase.FAILED
+        return failed and never_ran and snapshot.step == snapshot.first_step
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = False,
+    ) -> None:
+        """Show words for a moment, as they are: they may come from data."""
+        super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Offer every key of the main screen in the palette, and the choice of a theme."""
+        moment = self.supervision.moment
+        for key in KEYS:
+            if not key.hidden(moment):
+                why = key.why_not(moment)
+                words = f"{key.help} (not now: {why})" if why else key.help
+                run = partial(self.supervision.run_key, key)
+                yield SystemCommand(f"{key.label.capitalize()}", words, run)
+        yield SystemCommand("Theme", "Choose among all colours there are", self.search_themes)

@@ -1,0 +1,158 @@
+"""Every key of the main screen, once: bindings, help, palette and refusals come from here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from textual.binding import Binding
+
+from engine.snapshot import Phase, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What decides whether a key can do anything now."""
+
+    snapshot: Snapshot
+    plots: int
+    """Attention plots there are to look at."""
+
+
+WhyNot = Callable[[Moment], str]
+"""Says why a key does nothing now; an empty answer means that it does something."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key, what it does, and when it cannot."""
+
+    key: str
+    """As Textual names it."""
+    action: str
+    label: str
+    """A word or two for the bottom line."""
+    help: str
+    """What happens, in a sentence without its full stop."""
+    why_not: WhyNot = lambda moment: ""
+    show: bool = True
+    """Whether it stands in the bottom line."""
+    priority: bool = False
+    """Whether it comes before what the focused panel does with the key."""
+    hidden: Callable[[Moment], bool] = lambda moment: False
+    """Whether another meaning of the same key holds now."""
+
+    also: tuple[str, ...] = ()
+    """Other keys that do the same."""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """All keys that do this."""
+        return (self.key, *self.also)
+
+    def bindings(self) -> list[Binding]:
+        """Return the keys as Textual binds them, the one to show first."""
+        return [
+            Binding(
+                key, self.action, self.label, tooltip=self.help, show=self.show and key == self.key,
+                priority=self.priority, key_display=_DISPLAY.get(key),
+            )
+            for key in self.keys
+        ]  # fmt: skip
+
+
+_DISPLAY = {"left": "←", "right": "→", "question_mark": "?"}
+
+
+def _ended(moment: Moment) -> str:
+    phase = moment.snapshot.phase
+    if phase is Phase.FAILED:
+        return "the engine has ended; only q is left"
+    return "the run is ending" if phase in (Phase.STOPPING, Phase.STOPPED) else ""
+
+
+def _not_ready(moment: Moment) -> str:
+    preparing = moment.snapshot.phase is Phase.PREPARING
+    return _ended(moment) or ("the network is still being prepared" if preparing else "")
+
+
+def _cannot_speak(moment: Moment) -> str:
+    speaking = moment.snapshot.auditioning
+    return _not_ready(moment) or ("the sample before is still being spoken" if speaking else "")
+
+
+def _cannot_pause(moment: Moment) -> str:
+    if moment.snapshot.phase is Phase.AT_STOP:
+        return "the stop is reached; s sets a later one"
+    return _not_ready(moment)
+
+
+def _cannot_write(moment: Moment) -> str:
+    snapshot = moment.snapshot
+    if snapshot.phase is Phase.AT_STOP or snapshot.checkpoint_step == snapshot.step != 0:
+        return _not_ready(moment) or f"step {snapshot.step:,} is saved already"
+    return _not_ready(moment)
+
+
+def _no_samples(moment: Moment) -> str:
+    return "" if moment.snapshot.samples else "there is no sample yet; a makes one"
+
+
+def _no_original(moment: Moment) -> str:
+    if moment.snapshot.network != "ssrn":
+        return "only samples of SSRN have a recording beside them"
+    return _no_samples(moment)
+
+
+def _few_plots(moment: Moment) -> str:
+    return "" if moment.plots > 1 else "there is no other attention plot yet"
+
+
+def _no_attention(moment: Moment) -> str:
+    if moment.snapshot.network == "ssrn":
+        return "SSRN has no attention"
+    return _not_ready(moment)
+
+
+def _paused(moment: Moment) -> bool:
+    return moment.snapshot.phase is Phase.PAUSED
+
+
+def _running(moment: Moment) -> bool:
+    return not _paused(moment)
+
+
+KEYS: tuple[Key, ...] = (
+    Key("a", "audition", "audition",
+        "Speak the sentence with the weights of this moment, and play it", _cannot_speak),
+    Key("s", "stop_at", "stop at",
+        "Say when the run shall stop: a step, a time or a sum", _not_ready),
+    Key("c", "checkpoint", "checkpoint", "Save the weights of this moment", _cannot_write),
+    Key("p", "pause", "pause",
+        "Make no more steps for now; the run can still speak and save", _cannot_pause,
+        hidden=_paused),
+    Key("p", "go_on", "go on", "Take up the steps again", hidden=_running),
+    Key("r", "replay", "replay", "Play the highlighted sample again", _no_samples),
+    Key("o", "original", "original",
+        "Play the recording that an SSRN sample was made from", _no_original, show=False),
+    Key("e", "sentence", "sentence", "Change the sentence that auditions speak", _ended),
+    Key("left", "attention_older", "older attention", "Look at an older attention plot",
+        _few_plots, show=False, priority=True),
+    Key("right", "attention_newer", "newer attention", "Look at a newer attention plot",
+        _few_plots, show=False, priority=True),
+    Key("n", "draw_attention", "draw attention",
+        "Draw the attention anew with the weights of this moment", _no_attention, show=False),
+    Key("x", "maximise", "maximise", "Give one panel the whole screen, and back", show=False),
+    Key("tab", "next_panel", "next panel", "Go to the next panel", show=False),
+    Key("y", "copy_scp", "copy scp",
+        "Copy the scp line that fetches the highlighted sample", _no_samples, show=False),
+    Key("t", "light_or_dark", "light/dark", "Change between the light and the dark theme",
+        show=False),
+    Key("question_mark", "help", "help", "Show what every key does", also=("f1",)),
+    Key("q", "leave", "quit", "Stop and save, or let it train on without a screen",
+        also=("ctrl+c", "ctrl+q")),
+)  # fmt: skip
+"""In the order of the bottom line."""
+
+
+def find(action: str) -> Key | None:
+    """Return the key of an action of the main screen."""
+    return next((key for key in KEYS if key.action == action), None)

@@ -1,0 +1,52 @@
+"""What every key does, taken from the keys themselves."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from tui.keys import KEYS, Moment
+from tui.screens.dialog import Dialog
+
+
+class HelpDialog(Dialog[None]):
+    """Lists the keys of the main screen, and says of those that rest now why they do."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [("question_mark,f1,q", "leave_it", "close")]
+
+    def __init__(self, moment: Moment, displays: Sequence[str]) -> None:
+        """Take the names of the keys, in the order of `KEYS`, as the bottom line shows them."""
+        super().__init__()
+        self._moment = moment
+        self._displays = displays
+
+    def compose(self) -> ComposeResult:
+        """List the keys."""
+        with VerticalScroll(classes="dialog -tall") as box:
+            box.border_title = "keys"
+            box.border_subtitle = "esc closes"
+            yield Static(self._words())
+
+    def _words(self) -> Content:
+        lines = []
+        for key, display in zip(KEYS, self._displays, strict=True):
+            if key.hidden(self._moment):
+                continue
+            why = key.why_not(self._moment)
+            lines.append(
+                Content.assemble(
+                    (f"{display:>5}  ", "$quiet" if why else "bold $training"),
+                    (key.help, "$quiet" if why else ""),
+                    (f"\n       not now: {why}" if why else "", "italic $quiet"),
+                )
+            )
+        lines.append(
+            Content.assemble(
+                ("   ^p  ", "bold $training"), "Search all of this in the command palette"
+            )
+        )
+        return Content("\n").join(lines)

@@ -1,0 +1,157 @@
+"""What the keys ask of the run and of the player, apart from how the screen looks."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from textual.screen import Screen
+
+from engine.control import (
+    Audition,
+    Command,
+    DrawAttention,
+    Finish,
+    GoOn,
+    Pause,
+    SaveCheckpoint,
+    SetSentence,
+    StopAt,
+)
+from engine.session import SessionLike
+from engine.snapshot import Phase, Sample, Snapshot
+from tui import fetching, wording
+from tui.exit_reason import ExitReason
+from tui.listening import Listening
+from tui.screens.quit_dialog import Leaving, QuitDialog
+from tui.screens.sentence_dialog import SentenceDialog
+from tui.screens.stop_dialog import StopDialog
+
+
+class RunScreen(Screen[None]):
+    """The actions behind the keys; every one says at once that it was understood."""
+
+    def __init__(
+        self,
+        session: SessionLike,
+        listening: Listening,
+        now: Callable[[], datetime],
+        address: str,
+    ) -> None:
+        """Take `address` as what a person's own machine calls this host, `user@host`."""
+        super().__init__()
+        self.session = session
+        self.listening = listening
+        self.now = now
+        self.address = address
+        self.snapshot: Snapshot = session.snapshot()
+
+    def say(self, text: str, severity: str = "information") -> None:
+        """Tell the person something that happened here."""
+        raise NotImplementedError
+
+    def chosen_sample(self) -> Sample | None:
+        """Return the sample that the person means."""
+        raise NotImplementedError
+
+    def ask(self, command: Command, words: str) -> None:
+        """Send a command to the engine, and say so."""
+        self.session.send(command)
+        self.say(words)
+
+    def action_audition(self) -> None:
+        """Ask for a sample; it is played when it comes."""
+        self.listening.ask(self.snapshot.samples)
+        self.ask(Audition(), f"audition asked for at step {wording.steps(self.snapshot.step)}")
+
+    def action_checkpoint(self) -> None:
+        """Ask for a checkpoint."""
+        self.ask(SaveCheckpoint(), "checkpoint asked for")
+
+    def action_pause(self) -> None:
+        """Ask for a pause."""
+        self.ask(Pause(), "pause asked for")
+
+    def action_go_on(self) -> None:
+        """Ask to go on."""
+        self.ask(GoOn(), "going on")
+
+    def action_draw_attention(self) -> None:
+        """Ask for a new attention plot."""
+        self.ask(DrawAttention(), "attention plot asked for")
+
+    def action_stop_at(self) -> None:
+        """Ask the person when to stop."""
+        self.app.push_screen(StopDialog(lambda: self.snapshot, self.now), self._take_stop)
+
+    def _take_stop(self, answer: StopAt | None) -> None:
+        if answer is not None:
+            until = "no stop: trains until told" if answer.rule is None else answer.rule.text
+            self.ask(answer, f"stop asked for: {until}" if answer.rule else until)
+
+    def action_sentence(self) -> None:
+        """Ask the person what auditions shall speak."""
+        self.app.push_screen(SentenceDialog(self.snapshot.sentence), self._take_sentence)
+
+    def _take_sentence(self, sentence: str | None) -> None:
+        if sentence is not None and sentence != self.snapshot.sentence:
+            self.ask(SetSentence(sentence), f"auditions will speak “{sentence}”")
+
+    def action_leave(self) -> None:
+        """Leave at once where nothing can be lost, else ask what becomes of the run."""
+        phase = self.snapshot.phase
+        if phase.ended:
+            self.app.exit(ExitReason.ENDED)
+        elif phase in (Phase.AT_STOP, Phase.STOPPING):
+            self._take_leaving("stop")
+        else:
+            step = wording.steps(self.snapshot.step)
+            about = f"The run is {phase.value}"
+            about += "." if phase is Phase.PREPARING else f" at step {step}."
+            self.app.push_screen(QuitDialog(about), self._take_leaving)
+
+    def _take_leaving(self, answer: Leaving | None) -> None:
+        if answer == "stop":
+            self.session.send(Finish())
+            self.app.exit(ExitReason.QUIT)
+        elif answer == "keep":
+            if self.snapshot.phase is Phase.PAUSED:
+                # Whoever asks for training without a screen does not mean a pause without one.
+                self.session.send(GoOn())
+            self.app.exit(ExitReason.KEEP_TRAINING)
+
+    def hear(self, sample: Sample) -> None:
+        """Play a sample, or say how to fetch it where this host has no sound."""
+        unavailable = self.listening.status.unavailable
+        if unavailable:
+            line = fetching.scp_line(self.address, sample.path)
+            self.say(f"no sound here ({unavailable}); y copies: {line}", "warning")
+        else:
+            self.listening.play(sample.path)
+
+    def action_replay(self) -> None:
+        """Play the highlighted sample."""
+        sample = self.chosen_sample()
+        if sample is not None:
+            self.hear(sample)
+
+    def action_original(self) -> None:
+        """Play the recording that a sample was made from."""
+        sample = self.chosen_sample()
+        if sample is None or sample.original is None:
+            self.say("this sample has no recording beside it", "warning")
+        elif self.listening.status.unavailable:
+            line = fetching.scp_line(self.address, sample.original)
+            self.say(f"no sound here ({self.listening.status.unavailable}): {line}", "warning")
+        else:
+            self.listening.play(sample.original)
+
+    def action_copy_scp(self) -> None:
+        """Put the scp line of the highlighted sample on the person's own clipboard."""
+        sample = self.chosen_sample()
+        if sample is not None:
+            line = fetching.scp_line(self.address, sample.path)
+            self.app.copy_to_clipboard(line)
+            self.say(f"copied, where the terminal allows it: {line}")
+
+    def event_time(self) -> float:
+        """Return the moment as events carry it."""
+        return self.now().timestamp()

@@ -1,0 +1,36 @@
+"""The question behind `e`."""
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.widgets import Input, Static
+
+from tui import wording
+from tui.screens.dialog import Dialog
+
+
+class SentenceDialog(Dialog[str]):
+    """Asks for the sentence that auditions speak."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__()
+        self._sentence = wording.printable(sentence)
+
+    def compose(self) -> ComposeResult:
+        """Show the present sentence, ready to be changed."""
+        with Vertical(classes="dialog") as box:
+            box.border_title = "what auditions speak"
+            yield Input(self._sentence, select_on_focus=False)
+            yield Static("", id="trouble")
+            yield Static("enter takes it · esc leaves it as it was", classes="hint")
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Close with the sentence, unless there is none."""
+        sentence = event.value.strip()
+        if sentence:
+            self.dismiss(sentence)
+        else:
+            self.query_one("#trouble", Static).update("there is nothing to speak: write a sentence")
+
+    def on_input_changed(self) -> None:
+        """Take back the complaint."""
+        self.query_one("#trouble", Static).update("")

@@ -1,0 +1,115 @@
+"""The question behind `s`."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.widgets import Input, Static
+
+from engine.control import StopAt
+from engine.errors import InputError
+from engine.snapshot import Snapshot
+from engine.stop import HOW_TO_SAY_WHEN, StopPoint, parse_stop
+from tui import wording
+from tui.screens.dialog import Dialog
+
+
+class StopDialog(Dialog[StopAt]):
+    """Asks when the run shall stop, and says at once what an answer would mean."""
+
+    def __init__(self, look: Callable[[], Snapshot], now: Callable[[], datetime]) -> None:
+        """Take the newest snapshot from `look`, so that the meaning stays true while it waits."""
+        super().__init__()
+        self._look = look
+        self._now = now
+        self._standing = standing_answer(look())
+
+    def compose(self) -> ComposeResult:
+        """Set the answer over its meaning."""
+        with Vertical(classes="dialog") as box:
+            box.border_title = "stop at"
+            yield Input(self._standing, placeholder="empty: no stop")
+            yield Static("", id="meaning", markup=False)
+            yield Static(HOW_TO_SAY_WHEN, classes="hint", markup=False)
+            yield Static("enter takes it · esc leaves it as it was", classes="hint")
+
+    def on_mount(self) -> None:
+        """Keep the meaning true as the run goes on."""
+        self._say_meaning()
+        self.set_interval(1, self._say_meaning)
+
+    def on_input_changed(self) -> None:
+        """Say what the answer means."""
+        self._say_meaning()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Close with the answer, unless it cannot be taken."""
+        said = event.value.strip()
+        if said and said == self._standing:
+            self.dismiss(None)
+            return
+        try:
+            rule = None
+            if said:
+                rule = parse_stop(said)
+                snapshot = self._look()
+                rule.resolve(snapshot.step, snapshot.voice_seconds, snapshot.spent, snapshot.price)
+        except InputError:
+            # The sentence stands in the dialog already.
+            self._say_meaning()
+            return
+        self.dismiss(StopAt(rule))
+
+    def _say_meaning(self) -> None:
+        said = self.query_one(Input).value.strip()
+        words, trouble = meaning(said, self._look(), self._now())
+        widget = self.query_one("#meaning", Static)
+        if words != str(widget.content):
+            widget.update(words)
+            widget.set_class(trouble, "-trouble")
+
+
+def standing_answer(snapshot: Snapshot) -> str:
+    """Write the present stop as an answer that means the same now."""
+    stop = snapshot.stop
+    if stop is None or stop.reached(snapshot.step, snapshot.voice_seconds, snapshot.spent):
+        return ""
+    if stop.step is not None:
+        return wording.steps(stop.step)
+    if stop.usd is not None:
+        return f"${stop.usd:g}"
+    left = (stop.training_seconds or 0.0) - snapshot.voice_seconds
+    hours, minutes = divmod(max(1, round(left / 60)), 60)
+    return f"{hours}h{minutes:02d}m" if hours else f"{minutes}m"
+
+
+def meaning(said: str, snapshot: Snapshot, now: datetime) -> tuple[str, bool]:
+    """Say what an answer would mean, or why it cannot be taken, and which of the two it is."""
+    if not said:
+        return "no stop: it trains until you say so", False
+    try:
+        point = parse_stop(said).resolve(
+            snapshot.step, snapshot.voice_seconds, snapshot.spent, snapshot.price
+        )
+    except InputError as error:
+        return str(error), True
+    return _where_and_when(point, snapshot, now), False
+
+
+def _where_and_when(point: StopPoint, snapshot: Snapshot, now: datetime) -> str:
+    there = replace(snapshot, stop=point)
+    seconds, speed = there.seconds_to_stop, snapshot.steps_per_second
+    words = []
+    if point.step is not None:
+        words.append(f"step {wording.steps(point.step)}")
+    elif seconds is not None and speed:
+        words.append(f"about step {wording.steps(round(snapshot.step + seconds * speed))}")
+    if seconds is None:
+        words.append("the time is known once it trains")
+    else:
+        words.append(f"{wording.arrival(now, seconds)} (in {wording.duration(seconds)})")
+    if snapshot.price > 0 and there.spent_at_stop is not None:
+        words.append(f"{wording.dollars(there.spent_at_stop)} spent")
+    return " · ".join(words)

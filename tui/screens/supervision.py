@@ -1,0 +1,184 @@
+"""The main screen: where the run stands, how it learns, how it sounds."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.widgets import DataTable, Footer
+
+from engine.session import SessionLike
+from engine.snapshot import Event, Phase, Sample, Snapshot
+from tui import wording
+from tui.keys import KEYS, Key, Moment, find
+from tui.listening import Listening
+from tui.screens.help_dialog import HelpDialog
+from tui.screens.run_screen import RunScreen
+from tui.silence import Silence
+from tui.widgets.attention_view import AttentionView
+from tui.widgets.happenings import Happenings
+from tui.widgets.loss_plot import LossPlot
+from tui.widgets.notice import Notice
+from tui.widgets.panels import Panels
+from tui.widgets.samples import Samples
+from tui.widgets.status import Status
+
+
+class Supervision(RunScreen):
+    """Shows one snapshot after the other; draws only what changed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [binding for key in KEYS for binding in key.bindings()]
+    AUTO_FOCUS = ""
+
+    def __init__(
+        self,
+        session: SessionLike,
+        listening: Listening,
+        now: Callable[[], datetime],
+        address: str,
+        *,
+        ascii_only: bool,
+        plain: bool,
+    ) -> None:
+        """Draw in ASCII alone where `ascii_only`, and without colour where `plain`."""
+        super().__init__(session, listening, now, address)
+        self._ascii_only = ascii_only
+        self._silence = Silence()
+        self._phase_since = wording.clock(now())
+        self._keys_state: tuple[str, ...] = ()
+        self.status = Status(ascii_only=ascii_only)
+        self.notice = Notice()
+        self.loss = LossPlot(ascii_only=ascii_only)
+        self.attention = AttentionView(plain=plain or ascii_only)
+        self.samples = Samples()
+        self.happenings = Happenings()
+        self.panels = Panels((self.loss, self.attention), (self.samples, self.happenings))
+
+    def compose(self) -> ComposeResult:
+        """Lay the status on top, the plots below it, what is heard and what happened last."""
+        self.set_class(self._ascii_only, "-ascii")
+        yield self.status
+        yield self.notice
+        yield self.panels
+        yield Footer(show_command_palette=False, compact=True)
+
+    def show(self, snapshot: Snapshot, *, plots: bool) -> None:
+        """Show a snapshot; the plots, which cost more, only where `plots`."""
+        if snapshot.phase is not self.snapshot.phase:
+            self._phase_since = wording.clock(self.now())
+        self.snapshot = snapshot
+        now = self.now()
+        self.status.show(snapshot, now, self._time(now), self._silence.look(snapshot, now))
+        self.notice.show(snapshot)
+        if plots:
+            self.loss.show(snapshot.curve)
+            self.attention.show(snapshot.attention)
+        self._show_events(snapshot)
+        asked_for = self.listening.look(snapshot)
+        if asked_for is not None:
+            self.hear(asked_for)
+        self.show_sound()
+        self._refresh_keys()
+
+    def show_sound(self) -> None:
+        """Show what sounds now, and whether a sample is on its way."""
+        snapshot, sound = self.snapshot, self.listening.status
+        self.samples.show(snapshot.samples, sound.playing, self.listening.heard)
+        speaking = snapshot.auditioning or self.listening.awaiting
+        self.samples.say_state(snapshot.sentence, speaking, sound.unavailable)
+
+    def _show_events(self, snapshot: Snapshot) -> None:
+        for event in self.happenings.show(snapshot.events):
+            if event.severity != "information" and not self._log_in_sight:
+                self.notify(event.text, severity="warning", markup=False)
+
+    def _time(self, now: datetime) -> str:
+        """Return the time of day, or since when nothing moves: a still screen sends nothing."""
+        still = (Phase.PAUSED, Phase.AT_STOP, Phase.FAILED, Phase.STOPPED)
+        return f"since {self._phase_since}" if self.snapshot.phase in still else wording.clock(now)
+
+    @property
+    def _log_in_sight(self) -> bool:
+        return self.happenings.is_on_screen
+
+    def say(self, text: str, severity: str = "information") -> None:
+        """Write in the log; where that is out of sight, show it for a moment."""
+        self.happenings.say(Event(self.event_time(), text, severity))
+        if not self._log_in_sight:
+            level = "warning" if severity != "information" else "information"
+            self.notify(text, severity=level, markup=False)  # type: ignore[arg-type]
+
+    def chosen_sample(self) -> Sample | None:
+        """Return the highlighted sample, the newest one unless the person moved."""
+        return self.samples.chosen
+
+    @property
+    def moment(self) -> Moment:
+        """What decides which keys do something now."""
+        return Moment(self.snapshot, len(self.attention.plots))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Hide the other meaning of a key; grey out what does nothing now."""
+        key = find(action)
+        if key is None:
+            return True
+        if key.hidden(self.moment):
+            return False
+        return None if key.why_not(self.moment) else True
+
+    def _refresh_keys(self) -> None:
+        state = tuple(
+            "hidden" if key.hidden(self.moment) else key.why_not(self.moment) for key in KEYS
+        )
+        if state != self._keys_state:
+            self._keys_state = state
+            self.refresh_bindings()
+
+    def on_key(self, event: events.Key) -> None:
+        """Say of a key that does nothing now why it does not."""
+        for key in KEYS:
+            if event.key in key.keys and not key.hidden(self.moment):
+                self._refuse(key)
+
+    def _refuse(self, key: Key) -> bool:
+        why = key.why_not(self.moment)
+        if why:
+            self.say(f"{key.label}: {why}", "warning")
+        return bool(why)
+
+    async def run_key(self, key: Key) -> None:
+        """Do what a key does, as the palette asks for it."""
+        if not self._refuse(key):
+            await self.run_action(key.action)
+
+    def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
+        """Play the sample that was picked in the list."""
+        self.action_replay()
+
+    def action_attention_older(self) -> None:
+        """Look at an older attention plot."""
+        self.attention.turn(-1)
+
+    def action_attention_newer(self) -> None:
+        """Look at a newer attention plot."""
+        self.attention.turn(1)
+
+    def action_help(self) -> None:
+        """Show what every key does."""
+        displays = [self.app.get_key_display(key.bindings()[0]) for key in KEYS]
+        self.app.push_screen(HelpDialog(self.moment, displays))
+
+    def action_light_or_dark(self) -> None:
+        """Change between the two themes."""
+        dark = self.app.current_theme.dark
+        self.app.theme = "voicecoach-light" if dark else "voicecoach-dark"
+
+    def action_maximise(self) -> None:
+        """Give one panel the whole screen, or give it back."""
+        self.panels.maximise()
+
+    def action_next_panel(self) -> None:
+        """Go to the next panel."""
+        self.panels.next()

@@ -1,0 +1,49 @@
+"""Round numbers for the axes of a plot."""
+
+import math
+
+from tui.wording import short_steps
+
+_ROUND = (1.0, 2.0, 2.5, 5.0, 10.0)
+
+
+def linear_ticks(low: float, high: float, most: int) -> list[float]:
+    """Return up to `most` round values between `low` and `high`, or `low` where none fits."""
+    if high <= low:
+        return [low]
+    rough = (high - low) / max(1, most)
+    magnitude = 10.0 ** math.floor(math.log10(rough))
+    stride = next(r * magnitude for r in _ROUND if r * magnitude >= rough * (1 - 1e-9))
+    first = math.ceil(low / stride - 1e-9)
+    last = math.floor(high / stride + 1e-9)
+    return [index * stride for index in range(first, last + 1)] or [low]
+
+
+def log_ticks(low: float, high: float, most: int) -> list[float]:
+    """Return up to `most` of 1, 2, 5, 10, 20, … between two positive values."""
+    ticks = [
+        digit * 10.0**exponent
+        for exponent in range(math.floor(math.log10(low)), math.floor(math.log10(high)) + 1)
+        for digit in (1, 2, 5)
+        if low <= digit * 10.0**exponent <= high
+    ]
+    every = max(1, math.ceil(len(ticks) / max(1, most)))
+    return ticks[::every] or [low]
+
+
+def value_labels(ticks: list[float]) -> list[str]:
+    """Write values with as many places as tell them apart."""
+    for places in range(2, 7):
+        written = [f"{tick:.{places}f}" for tick in ticks]
+        if len(set(written)) == len(written) and all(
+            abs(float(text) - tick) <= abs(tick) * 0.01
+            for text, tick in zip(written, ticks, strict=True)
+        ):
+            return written
+    return [f"{tick:.3g}" for tick in ticks]
+
+
+def step_labels(ticks: list[float]) -> list[str]:
+    """Write steps short, in full where the short forms would read alike."""
+    short = [short_steps(tick) for tick in ticks]
+    return short if len(set(short)) == len(short) else [f"{tick:,.0f}" for tick in ticks]

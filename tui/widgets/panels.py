@@ -1,0 +1,48 @@
+"""The four panels: two plots over two lists, or one of them alone."""
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.widget import Widget
+
+
+class Panels(Vertical):
+    """Lays panels out in two rows and can give one of them all the room."""
+
+    def __init__(self, plots: tuple[Widget, ...], lists: tuple[Widget, ...]) -> None:
+        super().__init__(id="panels")
+        self._rows = {"plots": plots, "lists": lists}
+        self._order = [*plots, *lists]
+        self._whole: Widget | None = None
+
+    def compose(self) -> ComposeResult:
+        """Lay the plots over the lists."""
+        for name, panels in self._rows.items():
+            with Horizontal(id=name):
+                yield from panels
+
+    def maximise(self) -> None:
+        """Give the focused panel, else the first, all the room; or give the room back."""
+        chosen = self._focused or self._order[0]
+        self._show_alone(None if self._whole is not None else chosen)
+
+    def next(self) -> None:
+        """Focus the next panel in sight; a panel that is alone makes room for the next."""
+        if self._whole is None:
+            self.screen.focus_next(".panel")
+            return
+        place = self._order.index(self._whole) + 1
+        self._show_alone(self._order[place % len(self._order)])
+
+    @property
+    def _focused(self) -> Widget | None:
+        return next((panel for panel in self._order if panel.has_focus), None)
+
+    def _show_alone(self, panel: Widget | None) -> None:
+        self._whole = panel
+        self.set_class(panel is not None, "-maximised")
+        for name, members in self._rows.items():
+            self.query_one(f"#{name}").set_class(panel in members, "-holds")
+            for member in members:
+                member.set_class(member is panel, "-whole")
+        if panel is not None:
+            self.call_after_refresh(panel.focus)

@@ -1,0 +1,46 @@
+"""A line of the screen put together from parts, the least important left out first."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from textual.content import Content
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A few words in one style."""
+
+    text: str
+    style: str = ""
+    """A style that may name the theme's colours: `bold $primary`."""
+    rank: int = 0
+    """What goes first when room is short: the highest rank; 0 never goes."""
+    gap: str = " · "
+    """What stands between this part and the one before."""
+
+
+def line(left: Sequence[Part], right: Sequence[Part], width: int) -> Content:
+    """Set parts at both ends of a line of `width` cells.
+
+    Parts of the highest rank are left out, one at a time, until the rest fits.
+    """
+    left, right = [p for p in left if p.text], [p for p in right if p.text]
+    while True:
+        start, end = _join(left), _join(right)
+        room = width - start.cell_length - end.cell_length
+        if room >= (2 if left and right else 0):
+            break
+        spare = max((*left, *right), key=lambda part: part.rank)
+        if spare.rank == 0:
+            break
+        (left if spare in left else right).remove(spare)
+    return Content.assemble(start, " " * max(1, room), end) if right else start
+
+
+def _join(parts: Sequence[Part]) -> Content:
+    pieces: list[str | tuple[str, str]] = []
+    for index, part in enumerate(parts):
+        if index:
+            pieces.append((part.gap, "$quiet"))
+        pieces.append((part.text, part.style))
+    return Content.assemble(*pieces)

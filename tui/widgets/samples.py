@@ -1,0 +1,99 @@
+"""The samples made so far, the newest on top."""
+
+from pathlib import Path
+from typing import ClassVar
+
+from rich.text import Text
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.coordinate import Coordinate
+from textual.widgets import DataTable
+
+from engine.snapshot import Sample
+from tui import wording
+
+
+class Samples(DataTable[Text]):
+    """A list of what was spoken: at which step, how long, what a listener must know."""
+
+    BORDER_TITLE = "samples"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "select_cursor", "Play the highlighted sample", show=False)
+    ]
+
+    def __init__(self) -> None:
+        super().__init__(
+            id="samples", classes="panel", cursor_type="row", show_header=False, cell_padding=1
+        )
+        self._samples: tuple[Sample, ...] = ()
+        self._marks: tuple[Path | None, frozenset[Path]] = (None, frozenset())
+        self._state: tuple[str, bool, str] | None = None
+
+    def on_mount(self) -> None:
+        """Make the columns: step, mark, length, note."""
+        for key in ("step", "mark", "length", "note"):
+            self.add_column(key, key=key)
+
+    @property
+    def chosen(self) -> Sample | None:
+        """The highlighted sample; the newest one unless the person moved."""
+        if not self._samples:
+            return None
+        return self._samples[len(self._samples) - 1 - min(self.cursor_row, self._last)]
+
+    @property
+    def _last(self) -> int:
+        return len(self._samples) - 1
+
+    def show(
+        self, samples: tuple[Sample, ...], sounding: Path | None, heard: frozenset[Path]
+    ) -> None:
+        """List the samples and mark what sounds now and what was heard."""
+        marks = (sounding, heard)
+        if samples is self._samples and marks == self._marks:
+            return
+        self._marks = marks
+        if samples is self._samples:
+            for row, sample in enumerate(reversed(samples)):
+                self.update_cell_at(Coordinate(row, 1), self._mark(sample))
+            return
+        self._list_anew(samples)
+
+    def _list_anew(self, samples: tuple[Sample, ...]) -> None:
+        chosen = self.chosen
+        at_newest = self.cursor_row == 0
+        self._samples = samples
+        self.clear()
+        for sample in reversed(samples):
+            self.add_row(*self._cells(sample))
+        if chosen is not None and not at_newest:
+            rows = [row for row, sample in enumerate(reversed(samples)) if sample is chosen]
+            self.move_cursor(row=rows[0] if rows else 0)
+
+    def _cells(self, sample: Sample) -> list[Text]:
+        return [
+            Text(wording.steps(sample.step), justify="right"),
+            self._mark(sample),
+            Text(f"{sample.seconds:.1f} s", justify="right"),
+            Text(wording.printable(sample.note)),
+        ]
+
+    def _mark(self, sample: Sample) -> Text:
+        sounding, heard = self._marks
+        if sample.path == sounding or (sounding is not None and sample.original == sounding):
+            return Text("playing", style="bold")
+        return Text("played" if sample.path in heard else "new", style="dim")
+
+    def say_state(self, sentence: str, speaking: bool, unavailable: str) -> None:
+        """Show what auditions speak, whether one is under way, and whether it can be heard."""
+        state = (sentence, speaking, unavailable)
+        if state == self._state:
+            return
+        self._state = state
+        self.border_title = Content.assemble(
+            "samples", (f" · “{wording.printable(sentence)}”" if sentence else "", "$foreground")
+        )
+        if speaking:
+            self.border_subtitle = Content.styled("speaking…", "bold $training")
+        else:
+            self.border_subtitle = Content("no sound here · y copies scp" if unavailable else "")

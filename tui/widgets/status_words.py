@@ -1,0 +1,172 @@
+"""The five lines of the status: where are we, when does it end, what does it cost."""
+
+import re
+from datetime import datetime
+
+from textual.content import Content
+
+from engine.choices import NetworkName
+from engine.snapshot import Phase, Snapshot
+from tui import wording
+from tui.widgets.parts import Part, line
+
+NETWORKS: dict[NetworkName, str] = {"text2mel": "Text2Mel", "ssrn": "SSRN"}
+"""The networks as they are called in speech."""
+
+_PHASE_STYLES = {
+    Phase.PREPARING: "$secondary",
+    Phase.TRAINING: "$success",
+    Phase.PAUSED: "bold $warning",
+    Phase.AT_STOP: "bold $accent",
+    Phase.STOPPING: "$warning",
+    Phase.STOPPED: "$quiet",
+    Phase.FAILED: "bold $error",
+}
+
+
+def title_line(snapshot: Snapshot, time: str, width: int) -> Content:
+    """Say whose voice, which network, on what, what it is doing, and the time."""
+    left = [
+        Part(wording.printable(snapshot.voice), "bold $primary"),
+        Part(NETWORKS[snapshot.network], "bold"),
+        Part(snapshot.preset, rank=4),
+        Part(f"{snapshot.recipe} recipe" if snapshot.recipe else "", rank=6),
+        Part(re.sub(r"NVIDIA |GeForce ", "", snapshot.device), rank=3),
+        Part(snapshot.precision, rank=5),
+    ]
+    right = [
+        Part(snapshot.phase.value, _PHASE_STYLES[snapshot.phase]),
+        Part(time, "$quiet", rank=2),
+    ]
+    return line(left, right, width)
+
+
+def step_line(snapshot: Snapshot, silent: float | None, width: int) -> Content:
+    """Say the global step, the steps since the base, the speed and the time they took."""
+    if snapshot.base_step:
+        since = f"{wording.steps(snapshot.step - snapshot.base_step)} since base "
+        base = f"{since}{wording.steps(snapshot.base_step)}"
+    else:
+        base = "from scratch"
+    left = [
+        Part("step ", "$quiet"),
+        Part(wording.steps(snapshot.step), "bold $foreground", gap=""),
+        Part(base, gap="   "),
+    ]
+    right = [_speed(snapshot, silent), *_times(snapshot)]
+    return line(left, right, width)
+
+
+def _speed(snapshot: Snapshot, silent: float | None) -> Part:
+    if silent is not None:
+        return Part(f"no step for {wording.duration(silent)}", "bold $warning")
+    if snapshot.steps_per_second and not snapshot.phase.ended:
+        return Part(wording.speed(snapshot.steps_per_second), "bold")
+    return Part("")
+
+
+def _times(snapshot: Snapshot) -> list[Part]:
+    run = wording.duration(snapshot.run_seconds)
+    if snapshot.voice_seconds - snapshot.run_seconds < 1:
+        return [Part(f"{run} of training", "$quiet", rank=2)]
+    return [
+        Part(f"{run} this run", "$quiet", rank=2),
+        Part(f"{wording.duration(snapshot.voice_seconds)} in all", "$quiet", rank=3),
+    ]
+
+
+def stop_line(snapshot: Snapshot, now: datetime, width: int, ascii_only: bool) -> Content:
+    """Say how far it is to the stop, as a bar, a share and a time of day."""
+    share = snapshot.progress_to_stop
+    if share is None:
+        return line([Part("no stop set · s sets one", "$quiet")], [], width)
+    words = [Part(f"stop at {stop_point(snapshot)}", "bold", gap="")]
+    seconds = snapshot.seconds_to_stop
+    if snapshot.phase is Phase.TRAINING and seconds is not None:
+        words.append(Part(wording.arrival(now, seconds), "bold $primary"))
+        words.append(Part(f"in {wording.duration(seconds)}", "$quiet", gap="  "))
+    bar_width = max(8, width - sum(len(part.text) + 3 for part in words) - 8)
+    percent = f"{int(share * 100):>3} %"
+    left = [*_bar(share, bar_width, ascii_only), Part(percent, "bold", gap=" ")]
+    return line(left, words, width)
+
+
+def stop_point(snapshot: Snapshot) -> str:
+    """Name the stop on its own counter."""
+    stop = snapshot.stop
+    if stop is None:
+        return "no step"
+    if stop.step is not None:
+        return wording.steps(stop.step)
+    if stop.training_seconds is not None:
+        return f"{wording.duration(stop.training_seconds)} of training"
+    return f"{wording.dollars(stop.usd or 0)} spent"
+
+
+def _bar(share: float, width: int, ascii_only: bool) -> list[Part]:
+    done = int(share * width)
+    full, empty = ("#", "-") if ascii_only else ("━", "━")
+    return [
+        Part(full * done, "$primary"),
+        Part(empty * (width - done), "$line", gap=""),
+    ]
+
+
+def money_line(snapshot: Snapshot, width: int) -> Content:
+    """Say what it has cost and will have cost, the price behind it, and how busy the GPU is."""
+    left = []
+    if snapshot.price > 0 or snapshot.spent > 0:
+        left.append(Part(f"spent {wording.dollars(snapshot.spent)}", "bold"))
+        if snapshot.spent_at_stop is not None and snapshot.phase is Phase.TRAINING:
+            left.append(Part(f"{wording.dollars(snapshot.spent_at_stop)} at the stop"))
+    left.append(Part(wording.price(snapshot.price), "$quiet"))
+    return line(left, _gpu(snapshot), width)
+
+
+def _gpu(snapshot: Snapshot) -> list[Part]:
+    gpu = snapshot.gpu
+    if gpu is None:
+        return [Part(f"GPU: {snapshot.gpu_absent}" if snapshot.gpu_absent else "", "$quiet", 2)]
+    parts = [
+        Part("GPU ", "$quiet", rank=6),
+        Part(f"{gpu.utilisation} %", gap=""),
+        Part(wording.gigabytes(gpu.memory_used, gpu.memory_total), rank=2, gap="  "),
+    ]
+    if gpu.temperature is not None:
+        hot = "bold $warning" if gpu.temperature >= 85 else ""
+        parts.append(Part(f"{gpu.temperature} °C", hot, rank=3, gap="  "))
+    if gpu.power is not None:
+        parts.append(Part(f"{gpu.power:.0f} W", rank=4, gap="  "))
+    return parts
+
+
+def loss_line(snapshot: Snapshot, width: int) -> Content:
+    """Say the loss with its parts, the loss on what was held out, and the learning rate."""
+    losses = snapshot.losses
+    if losses is None:
+        left = [Part("loss", "$quiet"), Part("none logged yet", "$quiet", gap=" ")]
+    else:
+        left = [
+            Part("loss ", "$quiet"),
+            Part(wording.loss(losses.total), "bold $training", gap=""),
+            *_named("L1", losses.l1),
+            *_named("div", losses.divergence),
+            *_named("att", losses.attention),
+        ]
+    if snapshot.held_out is not None:
+        left.append(Part("held-out ", "$quiet", gap="   "))
+        left.append(Part(wording.loss(snapshot.held_out), "bold $held-out", gap=""))
+    rate = snapshot.learning_rate
+    right = []
+    if rate is not None:
+        right = [Part("lr ", "$quiet"), Part(wording.learning_rate(rate), gap="")]
+    return line(left, right, width)
+
+
+def _named(name: str, value: float | None) -> list[Part]:
+    if value is None:
+        return []
+    return [
+        Part(f"{name} ", "$quiet", rank=2, gap="  "),
+        Part(wording.loss(value), rank=2, gap=""),
+    ]

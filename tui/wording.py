@@ -1,0 +1,89 @@
+"""Numbers as the screen says them: with units, in words a person reads at a glance."""
+
+import math
+from datetime import datetime, timedelta
+
+
+def steps(count: int) -> str:
+    """Write a step count in full: `871,204`."""
+    return f"{count:,}"
+
+
+def short_steps(count: float) -> str:
+    """Write a step count for an axis or a list: `871k`, `1.5k`, `850`."""
+    if abs(count) < 1000:
+        return f"{count:.0f}"
+    return f"{count / 1000:.1f}".removesuffix(".0") + "k"
+
+
+def duration(seconds: float) -> str:
+    """Write a length of time in its two largest units: `45s`, `2m16s`, `1h05m`, `3d04h`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02d}s"
+    minutes = whole // 60
+    if minutes < 48 * 60:
+        return f"{minutes // 60}h{minutes % 60:02d}m"
+    return f"{minutes // 1440}d{minutes % 1440 // 60:02d}h"
+
+
+def clock(moment: datetime) -> str:
+    """Write the time of day: `14:02`."""
+    return f"{moment:%H:%M}"
+
+
+def arrival(now: datetime, seconds: float) -> str:
+    """Write when something will be there: `14:04`, `Sat 03:10`, `28 Nov`, `years from now`."""
+    try:
+        then = now + timedelta(seconds=seconds)
+    except OverflowError:
+        return "years from now"
+    if then.date() == now.date():
+        return clock(then)
+    if then - now < timedelta(days=6):
+        return f"{then:%a %H:%M}"
+    return f"{then.day} {then:%b}" if then.year == now.year else f"{then.day} {then:%b %Y}"
+
+
+def dollars(amount: float) -> str:
+    """Write an amount of money: `$0.65`."""
+    return f"${amount:,.2f}"
+
+
+def price(per_hour: float) -> str:
+    """Write what the machine costs: `$0.99/h`, or that nothing was said."""
+    return f"{dollars(per_hour)}/h" if per_hour > 0 else "no price given"
+
+
+def speed(steps_per_second: float) -> str:
+    """Write a speed: `212 steps/s`, `2.54 steps/s`, or `8.0 s/step` where that reads better."""
+    if steps_per_second >= 100:
+        return f"{steps_per_second:.0f} steps/s"
+    if steps_per_second >= 10:
+        return f"{steps_per_second:.1f} steps/s"
+    if steps_per_second >= 0.5:
+        return f"{steps_per_second:.2f} steps/s"
+    return f"{1 / steps_per_second:.1f} s/step"
+
+
+def loss(value: float) -> str:
+    """Write a loss to four places, `nan` and `inf` as they are."""
+    return f"{value:.4f}" if abs(value) < 100 or not math.isfinite(value) else f"{value:.3g}"
+
+
+def learning_rate(value: float) -> str:
+    """Write a learning rate with one decimal: `6.8e-5`."""
+    mantissa, exponent = f"{value:.1e}".split("e")
+    return f"{mantissa}e{int(exponent)}"
+
+
+def gigabytes(used: int, total: int) -> str:
+    """Write memory in use out of what there is: `3.1/80 GB`."""
+    return f"{used / 1e9:.1f}/{total / 1e9:.0f} GB"
+
+
+def printable(text: str) -> str:
+    """Replace what a terminal would obey instead of show: text from data can hold anything."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
