@@ -1,16 +1,18 @@
 """The Textual app: polls the run's snapshot and shows it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import partial
 
 from textual.app import App, SystemCommand
+from textual.filter import LineFilter
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
 from engine.session import SessionLike
 from engine.snapshot import Phase, Snapshot
 from tui import fetching
+from tui.ascii_filter import AsciiFilter
 from tui.exit_reason import ExitReason
 from tui.keys import KEYS
 from tui.listening import Listening
@@ -35,7 +37,7 @@ class VoicecoachApp(App[ExitReason]):
     TITLE = "voicecoach"
     CSS_PATH = "voicecoach.tcss"
     COMMAND_PALETTE_BINDING = "ctrl+p"
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (112, "-wide")]  # noqa: RUF012 - as Textual types it
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (72, "-usual"), (112, "-wide")]  # noqa: RUF012 - as Textual types it
     VERTICAL_BREAKPOINTS = [(0, "-short"), (21, "-middling"), (34, "-tall")]  # noqa: RUF012
 
     def __init__(
@@ -56,6 +58,7 @@ class VoicecoachApp(App[ExitReason]):
             now: tells the time of day, in local time.
             address: what the person's own machine calls this host, `user@host`.
         """
+        self._ascii_only = ascii_only
         super().__init__()
         self.register_theme(DARK)
         self.register_theme(LIGHT)
@@ -72,6 +75,11 @@ class VoicecoachApp(App[ExitReason]):
     def get_default_screen(self) -> Screen[None]:
         """Open with the one screen there is."""
         return self.supervision
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Let nothing but ASCII pass where the terminal shows nothing else."""
+        filters = super().get_line_filters()
+        return [*filters, AsciiFilter()] if self._ascii_only else filters
 
     def on_ready(self) -> None:
         """Begin to look at the run."""

@@ -32,7 +32,7 @@ class StopDialog(Dialog[StopAt]):
             box.border_title = "stop at"
             yield Input(self._standing, placeholder="empty: no stop")
             yield Static("", id="meaning", markup=False)
-            yield Static(HOW_TO_SAY_WHEN, classes="hint", markup=False)
+            yield Static(HOW_TO_SAY_WHEN, id="forms", classes="hint", markup=False)
             yield Static("enter takes it · esc leaves it as it was", classes="hint")
 
     def on_mount(self) -> None:
@@ -69,6 +69,8 @@ class StopDialog(Dialog[StopAt]):
         if words != str(widget.content):
             widget.update(words)
             widget.set_class(trouble, "-trouble")
+            # A complaint names the forms itself.
+            self.query_one("#forms").display = not trouble
 
 
 def standing_answer(snapshot: Snapshot) -> str:

@@ -7,7 +7,7 @@ from typing import ClassVar
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.widgets import DataTable, Footer
+from textual.widgets import DataTable
 
 from engine.session import SessionLike
 from engine.snapshot import Event, Phase, Sample, Snapshot
@@ -19,6 +19,7 @@ from tui.screens.run_screen import RunScreen
 from tui.silence import Silence
 from tui.widgets.attention_view import AttentionView
 from tui.widgets.happenings import Happenings
+from tui.widgets.keys_footer import KeysFooter
 from tui.widgets.loss_plot import LossPlot
 from tui.widgets.notice import Notice
 from tui.widgets.panels import Panels
@@ -62,7 +63,7 @@ class Supervision(RunScreen):
         yield self.status
         yield self.notice
         yield self.panels
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeysFooter()
 
     def show(self, snapshot: Snapshot, *, plots: bool) -> None:
         """Show a snapshot; the plots, which cost more, only where `plots`."""
@@ -72,6 +73,7 @@ class Supervision(RunScreen):
         now = self.now()
         self.status.show(snapshot, now, self._time(now), self._silence.look(snapshot, now))
         self.notice.show(snapshot)
+        self.panels.leave_out(self.attention if snapshot.network == "ssrn" else None)
         if plots:
             self.loss.show(snapshot.curve)
             self.attention.show(snapshot.attention)

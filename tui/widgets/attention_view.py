@@ -98,7 +98,7 @@ class AttentionView(Widget, can_focus=True):
         """Return one line of the picture with its axes."""
         plot, size = self.plot, self.content_size
         if plot is None or plot.weights.size == 0:
-            text = "drawn with the first checkpoint, or on n" if y == 0 else ""
+            text = "drawn at every checkpoint, and on n" if y == 0 else ""
             quiet = self._quiet
             return Strip([Segment(text, quiet)]).adjust_cell_length(size.width, self.rich_style)
         drawing = self._drawing

@@ -46,7 +46,7 @@ def notice_words(snapshot: Snapshot) -> Content:
         case Phase.PREPARING:
             return Content(_preparing(snapshot))
         case Phase.PAUSED:
-            rent = f" · the machine costs {wording.price(snapshot.price)} meanwhile"
+            rent = f" · meanwhile {wording.price(snapshot.price)}"
             return Content.assemble(
                 (f"Paused at step {wording.steps(snapshot.step)}.", "bold"),
                 "  ",

@@ -13,6 +13,7 @@ class Panels(Vertical):
         self._rows = {"plots": plots, "lists": lists}
         self._order = [*plots, *lists]
         self._whole: Widget | None = None
+        self._left_out: Widget | None = None
 
     def compose(self) -> ComposeResult:
         """Lay the plots over the lists."""
@@ -30,8 +31,16 @@ class Panels(Vertical):
         if self._whole is None:
             self.screen.focus_next(".panel")
             return
-        place = self._order.index(self._whole) + 1
-        self._show_alone(self._order[place % len(self._order)])
+        there = [panel for panel in self._order if panel is not self._left_out]
+        place = there.index(self._whole) + 1
+        self._show_alone(there[place % len(there)])
+
+    def leave_out(self, panel: Widget | None) -> None:
+        """Keep a panel out of sight that has nothing to show in this run."""
+        if panel is not self._left_out:
+            self._left_out = panel
+            for each in self._order:
+                each.set_class(each is panel, "-left-out")
 
     @property
     def _focused(self) -> Widget | None:

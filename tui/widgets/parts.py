@@ -17,6 +17,8 @@ class Part:
     """What goes first when room is short: the highest rank; 0 never goes."""
     gap: str = " · "
     """What stands between this part and the one before."""
+    label: str = ""
+    """What the words are, said quietly before them."""
 
 
 def line(left: Sequence[Part], right: Sequence[Part], width: int) -> Content:
@@ -24,14 +26,12 @@ def line(left: Sequence[Part], right: Sequence[Part], width: int) -> Content:
 
     Parts of the highest rank are left out, one at a time, until the rest fits.
     """
-    left, right = [p for p in left if p.text], [p for p in right if p.text]
+    left, right = [part for part in left if part.text], [part for part in right if part.text]
     while True:
         start, end = _join(left), _join(right)
         room = width - start.cell_length - end.cell_length
-        if room >= (2 if left and right else 0):
-            break
-        spare = max((*left, *right), key=lambda part: part.rank)
-        if spare.rank == 0:
+        spare = max((*left, *right), key=lambda part: part.rank, default=None)
+        if room >= 2 or (room >= 0 and not right) or spare is None or spare.rank == 0:
             break
         (left if spare in left else right).remove(spare)
     return Content.assemble(start, " " * max(1, room), end) if right else start
@@ -40,7 +40,7 @@ def line(left: Sequence[Part], right: Sequence[Part], width: int) -> Content:
 def _join(parts: Sequence[Part]) -> Content:
     pieces: list[str | tuple[str, str]] = []
     for index, part in enumerate(parts):
-        if index:
-            pieces.append((part.gap, "$quiet"))
+        pieces.append((part.gap if index else "", "$quiet"))
+        pieces.append((f"{part.label} " if part.label else "", "$quiet"))
         pieces.append((part.text, part.style))
-    return Content.assemble(*pieces)
+    return Content.assemble(*(piece for piece in pieces if piece[0]))

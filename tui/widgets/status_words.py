@@ -43,14 +43,15 @@ def title_line(snapshot: Snapshot, time: str, width: int) -> Content:
 
 def step_line(snapshot: Snapshot, silent: float | None, width: int) -> Content:
     """Say the global step, the steps since the base, the speed and the time they took."""
+    if snapshot.phase is Phase.PREPARING and not snapshot.step:
+        return line([Part("not known yet", "$quiet", label="step")], [], width)
     if snapshot.base_step:
         since = f"{wording.steps(snapshot.step - snapshot.base_step)} since base "
         base = f"{since}{wording.steps(snapshot.base_step)}"
     else:
         base = "from scratch"
     left = [
-        Part("step ", "$quiet"),
-        Part(wording.steps(snapshot.step), "bold $foreground", gap=""),
+        Part(wording.steps(snapshot.step), "bold $foreground", label="step"),
         Part(base, gap="   "),
     ]
     right = [_speed(snapshot, silent), *_times(snapshot)]
@@ -60,7 +61,7 @@ def step_line(snapshot: Snapshot, silent: float | None, width: int) -> Content:
 def _speed(snapshot: Snapshot, silent: float | None) -> Part:
     if silent is not None:
         return Part(f"no step for {wording.duration(silent)}", "bold $warning")
-    if snapshot.steps_per_second and not snapshot.phase.ended:
+    if snapshot.steps_per_second and snapshot.phase is Phase.TRAINING:
         return Part(wording.speed(snapshot.steps_per_second), "bold")
     return Part("")
 
@@ -79,7 +80,9 @@ def stop_line(snapshot: Snapshot, now: datetime, width: int, ascii_only: bool) -
     """Say how far it is to the stop, as a bar, a share and a time of day."""
     share = snapshot.progress_to_stop
     if share is None:
-        return line([Part("no stop set · s sets one", "$quiet")], [], width)
+        asked = f"stop at {snapshot.stop_text}" if snapshot.stop_text else "no stop set"
+        hint = "" if snapshot.phase is Phase.PREPARING else "s sets one"
+        return line([Part(asked), Part("" if snapshot.stop_text else hint)], [], width)
     words = [Part(f"stop at {stop_point(snapshot)}", "bold", gap="")]
     seconds = snapshot.seconds_to_stop
     if snapshot.phase is Phase.TRAINING and seconds is not None:
@@ -128,8 +131,7 @@ def _gpu(snapshot: Snapshot) -> list[Part]:
     if gpu is None:
         return [Part(f"GPU: {snapshot.gpu_absent}" if snapshot.gpu_absent else "", "$quiet", 2)]
     parts = [
-        Part("GPU ", "$quiet", rank=6),
-        Part(f"{gpu.utilisation} %", gap=""),
+        Part(f"{gpu.utilisation} %", label="GPU"),
         Part(wording.gigabytes(gpu.memory_used, gpu.memory_total), rank=2, gap="  "),
     ]
     if gpu.temperature is not None:
@@ -144,29 +146,25 @@ def loss_line(snapshot: Snapshot, width: int) -> Content:
     """Say the loss with its parts, the loss on what was held out, and the learning rate."""
     losses = snapshot.losses
     if losses is None:
-        left = [Part("loss", "$quiet"), Part("none logged yet", "$quiet", gap=" ")]
+        left = [Part("none logged yet", "$quiet", label="loss")]
     else:
         left = [
-            Part("loss ", "$quiet"),
-            Part(wording.loss(losses.total), "bold $training", gap=""),
-            *_named("L1", losses.l1),
-            *_named("div", losses.divergence),
-            *_named("att", losses.attention),
+            Part(wording.loss(losses.total), "bold $training", label="loss"),
+            *_named("L1", losses.l1, rank=2),
+            *_named("div", losses.divergence, rank=3),
+            *_named("att", losses.attention, rank=4),
         ]
     if snapshot.held_out is not None:
-        left.append(Part("held-out ", "$quiet", gap="   "))
-        left.append(Part(wording.loss(snapshot.held_out), "bold $held-out", gap=""))
+        held_out = wording.loss(snapshot.held_out)
+        left.append(Part(held_out, "bold $held-out", gap="   ", label="held-out"))
     rate = snapshot.learning_rate
     right = []
     if rate is not None:
-        right = [Part("lr ", "$quiet"), Part(wording.learning_rate(rate), gap="")]
+        right = [Part(wording.learning_rate(rate), rank=1, label="lr")]
     return line(left, right, width)
 
 
-def _named(name: str, value: float | None) -> list[Part]:
+def _named(name: str, value: float | None, rank: int) -> list[Part]:
     if value is None:
         return []
-    return [
-        Part(f"{name} ", "$quiet", rank=2, gap="  "),
-        Part(wording.loss(value), rank=2, gap=""),
-    ]
+    return [Part(wording.loss(value), rank=rank, gap="  ", label=name)]
