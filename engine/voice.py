@@ -60,7 +60,7 @@ class VoiceSettings:
     keep_newest: int = 5
     keep_every: int = 50_000
     sentence: str = DEFAULT_SENTENCE
-    sharpening: float = 1.5
+    sharpening: float = 1.2
     audio: AudioSpec = field(default_factory=AudioSpec)
     limits: Limits = field(default_factory=Limits)
 
@@ -373,7 +373,7 @@ def _require_choice(path: Path, values: dict[str, Any], key: str, choices: tuple
         raise InputError(f"{path}: {key} is {values[key]!r}; write one of {', '.join(choices)}.")
 
 
-def _checked(kind: type[VoiceSettings | AudioSpec | Limits], said: Any) -> dict[str, Any]:
+def _checked(kind: type[VoiceSettings | AudioSpec | Limits], said: object) -> dict[str, Any]:
     """Return the settings of a table, whole numbers made fractions where those are wanted.
 
     Raises:

@@ -139,7 +139,8 @@ class BatchSource:
         chosen = rng.permutation(len(self._clips))[:count]
         blurred = self._lengths[chosen] * rng.uniform(1 - _LENGTH_BLUR, 1 + _LENGTH_BLUR, count)
         by_length = chosen[np.argsort(blurred, kind="stable")].reshape(-1, self._batch_size)
-        return self._clips[rng.permutation(by_length, axis=0)]
+        shuffled: NDArray[np.int64] = self._clips[rng.permutation(by_length, axis=0)]
+        return shuffled
 
 
 class Prefetcher:

@@ -6,6 +6,7 @@ from typing import Any
 from engine.choices import NetworkName, PresetName
 from engine.errors import InputError
 
+
 @dataclass(frozen=True)
 class Text2MelSpec:
     """What fixes the shape of a Text2Mel; letters as in the paper's section 3."""

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from engine.corpus.batches import Batch
 from engine.networks.specs import NetworkSpec, Text2MelSpec
-from engine.networks.ssrn import SSRN
-from engine.networks.text2mel import Text2Mel
+from engine.networks.ssrn import SSRN, SSRNOutput
+from engine.networks.text2mel import Text2Mel, Text2MelOutput
 from engine.training.objective import LossParts, ssrn_loss, text2mel_loss
 from engine.training.recipe import Recipe, learning_rate
 
@@ -70,14 +71,31 @@ class Learner:
         return parts.detached()
 
     def losses(self, batch: Batch) -> LossParts:
-        """Return the losses of a batch with the network as it stands, teacher-forced."""
-        enabled = self.precision != torch.float32
-        with torch.autocast(self.device.type, self.precision, enabled=enabled):
+        """Return the losses of a batch with the weights under training, teacher-forced."""
+        with self._arithmetic():
             if isinstance(self.network, Text2Mel):
                 output = self.network(batch.text, self._hide_frames(batch.mel))
             else:
                 output = self.network(batch.mel)
-        if isinstance(self.network, Text2Mel):
+        return self._loss(output, batch)
+
+    @torch.inference_mode()
+    def judge(self, batch: Batch) -> tuple[LossParts, Text2MelOutput | SSRNOutput]:
+        """Return losses and output of a batch with the weights that speak, without dropout."""
+        self.network.eval()
+        names = (name for name, _ in self.network.named_parameters())
+        speaking = dict(zip(names, self._average or self._parameters, strict=True))
+        inputs = (batch.text, batch.mel) if isinstance(self.network, Text2Mel) else (batch.mel,)
+        with self._arithmetic():
+            output = functional_call(self.network, speaking, inputs)
+        return self._loss(output, batch), output
+
+    def _arithmetic(self) -> torch.autocast:
+        enabled = self.precision != torch.float32
+        return torch.autocast(self.device.type, self.precision, enabled=enabled)
+
+    def _loss(self, output: Text2MelOutput | SSRNOutput, batch: Batch) -> LossParts:
+        if isinstance(output, Text2MelOutput):
             return text2mel_loss(output, batch, self.recipe, self._max_characters, self._max_frames)
         return ssrn_loss(output, batch, self.recipe)
 

@@ -1,5 +1,6 @@
 """How a network is taught: every number of a recipe in one place."""
 
+import math
 from dataclasses import dataclass
 
 from engine.choices import RecipeName
@@ -27,7 +28,7 @@ class Recipe:
     own_lengths: bool = True
     """The attention's guide takes N and T of each utterance (paper section 4.2); otherwise the
     longest allowed, as the BBC's code does."""
-    crop_frames: int | None = 32
+    crop_frames: int | None = 16
     """Coarse frames of the random crops that SSRN learns from; None takes whole clips."""
     average_decay: float | None = 0.999
     """Decay a step of the running average of the weights, which is what speaks: it is smoother
@@ -66,4 +67,8 @@ def learning_rate(step: int, recipe: Recipe) -> float:
     at 6.8e-5.
     """
     warmup = recipe.warmup_steps
-    return recipe.peak_rate * warmup**0.5 * min(step * warmup**-1.5, step**-0.5)
+    return (
+        recipe.peak_rate
+        * math.sqrt(warmup)
+        * min(step / (warmup * math.sqrt(warmup)), 1 / math.sqrt(step))
+    )

@@ -1,0 +1,72 @@
+"""The demo: a bundled corpus and a bundled voice, made into a voice folder of one's own."""
+
+import shutil
+from pathlib import Path
+
+from engine.errors import EngineError, InputError
+from engine.order import TrainOrder
+from engine.stop import StopRule
+from engine.voice import Voice
+
+_PACKAGE = Path(__file__).resolve().parent
+# Built into the wheel at the first place; in a checkout they lie at the second.
+_ASSETS = (_PACKAGE / "demo_assets", _PACKAGE.parent / "assets" / "demo")
+
+
+def demo_assets() -> Path:
+    """The folder with the bundled `corpus` and `voice`.
+
+    Raises:
+        EngineError: this installation lacks it.
+    """
+    for folder in _ASSETS:
+        if (folder / "voice" / "voice.toml").is_file():
+            return folder
+    raise EngineError(
+        f"The demo is missing from this installation (looked in {_ASSETS[0]}); install voicecoach "
+        f"again."
+    )
+
+
+def demo_order(
+    folder: Path,
+    *,
+    stop: StopRule | None = None,
+    price: float | None = None,
+    device: str = "auto",
+    checkpoint_every: int | None = None,
+) -> TrainOrder:
+    """Order the fine-tuning of the bundled voice on the bundled corpus, in `folder`.
+
+    The corpus is copied beside the voice, so that the folder stands on its own. A demo that
+    exists goes on where it stood.
+
+    Raises:
+        InputError: the folder holds something else.
+        EngineError: the demo is not installed, or the folder cannot be written.
+    """
+    corpus = folder / "corpus"
+    if not Voice.exists(folder):
+        if folder.exists() and any(folder.iterdir()):
+            raise InputError(f"{folder} holds something else than a voice; name another --voice.")
+        _copy_corpus(demo_assets() / "corpus", corpus)
+        return TrainOrder(
+            folder,
+            dataset=corpus,
+            source=demo_assets() / "voice",
+            stop=stop,
+            price=price,
+            device=device,
+            checkpoint_every=checkpoint_every,
+        )
+    return TrainOrder(
+        folder, stop=stop, price=price, device=device, checkpoint_every=checkpoint_every
+    )
+
+
+def _copy_corpus(source: Path, target: Path) -> None:
+    try:
+        shutil.copytree(source, target)
+    except OSError as error:
+        shutil.rmtree(target, ignore_errors=True)
+        raise EngineError(f"The demo's corpus cannot be copied to {target}: {error}.") from error

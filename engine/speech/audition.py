@@ -1,0 +1,234 @@
+"""Auditions: hearing the voice as it is now, beside the training and without stopping it."""
+
+import json
+import logging
+import re
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engine.board import Board
+from engine.choices import NetworkName
+from engine.corpus.audio import load_recording
+from engine.corpus.clips import Clip
+from engine.errors import VoicecoachError
+from engine.networks.specs import NetworkSpec, SSRNSpec, Text2MelSpec
+from engine.networks.ssrn import SSRN
+from engine.networks.text2mel import Text2Mel
+from engine.snapshot import AttentionPlot, Sample
+from engine.speech.loudness import level
+from engine.speech.picture import write_attention
+from engine.speech.utterance import resynthesise, speak, write_wav
+from engine.speech.vocoder import VocoderSettings
+from engine.training.checkpoint import load_checkpoint
+from engine.voice import Voice
+
+_log = logging.getLogger("voicecoach.engine")
+
+NO_SSRN = "no SSRN yet: straight from the mel"
+"""The note of a sample that was made without an SSRN."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A held-out recording, for SSRN auditions."""
+
+    clip: Clip
+    mel: NDArray[np.float16]
+    """Its true coarse mel, `(T / 4, n_mels)`."""
+
+
+class Auditions:
+    """Makes samples one at a time, in a thread of its own, on the CPU.
+
+    The GPU stays with the training, and frame-by-frame synthesis would not use it well.
+    """
+
+    def __init__(
+        self,
+        voice: Voice,
+        network: NetworkName,
+        spec: NetworkSpec,
+        recording: Recording,
+        board: Board,
+    ) -> None:
+        self._voice = voice
+        self._network = network
+        self._spec = spec
+        self._recording = recording
+        self._board = board
+        self._thread: threading.Thread | None = None
+        self._cancelled = threading.Event()
+        self.sentence = voice.settings.sentence
+        """What the next audition speaks."""
+        for sample in read_samples(voice):
+            board.add_sample(sample)
+
+    def begin(self, weights: Mapping[str, Tensor], step: int) -> None:
+        """Start a sample with weights that nobody changes any more; returns at once."""
+        if self._thread is not None and self._thread.is_alive():
+            self._board.event("a sample is being made already; wait for it", "warning")
+            return
+        self._board.update(auditioning=True)
+        self._thread = threading.Thread(
+            target=self._work, args=(weights, step, self.sentence), name="audition"
+        )
+        self._thread.start()
+
+    def close(self) -> None:
+        """Give up a sample under way and wait for its thread."""
+        self._cancelled.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _work(self, weights: Mapping[str, Tensor], step: int, sentence: str) -> None:
+        try:
+            if self._network == "text2mel":
+                sample = self._speak(weights, step, sentence)
+            else:
+                sample = self._resynthesise(weights, step)
+            append_sample(self._voice, sample)
+            self._board.add_sample(sample)
+            self._board.event(f"sample of step {step:,}: {sample.path.name}")
+        except VoicecoachError as error:
+            self._board.event(f"no sample: {error}", "error")
+        except Exception as error:
+            if self._cancelled.is_set():
+                _log.info("the sample under way was given up")
+                return
+            # A sample that fails must not end the training that it listens to.
+            _log.exception("audition failed")
+            self._board.event(
+                f"no sample: {type(error).__name__}: {error}; {self._voice.log} says where", "error"
+            )
+        finally:
+            self._board.update(auditioning=False)
+
+    def _speak(self, weights: Mapping[str, Tensor], step: int, sentence: str) -> Sample:
+        assert isinstance(self._spec, Text2MelSpec)
+        text2mel = Text2Mel(self._spec)
+        text2mel.load_state_dict(dict(weights))
+        ssrn, ssrn_step = load_ssrn(self._voice)
+        settings = self._voice.settings
+        spoken = speak(
+            sentence,
+            text2mel,
+            ssrn,
+            self._voice.vocabulary,
+            settings.audio,
+            max_characters=settings.limits.max_characters,
+            max_frames=settings.limits.max_coarse_frames,
+            settings=VocoderSettings(sharpening=settings.sharpening),
+            cancelled=self._cancelled.is_set,
+        )
+        path = sample_path(self._voice, step, ssrn_step, sentence)
+        write_wav(path, spoken.waveform, spoken.sample_rate)
+        write_attention(path.with_suffix(".png"), spoken.attention)
+        symbols = "".join(part.text + "E" for part in spoken.parts)
+        weights_read_only = spoken.attention.copy()
+        weights_read_only.flags.writeable = False
+        self._board.add_plot(AttentionPlot(step, symbols, weights_read_only, "audition"))
+        note = "" if spoken.ssrn else NO_SSRN
+        if not spoken.finished:
+            note = "; ".join(filter(None, (note, "cut short: the end was not found")))
+        return Sample(step, sentence, path, len(spoken.waveform) / spoken.sample_rate, note)
+
+    def _resynthesise(self, weights: Mapping[str, Tensor], step: int) -> Sample:
+        assert isinstance(self._spec, SSRNSpec)
+        ssrn = SSRN(self._spec)
+        ssrn.load_state_dict(dict(weights))
+        settings, clip = self._voice.settings, self._recording.clip
+        audio = settings.audio
+        sound = resynthesise(
+            self._recording.mel, ssrn, audio, VocoderSettings(sharpening=settings.sharpening)
+        )
+        stem = f"ssrn-{step}_{slug(clip.clip_id)}"
+        path = unused(self._voice.samples / f"{stem}.wav")
+        write_wav(path, sound.waveform, audio.sample_rate)
+        original = self._voice.samples / f"original_{slug(clip.clip_id)}.wav"
+        if not original.exists():
+            recording = load_recording(clip.path, audio.sample_rate)
+            write_wav(original, level(recording), audio.sample_rate)
+        seconds = len(sound.waveform) / audio.sample_rate
+        return Sample(step, clip.text, path, seconds, f"held-out {clip.clip_id}", original)
+
+
+def load_ssrn(voice: Voice) -> tuple[SSRN | None, int | None]:
+    """Return the newest SSRN of a voice and its step, or None where it has none."""
+    entry = voice.newest("ssrn")
+    if entry is None:
+        return None, None
+    checkpoint = load_checkpoint(entry.path, to_speak=True)
+    assert isinstance(checkpoint.spec, SSRNSpec)
+    ssrn = SSRN(checkpoint.spec)
+    ssrn.load_state_dict(checkpoint.speaking)
+    return ssrn.eval(), checkpoint.step
+
+
+def slug(text: str, most: int = 40) -> str:
+    """A few words of a text as part of a file name."""
+    words = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    return words[:most].rstrip("-") or "sample"
+
+
+def sample_path(voice: Voice, step: int, ssrn_step: int | None, sentence: str) -> Path:
+    """Where a sample goes: both networks' steps and the sentence, never an existing file."""
+    ssrn = f"_ssrn-{ssrn_step}" if ssrn_step is not None else "_no-ssrn"
+    return unused(voice.samples / f"text2mel-{step}{ssrn}_{slug(sentence)}.wav")
+
+
+def unused(path: Path) -> Path:
+    """The path, or the same with -2, -3, … where a file has it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    candidate, number = path, 1
+    while candidate.exists():
+        number += 1
+        candidate = path.with_stem(f"{path.stem}-{number}")
+    return candidate
+
+
+def append_sample(voice: Voice, sample: Sample) -> None:
+    """Note a sample in `samples/samples.jsonl`, so that later runs list it."""
+    line: dict[str, Any] = {
+        "step": sample.step,
+        "sentence": sample.sentence,
+        "file": sample.path.name,
+        "seconds": round(sample.seconds, 3),
+        "note": sample.note,
+        "original": sample.original.name if sample.original else None,
+    }
+    with (voice.samples / "samples.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
+def read_samples(voice: Voice) -> list[Sample]:
+    """The samples of earlier runs whose files are still there, oldest first."""
+    index = voice.samples / "samples.jsonl"
+    if not index.is_file():
+        return []
+    found = []
+    for line in index.read_text(encoding="utf-8", errors="replace").split("\n"):
+        try:
+            said = json.loads(line)
+            # Names alone: an index from elsewhere must not lead out of the folder.
+            path = voice.samples / Path(said["file"]).name
+            original = voice.samples / Path(said["original"]).name if said["original"] else None
+            sample = Sample(
+                int(said["step"]),
+                str(said["sentence"]),
+                path,
+                float(said["seconds"]),
+                str(said["note"]),
+                original,
+            )
+        except (ValueError, KeyError, TypeError):
+            continue  # blank, or cut off by the end of a process
+        if path.is_file():
+            found.append(sample)
+    return found

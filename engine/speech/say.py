@@ -1,0 +1,119 @@
+"""`voicecoach say`: a text spoken by a voice, written to a file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from engine.errors import EngineError, InputError
+from engine.host.device import leave_a_core_for_the_screen
+from engine.networks.specs import Text2MelSpec
+from engine.networks.text2mel import Text2Mel
+from engine.speech.audition import NO_SSRN, load_ssrn, sample_path
+from engine.speech.utterance import Utterance, speak, write_wav
+from engine.speech.vocoder import VocoderSettings
+from engine.training.checkpoint import load_checkpoint
+from engine.voice import CheckpointEntry, Voice
+
+
+@dataclass(frozen=True)
+class Said:
+    """What was spoken, and where it is."""
+
+    path: Path
+    seconds: float
+    step: int
+    ssrn_step: int | None
+    note: str
+    """What a listener must know; empty when all is well."""
+
+
+def say(
+    voice_folder: Path,
+    text: str,
+    *,
+    step: int | None = None,
+    out: Path | None = None,
+    arrays: Path | None = None,
+) -> Said:
+    """Speak a text with a voice's checkpoint and its newest SSRN.
+
+    Args:
+        voice_folder: the voice.
+        text: what to say.
+        step: a checkpoint of Text2Mel; the newest without it.
+        out: the WAV file; a new file among the voice's samples without it.
+        arrays: an npz file for mel `(T/4, 80)`, magnitude `(T, F)`, alignment `(N, T/4)`.
+
+    Raises:
+        InputError: no such voice or checkpoint, nothing to speak, or no such folder.
+        EngineError: a file cannot be written.
+    """
+    voice = Voice.open(voice_folder)
+    for path, option in ((out, "--out"), (arrays, "--arrays")):
+        if path is not None and not path.parent.is_dir():
+            raise InputError(f"{option} {path}: there is no folder {path.parent}; make it first.")
+    leave_a_core_for_the_screen()
+    entry = _find_checkpoint(voice, step)
+    checkpoint = load_checkpoint(entry.path, to_speak=True)
+    assert isinstance(checkpoint.spec, Text2MelSpec)
+    text2mel = Text2Mel(checkpoint.spec)
+    text2mel.load_state_dict(checkpoint.speaking)
+    ssrn, ssrn_step = load_ssrn(voice)
+    settings = voice.settings
+    utterance = speak(
+        text,
+        text2mel,
+        ssrn,
+        voice.vocabulary,
+        settings.audio,
+        max_characters=settings.limits.max_characters,
+        max_frames=settings.limits.max_coarse_frames,
+        settings=VocoderSettings(sharpening=settings.sharpening),
+    )
+    path = out or sample_path(voice, entry.step, ssrn_step, text)
+    write_wav(path, utterance.waveform, utterance.sample_rate)
+    if arrays is not None:
+        _write_arrays(arrays, utterance)
+    seconds = len(utterance.waveform) / utterance.sample_rate
+    return Said(path, seconds, entry.step, ssrn_step, _note(utterance))
+
+
+def _find_checkpoint(voice: Voice, step: int | None) -> CheckpointEntry:
+    found = voice.checkpoints("text2mel")
+    if not found:
+        raise InputError(
+            f"The voice {voice.folder} cannot speak yet: its Text2Mel has no checkpoint; train "
+            f"it first."
+        )
+    if step is None:
+        return found[-1]
+    for entry in found:
+        if entry.step == step:
+            return entry
+    steps = ", ".join(f"{entry.step:,}" for entry in found[-8:])
+    raise InputError(
+        f"The voice {voice.folder} has no Text2Mel checkpoint of step {step:,}; there are {steps}."
+    )
+
+
+def _note(utterance: Utterance) -> str:
+    notes = []
+    if not utterance.ssrn:
+        notes.append(NO_SSRN)
+    if not utterance.finished:
+        notes.append("cut short: the end of a sentence was not found")
+    return "; ".join(notes)
+
+
+def _write_arrays(path: Path, utterance: Utterance) -> None:
+    try:
+        with path.open("wb") as file:
+            np.savez(
+                file,
+                mel=utterance.mel,
+                magnitude=utterance.magnitude,
+                alignment=utterance.attention,
+            )
+    except OSError as error:
+        raise EngineError(f"Cannot write {path}: {error.strerror}.") from error

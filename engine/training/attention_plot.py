@@ -1,0 +1,19 @@
+"""The attention of one fixed held-out clip, drawn again and again as training goes on."""
+
+from torch import Tensor
+
+from engine.corpus.features import FeatureStore
+from engine.snapshot import AttentionPlot
+
+
+def choose_clip(store: FeatureStore, candidates: list[int]) -> int:
+    """Return the clip to watch: the one of middle length, which is neither trivial nor rare."""
+    by_length = sorted(candidates, key=store.coarse_frames)
+    return by_length[len(by_length) // 2]
+
+
+def make_plot(attention: Tensor, sentence: str, step: int, source: str) -> AttentionPlot:
+    """Freeze the attention `(N, T)` of a sentence at a step."""
+    weights = attention.float().cpu().numpy().copy()
+    weights.flags.writeable = False
+    return AttentionPlot(step, sentence, weights, source)

@@ -1,0 +1,53 @@
+"""What the voice has cost up to this moment: the ledger on disk and the stretch under way."""
+
+from engine.choices import NetworkName
+from engine.host.spend import Stretch
+from engine.training.clock import TrainingClock
+from engine.voice import Voice, now
+
+
+class LedgerKeeper:
+    """Adds the stretch under way to the ledger, and closes it where training is saved."""
+
+    def __init__(self, voice: Voice, network: NetworkName, clock: TrainingClock, step: int) -> None:
+        self._ledger = voice.ledger
+        self._network = network
+        self._clock = clock
+        self.price = voice.settings.price
+        """US dollars an hour."""
+        self._start = now()
+        self._first_step = step
+        self._counted = 0.0
+        self._past_seconds = self._ledger.seconds
+        self._past_usd = self._ledger.usd
+
+    @property
+    def voice_seconds(self) -> float:
+        """Training time of the voice, all its runs together."""
+        return self._past_seconds + self._clock.seconds
+
+    @property
+    def spent(self) -> float:
+        """Spend of the voice in US dollars, all its runs together."""
+        return self._past_usd + self._clock.seconds / 3600 * self.price
+
+    def close_stretch(self, step: int) -> None:
+        """Write what has been trained since the last call into the ledger.
+
+        Raises:
+            EngineError: the ledger cannot be written.
+        """
+        seconds = self._clock.seconds
+        if step == self._first_step:
+            return
+        stretch = Stretch(
+            self._start,
+            now(),
+            self._network,
+            self._first_step,
+            step,
+            seconds - self._counted,
+            self.price,
+        )
+        self._ledger.add(stretch)
+        self._start, self._first_step, self._counted = stretch.end, step, seconds
