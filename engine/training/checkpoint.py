@@ -31,6 +31,8 @@ class Checkpoint:
     base_step: int
     recipe: str
     seed: int
+    moments_from: int
+    """The step at which Adam started without moments; 0 where it never had to start anew."""
     weights: dict[str, Tensor]
     """The weights that are trained."""
     average: dict[str, Tensor]
@@ -98,6 +100,7 @@ def _state(checkpoint: Checkpoint) -> dict[str, Any]:
         "base_step": checkpoint.base_step,
         "recipe": checkpoint.recipe,
         "seed": checkpoint.seed,
+        "moments_from": checkpoint.moments_from,
         "symbols": checkpoint.symbols,
         "parameters": sum(tensor.numel() for tensor in checkpoint.weights.values()),
         "spec": asdict(checkpoint.spec),
@@ -129,6 +132,7 @@ def load_checkpoint(folder: Path, *, to_speak: bool = False) -> Checkpoint:
             base_step=state["base_step"],
             recipe=state["recipe"],
             seed=state["seed"],
+            moments_from=state.get("moments_from", 0),
             weights=_tensors(folder / "weights.safetensors"),
             average=_tensors(folder / "average.safetensors", optional=True),
             optimizer={} if to_speak else _tensors(folder / "optimizer.safetensors", optional=True),

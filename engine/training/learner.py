@@ -33,15 +33,20 @@ class Learner:
         device: torch.device,
         precision: torch.dtype,
         seed: int,
+        moments_from: int = 0,
         max_characters: int = 180,
         max_frames: int = 210,
     ) -> None:
-        """Build the network with fresh weights, drawn from `seed`."""
+        """Build the network with fresh weights, drawn from `seed`.
+
+        `moments_from` is the step at which Adam started without moments; see `learning_rate`.
+        """
         torch.manual_seed(seed)
         self.spec = spec
         self.recipe = recipe
         self.device = device
         self.precision = precision
+        self.moments_from = moments_from
         self._seed = seed
         self._max_characters = max_characters
         self._max_frames = max_frames
@@ -59,7 +64,7 @@ class Learner:
         # Dropout is a function of (seed, step): a run taken up again draws the same.
         torch.manual_seed(self._seed * _PRIME + step)
         self.network.train()
-        rate = learning_rate(step, self.recipe)
+        rate = self.learning_rate(step)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         parts = self.losses(batch)
@@ -69,6 +74,10 @@ class Learner:
         self._optimizer.step()
         self._update_average(step)
         return parts.detached()
+
+    def learning_rate(self, step: int) -> float:
+        """Return the learning rate of a global step."""
+        return learning_rate(step, self.recipe, self.moments_from)
 
     def losses(self, batch: Batch) -> LossParts:
         """Return the losses of a batch with the weights under training, teacher-forced."""

@@ -196,6 +196,7 @@ def _make_learner(
         device=device,
         precision=precision,
         seed=settings.seed,
+        moments_from=_moments_from(checkpoint),
         max_characters=settings.limits.max_characters,
         max_frames=settings.limits.max_coarse_frames,
     )
@@ -210,6 +211,13 @@ def _make_learner(
                 f"state.json: {str(error).splitlines()[0]}; move it away to use the one before."
             ) from error
     return learner
+
+
+def _moments_from(checkpoint: Checkpoint | None) -> int:
+    """The step at which Adam starts, or started, without moments."""
+    if checkpoint is None:
+        return 0
+    return checkpoint.moments_from if checkpoint.optimizer else checkpoint.step
 
 
 def fresh_spec(network: NetworkName, settings: VoiceSettings) -> NetworkSpec:

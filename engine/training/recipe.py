@@ -28,6 +28,9 @@ class Recipe:
     own_lengths: bool = True
     """The attention's guide takes N and T of each utterance (paper section 4.2); otherwise the
     longest allowed, as the BBC's code does."""
+    restart_steps: int = 500
+    """Steps over which the learning rate rises where Adam starts without moments from weights
+    that are trained already: its first steps are all of full size, whatever the gradient."""
     crop_frames: int | None = 16
     """Coarse frames of the random crops that SSRN learns from; None takes whole clips."""
     average_decay: float | None = 0.999
@@ -58,17 +61,18 @@ def recipe_named(name: RecipeName) -> Recipe:
     )
 
 
-def learning_rate(step: int, recipe: Recipe) -> float:
+def learning_rate(step: int, recipe: Recipe, moments_from: int = 0) -> float:
     """Return the learning rate of a *global* step (from 1).
 
     Rises linearly to the peak at the end of the warm-up and falls with the inverse square root
     after it, as in "Attention Is All You Need" (section 5.3). As a function of the global step
     alone it can neither be lost nor restart: a voice that continues at step 855,000 continues
-    at 6.8e-5.
+    at 6.8e-5. Only where Adam's moments had to start anew, at step `moments_from`, does it rise
+    to that over `restart_steps`.
     """
     warmup = recipe.warmup_steps
-    return (
-        recipe.peak_rate
-        * math.sqrt(warmup)
-        * min(step / (warmup * math.sqrt(warmup)), 1 / math.sqrt(step))
-    )
+    rise = step / (warmup * math.sqrt(warmup))
+    rate = recipe.peak_rate * math.sqrt(warmup) * min(rise, 1 / math.sqrt(step))
+    if moments_from:
+        rate *= min(1.0, (step - moments_from) / recipe.restart_steps)
+    return rate

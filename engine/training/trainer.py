@@ -33,7 +33,6 @@ from engine.training.history import Entry, History
 from engine.training.ledger_keeper import LedgerKeeper
 from engine.training.objective import LossParts
 from engine.training.preparation import Prepared
-from engine.training.recipe import learning_rate
 
 # Steps between readings of the loss: each waits for the device.
 _LOG_EVERY = 10
@@ -137,7 +136,7 @@ class Trainer:
             step=self._step,
             base_step=self._prepared.base_step,
             first_step=self._step,
-            learning_rate=learning_rate(self._step + 1, self._learner.recipe),
+            learning_rate=self._learner.learning_rate(self._step + 1),
             price=settings.price,
             voice_seconds=self._ledger.voice_seconds,
             spent=self._ledger.spent,
@@ -156,7 +155,7 @@ class Trainer:
             changes = self._log_losses()
         self._board.update(
             step=self._step,
-            learning_rate=learning_rate(self._step, self._learner.recipe),
+            learning_rate=self._learner.learning_rate(self._step),
             steps_per_second=self._clock.steps_per_second,
             run_seconds=self._clock.seconds,
             voice_seconds=self._ledger.voice_seconds,
@@ -172,7 +171,7 @@ class Trainer:
         if self._step % _HELD_OUT_EVERY == 0:
             parts, _ = self._learner.judge(self._prepared.held_out)
             held_out = float(parts.total)
-        rate = learning_rate(self._step, self._learner.recipe)
+        rate = self._learner.learning_rate(self._step)
         self._history.add(Entry(self._step, losses, rate, held_out))
         changes: dict[str, object] = {"losses": losses, "curve": self._history.curve}
         return changes if held_out is None else {**changes, "held_out": held_out}
@@ -358,6 +357,7 @@ class Trainer:
             base_step=self._prepared.base_step,
             recipe=learner.recipe.name,
             seed=self._voice.settings.seed,
+            moments_from=learner.moments_from,
             weights=learner.weights(),
             average=learner.average(),
             optimizer=learner.optimizer_state(),
