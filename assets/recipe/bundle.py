@@ -1,0 +1,72 @@
+"""Make a trained voice small enough to bundle: its newest speaking weights in half precision."""
+
+import argparse
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from engine.errors import InputError, VoicecoachError
+from engine.training.checkpoint import load_checkpoint, save_checkpoint
+from engine.voice import NETWORKS, Voice, VoiceSettings
+
+
+def bundle(voice: Voice, out: Path, sentence: str) -> int:
+    """Write what `--from` and `say` need of a voice into a new folder.
+
+    Returns:
+        The size of all its files in bytes.
+
+    Raises:
+        InputError: the voice lacks one of the networks.
+    """
+    shutil.rmtree(out, ignore_errors=True)
+    theirs = voice.settings
+    small = Voice.create(
+        out,
+        VoiceSettings(
+            dataset=Path("../corpus"),
+            preset=theirs.preset,
+            symbols=theirs.symbols,
+            sharpening=theirs.sharpening,
+            sentence=sentence,
+            audio=theirs.audio,
+            limits=theirs.limits,
+        ),
+    )
+    for network in NETWORKS:
+        entry = voice.newest(network)
+        if entry is None:
+            raise InputError(f"The voice {voice.folder} has no {network}; train it first.")
+        full = load_checkpoint(entry.path, to_speak=True)
+        halves = {name: tensor.half() for name, tensor in full.speaking.items()}
+        half = replace(full, weights=halves, average={}, optimizer={})
+        save_checkpoint(half, small.checkpoint_folder(network, full.step))
+    return sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
+
+
+def main() -> int:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog="Example: python assets/recipe/bundle.py build/voice --out assets/demo/voice",
+    )
+    parser.add_argument("voice", type=Path, help="a trained voice")
+    parser.add_argument("--out", type=Path, default=Path("assets/demo/voice"), help="a folder")
+    parser.add_argument(
+        "--sentence",
+        default="The morning train leaves at half past seven.",
+        help="what auditions speak",
+    )
+    options = parser.parse_args()
+    try:
+        size = bundle(Voice.open(options.voice), options.out, options.sentence)
+    except VoicecoachError as error:
+        print(f"bundle: {error}", file=sys.stderr)
+        return error.exit_code
+    print(f"{options.out}: {size / 1e6:.1f} MB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
