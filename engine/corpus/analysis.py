@@ -1,11 +1,11 @@
 """From a recording to what the networks learn: mel and magnitude spectrograms.
 
-The formulas are those of the DC-TTS code that the BBC's voices were made with. They are
-computed with numpy alone and equal librosa's to rounding: importing librosa's trimming means
-importing numba, which takes longer than analysing a hundred clips.
+The formulas are those of the DC-TTS code that the BBC's voices were made with. The mel bands
+are librosa's own; trimming and spectra are computed here and equal librosa's to rounding,
+because the first call of its trimming compiles for some fifteen seconds on a new machine,
+which is longer than the features of a thousand clips take.
 """
 
-import math
 from functools import lru_cache
 
 import numpy as np
@@ -20,13 +20,6 @@ _TRIM_HOP = 512
 _TRIM_FLOOR = 1e-5
 # Three steps of a 16-bit sample: nobody speaks on this recording.
 _SILENCE = 1e-4
-
-# Slaney's mel scale: linear up to 1 kHz, 27 mel a factor of 6.4 above it.
-_LINEAR_HZ = 200 / 3
-_KNEE_HZ = 1_000.0
-_KNEE_MEL = _KNEE_HZ / _LINEAR_HZ
-_LOG_STEP = math.log(6.4) / 27
-
 
 def is_silent(waveform: NDArray[np.float32]) -> bool:
     """Whether no sample reaches the level of the quietest speech."""
@@ -71,29 +64,18 @@ def analyse(
 
 @lru_cache(maxsize=4)
 def mel_filter_bank(audio: AudioSpec) -> NDArray[np.float32]:
-    """Weights `(n_mels, n_bins)` of triangular bands, each of unit area on the frequency axis.
+    """Weights `(n_mels, n_bins)` of librosa's default mel bands (Slaney's), 0 Hz to Nyquist.
 
-    The bands are equally wide on Slaney's mel scale from 0 Hz to the Nyquist frequency and
-    reach from one neighbour's centre to the other's. Equal to `librosa.filters.mel`. The array
-    is shared and cannot be written to.
+    The array is shared and cannot be written to.
     """
-    nyquist = audio.sample_rate / 2
-    top = _KNEE_MEL + math.log(nyquist / _KNEE_HZ) / _LOG_STEP
-    corners = _mel_to_hz(np.linspace(0.0, top, audio.n_mels + 2))  # (n_mels + 2,)
-    left, centre, right = (corners[i : audio.n_mels + i, None] for i in range(3))
-    bins = np.linspace(0.0, nyquist, audio.n_bins)
-    rising = (bins - left) / (centre - left)
-    falling = (right - bins) / (right - centre)
-    triangles = np.clip(np.minimum(rising, falling), 0, None)  # (n_mels, n_bins)
-    weights: NDArray[np.float32] = (triangles * 2 / (right - left)).astype(np.float32)
+    # Imported where it is used: with the features in the cache nothing needs it.
+    from librosa.filters import mel
+
+    weights: NDArray[np.float32] = mel(
+        sr=audio.sample_rate, n_fft=audio.n_fft, n_mels=audio.n_mels, dtype=np.float32
+    )
     weights.flags.writeable = False
     return weights
-
-
-def _mel_to_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
-    above = _KNEE_HZ * np.exp(_LOG_STEP * (mel - _KNEE_MEL))
-    hz: NDArray[np.float64] = np.where(mel < _KNEE_MEL, _LINEAR_HZ * mel, above)
-    return hz
 
 
 @lru_cache(maxsize=4)
