@@ -71,8 +71,9 @@ def _wait(worker: int, terminal: Terminal) -> int:
             if info.si_pid == worker:
                 return 0
         else:
-            # What the terminal sends goes to the whole job, so the worker has it already.
-            if info.si_code <= 0:
+            # What the terminal sends goes to the whole job, so the worker has it already; a
+            # hang-up alone goes to the leader of the session only, which we may be.
+            if info.si_code <= 0 or info.si_signo == signal.SIGHUP:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(worker, info.si_signo)
             if info.si_signo == signal.SIGHUP:

@@ -101,6 +101,9 @@ class Lines:
         self._errors = Console(file=sys.stderr, **options)  # type: ignore[arg-type]
         self._kept: SimpleQueue[str] = SimpleQueue()
 
+    lost = False
+    """Lines that nobody reads do no harm."""
+
     def write(self, text: str) -> None:
         """Write a line to standard output."""
         self._print(self._out, text)

@@ -26,11 +26,17 @@ LOG = logging.getLogger(__name__)
 class Screen:
     """The app, as the watch's thread may speak to it, and the terminal that it is drawn on."""
 
-    def __init__(self, app: "VoicecoachApp", terminal: Terminal) -> None:
+    def __init__(self, app: "VoicecoachApp", terminal: Terminal, front: Front) -> None:
         self.app = app
         self.terminal = terminal
+        self.front = front
         self.open = True
         """Whether the app runs, so that it and not the terminal is what the person reads."""
+
+    @property
+    def lost(self) -> bool:
+        """Whether the terminal, or the process that holds it for us, is gone under the screen."""
+        return self.open and (self.terminal.gone or self.front.lost)
 
     def tell(self, text: str) -> None:
         """Show a sentence on the screen, or below it once it is closed."""
@@ -41,7 +47,7 @@ class Screen:
 
     def close(self) -> None:
         """Ask the app to end."""
-        from tui.app import ExitReason
+        from tui.exit_reason import ExitReason
 
         if self.open:
             self.app.exit(ExitReason.ENDED)
@@ -91,14 +97,16 @@ class _Supervision:
         self._terminal = terminal
         self._log = log
         self._player = SoundCard()
-        self._screen = Screen(VoicecoachApp(session, self._player, ascii_only=ascii_only), terminal)
+        self._screen = Screen(
+            VoicecoachApp(session, self._player, ascii_only=ascii_only), terminal, front
+        )
         self._watch = Watch(session, self._screen)
 
     def run(self) -> int:
         """Start the engine, show it, see both to their end, and return the exit code."""
         self._watch.handle_signals()
         self._session.start()
-        self._watch.start(lambda: self._front.lost)
+        self._watch.start()
         reason = self._show()
         self._screen.open = False
         self._player.stop()
@@ -114,7 +122,7 @@ class _Supervision:
 
     def _show(self) -> Literal["end", "keep training", "crashed"]:
         """Run the app until it closes, and say why it did."""
-        from tui.app import ExitReason
+        from tui.exit_reason import ExitReason
 
         app = self._screen.app
         reason = None
@@ -139,7 +147,6 @@ class _Supervision:
         self._session.send(Finish())
 
     def _go_on_unseen(self) -> None:
-        self._watch.stop_minding_the_front()
         self._session.send(GoUnattended())
         self._screen.let_go()
 
@@ -149,7 +156,6 @@ class _Supervision:
         self._terminal.say(f"to save and stop it:  kill {os.getpid()}")
         self._terminal.say(f"what it does:         tail -f {self._log}")
         LOG.info("training goes on without a screen, as process %d", os.getpid())
-        self._watch.stop_minding_the_front()
         self._terminal.leave()
         self._front.release()
 

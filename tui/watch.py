@@ -5,7 +5,6 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import Protocol
@@ -42,8 +41,13 @@ class WatchedSession(SessionLike, Protocol):
 class Outlet(Protocol):
     """Where the person looks: a screen, or lines on a terminal or in a file.
 
-    All methods are called from the watch's thread and must not wait.
+    All is called from the watch's thread and must not wait.
     """
+
+    @property
+    def lost(self) -> bool:
+        """Whether nobody can see it any more."""
+        ...
 
     def tell(self, text: str) -> None:
         """Show a sentence."""
@@ -78,11 +82,10 @@ class Watch:
         self._signals: SimpleQueue[signal.Signals] = SimpleQueue()
         self._asked_to_end = False
         self._ended_since: float | None = None
-        self._is_front_lost: Callable[[], bool] | None = None
         self.closing = threading.Event()
         """Set once the main thread shows nothing more and is about to end the process."""
         self.hung_up = threading.Event()
-        """Set by SIGHUP, or when the process that held the terminal is gone."""
+        """Set by SIGHUP, or once nobody can see the outlet any more."""
 
     def handle_signals(self) -> None:
         """Install the handlers, before the engine starts; call it on the main thread."""
@@ -93,19 +96,9 @@ class Watch:
             signal.signal(signal.SIGHUP, self._note)
         allow_freeing_writes()
 
-    def start(self, is_front_lost: Callable[[], bool] | None = None) -> None:
-        """Start watching a session that has been started.
-
-        Args:
-            is_front_lost: says whether the process in front of this one has been killed, which
-                counts as a hang-up.
-        """
-        self._is_front_lost = is_front_lost
+    def start(self) -> None:
+        """Start watching a session that has been started."""
         threading.Thread(target=self._watch, name="voicecoach-watch", daemon=True).start()
-
-    def stop_minding_the_front(self) -> None:
-        """Take the end of the front for what it is: asked for."""
-        self._is_front_lost = None
 
     def _note(self, signum: int, _frame: FrameType | None) -> None:
         if signum == signal.SIGHUP:
@@ -144,8 +137,7 @@ class Watch:
         self._outlet.close()
 
     def _look(self) -> None:
-        if self._is_front_lost is not None and self._is_front_lost():
-            self._is_front_lost = None
+        if self._outlet.lost:
             self._hang_up()
         if not self._session.join(0):
             return

@@ -1,0 +1,170 @@
+"""Runs the command as a person does: as a process of its own, in a terminal of its own."""
+
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+COUNTING_RUN = Path(__file__).with_name("counting_run.py")
+DEADLINE = 20.0
+
+
+def wait_until(true: Callable[[], object], what: str, deadline: float = DEADLINE) -> None:
+    """Return as soon as something is so; fail when it does not come to be."""
+    end = time.monotonic() + deadline
+    pause = threading.Event()
+    while not true():
+        if time.monotonic() > end:
+            pytest.fail(f"waited {deadline:.0f} s for {what}")
+        pause.wait(0.02)
+
+
+def is_alive(process: int) -> bool:
+    """Say whether a process runs, one that has ended but was not waited for left out."""
+    try:
+        status = Path(f"/proc/{process}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return status.rpartition(")")[2].split()[0] not in "ZX"
+
+
+class TerminalProcess:
+    """A process that leads a session in a pseudo-terminal of 80 × 24, and what it drew there."""
+
+    def __init__(self, arguments: list[str], folder: Path, **environment: str) -> None:
+        self._controller, terminal = pty.openpty()
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        self.modes_before = termios.tcgetattr(terminal)
+        self._output = bytearray()
+        self._reading = threading.Event()
+        self._reading.set()
+        self.closed = False
+        self.process = subprocess.Popen(
+            arguments,
+            cwd=folder,
+            stdin=terminal,
+            stdout=terminal,
+            stderr=terminal,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            env=clean_environment(**environment),
+        )
+        # Kept, so that the modes can be read once everybody else has let go.
+        self._terminal = terminal
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @property
+    def output(self) -> bytes:
+        return bytes(self._output)
+
+    @property
+    def text(self) -> str:
+        """What was written, without the sequences that place and colour it."""
+        return re.sub(r"\x1b\[[0-9;?<>=$]*[a-zA-Z]", "", self.output.decode(errors="replace"))
+
+    @property
+    def modes(self) -> list[object]:
+        return termios.tcgetattr(self._terminal)
+
+    def type(self, keys: str) -> None:
+        os.write(self._controller, keys.encode())
+
+    def stop_reading(self) -> None:
+        """Be a terminal that nobody looks at, its buffer full."""
+        self._reading.clear()
+
+    def takes_no_more(self) -> bool:
+        """Say whether whoever writes to the terminal now has to wait."""
+        return not select.select([], [self._terminal], [], 0)[1]
+
+    def close(self) -> None:
+        """Be a terminal window that is closed."""
+        if not self.closed:
+            self.closed = True
+            self._reading.set()
+            self._reader.join()
+            os.close(self._terminal)
+            os.close(self._controller)
+
+    def wait(self, deadline: float = DEADLINE) -> int:
+        return self.process.wait(deadline)
+
+    def _read(self) -> None:
+        # A read under way would keep the terminal open although it is closed.
+        while not self.closed:
+            self._reading.wait()
+            if select.select([self._controller], [], [], 0.05)[0]:
+                self._output += os.read(self._controller, 4096)
+
+
+def clean_environment(**more: str) -> dict[str, str]:
+    """Return this environment without what changes how a screen is drawn."""
+    removed = ("NO_COLOR", "FORCE_COLOR", "VOICECOACH_DEBUG", "COLUMNS", "LINES")
+    kept = {name: value for name, value in os.environ.items() if name not in removed}
+    return kept | {"TERM": "xterm-256color", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)} | more
+
+
+class Runs:
+    """Starts processes for a test and sees that none is left behind."""
+
+    wait_until = staticmethod(wait_until)
+    is_alive = staticmethod(is_alive)
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.voice = folder / "voice"
+        self.terminals: list[TerminalProcess] = []
+
+    def counting(self, *options: str, **environment: str) -> TerminalProcess:
+        """Run `train` with an engine that only counts, in a terminal."""
+        return self.start([*self.counting_command(*options)], **environment)
+
+    def counting_command(self, *options: str) -> list[str]:
+        return [sys.executable, str(COUNTING_RUN), "train", "--voice", str(self.voice), *options]
+
+    def start(self, arguments: list[str], **environment: str) -> TerminalProcess:
+        terminal = TerminalProcess(arguments, self.folder, **environment)
+        self.terminals.append(terminal)
+        return terminal
+
+    def said(self, name: str) -> str | None:
+        """Return what the counting engine wrote under a name, None if nothing yet."""
+        try:
+            return (self.voice / name).read_text()
+        except FileNotFoundError:
+            return None
+
+    def engine_process(self) -> int:
+        """Wait until the engine counts; return the process it does so in."""
+        wait_until(lambda: self.said("process"), "the engine to start")
+        return int(self.said("process") or 0)
+
+    def end(self) -> None:
+        process = self.said("process")
+        for terminal in self.terminals:
+            terminal.process.kill()
+            terminal.process.wait()
+            terminal.close()
+        if process is not None and is_alive(int(process)):
+            os.kill(int(process), signal.SIGKILL)
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Iterator[Runs]:
+    made = Runs(tmp_path)
+    yield made
+    made.end()

@@ -1,0 +1,170 @@
+"""What a run with a screen does when it is signalled, in a real terminal."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+ALTERNATE_SCREEN_ON = b"\x1b[?1049h"
+ALTERNATE_SCREEN_OFF = b"\x1b[?1049l"
+MOUSE_OFF = b"\x1b[?1000l"
+MOUSE_ON = b"\x1b[?1000h"
+
+
+def state_of(process: int) -> str:
+    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def wait_for_screen(runs, terminal) -> None:
+    runs.wait_until(lambda: MOUSE_ON in terminal.output, "the screen to open")
+    opened_at = terminal.output.rindex(MOUSE_ON)
+    runs.wait_until(lambda: len(terminal.output) > opened_at + 500, "the first frame")
+
+
+def assert_as_it_was(terminal) -> None:
+    """Check that a shell could go on in this terminal."""
+    output = terminal.output
+    assert output.rindex(ALTERNATE_SCREEN_OFF) > output.rindex(ALTERNATE_SCREEN_ON)
+    assert output.rindex(MOUSE_OFF) > output.rindex(MOUSE_ON)
+    assert output.rindex(b"\x1b[?25h") > output.rindex(b"\x1b[?25l")
+    assert terminal.modes == terminal.modes_before
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_to_end_saves_and_ends_with_nought(runs, signum: signal.Signals) -> None:
+    terminal = runs.counting()
+    runs.engine_process()
+    wait_for_screen(runs, terminal)
+
+    terminal.process.send_signal(signum)
+
+    assert terminal.wait() == 0
+    assert int(runs.said("checkpoint") or 0) > 0
+    runs.wait_until(lambda: "saved at step" in terminal.text, "the last line")
+    assert_as_it_was(terminal)
+
+
+def test_a_second_signal_does_not_hurry_the_checkpoint(runs) -> None:
+    terminal = runs.counting()
+    engine = runs.engine_process()
+    wait_for_screen(runs, terminal)
+    (runs.voice / "slow-disk").touch()
+
+    terminal.process.terminate()
+    runs.wait_until(
+        lambda: "saving a checkpoint" in terminal.text, "the answer to the first signal"
+    )
+    os.kill(engine, signal.SIGINT)
+    runs.wait_until(lambda: "still saving" in terminal.text, "the answer to the second signal")
+
+    assert terminal.process.poll() is None
+    (runs.voice / "slow-disk").unlink()
+    assert terminal.wait() == 0
+    assert runs.said("checkpoint")
+    assert_as_it_was(terminal)
+
+
+def test_a_hang_up_signal_lets_training_go_on_unseen(runs) -> None:
+    terminal = runs.counting()
+    engine = runs.engine_process()
+    wait_for_screen(runs, terminal)
+
+    terminal.process.send_signal(signal.SIGHUP)
+    runs.wait_until(lambda: runs.said("unattended"), "the engine to hear that nobody looks")
+
+    runs.wait_until(lambda: not holds_terminal(engine), "the terminal to be let go")
+    assert runs.is_alive(engine)
+    assert not runs.said("checkpoint")
+    assert_as_it_was(terminal)
+    terminal.process.terminate()
+    assert terminal.wait() == 0
+    assert runs.said("checkpoint")
+
+
+def test_training_outlives_a_closed_terminal(runs) -> None:
+    terminal = runs.counting()
+    engine = runs.engine_process()
+    wait_for_screen(runs, terminal)
+
+    terminal.close()
+    runs.wait_until(lambda: runs.said("unattended"), "the engine to hear that nobody looks")
+
+    assert runs.is_alive(engine)
+    assert not runs.said("checkpoint")
+    os.kill(engine, signal.SIGTERM)
+    runs.wait_until(lambda: not runs.is_alive(engine), "the end")
+    assert runs.said("checkpoint")
+
+
+def test_training_outlives_the_process_in_front(runs) -> None:
+    terminal = runs.counting()
+    engine = runs.engine_process()
+    wait_for_screen(runs, terminal)
+
+    terminal.process.kill()
+    runs.wait_until(lambda: runs.said("unattended"), "the engine to hear that nobody looks")
+
+    assert runs.is_alive(engine)
+    os.kill(engine, signal.SIGTERM)
+    runs.wait_until(lambda: not runs.is_alive(engine), "the end")
+    assert runs.said("checkpoint")
+
+
+def test_the_terminal_is_put_back_when_the_engine_is_killed(runs) -> None:
+    terminal = runs.counting()
+    engine = runs.engine_process()
+    wait_for_screen(runs, terminal)
+
+    os.kill(engine, signal.SIGKILL)
+
+    assert terminal.wait() == 128 + signal.SIGKILL
+    runs.wait_until(lambda: "killed by SIGKILL" in terminal.text, "the sentence")
+    assert_as_it_was(terminal)
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP])
+def test_a_terminal_that_nobody_reads_keeps_nothing_alive(runs, signum: signal.Signals) -> None:
+    terminal = runs.counting()
+    engine = runs.engine_process()
+    wait_for_screen(runs, terminal)
+    terminal.stop_reading()
+    runs.wait_until(terminal.takes_no_more, "the terminal's buffer to fill")
+
+    terminal.process.send_signal(signum)
+    if signum == signal.SIGHUP:
+        runs.wait_until(lambda: runs.said("unattended"), "the engine to hear that nobody looks")
+        os.kill(engine, signal.SIGTERM)
+
+    assert terminal.wait() == 0
+    assert runs.said("checkpoint")
+
+
+def test_a_suspended_run_comes_back(runs) -> None:
+    terminal = runs.counting()
+    runs.engine_process()
+    wait_for_screen(runs, terminal)
+
+    terminal.process.send_signal(signal.SIGTSTP)
+    runs.wait_until(lambda: state_of(terminal.process.pid) == "T", "the job to stop")
+    assert_as_it_was(terminal)
+    drawn = len(terminal.output)
+    os.killpg(terminal.process.pid, signal.SIGCONT)
+    runs.wait_until(
+        lambda: ALTERNATE_SCREEN_ON in terminal.output[drawn:], "the screen to come back"
+    )
+
+    terminal.process.terminate()
+    assert terminal.wait() == 0
+    assert runs.said("checkpoint")
+    assert_as_it_was(terminal)
+
+
+def holds_terminal(process: int) -> bool:
+    targets = []
+    for entry in Path(f"/proc/{process}/fd").iterdir():
+        try:
+            targets.append(os.readlink(entry))
+        except FileNotFoundError:
+            continue
+    return any(target.startswith("/dev/pts/") for target in targets)
