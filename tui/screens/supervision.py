@@ -71,7 +71,8 @@ class Supervision(RunScreen):
             self._phase_since = wording.clock(self.now())
         self.snapshot = snapshot
         now = self.now()
-        self.status.show(snapshot, now, self._time(now), self._silence.look(snapshot, now))
+        silent = self._silence.look(snapshot, now)
+        self.status.show(snapshot, now, self._time(now), silent, losses=plots)
         self.notice.show(snapshot)
         self.panels.leave_out(self.attention if snapshot.network == "ssrn" else None)
         if plots:

@@ -12,7 +12,7 @@ from textual.color import Color, Gradient
 RAMP = " .:-=+*#%@"
 """From no attention to all of it, for terminals without colour or half blocks."""
 
-_LEVELS = 24
+_LEVELS = 16
 """Shades of the picture: few enough that neighbours are often alike and cost nothing to send."""
 
 

@@ -71,6 +71,14 @@ def _empty_plot(size: Size, axes: RGB) -> "Plot":
     return plot
 
 
+def grew_visibly(drawn: LossCurve, newest: LossCurve, width: int) -> bool:
+    """Say whether the end of a curve moved by a dot, two of which make a cell across."""
+    if not drawn.steps or not newest.steps or drawn.steps[0] != newest.steps[0]:
+        return True
+    span = newest.steps[-1] - newest.steps[0]
+    return (newest.steps[-1] - drawn.steps[-1]) * 2 * width >= span
+
+
 def finite(steps: Sequence[int], losses: Sequence[float]) -> Points:
     """Pair steps with losses, leaving out what is not a number or not finite."""
     return [

@@ -1,12 +1,20 @@
 """The loss over the steps, drawn with plotext."""
 
+from rich.segment import Segment
+from rich.style import Style
 from rich.text import Text
+from textual import events
 from textual.color import Color
 from textual.content import Content
+from textual.geometry import Region
+from textual.strip import Strip
 from textual.widget import Widget
 
 from engine.snapshot import LossCurve
-from tui.widgets.curve import draw_curve
+from tui.widgets.curve import draw_curve, grew_visibly
+
+_LEFT_FOR = 10
+"""Curves that may pass undrawn, one a second, while the growth of the run cannot be seen."""
 
 
 class LossPlot(Widget, can_focus=True):
@@ -18,26 +26,9 @@ class LossPlot(Widget, can_focus=True):
         super().__init__(id="loss", classes="panel")
         self._ascii_only = ascii_only
         self._curve = LossCurve()
-        self._drawn: Text | None = None
-        self._drawn_for: object = None
-
-    def show(self, curve: LossCurve) -> None:
-        """Draw another curve."""
-        if curve is self._curve:
-            return
-        self._curve = curve
-        self.refresh()
-
-    def render(self) -> Text | Content:
-        """Return the drawing, made anew only for another curve, size or theme."""
-        if not self._curve.steps and not self._curve.held_out_steps:
-            return Content.styled("the curve begins with the first logged step", "$quiet")
-        colours = (self._colour("training"), self._colour("held-out"), self._colour("quiet"))
-        wanted = (id(self._curve), self.content_size, colours)
-        if self._drawn is None or self._drawn_for != wanted:
-            self._drawn = draw_curve(self._curve, self.content_size, colours, self._ascii_only)
-            self._drawn_for = wanted
-        return self._drawn
+        self._newest = self._curve
+        self._left = 0
+        self._lines: list[Strip] = []
 
     def on_mount(self) -> None:
         """Say which line is which."""
@@ -46,5 +37,74 @@ class LossPlot(Widget, can_focus=True):
             (stroke, "$training"), " training  ", (dot, "$held-out"), " held-out"
         )
 
-    def _colour(self, name: str) -> tuple[int, int, int]:
-        return Color.parse(self.app.theme_variables[name]).rgb
+    def show(self, curve: LossCurve) -> None:
+        """Draw another curve, unless nobody could tell it from the one before."""
+        if curve is self._newest:
+            return
+        self._newest = curve
+        self._left += 1
+        if self._left < _LEFT_FOR and not grew_visibly(self._curve, curve, self.size.width):
+            return
+        self._curve, self._left = curve, 0
+        before, self._lines = self._lines, self._draw()
+        width = self.content_size.width
+        changed = [
+            Region(0, y, width, 1)
+            for y, line in enumerate(self._lines)
+            if y >= len(before) or line != before[y]
+        ]
+        if changed:
+            self.refresh(*changed)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Draw at another size."""
+        self._draw_again()
+
+    def notify_style_update(self) -> None:
+        """Draw in other colours."""
+        super().notify_style_update()
+        self._draw_again()
+
+    def _draw_again(self) -> None:
+        self._curve, self._left = self._newest, 0
+        self._lines = self._draw()
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """Return one line of the drawing."""
+        return self._lines[y] if y < len(self._lines) else Strip.blank(self.size.width)
+
+    def _draw(self) -> list[Strip]:
+        if not self.is_attached or not self.content_size:
+            return []
+        if not self._curve.steps and not self._curve.held_out_steps:
+            words = Text("drawn from the first logged step on")
+            words.stylize(Style(color=self._colour("quiet").rich_color))
+            return self._strips(words)
+        colours = [self._colour(name).rgb for name in ("training", "held-out", "quiet")]
+        drawing = draw_curve(
+            self._curve, self.content_size, (colours[0], colours[1], colours[2]), self._ascii_only
+        )
+        return self._strips(drawing)
+
+    def _strips(self, drawing: Text) -> list[Strip]:
+        ground, width = self.rich_style, self.content_size.width
+        return [
+            Strip(_few_colours(list(line.render(self.app.console, end="")), ground))
+            .adjust_cell_length(width, ground)
+            .simplify()
+            for line in drawing.split("\n")
+        ]
+
+    def _colour(self, name: str) -> Color:
+        return Color.parse(self.app.theme_variables[name])
+
+
+def _few_colours(segments: list[Segment], ground: Style) -> list[Segment]:
+    """Let blanks take the colour of what stands before them: a change of colour costs bytes."""
+    style, coloured = ground, []
+    for text, own, _ in segments:
+        if own is not None and not text.isspace():
+            style = ground + own
+        coloured.append(Segment(text, style))
+    return list(Segment.simplify(coloured))

@@ -16,14 +16,21 @@ class Status(Vertical):
     def __init__(self, *, ascii_only: bool) -> None:
         super().__init__(id="status")
         self._ascii_only = ascii_only
+        self._width = 0
 
     def compose(self) -> ComposeResult:
         """Lay one line under the other."""
         for name in ("title", "step", "stop", "money", "loss"):
-            yield StatusLine(id=f"status-{name}")
+            yield StatusLine(f"status-{name}")
 
-    def show(self, snapshot: Snapshot, now: datetime, time: str, silent: float | None) -> None:
-        """Say how it stands; `silent` is how long no step was made, where that is worth saying."""
+    def show(
+        self, snapshot: Snapshot, now: datetime, time: str, silent: float | None, *, losses: bool
+    ) -> None:
+        """Say how it stands.
+
+        `silent` is how long no step was made, where that is worth saying. The line of losses,
+        in which every figure changes at once, follows only where `losses`.
+        """
         width = self.content_size.width
         if width == 0:
             return
@@ -32,7 +39,9 @@ class Status(Vertical):
             words.step_line(snapshot, silent, width),
             words.stop_line(snapshot, now, width, self._ascii_only),
             words.money_line(snapshot, width),
-            words.loss_line(snapshot, width),
+            words.loss_line(snapshot, width) if losses or width != self._width else None,
         )
-        for widget, content in zip(self.query(StatusLine), lines, strict=True):
-            widget.show(content)
+        self._width = width
+        for widget, line in zip(self.query(StatusLine), lines, strict=True):
+            if line is not None:
+                widget.show(line)

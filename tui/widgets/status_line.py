@@ -1,42 +1,65 @@
-"""One line of text that sends only the cells that changed."""
+"""One line of the status that sends little more than what changed."""
 
+from textual.app import ComposeResult
+from textual.containers import Horizontal
 from textual.content import Content
 from textual.geometry import Region
 from textual.widget import Widget
 
+from tui.widgets.parts import Line
 
-class StatusLine(Widget):
-    """A line of the status; over a slow connection only its changed stretch is drawn anew."""
+
+class Stretch(Widget):
+    """Some words in a line; what follows the last change is not drawn anew."""
 
     DEFAULT_CSS = """
-    StatusLine { height: 1; width: 1fr; text-wrap: nowrap; text-overflow: clip; }
+    Stretch { height: 1; width: 1fr; text-wrap: nowrap; text-overflow: clip; }
     """
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self) -> None:
+        super().__init__()
         self._content = Content("")
 
-    @property
-    def content(self) -> Content:
-        """What the line says now."""
-        return self._content
-
     def render(self) -> Content:
-        """Return the line."""
+        """Return the words."""
         return self._content
 
-    def show(self, content: Content) -> None:
-        """Say something else; nothing is drawn where nothing changed."""
+    def show(self, content: Content) -> bool:
+        """Say something else; return whether it is something else."""
         before, self._content = self._content, content
-        if content.plain == before.plain:
-            if content.spans != before.spans:
-                self.refresh()
-            return
-        if content.cell_length != len(content.plain) or before.cell_length != len(before.plain):
-            # Wide characters: cells and characters no longer correspond.
+        if content.plain == before.plain and content.spans == before.spans:
+            return False
+        wide = content.cell_length != len(content.plain) or before.cell_length != len(before.plain)
+        if wide or content.plain == before.plain:
             self.refresh()
-            return
-        self.refresh(_changed(before, content))
+        else:
+            self.refresh(_changed(before, content))
+        return True
+
+
+class StatusLine(Horizontal):
+    """A line with words at its two ends, which change apart from each other."""
+
+    DEFAULT_CSS = """
+    StatusLine { height: 1; width: 1fr; }
+    """
+
+    def __init__(self, id: str) -> None:
+        super().__init__(id=id)
+        self._left, self._right = Stretch(), Stretch()
+        self._right.styles.width = 0
+
+    def compose(self) -> ComposeResult:
+        """Lay the two ends side by side."""
+        yield self._left
+        yield self._right
+
+    def show(self, line: Line) -> None:
+        """Say something else; nothing is drawn where nothing changed."""
+        self._left.show(line.left)
+        before = self._right.render().cell_length
+        if self._right.show(line.right) and line.right.cell_length != before:
+            self._right.styles.width = line.right.cell_length
 
 
 def _changed(before: Content, after: Content) -> Region:

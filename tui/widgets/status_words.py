@@ -1,14 +1,13 @@
 """The five lines of the status: where are we, when does it end, what does it cost."""
 
+import math
 import re
 from datetime import datetime
-
-from textual.content import Content
 
 from engine.choices import NetworkName
 from engine.snapshot import Phase, Snapshot
 from tui import wording
-from tui.widgets.parts import Part, line
+from tui.widgets.parts import Line, Part, line
 
 NETWORKS: dict[NetworkName, str] = {"text2mel": "Text2Mel", "ssrn": "SSRN"}
 """The networks as they are called in speech."""
@@ -24,7 +23,7 @@ _PHASE_STYLES = {
 }
 
 
-def title_line(snapshot: Snapshot, time: str, width: int) -> Content:
+def title_line(snapshot: Snapshot, time: str, width: int) -> Line:
     """Say whose voice, which network, on what, what it is doing, and the time."""
     left = [
         Part(wording.printable(snapshot.voice), "bold $primary"),
@@ -41,7 +40,7 @@ def title_line(snapshot: Snapshot, time: str, width: int) -> Content:
     return line(left, right, width)
 
 
-def step_line(snapshot: Snapshot, silent: float | None, width: int) -> Content:
+def step_line(snapshot: Snapshot, silent: float | None, width: int) -> Line:
     """Say the global step, the steps since the base, the speed and the time they took."""
     if snapshot.phase is Phase.PREPARING and not snapshot.step:
         return line([Part("not known yet", "$quiet", label="step")], [], width)
@@ -76,7 +75,7 @@ def _times(snapshot: Snapshot) -> list[Part]:
     ]
 
 
-def stop_line(snapshot: Snapshot, now: datetime, width: int, ascii_only: bool) -> Content:
+def stop_line(snapshot: Snapshot, now: datetime, width: int, ascii_only: bool) -> Line:
     """Say how far it is to the stop, as a bar, a share and a time of day."""
     share = snapshot.progress_to_stop
     if share is None:
@@ -115,7 +114,7 @@ def _bar(share: float, width: int, ascii_only: bool) -> list[Part]:
     ]
 
 
-def money_line(snapshot: Snapshot, width: int) -> Content:
+def money_line(snapshot: Snapshot, width: int) -> Line:
     """Say what it has cost and will have cost, the price behind it, and how busy the GPU is."""
     left = []
     if snapshot.price > 0 or snapshot.spent > 0:
@@ -142,14 +141,15 @@ def _gpu(snapshot: Snapshot) -> list[Part]:
     return parts
 
 
-def loss_line(snapshot: Snapshot, width: int) -> Content:
+def loss_line(snapshot: Snapshot, width: int) -> Line:
     """Say the loss with its parts, the loss on what was held out, and the learning rate."""
     losses = snapshot.losses
     if losses is None:
         left = [Part("none logged yet", "$quiet", label="loss")]
     else:
+        style = "bold $training" if math.isfinite(losses.total) else "bold $error"
         left = [
-            Part(wording.loss(losses.total), "bold $training", label="loss"),
+            Part(wording.loss(losses.total), style, label="loss"),
             *_named("L1", losses.l1, rank=2),
             *_named("div", losses.divergence, rank=3),
             *_named("att", losses.attention, rank=4),
