@@ -1,5 +1,6 @@
 """Runs the command as a person does: as a process of its own, in a terminal of its own."""
 
+import contextlib
 import fcntl
 import os
 import pty
@@ -39,6 +40,20 @@ def is_alive(process: int) -> bool:
     except (FileNotFoundError, ProcessLookupError):
         return False
     return status.rpartition(")")[2].split()[0] not in "ZX"
+
+
+def state_of(process: int) -> str:
+    """Return the letter that /proc has for a process: R, S, T when it is stopped."""
+    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def holds_terminal(process: int) -> bool:
+    """Say whether a process has a pseudo-terminal open."""
+    for entry in Path(f"/proc/{process}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            if str(entry.readlink()).startswith("/dev/pts/"):
+                return True
+    return False
 
 
 class TerminalProcess:
@@ -83,6 +98,21 @@ class TerminalProcess:
     def type(self, keys: str) -> None:
         os.write(self._controller, keys.encode())
 
+    def wait_for_screen(self) -> None:
+        """Return when the first frame is drawn."""
+        wait_until(lambda: b"\x1b[?1000h" in self.output, "the screen to open")
+        opened_at = self.output.rindex(b"\x1b[?1000h")
+        wait_until(lambda: len(self.output) > opened_at + 500, "the first frame")
+
+    def is_as_it_was(self) -> bool:
+        """Say whether a shell could go on here: screen closed, mouse off, cursor on, old modes."""
+        output = self.output
+        for mode, on, off in ((1049, "h", "l"), (1000, "h", "l"), (1003, "h", "l"), (25, "l", "h")):
+            set_by_screen, as_it_was = (f"\x1b[?{mode}{end}".encode() for end in (on, off))
+            if output.rfind(as_it_was) < output.rfind(set_by_screen):
+                return False
+        return self.modes == self.modes_before
+
     def stop_reading(self) -> None:
         """Be a terminal that nobody looks at, its buffer full."""
         self._reading.clear()
@@ -123,6 +153,8 @@ class Runs:
 
     wait_until = staticmethod(wait_until)
     is_alive = staticmethod(is_alive)
+    state_of = staticmethod(state_of)
+    holds_terminal = staticmethod(holds_terminal)
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -8,7 +8,6 @@ import os
 import threading
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import tui.headless
 import tui.supervise
@@ -46,6 +45,7 @@ class CountingSession:
 
     def snapshot(self) -> Snapshot:
         if threading.current_thread() is threading.main_thread() and self._asked("crash-screen"):
+            (self._folder / "crash-screen").unlink()
             raise RuntimeError("the picture [is] crooked")
         return self._snapshot
 

@@ -2,53 +2,28 @@
 
 import os
 import signal
-from pathlib import Path
 
 import pytest
-
-ALTERNATE_SCREEN_ON = b"\x1b[?1049h"
-ALTERNATE_SCREEN_OFF = b"\x1b[?1049l"
-MOUSE_OFF = b"\x1b[?1000l"
-MOUSE_ON = b"\x1b[?1000h"
-
-
-def state_of(process: int) -> str:
-    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
-
-
-def wait_for_screen(runs, terminal) -> None:
-    runs.wait_until(lambda: MOUSE_ON in terminal.output, "the screen to open")
-    opened_at = terminal.output.rindex(MOUSE_ON)
-    runs.wait_until(lambda: len(terminal.output) > opened_at + 500, "the first frame")
-
-
-def assert_as_it_was(terminal) -> None:
-    """Check that a shell could go on in this terminal."""
-    output = terminal.output
-    assert output.rindex(ALTERNATE_SCREEN_OFF) > output.rindex(ALTERNATE_SCREEN_ON)
-    assert output.rindex(MOUSE_OFF) > output.rindex(MOUSE_ON)
-    assert output.rindex(b"\x1b[?25h") > output.rindex(b"\x1b[?25l")
-    assert terminal.modes == terminal.modes_before
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_to_end_saves_and_ends_with_nought(runs, signum: signal.Signals) -> None:
     terminal = runs.counting()
     runs.engine_process()
-    wait_for_screen(runs, terminal)
+    terminal.wait_for_screen()
 
     terminal.process.send_signal(signum)
 
     assert terminal.wait() == 0
     assert int(runs.said("checkpoint") or 0) > 0
     runs.wait_until(lambda: "saved at step" in terminal.text, "the last line")
-    assert_as_it_was(terminal)
+    assert terminal.is_as_it_was()
 
 
 def test_a_second_signal_does_not_hurry_the_checkpoint(runs) -> None:
     terminal = runs.counting()
     engine = runs.engine_process()
-    wait_for_screen(runs, terminal)
+    terminal.wait_for_screen()
     (runs.voice / "slow-disk").touch()
 
     terminal.process.terminate()
@@ -62,21 +37,21 @@ def test_a_second_signal_does_not_hurry_the_checkpoint(runs) -> None:
     (runs.voice / "slow-disk").unlink()
     assert terminal.wait() == 0
     assert runs.said("checkpoint")
-    assert_as_it_was(terminal)
+    assert terminal.is_as_it_was()
 
 
 def test_a_hang_up_signal_lets_training_go_on_unseen(runs) -> None:
     terminal = runs.counting()
     engine = runs.engine_process()
-    wait_for_screen(runs, terminal)
+    terminal.wait_for_screen()
 
     terminal.process.send_signal(signal.SIGHUP)
     runs.wait_until(lambda: runs.said("unattended"), "the engine to hear that nobody looks")
 
-    runs.wait_until(lambda: not holds_terminal(engine), "the terminal to be let go")
+    runs.wait_until(lambda: not runs.holds_terminal(engine), "the terminal to be let go")
     assert runs.is_alive(engine)
     assert not runs.said("checkpoint")
-    assert_as_it_was(terminal)
+    assert terminal.is_as_it_was()
     terminal.process.terminate()
     assert terminal.wait() == 0
     assert runs.said("checkpoint")
@@ -85,7 +60,7 @@ def test_a_hang_up_signal_lets_training_go_on_unseen(runs) -> None:
 def test_training_outlives_a_closed_terminal(runs) -> None:
     terminal = runs.counting()
     engine = runs.engine_process()
-    wait_for_screen(runs, terminal)
+    terminal.wait_for_screen()
 
     terminal.close()
     runs.wait_until(lambda: runs.said("unattended"), "the engine to hear that nobody looks")
@@ -100,7 +75,7 @@ def test_training_outlives_a_closed_terminal(runs) -> None:
 def test_training_outlives_the_process_in_front(runs) -> None:
     terminal = runs.counting()
     engine = runs.engine_process()
-    wait_for_screen(runs, terminal)
+    terminal.wait_for_screen()
 
     terminal.process.kill()
     runs.wait_until(lambda: runs.said("unattended"), "the engine to hear that nobody looks")
@@ -114,20 +89,20 @@ def test_training_outlives_the_process_in_front(runs) -> None:
 def test_the_terminal_is_put_back_when_the_engine_is_killed(runs) -> None:
     terminal = runs.counting()
     engine = runs.engine_process()
-    wait_for_screen(runs, terminal)
+    terminal.wait_for_screen()
 
     os.kill(engine, signal.SIGKILL)
 
     assert terminal.wait() == 128 + signal.SIGKILL
     runs.wait_until(lambda: "killed by SIGKILL" in terminal.text, "the sentence")
-    assert_as_it_was(terminal)
+    assert terminal.is_as_it_was()
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP])
 def test_a_terminal_that_nobody_reads_keeps_nothing_alive(runs, signum: signal.Signals) -> None:
     terminal = runs.counting()
     engine = runs.engine_process()
-    wait_for_screen(runs, terminal)
+    terminal.wait_for_screen()
     terminal.stop_reading()
     runs.wait_until(terminal.takes_no_more, "the terminal's buffer to fill")
 
@@ -143,28 +118,16 @@ def test_a_terminal_that_nobody_reads_keeps_nothing_alive(runs, signum: signal.S
 def test_a_suspended_run_comes_back(runs) -> None:
     terminal = runs.counting()
     runs.engine_process()
-    wait_for_screen(runs, terminal)
+    terminal.wait_for_screen()
 
     terminal.process.send_signal(signal.SIGTSTP)
-    runs.wait_until(lambda: state_of(terminal.process.pid) == "T", "the job to stop")
-    assert_as_it_was(terminal)
+    runs.wait_until(lambda: runs.state_of(terminal.process.pid) == "T", "the job to stop")
+    assert terminal.is_as_it_was()
     drawn = len(terminal.output)
     os.killpg(terminal.process.pid, signal.SIGCONT)
-    runs.wait_until(
-        lambda: ALTERNATE_SCREEN_ON in terminal.output[drawn:], "the screen to come back"
-    )
+    runs.wait_until(lambda: b"\x1b[?1049h" in terminal.output[drawn:], "the screen to come back")
 
     terminal.process.terminate()
     assert terminal.wait() == 0
     assert runs.said("checkpoint")
-    assert_as_it_was(terminal)
-
-
-def holds_terminal(process: int) -> bool:
-    targets = []
-    for entry in Path(f"/proc/{process}/fd").iterdir():
-        try:
-            targets.append(os.readlink(entry))
-        except FileNotFoundError:
-            continue
-    return any(target.startswith("/dev/pts/") for target in targets)
+    assert terminal.is_as_it_was()
