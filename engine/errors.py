@@ -1,4 +1,4 @@
-"""The two ways in which voicecoach tells a person that something is wrong."""
+"""The two ways in which voicecoach tells a person that something is wrong, and one that is not."""
 
 
 class VoicecoachError(Exception):
@@ -18,3 +18,7 @@ class InputError(VoicecoachError):
 
 class EngineError(VoicecoachError):
     """The engine could not go on although its input was sound."""
+
+
+class Cancelled(Exception):  # noqa: N818 (a request that was granted, not an error)
+    """The person asked to stop before the work was complete."""

@@ -10,7 +10,7 @@ from typing import Protocol
 from engine.board import Board
 from engine.control import Command, Inbox
 from engine.corpus.clips import METADATA, RECORDINGS
-from engine.errors import InputError, VoicecoachError
+from engine.errors import Cancelled, InputError, VoicecoachError
 from engine.order import TrainOrder
 from engine.snapshot import Phase, Snapshot
 from engine.voice import Voice, VoiceSettings, acquire_lock, list_checkpoints, read_state
@@ -98,7 +98,6 @@ class Session:
 
     def _train(self) -> None:
         # torch comes in here, after the first screen is on.
-        from engine.corpus.features import Cancelled
         from engine.speech.audition import Auditions, Recording
         from engine.training.preparation import discard_new_voice, prepare
         from engine.training.trainer import Trainer

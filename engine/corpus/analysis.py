@@ -21,6 +21,7 @@ _TRIM_FLOOR = 1e-5
 # Three steps of a 16-bit sample: nobody speaks on this recording.
 _SILENCE = 1e-4
 
+
 def is_silent(waveform: NDArray[np.float32]) -> bool:
     """Whether no sample reaches the level of the quietest speech."""
     return not len(waveform) or float(np.abs(waveform).max()) < _SILENCE

@@ -5,14 +5,14 @@ another, then their coarse mels one after another. `<key>.json` beside it says w
 these are. The index is written last, so a cache with an index is complete.
 """
 
-import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
+
+from engine.host.files import replacing
 
 
 @dataclass(frozen=True)
@@ -91,23 +91,6 @@ def checksum(content: object) -> str:
     """SHA-256 of anything that JSON can write, whatever the order of its keys."""
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file that appears under its name only when it is complete and on the disk.
-
-    When the block raises, nothing is left of it.
-    """
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with temporary.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def sweep(folder: Path) -> None:

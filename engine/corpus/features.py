@@ -20,14 +20,12 @@ from engine.corpus.feature_file import (
     checksum,
     features_path,
     load_index,
-    replacing,
     sweep,
 )
 from engine.corpus.hashes import ContentHashes
 from engine.corpus.metadata import Rejected
-from engine.errors import EngineError, InputError
-
-__all__ = ["Cancelled", "FeatureStore", "analyse"]
+from engine.errors import Cancelled, EngineError, InputError
+from engine.host.files import replacing
 
 # Part of every key: raise it when the numbers or their layout change.
 _FORMAT = 1
@@ -36,10 +34,6 @@ _AHEAD = 4
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
-
-
-class Cancelled(Exception):  # noqa: N818 (a request that was granted, not an error)
-    """The person asked to stop before the features were complete."""
 
 
 class FeatureStore:

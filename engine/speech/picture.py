@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import InputError
-from engine.speech.files import write_whole
+from engine.host.files import write_whole
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Pixels that the longer side of a picture should have at least, by a whole factor.

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.corpus.text import Vocabulary
-from engine.errors import EngineError, InputError
+from engine.errors import Cancelled, EngineError, InputError
 from engine.networks.text2mel import Text2Mel
 from engine.speech.incremental import IncrementalStack
 from engine.speech.window import AttentionWindow, look
@@ -25,10 +25,6 @@ _FRAMES_ON_END = 6
 # on to E: so many that are quiet in a row, or so many of any kind.
 _QUIET_ON_LAST = 4
 _FRAMES_ON_LAST = 24
-
-
-class SpeechCancelled(Exception):  # noqa: N818 (a request that was granted, not an error)
-    """The person asked to stop before the sentence was spoken."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +76,7 @@ class Synthesizer:
         Raises:
             InputError: the sentence has nothing that the voice can read, or is too long.
             EngineError: the network's weights yield numbers that are not finite.
-            SpeechCancelled: `cancelled()` became true.
+            Cancelled: `cancelled()` became true.
         """
         text = self._vocabulary.clean(sentence)
         frames = _FreeRun(self._text2mel, self._symbols(text), self._max_frames, self._window)
@@ -88,7 +84,7 @@ class Synthesizer:
         finished = False
         while not finished and frames.count < self._max_frames:
             if cancelled():
-                raise SpeechCancelled("The sentence was not spoken to its end.")
+                raise Cancelled("The sentence was not spoken to its end.")
             frames.advance()
             finished = ending.reached(frames)
         count = ending.kept(frames.count) if finished else frames.count

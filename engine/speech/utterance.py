@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from engine.corpus.audio import AudioSpec
 from engine.corpus.text import Vocabulary, split_sentences
-from engine.errors import EngineError, InputError
+from engine.errors import Cancelled, EngineError, InputError
+from engine.host.files import write_whole
 from engine.networks.ssrn import SSRN
 from engine.networks.text2mel import Text2Mel
-from engine.speech.files import write_whole
 from engine.speech.loudness import join, level
-from engine.speech.synthesizer import SpeechCancelled, Spoken, Synthesizer
+from engine.speech.synthesizer import Spoken, Synthesizer
 from engine.speech.vocoder import VocoderSettings, magnitude_from_mel, vocode
 from engine.speech.window import AttentionWindow
 
@@ -97,7 +97,7 @@ def speak(
     Raises:
         InputError: the text has nothing that the voice can speak.
         EngineError: a network's weights yield numbers that are not finite.
-        SpeechCancelled: `cancelled()` became true.
+        Cancelled: `cancelled()` became true.
     """
     sentences = split_sentences(text, vocabulary, max_characters)
     if not sentences:
@@ -115,7 +115,7 @@ def speak(
     for sentence in sentences:
         part = synthesizer.mel(sentence, cancelled=cancelled)
         if cancelled():
-            raise SpeechCancelled("The text was not spoken to its end.")
+            raise Cancelled("The text was not spoken to its end.")
         parts.append(part)
         sounds.append(_sound(part.mel, ssrn, audio, settings))
         on_progress(len(parts), len(sentences))

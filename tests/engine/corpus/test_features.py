@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import soundfile
 
+from engine.corpus.analysis import analyse
 from engine.corpus.audio import AudioSpec, load_recording
 from engine.corpus.clips import Corpus, Limits, open_corpus
-from engine.corpus.features import Cancelled, FeatureStore, analyse
+from engine.corpus.features import FeatureStore
 from engine.corpus.text import BBC_SYMBOLS, Vocabulary
-from engine.errors import EngineError, InputError
+from engine.errors import Cancelled, EngineError, InputError
 
 FIXTURE = Path(__file__).parents[2] / "fixtures" / "ljspeech-3"
 BBC = Vocabulary(BBC_SYMBOLS)

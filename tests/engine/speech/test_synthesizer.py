@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from engine.errors import EngineError, InputError
+from engine.errors import Cancelled, EngineError, InputError
 from engine.networks.attention import attend
 from engine.speech.measures import measure_attention
-from engine.speech.synthesizer import SpeechCancelled, Synthesizer
+from engine.speech.synthesizer import Synthesizer
 
 SENTENCE = "has never been surpassed."
 WINDOWS = pytest.mark.parametrize("window", ["paper", "bbc"])
@@ -85,7 +85,7 @@ def test_the_same_sentence_is_spoken_the_same_every_time(text2mel, vocabulary):
 
 def test_it_stops_when_asked(text2mel, vocabulary):
     answers = iter([False, False, True])
-    with pytest.raises(SpeechCancelled):
+    with pytest.raises(Cancelled):
         Synthesizer(text2mel, vocabulary).mel(SENTENCE, cancelled=lambda: next(answers))
     assert not list(answers)
 

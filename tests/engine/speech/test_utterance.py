@@ -3,8 +3,7 @@ import pytest
 import soundfile
 import torch
 
-from engine.errors import EngineError, InputError
-from engine.speech.synthesizer import SpeechCancelled
+from engine.errors import Cancelled, EngineError, InputError
 from engine.speech.utterance import resynthesise, speak, write_wav
 from engine.speech.vocoder import VocoderSettings
 
@@ -82,7 +81,7 @@ def test_progress_counts_the_sentences(say):
 
 def test_it_gives_up_when_asked(say):
     done = []
-    with pytest.raises(SpeechCancelled):
+    with pytest.raises(Cancelled):
         say(on_progress=lambda part, _: done.append(part), cancelled=lambda: 1 in done)
     assert done == [0, 1]
 

@@ -1,0 +1,77 @@
+"""Files that are there whole or not at all, and lines that are added without harming others."""
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from engine.errors import EngineError
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file that appears under its name only when it is complete and on the disk.
+
+    No reader, and no power cut, ever meets half of it. When the block raises, nothing is left.
+    """
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        sync_folder(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file, and its folder where there is none, so that it is there whole or not at all.
+
+    Raises `EngineError` naming the file when it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as file:
+            file.write(content)
+    except OSError as error:
+        raise EngineError(
+            f"{path} cannot be written: {error.strerror}. Free some space or choose another place."
+        ) from error
+
+
+def append_line(path: Path, line: str, *, sync: bool = False) -> None:
+    """Add a line to a text file; a line before it that was cut off does not swallow it.
+
+    Args:
+        path: the file, made if there is none.
+        line: its text, without the end of the line.
+        sync: wait until the line is safe on the disk.
+
+    Raises `EngineError` naming the file when it cannot be written.
+    """
+    try:
+        with path.open("ab+", buffering=0) as file:
+            size = file.tell()
+            content = line.encode() + b"\n"
+            if size and os.pread(file.fileno(), 1, size - 1) != b"\n":
+                content = b"\n" + content
+            if file.write(content) != len(content):
+                file.truncate(size)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            if sync:
+                os.fsync(file.fileno())
+    except OSError as error:
+        raise EngineError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in the folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
