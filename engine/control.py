@@ -1,8 +1,8 @@
 """What a person can ask of a running engine: small values, read by the trainer between steps."""
 
-import threading
 from collections import deque
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 
 from engine.stop import StopRule
 
@@ -21,7 +21,7 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class GoOn:
-    """Take up the steps after `Pause`."""
+    """Take up the steps after `Pause`; at the stop, train on without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,26 +73,36 @@ class Inbox:
     """Commands on their way to the trainer; sending never waits."""
 
     def __init__(self) -> None:
-        self._commands: deque[Command] = deque()
-        self._arrived = threading.Event()
+        # Its `put` holds no lock that the code interrupted by a signal could be holding.
+        self._arriving: SimpleQueue[Command] = SimpleQueue()
+        self._arrived: deque[Command] = deque()
 
     def send(self, command: Command) -> None:
         """Put a command in; safe from any thread and from signal handlers."""
-        self._commands.append(command)
-        self._arrived.set()
+        self._arriving.put(command)
+
+    # What follows is for the engine's thread alone.
 
     def take(self) -> Command | None:
         """Take the oldest command out; None when there is none."""
-        try:
-            return self._commands.popleft()
-        except IndexError:
-            return None
+        self._collect()
+        return self._arrived.popleft() if self._arrived else None
 
     def wait(self, seconds: float) -> None:
         """Wait until a command arrives, at most so long."""
-        self._arrived.wait(seconds)
-        self._arrived.clear()
+        if not self._arrived:
+            self._collect(seconds)
 
     def asks_to_finish(self) -> bool:
         """Whether `Finish` waits inside; looked at while long work is under way."""
-        return any(isinstance(command, Finish) for command in tuple(self._commands))
+        self._collect()
+        return any(isinstance(command, Finish) for command in self._arrived)
+
+    def _collect(self, seconds: float = 0.0) -> None:
+        """Move what has arrived to where it can be looked at; wait so long for the first."""
+        try:
+            self._arrived.append(self._arriving.get(block=seconds > 0, timeout=seconds or None))
+            while True:
+                self._arrived.append(self._arriving.get_nowait())
+        except Empty:
+            return

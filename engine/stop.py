@@ -1,5 +1,6 @@
 """When a run shall stop: one small language for the command line and the screen."""
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Literal
@@ -9,10 +10,16 @@ from engine.errors import InputError
 HOW_TO_SAY_WHEN = "900k or 900000 (a step), +20k (steps from now), 2h or 90m (of training), $10"
 """The forms that `parse_stop` understands, for help texts and errors."""
 
-_STEP = re.compile(r"(?P<plus>\+?)(?P<number>\d+(?:\.\d+)?)(?P<unit>[kKmM]?)")
-_TIME = re.compile(r"(?:(?P<hours>\d+(?:\.\d+)?)h)?(?:(?P<minutes>\d+(?:\.\d+)?)m(?:in)?)?")
-_MONEY = re.compile(r"\$(?P<usd>\d+(?:\.\d+)?|\.\d+)")
+# Digits are the ten of ASCII: \d would also take those of other scripts. Commas only between
+# thousands: 1,5h is somebody's one and a half hours, and not fifteen.
+_NUMBER = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?"
+_STEP = re.compile(rf"(?P<plus>\+?)(?P<number>{_NUMBER})(?P<unit>[kKM]?)")
+_TIME = re.compile(rf"(?:(?P<hours>{_NUMBER})h)?(?:(?P<minutes>{_NUMBER})m(?:in)?)?")
+_MONEY = re.compile(rf"\$(?P<usd>{_NUMBER}|\.[0-9]+)")
+_SPACE_AT_A_SIGN = re.compile(r"(?<![0-9])\s+|\s+(?![0-9])")
 _MOST_STEPS = 10**10
+_MOST_SECONDS = 100_000 * 3600.0
+_MOST_USD = 10.0**9
 
 
 @dataclass(frozen=True)
@@ -80,37 +87,48 @@ def parse_stop(text: str) -> StopRule:
     """Read `900k`, `900000`, `+20k`, `2h`, `90m`, `1h30m` or `$10`.
 
     Raises:
-        InputError: the text is none of these, or asks for nothing at all.
+        InputError: the text is none of these, or asks for nothing at all or for too much.
     """
-    said = text.strip().replace(",", "").replace(" ", "")
+    said = _SPACE_AT_A_SIGN.sub("", text.strip())
     rule = _parse_steps(said) or _parse_time(said) or _parse_money(said)
     if rule is None:
-        raise InputError(f"cannot read {text!r} as a time to stop; write {HOW_TO_SAY_WHEN}")
+        raise InputError(f"cannot read {_shown(text)} as a time to stop; write {HOW_TO_SAY_WHEN}")
     if rule.amount <= 0:
-        raise InputError(f"{text!r} asks for no training at all; write {HOW_TO_SAY_WHEN}")
+        raise InputError(f"{_shown(text)} asks for no training at all; write {HOW_TO_SAY_WHEN}")
+    most = {"time": _MOST_SECONDS, "money": _MOST_USD}.get(rule.kind, _MOST_STEPS)
+    if rule.amount > most:
+        raise InputError(f"{_shown(text)} is more than anyone can train; write {HOW_TO_SAY_WHEN}")
     return rule
 
 
 def _parse_steps(said: str) -> StopRule | None:
-    match = _STEP.fullmatch(said)
     # A bare 90m is ninety minutes: whoever means ninety million steps writes M.
-    if match is None or match["unit"] == "m":
+    match = _STEP.fullmatch(said)
+    if match is None:
         return None
     factor = {"": 1, "k": 1_000, "K": 1_000, "M": 1_000_000}[match["unit"]]
-    amount = round(float(match["number"]) * factor)
-    if amount > _MOST_STEPS:
-        raise InputError(f"{said!r} is more steps than anyone can train; write {HOW_TO_SAY_WHEN}")
-    return StopRule("more steps" if match["plus"] else "step", amount, said)
+    steps = _number(match["number"]) * factor
+    if steps < 1 or steps.is_integer():
+        return StopRule("more steps" if match["plus"] else "step", math.floor(steps), said)
+    raise InputError(f"{said!r} is no whole number of steps; write {HOW_TO_SAY_WHEN}")
 
 
 def _parse_time(said: str) -> StopRule | None:
     match = _TIME.fullmatch(said)
     if match is None or not said:
         return None
-    seconds = float(match["hours"] or 0) * 3600 + float(match["minutes"] or 0) * 60
-    return StopRule("time", seconds, said)
+    return StopRule("time", _number(match["hours"]) * 3600 + _number(match["minutes"]) * 60, said)
 
 
 def _parse_money(said: str) -> StopRule | None:
     match = _MONEY.fullmatch(said)
-    return None if match is None else StopRule("money", float(match["usd"]), said)
+    return None if match is None else StopRule("money", _number(match["usd"]), said)
+
+
+def _number(said: str | None) -> float:
+    """A number as it was written, 0 for none; too many digits to be meant become a huge one."""
+    return min(float((said or "0").replace(",", "")), 1e15)
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:39] + "…")
