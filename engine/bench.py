@@ -1,0 +1,202 @@
+"""How fast the engine is on this machine, as ratios of things timed in turn within one run.
+
+Absolute times change from machine to machine and from minute to minute; a ratio of two ways of
+doing the same, timed alternately, tells whether a way is worth having.
+"""
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from engine.choices import NetworkName, PresetName
+from engine.corpus.audio import AudioSpec
+from engine.corpus.batches import Batch
+from engine.corpus.text import BBC_SYMBOLS, Vocabulary
+from engine.host.device import choose_device, choose_precision, describe_device
+from engine.networks.layers import Convolution
+from engine.networks.specs import Text2MelSpec, preset_spec
+from engine.networks.text2mel import Text2Mel
+from engine.speech.synthesizer import Synthesizer
+from engine.training.learner import Learner
+from engine.training.recipe import recipe_named
+
+# A batch as a corpus of short clips gives it.
+_CHARACTERS = 40
+_FRAMES = 48
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two ways of doing the same."""
+
+    what: str
+    seconds: float
+    """Median time of voicecoach's way."""
+    other: str
+    other_seconds: float
+    """Median time of the other way."""
+    ratio: float
+    """Median of the other way's time over ours, pair by pair; above 1 ours is faster."""
+
+
+def run_bench(
+    preset: PresetName, asked_device: str, rounds: int, on_result: Callable[[Comparison], None]
+) -> str:
+    """Time the training step and the synthesis of a preset, and tell each result as it comes.
+
+    Returns:
+        The device that was measured.
+
+    Raises:
+        InputError: there is no such device.
+    """
+    device = choose_device(asked_device)
+    networks: tuple[NetworkName, ...] = ("text2mel", "ssrn")
+    for network in networks:
+        for comparison in _step_comparisons(preset, network, device, rounds):
+            on_result(comparison)
+    on_result(_synthesis(preset, rounds))
+    return describe_device(device)
+
+
+def _step_comparisons(
+    preset: PresetName, network: NetworkName, device: torch.device, rounds: int
+) -> Iterator[Comparison]:
+    """A training step against the same in single precision, and with library convolutions."""
+    batch = _random_batch(network, device)
+    best = choose_precision("auto", device)
+    word = "bf16" if best == torch.bfloat16 else "fp32"
+    ours = _stepper(preset, network, device, best, batch)
+    title = f"{network} step, {word}"
+    if best != torch.float32:
+        single = _stepper(preset, network, device, torch.float32, batch)
+        yield _compare(title, ours, "in fp32", single, rounds)
+
+    def library() -> None:
+        with _library_convolutions():
+            ours()
+
+    yield _compare(title, ours, "with conv1d of the library", library, rounds)
+
+
+def _stepper(
+    preset: PresetName,
+    network: NetworkName,
+    device: torch.device,
+    precision: torch.dtype,
+    batch: Batch,
+) -> Callable[[], None]:
+    audio = AudioSpec()
+    spec = preset_spec(
+        preset,
+        network,
+        vocabulary_size=len(BBC_SYMBOLS),
+        n_mels=audio.n_mels,
+        n_bins=audio.n_bins,
+    )
+    learner = Learner(spec, recipe_named("standard"), device=device, precision=precision, seed=1)
+
+    def step() -> None:
+        learner.step(batch, 1)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+
+    return step
+
+
+def _random_batch(network: NetworkName, device: torch.device) -> Batch:
+    recipe, audio = recipe_named("standard"), AudioSpec()
+    size = recipe.batch_size
+    frames = _FRAMES if network == "text2mel" else recipe.crop_frames or _FRAMES
+    generator = torch.Generator().manual_seed(1)
+    magnitude = None
+    if network == "ssrn":
+        shape = (size, frames * audio.reduction, audio.n_bins)
+        magnitude = torch.rand(shape, generator=generator)
+    return Batch(
+        text=torch.randint(2, len(BBC_SYMBOLS), (size, _CHARACTERS), generator=generator),
+        text_lengths=torch.full((size,), _CHARACTERS),
+        mel=torch.rand((size, frames, audio.n_mels), generator=generator),
+        frame_lengths=torch.full((size,), frames),
+        magnitude=magnitude,
+    ).to(device)
+
+
+@contextmanager
+def _library_convolutions() -> Iterator[None]:
+    """Compute convolutions through `conv1d`, which wants channels before frames."""
+    ours = Convolution.forward
+
+    def forward(self: Convolution, x: Tensor) -> Tensor:
+        left = self.reach if self.causal else self.reach // 2
+        padded = F.pad(x.transpose(1, 2), (left, self.reach - left))
+        weight = self.weight.transpose(1, 2)
+        return F.conv1d(padded, weight, self.bias, dilation=self.dilation).transpose(1, 2)
+
+    Convolution.forward = forward  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Convolution.forward = ours  # type: ignore[method-assign]
+
+
+def _synthesis(preset: PresetName, rounds: int) -> Comparison:
+    """One sentence frame by frame on the CPU, against its own duration as sound."""
+    audio, vocabulary = AudioSpec(), Vocabulary(BBC_SYMBOLS)
+    spec = preset_spec(
+        preset,
+        "text2mel",
+        vocabulary_size=len(vocabulary),
+        n_mels=audio.n_mels,
+        n_bins=audio.n_bins,
+    )
+    assert isinstance(spec, Text2MelSpec)
+    torch.manual_seed(1)
+    text2mel = Text2Mel(spec).eval()
+    synthesizer = Synthesizer(text2mel, vocabulary, max_frames=_FRAMES)
+    sentence = "the quick answer is often not the right one."
+    text = torch.tensor([vocabulary.encode(sentence)])
+
+    def cached() -> None:
+        synthesizer.mel(sentence)
+
+    @torch.inference_mode()
+    def whole() -> None:
+        for frames in range(1, _FRAMES + 1):
+            text2mel(text, torch.zeros(1, frames, audio.n_mels))
+
+    return _compare(
+        f"{_FRAMES} frames of speech, frame by frame",
+        cached,
+        "the whole network for every frame",
+        whole,
+        max(2, rounds // 4),
+    )
+
+
+def _compare(
+    what: str, ours: Callable[[], None], other: str, theirs: Callable[[], None], rounds: int
+) -> Comparison:
+    """Time both in turn, after one warm-up each."""
+    ours()
+    theirs()
+    pairs = [(_time(ours), _time(theirs)) for _ in range(rounds)]
+    return Comparison(
+        what,
+        statistics.median(a for a, _ in pairs),
+        other,
+        statistics.median(b for _, b in pairs),
+        statistics.median(b / a for a, b in pairs),
+    )
+
+
+def _time(work: Callable[[], None]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
