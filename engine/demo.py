@@ -47,7 +47,8 @@ def demo_order(
     """
     corpus = folder / "corpus"
     if not Voice.exists(folder):
-        if folder.exists() and any(folder.iterdir()):
+        # A demo that was refused, at a stop that lies behind for one, leaves its corpus.
+        if folder.exists() and any(entry != corpus for entry in folder.iterdir()):
             raise InputError(f"{folder} holds something else than a voice; name another --voice.")
         _copy_corpus(demo_assets() / "corpus", corpus)
         return TrainOrder(
@@ -66,7 +67,6 @@ def demo_order(
 
 def _copy_corpus(source: Path, target: Path) -> None:
     try:
-        shutil.copytree(source, target)
+        shutil.copytree(source, target, dirs_exist_ok=True)
     except OSError as error:
-        shutil.rmtree(target, ignore_errors=True)
         raise EngineError(f"The demo's corpus cannot be copied to {target}: {error}.") from error

@@ -1,5 +1,6 @@
 """Everything before the first step: the voice, its corpus, its features and its weights."""
 
+import contextlib
 import json
 import shutil
 from collections.abc import Callable
@@ -267,6 +268,15 @@ def source_checkpoints(source: Path) -> dict[NetworkName, Path]:
 
 
 def discard_new_voice(voice: Voice) -> None:
-    """Remove a voice folder that was made for an order that could not be carried out."""
-    if not any(voice.checkpoints(network) for network in NETWORKS):
-        shutil.rmtree(voice.folder, ignore_errors=True)
+    """Remove what was made for an order that could not be carried out.
+
+    Anything else in the folder is the person's, their recordings perhaps, and stays.
+    """
+    if any(voice.checkpoints(network) for network in NETWORKS):
+        return
+    shutil.rmtree(voice.features, ignore_errors=True)
+    for made in ("voice.toml", "lock", voice.corpus_report.name, voice.log.name):
+        (voice.folder / made).unlink(missing_ok=True)
+    # A folder that holds something else, or is gone already, refuses.
+    with contextlib.suppress(OSError):
+        voice.folder.rmdir()
