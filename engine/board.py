@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.snapshot import AttentionPlot, Event, Sample, Snapshot
 
-_log = logging.getLogger("voicecoach.engine")
+_log = logging.getLogger(__name__)
 
 # Older ones go: the screen shows a few dozen, the log file has all.
 _MOST_EVENTS = 300

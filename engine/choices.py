@@ -1,6 +1,6 @@
 """The words that options and files choose among."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 NetworkName = Literal["text2mel", "ssrn"]
 """The two networks of a voice."""
@@ -13,3 +13,6 @@ RecipeName = Literal["standard", "bbc"]
 
 Precision = Literal["auto", "fp32", "bf16"]
 """Arithmetic of a step; `auto` takes bf16 where the device has it."""
+
+NETWORKS: tuple[NetworkName, ...] = get_args(NetworkName)
+"""The networks of a voice, in the order in which they speak."""

@@ -1,21 +1,23 @@
 """The engine's front door: commands in, snapshots out."""
 
+import contextlib
 import logging
 import os
+import shutil
 import threading
-from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from engine.board import Board
 from engine.control import Command, Inbox
-from engine.corpus.clips import METADATA, RECORDINGS
-from engine.errors import Cancelled, InputError, VoicecoachError
+from engine.errors import Cancelled, EngineError, InputError, VoicecoachError
+from engine.host.lock import acquire_lock
 from engine.order import TrainOrder
+from engine.plan import Plan, make_plan
 from engine.snapshot import Phase, Snapshot
-from engine.voice import Voice, VoiceSettings, acquire_lock, list_checkpoints, read_state
+from engine.voice import Voice
 
-_log = logging.getLogger("voicecoach.engine")
+_log = logging.getLogger(__name__)
 
 # Seconds between two looks at the GPU.
 _GPU_SECONDS = 2.0
@@ -50,13 +52,16 @@ class Session:
         self.error: BaseException | None = None
         """What ended the run, when it did not end as asked."""
         self._order = order
-        self._new = not Voice.exists(order.voice_folder)
-        settings = _settings_of(order)
-        _require_dataset(settings.dataset)
-        self._voice = Voice.create(order.voice_folder, settings)
-        self._lock = acquire_lock(order.voice_folder)
+        plan = make_plan(order)
+        self._claim = _Claim(order.voice_folder)
+        try:
+            self._voice = _write_settings(order.voice_folder, plan)
+        except BaseException:
+            self._claim.release()
+            raise
+        self._new = plan.new
         self._inbox = Inbox()
-        self._board = Board(_first_snapshot(order, self._voice))
+        self._board = Board(_first_snapshot(order, plan, self._voice))
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=False)
 
@@ -89,7 +94,7 @@ class Session:
             self._fail(error, f"{type(error).__name__}: {error}; {self._voice.log} says where.")
         finally:
             self._ended.set()
-            os.close(self._lock)
+            self._claim.release()
 
     def _fail(self, error: BaseException, text: str) -> None:
         self.error = error
@@ -99,7 +104,7 @@ class Session:
     def _train(self) -> None:
         # torch comes in here, after the first screen is on.
         from engine.speech.audition import Auditions, Recording
-        from engine.training.preparation import discard_new_voice, prepare
+        from engine.training.preparation import prepare
         from engine.training.trainer import Trainer
 
         try:
@@ -109,7 +114,7 @@ class Session:
             return
         except InputError:
             if self._new:
-                discard_new_voice(self._voice)
+                self._claim.undo()
             raise
         self._watch_gpu(prepared.learner.device.index)
         clip = prepared.watched_clip
@@ -136,7 +141,58 @@ class Session:
         threading.Thread(target=watch, name="gpu", daemon=True).start()
 
 
-def _first_snapshot(order: TrainOrder, voice: Voice) -> Snapshot:
+class _Claim:
+    """A voice folder taken for one run: its lock, and what was in it before."""
+
+    def __init__(self, folder: Path) -> None:
+        """Take the folder, made where there is none.
+
+        Raises:
+            InputError: another process trains in it.
+            EngineError: it cannot be written.
+        """
+        self._folder = folder
+        try:
+            self._existed = folder.exists()
+            folder.mkdir(parents=True, exist_ok=True)
+            self._before = {path.name for path in folder.iterdir()}
+        except OSError as error:
+            raise EngineError(
+                f"The voice folder {folder} cannot be made: {error.strerror}."
+            ) from error
+        self._lock = acquire_lock(folder)
+
+    def release(self) -> None:
+        """Let others train in the folder."""
+        os.close(self._lock)
+
+    def undo(self) -> None:
+        """Remove what was made for an order that could not be carried out, and that alone.
+
+        Anything that was there before is the person's, their recordings perhaps, and stays.
+        """
+        for path in self._folder.iterdir():
+            if path.name in self._before:
+                continue
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+        if not self._existed:
+            # A folder into which somebody has put something since refuses.
+            with contextlib.suppress(OSError):
+                self._folder.rmdir()
+
+
+def _write_settings(folder: Path, plan: Plan) -> Voice:
+    if plan.new:
+        return Voice.create(folder, plan.settings)
+    voice = Voice.open(folder)
+    voice.save(plan.settings)
+    return voice
+
+
+def _first_snapshot(order: TrainOrder, plan: Plan, voice: Voice) -> Snapshot:
     settings = voice.settings
     return Snapshot(
         phase=Phase.PREPARING,
@@ -145,112 +201,8 @@ def _first_snapshot(order: TrainOrder, voice: Voice) -> Snapshot:
         network=order.network,
         preset=settings.preset,
         recipe=settings.recipe,
+        step=plan.step,
+        first_step=plan.step,
         price=settings.price,
         sentence=settings.sentence,
     )
-
-
-def _settings_of(order: TrainOrder) -> VoiceSettings:
-    """The settings that the run has: the voice's, with what the order changes.
-
-    Raises:
-        InputError: the order contradicts the voice.
-    """
-    folder = order.voice_folder
-    if Voice.exists(folder):
-        settings = Voice.open(folder).settings
-        _require_same_corpus(order, settings)
-        _require_free_network(order)
-        if order.preset is not None and order.preset != settings.preset:
-            raise InputError(
-                f"The voice in {folder} has the preset {settings.preset}, not {order.preset}; "
-                f"leave --preset out, or make another voice with --voice."
-            )
-    else:
-        settings = _new_settings(order)
-    changes = {
-        name: value
-        for name, value in (
-            ("recipe", order.recipe),
-            ("price", order.price),
-            ("checkpoint_every", order.checkpoint_every),
-        )
-        if value is not None
-    }
-    return replace(settings, **changes)  # type: ignore[arg-type]
-
-
-def _require_same_corpus(order: TrainOrder, settings: VoiceSettings) -> None:
-    if order.dataset is not None and order.dataset.resolve() != settings.dataset.resolve():
-        raise InputError(
-            f"The voice in {order.voice_folder} learns from {settings.dataset}, not from "
-            f"{order.dataset}; leave the dataset out, or make another voice with --voice."
-        )
-
-
-def _require_free_network(order: TrainOrder) -> None:
-    if order.source is not None and list_checkpoints(
-        order.voice_folder / order.network / "checkpoints"
-    ):
-        raise InputError(
-            f"The voice in {order.voice_folder} has a {order.network} already, which --from would "
-            f"replace; leave --from out to train it on, or make another voice with --voice."
-        )
-
-
-def _new_settings(order: TrainOrder) -> VoiceSettings:
-    if order.dataset is None:
-        raise InputError(
-            f"There is no voice in {order.voice_folder}; say what it shall learn from: "
-            f"`voicecoach train DATASET --voice {order.voice_folder}`."
-        )
-    settings = VoiceSettings(dataset=order.dataset.resolve())
-    if order.source is not None:
-        settings = _like_source(order.source, settings)
-        if order.preset is not None and order.preset != settings.preset:
-            raise InputError(
-                f"The weights in {order.source} have the preset {settings.preset}, not "
-                f"{order.preset}; leave --preset out."
-            )
-        return settings
-    return settings if order.preset is None else replace(settings, preset=order.preset)
-
-
-def _like_source(source: Path, settings: VoiceSettings) -> VoiceSettings:
-    """Settings for weights that come from another voice, or from a checkpoint of one.
-
-    Raises:
-        InputError: `source` is neither.
-    """
-    if (source / "state.json").is_file():
-        symbols = read_state(source).get("symbols", settings.symbols)
-        home = source.resolve().parent.parent.parent
-        if not Voice.exists(home):
-            return replace(settings, symbols=symbols)
-        source = home
-    if not Voice.exists(source):
-        raise InputError(
-            f"{source} is neither a voice (no voice.toml) nor a checkpoint (no state.json); give "
-            f"the folder of a voice, or one of its step-… folders."
-        )
-    theirs = Voice.open(source).settings
-    return replace(
-        settings,
-        preset=theirs.preset,
-        symbols=theirs.symbols,
-        audio=theirs.audio,
-        limits=theirs.limits,
-        sentence=theirs.sentence,
-    )
-
-
-def _require_dataset(dataset: Path) -> None:
-    """Refuse at once what cannot be a corpus; its rows are looked at in the engine thread."""
-    if not dataset.is_dir():
-        raise InputError(f"There is no dataset folder {dataset}; check the path.")
-    for name, kind in ((METADATA, "file"), (RECORDINGS, "folder")):
-        if not (dataset / name).exists():
-            raise InputError(
-                f"{dataset} has no {kind} {name}; a dataset in LJ Speech layout has "
-                f"{METADATA} and {RECORDINGS}/."
-            )

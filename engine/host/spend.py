@@ -1,12 +1,13 @@
 """What training has cost: a ledger with one line a stretch of training."""
 
 import json
-import os
+import math
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
 from engine.errors import EngineError
+from engine.host.files import append_line
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,11 @@ class Stretch:
     price: float
     """US dollars an hour."""
 
+    def __post_init__(self) -> None:
+        for number in (self.seconds, self.price):
+            if not (math.isfinite(number) and number >= 0):
+                raise ValueError(f"{number} is neither time nor money")
+
     @property
     def usd(self) -> float:
         """What the stretch cost in US dollars."""
@@ -37,38 +43,40 @@ class Ledger:
         self._path = path
 
     @cached_property
-    def _stretches(self) -> list[Stretch]:
-        if not self._path.is_file():
+    def stretches(self) -> list[Stretch]:
+        """All stretches, oldest first.
+
+        Raises:
+            EngineError: the file cannot be read.
+        """
+        try:
+            text = self._path.read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
             return []
-        lines = self._path.read_text(encoding="utf-8").split("\n")
-        return [stretch for line in lines if (stretch := _parse(line)) is not None]
+        except OSError as error:
+            raise EngineError(
+                f"The spend ledger {self._path} cannot be read: {error.strerror}."
+            ) from error
+        return [stretch for line in text.split("\n") if (stretch := _parse(line)) is not None]
 
     @property
     def seconds(self) -> float:
         """Training time in seconds."""
-        return sum(stretch.seconds for stretch in self._stretches)
+        return sum(stretch.seconds for stretch in self.stretches)
 
     @property
     def usd(self) -> float:
         """Spend in US dollars."""
-        return sum(stretch.usd for stretch in self._stretches)
+        return sum(stretch.usd for stretch in self.stretches)
 
     def add(self, stretch: Stretch) -> None:
         """Append a stretch and make it safe on disk.
 
         Raises:
-            EngineError: the file cannot be written.
+            EngineError: the file cannot be written; the stretch is not in the ledger.
         """
-        known = self._stretches
-        try:
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(asdict(stretch)) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise EngineError(
-                f"The spend ledger {self._path} cannot be written: {error.strerror}."
-            ) from error
+        known = self.stretches
+        append_line(self._path, json.dumps(asdict(stretch)), sync=True)
         known.append(stretch)
 
 

@@ -1,7 +1,7 @@
 """The sizes of the two networks, and the presets a person can ask for by name."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, get_args
 
 from engine.choices import NetworkName, PresetName
 from engine.errors import InputError
@@ -73,6 +73,10 @@ _WIDTHS: dict[PresetName, dict[str, int]] = {
     "bbc": {"embedding": 128, "text2mel": 256, "ssrn": 512},
     "small": {"embedding": 128, "text2mel": 128, "ssrn": 128},
 }
+
+
+PRESETS: tuple[PresetName, ...] = get_args(PresetName)
+"""The presets, the full size first."""
 
 
 def preset_spec(

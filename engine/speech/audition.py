@@ -29,7 +29,7 @@ from engine.speech.vocoder import VocoderSettings
 from engine.training.checkpoint import load_checkpoint
 from engine.voice import Voice
 
-_log = logging.getLogger("voicecoach.engine")
+_log = logging.getLogger(__name__)
 
 NO_SSRN = "no SSRN yet: straight from the mel"
 """The note of a sample that was made without an SSRN."""

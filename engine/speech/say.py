@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.checkpoint_folders import CheckpointEntry
 from engine.errors import EngineError, InputError
 from engine.host.device import choose_device, leave_a_core_for_the_screen
 from engine.networks.specs import Text2MelSpec
@@ -13,7 +14,7 @@ from engine.speech.audition import NO_SSRN, load_ssrn, sample_path
 from engine.speech.utterance import Utterance, speak, write_wav
 from engine.speech.vocoder import VocoderSettings
 from engine.training.checkpoint import load_checkpoint
-from engine.voice import CheckpointEntry, Voice
+from engine.voice import Voice
 
 
 @dataclass(frozen=True)

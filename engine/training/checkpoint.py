@@ -11,10 +11,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from engine.checkpoint_folders import CheckpointEntry, read_state
 from engine.choices import NetworkName
 from engine.errors import EngineError, InputError
+from engine.host.files import sync_folder
+from engine.host.time_of_day import now
 from engine.networks.specs import NetworkSpec, SSRNSpec, Text2MelSpec
-from engine.voice import CheckpointEntry, Voice, now, read_state, sync_folder
+from engine.voice import Voice
 
 _FORMAT = 1
 

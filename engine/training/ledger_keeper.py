@@ -2,8 +2,9 @@
 
 from engine.choices import NetworkName
 from engine.host.spend import Stretch
+from engine.host.time_of_day import now
 from engine.training.clock import TrainingClock
-from engine.voice import Voice, now
+from engine.voice import Voice
 
 
 class LedgerKeeper:

@@ -1,16 +1,14 @@
 """Everything before the first step: the voice, its corpus, its features and its weights."""
 
-import contextlib
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from engine.board import Board
+from engine.checkpoint_folders import source_checkpoints
 from engine.choices import NetworkName
 from engine.control import Inbox
 from engine.corpus.batches import Batch, BatchSource
@@ -24,14 +22,16 @@ from engine.host.device import (
     describe_device,
     leave_a_core_for_the_screen,
 )
+from engine.host.files import write_whole
 from engine.networks.specs import NetworkSpec, preset_spec
 from engine.order import TrainOrder
+from engine.settings import VoiceSettings
 from engine.snapshot import Progress
 from engine.training.attention_plot import choose_clip
 from engine.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, sweep
 from engine.training.learner import Learner
 from engine.training.recipe import Recipe, recipe_named
-from engine.voice import NETWORKS, Voice, VoiceSettings, list_checkpoints, write_atomically
+from engine.voice import Voice
 
 # Clips left out that are named one by one on the screen; corpus.json has all.
 _MOST_NAMED = 8
@@ -112,7 +112,7 @@ def _open_features(
     """Return the features, the clips to train on and the held-out ones."""
     settings = voice.settings
     board.update(progress=Progress("reading the corpus", 0, 1))
-    corpus = open_corpus(settings.dataset, voice.vocabulary, settings.limits, settings.audio)
+    corpus = open_corpus(voice.dataset, voice.vocabulary, settings.limits, settings.audio)
 
     def show(done: int, total: int) -> None:
         board.update(progress=Progress("computing features", done, total))
@@ -127,7 +127,7 @@ def _open_features(
     )
     if len(store.clips) < 2:
         raise InputError(
-            f"{settings.dataset} has a single usable clip; training needs at least two, one to "
+            f"{voice.dataset} has a single usable clip; training needs at least two, one to "
             f"learn from and one to be judged by."
         )
     ids = held_out(store.clips)
@@ -165,7 +165,7 @@ def _write_report(
         ],
     }
     text = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
-    write_atomically(voice.corpus_report, text.encode())
+    write_whole(voice.corpus_report, text.encode())
 
 
 def _newest(voice: Voice, network: NetworkName) -> Checkpoint | None:
@@ -243,40 +243,3 @@ def _take_over_source(order: TrainOrder, voice: Voice, board: Board) -> None:
         base = replace(found, base_step=found.step, weights=found.speaking, average={})
         save_checkpoint(base, voice.checkpoint_folder(network, found.step))
         board.event(f"{network} starts from step {found.step:,} of {order.source}")
-
-
-def source_checkpoints(source: Path) -> dict[NetworkName, Path]:
-    """Find the newest checkpoints in a voice, or take the one checkpoint that `source` is.
-
-    Raises:
-        InputError: it is neither, or a voice without checkpoints.
-    """
-    if (source / "state.json").is_file():
-        network = load_checkpoint(source, to_speak=True).network
-        return {network: source}
-    found: dict[NetworkName, Path] = {}
-    for network in NETWORKS:
-        entries = list_checkpoints(source / network / "checkpoints")
-        if entries:
-            found[network] = entries[-1].path
-    if not found:
-        raise InputError(
-            f"{source} is neither a voice with checkpoints nor a checkpoint; give the folder of "
-            f"a voice, or one of its step-… folders."
-        )
-    return found
-
-
-def discard_new_voice(voice: Voice) -> None:
-    """Remove what was made for an order that could not be carried out.
-
-    Anything else in the folder is the person's, their recordings perhaps, and stays.
-    """
-    if any(voice.checkpoints(network) for network in NETWORKS):
-        return
-    shutil.rmtree(voice.features, ignore_errors=True)
-    for made in ("voice.toml", "lock", voice.corpus_report.name, voice.log.name):
-        (voice.folder / made).unlink(missing_ok=True)
-    # A folder that holds something else, or is gone already, refuses.
-    with contextlib.suppress(OSError):
-        voice.folder.rmdir()

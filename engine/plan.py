@@ -1,0 +1,223 @@
+"""What an order means for its voice: contradictions are told before anything heavy is loaded."""
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from engine.checkpoint_folders import (
+    is_checkpoint,
+    list_checkpoints,
+    read_state,
+    source_checkpoints,
+)
+from engine.choices import PresetName
+from engine.corpus.clips import METADATA, RECORDINGS
+from engine.corpus.text import Vocabulary
+from engine.errors import EngineError, InputError
+from engine.host.lock import LOCK_NAME
+from engine.host.spend import Ledger
+from engine.networks.specs import PRESETS, preset_spec
+from engine.order import TrainOrder
+from engine.settings import VoiceSettings
+from engine.voice import Voice
+
+# What a run that ended early may have left in the folder of a voice that is yet to be.
+_LEFTOVERS = {LOCK_NAME, "voicecoach.log", "features", "corpus.json"}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An order that can be carried out, as far as can be told without reading the corpus."""
+
+    settings: VoiceSettings
+    """The settings that the run has: the voice's, with what the order changes."""
+    step: int
+    """The global step from which training goes on."""
+    new: bool
+    """Whether the voice is yet to be made."""
+
+
+def make_plan(order: TrainOrder) -> Plan:
+    """Check an order against its voice folder.
+
+    Raises:
+        InputError: the order contradicts the voice, the dataset or the source, or its stop lies
+            behind.
+    """
+    folder = order.voice_folder
+    new = not Voice.exists(folder)
+    settings = _new_settings(order) if new else _settings_of(order)
+    changes: dict[str, Any] = {
+        "recipe": order.recipe,
+        "price": order.price,
+        "checkpoint_every": order.checkpoint_every,
+    }
+    said = {name: value for name, value in changes.items() if value is not None}
+    settings = replace(settings, **said)
+    dataset = (folder / settings.dataset).resolve()
+    _require_dataset(dataset)
+    if new:
+        _require_room(folder, dataset)
+    plan = Plan(settings, _step_of(order), new)
+    if order.stop is not None:
+        ledger = Ledger(folder / "spend.jsonl")
+        order.stop.resolve(plan.step, ledger.seconds, ledger.usd, settings.price)
+    return plan
+
+
+def _step_of(order: TrainOrder) -> int:
+    entries = list_checkpoints(order.voice_folder / order.network / "checkpoints")
+    if entries:
+        return entries[-1].step
+    if order.source is None:
+        return 0
+    source = source_checkpoints(order.source).get(order.network)
+    return 0 if source is None else int(read_state(source)["step"])
+
+
+def _settings_of(order: TrainOrder) -> VoiceSettings:
+    """The settings of a voice that exists."""
+    folder = order.voice_folder
+    voice = Voice.open(folder)
+    settings = voice.settings
+    if order.dataset is not None and order.dataset.resolve() != voice.dataset:
+        raise InputError(
+            f"The voice in {folder} learns from {voice.dataset}, not from {order.dataset}; leave "
+            f"the dataset out, or make another voice with --voice."
+        )
+    if order.preset is not None and order.preset != settings.preset:
+        raise InputError(
+            f"The voice in {folder} has the preset {settings.preset}, not {order.preset}; "
+            f"leave --preset out, or make another voice with --voice."
+        )
+    if order.source is not None:
+        if voice.checkpoints(order.network):
+            raise InputError(
+                f"The voice in {folder} has a {order.network} already, which --from would "
+                f"replace; leave --from out to train it on, or make another voice with --voice."
+            )
+        _require_fitting_source(order, settings)
+    return settings
+
+
+def _new_settings(order: TrainOrder) -> VoiceSettings:
+    """The settings of a new voice: the source's, where there is one."""
+    folder = order.voice_folder
+    if order.dataset is None:
+        raise InputError(
+            f"There is no voice in {folder}; say what it shall learn from: "
+            f"`voicecoach train DATASET --voice {folder}`."
+        )
+    settings = VoiceSettings(dataset=_as_stored(order.dataset, folder))
+    if order.source is None:
+        return settings if order.preset is None else replace(settings, preset=order.preset)
+    settings = _like_source(order.source, settings)
+    if order.preset is not None and order.preset != settings.preset:
+        raise InputError(
+            f"The weights in {order.source} have the preset {settings.preset}, not "
+            f"{order.preset}; leave --preset out."
+        )
+    _require_fitting_source(order, settings)
+    return settings
+
+
+def _as_stored(dataset: Path, folder: Path) -> Path:
+    """A dataset inside the voice folder is named from there, so that the folder can be moved."""
+    dataset, home = dataset.resolve(), folder.resolve()
+    return dataset.relative_to(home) if dataset.is_relative_to(home) else dataset
+
+
+def _like_source(source: Path, settings: VoiceSettings) -> VoiceSettings:
+    """Settings for weights that come from another voice, or from a checkpoint of one.
+
+    Raises:
+        InputError: `source` is neither.
+    """
+    home = source
+    if is_checkpoint(source):
+        home = source.resolve().parent.parent.parent
+        if not Voice.exists(home):
+            state = read_state(source)
+            return replace(settings, symbols=state["symbols"], preset=_preset_of(state, settings))
+    if not Voice.exists(home):
+        raise InputError(
+            f"{source} is neither a voice (no voice.toml) nor a checkpoint (no state.json); give "
+            f"the folder of a voice, or one of its step-… folders."
+        )
+    theirs = Voice.open(home).settings
+    return replace(
+        settings,
+        preset=theirs.preset,
+        symbols=theirs.symbols,
+        sentence=theirs.sentence,
+        sharpening=theirs.sharpening,
+        audio=theirs.audio,
+        limits=theirs.limits,
+    )
+
+
+def _preset_of(state: dict[str, Any], settings: VoiceSettings) -> PresetName:
+    """The preset that a checkpoint's sizes are those of; the usual one for sizes of one's own."""
+    audio, said = settings.audio, state.get("spec")
+    for preset in PRESETS:
+        spec = preset_spec(
+            preset,
+            state["network"],
+            vocabulary_size=len(state["symbols"]),
+            n_mels=audio.n_mels,
+            n_bins=audio.n_bins,
+        )
+        if isinstance(said, dict) and said.get("hidden") == asdict(spec)["hidden"]:
+            return preset
+    return settings.preset
+
+
+def _require_fitting_source(order: TrainOrder, settings: VoiceSettings) -> None:
+    """Refuse weights that read other symbols than the voice, or a lone one of another network."""
+    assert order.source is not None
+    found = source_checkpoints(order.source)
+    if is_checkpoint(order.source) and order.network not in found:
+        raise InputError(
+            f"{order.source} is a checkpoint of {next(iter(found))}, not of {order.network}; give "
+            f"the folder of its voice, or --network {next(iter(found))}."
+        )
+    if "text2mel" not in found:
+        return
+    symbols = read_state(found["text2mel"])["symbols"]
+    Vocabulary(symbols)
+    if symbols != settings.symbols:
+        raise InputError(
+            f"The weights in {order.source} read the symbols {symbols!r}, but the voice in "
+            f"{order.voice_folder} {settings.symbols!r}; make another voice with --voice."
+        )
+
+
+def _require_dataset(dataset: Path) -> None:
+    """Refuse at once what cannot be a corpus; its rows are looked at later."""
+    if not dataset.is_dir():
+        raise InputError(f"There is no dataset folder {dataset}; check the path.")
+    for name, kind in ((METADATA, "file"), (RECORDINGS, "folder")):
+        if not (dataset / name).exists():
+            raise InputError(
+                f"{dataset} has no {kind} {name}; a dataset in LJ Speech layout has "
+                f"{METADATA} and {RECORDINGS}/."
+            )
+
+
+def _require_room(folder: Path, dataset: Path) -> None:
+    """Refuse to make a voice among somebody's other files."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file; give a folder with --voice.")
+    if not folder.exists():
+        return
+    inside = dataset.is_relative_to(folder.resolve()) and dataset != folder.resolve()
+    expected = {dataset.relative_to(folder.resolve()).parts[0]} if inside else set()
+    try:
+        strange = sorted({path.name for path in folder.iterdir()} - expected - _LEFTOVERS)
+    except OSError as error:
+        raise EngineError(f"Cannot read the folder {folder}: {error.strerror}.") from error
+    if strange:
+        raise InputError(
+            f"{folder} holds something else than a voice ({strange[0]}); name a new folder "
+            f"with --voice."
+        )

@@ -1,0 +1,201 @@
+"""`voice.toml`: what a voice is made of, as a person may read and edit it."""
+
+import math
+import tomllib
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, get_args
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+
+from engine.choices import PresetName, RecipeName
+from engine.corpus.audio import AudioSpec
+from engine.corpus.clips import Limits
+from engine.corpus.text import BBC_SYMBOLS, Vocabulary
+from engine.errors import InputError
+
+DEFAULT_SENTENCE = "The morning train leaves at half past seven."
+"""What auditions speak until the person says otherwise."""
+
+_HEADER = (
+    "What this voice is made of. You may edit it while no training runs.\n"
+    "Removing the features folder beside it is safe; they are computed again.\n"
+)
+_COMMENTS = {
+    "dataset": "the recordings, in LJ Speech layout; a relative path counts from this file",
+    "symbols": "P is padding, E the end of a sentence; trained weights fit these alone",
+    "price": "US dollars an hour for this machine; 0 when unknown",
+    "checkpoint_every": "steps",
+    "keep_newest": "checkpoints that are kept whatever their step",
+    "keep_every": "steps; a checkpoint at each multiple is kept for good",
+    "sentence": "what auditions speak",
+}
+_LARGEST = 2**31 - 1
+# Two layers of SSRN double the frames: four fine ones to a coarse one are built in.
+_REDUCTION = 4
+
+
+@dataclass(frozen=True)
+class VoiceSettings:
+    """What `voice.toml` says."""
+
+    dataset: Path
+    """The recordings; a relative path counts from the voice folder, which may then be moved."""
+    preset: PresetName = "bbc"
+    recipe: RecipeName = "standard"
+    symbols: str = BBC_SYMBOLS
+    price: float = 0.0
+    """US dollars an hour."""
+    seed: int = 1
+    checkpoint_every: int = 1000
+    """Steps."""
+    keep_newest: int = 5
+    keep_every: int = 50_000
+    """Steps."""
+    sentence: str = DEFAULT_SENTENCE
+    sharpening: float = 1.2
+    """See `engine.speech.vocoder.VocoderSettings`."""
+    audio: AudioSpec = field(default_factory=AudioSpec)
+    limits: Limits = field(default_factory=Limits)
+
+
+def parse_settings(text: str, path: Path) -> VoiceSettings:
+    """Read the text of the `voice.toml` at `path`.
+
+    Raises:
+        InputError: it is not TOML, or a setting is unknown or of no use; the message names
+            file and setting.
+    """
+    try:
+        said = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"Cannot read {path}: {error}; mend that line.") from error
+    if not isinstance(said.get("dataset"), str) or not said["dataset"].strip("\0"):
+        raise InputError(f'{path} names no dataset; add a line such as dataset = "recordings".')
+    try:
+        values = _checked(VoiceSettings, said)
+        values["dataset"] = Path(said["dataset"])
+        values["audio"] = AudioSpec(**_checked(AudioSpec, said.get("audio", {}), "audio."))
+        values["limits"] = Limits(**_checked(Limits, said.get("limits", {}), "limits."))
+        _require_choice(values, "preset", get_args(PresetName))
+        _require_choice(values, "recipe", get_args(RecipeName))
+        settings = VoiceSettings(**values)
+        _require_sound_audio(settings.audio)
+        _require_room_to_speak(settings.limits)
+        Vocabulary(settings.symbols)
+    except (ValueError, InputError) as error:
+        raise InputError(f"{path}: {str(error).rstrip('.')}.") from error
+    return settings
+
+
+def edited(text: str | None, old: VoiceSettings | None, new: VoiceSettings) -> str:
+    """Return the text of `voice.toml` with what changed from `old` to `new`, all else kept.
+
+    Without a text, or without `old`, everything is written.
+
+    Raises:
+        InputError: the text is not TOML.
+    """
+    try:
+        document = _new_document() if text is None else tomlkit.parse(text)
+        before = {} if text is None or old is None else _plain(old)
+        for name, value in _plain(new).items():
+            if isinstance(value, dict):
+                _write_table(document, name, value, before.get(name, {}))
+            elif name not in before or before[name] != value:
+                fresh = name not in document
+                document[name] = value
+                if fresh and name in _COMMENTS:
+                    document[name].comment(_COMMENTS[name])
+        return tomlkit.dumps(document)
+    except TOMLKitError as error:
+        raise InputError(f"Cannot edit voice.toml: {error}; mend that line.") from error
+
+
+def _plain(settings: VoiceSettings) -> dict[str, Any]:
+    return {**asdict(settings), "dataset": str(settings.dataset)}
+
+
+def _new_document() -> tomlkit.TOMLDocument:
+    document = tomlkit.document()
+    for line in _HEADER.splitlines():
+        document.add(tomlkit.comment(line))
+    return document
+
+
+def _write_table(
+    document: tomlkit.TOMLDocument, name: str, new: dict[str, Any], old: dict[str, Any]
+) -> None:
+    changes = {key: value for key, value in new.items() if key not in old or old[key] != value}
+    if changes:
+        document.setdefault(name, tomlkit.table()).update(changes)
+
+
+def _require_choice(values: dict[str, Any], key: str, choices: tuple[str, ...]) -> None:
+    if key in values and values[key] not in choices:
+        raise ValueError(f"{key} is {values[key]!r}; write one of {', '.join(choices)}")
+
+
+def _require_sound_audio(audio: AudioSpec) -> None:
+    """Refuse constants that no analysis can work with.
+
+    Raises:
+        ValueError: saying which.
+    """
+    if audio.reduction != _REDUCTION:
+        raise ValueError(f"audio.reduction is {audio.reduction}; the networks need {_REDUCTION}")
+    if audio.n_fft > 2**16:
+        raise ValueError(f"audio.n_fft is {audio.n_fft}; give at most {2**16}, such as 2048")
+    if audio.win_length > audio.n_fft:
+        raise ValueError(
+            f"audio.win_length is {audio.win_length}; give at most n_fft, {audio.n_fft}"
+        )
+    if audio.hop_length > audio.win_length:
+        raise ValueError(
+            f"audio.hop_length is {audio.hop_length}; give at most win_length, {audio.win_length}"
+        )
+    if audio.n_mels > audio.n_bins:
+        raise ValueError(
+            f"audio.n_mels is {audio.n_mels}; give at most the {audio.n_bins} bins of n_fft"
+        )
+
+
+def _require_room_to_speak(limits: Limits) -> None:
+    if limits.max_characters < 2:
+        raise ValueError("limits.max_characters is 1; give room for a character and the end")
+
+
+def _checked(
+    kind: type[VoiceSettings | AudioSpec | Limits], said: object, prefix: str = ""
+) -> dict[str, Any]:
+    """Return the settings of a table, whole numbers made fractions where those are wanted.
+
+    Raises:
+        ValueError: a name is unknown, or a value of the wrong type or sign.
+    """
+    if not isinstance(said, dict):
+        raise ValueError(f"{prefix.rstrip('.')} is {said!r}; write a table of settings")
+    known = {entry.name: entry.default for entry in fields(kind)}
+    values: dict[str, Any] = {}
+    for name, value in said.items():
+        if name not in known:
+            raise ValueError(
+                f"there is no setting {prefix + name!r}; the names are {', '.join(known)}"
+            )
+        default = known[name]
+        if isinstance(default, float) and type(value) is int and abs(value) <= _LARGEST:
+            value = float(value)
+        if isinstance(default, int | float | str) and type(value) is not type(default):
+            raise ValueError(f"{prefix}{name} is {value!r}; write it like {default!r}")
+        if isinstance(value, int | float):
+            _require_positive(prefix + name, value)
+        values[name] = value
+    return values
+
+
+def _require_positive(name: str, value: float) -> None:
+    if not math.isfinite(value) or value > _LARGEST:
+        raise ValueError(f"{name} is too large; give at most {_LARGEST:,}")
+    if value < 0 or (value == 0 and name != "price"):
+        raise ValueError(f"{name} is {value!r}; give a positive number")
