@@ -10,9 +10,9 @@ from typing import Annotated, ParamSpec
 
 import typer
 
+from engine.choices import NetworkName, Precision, PresetName, RecipeName
 from engine.errors import InputError, VoicecoachError
-from engine.networks.specs import NetworkName, PresetName
-from engine.order import Precision, RecipeName, TrainOrder
+from engine.order import TrainOrder
 from engine.stop import HOW_TO_SAY_WHEN, parse_stop
 
 LOG = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ def told(command: Callable[_Given, int]) -> Callable[_Given, None]:
 
 
 def _tell_unforeseen(error: Exception) -> int:
-    from tui.failures import sentence_about
+    from tui.endings import sentence_about
     from tui.log_file import log_of_this_process
 
     log = log_of_this_process()

@@ -14,7 +14,7 @@ from engine.order import TrainOrder
 from engine.session import Session
 from engine.snapshot import Event, Phase, Snapshot
 from tui import wording
-from tui.failures import sentence_about
+from tui.endings import sentence_about, sentence_about_end
 from tui.log_file import open_log
 from tui.terminal import let_go_of_standard_streams
 from tui.watch import Watch, exit_code
@@ -43,9 +43,10 @@ def train_headless(make_order: Callable[[], TrainOrder]) -> int:
     watch.start()
     last = _follow(session, lines)
     watch.closing.set()
-    lines.write(f"ended at step {last.step:,}")
     error = session.error
-    if error is not None:
+    if error is None:
+        lines.write(sentence_about_end(last))
+    else:
         LOG.error("training failed", exc_info=error)
         lines.complain(f"voicecoach: {sentence_about(error, log)}")
     return exit_code(error)
@@ -62,7 +63,7 @@ def _follow(session: Session, lines: "Lines") -> Snapshot:
         for event in news.since(snapshot.events):
             lines.write(event_line(event))
         lines.write_kept()
-        if ended or time.monotonic() >= next_line:
+        if time.monotonic() >= next_line or snapshot.phase is Phase.STOPPED:
             next_line = time.monotonic() + _EVERY
             text = line_about(snapshot)
             if text != shown:
@@ -92,13 +93,21 @@ class News:
             yield event
 
 
+class _Pipe(Console):
+    """A console that reports a reader who has gone, instead of ending the program."""
+
+    def on_broken_pipe(self) -> None:
+        """Leave it to the caller."""
+        raise BrokenPipeError("the pipe has no reader")
+
+
 class Lines:
     """Standard output and standard error, which may close, stall or hang up at any time."""
 
     def __init__(self) -> None:
         options = {"markup": False, "highlight": False, "emoji": False, "soft_wrap": True}
-        self._out = Console(file=sys.stdout, **options)  # type: ignore[arg-type]
-        self._errors = Console(file=sys.stderr, **options)  # type: ignore[arg-type]
+        self._out = _Pipe(file=sys.stdout, **options)  # type: ignore[arg-type]
+        self._errors = _Pipe(file=sys.stderr, **options)  # type: ignore[arg-type]
         self._kept: SimpleQueue[str] = SimpleQueue()
 
     lost = False

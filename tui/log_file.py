@@ -20,12 +20,12 @@ def open_log(voice_folder: Path) -> Path:
     path = voice_folder / NAME
     voice_folder.mkdir(parents=True, exist_ok=True)
     handler = RotatingFileHandler(
-        path, maxBytes=_MOST_BYTES, backupCount=_OLD_ONES, encoding="utf-8", delay=True
+        path, maxBytes=_MOST_BYTES, backupCount=_OLD_ONES, encoding="utf-8"
     )
     handler.setFormatter(logging.Formatter(_FORMAT))
     root = logging.getLogger()
     root.addHandler(handler)
-    for ours in ("engine", "tui"):
+    for ours in ("voicecoach", "tui"):
         logging.getLogger(ours).setLevel(logging.INFO)
     logging.captureWarnings(True)
     # A full disk must not print tracebacks onto the screen.

@@ -2,12 +2,14 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+_MOST_LEFT_OUT = 20
 
 
 def print_json(description: Mapping[str, Any]) -> None:
@@ -20,9 +22,14 @@ def print_tables(description: Mapping[str, Any]) -> None:
     """Print a voice's description as one table of facts and one of its networks."""
     console = Console(markup=False, highlight=False, emoji=False)
     console.print(_facts(description))
-    networks = description.get("networks", {})
-    if networks:
-        console.print(_networks(networks))
+    console.print(_networks(description["networks"]))
+    left_out = description["corpus"].get("left_out", ())
+    if left_out:
+        console.print(_left_out(left_out))
+        if len(left_out) > _MOST_LEFT_OUT:
+            console.print(
+                f"and {len(left_out) - _MOST_LEFT_OUT:,} more: voicecoach info --json lists all"
+            )
 
 
 def _facts(description: Mapping[str, Any]) -> Table:
@@ -40,7 +47,9 @@ def _flat(values: Mapping[str, Any], under: str) -> list[tuple[str, Any]]:
         if not under and name == "networks":
             continue
         full = f"{under} {name}".strip().replace("_", " ")
-        if isinstance(value, Mapping):
+        if name == "left_out":
+            rows.append((full, f"{len(value):,} clips"))
+        elif isinstance(value, Mapping):
             rows.extend(_flat(value, full))
         else:
             rows.append((full, value))
@@ -55,7 +64,7 @@ def _words(name: str, value: Any) -> str:  # noqa: ANN401 - whatever JSON can ho
     if name.endswith("usd"):
         return f"${value:,.2f}"
     if isinstance(value, float):
-        return f"{value:,.2f}"
+        return f"{value:,.2f}" if value >= 1 else f"{value:.3g}"
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
     return str(value)
@@ -73,4 +82,14 @@ def _networks(networks: Mapping[str, Mapping[str, Any]]) -> Table:
         cells = [_words("", count) for count in (step, base, own)]
         checkpoints = [f"{count:,}" for count in network.get("checkpoints", ())]
         table.add_row(Text(name), *(Text(cell) for cell in cells), Text(" ".join(checkpoints)))
+    return table
+
+
+def _left_out(clips: Sequence[Mapping[str, Any]]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("line", justify="right")
+    table.add_column("clip left out")
+    table.add_column("why", overflow="fold")
+    for clip in clips[:_MOST_LEFT_OUT]:
+        table.add_row(*(Text(str(clip.get(key, ""))) for key in ("line", "id", "reason")))
     return table

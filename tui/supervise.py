@@ -5,13 +5,12 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TextIO
 
 from engine.control import Finish, GoUnattended
 from engine.order import TrainOrder
 from engine.session import Session
-from engine.snapshot import Snapshot
-from tui.failures import sentence_about
+from tui.endings import sentence_about, sentence_about_end
 from tui.front import Front, open_front
 from tui.log_file import open_log
 from tui.terminal import Terminal
@@ -104,10 +103,12 @@ class _Supervision:
 
     def run(self) -> int:
         """Start the engine, show it, see both to their end, and return the exit code."""
-        self._watch.handle_signals()
-        self._session.start()
-        self._watch.start()
-        reason = self._show()
+        # Opened first: an engine that refuses its input takes a new voice's folder away again.
+        with self._log.open("a", encoding="utf-8") as log:
+            self._watch.handle_signals()
+            self._session.start()
+            self._watch.start()
+            reason = self._show(log)
         self._screen.open = False
         self._player.stop()
         if self._watch.hung_up.is_set() or self._terminal.gone:
@@ -120,14 +121,14 @@ class _Supervision:
         self._watch.closing.set()
         return self._tell_the_end(crashed=reason == "crashed")
 
-    def _show(self) -> Literal["end", "keep training", "crashed"]:
+    def _show(self, log: TextIO) -> Literal["end", "keep training", "crashed"]:
         """Run the app until it closes, and say why it did."""
         from tui.exit_reason import ExitReason
 
         app = self._screen.app
         reason = None
         crashed = False
-        with self._terminal.drawn_on(self._log), self._log.open("a", encoding="utf-8") as log:
+        with self._terminal.drawn_on(log):
             if not os.environ.get("VOICECOACH_DEBUG"):
                 # Textual prints the traceback of a failed screen here.
                 app.error_console.file = log
@@ -173,15 +174,5 @@ class _Supervision:
                 f"{snapshot.step:,} and ended; the details are in {self._log}"
             )
             return 1
-        self._terminal.say(_ending(snapshot))
+        self._terminal.say(sentence_about_end(snapshot))
         return 0
-
-
-def _ending(snapshot: Snapshot) -> str:
-    where = snapshot.voice_folder
-    if snapshot.checkpoint_step is None:
-        return f"ended before the first step; to begin again: voicecoach train --voice {where}"
-    return (
-        f"saved at step {snapshot.checkpoint_step:,}; "
-        f"to go on: voicecoach train --voice {where} --network {snapshot.network}"
-    )

@@ -7,7 +7,6 @@ import sys
 import termios
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, TextIO
 
 _MODES_OFF = (
@@ -76,8 +75,8 @@ class Terminal:
                 termios.tcsetattr(self._writer, termios.TCSANOW, self._modes)
 
     @contextlib.contextmanager
-    def drawn_on(self, log: Path) -> Iterator[None]:
-        """Give Textual a descriptor of its own, and point 1 and 2 at the log meanwhile.
+    def drawn_on(self, log: TextIO) -> Iterator[None]:
+        """Give Textual a descriptor of its own, and point 1 and 2 at an open log meanwhile.
 
         What a library written in C prints would otherwise land on the screen.
         """
@@ -87,7 +86,7 @@ class Terminal:
         screen: TextIO = os.fdopen(
             self._drawn_on, "w", encoding="utf-8", errors="replace", closefd=False
         )
-        _point(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644), 1, 2)
+        _point(os.dup(log.fileno()), 1, 2)
         sys.__stdout__ = sys.__stderr__ = screen  # type: ignore[misc, assignment]
         try:
             yield

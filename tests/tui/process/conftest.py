@@ -56,6 +56,13 @@ def holds_terminal(process: int) -> bool:
     return False
 
 
+def clean_environment(**more: str) -> dict[str, str]:
+    """Return this environment without what changes how a screen is drawn."""
+    removed = ("NO_COLOR", "FORCE_COLOR", "VOICECOACH_DEBUG", "COLUMNS", "LINES")
+    kept = {name: value for name, value in os.environ.items() if name not in removed}
+    return kept | {"TERM": "xterm-256color", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)} | more
+
+
 class TerminalProcess:
     """A process that leads a session in a pseudo-terminal of 80 × 24, and what it drew there."""
 
@@ -141,19 +148,13 @@ class TerminalProcess:
                 self._output += os.read(self._controller, 4096)
 
 
-def clean_environment(**more: str) -> dict[str, str]:
-    """Return this environment without what changes how a screen is drawn."""
-    removed = ("NO_COLOR", "FORCE_COLOR", "VOICECOACH_DEBUG", "COLUMNS", "LINES")
-    kept = {name: value for name, value in os.environ.items() if name not in removed}
-    return kept | {"TERM": "xterm-256color", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)} | more
-
-
 class Runs:
     """Starts processes for a test and sees that none is left behind."""
 
     wait_until = staticmethod(wait_until)
     is_alive = staticmethod(is_alive)
     state_of = staticmethod(state_of)
+    environment = staticmethod(clean_environment)
     holds_terminal = staticmethod(holds_terminal)
 
     def __init__(self, folder: Path) -> None:

@@ -1,8 +1,10 @@
-"""What a person reads of an error: one sentence, whatever it was."""
+"""How the end of a command is told: in one sentence, whatever it was."""
 
+import shlex
 from pathlib import Path
 
 from engine.errors import VoicecoachError
+from engine.snapshot import Snapshot
 
 
 def sentence_about(error: BaseException, log: Path) -> str:
@@ -18,3 +20,11 @@ def sentence_about(error: BaseException, log: Path) -> str:
     kind = type(error).__name__
     what = f"{kind}: {told}" if told else kind
     return f"something went wrong that voicecoach did not foresee ({what}); the log is {log}"
+
+
+def sentence_about_end(last: Snapshot) -> str:
+    """Tell where a run that ended as asked was saved, and how to go on."""
+    again = f"voicecoach train --voice {shlex.quote(str(last.voice_folder))}"
+    if last.checkpoint_step is None:
+        return f"ended before the first step; to begin again: {again}"
+    return f"saved at step {last.checkpoint_step:,}; to go on: {again} --network {last.network}"

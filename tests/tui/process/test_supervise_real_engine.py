@@ -1,0 +1,71 @@
+"""The whole command, the engine included, on three recordings, in a real terminal."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+RECORDINGS = Path(__file__).resolve().parents[2] / "fixtures" / "ljspeech-3"
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(RECORDINGS, tmp_path / "recordings"))
+
+
+def voicecoach(runs, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", "tui", *arguments]
+
+
+def newest_step(runs) -> int:
+    told = subprocess.run(
+        voicecoach(runs, "info", str(runs.voice), "--json"),
+        env=runs.environment(),
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return json.loads(told.stdout)["networks"]["text2mel"]["step"]
+
+
+def test_ended_by_a_signal_and_continued_to_a_stop(runs, dataset: Path) -> None:
+    begin = ["train", str(dataset), "--voice", str(runs.voice), "--preset", "small"]
+    begin += ["--device", "cpu", "--precision", "fp32"]
+    terminal = runs.start(voicecoach(runs, *begin))
+    terminal.wait_for_screen()
+    history = runs.voice / "text2mel" / "history.jsonl"
+    runs.wait_until(lambda: history.is_file() and history.read_text(), "the first logged steps")
+
+    terminal.process.terminate()
+
+    assert terminal.wait() == 0
+    runs.wait_until(lambda: "saved at step" in terminal.text, "the last line")
+    assert terminal.is_as_it_was()
+    reached = newest_step(runs)
+    assert reached > 0
+
+    more = ["train", "--voice", str(runs.voice), "--device", "cpu", "--precision", "fp32"]
+    more += ["--stop-at", "+3", "--headless"]
+    subprocess.run(voicecoach(runs, *more), env=runs.environment(), check=True)
+    assert newest_step(runs) == reached + 3
+
+
+def test_a_refused_order_leaves_the_recordings_alone(runs, dataset: Path) -> None:
+    recordings = dataset / "wavs"
+    for recording in recordings.iterdir():
+        recording.write_bytes(b"not a sound")
+
+    # The recordings' own folder is a poor choice for a voice, and somebody will make it.
+    terminal = runs.start(
+        voicecoach(runs, "train", str(dataset), "--voice", str(dataset), "--preset", "small")
+    )
+
+    assert terminal.wait() == 2
+    runs.wait_until(lambda: "voicecoach: " in terminal.text, "the sentence")
+    assert terminal.is_as_it_was()
+    left = {entry.name for entry in dataset.iterdir()}
+    assert left == {entry.name for entry in RECORDINGS.iterdir()}
+    assert len(list(recordings.iterdir())) == 3
