@@ -1,5 +1,6 @@
 """Plays samples on this host's loudspeakers, each in a child process with a time limit."""
 
+import signal
 import subprocess
 import sys
 import threading
@@ -44,6 +45,8 @@ def _trouble(child: "subprocess.Popen[str]", limit: float) -> str:
         return f"the sound system did not answer within {limit:.0f} s"
     if child.returncode == 0:
         return ""
+    if child.returncode < 0:
+        return f"the sound system crashed the player ({signal.Signals(-child.returncode).name})"
     lines = said.strip().splitlines()
     return lines[-1] if lines else f"the player ended with {child.returncode}"
 
