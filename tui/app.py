@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual.app import App, SystemCommand
 from textual.filter import LineFilter
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
-from engine.session import SessionLike
 from engine.snapshot import Phase, Snapshot
 from tui import fetching
 from tui.ascii_filter import AsciiFilter
@@ -19,6 +20,9 @@ from tui.listening import Listening
 from tui.screens.supervision import Supervision
 from tui.speakers.player import Player
 from tui.themes import DARK, LIGHT
+
+if TYPE_CHECKING:
+    from engine.session import SessionLike
 
 __all__ = ["ExitReason", "VoicecoachApp"]
 
@@ -35,14 +39,14 @@ class VoicecoachApp(App[ExitReason]):
     """
 
     TITLE = "voicecoach"
-    CSS_PATH = "voicecoach.tcss"
+    CSS_PATH = Path(__file__).with_name("voicecoach.tcss")
     COMMAND_PALETTE_BINDING = "ctrl+p"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (72, "-usual"), (112, "-wide")]  # noqa: RUF012 - as Textual types it
     VERTICAL_BREAKPOINTS = [(0, "-short"), (21, "-middling"), (34, "-tall")]  # noqa: RUF012
 
     def __init__(
         self,
-        session: SessionLike,
+        session: "SessionLike",
         player: Player,
         *,
         ascii_only: bool = False,
@@ -83,10 +87,11 @@ class VoicecoachApp(App[ExitReason]):
 
     def on_ready(self) -> None:
         """Begin to look at the run."""
-        self._poll()
-        self.set_interval(_POLL_SECONDS, self._poll)
+        self.look()
+        self.set_interval(_POLL_SECONDS, self.look)
 
-    def _poll(self) -> None:
+    def look(self) -> None:
+        """Look at the run once, and show what changed."""
         snapshot = self._session.snapshot()
         if self._is_over(snapshot):
             self.exit(ExitReason.ENDED)
@@ -118,6 +123,12 @@ class VoicecoachApp(App[ExitReason]):
     ) -> None:
         """Show words for a moment, as they are: they may come from data."""
         super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
+
+    async def action_quit(self) -> None:
+        """Ask as `q` does: Textual binds ctrl+q to this wherever the person is."""
+        while self.screen is not self.supervision:
+            self.pop_screen()
+        self.supervision.action_leave()
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Offer every key of the main screen in the palette, and the choice of a theme."""

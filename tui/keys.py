@@ -148,7 +148,7 @@ KEYS: tuple[Key, ...] = (
         show=False),
     Key("question_mark", "help", "help", "Show what every key does", also=("f1",)),
     Key("q", "leave", "quit", "Stop and save, or let it train on without a screen",
-        also=("ctrl+c", "ctrl+q")),
+        also=("ctrl+c",)),
 )  # fmt: skip
 """In the order of the bottom line."""
 

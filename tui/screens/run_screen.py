@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from textual.screen import Screen
 
@@ -16,7 +17,6 @@ from engine.control import (
     SetSentence,
     StopAt,
 )
-from engine.session import SessionLike
 from engine.snapshot import Phase, Sample, Snapshot
 from tui import fetching, wording
 from tui.exit_reason import ExitReason
@@ -25,13 +25,16 @@ from tui.screens.quit_dialog import Leaving, QuitDialog
 from tui.screens.sentence_dialog import SentenceDialog
 from tui.screens.stop_dialog import StopDialog
 
+if TYPE_CHECKING:
+    from engine.session import SessionLike
+
 
 class RunScreen(Screen[None]):
     """The actions behind the keys; every one says at once that it was understood."""
 
     def __init__(
         self,
-        session: SessionLike,
+        session: "SessionLike",
         listening: Listening,
         now: Callable[[], datetime],
         address: str,
@@ -46,6 +49,10 @@ class RunScreen(Screen[None]):
 
     def say(self, text: str, severity: str = "information") -> None:
         """Tell the person something that happened here."""
+        raise NotImplementedError
+
+    def show_sound(self) -> None:
+        """Show what sounds now, and whether a sample is on its way."""
         raise NotImplementedError
 
     def chosen_sample(self) -> Sample | None:
@@ -126,6 +133,7 @@ class RunScreen(Screen[None]):
             self.say(f"no sound here ({unavailable}); y copies: {line}", "warning")
         else:
             self.listening.play(sample.path)
+            self.show_sound()
 
     def action_replay(self) -> None:
         """Play the highlighted sample."""
@@ -143,6 +151,7 @@ class RunScreen(Screen[None]):
             self.say(f"no sound here ({self.listening.status.unavailable}): {line}", "warning")
         else:
             self.listening.play(sample.original)
+            self.show_sound()
 
     def action_copy_scp(self) -> None:
         """Put the scp line of the highlighted sample on the person's own clipboard."""

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.widgets import DataTable
 
-from engine.session import SessionLike
 from engine.snapshot import Event, Phase, Sample, Snapshot
 from tui import wording
 from tui.keys import KEYS, Key, Moment, find
@@ -26,6 +25,9 @@ from tui.widgets.panels import Panels
 from tui.widgets.samples import Samples
 from tui.widgets.status import Status
 
+if TYPE_CHECKING:
+    from engine.session import SessionLike
+
 
 class Supervision(RunScreen):
     """Shows one snapshot after the other; draws only what changed."""
@@ -35,7 +37,7 @@ class Supervision(RunScreen):
 
     def __init__(
         self,
-        session: SessionLike,
+        session: "SessionLike",
         listening: Listening,
         now: Callable[[], datetime],
         address: str,
@@ -49,6 +51,7 @@ class Supervision(RunScreen):
         self._silence = Silence()
         self._phase_since = wording.clock(now())
         self._keys_state: tuple[str, ...] = ()
+        self._sound_error = ""
         self.status = Status(ascii_only=ascii_only)
         self.notice = Notice()
         self.loss = LossPlot(ascii_only=ascii_only)
@@ -91,6 +94,10 @@ class Supervision(RunScreen):
         self.samples.show(snapshot.samples, sound.playing, self.listening.heard)
         speaking = snapshot.auditioning or self.listening.awaiting
         self.samples.say_state(snapshot.sentence, speaking, sound.unavailable)
+        if sound.last_error != self._sound_error:
+            self._sound_error = sound.last_error
+            if sound.last_error:
+                self.say(f"no sound: {sound.last_error}", "warning")
 
     def _show_events(self, snapshot: Snapshot) -> None:
         for event in self.happenings.show(snapshot.events):

@@ -72,7 +72,11 @@ class LossPlot(Widget, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """Return one line of the drawing."""
-        return self._lines[y] if y < len(self._lines) else Strip.blank(self.size.width)
+        return (
+            self._lines[y]
+            if y < len(self._lines)
+            else Strip.blank(self.size.width, self.rich_style)
+        )
 
     def _draw(self) -> list[Strip]:
         if not self.is_attached or not self.content_size:

@@ -31,8 +31,9 @@ class Samples(DataTable[Text]):
 
     def on_mount(self) -> None:
         """Make the columns: step, mark, length, note."""
-        for key in ("step", "mark", "length", "note"):
-            self.add_column(key, key=key)
+        for key, width in (("step", None), ("mark", len("playing")), ("length", None)):
+            self.add_column(key, key=key, width=width)
+        self.add_column("note", key="note")
 
     @property
     def chosen(self) -> Sample | None:

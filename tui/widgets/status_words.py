@@ -51,7 +51,7 @@ def step_line(snapshot: Snapshot, silent: float | None, width: int) -> Line:
         base = "from scratch"
     left = [
         Part(wording.steps(snapshot.step), "bold $foreground", label="step"),
-        Part(base, gap="   "),
+        Part(base, rank=1, gap="   "),
     ]
     right = [_speed(snapshot, silent), *_times(snapshot)]
     return line(left, right, width)
@@ -59,9 +59,9 @@ def step_line(snapshot: Snapshot, silent: float | None, width: int) -> Line:
 
 def _speed(snapshot: Snapshot, silent: float | None) -> Part:
     if silent is not None:
-        return Part(f"no step for {wording.duration(silent)}", "bold $warning")
+        return Part(f"no step for {wording.duration(silent)}", "bold $warning", rank=1)
     if snapshot.steps_per_second and snapshot.phase is Phase.TRAINING:
-        return Part(wording.speed(snapshot.steps_per_second), "bold")
+        return Part(wording.speed(snapshot.steps_per_second), "bold", rank=1)
     return Part("")
 
 

@@ -1,0 +1,31 @@
+"""Opens the app on a fake run, and reads its screen as a person does."""
+
+from fake_session import FakePlayer, FakeSession, at_noon
+
+from tui.app import VoicecoachApp
+
+SIZES = [(80, 24), (120, 40)]
+
+
+def app_on(session: FakeSession, player: FakePlayer | None = None, **options) -> VoicecoachApp:
+    options = {"now": at_noon, "address": "ubuntu@gpu-1", **options}
+    return VoicecoachApp(session, player or FakePlayer(), **options)
+
+
+def lines_of(app: VoicecoachApp) -> list[str]:
+    return [strip.text.rstrip() for strip in app.screen._compositor.render_strips()]
+
+
+def text_of(app: VoicecoachApp) -> str:
+    return "\n".join(lines_of(app))
+
+
+def log_of(app: VoicecoachApp) -> str:
+    return " ".join(" ".join(app.supervision.happenings.lines).split())
+
+
+async def look(app: VoicecoachApp, pilot) -> None:
+    """Let the app look often enough to show numbers and plots."""
+    for _ in range(4):
+        app.look()
+    await pilot.pause()

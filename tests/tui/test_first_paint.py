@@ -1,0 +1,31 @@
+"""The screen is there before anything heavy is loaded."""
+
+import subprocess
+import sys
+
+HEAVY = ("torch", "librosa", "numba", "scipy", "plotext", "sounddevice", "soundfile")
+
+PROGRAM = """
+import asyncio, sys
+from seeing import app_on, text_of
+from fake_session import FakeSession, preparing
+
+async def show():
+    app = app_on(FakeSession(preparing()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        assert "alice" in text_of(app)
+
+asyncio.run(show())
+print(*[name for name in sys.argv[2:] if name in sys.modules])
+"""
+
+
+def test_the_first_screen_loads_nothing_heavy(request):
+    folder = str(request.path.parent)
+    program = "import sys; sys.path.insert(0, sys.argv[1])\n" + PROGRAM
+    done = subprocess.run(
+        [sys.executable, "-c", program, folder, *HEAVY], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == []

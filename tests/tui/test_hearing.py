@@ -1,0 +1,143 @@
+"""How samples are heard, or fetched where there is no sound."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fake_session import FakePlayer, FakeSession, sample, training
+from seeing import app_on, log_of, look, text_of
+
+from engine.snapshot import Sample
+
+
+def with_sample(session: FakeSession, new: Sample) -> None:
+    session.change(samples=(*session.current.samples, new), auditioning=False)
+
+
+async def test_the_sample_that_was_asked_for_is_played_once_when_it_comes():
+    session, player = FakeSession(training()), FakePlayer()
+    app = app_on(session, player)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("a")
+        session.change(auditioning=True)
+        await look(app, pilot)
+        assert "speaking…" in text_of(app)
+        new = sample(871_204)
+        with_sample(session, new)
+        await look(app, pilot)
+        await look(app, pilot)
+        assert player.played == [new.path]
+        assert "871,204  playing" in text_of(app)
+        assert "speaking…" not in text_of(app)
+
+
+async def test_a_sample_nobody_asked_for_is_listed_and_not_played():
+    session, player = FakeSession(training()), FakePlayer()
+    app = app_on(session, player)
+    async with app.run_test(size=(80, 24)) as pilot:
+        with_sample(session, sample(872_000))
+        await look(app, pilot)
+        assert "872,000  new" in text_of(app)
+        assert player.played == []
+
+
+async def test_the_same_sentence_at_the_same_step_is_a_new_sample_all_the_same():
+    session, player = FakeSession(training()), FakePlayer()
+    app = app_on(session, player)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("a")
+        newest = session.current.samples[-1]
+        session.change(samples=(*session.current.samples[:-1], replace(newest)))
+        await look(app, pilot)
+        assert player.played == [newest.path]
+
+
+async def test_an_audition_that_fails_does_not_play_what_comes_later():
+    session, player = FakeSession(training()), FakePlayer()
+    app = app_on(session, player)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("a")
+        session.change(auditioning=True)
+        await look(app, pilot)
+        session.change(auditioning=False)
+        await look(app, pilot)
+        with_sample(session, sample(872_000))
+        await look(app, pilot)
+        assert player.played == []
+        assert "speaking…" not in text_of(app)
+
+
+async def test_r_plays_the_newest_sample_and_the_list_plays_the_highlighted_one():
+    session, player = FakeSession(training()), FakePlayer()
+    app = app_on(session, player)
+    oldest, _, newest = session.current.samples
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("r")
+        assert player.played == [newest.path]
+        app.supervision.samples.focus()
+        await pilot.press("down", "down", "enter")
+        assert player.played[1:] == [oldest.path]
+        await pilot.press("up", "space", "down", "r")
+        assert player.played[3:] == [oldest.path]
+        await pilot.pause()
+        assert "865,000  played" in text_of(app)
+
+
+async def test_the_highlight_follows_the_newest_sample_unless_the_person_moved():
+    session = FakeSession(training())
+    app = app_on(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        with_sample(session, sample(872_000))
+        await look(app, pilot)
+        assert app.supervision.chosen_sample() is session.current.samples[-1]
+        app.supervision.samples.focus()
+        await pilot.press("down")
+        chosen = app.supervision.chosen_sample()
+        with_sample(session, sample(873_000))
+        await look(app, pilot)
+        assert app.supervision.chosen_sample() is chosen
+
+
+async def test_o_plays_the_recording_beside_an_ssrn_sample():
+    original = Path("/data/wavs/LJ001-0004.wav")
+    session = FakeSession(training(network="ssrn", samples=(sample(50_000, original=original),)))
+    player = FakePlayer()
+    app = app_on(session, player)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("o")
+        assert player.played == [original]
+
+
+@pytest.mark.parametrize("key", ["a", "r"])
+async def test_without_sound_the_screen_says_how_to_fetch_the_sample(key):
+    session, player = FakeSession(training()), FakePlayer(unavailable="no sound device")
+    app = app_on(session, player)
+    async with app.run_test(size=(120, 40)) as pilot:
+        assert "no sound here · y copies scp" in text_of(app)
+        await pilot.press(key)
+        with_sample(session, new := sample(871_204))
+        await look(app, pilot)
+        path = new.path if key == "a" else session.current.samples[-2].path
+        log = log_of(app).replace(" ", "")
+        assert f"nosoundhere(nosounddevice);ycopies:scpubuntu@gpu-1:{path}." in log
+        assert player.played == []
+
+
+async def test_y_copies_the_scp_line():
+    session = FakeSession(training())
+    app = app_on(session, FakePlayer(unavailable="no sound device"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("y")
+        path = session.current.samples[-1].path
+        assert app.clipboard == f"scp ubuntu@gpu-1:{path} ."
+
+
+async def test_a_sound_that_fails_is_reported_once():
+    session, player = FakeSession(training()), FakePlayer()
+    app = app_on(session, player)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("r")
+        player.last_error = "the sound device is busy"
+        await look(app, pilot)
+        await look(app, pilot)
+        assert log_of(app).count("the sound device is busy") == 1

@@ -1,0 +1,77 @@
+"""How the screen closes, and what becomes of the run."""
+
+import pytest
+from fake_session import FakeSession, preparing, training
+from seeing import app_on, look, text_of
+
+from engine.control import Finish, GoOn
+from engine.snapshot import Phase
+from tui.exit_reason import ExitReason
+
+
+@pytest.mark.parametrize("keys", [("q", "s"), ("q", "enter"), ("ctrl+c", "s"), ("ctrl+q", "s")])
+async def test_stop_and_save_finishes_the_run_and_closes(keys):
+    session = FakeSession(training())
+    app = app_on(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press(*keys)
+    assert session.sent == [Finish()]
+    assert app.return_value is ExitReason.QUIT
+
+
+async def test_keep_training_closes_the_screen_alone():
+    session = FakeSession(training())
+    app = app_on(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("q", "k")
+    assert session.sent == []
+    assert app.return_value is ExitReason.KEEP_TRAINING
+
+
+async def test_keep_training_ends_a_pause():
+    session = FakeSession(training(phase=Phase.PAUSED))
+    app = app_on(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("q", "k")
+    assert session.sent == [GoOn()]
+    assert app.return_value is ExitReason.KEEP_TRAINING
+
+
+async def test_escape_stays():
+    session = FakeSession(training())
+    app = app_on(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("q")
+        assert "The run is training at step 871,204." in text_of(app)
+        await pilot.press("escape")
+        assert app.screen is app.supervision
+        await pilot.press("q", "down", "down", "enter")
+        assert app.screen is app.supervision
+    assert session.sent == []
+
+
+async def test_at_the_stop_nothing_is_asked_because_all_is_saved():
+    session = FakeSession(training(phase=Phase.AT_STOP))
+    app = app_on(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("q")
+    assert session.sent == [Finish()]
+    assert app.return_value is ExitReason.QUIT
+
+
+async def test_the_end_of_the_run_closes_the_screen():
+    session = FakeSession(training())
+    app = app_on(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        session.change(phase=Phase.STOPPED)
+        await look(app, pilot)
+    assert app.return_value is ExitReason.ENDED
+
+
+async def test_a_run_that_never_began_closes_the_screen_for_the_sentence_on_the_terminal():
+    session = FakeSession(preparing())
+    app = app_on(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        session.change(phase=Phase.FAILED, failure="no recording can be used")
+        await look(app, pilot)
+    assert app.return_value is ExitReason.ENDED

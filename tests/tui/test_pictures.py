@@ -1,0 +1,97 @@
+"""Pictures of the screen; `pytest --snapshot-update` takes them anew, to be looked at."""
+
+import math
+from dataclasses import replace
+
+import pytest
+from fake_session import FakePlayer, FakeSession, curve, event, preparing, sample, training
+from seeing import app_on
+from textual.widgets import Input
+
+from engine.snapshot import Losses, Phase, Progress
+from engine.stop import StopPoint
+
+
+def diverged():
+    whole = curve(0, 4000, lambda x: 3 * math.exp(-6 * x) + 0.1)
+    losses = [math.nan if i in (50, 160) else math.inf if i == 70 else loss
+              for i, loss in enumerate(whole.losses)]  # fmt: skip
+    return training(
+        step=4000, base_step=0, first_step=0, stop=StopPoint(step=20_000),
+        curve=replace(whole, losses=tuple(losses)),
+        losses=Losses(math.nan, math.inf, 0.04, math.nan),
+    )  # fmt: skip
+
+
+def late():
+    """Days into a run, with more samples and troubles than the panels hold."""
+    return training(
+        stop=StopPoint(usd=1250.0), spent=1133.65, run_seconds=272_000, voice_seconds=923_000,
+        samples=tuple(
+            sample(855_000 + 1000 * i, "no SSRN yet: from the mel alone" if i == 15 else "")
+            for i in range(17)
+        ),
+        events=(
+            event(3, "spot notice: this machine will be taken away at 14:06", "warning"),
+            event(0, "checkpoint failed: no space left on /data; free some and press c", "error"),
+        ),
+    )  # fmt: skip
+
+
+SCENES = {
+    "training": training,
+    "preparing": lambda: preparing(
+        progress=Progress("computing features", 3275, 13_100), device="cpu",
+        gpu_absent="no NVIDIA driver", stop_text="900k",
+    ),
+    "paused": lambda: training(phase=Phase.PAUSED),
+    "at-the-stop": lambda: training(
+        phase=Phase.AT_STOP, step=900_000, checkpoint_step=900_000
+    ),
+    "failed": lambda: training(
+        phase=Phase.FAILED,
+        failure="out of memory on cuda:0 at step 871,204: take smaller batches",
+    ),
+    "cpu": lambda: training(
+        device="cpu", gpu=None, gpu_absent="no NVIDIA driver", price=0.0, spent=0.0,
+        steps_per_second=3.71, stop=None, stop_text="",
+    ),
+    "diverged": diverged,
+    "late": late,
+    "ssrn": lambda: training(network="ssrn", attention=(), losses=Losses(0.09, 0.04, 0.05, None)),
+}  # fmt: skip
+
+
+SHOTS = [(scene, (80, 24)) for scene in SCENES] + [
+    ("training", (60, 15)), ("training", (120, 40)), ("late", (120, 40)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("scene", "size"), SHOTS)
+def test_scene(snap_compare, scene, size):
+    session = FakeSession(SCENES[scene]())
+    assert snap_compare(app_on(session), terminal_size=size)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [("s",), ("s", "backspace", "x"), ("e",), ("q",), ("question_mark",), ("x", "tab"), ("t",)],
+    ids=["stop", "stop-trouble", "sentence", "quit", "help", "attention-alone", "light"],
+)
+def test_after_keys(snap_compare, keys):
+    async def still_cursor(pilot):
+        await pilot.press(*keys)
+        for field in pilot.app.screen.query(Input):
+            field.cursor_blink = False
+        await pilot.pause()
+
+    assert snap_compare(app_on(FakeSession(training())), run_before=still_cursor)
+
+
+def test_ascii(snap_compare):
+    assert snap_compare(app_on(FakeSession(training()), ascii_only=True))
+
+
+def test_without_sound(snap_compare):
+    app = app_on(FakeSession(training()), FakePlayer("no sound device"))
+    assert snap_compare(app, press=["r"])

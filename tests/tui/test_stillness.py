@@ -1,0 +1,63 @@
+"""A screen on which nothing changed sends nothing; one on which little changed, little."""
+
+from fake_session import FakePlayer, FakeSession, at_noon, curve, training
+from seeing import look
+from textual._compositor import ChopsUpdate
+
+from engine.snapshot import Phase
+from tui.app import VoicecoachApp
+
+
+class Watched(VoicecoachApp):
+    """Keeps every update that would go to the terminal."""
+
+    def __init__(self, session: FakeSession) -> None:
+        super().__init__(session, FakePlayer(), now=at_noon, address="ubuntu@gpu-1")
+        self.updates = []
+
+    def _display(self, screen, renderable):
+        if renderable is not None:
+            self.updates.append(renderable)
+        super()._display(screen, renderable)
+
+
+async def settled(app: Watched, pilot) -> None:
+    for _ in range(3):
+        await look(app, pilot)
+    app.updates.clear()
+
+
+async def test_nothing_is_drawn_while_nothing_changes():
+    session = FakeSession(training(phase=Phase.PAUSED))
+    app = Watched(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(app, pilot)
+        for _ in range(5):
+            session.change()
+            await look(app, pilot)
+        assert app.updates == []
+
+
+async def test_a_step_touches_one_line_alone():
+    session = FakeSession(training())
+    app = Watched(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(app, pilot)
+        session.change(step=871_205)
+        await look(app, pilot)
+        assert app.updates
+        assert all(isinstance(update, ChopsUpdate) for update in app.updates)
+        assert {y for update in app.updates for y, _, _ in update.spans} == {1}
+
+
+async def test_a_curve_that_grew_too_little_to_be_seen_is_not_drawn():
+    session = FakeSession(training(curve=curve(855_000, 871_000)))
+    app = Watched(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(app, pilot)
+        session.change(curve=curve(855_000, 871_020))
+        await look(app, pilot)
+        assert app.updates == []
+        session.change(curve=curve(855_000, 885_000))
+        await look(app, pilot)
+        assert app.updates

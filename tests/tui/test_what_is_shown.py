@@ -1,0 +1,203 @@
+"""What a person reads on the screen."""
+
+import math
+from dataclasses import replace
+
+import pytest
+from fake_session import FakeSession, curve, event, preparing, sample, training
+from seeing import SIZES, app_on, lines_of, look, text_of
+
+from engine.snapshot import LossCurve, Losses, Phase, Progress
+from engine.stop import StopPoint
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_training_run_shows_where_it_stands_when_it_ends_and_what_it_costs(size):
+    app = app_on(FakeSession(training()))
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        seen = text_of(app)
+    for words in (
+        "alice · Text2Mel", "cuda:0 H100", "training · 14:02",
+        "step 871,204", "16,204 since base 855,000", "212 steps/s", "1m16s this run",
+        "36 %", "stop at 900,000 · 14:04  in 2m16s",
+        "spent $0.65 · $0.69 at the stop · $0.99/h", "GPU 81 %  3.1/80 GB  61 °C  312 W",
+        "loss 0.0912  L1 0.0411  div 0.0462  att 0.0039   held-out 0.0987", "lr 6.8e-5",
+        "attention · 871k · held-out LJ001", "57 characters × 133 frames  3 of 3",
+        "training  • held-out", "0.10", "870k",
+        "871,000  new      2.4 s", "base", "checkpoint 871,000 saved",
+    ):  # fmt: skip
+        assert words in seen
+
+
+@pytest.mark.parametrize("size", [(60, 15), (61, 20), (200, 60), (40, 10), (20, 5)])
+async def test_any_size_of_terminal_keeps_the_step_in_sight(size):
+    app = app_on(FakeSession(training()))
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        assert "step 871,204" in text_of(app)
+        await pilot.resize_terminal(80, 24)
+        await pilot.pause()
+        assert "stop at 900,000" in text_of(app)
+
+
+async def test_a_small_terminal_shows_figures_plots_and_the_way_out():
+    app = app_on(FakeSession(training()))
+    async with app.run_test(size=(60, 15)) as pilot:
+        await pilot.pause()
+        seen = text_of(app)
+    for words in ("loss 0.0912", "held-out 0.0987", "14:04", "╭─ loss", "attention", "q quit"):
+        assert words in seen
+
+
+async def test_without_a_gpu_or_a_price_or_a_stop_the_screen_says_so():
+    session = FakeSession(
+        training(gpu=None, gpu_absent="no NVIDIA driver", price=0.0, spent=0.0, stop=None,
+                 stop_text="")
+    )  # fmt: skip
+    app = app_on(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        seen = text_of(app)
+    assert "GPU: no NVIDIA driver" in seen
+    assert "no price given" in seen
+    assert "$" not in seen
+    assert "no stop set · s sets one" in seen
+
+
+async def test_preparation_shows_how_far_it_has_come():
+    session = FakeSession(preparing())
+    app = app_on(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        assert "Preparing…" in text_of(app)
+        session.change(progress=Progress("computing features", 3275, 13100))
+        await look(app, pilot)
+        assert "Preparing: computing features, 3,275 of 13,100" in text_of(app)
+        assert "25%" in text_of(app)
+        session.current = training()
+        await look(app, pilot)
+        assert "Preparing" not in text_of(app)
+        assert "step 871,204" in text_of(app)
+
+
+async def test_at_the_stop_the_screen_says_that_all_is_saved_and_what_can_be_done():
+    session = FakeSession(training())
+    app = app_on(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        session.change(phase=Phase.AT_STOP, step=900_000, checkpoint_step=900_000)
+        await look(app, pilot)
+        seen = text_of(app)
+        assert "Stopped at step 900,000, saved.  s go on to a later stop · a hear it" in seen
+        assert "at the stop · since 14:02" in seen
+        assert app.is_running
+
+
+async def test_a_failure_stands_on_the_screen_word_for_word_until_the_person_leaves():
+    session = FakeSession(training())
+    app = app_on(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        session.change(phase=Phase.FAILED, failure="no space left on [/data]; free some [bold]now")
+        await look(app, pilot)
+        assert "no space left on [/data]; free some [bold]now" in text_of(app)
+        assert "Saved up to step 871,000" in " ".join(text_of(app).split())
+        assert app.is_running
+
+
+async def test_text_from_data_is_shown_as_it_is_and_never_obeyed():
+    evil = "[red]x[/] \x1b[2Jboom"
+    session = FakeSession(
+        training(
+            voice="[/voice]",
+            sentence=evil,
+            samples=(sample(855_000, evil),),
+            events=(event(0, evil, "error"),),
+        )
+    )
+    app = app_on(session)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        seen = text_of(app)
+    assert "[/voice]" in seen
+    assert seen.count("[red]x[/]  [2Jboom") == 3
+    assert "\x1b" not in seen
+
+
+async def test_a_diverging_loss_does_not_take_the_screen_down():
+    broken = replace(curve(0, 4000), losses=(math.nan, math.inf, -math.inf) * 40)
+    losses = Losses(math.nan, math.inf, math.nan, None)
+    session = FakeSession(training(curve=broken, losses=losses, held_out=math.nan))
+    app = app_on(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        assert "loss nan  L1 inf  div nan" in text_of(app)
+        session.change(curve=LossCurve((1, 2), (math.nan, math.nan)))
+        await look(app, pilot)
+        assert "no finite loss to draw" in text_of(app)
+
+
+async def test_ssrn_has_no_attention_panel():
+    app = app_on(FakeSession(training(network="ssrn", attention=())))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        seen = text_of(app)
+    assert "alice · SSRN" in seen
+    assert "attention" not in seen
+
+
+async def test_ascii_means_ascii_everywhere():
+    app = app_on(FakeSession(training(sentence="Zoë sings – “loudly”")), ascii_only=True)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        assert text_of(app).isascii()
+        assert 'Zoe sings - "loudly"' in text_of(app)
+        await pilot.press("question_mark")
+        assert text_of(app).isascii()
+
+
+async def test_without_colour_the_attention_is_drawn_in_characters(monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = app_on(FakeSession(training()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        seen = text_of(app)
+    assert "▀" not in seen
+    assert "-==" in seen
+
+
+async def test_a_stop_in_money_or_time_is_named_on_its_own_counter():
+    session = FakeSession(training(stop=StopPoint(usd=10.0)))
+    app = app_on(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        assert "stop at $10.00 spent · 23:28" in text_of(app)
+        session.change(stop=StopPoint(training_seconds=2364 + 5400))
+        await look(app, pilot)
+        assert "stop at 2h09m of training · 15:32  in 1h30m" in text_of(app)
+
+
+async def test_the_theme_changes_on_a_key():
+    app = app_on(FakeSession(training()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("t")
+        assert not app.current_theme.dark
+        await pilot.press("t")
+        assert app.current_theme.dark
+
+
+async def test_the_status_stays_on_top_of_a_panel_that_has_all_the_room():
+    app = app_on(FakeSession(training()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("x")
+        await pilot.pause()
+        assert "step 871,204" in lines_of(app)[1]
+        assert "╭─ loss" in text_of(app)
+        assert "attention" not in text_of(app)
+        for title in ("attention · 871k", "samples ·", "what happened", "╭─ loss"):
+            await pilot.press("tab")
+            await pilot.pause()
+            assert title in text_of(app)
+        await pilot.press("x")
+        await pilot.pause()
+        assert "attention · 871k" in text_of(app)
+        assert "what happened" in text_of(app)
