@@ -2,7 +2,7 @@
 
 A small network that has only hours on two cores learns the sound of a word by hearing it
 many times between different neighbours. So the sentences come from a grammar of everyday
-English (grammar.txt), and each new sentence is built around a word that was rare so far.
+English (language/), and each new sentence is built around a word that was rare so far.
 The same grammar, seed and count give the same sentences on every machine.
 """
 
@@ -11,31 +11,44 @@ import random
 import re
 import sys
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from grammar import Grammar, words_of
+
 HERE = Path(__file__).resolve().parent
-GRAMMAR = HERE / "grammar.txt"
+LANGUAGE = sorted((HERE / "language").glob("*.txt"))
 HELD_OUT = HERE / "held-out.txt"
 DEMO = HERE / "demo.txt"
 
-VOCABULARY = frozenset(" abcdefghijklmnopqrstuvwxyz'.?,")
-"""What a sentence may hold once in lower case (of the 34 symbols: no padding, no `;`)."""
+SHORTEST, LONGEST = 4, 12
+"""Words a sentence: long enough to be one, short enough to speak in about five seconds."""
 
-SHORTEST, LONGEST = 4, 8
-"""Words a sentence: long enough to be one, short enough to speak in about two seconds."""
+LONGEST_LETTERS = 80
+"""Symbols a sentence: long words make a sentence of few words long."""
 
-PATIENCE = 200
+NEAR = 2
+"""A sentence that differs from a held-out one in so many words, or fewer, is not trained on."""
+
+PATIENCE = 60
 """Sentences around a word that may fail before the word counts as used up."""
 
-_SLOT = re.compile(r"\{(\w+)\}")
-_WORD = re.compile(r"[a-z']+")
+RARE_SHARE = 0.3
+"""Of all words, the part that counts as rare: those used least so far."""
 
+CANDIDATES = 6
+"""Sentences drawn around a word; the one with the most rare words for its length is taken."""
 
-def words_of(sentence: str) -> list[str]:
-    """Return the words of a sentence in lower case, apostrophes kept, punctuation dropped."""
-    return _WORD.findall(sentence.lower())
+REPEATABLE = frozenset(
+    words_of(
+        "a an the to of in on and at is are was were it i you he she we they my your his her our "
+        "their that for not with will do did by as or but have has had so because one two three "
+        "four five six seven eight nine hundred thousand million twenty thirty forty fifty"
+    )
+)
+"""Words that may come twice in a sentence."""
+
+_VOWEL = r"hour\b|hours\b|honest|(?!one\b|once\b|uni[^nm]|us[eu]|euro)[aeiou]"
 
 
 def read_sentences(path: Path) -> list[str]:
@@ -43,115 +56,104 @@ def read_sentences(path: Path) -> list[str]:
     return [line.strip() for line in path.read_text("utf-8").splitlines() if line.strip()]
 
 
-@dataclass
-class Grammar:
-    """Rules by name, each a list of alternatives with `{name}` slots; `sentence` starts."""
-
-    rules: dict[str, list[str]]
-    reach: dict[str, frozenset[str]] = field(init=False)
-    """The words that each rule can produce; a grammar that loops is refused."""
-
-    _words_in: dict[str, frozenset[str]] = field(init=False, default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.reach = {}
-        for name in self.rules:
-            self._reachable(name, ())
-
-    @classmethod
-    def read(cls, path: Path) -> "Grammar":
-        """Read rules from a file such as grammar.txt; ValueError names a line that is not one."""
-        rules: dict[str, list[str]] = {}
-        for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
-            if not line.strip() or line.startswith("#"):
-                continue
-            name, colon, body = line.partition(":")
-            if not colon or not body.strip():
-                where = f"{path.name}, line {number}"
-                raise ValueError(f"{where}: expected 'name: words', got {line!r}")
-            rules.setdefault(name.strip(), []).extend(part.strip() for part in body.split("|"))
-        return cls(rules)
-
-    def words_in(self, text: str) -> frozenset[str]:
-        """Return the words that an alternative can produce, its slots included."""
-        if text not in self._words_in:
-            slots = [self.reach[name] for name in _SLOT.findall(text)]
-            literal = frozenset(words_of(_SLOT.sub(" ", text)))
-            self._words_in[text] = literal.union(*slots)
-        return self._words_in[text]
-
-    def expand(self, name: str, target: str, counts: Counter[str], draw: random.Random) -> str:
-        """Return one text of the rule that holds `target` if the rule can, else rare words."""
-        alternatives = self.rules[name]
-        if target in self.reach[name]:
-            alternatives = [text for text in alternatives if target in self.words_in(text)]
-            text = draw.choice(alternatives)
-        else:
-            tried = draw.sample(alternatives, min(3, len(alternatives)))
-            text = min(tried, key=lambda one: min(counts[w] for w in self.words_in(one)))
-        slots = list(_SLOT.finditer(text))
-        able = [slot for slot in slots if target in self.reach[slot[1]]]
-        if target in words_of(_SLOT.sub(" ", text)):
-            able = []
-        chosen = draw.choice(able) if able else None
-        parts, end = [], 0
-        for slot in slots:
-            wanted = target if slot is chosen else ""
-            parts += [text[end : slot.start()], self.expand(slot[1], wanted, counts, draw)]
-            end = slot.end()
-        return "".join(parts) + text[end:]
-
-    def _reachable(self, name: str, above: tuple[str, ...]) -> frozenset[str]:
-        if name in above:
-            raise ValueError(f"the rule {name!r} leads back to itself")
-        if name not in self.rules:
-            raise ValueError(f"the rule {above[-1]!r} uses {{{name}}}, which has no line")
-        if name not in self.reach:
-            for text in self.rules[name]:
-                for slot in _SLOT.findall(text):
-                    self._reachable(slot, (*above, name))
-            self.reach[name] = frozenset().union(*map(self.words_in, self.rules[name]))
-        return self.reach[name]
-
-
 def polish(sentence: str) -> str:
     """Start with a capital and say `an` before a vowel, as a person would write it."""
-    sentence = re.sub(r"\b([Aa]) (?=[aeiouAEIOU])", r"\1n ", sentence)
+    sentence = re.sub(rf"\b([Aa])n? (?={_VOWEL})", r"\1n ", sentence, flags=re.IGNORECASE)
     return sentence[0].upper() + sentence[1:]
 
 
 def is_good(sentence: str) -> bool:
     """Tell whether the length fits and no content word comes twice."""
     words = words_of(sentence)
-    repeats = {word for word, times in Counter(words).items() if times > 1}
-    return SHORTEST <= len(words) <= LONGEST and repeats <= {"the", "a", "is", "at", "turn"}
+    if not SHORTEST <= len(words) <= LONGEST or len(sentence) > LONGEST_LETTERS:
+        return False
+    return {word for word, times in Counter(words).items() if times > 1} <= REPEATABLE
 
 
-def generate(grammar: Grammar, count: int, seed: int, without: Collection[str] = ()) -> list[str]:
-    """Return `count` distinct sentences, none of them in `without`, balanced over the words.
+def nearness(words: Sequence[str], others: Iterable[Sequence[str]]) -> int:
+    """Return in how many places the words differ from the nearest of as many other words.
 
-    Each sentence is built around the word that was used least so far; what else it holds is
-    drawn from the rarer of a few random choices. ValueError if the grammar is too small.
+    Sentences of another length do not count; with none to compare, the length plus one.
+    """
+    return min(
+        (
+            sum(mine != theirs for mine, theirs in zip(words, other, strict=True))
+            for other in others
+            if len(other) == len(words)
+        ),
+        default=len(words) + 1,
+    )
+
+
+class Balance:
+    """How often each word of a grammar came so far, and which of them are rare."""
+
+    def __init__(self, grammar: Grammar) -> None:
+        self.grammar = grammar
+        self.counts: Counter[str] = Counter()
+        self.failures: Counter[str] = Counter()
+
+    def open_words(self) -> list[str]:
+        """Return the words for which new sentences were still found, the rarest first."""
+        words = [word for word in self.grammar.words if self.failures[word] < PATIENCE]
+        return sorted(words, key=lambda word: self.counts[word])
+
+    def need(self, sentence: str) -> float:
+        """Return how much a sentence helps the rare words, for its length.
+
+        Each word counts 1 / (1 + how often it came). The 2 in the divisor keeps sentences
+        of the shortest length from always being the best.
+        """
+        words = words_of(sentence)
+        return sum(1 / (1 + self.counts[word]) for word in words) / (len(words) + 2)
+
+    def rare(self) -> tuple[list[str], int]:
+        """Return the rarest words, to build sentences around, and the bits of all rare words."""
+        words = self.open_words()
+        level = self.counts[words[int(RARE_SHARE * len(words))]] if words else 0
+        rarest = [word for word in words if self.counts[word] <= self.counts[words[0]] + 1]
+        bits = 0
+        for word in words:
+            if self.counts[word] <= level:
+                bits |= self.grammar.bit(word)
+        return rarest, bits
+
+
+def generate(
+    grammar: Grammar,
+    count: int,
+    seed: int,
+    without: Sequence[str] = (),
+    far_from: Sequence[str] = (),
+) -> list[str]:
+    """Return `count` distinct sentences, balanced over the words of the grammar.
+
+    None of them is in `without`, and none differs from a sentence `far_from` in `NEAR` words
+    or fewer. Each is built around one of the words used least so far; what else it holds
+    leans to rare words too. ValueError if the grammar is too small.
     """
     draw = random.Random(seed)  # noqa: S311 - repeatable on purpose, guards no secret
-    counts: Counter[str] = Counter()
-    vocabulary = sorted(grammar.reach["sentence"])
+    balance = Balance(grammar)
     spoken = {tuple(words_of(sentence)) for sentence in without}
+    distant = [tuple(words_of(sentence)) for sentence in far_from]
     sentences: list[str] = []
-    used_up: Counter[str] = Counter()
-    for _attempt in range(20 * count + 1000):
+    rarest, rare = balance.rare()
+    for attempt in range(20 * count + 1000):
         if len(sentences) == count:
             return sentences
-        open_words = [word for word in vocabulary if used_up[word] < PATIENCE]
-        least = min((counts[word] for word in open_words), default=0)
-        target = draw.choice([word for word in open_words if counts[word] <= least + 1] or [""])
-        sentence = polish(grammar.expand("sentence", target, counts, draw))
-        key = tuple(words_of(sentence))
-        if key in spoken or not is_good(sentence):
-            used_up[target] += 1
+        if attempt % 25 == 0:
+            rarest, rare = balance.rare()
+        target = draw.choice(rarest or [""])
+        bit = grammar.bit(target) if target else 0
+        drawn = [polish(grammar.expand("sentence", bit, rare, draw)) for _ in range(CANDIDATES)]
+        new = [text for text in drawn if is_good(text) and tuple(words_of(text)) not in spoken]
+        new = [text for text in new if nearness(words_of(text), distant) > NEAR]
+        if not new:
+            balance.failures[target] += 1
             continue
-        spoken.add(key)
-        counts.update(key)
+        sentence = max(new, key=balance.need)
+        spoken.add(tuple(words_of(sentence)))
+        balance.counts.update(words_of(sentence))
         sentences.append(sentence)
     raise ValueError(f"the grammar gives only {len(sentences)} of {count} distinct sentences")
 
@@ -175,15 +177,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Write the sentences of the training corpus, one a line."""
     parser = argparse.ArgumentParser(
         description="Make the training sentences of the demo voice, then the demo's own 60.",
-        epilog="Example: python assets/recipe/sentences.py --count 5000 --out sentences.txt",
+        epilog="Example: python assets/recipe/sentences.py --count 9000 --out sentences.txt",
     )
-    parser.add_argument("--count", type=int, default=5000, help="sentences from the grammar")
+    parser.add_argument("--count", type=int, default=9000, help="sentences from the grammar")
     parser.add_argument("--seed", type=int, default=2018, help="another seed, other sentences")
     parser.add_argument("--out", type=Path, help="write here (default: standard output)")
     options = parser.parse_args(arguments)
     demo = read_sentences(DEMO)
-    without = [*read_sentences(HELD_OUT), *demo]
-    sentences = generate(Grammar.read(GRAMMAR), options.count, options.seed, without) + demo
+    grammar = Grammar.read(LANGUAGE)
+    far_from = read_sentences(HELD_OUT)
+    sentences = generate(grammar, options.count, options.seed, demo, far_from) + demo
     text = "\n".join(sentences) + "\n"
     if options.out:
         options.out.write_text(text, "utf-8")
