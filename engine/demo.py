@@ -1,8 +1,10 @@
 """The demo: a bundled corpus and a bundled voice, made into a voice folder of one's own."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+from engine.checkpoint_folders import list_checkpoints
 from engine.errors import EngineError, InputError
 from engine.order import TrainOrder
 from engine.stop import StopRule
@@ -46,23 +48,19 @@ def demo_order(
         EngineError: the demo is not installed, or the folder cannot be written.
     """
     corpus = folder / "corpus"
-    if not Voice.exists(folder):
-        # A demo that was refused, at a stop that lies behind for one, leaves its corpus.
-        if folder.exists() and any(entry != corpus for entry in folder.iterdir()):
-            raise InputError(f"{folder} holds something else than a voice; name another --voice.")
-        _copy_corpus(demo_assets() / "corpus", corpus)
-        return TrainOrder(
-            folder,
-            dataset=corpus,
-            source=demo_assets() / "voice",
-            stop=stop,
-            price=price,
-            device=device,
-            checkpoint_every=checkpoint_every,
-        )
-    return TrainOrder(
+    order = TrainOrder(
         folder, stop=stop, price=price, device=device, checkpoint_every=checkpoint_every
     )
+    if not Voice.exists(folder):
+        # A demo that was refused, at a stop that lies behind for one, leaves its corpus.
+        if folder.is_dir() and any(entry != corpus for entry in folder.iterdir()):
+            raise InputError(f"{folder} holds something else than a voice; name another --voice.")
+        _copy_corpus(demo_assets() / "corpus", corpus)
+        return replace(order, dataset=corpus, source=demo_assets() / "voice")
+    if list_checkpoints(folder / order.network / "checkpoints"):
+        return order
+    # It was ended before it had its weights.
+    return replace(order, source=demo_assets() / "voice")
 
 
 def _copy_corpus(source: Path, target: Path) -> None:

@@ -103,6 +103,7 @@ class Session:
 
     def _train(self) -> None:
         # torch comes in here, after the first screen is on.
+        from engine.host.device import gpu_uuid
         from engine.speech.audition import Auditions, Recording
         from engine.training.preparation import prepare
         from engine.training.trainer import Trainer
@@ -116,7 +117,7 @@ class Session:
             if self._new:
                 self._claim.undo()
             raise
-        self._watch_gpu(prepared.learner.device.index)
+        self._watch_gpu(gpu_uuid(prepared.learner.device))
         clip = prepared.watched_clip
         recording = Recording(prepared.store.clips[clip], prepared.store.coarse_mel(clip))
         auditions = Auditions(
@@ -127,12 +128,12 @@ class Session:
         finally:
             auditions.close()
 
-    def _watch_gpu(self, index: int | None) -> None:
+    def _watch_gpu(self, uuid: str | None) -> None:
         """Read the GPU every other second, in a thread that the driver may hold up."""
         from engine.host.gpu import GpuMonitor
 
         def watch() -> None:
-            monitor = GpuMonitor(index)
+            monitor = GpuMonitor(uuid)
             while True:
                 self._board.update(gpu=monitor.read(), gpu_absent=monitor.absent)
                 if monitor.absent or self._ended.wait(_GPU_SECONDS):

@@ -129,7 +129,10 @@ class Snapshot:
     base_step: int = 0
     """The step at which the imported weights stood."""
     first_step: int = 0
-    """The step from which this run continued."""
+    """Where the way to the stop began: the step from which this run continued, or the stop at
+    which the person let it go on."""
+    first_run_seconds: float = 0.0
+    """`run_seconds` where the way to the stop began."""
     stop: StopPoint | None = None
     stop_text: str = ""
     """The stop as it was asked for."""
@@ -166,20 +169,19 @@ class Snapshot:
 
     @property
     def progress_to_stop(self) -> float | None:
-        """Share of this run that is done, from 0 to 1; None without a stop."""
+        """Share of the way to the stop that is done, from 0 to 1; None without a stop."""
         if self.stop is None:
             return None
+        seconds = self.run_seconds - self.first_run_seconds
         if self.stop.step is not None:
-            start = float(self.first_step)
-            done, total = self.step - start, self.stop.step - start
+            done: float = self.step - self.first_step
+            left: float = self.stop.step - self.step
         elif self.stop.training_seconds is not None:
-            start = self.voice_seconds - self.run_seconds
-            done, total = self.run_seconds, self.stop.training_seconds - start
+            done, left = seconds, self.stop.training_seconds - self.voice_seconds
         else:
             assert self.stop.usd is not None
-            start = self.spent - self.price * self.run_seconds / 3600
-            done, total = self.spent - start, self.stop.usd - start
-        return 1.0 if total <= 0 else min(1.0, max(0.0, done / total))
+            done, left = self.price * seconds / 3600, self.stop.usd - self.spent
+        return 1.0 if left <= 0 else max(0.0, done) / (max(0.0, done) + left)
 
     @property
     def seconds_to_stop(self) -> float | None:

@@ -92,8 +92,8 @@ class BatchSource:
         return max(1, len(self._clips) // self._batch_size)
 
     def batch(self, step: int) -> Batch:
-        """Return the batch of a global step."""
-        epoch, place = divmod(step, self.batches_per_epoch)
+        """Return the batch of a global step (from 1)."""
+        epoch, place = divmod(step - 1, self.batches_per_epoch)
         return self.gather(
             self._epoch_order(epoch)[place], np.random.default_rng((self._seed, 1, step))
         )

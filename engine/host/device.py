@@ -54,6 +54,18 @@ def describe_device(device: torch.device) -> str:
     return f"{device} {torch.cuda.get_device_name(device)}"
 
 
+def gpu_uuid(device: torch.device) -> str | None:
+    """Return the UUID of a GPU in the driver's words, `GPU-…`; None for a CPU."""
+    if device.type != "cuda":
+        return None
+    uuid = str(torch.cuda.get_device_properties(device).uuid)
+    return uuid if uuid.startswith(("GPU-", "MIG-")) else f"GPU-{uuid}"
+
+
 def leave_a_core_for_the_screen() -> None:
-    """Keep the engine's arithmetic off one core, where a host has more than one."""
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) - 1))
+    """Keep the engine's arithmetic off one of the cores that this process may use.
+
+    Fewer threads, as `OMP_NUM_THREADS` may have said, stay as few.
+    """
+    cores = len(os.sched_getaffinity(0))
+    torch.set_num_threads(max(1, min(torch.get_num_threads(), cores - 1)))

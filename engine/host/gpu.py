@@ -22,19 +22,25 @@ class GpuReading:
 class GpuMonitor:
     """Reads one GPU; where that is not possible, says why."""
 
-    def __init__(self, index: int | None) -> None:
-        """Look for GPU number `index`; None when training runs on the CPU."""
+    def __init__(self, uuid: str | None) -> None:
+        """Look for the GPU with this UUID, as torch tells it; None when training is on the CPU.
+
+        The number that torch counts a GPU by is not NVML's where `CUDA_VISIBLE_DEVICES` is set.
+        """
         self.absent = ""
         self._handle: object | None = None
-        if index is None:
+        if uuid is None:
             self.absent = "training runs on the CPU"
             return
-        import pynvml
-
+        try:
+            import pynvml
+        except ImportError as error:
+            self.absent = f"nvidia-ml-py is not installed: {error}"
+            return
         self._nvml = pynvml
         try:
             pynvml.nvmlInit()
-            self._handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+            self._handle = pynvml.nvmlDeviceGetHandleByUUID(uuid)
         except pynvml.NVMLError as error:
             self.absent = f"NVML does not answer: {error}"
 

@@ -4,7 +4,7 @@ import json
 import logging
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,10 @@ from engine.board import Board
 from engine.choices import NetworkName
 from engine.corpus.audio import load_recording
 from engine.corpus.clips import Clip
-from engine.errors import VoicecoachError
-from engine.networks.specs import NetworkSpec, SSRNSpec, Text2MelSpec
+from engine.errors import Cancelled, EngineError, InputError, VoicecoachError
+from engine.host.files import append_line
+from engine.networks.build import network_with
+from engine.networks.specs import NetworkSpec
 from engine.networks.ssrn import SSRN
 from engine.networks.text2mel import Text2Mel
 from engine.snapshot import AttentionPlot, Sample
@@ -26,7 +28,7 @@ from engine.speech.loudness import level
 from engine.speech.picture import write_attention
 from engine.speech.utterance import resynthesise, speak, write_wav
 from engine.speech.vocoder import VocoderSettings
-from engine.training.checkpoint import load_checkpoint
+from engine.training.checkpoint import load_checkpoint, speaking_network
 from engine.voice import Voice
 
 _log = logging.getLogger(__name__)
@@ -70,14 +72,14 @@ class Auditions:
         for sample in read_samples(voice):
             board.add_sample(sample)
 
-    def begin(self, weights: Mapping[str, Tensor], step: int) -> None:
-        """Start a sample with weights that nobody changes any more; returns at once."""
+    def begin(self, copy_weights: Callable[[], Mapping[str, Tensor]], step: int) -> None:
+        """Start a sample with the weights of this moment; returns once they are copied."""
         if self._thread is not None and self._thread.is_alive():
             self._board.event("a sample is being made already; wait for it", "warning")
             return
         self._board.update(auditioning=True)
         self._thread = threading.Thread(
-            target=self._work, args=(weights, step, self.sentence), name="audition"
+            target=self._work, args=(copy_weights(), step, self.sentence), name="audition"
         )
         self._thread.start()
 
@@ -93,15 +95,14 @@ class Auditions:
                 sample = self._speak(weights, step, sentence)
             else:
                 sample = self._resynthesise(weights, step)
-            append_sample(self._voice, sample)
             self._board.add_sample(sample)
             self._board.event(f"sample of step {step:,}: {sample.path.name}")
+            self._list(sample)
+        except Cancelled:
+            self._board.event("the sample under way was given up")
         except VoicecoachError as error:
             self._board.event(f"no sample: {error}", "error")
         except Exception as error:
-            if self._cancelled.is_set():
-                _log.info("the sample under way was given up")
-                return
             # A sample that fails must not end the training that it listens to.
             _log.exception("audition failed")
             self._board.event(
@@ -110,10 +111,15 @@ class Auditions:
         finally:
             self._board.update(auditioning=False)
 
+    def _list(self, sample: Sample) -> None:
+        try:
+            append_sample(self._voice, sample)
+        except EngineError as error:
+            self._board.event(f"later runs will not list this sample: {error}", "warning")
+
     def _speak(self, weights: Mapping[str, Tensor], step: int, sentence: str) -> Sample:
-        assert isinstance(self._spec, Text2MelSpec)
-        text2mel = Text2Mel(self._spec)
-        text2mel.load_state_dict(dict(weights))
+        text2mel = network_with(self._spec, weights)
+        assert isinstance(text2mel, Text2Mel)
         ssrn, ssrn_step = load_ssrn(self._voice)
         settings = self._voice.settings
         spoken = speak(
@@ -140,9 +146,8 @@ class Auditions:
         return Sample(step, sentence, path, len(spoken.waveform) / spoken.sample_rate, note)
 
     def _resynthesise(self, weights: Mapping[str, Tensor], step: int) -> Sample:
-        assert isinstance(self._spec, SSRNSpec)
-        ssrn = SSRN(self._spec)
-        ssrn.load_state_dict(dict(weights))
+        ssrn = network_with(self._spec, weights)
+        assert isinstance(ssrn, SSRN)
         settings, clip = self._voice.settings, self._recording.clip
         audio = settings.audio
         sound = resynthesise(
@@ -165,10 +170,10 @@ def load_ssrn(voice: Voice) -> tuple[SSRN | None, int | None]:
     if entry is None:
         return None, None
     checkpoint = load_checkpoint(entry.path, to_speak=True)
-    assert isinstance(checkpoint.spec, SSRNSpec)
-    ssrn = SSRN(checkpoint.spec)
-    ssrn.load_state_dict(checkpoint.speaking)
-    return ssrn.eval(), checkpoint.step
+    ssrn = speaking_network(checkpoint)
+    if not isinstance(ssrn, SSRN):
+        raise InputError(f"{entry.path} holds a {checkpoint.network}, not an SSRN; move it away.")
+    return ssrn, checkpoint.step
 
 
 def slug(text: str, most: int = 40) -> str:
@@ -185,7 +190,6 @@ def sample_path(voice: Voice, step: int, ssrn_step: int | None, sentence: str) -
 
 def unused(path: Path) -> Path:
     """The path, or the same with -2, -3, … where a file has it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     candidate, number = path, 1
     while candidate.exists():
         number += 1
@@ -194,7 +198,10 @@ def unused(path: Path) -> Path:
 
 
 def append_sample(voice: Voice, sample: Sample) -> None:
-    """Note a sample in `samples/samples.jsonl`, so that later runs list it."""
+    """Note a sample in `samples/samples.jsonl`, so that later runs list it.
+
+    Raises `EngineError` when the file cannot be written.
+    """
     line: dict[str, Any] = {
         "step": sample.step,
         "sentence": sample.sentence,
@@ -203,8 +210,7 @@ def append_sample(voice: Voice, sample: Sample) -> None:
         "note": sample.note,
         "original": sample.original.name if sample.original else None,
     }
-    with (voice.samples / "samples.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line, ensure_ascii=False) + "\n")
+    append_line(voice.samples / "samples.jsonl", json.dumps(line, ensure_ascii=False))
 
 
 def read_samples(voice: Voice) -> list[Sample]:

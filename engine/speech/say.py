@@ -1,19 +1,21 @@
 """`voicecoach say`: a text spoken by a voice, written to a file."""
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from engine.checkpoint_folders import CheckpointEntry
-from engine.errors import EngineError, InputError
+from engine.corpus.text import Vocabulary
+from engine.errors import InputError
 from engine.host.device import choose_device, leave_a_core_for_the_screen
-from engine.networks.specs import Text2MelSpec
+from engine.host.files import write_whole
 from engine.networks.text2mel import Text2Mel
 from engine.speech.audition import NO_SSRN, load_ssrn, sample_path
 from engine.speech.utterance import Utterance, speak, write_wav
 from engine.speech.vocoder import VocoderSettings
-from engine.training.checkpoint import load_checkpoint
+from engine.training.checkpoint import load_checkpoint, speaking_network
 from engine.voice import Voice
 
 
@@ -60,9 +62,9 @@ def say(
     leave_a_core_for_the_screen()
     entry = _find_checkpoint(voice, step)
     checkpoint = load_checkpoint(entry.path, to_speak=True)
-    assert isinstance(checkpoint.spec, Text2MelSpec)
-    text2mel = Text2Mel(checkpoint.spec)
-    text2mel.load_state_dict(checkpoint.speaking)
+    text2mel = speaking_network(checkpoint)
+    if not isinstance(text2mel, Text2Mel):
+        raise InputError(f"{entry.path} holds an {checkpoint.network}, not a text2mel.")
     text2mel.to(target)
     ssrn, ssrn_step = load_ssrn(voice)
     if ssrn is not None:
@@ -72,7 +74,7 @@ def say(
         text,
         text2mel,
         ssrn,
-        voice.vocabulary,
+        Vocabulary(checkpoint.symbols),
         settings.audio,
         max_characters=settings.limits.max_characters,
         max_frames=settings.limits.max_coarse_frames,
@@ -114,13 +116,11 @@ def _note(utterance: Utterance) -> str:
 
 
 def _write_arrays(path: Path, utterance: Utterance) -> None:
-    try:
-        with path.open("wb") as file:
-            np.savez(
-                file,
-                mel=utterance.mel,
-                magnitude=utterance.magnitude,
-                alignment=utterance.attention,
-            )
-    except OSError as error:
-        raise EngineError(f"Cannot write {path}: {error.strerror}.") from error
+    buffer = io.BytesIO()
+    np.savez(
+        buffer,
+        mel=utterance.mel,
+        magnitude=utterance.magnitude,
+        alignment=utterance.attention,
+    )
+    write_whole(path, buffer.getvalue())

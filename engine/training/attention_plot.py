@@ -1,5 +1,6 @@
 """The attention of one fixed held-out clip, drawn again and again as training goes on."""
 
+import torch
 from torch import Tensor
 
 from engine.corpus.features import FeatureStore
@@ -14,6 +15,7 @@ def choose_clip(store: FeatureStore, candidates: list[int]) -> int:
 
 def make_plot(attention: Tensor, sentence: str, step: int, source: str) -> AttentionPlot:
     """Freeze the attention `(N, T)` of a sentence at a step."""
-    weights = attention.float().cpu().numpy().copy()
+    # Weights that have gone astray must not take the screen with them.
+    weights = torch.nan_to_num(attention.float()).cpu().numpy().copy()
     weights.flags.writeable = False
     return AttentionPlot(step, sentence, weights, source)

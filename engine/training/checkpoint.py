@@ -11,12 +11,15 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from engine.checkpoint_folders import CheckpointEntry, read_state
+from engine.checkpoint_folders import CheckpointEntry, is_checkpoint, read_state
 from engine.choices import NetworkName
 from engine.errors import EngineError, InputError
 from engine.host.files import sync_folder
 from engine.host.time_of_day import now
+from engine.networks.build import network_with
 from engine.networks.specs import NetworkSpec, SSRNSpec, Text2MelSpec
+from engine.networks.ssrn import SSRN
+from engine.networks.text2mel import Text2Mel
 from engine.voice import Voice
 
 _FORMAT = 1
@@ -122,10 +125,8 @@ def load_checkpoint(folder: Path, *, to_speak: bool = False) -> Checkpoint:
         InputError: a file is missing, damaged, or not a checkpoint's.
     """
     state = read_state(folder)
-    network: NetworkName = state.get("network", "")
+    network: NetworkName = state["network"]
     try:
-        if network not in ("text2mel", "ssrn"):
-            raise ValueError(f"its network is {network!r}, neither text2mel nor ssrn")
         kind = Text2MelSpec if network == "text2mel" else SSRNSpec
         return Checkpoint(
             network=network,
@@ -133,9 +134,9 @@ def load_checkpoint(folder: Path, *, to_speak: bool = False) -> Checkpoint:
             symbols=state["symbols"],
             step=state["step"],
             base_step=state["base_step"],
-            recipe=state["recipe"],
-            seed=state["seed"],
-            moments_from=state.get("moments_from", 0),
+            recipe=str(state["recipe"]),
+            seed=int(state["seed"]),
+            moments_from=int(state.get("moments_from", 0)),
             weights=_tensors(folder / "weights.safetensors"),
             average=_tensors(folder / "average.safetensors", optional=True),
             optimizer={} if to_speak else _tensors(folder / "optimizer.safetensors", optional=True),
@@ -143,6 +144,21 @@ def load_checkpoint(folder: Path, *, to_speak: bool = False) -> Checkpoint:
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"The checkpoint {folder} cannot be used: {error}; move it away to use the one before."
+        ) from error
+
+
+def speaking_network(checkpoint: Checkpoint) -> Text2Mel | SSRN:
+    """Return a checkpoint's network in evaluation mode, with the weights that speak.
+
+    Raises:
+        InputError: the weights are not those of the network that `state.json` tells of.
+    """
+    try:
+        return network_with(checkpoint.spec, checkpoint.speaking)
+    except RuntimeError as error:
+        raise InputError(
+            f"The checkpoint of {checkpoint.network} at step {checkpoint.step:,} does not fit its "
+            f"own state.json: {str(error).splitlines()[0]}"
         ) from error
 
 
@@ -157,6 +173,9 @@ def remove_superseded(voice: Voice, network: NetworkName, base_step: int) -> lis
 
     Returns:
         Those that were removed.
+
+    Raises:
+        OSError: one cannot be removed.
     """
     settings = voice.settings
     found = voice.checkpoints(network)
@@ -168,15 +187,25 @@ def remove_superseded(voice: Voice, network: NetworkName, base_step: int) -> lis
     for entry in old:
         # Out of sight first: a removal that is cut off must not leave half a checkpoint.
         doomed = entry.path.with_name(f".{entry.path.name}.removed")
+        shutil.rmtree(doomed, ignore_errors=True)
         entry.path.rename(doomed)
         shutil.rmtree(doomed)
     return old
 
 
 def sweep(folder: Path) -> None:
-    """Clear away what a process that died while writing or removing has left in a folder."""
+    """Clear away what a process that died while writing or removing has left in a folder.
+
+    A checkpoint that was about to give way to another of its step, which then did not come,
+    is put back.
+    """
     if not folder.is_dir():
         return
-    for path in folder.iterdir():
-        if path.name.startswith(".step-"):
+    for path in sorted(folder.iterdir()):
+        if not path.name.startswith(".step-"):
+            continue
+        target = path.with_name(path.name[1:].partition(".")[0])
+        if path.suffix == ".old" and is_checkpoint(path) and not target.exists():
+            path.rename(target)
+        else:
             shutil.rmtree(path, ignore_errors=True)

@@ -3,9 +3,9 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Self
 
 from engine.errors import EngineError
+from engine.host.files import append_line
 from engine.snapshot import LossCurve, Losses
 
 # Points of the curve that the screen draws; a terminal has fewer columns.
@@ -46,12 +46,6 @@ class Thinned:
         return tuple(self._steps), tuple(self._values)
 
 
-def _ends_with_newline(path: Path) -> bool:
-    with path.open("rb") as file:
-        file.seek(-1, 2)
-        return file.read(1) == b"\n"
-
-
 @dataclass(frozen=True)
 class Entry:
     """A line of the history."""
@@ -71,6 +65,7 @@ class History:
         Raises:
             EngineError: the file cannot be read or written.
         """
+        self._path = path
         self._losses = Thinned()
         self._held_out = Thinned()
         self.last_held_out: float | None = None
@@ -78,9 +73,6 @@ class History:
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.exists():
                 self._read(path, up_to)
-            self._file: IO[str] = path.open("a", encoding="utf-8")
-            if path.stat().st_size and not _ends_with_newline(path):
-                self._file.write("\n")
         except OSError as error:
             raise EngineError(f"The history {path} cannot be used: {error.strerror}.") from error
 
@@ -110,7 +102,7 @@ class History:
         """Append a logged step.
 
         Raises:
-            EngineError: the disk is full.
+            EngineError: it cannot be written; the curve has it all the same.
         """
         self._remember(entry.step, entry.losses.total, entry.held_out)
         line = {
@@ -122,13 +114,7 @@ class History:
             "learning_rate": entry.learning_rate,
             "held_out": entry.held_out,
         }
-        try:
-            self._file.write(json.dumps(line) + "\n")
-            self._file.flush()
-        except OSError as error:
-            raise EngineError(
-                f"The history {self._file.name} cannot be written: {error.strerror}."
-            ) from error
+        append_line(self._path, json.dumps(line))
 
     @property
     def curve(self) -> LossCurve:
@@ -136,9 +122,3 @@ class History:
         steps, losses = self._losses.points
         held_out_steps, held_out = self._held_out.points
         return LossCurve(steps, losses, held_out_steps, held_out)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()

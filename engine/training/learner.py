@@ -2,24 +2,21 @@
 
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from engine.corpus.batches import Batch
-from engine.networks.specs import NetworkSpec, Text2MelSpec
-from engine.networks.ssrn import SSRN, SSRNOutput
+from engine.networks.build import build_network
+from engine.networks.specs import NetworkSpec
+from engine.networks.ssrn import SSRNOutput
 from engine.networks.text2mel import Text2Mel, Text2MelOutput
 from engine.training.objective import LossParts, ssrn_loss, text2mel_loss
 from engine.training.recipe import Recipe, learning_rate
 
-# Mixed into the seed of a step, so that steps and seeds do not collide.
-_PRIME = 1_000_003
-
-
-def build_network(spec: NetworkSpec) -> Text2Mel | SSRN:
-    """Return a network with fresh weights."""
-    return Text2Mel(spec) if isinstance(spec, Text2MelSpec) else SSRN(spec)
+# Which random numbers of a step: 0 and 1 are those of its batch.
+_DROPOUT = 2
 
 
 class Learner:
@@ -62,7 +59,7 @@ class Learner:
     def step(self, batch: Batch, step: int) -> LossParts:
         """Make global step number `step` (from 1) on a batch and return its losses, detached."""
         # Dropout is a function of (seed, step): a run taken up again draws the same.
-        torch.manual_seed(self._seed * _PRIME + step)
+        torch.manual_seed(_seed_of(self._seed, step))
         self.network.train()
         rate = self.learning_rate(step)
         for group in self._optimizer.param_groups:
@@ -152,7 +149,10 @@ class Learner:
         if self._average is not None:
             source = average or weights
             names = (name for name, _ in self.network.named_parameters())
-            self._average = [source[name].to(self.device, copy=True) for name in names]
+            self._average = [
+                _fitting(source[name], parameter).to(self.device, copy=True)
+                for name, parameter in zip(names, self._parameters, strict=True)
+            ]
 
     def optimizer_state(self) -> dict[str, Tensor]:
         """Return copies, on the CPU, of Adam's moments, by variable name."""
@@ -167,14 +167,33 @@ class Learner:
         """Take Adam's moments over.
 
         Raises:
-            KeyError: a variable's moments are missing.
+            KeyError, RuntimeError: a variable's moments are missing, or not of its shape.
         """
         for name, parameter in self.network.named_parameters():
+            moments = (state[f"{key}/{name}"] for key in ("exp_avg", "exp_avg_sq"))
+            first, second = (
+                _fitting(moment, parameter).to(self.device, copy=True) for moment in moments
+            )
+            # The fused optimiser counts its steps where the weights are.
+            count = state[f"step/{name}"].to(self.device, copy=True)
             self._optimizer.state[parameter] = {
-                "step": state[f"step/{name}"].clone(),
-                "exp_avg": state[f"exp_avg/{name}"].to(self.device, copy=True),
-                "exp_avg_sq": state[f"exp_avg_sq/{name}"].to(self.device, copy=True),
+                "step": count,
+                "exp_avg": first,
+                "exp_avg_sq": second,
             }
+
+
+def _seed_of(seed: int, step: int) -> int:
+    """A seed for every step of every run, mixed so that no two of them are alike."""
+    return int(np.random.SeedSequence((seed, _DROPOUT, step)).generate_state(1, np.uint64)[0])
+
+
+def _fitting(tensor: Tensor, parameter: nn.Parameter) -> Tensor:
+    if tensor.shape != parameter.shape:
+        raise RuntimeError(
+            f"a shape is {tuple(tensor.shape)} where the network has {tuple(parameter.shape)}"
+        )
+    return tensor
 
 
 def _copy(tensor: Tensor) -> Tensor:

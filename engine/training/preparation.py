@@ -1,8 +1,7 @@
 """Everything before the first step: the voice, its corpus, its features and its weights."""
 
-import json
-from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,9 +11,7 @@ from engine.checkpoint_folders import source_checkpoints
 from engine.choices import NetworkName
 from engine.control import Inbox
 from engine.corpus.batches import Batch, BatchSource
-from engine.corpus.clips import Corpus, held_out, open_corpus
 from engine.corpus.features import FeatureStore
-from engine.corpus.metadata import Rejected
 from engine.errors import InputError
 from engine.host.device import (
     choose_device,
@@ -22,19 +19,16 @@ from engine.host.device import (
     describe_device,
     leave_a_core_for_the_screen,
 )
-from engine.host.files import write_whole
-from engine.networks.specs import NetworkSpec, preset_spec
+from engine.networks.specs import NetworkSpec, SSRNSpec, preset_spec
 from engine.order import TrainOrder
 from engine.settings import VoiceSettings
 from engine.snapshot import Progress
 from engine.training.attention_plot import choose_clip
 from engine.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, sweep
 from engine.training.learner import Learner
+from engine.training.material import open_material
 from engine.training.recipe import Recipe, recipe_named
 from engine.voice import Voice
-
-# Clips left out that are named one by one on the screen; corpus.json has all.
-_MOST_NAMED = 8
 
 
 @dataclass(frozen=True)
@@ -69,12 +63,12 @@ def prepare(order: TrainOrder, voice: Voice, board: Board, inbox: Inbox) -> Prep
     leave_a_core_for_the_screen()
     word = "bf16" if precision == torch.bfloat16 else "fp32"
     board.update(device=describe_device(device), precision=word)
-    store, training, held = _open_features(voice, board, inbox.asks_to_finish)
+    store, training, held = open_material(voice, board, inbox.asks_to_finish)
 
     board.update(progress=Progress("loading weights", 0, 1))
     sweep(voice.folder / order.network / "checkpoints")
     _take_over_source(order, voice, board)
-    checkpoint = _newest(voice, order.network)
+    checkpoint = _newest(voice, order.network, board)
     recipe = recipe_named(voice.settings.recipe)
     learner = _make_learner(order.network, voice, recipe, checkpoint, device, precision)
 
@@ -106,80 +100,40 @@ def prepare(order: TrainOrder, voice: Voice, board: Board, inbox: Inbox) -> Prep
     )
 
 
-def _open_features(
-    voice: Voice, board: Board, cancelled: Callable[[], bool]
-) -> tuple[FeatureStore, list[int], list[int]]:
-    """Return the features, the clips to train on and the held-out ones."""
-    settings = voice.settings
-    board.update(progress=Progress("reading the corpus", 0, 1))
-    corpus = open_corpus(voice.dataset, voice.vocabulary, settings.limits, settings.audio)
-
-    def show(done: int, total: int) -> None:
-        board.update(progress=Progress("computing features", done, total))
-
-    store = FeatureStore.open(
-        corpus,
-        settings.audio,
-        settings.limits,
-        voice.features,
-        on_progress=show,
-        cancelled=cancelled,
-    )
-    if len(store.clips) < 2:
-        raise InputError(
-            f"{voice.dataset} has a single usable clip; training needs at least two, one to "
-            f"learn from and one to be judged by."
-        )
-    ids = held_out(store.clips)
-    training = [i for i, clip in enumerate(store.clips) if clip.clip_id not in ids]
-    held = [i for i, clip in enumerate(store.clips) if clip.clip_id in ids]
-    rejected = sorted((*corpus.rejected, *store.rejected), key=lambda clip: clip.line)
-    _tell_rejected(rejected, corpus, board, voice)
-    _write_report(voice, store, rejected, len(training), sorted(ids))
-    return store, training, held
-
-
-def _tell_rejected(rejected: list[Rejected], corpus: Corpus, board: Board, voice: Voice) -> None:
-    total = len(rejected) + len(corpus.clips)
-    if not rejected:
-        return
-    board.event(f"left out {len(rejected)} of {total} rows of metadata.csv", "warning")
-    for clip in rejected[:_MOST_NAMED]:
-        board.event(f"line {clip.line}: {clip.clip_id or 'no id'} {clip.reason}", "warning")
-    if len(rejected) > _MOST_NAMED:
-        more = len(rejected) - _MOST_NAMED
-        board.event(f"and {more} more; {voice.corpus_report} lists them all", "warning")
-
-
-def _write_report(
-    voice: Voice, store: FeatureStore, rejected: list[Rejected], training: int, held: list[str]
-) -> None:
-    frames = sum(store.coarse_frames(i) for i in range(len(store.clips)))
-    report = {
-        "clips": len(store.clips),
-        "training_clips": training,
-        "held_out": held,
-        "hours": round(frames * store.audio.coarse_frame_seconds / 3600, 4),
-        "left_out": [
-            {"line": clip.line, "id": clip.clip_id, "reason": clip.reason} for clip in rejected
-        ],
-    }
-    text = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
-    write_whole(voice.corpus_report, text.encode())
-
-
-def _newest(voice: Voice, network: NetworkName) -> Checkpoint | None:
-    """The newest checkpoint, refused when its symbols are not the voice's."""
+def _newest(voice: Voice, network: NetworkName, board: Board) -> Checkpoint | None:
+    """The newest checkpoint, refused when it is not for this voice's symbols and sound."""
     entry = voice.newest(network)
     if entry is None:
         return None
     checkpoint = load_checkpoint(entry.path)
-    if checkpoint.symbols != voice.settings.symbols:
-        raise InputError(
-            f"The weights in {entry.path} were trained with the symbols {checkpoint.symbols!r}, "
-            f"but voice.toml says {voice.settings.symbols!r}; write the former there."
-        )
+    _require_fit(checkpoint, voice.settings, entry.path)
+    if checkpoint.step != checkpoint.base_step and not checkpoint.optimizer:
+        board.event(f"{entry.path} has no optimizer.safetensors: Adam starts anew", "warning")
     return checkpoint
+
+
+def _require_fit(checkpoint: Checkpoint, settings: VoiceSettings, path: Path) -> None:
+    """Refuse weights that were trained with other symbols or for another sound.
+
+    Raises:
+        InputError: saying which.
+    """
+    spec, audio = checkpoint.spec, settings.audio
+    # SSRN never sees text.
+    if checkpoint.network == "text2mel" and checkpoint.symbols != settings.symbols:
+        raise InputError(
+            f"The weights in {path} were trained with the symbols {checkpoint.symbols!r}, "
+            f"but voice.toml says {settings.symbols!r}; write the former there."
+        )
+    sizes = [("n_mels", spec.n_mels, audio.n_mels, "n_mels")]
+    if isinstance(spec, SSRNSpec):
+        sizes.append(("n_bins", spec.n_bins, audio.n_bins, "n_fft"))
+    for name, theirs, ours, setting in sizes:
+        if theirs != ours:
+            raise InputError(
+                f"The weights in {path} have {name} = {theirs}, but voice.toml gives {ours}; "
+                f"set {setting} in its [audio] to fit."
+            )
 
 
 def _make_learner(
@@ -236,10 +190,16 @@ def _take_over_source(order: TrainOrder, voice: Voice, board: Board) -> None:
     """Copy the weights that speak from `--from`, each network at its own step."""
     if order.source is None:
         return
-    for network, path in source_checkpoints(order.source).items():
+    found = source_checkpoints(order.source)
+    if order.network not in found:
+        board.event(f"{order.source} has no {order.network}: it starts fresh", "warning")
+    for network, path in found.items():
         if voice.newest(network) is not None:
             continue
-        found = load_checkpoint(path, to_speak=True)
-        base = replace(found, base_step=found.step, weights=found.speaking, average={})
-        save_checkpoint(base, voice.checkpoint_folder(network, found.step))
-        board.event(f"{network} starts from step {found.step:,} of {order.source}")
+        theirs = load_checkpoint(path, to_speak=True)
+        _require_fit(theirs, voice.settings, path)
+        base = replace(
+            theirs, base_step=theirs.step, moments_from=0, weights=theirs.speaking, average={}
+        )
+        save_checkpoint(base, voice.checkpoint_folder(network, theirs.step))
+        board.event(f"{network} starts from step {theirs.step:,} of {order.source}")

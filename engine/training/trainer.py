@@ -1,7 +1,6 @@
 """The loop: obey, step, tell, save; and stop exactly where the person said."""
 
-import math
-from dataclasses import dataclass
+from dataclasses import replace
 
 import torch
 
@@ -19,49 +18,20 @@ from engine.control import (
     SetSentence,
     StopAt,
 )
-from engine.corpus.batches import Prefetcher
-from engine.errors import EngineError, InputError
-from engine.networks.text2mel import Text2MelOutput
+from engine.corpus.batches import Batch, Prefetcher
+from engine.errors import EngineError, InputError, VoicecoachError
 from engine.order import TrainOrder
-from engine.snapshot import Losses, Phase
+from engine.snapshot import Phase
 from engine.speech.audition import Auditions
 from engine.stop import StopPoint, StopRule
-from engine.training.attention_plot import make_plot
-from engine.training.checkpoint import Checkpoint, remove_superseded, save_checkpoint
 from engine.training.clock import TrainingClock
-from engine.training.history import Entry, History
 from engine.training.ledger_keeper import LedgerKeeper
-from engine.training.objective import LossParts
 from engine.training.preparation import Prepared
+from engine.training.saving import DivergedError, Keeper
+from engine.training.telling import LOG_EVERY, Teller
 
-# Steps between readings of the loss: each waits for the device.
-_LOG_EVERY = 10
-# Steps between looks at the held-out set.
-_HELD_OUT_EVERY = 100
 # Seconds between looks at the inbox while nothing is to be done.
 _IDLE_SECONDS = 0.5
-
-
-@dataclass
-class _Sums:
-    """Losses since the last logged step, summed on the device."""
-
-    total: torch.Tensor | None = None
-    count: int = 0
-
-    def add(self, parts: LossParts) -> None:
-        numbers = torch.stack([part for part in parts if part is not None])
-        self.total = numbers if self.total is None else self.total + numbers
-        self.count += 1
-
-    def take(self) -> Losses | None:
-        """The means, read from the device; None when there was no step."""
-        if self.total is None:
-            return None
-        means = (self.total / self.count).tolist()
-        self.total, self.count = None, 0
-        attention = means[3] if len(means) > 3 else None
-        return Losses(means[0], means[1], means[2], attention)
 
 
 class Trainer:
@@ -77,133 +47,80 @@ class Trainer:
     ) -> None:
         self._prepared = prepared
         self._voice = prepared.voice
-        self._network = prepared.network
         self._learner = prepared.learner
         self._order = order
         self._board = board
         self._inbox = inbox
         self._auditions = auditions
         self._step = prepared.step
-        self._saved_step = self._newest_saved()
         self._clock = TrainingClock()
-        self._ledger = LedgerKeeper(self._voice, self._network, self._clock, self._step)
+        self._ledger = LedgerKeeper(self._voice, prepared.network, self._clock, self._step)
+        self._keeper = Keeper(prepared, board)
+        self._teller = Teller(prepared, board, self._clock, self._ledger)
         self._stop: StopPoint | None = None
         self._attended = order.attended
         self._paused = False
+        self._at_stop = False
         self._finishing = False
-        self._sums = _Sums()
-        self._history = History(self._voice.history(self._network), up_to=self._step)
-
-    def _newest_saved(self) -> int | None:
-        newest = self._voice.newest(self._network)
-        return newest.step if newest else None
 
     def run(self) -> None:
         """Train until the stop, `Finish`, or a fault; the last checkpoint is safe on return.
 
         Raises:
-            EngineError: the loss is not finite, or the last checkpoint cannot be written.
+            EngineError: the loss is not finite, the device lacks memory, or the last checkpoint
+                cannot be written.
             InputError: the stop that was ordered lies behind.
         """
-        self._set_stop(self._order.stop)
-        self._show_start()
-        self._draw_attention()
-        first = self._step + 1
-        device = self._learner.device
-        with self._history, Prefetcher(self._prepared.batches, first, device) as batches:
-            while self._obey():
-                self._clock.start()
-                self._step += 1
-                parts = self._learner.step(batches.next(), self._step)
-                self._sums.add(parts)
-                self._clock.mark(self._step)
-                self._tell()
-                if self._step % self._voice.settings.checkpoint_every == 0:
-                    self._checkpoint()
-                if self._at_stop():
-                    self._arrive()
-            self._clock.pause()
+        try:
+            self._set_stop(self._order.stop)
+            self._teller.begin(self._keeper.saved_step)
+            self._make_steps()
             self._board.update(phase=Phase.STOPPING)
-            self._checkpoint(final=True)
+            self._save()
+        finally:
+            self._clock.pause()
+            self._close_stretch("error")
 
-    # What a step tells.
+    def _make_steps(self) -> None:
+        first, device = self._step + 1, self._learner.device
+        try:
+            with Prefetcher(self._prepared.batches, first, device) as batches:
+                while self._obey():
+                    self._clock.start()
+                    self._make_step(batches.next())
+        except DivergedError:
+            raise
+        except BaseException as error:
+            self._rescue(error)
+            raise
 
-    def _show_start(self) -> None:
-        settings = self._voice.settings
-        self._board.update(
-            phase=Phase.TRAINING,
-            progress=None,
-            step=self._step,
-            base_step=self._prepared.base_step,
-            first_step=self._step,
-            learning_rate=self._learner.learning_rate(self._step + 1),
-            price=settings.price,
-            voice_seconds=self._ledger.voice_seconds,
-            spent=self._ledger.spent,
-            checkpoint_step=self._saved_step,
-            curve=self._history.curve,
-            held_out=self._history.last_held_out,
-        )
-        base = f", {self._step - self._prepared.base_step:,} since base" if self._step else ""
-        verb = "continued from" if self._step else "started at"
-        self._board.event(f"{self._network} {verb} step {self._step:,}{base}")
-
-    def _tell(self) -> None:
-        """Publish the step; every so often read the losses from the device and log them."""
-        changes: dict[str, object] = {}
-        if self._step % _LOG_EVERY == 0:
-            changes = self._log_losses()
-        self._board.update(
-            step=self._step,
-            learning_rate=self._learner.learning_rate(self._step),
-            steps_per_second=self._clock.steps_per_second,
-            run_seconds=self._clock.seconds,
-            voice_seconds=self._ledger.voice_seconds,
-            spent=self._ledger.spent,
-            **changes,
-        )
-
-    def _log_losses(self) -> dict[str, object]:
-        losses = self._read_losses()
-        if losses is None:
-            return {}
-        held_out = None
-        if self._step % _HELD_OUT_EVERY == 0:
-            parts, _ = self._learner.judge(self._prepared.held_out)
-            held_out = float(parts.total)
-        rate = self._learner.learning_rate(self._step)
-        self._history.add(Entry(self._step, losses, rate, held_out))
-        changes: dict[str, object] = {"losses": losses, "curve": self._history.curve}
-        return changes if held_out is None else {**changes, "held_out": held_out}
-
-    def _read_losses(self) -> Losses | None:
-        """Means since the last reading.
-
-        Raises:
-            EngineError: they are not finite; nothing of it has been saved.
-        """
-        losses = self._sums.take()
-        if losses is not None and not math.isfinite(losses.total):
-            saved = (
-                "there is no checkpoint yet"
-                if self._saved_step is None
-                else (f"the checkpoint of step {self._saved_step:,} is good")
-            )
+    def _make_step(self, batch: Batch) -> None:
+        step = self._step + 1
+        try:
+            parts = self._learner.step(batch, step)
+        except torch.OutOfMemoryError as error:
             raise EngineError(
-                f"The loss of {self._network} is {losses.total} at step {self._step:,}; {saved}. "
-                f"Train on from there, with --precision fp32 if it happens again."
-            )
-        return losses
+                f"The memory of {self._learner.device} does not hold step {step:,} ({error}); end "
+                f"what else uses it, or make a voice with --preset small."
+            ) from error
+        self._step = step
+        self._teller.tell(step, parts)
+        if step % LOG_EVERY == 0:
+            self._require_finite_losses()
+        if step % self._voice.settings.checkpoint_every == 0:
+            self._try_to_save()
+        if self._stop_is_reached():
+            self._arrive()
 
-    def _draw_attention(self) -> None:
-        """Draw the attention of the watched clip; SSRN has none."""
-        _, output = self._learner.judge(self._prepared.watched)
-        if not isinstance(output, Text2MelOutput):
-            return
-        clip = self._prepared.store.clips[self._prepared.watched_clip]
-        sentence = self._voice.vocabulary.clean(clip.text) + "E"
-        source = f"held-out {clip.clip_id}"
-        self._board.add_plot(make_plot(output.attention[0], sentence, self._step, source))
+    def _rescue(self, error: BaseException) -> None:
+        """Save what was learned before a fault; the fault itself is told by whoever catches it."""
+        try:
+            self._save()
+        except Exception as second:
+            # The device may be gone: the newest checkpoint on disk has to do.
+            self._board.event(f"step {self._step:,} cannot be saved: {second}", "error")
+        else:
+            self._board.event(f"saved before the end by {type(error).__name__}", "warning")
 
     # What a person asks.
 
@@ -227,13 +144,13 @@ class Trainer:
             case GoOn():
                 self._go_on()
             case SaveCheckpoint():
-                self._checkpoint(asked=True)
+                self._save_now()
             case Audition():
-                self._auditions.begin(self._learner.speaking_weights(), self._step)
+                self._auditions.begin(self._learner.speaking_weights, self._step)
             case SetSentence(sentence):
                 self._set_sentence(sentence)
             case DrawAttention():
-                self._draw_attention()
+                self._teller.draw_attention(self._step)
             case GoUnattended():
                 self._go_unattended()
             case Finish():
@@ -245,47 +162,46 @@ class Trainer:
         Raises:
             InputError: the point lies behind.
         """
-        self._stop = None
-        if rule is not None:
-            self._stop = rule.resolve(
-                self._step, self._ledger.voice_seconds, self._ledger.spent, self._ledger.price
-            )
+        ledger = self._ledger
+        self._stop = (
+            None
+            if rule is None
+            else rule.resolve(self._step, ledger.voice_seconds, ledger.spent, ledger.price)
+        )
         self._board.update(stop=self._stop, stop_text=rule.text if rule else "")
 
     def _change_stop(self, rule: StopRule | None) -> None:
-        before = self._stop
         try:
             self._set_stop(rule)
         except InputError as error:
-            self._stop = before
             self._board.event(str(error), "error")
             return
         self._board.event(f"stop at {rule.text}" if rule else "no stop: training goes on")
-        if self._board.snapshot.phase is Phase.AT_STOP:
+        if self._at_stop:
             self._go_on()
 
     def _pause(self) -> None:
-        if self._paused:
-            return
-        self._paused = True
-        self._clock.pause()
-        self._board.update(phase=Phase.PAUSED, steps_per_second=None)
-        self._board.event(f"paused at step {self._step:,}")
+        if not self._paused:
+            self._wait(Phase.PAUSED)
+            self._board.event(f"paused at step {self._step:,}")
 
     def _go_on(self) -> None:
         if not self._paused:
             return
-        if self._board.snapshot.phase is Phase.AT_STOP and self._at_stop():
-            self._set_stop(None)
-        self._paused = False
-        self._clock.start()
-        self._board.update(phase=Phase.TRAINING, first_step=self._step)
+        if self._at_stop:
+            if self._stop_is_reached():
+                self._set_stop(None)
+            self._board.update(first_step=self._step, first_run_seconds=self._clock.seconds)
+        self._paused = self._at_stop = False
+        self._board.update(phase=Phase.TRAINING)
         self._board.event("training goes on")
 
     def _go_unattended(self) -> None:
         self._attended = False
         self._board.event("going on without a screen")
-        if self._paused:
+        if self._at_stop:
+            self._finishing = True
+        elif self._paused:
             self._board.event("nobody is there to end the pause: saving and ending", "warning")
             self._finishing = True
 
@@ -297,68 +213,75 @@ class Trainer:
         self._auditions.sentence = text
         self._board.update(sentence=text)
         self._board.event(f"sentence: {text}")
+        try:
+            self._voice.save(replace(self._voice.settings, sentence=text))
+        except VoicecoachError as error:
+            self._board.event(f"the sentence lasts for this run only: {error}", "warning")
 
     # Where it stops, and what is kept.
 
-    def _at_stop(self) -> bool:
+    def _stop_is_reached(self) -> bool:
         return self._stop is not None and self._stop.reached(
             self._step, self._ledger.voice_seconds, self._ledger.spent
         )
 
     def _arrive(self) -> None:
-        """The stop is reached: save, and wait for the person or end."""
-        self._checkpoint(final=True)
+        """The stop is reached: end, or save and wait for the person."""
         self._board.event(f"reached the stop at step {self._step:,}")
         if not self._attended:
             self._finishing = True
             return
+        self._at_stop = True
+        self._try_to_save()
+        self._wait(Phase.AT_STOP)
+
+    def _wait(self, phase: Phase) -> None:
         self._paused = True
         self._clock.pause()
-        self._board.update(phase=Phase.AT_STOP, steps_per_second=None)
+        self._board.update(phase=phase, steps_per_second=None)
 
-    def _checkpoint(self, *, asked: bool = False, final: bool = False) -> None:
-        """Save, unless this step is saved already; then draw the attention and tidy up.
+    def _save_now(self) -> None:
+        if self._step == 0:
+            self._board.event("nothing has been learned yet that could be saved")
+        elif self._step == self._keeper.saved_step:
+            self._board.event(f"step {self._step:,} is saved already")
+        else:
+            self._try_to_save()
+
+    def _try_to_save(self) -> None:
+        """Save; a checkpoint that cannot be written is told, and training goes on.
 
         Raises:
-            EngineError: the loss is not finite, or the last checkpoint cannot be written.
+            DivergedError: losses or weights are not finite.
         """
-        self._ledger.close_stretch(self._step)
-        if self._step in (self._saved_step, self._prepared.step):
-            if asked:
-                self._board.event(f"step {self._step:,} is saved already")
-            return
-        self._check_losses_before_saving()
         try:
-            save_checkpoint(self._state(), self._voice.checkpoint_folder(self._network, self._step))
+            self._save()
+        except DivergedError:
+            raise
         except EngineError as error:
-            if final:
-                raise
             self._board.event(str(error), "error")
+
+    def _save(self) -> None:
+        """Save this step, unless it is saved or nothing was learned, and renew the attention.
+
+        Raises:
+            DivergedError: losses or weights are not finite.
+            EngineError: the checkpoint cannot be written.
+        """
+        self._close_stretch("warning")
+        if self._step in (0, self._keeper.saved_step):
             return
-        self._saved_step = self._step
-        self._board.update(checkpoint_step=self._step)
-        self._board.event(f"checkpoint {self._step:,} saved")
-        remove_superseded(self._voice, self._network, self._prepared.base_step)
-        self._draw_attention()
+        self._require_finite_losses()
+        self._keeper.save(self._step)
+        self._teller.draw_attention(self._step)
 
-    def _check_losses_before_saving(self) -> None:
-        """Look at the losses since the last log, so that no sick weights are saved as good."""
-        total = self._sums.total
-        if total is not None and not bool(torch.isfinite(total).all()):
-            self._read_losses()
+    def _require_finite_losses(self) -> None:
+        if not self._teller.losses_are_finite():
+            raise self._keeper.diverged("loss is not finite", self._step)
 
-    def _state(self) -> Checkpoint:
-        learner = self._learner
-        return Checkpoint(
-            network=self._network,
-            spec=learner.spec,
-            symbols=self._voice.settings.symbols,
-            step=self._step,
-            base_step=self._prepared.base_step,
-            recipe=learner.recipe.name,
-            seed=self._voice.settings.seed,
-            moments_from=learner.moments_from,
-            weights=learner.weights(),
-            average=learner.average(),
-            optimizer=learner.optimizer_state(),
-        )
+    def _close_stretch(self, severity: str) -> None:
+        """Bring the ledger up to date; what cannot be written now is part of the next try."""
+        try:
+            self._ledger.close_stretch(self._step)
+        except EngineError as error:
+            self._board.event(f"{error} ${self._ledger.spent:.2f} are spent so far.", severity)

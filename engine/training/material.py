@@ -1,0 +1,93 @@
+"""What a run learns from: the clips of the corpus, their features, and a report on both."""
+
+import json
+from collections.abc import Callable
+
+from engine.board import Board
+from engine.corpus.clips import Corpus, held_out, open_corpus
+from engine.corpus.features import FeatureStore
+from engine.corpus.metadata import Rejected
+from engine.errors import EngineError, InputError
+from engine.host.files import write_whole
+from engine.snapshot import Progress
+from engine.voice import Voice
+
+# Clips left out that are named one by one on the screen; corpus.json has all.
+_MOST_NAMED = 8
+
+
+def open_material(
+    voice: Voice, board: Board, cancelled: Callable[[], bool]
+) -> tuple[FeatureStore, list[int], list[int]]:
+    """Return the features, the numbers of the clips to train on and of the held-out ones.
+
+    What was left out is told on the board; all that was found out is in `corpus.json`.
+
+    Raises:
+        InputError: the dataset cannot be used.
+        Cancelled: the person asked to finish before the features were complete.
+    """
+    settings = voice.settings
+    board.update(progress=Progress("reading the corpus", 0, 1))
+    corpus = open_corpus(voice.dataset, voice.vocabulary, settings.limits, settings.audio)
+
+    def show(done: int, total: int) -> None:
+        board.update(progress=Progress("computing features", done, total))
+
+    store = FeatureStore.open(
+        corpus,
+        settings.audio,
+        settings.limits,
+        voice.features,
+        on_progress=show,
+        cancelled=cancelled,
+    )
+    if len(store.clips) < 2:
+        raise InputError(
+            f"{voice.dataset} has a single usable clip; training needs at least two, one to "
+            f"learn from and one to be judged by."
+        )
+    ids = held_out(store.clips)
+    training = [i for i, clip in enumerate(store.clips) if clip.clip_id not in ids]
+    held = [i for i, clip in enumerate(store.clips) if clip.clip_id in ids]
+    rejected = sorted((*corpus.rejected, *store.rejected), key=lambda clip: clip.line)
+    _tell_rejected(rejected, corpus, board, voice)
+    _write_report(voice, board, store, rejected, len(training), sorted(ids))
+    return store, training, held
+
+
+def _tell_rejected(rejected: list[Rejected], corpus: Corpus, board: Board, voice: Voice) -> None:
+    total = len(rejected) + len(corpus.clips)
+    if not rejected:
+        return
+    board.event(f"left out {len(rejected)} of {total} rows of metadata.csv", "warning")
+    for clip in rejected[:_MOST_NAMED]:
+        board.event(f"line {clip.line}: {clip.clip_id or 'no id'} {clip.reason}", "warning")
+    if len(rejected) > _MOST_NAMED:
+        more = len(rejected) - _MOST_NAMED
+        board.event(f"and {more} more; {voice.corpus_report} lists them all", "warning")
+
+
+def _write_report(
+    voice: Voice,
+    board: Board,
+    store: FeatureStore,
+    rejected: list[Rejected],
+    training: int,
+    held: list[str],
+) -> None:
+    frames = sum(store.coarse_frames(i) for i in range(len(store.clips)))
+    report = {
+        "clips": len(store.clips),
+        "training_clips": training,
+        "held_out": held,
+        "hours": round(frames * store.audio.coarse_frame_seconds / 3600, 4),
+        "left_out": [
+            {"line": clip.line, "id": clip.clip_id, "reason": clip.reason} for clip in rejected
+        ],
+    }
+    text = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
+    try:
+        write_whole(voice.corpus_report, text.encode())
+    except EngineError as error:
+        board.event(str(error), "warning")
