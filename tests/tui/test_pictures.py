@@ -67,7 +67,9 @@ SHOTS = [(scene, (80, 24)) for scene in SCENES] + [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("scene", "size"), SHOTS)
+@pytest.mark.parametrize(
+    ("scene", "size"), SHOTS, ids=[f"{scene}-{size[0]}x{size[1]}" for scene, size in SHOTS]
+)
 def test_scene(snap_compare, scene, size):
     session = FakeSession(SCENES[scene]())
     assert snap_compare(app_on(session), terminal_size=size)
