@@ -27,7 +27,7 @@ async def test_the_sample_that_was_asked_for_is_played_once_when_it_comes():
         await look(app, pilot)
         await look(app, pilot)
         assert player.played == [new.path]
-        assert "871,204  playing" in text_of(app)
+        assert "871,204  2.5 s  playing" in text_of(app)
         assert "speaking…" not in text_of(app)
 
 
@@ -37,7 +37,7 @@ async def test_a_sample_nobody_asked_for_is_listed_and_not_played():
     async with app.run_test(size=(80, 24)) as pilot:
         with_sample(session, sample(872_000))
         await look(app, pilot)
-        assert "872,000  new" in text_of(app)
+        assert "872,000  2.3 s  new" in text_of(app)
         assert player.played == []
 
 
@@ -80,7 +80,7 @@ async def test_r_plays_the_newest_sample_and_the_list_plays_the_highlighted_one(
         await pilot.press("up", "space", "down", "r")
         assert player.played[3:] == [oldest.path]
         await pilot.pause()
-        assert "865,000  played" in text_of(app)
+        assert "865,000  2.3 s  played" in text_of(app)
 
 
 async def test_the_highlight_follows_the_newest_sample_unless_the_person_moved():

@@ -1,9 +1,15 @@
 """Round numbers for the axes of a plot."""
 
 import math
+from dataclasses import dataclass
 
 from tui.wording import short_steps
 
+_LOG_FROM = 8.0
+"""Losses whose ends differ by more than this factor stand on a logarithmic axis: the start of a
+run from scratch would otherwise press everything after it flat."""
+
+_SMALLEST_ON_LOG = 1e-9
 _ROUND = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 
@@ -47,3 +53,36 @@ def step_labels(ticks: list[float]) -> list[str]:
     """Write steps short, in full where the short forms would read alike."""
     short = [short_steps(tick) for tick in ticks]
     return short if len(set(short)) == len(short) else [f"{tick:,.0f}" for tick in ticks]
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Where the values between two ends stand on an axis from 0 to 1."""
+
+    low: float
+    high: float
+
+    @property
+    def logarithmic(self) -> bool:
+        """Whether equal factors, not equal differences, are equally far apart."""
+        return self.low > _SMALLEST_ON_LOG and self.high / self.low > _LOG_FROM
+
+    @property
+    def flat(self) -> bool:
+        """Whether the ends are too close to be told apart."""
+        size = max(abs(self.low), abs(self.high))
+        return self.high - self.low <= max(size * 1e-9, 1e-12)
+
+    def place(self, value: float) -> float:
+        """Return where a value stands; in the middle where there is nothing but one value."""
+        if self.flat:
+            return 0.5
+        if self.logarithmic:
+            return math.log(value / self.low) / math.log(self.high / self.low)
+        return (value - self.low) / (self.high - self.low)
+
+    def ticks(self, most: int) -> list[float]:
+        """Return up to about `most` round values to name on the axis."""
+        if self.flat:
+            return [self.low]
+        return (log_ticks if self.logarithmic else linear_ticks)(self.low, self.high, most)

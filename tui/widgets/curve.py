@@ -8,7 +8,7 @@ from rich.text import Text
 from textual.geometry import Size
 
 from engine.snapshot import LossCurve
-from tui.widgets.axes import linear_ticks, log_ticks, step_labels, value_labels
+from tui.widgets.axes import Scale, step_labels, value_labels
 
 if TYPE_CHECKING:
     from textual_plotext.plot import Plot
@@ -16,12 +16,10 @@ if TYPE_CHECKING:
 RGB = tuple[int, int, int]
 Points = list[tuple[float, float]]
 
+_AS_GOOD_AS_INFINITE = 1e30
+
 MOST_POINTS = 200
 """More than the cells of a plot can show; plotext's time grows with the points."""
-
-_LOG_FROM = 8.0
-"""A curve whose ends differ by more than this factor is drawn on a logarithmic axis: the start
-of a run from scratch would otherwise press everything after it flat."""
 
 
 def draw_curve(
@@ -30,7 +28,7 @@ def draw_curve(
     """Draw the training loss as a line, the held-out loss as dots on it.
 
     `colours` are those of the line, of the dots and of the axes. Losses that are not finite
-    are left out.
+    are left out. plotext is given places from 0 to 1: it divides by ranges that can be 0.
     """
     line = thin(finite(curve.steps, curve.losses), MOST_POINTS)
     dots = thin(finite(curve.held_out_steps, curve.held_out), MOST_POINTS)
@@ -38,23 +36,21 @@ def draw_curve(
         return Text("no finite loss to draw")
     if size.width < 12 or size.height < 3:
         return Text("")
-    low, high = min(y for _, y in line + dots), max(y for _, y in line + dots)
-    logarithmic = low > 0 and high / low > _LOG_FROM
+    every = line + dots
+    heights = Scale(min(y for _, y in every), max(y for _, y in every))
+    widths = Scale(min(x for x, _ in every), max(x for x, _ in every))
     plot = _empty_plot(size, colours[2])
     series = ((line, "*" if ascii_only else "braille"), (dots, "o" if ascii_only else "•"))
     for (points, marker), colour in zip(series, colours, strict=False):
         if points:
-            x, y = zip(*points, strict=True)
-            height = [math.log10(value) for value in y] if logarithmic else list(y)
             draw = plot.plot if points is line else plot.scatter
-            draw(list(x), height, marker=marker, color=colour)
-    most = max(2, size.height // 2)
-    ticks = (log_ticks if logarithmic else linear_ticks)(low, high, most)
-    plot.yticks([math.log10(t) for t in ticks] if logarithmic else ticks, value_labels(ticks))
-    first, last = min(x for x, _ in line + dots), max(x for x, _ in line + dots)
-    across = linear_ticks(first, last, max(2, size.width // 14))
-    plot.xticks(across, step_labels(across))
-    return Text.from_ansi(plot.build())
+            x, y = [widths.place(x) for x, _ in points], [heights.place(y) for _, y in points]
+            draw(x, y, marker=marker, color=colour)
+    ticks = heights.ticks(max(2, size.height // 2))
+    plot.yticks([heights.place(tick) for tick in ticks], value_labels(ticks))
+    ticks = [tick for tick in widths.ticks(max(2, size.width // 14)) if tick.is_integer()]
+    plot.xticks([widths.place(tick) for tick in ticks], step_labels(ticks))
+    return Text.from_ansi(plot.build().rstrip("\n"))
 
 
 def _empty_plot(size: Size, axes: RGB) -> "Plot":
@@ -68,6 +64,8 @@ def _empty_plot(size: Size, axes: RGB) -> "Plot":
     plot.canvas_color("default")
     plot.axes_color("default")
     plot.ticks_color(axes)
+    plot.xlim(0, 1)
+    plot.ylim(0, 1)
     return plot
 
 
@@ -80,11 +78,11 @@ def grew_visibly(drawn: LossCurve, newest: LossCurve, width: int) -> bool:
 
 
 def finite(steps: Sequence[int], losses: Sequence[float]) -> Points:
-    """Pair steps with losses, leaving out what is not a number or not finite."""
+    """Pair steps with losses, leaving out what is not a number, or as good as infinite."""
     return [
         (float(step), float(loss))
         for step, loss in zip(steps, losses, strict=False)
-        if math.isfinite(loss)
+        if math.isfinite(loss) and abs(loss) < _AS_GOOD_AS_INFINITE
     ]
 
 

@@ -12,6 +12,9 @@ from textual.widgets import DataTable
 from engine.snapshot import Sample
 from tui import wording
 
+_MARK = 2
+"""The column that says whether a sample sounds or was heard."""
+
 
 class Samples(DataTable[Text]):
     """A list of what was spoken: at which step, how long, what a listener must know."""
@@ -30,10 +33,10 @@ class Samples(DataTable[Text]):
         self._state: tuple[str, bool, str] | None = None
 
     def on_mount(self) -> None:
-        """Make the columns: step, mark, length, note."""
-        for key, width in (("step", None), ("mark", len("playing")), ("length", None)):
-            self.add_column(key, key=key, width=width)
-        self.add_column("note", key="note")
+        """Make the columns: step, length, mark, and what is to be known of it."""
+        for key, width in (("step", None), ("length", None), ("mark", len("playing"))):
+            self.add_column("", key=key, width=width)
+        self.add_column("", key="note")
 
     @property
     def chosen(self) -> Sample | None:
@@ -56,7 +59,7 @@ class Samples(DataTable[Text]):
         self._marks = marks
         if samples is self._samples:
             for row, sample in enumerate(reversed(samples)):
-                self.update_cell_at(Coordinate(row, 1), self._mark(sample))
+                self.update_cell_at(Coordinate(row, _MARK), self._mark(sample))
             return
         self._list_anew(samples)
 
@@ -74,10 +77,15 @@ class Samples(DataTable[Text]):
     def _cells(self, sample: Sample) -> list[Text]:
         return [
             Text(wording.steps(sample.step), justify="right"),
-            self._mark(sample),
             Text(f"{sample.seconds:.1f} s", justify="right"),
-            Text(wording.printable(sample.note)),
+            self._mark(sample),
+            self._note(sample),
         ]
+
+    @staticmethod
+    def _note(sample: Sample) -> Text:
+        note, sentence = wording.printable(sample.note), wording.printable(sample.sentence)
+        return Text.assemble(note, "  " if note and sentence else "", (sentence, "dim"))
 
     def _mark(self, sample: Sample) -> Text:
         sounding, heard = self._marks
