@@ -1,0 +1,162 @@
+"""Small voices that are trained for real: few clips, narrow networks, short transforms."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from engine.corpus.audio import AudioSpec
+from engine.networks.build import build_network
+from engine.networks.specs import SSRNSpec, Text2MelSpec
+from engine.order import TrainOrder
+from engine.session import Session
+from engine.settings import VoiceSettings
+from engine.snapshot import Snapshot
+from engine.stop import parse_stop
+from engine.training.checkpoint import Checkpoint, save_checkpoint
+from engine.voice import Voice
+
+SPEECH = Path(__file__).parents[1] / "fixtures" / "ljspeech-3"
+# Fewer bins and bands than a voice has, so that a step takes milliseconds.
+SMALL_AUDIO = AudioSpec(n_fft=512, win_length=512, n_mels=20)
+
+
+@pytest.fixture(scope="session")
+def speech() -> Path:
+    """Three clips of real speech."""
+    return SPEECH
+
+
+@pytest.fixture(scope="session")
+def small_audio() -> AudioSpec:
+    return SMALL_AUDIO
+
+
+@pytest.fixture(scope="session")
+def tones(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A corpus of 23 short sounds of very different lengths, and of 3 rows that are no good."""
+    folder = tmp_path_factory.mktemp("tones")
+    (folder / "wavs").mkdir()
+    rows = ["tone-lost|there is no such recording"]
+    rng = np.random.default_rng(5)
+    for number in range(23):
+        seconds = 0.3 + 0.1 * number
+        time = np.arange(int(seconds * 22_050)) / 22_050
+        sound = 0.3 * np.sin(2 * np.pi * (200 + 40 * number) * time) * np.sin(9 * time) ** 2
+        sound += 0.01 * rng.standard_normal(len(time))
+        soundfile.write(folder / "wavs" / f"tone-{number:02d}.wav", sound, 22_050)
+        rows.append(f"tone-{number:02d}|{'la ' * (number + 1)}la.")
+    soundfile.write(folder / "wavs" / "still.wav", np.zeros(8000), 22_050)
+    rows.insert(3, "still|a silent one")
+    rows.append("only an id")
+    (folder / "metadata.csv").write_text("\n".join(rows), encoding="utf-8")
+    return folder
+
+
+MakeVoice = Callable[..., Voice]
+
+
+@pytest.fixture
+def make_voice(tmp_path: Path) -> MakeVoice:
+    """Make a voice with narrow networks of random weights, at the steps that are asked for."""
+
+    def make(
+        name: str = "voice",
+        *,
+        dataset: Path = SPEECH,
+        text2mel: int | None = 0,
+        ssrn: int | None = None,
+        base_step: int = 0,
+        hidden: int = 16,
+        **settings: Any,
+    ) -> Voice:
+        voice = Voice.create(
+            tmp_path / name,
+            VoiceSettings(dataset=dataset, preset="small", audio=SMALL_AUDIO, **settings),
+        )
+        symbols = voice.settings.symbols
+        specs = {
+            "text2mel": Text2MelSpec(len(symbols), SMALL_AUDIO.n_mels, embedding=16, hidden=hidden),
+            "ssrn": SSRNSpec(SMALL_AUDIO.n_mels, SMALL_AUDIO.n_bins, hidden=hidden),
+        }
+        import torch
+
+        torch.manual_seed(7)
+        for network, step in (("text2mel", text2mel), ("ssrn", ssrn)):
+            if step is None:
+                continue
+            weights = dict(build_network(specs[network]).named_parameters())
+            checkpoint = Checkpoint(
+                network=network,  # type: ignore[arg-type]
+                spec=specs[network],
+                symbols=symbols,
+                step=step,
+                base_step=base_step,
+                recipe="standard",
+                seed=1,
+                moments_from=0,
+                weights={name: weight.detach() for name, weight in weights.items()},
+                average={},
+                optimizer={},
+            )
+            save_checkpoint(checkpoint, voice.checkpoint_folder(network, step))
+        return voice
+
+    return make
+
+
+@pytest.fixture
+def copy_voice() -> Callable[[Voice, str], Voice]:
+    """Copy a voice folder beside itself."""
+
+    def copy(voice: Voice, name: str) -> Voice:
+        return Voice.open(Path(shutil.copytree(voice.folder, voice.folder.with_name(name))))
+
+    return copy
+
+
+def start(voice: Voice | Path, stop: str | None = None, **changes: Any) -> Session:
+    """Start a run on the CPU in single precision."""
+    folder = voice.folder if isinstance(voice, Voice) else voice
+    order = TrainOrder(
+        folder,
+        device="cpu",
+        precision="fp32",
+        stop=None if stop is None else parse_stop(stop),
+        **changes,
+    )
+    session = Session(order)
+    session.start()
+    return session
+
+
+def until(session: Session, condition: Callable[[Snapshot], bool]) -> Snapshot:
+    """Wait until a snapshot meets a condition; a run that ended without doing so has failed."""
+    for _ in range(6000):
+        ended = session.join(0.01)
+        snapshot = session.snapshot()
+        if condition(snapshot):
+            return snapshot
+        assert not ended, f"ended as {snapshot.phase}: {snapshot.failure}; {texts(snapshot)}"
+    raise AssertionError(f"still {session.snapshot().phase}: {texts(session.snapshot())}")
+
+
+def end(session: Session) -> Snapshot:
+    """Wait for the end of a run."""
+    return until(session, lambda snapshot: snapshot.phase.ended and session.join(60))
+
+
+def texts(snapshot: Snapshot) -> list[str]:
+    return [event.text for event in snapshot.events]
+
+
+@pytest.fixture
+def training() -> Any:
+    """The ways to run a session: `start`, `until`, `end`, and the `texts` of what happened."""
+    from types import SimpleNamespace
+
+    return SimpleNamespace(start=start, until=until, end=end, texts=texts)

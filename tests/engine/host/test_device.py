@@ -1,0 +1,70 @@
+"""Choosing where the steps are made, and reading a GPU where there is one."""
+
+import os
+
+import pytest
+import torch
+
+from engine.errors import InputError
+from engine.host.device import (
+    choose_device,
+    choose_precision,
+    describe_device,
+    gpu_uuid,
+    leave_a_core_for_the_screen,
+)
+from engine.host.gpu import GpuMonitor
+
+CPU = torch.device("cpu")
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
+
+
+def test_a_cpu_is_there_everywhere():
+    assert choose_device("cpu") == CPU
+    assert describe_device(CPU) == "cpu"
+    assert gpu_uuid(CPU) is None
+    assert choose_device("auto").type in ("cpu", "cuda")
+
+
+@pytest.mark.parametrize("asked", ["", "gpu", "cuda:x", "cuda:99", "meta", "mps", "cpu:cuda"])
+def test_a_device_that_is_not_there_is_bad_input(asked):
+    with pytest.raises(InputError, match="--device"):
+        choose_device(asked)
+
+
+def test_arithmetic_is_as_asked():
+    assert choose_precision("fp32", CPU) == torch.float32
+    assert choose_precision("bf16", CPU) == torch.bfloat16
+    assert choose_precision("auto", CPU) in (torch.float32, torch.bfloat16)
+
+
+def test_one_core_is_left_and_few_threads_stay_few():
+    before = torch.get_num_threads()
+    try:
+        leave_a_core_for_the_screen()
+        assert 1 <= torch.get_num_threads() <= max(1, len(os.sched_getaffinity(0)) - 1)
+        torch.set_num_threads(1)
+        leave_a_core_for_the_screen()
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_without_a_gpu_the_monitor_says_why():
+    monitor = GpuMonitor(None)
+    assert monitor.read() is None
+    assert "CPU" in monitor.absent
+
+
+def test_a_gpu_that_is_not_there_is_told():
+    monitor = GpuMonitor("GPU-00000000-0000-0000-0000-000000000000")
+    assert monitor.read() is None
+    assert monitor.absent.startswith("NVML does not answer")
+
+
+@needs_gpu
+def test_a_gpu_is_read():
+    monitor = GpuMonitor(gpu_uuid(choose_device("cuda:0")))
+    reading = monitor.read()
+    assert reading is not None, monitor.absent
+    assert 0 < reading.memory_used <= reading.memory_total

@@ -1,0 +1,86 @@
+"""Files that are there whole or not at all, and lines that are added."""
+
+import contextlib
+import os
+import resource
+import signal
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from engine.errors import EngineError
+from engine.host.files import append_line, replacing, write_whole
+
+
+def test_a_file_and_its_folder_are_made(tmp_path):
+    write_whole(tmp_path / "a" / "b", b"1")
+    write_whole(tmp_path / "a" / "b", b"22")
+    assert (tmp_path / "a" / "b").read_bytes() == b"22"
+    assert os.listdir(tmp_path / "a") == ["b"]
+
+
+def test_a_block_that_fails_leaves_the_old_content(tmp_path):
+    write_whole(tmp_path / "f", b"old")
+    with pytest.raises(ZeroDivisionError), replacing(tmp_path / "f") as file:
+        file.write(b"half")
+        raise ZeroDivisionError
+    assert (tmp_path / "f").read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["f"]
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "f").write_text("a file")
+    for write in (lambda p: write_whole(p, b""), lambda p: append_line(p, "")):
+        with pytest.raises(EngineError, match="f/g"):
+            write(tmp_path / "f" / "g")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.binary(max_size=20),
+    st.lists(st.text(st.characters(exclude_characters="\n", codec="utf-8"))),
+)
+def test_lines_follow_whatever_was_there(tmp_path, before, lines):
+    path = tmp_path / "lines"
+    path.write_bytes(before)
+    for line in lines:
+        append_line(path, line)
+    start = before if not lines or before.endswith(b"\n") or not before else before + b"\n"
+    assert path.read_bytes() == start + b"".join(line.encode() + b"\n" for line in lines)
+
+
+@contextlib.contextmanager
+def little_space():
+    """Files of at most ten bytes, which fail as on a full disk.
+
+    Inside a test and not around it: pytest's own output may be a file.
+    """
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+def test_half_a_line_is_none(tmp_path):
+    path = tmp_path / "lines"
+    with little_space():
+        append_line(path, "first")
+        with pytest.raises(EngineError):
+            append_line(path, "too long")
+        assert path.read_text() == "first\n"
+        append_line(path, "ok")
+    assert path.read_text() == "first\nok\n"
+
+
+def test_half_a_file_is_none(tmp_path):
+    with little_space():
+        write_whole(tmp_path / "f", b"old")
+        with pytest.raises(EngineError):
+            write_whole(tmp_path / "f", b"longer than ten")
+    assert (tmp_path / "f").read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["f"]

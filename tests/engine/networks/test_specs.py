@@ -1,0 +1,47 @@
+"""Sizes that no network can have, and networks from given weights."""
+
+import pytest
+import torch
+
+from engine.errors import InputError
+from engine.networks.build import build_network, network_with
+from engine.networks.specs import SSRNSpec, Text2MelSpec, preset_spec
+
+SPECS = [Text2MelSpec(34, n_mels=6, embedding=4, hidden=4), SSRNSpec(6, 9, hidden=4)]
+
+
+@pytest.mark.parametrize("change", [{"hidden": 0}, {"dropout": 1.0}, {"epsilon": -1.0}])
+def test_impossible_sizes_are_named(change):
+    with pytest.raises(InputError, match=next(iter(change))):
+        SSRNSpec(6, 9, **change)
+
+
+def test_small_is_smaller_than_bbc():
+    for network in ("text2mel", "ssrn"):
+        small, bbc = (
+            preset_spec(preset, network, vocabulary_size=34, n_mels=80, n_bins=1025)
+            for preset in ("small", "bbc")
+        )
+        assert small.hidden < bbc.hidden
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_given_weights_are_used_as_they_are_and_draw_no_random_number(spec):
+    fresh = build_network(spec)
+    weights = {name: weight.detach().clone() for name, weight in fresh.named_parameters()}
+    torch.manual_seed(3)
+    state = torch.get_rng_state()
+    network = network_with(spec, weights)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert not network.training
+    for name, parameter in network.named_parameters():
+        assert torch.equal(parameter, weights[name])
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_weights_of_another_network_are_refused(spec):
+    weights = dict(build_network(spec).named_parameters())
+    name = next(iter(weights))
+    for wrong in ({**weights, "more": weights[name]}, {**weights, name: torch.zeros(1)}, {}):
+        with pytest.raises(RuntimeError):
+            network_with(spec, wrong)

@@ -1,0 +1,127 @@
+"""`voice.toml`: what a person may write in it, and what is refused."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.corpus.audio import AudioSpec
+from engine.errors import InputError
+from engine.settings import VoiceSettings, edited, parse_settings
+
+PATH = Path("voices/alice/voice.toml")
+SETTINGS = VoiceSettings(dataset=Path("recordings"), price=0.99, audio=AudioSpec(n_mels=40))
+TEXT = edited(None, None, SETTINGS)
+
+
+def test_what_was_written_is_read_back():
+    assert parse_settings(TEXT, PATH) == SETTINGS
+
+
+def test_a_dataset_alone_is_enough():
+    assert parse_settings('dataset = "x"', PATH) == VoiceSettings(dataset=Path("x"))
+
+
+def test_whole_numbers_will_do_for_fractions():
+    assert parse_settings('dataset = "x"\nprice = 1', PATH).price == 1.0
+
+
+def test_what_a_person_wrote_stays_when_a_setting_changes():
+    mine = "# my own words\n" + TEXT.replace(
+        "price = 0.99", "price =   0.99   # until March"
+    ).replace("seed = 1\n", "seed = 1 # lucky\n\n# and a line\n")
+    changed = edited(mine, SETTINGS, replace(SETTINGS, price=0.5, sentence="Hello there."))
+    again = parse_settings(changed, PATH)
+    assert (again.price, again.sentence) == (0.5, "Hello there.")
+    for words in ("# my own words", "# until March", "# lucky", "# and a line"):
+        assert words in changed
+    untouched = [line for line in mine.splitlines() if not line.startswith(("price", "sentence"))]
+    assert set(untouched) <= set(changed.splitlines())
+
+
+def test_what_a_person_edited_meanwhile_stays():
+    mine = TEXT.replace("checkpoint_every = 1000", "checkpoint_every = 250")
+    changed = edited(mine, SETTINGS, replace(SETTINGS, sentence="Hello there."))
+    assert parse_settings(changed, PATH).checkpoint_every == 250
+
+
+def test_a_setting_that_was_left_out_is_added_where_it_belongs():
+    mine = 'dataset = "recordings"\n[audio]\nn_mels = 40\n'
+    old = parse_settings(mine, PATH)
+    changed = edited(mine, old, replace(old, price=0.7, audio=AudioSpec(n_mels=40, trim_db=50.0)))
+    again = parse_settings(changed, PATH)
+    assert again.price == 0.7
+    assert again.audio == AudioSpec(n_mels=40, trim_db=50.0)
+
+
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [
+        ("prize = 1.0", "prize"),
+        ('price = "1"', "price"),
+        ("price = true", "price"),
+        ("price = -1.0", "price"),
+        ("price = nan", "price"),
+        ("price = inf", "price"),
+        (f"price = 1{'0' * 400}", "price"),
+        ("seed = 0", "seed"),
+        ("seed = 1.5", "seed"),
+        ("seed = 99999999999999999999", "seed"),
+        ("checkpoint_every = 0", "checkpoint_every"),
+        ("keep_newest = -5", "keep_newest"),
+        ('preset = "huge"', "preset"),
+        ('recipe = "mine"', "recipe"),
+        ('symbols = "abc"', "P"),
+        ("symbols = 3", "symbols"),
+        ("sentence = 1979-05-27", "sentence"),
+        ("audio = 3", "audio"),
+        ("[audio]\nhops = 1", "audio.hops"),
+        ("[audio]\nhop_length = 0", "audio.hop_length"),
+        ("[audio]\nreduction = 2", "audio.reduction"),
+        ("[audio]\nwin_length = 4096", "audio.win_length"),
+        ("[audio]\nhop_length = 2000", "audio.hop_length"),
+        ("[audio]\nn_fft = 1000000", "audio.n_fft"),
+        ("[audio]\nn_mels = 5000", "audio.n_mels"),
+        ("[limits]\nmax_characters = 1", "max_characters"),
+        ("[limits]\nmax_frames = 3", "limits.max_frames"),
+        ("price = ", "line 2"),
+        ("price = 1\nprice = 2", "line 3"),
+        ("[[audio]]", "audio"),
+    ],
+)
+def test_a_setting_of_no_use_is_refused_by_name(line, word):
+    with pytest.raises(InputError) as caught:
+        parse_settings(f'dataset = "x"\n{line}\n', PATH)
+    assert str(PATH) in str(caught.value)
+    assert word in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "dataset = 3", 'dataset = ""', "dataset = ["])
+def test_without_a_dataset_there_is_no_voice(text):
+    with pytest.raises(InputError, match=r"voice\.toml"):
+        parse_settings(text, PATH)
+
+
+NAMES = st.sampled_from([*VoiceSettings.__dataclass_fields__, "audio.n_fft", "limits", "x", ""])
+VALUES = st.sampled_from(
+    ["1", "-1", "0.5", "nan", "inf", "1e400", "true", "'s'", '"""', "[]", "{}", "{n_mels = 3}"]
+) | st.text(max_size=8)
+LINES = st.builds("{} = {}".format, NAMES, VALUES) | st.sampled_from(["[audio]", "[[limits]]", "#"])
+
+
+@given(st.lists(LINES, max_size=6).map("\n".join) | st.text(max_size=60))
+def test_any_text_is_a_voice_or_bad_input(text):
+    for said in (text, 'dataset = "x"\n' + text):
+        try:
+            settings = parse_settings(said, PATH)
+        except InputError:
+            continue
+        assert parse_settings(edited(None, None, settings), PATH) == settings
+
+
+def test_deep_nesting_is_bad_input():
+    with pytest.raises(InputError):
+        parse_settings('dataset = "x"\naudio = ' + "[" * 5000, PATH)

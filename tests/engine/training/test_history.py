@@ -1,0 +1,81 @@
+"""The losses of a run, on disk and in a few hundred points."""
+
+import json
+
+import pytest
+
+from engine.errors import EngineError
+from engine.snapshot import Losses
+from engine.training.history import Entry, History
+
+
+def entry(step, loss=1.0, held_out=None):
+    return Entry(step, Losses(loss, loss / 2, loss / 2, None), 1e-3, held_out)
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_what_was_logged_is_there_in_the_next_run(tmp_path):
+    path = tmp_path / "text2mel" / "history.jsonl"
+    history = History(path, up_to=0)
+    for step in (10, 20, 30):
+        history.add(entry(step, step / 10, held_out=9.0 if step == 20 else None))
+    again = History(path, up_to=30)
+    assert again.curve.steps == (10, 20, 30)
+    assert again.curve.losses == (1.0, 2.0, 3.0)
+    assert (again.curve.held_out_steps, again.curve.held_out) == ((20,), (9.0,))
+    assert again.last_held_out == 9.0
+
+
+def test_steps_that_were_not_saved_or_made_anew_do_not_count_twice(tmp_path):
+    path = tmp_path / "history.jsonl"
+    dead = History(path, up_to=0)
+    for step in (10, 20, 30, 40):
+        dead.add(entry(step, 100.0))
+    alive = History(path, up_to=20)
+    assert alive.curve.steps == (10, 20)
+    alive.add(entry(30, 1.0))
+    alive.add(entry(40, 1.0))
+    again = History(path, up_to=40)
+    assert again.curve.steps == (10, 20, 30, 40)
+    assert again.curve.losses == (100.0, 100.0, 1.0, 1.0)
+    assert len(lines(path)) == 6
+
+
+def test_a_line_that_was_cut_off_does_not_swallow_the_next(tmp_path):
+    path = tmp_path / "history.jsonl"
+    History(path, up_to=0).add(entry(10))
+    with path.open("a") as file:
+        file.write('{"step": 20, "lo')
+    history = History(path, up_to=10)
+    history.add(entry(20, 2.0))
+    assert History(path, up_to=20).curve.losses == (1.0, 2.0)
+
+
+def test_rubbish_in_the_file_is_passed_over(tmp_path):
+    path = tmp_path / "history.jsonl"
+    path.write_bytes(b'\xff\xfe\n[]\n{}\nnull\n{"step": "x", "loss": 1}\n{"step": 5, "loss": 2}\n')
+    assert History(path, up_to=9).curve.steps == (5,)
+
+
+def test_a_long_run_is_thinned_to_means(tmp_path):
+    history = History(tmp_path / "history.jsonl", up_to=0)
+    for step in range(1, 5001):
+        history._remember(step, float(step), None)
+    curve = history.curve
+    assert 150 < len(curve.steps) < 400
+    assert list(curve.steps) == sorted(curve.steps)
+    assert sum(curve.losses) / len(curve.losses) == pytest.approx(2500, rel=0.02)
+
+
+def test_a_file_that_cannot_be_written_is_told_and_the_curve_goes_on(tmp_path):
+    path = tmp_path / "history.jsonl"
+    history = History(path, up_to=0)
+    path.mkdir()
+    with pytest.raises(EngineError, match=r"history\.jsonl"):
+        history.add(entry(10))
+    assert history.curve.steps == (10,)
+    with pytest.raises(EngineError, match=r"history\.jsonl"):
+        History(path, up_to=0)

@@ -1,0 +1,60 @@
+"""The learning rate: a function of the global step alone."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.training.recipe import learning_rate, recipe_named
+
+RECIPES = [recipe_named("standard"), recipe_named("bbc")]
+
+
+def test_the_bbcs_curve_is_the_one_of_its_code():
+    bbc = recipe_named("bbc")
+    for step in (1, 2, 100, 3999, 4000, 4001, 855_000):
+        theirs = 1e-3 * 4000**0.5 * min(step * 4000**-1.5, step**-0.5)
+        assert learning_rate(step, bbc) == pytest.approx(theirs)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_voice_taken_up_at_855k_learns_slowly(recipe):
+    assert learning_rate(855_000, recipe) == pytest.approx(6.84e-5, rel=1e-3)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_the_peak_is_where_the_recipe_says(recipe):
+    rates = {step: learning_rate(step, recipe) for step in range(1, 10_000)}
+    peak = max(rates, key=rates.__getitem__)
+    assert peak == recipe.warmup_steps
+    assert rates[peak] == pytest.approx(recipe.peak_rate)
+    assert rates[peak] / learning_rate(855_000, recipe) > 14
+
+
+@given(st.integers(1, 10**9), st.sampled_from(RECIPES))
+def test_the_rate_is_always_a_small_positive_number(step, recipe):
+    assert 0 < learning_rate(step, recipe) <= recipe.peak_rate * (1 + 1e-9)
+
+
+@given(st.integers(1, 10**6), st.integers(1, 10**4))
+def test_without_moments_the_rate_rises_to_the_curve_and_stays_on_it(base, more):
+    recipe = recipe_named("standard")
+    usual, rising = learning_rate(base + more, recipe), learning_rate(base + more, recipe, base)
+    share = min(1.0, more / recipe.restart_steps)
+    assert math.isclose(rising, usual * share)
+
+
+def test_the_bbcs_recipe_is_the_bbcs():
+    bbc = recipe_named("bbc")
+    assert (bbc.batch_size, bbc.betas, bbc.adam_epsilon, bbc.clip_value) == (
+        32,
+        (0.9, 0.999),
+        1e-8,
+        1.0,
+    )
+    assert not bbc.masked
+    assert not bbc.own_lengths
+    assert bbc.crop_frames is None
+    assert bbc.average_decay is None
+    assert bbc.frame_drop == 0
