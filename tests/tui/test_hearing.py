@@ -31,6 +31,16 @@ async def test_the_sample_that_was_asked_for_is_played_once_when_it_comes():
         assert "speaking…" not in text_of(app)
 
 
+async def test_what_a_listener_must_know_is_said_in_full_when_the_sample_comes():
+    session = FakeSession(training())
+    app = app_on(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("a")
+        with_sample(session, sample(871_204, "no SSRN yet: straight from the mel"))
+        await look(app, pilot)
+        assert "sample at 871,204: no SSRN yet: straight from the mel" in log_of(app)
+
+
 async def test_a_sample_nobody_asked_for_is_listed_and_not_played():
     session, player = FakeSession(training()), FakePlayer()
     app = app_on(session, player)

@@ -100,7 +100,7 @@ class RunScreen(Screen[None]):
 
     def _take_sentence(self, sentence: str | None) -> None:
         if sentence is not None and sentence != self.snapshot.sentence:
-            self.ask(SetSentence(sentence), f"auditions will speak “{sentence}”")
+            self.ask(SetSentence(sentence), "another sentence asked for")
 
     def action_leave(self) -> None:
         """Leave at once where nothing can be lost, else ask what becomes of the run."""

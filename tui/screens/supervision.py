@@ -84,6 +84,8 @@ class Supervision(RunScreen):
         self._show_events(snapshot)
         asked_for = self.listening.look(snapshot)
         if asked_for is not None:
+            if asked_for.note:
+                self.say(f"sample at {wording.steps(asked_for.step)}: {asked_for.note}")
             self.hear(asked_for)
         self.show_sound()
         self._refresh_keys()
