@@ -110,7 +110,7 @@ def training(**fields: object) -> Snapshot:
         voice_folder=Path("/data/voices/alice"),
         network="text2mel",
         preset="bbc",
-        recipe="voicecoach",
+        recipe="standard",
         device="cuda:0 NVIDIA H100 80GB HBM3",
         precision="bf16",
         step=871_204,
@@ -144,6 +144,6 @@ def training(**fields: object) -> Snapshot:
 def preparing(**fields: object) -> Snapshot:
     """The first moments: nothing is known but the voice."""
     snapshot = Snapshot(
-        Phase.PREPARING, "alice", Path("/data/voices/alice"), "text2mel", "bbc", "voicecoach"
+        Phase.PREPARING, "alice", Path("/data/voices/alice"), "text2mel", "bbc", "standard"
     )
     return replace(snapshot, **fields)  # type: ignore[arg-type]
