@@ -1,7 +1,9 @@
 """The recipe that makes the demo corpus and measures the demo voice."""
 
 import importlib.util
+import os
 import re
+import shutil
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -40,6 +42,12 @@ inflection = load("inflection")
 sentences = load("sentences")
 speak = load("speak")
 intelligibility = load("intelligibility")
+
+
+needs_flite = pytest.mark.skipif(
+    shutil.which("flite") is None and "VOICECOACH_REQUIRE_PROGRAMS" not in os.environ,
+    reason="flite is not installed: apt install flite",
+)
 
 
 @pytest.fixture(scope="module")
@@ -217,6 +225,7 @@ def test_a_grammar_too_small_says_so() -> None:
         sentences.generate(grammar, 3, seed=1)
 
 
+@needs_flite
 def test_flite_speaks_a_corpus_that_the_recogniser_understands(
     tmp_path: Path, held_out: list[str]
 ) -> None:
@@ -233,6 +242,7 @@ def test_flite_speaks_a_corpus_that_the_recogniser_understands(
         assert intelligibility.recognise(sound, rate, held_out) == index
 
 
+@needs_flite
 def test_the_same_sentence_is_spoken_in_the_same_bytes(tmp_path: Path, demo: list[str]) -> None:
     for folder in ("first", "second"):
         speak.write_corpus(demo[:2], tmp_path / folder, "clip", "wav")
@@ -241,6 +251,7 @@ def test_the_same_sentence_is_spoken_in_the_same_bytes(tmp_path: Path, demo: lis
         assert first.read_bytes() == second.read_bytes()
 
 
+@needs_flite
 def test_silence_at_the_ends_is_short() -> None:
     sound = np.abs(speak.speak("Put the pan on the table."))
     loud = np.flatnonzero(sound > 0.03 * sound.max())
