@@ -8,7 +8,8 @@ from pathlib import Path
 
 from engine.errors import InputError, VoicecoachError
 from engine.training.checkpoint import load_checkpoint, save_checkpoint
-from engine.voice import NETWORKS, Voice, VoiceSettings
+from engine.settings import VoiceSettings
+from engine.voice import NETWORKS, Voice
 
 
 def bundle(voice: Voice, out: Path, sentence: str) -> int:

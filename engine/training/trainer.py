@@ -199,7 +199,7 @@ class Trainer:
     def _go_unattended(self) -> None:
         self._attended = False
         self._board.event("going on without a screen")
-        self._checkpoint()
+        self._try_to_save()
         if self._at_stop:
             self._finishing = True
         elif self._paused:
