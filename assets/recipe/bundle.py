@@ -6,10 +6,11 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from engine.choices import NETWORKS
 from engine.errors import InputError, VoicecoachError
-from engine.training.checkpoint import load_checkpoint, save_checkpoint
 from engine.settings import VoiceSettings
-from engine.voice import NETWORKS, Voice
+from engine.training.checkpoint import load_checkpoint, save_checkpoint
+from engine.voice import Voice
 
 
 def bundle(voice: Voice, out: Path, sentence: str) -> int:
