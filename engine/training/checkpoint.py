@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -165,7 +166,9 @@ def speaking_network(checkpoint: Checkpoint) -> Text2Mel | SSRN:
 def _tensors(path: Path, *, optional: bool = False) -> dict[str, Tensor]:
     if optional and not path.exists():
         return {}
-    return {name: tensor.float() for name, tensor in load_file(path).items()}
+    # Copies: what safetensors returns is the file itself, mapped, and a file that is written
+    # over would take the process with it.
+    return {name: tensor.to(torch.float32, copy=True) for name, tensor in load_file(path).items()}
 
 
 def remove_superseded(voice: Voice, network: NetworkName, base_step: int) -> list[CheckpointEntry]:

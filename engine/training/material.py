@@ -57,7 +57,7 @@ def open_material(
 
 
 def _tell_rejected(rejected: list[Rejected], corpus: Corpus, board: Board, voice: Voice) -> None:
-    total = len(rejected) + len(corpus.clips)
+    total = len(corpus.rejected) + len(corpus.clips)
     if not rejected:
         return
     board.event(f"left out {len(rejected)} of {total} rows of metadata.csv", "warning")
