@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from engine.control import Command
 from engine.corpus.audio import AudioSpec
 from engine.networks.build import build_network
 from engine.networks.specs import SSRNSpec, Text2MelSpec
@@ -119,8 +120,10 @@ def copy_voice() -> Callable[[Voice, str], Voice]:
     return copy
 
 
-def start(voice: Voice | Path, stop: str | None = None, **changes: Any) -> Session:
-    """Start a run on the CPU in single precision."""
+def start(
+    voice: Voice | Path, stop: str | None = None, *commands: Command, **changes: Any
+) -> Session:
+    """Start a run on the CPU in single precision, with commands that wait for it already."""
     folder = voice.folder if isinstance(voice, Voice) else voice
     order = TrainOrder(
         folder,
@@ -130,6 +133,8 @@ def start(voice: Voice | Path, stop: str | None = None, **changes: Any) -> Sessi
         **changes,
     )
     session = Session(order)
+    for command in commands:
+        session.send(command)
     session.start()
     return session
 

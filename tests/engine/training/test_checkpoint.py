@@ -1,7 +1,6 @@
 """Checkpoints: whole or not there, and the right ones kept."""
 
 import json
-import os
 
 import pytest
 import torch
@@ -41,6 +40,10 @@ def checkpoint(step=5, *, spec=SPEC, average=True, moments=True) -> Checkpoint:
     )
 
 
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
 def same(one, other):
     return one.keys() == other.keys() and all(torch.equal(one[n], other[n]) for n in one)
 
@@ -74,6 +77,15 @@ def test_half_precision_comes_back_single(tmp_path):
     speaking_network(loaded)(torch.tensor([[2, 1]]), torch.rand(1, 3, 6))
 
 
+def test_weights_outlive_the_file_that_they_were_read_from(tmp_path):
+    save_checkpoint(checkpoint(), tmp_path / "c")
+    loaded = load_checkpoint(tmp_path / "c")
+    for path in (tmp_path / "c").glob("*.safetensors"):
+        path.write_bytes(b"")
+    assert same(loaded.weights, checkpoint().weights)
+    assert same(loaded.optimizer, checkpoint().optimizer)
+
+
 def test_the_average_speaks(tmp_path):
     saved = checkpoint()
     assert same(dict(speaking_network(saved).named_parameters()), saved.average)
@@ -85,7 +97,7 @@ def test_a_disk_that_is_in_the_way_leaves_nothing_and_says_so(tmp_path):
     (tmp_path / "checkpoints").write_text("a file where a folder should be")
     with pytest.raises(EngineError, match="step-000000005"):
         save_checkpoint(checkpoint(), tmp_path / "checkpoints" / "step-000000005")
-    assert os.listdir(tmp_path) == ["checkpoints"]
+    assert names(tmp_path) == ["checkpoints"]
 
 
 def test_a_write_that_breaks_off_leaves_the_one_before(tmp_path, monkeypatch):
@@ -98,7 +110,7 @@ def test_a_write_that_breaks_off_leaves_the_one_before(tmp_path, monkeypatch):
     monkeypatch.setattr("engine.training.checkpoint._sync_file", full)
     with pytest.raises(EngineError, match="No space left"):
         save_checkpoint(checkpoint(6), tmp_path / "step-000000006")
-    assert os.listdir(tmp_path) == [target.name]
+    assert names(tmp_path) == [target.name]
     load_checkpoint(target)
 
 
@@ -107,7 +119,7 @@ def test_a_checkpoint_made_again_takes_the_place_of_the_one_before(tmp_path):
     save_checkpoint(checkpoint(average=True), target)
     save_checkpoint(checkpoint(average=False), target)
     assert load_checkpoint(target).average == {}
-    assert os.listdir(tmp_path) == [target.name]
+    assert names(tmp_path) == [target.name]
 
 
 def test_what_a_dead_process_left_is_never_listed_and_swept(tmp_path):
@@ -117,7 +129,7 @@ def test_what_a_dead_process_left_is_never_listed_and_swept(tmp_path):
     (tmp_path / ".step-000000006.4711.tmp" / "state.json").write_text("{}")
     assert [entry.step for entry in list_checkpoints(tmp_path)] == [5]
     sweep(tmp_path)
-    assert sorted(os.listdir(tmp_path)) == ["notes", "step-000000005", "step-000000007"]
+    assert names(tmp_path) == ["notes", "step-000000005", "step-000000007"]
 
 
 def test_a_checkpoint_whose_successor_never_came_is_put_back(tmp_path):
@@ -169,7 +181,7 @@ def test_the_newest_the_multiples_and_the_base_are_kept(make_voice):
     assert [entry.step for entry in removed] == [50, 150, 250]
     left = [entry.step for entry in voice.checkpoints("text2mel")]
     assert left == [7, 100, 200, 300, 310, 320]
-    assert len(os.listdir(folder)) == len(left)
+    assert len(names(folder)) == len(left)
     assert remove_superseded(voice, "text2mel", base_step=7) == []
 
 

@@ -1,0 +1,144 @@
+"""Auditions: a sample beside the training, whatever the voice has to speak with."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from safetensors.torch import load_file, save_file
+
+from engine.control import Audition, DrawAttention, Finish, SetSentence
+from engine.snapshot import Phase
+from engine.speech.audition import NO_SSRN, read_samples, slug, unused
+
+
+@pytest.fixture
+def at_stop(training):
+    """Start a run beside a screen and wait at its first stop."""
+    sessions = []
+
+    def wait(voice, **changes):
+        session = training.start(voice, "+1", attended=True, **changes)
+        sessions.append(session)
+        training.until(session, lambda s: s.phase is Phase.AT_STOP)
+        return session
+
+    yield wait
+    for session in sessions:
+        session.send(Finish())
+        training.end(session)
+
+
+def heard(training, session, count=1):
+    return training.until(session, lambda s: len(s.samples) == count and not s.auditioning)
+
+
+def test_without_an_ssrn_the_mel_alone_is_heard_and_it_says_so(make_voice, training, at_stop):
+    voice = make_voice(text2mel=40, sentence="Two birds; one wall.")
+    session = at_stop(voice)
+    session.send(Audition())
+    (sample,) = heard(training, session).samples
+    assert sample.path == voice.samples / "text2mel-41_no-ssrn_two-birds-one-wall.wav"
+    assert (sample.step, sample.sentence) == (41, "Two birds; one wall.")
+    assert NO_SSRN in sample.note
+    assert sample.original is None
+    info = soundfile.info(sample.path)
+    assert (info.samplerate, info.channels) == (22_050, 1)
+    assert info.duration == pytest.approx(sample.seconds)
+    assert sample.path.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_with_an_ssrn_both_steps_are_in_the_name(make_voice, training, at_stop):
+    voice = make_voice(text2mel=40, ssrn=767)
+    session = at_stop(voice)
+    session.send(SetSentence("Hello"))
+    session.send(Audition())
+    snapshot = heard(training, session)
+    assert snapshot.samples[0].path.name == "text2mel-41_ssrn-767_hello.wav"
+    assert NO_SSRN not in snapshot.samples[0].note
+    plot = snapshot.attention[-1]
+    assert (plot.sentence, plot.source, plot.step) == ("helloE", "audition", 41)
+    assert plot.weights.shape[0] == len("helloE")
+    session.send(Audition())
+    assert heard(training, session, 2).samples[1].path.name.endswith("hello-2.wav")
+
+
+def test_an_ssrn_is_heard_on_a_recording_beside_the_original(make_voice, training, at_stop):
+    voice = make_voice(text2mel=None, ssrn=10)
+    session = at_stop(voice, network="ssrn")
+    session.send(Audition())
+    (sample,) = heard(training, session).samples
+    assert sample.path.name.startswith("ssrn-11_lj001-")
+    assert sample.original.name.startswith("original_lj001-")
+    made, original = (soundfile.read(path)[0] for path in (sample.path, sample.original))
+    assert 0.5 < len(made) / len(original) < 1.1
+    assert np.sqrt(np.mean(original**2)) > 0.02
+
+
+def test_a_sample_that_fails_does_not_stop_training(make_voice, training, at_stop):
+    voice = make_voice(ssrn=767)
+    weights = voice.newest("ssrn").path / "weights.safetensors"
+    good = {name: tensor.clone() for name, tensor in load_file(weights).items()}
+    weights.write_bytes(b"nothing")
+    session = at_stop(voice)
+    session.send(Audition())
+    snapshot = training.until(session, lambda s: s.events[-1].text.startswith("no sample"))
+    assert "ssrn/checkpoints/step-000000767" in snapshot.events[-1].text
+    name = next(iter(good))
+    save_file({**good, name: torch.full_like(good[name], float("nan"))}, weights)
+    training.until(session, lambda s: not s.auditioning)
+    session.send(Audition())
+    snapshot = training.until(session, lambda s: "not finite" in s.events[-1].text)
+    # A place that cannot be written is no better.
+    save_file(good, weights)
+    voice.samples.write_text("a file where a folder should be")
+    training.until(session, lambda s: not s.auditioning)
+    count = len(snapshot.events)
+    session.send(Audition())
+    snapshot = training.until(session, lambda s: len(s.events) > count and not s.auditioning)
+    assert snapshot.events[-1].text.startswith("no sample")
+    assert snapshot.samples == ()
+    assert snapshot.phase is Phase.AT_STOP
+
+
+def test_one_sample_is_made_at_a_time(make_voice, training, at_stop):
+    session = at_stop(make_voice(sentence="la " * 400))
+    session.send(Audition())
+    training.until(session, lambda s: s.auditioning)
+    session.send(Audition())
+    session.send(DrawAttention())
+    snapshot = training.until(session, lambda s: len(s.attention) > 2)
+    assert "a sample is being made already; wait for it" in training.texts(snapshot)
+
+
+def test_samples_are_listed_again_by_the_next_run(make_voice, training):
+    voice = make_voice()
+    first = training.start(voice, "+1", attended=True)
+    training.until(first, lambda s: s.phase is Phase.AT_STOP)
+    first.send(Audition())
+    (sample,) = heard(training, first).samples
+    first.send(Finish())
+    training.end(first)
+    index = voice.samples / "samples.jsonl"
+    with index.open("a") as file:
+        file.write('[]\n{"step": 1}\n')
+        outside = {"step": 1, "sentence": "", "seconds": 1, "note": "", "original": None}
+        file.write(json.dumps({**outside, "file": "../../voice.toml"}) + "\n")
+        file.write('{"step": 4, "sen')
+    again = training.end(training.start(voice, "+1"))
+    assert [s.path for s in again.samples] == [sample.path]
+    assert again.samples[0].note == sample.note
+    sample.path.unlink()
+    assert read_samples(voice) == []
+
+
+def test_names_of_samples_are_safe_and_free(tmp_path):
+    assert slug("Ça va? / ../x") == "a-va-x"
+    assert slug("???") == "sample"
+    assert len(slug("long " * 40)) <= 40
+    path = tmp_path / "a.wav"
+    assert unused(path) == path
+    path.touch()
+    (tmp_path / "a-2.wav").touch()
+    assert unused(path).name == "a-3.wav"

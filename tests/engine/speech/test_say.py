@@ -1,0 +1,93 @@
+"""`say`: a text to a file, and the numbers behind it."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+
+from engine.errors import InputError
+from engine.speech.audition import NO_SSRN
+from engine.speech.say import say
+
+TEXT = "Two birds sat. One flew."
+
+
+def test_a_text_is_spoken_to_a_file_with_its_numbers(make_voice, tmp_path, small_audio):
+    voice = make_voice(text2mel=871, ssrn=767)
+    out, arrays = tmp_path / "hello.wav", tmp_path / "hello.npz"
+    said = say(voice.folder, TEXT, out=out, arrays=arrays)
+    assert (said.path, said.step, said.ssrn_step) == (out, 871, 767)
+    info = soundfile.info(out)
+    assert (info.samplerate, info.channels, info.subtype) == (22_050, 1, "PCM_16")
+    assert info.duration == pytest.approx(said.seconds)
+    with np.load(arrays) as numbers:
+        assert sorted(numbers) == ["alignment", "magnitude", "mel"]
+        coarse = len(numbers["mel"])
+        assert numbers["mel"].shape == (coarse, small_audio.n_mels)
+        assert numbers["magnitude"].shape == (4 * coarse, small_audio.n_bins)
+        # Two sentences, each with its E.
+        assert numbers["alignment"].shape == (len("two birds sat.E") + len("one flew.E"), coarse)
+        np.testing.assert_allclose(numbers["alignment"].sum(axis=0), 1, atol=1e-5)
+        for name in ("mel", "magnitude"):
+            assert numbers[name].min() >= 0
+            assert numbers[name].max() <= 1
+
+
+def test_without_out_the_voice_keeps_it(make_voice):
+    voice = make_voice()
+    said = say(voice.folder, TEXT)
+    assert said.path == voice.samples / "text2mel-0_no-ssrn_two-birds-sat-one-flew.wav"
+    assert NO_SSRN in said.note
+    assert say(voice.folder, TEXT).path != said.path
+
+
+def test_the_same_words_are_the_same_sound(make_voice, tmp_path):
+    voice = make_voice(ssrn=1)
+    sounds = []
+    for name in ("a.wav", "b.wav"):
+        say(voice.folder, TEXT, out=tmp_path / name)
+        sounds.append((tmp_path / name).read_bytes())
+    assert sounds[0] == sounds[1]
+
+
+def test_a_checkpoint_can_be_chosen(make_voice, training):
+    voice = make_voice(text2mel=5, base_step=5)
+    training.end(training.start(voice, "+2"))
+    assert say(voice.folder, "Hello.").step == 7
+    assert say(voice.folder, "Hello.", step=5).step == 5
+    with pytest.raises(InputError, match=r"no Text2Mel checkpoint of step 6; there are 5, 7"):
+        say(voice.folder, "Hello.", step=6)
+
+
+def test_what_cannot_be_spoken_is_bad_input(make_voice, tmp_path):
+    voice = make_voice()
+    with pytest.raises(InputError, match="nothing to speak"):
+        say(voice.folder, "123 ...")
+    for option in ("out", "arrays"):
+        with pytest.raises(InputError, match=f"--{option}"):
+            say(voice.folder, TEXT, **{option: tmp_path / "nowhere" / "file"})
+    with pytest.raises(InputError, match="voicecoach train"):
+        say(tmp_path / "nobody", TEXT)
+    mute = make_voice("mute", text2mel=None)
+    with pytest.raises(InputError, match="cannot speak yet"):
+        say(mute.folder, TEXT)
+    with pytest.raises(InputError, match="--device"):
+        say(voice.folder, TEXT, device="cuda:99")
+
+
+def test_weights_that_do_not_fit_are_bad_input(make_voice):
+    voice = make_voice()
+    state = voice.newest("text2mel").path / "state.json"
+    said = json.loads(state.read_text())
+    said["spec"]["hidden"] = 24
+    state.write_text(json.dumps(said))
+    with pytest.raises(InputError, match="does not fit"):
+        say(voice.folder, TEXT)
+
+
+def test_the_weights_symbols_are_read_whatever_voice_toml_says(make_voice):
+    voice = make_voice()
+    path = voice.folder / "voice.toml"
+    path.write_text(path.read_text().replace("?,;", "?,;!0123456789"))
+    assert say(voice.folder, "9 birds!").seconds > 0

@@ -1,0 +1,253 @@
+"""Orders: what is refused before anything happens, what a new voice takes over, who may train."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from engine.control import Finish, StopAt
+from engine.errors import EngineError, InputError
+from engine.order import TrainOrder
+from engine.session import Session
+from engine.settings import VoiceSettings
+from engine.snapshot import Phase
+from engine.stop import parse_stop
+from engine.training.checkpoint import load_checkpoint
+from engine.voice import Voice
+
+
+def refused(training, *given, **changes) -> str:
+    """The sentence with which an order is refused before its run begins."""
+    with pytest.raises(InputError) as caught:
+        training.start(*given, **changes)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_new_voice_is_made_trained_and_described(tmp_path, training, speech):
+    folder = tmp_path / "voices" / "alice"
+    session = training.start(folder, "+1", dataset=speech, preset="small", price=0.5)
+    assert session.snapshot().phase is Phase.PREPARING
+    snapshot = training.end(session)
+    assert (snapshot.phase, snapshot.step, snapshot.base_step) == (Phase.STOPPED, 1, 0)
+    assert (snapshot.voice, snapshot.preset, snapshot.price) == ("alice", "small", 0.5)
+    settings = Voice.open(folder).settings
+    assert (settings.preset, settings.price, settings.dataset) == ("small", 0.5, speech)
+    report = json.loads((folder / "corpus.json").read_text())
+    assert (report["clips"], report["training_clips"], len(report["held_out"])) == (3, 2, 1)
+
+
+def test_clips_that_are_left_out_are_told_with_their_lines(make_voice, training, tones):
+    voice = make_voice(dataset=tones)
+    snapshot = training.end(training.start(voice, "+1"))
+    told = [event for event in snapshot.events if event.severity == "warning"]
+    assert told[0].text.startswith("left out 3 of 26 rows")
+    lines = [event.text for event in told[1:]]
+    assert lines[0].startswith("line 1: tone-lost has no recording")
+    assert lines[1].startswith("line 4: still is silent")
+    assert lines[2].startswith("line 26: only an id has 1 field")
+    report = json.loads(voice.corpus_report.read_text())
+    assert [clip["line"] for clip in report["left_out"]] == [1, 4, 26]
+
+
+@pytest.mark.parametrize("rows", ["", "gone|nobody recorded this\n", "one field\n"])
+def test_a_corpus_of_no_use_leaves_no_voice_behind(tmp_path, training, rows):
+    dataset = tmp_path / "recordings"
+    (dataset / "wavs").mkdir(parents=True)
+    (dataset / "metadata.csv").write_text(rows)
+    session = training.start(tmp_path / "voice", "+1", dataset=dataset)
+    snapshot = training.end(session)
+    assert snapshot.phase is Phase.FAILED
+    assert isinstance(session.error, InputError)
+    assert snapshot.failure == str(session.error)
+    assert not (tmp_path / "voice").exists()
+
+
+def test_a_single_clip_is_not_enough(tmp_path, training, speech):
+    dataset = Path(shutil.copytree(speech, tmp_path / "recordings"))
+    first, *_ = (dataset / "metadata.csv").read_text().splitlines()
+    (dataset / "metadata.csv").write_text(first)
+    session = training.start(tmp_path / "voice", "+1", dataset=dataset)
+    assert "at least two" in training.end(session).failure
+    assert not (tmp_path / "voice").exists()
+
+
+def test_a_refused_order_removes_nothing_that_was_there_before(tmp_path, training):
+    folder = tmp_path / "voice"
+    dataset = folder / "corpus"
+    (dataset / "wavs").mkdir(parents=True)
+    (dataset / "metadata.csv").write_text("gone|nobody recorded this\n")
+    (folder / "voicecoach.log").write_text("of an earlier try")
+    assert training.end(training.start(folder, "+1", dataset=dataset)).phase is Phase.FAILED
+    assert sorted(path.name for path in folder.iterdir()) == ["corpus", "voicecoach.log"]
+    assert (dataset / "metadata.csv").is_file()
+
+
+@pytest.mark.parametrize("place", ["recordings", "home"])
+def test_no_voice_is_made_among_other_files(tmp_path, training, speech, place):
+    dataset = Path(shutil.copytree(speech, tmp_path / "home" / "recordings"))
+    (tmp_path / "home" / "letter.txt").write_text("dear")
+    folder = dataset if place == "recordings" else tmp_path / "home"
+    before = sorted(path.name for path in folder.iterdir())
+    said = refused(training, folder, "+1", dataset=dataset)
+    assert "something else" in said
+    assert sorted(path.name for path in folder.iterdir()) == before
+
+
+def test_a_dataset_inside_the_voice_folder_moves_with_it(tmp_path, training, speech):
+    shutil.copytree(speech, tmp_path / "old" / "corpus")
+    given = {"dataset": tmp_path / "old" / "corpus", "preset": "small"}
+    training.end(training.start(tmp_path / "old", None, Finish(), **given))
+    assert Voice.open(tmp_path / "old").settings.dataset == Path("corpus")
+    (tmp_path / "old").rename(tmp_path / "new")
+    snapshot = training.end(training.start(tmp_path / "new", "+1"))
+    assert (snapshot.phase, snapshot.step) == (Phase.STOPPED, 1)
+
+
+def test_without_a_dataset_there_is_no_new_voice(tmp_path, training, speech):
+    assert "voicecoach train DATASET" in refused(training, tmp_path / "voice")
+    missing = tmp_path / "nothing"
+    assert str(missing) in refused(training, tmp_path / "voice", dataset=missing)
+    assert "metadata.csv" in refused(training, tmp_path / "voice", dataset=speech / "wavs")
+    (tmp_path / "file").touch()
+    assert "file" in refused(training, tmp_path / "file", dataset=speech)
+    assert not (tmp_path / "voice").exists()
+
+
+def test_what_contradicts_the_voice_is_refused(make_voice, training, tones):
+    voice = make_voice()
+    assert str(tones) in refused(training, voice, dataset=tones)
+    assert "preset" in refused(training, voice, preset="bbc")
+    assert "already" in refused(training, voice, source=voice.folder)
+    assert training.end(training.start(voice, "+1", dataset=voice.dataset)).step == 1
+
+
+def test_a_stop_that_lies_behind_is_refused_before_the_corpus_is_read(
+    make_voice, tmp_path, training, speech
+):
+    voice = make_voice(text2mel=100)
+    assert "100" in refused(training, voice, "100")
+    assert "100" in refused(training, tmp_path / "new", "99", dataset=speech, source=voice.folder)
+    assert not (tmp_path / "new").exists()
+    assert not voice.features.exists()
+
+
+def test_one_process_trains_a_voice(make_voice, training):
+    voice = make_voice(price=0.25)
+    session = training.start(voice, "+1", attended=True)
+    training.until(session, lambda s: s.phase is Phase.AT_STOP)
+    before = (voice.folder / "voice.toml").read_bytes()
+    assert "being trained" in refused(training, voice, "+5", price=9.0, recipe="bbc")
+    assert (voice.folder / "voice.toml").read_bytes() == before
+    session.send(StopAt(parse_stop("+1")))
+    training.until(session, lambda s: s.phase is Phase.AT_STOP and s.step == 2)
+    session.send(Finish())
+    training.end(session)
+    assert training.end(training.start(voice, "+1")).step == 3
+
+
+def test_a_voice_taken_from_another_keeps_its_steps_and_its_kind(
+    make_voice, tmp_path, training, speech, small_audio
+):
+    theirs = make_voice("theirs", text2mel=871, base_step=855, ssrn=767, sentence="Hello you.")
+    training.end(training.start(theirs, "880"))
+    folder = tmp_path / "mine"
+    snapshot = training.end(
+        training.start(folder, "+2", dataset=speech, source=theirs.folder, price=2.0)
+    )
+    assert snapshot.failure == ""
+    assert (snapshot.step, snapshot.base_step, snapshot.first_step) == (882, 880, 880)
+    mine = Voice.open(folder)
+    assert [entry.step for entry in mine.checkpoints("text2mel")] == [880, 882]
+    assert [entry.step for entry in mine.checkpoints("ssrn")] == [767]
+    assert (mine.settings.preset, mine.settings.audio) == ("small", small_audio)
+    assert (mine.settings.sentence, mine.settings.price) == ("Hello you.", 2.0)
+    base = load_checkpoint(mine.checkpoint_folder("text2mel", 880))
+    source = load_checkpoint(theirs.checkpoint_folder("text2mel", 880))
+    # What speaks is what is taken over, without the moments that belong to other weights.
+    assert base.optimizer == {}
+    for name, weight in source.average.items():
+        assert base.weights[name].equal(weight)
+    assert base.moments_from == 0
+    assert load_checkpoint(mine.checkpoint_folder("text2mel", 882)).moments_from == 880
+
+
+def test_a_voice_taken_from_one_checkpoint(make_voice, tmp_path, training, speech):
+    theirs = make_voice("theirs", text2mel=871, ssrn=767)
+    one = theirs.newest("text2mel").path
+    assert "ssrn" in refused(
+        training, tmp_path / "mine", dataset=speech, source=one, network="ssrn"
+    )
+    snapshot = training.end(training.start(tmp_path / "mine", "+1", dataset=speech, source=one))
+    assert (snapshot.step, snapshot.base_step, snapshot.preset) == (872, 871, "small")
+    assert Voice.open(tmp_path / "mine").checkpoints("ssrn") == []
+
+
+def test_what_contradicts_the_source_is_refused(make_voice, tmp_path, training, speech, tones):
+    theirs = make_voice("theirs", text2mel=871, symbols="PE abcdefghijklmnopqrstuvwxyz'.?")
+    new = {"dataset": speech, "source": theirs.folder}
+    assert "preset" in refused(training, tmp_path / "mine", preset="bbc", **new)
+    assert "neither" in refused(training, tmp_path / "mine", dataset=speech, source=tones)
+    empty = Voice.create(tmp_path / "empty", VoiceSettings(speech))
+    assert "checkpoint" in refused(training, tmp_path / "mine", dataset=speech, source=empty.folder)
+    other = make_voice("other", text2mel=None)
+    assert "symbols" in refused(training, other, source=theirs.folder)
+    assert not (tmp_path / "mine").exists()
+
+
+def test_a_source_without_the_network_is_told(make_voice, tmp_path, training, speech):
+    theirs = make_voice("theirs", text2mel=871)
+    snapshot = training.end(
+        training.start(
+            tmp_path / "mine", "+1", dataset=speech, source=theirs.folder, network="ssrn"
+        )
+    )
+    assert snapshot.step == 1
+    assert any("has no ssrn" in text for text in training.texts(snapshot))
+
+
+def test_finishing_while_the_corpus_is_read_ends_without_a_step(make_voice, training):
+    voice = make_voice()
+    snapshot = training.end(training.start(voice, "+1000", Finish()))
+    assert snapshot.phase is Phase.STOPPED
+    assert "ended before the first step" in training.texts(snapshot)
+    assert voice.newest("text2mel").step == 0
+
+
+def test_a_device_that_is_not_there_leaves_no_voice_behind(tmp_path, speech):
+    session = Session(TrainOrder(tmp_path / "voice", dataset=speech, device="cuda:99"))
+    session.start()
+    assert session.join(60)
+    assert isinstance(session.error, InputError)
+    assert "--device" in session.snapshot().failure
+    assert not (tmp_path / "voice").exists()
+
+
+def test_the_corpus_of_a_voice_may_grow(make_voice, tmp_path, training, speech):
+    dataset = Path(shutil.copytree(speech, tmp_path / "recordings"))
+    metadata = dataset / "metadata.csv"
+    rows = metadata.read_text().splitlines()
+    metadata.write_text("\n".join(rows[:2]))
+    voice = make_voice(dataset=dataset)
+    training.end(training.start(voice, "+1"))
+    metadata.write_text("\n".join(rows))
+    assert training.end(training.start(voice, "+1")).step == 2
+    assert json.loads(voice.corpus_report.read_text())["clips"] == 3
+    shutil.rmtree(dataset)
+    assert str(dataset) in refused(training, voice)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"price": -1.0}, {"price": float("nan")}, {"price": 1e9}, {"checkpoint_every": 0}],
+)
+def test_numbers_of_no_use_are_refused_by_option(tmp_path, changes):
+    with pytest.raises(InputError, match="--" + next(iter(changes)).replace("_", "-")):
+        TrainOrder(tmp_path, **changes)
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path, training, speech):
+    (tmp_path / "file").touch()
+    with pytest.raises((EngineError, InputError), match="file"):
+        training.start(tmp_path / "file" / "voice", dataset=speech)

@@ -1,0 +1,229 @@
+"""What goes wrong in the middle of a run, and what is left of it."""
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from engine.control import Finish, SaveCheckpoint
+from engine.errors import EngineError, InputError
+from engine.snapshot import Phase
+from engine.training import checkpoint as checkpoints
+from engine.training.checkpoint import load_checkpoint
+from engine.training.learner import Learner
+
+
+def steps(voice, network="text2mel"):
+    return [entry.step for entry in voice.checkpoints(network)]
+
+
+def at_stop(snapshot):
+    return snapshot.phase is Phase.AT_STOP
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_leaves_the_good_checkpoint(make_voice, training):
+    voice = make_voice(text2mel=20)
+    path = voice.newest("text2mel").path / "weights.safetensors"
+    weights = {name: tensor.clone() for name, tensor in load_file(path).items()}
+    weights["audio_decoder.layers.0.convolution.bias"][3] = float("nan")
+    save_file(weights, path)
+    session = training.start(voice, "+30", checkpoint_every=5)
+    snapshot = training.end(session)
+    assert snapshot.phase is Phase.FAILED
+    assert isinstance(session.error, EngineError)
+    assert "not finite" in snapshot.failure
+    assert "step 20" in snapshot.failure
+    assert steps(voice) == [20]
+
+
+def test_weights_that_are_no_numbers_are_never_saved(make_voice, training, monkeypatch):
+    voice = make_voice()
+    make_step = Learner.step
+
+    def diverge(learner, batch, step):
+        parts = make_step(learner, batch, step)
+        if step == 4:
+            with torch.no_grad():
+                next(learner.network.parameters())[0] = float("inf")
+        return parts
+
+    monkeypatch.setattr(Learner, "step", diverge)
+    snapshot = training.end(training.start(voice, "+20", checkpoint_every=2))
+    assert snapshot.phase is Phase.FAILED
+    assert "weights are not finite at step 4" in snapshot.failure
+    assert steps(voice) == [0, 2]
+    assert voice.ledger.stretches[-1].last_step == 4
+
+
+def test_a_fault_in_the_middle_saves_what_was_learned(make_voice, training, monkeypatch):
+    voice = make_voice()
+    make_step = Learner.step
+
+    def break_off(learner, batch, step):
+        if step == 6:
+            raise RuntimeError("the device fell off")
+        return make_step(learner, batch, step)
+
+    monkeypatch.setattr(Learner, "step", break_off)
+    session = training.start(voice, "+20")
+    snapshot = training.end(session)
+    assert snapshot.phase is Phase.FAILED
+    assert "the device fell off" in snapshot.failure
+    assert isinstance(session.error, RuntimeError)
+    assert steps(voice) == [0, 5]
+    assert (snapshot.step, snapshot.checkpoint_step) == (5, 5)
+    monkeypatch.undo()
+    assert training.end(training.start(voice, "+1")).step == 6
+
+
+def test_too_little_memory_is_told_in_a_sentence(make_voice, training, monkeypatch):
+    def too_much(learner, batch, step):
+        raise torch.OutOfMemoryError("tried to allocate 20 GiB")
+
+    monkeypatch.setattr(Learner, "step", too_much)
+    session = training.start(make_voice(), "+2")
+    snapshot = training.end(session)
+    assert isinstance(session.error, EngineError)
+    assert "--preset small" in snapshot.failure
+
+
+def test_a_checkpoint_that_cannot_be_written_is_told_and_training_goes_on(
+    make_voice, training, monkeypatch
+):
+    voice = make_voice()
+    save = checkpoints.save_checkpoint
+
+    def full_until(step):
+        def save_or_fail(checkpoint, target):
+            if checkpoint.step < step:
+                raise EngineError("No space left on device")
+            save(checkpoint, target)
+
+        monkeypatch.setattr("engine.training.saving.save_checkpoint", save_or_fail)
+
+    full_until(6)
+    snapshot = training.end(training.start(voice, "8", checkpoint_every=2))
+    assert snapshot.phase is Phase.STOPPED
+    assert training.texts(snapshot).count("No space left on device") == 2
+    assert steps(voice) == [0, 6, 8]
+
+    full_until(100)
+    session = training.start(voice, "10")
+    snapshot = training.end(session)
+    assert snapshot.phase is Phase.FAILED
+    assert isinstance(session.error, EngineError)
+    assert steps(voice) == [0, 6, 8]
+
+
+def test_a_stop_that_cannot_be_saved_waits_for_space_beside_a_screen(
+    make_voice, training, monkeypatch
+):
+    voice = make_voice()
+
+    def full(checkpoint, target):
+        raise EngineError("No space left on device")
+
+    monkeypatch.setattr("engine.training.saving.save_checkpoint", full)
+    session = training.start(voice, "3", attended=True)
+    snapshot = training.until(session, at_stop)
+    assert snapshot.checkpoint_step == 0
+    monkeypatch.undo()
+    session.send(SaveCheckpoint())
+    training.until(session, lambda s: s.checkpoint_step == 3)
+    session.send(Finish())
+    assert training.end(session).phase is Phase.STOPPED
+    assert steps(voice) == [0, 3]
+
+
+def test_files_that_only_tell_cannot_end_a_run(make_voice, training):
+    """Ledger, history, report of the corpus and the removal of old checkpoints, all in the way."""
+    voice = make_voice(keep_newest=1, keep_every=100)
+    session = training.start(voice, "3", attended=True)
+    training.until(session, at_stop)
+    voice.history("text2mel").unlink(missing_ok=True)
+    voice.history("text2mel").mkdir()
+    (voice.folder / "spend.jsonl").unlink()
+    (voice.folder / "spend.jsonl").mkdir()
+    session.send(Finish())
+    training.end(session)
+    # The ledger and the history are needed to begin; in the middle they are not.
+    (voice.folder / "spend.jsonl").rmdir()
+    voice.history("text2mel").rmdir()
+    voice.corpus_report.unlink()
+    voice.corpus_report.mkdir()
+    session = training.start(voice, "5", attended=True)
+    training.until(session, at_stop)
+    voice.history("text2mel").mkdir()
+    (voice.folder / "spend.jsonl").unlink()
+    (voice.folder / "spend.jsonl").mkdir()
+    from engine.control import StopAt
+    from engine.stop import parse_stop
+
+    session.send(StopAt(parse_stop("25")))
+    snapshot = training.until(session, lambda s: at_stop(s) and s.step == 25)
+    told = training.texts(snapshot)
+    assert sum("history.jsonl cannot be written" in text for text in told) == 1
+    assert any("spend.jsonl cannot be written" in text for text in told)
+    assert any("corpus.json cannot be written" in text for text in told)
+    (voice.folder / "spend.jsonl").rmdir()
+    session.send(Finish())
+    assert training.end(session).phase is Phase.STOPPED
+    # What could not be written was kept for the next try.
+    assert voice.ledger.stretches[-1].last_step == 25
+    assert voice.ledger.stretches[-1].first_step == 5
+
+
+def test_an_old_checkpoint_that_cannot_be_removed_is_told(make_voice, training, monkeypatch):
+    voice = make_voice(keep_newest=1)
+
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied", "step-000000002")
+
+    monkeypatch.setattr("engine.training.saving.remove_superseded", refuse)
+    snapshot = training.end(training.start(voice, "4", checkpoint_every=2))
+    assert snapshot.phase is Phase.STOPPED
+    assert any("cannot be removed" in text for text in training.texts(snapshot))
+    assert steps(voice) == [0, 2, 4]
+
+
+def test_half_checkpoints_of_a_dead_process_are_swept(make_voice, training):
+    voice = make_voice()
+    half = voice.folder / "text2mel" / "checkpoints" / ".step-000000009.1.tmp"
+    half.mkdir()
+    (half / "state.json").write_text("{}")
+    assert training.end(training.start(voice, "+1")).step == 1
+    assert not half.exists()
+
+
+def test_a_damaged_checkpoint_is_bad_input(make_voice, training):
+    voice = make_voice()
+    (voice.newest("text2mel").path / "weights.safetensors").write_bytes(b"nothing")
+    session = training.start(voice, "+1")
+    snapshot = training.end(session)
+    assert isinstance(session.error, InputError)
+    assert "step-000000000" in snapshot.failure
+    assert voice.folder.is_dir()
+
+
+def test_moments_that_were_lost_are_told(make_voice, training):
+    voice = make_voice()
+    training.end(training.start(voice, "3"))
+    (voice.newest("text2mel").path / "optimizer.safetensors").unlink()
+    snapshot = training.end(training.start(voice, "5"))
+    assert snapshot.step == 5
+    assert any("Adam starts anew" in text for text in training.texts(snapshot))
+    assert load_checkpoint(voice.newest("text2mel").path).moments_from == 3
+
+
+def test_symbols_or_sound_that_the_weights_were_not_trained_with_are_refused(make_voice, training):
+    voice = make_voice()
+    path = voice.folder / "voice.toml"
+    original = path.read_text()
+    for old, new, word in (
+        ("?,;", "?,;!", "symbols"),
+        ("n_mels = 20", "n_mels = 24", "n_mels"),
+    ):
+        path.write_text(original.replace(old, new))
+        session = training.start(voice, "+1")
+        snapshot = training.end(session)
+        assert isinstance(session.error, InputError)
+        assert word in snapshot.failure
+        assert steps(voice) == [0]

@@ -1,0 +1,73 @@
+"""A run that was stopped and taken up again makes the same steps as one that was not."""
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from engine.control import Audition
+from engine.snapshot import Phase
+from engine.speech.measures import measure_attention
+
+
+def tensors(voice, network, step):
+    folder = voice.checkpoint_folder(network, step)
+    return {
+        (path.name, name): tensor
+        for path in folder.glob("*.safetensors")
+        for name, tensor in load_file(path).items()
+    }
+
+
+def assert_bit_for_bit(one, other):
+    assert one.keys() == other.keys()
+    for name, tensor in one.items():
+        assert torch.equal(tensor, other[name]), name
+
+
+@pytest.mark.parametrize("recipe", ["standard", "bbc"])
+@pytest.mark.parametrize("network", ["text2mel", "ssrn"])
+def test_stopping_changes_no_bit(make_voice, copy_voice, training, tones, speech, network, recipe):
+    # Crops are quick, so they may be of a corpus with many orders.
+    dataset = tones if recipe == "standard" else speech
+    straight = make_voice(dataset=dataset, text2mel=3, ssrn=3, recipe=recipe)
+    stopped = copy_voice(straight, "stopped")
+    training.end(training.start(straight, "30", network=network))
+    for stop in ("10", "17", "30"):
+        assert training.end(training.start(stopped, stop, network=network)).failure == ""
+    ours, theirs = (tensors(voice, network, 30) for voice in (stopped, straight))
+    files = {name for name, _ in theirs}
+    assert files >= {"weights.safetensors", "optimizer.safetensors"}
+    assert ("average.safetensors" in files) == (recipe == "standard")
+    assert_bit_for_bit(ours, theirs)
+    logged = [voice.history(network).read_text().splitlines() for voice in (stopped, straight)]
+    # At 20 the run that stopped at 17 has the mean of the three steps since.
+    assert (logged[0][0], logged[0][2]) == (logged[1][0], logged[1][2])
+
+
+def test_listening_changes_no_bit(make_voice, copy_voice, training):
+    quiet = make_voice(ssrn=5)
+    heard = copy_voice(quiet, "heard")
+    training.end(training.start(quiet, "20"))
+    training.end(training.start(heard, "20", Audition()))
+    assert_bit_for_bit(tensors(heard, "text2mel", 20), tensors(quiet, "text2mel", 20))
+
+
+def test_a_few_clips_are_learned_and_attention_turns_diagonal(make_voice, training):
+    voice = make_voice(text2mel=1000, base_step=1000, hidden=48)
+    snapshot = training.end(training.start(voice, "+260"))
+    assert snapshot.phase is Phase.STOPPED
+    losses = snapshot.curve.losses
+    assert losses[-1] < 0.7 * losses[0]
+    assert snapshot.losses.l1 < 0.15
+    assert snapshot.losses.attention < 0.0075  # half of what even attention costs
+    first, last = snapshot.attention[0], snapshot.attention[-1]
+    assert (first.step, last.step) == (1000, 1260)
+    before, after = measure_attention(first.weights), measure_attention(last.weights)
+    assert after.off_diagonal < 0.75 * before.off_diagonal
+
+
+def test_ssrn_learns(make_voice, training):
+    voice = make_voice(ssrn=1000, base_step=1000)
+    snapshot = training.end(training.start(voice, "+60", network="ssrn"))
+    assert snapshot.curve.losses[-1] < 0.9 * snapshot.curve.losses[0]
+    assert snapshot.held_out is not None

@@ -1,0 +1,236 @@
+"""The loop as a person drives it: stops, pauses, commands, checkpoints, counters."""
+
+import json
+
+import pytest
+
+from engine.control import (
+    Audition,
+    DrawAttention,
+    Finish,
+    GoOn,
+    GoUnattended,
+    Pause,
+    SaveCheckpoint,
+    SetSentence,
+    StopAt,
+)
+from engine.errors import InputError
+from engine.snapshot import Phase
+from engine.stop import parse_stop
+from engine.voice import Voice, describe
+
+
+def steps(voice, network="text2mel"):
+    return [entry.step for entry in voice.checkpoints(network)]
+
+
+def at_stop(snapshot):
+    return snapshot.phase is Phase.AT_STOP
+
+
+def paused(snapshot):
+    return snapshot.phase is Phase.PAUSED
+
+
+@pytest.mark.parametrize(("text", "step"), [("+3", 103), ("105", 105), ("0.107k", 107)])
+def test_a_stop_at_a_step_is_at_that_step(make_voice, training, text, step):
+    voice = make_voice(text2mel=100, base_step=60)
+    snapshot = training.end(training.start(voice, text))
+    assert (snapshot.phase, snapshot.failure) == (Phase.STOPPED, "")
+    assert snapshot.step == snapshot.checkpoint_step == step
+    assert (snapshot.first_step, snapshot.base_step) == (100, 60)
+    assert snapshot.progress_to_stop == 1
+    assert steps(voice) == [100, step]
+
+
+def test_a_stop_after_a_time_ends_by_itself_and_the_ledger_has_it(make_voice, training):
+    voice = make_voice()
+    training.end(training.start(voice, "0.00001h", price=1000.0))
+    first = voice.ledger
+    assert first.seconds >= 0.036
+    snapshot = training.end(training.start(voice, "0.00001h", price=2000.0))
+    both = voice.ledger
+    assert both.seconds >= 0.072
+    assert [stretch.price for stretch in both.stretches] == [1000.0, 2000.0]
+    assert both.stretches[1].first_step == both.stretches[0].last_step
+    assert both.stretches[1].last_step == snapshot.step
+    assert snapshot.spent == pytest.approx(both.usd, rel=0.5)
+    assert snapshot.voice_seconds > snapshot.run_seconds > 0
+
+
+def test_a_stop_at_a_sum_of_money_spends_it(make_voice, training):
+    voice = make_voice()
+    snapshot = training.end(training.start(voice, "$5", price=360_000.0))
+    assert snapshot.phase is Phase.STOPPED
+    assert voice.ledger.usd >= 5
+    assert describe(voice.folder)["spend"]["usd"] >= 5
+    with pytest.raises(InputError, match="spent already"):
+        training.start(voice, "$5")
+
+
+def test_money_without_a_price_is_refused_before_anything_happens(make_voice, training):
+    with pytest.raises(InputError, match="--price"):
+        training.start(make_voice(), "$5")
+
+
+def test_checkpoints_come_at_every_multiple_and_old_ones_go(make_voice, training):
+    voice = make_voice(text2mel=5, base_step=5, keep_newest=2, keep_every=8)
+    snapshot = training.end(training.start(voice, "19", checkpoint_every=2))
+    assert snapshot.phase is Phase.STOPPED
+    # The base, the multiples of 8, and the newest two.
+    assert steps(voice) == [5, 8, 16, 18, 19]
+    assert Voice.open(voice.folder).settings.checkpoint_every == 2
+    plots = [plot.step for plot in snapshot.attention]
+    assert plots == [5, 6, 8, 10, 12, 14, 16, 18, 19]
+    assert len(list((voice.folder / "text2mel" / "checkpoints").iterdir())) == 5
+
+
+def test_at_the_stop_a_screen_is_waited_for(make_voice, training):
+    voice = make_voice()
+    session = training.start(voice, "+3", attended=True, price=1.0)
+    snapshot = training.until(session, at_stop)
+    assert steps(voice) == [0, 3]
+    assert snapshot.steps_per_second is None
+    session.send(StopAt(parse_stop("2")))
+    snapshot = training.until(session, lambda s: "cannot stop at" in s.events[-1].text)
+    assert snapshot.phase is Phase.AT_STOP
+    assert snapshot.stop.step == 3
+    session.send(StopAt(parse_stop("+2")))
+    snapshot = training.until(session, lambda s: at_stop(s) and s.step == 5)
+    assert (snapshot.first_step, snapshot.checkpoint_step) == (3, 5)
+    assert snapshot.first_run_seconds > 0
+    session.send(Finish())
+    assert training.end(session).step == 5
+    assert steps(voice) == [0, 3, 5]
+
+
+def test_going_on_at_the_stop_is_going_on_without_one(make_voice, training):
+    session = training.start(make_voice(), "+2", attended=True)
+    training.until(session, at_stop)
+    session.send(GoOn())
+    snapshot = training.until(session, lambda s: s.step > 4)
+    assert (snapshot.phase, snapshot.stop) == (Phase.TRAINING, None)
+    session.send(Finish())
+    training.end(session)
+
+
+def test_a_screen_that_goes_away_at_the_stop_ends_the_run(make_voice, training):
+    session = training.start(make_voice(), "+2", attended=True)
+    training.until(session, at_stop)
+    session.send(GoUnattended())
+    assert training.end(session).phase is Phase.STOPPED
+
+
+def test_a_screen_that_goes_away_before_the_stop_does_not_stop_the_run(make_voice, training):
+    session = training.start(make_voice(), "+6", GoUnattended(), attended=True)
+    assert training.end(session).step == 6
+
+
+def test_pausing_makes_no_steps_and_counts_no_time(make_voice, training):
+    voice = make_voice()
+    session = training.start(voice, "+9", Pause(), price=1.0)
+    before = training.until(session, paused)
+    session.send(Pause())
+    session.send(DrawAttention())
+    snapshot = training.until(session, lambda s: len(s.attention) > len(before.attention))
+    assert (snapshot.step, snapshot.run_seconds) == (before.step, before.run_seconds)
+    session.send(SetSentence("  A new sentence. "))
+    session.send(SetSentence("1234"))
+    session.send(SaveCheckpoint())
+    session.send(GoOn())
+    session.send(GoOn())
+    snapshot = training.end(session)
+    assert snapshot.step == 9
+    assert snapshot.first_step == 0
+    assert snapshot.sentence == "A new sentence."
+    assert Voice.open(voice.folder).settings.sentence == "A new sentence."
+    told = training.texts(snapshot)
+    assert told.count("training goes on") == 1
+    assert sum(text.startswith("paused at step") for text in told) == 1
+    assert sum(text.startswith("nothing to speak") for text in told) == 1
+
+
+def test_a_screen_that_goes_away_while_paused_ends_the_run_safely(make_voice, training):
+    voice = make_voice(text2mel=40)
+    session = training.start(voice, attended=True)
+    training.until(session, lambda s: s.step > 41)
+    session.send(Pause())
+    at = training.until(session, paused).step
+    session.send(GoUnattended())
+    snapshot = training.end(session)
+    assert (snapshot.phase, snapshot.step) == (Phase.STOPPED, at)
+    assert steps(voice) == [40, at]
+
+
+def test_finish_saves_where_it_stands(make_voice, training):
+    voice = make_voice()
+    session = training.start(voice)
+    training.until(session, lambda s: s.step > 2)
+    session.send(Finish())
+    snapshot = training.end(session)
+    assert snapshot.phase is Phase.STOPPED
+    assert steps(voice) == [0, snapshot.step]
+    assert voice.ledger.stretches[-1].last_step == snapshot.step
+
+
+def test_a_checkpoint_is_written_on_demand_once(make_voice, training):
+    voice = make_voice()
+    session = training.start(voice, "+3", SaveCheckpoint(), attended=True)
+    training.until(session, at_stop)
+    session.send(SaveCheckpoint())
+    snapshot = training.until(session, lambda s: "saved already" in s.events[-1].text)
+    assert "nothing has been learned yet that could be saved" in training.texts(snapshot)
+    session.send(StopAt(None))
+    training.until(session, lambda s: s.step > 3)
+    session.send(SaveCheckpoint())
+    training.until(session, lambda s: s.checkpoint_step > 3)
+    session.send(Finish())
+    training.end(session)
+    assert len(steps(voice)) in (3, 4)
+
+
+def test_what_the_screen_shows_of_a_run(make_voice, training):
+    voice = make_voice(text2mel=1090, base_step=1000)
+    snapshot = training.end(training.start(voice, "+20"))
+    assert snapshot.losses.attention is not None
+    assert snapshot.losses.total == pytest.approx(
+        snapshot.losses.l1 + snapshot.losses.divergence + snapshot.losses.attention, rel=1e-4
+    )
+    assert snapshot.held_out is not None
+    assert snapshot.curve.steps == (1100, 1110)
+    assert snapshot.curve.held_out_steps == (1100,)
+    assert snapshot.learning_rate > 0
+    assert (snapshot.device, snapshot.precision) == ("cpu", "fp32")
+    plot = snapshot.attention[-1]
+    assert plot.weights.shape[0] == len(plot.sentence)
+    assert plot.sentence.endswith("E")
+    assert plot.source.startswith("held-out LJ001-")
+    assert not plot.weights.flags.writeable
+    assert snapshot.gpu is None
+    assert snapshot.gpu_absent
+    history = [json.loads(line) for line in voice.history("text2mel").read_text().splitlines()]
+    assert [line["step"] for line in history] == [1100, 1110]
+
+
+def test_ssrn_has_no_attention_to_draw(make_voice, training):
+    voice = make_voice(ssrn=10)
+    snapshot = training.end(training.start(voice, "+12", DrawAttention(), network="ssrn"))
+    assert (snapshot.phase, snapshot.step) == (Phase.STOPPED, 22)
+    assert snapshot.attention == ()
+    assert snapshot.losses.attention is None
+    assert steps(voice, "ssrn") == [10, 22]
+    assert steps(voice) == [0]
+
+
+def test_an_audition_under_way_is_given_up_at_the_end(make_voice, training):
+    voice = make_voice(sentence="la " * 500)
+    session = training.start(voice, "+1", attended=True)
+    training.until(session, at_stop)
+    session.send(Audition())
+    training.until(session, lambda s: s.auditioning)
+    session.send(Finish())
+    snapshot = training.end(session)
+    assert not snapshot.auditioning
+    assert "the sample under way was given up" in training.texts(snapshot)
+    assert snapshot.samples == ()
