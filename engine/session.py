@@ -57,6 +57,8 @@ class Session:
         try:
             self._voice = _write_settings(order.voice_folder, plan)
         except BaseException:
+            if plan.new:
+                self._claim.undo()
             self._claim.release()
             raise
         self._new = plan.new
