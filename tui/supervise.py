@@ -13,6 +13,7 @@ from engine.session import Session
 from tui.endings import sentence_about, sentence_about_end
 from tui.front import Front, open_front
 from tui.log_file import open_log
+from tui.suspension import Suspension
 from tui.terminal import Terminal
 from tui.watch import Watch, exit_code
 
@@ -132,6 +133,8 @@ class _Supervision:
             if not os.environ.get("VOICECOACH_DEBUG"):
                 # Textual prints the traceback of a failed screen here.
                 app.error_console.file = log
+            # Runs once the app does: Textual installs its handlers when it opens the screen.
+            app.call_later(Suspension().take_over)
             try:
                 reason = app.run()
             except Exception:

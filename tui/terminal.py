@@ -119,14 +119,8 @@ class Terminal:
 
 
 def let_go_of_standard_streams(*more: int) -> None:
-    """Point descriptors 0 to 2, and more, at nothing, and free writes that hang in them.
-
-    Standard input becomes a pipe that stays silent: unlike /dev/null, which is always readable,
-    it does not set a thread that selects on it spinning.
-    """
-    silent, _kept_open = os.pipe()
-    _point(silent, 0)
-    _point(os.open(os.devnull, os.O_RDWR), 1, 2, *more)
+    """Point descriptors 0 to 2, and more, at nothing, and free writes that hang in them."""
+    _point(os.open(os.devnull, os.O_RDWR), 0, 1, 2, *more)
     free_hanging_writes()
 
 

@@ -3,8 +3,10 @@
 import logging
 import os
 import signal
+import sys
 import threading
 import time
+import traceback
 from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import Protocol
@@ -152,8 +154,20 @@ class Watch:
             self._outlet.close()
         waited = time.monotonic() - self._ended_since
         if waited > _END_AFTER:
-            LOG.warning("the process did not end by itself; ending it")
+            LOG.warning("the process did not end by itself; ending it; %s", _what_still_runs())
             logging.shutdown()
             os._exit(exit_code(self._session.error))
         if waited > _LET_GO_AFTER:
             self._outlet.let_go()
+
+
+def _what_still_runs() -> str:
+    """Return where every thread is, for the log of a process that has to be ended."""
+    frames = sys._current_frames()
+    places = []
+    for thread in threading.enumerate():
+        frame = frames.get(thread.ident or 0)
+        if frame is not None:
+            stack = "".join(traceback.format_stack(frame))
+            places.append(f"{thread.name}, daemon {thread.daemon}:\n{stack}")
+    return "\n".join(places)

@@ -161,6 +161,7 @@ class Runs:
         self.folder = folder
         self.voice = folder / "voice"
         self.terminals: list[TerminalProcess] = []
+        self.has_to_be_ended = False
 
     def counting(self, *options: str, **environment: str) -> TerminalProcess:
         """Run `train` with an engine that only counts, in a terminal."""
@@ -201,3 +202,5 @@ def runs(tmp_path: Path) -> Iterator[Runs]:
     made = Runs(tmp_path)
     yield made
     made.end()
+    if not made.has_to_be_ended:
+        assert "did not end by itself" not in (made.said("voicecoach.log") or "")

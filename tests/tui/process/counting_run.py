@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import tui.headless
 import tui.supervise
+import tui.watch
 from engine.control import Command, Finish, GoUnattended
 from engine.errors import EngineError, InputError
 from engine.order import TrainOrder
@@ -42,6 +43,8 @@ class CountingSession:
 
     def start(self) -> None:
         self._thread.start()
+        if os.environ.get("COUNTING_HANGS"):
+            threading.Thread(target=threading.Event().wait).start()
 
     def snapshot(self) -> Snapshot:
         if threading.current_thread() is threading.main_thread() and self._asked("crash-screen"):
@@ -89,4 +92,6 @@ class CountingSession:
 if __name__ == "__main__":
     tui.supervise.Session = CountingSession
     tui.headless.Session = CountingSession
+    if os.environ.get("COUNTING_HANGS"):
+        tui.watch._LET_GO_AFTER, tui.watch._END_AFTER = 0.5, 1.0
     main()

@@ -22,7 +22,7 @@ def test_stop_and_save(runs) -> None:
     assert terminal.wait() == 0
     assert runs.said("checkpoint")
     runs.wait_until(lambda: "saved at step" in terminal.text, "the last line")
-    assert terminal.is_as_it_was()
+    runs.wait_until(terminal.is_as_it_was, "the terminal to be as it was")
 
 
 def test_ctrl_c_asks_instead_of_ending(runs) -> None:
@@ -86,7 +86,7 @@ def test_a_failed_run_is_shown_and_then_told(runs, fault: str, code: int, senten
     runs.wait_until(lambda: sentence in terminal.text, "the sentence")
     assert "Traceback" not in terminal.text
     assert sentence.split("(")[-1].removesuffix(")") in runs.said("voicecoach.log")
-    assert terminal.is_as_it_was()
+    runs.wait_until(terminal.is_as_it_was, "the terminal to be as it was")
 
 
 def test_an_order_that_cannot_be_carried_out_opens_no_screen(runs) -> None:
@@ -110,4 +110,4 @@ def test_a_crashed_screen_costs_no_step(runs) -> None:
     assert "voicecoach.log" in terminal.text
     assert "Traceback" not in terminal.text
     assert "the picture [is] crooked" in runs.said("voicecoach.log")
-    assert terminal.is_as_it_was()
+    runs.wait_until(terminal.is_as_it_was, "the terminal to be as it was")

@@ -33,17 +33,17 @@ def newest_step(runs) -> int:
 
 def test_ended_by_a_signal_and_continued_to_a_stop(runs, dataset: Path) -> None:
     begin = ["train", str(dataset), "--voice", str(runs.voice), "--preset", "small"]
-    begin += ["--device", "cpu", "--precision", "fp32"]
+    begin += ["--device", "cpu", "--precision", "fp32", "--checkpoint-every", "2"]
     terminal = runs.start(voicecoach(runs, *begin))
     terminal.wait_for_screen()
-    history = runs.voice / "text2mel" / "history.jsonl"
-    runs.wait_until(lambda: history.is_file() and history.read_text(), "the first logged steps")
+    first = runs.voice / "text2mel" / "checkpoints" / "step-000000002"
+    runs.wait_until(first.is_dir, "the first checkpoint", deadline=60)
 
     terminal.process.terminate()
 
     assert terminal.wait() == 0
     runs.wait_until(lambda: "saved at step" in terminal.text, "the last line")
-    assert terminal.is_as_it_was()
+    runs.wait_until(terminal.is_as_it_was, "the terminal to be as it was")
     reached = newest_step(runs)
     assert reached > 0
 
@@ -65,7 +65,7 @@ def test_a_refused_order_leaves_the_recordings_alone(runs, dataset: Path) -> Non
 
     assert terminal.wait() == 2
     runs.wait_until(lambda: "voicecoach: " in terminal.text, "the sentence")
-    assert terminal.is_as_it_was()
+    runs.wait_until(terminal.is_as_it_was, "the terminal to be as it was")
     left = {entry.name for entry in dataset.iterdir()}
     assert left == {entry.name for entry in RECORDINGS.iterdir()}
     assert len(list(recordings.iterdir())) == 3

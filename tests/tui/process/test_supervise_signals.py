@@ -17,7 +17,7 @@ def test_a_signal_to_end_saves_and_ends_with_nought(runs, signum: signal.Signals
     assert terminal.wait() == 0
     assert int(runs.said("checkpoint") or 0) > 0
     runs.wait_until(lambda: "saved at step" in terminal.text, "the last line")
-    assert terminal.is_as_it_was()
+    runs.wait_until(terminal.is_as_it_was, "the terminal to be as it was")
 
 
 def test_a_second_signal_does_not_hurry_the_checkpoint(runs) -> None:
@@ -37,7 +37,7 @@ def test_a_second_signal_does_not_hurry_the_checkpoint(runs) -> None:
     (runs.voice / "slow-disk").unlink()
     assert terminal.wait() == 0
     assert runs.said("checkpoint")
-    assert terminal.is_as_it_was()
+    runs.wait_until(terminal.is_as_it_was, "the terminal to be as it was")
 
 
 def test_a_hang_up_signal_lets_training_go_on_unseen(runs) -> None:
@@ -51,7 +51,7 @@ def test_a_hang_up_signal_lets_training_go_on_unseen(runs) -> None:
     runs.wait_until(lambda: not runs.holds_terminal(engine), "the terminal to be let go")
     assert runs.is_alive(engine)
     assert not runs.said("checkpoint")
-    assert terminal.is_as_it_was()
+    runs.wait_until(terminal.is_as_it_was, "the terminal to be as it was")
     terminal.process.terminate()
     assert terminal.wait() == 0
     assert runs.said("checkpoint")
@@ -95,7 +95,7 @@ def test_the_terminal_is_put_back_when_the_engine_is_killed(runs) -> None:
 
     assert terminal.wait() == 128 + signal.SIGKILL
     runs.wait_until(lambda: "killed by SIGKILL" in terminal.text, "the sentence")
-    assert terminal.is_as_it_was()
+    runs.wait_until(terminal.is_as_it_was, "the terminal to be as it was")
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP])
@@ -122,7 +122,7 @@ def test_a_suspended_run_comes_back(runs) -> None:
 
     terminal.process.send_signal(signal.SIGTSTP)
     runs.wait_until(lambda: runs.state_of(terminal.process.pid) == "T", "the job to stop")
-    assert terminal.is_as_it_was()
+    runs.wait_until(terminal.is_as_it_was, "the terminal to be as it was")
     drawn = len(terminal.output)
     os.killpg(terminal.process.pid, signal.SIGCONT)
     runs.wait_until(lambda: b"\x1b[?1049h" in terminal.output[drawn:], "the screen to come back")
@@ -130,4 +130,18 @@ def test_a_suspended_run_comes_back(runs) -> None:
     terminal.process.terminate()
     assert terminal.wait() == 0
     assert runs.said("checkpoint")
-    assert terminal.is_as_it_was()
+    runs.wait_until(terminal.is_as_it_was, "the terminal to be as it was")
+
+
+def test_a_process_that_hangs_is_ended_once_the_checkpoint_is_safe(runs) -> None:
+    runs.has_to_be_ended = True
+    terminal = runs.counting(COUNTING_HANGS="yes")
+    runs.engine_process()
+    terminal.wait_for_screen()
+
+    terminal.process.terminate()
+
+    assert terminal.wait() == 0
+    assert runs.said("checkpoint")
+    assert "did not end by itself" in runs.said("voicecoach.log")
+    runs.wait_until(terminal.is_as_it_was, "the terminal to be as it was")
