@@ -18,7 +18,12 @@ from engine.choices import NetworkName, PresetName
 from engine.corpus.audio import AudioSpec
 from engine.corpus.batches import Batch
 from engine.corpus.text import BBC_SYMBOLS, Vocabulary
-from engine.host.device import choose_device, choose_precision, describe_device
+from engine.host.device import (
+    choose_device,
+    choose_precision,
+    describe_device,
+    leave_a_core_for_the_screen,
+)
 from engine.networks.layers import Convolution
 from engine.networks.specs import Text2MelSpec, preset_spec
 from engine.networks.text2mel import Text2Mel
@@ -57,6 +62,7 @@ def run_bench(
         InputError: there is no such device.
     """
     device = choose_device(asked_device)
+    leave_a_core_for_the_screen()
     networks: tuple[NetworkName, ...] = ("text2mel", "ssrn")
     for network in networks:
         for comparison in _step_comparisons(preset, network, device, rounds):

@@ -31,12 +31,16 @@ class TrainOrder:
     """US dollars an hour."""
     checkpoint_every: int | None = None
     """Steps from one checkpoint to the next."""
+    dropout: float | None = None
+    """Share of activations dropped after every layer."""
     attended: bool = False
     """A screen is open: wait at the stop for what the person wants next."""
 
     def __post_init__(self) -> None:
         if self.price is not None and not 0 <= self.price < 1_000_000:
             raise InputError(f"--price is {self.price}; give US dollars an hour, such as 0.99")
+        if self.dropout is not None and not 0 <= self.dropout < 1:
+            raise InputError(f"--dropout is {self.dropout}; give a share from 0 to below 1")
         if self.checkpoint_every is not None and self.checkpoint_every < 1:
             raise InputError(
                 f"--checkpoint-every is {self.checkpoint_every}; give steps, such as 1000"

@@ -50,6 +50,7 @@ def make_plan(order: TrainOrder) -> Plan:
     changes: dict[str, Any] = {
         "recipe": order.recipe,
         "price": order.price,
+        "dropout": order.dropout,
         "checkpoint_every": order.checkpoint_every,
     }
     said = {name: value for name, value in changes.items() if value is not None}
@@ -150,6 +151,7 @@ def _like_source(source: Path, settings: VoiceSettings) -> VoiceSettings:
         preset=theirs.preset,
         symbols=theirs.symbols,
         sentence=theirs.sentence,
+        dropout=theirs.dropout,
         sharpening=theirs.sharpening,
         audio=theirs.audio,
         limits=theirs.limits,

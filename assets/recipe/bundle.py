@@ -30,6 +30,7 @@ def bundle(voice: Voice, out: Path, sentence: str) -> int:
             dataset=Path("../corpus"),
             preset=theirs.preset,
             symbols=theirs.symbols,
+            dropout=theirs.dropout,
             sharpening=theirs.sharpening,
             sentence=sentence,
             audio=theirs.audio,

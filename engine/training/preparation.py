@@ -145,8 +145,9 @@ def _make_learner(
     precision: torch.dtype,
 ) -> Learner:
     settings = voice.settings
+    spec = checkpoint.spec if checkpoint else fresh_spec(network, settings)
     learner = Learner(
-        checkpoint.spec if checkpoint else fresh_spec(network, settings),
+        replace(spec, dropout=settings.dropout),
         recipe,
         device=device,
         precision=precision,

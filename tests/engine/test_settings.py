@@ -125,3 +125,15 @@ def test_any_text_is_a_voice_or_bad_input(text):
 def test_deep_nesting_is_bad_input():
     with pytest.raises(InputError):
         parse_settings('dataset = "x"\naudio = ' + "[" * 5000, PATH)
+
+
+@pytest.mark.parametrize("said", ["1", "1.5", "-0.1", '"much"', "nan"])
+def test_a_dropout_that_cannot_be_is_named(said: str, tmp_path: Path) -> None:
+    path = tmp_path / "voice.toml"
+    with pytest.raises(InputError, match=r"voice\.toml: dropout"):
+        parse_settings(f'dataset = "recordings"\ndropout = {said}\n', path)
+
+
+def test_no_dropout_is_a_dropout(tmp_path: Path) -> None:
+    settings = parse_settings('dataset = "recordings"\ndropout = 0\n', tmp_path / "voice.toml")
+    assert settings.dropout == 0.0
