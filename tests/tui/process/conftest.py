@@ -20,7 +20,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 COUNTING_RUN = Path(__file__).with_name("counting_run.py")
-DEADLINE = 20.0
+DEADLINE = 60.0
 
 
 def wait_until(true: Callable[[], object], what: str, deadline: float = DEADLINE) -> None:
