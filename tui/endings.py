@@ -25,6 +25,8 @@ def sentence_about(error: BaseException, log: Path) -> str:
 def sentence_about_end(last: Snapshot) -> str:
     """Tell where a run that ended as asked was saved, and how to go on."""
     again = f"voicecoach train --voice {shlex.quote(str(last.voice_folder))}"
+    if last.network != "text2mel":
+        again += f" --network {last.network}"
     if last.checkpoint_step is None:
         return f"ended before the first step; to begin again: {again}"
-    return f"saved at step {last.checkpoint_step:,}; to go on: {again} --network {last.network}"
+    return f"saved at step {last.checkpoint_step:,}; to go on: {again}"

@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tui import wording
+
 _MOST_LEFT_OUT = 20
 
 
@@ -62,7 +64,9 @@ def _words(name: str, value: Any) -> str:  # noqa: ANN401 - whatever JSON can ho
     if isinstance(value, list | tuple):
         return ", ".join(str(item) for item in value) or "none"
     if name.endswith("usd"):
-        return f"${value:,.2f}"
+        return wording.dollars(value)
+    if name.endswith("price"):
+        return wording.price(value)
     if isinstance(value, float):
         return f"{value:,.2f}" if value >= 1 else f"{value:.3g}"
     if isinstance(value, int) and not isinstance(value, bool):
