@@ -25,10 +25,11 @@ def test_a_loss_that_is_no_number_ends_the_run_and_leaves_the_good_checkpoint(ma
     weights = {name: tensor.clone() for name, tensor in load_file(path).items()}
     weights["audio_decoder.layers.0.convolution.bias"][3] = float("nan")
     save_file(weights, path)
-    session = training.start(voice, "+30", checkpoint_every=5)
+    session = training.start(voice, "+100")
     snapshot = training.end(session)
     assert snapshot.phase is Phase.FAILED
     assert isinstance(session.error, EngineError)
+    assert snapshot.step == 30  # where the loss is read first
     assert "not finite" in snapshot.failure
     assert "step 20" in snapshot.failure
     assert steps(voice) == [20]

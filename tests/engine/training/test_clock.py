@@ -1,0 +1,96 @@
+"""Training time and what it costs, by a clock that the test moves."""
+
+import pytest
+
+from engine.errors import EngineError
+from engine.training import clock as clocks
+from engine.training.clock import TrainingClock
+from engine.training.ledger_keeper import LedgerKeeper
+
+
+class Time:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def time(monkeypatch) -> Time:
+    time = Time()
+    monkeypatch.setattr(clocks, "time", time)
+    return time
+
+
+def test_pauses_do_not_count(time):
+    clock = TrainingClock()
+    time.now += 5
+    assert clock.seconds == 0
+    clock.start()
+    time.now += 3
+    clock.start()
+    clock.pause()
+    time.now += 100
+    clock.pause()
+    assert clock.seconds == 3
+    clock.start()
+    time.now += 4
+    assert clock.seconds == 7
+
+
+def test_speed_is_that_of_the_last_seconds(time):
+    clock = TrainingClock()
+    clock.start()
+    assert clock.steps_per_second is None
+    clock.mark(1)
+    assert clock.steps_per_second is None
+    for step in range(2, 102):
+        time.now += 1.0
+        clock.mark(step)
+    assert clock.steps_per_second == pytest.approx(1)
+    for step in range(102, 402):
+        time.now += 0.1
+        clock.mark(step)
+    assert clock.steps_per_second == pytest.approx(10)
+    clock.pause()
+    assert clock.steps_per_second is None
+
+
+def test_every_second_is_in_the_ledger_once(make_voice, time):
+    voice = make_voice(price=3600.0)
+    clock = TrainingClock()
+    keeper = LedgerKeeper(voice, "text2mel", clock, step=10)
+    clock.start()
+    for step, seconds in ((20, 5.0), (20, 1.0), (30, 7.0)):
+        time.now += seconds
+        keeper.close_stretch(step)
+    clock.pause()
+    time.now += 50
+    keeper.close_stretch(30)
+    kept = voice.ledger
+    assert [(s.first_step, s.last_step, s.seconds) for s in kept.stretches] == [
+        (10, 20, 5.0),
+        (20, 30, 8.0),
+    ]
+    assert kept.usd == keeper.spent == 13.0
+    assert keeper.voice_seconds == 13.0
+    # The next run counts on from there.
+    again = LedgerKeeper(voice, "ssrn", TrainingClock(), step=0)
+    assert (again.spent, again.voice_seconds) == (13.0, 13.0)
+
+
+def test_what_cannot_be_written_is_in_the_next_stretch(make_voice, time):
+    voice = make_voice()
+    clock = TrainingClock()
+    keeper = LedgerKeeper(voice, "text2mel", clock, step=0)
+    clock.start()
+    time.now += 5
+    (voice.folder / "spend.jsonl").mkdir()
+    with pytest.raises(EngineError):
+        keeper.close_stretch(10)
+    (voice.folder / "spend.jsonl").rmdir()
+    time.now += 2
+    keeper.close_stretch(20)
+    (stretch,) = voice.ledger.stretches
+    assert (stretch.first_step, stretch.last_step, stretch.seconds) == (0, 20, 7.0)
