@@ -19,6 +19,7 @@ from grammar import Grammar, words_of
 HERE = Path(__file__).resolve().parent
 LANGUAGE = sorted((HERE / "language").glob("*.txt"))
 HELD_OUT = HERE / "held-out.txt"
+VARIED = HERE / "varied.txt"
 DEMO = HERE / "demo.txt"
 
 SHORTEST, LONGEST = 4, 12
@@ -176,17 +177,17 @@ def count_words(sentences: Iterable[str]) -> Counter[str]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the sentences of the training corpus, one a line."""
     parser = argparse.ArgumentParser(
-        description="Make the training sentences of the demo voice, then the demo's own 60.",
+        description="Make the training sentences of the demo voice, then sixty more varied ones.",
         epilog="Example: python assets/recipe/sentences.py --count 9000 --out sentences.txt",
     )
     parser.add_argument("--count", type=int, default=9000, help="sentences from the grammar")
     parser.add_argument("--seed", type=int, default=2018, help="another seed, other sentences")
     parser.add_argument("--out", type=Path, help="write here (default: standard output)")
     options = parser.parse_args(arguments)
-    demo = read_sentences(DEMO)
+    varied = read_sentences(VARIED)
     grammar = Grammar.read(LANGUAGE)
     far_from = read_sentences(HELD_OUT)
-    sentences = generate(grammar, options.count, options.seed, demo, far_from) + demo
+    sentences = generate(grammar, options.count, options.seed, varied, far_from) + varied
     text = "\n".join(sentences) + "\n"
     if options.out:
         options.out.write_text(text, "utf-8")
