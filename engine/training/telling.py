@@ -67,6 +67,9 @@ class Teller:
     def begin(self, saved_step: int | None) -> None:
         """Show where training stands before its first step."""
         step, base = self._prepared.step, self._prepared.base_step
+        held_out = self._history.last_held_out
+        if held_out is None:
+            held_out = self._held_out_loss()
         self._board.update(
             phase=Phase.TRAINING,
             progress=None,
@@ -79,11 +82,11 @@ class Teller:
             spent=self._ledger.spent,
             checkpoint_step=saved_step,
             curve=self._history.curve,
-            held_out=self._history.last_held_out,
+            held_out=held_out,
         )
         since = f", {step - base:,} since base" if step else ""
         verb = "continued from" if step else "started at"
-        self._board.event(f"{self._network} {verb} step {step:,}{since}")
+        self._board.event(f"{self._network} {verb} step {step:,}{since}; held-out {held_out:.4f}")
         self.draw_attention(step)
 
     def tell(self, step: int, parts: LossParts) -> None:
@@ -119,6 +122,10 @@ class Teller:
         source = f"held-out {clip.clip_id}"
         self._board.add_plot(make_plot(output.attention[0], sentence, step, source))
 
+    def _held_out_loss(self) -> float:
+        parts, _ = self._learner.judge(self._prepared.held_out)
+        return float(parts.total)
+
     def _log(self, step: int) -> dict[str, object]:
         """Log the losses if they are finite; otherwise leave them to `losses_are_finite`."""
         losses = self._sums.means()
@@ -127,8 +134,7 @@ class Teller:
         self._sums = _Sums()
         held_out = None
         if step % _HELD_OUT_EVERY == 0:
-            parts, _ = self._learner.judge(self._prepared.held_out)
-            held_out = float(parts.total)
+            held_out = self._held_out_loss()
         rate = self._learner.learning_rate(step)
         self._remember(Entry(step, losses, rate, held_out))
         changes: dict[str, object] = {"losses": losses, "curve": self._history.curve}
