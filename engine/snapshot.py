@@ -168,6 +168,11 @@ class Snapshot:
     failure: str = ""
 
     @property
+    def saved(self) -> bool:
+        """Whether a checkpoint on disk has this very step."""
+        return self.checkpoint_step == self.step
+
+    @property
     def progress_to_stop(self) -> float | None:
         """Share of the way to the stop that is done, from 0 to 1; None without a stop."""
         if self.stop is None:

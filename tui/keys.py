@@ -87,9 +87,8 @@ def _cannot_pause(moment: Moment) -> str:
 
 def _cannot_write(moment: Moment) -> str:
     snapshot = moment.snapshot
-    if snapshot.phase is Phase.AT_STOP or snapshot.checkpoint_step == snapshot.step != 0:
-        return _not_ready(moment) or f"step {snapshot.step:,} is saved already"
-    return _not_ready(moment)
+    saved = snapshot.saved and snapshot.step > 0
+    return _not_ready(moment) or (f"step {snapshot.step:,} is saved already" if saved else "")
 
 
 def _no_samples(moment: Moment) -> str:

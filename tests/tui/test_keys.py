@@ -153,7 +153,7 @@ async def test_left_and_right_turn_the_attention_plots_back_and_forth():
         (training(auditioning=True), "a", "the sample before is still being spoken"),
         (training(attention=()), "left", "there is no other attention plot yet"),
         (training(phase=Phase.AT_STOP), "p", "the stop is reached; s sets a later one"),
-        (training(phase=Phase.AT_STOP), "c", "step 871,204 is saved already"),
+        (training(checkpoint_step=871_204), "c", "step 871,204 is saved already"),
         (training(), "o", "only samples of SSRN have a recording beside them"),
     ],
 )

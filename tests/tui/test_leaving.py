@@ -4,7 +4,7 @@ import pytest
 from fake_session import FakeSession, preparing, training
 from seeing import app_on, look, text_of
 
-from engine.control import Finish, GoOn
+from engine.control import Finish, GoOn, SaveCheckpoint
 from engine.snapshot import Phase
 from tui.exit_reason import ExitReason
 
@@ -51,12 +51,25 @@ async def test_escape_stays():
 
 
 async def test_at_the_stop_nothing_is_asked_because_all_is_saved():
-    session = FakeSession(training(phase=Phase.AT_STOP))
+    session = FakeSession(training(phase=Phase.AT_STOP, checkpoint_step=871_204))
     app = app_on(session)
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("q")
     assert session.sent == [Finish()]
     assert app.return_value is ExitReason.QUIT
+
+
+async def test_a_stop_that_could_not_be_saved_is_told_and_can_be_saved_again():
+    session = FakeSession(training(phase=Phase.AT_STOP))
+    app = app_on(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        assert "Stopped at step 871,204, not saved" in text_of(app)
+        await pilot.press("q")
+        assert "Step 871,204 could not be saved" in text_of(app)
+        await pilot.press("escape", "c")
+        assert session.sent == [SaveCheckpoint()]
+        assert app.screen is app.supervision
 
 
 async def test_the_end_of_the_run_closes_the_screen():

@@ -107,12 +107,14 @@ class RunScreen(Screen[None]):
         phase = self.snapshot.phase
         if phase.ended:
             self.app.exit(ExitReason.ENDED)
-        elif phase in (Phase.AT_STOP, Phase.STOPPING):
+        elif phase is Phase.STOPPING or (phase is Phase.AT_STOP and self.snapshot.saved):
             self._take_leaving("stop")
         else:
             step = wording.steps(self.snapshot.step)
             about = f"The run is {phase.value}"
             about += "." if phase is Phase.PREPARING else f" at step {step}."
+            if phase is Phase.AT_STOP:
+                about = f"Step {step} could not be saved; esc stays, and c tries again."
             self.app.push_screen(QuitDialog(about), self._take_leaving)
 
     def _take_leaving(self, answer: Leaving | None) -> None:

@@ -54,11 +54,7 @@ def notice_words(snapshot: Snapshot) -> Content:
                 rent if snapshot.price > 0 else "",
             )
         case Phase.AT_STOP:
-            return Content.assemble(
-                (f"Stopped at step {wording.steps(snapshot.step)}, saved.", "bold"),
-                "  ",
-                _keys(("s", "go on to a later stop"), ("a", "hear it"), ("q", "leave")),
-            )
+            return _at_stop(snapshot)
         case Phase.STOPPING:
             return Content(f"Saving step {wording.steps(snapshot.step)}, then this screen closes.")
         case Phase.FAILED:
@@ -74,6 +70,21 @@ def notice_words(snapshot: Snapshot) -> Content:
                 _keys(("q", "leave")),
             )
     return Content("")
+
+
+def _at_stop(snapshot: Snapshot) -> Content:
+    step = wording.steps(snapshot.step)
+    if snapshot.saved:
+        return Content.assemble(
+            (f"Stopped at step {step}, saved.", "bold"),
+            "  ",
+            _keys(("s", "go on to a later stop"), ("a", "hear it"), ("q", "leave")),
+        )
+    return Content.assemble(
+        (f"Stopped at step {step}, not saved: what happened says why.", "bold $error"),
+        "  ",
+        _keys(("c", "try again"), ("q", "leave")),
+    )
 
 
 def _preparing(snapshot: Snapshot) -> str:
