@@ -20,7 +20,7 @@ def choose_device(asked: str) -> torch.device:
         device = torch.device(asked)
     except RuntimeError:
         raise InputError(f"--device is {asked!r}; write auto, cpu or cuda:0.") from None
-    if device.type == "cpu":
+    if device == torch.device("cpu"):
         return device
     if device.type != "cuda":
         raise InputError(f"--device is {asked!r}; write auto, cpu or cuda:0.")
@@ -43,7 +43,10 @@ def choose_precision(asked: Precision, device: torch.device) -> torch.dtype:
     if asked == "bf16":
         return torch.bfloat16
     if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+        with torch.cuda.device(device):
+            # A GPU older than Ampere takes bf16 as well, but imitates it slowly.
+            native = torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.bfloat16 if native else torch.float32
     return torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() else torch.float32
 
 
