@@ -25,7 +25,7 @@ def open_log(voice_folder: Path) -> Path:
     handler.setFormatter(logging.Formatter(_FORMAT))
     root = logging.getLogger()
     root.addHandler(handler)
-    for ours in ("voicecoach", "tui"):
+    for ours in ("engine", "tui"):
         logging.getLogger(ours).setLevel(logging.INFO)
     logging.captureWarnings(True)
     # A full disk must not print tracebacks onto the screen.
