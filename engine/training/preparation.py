@@ -63,11 +63,13 @@ def prepare(order: TrainOrder, voice: Voice, board: Board, inbox: Inbox) -> Prep
     leave_a_core_for_the_screen()
     word = "bf16" if precision == torch.bfloat16 else "fp32"
     board.update(device=describe_device(device), precision=word)
+    sweep(voice.folder / order.network / "checkpoints")
+    # Before the features, which take long: a voice that is ended meanwhile, and taken up again
+    # without `--from`, must not start from nothing.
+    _take_over_source(order, voice, board)
     store, training, held = open_material(voice, board, inbox.asks_to_finish)
 
     board.update(progress=Progress("loading weights", 0, 1))
-    sweep(voice.folder / order.network / "checkpoints")
-    _take_over_source(order, voice, board)
     checkpoint = _newest(voice, order.network, board)
     recipe = recipe_named(voice.settings.recipe)
     learner = _make_learner(order.network, voice, recipe, checkpoint, device, precision)

@@ -215,6 +215,18 @@ def test_finishing_while_the_corpus_is_read_ends_without_a_step(make_voice, trai
     assert voice.newest("text2mel").step == 0
 
 
+def test_a_voice_ended_before_its_first_step_keeps_the_weights_it_was_to_start_from(
+    make_voice, tmp_path, training, speech
+):
+    theirs = make_voice("theirs", text2mel=871)
+    mine = tmp_path / "mine"
+    given = {"dataset": speech, "source": theirs.folder}
+    snapshot = training.end(training.start(mine, "+1", Finish(), **given))
+    assert "ended before the first step" in training.texts(snapshot)
+    snapshot = training.end(training.start(mine, "+1"))
+    assert (snapshot.step, snapshot.base_step) == (872, 871)
+
+
 def test_a_device_that_is_not_there_leaves_no_voice_behind(tmp_path, speech):
     session = Session(TrainOrder(tmp_path / "voice", dataset=speech, device="cuda:99"))
     session.start()
