@@ -162,6 +162,8 @@ class Snapshot:
     """What the next audition speaks."""
     auditioning: bool = False
     """Whether a sample is being made."""
+    auditions: int = 0
+    """Auditions of this run that have ended, with a sample or without one."""
     gpu: GpuReading | None = None
     gpu_absent: str = ""
     """Why there is no reading: `no NVIDIA driver`."""

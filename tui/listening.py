@@ -11,8 +11,7 @@ class Listening:
 
     def __init__(self, player: Player) -> None:
         self._player = player
-        self._before: tuple[Sample, ...] | None = None
-        self._seen_speaking = False
+        self._before: Snapshot | None = None
         self._heard: frozenset[Path] = frozenset()
 
     @property
@@ -30,10 +29,9 @@ class Listening:
         """Whether a sample was asked for and has not come yet."""
         return self._before is not None
 
-    def ask(self, samples: tuple[Sample, ...]) -> None:
-        """Remember which samples there were when the key was pressed."""
-        self._before = samples
-        self._seen_speaking = False
+    def ask(self, snapshot: Snapshot) -> None:
+        """Remember what there was when the key was pressed."""
+        self._before = snapshot
 
     def look(self, snapshot: Snapshot) -> Sample | None:
         """Return the sample that was asked for, once, when it has come.
@@ -43,15 +41,14 @@ class Listening:
         """
         if self._before is None:
             return None
-        known = {id(sample) for sample in self._before}
+        known = {id(sample) for sample in self._before.samples}
         new = [sample for sample in snapshot.samples if id(sample) not in known]
         if new:
             self._before = None
             return new[-1]
-        if self._seen_speaking and not snapshot.auditioning:
+        if snapshot.auditions > self._before.auditions:
             # It ended without a sample; the engine's log says why.
             self._before = None
-        self._seen_speaking = snapshot.auditioning
         return None
 
     def play(self, path: Path) -> None:

@@ -66,6 +66,7 @@ class Auditions:
         self._recording = recording
         self._board = board
         self._thread: threading.Thread | None = None
+        self._ended = 0
         self._cancelled = threading.Event()
         self.sentence = voice.settings.sentence
         """What the next audition speaks."""
@@ -74,13 +75,13 @@ class Auditions:
 
     def begin(self, copy_weights: Callable[[], Mapping[str, Tensor]], step: int) -> None:
         """Start a sample with the weights of this moment; returns once they are copied."""
-        if self._thread is not None and self._thread.is_alive():
+        if self._board.snapshot.auditioning:
             self._board.event("a sample is being made already; wait for it", "warning")
             return
-        self._board.update(auditioning=True)
         self._thread = threading.Thread(
             target=self._work, args=(copy_weights(), step, self.sentence), name="audition"
         )
+        self._board.update(auditioning=True)
         self._thread.start()
 
     def close(self) -> None:
@@ -109,7 +110,8 @@ class Auditions:
                 f"no sample: {type(error).__name__}: {error}; {self._voice.log} says where", "error"
             )
         finally:
-            self._board.update(auditioning=False)
+            self._ended += 1
+            self._board.update(auditioning=False, auditions=self._ended)
 
     def _list(self, sample: Sample) -> None:
         try:

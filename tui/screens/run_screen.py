@@ -66,7 +66,7 @@ class RunScreen(Screen[None]):
 
     def action_audition(self) -> None:
         """Ask for a sample; it is played when it comes."""
-        self.listening.ask(self.snapshot.samples)
+        self.listening.ask(self.snapshot)
         self.ask(Audition(), f"audition asked for at step {wording.steps(self.snapshot.step)}")
 
     def action_checkpoint(self) -> None:

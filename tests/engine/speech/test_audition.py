@@ -98,7 +98,7 @@ def test_a_sample_that_fails_does_not_stop_training(make_voice, training, at_sto
     session.send(Audition())
     snapshot = training.until(session, lambda s: len(s.events) > count and not s.auditioning)
     assert snapshot.events[-1].text.startswith("no sample")
-    assert snapshot.samples == ()
+    assert (snapshot.samples, snapshot.auditions) == ((), 3)
     assert snapshot.phase is Phase.AT_STOP
 
 
