@@ -20,9 +20,17 @@ def bundle(voice: Voice, out: Path, sentence: str) -> int:
         The size of all its files in bytes.
 
     Raises:
-        InputError: the voice lacks one of the networks.
+        InputError: the voice lacks one of the networks, or the folder holds something else.
     """
-    shutil.rmtree(out, ignore_errors=True)
+    newest = {network: voice.newest(network) for network in NETWORKS}
+    lacking = [network for network, entry in newest.items() if entry is None]
+    if lacking:
+        raise InputError(f"The voice {voice.folder} has no {lacking[0]}; train it first.")
+    if out.exists():
+        # Nobody has trained in a bundle; whatever else is there is somebody's work.
+        if not Voice.exists(out) or Voice.open(out).ledger.stretches:
+            raise InputError(f"{out} holds something else than a bundled voice; give a new folder.")
+        shutil.rmtree(out)
     theirs = voice.settings
     small = Voice.create(
         out,
@@ -37,10 +45,8 @@ def bundle(voice: Voice, out: Path, sentence: str) -> int:
             limits=theirs.limits,
         ),
     )
-    for network in NETWORKS:
-        entry = voice.newest(network)
-        if entry is None:
-            raise InputError(f"The voice {voice.folder} has no {network}; train it first.")
+    for network, entry in newest.items():
+        assert entry is not None
         full = load_checkpoint(entry.path, to_speak=True)
         halves = {name: tensor.half() for name, tensor in full.speaking.items()}
         half = replace(full, weights=halves, average={}, optimizer={})

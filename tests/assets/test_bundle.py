@@ -1,0 +1,68 @@
+"""Bundling a voice: what is kept of it, and what is never written over."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine.errors import InputError
+from engine.host.spend import Stretch
+from engine.networks.build import build_network
+from engine.networks.specs import SSRNSpec, Text2MelSpec
+from engine.settings import VoiceSettings
+from engine.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from engine.voice import Voice
+
+PATH = Path(__file__).resolve().parents[2] / "assets" / "recipe" / "bundle.py"
+SPEC = importlib.util.spec_from_file_location("recipe_bundle", PATH)
+recipe = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(recipe)
+
+
+def add_network(voice: Voice, network, spec) -> None:
+    weights = {name: p.detach() for name, p in build_network(spec).named_parameters()}
+    save_checkpoint(
+        Checkpoint(
+            network=network, spec=spec, symbols=voice.settings.symbols, step=900, base_step=0,
+            recipe="standard", seed=1, moments_from=0, weights=weights,
+            average={name: weight + 1 for name, weight in weights.items()},
+            optimizer={"step/x": torch.tensor(900.0)},
+        ),
+        voice.checkpoint_folder(network, 900),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def trained(tmp_path) -> Voice:
+    voice = Voice.create(tmp_path / "trained", VoiceSettings(Path("corpus")))
+    voice.ledger.add(Stretch("", "", "text2mel", 0, 900, 60.0, 0.5))
+    add_network(voice, "text2mel", Text2MelSpec(34, 4, embedding=4, hidden=4))
+    return voice
+
+
+def test_the_weights_that_speak_are_kept_and_an_older_bundle_gives_way(trained, tmp_path):
+    add_network(trained, "ssrn", SSRNSpec(4, 5, hidden=4))
+    out = tmp_path / "out"
+    for _ in range(2):
+        recipe.bundle(trained, out, "Hello.")
+    made = Voice.open(out)
+    full = load_checkpoint(trained.newest("text2mel").path)
+    small = load_checkpoint(made.newest("text2mel").path)
+    assert (small.step, small.average, small.optimizer) == (900, {}, {})
+    for name, weight in full.average.items():
+        assert torch.equal(small.weights[name], weight.half().float())
+
+
+def test_nothing_is_removed_for_a_bundle_that_cannot_be_made(trained, tmp_path):
+    out = tmp_path / "out"
+    Voice.create(out, VoiceSettings(Path("corpus")))
+    with pytest.raises(InputError, match="no ssrn"):
+        recipe.bundle(trained, out, "Hello.")
+    assert Voice.exists(out)
+    add_network(trained, "ssrn", SSRNSpec(4, 5, hidden=4))
+    (tmp_path / "letters").mkdir()
+    for precious in (trained.folder, tmp_path / "letters"):
+        with pytest.raises(InputError, match="something else"):
+            recipe.bundle(trained, precious, "Hello.")
+        assert precious.is_dir()
