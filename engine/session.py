@@ -206,6 +206,7 @@ def _first_snapshot(order: TrainOrder, plan: Plan, voice: Voice) -> Snapshot:
         recipe=settings.recipe,
         step=plan.step,
         first_step=plan.step,
+        stop_text=order.stop.text if order.stop else "",
         price=settings.price,
         sentence=settings.sentence,
     )

@@ -81,6 +81,17 @@ async def test_preparation_shows_how_far_it_has_come():
         assert "step 871,204" in text_of(app)
 
 
+async def test_preparation_says_nothing_that_it_does_not_know_yet():
+    app = app_on(FakeSession(preparing(step=4537, stop_text="+200")))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        seen = text_of(app)
+    assert "step 4,537" in seen
+    assert "stop at +200" in seen
+    assert "from scratch" not in seen
+    assert "of training" not in seen
+
+
 async def test_at_the_stop_the_screen_says_that_all_is_saved_and_what_can_be_done():
     session = FakeSession(training())
     app = app_on(session)

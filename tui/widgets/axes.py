@@ -50,9 +50,9 @@ def value_labels(ticks: list[float]) -> list[str]:
 
 
 def step_labels(ticks: list[float]) -> list[str]:
-    """Write steps short, in full where the short forms would read alike."""
-    short = [short_steps(tick) for tick in ticks]
-    return short if len(set(short)) == len(short) else [f"{tick:,.0f}" for tick in ticks]
+    """Write steps short, in full where a short form would round: 4,050 is not 4k."""
+    rounded = any(tick >= 1000 and abs(tick - 100 * round(tick / 100)) > 1e-6 for tick in ticks)
+    return [f"{tick:,.0f}" if rounded else short_steps(tick) for tick in ticks]
 
 
 @dataclass(frozen=True, slots=True)

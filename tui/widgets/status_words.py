@@ -42,8 +42,11 @@ def title_line(snapshot: Snapshot, time: str, width: int) -> Line:
 
 def step_line(snapshot: Snapshot, silent: float | None, width: int) -> Line:
     """Say the global step, the steps since the base, the speed and the time they took."""
-    if snapshot.phase is Phase.PREPARING and not snapshot.step:
-        return line([Part("not known yet", "$quiet", label="step")], [], width)
+    if snapshot.phase is Phase.PREPARING:
+        # The base and the time so far are read with the checkpoint: nothing is said of them yet.
+        known = Part(wording.steps(snapshot.step), "bold $foreground", label="step")
+        unknown = Part("not known yet", "$quiet", label="step")
+        return line([known if snapshot.step else unknown], [], width)
     if snapshot.base_step:
         since = f"{wording.steps(snapshot.step - snapshot.base_step)} since base "
         base = f"{since}{wording.steps(snapshot.base_step)}"

@@ -78,3 +78,6 @@ def test_labels_tell_ticks_apart():
     assert value_labels([0.0912, 0.0913]) == ["0.0912", "0.0913"]
     assert step_labels([855_000, 860_000]) == ["855k", "860k"]
     assert step_labels([855_010, 855_020]) == ["855,010", "855,020"]
+    assert step_labels([4_050]) == ["4,050"]
+    assert step_labels([4_050, 4_100]) == ["4,050", "4,100"]
+    assert step_labels([0, 500, 1_000]) == ["0", "500", "1k"]
