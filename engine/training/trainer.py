@@ -77,6 +77,12 @@ class Trainer:
             self._make_steps()
             self._board.update(phase=Phase.STOPPING)
             self._save()
+        except torch.OutOfMemoryError as error:
+            # Held-out clips are whole, so it may be looking at them that takes the most.
+            raise EngineError(
+                f"The memory of {self._learner.device} is too small at step {self._step:,} "
+                f"({error}); end what else uses it, or make a voice with --preset small."
+            ) from error
         finally:
             self._clock.pause()
             self._close_stretch("error")
@@ -96,13 +102,7 @@ class Trainer:
 
     def _make_step(self, batch: Batch) -> None:
         step = self._step + 1
-        try:
-            parts = self._learner.step(batch, step)
-        except torch.OutOfMemoryError as error:
-            raise EngineError(
-                f"The memory of {self._learner.device} does not hold step {step:,} ({error}); end "
-                f"what else uses it, or make a voice with --preset small."
-            ) from error
+        parts = self._learner.step(batch, step)
         self._step = step
         self._teller.tell(step, parts)
         if step % LOG_EVERY == 0:

@@ -1,5 +1,6 @@
 """What goes wrong in the middle of a run, and what is left of it."""
 
+import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
@@ -75,11 +76,12 @@ def test_a_fault_in_the_middle_saves_what_was_learned(make_voice, training, monk
     assert training.end(training.start(voice, "+1")).step == 6
 
 
-def test_too_little_memory_is_told_in_a_sentence(make_voice, training, monkeypatch):
-    def too_much(learner, batch, step):
+@pytest.mark.parametrize("work", ["step", "judge"])
+def test_too_little_memory_is_told_in_a_sentence(make_voice, training, monkeypatch, work):
+    def too_much(*_):
         raise torch.OutOfMemoryError("tried to allocate 20 GiB")
 
-    monkeypatch.setattr(Learner, "step", too_much)
+    monkeypatch.setattr(Learner, work, too_much)
     session = training.start(make_voice(), "+2")
     snapshot = training.end(session)
     assert isinstance(session.error, EngineError)
