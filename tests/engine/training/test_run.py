@@ -55,7 +55,7 @@ def test_a_stop_after_a_time_ends_by_itself_and_the_ledger_has_it(make_voice, tr
     assert [stretch.price for stretch in both.stretches] == [1000.0, 2000.0]
     assert both.stretches[1].first_step == both.stretches[0].last_step
     assert both.stretches[1].last_step == snapshot.step
-    assert snapshot.spent == pytest.approx(both.usd, rel=0.5)
+    assert first.usd < snapshot.spent <= both.usd
     assert snapshot.voice_seconds > snapshot.run_seconds > 0
 
 
