@@ -48,7 +48,7 @@ def say(
         step: a checkpoint of Text2Mel; the newest without it.
         out: the WAV file; a new file among the voice's samples without it.
         arrays: an npz file for mel `(T/4, 80)`, magnitude `(T, F)`, alignment `(N, T/4)`.
-        device: `auto`, `cpu` or `cuda:N`; frame by frame, a CPU is no slower than a GPU.
+        device: `auto`, `cpu` or `cuda:N`.
 
     Raises:
         InputError: no such voice or checkpoint, nothing to speak, or no such folder.
@@ -56,8 +56,10 @@ def say(
     """
     voice = Voice.open(voice_folder)
     for path, option in ((out, "--out"), (arrays, "--arrays")):
-        if path is not None and not path.parent.is_dir():
-            raise InputError(f"{option} {path}: there is no folder {path.parent}; make it first.")
+        if path is not None:
+            _check_place(path, option)
+    if out is not None and out.suffix.lower() not in ("", ".wav"):
+        raise InputError(f"--out {out}: only WAV is written; give a name that ends in .wav.")
     target = choose_device(device)
     leave_a_core_for_the_screen()
     entry = _find_checkpoint(voice, step)
@@ -70,11 +72,12 @@ def say(
     if ssrn is not None:
         ssrn.to(target)
     settings = voice.settings
+    vocabulary = Vocabulary(checkpoint.symbols)
     utterance = speak(
         text,
         text2mel,
         ssrn,
-        Vocabulary(checkpoint.symbols),
+        vocabulary,
         settings.audio,
         max_characters=settings.limits.max_characters,
         max_frames=settings.limits.max_coarse_frames,
@@ -85,7 +88,16 @@ def say(
     if arrays is not None:
         _write_arrays(arrays, utterance)
     seconds = len(utterance.waveform) / utterance.sample_rate
-    return Said(path, seconds, entry.step, ssrn_step, _note(utterance))
+    note = _note(utterance, "".join(vocabulary.unknown(text)))
+    return Said(path, seconds, entry.step, ssrn_step, note)
+
+
+def _check_place(path: Path, option: str) -> None:
+    """Refuse a file that cannot be written before time goes into what it would hold."""
+    if path.is_dir():
+        raise InputError(f"{option} {path} is a folder; name a file in it.")
+    if not path.parent.is_dir():
+        raise InputError(f"{option} {path}: there is no folder {path.parent}; make it first.")
 
 
 def _find_checkpoint(voice: Voice, step: int | None) -> CheckpointEntry:
@@ -106,8 +118,10 @@ def _find_checkpoint(voice: Voice, step: int | None) -> CheckpointEntry:
     )
 
 
-def _note(utterance: Utterance) -> str:
+def _note(utterance: Utterance, unknown: str) -> str:
     notes = []
+    if unknown:
+        notes.append(f"not spoken, the voice lacks them: {unknown}")
     if not utterance.ssrn:
         notes.append(NO_SSRN)
     if not utterance.finished:
