@@ -58,7 +58,9 @@ def read_state(checkpoint: Path) -> dict[str, Any]:
     try:
         state = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"Cannot read the checkpoint {checkpoint}: {error}.") from error
+        raise InputError(
+            f"Cannot read the checkpoint {checkpoint}: {error}; move it away to use the one before."
+        ) from error
     if not isinstance(state, dict):
         raise InputError(f"{path} is not the state of a checkpoint.")
     for name, kind in (("network", str), ("step", int), ("base_step", int), ("symbols", str)):

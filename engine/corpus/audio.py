@@ -110,6 +110,8 @@ def _naming(path: Path) -> Iterator[None]:
             raise InputError(f"{path} does not exist or is not a file.")
         with path.open("rb") as file:
             start = file.read(4)
+        if not start:
+            raise InputError(f"{path} is empty: the file holds nothing.")
         if start not in _STARTS:
             raise InputError(f"{path} is neither WAV nor FLAC; convert it to one of them.")
         yield

@@ -74,7 +74,7 @@ def test_length_is_read_from_the_header() -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "neither WAV nor FLAC"),
+        (b"", "is empty"),
         (b"ID3\x04 an MP3 file in truth", "neither WAV nor FLAC"),
         (b"RIFF\x24\x00\x00\x00WAVEfmt ", "cannot be read"),
         (b"fLaC and then nothing", "cannot be read"),

@@ -67,6 +67,10 @@ def test_what_cannot_be_spoken_is_bad_input(make_voice, tmp_path):
     for option in ("out", "arrays"):
         with pytest.raises(InputError, match=f"--{option}"):
             say(voice.folder, TEXT, **{option: tmp_path / "nowhere" / "file"})
+        with pytest.raises(InputError, match=f"--{option} .* is a folder"):
+            say(voice.folder, TEXT, **{option: tmp_path})
+    with pytest.raises(InputError, match=r"only WAV is written"):
+        say(voice.folder, TEXT, out=tmp_path / "hello.mp3")
     with pytest.raises(InputError, match="voicecoach train"):
         say(tmp_path / "nobody", TEXT)
     mute = make_voice("mute", text2mel=None)
@@ -74,6 +78,12 @@ def test_what_cannot_be_spoken_is_bad_input(make_voice, tmp_path):
         say(mute.folder, TEXT)
     with pytest.raises(InputError, match="--device"):
         say(voice.folder, TEXT, device="cuda:99")
+
+
+def test_characters_that_are_not_spoken_are_named(make_voice):
+    voice = make_voice(ssrn=1)
+    assert "the voice lacks them: 42£" in say(voice.folder, "Room 42, 24 £.").note
+    assert "lacks" not in say(voice.folder, TEXT).note
 
 
 def test_weights_that_do_not_fit_are_bad_input(make_voice):
