@@ -41,6 +41,8 @@ async def test_p_pauses_and_goes_on():
     session = FakeSession(training())
     app = app_on(session)
     async with app.run_test(size=(80, 24)) as pilot:
+        # The bottom line is drawn a turn after the screen.
+        await look(app, pilot)
         await pilot.pause()
         assert "p pause" in text_of(app)
         session.change(phase=Phase.PAUSED)
