@@ -115,12 +115,13 @@ class Trainer:
     def _rescue(self, error: BaseException) -> None:
         """Save what was learned before a fault; the fault itself is told by whoever catches it."""
         try:
-            self._save()
+            kept = self._keep()
         except Exception as second:
             # The device may be gone: the newest checkpoint on disk has to do.
             self._board.event(f"step {self._step:,} cannot be saved: {second}", "error")
         else:
-            self._board.event(f"saved before the end by {type(error).__name__}", "warning")
+            if kept:
+                self._board.event(f"saved before the end by {type(error).__name__}", "warning")
 
     # What a person asks.
 
@@ -263,7 +264,17 @@ class Trainer:
             self._board.event(str(error), "error")
 
     def _save(self) -> None:
-        """Save this step, unless it is saved or nothing was learned, and renew the attention.
+        """Save this step, and renew the attention where there was something to save.
+
+        Raises:
+            DivergedError: losses or weights are not finite.
+            EngineError: the checkpoint cannot be written.
+        """
+        if self._keep():
+            self._teller.draw_attention(self._step)
+
+    def _keep(self) -> bool:
+        """Write this step's checkpoint, unless it is there or nothing was learned; say whether.
 
         Raises:
             DivergedError: losses or weights are not finite.
@@ -271,10 +282,10 @@ class Trainer:
         """
         self._close_stretch("warning")
         if self._step in (0, self._keeper.saved_step):
-            return
+            return False
         self._require_finite_losses()
         self._keeper.save(self._step)
-        self._teller.draw_attention(self._step)
+        return True
 
     def _require_finite_losses(self) -> None:
         if not self._teller.losses_are_finite():

@@ -59,8 +59,10 @@ def test_a_fault_in_the_middle_saves_what_was_learned(make_voice, training, monk
     voice = make_voice()
     make_step = Learner.step
 
-    def break_off(learner, batch, step):
+    def break_off(learner, batch, step=6):
         if step == 6:
+            # What is drawn beside a checkpoint cannot be computed any more either.
+            monkeypatch.setattr(Learner, "judge", break_off)
             raise RuntimeError("the device fell off")
         return make_step(learner, batch, step)
 
@@ -69,6 +71,9 @@ def test_a_fault_in_the_middle_saves_what_was_learned(make_voice, training, monk
     snapshot = training.end(session)
     assert snapshot.phase is Phase.FAILED
     assert "the device fell off" in snapshot.failure
+    told = training.texts(snapshot)
+    assert "saved before the end by RuntimeError" in told
+    assert not any("cannot be saved" in text for text in told)
     assert isinstance(session.error, RuntimeError)
     assert steps(voice) == [0, 5]
     assert (snapshot.step, snapshot.checkpoint_step) == (5, 5)
