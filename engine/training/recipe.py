@@ -45,7 +45,8 @@ def recipe_named(name: RecipeName) -> Recipe:
     """Return a recipe by its name.
 
     `bbc` is the BBC's own: losses averaged over padding too, one guide for all lengths, whole
-    clips for SSRN, batches of 32, and no average of the weights.
+    clips for SSRN, batches of 32, a rate that only the global step decides, and no average of the
+    weights.
     """
     if name == "standard":
         return Recipe(frame_drop=0.1)
@@ -56,6 +57,7 @@ def recipe_named(name: RecipeName) -> Recipe:
         batch_size=32,
         masked=False,
         own_lengths=False,
+        restart_steps=1,
         crop_frames=None,
         average_decay=None,
     )

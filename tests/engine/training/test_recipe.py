@@ -37,6 +37,11 @@ def test_the_rate_is_always_a_small_positive_number(step, recipe):
     assert 0 < learning_rate(step, recipe) <= recipe.peak_rate * (1 + 1e-9)
 
 
+def test_nothing_but_the_global_step_decides_the_bbcs_rate():
+    bbc = recipe_named("bbc")
+    assert learning_rate(855_001, bbc, moments_from=855_000) == learning_rate(855_001, bbc)
+
+
 @given(st.integers(1, 10**6), st.integers(1, 10**4))
 def test_without_moments_the_rate_rises_to_the_curve_and_stays_on_it(base, more):
     recipe = recipe_named("standard")
