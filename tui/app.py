@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
@@ -41,6 +42,10 @@ class VoicecoachApp(App[ExitReason]):
     TITLE = "voicecoach"
     CSS_PATH = Path(__file__).with_name("voicecoach.tcss")
     COMMAND_PALETTE_BINDING = "ctrl+p"
+    # The terminal sends no signal for the key while the screen is open.
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+z", "suspend_process", "suspend", show=False)
+    ]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (72, "-usual"), (112, "-wide")]  # noqa: RUF012 - as Textual types it
     VERTICAL_BREAKPOINTS = [(0, "-short"), (21, "-middling"), (34, "-tall")]  # noqa: RUF012
 

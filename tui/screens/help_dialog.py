@@ -46,7 +46,10 @@ class HelpDialog(Dialog[None]):
             )
         lines.append(
             Content.assemble(
-                ("   ^p  ", "bold $training"), "Search all of this in the command palette"
+                ("   ^p  ", "bold $training"),
+                "Search all of this in the command palette\n",
+                ("   ^z  ", "bold $training"),
+                "Suspend the run, training and all; fg takes it up",
             )
         )
         return Content("\n").join(lines)

@@ -115,12 +115,16 @@ def test_a_terminal_that_nobody_reads_keeps_nothing_alive(runs, signum: signal.S
     assert runs.said("checkpoint")
 
 
-def test_a_suspended_run_comes_back(runs) -> None:
+@pytest.mark.parametrize("by", ["signal", "key"])
+def test_a_suspended_run_comes_back(runs, by: str) -> None:
     terminal = runs.counting()
     runs.engine_process()
     terminal.wait_for_screen()
 
-    terminal.process.send_signal(signal.SIGTSTP)
+    if by == "signal":
+        terminal.process.send_signal(signal.SIGTSTP)
+    else:
+        terminal.type("\x1a")
     runs.wait_until(lambda: runs.state_of(terminal.process.pid) == "T", "the job to stop")
     runs.wait_until(terminal.is_as_it_was, "the terminal to be as it was")
     drawn = len(terminal.output)
