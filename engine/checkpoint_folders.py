@@ -76,22 +76,31 @@ def read_state(checkpoint: Path) -> dict[str, Any]:
 
 
 def source_checkpoints(source: Path) -> dict[NetworkName, Path]:
-    """Find the newest checkpoints in a voice, or take the one checkpoint that `source` is.
+    """Find the newest checkpoints in a voice.
+
+    Of a voice's checkpoint, take that one, and the newest of the other network beside it: a
+    Text2Mel is heard through the SSRN of its voice.
 
     Raises:
         InputError: it is neither, or a voice without checkpoints.
     """
     if is_checkpoint(source):
-        network: NetworkName = read_state(source)["network"]
-        return {network: source}
-    found: dict[NetworkName, Path] = {}
-    for network in NETWORKS:
-        entries = list_checkpoints(source / network / "checkpoints")
-        if entries:
-            found[network] = entries[-1].path
+        own: NetworkName = read_state(source)["network"]
+        return {**_newest_of(source.resolve().parents[2]), own: source}
+    found = _newest_of(source)
     if not found:
         raise InputError(
             f"{source} is neither a voice with checkpoints nor a checkpoint; give the folder of "
             f"a voice, or one of its step-… folders."
         )
+    return found
+
+
+def _newest_of(voice: Path) -> dict[NetworkName, Path]:
+    """The newest checkpoint of each network that the folder of a voice has."""
+    found: dict[NetworkName, Path] = {}
+    for network in NETWORKS:
+        entries = list_checkpoints(voice / network / "checkpoints")
+        if entries:
+            found[network] = entries[-1].path
     return found

@@ -178,11 +178,13 @@ def _require_fitting_source(order: TrainOrder, settings: VoiceSettings) -> None:
     """Refuse weights that read other symbols than the voice, or a lone one of another network."""
     assert order.source is not None
     found = source_checkpoints(order.source)
-    if is_checkpoint(order.source) and order.network not in found:
-        raise InputError(
-            f"{order.source} is a checkpoint of {next(iter(found))}, not of {order.network}; give "
-            f"the folder of its voice, or --network {next(iter(found))}."
-        )
+    if is_checkpoint(order.source):
+        theirs = read_state(order.source)["network"]
+        if order.network != theirs:
+            raise InputError(
+                f"{order.source} is a checkpoint of {theirs}, not of {order.network}; give the "
+                f"folder of its voice, or --network {theirs}."
+            )
     if "text2mel" not in found:
         return
     symbols = read_state(found["text2mel"])["symbols"]

@@ -101,6 +101,14 @@ def sweep(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
+def keep_only(folder: Path, key: str) -> None:
+    """Remove features that a change of the corpus or of its constants has superseded."""
+    for path in folder.glob("*.features"):
+        if path.stem != key:
+            path.with_suffix(".json").unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
+
+
 def _is_running(pid: int) -> bool:
     try:
         os.kill(pid, 0)

@@ -19,6 +19,7 @@ from engine.corpus.feature_file import (
     FeatureIndex,
     checksum,
     features_path,
+    keep_only,
     load_index,
     sweep,
 )
@@ -235,4 +236,5 @@ def _build(
         key, audio.n_bins, audio.n_mels, audio.reduction, tuple(entries), tuple(rejected)
     )
     index.save(folder)
+    keep_only(folder, key)
     return index

@@ -82,15 +82,15 @@ class ConvolutionLayer(nn.Module):
         return F.dropout(h, self.dropout, self.training)
 
 
-def output_layer(inputs: int, outputs: int, *, epsilon: float) -> ConvolutionLayer:
-    """Return the last layer before the sigmoid: convolution and layer normalisation, no dropout.
+def output_layer(inputs: int, outputs: int, *, epsilon: float, dropout: float) -> ConvolutionLayer:
+    """Return the last layer before the sigmoid: convolution and layer normalisation.
 
     Normalised logits sum to zero over the bands, so with a gain of one sign the network could
     not say "loud" or "silent", only which bands stand out; it has to turn the sign of half the
     gains first. Gains of both signs from the start spare it that, and so do gains wide enough for
     the sigmoid's range and a bias at speech's usual level.
     """
-    layer = ConvolutionLayer(Convolution(inputs, outputs), epsilon=epsilon, dropout=0.0)
+    layer = ConvolutionLayer(Convolution(inputs, outputs), epsilon=epsilon, dropout=dropout)
     with torch.no_grad():
         layer.norm.weight.fill_(2.0)
         layer.norm.weight[1::2] *= -1

@@ -20,7 +20,10 @@ class Text2MelSpec:
     hidden: int = 256
     """Width of the audio side and half that of the text side, the paper's d."""
     dropout: float = 0.05
-    """Share of activations dropped after every layer while training."""
+    """Share of activations dropped after every layer but the last while training."""
+    logit_dropout: float = 0.0
+    """The same for the last layer. The BBC's code drops logits too, which sets the prediction to
+    one half there and teaches nothing."""
     epsilon: float = 1e-5
     """Added to the variance by layer normalisation. The BBC's weights want TensorFlow's 1e-12;
     training from random weights with so small a value overflows at the all-zero first frame."""
@@ -43,7 +46,10 @@ class SSRNSpec:
     hidden: int = 512
     """Width, the paper's c."""
     dropout: float = 0.05
-    """Share of activations dropped after every layer while training."""
+    """Share of activations dropped after every layer but the last while training."""
+    logit_dropout: float = 0.0
+    """The same for the last layer. The BBC's code drops logits too, which sets the prediction to
+    one half there and teaches nothing."""
     epsilon: float = 1e-5
     """Added to the variance by layer normalisation; see `Text2MelSpec.epsilon`."""
 
@@ -62,9 +68,9 @@ def _require_positive(spec: NetworkSpec) -> None:
     """
     sizes: dict[str, Any] = asdict(spec)
     for name, value in sizes.items():
-        if name == "dropout":
+        if name in ("dropout", "logit_dropout"):
             if not 0 <= value < 1:
-                raise InputError(f"dropout is {value}; give a share from 0 up to, not including, 1")
+                raise InputError(f"{name} is {value}; give a share from 0 up to, not including, 1")
         elif name != "mask_text" and not value > 0:
             raise InputError(f"{name} is {value} in the network's size; give a positive number")
 

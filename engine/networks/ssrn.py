@@ -56,7 +56,9 @@ class SSRN(nn.Module):
                 convolution(2 * c, spec.n_bins),
                 convolution(spec.n_bins, spec.n_bins, relu=True),
                 convolution(spec.n_bins, spec.n_bins, relu=True),
-                output_layer(spec.n_bins, spec.n_bins, epsilon=spec.epsilon),
+                output_layer(
+                    spec.n_bins, spec.n_bins, epsilon=spec.epsilon, dropout=spec.logit_dropout
+                ),
             )
         )
 

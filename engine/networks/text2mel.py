@@ -102,7 +102,9 @@ class AudioDecoder(_Stack):
         self.highways(d, 3, (1, 1))
         for _ in range(3):
             self.convolution(d, d, relu=True)
-        self.layers.append(output_layer(d, spec.n_mels, epsilon=spec.epsilon))
+        self.layers.append(
+            output_layer(d, spec.n_mels, epsilon=spec.epsilon, dropout=spec.logit_dropout)
+        )
 
 
 class Text2Mel(nn.Module):

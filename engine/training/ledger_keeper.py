@@ -6,6 +6,9 @@ from engine.host.time_of_day import now
 from engine.training.clock import TrainingClock
 from engine.voice import Voice
 
+# Training time that may be missing from the ledger when the process is killed.
+_LONGEST_SECONDS = 60.0
+
 
 class LedgerKeeper:
     """Adds the stretch under way to the ledger, and closes it where training is saved."""
@@ -31,6 +34,11 @@ class LedgerKeeper:
     def spent(self) -> float:
         """Spend of the voice in US dollars, all its runs together."""
         return self._past_usd + self._clock.seconds / 3600 * self.price
+
+    @property
+    def due(self) -> bool:
+        """Whether so much is not in the ledger yet that a killed process would hide it."""
+        return self._clock.seconds - self._counted >= _LONGEST_SECONDS
 
     def close_stretch(self, step: int) -> None:
         """Write what has been trained since the last call into the ledger.

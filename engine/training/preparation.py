@@ -149,7 +149,11 @@ def _make_learner(
     settings = voice.settings
     spec = checkpoint.spec if checkpoint else fresh_spec(network, settings)
     learner = Learner(
-        replace(spec, dropout=settings.dropout),
+        replace(
+            spec,
+            dropout=settings.dropout,
+            logit_dropout=settings.dropout if recipe.drop_logits else 0.0,
+        ),
         recipe,
         device=device,
         precision=precision,

@@ -36,6 +36,8 @@ class Recipe:
     average_decay: float | None = 0.999
     """Decay a step of the running average of the weights, which is what speaks: it is smoother
     than the weights of a moment. None speaks with the weights themselves."""
+    drop_logits: bool = False
+    """Whether dropout falls on the last layer too."""
     frame_drop: float = 0.0
     """Share of the frames hidden from Text2Mel's audio encoder while training, so that it
     learns to listen to the text and not to copy the frame before."""
@@ -59,6 +61,7 @@ def recipe_named(name: RecipeName) -> Recipe:
         own_lengths=False,
         restart_steps=1,
         crop_frames=None,
+        drop_logits=True,
         average_decay=None,
     )
 

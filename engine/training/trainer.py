@@ -107,6 +107,8 @@ class Trainer:
         self._teller.tell(step, parts)
         if step % LOG_EVERY == 0:
             self._require_finite_losses()
+        if self._ledger.due:
+            self._close_stretch("warning")
         if step % self._voice.settings.checkpoint_every == 0:
             self._try_to_save()
         if self._stop_is_reached():

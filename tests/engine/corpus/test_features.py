@@ -176,6 +176,14 @@ def test_another_recording_makes_another_cache(dataset: Path, folder: Path) -> N
     np.testing.assert_array_equal(second.magnitude(1), second.magnitude(0))
 
 
+def test_superseded_features_do_not_fill_the_disk(dataset: Path, folder: Path) -> None:
+    first = opened(dataset, folder)
+    shutil.copy(dataset / "wavs" / "LJ001-0002.flac", dataset / "wavs" / "LJ001-0008.flac")
+    second = opened(dataset, folder)
+    assert {path.stem for path in folder.glob("*.features")} == {second.key}
+    assert not (folder / f"{first.key}.json").exists()
+
+
 def test_another_spec_or_limit_or_order_makes_another_cache(dataset: Path, folder: Path) -> None:
     spec = AudioSpec(reduction=2, n_mels=40)
     metadata = dataset / "metadata.csv"

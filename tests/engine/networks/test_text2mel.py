@@ -112,3 +112,11 @@ def test_the_first_step_from_scratch_has_sound_gradients(dtype):
     for name, parameter in network.named_parameters():
         assert parameter.grad.isfinite().all(), name
         assert parameter.grad.abs().max() < 100, name
+
+
+def test_logits_are_dropped_only_where_the_spec_says_so():
+    text, mel = torch.randint(2, 10, (2, 7)), torch.rand(2, 9, 12)
+    for share in (0.0, 0.5):
+        spec = Text2MelSpec(10, 12, embedding=8, hidden=8, dropout=0.0, logit_dropout=share)
+        dropped = (Text2Mel(spec).train()(text, mel).logits == 0).float().mean().item()
+        assert dropped == 0 if share == 0 else 0.2 < dropped < 0.8

@@ -80,6 +80,18 @@ def test_every_second_is_in_the_ledger_once(make_voice, time):
     assert (again.spent, again.voice_seconds) == (13.0, 13.0)
 
 
+def test_a_killed_process_hides_a_minute_at_most(make_voice, time):
+    clock = TrainingClock()
+    keeper = LedgerKeeper(make_voice(), "text2mel", clock, step=0)
+    clock.start()
+    time.now += 59
+    assert not keeper.due
+    time.now += 1
+    assert keeper.due
+    keeper.close_stretch(10)
+    assert not keeper.due
+
+
 def test_what_cannot_be_written_is_in_the_next_stretch(make_voice, time):
     voice = make_voice()
     clock = TrainingClock()

@@ -63,3 +63,4 @@ def test_the_bbcs_recipe_is_the_bbcs():
     assert bbc.crop_frames is None
     assert bbc.average_decay is None
     assert bbc.frame_drop == 0
+    assert bbc.drop_logits
