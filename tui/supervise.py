@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
 
@@ -134,7 +135,7 @@ class _Supervision:
                 # Textual prints the traceback of a failed screen here.
                 app.error_console.file = log
             # Runs once the app does: Textual installs its handlers when it opens the screen.
-            app.call_later(Suspension().take_over)
+            app.call_later(Suspension(partial(app.refresh, layout=True)).take_over)
             try:
                 reason = app.run()
             except Exception:

@@ -14,10 +14,13 @@ class Suspension:
 
     They close and open the screen inside the signal handler and wait there for the queue of
     the thread that writes; what the signal interrupted may be holding that very queue. They
-    also open the screen a second time at a SIGCONT that follows no suspension.
+    also open the screen a second time at a SIGCONT that follows no suspension, and leave it
+    empty but for what changes afterwards.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, draw: Callable[[], object]) -> None:
+        """Call `draw` to draw everything, once the screen is open again."""
+        self._draw = draw
         self._close_and_stop: _Handler | None = None
         self._open: _Handler | None = None
         self._suspended = False
@@ -39,6 +42,7 @@ class Suspension:
         if self._open is not None and self._suspended:
             self._suspended = False
             self._open(signal.SIGCONT, None)
+            self._draw()
 
 
 def _handler_of(signum: signal.Signals) -> _Handler | None:
