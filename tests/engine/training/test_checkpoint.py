@@ -192,6 +192,9 @@ def test_a_source_is_a_voice_or_one_of_its_checkpoints(make_voice, tmp_path):
         "text2mel": "step-000000871",
         "ssrn": "step-000000767",
     }
-    assert source_checkpoints(found["ssrn"]) == {"ssrn": found["ssrn"]}
+    # Of one checkpoint's voice, the other network comes along.
+    assert source_checkpoints(found["ssrn"]) == found
+    alone = found["ssrn"].rename(tmp_path / "step-000000767")
+    assert source_checkpoints(alone) == {"ssrn": alone}
     with pytest.raises(InputError, match="neither"):
         source_checkpoints(tmp_path)
