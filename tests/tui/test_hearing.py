@@ -67,8 +67,7 @@ async def test_an_audition_that_fails_does_not_play_what_comes_later():
     app = app_on(session, player)
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("a")
-        await pilot.pause()
-        await pilot.pause()
+        await look(app, pilot)
         assert "speaking…" in text_of(app)
         # It may end sooner than the screen looks.
         session.change(auditions=1)
