@@ -17,6 +17,7 @@ from engine.board import Board
 from engine.choices import NetworkName
 from engine.corpus.audio import load_recording
 from engine.corpus.clips import Clip
+from engine.corpus.text import Vocabulary
 from engine.errors import Cancelled, EngineError, InputError, VoicecoachError
 from engine.host.files import append_line
 from engine.networks.build import network_with
@@ -26,7 +27,7 @@ from engine.networks.text2mel import Text2Mel
 from engine.snapshot import AttentionPlot, Sample
 from engine.speech.loudness import level
 from engine.speech.picture import write_attention
-from engine.speech.utterance import resynthesise, speak, write_wav
+from engine.speech.utterance import Utterance, resynthesise, speak, write_wav
 from engine.speech.vocoder import VocoderSettings
 from engine.training.checkpoint import load_checkpoint, speaking_network
 from engine.voice import Voice
@@ -142,9 +143,7 @@ class Auditions:
         weights_read_only = spoken.attention.copy()
         weights_read_only.flags.writeable = False
         self._board.add_plot(AttentionPlot(step, symbols, weights_read_only, "audition"))
-        note = "" if spoken.ssrn else NO_SSRN
-        if not spoken.finished:
-            note = "; ".join(filter(None, (note, "cut short: the end was not found")))
+        note = listeners_note(spoken, sentence, self._voice.vocabulary)
         return Sample(step, sentence, path, len(spoken.waveform) / spoken.sample_rate, note)
 
     def _resynthesise(self, weights: Mapping[str, Tensor], step: int) -> Sample:
@@ -164,6 +163,18 @@ class Auditions:
             write_wav(original, level(recording), audio.sample_rate)
         seconds = len(sound.waveform) / audio.sample_rate
         return Sample(step, clip.text, path, seconds, f"held-out {clip.clip_id}", original)
+
+
+def listeners_note(spoken: Utterance, text: str, vocabulary: Vocabulary) -> str:
+    """What a listener must know of a spoken text; empty when all is well."""
+    notes = []
+    if unknown := "".join(vocabulary.unknown(text)):
+        notes.append(f"not spoken, the voice lacks them: {unknown}")
+    if not spoken.ssrn:
+        notes.append(NO_SSRN)
+    if not spoken.finished:
+        notes.append("cut short: the end of a sentence was not found")
+    return "; ".join(notes)
 
 
 def load_ssrn(voice: Voice) -> tuple[SSRN | None, int | None]:

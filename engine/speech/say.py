@@ -12,7 +12,7 @@ from engine.errors import InputError
 from engine.host.device import choose_device, leave_a_core_for_the_screen
 from engine.host.files import write_whole
 from engine.networks.text2mel import Text2Mel
-from engine.speech.audition import NO_SSRN, load_ssrn, sample_path
+from engine.speech.audition import listeners_note, load_ssrn, sample_path
 from engine.speech.utterance import Utterance, speak, write_wav
 from engine.speech.vocoder import VocoderSettings
 from engine.training.checkpoint import load_checkpoint, speaking_network
@@ -88,7 +88,7 @@ def say(
     if arrays is not None:
         _write_arrays(arrays, utterance)
     seconds = len(utterance.waveform) / utterance.sample_rate
-    note = _note(utterance, "".join(vocabulary.unknown(text)))
+    note = listeners_note(utterance, text, vocabulary)
     return Said(path, seconds, entry.step, ssrn_step, note)
 
 
@@ -116,17 +116,6 @@ def _find_checkpoint(voice: Voice, step: int | None) -> CheckpointEntry:
     raise InputError(
         f"The voice {voice.folder} has no Text2Mel checkpoint of step {step:,}; there are {steps}."
     )
-
-
-def _note(utterance: Utterance, unknown: str) -> str:
-    notes = []
-    if unknown:
-        notes.append(f"not spoken, the voice lacks them: {unknown}")
-    if not utterance.ssrn:
-        notes.append(NO_SSRN)
-    if not utterance.finished:
-        notes.append("cut short: the end of a sentence was not found")
-    return "; ".join(notes)
 
 
 def _write_arrays(path: Path, utterance: Utterance) -> None:

@@ -1,5 +1,6 @@
 """Checkpoints: never half of one, never the last good one removed."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -68,7 +69,8 @@ def save_checkpoint(checkpoint: Checkpoint, target: Path) -> None:
             save_file(checkpoint.average, temporary / "average.safetensors")
         if checkpoint.optimizer:
             save_file(checkpoint.optimizer, temporary / "optimizer.safetensors")
-        state = json.dumps(_state(checkpoint), indent=2, ensure_ascii=False)
+        said = {**_state(checkpoint), "sha256": _digests(temporary)}
+        state = json.dumps(said, indent=2, ensure_ascii=False)
         (temporary / "state.json").write_text(state + "\n", encoding="utf-8")
         for path in temporary.iterdir():
             _sync_file(path)
@@ -92,6 +94,16 @@ def _put_in_place(temporary: Path, target: Path) -> None:
         shutil.rmtree(old)
     else:
         temporary.rename(target)
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    """The SHA-256 of every file of tensors, by name."""
+    return {path.name: _digest(path) for path in sorted(folder.glob("*.safetensors"))}
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _sync_file(path: Path) -> None:
@@ -129,6 +141,7 @@ def load_checkpoint(folder: Path, *, to_speak: bool = False) -> Checkpoint:
     network: NetworkName = state["network"]
     try:
         kind = Text2MelSpec if network == "text2mel" else SSRNSpec
+        digests = dict(state.get("sha256", {}))
         return Checkpoint(
             network=network,
             spec=kind(**state["spec"]),
@@ -138,9 +151,11 @@ def load_checkpoint(folder: Path, *, to_speak: bool = False) -> Checkpoint:
             recipe=str(state["recipe"]),
             seed=int(state["seed"]),
             moments_from=int(state.get("moments_from", 0)),
-            weights=_tensors(folder / "weights.safetensors"),
-            average=_tensors(folder / "average.safetensors", optional=True),
-            optimizer={} if to_speak else _tensors(folder / "optimizer.safetensors", optional=True),
+            weights=_tensors(folder, "weights.safetensors", digests),
+            average=_tensors(folder, "average.safetensors", digests, optional=True),
+            optimizer={}
+            if to_speak
+            else _tensors(folder, "optimizer.safetensors", digests, optional=True),
         )
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(
@@ -163,12 +178,23 @@ def speaking_network(checkpoint: Checkpoint) -> Text2Mel | SSRN:
         ) from error
 
 
-def _tensors(path: Path, *, optional: bool = False) -> dict[str, Tensor]:
+def _tensors(
+    folder: Path, name: str, digests: dict[str, str], *, optional: bool = False
+) -> dict[str, Tensor]:
+    """Read a file of tensors that is still as it was written.
+
+    Raises:
+        ValueError: a byte of it has changed.
+        OSError: it is gone.
+    """
+    path = folder / name
     if optional and not path.exists():
         return {}
+    if name in digests and _digest(path) != digests[name]:
+        raise ValueError(f"{name} is damaged: its content is not what was written")
     # Copies: what safetensors returns is the file itself, mapped, and a file that is written
     # over would take the process with it.
-    return {name: tensor.to(torch.float32, copy=True) for name, tensor in load_file(path).items()}
+    return {key: tensor.to(torch.float32, copy=True) for key, tensor in load_file(path).items()}
 
 
 def remove_superseded(voice: Voice, network: NetworkName, base_step: int) -> list[CheckpointEntry]:

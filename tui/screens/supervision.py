@@ -95,7 +95,8 @@ class Supervision(RunScreen):
         snapshot, sound = self.snapshot, self.listening.status
         self.samples.show(snapshot.samples, sound.playing, self.listening.heard)
         speaking = snapshot.auditioning or self.listening.awaiting
-        self.samples.say_state(snapshot.sentence, speaking, sound.unavailable)
+        spoken = snapshot.sentence if snapshot.network == "text2mel" else ""
+        self.samples.say_state(spoken, speaking, sound.unavailable)
         if sound.last_error != self._sound_error:
             self._sound_error = sound.last_error
             if sound.last_error:

@@ -1,16 +1,17 @@
 """Auditions: a sample beside the training, whatever the voice has to speak with."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import soundfile
 import torch
-from safetensors.torch import load_file, save_file
 
 from engine.control import Audition, DrawAttention, Finish, SetSentence
 from engine.snapshot import Phase
 from engine.speech.audition import NO_SSRN, read_samples, slug, unused
+from engine.training.checkpoint import load_checkpoint, save_checkpoint
 
 
 @pytest.fixture
@@ -78,20 +79,20 @@ def test_an_ssrn_is_heard_on_a_recording_beside_the_original(make_voice, trainin
 
 def test_a_sample_that_fails_does_not_stop_training(make_voice, training, at_stop):
     voice = make_voice(ssrn=767)
-    weights = voice.newest("ssrn").path / "weights.safetensors"
-    good = {name: tensor.clone() for name, tensor in load_file(weights).items()}
-    weights.write_bytes(b"nothing")
+    path = voice.newest("ssrn").path
+    good = load_checkpoint(path)
+    (path / "weights.safetensors").write_bytes(b"nothing")
     session = at_stop(voice)
     session.send(Audition())
     snapshot = training.until(session, lambda s: s.events[-1].text.startswith("no sample"))
     assert "ssrn/checkpoints/step-000000767" in snapshot.events[-1].text
-    name = next(iter(good))
-    save_file({**good, name: torch.full_like(good[name], float("nan"))}, weights)
+    sick = {name: torch.full_like(tensor, float("nan")) for name, tensor in good.weights.items()}
+    save_checkpoint(replace(good, weights=sick, average={}), path)
     training.until(session, lambda s: not s.auditioning)
     session.send(Audition())
     snapshot = training.until(session, lambda s: "not finite" in s.events[-1].text)
     # A place that cannot be written is no better.
-    save_file(good, weights)
+    save_checkpoint(good, path)
     voice.samples.write_text("a file where a folder should be")
     training.until(session, lambda s: not s.auditioning)
     count = len(snapshot.events)

@@ -1,10 +1,11 @@
 """Checkpoints: whole or not there, and the right ones kept."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from engine.checkpoint_folders import list_checkpoints, source_checkpoints
 from engine.errors import EngineError, InputError
@@ -68,9 +69,12 @@ def test_a_state_is_readable_and_tells_the_size(tmp_path):
 
 
 def test_half_precision_comes_back_single(tmp_path):
-    save_checkpoint(checkpoint(average=False, moments=False), tmp_path / "c")
-    halves = {n: t.half() for n, t in load_file(tmp_path / "c/weights.safetensors").items()}
-    save_file(halves, tmp_path / "c/weights.safetensors")
+    single = checkpoint(average=False, moments=False)
+    halves = {name: tensor.half() for name, tensor in single.weights.items()}
+    save_checkpoint(replace(single, weights=halves), tmp_path / "c")
+    assert {t.dtype for t in load_file(tmp_path / "c/weights.safetensors").values()} == {
+        torch.float16
+    }
     loaded = load_checkpoint(tmp_path / "c")
     assert {t.dtype for t in loaded.weights.values()} == {torch.float32}
     assert same(loaded.weights, {n: t.float() for n, t in halves.items()})
@@ -157,6 +161,19 @@ def test_a_damaged_checkpoint_is_bad_input_that_names_it(tmp_path, damage):
     damage(tmp_path / "step-000000005")
     with pytest.raises(InputError):
         load_checkpoint(tmp_path / "step-000000005")
+
+
+@pytest.mark.parametrize("name", ["weights", "average", "optimizer"])
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.7, 0.999])
+def test_a_single_changed_bit_is_noticed(tmp_path, name, share):
+    folder = tmp_path / "step-000000005"
+    save_checkpoint(checkpoint(), folder)
+    path = folder / f"{name}.safetensors"
+    content = bytearray(path.read_bytes())
+    content[int(share * len(content))] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=name):
+        load_checkpoint(folder)
 
 
 def _edit(folder, **changes):
