@@ -23,6 +23,21 @@ COUNTING_RUN = Path(__file__).with_name("counting_run.py")
 DEADLINE = 60.0
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _signals_as_in_a_shell() -> Iterator[None]:
+    """Start the processes with signals as a shell does, also where the tests run under nohup.
+
+    A signal that is ignored stays ignored in the processes that are started.
+    """
+    before = {s: signal.getsignal(s) for s in (signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT)}
+    for number, handler in before.items():
+        if handler is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 def wait_until(true: Callable[[], object], what: str, deadline: float = DEADLINE) -> None:
     """Return as soon as something is so; fail when it does not come to be."""
     end = time.monotonic() + deadline
