@@ -76,7 +76,8 @@ def _not_ready(moment: Moment) -> str:
 
 def _cannot_speak(moment: Moment) -> str:
     speaking = moment.snapshot.auditioning
-    return _not_ready(moment) or ("the sample before is still being spoken" if speaking else "")
+    # While the network is being prepared the wish waits for it: it is carried out first.
+    return _ended(moment) or ("the sample before is still being spoken" if speaking else "")
 
 
 def _cannot_pause(moment: Moment) -> str:

@@ -4,9 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fake_session import FakePlayer, FakeSession, sample, training
+from fake_session import FakePlayer, FakeSession, preparing, sample, training
 from seeing import app_on, log_of, look, text_of
 
+from engine.control import Audition
 from engine.snapshot import Sample
 
 
@@ -29,6 +30,17 @@ async def test_the_sample_that_was_asked_for_is_played_once_when_it_comes():
         assert player.played == [new.path]
         assert "871,204  2.5 s  playing" in text_of(app)
         assert "speaking…" not in text_of(app)
+
+
+async def test_what_is_asked_for_while_the_network_is_prepared_is_played_when_it_comes():
+    session, player = FakeSession(preparing()), FakePlayer()
+    app = app_on(session, player)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("a")
+        assert session.sent == [Audition()]
+        with_sample(session, sample(855_000))
+        await look(app, pilot)
+        assert [path.name for path in player.played] == [sample(855_000).path.name]
 
 
 async def test_what_a_listener_must_know_is_said_in_full_when_the_sample_comes():

@@ -149,7 +149,7 @@ async def test_left_and_right_turn_the_attention_plots_back_and_forth():
 @pytest.mark.parametrize(
     ("snapshot", "key", "why"),
     [
-        (preparing(), "a", "the network is still being prepared"),
+        (preparing(), "c", "the network is still being prepared"),
         (preparing(), "s", "the network is still being prepared"),
         (preparing(), "r", "there is no sample yet; a makes one"),
         (training(auditioning=True), "a", "the sample before is still being spoken"),
