@@ -17,6 +17,12 @@ from engine.errors import InputError
 _STARTS = (b"RIFF", b"RIFX", b"RF64", b"fLaC")
 # Level that no recording has, full scale being 1; far above it, float32 powers overflow.
 _ABSURD = 1e6
+# Bytes of the shortest header of a WAV.
+_HEADER = 44
+# Bytes by which a WAV's header may be wrong: programs count their own chunks differently.
+_SLACK = 4_096
+# What programs write that do not know the size in advance lies above this.
+_UNKNOWN_SIZE = 0x7FFF_0000
 # Samples of all channels that are read at once.
 _BLOCK = 2**20
 
@@ -110,10 +116,17 @@ def _naming(path: Path) -> Iterator[None]:
             raise InputError(f"{path} does not exist or is not a file.")
         with path.open("rb") as file:
             start = file.read(4)
+            promised = int.from_bytes(file.read(4), "little") + 8
         if not start:
             raise InputError(f"{path} is empty: the file holds nothing.")
         if start not in _STARTS:
             raise InputError(f"{path} is neither WAV nor FLAC; convert it to one of them.")
+        held = path.stat().st_size
+        if start == b"RIFF" and held >= _HEADER and held + _SLACK < promised < _UNKNOWN_SIZE:
+            raise InputError(
+                f"{path} is cut short: its header promises {promised:,} bytes, the file holds "
+                f"{held:,}; copy it again."
+            )
         yield
     except (soundfile.SoundFileError, OSError) as error:
         words = getattr(error, "error_string", None) or getattr(error, "strerror", None) or error

@@ -140,6 +140,20 @@ def test_a_header_that_claims_hours_does_not_take_the_memory(tmp_path: Path) -> 
         load_recording(path, 22_050)
 
 
+def test_a_wav_that_was_cut_short_is_named_and_a_careless_header_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "clip.wav"
+    soundfile.write(path, np.full(22_050, 0.1), 22_050)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 3])
+    for read in (recording_length, lambda path: load_recording(path, 22_050)):
+        with pytest.raises(InputError, match=r"clip\.wav is cut short"):
+            read(path)
+    # Programs that write to a pipe do not know the size; others are wrong by a few bytes.
+    for size in (0, len(whole) + 8, 0x7FFF_FFFF, 0xFFFF_FFFF):
+        path.write_bytes(whole[:4] + size.to_bytes(4, "little") + whole[8:])
+        assert len(load_recording(path, 22_050)) == 22_050
+
+
 def test_the_spec_derives_bins_and_seconds() -> None:
     audio = AudioSpec()
     assert audio.n_bins == 1_025
