@@ -97,6 +97,8 @@ class VoicecoachApp(App[ExitReason]):
 
     def look(self) -> None:
         """Look at the run once, and show what changed."""
+        if not self.is_running:
+            return  # the timer's last tick, while the widgets are taken down
         snapshot = self._session.snapshot()
         if self._is_over(snapshot):
             self.exit(ExitReason.ENDED)

@@ -17,11 +17,12 @@ class Status(Vertical):
         super().__init__(id="status")
         self._ascii_only = ascii_only
         self._width = 0
+        names = ("title", "step", "stop", "money", "loss")
+        self._lines = tuple(StatusLine(f"status-{name}") for name in names)
 
     def compose(self) -> ComposeResult:
         """Lay one line under the other."""
-        for name in ("title", "step", "stop", "money", "loss"):
-            yield StatusLine(f"status-{name}")
+        yield from self._lines
 
     def show(
         self, snapshot: Snapshot, now: datetime, time: str, silent: float | None, *, losses: bool
@@ -42,6 +43,6 @@ class Status(Vertical):
             words.loss_line(snapshot, width) if losses or width != self._width else None,
         )
         self._width = width
-        for widget, line in zip(self.query(StatusLine), lines, strict=True):
+        for widget, line in zip(self._lines, lines, strict=True):
             if line is not None:
                 widget.show(line)
