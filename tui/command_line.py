@@ -1,0 +1,100 @@
+"""What all commands share: the command line itself, common options, how errors are told."""
+
+import functools
+import logging
+import os
+import sys
+from collections.abc import Callable
+from typing import Annotated, ParamSpec
+
+import typer
+
+from engine.errors import VoicecoachError
+from engine.stop import HOW_TO_SAY_WHEN
+
+LOG = logging.getLogger(__name__)
+
+_INTERRUPTED = 130  # 128 + SIGINT, as shells count
+_Given = ParamSpec("_Given")
+
+app = typer.Typer(
+    name="voicecoach",
+    help="Train a synthetic voice on a GPU host and supervise it from a terminal.",
+    epilog="Example: voicecoach demo",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+AsciiOption = Annotated[
+    bool, typer.Option("--ascii", help="Draw without colour blocks and special characters.")
+]
+DeviceOption = Annotated[str, typer.Option(help="auto, cpu, or a GPU such as cuda:0.")]
+HeadlessOption = Annotated[
+    bool, typer.Option("--headless", help="No screen: one readable line every few seconds.")
+]
+PriceOption = Annotated[
+    float | None,
+    typer.Option(metavar="USD", help="What this machine costs, in US dollars an hour."),
+]
+StopOption = Annotated[
+    str | None, typer.Option(metavar="WHEN", help=f"When to stop: {HOW_TO_SAY_WHEN}.")
+]
+
+
+def told(command: Callable[_Given, int]) -> Callable[_Given, None]:
+    """Turn what a command returns or raises into a sentence on stderr and an exit code."""
+
+    @functools.wraps(command)
+    def run(*args: _Given.args, **kwargs: _Given.kwargs) -> None:
+        try:
+            code = command(*args, **kwargs)
+        except VoicecoachError as error:
+            complain(str(error))
+            code = error.exit_code
+        except KeyboardInterrupt:
+            code = _INTERRUPTED
+        except BrokenPipeError:
+            # Whoever read our output has seen enough; nothing is left to tell or to flush.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            code = 0
+        except Exception as error:
+            if os.environ.get("VOICECOACH_DEBUG") or isinstance(error, typer.Exit):
+                raise
+            code = _tell_unforeseen(error)
+        raise typer.Exit(code)
+
+    return run
+
+
+def _tell_unforeseen(error: Exception) -> int:
+    from tui.endings import sentence_about
+    from tui.log_file import log_of_this_process
+
+    log = log_of_this_process()
+    LOG.exception("the command failed")
+    complain(sentence_about(error, log))
+    return 1
+
+
+def complain(sentence: str) -> None:
+    """Write a sentence for the person on stderr."""
+    print(f"voicecoach: {sentence}", file=sys.stderr)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"voicecoach {version('voicecoach')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _voicecoach(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Say which one."),
+    ] = False,
+) -> None:
+    """Train a synthetic voice on a GPU host and supervise it from a terminal."""

@@ -1,0 +1,1 @@
+"""The commands, one a file; what is heavy is imported when a command runs."""

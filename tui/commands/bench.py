@@ -1,0 +1,29 @@
+"""`voicecoach bench`: what this machine can do."""
+
+from typing import Annotated
+
+import typer
+
+from engine.choices import PresetName
+from tui.command_line import DeviceOption, app, told
+
+
+@app.command(epilog="Example: voicecoach bench --preset bbc --device cuda:0")
+@told
+def bench(
+    preset: Annotated[PresetName, typer.Option(help="Size of the networks.")] = "small",
+    device: DeviceOption = "auto",
+    rounds: Annotated[int, typer.Option(min=1, help="Pairs that are timed.")] = 12,
+) -> int:
+    """Measure this machine: training steps and synthesis, as ratios within one run."""
+    from engine.bench import Comparison, run_bench
+
+    def show(found: Comparison) -> None:
+        typer.echo(
+            f"{found.what}: {found.seconds * 1000:.1f} ms; {found.other}: "
+            f"{found.other_seconds * 1000:.1f} ms, {found.ratio:.2f} times as long"
+        )
+
+    where = run_bench(preset, device, rounds, show)
+    typer.echo(f"on {where}, preset {preset}; medians of {rounds} pairs, timed in turn")
+    return 0

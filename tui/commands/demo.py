@@ -1,0 +1,42 @@
+"""`voicecoach demo`: the whole job, in small."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.order import TrainOrder
+from engine.stop import parse_stop
+from tui.command_line import (
+    AsciiOption,
+    DeviceOption,
+    HeadlessOption,
+    PriceOption,
+    StopOption,
+    app,
+    told,
+)
+from tui.commands.training import run_training
+
+
+@app.command(epilog="Example: voicecoach demo --stop-at +500")
+@told
+def demo(
+    voice: Annotated[Path, typer.Option(help="The voice folder to make or go on with.")] = Path(
+        "voices/demo"
+    ),
+    stop_at: StopOption = None,
+    price: PriceOption = None,
+    device: DeviceOption = "auto",
+    headless: HeadlessOption = False,
+    ascii_only: AsciiOption = False,
+) -> int:
+    """Fine-tune the bundled voice on the bundled recordings: the whole job, in small."""
+
+    def make_order() -> TrainOrder:
+        from engine.demo import demo_order
+
+        return demo_order(voice, stop=stop, price=price, device=device)
+
+    stop = None if stop_at is None else parse_stop(stop_at)
+    return run_training(make_order, headless=headless, ascii_only=ascii_only)

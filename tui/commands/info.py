@@ -1,0 +1,22 @@
+"""`voicecoach info`: what a voice is made of."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tui.command_line import app, told
+
+
+@app.command(epilog="Example: voicecoach info voices/alice --json")
+@told
+def info(
+    voice: Annotated[Path, typer.Argument(help="The voice folder.")],
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+) -> int:
+    """Tell what a voice is made of: corpus, networks, checkpoints, spend."""
+    from engine.voice import describe
+    from tui.report import print_json, print_tables
+
+    (print_json if as_json else print_tables)(describe(voice))
+    return 0

@@ -1,0 +1,46 @@
+"""`voicecoach say`: a text spoken by a voice."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tui.command_line import DeviceOption, app, complain, told
+
+
+@app.command(epilog='Example: voicecoach say "It is good to talk." --voice voices/alice')
+@told
+def say(
+    text: Annotated[str, typer.Argument(help="What to say.")],
+    voice: Annotated[Path, typer.Option(help="The voice folder.")],
+    step: Annotated[
+        int | None,
+        typer.Option(help="The Text2Mel checkpoint to speak with.", show_default="the newest"),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.wav", help="Where to write.", show_default="the voice's samples/"
+        ),
+    ] = None,
+    arrays: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.npz", help="Write mel, magnitude and alignment here as well."),
+    ] = None,
+    device: DeviceOption = "auto",
+    play: Annotated[bool, typer.Option("--play", help="Play it on this host.")] = False,
+) -> int:
+    """Speak a text with a voice and write it to a file."""
+    from engine.speech.say import say as speak
+
+    said = speak(voice, text, step=step, out=out, arrays=arrays, device=device)
+    note = f" ({said.note})" if said.note else ""
+    typer.echo(f"{said.path}  {said.seconds:.1f} s{note}")
+    if play:
+        from tui.speakers.sound_card import play_to_the_end
+
+        trouble = play_to_the_end(said.path)
+        if trouble:
+            complain(f"cannot play it: {trouble}")
+            return 1
+    return 0

@@ -1,0 +1,93 @@
+"""`voicecoach train`: makes a voice, or goes on with one."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.choices import NetworkName, Precision, PresetName, RecipeName
+from engine.errors import InputError
+from engine.order import TrainOrder
+from engine.stop import parse_stop
+from tui.command_line import (
+    AsciiOption,
+    DeviceOption,
+    HeadlessOption,
+    PriceOption,
+    StopOption,
+    app,
+    told,
+)
+from tui.commands.training import run_training
+
+
+@app.command(epilog="Example: voicecoach train recordings/alice --stop-at +20k --price 0.99")
+@told
+def train(
+    dataset: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Recordings in LJ Speech layout: metadata.csv and wavs/. "
+            "May be left out for a voice that exists."
+        ),
+    ] = None,
+    voice: Annotated[
+        Path | None,
+        typer.Option(help="The voice folder.", show_default="voices/ and the dataset's name"),
+    ] = None,
+    network: Annotated[NetworkName, typer.Option(help="Which network to train.")] = "text2mel",
+    source: Annotated[
+        Path | None,
+        typer.Option("--from", help="A voice or a checkpoint that a new voice starts from."),
+    ] = None,
+    preset: Annotated[
+        PresetName | None,
+        typer.Option(help="Size of a new voice's networks.", show_default="as the voice has it"),
+    ] = None,
+    recipe: Annotated[
+        RecipeName | None,
+        typer.Option(help="How to train; bbc is there to compare.", show_default="standard"),
+    ] = None,
+    stop_at: StopOption = None,
+    price: PriceOption = None,
+    checkpoint_every: Annotated[
+        int | None,
+        typer.Option(metavar="STEPS", help="Steps between checkpoints.", show_default="1000"),
+    ] = None,
+    dropout: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Activations dropped in training; 0 learns faster from many hours.",
+            show_default="0.05",
+        ),
+    ] = None,
+    precision: Annotated[Precision, typer.Option(help="Arithmetic of a step.")] = "auto",
+    device: DeviceOption = "auto",
+    headless: HeadlessOption = False,
+    ascii_only: AsciiOption = False,
+) -> int:
+    """Train a voice, or go on with one that exists."""
+    order = TrainOrder(
+        voice_folder=_voice_folder(voice, dataset),
+        dataset=dataset,
+        network=network,
+        source=source,
+        preset=preset,
+        recipe=recipe,
+        precision=precision,
+        device=device,
+        stop=None if stop_at is None else parse_stop(stop_at),
+        price=price,
+        checkpoint_every=checkpoint_every,
+        dropout=dropout,
+    )
+    return run_training(lambda: order, headless=headless, ascii_only=ascii_only)
+
+
+def _voice_folder(voice: Path | None, dataset: Path | None) -> Path:
+    if voice is not None:
+        return voice
+    if dataset is None:
+        raise InputError("nothing to train: give a dataset, or --voice with a voice that exists")
+    return Path("voices") / (dataset.resolve().name or "voice")

@@ -1,0 +1,22 @@
+"""Training as ordered, with a screen where there is a terminal."""
+
+from collections.abc import Callable
+
+import typer
+
+from engine.order import TrainOrder
+
+
+def run_training(make_order: Callable[[], TrainOrder], *, headless: bool, ascii_only: bool) -> int:
+    """Train as ordered; return the exit code."""
+    if not headless:
+        from tui.terminal import has_terminal
+
+        if has_terminal():
+            from tui.supervise import train_with_screen
+
+            return train_with_screen(make_order, ascii_only=ascii_only)
+        typer.echo("no screen, because this is not a terminal: training with --headless")
+    from tui.headless import train_headless
+
+    return train_headless(make_order)
