@@ -11,6 +11,9 @@ PresetName = Literal["bbc", "small"]
 RecipeName = Literal["standard", "bbc"]
 """`standard` is voicecoach's own way of training, `bbc` the one that it is compared against."""
 
+CleanerName = Literal["english", "plain"]
+"""How text is made to fit a voice's symbols: spoken as English words, or as it is written."""
+
 Precision = Literal["auto", "fp32", "bf16"]
 """Arithmetic of a step; `auto` takes bf16 where the device has it."""
 

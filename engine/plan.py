@@ -55,6 +55,11 @@ def make_plan(order: TrainOrder) -> Plan:
     }
     said = {name: value for name, value in changes.items() if value is not None}
     settings = replace(settings, **said)
+    if settings.dataset is None:
+        raise InputError(
+            f"The voice in {folder} has no recordings yet; say what it shall learn from: "
+            f"`voicecoach train DATASET --voice {folder}`."
+        )
     dataset = (folder / settings.dataset).resolve()
     _require_dataset(dataset)
     if new:
@@ -81,7 +86,11 @@ def _settings_of(order: TrainOrder) -> VoiceSettings:
     folder = order.voice_folder
     voice = Voice.open(folder)
     settings = voice.settings
-    if order.dataset is not None and order.dataset.resolve() != voice.dataset:
+    if settings.dataset is None:
+        # A voice that was imported: the first recordings that it is trained on become its own.
+        given = order.dataset and _as_stored(order.dataset, folder)
+        settings = replace(settings, dataset=given)
+    elif order.dataset is not None and order.dataset.resolve() != voice.dataset:
         raise InputError(
             f"The voice in {folder} learns from {voice.dataset}, not from {order.dataset}; leave "
             f"the dataset out, or make another voice with --voice."

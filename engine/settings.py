@@ -9,7 +9,7 @@ from typing import Any, get_args
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
-from engine.choices import PresetName, RecipeName
+from engine.choices import CleanerName, PresetName, RecipeName
 from engine.corpus.audio import AudioSpec
 from engine.corpus.clips import Limits
 from engine.corpus.text import BBC_SYMBOLS, Vocabulary
@@ -25,6 +25,7 @@ _HEADER = (
 _COMMENTS = {
     "dataset": "the recordings, in LJ Speech layout; a relative path counts from this file",
     "symbols": "P is padding, E the end of a sentence; trained weights fit these alone",
+    "cleaner": "english speaks numbers and abbreviations as words; plain takes text as it is",
     "dropout": "0.05 as the BBC's; 0 learns much faster from many hours, but overfits few",
     "price": "US dollars an hour for this machine; 0 when unknown",
     "checkpoint_every": "steps",
@@ -41,11 +42,14 @@ _REDUCTION = 4
 class VoiceSettings:
     """What `voice.toml` says."""
 
-    dataset: Path
-    """The recordings; a relative path counts from the voice folder, which may then be moved."""
+    dataset: Path | None = None
+    """The recordings; a relative path counts from the voice folder, which may then be moved.
+    None for a voice that has been imported and not been trained on."""
     preset: PresetName = "bbc"
     recipe: RecipeName = "standard"
     symbols: str = BBC_SYMBOLS
+    cleaner: CleanerName = "english"
+    """How text is made to fit the symbols; see `engine.corpus.text`."""
     price: float = 0.0
     """US dollars an hour."""
     dropout: float = 0.05
@@ -74,15 +78,17 @@ def parse_settings(text: str, path: Path) -> VoiceSettings:
         said = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise InputError(f"Cannot read {path}: {error}; mend that line.") from error
-    if not isinstance(said.get("dataset"), str) or not said["dataset"].strip("\0"):
-        raise InputError(f'{path} names no dataset; add a line such as dataset = "recordings".')
+    dataset = said.get("dataset")
+    if dataset is not None and (not isinstance(dataset, str) or not dataset.strip("\0")):
+        raise InputError(f'{path} names no dataset; write a line such as dataset = "recordings".')
     try:
         values = _checked(VoiceSettings, said)
-        values["dataset"] = Path(said["dataset"])
+        values["dataset"] = None if dataset is None else Path(dataset)
         values["audio"] = AudioSpec(**_checked(AudioSpec, said.get("audio", {}), "audio."))
         values["limits"] = Limits(**_checked(Limits, said.get("limits", {}), "limits."))
         _require_choice(values, "preset", get_args(PresetName))
         _require_choice(values, "recipe", get_args(RecipeName))
+        _require_choice(values, "cleaner", get_args(CleanerName))
         settings = VoiceSettings(**values)
         _require_sound_audio(settings.audio)
         _require_room_to_speak(settings.limits)
@@ -117,7 +123,10 @@ def edited(text: str | None, old: VoiceSettings | None, new: VoiceSettings) -> s
 
 
 def _plain(settings: VoiceSettings) -> dict[str, Any]:
-    return {**asdict(settings), "dataset": str(settings.dataset)}
+    plain = asdict(settings)
+    # TOML has no word for nothing: the line is left out.
+    dataset = plain.pop("dataset")
+    return plain if dataset is None else {"dataset": str(dataset), **plain}
 
 
 def _new_document() -> tomlkit.TOMLDocument:

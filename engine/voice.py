@@ -66,13 +66,22 @@ class Voice:
 
     @property
     def dataset(self) -> Path:
-        """Where the recordings are."""
+        """Where the recordings are.
+
+        Raises:
+            InputError: the voice has learned from none yet.
+        """
+        if self.settings.dataset is None:
+            raise InputError(
+                f"The voice in {self.folder} has no recordings yet; say what it shall learn from: "
+                f"`voicecoach train DATASET --voice {self.folder}`."
+            )
         return (self.folder / self.settings.dataset).resolve()
 
     @property
     def vocabulary(self) -> Vocabulary:
         """The voice's symbols."""
-        return Vocabulary(self.settings.symbols)
+        return Vocabulary(self.settings.symbols, self.settings.cleaner)
 
     @property
     def features(self) -> Path:
@@ -148,7 +157,11 @@ def describe(folder: Path) -> dict[str, Any]:
         "vocabulary": settings.symbols,
         "preset": settings.preset,
         "recipe": settings.recipe,
-        "corpus": {"dataset": str(voice.dataset), **_read_report(voice)},
+        "cleaner": settings.cleaner,
+        "corpus": {
+            "dataset": None if settings.dataset is None else str(voice.dataset),
+            **_read_report(voice),
+        },
         "networks": {network: _describe_network(voice, network) for network in NETWORKS},
         "samples": len(list(voice.samples.glob("*.wav"))) if voice.samples.is_dir() else 0,
         "spend": {

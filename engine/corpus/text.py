@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
+from engine.choices import CleanerName
 from engine.errors import InputError
 
 BBC_SYMBOLS = "PE abcdefghijklmnopqrstuvwxyz'.?,;"
@@ -37,6 +38,8 @@ class Vocabulary:
 
     symbols: str
     """All symbols in the order of their indices."""
+    cleaner: CleanerName = "english"
+    """How text is made to fit the symbols."""
 
     def __post_init__(self) -> None:
         shown = repr(self.symbols)

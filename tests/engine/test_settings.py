@@ -87,6 +87,7 @@ def test_a_setting_that_was_left_out_is_added_where_it_belongs():
         ("[limits]\nmax_characters = 1", "max_characters"),
         ("[limits]\nmax_frames = 3", "limits.max_frames"),
         ("price = ", "line 2"),
+        ("cleaner = 'german'", "cleaner"),
         ("price = 1\nprice = 2", "line 3"),
         ("[[audio]]", "audio"),
     ],
@@ -99,10 +100,17 @@ def test_a_setting_of_no_use_is_refused_by_name(line, word):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["", "dataset = 3", 'dataset = ""', "dataset = ["])
-def test_without_a_dataset_there_is_no_voice(text):
+@pytest.mark.parametrize("text", ["dataset = 3", 'dataset = ""', "dataset = ["])
+def test_a_dataset_that_is_no_path_is_refused(text):
     with pytest.raises(InputError, match=r"voice\.toml"):
         parse_settings(text, PATH)
+
+
+def test_an_imported_voice_has_no_dataset_and_keeps_it_out_of_the_file():
+    settings = parse_settings("", PATH)
+    assert settings.dataset is None
+    assert "dataset =" not in edited(None, None, settings)
+    assert parse_settings(edited(None, None, settings), PATH) == settings
 
 
 NAMES = st.sampled_from([*VoiceSettings.__dataclass_fields__, "audio.n_fft", "limits", "x", ""])
