@@ -103,6 +103,10 @@ class Vocabulary:
             if not character.isspace() and any(part not in self._index for part in _fold(character))
         )
 
+    def replacement(self, character: str) -> str:
+        """What is read in place of a character that `unknown` counts."""
+        return self.clean(character) or " "
+
 
 def split_sentences(text: str, vocabulary: Vocabulary, max_characters: int) -> list[str]:
     """Cut text into pieces that can be spoken one by one.
