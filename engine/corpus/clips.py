@@ -3,7 +3,7 @@
 import hashlib
 import os
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -17,7 +17,7 @@ METADATA = "metadata.csv"
 RECORDINGS = "wavs"
 
 # In the order in which they are preferred when a clip has both.
-_SUFFIXES = (".wav", ".flac")
+RECORDING_SUFFIXES = (".wav", ".flac")
 # A recording this many times longer than the limit is not opened to see what trimming leaves.
 _HOPELESS = 4
 # Characters of a text that a reason quotes.
@@ -68,9 +68,9 @@ def open_corpus(dataset: Path, vocabulary: Vocabulary, limits: Limits, audio: Au
 
     Raises `InputError` when there is no such corpus or no clip in it can be used.
     """
-    _require_layout(dataset)
+    require_layout(dataset)
     rows, malformed = read_metadata(dataset / METADATA)
-    recordings = _find_recordings(dataset / RECORDINGS)
+    recordings = find_recordings(dataset / RECORDINGS)
     clips: list[Clip] = []
     rejected = list(malformed)
     for row in rows:
@@ -113,7 +113,8 @@ def reason_of(error: InputError, path: Path) -> str:
     return str(error).replace(str(path), path.name).rstrip(".")
 
 
-def _require_layout(dataset: Path) -> None:
+def require_layout(dataset: Path) -> None:
+    """Raise `InputError` when there is no folder with `metadata.csv` and `wavs/`."""
     if not dataset.is_dir():
         raise InputError(f"There is no corpus folder {dataset}; check the path.")
     if not (dataset / METADATA).is_file():
@@ -127,45 +128,42 @@ def _require_layout(dataset: Path) -> None:
         )
 
 
-def _find_recordings(folder: Path) -> dict[str, Path]:
-    """All recordings below a folder by their id.
-
-    Ids are compared in one Unicode form, because macOS and Linux write accents differently.
-    """
-    found: dict[str, Path] = {}
+def find_recordings(folder: Path) -> dict[str, list[Path]]:
+    """All recordings below a folder by their `recording_key`, the one that is used first."""
+    found: dict[str, list[Path]] = {}
     for parent, _, names in os.walk(folder):
         for name in names:
             path = Path(parent, name)
-            suffix = path.suffix.lower()
-            if suffix not in _SUFFIXES:
-                continue
-            key = _key(path.relative_to(folder).with_suffix(""))
-            known = found.get(key)
-            if known is None or _preference(path) < _preference(known):
-                found[key] = path
+            if path.suffix.lower() in RECORDING_SUFFIXES:
+                key = recording_key(path.relative_to(folder).with_suffix(""))
+                found.setdefault(key, []).append(path)
+    for paths in found.values():
+        paths.sort(key=_preference)
     return found
 
 
-def _key(clip_id: PurePath | str) -> str:
+def recording_key(clip_id: PurePath | str) -> str:
+    """An id in one Unicode form, because macOS and Linux write accents differently."""
     return unicodedata.normalize("NFC", str(clip_id))
 
 
 def _preference(path: Path) -> tuple[int, str]:
-    return _SUFFIXES.index(path.suffix.lower()), path.name
+    return RECORDING_SUFFIXES.index(path.suffix.lower()), path.name
 
 
 def _check(
     row: Row,
-    recordings: Mapping[str, Path],
+    recordings: Mapping[str, Sequence[Path]],
     vocabulary: Vocabulary,
     limits: Limits,
     audio: AudioSpec,
 ) -> Clip | Rejected:
     text = vocabulary.clean(row.text)
-    path = recordings.get(_key(row.clip_id))
-    if path is None:
+    paths = recordings.get(recording_key(row.clip_id))
+    if not paths:
         reason = f"has no recording {row.clip_id}.wav or .flac in {RECORDINGS}"
     else:
+        path = paths[0]
         reason = _problem_of_text(row.text, text, limits) or _problem_of_recording(
             path, limits, audio
         )

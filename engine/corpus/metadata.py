@@ -1,16 +1,41 @@
 """The list of a corpus: `metadata.csv` in the layout of LJ Speech."""
 
 import re
-from dataclasses import dataclass
+import unicodedata
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from engine.errors import InputError
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-# Not str.splitlines: it also cuts at characters such as U+2028 that may stand inside a sentence.
-_LINE_END = re.compile(r"\r\n|\n|\r")
+# Not splitlines: that also cuts at characters such as U+2028 that may stand inside a sentence.
+_LINE_END = re.compile(rb"\r\n|\n|\r")
 _LONGEST_SHOWN = 60
 _AUDIO_SUFFIX = re.compile(r"\.(wav|flac)$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the file as it stands there."""
+
+    number: int
+    """From 1."""
+    content: str
+    """Without its end; U+FFFD where bytes are not UTF-8."""
+    damage: tuple[int, int] | None
+    """The first byte that is not UTF-8 and its column in characters, from 1; None in UTF-8."""
+
+    @cached_property
+    def fields(self) -> list[str]:
+        """What stands between the bars, without white space around it."""
+        return [field.strip() for field in self.content.split("|")]
+
+    @property
+    def clip_id(self) -> str:
+        """The id as it is compared: no extension, no `./`; not fit to be shown or opened."""
+        clip_id = _AUDIO_SUFFIX.sub("", self.fields[0])
+        return str(PurePosixPath(clip_id)) if clip_id else ""
 
 
 @dataclass(frozen=True)
@@ -35,6 +60,8 @@ class Rejected:
     """Id as far as it could be read, fit to be shown."""
     reason: str
     """What is wrong, with figures: reads on after "line 3, clip-3: "."""
+    kind: str = field(default="unusable", compare=False)
+    """The same in a word or two with hyphens, to group by."""
 
 
 def read_metadata(path: Path) -> tuple[list[Row], list[Rejected]]:
@@ -42,76 +69,97 @@ def read_metadata(path: Path) -> tuple[list[Row], list[Rejected]]:
 
     The normalised text is taken where there is one. The id may end in `.wav` or `.flac`. The
     file is UTF-8, with or without a byte order mark; lines end in LF, CRLF or CR; blank lines
-    are skipped. Quotes are text and group nothing.
+    are skipped. Quotes are text and group nothing. Ids that differ only in their Unicode form
+    are the same.
 
     Raises `InputError` when the file cannot be read or is not UTF-8.
     """
-    try:
-        data = path.read_bytes().removeprefix(_BYTE_ORDER_MARK)
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be read: {error.strerror}. "
-            "A corpus needs a metadata.csv with one id|text line a clip."
-        ) from error
     rows: list[Row] = []
     rejected: list[Rejected] = []
     seen: dict[str, int] = {}
-    for line, content in enumerate(_LINE_END.split(_decode(data, path)), start=1):
-        if not content.strip():
+    for line in split_lines(read_bytes(path)):
+        if line.damage:
+            raise InputError(
+                f"{path}, line {line.number}: byte 0x{line.damage[0]:02x} is not UTF-8; "
+                "save the file with the encoding UTF-8."
+            )
+        if not line.content.strip():
             continue
-        row = _parse(line, content, seen)
+        row = parse_line(line, seen)
         if isinstance(row, Row):
-            seen[row.clip_id] = line
             rows.append(row)
         else:
             rejected.append(row)
     return rows, rejected
 
 
-def _decode(data: bytes, path: Path) -> str:
+def read_bytes(path: Path) -> bytes:
+    """The file as it is.
+
+    Raises `InputError` when it cannot be read.
+    """
     try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        before = data[: error.start].decode("utf-8")
-        line = len(_LINE_END.findall(before)) + 1
+        return path.read_bytes()
+    except OSError as error:
         raise InputError(
-            f"{path}, line {line}: byte 0x{data[error.start]:02x} is not UTF-8; "
-            "save the file with the encoding UTF-8."
+            f"{path} cannot be read: {error.strerror}. "
+            "A corpus needs a metadata.csv with one id|text line a clip."
         ) from error
 
 
-def _parse(line: int, content: str, seen: dict[str, int]) -> Row | Rejected:
-    fields = [field.strip() for field in content.split("|")]
-    clip_id = _AUDIO_SUFFIX.sub("", fields[0])
+def split_lines(data: bytes) -> list[Line]:
+    """The lines of a file, without a byte order mark at its head."""
+    # In UTF-8 the bytes of a line end stand for nothing else, so that lines are cut before they
+    # are decoded and one damaged line spoils no other.
+    lines = _LINE_END.split(data.removeprefix(_BYTE_ORDER_MARK))
+    return [_decoded(number, line) for number, line in enumerate(lines, start=1)]
+
+
+def parse_line(line: Line, seen: dict[str, int]) -> Row | Rejected:
+    """The row of a line that is not blank, or what is wrong with it.
+
+    `seen` has the line of each id that is taken, in Unicode form C, and gets that of the row.
+    """
+    fields = line.fields
+    problem = _problem_of_id(line.clip_id)
     if len(fields) not in (2, 3):
         plural = "s" if len(fields) > 1 else ""
         reason = f"has {len(fields)} field{plural}, but id|text or id|text|normalised is needed"
-        return Rejected(line, _shown(clip_id), reason)
-    problem = _problem_of_id(clip_id)
+        return Rejected(line.number, shown(line.clip_id), reason, "field-count")
     if problem:
-        return Rejected(line, _shown(clip_id), problem)
-    clip_id = str(PurePosixPath(clip_id))
+        return Rejected(line.number, shown(line.clip_id), *problem)
     text = fields[-1] or fields[1]
     if not text:
-        return Rejected(line, clip_id, "has no text")
-    if clip_id in seen:
-        return Rejected(line, clip_id, f"has the same id as line {seen[clip_id]}")
-    return Row(line, clip_id, text)
+        return Rejected(line.number, line.clip_id, "has no text", "no-text")
+    first = seen.setdefault(unicodedata.normalize("NFC", line.clip_id), line.number)
+    if first != line.number:
+        reason = f"has the same id as line {first}"
+        return Rejected(line.number, line.clip_id, reason, "duplicate-id")
+    return Row(line.number, line.clip_id, text)
 
 
-def _problem_of_id(clip_id: str) -> str | None:
-    """Say why an id cannot name a file below `wavs/`; None if it can."""
+def shown(text: str) -> str:
+    """Doubtful text fit for one line of a terminal: no control characters, not endless."""
+    start = text[: _LONGEST_SHOWN + 1]
+    printable = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in start)
+    return printable if len(printable) <= _LONGEST_SHOWN else printable[:_LONGEST_SHOWN] + "…"
+
+
+def _decoded(number: int, data: bytes) -> Line:
+    try:
+        return Line(number, data.decode("utf-8"), None)
+    except UnicodeDecodeError as error:
+        column = len(data[: error.start].decode("utf-8")) + 1
+        return Line(number, data.decode("utf-8", "replace"), (data[error.start], column))
+
+
+def _problem_of_id(clip_id: str) -> tuple[str, str] | None:
+    """Say why an id cannot name a file below `wavs/`, and in a word; None if it can."""
     path = PurePosixPath(clip_id)
     if not clip_id:
-        return "has no id"
+        return "has no id", "no-id"
     if not clip_id.isprintable():
-        return "has an id with characters that cannot be printed"
+        return "has an id with characters that cannot be printed", "unprintable-id"
     if path.is_absolute() or ".." in path.parts or not path.name:
-        return "has an id that leads out of the folder wavs"
+        return "has an id that leads out of the folder wavs", "outside-wavs"
     return None
-
-
-def _shown(clip_id: str) -> str:
-    """A doubtful id fit for one line of a terminal: no control characters, not endless."""
-    printable = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in clip_id)
-    return printable if len(printable) <= _LONGEST_SHOWN else printable[:_LONGEST_SHOWN] + "…"
