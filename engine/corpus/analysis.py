@@ -28,7 +28,13 @@ def is_silent(waveform: NDArray[np.float32]) -> bool:
 
 
 def trim(waveform: NDArray[np.float32], trim_db: float) -> NDArray[np.float32]:
-    """Cut the start and end of `(N,)` samples that lie `trim_db` below the loudest frame.
+    """Cut the start and end of `(N,)` samples that lie `trim_db` below the loudest frame."""
+    start, end = trim_bounds(waveform, trim_db)
+    return waveform[start:end]
+
+
+def trim_bounds(waveform: NDArray[np.float32], trim_db: float) -> tuple[int, int]:
+    """The first sample that trimming leaves of `(N,)`, and the one after the last.
 
     Equal to `librosa.effects.trim`: the root mean square of frames of 2,048 samples around
     every 512th sample, compared in decibels.
@@ -38,7 +44,7 @@ def trim(waveform: NDArray[np.float32], trim_db: float) -> NDArray[np.float32]:
     power = np.einsum("ts,ts->t", frames, frames) / np.float32(_TRIM_FRAME)
     level = 10 * np.log10(np.maximum(_TRIM_FLOOR**2, power))
     loud = np.flatnonzero(level - level.max() > -trim_db)
-    return waveform[loud[0] * _TRIM_HOP : (loud[-1] + 1) * _TRIM_HOP]
+    return int(loud[0]) * _TRIM_HOP, min(len(waveform), (int(loud[-1]) + 1) * _TRIM_HOP)
 
 
 def coarse_frames(samples: int, audio: AudioSpec) -> int:

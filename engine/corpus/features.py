@@ -1,12 +1,10 @@
 """The cache of a corpus: what the networks learn from, in one memory-mapped file."""
 
 import os
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,16 +23,12 @@ from engine.corpus.feature_file import (
 )
 from engine.corpus.hashes import ContentHashes
 from engine.corpus.metadata import Rejected
-from engine.errors import Cancelled, EngineError, InputError
+from engine.corpus.workers import Workers
+from engine.errors import EngineError, InputError
 from engine.host.files import replacing
 
 # Part of every key: raise it when the numbers or their layout change.
 _FORMAT = 1
-# Recordings analysed ahead of the one being written, per worker: bounds the memory.
-_AHEAD = 4
-
-_T = TypeVar("_T")
-_R = TypeVar("_R")
 
 
 class FeatureStore:
@@ -98,7 +92,7 @@ class FeatureStore:
             folder.mkdir(parents=True, exist_ok=True)
             on_progress(0, len(corpus.clips))
             with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-                workers = _Workers(pool, cancelled)
+                workers = Workers(pool, cancelled, "The features were not completed.")
                 key = _key(corpus, audio, limits, folder, workers)
                 index = load_index(folder, key)
                 if index is None:
@@ -135,35 +129,6 @@ class FeatureStore:
 
 
 @dataclass(frozen=True)
-class _Workers:
-    """Threads that work through clips in order; numpy, soxr and libsndfile let them overlap."""
-
-    pool: ThreadPoolExecutor
-    cancelled: Callable[[], bool]
-
-    def map(self, function: Callable[[_T], _R], items: Sequence[_T]) -> Iterator[_R]:
-        """Results in the order of the items, with only a few computed ahead of their use.
-
-        Raises `Cancelled` between two results when that was asked for.
-        """
-        waiting: deque[Future[_R]] = deque()
-        remaining = iter(items)
-        ahead = _AHEAD * (os.cpu_count() or 1)
-        try:
-            for _ in range(len(items)):
-                for item in remaining:
-                    waiting.append(self.pool.submit(function, item))
-                    if len(waiting) >= ahead:
-                        break
-                if self.cancelled():
-                    raise Cancelled("The features were not completed.")
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
-
-
-@dataclass(frozen=True)
 class _Analysed:
     """What one recording came to: features, or the reason why there are none."""
 
@@ -189,7 +154,7 @@ def _analyse_clip(clip: Clip, audio: AudioSpec, limits: Limits) -> _Analysed:
     return _Analysed(mel[:: audio.reduction].astype(np.float16), magnitude.astype(np.float16))
 
 
-def _key(corpus: Corpus, audio: AudioSpec, limits: Limits, folder: Path, workers: _Workers) -> str:
+def _key(corpus: Corpus, audio: AudioSpec, limits: Limits, folder: Path, workers: Workers) -> str:
     """Hash of all that the features depend on."""
     hashes = ContentHashes(folder / "recordings.json")
     paths = [clip.path for clip in corpus.clips]
@@ -212,7 +177,7 @@ def _build(
     limits: Limits,
     folder: Path,
     key: str,
-    workers: _Workers,
+    workers: Workers,
     on_progress: Callable[[int, int], None],
 ) -> FeatureIndex:
     """Analyse every clip and write the file and its index."""
