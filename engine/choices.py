@@ -17,5 +17,8 @@ CleanerName = Literal["english", "plain"]
 Precision = Literal["auto", "fp32", "bf16"]
 """Arithmetic of a step; `auto` takes bf16 where the device has it."""
 
+SynthesisName = Literal["standard", "bbc"]
+"""How a text is spoken: voicecoach's own way, or exactly as the BBC's code does, to compare."""
+
 NETWORKS: tuple[NetworkName, ...] = get_args(NetworkName)
 """The networks of a voice, in the order in which they speak."""

@@ -11,9 +11,16 @@ from engine.checkpoint_folders import CheckpointEntry, list_checkpoints, read_st
 from engine.choices import NETWORKS, NetworkName
 from engine.corpus.text import Vocabulary
 from engine.errors import EngineError, InputError
+from engine.exported.card import NetworkCard, read_card
+from engine.exported.folder import has_card
 from engine.host.files import write_whole
 from engine.host.spend import Ledger
 from engine.settings import VoiceSettings, edited, parse_settings
+
+SETTINGS = "voice.toml"
+"""The file that makes a folder a voice."""
+
+_NOTHING: dict[str, Any] = {"step": None, "base_step": None, "parameters": None, "checkpoints": []}
 
 
 class Voice:
@@ -30,7 +37,7 @@ class Voice:
         Raises:
             InputError: there is no voice in the folder, or its `voice.toml` cannot be used.
         """
-        path = folder / "voice.toml"
+        path = folder / SETTINGS
         try:
             text = path.read_text(encoding="utf-8")
         except FileNotFoundError:
@@ -51,13 +58,13 @@ class Voice:
         Raises:
             EngineError: the folder cannot be written.
         """
-        write_whole(folder / "voice.toml", edited(None, None, settings).encode())
+        write_whole(folder / SETTINGS, edited(None, None, settings).encode())
         return cls(folder, settings)
 
     @staticmethod
     def exists(folder: Path) -> bool:
         """Whether there is a voice in the folder."""
-        return (folder / "voice.toml").is_file()
+        return (folder / SETTINGS).is_file()
 
     @property
     def name(self) -> str:
@@ -104,6 +111,11 @@ class Voice:
         return self.folder / "corpus.json"
 
     @property
+    def check_record(self) -> Path:
+        """What the check of the corpus found before training, and of what corpus."""
+        return self.folder / "check.json"
+
+    @property
     def ledger(self) -> Ledger:
         """What training has cost."""
         return Ledger(self.folder / "spend.jsonl")
@@ -134,7 +146,7 @@ class Voice:
         """
         if settings == self.settings:
             return
-        path = self.folder / "voice.toml"
+        path = self.folder / SETTINGS
         try:
             text = path.read_text(encoding="utf-8")
         except OSError as error:
@@ -143,12 +155,20 @@ class Voice:
         self.settings = settings
 
 
+def is_exported(folder: Path) -> bool:
+    """Whether the folder holds an exported voice, and not one that can be trained."""
+    return has_card(folder) and not Voice.exists(folder)
+
+
 def describe(folder: Path) -> dict[str, Any]:
-    """Return what there is to know about a voice, for `voicecoach info`.
+    """Return what there is to know about a voice or an export, for `voicecoach info`.
 
     Raises:
-        InputError: there is no voice in the folder, or its newest checkpoint is damaged.
+        InputError: there is neither in the folder, its newest checkpoint is damaged, or its card
+            cannot be used.
     """
+    if is_exported(folder):
+        return _describe_export(folder)
     voice = Voice.open(folder)
     settings, ledger = voice.settings, voice.ledger
     return {
@@ -160,7 +180,7 @@ def describe(folder: Path) -> dict[str, Any]:
         "cleaner": settings.cleaner,
         "corpus": {
             "dataset": None if settings.dataset is None else str(voice.dataset),
-            **_read_report(voice),
+            **read_corpus_report(voice),
         },
         "networks": {network: _describe_network(voice, network) for network in NETWORKS},
         "samples": len(list(voice.samples.glob("*.wav"))) if voice.samples.is_dir() else 0,
@@ -172,7 +192,35 @@ def describe(folder: Path) -> dict[str, Any]:
     }
 
 
-def _read_report(voice: Voice) -> dict[str, Any]:
+def _describe_export(folder: Path) -> dict[str, Any]:
+    card = read_card(folder)
+    return {
+        "voice": card.name,
+        "folder": str(folder),
+        "vocabulary": card.symbols,
+        "cleaner": card.cleaner,
+        "corpus": dict(card.corpus),
+        "networks": {
+            network: _describe_exported(card.networks.get(network)) for network in NETWORKS
+        },
+        "export": {"at": card.exported, "by": f"voicecoach {card.voicecoach}"},
+    }
+
+
+def _describe_exported(network: NetworkCard | None) -> dict[str, Any]:
+    if network is None:
+        return dict(_NOTHING)
+    return {
+        "step": network.step,
+        "base_step": network.base_step,
+        "parameters": network.parameters,
+        "checkpoints": [network.step],
+        "recipe": network.recipe,
+        "dtype": network.dtype,
+    }
+
+
+def read_corpus_report(voice: Voice) -> dict[str, Any]:
     """What the last run found out about the corpus; every run writes it anew."""
     path = voice.corpus_report
     try:
@@ -187,11 +235,19 @@ def _read_report(voice: Voice) -> dict[str, Any]:
 def _describe_network(voice: Voice, network: NetworkName) -> dict[str, Any]:
     checkpoints = voice.checkpoints(network)
     if not checkpoints:
-        return {"step": None, "base_step": None, "parameters": None, "checkpoints": []}
+        return dict(_NOTHING)
     state = read_state(checkpoints[-1].path)
+    origin = _origin_of_symbols(checkpoints, state["base_step"])
     return {
         "step": checkpoints[-1].step,
         "base_step": state["base_step"],
         "parameters": state.get("parameters"),
         "checkpoints": [entry.step for entry in checkpoints],
+        **({} if origin is None else {"symbols_from": origin}),
     }
+
+
+def _origin_of_symbols(checkpoints: list[CheckpointEntry], base_step: int) -> Any:  # noqa: ANN401
+    """Where a Text2Mel's embeddings came from, if it started from one with other symbols."""
+    base = [entry for entry in checkpoints if entry.step == base_step]
+    return read_state(base[0].path).get("symbols_from") if base else None

@@ -4,7 +4,7 @@
 from tui.command_line import app
 
 # In the order in which the help lists them.
-from tui.commands import demo, train, say, info, bench  # noqa: F401
+from tui.commands import demo, train, say, export, info, bench  # noqa: F401
 # isort: on
 
 __all__ = ["app", "main"]

@@ -197,8 +197,13 @@ def slug(text: str, most: int = 40) -> str:
 
 def sample_path(voice: Voice, step: int, ssrn_step: int | None, sentence: str) -> Path:
     """Where a sample goes: both networks' steps and the sentence, never an existing file."""
+    return unused(voice.samples / sample_name(step, ssrn_step, sentence))
+
+
+def sample_name(step: int, ssrn_step: int | None, sentence: str) -> str:
+    """The file name of a sample: both networks' steps and the sentence."""
     ssrn = f"_ssrn-{ssrn_step}" if ssrn_step is not None else "_no-ssrn"
-    return unused(voice.samples / f"text2mel-{step}{ssrn}_{slug(sentence)}.wav")
+    return f"text2mel-{step}{ssrn}_{slug(sentence)}.wav"
 
 
 def unused(path: Path) -> Path:

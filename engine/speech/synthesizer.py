@@ -79,7 +79,9 @@ class Synthesizer:
             Cancelled: `cancelled()` became true.
         """
         text = self._vocabulary.clean(sentence)
-        frames = _FreeRun(self._text2mel, self._symbols(text), self._max_frames, self._window)
+        padded = not self._text2mel.spec.mask_text
+        symbols = numbered(text, self._vocabulary, self._max_characters, padded=padded)
+        frames = _FreeRun(self._text2mel, symbols, self._max_frames, self._window)
         ending = _Ending(last=len(text))
         finished = False
         while not finished and frames.count < self._max_frames:
@@ -89,30 +91,44 @@ class Synthesizer:
             finished = ending.reached(frames)
         count = ending.kept(frames.count) if finished else frames.count
         mel = frames.mel[:count].cpu().numpy()
-        if not np.isfinite(mel).all():
-            raise EngineError(
-                "Text2Mel yields numbers that are not finite: its weights are damaged or its "
-                "training has diverged; go back to an earlier checkpoint."
-            )
+        require_finite(mel)
         attention = frames.attention[:count].T.cpu().numpy()
         return Spoken(text, mel, np.ascontiguousarray(attention), finished)
 
-    def _symbols(self, text: str) -> Tensor:
-        """Return the indices of cleaned text `(1, N)`, padded if the network needs it."""
-        if not text:
-            raise InputError(
-                "There is nothing to speak; this voice reads the characters "
-                f"{self._vocabulary.symbols[2:]!r}."
-            )
-        symbols = self._vocabulary.encode(text)
-        if len(symbols) > self._max_characters:
-            raise InputError(
-                f"The sentence {text[:30] + '…'!r} has {len(text)} characters, but the voice reads "
-                f"at most {self._max_characters - 1} at once; split it."
-            )
-        if not self._text2mel.spec.mask_text:
-            symbols += [0] * (self._max_characters - len(symbols))
-        return torch.tensor([symbols])
+
+def numbered(text: str, vocabulary: Vocabulary, most: int, *, padded: bool) -> Tensor:
+    """Return the indices of cleaned text and its E, `(1, N)`, or `(1, most)` where padded.
+
+    Raises:
+        InputError: there is no text, or more than `most` symbols of it.
+    """
+    if not text:
+        raise InputError(
+            "There is nothing to speak; this voice reads the characters "
+            f"{vocabulary.symbols[2:]!r}."
+        )
+    symbols = vocabulary.encode(text)
+    if len(symbols) > most:
+        raise InputError(
+            f"The sentence {text[:30] + '…'!r} has {len(text)} characters, but the voice reads "
+            f"at most {most - 1} at once; split it."
+        )
+    if padded:
+        symbols += [0] * (most - len(symbols))
+    return torch.tensor([symbols])
+
+
+def require_finite(mel: NDArray[np.float32]) -> None:
+    """Refuse a mel that no vocoder could make sound.
+
+    Raises:
+        EngineError: a number in it is not finite.
+    """
+    if not np.isfinite(mel).all():
+        raise EngineError(
+            "Text2Mel yields numbers that are not finite: its weights are damaged or its "
+            "training has diverged; go back to an earlier checkpoint."
+        )
 
 
 class _FreeRun:

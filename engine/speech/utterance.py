@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from engine.choices import SynthesisName
 from engine.corpus.audio import AudioSpec
 from engine.corpus.text import Vocabulary, split_sentences
 from engine.errors import Cancelled, EngineError, InputError
@@ -18,6 +19,7 @@ from engine.host.files import write_whole
 from engine.networks.ssrn import SSRN
 from engine.networks.text2mel import Text2Mel
 from engine.speech.loudness import join, level
+from engine.speech.original import ORIGINAL_VOCODER, OriginalSynthesizer
 from engine.speech.synthesizer import Spoken, Synthesizer
 from engine.speech.vocoder import VocoderSettings, magnitude_from_mel, vocode
 from engine.speech.window import AttentionWindow
@@ -75,6 +77,7 @@ def speak(
     max_characters: int = 180,
     max_frames: int = 210,
     window: AttentionWindow = "paper",
+    synthesis: SynthesisName = "standard",
     settings: VocoderSettings | None = None,
     on_progress: Callable[[int, int], None] = _no_progress,
     cancelled: Callable[[], bool] = _never,
@@ -82,15 +85,18 @@ def speak(
     """Speak a text of any length.
 
     Args:
-        text: what to say; cut into sentences, and those into parts if they are too long.
+        text: what to say; cut into sentences, and those into parts if they are too long. The
+            BBC's synthesis takes a line whole, as long as it is short enough.
         text2mel: on the device that is to speak, in float32; put into evaluation mode.
         ssrn: likewise; None spreads the mel bands over the bins instead.
         vocabulary: the symbols that the networks were trained with.
         audio: the audio constants that they were trained with.
         max_characters: symbols of the longest part, its E included.
-        max_frames: coarse frames at which a part that finds no end is cut short.
-        window: how attention is held to the text's order.
-        settings: of the vocoder; the defaults without them.
+        max_frames: coarse frames at which a part that finds no end is cut short; exactly so many
+            are spoken by the BBC's synthesis.
+        window: how attention is held to the text's order; the BBC's synthesis has its own.
+        synthesis: ours, frame by frame until the end of the text, or that of the BBC's code.
+        settings: of the vocoder; those of the synthesis without them.
         on_progress: called with the parts done and their total, first with 0.
         cancelled: asked between frames whether to give up.
 
@@ -99,15 +105,20 @@ def speak(
         EngineError: a network's weights yield numbers that are not finite.
         Cancelled: `cancelled()` became true.
     """
-    sentences = split_sentences(text, vocabulary, max_characters)
+    as_bbc = synthesis == "bbc"
+    cut = _lines if as_bbc else split_sentences
+    sentences = cut(text, vocabulary, max_characters)
     if not sentences:
         raise InputError(
             f"There is nothing to speak in {_shortened(text)!r}; this voice reads the characters "
             f"{vocabulary.symbols[2:]!r}."
         )
-    settings = settings or VocoderSettings()
-    synthesizer = Synthesizer(
-        text2mel, vocabulary, max_frames=max_frames, max_characters=max_characters, window=window
+    settings = settings or (ORIGINAL_VOCODER if as_bbc else VocoderSettings())
+    limits = {"max_frames": max_frames, "max_characters": max_characters}
+    synthesizer = (
+        OriginalSynthesizer(text2mel, vocabulary, **limits)
+        if as_bbc
+        else Synthesizer(text2mel, vocabulary, window=window, **limits)
     )
     parts: list[Spoken] = []
     sounds: list[Sound] = []
@@ -160,6 +171,18 @@ def write_wav(path: Path, waveform: NDArray[np.float32], sample_rate: int) -> No
         file.setframerate(sample_rate)
         file.writeframes(samples.tobytes())
     write_whole(path, buffer.getvalue())
+
+
+def _lines(text: str, vocabulary: Vocabulary, max_characters: int) -> list[str]:
+    """Cut text at line ends, and a line that is too long into sentences."""
+    pieces = []
+    for line in text.splitlines():
+        cleaned = vocabulary.clean(line)
+        if len(cleaned) >= max_characters:
+            pieces.extend(split_sentences(line, vocabulary, max_characters))
+        elif any(map(str.isalnum, cleaned)):
+            pieces.append(cleaned)
+    return pieces
 
 
 def _sound(

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 import torch
@@ -22,6 +23,10 @@ _FADE = 256
 _TINY = 1e-8
 
 
+Phases = Literal["random", "zero"]
+"""The phases that Griffin-Lim starts from."""
+
+
 @dataclass(frozen=True)
 class VocoderSettings:
     """How a magnitude spectrogram is made sound."""
@@ -33,8 +38,11 @@ class VocoderSettings:
     """Rounds of Griffin-Lim."""
     momentum: float = 0.99
     """Acceleration of Griffin-Lim; 0 is the plain algorithm."""
+    phases: Phases = "random"
+    """The phases to start from. Zero ones, as the BBC's code has them, count from the middle of
+    the transform, where that code puts the window."""
     seed: int = 0
-    """Seed of the phases to start from: the same input always makes the same sound."""
+    """Seed of random phases: the same input always makes the same sound."""
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.sharpening) and self.sharpening > 0):
@@ -95,9 +103,7 @@ def _griffin_lim(amplitude: Tensor, audio: AudioSpec, settings: VocoderSettings)
     the waveform that fits best, pushed on in the direction of the last change.
     """
     frames = _Frames(len(amplitude), audio)
-    generator = torch.Generator().manual_seed(settings.seed)
-    angles = 2 * torch.pi * torch.rand(amplitude.shape, generator=generator)
-    spectrum = torch.polar(amplitude, angles)
+    spectrum = torch.polar(amplitude, _first_phases(amplitude, audio, settings))
     # t + α(t − t'), scaled: only the phase of it counts.
     inertia = settings.momentum / (1 + settings.momentum)
     previous = torch.zeros_like(spectrum)
@@ -107,6 +113,18 @@ def _griffin_lim(amplitude: Tensor, audio: AudioSpec, settings: VocoderSettings)
         previous = consistent
         spectrum = direction.mul_(amplitude / direction.abs().clamp_min_(_TINY))
     return frames.without_margins(frames.synthesise(spectrum))
+
+
+def _first_phases(amplitude: Tensor, audio: AudioSpec, settings: VocoderSettings) -> Tensor:
+    """Angles to begin with, for every bin of an amplitude `(T, n_bins)`."""
+    if settings.phases == "random":
+        generator = torch.Generator().manual_seed(settings.seed)
+        return 2 * torch.pi * torch.rand(amplitude.shape, generator=generator)
+    # Zero where the window is centred in the transform; here it stands at its start, and a
+    # shift in time turns the phase of bin k by 2πk/n_fft for every sample.
+    shift = (audio.n_fft - audio.win_length) // 2
+    turns = torch.arange(amplitude.shape[1], dtype=torch.float64) * shift / audio.n_fft
+    return (2 * torch.pi * (turns % 1)).to(amplitude.dtype).expand_as(amplitude)
 
 
 class _Frames:

@@ -11,7 +11,7 @@ from tui.command_line import app, told
 @app.command(epilog="Example: voicecoach info voices/alice --json")
 @told
 def info(
-    voice: Annotated[Path, typer.Argument(help="The voice folder.")],
+    voice: Annotated[Path, typer.Argument(help="The voice folder, or an exported voice.")],
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> int:
     """Tell what a voice is made of: corpus, networks, checkpoints, spend."""

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from engine.choices import SynthesisName
 from tui.command_line import DeviceOption, app, complain, told
 
 
@@ -12,15 +13,21 @@ from tui.command_line import DeviceOption, app, complain, told
 @told
 def say(
     text: Annotated[str, typer.Argument(help="What to say.")],
-    voice: Annotated[Path, typer.Option(help="The voice folder.")],
+    voice: Annotated[Path, typer.Option(help="The voice folder, or an exported voice.")],
     step: Annotated[
         int | None,
         typer.Option(help="The Text2Mel checkpoint to speak with.", show_default="the newest"),
     ] = None,
+    synthesis: Annotated[
+        SynthesisName,
+        typer.Option(help="How to speak; bbc is the BBC's own way, slow, there to compare."),
+    ] = "standard",
     out: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE.wav", help="Where to write.", show_default="the voice's samples/"
+            metavar="FILE.wav",
+            help="Where to write.",
+            show_default="the voice's samples/; of an export: here",
         ),
     ] = None,
     arrays: Annotated[
@@ -33,7 +40,7 @@ def say(
     """Speak a text with a voice and write it to a file."""
     from engine.speech.say import say as speak
 
-    said = speak(voice, text, step=step, out=out, arrays=arrays, device=device)
+    said = speak(voice, text, step=step, synthesis=synthesis, out=out, arrays=arrays, device=device)
     note = f" ({said.note})" if said.note else ""
     typer.echo(f"{said.path}  {said.seconds:.1f} s{note}")
     if play:

@@ -1,0 +1,172 @@
+"""What can speak: a voice's checkpoint with its newest SSRN, or a voice that was exported."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.checkpoint_folders import CheckpointEntry
+from engine.choices import SynthesisName
+from engine.corpus.audio import AudioSpec
+from engine.corpus.clips import Limits
+from engine.corpus.text import Vocabulary
+from engine.errors import InputError
+from engine.exported.card import read_card
+from engine.exported.weights import load_network
+from engine.networks.ssrn import SSRN
+from engine.networks.text2mel import Text2Mel
+from engine.speech.audition import load_ssrn, sample_name, slug
+from engine.speech.utterance import Utterance, speak
+from engine.speech.vocoder import VocoderSettings
+from engine.training.checkpoint import load_checkpoint, speaking_network
+from engine.voice import Voice, is_exported
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """Two networks, and all that speaking with them takes."""
+
+    text2mel: Text2Mel
+    step: int
+    """Of Text2Mel's checkpoint."""
+    ssrn: SSRN | None
+    ssrn_step: int | None
+    vocabulary: Vocabulary
+    """The symbols that the weights were trained with."""
+    audio: AudioSpec
+    limits: Limits
+    sharpening: float
+    """See `engine.speech.vocoder.VocoderSettings`; the BBC's synthesis has its own."""
+    samples: Path
+    """The folder for samples that nobody gave a place."""
+    prefix: str = ""
+    """How the file names of such samples begin."""
+
+    def sample(self, text: str) -> Path:
+        """Where a sample of a text goes that nobody gave a place; there may be a file already."""
+        return self.samples / (self.prefix + sample_name(self.step, self.ssrn_step, text))
+
+    def speak(self, text: str, synthesis: SynthesisName) -> Utterance:
+        """Speak a text of any length; see `engine.speech.utterance.speak`."""
+        return speak(
+            text,
+            self.text2mel,
+            self.ssrn,
+            self.vocabulary,
+            self.audio,
+            max_characters=self.limits.max_characters,
+            max_frames=self.limits.max_coarse_frames,
+            synthesis=synthesis,
+            settings=VocoderSettings(self.sharpening) if synthesis == "standard" else None,
+        )
+
+
+def open_speaker(folder: Path, step: int | None = None) -> Speaker:
+    """Load what speaks from a voice or from an export.
+
+    Args:
+        folder: either of them.
+        step: a checkpoint of Text2Mel; the newest without it.
+
+    Raises:
+        InputError: there is neither in the folder, no such checkpoint, or something is damaged.
+    """
+    if is_exported(folder):
+        return _from_export(folder, step)
+    return _from_voice(Voice.open(folder), step)
+
+
+def text2mel_checkpoint(voice: Voice, step: int | None) -> CheckpointEntry:
+    """Find a voice's checkpoint of Text2Mel: that of a step, or the newest.
+
+    Raises:
+        InputError: it has none, or none of that step.
+    """
+    found = voice.checkpoints("text2mel")
+    if not found:
+        raise InputError(
+            f"The voice {voice.folder} cannot speak yet: its Text2Mel has no checkpoint; train "
+            f"it first."
+        )
+    if step is None:
+        return found[-1]
+    for entry in found:
+        if entry.step == step:
+            return entry
+    steps = ", ".join(f"{entry.step:,}" for entry in found[-8:])
+    raise InputError(
+        f"The voice {voice.folder} has no Text2Mel checkpoint of step {step:,}; there are {steps}."
+    )
+
+
+def _from_voice(voice: Voice, step: int | None) -> Speaker:
+    entry = text2mel_checkpoint(voice, step)
+    checkpoint = load_checkpoint(entry.path, to_speak=True)
+    text2mel = speaking_network(checkpoint)
+    if not isinstance(text2mel, Text2Mel):
+        raise InputError(f"{entry.path} holds an {checkpoint.network}, not a text2mel.")
+    ssrn, ssrn_step = load_ssrn(voice)
+    speaker = Speaker(
+        text2mel=text2mel,
+        step=entry.step,
+        ssrn=ssrn,
+        ssrn_step=ssrn_step,
+        vocabulary=Vocabulary(checkpoint.symbols, voice.settings.cleaner),
+        audio=voice.settings.audio,
+        limits=voice.settings.limits,
+        sharpening=voice.settings.sharpening,
+        samples=voice.samples,
+    )
+    _require_fit(speaker, voice)
+    return speaker
+
+
+def _require_fit(speaker: Speaker, voice: Voice) -> None:
+    """Refuse networks that cannot speak together, as an edit of a file may have left them.
+
+    Raises:
+        InputError: saying which sizes differ.
+    """
+    audio, spec = speaker.audio, speaker.text2mel.spec
+    sizes = [
+        ("Text2Mel's vocabulary_size", spec.vocabulary_size, len(speaker.vocabulary), "symbols"),
+        ("Text2Mel's n_mels", spec.n_mels, audio.n_mels, "mel bands in voice.toml"),
+    ]
+    if speaker.ssrn is not None:
+        of_ssrn = speaker.ssrn.spec
+        sizes += [
+            ("SSRN's n_mels", of_ssrn.n_mels, audio.n_mels, "mel bands in voice.toml"),
+            ("SSRN's n_bins", of_ssrn.n_bins, audio.n_bins, "bins of n_fft in voice.toml"),
+        ]
+    for name, theirs, ours, what in sizes:
+        if theirs != ours:
+            raise InputError(
+                f"The voice {voice.folder} does not fit together: {name} is {theirs}, but there "
+                f"are {ours} {what}; undo what was edited."
+            )
+
+
+def _from_export(folder: Path, step: int | None) -> Speaker:
+    card = read_card(folder)
+    told = card.networks["text2mel"]
+    if step is not None and step != told.step:
+        raise InputError(
+            f"The export {folder} holds the Text2Mel of step {told.step:,} alone, not of step "
+            f"{step:,}; leave out --step."
+        )
+    text2mel = load_network(folder, "text2mel", told)
+    of_ssrn = card.networks.get("ssrn")
+    ssrn = load_network(folder, "ssrn", of_ssrn) if of_ssrn else None
+    assert isinstance(text2mel, Text2Mel)
+    assert ssrn is None or isinstance(ssrn, SSRN)
+    return Speaker(
+        text2mel=text2mel,
+        step=told.step,
+        ssrn=ssrn,
+        ssrn_step=of_ssrn.step if of_ssrn else None,
+        vocabulary=Vocabulary(card.symbols, card.cleaner),
+        audio=card.audio,
+        limits=card.limits,
+        sharpening=card.sharpening,
+        # An export is there to be passed on: nothing is written into it.
+        samples=Path(),
+        prefix=f"{slug(card.name)}_",
+    )

@@ -1,0 +1,32 @@
+"""`voicecoach export`: a voice to be used elsewhere."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tui.command_line import app, told
+
+
+@app.command(epilog="Example: voicecoach export voices/alice --out alice-1.0")
+@told
+def export(
+    voice: Annotated[Path, typer.Argument(help="The voice folder.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to make.")],
+    step: Annotated[
+        int | None,
+        typer.Option(help="The Text2Mel checkpoint to export.", show_default="the newest"),
+    ] = None,
+    half: Annotated[
+        bool, typer.Option("--half", help="Weights of 16 bits: half the size.")
+    ] = False,
+) -> int:
+    """Write a voice's weights and a readable card, to be used elsewhere; `say` speaks with it."""
+    from engine.exporting import export_voice
+
+    done = export_voice(voice, out, step=step, half=half)
+    ssrn = "no SSRN yet: it speaks from the mel alone"
+    if done.ssrn_step is not None:
+        ssrn = f"SSRN at step {done.ssrn_step:,}"
+    typer.echo(f"{done.folder}  Text2Mel at step {done.step:,}, {ssrn}; {done.size / 1e6:.1f} MB")
+    return 0
