@@ -3,6 +3,7 @@
 from collections import deque
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
+from time import monotonic
 
 from engine.stop import StopRule
 
@@ -21,7 +22,13 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class GoOn:
-    """Take up the steps after `Pause`; at the stop, train on without one."""
+    """Take up the steps after `Pause`; at the stop, train on without one; after a check that
+    found errors, begin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """After a check that found errors, wait for an answer however long it takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,7 @@ Command = (
     StopAt
     | Pause
     | GoOn
+    | Hold
     | SaveCheckpoint
     | Audition
     | SetSentence
@@ -97,6 +105,26 @@ class Inbox:
         """Whether `Finish` waits inside; looked at while long work is under way."""
         self._collect()
         return any(isinstance(command, Finish) for command in self._arrived)
+
+    def next_of(self, kinds: tuple[type[Command], ...], seconds: float) -> Command | None:
+        """Return the oldest command of some kinds; wait for one at most so long.
+
+        It stays inside, and so do all others in their order: they are for later.
+        """
+        deadline = monotonic() + seconds
+        self._collect()
+        while True:
+            for command in self._arrived:
+                if isinstance(command, kinds):
+                    return command
+            left = deadline - monotonic()
+            if left <= 0:
+                return None
+            self._collect(left)
+
+    def take_out(self, command: Command) -> None:
+        """Take out a command that `next_of` found."""
+        self._arrived.remove(command)
 
     def _collect(self, seconds: float = 0.0) -> None:
         """Move what has arrived to where it can be looked at; wait so long for the first."""

@@ -22,3 +22,7 @@ class EngineError(VoicecoachError):
 
 class Cancelled(Exception):  # noqa: N818 (a request that was granted, not an error)
     """The person asked to stop before the work was complete."""
+
+
+class Declined(Cancelled):
+    """The person saw what the check of the corpus found, and did not want to train on it."""

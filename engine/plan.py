@@ -22,7 +22,7 @@ from engine.settings import VoiceSettings
 from engine.voice import Voice
 
 # What a run that ended early may have left in the folder of a voice that is yet to be.
-_LEFTOVERS = {LOCK_NAME, "voicecoach.log", "features", "corpus.json"}
+_LEFTOVERS = {LOCK_NAME, "voicecoach.log", "features", "corpus.json", "check.json"}
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from engine.board import Board
 from engine.control import Command, Inbox
-from engine.errors import Cancelled, EngineError, InputError, VoicecoachError
+from engine.errors import Cancelled, Declined, EngineError, InputError, VoicecoachError
 from engine.host.lock import acquire_lock
 from engine.order import TrainOrder
 from engine.plan import Plan, make_plan
@@ -112,6 +112,12 @@ class Session:
 
         try:
             prepared = prepare(self._order, self._voice, self._board, self._inbox)
+        except Declined:
+            self._board.event("ended before the first step: the corpus is to be mended")
+            if self._new:
+                # Once it is mended, the same command makes the voice.
+                self._claim.undo()
+            return
         except Cancelled:
             self._board.event("ended before the first step")
             return

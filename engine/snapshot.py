@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.check_report import CheckReport
 from engine.choices import NetworkName
 from engine.host.gpu import GpuReading
 from engine.stop import StopPoint
@@ -21,6 +22,9 @@ class Phase(Enum):
 
     PREPARING = "preparing"
     """Reading the corpus, computing features, loading weights."""
+    CHECKED = "checked"
+    """The check of the corpus found errors; a screen is open, so the engine waits for what the
+    person makes of them before it computes anything that takes long."""
     TRAINING = "training"
     PAUSED = "paused"
     AT_STOP = "at the stop"
@@ -124,6 +128,11 @@ class Snapshot:
     precision: str = ""
     progress: Progress | None = None
     """The piece of work under way while preparing."""
+    check: CheckReport | None = None
+    """What the check of the corpus found; None until it is known."""
+    seconds_to_start: int | None = None
+    """While the engine waits after a check: seconds after which it begins without an answer, None
+    where it waits for one however long."""
     step: int = 0
     """The global step."""
     base_step: int = 0

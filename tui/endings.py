@@ -5,6 +5,7 @@ from pathlib import Path
 
 from engine.errors import VoicecoachError
 from engine.snapshot import Snapshot
+from engine.voice import Voice
 
 
 def sentence_about(error: BaseException, log: Path) -> str:
@@ -23,10 +24,15 @@ def sentence_about(error: BaseException, log: Path) -> str:
 
 
 def sentence_about_end(last: Snapshot) -> str:
-    """Tell where a run that ended as asked was saved, and how to go on."""
+    """Tell where a run that ended as asked was saved, and how to go on.
+
+    A voice whose recordings are to be mended first was not even made.
+    """
     again = f"voicecoach train --voice {shlex.quote(str(last.voice_folder))}"
     if last.network != "text2mel":
         again += f" --network {last.network}"
     if last.checkpoint_step is None:
+        if not Voice.exists(last.voice_folder):
+            return "nothing was trained; mend the recordings and give the same command again"
         return f"ended before the first step; to begin again: {again}"
     return f"saved at step {last.checkpoint_step:,}; to go on: {again}"

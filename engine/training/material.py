@@ -1,15 +1,16 @@
 """What a run learns from: the clips of the corpus, their features, and a report on both."""
 
 import json
-from collections.abc import Callable
 
 from engine.board import Board
+from engine.control import Inbox
 from engine.corpus.clips import Corpus, held_out, open_corpus
 from engine.corpus.features import FeatureStore
 from engine.corpus.metadata import Rejected
 from engine.errors import EngineError, InputError
 from engine.host.files import write_whole
 from engine.snapshot import Progress
+from engine.training.checking import check_before_training
 from engine.voice import Voice
 
 # Clips left out that are named one by one on the screen; corpus.json has all.
@@ -17,19 +18,23 @@ _MOST_NAMED = 8
 
 
 def open_material(
-    voice: Voice, board: Board, cancelled: Callable[[], bool]
+    voice: Voice, board: Board, inbox: Inbox, *, attended: bool
 ) -> tuple[FeatureStore, list[int], list[int]]:
     """Return the features, the numbers of the clips to train on and of the held-out ones.
 
-    What was left out is told on the board; all that was found out is in `corpus.json`.
+    The corpus is checked first, and a person at a screen (`attended`) asked where it has errors:
+    features take far longer. What was left out is told on the board; all that was found out is in
+    `check.json` and `corpus.json`.
 
     Raises:
         InputError: the dataset cannot be used.
         Cancelled: the person asked to finish before the features were complete.
+        Declined: the person did not want to train on what the check found.
     """
     settings = voice.settings
     board.update(progress=Progress("reading the corpus", 0, 1))
     corpus = open_corpus(voice.dataset, voice.vocabulary, settings.limits, settings.audio)
+    told = check_before_training(voice, board, inbox, attended=attended)
 
     def show(done: int, total: int) -> None:
         board.update(progress=Progress("computing features", done, total))
@@ -40,7 +45,7 @@ def open_material(
         settings.limits,
         voice.features,
         on_progress=show,
-        cancelled=cancelled,
+        cancelled=inbox.asks_to_finish,
     )
     if len(store.clips) < 2:
         raise InputError(
@@ -51,20 +56,24 @@ def open_material(
     training = [i for i, clip in enumerate(store.clips) if clip.clip_id not in ids]
     held = [i for i, clip in enumerate(store.clips) if clip.clip_id in ids]
     rejected = sorted((*corpus.rejected, *store.rejected), key=lambda clip: clip.line)
-    _tell_rejected(rejected, corpus, board, voice)
+    _tell_rejected(rejected, told, corpus, board, voice)
     _write_report(voice, board, store, rejected, len(training), sorted(ids))
     return store, training, held
 
 
-def _tell_rejected(rejected: list[Rejected], corpus: Corpus, board: Board, voice: Voice) -> None:
+def _tell_rejected(
+    rejected: list[Rejected], told: frozenset[int], corpus: Corpus, board: Board, voice: Voice
+) -> None:
+    """Tell what was left out, line by line but for those whose fault was `told` already."""
     total = len(corpus.rejected) + len(corpus.clips)
     if not rejected:
         return
     board.event(f"left out {len(rejected)} of {total} rows of metadata.csv", "warning")
-    for clip in rejected[:_MOST_NAMED]:
+    untold = [clip for clip in rejected if clip.line not in told]
+    for clip in untold[:_MOST_NAMED]:
         board.event(f"line {clip.line}: {clip.clip_id or 'no id'} {clip.reason}", "warning")
-    if len(rejected) > _MOST_NAMED:
-        more = len(rejected) - _MOST_NAMED
+    if len(untold) > _MOST_NAMED:
+        more = len(untold) - _MOST_NAMED
         board.event(f"and {more} more; {voice.corpus_report} lists them all", "warning")
 
 

@@ -56,7 +56,8 @@ def prepare(order: TrainOrder, voice: Voice, board: Board, inbox: Inbox) -> Prep
 
     Raises:
         InputError: the dataset, the device or the weights cannot be used.
-        Cancelled: the person asked to finish before it was done.
+        Cancelled: the person asked to finish before it was done; `Declined` where that was their
+            answer to what the check of the corpus found.
     """
     device = choose_device(order.device)
     precision = choose_precision(order.precision, device)
@@ -67,7 +68,7 @@ def prepare(order: TrainOrder, voice: Voice, board: Board, inbox: Inbox) -> Prep
     # Before the features, which take long: a voice that is ended meanwhile, and taken up again
     # without `--from`, must not start from nothing.
     _take_over_source(order, voice, board)
-    store, training, held = open_material(voice, board, inbox.asks_to_finish)
+    store, training, held = open_material(voice, board, inbox, attended=order.attended)
 
     board.update(progress=Progress("loading weights", 0, 1))
     checkpoint = _newest(voice, order.network, board)
