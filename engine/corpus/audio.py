@@ -15,8 +15,9 @@ from engine.errors import InputError
 # How WAV (of either byte order, or above 4 GB) and FLAC begin. Other formats are not handed to
 # libsndfile: its MP3 decoder writes its doubts on stderr, which is the person's screen.
 _STARTS = (b"RIFF", b"RIFX", b"RF64", b"fLaC")
-# Level that no recording has, full scale being 1; far above it, float32 powers overflow.
-_ABSURD = 1e6
+ABSURD = 1e6
+"""Level that no recording has, full scale being 1; far above it, float32 powers overflow."""
+
 # Bytes of the shortest header of a WAV.
 _HEADER = 44
 # Bytes by which a WAV's header may be wrong: programs count their own chunks differently.
@@ -88,7 +89,7 @@ def load_recording(path: Path, sample_rate: int) -> NDArray[np.float32]:
     with _naming(path), soundfile.SoundFile(path) as file:
         rate = file.samplerate
         samples = _read(file)  # (N, channels)
-    if not np.abs(samples).max(initial=0) < _ABSURD:  # so is NaN
+    if not np.abs(samples).max(initial=0) < ABSURD:  # so is NaN
         raise InputError(f"{path} holds samples that are no sound level; export it again.")
     mono: NDArray[np.float32] = samples.mean(axis=1)
     if rate != sample_rate and len(mono):

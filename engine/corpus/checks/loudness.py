@@ -1,0 +1,121 @@
+"""How loud the speech of a recording is, how loud its silence, and where the speech is."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.corpus.checks.faults import Fault
+
+HOP_SECONDS = 0.01
+"""From one frame to the next; a frame is twice as long."""
+
+_LOWEST = -100.0
+# Frames quieter than this hold the rounding of 16 bits at most: they tell of an editor, not of
+# the room.
+_DIGITAL_SILENCE = -90.0
+# The loudest frames and the quietest are taken as a few together, so that a click is not the
+# speech, nor one lucky frame the room: tenths of a second, and a share of the frames.
+_LOUDEST_FRAMES = 10
+_QUIETEST_SHARE = 0.03
+_QUIETEST_FRAMES = 3
+# Speech reaches down to this below its loudest tenth of a second.
+_SPEECH_RANGE = 20.0
+# Below the level of the speech by this much nothing is heard as speech.
+_PAUSE_DEPTH = 35.0
+# Above the noise by this much something is, if there is room for it.
+_ABOVE_NOISE = 6.0
+# Frames of sound that are shorter than a speech sound: clicks do not end a pause.
+_SHORTEST_SOUND = 3
+_QUIET, _NEARLY_SILENT = -36.0, -48.0
+# Decibels of the speech over the noise.
+_NOISY, _DROWNED = 25.0, 12.0
+# Seconds of a recording that is sure to have a moment without speech.
+_SHORTEST_JUDGED = 0.75
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """The level of a recording over its time, in dB of full scale."""
+
+    frames: NDArray[np.float64]
+    """Root mean square of every 20 ms, one each 10 ms, without the direct current."""
+    speech: float
+    """Mean power of the frames within 20 dB of the loudest tenth of a second."""
+    noise: float
+    """Mean power of the quietest 3 % of the frames, those of digital silence left out."""
+
+    @property
+    def signal_to_noise(self) -> float:
+        """Speech over noise in dB: too low by the noise in the speech, a hair from 15 dB up.
+
+        It is an estimate from one recording without knowing its words: a clip without any
+        pause counts its softest consonants as noise.
+        """
+        return self.speech - self.noise
+
+    def speaks(self) -> NDArray[np.bool_]:
+        """In which frames there is sound, clicks left out."""
+        margin = min(_ABOVE_NOISE, self.signal_to_noise / 2)
+        loud = self.frames > max(self.speech - _PAUSE_DEPTH, self.noise + margin)
+        starts, ends = runs(loud)
+        for start, end in zip(starts, ends, strict=True):
+            if end - start < _SHORTEST_SOUND:
+                loud[start:end] = False
+        return loud
+
+
+def runs(mask: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Where stretches of True begin, and where they have ended."""
+    edges = np.diff(mask.astype(np.int8), prepend=0, append=0)
+    return np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+
+
+def decibels(power: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Powers in dB of full scale, never below that of the last of 16 bits."""
+    return 10 * np.log10(np.maximum(10 ** (_LOWEST / 10), power))
+
+
+def measure_levels(mono: NDArray[np.float32], rate: int) -> Levels:
+    """The levels of samples `(N,)` that hold at least one sample."""
+    hop = max(1, int(HOP_SECONDS * rate))
+    still = mono - mono.mean(dtype=np.float64).astype(np.float32)
+    whole = np.pad(still, (0, -len(still) % hop)).reshape(-1, hop)
+    tens = np.einsum("ts,ts->t", whole, whole, dtype=np.float64) / hop
+    power = (tens[:-1] + tens[1:]) / 2 if len(tens) > 1 else tens
+    frames = decibels(power)
+    loudest = np.sort(frames)[-_LOUDEST_FRAMES:].min()
+    speech = power[frames >= loudest - _SPEECH_RANGE].mean()
+    room = np.sort(power[frames > _DIGITAL_SILENCE])
+    quietest = room[: max(_QUIETEST_FRAMES, int(_QUIETEST_SHARE * len(room)))]
+    noise = quietest.mean() if len(quietest) else 0.0
+    return Levels(frames, float(decibels(speech)), float(decibels(np.asarray(noise))))
+
+
+def level_faults(levels: Levels, seconds: float) -> list[Fault]:
+    """Too little sound, and too much noise; the latter cannot be told of a word or two."""
+    noise = _noisy(levels.signal_to_noise) if seconds >= _SHORTEST_JUDGED else []
+    return [*_quiet(levels.speech), *noise]
+
+
+def _quiet(speech: float) -> list[Fault]:
+    if speech >= _QUIET:
+        return []
+    figure = f"its speech has {speech:.0f} dB of full scale"
+    if speech < _NEARLY_SILENT:
+        advice = "record it again, or leave the clip out: there is next to nothing to hear"
+        return [Fault("nearly-silent", "error", figure, advice, speech)]
+    advice = "raise it to the level of the others, about -20 dB"
+    return [Fault("quiet", "warning", figure, advice, speech)]
+
+
+def _noisy(ratio: float) -> list[Fault]:
+    if ratio >= _NOISY:
+        return []
+    figure = f"its speech is only {ratio:.0f} dB over the noise"
+    if ratio < _DROWNED:
+        advice = "record it again or leave the clip out: the voice would learn the noise"
+        return [Fault("noisy", "error", figure, advice, ratio)]
+    return [
+        Fault("noisy", "warning", figure, "listen to it; take the noise out, or the clip", ratio)
+    ]
