@@ -1,0 +1,164 @@
+"""The recordings that the rows of a list name, and the files that no row does."""
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from engine.check_report import Finding
+from engine.corpus.clips import (
+    METADATA,
+    RECORDINGS,
+    find_recordings,
+    recording_key,
+)
+from engine.corpus.metadata import Line, Row, shown
+
+# Sound in files that are not read.
+_OTHER_SOUND = re.compile(
+    r"\.(?:mp3|m4[abp]|mp4|aac|og[ga]|opus|wma|aif[fc]?|au|snd|caf|amr|3gp|webm|mka|mov|ac3|ape|wv|"
+    r"raw|pcm|sph|w64|rf64)$",
+    re.IGNORECASE,
+)
+_ANY_SOUND = re.compile(rf"{_OTHER_SOUND.pattern}|\.(?:wav|flac)$", re.IGNORECASE)
+
+
+def match_recordings(
+    dataset: Path, rows: Sequence[tuple[Row, Line]], claimed: Iterable[str]
+) -> tuple[dict[str, Path], list[Finding]]:
+    """Find the recording of each row by the row's id, and what does not match.
+
+    `claimed` are the ids of lines that could not be read as rows: their recordings wait for a
+    mended line and are no orphans.
+    """
+    named = {recording_key(row.clip_id) for row, _ in rows}
+    folder = _Folder(
+        dataset / RECORDINGS,
+        find_recordings(dataset / RECORDINGS),
+        _other_sounds(dataset / RECORDINGS),
+        named.union(map(recording_key, claimed)),
+    )
+    matched: dict[str, Path] = {}
+    findings: list[Finding] = []
+    meant: set[str] = set()
+    for row, line in rows:
+        paths = folder.recordings.get(recording_key(row.clip_id))
+        if paths:
+            matched[row.clip_id] = paths[0]
+            findings += [_double(row, folder, path, paths[0]) for path in paths[1:]]
+        else:
+            finding, key = _missing(row, line.fields[1], folder)
+            findings.append(finding)
+            meant.add(key)
+    return matched, findings + _unnamed(folder, meant)
+
+
+@dataclass(frozen=True)
+class _Folder:
+    """The files below `wavs/` by their `recording_key`."""
+
+    path: Path
+    recordings: dict[str, list[Path]]
+    other_sounds: dict[str, Path]
+    named: set[str]
+    """Keys that lines name."""
+
+    def file(self, path: Path) -> str:
+        """A file below the dataset, fit to be shown."""
+        text = f"{RECORDINGS}/{path.relative_to(self.path).as_posix()}"
+        return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+    @cached_property
+    def unclaimed(self) -> dict[str, list[str]]:
+        """Keys of recordings that nobody names, by what remains of the key when it is bare."""
+        found: dict[str, list[str]] = {}
+        for key in self.recordings:
+            if key not in self.named:
+                found.setdefault(_bare(key), []).append(key)
+        return found
+
+
+def _bare(clip_id: str) -> str:
+    """An id without what people write differently: folders, case, white space, `_` for `-`."""
+    name = recording_key(clip_id).replace("\\", "/").rsplit("/", 1)[-1].casefold()
+    return re.sub(r"\s+", "", _ANY_SOUND.sub("", name).replace("_", "-"))
+
+
+def _other_sounds(folder: Path) -> dict[str, Path]:
+    found = {}
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            path = Path(parent, name)
+            if _OTHER_SOUND.search(name):
+                found[recording_key(path.relative_to(folder).with_suffix(""))] = path
+    return found
+
+
+def _missing(row: Row, second: str, folder: _Folder) -> tuple[Finding, str]:
+    """A row without its recording, and the key of the file that it may mean."""
+    key = recording_key(row.clip_id)
+    kind, meant = "missing-recording", key
+    figure = "there is no such file"
+    advice = f"put the recording into {RECORDINGS}/, or delete the line"
+    alike = folder.unclaimed.get(_bare(row.clip_id), [])
+    other = folder.other_sounds.get(key) or folder.other_sounds.get(_OTHER_SOUND.sub("", key))
+    if second and recording_key(_ANY_SOUND.sub("", second)) in folder.recordings:
+        kind, meant = "swapped-fields", recording_key(_ANY_SOUND.sub("", second))
+        figure = f"the text stands where the id {shown(second)} should"
+        advice = "write the id first: id|text"
+    elif other:
+        figure = f"there is only {folder.file(other)}, which is not read"
+        advice = "convert it to WAV or FLAC"
+        meant = recording_key(other.relative_to(folder.path).with_suffix(""))
+    elif len(alike) == 1:
+        figure = f"there is {folder.file(folder.recordings[alike[0]][0])}, which no row names"
+        advice = "write the id exactly as the file is named, letter by letter"
+        meant = alike[0]
+    file = f"{RECORDINGS}/{shown(row.clip_id)}.wav"
+    return Finding(kind, "error", row.line, shown(row.clip_id), file, figure, advice), meant
+
+
+def _double(row: Row, folder: _Folder, path: Path, used: Path) -> Finding:
+    return Finding(
+        "two-recordings",
+        "warning",
+        row.line,
+        shown(row.clip_id),
+        folder.file(path),
+        f"{folder.file(used)} is used instead",
+        "keep the right one of the two and delete the other",
+    )
+
+
+def _unnamed(folder: _Folder, meant: set[str]) -> list[Finding]:
+    """Files that no row names or means, sound first."""
+    findings = []
+    for key, paths in sorted(folder.recordings.items()):
+        if key in folder.named or key in meant or paths[0].name.startswith("."):
+            continue
+        findings.append(
+            _about_file(
+                "orphaned-recording",
+                folder.file(paths[0]),
+                f"no row of {METADATA} names it",
+                "add a line with its transcript, or take it away",
+            )
+        )
+    for key, path in sorted(folder.other_sounds.items()):
+        if key in meant or key in folder.recordings or path.name.startswith("."):
+            continue
+        findings.append(
+            _about_file(
+                "other-format",
+                folder.file(path),
+                f"{path.suffix[1:].upper()} is not read",
+                "convert it to WAV or FLAC, and give it a line, or take it away",
+            )
+        )
+    return findings
+
+
+def _about_file(kind: str, file: str, figure: str, advice: str) -> Finding:
+    return Finding(kind, "warning", None, "", file, figure, advice)
