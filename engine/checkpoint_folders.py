@@ -86,7 +86,7 @@ def source_checkpoints(source: Path) -> dict[NetworkName, Path]:
     """
     if is_checkpoint(source):
         own: NetworkName = read_state(source)["network"]
-        return {**_newest_of(source.resolve().parents[2]), own: source}
+        return {**_newest_of(source.resolve().parent.parent.parent), own: source}
     found = _newest_of(source)
     if not found:
         raise InputError(

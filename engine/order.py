@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.choices import NetworkName, Precision, PresetName, RecipeName
+from engine.choices import CleanerName, NetworkName, Precision, PresetName, RecipeName
 from engine.errors import InputError
 from engine.stop import StopRule
 
@@ -21,6 +21,10 @@ class TrainOrder:
     network: NetworkName = "text2mel"
     source: Path | None = None
     """A voice or a checkpoint whose weights a new voice starts from."""
+    vocabulary: str | None = None
+    """The symbols of a new voice; without them it has those of its source."""
+    cleaner: CleanerName | None = None
+    """How text is made to fit the symbols of a new voice; without it as its source does."""
     preset: PresetName | None = None
     recipe: RecipeName | None = None
     precision: Precision = "auto"

@@ -1,5 +1,6 @@
 """What an order means for its voice: contradictions are told before anything heavy is loaded."""
 
+import shlex
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from engine.checkpoint_folders import (
 )
 from engine.choices import PresetName
 from engine.corpus.clips import METADATA, RECORDINGS
+from engine.corpus.symbols import require_vocabulary
 from engine.corpus.text import Vocabulary
 from engine.errors import EngineError, InputError
 from engine.host.lock import LOCK_NAME
@@ -23,6 +25,8 @@ from engine.voice import Voice
 
 # What a run that ended early may have left in the folder of a voice that is yet to be.
 _LEFTOVERS = {LOCK_NAME, "voicecoach.log", "features", "corpus.json", "check.json"}
+# The card of a voice that was exported; see `voicecoach export`.
+_EXPORT = "voice.json"
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,9 @@ class Plan:
     """The global step from which training goes on."""
     new: bool
     """Whether the voice is yet to be made."""
+    takes_dataset: bool
+    """Whether the voice learns from its dataset for the first time: one that is new or has been
+    imported. A dataset that then proves of no use must leave no trace in it."""
 
 
 def make_plan(order: TrainOrder) -> Plan:
@@ -45,6 +52,8 @@ def make_plan(order: TrainOrder) -> Plan:
             behind.
     """
     folder = order.voice_folder
+    if order.vocabulary is not None:
+        require_vocabulary(order.vocabulary)
     new = not Voice.exists(folder)
     settings = _new_settings(order) if new else _settings_of(order)
     changes: dict[str, Any] = {
@@ -64,7 +73,8 @@ def make_plan(order: TrainOrder) -> Plan:
     _require_dataset(dataset)
     if new:
         _require_room(folder, dataset)
-    plan = Plan(settings, _step_of(order), new)
+    takes_dataset = new or Voice.open(folder).settings.dataset is None
+    plan = Plan(settings, _step_of(order), new, takes_dataset)
     if order.stop is not None:
         ledger = Ledger(folder / "spend.jsonl")
         order.stop.resolve(plan.step, ledger.seconds, ledger.usd, settings.price)
@@ -100,14 +110,36 @@ def _settings_of(order: TrainOrder) -> VoiceSettings:
             f"The voice in {folder} has the preset {settings.preset}, not {order.preset}; "
             f"leave --preset out, or make another voice with --voice."
         )
+    _require_own_vocabulary(order, settings)
     if order.source is not None:
         if voice.checkpoints(order.network):
             raise InputError(
                 f"The voice in {folder} has a {order.network} already, which --from would "
                 f"replace; leave --from out to train it on, or make another voice with --voice."
             )
-        _require_fitting_source(order, settings)
+        _require_fitting_source(order)
     return settings
+
+
+def _require_own_vocabulary(order: TrainOrder, settings: VoiceSettings) -> None:
+    """Refuse other symbols for a voice that exists: its weights know their rows by them.
+
+    Raises:
+        InputError: saying how to make a voice with those symbols.
+    """
+    folder = order.voice_folder
+    if order.vocabulary is not None and order.vocabulary != settings.symbols:
+        raise InputError(
+            f"The voice in {folder} reads the symbols {settings.symbols!r}, and a voice keeps its "
+            f"symbols; leave --vocabulary out, or make another voice from it: `voicecoach train "
+            f"DATASET --voice NEW --from {folder} --vocabulary {shlex.quote(order.vocabulary)}`."
+        )
+    if order.cleaner is not None and order.cleaner != settings.cleaner:
+        raise InputError(
+            f"The voice in {folder} has the cleaner {settings.cleaner}, not {order.cleaner}; leave "
+            f"--cleaner out, or make another voice from it: `voicecoach train DATASET --voice NEW "
+            f"--from {folder} --cleaner {order.cleaner}`."
+        )
 
 
 def _new_settings(order: TrainOrder) -> VoiceSettings:
@@ -119,16 +151,20 @@ def _new_settings(order: TrainOrder) -> VoiceSettings:
             f"`voicecoach train DATASET --voice {folder}`."
         )
     settings = VoiceSettings(dataset=_as_stored(order.dataset, folder))
-    if order.source is None:
-        return settings if order.preset is None else replace(settings, preset=order.preset)
-    settings = _like_source(order.source, settings)
-    if order.preset is not None and order.preset != settings.preset:
-        raise InputError(
-            f"The weights in {order.source} have the preset {settings.preset}, not "
-            f"{order.preset}; leave --preset out."
-        )
-    _require_fitting_source(order, settings)
-    return settings
+    if order.source is not None:
+        settings = _like_source(order.source, settings)
+        if order.preset is not None and order.preset != settings.preset:
+            raise InputError(
+                f"The weights in {order.source} have the preset {settings.preset}, not "
+                f"{order.preset}; leave --preset out."
+            )
+        _require_fitting_source(order)
+    said: dict[str, Any] = {
+        "preset": order.preset,
+        "symbols": order.vocabulary,
+        "cleaner": order.cleaner,
+    }
+    return replace(settings, **{name: value for name, value in said.items() if value is not None})
 
 
 def _as_stored(dataset: Path, folder: Path) -> Path:
@@ -145,10 +181,15 @@ def _like_source(source: Path, settings: VoiceSettings) -> VoiceSettings:
     """
     home = source
     if is_checkpoint(source):
-        home = source.resolve().parent.parent.parent
+        home = _home_of(source)
         if not Voice.exists(home):
-            state = read_state(source)
-            return replace(settings, symbols=state["symbols"], preset=_preset_of(state, settings))
+            preset = _preset_of(read_state(source), settings)
+            return replace(settings, symbols=_symbols_of(source), preset=preset)
+    if (source / _EXPORT).is_file() and not Voice.exists(home):
+        raise InputError(
+            f"{source} is an export of a voice, made for speaking; give the folder of the voice "
+            f"that it is of, or one of its step-… folders."
+        )
     if not Voice.exists(home):
         raise InputError(
             f"{source} is neither a voice (no voice.toml) nor a checkpoint (no state.json); give "
@@ -159,6 +200,7 @@ def _like_source(source: Path, settings: VoiceSettings) -> VoiceSettings:
         settings,
         preset=theirs.preset,
         symbols=theirs.symbols,
+        cleaner=theirs.cleaner,
         sentence=theirs.sentence,
         dropout=theirs.dropout,
         sharpening=theirs.sharpening,
@@ -183,8 +225,14 @@ def _preset_of(state: dict[str, Any], settings: VoiceSettings) -> PresetName:
     return settings.preset
 
 
-def _require_fitting_source(order: TrainOrder, settings: VoiceSettings) -> None:
-    """Refuse weights that read other symbols than the voice, or a lone one of another network."""
+def _require_fitting_source(order: TrainOrder) -> None:
+    """Refuse a lone checkpoint of another network, and weights that their own voice disowns.
+
+    Other symbols than the voice's are no hindrance: each finds its row, or a neighbour's.
+
+    Raises:
+        InputError: saying what does not fit.
+    """
     assert order.source is not None
     found = source_checkpoints(order.source)
     if is_checkpoint(order.source):
@@ -196,13 +244,33 @@ def _require_fitting_source(order: TrainOrder, settings: VoiceSettings) -> None:
             )
     if "text2mel" not in found:
         return
-    symbols = read_state(found["text2mel"])["symbols"]
-    Vocabulary(symbols)
-    if symbols != settings.symbols:
+    weights = found["text2mel"]
+    symbols = _symbols_of(weights)
+    home = _home_of(weights)
+    if Voice.exists(home) and symbols != (owned := Voice.open(home).settings.symbols):
         raise InputError(
-            f"The weights in {order.source} read the symbols {symbols!r}, but the voice in "
-            f"{order.voice_folder} {settings.symbols!r}; make another voice with --voice."
+            f"The weights in {weights} were trained with the symbols {symbols!r}, but the "
+            f"voice.toml in {home} says {owned!r}; write the former there."
         )
+
+
+def _symbols_of(checkpoint: Path) -> str:
+    """The symbols that a checkpoint was trained with.
+
+    Raises:
+        InputError: they are no vocabulary.
+    """
+    symbols: str = read_state(checkpoint)["symbols"]
+    try:
+        Vocabulary(symbols)
+    except InputError as error:
+        raise InputError(f"The weights in {checkpoint} cannot be taken over: {error}") from error
+    return symbols
+
+
+def _home_of(checkpoint: Path) -> Path:
+    """The voice folder that a checkpoint would be of, by where it lies."""
+    return checkpoint.resolve().parent.parent.parent
 
 
 def _require_dataset(dataset: Path) -> None:

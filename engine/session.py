@@ -11,11 +11,12 @@ from typing import Protocol
 from engine.board import Board
 from engine.control import Command, Inbox
 from engine.errors import Cancelled, Declined, EngineError, InputError, VoicecoachError
+from engine.host.files import write_whole
 from engine.host.lock import acquire_lock
 from engine.order import TrainOrder
 from engine.plan import Plan, make_plan
 from engine.snapshot import Phase, Snapshot
-from engine.voice import Voice
+from engine.voice import SETTINGS, Voice
 
 _log = logging.getLogger(__name__)
 
@@ -53,6 +54,7 @@ class Session:
         """What ended the run, when it did not end as asked."""
         self._order = order
         plan = make_plan(order)
+        self._took_dataset = plan.takes_dataset
         self._claim = _Claim(order.voice_folder)
         try:
             self._voice = _write_settings(order.voice_folder, plan)
@@ -61,7 +63,6 @@ class Session:
                 self._claim.undo()
             self._claim.release()
             raise
-        self._new = plan.new
         self._inbox = Inbox()
         self._board = Board(_first_snapshot(order, plan, self._voice))
         self._ended = threading.Event()
@@ -114,7 +115,7 @@ class Session:
             prepared = prepare(self._order, self._voice, self._board, self._inbox)
         except Declined:
             self._board.event("ended before the first step: the corpus is to be mended")
-            if self._new:
+            if self._took_dataset:
                 # Once it is mended, the same command makes the voice.
                 self._claim.undo()
             return
@@ -122,7 +123,7 @@ class Session:
             self._board.event("ended before the first step")
             return
         except InputError:
-            if self._new:
+            if self._took_dataset:
                 self._claim.undo()
             raise
         self._watch_gpu(gpu_uuid(prepared.learner.device))
@@ -165,6 +166,8 @@ class _Claim:
             self._existed = folder.exists()
             folder.mkdir(parents=True, exist_ok=True)
             self._before = {path.name for path in folder.iterdir()}
+            settings = folder / SETTINGS
+            self._settings = settings.read_bytes() if settings.is_file() else None
         except OSError as error:
             raise EngineError(
                 f"The voice folder {folder} cannot be made: {error.strerror}."
@@ -178,7 +181,8 @@ class _Claim:
     def undo(self) -> None:
         """Remove what was made for an order that could not be carried out, and that alone.
 
-        Anything that was there before is the person's, their recordings perhaps, and stays.
+        Anything that was there before is the person's, their recordings perhaps, and stays; the
+        settings of a voice become what they were.
         """
         for path in self._folder.iterdir():
             if path.name in self._before:
@@ -191,6 +195,8 @@ class _Claim:
             # A folder into which somebody has put something since refuses.
             with contextlib.suppress(OSError):
                 self._folder.rmdir()
+        if self._settings is not None:
+            write_whole(self._folder / SETTINGS, self._settings)
 
 
 def _write_settings(folder: Path, plan: Plan) -> Voice:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from engine.networks.text2mel import Text2Mel
 from engine.voice import Voice
 
 _FORMAT = 1
+_AVERAGE = "average.safetensors"
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,9 @@ class Checkpoint:
     """Their running average, which speaks; empty when the recipe keeps none."""
     optimizer: dict[str, Tensor]
     """Adam's moments; empty in a checkpoint made for speaking alone."""
+    symbols_from: dict[str, Any] = field(default_factory=dict)
+    """In the base of a voice with other symbols than its source: where each row of the embedding
+    came from, as `engine.corpus.symbols.SymbolMapping` tells it. Empty in any other."""
 
     @property
     def speaking(self) -> dict[str, Tensor]:
@@ -66,7 +70,7 @@ def save_checkpoint(checkpoint: Checkpoint, target: Path) -> None:
         temporary.mkdir(parents=True)
         save_file(checkpoint.weights, temporary / "weights.safetensors")
         if checkpoint.average:
-            save_file(checkpoint.average, temporary / "average.safetensors")
+            save_file(checkpoint.average, temporary / _AVERAGE)
         if checkpoint.optimizer:
             save_file(checkpoint.optimizer, temporary / "optimizer.safetensors")
         said = {**_state(checkpoint), "sha256": _digests(temporary)}
@@ -112,7 +116,7 @@ def _sync_file(path: Path) -> None:
 
 
 def _state(checkpoint: Checkpoint) -> dict[str, Any]:
-    return {
+    state = {
         "format": _FORMAT,
         "network": checkpoint.network,
         "step": checkpoint.step,
@@ -125,6 +129,9 @@ def _state(checkpoint: Checkpoint) -> dict[str, Any]:
         "spec": asdict(checkpoint.spec),
         "saved": now(),
     }
+    if checkpoint.symbols_from:
+        state["symbols_from"] = checkpoint.symbols_from
+    return state
 
 
 def load_checkpoint(folder: Path, *, to_speak: bool = False) -> Checkpoint:
@@ -152,15 +159,21 @@ def load_checkpoint(folder: Path, *, to_speak: bool = False) -> Checkpoint:
             seed=int(state["seed"]),
             moments_from=int(state.get("moments_from", 0)),
             weights=_tensors(folder, "weights.safetensors", digests),
-            average=_tensors(folder, "average.safetensors", digests, optional=True),
+            average=_tensors(folder, _AVERAGE, digests, optional=True),
             optimizer={}
             if to_speak
             else _tensors(folder, "optimizer.safetensors", digests, optional=True),
+            symbols_from=dict(state.get("symbols_from", {})),
         )
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"The checkpoint {folder} cannot be used: {error}; move it away to use the one before."
         ) from error
+
+
+def has_average(folder: Path) -> bool:
+    """Whether a checkpoint speaks with an average of its weights; says so without reading it."""
+    return (folder / _AVERAGE).is_file()
 
 
 def speaking_network(checkpoint: Checkpoint) -> Text2Mel | SSRN:

@@ -1,13 +1,11 @@
 """Everything before the first step: the voice, its corpus, its features and its weights."""
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from engine.board import Board
-from engine.checkpoint_folders import source_checkpoints
 from engine.choices import NetworkName
 from engine.control import Inbox
 from engine.corpus.batches import Batch, BatchSource
@@ -19,15 +17,16 @@ from engine.host.device import (
     describe_device,
     leave_a_core_for_the_screen,
 )
-from engine.networks.specs import NetworkSpec, SSRNSpec, preset_spec
+from engine.networks.specs import NetworkSpec, preset_spec
 from engine.order import TrainOrder
 from engine.settings import VoiceSettings
 from engine.snapshot import Progress
 from engine.training.attention_plot import choose_clip
-from engine.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, sweep
+from engine.training.checkpoint import Checkpoint, sweep
 from engine.training.learner import Learner
 from engine.training.material import open_material
 from engine.training.recipe import Recipe, recipe_named
+from engine.training.starting_weights import newest_checkpoint, take_over_source
 from engine.voice import Voice
 
 
@@ -67,11 +66,10 @@ def prepare(order: TrainOrder, voice: Voice, board: Board, inbox: Inbox) -> Prep
     sweep(voice.folder / order.network / "checkpoints")
     # Before the features, which take long: a voice that is ended meanwhile, and taken up again
     # without `--from`, must not start from nothing.
-    _take_over_source(order, voice, board)
-    store, training, held = open_material(voice, board, inbox, attended=order.attended)
-
     board.update(progress=Progress("loading weights", 0, 1))
-    checkpoint = _newest(voice, order.network, board)
+    take_over_source(order, voice, board)
+    checkpoint = newest_checkpoint(voice, order.network, board)
+    store, training, held = open_material(voice, board, inbox, attended=order.attended)
     recipe = recipe_named(voice.settings.recipe)
     learner = _make_learner(order.network, voice, recipe, checkpoint, device, precision)
 
@@ -101,42 +99,6 @@ def prepare(order: TrainOrder, voice: Voice, board: Board, inbox: Inbox) -> Prep
         step=checkpoint.step if checkpoint else 0,
         base_step=checkpoint.base_step if checkpoint else 0,
     )
-
-
-def _newest(voice: Voice, network: NetworkName, board: Board) -> Checkpoint | None:
-    """The newest checkpoint, refused when it is not for this voice's symbols and sound."""
-    entry = voice.newest(network)
-    if entry is None:
-        return None
-    checkpoint = load_checkpoint(entry.path)
-    _require_fit(checkpoint, voice.settings, entry.path)
-    if checkpoint.step != checkpoint.base_step and not checkpoint.optimizer:
-        board.event(f"{entry.path} has no optimizer.safetensors: Adam starts anew", "warning")
-    return checkpoint
-
-
-def _require_fit(checkpoint: Checkpoint, settings: VoiceSettings, path: Path) -> None:
-    """Refuse weights that were trained with other symbols or for another sound.
-
-    Raises:
-        InputError: saying which.
-    """
-    spec, audio = checkpoint.spec, settings.audio
-    # SSRN never sees text.
-    if checkpoint.network == "text2mel" and checkpoint.symbols != settings.symbols:
-        raise InputError(
-            f"The weights in {path} were trained with the symbols {checkpoint.symbols!r}, "
-            f"but voice.toml says {settings.symbols!r}; write the former there."
-        )
-    sizes = [("n_mels", spec.n_mels, audio.n_mels, "n_mels")]
-    if isinstance(spec, SSRNSpec):
-        sizes.append(("n_bins", spec.n_bins, audio.n_bins, "n_fft"))
-    for name, theirs, ours, setting in sizes:
-        if theirs != ours:
-            raise InputError(
-                f"The weights in {path} have {name} = {theirs}, but voice.toml gives {ours}; "
-                f"set {setting} in its [audio] to fit."
-            )
 
 
 def _make_learner(
@@ -192,22 +154,3 @@ def fresh_spec(network: NetworkName, settings: VoiceSettings) -> NetworkSpec:
         n_mels=settings.audio.n_mels,
         n_bins=settings.audio.n_bins,
     )
-
-
-def _take_over_source(order: TrainOrder, voice: Voice, board: Board) -> None:
-    """Copy the weights that speak from `--from`, each network at its own step."""
-    if order.source is None:
-        return
-    found = source_checkpoints(order.source)
-    if order.network not in found:
-        board.event(f"{order.source} has no {order.network}: it starts fresh", "warning")
-    for network, path in found.items():
-        if voice.newest(network) is not None:
-            continue
-        theirs = load_checkpoint(path, to_speak=True)
-        _require_fit(theirs, voice.settings, path)
-        base = replace(
-            theirs, base_step=theirs.step, moments_from=0, weights=theirs.speaking, average={}
-        )
-        save_checkpoint(base, voice.checkpoint_folder(network, theirs.step))
-        board.event(f"{network} starts from step {theirs.step:,} of {order.source}")

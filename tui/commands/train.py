@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from engine.choices import NetworkName, Precision, PresetName, RecipeName
+from engine.choices import CleanerName, NetworkName, Precision, PresetName, RecipeName
 from engine.errors import InputError
 from engine.order import TrainOrder
 from engine.stop import parse_stop
@@ -40,6 +40,23 @@ def train(
         Path | None,
         typer.Option("--from", help="A voice or a checkpoint that a new voice starts from."),
     ] = None,
+    vocabulary: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SYMBOLS",
+            help="What a new voice reads: P, E, space, letters, marks. With --from, each symbol "
+            "keeps its embedding, and the others start from a neighbour's.",
+            show_default="the source's, or the BBC's 34",
+        ),
+    ] = None,
+    cleaner: Annotated[
+        CleanerName | None,
+        typer.Option(
+            help="How a new voice reads text: numbers and abbreviations as English words, or "
+            "plainly as it is written.",
+            show_default="the source's, or english",
+        ),
+    ] = None,
     preset: Annotated[
         PresetName | None,
         typer.Option(help="Size of a new voice's networks.", show_default="as the voice has it"),
@@ -73,6 +90,8 @@ def train(
         dataset=dataset,
         network=network,
         source=source,
+        vocabulary=vocabulary,
+        cleaner=cleaner,
         preset=preset,
         recipe=recipe,
         precision=precision,
