@@ -70,8 +70,9 @@ def _reading(becomes: str) -> str:
 
 def _around(text: str, character: str) -> str:
     """The text around the first such character, cut to a part of a terminal's line."""
-    # Not found where it stands there in another Unicode form.
-    place = max(0, text.find(character))
+    text = unicodedata.normalize("NFC", text)
+    # Vocabularies count a capital letter as the small one.
+    place = max(text.find(character), 0) or max(text.lower().find(character), 0)
     start, end = max(0, place - _AROUND), place + len(character) + _AROUND
     shown = (_CUT if start else "") + text[start:end].strip() + (_CUT if end < len(text) else "")
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in shown)

@@ -41,6 +41,17 @@ def test_the_example_is_a_cutting_around_the_character_fit_for_a_line() -> None:
     assert escape.example.isprintable()
 
 
+def test_the_example_shows_a_capital_and_a_decomposed_letter_where_they_stand() -> None:
+    greek = Vocabulary("PE abcdefghijklmnopqrstuvwxyz.", "plain")
+    text = "a long way before anything is said of Ωmega and"
+    [omega] = unknown_characters(rows(text), greek)
+    assert omega.example == "…ything is said of Ωmega and"
+    [hangul] = unknown_characters(
+        rows("so far all is well, in \u1112\u1161 and".replace(",", "")), greek
+    )
+    assert "\ud558" in hangul.example
+
+
 def test_one_sentence_says_it_all() -> None:
     [quote] = unknown_characters(rows('He said "stop" to her.'), PLAIN)
     assert sentence_about(quote) == (
