@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from engine.speech.original import synthesise_bbc
+from engine.errors import Cancelled, EngineError, InputError
+from engine.speech.original import OriginalSynthesizer, synthesise_bbc
 from engine.speech.synthesizer import Synthesizer
 
 SENTENCES = ("my neighbour keeps three hens.", "where is the bus?")
@@ -64,3 +65,44 @@ def test_only_the_past_is_heard_otherwise_than_in_cached_synthesis(
     cached = synthesizer.mel(SENTENCES[0]).mel
     np.testing.assert_allclose(mel[0, 0], cached[0], atol=1e-5)
     assert np.abs(mel[0, : len(cached)].numpy() - cached).max() > 1e-4
+
+
+def test_a_text_is_padded_and_always_as_long(unmasked_text2mel, texts, vocabulary):
+    synthesizer = OriginalSynthesizer(
+        unmasked_text2mel, vocabulary, max_frames=FRAMES, max_characters=LENGTH
+    )
+    spoken = synthesizer.mel(SENTENCES[1].upper())
+    assert spoken.text == SENTENCES[1]
+    mel, attention = synthesise_bbc(unmasked_text2mel, texts[1:], FRAMES)
+    np.testing.assert_array_equal(spoken.mel, mel[0])
+    np.testing.assert_array_equal(spoken.attention, attention[0])
+    assert spoken.attention.shape == (LENGTH, FRAMES)
+
+
+def test_a_network_that_was_never_shown_padding_does_not_look_at_it(text2mel, texts):
+    mel, attention = synthesise_bbc(text2mel, texts, FRAMES)
+    assert not attention.transpose(1, 2)[(texts == 0)[:, None].expand(-1, FRAMES, -1)].any()
+    torch.testing.assert_close(attention.sum(dim=1), torch.ones(2, FRAMES))
+    # Nor does the amount of padding change what it says.
+    shorter, _ = synthesise_bbc(text2mel, texts[:, :32], FRAMES)
+    torch.testing.assert_close(mel, shorter, atol=1e-5, rtol=0)
+
+
+def test_the_original_gives_up_when_asked(unmasked_text2mel, texts):
+    with pytest.raises(Cancelled):
+        synthesise_bbc(unmasked_text2mel, texts, FRAMES, cancelled=lambda: True)
+
+
+def test_the_original_refuses_what_it_cannot_read(unmasked_text2mel, vocabulary):
+    synthesizer = OriginalSynthesizer(unmasked_text2mel, vocabulary, max_characters=8)
+    with pytest.raises(InputError, match="at most 7"):
+        synthesizer.mel("a long sentence")
+    with pytest.raises(InputError, match="nothing to speak"):
+        synthesizer.mel("日本")
+
+
+def test_weights_that_are_not_finite_are_told(unmasked_text2mel, vocabulary):
+    with torch.no_grad():
+        unmasked_text2mel.audio_decoder.layers[0].norm.bias[0] = float("nan")
+    with pytest.raises(EngineError, match="not finite"):
+        OriginalSynthesizer(unmasked_text2mel, vocabulary, max_frames=3).mel("a")

@@ -1,12 +1,15 @@
 """`say`: a text to a file, and the numbers behind it."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
+from engine.corpus.clips import Limits
 from engine.errors import InputError
+from engine.exporting import export_voice
 from engine.speech.audition import NO_SSRN
 from engine.speech.say import say
 
@@ -40,6 +43,48 @@ def test_without_out_the_voice_keeps_it(make_voice):
     assert said.path == voice.samples / "text2mel-0_no-ssrn_two-birds-sat-one-flew.wav"
     assert NO_SSRN in said.note
     assert say(voice.folder, TEXT).path != said.path
+
+
+def test_an_export_speaks_into_the_current_folder(make_voice, tmp_path, monkeypatch):
+    voice = make_voice("Alice's", text2mel=871, ssrn=767)
+    export_voice(voice.folder, tmp_path / "out")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    said = say(tmp_path / "out", TEXT)
+    assert said.path == Path("alice-s_text2mel-871_ssrn-767_two-birds-sat-one-flew.wav")
+    assert soundfile.info(said.path).duration == pytest.approx(said.seconds)
+    assert say(tmp_path / "out", TEXT).path.stem == said.path.stem + "-2"
+    assert len(list((tmp_path / "out").iterdir())) == 3
+    with pytest.raises(InputError, match="Text2Mel of step 871 alone, not of step 5"):
+        say(tmp_path / "out", TEXT, step=5)
+
+
+def test_the_original_speaks_a_line_whole_and_at_full_length(make_voice, tmp_path, small_audio):
+    voice = make_voice(ssrn=1, limits=Limits(max_characters=40, max_coarse_frames=24))
+    out, arrays = tmp_path / "hello.wav", tmp_path / "hello.npz"
+    said = say(voice.folder, TEXT, synthesis="bbc", out=out, arrays=arrays)
+    # This voice has masks, as all have that are trained by the standard recipe.
+    assert "--synthesis standard" in said.note
+    with np.load(arrays) as numbers:
+        assert numbers["mel"].shape == (24, small_audio.n_mels)
+        assert numbers["magnitude"].shape == (96, small_audio.n_bins)
+        assert numbers["alignment"].shape == (40, 24)
+    text = TEXT + "\n…\nThe next line has more characters than forty. It is cut into sentences."
+    say(voice.folder, text, synthesis="bbc", out=out, arrays=arrays)
+    with np.load(arrays) as numbers:
+        assert numbers["alignment"].shape == (4 * 40, 4 * 24)
+    with pytest.raises(InputError, match="nothing to speak"):
+        say(voice.folder, "…", synthesis="bbc", out=out)
+
+
+def test_networks_that_do_not_fit_each_other_are_bad_input(make_voice):
+    voice = make_voice(ssrn=1)
+    path = voice.folder / "voice.toml"
+    good = path.read_text()
+    for old, new, name in (("n_fft = 512", "n_fft = 1024", "n_bins"), ("= 20", "= 40", "n_mels")):
+        path.write_text(good.replace(old, new))
+        with pytest.raises(InputError, match=f"does not fit together: .*{name}"):
+            say(voice.folder, TEXT)
 
 
 def test_the_same_words_are_the_same_sound(make_voice, tmp_path):

@@ -23,7 +23,7 @@ def voice(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("command", ["demo", "train", "say", "info"])
+@pytest.mark.parametrize("command", ["demo", "train", "say", "export", "info"])
 def test_every_command_explains_itself_with_an_example(command: str) -> None:
     told = CliRunner().invoke(app, [command, "--help"])
     assert told.exit_code == 0
@@ -47,6 +47,7 @@ def test_the_version_is_that_of_the_package() -> None:
         (["demo", "--stop-at", "0"], "asks for no training at all"),
         (["info", "nowhere"], "nowhere"),
         (["say", "hello", "--voice", "nowhere"], "nowhere"),
+        (["export", "nowhere", "--out", "out"], "nowhere"),
     ],
 )
 def test_bad_input_gets_one_sentence_and_exit_code_2(
