@@ -1,0 +1,35 @@
+"""`voicecoach clean`: a mended copy of a corpus."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tui.command_line import app, told
+
+
+@app.command(epilog="Example: voicecoach clean recordings --out recordings-clean")
+@told
+def clean(
+    dataset: Annotated[
+        Path, typer.Argument(help="Recordings in LJ Speech layout: metadata.csv and wavs/.")
+    ],
+    out: Annotated[Path, typer.Option(help="The folder to make; it must not exist, or be empty.")],
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="VOICE",
+            help="The voice whose symbols and limits decide what is usable.",
+            show_default="the BBC's",
+        ),
+    ] = None,
+) -> int:
+    """Make a mended copy of recordings: 22,050 Hz mono, high-pass, pauses cut, one loudness."""
+    from engine.clean import clean as make_copy
+    from tui.clean_report import print_cleaned
+    from tui.progress import progress
+
+    with progress("mending the recordings") as show:
+        cleaned = make_copy(dataset, out, against=against, on_progress=show)
+    print_cleaned(cleaned)
+    return 0
