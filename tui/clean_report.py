@@ -26,7 +26,7 @@ def print_cleaned(cleaned: "Cleaned") -> None:
         f"{len(shortened):,} clips; loudness changed by {gains[0]:+.1f} to {gains[-1]:+.1f} dB"
     )
     if left_out:
-        console.print(f"left out {len(left_out):,} rows:")
+        console.print(f"left out {len(left_out):,} row{'s' * (len(left_out) > 1)}:")
         table = Table(box=None, padding=(0, 2, 0, 0))
         table.add_column("line", justify="right")
         table.add_column("clip")

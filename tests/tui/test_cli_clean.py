@@ -23,7 +23,7 @@ def test_says_what_the_copy_holds_and_what_it_lacks(corpus, tmp_path):
     assert ran.exit_code == 0
     text = " ".join(ran.stdout.split())
     assert "3 clips" in text
-    assert "left out 1 rows" in text
+    assert "left out 1 row:" in text
     assert "[red]lost" in text
     assert "4" in text
     assert "voicecoach check" in text
