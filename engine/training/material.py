@@ -1,12 +1,15 @@
 """What a run learns from: the clips of the corpus, their features, and a report on both."""
 
 import json
+from dataclasses import asdict
 
 from engine.board import Board
+from engine.check_report import UnknownCharacter
 from engine.control import Inbox
-from engine.corpus.clips import Corpus, held_out, open_corpus
+from engine.corpus.clips import METADATA, Corpus, held_out, open_corpus
 from engine.corpus.features import FeatureStore
-from engine.corpus.metadata import Rejected
+from engine.corpus.metadata import Rejected, read_metadata
+from engine.corpus.unknown import sentence_about, unknown_characters
 from engine.errors import EngineError, InputError
 from engine.host.files import write_whole
 from engine.snapshot import Progress
@@ -15,6 +18,8 @@ from engine.voice import Voice
 
 # Clips left out that are named one by one on the screen; corpus.json has all.
 _MOST_NAMED = 8
+# Characters without a symbol that are told one by one.
+_MOST_UNKNOWN = 6
 
 
 def open_material(
@@ -34,6 +39,9 @@ def open_material(
     settings = voice.settings
     board.update(progress=Progress("reading the corpus", 0, 1))
     corpus = open_corpus(voice.dataset, voice.vocabulary, settings.limits, settings.audio)
+    rows, _ = read_metadata(voice.dataset / METADATA)
+    unknown = unknown_characters(rows, voice.vocabulary)
+    _tell_unknown(unknown, board)
     told = check_before_training(voice, board, inbox, attended=attended)
 
     def show(done: int, total: int) -> None:
@@ -57,8 +65,20 @@ def open_material(
     held = [i for i, clip in enumerate(store.clips) if clip.clip_id in ids]
     rejected = sorted((*corpus.rejected, *store.rejected), key=lambda clip: clip.line)
     _tell_rejected(rejected, told, corpus, board, voice)
-    _write_report(voice, board, store, rejected, len(training), sorted(ids))
+    _write_report(voice, board, store, rejected, unknown, len(training), sorted(ids))
     return store, training, held
+
+
+def _tell_unknown(unknown: tuple[UnknownCharacter, ...], board: Board) -> None:
+    """Tell which characters of the corpus the voice has no symbol for, and what it reads."""
+    for one in unknown[:_MOST_UNKNOWN]:
+        # What is lost of words changes what a network learns; lost punctuation hardly does.
+        lost = one.character.isalnum() and not one.becomes.strip()
+        text = f"without a symbol: {sentence_about(one)}"
+        board.event(text, "warning" if lost else "information")
+    if len(unknown) > _MOST_UNKNOWN:
+        more = len(unknown) - _MOST_UNKNOWN
+        board.event(f"and {more:,} other characters without a symbol; corpus.json lists all")
 
 
 def _tell_rejected(
@@ -82,6 +102,7 @@ def _write_report(
     board: Board,
     store: FeatureStore,
     rejected: list[Rejected],
+    unknown: tuple[UnknownCharacter, ...],
     training: int,
     held: list[str],
 ) -> None:
@@ -94,6 +115,7 @@ def _write_report(
         "left_out": [
             {"line": clip.line, "id": clip.clip_id, "reason": clip.reason} for clip in rejected
         ],
+        "unknown_characters": [asdict(one) for one in unknown],
     }
     text = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
     try:

@@ -1,6 +1,7 @@
 """Fine-tuning across vocabularies: rows go by symbol, moments with them, and all of it is told."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -228,6 +229,25 @@ def test_symbols_that_the_cleaner_never_reads_are_told(tmp_path, training, speec
     )
     told = training.texts(training.end(session))
     assert any("never reads Q" in text for text in told)
+
+
+def test_characters_without_a_symbol_are_told_before_training_with_a_line(
+    make_voice, training, speech, tmp_path
+):
+    dataset = Path(shutil.copytree(speech, tmp_path / "recordings"))
+    first, *others = (dataset / "metadata.csv").read_text().splitlines()
+    (dataset / "metadata.csv").write_text("\n".join([first, *(row + " ☃ Жук" for row in others)]))
+    voice = make_voice(dataset=dataset, cleaner="plain")
+    snapshot = training.end(training.start(voice, "+1"))
+    told = training.texts(snapshot)
+    [snowman] = [n for n, text in enumerate(told) if "'☃' (U+2603) 2 times" in text]
+    assert "first in line 2 (" in told[snowman]
+    [letter] = [event for event in snapshot.events if "'ж' (U+0436)" in event.text]
+    assert letter.severity == "warning"
+    assert snowman < next(n for n, text in enumerate(told) if "started at" in text)
+    listed = json.loads(voice.corpus_report.read_text())["unknown_characters"]
+    [one] = [entry for entry in listed if entry["character"] == "☃"]
+    assert (one["count"], one["line"], one["becomes"]) == (2, 2, " ")
 
 
 def edit(path: Path, **changes) -> None:
