@@ -1,0 +1,1 @@
+"""Reads TensorFlow's checkpoint files as they are documented, without TensorFlow."""
