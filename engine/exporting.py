@@ -110,6 +110,8 @@ def _files(voice: Voice, checkpoints: list[Checkpoint], dtype: str) -> dict[str,
     settings = voice.settings
     card = ExportCard(
         name=_writable(voice.name),
+        voicecoach=version("voicecoach"),
+        exported=now(),
         symbols=checkpoints[0].symbols,
         cleaner=settings.cleaner,
         sharpening=settings.sharpening,
@@ -117,8 +119,6 @@ def _files(voice: Voice, checkpoints: list[Checkpoint], dtype: str) -> dict[str,
         limits=settings.limits,
         networks=networks,
         corpus=_corpus_figures(voice),
-        voicecoach=version("voicecoach"),
-        exported=now(),
     )
     try:
         return {CARD: render(card), **files}

@@ -199,7 +199,7 @@ def _describe_export(folder: Path) -> dict[str, Any]:
         "folder": str(folder),
         "vocabulary": card.symbols,
         "cleaner": card.cleaner,
-        "corpus": dict(card.corpus),
+        "corpus": {name: count for name, count in card.corpus.items() if count is not None},
         "networks": {
             network: _describe_exported(card.networks.get(network)) for network in NETWORKS
         },

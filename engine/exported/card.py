@@ -68,6 +68,10 @@ class ExportCard:
     """What a card tells of a voice."""
 
     name: str
+    voicecoach: str
+    """The version that exported it."""
+    exported: str
+    """When that was, in UTC."""
     symbols: str
     cleaner: CleanerName
     sharpening: float
@@ -77,10 +81,6 @@ class ExportCard:
     """Text2Mel, and SSRN where the voice has one."""
     corpus: Mapping[str, float | None]
     """What the voice has learned from; the keys are `CORPUS_FIGURES`."""
-    voicecoach: str
-    """The version that exported it."""
-    exported: str
-    """When that was, in UTC."""
 
 
 def render(card: ExportCard) -> bytes:
@@ -145,6 +145,8 @@ def parse(content: bytes, path: Path) -> ExportCard:
     audio = _audio(fields.table("audio"))
     return ExportCard(
         name=fields.text("name"),
+        voicecoach=fields.text("voicecoach"),
+        exported=fields.text("exported"),
         symbols=symbols,
         cleaner=cleaner,
         sharpening=fields.number("sharpening", above=0, most=_MOST_SHARPENING),
@@ -152,8 +154,6 @@ def parse(content: bytes, path: Path) -> ExportCard:
         limits=_limits(fields.table("limits")),
         networks=_networks(fields.table("networks"), len(symbols), audio),
         corpus=_corpus(fields.table("corpus")),
-        voicecoach=fields.text("voicecoach"),
-        exported=fields.text("exported"),
     )
 
 
