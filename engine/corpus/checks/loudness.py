@@ -15,10 +15,12 @@ _LOWEST = -100.0
 # the room.
 _DIGITAL_SILENCE = -90.0
 # The loudest frames and the quietest are taken as a few together, so that a click is not the
-# speech, nor one lucky frame the room: tenths of a second, and a share of the frames.
+# speech, nor one lucky frame the room: a tenth of a second, and a share of the frames. Pauses
+# longer than so many seconds are left out.
 _LOUDEST_FRAMES = 10
 _QUIETEST_SHARE = 0.03
 _QUIETEST_FRAMES = 3
+_LONG_PAUSE = 0.5
 # Speech reaches down to this below its loudest tenth of a second.
 _SPEECH_RANGE = 20.0
 # Below the level of the speech by this much nothing is heard as speech.
@@ -39,11 +41,11 @@ class Levels:
     """The level of a recording over its time, in dB of full scale."""
 
     frames: NDArray[np.float64]
-    """Root mean square of every 20 ms, one each 10 ms, without the direct current."""
+    """Level of 20 ms, one each 10 ms, without direct current."""
     speech: float
     """Mean power of the frames within 20 dB of the loudest tenth of a second."""
     noise: float
-    """Mean power of the quietest 3 % of the frames, those of digital silence left out."""
+    """Mean power of the quietest 3 % of the frames, digital silence and long pauses left out."""
 
     @property
     def signal_to_noise(self) -> float:
@@ -78,18 +80,39 @@ def decibels(power: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def measure_levels(mono: NDArray[np.float32], rate: int) -> Levels:
     """The levels of samples `(N,)` that hold at least one sample."""
-    hop = max(1, int(HOP_SECONDS * rate))
-    still = mono - mono.mean(dtype=np.float64).astype(np.float32)
-    whole = np.pad(still, (0, -len(still) % hop)).reshape(-1, hop)
-    tens = np.einsum("ts,ts->t", whole, whole, dtype=np.float64) / hop
-    power = (tens[:-1] + tens[1:]) / 2 if len(tens) > 1 else tens
-    frames = decibels(power)
+    frames = _frame_levels(mono, rate)
     loudest = np.sort(frames)[-_LOUDEST_FRAMES:].min()
-    speech = power[frames >= loudest - _SPEECH_RANGE].mean()
-    room = np.sort(power[frames > _DIGITAL_SILENCE])
-    quietest = room[: max(_QUIETEST_FRAMES, int(_QUIETEST_SHARE * len(room)))]
-    noise = quietest.mean() if len(quietest) else 0.0
-    return Levels(frames, float(decibels(speech)), float(decibels(np.asarray(noise))))
+    speech = _mean_level(frames[frames >= loudest - _SPEECH_RANGE])
+    first = Levels(frames, speech, _noise(frames))
+    # Long pauses may come from elsewhere, and are no proof that the speech has no noise.
+    long = np.zeros(len(frames), bool)
+    for start, end in zip(*runs(~first.speaks()), strict=True):
+        long[start:end] = (end - start) * HOP_SECONDS > _LONG_PAUSE
+    return Levels(frames, speech, _noise(frames if long.all() else frames[~long]))
+
+
+def _frame_levels(mono: NDArray[np.float32], rate: int) -> NDArray[np.float64]:
+    """Power of 20 ms around their own mean, so that no direct current counts, each 10 ms."""
+    hop = max(1, int(HOP_SECONDS * rate))
+    tens = np.pad(mono, (0, -len(mono) % hop)).reshape(-1, hop)
+    squares = np.einsum("ts,ts->t", tens, tens, dtype=np.float64) / hop
+    means = tens.mean(axis=1, dtype=np.float64)
+    if len(tens) > 1:
+        squares = (squares[:-1] + squares[1:]) / 2
+        means = (means[:-1] + means[1:]) / 2
+    return decibels(squares - means**2)
+
+
+def _noise(frames: NDArray[np.float64]) -> float:
+    room = np.sort(frames[frames > _DIGITAL_SILENCE])
+    return _mean_level(room[: max(_QUIETEST_FRAMES, int(_QUIETEST_SHARE * len(room)))])
+
+
+def _mean_level(levels: NDArray[np.float64]) -> float:
+    """The level of the mean power of frames; that of nothing without any."""
+    if not len(levels):
+        return _LOWEST
+    return float(decibels(np.asarray((10 ** (levels / 10)).mean())))
 
 
 def level_faults(levels: Levels, seconds: float) -> list[Fault]:

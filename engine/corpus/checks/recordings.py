@@ -1,7 +1,7 @@
 """One recording, measured as training hears it, with all that is wrong with it."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -53,26 +53,45 @@ def examine(path: Path, audio: AudioSpec, limits: Limits) -> Recording:
     sound = read_sound(path)
     if not len(sound.samples):
         return Recording(path, False, None, sound.rate, None, None, b"", sound.faults)
-    mono: NDArray[np.float32] = sound.samples.mean(axis=1)
-    if sound.rate != audio.sample_rate:
-        mono = soxr.resample(mono, sound.rate, audio.sample_rate, quality="HQ")
-    # What is left when direct current is taken away may be nothing.
-    if not len(mono) or is_silent(mono - mono.mean()):
-        return _silent(path, sound, is_silent(mono))
+    mono = _converted(sound.samples.mean(axis=1), sound.rate, audio.sample_rate)
+    loudest = _loudest_channel(sound, audio.sample_rate)
+    if not len(mono) or _still(loudest):
+        return _silent(path, sound)
+    if is_silent(mono):
+        # Channels that cancel each other: what they hold is measured all the same.
+        return replace(_speaking(path, sound, loudest, audio, limits), usable=False)
     return _speaking(path, sound, mono, audio, limits)
 
 
-def _silent(path: Path, sound: Sound, left_out: bool) -> Recording:
+def _still(mono: NDArray[np.float32]) -> bool:
+    """Whether nothing is left when direct current is taken away."""
+    return is_silent(mono - mono.mean()) if len(mono) else True
+
+
+def _loudest_channel(sound: Sound, rate: int) -> NDArray[np.float32]:
+    channel = sound.samples[:, int(sound.samples.std(axis=0).argmax())]
+    return _converted(channel, sound.rate, rate)
+
+
+def _converted(mono: NDArray[np.float32], rate: int, wanted: int) -> NDArray[np.float32]:
+    if rate == wanted:
+        return mono
+    converted: NDArray[np.float32] = soxr.resample(mono, rate, wanted, quality="HQ")
+    return converted
+
+
+def _silent(path: Path, sound: Sound) -> Recording:
     peak = float(np.abs(sound.samples).max())
     fault = Fault(
         "silent",
         "error",
-        f"no sample differs from its mean by 0.01 % of full scale (peak {100 * peak:.2g} %)",
+        f"no sample differs from the others by 0.01 % of full scale (peak {100 * peak:.2g} %)",
         "record or export it again, or leave the clip out",
         peak,
     )
     faults = (*sound.faults, *channel_faults(sound.samples), fault)
-    usable = sound.readable and not left_out
+    # Direct current is no silence to training, which takes it for a sound.
+    usable = sound.readable and not is_silent(sound.samples.mean(axis=1))
     return Recording(path, usable, None, sound.rate, None, None, b"", faults)
 
 
@@ -103,9 +122,14 @@ def _speaking(
         rate=sound.rate,
         loudness=levels.speech,
         signal_to_noise=levels.signal_to_noise,
-        digest=hashlib.sha256(np.ascontiguousarray(sound.samples.mean(axis=1))).digest(),
+        digest=_digest(sound),
         faults=faults,
     )
+
+
+def _digest(sound: Sound) -> bytes:
+    mono: NDArray[np.float32] = sound.samples.mean(axis=1)
+    return hashlib.sha256(mono.tobytes()).digest()
 
 
 def _rate_faults(rate: int, wanted: int) -> list[Fault]:

@@ -71,8 +71,8 @@ def _upsampled(mono: NDArray[np.float32], rate: int, recorded_rate: int) -> list
         Fault(
             "upsampled",
             "error" if highest < _TELEPHONE else "warning",
-            f"has nothing above {highest / 1000:.1f} of {fitting / 1000:.0f} kHz: it was recorded or "
-            f"coded at a lower rate",
+            f"has nothing above {highest / 1000:.1f} of {fitting / 1000:.0f} kHz: it was recorded "
+            f"or coded at a lower rate",
             "export it again from the original recording; the voice will sound as dull as it",
             highest,
         )

@@ -94,7 +94,8 @@ def _over_full_scale(channel: NDArray[np.float32]) -> list[Fault]:
 
 
 def _offset(samples: NDArray[np.float32]) -> list[Fault]:
-    offset = float(samples.mean(dtype=np.float64))
+    means = samples.mean(axis=0, dtype=np.float64)
+    offset = float(means[np.abs(means).argmax()])
     if abs(offset) < _OFFSET:
         return []
     return [
