@@ -1,55 +1,49 @@
-"""`check --deep`: the clips whose transcript a trained voice does not believe.
+"""`check --deep`: the clips whose transcript a trained voice does not believe."""
 
-A clip that is hard to predict, because it is loud, noisy or spoken by somebody else, is so with
-any transcript. Each clip is therefore predicted frame by frame from the true frames before it
-(teacher forcing), once with its own transcript and some times with those of other clips of like
-length: a right transcript makes the prediction clearly better, a wrong one does not.
-"""
-
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
 
 from engine.check_report import Doubt
-from engine.corpus.analysis import analyse, coarse_frames, is_silent, trim
-from engine.corpus.audio import AudioSpec, load_recording, recording_length
-from engine.corpus.clips import Clip, Limits, open_corpus
+from engine.corpus.audio import recording_length
+from engine.corpus.clips import Clip, open_corpus
 from engine.corpus.text import Vocabulary
 from engine.errors import Cancelled, InputError
 from engine.host.device import choose_device
-from engine.networks.attention import attend
 from engine.networks.text2mel import Text2Mel
-from engine.speech.measures import measure_attention
+from engine.settings import VoiceSettings
+from engine.speech.speaker_match import matches
+from engine.speech.synthesizer import Synthesizer
+from engine.speech.teacher_forcing import Evidence, Hearing, TeacherForcing, hear
 from engine.training.checkpoint import load_checkpoint, speaking_network
 from engine.voice import Voice
 
-# Clips that are predicted together; each lends its transcript to the others.
+# Clips of like duration that are predicted together and lend each other their transcripts.
 _BATCH = 16
-# Transcripts of other clips that each clip is predicted with.
-_STRANGERS = 4
-
-
-@dataclass(frozen=True)
-class _Evidence:
-    """What the network made of one clip."""
-
-    clip: Clip
-    loss: float
-    others: tuple[float, ...]
-    focus: float
-    off_diagonal: float
-
-    @property
-    def ratio(self) -> float:
-        """Loss with the own transcript over that with another's."""
-        return self.loss / max(float(np.median(self.others)), 1e-9)
+# Batches by which it is found out how the voice hears this corpus best.
+_PROBES = 4
+# Transcripts that the voice speaks to tell what its own speaker sounds like.
+_SPOKEN = 8
+# Separation at which another way of hearing need not be looked for, and the factor by which it
+# has to be better.
+_CLEAR = 5.0
+_BETTER = 1.1
+# Clips with which a corpus can be compared with itself.
+_FEWEST = 4
+# Share of the clips whose transcripts have to be recognised, and what counts as recognised: a
+# loss that so few strangers' transcripts reach.
+_RECOGNISED = 0.1
+_SELDOM = 0.02
+# Suspicion begins so many standard deviations off the middle of the corpus, but never nearer
+# than this share of the way to strangers' transcripts.
+_DEVIATIONS = 6.0
+_NEAREST = 0.25
+# Attention off a steady pace that is not suspicious yet: a pause is enough for as much.
+_OFF_PACE = 0.15
 
 
 def rank_doubts(
@@ -70,29 +64,29 @@ def rank_doubts(
         cancelled: asked between batches.
 
     Returns:
-        A doubt for every usable clip, the least believed first; a score of 1 or more is
-        suspicious.
+        A doubt for every clip that training would take, the least believed first; a score of 1
+        or more is suspicious.
 
     Raises:
-        InputError: no such voice, device or corpus, or the voice has not learned enough to judge.
+        InputError: no such voice, device or corpus, or the voice cannot judge this one.
+        EngineError: the network's weights yield numbers that are not finite.
         Cancelled: `cancelled()` was true.
     """
     opened = Voice.open(voice)
-    target = choose_device(device)
-    network, vocabulary = _load(opened, target)
+    network, vocabulary = _load(opened, choose_device(device))
     settings = opened.settings
     corpus = open_corpus(dataset, vocabulary, settings.limits, settings.audio)
+    forcing = TeacherForcing(network, vocabulary, settings.limits)
     batches = _batches(corpus.clips)
-    evidence: list[_Evidence] = []
-    done, total = 0, len(corpus.clips)
-    on_progress(0, total)
+    on_progress(0, len(corpus.clips))
+    hearing = _best_hearing(forcing, batches, settings, cancelled)
+    evidence: list[Evidence] = []
+    done = 0
     for batch in batches:
-        if cancelled():
-            raise Cancelled("The transcripts were not all judged.")
-        heard = list(_hear(batch, settings.audio, settings.limits))
-        evidence.extend(_examine(heard, network, vocabulary, settings.limits, target))
+        evidence.extend(_examine(forcing, batch, settings, [hearing], cancelled)[0])
         done += len(batch)
-        on_progress(done, total)
+        on_progress(done, len(corpus.clips))
+    _require_judgement(evidence, voice)
     return _judge(evidence)
 
 
@@ -108,11 +102,11 @@ def _load(voice: Voice, device: torch.device) -> tuple[Text2Mel, Vocabulary]:
     network = speaking_network(checkpoint)
     if not isinstance(network, Text2Mel):
         raise InputError(f"{entry.path} holds an {checkpoint.network}, not a text2mel.")
-    if network.spec.n_mels != voice.settings.audio.n_mels:
+    bands = voice.settings.audio.n_mels
+    if network.spec.n_mels != bands:
         raise InputError(
             f"{entry.path} was trained on {network.spec.n_mels} mel bands, but "
-            f"{voice.folder / 'voice.toml'} says n_mels = {voice.settings.audio.n_mels}; "
-            f"set it back."
+            f"{voice.folder / 'voice.toml'} says n_mels = {bands}; set it back."
         )
     return network.to(device), Vocabulary(checkpoint.symbols, voice.settings.cleaner)
 
@@ -127,83 +121,130 @@ def _batches(clips: Sequence[Clip]) -> list[list[Clip]]:
     ordered = sorted(clips, key=seconds)
     count = -(-len(ordered) // _BATCH)
     edges = [len(ordered) * i // count for i in range(count + 1)]
-    return [ordered[a:b] for a, b in pairwise(edges)]
+    return [ordered[start:end] for start, end in pairwise(edges)]
 
 
-def _hear(
-    clips: Sequence[Clip], audio: AudioSpec, limits: Limits
-) -> Iterator[tuple[Clip, NDArray[np.float32]]]:
-    """Coarse mels `(T, n_mels)` of the clips that training would take, too."""
-    for clip in clips:
-        try:
-            waveform = load_recording(clip.path, audio.sample_rate)
-        except InputError:
-            continue  # the check of the recordings tells of it
-        if is_silent(waveform):
-            continue
-        frames = coarse_frames(len(trim(waveform, audio.trim_db)), audio)
-        if frames <= limits.max_coarse_frames:
-            yield clip, analyse(waveform, audio)[0][:: audio.reduction]
-
-
-@torch.inference_mode()
 def _examine(
-    heard: Sequence[tuple[Clip, NDArray[np.float32]]],
-    network: Text2Mel,
-    vocabulary: Vocabulary,
-    limits: Limits,
-    device: torch.device,
-) -> Iterator[_Evidence]:
-    """Predict every clip with its own transcript and with those of its neighbours."""
-    if len(heard) < 2:
-        return
-    masked = network.spec.mask_text
-    ids = [vocabulary.encode(clip.text) for clip, _ in heard]
-    width = max(map(len, ids)) if masked else limits.max_characters
-    text = torch.zeros(len(ids), width, dtype=torch.long)
-    frames = max(len(mel) for _, mel in heard)
-    mels = torch.zeros(len(heard), frames, network.spec.n_mels)
-    for row, (symbols, (_, mel)) in enumerate(zip(ids, heard, strict=True)):
-        text[row, : len(symbols)] = torch.tensor(symbols)
-        mels[row, : len(mel)] = torch.from_numpy(mel)
-    text, mels = text.to(device), mels.to(device)
-    key, value = network.text_encoder.encode(text)
-    query = network.audio_encoder(F.pad(mels, (0, 0, 1, 0))[:, :-1])
-    losses: list[Tensor] = []
-    own: Tensor | None = None
-    for shift in range(min(_STRANGERS, len(heard) - 1) + 1):
-        mask = (text != 0).roll(shift, 0) if masked else None
-        joined, attention = attend(query, key.roll(shift, 0), value.roll(shift, 0), mask)
-        own = attention if own is None else own
-        prediction = torch.sigmoid(network.audio_decoder(joined).float())
-        losses.append((prediction - mels).abs().mean(dim=-1))  # (B, T)
-    table = torch.stack(losses, dim=1).cpu().numpy()  # (B, 1 + strangers, T)
-    assert own is not None
-    for row, (clip, mel) in enumerate(heard):
-        loss, *others = table[row, :, : len(mel)].mean(axis=-1).tolist()
-        measures = measure_attention(own[row, : len(ids[row]), : len(mel)].cpu().numpy())
-        yield _Evidence(clip, loss, tuple(others), measures.focus, measures.off_diagonal)
+    forcing: TeacherForcing,
+    batch: Sequence[Clip],
+    settings: VoiceSettings,
+    hearings: Sequence[Hearing | None],
+    cancelled: Callable[[], bool],
+) -> list[list[Evidence]]:
+    """The evidence of a batch for each way of hearing it."""
+    if cancelled():
+        raise Cancelled("Not all transcripts were judged.")
+    heard = hear(batch, settings.audio, settings.limits)
+    return forcing.examine(heard, hearings) if heard else [[] for _ in hearings]
 
 
-def _judge(evidence: Sequence[_Evidence]) -> tuple[Doubt, ...]:
-    """Score the evidence: 1 is half-way from the well-believed clips to strangers' transcripts."""
-    if not evidence:
-        raise InputError("There are too few clips to compare transcripts; two at least are needed.")
-    believed = float(np.quantile([piece.ratio for piece in evidence], 0.25))
-    if believed > 0.95:
+def _best_hearing(
+    forcing: TeacherForcing,
+    batches: Sequence[Sequence[Clip]],
+    settings: VoiceSettings,
+    cancelled: Callable[[], bool],
+) -> Hearing | None:
+    """The way of hearing in which own transcripts stand out best; None for as it is."""
+    count = min(_PROBES, len(batches))
+    probes = [batches[len(batches) * (2 * i + 1) // (2 * count)] for i in range(count)]
+
+    def separations(hearings: Sequence[Hearing | None]) -> list[float]:
+        found = [_examine(forcing, batch, settings, hearings, cancelled) for batch in probes]
+        return [
+            _separation([piece for batch in found for piece in batch[i]])
+            for i in range(len(hearings))
+        ]
+
+    plain = separations([None])[0]
+    if plain >= _CLEAR:
+        return None
+    clips = [clip for batch in probes for clip in batch]
+    tried = matches(
+        [piece.mel for piece in hear(clips, settings.audio, settings.limits)],
+        _speak(forcing, clips, settings, cancelled),
+        settings.audio,
+    )
+    found = separations(tried)
+    best = int(np.argmax(found))
+    return tried[best] if found[best] > _BETTER * max(plain, 0.0) else None
+
+
+def _speak(
+    forcing: TeacherForcing,
+    clips: Sequence[Clip],
+    settings: VoiceSettings,
+    cancelled: Callable[[], bool],
+) -> list[NDArray[np.float32]]:
+    """Coarse mels of some transcripts in the voice's own sound."""
+    synthesizer = Synthesizer(
+        forcing.network,
+        forcing.vocabulary,
+        max_frames=settings.limits.max_coarse_frames,
+        max_characters=settings.limits.max_characters,
+    )
+    count = min(_SPOKEN, len(clips))
+    chosen = [clips[len(clips) * i // count] for i in range(count)]
+    return [synthesizer.mel(clip.text, cancelled=cancelled).mel for clip in chosen]
+
+
+def _separation(evidence: Sequence[Evidence]) -> float:
+    """How far own transcripts stand off from strangers', in standard deviations of both.
+
+    From the middle and the better side alone, so that wrong transcripts count for little.
+    """
+    own = [piece.ratio for piece in evidence]
+    strange = np.concatenate([np.empty(0), *(piece.strange_ratios for piece in evidence)])
+    if not len(strange):
+        return 0.0
+    apart = float(np.median(strange) - np.median(own))
+    return apart / max(float(np.hypot(_deviation(own), _deviation(strange))), 1e-9)
+
+
+def _deviation(values: Sequence[float] | NDArray[np.float64]) -> float:
+    """Standard deviation of a normal distribution with this median and 10th percentile."""
+    low, median = np.quantile(values, [0.1, 0.5])
+    return float(median - low) / 1.2816
+
+
+def _require_judgement(evidence: Sequence[Evidence], voice: Path) -> None:
+    """Refuse to judge by a voice that tells hardly any transcript from a stranger's."""
+    if sum(len(piece.others) > 1 for piece in evidence) < _FEWEST:
         raise InputError(
-            "The voice has not learned enough to judge transcripts: it predicts the clips no "
-            "better with their own than with those of others; train it further."
+            f"There are not even {_FEWEST} clips with different transcripts to compare; check "
+            f"them by ear."
         )
-    middle = (1 - believed) / 2
+    strange = np.concatenate([piece.strange_ratios for piece in evidence])
+    limit = np.quantile(strange, _SELDOM)
+    recognised = float(np.mean([piece.ratio < limit for piece in evidence]))
+    if recognised < _RECOGNISED:
+        raise InputError(
+            f"The voice {voice} cannot judge these transcripts: it prefers only "
+            f"{100 * recognised:.0f} % of them to those of other clips; either it has learned too "
+            f"little, or another kind of speech, or nearly all transcripts are wrong, as when the "
+            f"list is shifted by a line."
+        )
+
+
+def _judge(evidence: Sequence[Evidence]) -> tuple[Doubt, ...]:
+    """Score the evidence against the corpus as a whole."""
+    strange = float(np.median(np.concatenate([piece.strange_ratios for piece in evidence])))
+    ratios = [piece.ratio for piece in evidence]
+    middle = float(np.median(ratios))
+    # Beyond the strangers' middle a transcript is worth no more than another's.
+    gap = max(strange - middle, 1e-9)
+    room = min(max(_DEVIATIONS * _deviation(ratios), _NEAREST * gap), gap)
+    paces = np.array([piece.off_diagonal for piece in evidence])
+    pace = float(np.median(paces))
+    spread = float(np.median(np.abs(paces - pace))) / 0.6745
+    off_pace = max(_DEVIATIONS * spread, _OFF_PACE - pace)
     doubts = [
         Doubt(
             line=piece.clip.line,
             clip_id=piece.clip.clip_id,
             text=piece.clip.text,
-            score=(piece.ratio - believed) / middle,
+            score=max((piece.ratio - middle) / room, (piece.off_diagonal - pace) / off_pace),
             loss=piece.loss,
-            other_loss=float(np.median(piece.others)),
+            other_loss=piece.other_loss,
             focus=piece.focus,
             off_diagonal=piece.off_diagonal,
         )
