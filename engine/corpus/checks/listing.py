@@ -82,7 +82,7 @@ def read_listing(dataset: Path, vocabulary: Vocabulary, limits: Limits) -> Listi
     read = {line.number for _, line in entries}
     claimed = [_claimed(line) for line in lines if line.number not in read]
     recordings, unmatched = match_recordings(dataset, entries, claimed)
-    findings += [*_about_file(data), *text_findings, *_compare(entries, vocabulary), *unmatched]
+    findings += [*_about_file(data, lines), *text_findings, *_compare(entries, vocabulary), *unmatched]
     rows = tuple(row for row, _ in entries)
     return Listing(rows, len(lines), tuple(sorted(findings, key=_place)), recordings, unusable)
 
@@ -130,14 +130,14 @@ def _place(finding: Finding) -> tuple[int, int]:
     return (0 if finding.file == METADATA else 2), 0
 
 
-def _about_file(data: bytes) -> list[Finding]:
+def _about_file(data: bytes, lines: Sequence[Line]) -> list[Finding]:
     findings = []
     if mark := head_fault(data):
         findings.append(_placed(mark))
     if ends := line_end_fault(data):
         fault, line = ends
         findings.append(_placed(fault, line))
-    if not data.strip():
+    if not lines:
         advice = "write a line id|text for each recording"
         findings.append(_placed(Fault("empty-list", "error", "there is no line", advice)))
     return findings
