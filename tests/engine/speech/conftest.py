@@ -20,7 +20,8 @@ SENTENCE = "has never been surpassed."
 
 @pytest.fixture(scope="session")
 def vocabulary() -> Vocabulary:
-    return Vocabulary(BBC_SYMBOLS)
+    """The BBC's symbols, and text as it is written."""
+    return Vocabulary(BBC_SYMBOLS, "plain")
 
 
 @pytest.fixture(scope="session")

@@ -98,7 +98,7 @@ def test_the_original_refuses_what_it_cannot_read(unmasked_text2mel, vocabulary)
     with pytest.raises(InputError, match="at most 7"):
         synthesizer.mel("a long sentence")
     with pytest.raises(InputError, match="nothing to speak"):
-        synthesizer.mel("日本")
+        synthesizer.mel(" ")
 
 
 def test_weights_that_are_not_finite_are_told(unmasked_text2mel, vocabulary):

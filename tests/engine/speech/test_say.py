@@ -106,7 +106,7 @@ def test_a_checkpoint_can_be_chosen(make_voice, training):
 
 
 def test_what_cannot_be_spoken_is_bad_input(make_voice, tmp_path):
-    voice = make_voice()
+    voice = make_voice(cleaner="plain")
     with pytest.raises(InputError, match="nothing to speak"):
         say(voice.folder, "123 ...")
     for option in ("out", "arrays"):
@@ -126,7 +126,7 @@ def test_what_cannot_be_spoken_is_bad_input(make_voice, tmp_path):
 
 
 def test_characters_that_are_not_spoken_are_named(make_voice):
-    voice = make_voice(ssrn=1)
+    voice = make_voice(ssrn=1, cleaner="plain")
     assert "the voice lacks them: 42£" in say(voice.folder, "Room 42, 24 £.").note
     assert "lacks" not in say(voice.folder, TEXT).note
 
