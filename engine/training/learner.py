@@ -1,5 +1,6 @@
 """One network, its optimiser and its average: what makes a step, and what a checkpoint holds."""
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -17,6 +18,8 @@ from engine.training.recipe import Recipe, learning_rate
 
 # Which random numbers of a step: 0 and 1 are those of its batch.
 _DROPOUT = 2
+# Single precision, in which Adam counts, holds no larger whole number beside its neighbours.
+_MOST_UPDATES = 2**24
 
 
 class Learner:
@@ -52,6 +55,8 @@ class Learner:
         self._optimizer = torch.optim.Adam(
             self._parameters, betas=recipe.betas, eps=recipe.adam_epsilon, fused=True
         )
+        # Steps since Adam's moments were zero; known here so that no step waits for the device.
+        self._updates = 0
         self._average: list[Tensor] | None = None
         if recipe.average_decay is not None:
             self._average = [p.detach().clone() for p in self._parameters]
@@ -61,9 +66,7 @@ class Learner:
         # Dropout is a function of (seed, step): a run taken up again draws the same.
         torch.manual_seed(_seed_of(self._seed, step))
         self.network.train()
-        rate = self.learning_rate(step)
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
+        self._prepare_update(step)
         parts = self.losses(batch)
         self._optimizer.zero_grad(set_to_none=True)
         parts.total.backward()  # type: ignore[no-untyped-call]
@@ -71,6 +74,17 @@ class Learner:
         self._optimizer.step()
         self._update_average(step)
         return parts.detached()
+
+    def _prepare_update(self, step: int) -> None:
+        """Set what Adam's next update depends on besides the gradients."""
+        self._updates += 1
+        epsilon = self.recipe.adam_epsilon
+        if self.recipe.epsilon_hat:
+            # Torch divides the root by that of the correction before it adds epsilon.
+            epsilon /= math.sqrt(1.0 - self.recipe.betas[1] ** self._updates)
+        for group in self._optimizer.param_groups:
+            group["lr"] = self.learning_rate(step)
+            group["eps"] = epsilon
 
     def learning_rate(self, step: int) -> float:
         """Return the learning rate of a global step."""
@@ -164,11 +178,12 @@ class Learner:
 
     @torch.no_grad()
     def load_optimizer_state(self, state: Mapping[str, Tensor]) -> None:
-        """Take Adam's moments over.
+        """Take Adam's moments over, and how many steps they have seen.
 
         Raises:
             KeyError, RuntimeError: a variable's moments are missing, or not of its shape.
         """
+        updates = 0
         for name, parameter in self.network.named_parameters():
             moments = (state[f"{key}/{name}"] for key in ("exp_avg", "exp_avg_sq"))
             first, second = (
@@ -176,16 +191,24 @@ class Learner:
             )
             # The fused optimiser counts its steps where the weights are.
             count = state[f"step/{name}"].to(self.device, copy=True)
+            updates = max(updates, _count(state[f"step/{name}"]))
             self._optimizer.state[parameter] = {
                 "step": count,
                 "exp_avg": first,
                 "exp_avg_sq": second,
             }
+        self._updates = updates
 
 
 def _seed_of(seed: int, step: int) -> int:
     """A seed for every step of every run, mixed so that no two of them are alike."""
     return int(np.random.SeedSequence((seed, _DROPOUT, step)).generate_state(1, np.uint64)[0])
+
+
+def _count(steps: Tensor) -> int:
+    if not (steps.numel() == 1 and 0 <= float(steps) < _MOST_UPDATES):
+        raise RuntimeError("Adam's count of steps is no number of steps")
+    return int(steps)
 
 
 def _fitting(tensor: Tensor, parameter: nn.Parameter) -> Tensor:

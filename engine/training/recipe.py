@@ -21,6 +21,11 @@ class Recipe:
     betas: tuple[float, float] = (0.9, 0.999)
     """Adam's decay rates of the first and second moment."""
     adam_epsilon: float = 1e-8
+    """Keeps Adam's step finite where gradients are zero."""
+    epsilon_hat: bool = False
+    """Add it to the root of the second moment as it is, not corrected for its start from zero:
+    the order of computation at the end of section 2 of Adam's paper (arXiv 1412.6980), which
+    TensorFlow follows. Early steps are then smaller where gradients are tiny."""
     clip_value: float = 1.0
     """Gradients are clipped to ± this, value by value."""
     masked: bool = True
@@ -47,8 +52,8 @@ def recipe_named(name: RecipeName) -> Recipe:
     """Return a recipe by its name.
 
     `bbc` is the BBC's own: losses averaged over padding too, one guide for all lengths, whole
-    clips for SSRN, batches of 32, a rate that only the global step decides, and no average of the
-    weights.
+    clips for SSRN, batches of 32, a rate that only the global step decides, Adam as TensorFlow
+    computes it, and no average of the weights.
     """
     if name == "standard":
         return Recipe(frame_drop=0.1)
@@ -57,6 +62,7 @@ def recipe_named(name: RecipeName) -> Recipe:
         peak_rate=1e-3,
         warmup_steps=4000,
         batch_size=32,
+        epsilon_hat=True,
         masked=False,
         own_lengths=False,
         restart_steps=1,

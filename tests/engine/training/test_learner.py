@@ -117,6 +117,16 @@ def test_an_early_average_is_not_noise(batch):
     assert float(averaged.total) < float(now.total) + 0.5 * float(fresh.total - now.total)
 
 
+@pytest.mark.parametrize("count", [float("nan"), -1.0, 1e30])
+def test_a_count_of_steps_that_is_none_is_refused(batch, count):
+    one = learner()
+    one.step(batch, 1)
+    moments = one.optimizer_state()
+    moments["step/audio_encoder.layers.0.convolution.bias"] = torch.tensor(count)
+    with pytest.raises(RuntimeError, match="no number of steps"):
+        learner().load_optimizer_state(moments)
+
+
 @pytest.mark.parametrize("damage", ["missing", "shape"])
 def test_moments_that_do_not_fit_are_refused(batch, damage):
     one = learner()
@@ -136,3 +146,23 @@ def test_an_average_that_does_not_fit_is_refused():
     average = {**one.average(), "audio_encoder.layers.0.convolution.bias": torch.zeros(1)}
     with pytest.raises(RuntimeError):
         one.load_weights(one.weights(), average)
+
+
+@pytest.mark.parametrize("epsilon_hat", [False, True])
+def test_adams_epsilon_is_added_where_the_recipe_says(batch, epsilon_hat):
+    # Large enough to matter; TensorFlow's own is only seen where gradients are tiny.
+    recipe = Recipe(warmup_steps=10, adam_epsilon=1e-3, epsilon_hat=epsilon_hat, average_decay=None)
+    one = learner(replace(TEXT2MEL, dropout=0.0), recipe)
+    name = "audio_encoder.layers.3.convolution.weight"
+    first = second = torch.zeros_like(one.weights()[name])
+    for count in range(1, 4):
+        before = one.weights()[name]
+        one.losses(batch).total.backward()
+        gradient = dict(one.network.named_parameters())[name].grad.clone()
+        one.step(batch, 100 + count)
+        first, second = 0.9 * first + 0.1 * gradient, 0.999 * second + 0.001 * gradient**2
+        root, correction = second.sqrt(), (1 - 0.999**count) ** 0.5
+        divisor = (root + 1e-3) / correction if epsilon_hat else root / correction + 1e-3
+        change = one.learning_rate(100 + count) / (1 - 0.9**count) * first / divisor
+        torch.testing.assert_close(one.weights()[name], before - change, rtol=1e-5, atol=1e-7)
+        one.network.zero_grad()

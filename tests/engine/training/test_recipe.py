@@ -64,3 +64,4 @@ def test_the_bbcs_recipe_is_the_bbcs():
     assert bbc.average_decay is None
     assert bbc.frame_drop == 0
     assert bbc.drop_logits
+    assert bbc.epsilon_hat
