@@ -10,6 +10,17 @@ from pathlib import Path
 import google_crc32c
 import numpy as np
 
+from engine.errors import InputError
+
+
+def attempt(action, *given):
+    """Return what an action returned, or None, and the sentence with which it refused, or ""."""
+    try:
+        return action(*given), ""
+    except InputError as error:
+        return None, str(error)
+
+
 DTYPES = {
     np.dtype("float32"): 1,
     np.dtype("float64"): 2,

@@ -5,6 +5,7 @@ import io
 import tarfile
 
 import pytest
+from dc_tts_files import attempt
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -100,19 +101,15 @@ def test_a_damaged_archive_is_refused_or_yields_the_same(archive, data):
     else:
         del content[place:]
     archive.write_bytes(content)
-    try:
-        assert contents(archive) == FILES
-    except InputError as error:
-        assert str(archive) in str(error)
+    found, sentence = attempt(contents, archive)
+    assert found == FILES or str(archive) in sentence
 
 
 @given(st.binary(max_size=2000))
 def test_what_is_no_archive_is_refused(archive, content):
     archive.write_bytes(content)
-    try:
-        assert contents(archive) == {}
-    except InputError as error:
-        assert str(archive) in str(error)
+    found, sentence = attempt(contents, archive)
+    assert found == {} or str(archive) in sentence
 
 
 def test_an_archive_of_zeros_is_not_unpacked_for_ever(archive, monkeypatch):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from dc_tts_files import entry, field, header, table, varint, write_bundle
+from dc_tts_files import attempt, entry, field, header, table, varint, write_bundle
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -76,10 +76,11 @@ def test_a_changed_or_missing_byte_is_noticed_or_changes_nothing(prefix, data):
     else:
         del content[place:]
     path.write_bytes(content)
-    try:
-        assert_same(values(prefix), VARIABLES)
-    except InputError as error:
-        assert path.name.partition(".")[0] in str(error)
+    found, sentence = attempt(values, prefix)
+    if not sentence:
+        assert_same(found, VARIABLES)
+    else:
+        assert path.name.partition(".")[0] in sentence
 
 
 def test_every_bit_of_the_data_matters(prefix):
@@ -104,10 +105,8 @@ def test_an_index_with_good_checksums_and_any_content_is_read_or_refused(
 ):
     index_of(prefix).write_bytes(table({b"": head, **entries}))
     data_of(prefix).write_bytes(data)
-    try:
-        values(prefix)
-    except InputError as error:
-        assert len(str(error).splitlines()) == 1
+    found, sentence = attempt(values, prefix)
+    assert found is not None or len(sentence.splitlines()) == 1
 
 
 WHOLE = np.arange(6, dtype=np.float32)
