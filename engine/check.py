@@ -1,0 +1,178 @@
+"""The front door to the check of a corpus: `voicecoach check`.
+
+What the files tell comes from `engine.corpus.checks`; what needs a network, the time that
+training would take and the transcripts that a voice doubts, is added here.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from engine.check_report import CheckReport, Doubt, Finding
+from engine.choices import PresetName
+from engine.corpus.checks.corpus_check import Survey, in_order, survey
+from engine.corpus.clips import METADATA
+from engine.corpus.text import Vocabulary
+from engine.errors import InputError
+from engine.exported.card import read_card
+from engine.settings import VoiceSettings
+from engine.voice import Voice, is_exported
+
+TEXT2MEL_STEPS = 20_000
+"""Steps that an estimate is of: fine-tuning from a model of another speaker."""
+
+_HIGHEST_PRICE = 1_000_000
+
+# SSRN learns from all speakers alike and takes half as many.
+_SSRN_SHARE = 0.5
+# Scores from which on a doubt is worth a look, and from which the text is hardly better than
+# those of other clips, whose score is 2.
+_SUSPICIOUS, _DISBELIEVED = 1.0, 1.5
+
+
+@dataclass(frozen=True)
+class CheckOrder:
+    """What shall be checked, and for which voice."""
+
+    dataset: Path
+    against: Path | None = None
+    """A voice whose symbols, cleaner, sound and limits count; the BBC's without one."""
+    doubting: Path | None = None
+    """A trained voice that says which transcripts it does not believe."""
+    preset: PresetName | None = None
+    """Size of the networks that are estimated; None takes the voice's or the full size."""
+    steps: int = TEXT2MEL_STEPS
+    """Text2Mel steps that are estimated; SSRN takes half as many."""
+    price: float | None = None
+    """US dollars an hour."""
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.price is not None and not 0 <= self.price < _HIGHEST_PRICE:
+            raise InputError(f"--price is {self.price}; give US dollars an hour, such as 0.99.")
+
+    def settings(self) -> VoiceSettings:
+        """What the corpus is checked against.
+
+        Raises:
+            InputError: there is no voice in the folder.
+        """
+        if self.against is None:
+            return VoiceSettings()
+        if is_exported(self.against):
+            card = read_card(self.against)
+            return VoiceSettings(
+                symbols=card.symbols, cleaner=card.cleaner, audio=card.audio, limits=card.limits
+            )
+        return Voice.open(self.against).settings
+
+
+def require_device(device: str) -> None:
+    """Refuse a device that this machine does not have.
+
+    Raises:
+        InputError: there is no such device.
+    """
+    from engine.host.device import choose_device
+
+    choose_device(device)
+
+
+def check_files(
+    order: CheckOrder, *, on_progress: Callable[[int, int], None], cancelled: Callable[[], bool]
+) -> Survey:
+    """Check the list, the texts and the recordings.
+
+    Raises:
+        InputError: there is no corpus in the folder, or no voice to check it against.
+        Cancelled: `cancelled()` became true.
+    """
+    settings = order.settings()
+    return survey(
+        order.dataset,
+        Vocabulary(settings.symbols, settings.cleaner),
+        settings.limits,
+        settings.audio,
+        on_progress=on_progress,
+        cancelled=cancelled,
+    )
+
+
+def with_estimates(
+    report: CheckReport,
+    found: Survey,
+    order: CheckOrder,
+    *,
+    on_progress: Callable[[int, int], None],
+    cancelled: Callable[[], bool],
+) -> CheckReport:
+    """Add what training would take, on this machine and as the BBC measured it.
+
+    Clips that do not fit the GPU together are a finding, not an end.
+
+    Raises:
+        InputError: there is no such device.
+    """
+    # torch is imported where it is used: the check of the files needs none.
+    from engine.training.estimate import OutOfMemory, Plan, measure_training, published_training
+
+    settings = order.settings()
+    plan = Plan(
+        preset=order.preset or settings.preset,
+        recipe=settings.recipe,
+        vocabulary_size=len(settings.symbols),
+        audio=settings.audio,
+        limits=settings.limits,
+        steps={"text2mel": order.steps, "ssrn": max(1, round(order.steps * _SSRN_SHARE))},
+        price=order.price,
+    )
+    published = published_training(plan)
+    try:
+        measured = measure_training(
+            found.shapes, plan, order.device, on_progress=on_progress, cancelled=cancelled
+        )
+    except OutOfMemory as error:
+        advice = "use a GPU with more memory, or split the longest clips"
+        finding = Finding("out-of-memory", "error", None, "", METADATA, str(error), advice)
+        findings = in_order([*report.findings, finding])
+        return replace(report, estimates=published, findings=findings)
+    return replace(report, estimates=(*measured, *published))
+
+
+def with_doubts(
+    report: CheckReport,
+    found: Survey,
+    order: CheckOrder,
+    *,
+    on_progress: Callable[[int, int], None],
+    cancelled: Callable[[], bool],
+) -> CheckReport:
+    """Add the transcripts that a trained voice does not believe; suspicious ones are findings.
+
+    Raises:
+        InputError: the order names no voice, or it cannot judge.
+        Cancelled: `cancelled()` became true.
+    """
+    from engine.speech.belief import rank_doubts
+
+    voice = order.doubting or order.against
+    if voice is None:
+        raise InputError("--deep needs a trained voice that judges: add --voice DIR.")
+    doubts = rank_doubts(
+        voice, order.dataset, device=order.device, on_progress=on_progress, cancelled=cancelled
+    )
+    suspicious = [_finding(doubt, found) for doubt in doubts if doubt.score >= _SUSPICIOUS]
+    return replace(report, doubts=doubts, findings=in_order([*report.findings, *suspicious]))
+
+
+def _finding(doubt: Doubt, found: Survey) -> Finding:
+    return Finding(
+        kind="doubted-transcript",
+        severity="error" if doubt.score >= _DISBELIEVED else "warning",
+        line=doubt.line,
+        clip_id=doubt.clip_id,
+        file=found.files.get(doubt.line, METADATA),
+        figure=f"the voice's loss is {doubt.loss:.4f} with it, {doubt.other_loss:.4f} with others'",
+        advice="listen to it, and compare every word with its text",
+        value=doubt.score,
+    )

@@ -1,0 +1,113 @@
+"""`voicecoach check`: what can be known about a corpus before training is paid for."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from engine.choices import PresetName
+from engine.errors import InputError
+from engine.stop import parse_stop
+from tui.command_line import DeviceOption, PriceOption, app, told
+
+if TYPE_CHECKING:
+    from engine.check import CheckOrder
+
+
+@app.command(epilog="Example: voicecoach check recordings/alice --against voices/base --price 0.99")
+@told
+def check(
+    dataset: Annotated[
+        Path, typer.Argument(help="Recordings in LJ Speech layout: metadata.csv and wavs/.")
+    ],
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="VOICE",
+            help="The voice that shall learn from it: its symbols, sound and limits count.",
+            show_default="the BBC's symbols, sound and limits",
+        ),
+    ] = None,
+    deep: Annotated[
+        bool,
+        typer.Option(
+            "--deep", help="Rank the clips whose transcript a trained voice does not believe."
+        ),
+    ] = False,
+    voice: Annotated[
+        Path | None,
+        typer.Option(help="The trained voice for --deep.", show_default="that of --against"),
+    ] = None,
+    preset: Annotated[
+        PresetName | None,
+        typer.Option(
+            help="Size of the networks in the estimate.", show_default="the voice's, or bbc"
+        ),
+    ] = None,
+    steps: Annotated[
+        str,
+        typer.Option(
+            metavar="STEPS", help="Text2Mel steps in the estimate; SSRN takes half as many."
+        ),
+    ] = "20k",
+    price: PriceOption = None,
+    device: DeviceOption = "auto",
+    estimate: Annotated[
+        bool, typer.Option(help="Time a few training steps on this machine.")
+    ] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+) -> int:
+    """Check a corpus before training is paid for; exit 1 if anything in it would do harm."""
+    from engine.check import CheckOrder
+
+    order = CheckOrder(
+        dataset=dataset,
+        against=against,
+        doubting=voice,
+        preset=preset,
+        steps=_steps(steps),
+        price=price,
+        device=device,
+    )
+    if voice is not None and not deep:
+        raise InputError("--voice is the voice that judges transcripts: add --deep, or leave it.")
+    if deep and voice is None and against is None:
+        raise InputError("--deep needs a trained voice that judges transcripts: add --voice DIR.")
+    return _run(order, deep=deep, estimate=estimate, as_json=as_json)
+
+
+def _run(order: "CheckOrder", *, deep: bool, estimate: bool, as_json: bool) -> int:
+    from engine.check import check_files, require_device, with_doubts, with_estimates
+    from tui.check_report_view import print_check
+    from tui.progress import progress
+    from tui.report import print_json
+
+    if deep or estimate:
+        # Before the minutes that the files take.
+        require_device(order.device)
+    with progress("checking the recordings") as show:
+        found = check_files(order, on_progress=show, cancelled=_never)
+    report = found.report
+    if deep and report.usable:
+        with progress("judging the transcripts") as show:
+            report = with_doubts(report, found, order, on_progress=show, cancelled=_never)
+    if estimate and report.usable:
+        with progress("timing training steps") as show:
+            report = with_estimates(report, found, order, on_progress=show, cancelled=_never)
+    if as_json:
+        print_json(report.as_json())
+    else:
+        print_check(report)
+    return 1 if report.harmful else 0
+
+
+def _never() -> bool:
+    """Ctrl+C ends the command itself; nothing else cancels it."""
+    return False
+
+
+def _steps(text: str) -> int:
+    rule = parse_stop(text)
+    if rule.kind not in ("step", "more steps"):
+        raise InputError(f"--steps is {text!r}; give a number of steps, such as 20k.")
+    return int(rule.amount)
