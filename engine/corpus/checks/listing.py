@@ -82,7 +82,8 @@ def read_listing(dataset: Path, vocabulary: Vocabulary, limits: Limits) -> Listi
     read = {line.number for _, line in entries}
     claimed = [_claimed(line) for line in lines if line.number not in read]
     recordings, unmatched = match_recordings(dataset, entries, claimed)
-    findings += [*_about_file(data, lines), *text_findings, *_compare(entries, vocabulary), *unmatched]
+    findings += _about_file(data, lines) + _compare(entries, vocabulary)
+    findings += text_findings + unmatched
     rows = tuple(row for row, _ in entries)
     return Listing(rows, len(lines), tuple(sorted(findings, key=_place)), recordings, unusable)
 
@@ -207,15 +208,10 @@ def _malformed(line: Line, rejected: Rejected, first: Line | None) -> Fault:
     figure, advice = _plain(rejected), _ADVICE[rejected.kind]
     kind = rejected.kind
     if kind == "field-count" and len(line.fields) == 1:
-        for separator, name in _SEPARATORS.items():
-            # A comma after the first word is a separator, one in a sentence is not.
-            if re.match(
-                rf"\s*(?:\"[^\"]*\"|[^\s{separator}]+)\s*{re.escape(separator)}", line.content
-            ):
-                figure = f"fields are separated by {name}, not by |"
-                return Fault(
-                    "wrong-separator", "error", figure, "put | between the id and the text"
-                )
+        name = _separated_by(line.content)
+        if name:
+            figure = f"fields are separated by {name}, not by |"
+            return Fault("wrong-separator", "error", figure, "put | between the id and the text")
         advice = "write id|text in one line; a text goes on in no other line"
     elif kind == "unprintable-id" and line.content.lstrip().startswith("\ufeff"):
         kind, figure = "byte-order-mark", "a byte order mark (U+FEFF) stands before the id"
@@ -223,6 +219,21 @@ def _malformed(line: Line, rejected: Rejected, first: Line | None) -> Fault:
         same = _letters(first.fields[-1]) == _letters(line.fields[-1])
         figure += ", with the same text" if same else ", with another text"
     return Fault(kind, "error", figure, advice)
+
+
+def _separated_by(content: str) -> str | None:
+    """Name what stands between an id and a text in place of a bar; None for mere prose."""
+    start = content.lstrip()
+    for separator, name in _SEPARATORS.items():
+        first, found, rest = start.partition(separator)
+        if not found or not first:
+            continue
+        # In prose a comma has a space behind it, and a first word without digits before it.
+        prose = separator in ",;" and rest[:1].isspace() and not re.search(r"\d", first)
+        one = (first[0] == first[-1] == '"') or " " not in first.strip()
+        if one and not prose:
+            return name
+    return None
 
 
 _ADVICE = {

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
+from engine.check_report import Severity
 from engine.corpus.checks.encoding import character_fault
 from engine.corpus.checks.faults import Fault
 from engine.corpus.clips import Limits
@@ -27,6 +28,7 @@ _NO_WORDS = re.compile(
     re.IGNORECASE,
 )
 _TAG = re.compile(r"</?[a-zA-Z][^<>]{0,80}>|<!--.{0,200}?-->")
+_ENTITY = re.compile(r"&(?:[a-zA-Z]{2,10}|#\d{1,7}|#[xX][0-9a-fA-F]{1,6});")
 _BRACKETED = re.compile(r"\[[^\]]{0,60}\]|\{[^}]{0,60}\}")
 _ESCAPE = re.compile(r"\\(?:[nrt\"']|u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2})")
 _TIME_STAMP = re.compile(r"\b\d{1,2}:\d{2}:\d{2}(?:[.,]\d+)?|\b\d{1,2}:\d{2}[.,]\d+|-->")
@@ -155,16 +157,19 @@ def _annotation(transcript: _Transcript) -> Fault | None:
 
 
 def _markup(transcript: _Transcript) -> Fault | None:
-    plain = _NO_WORDS.sub(" ", transcript.text)
-    found = _TAG.search(plain)
-    if found and transcript.matters(_TAG.sub(" ", transcript.text)):
+    text = _NO_WORDS.sub(" ", transcript.text)
+    found = _TAG.search(text)
+    if found:
+        matters = transcript.matters(_TAG.sub(" ", transcript.text))
         figure = f"{_quoted(found.group())} is markup"
-        return Fault("markup", "error", figure, "leave tags out of the text")
+        return Fault("markup", "error" if matters else "note", figure, "leave tags out of the text")
+    found = _ENTITY.search(text)
     unescaped = html.unescape(transcript.text)
-    if unescaped != transcript.text and transcript.matters(unescaped):
-        figure = f"{_quoted(transcript.text)} has an HTML entity"
-        return Fault("markup", "error", figure, "write the character that it stands for")
-    return None
+    if not found or unescaped == transcript.text:
+        return None
+    severity: Severity = "error" if transcript.matters(unescaped) else "note"
+    figure = f"{_quoted(found.group())} is an HTML entity"
+    return Fault("markup", severity, figure, "write the character that it stands for")
 
 
 def _escape(transcript: _Transcript) -> Fault | None:
@@ -241,15 +246,20 @@ def _script(transcript: _Transcript) -> Fault | None:
     """Letters of several scripts in one word, or of another script than the voice's."""
     if transcript.text.isascii():
         return None
+    foreign = []
     for word in _WORD.findall(transcript.text):
         scripts = {_script_of(letter) for letter in word if letter.isalpha()}
         if len(scripts & {"LATIN", "CYRILLIC", "GREEK"}) > 1:
             figure = f"{_quoted(word)} has letters of several alphabets that look alike"
             return Fault("mixed-alphabets", "warning", figure, "type the word again")
-        if transcript.english and scripts - {"LATIN", "FEMININE", "MASCULINE"}:
-            figure = f"{_quoted(word)} is not in Latin letters"
-            return Fault("other-script", "warning", figure, "write it as it is said, in letters")
-    return None
+        if scripts - {"LATIN", "FEMININE", "MASCULINE"}:
+            foreign.append(word)
+    if not foreign or not transcript.english:
+        return None
+    mostly = 2 * len(foreign) > len(transcript.words)
+    figure = f"{_quoted(foreign[0])} is not in Latin letters"
+    advice = "write it in Latin letters as it is spoken, or leave the clip out"
+    return Fault("other-script", "error" if mostly else "warning", figure, advice)
 
 
 def _script_of(letter: str) -> str:
