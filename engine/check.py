@@ -51,6 +51,18 @@ class CheckOrder:
         if self.price is not None and not 0 <= self.price < _HIGHEST_PRICE:
             raise InputError(f"--price is {self.price}; give US dollars an hour, such as 0.99.")
 
+    @property
+    def judge(self) -> Path:
+        """The voice that judges transcripts: one named for that, or the one checked against.
+
+        Raises:
+            InputError: there is neither.
+        """
+        voice = self.doubting or self.against
+        if voice is None:
+            raise InputError("--deep needs a trained voice that judges transcripts: --voice DIR.")
+        return voice
+
     def settings(self) -> VoiceSettings:
         """What the corpus is checked against.
 
@@ -67,15 +79,19 @@ class CheckOrder:
         return Voice.open(self.against).settings
 
 
-def require_device(device: str) -> None:
-    """Refuse a device that this machine does not have.
+def require_able(order: CheckOrder, *, deep: bool, estimate: bool) -> None:
+    """Refuse at once what would fail only after the files have been checked.
 
     Raises:
-        InputError: there is no such device.
+        InputError: there is no such device, or no voice that could judge transcripts.
     """
-    from engine.host.device import choose_device
+    order.settings()
+    if deep:
+        Voice.open(order.judge)
+    if deep or estimate:
+        from engine.host.device import choose_device
 
-    choose_device(device)
+        choose_device(order.device)
 
 
 def check_files(
@@ -155,11 +171,12 @@ def with_doubts(
     """
     from engine.speech.belief import rank_doubts
 
-    voice = order.doubting or order.against
-    if voice is None:
-        raise InputError("--deep needs a trained voice that judges: add --voice DIR.")
     doubts = rank_doubts(
-        voice, order.dataset, device=order.device, on_progress=on_progress, cancelled=cancelled
+        order.judge,
+        order.dataset,
+        device=order.device,
+        on_progress=on_progress,
+        cancelled=cancelled,
     )
     suspicious = [_finding(doubt, found) for doubt in doubts if doubt.score >= _SUSPICIOUS]
     return replace(report, doubts=doubts, findings=in_order([*report.findings, *suspicious]))

@@ -71,26 +71,27 @@ def check(
     )
     if voice is not None and not deep:
         raise InputError("--voice is the voice that judges transcripts: add --deep, or leave it.")
-    if deep and voice is None and against is None:
-        raise InputError("--deep needs a trained voice that judges transcripts: add --voice DIR.")
     return _run(order, deep=deep, estimate=estimate, as_json=as_json)
 
 
 def _run(order: "CheckOrder", *, deep: bool, estimate: bool, as_json: bool) -> int:
-    from engine.check import check_files, require_device, with_doubts, with_estimates
+    from engine.check import check_files, require_able, with_doubts, with_estimates
     from tui.check_report_view import print_check
     from tui.progress import progress
     from tui.report import print_json
 
-    if deep or estimate:
-        # Before the minutes that the files take.
-        require_device(order.device)
+    # Before the minutes that the files take.
+    require_able(order, deep=deep, estimate=estimate)
     with progress("checking the recordings") as show:
         found = check_files(order, on_progress=show, cancelled=_never)
-    report = found.report
+    report, refusal = found.report, None
     if deep and report.usable:
-        with progress("judging the transcripts") as show:
-            report = with_doubts(report, found, order, on_progress=show, cancelled=_never)
+        try:
+            with progress("judging the transcripts") as show:
+                report = with_doubts(report, found, order, on_progress=show, cancelled=_never)
+        except InputError as error:
+            # What was found in minutes is shown all the same.
+            refusal = error
     if estimate and report.usable:
         with progress("timing training steps") as show:
             report = with_estimates(report, found, order, on_progress=show, cancelled=_never)
@@ -98,6 +99,8 @@ def _run(order: "CheckOrder", *, deep: bool, estimate: bool, as_json: bool) -> i
         print_json(report.as_json())
     else:
         print_check(report)
+    if refusal is not None:
+        raise refusal
     return 1 if report.harmful else 0
 
 

@@ -163,6 +163,4 @@ def _of_all(faults: Sequence[Fault], total: int) -> Fault:
     figure, _ = Counter(fault.figure for fault in faults).most_common(1)[0]
     one = next(fault for fault in faults if fault.figure == figure)
     share = f"all {total:,}" if len(faults) == total else f"{len(faults):,} of {total:,}"
-    return Fault(
-        one.kind, one.severity, f"{share} recordings: mostly, {figure}", one.advice, one.value
-    )
+    return Fault(one.kind, one.severity, f"{figure} ({share} recordings)", one.advice, one.value)
