@@ -108,8 +108,8 @@ def _unusable(transcript: _Transcript, limits: Limits) -> Fault | None:
         figure = f"{characters:,} characters, where {limit - 1} with an E after them are the limit"
         return Fault(_TOO_LONG, "error", figure, shorten, float(characters))
     if not transcript.cleaned:
-        figure = f"no character of {_quoted(transcript.text)} is in the vocabulary"
-        advice = "write it in the voice's letters, or give the voice a vocabulary that has these"
+        figure = f"nothing of {_quoted(transcript.text)} can be read"
+        advice = "write what is spoken in the voice's letters, or delete the line"
         return Fault(_UNREADABLE, "error", figure, advice)
     symbols = len(transcript.cleaned) + 1
     if symbols > limit:

@@ -206,7 +206,7 @@ PLANTED: dict[str, Callable[[int], bytes]] = {
     "duplicate-id": lambda n: f"clip-0|{sentence(n)}".encode(),
     "text-too-long": lambda n: f"clip-{n}|{sentence(n) * 5}".encode(),
     "unreadable-text": lambda n: f"clip-{n}|{'~' * (n + 1)}".encode(),
-    "no-words": lambda n: f"clip-{n}|. . .".encode(),
+    "placeholder": lambda n: f"clip-{n}|{'x' * (n + 1)}".encode(),
     "annotation": lambda n: f"clip-{n}|[laughter] {sentence(n)}".encode(),
     "other-script": lambda n: f"clip-{n}|Привет {'мир ' * n}".encode(),
     "mangled-characters": lambda n: f"clip-{n}|CafÃ©: {sentence(n)}".encode(),
