@@ -148,7 +148,7 @@ def _best_hearing(
     count = min(_PROBES, len(batches))
     probes = [batches[len(batches) * (2 * i + 1) // (2 * count)] for i in range(count)]
 
-    def separations(hearings: Sequence[Hearing | None]) -> list[float]:
+    def separations(hearings: Sequence[Hearing | None]) -> list[float | None]:
         found = [_examine(forcing, batch, settings, hearings, cancelled) for batch in probes]
         return [
             _separation([piece for batch in found for piece in batch[i]])
@@ -156,7 +156,7 @@ def _best_hearing(
         ]
 
     plain = separations([None])[0]
-    if plain >= _CLEAR:
+    if plain is None or plain >= _CLEAR:
         return None
     clips = [clip for batch in probes for clip in batch]
     tried = matches(
@@ -164,7 +164,7 @@ def _best_hearing(
         _speak(forcing, clips, settings, cancelled),
         settings.audio,
     )
-    found = separations(tried)
+    found = [separation or 0.0 for separation in separations(tried)]
     best = int(np.argmax(found))
     return tried[best] if found[best] > _BETTER * max(plain, 0.0) else None
 
@@ -187,15 +187,16 @@ def _speak(
     return [synthesizer.mel(clip.text, cancelled=cancelled).mel for clip in chosen]
 
 
-def _separation(evidence: Sequence[Evidence]) -> float:
+def _separation(evidence: Sequence[Evidence]) -> float | None:
     """How far own transcripts stand off from strangers', in standard deviations of both.
 
-    From the middle and the better side alone, so that wrong transcripts count for little.
+    From the middle and the better side alone, so that wrong transcripts count for little. None
+    where there are no strangers.
     """
     own = [piece.ratio for piece in evidence]
     strange = np.concatenate([np.empty(0), *(piece.strange_ratios for piece in evidence)])
     if not len(strange):
-        return 0.0
+        return None
     apart = float(np.median(strange) - np.median(own))
     return apart / max(float(np.hypot(_deviation(own), _deviation(strange))), 1e-9)
 
