@@ -34,6 +34,7 @@ from engine.settings import VoiceSettings
 from engine.tensorflow.archive import SUFFIXES, unpacked
 from engine.tensorflow.files import prefix_of
 from engine.training.checkpoint import Checkpoint, save_checkpoint
+from engine.training.learner import MOST_UPDATES
 from engine.voice import Voice
 
 KYUBYONG_SYMBOLS = "PE abcdefghijklmnopqrstuvwxyz'.?"
@@ -162,6 +163,12 @@ def _models(
 
     And how a text that names their files is shown: those of an archive as parts of it.
     """
+    try:
+        models.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass  # a prefix is the name of no file
+    except OSError as error:
+        raise InputError(f"Cannot read {models}: {error.strerror}.") from error
     prefix = prefix_of(models)
     if models.is_dir():
         yield models_in(models), str
@@ -326,7 +333,7 @@ def _import_network(
     found: FoundNetwork, voice: Voice, shown: Callable[[str], str], on_progress: OnProgress
 ) -> ImportedNetwork:
     weights, moments = _read(found, on_progress)
-    count = torch.tensor(float(found.updates))
+    count = torch.tensor(float(min(found.updates, MOST_UPDATES)))
     optimizer = {
         **{f"{kind}/{name}": t for kind, part in moments.items() for name, t in part.items()},
         **{f"step/{name}": count.clone() for name in moments.get("exp_avg", {})},

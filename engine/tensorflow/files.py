@@ -28,9 +28,17 @@ def prefix_of(path: Path) -> Path | None:
     match = _DATA.fullmatch(path.name)
     names = [path.name, match[1] if match else path.name.removesuffix(INDEX)]
     for name in names:
-        if name and path.with_name(name + INDEX).is_file():
+        if name and _is_file(path.with_name(name + INDEX)):
             return path.with_name(name)
     return None
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is a file; False for a name that no file can have."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def prefixes_in(folder: Path) -> list[Path]:
@@ -44,6 +52,8 @@ def prefixes_in(folder: Path) -> list[Path]:
     indices: set[Path] = set()
     data: dict[Path, Path] = {}
     for path in _files(folder):
+        if not is_checkpoint_file(path.name) or not _is_file(path):
+            continue  # a pipe of that name would be waited for without end
         match = _DATA.fullmatch(path.name)
         if match:
             data[path.with_name(match[1])] = path
@@ -62,11 +72,14 @@ def newest_by_name(folder: Path) -> Path | None:
 
     None where there is no such note, or what it names is not in the folder.
     """
+    note = folder / "checkpoint"
+    if not _is_file(note):
+        return None
     try:
-        with (folder / "checkpoint").open("rb") as file:
+        with note.open("rb") as file:
             text = file.read(_SMALL).decode(errors="replace")
-    except OSError:
-        return None  # the note is a convenience: without it, the highest step is the newest
+    except OSError as error:
+        raise InputError(f"Cannot read {note}: {error.strerror}.") from error
     match = _NAMED.search(text)
     # Where training took place it may say a whole path, which here means nothing.
     name = match[1].replace("\\", "/").rpartition("/")[2] if match else ""

@@ -18,8 +18,9 @@ from engine.training.recipe import Recipe, learning_rate
 
 # Which random numbers of a step: 0 and 1 are those of its batch.
 _DROPOUT = 2
-# Single precision, in which Adam counts, holds no larger whole number beside its neighbours.
-_MOST_UPDATES = 2**24
+MOST_UPDATES = 2**24
+"""How far Adam counts its steps: single precision adds no 1 to it. What depends on the count has
+long been constant there."""
 
 
 class Learner:
@@ -206,7 +207,7 @@ def _seed_of(seed: int, step: int) -> int:
 
 
 def _count(steps: Tensor) -> int:
-    if not (steps.numel() == 1 and 0 <= float(steps) < _MOST_UPDATES):
+    if not (steps.numel() == 1 and 0 <= float(steps) <= MOST_UPDATES):
         raise RuntimeError("Adam's count of steps is no number of steps")
     return int(steps)
 

@@ -1,5 +1,6 @@
 """`import_voice`: finding the models, making the voice, refusing what cannot be one."""
 
+import os
 import shutil
 import tarfile
 from pathlib import Path
@@ -216,7 +217,11 @@ def test_of_several_steps_the_highest_is_taken_or_the_one_that_is_named(models, 
     assert import_voice(models, target.with_name("other")).networks[1].step == 1001
 
 
-@pytest.mark.parametrize("note", ["", "nonsense", 'model_checkpoint_path: "gone"', "\0" * 9])
+NO_NOTES = ["", "nonsense", 'model_checkpoint_path: "gone"', "\0" * 9]
+NO_NOTES += [f'model_checkpoint_path: "{name}"' for name in ("x" * 999, "a\0b", "..", "/", "\\")]
+
+
+@pytest.mark.parametrize("note", NO_NOTES)
 def test_a_note_that_names_nothing_is_passed_over(models, target, note):
     (models / "LJ01-2" / "checkpoint").write_text(note)
     assert import_voice(models, target).networks[1].step == 1001
@@ -412,6 +417,13 @@ def test_a_version_1_checkpoint_by_its_prefix_is_called_so(tmp_path, target):
 
 def test_nothing_there_is_said(tmp_path, target):
     assert "There is nothing at" in refusal(tmp_path / "gone[1]", target)
+    assert "Cannot read" in refusal(tmp_path / ("long" * 99), target)
+
+
+def test_a_pipe_is_not_waited_for(models, target):
+    os.mkfifo(models / "pipe.index")
+    os.mkfifo(models / "LJ01-1" / "checkpoint")
+    import_voice(models, target)
 
 
 def test_an_archive_with_one_network_is_refused_by_its_own_name(models, tmp_path, target):
@@ -427,7 +439,7 @@ def sound_models(tmp_path_factory):
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_damage_anywhere_is_refused_without_a_trace_or_changes_nothing(
     sound_models, tmp_path_factory, data
 ):
