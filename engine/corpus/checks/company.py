@@ -20,7 +20,13 @@ _MAD_TO_SIGMA = 1.4826
 _USUAL_SPREAD = 10.0
 # What so many recordings have, and this share of them, is told once of all.
 _MANY, _ALMOST_ALL = 10, 0.9
-_TOLD_ONCE = ("other-rate", "low-rate", "stereo", "misnamed", "upsampled", "8-bit", "lossy-coding")
+_TOLD_ONCE = frozenset(
+    (
+        *("other-rate", "low-rate", "stereo", "many-channels", "dead-channel", "misnamed"),
+        *("upsampled", "8-bit", "lossy-coding", "quiet", "noisy", "hum", "dc-offset"),
+        *("leading-pause", "trailing-pause", "inner-pause", "cut-off"),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ from engine.corpus.text import Vocabulary
 from engine.corpus.unknown import unknown_characters
 from engine.corpus.workers import Workers
 
+# Each may hold a minute of sound in many channels some times over.
+_MOST_THREADS = 16
 # Clips that training needs: one to learn from and one to be judged by.
 _FEWEST_CLIPS = 2
 # Hours of speech with which the BBC's voices were made, at least, and with which nobody's can.
@@ -139,7 +141,7 @@ def _examined(
     paths = [listing.recordings[row.clip_id] for row in rows]
     clips = []
     on_progress(0, len(rows))
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1)) as pool:
         workers = Workers(pool, cancelled, "The corpus was not checked to its end.")
         measured = workers.map(lambda path: examine(path, audio, limits), paths)
         for done, (row, recording) in enumerate(zip(rows, measured, strict=True), start=1):

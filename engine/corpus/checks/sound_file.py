@@ -14,7 +14,7 @@ from engine.errors import InputError
 # Seconds of a recording that are read, and samples of all channels: a damaged header may
 # promise more than memory holds.
 _MOST_SECONDS = 60
-_MOST_VALUES = 2**24
+_MOST_VALUES = 2**23
 _BLOCK = 2**19
 # Rates in Hz that sound cards and converters know, with room on both sides.
 _LOWEST_RATE, _HIGHEST_RATE = 1_000, 768_000
@@ -183,7 +183,7 @@ def _read(path: Path, file: soundfile.SoundFile) -> Sound:
     absurd = _absurd(samples)
     if absurd is not None:
         faults.append(absurd)
-        samples = np.clip(np.nan_to_num(samples, nan=0.0), -1, 1)
+        samples = _made_sound(samples)
     faults.extend(_few_bits(samples))
     return Sound(samples, rate, seconds, readable, tuple(faults))
 
@@ -248,6 +248,13 @@ def _eight_bits() -> Fault:
         "export it again with 16 bits from the original recording",
         8.0,
     )
+
+
+def _made_sound(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Samples that can be measured: zeros for what is no number, and nothing over full scale."""
+    sound = np.where(np.isfinite(samples), samples, np.float32(0))
+    scaled: NDArray[np.float32] = sound / max(1.0, float(np.abs(sound).max(initial=0)))
+    return scaled
 
 
 def _few_bits(samples: NDArray[np.float32]) -> list[Fault]:
