@@ -80,7 +80,7 @@ class BatchSource:
         self._magnitudes = magnitudes
         self._clips = np.asarray(clips, dtype=np.int64)
         self._lengths = np.asarray([store.coarse_frames(int(i)) for i in clips], dtype=np.float64)
-        self._texts = {int(i): vocabulary.encode(store.clips[int(i)].text) for i in clips}
+        self._texts = {int(i): vocabulary.indices(store.clips[int(i)].text) for i in clips}
         self._batch_size = min(batch_size, len(clips))
         self._crop_frames = crop_frames
         self._seed = seed

@@ -1,13 +1,15 @@
 """What a network reads: the vocabulary of a voice, and text made to fit it."""
 
 import re
+import string
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from engine.choices import CleanerName
+from engine.corpus import english
 from engine.errors import InputError
 
 BBC_SYMBOLS = "PE abcdefghijklmnopqrstuvwxyz'.?,;"
@@ -17,6 +19,12 @@ _PADDING = "P"
 _END = "E"
 _SENTENCE_END = re.compile(r"([.?!…][\"'”’)\]»]*)\s+")
 _LINE_END = re.compile(r"[\n\r\v\f\x85\u2028\u2029]+")
+_SPACES = re.compile(" +")
+# What English reads in place of a mark that a vocabulary lacks: the first of these that it has,
+# and if it has none a space. The apostrophe is left out instead: "dont" is nearer to "don't"
+# than "don t" is.
+_NEAREST = {";": ",", ":": ";,", ",": "", ".": "", "!": ".", "?": ".", "-": ""}
+_APOSTROPHE = "'"
 
 
 @lru_cache(maxsize=4096)
@@ -64,18 +72,67 @@ class Vocabulary:
         """Index of each symbol that text may hold, so without P and E."""
         return {symbol: index for index, symbol in enumerate(self.symbols) if index >= 2}
 
+    @cached_property
+    def _english_table(self) -> dict[int, str]:
+        """What each character of spoken English becomes, for `str.translate`."""
+        letters = string.ascii_lowercase
+        table = {letter: letter if letter in self._index else " " for letter in letters}
+        table |= {letter.upper(): table[letter] for letter in letters}
+        table |= {mark: self._nearest(mark) for mark in [*_NEAREST, _APOSTROPHE]}
+        return str.maketrans({"\n": " ", **table})
+
+    def _nearest(self, mark: str) -> str:
+        """The symbol that is read where English has this mark; may be empty or a space."""
+        if mark in self._index:
+            return mark
+        if mark == _APOSTROPHE:
+            return ""
+        return next((near for near in _NEAREST[mark] if near in self._index), " ")
+
     def clean(self, text: str) -> str:
         """Text in this vocabulary: lower case, no accents, single spaces, none at the ends.
 
-        A character that the vocabulary lacks becomes a space; `unknown` tells which.
+        English is first spoken as words (`engine.corpus.english`), and a mark that the vocabulary
+        lacks becomes the nearest that it has. Otherwise such a character becomes a space;
+        `unknown` tells which. Cleaned text is cleaned to itself.
         """
-        folded = "".join(map(_fold, text))
+        if self.cleaner == "plain":
+            return self._fitted(text)
+        cleaned = self._fitted_english(english.spoken(text))
+        # A mark read in place of another may end an abbreviation: "etc!" becomes "etc.". Each
+        # round takes such a one away for good, so this ends; mostly the first is the only one.
+        while (again := self._fitted_english(english.spoken(cleaned))) != cleaned:
+            cleaned = again
+        return cleaned
+
+    def _fitted(self, text: str) -> str:
+        """Text as it is written, in the symbols that the vocabulary has."""
+        folded = "".join(map(self._folded, unicodedata.normalize("NFC", text)))
         known = "".join(part if part in self._index else " " for part in folded)
-        return re.sub(" +", " ", known).strip(" ")
+        return _SPACES.sub(" ", known).strip(" ")
+
+    def _folded(self, character: str) -> str:
+        """A character in lower case, with its accent only where that is a symbol of its own."""
+        lower = character.lower()
+        return lower if lower in self._index else _fold(character)
+
+    def _fitted_english(self, words: str) -> str:
+        """What `english.spoken` yields, in the symbols that the vocabulary has."""
+        return _SPACES.sub(" ", words.translate(self._english_table)).strip(" ")
 
     def encode(self, text: str) -> list[int]:
         """Indices of the cleaned text's symbols, with E at the end."""
-        return [*(self._index[symbol] for symbol in self.clean(text)), self.symbols.index(_END)]
+        return self.indices(self.clean(text))
+
+    def indices(self, cleaned: str) -> list[int]:
+        """Indices of the symbols of text that is already clean, with E at the end.
+
+        Raises `ValueError` for a character that is no symbol.
+        """
+        try:
+            return [*(self._index[symbol] for symbol in cleaned), self.symbols.index(_END)]
+        except KeyError as error:
+            raise ValueError(f"{error} is no symbol of the vocabulary {self.symbols!r}") from None
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of indices, up to the first E and without padding.
@@ -93,19 +150,29 @@ class Vocabulary:
         return "".join(text)
 
     def unknown(self, text: str) -> Counter[str]:
-        """How often each character of the text is replaced by a space for want of a symbol.
+        """How often the text has each character for which there is no symbol, in lower case.
 
-        White space does not count: a tab or a line end loses nothing by becoming a space.
+        `replacement` tells what is read instead. White space does not count: a tab or a line end
+        loses nothing by becoming a space. In English what is spoken as words does not count
+        either, such as digits, `$` and the comma in 1,000.
         """
+        written = english.worded(text) if self.cleaner == "english" else text
         return Counter(
-            character
-            for character in text
-            if not character.isspace() and any(part not in self._index for part in _fold(character))
+            character.lower()
+            for character in unicodedata.normalize("NFC", written)
+            if not character.isspace()
+            and any(part not in self._index for part in self._folded(character))
         )
 
     def replacement(self, character: str) -> str:
-        """What is read in place of a character that `unknown` counts."""
-        return self.clean(character) or " "
+        """What is read in place of a character that `unknown` counts.
+
+        It is empty where the character is left out without a trace, and a space where that stays.
+        """
+        if self.cleaner == "plain":
+            folded = self._folded(character)
+            return "".join(part if part in self._index else " " for part in folded).strip() or " "
+        return english.stand_in(character).translate(self._english_table)
 
 
 def split_sentences(text: str, vocabulary: Vocabulary, max_characters: int) -> list[str]:
@@ -123,13 +190,25 @@ def split_sentences(text: str, vocabulary: Vocabulary, max_characters: int) -> l
     """
     if max_characters < 2:
         raise ValueError(f"a piece needs room for a symbol and E, not for {max_characters} symbols")
+    if vocabulary.cleaner == "english":
+        # An abbreviation's dot ends no sentence, so they are expanded first.
+        text = english.spoken(text)
     sentences = _LINE_END.split(_SENTENCE_END.sub(r"\1\n", text))
     pieces = (
         piece
         for sentence in sentences
-        for piece in _cut(vocabulary.clean(sentence), max_characters - 1, ";,")
+        for piece in _settled(sentence, vocabulary, max_characters - 1)
     )
     return [piece for piece in pieces if any(map(str.isalnum, piece))]
+
+
+def _settled(text: str, vocabulary: Vocabulary, limit: int) -> Iterator[str]:
+    """Cut text into clean pieces; one that a cut inside a word made another word is cut again."""
+    for piece in _cut(vocabulary.clean(text), limit, ";,"):
+        if vocabulary.clean(piece) == piece:
+            yield piece
+        else:
+            yield from _settled(piece, vocabulary, limit)
 
 
 def _cut(text: str, limit: int, marks: str) -> list[str]:

@@ -1,0 +1,85 @@
+"""What a person cannot have meant to be read: markup, invisible characters, odd forms of common
+ones. All that is left is the text as a keyboard would write it, as far as a keyboard can.
+"""
+
+import html
+import re
+import unicodedata
+from fractions import Fraction
+from functools import lru_cache
+
+# With the semicolon only: "AT&T" and "R&D" have none.
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+_TAG = re.compile(
+    r"</?(?:a|abbr|b|big|cite|code|del|dfn|em|font|i|ins|kbd|mark|q|s|samp|small|span|strike|"
+    r"strong|sub|sup|tt|u|var)(?: [^<>]{0,300})?/?>",
+    re.IGNORECASE,
+)
+_BLOCK_TAG = re.compile(
+    r"<(?:/?(?:blockquote|body|dd|div|dl|dt|h[1-6]|head|hr|html|img|li|ol|p|pre|table|tbody|td|th|"
+    r"thead|tr|ul|br)(?: [^<>]{0,300})?/?|!--[^<>]{0,300}--)>",
+    re.IGNORECASE,
+)
+_RAISED = {ord(raised): str(digit) for digit, raised in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")} | {ord("⁻"): "-"}
+_EXPONENT = re.compile(r"(?:(?<=\d)|(?<=[\d /][^\W\d_])|(?<=[\d /][^\W\d_]{2}))(⁻?[⁰¹²³⁴-⁹]{1,9})")
+_FOOTNOTE = re.compile(r"(?<=[^\W\d_])[⁰¹²³⁴-⁹]{1,3}|(?<=[.,;:!?\"'”’)])[⁰¹²³⁴-⁹]{1,3}")
+_SPACE = re.compile(r"\s+")
+_FORMS_OF_MARKS = ((0xFF01, 0xFF5E), (0xFE50, 0xFE6B), (0x3371, 0x33DF))
+_SPECIAL = {"º": "°", "№": "No. ", "℃": "°C", "℉": "°F", "℅": "care of ", "⁄": "/", "∕": "/"}
+
+
+def typed(line: str) -> str:
+    """One line without markup, entities and invisible characters, in common characters.
+
+    Entities are read twice, since texts that went through two programs have `&amp;quot;`.
+    """
+    if "&" in line and ";" in line:
+        for _ in range(2):
+            line = _ENTITY.sub(lambda found: html.unescape(found[0]), line)
+    if "<" in line:
+        line = _BLOCK_TAG.sub(" ", _TAG.sub("", line))
+    if not line.isascii():
+        line = unicodedata.normalize("NFC", line)
+        line = _EXPONENT.sub(_exponent, line)
+        line = _FOOTNOTE.sub("", line)
+        line = "".join(map(_common, line))
+    elif not line.isprintable():
+        line = "".join(map(_common, line))
+    return _SPACE.sub(" ", line).strip(" ")
+
+
+def _exponent(match: re.Match[str]) -> str:
+    following = match.string[match.end() : match.end() + 1]
+    return f"^{match[1].translate(_RAISED)}{' ' if following.isalnum() else ''}"
+
+
+@lru_cache(maxsize=8192)
+def _common(character: str) -> str:
+    """A character in the form that keyboards have, or itself; empty where it is invisible."""
+    if character.isascii():
+        return character if character.isprintable() else " "
+    if character in _SPECIAL:
+        return _SPECIAL[character]
+    category = unicodedata.category(character)
+    if category[0] == "Z" or character.isspace():
+        return " "
+    # Variation selectors and the keycap's frame only change how another character looks.
+    if category[0] == "C" or category == "Me" or "\ufe00" <= character <= "\ufe0f":
+        return ""
+    if category[0] == "N":
+        return _digits(character)
+    plain = unicodedata.normalize("NFKC", character)
+    form = any(first <= ord(character) <= last for first, last in _FORMS_OF_MARKS)
+    return plain if form or (category[0] == "L" and plain.isascii()) else character
+
+
+def _digits(character: str) -> str:
+    """A numeric character in the digits 0 to 9, and Roman numerals in letters."""
+    if unicodedata.category(character) == "Nd":
+        return str(unicodedata.decimal(character))
+    plain = unicodedata.normalize("NFKC", character)
+    if plain.isascii():
+        return plain
+    value = Fraction(unicodedata.numeric(character)).limit_denominator(1000)
+    # A space: 3¾ is not 33/4.
+    return f" {value} " if value.denominator > 1 else f" {value.numerator} "

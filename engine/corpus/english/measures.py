@@ -1,0 +1,154 @@
+"""Numbers with units: 5 km, 20°C, 60 mph, 5'10", 3.5 GB, 50 %."""
+
+import re
+from functools import cache
+
+from engine.corpus.english.context import at_end, next_word, spliced
+from engine.corpus.english.numbers import NUMBER, cardinal, fraction, is_one, mixed, quantity
+from engine.corpus.english.word_list import word_list
+
+# Unit as written: its name, and the plural where that is not the name with an s.
+_UNITS = {
+    "km": "kilometre", "m": "metre", "cm": "centimetre", "mm": "millimetre", "nm": "nanometre",
+    "µm": "micrometre", "μm": "micrometre", "mi": "mile", "ft": "foot/feet", "yd": "yard",
+    "yds": "yard", "in.": "inch/inches", "nmi": "nautical mile", "km^2": "square kilometre",
+    "m^2": "square metre", "cm^2": "square centimetre", "mm^2": "square millimetre",
+    "km2": "square kilometre", "m2": "square metre", "cm2": "square centimetre",
+    "m^3": "cubic metre", "cm^3": "cubic centimetre", "m3": "cubic metre",
+    "cm3": "cubic centimetre", "sq ft": "square foot/square feet",
+    "sq. ft": "square foot/square feet", "cu ft": "cubic foot/cubic feet",
+    "cu. ft": "cubic foot/cubic feet", "sq mi": "square mile", "sq. mi": "square mile",
+    "sq km": "square kilometre", "sq m": "square metre", "ha": "hectare", "kg": "kilogram",
+    "g": "gram", "mg": "milligram", "µg": "microgram", "μg": "microgram", "lb": "pound",
+    "lbs": "pound", "oz": "ounce", "l": "litre", "L": "litre", "ml": "millilitre",
+    "mL": "millilitre", "cl": "centilitre", "dl": "decilitre", "dL": "decilitre", "cc": "c c/c c",
+    "s": "second", "s^2": "second squared/seconds squared", "sec": "second", "secs": "second",
+    "ms": "millisecond", "µs": "microsecond", "μs": "microsecond", "ns": "nanosecond",
+    "min": "minute", "mins": "minute", "h": "hour", "hr": "hour", "hrs": "hour", "yr": "year",
+    "yrs": "year", "Hz": "hertz/hertz", "kHz": "kilohertz/kilohertz", "MHz": "megahertz/megahertz",
+    "GHz": "gigahertz/gigahertz", "W": "watt", "kW": "kilowatt", "MW": "megawatt", "GW": "gigawatt",
+    "kWh": "kilowatt hour", "MWh": "megawatt hour", "Wh": "watt hour", "V": "volt",
+    "kV": "kilovolt", "mV": "millivolt", "mA": "milliamp", "mAh": "milliamp hour",
+    "kJ": "kilojoule", "MJ": "megajoule", "cal": "calorie", "kcal": "kilocalorie", "Pa": "pascal",
+    "hPa": "hectopascal", "kPa": "kilopascal", "MPa": "megapascal",
+    "psi": "pound per square inch/pounds per square inch", "mph": "mile per hour/miles per hour",
+    "kph": "kilometre per hour/kilometres per hour",
+    "kmh": "kilometre per hour/kilometres per hour",
+    "rpm": "revolution per minute/revolutions per minute", "hp": "horsepower/horsepower",
+    "fps": "frame per second/frames per second", "bpm": "beat per minute/beats per minute",
+    "ppm": "part per million/parts per million", "dpi": "dot per inch/dots per inch",
+    "KB": "kilobyte", "kB": "kilobyte", "MB": "megabyte", "GB": "gigabyte", "TB": "terabyte",
+    "PB": "petabyte", "KiB": "kibibyte", "MiB": "mebibyte", "GiB": "gibibyte", "TiB": "tebibyte",
+    "kbit": "kilobit", "Mbit": "megabit", "Gbit": "gigabit",
+    "kbps": "kilobit per second/kilobits per second",
+    "Mbps": "megabit per second/megabits per second",
+    "Gbps": "gigabit per second/gigabits per second", "dB": "decibel", "px": "pixel",
+    "°C": "degree Celsius/degrees Celsius", "° C": "degree Celsius/degrees Celsius",
+    "°F": "degree Fahrenheit/degrees Fahrenheit", "° F": "degree Fahrenheit/degrees Fahrenheit",
+    "°": "degree", "′": "foot/feet", "″": "inch/inches", "%": "percent/percent",
+    "‰": "per thousand/per thousand", "bn": "billion/billion", "tn": "trillion/trillion",
+    "mn": "million/million", "k": "thousand/thousand",
+}  # fmt: skip
+# Written with a dot that belongs to the unit, unless the sentence ends there.
+_DOTTED = word_list("ft yd yds lb lbs oz min mins hr hrs sec secs yr yrs mi")
+_QUANTITY = rf"(?:\d{{1,4}} )?\d{{1,3}}/\d{{1,3}}(?![\d/])|{NUMBER}|\.\d{{1,15}}"
+_FRACTION = re.compile(r"(?:(\d{1,4}) )?(\d{1,3})/(\d{1,3})")
+_HEIGHT = re.compile(r"(?<![\w.'′’])(\d{1,2}) ?['′’] ?(\d{1,2})(?: ?(?:\"|″|”|''|’’)|(?=[ ,;]))")
+_PLACE = re.compile(
+    r"(\d{1,3})° ?(\d{1,2}) ?['′’](?: ?(\d{1,2}(?:\.\d{1,4})?) ?[\"″”])?(?: ?([NSEW])\b)?"
+)
+_COMPASS = {"N": "north", "S": "south", "E": "east", "W": "west"}
+_ADJECTIVE = re.compile(r"\b[Aa]n? $")
+
+
+@cache
+def _measures() -> re.Pattern[str]:
+    unit = "|".join(map(re.escape, sorted(_UNITS, key=len, reverse=True)))
+    return re.compile(
+        rf"(?<![\w.,/])({_QUANTITY})(?: ?(?:[-–—]|to) ?({_QUANTITY}))?(-| ?)({unit})"
+        rf"(?:/({unit}))?(?![\w/^°'’]|-\d)(\.?)"
+    )
+
+
+def measures_spoken(text: str) -> str:
+    """Measures as words: "five kilometres per hour", "five foot ten"."""
+    if "°" in text:
+        text = _PLACE.sub(_place, text)
+    return _measures().sub(_measure, _HEIGHT.sub(_height, text))
+
+
+def _height(match: re.Match[str]) -> str:
+    feet, inches = match.groups()
+    if int(inches) > 11:
+        return match[0]
+    return spliced(match, f"{cardinal(feet)} foot {cardinal(int(inches))}")
+
+
+def _place(match: re.Match[str]) -> str:
+    degrees, minutes, seconds, way = match.groups()
+    words = f"{cardinal(degrees)} degrees {cardinal(int(minutes))} minutes"
+    if seconds:
+        words += f" {quantity(seconds)} seconds"
+    return spliced(match, f"{words} {_COMPASS[way]}" if way else words)
+
+
+def _measure(match: re.Match[str]) -> str:
+    first, last, link, unit, per, stop = match.groups()
+    if not _is_unit(match, last or first, link, unit):
+        return match[0]
+    one, several = _names(unit)
+    number = last or first
+    part = _FRACTION.fullmatch(number)
+    single = link == "-" or (is_one(number) and not last) or _is_adjective(match)
+    words = f"{_quantity(first)} to " if last else ""
+    if part and not part[1] and link != "-" and unit not in "%‰":
+        words += _part_of(part, one)
+    else:
+        words += f"{_quantity(number)} {one if single else several}"
+    if per:
+        words += f" per {_names(per)[0]}"
+    return spliced(match, words) + _stop(match, per or unit, stop)
+
+
+def _is_unit(match: re.Match[str], number: str, link: str, unit: str) -> bool:
+    """Whether letters after a number can be its unit: 90s are years, and 5-s nothing."""
+    if unit in ("k", "bn", "tn", "mn"):
+        return link == ""
+    if unit == "s":
+        return link == " " or (link == "" and (len(number) == 1 or number[-1] != "0"))
+    return not (link == "-" and unit in ("in.", "%", "°", "′", "″"))
+
+
+def _quantity(written: str) -> str:
+    part = _FRACTION.fullmatch(written)
+    if not part:
+        return quantity(written)
+    return mixed(*part.groups()) if part[1] else fraction(part[2], part[3])
+
+
+def _part_of(part: re.Match[str], one: str) -> str:
+    """Parts of one unit: "half a kilometre", "three quarters of an hour"."""
+    article = "an" if one[0] in "aeio" or one.startswith("hour") else "a"
+    words = "half" if part[0] == "1/2" else f"{fraction(part[2], part[3])} of"
+    return f"{words} {article} {one}"
+
+
+def _names(unit: str) -> tuple[str, str]:
+    """A unit's name in the singular and in the plural."""
+    one, _, several = _UNITS[unit].partition("/")
+    return one, several or f"{one}s"
+
+
+def _stop(match: re.Match[str], unit: str, stop: str) -> str:
+    """The dot after a unit, if it ends a sentence."""
+    if unit not in _DOTTED:
+        return stop
+    end = match.end()
+    return stop if at_end(match.string, end) or next_word(match.string, end)[:1].isupper() else ""
+
+
+def _is_adjective(match: re.Match[str]) -> bool:
+    """Whether the measure describes what follows: a 5 km run."""
+    before = _ADJECTIVE.search(match.string, max(0, match.start() - 4), match.start())
+    following = next_word(match.string, match.end())
+    return bool(before) and following[:1].islower()

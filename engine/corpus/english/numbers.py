@@ -1,0 +1,119 @@
+"""Numbers as English words: whole numbers, ordinals, fractions, decimals, years, digits."""
+
+import re
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import inflect
+
+NUMBER = r"(?:\d{1,3}(?:,\d{3}){1,5}(?!\d)|\d{1,19})(?:\.\d{1,19}(?!\d))?"
+"""A number as it is written, for use in expressions; every repetition is bounded, so that no
+text makes a search take longer than in proportion to its length."""
+
+LONGEST_RUN = 20
+"""Digits in a row that `NUMBER` does not take: they are read one by one before all else."""
+
+# More digits are a code or a telephone number, not a quantity.
+_LONGEST_WORDS = 15
+_LONGEST_UNGROUPED = 9
+_ROUND = re.compile(r"[1-9]\d{0,2}(?:000){2,4}")
+_DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_ORDINALS = {
+    "one": "first",
+    "two": "second",
+    "three": "third",
+    "five": "fifth",
+    "eight": "eighth",
+    "nine": "ninth",
+    "twelve": "twelfth",
+}
+
+
+@cache
+def _engine() -> "inflect.engine":
+    import inflect  # takes half a second, and most texts have no number
+
+    return inflect.engine()
+
+
+@lru_cache(maxsize=16_384)
+def cardinal(written: str | int) -> str:
+    """A whole number in words, as in "one hundred and five"; its commas are ignored.
+
+    One with leading zeros, or too long to be a quantity, is read digit by digit.
+    """
+    digits = str(written).replace(",", "")
+    grouped = digits != written
+    longest = _LONGEST_WORDS if grouped or _ROUND.fullmatch(digits) else _LONGEST_UNGROUPED
+    if len(digits) > longest or (len(digits) > 1 and digits[0] == "0"):
+        return digit_by_digit(digits)
+    words = str(_engine().number_to_words(digits))
+    return words.replace(",", "").replace("-", " ")
+
+
+def digit_by_digit(digits: str) -> str:
+    """The digits of a text in words, one by one; all else is left out."""
+    return " ".join(_DIGITS[int(digit)] for digit in digits if digit.isdecimal())
+
+
+def quantity(written: str) -> str:
+    """A number as `NUMBER` finds it, in words: "three point one four"."""
+    whole, point, decimals = written.partition(".")
+    words = cardinal(whole) if whole else ""
+    if point and decimals:
+        words += f" point {digit_by_digit(decimals)}"
+    return words.strip()
+
+
+def is_one(written: str) -> bool:
+    """Whether what is counted stands in the singular."""
+    return written == "1"
+
+
+def ordinal(written: str | int) -> str:
+    """A place in a row: "twenty first"."""
+    return ordinal_of(cardinal(written))
+
+
+def ordinal_of(words: str) -> str:
+    """A number in words as a place in a row."""
+    before, space, last = words.rpartition(" ")
+    place = last[:-1] + "ieth" if last.endswith("y") else _ORDINALS.get(last, last + "th")
+    return before + space + place
+
+
+def plural_of(words: str) -> str:
+    """A number in words of which there are several: "nineteen nineties"."""
+    if words.endswith("y"):
+        return words[:-1] + "ies"
+    return words + ("es" if words.endswith("x") else "s")
+
+
+def fraction(numerator: str, denominator: str) -> str:
+    """Parts of a whole: "one half", "three quarters", "five eighths".
+
+    Where the lower number names no parts, "over" stands between the two.
+    """
+    if not 2 <= int(denominator) <= 100 and denominator != "1000":
+        return f"{cardinal(numerator)} over {cardinal(denominator)}"
+    names = {"2": ("half", "halves"), "4": ("quarter", "quarters")}
+    place = ordinal(denominator)
+    one, several = names.get(denominator, (place, plural_of(place)))
+    return f"{cardinal(numerator)} {one if int(numerator) == 1 else several}"
+
+
+def mixed(whole: str, numerator: str, denominator: str) -> str:
+    """A whole number and parts: "one and a half", "three and three quarters"."""
+    parts = fraction(numerator, denominator)
+    return f"{cardinal(whole)} and {parts.replace('one ', 'a ', 1)}"
+
+
+def year(written: str) -> str:
+    """A year of four digits: "nineteen oh five", "two thousand and seven", "twenty twenty four"."""
+    century, rest = divmod(int(written), 100)
+    if not century or (rest < 10 and century % 10 == 0):
+        return cardinal(int(written))
+    if not rest:
+        return f"{cardinal(century)} hundred"
+    return f"{cardinal(century)} {'oh ' if rest < 10 else ''}{cardinal(rest)}"

@@ -1,0 +1,86 @@
+"""Signs that are words: & @ # + = § × and the like."""
+
+import re
+
+_BEFORE_NUMBERS = (
+    (re.compile(r"(?<!\w)(?:#|№) ?(?=\d)"), "number "),
+    (re.compile(r"[~≈∼≃] ?(?=[\d$£€.])"), "about "),
+    (re.compile(r"(?:≤|<=) ?(?=[\d$£€.])"), " at most "),
+    (re.compile(r"(?:≥|>=) ?(?=[\d$£€.])"), " at least "),
+    (re.compile(r"< ?(?=[\d$£€.])"), " less than "),
+    (re.compile(r"> ?(?=[\d$£€.])"), " more than "),
+    (re.compile(r"± ?(?=[\d.])"), " plus or minus "),
+    (re.compile(r"(?<=\d) ?[x✕✖] ?(?=\d)"), " by "),
+    (re.compile(r"(?<=\d) ?× ?(?=\d)"), " times "),
+    (re.compile(r"(?<=\d) ?[*·] ?(?=\d)"), " times "),
+    (re.compile(r"(?<=\d)[x×](?!\w)"), " times"),
+    (re.compile(r"(?<=\d) ?÷ ?(?=\d)"), " divided by "),
+    (re.compile(r"(?<=[\d)]) [-−] (?=[\d.]{1,20} ?=)"), " minus "),
+    (re.compile(r"(?<=\d) ?\+(?!\w)(?! ?\d)"), " plus"),
+    (re.compile(r"(?<=%) ?[-–—] ?(?=\d)"), " to "),
+    (re.compile(r"(?<![\w)\]%°.'’\"-])[-–−](?=[$£€]?\.?\d)|−(?= ?[$£€]?\d)"), "minus "),
+)
+_HAS_SIGN = re.compile(r"[#№~≈∼≃≤≥<>±^x✕✖×*·÷+−=–-]")
+_WORDS = {
+    "&": "and", "@": "at", "%": "percent", "‰": "per thousand", "+": "plus", "=": "equals",
+    "≠": "is not equal to", "≈": "is about", "≤": "is at most", "≥": "is at least",
+    "±": "plus or minus",
+    "×": "times", "÷": "divided by", "−": "minus", "√": "square root of", "∞": "infinity",
+    "∑": "sum of", "∫": "integral of", "∂": "partial", "∆": "delta", "∈": "in", "→": "to",
+    "°": "degrees", "§": "section", "¶": "paragraph", "©": "copyright", "$": "dollars",
+    "£": "pounds", "€": "euros", "¥": "yen", "₹": "rupees", "₽": "roubles", "₩": "won",
+    "₿": "bitcoins", "¢": "cents", "µ": "micro", "#": "hash", "№": "number",
+}  # fmt: skip
+_SIGN = re.compile(r" ?([" + re.escape("".join(_WORDS)) + r"]) ?")
+_POWERS = (
+    (re.compile(r"(?<=[\w)])\^2(?!\d)"), " squared "),
+    (re.compile(r"(?<=[\w)])\^3(?!\d)"), " cubed "),
+    (re.compile(r"(?<=[\w)])\^(?=\w)"), " to the power of "),
+    (re.compile(r"(?<=[\w)])\^[-−](?=\w)"), " to the power of minus "),
+)
+_CHOICE = re.compile(
+    r"\b(he/she|she/he|him/her|his/her|his/hers|s/he|and/or|either/or)\b", re.IGNORECASE
+)
+_SLASH = re.compile(r" ?[/\\] ?")
+_GREEK = re.compile(r"(?<![^\W_])([\u0391-\u03a9\u03b1-\u03c9])(?![^\W\d_])")
+# From U+03B1 on, in the order of Unicode, which has two small letters sigma.
+_GREEK_NAMES = (
+    "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda",
+    "mu", "nu", "xi", "omicron", "pi", "rho", "sigma", "sigma", "tau", "upsilon", "phi", "chi",
+    "psi", "omega",
+)  # fmt: skip
+
+
+def signs_of_numbers_spoken(text: str) -> str:
+    """Signs that say something only beside a number: #5, ~20, 3 × 4, 10^6."""
+    if _HAS_SIGN.search(text):
+        for sign, words in _BEFORE_NUMBERS:
+            text = sign.sub(words, text)
+    return text
+
+
+def powers_spoken(text: str) -> str:
+    """Exponents as words: "x squared"; those of units are part of their names."""
+    if "^" in text:
+        for power, words in _POWERS:
+            text = power.sub(words, text)
+    return text
+
+
+def signs_spoken(text: str) -> str:
+    """All other signs as words."""
+    if not text.isascii():
+        text = _GREEK.sub(lambda match: f" {_greek(match[1])} ", text)
+    if "/" in text or "\\" in text:
+        text = _CHOICE.sub(lambda match: _choice(match[1]), text)
+        text = _SLASH.sub(" ", text)
+    return _SIGN.sub(lambda match: f" {_WORDS[match[1]]} ", text)
+
+
+def _choice(words: str) -> str:
+    lower = words.lower()
+    return {"s/he": "she or he", "and/or": "and or"}.get(lower) or lower.replace("/", " or ")
+
+
+def _greek(letter: str) -> str:
+    return _GREEK_NAMES[ord(letter.lower()) - ord("α")]
