@@ -36,7 +36,8 @@ class Spoken:
     mel: NDArray[np.float32]
     """Coarse mel in the unit interval, `(T, n_mels)`."""
     attention: NDArray[np.float32]
-    """Weights over the N symbols of the text, E included, `(N, T)`; every frame sums to 1."""
+    """Weights over the N symbols of the text, E included, `(N, T)`. Every frame sums to 1, unless
+    the original's window let it look beyond the text."""
     finished: bool
     """Whether the end of the text was reached; False when `max_frames` cut it short."""
 
@@ -140,10 +141,12 @@ class _FreeRun:
         weight = text2mel.text_encoder.embedding.weight
         dtype, device = weight.dtype, weight.device
         key, value = text2mel.text_encoder.encode(symbols.to(device))
-        # Padding colours the encoding of a network without text masks, but is never attended to.
         length = int(symbols.count_nonzero())
-        self._keys = key[0, :length].T / key.shape[-1] ** 0.5  # (d, N)
-        self._values = value[0, :length]  # (N, d)
+        # Padding colours the encoding of a network without text masks, but is never attended to;
+        # only the original's window reaches over the end of the text.
+        seen = symbols.shape[1] if window == "bbc" else length
+        self._keys = key[0, :seen].T / key.shape[-1] ** 0.5  # (d, N)
+        self._values = value[0, :seen]  # (N, d)
         self._encoder = IncrementalStack(text2mel.audio_encoder, 1, dtype, device)
         self._decoder = IncrementalStack(text2mel.audio_decoder, 1, dtype, device)
         self._window = window
@@ -163,7 +166,7 @@ class _FreeRun:
         logits = self._decoder.step(torch.cat((context[None], query), dim=-1))
         self._before = torch.sigmoid(logits)
         self.mel[self.count] = self._before[0]
-        self.attention[self.count] = weights
+        self.attention[self.count] = weights[: self.attention.shape[1]]
         self.count += 1
 
     def loudness(self) -> float:
@@ -191,7 +194,7 @@ class _Ending:
             return False
         loudness = frames.loudness()
         self._on_last.append(loudness)
-        if self._on_end or frames.attended == self._end:
+        if self._on_end or frames.attended >= self._end:
             self._on_end.append(loudness)
         quiet = loudness < -_QUIET
         self._quiet = self._quiet + 1 if quiet else 0
