@@ -78,7 +78,6 @@ def survey(
     """
     listing = read_listing(dataset, vocabulary, limits)
     clips = _examined(listing, vocabulary, limits, audio, on_progress, cancelled)
-    judged = judge_together(clips, audio.sample_rate)
     usable = [
         clip for clip in clips if clip.recording.usable and clip.clip_id not in listing.left_out
     ]
@@ -90,8 +89,8 @@ def survey(
     covered = coverage([clip.text for clip in usable], vocabulary)
     findings = [
         *listing.findings,
-        *(_finding(fault, clip, dataset) for clip, fault in judged.single),
-        *(_general(fault) for fault in (*judged.common, *_amount(len(usable), hours))),
+        *_findings_of_sound(clips, dataset, audio),
+        *map(_general, _amount(len(usable), hours)),
         *rates,
         *unknown_findings(unknown),
         *coverage_findings(covered),
@@ -111,6 +110,14 @@ def survey(
     )
     files = {clip.line: _file(clip.recording.path, dataset) for clip in clips}
     return Survey(report, tuple(_shape(clip, audio) for clip in usable), files)
+
+
+def _findings_of_sound(clips: Sequence[Clip], dataset: Path, audio: AudioSpec) -> list[Finding]:
+    judged = judge_together(clips, audio.sample_rate)
+    return [
+        *(_finding(fault, clip, dataset) for clip, fault in judged.single),
+        *map(_general, judged.common),
+    ]
 
 
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from engine.corpus.audio import ABSURD, recording_length
 from engine.corpus.checks.faults import Fault
+from engine.corpus.clips import reason_of
 from engine.errors import InputError
 
 # Seconds of a recording that are read, and samples of all channels: a damaged header may
@@ -155,46 +156,48 @@ def _named(start: bytes) -> str:
 
 
 def _read(path: Path, file: soundfile.SoundFile) -> Sound:
-    rate, channels = int(file.samplerate), int(file.channels)
+    rate = int(file.samplerate)
     faults = [*_coding_faults(path, file), *_cut_short(path, file)]
     if not _LOWEST_RATE <= rate <= _HIGHEST_RATE or file.subtype.startswith("MPEG"):
-        faults.append(
-            Fault(
-                "unreadable",
-                "error",
-                f"its header tells a rate of {rate:,} Hz and the coding {file.subtype}",
-                "export it again as 16-bit WAV or FLAC",
-                float(rate),
-            )
-        )
+        figure = f"its header tells a rate of {rate:,} Hz and the coding {file.subtype}"
+        faults.append(Fault("unreadable", "error", figure, "export it again as 16-bit WAV or FLAC"))
         return Sound(np.empty((0, 1), np.float32), rate, 0.0, False, tuple(faults))
-    most = min(_MOST_SECONDS * rate, _MOST_VALUES // channels)
+    most = min(_MOST_SECONDS * rate, _MOST_VALUES // file.channels)
     samples, broken = _samples(file, most)
     seconds = len(samples) / rate
-    if broken:
-        advice = "copy or export it again"
-        figure = f"the file is damaged {seconds:.2f} s from its start"
-        faults.append(Fault("unreadable", "error", figure, advice, seconds))
-    elif not len(samples):
-        faults.append(Fault("empty", "error", "holds no sample", "record or export it again", 0.0))
-    readable = not broken and len(samples) > 0 and _is_accepted(path, samples)
-    if len(samples) == most:
-        seconds = max(seconds, file.frames / rate)
+    faults.extend(_incomplete(seconds, broken))
+    refusal = _refusal(path)
+    if refusal and not any(fault.severity == "error" for fault in faults):
+        faults.append(Fault("truncated", "error", refusal, "copy or export it again"))
+    highest = np.abs(samples).max(initial=0)  # no number where a sample is none
     absurd = _absurd(samples)
     if absurd is not None:
         faults.append(absurd)
         samples = _made_sound(samples)
     faults.extend(_few_bits(samples))
+    if len(samples) == most:
+        seconds = max(seconds, file.frames / rate)
+    readable = not broken and not refusal and len(samples) > 0 and bool(highest < ABSURD)
     return Sound(samples, rate, seconds, readable, tuple(faults))
 
 
-def _is_accepted(path: Path, samples: NDArray[np.float32]) -> bool:
-    """Whether reading for training takes the file, too."""
+def _incomplete(seconds: float, broken: bool) -> list[Fault]:
+    """What is said of a file whose decoder gave up after so many seconds, or that has none."""
+    if broken:
+        figure = f"the file is damaged {seconds:.2f} s from its start"
+        return [Fault("unreadable", "error", figure, "copy or export it again", seconds)]
+    if not seconds:
+        return [Fault("empty", "error", "holds no sample", "record or export it again", 0.0)]
+    return []
+
+
+def _refusal(path: Path) -> str:
+    """Why reading for training does not even open the file; empty where it does."""
     try:
         recording_length(path)
-    except InputError:
-        return False
-    return bool(np.abs(samples).max() < ABSURD)  # false for what is no number
+    except InputError as error:
+        return reason_of(error, path).removeprefix(f"{path.name} ")
+    return ""
 
 
 def _samples(file: soundfile.SoundFile, most: int) -> tuple[NDArray[np.float32], bool]:
@@ -252,7 +255,7 @@ def _eight_bits() -> Fault:
 
 def _made_sound(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     """Samples that can be measured: zeros for what is no number, and nothing over full scale."""
-    sound = np.where(np.isfinite(samples), samples, np.float32(0))
+    sound = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
     scaled: NDArray[np.float32] = sound / max(1.0, float(np.abs(sound).max(initial=0)))
     return scaled
 

@@ -246,6 +246,11 @@ FILES: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "no samples": (lambda: wav_bytes()[:40] + bytes(4), "empty", "error"),
     "half a WAV": (lambda: wav_bytes()[: len(wav_bytes()) // 2], "truncated", "error"),
     "a WAV's end missing": (lambda: wav_bytes()[:-3_000], "truncated", "error"),
+    "a header that lies": (
+        lambda: b"RIFF" + (10**6).to_bytes(4, "little") + wav_bytes()[8:],
+        "truncated",
+        "error",
+    ),
     "half a FLAC": (lambda: flac_bytes()[: len(flac_bytes()) // 2], "unreadable", "error"),
     "a damaged FLAC": (
         lambda: flac_bytes()[:20_000] + bytes(500) + flac_bytes()[20_500:],
