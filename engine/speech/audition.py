@@ -4,8 +4,10 @@ import json
 import logging
 import re
 import threading
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -168,13 +170,24 @@ class Auditions:
 def listeners_note(spoken: Utterance, text: str, vocabulary: Vocabulary) -> str:
     """What a listener must know of a spoken text; empty when all is well."""
     notes = []
-    if unknown := "".join(vocabulary.unknown(text)):
+    if unknown := "".join(filter(partial(_is_missed, vocabulary), vocabulary.unknown(text))):
         notes.append(f"not spoken, the voice lacks them: {unknown}")
     if not spoken.ssrn:
         notes.append(NO_SSRN)
     if not spoken.finished:
         notes.append("cut short: the end of a sentence was not found")
     return "; ".join(notes)
+
+
+def _is_missed(vocabulary: Vocabulary, character: str) -> bool:
+    """Whether a listener misses a character for which there is no symbol.
+
+    In English that is none with another in its place, and no quote or hyphen.
+    """
+    if vocabulary.cleaner == "plain":
+        return True
+    punctuation = unicodedata.category(character[0])[0] == "P"
+    return not punctuation and vocabulary.replacement(character).isspace()
 
 
 def load_ssrn(voice: Voice) -> tuple[SSRN | None, int | None]:

@@ -108,7 +108,7 @@ def numbered(text: str, vocabulary: Vocabulary, most: int, *, padded: bool) -> T
             "There is nothing to speak; this voice reads the characters "
             f"{vocabulary.symbols[2:]!r}."
         )
-    symbols = vocabulary.encode(text)
+    symbols = vocabulary.indices(text)
     if len(symbols) > most:
         raise InputError(
             f"The sentence {text[:30] + '…'!r} has {len(text)} characters, but the voice reads "

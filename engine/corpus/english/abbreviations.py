@@ -67,7 +67,7 @@ _EXPANSIONS = (
 _NO = re.compile(r"(?<![\w.'’-])No(?= \d)")
 _NUMBER = re.compile(r" ?\(?(?:\d|[IVXLC]{1,9}(?![\w'’]))")
 
-_DIGIT = re.compile(r" ?\d")
+_DIGIT = re.compile(r" ?(?:[A-Z]{1,3}-?)?\d")
 
 
 def abbreviations_spoken(text: str) -> str:

@@ -29,12 +29,12 @@ _NICKNAME = re.compile(r"(?<![\w/.,])(?:24/7|9/11)(?![\w/])")
 _FRACTION = re.compile(
     r"(?<![\w.,/])(?:(\d{1,4}) )?(\d{1,4})/(\d{1,4})(?:th|ths|rd|rds|nd|nds)?(?![\w/]|[.,]\d)"
 )
-_DECADE = re.compile(r"(?<![\w.,])(?:(\d{3}0)['’]?s|['’]?([2-9]0)['’]?s)(?!\w)")
+_DECADE = re.compile(r"(?<![\w.,])(?:(\d{3}0)['’]?s|['’]?([2-9]0)['’]?s|(\d{1,4})['’]?s)(?!\w)")
 _SHORT_YEAR = re.compile(r"(?<![\w'’])['’](\d\d)(?![\d'’]|\.\d)")
 _YEARS = re.compile(
     r"(?<![\w.,/$£€-])([12]\d{3}) ?([-–—/]) ?([12]\d{3}|\d\d)(?![\w/-]|[.,]\d)(?! ?%)"
 )
-_YEAR = re.compile(r"(?<![\w.,/$£€-])([12]\d{3})(?![\w%]|[.,]\d)")
+_YEAR = re.compile(r"(?:(?<![\w.,/$£€-])|(?<=[a-z]-))([12]\d{3})(?![\w%]|[.,]\d)")
 _ORDINAL = re.compile(rf"(?<![\w.,])({NUMBER})(?:st|nd|rd|th|ST|ND|RD|TH)(?!\w)")
 _RANGE = re.compile(rf"(?<![\w.,/-])({NUMBER}) ?[-–—‒] ?({NUMBER})(?![\w/]|[-–]\d|[.,]\d)")
 _RATIO = re.compile(r"(?<![\w.,:])(\d{1,4}):(\d{1,4})(?![\w:]|[.,]\d)")
@@ -112,8 +112,9 @@ def _fraction(match: re.Match[str]) -> str:
 
 
 def _decade(match: re.Match[str]) -> str:
-    years = match[1]
-    return spliced(match, plural_of(year(years) if years else cardinal(match[2])))
+    """The 1990s and '90s, and other numbers of which there are several, as the Boeing 747s."""
+    years, tens, number = match.groups()
+    return spliced(match, plural_of(year(years) if years else cardinal(tens or number)))
 
 
 def _short_year(written: str) -> str:

@@ -82,7 +82,7 @@ def _single(match: re.Match[str]) -> str:
         return match[1]
     before = _PREVIOUS.search(text, max(0, match.start() - _REACH), match.start())
     named = before is not None and before[1][0].isupper()
-    if starts_sentence(following) or (not named and (before is not None or match[1] == "I")):
+    if starts_sentence(following) or (match[1] == "I" and not named):
         return match[0]
     return match[1]
 

@@ -5,7 +5,6 @@ from functools import cache
 
 from engine.corpus.english.context import at_end, next_word, spliced
 from engine.corpus.english.numbers import NUMBER, cardinal, fraction, is_one, mixed, quantity
-from engine.corpus.english.word_list import word_list
 
 # Unit as written: its name, and the plural where that is not the name with an s.
 _UNITS = {
@@ -32,7 +31,7 @@ _UNITS = {
     "kJ": "kilojoule", "MJ": "megajoule", "cal": "calorie", "kcal": "kilocalorie", "Pa": "pascal",
     "hPa": "hectopascal", "kPa": "kilopascal", "MPa": "megapascal",
     "psi": "pound per square inch/pounds per square inch", "mph": "mile per hour/miles per hour",
-    "kph": "kilometre per hour/kilometres per hour",
+    "m p h": "mile per hour/miles per hour", "kph": "kilometre per hour/kilometres per hour",
     "kmh": "kilometre per hour/kilometres per hour",
     "rpm": "revolution per minute/revolutions per minute", "hp": "horsepower/horsepower",
     "fps": "frame per second/frames per second", "bpm": "beat per minute/beats per minute",
@@ -49,8 +48,6 @@ _UNITS = {
     "‰": "per thousand/per thousand", "bn": "billion/billion", "tn": "trillion/trillion",
     "mn": "million/million", "k": "thousand/thousand",
 }  # fmt: skip
-# Written with a dot that belongs to the unit, unless the sentence ends there.
-_DOTTED = word_list("ft yd yds lb lbs oz min mins hr hrs sec secs yr yrs mi")
 _QUANTITY = rf"(?:\d{{1,4}} )?\d{{1,3}}/\d{{1,3}}(?![\d/])|{NUMBER}|\.\d{{1,15}}"
 _FRACTION = re.compile(r"(?:(\d{1,4}) )?(\d{1,3})/(\d{1,3})")
 _HEIGHT = re.compile(r"(?<![\w.'′’])(\d{1,2}) ?['′’] ?(\d{1,2})(?: ?(?:\"|″|”|''|’’)|(?=[ ,;]))")
@@ -65,7 +62,7 @@ _ADJECTIVE = re.compile(r"\b[Aa]n? $")
 def _measures() -> re.Pattern[str]:
     unit = "|".join(map(re.escape, sorted(_UNITS, key=len, reverse=True)))
     return re.compile(
-        rf"(?<![\w.,/])({_QUANTITY})(?: ?(?:[-–—]|to) ?({_QUANTITY}))?(-| ?)({unit})"
+        rf"(?<![\w.,/-])({_QUANTITY})(?: ?(?:[-–—]|to) ?({_QUANTITY}))?(-| ?)({unit})"
         rf"(?:/({unit}))?(?![\w/^°'’]|-\d)(\.?)"
     )
 
@@ -94,7 +91,7 @@ def _place(match: re.Match[str]) -> str:
 
 def _measure(match: re.Match[str]) -> str:
     first, last, link, unit, per, stop = match.groups()
-    if not _is_unit(match, last or first, link, unit):
+    if not _is_unit(last or first, link, unit):
         return match[0]
     one, several = _names(unit)
     number = last or first
@@ -110,13 +107,13 @@ def _measure(match: re.Match[str]) -> str:
     return spliced(match, words) + _stop(match, per or unit, stop)
 
 
-def _is_unit(match: re.Match[str], number: str, link: str, unit: str) -> bool:
-    """Whether letters after a number can be its unit: 90s are years, and 5-s nothing."""
+def _is_unit(number: str, link: str, unit: str) -> bool:
+    """Whether letters after a number can be its unit: 90s are years, 747s planes."""
     if unit in ("k", "bn", "tn", "mn"):
         return link == ""
-    if unit == "s":
-        return link == " " or (link == "" and (len(number) == 1 or number[-1] != "0"))
-    return not (link == "-" and unit in ("in.", "%", "°", "′", "″"))
+    if unit == "s" and link == "":
+        return "." in number or len(number) == 1 or (len(number) == 2 and number[1] != "0")
+    return link != "-" or unit not in ("s", "in.", "%", "°", "′", "″")
 
 
 def _quantity(written: str) -> str:
@@ -140,10 +137,10 @@ def _names(unit: str) -> tuple[str, str]:
 
 
 def _stop(match: re.Match[str], unit: str, stop: str) -> str:
-    """The dot after a unit, if it ends a sentence."""
-    if unit not in _DOTTED:
-        return stop
+    """The dot after a unit where it ends a sentence: in "5 ft. long" it is the unit's own."""
     end = match.end()
+    if not unit.isalpha():
+        return stop
     return stop if at_end(match.string, end) or next_word(match.string, end)[:1].isupper() else ""
 
 

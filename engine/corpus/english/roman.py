@@ -50,7 +50,8 @@ def roman_spoken(text: str) -> str:
 
 def _spoken(match: re.Match[str]) -> str:
     numeral = match[1]
-    if not _WELL_FORMED.fullmatch(numeral):
+    # A single C or D is a letter: Section C, Type D.
+    if numeral in ("L", "C", "D", "M") or not _WELL_FORMED.fullmatch(numeral):
         return numeral
     value = value_of(numeral)
     before = _PREVIOUS.search(match.string, max(0, match.start() - _REACH), match.start())

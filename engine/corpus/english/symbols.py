@@ -20,6 +20,12 @@ _BEFORE_NUMBERS = (
     (re.compile(r"(?<=%) ?[-–—] ?(?=\d)"), " to "),
     (re.compile(r"(?<![\w)\]%°.'’\"-])[-–−](?=[$£€]?\.?\d)|−(?= ?[$£€]?\d)"), "minus "),
 )
+# Units that follow a number, a sum or another unit after a slash: $5/kg, 10 km/day.
+_PER = re.compile(
+    r"(\d[\d.,]{0,15}(?:[ -]?[A-Za-z]{1,4})?)/(day|week|month|year|hour|minute|second|night|person|"
+    r"head|mile|litre|ton|tonne|kg|lb|km|kWh)\b"
+)
+_SHORT = {"kg": "kilogram", "lb": "pound", "km": "kilometre", "kWh": "kilowatt hour"}
 _HAS_SIGN = re.compile(r"[#№~≈∼≃≤≥<>±^x✕✖×*·÷+−=–-]")
 _WORDS = {
     "&": "and", "@": "at", "%": "percent", "‰": "per thousand", "+": "plus", "=": "equals",
@@ -53,10 +59,16 @@ _GREEK_NAMES = (
 
 def signs_of_numbers_spoken(text: str) -> str:
     """Signs that say something only beside a number: #5, ~20, 3 × 4, 10^6."""
+    if "/" in text:
+        text = _PER.sub(_per, text)
     if _HAS_SIGN.search(text):
         for sign, words in _BEFORE_NUMBERS:
             text = sign.sub(words, text)
     return text
+
+
+def _per(match: re.Match[str]) -> str:
+    return f"{match[1]} per {_SHORT.get(match[2], match[2])}"
 
 
 def powers_spoken(text: str) -> str:

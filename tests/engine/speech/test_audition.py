@@ -9,8 +9,11 @@ import soundfile
 import torch
 
 from engine.control import Audition, DrawAttention, Finish, SetSentence
+from engine.corpus.text import BBC_SYMBOLS, Vocabulary
 from engine.snapshot import Phase
-from engine.speech.audition import NO_SSRN, read_samples, slug, unused
+from engine.speech.audition import NO_SSRN, listeners_note, read_samples, slug, unused
+from engine.speech.synthesizer import Spoken
+from engine.speech.utterance import Utterance
 from engine.training.checkpoint import load_checkpoint, save_checkpoint
 
 
@@ -143,3 +146,19 @@ def test_names_of_samples_are_safe_and_free(tmp_path):
     path.touch()
     (tmp_path / "a-2.wav").touch()
     assert unused(path).name == "a-3.wav"
+
+
+def spoken_whole(text):
+    """An utterance of which nothing but its text is to be told."""
+    part = Spoken(text, np.zeros((1, 1), np.float32), np.zeros((1, 1), np.float32), True)
+    empty = np.zeros((0, 1), np.float32)
+    return Utterance(np.zeros(0, np.float32), 22_050, empty, empty, empty, (part,), ssrn=True)
+
+
+def test_the_note_names_what_is_lost_to_the_listener():
+    utterance = spoken_whole("x")
+    english, plain = Vocabulary(BBC_SYMBOLS), Vocabulary(BBC_SYMBOLS, "plain")
+    text = "“Well-known” (5 %) — Привет! 🎈"
+    assert listeners_note(utterance, text, english) == "not spoken, the voice lacks them: 🎈"
+    assert listeners_note(utterance, "It’s $5.", english) == ""
+    assert "5%" in listeners_note(utterance, "5%", plain)
