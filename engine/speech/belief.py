@@ -42,6 +42,8 @@ _SELDOM = 0.02
 # than this share of the way to strangers' transcripts.
 _DEVIATIONS = 6.0
 _NEAREST = 0.25
+# Weight of attention's focus and pace beside the loss, all in standard deviations.
+_ATTENTION = 0.25
 # Attention off a steady pace that is not suspicious yet: a pause is enough for as much.
 _OFF_PACE = 0.15
 
@@ -228,27 +230,50 @@ def _require_judgement(evidence: Sequence[Evidence], voice: Path) -> None:
 
 def _judge(evidence: Sequence[Evidence]) -> tuple[Doubt, ...]:
     """Score the evidence against the corpus as a whole."""
-    strange = float(np.median(np.concatenate([piece.strange_ratios for piece in evidence])))
-    ratios = [piece.ratio for piece in evidence]
-    middle = float(np.median(ratios))
-    # Beyond the strangers' middle a transcript is worth no more than another's.
-    gap = max(strange - middle, 1e-9)
-    room = min(max(_DEVIATIONS * _deviation(ratios), _NEAREST * gap), gap)
     paces = np.array([piece.off_diagonal for piece in evidence])
     pace = float(np.median(paces))
-    spread = float(np.median(np.abs(paces - pace))) / 0.6745
-    off_pace = max(_DEVIATIONS * spread, _OFF_PACE - pace)
+    off_pace = max(_DEVIATIONS * _spread(paces), _OFF_PACE - pace)
+    scores = np.maximum(_disbelief(evidence), (paces - pace) / off_pace)
     doubts = [
         Doubt(
             line=piece.clip.line,
             clip_id=piece.clip.clip_id,
             text=piece.clip.text,
-            score=max((piece.ratio - middle) / room, (piece.off_diagonal - pace) / off_pace),
+            score=float(score),
             loss=piece.loss,
             other_loss=piece.other_loss,
             focus=piece.focus,
             off_diagonal=piece.off_diagonal,
         )
-        for piece in evidence
+        for piece, score in zip(evidence, scores, strict=True)
     ]
     return tuple(sorted(doubts, key=lambda doubt: (-doubt.score, doubt.line)))
+
+
+def _disbelief(evidence: Sequence[Evidence]) -> NDArray[np.float64]:
+    """How little each transcript helps to predict its clip, `(clips,)`; 1 is the limit.
+
+    What counts is the loss beside strangers'. How attention reads is added at a small weight:
+    it decides where losses hardly differ, as with another speaker.
+    """
+    ratios = np.array([piece.ratio for piece in evidence])
+    middle, deviation = float(np.median(ratios)), max(_deviation(ratios), 1e-9)
+    strange = float(np.median(np.concatenate([piece.strange_ratios for piece in evidence])))
+    # Beyond the strangers' middle a transcript is worth no more than another's.
+    gap = max(strange - middle, 1e-9)
+    room = min(max(_DEVIATIONS * deviation, _NEAREST * gap), gap)
+    astray = _standard(np.log([max(piece.off_diagonal, 1e-9) for piece in evidence]))
+    blurred = _standard(np.array([-piece.focus for piece in evidence]))
+    doubt: NDArray[np.float64] = ratios - middle + _ATTENTION * deviation * (astray + blurred)
+    return doubt / room
+
+
+def _standard(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Values in standard deviations from their median, held to so many as suspicion needs."""
+    centred = (values - np.median(values)) / max(_spread(values), 1e-9)
+    return np.clip(centred, -_DEVIATIONS, _DEVIATIONS)
+
+
+def _spread(values: NDArray[np.float64]) -> float:
+    """Standard deviation by the median absolute deviation, which outliers do not move."""
+    return float(np.median(np.abs(values - np.median(values)))) / 0.6745
