@@ -37,6 +37,11 @@ class Phase(Enum):
     """Ended by a fault; `Snapshot.failure` says which."""
 
     @property
+    def before_steps(self) -> bool:
+        """Whether training has not begun, so that nothing is known yet of where it stands."""
+        return self in (Phase.PREPARING, Phase.CHECKED)
+
+    @property
     def ended(self) -> bool:
         """Whether nothing more will happen."""
         return self in (Phase.STOPPED, Phase.FAILED)

@@ -16,8 +16,9 @@ from engine.snapshot import Phase, Snapshot
 from tui import fetching
 from tui.ascii_filter import AsciiFilter
 from tui.exit_reason import ExitReason
-from tui.keys import KEYS
 from tui.listening import Listening
+from tui.screens.check_screen import CheckScreen
+from tui.screens.keyed_screen import KeyedScreen
 from tui.screens.supervision import Supervision
 from tui.speakers.player import Player
 from tui.themes import DARK, LIGHT
@@ -104,8 +105,22 @@ class VoicecoachApp(App[ExitReason]):
             self.exit(ExitReason.ENDED)
             return
         self._seen = snapshot.phase
-        self.supervision.show(snapshot, plots=self._polls % _POLLS_A_PLOT == 0)
+        covered = self._look_at_check(snapshot)
+        plots = self._polls % _POLLS_A_PLOT == 0
+        self.supervision.show(snapshot, plots=plots, covered=covered)
         self._polls += 1
+
+    def _look_at_check(self, snapshot: Snapshot) -> bool:
+        """Open the check's screen by itself while its question waits, and keep it true.
+
+        Returns whether it covers the main screen.
+        """
+        there = [screen for screen in self.screen_stack if isinstance(screen, CheckScreen)]
+        for screen in there:
+            screen.show(snapshot)
+        if not there and snapshot.phase is Phase.CHECKED:
+            self.push_screen(CheckScreen(self.supervision, snapshot))
+        return any(isinstance(screen, CheckScreen) for screen in self.screen_stack)
 
     def _is_over(self, snapshot: Snapshot) -> bool:
         """Say whether there is nothing left to look at.
@@ -115,7 +130,7 @@ class VoicecoachApp(App[ExitReason]):
         """
         if snapshot.phase is Phase.STOPPED:
             return True
-        never_ran = self._seen in (None, Phase.PREPARING)
+        never_ran = self._seen is None or self._seen.before_steps
         failed = snapshot.phase is Phase.FAILED
         return failed and never_ran and snapshot.step == snapshot.first_step
 
@@ -133,17 +148,18 @@ class VoicecoachApp(App[ExitReason]):
 
     async def action_quit(self) -> None:
         """Ask as `q` does: Textual binds ctrl+q to this wherever the person is."""
-        while self.screen is not self.supervision:
+        while not isinstance(self.screen, KeyedScreen):
             self.pop_screen()
         self.supervision.action_leave()
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """Offer every key of the main screen in the palette, and the choice of a theme."""
-        moment = self.supervision.moment
-        for key in KEYS:
+        """Offer every key of the screen in the palette, and the choice of a theme."""
+        keyed = screen if isinstance(screen, KeyedScreen) else self.supervision
+        moment = keyed.moment
+        for key in keyed.KEYS:
             if not key.hidden(moment):
                 why = key.why_not(moment)
                 words = f"{key.help} (not now: {why})" if why else key.help
-                run = partial(self.supervision.run_key, key)
+                run = partial(keyed.run_key, key)
                 yield SystemCommand(f"{key.label.capitalize()}", words, run)
         yield SystemCommand("Theme", "Choose among all colours there are", self.search_themes)

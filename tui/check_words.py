@@ -62,7 +62,7 @@ def facts(report: CheckReport) -> list[tuple[str, str]]:
     ]
     for name, spread, unit, places in (
         ("speaking rate", report.speaking_rate, "characters/s", 1),
-        ("loudness", report.loudness, "dB of full scale", 1),
+        ("loudness", report.loudness, "dBFS", 1),
         ("signal to noise", report.noise, "dB", 0),
     ):
         if spread is not None:

@@ -154,7 +154,7 @@ def event_line(event: Event) -> str:
 
 def line_about(snapshot: Snapshot) -> str:
     """Say where the run stands, in one line."""
-    if snapshot.phase is Phase.PREPARING:
+    if snapshot.phase.before_steps:
         progress = snapshot.progress
         if progress is None:
             return "preparing"

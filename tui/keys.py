@@ -1,6 +1,6 @@
-"""Every key of the main screen, once: bindings, help, palette and refusals come from here."""
+"""Every key, once: bindings, bottom line, help, palette and refusals come from here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from textual.binding import Binding
@@ -13,8 +13,10 @@ class Moment:
     """What decides whether a key can do anything now."""
 
     snapshot: Snapshot
-    plots: int
+    plots: int = 0
     """Attention plots there are to look at."""
+    figures_in_sight: bool = False
+    """Whether the screen has room for the figures of a check beside its findings."""
 
 
 WhyNot = Callable[[Moment], str]
@@ -59,7 +61,7 @@ class Key:
         ]  # fmt: skip
 
 
-_DISPLAY = {"left": "←", "right": "→", "question_mark": "?"}
+_DISPLAY = {"left": "←", "right": "→", "question_mark": "?", "enter": "enter"}
 
 
 def _ended(moment: Moment) -> str:
@@ -70,7 +72,7 @@ def _ended(moment: Moment) -> str:
 
 
 def _not_ready(moment: Moment) -> str:
-    preparing = moment.snapshot.phase is Phase.PREPARING
+    preparing = moment.snapshot.phase.before_steps
     return _ended(moment) or ("the network is still being prepared" if preparing else "")
 
 
@@ -112,6 +114,32 @@ def _no_attention(moment: Moment) -> str:
     return _not_ready(moment)
 
 
+def _no_check(moment: Moment) -> str:
+    if moment.snapshot.check is not None:
+        return ""
+    if moment.snapshot.phase.before_steps:
+        return "the recordings are still being checked"
+    return "the recordings were not checked; what happened says why"
+
+
+def _begun(moment: Moment) -> str:
+    return "" if moment.snapshot.phase is Phase.CHECKED else "training has begun already"
+
+
+def _cannot_hold(moment: Moment) -> str:
+    held = moment.snapshot.seconds_to_start is None
+    return _begun(moment) or ("it waits for your answer already" if held else "")
+
+
+def _not_begun(moment: Moment) -> str:
+    waits = moment.snapshot.phase is Phase.CHECKED
+    return "training has not begun; enter begins it" if waits else ""
+
+
+def _in_sight(moment: Moment) -> str:
+    return "they are in sight already" if moment.figures_in_sight else ""
+
+
 def _paused(moment: Moment) -> bool:
     return moment.snapshot.phase is Phase.PAUSED
 
@@ -138,6 +166,8 @@ KEYS: tuple[Key, ...] = (
         _few_plots, show=False, priority=True),
     Key("right", "attention_newer", "newer attention", "Look at a newer attention plot",
         _few_plots, show=False, priority=True),
+    Key("k", "check", "check",
+        "Look at what the check of the recordings found", _no_check),
     Key("n", "draw_attention", "draw attention",
         "Draw the attention anew with the weights of this moment", _no_attention, show=False),
     Key("x", "maximise", "maximise", "Give one panel the whole screen, and back", show=False),
@@ -150,9 +180,25 @@ KEYS: tuple[Key, ...] = (
     Key("q", "leave", "quit", "Stop and save, or let it train on without a screen",
         also=("ctrl+c",)),
 )  # fmt: skip
-"""In the order of the bottom line."""
+"""Those of the main screen, in the order of the bottom line."""
 
 
-def find(action: str) -> Key | None:
-    """Return the key of an action of the main screen."""
-    return next((key for key in KEYS if key.action == action), None)
+CHECK_KEYS: tuple[Key, ...] = (
+    Key("enter", "begin", "begin",
+        "Begin to train on the usable clips at once", _begun, priority=True),
+    Key("h", "hold", "hold",
+        "Stop the countdown, and wait for your answer", _cannot_hold, also=("space",)),
+    Key("tab", "figures", "figures",
+        "Look at the figures of the whole, and back at the findings", _in_sight, priority=True),
+    Key("k", "close", "close", "Go back to the run", _not_begun, also=("escape",)),
+    Key("t", "light_or_dark", "light/dark", "Change between the light and the dark theme",
+        show=False),
+    Key("question_mark", "help", "help", "Show what every key does", also=("f1",)),
+    Key("q", "leave", "quit", "End, or let it train without a screen", also=("ctrl+c",)),
+)  # fmt: skip
+"""Those of the check's screen, in the order of the bottom line."""
+
+
+def find(action: str, keys: Iterable[Key]) -> Key | None:
+    """Return the key of an action."""
+    return next((key for key in keys if key.action == action), None)

@@ -114,7 +114,8 @@ def _tell(voice: Voice, board: Board, report: CheckReport, *, attended: bool) ->
     if report.findings:
         check = f"`voicecoach check {shlex.quote(str(voice.dataset))}` lists them"
         text += "; k shows them" if attended else f"; {check}"
-    board.event(text, "warning" if report.harmful else "information")
+    # A screen shows the errors themselves.
+    board.event(text, "warning" if report.harmful and not attended else "information")
 
 
 def _count(number: int, noun: str) -> str:

@@ -50,7 +50,7 @@ def test_figures_carry_their_units():
         "1,240 usable of 1,240 rows",
         "2h08m, 6.2 s a clip on average",
         "14.3 characters/s (11.9 to 17.2)",
-        "−23.1 dB of full scale (−26.0 to −20.4)",
+        "−23.1 dBFS (−26.0 to −20.4)",
         "41 dB (30 to 52)",
         "87 % of what English says",
         "ZH, OY",
@@ -113,7 +113,7 @@ def test_a_pipe_gets_neither_colours_nor_what_it_cannot_write():
     assert "[red]alice-0700[/red]" in printed(BROKEN)
     for report in (BROKEN, DOUBTED):
         in_ascii = printed(report, encoding="ascii")
-        assert "-23.1 dB of full scale" in in_ascii
+        assert "-23.1 dBFS" in in_ascii
         assert "##" in in_ascii
 
 

@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 
 import pytest
+from check_reports import BROKEN, CLEAN
 from fake_session import FakePlayer, FakeSession, curve, event, preparing, sample, training
 from seeing import app_on
 from textual.widgets import Input
@@ -58,12 +59,16 @@ SCENES = {
     ),
     "diverged": diverged,
     "late": late,
+    "checked": lambda: preparing(
+        phase=Phase.CHECKED, check=BROKEN, seconds_to_start=47, device="cpu", price=0.99
+    ),
     "ssrn": lambda: training(network="ssrn", attention=(), losses=Losses(0.09, 0.04, 0.05, None)),
 }  # fmt: skip
 
 
 SHOTS = [(scene, (80, 24)) for scene in SCENES] + [
     ("training", (60, 15)), ("training", (120, 40)), ("late", (120, 40)),
+    ("checked", (120, 40)), ("checked", (60, 15)),
 ]  # fmt: skip
 
 
@@ -88,6 +93,21 @@ def test_after_keys(snap_compare, keys):
         await pilot.pause()
 
     assert snap_compare(app_on(FakeSession(training())), run_before=still_cursor)
+
+
+@pytest.mark.parametrize(
+    ("keys", "ascii_only"),
+    [(("tab",), False), (("q",), False), (("t",), False), (("down",), True)],
+    ids=["figures", "quit", "light", "ascii"],
+)
+def test_check_after_keys(snap_compare, keys, ascii_only):
+    app = app_on(FakeSession(SCENES["checked"]()), ascii_only=ascii_only)
+    assert snap_compare(app, press=keys)
+
+
+def test_check_of_a_sound_corpus(snap_compare):
+    app = app_on(FakeSession(training(check=CLEAN)))
+    assert snap_compare(app, press=["k"], terminal_size=(120, 40))
 
 
 def test_ascii(snap_compare):

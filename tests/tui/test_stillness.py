@@ -1,6 +1,7 @@
 """A screen on which nothing changed sends nothing; one on which little changed, little."""
 
-from fake_session import FakePlayer, FakeSession, at_noon, curve, training
+from check_reports import BROKEN
+from fake_session import FakePlayer, FakeSession, at_noon, curve, preparing, training
 from seeing import look
 from textual._compositor import ChopsUpdate
 
@@ -61,3 +62,19 @@ async def test_a_curve_that_grew_too_little_to_be_seen_is_not_drawn():
         session.change(curve=curve(855_000, 885_000))
         await look(app, pilot)
         assert app.updates
+
+
+async def test_a_countdown_draws_once_a_second_and_its_line_alone():
+    session = FakeSession(preparing(phase=Phase.CHECKED, check=BROKEN, seconds_to_start=47))
+    app = Watched(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(app, pilot)
+        for _ in range(3):
+            session.change()
+            await look(app, pilot)
+        assert app.updates == []
+        session.change(seconds_to_start=46)
+        await look(app, pilot)
+        assert app.updates
+        assert all(isinstance(update, ChopsUpdate) for update in app.updates)
+        assert {y for update in app.updates for y, _, _ in update.spans} == {3}

@@ -9,18 +9,19 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from tui.keys import KEYS, Moment
+from tui.keys import Key, Moment
 from tui.screens.dialog import Dialog
 
 
 class HelpDialog(Dialog[None]):
-    """Lists the keys of the main screen, and says of those that rest now why they do."""
+    """Lists the keys of a screen, and says of those that rest now why they do."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("question_mark,f1,q", "leave_it", "close")]
 
-    def __init__(self, moment: Moment, displays: Sequence[str]) -> None:
-        """Take the names of the keys, in the order of `KEYS`, as the bottom line shows them."""
+    def __init__(self, keys: Sequence[Key], moment: Moment, displays: Sequence[str]) -> None:
+        """Take the names of the keys, in their order, as the bottom line shows them."""
         super().__init__()
+        self._keys = keys
         self._moment = moment
         self._displays = displays
 
@@ -33,7 +34,7 @@ class HelpDialog(Dialog[None]):
 
     def _words(self) -> Content:
         lines = []
-        for key, display in zip(KEYS, self._displays, strict=True):
+        for key, display in zip(self._keys, self._displays, strict=True):
             if key.hidden(self._moment):
                 continue
             why = key.why_not(self._moment)

@@ -13,12 +13,6 @@ from tui.screens.dialog import Dialog
 
 Leaving = Literal["stop", "keep"]
 
-_CHOICES: tuple[tuple[str, str, str], ...] = (
-    ("stop", "s", "stop and save"),
-    ("keep", "k", "keep training without the screen"),
-    ("cancel", "esc", "stay here"),
-)
-
 
 class QuitDialog(Dialog[Leaving]):
     """Asks whether the run ends with the screen."""
@@ -28,10 +22,17 @@ class QuitDialog(Dialog[Leaving]):
         ("k", "choose('keep')", "keep training"),
     ]
 
-    def __init__(self, about: str) -> None:
-        """Ask with a sentence that says what is at stake."""
+    def __init__(
+        self,
+        about: str,
+        *,
+        stop: str = "stop and save",
+        keep: str = "keep training without the screen",
+    ) -> None:
+        """Ask with a sentence that says what is at stake, and name the two answers."""
         super().__init__()
         self._about = about
+        self._choices = (("stop", "s", stop), ("keep", "k", keep), ("cancel", "esc", "stay here"))
 
     def compose(self) -> ComposeResult:
         """Set the question over its answers."""
@@ -41,7 +42,7 @@ class QuitDialog(Dialog[Leaving]):
             yield OptionList(
                 *(
                     Option(Content.assemble((f"{key:>4}", "bold $training"), f"  {text}"), id=id)
-                    for id, key, text in _CHOICES
+                    for id, key, text in self._choices
                 ),
                 compact=True,
             )

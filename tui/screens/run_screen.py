@@ -4,8 +4,6 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from textual.screen import Screen
-
 from engine.control import (
     Audition,
     Command,
@@ -21,6 +19,7 @@ from engine.snapshot import Phase, Sample, Snapshot
 from tui import fetching, wording
 from tui.exit_reason import ExitReason
 from tui.listening import Listening
+from tui.screens.keyed_screen import KeyedScreen
 from tui.screens.quit_dialog import Leaving, QuitDialog
 from tui.screens.sentence_dialog import SentenceDialog
 from tui.screens.stop_dialog import StopDialog
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from engine.session import SessionLike
 
 
-class RunScreen(Screen[None]):
+class RunScreen(KeyedScreen):
     """The actions behind the keys; every one says at once that it was understood."""
 
     def __init__(
@@ -46,10 +45,6 @@ class RunScreen(Screen[None]):
         self.now = now
         self.address = address
         self.snapshot: Snapshot = session.snapshot()
-
-    def say(self, text: str, severity: str = "information") -> None:
-        """Tell the person something that happened here."""
-        raise NotImplementedError
 
     def show_sound(self) -> None:
         """Show what sounds now, and whether a sample is on its way."""
@@ -107,6 +102,13 @@ class RunScreen(Screen[None]):
         phase = self.snapshot.phase
         if phase.ended:
             self.app.exit(ExitReason.ENDED)
+        elif phase is Phase.CHECKED:
+            dialog = QuitDialog(
+                "Training has not begun, and nothing is lost.",
+                stop="end, and mend the recordings",
+                keep="train on the usable clips without the screen",
+            )
+            self.app.push_screen(dialog, self._take_leaving)
         elif phase is Phase.STOPPING or (phase is Phase.AT_STOP and self.snapshot.saved):
             self._take_leaving("stop")
         else:

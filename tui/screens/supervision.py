@@ -4,16 +4,15 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.widgets import DataTable
 
 from engine.snapshot import Event, Phase, Sample, Snapshot
 from tui import wording
-from tui.keys import KEYS, Key, Moment, find
+from tui.keys import KEYS, Key, Moment
 from tui.listening import Listening
-from tui.screens.help_dialog import HelpDialog
+from tui.screens.check_screen import CheckScreen
 from tui.screens.run_screen import RunScreen
 from tui.silence import Silence
 from tui.widgets.attention_view import AttentionView
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
 class Supervision(RunScreen):
     """Shows one snapshot after the other; draws only what changed."""
 
+    KEYS: ClassVar[tuple[Key, ...]] = KEYS
     BINDINGS: ClassVar[list[BindingType]] = [binding for key in KEYS for binding in key.bindings()]
     AUTO_FOCUS = ""
 
@@ -50,7 +50,6 @@ class Supervision(RunScreen):
         self._ascii_only = ascii_only
         self._silence = Silence()
         self._phase_since = wording.clock(now())
-        self._keys_state: tuple[str, ...] = ()
         self._sound_error = ""
         self.status = Status(ascii_only=ascii_only)
         self.notice = Notice()
@@ -68,19 +67,18 @@ class Supervision(RunScreen):
         yield self.panels
         yield KeysFooter()
 
-    def show(self, snapshot: Snapshot, *, plots: bool) -> None:
-        """Show a snapshot; the plots, which cost more, only where `plots`."""
+    def show(self, snapshot: Snapshot, *, plots: bool, covered: bool = False) -> None:
+        """Show a snapshot; the plots, which cost more, only where `plots`.
+
+        Under another screen (`covered`) only what happens is followed: Textual draws the upper
+        screen anew, and whole, for whatever changes below it.
+        """
         if snapshot.phase is not self.snapshot.phase:
             self._phase_since = wording.clock(self.now())
         self.snapshot = snapshot
-        now = self.now()
-        silent = self._silence.look(snapshot, now)
-        self.status.show(snapshot, now, self._time(now), silent, losses=plots)
-        self.notice.show(snapshot)
-        self.panels.leave_out(self.attention if snapshot.network == "ssrn" else None)
-        if plots:
-            self.loss.show(snapshot.curve)
-            self.attention.show(snapshot.attention)
+        silent = self._silence.look(snapshot, self.now())
+        if not covered:
+            self._show_state(snapshot, silent, plots=plots)
         self._show_events(snapshot)
         asked_for = self.listening.look(snapshot)
         if asked_for is not None:
@@ -88,7 +86,17 @@ class Supervision(RunScreen):
                 self.say(f"sample at {wording.steps(asked_for.step)}: {asked_for.note}")
             self.hear(asked_for)
         self.show_sound()
-        self._refresh_keys()
+        if not covered:
+            self.refresh_keys()
+
+    def _show_state(self, snapshot: Snapshot, silent: float | None, *, plots: bool) -> None:
+        now = self.now()
+        self.status.show(snapshot, now, self._time(now), silent, losses=plots)
+        self.notice.show(snapshot)
+        self.panels.leave_out(self.attention if snapshot.network == "ssrn" else None)
+        if plots:
+            self.loss.show(snapshot.curve)
+            self.attention.show(snapshot.attention)
 
     def show_sound(self) -> None:
         """Show what sounds now, and whether a sample is on its way."""
@@ -109,7 +117,7 @@ class Supervision(RunScreen):
 
     def _time(self, now: datetime) -> str:
         """Return the time of day, or since when nothing moves: a still screen sends nothing."""
-        still = (Phase.PAUSED, Phase.AT_STOP, Phase.FAILED, Phase.STOPPED)
+        still = (Phase.CHECKED, Phase.PAUSED, Phase.AT_STOP, Phase.FAILED, Phase.STOPPED)
         return f"since {self._phase_since}" if self.snapshot.phase in still else wording.clock(now)
 
     @property
@@ -132,40 +140,6 @@ class Supervision(RunScreen):
         """What decides which keys do something now."""
         return Moment(self.snapshot, len(self.attention.plots))
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Hide the other meaning of a key; grey out what does nothing now."""
-        key = find(action)
-        if key is None:
-            return True
-        if key.hidden(self.moment):
-            return False
-        return None if key.why_not(self.moment) else True
-
-    def _refresh_keys(self) -> None:
-        state = tuple(
-            "hidden" if key.hidden(self.moment) else key.why_not(self.moment) for key in KEYS
-        )
-        if state != self._keys_state:
-            self._keys_state = state
-            self.refresh_bindings()
-
-    def on_key(self, event: events.Key) -> None:
-        """Say of a key that does nothing now why it does not."""
-        for key in KEYS:
-            if event.key in key.keys and not key.hidden(self.moment):
-                self._refuse(key)
-
-    def _refuse(self, key: Key) -> bool:
-        why = key.why_not(self.moment)
-        if why:
-            self.say(f"{key.label}: {why}", "warning")
-        return bool(why)
-
-    async def run_key(self, key: Key) -> None:
-        """Do what a key does, as the palette asks for it."""
-        if not self._refuse(key):
-            await self.run_action(key.action)
-
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
         """Play the sample that was picked in the list."""
         self.action_replay()
@@ -178,15 +152,9 @@ class Supervision(RunScreen):
         """Look at a newer attention plot."""
         self.attention.turn(1)
 
-    def action_help(self) -> None:
-        """Show what every key does."""
-        displays = [self.app.get_key_display(key.bindings()[0]) for key in KEYS]
-        self.app.push_screen(HelpDialog(self.moment, displays))
-
-    def action_light_or_dark(self) -> None:
-        """Change between the two themes."""
-        dark = self.app.current_theme.dark
-        self.app.theme = "voicecoach-light" if dark else "voicecoach-dark"
+    def action_check(self) -> None:
+        """Look at what the check of the recordings found."""
+        self.app.push_screen(CheckScreen(self, self.snapshot))
 
     def action_maximise(self) -> None:
         """Give one panel the whole screen, or give it back."""

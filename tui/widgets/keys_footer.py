@@ -6,14 +6,22 @@ from textual.widgets._footer import FooterKey
 
 
 class KeysFooter(Footer):
-    """A footer whose keys carry their action as a class, so that a narrow screen can choose."""
+    """A footer whose keys carry their action as a class, so that a narrow screen can choose.
+
+    They stand in the order of the screen's table, wherever the focus is.
+    """
 
     def __init__(self) -> None:
         super().__init__(show_command_palette=False, compact=True)
 
     def compose(self) -> ComposeResult:
         """Mark every key with its action."""
-        for widget in super().compose():
-            if isinstance(widget, FooterKey):
-                widget.add_class(f"-{widget.action.replace('_', '-')}")
-            yield widget
+        keys = [widget for widget in super().compose() if isinstance(widget, FooterKey)]
+        order = [key.action for key in getattr(self.screen, "KEYS", ())]
+        for widget in keys:
+            widget.add_class(f"-{widget.action.replace('_', '-')}")
+        yield from sorted(keys, key=lambda key: _place(key.action, order))
+
+
+def _place(action: str, order: list[str]) -> int:
+    return order.index(action) if action in order else len(order)

@@ -1,4 +1,4 @@
-"""What is out of the ordinary, said above the plots: preparing, paused, at the stop, failed."""
+"""What is out of the ordinary, said on top: preparing, checked, paused, at the stop, failed."""
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -19,7 +19,8 @@ class Notice(Vertical):
     def compose(self) -> ComposeResult:
         """Lay the words above the bar that shows how far a preparation has come."""
         yield Static("", id="notice-words", markup=False)
-        yield ProgressBar(id="notice-progress", show_eta=False)
+        # Without a total it would be animated, in sight or not.
+        yield ProgressBar(1, id="notice-progress", show_eta=False)
 
     def show(self, snapshot: Snapshot) -> None:
         """Say what the phase calls for, or nothing."""
@@ -29,11 +30,14 @@ class Notice(Vertical):
         state = (snapshot.phase, words.plain, counts)
         if state == self._shown:
             return
+        # A countdown keeps its place: nothing but its line is drawn anew.
+        before = self._shown
         self._shown = state
+        stays = before is not None and before[0] is state[0] and len(before[1]) == len(state[1])
         self.display = bool(words.plain)
         for phase in Phase:
             self.set_class(phase is snapshot.phase, f"-{phase.name.lower()}")
-        self.query_one("#notice-words", Static).update(words)
+        self.query_one("#notice-words", Static).update(words, layout=not stays)
         bar = self.query_one(ProgressBar)
         bar.display = counts is not None
         if counts is not None:
@@ -45,13 +49,14 @@ def notice_words(snapshot: Snapshot) -> Content:
     match snapshot.phase:
         case Phase.PREPARING:
             return Content(_preparing(snapshot))
+        case Phase.CHECKED:
+            return _checked(snapshot)
         case Phase.PAUSED:
-            rent = f" · meanwhile {wording.price(snapshot.price)}"
             return Content.assemble(
                 (f"Paused at step {wording.steps(snapshot.step)}.", "bold"),
                 "  ",
                 _keys(("p", "go on"), ("a", "hear it"), ("q", "leave")),
-                rent if snapshot.price > 0 else "",
+                _rent(snapshot),
             )
         case Phase.AT_STOP:
             return _at_stop(snapshot)
@@ -70,6 +75,28 @@ def notice_words(snapshot: Snapshot) -> Content:
                 _keys(("q", "leave")),
             )
     return Content("")
+
+
+def _rent(snapshot: Snapshot) -> str:
+    return f" · meanwhile {wording.price(snapshot.price)}" if snapshot.price > 0 else ""
+
+
+def _checked(snapshot: Snapshot) -> Content:
+    usable = 0 if snapshot.check is None else snapshot.check.usable
+    clips = "the usable clip" if usable == 1 else f"{usable:,} usable clips"
+    seconds = snapshot.seconds_to_start
+    if seconds is None:
+        return Content.assemble(
+            (f"Waiting for you: train on {clips}, or mend the errors first?", "bold"),
+            "  ",
+            _keys(("enter", "begin"), ("q", "leave")),
+            _rent(snapshot),
+        )
+    return Content.assemble(
+        (f"Training begins in {seconds} s on {clips}.", "bold"),
+        "  ",
+        _keys(("enter", "now"), ("h", "hold"), ("q", "leave")),
+    )
 
 
 def _at_stop(snapshot: Snapshot) -> Content:

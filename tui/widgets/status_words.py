@@ -14,6 +14,7 @@ NETWORKS: dict[NetworkName, str] = {"text2mel": "Text2Mel", "ssrn": "SSRN"}
 
 _PHASE_STYLES = {
     Phase.PREPARING: "$secondary",
+    Phase.CHECKED: "bold $accent",
     Phase.TRAINING: "$success",
     Phase.PAUSED: "bold $warning",
     Phase.AT_STOP: "bold $accent",
@@ -42,7 +43,7 @@ def title_line(snapshot: Snapshot, time: str, width: int) -> Line:
 
 def step_line(snapshot: Snapshot, silent: float | None, width: int) -> Line:
     """Say the global step, the steps since the base, the speed and the time they took."""
-    if snapshot.phase is Phase.PREPARING:
+    if snapshot.phase.before_steps:
         # The base and the time so far are read with the checkpoint: nothing is said of them yet.
         known = Part(wording.steps(snapshot.step), "bold $foreground", label="step")
         unknown = Part("not known yet", "$quiet", label="step")
@@ -83,7 +84,7 @@ def stop_line(snapshot: Snapshot, now: datetime, width: int, ascii_only: bool) -
     share = snapshot.progress_to_stop
     if share is None:
         asked = f"stop at {snapshot.stop_text}" if snapshot.stop_text else "no stop set"
-        hint = "" if snapshot.phase is Phase.PREPARING else "s sets one"
+        hint = "" if snapshot.phase.before_steps else "s sets one"
         return line([Part(asked), Part("" if snapshot.stop_text else hint)], [], width)
     words = [Part(f"stop at {stop_point(snapshot)}", "bold", gap="")]
     seconds = snapshot.seconds_to_stop

@@ -1,0 +1,245 @@
+"""The check of the recordings on the screen: by itself before training, and on k during the run."""
+
+from dataclasses import replace
+
+import pytest
+from check_reports import BROKEN, CLEAN, DOUBTED, missing
+from fake_session import FakeSession, preparing, training
+from seeing import SIZES, app_on, log_of, look, text_of
+
+from engine.control import Finish, GoOn, Hold
+from engine.snapshot import Phase, Snapshot
+from tui.app import VoicecoachApp
+from tui.exit_reason import ExitReason
+from tui.keys import CHECK_KEYS
+from tui.screens.check_screen import CheckScreen
+
+
+def checked(**fields: object) -> Snapshot:
+    """Errors were found, and the engine waits."""
+    waiting = {"phase": Phase.CHECKED, "check": BROKEN, "seconds_to_start": 47, "price": 0.99}
+    return preparing(**{**waiting, **fields})
+
+
+def said_to_the_person(app: VoicecoachApp) -> str:
+    return " ".join(note.message for note in app._notifications)
+
+
+@pytest.mark.parametrize("size", [*SIZES, (60, 15)])
+async def test_errors_are_shown_before_training_without_a_key(size):
+    app = app_on(FakeSession(checked()))
+    async with app.run_test(size=size) as pilot:
+        await look(app, pilot)
+        assert isinstance(app.screen, CheckScreen)
+        seen = " ".join(text_of(app).split())
+        assert "Not ready: 3 errors, 12 warnings, 1 note in 1,240 rows. Mend the errors" in seen
+        assert "Training begins in 47 s on 1,237 usable clips." in seen
+        assert "alice-0012" in seen
+        # What a transcript or an id holds is shown, not obeyed.
+        assert "[red]alice-0700" in seen
+        assert "Record it, or delete its line from metadata.csv." in seen
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(("key", "command"), [("enter", GoOn()), ("h", Hold()), ("space", Hold())])
+async def test_a_key_answers_the_question(size, key, command):
+    session = FakeSession(checked())
+    app = app_on(session)
+    async with app.run_test(size=size) as pilot:
+        await look(app, pilot)
+        await pilot.press(key)
+        assert session.sent == [command]
+
+
+async def test_the_screen_goes_when_training_begins():
+    session = FakeSession(checked())
+    app = app_on(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await look(app, pilot)
+        session.change(phase=Phase.PREPARING, seconds_to_start=None)
+        await look(app, pilot)
+        assert app.screen is app.supervision
+        session.change(phase=Phase.TRAINING)
+        await look(app, pilot)
+        assert app.screen is app.supervision
+
+
+async def test_a_question_about_leaving_outlasts_the_countdown():
+    session = FakeSession(checked())
+    app = app_on(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await look(app, pilot)
+        await pilot.press("q")
+        session.change(phase=Phase.PREPARING, seconds_to_start=None)
+        await look(app, pilot)
+        assert "Training has not begun, and nothing is lost." in text_of(app)
+        await pilot.press("escape")
+        await look(app, pilot)
+        assert app.screen is app.supervision
+
+
+async def test_the_countdown_follows_the_engine_and_stops_when_held():
+    session = FakeSession(checked())
+    app = app_on(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await look(app, pilot)
+        session.change(seconds_to_start=46)
+        await look(app, pilot)
+        assert "begins in 46 s" in text_of(app)
+        session.change(seconds_to_start=None)
+        await look(app, pilot)
+        seen = " ".join(text_of(app).split())
+        assert "Waiting for you: train on 1,237 usable clips, or mend the errors first?" in seen
+        assert "meanwhile $0.99/h" in seen
+        await pilot.press("h")
+        assert session.sent == []
+        assert "it waits for your answer already" in said_to_the_person(app)
+
+
+async def test_the_advice_is_that_of_the_highlighted_finding():
+    app = app_on(FakeSession(checked()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await look(app, pilot)
+        await pilot.press("down", "down")
+        await pilot.pause()
+        assert "line 700 · metadata.csv · 1 field, but a row needs 2" in text_of(app)
+        assert "Write it as id|text." in text_of(app)
+        await pilot.press("ctrl+end")
+        await pilot.pause()
+        assert "wavs/old/take [bad] 2.wav" in text_of(app)
+
+
+async def test_figures_lengths_and_characters_are_in_sight_where_there_is_room():
+    app = app_on(FakeSession(checked()))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await look(app, pilot)
+        seen = text_of(app)
+        for words in ("14.3 characters/s (11.9 to", "5–6 s 260 ███", "é 14× read as e · line 31"):
+            assert words in seen
+        await pilot.press("tab")
+        assert "they are in sight already" in said_to_the_person(app)
+
+
+async def test_tab_shows_the_figures_where_there_is_little_room():
+    app = app_on(FakeSession(checked()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await look(app, pilot)
+        assert "characters/s (11.9" not in text_of(app)
+        await pilot.press("tab")
+        await pilot.pause()
+        assert "14.3 characters/s (11.9 to 17.2)" in text_of(app)
+        assert "alice-0012" not in text_of(app)
+        await pilot.press("end")
+        await pilot.pause()
+        assert "é 14× read as e · line 31 the café on the corner" in text_of(app)
+        await pilot.press("tab")
+        await pilot.pause()
+        assert "alice-0012" in text_of(app)
+
+
+@pytest.mark.parametrize(
+    ("keys", "sent", "reason"),
+    [
+        (("q", "s"), [Finish()], ExitReason.QUIT),
+        (("ctrl+q", "s"), [Finish()], ExitReason.QUIT),
+        (("ctrl+c", "enter"), [Finish()], ExitReason.QUIT),
+        (("q", "k"), [], ExitReason.KEEP_TRAINING),
+    ],
+)
+async def test_leaving_before_training_says_that_nothing_is_lost(keys, sent, reason):
+    session = FakeSession(checked())
+    app = app_on(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await look(app, pilot)
+        await pilot.press(keys[0])
+        assert "Training has not begun, and nothing is lost." in text_of(app)
+        assert "train on the usable clips without the screen" in text_of(app)
+        await pilot.press(keys[1])
+    assert session.sent == sent
+    assert app.return_value is reason
+
+
+async def test_the_question_cannot_be_closed_unanswered():
+    app = app_on(FakeSession(checked()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await look(app, pilot)
+        await pilot.press("escape", "k")
+        assert isinstance(app.screen, CheckScreen)
+        assert "training has not begun; enter begins it" in said_to_the_person(app)
+
+
+@pytest.mark.parametrize("closing", ["k", "escape"])
+@pytest.mark.parametrize("report", [CLEAN, BROKEN, DOUBTED])
+async def test_k_shows_the_report_during_the_run(report, closing):
+    session = FakeSession(training(check=report))
+    app = app_on(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("k")
+        await look(app, pilot)
+        assert isinstance(app.screen, CheckScreen)
+        assert "check of the recordings" in text_of(app)
+        assert ("Nothing was found." in text_of(app)) is (not report.findings)
+        await pilot.press("enter", "h")
+        assert "begin: training has begun already" in said_to_the_person(app)
+        assert session.sent == []
+        await pilot.press(closing)
+        assert app.screen is app.supervision
+
+
+async def test_k_says_why_there_is_no_report_yet():
+    session = FakeSession(preparing())
+    app = app_on(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("k")
+        assert "check: the recordings are still being checked" in log_of(app)
+        session.change(phase=Phase.TRAINING)
+        await look(app, pilot)
+        await pilot.press("k")
+        assert app.screen is app.supervision
+        assert "the recordings were not checked; what happened says why" in log_of(app)
+
+
+async def test_help_and_palette_of_the_check_have_all_its_keys():
+    app = app_on(FakeSession(checked()))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await look(app, pilot)
+        offered = {command.title for command in app.get_system_commands(app.screen)}
+        await pilot.press("question_mark")
+        seen = text_of(app)
+        for key in CHECK_KEYS:
+            assert key.help in seen
+            assert key.label.capitalize() in offered
+        assert "not now: training has not begun; enter begins it" in seen
+        await pilot.press("escape")
+        assert isinstance(app.screen, CheckScreen)
+
+
+async def test_the_palette_answers_the_question_too():
+    session = FakeSession(checked())
+    app = app_on(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await look(app, pilot)
+        await pilot.press("ctrl+p", *"begin")
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        await pilot.press("enter")
+        await pilot.pause()
+        assert session.sent == [GoOn()]
+
+
+async def test_thousands_of_findings_are_listed_up_to_a_limit_that_is_told():
+    many = replace(BROKEN, findings=tuple(missing(line) for line in range(1, 13_101)))
+    app = app_on(FakeSession(checked(check=many)))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await look(app, pilot)
+        assert "13,100 errors · 12,100 more in check.json" in text_of(app)
+
+
+async def test_the_end_of_the_run_closes_the_screen():
+    session = FakeSession(checked())
+    app = app_on(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await look(app, pilot)
+        session.change(phase=Phase.STOPPED)
+        await look(app, pilot)
+    assert app.return_value is ExitReason.ENDED

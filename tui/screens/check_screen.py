@@ -1,0 +1,158 @@
+"""What the check of the recordings found: opens by itself where there are errors, else on k."""
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.content import Content
+from textual.widgets import DataTable, Static
+
+from engine.check_report import CheckReport
+from engine.control import GoOn, Hold
+from engine.snapshot import Phase, Snapshot
+from tui import check_words as words
+from tui import wording
+from tui.keys import CHECK_KEYS, Key, Moment, find
+from tui.screens.keyed_screen import KeyedScreen
+from tui.widgets.check_figures import CheckFigures
+from tui.widgets.findings import Findings, detail
+from tui.widgets.keys_footer import KeysFooter
+from tui.widgets.notice import Notice
+from tui.widgets.parts import Part, line
+from tui.widgets.status_line import StatusLine
+
+if TYPE_CHECKING:
+    from tui.screens.run_screen import RunScreen
+
+
+class CheckScreen(KeyedScreen):
+    """Answers whether this corpus can be trained on, and asks where there is doubt.
+
+    While the engine waits for the answer the screen stays; once training has begun it closes by
+    itself, unless it was opened with a key.
+    """
+
+    KEYS: ClassVar[tuple[Key, ...]] = CHECK_KEYS
+    BINDINGS: ClassVar[list[BindingType]] = [
+        binding for key in CHECK_KEYS for binding in key.bindings()
+    ]
+    AUTO_FOCUS = "#findings"
+
+    def __init__(self, run: "RunScreen", snapshot: Snapshot) -> None:
+        """Take the main screen of the run, which leaves and sends on behalf of this one."""
+        super().__init__()
+        self._run = run
+        self._snapshot = snapshot
+        self._asks = False
+        self._gone_back = False
+        self._shown: CheckReport | None = None
+        self._heading = StatusLine("check-title")
+        self._verdict = Static("", id="check-verdict", markup=False)
+        self._facts = Static("", id="check-facts", markup=False)
+        self._notice = Notice()
+        self._findings = Findings()
+        self._detail = Static("", id="check-detail", classes="panel", markup=False)
+        self._figures = CheckFigures()
+
+    def compose(self) -> ComposeResult:
+        """Lay the answer on top, the findings below it, and what to do about them last."""
+        self.set_class(self._run.has_class("-ascii"), "-ascii")
+        yield self._heading
+        yield self._verdict
+        yield self._facts
+        yield self._notice
+        yield self._findings
+        yield self._detail
+        yield self._figures
+        yield KeysFooter()
+
+    def on_mount(self) -> None:
+        """Show what is known."""
+        self._detail.border_title = "what to do"
+        self.show(self._snapshot)
+
+    def on_resize(self) -> None:
+        """Fit the title to the width; figures that came into sight need no key."""
+        if self.moment.figures_in_sight:
+            self.remove_class("-figures")
+        self.show(self._snapshot)
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Show a snapshot, or close where the question is answered."""
+        self._snapshot = snapshot
+        asks = snapshot.phase is Phase.CHECKED
+        if self._asks and not asks and self.app.screen is self:
+            self.action_close()
+            return
+        self._asks = self._asks or asks
+        report = snapshot.check
+        if report is None or not self.is_mounted:
+            return
+        self._heading.show(
+            line(
+                [Part(wording.printable(snapshot.voice), "bold $primary"),
+                 Part("check of the recordings", "bold")],
+                [Part(wording.printable(report.dataset), "$quiet", rank=1)],
+                self._heading.content_size.width,
+            )
+        )  # fmt: skip
+        self._notice.show(snapshot)
+        self._findings.show(report)
+        if report is not self._shown:
+            self._shown = report
+            self._show_report(report)
+        self.refresh_keys()
+
+    def _show_report(self, report: CheckReport) -> None:
+        colour = "$error" if report.harmful or not report.usable else "$success"
+        self._verdict.update(Content.styled(words.verdict(report), f"bold {colour}"))
+        self._facts.update(Content.styled(words.short_facts(report), "$quiet"))
+        self._figures.show(report)
+        self._detail.update(detail(self._findings.chosen))
+
+    def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
+        """Say of the highlighted finding what to do about it."""
+        self._detail.update(detail(self._findings.chosen))
+
+    def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
+        """Enter reaches the list only while it begins nothing: say why."""
+        key = find("begin", self.KEYS)
+        if key is not None:
+            self.refuse(key)
+
+    @property
+    def moment(self) -> Moment:
+        """What decides which keys do something now."""
+        roomy = self.has_class("-wide") and self.has_class("-tall")
+        return Moment(self._snapshot, figures_in_sight=roomy)
+
+    def say(self, text: str, severity: str = "information") -> None:
+        """Show words for a moment."""
+        level = "warning" if severity != "information" else "information"
+        self.notify(text, severity=level, markup=False)  # type: ignore[arg-type]
+
+    def action_begin(self) -> None:
+        """Train on the usable clips at once."""
+        self._run.session.send(GoOn())
+        self.say("training begins on the usable clips")
+
+    def action_hold(self) -> None:
+        """Stop the countdown."""
+        self._run.session.send(Hold())
+        self.say("the countdown is stopped")
+
+    def action_figures(self) -> None:
+        """Show the figures in place of the findings, or the findings again."""
+        self.toggle_class("-figures")
+        (self._figures if self.has_class("-figures") else self._findings).focus()
+
+    def action_close(self) -> None:
+        """Go back to the run."""
+        # It takes a turn until it is gone, in which it may be looked at, or closed, once more.
+        if not self._gone_back:
+            self._gone_back = True
+            self.dismiss()
+
+    def action_leave(self) -> None:
+        """Ask what becomes of the run, as everywhere."""
+        self._run.action_leave()

@@ -1,0 +1,99 @@
+"""What a check measured of the whole corpus: figures, lengths, and characters without a symbol."""
+
+from collections.abc import Iterable
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from engine.check_report import CheckReport, Histogram
+from tui import check_words as words
+from tui import wording
+
+_NAME = 15
+"""Cells of the longest name of a figure."""
+
+
+class LengthBars(Static):
+    """How many clips last how long, as bars that fill the panel."""
+
+    def __init__(self) -> None:
+        super().__init__(id="lengths", classes="panel", markup=False)
+        self._lengths: Histogram | None = None
+
+    def show(self, lengths: Histogram) -> None:
+        """Take other lengths."""
+        self._lengths = lengths
+        self.refresh(layout=True)
+
+    def render(self) -> Content:
+        """Draw one bar a line."""
+        if self._lengths is None:
+            return Content("")
+        bars = words.bars(self._lengths)
+        label = max((len(bar.label) for bar in bars), default=0)
+        count = max((len(f"{bar.count:,}") for bar in bars), default=0)
+        room = max(4, self.content_size.width - label - count - 3)
+        return Content("\n").join(
+            Content.assemble(
+                (f"{bar.label:>{label}} ", "$quiet"),
+                (f"{bar.count:>{count},} ", ""),
+                ("█" * (max(1, round(bar.share * room)) if bar.count else 0), "$primary"),
+            )
+            for bar in bars
+        )
+
+
+class CheckFigures(VerticalScroll):
+    """Three panels, side by side where there is room and one under the other elsewhere."""
+
+    def __init__(self) -> None:
+        super().__init__(id="figures", can_focus=True)
+        self._shown: CheckReport | None = None
+        self._facts = Static("", id="facts", classes="panel", markup=False)
+        self._lengths = LengthBars()
+        self._unknown = Static("", id="unknown", classes="panel", markup=False)
+
+    def compose(self) -> ComposeResult:
+        """Title the panels and lay them out."""
+        self._facts.border_title = "figures"
+        self._lengths.border_title = "clips by length"
+        self._unknown.border_title = "characters without a symbol"
+        yield self._facts
+        yield self._lengths
+        yield self._unknown
+
+    def show(self, report: CheckReport) -> None:
+        """Show what a report measured."""
+        if report is self._shown:
+            return
+        self._shown = report
+        estimates = map(words.estimate, report.estimates)
+        listed = [*words.facts(report), *words.coverage(report.coverage), *estimates]
+        self._facts.update(_named(listed))
+        self._lengths.show(report.lengths)
+        self._unknown.update(_unknown(report))
+
+
+def _named(listed: Iterable[tuple[str, str]]) -> Content:
+    return Content("\n").join(
+        Content.assemble((f"{name:<{_NAME}}  ", "$quiet"), figure) for name, figure in listed
+    )
+
+
+def _unknown(report: CheckReport) -> Content:
+    if not report.unknown:
+        return Content.styled("none: the voice has a symbol for all", "$quiet")
+    lines = []
+    for character in report.unknown:
+        symbol, times, becomes = words.unknown(character)
+        lines.append(
+            Content.assemble(
+                (f"{symbol} ", "bold"),
+                f"{times} {becomes}",
+                (f" · line {character.line:,} ", "$quiet"),
+                wording.printable(character.example),
+            )
+        )
+    return Content("\n").join(lines)

@@ -1,0 +1,82 @@
+"""What a check found, the gravest on top."""
+
+from collections.abc import Callable
+
+from rich.style import Style
+from rich.text import Text
+from textual.color import Color
+from textual.content import Content
+from textual.widgets import DataTable
+
+from engine.check_report import CheckReport, Finding
+from tui import check_words as words
+from tui import wording
+
+_MOST = 1000
+"""Rows: a table of many thousands takes seconds to fill, and nobody reads it to its end."""
+
+_WIDEST_CLIP = 20
+_COLOURS = {"error": "error", "warning": "warning", "note": "quiet"}
+
+
+class Findings(DataTable[Text]):
+    """One finding a row: how grave, in which line, about which clip, what, and the figure."""
+
+    BORDER_TITLE = "findings"
+
+    def __init__(self) -> None:
+        super().__init__(id="findings", classes="panel", cursor_type="row", show_header=False)
+        self._shown: tuple[CheckReport, str] | None = None
+        self._listed: list[Finding] = []
+
+    @property
+    def chosen(self) -> Finding | None:
+        """The highlighted finding."""
+        return self._listed[self.cursor_row] if self.cursor_row < len(self._listed) else None
+
+    def show(self, report: CheckReport) -> None:
+        """List what a report has, in the theme's colours."""
+        theme = self.app.theme
+        if self._shown is not None and self._shown[0] is report and self._shown[1] == theme:
+            return
+        place = self.cursor_row
+        self._shown = (report, theme)
+        self._listed = [
+            finding for group in words.grouped(report.findings) for finding in group.findings
+        ][:_MOST]
+        self.clear(columns=True)
+        self.add_columns("", "", "", "", "")
+        for finding in self._listed:
+            self.add_row(*self._cells(finding))
+        self.move_cursor(row=min(place, max(0, len(self._listed) - 1)))
+        left = len(report.findings) - len(self._listed)
+        more = f" · {left:,} more in check.json" if left > 0 else ""
+        self.border_title = Content(f"findings · {words.tally(report)}{more}")
+
+    def _cells(self, finding: Finding) -> list[Text]:
+        colour: Callable[[str], Style] = lambda name: Style(  # noqa: E731
+            color=Color.parse(self.app.theme_variables[name]).rich_color
+        )
+        clip = Text(wording.printable(finding.clip_id or finding.file))
+        clip.truncate(_WIDEST_CLIP, overflow="ellipsis")
+        return [
+            Text(finding.severity, style=colour(_COLOURS[finding.severity])),
+            Text(words.line_number(finding.line), style=colour("quiet"), justify="right"),
+            clip,
+            Text(words.kind(finding.kind)),
+            Text(wording.printable(finding.figure), style=colour("quiet")),
+        ]
+
+
+def detail(finding: Finding | None) -> Content:
+    """Say of a finding all that is known, and what to do about it."""
+    if finding is None:
+        return Content("Nothing was found.")
+    line = f"line {finding.line:,} · " if finding.line is not None else ""
+    about = wording.printable(finding.file or finding.clip_id)
+    return Content.assemble(
+        (f"{line}{about}{' · ' if about else ''}", "$quiet"),
+        wording.printable(finding.figure),
+        "\n",
+        (words.sentence(finding.advice), "bold"),
+    )
