@@ -20,5 +20,14 @@ Precision = Literal["auto", "fp32", "bf16"]
 SynthesisName = Literal["standard", "bbc"]
 """How a text is spoken: voicecoach's own way, or exactly as the BBC's code does, to compare."""
 
+CloudName = Literal["aws", "gcp", "azure"]
+"""The clouds whose metadata service can be asked what the machine is and when it goes."""
+
+CloudChoice = Literal["auto", "aws", "gcp", "azure", "none"]
+"""Which cloud to ask; `auto` asks the one that the machine's firmware names."""
+
+CLOUD_CHOICES: tuple[CloudChoice, ...] = get_args(CloudChoice)
+"""All that can be said of the cloud."""
+
 NETWORKS: tuple[NetworkName, ...] = get_args(NetworkName)
 """The networks of a voice, in the order in which they speak."""

@@ -1,0 +1,1 @@
+"""The rented machine: which cloud it is of, what it costs, and when it is taken away."""
