@@ -32,6 +32,8 @@ _COMMENTS = {
     "keep_newest": "checkpoints that are kept whatever their step",
     "keep_every": "steps; a checkpoint at each multiple is kept for good",
     "sentence": "what auditions speak",
+    "mirror": "where checkpoints are copied to; without this line nowhere",
+    "id": "by which a mirror knows this voice again; do not edit",
 }
 _LARGEST = 2**31 - 1
 # Two layers of SSRN double the frames: four fine ones to a coarse one are built in.
@@ -63,6 +65,10 @@ class VoiceSettings:
     sentence: str = DEFAULT_SENTENCE
     sharpening: float = 1.2
     """See `engine.speech.vocoder.VocoderSettings`."""
+    mirror: str | None = None
+    """Where checkpoints are copied to; see `engine.mirror`."""
+    id: str | None = None
+    """By which a mirror knows the voice again; None for one that never had a mirror."""
     audio: AudioSpec = field(default_factory=AudioSpec)
     limits: Limits = field(default_factory=Limits)
 
@@ -93,6 +99,8 @@ def parse_settings(text: str, path: Path) -> VoiceSettings:
         _require_sound_audio(settings.audio)
         _require_room_to_speak(settings.limits)
         Vocabulary(settings.symbols)
+        _require_words(values, "mirror")
+        _require_words(values, "id")
     except (ValueError, InputError) as error:
         raise InputError(f"{path}: {str(error).rstrip('.')}.") from error
     return settings
@@ -123,9 +131,9 @@ def edited(text: str | None, old: VoiceSettings | None, new: VoiceSettings) -> s
 
 
 def _plain(settings: VoiceSettings) -> dict[str, Any]:
-    plain = asdict(settings)
     # TOML has no word for nothing: the line is left out.
-    dataset = plain.pop("dataset")
+    plain = {name: value for name, value in asdict(settings).items() if value is not None}
+    dataset = plain.pop("dataset", None)
     return plain if dataset is None else {"dataset": str(dataset), **plain}
 
 
@@ -142,6 +150,11 @@ def _write_table(
     changes = {key: value for key, value in new.items() if key not in old or old[key] != value}
     if changes:
         document.setdefault(name, tomlkit.table()).update(changes)
+
+
+def _require_words(values: dict[str, Any], key: str) -> None:
+    if key in values and (not isinstance(values[key], str) or not values[key]):
+        raise ValueError(f"{key} is {values[key]!r}; write text in quotes, or leave the line out")
 
 
 def _require_choice(values: dict[str, Any], key: str, choices: tuple[str, ...]) -> None:
