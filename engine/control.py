@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from time import monotonic
 
+from engine.host.cloud.news import Interruption, MachineNews
 from engine.stop import StopRule
 
 
@@ -59,6 +60,11 @@ class GoUnattended:
 
 
 @dataclass(frozen=True, slots=True)
+class GoAttended:
+    """A screen is there again: from now on wait at the stop for what the person wants next."""
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """Write a checkpoint and end."""
 
@@ -73,25 +79,29 @@ Command = (
     | SetSentence
     | DrawAttention
     | GoUnattended
+    | GoAttended
     | Finish
 )
 
+Message = Command | MachineNews
+"""What the trainer reads: what a person asks, and what the machine's watch tells."""
+
 
 class Inbox:
-    """Commands on their way to the trainer; sending never waits."""
+    """Commands and news on their way to the trainer; sending never waits."""
 
     def __init__(self) -> None:
         # Its `put` holds no lock that the code interrupted by a signal could be holding.
-        self._arriving: SimpleQueue[Command] = SimpleQueue()
-        self._arrived: deque[Command] = deque()
+        self._arriving: SimpleQueue[Message] = SimpleQueue()
+        self._arrived: deque[Message] = deque()
 
-    def send(self, command: Command) -> None:
+    def send(self, command: Message) -> None:
         """Put a command in; safe from any thread and from signal handlers."""
         self._arriving.put(command)
 
     # What follows is for the engine's thread alone.
 
-    def take(self) -> Command | None:
+    def take(self) -> Message | None:
         """Take the oldest command out; None when there is none."""
         self._collect()
         return self._arrived.popleft() if self._arrived else None
@@ -102,11 +112,18 @@ class Inbox:
             self._collect(seconds)
 
     def asks_to_finish(self) -> bool:
-        """Whether `Finish` waits inside; looked at while long work is under way."""
+        """Whether `Finish`, or an `Interruption`, waits inside; looked at while long work is
+        under way that would be lost if it were not complete."""
         self._collect()
-        return any(isinstance(command, Finish) for command in self._arrived)
+        return any(isinstance(command, Finish | Interruption) for command in self._arrived)
 
-    def next_of(self, kinds: tuple[type[Command], ...], seconds: float) -> Command | None:
+    def interruption(self) -> Interruption | None:
+        """The `Interruption` that waits inside; it stays there."""
+        self._collect()
+        found = (command for command in self._arrived if isinstance(command, Interruption))
+        return next(found, None)
+
+    def next_of(self, kinds: tuple[type[Message], ...], seconds: float) -> Message | None:
         """Return the oldest command of some kinds; wait for one at most so long.
 
         It stays inside, and so do all others in their order: they are for later.
@@ -122,7 +139,7 @@ class Inbox:
                 return None
             self._collect(left)
 
-    def take_out(self, command: Command) -> None:
+    def take_out(self, command: Message) -> None:
         """Take out a command that `next_of` found."""
         self._arrived.remove(command)
 

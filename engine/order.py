@@ -2,10 +2,39 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from engine.choices import CleanerName, NetworkName, Precision, PresetName, RecipeName
+from engine.choices import (
+    CleanerName,
+    CloudChoice,
+    NetworkName,
+    Precision,
+    PresetName,
+    RecipeName,
+)
 from engine.errors import InputError
+from engine.host.cloud.metadata import require_base
 from engine.stop import StopRule
+
+Price = float | Literal["auto"]
+"""US dollars an hour, or that the cloud, or else a table, is to say them."""
+
+
+def parse_price(text: str) -> Price:
+    """Read `0.99`, `$0.99` or `auto`.
+
+    Raises:
+        InputError: it is none of these.
+    """
+    said = text.strip()
+    if said == "auto":
+        return "auto"
+    try:
+        return float(said.removeprefix("$"))
+    except ValueError as error:
+        raise InputError(
+            f"--price is {text!r}; give US dollars an hour, such as 0.99, or auto"
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -31,18 +60,31 @@ class TrainOrder:
     device: str = "auto"
     """`auto`, `cpu` or `cuda:N`."""
     stop: StopRule | None = None
-    price: float | None = None
-    """US dollars an hour."""
+    price: Price | None = None
     checkpoint_every: int | None = None
     """Steps from one checkpoint to the next."""
     dropout: float | None = None
     """Share of activations dropped after every layer."""
     attended: bool = False
     """A screen is open: wait at the stop for what the person wants next."""
+    cloud: CloudChoice | None = None
+    """Whose metadata service is asked for spot notices; None for what the environment says, or
+    else the one that the firmware names."""
+    metadata_url: str | None = None
+    """Base address of the metadata service; None for the environment's, or the cloud's own."""
+    on_interrupt: str | None = None
+    """A shell command that is run when the cloud takes the machine away."""
 
     def __post_init__(self) -> None:
-        if self.price is not None and not 0 <= self.price < 1_000_000:
-            raise InputError(f"--price is {self.price}; give US dollars an hour, such as 0.99")
+        given = 0 if self.price in (None, "auto") else self.price
+        if not (isinstance(given, int | float) and 0 <= given < 1_000_000):
+            raise InputError(
+                f"--price is {self.price}; give US dollars an hour, such as 0.99, or auto"
+            )
+        if self.metadata_url is not None:
+            require_base(self.metadata_url)
+        if self.on_interrupt is not None and not self.on_interrupt.strip():
+            raise InputError("--on-interrupt is empty; give a command, such as 'sync'")
         if self.dropout is not None and not 0 <= self.dropout < 1:
             raise InputError(f"--dropout is {self.dropout}; give a share from 0 to below 1")
         if self.checkpoint_every is not None and self.checkpoint_every < 1:

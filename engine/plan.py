@@ -1,5 +1,6 @@
 """What an order means for its voice: contradictions are told before anything heavy is loaded."""
 
+import math
 import shlex
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -11,20 +12,21 @@ from engine.checkpoint_folders import (
     read_state,
     source_checkpoints,
 )
-from engine.choices import PresetName
+from engine.choices import CloudName, PresetName
 from engine.corpus.clips import METADATA, RECORDINGS
 from engine.corpus.symbols import require_vocabulary
 from engine.corpus.text import Vocabulary
 from engine.errors import EngineError, InputError
+from engine.host.cloud.firmware import chosen_cloud
 from engine.host.lock import LOCK_NAME
 from engine.host.spend import Ledger
 from engine.networks.specs import PRESETS, preset_spec
-from engine.order import TrainOrder
+from engine.order import Price, TrainOrder
 from engine.settings import VoiceSettings
 from engine.voice import Voice
 
 # What a run that ended early may have left in the folder of a voice that is yet to be.
-_LEFTOVERS = {LOCK_NAME, "voicecoach.log", "features", "corpus.json", "check.json"}
+_LEFTOVERS = {LOCK_NAME, "socket", "voicecoach.log", "features", "corpus.json", "check.json"}
 # The card of a voice that was exported; see `voicecoach export`.
 _EXPORT = "voice.json"
 
@@ -42,6 +44,8 @@ class Plan:
     takes_dataset: bool
     """Whether the voice learns from its dataset for the first time: one that is new or has been
     imported. A dataset that then proves of no use must leave no trace in it."""
+    cloud: CloudName | None = None
+    """The cloud whose metadata service may be asked; None where not one request may leave."""
 
 
 def make_plan(order: TrainOrder) -> Plan:
@@ -58,12 +62,17 @@ def make_plan(order: TrainOrder) -> Plan:
     settings = _new_settings(order) if new else _settings_of(order)
     changes: dict[str, Any] = {
         "recipe": order.recipe,
-        "price": order.price,
         "dropout": order.dropout,
         "checkpoint_every": order.checkpoint_every,
     }
     said = {name: value for name, value in changes.items() if value is not None}
-    settings = replace(settings, **said)
+    settings = _with_price(replace(settings, **said), order.price)
+    cloud = chosen_cloud(order.cloud)
+    if order.price == "auto" and cloud is None:
+        raise InputError(
+            "--price auto needs a machine of AWS, GCP or Azure, and the firmware of this one names "
+            "none of them; give US dollars an hour, such as --price 0.99."
+        )
     if settings.dataset is None:
         raise InputError(
             f"The voice in {folder} has no recordings yet; say what it shall learn from: "
@@ -74,11 +83,21 @@ def make_plan(order: TrainOrder) -> Plan:
     if new:
         _require_room(folder, dataset)
     takes_dataset = new or Voice.open(folder).settings.dataset is None
-    plan = Plan(settings, _step_of(order), new, takes_dataset)
+    plan = Plan(settings, _step_of(order), new, takes_dataset, cloud)
     if order.stop is not None:
         ledger = Ledger(folder / "spend.jsonl")
-        order.stop.resolve(plan.step, ledger.seconds, ledger.usd, settings.price)
+        # One that the cloud is yet to say can be asked for money as well.
+        price = math.inf if cloud and settings.price_auto else settings.price
+        order.stop.resolve(plan.step, ledger.seconds, ledger.usd, price)
     return plan
+
+
+def _with_price(settings: VoiceSettings, price: Price | None) -> VoiceSettings:
+    if price is None:
+        return settings
+    if price == "auto":
+        return replace(settings, price=0.0, price_auto=True)
+    return replace(settings, price=price, price_auto=False)
 
 
 def _step_of(order: TrainOrder) -> int:

@@ -27,7 +27,7 @@ _COMMENTS = {
     "symbols": "P is padding, E the end of a sentence; trained weights fit these alone",
     "cleaner": "english speaks numbers and abbreviations as words; plain takes text as it is",
     "dropout": "0.05 as the BBC's; 0 learns much faster from many hours, but overfits few",
-    "price": "US dollars an hour for this machine; 0 when unknown",
+    "price": 'US dollars an hour for this machine, 0 when unknown, or "auto": as the cloud says',
     "checkpoint_every": "steps",
     "keep_newest": "checkpoints that are kept whatever their step",
     "keep_every": "steps; a checkpoint at each multiple is kept for good",
@@ -35,6 +35,7 @@ _COMMENTS = {
     "mirror": "where checkpoints are copied to; without this line nowhere",
     "id": "by which a mirror knows this voice again; do not edit",
 }
+_AUTO = "auto"
 _LARGEST = 2**31 - 1
 # Two layers of SSRN double the frames: four fine ones to a coarse one are built in.
 _REDUCTION = 4
@@ -53,7 +54,9 @@ class VoiceSettings:
     cleaner: CleanerName = "english"
     """How text is made to fit the symbols; see `engine.corpus.text`."""
     price: float = 0.0
-    """US dollars an hour."""
+    """US dollars an hour; 0 where it is not known."""
+    price_auto: bool = False
+    """Whether the cloud, or else a table, is to say the price: `price = "auto"` in the file."""
     dropout: float = 0.05
     """Share of activations dropped after every layer while training."""
     seed: int = 1
@@ -88,7 +91,9 @@ def parse_settings(text: str, path: Path) -> VoiceSettings:
     if dataset is not None and (not isinstance(dataset, str) or not dataset.strip("\0")):
         raise InputError(f'{path} names no dataset; write a line such as dataset = "recordings".')
     try:
-        values = _checked(VoiceSettings, said)
+        price_auto = said.get("price") == _AUTO
+        values = _checked(VoiceSettings, {**said, "price": 0.0} if price_auto else said)
+        values["price_auto"] = price_auto
         values["dataset"] = None if dataset is None else Path(dataset)
         values["audio"] = AudioSpec(**_checked(AudioSpec, said.get("audio", {}), "audio."))
         values["limits"] = Limits(**_checked(Limits, said.get("limits", {}), "limits."))
@@ -134,6 +139,8 @@ def _plain(settings: VoiceSettings) -> dict[str, Any]:
     # TOML has no word for nothing: the line is left out.
     plain = {name: value for name, value in asdict(settings).items() if value is not None}
     dataset = plain.pop("dataset", None)
+    if plain.pop("price_auto"):
+        plain["price"] = _AUTO
     return plain if dataset is None else {"dataset": str(dataset), **plain}
 
 
@@ -201,7 +208,8 @@ def _checked(
     """
     if not isinstance(said, dict):
         raise ValueError(f"{prefix.rstrip('.')} is {said!r}; write a table of settings")
-    known = {entry.name: entry.default for entry in fields(kind)}
+    # That a price is "auto" is said in the price itself.
+    known = {entry.name: entry.default for entry in fields(kind) if entry.name != "price_auto"}
     values: dict[str, Any] = {}
     for name, value in said.items():
         if name not in known:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from engine.check_report import CheckReport
 from engine.choices import NetworkName
+from engine.host.cloud.machine import Machine, SpotNotice
 from engine.host.gpu import GpuReading
 from engine.stop import StopPoint
 
@@ -163,6 +164,14 @@ class Snapshot:
     """Spend of the voice in US dollars, all its runs together."""
     price: float = 0.0
     """US dollars an hour; 0 where nothing was said."""
+    price_source: str = ""
+    """Who says so and when, `AWS spot us-east-1b, 14:00`; empty where the person does."""
+    machine: Machine | None = None
+    """The machine as its cloud names it; None until that is known, and outside of clouds."""
+    spot_notice: SpotNotice | None = None
+    """The notice that stands: the cloud takes the machine away, or may soon."""
+    interrupted: bool = False
+    """Whether the run ended because the cloud takes the machine away."""
     checkpoint_step: int | None = None
     """The newest checkpoint on disk."""
     curve: LossCurve = field(default_factory=LossCurve)
@@ -182,6 +191,8 @@ class Snapshot:
     gpu_absent: str = ""
     """Why there is no reading: `no NVIDIA driver`."""
     failure: str = ""
+    screens: int = 0
+    """Screens that look at the run: the one of its own process, and those of others."""
 
     @property
     def saved(self) -> bool:

@@ -11,6 +11,7 @@ from engine.check_report import CheckReport, Finding
 from engine.control import Finish, GoOn, GoUnattended, Hold, Inbox
 from engine.corpus.checks.corpus_check import check_corpus
 from engine.errors import Cancelled, Declined, EngineError
+from engine.host.cloud.news import Interruption
 from engine.snapshot import Phase, Progress
 from engine.training.check_record import CheckRecord, corpus_key, load_record, save_record
 from engine.voice import Voice
@@ -40,7 +41,8 @@ def check_before_training(
         The lines of `metadata.csv` about which errors were told.
 
     Raises:
-        Cancelled: `Finish` came while the recordings were being checked.
+        Cancelled: `Finish` came while the recordings were being checked, or the cloud takes the
+            machine away.
         Declined: `Finish` was the answer to what was found.
     """
     record, fresh = _record_of(voice, board, inbox)
@@ -144,6 +146,7 @@ def _await_answer(board: Board, inbox: Inbox) -> None:
 
     Raises:
         Declined: they do not want to train.
+        Cancelled: the cloud takes the machine away.
     """
     deadline: float | None = monotonic() + WAIT_SECONDS
     seconds: int | None = WAIT_SECONDS
@@ -153,8 +156,10 @@ def _await_answer(board: Board, inbox: Inbox) -> None:
         if deadline is not None and seconds is not None:
             # Until the number that is shown changes.
             patience = max(0.0, deadline - monotonic() - (seconds - 1))
-        answer = inbox.next_of((GoOn, Hold, Finish, GoUnattended), patience)
+        answer = inbox.next_of((GoOn, Hold, Finish, GoUnattended, Interruption), patience)
         match answer:
+            case Interruption():
+                raise Cancelled("The machine is taken away.")
             case Finish():
                 raise Declined("The corpus was not to be trained on.")
             case GoUnattended():
