@@ -1,8 +1,12 @@
 """Checkpoints as folders: which there are, and what their readable half says.
 
+`state.json` ends with a checksum of every byte before it, and holds those of the files of tensors
+beside it: a checkpoint of which any byte has changed is told from a good one.
+
 Nothing here imports torch, so that `info` answers at once and an order is checked at once.
 """
 
+import hashlib
 import json
 import re
 from dataclasses import dataclass
@@ -12,7 +16,24 @@ from typing import Any
 from engine.choices import NETWORKS, NetworkName
 from engine.errors import InputError
 
+FORMAT = 2
+"""What `state.json` says of itself. Format 1 has no checksum of its own."""
+
 _STEP_FOLDER = re.compile(r"step-([0-9]{9,})")
+_DAMAGED_FOLDER = re.compile(r"step-([0-9]{9,})-damaged(-[0-9]+)?")
+# The last line but one of state.json: the checksum of what stands before it.
+_SEAL = '  "checksum": "{}"\n}}\n'
+# More than any state.json has; one that is longer is none.
+_MOST_BYTES = 2**20
+
+
+class DamagedCheckpointError(InputError):
+    """A checkpoint that is not as it was written; the message names the file."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        """Take what is damaged, and what to do about it."""
+        super().__init__(f"{what}; {remedy}.")
+        self.what = what
 
 
 @dataclass(frozen=True)
@@ -40,6 +61,71 @@ def list_checkpoints(folder: Path) -> list[CheckpointEntry]:
     return sorted(found, key=lambda entry: entry.step)
 
 
+def step_folders(folder: Path) -> list[CheckpointEntry]:
+    """All that has the name of a checkpoint, oldest first, whether or not it is complete."""
+    if not folder.is_dir():
+        return []
+    found = [
+        CheckpointEntry(int(match[1]), path)
+        for path in folder.iterdir()
+        if (match := _STEP_FOLDER.fullmatch(path.name)) and path.is_dir()
+    ]
+    return sorted(found, key=lambda entry: entry.step)
+
+
+def damaged_checkpoints(folder: Path) -> list[CheckpointEntry]:
+    """What is damaged, as far as can be told without reading tensors, oldest first.
+
+    Those that were moved aside when a run found them, and those whose `state.json` is missing or
+    is not as it was written.
+    """
+    if not folder.is_dir():
+        return []
+    found = [entry for entry in step_folders(folder) if not _has_sound_state(entry.path)]
+    for path in folder.iterdir():
+        if match := _DAMAGED_FOLDER.fullmatch(path.name):
+            found.append(CheckpointEntry(int(match[1]), path))
+    return sorted(found, key=lambda entry: entry.step)
+
+
+def _has_sound_state(checkpoint: Path) -> bool:
+    try:
+        read_state(checkpoint)
+    except InputError:
+        return False
+    return True
+
+
+def move_aside(checkpoint: Path) -> Path:
+    """Give a damaged checkpoint a name that is never listed, removed or swept; return it.
+
+    Raises:
+        OSError: it cannot be renamed.
+    """
+    target = checkpoint.with_name(f"{checkpoint.name}-damaged")
+    number = 1
+    while target.exists():
+        number += 1
+        target = checkpoint.with_name(f"{checkpoint.name}-damaged-{number}")
+    return checkpoint.rename(target)
+
+
+def sealed(state: dict[str, Any]) -> str:
+    """The text of a `state.json`, with the checksum of every byte before it as its last entry."""
+    said = {name: value for name, value in state.items() if name != "checksum"}
+    body = json.dumps({**said, "format": FORMAT}, indent=2, ensure_ascii=False)
+    body = body.removesuffix("\n}") + ",\n"
+    return body + _SEAL.format(hashlib.sha256(body.encode()).hexdigest())
+
+
+def _is_as_written(text: str, state: dict[str, Any]) -> bool:
+    """Whether no byte of a `state.json` has changed; those of format 1 cannot tell."""
+    if "checksum" not in state and state.get("format") == 1:
+        return True
+    body, mark, _ = text.rpartition('  "checksum": "')
+    return bool(mark) and text == body + _SEAL.format(hashlib.sha256(body.encode()).hexdigest())
+
+
 def is_checkpoint(folder: Path) -> bool:
     """Whether a folder is a complete checkpoint."""
     return (folder / "state.json").is_file()
@@ -52,27 +138,53 @@ def read_state(checkpoint: Path) -> dict[str, Any]:
         What it says; `network`, `step`, `base_step` and `symbols` are there and of their type.
 
     Raises:
-        InputError: it cannot be read, or is not a checkpoint's state.
+        DamagedCheckpointError: it is gone, or is not as it was written.
+        InputError: it cannot be read.
     """
     path = checkpoint / "state.json"
     try:
-        state = json.loads(path.read_text(encoding="utf-8"))
+        if path.stat().st_size > _MOST_BYTES:
+            raise ValueError(f"it has more than {_MOST_BYTES:,} bytes")
+        # The bytes themselves: reading as text would make other ends of lines alike.
+        text = path.read_bytes().decode()
+        state = json.loads(text)
+    except PermissionError as error:
+        raise InputError(f"Cannot read the checkpoint {checkpoint}: {error.strerror}.") from error
     except (OSError, ValueError, RecursionError) as error:
-        raise InputError(
-            f"Cannot read the checkpoint {checkpoint}: {error}; move it away to use the one before."
-        ) from error
+        raise damaged(checkpoint, f"state.json cannot be read: {error}") from error
     if not isinstance(state, dict):
-        raise InputError(f"{path} is not the state of a checkpoint.")
+        raise damaged(checkpoint, f"{path} is not the state of a checkpoint")
+    if not _is_as_written(text, state):
+        raise damaged(checkpoint, "state.json is not as it was written")
     for name, kind in (("network", str), ("step", int), ("base_step", int), ("symbols", str)):
         if type(state.get(name)) is not kind:
-            raise InputError(
-                f"{path} is not the state of a checkpoint: its {name} is {state.get(name)!r}."
+            raise damaged(
+                checkpoint,
+                f"{path} is not the state of a checkpoint: its {name} is {state.get(name)!r}",
             )
     if state["network"] not in NETWORKS:
-        raise InputError(
-            f"{path}: the network is {state['network']!r}, neither of {' and '.join(NETWORKS)}."
+        raise damaged(
+            checkpoint,
+            f"{path}: the network is {state['network']!r}, neither of {' and '.join(NETWORKS)}",
         )
     return state
+
+
+def damaged(checkpoint: Path, what: str) -> DamagedCheckpointError:
+    """Say what is damaged of a checkpoint, and which one is before it."""
+    match = _STEP_FOLDER.fullmatch(checkpoint.name)
+    before = [
+        entry
+        for entry in (list_checkpoints(checkpoint.parent) if match else [])
+        if match is not None and entry.step < int(match[1])
+    ]
+    remedy = (
+        f"the one before is of step {before[-1].step:,}, {before[-1].path.name}: move the damaged "
+        f"one away to use it"
+        if before
+        else "there is none before it"
+    )
+    return DamagedCheckpointError(f"The checkpoint {checkpoint} is damaged: {what}", remedy)
 
 
 def source_checkpoints(source: Path) -> dict[NetworkName, Path]:

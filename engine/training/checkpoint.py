@@ -1,7 +1,6 @@
 """Checkpoints: never half of one, never the last good one removed."""
 
-import hashlib
-import json
+import errno
 import os
 import shutil
 from dataclasses import asdict, dataclass, field
@@ -10,22 +9,46 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
-from engine.checkpoint_folders import CheckpointEntry, is_checkpoint, read_state
+from engine.checkpoint_folders import (
+    CheckpointEntry,
+    damaged,
+    is_checkpoint,
+    read_state,
+    sealed,
+)
 from engine.choices import NetworkName
 from engine.errors import EngineError, InputError
 from engine.host.files import sync_folder
+from engine.host.room import require_room
 from engine.host.time_of_day import now
 from engine.networks.build import network_with
 from engine.networks.specs import NetworkSpec, SSRNSpec, Text2MelSpec
 from engine.networks.ssrn import SSRN
 from engine.networks.text2mel import Text2Mel
+from engine.training.tensor_file import bytes_of, digest_of, digest_on_disk, write_tensors
 from engine.voice import Voice
 
-_FORMAT = 1
+_WEIGHTS = "weights.safetensors"
 _AVERAGE = "average.safetensors"
+_OPTIMIZER = "optimizer.safetensors"
+# What a checkpoint takes beside its tensors: their names, and state.json.
+_BESIDE_TENSORS = 2**18
+
+
+@dataclass(frozen=True)
+class Unlogged:
+    """Losses of the steps since the last logged one, so that a run taken up again logs the same.
+
+    The sums are of single precision; as numbers of Python they are exact.
+    """
+
+    count: int = 0
+    """Steps."""
+    sums: tuple[float, ...] = ()
+    """Sums over these steps of the loss and of each of its parts; empty without a step."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +74,8 @@ class Checkpoint:
     symbols_from: dict[str, Any] = field(default_factory=dict)
     """In the base of a voice with other symbols than its source: where each row of the embedding
     came from, as `engine.corpus.symbols.SymbolMapping` tells it. Empty in any other."""
+    unlogged: Unlogged = field(default_factory=Unlogged)
+    """What the next line of the history is the mean of besides the steps to come."""
 
     @property
     def speaking(self) -> dict[str, Tensor]:
@@ -59,34 +84,88 @@ class Checkpoint:
 
 
 def save_checkpoint(checkpoint: Checkpoint, target: Path) -> None:
-    """Write a checkpoint: a temporary folder, made safe on disk, then renamed into place.
+    """Write a checkpoint: a temporary folder, made safe on disk, read again, then renamed.
+
+    Every file is read back and compared with what was to be written before the checkpoint gets
+    its name. Other threads go on meanwhile.
 
     Raises:
-        EngineError: the disk is full or the folder cannot be written; nothing is left of it.
+        EngineError: there is no room for it, the folder cannot be written, or what the disk gives
+            back is not what was written; nothing is left of it.
     """
+    size = checkpoint_bytes(checkpoint)
+    require_room(target, size, f"The checkpoint {target.name}")
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
-        save_file(checkpoint.weights, temporary / "weights.safetensors")
-        if checkpoint.average:
-            save_file(checkpoint.average, temporary / _AVERAGE)
-        if checkpoint.optimizer:
-            save_file(checkpoint.optimizer, temporary / "optimizer.safetensors")
-        said = {**_state(checkpoint), "sha256": _digests(temporary)}
-        state = json.dumps(said, indent=2, ensure_ascii=False)
-        (temporary / "state.json").write_text(state + "\n", encoding="utf-8")
-        for path in temporary.iterdir():
-            _sync_file(path)
+        digests = {
+            name: write_tensors(tensors, temporary / name)
+            for name, tensors in _files(checkpoint).items()
+        }
+        state = sealed({**_state(checkpoint), "sha256": digests})
+        _write_synced(temporary / "state.json", state.encode())
+        _read_again(temporary, digests, state)
         sync_folder(temporary)
         _put_in_place(temporary, target)
         sync_folder(target.parent)
-    except (OSError, SafetensorError) as error:
+    except (OSError, ValueError) as error:
         shutil.rmtree(temporary, ignore_errors=True)
         raise EngineError(
-            f"The checkpoint {target} cannot be written: {error}; free some space, the ones "
-            f"before it are untouched."
+            f"The checkpoint {target} cannot be written: {_reason(error)}; {_remedy(error)}the "
+            f"ones before it are untouched."
         ) from error
+
+
+def checkpoint_bytes(checkpoint: Checkpoint) -> int:
+    """The room that a checkpoint takes on disk, rounded up."""
+    files = _files(checkpoint).values()
+    return sum(bytes_of(tensors) for tensors in files) + _BESIDE_TENSORS
+
+
+def _files(checkpoint: Checkpoint) -> dict[str, dict[str, Tensor]]:
+    """The files of tensors that a checkpoint has, by name."""
+    files = {_WEIGHTS: checkpoint.weights}
+    if checkpoint.average:
+        files[_AVERAGE] = checkpoint.average
+    if checkpoint.optimizer:
+        files[_OPTIMIZER] = checkpoint.optimizer
+    return files
+
+
+def _write_synced(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _read_again(folder: Path, digests: dict[str, str], state: str) -> None:
+    """Compare what the disk has with what was to be written.
+
+    Raises:
+        OSError: they differ, or it cannot be read.
+    """
+    for name, digest in digests.items():
+        if digest_on_disk(folder / name) != digest:
+            raise OSError(errno.EIO, f"the disk gives {name} back other than it was written")
+    if (folder / "state.json").read_bytes() != state.encode():
+        raise OSError(errno.EIO, "the disk gives state.json back other than it was written")
+
+
+def _reason(error: Exception) -> str:
+    """What the system says, without its number and the name of a temporary file."""
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _remedy(error: Exception) -> str:
+    """What to do about it, where that is known."""
+    match getattr(error, "errno", None):
+        case errno.ENOSPC | errno.EDQUOT | errno.EFBIG:
+            return "free some space; "
+        case errno.EROFS | errno.EACCES | errno.EPERM:
+            return "make that folder writable; "
+    return ""
 
 
 def _put_in_place(temporary: Path, target: Path) -> None:
@@ -100,24 +179,8 @@ def _put_in_place(temporary: Path, target: Path) -> None:
         temporary.rename(target)
 
 
-def _digests(folder: Path) -> dict[str, str]:
-    """The SHA-256 of every file of tensors, by name."""
-    return {path.name: _digest(path) for path in sorted(folder.glob("*.safetensors"))}
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync_file(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-
-
 def _state(checkpoint: Checkpoint) -> dict[str, Any]:
     state = {
-        "format": _FORMAT,
         "network": checkpoint.network,
         "step": checkpoint.step,
         "base_step": checkpoint.base_step,
@@ -128,6 +191,7 @@ def _state(checkpoint: Checkpoint) -> dict[str, Any]:
         "parameters": sum(tensor.numel() for tensor in checkpoint.weights.values()),
         "spec": asdict(checkpoint.spec),
         "saved": now(),
+        "unlogged": asdict(checkpoint.unlogged),
     }
     if checkpoint.symbols_from:
         state["symbols_from"] = checkpoint.symbols_from
@@ -142,7 +206,8 @@ def load_checkpoint(folder: Path, *, to_speak: bool = False) -> Checkpoint:
         to_speak: leave out what only training needs.
 
     Raises:
-        InputError: a file is missing, damaged, or not a checkpoint's.
+        DamagedCheckpointError: a file is missing, or a byte of it is not as it was written.
+        InputError: a file cannot be read.
     """
     state = read_state(folder)
     network: NetworkName = state["network"]
@@ -158,17 +223,37 @@ def load_checkpoint(folder: Path, *, to_speak: bool = False) -> Checkpoint:
             recipe=str(state["recipe"]),
             seed=int(state["seed"]),
             moments_from=int(state.get("moments_from", 0)),
-            weights=_tensors(folder, "weights.safetensors", digests),
-            average=_tensors(folder, _AVERAGE, digests, optional=True),
-            optimizer={}
-            if to_speak
-            else _tensors(folder, "optimizer.safetensors", digests, optional=True),
+            weights=_tensors(folder, _WEIGHTS, digests),
+            average=_average(folder, digests),
+            optimizer={} if to_speak else _moments(folder, digests),
             symbols_from=dict(state.get("symbols_from", {})),
+            unlogged=_unlogged(state.get("unlogged", {})),
         )
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"The checkpoint {folder} cannot be used: {error}; move it away to use the one before."
-        ) from error
+    except PermissionError as error:
+        raise InputError(f"Cannot read {error.filename}: {error.strerror}.") from error
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, OverflowError) as error:
+        raise damaged(folder, str(error)) from error
+
+
+def _average(folder: Path, digests: dict[str, str]) -> dict[str, Tensor]:
+    """The average; empty where none was written, but never where it was and has gone."""
+    if _AVERAGE not in digests and not (folder / _AVERAGE).exists():
+        return {}
+    return _tensors(folder, _AVERAGE, digests)
+
+
+def _moments(folder: Path, digests: dict[str, str]) -> dict[str, Tensor]:
+    """Adam's moments; empty where somebody has removed their file, which is the largest."""
+    if not (folder / _OPTIMIZER).exists():
+        return {}
+    return _tensors(folder, _OPTIMIZER, digests)
+
+
+def _unlogged(said: dict[str, Any]) -> Unlogged:
+    count, sums = int(said.get("count", 0)), tuple(float(one) for one in said.get("sums", ()))
+    if not (count == len(sums) == 0 or (count > 0 and len(sums) in (3, 4))):
+        raise ValueError("state.json has sums of losses that are of no network")
+    return Unlogged(count, sums)
 
 
 def has_average(folder: Path) -> bool:
@@ -191,9 +276,7 @@ def speaking_network(checkpoint: Checkpoint) -> Text2Mel | SSRN:
         ) from error
 
 
-def _tensors(
-    folder: Path, name: str, digests: dict[str, str], *, optional: bool = False
-) -> dict[str, Tensor]:
+def _tensors(folder: Path, name: str, digests: dict[str, str]) -> dict[str, Tensor]:
     """Read a file of tensors that is still as it was written.
 
     Raises:
@@ -201,17 +284,15 @@ def _tensors(
         OSError: it is gone.
     """
     path = folder / name
-    if optional and not path.exists():
-        return {}
-    if name in digests and _digest(path) != digests[name]:
-        raise ValueError(f"{name} is damaged: its content is not what was written")
+    if name in digests and digest_of(path) != digests[name]:
+        raise ValueError(f"{name} is not as it was written")
     # Copies: what safetensors returns is the file itself, mapped, and a file that is written
     # over would take the process with it.
     return {key: tensor.to(torch.float32, copy=True) for key, tensor in load_file(path).items()}
 
 
 def remove_superseded(voice: Voice, network: NetworkName, base_step: int) -> list[CheckpointEntry]:
-    """Remove old checkpoints, except the newest few, every 50k-th, and the base.
+    """Remove old checkpoints, except the newest few, the first from every 50k-th step on, the base.
 
     Returns:
         Those that were removed.
@@ -221,11 +302,14 @@ def remove_superseded(voice: Voice, network: NetworkName, base_step: int) -> lis
     """
     settings = voice.settings
     found = voice.checkpoints(network)
-    old = [
-        entry
-        for entry in found[: -settings.keep_newest]
-        if entry.step % settings.keep_every != 0 and entry.step != base_step
-    ]
+    # The first at or after each multiple: a checkpoint may come a few steps late, while the one
+    # before it is being written.
+    milestones: dict[int, int] = {}
+    for entry in found:
+        milestones.setdefault(entry.step // settings.keep_every, entry.step)
+    milestones.pop(0, None)
+    kept = {base_step, *milestones.values()}
+    old = [entry for entry in found[: -settings.keep_newest] if entry.step not in kept]
     for entry in old:
         # Out of sight first: a removal that is cut off must not leave half a checkpoint.
         doomed = entry.path.with_name(f".{entry.path.name}.removed")

@@ -13,6 +13,7 @@ from engine.networks.specs import SSRNSpec
 from engine.order import TrainOrder
 from engine.settings import VoiceSettings
 from engine.training.checkpoint import Checkpoint, has_average, load_checkpoint, save_checkpoint
+from engine.training.newest_good import load_newest_good
 from engine.training.recipe import recipe_named
 from engine.training.vocabulary_mapping import require_rows_of_symbols, with_symbols
 from engine.voice import Voice
@@ -23,19 +24,19 @@ _SOUND_OF_SOURCE = (
 
 
 def newest_checkpoint(voice: Voice, network: NetworkName, board: Board) -> Checkpoint | None:
-    """Return the newest checkpoint, refused when it is not for this voice's symbols and sound.
+    """Return the newest good checkpoint, refused when it is not for this voice's symbols and sound.
 
     Raises:
-        InputError: it cannot be used, or the voice's settings do not fit it.
+        InputError: none can be used, or the voice's settings do not fit it.
     """
-    entry = voice.newest(network)
-    if entry is None:
+    checkpoint = load_newest_good(voice, network, board)
+    if checkpoint is None:
         return None
-    checkpoint = load_checkpoint(entry.path)
-    _require_symbols(checkpoint, voice.settings, entry.path)
-    _require_sound(checkpoint, voice.settings, entry.path, "set {} in its [audio] to fit")
+    path = voice.checkpoint_folder(network, checkpoint.step)
+    _require_symbols(checkpoint, voice.settings, path)
+    _require_sound(checkpoint, voice.settings, path, "set {} in its [audio] to fit")
     if checkpoint.step != checkpoint.base_step and not checkpoint.optimizer:
-        board.event(f"{entry.path} has no optimizer.safetensors: Adam starts anew", "warning")
+        board.event(f"{path} has no optimizer.safetensors: Adam starts anew", "warning")
     return checkpoint
 
 

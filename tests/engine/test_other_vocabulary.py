@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from engine.checkpoint_folders import sealed
 from engine.control import Finish
 from engine.corpus.text import BBC_SYMBOLS, Vocabulary
 from engine.errors import InputError
@@ -251,7 +252,7 @@ def test_characters_without_a_symbol_are_told_before_training_with_a_line(
 
 
 def edit(path: Path, **changes) -> None:
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    path.write_text(sealed({**json.loads(path.read_text()), **changes}))
 
 
 def test_a_source_whose_symbols_cannot_be_right_is_refused(make_voice, tmp_path, training, speech):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from engine.checkpoint_folders import sealed
 from engine.corpus.clips import Limits
 from engine.errors import InputError
 from engine.exporting import export_voice
@@ -136,7 +137,7 @@ def test_weights_that_do_not_fit_are_bad_input(make_voice):
     state = voice.newest("text2mel").path / "state.json"
     said = json.loads(state.read_text())
     said["spec"]["hidden"] = 24
-    state.write_text(json.dumps(said))
+    state.write_text(sealed(said))
     with pytest.raises(InputError, match="does not fit"):
         say(voice.folder, TEXT)
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from engine.checkpoint_folders import list_checkpoints, source_checkpoints
+from engine.checkpoint_folders import list_checkpoints, sealed, source_checkpoints
 from engine.errors import EngineError, InputError
 from engine.networks.build import build_network
 from engine.networks.specs import SSRNSpec, Text2MelSpec
@@ -108,10 +108,10 @@ def test_a_write_that_breaks_off_leaves_the_one_before(tmp_path, monkeypatch):
     target = tmp_path / "step-000000005"
     save_checkpoint(checkpoint(), target)
 
-    def full(path):
+    def full(path, content):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("engine.training.checkpoint._sync_file", full)
+    monkeypatch.setattr("engine.training.checkpoint._write_synced", full)
     with pytest.raises(EngineError, match="No space left"):
         save_checkpoint(checkpoint(6), tmp_path / "step-000000006")
     assert names(tmp_path) == [target.name]
@@ -178,7 +178,7 @@ def test_a_single_changed_bit_is_noticed(tmp_path, name, share):
 
 def _edit(folder, **changes):
     state = json.loads((folder / "state.json").read_text())
-    (folder / "state.json").write_text(json.dumps({**state, **changes}))
+    (folder / "state.json").write_text(sealed({**state, **changes}))
 
 
 def test_weights_of_another_size_are_bad_input(tmp_path):

@@ -1,0 +1,105 @@
+"""Files of tensors, written without holding up the threads that make steps.
+
+The library's own writer copies a whole file's tensors into objects of Python and keeps the
+interpreter to itself while it writes. Here each tensor goes to the file as it lies in memory, and
+the interpreter is free while the system copies and while the checksum is computed.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+# The names of https://github.com/huggingface/safetensors#format for what a network can hold.
+_KINDS = {
+    torch.float64: "F64",
+    torch.float32: "F32",
+    torch.float16: "F16",
+    torch.bfloat16: "BF16",
+    torch.int64: "I64",
+    torch.int32: "I32",
+}
+# Bytes that are written, read and summed at a time.
+_PIECE = 2**22
+
+
+def write_tensors(tensors: Mapping[str, Tensor], path: Path) -> str:
+    """Write a safetensors file, make it safe on the disk, and return its SHA-256.
+
+    Args:
+        tensors: on the CPU, by name.
+        path: the file, which is made.
+
+    Raises:
+        OSError: it cannot be written.
+        ValueError: a tensor is of a kind that such a file cannot hold.
+    """
+    pieces = {name: _bytes_of(tensor) for name, tensor in tensors.items()}
+    digest = hashlib.sha256()
+    with path.open("wb", buffering=0) as file:
+        for piece in (memoryview(_header(tensors, pieces)), *pieces.values()):
+            for start in range(0, len(piece), _PIECE):
+                part = piece[start : start + _PIECE]
+                digest.update(part)
+                _write_all(file.fileno(), part)
+        os.fsync(file.fileno())
+    return digest.hexdigest()
+
+
+def digest_of(path: Path) -> str:
+    """The SHA-256 of a file.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest_on_disk(path: Path) -> str:
+    """The SHA-256 of what the disk has of a file that was just made safe there.
+
+    The system is asked to forget its copy in memory first, so that the disk is read where it can
+    be; file systems that live in memory have nothing else.
+    """
+    with path.open("rb") as file:
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def bytes_of(tensors: Mapping[str, Tensor]) -> int:
+    """The size of tensors in a file, a few thousand bytes of names left out."""
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+
+
+def _bytes_of(tensor: Tensor) -> memoryview:
+    flat = tensor.detach().contiguous().reshape(-1).view(torch.uint8)
+    return memoryview(flat.numpy()).cast("B")
+
+
+def _header(tensors: Mapping[str, Tensor], pieces: Mapping[str, memoryview]) -> bytes:
+    """The length of what follows in 8 bytes, and where each tensor lies, as JSON."""
+    places: dict[str, dict[str, object]] = {}
+    end = 0
+    for name, tensor in tensors.items():
+        if tensor.dtype not in _KINDS:
+            raise ValueError(f"{name} holds {tensor.dtype}, which no file of tensors here holds")
+        start, end = end, end + len(pieces[name])
+        places[name] = {
+            "dtype": _KINDS[tensor.dtype],
+            "shape": list(tensor.shape),
+            "data_offsets": [start, end],
+        }
+    text = json.dumps(places, separators=(",", ":")).encode()
+    # Spaces, so that the numbers begin where a machine reads them fastest.
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text
+
+
+def _write_all(descriptor: int, part: memoryview) -> None:
+    while part:
+        part = part[os.write(descriptor, part) :]
