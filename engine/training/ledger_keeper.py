@@ -22,6 +22,7 @@ class LedgerKeeper:
         self._start = now()
         self._first_step = step
         self._counted = 0.0
+        self._closed_usd = 0.0
         self._past_seconds = self._ledger.seconds
         self._past_usd = self._ledger.usd
 
@@ -33,12 +34,29 @@ class LedgerKeeper:
     @property
     def spent(self) -> float:
         """Spend of the voice in US dollars, all its runs together."""
-        return self._past_usd + self._clock.seconds / 3600 * self.price
+        open_seconds = self._clock.seconds - self._counted
+        return self._past_usd + self._closed_usd + open_seconds / 3600 * self.price
 
     @property
     def due(self) -> bool:
         """Whether so much is not in the ledger yet that a killed process would hide it."""
         return self._clock.seconds - self._counted >= _LONGEST_SECONDS
+
+    def change_price(self, price: float, step: int) -> None:
+        """Let the machine cost something else from here on, in US dollars an hour.
+
+        What was trained before keeps the price that it had, unless none was known: then the
+        stretch under way is taken to have cost as much all along.
+
+        Raises:
+            EngineError: the ledger cannot be written; the stretch under way, at the price that
+                is given, is part of the next try.
+        """
+        try:
+            if self.price > 0 and self.price != price:
+                self.close_stretch(step)
+        finally:
+            self.price = price
 
     def close_stretch(self, step: int) -> None:
         """Write what has been trained since the last call into the ledger.
@@ -59,4 +77,5 @@ class LedgerKeeper:
             self.price,
         )
         self._ledger.add(stretch)
+        self._closed_usd += stretch.usd
         self._start, self._first_step, self._counted = stretch.end, step, seconds
