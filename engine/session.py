@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from engine.board import Board
-from engine.control import Command, Inbox
+from engine.control import Command, GoUnattended, Inbox
 from engine.errors import Cancelled, Declined, EngineError, InputError, VoicecoachError
 from engine.host.files import write_whole
 from engine.host.lock import acquire_lock
@@ -17,6 +17,8 @@ from engine.order import TrainOrder
 from engine.plan import Plan, make_plan
 from engine.snapshot import Phase, Snapshot
 from engine.voice import SETTINGS, Voice
+from engine.wire.audience import Audience
+from engine.wire.server import Server
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +41,8 @@ class SessionLike(Protocol):
 class Session:
     """One run of training in a thread of its own.
 
-    The thread is no daemon: a process that ends waits for the last checkpoint.
+    The thread is no daemon: a process that ends waits for the last checkpoint. Screens of other
+    processes look at the run, and steer it, through a socket in the voice folder.
     """
 
     def __init__(self, order: TrainOrder) -> None:
@@ -65,11 +68,25 @@ class Session:
             raise
         self._inbox = Inbox()
         self._board = Board(_first_snapshot(order, plan, self._voice))
+        self._audience = Audience(
+            self._inbox.send,
+            lambda screens: self._board.update(screens=screens),
+            at_home=order.attended,
+        )
+        self._server = Server(order.voice_folder, self.snapshot, self.send, self._audience)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=False)
 
     def start(self) -> None:
-        """Start the engine thread; returns at once."""
+        """Start the engine thread, and serve the screens of others; returns at once."""
+        try:
+            self._server.start()
+        except OSError as error:
+            self._board.event(
+                f"no other screen can attach: {self._voice.folder / 'socket'} cannot be opened "
+                f"({error.strerror or error})",
+                "warning",
+            )
         self._thread.start()
 
     def snapshot(self) -> Snapshot:
@@ -78,7 +95,11 @@ class Session:
 
     def send(self, command: Command) -> None:
         """Ask for something; it happens at the next step boundary. Never waits."""
-        self._inbox.send(command)
+        if isinstance(command, GoUnattended):
+            # Whether the run goes on unattended is for all screens together to say.
+            self._audience.leave_home()
+        else:
+            self._inbox.send(command)
 
     def join(self, timeout: float | None = None) -> bool:
         """Wait for the engine thread, at most `timeout` seconds; say whether it has ended."""
@@ -97,6 +118,8 @@ class Session:
             self._fail(error, f"{type(error).__name__}: {error}; {self._voice.log} says where.")
         finally:
             self._ended.set()
+            # Before the lock is free: whoever takes it next opens a socket of the same name.
+            self._server.close()
             self._claim.release()
 
     def _fail(self, error: BaseException, text: str) -> None:
@@ -221,4 +244,5 @@ def _first_snapshot(order: TrainOrder, plan: Plan, voice: Voice) -> Snapshot:
         stop_text=order.stop.text if order.stop else "",
         price=settings.price,
         sentence=settings.sentence,
+        screens=int(order.attended),
     )

@@ -2,6 +2,9 @@
 
 import fcntl
 import os
+import re
+import shlex
+import time
 from datetime import datetime
 from pathlib import Path
 
@@ -10,11 +13,19 @@ from engine.errors import EngineError, InputError
 LOCK_NAME = "lock"
 """The lock file's name in its folder."""
 
+_MOST_BYTES = 200
+_HOLDER = re.compile(r"process (?P<pid>[0-9]{1,9}) since [0-9: -]{1,20}")
+
+# Somebody who only asks who trains has the lock for a moment.
+_TRIES = 3
+_BETWEEN_TRIES = 0.05
+
 
 def acquire_lock(folder: Path) -> int:
     """Take a voice folder's lock and return the file descriptor that holds it.
 
-    The operating system lets go of the lock when the process ends, however it ends.
+    The operating system lets go of the lock when the process ends, however it ends: what a dead
+    process wrote into the file is no lock, and is written over.
 
     Raises:
         InputError: another process has it.
@@ -22,11 +33,12 @@ def acquire_lock(folder: Path) -> int:
     """
     path = folder / LOCK_NAME
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         raise EngineError(f"Cannot write {path}: {error.strerror}.") from error
     try:
         _lock(descriptor, folder)
+        _sign(descriptor)
     except OSError as error:
         os.close(descriptor)
         raise EngineError(f"Cannot lock {path}: {error.strerror}.") from error
@@ -36,15 +48,55 @@ def acquire_lock(folder: Path) -> int:
     return descriptor
 
 
-def _lock(descriptor: int, folder: Path) -> None:
+def holder_of(folder: Path) -> str | None:
+    """Name the process that trains in a folder and since when; None if there is none."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        holder = os.read(descriptor, 200).decode(errors="replace").strip()
-        raise InputError(
-            f"The voice in {folder} is being trained by {holder or 'another process'}; "
-            f"wait for it, or stop it with `kill` and its pid (it saves first)."
-        ) from None
+        descriptor = os.open(folder / LOCK_NAME, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return _signature(descriptor) or "another process"
+    finally:
+        os.close(descriptor)
+    return None
+
+
+def _lock(descriptor: int, folder: Path) -> None:
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if tries_left:
+                time.sleep(_BETWEEN_TRIES)
+                continue
+            raise InputError(_held(descriptor, folder)) from None
+        return
+
+
+def _held(descriptor: int, folder: Path) -> str:
+    holder = _signature(descriptor)
+    stop = (
+        "" if holder is None else f", or stop it with `kill {holder.split()[1]}` (it saves first)"
+    )
+    return (
+        f"The voice in {folder} is being trained by {holder or 'another process'}; look at it with "
+        f"`voicecoach attach {shlex.quote(str(folder))}`{stop}."
+    )
+
+
+def _sign(descriptor: int) -> None:
+    """Write who we are, as a whole: a reader must not meet half of one name and half of another."""
     since = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")
-    os.ftruncate(descriptor, 0)
-    os.write(descriptor, f"process {os.getpid()} since {since}\n".encode())
+    os.pwrite(descriptor, f"process {os.getpid()} since {since}\n".encode().ljust(_MOST_BYTES), 0)
+    os.ftruncate(descriptor, _MOST_BYTES)
+
+
+def _signature(descriptor: int) -> str | None:
+    """Who wrote the lock file last; None for a process that is no more, which has no lock."""
+    said = os.pread(descriptor, _MOST_BYTES, 0).decode(errors="replace").strip()
+    match = _HOLDER.fullmatch(said)
+    if match is None or not Path(f"/proc/{match['pid']}").exists():
+        return None
+    return said

@@ -7,12 +7,13 @@ import torch
 from engine.board import Board
 from engine.control import (
     Audition,
-    Command,
     DrawAttention,
     Finish,
+    GoAttended,
     GoOn,
     GoUnattended,
     Inbox,
+    Message,
     Pause,
     SaveCheckpoint,
     SetSentence,
@@ -20,11 +21,14 @@ from engine.control import (
 )
 from engine.corpus.batches import Batch, Prefetcher
 from engine.errors import EngineError, InputError, VoicecoachError
+from engine.host.cloud.news import Interruption, NewPrice, NoticeGone, SpotWarning
+from engine.host.hook import Hook
 from engine.order import TrainOrder
 from engine.snapshot import Phase
 from engine.speech.audition import Auditions
 from engine.stop import StopPoint, StopRule
 from engine.training.clock import TrainingClock
+from engine.training.interruption import Interruptions
 from engine.training.ledger_keeper import LedgerKeeper
 from engine.training.preparation import Prepared
 from engine.training.saving import DivergedError, Keeper
@@ -44,6 +48,7 @@ class Trainer:
         board: Board,
         inbox: Inbox,
         auditions: Auditions,
+        hook: Hook | None = None,
     ) -> None:
         self._prepared = prepared
         self._voice = prepared.voice
@@ -57,6 +62,7 @@ class Trainer:
         self._ledger = LedgerKeeper(self._voice, prepared.network, self._clock, self._step)
         self._keeper = Keeper(prepared, board)
         self._teller = Teller(prepared, board, self._clock, self._ledger)
+        self._interruptions = Interruptions(board, hook)
         self._stop: StopPoint | None = None
         self._attended = order.attended
         self._paused = False
@@ -77,6 +83,9 @@ class Trainer:
             self._make_steps()
             self._board.update(phase=Phase.STOPPING)
             self._save()
+            # Who has arrived at the stop needs no other machine.
+            cut_short = self._interruptions.standing and not self._stop_is_reached()
+            self._board.update(interrupted=cut_short)
         except torch.OutOfMemoryError as error:
             # Held-out clips are whole, so it may be looking at them that takes the most.
             raise EngineError(
@@ -134,11 +143,14 @@ class Trainer:
                 self._carry_out(command)
             if self._finishing:
                 return False
+            if self._interruptions.over:
+                self._board.event("the last safe second: saving and ending", "warning")
+                return False
             if not self._paused:
                 return True
             self._inbox.wait(_IDLE_SECONDS)
 
-    def _carry_out(self, command: Command) -> None:
+    def _carry_out(self, command: Message) -> None:
         match command:
             case StopAt(rule):
                 self._change_stop(rule)
@@ -156,8 +168,15 @@ class Trainer:
                 self._teller.draw_attention(self._step)
             case GoUnattended():
                 self._go_unattended()
+            case GoAttended():
+                self._attended = True
+                self._board.event("a screen is attached")
             case Finish():
                 self._finishing = True
+            case SpotWarning() | Interruption() | NoticeGone():
+                self._hear(command)
+            case NewPrice():
+                self._change_price(command)
 
     def _set_stop(self, rule: StopRule | None) -> None:
         """Resolve a rule against the counters, or train without end.
@@ -221,6 +240,21 @@ class Trainer:
             self._voice.save(replace(self._voice.settings, sentence=text))
         except VoicecoachError as error:
             self._board.event(f"the sentence lasts for this run only: {error}", "warning")
+
+    # What the machine's watch tells.
+
+    def _hear(self, news: SpotWarning | Interruption | NoticeGone) -> None:
+        speed = self._clock.steps_per_second
+        self._interruptions.hear(news, self._try_to_save, 1 / speed if speed else None)
+
+    def _change_price(self, new: NewPrice) -> None:
+        ledger = self._ledger
+        try:
+            ledger.change_price(new.usd, self._step)
+        except EngineError as error:
+            self._board.event(f"{error} What it cost so far is counted anew.", "warning")
+        self._board.event(f"price: ${new.usd:.4g}/h ({new.source})")
+        self._board.update(price=ledger.price, price_source=new.source, spent=ledger.spent)
 
     # Where it stops, and what is kept.
 

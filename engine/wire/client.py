@@ -1,0 +1,328 @@
+"""A run in another process, as a screen of this one sees it."""
+
+import contextlib
+import selectors
+import shlex
+import socket
+import threading
+import time
+from collections import deque
+from dataclasses import replace
+from pathlib import Path
+
+from engine.control import Command
+from engine.errors import InputError
+from engine.host.lock import holder_of
+from engine.snapshot import Event, Phase, Snapshot
+from engine.wire.changes import apply
+from engine.wire.messages import (
+    MOST_FROM_SERVER,
+    Ask,
+    Glance,
+    Hello,
+    Part,
+    Refusal,
+    read_from_server,
+    write,
+)
+from engine.wire.processes import is_running
+from engine.wire.sockets import connect, peer
+
+_AT_ONCE = 256 * 1024
+_ANSWER_WITHIN = 10.0
+"""Seconds that a run may take to answer."""
+_SILENT_AFTER = 8.0
+"""Seconds without a word after which the person is told: an idle run speaks every two."""
+_MOST_PARTS = 10_000
+_MOST_WAITING = 1000
+_DIES_WITHIN = 2.0
+"""Seconds between the end of a connection and that of the process that had it."""
+
+
+class _Lines:
+    """Cuts what comes from a run into lines."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+        self._searched = 0
+
+    def add(self, came: bytes) -> list[bytes]:
+        """Return the lines that are whole by now.
+
+        Raises:
+            InputError: a line is longer than any that a run sends.
+        """
+        self._bytes += came
+        lines = []
+        while (end := self._bytes.find(b"\n", self._searched)) >= 0:
+            lines.append(bytes(self._bytes[:end]))
+            del self._bytes[: end + 1]
+            self._searched = 0
+        self._searched = len(self._bytes)
+        if self._searched > MOST_FROM_SERVER:
+            raise InputError(f"the run sends a line of more than {MOST_FROM_SERVER:,} bytes")
+        return lines
+
+
+class _Picture:
+    """The newest snapshot, made from what a run sends."""
+
+    def __init__(self) -> None:
+        self.snapshot: Snapshot | None = None
+        self._parts: list[Part] = []
+
+    def take(self, message: object) -> None:
+        """Take a message; only the last part of a series changes the picture.
+
+        Raises:
+            InputError: it does not fit, or the run refuses to go on.
+        """
+        if isinstance(message, Refusal):
+            raise InputError(message.text)
+        if not isinstance(message, Part):
+            return
+        self._parts.append(message)
+        if len(self._parts) > _MOST_PARTS:
+            raise InputError("the run sends a snapshot without end")
+        if message.complete:
+            self.snapshot = apply(self.snapshot, self._parts)
+            self._parts = []
+
+
+class RemoteSession:
+    """The run of a voice folder in another process; the screen's side of the wire.
+
+    A thread keeps the newest snapshot and sends commands: neither `snapshot` nor `send` waits.
+    A run whose process is gone shows as failed, with the reason.
+    """
+
+    def __init__(self, folder: Path, *, silent_after: float = _SILENT_AFTER) -> None:
+        """Attach to the run; returns once it has been seen.
+
+        Raises:
+            InputError: nobody trains the voice, or whoever does cannot be attached to.
+        """
+        self._folder = folder
+        self._silent_after = silent_after
+        self._lines = _Lines()
+        self._picture = _Picture()
+        self._notes: tuple[Event, ...] = ()
+        self._commands: deque[bytes] = deque()
+        self._closing = threading.Event()
+        self._wake, self._woken = socket.socketpair()
+        for end in (self._wake, self._woken):
+            end.setblocking(False)
+        self._socket = _reach(folder)
+        self.pid = peer(self._socket)[0]
+        """The process that trains."""
+        try:
+            self._snapshot = self._first()
+        except BaseException:
+            self._socket.close()
+            raise
+        self._thread = threading.Thread(target=self._run, name="wire", daemon=True)
+        self._thread.start()
+
+    def snapshot(self) -> Snapshot:
+        """Return the newest picture of the run; never waits."""
+        return self._snapshot
+
+    def send(self, command: Command) -> None:
+        """Ask for something; it happens at the next step boundary. Never waits."""
+        if len(self._commands) < _MOST_WAITING and not self._closing.is_set():
+            self._commands.append(write(Ask(command)))
+            self._call()
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Wait until the run has ended or the connection has; say whether that is so."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def close(self) -> None:
+        """Leave, once what was asked for is sent; the run goes on."""
+        self._closing.set()
+        self._call()
+        self._thread.join(_ANSWER_WITHIN)
+
+    def _call(self) -> None:
+        # A full pipe wakes the thread as well.
+        with contextlib.suppress(OSError):
+            self._wake.send(b"!")
+
+    def _first(self) -> Snapshot:
+        """Say hello, and wait for the first whole picture."""
+        deadline = time.monotonic() + _ANSWER_WITHIN
+        try:
+            self._socket.sendall(write(Hello("screen")))
+            while self._picture.snapshot is None:
+                self._socket.settimeout(max(0.01, deadline - time.monotonic()))
+                self._receive()
+        except TimeoutError:
+            raise InputError(
+                f"Process {self.pid} trains the voice in {self._folder}, and does not answer: it "
+                f"may be stopped (`kill -CONT {self.pid}` wakes it), or its machine hangs."
+            ) from None
+        except InputError as error:
+            raise InputError(
+                f"Process {self.pid} trains the voice in {self._folder}, but cannot be attached "
+                f"to: {error}."
+            ) from None
+        except (OSError, EOFError):
+            raise InputError(_nobody(self._folder)) from None
+        self._socket.setblocking(False)
+        return self._picture.snapshot
+
+    def _receive(self) -> None:
+        """Take what there is.
+
+        Raises:
+            EOFError: the run has closed the connection.
+            OSError: it is gone.
+            InputError: what it says is no snapshot.
+        """
+        came = self._socket.recv(_AT_ONCE)
+        if not came:
+            raise EOFError
+        for line in self._lines.add(came):
+            self._picture.take(read_from_server(line))
+
+    # What follows runs in the thread.
+
+    def _run(self) -> None:
+        try:
+            self._exchange()
+        except InputError as error:
+            self._lose(f"The connection to the run has ended: {error}.")
+        except (OSError, EOFError):
+            self._lose(self._why_gone())
+        finally:
+            self._socket.close()
+
+    def _exchange(self) -> None:
+        """Read and write until the run ends or the screen leaves."""
+        heard, silent = time.monotonic(), False
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._woken, selectors.EVENT_READ)
+            selector.register(self._socket, selectors.EVENT_READ)
+            while not (self._closing.is_set() and not self._commands):
+                wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._commands else 0)
+                selector.modify(self._socket, wanted)
+                for key, mask in selector.select(self._silent_after / 4):
+                    if key.fileobj is self._woken:
+                        self._woken.recv(4096)
+                    if key.fileobj is self._socket and mask & selectors.EVENT_READ:
+                        self._receive()
+                        heard = time.monotonic()
+                    if mask & selectors.EVENT_WRITE:
+                        self._push()
+                if (time.monotonic() - heard > self._silent_after) is not silent:
+                    silent = not silent
+                    self._note_silence(silent)
+                self._publish()
+                if self._closing.is_set() and silent:
+                    return
+
+    def _push(self) -> None:
+        line = self._commands[0]
+        sent = self._socket.send(line)
+        if sent == len(line):
+            self._commands.popleft()
+        else:
+            self._commands[0] = line[sent:]
+
+    def _publish(self) -> None:
+        newest = self._picture.snapshot
+        assert newest is not None
+        if newest is not self._published:
+            self._published = newest
+            self._snapshot = self._with_notes(newest)
+
+    _published: Snapshot | None = None
+
+    def _with_notes(self, run: Snapshot) -> Snapshot:
+        return replace(run, events=(*run.events, *self._notes)) if self._notes else run
+
+    def _note_silence(self, silent: bool) -> None:
+        text = (
+            f"process {self.pid}, which trains, gives no sign of life"
+            if silent
+            else f"process {self.pid} is back"
+        )
+        severity = "warning" if silent else "information"
+        self._notes = (*self._notes, Event(time.time(), text, severity))[-20:]
+        self._published = None
+
+    def _lose(self, why: str) -> None:
+        """The run is out of reach: unless it ended in sight, show it as failed."""
+        newest = self._picture.snapshot
+        assert newest is not None
+        shown = self._with_notes(newest)
+        if not newest.phase.ended:
+            shown = replace(shown, phase=Phase.FAILED, failure=why, steps_per_second=None)
+        self._snapshot = shown
+
+    def _why_gone(self) -> str:
+        deadline = time.monotonic() + _DIES_WITHIN
+        while is_running(self.pid) and time.monotonic() < deadline:
+            self._closing.wait(0.02)
+            if self._closing.is_set():
+                break
+        if is_running(self.pid):
+            return f"The connection to process {self.pid} has ended; attach again to look at it."
+        return (
+            f"Process {self.pid}, which trained, is gone without a word: it was killed, or the "
+            f"machine had no memory left. What was saved is kept, and `voicecoach train --voice "
+            f"{shlex.quote(str(self._folder))}` goes on from there."
+        )
+
+
+def glance(folder: Path, seconds: float) -> Glance | None:
+    """Ask the run of a voice folder where it stands; None without an answer in time."""
+    deadline = time.monotonic() + seconds
+    lines = _Lines()
+    try:
+        with connect(folder, seconds) as connection:
+            connection.sendall(write(Hello("glance")))
+            while True:
+                connection.settimeout(max(0.01, deadline - time.monotonic()))
+                came = connection.recv(_AT_ONCE)
+                if not came:
+                    return None
+                for line in lines.add(came):
+                    answer = read_from_server(line)
+                    return answer if isinstance(answer, Glance) else None
+    except (OSError, InputError):
+        return None
+
+
+def _reach(folder: Path) -> socket.socket:
+    """Connect to the run of a voice folder.
+
+    Raises:
+        InputError: there is none, or it is not for us.
+    """
+    if not folder.is_dir():
+        raise InputError(f"There is no voice in {folder}; `voicecoach ps` lists what is trained.")
+    try:
+        return connect(folder, _ANSWER_WITHIN)
+    except PermissionError:
+        raise InputError(
+            f"The run in {folder} belongs to another user; only they can attach to it."
+        ) from None
+    except TimeoutError:
+        raise InputError(f"The run in {folder} does not answer.") from None
+    except OSError:
+        raise InputError(_nobody(folder)) from None
+
+
+def _nobody(folder: Path) -> str:
+    holder = holder_of(folder)
+    if holder is not None:
+        return (
+            f"{holder.capitalize()} trains the voice in {folder}, but no screen can attach to it: "
+            f"{folder / 'voicecoach.log'} says why."
+        )
+    return (
+        f"Nobody trains the voice in {folder} now; `voicecoach train --voice "
+        f"{shlex.quote(str(folder))}` goes on with it, and `voicecoach ps` lists what is trained."
+    )

@@ -1,0 +1,110 @@
+"""One client of a run, as the run sees it: bounded, never waited for, obeyed within limits."""
+
+import socket
+from collections import deque
+from collections.abc import Callable, Iterator
+
+from engine.errors import InputError
+from engine.snapshot import Snapshot
+from engine.wire.messages import MOST_FROM_CLIENT, Refusal, Role, write
+
+Clock = Callable[[], float]
+"""Counts seconds."""
+
+# Commands that a person with ten fingers, or a script in their place, can mean in a second.
+_MOST_A_SECOND = 100
+_AT_ONCE = 64 * 1024
+
+
+class Connection:
+    """A socket that never blocks, what came of a line, and what has still to go out."""
+
+    def __init__(self, connected: socket.socket, opened: float) -> None:
+        """Take a connection that was accepted at a moment of the server's clock."""
+        self.socket = connected
+        self.opened = opened
+        self.role: Role | None = None
+        """None until it has said hello."""
+        self.shown: Snapshot | None = None
+        """What it has, once all that goes out has gone."""
+        self.last_sent = opened
+        self.closing = False
+        """Whether it is closed once all has gone out."""
+        self._in = bytearray()
+        self._out: deque[bytes] = deque()
+        self._gone = 0
+        self._asked: deque[float] = deque()
+
+    @property
+    def busy(self) -> bool:
+        """Whether something has still to go out."""
+        return bool(self._out)
+
+    def overdue(self, now: float, patience: float) -> bool:
+        """Whether it has not said hello, or not taken the word that it is refused, in time."""
+        since = self.last_sent if self.closing else self.opened
+        return (self.closing or self.role is None) and now - since > patience
+
+    def put(self, line: bytes, now: float) -> None:
+        """Have a line sent."""
+        self._out.append(line)
+        self.last_sent = now
+
+    def push(self) -> None:
+        """Send what the other side takes now.
+
+        Raises:
+            OSError: the other side is gone.
+        """
+        while self._out:
+            try:
+                self._gone += self.socket.send(memoryview(self._out[0])[self._gone :])
+            except BlockingIOError:
+                return
+            if self._gone == len(self._out[0]):
+                self._out.popleft()
+                self._gone = 0
+
+    def lines(self, now: float) -> Iterator[bytes]:
+        """Yield the lines that have come whole.
+
+        Raises:
+            OSError: the other side is gone.
+            EOFError: it has closed.
+            InputError: a line is too long, or there are too many.
+        """
+        try:
+            came = self.socket.recv(_AT_ONCE)
+        except BlockingIOError:
+            return
+        if not came:
+            raise EOFError
+        self._in += came
+        *whole, rest = self._in.split(b"\n")
+        self._in = rest
+        if len(rest) > MOST_FROM_CLIENT or any(len(line) > MOST_FROM_CLIENT for line in whole):
+            raise InputError(f"a line is longer than {MOST_FROM_CLIENT:,} bytes")
+        for line in whole:
+            self._count(now)
+            yield bytes(line)
+
+    def _count(self, now: float) -> None:
+        self._asked.append(now)
+        while self._asked[0] < now - 1:
+            self._asked.popleft()
+        if len(self._asked) > _MOST_A_SECOND:
+            raise InputError(f"more than {_MOST_A_SECOND} lines in a second")
+
+    def refuse(self, text: str, now: float) -> None:
+        """Say why it ends here, if the other side still takes it, and send nothing else."""
+        if self._gone:
+            # The line that is under way is cut off; what follows would not be read.
+            self._out.clear()
+        else:
+            self._out = deque([write(Refusal(text))])
+        self.closing = True
+        self.last_sent = now
+
+    def close(self) -> None:
+        """Let go."""
+        self.socket.close()

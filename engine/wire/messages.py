@@ -1,0 +1,167 @@
+"""What a run and a screen in another process say to each other: one line of JSON a message."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from engine.choices import NetworkName
+from engine.control import Command
+from engine.errors import InputError
+from engine.snapshot import Phase
+from engine.wire.codec import decode, dump, encode, load
+
+VERSION = 1
+"""Of the wire; both sides refuse any other."""
+
+MOST_FROM_CLIENT = 64 * 1024
+"""Bytes of a line that a screen may send."""
+MOST_FROM_SERVER = 32 * 1024 * 1024
+"""Bytes of a line that a run may send."""
+
+Role = Literal["screen", "glance"]
+"""A screen stays and steers; a glance is answered once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """The first line of a client."""
+
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A screen asks for something."""
+
+    command: Command
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """The answer to a screen's `Hello`."""
+
+    pid: int
+    voicecoach: str
+    """The version of the program that trains."""
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """The answer to a glance: where a run stands, in a few numbers."""
+
+    voice: str
+    network: NetworkName
+    phase: Phase
+    step: int
+    steps_per_second: float | None
+    stop: str
+    """As it was asked for; empty without one."""
+    spent: float
+    """US dollars, the voice's all."""
+    price: float
+    """US dollars an hour."""
+    checkpoint_step: int | None
+    still_seconds: float
+    """Seconds since the run last showed a sign of life: a step, progress, an event."""
+    pid: int
+    screens: int
+    """Screens that look at it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """Nothing has changed, and the process is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why the other side closes the connection."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """A field's new value; or, of a tuple, what stays of the one before and what is added."""
+
+    said: Any
+    kept_from: int | None = None
+    """Where the items that stay begin in the tuple before; None where the value is new."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Fields of the snapshot that changed; with `complete` the picture is whole again."""
+
+    fields: dict[str, FieldChange]
+    complete: bool
+
+
+_Client = Hello | Ask
+_Server = Welcome | Glance | Alive | Refusal
+
+
+def write(message: _Client | _Server | Part) -> bytes:
+    """Write a message as one line."""
+    if isinstance(message, Part):
+        fields = {name: _write_change(change) for name, change in message.fields.items()}
+        said = {"kind": "Part", "fields": fields, "complete": message.complete}
+    else:
+        said = encode(message, _Client | _Server)
+    return dump({"v": VERSION, **said})
+
+
+def _write_change(change: FieldChange) -> dict[str, Any]:
+    if change.kept_from is None:
+        return {"is": change.said}
+    return {"from": change.kept_from, "add": change.said}
+
+
+def read_from_client(line: bytes) -> _Client:
+    """Read a line that a client sent.
+
+    Raises:
+        InputError: it is no message, of another version, or asks for nothing that there is.
+    """
+    message: _Client = decode(_body(line), _Client)
+    return message
+
+
+def read_from_server(line: bytes) -> _Server | Part:
+    """Read a line that a run sent.
+
+    Raises:
+        InputError: it is no message, or of another version.
+    """
+    said = _body(line)
+    if said.get("kind") != "Part":
+        message: _Server = decode(said, _Server)
+        return message
+    fields, complete = said.get("fields"), said.get("complete")
+    if set(said) != {"kind", "fields", "complete"} or type(complete) is not bool:
+        raise InputError("a part of a snapshot has other fields than it should")
+    if not isinstance(fields, dict):
+        raise InputError("a part of a snapshot has no fields")
+    return Part({name: _read_change(change) for name, change in fields.items()}, complete)
+
+
+def _read_change(said: object) -> FieldChange:
+    if isinstance(said, dict) and set(said) == {"is"}:
+        return FieldChange(said["is"])
+    if isinstance(said, dict) and set(said) == {"from", "add"}:
+        start = said["from"]
+        if type(start) is int and start >= 0:
+            return FieldChange(said["add"], start)
+    raise InputError("a change of a snapshot cannot be read")
+
+
+def _body(line: bytes) -> dict[str, Any]:
+    said = load(line)
+    version = said.pop("v", None)
+    if version != VERSION or type(version) is not int:
+        raise InputError(
+            f"the other side speaks version {version!r} of the wire and this one {VERSION}: "
+            f"attach with the voicecoach that trains"
+            if isinstance(version, int)
+            else "a message names no version of the wire"
+        )
+    return said

@@ -1,0 +1,347 @@
+"""Shows a run to the screens of other processes, and takes their commands.
+
+One thread does it all, and waits for nobody: it looks at the newest snapshot a few times a
+second and sends each screen what changed since the one that this screen has. A screen that does
+not read costs one such message and is sent no other; when it reads again, it gets the newest.
+"""
+
+import contextlib
+import logging
+import os
+import selectors
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.control import Command, GoAttended, GoUnattended
+from engine.errors import InputError
+from engine.snapshot import Snapshot
+from engine.wire.audience import Audience
+from engine.wire.changes import changes
+from engine.wire.connection import Clock, Connection
+from engine.wire.messages import (
+    Alive,
+    Ask,
+    Glance,
+    Hello,
+    Refusal,
+    Welcome,
+    read_from_client,
+    write,
+)
+from engine.wire.registry import Registration
+from engine.wire.sockets import is_trusted, listen, remove
+
+_log = logging.getLogger(__name__)
+
+MOST_CLIENTS = 32
+"""Screens, and those who ask, at the same time."""
+
+_LOOK = 0.25
+"""Seconds between two looks at the snapshot."""
+_ALIVE_AFTER = 2.0
+"""Seconds of silence after which a screen is told that the process is there."""
+_HELLO_WITHIN = 5.0
+"""Seconds that a client may take to say what it is."""
+_TOUCH = 10.0
+"""Seconds between two signs of life in the registry."""
+_LAST_WORDS = 2.0
+"""Seconds that screens get to read how the run ended."""
+
+
+class Server:
+    """The socket of a run, and the thread that serves it."""
+
+    def __init__(
+        self,
+        folder: Path,
+        snapshot: Callable[[], Snapshot],
+        send: Callable[[Command], None],
+        audience: Audience,
+        *,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        """Prepare to serve; nothing is opened yet.
+
+        Args:
+            folder: the voice folder, whose lock this process holds.
+            snapshot: returns the newest snapshot, without waiting.
+            send: takes a command, without waiting.
+            audience: is told of screens that come and go.
+            clock: counts seconds.
+        """
+        self._folder = folder
+        self._snapshot = snapshot
+        self._send = send
+        self._audience = audience
+        self._clock = clock
+        self._selector = selectors.DefaultSelector()
+        self._clients: set[Connection] = set()
+        self._listener: socket.socket | None = None
+        self._wake, self._woken = socket.socketpair()
+        self._closing = threading.Event()
+        self._deaf = False
+        self._thread = threading.Thread(target=self._run, name="wire", daemon=True)
+        self._registration: Registration | None = None
+        self._newest = snapshot()
+        self._next_look = self._next_touch = clock()
+        self._moved = clock()
+        self._parts: tuple[Snapshot | None, Snapshot, list[bytes]] | None = None
+
+    def start(self) -> None:
+        """Open the socket and begin to serve.
+
+        Raises:
+            OSError: the socket cannot be opened in the voice folder.
+        """
+        self._listener = listen(self._folder)
+        for readable in (self._listener, self._woken):
+            readable.setblocking(False)
+            self._selector.register(readable, selectors.EVENT_READ)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Tell the screens the last of the run, and remove the socket; takes at most moments."""
+        if self._listener is None:
+            return
+        self._closing.set()
+        self._wake.send(b"!")
+        self._thread.join(_LAST_WORDS + 1)
+
+    # What follows runs in the thread.
+
+    def _run(self) -> None:
+        try:
+            self._register()
+            while not self._closing.is_set():
+                self._turn()
+            self._say_the_last()
+        except Exception:
+            _log.exception("screens of other processes are served no more")
+        finally:
+            self._let_go()
+
+    def _register(self) -> None:
+        first = self._newest
+        try:
+            self._registration = Registration(self._folder, first.voice, first.network)
+        except (OSError, RuntimeError) as error:
+            _log.warning("`voicecoach ps` will not list this run: %s", error)
+
+    def _let_go(self) -> None:
+        for client in list(self._clients):
+            self._drop(client)
+        if self._listener is not None:
+            self._listener.close()
+        # A voice that could not be made has lost its folder already.
+        with contextlib.suppress(OSError):
+            remove(self._folder)
+        if self._registration is not None:
+            self._registration.remove()
+        self._selector.close()
+
+    def _turn(self) -> None:
+        """Serve whoever is ready; look at the run when it is time."""
+        patience = max(0.0, self._next_look - self._clock())
+        for key, mask in self._selector.select(patience):
+            if isinstance(key.data, Connection):
+                self._serve(key.data, mask)
+            elif key.fileobj is self._listener:
+                self._accept()
+        if self._clock() >= self._next_look:
+            self._look()
+
+    def _look(self) -> None:
+        now = self._clock()
+        self._next_look = now + _LOOK
+        before, self._newest = self._newest, self._snapshot()
+        if _signs(before) != _signs(self._newest):
+            self._moved = now
+        self._listen_again()
+        for client in list(self._clients):
+            if client.overdue(now, _HELLO_WITHIN):
+                self._drop(client)
+            elif client.role == "screen" and not client.busy:
+                self._show(client)
+        if self._registration is not None and now >= self._next_touch:
+            self._next_touch = now + _TOUCH
+            self._registration.touch()
+
+    def _accept(self) -> None:
+        assert self._listener is not None
+        try:
+            connected, _ = self._listener.accept()
+        except OSError as error:
+            _log.warning("a screen cannot attach: %s", error)
+            # Whoever knocks still stands there, and this thread must not spin on it.
+            self._stop_listening()
+            return
+        connected.setblocking(False)
+        refused = ""
+        if not is_trusted(connected):
+            refused = "this run belongs to another user"
+        elif len(self._clients) >= MOST_CLIENTS:
+            refused = f"{MOST_CLIENTS} screens look at this run already"
+        if refused:
+            with contextlib.suppress(OSError):
+                connected.send(write(Refusal(refused)))
+            connected.close()
+            return
+        client = Connection(connected, self._clock())
+        self._clients.add(client)
+        self._selector.register(connected, selectors.EVENT_READ, client)
+
+    def _stop_listening(self) -> None:
+        if not self._deaf and self._listener is not None:
+            self._deaf = True
+            self._selector.unregister(self._listener)
+
+    def _listen_again(self) -> None:
+        if self._deaf and self._listener is not None:
+            self._deaf = False
+            self._selector.register(self._listener, selectors.EVENT_READ)
+
+    def _serve(self, client: Connection, mask: int) -> None:
+        """Take what came from a client and send what waits; let go of one that is gone."""
+        try:
+            if mask & selectors.EVENT_READ and not client.closing:
+                for line in client.lines(self._clock()):
+                    self._obey(client, line)
+            self._push(client)
+        except InputError as error:
+            _log.warning("a client of the wire is refused: %s", error)
+            self._refuse(client, str(error))
+        except (OSError, EOFError):
+            self._drop(client)
+        except Exception as error:
+            _log.exception("a client of the wire cannot be served")
+            self._refuse(client, f"the run cannot serve this screen: {type(error).__name__}")
+
+    def _refuse(self, client: Connection, text: str) -> None:
+        client.refuse(text, self._clock())
+        try:
+            self._push(client)
+        except OSError:
+            self._drop(client)
+
+    def _obey(self, client: Connection, line: bytes) -> None:
+        message = read_from_client(line)
+        if client.role is None:
+            if not isinstance(message, Hello):
+                raise InputError("the first message has to say hello")
+            self._greet(client, message)
+        elif isinstance(message, Ask) and client.role == "screen":
+            if isinstance(message.command, GoAttended | GoUnattended):
+                raise InputError("a screen comes and goes by its connection alone")
+            self._send(message.command)
+        else:
+            raise InputError("hello was said already")
+
+    def _greet(self, client: Connection, hello: Hello) -> None:
+        now = self._clock()
+        client.role = hello.role
+        if hello.role == "glance":
+            client.put(write(self._glance()), now)
+            client.closing = True
+            return
+        self._audience.come()
+        client.put(write(Welcome(os.getpid(), _version())), now)
+        self._newest = self._snapshot()
+        self._show(client)
+
+    def _glance(self) -> Glance:
+        run = self._snapshot()
+        return Glance(
+            voice=run.voice,
+            network=run.network,
+            phase=run.phase,
+            step=run.step,
+            steps_per_second=run.steps_per_second,
+            stop=run.stop_text,
+            spent=run.spent,
+            price=run.price,
+            checkpoint_step=run.checkpoint_step,
+            still_seconds=max(0.0, self._clock() - self._moved),
+            pid=os.getpid(),
+            screens=run.screens,
+        )
+
+    def _show(self, client: Connection) -> None:
+        """Have a screen sent what changed since it was shown something last."""
+        now = self._clock()
+        if client.shown is not self._newest:
+            try:
+                lines = self._lines(client.shown, self._newest)
+            except Exception as error:
+                _log.exception("a snapshot cannot be sent")
+                self._refuse(client, f"the run cannot be shown here: {error}")
+                return
+            for line in lines:
+                client.put(line, now)
+            client.shown = self._newest
+        elif now - client.last_sent >= _ALIVE_AFTER:
+            client.put(write(Alive()), now)
+        else:
+            return
+        self._serve(client, 0)
+
+    def _lines(self, before: Snapshot | None, after: Snapshot) -> list[bytes]:
+        """The messages from one snapshot to another; screens at the same one share them."""
+        if self._parts is None or self._parts[0] is not before or self._parts[1] is not after:
+            self._parts = before, after, [write(part) for part in changes(before, after)]
+        return self._parts[2]
+
+    def _push(self, client: Connection) -> None:
+        client.push()
+        if client.closing and not client.busy:
+            self._drop(client)
+            return
+        wanted = selectors.EVENT_WRITE if client.busy else 0
+        if not client.closing:
+            wanted |= selectors.EVENT_READ
+        self._selector.modify(client.socket, wanted, client)
+
+    def _drop(self, client: Connection) -> None:
+        if client not in self._clients:
+            return
+        self._clients.remove(client)
+        with contextlib.suppress(KeyError, ValueError):
+            self._selector.unregister(client.socket)
+        client.close()
+        if client.role == "screen":
+            self._audience.leave()
+
+    def _say_the_last(self) -> None:
+        """Send the last snapshot to every screen that reads, within a moment."""
+        self._selector.unregister(self._woken)
+        self._stop_listening()
+        self._newest = self._snapshot()
+        deadline = self._clock() + _LAST_WORDS
+        while self._clock() < deadline:
+            for client in list(self._clients):
+                if client.role == "screen" and not client.busy:
+                    if client.shown is self._newest:
+                        self._drop(client)
+                    else:
+                        self._show(client)
+            if not any(client.role == "screen" for client in self._clients):
+                return
+            for key, mask in self._selector.select(max(0.0, deadline - self._clock())):
+                if isinstance(key.data, Connection):
+                    self._serve(key.data, mask)
+
+
+def _signs(run: Snapshot) -> tuple[object, ...]:
+    """What shows that a run lives; not all that changes does, for a thread may read the GPU."""
+    return run.phase, run.step, run.progress, run.seconds_to_start, len(run.events), run.auditions
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("voicecoach")
+    except PackageNotFoundError:
+        return "unknown"
