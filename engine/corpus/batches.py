@@ -54,7 +54,7 @@ class Batch:
 
 
 class BatchSource:
-    """The batches of a run; batch s is a function of (seed, s) alone.
+    """The batches of a run; batch s is a function of (seed, salt, s) alone.
 
     A run that was stopped and taken up again therefore sees the same batches as one that was
     not, without having to remember where it stood.
@@ -84,7 +84,16 @@ class BatchSource:
         self._batch_size = min(batch_size, len(clips))
         self._crop_frames = crop_frames
         self._seed = seed
+        self._salt: tuple[int, ...] = ()
         self._epoch_order = lru_cache(maxsize=2)(self._order_of_epoch)
+
+    def draw_with(self, salt: int) -> None:
+        """Draw other orders and crops from here on, unless the salt is 0.
+
+        Not while a `Prefetcher` works.
+        """
+        self._salt = (salt,) if salt else ()
+        self._epoch_order.cache_clear()
 
     @property
     def batches_per_epoch(self) -> int:
@@ -94,9 +103,8 @@ class BatchSource:
     def batch(self, step: int) -> Batch:
         """Return the batch of a global step (from 1)."""
         epoch, place = divmod(step - 1, self.batches_per_epoch)
-        return self.gather(
-            self._epoch_order(epoch)[place], np.random.default_rng((self._seed, 1, step))
-        )
+        rng = np.random.default_rng((self._seed, 1, step, *self._salt))
+        return self.gather(self._epoch_order(epoch)[place], rng)
 
     def gather(self, clips: NDArray[np.int64], rng: np.random.Generator | None = None) -> Batch:
         """Pad the clips with these numbers together; with `rng`, crop at random for SSRN."""
@@ -134,7 +142,7 @@ class BatchSource:
 
     def _order_of_epoch(self, epoch: int) -> NDArray[np.int64]:
         """Clip numbers of the epoch's batches, `(batches, batch_size)`."""
-        rng = np.random.default_rng((self._seed, 0, epoch))
+        rng = np.random.default_rng((self._seed, 0, epoch, *self._salt))
         count = self.batches_per_epoch * self._batch_size
         chosen = rng.permutation(len(self._clips))[:count]
         blurred = self._lengths[chosen] * rng.uniform(1 - _LENGTH_BLUR, 1 + _LENGTH_BLUR, count)

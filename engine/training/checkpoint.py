@@ -18,6 +18,7 @@ from engine.checkpoint_folders import (
     is_checkpoint,
     read_state,
     sealed,
+    superseded,
 )
 from engine.choices import NetworkName
 from engine.errors import EngineError, InputError
@@ -28,6 +29,7 @@ from engine.networks.build import network_with
 from engine.networks.specs import NetworkSpec, SSRNSpec, Text2MelSpec
 from engine.networks.ssrn import SSRN
 from engine.networks.text2mel import Text2Mel
+from engine.training.health import Recovery, recovery_from
 from engine.training.tensor_file import bytes_of, digest_of, digest_on_disk, write_tensors
 from engine.voice import Voice
 
@@ -76,6 +78,8 @@ class Checkpoint:
     came from, as `engine.corpus.symbols.SymbolMapping` tells it. Empty in any other."""
     unlogged: Unlogged = field(default_factory=Unlogged)
     """What the next line of the history is the mean of besides the steps to come."""
+    recovery: Recovery = field(default_factory=Recovery)
+    """What became of a run that fell sick."""
 
     @property
     def speaking(self) -> dict[str, Tensor]:
@@ -193,6 +197,8 @@ def _state(checkpoint: Checkpoint) -> dict[str, Any]:
         "saved": now(),
         "unlogged": asdict(checkpoint.unlogged),
     }
+    if checkpoint.recovery != Recovery():
+        state["recovery"] = asdict(checkpoint.recovery)
     if checkpoint.symbols_from:
         state["symbols_from"] = checkpoint.symbols_from
     return state
@@ -228,6 +234,7 @@ def load_checkpoint(folder: Path, *, to_speak: bool = False) -> Checkpoint:
             optimizer={} if to_speak else _moments(folder, digests),
             symbols_from=dict(state.get("symbols_from", {})),
             unlogged=_unlogged(state.get("unlogged", {})),
+            recovery=recovery_from(state.get("recovery", {})),
         )
     except PermissionError as error:
         raise InputError(f"Cannot read {error.filename}: {error.strerror}.") from error
@@ -302,14 +309,9 @@ def remove_superseded(voice: Voice, network: NetworkName, base_step: int) -> lis
     """
     settings = voice.settings
     found = voice.checkpoints(network)
-    # The first at or after each multiple: a checkpoint may come a few steps late, while the one
-    # before it is being written.
-    milestones: dict[int, int] = {}
-    for entry in found:
-        milestones.setdefault(entry.step // settings.keep_every, entry.step)
-    milestones.pop(0, None)
-    kept = {base_step, *milestones.values()}
-    old = [entry for entry in found[: -settings.keep_newest] if entry.step not in kept]
+    steps = [entry.step for entry in found]
+    doomed_steps = superseded(steps, settings.keep_newest, settings.keep_every, base_step)
+    old = [entry for entry in found if entry.step in doomed_steps]
     for entry in old:
         # Out of sight first: a removal that is cut off must not leave half a checkpoint.
         doomed = entry.path.with_name(f".{entry.path.name}.removed")

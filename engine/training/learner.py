@@ -13,6 +13,8 @@ from engine.networks.build import build_network
 from engine.networks.specs import NetworkSpec
 from engine.networks.ssrn import SSRNOutput
 from engine.networks.text2mel import Text2Mel, Text2MelOutput
+from engine.training.finite import FiniteGuard, Skips
+from engine.training.health import Recovery
 from engine.training.objective import LossParts, ssrn_loss, text2mel_loss
 from engine.training.recipe import Recipe, learning_rate
 
@@ -35,46 +37,79 @@ class Learner:
         precision: torch.dtype,
         seed: int,
         moments_from: int = 0,
+        recovery: Recovery | None = None,
         max_characters: int = 180,
         max_frames: int = 210,
     ) -> None:
         """Build the network with fresh weights, drawn from `seed`.
 
         `moments_from` is the step at which Adam started without moments; see `learning_rate`.
+        `recovery` is what became of a run that fell sick.
         """
-        torch.manual_seed(seed)
         self.spec = spec
         self.recipe = recipe
         self.device = device
         self.precision = precision
         self.moments_from = moments_from
+        self.recovery = recovery or Recovery()
         self._seed = seed
         self._max_characters = max_characters
         self._max_frames = max_frames
-        self.network: nn.Module = build_network(spec).to(device)
+        self.network: nn.Module = self._fresh_network().to(device)
         self._parameters: list[nn.Parameter] = list(self.network.parameters())
         self._optimizer = torch.optim.Adam(
             self._parameters, betas=recipe.betas, eps=recipe.adam_epsilon, fused=True
         )
         # Steps since Adam's moments were zero; known here so that no step waits for the device.
         self._updates = 0
+        self._guard = FiniteGuard(device)
         self._average: list[Tensor] | None = None
         if recipe.average_decay is not None:
             self._average = [p.detach().clone() for p in self._parameters]
 
+    def _fresh_network(self) -> nn.Module:
+        torch.manual_seed(self._seed)
+        return build_network(self.spec)
+
+    def start_anew(self) -> None:
+        """Take the fresh weights again with which it was built, and no moments."""
+        self.load_weights(self._fresh_network().state_dict())
+        self._optimizer.state.clear()
+        self._updates = 0
+        self._guard.forget()
+
     def step(self, batch: Batch, step: int) -> LossParts:
-        """Make global step number `step` (from 1) on a batch and return its losses, detached."""
-        # Dropout is a function of (seed, step): a run taken up again draws the same.
-        torch.manual_seed(_seed_of(self._seed, step))
+        """Make global step number `step` (from 1) on a batch and return its losses, detached.
+
+        Where the loss or a gradient is not finite, weights, moments and average stay as they are;
+        `take_skips` tells how often that was.
+        """
+        # Dropout is a function of (seed, salt, step): a run taken up again draws the same.
+        torch.manual_seed(_seed_of(self._seed, self.recovery.salt, step))
         self.network.train()
         self._prepare_update(step)
         parts = self.losses(batch)
         self._optimizer.zero_grad(set_to_none=True)
         parts.total.backward()  # type: ignore[no-untyped-call]
+        parts = parts.detached()
+        gradients = [p.grad for p in self._parameters if p.grad is not None]
+        sick = self._guard.judge(parts.total, gradients)
         nn.utils.clip_grad_value_(self._parameters, self.recipe.clip_value)
+        # Adam's kernel looks at it where it runs, and then changes neither weights nor moments.
+        self._optimizer.found_inf = sick  # type: ignore[attr-defined]
         self._optimizer.step()
-        self._update_average(step)
-        return parts.detached()
+        if sick.is_cpu:
+            # Elsewhere to know it now would mean to wait.
+            self._updates -= int(sick)
+        self._update_average(step, sick)
+        return parts
+
+    def take_skips(self) -> Skips:
+        """Return what was skipped since the last call; waits for the device."""
+        skips = self._guard.read()
+        if self.device.type != "cpu":
+            self._updates -= skips.steps
+        return skips
 
     def _prepare_update(self, step: int) -> None:
         """Set what Adam's next update depends on besides the gradients."""
@@ -89,7 +124,7 @@ class Learner:
 
     def learning_rate(self, step: int) -> float:
         """Return the learning rate of a global step."""
-        return learning_rate(step, self.recipe, self.moments_from)
+        return learning_rate(step, self.recipe, self.moments_from) * self.recovery.rate_factor
 
     def losses(self, batch: Batch) -> LossParts:
         """Return the losses of a batch with the weights under training, teacher-forced."""
@@ -128,14 +163,19 @@ class Learner:
         return mel * kept.unsqueeze(-1)
 
     @torch.no_grad()
-    def _update_average(self, step: int) -> None:
+    def _update_average(self, step: int, sick: Tensor) -> None:
+        """Move the average towards the weights, unless the step was `sick`."""
         if self._average is None:
             return
         decay = self.recipe.average_decay
         assert decay is not None
         # Early in a run from fresh weights a long memory would still speak with noise.
         decay = min(decay, (1 + step) / (10 + step))
-        torch._foreach_lerp_(self._average, list[Tensor](self._parameters), 1 - decay)
+        if sick.is_cpu:
+            if not sick:
+                torch._foreach_lerp_(self._average, list[Tensor](self._parameters), 1 - decay)
+            return
+        move_unless(sick, self._average, list[Tensor](self._parameters), 1 - decay)
 
     def speaking_weights(self) -> dict[str, Tensor]:
         """Return copies, on the CPU, of what speaks: the average, or the weights themselves."""
@@ -199,11 +239,23 @@ class Learner:
                 "exp_avg_sq": second,
             }
         self._updates = updates
+        self._guard.forget()
 
 
-def _seed_of(seed: int, step: int) -> int:
+def move_unless(sick: Tensor, tensors: list[Tensor], targets: list[Tensor], share: float) -> None:
+    """Move tensors by a share of the way to their targets, or not at all where `sick` is 1.
+
+    It is decided on the device: the host need not wait to know.
+    """
+    ways = torch._foreach_sub(targets, tensors)
+    torch._foreach_mul_(ways, (1 - sick) * share)
+    torch._foreach_add_(tensors, ways)
+
+
+def _seed_of(seed: int, salt: int, step: int) -> int:
     """A seed for every step of every run, mixed so that no two of them are alike."""
-    return int(np.random.SeedSequence((seed, _DROPOUT, step)).generate_state(1, np.uint64)[0])
+    entropy = (seed, _DROPOUT, step, salt) if salt else (seed, _DROPOUT, step)
+    return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0])
 
 
 def _count(steps: Tensor) -> int:

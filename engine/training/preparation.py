@@ -84,6 +84,8 @@ def prepare(order: TrainOrder, voice: Voice, board: Board, inbox: Inbox) -> Prep
             seed=voice.settings.seed,
         )
 
+    batches = source(training, recipe.crop_frames if order.network == "ssrn" else None)
+    batches.draw_with(learner.recovery.salt)
     whole = source(held, None)
     watched = choose_clip(store, held)
     return Prepared(
@@ -91,7 +93,7 @@ def prepare(order: TrainOrder, voice: Voice, board: Board, inbox: Inbox) -> Prep
         network=order.network,
         learner=learner,
         store=store,
-        batches=source(training, recipe.crop_frames if order.network == "ssrn" else None),
+        batches=batches,
         held_out=whole.gather(np.array(held)).to(device),
         watched=whole.gather(np.array([watched])).to(device),
         watched_clip=watched,
@@ -122,6 +124,7 @@ def _make_learner(
         precision=precision,
         seed=settings.seed,
         moments_from=_moments_from(checkpoint),
+        recovery=checkpoint.recovery if checkpoint else None,
         max_characters=settings.limits.max_characters,
         max_frames=settings.limits.max_coarse_frames,
     )

@@ -70,4 +70,5 @@ class Keeper:
             weights=learner.weights(),
             average=learner.average(),
             optimizer=learner.optimizer_state(),
+            recovery=learner.recovery,
         )

@@ -13,6 +13,7 @@ from engine.networks.specs import SSRNSpec
 from engine.order import TrainOrder
 from engine.settings import VoiceSettings
 from engine.training.checkpoint import Checkpoint, has_average, load_checkpoint, save_checkpoint
+from engine.training.health import Recovery
 from engine.training.newest_good import load_newest_good
 from engine.training.recipe import recipe_named
 from engine.training.vocabulary_mapping import require_rows_of_symbols, with_symbols
@@ -88,6 +89,7 @@ def _as_base(theirs: Checkpoint) -> Checkpoint:
         average={},
         optimizer=moments,
         symbols_from={},
+        recovery=Recovery(),
     )
 
 
