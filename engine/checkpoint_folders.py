@@ -9,6 +9,7 @@ Nothing here imports torch, so that `info` answers at once and an order is check
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,20 @@ def _has_sound_state(checkpoint: Path) -> bool:
     except InputError:
         return False
     return True
+
+
+def superseded(steps: Iterable[int], keep_newest: int, keep_every: int, base_step: int) -> set[int]:
+    """The steps whose checkpoints are not kept.
+
+    Kept are the newest few, the first at or after each multiple of `keep_every` (a checkpoint may
+    come a few steps late, while the one before it is being written), and the base.
+    """
+    ordered = sorted(steps)
+    milestones: dict[int, int] = {}
+    for step in ordered:
+        milestones.setdefault(step // keep_every, step)
+    milestones.pop(0, None)
+    return set(ordered[:-keep_newest]) - {base_step, *milestones.values()}
 
 
 def move_aside(checkpoint: Path) -> Path:

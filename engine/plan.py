@@ -23,10 +23,18 @@ from engine.host.spend import Ledger
 from engine.networks.specs import PRESETS, preset_spec
 from engine.order import Price, TrainOrder
 from engine.settings import VoiceSettings
-from engine.voice import Voice
+from engine.voice import RESTORING, Voice
 
 # What a run that ended early may have left in the folder of a voice that is yet to be.
-_LEFTOVERS = {LOCK_NAME, "socket", "voicecoach.log", "features", "corpus.json", "check.json"}
+_LEFTOVERS = {
+    LOCK_NAME,
+    "socket",
+    "voicecoach.log",
+    "features",
+    "corpus.json",
+    "check.json",
+    RESTORING,
+}
 # The card of a voice that was exported; see `voicecoach export`.
 _EXPORT = "voice.json"
 

@@ -19,6 +19,8 @@ from engine.settings import VoiceSettings, edited, parse_settings
 
 SETTINGS = "voice.toml"
 """The file that makes a folder a voice."""
+RESTORING = ".restoring"
+"""Where files lie while a voice is fetched from its mirror; safe to delete."""
 
 _NOTHING: dict[str, Any] = {"step": None, "base_step": None, "parameters": None, "checkpoints": []}
 
