@@ -6,7 +6,7 @@ from pathlib import Path
 
 from engine.checkpoint_folders import list_checkpoints
 from engine.errors import EngineError, InputError
-from engine.order import TrainOrder
+from engine.order import Price, TrainOrder
 from engine.stop import StopRule
 from engine.voice import Voice
 
@@ -34,7 +34,7 @@ def demo_order(
     folder: Path,
     *,
     stop: StopRule | None = None,
-    price: float | None = None,
+    price: Price | None = None,
     device: str = "auto",
     checkpoint_every: int | None = None,
 ) -> TrainOrder:

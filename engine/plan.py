@@ -17,7 +17,9 @@ from engine.corpus.clips import METADATA, RECORDINGS
 from engine.corpus.symbols import require_vocabulary
 from engine.corpus.text import Vocabulary
 from engine.errors import EngineError, InputError
+from engine.host.cloud.connect import metadata_base
 from engine.host.cloud.firmware import chosen_cloud
+from engine.host.cloud.metadata import require_base
 from engine.host.lock import LOCK_NAME
 from engine.host.spend import Ledger
 from engine.networks.specs import PRESETS, preset_spec
@@ -75,12 +77,7 @@ def make_plan(order: TrainOrder) -> Plan:
     }
     said = {name: value for name, value in changes.items() if value is not None}
     settings = _with_price(replace(settings, **said), order.price)
-    cloud = chosen_cloud(order.cloud)
-    if order.price == "auto" and cloud is None:
-        raise InputError(
-            "--price auto needs a machine of AWS, GCP or Azure, and the firmware of this one names "
-            "none of them; give US dollars an hour, such as --price 0.99."
-        )
+    cloud = _cloud_of(order)
     if settings.dataset is None:
         raise InputError(
             f"The voice in {folder} has no recordings yet; say what it shall learn from: "
@@ -98,6 +95,23 @@ def make_plan(order: TrainOrder) -> Plan:
         price = math.inf if cloud and settings.price_auto else settings.price
         order.stop.resolve(plan.step, ledger.seconds, ledger.usd, price)
     return plan
+
+
+def _cloud_of(order: TrainOrder) -> CloudName | None:
+    """The cloud whose metadata service may be asked.
+
+    Raises:
+        InputError: there is none, and the price is to come from it; or its address is none.
+    """
+    cloud = chosen_cloud(order.cloud)
+    if order.price == "auto" and cloud is None:
+        raise InputError(
+            "--price auto needs a machine of AWS, GCP or Azure, and the firmware of this one names "
+            "none of them; give US dollars an hour, such as --price 0.99."
+        )
+    if cloud is not None:
+        require_base(metadata_base(cloud, order.metadata_url))
+    return cloud
 
 
 def _with_price(settings: VoiceSettings, price: Price | None) -> VoiceSettings:

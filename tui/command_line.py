@@ -37,6 +37,13 @@ PriceOption = Annotated[
     float | None,
     typer.Option(metavar="USD", help="What this machine costs, in US dollars an hour."),
 ]
+AutoPriceOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="USD",
+        help="What this machine costs, in US dollars an hour, or auto: what its cloud says.",
+    ),
+]
 StopOption = Annotated[
     str | None, typer.Option(metavar="WHEN", help=f"When to stop: {HOW_TO_SAY_WHEN}.")
 ]

@@ -34,5 +34,13 @@ def sentence_about_end(last: Snapshot) -> str:
     if last.checkpoint_step is None:
         if not Voice.exists(last.voice_folder):
             return "nothing was trained; mend the recordings and give the same command again"
-        return f"ended before the first step; to begin again: {again}"
-    return f"saved at step {last.checkpoint_step:,}; to go on: {again}"
+        return f"{_cut_short(last)}ended before the first step; to begin again: {again}"
+    return f"{_cut_short(last)}saved at step {last.checkpoint_step:,}; to go on: {again}"
+
+
+def _cut_short(last: Snapshot) -> str:
+    """Say first that it was the cloud that ended the run, where it was."""
+    if not last.interrupted:
+        return ""
+    notice = last.spot_notice
+    return "interrupted: " if notice is None else f"interrupted, for {notice.text}: "

@@ -29,6 +29,14 @@ def duration(seconds: float) -> str:
     return f"{minutes // 1440}d{minutes % 1440 // 60:02d}h"
 
 
+def countdown(seconds: float) -> str:
+    """Write what is left until something happens, as wide one second as the next: `1m07s`."""
+    whole = max(0, int(seconds))
+    if whole < 60:
+        return f"{whole:>2}s"
+    return f"{whole // 60}m{whole % 60:02d}s" if whole < 3600 else duration(whole)
+
+
 def clock(moment: datetime) -> str:
     """Write the time of day: `14:02`."""
     return f"{moment:%H:%M}"
@@ -52,9 +60,10 @@ def dollars(amount: float) -> str:
     return f"${amount:,.2f}"
 
 
-def price(per_hour: float) -> str:
-    """Write what the machine costs: `$0.99/h`, or that nothing was said."""
-    return f"{dollars(per_hour)}/h" if per_hour > 0 else "no price given"
+def price(per_hour: float, source: str = "") -> str:
+    """Write what the machine costs, and who says so: `$0.99/h`, or that nothing was said."""
+    said = f", {printable(source)}" if source else ""
+    return f"{dollars(per_hour)}/h{said}" if per_hour > 0 else "no price given"
 
 
 def speed(steps_per_second: float) -> str:

@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from engine.order import TrainOrder
+from engine.order import TrainOrder, parse_price
 from engine.stop import parse_stop
 from tui.command_line import (
     AsciiOption,
+    AutoPriceOption,
     DeviceOption,
     HeadlessOption,
-    PriceOption,
     StopOption,
     app,
     told,
@@ -26,7 +26,7 @@ def demo(
         "voices/demo"
     ),
     stop_at: StopOption = None,
-    price: PriceOption = None,
+    price: AutoPriceOption = None,
     device: DeviceOption = "auto",
     headless: HeadlessOption = False,
     ascii_only: AsciiOption = False,
@@ -36,7 +36,8 @@ def demo(
     def make_order() -> TrainOrder:
         from engine.demo import demo_order
 
-        return demo_order(voice, stop=stop, price=price, device=device)
+        return demo_order(voice, stop=stop, price=usd, device=device)
 
     stop = None if stop_at is None else parse_stop(stop_at)
+    usd = None if price is None else parse_price(price)
     return run_training(make_order, headless=headless, ascii_only=ascii_only)

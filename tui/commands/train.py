@@ -5,15 +5,15 @@ from typing import Annotated
 
 import typer
 
-from engine.choices import CleanerName, NetworkName, Precision, PresetName, RecipeName
+from engine.choices import CleanerName, CloudChoice, NetworkName, Precision, PresetName, RecipeName
 from engine.errors import InputError
-from engine.order import TrainOrder
+from engine.order import TrainOrder, parse_price
 from engine.stop import parse_stop
 from tui.command_line import (
     AsciiOption,
+    AutoPriceOption,
     DeviceOption,
     HeadlessOption,
-    PriceOption,
     StopOption,
     app,
     told,
@@ -66,7 +66,7 @@ def train(
         typer.Option(help="How to train; bbc is there to compare.", show_default="standard"),
     ] = None,
     stop_at: StopOption = None,
-    price: PriceOption = None,
+    price: AutoPriceOption = None,
     checkpoint_every: Annotated[
         int | None,
         typer.Option(metavar="STEPS", help="Steps between checkpoints.", show_default="1000"),
@@ -81,6 +81,28 @@ def train(
     ] = None,
     precision: Annotated[Precision, typer.Option(help="Arithmetic of a step.")] = "auto",
     device: DeviceOption = "auto",
+    cloud: Annotated[
+        CloudChoice | None,
+        typer.Option(
+            help="Whose metadata service says when a spot machine is taken away; none asks nobody.",
+            show_default="auto: the one that the firmware names",
+        ),
+    ] = None,
+    metadata_url: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Where that service is, if not where the cloud has it.",
+        ),
+    ] = None,
+    on_interrupt: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CMD",
+            help="A shell command to run when the machine is taken away; it finds the voice "
+            "folder in VOICECOACH_VOICE and the time in VOICECOACH_DEADLINE.",
+        ),
+    ] = None,
     headless: HeadlessOption = False,
     ascii_only: AsciiOption = False,
 ) -> int:
@@ -97,9 +119,12 @@ def train(
         precision=precision,
         device=device,
         stop=None if stop_at is None else parse_stop(stop_at),
-        price=price,
+        price=None if price is None else parse_price(price),
         checkpoint_every=checkpoint_every,
         dropout=dropout,
+        cloud=cloud,
+        metadata_url=metadata_url,
+        on_interrupt=on_interrupt,
     )
     return run_training(lambda: order, headless=headless, ascii_only=ascii_only)
 

@@ -96,7 +96,7 @@ class CheckScreen(KeyedScreen):
                 self._heading.content_size.width,
             )
         )  # fmt: skip
-        self._notice.show(snapshot)
+        self._notice.show(snapshot, self._run.now())
         self._findings.show(report)
         if report is not self._shown:
             self._shown = report

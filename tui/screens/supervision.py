@@ -92,7 +92,7 @@ class Supervision(RunScreen):
     def _show_state(self, snapshot: Snapshot, silent: float | None, *, plots: bool) -> None:
         now = self.now()
         self.status.show(snapshot, now, self._time(now), silent, losses=plots)
-        self.notice.show(snapshot)
+        self.notice.show(snapshot, now)
         self.panels.leave_out(self.attention if snapshot.network == "ssrn" else None)
         if plots:
             self.loss.show(snapshot.curve)

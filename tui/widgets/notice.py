@@ -1,5 +1,7 @@
 """What is out of the ordinary, said on top: preparing, checked, paused, at the stop, failed."""
 
+from datetime import datetime
+
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
@@ -7,6 +9,7 @@ from textual.widgets import ProgressBar, Static
 
 from engine.snapshot import Phase, Snapshot
 from tui import wording
+from tui.widgets.spot_words import spot_words
 
 
 class Notice(Vertical):
@@ -22,9 +25,11 @@ class Notice(Vertical):
         # Without a total it would be animated, in sight or not.
         yield ProgressBar(1, id="notice-progress", show_eta=False)
 
-    def show(self, snapshot: Snapshot) -> None:
-        """Say what the phase calls for, or nothing."""
-        words = notice_words(snapshot)
+    def show(self, snapshot: Snapshot, now: datetime) -> None:
+        """Say what the cloud and the phase call for, or nothing."""
+        spot, words = spot_words(snapshot, now), notice_words(snapshot)
+        if spot.plain:
+            words = Content("\n").join(part for part in (spot, words) if part.plain)
         progress = snapshot.progress if snapshot.phase is Phase.PREPARING else None
         counts = (progress.done, progress.total) if progress and progress.total else None
         state = (snapshot.phase, words.plain, counts)
@@ -37,6 +42,7 @@ class Notice(Vertical):
         self.display = bool(words.plain)
         for phase in Phase:
             self.set_class(phase is snapshot.phase, f"-{phase.name.lower()}")
+        self.set_class(bool(spot.plain), "-spot")
         self.query_one("#notice-words", Static).update(words, layout=not stays)
         bar = self.query_one(ProgressBar)
         bar.display = counts is not None

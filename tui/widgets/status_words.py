@@ -33,6 +33,7 @@ def title_line(snapshot: Snapshot, time: str, width: int) -> Line:
         Part(f"{snapshot.recipe} recipe" if snapshot.recipe else "", rank=6),
         Part(re.sub(r"NVIDIA |GeForce ", "", snapshot.device), rank=3),
         Part(snapshot.precision, rank=5),
+        Part(wording.printable(snapshot.machine.words) if snapshot.machine else "", rank=3),
     ]
     right = [
         Part(snapshot.phase.value, _PHASE_STYLES[snapshot.phase]),
@@ -126,6 +127,8 @@ def money_line(snapshot: Snapshot, width: int) -> Line:
         if snapshot.spent_at_stop is not None and snapshot.phase is Phase.TRAINING:
             left.append(Part(f"{wording.dollars(snapshot.spent_at_stop)} at the stop"))
     left.append(Part(wording.price(snapshot.price), "$quiet"))
+    if snapshot.price > 0:
+        left.append(Part(wording.printable(snapshot.price_source), "$quiet", 1, gap=", "))
     return line(left, _gpu(snapshot), width)
 
 
