@@ -49,7 +49,7 @@ def train_headless(make_order: Callable[[], TrainOrder]) -> int:
     else:
         LOG.error("training failed", exc_info=error)
         lines.complain(f"voicecoach: {sentence_about(error, log)}")
-    return exit_code(error)
+    return exit_code(error, interrupted=last.interrupted)
 
 
 def _follow(session: Session, lines: "Lines") -> Snapshot:
@@ -159,15 +159,23 @@ def line_about(snapshot: Snapshot) -> str:
         if progress is None:
             return "preparing"
         return f"preparing: {progress.what}, {progress.done:,} of {progress.total:,}"
-    parts = [_where(snapshot), *_losses(snapshot)]
+    parts = [*_spot(snapshot), _where(snapshot), *_losses(snapshot)]
     if snapshot.learning_rate is not None:
         parts.append(f"lr {wording.learning_rate(snapshot.learning_rate)}")
     if snapshot.steps_per_second:
         parts.append(wording.speed(snapshot.steps_per_second))
     parts.extend(_stop(snapshot))
     if snapshot.price > 0:
-        parts.append(f"spent {wording.dollars(snapshot.spent)} at {wording.price(snapshot.price)}")
+        price = wording.price(snapshot.price, snapshot.price_source)
+        parts.append(f"spent {wording.dollars(snapshot.spent)} at {price}")
     return "  ".join(parts)
+
+
+def _spot(snapshot: Snapshot) -> Iterator[str]:
+    notice = snapshot.spot_notice
+    if notice is not None and notice.deadline is not None and not snapshot.phase.ended:
+        left = wording.countdown(notice.deadline - time.time()).strip()
+        yield f"{wording.printable(notice.text)} in {left}:"
 
 
 def _where(snapshot: Snapshot) -> str:

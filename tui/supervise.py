@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -27,7 +28,10 @@ LOG = logging.getLogger(__name__)
 class Screen:
     """The app, as the watch's thread may speak to it, and the terminal that it is drawn on."""
 
-    def __init__(self, app: "VoicecoachApp", terminal: Terminal, front: Front) -> None:
+    def __init__(
+        self, app: "VoicecoachApp", terminal: Terminal, front: Front | None = None
+    ) -> None:
+        """Speak to an app on a terminal, which a front holds where the run may outlive it."""
         self.app = app
         self.terminal = terminal
         self.front = front
@@ -37,7 +41,8 @@ class Screen:
     @property
     def lost(self) -> bool:
         """Whether the terminal, or the process that holds it for us, is gone under the screen."""
-        return self.open and (self.terminal.gone or self.front.lost)
+        front_lost = self.front is not None and self.front.lost
+        return self.open and (self.terminal.gone or front_lost)
 
     def tell(self, text: str) -> None:
         """Show a sentence on the screen, or below it once it is closed."""
@@ -78,6 +83,37 @@ def train_with_screen(make_order: Callable[[], TrainOrder], *, ascii_only: bool)
     return _Supervision(session, front, terminal, log, ascii_only=ascii_only).run()
 
 
+def show(
+    app: "VoicecoachApp", terminal: Terminal, log: TextIO
+) -> Literal["end", "keep training", "crashed"]:
+    """Run an app on a terminal until it closes, and say why it did.
+
+    Args:
+        app: what is shown.
+        terminal: where; it is left as it was found.
+        log: an open file that gets what libraries print meanwhile.
+    """
+    from tui.exit_reason import ExitReason
+
+    reason = None
+    crashed = False
+    with terminal.drawn_on(log):
+        if not os.environ.get("VOICECOACH_DEBUG"):
+            # Textual prints the traceback of a failed screen here.
+            app.error_console.file = log
+        # Runs once the app does: Textual installs its handlers when it opens the screen.
+        app.call_later(Suspension(partial(app.refresh, layout=True)).take_over)
+        try:
+            reason = app.run()
+        except Exception:
+            LOG.exception("the screen failed")
+            crashed = True
+    terminal.put_back(screen_open=crashed)
+    if crashed or app.return_code:
+        return "crashed"
+    return "keep training" if reason is ExitReason.KEEP_TRAINING else "end"
+
+
 class _Supervision:
     """One run of training with a screen, from the first frame to the last checkpoint."""
 
@@ -110,7 +146,7 @@ class _Supervision:
             self._watch.handle_signals()
             self._session.start()
             self._watch.start()
-            reason = self._show(log)
+            reason = show(self._screen.app, self._terminal, log)
         self._screen.open = False
         self._player.stop()
         if self._watch.hung_up.is_set() or self._terminal.gone:
@@ -158,6 +194,8 @@ class _Supervision:
     def _keep_training(self) -> None:
         self._session.send(GoUnattended())
         self._terminal.say(f"training goes on without a screen, as process {os.getpid()}")
+        voice = shlex.quote(str(self._session.snapshot().voice_folder))
+        self._terminal.say(f"to come back to it:   voicecoach attach {voice}")
         self._terminal.say(f"to save and stop it:  kill {os.getpid()}")
         self._terminal.say(f"what it does:         tail -f {self._log}")
         LOG.info("training goes on without a screen, as process %d", os.getpid())
@@ -170,7 +208,7 @@ class _Supervision:
         if error is not None:
             LOG.error("training failed", exc_info=error)
             self._terminal.say(f"voicecoach: {sentence_about(error, self._log)}")
-            return exit_code(error)
+            return exit_code(error, interrupted=snapshot.interrupted)
         LOG.info("training ended at step %d", snapshot.step)
         if crashed:
             self._terminal.say(
@@ -179,4 +217,4 @@ class _Supervision:
             )
             return 1
         self._terminal.say(sentence_about_end(snapshot))
-        return 0
+        return exit_code(None, interrupted=snapshot.interrupted)

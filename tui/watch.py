@@ -25,6 +25,9 @@ _LET_GO_AFTER = 5.0
 """Seconds that the process gets to end by itself once its engine has."""
 _END_AFTER = 8.0
 """Seconds after which it is ended."""
+_INTERRUPTED = 75
+"""EX_TEMPFAIL of sysexits.h, a failure that may not last: whoever started the process can start
+it again on another machine."""
 
 
 class WatchedSession(SessionLike, Protocol):
@@ -64,10 +67,13 @@ class Outlet(Protocol):
         ...
 
 
-def exit_code(error: BaseException | None) -> int:
-    """Return what the process ends with after `error`: 0, 1, or 2 for bad input."""
+def exit_code(error: BaseException | None, *, interrupted: bool) -> int:
+    """Return what the process ends with after `error`: 0, 1, or 2 for bad input.
+
+    Without an error it is 0, or 75 where the cloud took the machine away (`interrupted`).
+    """
     if error is None:
-        return 0
+        return _INTERRUPTED if interrupted else 0
     return error.exit_code if isinstance(error, VoicecoachError) else 1
 
 
@@ -77,6 +83,11 @@ class Watch:
     A signal handler only notes the signal: what it interrupts may hold the very lock that a
     command needs. A thread of the watch does the rest; it is a daemon, there to the last moment.
     """
+
+    ending = "saving a checkpoint, then ending"
+    """What the first signal to end leads to."""
+    still_ending = "still saving the checkpoint; the end comes by itself"
+    """What the second one is answered with."""
 
     def __init__(self, session: WatchedSession, outlet: Outlet) -> None:
         self._session = session
@@ -123,11 +134,11 @@ class Watch:
         if received is signal.SIGHUP:
             self._hang_up()
         elif self._asked_to_end:
-            self._outlet.tell("still saving the checkpoint; the end comes by itself")
+            self._outlet.tell(self.still_ending)
         else:
             self._asked_to_end = True
             self._session.send(Finish())
-            self._outlet.tell(f"{received.name}: saving a checkpoint, then ending")
+            self._outlet.tell(f"{received.name}: {self.ending}")
 
     def _hang_up(self) -> None:
         if self.hung_up.is_set():
@@ -156,7 +167,8 @@ class Watch:
         if waited > _END_AFTER:
             LOG.warning("the process did not end by itself; ending it; %s", _what_still_runs())
             logging.shutdown()
-            os._exit(exit_code(self._session.error))
+            interrupted = self._session.snapshot().interrupted
+            os._exit(exit_code(self._session.error, interrupted=interrupted))
         if waited > _LET_GO_AFTER:
             self._outlet.let_go()
 
