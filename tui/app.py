@@ -58,6 +58,7 @@ class VoicecoachApp(App[ExitReason]):
         ascii_only: bool = False,
         now: Callable[[], datetime] = datetime.now,
         address: str | None = None,
+        attached: bool = False,
     ) -> None:
         """Prepare to show a run.
 
@@ -67,6 +68,7 @@ class VoicecoachApp(App[ExitReason]):
             ascii_only: whether to draw with ASCII characters alone.
             now: tells the time of day, in local time.
             address: what the person's own machine calls this host, `user@host`.
+            attached: whether another process trains, so that leaving leaves the run alone.
         """
         self._ascii_only = ascii_only
         super().__init__()
@@ -81,6 +83,7 @@ class VoicecoachApp(App[ExitReason]):
             session, Listening(player), now, address or fetching.address(),
             ascii_only=ascii_only, plain=colourless,
         )  # fmt: skip
+        self.supervision.attached = attached
 
     def get_default_screen(self) -> Screen[None]:
         """Open with the one screen there is."""

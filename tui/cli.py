@@ -4,7 +4,7 @@
 from tui.command_line import app
 
 # In the order in which the help lists them.
-from tui.commands import demo, check, clean, train, import_models  # noqa: F401
+from tui.commands import demo, check, clean, train, attach, ps, import_models  # noqa: F401
 from tui.commands import say, export, info, bench  # noqa: F401
 # isort: on
 

@@ -28,11 +28,18 @@ class QuitDialog(Dialog[Leaving]):
         *,
         stop: str = "stop and save",
         keep: str = "keep training without the screen",
+        keep_first: bool = False,
     ) -> None:
-        """Ask with a sentence that says what is at stake, and name the two answers."""
+        """Ask with a sentence that says what is at stake, and name the two answers.
+
+        The first is the one that Enter takes.
+        """
         super().__init__()
         self._about = about
-        self._choices = (("stop", "s", stop), ("keep", "k", keep), ("cancel", "esc", "stay here"))
+        answers = [("stop", "s", stop), ("keep", "k", keep)]
+        if keep_first:
+            answers.reverse()
+        self._choices = (*answers, ("cancel", "esc", "stay here"))
 
     def compose(self) -> ComposeResult:
         """Set the question over its answers."""

@@ -45,6 +45,8 @@ class RunScreen(KeyedScreen):
         self.now = now
         self.address = address
         self.snapshot: Snapshot = session.snapshot()
+        self.attached = False
+        """Whether another process trains, so that leaving leaves the run alone."""
 
     def show_sound(self) -> None:
         """Show what sounds now, and whether a sample is on its way."""
@@ -109,7 +111,9 @@ class RunScreen(KeyedScreen):
                 keep="train on the usable clips without the screen",
             )
             self.app.push_screen(dialog, self._take_leaving)
-        elif phase is Phase.STOPPING or (phase is Phase.AT_STOP and self.snapshot.saved):
+        elif phase is Phase.STOPPING or (
+            phase is Phase.AT_STOP and self.snapshot.saved and not self._in_company
+        ):
             self._take_leaving("stop")
         else:
             step = wording.steps(self.snapshot.step)
@@ -117,14 +121,31 @@ class RunScreen(KeyedScreen):
             about += "." if phase is Phase.PREPARING else f" at step {step}."
             if phase is Phase.AT_STOP:
                 about = f"Step {step} could not be saved; esc stays, and c tries again."
-            self.app.push_screen(QuitDialog(about), self._take_leaving)
+                if self.snapshot.saved:
+                    about = f"Step {step} is the stop, and is saved."
+            self.app.push_screen(self._quit_dialog(about), self._take_leaving)
+
+    @property
+    def _in_company(self) -> bool:
+        """Whether other screens look at the run."""
+        return self.snapshot.screens > 1
+
+    def _quit_dialog(self, about: str) -> QuitDialog:
+        others = self.snapshot.screens - 1
+        if others > 0:
+            screens = "Another screen looks" if others == 1 else f"{others} other screens look"
+            about = f"{about} {screens} at it too."
+        if not self.attached:
+            return QuitDialog(about)
+        stop = "stop and save, for all screens" if others > 0 else "stop and save"
+        return QuitDialog(about, stop=stop, keep="leave, and let it run", keep_first=True)
 
     def _take_leaving(self, answer: Leaving | None) -> None:
         if answer == "stop":
             self.session.send(Finish())
             self.app.exit(ExitReason.QUIT)
         elif answer == "keep":
-            if self.snapshot.phase is Phase.PAUSED:
+            if self.snapshot.phase is Phase.PAUSED and not self._in_company:
                 # Whoever asks for training without a screen does not mean a pause without one.
                 self.session.send(GoOn())
             self.app.exit(ExitReason.KEEP_TRAINING)

@@ -12,10 +12,23 @@ from dataclasses import replace
 import tui.headless
 import tui.supervise
 import tui.watch
-from engine.control import Command, Finish, GoUnattended
+from engine.control import (
+    Audition,
+    Command,
+    Finish,
+    GoAttended,
+    GoOn,
+    GoUnattended,
+    Pause,
+    SaveCheckpoint,
+    SetSentence,
+    StopAt,
+)
 from engine.errors import EngineError, InputError
 from engine.order import TrainOrder
 from engine.snapshot import Event, Phase, Snapshot
+from engine.wire.audience import Audience
+from engine.wire.server import Server
 from tui.cli import main
 
 FAULTS = {
@@ -34,14 +47,19 @@ class CountingSession:
         if os.environ.get("COUNTING_REFUSES"):
             raise InputError("another process trains in this voice: 4711")
         self._finish = threading.Event()
+        self._turn = threading.Lock()
         self.error: BaseException | None = None
         self._snapshot = Snapshot(
             Phase.PREPARING, "voice", self._folder, order.network, "small", "standard", device="cpu"
         )
+        self._audience = Audience(self._obey, self._show_screens, at_home=order.attended)
+        self._server = Server(self._folder, lambda: self._snapshot, self._obey, self._audience)
         self._thread = threading.Thread(target=self._run)
+        self._paused = False
         self._write("attended", str(order.attended))
 
     def start(self) -> None:
+        self._server.start()
         self._thread.start()
         if os.environ.get("COUNTING_HANGS"):
             threading.Thread(target=threading.Event().wait).start()
@@ -54,31 +72,71 @@ class CountingSession:
 
     def send(self, command: Command) -> None:
         if isinstance(command, GoUnattended):
-            self._write("unattended", "yes")
-        if isinstance(command, Finish):
-            self._finish.set()
+            self._audience.leave_home()
+        else:
+            self._obey(command)
+
+    def _obey(self, command: Command) -> None:
+        with (self._folder / "asked").open("a") as file:
+            file.write(f"{type(command).__name__}\n")
+        match command:
+            case GoUnattended():
+                self._write("unattended", "yes")
+            case GoAttended():
+                (self._folder / "unattended").unlink(missing_ok=True)
+            case Finish():
+                self._finish.set()
+            case Pause() | GoOn():
+                self._paused = isinstance(command, Pause)
+                phase = Phase.PAUSED if self._paused else Phase.TRAINING
+                self._change(phase=phase)
+            case StopAt(rule):
+                self._change(stop_text=rule.text if rule else "")
+            case SetSentence(sentence):
+                self._change(sentence=sentence)
+            case SaveCheckpoint():
+                self._happens("saved as asked")
+            case Audition():
+                self._happens("spoken as asked")
+
+    def _show_screens(self, screens: int) -> None:
+        self._change(screens=screens)
+
+    def _happens(self, text: str) -> None:
+        self._change(events=(*self._snapshot.events, Event(time.time(), text)))
+
+    def _change(self, **fields: object) -> None:
+        with self._turn:
+            self._snapshot = replace(self._snapshot, **fields)  # type: ignore[arg-type]
 
     def join(self, timeout: float | None = None) -> bool:
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
     def _run(self) -> None:
+        try:
+            self._count()
+        finally:
+            self._server.close()
+
+    def _count(self) -> None:
         self._write("process", str(os.getpid()))
-        happened = Event(time.time(), "counting from [nought]")
-        self._snapshot = replace(self._snapshot, phase=Phase.TRAINING, events=(happened,))
+        self._change(phase=Phase.TRAINING, events=(Event(time.time(), "counting from [nought]"),))
         while not self._finish.wait(0.01):
-            self._snapshot = replace(self._snapshot, step=self._snapshot.step + 1)
+            if self._paused:
+                continue
+            self._change(step=self._snapshot.step + 1)
             fault = FAULTS.get(os.environ.get("COUNTING_FAULT", ""))
             if fault is not None and self._snapshot.step > 20:
                 self.error = fault
-                self._snapshot = replace(self._snapshot, phase=Phase.FAILED, failure=str(fault))
+                self._change(phase=Phase.FAILED, failure=str(fault))
                 return
-        self._snapshot = replace(self._snapshot, phase=Phase.STOPPING)
+        self._change(phase=Phase.STOPPING)
         while self._asked("slow-disk"):
             threading.Event().wait(0.02)
         step = self._snapshot.step
         self._write("checkpoint", str(step))
-        self._snapshot = replace(self._snapshot, phase=Phase.STOPPED, checkpoint_step=step)
+        self._change(phase=Phase.STOPPED, checkpoint_step=step)
 
     def _asked(self, name: str) -> bool:
         return (self._folder / name).exists()

@@ -1,0 +1,133 @@
+"""Shows a run that another process trains, until the person leaves it or it ends."""
+
+import logging
+import shlex
+from pathlib import Path
+from typing import Literal, TextIO
+
+from engine.control import Command, Finish, GoUnattended
+from engine.snapshot import Phase, Snapshot
+from engine.wire.client import RemoteSession
+from tui.endings import sentence_about_end
+from tui.log_file import log_of_this_process
+from tui.supervise import Screen, show
+from tui.terminal import Terminal
+from tui.watch import Watch
+
+LOG = logging.getLogger(__name__)
+
+_LOOK = 0.2
+"""Seconds between two looks at whether the run has ended."""
+
+
+def attach_with_screen(voice: Path, *, ascii_only: bool) -> int:
+    """Open the screen on the run of a voice folder; return the exit code.
+
+    Raises:
+        InputError: nobody trains the voice, or whoever does cannot be attached to.
+    """
+    session = RemoteSession(voice)
+    log = log_of_this_process()
+    try:
+        with log.open("a", encoding="utf-8") as file:
+            return _Attached(session, voice, Terminal(), file, ascii_only=ascii_only).run(log)
+    finally:
+        session.close()
+        if log.exists() and log.stat().st_size == 0:
+            log.unlink()
+
+
+class _Attachment:
+    """The run as the watch of this process sees it: what ends here is the looking alone."""
+
+    error: BaseException | None = None
+
+    def __init__(self, session: RemoteSession) -> None:
+        self._session = session
+        self.left = False
+        """Whether a signal, or the end of the terminal, asked to leave."""
+
+    def snapshot(self) -> Snapshot:
+        """Return the newest picture of the run."""
+        return self._session.snapshot()
+
+    def send(self, command: Command) -> None:
+        """Take what would end the run, or leave it alone, as the wish to leave it."""
+        assert isinstance(command, Finish | GoUnattended)
+        self.left = True
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Wait for the end of the run, or of the connection; say whether to leave."""
+        return self.left or self._session.join(timeout)
+
+
+class _Watch(Watch):
+    """Ends the looking where a run's own process would end the run."""
+
+    ending = "leaving; the run goes on"
+    still_ending = "leaving already"
+
+
+class _Attached:
+    """One screen on the run of another process."""
+
+    def __init__(
+        self,
+        session: RemoteSession,
+        voice: Path,
+        terminal: Terminal,
+        log: TextIO,
+        *,
+        ascii_only: bool,
+    ) -> None:
+        from tui.app import VoicecoachApp
+        from tui.speakers.sound_card import SoundCard
+
+        self._session = session
+        self._voice = voice
+        self._terminal = terminal
+        self._log = log
+        self._player = SoundCard()
+        app = VoicecoachApp(session, self._player, ascii_only=ascii_only, attached=True)
+        self._screen = Screen(app, terminal)
+        self._attachment = _Attachment(session)
+        self._watch = _Watch(self._attachment, self._screen)
+
+    def run(self, log: Path) -> int:
+        """Show the run until the person leaves or it ends; return the exit code."""
+        self._watch.handle_signals()
+        self._watch.start()
+        reason = show(self._screen.app, self._terminal, self._log)
+        self._screen.open = False
+        self._player.stop()
+        if self._watch.hung_up.is_set() or self._terminal.gone:
+            self._terminal.leave()
+            return 0
+        if reason == "crashed":
+            self._terminal.say(
+                f"voicecoach: the screen failed; the run goes on, and the details are in {log}"
+            )
+            return 1
+        return self._tell_the_end(reason)
+
+    def _tell_the_end(self, reason: Literal["end", "keep training"]) -> int:
+        if reason == "end" and not self._attachment.left:
+            self._wait_for_the_end()
+        self._watch.closing.set()
+        last = self._session.snapshot()
+        if last.phase is Phase.FAILED:
+            self._terminal.say(f"voicecoach: {last.failure}")
+            return 1
+        if last.phase is Phase.STOPPED:
+            self._terminal.say(sentence_about_end(last))
+            return 0
+        self._terminal.say(f"the run goes on, as process {self._session.pid}")
+        again = f"voicecoach attach {shlex.quote(str(self._voice))}"
+        self._terminal.say(f"to come back to it:  {again}")
+        return 0
+
+    def _wait_for_the_end(self) -> None:
+        if not self._session.join(0):
+            self._terminal.say("saving…")
+        while not self._attachment.join(_LOOK):
+            pass

@@ -1,0 +1,19 @@
+"""`voicecoach ps`: the runs of this host."""
+
+from typing import Annotated
+
+import typer
+
+from tui.command_line import app, told
+
+
+@app.command(epilog="Example: voicecoach ps --json")
+@told
+def ps(
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+) -> int:
+    """List your runs on this host: step, speed, spend, the last sign of life."""
+    from tui.runs_report import look_at_runs, print_runs, print_runs_as_json
+
+    (print_runs_as_json if as_json else print_runs)(look_at_runs())
+    return 0
