@@ -74,6 +74,13 @@ class TrainOrder:
     """Base address of the metadata service; None for the environment's, or the cloud's own."""
     on_interrupt: str | None = None
     """A shell command that is run when the cloud takes the machine away."""
+    mirror: str | None = None
+    """Where checkpoints are copied to; None for where the voice has it, if anywhere."""
+    mirror_sequence: int | None = None
+    """The highest sequence in the mirror when the order was taken up; None where it could not be
+    reached. See `engine.mirror.take_up`."""
+    restore: str | None = None
+    """A mirror whose voice is fetched and goes on, as `--from` names it."""
 
     def __post_init__(self) -> None:
         given = 0 if self.price in (None, "auto") else self.price

@@ -1,6 +1,7 @@
 """What an order means for its voice: contradictions are told before anything heavy is loaded."""
 
 import math
+import secrets
 import shlex
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -74,9 +75,10 @@ def make_plan(order: TrainOrder) -> Plan:
         "recipe": order.recipe,
         "dropout": order.dropout,
         "checkpoint_every": order.checkpoint_every,
+        "mirror": order.mirror,
     }
     said = {name: value for name, value in changes.items() if value is not None}
-    settings = _with_price(replace(settings, **said), order.price)
+    settings = _with_price(_with_id(replace(settings, **said)), order.price)
     cloud = _cloud_of(order)
     if settings.dataset is None:
         raise InputError(
@@ -112,6 +114,13 @@ def _cloud_of(order: TrainOrder) -> CloudName | None:
     if cloud is not None:
         require_base(metadata_base(cloud, order.metadata_url))
     return cloud
+
+
+def _with_id(settings: VoiceSettings) -> VoiceSettings:
+    """The settings with what a mirror knows the voice by, where it has a mirror."""
+    if settings.mirror is None or settings.id is not None:
+        return settings
+    return replace(settings, id=secrets.token_hex(16))
 
 
 def _with_price(settings: VoiceSettings, price: Price | None) -> VoiceSettings:

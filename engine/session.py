@@ -5,6 +5,7 @@ import logging
 import os
 import shutil
 import threading
+import time
 from pathlib import Path
 from typing import Protocol
 
@@ -13,9 +14,12 @@ from engine.control import Command, GoUnattended, Inbox
 from engine.errors import Cancelled, Declined, EngineError, InputError, VoicecoachError
 from engine.host.files import write_whole
 from engine.host.lock import acquire_lock
+from engine.mirror.sender import Hearers, Sender
+from engine.mirror.target import open_target
 from engine.order import TrainOrder
 from engine.plan import Plan, make_plan
 from engine.snapshot import Phase, Snapshot
+from engine.training.machine_watch import MachineWatch
 from engine.voice import SETTINGS, Voice
 from engine.wire.audience import Audience
 from engine.wire.server import Server
@@ -24,6 +28,10 @@ _log = logging.getLogger(__name__)
 
 # Seconds between two looks at the GPU.
 _GPU_SECONDS = 2.0
+# Seconds that the end of a run waits for the last checkpoint to be safe in the mirror.
+_MIRROR_SECONDS = 120.0
+# Seconds before a cloud takes the machine away in which nothing is waited for any more.
+_LAST_SECONDS = 1.0
 
 
 class SessionLike(Protocol):
@@ -74,6 +82,7 @@ class Session:
             at_home=order.attended,
         )
         self._server = Server(order.voice_folder, self.snapshot, self.send, self._audience)
+        self._machine = MachineWatch(order, plan, self._board, self._inbox)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=False)
 
@@ -109,7 +118,9 @@ class Session:
     def _run(self) -> None:
         """The engine thread: prepare, train, and say how it ended, whatever happens."""
         try:
+            self._machine.start()
             self._train()
+            self._machine.wait_for_hook()
             self._board.update(phase=Phase.STOPPED, steps_per_second=None)
         except VoicecoachError as error:
             self._fail(error, str(error))
@@ -118,6 +129,7 @@ class Session:
             self._fail(error, f"{type(error).__name__}: {error}; {self._voice.log} says where.")
         finally:
             self._ended.set()
+            self._machine.end()
             # Before the lock is free: whoever takes it next opens a socket of the same name.
             self._server.close()
             self._claim.release()
@@ -143,6 +155,7 @@ class Session:
                 self._claim.undo()
             return
         except Cancelled:
+            self._machine.heed_before_training()
             self._board.event("ended before the first step")
             return
         except InputError:
@@ -155,10 +168,29 @@ class Session:
         auditions = Auditions(
             self._voice, prepared.network, prepared.learner.spec, recording, self._board
         )
+        mirror = self._start_mirror()
         try:
-            Trainer(prepared, self._order, self._board, self._inbox, auditions).run()
+            hook = self._machine.hook
+            Trainer(prepared, self._order, self._board, self._inbox, auditions, hook).run()
         finally:
             auditions.close()
+            if mirror is not None:
+                mirror.finish(_seconds_for_mirror(self._board.snapshot))
+
+    def _start_mirror(self) -> Sender | None:
+        """Begin to copy checkpoints to where the voice has its mirror."""
+        address = self._voice.settings.mirror
+        if address is None:
+            return None
+        sender = Sender(
+            self._voice,
+            self._order.network,
+            lambda: open_target(address),
+            Hearers(lambda state: self._board.update(mirror=state), self._board.event),
+            seen=self._order.mirror_sequence,
+        )
+        sender.start()
+        return sender
 
     def _watch_gpu(self, uuid: str | None) -> None:
         """Read the GPU every other second, in a thread that the driver may hold up."""
@@ -220,6 +252,15 @@ class _Claim:
                 self._folder.rmdir()
         if self._settings is not None:
             write_whole(self._folder / SETTINGS, self._settings)
+
+
+def _seconds_for_mirror(snapshot: Snapshot) -> float:
+    """How long the last checkpoint may take to the mirror: less where the machine goes away."""
+    notice = snapshot.spot_notice
+    if notice is None or notice.last_second is None:
+        return _MIRROR_SECONDS
+    left = notice.last_second - time.monotonic() - _LAST_SECONDS
+    return min(_MIRROR_SECONDS, max(0.0, left))
 
 
 def _write_settings(folder: Path, plan: Plan) -> Voice:

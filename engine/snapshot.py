@@ -108,6 +108,25 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class MirrorState:
+    """How far the copy of a voice in its mirror has come."""
+
+    address: str
+    """Where it is, without secrets."""
+    safe_step: int | None = None
+    """The newest checkpoint of the network that is whole there; None when none is, or before the
+    mirror has been reached."""
+    pending: int = 0
+    """Checkpoints that are kept here and not there yet."""
+    seconds: float | None = None
+    """What the last one took to be sent."""
+    trouble: str = ""
+    """Why nothing can be sent at the moment; empty when all is well."""
+    since: float | None = None
+    """When the trouble began, in seconds since the epoch."""
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """Something that happened, for the log on the screen."""
 
@@ -116,6 +135,25 @@ class Event:
     text: str
     severity: str = "information"
     """`information`, `warning` or `error`, as Textual names them."""
+
+
+@dataclass(frozen=True, slots=True)
+class LostSteps:
+    """Steps that a run had made and not saved when it was killed; they are made again."""
+
+    since: int
+    """The checkpoint from which they are made again."""
+    until: int
+    """The last of them that is known."""
+    seconds: float
+    """Training time that they took."""
+    usd: float
+    """What they cost in US dollars."""
+
+    @property
+    def count(self) -> int:
+        """How many."""
+        return self.until - self.since
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +194,15 @@ class Snapshot:
     held_out: float | None = None
     """Loss on the held-out set."""
     learning_rate: float | None = None
+    rate_factor: float = 1.0
+    """What of the recipe's learning rate is left since the run fell sick."""
+    rollbacks: int = 0
+    """Times that the run went back to an earlier checkpoint because it fell sick."""
+    skipped: int = 0
+    """Steps of this run that changed nothing: their loss or a gradient was not finite."""
+    alarm: str = ""
+    """A sentence that the person must see as long as it holds: where a step hangs, or why the run
+    waits for them."""
     run_seconds: float = 0.0
     """Training time of this run, pauses left out."""
     voice_seconds: float = 0.0
@@ -174,6 +221,14 @@ class Snapshot:
     """Whether the run ended because the cloud takes the machine away."""
     checkpoint_step: int | None = None
     """The newest checkpoint on disk."""
+    mirror: MirrorState | None = None
+    """The voice's copy elsewhere; None where it has none."""
+    saving_step: int | None = None
+    """The step whose checkpoint is being written at this moment."""
+    saving_trouble: str = ""
+    """Why checkpoints cannot be written, or take long; empty while all is well."""
+    lost: LostSteps | None = None
+    """What the run before had made and not saved, when it did not end as asked."""
     curve: LossCurve = field(default_factory=LossCurve)
     attention: tuple[AttentionPlot, ...] = ()
     """Oldest first."""

@@ -1,0 +1,110 @@
+"""What a mirror holds: whose voice, and which complete checkpoints."""
+
+from dataclasses import dataclass
+
+from engine.choices import NETWORKS, NetworkName
+from engine.errors import InputError
+from engine.mirror.address import told
+from engine.mirror.layout import (
+    MANIFEST,
+    MARKER,
+    MOST_BYTES,
+    Manifest,
+    Marker,
+    parse_manifest,
+    parse_marker,
+    step_of,
+)
+from engine.mirror.target import Target
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """A mirror as it was when it was looked at."""
+
+    marker: Marker
+    checkpoints: dict[NetworkName, list[Manifest]]
+    """The complete ones of each network, the newest first; of a step that was made anew, the
+    last."""
+    incomplete: list[str]
+    """Folders without a manifest that can be believed: cut off, or damaged."""
+
+    @property
+    def sequence(self) -> int:
+        """The highest sequence of all; 0 where there is none."""
+        return max((found.sequence for found in self.all), default=0)
+
+    @property
+    def all(self) -> list[Manifest]:
+        """The complete checkpoints of both networks."""
+        return [manifest for found in self.checkpoints.values() for manifest in found]
+
+    def newest_step(self, network: NetworkName) -> int | None:
+        """The newest step of a network; None where there is none."""
+        found = self.checkpoints[network]
+        return found[0].step if found else None
+
+
+def read_marker(target: Target) -> Marker | None:
+    """Read whose mirror it is; None where it is nobody's yet.
+
+    Raises:
+        MirrorError: it cannot be reached.
+        InputError: there is something else under that name.
+    """
+    content = target.read(MARKER, MOST_BYTES)
+    if content is None:
+        return None
+    try:
+        return parse_marker(content)
+    except ValueError as error:
+        raise InputError(
+            f"{MARKER} at {told(target.address)} is no mirror's: {told(error)}; give another place "
+            f"with --mirror."
+        ) from error
+
+
+def look(target: Target) -> Holdings | None:
+    """Read what a mirror holds; None where there is no mirror yet.
+
+    The marker's word counts beside the listing: a listing may be late.
+
+    Raises:
+        MirrorError: it cannot be reached.
+        InputError: there is something else in its place.
+    """
+    marker = read_marker(target)
+    if marker is None:
+        return None
+    checkpoints: dict[NetworkName, list[Manifest]] = {}
+    incomplete = []
+    for network in NETWORKS:
+        keys = {f"{network}/{name}" for name in target.folders(network)}
+        keys |= {marker.newest[network]} if network in marker.newest else set()
+        found = []
+        for key in sorted(key for key in keys if step_of(key) is not None):
+            manifest = read_manifest(target, key)
+            if manifest is None or manifest.id != marker.id:
+                incomplete.append(key)
+            else:
+                found.append(manifest)
+        checkpoints[network] = sorted(
+            found, key=lambda each: (each.step, each.sequence), reverse=True
+        )
+    return Holdings(marker, checkpoints, incomplete)
+
+
+def read_manifest(target: Target, key: str) -> Manifest | None:
+    """Read the manifest of a folder; None where there is none that can be believed.
+
+    Raises:
+        MirrorError: the mirror cannot be reached.
+    """
+    content = target.read(f"{key}/{MANIFEST}", MOST_BYTES)
+    if content is None:
+        return None
+    try:
+        return parse_manifest(content, key)
+    except ValueError:
+        # Cut off or tampered with: as good as none, and told as one that is incomplete.
+        return None

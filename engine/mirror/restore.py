@@ -1,0 +1,277 @@
+"""Fetches a voice from its mirror, or what the mirror has beyond the voice that is here.
+
+Every file is compared with size and SHA-256 of its manifest before it gets its name. `state.json`
+of a checkpoint comes after its tensors and `voice.toml` after all else, so that a fetch that is cut
+off leaves nothing that counts, and the next one goes on with what is there already.
+"""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from engine.checkpoint_folders import step_folder
+from engine.choices import NETWORKS, NetworkName
+from engine.errors import EngineError, InputError
+from engine.host.files import sync_folder, write_whole
+from engine.host.lock import acquire_lock
+from engine.mirror.fingerprint import fingerprint
+from engine.mirror.holdings import Holdings
+from engine.mirror.layout import VOICE_FILES, FileMark, Manifest
+from engine.mirror.target import MirrorError, Target
+from engine.settings import VoiceSettings, edited, parse_settings
+from engine.voice import RESTORING, SETTINGS, Voice
+
+Tell = Callable[[str], None]
+Progress = Callable[[int, int], None]
+"""Bytes fetched, and of how many."""
+
+_LEDGER = "spend.jsonl"
+# Left free on the disk beside what is fetched, in bytes.
+_MARGIN = 2**26
+
+
+@dataclass(frozen=True)
+class Way:
+    """From where to where a voice is fetched, and who hears of it."""
+
+    target: Target
+    folder: Path
+    tell: Tell
+    progress: Progress
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A file to fetch."""
+
+    key: str
+    mark: FileMark
+    place: Path
+
+
+def fetch_voice(way: Way, held: Holdings, change: Callable[[VoiceSettings], VoiceSettings]) -> None:
+    """Make the voice that a mirror holds in a folder that has none.
+
+    Args:
+        way: from where to where.
+        held: what the mirror holds: one complete checkpoint or more.
+        change: what is different here in its settings.
+
+    Raises:
+        InputError: what the mirror holds is no voice.
+        MirrorError: the mirror cannot be reached.
+        EngineError: the folder cannot be written.
+    """
+    with _taking(way.folder) as store:
+        newest = max(held.all, key=lambda manifest: manifest.sequence)
+        if SETTINGS not in newest.voice_files:
+            raise InputError(f"The mirror {way.target.address} has no {SETTINGS}.")
+        for network in NETWORKS:
+            if held.checkpoints[network]:
+                _fetch_newest(way, held.checkpoints[network], store)
+        small = _fetch_small(way, newest, set(newest.voice_files), store)
+        settings = _parsed(small[SETTINGS], way.target)
+        for name, content in small.items():
+            if name != SETTINGS:
+                write_whole(way.folder / VOICE_FILES[name], content)
+        text = edited(small[SETTINGS].decode(), settings, change(settings))
+        write_whole(way.folder / SETTINGS, text.encode())
+
+
+def catch_up(way: Way, held: Holdings, voice: Voice) -> None:
+    """Fetch each network of which the mirror is ahead of a voice that exists.
+
+    Its ledger becomes that of both: what either knows was paid.
+
+    Raises:
+        MirrorError: the mirror cannot be reached.
+        EngineError: the folder cannot be written.
+    """
+    ahead = networks_ahead(held, voice)
+    if not ahead:
+        return
+    with _taking(way.folder) as store:
+        for network in ahead:
+            own = voice.newest(network)
+            beyond = [
+                manifest
+                for manifest in held.checkpoints[network]
+                if own is None or manifest.step > own.step
+            ]
+            fetched = _fetch_newest(way, beyond, store)
+            wanted = {f"{network}-history.jsonl"} & fetched.voice_files.keys()
+            for name, content in _fetch_small(way, fetched, wanted, store).items():
+                write_whole(way.folder / VOICE_FILES[name], content)
+        newest = max(held.all, key=lambda manifest: manifest.sequence)
+        ledger = _fetch_small(way, newest, {_LEDGER} & newest.voice_files.keys(), store)
+        if ledger:
+            _merge_ledger(way.folder / VOICE_FILES[_LEDGER], ledger[_LEDGER])
+
+
+def networks_ahead(held: Holdings, voice: Voice) -> list[NetworkName]:
+    """The networks of which the mirror has a later step than the voice here."""
+    ahead: list[NetworkName] = []
+    for network in NETWORKS:
+        theirs, own = held.newest_step(network), voice.newest(network)
+        if theirs is not None and (own is None or theirs > own.step):
+            ahead.append(network)
+    return ahead
+
+
+@contextlib.contextmanager
+def _taking(folder: Path) -> Iterator[Path]:
+    """Hold a voice folder's lock; give a folder inside for files on their way.
+
+    Raises:
+        InputError: a run trains in it.
+        EngineError: it cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = acquire_lock(folder)
+    except OSError as error:
+        raise EngineError(f"{folder} cannot be made: {error.strerror}.") from error
+    store = folder / RESTORING
+    try:
+        if store.is_symlink():
+            store.unlink()
+        store.mkdir(exist_ok=True)
+        yield store
+        shutil.rmtree(store)
+    except OSError as error:
+        raise EngineError(f"{folder} cannot be written: {error.strerror}.") from error
+    finally:
+        os.close(lock)
+
+
+def _fetch_newest(way: Way, manifests: list[Manifest], store: Path) -> Manifest:
+    """Fetch the newest checkpoint that is as its manifest says; tell of those that are not.
+
+    Raises:
+        MirrorError: none is, or the mirror cannot be reached.
+    """
+    for manifest in manifests:
+        try:
+            _fetch_checkpoint(way, manifest, store)
+        except _DamagedError as error:
+            way.tell(f"{manifest.key} in the mirror is damaged ({error}): the one before is used")
+        else:
+            way.tell(
+                f"{manifest.network} at step {manifest.step:,} fetched from {way.target.address}"
+            )
+            return manifest
+    raise MirrorError(f"no checkpoint at {way.target.address} is as it was written", refused=True)
+
+
+class _DamagedError(Exception):
+    """A file in the mirror is not what its manifest says."""
+
+
+def _fetch_checkpoint(way: Way, manifest: Manifest, store: Path) -> None:
+    home = step_folder(way.folder / manifest.network / "checkpoints", manifest.step)
+    pieces = [
+        _Piece(f"{manifest.key}/{name}", mark, home / name)
+        for name, mark in manifest.files.items()
+        if not _is_there(home / name, mark)
+    ]
+    _require_room(way.folder, sum(piece.mark.size for piece in pieces))
+    total = sum(piece.mark.size for piece in pieces)
+    done = 0
+
+    def step(size: int) -> None:
+        nonlocal done
+        done += size
+        way.progress(min(done, total), total)
+
+    arrived = [(_fetch(way, piece, store, step), piece.place) for piece in pieces]
+    home.mkdir(parents=True, exist_ok=True)
+    for part, place in sorted(arrived, key=lambda each: each[1].name == "state.json"):
+        part.replace(place)
+    sync_folder(home)
+    sync_folder(home.parent)
+
+
+def _fetch(way: Way, piece: _Piece, store: Path, step: Callable[[int], None]) -> Path:
+    """Fetch a file under the name of its checksum; one that is there already is not fetched again.
+
+    Raises:
+        _DamagedError: it is not what its manifest says.
+        MirrorError: it cannot be read.
+    """
+    part = store / piece.mark.sha256
+    if _is_there(part, piece.mark):
+        return part
+    part.unlink(missing_ok=True)
+    try:
+        found = way.target.fetch(piece.key, part, piece.mark.size, step)
+    except MirrorError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            raise _DamagedError(f"{piece.place.name} is missing") from error
+        raise
+    if (found.size, found.sha256) != (piece.mark.size, piece.mark.sha256):
+        part.unlink()
+        raise _DamagedError(f"{piece.place.name} is not what was written")
+    return part
+
+
+def _fetch_small(way: Way, manifest: Manifest, names: set[str], store: Path) -> dict[str, bytes]:
+    """Fetch small files of the voice.
+
+    Raises:
+        MirrorError: one is damaged, or cannot be read.
+    """
+    found = {}
+    for name in sorted(names):
+        mark = manifest.voice_files[name]
+        _require_room(way.folder, mark.size)
+        piece = _Piece(f"{manifest.key}/{name}", mark, way.folder / VOICE_FILES[name])
+        try:
+            found[name] = _fetch(way, piece, store, lambda _: None).read_bytes()
+        except _DamagedError as error:
+            raise MirrorError(
+                f"{manifest.key} at {way.target.address} is damaged: {error}", refused=True
+            ) from error
+    return found
+
+
+def _is_there(path: Path, mark: FileMark) -> bool:
+    if path.is_symlink() or not path.is_file() or path.stat().st_size != mark.size:
+        return False
+    return fingerprint(path).sha256 == mark.sha256
+
+
+def _require_room(folder: Path, size: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if size + _MARGIN > free:
+        raise EngineError(
+            f"{folder} has room for {free / 1e6:,.0f} MB, but {size / 1e6:,.0f} MB are to be "
+            f"fetched; free some space or give another --voice."
+        )
+
+
+def _parsed(content: bytes, target: Target) -> VoiceSettings:
+    path = Path(target.address) / SETTINGS
+    try:
+        return parse_settings(content.decode(), path)
+    except UnicodeDecodeError as error:
+        raise InputError(f"Cannot read {path}: it is not UTF-8.") from error
+
+
+def settings_here(
+    settings: VoiceSettings, dataset: Path | None, address: str, identity: str
+) -> VoiceSettings:
+    """The settings of a fetched voice: its recordings as given here, its mirror as named here."""
+    here = replace(settings, mirror=address, id=identity)
+    return here if dataset is None else replace(here, dataset=dataset)
+
+
+def _merge_ledger(path: Path, theirs: bytes) -> None:
+    """Write what is in the mirror's ledger, and of ours what is not in it, in that order."""
+    ours = path.read_bytes().splitlines() if path.exists() else []
+    lines = theirs.splitlines()
+    known = set(lines)
+    lines += [line for line in ours if line not in known]
+    write_whole(path, b"".join(line + b"\n" for line in lines))
