@@ -29,6 +29,7 @@ _COMMENTS = {
     "dropout": "0.05 as the BBC's; 0 learns much faster from many hours, but overfits few",
     "price": 'US dollars an hour for this machine, 0 when unknown, or "auto": as the cloud says',
     "checkpoint_every": "steps",
+    "checkpoint_minutes": "of training that may be lost with the machine at most",
     "keep_newest": "checkpoints that are kept whatever their step",
     "keep_every": "steps; a checkpoint at each multiple is kept for good",
     "sentence": "what auditions speak",
@@ -62,6 +63,8 @@ class VoiceSettings:
     seed: int = 1
     checkpoint_every: int = 1000
     """Steps."""
+    checkpoint_minutes: float = 5.0
+    """Minutes of training after which a checkpoint is made whatever the step."""
     keep_newest: int = 5
     keep_every: int = 50_000
     """Steps."""

@@ -68,6 +68,18 @@ def append_line(path: Path, line: str, *, sync: bool = False) -> None:
         raise EngineError(f"{path} cannot be written: {error.strerror}.") from error
 
 
+def sync_file(path: Path) -> None:
+    """Make what a file holds survive a power cut.
+
+    Raises OSError where there is none, or where it cannot be made safe.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def sync_folder(folder: Path) -> None:
     """Make a rename in the folder survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)

@@ -1,6 +1,7 @@
 """Checkpoints: never half of one, never the last good one removed."""
 
 import errno
+import math
 import os
 import shutil
 from dataclasses import asdict, dataclass, field
@@ -258,7 +259,8 @@ def _moments(folder: Path, digests: dict[str, str]) -> dict[str, Tensor]:
 
 def _unlogged(said: dict[str, Any]) -> Unlogged:
     count, sums = int(said.get("count", 0)), tuple(float(one) for one in said.get("sums", ()))
-    if not (count == len(sums) == 0 or (count > 0 and len(sums) in (3, 4))):
+    there = count > 0 and len(sums) in (3, 4) and all(math.isfinite(one) for one in sums)
+    if not there and (count, sums) != (0, ()):
         raise ValueError("state.json has sums of losses that are of no network")
     return Unlogged(count, sums)
 
@@ -298,8 +300,16 @@ def _tensors(folder: Path, name: str, digests: dict[str, str]) -> dict[str, Tens
     return {key: tensor.to(torch.float32, copy=True) for key, tensor in load_file(path).items()}
 
 
-def remove_superseded(voice: Voice, network: NetworkName, base_step: int) -> list[CheckpointEntry]:
+def remove_superseded(
+    voice: Voice, network: NetworkName, base_step: int, saved: int | None = None
+) -> list[CheckpointEntry]:
     """Remove old checkpoints, except the newest few, the first from every 50k-th step on, the base.
+
+    Args:
+        voice: whose.
+        network: of which network.
+        base_step: the step of the base, which is kept.
+        saved: the step of the one that was just saved, which is kept too.
 
     Returns:
         Those that were removed.

@@ -1,15 +1,21 @@
 """The losses of a run: every logged step on disk, a few hundred points for the screen."""
 
 import json
+import math
+import os
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import EngineError
-from engine.host.files import append_line
+from engine.host.files import append_line, write_whole
 from engine.snapshot import LossCurve, Losses
 
 # Points of the curve that the screen draws; a terminal has fewer columns.
 _POINTS = 400
+# Lines that wait in memory for a disk that takes none; beyond them the oldest go.
+_MOST_WAITING = 20_000
 
 
 class Thinned:
@@ -56,41 +62,94 @@ class Entry:
     held_out: float | None
 
 
+@dataclass(frozen=True)
+class _Line:
+    """A line of the file that can be read."""
+
+    start: int
+    """Where it begins, in bytes."""
+    raw: bytes
+    step: int
+    loss: float | None
+    """None in a note, which tells something else of a step."""
+    held_out: float | None
+
+
 class History:
-    """The history of a network: append-only on disk, thinned in memory."""
+    """The history of a network: each logged step once on disk, thinned in memory."""
 
     def __init__(self, path: Path, up_to: int) -> None:
-        """Read what there is up to a step; lines beyond it are of a run that was not saved.
+        """Read what there is up to a step, and cut off what lies beyond it.
+
+        What lies beyond was made by a run that did not save it; the same steps are made again,
+        and a step is logged once.
 
         Raises:
             EngineError: the file cannot be read or written.
         """
         self._path = path
-        self._losses = Thinned()
-        self._held_out = Thinned()
-        self.last_held_out: float | None = None
+        self._waiting: deque[tuple[int, str]] = deque(maxlen=_MOST_WAITING)
+        self._forget()
+        self.last_step: int | None = None
+        """The last step that the file had when it was opened, saved or not."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.exists():
-                self._read(path, up_to)
+                self._read(up_to)
         except OSError as error:
             raise EngineError(f"The history {path} cannot be used: {error.strerror}.") from error
 
-    def _read(self, path: Path, up_to: int) -> None:
-        """Keep the last line of every step: a later run makes an earlier one's steps anew."""
-        latest: dict[int, tuple[float, float | None]] = {}
-        with path.open(encoding="utf-8", errors="replace") as file:
-            for line in file:
-                try:
-                    said = json.loads(line)
-                    step, loss = int(said["step"]), float(said["loss"])
-                    held = said.get("held_out")
-                except (ValueError, KeyError, TypeError):
-                    continue  # the line that a dying process left unfinished
-                latest[step] = (loss, None if held is None else float(held))
-        for step in sorted(latest):
-            if step <= up_to:
-                self._remember(step, *latest[step])
+    def _forget(self) -> None:
+        self._losses = Thinned()
+        self._held_out = Thinned()
+        self.last_held_out: float | None = None
+
+    def _read(self, up_to: int) -> None:
+        """Remember the last line of every step up to one, and leave the file with these alone."""
+        lines = list(_lines(self._path))
+        self.last_step = max((line.step for line in lines), default=None)
+        latest = {line.step: line for line in lines if line.loss is not None}
+        kept = [
+            line
+            for line in sorted(lines, key=lambda line: line.step)
+            if line.step <= up_to and (line.loss is None or line is latest[line.step])
+        ]
+        self._keep_only(kept, lines)
+        for line in kept:
+            if line.loss is not None:
+                self._remember(line.step, line.loss, line.held_out)
+
+    def _keep_only(self, kept: list[_Line], lines: list[_Line]) -> None:
+        """Cut the file off after what is kept; write it anew where that does not do."""
+        if kept == lines[: len(kept)]:
+            end = kept[-1].start + len(kept[-1].raw) if kept else 0
+            if self._path.stat().st_size > end:
+                # Shortening takes no room, of which there may be none.
+                os.truncate(self._path, end)
+        else:
+            write_whole(self._path, b"".join(line.raw.rstrip(b"\n") + b"\n" for line in kept))
+
+    def cut_back(self, step: int) -> None:
+        """Take back what was logged after a step, from which training goes on.
+
+        Raises:
+            EngineError: the file cannot be read or written.
+        """
+        waiting = [entry for entry in self._waiting if entry[0] <= step]
+        self._waiting.clear()
+        self._forget()
+        try:
+            if self._path.exists():
+                self._read(step)
+        except OSError as error:
+            raise EngineError(
+                f"The history {self._path} cannot be cut back: {error.strerror}."
+            ) from error
+        for _, text in waiting:
+            line = _parse(0, text.encode())
+            if line is not None and line.loss is not None:
+                self._remember(line.step, line.loss, line.held_out)
+        self._waiting.extend(waiting)
 
     def _remember(self, step: int, loss: float, held_out: float | None) -> None:
         self._losses.add(step, loss)
@@ -99,10 +158,11 @@ class History:
             self.last_held_out = held_out
 
     def add(self, entry: Entry) -> None:
-        """Append a logged step.
+        """Append a logged step, and those before it that a full disk did not take.
 
         Raises:
-            EngineError: it cannot be written; the curve has it all the same.
+            EngineError: it cannot be written; the curve has it all the same, and the next call
+                tries again.
         """
         self._remember(entry.step, entry.losses.total, entry.held_out)
         line = {
@@ -114,7 +174,26 @@ class History:
             "learning_rate": entry.learning_rate,
             "held_out": entry.held_out,
         }
-        append_line(self._path, json.dumps(line))
+        self._waiting.append((entry.step, json.dumps(line)))
+        self.flush()
+
+    def flush(self) -> None:
+        """Write what waits for the disk.
+
+        Raises:
+            EngineError: it cannot be written.
+        """
+        if self._waiting:
+            append_line(self._path, "\n".join(text for _, text in self._waiting))
+            self._waiting.clear()
+
+    def note(self, step: int, what: str) -> None:
+        """Append what happened to the run at a step; a reader of losses passes over it.
+
+        Raises:
+            EngineError: it cannot be written.
+        """
+        append_line(self._path, json.dumps({"step": step, "note": what}, ensure_ascii=False))
 
     @property
     def curve(self) -> LossCurve:
@@ -122,3 +201,27 @@ class History:
         steps, losses = self._losses.points
         held_out_steps, held_out = self._held_out.points
         return LossCurve(steps, losses, held_out_steps, held_out)
+
+
+def _lines(path: Path) -> Iterator[_Line]:
+    """The lines of a history that can be read; not the one that a dying process left unfinished."""
+    start = 0
+    with path.open("rb") as file:
+        for raw in file:
+            if (line := _parse(start, raw)) is not None and raw.endswith(b"\n"):
+                yield line
+            start += len(raw)
+
+
+def _parse(start: int, raw: bytes) -> _Line | None:
+    try:
+        said = json.loads(raw)
+        step, loss, held = said["step"], said.get("loss"), said.get("held_out")
+        loss = None if loss is None and "note" in said else float(loss)
+        held_out = None if held is None else float(held)
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        return None
+    # A curve has no place for what is not finite.
+    if type(step) is not int or not math.isfinite((loss or 0.0) + (held_out or 0.0)):
+        return None
+    return _Line(start, raw, step, loss, held_out)

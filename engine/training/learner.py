@@ -74,6 +74,10 @@ class Learner:
     def start_anew(self) -> None:
         """Take the fresh weights again with which it was built, and no moments."""
         self.load_weights(self._fresh_network().state_dict())
+        self.forget_moments()
+
+    def forget_moments(self) -> None:
+        """Let Adam start anew."""
         self._optimizer.state.clear()
         self._updates = 0
         self._guard.forget()
@@ -176,6 +180,24 @@ class Learner:
                 torch._foreach_lerp_(self._average, list[Tensor](self._parameters), 1 - decay)
             return
         move_unless(sick, self._average, list[Tensor](self._parameters), 1 - decay)
+
+    def live_state(self) -> dict[str, dict[str, Tensor]]:
+        """Return what a checkpoint holds: the tensors themselves, which the next step changes.
+
+        Under `weights`, `average` (empty without one) and `optimizer` (empty before the first
+        step), each by variable name.
+        """
+        named = dict(self.network.named_parameters())
+        average = () if self._average is None else zip(named, self._average, strict=True)
+        return {
+            "weights": {name: parameter.detach() for name, parameter in named.items()},
+            "average": dict(average),
+            "optimizer": {
+                f"{key}/{name}": value
+                for name, parameter in named.items()
+                for key, value in self._optimizer.state.get(parameter, {}).items()
+            },
+        }
 
     def speaking_weights(self) -> dict[str, Tensor]:
         """Return copies, on the CPU, of what speaks: the average, or the weights themselves."""

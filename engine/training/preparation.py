@@ -22,7 +22,7 @@ from engine.order import TrainOrder
 from engine.settings import VoiceSettings
 from engine.snapshot import Progress
 from engine.training.attention_plot import choose_clip
-from engine.training.checkpoint import Checkpoint, sweep
+from engine.training.checkpoint import Checkpoint, Unlogged, sweep
 from engine.training.learner import Learner
 from engine.training.material import open_material
 from engine.training.recipe import Recipe, recipe_named
@@ -48,6 +48,8 @@ class Prepared:
     step: int
     """The global step from which training goes on."""
     base_step: int
+    unlogged: Unlogged
+    """Losses of the steps since the last logged one, as the checkpoint has them."""
 
 
 def prepare(order: TrainOrder, voice: Voice, board: Board, inbox: Inbox) -> Prepared:
@@ -100,6 +102,7 @@ def prepare(order: TrainOrder, voice: Voice, board: Board, inbox: Inbox) -> Prep
         held_out_clips=tuple(held),
         step=checkpoint.step if checkpoint else 0,
         base_step=checkpoint.base_step if checkpoint else 0,
+        unlogged=checkpoint.unlogged if checkpoint else Unlogged(),
     )
 
 
@@ -123,7 +126,7 @@ def _make_learner(
         device=device,
         precision=precision,
         seed=settings.seed,
-        moments_from=_moments_from(checkpoint),
+        moments_from=moments_from(checkpoint),
         recovery=checkpoint.recovery if checkpoint else None,
         max_characters=settings.limits.max_characters,
         max_frames=settings.limits.max_coarse_frames,
@@ -141,7 +144,7 @@ def _make_learner(
     return learner
 
 
-def _moments_from(checkpoint: Checkpoint | None) -> int:
+def moments_from(checkpoint: Checkpoint | None) -> int:
     """The step at which Adam starts, or started, without moments."""
     if checkpoint is None:
         return 0

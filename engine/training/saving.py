@@ -1,11 +1,30 @@
-"""What is kept: the checkpoint of a step, and of those before it what the settings say."""
+"""What is kept, and when: the steps wait for a copy in memory, and never for the disk.
 
-import torch
+A checkpoint is due every so many steps and after so many minutes of training. It is copied
+between two steps and written by a thread beside them. While one is being written no other is
+copied: what falls due meanwhile is made of the first step after it, so that one copy is enough.
+Where the disk is full or refuses, training goes on, the screen says so, and after a while it is
+tried again.
+"""
+
+import time
+from collections.abc import Sequence
 
 from engine.board import Board
 from engine.errors import EngineError
-from engine.training.checkpoint import Checkpoint, remove_superseded, save_checkpoint
+from engine.training.checkpoint import Checkpoint, Unlogged
+from engine.training.checkpoint_writer import CheckpointWriter, OnSaved, Outcome
+from engine.training.clock import TrainingClock
+from engine.training.newest_good import load_newest_good
 from engine.training.preparation import Prepared
+from engine.training.state_copy import StateCopy, all_finite
+
+# Seconds from a checkpoint that could not be written to the next try, the last for all after.
+RETRY_SECONDS = (5.0, 10.0, 20.0, 40.0, 60.0)
+# Seconds for which the end of a run tries to save its last step.
+END_SECONDS = 120.0
+# Seconds after which a disk is called slow.
+_SLOW_SECONDS = 60.0
 
 
 class DivergedError(EngineError):
@@ -13,62 +32,201 @@ class DivergedError(EngineError):
 
 
 class Keeper:
-    """Writes the checkpoints of a run, and none of weights that are not finite."""
+    """Has the checkpoints of a run written, and none of weights that are not finite."""
 
-    def __init__(self, prepared: Prepared, board: Board) -> None:
+    def __init__(
+        self,
+        prepared: Prepared,
+        board: Board,
+        clock: TrainingClock,
+        on_saved: Sequence[OnSaved] = (),
+    ) -> None:
+        """Take the memory for a copy of what the network has learned.
+
+        Args:
+            prepared: what is trained, and where.
+            board: where checkpoints, and trouble with them, are told.
+            clock: training time, which is what is at risk.
+            on_saved: told of each checkpoint that is safe on disk.
+        """
         self._prepared = prepared
         self._voice = prepared.voice
         self._network = prepared.network
         self._board = board
-        newest = self._voice.newest(self._network)
-        self.saved_step = newest.step if newest else None
-        """The newest checkpoint on disk."""
+        self._clock = clock
+        self._copy = StateCopy(prepared.learner)
+        self._writer = CheckpointWriter(self._voice, self._network, prepared.base_step, on_saved)
+        self.saved_step = prepared.step if self._voice.checkpoints(self._network) else None
+        """The newest checkpoint on disk that is good."""
+        self._copied_seconds = clock.seconds
+        self._write_seconds = 0.0
+        self._wanted = False
+        self._failures = 0
+        self._last_failure = ""
+        self._retry_at = 0.0
 
-    def save(self, step: int) -> None:
-        """Write the checkpoint of a step and remove those that it supersedes.
+    def want(self) -> None:
+        """Have the next step saved at once, whatever the disk said before."""
+        self._wanted = True
+        self._retry_at = 0.0
+
+    def wants(self, step: int) -> bool:
+        """Whether this step is to be copied now; takes note of what was written meanwhile."""
+        self._look()
+        if step in (0, self.saved_step):
+            self._wanted = False
+            return False
+        if step != self._writer.step and self._is_due(step):
+            self._wanted = True
+        return self._wanted and not self._writer.busy and time.monotonic() >= self._retry_at
+
+    def begin(self, step: int, unlogged: Unlogged) -> None:
+        """Copy this step, and begin to write it.
+
+        Args:
+            step: the global step that the learner has made.
+            unlogged: the losses since the last logged step.
 
         Raises:
-            DivergedError: the weights are not finite; nothing has been written.
-            EngineError: it cannot be written; those before it are untouched.
+            DivergedError: the weights are not finite; nothing is written.
         """
-        checkpoint = self._checkpoint(step)
-        if not all(bool(torch.isfinite(tensor).all()) for tensor in checkpoint.weights.values()):
-            raise self.diverged("weights are not finite", step)
-        save_checkpoint(checkpoint, self._voice.checkpoint_folder(self._network, step))
-        self.saved_step = step
-        self._board.update(checkpoint_step=step)
-        self._board.event(f"checkpoint {step:,} saved")
-        try:
-            remove_superseded(self._voice, self._network, self._prepared.base_step)
-        except OSError as error:
-            self._board.event(f"an old checkpoint cannot be removed: {error}", "warning")
-
-    def diverged(self, what: str, step: int) -> DivergedError:
-        """Say what is not finite, and from where to train on."""
-        saved = (
-            "there is no checkpoint yet"
-            if self.saved_step is None
-            else f"the checkpoint of step {self.saved_step:,} is untouched"
-        )
-        return DivergedError(
-            f"{self._network}: the {what} at step {step:,}; {saved}. Train on from there, with "
-            f"--precision fp32 or from an older checkpoint if it happens again."
-        )
-
-    def _checkpoint(self, step: int) -> Checkpoint:
         learner = self._prepared.learner
-        settings = self._voice.settings
-        return Checkpoint(
+        live = learner.live_state()
+        if not all_finite((*live["weights"].values(), *live["average"].values())):
+            raise DivergedError("weights are not finite")
+        tensors, ready = self._copy.take()
+        self._copied_seconds = self._clock.seconds
+        self._wanted = False
+        checkpoint = Checkpoint(
             network=self._network,
             spec=learner.spec,
-            symbols=settings.symbols,
+            symbols=self._voice.settings.symbols,
             step=step,
             base_step=self._prepared.base_step,
             recipe=learner.recipe.name,
-            seed=settings.seed,
+            seed=self._voice.settings.seed,
             moments_from=learner.moments_from,
-            weights=learner.weights(),
-            average=learner.average(),
-            optimizer=learner.optimizer_state(),
+            weights=tensors["weights"],
+            average=tensors["average"],
+            optimizer=tensors["optimizer"],
+            unlogged=unlogged,
             recovery=learner.recovery,
         )
+        self._writer.begin(checkpoint, ready)
+        self._board.update(saving_step=step)
+
+    def save(self, step: int, unlogged: Unlogged) -> bool:
+        """Write this step, and wait until it is safe; False where it was, or nothing was learned.
+
+        Raises:
+            DivergedError: the weights are not finite; nothing is written.
+            EngineError: it cannot be written; those before it are untouched.
+        """
+        self.settle()
+        if step in (0, self.saved_step):
+            return False
+        self.begin(step, unlogged)
+        failure = self.settle()
+        if failure is not None:
+            raise failure
+        return True
+
+    def save_at_last(self, step: int, unlogged: Unlogged) -> bool:
+        """Write the last step of a run; where it cannot be written, try for two minutes.
+
+        Raises:
+            DivergedError: the weights are not finite; nothing is written.
+            EngineError: it cannot be written; those before it are untouched.
+        """
+        give_up = time.monotonic() + END_SECONDS
+        while True:
+            try:
+                return self.save(step, unlogged)
+            except DivergedError:
+                raise
+            except EngineError:
+                pause = RETRY_SECONDS[0]
+                if time.monotonic() + pause > give_up:
+                    raise
+                time.sleep(pause)
+
+    def settle(self) -> EngineError | None:
+        """Wait until nothing is being written; return why the last one could not be."""
+        self._writer.wait()
+        outcome = self._look()
+        return None if outcome is None else outcome.failure
+
+    def went_back(self, step: int) -> None:
+        """Take note that the run stands where the checkpoint of a step was made."""
+        found = self._voice.newest(self._network)
+        self.saved_step = None if found is None else step
+        self._copied_seconds = self._clock.seconds
+        self._wanted = False
+        self._board.update(checkpoint_step=self.saved_step)
+
+    def last_good(self) -> Checkpoint | None:
+        """Return the newest checkpoint on disk that is as it was written; None without any.
+
+        For whoever goes back to it: what is being written is waited for, damaged ones are passed
+        over and told.
+
+        Raises:
+            InputError: none can be used.
+        """
+        self.settle()
+        return load_newest_good(self._voice, self._network, self._board)
+
+    def _is_due(self, step: int) -> bool:
+        settings = self._voice.settings
+        if step % settings.checkpoint_every == 0:
+            return True
+        # What is trained while the checkpoint is being written is at risk as well.
+        at_risk = self._clock.seconds - self._copied_seconds + self._write_seconds
+        return at_risk >= settings.checkpoint_minutes * 60
+
+    def _look(self) -> Outcome | None:
+        """Take note of a checkpoint that was written or could not be; warn of one that lasts."""
+        outcome = self._writer.take_outcome()
+        if outcome is not None:
+            self._board.update(saving_step=None)
+            self._write_seconds = outcome.seconds
+            if outcome.failure is None:
+                self._succeeded(outcome)
+            else:
+                self._failed(outcome.failure)
+        elif self._writer.seconds > _SLOW_SECONDS:
+            minutes = int(self._writer.seconds // 60)
+            self._trouble(
+                f"the checkpoint of step {self._writer.step:,} has been on its way to the disk for "
+                f"{minutes} min; the disk is slow"
+            )
+        return outcome
+
+    def _succeeded(self, outcome: Outcome) -> None:
+        self.saved_step = outcome.step
+        again = " again: the disk takes them" if self._failures else ""
+        self._failures = 0
+        self._last_failure = ""
+        self._board.update(checkpoint_step=outcome.step)
+        self._trouble("")
+        self._board.event(f"checkpoint {outcome.step:,} saved{again}")
+        if outcome.warning:
+            self._board.event(outcome.warning, "warning")
+
+    def _failed(self, failure: EngineError) -> None:
+        """Tell it, once for each reason, and try again a little later each time."""
+        pause = RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)]
+        self._failures += 1
+        self._wanted = True
+        self._retry_at = time.monotonic() + pause
+        text = str(failure)
+        if self._failures == 1:
+            self._board.event(text, "error")
+        elif text != self._last_failure:
+            self._board.event(text, "warning")
+        self._last_failure = text
+        self._trouble(text)
+
+    def _trouble(self, text: str) -> None:
+        if self._board.snapshot.saving_trouble != text:
+            self._board.update(saving_trouble=text)

@@ -1,18 +1,17 @@
 """What training tells: the losses, the curve, the counters and the attention."""
 
-import math
-from dataclasses import dataclass
-
-import torch
+from collections.abc import Callable
 
 from engine.board import Board
 from engine.errors import EngineError
 from engine.networks.text2mel import Text2MelOutput
 from engine.snapshot import Losses, Phase
 from engine.training.attention_plot import make_plot
+from engine.training.checkpoint import Unlogged
 from engine.training.clock import TrainingClock
 from engine.training.history import Entry, History
 from engine.training.ledger_keeper import LedgerKeeper
+from engine.training.loss_sums import LossSums
 from engine.training.objective import LossParts
 from engine.training.preparation import Prepared
 
@@ -20,26 +19,6 @@ LOG_EVERY = 10
 """Steps between readings of the loss: each waits for the device."""
 # Steps between looks at the held-out set.
 _HELD_OUT_EVERY = 100
-
-
-@dataclass
-class _Sums:
-    """Losses since the last logged step, summed on the device."""
-
-    total: torch.Tensor | None = None
-    count: int = 0
-
-    def add(self, parts: LossParts) -> None:
-        numbers = torch.stack([part for part in parts if part is not None])
-        self.total = numbers if self.total is None else self.total + numbers
-        self.count += 1
-
-    def means(self) -> Losses | None:
-        """The means, read from the device; None when there was no step."""
-        if self.total is None:
-            return None
-        total, l1, divergence, *attention = (self.total / self.count).tolist()
-        return Losses(total, l1, divergence, attention[0] if attention else None)
 
 
 class Teller:
@@ -59,7 +38,7 @@ class Teller:
         self._board = board
         self._clock = clock
         self._ledger = ledger
-        self._sums = _Sums()
+        self._sums = LossSums(prepared.unlogged, prepared.learner.device)
         path = prepared.voice.history(prepared.network)
         self._history = History(path, up_to=prepared.step)
         self._history_failed = False
@@ -89,13 +68,11 @@ class Teller:
         self._board.event(f"{self._network} {verb} step {step:,}{since}; held-out {held_out:.4f}")
         self.draw_attention(step)
 
-    def tell(self, step: int, parts: LossParts) -> None:
-        """Publish a step; every so often read the losses from the device and log them."""
+    def tell(self, step: int, parts: LossParts) -> Losses | None:
+        """Publish a step; every so often read the losses from the device, log and return them."""
         self._sums.add(parts)
         self._clock.mark(step)
-        changes: dict[str, object] = {}
-        if step % LOG_EVERY == 0:
-            changes = self._log(step)
+        losses, changes = self._log(step) if step % LOG_EVERY == 0 else (None, {})
         self._board.update(
             step=step,
             learning_rate=self._learner.learning_rate(step),
@@ -105,11 +82,45 @@ class Teller:
             spent=self._ledger.spent,
             **changes,
         )
+        return losses
 
-    def losses_are_finite(self) -> bool:
-        """Look at the losses since the last logged step."""
+    def loss_since_logged(self) -> float | None:
+        """The mean loss since the last logged step, read from the device; None without a step."""
         losses = self._sums.means()
-        return losses is None or math.isfinite(losses.total)
+        return None if losses is None else losses.total
+
+    @property
+    def unlogged(self) -> Unlogged:
+        """The losses since the last logged step, which belong to the checkpoint of this one."""
+        return self._sums.unlogged
+
+    @property
+    def last_logged_step(self) -> int | None:
+        """The last step that the history had when the run began, saved or not."""
+        return self._history.last_step
+
+    def go_back(self, step: int, unlogged: Unlogged) -> None:
+        """Take back what was told of the steps after one, from whose checkpoint training goes on.
+
+        Args:
+            step: the step of the checkpoint.
+            unlogged: what that checkpoint says.
+        """
+        self._sums = LossSums(unlogged, self._learner.device)
+        try:
+            self._history.cut_back(step)
+        except EngineError as error:
+            self._board.event(str(error), "warning")
+        self._board.update(
+            step=step,
+            learning_rate=self._learner.learning_rate(step + 1),
+            losses=None,
+            curve=self._history.curve,
+        )
+
+    def note(self, step: int, what: str) -> None:
+        """Write into the history, beside the losses, what happened to the run at a step."""
+        self._write(lambda: self._history.note(step, what))
 
     def draw_attention(self, step: int) -> None:
         """Draw the attention of the watched clip; SSRN has none."""
@@ -126,27 +137,27 @@ class Teller:
         parts, _ = self._learner.judge(self._prepared.held_out)
         return float(parts.total)
 
-    def _log(self, step: int) -> dict[str, object]:
-        """Log the losses if they are finite; otherwise leave them to `losses_are_finite`."""
+    def _log(self, step: int) -> tuple[Losses | None, dict[str, object]]:
+        """Log the losses, unless none was finite; return them and what changes on the board."""
         losses = self._sums.means()
-        if losses is None or not math.isfinite(losses.total):
-            return {}
-        self._sums = _Sums()
+        if losses is None:
+            return None, {}
+        self._sums.clear()
         held_out = None
         if step % _HELD_OUT_EVERY == 0:
             held_out = self._held_out_loss()
-        rate = self._learner.learning_rate(step)
-        self._remember(Entry(step, losses, rate, held_out))
+        entry = Entry(step, losses, self._learner.learning_rate(step), held_out)
+        self._write(lambda: self._history.add(entry))
         changes: dict[str, object] = {"losses": losses, "curve": self._history.curve}
-        return changes if held_out is None else {**changes, "held_out": held_out}
+        return losses, changes if held_out is None else {**changes, "held_out": held_out}
 
-    def _remember(self, entry: Entry) -> None:
+    def _write(self, add: Callable[[], None]) -> None:
         """Add to the history; a full disk costs lines of it, not the run."""
         try:
-            self._history.add(entry)
+            add()
         except EngineError as error:
             if not self._history_failed:
-                self._board.event(f"{error} The curve will have a gap here later.", "warning")
+                self._board.event(f"{error} The losses wait in memory until it can.", "warning")
             self._history_failed = True
         else:
             self._history_failed = False

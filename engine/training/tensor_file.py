@@ -78,7 +78,7 @@ def bytes_of(tensors: Mapping[str, Tensor]) -> int:
 
 def _bytes_of(tensor: Tensor) -> memoryview:
     flat = tensor.detach().contiguous().reshape(-1).view(torch.uint8)
-    return memoryview(flat.numpy()).cast("B")
+    return flat.numpy().data.cast("B")
 
 
 def _header(tensors: Mapping[str, Tensor], pieces: Mapping[str, memoryview]) -> bytes:

@@ -1,5 +1,7 @@
 """The loop: obey, step, tell, save; and stop exactly where the person said."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -27,10 +29,13 @@ from engine.order import TrainOrder
 from engine.snapshot import Phase
 from engine.speech.audition import Auditions
 from engine.stop import StopPoint, StopRule
+from engine.training.checkpoint_writer import OnSaved
 from engine.training.clock import TrainingClock
+from engine.training.health import MOST_ROLLBACKS
 from engine.training.interruption import Interruptions
 from engine.training.ledger_keeper import LedgerKeeper
 from engine.training.preparation import Prepared
+from engine.training.rollback import Rollbacks, SickError
 from engine.training.saving import DivergedError, Keeper
 from engine.training.telling import LOG_EVERY, Teller
 
@@ -49,6 +54,7 @@ class Trainer:
         inbox: Inbox,
         auditions: Auditions,
         hook: Hook | None = None,
+        on_saved: Sequence[OnSaved] = (),
     ) -> None:
         self._prepared = prepared
         self._voice = prepared.voice
@@ -60,21 +66,24 @@ class Trainer:
         self._step = prepared.step
         self._clock = TrainingClock()
         self._ledger = LedgerKeeper(self._voice, prepared.network, self._clock, self._step)
-        self._keeper = Keeper(prepared, board)
+        self._keeper = Keeper(prepared, board, self._clock, on_saved)
         self._teller = Teller(prepared, board, self._clock, self._ledger)
+        self._rollbacks = Rollbacks(prepared, board)
         self._interruptions = Interruptions(board, hook)
         self._stop: StopPoint | None = None
         self._attended = order.attended
         self._paused = False
         self._at_stop = False
         self._finishing = False
+        self._went_back = False
+        self._given_up = ""
 
     def run(self) -> None:
         """Train until the stop, `Finish`, or a fault; the last checkpoint is safe on return.
 
         Raises:
-            EngineError: the loss is not finite, the device lacks memory, or the last checkpoint
-                cannot be written.
+            EngineError: the run fell sick again and again with nobody there, the device lacks
+                memory, or the last checkpoint cannot be written.
             InputError: the stop that was ordered lies behind.
         """
         try:
@@ -82,7 +91,7 @@ class Trainer:
             self._teller.begin(self._keeper.saved_step)
             self._make_steps()
             self._board.update(phase=Phase.STOPPING)
-            self._save()
+            self._save_and_draw(last=True)
             # Who has arrived at the stop needs no other machine.
             cut_short = self._interruptions.standing and not self._stop_is_reached()
             self._board.update(interrupted=cut_short)
@@ -94,39 +103,53 @@ class Trainer:
             ) from error
         finally:
             self._clock.pause()
+            # Whoever takes the voice folder next must find nobody writing in it.
+            self._keeper.settle()
             self._close_stretch("error")
 
     def _make_steps(self) -> None:
-        first, device = self._step + 1, self._learner.device
         try:
-            with Prefetcher(self._prepared.batches, first, device) as batches:
-                while self._obey():
-                    self._clock.start()
-                    self._make_step(batches.next())
-        except DivergedError:
-            raise
+            while self._make_steps_in_order():
+                pass
         except BaseException as error:
             self._rescue(error)
             raise
+
+    def _make_steps_in_order(self) -> bool:
+        """Make one step after the other; False when it is time to end, True where a run went back.
+
+        Batches that were made ahead are of no use then.
+        """
+        first, device = self._step + 1, self._learner.device
+        self._went_back = False
+        self._prepared.batches.draw_with(self._learner.recovery.salt)
+        with Prefetcher(self._prepared.batches, first, device) as batches:
+            while self._obey():
+                if self._went_back:
+                    return True
+                self._clock.start()
+                self._make_step(batches.next())
+        return False
 
     def _make_step(self, batch: Batch) -> None:
         step = self._step + 1
         parts = self._learner.step(batch, step)
         self._step = step
-        self._teller.tell(step, parts)
+        losses = self._teller.tell(step, parts)
         if step % LOG_EVERY == 0:
-            self._require_finite_losses()
+            loss = None if losses is None else losses.total
+            if self._falls_back(self._rollbacks.look(step, loss, logged=True)):
+                return
         if self._ledger.due:
             self._close_stretch("warning")
-        if step % self._voice.settings.checkpoint_every == 0:
-            self._try_to_save()
+        self._tend()
         if self._stop_is_reached():
             self._arrive()
 
     def _rescue(self, error: BaseException) -> None:
         """Save what was learned before a fault; the fault itself is told by whoever catches it."""
         try:
-            kept = self._keep()
+            kept = self._save()
         except Exception as second:
             # The device may be gone: the newest checkpoint on disk has to do.
             self._board.event(f"step {self._step:,} cannot be saved: {second}", "error")
@@ -148,6 +171,7 @@ class Trainer:
                 return False
             if not self._paused:
                 return True
+            self._tend()
             self._inbox.wait(_IDLE_SECONDS)
 
     def _carry_out(self, command: Message) -> None:
@@ -185,10 +209,12 @@ class Trainer:
             InputError: the point lies behind.
         """
         ledger = self._ledger
+        # One that the cloud is yet to say can be asked for money as well.
+        price = ledger.price or (math.inf if self._voice.settings.price_auto else 0.0)
         self._stop = (
             None
             if rule is None
-            else rule.resolve(self._step, ledger.voice_seconds, ledger.spent, ledger.price)
+            else rule.resolve(self._step, ledger.voice_seconds, ledger.spent, price)
         )
         self._board.update(stop=self._stop, stop_text=rule.text if rule else "")
 
@@ -214,6 +240,8 @@ class Trainer:
             if self._stop_is_reached():
                 self._set_stop(None)
             self._board.update(first_step=self._step, first_run_seconds=self._clock.seconds)
+        if self._given_up:
+            self._try_again()
         self._paused = self._at_stop = False
         self._board.update(phase=Phase.TRAINING)
         self._board.event("training goes on")
@@ -225,6 +253,8 @@ class Trainer:
         if self._at_stop:
             self._finishing = True
         elif self._paused:
+            if self._given_up:
+                raise SickError(self._given_up)
             self._board.event("nobody is there to end the pause: saving and ending", "warning")
             self._finishing = True
 
@@ -245,7 +275,16 @@ class Trainer:
 
     def _hear(self, news: SpotWarning | Interruption | NoticeGone) -> None:
         speed = self._clock.steps_per_second
-        self._interruptions.hear(news, self._try_to_save, 1 / speed if speed else None)
+        self._interruptions.hear(news, self._save_at_once, 1 / speed if speed else None)
+
+    def _save_at_once(self) -> None:
+        """Save this step and wait until it is on the disk; trouble is told, and tried again."""
+        try:
+            self._save()
+        except SickError:
+            raise
+        except EngineError:
+            self._keeper.want()
 
     def _change_price(self, new: NewPrice) -> None:
         ledger = self._ledger
@@ -270,7 +309,16 @@ class Trainer:
             self._finishing = True
             return
         self._at_stop = True
-        self._try_to_save()
+        try:
+            self._save_and_draw()
+        except SickError:
+            raise
+        except EngineError:
+            pass  # the keeper has told it, and tries again while the person is waited for
+        if self._went_back:
+            # The stop lies ahead again.
+            self._at_stop = False
+            return
         self._wait(Phase.AT_STOP)
 
     def _wait(self, phase: Phase) -> None:
@@ -287,45 +335,107 @@ class Trainer:
             self._try_to_save()
 
     def _try_to_save(self) -> None:
-        """Save; a checkpoint that cannot be written is told, and training goes on.
+        """Have this step saved, or the first after a checkpoint that is being written."""
+        self._keeper.want()
+        self._tend()
 
-        Raises:
-            DivergedError: losses or weights are not finite.
-        """
+    def _tend(self) -> None:
+        """Note what was saved; copy this step where that is due, and renew the attention."""
+        if not self._keeper.wants(self._step):
+            return
+        self._close_stretch("warning")
+        if self._falls_back(self._trouble()):
+            return
         try:
-            self._save()
-        except DivergedError:
-            raise
-        except EngineError as error:
-            self._board.event(str(error), "error")
+            self._keeper.begin(self._step, self._teller.unlogged)
+        except DivergedError as error:
+            self._falls_back(str(error))
+            return
+        self._teller.draw_attention(self._step)
 
-    def _save(self) -> None:
-        """Save this step, and renew the attention where there was something to save.
+    def _save_and_draw(self, *, last: bool = False) -> None:
+        """Save this step and wait for it; renew the attention where there was something to save.
 
         Raises:
-            DivergedError: losses or weights are not finite.
             EngineError: the checkpoint cannot be written.
         """
-        if self._keep():
+        if self._save(last=last):
             self._teller.draw_attention(self._step)
 
-    def _keep(self) -> bool:
-        """Write this step's checkpoint, unless it is there or nothing was learned; say whether.
+    def _save(self, *, last: bool = False) -> bool:
+        """Save this step and wait for it; say whether there was something to save.
 
         Raises:
-            DivergedError: losses or weights are not finite.
             EngineError: the checkpoint cannot be written.
         """
         self._close_stretch("warning")
+        self._keeper.settle()
         if self._step in (0, self._keeper.saved_step):
             return False
-        self._require_finite_losses()
-        self._keeper.save(self._step)
+        if self._falls_back(self._trouble()):
+            return False
+        save = self._keeper.save_at_last if last else self._keeper.save
+        try:
+            return save(self._step, self._teller.unlogged)
+        except DivergedError as error:
+            self._falls_back(str(error))
+            return False
+
+    # Where it is sick.
+
+    def _trouble(self) -> str:
+        """What is sick since the last logged step, so that no sick weights are saved."""
+        loss = self._teller.loss_since_logged()
+        return self._rollbacks.look(self._step, loss, logged=False)
+
+    def _falls_back(self, trouble: str) -> bool:
+        """Where there is trouble, go back to the last good checkpoint; say whether there is.
+
+        Raises:
+            SickError: no checkpoint is good, or it was tried often enough and nobody is there.
+        """
+        if not trouble:
+            return False
+        self._close_stretch("warning")
+        self._keeper.settle()
+        hopeless = self._rollbacks.exhausted
+        step, unlogged, why = self._rollbacks.go_back(self._step, trouble)
+        self._step = step
+        self._went_back = True
+        self._ledger.go_back(step)
+        self._teller.go_back(step, unlogged)
+        self._teller.note(step, why)
+        self._keeper.went_back(step)
+        if hopeless:
+            self._give_up(why)
+        elif step > self._prepared.base_step:
+            # The same weights, with what has become of the run: also a resume shall know it.
+            self._keeper.begin(step, unlogged)
         return True
 
-    def _require_finite_losses(self) -> None:
-        if not self._teller.losses_are_finite():
-            raise self._keeper.diverged("loss is not finite", self._step)
+    def _give_up(self, why: str) -> None:
+        """Wait for a person; without one, end.
+
+        Raises:
+            SickError: nobody is there.
+        """
+        self._given_up = (
+            f"{why}. The learning rate was lowered {MOST_ROLLBACKS} times already: look at the "
+            f"recordings, make a voice with another preset, or train with --precision fp32."
+        )
+        if self._finishing:
+            return
+        if not self._attended:
+            raise SickError(self._given_up)
+        self._board.event(f"paused at step {self._step:,}: p tries again", "error")
+        self._board.update(alarm=self._given_up)
+        self._wait(Phase.PAUSED)
+
+    def _try_again(self) -> None:
+        self._given_up = ""
+        self._went_back = True
+        self._board.update(alarm="")
+        self._board.event(f"tried again from step {self._step:,} {self._rollbacks.try_again()}")
 
     def _close_stretch(self, severity: str) -> None:
         """Bring the ledger up to date; what cannot be written now is part of the next try."""

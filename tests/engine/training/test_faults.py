@@ -104,7 +104,7 @@ def test_a_checkpoint_that_cannot_be_written_is_told_and_training_goes_on(
                 raise EngineError("No space left on device")
             save(checkpoint, target)
 
-        monkeypatch.setattr("engine.training.saving.save_checkpoint", save_or_fail)
+        monkeypatch.setattr("engine.training.checkpoint_writer.save_checkpoint", save_or_fail)
 
     full_until(6)
     snapshot = training.end(training.start(voice, "8", checkpoint_every=2))
@@ -128,7 +128,7 @@ def test_a_stop_that_cannot_be_saved_waits_for_space_beside_a_screen(
     def full(checkpoint, target):
         raise EngineError("No space left on device")
 
-    monkeypatch.setattr("engine.training.saving.save_checkpoint", full)
+    monkeypatch.setattr("engine.training.checkpoint_writer.save_checkpoint", full)
     session = training.start(voice, "3", attended=True)
     snapshot = training.until(session, at_stop)
     assert snapshot.checkpoint_step == 0
@@ -184,7 +184,7 @@ def test_an_old_checkpoint_that_cannot_be_removed_is_told(make_voice, training, 
     def refuse(*_):
         raise PermissionError(13, "Permission denied", "step-000000002")
 
-    monkeypatch.setattr("engine.training.saving.remove_superseded", refuse)
+    monkeypatch.setattr("engine.training.checkpoint_writer.remove_superseded", refuse)
     snapshot = training.end(training.start(voice, "4", checkpoint_every=2))
     assert snapshot.phase is Phase.STOPPED
     assert any("cannot be removed" in text for text in training.texts(snapshot))

@@ -41,7 +41,7 @@ def test_steps_that_were_not_saved_or_made_anew_do_not_count_twice(tmp_path):
     again = History(path, up_to=40)
     assert again.curve.steps == (10, 20, 30, 40)
     assert again.curve.losses == (100.0, 100.0, 1.0, 1.0)
-    assert len(lines(path)) == 6
+    assert [line["step"] for line in lines(path)] == [10, 20, 30, 40]
 
 
 def test_a_line_that_was_cut_off_does_not_swallow_the_next(tmp_path):

@@ -1,0 +1,135 @@
+"""Writes checkpoints in a thread beside the steps: one at a time, and nothing is removed before."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.choices import NetworkName
+from engine.errors import EngineError
+from engine.host.files import sync_file
+from engine.training.checkpoint import Checkpoint, remove_superseded, save_checkpoint
+from engine.voice import Voice
+
+_log = logging.getLogger(__name__)
+
+OnSaved = Callable[[Path], None]
+"""Told the folder of each checkpoint that is safe on disk, in the writer's thread; it must return
+at once: the next checkpoint waits for it."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the writing of a checkpoint ended."""
+
+    step: int
+    seconds: float
+    """How long it took, the wait for the copy included."""
+    failure: EngineError | None
+    """Why it is not there; None where it is, made safe and read back."""
+    warning: str = ""
+    """What went wrong beside it."""
+
+
+class CheckpointWriter:
+    """Writes one checkpoint at a time; its owner looks between steps how it went.
+
+    The thread is no daemon: a process that ends waits for the checkpoint under way.
+    """
+
+    def __init__(
+        self, voice: Voice, network: NetworkName, base_step: int, on_saved: Sequence[OnSaved]
+    ) -> None:
+        self._voice = voice
+        self._network: NetworkName = network
+        self._base_step = base_step
+        self._on_saved = on_saved
+        self._thread: threading.Thread | None = None
+        self._began = 0.0
+        self._outcome: Outcome | None = None
+        self.step: int | None = None
+        """The step whose checkpoint is being written, or is done and not yet looked at."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether a checkpoint is being written, or nobody has looked at how it went."""
+        return self.step is not None
+
+    @property
+    def seconds(self) -> float:
+        """How long the one under way has taken so far; 0 without one."""
+        return time.monotonic() - self._began if self.busy else 0.0
+
+    def begin(self, checkpoint: Checkpoint, ready: Callable[[], None]) -> None:
+        """Begin to write a checkpoint, whose tensors must stay as they are until it is done.
+
+        Args:
+            checkpoint: what to write.
+            ready: waits until its tensors can be read.
+        """
+        assert not self.busy, "one at a time: the tensors of the one before are still needed"
+        self.step, self._began = checkpoint.step, time.monotonic()
+        self._thread = threading.Thread(
+            target=self._work, args=(checkpoint, ready), name="checkpoint", daemon=False
+        )
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Wait until nothing is being written."""
+        if self._thread is not None:
+            self._thread.join()
+
+    def take_outcome(self) -> Outcome | None:
+        """Return how the last one went, once; None while it is under way or there is none."""
+        outcome, self._outcome = self._outcome, None
+        if outcome is not None:
+            self.wait()
+            self._thread = self.step = None
+        return outcome
+
+    def _work(self, checkpoint: Checkpoint, ready: Callable[[], None]) -> None:
+        target = self._voice.checkpoint_folder(self._network, checkpoint.step)
+        failure: EngineError | None = None
+        warning = ""
+        try:
+            ready()
+            self._sync_history()
+            save_checkpoint(checkpoint, target)
+        except EngineError as error:
+            failure = error
+        except BaseException as error:
+            # Whatever it is, the steps go on, and their owner must learn that nothing was saved.
+            _log.exception("a checkpoint could not be written")
+            failure = EngineError(
+                f"The checkpoint {target} cannot be written: {type(error).__name__}: {error}."
+            )
+            failure.__cause__ = error
+        else:
+            warning = self._tidy(checkpoint.step)
+            self._tell(target)
+        self._outcome = Outcome(checkpoint.step, self.seconds, failure, warning)
+
+    def _sync_history(self) -> None:
+        """Make safe the losses up to here, which a run taken up from this checkpoint goes on."""
+        try:
+            sync_file(self._voice.history(self._network))
+        except OSError as error:
+            # Nothing may be logged yet; whoever writes the history tells what cannot be written.
+            _log.info("the history is not made safe: %s", error)
+
+    def _tidy(self, step: int) -> str:
+        """Remove what the checkpoint of this step supersedes; return what went wrong."""
+        try:
+            remove_superseded(self._voice, self._network, self._base_step, saved=step)
+        except OSError as error:
+            return f"an old checkpoint cannot be removed: {error}"
+        return ""
+
+    def _tell(self, target: Path) -> None:
+        for on_saved in self._on_saved:
+            try:
+                on_saved(target)
+            except Exception:
+                _log.exception("%s was saved, but one who was told of it failed", target)
