@@ -79,3 +79,7 @@ class LedgerKeeper:
         self._ledger.add(stretch)
         self._closed_usd += stretch.usd
         self._start, self._first_step, self._counted = stretch.end, step, seconds
+
+    def go_back(self, step: int) -> None:
+        """Begin the next stretch at an earlier step, whose steps are made anew."""
+        self._first_step = step

@@ -1,0 +1,171 @@
+"""Going back to the last good checkpoint where a run fell sick, and how often that is tried."""
+
+from typing import NamedTuple
+
+import torch
+
+from engine.board import Board
+from engine.checkpoint_folders import CheckpointEntry, move_aside
+from engine.errors import EngineError, InputError
+from engine.training.checkpoint import Checkpoint, Unlogged, load_checkpoint
+from engine.training.health import MOST_ROLLBACKS, Health, Recovery
+from engine.training.preparation import Prepared, moments_from
+
+
+class SickError(EngineError):
+    """The run is sick, and going back does not help."""
+
+
+class GoneBack(NamedTuple):
+    """Where a run stands after it went back."""
+
+    step: int
+    unlogged: Unlogged
+    why: str
+    """What happened, as a sentence."""
+
+
+class Rollbacks:
+    """Notices that a run is sick, and takes it back to weights that were sound."""
+
+    def __init__(self, prepared: Prepared, board: Board) -> None:
+        self._prepared = prepared
+        self._learner = prepared.learner
+        self._board = board
+        recipe = self._learner.recipe
+        restart = self._learner.moments_from and self._learner.moments_from + recipe.restart_steps
+        self._health = Health(warm_from=max(recipe.warmup_steps, restart))
+        self._skipped = 0
+        # Steps told of are 1, then at least twice as many each time: a run that skips again and
+        # again must not fill the screen with it.
+        self._told_at = 1
+        self._show()
+
+    def look(self, step: int, loss: float | None, *, logged: bool) -> str:
+        """Return what is sick at a step, as the end of a sentence; nothing where all is well.
+
+        Args:
+            step: the global step.
+            loss: the mean of the losses since the last logged step, None without one.
+            logged: whether the mean is a logged one, which becomes part of the recent range.
+        """
+        skips = self._learner.take_skips()
+        if skips.steps:
+            self._tell_skipped(step, skips.steps)
+        trouble = self._health.trouble(skips, loss)
+        if not trouble and logged:
+            self._health.remember(step, loss)
+            self._learner.recovery = self._learner.recovery.forgiven(step)
+        return trouble
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the run has gone back as often as it may without a person's word."""
+        return self._learner.recovery.rollbacks >= MOST_ROLLBACKS
+
+    def go_back(self, step: int, trouble: str) -> GoneBack:
+        """Take the weights of the last good checkpoint, or fresh ones where there never was any.
+
+        Unless the tries are `exhausted`, the learning rate is lowered and the seeds of batches and
+        dropout are salted from there.
+
+        Raises:
+            SickError: no checkpoint can be used.
+        """
+        exhausted = self.exhausted
+        checkpoint = self._last_good()
+        back, where = 0, "anew from fresh weights"
+        if checkpoint is None:
+            self._learner.start_anew()
+        else:
+            self._take(checkpoint)
+            back, where = checkpoint.step, f"back to step {checkpoint.step:,}"
+        self._health.go_back(back)
+        terms = "for the last time"
+        if not exhausted:
+            self._set(self._learner.recovery.after(step))
+            terms = self._terms()
+        why = f"{self._prepared.network} fell sick at step {step:,}: {trouble}; {where}, {terms}"
+        self._board.event(why, "error")
+        return GoneBack(back, checkpoint.unlogged if checkpoint else Unlogged(), why)
+
+    def try_again(self) -> str:
+        """Lower the rate once more because a person wants it; return on what terms it goes on."""
+        self._set(self._learner.recovery.tried_again())
+        return self._terms()
+
+    def _terms(self) -> str:
+        recovery = self._learner.recovery
+        return (
+            f"with {recovery.rate_factor:g} of the recipe's learning rate and other batches "
+            f"({recovery.rollbacks} of {MOST_ROLLBACKS})"
+        )
+
+    def _set(self, recovery: Recovery) -> None:
+        self._learner.recovery = recovery
+        self._show()
+
+    def _show(self) -> None:
+        recovery = self._learner.recovery
+        self._board.update(
+            rate_factor=recovery.rate_factor, rollbacks=recovery.rollbacks, skipped=self._skipped
+        )
+
+    def _tell_skipped(self, step: int, steps: int) -> None:
+        self._skipped += steps
+        self._show()
+        if self._skipped < self._told_at:
+            return
+        self._told_at = 2 * self._skipped
+        what = "1 step was" if self._skipped == 1 else f"{self._skipped:,} steps were"
+        self._board.event(
+            f"{what} skipped up to step {step:,}: the loss or a gradient was not finite; the "
+            f"weights are untouched by it",
+            "warning",
+        )
+
+    def _last_good(self) -> Checkpoint | None:
+        """The newest checkpoint that is whole and finite; None where there is none of any kind.
+
+        Newer ones that are not are told and moved aside.
+
+        Raises:
+            SickError: there are some, but none is good.
+        """
+        entries = self._prepared.voice.checkpoints(self._prepared.network)
+        bad: list[tuple[CheckpointEntry, str]] = []
+        for entry in reversed(entries):
+            try:
+                checkpoint = load_checkpoint(entry.path)
+            except InputError as error:
+                bad.append((entry, str(error)))
+                continue
+            if _is_finite(checkpoint):
+                self._put_aside(bad)
+                return checkpoint
+            bad.append((entry, f"The checkpoint {entry.path} has weights that are not finite"))
+        if bad:
+            raise SickError(
+                f"{self._prepared.network} fell sick, and no checkpoint is sound: {bad[0][1]}"
+            )
+        return None
+
+    def _put_aside(self, bad: list[tuple[CheckpointEntry, str]]) -> None:
+        for entry, what in bad:
+            try:
+                kept = f"it is kept as {move_aside(entry.path).name}"
+            except OSError as error:
+                kept = f"it cannot be renamed ({error.strerror})"
+            self._board.event(f"{what.rstrip('.')}: {kept}", "warning")
+
+    def _take(self, checkpoint: Checkpoint) -> None:
+        self._learner.load_weights(checkpoint.weights, checkpoint.average)
+        self._learner.forget_moments()
+        if checkpoint.optimizer:
+            self._learner.load_optimizer_state(checkpoint.optimizer)
+        self._learner.moments_from = moments_from(checkpoint)
+
+
+def _is_finite(checkpoint: Checkpoint) -> bool:
+    groups = (checkpoint.weights, checkpoint.average, checkpoint.optimizer)
+    return all(bool(torch.isfinite(tensor).all()) for group in groups for tensor in group.values())
