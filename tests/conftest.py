@@ -16,3 +16,12 @@ def _a_state_folder_of_their_own(tmp_path_factory: pytest.TempPathFactory) -> It
         del os.environ["XDG_STATE_HOME"]
     else:
         os.environ["XDG_STATE_HOME"] = before
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_cloud() -> Iterator[None]:
+    """Ask no cloud anything, on a rented machine neither; the processes of tests are told, too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VOICECOACH_CLOUD", "none")
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        yield

@@ -1,0 +1,241 @@
+"""What the three clouds say, from a service that speaks as they do; and what is no answer."""
+
+import contextlib
+import json
+import time
+
+import pytest
+from fake_metadata import after, http_after
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.errors import InputError
+from engine.host.cloud.aws import Aws
+from engine.host.cloud.azure import Azure
+from engine.host.cloud.connect import connect
+from engine.host.cloud.gcp import Gcp
+from engine.host.cloud.machine import Clock, Machine
+from engine.host.cloud.metadata import MetadataError, MetadataService, OddReplyError, Reply
+from engine.host.cloud.replies import moment_in, name_in, object_in
+
+CLOUDS = ("aws", "gcp", "azure")
+
+
+def test_each_cloud_says_which_machine_this_is(fake):
+    aws = Machine("aws", "g5.xlarge", "us-east-1b", "us-east-1", spot=True)
+    gcp = Machine("gcp", "g2-standard-4", "us-central1-a", "us-central1", spot=True)
+    azure = Machine("azure", "Standard_NC4as_T4_v3", "eastus-2", "eastus", spot=True)
+    assert connect("aws", fake.url).identity() == aws
+    assert connect("gcp", fake.url).identity() == gcp
+    assert connect("azure", fake.url).identity() == azure
+    assert aws.words == "AWS g5.xlarge us-east-1b spot"
+
+
+@pytest.mark.parametrize("name", CLOUDS)
+def test_without_a_notice_there_is_none(fake, name):
+    assert connect(name, fake.url).notice() is None
+
+
+@pytest.mark.parametrize("action", ["terminate", "stop"])
+def test_aws_gives_two_minutes(fake, action):
+    fake.take_away(100, action)
+    notice = connect("aws", fake.url).notice()
+    assert notice.text == f"AWS {action}s this machine"
+    assert 90 < notice.deadline - time.time() < 101
+    assert 90 < notice.last_second - time.monotonic() < 101
+
+
+def test_a_slow_clock_of_ours_does_not_promise_more_than_aws_does(fake):
+    fake.take_away(5000)
+    now = Clock(time.time(), 1000.0)
+    assert Aws(MetadataService(fake.url), lambda: now).notice().last_second == 1120.0
+
+
+def test_an_end_that_lies_behind_is_now(fake):
+    fake.take_away(-50)
+    now = Clock(time.time(), 1000.0)
+    assert Aws(MetadataService(fake.url), lambda: now).notice().last_second == 1000.0
+
+
+def test_a_recommendation_and_a_hibernation_of_aws_are_warnings(fake):
+    cloud = connect("aws", fake.url)
+    fake.aws["events/recommendations/rebalance"] = json.dumps({"noticeTime": after(-3)})
+    assert "soon" in cloud.notice().text
+    assert cloud.notice().last_second is None
+    fake.take_away(0, "hibernate")
+    assert "hibernation" in cloud.notice().text
+    assert cloud.notice().last_second is None
+    fake.take_away(60)
+    assert cloud.notice().last_second is not None
+
+
+def test_an_expired_token_is_renewed(fake):
+    cloud = connect("aws", fake.url)
+    assert cloud.notice() is None
+    fake.token = "token-2"
+    fake.take_away(60)
+    assert cloud.notice() is not None
+    assert [path for _, path in fake.asked].count("/latest/api/token") == 2
+
+
+def test_gcp_counts_its_half_minute_from_the_last_look_without_a_notice(fake):
+    clock = [Clock(5000.0, 100.0)]
+    cloud = Gcp(MetadataService(fake.url), lambda: clock[0])
+    assert cloud.notice() is None
+    clock[0] = Clock(5005.0, 105.0)
+    fake.gcp["preempted"] = "TRUE"
+    assert (cloud.notice().deadline, cloud.notice().last_second) == (5030.0, 130.0)
+    clock[0] = Clock(5010.0, 110.0)
+    assert cloud.notice().last_second == 130.0
+
+
+def azure_event(kind, **said):
+    event = {
+        "EventId": "f020ba2e",
+        "EventType": kind,
+        "ResourceType": "VirtualMachine",
+        "Resources": ["trainer_0"],
+        "EventStatus": "Scheduled",
+        "NotBefore": http_after(30),
+    }
+    return event | said
+
+
+def test_azure_tells_the_first_event_that_ends_this_machine(fake):
+    cloud = connect("azure", fake.url)
+    cloud.identity()
+    fake.events = [azure_event("Reboot", NotBefore=http_after(900)), azure_event("Preempt")]
+    notice = cloud.notice()
+    assert notice.text == "Azure evicts this machine"
+    assert 25 < notice.deadline - time.time() < 31
+    fake.events = [azure_event("Preempt", EventStatus="Started", NotBefore="")]
+    assert cloud.notice().deadline <= time.time()
+
+
+def test_events_of_other_machines_and_freezes_are_no_notice(fake):
+    cloud = connect("azure", fake.url)
+    cloud.identity()
+    fake.events = [azure_event("Preempt", Resources=["other_1"]), azure_event("Freeze")]
+    assert cloud.notice() is None
+    fake.events = [azure_event("Preempt", Resources=["TRAINER_0"])]
+    assert cloud.notice() is not None
+
+
+def test_a_kind_of_event_that_nobody_knows_hides_no_eviction(fake):
+    cloud = connect("azure", fake.url)
+    fake.events = [azure_event("Teleport"), azure_event("Preempt")]
+    assert cloud.notice() is not None
+    fake.events = [azure_event("Teleport")]
+    with pytest.raises(OddReplyError, match="Teleport"):
+        cloud.notice()
+
+
+def test_nothing_but_reading_is_asked_of_azure(fake):
+    cloud = connect("azure", fake.url)
+    fake.events = [azure_event("Preempt")]
+    cloud.identity()
+    cloud.notice()
+    assert {method for method, _ in fake.asked} == {"GET"}
+
+
+@pytest.mark.parametrize("name", CLOUDS)
+@pytest.mark.parametrize("fault", ["garbage", "huge"])
+def test_an_answer_that_makes_no_sense_is_an_odd_reply(fake, name, fault):
+    fake.fault = fault
+    with pytest.raises(OddReplyError):
+        connect(name, fake.url).notice()
+    with pytest.raises(OddReplyError):
+        connect(name, fake.url).identity()
+
+
+@pytest.mark.parametrize("name", CLOUDS)
+@pytest.mark.parametrize("fault", ["500", "redirect"])
+def test_an_error_or_a_detour_is_no_answer(fake, name, fault):
+    fake.fault = fault
+    with pytest.raises(MetadataError):
+        connect(name, fake.url).notice()
+    assert "/elsewhere" not in [path for _, path in fake.asked]
+
+
+def test_a_service_that_says_nothing_is_left_in_good_time(fake):
+    fake.fault = "silent"
+    with pytest.raises(MetadataError, match="does not answer"):
+        MetadataService(fake.url, patience=0.05).ask("/latest/api/token", {})
+
+
+def test_proxies_of_the_environment_are_not_used(fake, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    assert connect("aws", fake.url).identity().instance_type == "g5.xlarge"
+
+
+def test_a_service_that_is_not_googles_gives_no_notice(fake):
+    class Mute(MetadataService):
+        def ask(self, path, headers, method="GET"):
+            return Reply(200, "TRUE", "")
+
+    with pytest.raises(OddReplyError, match="Google"):
+        Gcp(Mute(fake.url), lambda: Clock(0.0, 0.0)).notice()
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "169.254.169.254", "https://a", "http://", "http://a/b", "http://a?b", "http://u@a",
+     "file:///etc/passwd", "http://a:x", "http://[::1"],
+)  # fmt: skip
+def test_an_address_of_no_service_is_refused(address):
+    with pytest.raises(InputError, match="--metadata-url"):
+        MetadataService(address)
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=8,
+)
+
+
+class Saying(MetadataService):
+    """A service that gives one answer to everything."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def ask(self, path, headers, method="GET"):
+        return Reply(200, self.text, "Google")
+
+
+@given(st.one_of(st.text(), anything.map(json.dumps)))
+def test_no_text_does_more_than_be_an_odd_reply(text):
+    def clock():
+        return Clock(1000.0, 10.0)
+
+    for cloud in (Aws, Gcp, Azure):
+        for ask in ("identity", "notice"):
+            with contextlib.suppress(OddReplyError):
+                getattr(cloud(Saying(text), clock), ask)()
+
+
+@given(anything, anything, anything)
+def test_no_event_does_more_than_be_an_odd_reply(kind, when, resources):
+    events = [{"EventType": kind, "NotBefore": when, "Resources": resources}] * 2
+    events.append({"EventType": "Preempt", "NotBefore": when})
+    cloud = Azure(Saying(json.dumps({"Events": events})), lambda: Clock(1000.0, 10.0))
+    with contextlib.suppress(OddReplyError):
+        assert cloud.notice() is not None
+
+
+@given(st.text())
+def test_parsers_of_replies_know_their_own(text):
+    reply = Reply(200, text, "")
+    for read in (lambda: name_in(reply, "a name"), lambda: object_in(reply, "one"),
+                 lambda: moment_in(text, "a time")):  # fmt: skip
+        with contextlib.suppress(OddReplyError):
+            read()
+
+
+def test_times_are_read_in_both_forms():
+    assert moment_in("2026-01-01T08:22:00Z", "it") == moment_in(
+        "Thu, 01 Jan 2026 08:22:00 GMT", "it"
+    )
+    assert moment_in("2026-01-01T08:22:00", "it") == moment_in("2026-01-01T08:22:00Z", "it")
