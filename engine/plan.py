@@ -86,7 +86,7 @@ def make_plan(order: TrainOrder) -> Plan:
             f"`voicecoach train DATASET --voice {folder}`."
         )
     dataset = (folder / settings.dataset).resolve()
-    _require_dataset(dataset)
+    require_dataset(dataset)
     if new:
         _require_room(folder, dataset)
     takes_dataset = new or Voice.open(folder).settings.dataset is None
@@ -148,7 +148,7 @@ def _settings_of(order: TrainOrder) -> VoiceSettings:
     settings = voice.settings
     if settings.dataset is None:
         # A voice that was imported: the first recordings that it is trained on become its own.
-        given = order.dataset and _as_stored(order.dataset, folder)
+        given = order.dataset and as_stored(order.dataset, folder)
         settings = replace(settings, dataset=given)
     elif order.dataset is not None and order.dataset.resolve() != voice.dataset:
         raise InputError(
@@ -200,7 +200,7 @@ def _new_settings(order: TrainOrder) -> VoiceSettings:
             f"There is no voice in {folder}; say what it shall learn from: "
             f"`voicecoach train DATASET --voice {folder}`."
         )
-    settings = VoiceSettings(dataset=_as_stored(order.dataset, folder))
+    settings = VoiceSettings(dataset=as_stored(order.dataset, folder))
     if order.source is not None:
         settings = _like_source(order.source, settings)
         if order.preset is not None and order.preset != settings.preset:
@@ -217,7 +217,7 @@ def _new_settings(order: TrainOrder) -> VoiceSettings:
     return replace(settings, **{name: value for name, value in said.items() if value is not None})
 
 
-def _as_stored(dataset: Path, folder: Path) -> Path:
+def as_stored(dataset: Path, folder: Path) -> Path:
     """A dataset inside the voice folder is named from there, so that the folder can be moved."""
     dataset, home = dataset.resolve(), folder.resolve()
     return dataset.relative_to(home) if dataset.is_relative_to(home) else dataset
@@ -323,7 +323,7 @@ def _home_of(checkpoint: Path) -> Path:
     return checkpoint.resolve().parent.parent.parent
 
 
-def _require_dataset(dataset: Path) -> None:
+def require_dataset(dataset: Path) -> None:
     """Refuse at once what cannot be a corpus; its rows are looked at later."""
     if not dataset.is_dir():
         raise InputError(f"There is no dataset folder {dataset}; check the path.")

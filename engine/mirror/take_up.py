@@ -28,6 +28,7 @@ from engine.mirror.restore import (
 )
 from engine.mirror.target import MirrorError, Target, open_target
 from engine.order import TrainOrder
+from engine.plan import as_stored, require_dataset
 from engine.voice import RESTORING, Voice
 
 _T = TypeVar("_T")
@@ -187,7 +188,9 @@ def _fetch_here(way: Way, held: Holdings, order: TrainOrder, address: str) -> No
     Raises:
         InputError: there is something else in the folder.
     """
-    recordings = None if order.dataset is None else _as_stored(order.dataset, order.voice_folder)
+    if order.dataset is not None:
+        require_dataset(order.dataset)
+    recordings = None if order.dataset is None else as_stored(order.dataset, order.voice_folder)
     _require_empty(order.voice_folder, recordings)
     way.tell(f"fetching {told(held.marker.voice)} from its mirror {way.target.address}")
     fetch_voice(
@@ -195,12 +198,6 @@ def _fetch_here(way: Way, held: Holdings, order: TrainOrder, address: str) -> No
         held,
         lambda settings: settings_here(settings, recordings, address, held.marker.id),
     )
-
-
-def _as_stored(dataset: Path, folder: Path) -> Path:
-    """Recordings inside the voice folder are named from there, as in `engine.plan`."""
-    whole, home = dataset.resolve(), folder.resolve()
-    return whole.relative_to(home) if whole.is_relative_to(home) else whole
 
 
 def _require_empty(folder: Path, recordings: Path | None) -> None:

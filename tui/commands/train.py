@@ -7,6 +7,7 @@ import typer
 
 from engine.choices import CleanerName, CloudChoice, NetworkName, Precision, PresetName, RecipeName
 from engine.errors import InputError
+from engine.mirror.address import HOW_TO_SAY_WHERE, is_mirror
 from engine.order import TrainOrder, parse_price
 from engine.stop import parse_stop
 from tui.command_line import (
@@ -19,6 +20,7 @@ from tui.command_line import (
     told,
 )
 from tui.commands.training import run_training
+from tui.fetching_voice import with_mirror
 
 
 @app.command(epilog="Example: voicecoach train recordings/alice --stop-at +20k --price 0.99")
@@ -37,8 +39,13 @@ def train(
     ] = None,
     network: Annotated[NetworkName, typer.Option(help="Which network to train.")] = "text2mel",
     source: Annotated[
-        Path | None,
-        typer.Option("--from", help="A voice or a checkpoint that a new voice starts from."),
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="WHERE",
+            help="A voice or a checkpoint that a new voice starts from; or the mirror of a voice, "
+            "which goes on here as if it had never stopped.",
+        ),
     ] = None,
     vocabulary: Annotated[
         str | None,
@@ -103,15 +110,25 @@ def train(
             "folder in VOICECOACH_VOICE and the time in VOICECOACH_DEADLINE.",
         ),
     ] = None,
+    mirror: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help=f"Where to copy every checkpoint: {HOW_TO_SAY_WHERE}. If the voice is there and "
+            "not here, it goes on from there.",
+            show_default="as the voice has it",
+        ),
+    ] = None,
     headless: HeadlessOption = False,
     ascii_only: AsciiOption = False,
 ) -> int:
     """Train a voice, or go on with one that exists."""
+    from_mirror = source is not None and is_mirror(source)
     order = TrainOrder(
         voice_folder=_voice_folder(voice, dataset),
         dataset=dataset,
         network=network,
-        source=source,
+        source=None if source is None or from_mirror else Path(source),
         vocabulary=vocabulary,
         cleaner=cleaner,
         preset=preset,
@@ -125,8 +142,10 @@ def train(
         cloud=cloud,
         metadata_url=metadata_url,
         on_interrupt=on_interrupt,
+        mirror=mirror,
+        restore=source if from_mirror else None,
     )
-    return run_training(lambda: order, headless=headless, ascii_only=ascii_only)
+    return run_training(lambda: with_mirror(order), headless=headless, ascii_only=ascii_only)
 
 
 def _voice_folder(voice: Path | None, dataset: Path | None) -> Path:
