@@ -1,31 +1,39 @@
-"""What training has cost: a ledger with one line a stretch of training."""
+"""What a voice has cost: a ledger with one line a stretch of training, or of idle time."""
 
 import json
 import math
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Literal, get_args
 
 from engine.errors import EngineError
 from engine.host.files import append_line
 
+StretchKind = Literal["training", "idle"]
+"""What a stretch was paid for: steps, or a machine that waits or prepares them."""
+
 
 @dataclass(frozen=True)
 class Stretch:
-    """A stretch of training at one price."""
+    """A stretch of training, or of idle time, at one price."""
 
     start: str
-    """UTC, ISO 8601."""
+    """UTC, ISO 8601. For a person to read: no amount is computed from it."""
     end: str
     network: str
     first_step: int
     last_step: int
     seconds: float
-    """Training time, by a clock that nobody sets."""
+    """By a clock that nobody sets."""
     price: float
     """US dollars an hour."""
+    kind: StretchKind = "training"
+    """Lines that do not say it were all of training."""
 
     def __post_init__(self) -> None:
+        if self.kind not in get_args(StretchKind):
+            raise ValueError(f"{self.kind} is no kind of stretch")
         for number in (self.seconds, self.price):
             if not (math.isfinite(number) and number >= 0):
                 raise ValueError(f"{number} is neither time nor money")
@@ -57,17 +65,39 @@ class Ledger:
             raise EngineError(
                 f"The spend ledger {self._path} cannot be read: {error.strerror}."
             ) from error
-        return [stretch for line in text.split("\n") if (stretch := _parse(line)) is not None]
+        lines = text.split("\n")
+        return [stretch for line in lines if (stretch := parse_stretch(line)) is not None]
 
     @property
     def seconds(self) -> float:
         """Training time in seconds."""
-        return sum(stretch.seconds for stretch in self.stretches)
+        return self._sum("training", "seconds")
+
+    @property
+    def idle_seconds(self) -> float:
+        """Idle time in seconds."""
+        return self._sum("idle", "seconds")
 
     @property
     def usd(self) -> float:
-        """Spend in US dollars."""
-        return sum(stretch.usd for stretch in self.stretches)
+        """Spend in US dollars, for training and for idle time."""
+        return self._sum("training", "usd") + self.idle_usd
+
+    @property
+    def idle_usd(self) -> float:
+        """What of the spend was for idle time, in US dollars."""
+        return self._sum("idle", "usd")
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file; 0 where there is none."""
+        try:
+            return self._path.stat().st_size
+        except OSError:
+            return 0
+
+    def _sum(self, kind: StretchKind, what: Literal["seconds", "usd"]) -> float:
+        return sum(getattr(stretch, what) for stretch in self.stretches if stretch.kind == kind)
 
     def add(self, stretch: Stretch) -> None:
         """Append a stretch and make it safe on disk.
@@ -76,13 +106,18 @@ class Ledger:
             EngineError: the file cannot be written; the stretch is not in the ledger.
         """
         known = self.stretches
-        append_line(self._path, json.dumps(asdict(stretch)), sync=True)
+        append_line(self._path, line_of(stretch), sync=True)
         known.append(stretch)
 
 
-def _parse(line: str) -> Stretch | None:
-    """A line of the ledger; None for one that a dying process left unfinished."""
+def line_of(stretch: Stretch) -> str:
+    """Return a stretch as a line of the ledger, without the end of the line."""
+    return json.dumps(asdict(stretch))
+
+
+def parse_stretch(line: str) -> Stretch | None:
+    """Read a line of the ledger; None for one that a dying process left unfinished."""
     try:
         return Stretch(**json.loads(line))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError, RecursionError):
         return None

@@ -1,30 +1,85 @@
-"""What the voice has cost up to this moment: the ledger on disk and the stretch under way."""
+"""What the voice has cost up to this moment: the ledger on disk and the stretches under way."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from engine.choices import NetworkName
-from engine.host.spend import Stretch
+from engine.host.open_spend import OpenSpend
+from engine.host.spend import Stretch, StretchKind
 from engine.host.time_of_day import now
 from engine.training.clock import TrainingClock
 from engine.voice import Voice
 
-# Training time that may be missing from the ledger when the process is killed.
+# Time that may be missing from the ledger when the machine is lost; of a process that is killed
+# the file of open stretches knows more.
 _LONGEST_SECONDS = 60.0
+# Idle time that is worth a line of its own while the run goes on.
+_WORTH_A_LINE = 1.0
+# Less than this is what lies between two readings of a clock.
+_NOTHING = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class _Closed:
+    """Up to where this run is in the ledger; replaced as a whole, for other threads look at it."""
+
+    since: str
+    """When the stretches under way began, in UTC."""
+    step: int
+    training: float = 0.0
+    """Seconds of this run."""
+    idle: float = 0.0
+    """Seconds of this run."""
+    usd: float = 0.0
+    """What this run has closed, in US dollars."""
+    idle_usd: float = 0.0
+    """What of it was for idle time."""
+    ledger_size: int = 0
+    """Bytes."""
 
 
 class LedgerKeeper:
-    """Adds the stretch under way to the ledger, and closes it where training is saved."""
+    """Adds the stretches under way to the ledger, and closes them where training is saved.
 
-    def __init__(self, voice: Voice, network: NetworkName, clock: TrainingClock, step: int) -> None:
+    What is paid for is the machine, from the start of the process on: time in which no steps are
+    made, because they are being prepared or the run waits, is idle, and costs as much.
+    """
+
+    def __init__(
+        self,
+        voice: Voice,
+        network: NetworkName,
+        clock: TrainingClock,
+        step: int,
+        paid: Callable[[], float] | None = None,
+    ) -> None:
+        """Take over what a killed process left open.
+
+        Args:
+            voice: whose ledger it is.
+            network: what is trained.
+            clock: counts training.
+            step: the global step.
+            paid: counts the seconds in which the machine is paid for, from 0; None where they
+                are those of training.
+
+        Raises:
+            EngineError: the ledger cannot be read or written.
+        """
         self._ledger = voice.ledger
+        self._open = OpenSpend(voice.folder / "spend.open")
         self._network = network
         self._clock = clock
+        self._paid = paid
         self.price = voice.settings.price
         """US dollars an hour."""
-        self._start = now()
-        self._first_step = step
-        self._counted = 0.0
-        self._closed_usd = 0.0
+        self.taken_over = self._open.take_over(self._ledger)
+        """What a killed process had left open."""
         self._past_seconds = self._ledger.seconds
+        self._past_idle_seconds = self._ledger.idle_seconds
         self._past_usd = self._ledger.usd
+        self._past_idle_usd = self._ledger.idle_usd
+        self._closed = _Closed(now(), step, ledger_size=self._ledger.size)
 
     @property
     def voice_seconds(self) -> float:
@@ -33,20 +88,48 @@ class LedgerKeeper:
 
     @property
     def spent(self) -> float:
-        """Spend of the voice in US dollars, all its runs together."""
-        open_seconds = self._clock.seconds - self._counted
-        return self._past_usd + self._closed_usd + open_seconds / 3600 * self.price
+        """Spend of the voice in US dollars, all its runs together, idle time included."""
+        closed = self._closed
+        training, idle = self._under_way(closed)
+        return self._past_usd + closed.usd + (training + idle) / 3600 * self.price
+
+    @property
+    def spent_before(self) -> float:
+        """Spend of the voice in US dollars when this run began."""
+        return self._past_usd
+
+    @property
+    def idle_seconds(self) -> float:
+        """Idle time of the voice, all its runs together."""
+        return self._past_idle_seconds + self._idle()
+
+    @property
+    def idle_usd(self) -> float:
+        """What of the spend was for idle time, in US dollars."""
+        closed = self._closed
+        _, idle = self._under_way(closed)
+        return self._past_idle_usd + closed.idle_usd + idle / 3600 * self.price
 
     @property
     def due(self) -> bool:
-        """Whether so much is not in the ledger yet that a killed process would hide it."""
-        return self._clock.seconds - self._counted >= _LONGEST_SECONDS
+        """Whether so much is not in the ledger yet that a lost machine would hide it."""
+        return sum(self._under_way(self._closed)) >= _LONGEST_SECONDS
+
+    def _idle(self) -> float:
+        # Training first: what passes between the two readings is then idle, and not less than 0.
+        training = self._clock.seconds
+        return 0.0 if self._paid is None else max(0.0, self._paid() - training)
+
+    def _under_way(self, closed: _Closed) -> tuple[float, float]:
+        """Seconds of training and of idle time that are not in the ledger yet."""
+        training = max(0.0, self._clock.seconds - closed.training)
+        return training, max(0.0, self._idle() - closed.idle)
 
     def change_price(self, price: float, step: int) -> None:
         """Let the machine cost something else from here on, in US dollars an hour.
 
-        What was trained before keeps the price that it had, unless none was known: then the
-        stretch under way is taken to have cost as much all along.
+        What was before keeps the price that it had, unless none was known: then the stretch under
+        way is taken to have cost as much all along.
 
         Raises:
             EngineError: the ledger cannot be written; the stretch under way, at the price that
@@ -54,32 +137,65 @@ class LedgerKeeper:
         """
         try:
             if self.price > 0 and self.price != price:
-                self.close_stretch(step)
+                self.close_stretch(step, last=True)
         finally:
             self.price = price
 
-    def close_stretch(self, step: int) -> None:
-        """Write what has been trained since the last call into the ledger.
+    def close_stretch(self, step: int, *, last: bool = False) -> None:
+        """Write what has been since the last call into the ledger.
+
+        Time without a step, and a moment of idle time, are part of the next stretch, unless it
+        is the `last` one, or the last at its price.
 
         Raises:
             EngineError: the ledger cannot be written.
         """
-        seconds = self._clock.seconds
-        if step == self._first_step:
-            return
-        stretch = Stretch(
-            self._start,
-            now(),
-            self._network,
-            self._first_step,
-            step,
-            seconds - self._counted,
-            self.price,
-        )
+        training, idle = self._under_way(self._closed)
+        if step != self._closed.step or (last and training > _NOTHING):
+            self._add("training", training, step)
+        if idle >= (_NOTHING if last else _WORTH_A_LINE):
+            self._add("idle", idle, step)
+
+    def _add(self, kind: StretchKind, seconds: float, step: int) -> None:
+        closed = self._closed
+        stretch = self._stretch(kind, seconds, step)
         self._ledger.add(stretch)
-        self._closed_usd += stretch.usd
-        self._start, self._first_step, self._counted = stretch.end, step, seconds
+        size = self._ledger.size
+        if kind == "training":
+            since = {"since": stretch.end, "step": step, "training": closed.training + seconds}
+        else:
+            since = {"idle": closed.idle + seconds, "idle_usd": closed.idle_usd + stretch.usd}
+        self._closed = replace(closed, usd=closed.usd + stretch.usd, ledger_size=size, **since)
+
+    def _stretch(self, kind: StretchKind, seconds: float, step: int) -> Stretch:
+        closed = self._closed
+        first = closed.step if kind == "training" else step
+        return Stretch(closed.since, now(), self._network, first, step, seconds, self.price, kind)
+
+    def note_open(self, step: int) -> None:
+        """Write down what is under way, for the case that the process is killed.
+
+        This may be called in another thread than the rest.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        closed = self._closed
+        training, idle = self._under_way(closed)
+        kinds: tuple[tuple[StretchKind, float], ...] = (("training", training), ("idle", idle))
+        stretches = [
+            self._stretch(kind, seconds, step) for kind, seconds in kinds if seconds > _NOTHING
+        ]
+        self._open.write(stretches, closed.ledger_size)
+
+    def end(self) -> None:
+        """Forget what was under way: all is in the ledger.
+
+        Raises:
+            OSError: the file of it cannot be removed.
+        """
+        self._open.remove()
 
     def go_back(self, step: int) -> None:
         """Begin the next stretch at an earlier step, whose steps are made anew."""
-        self._first_step = step
+        self._closed = replace(self._closed, step=step)

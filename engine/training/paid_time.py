@@ -1,0 +1,171 @@
+"""The time that is paid for, from the start of a run to its end: a thread that looks once a second.
+
+The engine's own thread counts training; it cannot tell how long it waits, prepares or was stopped
+while it does so. This thread says what idle time costs, and writes down what would be lost with
+the process.
+"""
+
+import logging
+import threading
+
+from engine.board import Board
+from engine.choices import NetworkName
+from engine.snapshot import Phase
+from engine.training.clock import RunningTime, TrainingClock
+from engine.training.ledger_keeper import LedgerKeeper
+from engine.voice import Voice
+
+_log = logging.getLogger(__name__)
+
+_LOOK_SECONDS = 1.0
+# A killed process hides so much of its cost at most.
+_NOTE_SECONDS = 10.0
+# The figures of idle time on the screen: a still screen sends next to nothing.
+_FIGURES_SECONDS = 60.0
+_REMINDER_SECONDS = 3600.0
+
+_IDLE = (Phase.PREPARING, Phase.CHECKED, Phase.PAUSED, Phase.AT_STOP)
+# To prepare the steps is work: it is paid for, and nobody has to be warned of it at once.
+_WAITING = (Phase.CHECKED, Phase.PAUSED, Phase.AT_STOP)
+
+
+class PaidTime:
+    """The clock and the ledger of a run, and what is told of the time that makes no steps."""
+
+    def __init__(self, board: Board, voice: Voice, network: NetworkName) -> None:
+        """Begin to count; what a killed process had left open comes into the ledger.
+
+        Raises:
+            EngineError: the ledger cannot be read or written.
+        """
+        self._board = board
+        self._running = RunningTime()
+        self._began = self._running.look()
+        self.clock = TrainingClock(self._running.look)
+        """Counts training."""
+        step = board.snapshot.step
+        self.ledger = LedgerKeeper(voice, network, self.clock, step, self._seconds)
+        """Counts what all of it costs."""
+        self._stopped = 0.0
+        self._noted = 0.0
+        self._note_failed = False
+        self._waits: Phase | None = None
+        self._idle_before = (0.0, 0.0)
+        self._shown = self._reminded = 0.0
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="paid time", daemon=True)
+
+    def _seconds(self) -> float:
+        """Seconds since the run began, those included in which the process was stopped."""
+        return self._running.look() - self._began + self._running.stopped
+
+    def start(self) -> None:
+        """Show what was spent, and begin to look; returns at once."""
+        for stretch in self.ledger.taken_over:
+            self._board.event(
+                f"the run before was killed: {stretch.seconds:.0f} s of its {stretch.kind}, "
+                f"${stretch.usd:.2f}, are in the ledger"
+            )
+        self.tell()
+        self._thread.start()
+
+    def end(self, step: int) -> None:
+        """Look no more, and close the ledger.
+
+        Raises:
+            EngineError: the ledger cannot be written.
+        """
+        self._ended.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        self.clock.pause()
+        self.ledger.close_stretch(step, last=True)
+        try:
+            self.ledger.end()
+        except OSError as error:
+            # The ledger has grown since: nobody takes it over.
+            _log.warning("the file of open stretches cannot be removed: %s", error)
+        self.tell()
+
+    def tell(self) -> None:
+        """Put the sums on the board."""
+        ledger = self.ledger
+        self._board.update(
+            spent=ledger.spent,
+            idle_usd=ledger.idle_usd,
+            idle_seconds=ledger.idle_seconds,
+            voice_seconds=ledger.voice_seconds,
+        )
+
+    def _run(self) -> None:
+        while not self._ended.wait(_LOOK_SECONDS):
+            self.look()
+
+    def look(self) -> None:
+        """Look once at the clock and at what the run does."""
+        now = self._running.look()
+        self._tell_stopped()
+        if now - self._noted >= _NOTE_SECONDS:
+            self._noted = now
+            self._note()
+        self._tell_idle(self._seconds())
+
+    def _note(self) -> None:
+        try:
+            self.ledger.note_open(self._board.snapshot.step)
+        except OSError as error:
+            if not self._note_failed:
+                _log.warning("what is under way cannot be written down: %s", error)
+            self._note_failed = True
+        else:
+            self._note_failed = False
+
+    def _tell_stopped(self) -> None:
+        stopped = self._running.stopped
+        if stopped == self._stopped:
+            return
+        seconds, self._stopped = stopped - self._stopped, stopped
+        price = self.ledger.price
+        cost = f", which cost ${seconds / 3600 * price:.2f}" if price > 0 else ""
+        self._board.event(f"this process was stopped for {minutes(seconds)}{cost}", "warning")
+        self.tell()
+
+    def _tell_idle(self, now: float) -> None:
+        phase = self._board.snapshot.phase
+        if phase not in _IDLE:
+            if self._waits is not None:
+                self._waits = None
+                self.tell()
+            return
+        ledger = self.ledger
+        if phase is not self._waits:
+            self._waits = phase
+            self._idle_before = (ledger.idle_seconds, ledger.idle_usd)
+            self._shown = self._reminded = now
+            self._board.update(wait_seconds=0.0, wait_usd=0.0)
+            if phase in _WAITING and ledger.price > 0:
+                self._board.event(f"{phase.value}: {still_costs(ledger.price)}", "warning")
+            return
+        seconds = ledger.idle_seconds - self._idle_before[0]
+        usd = ledger.idle_usd - self._idle_before[1]
+        if now - self._shown >= _FIGURES_SECONDS:
+            self._shown = now
+            self._board.update(wait_seconds=seconds, wait_usd=usd)
+            self.tell()
+        if now - self._reminded >= _REMINDER_SECONDS and ledger.price > 0:
+            self._reminded = now
+            text = f"{phase.value} for {minutes(seconds)}, which cost ${usd:.2f}"
+            self._board.event(f"{text}: {still_costs(ledger.price)}", "warning")
+
+
+def still_costs(price: float) -> str:
+    """Say what a machine that makes no steps costs, in US dollars an hour."""
+    return f"this machine still costs ${price:,.2f}/h"
+
+
+def minutes(seconds: float) -> str:
+    """Write a length of idle time: `40 s`, `7 min`, `2 h 5 min`."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    whole = int(seconds // 60)
+    return f"{whole} min" if whole < 60 else f"{whole // 60} h {whole % 60} min"
