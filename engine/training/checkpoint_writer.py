@@ -109,7 +109,8 @@ class CheckpointWriter:
         else:
             warning = self._tidy(checkpoint.step)
             self._tell(target)
-        self._outcome = Outcome(checkpoint.step, self.seconds, failure, warning)
+        finally:
+            self._outcome = Outcome(checkpoint.step, self.seconds, failure, warning)
 
     def _sync_history(self) -> None:
         """Make safe the losses up to here, which a run taken up from this checkpoint goes on."""
@@ -123,7 +124,8 @@ class CheckpointWriter:
         """Remove what the checkpoint of this step supersedes; return what went wrong."""
         try:
             remove_superseded(self._voice, self._network, self._base_step, saved=step)
-        except OSError as error:
+        except Exception as error:
+            # The new one is safe, and what is left over does no harm.
             return f"an old checkpoint cannot be removed: {error}"
         return ""
 

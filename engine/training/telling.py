@@ -12,6 +12,7 @@ from engine.training.clock import TrainingClock
 from engine.training.history import Entry, History
 from engine.training.ledger_keeper import LedgerKeeper
 from engine.training.loss_sums import LossSums
+from engine.training.lost_steps import lost_steps, sentence_about
 from engine.training.objective import LossParts
 from engine.training.preparation import Prepared
 
@@ -66,6 +67,7 @@ class Teller:
         since = f", {step - base:,} since base" if step else ""
         verb = "continued from" if step else "started at"
         self._board.event(f"{self._network} {verb} step {step:,}{since}; held-out {held_out:.4f}")
+        self._tell_lost()
         self.draw_attention(step)
 
     def tell(self, step: int, parts: LossParts) -> Losses | None:
@@ -94,11 +96,6 @@ class Teller:
         """The losses since the last logged step, which belong to the checkpoint of this one."""
         return self._sums.unlogged
 
-    @property
-    def last_logged_step(self) -> int | None:
-        """The last step that the history had when the run began, saved or not."""
-        return self._history.last_step
-
     def go_back(self, step: int, unlogged: Unlogged) -> None:
         """Take back what was told of the steps after one, from whose checkpoint training goes on.
 
@@ -117,6 +114,18 @@ class Teller:
             losses=None,
             curve=self._history.curve,
         )
+
+    def _tell_lost(self) -> None:
+        """Tell what the run before had made and not saved."""
+        lost = lost_steps(
+            self._prepared.voice.ledger.stretches,
+            self._network,
+            self._prepared.step,
+            self._history.last_step,
+        )
+        if lost is not None:
+            self._board.update(lost=lost)
+            self._board.event(sentence_about(lost), "warning")
 
     def note(self, step: int, what: str) -> None:
         """Write into the history, beside the losses, what happened to the run at a step."""

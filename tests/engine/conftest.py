@@ -165,3 +165,17 @@ def training() -> Any:
     from types import SimpleNamespace
 
     return SimpleNamespace(start=start, until=until, end=end, texts=texts)
+
+
+@pytest.fixture
+def written_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the steps wait for every checkpoint, so that each falls on its very step."""
+    from engine.training.checkpoint_writer import CheckpointWriter
+
+    begin = CheckpointWriter.begin
+
+    def begin_and_wait(writer: CheckpointWriter, *what: Any) -> None:
+        begin(writer, *what)
+        writer.wait()
+
+    monkeypatch.setattr(CheckpointWriter, "begin", begin_and_wait)

@@ -74,6 +74,7 @@ def test_money_without_a_price_is_refused_before_anything_happens(make_voice, tr
         training.start(make_voice(), "$5")
 
 
+@pytest.mark.usefixtures("written_at_once")
 def test_checkpoints_come_at_every_multiple_and_old_ones_go(make_voice, training):
     voice = make_voice(text2mel=5, base_step=5, keep_newest=2, keep_every=8)
     snapshot = training.end(training.start(voice, "19", checkpoint_every=2))
