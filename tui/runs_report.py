@@ -1,6 +1,7 @@
 """What `voicecoach ps` prints: the runs of this host, asked where they stand."""
 
 import json
+import shlex
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor

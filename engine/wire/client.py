@@ -194,7 +194,7 @@ class RemoteSession:
         except InputError as error:
             self._lose(f"The connection to the run has ended: {error}.")
         except (OSError, EOFError):
-            self._lose(self._why_gone())
+            self._lose("" if self._ended else self._why_gone())
         finally:
             self._socket.close()
 
@@ -252,12 +252,18 @@ class RemoteSession:
         self._notes = (*self._notes, Event(time.time(), text, severity))[-20:]
         self._published = None
 
+    @property
+    def _ended(self) -> bool:
+        """Whether the run ended in sight."""
+        newest = self._picture.snapshot
+        return newest is not None and newest.phase.ended
+
     def _lose(self, why: str) -> None:
         """The run is out of reach: unless it ended in sight, show it as failed."""
         newest = self._picture.snapshot
         assert newest is not None
         shown = self._with_notes(newest)
-        if not newest.phase.ended:
+        if not self._ended:
             shown = replace(shown, phase=Phase.FAILED, failure=why, steps_per_second=None)
         self._snapshot = shown
 

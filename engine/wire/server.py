@@ -322,10 +322,9 @@ class Server:
         while self._clock() < deadline:
             for client in list(self._clients):
                 if client.role == "screen" and not client.busy:
-                    if client.shown is self._newest:
-                        self._drop(client)
-                    else:
-                        self._show(client)
+                    self._show(client)
+                if client.shown is self._newest and not client.busy:
+                    self._drop(client)
             if not any(client.role == "screen" for client in self._clients):
                 return
             for key, mask in self._selector.select(max(0.0, deadline - self._clock())):

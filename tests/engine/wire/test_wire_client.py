@@ -1,0 +1,226 @@
+"""A screen's side of the wire: what it shows when the run dies, hangs or talks nonsense."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from engine.errors import InputError
+from engine.snapshot import Phase, Snapshot
+from engine.wire.changes import changes
+from engine.wire.client import RemoteSession, glance
+from engine.wire.messages import MOST_FROM_SERVER, Refusal, Welcome, write
+from engine.wire.sockets import listen
+
+ROOT = Path(__file__).resolve().parents[3]
+
+# A run in a process of its own, that a test can kill.
+RUN = """
+import sys, threading, time
+from pathlib import Path
+from engine.board import Board
+from engine.host.lock import acquire_lock
+from engine.snapshot import Phase, Snapshot
+from engine.wire.audience import Audience
+from engine.wire.server import Server
+folder = Path(sys.argv[1])
+acquire_lock(folder)
+board = Board(Snapshot(Phase.TRAINING, "a", folder, "ssrn", "small", "standard", step=7))
+Server(folder, lambda: board.snapshot, print, Audience(print, print, at_home=False)).start()
+print("serving", flush=True)
+while True:
+    board.update(step=board.snapshot.step + 1)
+    time.sleep(0.01)
+"""
+
+
+def until(true, what: str):
+    pause = threading.Event()
+    for _ in range(3000):
+        if true():
+            return
+        pause.wait(0.01)
+    pytest.fail(f"waited 30 s for {what}")
+
+
+@pytest.fixture
+def process(tmp_path):
+    run = subprocess.Popen(
+        [sys.executable, "-c", RUN, tmp_path], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert run.stdout.readline() == "serving\n"
+    yield run
+    run.kill()
+    run.wait()
+    run.stdout.close()
+
+
+def texts(session):
+    return [event.text for event in session.snapshot().events]
+
+
+def test_a_run_that_was_killed_shows_as_failed_with_the_reason(process, tmp_path):
+    session = RemoteSession(tmp_path)
+    assert session.pid == process.pid
+    process.kill()
+    assert session.join(30)
+    last = session.snapshot()
+    assert (last.phase, last.steps_per_second) == (Phase.FAILED, None)
+    assert last.step >= 7
+    assert f"Process {process.pid}" in last.failure
+    assert f"voicecoach train --voice {tmp_path}" in last.failure
+    process.wait()
+    with pytest.raises(InputError, match="Nobody trains the voice"):
+        RemoteSession(tmp_path)
+
+
+def test_a_run_that_stands_still_is_told_and_so_is_its_return(process, tmp_path):
+    session = RemoteSession(tmp_path, silent_after=0.2)
+    until(lambda: session.snapshot().step > 10, "the run")
+    process.send_signal(signal.SIGSTOP)
+    until(lambda: any("no sign of life" in text for text in texts(session)), "the word of it")
+    assert session.snapshot().phase is Phase.TRAINING
+    process.send_signal(signal.SIGCONT)
+    until(lambda: any("is back" in text for text in texts(session)), "the word of its return")
+    # What it was told stays in its place while more happens.
+    before = session.snapshot()
+    until(lambda: session.snapshot().step > before.step, "a step")
+    assert [id(event) for event in session.snapshot().events][:2] == [
+        id(event) for event in before.events
+    ][:2]
+    session.close()
+
+
+class FakeServer:
+    """Answers the first client with bytes of the test's choice."""
+
+    def __init__(
+        self, folder: Path, answer: bytes, *, hold: bool = False, later: bytes = b""
+    ) -> None:
+        self._listener = listen(folder)
+        self._listener.setblocking(True)
+        self._answer = answer
+        self._hold = hold
+        self._later = later
+        self.release = threading.Event()
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        connected, _ = self._listener.accept()
+        with connected:
+            connected.recv(4096)
+            try:
+                connected.sendall(self._answer)
+            except OSError:
+                return  # the client has heard enough
+            if self._hold:
+                self.release.wait(30)
+                if self._later:
+                    connected.sendall(self._later)
+
+    def end(self) -> None:
+        self.release.set()
+        self._thread.join()
+        self._listener.close()
+
+
+@pytest.fixture
+def answer(tmp_path):
+    servers = []
+
+    def make(said: bytes, **options) -> FakeServer:
+        servers.append(FakeServer(tmp_path, said, **options))
+        return servers[-1]
+
+    yield make
+    for server in servers:
+        server.end()
+
+
+WELCOME = write(Welcome(1, "0.1"))
+SEEN = b"".join(
+    write(part)
+    for part in changes(
+        None, Snapshot(Phase.TRAINING, "a", Path("/v"), "ssrn", "small", "standard", step=9)
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        (b"", "Nobody trains"),
+        (WELCOME, "Nobody trains"),
+        (b"220 mail.example ESMTP\r\n", "no JSON"),
+        (write(Refusal("32 screens look at this run already")), "32 screens"),
+        (WELCOME + SEEN.replace(b'"v":1', b'"v":2', 1), "version 2"),
+        (WELCOME + SEEN.replace(b'"TRAINING"', b'"DANCING"'), "DANCING"),
+        (WELCOME + SEEN.replace(b'"step":', b'"stamp":'), "stamp"),
+        (WELCOME + b'{"v":1,' + b'"x":' * 20_000 + b"\n", "deeply|no JSON"),
+        (b"a" * (MOST_FROM_SERVER + 1), "bytes"),
+    ],
+    ids=lambda value: repr(value[:30]),
+)
+def test_nonsense_is_told_in_a_sentence(answer, tmp_path, said, sentence):
+    answer(said)
+    with pytest.raises(InputError, match=sentence) as caught:
+        RemoteSession(tmp_path)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 500
+
+
+def test_a_run_that_talks_nonsense_later_shows_as_failed(answer, tmp_path):
+    server = answer(WELCOME + SEEN, hold=True, later=b"nonsense\n")
+    session = RemoteSession(tmp_path)
+    server.release.set()
+    assert session.join(30)
+    assert session.snapshot().phase is Phase.FAILED
+    assert session.snapshot().step == 9
+    assert "no JSON" in session.snapshot().failure
+
+
+def test_a_connection_that_ends_is_told_apart_from_a_death(answer, tmp_path, monkeypatch):
+    monkeypatch.setattr("engine.wire.client._DIES_WITHIN", 0.0)
+    answer(WELCOME + SEEN)
+    session = RemoteSession(tmp_path)
+    assert session.join(30)
+    assert f"connection to process {os.getpid()} has ended" in session.snapshot().failure
+
+
+def test_a_run_that_does_not_answer_is_told(answer, tmp_path, monkeypatch):
+    monkeypatch.setattr("engine.wire.client._ANSWER_WITHIN", 0.1)
+    answer(b"", hold=True)
+    with pytest.raises(InputError, match=f"Process {os.getpid()} trains.*does not answer"):
+        RemoteSession(tmp_path)
+
+
+@pytest.mark.parametrize("said", [b"", b"?\n", WELCOME, write(Refusal("no"))])
+def test_a_glance_that_is_not_answered_is_none(answer, tmp_path, said):
+    answer(said)
+    assert glance(tmp_path, 20) is None
+
+
+def test_a_glance_waits_no_longer_than_it_is_told(answer, tmp_path):
+    answer(b"", hold=True)
+    assert glance(tmp_path, 0.05) is None
+
+
+def test_where_nobody_trains_it_says_so(tmp_path):
+    with pytest.raises(InputError, match="There is no voice"):
+        RemoteSession(tmp_path / "nothing")
+    with pytest.raises(InputError, match="Nobody trains"):
+        RemoteSession(tmp_path)
+    (tmp_path / "socket").write_text("no socket")
+    with pytest.raises(InputError, match="Nobody trains"):
+        RemoteSession(tmp_path)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+        (tmp_path / "socket").unlink()
+        other.bind(str(tmp_path / "socket"))
+        with pytest.raises(InputError, match="Nobody trains"):
+            RemoteSession(tmp_path)
