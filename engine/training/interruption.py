@@ -44,7 +44,6 @@ class Interruptions:
         self._hook = hook
         self._monotonic = monotonic
         self._end = math.inf
-        self._write_seconds = 0.0
 
     @property
     def standing(self) -> bool:
@@ -59,14 +58,15 @@ class Interruptions:
     def hear(
         self,
         news: SpotWarning | Interruption | NoticeGone,
-        save: Callable[[], None],
+        save: Callable[[], float],
         step_seconds: float | None,
     ) -> None:
         """Do at once what the news calls for.
 
         Args:
             news: what the cloud said.
-            save: writes a checkpoint of this moment; returns when it is safe on the disk.
+            save: writes a checkpoint of this moment, and returns, once it is safe on the disk,
+                the seconds that the last write took.
             step_seconds: what a step takes, where that is known.
         """
         if isinstance(news, NoticeGone):
@@ -75,17 +75,16 @@ class Interruptions:
             self._board.event("the cloud has taken its notice back: training goes on", "warning")
             return
         tell(self._board, news.notice)
-        began = self._monotonic()
-        save()
+        write_seconds = save()
         if isinstance(news, Interruption):
-            self._write_seconds = max(self._write_seconds, self._monotonic() - began)
-            self._set_end(news.notice, step_seconds)
+            self._set_end(news.notice, margin(write_seconds, step_seconds))
             if self._hook is not None:
                 self._hook.start(news.notice)
 
-    def _set_end(self, notice: SpotNotice, step_seconds: float | None) -> None:
+    def _set_end(self, notice: SpotNotice, before: float) -> None:
+        """End so many seconds before the deadline."""
         assert notice.last_second is not None
-        self._end = notice.last_second - margin(self._write_seconds, step_seconds)
+        self._end = notice.last_second - before
         left = self._end - self._monotonic()
         if left > 0:
             self._board.event(f"training goes on for {left:.0f} s, to the last safe second")

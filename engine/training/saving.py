@@ -59,7 +59,8 @@ class Keeper:
         self.saved_step = prepared.step if self._voice.checkpoints(self._network) else None
         """The newest checkpoint on disk that is good."""
         self._copied_seconds = clock.seconds
-        self._write_seconds = 0.0
+        self.write_seconds = 0.0
+        """What the last checkpoint took to be written, in seconds."""
         self._wanted = False
         self._failures = 0
         self._last_failure = ""
@@ -181,7 +182,7 @@ class Keeper:
         if step % settings.checkpoint_every == 0:
             return True
         # What is trained while the checkpoint is being written is at risk as well.
-        at_risk = self._clock.seconds - self._copied_seconds + self._write_seconds
+        at_risk = self._clock.seconds - self._copied_seconds + self.write_seconds
         return at_risk >= settings.checkpoint_minutes * 60
 
     def _look(self) -> Outcome | None:
@@ -189,7 +190,7 @@ class Keeper:
         outcome = self._writer.take_outcome()
         if outcome is not None:
             self._board.update(saving_step=None)
-            self._write_seconds = outcome.seconds
+            self.write_seconds = outcome.seconds
             if outcome.failure is None:
                 self._succeeded(outcome)
             else:

@@ -277,14 +277,18 @@ class Trainer:
         speed = self._clock.steps_per_second
         self._interruptions.hear(news, self._save_at_once, 1 / speed if speed else None)
 
-    def _save_at_once(self) -> None:
-        """Save this step and wait until it is on the disk; trouble is told, and tried again."""
+    def _save_at_once(self) -> float:
+        """Save this step and wait until it is on the disk; trouble is told, and tried again.
+
+        Returns the seconds that the last write took.
+        """
         try:
             self._save()
         except SickError:
             raise
         except EngineError:
             self._keeper.want()
+        return self._keeper.write_seconds
 
     def _change_price(self, new: NewPrice) -> None:
         ledger = self._ledger

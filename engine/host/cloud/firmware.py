@@ -17,12 +17,12 @@ _AZURE_TAG = "7783-7084-3265-9085-8269-3286-77"
 _LONGEST = 256
 
 
-def chosen_cloud(asked: CloudChoice | None, dmi: Path = DMI) -> CloudName | None:
+def chosen_cloud(asked: CloudChoice | None, dmi: Path | None = None) -> CloudName | None:
     """The cloud whose metadata service may be asked; None where not one request may leave.
 
     Args:
         asked: `--cloud`; None for the environment's `VOICECOACH_CLOUD`, or else `auto`.
-        dmi: where the firmware's strings lie.
+        dmi: where the firmware's strings lie, if not where Linux has them.
 
     Raises:
         InputError: the environment names no such choice.
@@ -31,11 +31,11 @@ def chosen_cloud(asked: CloudChoice | None, dmi: Path = DMI) -> CloudName | None
     if said not in CLOUD_CHOICES:
         raise InputError(f"{CLOUD_VARIABLE} is {said!r}; write one of {', '.join(CLOUD_CHOICES)}.")
     if said == "auto":
-        return cloud_of_firmware(dmi)
+        return cloud_of_firmware(dmi or DMI)
     return None if said == "none" else said
 
 
-def cloud_of_firmware(dmi: Path = DMI) -> CloudName | None:
+def cloud_of_firmware(dmi: Path) -> CloudName | None:
     """The cloud that the firmware names.
 
     Whole strings are compared: Google also makes laptops, and Microsoft's Hyper-V and Xen run in

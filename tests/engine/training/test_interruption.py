@@ -1,0 +1,232 @@
+"""A machine that is taken away in the middle of a run, and what is left of the run then."""
+
+import json
+import socket
+import time
+
+import pytest
+from fake_metadata import FakeMetadata, after
+
+from engine.control import Finish, GoOn, Pause
+from engine.errors import InputError
+from engine.host.cloud import watcher
+from engine.host.cloud.machine import Clock
+from engine.host.cloud.news import Interruption, NewPrice, NoticeGone, SpotWarning
+from engine.snapshot import Phase
+from engine.training import interruption
+from engine.training.interruption import margin
+from engine.voice import Voice
+
+
+def end_in(seconds, text="AWS terminates this machine"):
+    return Interruption(Clock(time.time(), time.monotonic()).notice(text, seconds))
+
+
+def steps(voice):
+    return [entry.step for entry in voice.checkpoints("text2mel")]
+
+
+def said(snapshot, text):
+    return any(text in event.text for event in snapshot.events)
+
+
+@pytest.fixture
+def close_to_the_edge(monkeypatch):
+    """Train up to a fraction of a second before the deadline, so that no test waits for it."""
+    monkeypatch.setattr(interruption, "_SHORTEST_MARGIN", 0.1)
+    monkeypatch.setattr(interruption, "_WRITES", 0.0)
+
+
+@pytest.fixture
+def fake_cloud(monkeypatch, tmp_path):
+    """The clouds on loopback, and no right to ask the real AWS anything."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    with FakeMetadata() as serving:
+        yield serving
+
+
+@pytest.fixture
+def look_often(monkeypatch):
+    monkeypatch.setattr(watcher, "_EVERY", 0.02)
+
+
+@pytest.mark.parametrize(
+    ("write", "step", "seconds"), [(0.2, None, 10), (0.2, 0.01, 10), (6, 0.5, 19), (0.1, 8, 16.3)]
+)
+def test_the_margin_is_ten_seconds_unless_a_write_or_a_step_takes_long(write, step, seconds):
+    assert margin(write, step) == pytest.approx(seconds)
+
+
+def test_it_saves_at_once_trains_on_and_saves_again(make_voice, training, close_to_the_edge):
+    voice = make_voice(text2mel=5, base_step=5)
+    session = training.start(voice)
+    training.until(session, lambda s: s.step > 7)
+    session.send(end_in(1.5))
+    training.until(session, lambda s: s.spot_notice is not None)
+    snapshot = training.end(session)
+    assert (snapshot.phase, snapshot.interrupted, session.error) == (Phase.STOPPED, True, None)
+    base, first, last = steps(voice)
+    assert base == 5 < first < last == snapshot.step == snapshot.checkpoint_step
+    assert said(snapshot, "AWS terminates this machine at ")
+    assert said(snapshot, "the last safe second")
+
+
+def test_where_no_second_is_safe_the_first_checkpoint_is_the_last(make_voice, training):
+    voice = make_voice(text2mel=5, base_step=5)
+    session = training.start(voice)
+    training.until(session, lambda s: s.step > 7)
+    session.send(end_in(5))
+    snapshot = training.end(session)
+    assert snapshot.interrupted
+    assert steps(voice) == [5, snapshot.step]
+
+
+def test_a_paused_run_ends_in_time_as_well(make_voice, training, close_to_the_edge):
+    voice = make_voice(text2mel=5, base_step=5)
+    session = training.start(voice, None, attended=True)
+    training.until(session, lambda s: s.step > 5)
+    session.send(Pause())
+    training.until(session, lambda s: s.phase is Phase.PAUSED)
+    session.send(end_in(0.3))
+    snapshot = training.end(session)
+    assert snapshot.interrupted
+    assert steps(voice)[-1] == snapshot.step
+
+
+def test_a_run_that_is_still_preparing_ends_at_once(make_voice, training, tmp_path):
+    command = 'echo "$VOICECOACH_NOTICE" > ../ran; echo told'
+    voice = make_voice()
+    session = training.start(
+        voice, None, end_in(60), on_interrupt=f"cd '{voice.folder}' && {command}"
+    )
+    snapshot = training.end(session)
+    assert (snapshot.phase, snapshot.interrupted, snapshot.step) == (Phase.STOPPED, True, 0)
+    assert (tmp_path / "ran").read_text() == "AWS terminates this machine\n"
+
+
+def test_who_arrives_at_the_stop_before_that_was_not_cut_short(make_voice, training):
+    voice = make_voice(text2mel=5, base_step=5)
+    session = training.start(voice, "+60")
+    training.until(session, lambda s: s.step > 5)
+    session.send(end_in(100))
+    snapshot = training.end(session)
+    assert (snapshot.step, snapshot.interrupted) == (65, False)
+
+
+def test_a_notice_that_is_taken_back_ends_nothing(make_voice, training, close_to_the_edge):
+    voice = make_voice(text2mel=5, base_step=5)
+    session = training.start(voice)
+    training.until(session, lambda s: s.step > 5)
+    session.send(end_in(60))
+    session.send(NoticeGone())
+    snapshot = training.until(session, lambda s: said(s, "taken its notice back"))
+    assert snapshot.spot_notice is None
+    training.until(session, lambda s: s.step > snapshot.step + 3)
+    session.send(Finish())
+    snapshot = training.end(session)
+    assert (snapshot.phase, snapshot.interrupted) == (Phase.STOPPED, False)
+
+
+def test_a_warning_is_saved_for_and_training_goes_on(make_voice, training):
+    voice = make_voice(text2mel=5, base_step=5)
+    session = training.start(voice, "+80")
+    training.until(session, lambda s: s.step > 5)
+    notice = end_in(0).notice
+    session.send(SpotWarning(type(notice)("AWS is likely to take this machine away soon")))
+    snapshot = training.end(session)
+    assert (snapshot.step, snapshot.interrupted) == (85, False)
+    assert len(steps(voice)) == 3
+
+
+def test_the_hook_finds_a_checkpoint_and_is_not_waited_for(
+    make_voice, training, tmp_path, close_to_the_edge
+):
+    voice = make_voice(text2mel=5, base_step=5)
+    told = tmp_path / "told"
+    command = (
+        f'ls "$VOICECOACH_VOICE/text2mel/checkpoints" > {told}.part; '
+        f'echo "$VOICECOACH_DEADLINE" >> {told}.part; mv {told}.part {told}; exit 3'
+    )
+    session = training.start(voice, None, on_interrupt=command)
+    training.until(session, lambda s: s.step > 7)
+    session.send(end_in(1.5))
+    snapshot = training.end(session)
+    *checkpoints, deadline = told.read_text().split()
+    assert [name for name in checkpoints if name.startswith("step-")][1:]
+    assert deadline.endswith("+00:00")
+    assert said(snapshot, "--on-interrupt ended with code 3")
+    assert "on_interrupt" not in (voice.folder / "voice.toml").read_text()
+
+
+def test_the_price_of_each_stretch_is_kept(make_voice, training):
+    voice = make_voice(text2mel=5, base_step=5)
+    session = training.start(voice, "+400", Pause(), price=1000.0, attended=True)
+    training.until(session, lambda s: s.phase is Phase.PAUSED)
+    session.send(GoOn())
+    training.until(session, lambda s: s.step > 10)
+    session.send(NewPrice(2000.0, "AWS spot us-east-1b, 14:00"))
+    snapshot = training.until(session, lambda s: s.price == 2000.0)
+    assert snapshot.price_source == "AWS spot us-east-1b, 14:00"
+    session.send(end_in(0))
+    snapshot = training.end(session)
+    ledger = Voice.open(voice.folder).ledger
+    assert [stretch.price for stretch in ledger.stretches][:1] == [1000.0]
+    assert ledger.stretches[-1].price == 2000.0
+    assert ledger.stretches[0].last_step == ledger.stretches[1].first_step
+    assert snapshot.spent == pytest.approx(ledger.usd, rel=0.2)
+
+
+def test_a_real_watch_sees_it_all_and_reads_the_price(
+    make_voice, training, fake_cloud, look_often, close_to_the_edge, monkeypatch
+):
+    voice = make_voice(text2mel=5, base_step=5)
+    session = training.start(voice, "$5000", price="auto", cloud="aws", metadata_url=fake_cloud.url)
+    snapshot = training.until(session, lambda s: s.price > 0 and s.step > 7)
+    assert snapshot.machine.words == "AWS g5.xlarge us-east-1b spot"
+    assert snapshot.price == 0.51
+    assert "highest US spot price" in snapshot.price_source
+    assert 'price = "auto"' in (voice.folder / "voice.toml").read_text()
+    assert Voice.open(voice.folder).settings.price_auto
+    fake_cloud.aws["events/recommendations/rebalance"] = json.dumps({"noticeTime": after(0)})
+    training.until(session, lambda s: said(s, "likely to take this machine away"))
+    fake_cloud.fault = "garbage"
+    training.until(session, lambda s: said(s, "the metadata service of AWS gives"))
+    fake_cloud.fault = ""
+    fake_cloud.take_away(3)
+    snapshot = training.end(session)
+    assert (snapshot.phase, snapshot.interrupted) == (Phase.STOPPED, True)
+    assert steps(voice)[-1] == snapshot.step
+    assert voice.ledger.stretches[-1].price == 0.51
+
+
+def test_where_the_firmware_names_no_cloud_not_one_request_leaves(
+    make_voice, training, tmp_path, monkeypatch, look_often
+):
+    monkeypatch.setenv("VOICECOACH_METADATA_URL", "http://127.0.0.1:9")
+    monkeypatch.setattr("engine.host.cloud.firmware.DMI", tmp_path)
+    tried = []
+
+    class Watched(socket.socket):
+        def connect(self, address):
+            if self.family != socket.AF_UNIX:
+                tried.append(address)
+            return super().connect(address)
+
+    monkeypatch.setattr(socket, "socket", Watched)
+    monkeypatch.setattr(socket, "create_connection", lambda *a, **_: tried.append(a))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *a, **_: tried.append(a))
+    session = training.start(make_voice(price_auto=True), "+3", cloud="auto")
+    snapshot = training.end(session)
+    assert (snapshot.phase, snapshot.machine) == (Phase.STOPPED, None)
+    assert said(snapshot, "no price")
+    assert tried == []
+
+
+def test_a_price_that_no_cloud_can_say_is_refused(make_voice, training):
+    with pytest.raises(InputError, match="--price auto needs a machine"):
+        training.start(make_voice(), "+1", price="auto", cloud="none")
+    with pytest.raises(InputError, match="--metadata-url"):
+        training.start(make_voice("other"), "+1", cloud="aws", metadata_url="ftp://there")
