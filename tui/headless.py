@@ -168,6 +168,7 @@ def line_about(snapshot: Snapshot) -> str:
     if snapshot.price > 0:
         price = wording.price(snapshot.price, snapshot.price_source)
         parts.append(f"spent {wording.dollars(snapshot.spent)} at {price}")
+    parts.extend(_mirror(snapshot))
     return "  ".join(parts)
 
 
@@ -176,6 +177,13 @@ def _spot(snapshot: Snapshot) -> Iterator[str]:
     if notice is not None and notice.deadline is not None and not snapshot.phase.ended:
         left = wording.countdown(notice.deadline - time.time()).strip()
         yield f"{wording.printable(notice.text)} in {left}:"
+
+
+def _mirror(snapshot: Snapshot) -> Iterator[str]:
+    mirror = snapshot.mirror
+    if mirror is not None:
+        safe = "nothing" if mirror.safe_step is None else f"step {mirror.safe_step:,}"
+        yield f"{safe} safe in the mirror{', which is behind' if mirror.trouble else ''}"
 
 
 def _where(snapshot: Snapshot) -> str:

@@ -9,6 +9,7 @@ from textual.widgets import ProgressBar, Static
 
 from engine.snapshot import Phase, Snapshot
 from tui import wording
+from tui.widgets.mirror_words import mirror_words
 from tui.widgets.spot_words import spot_words
 
 
@@ -26,10 +27,10 @@ class Notice(Vertical):
         yield ProgressBar(1, id="notice-progress", show_eta=False)
 
     def show(self, snapshot: Snapshot, now: datetime) -> None:
-        """Say what the cloud and the phase call for, or nothing."""
-        spot, words = spot_words(snapshot, now), notice_words(snapshot)
-        if spot.plain:
-            words = Content("\n").join(part for part in (spot, words) if part.plain)
+        """Say what the cloud, the mirror and the phase call for, or nothing."""
+        spot, mirror = spot_words(snapshot, now), mirror_words(snapshot)
+        parts = (spot, mirror, notice_words(snapshot))
+        words = Content("\n").join(part for part in parts if part.plain)
         progress = snapshot.progress if snapshot.phase is Phase.PREPARING else None
         counts = (progress.done, progress.total) if progress and progress.total else None
         state = (snapshot.phase, words.plain, counts)
@@ -42,6 +43,7 @@ class Notice(Vertical):
         self.display = bool(words.plain)
         for phase in Phase:
             self.set_class(phase is snapshot.phase, f"-{phase.name.lower()}")
+        self.set_class(bool(mirror.plain), "-mirror")
         self.set_class(bool(spot.plain), "-spot")
         self.query_one("#notice-words", Static).update(words, layout=not stays)
         bar = self.query_one(ProgressBar)
@@ -65,9 +67,12 @@ def notice_words(snapshot: Snapshot) -> Content:
                 _rent(snapshot),
             )
         case Phase.AT_STOP:
-            return _at_stop(snapshot)
+            return _after(_at_stop(snapshot), _saving_trouble(snapshot))
         case Phase.STOPPING:
-            return Content(f"Saving step {wording.steps(snapshot.step)}, then this screen closes.")
+            saving = f"Saving step {wording.steps(snapshot.step)}, then this screen closes."
+            return _after(Content(saving), _saving_trouble(snapshot))
+        case Phase.TRAINING:
+            return _after(_saving_trouble(snapshot), _lost(snapshot))
         case Phase.FAILED:
             kept = snapshot.checkpoint_step
             saved = "" if kept is None else f"  Saved up to step {wording.steps(kept)}."
@@ -85,6 +90,38 @@ def notice_words(snapshot: Snapshot) -> Content:
 
 def _rent(snapshot: Snapshot) -> str:
     return f" · meanwhile {wording.price(snapshot.price)}" if snapshot.price > 0 else ""
+
+
+def _saving_trouble(snapshot: Snapshot) -> Content:
+    """Say that checkpoints cannot be written, why, and how much is at risk meanwhile."""
+    if not snapshot.saving_trouble:
+        return Content("")
+    saved = snapshot.checkpoint_step
+    since = "" if saved is None else f" since step {wording.steps(saved)}"
+    own = snapshot.step - (saved if saved is not None else snapshot.base_step)
+    at_risk = f"Not saved{since}, {wording.steps(own)} steps at risk: "
+    why = wording.printable(snapshot.saving_trouble)
+    return Content.assemble((at_risk, "bold $error"), why)
+
+
+def _lost(snapshot: Snapshot) -> Content:
+    """Say which lost steps are being made again, until they are made."""
+    lost = snapshot.lost
+    if lost is None or snapshot.step >= lost.until:
+        return Content("")
+    cost = [wording.duration(lost.seconds), wording.dollars(lost.usd) if lost.usd else ""]
+    took = ", ".join(part for part in cost if part)
+    return Content(
+        f"Making {wording.steps(lost.count)} steps again that were lost since checkpoint "
+        f"{wording.steps(lost.since)} ({took})."
+    )
+
+
+def _after(first: Content, second: Content) -> Content:
+    """Return two notices, one below the other, or the one that there is."""
+    if not (first.plain and second.plain):
+        return first if first.plain else second
+    return Content.assemble(first, "\n", second)
 
 
 def _checked(snapshot: Snapshot) -> Content:

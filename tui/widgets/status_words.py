@@ -7,6 +7,7 @@ from datetime import datetime
 from engine.choices import NetworkName
 from engine.snapshot import Phase, Snapshot
 from tui import wording
+from tui.widgets.mirror_words import mirror_part
 from tui.widgets.parts import Line, Part, line
 
 NETWORKS: dict[NetworkName, str] = {"text2mel": "Text2Mel", "ssrn": "SSRN"}
@@ -57,6 +58,7 @@ def step_line(snapshot: Snapshot, silent: float | None, width: int) -> Line:
     left = [
         Part(wording.steps(snapshot.step), "bold $foreground", label="step"),
         Part(base, rank=1, gap="   "),
+        mirror_part(snapshot),
     ]
     right = [_speed(snapshot, silent), *_times(snapshot)]
     return line(left, right, width)

@@ -1,0 +1,36 @@
+"""How far the copy of a voice in its mirror has come, in words."""
+
+from datetime import datetime
+
+from textual.content import Content
+
+from engine.snapshot import Snapshot
+from tui import wording
+from tui.widgets.parts import Part
+
+
+def mirror_part(snapshot: Snapshot) -> Part:
+    """Say which step is safe in the mirror, or that the mirror is behind."""
+    mirror = snapshot.mirror
+    if mirror is None:
+        return Part("")
+    if mirror.trouble:
+        return Part("mirror behind", "bold $warning", rank=1)
+    if mirror.safe_step is None:
+        return Part("nothing yet", "$quiet", rank=3, label="mirror")
+    return Part(wording.steps(mirror.safe_step), "$quiet", rank=3, label="mirror")
+
+
+def mirror_words(snapshot: Snapshot) -> Content:
+    """Say why nothing goes to the mirror, since when, and what is safe there; or nothing."""
+    mirror = snapshot.mirror
+    if mirror is None or not mirror.trouble:
+        return Content("")
+    since = "" if mirror.since is None else f" since {datetime.fromtimestamp(mirror.since):%H:%M}"
+    safe = (
+        "Nothing is known to be safe there."
+        if mirror.safe_step is None
+        else f"Safe there: step {wording.steps(mirror.safe_step)}."
+    )
+    trouble = wording.printable(mirror.trouble)
+    return Content.assemble((f"Mirror behind{since}:", "bold"), f" {trouble}.  {safe}")
