@@ -14,7 +14,7 @@ from engine.choices import (
 )
 from engine.errors import InputError
 from engine.host.cloud.metadata import require_base
-from engine.stop import StopRule
+from engine.stop import MOST_USD, StopRule
 
 Price = float | Literal["auto"]
 """US dollars an hour, or that the cloud, or else a table, is to say them."""
@@ -61,8 +61,12 @@ class TrainOrder:
     """`auto`, `cpu` or `cuda:N`."""
     stop: StopRule | None = None
     price: Price | None = None
+    budget: float | None = None
+    """US dollars that all runs of the voice may cost, idle time included; 0 for no budget."""
     checkpoint_every: int | None = None
     """Steps from one checkpoint to the next."""
+    checkpoint_minutes: float | None = None
+    """Minutes of training from one checkpoint to the next at most."""
     dropout: float | None = None
     """Share of activations dropped after every layer."""
     attended: bool = False
@@ -88,6 +92,8 @@ class TrainOrder:
             raise InputError(
                 f"--price is {self.price}; give US dollars an hour, such as 0.99, or auto"
             )
+        if self.budget is not None and not 0 <= self.budget <= MOST_USD:
+            raise InputError(f"--budget is {self.budget}; give US dollars, such as $30, or 0")
         if self.metadata_url is not None:
             require_base(self.metadata_url)
         if self.on_interrupt is not None and not self.on_interrupt.strip():
@@ -98,3 +104,6 @@ class TrainOrder:
             raise InputError(
                 f"--checkpoint-every is {self.checkpoint_every}; give steps, such as 1000"
             )
+        minutes = self.checkpoint_minutes
+        if minutes is not None and not 0 < minutes < 1_000_000:
+            raise InputError(f"--checkpoint-minutes is {minutes}; give minutes, such as 5")

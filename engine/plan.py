@@ -74,7 +74,9 @@ def make_plan(order: TrainOrder) -> Plan:
     changes: dict[str, Any] = {
         "recipe": order.recipe,
         "dropout": order.dropout,
+        "budget": order.budget,
         "checkpoint_every": order.checkpoint_every,
+        "checkpoint_minutes": order.checkpoint_minutes,
         "mirror": order.mirror,
     }
     said = {name: value for name, value in changes.items() if value is not None}
@@ -91,12 +93,33 @@ def make_plan(order: TrainOrder) -> Plan:
         _require_room(folder, dataset)
     takes_dataset = new or Voice.open(folder).settings.dataset is None
     plan = Plan(settings, _step_of(order), new, takes_dataset, cloud)
+    ledger = Ledger(folder / "spend.jsonl")
+    # One that the cloud is yet to say can be asked for money as well.
+    price = math.inf if cloud and settings.price_auto else settings.price
+    if settings.budget > 0:
+        _require_budget(settings.budget, ledger, price)
     if order.stop is not None:
-        ledger = Ledger(folder / "spend.jsonl")
-        # One that the cloud is yet to say can be asked for money as well.
-        price = math.inf if cloud and settings.price_auto else settings.price
         order.stop.resolve(plan.step, ledger.seconds, ledger.usd, price)
     return plan
+
+
+def _require_budget(budget: float, ledger: Ledger, price: float) -> None:
+    """Refuse a budget that is used up, or that nobody can watch.
+
+    Raises:
+        InputError: saying what is spent, and on what.
+    """
+    if price <= 0:
+        raise InputError(
+            f"the budget of ${budget:,.2f} cannot be watched, because this run has no price; give "
+            f"--price in $ an hour, or --budget 0 for no budget"
+        )
+    if ledger.usd >= budget:
+        spent, idle = ledger.usd, ledger.idle_usd
+        raise InputError(
+            f"the budget of ${budget:,.2f} is used up: ${spent:,.2f} is spent, ${spent - idle:,.2f} "
+            f"on training and ${idle:,.2f} on idle time; give a larger --budget, or 0 for none"
+        )
 
 
 def _cloud_of(order: TrainOrder) -> CloudName | None:

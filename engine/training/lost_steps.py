@@ -18,15 +18,15 @@ def lost_steps(
         last_logged: the last step that the history has, which may be known from there alone.
     """
     until, seconds, usd = max(step, last_logged or 0), 0.0, 0.0
-    for stretch in reversed([one for one in stretches if one.network == network]):
+    ours = [one for one in stretches if one.network == network and one.kind == "training"]
+    for stretch in reversed(ours):
         made = stretch.last_step - stretch.first_step
         beyond = stretch.last_step - max(stretch.first_step, step)
         if made > 0 and beyond > 0:
             until = max(until, stretch.last_step)
             seconds += stretch.seconds * beyond / made
             usd += stretch.usd * beyond / made
-        # What came before it led to the checkpoint, or was lost once already. A stretch of idle
-        # time begins where it ends, and tells nothing.
+        # What came before it led to the checkpoint, or was lost once already.
         if made > 0 and stretch.first_step <= step:
             break
     return LostSteps(step, until, seconds, usd) if until > step else None

@@ -78,6 +78,14 @@ def train(
         int | None,
         typer.Option(metavar="STEPS", help="Steps between checkpoints.", show_default="1000"),
     ] = None,
+    checkpoint_minutes: Annotated[
+        float | None,
+        typer.Option(
+            metavar="MINUTES",
+            help="Minutes of training that may be lost with the machine at most.",
+            show_default="5",
+        ),
+    ] = None,
     dropout: Annotated[
         float | None,
         typer.Option(
@@ -138,6 +146,7 @@ def train(
         stop=None if stop_at is None else parse_stop(stop_at),
         price=None if price is None else parse_price(price),
         checkpoint_every=checkpoint_every,
+        checkpoint_minutes=checkpoint_minutes,
         dropout=dropout,
         cloud=cloud,
         metadata_url=metadata_url,
