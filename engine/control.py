@@ -17,6 +17,14 @@ class StopAt:
 
 
 @dataclass(frozen=True, slots=True)
+class SetBudget:
+    """Let all runs of the voice together cost so much; stopped at a smaller budget, go on."""
+
+    usd: float
+    """US dollars; 0 for no budget."""
+
+
+@dataclass(frozen=True, slots=True)
 class Pause:
     """Make no steps until `GoOn`; a paused run can still speak and be saved."""
 
@@ -71,6 +79,7 @@ class Finish:
 
 Command = (
     StopAt
+    | SetBudget
     | Pause
     | GoOn
     | Hold

@@ -117,8 +117,9 @@ def _require_budget(budget: float, ledger: Ledger, price: float) -> None:
     if ledger.usd >= budget:
         spent, idle = ledger.usd, ledger.idle_usd
         raise InputError(
-            f"the budget of ${budget:,.2f} is used up: ${spent:,.2f} is spent, ${spent - idle:,.2f} "
-            f"on training and ${idle:,.2f} on idle time; give a larger --budget, or 0 for none"
+            f"the budget of ${budget:,.2f} is used up: ${spent:,.2f} is spent, "
+            f"${spent - idle:,.2f} on training and ${idle:,.2f} on idle time; give a larger "
+            f"--budget, or 0 for none"
         )
 
 

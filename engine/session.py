@@ -20,6 +20,7 @@ from engine.order import TrainOrder
 from engine.plan import Plan, make_plan
 from engine.snapshot import Phase, Snapshot
 from engine.training.machine_watch import MachineWatch
+from engine.training.paid_time import PaidTime
 from engine.voice import SETTINGS, Voice
 from engine.wire.audience import Audience
 from engine.wire.server import Server
@@ -69,13 +70,14 @@ class Session:
         self._claim = _Claim(order.voice_folder)
         try:
             self._voice = _write_settings(order.voice_folder, plan)
+            self._board = Board(_first_snapshot(order, plan, self._voice))
+            self._paid = PaidTime(self._board, self._voice, order.network)
         except BaseException:
             if plan.new:
                 self._claim.undo()
             self._claim.release()
             raise
         self._inbox = Inbox()
-        self._board = Board(_first_snapshot(order, plan, self._voice))
         self._audience = Audience(
             self._inbox.send,
             lambda screens: self._board.update(screens=screens),
@@ -118,9 +120,11 @@ class Session:
     def _run(self) -> None:
         """The engine thread: prepare, train, and say how it ended, whatever happens."""
         try:
+            self._paid.start()
             self._machine.start()
             self._train()
             self._machine.wait_for_hook()
+            self._end_paid_time()
             self._board.update(phase=Phase.STOPPED, steps_per_second=None)
         except VoicecoachError as error:
             self._fail(error, str(error))
@@ -134,7 +138,19 @@ class Session:
             self._server.close()
             self._claim.release()
 
+    def _end_paid_time(self) -> None:
+        try:
+            self._paid.end(self._board.snapshot.step)
+        except EngineError as error:
+            self._board.event(str(error), "error")
+
+    def _undo(self) -> None:
+        """Take a new voice away again; nothing may be written into its folder meanwhile."""
+        self._end_paid_time()
+        self._claim.undo()
+
     def _fail(self, error: BaseException, text: str) -> None:
+        self._end_paid_time()
         self.error = error
         self._board.event(text, "error")
         self._board.update(phase=Phase.FAILED, failure=text, steps_per_second=None)
@@ -152,7 +168,7 @@ class Session:
             self._board.event("ended before the first step: the corpus is to be mended")
             if self._took_dataset:
                 # Once it is mended, the same command makes the voice.
-                self._claim.undo()
+                self._undo()
             return
         except Cancelled:
             self._machine.heed_before_training()
@@ -160,7 +176,7 @@ class Session:
             return
         except InputError:
             if self._took_dataset:
-                self._claim.undo()
+                self._undo()
             raise
         self._watch_gpu(gpu_uuid(prepared.learner.device))
         clip = prepared.watched_clip
@@ -170,8 +186,8 @@ class Session:
         )
         mirror = self._start_mirror()
         try:
-            hook = self._machine.hook
-            Trainer(prepared, self._order, self._board, self._inbox, auditions, hook).run()
+            hook, paid = self._machine.hook, self._paid
+            Trainer(prepared, self._order, self._board, self._inbox, auditions, paid, hook).run()
         finally:
             auditions.close()
             if mirror is not None:
@@ -284,6 +300,7 @@ def _first_snapshot(order: TrainOrder, plan: Plan, voice: Voice) -> Snapshot:
         first_step=plan.step,
         stop_text=order.stop.text if order.stop else "",
         price=settings.price,
+        budget=settings.budget,
         sentence=settings.sentence,
         screens=int(order.attended),
     )

@@ -28,6 +28,7 @@ _COMMENTS = {
     "cleaner": "english speaks numbers and abbreviations as words; plain takes text as it is",
     "dropout": "0.05 as the BBC's; 0 learns much faster from many hours, but overfits few",
     "price": 'US dollars an hour for this machine, 0 when unknown, or "auto": as the cloud says',
+    "budget": "US dollars that all training of this voice may cost, idle time included; 0: none",
     "checkpoint_every": "steps",
     "checkpoint_minutes": "of training that may be lost with the machine at most",
     "keep_newest": "checkpoints that are kept whatever their step",
@@ -58,6 +59,8 @@ class VoiceSettings:
     """US dollars an hour; 0 where it is not known."""
     price_auto: bool = False
     """Whether the cloud, or else a table, is to say the price: `price = "auto"` in the file."""
+    budget: float = 0.0
+    """US dollars that all runs of the voice may cost, idle time included; 0 for no budget."""
     dropout: float = 0.05
     """Share of activations dropped after every layer while training."""
     seed: int = 1
@@ -235,5 +238,5 @@ def _require_positive(name: str, value: float) -> None:
         raise ValueError(f"{name} is too large; give at most {_LARGEST:,}")
     if name == "dropout" and value >= 1:
         raise ValueError(f"dropout is {value!r}; give a share below 1, such as 0.05")
-    if value < 0 or (value == 0 and name not in ("price", "dropout")):
+    if value < 0 or (value == 0 and name not in ("price", "budget", "dropout")):
         raise ValueError(f"{name} is {value!r}; give a positive number")

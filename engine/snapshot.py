@@ -186,6 +186,8 @@ class Snapshot:
     which the person let it go on."""
     first_run_seconds: float = 0.0
     """`run_seconds` where the way to the stop began."""
+    first_spent: float = 0.0
+    """`spent` where the way to the stop began."""
     stop: StopPoint | None = None
     stop_text: str = ""
     """The stop as it was asked for."""
@@ -208,7 +210,17 @@ class Snapshot:
     voice_seconds: float = 0.0
     """Training time of the voice, all its runs together."""
     spent: float = 0.0
-    """Spend of the voice in US dollars, all its runs together."""
+    """Spend of the voice in US dollars, all its runs together, idle time included."""
+    idle_seconds: float = 0.0
+    """Time of the voice in which a machine was paid for that made no steps."""
+    idle_usd: float = 0.0
+    """What of the spend was for idle time, in US dollars."""
+    wait_seconds: float = 0.0
+    """How long the run has been waiting or preparing now; renewed once a minute."""
+    wait_usd: float = 0.0
+    """What that has cost, in US dollars."""
+    budget: float = 0.0
+    """US dollars that all runs of the voice may cost; 0 for no budget."""
     price: float = 0.0
     """US dollars an hour; 0 where nothing was said."""
     price_source: str = ""
@@ -255,35 +267,58 @@ class Snapshot:
         return self.checkpoint_step == self.step
 
     @property
+    def budget_is_used_up(self) -> bool:
+        """Whether all of the budget is spent."""
+        return 0 < self.budget <= self.spent
+
+    @property
+    def budget_comes_first(self) -> bool:
+        """Whether the budget ends the run before the stop does."""
+        if self.budget <= 0 or self.phase.before_steps:
+            return False
+        if self.stop is None or self.budget_is_used_up:
+            return True
+        budget, stop = self._seconds_to(StopPoint(usd=self.budget)), self._seconds_to(self.stop)
+        return budget is not None and stop is not None and budget < stop
+
+    @property
+    def end_point(self) -> StopPoint | None:
+        """Where the run ends by itself: at the stop, or at the budget if that comes first."""
+        return StopPoint(usd=self.budget) if self.budget_comes_first else self.stop
+
+    @property
     def progress_to_stop(self) -> float | None:
-        """Share of the way to the stop that is done, from 0 to 1; None without a stop."""
-        if self.stop is None:
+        """Share of the way to `end_point` that is done, from 0 to 1; None without one."""
+        end = self.end_point
+        if end is None:
             return None
-        seconds = self.run_seconds - self.first_run_seconds
-        if self.stop.step is not None:
+        if end.step is not None:
             done: float = self.step - self.first_step
-            left: float = self.stop.step - self.step
-        elif self.stop.training_seconds is not None:
-            done, left = seconds, self.stop.training_seconds - self.voice_seconds
+            left: float = end.step - self.step
+        elif end.training_seconds is not None:
+            done = self.run_seconds - self.first_run_seconds
+            left = end.training_seconds - self.voice_seconds
         else:
-            assert self.stop.usd is not None
-            done, left = self.price * seconds / 3600, self.stop.usd - self.spent
+            assert end.usd is not None
+            done, left = self.spent - self.first_spent, end.usd - self.spent
         return 1.0 if left <= 0 else max(0.0, done) / (max(0.0, done) + left)
 
     @property
     def seconds_to_stop(self) -> float | None:
-        """Training time still to go; None without a stop or before the speed is known."""
-        if self.stop is None:
-            return None
-        if self.stop.training_seconds is not None:
-            left = self.stop.training_seconds - self.voice_seconds
-        elif self.stop.usd is not None:
+        """Training time still to go; None without an end or before the speed is known."""
+        end = self.end_point
+        return None if end is None else self._seconds_to(end)
+
+    def _seconds_to(self, point: StopPoint) -> float | None:
+        if point.training_seconds is not None:
+            left = point.training_seconds - self.voice_seconds
+        elif point.usd is not None:
             if self.price <= 0:
                 return None
-            left = (self.stop.usd - self.spent) / self.price * 3600
+            left = (point.usd - self.spent) / self.price * 3600
         elif self.steps_per_second:
-            assert self.stop.step is not None
-            left = (self.stop.step - self.step) / self.steps_per_second
+            assert point.step is not None
+            left = (point.step - self.step) / self.steps_per_second
         else:
             return None
         return max(0.0, left)

@@ -19,7 +19,8 @@ _MONEY = re.compile(rf"\$(?P<usd>{_NUMBER}|\.[0-9]+)")
 _SPACE_AT_A_SIGN = re.compile(r"(?<![0-9])\s+|\s+(?![0-9])")
 _MOST_STEPS = 10**10
 _MOST_SECONDS = 100_000 * 3600.0
-_MOST_USD = 10.0**9
+MOST_USD = 10.0**9
+"""No sum of money is larger."""
 
 
 @dataclass(frozen=True)
@@ -95,10 +96,27 @@ def parse_stop(text: str) -> StopRule:
         raise InputError(f"cannot read {_shown(text)} as a time to stop; write {HOW_TO_SAY_WHEN}")
     if rule.amount <= 0:
         raise InputError(f"{_shown(text)} asks for no training at all; write {HOW_TO_SAY_WHEN}")
-    most = {"time": _MOST_SECONDS, "money": _MOST_USD}.get(rule.kind, _MOST_STEPS)
+    most = {"time": _MOST_SECONDS, "money": MOST_USD}.get(rule.kind, _MOST_STEPS)
     if rule.amount > most:
         raise InputError(f"{_shown(text)} is more than anyone can train; write {HOW_TO_SAY_WHEN}")
     return rule
+
+
+def parse_budget(text: str) -> float:
+    """Read `$30`, `30` or `30.50` as US dollars; 0 is no budget.
+
+    Raises:
+        InputError: it is no sum of money.
+    """
+    said = _SPACE_AT_A_SIGN.sub("", text.strip())
+    match = _MONEY.fullmatch(said if said.startswith("$") else f"${said}")
+    usd = math.nan if match is None else _number(match["usd"])
+    if not usd <= MOST_USD:
+        raise InputError(
+            f"cannot read {_shown(text)} as a budget; write US dollars for the whole voice, such "
+            f"as $30 or 30.50, or 0 for none"
+        )
+    return usd
 
 
 def _parse_steps(said: str) -> StopRule | None:

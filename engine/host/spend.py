@@ -71,22 +71,22 @@ class Ledger:
     @property
     def seconds(self) -> float:
         """Training time in seconds."""
-        return self._sum("training", "seconds")
+        return sum(stretch.seconds for stretch in self._of("training"))
 
     @property
     def idle_seconds(self) -> float:
         """Idle time in seconds."""
-        return self._sum("idle", "seconds")
+        return sum(stretch.seconds for stretch in self._of("idle"))
 
     @property
     def usd(self) -> float:
         """Spend in US dollars, for training and for idle time."""
-        return self._sum("training", "usd") + self.idle_usd
+        return sum(stretch.usd for stretch in self.stretches)
 
     @property
     def idle_usd(self) -> float:
         """What of the spend was for idle time, in US dollars."""
-        return self._sum("idle", "usd")
+        return sum(stretch.usd for stretch in self._of("idle"))
 
     @property
     def size(self) -> int:
@@ -96,8 +96,8 @@ class Ledger:
         except OSError:
             return 0
 
-    def _sum(self, kind: StretchKind, what: Literal["seconds", "usd"]) -> float:
-        return sum(getattr(stretch, what) for stretch in self.stretches if stretch.kind == kind)
+    def _of(self, kind: StretchKind) -> list[Stretch]:
+        return [stretch for stretch in self.stretches if stretch.kind == kind]
 
     def add(self, stretch: Stretch) -> None:
         """Append a stretch and make it safe on disk.

@@ -111,6 +111,11 @@ class LedgerKeeper:
         return self._past_idle_usd + closed.idle_usd + idle / 3600 * self.price
 
     @property
+    def run_seconds(self) -> float:
+        """Seconds that this run has been paid for, training and idle time."""
+        return self._clock.seconds + self._idle()
+
+    @property
     def due(self) -> bool:
         """Whether so much is not in the ledger yet that a lost machine would hide it."""
         return sum(self._under_way(self._closed)) >= _LONGEST_SECONDS
@@ -151,21 +156,23 @@ class LedgerKeeper:
             EngineError: the ledger cannot be written.
         """
         training, idle = self._under_way(self._closed)
-        if step != self._closed.step or (last and training > _NOTHING):
-            self._add("training", training, step)
         if idle >= (_NOTHING if last else _WORTH_A_LINE):
             self._add("idle", idle, step)
+        if step != self._closed.step or (last and training > _NOTHING):
+            self._add("training", training, step)
 
     def _add(self, kind: StretchKind, seconds: float, step: int) -> None:
         closed = self._closed
         stretch = self._stretch(kind, seconds, step)
         self._ledger.add(stretch)
-        size = self._ledger.size
+        closed = replace(closed, usd=closed.usd + stretch.usd, ledger_size=self._ledger.size)
         if kind == "training":
-            since = {"since": stretch.end, "step": step, "training": closed.training + seconds}
+            training = closed.training + seconds
+            self._closed = replace(closed, since=stretch.end, step=step, training=training)
         else:
-            since = {"idle": closed.idle + seconds, "idle_usd": closed.idle_usd + stretch.usd}
-        self._closed = replace(closed, usd=closed.usd + stretch.usd, ledger_size=size, **since)
+            idle_usd = closed.idle_usd + stretch.usd
+            idle = closed.idle + seconds
+            self._closed = replace(closed, since=stretch.end, idle=idle, idle_usd=idle_usd)
 
     def _stretch(self, kind: StretchKind, seconds: float, step: int) -> Stretch:
         closed = self._closed

@@ -75,6 +75,8 @@ class PaidTime:
         Raises:
             EngineError: the ledger cannot be written.
         """
+        if self._ended.is_set():
+            return
         self._ended.set()
         if self._thread.ident is not None:
             self._thread.join()

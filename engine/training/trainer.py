@@ -4,8 +4,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-import torch
-
 from engine.board import Board
 from engine.control import (
     Audition,
@@ -18,6 +16,7 @@ from engine.control import (
     Message,
     Pause,
     SaveCheckpoint,
+    SetBudget,
     SetSentence,
     StopAt,
 )
@@ -29,11 +28,16 @@ from engine.order import TrainOrder
 from engine.snapshot import Phase
 from engine.speech.audition import Auditions
 from engine.stop import StopPoint, StopRule
+from engine.training.budget import Budget
 from engine.training.checkpoint_writer import OnSaved
-from engine.training.clock import TrainingClock
 from engine.training.health import MOST_ROLLBACKS
 from engine.training.interruption import Interruptions
-from engine.training.ledger_keeper import LedgerKeeper
+from engine.training.memory import (
+    is_out_of_memory,
+    sentence_about_parts,
+    sentence_about_too_little,
+)
+from engine.training.paid_time import PaidTime
 from engine.training.preparation import Prepared
 from engine.training.rollback import Rollbacks, SickError
 from engine.training.saving import DivergedError, Keeper
@@ -53,6 +57,7 @@ class Trainer:
         board: Board,
         inbox: Inbox,
         auditions: Auditions,
+        paid: PaidTime,
         hook: Hook | None = None,
         on_saved: Sequence[OnSaved] = (),
     ) -> None:
@@ -64,8 +69,12 @@ class Trainer:
         self._inbox = inbox
         self._auditions = auditions
         self._step = prepared.step
-        self._clock = TrainingClock()
-        self._ledger = LedgerKeeper(self._voice, prepared.network, self._clock, self._step)
+        self._paid = paid
+        self._clock = paid.clock
+        self._ledger = paid.ledger
+        # The newest checkpoint may be an earlier one than it seemed.
+        self._ledger.go_back(self._step)
+        self._budget = Budget(self._voice, board, self._ledger)
         self._keeper = Keeper(prepared, board, self._clock, on_saved)
         self._teller = Teller(prepared, board, self._clock, self._ledger)
         self._rollbacks = Rollbacks(prepared, board)
@@ -87,25 +96,28 @@ class Trainer:
             InputError: the stop that was ordered lies behind.
         """
         try:
-            self._set_stop(self._order.stop)
+            # What the preparation cost may have used up the sum at which to stop.
+            self._set_stop(self._order.stop, self._ledger.spent_before)
             self._teller.begin(self._keeper.saved_step)
+            self._close_stretch("warning")
+            self._board.update(first_spent=self._ledger.spent)
             self._make_steps()
             self._board.update(phase=Phase.STOPPING)
             self._save_and_draw(last=True)
             # Who has arrived at the stop needs no other machine.
             cut_short = self._interruptions.standing and not self._stop_is_reached()
             self._board.update(interrupted=cut_short)
-        except torch.OutOfMemoryError as error:
-            # Held-out clips are whole, so it may be looking at them that takes the most.
-            raise EngineError(
-                f"The memory of {self._learner.device} is too small at step {self._step:,} "
-                f"({error}); end what else uses it, or make a voice with --preset small."
-            ) from error
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            where = f"at step {self._step:,}"
+            device = self._learner.device
+            raise EngineError(sentence_about_too_little(device, where, error)) from error
         finally:
             self._clock.pause()
             # Whoever takes the voice folder next must find nobody writing in it.
             self._keeper.settle()
-            self._close_stretch("error")
+            self._end_paid_time()
 
     def _make_steps(self) -> None:
         try:
@@ -133,8 +145,12 @@ class Trainer:
 
     def _make_step(self, batch: Batch) -> None:
         step = self._step + 1
+        whole = self._learner.parts
         parts = self._learner.step(batch, step)
         self._step = step
+        if self._learner.parts > whole:
+            told = sentence_about_parts(self._learner.parts, self._learner.device)
+            self._board.event(told, "warning")
         losses = self._teller.tell(step, parts)
         if step % LOG_EVERY == 0:
             loss = None if losses is None else losses.total
@@ -169,8 +185,14 @@ class Trainer:
             if self._interruptions.over:
                 self._board.event("the last safe second: saving and ending", "warning")
                 return False
+            self._budget.look()
+            if not self._at_stop and self._stop_is_reached():
+                self._arrive()
+                continue
             if not self._paused:
                 return True
+            if self._ledger.due:
+                self._close_stretch("warning")
             self._tend()
             self._inbox.wait(_IDLE_SECONDS)
 
@@ -178,6 +200,8 @@ class Trainer:
         match command:
             case StopAt(rule):
                 self._change_stop(rule)
+            case SetBudget(usd):
+                self._change_budget(usd)
             case Pause():
                 self._pause()
             case GoOn():
@@ -202,8 +226,12 @@ class Trainer:
             case NewPrice():
                 self._change_price(command)
 
-    def _set_stop(self, rule: StopRule | None) -> None:
+    def _set_stop(self, rule: StopRule | None, spent: float | None = None) -> None:
         """Resolve a rule against the counters, or train without end.
+
+        Args:
+            rule: when to stop.
+            spent: the US dollars against which a sum is held; None for those of this moment.
 
         Raises:
             InputError: the point lies behind.
@@ -214,11 +242,15 @@ class Trainer:
         self._stop = (
             None
             if rule is None
-            else rule.resolve(self._step, ledger.voice_seconds, ledger.spent, price)
+            else rule.resolve(
+                self._step, ledger.voice_seconds, ledger.spent if spent is None else spent, price
+            )
         )
         self._board.update(stop=self._stop, stop_text=rule.text if rule else "")
 
     def _change_stop(self, rule: StopRule | None) -> None:
+        if self._budget_refuses():
+            return
         try:
             self._set_stop(rule)
         except InputError as error:
@@ -228,18 +260,30 @@ class Trainer:
         if self._at_stop:
             self._go_on()
 
+    def _budget_refuses(self) -> bool:
+        """Whether nothing goes on, because the budget is used up; if so, say it."""
+        if self._budget.used_up:
+            self._board.event(self._budget.sentence, "error")
+        return self._budget.used_up
+
+    def _change_budget(self, usd: float) -> None:
+        before = self._budget.used_up
+        if self._budget.change(usd) and before and self._at_stop and not self._stop_is_reached():
+            self._go_on()
+
     def _pause(self) -> None:
         if not self._paused:
             self._wait(Phase.PAUSED)
             self._board.event(f"paused at step {self._step:,}")
 
     def _go_on(self) -> None:
-        if not self._paused:
+        if not self._paused or self._budget_refuses():
             return
         if self._at_stop:
             if self._stop_is_reached():
                 self._set_stop(None)
             self._board.update(first_step=self._step, first_run_seconds=self._clock.seconds)
+            self._board.update(first_spent=self._ledger.spent)
         if self._given_up:
             self._try_again()
         self._paused = self._at_stop = False
@@ -302,13 +346,17 @@ class Trainer:
     # Where it stops, and what is kept.
 
     def _stop_is_reached(self) -> bool:
-        return self._stop is not None and self._stop.reached(
-            self._step, self._ledger.voice_seconds, self._ledger.spent
-        )
+        """Whether it is time to end, by the stop or by the budget."""
+        if self._budget.used_up or self._stop is None:
+            return self._budget.used_up
+        return self._stop.reached(self._step, self._ledger.voice_seconds, self._ledger.spent)
 
     def _arrive(self) -> None:
-        """The stop is reached: end, or save and wait for the person."""
-        self._board.event(f"reached the stop at step {self._step:,}")
+        """The stop is reached, or the budget: end, or save and wait for the person."""
+        if self._budget.used_up:
+            self._board.event(self._budget.sentence, "warning")
+        else:
+            self._board.event(f"reached the stop at step {self._step:,}")
         if not self._attended:
             self._finishing = True
             return
@@ -440,6 +488,12 @@ class Trainer:
         self._went_back = True
         self._board.update(alarm="")
         self._board.event(f"tried again from step {self._step:,} {self._rollbacks.try_again()}")
+
+    def _end_paid_time(self) -> None:
+        try:
+            self._paid.end(self._step)
+        except EngineError as error:
+            self._board.event(f"{error} ${self._ledger.spent:.2f} are spent in all.", "error")
 
     def _close_stretch(self, severity: str) -> None:
         """Bring the ledger up to date; what cannot be written now is part of the next try."""
