@@ -56,13 +56,19 @@ class Watcher:
 
     def run(self, wait: Callable[[float], bool]) -> None:
         """Look until `wait`, which is given seconds, returns true; never raises."""
-        try:
-            while not wait(self.look()):
-                pass
-        except Exception as error:
-            _log.exception("the watch for spot notices failed")
-            text = f"no notice of an interruption can be seen any more: {error}"
-            self._listener.happened(text, "error")
+        told = ""
+        pause = 0.0
+        while not wait(pause):
+            try:
+                pause = self.look()
+            except Exception as error:
+                # A fault of ours: the next look may do better, and is worth a minute's training.
+                pause = _NEVER_ANSWERED
+                _log.exception("a look for spot notices failed")
+                text = f"a look for spot notices failed: {type(error).__name__}: {error}"
+                if text != told:
+                    self._listener.happened(text, "error")
+                told = text
 
     def look(self) -> float:
         """Look once; return the seconds until the next look is due."""

@@ -118,12 +118,18 @@ def test_no_answer_takes_no_notice_back(ear):
     assert (len(ear.notices), ear.gone) == (1, 0)
 
 
-def test_a_fault_of_our_own_is_told_and_ends_the_watch_alone(ear):
-    Watcher("gcp", Scripted(None, ZeroDivisionError("by zero")), ear).run(lambda _: False)
-    assert ear.told == [("error", "no notice of an interruption can be seen any more: by zero")]
+def test_a_fault_of_our_own_is_told_once_and_the_watch_goes_on(ear):
+    notice = SpotNotice("GCP preempts this machine", 30.0, 30.0)
+    waited = []
 
+    def wait(seconds):
+        waited.append(seconds)
+        return len(waited) > 3
 
-def test_the_watch_ends_when_it_is_told_to(ear):
-    waits = iter([False, False, True])
-    Watcher("gcp", Scripted(None, None, None), ear).run(lambda _: next(waits))
-    assert ear.told == []
+    acts = [ZeroDivisionError("by zero"), ZeroDivisionError("by zero"), notice]
+    Watcher("gcp", Scripted(*acts), ear).run(wait)
+    assert waited == [0.0, 60.0, 60.0, 5.0]
+    [(severity, text)] = ear.told
+    assert severity == "error"
+    assert "by zero" in text
+    assert ear.notices == ["GCP preempts this machine"]
