@@ -106,6 +106,11 @@ class BatchSource:
         rng = np.random.default_rng((self._seed, 1, step, *self._salt))
         return self.gather(self._epoch_order(epoch)[place], rng)
 
+    def longest(self) -> Batch:
+        """Return a batch of the longest clips, which takes the most memory of all."""
+        order = np.argsort(-self._lengths, kind="stable")[: self._batch_size]
+        return self.gather(self._clips[order], np.random.default_rng(self._seed))
+
     def gather(self, clips: NDArray[np.int64], rng: np.random.Generator | None = None) -> Batch:
         """Pad the clips with these numbers together; with `rng`, crop at random for SSRN."""
         windows = [self._window(int(i), rng) for i in clips]

@@ -15,6 +15,7 @@ from engine.networks.ssrn import SSRNOutput
 from engine.networks.text2mel import Text2Mel, Text2MelOutput
 from engine.training.finite import FiniteGuard, Skips
 from engine.training.health import Recovery
+from engine.training.memory import added, give_back, is_out_of_memory, share, split, weighed
 from engine.training.objective import LossParts, ssrn_loss, text2mel_loss
 from engine.training.recipe import Recipe, learning_rate
 
@@ -63,6 +64,9 @@ class Learner:
         # Steps since Adam's moments were zero; known here so that no step waits for the device.
         self._updates = 0
         self._guard = FiniteGuard(device)
+        self.parts = 1
+        """In how many parts a batch is made, because the memory is too small for all of it."""
+        self._judged_parts = 1
         self._average: list[Tensor] | None = None
         if recipe.average_decay is not None:
             self._average = [p.detach().clone() for p in self._parameters]
@@ -88,14 +92,8 @@ class Learner:
         Where the loss or a gradient is not finite, weights, moments and average stay as they are;
         `take_skips` tells how often that was.
         """
-        # Dropout is a function of (seed, salt, step): a run taken up again draws the same.
-        torch.manual_seed(_seed_of(self._seed, self.recovery.salt, step))
-        self.network.train()
+        parts = self._find_gradients(batch, step)
         self._prepare_update(step)
-        parts = self.losses(batch)
-        self._optimizer.zero_grad(set_to_none=True)
-        parts.total.backward()  # type: ignore[no-untyped-call]
-        parts = parts.detached()
         gradients = [p.grad for p in self._parameters if p.grad is not None]
         sick = self._guard.judge(parts.total, gradients)
         nn.utils.clip_grad_value_(self._parameters, self.recipe.clip_value)
@@ -107,6 +105,53 @@ class Learner:
             self._updates -= int(sick)
         self._update_average(step, sick)
         return parts
+
+    def try_out(self, batch: Batch) -> None:
+        """Find the gradients of a batch and throw them away, so that too little memory shows now.
+
+        No random number and no weight is another afterwards; `parts` may be.
+
+        Raises:
+            RuntimeError, MemoryError: not even a single clip fits.
+        """
+        devices = [] if self.device.type == "cpu" else [self.device]
+        with torch.random.fork_rng(devices):
+            self._find_gradients(batch, 0)
+        self._optimizer.zero_grad(set_to_none=True)
+
+    def _find_gradients(self, batch: Batch, step: int) -> LossParts:
+        """Leave the gradients of a batch with the weights, and return its losses.
+
+        Where the memory is too small the batch is made in `parts`, from here on.
+        """
+        self.network.train()
+        while True:
+            # Dropout is a function of (seed, salt, step): a run taken up again draws the same.
+            torch.manual_seed(_seed_of(self._seed, self.recovery.salt, step))
+            self._optimizer.zero_grad(set_to_none=True)
+            try:
+                return self._accumulate(batch)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error) or self.parts >= len(batch.text):
+                    raise
+            # Here, where the error is gone, so are the tensors that its frames held.
+            self.parts = min(2 * self.parts, len(batch.text))
+            self._optimizer.zero_grad(set_to_none=True)
+            give_back(self.device)
+
+    def _accumulate(self, batch: Batch) -> LossParts:
+        """Add up the gradients of the parts of a batch, weighed so that they are the whole's."""
+        if self.parts == 1:
+            losses = self.losses(batch)
+            losses.total.backward()  # type: ignore[no-untyped-call]
+            return losses.detached()
+        done: LossParts | None = None
+        for part in split(batch, self.parts):
+            losses = weighed(self.losses(part), share(part, batch, self.recipe))
+            losses.total.backward()  # type: ignore[no-untyped-call]
+            done = losses.detached() if done is None else added(done, losses.detached())
+        assert done is not None
+        return done
 
     def take_skips(self) -> Skips:
         """Return what was skipped since the last call; waits for the device."""
@@ -141,7 +186,34 @@ class Learner:
 
     @torch.inference_mode()
     def judge(self, batch: Batch) -> tuple[LossParts, Text2MelOutput | SSRNOutput]:
-        """Return losses and output of a batch with the weights that speak, without dropout."""
+        """Return losses and output of a batch with the weights that speak, without dropout.
+
+        It too is made in parts where the memory is too small.
+        """
+        while True:
+            try:
+                return self._judge_parts(batch)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error) or self._judged_parts >= len(batch.text):
+                    raise
+            self._judged_parts *= 2
+            give_back(self.device)
+
+    def _judge_parts(self, batch: Batch) -> tuple[LossParts, Text2MelOutput | SSRNOutput]:
+        if self._judged_parts == 1:
+            return self._judge_whole(batch)
+        done: LossParts | None = None
+        outputs = []
+        for part in split(batch, self._judged_parts):
+            losses, output = self._judge_whole(part)
+            losses = weighed(losses, share(part, batch, self.recipe))
+            done = losses if done is None else added(done, losses)
+            outputs.append(output)
+        assert done is not None
+        joined = (torch.cat(tensors) for tensors in zip(*outputs, strict=True))
+        return done, type(outputs[0])(*joined)
+
+    def _judge_whole(self, batch: Batch) -> tuple[LossParts, Text2MelOutput | SSRNOutput]:
         self.network.eval()
         names = (name for name, _ in self.network.named_parameters())
         speaking = dict(zip(names, self._average or self._parameters, strict=True))

@@ -10,7 +10,7 @@ from engine.choices import NetworkName
 from engine.control import Inbox
 from engine.corpus.batches import Batch, BatchSource
 from engine.corpus.features import FeatureStore
-from engine.errors import InputError
+from engine.errors import EngineError, InputError
 from engine.host.device import (
     choose_device,
     choose_precision,
@@ -25,7 +25,13 @@ from engine.training.attention_plot import choose_clip
 from engine.training.checkpoint import Checkpoint, Unlogged, sweep
 from engine.training.learner import Learner
 from engine.training.material import open_material
+from engine.training.memory import (
+    is_out_of_memory,
+    sentence_about_parts,
+    sentence_about_too_little,
+)
 from engine.training.recipe import Recipe, recipe_named
+from engine.training.room_to_train import require_room_to_train
 from engine.training.starting_weights import newest_checkpoint, take_over_source
 from engine.voice import Voice
 
@@ -57,6 +63,7 @@ def prepare(order: TrainOrder, voice: Voice, board: Board, inbox: Inbox) -> Prep
 
     Raises:
         InputError: the dataset, the device or the weights cannot be used.
+        EngineError: the disk has no room for checkpoints and features.
         Cancelled: the person asked to finish before it was done; `Declined` where that was their
             answer to what the check of the corpus found.
     """
@@ -71,8 +78,10 @@ def prepare(order: TrainOrder, voice: Voice, board: Board, inbox: Inbox) -> Prep
     board.update(progress=Progress("loading weights", 0, 1))
     take_over_source(order, voice, board)
     checkpoint = newest_checkpoint(voice, order.network, board)
-    store, training, held = open_material(voice, board, inbox, attended=order.attended)
     recipe = recipe_named(voice.settings.recipe)
+    spec = checkpoint.spec if checkpoint else fresh_spec(order.network, voice.settings)
+    require_room_to_train(voice, spec, recipe)
+    store, training, held = open_material(voice, board, inbox, attended=order.attended)
     learner = _make_learner(order.network, voice, recipe, checkpoint, device, precision)
 
     def source(clips: list[int], crop: int | None) -> BatchSource:
@@ -88,6 +97,7 @@ def prepare(order: TrainOrder, voice: Voice, board: Board, inbox: Inbox) -> Prep
 
     batches = source(training, recipe.crop_frames if order.network == "ssrn" else None)
     batches.draw_with(learner.recovery.salt)
+    _try_longest(learner, batches, board)
     whole = source(held, None)
     watched = choose_clip(store, held)
     return Prepared(
@@ -104,6 +114,24 @@ def prepare(order: TrainOrder, voice: Voice, board: Board, inbox: Inbox) -> Prep
         base_step=checkpoint.base_step if checkpoint else 0,
         unlogged=checkpoint.unlogged if checkpoint else Unlogged(),
     )
+
+
+def _try_longest(learner: Learner, batches: BatchSource, board: Board) -> None:
+    """Try the longest batch before the first step, so that too little memory does not show later.
+
+    Raises:
+        EngineError: not even a single clip of it fits.
+    """
+    board.update(progress=Progress("trying the longest batch", 0, 1))
+    try:
+        learner.try_out(batches.longest().to(learner.device))
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        where = "for a single one of the longest clips"
+        raise EngineError(sentence_about_too_little(learner.device, where, error)) from error
+    if learner.parts > 1:
+        board.event(sentence_about_parts(learner.parts, learner.device), "warning")
 
 
 def _make_learner(

@@ -1,0 +1,192 @@
+"""Memory that is too small for a batch: it is made in parts, and comes to the same."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from engine.corpus.batches import Batch, BatchSource
+from engine.errors import EngineError
+from engine.networks.specs import SSRNSpec, Text2MelSpec
+from engine.snapshot import Phase
+from engine.training.learner import Learner
+from engine.training.recipe import recipe_named
+
+TEXT2MEL = Text2MelSpec(34, n_mels=6, embedding=8, hidden=8, dropout=0.0)
+SSRN = SSRNSpec(6, 9, hidden=8, dropout=0.0)
+TEXT_LENGTHS = torch.tensor([9, 2, 7, 5, 3])
+FRAME_LENGTHS = torch.tensor([12, 3, 10, 12, 5])
+
+
+@pytest.fixture
+def batch():
+    """Five clips of very different lengths."""
+    generator = torch.Generator().manual_seed(4)
+
+    def padded(tensor, lengths):
+        places = torch.arange(tensor.shape[1])
+        mask = places[None, :] < lengths[:, None]
+        return tensor * mask.view(*mask.shape, *([1] * (tensor.ndim - 2)))
+
+    return Batch(
+        padded(torch.randint(2, 34, (5, 9), generator=generator), TEXT_LENGTHS),
+        TEXT_LENGTHS,
+        padded(torch.rand(5, 12, 6, generator=generator), FRAME_LENGTHS),
+        FRAME_LENGTHS,
+        padded(torch.rand(5, 48, 9, generator=generator), 4 * FRAME_LENGTHS),
+    )
+
+
+def learner(spec, recipe="standard"):
+    return Learner(
+        spec,
+        replace(recipe_named(recipe), frame_drop=0.0, average_decay=None),
+        device=torch.device("cpu"),
+        precision=torch.float32,
+        seed=1,
+    )
+
+
+@pytest.fixture
+def exact(monkeypatch, batch):
+    """Compute in double precision: what order of sums does to a small network is not the matter."""
+    monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)
+    wide = replace(batch, mel=batch.mel.double(), magnitude=batch.magnitude.double())
+
+    def make(spec, recipe="standard"):
+        one = learner(spec, recipe)
+        one.network.double()
+        return one
+
+    return make, wide
+
+
+def gradients(one):
+    return {name: p.grad.clone() for name, p in one.network.named_parameters()}
+
+
+@pytest.mark.parametrize("recipe", ["standard", "bbc"])
+@pytest.mark.parametrize("spec", [TEXT2MEL, SSRN])
+@pytest.mark.parametrize("parts", [2, 3, 5])
+def test_a_batch_in_parts_is_the_same_mathematics(spec, recipe, parts, exact):
+    make, batch = exact
+    whole, parted = make(spec, recipe), make(spec, recipe)
+    parted.parts = parts
+    one, other = whole._find_gradients(batch, 5), parted._find_gradients(batch, 5)
+    for a, b in zip(one, other, strict=True):
+        assert a is b is None or float(a) == pytest.approx(float(b), rel=1e-6)
+    ours = gradients(parted)
+    for name, gradient in gradients(whole).items():
+        torch.testing.assert_close(ours[name], gradient, rtol=0, atol=1e-6)
+
+
+def with_room_for(monkeypatch, clips, error=torch.OutOfMemoryError):
+    """Let the device have room for so many clips at once; return how many were asked for."""
+    asked = []
+    losses = Learner.losses
+
+    def limited(one, batch):
+        asked.append(len(batch.text))
+        if len(batch.text) > clips:
+            raise error("DefaultCPUAllocator: can't allocate memory: you tried to allocate a lot")
+        return losses(one, batch)
+
+    monkeypatch.setattr(Learner, "losses", limited)
+    return asked
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError, RuntimeError, MemoryError])
+def test_a_batch_that_does_not_fit_is_made_in_parts_from_then_on(monkeypatch, batch, error):
+    one = learner(TEXT2MEL)
+    asked = with_room_for(monkeypatch, 2, error)
+    one.step(batch, 1)
+    assert one.parts == 4
+    assert asked == [5, 2, 3, 1, 1, 1, 2]
+    asked.clear()
+    one.step(batch, 2)
+    assert asked == [1, 1, 1, 2]
+
+
+def test_trying_a_batch_out_changes_nothing(batch):
+    one = learner(TEXT2MEL)
+    weights, state = one.weights(), torch.get_rng_state()
+    one.try_out(batch)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(torch.equal(w, weights[name]) for name, w in one.weights().items())
+    assert one.optimizer_state() == {}
+    assert one.take_skips() == (0, 0)
+
+
+@pytest.mark.parametrize("spec", [TEXT2MEL, SSRN])
+def test_judging_in_parts_says_the_same(monkeypatch, exact, spec):
+    make, batch = exact
+    one = make(spec)
+    losses, output = one.judge(batch)
+    judge = Learner._judge_whole
+
+    def limited(one, batch):
+        if len(batch.text) > 2:
+            raise torch.OutOfMemoryError("no")
+        return judge(one, batch)
+
+    monkeypatch.setattr(Learner, "_judge_whole", limited)
+    in_parts, joined = one.judge(batch)
+    assert float(in_parts.total) == pytest.approx(float(losses.total), rel=1e-6)
+    for a, b in zip(output, joined, strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("network", ["text2mel", "ssrn"])
+def test_too_little_memory_shows_before_the_first_step_and_is_told_once(
+    make_voice, training, monkeypatch, tones, network
+):
+    voice = make_voice(dataset=tones, ssrn=0)
+    asked = with_room_for(monkeypatch, 6)
+    snapshot = training.end(training.start(voice, "3", network=network))
+    assert snapshot.phase is Phase.STOPPED
+    assert snapshot.step == 3
+    [told] = [text for text in training.texts(snapshot) if "in 4 parts" in text]
+    assert "memory of cpu" in told
+    # Whole, in two, in four; then three steps in four.
+    assert asked == [16, 8] + [4] * 4 + [4] * 12
+
+
+def test_memory_that_lacks_in_the_middle_of_a_run_does_not_end_it(
+    make_voice, training, monkeypatch
+):
+    voice = make_voice()
+    make_step = Learner.step
+
+    def step(one, batch, number):
+        if number == 4:
+            with_room_for(monkeypatch, 1)
+        return make_step(one, batch, number)
+
+    monkeypatch.setattr(Learner, "step", step)
+    snapshot = training.end(training.start(voice, "6"))
+    assert snapshot.step == 6
+    assert sum("in 2 parts" in text for text in training.texts(snapshot)) == 1
+
+
+def test_where_not_even_one_clip_fits_it_says_what_to_do(make_voice, training, monkeypatch):
+    with_room_for(monkeypatch, 0)
+    session = training.start(make_voice(), "2")
+    snapshot = training.end(session)
+    assert isinstance(session.error, EngineError)
+    assert "a single one of the longest clips" in snapshot.failure
+    assert "--preset small" in snapshot.failure
+
+
+def test_the_batch_that_is_tried_is_the_longest(make_voice, training, monkeypatch, tones):
+    frames = []
+    gather = BatchSource.gather
+
+    def watched(source, clips, rng=None):
+        made = gather(source, clips, rng)
+        frames.append(int(made.frame_lengths.sum()))
+        return made
+
+    monkeypatch.setattr(BatchSource, "gather", watched)
+    training.end(training.start(make_voice(dataset=tones), "8"))
+    # The first is the one that is tried, the next two are of held-out clips.
+    assert frames[0] >= max(frames[3:])
