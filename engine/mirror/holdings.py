@@ -26,7 +26,7 @@ class Holdings:
     checkpoints: dict[NetworkName, list[Manifest]]
     """The complete ones of each network, the newest first; of a step that was made anew, the
     last."""
-    incomplete: list[str]
+    incomplete: set[str]
     """Folders without a manifest that can be believed: cut off, or damaged."""
 
     @property
@@ -77,7 +77,7 @@ def look(target: Target) -> Holdings | None:
     if marker is None:
         return None
     checkpoints: dict[NetworkName, list[Manifest]] = {}
-    incomplete = []
+    incomplete = set()
     for network in NETWORKS:
         keys = {f"{network}/{name}" for name in target.folders(network)}
         keys |= {marker.newest[network]} if network in marker.newest else set()
@@ -85,7 +85,7 @@ def look(target: Target) -> Holdings | None:
         for key in sorted(key for key in keys if step_of(key) is not None):
             manifest = read_manifest(target, key)
             if manifest is None or manifest.id != marker.id:
-                incomplete.append(key)
+                incomplete.add(key)
             else:
                 found.append(manifest)
         checkpoints[network] = sorted(

@@ -220,7 +220,7 @@ class Sender:
         self._marker = replace(self._marker, newest=newest)
         self._target.write(MARKER, self._marker.encoded())
         none: dict[NetworkName, list[Manifest]] = {network: [] for network in NETWORKS}
-        self._held = held or Holdings(self._marker, none, [])
+        self._held = held or Holdings(self._marker, none, set())
 
     def _require_ours(self, held: Holdings) -> None:
         if not held.all:
@@ -309,7 +309,7 @@ class Sender:
                     files={name: found.mark for name, (_, found) in files.items()},
                     voice_files={name: found.mark for name, (_, found) in small.items()},
                 )
-                self._held.incomplete.append(manifest.key)
+                self._held.incomplete.add(manifest.key)
                 for name, (path, found) in (*files.items(), *small.items()):
                     self._target.put(path, f"{manifest.key}/{name}", found)
             except FileNotFoundError as error:
@@ -333,7 +333,7 @@ class Sender:
             self._marker = replace(self._marker, newest=pointers)
             self._target.write(MARKER, self._marker.encoded())
         self._held = _with(self._held, manifest)
-        self._held.incomplete.remove(manifest.key)
+        self._held.incomplete.discard(manifest.key)
         self._say(safe_step=self._safe_step())
 
     def _require_still_ours(self) -> None:
@@ -409,7 +409,7 @@ class Sender:
                     self._target.remove(manifest.key, MANIFEST)
                     found.remove(manifest)
                 newer.add(manifest.step)
-        for key in list(self._held.incomplete):
+        for key in sorted(self._held.incomplete):
             self._target.remove(key, MANIFEST)
             self._held.incomplete.remove(key)
 

@@ -81,16 +81,19 @@ class Target:
             MirrorError: it cannot be written, or what arrived is not what was sent.
         """
         path = self._path(key)
-        with source.open("rb"):
-            pass
-        with self._trouble("write", key):
-            self._require_inside(key)
-            if self._local:
-                Path(path).parent.mkdir(parents=True, exist_ok=True)
-            more = {"chunksize": PART_BYTES} if self._protocols & {"s3", "s3a"} else {}
-            self._files.put_file(str(source), path, **more)
-            if self._local:
-                _sync_file(Path(path))
+        try:
+            with self._trouble("write", key):
+                self._require_inside(key)
+                if self._local:
+                    Path(path).parent.mkdir(parents=True, exist_ok=True)
+                more = {"chunksize": PART_BYTES} if self._protocols & {"s3", "s3a"} else {}
+                self._files.put_file(str(source), path, **more)
+                if self._local:
+                    _sync_file(Path(path))
+        except MirrorError as error:
+            if not source.exists():
+                raise FileNotFoundError(source) from error
+            raise
         self._require_arrived(key, mark)
 
     def _require_arrived(self, key: str, mark: Fingerprint) -> None:

@@ -1,0 +1,171 @@
+"""Voices whose checkpoints are a few bytes, mirrors in memory, and mirrors that fail on purpose."""
+
+import hashlib
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import fsspec
+import pytest
+
+from engine.checkpoint_folders import sealed
+from engine.mirror.address import checked_address
+from engine.mirror.backoff import Backoff
+from engine.mirror.sender import Hearers, Sender
+from engine.mirror.target import Target
+from engine.settings import VoiceSettings
+from engine.snapshot import MirrorState
+from engine.voice import Voice
+
+ID = "0123456789abcdef" * 2
+
+
+class Failing:
+    """A filesystem of fsspec, of which single operations can be made to fail or to lie."""
+
+    def __init__(self, files) -> None:
+        self._files = files
+        self.before: Callable[[str, str], None] = lambda what, path: None
+        """Called with the operation and its path; what it raises the caller gets."""
+        self.cut_off = lambda path: False
+        """Of which paths only half arrives."""
+        self.hidden: set[str] = set()
+        """Names that a listing does not tell yet."""
+        self.written: list[str] = []
+
+    def __getattr__(self, name: str):
+        return getattr(self._files, name)
+
+    def put_file(self, source, path, **more) -> None:
+        self.before("put", path)
+        self.written.append(path)
+        content = Path(source).read_bytes()
+        if self.cut_off(path):
+            content = content[: len(content) // 2]
+        self._files.pipe_file(path, content)
+
+    def pipe_file(self, path, content, **more) -> None:
+        self.before("pipe", path)
+        self.written.append(path)
+        self._files.pipe_file(path, content)
+
+    def cat_file(self, path, **more):
+        self.before("cat", path)
+        return self._files.cat_file(path, **more)
+
+    def open(self, path, mode="rb", **more):
+        self.before("open", path)
+        return self._files.open(path, mode, **more)
+
+    def ls(self, path, **more):
+        self.before("ls", path)
+        found = self._files.ls(path, **more)
+        return [one for one in found if one.rpartition("/")[2] not in self.hidden]
+
+    def rm(self, path, **more) -> None:
+        self.before("rm", path)
+        self._files.rm(path, **more)
+
+
+@pytest.fixture
+def memory() -> Iterator[Target]:
+    """A mirror in this process's memory, which can be made to fail."""
+    root = f"/mirror-{uuid.uuid4().hex}"
+    files = fsspec.filesystem("memory")
+    target = Target(Failing(files), root, "memory://mirror")
+    yield target
+    if files.exists(root):
+        files.rm(root, recursive=True)
+
+
+def save(voice: Voice, step: int, network: str = "text2mel", content: bytes = b"") -> Path:
+    """Write a checkpoint that no network could be made of; nothing here looks inside."""
+    folder = voice.checkpoint_folder(network, step)
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = content or f"weights of {network} at {step}".encode() * 50
+    (folder / "weights.safetensors").write_bytes(weights)
+    state = {
+        "network": network,
+        "step": step,
+        "base_step": 0,
+        "symbols": voice.settings.symbols,
+        "sha256": {"weights.safetensors": hashlib.sha256(weights).hexdigest()},
+    }
+    (folder / "state.json").write_text(sealed(state))
+    history = voice.history(network)
+    with history.open("a") as file:
+        file.write(f'{{"step": {step}, "loss": 0.5}}\n')
+    return folder
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> SimpleNamespace:
+    """Makes voices and their checkpoints: `voice`, `save`, and the `ID` that they have."""
+
+    def voice(name: str = "alice", **settings) -> Voice:
+        said = VoiceSettings(dataset=tmp_path, mirror="memory://mirror", id=ID)
+        return Voice.create(tmp_path / name, replace(said, **settings))
+
+    return SimpleNamespace(voice=voice, save=save, ID=ID)
+
+
+class Run:
+    """A sender at work, and what it says."""
+
+    def __init__(self, voice: Voice, target: Target, network: str, seen: int | None) -> None:
+        self.states: list[MirrorState] = []
+        self.events: list[str] = []
+        self._news = threading.Condition()
+        self.sender = Sender(
+            voice,
+            network,
+            lambda: target,
+            Hearers(self._hear, lambda text, severity: self.events.append(f"{severity}: {text}")),
+            seen=seen,
+            backoff=Backoff(first=0.005, most=0.02),
+            idle=0.005,
+        )
+        self.sender.start()
+
+    def _hear(self, state: MirrorState) -> None:
+        with self._news:
+            self.states.append(state)
+            self._news.notify_all()
+
+    @property
+    def state(self) -> MirrorState:
+        return self.states[-1]
+
+    def until(self, condition: Callable[[MirrorState], bool]) -> MirrorState:
+        with self._news:
+            assert self._news.wait_for(lambda: condition(self.state), 30), self.states
+            return self.state
+
+    def safe(self, step: int) -> MirrorState:
+        """Wait until a step is safe in the mirror and nothing else is to be sent."""
+        return self.until(lambda s: s.safe_step == step and not s.pending and not s.trouble)
+
+
+@pytest.fixture
+def send() -> Iterator[Callable[..., Run]]:
+    """Start to send a voice to a mirror."""
+    runs: list[Run] = []
+
+    def start(voice, target, network: str = "text2mel", seen: int | None = 0) -> Run:
+        runs.append(Run(voice, target, network, seen))
+        return runs[-1]
+
+    yield start
+    for run in runs:
+        run.sender.finish(0)
+        run.sender._thread.join(30)
+
+
+@pytest.fixture
+def address(tmp_path: Path) -> str:
+    """The address of a mirror in a folder."""
+    (tmp_path / "mirrors").mkdir()
+    return checked_address(str(tmp_path / "mirrors" / "alice"))

@@ -1,0 +1,75 @@
+"""How a mirror is named, and what must not be in a name."""
+
+from pathlib import Path
+
+import pytest
+
+from engine.errors import InputError
+from engine.mirror.address import checked_address, is_mirror, told
+from engine.mirror.target import open_target
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("s3://bucket/alice", "s3://bucket/alice"),
+        ("s3://bucket/alice/", "s3://bucket/alice"),
+        ("gs://bucket/voices/alice", "gs://bucket/voices/alice"),
+        ("abfs://container@account.dfs.core.windows.net/a", None),
+        ("/mnt/nas/alice", "/mnt/nas/alice"),
+        ("file:///mnt/nas/alice", "/mnt/nas/alice"),
+        ("mirrors/alice", str(Path.cwd() / "mirrors" / "alice")),
+    ],
+)
+def test_an_address_is_kept_as_one_place(text, address):
+    assert checked_address(text) == (address or text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("s3://AKIA:geheim@bucket/alice", "has a password"),
+        ("https://u:geheim@[broken/x", "--mirror is"),
+        ("s3://bucket/alice?secret=geheim", "give s3://"),
+        ("simplecache::s3://u:geheim@bucket", "one plain place"),
+        ("s3:///alice", "give s3://"),
+        ("", "give s3://"),
+        ("s3://bucket/\x1b[2J", "give s3://"),
+    ],
+)
+def test_secrets_and_riddles_are_refused(text, said):
+    with pytest.raises(InputError) as caught:
+        checked_address(text)
+    assert said in str(caught.value)
+    assert "geheim@" not in str(caught.value)
+    assert "\x1b" not in str(caught.value)
+
+
+def test_a_mirror_is_told_from_a_voice(tmp_path):
+    assert is_mirror("s3://bucket/alice")
+    assert not is_mirror(str(tmp_path))
+    (tmp_path / "mirror.json").write_text("{}")
+    assert is_mirror(str(tmp_path))
+
+
+def test_what_libraries_say_is_one_line_without_passwords():
+    said = told("Could not\nconnect to http://user:geheim@host/\x1b[31mred" + "x" * 900)
+    assert "geheim" not in said
+    assert said.isprintable()
+    assert len(said) <= 200
+
+
+def test_a_library_that_is_not_there_is_named_with_its_extra(monkeypatch):
+    import fsspec
+
+    def missing(protocol):
+        raise ImportError("install it")
+
+    monkeypatch.setattr(fsspec, "get_filesystem_class", missing)
+    with pytest.raises(InputError, match=r"pip install 'voicecoach\[gcs\]'"):
+        open_target("gs://bucket/alice")
+
+
+def test_a_place_of_no_known_kind_is_refused():
+    with pytest.raises(InputError, match="of no kind that is known"):
+        open_target("gopher://bucket/alice")

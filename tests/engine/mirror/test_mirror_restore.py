@@ -1,0 +1,340 @@
+"""A voice that is fetched from its mirror: whole, exact, and nothing else."""
+
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from engine.errors import EngineError, InputError
+from engine.mirror.holdings import look
+from engine.mirror.layout import MANIFEST, MARKER, FileMark
+from engine.mirror.take_up import Manners, take_up
+from engine.mirror.target import MirrorError, open_target
+from engine.order import TrainOrder
+from engine.voice import RESTORING, Voice
+
+
+@pytest.fixture
+def heard() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def manners(memory, heard) -> Manners:
+    """Every address is the mirror in memory; waits are noted and not made."""
+    return Manners(
+        tell=heard.append,
+        wait=lambda seconds: heard.append(f"waited {seconds:.1f}"),
+        open=lambda address: memory,
+    )
+
+
+@pytest.fixture
+def alice(make, memory, send) -> SimpleNamespace:
+    """A voice at step 200 whose mirror has all of it, and then is gone from this machine."""
+    voice = make.voice()
+    make.save(voice, 100)
+    make.save(voice, 200)
+    make.save(voice, 50, "ssrn")
+    (voice.folder / "spend.jsonl").write_text('{"start": "a"}\n{"start": "b"}\n')
+    send(voice, memory).safe(200)
+    return voice
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """All files of a folder."""
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name != "lock"]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def order(folder: Path, **more) -> TrainOrder:
+    return TrainOrder(folder, mirror="memory://mirror", **more)
+
+
+def test_a_fresh_machine_gets_the_newest_of_both_networks_bit_for_bit(alice, manners, heard):
+    fresh = alice.folder.with_name("fresh")
+    taken = take_up(order(fresh), manners)
+    voice = Voice.open(fresh)
+    assert voice.settings == alice.settings
+    ours, theirs = content(fresh), content(alice.folder)
+    assert ours == {name: theirs[name] for name in ours}
+    assert {name for name in theirs if name not in ours} == {
+        f"text2mel/checkpoints/step-000000100/{name}"
+        for name in ("weights.safetensors", "state.json")
+    }
+    assert taken.mirror == "memory://mirror"
+    assert taken.mirror_sequence == 3
+    assert "text2mel at step 200 fetched from memory://mirror" in heard
+    assert not (fresh / RESTORING).exists()
+
+
+def test_from_names_a_mirror_that_must_hold_a_voice(alice, make, memory, manners):
+    fresh = alice.folder.with_name("fresh")
+    taken = take_up(TrainOrder(fresh, restore="memory://mirror"), manners)
+    assert (taken.restore, taken.mirror) == (None, "memory://mirror")
+    assert Voice.open(fresh).newest("text2mel").step == 200
+    memory._files.rm(memory._root, recursive=True)
+    with pytest.raises(InputError, match="no voice with checkpoints at"):
+        take_up(TrainOrder(fresh.with_name("none"), restore="memory://mirror"), manners)
+    assert not fresh.with_name("none").exists()
+
+
+def test_recordings_are_where_this_machine_has_them(alice, manners, tmp_path):
+    corpus = tmp_path / "elsewhere"
+    (corpus / "wavs").mkdir(parents=True)
+    (corpus / "metadata.csv").write_text("a|b")
+    fresh = tmp_path / "fresh"
+    with pytest.raises(InputError, match="no dataset folder"):
+        take_up(order(fresh, dataset=tmp_path / "nowhere"), manners)
+    take_up(order(fresh, dataset=corpus), manners)
+    assert Voice.open(fresh).dataset == corpus
+
+
+def test_from_a_voice_is_left_out_once_the_mirror_has_its_own(alice, manners, heard, tmp_path):
+    fresh = tmp_path / "fresh"
+    assert take_up(order(fresh, source=tmp_path / "base"), manners).source is None
+    assert any("--from" in text and "left out" in text for text in heard)
+    # The other network has not begun: it starts from there.
+    shutil.rmtree(fresh / "ssrn")
+
+
+def test_a_voice_that_is_behind_catches_up_and_keeps_what_it_paid(
+    alice, make, memory, send, manners, heard, tmp_path
+):
+    behind = Voice.open(Path(shutil.copytree(alice.folder, tmp_path / "behind")))
+    (behind.folder / "spend.jsonl").write_text('{"start": "a"}\n{"start": "c"}\n')
+    make.save(alice, 300)
+    run = send(alice, memory, seen=3)
+    run.safe(300)
+    (behind.folder / "voice.toml").write_text(
+        "# mine\n" + (behind.folder / "voice.toml").read_text()
+    )
+    taken = take_up(order(behind.folder), manners)
+    assert taken.mirror_sequence == 4
+    assert behind.newest("text2mel").step == 300
+    assert behind.newest("ssrn").step == 50
+    assert (behind.folder / "voice.toml").read_text().startswith("# mine\n")
+    ledger = (behind.folder / "spend.jsonl").read_text().splitlines()
+    assert ledger == ['{"start": "a"}', '{"start": "b"}', '{"start": "c"}']
+    assert behind.history("text2mel").read_bytes() == alice.history("text2mel").read_bytes()
+    assert any("step 200 is here: it goes on from there" in text for text in heard)
+
+
+def test_a_voice_that_is_ahead_stays_as_it_is(alice, make, manners, heard):
+    make.save(alice, 300)
+    before = content(alice.folder)
+    assert take_up(order(alice.folder), manners).mirror_sequence == 3
+    assert content(alice.folder) == before
+    assert heard == []
+
+
+@pytest.mark.parametrize("theirs", [None, "f" * 32])
+def test_another_voice_is_refused_whatever_its_step(alice, make, manners, theirs):
+    other = make.voice("other", id=theirs)
+    make.save(other, 100)
+    before = content(other.folder)
+    with pytest.raises(InputError, match=r"holds .* alice, last written by process"):
+        take_up(order(other.folder), manners)
+    assert content(other.folder) == before
+
+
+def test_somebody_elses_files_are_not_mixed_with_a_voice(alice, manners, tmp_path):
+    folder = tmp_path / "taxes"
+    folder.mkdir()
+    (folder / "2026.pdf").write_text("mine")
+    with pytest.raises(InputError, match="holds something else than a voice"):
+        take_up(order(folder), manners)
+    assert content(folder) == {"2026.pdf": b"mine"}
+
+
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(alice, memory, manners, heard, tmp_path):
+    newest = look(memory).checkpoints["text2mel"][0].key
+    memory._files._files.pipe_file(f"{memory._root}/{newest}/weights.safetensors", b"x" * 1250)
+    fresh = tmp_path / "fresh"
+    take_up(order(fresh), manners)
+    assert Voice.open(fresh).newest("text2mel").step == 100
+    assert any("is damaged" in text and "one before is used" in text for text in heard)
+
+
+def test_a_checkpoint_without_a_file_or_a_manifest_does_not_count(alice, memory, manners, tmp_path):
+    newest = look(memory).checkpoints["text2mel"][0].key
+    memory._files._files.rm(f"{memory._root}/{newest}/state.json")
+    take_up(order(tmp_path / "one"), manners)
+    assert Voice.open(tmp_path / "one").newest("text2mel").step == 100
+    memory._files._files.rm(f"{memory._root}/{newest}/{MANIFEST}")
+    take_up(order(tmp_path / "two"), manners)
+    assert Voice.open(tmp_path / "two").newest("text2mel").step == 100
+
+
+def test_a_fetch_that_was_cut_off_goes_on_where_it_was(alice, memory, manners, tmp_path, heard):
+    fresh = tmp_path / "fresh"
+    opened = []
+
+    def cut_off(what, path):
+        if what == "open" and path.endswith("weights.safetensors"):
+            opened.append(path)
+            if len(opened) == 2:
+                raise ConnectionResetError("the line is dead")
+
+    memory._files.before = cut_off
+    take_up(order(fresh), manners)
+    assert Voice.open(fresh).newest("text2mel").step == 200
+    # The first network's weights were there already and are not fetched again.
+    assert len(opened) == 3
+    assert sum(text.startswith("waited") for text in heard) == 1
+
+
+def test_with_nothing_here_the_mirror_is_waited_for_and_then_given_up(
+    memory, manners, heard, tmp_path
+):
+    def refuse(what, path):
+        raise ConnectionError("Could not connect")
+
+    memory._files.before = refuse
+    with pytest.raises(EngineError, match="give the command again when the mirror can be reached"):
+        take_up(order(tmp_path / "fresh"), manners)
+    waits = [float(text.split()[1]) for text in heard if text.startswith("waited")]
+    assert len(waits) == 7
+    assert 30 < sum(waits) <= 127
+    assert not (tmp_path / "fresh").exists()
+
+
+def test_with_a_voice_here_training_goes_on_without_the_mirror(alice, memory, manners, heard):
+    def refuse(what, path):
+        raise ConnectionError("Could not connect")
+
+    memory._files.before = refuse
+    taken = take_up(order(alice.folder), manners)
+    assert (taken.mirror, taken.mirror_sequence) == ("memory://mirror", None)
+    assert any("out of reach, training goes on without it" in text for text in heard)
+    assert not any(text.startswith("waited") for text in heard)
+
+
+def test_a_mirror_that_refuses_is_told_at_once(alice, memory, manners, tmp_path):
+    def refuse(what, path):
+        raise PermissionError("Access Denied")
+
+    memory._files.before = refuse
+    for folder in (alice.folder, tmp_path / "fresh"):
+        with pytest.raises(MirrorError, match="Access Denied"):
+            take_up(order(folder), manners)
+
+
+def test_an_empty_mirror_is_tried_before_hours_are_trained(make, memory, manners, tmp_path):
+    written = []
+    memory._files.before = lambda what, path: written.append((what, path.rpartition("/")[2][:5]))
+    assert take_up(order(tmp_path / "new"), manners).mirror_sequence == 0
+    assert written[-2:] == [("pipe", "probe"), ("cat", "probe")]
+    assert memory.folders("") == []
+
+    def read_only(what, path):
+        if what == "pipe":
+            raise PermissionError("Access Denied")
+
+    memory._files.before = read_only
+    with pytest.raises(MirrorError, match="cannot write probe-"):
+        take_up(order(tmp_path / "new"), manners)
+
+
+# What a stranger may have put into a mirror.
+
+
+@pytest.fixture
+def strange(alice, address, send, make):
+    """A mirror in a folder that a stranger could change, and where its voice is fetched."""
+    target = open_target(address)
+    send(alice, target).safe(200)
+    newest = look(target).checkpoints["text2mel"][0]
+    mirror = Path(address)
+    return SimpleNamespace(
+        folder=mirror, newest=mirror / newest.key, manifest=newest, voice=alice.folder.parent / "in"
+    )
+
+
+def fetch(strange, **more) -> list[str]:
+    heard: list[str] = []
+    take_up(TrainOrder(strange.voice, mirror=str(strange.folder), **more), Manners(heard.append))
+    return heard
+
+
+def test_links_out_of_a_mirror_are_not_followed(strange, tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_bytes((strange.newest / "weights.safetensors").read_bytes())
+    (strange.newest / "weights.safetensors").unlink()
+    (strange.newest / "weights.safetensors").symlink_to(secret)
+    with pytest.raises(MirrorError, match="a link that leads out of the mirror"):
+        fetch(strange)
+
+
+def test_a_pipe_in_a_mirror_is_not_waited_for(strange):
+    (strange.newest / "weights.safetensors").unlink()
+    os.mkfifo(strange.newest / "weights.safetensors")
+    with pytest.raises(MirrorError, match="no plain file"):
+        fetch(strange)
+
+
+def test_a_file_without_end_is_read_no_further_than_its_size(strange):
+    with (strange.newest / "weights.safetensors").open("ab") as file:
+        file.truncate(10**12)
+    assert any("is damaged" in text for text in fetch(strange))
+    assert Voice.open(strange.voice).newest("text2mel").step == 100
+
+
+def test_more_than_the_disk_has_room_for_is_not_begun(strange):
+    huge = replace(
+        strange.manifest,
+        sequence=99,
+        files={**strange.manifest.files, "optimizer.safetensors": FileMark(2**40, "0" * 64)},
+    )
+    folder = strange.folder / huge.key
+    shutil.copytree(strange.newest, folder)
+    (folder / MANIFEST).write_bytes(huge.encoded())
+    with pytest.raises(EngineError, match=r"has room for .* MB are to be fetched"):
+        fetch(strange)
+
+
+def test_nothing_else_that_lies_in_a_mirror_comes_along(strange):
+    (strange.newest / "evil.py").write_text("import os")
+    (strange.folder / "text2mel" / "step-000000999.pwned").mkdir()
+    (strange.folder / "text2mel" / "..x").mkdir()
+    fetch(strange)
+    names = {path.name for path in strange.voice.rglob("*") if path.is_file()}
+    assert names == {
+        "voice.toml",
+        "lock",
+        "history.jsonl",
+        "weights.safetensors",
+        "state.json",
+        "spend.jsonl",
+    }
+
+
+def test_the_mirror_that_a_fetched_voice_goes_on_to_is_the_one_that_was_named(
+    strange, make, send, address
+):
+    # Its voice.toml says memory://mirror: a stranger's could say a place of their own.
+    fetch(strange)
+    assert Voice.open(strange.voice).settings.mirror == address
+
+
+@pytest.mark.parametrize("text", ["[" * 10**5, '{"format": 2}', "", "\x00"])
+def test_a_marker_that_is_none_is_refused_and_not_written_over(strange, text):
+    (strange.folder / MARKER).write_text(text)
+    with pytest.raises(InputError, match=r"mirror\.json .* is no mirror's"):
+        fetch(strange)
+    assert (strange.folder / MARKER).read_text() == text
+
+
+def test_a_mirror_in_its_own_voice_is_refused(alice):
+    for place in (alice.folder, alice.folder / "copy", alice.folder.parent):
+        with pytest.raises(InputError, match="one in the other"):
+            take_up(TrainOrder(alice.folder, mirror=str(place)), Manners())
+
+
+def test_a_disk_that_is_not_mounted_is_not_made(alice, tmp_path):
+    with pytest.raises(InputError, match="mount"):
+        take_up(TrainOrder(alice.folder, mirror=str(tmp_path / "nas" / "alice")), Manners())
+    assert not (tmp_path / "nas").exists()

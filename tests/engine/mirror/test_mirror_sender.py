@@ -1,0 +1,286 @@
+"""What goes to a mirror, in what order, and what happens when it does not arrive."""
+
+import hashlib
+import json
+from random import Random
+
+import pytest
+
+from engine.mirror.backoff import Backoff
+from engine.mirror.holdings import look
+from engine.mirror.layout import MANIFEST, MARKER, Marker
+from engine.mirror.target import Target, open_target
+
+
+def steps(target: Target, network="text2mel") -> list[int]:
+    return sorted(manifest.step for manifest in look(target).checkpoints[network])
+
+
+def test_all_that_is_kept_goes_there_the_newest_of_the_run_first(make, memory, send):
+    voice = make.voice()
+    for step, network in ((100, "text2mel"), (50, "ssrn"), (200, "text2mel")):
+        make.save(voice, step, network)
+    run = send(voice, memory)
+    run.safe(200)
+    assert steps(memory) == [100, 200]
+    assert steps(memory, "ssrn") == [50]
+    order = [path.split("/")[-2][:14] for path in memory._files.written if MANIFEST in path]
+    assert order == ["step-000000200", "step-000000100", "step-000000050"]
+    held = look(memory)
+    newest = held.checkpoints["text2mel"][0]
+    for name, mark in newest.voice_files.items():
+        content = memory.read(f"{newest.key}/{name}", 10**6)
+        assert hashlib.sha256(content).hexdigest() == mark.sha256
+    assert {"voice.toml", "text2mel-history.jsonl", "ssrn-history.jsonl"} <= set(newest.voice_files)
+    assert held.marker.newest["text2mel"] == newest.key
+
+
+def test_a_later_checkpoint_goes_there_too_and_then_what_is_superseded_goes(make, memory, send):
+    voice = make.voice(keep_newest=2, keep_every=500)
+    make.save(voice, 100)
+    run = send(voice, memory)
+    for step in (200, 300, 500, 600):
+        run.safe(step - 100 if step != 500 else 300)
+        make.save(voice, step)
+    run.safe(600)
+    make.save(voice, 700)
+    run.safe(700)
+    run.sender.finish(30)
+    # The newest two, and the first from 500 on.
+    assert steps(memory) == [500, 600, 700]
+    names = {path.split("/")[2] for path in memory._files._files.find(memory._root)}
+    assert {name[:14] for name in memory.folders("text2mel")} == {
+        "step-000000500",
+        "step-000000600",
+        "step-000000700",
+    }, names
+
+
+def test_a_checkpoint_counts_only_once_its_manifest_is_there(make, memory, send):
+    voice = make.voice()
+    make.save(voice, 100)
+    run = send(voice, memory)
+    run.safe(100)
+
+    def no_manifest(what, path):
+        if what == "pipe" and path.endswith(MANIFEST):
+            raise OSError("the connection was cut off")
+
+    memory._files.before = no_manifest
+    make.save(voice, 200)
+    run.until(lambda state: state.trouble)
+    assert steps(memory) == [100]
+    assert run.state.safe_step == 100
+    assert "the connection was cut off" in run.state.trouble
+    memory._files.before = lambda what, path: None
+    run.safe(200)
+    assert steps(memory) == [100, 200]
+    # What was cut off is cleared away once a whole one is there.
+    run.until(lambda state: len(memory.folders("text2mel")) == 2 or state is None)
+
+
+@pytest.mark.parametrize("what", ["cut off", "changed"])
+def test_what_did_not_arrive_as_it_was_sent_is_sent_again(make, memory, send, what):
+    voice = make.voice()
+    make.save(voice, 100)
+    tries = []
+
+    def spoil(path):
+        tries.append(path)
+        if what == "changed":
+            # The size is right, the bytes are not.
+            memory._files._files.pipe_file(path, b"x" * 2000)
+        return len(tries) < 4
+
+    memory._files.cut_off = spoil
+    run = send(voice, memory)
+    run.safe(100)
+    assert any("did not arrive" in event for event in run.events)
+    assert any("is safe at memory://mirror again" in event for event in run.events)
+    assert len(tries) > 4
+
+
+def test_a_listing_that_is_late_hides_nothing_that_the_marker_names(make, memory, send):
+    voice = make.voice()
+    make.save(voice, 100)
+    run = send(voice, memory)
+    run.safe(100)
+    make.save(voice, 200)
+    run.safe(200)
+    newest = look(memory).checkpoints["text2mel"][0].key
+    memory._files.hidden = {newest.split("/")[1]}
+    assert steps(memory) == [100, 200]
+
+
+def test_trouble_is_told_once_and_ends_by_itself(make, memory, send):
+    voice = make.voice()
+    make.save(voice, 100)
+    tries = []
+
+    def refuse(what, path):
+        tries.append(what)
+        if len(tries) < 30:
+            raise ConnectionError("Could not connect")
+
+    memory._files.before = refuse
+    run = send(voice, memory)
+    run.until(lambda state: state.trouble)
+    assert run.state.since is not None
+    assert run.state.pending == 1
+    assert run.state.safe_step is None
+    state = run.safe(100)
+    assert state.since is None
+    troubles = [event for event in run.events if "Could not connect" in event]
+    assert len(troubles) == 1
+    assert troubles[0].startswith("warning: mirror: cannot read mirror.json")
+
+
+def test_the_end_waits_for_the_last_checkpoint_and_no_longer_than_it_may(make, memory, send):
+    voice = make.voice()
+    make.save(voice, 100)
+    run = send(voice, memory)
+    assert run.sender.finish(30)
+    assert steps(memory) == [100]
+    assert run.events[-1] == "information: mirror: step 100 is safe at memory://mirror"
+
+    def refuse(what, path):
+        raise ConnectionError("Could not connect")
+
+    memory._files.before = refuse
+    make.save(voice, 200)
+    run = send(voice, memory, seen=look_sequence(memory))
+    assert not run.sender.finish(0.1)
+    assert "is not at the mirror" in run.events[-1]
+    assert "the next run sends it" in run.events[-1]
+
+
+def look_sequence(target: Target) -> int:
+    before, target._files.before = target._files.before, lambda what, path: None
+    sequence = look(target).sequence
+    target._files.before = before
+    return sequence
+
+
+def test_a_checkpoint_that_was_pruned_meanwhile_is_let_go(make, memory, send):
+    voice = make.voice()
+    doomed = make.save(voice, 100)
+    make.save(voice, 90)
+
+    def prune(what, path):
+        if what == "put" and "step-000000100" in path and doomed.exists():
+            for file in doomed.iterdir():
+                file.unlink()
+            doomed.rmdir()
+
+    memory._files.before = prune
+    run = send(voice, memory)
+    run.safe(90)
+    assert steps(memory) == [90]
+    assert not run.events
+
+
+def test_a_checkpoint_that_is_damaged_here_is_not_sent(make, memory, send):
+    voice = make.voice()
+    good = make.save(voice, 100)
+    bad = make.save(voice, 200)
+    with (bad / "weights.safetensors").open("r+b") as file:
+        file.write(b"?")
+    run = send(voice, memory)
+    run.safe(100)
+    assert steps(memory) == [100]
+    assert f"warning: {bad} is damaged and not sent to the mirror" in run.events
+    assert good.exists()
+
+
+def test_a_step_that_was_made_anew_takes_the_place_of_the_first(make, memory, send):
+    voice = make.voice()
+    make.save(voice, 100)
+    run = send(voice, memory)
+    run.safe(100)
+    before = look(memory).checkpoints["text2mel"][0]
+    make.save(voice, 100, content=b"other weights" * 100)
+    wanted = hashlib.sha256(b"other weights" * 100).hexdigest()
+    assert run.sender.finish(30)
+    (after,) = look(memory).checkpoints["text2mel"]
+    assert after.files["weights.safetensors"].sha256 == wanted
+    assert after.sequence > before.sequence
+
+
+def test_a_mirror_of_another_voice_is_left_alone(make, memory, send):
+    theirs = make.voice("theirs", id="f" * 32)
+    make.save(theirs, 100)
+    send(theirs, memory).safe(100)
+    before = memory.read(MARKER, 10**6)
+    ours = make.voice("ours")
+    make.save(ours, 900)
+    run = send(ours, memory, seen=None)
+    run.until(lambda state: "another voice" in state.trouble)
+    assert not run.sender.finish(30)
+    assert memory.read(MARKER, 10**6) == before
+    assert steps(memory) == [100]
+
+
+def test_later_steps_that_another_machine_made_are_not_written_over(make, memory, send, tmp_path):
+    voice = make.voice()
+    make.save(voice, 200)
+    send(voice, memory).safe(200)
+    behind = make.voice("behind")
+    make.save(behind, 100)
+    run = send(behind, memory, seen=None)
+    run.until(lambda state: "has later steps of this voice" in state.trouble)
+    assert steps(memory) == [200]
+
+
+def test_who_wrote_last_has_the_mirror_and_the_other_stops(make, memory, send):
+    voice = make.voice()
+    make.save(voice, 100)
+    first = send(voice, memory)
+    first.safe(100)
+    held = look(memory)
+    second = Marker(make.ID, "alice", "other", "process 7 on elsewhere", held.marker.newest)
+    memory.write(MARKER, second.encoded())
+    make.save(voice, 200)
+    state = first.until(lambda state: state.trouble)
+    assert "is written by process 7 on elsewhere now" in state.trouble
+    assert steps(memory) == [100]
+
+
+def test_a_disk_that_is_mounted_no_more_is_not_taken_for_an_empty_mirror(make, address, send):
+    voice = make.voice()
+    make.save(voice, 100)
+    target = open_target(address)
+    run = send(voice, target)
+    run.safe(100)
+    (target.read(MARKER, 10**6), target._files.rm(f"{address}/{MARKER}"))
+    make.save(voice, 200)
+    state = run.until(lambda state: state.trouble)
+    assert "has lost its mirror.json" in state.trouble
+
+
+def test_a_voice_without_a_checkpoint_leaves_no_trace(make, memory, send):
+    run = send(make.voice(), memory)
+    assert run.sender.finish(30)
+    assert look(memory) is None
+
+
+def test_the_last_line_of_a_growing_history_is_sent_whole_or_not_at_all(make, memory, send):
+    voice = make.voice()
+    make.save(voice, 100)
+    with voice.history("text2mel").open("a") as file:
+        file.write('{"step": 110, "lo')
+    run = send(voice, memory)
+    run.safe(100)
+    key = look(memory).checkpoints["text2mel"][0].key
+    lines = memory.read(f"{key}/text2mel-history.jsonl", 10**6).splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [100]
+
+
+def test_waits_double_up_to_a_limit_and_start_anew_after_a_success():
+    backoff = Backoff(1.0, 300.0, Random(3))
+    waits = [backoff.failed() for _ in range(2000)]
+    for number, wait in enumerate(waits):
+        limit = min(300.0, 2.0 ** min(number, 60))
+        assert limit / 2 <= wait <= limit
+    assert len(set(waits[20:])) > 1
+    backoff.succeeded()
+    assert backoff.failed() <= 1.0
