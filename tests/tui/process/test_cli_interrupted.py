@@ -46,7 +46,7 @@ def test_a_notice_without_a_screen_ends_with_75(runs, fake, command, tmp_path: P
     for line in run.stdout:
         lines.append(line)
         if "started at step" in line:
-            fake.take_away(4)
+            fake.take_away(8)
     assert run.wait(30) == 75
     said = "".join(lines)
     assert "machine: AWS g5.xlarge us-east-1b spot" in said
