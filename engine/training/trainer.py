@@ -20,7 +20,7 @@ from engine.control import (
     SetSentence,
     StopAt,
 )
-from engine.corpus.batches import Batch, Prefetcher
+from engine.corpus.batches import Prefetcher
 from engine.errors import EngineError, InputError, VoicecoachError
 from engine.host.cloud.news import Interruption, NewPrice, NoticeGone, SpotWarning
 from engine.host.hook import Hook
@@ -42,6 +42,7 @@ from engine.training.preparation import Prepared
 from engine.training.rollback import Rollbacks, SickError
 from engine.training.saving import DivergedError, Keeper
 from engine.training.telling import LOG_EVERY, Teller
+from engine.training.watchdog import Watchdog
 
 # Seconds between looks at the inbox while nothing is to be done.
 _IDLE_SECONDS = 0.5
@@ -78,6 +79,8 @@ class Trainer:
         self._keeper = Keeper(prepared, board, self._clock, on_saved)
         self._teller = Teller(prepared, board, self._clock, self._ledger)
         self._rollbacks = Rollbacks(prepared, board)
+        shares_processor = self._learner.device.type == "cpu"  # as auditions are made on it
+        self._watchdog = Watchdog(board, self._voice.log, shares_processor=shares_processor)
         self._interruptions = Interruptions(board, hook)
         self._stop: StopPoint | None = None
         self._attended = order.attended
@@ -101,7 +104,11 @@ class Trainer:
             self._teller.begin(self._keeper.saved_step)
             self._close_stretch("warning")
             self._board.update(first_spent=self._ledger.spent)
-            self._make_steps()
+            self._watchdog.start()
+            try:
+                self._make_steps()
+            finally:
+                self._watchdog.stop()
             self._board.update(phase=Phase.STOPPING)
             self._save_and_draw(last=True)
             # Who has arrived at the stop needs no other machine.
@@ -140,18 +147,19 @@ class Trainer:
                 if self._went_back:
                     return True
                 self._clock.start()
-                self._make_step(batches.next())
+                self._make_step(batches)
         return False
 
-    def _make_step(self, batch: Batch) -> None:
+    def _make_step(self, batches: Prefetcher) -> None:
         step = self._step + 1
         whole = self._learner.parts
-        parts = self._learner.step(batch, step)
-        self._step = step
+        with self._watchdog.step():
+            parts = self._learner.step(batches.next(), step)
+            self._step = step
+            losses = self._teller.tell(step, parts)
         if self._learner.parts > whole:
             told = sentence_about_parts(self._learner.parts, self._learner.device)
             self._board.event(told, "warning")
-        losses = self._teller.tell(step, parts)
         if step % LOG_EVERY == 0:
             loss = None if losses is None else losses.total
             if self._falls_back(self._rollbacks.look(step, loss, logged=True)):

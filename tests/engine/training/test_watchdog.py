@@ -1,0 +1,131 @@
+"""A step that takes far too long is told, with the place where it hangs."""
+
+from threading import Event
+
+import pytest
+
+from engine.board import Board
+from engine.snapshot import Phase, Snapshot
+from engine.training.learner import Learner
+from engine.training.watchdog import Watchdog
+
+
+class Watched:
+    """A watchdog that is looked after by hand, and its clock."""
+
+    def __init__(self, folder, *, shares_processor=True, step_seconds=0.1, steps=30):
+        self.now = 0.0
+        self.board = Board(Snapshot(Phase.TRAINING, "v", folder, "text2mel", "small", "standard"))
+        self.log = folder / "voicecoach.log"
+        self.dog = Watchdog(
+            self.board, self.log, shares_processor=shares_processor, clock=lambda: self.now
+        )
+        for _ in range(steps):
+            with self.dog.step():
+                self.now += step_seconds
+                self.dog.look()
+
+    def look_for(self, seconds, tick=1.0):
+        for _ in range(int(seconds / tick)):
+            self.now += tick
+            self.dog.look()
+
+    @property
+    def alarm(self):
+        return self.board.snapshot.alarm
+
+
+def test_a_step_that_hangs_is_told_once_and_cleared_when_it_ends(tmp_path):
+    one = Watched(tmp_path)
+    with one.dog.step():
+        one.look_for(30)
+        assert one.alarm == ""
+        one.look_for(3)
+        assert "step 1 has not ended for 31 s" in one.alarm
+        one.look_for(100)
+    one.look_for(1)
+    assert one.alarm == ""
+    texts = [event.text for event in one.board.snapshot.events]
+    assert len(texts) == 2
+    assert texts[1] == "the step that hung has ended"
+    log = one.log.read_text()
+    assert "test_watchdog.py" in log
+    assert "look_for" in log
+
+
+def test_what_far_too_long_is_follows_what_steps_take(tmp_path):
+    assert Watched(tmp_path, step_seconds=0.1).dog.limit == 30
+    assert Watched(tmp_path, step_seconds=6).dog.limit == pytest.approx(120)
+    slow = Watched(tmp_path, step_seconds=6)
+    with slow.dog.step():
+        slow.look_for(118)
+        assert slow.alarm == ""
+        slow.look_for(4)
+        assert slow.alarm
+
+
+def test_the_first_steps_may_take_as_long_as_they_like(tmp_path):
+    one = Watched(tmp_path, steps=19)
+    with one.dog.step():
+        one.look_for(1000)
+    assert one.alarm == ""
+
+
+def test_what_is_done_between_steps_is_none_of_its_business(tmp_path):
+    one = Watched(tmp_path)
+    one.look_for(1000)
+    with one.dog.step():
+        one.look_for(20)
+    assert one.alarm == ""
+
+
+def test_a_suspended_process_does_not_hang(tmp_path):
+    one = Watched(tmp_path)
+    with one.dog.step():
+        one.look_for(10)
+        one.now += 3600
+        one.look_for(10)
+    assert one.alarm == ""
+
+
+@pytest.mark.parametrize("shares_processor", [True, False])
+def test_an_audition_on_the_same_processor_is_waited_for(tmp_path, shares_processor):
+    one = Watched(tmp_path, shares_processor=shares_processor)
+    one.board.update(auditioning=True)
+    with one.dog.step():
+        one.look_for(100)
+        assert bool(one.alarm) is not shares_processor
+        one.board.update(auditioning=False)
+        one.look_for(100)
+        assert one.alarm
+
+
+def test_a_log_that_cannot_be_written_costs_only_the_stacks(tmp_path):
+    one = Watched(tmp_path)
+    one.log.mkdir()
+    with one.dog.step():
+        one.look_for(40)
+    assert any("hangs" in event.text for event in one.board.snapshot.events)
+
+
+def test_a_run_says_where_it_hangs_and_goes_on(make_voice, training, monkeypatch):
+    go_on = Event()
+    make_step = Learner.step
+
+    def hang(learner, batch, step):
+        if step == 6:
+            assert go_on.wait(60)
+        return make_step(learner, batch, step)
+
+    monkeypatch.setattr(Learner, "step", hang)
+    for name, value in (("LEAST_SECONDS", 0.02), ("_KNOWN", 4), ("_LOOK_SECONDS", 0.01)):
+        monkeypatch.setattr(f"engine.training.watchdog.{name}", value)
+    voice = make_voice()
+    session = training.start(voice, "8")
+    snapshot = training.until(session, lambda s: s.alarm)
+    assert "step 6 has not ended" in snapshot.alarm
+    assert "Trainer._make_step (trainer.py, line" in snapshot.alarm
+    go_on.set()
+    snapshot = training.end(session)
+    assert (snapshot.step, snapshot.alarm) == (8, "")
+    assert "Thread" in voice.log.read_text()
