@@ -87,9 +87,14 @@ def print_runs(runs: list[Run]) -> None:
         console.print("no run of yours is on this host")
         return
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    for heading in ("voice", "network", "step", "speed", "spent", "sign of life", "pid", "screens"):
+    for heading in ("voice", "network", "step", "speed", "spent", "last sign", "pid", "screens"):
         right = heading in ("step", "pid", "screens")
-        table.add_column(heading, justify="right" if right else "left", overflow="fold")
+        table.add_column(
+            heading,
+            justify="right" if right else "left",
+            overflow="fold",
+            no_wrap=heading != "voice",
+        )
     now = time.time()
     for run in runs:
         table.add_row(*(Text(wording.printable(cell)) for cell in _cells(run, now)))
@@ -107,13 +112,12 @@ def _cells(run: Run, now: float) -> list[str]:
         since = wording.duration(max(0.0, now - run.known.seen))
         return [name, network, "", "", "", f"silent for {since}", pid, ""]
     speed = wording.speed(said.steps_per_second) if said.steps_per_second else said.phase.value
-    spent = f"{wording.dollars(said.spent)} at {wording.price(said.price)}"
     return [
         name,
         network,
         wording.steps(said.step),
         speed,
-        spent if said.price > 0 or said.spent > 0 else wording.price(0),
+        wording.dollars(said.spent),
         _sign(said),
         pid,
         str(said.screens),

@@ -277,9 +277,13 @@ class RemoteSession:
             return f"The connection to process {self.pid} has ended; attach again to look at it."
         return (
             f"Process {self.pid}, which trained, is gone without a word: it was killed, or the "
-            f"machine had no memory left. What was saved is kept, and `voicecoach train --voice "
-            f"{shlex.quote(str(self._folder))}` goes on from there."
+            f"machine had no memory left; `{self._train_again()}` goes on from what was saved."
         )
+
+    def _train_again(self) -> str:
+        command = f"voicecoach train --voice {shlex.quote(str(self._folder))}"
+        network = self._snapshot.network
+        return command if network == "text2mel" else f"{command} --network {network}"
 
 
 def glance(folder: Path, seconds: float) -> Glance | None:

@@ -1,5 +1,6 @@
 """The voice folder: opening, describing, moving, locking."""
 
+import fcntl
 import json
 import os
 import signal
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import EngineError, InputError
-from engine.host.lock import acquire_lock
+from engine.host.lock import acquire_lock, holder_of
 from engine.host.spend import Stretch
 from engine.settings import VoiceSettings
 from engine.voice import Voice, describe
@@ -68,20 +69,38 @@ def test_a_description_of_a_voice_that_has_learned_nothing(tmp_path):
             "parameters": None,
             "checkpoints": [],
         }
-    assert said["spend"] == {"usd": 0, "hours": 0, "price": 0.0}
+    assert said["spend"] == {
+        "usd": 0,
+        "training_usd": 0,
+        "idle_usd": 0,
+        "hours": 0,
+        "idle_hours": 0,
+        "budget_usd": None,
+        "price": 0.0,
+    }
     json.dumps(said)
 
 
 def test_a_description_of_a_voice_that_was_trained(make_voice):
     voice = make_voice(text2mel=871_000, base_step=855_000, ssrn=767_000)
     voice.ledger.add(Stretch("a", "b", "text2mel", 855_000, 871_000, 7200.0, 0.99))
+    voice.ledger.add(Stretch("b", "c", "text2mel", 871_000, 871_000, 1800.0, 0.5, "idle"))
+    voice.save(replace(voice.settings, budget=30.0))
     said = describe(voice.folder)
     assert said["networks"]["text2mel"]["step"] == 871_000
     assert said["networks"]["text2mel"]["base_step"] == 855_000
     assert said["networks"]["text2mel"]["checkpoints"] == [871_000]
     assert said["networks"]["text2mel"]["parameters"] > 1000
     assert said["networks"]["ssrn"]["step"] == 767_000
-    assert said["spend"] == {"usd": 1.98, "hours": 2.0, "price": 0.0}
+    assert said["spend"] == {
+        "usd": 2.23,
+        "training_usd": 1.98,
+        "idle_usd": 0.25,
+        "hours": 2.0,
+        "idle_hours": 0.5,
+        "budget_usd": 30.0,
+        "price": 0.0,
+    }
 
 
 @pytest.mark.parametrize("content", [b"{", b"[]", b"\xff"])
@@ -135,3 +154,41 @@ def test_a_folder_that_cannot_be_locked_is_told(tmp_path):
     (tmp_path / "lock").mkdir()
     with pytest.raises(EngineError, match="lock"):
         acquire_lock(tmp_path)
+
+
+def test_a_refusal_offers_to_attach_and_to_stop_who_holds_the_voice(tmp_path):
+    lock = acquire_lock(tmp_path)
+    with pytest.raises(InputError) as caught:
+        acquire_lock(tmp_path)
+    said = str(caught.value)
+    assert f"process {os.getpid()} since 2" in said
+    assert f"`voicecoach attach {tmp_path}`" in said
+    assert f"`kill {os.getpid()}`" in said
+    assert holder_of(tmp_path).startswith(f"process {os.getpid()} since 2")
+    os.close(lock)
+    assert holder_of(tmp_path) is None
+
+
+def test_a_lock_names_no_process_that_is_gone(tmp_path):
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    (tmp_path / "lock").write_text(f"process {gone.pid} since 2026-03-14 14:02")
+    assert holder_of(tmp_path) is None
+    # Whoever has just taken it has yet to write its name over the dead one's.
+    with (tmp_path / "lock").open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(InputError, match="by another process; look at it") as caught:
+            acquire_lock(tmp_path)
+        assert str(gone.pid) not in str(caught.value)
+        assert holder_of(tmp_path) == "another process"
+    os.close(acquire_lock(tmp_path))
+    assert holder_of(tmp_path) is None
+
+
+def test_a_lock_that_leads_elsewhere_is_not_followed(tmp_path):
+    (tmp_path / "treasure").write_text("gold")
+    (tmp_path / "lock").symlink_to(tmp_path / "treasure")
+    with pytest.raises(EngineError, match="lock"):
+        acquire_lock(tmp_path)
+    assert holder_of(tmp_path) is None
+    assert (tmp_path / "treasure").read_text() == "gold"

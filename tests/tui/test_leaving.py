@@ -88,3 +88,41 @@ async def test_a_run_that_never_began_closes_the_screen_for_the_sentence_on_the_
         session.change(phase=Phase.FAILED, failure="no recording can be used")
         await look(app, pilot)
     assert app.return_value is ExitReason.ENDED
+
+
+async def test_leaving_an_attached_screen_leaves_the_run_alone_unless_asked():
+    for keys, sent, reason in (
+        (("q", "enter"), [], ExitReason.KEEP_TRAINING),
+        (("q", "k"), [], ExitReason.KEEP_TRAINING),
+        (("q", "s"), [Finish()], ExitReason.QUIT),
+    ):
+        session = FakeSession(training(screens=1))
+        app = app_on(session, attached=True)
+        async with app.run_test(size=(80, 24)) as pilot:
+            await pilot.press(*keys)
+        assert session.sent == sent
+        assert app.return_value is reason
+
+
+async def test_who_is_not_alone_is_told_so_and_ends_no_pause_of_others():
+    session = FakeSession(training(phase=Phase.PAUSED, screens=3))
+    app = app_on(session, attached=True)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("q")
+        assert "2 other screens look at" in text_of(app)
+        assert "stop and save, for all screens" in text_of(app)
+        await pilot.press("k")
+    assert session.sent == []
+    assert app.return_value is ExitReason.KEEP_TRAINING
+
+
+@pytest.mark.parametrize("attached", [False, True])
+async def test_at_the_stop_it_is_asked_where_others_look_on(attached):
+    session = FakeSession(training(phase=Phase.AT_STOP, checkpoint_step=871_204, screens=2))
+    app = app_on(session, attached=attached)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("q")
+        assert "Step 871,204 is the stop, and is saved." in text_of(app)
+        await pilot.press("k")
+    assert session.sent == []
+    assert app.return_value is ExitReason.KEEP_TRAINING

@@ -73,7 +73,7 @@ def test_a_run_that_was_killed_shows_as_failed_with_the_reason(process, tmp_path
     assert (last.phase, last.steps_per_second) == (Phase.FAILED, None)
     assert last.step >= 7
     assert f"Process {process.pid}" in last.failure
-    assert f"voicecoach train --voice {tmp_path}" in last.failure
+    assert f"voicecoach train --voice {tmp_path} --network ssrn" in last.failure
     process.wait()
     with pytest.raises(InputError, match="Nobody trains the voice"):
         RemoteSession(tmp_path)

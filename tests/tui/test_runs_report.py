@@ -1,0 +1,84 @@
+"""What `voicecoach ps` prints."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from engine.snapshot import Phase
+from engine.wire.messages import Glance
+from engine.wire.processes import ProcessId
+from engine.wire.registry import KnownRun, RunEntry
+from tui.runs_report import Run, print_runs, print_runs_as_json
+
+NOW = 1_000_000.0
+
+
+@pytest.fixture(autouse=True)
+def _at_a_fixed_time_and_width(monkeypatch):
+    monkeypatch.setattr("tui.runs_report.time.time", lambda: NOW)
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+def run(folder: str = "/data/voices/alice", voice: str = "alice", **said: object) -> Run:
+    entry = RunEntry(Path(folder), voice, "text2mel", ProcessId(4711, 1, "b"), "gpu-1", NOW - 3600)
+    glance = Glance(
+        voice, "text2mel", Phase.TRAINING, 871_204, 212.0, "900k", 0.65, 0.99, 871_000, 0.2, 4711, 2
+    )
+    for name, value in said.items():
+        object.__setattr__(glance, name, value)
+    return Run(KnownRun(entry, NOW - 4), glance)
+
+
+def silent(run: Run) -> Run:
+    return Run(KnownRun(run.known.entry, NOW - 135), None)
+
+
+def test_a_run_has_a_line_and_the_command_that_comes_back_to_it(capsys):
+    print_runs([run()])
+    heading, line, *rest = capsys.readouterr().out.splitlines()
+    assert heading.split() == [
+        "voice", "network", "step", "speed", "spent", "last", "sign", "pid", "screens",
+    ]  # fmt: skip
+    assert line.split() == [
+        "alice", "Text2Mel", "871,204", "212", "steps/s", "$0.65", "now", "4711", "2",
+    ]  # fmt: skip
+    assert rest[-1].strip() == "voicecoach attach /data/voices/alice"
+
+
+def test_a_run_that_stands_or_is_silent_says_so(capsys):
+    print_runs(
+        [
+            run(phase=Phase.PAUSED, steps_per_second=None, still_seconds=125.0),
+            silent(run()),
+        ]
+    )
+    _, paused, mute, *_ = capsys.readouterr().out.splitlines()
+    assert "paused" in paused
+    assert "2m05s ago" in paused
+    assert "silent for 2m15s" in mute
+    assert "4711" in mute
+
+
+def test_names_are_never_markup_nor_obeyed_by_the_terminal(capsys):
+    print_runs([run("/data/[bold]x\x1b[2J y", "[bold]x\x1b[2J y")])
+    said = capsys.readouterr().out
+    assert "[bold]x" in said
+    assert "\x1b" not in said
+
+
+def test_without_runs_it_says_so(capsys):
+    print_runs([])
+    assert capsys.readouterr().out == "no run of yours is on this host\n"
+    print_runs_as_json([])
+    assert json.loads(capsys.readouterr().out) == []
+
+
+def test_json_has_the_same_fields_whether_a_run_answers_or_not(capsys):
+    print_runs_as_json([run(still_seconds=10.0), silent(run())])
+    answering, mute = json.loads(capsys.readouterr().out)
+    assert answering.keys() == mute.keys()
+    assert (answering["phase"], answering["step"], answering["screens"]) == ("training", 871_204, 2)
+    assert (answering["answers"], answering["last_sign_of_life"]) == (True, NOW - 10)
+    assert (mute["answers"], mute["last_sign_of_life"], mute["step"]) == (False, NOW - 135, None)
+    assert (mute["pid"], mute["folder"], mute["since"]) == (4711, "/data/voices/alice", NOW - 3600)
