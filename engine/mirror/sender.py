@@ -77,7 +77,7 @@ class Sender:
         *,
         seen: int | None,
         backoff: Backoff | None = None,
-        idle: float = _IDLE_SECONDS,
+        idle: float | None = None,
     ) -> None:
         """Prepare to send; nothing is asked of the mirror before `start`.
 
@@ -101,7 +101,7 @@ class Sender:
         self._hearers = hearers
         self._seen = seen
         self._backoff = backoff or Backoff()
-        self._idle = idle
+        self._idle = _IDLE_SECONDS if idle is None else idle
         self._target: Target | None = None
         self._marker = Marker(self._id, voice.name, secrets.token_hex(16), _this_run())
         self._held: Holdings | None = None

@@ -110,7 +110,7 @@ class Target:
         hasher = Hasher()
         for block in self._blocks(key, mark.size):
             hasher.update(block)
-        if hasher.fingerprint() != mark:
+        if hasher.fingerprint().mark != mark.mark:
             raise MirrorError(f"{told(key)} did not arrive at {self.address} as it was sent")
 
     def fetch(self, key: str, target: Path, size: int, step: Callable[[int], None]) -> Fingerprint:
@@ -245,6 +245,9 @@ def open_target(address: str) -> Target:
     except Exception as error:
         raise InputError(f"The mirror {told(address)} cannot be opened: {told(error)}.") from error
     assert isinstance(filesystem, kind)
+    if protocol in ("s3", "s3a"):
+        # How often s3fs itself tries; whoever calls waits longer between tries, and says so.
+        filesystem.retries = 2
     return Target(filesystem, root, address)
 
 
