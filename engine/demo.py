@@ -35,6 +35,7 @@ def demo_order(
     *,
     stop: StopRule | None = None,
     price: Price | None = None,
+    budget: float | None = None,
     device: str = "auto",
     checkpoint_every: int | None = None,
 ) -> TrainOrder:
@@ -49,7 +50,12 @@ def demo_order(
     """
     corpus = folder / "corpus"
     order = TrainOrder(
-        folder, stop=stop, price=price, device=device, checkpoint_every=checkpoint_every
+        folder,
+        stop=stop,
+        price=price,
+        budget=budget,
+        device=device,
+        checkpoint_every=checkpoint_every,
     )
     if not Voice.exists(folder):
         # A demo that was refused, at a stop that lies behind for one, leaves its corpus.

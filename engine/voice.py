@@ -188,7 +188,11 @@ def describe(folder: Path) -> dict[str, Any]:
         "samples": len(list(voice.samples.glob("*.wav"))) if voice.samples.is_dir() else 0,
         "spend": {
             "usd": round(ledger.usd, 4),
+            "training_usd": round(ledger.usd - ledger.idle_usd, 4),
+            "idle_usd": round(ledger.idle_usd, 4),
             "hours": round(ledger.seconds / 3600, 4),
+            "idle_hours": round(ledger.idle_seconds / 3600, 4),
+            "budget_usd": settings.budget or None,
             "price": settings.price,
         },
     }

@@ -44,6 +44,15 @@ AutoPriceOption = Annotated[
         help="What this machine costs, in US dollars an hour, or auto: what its cloud says.",
     ),
 ]
+BudgetOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="AMOUNT",
+        help="What all training of the voice may cost, idle time included, such as $30: warns at "
+        "80 %, saves and ends at 100 %. 0 for none.",
+        show_default="as the voice has it",
+    ),
+]
 StopOption = Annotated[
     str | None, typer.Option(metavar="WHEN", help=f"When to stop: {HOW_TO_SAY_WHEN}.")
 ]

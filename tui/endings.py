@@ -6,6 +6,7 @@ from pathlib import Path
 from engine.errors import VoicecoachError
 from engine.snapshot import Snapshot
 from engine.voice import Voice
+from tui import wording
 
 
 def sentence_about(error: BaseException, log: Path) -> str:
@@ -35,7 +36,29 @@ def sentence_about_end(last: Snapshot) -> str:
         if not Voice.exists(last.voice_folder):
             return "nothing was trained; mend the recordings and give the same command again"
         return f"{_cut_short(last)}ended before the first step; to begin again: {again}"
+    if last.budget_is_used_up:
+        budget, spent = wording.dollars(last.budget), wording.dollars(last.spent)
+        return (
+            f"the budget of {budget} is used up: {spent} is spent; saved at step {last.checkpoint_step:,}; to go on: {again} --budget "
+            f"AMOUNT, with a larger one"
+        )
     return f"{_cut_short(last)}saved at step {last.checkpoint_step:,}; to go on: {again}"
+
+
+def sentence_about_rent(last: Snapshot) -> str:
+    """Say what the machine goes on to cost after a run; empty where that is not known.
+
+    A machine that its cloud takes away costs nothing for long.
+    """
+    if last.price <= 0 or last.interrupted:
+        return ""
+    idle = (
+        f", {wording.dollars(last.idle_usd)} of it for idle time" if last.idle_usd >= 0.01 else ""
+    )
+    return (
+        f"spent {wording.dollars(last.spent)}{idle}; this machine still costs "
+        f"{wording.price(last.price)} until you stop it"
+    )
 
 
 def _cut_short(last: Snapshot) -> str:

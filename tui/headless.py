@@ -14,7 +14,7 @@ from engine.order import TrainOrder
 from engine.session import Session
 from engine.snapshot import Event, Phase, Snapshot
 from tui import wording
-from tui.endings import sentence_about, sentence_about_end
+from tui.endings import sentence_about, sentence_about_end, sentence_about_rent
 from tui.log_file import open_log
 from tui.terminal import let_go_of_standard_streams
 from tui.watch import Watch, exit_code
@@ -49,6 +49,9 @@ def train_headless(make_order: Callable[[], TrainOrder]) -> int:
     else:
         LOG.error("training failed", exc_info=error)
         lines.complain(f"voicecoach: {sentence_about(error, log)}")
+    rent = sentence_about_rent(last)
+    if rent:
+        lines.write(rent)
     return exit_code(error, interrupted=last.interrupted)
 
 

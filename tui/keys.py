@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from textual.binding import Binding
 
 from engine.snapshot import Phase, Snapshot
+from tui.widgets.money_words import budget_is_short
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +141,10 @@ def _in_sight(moment: Moment) -> str:
     return "they are in sight already" if moment.figures_in_sight else ""
 
 
+def _no_warning(moment: Moment) -> bool:
+    return not budget_is_short(moment.snapshot)
+
+
 def _paused(moment: Moment) -> bool:
     return moment.snapshot.phase is Phase.PAUSED
 
@@ -170,6 +175,8 @@ KEYS: tuple[Key, ...] = (
         "Look at what the check of the recordings found", _no_check),
     Key("n", "draw_attention", "draw attention",
         "Draw the attention anew with the weights of this moment", _no_attention, show=False),
+    Key("d", "dismiss_warning", "dismiss",
+        "Show the warning about the budget no more", show=False, hidden=_no_warning),
     Key("x", "maximise", "maximise", "Give one panel the whole screen, and back", show=False),
     Key("tab", "next_panel", "next panel", "Go to the next panel", show=False),
     Key("y", "copy_scp", "copy scp",

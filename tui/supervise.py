@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, TextIO
 from engine.control import Finish, GoUnattended
 from engine.order import TrainOrder
 from engine.session import Session
-from tui.endings import sentence_about, sentence_about_end
+from tui.endings import sentence_about, sentence_about_end, sentence_about_rent
 from tui.front import Front, open_front
 from tui.log_file import open_log
 from tui.suspension import Suspension
@@ -203,6 +203,14 @@ class _Supervision:
         self._front.release()
 
     def _tell_the_end(self, *, crashed: bool) -> int:
+        """Say how it ended, and what the machine costs from here on; return the exit code."""
+        code = self._say_how_it_ended(crashed=crashed)
+        rent = sentence_about_rent(self._session.snapshot())
+        if rent:
+            self._terminal.say(rent)
+        return code
+
+    def _say_how_it_ended(self, *, crashed: bool) -> int:
         error = self._session.error
         snapshot = self._session.snapshot()
         if error is not None:

@@ -27,7 +27,7 @@ def diverged():
 def late():
     """Days into a run, with more samples and troubles than the panels hold."""
     return training(
-        stop=StopPoint(usd=1250.0), spent=1133.65, run_seconds=272_000, voice_seconds=923_000,
+        stop=StopPoint(usd=1250.0), spent=1133.65, first_spent=1058.85, run_seconds=272_000, voice_seconds=923_000,
         samples=tuple(
             sample(855_000 + 1000 * i, "no SSRN yet: from the mel alone" if i == 15 else "")
             for i in range(17)

@@ -6,10 +6,11 @@ from typing import Annotated
 import typer
 
 from engine.order import TrainOrder, parse_price
-from engine.stop import parse_stop
+from engine.stop import parse_budget, parse_stop
 from tui.command_line import (
     AsciiOption,
     AutoPriceOption,
+    BudgetOption,
     DeviceOption,
     HeadlessOption,
     StopOption,
@@ -27,6 +28,7 @@ def demo(
     ),
     stop_at: StopOption = None,
     price: AutoPriceOption = None,
+    budget: BudgetOption = None,
     device: DeviceOption = "auto",
     headless: HeadlessOption = False,
     ascii_only: AsciiOption = False,
@@ -36,8 +38,9 @@ def demo(
     def make_order() -> TrainOrder:
         from engine.demo import demo_order
 
-        return demo_order(voice, stop=stop, price=usd, device=device)
+        return demo_order(voice, stop=stop, price=usd, budget=most, device=device)
 
     stop = None if stop_at is None else parse_stop(stop_at)
+    most = None if budget is None else parse_budget(budget)
     usd = None if price is None else parse_price(price)
     return run_training(make_order, headless=headless, ascii_only=ascii_only)

@@ -9,10 +9,11 @@ from engine.choices import CleanerName, CloudChoice, NetworkName, Precision, Pre
 from engine.errors import InputError
 from engine.mirror.address import HOW_TO_SAY_WHERE, is_mirror
 from engine.order import TrainOrder, parse_price
-from engine.stop import parse_stop
+from engine.stop import parse_budget, parse_stop
 from tui.command_line import (
     AsciiOption,
     AutoPriceOption,
+    BudgetOption,
     DeviceOption,
     HeadlessOption,
     StopOption,
@@ -74,6 +75,7 @@ def train(
     ] = None,
     stop_at: StopOption = None,
     price: AutoPriceOption = None,
+    budget: BudgetOption = None,
     checkpoint_every: Annotated[
         int | None,
         typer.Option(metavar="STEPS", help="Steps between checkpoints.", show_default="1000"),
@@ -145,6 +147,7 @@ def train(
         device=device,
         stop=None if stop_at is None else parse_stop(stop_at),
         price=None if price is None else parse_price(price),
+        budget=None if budget is None else parse_budget(budget),
         checkpoint_every=checkpoint_every,
         checkpoint_minutes=checkpoint_minutes,
         dropout=dropout,

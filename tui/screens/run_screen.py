@@ -12,6 +12,7 @@ from engine.control import (
     GoOn,
     Pause,
     SaveCheckpoint,
+    SetBudget,
     SetSentence,
     StopAt,
 )
@@ -86,8 +87,10 @@ class RunScreen(KeyedScreen):
         """Ask the person when to stop."""
         self.app.push_screen(StopDialog(lambda: self.snapshot, self.now), self._take_stop)
 
-    def _take_stop(self, answer: StopAt | None) -> None:
-        if answer is not None:
+    def _take_stop(self, answer: StopAt | SetBudget | None) -> None:
+        if isinstance(answer, SetBudget):
+            self.ask(answer, f"budget asked for: {wording.dollars(answer.usd)}")
+        elif answer is not None:
             until = "no stop: trains until told" if answer.rule is None else answer.rule.text
             self.ask(answer, f"stop asked for: {until}" if answer.rule else until)
 

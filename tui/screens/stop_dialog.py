@@ -8,16 +8,21 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Input, Static
 
-from engine.control import StopAt
+from engine.control import SetBudget, StopAt
 from engine.errors import InputError
 from engine.snapshot import Snapshot
-from engine.stop import HOW_TO_SAY_WHEN, StopPoint, parse_stop
+from engine.stop import HOW_TO_SAY_WHEN, StopPoint, parse_budget, parse_stop
 from tui import wording
 from tui.screens.dialog import Dialog
 
+_BUDGET = "budget"
 
-class StopDialog(Dialog[StopAt]):
-    """Asks when the run shall stop, and says at once what an answer would mean."""
+
+class StopDialog(Dialog[StopAt | SetBudget]):
+    """Asks when the run shall stop, and says at once what an answer would mean.
+
+    The budget, which is kept whatever the stop, is changed by `budget $40`.
+    """
 
     def __init__(self, look: Callable[[], Snapshot], now: Callable[[], datetime]) -> None:
         """Take the newest snapshot from `look`, so that the meaning stays true while it waits."""
@@ -33,6 +38,8 @@ class StopDialog(Dialog[StopAt]):
             yield Input(self._standing, placeholder="empty: no stop")
             yield Static("", id="meaning", markup=False)
             yield Static(HOW_TO_SAY_WHEN, id="forms", classes="hint", markup=False)
+            budget = "budget $40 (all that the voice may cost), budget 0 for none"
+            yield Static(budget, id="budget-forms", classes="hint", markup=False)
             yield Static("enter takes it · esc leaves it as it was", classes="hint")
 
     def on_mount(self) -> None:
@@ -51,16 +58,12 @@ class StopDialog(Dialog[StopAt]):
             self.dismiss(None)
             return
         try:
-            rule = None
-            if said:
-                rule = parse_stop(said)
-                snapshot = self._look()
-                rule.resolve(snapshot.step, snapshot.voice_seconds, snapshot.spent, snapshot.price)
+            answer = read_answer(said, self._look())
         except InputError:
             # The sentence stands in the dialog already.
             self._say_meaning()
             return
-        self.dismiss(StopAt(rule))
+        self.dismiss(answer)
 
     def _say_meaning(self) -> None:
         said = self.query_one(Input).value.strip()
@@ -70,7 +73,8 @@ class StopDialog(Dialog[StopAt]):
             widget.update(words)
             widget.set_class(trouble, "-trouble")
             # A complaint names the forms itself.
-            self.query_one("#forms").display = not trouble
+            for forms in ("#forms", "#budget-forms"):
+                self.query_one(forms).display = not trouble
 
 
 def standing_answer(snapshot: Snapshot) -> str:
@@ -92,16 +96,57 @@ def meaning(said: str, snapshot: Snapshot, now: datetime) -> tuple[str, bool]:
     if not said:
         return "no stop: it trains until you say so", False
     try:
-        point = parse_stop(said).resolve(
+        answer = read_answer(said, snapshot)
+        if isinstance(answer, SetBudget):
+            return _about_budget(answer.usd, snapshot, now), False
+        assert answer.rule is not None
+        point = answer.rule.resolve(
             snapshot.step, snapshot.voice_seconds, snapshot.spent, snapshot.price
         )
     except InputError as error:
         return str(error), True
-    return _where_and_when(point, snapshot, now), False
+    words = _where_and_when(point, snapshot, now)
+    if replace(snapshot, stop=point).budget_comes_first:
+        words += f" · but the budget of {wording.dollars(snapshot.budget)} comes first"
+    return words, False
+
+
+def read_answer(said: str, snapshot: Snapshot) -> StopAt | SetBudget:
+    """Read an answer; an empty one is no stop.
+
+    Raises:
+        InputError: it cannot be read, or asks for what lies behind.
+    """
+    word, _, rest = said.partition(" ")
+    if word.lower() == _BUDGET:
+        usd = parse_budget(rest)
+        _require_budget(usd, snapshot)
+        return SetBudget(usd)
+    if not said:
+        return StopAt(None)
+    rule = parse_stop(said)
+    rule.resolve(snapshot.step, snapshot.voice_seconds, snapshot.spent, snapshot.price)
+    return StopAt(rule)
+
+
+def _require_budget(usd: float, snapshot: Snapshot) -> None:
+    if usd > 0 and snapshot.price <= 0:
+        raise InputError("a budget needs a price: this run has none; give --price in $ an hour")
+    if 0 < usd <= snapshot.spent:
+        raise InputError(
+            f"{wording.dollars(snapshot.spent)} is spent already; give a budget that is larger"
+        )
+
+
+def _about_budget(usd: float, snapshot: Snapshot, now: datetime) -> str:
+    if usd <= 0:
+        return "no budget"
+    there = _where_and_when(StopPoint(usd=usd), replace(snapshot, budget=0.0), now)
+    return f"budget {wording.dollars(usd)}: {there}"
 
 
 def _where_and_when(point: StopPoint, snapshot: Snapshot, now: datetime) -> str:
-    there = replace(snapshot, stop=point)
+    there = replace(snapshot, stop=point, budget=0.0)
     seconds, speed = there.seconds_to_stop, snapshot.steps_per_second
     words = []
     if point.step is not None:

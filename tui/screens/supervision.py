@@ -156,6 +156,10 @@ class Supervision(RunScreen):
         """Look at what the check of the recordings found."""
         self.app.push_screen(CheckScreen(self, self.snapshot))
 
+    def action_dismiss_warning(self) -> None:
+        """Warn no more of this budget."""
+        self.notice.dismiss_budget(self.snapshot, self.now())
+
     def action_maximise(self) -> None:
         """Give one panel the whole screen, or give it back."""
         self.panels.maximise()

@@ -10,6 +10,7 @@ from textual.widgets import ProgressBar, Static
 from engine.snapshot import Phase, Snapshot
 from tui import wording
 from tui.widgets.mirror_words import mirror_words
+from tui.widgets.money_words import budget_words, idle_words
 from tui.widgets.spot_words import spot_words
 
 
@@ -18,6 +19,7 @@ class Notice(Vertical):
 
     def __init__(self) -> None:
         super().__init__(id="notice")
+        self._dismissed = 0.0
         self._shown: tuple[Phase, str, tuple[int, int] | None] | None = None
 
     def compose(self) -> ComposeResult:
@@ -27,9 +29,10 @@ class Notice(Vertical):
         yield ProgressBar(1, id="notice-progress", show_eta=False)
 
     def show(self, snapshot: Snapshot, now: datetime) -> None:
-        """Say what the cloud, the mirror and the phase call for, or nothing."""
+        """Say what the cloud, the mirror, the money and the phase call for, or nothing."""
         spot, mirror = spot_words(snapshot, now), mirror_words(snapshot)
-        parts = (spot, mirror, notice_words(snapshot))
+        budget = Content("") if self._is_dismissed(snapshot) else budget_words(snapshot)
+        parts = (spot, mirror, budget, notice_words(snapshot), idle_words(snapshot))
         words = Content("\n").join(part for part in parts if part.plain)
         progress = snapshot.progress if snapshot.phase is Phase.PREPARING else None
         counts = (progress.done, progress.total) if progress and progress.total else None
@@ -44,12 +47,21 @@ class Notice(Vertical):
         for phase in Phase:
             self.set_class(phase is snapshot.phase, f"-{phase.name.lower()}")
         self.set_class(bool(mirror.plain), "-mirror")
+        self.set_class(bool(budget.plain), "-budget")
         self.set_class(bool(spot.plain), "-spot")
         self.query_one("#notice-words", Static).update(words, layout=not stays)
         bar = self.query_one(ProgressBar)
         bar.display = counts is not None
         if counts is not None:
             bar.update(progress=counts[0], total=counts[1])
+
+    def dismiss_budget(self, snapshot: Snapshot, now: datetime) -> None:
+        """Warn no more of this budget; of another, and where it is used up, all the same."""
+        self._dismissed = snapshot.budget
+        self.show(snapshot, now)
+
+    def _is_dismissed(self, snapshot: Snapshot) -> bool:
+        return snapshot.budget == self._dismissed and not snapshot.budget_is_used_up
 
 
 def notice_words(snapshot: Snapshot) -> Content:
@@ -64,7 +76,6 @@ def notice_words(snapshot: Snapshot) -> Content:
                 (f"Paused at step {wording.steps(snapshot.step)}.", "bold"),
                 "  ",
                 _keys(("p", "go on"), ("a", "hear it"), ("q", "leave")),
-                _rent(snapshot),
             )
         case Phase.AT_STOP:
             return _after(_at_stop(snapshot), _saving_trouble(snapshot))
@@ -86,10 +97,6 @@ def notice_words(snapshot: Snapshot) -> Content:
                 _keys(("q", "leave")),
             )
     return Content("")
-
-
-def _rent(snapshot: Snapshot) -> str:
-    return f" · meanwhile {wording.price(snapshot.price)}" if snapshot.price > 0 else ""
 
 
 def _saving_trouble(snapshot: Snapshot) -> Content:
@@ -133,7 +140,6 @@ def _checked(snapshot: Snapshot) -> Content:
             (f"Waiting for you: train on {clips}, or mend the errors first?", "bold"),
             "  ",
             _keys(("enter", "begin"), ("q", "leave")),
-            _rent(snapshot),
         )
     return Content.assemble(
         (f"Training begins in {seconds} s on {clips}.", "bold"),

@@ -89,7 +89,11 @@ def stop_line(snapshot: Snapshot, now: datetime, width: int, ascii_only: bool) -
         asked = f"stop at {snapshot.stop_text}" if snapshot.stop_text else "no stop set"
         hint = "" if snapshot.phase.before_steps else "s sets one"
         return line([Part(asked), Part("" if snapshot.stop_text else hint)], [], width)
-    words = [Part(f"stop at {stop_point(snapshot)}", "bold", gap="")]
+    if snapshot.budget_comes_first:
+        asked = f"budget {wording.dollars(snapshot.budget)}"
+    else:
+        asked = f"stop at {stop_point(snapshot)}"
+    words = [Part(asked, "bold", gap="")]
     seconds = snapshot.seconds_to_stop
     if snapshot.phase is Phase.TRAINING and seconds is not None:
         words.append(Part(wording.arrival(now, seconds), "bold $primary"))
@@ -127,7 +131,12 @@ def money_line(snapshot: Snapshot, width: int) -> Line:
     if snapshot.price > 0 or snapshot.spent > 0:
         left.append(Part(f"spent {wording.dollars(snapshot.spent)}", "bold"))
         if snapshot.spent_at_stop is not None and snapshot.phase is Phase.TRAINING:
-            left.append(Part(f"{wording.dollars(snapshot.spent_at_stop)} at the stop"))
+            where = "budget" if snapshot.budget_comes_first else "stop"
+            left.append(Part(f"{wording.dollars(snapshot.spent_at_stop)} at the {where}"))
+        if snapshot.idle_usd >= 0.01:
+            left.append(Part(f"{wording.dollars(snapshot.idle_usd)} idle", "$quiet", 3))
+        if snapshot.budget > 0 and not snapshot.budget_comes_first:
+            left.append(Part(f"budget {wording.dollars(snapshot.budget)}", "$quiet", 2))
     left.append(Part(wording.price(snapshot.price), "$quiet"))
     if snapshot.price > 0:
         left.append(Part(wording.printable(snapshot.price_source), "$quiet", 1, gap=", "))

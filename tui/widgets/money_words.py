@@ -1,0 +1,50 @@
+"""What money calls for on top of the screen: a budget that runs out, a machine that waits."""
+
+from textual.content import Content
+
+from engine.snapshot import Phase, Snapshot
+from tui import wording
+
+_WARNING_SHARE = 0.8
+_WAITING = (Phase.CHECKED, Phase.PAUSED, Phase.AT_STOP, Phase.FAILED)
+
+
+def budget_is_short(snapshot: Snapshot) -> bool:
+    """Whether so much of the budget is spent that the person has to be warned."""
+    return 0 < _WARNING_SHARE * snapshot.budget <= snapshot.spent and not snapshot.phase.ended
+
+
+def budget_words(snapshot: Snapshot) -> Content:
+    """Say how much of the budget is spent where that is most of it, and what can be done."""
+    if not budget_is_short(snapshot):
+        return Content("")
+    budget, spent = wording.dollars(snapshot.budget), wording.dollars(snapshot.spent)
+    if snapshot.budget_is_used_up:
+        return Content.assemble(
+            (f"The budget of {budget} is used up: {spent} is spent.", "bold $error"),
+            "  ",
+            ("s", "bold $training"),
+            " raises it",
+        )
+    share = int(100 * snapshot.spent / snapshot.budget)
+    return Content.assemble(
+        (f"{share} % of the budget of {budget} is spent.", "bold $warning"),
+        "  ",
+        ("s", "bold $training"),
+        " raises it · ",
+        ("d", "bold $training"),
+        " dismisses this",
+    )
+
+
+def idle_words(snapshot: Snapshot) -> Content:
+    """Say what a machine costs whose run waits: the rate, and what it came to so far."""
+    if snapshot.price <= 0 or snapshot.phase not in _WAITING:
+        return Content("")
+    if snapshot.phase is Phase.CHECKED and snapshot.seconds_to_start is not None:
+        return Content("")
+    words = f"This machine still costs {wording.price(snapshot.price)}"
+    if snapshot.wait_seconds >= 60:
+        minutes = wording.duration(60 * (snapshot.wait_seconds // 60)).removesuffix("00s")
+        words += f" · idle {wording.dollars(snapshot.wait_usd)} so far ({minutes})"
+    return Content.styled(words, "bold $warning")
