@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from engine.corpus.analysis import analyse, coarse_frames, is_silent, trim
 from engine.corpus.audio import AudioSpec, load_recording
 from engine.corpus.clips import Clip, Corpus, Limits, reason_of, too_long
+from engine.corpus.content import CorpusContent, hash_of_clip
 from engine.corpus.feature_file import (
     Entry,
     FeatureIndex,
@@ -47,12 +48,24 @@ class FeatureStore:
     """Hash of the recordings, the audio constants and the limit that made these features."""
     audio: AudioSpec
     """The audio constants."""
+    content: CorpusContent
+    """What the usable clips consist of, their transcripts included."""
 
-    def __init__(self, corpus: Corpus, audio: AudioSpec, index: FeatureIndex, path: Path) -> None:
+    def __init__(
+        self,
+        corpus: Corpus,
+        audio: AudioSpec,
+        index: FeatureIndex,
+        path: Path,
+        recordings: dict[str, str],
+    ) -> None:
         by_id = {clip.clip_id: clip for clip in corpus.clips}
         self.clips = tuple(by_id[entry.clip_id] for entry in index.entries)
         self.rejected = tuple(
             Rejected(by_id[clip_id].line, clip_id, reason) for clip_id, reason in index.rejected
+        )
+        self.content = CorpusContent(
+            {clip.clip_id: hash_of_clip(recordings[clip.clip_id], clip.text) for clip in self.clips}
         )
         self.key = index.key
         self.audio = audio
@@ -93,7 +106,8 @@ class FeatureStore:
             on_progress(0, len(corpus.clips))
             with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
                 workers = Workers(pool, cancelled, "The features were not completed.")
-                key = _key(corpus, audio, limits, folder, workers)
+                recordings = _hash_recordings(corpus, folder, workers)
+                key = _key(recordings, audio, limits)
                 index = load_index(folder, key)
                 if index is None:
                     sweep(folder)
@@ -111,7 +125,7 @@ class FeatureStore:
                 f"{corpus.directory} is no usable corpus: none of its {len(index.rejected)} "
                 f"recordings can be used; {clip_id} {reason}."
             )
-        return cls(corpus, audio, index, features_path(folder, key))
+        return cls(corpus, audio, index, features_path(folder, key), recordings)
 
     def coarse_mel(self, i: int) -> NDArray[np.float16]:
         """Every `reduction`-th mel frame of clip i, `(T / reduction, n_mels)`, read-only."""
@@ -154,19 +168,22 @@ def _analyse_clip(clip: Clip, audio: AudioSpec, limits: Limits) -> _Analysed:
     return _Analysed(mel[:: audio.reduction].astype(np.float16), magnitude.astype(np.float16))
 
 
-def _key(corpus: Corpus, audio: AudioSpec, limits: Limits, folder: Path, workers: Workers) -> str:
-    """Hash of all that the features depend on."""
+def _hash_recordings(corpus: Corpus, folder: Path, workers: Workers) -> dict[str, str]:
+    """Hashes of what the recordings hold, by the id of their clip."""
     hashes = ContentHashes(folder / "recordings.json")
     paths = [clip.path for clip in corpus.clips]
     contents = list(workers.map(hashes.of, paths))
     hashes.save(paths)
+    return {clip.clip_id: content for clip, content in zip(corpus.clips, contents, strict=True)}
+
+
+def _key(recordings: dict[str, str], audio: AudioSpec, limits: Limits) -> str:
+    """Hash of all that the features depend on."""
     ingredients = {
         "format": _FORMAT,
         "audio": asdict(audio),
         "max_coarse_frames": limits.max_coarse_frames,
-        "clips": [
-            [clip.clip_id, content] for clip, content in zip(corpus.clips, contents, strict=True)
-        ],
+        "clips": [list(one) for one in recordings.items()],
     }
     return checksum(ingredients)[:32]
 

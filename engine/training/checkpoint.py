@@ -3,6 +3,7 @@
 import errno
 import math
 import os
+import re
 import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -79,6 +80,9 @@ class Checkpoint:
     came from, as `engine.corpus.symbols.SymbolMapping` tells it. Empty in any other."""
     unlogged: Unlogged = field(default_factory=Unlogged)
     """What the next line of the history is the mean of besides the steps to come."""
+    corpus: str = ""
+    """The key of the corpus that it was trained on last, see `engine.corpus.content`; empty where
+    that is not known."""
     recovery: Recovery = field(default_factory=Recovery)
     """What became of a run that fell sick."""
 
@@ -198,6 +202,8 @@ def _state(checkpoint: Checkpoint) -> dict[str, Any]:
         "saved": now(),
         "unlogged": asdict(checkpoint.unlogged),
     }
+    if checkpoint.corpus:
+        state["corpus"] = checkpoint.corpus
     if checkpoint.recovery != Recovery():
         state["recovery"] = asdict(checkpoint.recovery)
     if checkpoint.symbols_from:
@@ -235,6 +241,7 @@ def load_checkpoint(folder: Path, *, to_speak: bool = False) -> Checkpoint:
             optimizer={} if to_speak else _moments(folder, digests),
             symbols_from=dict(state.get("symbols_from", {})),
             unlogged=_unlogged(state.get("unlogged", {})),
+            corpus=_corpus(state.get("corpus", "")),
             recovery=recovery_from(state.get("recovery", {})),
         )
     except PermissionError as error:
@@ -255,6 +262,13 @@ def _moments(folder: Path, digests: dict[str, str]) -> dict[str, Tensor]:
     if not (folder / _OPTIMIZER).exists():
         return {}
     return _tensors(folder, _OPTIMIZER, digests)
+
+
+def _corpus(said: Any) -> str:  # noqa: ANN401 (what JSON has)
+    # It becomes part of a path.
+    if not (isinstance(said, str) and re.fullmatch("([0-9a-f]{32})?", said)):
+        raise ValueError(f"state.json has {said!r} for the key of a corpus")
+    return said
 
 
 def _unlogged(said: dict[str, Any]) -> Unlogged:

@@ -23,6 +23,7 @@ from engine.settings import VoiceSettings
 from engine.snapshot import Progress
 from engine.training.attention_plot import choose_clip
 from engine.training.checkpoint import Checkpoint, Unlogged, sweep
+from engine.training.corpus_change import tell_change
 from engine.training.learner import Learner
 from engine.training.material import open_material
 from engine.training.memory import (
@@ -56,6 +57,8 @@ class Prepared:
     base_step: int
     unlogged: Unlogged
     """Losses of the steps since the last logged one, as the checkpoint has them."""
+    corpus_change: str = ""
+    """In what the corpus differs from the one that the checkpoint was trained on."""
 
 
 def prepare(order: TrainOrder, voice: Voice, board: Board, inbox: Inbox) -> Prepared:
@@ -113,6 +116,7 @@ def prepare(order: TrainOrder, voice: Voice, board: Board, inbox: Inbox) -> Prep
         step=checkpoint.step if checkpoint else 0,
         base_step=checkpoint.base_step if checkpoint else 0,
         unlogged=checkpoint.unlogged if checkpoint else Unlogged(),
+        corpus_change=tell_change(voice, order.network, checkpoint, store.content, board),
     )
 
 

@@ -111,6 +111,7 @@ class Keeper:
             average=tensors["average"],
             optimizer=tensors["optimizer"],
             unlogged=unlogged,
+            corpus=self._prepared.store.content.key,
             recovery=learner.recovery,
         )
         self._writer.begin(checkpoint, ready)

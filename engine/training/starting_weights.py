@@ -89,6 +89,7 @@ def _as_base(theirs: Checkpoint) -> Checkpoint:
         average={},
         optimizer=moments,
         symbols_from={},
+        corpus="",
         recovery=Recovery(),
     )
 

@@ -66,6 +66,8 @@ class Teller:
         )
         since = f", {step - base:,} since base" if step else ""
         verb = "continued from" if step else "started at"
+        if self._prepared.corpus_change:
+            self.note(step, self._prepared.corpus_change)
         self._board.event(f"{self._network} {verb} step {step:,}{since}; held-out {held_out:.4f}")
         self._tell_lost()
         self.draw_attention(step)

@@ -30,6 +30,7 @@ from engine.speech.audition import Auditions
 from engine.stop import StopPoint, StopRule
 from engine.training.budget import Budget
 from engine.training.checkpoint_writer import OnSaved
+from engine.training.corpus_change import CorpusWatch
 from engine.training.health import MOST_ROLLBACKS
 from engine.training.interruption import Interruptions
 from engine.training.memory import (
@@ -80,6 +81,8 @@ class Trainer:
         self._teller = Teller(prepared, board, self._clock, self._ledger)
         self._rollbacks = Rollbacks(prepared, board)
         shares_processor = self._learner.device.type == "cpu"  # as auditions are made on it
+        recordings = (clip.path for clip in prepared.store.clips)
+        self._corpus_watch = CorpusWatch(self._voice.dataset, recordings, board)
         self._watchdog = Watchdog(board, self._voice.log, shares_processor=shares_processor)
         self._interruptions = Interruptions(board, hook)
         self._stop: StopPoint | None = None
@@ -105,9 +108,11 @@ class Trainer:
             self._close_stretch("warning")
             self._board.update(first_spent=self._ledger.spent)
             self._watchdog.start()
+            self._corpus_watch.start()
             try:
                 self._make_steps()
             finally:
+                self._corpus_watch.stop()
                 self._watchdog.stop()
             self._board.update(phase=Phase.STOPPING)
             self._save_and_draw(last=True)

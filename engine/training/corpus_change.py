@@ -1,0 +1,111 @@
+"""A corpus that is not what it was: since the last checkpoint, or while a run learns from it."""
+
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+
+from engine.board import Board
+from engine.choices import NetworkName
+from engine.corpus.clips import METADATA
+from engine.corpus.content import (
+    CorpusContent,
+    keep_only,
+    load_content,
+    names,
+    sentence_about_change,
+)
+from engine.errors import EngineError
+from engine.training.checkpoint import Checkpoint
+from engine.voice import Voice
+
+# Seconds between two looks at the files of the corpus.
+_LOOK_SECONDS = 60.0
+
+
+def tell_change(
+    voice: Voice,
+    network: NetworkName,
+    checkpoint: Checkpoint | None,
+    content: CorpusContent,
+    board: Board,
+) -> str:
+    """Tell in what the corpus differs from the one that a checkpoint was trained on.
+
+    Training goes on with the corpus as it is. What it consists of is kept beside the checkpoints,
+    so that a later run can tell.
+
+    Returns:
+        What was told; nothing where nothing differs, or is known of another corpus.
+    """
+    folder = voice.folder / network / "corpora"
+    known = checkpoint.corpus if checkpoint else ""
+    text = ""
+    if known and known != content.key:
+        old = load_content(folder, known)
+        what = (
+            "which clips is not known here" if old is None else sentence_about_change(old, content)
+        )
+        text = f"the corpus is not the one that {network} was trained on so far: {what}"
+        board.event(f"{text}; training goes on with the corpus as it is", "warning")
+    try:
+        content.save(folder)
+        keep_only(folder, {known, content.key})
+    except (EngineError, OSError) as error:
+        board.event(f"a later run cannot say what changes in the corpus: {error}", "warning")
+    return text
+
+
+class CorpusWatch:
+    """Looks at the files of a corpus now and then, in a thread that a slow disk may hold up.
+
+    A run learns from its features, which no change of the recordings touches; but the person who
+    changed them shall know that it does.
+    """
+
+    def __init__(self, dataset: Path, recordings: Iterable[Path], board: Board) -> None:
+        self._board = board
+        self._paths = (dataset / METADATA, *recordings)
+        self._before = {path: _state(path) for path in self._paths}
+        self._told = False
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="corpus", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look, every minute."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Look no more; a look under way is not waited for."""
+        self._stopped.set()
+
+    def look(self) -> None:
+        """Look once; the first change is told, and no other."""
+        now = {path: _state(path) for path in self._paths}
+        gone = [path for path in self._paths if now[path] is None and self._before[path]]
+        changed = [path for path in self._paths if now[path] and now[path] != self._before[path]]
+        if self._told or self._stopped.is_set() or not (gone or changed):
+            return
+        self._told = True
+        parts = [
+            f"{len(paths):,} {what} ({names([path.name for path in paths])})"
+            for what, paths in (("gone", gone), ("changed", changed))
+            if paths
+        ]
+        self._board.event(
+            f"files of the corpus were touched while it is trained on: {', '.join(parts)}; this "
+            f"run goes on with what it has read, the next one takes what is there then",
+            "warning",
+        )
+
+    def _work(self) -> None:
+        while not self._stopped.wait(_LOOK_SECONDS) and not self._told:
+            self.look()
+
+
+def _state(path: Path) -> tuple[int, int] | None:
+    """Size and time of change of a file; None where it is gone."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_size, stat.st_mtime_ns

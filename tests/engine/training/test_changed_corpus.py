@@ -1,0 +1,153 @@
+"""A corpus that changes between two runs, or under one."""
+
+import json
+import os
+import shutil
+from threading import Event
+
+import pytest
+
+from engine.board import Board
+from engine.corpus.content import CorpusContent, load_content, sentence_about_change
+from engine.snapshot import Phase, Snapshot
+from engine.training.checkpoint import load_checkpoint
+from engine.training.corpus_change import CorpusWatch
+from engine.training.learner import Learner
+
+
+@pytest.fixture
+def corpus(tones, tmp_path):
+    return shutil.copytree(tones, tmp_path / "corpus")
+
+
+def told(training, snapshot):
+    return [text for text in training.texts(snapshot) if text.startswith("the corpus is not")]
+
+
+def test_what_changed_since_the_last_checkpoint_is_told_and_trained_on(
+    make_voice, training, corpus
+):
+    voice = make_voice(dataset=corpus)
+    for stop in ("2", "4"):
+        snapshot = training.end(training.start(voice, stop))
+        assert told(training, snapshot) == []
+    before = load_checkpoint(voice.newest("text2mel").path).corpus
+
+    wavs = corpus / "wavs"
+    shutil.copy(wavs / "tone-20.wav", wavs / "tone-05.wav")
+    shutil.copy(wavs / "tone-03.wav", wavs / "tone-30.wav")
+    (wavs / "tone-08.wav").unlink()
+    metadata = corpus / "metadata.csv"
+    text = metadata.read_text().replace("tone-02|la la la la.", "tone-02|lo lo lo lo.")
+    metadata.write_text(text + "\ntone-30|la la la la la.")
+
+    snapshot = training.end(training.start(voice, "6"))
+    assert snapshot.phase is Phase.STOPPED
+    [sentence] = told(training, snapshot)
+    assert "1 added (tone-30), 1 removed (tone-08), 2 changed (tone-02, tone-05)" in sentence
+    after = load_checkpoint(voice.newest("text2mel").path).corpus
+    assert len(after) == 32
+    assert after != before
+    # The next run begins from a checkpoint that knows it, and so does the history.
+    assert told(training, training.end(training.start(voice, "13"))) == []
+    lines = [json.loads(line) for line in voice.history("text2mel").read_text().splitlines()]
+    assert [line["step"] for line in lines if "loss" in line] == [10]
+    assert {path.stem for path in (voice.folder / "text2mel" / "corpora").iterdir()} == {after}
+
+
+def test_a_change_is_told_again_until_a_checkpoint_was_trained_on_it(
+    make_voice, training, corpus, monkeypatch
+):
+    voice = make_voice(dataset=corpus)
+    training.end(training.start(voice, "2"))
+    (corpus / "wavs" / "tone-08.wav").unlink()
+
+    def fail(*_):
+        raise RuntimeError("the device fell off")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Learner, "step", fail)
+        assert told(training, training.end(training.start(voice, "4"))) != []
+    assert told(training, training.end(training.start(voice, "4"))) != []
+    assert told(training, training.end(training.start(voice, "5"))) == []
+
+
+def test_another_corpus_is_told_though_its_list_is_lost(make_voice, training, corpus):
+    voice = make_voice(dataset=corpus)
+    training.end(training.start(voice, "2"))
+    shutil.rmtree(voice.folder / "text2mel" / "corpora")
+    (corpus / "wavs" / "tone-08.wav").unlink()
+    [sentence] = told(training, training.end(training.start(voice, "3")))
+    assert "which clips is not known here" in sentence
+
+
+def test_many_changes_are_counted_and_a_few_named():
+    old = CorpusContent({f"{i:02d}": "a" for i in range(20)})
+    new = CorpusContent({f"{i:02d}": "b" for i in range(15)})
+    sentence = sentence_about_change(old, new)
+    assert sentence == "5 removed (15, 16, 17, …), 15 changed (00, 01, 02, …)"
+
+
+@pytest.mark.parametrize("damage", ["[1]", '{"a": 3}', '{"a": "other"}', "[" * 100_000, ""])
+def test_a_list_that_is_damaged_counts_as_none(tmp_path, damage):
+    content = CorpusContent({"a": "1"})
+    content.save(tmp_path)
+    assert load_content(tmp_path, content.key) == content
+    (tmp_path / f"{content.key}.json").write_text(damage)
+    assert load_content(tmp_path, content.key) is None
+
+
+@pytest.mark.parametrize("key", ["../../voice", "x" * 32, 3, None])
+def test_a_key_that_is_none_is_refused(make_voice, training, key):
+    from engine.training.checkpoint import _corpus
+
+    with pytest.raises(ValueError, match="key of a corpus"):
+        _corpus(key)
+
+
+# Under a run.
+
+
+def watch(corpus):
+    board = Board(Snapshot(Phase.TRAINING, "v", corpus, "text2mel", "small", "standard"))
+    paths = sorted((corpus / "wavs").iterdir())
+    return CorpusWatch(corpus, paths, board), lambda: [e.text for e in board.snapshot.events]
+
+
+def test_files_that_change_under_a_run_are_told_once(corpus):
+    one, texts = watch(corpus)
+    one.look()
+    assert texts() == []
+    (corpus / "wavs" / "tone-01.wav").unlink()
+    os.utime(corpus / "metadata.csv", (1, 1))
+    one.look()
+    [text] = texts()
+    assert "1 gone (tone-01.wav), 1 changed (metadata.csv)" in text
+    (corpus / "wavs" / "tone-02.wav").unlink()
+    one.look()
+    assert len(texts()) == 1
+
+
+def test_recordings_that_vanish_under_a_run_do_no_harm(make_voice, training, corpus, monkeypatch):
+    voice = make_voice(dataset=corpus)
+    make_step = Learner.step
+    go_on = Event()
+
+    def step(learner, batch, number):
+        if number == 2:
+            shutil.rmtree(corpus / "wavs")
+        if number == 3:
+            assert go_on.wait(60)
+        return make_step(learner, batch, number)
+
+    monkeypatch.setattr(Learner, "step", step)
+    monkeypatch.setattr("engine.training.corpus_change._LOOK_SECONDS", 0.01)
+    session = training.start(voice, "5")
+    training.until(
+        session, lambda s: any("files of the corpus" in text for text in training.texts(s))
+    )
+    go_on.set()
+    snapshot = training.end(session)
+    assert snapshot.phase is Phase.STOPPED
+    assert snapshot.step == 5
+    assert sum("files of the corpus" in text for text in training.texts(snapshot)) == 1
