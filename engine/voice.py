@@ -193,9 +193,16 @@ def describe(folder: Path) -> dict[str, Any]:
             "hours": round(ledger.seconds / 3600, 4),
             "idle_hours": round(ledger.idle_seconds / 3600, 4),
             "budget_usd": settings.budget or None,
-            "price": settings.price,
+            "price": _last_price(settings, ledger),
         },
     }
+
+
+def _last_price(settings: VoiceSettings, ledger: Ledger) -> float:
+    """US dollars an hour; where the cloud says it, what it said last."""
+    if settings.price_auto and ledger.stretches:
+        return ledger.stretches[-1].price
+    return settings.price
 
 
 def _describe_export(folder: Path) -> dict[str, Any]:

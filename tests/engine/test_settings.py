@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from engine.corpus.audio import AudioSpec
 from engine.errors import InputError
+from engine.order import parse_price
 from engine.settings import VoiceSettings, edited, parse_settings
 
 PATH = Path("voices/alice/voice.toml")
@@ -145,3 +146,29 @@ def test_a_dropout_that_cannot_be_is_named(said: str, tmp_path: Path) -> None:
 def test_no_dropout_is_a_dropout(tmp_path: Path) -> None:
     settings = parse_settings('dataset = "recordings"\ndropout = 0\n', tmp_path / "voice.toml")
     assert settings.dropout == 0.0
+
+
+def test_a_price_that_the_cloud_says_is_one_word_in_the_file(tmp_path):
+    path = tmp_path / "voice.toml"
+    settings = replace(parse_settings('dataset = "x"\nprice = "auto"\n', path), seed=2)
+    assert (settings.price, settings.price_auto) == (0.0, True)
+    text = edited(None, None, settings)
+    assert 'price = "auto"' in text
+    assert "price_auto" not in text
+    assert parse_settings(text, path) == settings
+    numbered = edited(text, settings, replace(settings, price=0.5, price_auto=False))
+    assert parse_settings(numbered, path).price == 0.5
+    for wrong in ('price = "dear"', "price_auto = true"):
+        with pytest.raises(InputError, match="price"):
+            parse_settings(f'dataset = "x"\n{wrong}\n', path)
+
+
+@pytest.mark.parametrize(("text", "price"), [("0.99", 0.99), ("$3", 3.0), (" auto ", "auto")])
+def test_prices_are_read_as_they_are_said(text, price):
+    assert parse_price(text) == price
+
+
+@pytest.mark.parametrize("text", ["", "cheap", "$", "AUTO", "1,5"])
+def test_a_price_that_is_none_is_refused(text):
+    with pytest.raises(InputError, match="--price"):
+        parse_price(text)
