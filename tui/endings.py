@@ -39,8 +39,8 @@ def sentence_about_end(last: Snapshot) -> str:
     if last.budget_is_used_up:
         budget, spent = wording.dollars(last.budget), wording.dollars(last.spent)
         return (
-            f"the budget of {budget} is used up: {spent} is spent; saved at step {last.checkpoint_step:,}; to go on: {again} --budget "
-            f"AMOUNT, with a larger one"
+            f"the budget of {budget} is used up: {spent} is spent; saved at step "
+            f"{last.checkpoint_step:,}; to go on: {again} --budget AMOUNT, with a larger one"
         )
     return f"{_cut_short(last)}saved at step {last.checkpoint_step:,}; to go on: {again}"
 

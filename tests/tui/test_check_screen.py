@@ -90,7 +90,7 @@ async def test_the_countdown_follows_the_engine_and_stops_when_held():
         await look(app, pilot)
         seen = " ".join(text_of(app).split())
         assert "Waiting for you: train on 1,237 usable clips, or mend the errors first?" in seen
-        assert "meanwhile $0.99/h" in seen
+        assert "This machine still costs $0.99/h" in seen
         await pilot.press("h")
         assert session.sent == []
         assert "it waits for your answer already" in said_to_the_person(app)

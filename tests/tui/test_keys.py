@@ -190,7 +190,7 @@ async def test_help_lists_every_key_of_the_bottom_line_and_says_which_rest():
         seen = text_of(app)
         for binding in app.supervision._bindings.key_to_bindings.values():
             tooltip = binding[0].tooltip
-            if tooltip and binding[0].action != "go_on":
+            if tooltip and binding[0].action not in ("go_on", "dismiss_warning"):
                 assert tooltip in seen
         assert "not now: there is no sample yet" in seen
         await pilot.press("escape", "f1")

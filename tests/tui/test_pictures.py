@@ -27,7 +27,8 @@ def diverged():
 def late():
     """Days into a run, with more samples and troubles than the panels hold."""
     return training(
-        stop=StopPoint(usd=1250.0), spent=1133.65, first_spent=1058.85, run_seconds=272_000, voice_seconds=923_000,
+        stop=StopPoint(usd=1250.0), spent=1133.65, first_spent=1058.85,
+        run_seconds=272_000, voice_seconds=923_000,
         samples=tuple(
             sample(855_000 + 1000 * i, "no SSRN yet: from the mel alone" if i == 15 else "")
             for i in range(17)
@@ -62,13 +63,22 @@ SCENES = {
     "checked": lambda: preparing(
         phase=Phase.CHECKED, check=BROKEN, seconds_to_start=47, device="cpu", price=0.99
     ),
+    "budget": lambda: training(budget=0.8, spent=0.65, idle_usd=0.12),
+    "budget-used-up": lambda: training(
+        phase=Phase.AT_STOP, checkpoint_step=871_204, budget=0.8, spent=0.8, idle_usd=0.12,
+        wait_seconds=424.0, wait_usd=0.12,
+    ),
+    "idle": lambda: training(
+        phase=Phase.PAUSED, wait_seconds=424.0, wait_usd=0.12, idle_usd=0.12, idle_seconds=424.0
+    ),
     "ssrn": lambda: training(network="ssrn", attention=(), losses=Losses(0.09, 0.04, 0.05, None)),
 }  # fmt: skip
 
 
 SHOTS = [(scene, (80, 24)) for scene in SCENES] + [
     ("training", (60, 15)), ("training", (120, 40)), ("late", (120, 40)),
-    ("checked", (120, 40)), ("checked", (60, 15)),
+    ("checked", (120, 40)), ("checked", (60, 15)), ("budget", (120, 40)), ("idle", (120, 40)),
+    ("budget-used-up", (120, 40)),
 ]  # fmt: skip
 
 

@@ -1,0 +1,112 @@
+"""What a person reads of their money: the budget, idle time, and what the end says."""
+
+from dataclasses import replace
+
+import pytest
+from fake_session import FakeSession, training
+from seeing import SIZES, app_on, look, text_of
+from textual.widgets import Static
+
+from engine.control import SetBudget
+from engine.snapshot import Phase
+from tui.endings import sentence_about_end, sentence_about_rent
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_budget_that_runs_out_is_named_until_it_is_dismissed_or_raised(size):
+    session = FakeSession(training(budget=0.8, spent=0.63))
+    app = app_on(session)
+    async with app.run_test(size=size) as pilot:
+        await look(app, pilot)
+        assert "of the budget of" not in text_of(app)
+        session.change(spent=0.65)
+        await look(app, pilot)
+        assert "81 % of the budget of $0.80 is spent.  s raises it · d dismisses" in text_of(app)
+        await pilot.press("d")
+        assert "of the budget of" not in text_of(app)
+        session.change(spent=0.7)
+        await look(app, pilot)
+        assert "of the budget of" not in text_of(app)
+        # Another budget is another warning, and one that is used up is told all the same.
+        session.change(budget=0.85)
+        await look(app, pilot)
+        assert "82 % of the budget of $0.85" in text_of(app)
+        session.change(budget=10.0)
+        await look(app, pilot)
+        assert "of the budget of" not in text_of(app)
+        session.change(budget=0.8, spent=0.81, phase=Phase.AT_STOP)
+        await look(app, pilot)
+        seen = text_of(app)
+    assert "The budget of $0.80 is used up: $0.81 is spent.  s raises it" in seen
+    assert "This machine still costs $0.99/h" in seen
+
+
+async def test_the_nearer_of_stop_and_budget_is_what_is_projected():
+    session = FakeSession(training(budget=30.0))
+    app = app_on(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await look(app, pilot)
+        assert "stop at 900,000 · 14:04" in text_of(app)
+        assert "spent $0.65 · $0.69 at the stop · budget $30.00 · $0.99/h" in text_of(app)
+        session.change(budget=0.66)
+        await look(app, pilot)
+        seen = text_of(app)
+    assert "budget $0.66 · 14:02  in 36s" in seen
+    assert "spent $0.65 · $0.66 at the budget" in seen
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_paused_run_says_what_the_machine_costs_and_has_cost(size):
+    session = FakeSession(training(phase=Phase.PAUSED))
+    app = app_on(session)
+    async with app.run_test(size=size) as pilot:
+        await look(app, pilot)
+        assert "This machine still costs $0.99/h" in text_of(app)
+        session.change(wait_seconds=424.0, wait_usd=0.12, idle_usd=0.32)
+        await look(app, pilot)
+        seen = text_of(app)
+        assert "This machine still costs $0.99/h · idle $0.12 so far (7m)" in seen
+        assert "$0.32 idle" in seen
+        session.change(price=0.0)
+        await look(app, pilot)
+        assert "still costs" not in text_of(app)
+
+
+async def test_the_budget_is_raised_behind_s():
+    session = FakeSession(training(budget=0.8))
+    app = app_on(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("s", *["backspace"] * 12, *"budget 0.5")
+        meaning = app.screen.query_one("#meaning", Static)
+        assert "$0.65 is spent already" in str(meaning.content)
+        await pilot.press("enter")
+        assert session.sent == []
+        await pilot.press(*["backspace"] * 3, *"$40")
+        assert "budget $40.00: about step" in str(meaning.content)
+        await pilot.press("enter")
+        assert session.sent == [SetBudget(40.0)]
+
+
+async def test_a_stop_beyond_the_budget_says_that_the_budget_comes_first():
+    session = FakeSession(training(budget=0.68))
+    app = app_on(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("s")
+        meaning = app.screen.query_one("#meaning", Static)
+        assert "but the budget of $0.68 comes first" in str(meaning.content)
+
+
+def test_the_last_sentences_say_what_the_machine_goes_on_to_cost():
+    ended = training(phase=Phase.STOPPED, budget=30.0)
+    assert sentence_about_rent(ended) == (
+        "spent $0.65; this machine still costs $0.99/h until you stop it"
+    )
+    assert "$0.12 of it for idle time" in sentence_about_rent(replace(ended, idle_usd=0.12))
+    assert sentence_about_rent(replace(ended, price=0.0)) == ""
+    assert sentence_about_rent(replace(ended, interrupted=True)) == ""
+    assert "budget" not in sentence_about_end(ended)
+    used = sentence_about_end(replace(ended, spent=30.01))
+    assert used.startswith(
+        "the budget of $30.00 is used up: $30.01 is spent; saved at step 871,000"
+    )
+    assert "--budget" in used
