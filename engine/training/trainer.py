@@ -116,7 +116,8 @@ class Trainer:
                 self._watchdog.stop()
             self._board.update(phase=Phase.STOPPING)
             self._save_and_draw(last=True)
-            # Who has arrived at the stop needs no other machine.
+            # Who has arrived at the stop needs no other machine; who was asked to end after a
+            # notice does: the machine may have asked, as it goes down.
             cut_short = self._interruptions.standing and not self._stop_is_reached()
             self._board.update(interrupted=cut_short)
         except (RuntimeError, MemoryError) as error:

@@ -116,6 +116,16 @@ def test_who_arrives_at_the_stop_before_that_was_not_cut_short(make_voice, train
     assert (snapshot.step, snapshot.interrupted) == (65, False)
 
 
+def test_whom_the_machine_itself_ends_before_its_time_was_cut_short(make_voice, training):
+    voice = make_voice(text2mel=5, base_step=5)
+    session = training.start(voice)
+    training.until(session, lambda s: s.step > 5)
+    session.send(end_in(100))
+    # As the signal does with which a machine that goes down ends its processes.
+    session.send(Finish())
+    assert training.end(session).interrupted
+
+
 def test_a_notice_that_is_taken_back_ends_nothing(make_voice, training, close_to_the_edge):
     voice = make_voice(text2mel=5, base_step=5)
     session = training.start(voice)
