@@ -1,6 +1,7 @@
 """Trains without a screen: one readable line every few seconds, and what happens as it happens."""
 
 import logging
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -41,6 +42,8 @@ def train_headless(make_order: Callable[[], TrainOrder]) -> int:
     watch.handle_signals()
     session.start()
     watch.start()
+    voice = shlex.quote(str(order.voice_folder.absolute()))
+    lines.write(f"a screen for it, from any terminal: voicecoach attach {voice}")
     last = _follow(session, lines)
     watch.closing.set()
     error = session.error
@@ -164,7 +167,10 @@ def line_about(snapshot: Snapshot) -> str:
         return f"preparing: {progress.what}, {progress.done:,} of {progress.total:,}"
     parts = [*_spot(snapshot), _where(snapshot), *_losses(snapshot)]
     if snapshot.learning_rate is not None:
-        parts.append(f"lr {wording.learning_rate(snapshot.learning_rate)}")
+        lowered = wording.lowered(snapshot.rate_factor)
+        parts.append(f"lr {wording.learning_rate(snapshot.learning_rate)} {lowered}".rstrip())
+    if snapshot.skipped:
+        parts.append(f"{snapshot.skipped:,} steps skipped")
     if snapshot.steps_per_second:
         parts.append(wording.speed(snapshot.steps_per_second))
     parts.extend(_stop(snapshot))

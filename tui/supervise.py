@@ -159,29 +159,6 @@ class _Supervision:
         self._watch.closing.set()
         return self._tell_the_end(crashed=reason == "crashed")
 
-    def _show(self, log: TextIO) -> Literal["end", "keep training", "crashed"]:
-        """Run the app until it closes, and say why it did."""
-        from tui.exit_reason import ExitReason
-
-        app = self._screen.app
-        reason = None
-        crashed = False
-        with self._terminal.drawn_on(log):
-            if not os.environ.get("VOICECOACH_DEBUG"):
-                # Textual prints the traceback of a failed screen here.
-                app.error_console.file = log
-            # Runs once the app does: Textual installs its handlers when it opens the screen.
-            app.call_later(Suspension(partial(app.refresh, layout=True)).take_over)
-            try:
-                reason = app.run()
-            except Exception:
-                LOG.exception("the screen failed")
-                crashed = True
-        self._terminal.put_back(screen_open=crashed)
-        if crashed or app.return_code:
-            return "crashed"
-        return "keep training" if reason is ExitReason.KEEP_TRAINING else "end"
-
     def _save(self) -> None:
         if not self._session.join(0):
             self._terminal.say("saving…")
@@ -194,7 +171,7 @@ class _Supervision:
     def _keep_training(self) -> None:
         self._session.send(GoUnattended())
         self._terminal.say(f"training goes on without a screen, as process {os.getpid()}")
-        voice = shlex.quote(str(self._session.snapshot().voice_folder))
+        voice = shlex.quote(str(self._session.snapshot().voice_folder.absolute()))
         self._terminal.say(f"to come back to it:   voicecoach attach {voice}")
         self._terminal.say(f"to save and stop it:  kill {os.getpid()}")
         self._terminal.say(f"what it does:         tail -f {self._log}")

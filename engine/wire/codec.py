@@ -112,7 +112,8 @@ def _writer(hint: Any) -> _Write:  # noqa: ANN401
     if origin is np.ndarray:
         return encode_array
     if hint is Path:
-        return str
+        # The other side may stand in another folder.
+        return lambda path: str(path.absolute())
     if _is_union(hint):
         return partial(_write_alternative, hint)
     if origin in (tuple, list):

@@ -1,6 +1,7 @@
 """What a run and a screen in another process say to each other: one line of JSON a message."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from engine.choices import NetworkName
@@ -103,8 +104,8 @@ _Server = Welcome | Glance | Alive | Refusal
 def write(message: _Client | _Server | Part) -> bytes:
     """Write a message as one line."""
     if isinstance(message, Part):
-        fields = {name: _write_change(change) for name, change in message.fields.items()}
-        said = {"kind": "Part", "fields": fields, "complete": message.complete}
+        changed = {name: _write_change(change) for name, change in message.fields.items()}
+        said = {"kind": "Part", "fields": changed, "complete": message.complete}
     else:
         said = encode(message, _Client | _Server)
     return dump({"v": VERSION, **said})
@@ -123,6 +124,11 @@ def read_from_client(line: bytes) -> _Client:
         InputError: it is no message, of another version, or asks for nothing that there is.
     """
     message: _Client = decode(_body(line), _Client)
+    if isinstance(message, Ask):
+        for field in fields(message.command):
+            value = getattr(message.command, field.name)
+            if isinstance(value, float) and not math.isfinite(value):
+                raise InputError(f"{value} is no amount that can be asked for")
     return message
 
 
@@ -136,12 +142,12 @@ def read_from_server(line: bytes) -> _Server | Part:
     if said.get("kind") != "Part":
         message: _Server = decode(said, _Server)
         return message
-    fields, complete = said.get("fields"), said.get("complete")
+    changed, complete = said.get("fields"), said.get("complete")
     if set(said) != {"kind", "fields", "complete"} or type(complete) is not bool:
         raise InputError("a part of a snapshot has other fields than it should")
-    if not isinstance(fields, dict):
+    if not isinstance(changed, dict):
         raise InputError("a part of a snapshot has no fields")
-    return Part({name: _read_change(change) for name, change in fields.items()}, complete)
+    return Part({name: _read_change(change) for name, change in changed.items()}, complete)
 
 
 def _read_change(said: object) -> FieldChange:

@@ -39,6 +39,7 @@ _log = logging.getLogger(__name__)
 MOST_CLIENTS = 32
 """Screens, and those who ask, at the same time."""
 
+_ACCEPTED_AT_ONCE = 16
 _LOOK = 0.25
 """Seconds between two looks at the snapshot."""
 _ALIVE_AFTER = 2.0
@@ -149,7 +150,9 @@ class Server:
             if isinstance(key.data, Connection):
                 self._serve(key.data, mask)
             elif key.fileobj is self._listener:
-                self._accept()
+                for _ in range(_ACCEPTED_AT_ONCE):
+                    if not self._accept():
+                        break
         if self._clock() >= self._next_look:
             self._look()
 
@@ -169,15 +172,18 @@ class Server:
             self._next_touch = now + _TOUCH
             self._registration.touch()
 
-    def _accept(self) -> None:
+    def _accept(self) -> bool:
+        """Take one who knocks; say whether to look for another."""
         assert self._listener is not None
         try:
             connected, _ = self._listener.accept()
+        except BlockingIOError:
+            return False
         except OSError as error:
             _log.warning("a screen cannot attach: %s", error)
             # Whoever knocks still stands there, and this thread must not spin on it.
             self._stop_listening()
-            return
+            return False
         connected.setblocking(False)
         refused = ""
         if not is_trusted(connected):
@@ -188,10 +194,11 @@ class Server:
             with contextlib.suppress(OSError):
                 connected.send(write(Refusal(refused)))
             connected.close()
-            return
+            return True
         client = Connection(connected, self._clock())
         self._clients.add(client)
         self._selector.register(connected, selectors.EVENT_READ, client)
+        return True
 
     def _stop_listening(self) -> None:
         if not self._deaf and self._listener is not None:

@@ -62,13 +62,20 @@ def connect(folder: Path, seconds: float) -> socket.socket:
 
     Raises:
         OSError: nobody answers.
+        TimeoutError: not in time.
         PermissionError: whoever answers is another user.
     """
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        connection.settimeout(seconds)
+        # A socket that does not block would be refused where others wait to be accepted.
+        patience = struct.pack("ll", int(seconds), int(seconds % 1 * 1e6) or 1)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, patience)
         with _short(folder) as name:
-            connection.connect(name)
+            try:
+                connection.connect(name)
+            except BlockingIOError:
+                raise TimeoutError("too many wait to be accepted") from None
+        connection.settimeout(seconds)
         if not is_trusted(connection):
             raise PermissionError("the run belongs to another user")
     except BaseException:
