@@ -88,6 +88,11 @@ def learning_rate(value: float) -> str:
     return f"{mantissa}e{int(exponent)}"
 
 
+def lowered(factor: float) -> str:
+    """Say what of the recipe's learning rate is left; nothing where all of it is."""
+    return "" if factor == 1 else f"(×{factor:g})"
+
+
 def gigabytes(used: int, total: int) -> str:
     """Write memory in use out of what there is: `3.1/80 GB`."""
     return f"{used / 1e9:.1f}/{total / 1e9:.0f} GB"

@@ -72,18 +72,21 @@ def notice_words(snapshot: Snapshot) -> Content:
         case Phase.CHECKED:
             return _checked(snapshot)
         case Phase.PAUSED:
-            return Content.assemble(
+            again = "try again" if snapshot.alarm else "go on"
+            paused = Content.assemble(
                 (f"Paused at step {wording.steps(snapshot.step)}.", "bold"),
                 "  ",
-                _keys(("p", "go on"), ("a", "hear it"), ("q", "leave")),
+                _keys(("p", again), ("a", "hear it"), ("q", "leave")),
             )
+            return _after(_alarm(snapshot), paused)
         case Phase.AT_STOP:
             return _after(_at_stop(snapshot), _saving_trouble(snapshot))
         case Phase.STOPPING:
             saving = f"Saving step {wording.steps(snapshot.step)}, then this screen closes."
             return _after(Content(saving), _saving_trouble(snapshot))
         case Phase.TRAINING:
-            return _after(_saving_trouble(snapshot), _lost(snapshot))
+            trouble = _after(_alarm(snapshot), _saving_trouble(snapshot))
+            return _after(trouble, _lost(snapshot))
         case Phase.FAILED:
             kept = snapshot.checkpoint_step
             saved = "" if kept is None else f"  Saved up to step {wording.steps(kept)}."
@@ -97,6 +100,11 @@ def notice_words(snapshot: Snapshot) -> Content:
                 _keys(("q", "leave")),
             )
     return Content("")
+
+
+def _alarm(snapshot: Snapshot) -> Content:
+    """Say where a step hangs, or why a run waits for the person."""
+    return Content.assemble((wording.printable(snapshot.alarm), "bold $error"))
 
 
 def _saving_trouble(snapshot: Snapshot) -> Content:

@@ -178,7 +178,11 @@ def loss_line(snapshot: Snapshot, width: int) -> Line:
     rate = snapshot.learning_rate
     right = []
     if rate is not None:
-        right = [Part(wording.learning_rate(rate), rank=1, label="lr")]
+        right = [
+            Part(f"{snapshot.skipped:,} skipped" if snapshot.skipped else "", "$warning", rank=3),
+            Part(wording.learning_rate(rate), rank=1, label="lr"),
+            Part(wording.lowered(snapshot.rate_factor), "$warning", rank=2, gap=" "),
+        ]
     return line(left, right, width)
 
 
