@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 from check_reports import BROKEN, CLEAN
-from fake_session import FakePlayer, FakeSession, curve, event, preparing, sample, training
+from fake_session import NOON, FakePlayer, FakeSession, curve, event, preparing, sample, training
 from seeing import app_on
 from textual.widgets import Input
 
+from engine.host.cloud.machine import Machine, SpotNotice
 from engine.snapshot import Losses, Phase, Progress
 from engine.stop import StopPoint
 
@@ -71,6 +72,11 @@ SCENES = {
     "idle": lambda: training(
         phase=Phase.PAUSED, wait_seconds=424.0, wait_usd=0.12, idle_usd=0.12, idle_seconds=424.0
     ),
+    "taken-away": lambda: training(
+        machine=Machine("aws", "g5.xlarge", "us-east-1b", "us-east-1", spot=True),
+        price_source="AWS spot us-east-1b, 14:00",
+        spot_notice=SpotNotice("AWS terminates this machine", NOON.timestamp() + 107.0, 0.0),
+    ),
     "ssrn": lambda: training(network="ssrn", attention=(), losses=Losses(0.09, 0.04, 0.05, None)),
 }  # fmt: skip
 
@@ -78,7 +84,7 @@ SCENES = {
 SHOTS = [(scene, (80, 24)) for scene in SCENES] + [
     ("training", (60, 15)), ("training", (120, 40)), ("late", (120, 40)),
     ("checked", (120, 40)), ("checked", (60, 15)), ("budget", (120, 40)), ("idle", (120, 40)),
-    ("budget-used-up", (120, 40)),
+    ("budget-used-up", (120, 40)), ("taken-away", (120, 40)),
 ]  # fmt: skip
 
 
