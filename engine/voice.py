@@ -7,7 +7,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from engine.checkpoint_folders import CheckpointEntry, list_checkpoints, read_state, step_folder
+from engine.checkpoint_folders import (
+    CheckpointEntry,
+    damaged_checkpoints,
+    list_checkpoints,
+    read_state,
+    step_folder,
+)
 from engine.choices import NETWORKS, NetworkName
 from engine.corpus.text import Vocabulary
 from engine.errors import EngineError, InputError
@@ -246,9 +252,12 @@ def read_corpus_report(voice: Voice) -> dict[str, Any]:
 
 
 def _describe_network(voice: Voice, network: NetworkName) -> dict[str, Any]:
-    checkpoints = voice.checkpoints(network)
+    folder = voice.folder / network / "checkpoints"
+    bad = [entry.path for entry in damaged_checkpoints(folder)]
+    checkpoints = [entry for entry in voice.checkpoints(network) if entry.path not in bad]
+    damaged = {"damaged": [path.name for path in bad]} if bad else {}
     if not checkpoints:
-        return dict(_NOTHING)
+        return {**_NOTHING, **damaged}
     state = read_state(checkpoints[-1].path)
     origin = _origin_of_symbols(checkpoints, state["base_step"])
     return {
@@ -257,6 +266,7 @@ def _describe_network(voice: Voice, network: NetworkName) -> dict[str, Any]:
         "parameters": state.get("parameters"),
         "checkpoints": [entry.step for entry in checkpoints],
         **({} if origin is None else {"symbols_from": origin}),
+        **damaged,
     }
 
 

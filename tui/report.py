@@ -80,12 +80,18 @@ def _networks(networks: Mapping[str, Mapping[str, Any]]) -> Table:
     for heading in ("step", "base step", "since base"):
         table.add_column(heading, justify="right")
     table.add_column("checkpoints")
+    bad = any(network.get("damaged") for network in networks.values())
+    if bad:
+        table.add_column("damaged", overflow="fold")
     for name, network in networks.items():
         step, base = network.get("step"), network.get("base_step")
         own = step - base if step is not None and base is not None else None
         cells = [_words("", count) for count in (step, base, own)]
         checkpoints = [f"{count:,}" for count in network.get("checkpoints", ())]
-        table.add_row(Text(name), *(Text(cell) for cell in cells), Text(" ".join(checkpoints)))
+        damaged = [Text(" ".join(network.get("damaged", ())))] if bad else []
+        table.add_row(
+            Text(name), *(Text(cell) for cell in cells), Text(" ".join(checkpoints)), *damaged
+        )
     return table
 
 

@@ -7,6 +7,7 @@ Where the disk is full or refuses, training goes on, the screen says so, and aft
 tried again.
 """
 
+import re
 import time
 from collections.abc import Sequence
 
@@ -222,11 +223,11 @@ class Keeper:
         self._wanted = True
         self._retry_at = time.monotonic() + pause
         text = str(failure)
-        if self._failures == 1:
+        # The same trouble at another step, or with a little more or less room, is not told again.
+        kind = re.sub(r"[0-9.]+", "", text)
+        if kind != self._last_failure:
             self._board.event(text, "error")
-        elif text != self._last_failure:
-            self._board.event(text, "warning")
-        self._last_failure = text
+        self._last_failure = kind
         self._trouble(text)
 
     def _trouble(self, text: str) -> None:

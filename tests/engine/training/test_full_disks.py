@@ -1,0 +1,228 @@
+"""Disks that are full, read-only or slow: training goes on, the screen says so, nothing is lost."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from engine.control import Finish, SaveCheckpoint
+from engine.errors import EngineError
+from engine.host.room import in_bytes, require_room
+from engine.snapshot import Phase
+from engine.training import checkpoint_writer, tensor_file
+from engine.training.checkpoint import load_checkpoint
+
+ROOT = Path(__file__).parents[3]
+
+
+def steps(voice, network="text2mel"):
+    return [entry.step for entry in voice.checkpoints(network)]
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Try again at once, and give up at once at the end."""
+    monkeypatch.setattr("engine.training.saving.RETRY_SECONDS", (0.0,))
+    monkeypatch.setattr("engine.training.saving.END_SECONDS", -1.0)
+
+
+class Disk:
+    """Stands between the writer of tensors and the system, and refuses when it is told to."""
+
+    def __init__(self, monkeypatch):
+        self.error = None
+        write = os.write
+
+        def write_or_refuse(descriptor, content):
+            if self.error is not None:
+                raise OSError(self.error, os.strerror(self.error))
+            return write(descriptor, content)
+
+        monkeypatch.setattr(tensor_file.os, "write", write_or_refuse)
+
+
+@pytest.fixture
+def disk(monkeypatch):
+    return Disk(monkeypatch)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    ("error", "remedy"), [(errno.ENOSPC, "free some space"), (errno.EROFS, "make that folder")]
+)
+def test_training_goes_on_beside_a_disk_that_refuses(make_voice, training, disk, error, remedy):
+    voice = make_voice()
+    disk.error = error
+    session = training.start(voice, attended=True, checkpoint_every=3)
+    snapshot = training.until(session, lambda s: s.saving_trouble and s.step > 20)
+    assert os.strerror(error) in snapshot.saving_trouble
+    assert remedy in snapshot.saving_trouble
+    assert (snapshot.phase, snapshot.checkpoint_step) == (Phase.TRAINING, 0)
+    assert steps(voice) == [0]
+    disk.error = None
+    snapshot = training.until(session, lambda s: s.checkpoint_step)
+    assert snapshot.saving_trouble == ""
+    told = training.texts(snapshot)
+    # Told once, however often it was tried.
+    assert sum(os.strerror(error) in text for text in told) == 1
+    assert any("saved again" in text for text in told)
+    session.send(Finish())
+    snapshot = training.end(session)
+    assert snapshot.saved
+    load_checkpoint(voice.newest("text2mel").path)
+    folder = voice.folder / "text2mel" / "checkpoints"
+    assert not [path.name for path in folder.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_disk_with_too_little_room_is_not_tried(make_voice, training, monkeypatch):
+    voice = make_voice()
+    session = training.start(voice, attended=True)
+    training.until(session, lambda s: s.step > 2)
+    monkeypatch.setattr("engine.host.room.free_bytes", lambda path: 1000)
+    session.send(SaveCheckpoint())
+    snapshot = training.until(session, lambda s: s.saving_trouble)
+    assert "but 1 kB are free" in snapshot.saving_trouble
+    monkeypatch.undo()
+    session.send(SaveCheckpoint())
+    training.until(session, lambda s: s.checkpoint_step)
+    session.send(Finish())
+    assert training.end(session).phase is Phase.STOPPED
+
+
+def test_too_little_room_is_told_before_anything_is_computed(make_voice, training, monkeypatch):
+    voice = make_voice()
+    monkeypatch.setattr("engine.host.room.free_bytes", lambda path: 4_300_000)
+    session = training.start(voice, "+1")
+    snapshot = training.end(session)
+    assert isinstance(session.error, EngineError)
+    for said in ("two checkpoints of", "features of", "but 4.3 MB are free"):
+        assert said in snapshot.failure
+    assert not list(voice.features.glob("*.features"))
+
+
+def test_a_slow_disk_holds_up_no_step_and_is_told(make_voice, training, monkeypatch):
+    voice = make_voice()
+    save, go_on = checkpoint_writer.save_checkpoint, threading.Event()
+
+    def save_slowly(checkpoint, target):
+        assert go_on.wait(60)
+        save(checkpoint, target)
+
+    monkeypatch.setattr(checkpoint_writer, "save_checkpoint", save_slowly)
+    monkeypatch.setattr("engine.training.saving._SLOW_SECONDS", 0.0)
+    session = training.start(voice, attended=True, checkpoint_every=3)
+    snapshot = training.until(session, lambda s: s.step > 20)
+    assert (snapshot.saving_step, snapshot.checkpoint_step) == (3, 0)
+    assert "checkpoint of step 3" in snapshot.saving_trouble
+    assert "slow" in snapshot.saving_trouble
+    go_on.set()
+    # What fell due meanwhile is made of a later step, once.
+    snapshot = training.until(session, lambda s: (s.checkpoint_step or 0) > 20)
+    assert 6 not in steps(voice)
+    session.send(Finish())
+    assert training.end(session).saved
+
+
+def test_the_end_waits_for_room(make_voice, training, monkeypatch, disk):
+    voice = make_voice()
+    monkeypatch.setattr("engine.training.saving.RETRY_SECONDS", (0.01,))
+    disk.error = errno.ENOSPC
+    session = training.start(voice, "4")
+    training.until(session, lambda s: s.phase is Phase.STOPPING and s.saving_trouble)
+    disk.error = None
+    snapshot = training.end(session)
+    assert (snapshot.phase, steps(voice)) == (Phase.STOPPED, [0, 4])
+
+
+def test_minutes_make_a_checkpoint_whatever_the_step(make_voice, training):
+    voice = make_voice()
+    session = training.start(voice, checkpoint_minutes=0.0001)
+    snapshot = training.until(session, lambda s: s.checkpoint_step)
+    session.send(Finish())
+    training.end(session)
+    assert snapshot.checkpoint_step < 1000
+
+
+LIMITED = """
+import resource, sys
+from pathlib import Path
+from engine.order import TrainOrder
+from engine.session import Session
+from engine.stop import parse_stop
+from engine.control import Finish
+from engine.training import saving
+
+saving.RETRY_SECONDS = (0.0,)
+saving.END_SECONDS = -1.0
+session = Session(TrainOrder(Path(sys.argv[1]), device="cpu", precision="fp32", checkpoint_every=4))
+session.start()
+limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+def until(condition):
+    while not condition(session.snapshot()):
+        assert not session.join(0.01), session.snapshot().failure
+until(lambda s: s.checkpoint_step)
+resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))
+until(lambda s: s.saving_trouble)
+step = session.snapshot().step
+until(lambda s: s.step > step + 30)
+print(session.snapshot().saving_trouble)
+resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+until(lambda s: not s.saving_trouble)
+session.send(Finish())
+session.join()
+print(session.snapshot().phase.value, session.snapshot().saved)
+"""
+
+
+def test_files_that_the_system_does_not_let_grow(make_voice):
+    """RLIMIT_FSIZE: history, ledger and checkpoints refuse in the middle of a file."""
+    voice = make_voice()
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, voice.folder],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    trouble, end = done.stdout.splitlines()
+    assert "File too large; free some space" in trouble
+    assert end == "stopped True"
+    logged = [json.loads(line)["step"] for line in voice.history("text2mel").open()]
+    # What could not be written waited: no line is missing, and none was cut off.
+    assert logged == list(range(10, logged[-1] + 1, 10))
+    assert logged[-1] == steps(voice)[-1] // 10 * 10
+    assert voice.ledger.stretches[-1].last_step == steps(voice)[-1]
+
+
+@pytest.fixture
+def little_disk(tmp_path):
+    """A tmpfs of 1 MB, where this process may mount one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder]
+    if subprocess.run(mount, capture_output=True).returncode != 0:
+        pytest.skip("no file system can be mounted here")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_a_full_file_system_is_told_with_figures(little_disk):
+    (little_disk / "filled").write_bytes(bytes(900_000))
+    with pytest.raises(EngineError, match=r"needs 500 kB, but 1\d\d kB are free"):
+        require_room(little_disk / "voice" / "checkpoints", 500_000, "The checkpoint")
+
+
+def test_sizes_have_units():
+    assert [in_bytes(n) for n in (1, 12_345, 38_100_000, 1_620_000_000)] == [
+        "1 kB",
+        "13 kB",
+        "38.1 MB",
+        "1.62 GB",
+    ]
