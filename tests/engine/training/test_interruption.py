@@ -10,10 +10,12 @@ from fake_metadata import FakeMetadata, after
 from engine.control import Finish, GoOn, Pause
 from engine.errors import InputError
 from engine.host.cloud import watcher
+from engine.host.cloud.aws_spot_price import PriceError
 from engine.host.cloud.machine import Clock
 from engine.host.cloud.news import Interruption, NewPrice, NoticeGone, SpotWarning
+from engine.host.cloud.prices import Price
 from engine.snapshot import Phase
-from engine.training import interruption
+from engine.training import interruption, machine_watch
 from engine.training.interruption import margin
 from engine.voice import Voice
 
@@ -211,6 +213,37 @@ def test_a_real_watch_sees_it_all_and_reads_the_price(
     assert (snapshot.phase, snapshot.interrupted) == (Phase.STOPPED, True)
     assert steps(voice)[-1] == snapshot.step
     assert voice.ledger.stretches[-1].price == 0.51
+
+
+def test_the_price_is_read_again_and_kept_where_aws_falls_silent(
+    make_voice, training, fake_cloud, monkeypatch
+):
+    answers = [Price(100.0, "AWS spot, first"), PriceError("too busy"), Price(200.0, "AWS spot")]
+
+    def asked(machine, base):
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(machine_watch, "aws_spot_price", asked)
+    monkeypatch.setattr(machine_watch, "_PRICE_SECONDS", 0.5)
+    voice = make_voice(price_auto=True)
+    session = training.start(voice, None, cloud="aws", metadata_url=fake_cloud.url)
+    snapshot = training.until(session, lambda s: s.price == 200.0 and s.step > 5)
+    assert said(snapshot, "(too busy): the price stays as it was")
+    assert said(snapshot, "price: $100/h (AWS spot, first)")
+    assert not said(snapshot, "taking the table's")
+    session.send(Finish())
+    training.end(session)
+
+
+def test_who_is_asked_about_the_corpus_need_not_answer(make_voice, training, tones):
+    session = training.start(make_voice(dataset=tones), None, attended=True)
+    training.until(session, lambda s: s.phase is Phase.CHECKED)
+    session.send(end_in(60))
+    snapshot = training.end(session)
+    assert (snapshot.phase, snapshot.interrupted, snapshot.step) == (Phase.STOPPED, True, 0)
 
 
 def test_where_the_firmware_names_no_cloud_not_one_request_leaves(
