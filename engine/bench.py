@@ -5,10 +5,12 @@ doing the same, timed alternately, tells whether a way is worth having.
 """
 
 import statistics
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -24,12 +26,15 @@ from engine.host.device import (
     describe_device,
     leave_a_core_for_the_screen,
 )
+from engine.host.room import in_bytes
 from engine.networks.layers import Convolution
 from engine.networks.specs import Text2MelSpec, preset_spec
 from engine.networks.text2mel import Text2Mel
 from engine.speech.synthesizer import Synthesizer
+from engine.training.checkpoint import Checkpoint, save_checkpoint
 from engine.training.learner import Learner
 from engine.training.recipe import recipe_named
+from engine.training.state_copy import StateCopy, all_finite
 
 # A batch as a corpus of short clips gives it.
 _CHARACTERS = 40
@@ -53,7 +58,9 @@ class Comparison:
 def run_bench(
     preset: PresetName, asked_device: str, rounds: int, on_result: Callable[[Comparison], None]
 ) -> str:
-    """Time the training step and the synthesis of a preset, and tell each result as it comes.
+    """Time step, checkpoint and synthesis of a preset, and tell each result as it comes.
+
+    Checkpoints are written below the current folder, and removed.
 
     Returns:
         The device that was measured.
@@ -67,6 +74,8 @@ def run_bench(
     for network in networks:
         for comparison in _step_comparisons(preset, network, device, rounds):
             on_result(comparison)
+        for comparison in _checkpoint_comparisons(preset, network, device, rounds):
+            on_result(comparison)
     on_result(_synthesis(preset, rounds))
     return describe_device(device)
 
@@ -78,10 +87,10 @@ def _step_comparisons(
     batch = _random_batch(network, device)
     best = choose_precision("auto", device)
     word = "bf16" if best == torch.bfloat16 else "fp32"
-    ours = _stepper(preset, network, device, best, batch)
+    ours = _stepper(_learner(preset, network, device, best), batch)
     title = f"{network} step, {word}"
     if best != torch.float32:
-        single = _stepper(preset, network, device, torch.float32, batch)
+        single = _stepper(_learner(preset, network, device, torch.float32), batch)
         yield _compare(title, ours, "in fp32", single, rounds)
 
     def library() -> None:
@@ -91,13 +100,53 @@ def _step_comparisons(
     yield _compare(title, ours, "with conv1d of the library", library, rounds)
 
 
-def _stepper(
-    preset: PresetName,
-    network: NetworkName,
-    device: torch.device,
-    precision: torch.dtype,
-    batch: Batch,
-) -> Callable[[], None]:
+def _checkpoint_comparisons(
+    preset: PresetName, network: NetworkName, device: torch.device, rounds: int
+) -> Iterator[Comparison]:
+    """How long the steps wait for a checkpoint: against the writing of it, and against a step."""
+    learner = _learner(preset, network, device, choose_precision("auto", device))
+    step = _stepper(learner, _random_batch(network, device))
+    step()
+    copy = StateCopy(learner)
+
+    def stall() -> None:
+        live = learner.live_state()
+        all_finite((*live["weights"].values(), *live["average"].values()))
+        copy.take()[1]()
+
+    with tempfile.TemporaryDirectory(dir=".", prefix=".voicecoach-bench-") as folder:
+
+        def write() -> None:
+            tensors, ready = copy.take()
+            ready()
+            save_checkpoint(_checkpoint(learner, network, tensors), Path(folder) / "step-000000001")
+
+        title = f"wait of the steps for a checkpoint of {network}, {in_bytes(copy.bytes)}"
+        yield _compare(title, stall, "writing it to the disk here", write, max(2, rounds // 4))
+    yield _compare(title, stall, "one step", step, rounds)
+
+
+def _checkpoint(
+    learner: Learner, network: NetworkName, tensors: dict[str, dict[str, Tensor]]
+) -> Checkpoint:
+    return Checkpoint(
+        network=network,
+        spec=learner.spec,
+        symbols=BBC_SYMBOLS,
+        step=1,
+        base_step=0,
+        recipe=learner.recipe.name,
+        seed=1,
+        moments_from=0,
+        weights=tensors["weights"],
+        average=tensors["average"],
+        optimizer=tensors["optimizer"],
+    )
+
+
+def _learner(
+    preset: PresetName, network: NetworkName, device: torch.device, precision: torch.dtype
+) -> Learner:
     audio = AudioSpec()
     spec = preset_spec(
         preset,
@@ -106,12 +155,14 @@ def _stepper(
         n_mels=audio.n_mels,
         n_bins=audio.n_bins,
     )
-    learner = Learner(spec, recipe_named("standard"), device=device, precision=precision, seed=1)
+    return Learner(spec, recipe_named("standard"), device=device, precision=precision, seed=1)
 
+
+def _stepper(learner: Learner, batch: Batch) -> Callable[[], None]:
     def step() -> None:
         learner.step(batch, 1)
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
+        if learner.device.type == "cuda":
+            torch.cuda.synchronize(learner.device)
 
     return step
 

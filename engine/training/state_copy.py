@@ -71,9 +71,13 @@ class StateCopy:
 
 
 def all_finite(tensors: Iterable[Tensor]) -> bool:
-    """Whether every number is finite; waits for the device once, not for every tensor."""
-    largest = torch._foreach_norm(list(tensors), float("inf"))
-    return bool(torch.stack(list(largest)).isfinite().all())
+    """Whether every number is finite; waits for the device once, not for every tensor.
+
+    Their squares are summed, which is many times as fast as looking at each: numbers beyond 1e19,
+    which no sound weight is near, count as infinite too.
+    """
+    lengths = torch._foreach_norm(list(tensors))
+    return bool(torch.stack(list(lengths)).isfinite().all())
 
 
 def _nothing() -> None:

@@ -15,7 +15,7 @@ def bench(
     device: DeviceOption = "auto",
     rounds: Annotated[int, typer.Option(min=1, help="Pairs that are timed.")] = 12,
 ) -> int:
-    """Measure this machine: training steps and synthesis, as ratios within one run."""
+    """Measure this machine: steps, checkpoints and synthesis, as ratios within one run."""
     from engine.bench import Comparison, run_bench
 
     def show(found: Comparison) -> None:
