@@ -214,14 +214,16 @@ def _losses(snapshot: Snapshot) -> Iterator[str]:
 
 
 def _stop(snapshot: Snapshot) -> Iterator[str]:
-    if snapshot.stop is None:
+    if snapshot.end_point is None:
         return
-    asked = snapshot.stop_text
-    if snapshot.stop.step is not None:
-        asked = f"{snapshot.stop.step:,}"
+    asked = f"stop at {snapshot.stop_text}"
+    if snapshot.budget_comes_first:
+        asked = f"budget {wording.dollars(snapshot.budget)}"
+    elif snapshot.stop is not None and snapshot.stop.step is not None:
+        asked = f"stop at {snapshot.stop.step:,}"
     left = snapshot.seconds_to_stop
     if left is None or snapshot.phase.ended:
-        yield f"stop at {asked}"
+        yield asked
     else:
         when = wording.arrival(datetime.now(), left)
-        yield f"stop at {asked} · {when} (in {wording.duration(left)})"
+        yield f"{asked} · {when} (in {wording.duration(left)})"

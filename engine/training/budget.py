@@ -7,6 +7,7 @@ from engine.board import Board
 from engine.errors import VoicecoachError
 from engine.stop import MOST_USD
 from engine.training.ledger_keeper import LedgerKeeper
+from engine.training.paid_time import minutes
 from engine.voice import Voice
 
 WARNING_SHARE = 0.8
@@ -62,8 +63,7 @@ class Budget:
         share = math.floor(100 * spent / self._usd)
         left = ""
         if price > 0 and spent < self._usd:
-            hours, minutes = divmod(round((self._usd - spent) / price * 60), 60)
-            left = f"; the rest lasts {hours}h{minutes:02d}m"
+            left = f"; the rest lasts {minutes((self._usd - spent) / price * 3600)}"
         return f"{share} % of the budget is spent: ${spent:,.2f} of ${self._usd:,.2f}{left}"
 
     def change(self, usd: float) -> bool:

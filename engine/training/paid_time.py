@@ -41,6 +41,7 @@ class PaidTime:
         self._board = board
         self._running = RunningTime()
         self._began = self._running.look()
+        self._final: float | None = None
         self.clock = TrainingClock(self._running.look)
         """Counts training."""
         step = board.snapshot.step
@@ -57,14 +58,18 @@ class PaidTime:
 
     def _seconds(self) -> float:
         """Seconds since the run began, those included in which the process was stopped."""
+        if self._final is not None:
+            return self._final
         return self._running.look() - self._began + self._running.stopped
 
     def start(self) -> None:
         """Show what was spent, and begin to look; returns at once."""
-        for stretch in self.ledger.taken_over:
+        kept = self.ledger.taken_over
+        if kept:
+            seconds, usd = sum(one.seconds for one in kept), sum(one.usd for one in kept)
             self._board.event(
-                f"the run before was killed: {stretch.seconds:.0f} s of its {stretch.kind}, "
-                f"${stretch.usd:.2f}, are in the ledger"
+                f"the run before was killed: its last {minutes(seconds)}, ${usd:.2f}, are in the "
+                f"ledger"
             )
         self.tell()
         self._thread.start()
@@ -81,6 +86,8 @@ class PaidTime:
         if self._thread.ident is not None:
             self._thread.join()
         self.clock.pause()
+        # What the ledger takes to be written is not counted: the sums are those that it has.
+        self._final = self._seconds()
         self.ledger.close_stretch(step, last=True)
         try:
             self.ledger.end()

@@ -10,6 +10,7 @@ from textual.widgets import Static
 from engine.control import SetBudget
 from engine.snapshot import Phase
 from tui.endings import sentence_about_end, sentence_about_rent
+from tui.headless import line_about
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -110,3 +111,9 @@ def test_the_last_sentences_say_what_the_machine_goes_on_to_cost():
         "the budget of $30.00 is used up: $30.01 is spent; saved at step 871,000"
     )
     assert "--budget" in used
+
+
+def test_the_lines_without_a_screen_name_the_nearer_of_stop_and_budget():
+    assert "  stop at 900,000 · " in line_about(training(budget=30.0))
+    assert "  budget $0.66 · " in line_about(training(budget=0.66))
+    assert "  budget $0.66 · " in line_about(training(budget=0.66, stop=None, stop_text=""))

@@ -158,11 +158,13 @@ def _checked(snapshot: Snapshot) -> Content:
 
 def _at_stop(snapshot: Snapshot) -> Content:
     step = wording.steps(snapshot.step)
+    # Of a budget that is used up it is said above what goes on.
+    later = () if snapshot.budget_is_used_up else (("s", "go on to a later stop"),)
     if snapshot.saved:
         return Content.assemble(
             (f"Stopped at step {step}, saved.", "bold"),
             "  ",
-            _keys(("s", "go on to a later stop"), ("a", "hear it"), ("q", "leave")),
+            _keys(*later, ("a", "hear it"), ("q", "leave")),
         )
     return Content.assemble(
         (f"Stopped at step {step}, not saved: what happened says why.", "bold $error"),
