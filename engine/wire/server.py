@@ -146,13 +146,15 @@ class Server:
     def _turn(self) -> None:
         """Serve whoever is ready; look at the run when it is time."""
         patience = max(0.0, self._next_look - self._clock())
-        for key, mask in self._selector.select(patience):
+        ready = self._selector.select(patience)
+        for key, mask in ready:
             if isinstance(key.data, Connection):
                 self._serve(key.data, mask)
-            elif key.fileobj is self._listener:
-                for _ in range(_ACCEPTED_AT_ONCE):
-                    if not self._accept():
-                        break
+        # Last, so that whoever has gone takes nobody's place.
+        if any(key.fileobj is self._listener for key, _ in ready):
+            for _ in range(_ACCEPTED_AT_ONCE):
+                if not self._accept():
+                    break
         if self._clock() >= self._next_look:
             self._look()
 

@@ -379,3 +379,23 @@ def test_who_says_nothing_is_not_kept(tmp_path):
     assert raw.kinds_to_the_end() == []
     server.close()
     raw.close()
+
+
+def test_many_that_have_gone_take_no_place(tmp_path):
+    board = Board(Snapshot(Phase.TRAINING, "a", tmp_path, "ssrn", "small", "standard"))
+    audience = Audience(print, lambda number: None, at_home=False)
+    server = Server(tmp_path, lambda: board.snapshot, print, audience)
+    # Some stay and more knock and go while the thread that serves them gets no turn.
+    held = threading.Event()
+    server._register = lambda: held.wait(30)
+    server.start()
+    staying = [connect(tmp_path, 20) for _ in range(16)]
+    for _ in range(24):
+        connect(tmp_path, 20).close()
+    raw = connect(tmp_path, 20)
+    raw.sendall(HELLO)
+    held.set()
+    assert read_from_server(raw.makefile("rb").readline()).pid == os.getpid()
+    for connection in (raw, *staying):
+        connection.close()
+    server.close()
