@@ -50,6 +50,26 @@ def choose_precision(asked: Precision, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() else torch.float32
 
 
+def make_repeatable(device: torch.device) -> None:
+    """Have the same step give the same bits each time, as far as a device can; before its first.
+
+    On a CPU it does in single precision, with the same number of threads (`OMP_NUM_THREADS`) on
+    the same kind of processor. On a GPU, a run that is taken up again has the same weights,
+    moments, batches, dropout and logged sums to the bit; whether the arithmetic of its steps is
+    the same bits is for CUDA to say: on the same kind of GPU with the same driver, torch and
+    `--precision`. What can be set for it is set here: cuBLAS gets a workspace of its own for every
+    stream (`CUBLAS_WORKSPACE_CONFIG=:4096:8`, unless the person set another; "Results
+    reproducibility" in NVIDIA's cuBLAS documentation), and cuDNN tries out no algorithms.
+    `torch.use_deterministic_algorithms(True)`, which refuses what torch knows to sum in any order,
+    costs speed and is not set.
+    """
+    if device.type != "cuda":
+        return
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.deterministic = True
+
+
 def describe_device(device: torch.device) -> str:
     """Return the device's name as the screen shows it."""
     if device.type == "cpu":

@@ -335,7 +335,7 @@ def remove_superseded(
     found = voice.checkpoints(network)
     steps = [entry.step for entry in found]
     doomed_steps = superseded(steps, settings.keep_newest, settings.keep_every, base_step)
-    old = [entry for entry in found if entry.step in doomed_steps]
+    old = [entry for entry in found if entry.step in doomed_steps and entry.step != saved]
     for entry in old:
         # Out of sight first: a removal that is cut off must not leave half a checkpoint.
         doomed = entry.path.with_name(f".{entry.path.name}.removed")

@@ -16,6 +16,7 @@ from engine.host.device import (
     choose_precision,
     describe_device,
     leave_a_core_for_the_screen,
+    make_repeatable,
 )
 from engine.networks.specs import NetworkSpec, preset_spec
 from engine.order import TrainOrder
@@ -73,6 +74,7 @@ def prepare(order: TrainOrder, voice: Voice, board: Board, inbox: Inbox) -> Prep
     device = choose_device(order.device)
     precision = choose_precision(order.precision, device)
     leave_a_core_for_the_screen()
+    make_repeatable(device)
     word = "bf16" if precision == torch.bfloat16 else "fp32"
     board.update(device=describe_device(device), precision=word)
     sweep(voice.folder / order.network / "checkpoints")

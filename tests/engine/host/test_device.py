@@ -12,6 +12,7 @@ from engine.host.device import (
     describe_device,
     gpu_uuid,
     leave_a_core_for_the_screen,
+    make_repeatable,
 )
 from engine.host.gpu import GpuMonitor
 
@@ -68,3 +69,19 @@ def test_a_gpu_is_read():
     reading = monitor.read()
     assert reading is not None, monitor.absent
     assert 0 < reading.memory_used <= reading.memory_total
+
+
+@pytest.mark.parametrize("theirs", [None, ":16:8"])
+def test_a_gpu_is_asked_for_the_same_bits_and_the_person_has_the_last_word(monkeypatch, theirs):
+    name = "CUBLAS_WORKSPACE_CONFIG"
+    monkeypatch.setenv(name, theirs or "")
+    if theirs is None:
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", False)
+    make_repeatable(CPU)
+    assert os.environ.get(name) == theirs
+    make_repeatable(torch.device("cuda:0"))
+    assert os.environ[name] == (theirs or ":4096:8")
+    assert not torch.backends.cudnn.benchmark
+    assert torch.backends.cudnn.deterministic

@@ -79,3 +79,51 @@ def test_a_file_that_cannot_be_written_is_told_and_the_curve_goes_on(tmp_path):
     assert history.curve.steps == (10,)
     with pytest.raises(EngineError, match=r"history\.jsonl"):
         History(path, up_to=0)
+
+
+def test_what_the_disk_did_not_take_is_written_when_it_does(tmp_path):
+    path = tmp_path / "history.jsonl"
+    history = History(path, up_to=0)
+    history.add(entry(10))
+    path.rename(tmp_path / "away")
+    path.mkdir()
+    for step in (20, 30):
+        with pytest.raises(EngineError):
+            history.add(entry(step))
+    path.rmdir()
+    (tmp_path / "away").rename(path)
+    history.add(entry(40))
+    assert [line["step"] for line in lines(path)] == [10, 20, 30, 40]
+
+
+def test_going_back_takes_back_what_was_logged(tmp_path):
+    path = tmp_path / "history.jsonl"
+    history = History(path, up_to=0)
+    for step in (10, 20, 30):
+        history.add(entry(step, held_out=float(step)))
+    history.note(30, "fell sick")
+    history.cut_back(10)
+    assert history.curve.steps == (10,)
+    assert history.last_held_out == 10
+    history.note(30, "went back to 10")
+    history.add(entry(20, 5.0))
+    assert [line["step"] for line in lines(path)] == [10, 30, 20]
+    again = History(path, up_to=40)
+    assert again.curve.losses == (1.0, 5.0)
+    # In the order of the steps, and the note is kept.
+    assert [line["step"] for line in lines(path)] == [10, 20, 30]
+
+
+def test_a_history_is_cut_back_where_there_is_no_room(tmp_path, monkeypatch):
+    path = tmp_path / "history.jsonl"
+    history = History(path, up_to=0)
+    for step in (10, 20, 30):
+        history.add(entry(step))
+    whole = path.read_bytes()
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("engine.training.history.write_whole", full)
+    assert History(path, up_to=20).curve.steps == (10, 20)
+    assert whole.startswith(path.read_bytes())
