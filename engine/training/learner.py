@@ -115,9 +115,13 @@ class Learner:
             RuntimeError, MemoryError: not even a single clip fits.
         """
         devices = [] if self.device.type == "cpu" else [self.device]
+        # The room that Adam's moments will take, where there are none yet.
+        missing = [p for p in self._parameters if p not in self._optimizer.state]
+        moments = [torch.empty_like(p) for p in missing for _ in range(2)]
         with torch.random.fork_rng(devices):
             self._find_gradients(batch, 0)
         self._optimizer.zero_grad(set_to_none=True)
+        del moments
 
     def _find_gradients(self, batch: Batch, step: int) -> LossParts:
         """Leave the gradients of a batch with the weights, and return its losses.

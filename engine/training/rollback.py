@@ -55,7 +55,9 @@ class Rollbacks:
         trouble = self._health.trouble(skips, loss)
         if not trouble and logged:
             self._health.remember(step, loss)
-            self._learner.recovery = self._learner.recovery.forgiven(step)
+            forgiven = self._learner.recovery.forgiven(step)
+            if forgiven != self._learner.recovery:
+                self._set(forgiven)
         return trouble
 
     @property

@@ -1,5 +1,8 @@
 """Memory that is too small for a batch: it is made in parts, and comes to the same."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -190,3 +193,44 @@ def test_the_batch_that_is_tried_is_the_longest(make_voice, training, monkeypatc
     training.end(training.start(make_voice(dataset=tones), "8"))
     # The first is the one that is tried, the next two are of held-out clips.
     assert frames[0] >= max(frames[3:])
+
+
+RUN_WITH_A_LIMIT = """
+import resource, sys
+from pathlib import Path
+
+from engine.order import TrainOrder
+from engine.session import Session
+from engine.stop import parse_stop
+from engine.training.learner import Learner
+
+try_out = Learner.try_out
+
+
+def limited(learner, batch):
+    [line] = [line for line in open("/proc/self/status") if line.startswith("VmSize")]
+    most = int(line.split()[1]) * 1024 + 250 * 2**20
+    resource.setrlimit(resource.RLIMIT_AS, (most, resource.RLIM_INFINITY))
+    try_out(learner, batch)
+
+
+Learner.try_out = limited
+order = TrainOrder(Path(sys.argv[1]), device="cpu", precision="fp32", stop=parse_stop("2"))
+session = Session(order)
+session.start()
+session.join()
+snapshot = session.snapshot()
+print(snapshot.phase.value, snapshot.step, *(event.text for event in snapshot.events), sep="\\n")
+"""
+
+
+def test_a_process_that_may_take_little_memory_trains_all_the_same(make_voice, tones):
+    voice = make_voice(dataset=tones, hidden=128)
+    command = [sys.executable, "-c", RUN_WITH_A_LIMIT, str(voice.folder)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=120, check=True
+    )
+    lines = done.stdout.splitlines()
+    assert lines[:2] == ["stopped", "2"]
+    assert any("the memory of cpu is too small for a whole batch" in line for line in lines)
