@@ -14,8 +14,8 @@ from safetensors.torch import load_file
 from engine.host.spend import Stretch
 from engine.training.lost_steps import lost_steps, sentence_about
 
-LAST = 65
-EVERY = 12
+LAST = 45
+EVERY = 8
 
 
 class Runs:
@@ -77,7 +77,7 @@ def test_what_a_killed_run_lost_is_made_again_bit_by_bit(make_voice, copy_voice,
     broken = copy_voice(straight, "broken")
     rng = random.Random(4)
     assert runs.run(straight.folder) == 0
-    for start, end in ((4, 20), (20, 40), (40, 60)):
+    for start, end in ((4, 16), (16, 28), (28, 42)):
         at = rng.randrange(start, end)
         assert runs.run(broken.folder, at, rng.randrange(300_000)) == signal.SIGKILL
     assert runs.run(broken.folder) == 0
@@ -140,7 +140,7 @@ def test_what_was_lost_is_told_with_what_it_cost(ledger, step, logged, sentence)
 
 def test_a_run_after_a_killed_one_says_what_was_lost(make_voice, training, runs):
     voice = make_voice(text2mel=3, base_step=3, price=36.0)
-    assert runs.run(voice.folder, 24) == signal.SIGKILL
+    assert runs.run(voice.folder, 20) == signal.SIGKILL
     saved = voice.newest("text2mel").step
     session = training.start(voice, "+1")
     snapshot = training.end(session)
