@@ -186,8 +186,16 @@ class Session:
         )
         mirror = self._start_mirror()
         try:
-            hook, paid = self._machine.hook, self._paid
-            Trainer(prepared, self._order, self._board, self._inbox, auditions, paid, hook).run()
+            Trainer(
+                prepared,
+                self._order,
+                self._board,
+                self._inbox,
+                auditions,
+                self._paid,
+                self._machine.hook,
+                on_saved=() if mirror is None else (mirror.wake,),
+            ).run()
         finally:
             auditions.close()
             if mirror is not None:

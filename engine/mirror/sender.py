@@ -119,6 +119,10 @@ class Sender:
         self._hearers.state(self._state)
         self._thread.start()
 
+    def wake(self, _saved: Path) -> None:
+        """Look at the voice folder now, for a checkpoint has been saved; returns at once."""
+        self._wake.set()
+
     def finish(self, seconds: float) -> bool:
         """Wait until all that is kept here is safe there, at most so long; then send no more.
 
