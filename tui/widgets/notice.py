@@ -78,7 +78,7 @@ def notice_words(snapshot: Snapshot) -> Content:
                 "  ",
                 _keys(("p", again), ("a", "hear it"), ("q", "leave")),
             )
-            return _after(_alarm(snapshot), paused)
+            return _after(_after(_alarm(snapshot), paused), _saving_trouble(snapshot))
         case Phase.AT_STOP:
             return _after(_at_stop(snapshot), _saving_trouble(snapshot))
         case Phase.STOPPING:

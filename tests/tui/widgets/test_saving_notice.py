@@ -16,7 +16,7 @@ def test_while_nothing_can_be_saved_it_says_why_and_what_is_at_risk():
     said = notice_words(replace(run, saving_trouble=FULL)).plain
     assert said.startswith("Not saved since step 870,000, 1,204 steps at risk: ")
     assert "free some space" in said
-    for phase in (Phase.AT_STOP, Phase.STOPPING):
+    for phase in (Phase.AT_STOP, Phase.STOPPING, Phase.PAUSED):
         assert FULL in notice_words(replace(run, phase=phase, saving_trouble=FULL)).plain
 
 
