@@ -144,6 +144,11 @@ class Run:
             assert self._news.wait_for(lambda: condition(self.state), 30), self.states
             return self.state
 
+    def close(self) -> None:
+        """Send no more."""
+        self.sender.finish(0)
+        self.sender._thread.join(30)
+
     def safe(self, step: int) -> MirrorState:
         """Wait until a step is safe in the mirror and nothing else is to be sent."""
         return self.until(lambda s: s.safe_step == step and not s.pending and not s.trouble)
@@ -160,8 +165,7 @@ def send() -> Iterator[Callable[..., Run]]:
 
     yield start
     for run in runs:
-        run.sender.finish(0)
-        run.sender._thread.join(30)
+        run.close()
 
 
 @pytest.fixture

@@ -40,7 +40,9 @@ def alice(make, memory, send) -> SimpleNamespace:
     make.save(voice, 200)
     make.save(voice, 50, "ssrn")
     (voice.folder / "spend.jsonl").write_text('{"start": "a"}\n{"start": "b"}\n')
-    send(voice, memory).safe(200)
+    run = send(voice, memory)
+    run.safe(200)
+    run.close()
     return voice
 
 
