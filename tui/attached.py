@@ -9,7 +9,8 @@ from engine.control import Command, Finish, GoUnattended
 from engine.snapshot import Phase, Snapshot
 from engine.wire.client import RemoteSession
 from tui.endings import sentence_about_end
-from tui.log_file import log_of_this_process
+from tui.front import Front, open_front
+from tui.log_file import added_to, log_of_this_process
 from tui.supervise import Screen, show
 from tui.terminal import Terminal
 from tui.watch import Watch
@@ -26,11 +27,15 @@ def attach_with_screen(voice: Path, *, ascii_only: bool) -> int:
     Raises:
         InputError: nobody trains the voice, or whoever does cannot be attached to.
     """
+    terminal = Terminal()
+    # The front outlives a screen that is killed, and closes it.
+    front = open_front(terminal, if_killed="the run that it looked at goes on")
     session = RemoteSession(voice)
     log = log_of_this_process()
     try:
-        with log.open("a", encoding="utf-8") as file:
-            return _Attached(session, voice, Terminal(), file, ascii_only=ascii_only).run(log)
+        with added_to(log) as file:
+            attached = _Attached(session, voice, terminal, front, file, ascii_only=ascii_only)
+            return attached.run(log)
     finally:
         session.close()
         if log.exists() and log.stat().st_size == 0:
@@ -76,6 +81,7 @@ class _Attached:
         session: RemoteSession,
         voice: Path,
         terminal: Terminal,
+        front: Front,
         log: TextIO,
         *,
         ascii_only: bool,
@@ -89,7 +95,7 @@ class _Attached:
         self._log = log
         self._player = SoundCard()
         app = VoicecoachApp(session, self._player, ascii_only=ascii_only, attached=True)
-        self._screen = Screen(app, terminal)
+        self._screen = Screen(app, terminal, front)
         self._attachment = _Attachment(session)
         self._watch = _Watch(self._attachment, self._screen)
 

@@ -23,6 +23,7 @@ _PASSED_ON = {
 }
 _RELEASE = signal.SIGUSR1
 _WATCHED = {*_PASSED_ON, signal.SIGCHLD, _RELEASE}
+_IS_KEPT = "the newest checkpoint is kept, and the same command continues from it"
 
 
 class Front:
@@ -43,11 +44,15 @@ class Front:
             os.kill(self._process, _RELEASE)
 
 
-def open_front(terminal: Terminal) -> Front:
+def open_front(terminal: Terminal, if_killed: str = _IS_KEPT) -> Front:
     """Fork; return in the working process only.
 
     In the front this call ends the process, with the worker's exit code, or with 128 and the
     signal's number if a signal killed it. Call it before any thread is started.
+
+    Args:
+        terminal: where the screen will be.
+        if_killed: what the person is told should a signal kill the worker.
     """
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
@@ -57,14 +62,14 @@ def open_front(terminal: Terminal) -> Front:
     if worker == 0:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return Front(front)
-    sys.exit(_wait(worker, terminal))
+    sys.exit(_wait(worker, terminal, if_killed))
 
 
-def _wait(worker: int, terminal: Terminal) -> int:
+def _wait(worker: int, terminal: Terminal, if_killed: str) -> int:
     while True:
         info = signal.sigwaitinfo(_WATCHED)
         if info.si_signo == signal.SIGCHLD:
-            code = _look(worker, terminal)
+            code = _look(worker, terminal, if_killed)
             if code is not None:
                 return code
         elif info.si_signo == _RELEASE:
@@ -80,7 +85,7 @@ def _wait(worker: int, terminal: Terminal) -> int:
                 terminal.leave()
 
 
-def _look(worker: int, terminal: Terminal) -> int | None:
+def _look(worker: int, terminal: Terminal, if_killed: str) -> int | None:
     """Take the worker's news; return the exit code once it has ended."""
     stopped = False
     while True:
@@ -90,7 +95,7 @@ def _look(worker: int, terminal: Terminal) -> int | None:
         if os.WIFEXITED(status):
             return os.WEXITSTATUS(status)
         if os.WIFSIGNALED(status):
-            return _killed(os.WTERMSIG(status), terminal)
+            return _killed(os.WTERMSIG(status), terminal, if_killed)
         stopped = os.WIFSTOPPED(status)
     if stopped:
         _stop_too(worker)
@@ -107,10 +112,7 @@ def _stop_too(worker: int) -> None:
             os.kill(worker, signal.SIGCONT)
 
 
-def _killed(signum: int, terminal: Terminal) -> int:
+def _killed(signum: int, terminal: Terminal, if_killed: str) -> int:
     terminal.put_back(screen_open=True)
-    terminal.say(
-        f"voicecoach: killed by {signal.Signals(signum).name}; "
-        f"the newest checkpoint is kept, and the same command continues from it"
-    )
+    terminal.say(f"voicecoach: killed by {signal.Signals(signum).name}; {if_killed}")
     return 128 + signum

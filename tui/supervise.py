@@ -14,7 +14,7 @@ from engine.order import TrainOrder
 from engine.session import Session
 from tui.endings import sentence_about, sentence_about_end, sentence_about_rent
 from tui.front import Front, open_front
-from tui.log_file import open_log
+from tui.log_file import added_to, open_log
 from tui.suspension import Suspension
 from tui.terminal import Terminal
 from tui.watch import Watch, exit_code
@@ -103,6 +103,7 @@ def show(
             app.error_console.file = log
         # Runs once the app does: Textual installs its handlers when it opens the screen.
         app.call_later(Suspension(partial(app.refresh, layout=True)).take_over)
+        app.call_later(terminal.note_modes_of_screen)
         try:
             reason = app.run()
         except Exception:
@@ -142,7 +143,7 @@ class _Supervision:
     def run(self) -> int:
         """Start the engine, show it, see both to their end, and return the exit code."""
         # Opened first: an engine that refuses its input takes a new voice's folder away again.
-        with self._log.open("a", encoding="utf-8") as log:
+        with added_to(self._log) as log:
             self._watch.handle_signals()
             self._session.start()
             self._watch.start()

@@ -9,6 +9,8 @@ import threading
 from collections.abc import Iterator
 from typing import Any, TextIO
 
+from tui.wording import printable
+
 _MODES_OFF = (
     "\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1015l\x1b[?1006l"  # mouse reports
     "\x1b[?1004l"  # focus reports
@@ -37,6 +39,7 @@ class Terminal:
 
     def __init__(self) -> None:
         self._modes: list[Any] | None = None
+        self._screens_modes: list[Any] | None = None
         self._writer: int | None = None
         self._drawn_on: int | None = None
         self._left = False
@@ -57,7 +60,7 @@ class Terminal:
 
     def say(self, line: str) -> None:
         """Write a line, or drop it if the terminal does not take it now."""
-        self._write(line + "\r\n")
+        self._write(printable(line) + "\r\n")
 
     def put_back(self, *, screen_open: bool) -> None:
         """Restore the modes found at the start and turn off what a screen turns on.
@@ -69,10 +72,27 @@ class Terminal:
         if self._writer is None:
             return
         self._write((_SCREEN_OFF if screen_open else "") + _MODES_OFF)
-        # From the background it is another program's terminal, and trying would stop us.
         with contextlib.suppress(OSError, termios.error):
-            if self._modes is not None and os.tcgetpgrp(self._writer) == os.getpgrp():
-                termios.tcsetattr(self._writer, termios.TCSANOW, self._modes)
+            if self._modes is not None and self._has_our_modes(self._writer):
+                _set_modes(self._writer, self._modes)
+
+    def note_modes_of_screen(self) -> None:
+        """Remember the modes that a screen, which is open, has set."""
+        with contextlib.suppress(termios.error):
+            self._screens_modes = termios.tcgetattr(0)
+
+    def _has_our_modes(self, terminal: int) -> bool:
+        """Whether the modes are for us to restore.
+
+        From the background it is another program's terminal: that of a shell, say, whose job was
+        killed in front of us. Shells differ in whether they restore the modes then; one that has
+        not is left with the screen's, in which nothing that is typed is shown.
+        """
+        if os.tcgetpgrp(terminal) == os.getpgrp():
+            return True
+        return self._screens_modes is not None and (
+            termios.tcgetattr(terminal) == self._screens_modes
+        )
 
     @contextlib.contextmanager
     def drawn_on(self, log: TextIO) -> Iterator[None]:
@@ -116,6 +136,15 @@ class Terminal:
                 threading.Event().wait(0.01)
             except OSError:
                 return
+
+
+def _set_modes(terminal: int, modes: list[Any]) -> None:
+    # In the background, trying would stop us.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
+    try:
+        termios.tcsetattr(terminal, termios.TCSANOW, modes)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def let_go_of_standard_streams(*more: int) -> None:
