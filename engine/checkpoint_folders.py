@@ -16,6 +16,7 @@ from typing import Any
 
 from engine.choices import NETWORKS, NetworkName
 from engine.errors import InputError
+from engine.plain_files import read_plain
 
 FORMAT = 2
 """What `state.json` says of itself. Format 1 has no checksum of its own."""
@@ -26,6 +27,10 @@ _DAMAGED_FOLDER = re.compile(r"step-([0-9]{9,})-damaged(-[0-9]+)?")
 _SEAL = '  "checksum": "{}"\n}}\n'
 # More than any state.json has; one that is longer is none.
 _MOST_BYTES = 2**20
+
+
+# A century of the fastest steps there are.
+_MOST_STEPS = 10**12
 
 
 class DamagedCheckpointError(InputError):
@@ -158,10 +163,8 @@ def read_state(checkpoint: Path) -> dict[str, Any]:
     """
     path = checkpoint / "state.json"
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise ValueError(f"it has more than {_MOST_BYTES:,} bytes")
         # The bytes themselves: reading as text would make other ends of lines alike.
-        text = path.read_bytes().decode()
+        text = read_plain(path, _MOST_BYTES).decode()
         state = json.loads(text)
     except PermissionError as error:
         raise InputError(f"Cannot read the checkpoint {checkpoint}: {error.strerror}.") from error
@@ -177,6 +180,8 @@ def read_state(checkpoint: Path) -> dict[str, Any]:
                 checkpoint,
                 f"{path} is not the state of a checkpoint: its {name} is {state.get(name)!r}",
             )
+    if not all(0 <= state[name] <= _MOST_STEPS for name in ("step", "base_step")):
+        raise damaged(checkpoint, f"{path} has steps that no training can have")
     if state["network"] not in NETWORKS:
         raise damaged(
             checkpoint,

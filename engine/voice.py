@@ -5,6 +5,7 @@ Reading a voice imports neither torch nor librosa, so that `info` answers at onc
 
 import json
 from pathlib import Path
+from types import UnionType
 from typing import Any
 
 from engine.checkpoint_folders import (
@@ -21,12 +22,26 @@ from engine.exported.card import NetworkCard, read_card
 from engine.exported.folder import has_card
 from engine.host.files import write_whole
 from engine.host.spend import Ledger
+from engine.plain_files import read_plain, require_plain
 from engine.settings import VoiceSettings, edited, parse_settings
 
 SETTINGS = "voice.toml"
 """The file that makes a folder a voice."""
 RESTORING = ".restoring"
 """Where files lie while a voice is fetched from its mirror; safe to delete."""
+
+# More than these files ever have; ones that are longer are none.
+_MOST_SETTINGS = 2**20
+_MOST_REPORT = 2**26
+# What a report of a corpus says, and of what kind it is.
+_REPORT: dict[str, type | UnionType] = {
+    "clips": int,
+    "training_clips": int,
+    "held_out": list,
+    "hours": int | float,
+    "left_out": list,
+    "unknown_characters": list,
+}
 
 _NOTHING: dict[str, Any] = {"step": None, "base_step": None, "parameters": None, "checkpoints": []}
 
@@ -43,11 +58,13 @@ class Voice:
         """Read a voice that exists.
 
         Raises:
-            InputError: there is no voice in the folder, or its `voice.toml` cannot be used.
+            InputError: there is no voice in the folder, its `voice.toml` cannot be used, or there
+                are links in it.
         """
         path = folder / SETTINGS
         try:
-            text = path.read_text(encoding="utf-8")
+            text = read_plain(path, _MOST_SETTINGS).decode()
+            require_plain(folder)
         except FileNotFoundError:
             raise InputError(
                 f"There is no voice in {folder} (no voice.toml); make one with "
@@ -156,9 +173,9 @@ class Voice:
             return
         path = self.folder / SETTINGS
         try:
-            text = path.read_text(encoding="utf-8")
-        except OSError as error:
-            raise EngineError(f"Cannot read {path}: {error.strerror}.") from error
+            text = read_plain(path, _MOST_SETTINGS).decode()
+        except (OSError, UnicodeDecodeError) as error:
+            raise EngineError(f"Cannot read {path}: {error}.") from error
         write_whole(path, edited(text, self.settings, settings).encode())
         self.settings = settings
 
@@ -243,12 +260,30 @@ def read_corpus_report(voice: Voice) -> dict[str, Any]:
     """What the last run found out about the corpus; every run writes it anew."""
     path = voice.corpus_report
     try:
-        report = json.loads(path.read_text(encoding="utf-8"))
+        report = json.loads(read_plain(path, _MOST_REPORT))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         return {"problem": f"{path} cannot be read: {error}; the next run writes it anew"}
-    return report if isinstance(report, dict) else {"problem": f"{path} holds no report"}
+    if not _is_report(report):
+        return {"problem": f"{path} holds no report; the next run writes it anew"}
+    return {name: report[name] for name in _REPORT if name in report}
+
+
+def _is_report(said: Any) -> bool:  # noqa: ANN401 (what JSON has)
+    """Whether each field of a report is of the kind that readers of it take for granted."""
+    if not isinstance(said, dict):
+        return False
+    if not all(isinstance(said[name], kind) for name, kind in _REPORT.items() if name in said):
+        return False
+    lists = (said.get(name, []) for name, kind in _REPORT.items() if kind is list)
+    return all(isinstance(item, str) or _is_flat(item) for found in lists for item in found)
+
+
+def _is_flat(item: Any) -> bool:  # noqa: ANN401
+    return isinstance(item, dict) and not any(
+        isinstance(value, dict | list) for value in item.values()
+    )
 
 
 def _describe_network(voice: Voice, network: NetworkName) -> dict[str, Any]:

@@ -145,7 +145,7 @@ class Lines:
 
     def _print(self, console: Console, text: str) -> None:
         try:
-            console.print(text)
+            console.print(wording.printable(text))
             console.file.flush()
         except (OSError, ValueError) as error:
             LOG.warning("nobody reads the lines any more (%s); training goes on", error)

@@ -1,10 +1,18 @@
 """The log of a voice: what the engine and the screen say while nobody looks."""
 
+import io
 import logging
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from typing import TextIO, cast
+
+from engine.errors import EngineError
+from engine.plain_files import open_plain
+from tui.log_secrets import DiscreetFormatter, shown, without_secrets
 
 NAME = "voicecoach.log"
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -12,17 +20,42 @@ _MOST_BYTES = 1_000_000
 _OLD_ONES = 3
 
 
+class _LogFile(RotatingFileHandler):
+    """A log that its owner alone can read, and that leads to no other file."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, maxBytes=_MOST_BYTES, backupCount=_OLD_ONES, encoding="utf-8")
+        self.setFormatter(DiscreetFormatter(_FORMAT))
+
+    def _open(self) -> io.TextIOWrapper:
+        return _open_to_append(Path(self.baseFilename))
+
+
+def _open_to_append(path: Path) -> io.TextIOWrapper:
+    descriptor = open_plain(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    # One that others could read may be of an earlier day, or of a stranger.
+    if os.fstat(descriptor).st_uid == os.geteuid():
+        os.fchmod(descriptor, 0o600)
+    return open(descriptor, "a", encoding="utf-8", errors="backslashreplace")  # noqa: PTH123
+
+
 def open_log(voice_folder: Path) -> Path:
     """Send all logging of this process, and Python's warnings, to the voice's log.
 
     The root logger gets it, so that no library's message finds its way onto the screen.
+
+    Raises:
+        EngineError: it cannot be written.
     """
     path = voice_folder / NAME
-    voice_folder.mkdir(parents=True, exist_ok=True)
-    handler = RotatingFileHandler(
-        path, maxBytes=_MOST_BYTES, backupCount=_OLD_ONES, encoding="utf-8"
-    )
-    handler.setFormatter(logging.Formatter(_FORMAT))
+    try:
+        voice_folder.mkdir(parents=True, exist_ok=True)
+        handler = _LogFile(path)
+    except OSError as error:
+        raise EngineError(
+            f"The log {path} cannot be written: {error.strerror}; move it away, or choose another "
+            f"place for the voice."
+        ) from error
     root = logging.getLogger()
     root.addHandler(handler)
     for ours in ("engine", "tui"):
@@ -40,7 +73,60 @@ def log_of_this_process() -> Path:
             return Path(handler.baseFilename)
     descriptor, name = tempfile.mkstemp(prefix="voicecoach-", suffix=".log")
     os.close(descriptor)
-    handler = RotatingFileHandler(name, encoding="utf-8")
-    handler.setFormatter(logging.Formatter(_FORMAT))
-    logging.getLogger().addHandler(handler)
+    logging.getLogger().addHandler(_LogFile(Path(name)))
     return Path(name)
+
+
+@contextmanager
+def added_to(log: Path) -> Iterator[TextIO]:
+    """Open a log for what is printed and not logged; credentials in it are hidden as well.
+
+    What a library written in C prints straight to the descriptor is taken as it is.
+
+    Raises:
+        EngineError: it cannot be opened.
+    """
+    try:
+        file = _open_to_append(log)
+    except OSError as error:
+        raise EngineError(f"The log {log} cannot be written: {error.strerror}.") from error
+    discreet = _Discreet(file)
+    try:
+        yield cast("TextIO", discreet)
+    finally:
+        discreet.flush()
+        with suppress(OSError):
+            file.close()
+
+
+class _Discreet(io.TextIOBase):
+    """Text on its way into a log, which is masked a line at a time.
+
+    A log that takes nothing is no fault: as for records, a full disk must not end the screen.
+    """
+
+    def __init__(self, file: io.TextIOWrapper) -> None:
+        self._file = file
+        self._line = ""
+
+    def fileno(self) -> int:
+        """Return the log's descriptor, for what cannot be masked."""
+        return self._file.fileno()
+
+    def write(self, text: str) -> int:
+        """Take text; whole lines go to the log."""
+        whole, end, self._line = (self._line + text).rpartition("\n")
+        self._put(whole + end)
+        return len(text)
+
+    def flush(self) -> None:
+        """Write what there is of a line as well."""
+        rest, self._line = self._line, ""
+        self._put(rest)
+        with suppress(OSError):
+            self._file.flush()
+
+    def _put(self, text: str) -> None:
+        if text:
+            with suppress(OSError):
+                self._file.write(shown(without_secrets(text)))

@@ -16,8 +16,13 @@ _MOST_LEFT_OUT = 20
 
 def print_json(description: Mapping[str, Any]) -> None:
     """Print a voice's description with its keys in a fixed order."""
-    json.dump(description, sys.stdout, indent=2, sort_keys=True, ensure_ascii=False)
-    sys.stdout.write("\n")
+    text = json.dumps(description, indent=2, sort_keys=True, ensure_ascii=False)
+    # All but the ends of lines stands inside quotes, where JSON has an escape for it.
+    sys.stdout.write("".join(map(_escaped, text)) + "\n")
+
+
+def _escaped(letter: str) -> str:
+    return letter if letter.isprintable() or letter == "\n" else json.dumps(letter)[1:-1]
 
 
 def print_tables(description: Mapping[str, Any]) -> None:
@@ -39,8 +44,13 @@ def _facts(description: Mapping[str, Any]) -> Table:
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in _flat(description, ""):
-        table.add_row(Text(name), Text(_words(name, value)))
+        table.add_row(_text(name), _text(_words(name, value)))
     return table
+
+
+def _text(data: object) -> Text:
+    """A cell; what came from data is shown and neither parsed nor obeyed."""
+    return Text(wording.printable(str(data)))
 
 
 def _flat(values: Mapping[str, Any], under: str) -> list[tuple[str, Any]]:
@@ -88,7 +98,7 @@ def _networks(networks: Mapping[str, Mapping[str, Any]]) -> Table:
         own = step - base if step is not None and base is not None else None
         cells = [_words("", count) for count in (step, base, own)]
         checkpoints = [f"{count:,}" for count in network.get("checkpoints", ())]
-        damaged = [Text(" ".join(network.get("damaged", ())))] if bad else []
+        damaged = [_text(" ".join(network.get("damaged", ())))] if bad else []
         table.add_row(
             Text(name), *(Text(cell) for cell in cells), Text(" ".join(checkpoints)), *damaged
         )
@@ -101,5 +111,5 @@ def _left_out(clips: Sequence[Mapping[str, Any]]) -> Table:
     table.add_column("clip left out")
     table.add_column("why", overflow="fold")
     for clip in clips[:_MOST_LEFT_OUT]:
-        table.add_row(*(Text(str(clip.get(key, ""))) for key in ("line", "id", "reason")))
+        table.add_row(*(_text(clip.get(key, "")) for key in ("line", "id", "reason")))
     return table

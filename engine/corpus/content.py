@@ -9,6 +9,7 @@ from pathlib import Path
 
 from engine.corpus.feature_file import checksum
 from engine.host.files import write_whole
+from engine.plain_files import read_plain
 
 # Clips that are named one by one of each kind of change.
 _MOST_NAMED = 3
@@ -48,9 +49,7 @@ def load_content(folder: Path, key: str) -> CorpusContent | None:
     """Read what was kept under a key; None where that is gone or damaged."""
     path = _path(folder, key)
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            return None
-        clips = json.loads(path.read_bytes())
+        clips = json.loads(read_plain(path, _MOST_BYTES))
     except (OSError, ValueError, RecursionError):
         return None
     if not isinstance(clips, dict) or not all(isinstance(one, str) for one in clips.values()):

@@ -13,6 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from engine.host.files import replacing
+from engine.plain_files import plain_file, read_plain
+
+# More than the index of any corpus has; a file that is longer is none.
+_MOST_BYTES = 2**28
 
 
 @dataclass(frozen=True)
@@ -64,22 +68,45 @@ class FeatureIndex:
 def load_index(folder: Path, key: str) -> FeatureIndex | None:
     """Read the index of a complete cache; None when there is none or it is damaged."""
     try:
-        content: dict[str, Any] = json.loads((folder / f"{key}.json").read_bytes())
+        content: dict[str, Any] = json.loads(read_plain(folder / f"{key}.json", _MOST_BYTES))
         written = content.pop("checksum")
-        size = features_path(folder, key).stat().st_size
-    except (OSError, ValueError, TypeError, AttributeError, KeyError):
+        # json turns tuples into lists, of which the checksum is the same.
+        if written != checksum(content) or content["key"] != key:
+            return None
+        index = _index_from(content)
+        with plain_file(features_path(folder, key)) as file:
+            size = os.fstat(file.fileno()).st_size
+    except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError):
         return None  # the caller builds it anew
-    # json turns tuples into lists, of which the checksum is the same.
-    if written != checksum(content) or content["key"] != key or content["bytes"] != size:
-        return None
-    return FeatureIndex(
-        key,
+    return index if index.size == size else None
+
+
+def _index_from(content: dict[str, Any]) -> FeatureIndex:
+    """Read an index that anybody may have written: its checksum is no secret.
+
+    Raises:
+        ValueError, TypeError, KeyError: it is none.
+    """
+    index = FeatureIndex(
+        content["key"],
         content["n_bins"],
         content["n_mels"],
         content["reduction"],
         tuple(Entry(**entry) for entry in content["entries"]),
         tuple((clip_id, reason) for clip_id, reason in content["rejected"]),
     )
+    counts = (index.n_bins, index.n_mels, index.reduction, *(one.frames for one in index.entries))
+    texts = (
+        *(one.clip_id for one in index.entries),
+        *(text for two in index.rejected for text in two),
+    )
+    if not all(type(count) is int and 0 < count < 2**31 for count in counts):
+        raise ValueError("a count is none")
+    if not all(type(text) is str for text in texts):
+        raise ValueError("a text is none")
+    if any(one.frames % index.reduction for one in index.entries):
+        raise ValueError("a clip has part of a coarse frame")
+    return index
 
 
 def features_path(folder: Path, key: str) -> Path:

@@ -109,7 +109,7 @@ class FeatureStore:
                 recordings = _hash_recordings(corpus, folder, workers)
                 key = _key(recordings, audio, limits)
                 index = load_index(folder, key)
-                if index is None:
+                if index is None or not _is_of(index, corpus, audio):
                     sweep(folder)
                     index = _build(corpus, audio, limits, folder, key, workers, on_progress)
                 else:
@@ -175,6 +175,15 @@ def _hash_recordings(corpus: Corpus, folder: Path, workers: Workers) -> dict[str
     contents = list(workers.map(hashes.of, paths))
     hashes.save(paths)
     return {clip.clip_id: content for clip, content in zip(corpus.clips, contents, strict=True)}
+
+
+def _is_of(index: FeatureIndex, corpus: Corpus, audio: AudioSpec) -> bool:
+    """Whether an index, which came with the voice perhaps, tells of each clip once."""
+    sizes = (index.n_bins, index.n_mels, index.reduction)
+    told = [entry.clip_id for entry in index.entries] + [one for one, _ in index.rejected]
+    return sizes == (audio.n_bins, audio.n_mels, audio.reduction) and sorted(told) == sorted(
+        clip.clip_id for clip in corpus.clips
+    )
 
 
 def _key(recordings: dict[str, str], audio: AudioSpec, limits: Limits) -> str:

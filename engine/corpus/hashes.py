@@ -6,6 +6,11 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from engine.plain_files import read_plain
+
+# More than the record of any corpus has; a file that is longer is none.
+_MOST_BYTES = 2**28
+
 
 class ContentHashes:
     """SHA-256 of files, kept in a readable JSON file with the size and time they had.
@@ -49,8 +54,8 @@ class ContentHashes:
 
 def _read(record: Path) -> dict[str, list[object]]:
     try:
-        content = json.loads(record.read_bytes())
-    except (OSError, ValueError):
+        content = json.loads(read_plain(record, _MOST_BYTES))
+    except (OSError, ValueError, RecursionError):
         return {}
     if not isinstance(content, dict):
         return {}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from engine.errors import EngineError
+from engine.plain_files import open_plain
 
 
 @contextlib.contextmanager
@@ -18,7 +19,9 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     """
     temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        with temporary.open("wb") as file:
+        # One that a dead process left, or that leads elsewhere, is not written into.
+        temporary.unlink(missing_ok=True)
+        with temporary.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -54,8 +57,9 @@ def append_line(path: Path, line: str, *, sync: bool = False) -> None:
     Raises `EngineError` naming the file when it cannot be written.
     """
     try:
-        with path.open("ab+", buffering=0) as file:
-            size = file.tell()
+        descriptor = open_plain(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
+        with open(descriptor, "ab+", buffering=0) as file:  # noqa: PTH123 (no path)
+            size = file.seek(0, os.SEEK_END)
             content = line.encode() + b"\n"
             if size and os.pread(file.fileno(), 1, size - 1) != b"\n":
                 content = b"\n" + content

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine.host.spend import Ledger, Stretch, line_of, parse_stretch
+from engine.plain_files import plain_file
 
 _log = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ class OpenSpend:
 
     def _left(self, ledger_size: int) -> list[Stretch]:
         try:
-            with self._path.open("rb") as file:
+            with plain_file(self._path) as file:
                 content = file.read(_MOST_BYTES + 1)
         except FileNotFoundError:
             return []

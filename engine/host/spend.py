@@ -9,6 +9,10 @@ from typing import Literal, get_args
 
 from engine.errors import EngineError
 from engine.host.files import append_line
+from engine.plain_files import read_plain
+
+# More than any voice has in its lifetime; a file that is longer is no ledger.
+_MOST_BYTES = 2**27
 
 StretchKind = Literal["training", "idle"]
 """What a stretch was paid for: steps, or a machine that waits or prepares them."""
@@ -58,7 +62,7 @@ class Ledger:
             EngineError: the file cannot be read.
         """
         try:
-            text = self._path.read_text(encoding="utf-8", errors="replace")
+            text = read_plain(self._path, _MOST_BYTES).decode(errors="replace")
         except FileNotFoundError:
             return []
         except OSError as error:

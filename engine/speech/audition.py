@@ -26,6 +26,7 @@ from engine.networks.build import network_with
 from engine.networks.specs import NetworkSpec
 from engine.networks.ssrn import SSRN
 from engine.networks.text2mel import Text2Mel
+from engine.plain_files import read_plain
 from engine.snapshot import AttentionPlot, Sample
 from engine.speech.loudness import level
 from engine.speech.picture import write_attention
@@ -35,6 +36,11 @@ from engine.training.checkpoint import load_checkpoint, speaking_network
 from engine.voice import Voice
 
 _log = logging.getLogger(__name__)
+
+# Of a list, and of what it says, far more than there can be.
+_MOST_BYTES = 2**26
+_MOST_STEPS = 10**12
+_MOST_SECONDS = 10**6
 
 NO_SSRN = "no SSRN yet: straight from the mel"
 """The note of a sample that was made without an SSRN."""
@@ -246,11 +252,15 @@ def append_sample(voice: Voice, sample: Sample) -> None:
 
 def read_samples(voice: Voice) -> list[Sample]:
     """The samples of earlier runs whose files are still there, oldest first."""
-    index = voice.samples / "samples.jsonl"
-    if not index.is_file():
+    try:
+        text = read_plain(voice.samples / "samples.jsonl", _MOST_BYTES).decode(errors="replace")
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        _log.warning("the samples of earlier runs are not listed: %s", error)
         return []
     found = []
-    for line in index.read_text(encoding="utf-8", errors="replace").split("\n"):
+    for line in text.split("\n"):
         try:
             said = json.loads(line)
             # Names alone: an index from elsewhere must not lead out of the folder.
@@ -264,8 +274,9 @@ def read_samples(voice: Voice) -> list[Sample]:
                 str(said["note"]),
                 original,
             )
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             continue  # blank, or cut off by the end of a process
-        if path.is_file():
+        sound = 0 <= sample.step <= _MOST_STEPS and 0 <= sample.seconds <= _MOST_SECONDS
+        if sound and path.is_file():
             found.append(sample)
     return found

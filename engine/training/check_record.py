@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from pathlib import Path
@@ -11,10 +12,13 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from engine.check_report import CheckReport
 from engine.corpus.clips import METADATA, RECORDINGS
 from engine.host.files import write_whole
+from engine.plain_files import read_plain
 from engine.voice import Voice
 
 # Part of every key: raise it when the checks find something else in the same corpus.
 _FORMAT = 1
+# More than the report of any corpus has; a file that is longer is none.
+_MOST_BYTES = 2**26
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +72,14 @@ def load_record(voice: Voice, key: str) -> CheckRecord | None:
     A record that is damaged or of another form is as good as none: the check makes it anew.
     """
     try:
-        kept = json.loads(voice.check_record.read_bytes())
+        kept = json.loads(read_plain(voice.check_record, _MOST_BYTES))
         if not isinstance(kept, dict) or kept.get("key") != key:
             return None
         report = _rebuilt(CheckReport, kept["report"])
         # A corpus that moved along with its voice is named by the place where it is.
         report = replace(report, dataset=str(voice.dataset))
         return CheckRecord(key, report, bool(kept["accepted"]))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
 
 
@@ -117,7 +121,7 @@ def _rebuilt(kind: Any, value: Any) -> Any:  # noqa: ANN401 (a type, and what JS
     if is_dataclass(kind) and isinstance(value, dict):
         hints = get_type_hints(kind)
         return kind(**{f.name: _rebuilt(hints[f.name], value[f.name]) for f in fields(kind)})  # type: ignore[operator]
-    if kind is float and type(value) in (int, float):
+    if kind is float and type(value) in (int, float) and math.isfinite(value):
         return float(value)
     if kind in (int, str) and type(value) is kind:
         return value

@@ -31,6 +31,7 @@ from engine.networks.build import network_with
 from engine.networks.specs import NetworkSpec, SSRNSpec, Text2MelSpec
 from engine.networks.ssrn import SSRN
 from engine.networks.text2mel import Text2Mel
+from engine.plain_files import open_plain
 from engine.training.health import Recovery, recovery_from
 from engine.training.tensor_file import bytes_of, digest_of, digest_on_disk, write_tensors
 from engine.voice import Voice
@@ -307,6 +308,8 @@ def _tensors(folder: Path, name: str, digests: dict[str, str]) -> dict[str, Tens
         OSError: it is gone.
     """
     path = folder / name
+    # What reads it below follows links, and waits for pipes.
+    os.close(open_plain(path))
     if name in digests and digest_of(path) != digests[name]:
         raise ValueError(f"{name} is not as it was written")
     # Copies: what safetensors returns is the file itself, mapped, and a file that is written

@@ -10,12 +10,15 @@ from pathlib import Path
 
 from engine.errors import EngineError
 from engine.host.files import append_line, write_whole
+from engine.plain_files import plain_file
 from engine.snapshot import LossCurve, Losses
 
 # Points of the curve that the screen draws; a terminal has fewer columns.
 _POINTS = 400
 # Lines that wait in memory for a disk that takes none; beyond them the oldest go.
 _MOST_WAITING = 20_000
+# Bytes of a line; none of ours has as many.
+_MOST_LINE = 2**16
 
 
 class Thinned:
@@ -206,8 +209,9 @@ class History:
 def _lines(path: Path) -> Iterator[_Line]:
     """The lines of a history that can be read; not the one that a dying process left unfinished."""
     start = 0
-    with path.open("rb") as file:
-        for raw in file:
+    with plain_file(path) as file:
+        # Of a line without end, no more than a piece is in memory; it is no line of ours.
+        while raw := file.readline(_MOST_LINE):
             if (line := _parse(start, raw)) is not None and raw.endswith(b"\n"):
                 yield line
             start += len(raw)

@@ -2,6 +2,7 @@
 
 import faulthandler
 import logging
+import os
 import sys
 import threading
 import time
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from engine.board import Board
+from engine.plain_files import open_plain
 
 _log = logging.getLogger(__name__)
 
@@ -122,7 +124,8 @@ class Watchdog:
         self._board.event(self._told, "error")
         self._board.update(alarm=self._told)
         try:
-            with self._log.open("a", encoding="utf-8") as file:
+            descriptor = open_plain(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            with open(descriptor, "a", encoding="utf-8") as file:  # noqa: PTH123 (no path)
                 file.write("The stacks of all threads while a step hangs:\n")
                 file.flush()
                 faulthandler.dump_traceback(file, all_threads=True)

@@ -7,6 +7,7 @@ import typer
 
 from engine.choices import SynthesisName
 from tui.command_line import DeviceOption, app, complain, told
+from tui.wording import printable
 
 
 @app.command(epilog='Example: voicecoach say "It is good to talk." --voice voices/alice')
@@ -42,7 +43,7 @@ def say(
 
     said = speak(voice, text, step=step, synthesis=synthesis, out=out, arrays=arrays, device=device)
     note = f" ({said.note})" if said.note else ""
-    typer.echo(f"{said.path}  {said.seconds:.1f} s{note}")
+    typer.echo(printable(f"{said.path}  {said.seconds:.1f} s{note}"))
     if play:
         from tui.speakers.sound_card import play_to_the_end
 
