@@ -35,6 +35,8 @@ _MENDABLE = {
     "too-long",
     "trailing-pause",
 }
+# Findings that do no harm to training, which reads no row there.
+_NO_ROWS = {"header"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +140,15 @@ def harmful_lines(findings: Sequence[Finding]) -> dict[int, LeftOut]:
     """Lines that training could not use or should not learn from, and why."""
     found: dict[int, LeftOut] = {}
     for finding in findings:
-        if finding.severity == "error" and finding.line is not None:
+        harmful = finding.severity == "error" or finding.kind in _NO_ROWS
+        if harmful and finding.line is not None:
             found.setdefault(finding.line, LeftOut(finding.line, finding.clip_id, _reason(finding)))
     return found
 
 
 def _reason(finding: Finding | Fault) -> str:
-    return f"{finding.kind.replace('-', ' ')}: {finding.figure}"
+    kind = finding.kind.replace("-", " ")
+    return kind if finding.figure == kind else f"{kind}: {finding.figure}"
 
 
 def without_doubtful(

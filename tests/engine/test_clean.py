@@ -147,6 +147,15 @@ def test_rows_that_cannot_be_mended_are_left_out_and_listed_by_line(corpus, tmp_
     assert sorted(path.stem for path in (tmp_path / "out" / "wavs").iterdir()) == sorted(TEXTS)
 
 
+def test_a_header_is_listed_with_the_rows_that_are_left_out(corpus, tmp_path):
+    rows = (corpus / "metadata.csv").read_text()
+    (corpus / "metadata.csv").write_text(f"id|text|normalized text\n{rows}")
+    cleaned = clean(corpus, tmp_path / "out")
+    assert [row.line for row in cleaned.left_out] == [1]
+    assert "names columns" in cleaned.left_out[0].reason
+    assert len(cleaned.changes) == len(TEXTS)
+
+
 def test_a_recording_with_two_texts_is_left_out_with_both(corpus, tmp_path):
     shutil.copy(corpus / "wavs" / "LJ001-0008.flac", corpus / "wavs" / "again.flac")
     with (corpus / "metadata.csv").open("a") as file:

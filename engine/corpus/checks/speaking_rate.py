@@ -231,7 +231,9 @@ def _shift(first: int, last: int, texts: int, neighbour: str) -> Finding:
         line=first,
         clip_id="",
         file="metadata.csv",
-        figure=f"{texts} texts from about line {first} to {last} fit the {neighbour} clip's recording",
+        figure=(
+            f"{texts} texts from about line {first} to {last} fit the {neighbour} clip's recording"
+        ),
         advice="look whether a line was lost or added there, so that texts slipped against ids",
         value=float(texts),
     )
