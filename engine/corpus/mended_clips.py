@@ -3,7 +3,7 @@
 import hashlib
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from engine.corpus.audio import AudioSpec, load_recording
 from engine.corpus.checks.faults import Fault
 from engine.corpus.checks.loudness import level_faults, measure_levels
 from engine.corpus.checks.recordings import examine
-from engine.corpus.checks.speaking_rate import TimedText, rate_findings
+from engine.corpus.checks.speaking_rate import SHIFTED, TimedText, rate_findings
 from engine.corpus.clips import RECORDINGS, Limits, too_long
 from engine.corpus.mending import mend
 from engine.corpus.metadata import Row
@@ -168,7 +168,10 @@ def without_doubtful(
 
 
 def _odd_rates(kept: Sequence[Kept], vocabulary: Vocabulary) -> dict[int, LeftOut]:
-    """Clips whose text nobody could say in the time."""
+    """Clips whose text nobody could say in the time.
+
+    Those that are left are looked at again: without the worst, others stand out.
+    """
     clips = [
         TimedText(
             clip.row.line,
@@ -179,7 +182,24 @@ def _odd_rates(kept: Sequence[Kept], vocabulary: Vocabulary) -> dict[int, LeftOu
         )
         for clip in kept
     ]
-    return harmful_lines(rate_findings(clips)[0])
+    odd: dict[int, LeftOut] = {}
+    while True:
+        left = [clip for clip in clips if clip.line not in odd]
+        found = harmful_lines(
+            [each for one in rate_findings(left)[0] for each in _clip_by_clip(one, left)]
+        )
+        if not found:
+            return odd
+        odd.update(found)
+
+
+def _clip_by_clip(finding: Finding, clips: Sequence[TimedText]) -> list[Finding]:
+    """A finding about a stretch of texts as one about each of them."""
+    if finding.kind != SHIFTED or finding.value is None:
+        return [finding]
+    start = next(place for place, clip in enumerate(clips) if clip.line == finding.line)
+    stretch = clips[start : start + round(finding.value)]
+    return [replace(finding, line=clip.line, clip_id=clip.clip_id) for clip in stretch]
 
 
 def _same_sound(kept: Sequence[Kept]) -> dict[int, LeftOut]:
