@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from engine.choices import NetworkName, PresetName
+from engine.choices import NETWORKS, NetworkName, PresetName
 from engine.corpus.audio import AudioSpec
 from engine.corpus.text import BBC_SYMBOLS, Vocabulary
 from engine.errors import EngineError, InputError
@@ -25,7 +25,6 @@ from engine.networks.specs import PRESETS, SSRNSpec, Text2MelSpec, preset_spec
 from engine.networks.tensorflow_models import (
     FIRST_MOMENT,
     SECOND_MOMENT,
-    TITLES,
     FoundModels,
     FoundNetwork,
     models_at,
@@ -78,8 +77,9 @@ class Imported:
     audio: AudioSpec
     notes: tuple[str, ...]
     """What a person should know of choices that were made for them."""
-    missing: str
-    """The network that the voice still lacks for speaking, as people write it; or nothing."""
+    missing: NetworkName | None
+    """The network that was not there to import: without SSRN a voice sounds muffled, without
+    Text2Mel it cannot speak."""
 
 
 def import_voice(
@@ -115,14 +115,13 @@ def import_voice(
                 _import_network(network, voice, shown, on_progress)
                 for network in found.networks.values()
             )
-    titles = {one.title for one in imported}
     return Imported(
         voice_folder=voice_folder,
         networks=imported,
         symbols=settings.symbols,
         audio=settings.audio,
         notes=tuple(shown(note) for note in notes),
-        missing="".join(title for title in TITLES.values() if title not in titles),
+        missing=next((name for name in NETWORKS if name not in found.networks), None),
     )
 
 

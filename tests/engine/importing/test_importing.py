@@ -89,7 +89,7 @@ def test_both_networks_come_with_step_weights_moments_and_count(tmp_path, target
         assert named.moments
     assert voice.settings.dataset is None
     assert voice.settings.recipe == "standard"
-    assert imported.missing == ""
+    assert imported.missing is None
     assert {what for what, _, _ in told} >= {"reading Text2Mel", "reading SSRN"}
     assert all(done <= total for what, done, total in told if total)
 
@@ -100,7 +100,7 @@ def test_the_usual_sizes_keep_the_usual_sound(tmp_path, target):
     audio = Voice.open(target).settings.audio
     assert audio == imported.audio
     assert (audio.n_fft, audio.win_length, audio.hop_length, audio.n_mels) == (2048, 1102, 275, 80)
-    assert imported.missing == "Text2Mel"
+    assert imported.missing == "text2mel"
     assert not imported.notes
 
 
@@ -151,7 +151,7 @@ def test_a_prefix_imports_one_network_alone(models, target, suffix):
     prefix = models / "LJ01-1" / f"model_gs_001k{suffix}"
     imported = import_voice(prefix, target)
     assert [one.network for one in imported.networks] == ["text2mel"]
-    assert imported.missing == "SSRN"
+    assert imported.missing == "ssrn"
     assert not Voice.open(target).checkpoints("ssrn")
 
 

@@ -36,6 +36,11 @@ def test_a_lone_network_says_what_is_missing(models: Path, tmp_path: Path) -> No
     told = CliRunner().invoke(app, ["import", str(prefix), "--voice", str(tmp_path / "v")])
     assert told.exit_code == 0, told.stderr
     assert "needs Text2Mel too" in told.stdout
+    assert "voicecoach say" not in told.stdout
+    prefix, folder = models / "LJ01-1" / "model_gs_001k", str(tmp_path / "w")
+    told = CliRunner().invoke(app, ["import", str(prefix), "--voice", folder])
+    assert "without SSRN it sounds muffled" in told.stdout
+    assert f'voicecoach say "It is good to talk." --voice {folder}' in told.stdout
 
 
 def test_a_vocabulary_that_does_not_fit_is_one_sentence(models: Path, tmp_path: Path) -> None:
