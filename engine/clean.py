@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from engine.corpus.audio import AudioSpec
-from engine.corpus.checks.listing import read_listing
+from engine.corpus.checks.listing import Listing, read_listing
 from engine.corpus.clips import METADATA, RECORDINGS, Limits
 from engine.corpus.mended_clips import (
     Change,
@@ -76,6 +76,7 @@ def clean(
         voice = Voice.open(against)
         vocabulary, limits = voice.vocabulary, voice.settings.limits
     listing = read_listing(dataset, vocabulary, limits)
+    _require_readable(dataset, listing)
     harmful = harmful_lines(listing.findings)
     rows = [row for row in listing.rows if row.line not in harmful]
     with _new_folder(out) as folder:
@@ -96,6 +97,19 @@ def clean(
         cleaned = Cleaned(out, changes, tuple(left_out), seconds / 3600)
         _write_lists(dataset, folder, cleaned)
     return cleaned
+
+
+def _require_readable(dataset: Path, listing: Listing) -> None:
+    """Refuse a list of which nothing can be read, for the reason that it has.
+
+    Raises:
+        InputError: saying which.
+    """
+    if listing.rows:
+        return
+    for found in listing.findings:
+        if found.severity == "error" and found.line is None:
+            raise InputError(f"{dataset / METADATA}: {found.figure}; {found.advice}.")
 
 
 def _require_place(dataset: Path, out: Path) -> None:

@@ -156,6 +156,14 @@ def test_a_header_is_listed_with_the_rows_that_are_left_out(corpus, tmp_path):
     assert len(cleaned.changes) == len(TEXTS)
 
 
+def test_a_list_that_is_not_utf_8_is_refused_for_that(corpus, tmp_path):
+    rows = (corpus / "metadata.csv").read_text()
+    (corpus / "metadata.csv").write_text(rows, encoding="utf-16")
+    with pytest.raises(InputError, match="UTF-16"):
+        clean(corpus, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_recording_with_two_texts_is_left_out_with_both(corpus, tmp_path):
     shutil.copy(corpus / "wavs" / "LJ001-0008.flac", corpus / "wavs" / "again.flac")
     with (corpus / "metadata.csv").open("a") as file:

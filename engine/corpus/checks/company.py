@@ -79,7 +79,8 @@ def _twice(clips: Sequence[Clip]) -> list[tuple[Clip, Fault]]:
         if before is clip:
             continue
         figure = f"holds the same samples as {before.clip_id} in line {before.line}"
-        if before.text == clip.text:
+        # Of a line that could not be read nobody knows the text.
+        if before.text == clip.text or not before.text or not clip.text:
             advice = "delete one of the two lines: the voice would hear it twice as often"
             fault = Fault("duplicate-recording", "warning", figure, advice)
         else:

@@ -335,7 +335,7 @@ def test_two_faults_in_different_lines(one: str, other: str, good: Path, tmp_pat
     require_found(corpus, spoiled)
 
 
-OF_THE_TEXT = ["endless_text", "wrong_text"]
+OF_THE_TEXT = ["endless_text", "wrong_text", "many_fields", "no_text", "latin"]
 OF_THE_SOUND = ["clipped", "noise", "late", "offset", "low_rate", "truncated", "stereo", "pause"]
 
 
