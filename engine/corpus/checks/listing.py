@@ -10,6 +10,7 @@ from engine.corpus.checks.encoding import (
     damage_fault,
     decode_wide,
     head_fault,
+    is_whole,
     line_end_fault,
     wide_encoding,
     wide_fault,
@@ -77,7 +78,11 @@ def read_listing(dataset: Path, vocabulary: Vocabulary, limits: Limits) -> Listi
     wide = wide_encoding(data)
     if wide:
         # Training reads no row of it; all else that is wrong with it is found all the same.
-        data = decode_wide(data, wide).encode()
+        text = decode_wide(data, wide)
+        if not is_whole(data, wide):
+            total = sum(bool(line.strip()) for line in text.splitlines())
+            return Listing((), total, (_placed(wide_fault(wide)),), {}, frozenset(), ())
+        data = text.encode()
     lines = [line for line in split_lines(data) if line.content.strip() or line.damage]
     entries, findings = _parse(lines)
     text_findings, unusable = _check_texts(entries, vocabulary, limits)

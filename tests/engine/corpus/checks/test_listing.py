@@ -138,6 +138,13 @@ def test_lines_of_a_wide_encoding_are_told_all_the_same(read: Read) -> None:
     assert errors == [("not-utf-8", None), ("field-count", 2), ("duplicate-id", 3)]
 
 
+def test_lines_of_a_damaged_wide_encoding_are_not_counted(read: Read) -> None:
+    whole = f"clip-0|{sentence(0)}\nclip-1\nclip-2|\n".encode("utf-16")
+    for place in (6, 9):
+        listing = read(whole[:place] + b"x" + whole[place:])
+        assert [(f.kind, f.line) for f in listing.findings] == [("not-utf-8", None)]
+
+
 def test_recordings_wait_for_lines_that_cannot_be_read(read: Read) -> None:
     lines = ["clip-0|a|b|c|d", "CLIP-1|Yes.", "clip-2\tNo.", "clip-3|", "clip-4|I see.", "clip-4|"]
     listing = read("\n".join(lines))
