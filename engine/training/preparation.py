@@ -59,7 +59,8 @@ def prepare(order: TrainOrder, voice: Voice, board: Board, inbox: Inbox) -> Prep
             answer to what the check of the corpus found.
     """
     device = choose_device(order.device)
-    precision = choose_precision(order.precision, device)
+    recipe = recipe_named(voice.settings.recipe)
+    precision = choose_precision(order.precision, device, exact=recipe.exact)
     leave_a_core_for_the_screen()
     word = "bf16" if precision == torch.bfloat16 else "fp32"
     board.update(device=describe_device(device), precision=word)
@@ -70,7 +71,6 @@ def prepare(order: TrainOrder, voice: Voice, board: Board, inbox: Inbox) -> Prep
     take_over_source(order, voice, board)
     checkpoint = newest_checkpoint(voice, order.network, board)
     store, training, held = open_material(voice, board, inbox, attended=order.attended)
-    recipe = recipe_named(voice.settings.recipe)
     learner = _make_learner(order.network, voice, recipe, checkpoint, device, precision)
 
     def source(clips: list[int], crop: int | None) -> BatchSource:
