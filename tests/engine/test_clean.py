@@ -16,6 +16,7 @@ from engine.corpus.checks.recordings import examine
 from engine.corpus.clips import Limits
 from engine.corpus.mending import SPEECH_LEVEL
 from engine.errors import Cancelled, InputError
+from engine.exporting import export_voice
 
 RATE = 22_050
 TEXTS = {
@@ -189,6 +190,14 @@ def test_a_place_that_is_taken_is_refused_and_left_alone(corpus, tmp_path, where
     with pytest.raises(InputError, match="--out"):
         clean(corpus, tmp_path / where)
     assert digests(tmp_path) == before
+
+
+def test_an_exported_voice_decides_as_the_voice_does(corpus, tmp_path, make_voice):
+    voice = make_voice(text2mel=1, ssrn=1, symbols="PE xyz.", hidden=4)
+    export = export_voice(voice.folder, tmp_path / "export").folder
+    for against in (voice.folder, export):
+        with pytest.raises(InputError, match="Nothing of"):
+            clean(corpus, tmp_path / "out", against=against)
 
 
 def test_an_empty_folder_is_taken(corpus, tmp_path):

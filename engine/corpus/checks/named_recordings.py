@@ -22,6 +22,10 @@ _OTHER_SOUND = re.compile(
     r"raw|pcm|sph|w64|rf64)$",
     re.IGNORECASE,
 )
+# What programs add to the name of a second copy.
+_COPY = re.compile(r"(?: ?\(\d{1,3}\)| - copy)$")
+_DASHES = re.compile("[_\u2010-\u2015\u2212]")
+_UNSEEN = re.compile("[\\s\u200b-\u200f\u2060\ufeff]+")
 _ANY_SOUND = re.compile(rf"{_OTHER_SOUND.pattern}|\.(?:wav|flac)$", re.IGNORECASE)
 
 
@@ -113,9 +117,9 @@ def _waiting(folder: _Folder, keys: Mapping[int, str], taken: set[str]) -> Itera
 
 
 def _bare(clip_id: str) -> str:
-    """An id without what people write differently: folders, case, white space, `_` for `-`."""
+    """An id without what people write differently: folders, case, spaces, dashes, `(1)`."""
     name = recording_key(clip_id).replace("\\", "/").rsplit("/", 1)[-1].casefold()
-    return re.sub(r"\s+", "", _ANY_SOUND.sub("", name).replace("_", "-"))
+    return _UNSEEN.sub("", _DASHES.sub("-", _COPY.sub("", _ANY_SOUND.sub("", name))))
 
 
 def _other_sounds(folder: Path) -> dict[str, Path]:

@@ -241,7 +241,7 @@ PLANTED: dict[str, Callable[[int], bytes]] = {
 
 
 # The first number in a text loads the library that writes numbers out.
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(
     faults=st.lists(st.sampled_from([None, *PLANTED]), min_size=1, max_size=CLIPS - 1),
     ends=st.lists(st.sampled_from([b"\n", b"\r\n", b"\r"]), min_size=30, max_size=30),
