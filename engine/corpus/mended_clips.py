@@ -15,6 +15,7 @@ from engine.corpus.analysis import coarse_frames
 from engine.corpus.audio import AudioSpec, load_recording
 from engine.corpus.checks.faults import Fault
 from engine.corpus.checks.loudness import level_faults, measure_levels
+from engine.corpus.checks.outline import Outline, copies, outline
 from engine.corpus.checks.recordings import examine
 from engine.corpus.checks.speaking_rate import SHIFTED, TimedText, rate_findings
 from engine.corpus.clips import RECORDINGS, Limits, too_long
@@ -72,6 +73,8 @@ class Kept:
     seconds: float
     digest: bytes
     """The same for the same samples."""
+    outline: Outline | None
+    """Alike for the same sound in another format or loudness."""
     change: Change
 
 
@@ -110,7 +113,9 @@ class MendingJob:
             round(mended.gain, 2),
         )
         digest = hashlib.sha256(mended.waveform.tobytes()).digest()
-        return Kept(row, len(mended.waveform) / self.audio.sample_rate, digest, change)
+        seconds = len(mended.waveform) / self.audio.sample_rate
+        levels = measure_levels(mended.waveform, self.audio.sample_rate)
+        return Kept(row, seconds, digest, outline(levels, 0.0, seconds), change)
 
     def _problem(self, waveform: NDArray[np.float32]) -> str:
         """What still harms training after mending; empty for nothing."""
@@ -204,11 +209,13 @@ def _clip_by_clip(finding: Finding, clips: Sequence[TimedText]) -> list[Finding]
 
 def _same_sound(kept: Sequence[Kept]) -> dict[int, LeftOut]:
     """Clips of one sound and several texts: no one can tell here which is right."""
-    by_digest: dict[bytes, list[Kept]] = {}
-    for clip in kept:
-        by_digest.setdefault(clip.digest, []).append(clip)
+    groups = copies([clip.outline for clip in kept], [clip.seconds for clip in kept])
+    by_digest: dict[bytes, list[int]] = {}
+    for place, clip in enumerate(kept):
+        by_digest.setdefault(clip.digest, []).append(place)
     odd: dict[int, LeftOut] = {}
-    for clips in by_digest.values():
+    for places in (*groups, *by_digest.values()):
+        clips = [kept[place] for place in places]
         if len({clip.row.text for clip in clips}) > 1:
             lines = ", ".join(str(clip.row.line) for clip in clips)
             reason = f"one recording with different texts in the lines {lines}"

@@ -174,6 +174,15 @@ def test_a_recording_with_two_texts_is_left_out_with_both(corpus, tmp_path):
     assert "2, 4" in cleaned.left_out[0].reason
 
 
+def test_a_copy_of_another_loudness_and_rate_is_one_recording(corpus, tmp_path):
+    samples, _ = soundfile.read(corpus / "wavs" / "LJ001-0008.flac")
+    again = 0.6 * resample_poly(samples, 2, 1)
+    soundfile.write(corpus / "wavs" / "again.wav", again, 2 * RATE)
+    with (corpus / "metadata.csv").open("a") as file:
+        file.write("again|never has anybody said so.\n")
+    assert [row.line for row in clean(corpus, tmp_path / "out").left_out] == [2, 4]
+
+
 def test_what_is_cleaned_stays_as_it_is_when_it_is_cleaned_again(corpus, tmp_path):
     clean(corpus, tmp_path / "once")
     twice = clean(tmp_path / "once", tmp_path / "twice")

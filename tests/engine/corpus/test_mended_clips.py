@@ -31,6 +31,7 @@ def kept(folder: Path, slipped: int) -> list[Outcome]:
                 Row(line, name, text),
                 float(seconds),
                 hashlib.sha256(name.encode()).digest(),
+                None,
                 Change(line, name, 0.0, 0.0, 0.0),
             )
         )

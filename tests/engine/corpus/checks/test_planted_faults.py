@@ -205,6 +205,12 @@ def copied_recording(corpus: Corpus, line: Line) -> None:
     shutil.copy(corpus.recording(corpus.lines[0]), corpus.recording(line))
 
 
+@plants("duplicate-recording")
+def copied_recording_converted(corpus: Corpus, line: Line) -> None:
+    samples = soxr.resample(corpus.sound(corpus.lines[0]), RATE, 32_000)
+    corpus.write(line, 0.7 * samples, 32_000)
+
+
 @plants("missing-recording")
 def missing(corpus: Corpus, line: Line) -> None:
     corpus.recording(line).unlink()
