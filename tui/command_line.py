@@ -11,6 +11,7 @@ import typer
 
 from engine.errors import VoicecoachError
 from engine.stop import HOW_TO_SAY_WHEN
+from tui.wording import printable
 
 LOG = logging.getLogger(__name__)
 
@@ -94,8 +95,8 @@ def _tell_unforeseen(error: Exception) -> int:
 
 
 def complain(sentence: str) -> None:
-    """Write a sentence for the person on stderr."""
-    print(f"voicecoach: {sentence}", file=sys.stderr)
+    """Write a sentence for the person on stderr, in one line whatever the names in it hold."""
+    print(f"voicecoach: {printable(sentence)}", file=sys.stderr)
 
 
 def _show_version(asked: bool) -> None:
