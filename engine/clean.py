@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from engine.corpus.audio import AudioSpec
-from engine.corpus.checks.listing import read_listing
+from engine.corpus.checks.listing import Listing, read_listing
 from engine.corpus.clips import METADATA, RECORDINGS, Limits
 from engine.corpus.mended_clips import (
     Change,
@@ -25,8 +25,9 @@ from engine.corpus.metadata import read_bytes, split_lines
 from engine.corpus.text import BBC_SYMBOLS, Vocabulary
 from engine.corpus.workers import Workers
 from engine.errors import EngineError, InputError
+from engine.exported.card import read_card
 from engine.host.files import sync_folder
-from engine.voice import Voice
+from engine.voice import Voice, is_exported
 
 REPORT = "clean.json"
 """What was left out and what was changed, beside the mended `metadata.csv`."""
@@ -71,11 +72,9 @@ def clean(
         Cancelled: `cancelled()` became true; nothing is left of the copy.
     """
     _require_place(dataset, out)
-    vocabulary, limits = Vocabulary(BBC_SYMBOLS), Limits()
-    if against is not None:
-        voice = Voice.open(against)
-        vocabulary, limits = voice.vocabulary, voice.settings.limits
+    vocabulary, limits = _rules(against)
     listing = read_listing(dataset, vocabulary, limits)
+    _require_readable(dataset, listing)
     harmful = harmful_lines(listing.findings)
     rows = [row for row in listing.rows if row.line not in harmful]
     with _new_folder(out) as folder:
@@ -96,6 +95,34 @@ def clean(
         cleaned = Cleaned(out, changes, tuple(left_out), seconds / 3600)
         _write_lists(dataset, folder, cleaned)
     return cleaned
+
+
+def _rules(against: Path | None) -> tuple[Vocabulary, Limits]:
+    """What decides which clips are usable.
+
+    Raises:
+        InputError: there is no voice in the folder.
+    """
+    if against is None:
+        return Vocabulary(BBC_SYMBOLS), Limits()
+    if is_exported(against):
+        card = read_card(against)
+        return Vocabulary(card.symbols, card.cleaner), card.limits
+    voice = Voice.open(against)
+    return voice.vocabulary, voice.settings.limits
+
+
+def _require_readable(dataset: Path, listing: Listing) -> None:
+    """Refuse a list of which nothing can be read, for the reason that it has.
+
+    Raises:
+        InputError: saying which.
+    """
+    if listing.rows:
+        return
+    for found in listing.findings:
+        if found.severity == "error" and found.line is None:
+            raise InputError(f"{dataset / METADATA}: {found.figure}; {found.advice}.")
 
 
 def _require_place(dataset: Path, out: Path) -> None:

@@ -15,16 +15,16 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from engine.choices import NetworkName, PresetName
+from engine.choices import NETWORKS, NetworkName, PresetName
 from engine.corpus.audio import AudioSpec
 from engine.corpus.text import BBC_SYMBOLS, Vocabulary
 from engine.errors import EngineError, InputError
+from engine.host.files import sync_folder
 from engine.networks.from_tensorflow import Collector
 from engine.networks.specs import PRESETS, SSRNSpec, Text2MelSpec, preset_spec
 from engine.networks.tensorflow_models import (
     FIRST_MOMENT,
     SECOND_MOMENT,
-    TITLES,
     FoundModels,
     FoundNetwork,
     models_at,
@@ -32,7 +32,7 @@ from engine.networks.tensorflow_models import (
 )
 from engine.settings import VoiceSettings
 from engine.tensorflow.archive import SUFFIXES, unpacked
-from engine.tensorflow.files import prefix_of
+from engine.tensorflow.files import NOTE, newest_by_name, prefix_of
 from engine.training.checkpoint import Checkpoint, save_checkpoint
 from engine.training.learner import MOST_UPDATES
 from engine.voice import Voice
@@ -77,8 +77,9 @@ class Imported:
     audio: AudioSpec
     notes: tuple[str, ...]
     """What a person should know of choices that were made for them."""
-    missing: str
-    """The network that the voice still lacks for speaking, as people write it; or nothing."""
+    missing: NetworkName | None
+    """The network that was not there to import: without SSRN a voice sounds muffled, without
+    Text2Mel it cannot speak."""
 
 
 def import_voice(
@@ -114,29 +115,33 @@ def import_voice(
                 _import_network(network, voice, shown, on_progress)
                 for network in found.networks.values()
             )
-    titles = {one.title for one in imported}
     return Imported(
         voice_folder=voice_folder,
         networks=imported,
         symbols=settings.symbols,
         audio=settings.audio,
         notes=tuple(shown(note) for note in notes),
-        missing="".join(title for title in TITLES.values() if title not in titles),
+        missing=next((name for name in NETWORKS if name not in found.networks), None),
     )
 
 
 def _require_no_voice(folder: Path) -> None:
-    if Voice.exists(folder):
-        raise InputError(
-            f"There is a voice in {folder} already; name a new folder with --voice, or remove "
-            f"that one first."
-        )
-    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        raise InputError(f"{folder} is not a folder; name a new one with --voice.")
     try:
+        if Voice.exists(folder):
+            raise InputError(
+                f"There is a voice in {folder} already; name a new folder with --voice, or remove "
+                f"that one first."
+            )
+        if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+            raise InputError(f"{folder} is not a folder; name a new one with --voice.")
         strange = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
     except OSError as error:
-        raise EngineError(f"Cannot read the folder {folder}: {error.strerror}.") from error
+        raise InputError(
+            f"{folder} cannot be the voice folder: {error.strerror}; name another with --voice."
+        ) from error
+    above = next(parent for parent in folder.absolute().parents if parent.exists())
+    if not above.is_dir():
+        raise InputError(f"{above} is a file, so no voice can be in it; name another with --voice.")
     if strange:
         raise InputError(
             f"{folder} holds something else than a voice ({strange[0]}); name a new folder "
@@ -169,7 +174,7 @@ def _models(
         pass  # a prefix is the name of no file
     except OSError as error:
         raise InputError(f"Cannot read {models}: {error.strerror}.") from error
-    prefix = prefix_of(models)
+    prefix = newest_by_name(models.parent) if models.name == NOTE else prefix_of(models)
     if models.is_dir():
         yield models_in(models), str
     elif prefix is not None:
@@ -248,11 +253,12 @@ def _audio_of_bins(audio: AudioSpec, n_bins: int, notes: list[str]) -> AudioSpec
     n_fft = 2 * (n_bins - 1)
     if n_fft >= audio.win_length:
         return replace(audio, n_fft=n_fft)
-    hop = max(1, n_fft // 4)
+    # Frames keep the pace at which the networks speak, as far as they still overlap by half.
+    hop = max(1, min(audio.hop_length, n_fft // 2))
     notes.append(
         f"SSRN has {n_bins:,} bins, so the transform has {n_fft:,} samples, fewer than the usual "
-        f"window of {audio.win_length:,}: the window is set to {n_fft:,} and the hop to a quarter "
-        f"of it, {hop:,}; [audio] in voice.toml can say what the models were really made with"
+        f"window of {audio.win_length:,}: the window is set to {n_fft:,} and the hop to {hop:,}; "
+        f"[audio] in voice.toml can say what the models were really made with"
     )
     return replace(audio, n_fft=n_fft, win_length=n_fft, hop_length=hop)
 
@@ -317,6 +323,7 @@ def _new_folder(target: Path) -> Iterator[Path]:
         yield temporary
         temporary.rename(target)
         made = []
+        sync_folder(target.parent)
     except OSError as error:
         raise EngineError(
             f"The voice {target} cannot be written: {error.strerror}; free some space or choose "

@@ -26,7 +26,7 @@ from engine.host.spend import Ledger
 from engine.networks.specs import PRESETS, preset_spec
 from engine.order import Price, TrainOrder
 from engine.settings import VoiceSettings
-from engine.voice import RESTORING, Voice
+from engine.voice import RESTORING, Voice, is_exported
 
 # What a run that ended early may have left in the folder of a voice that is yet to be.
 _LEFTOVERS = {
@@ -38,8 +38,6 @@ _LEFTOVERS = {
     "check.json",
     RESTORING,
 }
-# The card of a voice that was exported; see `voicecoach export`.
-_EXPORT = "voice.json"
 
 
 @dataclass(frozen=True)
@@ -69,6 +67,11 @@ def make_plan(order: TrainOrder) -> Plan:
     folder = order.voice_folder
     if order.vocabulary is not None:
         require_vocabulary(order.vocabulary)
+    if is_exported(folder):
+        raise InputError(
+            f"{folder} is an export of a voice, made for speaking; train the voice that it is of, "
+            f"or name another with --voice."
+        )
     new = not Voice.exists(folder)
     settings = _new_settings(order) if new else _settings_of(order)
     changes: dict[str, Any] = {
@@ -259,7 +262,7 @@ def _like_source(source: Path, settings: VoiceSettings) -> VoiceSettings:
         if not Voice.exists(home):
             preset = _preset_of(read_state(source), settings)
             return replace(settings, symbols=_symbols_of(source), preset=preset)
-    if (source / _EXPORT).is_file() and not Voice.exists(home):
+    if is_exported(source):
         raise InputError(
             f"{source} is an export of a voice, made for speaking; give the folder of the voice "
             f"that it is of, or one of its step-… folders."

@@ -1,6 +1,6 @@
 """What `voicecoach check` prints for a person: can I train on this, and what is to be mended?"""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
@@ -48,9 +48,11 @@ class _View:
         self._put(Text(words.verdict(report), style=style))
         self._facts("", words.facts(report))
         self._lengths()
-        for group in words.grouped(report.findings):
-            self._group(group)
-        self._unknown()
+        groups = words.grouped(report.findings)
+        for group in groups:
+            if group.kind != words.UNKNOWN:
+                self._group(group)
+        self._unknown([group for group in groups if group.kind == words.UNKNOWN])
         self._facts("what it lets a voice hear of English", words.coverage(report.coverage))
         self._facts("what training takes", map(words.estimate, report.estimates))
         self._doubts()
@@ -85,8 +87,12 @@ class _View:
         )
         self._part(title, self._findings(group.findings[:_MOST_OF_A_KIND]))
         self._say_more(len(group.findings) - _MOST_OF_A_KIND)
+        self._advise([group])
+
+    def _advise(self, groups: Sequence[words.Group]) -> None:
         mark = "->" if self._ascii else "→"
-        for advice in group.advice[:_MOST_ADVICE]:
+        every = dict.fromkeys(advice for group in groups for advice in group.advice)
+        for advice in list(every)[:_MOST_ADVICE]:
             self._indented(f"{mark} {words.sentence(advice)}", "italic")
 
     def _findings(self, findings: Iterable[Finding]) -> Table:
@@ -102,15 +108,20 @@ class _View:
             )
         return table
 
-    def _unknown(self) -> None:
+    def _unknown(self, groups: Sequence[words.Group]) -> None:
+        """The characters themselves say more than the findings about them, which head them."""
         rows = []
         for character in self._report.unknown[:_MOST_UNKNOWN]:
             symbol, times, becomes = words.unknown(character)
             example = wording.printable(character.example)
             rows.append([symbol, times, becomes, f"line {character.line:,}", example])
-        title = "characters that the voice has no symbol for"
+        title = Text("characters that the voice has no symbol for", "bold")
+        for gravest in groups[:1]:
+            title = Text.assemble((gravest.severity, _STYLES[gravest.severity]), "  ", title)
+        title.append(f"  {len(self._report.unknown):,}", "not bold")
         self._part(title, self._lines(rows, right=(1, 3)))
         self._say_more(len(self._report.unknown) - _MOST_UNKNOWN)
+        self._advise(groups)
 
     def _doubts(self) -> None:
         doubts = self._report.doubts

@@ -18,6 +18,9 @@ from engine.choices import NetworkName
 from tui import wording
 
 _NETWORKS: dict[NetworkName, str] = {"text2mel": "Text2Mel", "ssrn": "SSRN"}
+UNKNOWN = "unknown-character"
+"""The kind of findings of which the report has a table, too."""
+
 _MOST_BARS = 16
 
 
@@ -175,8 +178,13 @@ def unknown(character: UnknownCharacter) -> tuple[str, str, str]:
     """Write a character that the voice lacks: itself, how often it comes, what it becomes."""
     symbol = character.character
     shown = symbol if symbol.isprintable() and symbol.strip() else f"U+{ord(symbol[0]):04X}"
-    becomes = wording.printable(character.becomes).strip()
-    return shown, f"{character.count:,}×", f"read as {becomes}" if becomes else "left out"
+    return shown, f"{character.count:,}×", _reading(wording.printable(character.becomes))
+
+
+def _reading(becomes: str) -> str:
+    if not becomes:
+        return "left out"
+    return f"read as {becomes}" if becomes.strip() else "read as a space"
 
 
 def coverage(found: Coverage) -> list[tuple[str, str]]:

@@ -95,7 +95,7 @@ def _tell_unforeseen(error: Exception) -> int:
 
 
 def complain(sentence: str) -> None:
-    """Write a sentence for the person on stderr."""
+    """Write a sentence for the person on stderr, in one line whatever the names in it hold."""
     print(f"voicecoach: {printable(sentence)}", file=sys.stderr)
 
 

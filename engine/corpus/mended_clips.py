@@ -3,7 +3,7 @@
 import hashlib
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +15,9 @@ from engine.corpus.analysis import coarse_frames
 from engine.corpus.audio import AudioSpec, load_recording
 from engine.corpus.checks.faults import Fault
 from engine.corpus.checks.loudness import level_faults, measure_levels
+from engine.corpus.checks.outline import Outline, copies, outline
 from engine.corpus.checks.recordings import examine
-from engine.corpus.checks.speaking_rate import TimedText, rate_findings
+from engine.corpus.checks.speaking_rate import SHIFTED, TimedText, rate_findings
 from engine.corpus.clips import RECORDINGS, Limits, too_long
 from engine.corpus.mending import mend
 from engine.corpus.metadata import Row
@@ -35,6 +36,8 @@ _MENDABLE = {
     "too-long",
     "trailing-pause",
 }
+# Findings that do no harm to training, which reads no row there.
+_NO_ROWS = {"header"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,8 @@ class Kept:
     seconds: float
     digest: bytes
     """The same for the same samples."""
+    outline: Outline | None
+    """Alike for the same sound in another format or loudness."""
     change: Change
 
 
@@ -108,7 +113,9 @@ class MendingJob:
             round(mended.gain, 2),
         )
         digest = hashlib.sha256(mended.waveform.tobytes()).digest()
-        return Kept(row, len(mended.waveform) / self.audio.sample_rate, digest, change)
+        seconds = len(mended.waveform) / self.audio.sample_rate
+        levels = measure_levels(mended.waveform, self.audio.sample_rate)
+        return Kept(row, seconds, digest, outline(levels, 0.0, seconds), change)
 
     def _problem(self, waveform: NDArray[np.float32]) -> str:
         """What still harms training after mending; empty for nothing."""
@@ -138,13 +145,15 @@ def harmful_lines(findings: Sequence[Finding]) -> dict[int, LeftOut]:
     """Lines that training could not use or should not learn from, and why."""
     found: dict[int, LeftOut] = {}
     for finding in findings:
-        if finding.severity == "error" and finding.line is not None:
+        harmful = finding.severity == "error" or finding.kind in _NO_ROWS
+        if harmful and finding.line is not None:
             found.setdefault(finding.line, LeftOut(finding.line, finding.clip_id, _reason(finding)))
     return found
 
 
 def _reason(finding: Finding | Fault) -> str:
-    return f"{finding.kind.replace('-', ' ')}: {finding.figure}"
+    kind = finding.kind.replace("-", " ")
+    return kind if finding.figure == kind else f"{kind}: {finding.figure}"
 
 
 def without_doubtful(
@@ -164,7 +173,10 @@ def without_doubtful(
 
 
 def _odd_rates(kept: Sequence[Kept], vocabulary: Vocabulary) -> dict[int, LeftOut]:
-    """Clips whose text nobody could say in the time."""
+    """Clips whose text nobody could say in the time.
+
+    Those that are left are looked at again: without the worst, others stand out.
+    """
     clips = [
         TimedText(
             clip.row.line,
@@ -175,16 +187,35 @@ def _odd_rates(kept: Sequence[Kept], vocabulary: Vocabulary) -> dict[int, LeftOu
         )
         for clip in kept
     ]
-    return harmful_lines(rate_findings(clips)[0])
+    odd: dict[int, LeftOut] = {}
+    while True:
+        left = [clip for clip in clips if clip.line not in odd]
+        found = harmful_lines(
+            [each for one in rate_findings(left)[0] for each in _clip_by_clip(one, left)]
+        )
+        if not found:
+            return odd
+        odd.update(found)
+
+
+def _clip_by_clip(finding: Finding, clips: Sequence[TimedText]) -> list[Finding]:
+    """A finding about a stretch of texts as one about each of them."""
+    if finding.kind != SHIFTED or finding.value is None:
+        return [finding]
+    start = next(place for place, clip in enumerate(clips) if clip.line == finding.line)
+    stretch = clips[start : start + round(finding.value)]
+    return [replace(finding, line=clip.line, clip_id=clip.clip_id) for clip in stretch]
 
 
 def _same_sound(kept: Sequence[Kept]) -> dict[int, LeftOut]:
     """Clips of one sound and several texts: no one can tell here which is right."""
-    by_digest: dict[bytes, list[Kept]] = {}
-    for clip in kept:
-        by_digest.setdefault(clip.digest, []).append(clip)
+    groups = copies([clip.outline for clip in kept], [clip.seconds for clip in kept])
+    by_digest: dict[bytes, list[int]] = {}
+    for place, clip in enumerate(kept):
+        by_digest.setdefault(clip.digest, []).append(place)
     odd: dict[int, LeftOut] = {}
-    for clips in by_digest.values():
+    for places in (*groups, *by_digest.values()):
+        clips = [kept[place] for place in places]
         if len({clip.row.text for clip in clips}) > 1:
             lines = ", ".join(str(clip.row.line) for clip in clips)
             reason = f"one recording with different texts in the lines {lines}"

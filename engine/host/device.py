@@ -36,9 +36,12 @@ def choose_device(asked: str) -> torch.device:
     return torch.device("cuda", device.index or 0)
 
 
-def choose_precision(asked: Precision, device: torch.device) -> torch.dtype:
-    """Return the arithmetic of a step; `auto` takes bf16 where the device computes in it."""
-    if asked == "fp32":
+def choose_precision(asked: Precision, device: torch.device, *, exact: bool = False) -> torch.dtype:
+    """Return the arithmetic of a step.
+
+    `auto` takes bf16 where the device computes in it, but never where the step is to be `exact`.
+    """
+    if asked == "fp32" or (asked == "auto" and exact):
         return torch.float32
     if asked == "bf16":
         return torch.bfloat16

@@ -8,6 +8,9 @@ from pathlib import Path
 from engine.errors import InputError
 from engine.tensorflow.bundle import INDEX
 
+NOTE = "checkpoint"
+"""The file in which TensorFlow notes the newest checkpoint of a folder."""
+
 _DATA = re.compile(r"(.+)\.data-[0-9]{5}-of-[0-9]{5}")
 _NAMED = re.compile(r'^model_checkpoint_path: "([^"\n]+)"', re.MULTILINE)
 _SMALL = 64_000
@@ -17,7 +20,7 @@ _DEEPEST = 8
 
 def is_checkpoint_file(name: str) -> bool:
     """Whether a file of this name belongs to a checkpoint."""
-    return name == "checkpoint" or name.endswith(INDEX) or _DATA.fullmatch(name) is not None
+    return name == NOTE or name.endswith(INDEX) or _DATA.fullmatch(name) is not None
 
 
 def prefix_of(path: Path) -> Path | None:
@@ -68,11 +71,11 @@ def prefixes_in(folder: Path) -> list[Path]:
 
 
 def newest_by_name(folder: Path) -> Path | None:
-    """The prefix that TensorFlow's own note, the file `checkpoint`, names as the newest.
+    """The prefix that TensorFlow's own note names as the newest.
 
     None where there is no such note, or what it names is not in the folder.
     """
-    note = folder / "checkpoint"
+    note = folder / NOTE
     if not _is_file(note):
         return None
     try:

@@ -148,7 +148,7 @@ def _learner(network: NetworkName, plan: Plan, recipe: Recipe, device: torch.dev
         spec,
         recipe,
         device=device,
-        precision=choose_precision("auto", device),
+        precision=choose_precision("auto", device, exact=recipe.exact),
         seed=1,
         max_characters=plan.limits.max_characters,
         max_frames=plan.limits.max_coarse_frames,

@@ -72,7 +72,8 @@ def prepare(order: TrainOrder, voice: Voice, board: Board, inbox: Inbox) -> Prep
             answer to what the check of the corpus found.
     """
     device = choose_device(order.device)
-    precision = choose_precision(order.precision, device)
+    recipe = recipe_named(voice.settings.recipe)
+    precision = choose_precision(order.precision, device, exact=recipe.exact)
     leave_a_core_for_the_screen()
     make_repeatable(device)
     word = "bf16" if precision == torch.bfloat16 else "fp32"
@@ -83,7 +84,6 @@ def prepare(order: TrainOrder, voice: Voice, board: Board, inbox: Inbox) -> Prep
     board.update(progress=Progress("loading weights", 0, 1))
     take_over_source(order, voice, board)
     checkpoint = newest_checkpoint(voice, order.network, board)
-    recipe = recipe_named(voice.settings.recipe)
     spec = checkpoint.spec if checkpoint else fresh_spec(order.network, voice.settings)
     require_room_to_train(voice, spec, recipe)
     store, training, held = open_material(voice, board, inbox, attended=order.attended)

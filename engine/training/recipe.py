@@ -43,6 +43,9 @@ class Recipe:
     than the weights of a moment. None speaks with the weights themselves."""
     drop_logits: bool = False
     """Whether dropout falls on the last layer too."""
+    exact: bool = False
+    """Whether `--precision auto` is single precision on every device: with bf16 the steps from a
+    checkpoint end up elsewhere, by nearly the length of their way."""
     frame_drop: float = 0.0
     """Share of the frames hidden from Text2Mel's audio encoder while training, so that it
     learns to listen to the text and not to copy the frame before."""
@@ -53,7 +56,7 @@ def recipe_named(name: RecipeName) -> Recipe:
 
     `bbc` is the BBC's own: losses averaged over padding too, one guide for all lengths, whole
     clips for SSRN, batches of 32, a rate that only the global step decides, Adam as TensorFlow
-    computes it, and no average of the weights.
+    computes it, in single precision, and no average of the weights.
     """
     if name == "standard":
         return Recipe(frame_drop=0.1)
@@ -69,6 +72,7 @@ def recipe_named(name: RecipeName) -> Recipe:
         crop_frames=None,
         drop_logits=True,
         average_decay=None,
+        exact=True,
     )
 
 

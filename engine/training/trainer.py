@@ -318,7 +318,7 @@ class Trainer:
 
     def _set_sentence(self, sentence: str) -> None:
         text = sentence.strip()
-        if not self._voice.vocabulary.clean(text):
+        if not any(map(str.isalnum, self._voice.vocabulary.clean(text))):
             self._board.event(f"nothing to speak in {sentence!r}", "error")
             return
         self._auditions.sentence = text

@@ -16,6 +16,7 @@ from engine.corpus.checks.recordings import examine
 from engine.corpus.clips import Limits
 from engine.corpus.mending import SPEECH_LEVEL
 from engine.errors import Cancelled, InputError
+from engine.exporting import export_voice
 
 RATE = 22_050
 TEXTS = {
@@ -147,6 +148,23 @@ def test_rows_that_cannot_be_mended_are_left_out_and_listed_by_line(corpus, tmp_
     assert sorted(path.stem for path in (tmp_path / "out" / "wavs").iterdir()) == sorted(TEXTS)
 
 
+def test_a_header_is_listed_with_the_rows_that_are_left_out(corpus, tmp_path):
+    rows = (corpus / "metadata.csv").read_text()
+    (corpus / "metadata.csv").write_text(f"id|text|normalized text\n{rows}")
+    cleaned = clean(corpus, tmp_path / "out")
+    assert [row.line for row in cleaned.left_out] == [1]
+    assert "names columns" in cleaned.left_out[0].reason
+    assert len(cleaned.changes) == len(TEXTS)
+
+
+def test_a_list_that_is_not_utf_8_is_refused_for_that(corpus, tmp_path):
+    rows = (corpus / "metadata.csv").read_text()
+    (corpus / "metadata.csv").write_text(rows, encoding="utf-16")
+    with pytest.raises(InputError, match="UTF-16"):
+        clean(corpus, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_recording_with_two_texts_is_left_out_with_both(corpus, tmp_path):
     shutil.copy(corpus / "wavs" / "LJ001-0008.flac", corpus / "wavs" / "again.flac")
     with (corpus / "metadata.csv").open("a") as file:
@@ -154,6 +172,15 @@ def test_a_recording_with_two_texts_is_left_out_with_both(corpus, tmp_path):
     cleaned = clean(corpus, tmp_path / "out")
     assert [row.line for row in cleaned.left_out] == [2, 4]
     assert "2, 4" in cleaned.left_out[0].reason
+
+
+def test_a_copy_of_another_loudness_and_rate_is_one_recording(corpus, tmp_path):
+    samples, _ = soundfile.read(corpus / "wavs" / "LJ001-0008.flac")
+    again = 0.6 * resample_poly(samples, 2, 1)
+    soundfile.write(corpus / "wavs" / "again.wav", again, 2 * RATE)
+    with (corpus / "metadata.csv").open("a") as file:
+        file.write("again|never has anybody said so.\n")
+    assert [row.line for row in clean(corpus, tmp_path / "out").left_out] == [2, 4]
 
 
 def test_what_is_cleaned_stays_as_it_is_when_it_is_cleaned_again(corpus, tmp_path):
@@ -172,6 +199,14 @@ def test_a_place_that_is_taken_is_refused_and_left_alone(corpus, tmp_path, where
     with pytest.raises(InputError, match="--out"):
         clean(corpus, tmp_path / where)
     assert digests(tmp_path) == before
+
+
+def test_an_exported_voice_decides_as_the_voice_does(corpus, tmp_path, make_voice):
+    voice = make_voice(text2mel=1, ssrn=1, symbols="PE xyz.", hidden=4)
+    export = export_voice(voice.folder, tmp_path / "export").folder
+    for against in (voice.folder, export):
+        with pytest.raises(InputError, match="Nothing of"):
+            clean(corpus, tmp_path / "out", against=against)
 
 
 def test_an_empty_folder_is_taken(corpus, tmp_path):

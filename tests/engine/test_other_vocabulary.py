@@ -293,6 +293,7 @@ def test_an_export_is_no_source(tmp_path, training, speech):
     (export / "voice.json").write_text("{}")
     said = refused(training, tmp_path / "new", dataset=speech, source=export)
     assert "is an export" in said
+    assert "is an export" in refused(training, export, dataset=speech)
 
 
 def imported(make_voice, training):

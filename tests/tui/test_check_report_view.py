@@ -89,8 +89,20 @@ def test_of_many_findings_of_a_kind_the_first_few_are_shown():
 def test_unknown_characters_stand_with_what_they_become():
     said = [" ".join(line.split()) for line in printed(BROKEN).splitlines()]
     assert "é 14× read as e line 31 the café on the corner" in said
-    assert "— 3× left out line 88 and then — nothing" in said
+    assert "— 3× read as a space line 88 and then — nothing" in said
     assert "U+0007 1× left out line 90 a bell rings" in said
+
+
+def test_unknown_characters_are_told_once_with_their_gravity_and_advice():
+    lost = Finding(
+        "unknown-character", "warning", 88, "", "metadata.csv", "'—' 3 times", "write it otherwise"
+    )
+    report = replace(BROKEN, findings=(*BROKEN.findings, lost))
+    said = [" ".join(line.split()) for line in printed(report).splitlines()]
+    assert "'—' 3 times" not in "\n".join(said)
+    title = next(line for line in said if "no symbol for" in line)
+    assert title.startswith("warning characters")
+    assert "→ Write it otherwise." in said[said.index(title) :]
 
 
 def test_doubts_are_ranked():

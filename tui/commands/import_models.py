@@ -86,12 +86,12 @@ def _tell(imported: "Imported") -> None:
         typer.echo(f"note: {printable(note)}")
     folder = shlex.quote(str(imported.voice_folder))
     typer.echo(f"The voice is in {printable(folder)}. To go on:")
-    if imported.missing:
-        typer.echo(
-            f"  (before it can speak it needs {imported.missing} too: import both, or train one)"
-        )
+    if imported.missing == "text2mel":
+        typer.echo("  (before it can speak it needs Text2Mel too: import both, or train one)")
     else:
         typer.echo(f'  voicecoach say "It is good to talk." --voice {printable(folder)}')
+    if imported.missing == "ssrn":
+        typer.echo("  (without SSRN it sounds muffled: import both, or train one)")
     for network in imported.networks:
         typer.echo(
             f"  voicecoach train RECORDINGS --voice {printable(folder)} --network {network.network}"

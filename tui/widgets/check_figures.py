@@ -78,7 +78,7 @@ class CheckFigures(VerticalScroll):
 
 def _named(listed: Iterable[tuple[str, str]]) -> Content:
     return Content("\n").join(
-        Content.assemble((f"{name:<{_NAME}}  ", "$quiet"), figure) for name, figure in listed
+        Content.assemble((f"{name:<{_NAME}} ", "$quiet"), figure) for name, figure in listed
     )
 
 

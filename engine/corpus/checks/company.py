@@ -8,6 +8,7 @@ import numpy as np
 
 from engine.check_report import Severity
 from engine.corpus.checks.faults import Fault
+from engine.corpus.checks.outline import copies
 from engine.corpus.checks.recordings import Recording
 
 # Recordings that make a level usual, and decibels by which another is unlike it, unless the
@@ -59,6 +60,7 @@ def judge_together(clips: Sequence[Clip], sample_rate: int) -> Judged:
     found = [
         *((clip, fault) for clip in clips for fault in clip.recording.faults),
         *_twice(clips),
+        *_alike(clips),
         *_mixed_rates(clips, sample_rate),
         *_unlike_levels(clips),
     ]
@@ -78,16 +80,35 @@ def _twice(clips: Sequence[Clip]) -> list[tuple[Clip, Fault]]:
         before = first.setdefault(digest, clip)
         if before is clip:
             continue
-        figure = f"holds the same samples as {before.clip_id} in line {before.line}"
-        if before.text == clip.text:
-            advice = "delete one of the two lines: the voice would hear it twice as often"
-            fault = Fault("duplicate-recording", "warning", figure, advice)
-        else:
-            figure += ", but has another text"
-            advice = "listen to it, and put the right recording in place of the other"
-            fault = Fault("duplicate-recording", "error", figure, advice)
-        found.append((clip, fault))
+        found.append((clip, _copy_of(before, clip, "holds the same samples as")))
     return found
+
+
+def _alike(clips: Sequence[Clip]) -> list[tuple[Clip, Fault]]:
+    """Copies of another level, rate or format."""
+    groups = copies(
+        [clip.recording.outline for clip in clips],
+        [clip.recording.seconds or 0.0 for clip in clips],
+    )
+    found = []
+    for first, *others in groups:
+        before = clips[first]
+        for clip in (clips[other] for other in others):
+            # The very same samples are told already.
+            if clip.recording.digest != before.recording.digest:
+                found.append((clip, _copy_of(before, clip, "sounds the same as")))
+    return found
+
+
+def _copy_of(before: Clip, clip: Clip, how: str) -> Fault:
+    figure = f"{how} {before.clip_id} in line {before.line}"
+    # Of a line that could not be read nobody knows the text.
+    if before.text == clip.text or not before.text or not clip.text:
+        advice = "delete one of the two lines: the voice would hear it twice as often"
+        return Fault("duplicate-recording", "warning", figure, advice)
+    figure += ", but has another text"
+    advice = "listen to it, and put the right recording in place of the other"
+    return Fault("duplicate-recording", "error", figure, advice)
 
 
 def _mixed_rates(clips: Sequence[Clip], sample_rate: int) -> list[tuple[Clip, Fault]]:

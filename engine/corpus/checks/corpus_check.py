@@ -15,7 +15,7 @@ from engine.corpus.audio import AudioSpec
 from engine.corpus.checks.company import Clip, judge_together
 from engine.corpus.checks.coverage import coverage, coverage_findings
 from engine.corpus.checks.faults import Fault
-from engine.corpus.checks.listing import Listing, read_listing, unknown_findings
+from engine.corpus.checks.listing import read_listing, unknown_findings
 from engine.corpus.checks.recordings import examine
 from engine.corpus.checks.speaking_rate import TimedText, rate_findings
 from engine.corpus.clip_shape import ClipShape
@@ -77,7 +77,14 @@ def survey(
         Cancelled: `cancelled()` became true.
     """
     listing = read_listing(dataset, vocabulary, limits)
-    clips = _examined(listing, vocabulary, limits, audio, on_progress, cancelled)
+    known = [
+        (row.line, row.clip_id, vocabulary.clean(row.text), listing.recordings[row.clip_id])
+        for row in listing.rows
+        if row.clip_id in listing.recordings
+    ]
+    waiting = [(each.line, each.clip_id, "", each.path) for each in listing.waiting]
+    examined = _examined([*known, *waiting], limits, audio, on_progress, cancelled)
+    clips = examined[: len(known)]
     usable = [
         clip for clip in clips if clip.recording.usable and clip.clip_id not in listing.left_out
     ]
@@ -89,7 +96,7 @@ def survey(
     covered = coverage([clip.text for clip in usable], vocabulary)
     findings = [
         *listing.findings,
-        *_findings_of_sound(clips, dataset, audio),
+        *_findings_of_sound(examined, dataset, audio),
         *map(_general, _amount(len(usable), hours)),
         *rates,
         *unknown_findings(unknown),
@@ -136,24 +143,23 @@ def _shape(clip: Clip, audio: AudioSpec) -> ClipShape:
 
 
 def _examined(
-    listing: Listing,
-    vocabulary: Vocabulary,
+    named: Sequence[tuple[int, str, str, Path]],
     limits: Limits,
     audio: AudioSpec,
     on_progress: Callable[[int, int], None],
     cancelled: Callable[[], bool],
 ) -> list[Clip]:
-    """Every row that has a recording, with what was measured of it."""
-    rows = [row for row in listing.rows if row.clip_id in listing.recordings]
-    paths = [listing.recordings[row.clip_id] for row in rows]
+    """Recordings, each with its line, id and cleaned text, with what was measured of them."""
+    paths = [path for *_, path in named]
     clips = []
-    on_progress(0, len(rows))
+    on_progress(0, len(named))
     with ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1)) as pool:
         workers = Workers(pool, cancelled, "The corpus was not checked to its end.")
         measured = workers.map(lambda path: examine(path, audio, limits), paths)
-        for done, (row, recording) in enumerate(zip(rows, measured, strict=True), start=1):
-            clips.append(Clip(row.line, row.clip_id, vocabulary.clean(row.text), recording))
-            on_progress(done, len(rows))
+        pairs = zip(named, measured, strict=True)
+        for done, ((line, clip_id, text, _), recording) in enumerate(pairs, start=1):
+            clips.append(Clip(line, clip_id, text, recording))
+            on_progress(done, len(named))
     return clips
 
 

@@ -14,6 +14,8 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "UTF-16"),
     (codecs.BOM_UTF16_BE, "UTF-16"),
 )
+# LF and CR whose bytes belong to two characters.
+_MOVED_LINE_ENDS = "\u0a00\u0d00\u0a0d\u0d0a"
 # Bytes looked at to tell UTF-16 and UTF-32 without a mark.
 _HEAD = 4096
 _LINE_ENDS = {b"\r\n": "CRLF", b"\n": "LF", b"\r": "CR"}
@@ -41,10 +43,26 @@ def wide_encoding(data: bytes) -> str | None:
 
 def decode_wide(data: bytes, name: str) -> str:
     """The text of a file in UTF-16 or UTF-32, with U+FFFD for what is no character."""
+    return data.decode(_codec(data, name), "replace")
+
+
+def is_whole(data: bytes, name: str) -> bool:
+    """Whether a file in UTF-16 or UTF-32 is undamaged, so that its lines can be counted.
+
+    A byte too many moves all that follow: nothing is a line end any more, unless by chance.
+    """
+    try:
+        text = data.decode(_codec(data, name))
+    except UnicodeDecodeError:
+        return False
+    return not any(moved in text for moved in _MOVED_LINE_ENDS)
+
+
+def _codec(data: bytes, name: str) -> str:
+    """The codec of a file, by its mark or by where its zeros are."""
     if data.startswith(tuple(mark for mark, _ in _MARKS)):
-        return data.decode(name, "replace")
-    order = "BE" if data[0] == 0 else "LE"
-    return data.decode(f"{name}-{order}", "replace")
+        return name
+    return f"{name}-{'BE' if data[0] == 0 else 'LE'}"
 
 
 def wide_fault(name: str) -> Fault:

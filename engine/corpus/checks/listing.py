@@ -10,12 +10,13 @@ from engine.corpus.checks.encoding import (
     damage_fault,
     decode_wide,
     head_fault,
+    is_whole,
     line_end_fault,
     wide_encoding,
     wide_fault,
 )
 from engine.corpus.checks.faults import Fault
-from engine.corpus.checks.named_recordings import match_recordings
+from engine.corpus.checks.named_recordings import Waiting, match_recordings
 from engine.corpus.checks.texts import left_out, text_faults
 from engine.corpus.clips import METADATA, Limits, recording_key, require_layout
 from engine.corpus.metadata import (
@@ -60,6 +61,8 @@ class Listing:
     """The recording of each row that has one, by the row's id."""
     left_out: frozenset[str]
     """Ids of the rows that training leaves out for their text."""
+    waiting: tuple[Waiting, ...]
+    """The recordings of lines that are no rows, or that name them wrongly."""
 
 
 def read_listing(dataset: Path, vocabulary: Vocabulary, limits: Limits) -> Listing:
@@ -74,18 +77,45 @@ def read_listing(dataset: Path, vocabulary: Vocabulary, limits: Limits) -> Listi
     data = read_bytes(dataset / METADATA)
     wide = wide_encoding(data)
     if wide:
-        total = sum(bool(line.strip()) for line in decode_wide(data, wide).splitlines())
-        return Listing((), total, (_placed(wide_fault(wide)),), {}, frozenset())
+        # Training reads no row of it; all else that is wrong with it is found all the same.
+        text = decode_wide(data, wide)
+        if not is_whole(data, wide):
+            total = sum(bool(line.strip()) for line in text.splitlines())
+            return Listing((), total, (_placed(wide_fault(wide)),), {}, frozenset(), ())
+        data = text.encode()
     lines = [line for line in split_lines(data) if line.content.strip() or line.damage]
     entries, findings = _parse(lines)
     text_findings, unusable = _check_texts(entries, vocabulary, limits)
     read = {line.number for _, line in entries}
-    claimed = [_claimed(line) for line in lines if line.number not in read]
-    recordings, unmatched = match_recordings(dataset, entries, claimed)
+    claimed = {line.number: _claimed(line) for line in lines if line.number not in read}
+    matched = match_recordings(dataset, entries, claimed)
     findings += _about_file(data, lines) + _compare(entries, vocabulary)
-    findings += text_findings + unmatched
-    rows = tuple(row for row, _ in entries)
-    return Listing(rows, len(lines), tuple(sorted(findings, key=_place)), recordings, unusable)
+    findings += text_findings + matched.findings
+    listing = Listing(
+        rows=tuple(row for row, _ in entries),
+        total=len(lines),
+        findings=tuple(sorted(findings, key=_place)),
+        recordings=matched.recordings,
+        left_out=unusable,
+        waiting=matched.waiting,
+    )
+    return _unread(listing, wide) if wide else listing
+
+
+def _unread(listing: Listing, encoding: str) -> Listing:
+    """The same where the whole file is in an encoding that is not read."""
+    waiting = [
+        Waiting(row.line, shown(row.clip_id), listing.recordings[row.clip_id])
+        for row in listing.rows
+        if row.clip_id in listing.recordings
+    ]
+    return replace(
+        listing,
+        rows=(),
+        findings=(_placed(wide_fault(encoding)), *listing.findings),
+        recordings={},
+        waiting=tuple(sorted([*listing.waiting, *waiting], key=lambda each: each.line)),
+    )
 
 
 def unknown_findings(unknown: Iterable[UnknownCharacter]) -> list[Finding]:

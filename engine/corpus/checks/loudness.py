@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from engine.corpus.checks.faults import Fault
@@ -29,7 +30,14 @@ _PAUSE_DEPTH = 35.0
 _ABOVE_NOISE = 6.0
 # Frames of sound that are shorter than a speech sound: clicks do not end a pause.
 _SHORTEST_SOUND = 3
+# Frames of one level, within so many decibels and this far below the speech, hold no speech
+# however loud they are over the noise elsewhere: a fan, or the room of another recording.
+_STEADY_FRAMES = 40
+_STEADY_RANGE = 5.0
+_STEADY_DEPTH = 20.0
 _QUIET, _NEARLY_SILENT = -36.0, -48.0
+# Speech with its pauses reaches about -12 dB of full scale even from a limiter.
+_TOO_LOUD = -7.0
 # Decibels of the speech over the noise.
 _NOISY, _DROWNED = 25.0, 12.0
 # Seconds of a recording that is sure to have a moment without speech.
@@ -56,15 +64,40 @@ class Levels:
         """
         return self.speech - self.noise
 
+    @property
+    def ending(self) -> float:
+        """The level at the end in dB of full scale.
+
+        Before digital silence it is that of the louder of the last two frames with sound: the
+        last may have only its beginning.
+        """
+        sounding = np.flatnonzero(self.frames > _DIGITAL_SILENCE)
+        if not len(sounding) or sounding[-1] == len(self.frames) - 1:
+            return float(self.frames[-1])
+        return float(self.frames[max(0, sounding[-1] - 1) : sounding[-1] + 1].max())
+
     def speaks(self) -> NDArray[np.bool_]:
         """In which frames there is sound, clicks left out."""
         margin = min(_ABOVE_NOISE, self.signal_to_noise / 2)
         loud = self.frames > max(self.speech - _PAUSE_DEPTH, self.noise + margin)
+        loud &= ~self._steady()
         starts, ends = runs(loud)
         for start, end in zip(starts, ends, strict=True):
             if end - start < _SHORTEST_SOUND:
                 loud[start:end] = False
         return loud
+
+    def _steady(self) -> NDArray[np.bool_]:
+        """In which frames there is nothing but one level, far below the speech."""
+        steady = np.zeros(len(self.frames), bool)
+        if len(self.frames) < _STEADY_FRAMES:
+            return steady
+        windows = sliding_window_view(self.frames, _STEADY_FRAMES)
+        highest = windows.max(axis=1)
+        level = highest - windows.min(axis=1) <= _STEADY_RANGE
+        for start in np.flatnonzero(level & (highest < self.speech - _STEADY_DEPTH)):
+            steady[start : start + _STEADY_FRAMES] = True
+        return steady
 
 
 def runs(mask: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -116,15 +149,18 @@ def _mean_level(levels: NDArray[np.float64]) -> float:
 
 
 def level_faults(levels: Levels, seconds: float) -> list[Fault]:
-    """Too little sound, and too much noise; the latter cannot be told of a word or two."""
+    """Too little sound or too much, and noise, which cannot be told of a word or two."""
     noise = _noisy(levels.signal_to_noise) if seconds >= _SHORTEST_JUDGED else []
-    return [*_quiet(levels.speech), *noise]
+    return [*_level(levels.speech), *noise]
 
 
-def _quiet(speech: float) -> list[Fault]:
+def _level(speech: float) -> list[Fault]:
+    figure = f"its speech has {speech:.0f} dB of full scale"
+    if speech > _TOO_LOUD:
+        advice = "listen to it: such a level has only noise or sound driven far into clipping"
+        return [Fault("too-loud", "error", figure, advice, speech)]
     if speech >= _QUIET:
         return []
-    figure = f"its speech has {speech:.0f} dB of full scale"
     if speech < _NEARLY_SILENT:
         advice = "record it again, or leave the clip out: there is next to nothing to hear"
         return [Fault("nearly-silent", "error", figure, advice, speech)]

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,27 +22,52 @@ _OTHER_SOUND = re.compile(
     r"raw|pcm|sph|w64|rf64)$",
     re.IGNORECASE,
 )
+# What programs add to the name of a second copy.
+_COPY = re.compile(r"(?: ?\(\d{1,3}\)| - copy)$")
+_DASHES = re.compile("[_\u2010-\u2015\u2212]")
+_UNSEEN = re.compile("[\\s\u200b-\u200f\u2060\ufeff]+")
 _ANY_SOUND = re.compile(rf"{_OTHER_SOUND.pattern}|\.(?:wav|flac)$", re.IGNORECASE)
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A recording that waits for a mended line."""
+
+    line: int
+    clip_id: str
+    """The id that the line means, fit to be shown."""
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """Which recordings belong to which lines."""
+
+    recordings: dict[str, Path]
+    """The recording of each row that has one, by the row's id."""
+    waiting: tuple[Waiting, ...]
+    """Those that other lines mean, in the order of the lines; each is there once."""
+    findings: list[Finding]
+
+
 def match_recordings(
-    dataset: Path, rows: Sequence[tuple[Row, Line]], claimed: Iterable[str]
-) -> tuple[dict[str, Path], list[Finding]]:
+    dataset: Path, rows: Sequence[tuple[Row, Line]], claimed: Mapping[int, str]
+) -> Matched:
     """Find the recording of each row by the row's id, and what does not match.
 
-    `claimed` are the ids of lines that could not be read as rows: their recordings wait for a
-    mended line and are no orphans.
+    `claimed` are the ids of lines that could not be read as rows, by their number: their
+    recordings wait for a mended line and are no orphans.
     """
     named = {recording_key(row.clip_id) for row, _ in rows}
     folder = _Folder(
         dataset / RECORDINGS,
         find_recordings(dataset / RECORDINGS),
         _other_sounds(dataset / RECORDINGS),
-        named.union(map(recording_key, claimed)),
+        named.union(map(recording_key, claimed.values())),
     )
     matched: dict[str, Path] = {}
     findings: list[Finding] = []
-    meant: set[str] = set()
+    meant: dict[int, str] = {}
     for row, line in rows:
         paths = folder.recordings.get(recording_key(row.clip_id))
         if paths:
@@ -51,8 +76,11 @@ def match_recordings(
         else:
             finding, key = _missing(row, line.fields[1], folder)
             findings.append(finding)
-            meant.add(key)
-    return matched, findings + _unnamed(folder, meant)
+            meant[row.line] = key
+    findings += _unnamed(folder, set(meant.values()))
+    keys = {**meant, **{line: recording_key(name) for line, name in claimed.items()}}
+    taken = {recording_key(clip_id) for clip_id in matched}
+    return Matched(matched, tuple(_waiting(folder, keys, taken)), findings)
 
 
 @dataclass(frozen=True)
@@ -80,10 +108,18 @@ class _Folder:
         return found
 
 
+def _waiting(folder: _Folder, keys: Mapping[int, str], taken: set[str]) -> Iterable[Waiting]:
+    """The recordings with these keys that no other line has."""
+    first = {key: line for line, key in sorted(keys.items(), reverse=True)}
+    for key, line in sorted(first.items(), key=lambda item: item[1]):
+        if key in folder.recordings and key not in taken:
+            yield Waiting(line, shown(key), folder.recordings[key][0])
+
+
 def _bare(clip_id: str) -> str:
-    """An id without what people write differently: folders, case, white space, `_` for `-`."""
+    """An id without what people write differently: folders, case, spaces, dashes, `(1)`."""
     name = recording_key(clip_id).replace("\\", "/").rsplit("/", 1)[-1].casefold()
-    return re.sub(r"\s+", "", _ANY_SOUND.sub("", name).replace("_", "-"))
+    return _UNSEEN.sub("", _DASHES.sub("-", _COPY.sub("", _ANY_SOUND.sub("", name))))
 
 
 def _other_sounds(folder: Path) -> dict[str, Path]:

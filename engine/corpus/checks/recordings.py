@@ -13,6 +13,7 @@ from engine.corpus.audio import AudioSpec
 from engine.corpus.checks.channels import channel_faults
 from engine.corpus.checks.faults import Fault
 from engine.corpus.checks.loudness import level_faults, measure_levels
+from engine.corpus.checks.outline import Outline, outline
 from engine.corpus.checks.pauses import pause_faults
 from engine.corpus.checks.sound_file import Sound, read_sound
 from engine.corpus.checks.spectrum import spectrum_faults
@@ -43,6 +44,8 @@ class Recording:
     digest: bytes = field(repr=False)
     """The same for recordings of the same samples; empty where nobody can say."""
     faults: tuple[Fault, ...]
+    outline: Outline | None = field(default=None, repr=False, compare=False)
+    """None of recordings too short to be told apart by it."""
 
 
 def examine(path: Path, audio: AudioSpec, limits: Limits) -> Recording:
@@ -124,6 +127,7 @@ def _speaking(
         signal_to_noise=levels.signal_to_noise,
         digest=_digest(sound),
         faults=faults,
+        outline=outline(levels, start / audio.sample_rate, end / audio.sample_rate),
     )
 
 

@@ -1,5 +1,7 @@
 """A recording as its file holds it: what can be read, and what is wrong with the file itself."""
 
+import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +29,9 @@ _RIFF_HEADER, _CHUNK_HEADER = 12, 8
 _UNKNOWN_SIZE = 0x7FFF_0000
 # Chunks that are looked at to find the samples.
 _MOST_CHUNKS = 64
+# Bytes behind the samples that are more than padding, and how a chunk's name looks.
+_LEAST_REST = 2_000
+_CHUNK_NAME = re.compile(rb"[A-Za-z][A-Za-z0-9_ ]{3}")
 # Seconds that may be missing without a word being lost.
 _NEGLIGIBLE = 0.02
 
@@ -157,7 +162,7 @@ def _named(start: bytes) -> str:
 
 def _read(path: Path, file: soundfile.SoundFile) -> Sound:
     rate = int(file.samplerate)
-    faults = [*_coding_faults(path, file), *_cut_short(path, file)]
+    faults = [*_coding_faults(path, file), *_cut_short(path, file), *_unread_rest(path, file)]
     if not _LOWEST_RATE <= rate <= _HIGHEST_RATE or file.subtype.startswith("MPEG"):
         figure = f"its header tells a rate of {rate:,} Hz and the coding {file.subtype}"
         faults.append(Fault("unreadable", "error", figure, "export it again as 16-bit WAV or FLAC"))
@@ -271,7 +276,7 @@ def _few_bits(samples: NDArray[np.float32]) -> list[Fault]:
 
 
 def _cut_short(path: Path, file: soundfile.SoundFile) -> list[Fault]:
-    """compare the size that a WAV's header promises with the file's."""
+    """Compare the size that a WAV's header promises with the file's."""
     if file.format == "FLAC":
         return []
     promised, held = _promised_and_held(path)
@@ -286,6 +291,30 @@ def _cut_short(path: Path, file: soundfile.SoundFile) -> list[Fault]:
             f"{share:.0f} % of its samples are missing: the header promises {promised:,} bytes, "
             f"the file holds {held:,}",
             "copy it again from where it came",
+            share,
+        )
+    ]
+
+
+def _unread_rest(path: Path, file: soundfile.SoundFile) -> list[Fault]:
+    """What lies behind the samples that a WAV's header promises, where no chunk begins there."""
+    if file.format == "FLAC":
+        return []
+    promised, held = _promised_and_held(path)
+    rest = held - promised - promised % 2
+    if not promised or rest < _LEAST_REST:
+        return []
+    with path.open("rb") as wav:
+        wav.seek(-rest, os.SEEK_END)
+        if _CHUNK_NAME.fullmatch(wav.read(4)):
+            return []
+    share = 100 * rest / held
+    return [
+        Fault(
+            "unread-samples",
+            "warning",
+            f"{rest:,} bytes follow the samples that its header promises, {share:.0f} % of all",
+            "export it again: the end of the recording is not read",
             share,
         )
     ]

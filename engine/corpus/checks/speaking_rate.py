@@ -10,6 +10,9 @@ import numpy as np
 
 from engine.check_report import Finding, Severity, Spread
 
+SHIFTED = "shifted-texts"
+"""Kind of a finding about as many clips as its value says, from its line on."""
+
 # Characters a second over a whole clip. Auctioneers reach about 30; 3 is dictation with a pause
 # after every word.
 _FASTEST = 35.0
@@ -226,12 +229,14 @@ def _best_stretch(gains: Sequence[float]) -> tuple[int, int]:
 
 def _shift(first: int, last: int, texts: int, neighbour: str) -> Finding:
     return Finding(
-        kind="shifted-texts",
+        kind=SHIFTED,
         severity="error",
         line=first,
         clip_id="",
         file="metadata.csv",
-        figure=f"{texts} texts from about line {first} to {last} fit the {neighbour} clip's recording",
+        figure=(
+            f"{texts} texts from about line {first} to {last} fit the {neighbour} clip's recording"
+        ),
         advice="look whether a line was lost or added there, so that texts slipped against ids",
         value=float(texts),
     )

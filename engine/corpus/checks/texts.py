@@ -5,6 +5,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from functools import cached_property
 
 from engine.check_report import Severity
@@ -283,16 +284,24 @@ def _columns(transcript: _Transcript) -> Fault | None:
         return None
     # Short words with digits or full stops about may be abbreviations, written out in the other.
     shortest = 4 if re.search(r"\d|\.\S", raw) else 2
-    words = {word for word in _words(raw) if len(word) >= shortest and word != "dr"}
-    spoken = set(transcript.words) | set(transcript.cleaned.split())
+    words = [word for word in _words(raw) if len(word) >= shortest and word != "dr"]
     if len(words) < 2:
         return None
-    shared = len(words & spoken) / len(words)
+    shared = max(
+        _in_order(words, spoken)
+        for spoken in (transcript.words, transcript.cleaned.replace(",", "").split())
+    )
     if shared > 0.34 or (shared > 0 and len(words) < 3):
         return None
     figure = f"{_quoted(raw)} is written out as {_quoted(text)}"
     advice = "look whether a column slipped: both texts of a line must say the same"
     return Fault("columns-differ", "error", figure, advice, round(shared, 3))
+
+
+def _in_order(words: list[str], spoken: list[str]) -> float:
+    """Share of the words that are spoken in their order: any two texts share "of" and "the"."""
+    blocks = SequenceMatcher(None, words, spoken, autojunk=False).get_matching_blocks()
+    return sum(block.size for block in blocks) / len(words)
 
 
 def _csv_quotes(transcript: _Transcript) -> Fault | None:

@@ -17,7 +17,7 @@ _TITLES = {
     "revd": "Reverend", "hon": "Honourable", "gov": "Governor", "sen": "Senator",
     "rep": "Representative", "pres": "President", "supt": "Superintendent", "insp": "Inspector",
     "wm": "William", "chas": "Charles", "thos": "Thomas", "geo": "George", "jas": "James",
-    "mt": "Mount", "ft": "Fort", "ste": "Saint",
+    "fr": "Father", "rt": "Right", "mt": "Mount", "ft": "Fort", "ste": "Saint",
 }  # fmt: skip
 # May end a sentence.
 _WORDS = {
@@ -41,7 +41,8 @@ _NUMBERED = {
     "op": "opus", "pt": "part", "pts": "parts", "bk": "book", "para": "paragraph",
     "max": "maximum", "min": "minimum", "ver": "version", "tel": "telephone",
     "ext": "extension", "apt": "apartment", "rm": "room", "vers": "verses", "ll": "lines",
-    "cap": "chapter", "est": "established", "ed": "edition",
+    "cap": "chapter", "est": "established", "ed": "edition", "rt": "route",
+    "v": "verse", "vv": "verses",
 }  # fmt: skip
 # Also in lower case; the rest begin with a capital, or are words.
 _LOWER = word_list(
@@ -57,14 +58,18 @@ _JUNIOR = re.compile(r"(?<=[a-z])(,? )(Jr|Sr|Jnr|Snr|Ltd|Bros|Co|Inc|Corp)(?![\w
 _SAINT = re.compile(r"(?<![\w'’-])(?:St|Sts|ST)(\.?)(?![\w'’-])")
 _PREVIOUS = re.compile(r"([\w'’]{1,30}) $")
 _EVERYWHERE = re.compile(
-    r"(?<![\w.'’&-])(?:(etc)|(vs)|(et al)|(Ph\. ?D|PhD)|(w/o)|(w/)(?= ?\w)|(Esq)|(dept))"
+    r"(?<![\w.'’&-])(?:(etc|&c)|(vs)|(et al)|(Ph\. ?D|PhD)|(w/o)|(w/)(?= ?\w)|(Esq)|(dept))"
     r"(?![\w'’-])(\.?)",
     re.IGNORECASE,
 )
 _EXPANSIONS = (
     "et cetera", "versus", "and others", "p h d", "without", "with ", "esquire", "department",
 )  # fmt: skip
-_NO = re.compile(r"(?<![\w.'’-])No(?= \d)")
+_NO = re.compile(r"(?<![\w.'’-])(?:No(?= \d)|N° ?(?=\d))")
+_AGAINST = re.compile(r"(?<=\w )v\. (?=[A-Z])")
+# In dictionaries, and in brackets after names.
+_DATED = re.compile(r"(?<=[(,;])( ?)(b|d|fl)\. ?(?=\d{4}(?!\d))")
+_DATES = {"b": "born", "d": "died", "fl": "flourished"}
 _NUMBER = re.compile(r" ?\(?(?:\d|[IVXLC]{1,9}(?![\w'’]))")
 
 _DIGIT = re.compile(r" ?(?:[A-Z]{1,3}-?)?\d")
@@ -74,10 +79,16 @@ def abbreviations_spoken(text: str) -> str:
     """Abbreviations in full; a dot stays only where it ends a sentence too."""
     text = _EVERYWHERE.sub(_anywhere, text)
     if "." in text:
+        text = _AGAINST.sub("versus ", text)
+        text = _DATED.sub(lambda match: f"{match[1]}{_DATES[match[2]]} ", text)
         text = _DOTTED.sub(_dotted, text)
-    text = _NO.sub("number", _SAINT.sub(_saint, text))
+    text = _NO.sub(_number, _SAINT.sub(_saint, text))
     text = _JUNIOR.sub(lambda match: match[1] + _WORDS[match[2].lower()], text)
     return _BARE.sub(lambda match: _TITLES[match[1].lower()], text)
+
+
+def _number(match: re.Match[str]) -> str:
+    return "number" if match[0] == "No" else "number "
 
 
 def _anywhere(match: re.Match[str]) -> str:

@@ -24,12 +24,16 @@ _TELEPHONE = re.compile(
     r"|[2-9]\d\d-\d{2}(?!00)\d\d)(?![\w-]|[.,]\d)"
 )
 _CHAIN = re.compile(r"(?<![\w.-])\d{1,19}(?:[.-]\d{1,19}){2,10}(?![\w-]|\.\d)")
-_NICKNAMES = {"24/7": "twenty four seven", "9/11": "nine eleven"}
-_NICKNAME = re.compile(r"(?<![\w/.,])(?:24/7|9/11)(?![\w/])")
+# Shares of a hundred and the like, which are no fractions.
+_NICKNAME = re.compile(
+    r"(?<![\w/.,])(24/7|9/11|20/20|50/50|60/40|40/60|70/30|30/70|80/20|20/80|90/10)(?![\w/])"
+)
 _FRACTION = re.compile(
     r"(?<![\w.,/])(?:(\d{1,4}) )?(\d{1,4})/(\d{1,4})(?:th|ths|rd|rds|nd|nds)?(?![\w/]|[.,]\d)"
 )
 _DECADE = re.compile(r"(?<![\w.,])(?:(\d{3}0)['’]?s|['’]?([2-9]0)['’]?s|(\d{1,4})['’]?s)(?!\w)")
+_HUNDREDS = re.compile(r"(?<![\w.,])(?:100|1,?000)s(?= of )")
+_HUNDREDS_OF = {"100s": "hundreds", "1000s": "thousands", "1,000s": "thousands"}
 _SHORT_YEAR = re.compile(r"(?<![\w'’])['’](\d\d)(?![\d'’]|\.\d)")
 _YEARS = re.compile(
     r"(?<![\w.,/$£€-])([12]\d{3}) ?([-–—/]) ?([12]\d{3}|\d\d)(?![\w/-]|[.,]\d)(?! ?%)"
@@ -70,7 +74,8 @@ def figures_spoken(text: str) -> str:
     """All figures of a text as words."""
     text = _TELEPHONE.sub(_telephone, text)
     text = _CHAIN.sub(_chain, text)
-    text = _NICKNAME.sub(lambda match: spliced(match, _NICKNAMES[match[0]]), text)
+    text = _NICKNAME.sub(_nickname, text)
+    text = _HUNDREDS.sub(lambda match: spliced(match, _HUNDREDS_OF[match[0]]), text)
     text = _FRACTION.sub(_fraction, text)
     text = _DECADE.sub(_decade, text)
     text = _SHORT_YEAR.sub(lambda match: spliced(match, _short_year(match[1])), text)
@@ -98,6 +103,10 @@ def _chain(match: re.Match[str]) -> str:
     pieces = re.split(r"[.-]", match[0])
     read = cardinal if all(len(piece) < 3 for piece in pieces) else digit_by_digit
     return spliced(match, link.join(map(read, pieces)))
+
+
+def _nickname(match: re.Match[str]) -> str:
+    return spliced(match, " ".join(map(cardinal, match[1].split("/"))))
 
 
 def _fraction(match: re.Match[str]) -> str:

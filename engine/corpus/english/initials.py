@@ -27,7 +27,7 @@ _KNOWN = word_list(
     ID IDE IEEE ILO IMF IMO IO IOC IOU IP IPA IPO IQ IRA IRC IRS ISBN ISO ISP ITN ITV IUCN IV IVF
     JFK KGB LA LAPD LCD MBA MBE MIA MIT MOD MOT MRI NBA NCAA NGO NHS NI NSA NSPCC NUJ NYC NYPD OAP
     OBE OECD OEM ONS OTC PA PE PTA RAC RAF RIBA RNA RSI RSPCA SA SAS SEC SEO SI SOS SQL SUV
-    TNA TUC TV UAE UAV UCLA UDP UFO UHF UI UK UN UPS URI URL USA USAF USB USC USD USDA USPS USSR
+    TNA TUC TV UAE UAV UCLA UDP UFO UHF UI UK UN UPS URI URL USA USAF USB USC USD USDA USPS USS USSR
     UV VHF VIP YMCA YWCA
     """
 )
@@ -37,8 +37,12 @@ _OFTEN_WORDS = word_list("US AC AP BA DA EC ER ID IO LA MIA MIT MOD MOT PA PE SA
 _SOUNDS = word_list("BRR BRRR GRR GRRR HM HMM HMMM MM MMM PFFT PSST SH SHH SHHH TSK TUT ZZZ")
 _LOWER = re.compile(r"[a-z]{2}")
 _SPOKEN_OK = re.compile(r"(?<![\w.'’-])OK(?![\w'’-])")
-_UNPRONOUNCEABLE = {"BSc": "b s c", "MSc": "m s c", "BSC": "b s c", "MPhil": "m phil"}
-_DEGREES = re.compile(r"(?<![\w.'’-])(?:BSc|MSc|MPhil)(?![\w'’-])")
+_UNPRONOUNCEABLE = {
+    "BSc": "b s c", "MSc": "m s c", "BSC": "b s c", "MPhil": "m phil",
+    "PhDs": "p h d's",
+}  # fmt: skip
+_DIOXIDE = re.compile(r"(?<![\w.'’-])CO(?= two\b)")
+_DEGREES = re.compile(r"(?<![\w.'’-])(?:BSc|MSc|MPhil|PhDs)(?![\w'’-])")
 
 
 def initials_spoken(text: str) -> str:
@@ -55,6 +59,7 @@ def acronyms_spoken(text: str) -> str:
         text = _AND.sub(_joined, text)
     text = _SPOKEN_OK.sub("okay", text)
     text = _DEGREES.sub(lambda match: _UNPRONOUNCEABLE[match[0]], text)
+    text = _DIOXIDE.sub("c o", text)
     shouted = _LOWER.search(text) is None
     return _CAPITALS.sub(lambda match: _acronym(match, shouted), text)
 

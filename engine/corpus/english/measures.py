@@ -19,7 +19,8 @@ _UNITS = {
     "cu. ft": "cubic foot/cubic feet", "sq mi": "square mile", "sq. mi": "square mile",
     "sq km": "square kilometre", "sq m": "square metre", "ha": "hectare", "kg": "kilogram",
     "g": "gram", "mg": "milligram", "µg": "microgram", "μg": "microgram", "lb": "pound",
-    "lbs": "pound", "oz": "ounce", "l": "litre", "L": "litre", "ml": "millilitre",
+    "lbs": "pound", "oz": "ounce", "gal": "gallon", "qt": "quart", "tsp": "teaspoon",
+    "tbsp": "tablespoon", "l": "litre", "L": "litre", "ml": "millilitre",
     "mL": "millilitre", "cl": "centilitre", "dl": "decilitre", "dL": "decilitre", "cc": "c c/c c",
     "s": "second", "s^2": "second squared/seconds squared", "sec": "second", "secs": "second",
     "ms": "millisecond", "µs": "microsecond", "μs": "microsecond", "ns": "nanosecond",
@@ -30,6 +31,7 @@ _UNITS = {
     "kV": "kilovolt", "mV": "millivolt", "mA": "milliamp", "mAh": "milliamp hour",
     "kJ": "kilojoule", "MJ": "megajoule", "cal": "calorie", "kcal": "kilocalorie", "Pa": "pascal",
     "hPa": "hectopascal", "kPa": "kilopascal", "MPa": "megapascal",
+    "mpg": "mile per gallon/miles per gallon",
     "psi": "pound per square inch/pounds per square inch", "mph": "mile per hour/miles per hour",
     "m p h": "mile per hour/miles per hour", "kph": "kilometre per hour/kilometres per hour",
     "kmh": "kilometre per hour/kilometres per hour",
@@ -54,6 +56,11 @@ _HEIGHT = re.compile(r"(?<![\w.'′’])(\d{1,2}) ?['′’] ?(\d{1,2})(?: ?(?:\
 _PLACE = re.compile(
     r"(\d{1,3})° ?(\d{1,2}) ?['′’](?: ?(\d{1,2}(?:\.\d{1,4})?) ?[\"″”])?(?: ?([NSEW])\b)?"
 )
+_BEARING = re.compile(r"(\d{1,3}(?:\.\d{1,6})?)° ?([NSEW])(?![\w'’])")
+# "3 in his hand" has no inches.
+_FEET_AND_INCHES = re.compile(
+    r"(?<![\w.,])(\d{1,3}) ?ft\.?,? (\d{1,2}) ?in\b(?!\.| (?:the|a|an|his|her|my|our|their|its)\b)"
+)
 _COMPASS = {"N": "north", "S": "south", "E": "east", "W": "west"}
 _ADJECTIVE = re.compile(r"\b[Aa]n? $")
 
@@ -70,7 +77,8 @@ def _measures() -> re.Pattern[str]:
 def measures_spoken(text: str) -> str:
     """Measures as words: "five kilometres per hour", "five foot ten"."""
     if "°" in text:
-        text = _PLACE.sub(_place, text)
+        text = _BEARING.sub(_bearing, _PLACE.sub(_place, text))
+    text = _FEET_AND_INCHES.sub(r"\1 ft \2 in.", text)
     return _measures().sub(_measure, _HEIGHT.sub(_height, text))
 
 
@@ -87,6 +95,10 @@ def _place(match: re.Match[str]) -> str:
     if seconds:
         words += f" {quantity(seconds)} seconds"
     return spliced(match, f"{words} {_COMPASS[way]}" if way else words)
+
+
+def _bearing(match: re.Match[str]) -> str:
+    return spliced(match, f"{quantity(match[1])} degrees {_COMPASS[match[2]]}")
 
 
 def _measure(match: re.Match[str]) -> str:

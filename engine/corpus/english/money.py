@@ -32,6 +32,7 @@ _CURRENCIES = {
     "JPY": _YEN,
     "CHF": _Currency("Swiss franc", "Swiss francs"),
     "₹": _Currency("rupee", "rupees"),
+    "Rs": _Currency("rupee", "rupees"),
     "₽": _Currency("rouble", "roubles"),
     "₩": _Currency("won", "won"),
     "₿": _Currency("bitcoin", "bitcoins"),
@@ -48,7 +49,7 @@ _SCALES = {
     "tn": "trillion",
 }
 _SCALE = r"(?: ?(thousand|million|billion|trillion|mln|mn|bn|tn|[kKmMbB])(?!\w))?"
-_BEFORE = r"((?<![A-Za-z])(?:US|A|C)\$|(?<![A-Za-z])(?:USD|GBP|EUR|JPY|CHF) ?|[$£€¥₹₽₩₿]) ?"
+_BEFORE = r"((?<![A-Za-z])(?:US|A|C)\$|(?<![A-Za-z])(?:USD|GBP|EUR|JPY|CHF|Rs\.?) ?|[$£€¥₹₽₩₿]) ?"
 _AFTER = r" ?(USD|GBP|EUR|JPY|CHF|[£€¥₹₽₩₿¢](?! ?\d)|\$(?! ?\d)|p)(?!\w)"
 _TO = r" ?[-–—] ?"
 _SIGN_FIRST = re.compile(
@@ -70,7 +71,7 @@ def money_spoken(text: str) -> str:
 
 def _sign_first(match: re.Match[str]) -> str:
     sign, first, scale, last, last_scale = match.groups()
-    currency = _CURRENCIES[sign.strip()]
+    currency = _CURRENCIES[sign.strip(" .")]
     if last:
         # "$1–2 million" counts millions on both sides, and "$5–10" dollars.
         words = _amount(first, scale) + " to " + _sum(last, last_scale, currency)

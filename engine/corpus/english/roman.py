@@ -11,6 +11,11 @@ _WELL_FORMED = re.compile(
     r"(?=.)M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})", re.DOTALL
 )
 _NUMERAL = re.compile(r"(?<![\w.'’&-])([IVXLCDM]{1,15})(?![\w&]|['’][a-rt-z])")
+# In lower case only after what is counted, and no letter by itself: "page xii", "scene iv".
+_SMALL = re.compile(
+    r"(?<![\w'’-])((?i:act|book|canto|chap|chapter|page|pages|part|psalm|scene|section|stanza|verse|"
+    r"volume)) ([ivxl]{2,8})(?![\w'’&-])"
+)
 _PREVIOUS = re.compile(r"([^\W\d_][\w'’]{0,30})(?:, | )$")
 _REACH = 34
 
@@ -45,7 +50,7 @@ _CENTURY = re.compile(r"(?:th)?[ -](?:[Cc]entur(?:y|ies)|[Dd]ynasty)\b")
 
 def roman_spoken(text: str) -> str:
     """Roman numerals as words: "Henry the eighth", "Chapter four"."""
-    return _NUMERAL.sub(_spoken, text)
+    return _NUMERAL.sub(_spoken, _SMALL.sub(_small, text))
 
 
 def _spoken(match: re.Match[str]) -> str:
@@ -66,6 +71,13 @@ def _spoken(match: re.Match[str]) -> str:
         return spliced(match, year(str(value)))
     small = len(numeral) > 1 and set(numeral) <= set("IVX")
     return spliced(match, cardinal(value)) if small else numeral
+
+
+def _small(match: re.Match[str]) -> str:
+    numeral = match[2].upper()
+    if not _WELL_FORMED.fullmatch(numeral):
+        return match[0]
+    return f"{match[1]} {cardinal(value_of(numeral))}"
 
 
 def _is_ruler(match: re.Match[str], name: str, numeral: str) -> bool:

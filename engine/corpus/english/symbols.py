@@ -23,9 +23,12 @@ _BEFORE_NUMBERS = (
 # Units that follow a number, a sum or another unit after a slash: $5/kg, 10 km/day.
 _PER = re.compile(
     r"(\d[\d.,]{0,15}(?:[ -]?[A-Za-z]{1,4})?)/(day|week|month|year|hour|minute|second|night|person|"
-    r"head|mile|litre|ton|tonne|kg|lb|km|kWh)\b"
+    r"head|mile|litre|ton|tonne|kg|lb|km|kWh|hr|min|sec|yr)\b"
 )
-_SHORT = {"kg": "kilogram", "lb": "pound", "km": "kilometre", "kWh": "kilowatt hour"}
+_SHORT = {
+    "kg": "kilogram", "lb": "pound", "km": "kilometre", "kWh": "kilowatt hour",
+    "hr": "hour", "min": "minute", "sec": "second", "yr": "year",
+}  # fmt: skip
 _HAS_SIGN = re.compile(r"[#№~≈∼≃≤≥<>±^x✕✖×*·÷+−=–-]")
 _WORDS = {
     "&": "and", "@": "at", "%": "percent", "‰": "per thousand", "+": "plus", "=": "equals",

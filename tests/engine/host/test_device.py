@@ -37,6 +37,13 @@ def test_arithmetic_is_as_asked():
     assert choose_precision("fp32", CPU) == torch.float32
     assert choose_precision("bf16", CPU) == torch.bfloat16
     assert choose_precision("auto", CPU) in (torch.float32, torch.bfloat16)
+    assert choose_precision("bf16", CPU, exact=True) == torch.bfloat16
+
+
+def test_what_is_to_be_exact_is_not_rounded_where_the_device_could(monkeypatch):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    assert choose_precision("auto", CPU) == torch.bfloat16
+    assert choose_precision("auto", CPU, exact=True) == torch.float32
 
 
 def test_one_core_is_left_and_few_threads_stay_few():

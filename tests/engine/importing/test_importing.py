@@ -89,7 +89,7 @@ def test_both_networks_come_with_step_weights_moments_and_count(tmp_path, target
         assert named.moments
     assert voice.settings.dataset is None
     assert voice.settings.recipe == "standard"
-    assert imported.missing == ""
+    assert imported.missing is None
     assert {what for what, _, _ in told} >= {"reading Text2Mel", "reading SSRN"}
     assert all(done <= total for what, done, total in told if total)
 
@@ -100,15 +100,21 @@ def test_the_usual_sizes_keep_the_usual_sound(tmp_path, target):
     audio = Voice.open(target).settings.audio
     assert audio == imported.audio
     assert (audio.n_fft, audio.win_length, audio.hop_length, audio.n_mels) == (2048, 1102, 275, 80)
-    assert imported.missing == "Text2Mel"
+    assert imported.missing == "text2mel"
     assert not imported.notes
 
 
 def test_a_short_transform_shortens_window_and_hop_and_says_so(models, target):
     imported = import_voice(models, target)
     audio = Voice.open(target).settings.audio
-    assert (audio.n_fft, audio.win_length, audio.hop_length, audio.n_mels) == (16, 16, 4, 6)
-    assert any("window is set to 16 and the hop" in note for note in imported.notes)
+    assert (audio.n_fft, audio.win_length, audio.hop_length, audio.n_mels) == (16, 16, 8, 6)
+    assert any("window is set to 16 and the hop to 8" in note for note in imported.notes)
+
+
+def test_a_transform_with_room_for_two_hops_keeps_the_pace_of_the_frames(tmp_path, target):
+    write_bundle(tmp_path / "ssrn", saved(ssrn_shapes(80, 513, 2), moments=False))
+    audio = import_voice(tmp_path / "ssrn", target).audio
+    assert (audio.n_fft, audio.win_length, audio.hop_length) == (1024, 1024, 275)
 
 
 @pytest.mark.parametrize(
@@ -145,8 +151,16 @@ def test_a_prefix_imports_one_network_alone(models, target, suffix):
     prefix = models / "LJ01-1" / f"model_gs_001k{suffix}"
     imported = import_voice(prefix, target)
     assert [one.network for one in imported.networks] == ["text2mel"]
-    assert imported.missing == "SSRN"
+    assert imported.missing == "ssrn"
     assert not Voice.open(target).checkpoints("ssrn")
+
+
+def test_tensorflows_note_stands_for_the_checkpoint_that_it_names(models, target):
+    note = models / "LJ01-2" / "checkpoint"
+    note.write_text('model_checkpoint_path: "/far/away/model_gs_001k"\n')
+    assert [one.network for one in import_voice(note, target).networks] == ["ssrn"]
+    note.write_text('model_checkpoint_path: "checkpoint"\n')
+    assert "is not a TensorFlow checkpoint" in refusal(note, target.with_name("other"))
 
 
 def test_one_checkpoint_may_hold_both_networks(tmp_path, target):
@@ -267,6 +281,8 @@ def test_other_peoples_files_are_not_mixed_with_a_voice(models, tmp_path, target
     (target / "letter.txt").write_text("dear")
     assert "letter.txt" in refusal(models, target)
     assert "not a folder" in refusal(models, target / "letter.txt")
+    assert "letter.txt is a file" in refusal(models, target / "letter.txt" / "voice")
+    assert "File name too long" in refusal(models, target / ("x" * 300))
 
 
 def test_an_empty_folder_may_become_the_voice(models, target):

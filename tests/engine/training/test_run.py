@@ -138,7 +138,7 @@ def test_pausing_makes_no_steps_and_counts_no_time(make_voice, training):
     snapshot = training.until(session, lambda s: len(s.attention) > len(before.attention))
     assert (snapshot.step, snapshot.run_seconds) == (before.step, before.run_seconds)
     session.send(SetSentence("  A new sentence. "))
-    session.send(SetSentence("1234"))
+    session.send(SetSentence("!!! ---"))
     session.send(SaveCheckpoint())
     session.send(GoOn())
     session.send(GoOn())

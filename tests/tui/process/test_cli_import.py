@@ -36,6 +36,11 @@ def test_a_lone_network_says_what_is_missing(models: Path, tmp_path: Path) -> No
     told = CliRunner().invoke(app, ["import", str(prefix), "--voice", str(tmp_path / "v")])
     assert told.exit_code == 0, told.stderr
     assert "needs Text2Mel too" in told.stdout
+    assert "voicecoach say" not in told.stdout
+    prefix, folder = models / "LJ01-1" / "model_gs_001k", str(tmp_path / "w")
+    told = CliRunner().invoke(app, ["import", str(prefix), "--voice", folder])
+    assert "without SSRN it sounds muffled" in told.stdout
+    assert f'voicecoach say "It is good to talk." --voice {folder}' in told.stdout
 
 
 def test_a_vocabulary_that_does_not_fit_is_one_sentence(models: Path, tmp_path: Path) -> None:
@@ -46,6 +51,15 @@ def test_a_vocabulary_that_does_not_fit_is_one_sentence(models: Path, tmp_path: 
     assert len(told.stderr.splitlines()) == 1
     assert "--vocabulary has 5 symbols, but the models have 34" in told.stderr
     assert not (tmp_path / "v").exists()
+
+
+def test_a_name_that_a_terminal_would_obey_is_told_in_one_line(tmp_path: Path) -> None:
+    strange = tmp_path / "no\n\x1b[31mthing"
+    told = CliRunner().invoke(app, ["import", str(strange), "--voice", str(tmp_path / "v")])
+    assert told.exit_code == 2
+    assert len(told.stderr.splitlines()) == 1
+    assert "There is nothing at" in told.stderr
+    assert "\x1b" not in told.stderr
 
 
 def test_the_command_explains_itself_with_an_example() -> None:

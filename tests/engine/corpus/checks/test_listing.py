@@ -122,11 +122,35 @@ def test_a_latin_1_line_spoils_no_other(read: Read) -> None:
 def test_a_wide_encoding_is_told_once(read: Read, encoding: str) -> None:
     content = "".join(f"clip-{n}|{sentence(n)}\n" for n in range(4))
     listing = read(content.encode(encoding))
-    assert [(f.kind, f.severity, f.line, f.file) for f in listing.findings] == [
-        ("not-utf-8", "error", None, "metadata.csv")
+    assert [(f.kind, f.line) for f in listing.findings if f.severity == "error"] == [
+        ("not-utf-8", None)
     ]
     assert encoding[:6].upper() in listing.findings[0].figure
     assert (listing.rows, listing.total) == ((), 4)
+    assert [(each.line, each.clip_id) for each in listing.waiting] == [
+        (n + 1, f"clip-{n}") for n in range(4)
+    ]
+
+
+def test_lines_of_a_wide_encoding_are_told_all_the_same(read: Read) -> None:
+    listing = read(f"clip-0|{sentence(0)}\r\nclip-1\r\nclip-0|TODO\r\n".encode("utf-16"))
+    errors = [(f.kind, f.line) for f in listing.findings if f.severity == "error"]
+    assert errors == [("not-utf-8", None), ("field-count", 2), ("duplicate-id", 3)]
+
+
+def test_lines_of_a_damaged_wide_encoding_are_not_counted(read: Read) -> None:
+    whole = f"clip-0|{sentence(0)}\nclip-1\nclip-2|\n".encode("utf-16")
+    for place in (6, 9):
+        listing = read(whole[:place] + b"x" + whole[place:])
+        assert [(f.kind, f.line) for f in listing.findings] == [("not-utf-8", None)]
+
+
+def test_recordings_wait_for_lines_that_cannot_be_read(read: Read) -> None:
+    lines = ["clip-0|a|b|c|d", "CLIP-1|Yes.", "clip-2\tNo.", "clip-3|", "clip-4|I see.", "clip-4|"]
+    listing = read("\n".join(lines))
+    assert [(each.line, each.path.stem) for each in listing.waiting] == [
+        (n, f"clip-{n - 1}") for n in (1, 2, 3, 4)
+    ]
 
 
 def test_a_byte_order_mark_does_no_harm(read: Read) -> None:
@@ -217,7 +241,7 @@ PLANTED: dict[str, Callable[[int], bytes]] = {
 
 
 # The first number in a text loads the library that writes numbers out.
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(
     faults=st.lists(st.sampled_from([None, *PLANTED]), min_size=1, max_size=CLIPS - 1),
     ends=st.lists(st.sampled_from([b"\n", b"\r\n", b"\r"]), min_size=30, max_size=30),

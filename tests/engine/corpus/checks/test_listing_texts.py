@@ -119,6 +119,12 @@ def test_a_text_at_the_limit_is_read_and_one_beyond_left_out() -> None:
         ("The cat sat on the mat.", "the cat sat on a mat", False),
         ("The cat sat on the mat.", "Dogs barked all night long.", True),
         ("Nobody knew.", "He was late.", True),
+        (
+            "it is of the first importance that the letter used should be fine in form;",
+            "The first books were printed in black letter, the letter which was a Gothic "
+            "development of the ancient Roman character, and in use that is of the past.",
+            True,
+        ),
         ("", "He was late.", False),
     ],
 )

@@ -49,6 +49,8 @@ def test_a_recording_of_a_broken_line_is_no_orphan(tmp_path: Path) -> None:
         ("part\\a|Hello.", "part/a.wav", "missing-recording", "wavs/part/a.wav"),
         ("a_1|Hello.", "a-1.flac", "missing-recording", "wavs/a-1.flac"),
         ("a|Hello.", "a.mp3", "missing-recording", "wavs/a.mp3"),
+        ("a\N{EN DASH}1|Hello.", "a-1.wav", "missing-recording", "wavs/a-1.wav"),
+        ("a|Hello.", "a (1).wav", "missing-recording", "wavs/a (1).wav"),
         ("a.mp3|Hello.", "a.mp3", "missing-recording", "wavs/a.mp3"),
         ("Hello.|a", "a.wav", "swapped-fields", "the id a"),
         ("Hello.|a.wav", "a.wav", "swapped-fields", "the id a.wav"),

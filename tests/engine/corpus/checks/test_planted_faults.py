@@ -205,6 +205,12 @@ def copied_recording(corpus: Corpus, line: Line) -> None:
     shutil.copy(corpus.recording(corpus.lines[0]), corpus.recording(line))
 
 
+@plants("duplicate-recording")
+def copied_recording_converted(corpus: Corpus, line: Line) -> None:
+    samples = soxr.resample(corpus.sound(corpus.lines[0]), RATE, 32_000)
+    corpus.write(line, 0.7 * samples, 32_000)
+
+
 @plants("missing-recording")
 def missing(corpus: Corpus, line: Line) -> None:
     corpus.recording(line).unlink()
@@ -335,7 +341,7 @@ def test_two_faults_in_different_lines(one: str, other: str, good: Path, tmp_pat
     require_found(corpus, spoiled)
 
 
-OF_THE_TEXT = ["endless_text", "wrong_text"]
+OF_THE_TEXT = ["endless_text", "wrong_text", "many_fields", "no_text", "latin"]
 OF_THE_SOUND = ["clipped", "noise", "late", "offset", "low_rate", "truncated", "stereo", "pause"]
 
 

@@ -249,9 +249,30 @@ CHARACTERS = {
     " \t ": "",
     "...": "",
 }
+PRINTED = {
+    "cats, dogs, &c.": "cats, dogs, et cetera.",
+    "cats, &c., and so on": "cats, et cetera, and so on",
+    "Nº 5, N°5": "number five, number five",
+    "Fr. Brown and the Rt. Hon. Pitt": "Father Brown and the Right Honourable Pitt",
+    "Rt. 66": "route sixty six",
+    "Roe v. Wade; v. 5": "Roe versus Wade; verse five",
+    "Smith (b. 1920, d. 1999)": "Smith, born nineteen twenty, died nineteen ninety nine",
+    "Scene iv, page xii": "Scene four, page twelve",
+    "a book mix, part i": "a book mix, part i",
+    "50/50 and 20/20, 3/20": "fifty fifty and twenty twenty, three twentieths",
+    "100s of men, 1,000s of them": "hundreds of men, thousands of them",
+    "$20/hr": "twenty dollars per hour",
+    "5 ft 3 in tall": "five feet three inches tall",
+    "3 ft 5 in the box": "three feet five in the box",
+    "¾ tsp. of salt": "three quarters of a teaspoon of salt",
+    "35 mpg": "thirty five miles per gallon",
+    "Rs. 500": "five hundred rupees",
+    "CO2, the USS Nimitz, PhDs": "c o two, the U S S Nimitz, p h d's",
+    "40°N, 5° C": "forty degrees north, five degrees Celsius",
+}
 CASES = {
     **NUMBERS, **YEARS, **MONEY, **TIMES, **MEASURES, **ROMAN, **ABBREVIATIONS, **INITIALS, **SIGNS,
-    **MARKS, **CHARACTERS,
+    **MARKS, **CHARACTERS, **PRINTED,
 }  # fmt: skip
 
 

@@ -1,0 +1,45 @@
+"""A corpus with a fault, from the command to the answer, in a real terminal."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+RECORDINGS = Path(__file__).resolve().parents[2] / "fixtures" / "ljspeech-3"
+
+
+@pytest.fixture
+def asked(runs, tmp_path: Path):
+    """A run whose screen shows what the check found, and waits."""
+    dataset = Path(shutil.copytree(RECORDINGS, tmp_path / "recordings"))
+    with (dataset / "metadata.csv").open("a", encoding="utf-8") as metadata:
+        metadata.write("LJ001-9999|nobody [b]recorded[/b] this|nobody recorded this\n")
+    command = ["train", str(dataset), "--voice", str(runs.voice), "--preset", "small"]
+    command += ["--device", "cpu", "--precision", "fp32", "--stop-at", "+1"]
+    terminal = runs.start([sys.executable, "-m", "tui", *command])
+    runs.wait_until(lambda: "Training begins in" in terminal.text, "the question")
+    runs.wait_until(lambda: "LJ001-9999" in terminal.text, "the finding")
+    return terminal
+
+
+def test_who_leaves_has_no_voice_and_is_told_so(runs, asked) -> None:
+    asked.type("q")
+    runs.wait_until(lambda: "nothing is lost" in asked.text, "the question about leaving")
+    asked.type("s")
+
+    assert asked.wait() == 0
+    runs.wait_until(lambda: "nothing was trained; mend" in asked.text, "the last line")
+    runs.wait_until(asked.is_as_it_was, "the terminal to be as it was")
+    assert not runs.voice.exists()
+
+
+def test_who_begins_is_trained_for(runs, asked) -> None:
+    asked.type("\r")
+    first = runs.voice / "text2mel" / "checkpoints" / "step-000000001"
+    runs.wait_until(first.is_dir, "the first checkpoint")
+    runs.wait_until(lambda: "Stopped at step 1, saved." in asked.text, "the stop")
+    asked.type("q")
+
+    assert asked.wait() == 0
+    runs.wait_until(lambda: "saved at step 1; to go on" in asked.text, "the last line")
