@@ -2,6 +2,7 @@
 
 import math
 import tomllib
+import unicodedata
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_args
@@ -110,6 +111,7 @@ def parse_settings(text: str, path: Path) -> VoiceSettings:
         _require_sound_audio(settings.audio)
         _require_room_to_speak(settings.limits)
         Vocabulary(settings.symbols)
+        _require_shown(settings)
         _require_words(values, "mirror")
         _require_words(values, "id")
     except (ValueError, InputError) as error:
@@ -168,6 +170,13 @@ def _write_table(
 def _require_words(values: dict[str, Any], key: str) -> None:
     if key in values and (not isinstance(values[key], str) or not values[key]):
         raise ValueError(f"{key} is {values[key]!r}; write text in quotes, or leave the line out")
+
+
+def _require_shown(settings: VoiceSettings) -> None:
+    """Refuse texts with characters that a terminal obeys; those that join letters may be needed."""
+    for name, text in (("symbols", settings.symbols), ("sentence", settings.sentence)):
+        if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
+            raise ValueError(f"{name} has control characters in it: {text[:100]!r}; leave them out")
 
 
 def _require_choice(values: dict[str, Any], key: str, choices: tuple[str, ...]) -> None:

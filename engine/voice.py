@@ -4,6 +4,7 @@ Reading a voice imports neither torch nor librosa, so that `info` answers at onc
 """
 
 import json
+import math
 from pathlib import Path
 from types import UnionType
 from typing import Any
@@ -81,8 +82,11 @@ class Voice:
         """Make a new voice in a folder, which is made too where there is none.
 
         Raises:
+            InputError: there are links in it.
             EngineError: the folder cannot be written.
         """
+        if folder.is_dir():
+            require_plain(folder)
         write_whole(folder / SETTINGS, edited(None, None, settings).encode())
         return cls(folder, settings)
 
@@ -275,6 +279,8 @@ def _is_report(said: Any) -> bool:  # noqa: ANN401 (what JSON has)
     if not isinstance(said, dict):
         return False
     if not all(isinstance(said[name], kind) for name, kind in _REPORT.items() if name in said):
+        return False
+    if not math.isfinite(said.get("hours", 0)):
         return False
     lists = (said.get(name, []) for name, kind in _REPORT.items() if kind is list)
     return all(isinstance(item, str) or _is_flat(item) for found in lists for item in found)

@@ -5,7 +5,7 @@ import math
 import os
 import re
 import shutil
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from engine.errors import EngineError, InputError
 from engine.host.files import sync_folder
 from engine.host.room import require_room
 from engine.host.time_of_day import now
-from engine.networks.build import network_with
+from engine.networks.build import build_network, network_with
 from engine.networks.specs import NetworkSpec, SSRNSpec, Text2MelSpec
 from engine.networks.ssrn import SSRN
 from engine.networks.text2mel import Text2Mel
@@ -41,6 +41,8 @@ _AVERAGE = "average.safetensors"
 _OPTIMIZER = "optimizer.safetensors"
 # What a checkpoint takes beside its tensors: their names, and state.json.
 _BESIDE_TENSORS = 2**18
+# Far wider than any network here; the weights of a square layer of it are the memory of a host.
+_MOST_WIDTH = 2**16
 
 
 @dataclass(frozen=True)
@@ -226,19 +228,19 @@ def load_checkpoint(folder: Path, *, to_speak: bool = False) -> Checkpoint:
     state = read_state(folder)
     network: NetworkName = state["network"]
     try:
-        kind = Text2MelSpec if network == "text2mel" else SSRNSpec
         digests = dict(state.get("sha256", {}))
+        spec = _spec(network, state["spec"])
         return Checkpoint(
             network=network,
-            spec=kind(**state["spec"]),
+            spec=spec,
             symbols=state["symbols"],
             step=state["step"],
             base_step=state["base_step"],
             recipe=str(state["recipe"]),
             seed=int(state["seed"]),
             moments_from=int(state.get("moments_from", 0)),
-            weights=_tensors(folder, _WEIGHTS, digests),
-            average=_average(folder, digests),
+            weights=_weights_of(spec, _tensors(folder, _WEIGHTS, digests), _WEIGHTS),
+            average=_weights_of(spec, _average(folder, digests), _AVERAGE),
             optimizer={} if to_speak else _moments(folder, digests),
             symbols_from=dict(state.get("symbols_from", {})),
             unlogged=_unlogged(state.get("unlogged", {})),
@@ -249,6 +251,31 @@ def load_checkpoint(folder: Path, *, to_speak: bool = False) -> Checkpoint:
         raise InputError(f"Cannot read {error.filename}: {error.strerror}.") from error
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise damaged(folder, str(error)) from error
+
+
+def _spec(network: NetworkName, said: dict[str, Any]) -> NetworkSpec:
+    """The sizes that `state.json` tells of, before any memory is taken for a network of them."""
+    spec = Text2MelSpec(**said) if network == "text2mel" else SSRNSpec(**said)
+    for entry in fields(spec):
+        value = getattr(spec, entry.name)
+        if entry.type is int:
+            fit = type(value) is int and value <= _MOST_WIDTH
+        elif entry.type is bool:
+            fit = type(value) is bool
+        else:
+            fit = type(value) in (int, float) and value < 1
+        if not fit:
+            raise ValueError(f"state.json has {value!r} for the {entry.name} of a network")
+    return spec
+
+
+def _weights_of(spec: NetworkSpec, found: dict[str, Tensor], name: str) -> dict[str, Tensor]:
+    """Weights that have the names and shapes of a network, for which no memory is taken."""
+    with torch.device("meta"):
+        wanted = {key: one.shape for key, one in build_network(spec).named_parameters()}
+    if found and {key: one.shape for key, one in found.items()} != wanted:
+        raise ValueError(f"{name} does not fit the sizes in its own state.json")
+    return found
 
 
 def _average(folder: Path, digests: dict[str, str]) -> dict[str, Tensor]:

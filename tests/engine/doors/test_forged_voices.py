@@ -1,0 +1,324 @@
+"""A voice whose files were written by somebody who means harm: one sentence, or no harm."""
+
+import json
+import struct
+from dataclasses import asdict
+
+import pytest
+
+from engine.checkpoint_folders import DamagedCheckpointError, read_state, sealed
+from engine.corpus.feature_file import checksum
+from engine.errors import InputError, VoicecoachError
+from engine.host.spend import Ledger
+from engine.speech.audition import read_samples
+from engine.training.check_record import load_record
+from engine.training.checkpoint import load_checkpoint
+from engine.training.history import History
+from engine.voice import Voice, describe
+
+DEEP = "[" * 100_000
+DIGITS = "9" * 5_000
+BOMBS = [DEEP, '{"a":' * 100_000, DIGITS, "1e999", "NaN", "[NaN]", '{"step": -Infinity}', "\\ud800"]
+NAMES = ["list", "object", "digits", "large", "nan", "nans", "infinite", "surrogate"]
+
+
+@pytest.fixture
+def voice(make_voice):
+    return make_voice(text2mel=5)
+
+
+@pytest.fixture
+def newest(voice):
+    return voice.newest("text2mel").path
+
+
+def forge(checkpoint, **changes):
+    """Change a state and give it its checksum, which is no secret."""
+    state = json.loads((checkpoint / "state.json").read_text())
+    (checkpoint / "state.json").write_text(sealed({**state, **changes}))
+
+
+@pytest.mark.parametrize("bomb", BOMBS, ids=NAMES)
+def test_a_state_that_is_a_bomb_is_damaged(newest, bomb):
+    (newest / "state.json").write_text(bomb)
+    with pytest.raises(DamagedCheckpointError):
+        read_state(newest)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"step": 10**4000},
+        {"step": -1},
+        {"base_step": 2**80},
+        {"seed": "one"},
+        {"seed": 1e999},
+        {"moments_from": {}},
+        {"sha256": 5},
+        {"unlogged": {"count": 1e999}},
+        {"unlogged": {"count": 3, "sums": [1, 2, float("nan")]}},
+        {"corpus": "../../../../etc/passwd"},
+        {"recovery": {"rate_factor": float("nan")}},
+        {"symbols_from": 7},
+    ],
+    ids=lambda changes: str(changes)[:40],
+)
+def test_a_state_that_says_nonsense_is_damaged(newest, changes):
+    forge(newest, **changes)
+    with pytest.raises(DamagedCheckpointError) as caught:
+        load_checkpoint(newest)
+    assert len(str(caught.value)) < 6_000
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"hidden": 10**9},
+        {"hidden": 2**15},
+        {"embedding": 2**16},
+        {"vocabulary_size": 10**30},
+        {"hidden": 16.0},
+        {"hidden": "16"},
+        {"hidden": True},
+        {"epsilon": float("nan")},
+        {"epsilon": 1e300},
+        {"dropout": "none"},
+        {"mask_text": 1},
+        {"depth": 5},
+    ],
+    ids=str,
+)
+def test_sizes_in_a_state_take_no_memory(newest, changes, training, voice):
+    forge(newest, spec={**json.loads((newest / "state.json").read_text())["spec"], **changes})
+    with pytest.raises(VoicecoachError):
+        load_checkpoint(newest)
+    if changes in ({"hidden": 2**15}, {"hidden": 16.0}):
+        session = training.start(voice, "+1")
+        training.end(session)
+        assert isinstance(session.error, VoicecoachError)
+
+
+def header(tensors):
+    text = json.dumps(tensors).encode()
+    return struct.pack("<Q", len(text)) + text
+
+
+def one(**changes):
+    return header({"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8], **changes}})
+
+
+FORGED = {
+    "header longer than the file": struct.pack("<Q", 2**40) + b"{}",
+    "header longer than any": struct.pack("<Q", 2**63) + b"{}",
+    "no header": b"",
+    "nested": struct.pack("<Q", len(DEEP)) + DEEP.encode(),
+    "offsets behind the end": one(data_offsets=[0, 2**40]) + bytes(8),
+    "offsets backwards": one(data_offsets=[8, 0]) + bytes(8),
+    "negative offsets": one(data_offsets=[-8, 0]) + bytes(8),
+    "shape of more than there is": one(shape=[2**40]) + bytes(8),
+    "shape that overflows": one(shape=[2**62, 2**62]) + bytes(8),
+    "no such dtype": one(dtype="OBJECT") + bytes(8),
+    "overlapping": header(
+        {
+            name: {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
+            for name in ("audio_decoder", "b")
+        }
+    )
+    + bytes(8),
+    "a name that leads out": header(
+        {"../../x": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}
+    )
+    + bytes(8),
+    # What torch.load and np.load would run.
+    "pickle": b"\x80\x04cposix\nsystem\n(S'touch owned'\ntR.",
+    "zip of torch": b"PK\x03\x04" + bytes(64),
+    "objects of numpy": b"\x93NUMPY\x01\x00v\x00{'descr': '|O', 'fortran_order': False}"
+    + bytes(64),
+}
+
+
+@pytest.mark.parametrize("kind", FORGED)
+@pytest.mark.parametrize("name", ["weights", "average", "optimizer"])
+def test_forged_tensors_are_damaged(newest, tmp_path, monkeypatch, name, kind):
+    monkeypatch.chdir(tmp_path)
+    (newest / f"{name}.safetensors").write_bytes(FORGED[kind])
+    forge(newest, sha256={})
+    before = sorted(tmp_path.rglob("*"))
+    try:
+        loaded = load_checkpoint(newest)
+    except DamagedCheckpointError:
+        pass
+    else:
+        # Moments are told by name when they are taken over.
+        assert name == "optimizer"
+        assert kind == "a name that leads out"
+        assert list(loaded.optimizer) == ["../../x"]
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "dataset = " + "[" * 100_000,
+        "price = " + DIGITS,
+        "price = nan",
+        "checkpoint_every = 99999999999999999999",
+        'symbols = "PE a\\u001b[2J"',
+        'symbols = "' + "x" * 2_000_000 + '"',
+        'id = ""',
+        "audio = 5",
+        "[audio]\nn_fft = 1073741824",
+        "[limits]\nmax_coarse_frames = inf",
+    ],
+    ids=lambda line: line[:30],
+)
+def test_settings_that_mean_harm_are_one_sentence(voice, line):
+    (voice.folder / "voice.toml").write_text(line)
+    with pytest.raises(InputError, match=r"voice\.toml") as caught:
+        Voice.open(voice.folder)
+    assert len(str(caught.value)) < 7_000
+
+
+def test_settings_without_end_are_not_read(voice):
+    with (voice.folder / "voice.toml").open("ab") as file:
+        file.truncate(2**40)
+    with pytest.raises(InputError, match="more than"):
+        describe(voice.folder)
+
+
+@pytest.mark.parametrize("bomb", BOMBS, ids=NAMES)
+def test_lines_that_are_bombs_are_passed_over(voice, bomb):
+    lines = [bomb, '{"step": 3, "loss": 0.5}', bomb, ""]
+    voice.samples.mkdir()
+    for place in ("text2mel/history.jsonl", "spend.jsonl", "spend.open", "samples/samples.jsonl"):
+        (voice.folder / place).write_text("\n".join(lines))
+    assert History(voice.history("text2mel"), up_to=5).curve.losses == (0.5,)
+    assert Ledger(voice.folder / "spend.jsonl").usd == 0
+    assert read_samples(voice) == []
+
+
+def test_a_line_without_end_takes_no_memory(voice):
+    """A terabyte of holes is no file for a disk, and one line for a reader."""
+    path = voice.folder / "spend.jsonl"
+    with path.open("wb") as file:
+        file.truncate(2**40)
+    with pytest.raises(VoicecoachError, match="spend"):
+        describe(voice.folder)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"file": "../../home/alice.wav"},
+        {"file": "/etc/passwd"},
+        {"file": "a\0b"},
+        {"file": 5},
+        {"original": ["x"]},
+        {"step": 10**300},
+        {"step": "1e9"},
+        {"seconds": float("inf")},
+        {"seconds": -1},
+    ],
+    ids=str,
+)
+def test_a_list_of_samples_leads_nowhere(voice, changes, tmp_path):
+    voice.samples.mkdir()
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "alice.wav").touch()
+    (voice.samples / "good.wav").touch()
+    good = {
+        "step": 5,
+        "sentence": "a",
+        "file": "good.wav",
+        "seconds": 1.0,
+        "note": "",
+        "original": None,
+    }
+    lines = [json.dumps({**good, **changes}), json.dumps(good)]
+    (voice.samples / "samples.jsonl").write_text("\n".join(lines))
+    assert [sample.path for sample in read_samples(voice)] == [voice.samples / "good.wav"]
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        *BOMBS[:6],
+        '{"hours": Infinity}',
+        '{"left_out": 5}',
+        '{"left_out": [5]}',
+        '{"left_out": [{"id": {"a": 1}}]}',
+        '{"clips": "many"}',
+        '{"held_out": {"usd": "x"}}',
+    ],
+    ids=lambda report: report[:20],
+)
+def test_a_report_of_a_corpus_that_is_none_is_told(voice, report):
+    voice.corpus_report.write_text(report)
+    assert "corpus.json" in describe(voice.folder)["corpus"]["problem"]
+
+
+def test_of_a_report_only_what_is_known_is_shown(voice):
+    voice.corpus_report.write_text('{"clips": 3, "usd": "[red]", "x": {"price": []}}')
+    said = describe(voice.folder)["corpus"]
+    assert said.pop("dataset") == str(voice.dataset)
+    assert said == {"clips": 3}
+
+
+@pytest.mark.parametrize("bomb", BOMBS, ids=NAMES)
+def test_a_record_of_a_check_that_is_a_bomb_is_none(voice, bomb):
+    for text in (bomb, f'{{"key": "k", "accepted": true, "report": {bomb}}}'):
+        voice.check_record.write_text(text)
+        assert load_record(voice, "k") is None
+
+
+def forged_index(index, **changes):
+    content = {name: value for name, value in {**index, **changes}.items() if name != "checksum"}
+    return json.dumps({**content, "checksum": checksum(content)})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"n_bins": "257"},
+        {"n_bins": 0},
+        {"n_bins": 10**12, "bytes": 10**15},
+        {"n_mels": -20},
+        {"reduction": 0},
+        {"reduction": 1},
+        {"entries": []},
+        {"entries": [{"clip_id": "../../etc/passwd", "frames": 4}]},
+        {"entries": [{"clip_id": "a", "frames": 4, "path": "/etc/passwd"}]},
+        {"entries": 5},
+        {"rejected": [["a", "b", "c"]]},
+        {"rejected": [[1, 2]]},
+        {"key": "0" * 32},
+    ],
+    ids=str,
+)
+def test_features_that_do_not_fit_are_computed_again(make_voice, training, changes, tmp_path):
+    voice = make_voice(text2mel=5)
+    training.end(training.start(voice, "6"))
+    [path] = [p for p in voice.features.glob("*.json") if p.with_suffix(".features").exists()]
+    good = path.read_bytes()
+    path.write_text(forged_index(json.loads(good), **changes))
+    session = training.start(voice, "7")
+    snapshot = training.end(session)
+    assert (session.error, snapshot.step) == (None, 7)
+    assert json.loads(path.read_bytes()) == json.loads(good)
+
+
+@pytest.mark.parametrize("bomb", [DEEP, "[NaN]"], ids=["deep", "nan"])
+def test_a_cache_that_is_a_bomb_is_made_anew(voice, training, bomb):
+    training.end(training.start(voice, "6"))
+    for path in voice.features.rglob("*.json"):
+        path.write_text(bomb)
+    session = training.start(voice, "7")
+    assert training.end(session).step == 7
+    assert session.error is None
+
+
+def test_a_state_is_told_apart_from_a_forged_one(newest):
+    """The forging above changes what it says it changes, and nothing else."""
+    before = asdict(load_checkpoint(newest).spec)
+    forge(newest)
+    assert asdict(load_checkpoint(newest).spec) == before
