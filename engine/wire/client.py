@@ -12,8 +12,9 @@ from pathlib import Path
 
 from engine.control import Command
 from engine.errors import InputError
-from engine.host.lock import holder_of
+from engine.host.lock import LOCK_NAME, holder_of
 from engine.snapshot import Event, Phase, Snapshot
+from engine.voice import SETTINGS
 from engine.wire.changes import apply
 from engine.wire.messages import (
     MOST_FROM_SERVER,
@@ -26,7 +27,7 @@ from engine.wire.messages import (
     write,
 )
 from engine.wire.processes import is_running
-from engine.wire.sockets import connect, peer
+from engine.wire.sockets import SOCKET_NAME, connect, peer
 
 _AT_ONCE = 256 * 1024
 _ANSWER_WITHIN = 10.0
@@ -107,6 +108,7 @@ class RemoteSession:
         self._lines = _Lines()
         self._picture = _Picture()
         self._notes: tuple[Event, ...] = ()
+        self._alarm = ""
         self._commands: deque[bytes] = deque()
         self._closing = threading.Event()
         self._wake, self._woken = socket.socketpair()
@@ -240,14 +242,14 @@ class RemoteSession:
     _published: Snapshot | None = None
 
     def _with_notes(self, run: Snapshot) -> Snapshot:
+        if self._alarm:
+            run = replace(run, alarm=self._alarm, steps_per_second=None)
         return replace(run, events=(*run.events, *self._notes)) if self._notes else run
 
     def _note_silence(self, silent: bool) -> None:
-        text = (
-            f"process {self.pid}, which trains, gives no sign of life"
-            if silent
-            else f"process {self.pid} is back"
-        )
+        gone = f"process {self.pid}, which trains, gives no sign of life"
+        text = gone if silent else f"process {self.pid} is back"
+        self._alarm = f"{gone.capitalize()}: what is shown is how it stood." if silent else ""
         severity = "warning" if silent else "information"
         self._notes = (*self._notes, Event(time.time(), text, severity))[-20:]
         self._published = None
@@ -312,7 +314,7 @@ def _reach(folder: Path) -> socket.socket:
         InputError: there is none, or it is not for us.
     """
     if not folder.is_dir():
-        raise InputError(f"There is no voice in {folder}; `voicecoach ps` lists what is trained.")
+        raise InputError(_no_voice(folder))
     try:
         return connect(folder, _ANSWER_WITHIN)
     except PermissionError:
@@ -332,7 +334,13 @@ def _nobody(folder: Path) -> str:
             f"{holder.capitalize()} trains the voice in {folder}, but no screen can attach to it: "
             f"{folder / 'voicecoach.log'} says why."
         )
+    if not any((folder / name).exists() for name in (SETTINGS, LOCK_NAME, SOCKET_NAME)):
+        return _no_voice(folder)
     return (
         f"Nobody trains the voice in {folder} now; `voicecoach train --voice "
         f"{shlex.quote(str(folder))}` goes on with it, and `voicecoach ps` lists what is trained."
     )
+
+
+def _no_voice(folder: Path) -> str:
+    return f"There is no voice in {folder}; `voicecoach ps` lists what is trained."

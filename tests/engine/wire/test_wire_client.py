@@ -85,8 +85,11 @@ def test_a_run_that_stands_still_is_told_and_so_is_its_return(process, tmp_path)
     process.send_signal(signal.SIGSTOP)
     until(lambda: any("no sign of life" in text for text in texts(session)), "the word of it")
     assert session.snapshot().phase is Phase.TRAINING
+    # It stands on the screen as long as it holds, whatever else happens.
+    assert f"Process {process.pid}" in session.snapshot().alarm
     process.send_signal(signal.SIGCONT)
     until(lambda: any("is back" in text for text in texts(session)), "the word of its return")
+    assert session.snapshot().alarm == ""
     # What it was told stays in its place while more happens.
     before = session.snapshot()
     until(lambda: session.snapshot().step > before.step, "a step")
@@ -214,6 +217,9 @@ def test_a_glance_waits_no_longer_than_it_is_told(answer, tmp_path):
 def test_where_nobody_trains_it_says_so(tmp_path):
     with pytest.raises(InputError, match="There is no voice"):
         RemoteSession(tmp_path / "nothing")
+    with pytest.raises(InputError, match="There is no voice"):
+        RemoteSession(tmp_path)
+    (tmp_path / "voice.toml").touch()
     with pytest.raises(InputError, match="Nobody trains"):
         RemoteSession(tmp_path)
     (tmp_path / "socket").write_text("no socket")

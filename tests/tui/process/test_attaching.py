@@ -165,7 +165,7 @@ def test_ps_lists_runs_and_those_that_are_silent(runs, unseen) -> None:
 
 def test_attach_without_a_terminal_or_a_run_says_what_to_do(runs) -> None:
     for arguments, sentence in (
-        ([str(runs.folder)], "Nobody trains the voice"),
+        ([str(runs.folder)], "There is no voice"),
         ([str(runs.voice)], "There is no voice"),
         ([], "no run of yours is on this host"),
     ):
