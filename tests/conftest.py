@@ -5,6 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
+# Tests run side by side: with a thread each they keep out of one another's way. It is read when
+# torch is imported, in the processes that tests start as well.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 @pytest.fixture(autouse=True, scope="session")
 def _a_state_folder_of_their_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
