@@ -294,13 +294,14 @@ class Sender:
         """Send a checkpoint and the small files of the voice; the manifest comes last.
 
         Raises:
-            _GoneError: it was removed meanwhile, or is damaged.
+            _GoneError: it was removed meanwhile, gave way to another of its step, or is damaged.
             MirrorError: it cannot be sent.
         """
         assert self._target is not None
         assert self._held is not None
         start = time.monotonic()
         self._require_still_ours()
+        state = self._digest_of_state(entry.path)
         with TemporaryDirectory(prefix="voicecoach-mirror-") as folder:
             small = _copies(self._voice.folder, Path(folder))
             try:
@@ -318,6 +319,10 @@ class Sender:
                     self._target.put(path, f"{manifest.key}/{name}", found)
             except FileNotFoundError as error:
                 raise _GoneError from error
+            except MirrorError as error:
+                if self._digest_of_state(entry.path) != state:
+                    raise _GoneError from error
+                raise
         self._commit(manifest)
         self._say(seconds=time.monotonic() - start)
 
@@ -364,9 +369,11 @@ class Sender:
         """Each file of a checkpoint with its fingerprint.
 
         Raises:
-            _GoneError: it is damaged here: what the mirror has is better.
+            _GoneError: it is damaged here: what the mirror has is better; or it gives way to
+                another of its step at this moment.
             FileNotFoundError: it has been removed.
         """
+        state = self._digest_of_state(entry.path)
         files = {
             path.name: (path, fingerprint(path))
             for path in sorted(entry.path.iterdir())
@@ -381,9 +388,9 @@ class Sender:
         except (InputError, TypeError, ValueError):
             sound = False
         if not sound:
-            if not entry.path.exists():
+            if state is None or self._digest_of_state(entry.path) != state:
                 raise _GoneError
-            self._damaged.add((entry.path, self._digest_of_state(entry.path) or ""))
+            self._damaged.add((entry.path, state))
             self._hearers.event(f"{entry.path} is damaged and not sent to the mirror", "warning")
             raise _GoneError
         return files

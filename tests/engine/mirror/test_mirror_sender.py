@@ -6,7 +6,9 @@ from random import Random
 
 import pytest
 
+from engine.mirror import sender
 from engine.mirror.backoff import Backoff
+from engine.mirror.fingerprint import fingerprint
 from engine.mirror.holdings import look
 from engine.mirror.layout import MANIFEST, MARKER, Marker
 from engine.mirror.target import Target, open_target
@@ -204,6 +206,36 @@ def test_a_step_that_was_made_anew_takes_the_place_of_the_first(make, memory, se
     (after,) = look(memory).checkpoints["text2mel"]
     assert after.files["weights.safetensors"].sha256 == wanted
     assert after.sequence > before.sequence
+
+
+@pytest.mark.parametrize("when", ["its files are read", "its files are sent"])
+def test_a_step_that_is_made_anew_while_it_is_sent_is_no_damage(
+    make, memory, send, monkeypatch, when
+):
+    voice = make.voice()
+    folder = make.save(voice, 100)
+    content = b"other weights" * 100
+
+    def make_anew_at(path):
+        if path.endswith("weights.safetensors") and content not in {
+            file.read_bytes() for file in folder.iterdir()
+        }:
+            make.save(voice, 100, content=content)
+
+    def read(path):
+        found = fingerprint(path)
+        make_anew_at(str(path))
+        return found
+
+    if when == "its files are read":
+        monkeypatch.setattr(sender, "fingerprint", read)
+    else:
+        memory._files.before = lambda what, path: make_anew_at(path) if what == "put" else None
+    run = send(voice, memory)
+    run.safe(100)
+    (held,) = look(memory).checkpoints["text2mel"]
+    assert held.files["weights.safetensors"].sha256 == hashlib.sha256(content).hexdigest()
+    assert not run.events
 
 
 def test_a_mirror_of_another_voice_is_left_alone(make, memory, send):
