@@ -82,12 +82,24 @@ class Interruptions:
                 self._hook.start(news.notice)
 
     def _set_end(self, notice: SpotNotice, before: float) -> None:
-        """End so many seconds before the deadline."""
+        """End so many seconds before the deadline, and before what the way to a mirror takes."""
         assert notice.last_second is not None
         self._end = notice.last_second - before
+        self._end -= self._seconds_to_mirror(self._end - self._monotonic())
         left = self._end - self._monotonic()
         if left > 0:
             self._board.event(f"training goes on for {left:.0f} s, to the last safe second")
+
+    def _seconds_to_mirror(self, left: float) -> float:
+        """What the last checkpoint takes to the mirror; nothing where it would not arrive.
+
+        The one that was saved at once is on its way first: with less time `left` than for both,
+        no further one comes through, and the steps at least go on.
+        """
+        mirror = self._board.snapshot.mirror
+        if mirror is None or mirror.trouble or mirror.seconds is None:
+            return 0.0
+        return mirror.seconds if 2 * mirror.seconds <= left else 0.0
 
 
 def tell(board: Board, notice: SpotNotice, doing: str = "saving") -> None:

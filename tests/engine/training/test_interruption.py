@@ -7,16 +7,17 @@ import time
 import pytest
 from fake_metadata import FakeMetadata, after
 
+from engine.board import Board
 from engine.control import Finish, GoOn, Pause
 from engine.errors import InputError
 from engine.host.cloud import watcher
 from engine.host.cloud.aws_spot_price import PriceError
-from engine.host.cloud.machine import Clock
+from engine.host.cloud.machine import Clock, SpotNotice
 from engine.host.cloud.news import Interruption, NewPrice, NoticeGone, SpotWarning
 from engine.host.cloud.prices import Price
-from engine.snapshot import Phase
+from engine.snapshot import MirrorState, Phase, Snapshot
 from engine.training import interruption, machine_watch
-from engine.training.interruption import margin
+from engine.training.interruption import Interruptions, margin
 from engine.voice import Voice
 
 
@@ -60,6 +61,33 @@ def look_often(monkeypatch):
 )
 def test_the_margin_is_ten_seconds_unless_a_write_or_a_step_takes_long(write, step, seconds):
     assert margin(write, step) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    ("mirror", "left"),
+    [
+        (None, 100),
+        (MirrorState("s3://there"), 100),
+        (MirrorState("s3://there", seconds=30), 70),
+        # No more than one arrives, and that is the one that was saved at once.
+        (MirrorState("s3://there", seconds=60), 100),
+        (MirrorState("s3://there", seconds=30, trouble="Could not connect"), 100),
+    ],
+)
+def test_the_last_checkpoint_gets_the_time_that_its_way_to_the_mirror_takes(
+    make_voice, mirror, left
+):
+    voice = make_voice()
+    board = Board(Snapshot(Phase.TRAINING, "v", voice.folder, "text2mel", "small", "standard"))
+    board.update(mirror=mirror)
+    now = [1000.0]
+    interruptions = Interruptions(board, None, lambda: now[0])
+    notice = SpotNotice("AWS terminates this machine", time.time() + 110, now[0] + 110)
+    interruptions.hear(Interruption(notice), lambda: 0.0, None)
+    now[0] += left - 0.1
+    assert not interruptions.over
+    now[0] += 0.2
+    assert interruptions.over
 
 
 def test_it_saves_at_once_trains_on_and_saves_again(make_voice, training, close_to_the_edge):
