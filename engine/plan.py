@@ -26,6 +26,7 @@ from engine.host.spend import Ledger
 from engine.networks.specs import PRESETS, preset_spec
 from engine.order import Price, TrainOrder
 from engine.settings import VoiceSettings
+from engine.stop import AlreadyThereError
 from engine.voice import RESTORING, Voice, is_exported
 
 # What a run that ended early may have left in the folder of a voice that is yet to be.
@@ -61,6 +62,7 @@ def make_plan(order: TrainOrder) -> Plan:
     """Check an order against its voice folder.
 
     Raises:
+        AlreadyThereError: the voice has been trained to its stop.
         InputError: the order contradicts the voice, the dataset or the source, or its stop lies
             behind.
     """
@@ -102,7 +104,13 @@ def make_plan(order: TrainOrder) -> Plan:
     if settings.budget > 0:
         _require_budget(settings.budget, ledger, price)
     if order.stop is not None:
-        order.stop.resolve(plan.step, ledger.seconds, ledger.usd, price)
+        try:
+            order.stop.resolve(plan.step, ledger.seconds, ledger.usd, price)
+        except AlreadyThereError as error:
+            if list_checkpoints(folder / order.network / "checkpoints"):
+                raise
+            # Where the weights of another voice stand, this one has not been trained to.
+            raise InputError(str(error)) from error
     return plan
 
 

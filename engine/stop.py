@@ -23,6 +23,10 @@ MOST_USD = 10.0**9
 """No sum of money is larger."""
 
 
+class AlreadyThereError(InputError):
+    """The voice is where it was to stop: there is nothing to train."""
+
+
 @dataclass(frozen=True)
 class StopPoint:
     """Where a run ends, on the counters that the screen shows; one field is set."""
@@ -60,6 +64,7 @@ class StopRule:
         is the voice's whole spend, as the screen shows it.
 
         Raises:
+            AlreadyThereError: it is the step at which the voice stands, or a sum that is spent.
             InputError: the point lies behind, or money is asked of a machine without a price.
         """
         if self.kind == "more steps":
@@ -67,7 +72,12 @@ class StopRule:
         if self.kind == "time":
             return StopPoint(training_seconds=training_seconds + self.amount)
         if self.kind == "step":
-            if self.amount <= step:
+            if self.amount == step:
+                raise AlreadyThereError(
+                    f"the voice stands at step {step:,}, where it was to stop; give a later step, "
+                    f"or +1k for a thousand more"
+                )
+            if self.amount < step:
                 raise InputError(
                     f"cannot stop at step {int(self.amount):,}: the voice stands at {step:,} "
                     f"already; give a later step, or +1k for a thousand more"
@@ -78,7 +88,7 @@ class StopRule:
                 f"cannot stop at {self.text}: this run has no price; give --price in $ an hour"
             )
         if self.amount <= usd:
-            raise InputError(
+            raise AlreadyThereError(
                 f"cannot stop at {self.text}: ${usd:.2f} is spent already; give a larger sum"
             )
         return StopPoint(usd=self.amount)

@@ -14,6 +14,7 @@ from rich.console import Console
 from engine.order import TrainOrder
 from engine.session import Session
 from engine.snapshot import Event, Phase, Snapshot
+from engine.stop import AlreadyThereError
 from tui import wording
 from tui.endings import sentence_about, sentence_about_end, sentence_about_rent
 from tui.log_file import open_log
@@ -31,11 +32,18 @@ _EVERY = 5.0
 def train_headless(make_order: Callable[[], TrainOrder]) -> int:
     """Train as ordered, writing lines to standard output; return the exit code.
 
+    A voice that is at its stop already is done, and no error: whatever starts a job again after
+    its machine went away may do so once too often.
+
     Raises:
         InputError: the order cannot be carried out.
     """
     order = replace(make_order(), attended=False)
-    session = Session(order)
+    try:
+        session = Session(order)
+    except AlreadyThereError as there:
+        Lines().write(f"nothing to do: {there}")
+        return 0
     log = open_log(order.voice_folder)
     lines = Lines()
     watch = Watch(session, lines)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import InputError
-from engine.stop import StopPoint, StopRule, parse_stop
+from engine.stop import AlreadyThereError, StopPoint, StopRule, parse_stop
 
 
 @pytest.mark.parametrize(
@@ -107,6 +107,13 @@ def test_steps_and_times_count_from_now_and_a_step_and_money_do_not():
 def test_a_stop_that_lies_behind_or_has_no_price_is_refused(text, price, word):
     with pytest.raises(InputError, match=word.replace("$", r"\$")):
         parse_stop(text).resolve(step=1000, training_seconds=60, usd=3, price=price)
+
+
+@pytest.mark.parametrize(("text", "there"), [("1000", True), ("999", False), ("$3", True)])
+def test_who_stands_at_the_stop_is_told_from_whom_it_lies_behind(text, there):
+    with pytest.raises(InputError) as caught:
+        parse_stop(text).resolve(step=1000, training_seconds=60, usd=3, price=1)
+    assert isinstance(caught.value, AlreadyThereError) == there
 
 
 def test_a_point_is_reached_on_its_own_counter_only():
