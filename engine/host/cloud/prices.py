@@ -1,4 +1,9 @@
-"""What machines with a GPU cost, for where no cloud can be asked: a table with its date."""
+"""What machines with a GPU cost, for where no cloud can be asked: a table with its date.
+
+It is a help for a budget and no offer: prices on demand are those of the clouds' public lists,
+which have stood unchanged for years; spot prices are ranges seen in a public catalogue. Neither
+follows the market. Whoever knows the price gives it with `--price`.
+"""
 
 from dataclasses import dataclass
 
@@ -6,7 +11,7 @@ from engine.choices import CloudName
 from engine.host.cloud.machine import Machine
 
 AS_OF = "November 2026"
-"""When the figures of the table were read; prices of spot machines change within days."""
+"""When the table was put together; prices of spot machines change within days."""
 
 
 @dataclass(frozen=True, slots=True)
