@@ -16,6 +16,7 @@ from engine.corpus.content import (
 )
 from engine.errors import EngineError
 from engine.training.checkpoint import Checkpoint
+from engine.training.lookout import look_every
 from engine.voice import Voice
 
 # Seconds between two looks at the files of the corpus.
@@ -68,7 +69,7 @@ class CorpusWatch:
         self._before = {path: _state(path) for path in self._paths}
         self._told = False
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="corpus", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="the corpus", daemon=True)
 
     def start(self) -> None:
         """Begin to look, every minute."""
@@ -80,10 +81,12 @@ class CorpusWatch:
 
     def look(self) -> None:
         """Look once; the first change is told, and no other."""
+        if self._told:
+            return
         now = {path: _state(path) for path in self._paths}
         gone = [path for path in self._paths if now[path] is None and self._before[path]]
         changed = [path for path in self._paths if now[path] and now[path] != self._before[path]]
-        if self._told or self._stopped.is_set() or not (gone or changed):
+        if self._stopped.is_set() or not (gone or changed):
             return
         self._told = True
         parts = [
@@ -98,8 +101,7 @@ class CorpusWatch:
         )
 
     def _work(self) -> None:
-        while not self._stopped.wait(_LOOK_SECONDS) and not self._told:
-            self.look()
+        look_every(_LOOK_SECONDS, self._stopped, self.look, self._board)
 
 
 def _state(path: Path) -> tuple[int, int] | None:

@@ -13,6 +13,7 @@ from engine.choices import NetworkName
 from engine.snapshot import Phase
 from engine.training.clock import RunningTime, TrainingClock
 from engine.training.ledger_keeper import LedgerKeeper
+from engine.training.lookout import look_every
 from engine.voice import Voice
 
 _log = logging.getLogger(__name__)
@@ -107,8 +108,7 @@ class PaidTime:
         )
 
     def _run(self) -> None:
-        while not self._ended.wait(_LOOK_SECONDS):
-            self.look()
+        look_every(_LOOK_SECONDS, self._ended, self.look, self._board)
 
     def look(self) -> None:
         """Look once at the clock and at what the run does."""

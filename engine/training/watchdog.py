@@ -13,6 +13,7 @@ from pathlib import Path
 
 from engine.board import Board
 from engine.plain_files import open_plain
+from engine.training.lookout import look_every
 
 _log = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ class Watchdog:
         self._waited = 0.0
         self._told = ""
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="watchdog", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="hanging steps", daemon=True)
 
     def start(self) -> None:
         """Begin to look, every second."""
@@ -111,8 +112,7 @@ class Watchdog:
             self._tell(limit)
 
     def _work(self) -> None:
-        while not self._stopped.wait(_LOOK_SECONDS):
-            self.look()
+        look_every(_LOOK_SECONDS, self._stopped, self.look, self._board)
         self._clear()
 
     def _tell(self, limit: float) -> None:

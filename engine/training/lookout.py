@@ -1,0 +1,30 @@
+"""Looks again and again beside a run, in threads that no fault of ours may end unnoticed."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from engine.board import Board
+
+_log = logging.getLogger(__name__)
+
+
+def look_every(
+    seconds: float, ended: threading.Event, look: Callable[[], None], board: Board
+) -> None:
+    """Look every so many seconds until it has `ended`; never raises.
+
+    A look that fails is told, the first time with where in the log, and the next one is made all
+    the same: whoever looks watches over money, or over a run that hangs.
+    """
+    told = ""
+    while not ended.wait(seconds):
+        try:
+            look()
+        except Exception as error:
+            name = threading.current_thread().name
+            text = f"a look at {name} failed: {type(error).__name__}: {error}"
+            if text != told:
+                _log.exception("a look at %s failed", name)
+                board.event(text, "error")
+            told = text
