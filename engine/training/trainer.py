@@ -115,10 +115,10 @@ class Trainer:
                 self._corpus_watch.stop()
                 self._watchdog.stop()
             self._board.update(phase=Phase.STOPPING)
-            self._save_and_draw(last=True)
             # Who has arrived at the stop needs no other machine; who was asked to end after a
             # notice does: the machine may have asked, as it goes down.
             cut_short = self._interruptions.standing and not self._stop_is_reached()
+            self._end_on_disk(cut_short=cut_short)
             self._board.update(interrupted=cut_short)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
@@ -175,6 +175,23 @@ class Trainer:
         self._tend()
         if self._stop_is_reached():
             self._arrive()
+
+    def _end_on_disk(self, *, cut_short: bool) -> None:
+        """Save the last step; a run that is `cut_short` has no time to wait for a full disk.
+
+        What such a run cannot save the next machine makes again.
+
+        Raises:
+            EngineError: the checkpoint cannot be written, and the machine stays.
+        """
+        try:
+            self._save_and_draw(last=not cut_short)
+        except SickError:
+            raise
+        except EngineError as error:
+            if not cut_short:
+                raise
+            self._board.event(f"step {self._step:,} is lost with this machine: {error}", "error")
 
     def _rescue(self, error: BaseException) -> None:
         """Save what was learned before a fault; the fault itself is told by whoever catches it."""

@@ -9,14 +9,14 @@ from fake_metadata import FakeMetadata, after
 
 from engine.board import Board
 from engine.control import Finish, GoOn, Pause
-from engine.errors import InputError
+from engine.errors import EngineError, InputError
 from engine.host.cloud import watcher
 from engine.host.cloud.aws_spot_price import PriceError
 from engine.host.cloud.machine import Clock, SpotNotice
 from engine.host.cloud.news import Interruption, NewPrice, NoticeGone, SpotWarning
 from engine.host.cloud.prices import Price
 from engine.snapshot import MirrorState, Phase, Snapshot
-from engine.training import interruption, machine_watch
+from engine.training import checkpoint_writer, interruption, machine_watch
 from engine.training.interruption import Interruptions, margin
 from engine.voice import Voice
 
@@ -112,6 +112,24 @@ def test_where_no_second_is_safe_the_first_checkpoint_is_the_last(make_voice, tr
     snapshot = training.end(session)
     assert snapshot.interrupted
     assert steps(voice) == [5, snapshot.step]
+
+
+def test_a_full_disk_does_not_make_a_failure_of_an_interruption(
+    make_voice, training, close_to_the_edge, monkeypatch
+):
+    def refuse(checkpoint, target):
+        raise EngineError("no space left")
+
+    monkeypatch.setattr(checkpoint_writer, "save_checkpoint", refuse)
+    voice = make_voice(text2mel=5, base_step=5)
+    session = training.start(voice)
+    training.until(session, lambda s: s.step > 7)
+    session.send(end_in(0))
+    snapshot = training.end(session)
+    assert (snapshot.phase, snapshot.interrupted, session.error) == (Phase.STOPPED, True, None)
+    assert steps(voice) == [5]
+    assert said(snapshot, f"step {snapshot.step:,} is lost with this machine: no space left")
+    assert not snapshot.saved
 
 
 def test_a_paused_run_ends_in_time_as_well(make_voice, training, close_to_the_edge):
