@@ -3,6 +3,7 @@
 import pytest
 from fake_session import FakeSession, preparing, training
 from seeing import app_on, look, text_of
+from textual import events
 
 from engine.control import Finish, GoOn, SaveCheckpoint
 from engine.snapshot import Phase
@@ -126,3 +127,23 @@ async def test_at_the_stop_it_is_asked_where_others_look_on(attached):
         await pilot.press("k")
     assert session.sent == []
     assert app.return_value is ExitReason.KEEP_TRAINING
+
+
+@pytest.mark.parametrize(
+    ("opens", "closes"),
+    [("s", "enter"), ("e", "enter"), ("q", "escape"), ("question_mark", "escape"), ("s", "escape")],
+)
+async def test_keys_that_come_before_a_dialog_is_gone_end_no_screen(opens, closes):
+    app = app_on(FakeSession(training()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press(opens)
+        dialog = app.screen
+        assert dialog is not app.supervision
+        # As a terminal hands them over: both at once.
+        for _ in range(3):
+            app.post_message(events.Key(closes, None))
+        await pilot.pause()
+        assert dialog not in app.screen_stack
+        await pilot.press(opens)
+        assert app.screen is not app.supervision
+    assert app.return_value is None
