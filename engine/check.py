@@ -14,9 +14,8 @@ from engine.corpus.checks.corpus_check import Survey, in_order, survey
 from engine.corpus.clips import METADATA
 from engine.corpus.text import Vocabulary
 from engine.errors import InputError
-from engine.exported.card import read_card
 from engine.settings import VoiceSettings
-from engine.voice import Voice, is_exported
+from engine.voice import settings_of
 
 TEXT2MEL_STEPS = 20_000
 """Steps that an estimate is of: fine-tuning from a model of another speaker."""
@@ -71,12 +70,7 @@ class CheckOrder:
         """
         if self.against is None:
             return VoiceSettings()
-        if is_exported(self.against):
-            card = read_card(self.against)
-            return VoiceSettings(
-                symbols=card.symbols, cleaner=card.cleaner, audio=card.audio, limits=card.limits
-            )
-        return Voice.open(self.against).settings
+        return settings_of(self.against)
 
 
 def require_able(order: CheckOrder, *, deep: bool, estimate: bool) -> None:
@@ -87,7 +81,7 @@ def require_able(order: CheckOrder, *, deep: bool, estimate: bool) -> None:
     """
     order.settings()
     if deep:
-        Voice.open(order.judge)
+        settings_of(order.judge)
     if deep or estimate:
         from engine.host.device import choose_device
 

@@ -25,9 +25,8 @@ from engine.corpus.metadata import read_bytes, split_lines
 from engine.corpus.text import BBC_SYMBOLS, Vocabulary
 from engine.corpus.workers import Workers
 from engine.errors import EngineError, InputError
-from engine.exported.card import read_card
 from engine.host.files import sync_folder
-from engine.voice import Voice, is_exported
+from engine.voice import settings_of
 
 REPORT = "clean.json"
 """What was left out and what was changed, beside the mended `metadata.csv`."""
@@ -105,11 +104,8 @@ def _rules(against: Path | None) -> tuple[Vocabulary, Limits]:
     """
     if against is None:
         return Vocabulary(BBC_SYMBOLS), Limits()
-    if is_exported(against):
-        card = read_card(against)
-        return Vocabulary(card.symbols, card.cleaner), card.limits
-    voice = Voice.open(against)
-    return voice.vocabulary, voice.settings.limits
+    settings = settings_of(against)
+    return Vocabulary(settings.symbols, settings.cleaner), settings.limits
 
 
 def _require_readable(dataset: Path, listing: Listing) -> None:
