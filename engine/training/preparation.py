@@ -70,7 +70,7 @@ def prepare(order: TrainOrder, voice: Voice, board: Board, inbox: Inbox) -> Prep
     board.update(progress=Progress("loading weights", 0, 1))
     take_over_source(order, voice, board)
     checkpoint = newest_checkpoint(voice, order.network, board)
-    store, training, held = open_material(voice, board, inbox, attended=order.attended)
+    store, training, held = open_material(order, voice, board, inbox)
     learner = _make_learner(order.network, voice, recipe, checkpoint, device, precision)
 
     def source(clips: list[int], crop: int | None) -> BatchSource:
