@@ -1,11 +1,13 @@
 """What all commands share: the command line itself, common options, how errors are told."""
 
+import contextlib
 import functools
 import logging
 import os
+import signal
 import sys
-from collections.abc import Callable
-from typing import Annotated, ParamSpec
+from collections.abc import Callable, Iterator
+from typing import Annotated, NoReturn, ParamSpec
 
 import typer
 
@@ -76,6 +78,20 @@ def _tell_unforeseen(error: Exception) -> int:
     LOG.exception("the command failed")
     complain(sentence_about(error, log))
     return 1
+
+
+@contextlib.contextmanager
+def tidy_end() -> Iterator[None]:
+    """Let a SIGTERM unwind the block, so that what is half made is removed first."""
+
+    def leave(number: int, _: object) -> NoReturn:
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def complain(sentence: str) -> None:
