@@ -4,12 +4,14 @@ import contextlib
 import functools
 import logging
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from typing import Annotated, NoReturn, ParamSpec
+from typing import Annotated, Any, NoReturn, ParamSpec
 
 import typer
+from typer.core import TyperCommand
 
 from engine.errors import VoicecoachError
 from engine.stop import HOW_TO_SAY_WHEN
@@ -19,6 +21,7 @@ LOG = logging.getLogger(__name__)
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells count
 _Given = ParamSpec("_Given")
+_DASHED_TEXT = re.compile("-[^-A-Za-z]")
 
 app = typer.Typer(
     name="voicecoach",
@@ -43,6 +46,16 @@ PriceOption = Annotated[
 StopOption = Annotated[
     str | None, typer.Option(metavar="WHEN", help=f"When to stop: {HOW_TO_SAY_WHEN}.")
 ]
+
+
+class Speaking(TyperCommand):
+    """A command whose argument is a text, which may begin with a dash as `-5°C` does."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 (typer's own)
+        """Take for text what begins with a dash that no letter or dash follows."""
+        if any(_DASHED_TEXT.match(argument) for argument in args):
+            ctx.ignore_unknown_options = True
+        return super().parse_args(ctx, args)
 
 
 def told(command: Callable[_Given, int]) -> Callable[_Given, None]:

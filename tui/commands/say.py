@@ -6,10 +6,12 @@ from typing import Annotated
 import typer
 
 from engine.choices import SynthesisName
-from tui.command_line import DeviceOption, app, complain, told
+from tui.command_line import DeviceOption, Speaking, app, complain, told
 
 
-@app.command(epilog='Example: voicecoach say "It is good to talk." --voice voices/alice')
+@app.command(
+    cls=Speaking, epilog='Example: voicecoach say "It is good to talk." --voice voices/alice'
+)
 @told
 def say(
     text: Annotated[str, typer.Argument(help="What to say.")],
