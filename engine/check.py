@@ -8,23 +8,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from engine.check_report import CheckReport, Doubt, Finding
+from engine.check_report import USUAL_STEPS, CheckReport, Doubt, Finding
 from engine.choices import PresetName
 from engine.corpus.checks.corpus_check import Survey, in_order, survey
 from engine.corpus.clips import METADATA
 from engine.corpus.text import Vocabulary
 from engine.errors import InputError
-from engine.exported.card import read_card
 from engine.settings import VoiceSettings
-from engine.voice import Voice, is_exported
+from engine.voice import settings_of
 
-TEXT2MEL_STEPS = 20_000
-"""Steps that an estimate is of: fine-tuning from a model of another speaker."""
+TEXT2MEL_STEPS = USUAL_STEPS["text2mel"]
+"""Steps that an estimate is of."""
 
 _HIGHEST_PRICE = 1_000_000
 
-# SSRN learns from all speakers alike and takes half as many.
-_SSRN_SHARE = 0.5
+_SSRN_SHARE = USUAL_STEPS["ssrn"] / USUAL_STEPS["text2mel"]
 # Scores from which on a doubt is worth a look, and from which the text is hardly better than
 # those of other clips, whose score is 2.
 _SUSPICIOUS, _DISBELIEVED = 1.0, 1.5
@@ -71,12 +69,7 @@ class CheckOrder:
         """
         if self.against is None:
             return VoiceSettings()
-        if is_exported(self.against):
-            card = read_card(self.against)
-            return VoiceSettings(
-                symbols=card.symbols, cleaner=card.cleaner, audio=card.audio, limits=card.limits
-            )
-        return Voice.open(self.against).settings
+        return settings_of(self.against)
 
 
 def require_able(order: CheckOrder, *, deep: bool, estimate: bool) -> None:
@@ -87,7 +80,7 @@ def require_able(order: CheckOrder, *, deep: bool, estimate: bool) -> None:
     """
     order.settings()
     if deep:
-        Voice.open(order.judge)
+        settings_of(order.judge)
     if deep or estimate:
         from engine.host.device import choose_device
 
@@ -124,16 +117,14 @@ def with_estimates(
 ) -> CheckReport:
     """Add what training would take, on this machine and as the BBC measured it.
 
-    Clips that do not fit the GPU together are a finding, not an end.
-
     Raises:
         InputError: there is no such device.
     """
     # torch is imported where it is used: the check of the files needs none.
-    from engine.training.estimate import OutOfMemory, Plan, measure_training, published_training
+    from engine.training import estimate
 
     settings = order.settings()
-    plan = Plan(
+    plan = estimate.Plan(
         preset=order.preset or settings.preset,
         recipe=settings.recipe,
         vocabulary_size=len(settings.symbols),
@@ -142,17 +133,14 @@ def with_estimates(
         steps={"text2mel": order.steps, "ssrn": max(1, round(order.steps * _SSRN_SHARE))},
         price=order.price,
     )
-    published = published_training(plan)
-    try:
-        measured = measure_training(
-            found.shapes, plan, order.device, on_progress=on_progress, cancelled=cancelled
-        )
-    except OutOfMemory as error:
-        advice = "use a GPU with more memory, or split the longest clips"
-        finding = Finding("out-of-memory", "error", None, "", METADATA, str(error), advice)
-        findings = in_order([*report.findings, finding])
-        return replace(report, estimates=published, findings=findings)
-    return replace(report, estimates=(*measured, *published))
+    return estimate.with_estimates(
+        report,
+        found.shapes,
+        plan,
+        order.device,
+        on_progress=on_progress,
+        cancelled=cancelled,
+    )
 
 
 def with_doubts(

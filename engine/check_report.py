@@ -17,6 +17,18 @@ SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 """The severities, gravest first."""
 
 
+USUAL_STEPS: dict[NetworkName, int] = {"text2mel": 20_000, "ssrn": 10_000}
+"""Steps that an estimate is of where nobody says how many: fine-tuning from a model of another
+speaker. SSRN learns from all speakers alike and takes half as many."""
+
+_HERE = "this machine"
+
+
+def this_machine(device: str) -> str:
+    """Name the machine that an estimate was measured on: `this machine (cpu)`."""
+    return f"{_HERE} ({device})"
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that a person should know before paying for training."""
@@ -105,6 +117,11 @@ class Estimate:
     hours: float
     usd: float | None
     """US dollars; None without a price."""
+
+    @property
+    def measured(self) -> bool:
+        """Whether the speed was measured on the machine that is asked about."""
+        return self.machine.startswith(_HERE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,8 @@
 
 import json
 import os
-import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -24,10 +22,9 @@ from engine.corpus.mended_clips import (
 from engine.corpus.metadata import read_bytes, split_lines
 from engine.corpus.text import BBC_SYMBOLS, Vocabulary
 from engine.corpus.workers import Workers
-from engine.errors import EngineError, InputError
-from engine.exported.card import read_card
-from engine.host.files import sync_folder
-from engine.voice import Voice, is_exported
+from engine.errors import InputError
+from engine.host.new_folder import new_folder, require_makeable, without_detours
+from engine.voice import settings_of
 
 REPORT = "clean.json"
 """What was left out and what was changed, beside the mended `metadata.csv`."""
@@ -67,17 +64,20 @@ def clean(
         cancelled: is asked between two clips.
 
     Raises:
-        InputError: there is no such corpus, nothing in it is usable, or `out` is taken.
+        InputError: there is no such corpus, nothing in it is usable, or `out` is taken or can
+            never be made.
         EngineError: the copy cannot be written; nothing is left of it.
         Cancelled: `cancelled()` became true; nothing is left of the copy.
     """
+    out = without_detours(out)
     _require_place(dataset, out)
+    require_makeable(out)
     vocabulary, limits = _rules(against)
     listing = read_listing(dataset, vocabulary, limits)
     _require_readable(dataset, listing)
     harmful = harmful_lines(listing.findings)
     rows = [row for row in listing.rows if row.line not in harmful]
-    with _new_folder(out) as folder:
+    with new_folder(out) as folder:
         job = MendingJob(listing.recordings, folder / RECORDINGS, AudioSpec(), limits)
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
             workers = Workers(pool, cancelled, "The copy was not completed.")
@@ -105,11 +105,8 @@ def _rules(against: Path | None) -> tuple[Vocabulary, Limits]:
     """
     if against is None:
         return Vocabulary(BBC_SYMBOLS), Limits()
-    if is_exported(against):
-        card = read_card(against)
-        return Vocabulary(card.symbols, card.cleaner), card.limits
-    voice = Voice.open(against)
-    return voice.vocabulary, voice.settings.limits
+    settings = settings_of(against)
+    return Vocabulary(settings.symbols, settings.cleaner), settings.limits
 
 
 def _require_readable(dataset: Path, listing: Listing) -> None:
@@ -142,28 +139,6 @@ def _require_place(dataset: Path, out: Path) -> None:
         raise InputError(f"--out {out} is a file; name a folder that does not exist yet.")
     if any(out.iterdir()):
         raise InputError(f"--out {out} is not empty; name a folder that does not exist yet.")
-
-
-@contextmanager
-def _new_folder(target: Path) -> Iterator[Path]:
-    """Make a folder that appears under its name only when the block has ended well.
-
-    Raises:
-        EngineError: it cannot be written.
-    """
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        temporary.mkdir(parents=True)
-        yield temporary
-        temporary.rename(target)
-        sync_folder(target.parent)
-    except OSError as error:
-        raise EngineError(
-            f"The copy {target} cannot be written: {error.strerror or error}; nothing of it is "
-            f"left. Free some space or choose another place."
-        ) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _write_lists(dataset: Path, folder: Path, cleaned: Cleaned) -> None:

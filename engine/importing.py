@@ -6,8 +6,6 @@ code would have made.
 """
 
 import contextlib
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,8 +16,8 @@ from torch import Tensor
 from engine.choices import NETWORKS, NetworkName, PresetName
 from engine.corpus.audio import AudioSpec
 from engine.corpus.text import BBC_SYMBOLS, Vocabulary
-from engine.errors import EngineError, InputError
-from engine.host.files import sync_folder
+from engine.errors import InputError
+from engine.host.new_folder import new_folder, require_makeable, without_detours
 from engine.networks.from_tensorflow import Collector
 from engine.networks.specs import PRESETS, SSRNSpec, Text2MelSpec, preset_spec
 from engine.networks.tensorflow_models import (
@@ -99,17 +97,20 @@ def import_voice(
         on_progress: told of progress.
 
     Raises:
-        InputError: the models cannot be used, or there is something in the voice folder.
+        InputError: the models cannot be used, or there is something in the voice folder, or it
+            can never be made.
         EngineError: the voice cannot be written.
     """
+    voice_folder = without_detours(voice_folder)
     _require_no_voice(voice_folder)
+    require_makeable(voice_folder)
     if symbols is not None:
         _require_vocabulary(symbols)
     with _models(models, on_progress) as (found, shown):
         for network in found.networks.values():
             _ = network.variables  # all that can be told without reading it
         settings, notes = _settings(found, symbols)
-        with _new_folder(voice_folder) as folder:
+        with new_folder(voice_folder) as folder:
             voice = Voice.create(folder, settings)
             imported = tuple(
                 _import_network(network, voice, shown, on_progress)
@@ -310,30 +311,6 @@ def _preset(found: FoundModels) -> PresetName:
 
 
 # What is written.
-
-
-@contextlib.contextmanager
-def _new_folder(target: Path) -> Iterator[Path]:
-    """A folder that becomes `target` when the block ends well, and nothing when it does not."""
-    target = target.absolute()
-    made = [parent for parent in target.parents if not parent.exists()]  # the deepest first
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.importing")
-    try:
-        temporary.mkdir(parents=True)
-        yield temporary
-        temporary.rename(target)
-        made = []
-        sync_folder(target.parent)
-    except OSError as error:
-        raise EngineError(
-            f"The voice {target} cannot be written: {error.strerror}; free some space or choose "
-            f"another place."
-        ) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        for parent in made:
-            with contextlib.suppress(OSError):  # somebody else has put something there
-                parent.rmdir()
 
 
 def _import_network(

@@ -20,7 +20,7 @@ from engine.choices import NETWORKS, NetworkName
 from engine.corpus.text import Vocabulary
 from engine.errors import EngineError, InputError
 from engine.exported.card import NetworkCard, read_card
-from engine.exported.folder import has_card
+from engine.exported.folder import CARD, has_card, weights_file
 from engine.host.files import write_whole
 from engine.host.spend import Ledger
 from engine.plain_files import read_plain, require_plain
@@ -67,10 +67,9 @@ class Voice:
             text = read_plain(path, _MOST_SETTINGS).decode()
             require_plain(folder)
         except FileNotFoundError:
-            raise InputError(
-                f"There is no voice in {folder} (no voice.toml); make one with "
-                f"`voicecoach train DATASET --voice {folder}`."
-            ) from None
+            raise InputError(_what_is_there_instead(folder)) from None
+        except NotADirectoryError:
+            raise InputError(f"{folder} is a file; give the folder of a voice.") from None
         except OSError as error:
             raise InputError(f"Cannot read {path}: {error.strerror}.") from error
         except UnicodeDecodeError as error:
@@ -184,9 +183,42 @@ class Voice:
         self.settings = settings
 
 
+def _what_is_there_instead(folder: Path) -> str:
+    """Say why a folder without `voice.toml` is no voice, and what to do."""
+    if has_card(folder):
+        return (
+            f"{folder} is an export of a voice, made for speaking; give the folder of the voice "
+            f"that it is of."
+        )
+    if (folder / weights_file("text2mel")).is_file():
+        return f"{folder} is an export of a voice without its card, {CARD}; export it again."
+    return (
+        f"There is no voice in {folder} (no voice.toml); make one with "
+        f"`voicecoach train DATASET --voice {folder}`."
+    )
+
+
 def is_exported(folder: Path) -> bool:
     """Whether the folder holds an exported voice, and not one that can be trained."""
     return has_card(folder) and not Voice.exists(folder)
+
+
+def settings_of(folder: Path) -> VoiceSettings:
+    """The settings of a voice; of an export, what its card says of them.
+
+    Raises:
+        InputError: there is neither in the folder, or it cannot be used.
+    """
+    if not is_exported(folder):
+        return Voice.open(folder).settings
+    card = read_card(folder)
+    return VoiceSettings(
+        symbols=card.symbols,
+        cleaner=card.cleaner,
+        sharpening=card.sharpening,
+        audio=card.audio,
+        limits=card.limits,
+    )
 
 
 def describe(folder: Path) -> dict[str, Any]:

@@ -1,13 +1,17 @@
 """What all commands share: the command line itself, common options, how errors are told."""
 
+import contextlib
 import functools
 import logging
 import os
+import re
+import signal
 import sys
-from collections.abc import Callable
-from typing import Annotated, ParamSpec
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, NoReturn, ParamSpec
 
 import typer
+from typer.core import TyperCommand
 
 from engine.errors import VoicecoachError
 from engine.stop import HOW_TO_SAY_WHEN
@@ -17,6 +21,7 @@ LOG = logging.getLogger(__name__)
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells count
 _Given = ParamSpec("_Given")
+_DASHED_TEXT = re.compile("-[^-A-Za-z]")
 
 app = typer.Typer(
     name="voicecoach",
@@ -59,6 +64,16 @@ StopOption = Annotated[
 ]
 
 
+class Speaking(TyperCommand):
+    """A command whose argument is a text, which may begin with a dash as `-5°C` does."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 (typer's own)
+        """Take for text what begins with a dash that no letter or dash follows."""
+        if any(_DASHED_TEXT.match(argument) for argument in args):
+            ctx.ignore_unknown_options = True
+        return super().parse_args(ctx, args)
+
+
 def told(command: Callable[_Given, int]) -> Callable[_Given, None]:
     """Turn what a command returns or raises into a sentence on stderr and an exit code."""
 
@@ -92,6 +107,20 @@ def _tell_unforeseen(error: Exception) -> int:
     LOG.exception("the command failed")
     complain(sentence_about(error, log))
     return 1
+
+
+@contextlib.contextmanager
+def tidy_end() -> Iterator[None]:
+    """Let a SIGTERM unwind the block, so that what is half made is removed first."""
+
+    def leave(number: int, _: object) -> NoReturn:
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def complain(sentence: str) -> None:

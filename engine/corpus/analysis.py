@@ -6,6 +6,7 @@ because the first call of its trimming compiles for some fifteen seconds on a ne
 which is longer than the features of a thousand clips take.
 """
 
+import warnings
 from functools import lru_cache
 
 import numpy as np
@@ -78,9 +79,12 @@ def mel_filter_bank(audio: AudioSpec) -> NDArray[np.float32]:
     # Imported where it is used: with the features in the cache nothing needs it.
     from librosa.filters import mel
 
-    weights: NDArray[np.float32] = mel(
-        sr=audio.sample_rate, n_fft=audio.n_fft, n_mels=audio.n_mels, dtype=np.float32
-    )
+    with warnings.catch_warnings():
+        # Where bands are narrower than bins some are empty: networks learn that they are silent.
+        warnings.filterwarnings("ignore", message="Empty filters")
+        weights: NDArray[np.float32] = mel(
+            sr=audio.sample_rate, n_fft=audio.n_fft, n_mels=audio.n_mels, dtype=np.float32
+        )
     weights.flags.writeable = False
     return weights
 

@@ -115,6 +115,10 @@ def reason_of(error: InputError, path: Path) -> str:
 
 def require_layout(dataset: Path) -> None:
     """Raise `InputError` when there is no folder with `metadata.csv` and `wavs/`."""
+    if dataset.is_file():
+        raise InputError(
+            f"{dataset} is a file; give the folder that holds {METADATA} and {RECORDINGS}/."
+        )
     if not dataset.is_dir():
         raise InputError(f"There is no corpus folder {dataset}; check the path.")
     if not (dataset / METADATA).is_file():

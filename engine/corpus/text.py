@@ -152,7 +152,7 @@ class Vocabulary:
     def unknown(self, text: str) -> Counter[str]:
         """How often the text has each character for which there is no symbol, in lower case.
 
-        `replacement` tells what is read instead. White space does not count: a tab or a line end
+        A letter that is read without its accent counts: `replacement` tells what is read instead. White space does not count: a tab or a line end
         loses nothing by becoming a space. In English what is spoken as words does not count
         either, such as digits, `$` and the comma in 1,000.
         """
@@ -161,7 +161,7 @@ class Vocabulary:
             character.lower()
             for character in unicodedata.normalize("NFC", written)
             if not character.isspace()
-            and any(part not in self._index for part in self._folded(character))
+            and any(part not in self._index for part in character.lower())
         )
 
     def replacement(self, character: str) -> str:

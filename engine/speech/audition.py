@@ -188,12 +188,11 @@ def listeners_note(spoken: Utterance, text: str, vocabulary: Vocabulary) -> str:
 def _is_missed(vocabulary: Vocabulary, character: str) -> bool:
     """Whether a listener misses a character for which there is no symbol.
 
-    In English that is none with another in its place, and no quote or hyphen.
+    That is none with another in its place, and in English no quote or hyphen.
     """
-    if vocabulary.cleaner == "plain":
-        return True
-    punctuation = unicodedata.category(character[0])[0] == "P"
-    return not punctuation and vocabulary.replacement(character).isspace()
+    if not vocabulary.replacement(character).isspace():
+        return False
+    return vocabulary.cleaner == "plain" or unicodedata.category(character[0])[0] != "P"
 
 
 def load_ssrn(voice: Voice) -> tuple[SSRN | None, int | None]:

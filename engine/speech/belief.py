@@ -5,7 +5,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from engine.check_report import Doubt
@@ -13,6 +12,8 @@ from engine.corpus.audio import recording_length
 from engine.corpus.clips import Clip, open_corpus
 from engine.corpus.text import Vocabulary
 from engine.errors import Cancelled, InputError
+from engine.exported.card import read_card
+from engine.exported.weights import load_network
 from engine.host.device import choose_device
 from engine.networks.text2mel import Text2Mel
 from engine.settings import VoiceSettings
@@ -20,7 +21,7 @@ from engine.speech.speaker_match import matches
 from engine.speech.synthesizer import Synthesizer
 from engine.speech.teacher_forcing import Evidence, Hearing, TeacherForcing, hear
 from engine.training.checkpoint import load_checkpoint, speaking_network
-from engine.voice import Voice
+from engine.voice import Voice, is_exported, settings_of
 
 # Clips of like duration that are predicted together and lend each other their transcripts.
 _BATCH = 16
@@ -61,7 +62,7 @@ def rank_doubts(
     """Rank the clips of a corpus by how little a trained voice believes their transcripts.
 
     Args:
-        voice: a voice with a trained Text2Mel, best of the same speaker.
+        voice: a voice with a trained Text2Mel, or an export, best of the same speaker.
         dataset: the corpus, in LJ Speech layout; nothing is written there.
         device: `auto`, `cpu` or `cuda:N`.
         on_progress: called with clips done and clips in all, from the calling thread.
@@ -76,9 +77,10 @@ def rank_doubts(
         EngineError: the network's weights yield numbers that are not finite.
         Cancelled: `cancelled()` was true.
     """
-    opened = Voice.open(voice)
-    network, vocabulary = _load(opened, choose_device(device))
-    settings = opened.settings
+    settings = settings_of(voice)
+    load = _from_export if is_exported(voice) else _from_voice
+    network, vocabulary = load(voice)
+    network.to(choose_device(device))
     corpus = open_corpus(dataset, vocabulary, settings.limits, settings.audio)
     forcing = TeacherForcing(network, vocabulary, settings.limits)
     batches = _batches(corpus.clips)
@@ -94,8 +96,17 @@ def rank_doubts(
     return _judge(evidence)
 
 
-def _load(voice: Voice, device: torch.device) -> tuple[Text2Mel, Vocabulary]:
+def _from_export(folder: Path) -> tuple[Text2Mel, Vocabulary]:
+    """The Text2Mel of an export and the symbols that it reads."""
+    card = read_card(folder)
+    network = load_network(folder, "text2mel", card.networks["text2mel"])
+    assert isinstance(network, Text2Mel)
+    return network, Vocabulary(card.symbols, card.cleaner)
+
+
+def _from_voice(folder: Path) -> tuple[Text2Mel, Vocabulary]:
     """The voice's newest Text2Mel and the symbols that it reads."""
+    voice = Voice.open(folder)
     entry = voice.newest("text2mel")
     if entry is None:
         raise InputError(
@@ -112,7 +123,7 @@ def _load(voice: Voice, device: torch.device) -> tuple[Text2Mel, Vocabulary]:
             f"{entry.path} was trained on {network.spec.n_mels} mel bands, but "
             f"{voice.folder / 'voice.toml'} says n_mels = {bands}; set it back."
         )
-    return network.to(device), Vocabulary(checkpoint.symbols, voice.settings.cleaner)
+    return network, Vocabulary(checkpoint.symbols, voice.settings.cleaner)
 
 
 def _batches(clips: Sequence[Clip]) -> list[list[Clip]]:

@@ -3,6 +3,7 @@
 import logging
 import math
 import shlex
+from collections.abc import Sequence
 from dataclasses import replace
 from time import monotonic
 
@@ -10,10 +11,13 @@ from engine.board import Board
 from engine.check_report import CheckReport, Finding
 from engine.control import Finish, GoOn, GoUnattended, Hold, Inbox
 from engine.corpus.checks.corpus_check import check_corpus
+from engine.corpus.clips import Clip
 from engine.errors import Cancelled, Declined, EngineError
 from engine.host.cloud.news import Interruption
+from engine.order import TrainOrder
 from engine.snapshot import Phase, Progress
 from engine.training.check_record import CheckRecord, corpus_key, load_record, save_record
+from engine.training.estimating import Estimating
 from engine.voice import Voice
 
 _log = logging.getLogger(__name__)
@@ -29,13 +33,13 @@ _IDLE_SECONDS = 5.0
 
 
 def check_before_training(
-    voice: Voice, board: Board, inbox: Inbox, *, attended: bool
+    order: TrainOrder, voice: Voice, clips: Sequence[Clip], board: Board, inbox: Inbox
 ) -> frozenset[int]:
     """Check the corpus unless that was done, show the report, and wait where it has errors.
 
     The wait is for a person at a screen: `GoOn` begins, `Hold` stops the countdown, and without
-    an answer training begins on the clips that are usable. Without a screen nothing is waited
-    for, and errors are told as lines.
+    an answer training begins on the usable `clips`. Meanwhile it is estimated what training on
+    them would take. Without a screen nothing is waited for, and errors are told as lines.
 
     Returns:
         The lines of `metadata.csv` about which errors were told.
@@ -50,7 +54,7 @@ def check_before_training(
         return frozenset()
     report = record.report
     board.update(check=report)
-    attended = attended and inbox.next_of((GoUnattended,), 0) is None
+    attended = order.attended and inbox.next_of((GoUnattended,), 0) is None
     told: frozenset[int] = frozenset()
     if fresh:
         _tell(voice, board, report, attended=attended)
@@ -58,7 +62,8 @@ def check_before_training(
             told = _tell_errors(voice, board, report)
     # Of fewer than two clips nothing can be learned: what comes next says so, and ends the run.
     if attended and report.harmful and report.usable > 1 and not record.accepted:
-        _await_answer(board, inbox)
+        with Estimating(order, voice.settings, clips, board):
+            _await_answer(board, inbox)
     if not record.accepted:
         _keep(voice, board, replace(record, accepted=True))
     return told
@@ -151,7 +156,7 @@ def _await_answer(board: Board, inbox: Inbox) -> None:
     deadline: float | None = monotonic() + WAIT_SECONDS
     seconds: int | None = WAIT_SECONDS
     while seconds is None or seconds > 0:
-        board.update(phase=Phase.CHECKED, progress=None, seconds_to_start=seconds)
+        board.update(phase=Phase.CHECKED, seconds_to_start=seconds)
         patience = _IDLE_SECONDS
         if deadline is not None and seconds is not None:
             # Until the number that is shown changes.

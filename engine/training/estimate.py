@@ -2,16 +2,18 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
+from torch import nn
 
-from engine.check_report import Estimate
-from engine.choices import NetworkName, PresetName, RecipeName
+from engine.check_report import CheckReport, Estimate, Finding, this_machine
+from engine.choices import NetworkName, Precision, PresetName, RecipeName
 from engine.corpus.audio import AudioSpec
 from engine.corpus.batches import Batch
+from engine.corpus.checks.corpus_check import in_order
 from engine.corpus.clip_shape import ClipShape
-from engine.corpus.clips import Limits
+from engine.corpus.clips import METADATA, Limits
 from engine.host.device import (
     choose_device,
     choose_precision,
@@ -39,6 +41,10 @@ class OutOfMemory(Exception):  # noqa: N818 (a finding about the machine, not a 
     """The longest clips of the corpus do not fit the device's memory; the text says where."""
 
 
+class _Interrupted(Exception):  # noqa: N818 (a wish, not a defect)
+    """A step was left in its middle."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What shall be trained."""
@@ -52,6 +58,36 @@ class Plan:
     """For each network that is to be estimated."""
     price: float | None
     """US dollars an hour."""
+    precision: Precision = "auto"
+
+
+def with_estimates(
+    report: CheckReport,
+    shapes: Sequence[ClipShape],
+    plan: Plan,
+    device: str,
+    *,
+    on_progress: Callable[[int, int], None],
+    cancelled: Callable[[], bool],
+) -> CheckReport:
+    """Add what training would take, on this machine and as the BBC measured it.
+
+    Clips that do not fit the GPU together are a finding, not an end. See `measure_training`.
+
+    Raises:
+        InputError: there is no such device.
+    """
+    published = published_training(plan)
+    try:
+        measured = measure_training(
+            shapes, plan, device, on_progress=on_progress, cancelled=cancelled
+        )
+    except OutOfMemory as error:
+        advice = "use a GPU with more memory, or split the longest clips"
+        finding = Finding("out-of-memory", "error", None, "", METADATA, str(error), advice)
+        findings = in_order([*report.findings, finding])
+        return replace(report, estimates=published, findings=findings)
+    return replace(report, estimates=(*measured, *published))
 
 
 def measure_training(
@@ -71,7 +107,8 @@ def measure_training(
         plan: what shall be trained.
         device: `auto`, `cpu` or `cuda:N`.
         on_progress: called with networks that were timed and their number.
-        cancelled: asked between steps; what was not measured is left out.
+        cancelled: asked from layer to layer, as a step may take many seconds; what was not
+            measured is left out.
 
     Raises:
         InputError: there is no such device.
@@ -80,13 +117,16 @@ def measure_training(
     where = choose_device(device)
     leave_a_core_for_the_screen()
     recipe = recipe_named(plan.recipe)
-    machine = f"this machine ({describe_device(where)})"
+    machine = this_machine(describe_device(where))
     estimates = []
     for done, (network, steps) in enumerate(plan.steps.items()):
         if not shapes or cancelled():
             break
         on_progress(done, len(plan.steps))
-        rate = _steps_a_second(network, shapes, plan, recipe, where, cancelled)
+        try:
+            rate = _steps_a_second(network, shapes, plan, recipe, where, cancelled)
+        except _Interrupted:
+            break
         size = min(recipe.batch_size, len(shapes))
         estimates.append(_estimate(network, plan, machine, size, steps, rate))
     return tuple(estimates)
@@ -120,6 +160,7 @@ def _steps_a_second(
 ) -> float:
     try:
         learner = _learner(network, plan, recipe, device)
+        _make_interruptible(learner.network, cancelled)
         batches = _batches(network, shapes, plan, recipe, device)
         for batch in (batches[-1], *batches) if device.type == "cuda" else batches[:1]:
             _timed_step(learner, batch)
@@ -148,11 +189,23 @@ def _learner(network: NetworkName, plan: Plan, recipe: Recipe, device: torch.dev
         spec,
         recipe,
         device=device,
-        precision=choose_precision("auto", device, exact=recipe.exact),
+        precision=choose_precision(plan.precision, device, exact=recipe.exact),
         seed=1,
         max_characters=plan.limits.max_characters,
         max_frames=plan.limits.max_coarse_frames,
     )
+
+
+def _make_interruptible(network: nn.Module, cancelled: Callable[[], bool]) -> None:
+    def look(*_given: object) -> None:
+        if cancelled():
+            raise _Interrupted
+
+    for module in network.modules():
+        module.register_forward_pre_hook(look)
+    for parameter in network.parameters():
+        # Called on the way back, when the parameter's gradient is known.
+        parameter.register_hook(look)
 
 
 def _batches(

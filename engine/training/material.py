@@ -12,6 +12,7 @@ from engine.corpus.metadata import Rejected, read_metadata
 from engine.corpus.unknown import sentence_about, unknown_characters
 from engine.errors import EngineError, InputError
 from engine.host.files import write_whole
+from engine.order import TrainOrder
 from engine.snapshot import Progress
 from engine.training.checking import check_before_training
 from engine.voice import Voice
@@ -23,11 +24,11 @@ _MOST_UNKNOWN = 6
 
 
 def open_material(
-    voice: Voice, board: Board, inbox: Inbox, *, attended: bool
+    order: TrainOrder, voice: Voice, board: Board, inbox: Inbox
 ) -> tuple[FeatureStore, list[int], list[int]]:
     """Return the features, the numbers of the clips to train on and of the held-out ones.
 
-    The corpus is checked first, and a person at a screen (`attended`) asked where it has errors:
+    The corpus is checked first, and a person at a screen asked where it has errors:
     features take far longer. What was left out is told on the board; all that was found out is in
     `check.json` and `corpus.json`.
 
@@ -42,7 +43,7 @@ def open_material(
     rows, _ = read_metadata(voice.dataset / METADATA)
     unknown = unknown_characters(rows, voice.vocabulary)
     _tell_unknown(unknown, board)
-    told = check_before_training(voice, board, inbox, attended=attended)
+    told = check_before_training(order, voice, corpus.clips, board, inbox)
 
     def show(done: int, total: int) -> None:
         board.update(progress=Progress("computing features", done, total))
@@ -78,7 +79,8 @@ def _tell_unknown(unknown: tuple[UnknownCharacter, ...], board: Board) -> None:
         board.event(text, "warning" if lost else "information")
     if len(unknown) > _MOST_UNKNOWN:
         more = len(unknown) - _MOST_UNKNOWN
-        board.event(f"and {more:,} other characters without a symbol; corpus.json lists all")
+        others = "1 other character" if more == 1 else f"{more:,} other characters"
+        board.event(f"and {others} without a symbol; corpus.json lists all")
 
 
 def _tell_rejected(

@@ -86,7 +86,7 @@ def prepare(order: TrainOrder, voice: Voice, board: Board, inbox: Inbox) -> Prep
     checkpoint = newest_checkpoint(voice, order.network, board)
     spec = checkpoint.spec if checkpoint else fresh_spec(order.network, voice.settings)
     require_room_to_train(voice, spec, recipe)
-    store, training, held = open_material(voice, board, inbox, attended=order.attended)
+    store, training, held = open_material(order, voice, board, inbox)
     learner = _make_learner(order.network, voice, recipe, checkpoint, device, precision)
 
     def source(clips: list[int], crop: int | None) -> BatchSource:

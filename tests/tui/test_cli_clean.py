@@ -1,12 +1,16 @@
 """The command `voicecoach clean`, as it is typed."""
 
+import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from engine.host.new_folder import new_folder
 from tui.cli import app
+from tui.command_line import tidy_end
 
 SPEECH = Path(__file__).parents[1] / "fixtures" / "ljspeech-3"
 
@@ -39,10 +43,27 @@ def test_a_taken_place_is_told_in_one_sentence(corpus, tmp_path):
     assert not (corpus / "mended").exists()
 
 
-def test_a_full_or_forbidden_disk_leaves_nothing(corpus, tmp_path):
+@pytest.mark.parametrize("place", ["file/out", "/proc/new", "a/" + "b" * 300])
+def test_a_place_that_cannot_be_is_bad_input_and_nothing_is_left(place, corpus, tmp_path):
     # A file stands where the folder of the copy would have to be made.
     (tmp_path / "file").write_text("")
-    ran = CliRunner().invoke(app, ["clean", str(corpus), "--out", str(tmp_path / "file" / "out")])
-    assert ran.exit_code == 1
+    ran = CliRunner().invoke(app, ["clean", str(corpus), "--out", str(tmp_path / place)])
+    assert ran.exit_code == 2
+    assert "No folder can be made at" in ran.stderr
+    assert "space" not in ran.stderr
     assert ran.stderr.count("\n") == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["corpus", "file"]
+
+
+def test_a_way_round_makes_no_folder_that_it_passes_by(corpus, tmp_path):
+    out = f"{tmp_path}/a/b/../c"
+    ran = CliRunner().invoke(app, ["clean", str(corpus), "--out", out])
+    assert ran.exit_code == 0
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["c"]
+
+
+def test_told_to_end_it_removes_what_is_half_made(tmp_path):
+    with pytest.raises(SystemExit) as ended, tidy_end(), new_folder(tmp_path / "a" / "b"):
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert ended.value.code == 128 + signal.SIGTERM
+    assert not list(tmp_path.iterdir())

@@ -110,7 +110,10 @@ def _never() -> bool:
 
 
 def _steps(text: str) -> int:
-    rule = parse_stop(text)
-    if rule.kind not in ("step", "more steps"):
-        raise InputError(f"--steps is {text!r}; give a number of steps, such as 20k.")
+    try:
+        rule = parse_stop(text)
+    except InputError:
+        rule = None
+    if rule is None or rule.kind not in ("step", "more steps"):
+        raise InputError(f"--steps is {text!r}; give a number of steps, such as 20k or 20000.")
     return int(rule.amount)

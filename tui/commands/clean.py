@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tui.command_line import app, told
+from tui.command_line import app, tidy_end, told
 
 
 @app.command(epilog="Example: voicecoach clean recordings --out recordings-clean")
@@ -29,7 +29,7 @@ def clean(
     from tui.clean_report import print_cleaned
     from tui.progress import progress
 
-    with progress("mending the recordings") as show:
+    with tidy_end(), progress("mending the recordings") as show:
         cleaned = make_copy(dataset, out, against=against, on_progress=show)
     print_cleaned(cleaned)
     return 0

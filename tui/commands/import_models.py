@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tui.command_line import app, told
+from tui.command_line import app, tidy_end, told
 
 if TYPE_CHECKING:
     from engine.importing import Imported
@@ -42,7 +42,7 @@ def import_models(
     """Make a voice out of models that the BBC's DC-TTS code has trained."""
     from engine.importing import import_voice
 
-    with _progress() as show:
+    with tidy_end(), _progress() as show:
         imported = import_voice(models, voice, symbols=vocabulary, on_progress=show)
     _tell(imported)
     return 0

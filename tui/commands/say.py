@@ -6,11 +6,13 @@ from typing import Annotated
 import typer
 
 from engine.choices import SynthesisName
-from tui.command_line import DeviceOption, app, complain, told
+from tui.command_line import DeviceOption, Speaking, app, complain, told
 from tui.wording import printable
 
 
-@app.command(epilog='Example: voicecoach say "It is good to talk." --voice voices/alice')
+@app.command(
+    cls=Speaking, epilog='Example: voicecoach say "It is good to talk." --voice voices/alice'
+)
 @told
 def say(
     text: Annotated[str, typer.Argument(help="What to say.")],
@@ -37,8 +39,18 @@ def say(
     ] = None,
     device: DeviceOption = "auto",
     play: Annotated[bool, typer.Option("--play", help="Play it on this host.")] = False,
+    show_text: Annotated[
+        bool,
+        typer.Option("--show-text", help="Only print the text as it would be read, by sentences."),
+    ] = False,
 ) -> int:
     """Speak a text with a voice and write it to a file."""
+    if show_text:
+        from engine.speech.reading import text_as_read
+
+        for sentence in text_as_read(voice, text):
+            typer.echo(sentence)
+        return 0
     from engine.speech.say import say as speak
 
     said = speak(voice, text, step=step, synthesis=synthesis, out=out, arrays=arrays, device=device)

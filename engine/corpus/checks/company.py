@@ -8,6 +8,7 @@ import numpy as np
 
 from engine.check_report import Severity
 from engine.corpus.checks.faults import Fault
+from engine.corpus.checks.loudness import level_in_words
 from engine.corpus.checks.outline import copies
 from engine.corpus.checks.recordings import Recording
 
@@ -146,7 +147,8 @@ def _unlike_levels(clips: Sequence[Clip]) -> list[tuple[Clip, Fault]]:
         if level is None or abs(level - usual) <= limit:
             continue
         way = "louder" if level > usual else "quieter"
-        figure = f"its speech is {abs(level - usual):.0f} dB {way} than usual here ({usual:.0f} dB)"
+        figure = f"its speech is {abs(level - usual):.0f} dB {way} than usual here"
+        figure += f" ({level_in_words(usual)})"
         advice = "level it to the others, as `voicecoach clean` does"
         found.append((clip, Fault("loudness-outlier", "warning", figure, advice, level - usual)))
     return found

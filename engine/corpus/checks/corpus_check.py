@@ -99,7 +99,7 @@ def survey(
         *_findings_of_sound(examined, dataset, audio),
         *map(_general, _amount(len(usable), hours)),
         *rates,
-        *unknown_findings(unknown),
+        *unknown_findings(unknown, vocabulary.cleaner),
         *coverage_findings(covered),
     ]
     report = CheckReport(

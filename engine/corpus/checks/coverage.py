@@ -81,7 +81,7 @@ def coverage_findings(coverage: Coverage) -> list[Finding]:
             _finding("absent-letters", severity, absent, "record texts with words that have them")
         )
     if marks:
-        advice = "nothing, where they need not be spoken: the voice will not know what they do"
+        advice = "record some sentences with them, if they shall change how the voice speaks"
         findings.append(_finding("absent-marks", "note", [f"“{mark}”" for mark in marks], advice))
     if letters < _LETTERS:
         return findings

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.check_report import Finding, UnknownCharacter
+from engine.choices import CleanerName
 from engine.corpus.checks.encoding import (
     damage_fault,
     decode_wide,
@@ -118,13 +119,14 @@ def _unread(listing: Listing, encoding: str) -> Listing:
     )
 
 
-def unknown_findings(unknown: Iterable[UnknownCharacter]) -> list[Finding]:
+def unknown_findings(unknown: Iterable[UnknownCharacter], cleaner: CleanerName) -> list[Finding]:
     """Tell which characters the voice cannot read: a warning where letters or digits are lost."""
     findings = []
     for lost in unknown:
-        # Letters that become others are read somehow; punctuation that is lost is seldom heard.
-        gone = not lost.becomes.strip()
-        letter = gone and any(map(str.isalnum, lost.character))
+        # English borrows its accents; another language's letters are its own, and one that is
+        # read as its neighbour teaches the wrong sound. Lost punctuation is seldom heard.
+        lost_letter = cleaner == "plain" or not lost.becomes.strip()
+        letter = lost_letter and any(map(str.isalnum, lost.character))
         findings.append(
             Finding(
                 kind="unknown-character",

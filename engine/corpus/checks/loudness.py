@@ -154,8 +154,13 @@ def level_faults(levels: Levels, seconds: float) -> list[Fault]:
     return [*_level(levels.speech), *noise]
 
 
+def level_in_words(level: float) -> str:
+    """Write a level: `−23 dB`, with the minus sign that is as wide as a digit."""
+    return f"{round(level)} dB".replace("-", "−")
+
+
 def _level(speech: float) -> list[Fault]:
-    figure = f"its speech has {speech:.0f} dB of full scale"
+    figure = f"its speech has {level_in_words(speech)} of full scale"
     if speech > _TOO_LOUD:
         advice = "listen to it: such a level has only noise or sound driven far into clipping"
         return [Fault("too-loud", "error", figure, advice, speech)]
@@ -164,7 +169,7 @@ def _level(speech: float) -> list[Fault]:
     if speech < _NEARLY_SILENT:
         advice = "record it again, or leave the clip out: there is next to nothing to hear"
         return [Fault("nearly-silent", "error", figure, advice, speech)]
-    advice = "raise it to the level of the others, about -20 dB"
+    advice = "raise it to the level of the others, about −20 dB"
     return [Fault("quiet", "warning", figure, advice, speech)]
 
 

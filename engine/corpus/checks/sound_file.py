@@ -179,7 +179,8 @@ def _read(path: Path, file: soundfile.SoundFile) -> Sound:
     if absurd is not None:
         faults.append(absurd)
         samples = _made_sound(samples)
-    faults.extend(_few_bits(samples))
+    if file.subtype not in _EIGHT_BITS:
+        faults.extend(_few_bits(samples))
     if len(samples) == most:
         seconds = max(seconds, file.frames / rate)
     readable = not broken and not refusal and len(samples) > 0 and bool(highest < ABSURD)

@@ -19,6 +19,9 @@ _FASTEST = 35.0
 _SLOWEST = 3.0
 # The same for scripts whose characters are syllables or words.
 _SLOWEST_SYLLABLES = 1.0
+# Seconds below which a clip is told to be too short, and nothing is made of how fast it is: a click
+# that is left of a recording says nothing of the reader.
+_SHORTEST = 0.18
 # With fewer clips there is no telling what is usual in a corpus.
 _FEWEST = 6
 # Spread of the logarithm of the rate between clips of one reader, as a standard deviation:
@@ -80,9 +83,9 @@ def rate_findings(clips: Sequence[TimedText]) -> tuple[list[Finding], Spread | N
     the spread between clips (from the median absolute deviation, which wrong transcripts
     cannot pull along), widened for clips that are short. In the order of the list, stretches
     whose texts fit the recordings of their neighbours are told as one more finding. Clips
-    without text or duration are passed over; the spread is None where none is left.
+    without text, or too short for a word, are passed over; the spread is None where none is left.
     """
-    timed = [clip for clip in clips if clip.text and clip.seconds > 0]
+    timed = [clip for clip in clips if clip.text and clip.seconds >= _SHORTEST]
     if not timed:
         return [], None
     low, middle, high = (
@@ -113,11 +116,19 @@ class _Usual:
         return abs(self.deviation(recording.saying(text))) <= _FITTING
 
     def span(self, clip: TimedText) -> str:
-        """The rates that raise no doubt about a clip of this length."""
-        assert self.centre is not None
+        """The rates that raise no doubt about a clip of this length.
+
+        Those that anyone can speak at, where the corpus alone would let pass more.
+        """
+        slowest = _slowest(clip)
+        speech = f"speech has {slowest:.0f}–{_FASTEST:.0f}"
+        if self.centre is None:
+            return speech
         reach = _DOUBTFUL * math.hypot(self.spread, _vagueness(clip))
         slow, fast = math.exp(self.centre - reach), math.exp(self.centre + reach)
-        return f"{slow:.0f}–{fast:.0f}"
+        if clip.rate < slowest > slow or clip.rate > _FASTEST < fast:
+            return speech
+        return f"the corpus has {slow:.0f}–{fast:.0f}"
 
 
 def _usual(clips: Sequence[TimedText]) -> _Usual:
@@ -154,19 +165,18 @@ def _impossible(clip: TimedText) -> bool:
     """Whether nobody could have said the text in this time, whatever the corpus."""
     # The ends of a short clip may hide or add this much.
     most, least = clip.seconds + _ENDS_SECONDS, max(clip.seconds - _ENDS_SECONDS, _ENDS_SECONDS)
-    syllables = sum(ord(character) >= 0x1100 for character in clip.text) * 2 > len(clip.text)
-    slowest = _SLOWEST_SYLLABLES if syllables else _SLOWEST
     letters = len(clip.text)
-    return (letters - _SPELLING) / most > _FASTEST or (letters + _SPELLING) / least < slowest
+    return (letters - _SPELLING) / most > _FASTEST or (letters + _SPELLING) / least < _slowest(clip)
+
+
+def _slowest(clip: TimedText) -> float:
+    syllables = sum(ord(character) >= 0x1100 for character in clip.text) * 2 > len(clip.text)
+    return _SLOWEST_SYLLABLES if syllables else _SLOWEST
 
 
 def _finding(clip: TimedText, usual: _Usual, odd: Sequence[TimedText]) -> Finding:
     fast = clip.rate > (math.exp(usual.centre) if usual.centre is not None else _SLOWEST * 3)
-    figure = f"{clip.rate:.1f} characters/s over {clip.seconds:.1f} s"
-    if usual.centre is not None:
-        figure += f", where the corpus has {usual.span(clip)}"
-    else:
-        figure += f", where speech has {_SLOWEST:.0f}–{_FASTEST:.0f}"
+    figure = f"{clip.rate:.1f} characters/s over {clip.seconds:.1f} s, where {usual.span(clip)}"
     partners = [
         other
         for other in odd

@@ -1,5 +1,6 @@
 """Spectrograms: equal to librosa's, and to what can be worked out by hand."""
 
+import warnings
 from pathlib import Path
 
 import librosa
@@ -71,6 +72,13 @@ def test_the_filter_bank_is_librosas(rate: int, n_fft: int, bands: int) -> None:
     expected = librosa.filters.mel(sr=rate, n_fft=n_fft, n_mels=bands)
     np.testing.assert_allclose(bank, expected, atol=1e-8)
     assert not bank.flags.writeable
+
+
+def test_bands_narrower_than_bins_are_no_warning_on_the_terminal() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        bank = mel_filter_bank(AudioSpec(n_fft=256, n_mels=80))
+    assert not bank.any(axis=1).all()
 
 
 @given(

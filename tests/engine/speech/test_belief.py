@@ -13,6 +13,7 @@ from engine.check_report import Doubt
 from engine.corpus.text import BBC_SYMBOLS
 from engine.demo import demo_assets
 from engine.errors import Cancelled, EngineError, InputError
+from engine.exporting import export_voice
 from engine.speech.belief import rank_doubts
 from engine.training.checkpoint import load_checkpoint, save_checkpoint
 from engine.voice import Voice
@@ -190,3 +191,9 @@ def test_a_network_that_sees_padding_gets_its_texts_at_full_length(tmp_path):
     assert checkpoint.symbols == BBC_SYMBOLS
     doubts = rank(voice.folder, plant(tmp_path / "corpus", swapped(("demo-01", "demo-02"))))
     assert {doubt.clip_id for doubt in doubts[:2]} == {"demo-01", "demo-02"}
+
+
+def test_an_export_judges_as_the_voice_that_it_is_of(tmp_path):
+    corpus = plant(tmp_path / "corpus", swapped(("demo-01", "demo-02")), DOZEN[:6])
+    export_voice(VOICE, tmp_path / "export")
+    assert rank(tmp_path / "export", corpus) == rank(VOICE, corpus)

@@ -5,13 +5,18 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engine.check_report import CheckReport
 from engine.control import Finish, GoOn, GoUnattended, Hold, SetSentence
+from engine.corpus.clip_shape import ClipShape
+from engine.corpus.clips import Limits
 from engine.errors import InputError
 from engine.snapshot import Phase
-from engine.training import checking
+from engine.training import checking, estimating
 from engine.training.check_record import CheckRecord, corpus_key, load_record, save_record
+from engine.training.estimate import Plan, measure_training
 from engine.voice import Voice
 
 
@@ -94,6 +99,56 @@ def test_a_held_countdown_waits_for_the_answer(make_voice, training, broken):
     training.until(session, lambda s: s.phase is Phase.AT_STOP)
     session.send(Finish())
     training.end(session)
+
+
+def test_while_the_person_reads_training_is_timed(make_voice, training, broken):
+    """The order's network, steps and price; the weights come out as if nothing had been timed."""
+    voices = [make_voice(name, dataset=broken, price=3.6) for name in ("timed", "untimed")]
+    session = training.start(voices[0], "+2", Hold(), attended=True)
+    waiting = training.until(session, lambda s: checked(s) and s.check.estimates)
+    [estimate] = waiting.check.estimates
+    assert (estimate.network, estimate.preset, estimate.steps) == ("text2mel", "small", 2)
+    assert estimate.measured
+    assert estimate.hours == pytest.approx(2 / estimate.steps_per_second / 3600)
+    assert estimate.usd == pytest.approx(3.6 * estimate.hours)
+    session.send(GoOn())
+    training.until(session, lambda s: s.phase is Phase.AT_STOP)
+    session.send(Finish())
+    training.end(session)
+    training.end(training.start(voices[1], "+2"))
+    timed, untimed = (voice.newest("text2mel").path for voice in voices)
+    assert (timed / "weights.safetensors").read_bytes() == (
+        untimed / "weights.safetensors"
+    ).read_bytes()
+
+
+def test_timing_that_fails_is_told_and_ends(make_voice, training, broken, monkeypatch):
+    def fail(*_given, **_options) -> None:
+        raise ZeroDivisionError("no clock")
+
+    monkeypatch.setattr(estimating, "with_estimates", fail)
+    session = training.start(make_voice(dataset=broken), "+1", Hold(), attended=True)
+    told = "training could not be timed (no clock)"
+    snapshot = training.until(session, lambda s: told in training.texts(s) and not s.progress)
+    assert snapshot.check.estimates == ()
+    session.send(Finish())
+    assert training.end(session).phase is Phase.STOPPED
+
+
+@given(looks=st.integers(0, 400))
+@settings(max_examples=10, deadline=None)
+def test_a_step_that_is_timed_ends_in_its_middle(small_audio, looks):
+    """On a slow machine a step takes many seconds, for which nobody waits who wants to leave."""
+    asked = iter(range(looks))
+    plan = Plan(
+        "small", "standard", 40, small_audio, Limits(), {"text2mel": 10, "ssrn": 10}, price=None
+    )
+    estimates = measure_training(
+        [ClipShape(9, 8)] * 3, plan, "cpu",
+        on_progress=lambda done, total: None, cancelled=lambda: next(asked, None) is None,
+    )  # fmt: skip
+    assert len(estimates) < 2
+    assert next(asked, None) is None
 
 
 def test_without_an_answer_training_begins_on_the_usable_clips(

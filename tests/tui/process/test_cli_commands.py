@@ -47,6 +47,7 @@ def test_the_version_is_that_of_the_package() -> None:
         (["demo", "--stop-at", "0"], "asks for no training at all"),
         (["info", "nowhere"], "nowhere"),
         (["say", "hello", "--voice", "nowhere"], "nowhere"),
+        (["say", "-5°C", "--voice", "nowhere"], "no voice in nowhere"),
         (["export", "nowhere", "--out", "out"], "nowhere"),
     ],
 )
@@ -59,6 +60,12 @@ def test_bad_input_gets_one_sentence_and_exit_code_2(
     assert sentence in told.stderr
     assert len(told.stderr.splitlines()) == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_an_option_that_there_is_not_is_no_text() -> None:
+    told = CliRunner().invoke(app, ["say", "-v", "nowhere"])
+    assert told.exit_code == 2
+    assert "No such option: -v" in told.stderr
 
 
 @pytest.mark.parametrize("network", ["ssrm", "Text2Mel-2"])

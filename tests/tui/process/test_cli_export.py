@@ -1,6 +1,7 @@
 """`voicecoach export`, and `info` and `say` with what it makes."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -68,3 +69,14 @@ def test_a_card_with_a_trap_in_it_is_one_sentence(exported: Path, tmp_path: Path
         assert told.exit_code == 2
         assert "networks.text2mel.spec.hidden is 1000000000" in told.stderr
         assert len(told.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", ["info", "say hello --voice", "check . --against"])
+def test_an_export_that_lost_its_card_is_told_as_such(
+    command: str, exported: Path, tmp_path: Path
+) -> None:
+    shutil.copy(exported / "text2mel.safetensors", tmp_path)
+    told = CliRunner().invoke(app, [*command.split(), str(tmp_path)])
+    assert told.exit_code == 2
+    assert "an export of a voice without its card, voice.json" in told.stderr
+    assert len(told.stderr.splitlines()) == 1

@@ -62,6 +62,17 @@ def test_a_name_that_a_terminal_would_obey_is_told_in_one_line(tmp_path: Path) -
     assert "\x1b" not in told.stderr
 
 
+@pytest.mark.parametrize("place", ["/proc/foo", "x/y/../" + "z" * 300])
+def test_a_place_that_cannot_be_is_told_before_the_models_are_read(
+    place: str, tmp_path: Path
+) -> None:
+    told = CliRunner().invoke(app, ["import", "nothing", "--voice", str(tmp_path / place)])
+    assert told.exit_code == 2
+    assert "No folder can be made at" in told.stderr
+    assert "space" not in told.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_command_explains_itself_with_an_example() -> None:
     told = CliRunner().invoke(app, ["import", "--help"])
     assert told.exit_code == 0

@@ -316,17 +316,21 @@ def test_any_bytes_give_a_listing(read: Read, dataset: Path, content: bytes) -> 
     assert left <= told or None in told
 
 
-def test_unknown_characters_are_told_by_what_is_lost() -> None:
+@pytest.mark.parametrize(("cleaner", "accent"), [("english", "note"), ("plain", "warning")])
+def test_unknown_characters_are_told_by_what_is_lost(cleaner, accent) -> None:
     findings = unknown_findings(
         [
             UnknownCharacter("ß", 3, 7, "Straße", " "),
             UnknownCharacter("”", 2, 9, "he said ”so”", " "),
             UnknownCharacter("!", 1, 4, "stop!", "."),
-        ]
+            UnknownCharacter("é", 1, 5, "café", "e"),
+        ],
+        cleaner,
     )
     assert [(f.severity, f.line, f.value) for f in findings] == [
         ("warning", 7, 3),
         ("note", 9, 2),
         ("note", 4, 1),
+        (accent, 5, 1),
     ]
     assert "ß" in findings[0].figure

@@ -99,6 +99,18 @@ def test_what_nobody_can_say_is_told_in_the_smallest_corpus() -> None:
     ]
 
 
+def test_what_is_too_short_for_a_word_is_not_judged_by_how_fast_it_is() -> None:
+    clips = read_speech()
+    clicks = [timed(90 + n, 185, 0.1) for n in range(10)]
+    assert rate_findings([*clips, *clicks]) == rate_findings(clips)
+
+
+def test_a_short_clip_is_measured_by_what_anyone_can_say() -> None:
+    [finding] = rate_findings([*read_speech(), timed(90, 100, 0.3)])[0]
+    assert finding.severity == "error"
+    assert finding.figure == "333.3 characters/s over 0.3 s, where speech has 3–35"
+
+
 def test_a_script_of_syllables_is_slow_by_nature() -> None:
     clips = [TimedText(n, "a", "wavs/a.wav", "漢字" * 5, 4.5) for n in range(4)]
     assert rate_findings(clips)[0] == []
