@@ -1,9 +1,12 @@
 """A screen on which nothing changed sends nothing; one on which little changed, little."""
 
+import gc
+
 from check_reports import BROKEN
 from fake_session import FakePlayer, FakeSession, at_noon, curve, preparing, training
 from seeing import look
 from textual._compositor import ChopsUpdate
+from textual.widgets._footer import FooterKey
 
 from engine.snapshot import Phase
 from tui.app import VoicecoachApp
@@ -78,3 +81,17 @@ async def test_a_countdown_draws_once_a_second_and_its_line_alone():
         assert app.updates
         assert all(isinstance(update, ChopsUpdate) for update in app.updates)
         assert {y for update in app.updates for y, _, _ in update.spans} == {3}
+
+
+def keys_in_memory() -> int:
+    gc.collect()
+    return sum(isinstance(thing, FooterKey) for thing in gc.get_objects())
+
+
+async def test_a_bottom_line_that_was_made_anew_is_forgotten():
+    app = Watched(FakeSession(training()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("s", "escape", "s", "escape")
+        before = keys_in_memory()
+        await pilot.press(*("s", "escape") * 4)
+        assert keys_in_memory() <= before + 20

@@ -16,6 +16,9 @@ class KeysFooter(Footer):
 
     def compose(self) -> ComposeResult:
         """Mark every key with its action."""
+        # Each key follows the footer's `compact`, and Textual forgets the keys of before only
+        # when that is set: a screen that stands for weeks would hold all it ever had.
+        self.mutate_reactive(Footer.compact)
         keys = [widget for widget in super().compose() if isinstance(widget, FooterKey)]
         order = [key.action for key in getattr(self.screen, "KEYS", ())]
         for widget in keys:

@@ -188,7 +188,7 @@ def test_files_that_the_system_does_not_let_grow(make_voice):
         capture_output=True,
         text=True,
         cwd=ROOT,
-        timeout=120,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     trouble, end = done.stdout.splitlines()

@@ -80,16 +80,17 @@ def test_a_run_that_was_killed_shows_as_failed_with_the_reason(process, tmp_path
 
 
 def test_a_run_that_stands_still_is_told_and_so_is_its_return(process, tmp_path):
-    session = RemoteSession(tmp_path, silent_after=0.2)
+    # Longer than a run that goes on lets a screen wait for its next step.
+    session = RemoteSession(tmp_path, silent_after=1.0)
     until(lambda: session.snapshot().step > 10, "the run")
     process.send_signal(signal.SIGSTOP)
-    until(lambda: any("no sign of life" in text for text in texts(session)), "the word of it")
-    assert session.snapshot().phase is Phase.TRAINING
     # It stands on the screen as long as it holds, whatever else happens.
-    assert f"Process {process.pid}" in session.snapshot().alarm
+    until(lambda: f"Process {process.pid}" in session.snapshot().alarm, "the word of it")
+    assert any("no sign of life" in text for text in texts(session))
+    assert session.snapshot().phase is Phase.TRAINING
     process.send_signal(signal.SIGCONT)
-    until(lambda: any("is back" in text for text in texts(session)), "the word of its return")
-    assert session.snapshot().alarm == ""
+    until(lambda: session.snapshot().alarm == "", "its return")
+    assert any("is back" in text for text in texts(session))
     # What it was told stays in its place while more happens.
     before = session.snapshot()
     until(lambda: session.snapshot().step > before.step, "a step")
