@@ -205,7 +205,7 @@ def _make_interruptible(network: nn.Module, cancelled: Callable[[], bool]) -> No
         module.register_forward_pre_hook(look)
     for parameter in network.parameters():
         # Called on the way back, when the parameter's gradient is known.
-        parameter.register_hook(look)
+        parameter.register_hook(look)  # type: ignore[no-untyped-call]
 
 
 def _batches(
