@@ -80,7 +80,8 @@ def _networks(networks: Mapping[str, Mapping[str, Any]]) -> Table:
     for heading in ("step", "base step", "since base"):
         table.add_column(heading, justify="right")
     table.add_column("checkpoints")
-    for name, network in networks.items():
+    for key, network in networks.items():
+        name = f"{key}, {network['size']}" if network.get("size") else key
         step, base = network.get("step"), network.get("base_step")
         own = step - base if step is not None and base is not None else None
         cells = [_words("", count) for count in (step, base, own)]
