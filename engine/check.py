@@ -4,18 +4,19 @@ What the files tell comes from `engine.corpus.checks`; what needs a network, the
 training would take and the transcripts that a voice doubts, is added here.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.check_report import USUAL_STEPS, CheckReport, Doubt, Finding
-from engine.choices import PresetName
+from engine.choices import NetworkName, PresetName
 from engine.corpus.checks.corpus_check import Survey, in_order, survey
 from engine.corpus.clips import METADATA
 from engine.corpus.text import Vocabulary
 from engine.errors import InputError
+from engine.networks.specs import NetworkSpec
 from engine.settings import VoiceSettings
-from engine.voice import settings_of
+from engine.voice import own_specs, settings_of
 
 TEXT2MEL_STEPS = USUAL_STEPS["text2mel"]
 """Steps that an estimate is of."""
@@ -38,7 +39,8 @@ class CheckOrder:
     doubting: Path | None = None
     """A trained voice that says which transcripts it does not believe."""
     preset: PresetName | None = None
-    """Size of the networks that are estimated; None takes the voice's or the full size."""
+    """Size of the networks that are estimated; None takes those that the voice has or would get,
+    or the full size."""
     steps: int = TEXT2MEL_STEPS
     """Text2Mel steps that are estimated; SSRN takes half as many."""
     price: float | None = None
@@ -81,6 +83,8 @@ def require_able(order: CheckOrder, *, deep: bool, estimate: bool) -> None:
     order.settings()
     if deep:
         settings_of(order.judge)
+    if estimate:
+        _sizes(order)
     if deep or estimate:
         from engine.host.device import choose_device
 
@@ -124,14 +128,16 @@ def with_estimates(
     from engine.training import estimate
 
     settings = order.settings()
+    preset, own = _sizes(order)
     plan = estimate.Plan(
-        preset=order.preset or settings.preset,
+        preset=preset,
         recipe=settings.recipe,
         vocabulary_size=len(settings.symbols),
         audio=settings.audio,
         limits=settings.limits,
         steps={"text2mel": order.steps, "ssrn": max(1, round(order.steps * _SSRN_SHARE))},
         price=order.price,
+        own=own,
     )
     return estimate.with_estimates(
         report,
@@ -141,6 +147,20 @@ def with_estimates(
         on_progress=on_progress,
         cancelled=cancelled,
     )
+
+
+def _sizes(order: CheckOrder) -> tuple[PresetName, Mapping[NetworkName, NetworkSpec]]:
+    """The preset that is estimated, and the networks that the voice has already, of any size.
+
+    Raises:
+        InputError: the voice named cannot be read.
+    """
+    if order.preset is not None:
+        return order.preset, {}
+    voice = order.against or order.doubting
+    if voice is None:
+        return order.settings().preset, {}
+    return settings_of(voice).preset, own_specs(voice)
 
 
 def with_doubts(

@@ -109,6 +109,7 @@ class Estimate:
 
     network: NetworkName
     preset: str
+    """The network's size: a preset's name, or widths of its own in words."""
     machine: str
     """What the speed is of: `this machine (cpu)`, `a V100, as the BBC measured it`."""
     batch_size: int

@@ -23,6 +23,7 @@ from engine.exported.card import NetworkCard, read_card
 from engine.exported.folder import CARD, has_card, weights_file
 from engine.host.files import write_whole
 from engine.host.spend import Ledger
+from engine.networks.specs import NetworkSpec, read_spec, size_of
 from engine.plain_files import read_plain, require_plain
 from engine.settings import VoiceSettings, edited, parse_settings
 
@@ -221,6 +222,35 @@ def settings_of(folder: Path) -> VoiceSettings:
     )
 
 
+def own_specs(folder: Path) -> dict[NetworkName, NetworkSpec]:
+    """The specs of the networks that a voice, or an export, has: those of its newest checkpoints.
+
+    Raises:
+        InputError: there is neither in the folder, or a checkpoint's `state.json` is damaged.
+    """
+    if is_exported(folder):
+        return {network: card.spec for network, card in read_card(folder).networks.items()}
+    voice = Voice.open(folder)
+    specs: dict[NetworkName, NetworkSpec] = {}
+    for network in NETWORKS:
+        entry = voice.newest(network)
+        if entry is not None:
+            specs[network] = _spec_in(read_state(entry.path), entry.path)
+    return specs
+
+
+def _spec_in(state: dict[str, Any], checkpoint: Path) -> NetworkSpec:
+    """The spec that a checkpoint's state tells.
+
+    Raises:
+        InputError: it tells none that can be used.
+    """
+    try:
+        return read_spec(state["network"], state.get("spec"))
+    except InputError as error:
+        raise InputError(f"{checkpoint / 'state.json'}: {error}.") from error
+
+
 def describe(folder: Path) -> dict[str, Any]:
     """Return what there is to know about a voice or an export, for `voicecoach info`.
 
@@ -285,6 +315,7 @@ def _describe_exported(network: NetworkCard | None) -> dict[str, Any]:
     return {
         "step": network.step,
         "base_step": network.base_step,
+        "size": size_of(network.spec),
         "parameters": network.parameters,
         "checkpoints": [network.step],
         "recipe": network.recipe,
@@ -332,10 +363,12 @@ def _describe_network(voice: Voice, network: NetworkName) -> dict[str, Any]:
     if not checkpoints:
         return {**_NOTHING, **damaged}
     state = read_state(checkpoints[-1].path)
+    spec = _spec_in(state, checkpoints[-1].path)
     origin = _origin_of_symbols(checkpoints, state["base_step"])
     return {
         "step": checkpoints[-1].step,
         "base_step": state["base_step"],
+        "size": size_of(spec),
         "parameters": state.get("parameters"),
         "checkpoints": [entry.step for entry in checkpoints],
         **({} if origin is None else {"symbols_from": origin}),

@@ -85,14 +85,19 @@ class _View:
             (f"  {words.kind(group.kind)}", "bold"),
             f"  {len(group.findings):,}",
         )
-        self._part(title, self._findings(group.findings[:_MOST_OF_A_KIND]))
-        self._say_more(len(group.findings) - _MOST_OF_A_KIND)
-        self._advise([group])
+        advised = group.by_advice
+        few = len(group.findings) <= _MOST_OF_A_KIND
+        most = _MOST_OF_A_KIND if few else max(1, _MOST_OF_A_KIND // len(advised))
+        for findings in advised[:_MOST_OF_A_KIND]:
+            self._part(title, self._findings(findings[:most]), apart=bool(title))
+            self._say_more(len(findings) - most)
+            self._advise([findings[0].advice])
+            title = Text()
+        self._say_more(sum(map(len, advised[_MOST_OF_A_KIND:])))
 
-    def _advise(self, groups: Sequence[words.Group]) -> None:
+    def _advise(self, advised: Iterable[str]) -> None:
         mark = "->" if self._ascii else "→"
-        every = dict.fromkeys(advice for group in groups for advice in group.advice)
-        for advice in list(every)[:_MOST_ADVICE]:
+        for advice in filter(None, advised):
             self._indented(f"{mark} {words.sentence(advice)}", "italic")
 
     def _findings(self, findings: Iterable[Finding]) -> Table:
@@ -121,7 +126,8 @@ class _View:
         title.append(f"  {len(self._report.unknown):,}", "not bold")
         self._part(title, self._lines(rows, right=(1, 3)))
         self._say_more(len(self._report.unknown) - _MOST_UNKNOWN)
-        self._advise(groups)
+        every = dict.fromkeys(f.advice for group in groups for f in group.findings)
+        self._advise(list(every)[:_MOST_ADVICE])
 
     def _doubts(self) -> None:
         doubts = self._report.doubts
@@ -156,10 +162,11 @@ class _View:
         if left > 0:
             self._indented(f"and {left:,} more (--json lists all)", "dim")
 
-    def _part(self, title: str | Text, table: Table) -> None:
+    def _part(self, title: str | Text, table: Table, *, apart: bool = True) -> None:
         if not table.row_count:
             return
-        self._console.print()
+        if apart:
+            self._console.print()
         if title:
             self._put(title if isinstance(title, Text) else Text(title, style="bold"))
         self._put(Padding(table, (0, 0, 0, 2), expand=False))

@@ -21,6 +21,9 @@ _NETWORKS: dict[NetworkName, str] = {"text2mel": "Text2Mel", "ssrn": "SSRN"}
 UNKNOWN = "unknown-character"
 """The kind of findings of which the report has a table, too."""
 
+MEASURING = "measuring what training takes…"
+"""Said until the estimate is there."""
+
 _MOST_BARS = 16
 
 
@@ -91,14 +94,19 @@ def _spread(spread: Spread, unit: str, places: int) -> str:
 
 
 def short_facts(report: CheckReport) -> str:
-    """Write the same in one line for a narrow screen."""
+    """Write the same in a line for a narrow screen, and what training takes in another."""
     words = [f"{report.usable:,} usable clips"]
     if report.usable:
         words.append(wording.duration(report.hours * 3600))
     for spread, unit in ((report.speaking_rate, "characters/s"), (report.noise, "dB over noise")):
         if spread is not None:
             words.append(f"{spread.median:.0f} {unit}")
-    return " · ".join(words)
+    estimates = [
+        " · ".join(part for line in estimate_in_lines(one) for part in line if part)
+        for one in report.estimates
+        if one.measured
+    ]
+    return "\n".join([" · ".join(words), *estimates])
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +144,12 @@ class Group:
     findings: tuple[Finding, ...]
 
     @property
-    def advice(self) -> tuple[str, ...]:
-        """What to do, each advice once, in the order of the findings."""
-        return tuple(dict.fromkeys(finding.advice for finding in self.findings if finding.advice))
+    def by_advice(self) -> list[tuple[Finding, ...]]:
+        """The findings about which the same is to be done, in their order."""
+        advised: dict[str, list[Finding]] = {}
+        for finding in self.findings:
+            advised.setdefault(finding.advice, []).append(finding)
+        return [tuple(findings) for findings in advised.values()]
 
 
 def grouped(findings: Sequence[Finding]) -> list[Group]:
@@ -194,9 +205,6 @@ def coverage(found: Coverage) -> list[tuple[str, str]]:
         listed.append(("pairs of sounds", f"{100 * found.pairs:.0f} % of what English says"))
     if found.rare_phonemes:
         listed.append(("rare sounds", ", ".join(found.rare_phonemes)))
-    if found.absent_characters:
-        absent = " ".join(wording.printable(symbol) for symbol in found.absent_characters)
-        listed.append(("never written", absent))
     return listed
 
 
@@ -208,3 +216,15 @@ def estimate(one: Estimate) -> tuple[str, str]:
     if one.usd is not None and one.hours > 0:
         words += f", {wording.dollars(one.usd)} at {wording.price(one.usd / one.hours)}"
     return name, f"{words} on {wording.printable(one.machine)}"
+
+
+def short_estimate(one: Estimate) -> str:
+    """Write only what it costs: `20,000 steps: 10h41m, $10.58`."""
+    cost = "" if one.usd is None else f", {wording.dollars(one.usd)}"
+    return f"{counted(one.steps, 'step')}: {wording.duration(one.hours * 3600)}{cost}"
+
+
+def estimate_in_lines(one: Estimate) -> list[tuple[str, str]]:
+    """Write the same for a narrow panel: what it costs, and below it how fast it is where."""
+    speed = f"{wording.speed(one.steps_per_second)}, {wording.printable(one.machine)}"
+    return [(f"{_NETWORKS[one.network]} {one.preset}", short_estimate(one)), ("", speed)]

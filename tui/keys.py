@@ -42,6 +42,8 @@ class Key:
     """Whether it comes before what the focused panel does with the key."""
     hidden: Callable[[Moment], bool] = lambda moment: False
     """Whether another meaning of the same key holds now."""
+    fades: bool = False
+    """Whether it leaves the bottom line while it does nothing, and is not grey there."""
 
     also: tuple[str, ...] = ()
     """Other keys that do the same."""
@@ -192,12 +194,14 @@ KEYS: tuple[Key, ...] = (
 
 CHECK_KEYS: tuple[Key, ...] = (
     Key("enter", "begin", "begin",
-        "Begin to train on the usable clips at once", _begun, priority=True),
+        "Begin to train on the usable clips at once", _begun, priority=True, fades=True),
     Key("h", "hold", "hold",
-        "Stop the countdown, and wait for your answer", _cannot_hold, also=("space",)),
+        "Stop the countdown, and wait for your answer", _cannot_hold, also=("space",),
+        fades=True),
     Key("tab", "figures", "figures",
-        "Look at the figures of the whole, and back at the findings", _in_sight, priority=True),
-    Key("k", "close", "close", "Go back to the run", _not_begun, also=("escape",)),
+        "Look at the figures of the whole, and back at the findings", _in_sight, priority=True,
+        fades=True),
+    Key("k", "close", "close", "Go back to the run", _not_begun, also=("escape",), fades=True),
     Key("t", "light_or_dark", "light/dark", "Change between the light and the dark theme",
         show=False),
     Key("question_mark", "help", "help", "Show what every key does", also=("f1",)),

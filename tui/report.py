@@ -93,7 +93,8 @@ def _networks(networks: Mapping[str, Mapping[str, Any]]) -> Table:
     bad = any(network.get("damaged") for network in networks.values())
     if bad:
         table.add_column("damaged", overflow="fold")
-    for name, network in networks.items():
+    for key, network in networks.items():
+        name = f"{key}, {network['size']}" if network.get("size") else key
         step, base = network.get("step"), network.get("base_step")
         own = step - base if step is not None and base is not None else None
         cells = [_words("", count) for count in (step, base, own)]

@@ -152,9 +152,10 @@ class Vocabulary:
     def unknown(self, text: str) -> Counter[str]:
         """How often the text has each character for which there is no symbol, in lower case.
 
-        A letter that is read without its accent counts: `replacement` tells what is read instead. White space does not count: a tab or a line end
-        loses nothing by becoming a space. In English what is spoken as words does not count
-        either, such as digits, `$` and the comma in 1,000.
+        A letter that is read without its accent counts, white space does not: a tab or a line
+        end loses nothing by becoming a space. `replacement` tells what is read instead. In
+        English what is spoken as words does not count either, such as digits, `$` and the comma
+        in 1,000.
         """
         written = english.worded(text) if self.cleaner == "english" else text
         return Counter(

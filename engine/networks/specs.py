@@ -79,6 +79,7 @@ _WIDTHS: dict[PresetName, dict[str, int]] = {
     "bbc": {"embedding": 128, "text2mel": 256, "ssrn": 512},
     "small": {"embedding": 128, "text2mel": 128, "ssrn": 128},
 }
+_MOST_WIDTH = 2**14
 
 
 PRESETS: tuple[PresetName, ...] = get_args(PresetName)
@@ -95,3 +96,36 @@ def preset_spec(
             vocabulary_size, n_mels, embedding=widths["embedding"], hidden=widths["text2mel"]
         )
     return SSRNSpec(n_mels, n_bins, hidden=widths["ssrn"])
+
+
+def size_of(spec: NetworkSpec) -> str:
+    """Name a size: the preset's name, or the widths of one's own in the paper's letters."""
+    letter = "c" if isinstance(spec, SSRNSpec) else "d"
+    widths = {letter: spec.hidden}
+    if isinstance(spec, Text2MelSpec):
+        widths = {"e": spec.embedding, **widths}
+    network: NetworkName = "ssrn" if isinstance(spec, SSRNSpec) else "text2mel"
+    for preset, known in _WIDTHS.items():
+        if (
+            spec.hidden == known[network]
+            and widths.get("e", known["embedding"]) == (known["embedding"])
+        ):
+            return preset
+    return f"own size ({', '.join(f'{letter} = {width}' for letter, width in widths.items())})"
+
+
+def read_spec(network: NetworkName, said: object) -> NetworkSpec:
+    """Take a spec as a checkpoint's `state.json` or another file says it.
+
+    Raises:
+        InputError: it is no spec of that network, or one far beyond the widths of any.
+    """
+    kind = Text2MelSpec if network == "text2mel" else SSRNSpec
+    try:
+        spec = kind(**said)  # type: ignore[arg-type]
+        widths = [width for name, width in asdict(spec).items() if name in ("embedding", "hidden")]
+    except TypeError as error:
+        raise InputError(f"spec is {said!r:.80}; the sizes of a {network} are wanted") from error
+    if not all(isinstance(width, int) and width <= _MOST_WIDTH for width in widths):
+        raise InputError(f"spec has the widths {widths}; give whole numbers up to {_MOST_WIDTH:,}")
+    return spec

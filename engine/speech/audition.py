@@ -176,7 +176,7 @@ class Auditions:
 def listeners_note(spoken: Utterance, text: str, vocabulary: Vocabulary) -> str:
     """What a listener must know of a spoken text; empty when all is well."""
     notes = []
-    if unknown := "".join(filter(partial(_is_missed, vocabulary), vocabulary.unknown(text))):
+    if unknown := " ".join(filter(partial(_is_missed, vocabulary), vocabulary.unknown(text))):
         notes.append(f"not spoken, the voice lacks them: {unknown}")
     if not spoken.ssrn:
         notes.append(NO_SSRN)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import nn
@@ -20,7 +20,7 @@ from engine.host.device import (
     describe_device,
     leave_a_core_for_the_screen,
 )
-from engine.networks.specs import preset_spec
+from engine.networks.specs import NetworkSpec, Text2MelSpec, preset_spec, size_of
 from engine.training.learner import Learner
 from engine.training.recipe import Recipe, recipe_named
 
@@ -59,6 +59,24 @@ class Plan:
     price: float | None
     """US dollars an hour."""
     precision: Precision = "auto"
+    own: Mapping[NetworkName, NetworkSpec] = field(default_factory=dict)
+    """The networks that there are already: they keep their widths, whatever the preset."""
+
+    def spec(self, network: NetworkName) -> NetworkSpec:
+        """What is trained: the network that there is, or one of the preset, for this corpus."""
+        n_mels, n_bins = self.audio.n_mels, self.audio.n_bins
+        own = self.own.get(network)
+        if isinstance(own, Text2MelSpec):
+            return replace(own, vocabulary_size=self.vocabulary_size, n_mels=n_mels)
+        if own is not None:
+            return replace(own, n_mels=n_mels, n_bins=n_bins)
+        return preset_spec(
+            self.preset,
+            network,
+            vocabulary_size=self.vocabulary_size,
+            n_mels=n_mels,
+            n_bins=n_bins,
+        )
 
 
 def with_estimates(
@@ -134,11 +152,10 @@ def measure_training(
 
 def published_training(plan: Plan) -> tuple[Estimate, ...]:
     """What the BBC's own figures say of the full size; nothing of other sizes."""
-    if plan.preset != "bbc":
-        return ()
     return tuple(
         _estimate(network, plan, _PUBLISHED_MACHINE, _PUBLISHED_BATCH, steps, _PUBLISHED[network])
         for network, steps in plan.steps.items()
+        if size_of(plan.spec(network)) == "bbc"
     )
 
 
@@ -147,7 +164,9 @@ def _estimate(
 ) -> Estimate:
     hours = steps / rate / 3600
     usd = None if plan.price is None else hours * plan.price
-    return Estimate(network, plan.preset, machine, batch_size, steps, rate, hours, usd)
+    return Estimate(
+        network, size_of(plan.spec(network)), machine, batch_size, steps, rate, hours, usd
+    )
 
 
 def _steps_a_second(
@@ -171,22 +190,15 @@ def _steps_a_second(
                 break
     except torch.cuda.OutOfMemoryError as error:
         raise OutOfMemory(
-            f"a batch of {min(recipe.batch_size, len(shapes))} clips of {network}, preset "
-            f"{plan.preset}, does not fit the memory of {describe_device(device)}"
+            f"a batch of {min(recipe.batch_size, len(shapes))} clips of {network}, "
+            f"{size_of(plan.spec(network))}, does not fit the memory of {describe_device(device)}"
         ) from error
     return len(seconds) / sum(seconds)
 
 
 def _learner(network: NetworkName, plan: Plan, recipe: Recipe, device: torch.device) -> Learner:
-    spec = preset_spec(
-        plan.preset,
-        network,
-        vocabulary_size=plan.vocabulary_size,
-        n_mels=plan.audio.n_mels,
-        n_bins=plan.audio.n_bins,
-    )
     return Learner(
-        spec,
+        plan.spec(network),
         recipe,
         device=device,
         precision=choose_precision(plan.precision, device, exact=recipe.exact),
@@ -205,7 +217,7 @@ def _make_interruptible(network: nn.Module, cancelled: Callable[[], bool]) -> No
         module.register_forward_pre_hook(look)
     for parameter in network.parameters():
         # Called on the way back, when the parameter's gradient is known.
-        parameter.register_hook(look)
+        parameter.register_hook(look)  # type: ignore[no-untyped-call]
 
 
 def _batches(

@@ -15,6 +15,7 @@ from engine.order import TrainOrder
 from engine.settings import VoiceSettings
 from engine.snapshot import Progress
 from engine.training.estimate import Plan, with_estimates
+from engine.voice import Voice, own_specs
 
 _log = logging.getLogger(__name__)
 
@@ -79,6 +80,7 @@ class Estimating:
 
     def _plan(self) -> Plan:
         settings, network = self._settings, self._order.network
+        folder = self._order.voice_folder
         return Plan(
             preset=settings.preset,
             recipe=settings.recipe,
@@ -88,6 +90,7 @@ class Estimating:
             steps={network: self._steps()},
             price=settings.price or None,
             precision=self._order.precision,
+            own=own_specs(folder) if Voice.exists(folder) else {},
         )
 
     def _steps(self) -> int:

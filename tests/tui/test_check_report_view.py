@@ -75,6 +75,31 @@ def test_the_gravest_comes_first_with_its_line_its_file_and_its_advice_once():
     assert said.count("Record it, or delete its line from metadata.csv.") == 1
 
 
+def test_findings_of_a_kind_stand_above_the_advice_that_is_theirs():
+    other = [replace(missing(line), advice="look for it") for line in (7, 30)]
+    found = (missing(3), other[0], missing(12), other[1])
+    said = printed(replace(CLEAN, findings=found)).splitlines()
+    start = next(n for n, text in enumerate(said) if "missing recording" in text)
+    assert [" ".join(text.split()[:3]) for text in said[start + 1 : start + 7]] == [
+        "line 3 wavs/alice-0003.wav",
+        "line 12 wavs/alice-0012.wav",
+        "→ Record it,",
+        "line 7 wavs/alice-0007.wav",
+        "line 30 wavs/alice-0030.wav",
+        "→ Look for",
+    ]
+
+
+def test_of_many_findings_each_advice_has_its_share():
+    many = [missing(line) for line in range(1, 31)]
+    many += [replace(missing(line), advice="look for it") for line in range(31, 40)]
+    said = printed(replace(CLEAN, findings=tuple(many)))
+    block = said[said.index("missing recording") : said.index("what it lets")]
+    assert block.count("wavs/alice") == 10
+    assert block.index("and 25 more") < block.index("Record it") < block.index("line 31")
+    assert block.index("line 35") < block.index("and 4 more") < block.index("Look for it.")
+
+
 def test_of_many_findings_of_a_kind_the_first_few_are_shown():
     many = replace(CLEAN, findings=tuple(missing(line) for line in range(1, 1001)))
     said = printed(many)

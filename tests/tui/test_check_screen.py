@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 from check_reports import BROKEN, CLEAN, missing
 from fake_session import FakeSession, preparing, training
-from seeing import SIZES, app_on, log_of, look, text_of
+from seeing import SIZES, app_on, lines_of, log_of, look, text_of
 
 from engine.control import Finish, GoOn, Hold
-from engine.snapshot import Phase, Snapshot
+from engine.snapshot import Phase, Progress, Snapshot
 from tui.app import VoicecoachApp
 from tui.exit_reason import ExitReason
 from tui.keys import CHECK_KEYS
@@ -49,6 +49,8 @@ async def test_a_key_answers_the_question(size, key, command):
         await look(app, pilot)
         await pilot.press(key)
         assert session.sent == [command]
+        # The line on top says what it did; a message would cover the advice.
+        assert said_to_the_person(app) == ""
 
 
 async def test_the_screen_goes_when_training_begins():
@@ -89,7 +91,8 @@ async def test_the_countdown_follows_the_engine_and_stops_when_held():
         session.change(seconds_to_start=None)
         await look(app, pilot)
         seen = " ".join(text_of(app).split())
-        assert "Waiting for you: train on 1,237 usable clips, or mend the errors first?" in seen
+        asked = "Train on 1,237 usable clips, or mend the errors first? enter begin · q leave"
+        assert asked in seen
         assert "This machine still costs $0.99/h" in seen
         await pilot.press("h")
         assert session.sent == []
@@ -104,9 +107,10 @@ async def test_the_advice_is_that_of_the_highlighted_finding():
         await pilot.pause()
         assert "line 700 · metadata.csv · 1 field, but a row needs 2" in text_of(app)
         assert "Write it as id|text." in text_of(app)
-        await pilot.press("ctrl+end")
-        await pilot.pause()
-        assert "wavs/old/take [bad] 2.wav" in text_of(app)
+        for key, file in (("end", "take [bad] 2.wav"), ("home", "wavs/alice-0012.wav")):
+            await pilot.press(key)
+            await pilot.pause()
+            assert f"{file} ·" in text_of(app)
 
 
 async def test_figures_lengths_and_characters_are_in_sight_where_there_is_room():
@@ -118,6 +122,39 @@ async def test_figures_lengths_and_characters_are_in_sight_where_there_is_room()
             assert words in seen
         await pilot.press("tab")
         assert "they are in sight already" in said_to_the_person(app)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_what_training_takes_is_measured_while_the_person_reads(size):
+    unknown = replace(BROKEN, estimates=())
+    session = FakeSession(checked(check=unknown, progress=Progress("timing training steps", 0, 1)))
+    app = app_on(session)
+    async with app.run_test(size=size) as pilot:
+        await look(app, pilot)
+        assert "measuring what training takes…" in " ".join(text_of(app).split())
+        session.change(check=BROKEN, progress=None)
+        await look(app, pilot)
+        seen = " ".join(text_of(app).replace("│", " ").split())
+        assert "measuring" not in seen
+        assert "20,000 steps: 10h40m, $10.58" in seen
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_bottom_line_has_no_key_that_means_nothing_here(size):
+    for snapshot, there, gone in (
+        (checked(), ("enter begin", "h hold"), ("k close",)),
+        (checked(seconds_to_start=None), ("enter begin",), ("h hold", "k close")),
+        (training(check=BROKEN), ("k close",), ("enter begin", "h hold")),
+    ):
+        app = app_on(FakeSession(snapshot))
+        async with app.run_test(size=size) as pilot:
+            if snapshot.phase is Phase.TRAINING:
+                await pilot.press("k")
+            await look(app, pilot)
+            await pilot.pause()
+            bottom = lines_of(app)[-1]
+            assert [words for words in (*there, *gone) if words in bottom] == list(there)
+            assert ("tab figures" in bottom) is (size == (80, 24))
 
 
 async def test_tab_shows_the_figures_where_there_is_little_room():

@@ -8,14 +8,17 @@ import numpy as np
 import pytest
 import soundfile
 from click.testing import Result
+from dc_tts_files import write_models
 from typer.testing import CliRunner
 
 from engine.check_report import CheckReport
 from engine.corpus.text import BBC_SYMBOLS
+from engine.importing import import_voice
 from engine.settings import VoiceSettings
 from engine.voice import Voice
 from tui.cli import app
 
+DEMO_VOICE = Path(__file__).parents[2] / "assets" / "demo" / "voice"
 SPEECH = Path(__file__).parents[1] / "fixtures" / "ljspeech-3"
 
 
@@ -135,3 +138,32 @@ def test_a_voice_that_cannot_judge_costs_no_report(tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert "3 usable of 3" in result.stdout
     assert "no checkpoint" in result.stderr
+
+
+@pytest.mark.parametrize("options", [("--against",), ("--deep", "--voice")])
+def test_the_estimate_is_of_the_networks_that_the_voice_has(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    folder = tmp_path / "own"
+    import_voice(write_models(tmp_path / "models", n_mels=80, n_bins=1025), folder)
+    result = run(SPEECH, *options, folder, "--json")
+    sizes = {one["network"]: one["preset"] for one in json.loads(result.stdout)["estimates"]}
+    assert sizes == {"text2mel": "own size (e = 4, d = 4)", "ssrn": "own size (c = 4)"}
+    said = CliRunner().invoke(app, ["info", str(folder)]).stdout
+    assert "own size (e = 4, d = 4)" in said
+
+
+def test_a_voice_that_judges_lends_the_estimate_its_preset(tmp_path: Path) -> None:
+    Voice.create(tmp_path / "voice", VoiceSettings(preset="small"))
+    result = run(SPEECH, "--deep", "--voice", tmp_path / "voice", "--json")
+    assert {one["preset"] for one in json.loads(result.stdout)["estimates"]} == {"small"}
+
+
+def test_a_spec_that_is_none_is_told_before_the_recordings_are_read(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(DEMO_VOICE, tmp_path / "voice"))
+    (path,) = folder.glob("ssrn/checkpoints/*/state.json")
+    path.write_text(path.read_text().replace('"hidden"', '"hiden"'))
+    result = run(SPEECH, "--against", folder)
+    assert result.exit_code == 2
+    assert str(path) in result.stderr
+    assert result.stdout == ""

@@ -45,7 +45,7 @@ class CheckScreen(KeyedScreen):
         self._snapshot = snapshot
         self._asks = False
         self._gone_back = False
-        self._shown: CheckReport | None = None
+        self._shown: tuple[CheckReport, bool] | None = None
         self._heading = StatusLine("check-title")
         self._verdict = Static("", id="check-verdict", markup=False)
         self._facts = Static("", id="check-facts", markup=False)
@@ -98,16 +98,20 @@ class CheckScreen(KeyedScreen):
         )  # fmt: skip
         self._notice.show(snapshot, self._run.now())
         self._findings.show(report)
-        if report is not self._shown:
-            self._shown = report
-            self._show_report(report)
+        measuring = asks and snapshot.progress is not None
+        if (report, measuring) != self._shown:
+            self._shown = (report, measuring)
+            self._show_report(report, measuring=measuring)
         self.refresh_keys()
 
-    def _show_report(self, report: CheckReport) -> None:
+    def _show_report(self, report: CheckReport, *, measuring: bool) -> None:
         colour = "$error" if report.harmful or not report.usable else "$success"
         self._verdict.update(Content.styled(words.verdict(report), f"bold {colour}"))
-        self._facts.update(Content.styled(words.short_facts(report), "$quiet"))
-        self._figures.show(report)
+        facts = words.short_facts(report)
+        if measuring:
+            facts += f"\n{words.MEASURING}"
+        self._facts.update(Content.styled(facts, "$quiet"))
+        self._figures.show(report, measuring=measuring)
         self._detail.update(detail(self._findings.chosen))
 
     def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
@@ -134,12 +138,10 @@ class CheckScreen(KeyedScreen):
     def action_begin(self) -> None:
         """Train on the usable clips at once."""
         self._run.session.send(GoOn())
-        self.say("training begins on the usable clips")
 
     def action_hold(self) -> None:
         """Stop the countdown."""
         self._run.session.send(Hold())
-        self.say("the countdown is stopped")
 
     def action_figures(self) -> None:
         """Show the figures in place of the findings, or the findings again."""

@@ -50,7 +50,7 @@ class CheckFigures(VerticalScroll):
 
     def __init__(self) -> None:
         super().__init__(id="figures", can_focus=True)
-        self._shown: CheckReport | None = None
+        self._shown: tuple[CheckReport, bool] | None = None
         self._facts = Static("", id="facts", classes="panel", markup=False)
         self._lengths = LengthBars()
         self._unknown = Static("", id="unknown", classes="panel", markup=False)
@@ -64,13 +64,15 @@ class CheckFigures(VerticalScroll):
         yield self._lengths
         yield self._unknown
 
-    def show(self, report: CheckReport) -> None:
-        """Show what a report measured."""
-        if report is self._shown:
+    def show(self, report: CheckReport, *, measuring: bool) -> None:
+        """Show what a report measured; where `measuring`, that the time is still to be known."""
+        if (report, measuring) == self._shown:
             return
-        self._shown = report
-        estimates = map(words.estimate, report.estimates)
-        listed = [*words.facts(report), *words.coverage(report.coverage), *estimates]
+        self._shown = (report, measuring)
+        estimates = [line for one in report.estimates for line in words.estimate_in_lines(one)]
+        if measuring:
+            estimates.append(("training", words.MEASURING))
+        listed = [*words.facts(report), *estimates, *words.coverage(report.coverage)]
         self._facts.update(_named(listed))
         self._lengths.show(report.lengths)
         self._unknown.update(_unknown(report))

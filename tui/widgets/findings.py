@@ -53,6 +53,14 @@ class Findings(DataTable[Text]):
         more = f" · {left:,} more in check.json" if left > 0 else ""
         self.border_title = Content(f"findings · {words.tally(report)}{more}")
 
+    def action_scroll_home(self) -> None:
+        """Go to the first finding: sideways there is little to see."""
+        self.action_scroll_top()
+
+    def action_scroll_end(self) -> None:
+        """Go to the last finding."""
+        self.action_scroll_bottom()
+
     def _cells(self, finding: Finding) -> list[Text]:
         colour: Callable[[str], Style] = lambda name: Style(  # noqa: E731
             color=Color.parse(self.app.theme_variables[name]).rich_color

@@ -4,6 +4,8 @@ from textual.app import ComposeResult
 from textual.widgets import Footer
 from textual.widgets._footer import FooterKey
 
+from tui.screens.keyed_screen import KeyedScreen
+
 
 class KeysFooter(Footer):
     """A footer whose keys carry their action as a class, so that a narrow screen can choose.
@@ -15,12 +17,17 @@ class KeysFooter(Footer):
         super().__init__(show_command_palette=False, compact=True)
 
     def compose(self) -> ComposeResult:
-        """Mark every key with its action."""
+        """Mark every key with its action; leave out those that mean nothing here."""
         # Each key follows the footer's `compact`, and Textual forgets the keys of before only
         # when that is set: a screen that stands for weeks would hold all it ever had.
         self.mutate_reactive(Footer.compact)
         keys = [widget for widget in super().compose() if isinstance(widget, FooterKey)]
-        order = [key.action for key in getattr(self.screen, "KEYS", ())]
+        order = []
+        if isinstance(self.screen, KeyedScreen):
+            moment = self.screen.moment
+            order = [key.action for key in self.screen.KEYS]
+            gone = {key.action for key in self.screen.KEYS if key.fades and key.why_not(moment)}
+            keys = [widget for widget in keys if widget.action not in gone]
         for widget in keys:
             widget.add_class(f"-{widget.action.replace('_', '-')}")
         yield from sorted(keys, key=lambda key: _place(key.action, order))

@@ -145,7 +145,7 @@ def _checked(snapshot: Snapshot) -> Content:
     seconds = snapshot.seconds_to_start
     if seconds is None:
         return Content.assemble(
-            (f"Waiting for you: train on {clips}, or mend the errors first?", "bold"),
+            (f"Train on {clips}, or mend the errors first?", "bold"),
             "  ",
             _keys(("enter", "begin"), ("q", "leave")),
         )

@@ -107,7 +107,8 @@ def test_while_the_person_reads_training_is_timed(make_voice, training, broken):
     session = training.start(voices[0], "+2", Hold(), attended=True)
     waiting = training.until(session, lambda s: checked(s) and s.check.estimates)
     [estimate] = waiting.check.estimates
-    assert (estimate.network, estimate.preset, estimate.steps) == ("text2mel", "small", 2)
+    assert (estimate.network, estimate.steps) == ("text2mel", 2)
+    assert estimate.preset == "own size (e = 16, d = 16)"
     assert estimate.measured
     assert estimate.hours == pytest.approx(2 / estimate.steps_per_second / 3600)
     assert estimate.usd == pytest.approx(3.6 * estimate.hours)
