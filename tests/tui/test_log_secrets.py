@@ -59,7 +59,7 @@ def log(tmp_path):
         ("-----BEGIN RSA PRIVATE KEY-----\nMIIEow\nIBAA\n-----END RSA PRIVATE KEY-----", "MIIEow"),
         ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.dBjftJeZ4CVP", "dBjftJeZ4CVP"),
         ("hf_abcdefghijklmnopqrstuv", "abcdefghij"),
-        (f"died with {os.environ!r}", os.environ["PATH"]),
+        ("died with environ({'SHELL': '/bin/sh', 'PATH': '/opt/hidden/bin'})", "/opt/hidden/bin"),
     ],
 )
 def test_a_credential_in_a_text_is_hidden(said, secret):
