@@ -54,7 +54,7 @@ def append_line(path: Path, line: str, *, sync: bool = False) -> None:
         line: its text, without the end of the line.
         sync: wait until the line is safe on the disk.
 
-    Raises `EngineError` naming the file when it cannot be written.
+    Raises `EngineError` naming the file when it cannot be written; the file is as it was.
     """
     try:
         descriptor = open_plain(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
@@ -63,11 +63,16 @@ def append_line(path: Path, line: str, *, sync: bool = False) -> None:
             content = line.encode() + b"\n"
             if size and os.pread(file.fileno(), 1, size - 1) != b"\n":
                 content = b"\n" + content
-            if file.write(content) != len(content):
-                file.truncate(size)
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            if sync:
-                os.fsync(file.fileno())
+            try:
+                if file.write(content) != len(content):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                if sync:
+                    os.fsync(file.fileno())
+            except OSError:
+                # Whoever is told that it is not there writes it again: nothing of it may stay.
+                with contextlib.suppress(OSError):
+                    file.truncate(size)
+                raise
     except OSError as error:
         raise EngineError(f"{path} cannot be written: {error.strerror}.") from error
 

@@ -1,6 +1,8 @@
 """Files that are there whole or not at all, and lines that are added."""
 
 import contextlib
+import errno
+import os
 import resource
 import signal
 
@@ -92,3 +94,19 @@ def test_half_a_file_is_none(tmp_path):
             write_whole(tmp_path / "f", b"longer than ten")
     assert (tmp_path / "f").read_bytes() == b"old"
     assert names(tmp_path) == ["f"]
+
+
+def test_a_line_that_cannot_be_made_safe_is_not_there(tmp_path, monkeypatch):
+    path = tmp_path / "lines"
+    append_line(path, "first", sync=True)
+
+    def refuse(descriptor):
+        raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "fsync", refuse)
+        with pytest.raises(EngineError, match="quota"):
+            append_line(path, "second", sync=True)
+    assert path.read_bytes() == b"first\n"
+    append_line(path, "second", sync=True)
+    assert path.read_bytes() == b"first\nsecond\n"
