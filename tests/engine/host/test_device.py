@@ -92,3 +92,15 @@ def test_a_gpu_is_asked_for_the_same_bits_and_the_person_has_the_last_word(monke
     assert os.environ[name] == (theirs or ":4096:8")
     assert not torch.backends.cudnn.benchmark
     assert torch.backends.cudnn.deterministic
+
+
+def test_single_precision_is_not_rounded_where_an_image_of_nvidia_would_have_it():
+    before = torch.get_float32_matmul_precision()
+    try:
+        # As `TORCH_ALLOW_TF32_CUBLAS_OVERRIDE=1` leaves it when torch is imported.
+        torch.set_float32_matmul_precision("high")
+        make_repeatable(CPU)
+        assert torch.get_float32_matmul_precision() == "highest"
+        assert not torch.backends.cuda.matmul.allow_tf32
+    finally:
+        torch.set_float32_matmul_precision(before)
