@@ -43,6 +43,9 @@ _OPTIMIZER = "optimizer.safetensors"
 _BESIDE_TENSORS = 2**18
 # Far wider than any network here; the weights of a square layer of it are the memory of a host.
 _MOST_WIDTH = 2**16
+# Bytes of a file of tensors. The BBC's largest network has 341 MB with all that Adam remembers; a
+# file of holes can have any number of bytes, and all of them would be taken of the memory.
+_MOST_BYTES = 2**32
 
 
 @dataclass(frozen=True)
@@ -331,12 +334,16 @@ def _tensors(folder: Path, name: str, digests: dict[str, str]) -> dict[str, Tens
     """Read a file of tensors that is still as it was written.
 
     Raises:
-        ValueError: a byte of it has changed.
+        ValueError: a byte of it has changed, or it is larger than any of a network.
         OSError: it is gone.
     """
     path = folder / name
     # What reads it below follows links, and waits for pipes.
-    os.close(open_plain(path))
+    descriptor = open_plain(path)
+    size = os.fstat(descriptor).st_size
+    os.close(descriptor)
+    if size > _MOST_BYTES:
+        raise ValueError(f"{name} has {size:,} bytes, more than any network here")
     if name in digests and digest_of(path) != digests[name]:
         raise ValueError(f"{name} is not as it was written")
     # Copies: what safetensors returns is the file itself, mapped, and a file that is written
