@@ -9,6 +9,7 @@ from typing import Any
 
 from engine.checkpoint_folders import (
     is_checkpoint,
+    is_sound,
     list_checkpoints,
     read_state,
     source_checkpoints,
@@ -28,7 +29,7 @@ from engine.host.spend import Ledger
 from engine.networks.specs import PRESETS, preset_spec
 from engine.order import Price, TrainOrder
 from engine.settings import VoiceSettings
-from engine.stop import AlreadyThereError
+from engine.stop import AlreadyThereError, StopRule
 from engine.voice import RESTORING, Voice, is_exported, settings_of
 
 # What a run that ended early may have left in the folder of a voice that is yet to be.
@@ -64,7 +65,7 @@ def make_plan(order: TrainOrder) -> Plan:
     """Check an order against its voice folder.
 
     Raises:
-        AlreadyThereError: the voice has been trained to its stop.
+        AlreadyThereError: the voice has been trained to its stop, or its budget is used up.
         InputError: the order contradicts the voice, the dataset or the source, or its stop lies
             behind.
     """
@@ -107,21 +108,40 @@ def make_plan(order: TrainOrder) -> Plan:
     if settings.budget > 0:
         _require_budget(settings.budget, ledger, price)
     if order.stop is not None:
-        try:
-            order.stop.resolve(plan.step, ledger.seconds, ledger.usd, price)
-        except AlreadyThereError as error:
-            if list_checkpoints(folder / order.network / "checkpoints"):
-                raise
+        _require_stop_ahead(order.stop, order, plan.step, ledger, price)
+    return plan
+
+
+def _require_stop_ahead(
+    stop: StopRule, order: TrainOrder, step: int, ledger: Ledger, price: float
+) -> None:
+    """Refuse a stop that lies behind.
+
+    Raises:
+        AlreadyThereError: the voice has been trained to its stop.
+        InputError: saying where it stands.
+    """
+    try:
+        stop.resolve(step, ledger.seconds, ledger.usd, price)
+    except InputError as error:
+        entries = list_checkpoints(order.voice_folder / order.network / "checkpoints")
+        # To read them all takes long, and is needed where the answer depends on it alone.
+        sound = next((one.step for one in reversed(entries) if is_sound(one.path)), step)
+        if sound != step:
+            stop.resolve(sound, ledger.seconds, ledger.usd, price)
+        elif isinstance(error, AlreadyThereError) and not entries:
             # Where the weights of another voice stand, this one has not been trained to.
             raise InputError(str(error)) from error
-    return plan
+        else:
+            raise
 
 
 def _require_budget(budget: float, ledger: Ledger, price: float) -> None:
     """Refuse a budget that is used up, or that nobody can watch.
 
     Raises:
-        InputError: saying what is spent, and on what.
+        AlreadyThereError: it is used up; saying what is spent, and on what.
+        InputError: there is no price.
     """
     if price <= 0:
         raise InputError(
@@ -130,7 +150,7 @@ def _require_budget(budget: float, ledger: Ledger, price: float) -> None:
         )
     if ledger.usd >= budget:
         spent, idle = ledger.usd, ledger.idle_usd
-        raise InputError(
+        raise AlreadyThereError(
             f"the budget of ${budget:,.2f} is used up: ${spent:,.2f} is spent, "
             f"${spent - idle:,.2f} on training and ${idle:,.2f} on idle time; give a larger "
             f"--budget, or 0 for none"

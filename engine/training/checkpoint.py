@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from engine.checkpoint_folders import (
+    MOMENTS,
     CheckpointEntry,
     damaged,
     is_checkpoint,
@@ -38,7 +39,6 @@ from engine.voice import Voice
 
 _WEIGHTS = "weights.safetensors"
 _AVERAGE = "average.safetensors"
-_OPTIMIZER = "optimizer.safetensors"
 # What a checkpoint takes beside its tensors: their names, and state.json.
 _BESIDE_TENSORS = 2**18
 # Far wider than any network here; the weights of a square layer of it are the memory of a host.
@@ -144,7 +144,7 @@ def _files(checkpoint: Checkpoint) -> dict[str, dict[str, Tensor]]:
     if checkpoint.average:
         files[_AVERAGE] = checkpoint.average
     if checkpoint.optimizer:
-        files[_OPTIMIZER] = checkpoint.optimizer
+        files[MOMENTS] = checkpoint.optimizer
     return files
 
 
@@ -290,9 +290,9 @@ def _average(folder: Path, digests: dict[str, str]) -> dict[str, Tensor]:
 
 def _moments(folder: Path, digests: dict[str, str]) -> dict[str, Tensor]:
     """Adam's moments; empty where somebody has removed their file, which is the largest."""
-    if not (folder / _OPTIMIZER).exists():
+    if not (folder / MOMENTS).exists():
         return {}
-    return _tensors(folder, _OPTIMIZER, digests)
+    return _tensors(folder, MOMENTS, digests)
 
 
 def _corpus(said: Any) -> str:  # noqa: ANN401 (what JSON has)

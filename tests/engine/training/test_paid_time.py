@@ -12,7 +12,7 @@ from engine.board import Board
 from engine.control import Finish, GoOn, GoUnattended, Pause, SetBudget, StopAt
 from engine.errors import InputError
 from engine.snapshot import Phase, Snapshot
-from engine.stop import parse_budget, parse_stop
+from engine.stop import AlreadyThereError, parse_budget, parse_stop
 from engine.training import clock as clocks
 from engine.training import ledger_keeper, paid_time
 from engine.training.paid_time import PaidTime
@@ -261,7 +261,7 @@ def test_a_budget_warns_and_then_stops_with_a_checkpoint(make_voice, training, l
     assert sum("budget of $30.00 is used up" in text for text in training.texts(last)) == 1
     assert voice.ledger.usd == pytest.approx(last.spent, abs=1e-9)
     # It is kept with the voice, for both networks, and a larger one goes on.
-    with pytest.raises(InputError, match="used up"):
+    with pytest.raises(AlreadyThereError, match="used up"):
         training.start(voice, "+1", network="ssrn")
     again = training.end(training.start(voice, "+1", budget=60.0))
     assert again.step == last.step + 1
