@@ -17,6 +17,7 @@ from engine.host.device import (
     describe_device,
     leave_a_core_for_the_screen,
     make_repeatable,
+    unused_gpu,
 )
 from engine.networks.specs import NetworkSpec, preset_spec
 from engine.order import TrainOrder
@@ -78,6 +79,9 @@ def prepare(order: TrainOrder, voice: Voice, board: Board, inbox: Inbox) -> Prep
     make_repeatable(device)
     word = "bf16" if precision == torch.bfloat16 else "fp32"
     board.update(device=describe_device(device), precision=word)
+    unused = unused_gpu(order.device, device)
+    if unused:
+        board.event(unused, "warning")
     sweep(voice.folder / order.network / "checkpoints")
     # Before the features, which take long: a voice that is ended meanwhile, and taken up again
     # without `--from`, must not start from nothing.
