@@ -8,6 +8,7 @@ Nothing here imports torch, so that `info` answers at once and an order is check
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,6 +24,10 @@ FORMAT = 2
 
 MOMENTS = "optimizer.safetensors"
 """The largest file of a checkpoint, without which it speaks, and trains on with moments anew."""
+
+MOST_TENSOR_BYTES = 2**32
+"""More than any file of tensors has. The BBC's largest network has 341 MB with all that Adam
+remembers; a file of holes can have any number, which would all be read, or taken of the memory."""
 
 _STEP_FOLDER = re.compile(r"step-([0-9]{9,})")
 _DAMAGED_FOLDER = re.compile(r"step-([0-9]{9,})-damaged(-[0-9]+)?")
@@ -167,6 +172,8 @@ def is_sound(checkpoint: Path) -> bool:
             if name == MOMENTS and not (checkpoint / name).exists():
                 continue
             with plain_file(checkpoint / name) as file:
+                if os.fstat(file.fileno()).st_size > MOST_TENSOR_BYTES:
+                    return False
                 if hashlib.file_digest(file, "sha256").hexdigest() != digest:
                     return False
     except (InputError, OSError, TypeError, ValueError):

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from engine.checkpoint_folders import (
     MOMENTS,
+    MOST_TENSOR_BYTES,
     CheckpointEntry,
     damaged,
     is_checkpoint,
@@ -43,9 +44,6 @@ _AVERAGE = "average.safetensors"
 _BESIDE_TENSORS = 2**18
 # Far wider than any network here; the weights of a square layer of it are the memory of a host.
 _MOST_WIDTH = 2**16
-# Bytes of a file of tensors. The BBC's largest network has 341 MB with all that Adam remembers; a
-# file of holes can have any number of bytes, and all of them would be taken of the memory.
-_MOST_BYTES = 2**32
 
 
 @dataclass(frozen=True)
@@ -342,7 +340,7 @@ def _tensors(folder: Path, name: str, digests: dict[str, str]) -> dict[str, Tens
     descriptor = open_plain(path)
     size = os.fstat(descriptor).st_size
     os.close(descriptor)
-    if size > _MOST_BYTES:
+    if size > MOST_TENSOR_BYTES:
         raise ValueError(f"{name} has {size:,} bytes, more than any network here")
     if name in digests and digest_of(path) != digests[name]:
         raise ValueError(f"{name} is not as it was written")
