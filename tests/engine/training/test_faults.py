@@ -1,7 +1,5 @@
 """What goes wrong in the middle of a run, and what is left of it."""
 
-import re
-
 import pytest
 import torch
 
@@ -39,7 +37,9 @@ def test_weights_that_are_no_numbers_lead_to_an_end_where_no_checkpoint_is_sound
     assert steps(voice) == [20]
 
 
-def test_weights_that_are_no_numbers_are_never_saved(make_voice, training, monkeypatch):
+def test_weights_that_are_no_numbers_are_never_saved(
+    make_voice, training, monkeypatch, written_at_once
+):
     voice = make_voice()
     make_step = Learner.step
 
@@ -54,8 +54,7 @@ def test_weights_that_are_no_numbers_are_never_saved(make_voice, training, monke
     snapshot = training.end(training.start(voice, "6", checkpoint_every=2))
     assert snapshot.phase is Phase.STOPPED
     [told] = [text for text in training.texts(snapshot) if "fell sick" in text]
-    # The checkpoint due at step 4 is copied later where the one before is still being written.
-    assert re.search(r"at step [456]: weights are not finite; back to step 2", told)
+    assert "at step 4: weights are not finite; back to step 2" in told
     assert (steps(voice)[0], steps(voice)[-1]) == (0, 6)
     for entry in voice.checkpoints("text2mel"):
         weights = load_checkpoint(entry.path).weights
