@@ -245,8 +245,8 @@ class Trainer:
                 self._set_sentence(sentence)
             case DrawAttention():
                 self._teller.draw_attention(self._step)
-            case GoUnattended():
-                self._go_unattended()
+            case GoUnattended(train_on):
+                self._go_unattended(train_on=train_on)
             case GoAttended():
                 self._attended = True
                 self._board.event("a screen is attached")
@@ -321,13 +321,16 @@ class Trainer:
         self._board.update(phase=Phase.TRAINING)
         self._board.event("training goes on")
 
-    def _go_unattended(self) -> None:
+    def _go_unattended(self, *, train_on: bool) -> None:
         self._attended = False
         self._board.event("going on without a screen")
         self._try_to_save()
         if self._at_stop:
             self._finishing = True
-        elif self._paused:
+            return
+        if self._paused and train_on:
+            self._go_on()
+        if self._paused:
             if self._given_up:
                 raise SickError(self._given_up)
             self._board.event("nobody is there to end the pause: saving and ending", "warning")
