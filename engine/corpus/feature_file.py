@@ -169,27 +169,9 @@ def checksum(content: object) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def sweep(folder: Path) -> None:
-    """Remove what processes that were killed in the middle of writing left in a cache folder."""
-    for path in folder.glob("*.part"):
-        pid = path.stem.rpartition(".")[2]
-        if pid.isdecimal() and not _is_running(int(pid)):
-            path.unlink(missing_ok=True)
-
-
 def keep_only(folder: Path, key: str) -> None:
     """Remove features that a change of the corpus or of its constants has superseded."""
     for path in folder.glob("*.features"):
         if path.stem != key:
             path.with_suffix(".json").unlink(missing_ok=True)
             path.unlink(missing_ok=True)
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True  # it belongs to someone else
-    return True

@@ -22,13 +22,12 @@ from engine.corpus.feature_file import (
     is_as_written,
     keep_only,
     load_index,
-    sweep,
 )
 from engine.corpus.hashes import ContentHashes
 from engine.corpus.metadata import Rejected
 from engine.corpus.workers import Workers
 from engine.errors import Cancelled, EngineError, InputError
-from engine.host.files import replacing
+from engine.host.files import replacing, sweep_parts
 
 # Part of every key: raise it when the numbers or their layout change.
 _FORMAT = 1
@@ -129,7 +128,7 @@ class FeatureStore:
                     )
                     index = None
                 if index is None:
-                    sweep(folder)
+                    sweep_parts(folder)
                     index = _build(corpus, audio, limits, folder, key, workers, on_progress)
                 else:
                     on_progress(len(corpus.clips), len(corpus.clips))

@@ -46,6 +46,27 @@ def write_whole(path: Path, content: bytes) -> None:
         ) from error
 
 
+def sweep_parts(folder: Path) -> None:
+    """Remove what processes that were killed in the middle of `replacing` left in a folder.
+
+    Raises OSError when the folder cannot be read or written.
+    """
+    for path in folder.glob("*.part"):
+        pid = path.stem.rpartition(".")[2]
+        if pid.isdecimal() and not _is_running(int(pid)):
+            path.unlink(missing_ok=True)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True  # it belongs to someone else
+    return True
+
+
 def append_line(path: Path, line: str, *, sync: bool = False) -> None:
     """Add a line to a text file; a line before it that was cut off does not swallow it.
 

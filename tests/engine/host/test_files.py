@@ -5,13 +5,14 @@ import errno
 import os
 import resource
 import signal
+import subprocess
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.errors import EngineError
-from engine.host.files import append_line, replacing, write_whole
+from engine.host.files import append_line, replacing, sweep_parts, write_whole
 
 
 def names(folder):
@@ -110,3 +111,16 @@ def test_a_line_that_cannot_be_made_safe_is_not_there(tmp_path, monkeypatch):
     assert path.read_bytes() == b"first\n"
     append_line(path, "second", sync=True)
     assert path.read_bytes() == b"first\nsecond\n"
+
+
+def test_what_a_killed_process_was_writing_is_swept(tmp_path):
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    (tmp_path / f"corpus.json.{dead.pid}.part").write_bytes(b"half")
+    (tmp_path / f".spend.open.{dead.pid}.part").write_bytes(b"half")
+    kept = [f"corpus.json.{os.getppid()}.part", "notes.part", "corpus.json"]
+    for name in kept:
+        (tmp_path / name).write_bytes(b"whole")
+    sweep_parts(tmp_path)
+    sweep_parts(tmp_path / "none")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)
