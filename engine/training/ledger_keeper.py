@@ -80,6 +80,8 @@ class LedgerKeeper:
         self._past_usd = self._ledger.usd
         self._past_idle_usd = self._ledger.idle_usd
         self._closed = _Closed(now(), step, ledger_size=self._ledger.size)
+        # Seconds under way when the disk took none of them last.
+        self._refused = 0.0
 
     @property
     def voice_seconds(self) -> float:
@@ -117,8 +119,11 @@ class LedgerKeeper:
 
     @property
     def due(self) -> bool:
-        """Whether so much is not in the ledger yet that a lost machine would hide it."""
-        return sum(self._under_way(self._closed)) >= _LONGEST_SECONDS
+        """Whether so much is not in the ledger yet that a lost machine would hide it.
+
+        Where the disk took nothing, not before as much has come again: each try waits for it.
+        """
+        return sum(self._under_way(self._closed)) >= self._refused + _LONGEST_SECONDS
 
     def _idle(self) -> float:
         # Training first: what passes between the two readings is then idle, and not less than 0.
@@ -156,10 +161,12 @@ class LedgerKeeper:
             EngineError: the ledger cannot be written.
         """
         training, idle = self._under_way(self._closed)
+        self._refused = training + idle
         if idle >= (_NOTHING if last else _WORTH_A_LINE):
             self._add("idle", idle, step)
         if step != self._closed.step or (last and training > _NOTHING):
             self._add("training", training, step)
+        self._refused = 0.0
 
     def _add(self, kind: StretchKind, seconds: float, step: int) -> None:
         closed = self._closed

@@ -10,7 +10,7 @@ import pytest
 
 from engine.board import Board
 from engine.control import Finish, GoOn, GoUnattended, Pause, SetBudget, StopAt
-from engine.errors import InputError
+from engine.errors import EngineError, InputError
 from engine.snapshot import Phase, Snapshot
 from engine.stop import AlreadyThereError, parse_budget, parse_stop
 from engine.training import clock as clocks
@@ -96,6 +96,31 @@ def test_idle_time_costs_as_much_and_is_kept_apart(make_voice, time):
     # Nothing is open any more, and the end comes once.
     paid.end(10)
     assert Voice.open(voice.folder).ledger.usd == 12.0
+
+
+def test_a_ledger_that_takes_nothing_is_not_tried_at_every_step(make_voice, time):
+    voice = make_voice(price=3600.0)
+    paid = PaidTime(board_of(voice), voice, "text2mel")
+    ledger = paid.ledger
+    (voice.folder / "spend.jsonl").mkdir()
+    paid.clock.start()
+    pass_seconds(time, paid, 60)
+    assert ledger.due
+    for _ in range(2):
+        with pytest.raises(EngineError):
+            ledger.close_stretch(7)
+        assert not ledger.due
+        pass_seconds(time, paid, 59)
+        assert not ledger.due
+        pass_seconds(time, paid, 1)
+        assert ledger.due
+    (voice.folder / "spend.jsonl").rmdir()
+    ledger.close_stretch(8)
+    assert not ledger.due
+    pass_seconds(time, paid, 60)
+    assert ledger.due
+    # Nothing was lost meanwhile.
+    assert Voice.open(voice.folder).ledger.seconds == 180
 
 
 def test_a_wait_is_told_at_once_every_hour_and_with_figures_every_minute(make_voice, time):
