@@ -2,8 +2,6 @@
 
 from typing import NamedTuple
 
-import torch
-
 from engine.board import Board
 from engine.checkpoint_folders import CheckpointEntry, DamagedCheckpointError, move_aside
 from engine.errors import EngineError, InputError
