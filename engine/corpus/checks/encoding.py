@@ -113,7 +113,7 @@ def damage_fault(line: Line) -> Fault | None:
             "not-utf-8",
             "error",
             f"byte 0x{byte:02x}{guess} at column {column} is not UTF-8",
-            _SAVE_AS_UTF8,
+            f"{_SAVE_AS_UTF8}; training reads none of its rows until then",
             float(column),
         )
     zeros = line.content.count("\0")
