@@ -277,11 +277,32 @@ def health(losses, warm_from=0):
     return one
 
 
-def test_a_young_run_and_its_warm_up_are_not_judged():
-    assert health([1.0] * 49).trouble(NONE, 100.0) == ""
-    assert health([1.0] * 50).trouble(NONE, 100.0) != ""
-    assert health([1.0] * 149, warm_from=1000).trouble(NONE, 100.0) == ""
-    assert health([1.0] * 150, warm_from=1000).trouble(NONE, 100.0) != ""
+def test_a_young_run_and_its_warm_up_are_judged_by_far_more_than_a_range():
+    assert health([1.0] * 4).trouble(NONE, 100.0) == ""
+    for young in (health([1.0] * 5), health([1.0] * 49), health([1.0] * 149, warm_from=1000)):
+        assert young.trouble(NONE, 1.9) == ""
+        assert young.trouble(NONE, 2.1) == "the loss is 2.100, far above its recent 1.000"
+    for grown in (health([1.0] * 50), health([1.0] * 150, warm_from=1000)):
+        assert grown.trouble(NONE, 1.2) == ""
+        assert grown.trouble(NONE, 1.3) != ""
+
+
+def test_a_loss_that_explodes_in_the_warm_up_leads_back(make_voice, training, monkeypatch):
+    """As with a learning rate that is far too high, from a step on; not from lower ones."""
+    voice = make_voice(text2mel=20)
+    rate = Learner.learning_rate
+
+    def explode(learner, step):
+        high = step > 80 and learner.recovery.rollbacks == 0
+        return rate(learner, step) * (1e6 if high else 1.0)
+
+    monkeypatch.setattr(Learner, "learning_rate", explode)
+    snapshot = training.end(training.start(voice, "160", checkpoint_every=1000))
+    assert (snapshot.phase, snapshot.step) == (Phase.STOPPED, 160)
+    [told] = [text for text in training.texts(snapshot) if "fell sick" in text]
+    assert "far above its recent" in told
+    assert "back to step 20" in told
+    assert snapshot.losses.total < 2
 
 
 def test_what_healthy_training_does_is_no_trouble():
@@ -299,7 +320,7 @@ def test_what_healthy_training_does_is_no_trouble():
 def test_after_going_back_the_range_is_that_of_the_steps_before():
     one = health([1.0] * 60)
     one.go_back(480)
-    assert one.limit is None
+    assert one.limit == pytest.approx(2.0)
     one.remember(490, 1.0)
     one.remember(500, 1.0)
     assert one.limit == pytest.approx(1.25)
