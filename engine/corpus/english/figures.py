@@ -123,6 +123,8 @@ def _fraction(match: re.Match[str]) -> str:
     whole, numerator, denominator = match.groups()
     if len(numerator) == 4 and _is_year(numerator):
         return match[0]  # 1984/85
+    if whole is None and numerator == denominator != "1":
+        return spliced(match, f"{cardinal(numerator)} out of {cardinal(denominator)}")
     if whole is None:
         return spliced(match, fraction(numerator, denominator))
     if int(numerator) < int(denominator):

@@ -74,6 +74,10 @@ _FREE = word_list(
     "long wide tall high deep thick across apart by square of in on at to from is are was were and "
     "or but more less off above below per"
 )
+# From and to with the unit at both: 10°C–15°C.
+_UNIT_TWICE = re.compile(
+    r"(?<=\d) ?(°[CF]?|[ckm]?m|kg|%) ?([-–—]) ?(?=\d{1,6}(?:\.\d{1,6})? ?\1(?![\w°]))"
+)
 _CORNER = re.compile(r" (?:angle|bend|corner|rotation|turn)s?\b")
 _ADJECTIVE = re.compile(r"\b[Aa]n? $")
 
@@ -117,7 +121,7 @@ def measures_spoken(text: str) -> str:
     """Measures as words: "five kilometres per hour", "five foot ten"."""
     if "°" in text:
         text = _BEARING.sub(_bearing, _PLACE.sub(_place, text))
-    text = _FEET.sub("′", text)
+    text = _UNIT_TWICE.sub(r"\2", _FEET.sub("′", text))
     text = _FEET_AND_INCHES.sub(r"\1 ft \2 in.", text)
     return _measures().sub(_measure, _HEIGHT.sub(_height, text))
 

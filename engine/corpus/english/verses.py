@@ -14,9 +14,14 @@ _BOOKS = (
     "Thessalonians", "Timothy", "Titus", "Philemon", "Hebrews", "James", "Peter", "Jude",
     "Revelation",
 )  # fmt: skip
+_SHORT = {
+    "Gen.": "Genesis", "Ps.": "Psalm", "Isa.": "Isaiah", "Matt.": "Matthew", "Rom.": "Romans",
+    "Cor.": "Corinthians", "Rev.": "Revelation",
+}  # fmt: skip
+_BOOK = "|".join([*_BOOKS, *map(re.escape, _SHORT)])
 # No verse is numbered 05, as the minutes of a time are.
 _VERSES = re.compile(
-    rf"(?<!\w)(?:([1-3]) )?({'|'.join(_BOOKS)}) (\d{{1,3}}):([1-9]\d{{0,2}})"
+    rf"(?<!\w)(?:([1-3]) )?({_BOOK}) (\d{{1,3}}):([1-9]\d{{0,2}})"
     r"(?: ?[-–—] ?(\d{1,3})(?!:))?(?![\w:]|[.,]\d)(?! ?[ap]\.? ?m\b)"
 )
 
@@ -30,4 +35,4 @@ def _spoken(match: re.Match[str]) -> str:
     part, book, chapter, first, last = match.groups()
     which = f"{ordinal(part)} " if part else ""
     verses = f"{cardinal(first)} to {cardinal(last)}" if last else cardinal(first)
-    return f"{which}{book} {cardinal(chapter)} {verses}"
+    return f"{which}{_SHORT.get(book, book)} {cardinal(chapter)} {verses}"

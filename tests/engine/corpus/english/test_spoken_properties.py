@@ -22,6 +22,7 @@ PIECES = word_list(r"""
 1 5 12 1905 2,000 1.5 0 007 - – — . , ; : ! ? ' ’ " “ ” ( ) [ $ £ % & &amp; <b> Mr Dr St etc No vs
 e.g. i.e. U.S. p.m. a.m BBC GPUs VIII I V King Henry Chapter km kg °C / @ # www. example com http://
 x s th st p March Jan a the He é П 漢 ½ ² 😀 ^ * … ... ﬁ ① Ⅷ ٣ 〇 𒀀 ʼ ß + = ~ < > | _ \ ′ ″ ° º № ™
+000 1e6 e5 8" Mon Fri John 3:16 #Me C# call 911 Ω drip deal
 """)
 written = st.one_of(
     st.text(),
@@ -80,6 +81,8 @@ def test_no_digit_is_left_once_numbers_are_words(text: str) -> None:
         "1", "1,111,", "1/", "1-", "1.", ". ", "- ", "a.", "A. ", "U.S. ", "'", "(", "&amp;", "<a",
         "$1", "1:11:", "12 March ", "5 km ", "X", "Henry I ", "a@b.", "www.", "a.com", "http://",
         "etc!", "St. ", "漢", "1²", "—", "…", "!?", "+1 23 ", "1/1/", "e!g!", "a!com!", "no!1!",
+        '8" ', "1 000 ", "1\u00a0000", "Mon-", "#Aa", "1e6 ", "Job 1:1-", "a²+", "8' x ",
+        "call 911 ", "1%-",
     ],
 )  # fmt: skip
 def test_hostile_text_is_clean_after_two_rounds(
