@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from engine.mirror import sender
+from engine.mirror import outgoing
 from engine.mirror.backoff import Backoff
 from engine.mirror.fingerprint import fingerprint
 from engine.mirror.holdings import look
@@ -228,7 +228,7 @@ def test_a_step_that_is_made_anew_while_it_is_sent_is_no_damage(
         return found
 
     if when == "its files are read":
-        monkeypatch.setattr(sender, "fingerprint", read)
+        monkeypatch.setattr(outgoing, "fingerprint", read)
     else:
         memory._files.before = lambda what, path: make_anew_at(path) if what == "put" else None
     run = send(voice, memory)
