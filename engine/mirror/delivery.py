@@ -35,6 +35,11 @@ class Delivery:
         """The newest step there of the network that is trained; None where there is none."""
         return self._held.newest_step(self._outgoing.networks[0])
 
+    @property
+    def sequence(self) -> int:
+        """The highest of the checkpoints there."""
+        return self._held.sequence
+
     def missing(self) -> list[tuple[NetworkName, CheckpointEntry]]:
         """The checkpoints that are to be sent, in order."""
         return [

@@ -1,16 +1,19 @@
 """What a mirror holds: whose voice, and which complete checkpoints."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.choices import NETWORKS, NetworkName
 from engine.errors import InputError
 from engine.mirror.address import told
 from engine.mirror.layout import (
+    LATEST,
     MANIFEST,
     MARKER,
     MOST_BYTES,
+    Latest,
     Manifest,
     Marker,
+    parse_latest,
     parse_manifest,
     parse_marker,
     step_of,
@@ -28,6 +31,8 @@ class Holdings:
     last."""
     incomplete: set[str]
     """Folders without a manifest that can be believed: cut off, or damaged."""
+    latest: Latest | None = None
+    """The voice's small files, where they went there after the last of the checkpoints."""
 
     @property
     def sequence(self) -> int:
@@ -91,7 +96,20 @@ def look(target: Target) -> Holdings | None:
         checkpoints[network] = sorted(
             found, key=lambda each: (each.step, each.sequence), reverse=True
         )
-    return Holdings(marker, checkpoints, incomplete)
+    held = Holdings(marker, checkpoints, incomplete)
+    latest = _read_latest(target)
+    if latest is None or latest.id != marker.id or latest.sequence < held.sequence:
+        return held
+    return replace(held, latest=latest)
+
+
+def _read_latest(target: Target) -> Latest | None:
+    content = target.read(LATEST, MOST_BYTES)
+    try:
+        return None if content is None else parse_latest(content)
+    except ValueError:
+        # What went there with the last checkpoint is older by some minutes at most.
+        return None
 
 
 def read_manifest(target: Target, key: str) -> Manifest | None:

@@ -1,7 +1,7 @@
 """What of a voice folder goes to a mirror: its sound checkpoints, and its small files."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from engine.checkpoint_folders import CheckpointEntry, read_state
@@ -91,15 +91,15 @@ class Outgoing:
             raise GoneError
         return files
 
-    def small_files(self, folder: Path) -> Files:
+    def small_files(self, folder: Path, names: Iterable[str] = VOICE_FILES) -> Files:
         """Copies, in a folder, of the voice's small files as they are at this moment.
 
         The last line of those that grow by lines is whole.
         """
         copies = {}
-        for name, place in VOICE_FILES.items():
+        for name in names:
             try:
-                content = (self.voice.folder / place).read_bytes()
+                content = (self.voice.folder / VOICE_FILES[name]).read_bytes()
             except FileNotFoundError:
                 continue
             if name.endswith(".jsonl"):

@@ -1,12 +1,14 @@
 """Sends a voice's checkpoints to its mirror, in a thread of its own that training never waits for.
 
 It looks at the voice folder every few seconds and brings the mirror to where that is: the newest
-checkpoint first, then whatever else is kept. What the pruning of the folder took away meanwhile
-is never sent, so that a slow network makes no queue.
+checkpoint first, then whatever else is kept, and every minute the small files, the ledger among
+them. What the pruning of the folder took away meanwhile is never sent, so that a slow network makes
+no queue.
 """
 
 import contextlib
 import logging
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -17,6 +19,7 @@ from engine.choices import NetworkName
 from engine.errors import EngineError, InputError
 from engine.mirror.address import told
 from engine.mirror.backoff import Backoff
+from engine.mirror.bookkeeping import EVERY_SECONDS, Bookkeeping
 from engine.mirror.delivery import Delivery
 from engine.mirror.outgoing import GoneError, Outgoing
 from engine.mirror.possession import Possession, TakenError
@@ -56,6 +59,7 @@ class Sender:
         seen: int | None,
         backoff: Backoff | None = None,
         idle: float | None = None,
+        every: float = EVERY_SECONDS,
     ) -> None:
         """Prepare to send; nothing is asked of the mirror before `start`.
 
@@ -69,6 +73,7 @@ class Sender:
                 written by another run.
             backoff: how long to wait after failures.
             idle: seconds between two looks at the voice folder.
+            every: seconds between two sendings of the small files.
         """
         assert voice.settings.mirror is not None
         self._open_target = open_target
@@ -78,10 +83,14 @@ class Sender:
         self._backoff = backoff or Backoff()
         self._idle = _IDLE_SECONDS if idle is None else idle
         self._target: Target | None = None
+        self._every = every
         self._delivery: Delivery | None = None
+        self._books: Bookkeeping | None = None
         self._wake = threading.Event()
-        self._ending = threading.Event()
-        self._through = threading.Event()
+        self._turn = threading.Condition()
+        # How often all was asked to be there, and what of that has been answered.
+        self._asked = self._answered = 0
+        self._given_up = False
         self._closed = threading.Event()
         self._state = MirrorState(told(voice.settings.mirror))
         self._thread = threading.Thread(target=self._run, name="mirror", daemon=True)
@@ -96,29 +105,26 @@ class Sender:
         self._wake.set()
 
     def finish(self, seconds: float) -> bool:
-        """Wait until all that is kept here is safe there, at most so long; then send no more.
+        """Wait until all that is kept here is safe there, at most so long.
 
         Returns:
             Whether it is.
         """
-        self._ending.set()
-        self._wake.set()
-        if not self._through.wait(min(seconds, _PATIENCE)):
+        asked = self._ask()
+        if not self._is_answered(asked, min(seconds, _PATIENCE)):
             self._hearers.event(
                 f"mirror: sending what is saved to {self._state.address}, for {seconds:.0f} s at "
                 f"most",
                 "information",
             )
-            self._through.wait(max(0.0, seconds - _PATIENCE))
-        through = self._through.is_set()
-        self._closed.set()
-        self._wake.set()
+            self._is_answered(asked, max(0.0, seconds - _PATIENCE))
         state = self._state
-        if through and not state.trouble:
+        if self._is_answered(asked, 0) and not state.trouble:
             if state.safe_step is not None:
                 text = f"mirror: step {state.safe_step:,} is safe at {state.address}"
                 self._hearers.event(text, "information")
             return True
+        self._given_up = True
         why = state.trouble or "it takes longer"
         self._hearers.event(
             f"the last checkpoint is not at the mirror {state.address} ({why}); it is safe on this "
@@ -127,16 +133,44 @@ class Sender:
         )
         return False
 
+    def close(self, seconds: float) -> None:
+        """Send what the small files say at the end, in so many seconds at most; then no more."""
+        waits = not self._given_up and not self._state.trouble
+        if waits and not self._is_answered(self._ask(), seconds):
+            self._hearers.event(
+                f"the last lines of the ledger are not at the mirror {self._state.address}; they "
+                f"are safe on this machine, and the next run sends them",
+                "warning",
+            )
+        self._closed.set()
+        self._wake.set()
+
+    def _ask(self) -> int:
+        with self._turn:
+            self._asked += 1
+        self._wake.set()
+        return self._asked
+
+    def _is_answered(self, asked: int, seconds: float) -> bool:
+        """Whether all that there was by then is there, or the mirror is lost to us."""
+        with self._turn:
+            return self._turn.wait_for(lambda: self._answered >= asked, seconds)
+
+    def _answer(self, asked: int) -> None:
+        with self._turn:
+            self._answered = asked
+            self._turn.notify_all()
+
     # What follows is for the sender's own thread.
 
     def _run(self) -> None:
         while not self._closed.is_set():
-            ending = self._ending.is_set()
+            asked = self._asked
             try:
-                self._bring_up_to_date()
+                self._bring_up_to_date(at_once=asked > self._answered)
             except TakenError as error:
                 self._note_trouble(str(error), "error")
-                self._through.set()
+                self._answer(sys.maxsize)
                 return
             except Exception as error:
                 # Whatever it is, training goes on, and so do the tries.
@@ -147,25 +181,27 @@ class Sender:
             else:
                 self._note_success()
                 seconds = self._idle
-                if ending:
-                    self._through.set()
-            if self._ending.is_set():
+                if asked > self._answered:
+                    self._answer(asked)
+            if self._asked > self._answered:
                 seconds = min(seconds, _LAST_SECONDS)
             self._wake.wait(seconds)
             self._wake.clear()
 
-    def _bring_up_to_date(self) -> None:
+    def _bring_up_to_date(self, *, at_once: bool) -> None:
         """Send what is missing, the newest first, then remove what is kept no longer.
+
+        The small files are sent when it is time for them, or `at_once`.
 
         Raises:
             MirrorError: the mirror cannot be reached or written.
             TakenError: another run writes there.
         """
-        if self._delivery is None:
+        if self._delivery is None or self._books is None:
             if not self._outgoing.checkpoints():
                 # A voice that is given up before its first checkpoint leaves no trace there.
                 return
-            self._delivery = self._begin()
+            self._delivery, self._books = self._begin()
         sent = False
         while (missing := self._delivery.missing()) and not self._closed.is_set():
             self._say(pending=len(missing))
@@ -174,17 +210,21 @@ class Sender:
                 self._delivery.send(*missing[0])
                 self._say(safe_step=self._delivery.safe_step, seconds=time.monotonic() - start)
                 sent = True
+                self._books.send(self._delivery.sequence)
         self._say(pending=0, safe_step=self._delivery.safe_step)
         if sent:
             self._delivery.remove_superseded()
+        if self._delivery.sequence:
+            self._books.send(self._delivery.sequence, at_once=at_once)
 
-    def _begin(self) -> Delivery:
+    def _begin(self) -> tuple[Delivery, Bookkeeping]:
         try:
             if self._target is None:
                 self._target = self._open_target()
         except InputError as error:
             raise TakenError(str(error)) from error
-        return Delivery(self._outgoing, self._target, self._possession)
+        delivery = Delivery(self._outgoing, self._target, self._possession)
+        return delivery, Bookkeeping(self._outgoing, self._target, self._possession, self._every)
 
     # What is told.
 

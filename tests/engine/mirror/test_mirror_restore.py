@@ -241,6 +241,67 @@ def test_an_empty_mirror_is_tried_before_hours_are_trained(make, memory, manners
         take_up(order(tmp_path / "new"), manners)
 
 
+@pytest.fixture
+def later(alice, memory, send) -> SimpleNamespace:
+    """The mirror of alice after some more was paid and no checkpoint was made."""
+    with (alice.folder / "spend.jsonl").open("a") as file:
+        file.write('{"start": "c"}\n')
+    send(alice, memory, seen=3).sender.finish(30)
+    assert look(memory).latest is not None
+    return alice
+
+
+def test_what_was_paid_after_the_last_checkpoint_is_known_on_a_fresh_machine(
+    later, manners, tmp_path
+):
+    take_up(order(tmp_path / "fresh"), manners)
+    ours = (tmp_path / "fresh" / "spend.jsonl").read_bytes()
+    assert ours == (later.folder / "spend.jsonl").read_bytes()
+    assert ours.endswith(b'{"start": "c"}\n')
+
+
+def test_what_another_machine_paid_comes_here_without_a_later_step(later, manners, heard):
+    (later.folder / "spend.jsonl").write_text('{"start": "a"}\n{"start": "mine"}\n')
+    take_up(order(later.folder), manners)
+    lines = (later.folder / "spend.jsonl").read_text().splitlines()
+    assert lines == [f'{{"start": "{what}"}}' for what in ("a", "b", "c", "mine")]
+    before = content(later.folder)
+    take_up(order(later.folder), manners)
+    assert content(later.folder) == before
+
+
+@pytest.mark.parametrize("what", ["latest.json", "its ledger", "a ledger without end"])
+def test_a_damaged_ledger_gives_way_to_that_of_the_last_checkpoint(
+    later, memory, manners, heard, tmp_path, what
+):
+    latest = look(memory).latest
+    files, root = memory._files._files, memory._root
+    if what == "latest.json":
+        files.pipe_file(f"{root}/latest.json", latest.encoded()[:-20])
+    elif what == "its ledger":
+        files.pipe_file(f"{root}/voice/{latest.places['spend.jsonl']}", b"x" * 48)
+    else:
+        marks = {**latest.voice_files, "spend.jsonl": FileMark(2**39, "0" * 64)}
+        files.pipe_file(f"{root}/latest.json", replace(latest, voice_files=marks).encoded())
+    take_up(order(tmp_path / "fresh"), manners)
+    assert (tmp_path / "fresh" / "spend.jsonl").read_text() == '{"start": "a"}\n{"start": "b"}\n'
+    assert (what == "latest.json") or any("spend.jsonl" in text for text in heard)
+
+
+def test_damaged_settings_give_way_to_those_of_the_checkpoint_before(
+    alice, memory, manners, heard, tmp_path
+):
+    newest = max(look(memory).all, key=lambda manifest: manifest.sequence)
+    memory._files._files.pipe_file(f"{memory._root}/{newest.key}/voice.toml", b"oops")
+    take_up(order(tmp_path / "fresh"), manners)
+    assert Voice.open(tmp_path / "fresh").settings == alice.settings
+    assert any("voice.toml is not what was written" in text for text in heard)
+    for manifest in look(memory).all:
+        memory._files._files.pipe_file(f"{memory._root}/{manifest.key}/voice.toml", b"oops")
+    with pytest.raises(InputError, match=r"has no voice\.toml that is as it was written"):
+        take_up(order(tmp_path / "other"), manners)
+
+
 # What a stranger may have put into a mirror.
 
 

@@ -307,6 +307,89 @@ def test_the_last_line_of_a_growing_history_is_sent_whole_or_not_at_all(make, me
     assert [json.loads(line)["step"] for line in lines] == [100]
 
 
+def ledger_there(target: Target) -> list[str]:
+    """The lines of the ledger in a mirror, where they went there after its last checkpoint."""
+    latest = look(target).latest
+    if latest is None:
+        return []
+    content = target.read(f"voice/{latest.places['spend.jsonl']}", 10**6)
+    assert hashlib.sha256(content).hexdigest() == latest.voice_files["spend.jsonl"].sha256
+    return content.decode().splitlines()
+
+
+def pay(voice, what: str) -> None:
+    with (voice.folder / "spend.jsonl").open("a") as file:
+        file.write(f'{{"start": "{what}"}}\n')
+
+
+def test_the_ledger_goes_there_between_checkpoints_and_nothing_else_piles_up(
+    make, memory, send, until
+):
+    voice = make.voice()
+    make.save(voice, 100)
+    pay(voice, "a")
+    run = send(voice, memory, every=0)
+    run.safe(100)
+    until(lambda: len(ledger_there(memory)) == 1)
+    for number in range(3):
+        pay(voice, str(number))
+        until(lambda number=number: len(ledger_there(memory)) == number + 2)
+    until(lambda: len(memory.folders("voice")) == 2)
+    assert {name.rpartition(".")[0] for name in memory.folders("voice")} == {
+        "voice.toml",
+        "spend.jsonl",
+    }
+    assert steps(memory) == [100]
+
+
+def test_the_ledger_goes_there_no_more_often_than_it_may_and_at_the_end(make, memory, send):
+    voice = make.voice()
+    make.save(voice, 100)
+    run = send(voice, memory, every=10**6)
+    run.safe(100)
+    assert run.sender.finish(30)
+    first = memory.read("latest.json", 10**6)
+    pay(voice, "a")
+    make.save(voice, 200)
+    run.safe(200)
+    # The checkpoint took the ledger with it; by itself it does not go yet.
+    assert memory.read("latest.json", 10**6) == first
+    pay(voice, "b")
+    run.sender.close(30)
+    assert ledger_there(memory) == ['{"start": "a"}', '{"start": "b"}']
+    assert not [event for event in run.events if "ledger" in event]
+
+
+def test_a_ledger_that_did_not_arrive_at_the_end_is_told(make, memory, send):
+    voice = make.voice()
+    make.save(voice, 100)
+    run = send(voice, memory)
+    run.safe(100)
+    assert run.sender.finish(30)
+    pay(voice, "a")
+
+    def refuse(what, path):
+        raise ConnectionError("Could not connect")
+
+    memory._files.before = refuse
+    run.sender.close(0.1)
+    assert any("last lines of the ledger are not at the mirror" in text for text in run.events)
+
+
+def test_a_ledger_is_not_sent_to_a_mirror_that_another_run_took(make, memory, send, until):
+    voice = make.voice()
+    make.save(voice, 100)
+    run = send(voice, memory, every=0)
+    run.safe(100)
+    until(lambda: look(memory).latest is not None)
+    second = Marker(make.ID, "alice", "other", "process 7 on elsewhere", {})
+    memory.write(MARKER, second.encoded())
+    before = memory.read("latest.json", 10**6)
+    pay(voice, "a")
+    run.until(lambda state: "is written by process 7" in state.trouble)
+    assert memory.read("latest.json", 10**6) == before
+
+
 def test_waits_double_up_to_a_limit_and_start_anew_after_a_success():
     backoff = Backoff(1.0, 300.0, Random(3))
     waits = [backoff.failed() for _ in range(2000)]
