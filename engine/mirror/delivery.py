@@ -96,6 +96,7 @@ class Delivery:
 
     def _commit(self, manifest: Manifest) -> None:
         """Make a checkpoint count whose files are all there."""
+        self._possession.expect(manifest.sequence)
         content = manifest.encoded()
         key = f"{manifest.key}/{MANIFEST}"
         self._target.write(key, content)

@@ -158,6 +158,10 @@ class Marker:
         return (json.dumps(said, indent=1, ensure_ascii=False) + "\n").encode()
 
 
+class FormatError(ValueError):
+    """It is of another format than this one, and perhaps as it should be."""
+
+
 def step_of(key: str) -> int | None:
     """The step of a checkpoint's folder in a mirror; None for any other name."""
     match = _KEY.fullmatch(key)
@@ -208,6 +212,7 @@ def parse_marker(content: bytes) -> Marker:
     """Read a `mirror.json`.
 
     Raises:
+        FormatError: it is of another format.
         ValueError: it is damaged or no mirror's.
     """
     said = _object(content)
@@ -248,7 +253,7 @@ def _object(content: bytes) -> dict[str, Any]:
     if not isinstance(said, dict):
         raise ValueError("it is no JSON object")
     if said.get("format") != _FORMAT:
-        raise ValueError(f"its format is {str(said.get('format'))[:20]}, not {_FORMAT}")
+        raise FormatError(f"its format is {str(said.get('format'))[:20]}, not {_FORMAT}")
     return said
 
 

@@ -9,7 +9,7 @@ from engine.choices import NETWORKS, NetworkName
 from engine.errors import EngineError, InputError
 from engine.host.time_of_day import now
 from engine.mirror.address import told
-from engine.mirror.holdings import Holdings, look, read_marker
+from engine.mirror.holdings import DamagedMarkerError, Holdings, look, look_as, read_marker
 from engine.mirror.layout import MARKER, Manifest, Marker
 from engine.mirror.outgoing import Outgoing
 from engine.mirror.target import MirrorError, Target
@@ -17,6 +17,10 @@ from engine.mirror.target import MirrorError, Target
 
 class TakenError(EngineError):
     """The mirror is somebody else's: nothing more is sent to it."""
+
+
+class LostMarkerError(MirrorError):
+    """What lay in the mirror is gone, or its marker is: what is there is to be looked at anew."""
 
 
 class Possession:
@@ -61,8 +65,16 @@ class Possession:
             newest = held.marker.newest if held.all else {}
         self._marker = replace(self._marker, newest=newest)
         target.write(MARKER, self._marker.encoded())
-        none: dict[NetworkName, list[Manifest]] = {network: [] for network in NETWORKS}
-        return held or Holdings(self._marker, none, set())
+        if held is None:
+            # Checkpoints of this voice may lie there all the same, where a marker was lost. What
+            # else does is not ours to remove.
+            held = replace(look_as(target, self._marker), incomplete=set())
+        self._seen = held.sequence
+        return held
+
+    def expect(self, sequence: int) -> None:
+        """Know a checkpoint of that sequence for our own, whether or not it will be seen whole."""
+        self._seen = max(self._seen or 0, sequence)
 
     def point_to(self, target: Target, manifest: Manifest) -> None:
         """Write down where the newest checkpoint of its network is."""
@@ -75,14 +87,20 @@ class Possession:
 
         Raises:
             TakenError: one has.
-            MirrorError: the marker is gone, as where a disk is mounted no more.
+            LostMarkerError: nobody has, but what lay there is gone or damaged.
+            MirrorError: a folder is empty, as where a disk is mounted no more.
         """
         try:
             marker = read_marker(target)
+        except DamagedMarkerError as error:
+            raise LostMarkerError(f"{MARKER} at {target.address} is damaged") from error
         except InputError as error:
             raise TakenError(str(error)) from error
         if marker is None:
-            raise MirrorError(f"{target.address} has lost its {MARKER}; is it still there?")
+            said = f"{target.address} has lost its {MARKER}"
+            if target.is_local:
+                raise MirrorError(f"{said}; is it still there?")
+            raise LostMarkerError(said)
         if marker.token != self._marker.token:
             raise TakenError(
                 f"the mirror {self._address} is written by {marker.writer} now: nothing "

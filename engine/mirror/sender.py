@@ -22,7 +22,7 @@ from engine.mirror.backoff import Backoff
 from engine.mirror.bookkeeping import EVERY_SECONDS, Bookkeeping
 from engine.mirror.delivery import Delivery
 from engine.mirror.outgoing import GoneError, Outgoing
-from engine.mirror.possession import Possession, TakenError
+from engine.mirror.possession import LostMarkerError, Possession, TakenError
 from engine.mirror.target import Target
 from engine.snapshot import MirrorState
 from engine.voice import Voice
@@ -172,6 +172,11 @@ class Sender:
                 self._note_trouble(str(error), "error")
                 self._answer(sys.maxsize)
                 return
+            except LostMarkerError as error:
+                # A store that came back without what it held is filled again.
+                self._delivery = self._books = None
+                self._note_trouble(f"{error}: all is sent there again", "warning")
+                seconds = self._backoff.failed()
             except Exception as error:
                 # Whatever it is, training goes on, and so do the tries.
                 if not isinstance(error, EngineError | OSError):

@@ -67,6 +67,11 @@ class Target:
         self.address = address
         """As a person wrote it."""
 
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a folder, which may lie on a disk that can be taken away."""
+        return self._local
+
     def read(self, key: str, most: int) -> bytes | None:
         """Return a small file, at most `most` + 1 bytes of it; None where there is none."""
         with self._trouble("read", key):

@@ -289,6 +289,58 @@ def test_a_disk_that_is_mounted_no_more_is_not_taken_for_an_empty_mirror(make, a
     assert "has lost its mirror.json" in state.trouble
 
 
+def test_a_store_that_comes_back_without_what_it_held_is_filled_again(make, memory, send):
+    voice = make.voice()
+    make.save(voice, 100)
+    make.save(voice, 50, "ssrn")
+    run = send(voice, memory)
+    run.safe(100)
+    memory._files.rm(memory._root, recursive=True)
+    make.save(voice, 200)
+    run.safe(200)
+    assert (steps(memory), steps(memory, "ssrn")) == ([100, 200], [50])
+    assert "warning: mirror: memory://mirror has lost its mirror.json: all is sent there again" in (
+        run.events
+    )
+
+
+@pytest.mark.parametrize("what", ["damaged", "gone"])
+def test_a_marker_is_written_anew_over_checkpoints_that_stay(make, memory, send, what):
+    voice = make.voice()
+    make.save(voice, 100)
+    run = send(voice, memory)
+    run.safe(100)
+    before = look(memory).sequence
+    if what == "damaged":
+        memory._files._files.pipe_file(f"{memory._root}/{MARKER}", b'{"format": 1, "id"')
+    else:
+        memory._files.rm(f"{memory._root}/{MARKER}")
+    memory._files.written.clear()
+    make.save(voice, 200)
+    run.safe(200)
+    assert steps(memory) == [100, 200]
+    assert look(memory).sequence == before + 1
+    assert not [path for path in memory._files.written if "step-000000100" in path]
+
+
+def test_what_else_lies_in_a_place_without_a_marker_stays(make, memory, send):
+    theirs = make.voice("theirs", id="f" * 32)
+    make.save(theirs, 900)
+    run = send(theirs, memory)
+    run.safe(900)
+    run.close()
+    memory._files.rm(f"{memory._root}/{MARKER}")
+    ours = make.voice("ours")
+    make.save(ours, 100)
+    run = send(ours, memory)
+    run.safe(100)
+    assert run.sender.finish(30)
+    assert sorted(name[:14] for name in memory.folders("text2mel")) == [
+        "step-000000100",
+        "step-000000900",
+    ]
+
+
 def test_a_voice_without_a_checkpoint_leaves_no_trace(make, memory, send):
     run = send(make.voice(), memory)
     assert run.sender.finish(30)
