@@ -29,6 +29,7 @@ class Delivery:
         self._target = target
         self._possession = possession
         self._held: Holdings = possession.claim(target)
+        self._sequence_before = possession.sequence
 
     @property
     def safe_step(self) -> int | None:
@@ -37,8 +38,8 @@ class Delivery:
 
     @property
     def sequence(self) -> int:
-        """The highest of the checkpoints there."""
-        return self._held.sequence
+        """The highest of the checkpoints that are, or were, there."""
+        return max(self._held.sequence, self._sequence_before)
 
     def missing(self) -> list[tuple[NetworkName, CheckpointEntry]]:
         """The checkpoints that are to be sent, in order."""
@@ -89,7 +90,7 @@ class Delivery:
             id=self._possession.id,
             network=network,
             step=step,
-            sequence=self._held.sequence + 1,
+            sequence=self.sequence + 1,
             files={name: found.mark for name, (_, found) in files.items()},
             voice_files={name: found.mark for name, (_, found) in small.items()},
         )

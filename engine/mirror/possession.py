@@ -48,6 +48,11 @@ class Possession:
         """The voice's."""
         return self._marker.id
 
+    @property
+    def sequence(self) -> int:
+        """The highest that is known to have been given to a checkpoint there."""
+        return self._seen or 0
+
     def claim(self, target: Target) -> Holdings:
         """Look at what is there, and write down that this run writes from here on.
 
@@ -70,7 +75,7 @@ class Possession:
             # else does is not ours to remove.
             held = replace(look_as(target, self._marker), incomplete=set())
         self._seen = held.sequence
-        return held
+        return self._without_damaged(held)
 
     def expect(self, sequence: int) -> None:
         """Know a checkpoint of that sequence for our own, whether or not it will be seen whole."""
@@ -106,6 +111,15 @@ class Possession:
                 f"the mirror {self._address} is written by {marker.writer} now: nothing "
                 f"more is sent there from here"
             )
+
+    def _without_damaged(self, held: Holdings) -> Holdings:
+        """Count what is later than the voice here for cut off: had it been sound, it were here."""
+        checkpoints, incomplete = {}, set(held.incomplete)
+        for network, found in held.checkpoints.items():
+            newest = self._outgoing.newest_step(network)
+            checkpoints[network] = [one for one in found if one.step <= newest]
+            incomplete |= {one.key for one in found if one.step > newest}
+        return replace(held, checkpoints=checkpoints, incomplete=incomplete)
 
     def _require_ours(self, held: Holdings) -> None:
         if not held.all:

@@ -38,12 +38,8 @@ _LIBRARIES = ("s3fs", "gcsfs", "adlfs", "paramiko")
 _CONNECT_SECONDS = 10
 _READ_SECONDS = 60
 # What no waiting will mend; by name, for the libraries are there only with their extras.
-_REFUSALS = (
-    "NoCredentialsError",
-    "PartialCredentialsError",
-    "DefaultCredentialsError",
-    "ParamValidationError",
-)
+_NO_CREDENTIALS = ("NoCredentialsError", "PartialCredentialsError", "DefaultCredentialsError")
+_REFUSALS = (*_NO_CREDENTIALS, "ParamValidationError")
 _BLOCK = 2**23
 
 
@@ -233,6 +229,8 @@ class Target:
             raise
         except Exception as error:
             reason = told(error) or type(error).__name__
+            if type(error).__name__ in _NO_CREDENTIALS:
+                reason = f"{reason}; put them where the cloud's own tools look for them"
             refused = isinstance(error, PermissionError | FileNotFoundError) or (
                 type(error).__name__ in _REFUSALS
             )

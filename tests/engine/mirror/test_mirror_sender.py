@@ -341,6 +341,37 @@ def test_what_else_lies_in_a_place_without_a_marker_stays(make, memory, send):
     ]
 
 
+def test_a_later_step_that_was_found_damaged_there_is_not_called_safe_and_is_sent_anew(
+    make, memory, send
+):
+    voice = make.voice()
+    make.save(voice, 100)
+    doomed = make.save(voice, 200)
+    run = send(voice, memory)
+    run.safe(200)
+    run.close()
+    newest = look(memory).checkpoints["text2mel"][0]
+    memory._files._files.pipe_file(f"{memory._root}/{newest.key}/weights.safetensors", b"x" * 1250)
+    # As on a fresh machine, which fetched the one before.
+    for file in doomed.iterdir():
+        file.unlink()
+    doomed.rmdir()
+    run = send(voice, memory, seen=look(memory).sequence)
+    run.safe(100)
+    make.save(voice, 150)
+    run.safe(150)
+    assert run.sender.finish(30)
+    assert steps(memory) == [100, 150]
+    # The same steps, made again, are the same to the byte.
+    make.save(voice, 200)
+    run.safe(200)
+    again = look(memory).checkpoints["text2mel"][0]
+    assert again.files == newest.files
+    assert again.sequence > newest.sequence
+    content = memory.read(f"{again.key}/weights.safetensors", 10**6)
+    assert hashlib.sha256(content).hexdigest() == newest.files["weights.safetensors"].sha256
+
+
 def test_a_voice_without_a_checkpoint_leaves_no_trace(make, memory, send):
     run = send(make.voice(), memory)
     assert run.sender.finish(30)
