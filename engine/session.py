@@ -33,6 +33,8 @@ _GPU_SECONDS = 2.0
 _MIRROR_SECONDS = 120.0
 # Seconds before a cloud takes the machine away in which nothing is waited for any more.
 _LAST_SECONDS = 1.0
+# Seconds that the end of a run waits for the ledger's last lines, once all else is in the mirror.
+_LEDGER_SECONDS = 10.0
 
 
 class SessionLike(Protocol):
@@ -85,6 +87,7 @@ class Session:
         )
         self._server = Server(order.voice_folder, self.snapshot, self.send, self._audience)
         self._machine = MachineWatch(order, plan, self._board, self._inbox)
+        self._mirror: Sender | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=False)
 
@@ -125,6 +128,7 @@ class Session:
             self._train()
             self._machine.wait_for_hook()
             self._end_paid_time()
+            self._close_mirror()
             self._board.update(phase=Phase.STOPPED, steps_per_second=None)
         except VoicecoachError as error:
             self._fail(error, str(error))
@@ -144,6 +148,12 @@ class Session:
         except EngineError as error:
             self._board.event(str(error), "error")
 
+    def _close_mirror(self) -> None:
+        """Let the mirror have the ledger as it is at the end."""
+        if self._mirror is not None:
+            left = _seconds_for_mirror(self._board.snapshot)
+            self._mirror.close(min(_LEDGER_SECONDS, left))
+
     def _undo(self) -> None:
         """Take a new voice away again; nothing may be written into its folder meanwhile."""
         self._end_paid_time()
@@ -151,6 +161,7 @@ class Session:
 
     def _fail(self, error: BaseException, text: str) -> None:
         self._end_paid_time()
+        self._close_mirror()
         self.error = error
         self._board.event(text, "error")
         self._board.update(phase=Phase.FAILED, failure=text, steps_per_second=None)
@@ -184,7 +195,7 @@ class Session:
         auditions = Auditions(
             self._voice, prepared.network, prepared.learner.spec, recording, self._board
         )
-        mirror = self._start_mirror()
+        mirror = self._mirror = self._start_mirror()
         try:
             Trainer(
                 prepared,

@@ -7,8 +7,15 @@ from urllib.parse import urlsplit
 from engine.errors import InputError
 from engine.mirror.layout import MARKER
 
-_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+# A slash that was forgotten; no folder is meant.
+_HALF_SCHEME = re.compile(r"(s3a?|gs|gcs|az|abfss?|sftp|ssh|https?|ftp|file):(?!//)", re.IGNORECASE)
 _PASSWORD = re.compile(r"://[^/@\s]*@")
+_FOLDERS = ("file", "local")
+_BUCKETS = ("s3", "s3a", "gs", "gcs")
+# What Amazon S3 and Google Cloud Storage let a bucket be called, and a little more; and the long
+# names of access points.
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,221}|arn:[A-Za-z0-9:._/-]{1,300}")
 HOW_TO_SAY_WHERE = "s3://bucket/alice, gs://bucket/alice, or a folder"
 
 
@@ -21,15 +28,28 @@ def checked_address(text: str) -> str:
     text = text.strip()
     if not text or not text.isprintable():
         raise InputError(f"--mirror is {text!r}; give {HOW_TO_SAY_WHERE}.")
-    if "::" in text:
+    if "::" in text.partition("arn:")[0] or _HALF_SCHEME.match(text):
         raise InputError(f"--mirror is {told(text)}; give one plain place: {HOW_TO_SAY_WHERE}.")
     match = _SCHEME.match(text)
     if match is None:
         return str(Path(text).expanduser().absolute())
-    if match[1] in ("file", "local"):
-        return str(Path(text[match.end() :]).absolute())
+    kind, rest = match[1].lower(), text[match.end() :]
+    if kind in _FOLDERS:
+        return _folder(text, rest)
     _require_no_secret(text)
-    return text.rstrip("/")
+    _require_place(text, kind)
+    return f"{kind}://{rest}".rstrip("/")
+
+
+def _folder(text: str, rest: str) -> str:
+    """The path in a `file://` URL, whose host is this one (RFC 8089)."""
+    path = rest.removeprefix("localhost")
+    if not path.startswith("/"):
+        raise InputError(
+            f"--mirror is {told(text)}; give a folder's whole path, as in file:///mnt/disk/alice, "
+            f"or without the file://."
+        )
+    return str(Path(path).absolute())
 
 
 def _require_no_secret(url: str) -> None:
@@ -45,6 +65,15 @@ def _require_no_secret(url: str) -> None:
         )
     if parts.query or parts.fragment or not parts.netloc:
         raise InputError(f"--mirror is {told(url)}; give {HOW_TO_SAY_WHERE}.")
+
+
+def _require_place(url: str, kind: str) -> None:
+    """Refuse what names no bucket, or climbs out of one."""
+    host, _, path = url.partition("://")[2].partition("/")
+    if kind in _BUCKETS and not _BUCKET.fullmatch(host):
+        raise InputError(f"--mirror is {told(url)}, whose bucket is none; give {HOW_TO_SAY_WHERE}.")
+    if not {".", ".."}.isdisjoint(path.split("/")):
+        raise InputError(f"--mirror is {told(url)}; give it without . and .. in it.")
 
 
 def is_mirror(text: str) -> bool:

@@ -4,9 +4,12 @@
     text2mel/step-000871000.TAG/       a checkpoint's files as they are in the voice folder
         voice.toml, spend.jsonl, …     the small files of the voice, as they were with it
         manifest.json                  written last: size and SHA-256 of every file beside it
+    latest.json                        which of the next the voice's small files are between two
+    voice/spend.jsonl.TAG, …           checkpoints: size and SHA-256 of each
 
-A checkpoint counts once its manifest is there. TAG is a hash of what the manifest says, so that no
-file that a manifest vouches for is ever written over, not even where a step is made anew.
+A checkpoint counts once its manifest is there. TAG is a hash of what the manifest says, or of the
+file itself, so that no file that is vouched for is ever written over, not even where a step is made
+anew.
 """
 
 import hashlib
@@ -33,6 +36,13 @@ VOICE_FILES = {
 }
 """The small files of a voice that go with every checkpoint: name in the mirror, path in the voice
 folder."""
+LATEST = "latest.json"
+"""The file that names the small files which went there last."""
+LATEST_FILES = ("voice.toml", "spend.jsonl", "corpus.json", "check.json")
+"""Those that go there by time too. What a history has beyond the checkpoint that a run takes up is
+cut off: it goes with checkpoints alone."""
+LATEST_FOLDER = "voice"
+"""Where they are."""
 
 _FORMAT = 1
 _MOST_FILES = 100
@@ -94,6 +104,33 @@ class Manifest:
 
 
 @dataclass(frozen=True)
+class Latest:
+    """What `latest.json` says: the small files of the voice as they went there last."""
+
+    id: str
+    """The voice's."""
+    sequence: int
+    """The highest of the checkpoints that were there before: a later one has later files."""
+    voice_files: dict[str, FileMark]
+    """By their names in `VOICE_FILES`."""
+
+    @property
+    def places(self) -> dict[str, str]:
+        """Where the files are in `LATEST_FOLDER`, by their names."""
+        return {name: f"{name}.{mark.sha256[:16]}" for name, mark in self.voice_files.items()}
+
+    def encoded(self) -> bytes:
+        """The text of `latest.json`."""
+        said = {
+            "format": _FORMAT,
+            "id": self.id,
+            "sequence": self.sequence,
+            "voice_files": _marks_as_said(self.voice_files),
+        }
+        return (json.dumps(said, indent=1) + "\n").encode()
+
+
+@dataclass(frozen=True)
 class Marker:
     """What `mirror.json` says."""
 
@@ -119,6 +156,10 @@ class Marker:
             "newest": self.newest,
         }
         return (json.dumps(said, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+class FormatError(ValueError):
+    """It is of another format than this one, and perhaps as it should be."""
 
 
 def step_of(key: str) -> int | None:
@@ -153,10 +194,25 @@ def parse_manifest(content: bytes, key: str) -> Manifest:
     return manifest
 
 
+def parse_latest(content: bytes) -> Latest:
+    """Read a `latest.json`.
+
+    Raises:
+        ValueError: it is damaged, or names what no voice has.
+    """
+    said = _object(content)
+    return Latest(
+        id=_matching(said, "id", _ID),
+        sequence=_whole(said, "sequence", 2**53),
+        voice_files=_marks(said.get("voice_files"), None),
+    )
+
+
 def parse_marker(content: bytes) -> Marker:
     """Read a `mirror.json`.
 
     Raises:
+        FormatError: it is of another format.
         ValueError: it is damaged or no mirror's.
     """
     said = _object(content)
@@ -197,7 +253,7 @@ def _object(content: bytes) -> dict[str, Any]:
     if not isinstance(said, dict):
         raise ValueError("it is no JSON object")
     if said.get("format") != _FORMAT:
-        raise ValueError(f"its format is {str(said.get('format'))[:20]}, not {_FORMAT}")
+        raise FormatError(f"its format is {str(said.get('format'))[:20]}, not {_FORMAT}")
     return said
 
 

@@ -9,7 +9,8 @@ import contextlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 from engine.checkpoint_folders import step_folder
@@ -17,39 +18,25 @@ from engine.choices import NETWORKS, NetworkName
 from engine.errors import EngineError, InputError
 from engine.host.files import sync_folder, write_whole
 from engine.host.lock import acquire_lock
-from engine.mirror.fingerprint import fingerprint
+from engine.mirror.fetching import (
+    DamagedError,
+    Piece,
+    Way,
+    fetch,
+    fetch_small,
+    is_there,
+    require_room,
+)
 from engine.mirror.holdings import Holdings
-from engine.mirror.layout import VOICE_FILES, FileMark, Manifest
+from engine.mirror.layout import VOICE_FILES, Manifest
 from engine.mirror.target import MirrorError, Target
+from engine.plain_files import read_plain
 from engine.settings import VoiceSettings, edited, parse_settings
 from engine.voice import RESTORING, SETTINGS, Voice
 
-Tell = Callable[[str], None]
-Progress = Callable[[int, int], None]
-"""Bytes fetched, and of how many."""
-
 _LEDGER = "spend.jsonl"
-# Left free on the disk beside what is fetched, in bytes.
-_MARGIN = 2**26
-
-
-@dataclass(frozen=True)
-class Way:
-    """From where to where a voice is fetched, and who hears of it."""
-
-    target: Target
-    folder: Path
-    tell: Tell
-    progress: Progress
-
-
-@dataclass(frozen=True)
-class _Piece:
-    """A file to fetch."""
-
-    key: str
-    mark: FileMark
-    place: Path
+# Bytes; no ledger has as many.
+_MOST_LEDGER = 2**27
 
 
 def fetch_voice(way: Way, held: Holdings, change: Callable[[VoiceSettings], VoiceSettings]) -> None:
@@ -66,13 +53,14 @@ def fetch_voice(way: Way, held: Holdings, change: Callable[[VoiceSettings], Voic
         EngineError: the folder cannot be written.
     """
     with _taking(way.folder) as store:
-        newest = max(held.all, key=lambda manifest: manifest.sequence)
-        if SETTINGS not in newest.voice_files:
-            raise InputError(f"The mirror {way.target.address} has no {SETTINGS}.")
         for network in NETWORKS:
             if held.checkpoints[network]:
                 _fetch_newest(way, held.checkpoints[network], store)
-        small = _fetch_small(way, newest, set(newest.voice_files), store)
+        small = fetch_small(way, held, VOICE_FILES, store)
+        if SETTINGS not in small:
+            raise InputError(
+                f"The mirror {way.target.address} has no {SETTINGS} that is as it was written."
+            )
         settings = _parsed(small[SETTINGS], way.target)
         for name, content in small.items():
             if name != SETTINGS:
@@ -91,7 +79,8 @@ def catch_up(way: Way, held: Holdings, voice: Voice) -> None:
         EngineError: the folder cannot be written.
     """
     ahead = networks_ahead(held, voice)
-    if not ahead:
+    path = way.folder / VOICE_FILES[_LEDGER]
+    if not ahead and _knows_ledger(path, held):
         return
     with _taking(way.folder) as store:
         for network in ahead:
@@ -101,14 +90,29 @@ def catch_up(way: Way, held: Holdings, voice: Voice) -> None:
                 for manifest in held.checkpoints[network]
                 if own is None or manifest.step > own.step
             ]
-            fetched = _fetch_newest(way, beyond, store)
-            wanted = {f"{network}-history.jsonl"} & fetched.voice_files.keys()
-            for name, content in _fetch_small(way, fetched, wanted, store).items():
+            _fetch_newest(way, beyond, store)
+            wanted = {f"{network}-history.jsonl"}
+            for name, content in fetch_small(way, held, wanted, store).items():
                 write_whole(way.folder / VOICE_FILES[name], content)
-        newest = max(held.all, key=lambda manifest: manifest.sequence)
-        ledger = _fetch_small(way, newest, {_LEDGER} & newest.voice_files.keys(), store)
+        ledger = fetch_small(way, held, {_LEDGER}, store)
         if ledger:
-            _merge_ledger(way.folder / VOICE_FILES[_LEDGER], ledger[_LEDGER])
+            _merge_ledger(path, ledger[_LEDGER])
+
+
+def _knows_ledger(path: Path, held: Holdings) -> bool:
+    """Whether the ledger here begins as the mirror's does: it has all that one says, then."""
+    newest = held.latest or max(held.all, key=lambda manifest: manifest.sequence)
+    mark = newest.voice_files.get(_LEDGER)
+    if mark is None:
+        return True
+    try:
+        ours = read_plain(path, _MOST_LEDGER)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        # Whoever opens the ledger says what is wrong with it.
+        return True
+    return sha256(ours[: mark.size]).hexdigest() == mark.sha256
 
 
 def networks_ahead(held: Holdings, voice: Voice) -> list[NetworkName]:
@@ -156,7 +160,7 @@ def _fetch_newest(way: Way, manifests: list[Manifest], store: Path) -> Manifest:
     for manifest in manifests:
         try:
             _fetch_checkpoint(way, manifest, store)
-        except _DamagedError as error:
+        except DamagedError as error:
             way.tell(f"{manifest.key} in the mirror is damaged ({error}): the one before is used")
         else:
             way.tell(
@@ -166,18 +170,14 @@ def _fetch_newest(way: Way, manifests: list[Manifest], store: Path) -> Manifest:
     raise MirrorError(f"no checkpoint at {way.target.address} is as it was written", refused=True)
 
 
-class _DamagedError(Exception):
-    """A file in the mirror is not what its manifest says."""
-
-
 def _fetch_checkpoint(way: Way, manifest: Manifest, store: Path) -> None:
     home = step_folder(way.folder / manifest.network / "checkpoints", manifest.step)
     pieces = [
-        _Piece(f"{manifest.key}/{name}", mark, home / name)
+        Piece(f"{manifest.key}/{name}", mark, home / name)
         for name, mark in manifest.files.items()
-        if not _is_there(home / name, mark)
+        if not is_there(home / name, mark)
     ]
-    _require_room(way.folder, sum(piece.mark.size for piece in pieces))
+    require_room(way.folder, sum(piece.mark.size for piece in pieces))
     total = sum(piece.mark.size for piece in pieces)
     done = 0
 
@@ -186,70 +186,12 @@ def _fetch_checkpoint(way: Way, manifest: Manifest, store: Path) -> None:
         done += size
         way.progress(min(done, total), total)
 
-    arrived = [(_fetch(way, piece, store, step), piece.place) for piece in pieces]
+    arrived = [(fetch(way, piece, store, step), piece.place) for piece in pieces]
     home.mkdir(parents=True, exist_ok=True)
     for part, place in sorted(arrived, key=lambda each: each[1].name == "state.json"):
         part.replace(place)
     sync_folder(home)
     sync_folder(home.parent)
-
-
-def _fetch(way: Way, piece: _Piece, store: Path, step: Callable[[int], None]) -> Path:
-    """Fetch a file under the name of its checksum; one that is there already is not fetched again.
-
-    Raises:
-        _DamagedError: it is not what its manifest says.
-        MirrorError: it cannot be read.
-    """
-    part = store / piece.mark.sha256
-    if _is_there(part, piece.mark):
-        return part
-    part.unlink(missing_ok=True)
-    try:
-        found = way.target.fetch(piece.key, part, piece.mark.size, step)
-    except MirrorError as error:
-        if isinstance(error.__cause__, FileNotFoundError):
-            raise _DamagedError(f"{piece.place.name} is missing") from error
-        raise
-    if (found.size, found.sha256) != (piece.mark.size, piece.mark.sha256):
-        part.unlink()
-        raise _DamagedError(f"{piece.place.name} is not what was written")
-    return part
-
-
-def _fetch_small(way: Way, manifest: Manifest, names: set[str], store: Path) -> dict[str, bytes]:
-    """Fetch small files of the voice.
-
-    Raises:
-        MirrorError: one is damaged, or cannot be read.
-    """
-    found = {}
-    for name in sorted(names):
-        mark = manifest.voice_files[name]
-        _require_room(way.folder, mark.size)
-        piece = _Piece(f"{manifest.key}/{name}", mark, way.folder / VOICE_FILES[name])
-        try:
-            found[name] = _fetch(way, piece, store, lambda _: None).read_bytes()
-        except _DamagedError as error:
-            raise MirrorError(
-                f"{manifest.key} at {way.target.address} is damaged: {error}", refused=True
-            ) from error
-    return found
-
-
-def _is_there(path: Path, mark: FileMark) -> bool:
-    if path.is_symlink() or not path.is_file() or path.stat().st_size != mark.size:
-        return False
-    return fingerprint(path).sha256 == mark.sha256
-
-
-def _require_room(folder: Path, size: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if size + _MARGIN > free:
-        raise EngineError(
-            f"{folder} has room for {free / 1e6:,.0f} MB, but {size / 1e6:,.0f} MB are to be "
-            f"fetched; free some space or give another --voice."
-        )
 
 
 def _parsed(content: bytes, target: Target) -> VoiceSettings:

@@ -16,16 +16,9 @@ from engine.errors import EngineError, InputError
 from engine.host.lock import LOCK_NAME
 from engine.mirror.address import checked_address, told
 from engine.mirror.backoff import Backoff
+from engine.mirror.fetching import Progress, Tell, Way
 from engine.mirror.holdings import Holdings, look
-from engine.mirror.restore import (
-    Progress,
-    Tell,
-    Way,
-    catch_up,
-    fetch_voice,
-    networks_ahead,
-    settings_here,
-)
+from engine.mirror.restore import catch_up, fetch_voice, networks_ahead, settings_here
 from engine.mirror.target import MirrorError, Target, open_target
 from engine.order import TrainOrder
 from engine.plan import as_stored, require_dataset
@@ -118,10 +111,11 @@ def _bring(order: TrainOrder, place: str, address: str, manners: Manners) -> int
         The highest sequence that the mirror holds; None where it cannot be reached and the voice
         here can go on without it.
     """
-    folder, target = order.voice_folder, manners.open(place)
+    folder = order.voice_folder
     must_hold = order.restore is not None and place == checked_address(order.restore)
 
     def bring() -> int:
+        target = manners.open(place)
         held = look(target)
         if held is None or not held.all:
             # A run that was given up before its first checkpoint may have been there.

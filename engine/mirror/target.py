@@ -5,7 +5,9 @@ fsspec, and the library of the cloud, are imported when a mirror is opened.
 """
 
 import contextlib
+import logging
 import os
+import shutil
 import stat
 import uuid
 from collections.abc import Callable, Iterator
@@ -17,12 +19,27 @@ from engine.host.files import sync_folder
 from engine.mirror.address import HOW_TO_SAY_WHERE, told
 from engine.mirror.fingerprint import PART_BYTES, Fingerprint, Hasher
 
-_EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
+_S3, _GCS = "'voicecoach[s3]'", "'voicecoach[gcs]'"
+# The kinds of places, and what is to be installed for each. fsspec knows more, of which most cannot
+# be written to, or end with the process.
+_KINDS = {
+    "s3": _S3,
+    "s3a": _S3,
+    "gs": _GCS,
+    "gcs": _GCS,
+    "az": "adlfs",
+    "abfs": "adlfs",
+    "abfss": "adlfs",
+    "sftp": "paramiko",
+    "ssh": "paramiko",
+}
+_LIBRARIES = ("s3fs", "gcsfs", "adlfs", "paramiko")
 # Seconds to wait for a connection, and for an answer on it, before the try has failed.
 _CONNECT_SECONDS = 10
 _READ_SECONDS = 60
 # What no waiting will mend; by name, for the libraries are there only with their extras.
-_REFUSALS = ("NoCredentialsError", "PartialCredentialsError", "DefaultCredentialsError")
+_NO_CREDENTIALS = ("NoCredentialsError", "PartialCredentialsError", "DefaultCredentialsError")
+_REFUSALS = (*_NO_CREDENTIALS, "ParamValidationError")
 _BLOCK = 2**23
 
 
@@ -46,6 +63,11 @@ class Target:
         self.address = address
         """As a person wrote it."""
 
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a folder, which may lie on a disk that can be taken away."""
+        return self._local
+
     def read(self, key: str, most: int) -> bytes | None:
         """Return a small file, at most `most` + 1 bytes of it; None where there is none."""
         with self._trouble("read", key):
@@ -63,15 +85,10 @@ class Target:
             if not self._local:
                 self._files.pipe_file(self._path(key), content)
                 return
-            path = Path(self._path(key))
-            part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with part.open("wb") as file:
+            with _replacing(Path(self._path(key))) as part, part.open("wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            part.replace(path)
-            sync_folder(path.parent)
 
     def put(self, source: Path, key: str, mark: Fingerprint) -> None:
         """Copy a file there and make sure that it arrived as it is.
@@ -85,11 +102,10 @@ class Target:
             with self._trouble("write", key):
                 self._require_inside(key)
                 if self._local:
-                    Path(path).parent.mkdir(parents=True, exist_ok=True)
-                more = {"chunksize": PART_BYTES} if self._protocols & {"s3", "s3a"} else {}
-                self._files.put_file(str(source), path, **more)
-                if self._local:
-                    _sync_file(Path(path))
+                    _copy_whole(source, Path(path))
+                else:
+                    more = {"chunksize": PART_BYTES} if self._protocols & {"s3", "s3a"} else {}
+                    self._files.put_file(str(source), path, **more)
         except MirrorError as error:
             if not source.exists():
                 raise FileNotFoundError(source) from error
@@ -146,6 +162,11 @@ class Target:
                 self._files.rm_file(self._path(f"{key}/{first}"))
             self._files.rm(self._path(key), recursive=True)
 
+    def remove_file(self, key: str) -> None:
+        """Remove a file that may be there."""
+        with self._trouble("remove", key), contextlib.suppress(FileNotFoundError):
+            self._files.rm_file(self._path(key))
+
     def require_usable(self) -> None:
         """Write, read and remove a few bytes.
 
@@ -156,8 +177,7 @@ class Target:
         self.write(key, content)
         if self.read(key, len(content)) != content:
             raise MirrorError(f"{self.address} does not keep what is written there", refused=True)
-        with self._trouble("remove", key):
-            self._files.rm_file(self._path(key))
+        self.remove_file(key)
 
     @property
     def _protocols(self) -> set[str]:
@@ -209,6 +229,8 @@ class Target:
             raise
         except Exception as error:
             reason = told(error) or type(error).__name__
+            if type(error).__name__ in _NO_CREDENTIALS:
+                reason = f"{reason}; put them where the cloud's own tools look for them"
             refused = isinstance(error, PermissionError | FileNotFoundError) or (
                 type(error).__name__ in _REFUSALS
             )
@@ -218,32 +240,40 @@ class Target:
 
 
 def open_target(address: str) -> Target:
-    """Open the place at an address that `checked_address` has returned; nothing is asked of it yet.
+    """Open the place at an address that `checked_address` has returned.
 
     Raises:
         InputError: the library for it is not installed, or there is no such kind of place.
+        MirrorError: it cannot be reached, of those that are asked at once.
     """
     import fsspec
 
     protocol, mark, _ = address.partition("://")
     if not mark:
         return Target(fsspec.filesystem("file", auto_mkdir=True), address, address)
+    if protocol not in _KINDS:
+        raise InputError(
+            f"The mirror {told(address)} is of no kind that can be written to; give "
+            f"{HOW_TO_SAY_WHERE}."
+        )
+    for name in _LIBRARIES:
+        # What they say of each try goes into the log, and without one not to the terminal.
+        logging.getLogger(name).addHandler(logging.NullHandler())
     try:
         kind = fsspec.get_filesystem_class(protocol)
     except ImportError as error:
-        extra = _EXTRAS.get(protocol)
-        remedy = f"pip install 'voicecoach[{extra}]'" if extra else told(error)
         raise InputError(
-            f"The mirror {told(address)} needs a library that is not installed: {remedy}."
+            f"The mirror {told(address)} needs a library that is not installed: pip install "
+            f"{_KINDS[protocol]}."
         ) from error
-    except ValueError:
-        raise InputError(
-            f"The mirror {told(address)} is of no kind that is known; give {HOW_TO_SAY_WHERE}."
-        ) from None
     try:
         filesystem, root = fsspec.core.url_to_fs(address, **_options(protocol))
     except Exception as error:
-        raise InputError(f"The mirror {told(address)} cannot be opened: {told(error)}.") from error
+        # Some libraries connect at once.
+        raise MirrorError(
+            f"cannot open the mirror {told(address)}: {told(error) or type(error).__name__}",
+            refused=isinstance(error, ValueError | TypeError | ImportError),
+        ) from error
     assert isinstance(filesystem, kind)
     if protocol in ("s3", "s3a"):
         # How often s3fs itself tries; whoever calls waits longer between tries, and says so.
@@ -273,6 +303,21 @@ def _is_local(filesystem: Any) -> bool:  # noqa: ANN401
     return isinstance(filesystem, LocalFileSystem)
 
 
-def _sync_file(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+def _copy_whole(source: Path, path: Path) -> None:
+    with _replacing(path) as part, source.open("rb") as read, part.open("wb") as written:
+        shutil.copyfileobj(read, written, _BLOCK)
+        written.flush()
+        os.fsync(written.fileno())
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """A name to write to, which takes the place of a path at once, on disk, or not at all."""
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    sync_folder(path.parent)

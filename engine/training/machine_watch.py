@@ -139,8 +139,14 @@ def _asked_price(machine: Machine, base: str) -> tuple[Price | None, str]:
 def _tabled_price(machine: Machine, trouble: str) -> tuple[Price | None, str]:
     """The price that the table has, and what is to be said about it."""
     price = table_price(machine)
-    if price is not None:
-        return price, f"{trouble}: taking the table's" if trouble else ""
     words = machine.instance_type or "this machine"
+    if price is not None:
+        said = [f"{trouble}: taking the table's"] if trouble else []
+        if price.upper_limit:
+            said.append(
+                f"no spot price is known for {words}: what it costs on demand is counted, the most "
+                f"that it can be; give --price in $ an hour"
+            )
+        return price, "; ".join(said)
     missing = f"no price is known for {words}; give --price in $ an hour"
     return None, f"{trouble}; {missing}" if trouble else missing

@@ -86,7 +86,7 @@ def test_from_takes_a_mirror_for_what_it_is(mirror, order_of, tmp_path):
 def test_what_cannot_be_is_one_sentence(mirror, tmp_path):
     new = ("--voice", str(tmp_path / "new"))
     assert "has a password" in refusal(*new, "--from", "s3://user:geheim@bucket/alice")
-    assert "of no kind that is known" in refusal(*new, "--from", "gopher://bucket/alice")
+    assert "of no kind that can be written to" in refusal(*new, "--from", "gopher://bucket/alice")
     other = Path(shutil.copytree(DEMO_VOICE, tmp_path / "bob"))
     said = refusal(str(SPEECH), "--voice", str(other), "--mirror", mirror)
     assert "holds a voice already" in said

@@ -50,12 +50,16 @@ class Aws:
         if action == "hibernate":
             # It begins at once, and the run goes on where it was when the machine wakes.
             return SpotNotice("AWS puts this machine into hibernation now")
-        if action not in _WHAT:
+        if not isinstance(action, str) or action not in _WHAT:
             raise OddReplyError(f"names the instance action {str(action)[:40]!r}")
-        clock = self._clock()
-        left = moment_in(said.get("time"), "the time of the instance action") - clock.wall
+        clock, text = self._clock(), f"AWS {_WHAT[action]} this machine"
+        try:
+            left = moment_in(said.get("time"), "the time of the instance action") - clock.wall
+        except OddReplyError:
+            # What is learned is saved all the same.
+            return SpotNotice(f"{text} and does not say when")
         # A clock of this machine that is slow must not promise more than AWS does.
-        return clock.notice(f"AWS {_WHAT[action]} this machine", min(left, _LONGEST_NOTICE))
+        return clock.notice(text, min(left, _LONGEST_NOTICE))
 
     def _get(self, path: str) -> Reply:
         reply = self._ask(path)

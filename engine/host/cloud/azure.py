@@ -3,6 +3,7 @@
 Nothing is acknowledged: an event that is approved comes at once instead of at its time.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -50,7 +51,7 @@ class Azure:
         strange = [event for event in ours if str(event.get("EventType")) not in _ALL]
         if strange and not notices:
             raise OddReplyError(f"names the event {str(strange[0].get('EventType'))[:40]!r}")
-        return min(notices, key=lambda notice: notice.deadline or 0.0, default=None)
+        return min(notices, key=_urgency, default=None)
 
     def _is_ours(self, event: dict[str, Any]) -> bool:
         """Whether an event, which the whole set of machines gets to know, is this machine's."""
@@ -71,11 +72,19 @@ class Azure:
         # Once it has begun there is no time before which it will not come.
         if event.get("EventStatus") == "Started" or event.get("NotBefore") == "":
             return clock.notice(text, 0.0)
-        due = moment_in(event.get("NotBefore"), "the time of an event")
+        try:
+            due = moment_in(event.get("NotBefore"), "the time of an event")
+        except OddReplyError:
+            # What is learned is saved all the same, and no other event is hidden.
+            return SpotNotice(f"{text} and does not say when")
         return clock.notice(text, due - clock.wall)
 
     def _get(self, path: str) -> Reply:
         return self._service.ask(path, {"Metadata": "true"})
+
+
+def _urgency(notice: SpotNotice) -> float:
+    return math.inf if notice.deadline is None else notice.deadline
 
 
 def _text(said: dict[str, Any], key: str) -> str:

@@ -9,6 +9,8 @@ from engine.host.cloud.replies import name_in
 BASE = "http://metadata.google.internal"
 # Seconds between the notice of a preemption and the end.
 _NOTICE_SECONDS = 30.0
+# What `maintenance-event` says up to an hour before a machine with a GPU is stopped.
+_STOPS = "TERMINATE_ON_HOST_MAINTENANCE"
 _TRUTH = {"TRUE": True, "FALSE": False, "": None}
 
 
@@ -33,13 +35,15 @@ class Gcp:
         )
 
     def notice(self) -> SpotNotice | None:
-        """Return the notice of the preemption.
+        """Return the notice of the preemption; else that the machine is to be stopped soon.
 
-        Its 30 s run since it was given, which may be as long ago as the last look.
+        The 30 s of a preemption run since it was given, which may be as long ago as the last look.
         """
         asked = self._clock()
         if not self._truth("preempted"):
             self._at_peace, self._noticed = asked.monotonic, None
+            if name_in(self._get("maintenance-event"), "the maintenance event") == _STOPS:
+                return SpotNotice("GCP is to stop this machine for maintenance within the hour")
             return None
         if self._noticed is None:
             since = 0.0 if self._at_peace is None else asked.monotonic - self._at_peace

@@ -1,10 +1,17 @@
 """Asks a cloud's metadata service: short waits, short answers, no detours."""
 
+import contextlib
+import socket
+import threading
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from engine.errors import InputError
+
+if TYPE_CHECKING:
+    from http.client import HTTPConnection
 
 METADATA_VARIABLE = "VOICECOACH_METADATA_URL"
 """The environment's base address where no `--metadata-url` is given."""
@@ -14,6 +21,8 @@ _PATIENCE = 2.0
 # Bytes; the longest answer we ask for is a list of a few events.
 _MOST_BYTES = 256 * 1024
 _CHUNK = 16 * 1024
+# Letters of an error.
+_MOST_SAID = 100
 
 
 class MetadataError(Exception):
@@ -78,6 +87,10 @@ class MetadataService:
         from http.client import HTTPConnection, HTTPException
 
         connection = HTTPConnection(self._host, self._port, timeout=self._patience)
+        # Each byte of an answer's head may come just in time, without end.
+        limit = threading.Timer(2 * self._patience, _cut_off, [connection])
+        limit.daemon = True
+        limit.start()
         try:
             connection.request(method, path, headers=headers)
             answer = connection.getresponse()
@@ -89,8 +102,9 @@ class MetadataService:
         except UnicodeDecodeError as error:
             raise OddReplyError(f"answers to {path} with what is no text") from error
         except (OSError, HTTPException, ValueError) as error:
-            raise MetadataError(f"does not answer: {error or type(error).__name__}") from error
+            raise MetadataError(f"does not answer: {_said(error)}") from error
         finally:
+            limit.cancel()
             connection.close()
 
     def _content(self, read: object, path: str) -> bytes:
@@ -105,3 +119,16 @@ class MetadataService:
             if time.monotonic() > until:
                 raise MetadataError(f"does not end its answer to {path}")
         return content
+
+
+def _cut_off(connection: "HTTPConnection") -> None:
+    """End an exchange that another thread waits for."""
+    if connection.sock is not None:
+        with contextlib.suppress(OSError):
+            connection.sock.shutdown(socket.SHUT_RDWR)
+
+
+def _said(error: Exception) -> str:
+    """What went wrong, of which the service itself may have said a part, or a page."""
+    text = "".join(letter if letter.isprintable() else " " for letter in str(error))
+    return " ".join(text.split())[:_MOST_SAID] or type(error).__name__

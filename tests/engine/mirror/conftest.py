@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -115,7 +116,7 @@ def make(tmp_path: Path) -> SimpleNamespace:
 class Run:
     """A sender at work, and what it says."""
 
-    def __init__(self, voice: Voice, target: Target, network: str, seen: int | None) -> None:
+    def __init__(self, voice: Voice, target: Target, network: str, **more) -> None:
         self.states: list[MirrorState] = []
         self.events: list[str] = []
         self._news = threading.Condition()
@@ -124,7 +125,7 @@ class Run:
             network,
             lambda: target,
             Hearers(self._hear, lambda text, severity: self.events.append(f"{severity}: {text}")),
-            seen=seen,
+            **({"seen": 0} | more),
             backoff=Backoff(first=0.005, most=0.02),
             idle=0.005,
         )
@@ -146,7 +147,7 @@ class Run:
 
     def close(self) -> None:
         """Send no more."""
-        self.sender.finish(0)
+        self.sender.close(0)
         self.sender._thread.join(30)
 
     def safe(self, step: int) -> MirrorState:
@@ -159,8 +160,8 @@ def send() -> Iterator[Callable[..., Run]]:
     """Start to send a voice to a mirror."""
     runs: list[Run] = []
 
-    def start(voice, target, network: str = "text2mel", seen: int | None = 0) -> Run:
-        runs.append(Run(voice, target, network, seen))
+    def start(voice, target, network: str = "text2mel", **more) -> Run:
+        runs.append(Run(voice, target, network, **more))
         return runs[-1]
 
     yield start
@@ -173,3 +174,16 @@ def address(tmp_path: Path) -> str:
     """The address of a mirror in a folder."""
     (tmp_path / "mirrors").mkdir()
     return checked_address(str(tmp_path / "mirrors" / "alice"))
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], bool]], None]:
+    """Wait until a condition holds."""
+
+    def wait(condition: Callable[[], bool]) -> None:
+        end = time.monotonic() + 60
+        while not condition():
+            assert time.monotonic() < end
+            threading.Event().wait(0.01)
+
+    return wait

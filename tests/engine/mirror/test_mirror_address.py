@@ -18,6 +18,9 @@ from engine.mirror.target import open_target
         ("abfs://container@account.dfs.core.windows.net/a", None),
         ("/mnt/nas/alice", "/mnt/nas/alice"),
         ("file:///mnt/nas/alice", "/mnt/nas/alice"),
+        ("file://localhost/mnt/nas/alice", "/mnt/nas/alice"),
+        ("S3://bucket/Alice", "s3://bucket/Alice"),
+        ("s3://arn:aws:s3:us-east-1:123456789012:accesspoint/mine/alice", None),
         ("mirrors/alice", str(Path.cwd() / "mirrors" / "alice")),
     ],
 )
@@ -33,6 +36,16 @@ def test_an_address_is_kept_as_one_place(text, address):
         ("s3://bucket/alice?secret=geheim", "give s3://"),
         ("simplecache::s3://u:geheim@bucket", "one plain place"),
         ("s3:///alice", "give s3://"),
+        ("s3://", "give s3://"),
+        ("s3://bu cket/alice", "whose bucket is none"),
+        ("gs://bücket/alice", "whose bucket is none"),
+        ("s3://AKIAKEY@bucket/alice", "whose bucket is none"),
+        ("s3://bucket/../../alice", "without . and .."),
+        ("s3:/bucket/alice", "one plain place"),
+        ("gs:bucket/alice", "one plain place"),
+        ("file://relative", "whole path, as in file:///mnt"),
+        ("file://", "whole path, as in file:///mnt"),
+        ("memory://", "give s3://"),
         ("", "give s3://"),
         ("s3://bucket/\x1b[2J", "give s3://"),
     ],
@@ -66,10 +79,17 @@ def test_a_library_that_is_not_there_is_named_with_its_extra(monkeypatch):
         raise ImportError("install it")
 
     monkeypatch.setattr(fsspec, "get_filesystem_class", missing)
-    with pytest.raises(InputError, match=r"pip install 'voicecoach\[gcs\]'"):
+    with pytest.raises(InputError, match=r"pip install 'voicecoach\[gcs\]'\."):
         open_target("gs://bucket/alice")
+    with pytest.raises(InputError, match=r"is not installed: pip install paramiko\."):
+        open_target("sftp://host/alice")
 
 
-def test_a_place_of_no_known_kind_is_refused():
-    with pytest.raises(InputError, match="of no kind that is known"):
-        open_target("gopher://bucket/alice")
+@pytest.mark.parametrize(
+    "address",
+    ["gopher://bucket/alice", "ftp://127.0.0.1:9/alice", "http://127.0.0.1:9/x", "memory://alice",
+     "data://x", "github://o:r@/x", "zip://x", "reference://x", "jupyter://127.0.0.1:9/x"],
+)  # fmt: skip
+def test_a_place_that_cannot_be_written_to_is_refused_before_it_is_asked(address):
+    with pytest.raises(InputError, match=r"of no kind that can be written to; give s3://"):
+        open_target(address)

@@ -10,8 +10,10 @@ from engine.mirror.layout import (
     MOST_BYTES,
     VOICE_FILES,
     FileMark,
+    Latest,
     Manifest,
     Marker,
+    parse_latest,
     parse_manifest,
     parse_marker,
     step_of,
@@ -63,6 +65,17 @@ def test_a_manifest_is_read_as_it_was_written(manifest):
     assert step_of(manifest.key) == manifest.step
 
 
+@given(manifests)
+def test_what_went_there_last_is_read_as_it_was_written_and_names_no_other_file(manifest):
+    latest = Latest(manifest.id, manifest.sequence, manifest.voice_files)
+    assert parse_latest(latest.encoded()) == latest
+    assert all("/" not in place for place in latest.places.values())
+    said = json.loads(latest.encoded())
+    said["voice_files"]["../lock"] = {"size": 1, "sha256": DIGEST}
+    with pytest.raises(ValueError, match="names the file"):
+        parse_latest(json.dumps(said).encode())
+
+
 @given(manifests, st.data())
 def test_a_manifest_with_another_byte_is_none(manifest, data):
     content = bytearray(manifest.encoded())
@@ -89,7 +102,11 @@ def test_no_entry_of_a_manifest_is_believed_unseen(name, value):
 
 @given(st.binary(max_size=400) | anything.map(lambda value: json.dumps(value).encode()))
 def test_whatever_is_no_manifest_is_refused_in_one_way(content):
-    for parse in (lambda: parse_manifest(content, MANIFEST.key), lambda: parse_marker(content)):
+    for parse in (
+        lambda: parse_manifest(content, MANIFEST.key),
+        lambda: parse_marker(content),
+        lambda: parse_latest(content),
+    ):
         with pytest.raises(ValueError):
             parse()
 

@@ -241,6 +241,67 @@ def test_an_empty_mirror_is_tried_before_hours_are_trained(make, memory, manners
         take_up(order(tmp_path / "new"), manners)
 
 
+@pytest.fixture
+def later(alice, memory, send) -> SimpleNamespace:
+    """The mirror of alice after some more was paid and no checkpoint was made."""
+    with (alice.folder / "spend.jsonl").open("a") as file:
+        file.write('{"start": "c"}\n')
+    send(alice, memory, seen=3).sender.finish(30)
+    assert look(memory).latest is not None
+    return alice
+
+
+def test_what_was_paid_after_the_last_checkpoint_is_known_on_a_fresh_machine(
+    later, manners, tmp_path
+):
+    take_up(order(tmp_path / "fresh"), manners)
+    ours = (tmp_path / "fresh" / "spend.jsonl").read_bytes()
+    assert ours == (later.folder / "spend.jsonl").read_bytes()
+    assert ours.endswith(b'{"start": "c"}\n')
+
+
+def test_what_another_machine_paid_comes_here_without_a_later_step(later, manners, heard):
+    (later.folder / "spend.jsonl").write_text('{"start": "a"}\n{"start": "mine"}\n')
+    take_up(order(later.folder), manners)
+    lines = (later.folder / "spend.jsonl").read_text().splitlines()
+    assert lines == [f'{{"start": "{what}"}}' for what in ("a", "b", "c", "mine")]
+    before = content(later.folder)
+    take_up(order(later.folder), manners)
+    assert content(later.folder) == before
+
+
+@pytest.mark.parametrize("what", ["latest.json", "its ledger", "a ledger without end"])
+def test_a_damaged_ledger_gives_way_to_that_of_the_last_checkpoint(
+    later, memory, manners, heard, tmp_path, what
+):
+    latest = look(memory).latest
+    files, root = memory._files._files, memory._root
+    if what == "latest.json":
+        files.pipe_file(f"{root}/latest.json", latest.encoded()[:-20])
+    elif what == "its ledger":
+        files.pipe_file(f"{root}/voice/{latest.places['spend.jsonl']}", b"x" * 48)
+    else:
+        marks = {**latest.voice_files, "spend.jsonl": FileMark(2**39, "0" * 64)}
+        files.pipe_file(f"{root}/latest.json", replace(latest, voice_files=marks).encoded())
+    take_up(order(tmp_path / "fresh"), manners)
+    assert (tmp_path / "fresh" / "spend.jsonl").read_text() == '{"start": "a"}\n{"start": "b"}\n'
+    assert (what == "latest.json") or any("spend.jsonl" in text for text in heard)
+
+
+def test_damaged_settings_give_way_to_those_of_the_checkpoint_before(
+    alice, memory, manners, heard, tmp_path
+):
+    newest = max(look(memory).all, key=lambda manifest: manifest.sequence)
+    memory._files._files.pipe_file(f"{memory._root}/{newest.key}/voice.toml", b"oops")
+    take_up(order(tmp_path / "fresh"), manners)
+    assert Voice.open(tmp_path / "fresh").settings == alice.settings
+    assert any("voice.toml is not what was written" in text for text in heard)
+    for manifest in look(memory).all:
+        memory._files._files.pipe_file(f"{memory._root}/{manifest.key}/voice.toml", b"oops")
+    with pytest.raises(InputError, match=r"has no voice\.toml that is as it was written"):
+        take_up(order(tmp_path / "other"), manners)
+
+
 # What a stranger may have put into a mirror.
 
 
@@ -322,12 +383,32 @@ def test_the_mirror_that_a_fetched_voice_goes_on_to_is_the_one_that_was_named(
     assert Voice.open(strange.voice).settings.mirror == address
 
 
-@pytest.mark.parametrize("text", ["[" * 10**5, '{"format": 2}', "", "\x00"])
-def test_a_marker_that_is_none_is_refused_and_not_written_over(strange, text):
-    (strange.folder / MARKER).write_text(text)
+BROKEN = pytest.mark.parametrize("text", ["[" * 10**5, "", "\x00"], ids=["deep", "empty", "zero"])
+
+
+@BROKEN
+def test_a_marker_that_is_none_is_refused_and_not_written_over(tmp_path, text):
+    mirror = tmp_path / "mirror"
+    mirror.mkdir()
+    (mirror / MARKER).write_text(text)
     with pytest.raises(InputError, match=r"mirror\.json .* is no mirror's"):
+        take_up(TrainOrder(tmp_path / "in", mirror=str(mirror)), Manners())
+    assert (mirror / MARKER).read_text() == text
+
+
+@BROKEN
+def test_sound_checkpoints_of_one_voice_say_whose_they_are_where_the_marker_is_damaged(
+    strange, text
+):
+    (strange.folder / MARKER).write_text(text)
+    fetch(strange)
+    assert Voice.open(strange.voice).newest("text2mel").step == 200
+
+
+def test_a_mirror_of_a_later_format_is_refused(strange):
+    (strange.folder / MARKER).write_text('{"format": 2}')
+    with pytest.raises(InputError, match=r"mirror\.json .* its format is 2, not 1"):
         fetch(strange)
-    assert (strange.folder / MARKER).read_text() == text
 
 
 def test_a_mirror_in_its_own_voice_is_refused(alice):

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from engine.mirror import sender
+from engine.mirror import outgoing
 from engine.mirror.backoff import Backoff
 from engine.mirror.fingerprint import fingerprint
 from engine.mirror.holdings import look
@@ -228,7 +228,7 @@ def test_a_step_that_is_made_anew_while_it_is_sent_is_no_damage(
         return found
 
     if when == "its files are read":
-        monkeypatch.setattr(sender, "fingerprint", read)
+        monkeypatch.setattr(outgoing, "fingerprint", read)
     else:
         memory._files.before = lambda what, path: make_anew_at(path) if what == "put" else None
     run = send(voice, memory)
@@ -289,6 +289,89 @@ def test_a_disk_that_is_mounted_no_more_is_not_taken_for_an_empty_mirror(make, a
     assert "has lost its mirror.json" in state.trouble
 
 
+def test_a_store_that_comes_back_without_what_it_held_is_filled_again(make, memory, send):
+    voice = make.voice()
+    make.save(voice, 100)
+    make.save(voice, 50, "ssrn")
+    run = send(voice, memory)
+    run.safe(100)
+    memory._files.rm(memory._root, recursive=True)
+    make.save(voice, 200)
+    run.safe(200)
+    assert (steps(memory), steps(memory, "ssrn")) == ([100, 200], [50])
+    assert "warning: mirror: memory://mirror has lost its mirror.json: all is sent there again" in (
+        run.events
+    )
+
+
+@pytest.mark.parametrize("what", ["damaged", "gone"])
+def test_a_marker_is_written_anew_over_checkpoints_that_stay(make, memory, send, what):
+    voice = make.voice()
+    make.save(voice, 100)
+    run = send(voice, memory)
+    run.safe(100)
+    before = look(memory).sequence
+    if what == "damaged":
+        memory._files._files.pipe_file(f"{memory._root}/{MARKER}", b'{"format": 1, "id"')
+    else:
+        memory._files.rm(f"{memory._root}/{MARKER}")
+    memory._files.written.clear()
+    make.save(voice, 200)
+    run.safe(200)
+    assert steps(memory) == [100, 200]
+    assert look(memory).sequence == before + 1
+    assert not [path for path in memory._files.written if "step-000000100" in path]
+
+
+def test_what_else_lies_in_a_place_without_a_marker_stays(make, memory, send):
+    theirs = make.voice("theirs", id="f" * 32)
+    make.save(theirs, 900)
+    run = send(theirs, memory)
+    run.safe(900)
+    run.close()
+    memory._files.rm(f"{memory._root}/{MARKER}")
+    ours = make.voice("ours")
+    make.save(ours, 100)
+    run = send(ours, memory)
+    run.safe(100)
+    assert run.sender.finish(30)
+    assert sorted(name[:14] for name in memory.folders("text2mel")) == [
+        "step-000000100",
+        "step-000000900",
+    ]
+
+
+def test_a_later_step_that_was_found_damaged_there_is_not_called_safe_and_is_sent_anew(
+    make, memory, send
+):
+    voice = make.voice()
+    make.save(voice, 100)
+    doomed = make.save(voice, 200)
+    run = send(voice, memory)
+    run.safe(200)
+    run.close()
+    newest = look(memory).checkpoints["text2mel"][0]
+    memory._files._files.pipe_file(f"{memory._root}/{newest.key}/weights.safetensors", b"x" * 1250)
+    # As on a fresh machine, which fetched the one before.
+    for file in doomed.iterdir():
+        file.unlink()
+    doomed.rmdir()
+    run = send(voice, memory, seen=look(memory).sequence)
+    run.safe(100)
+    make.save(voice, 150)
+    run.safe(150)
+    assert run.sender.finish(30)
+    assert steps(memory) == [100, 150]
+    # The same steps, made again, are the same to the byte.
+    make.save(voice, 200)
+    run.safe(200)
+    again = look(memory).checkpoints["text2mel"][0]
+    assert again.files == newest.files
+    assert again.sequence > newest.sequence
+    content = memory.read(f"{again.key}/weights.safetensors", 10**6)
+    assert hashlib.sha256(content).hexdigest() == newest.files["weights.safetensors"].sha256
+
+
 def test_a_voice_without_a_checkpoint_leaves_no_trace(make, memory, send):
     run = send(make.voice(), memory)
     assert run.sender.finish(30)
@@ -305,6 +388,89 @@ def test_the_last_line_of_a_growing_history_is_sent_whole_or_not_at_all(make, me
     key = look(memory).checkpoints["text2mel"][0].key
     lines = memory.read(f"{key}/text2mel-history.jsonl", 10**6).splitlines()
     assert [json.loads(line)["step"] for line in lines] == [100]
+
+
+def ledger_there(target: Target) -> list[str]:
+    """The lines of the ledger in a mirror, where they went there after its last checkpoint."""
+    latest = look(target).latest
+    if latest is None:
+        return []
+    content = target.read(f"voice/{latest.places['spend.jsonl']}", 10**6)
+    assert hashlib.sha256(content).hexdigest() == latest.voice_files["spend.jsonl"].sha256
+    return content.decode().splitlines()
+
+
+def pay(voice, what: str) -> None:
+    with (voice.folder / "spend.jsonl").open("a") as file:
+        file.write(f'{{"start": "{what}"}}\n')
+
+
+def test_the_ledger_goes_there_between_checkpoints_and_nothing_else_piles_up(
+    make, memory, send, until
+):
+    voice = make.voice()
+    make.save(voice, 100)
+    pay(voice, "a")
+    run = send(voice, memory, every=0)
+    run.safe(100)
+    until(lambda: len(ledger_there(memory)) == 1)
+    for number in range(3):
+        pay(voice, str(number))
+        until(lambda number=number: len(ledger_there(memory)) == number + 2)
+    until(lambda: len(memory.folders("voice")) == 2)
+    assert {name.rpartition(".")[0] for name in memory.folders("voice")} == {
+        "voice.toml",
+        "spend.jsonl",
+    }
+    assert steps(memory) == [100]
+
+
+def test_the_ledger_goes_there_no_more_often_than_it_may_and_at_the_end(make, memory, send):
+    voice = make.voice()
+    make.save(voice, 100)
+    run = send(voice, memory, every=10**6)
+    run.safe(100)
+    assert run.sender.finish(30)
+    first = memory.read("latest.json", 10**6)
+    pay(voice, "a")
+    make.save(voice, 200)
+    run.safe(200)
+    # The checkpoint took the ledger with it; by itself it does not go yet.
+    assert memory.read("latest.json", 10**6) == first
+    pay(voice, "b")
+    run.sender.close(30)
+    assert ledger_there(memory) == ['{"start": "a"}', '{"start": "b"}']
+    assert not [event for event in run.events if "ledger" in event]
+
+
+def test_a_ledger_that_did_not_arrive_at_the_end_is_told(make, memory, send):
+    voice = make.voice()
+    make.save(voice, 100)
+    run = send(voice, memory)
+    run.safe(100)
+    assert run.sender.finish(30)
+    pay(voice, "a")
+
+    def refuse(what, path):
+        raise ConnectionError("Could not connect")
+
+    memory._files.before = refuse
+    run.sender.close(0.1)
+    assert any("last lines of the ledger are not at the mirror" in text for text in run.events)
+
+
+def test_a_ledger_is_not_sent_to_a_mirror_that_another_run_took(make, memory, send, until):
+    voice = make.voice()
+    make.save(voice, 100)
+    run = send(voice, memory, every=0)
+    run.safe(100)
+    until(lambda: look(memory).latest is not None)
+    second = Marker(make.ID, "alice", "other", "process 7 on elsewhere", {})
+    memory.write(MARKER, second.encoded())
+    before = memory.read("latest.json", 10**6)
+    pay(voice, "a")
+    run.until(lambda state: "is written by process 7" in state.trouble)
+    assert memory.read("latest.json", 10**6) == before
 
 
 def test_waits_double_up_to_a_limit_and_start_anew_after_a_success():

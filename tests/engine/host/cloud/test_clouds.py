@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import socketserver
+import threading
 import time
 
 import pytest
@@ -14,7 +16,7 @@ from engine.host.cloud.aws import Aws
 from engine.host.cloud.azure import Azure
 from engine.host.cloud.connect import connect
 from engine.host.cloud.gcp import Gcp
-from engine.host.cloud.machine import Clock, Machine
+from engine.host.cloud.machine import Clock, Machine, SpotNotice
 from engine.host.cloud.metadata import MetadataError, MetadataService, OddReplyError, Reply
 from engine.host.cloud.replies import moment_in, name_in, object_in
 
@@ -89,6 +91,32 @@ def test_gcp_counts_its_half_minute_from_the_last_look_without_a_notice(fake):
     assert cloud.notice().last_second == 130.0
 
 
+def test_maintenance_that_stops_a_machine_of_gcp_is_a_warning(fake):
+    cloud = connect("gcp", fake.url)
+    for said in ("NONE", "MIGRATE_ON_HOST_MAINTENANCE"):
+        fake.gcp["maintenance-event"] = said
+        assert cloud.notice() is None
+    fake.gcp["maintenance-event"] = "TERMINATE_ON_HOST_MAINTENANCE"
+    assert "for maintenance" in cloud.notice().text
+    assert cloud.notice().last_second is None
+    fake.gcp["preempted"] = "TRUE"
+    assert cloud.notice().text == "GCP preempts this machine"
+
+
+@pytest.mark.parametrize("when", [None, "soon", "", 5, {}])
+def test_an_end_of_aws_without_a_time_is_a_warning(fake, when):
+    fake.aws["spot/instance-action"] = json.dumps({"action": "terminate", "time": when})
+    notice = connect("aws", fake.url).notice()
+    assert notice == SpotNotice("AWS terminates this machine and does not say when")
+
+
+@pytest.mark.parametrize("action", ["explode", ["terminate"], {}, None, 7])
+def test_an_action_of_aws_that_nobody_knows_is_an_odd_reply(fake, action):
+    fake.aws["spot/instance-action"] = json.dumps({"action": action, "time": after(60)})
+    with pytest.raises(OddReplyError, match="names the instance action"):
+        connect("aws", fake.url).notice()
+
+
 def azure_event(kind, **said):
     event = {
         "EventId": "f020ba2e",
@@ -130,6 +158,15 @@ def test_a_kind_of_event_that_nobody_knows_hides_no_eviction(fake):
         cloud.notice()
 
 
+@pytest.mark.parametrize("when", [None, "soon", 5, {}])
+def test_an_event_of_azure_without_a_time_is_a_warning_and_hides_no_other(fake, when):
+    cloud = connect("azure", fake.url)
+    fake.events = [azure_event("Preempt", NotBefore=when)]
+    assert cloud.notice() == SpotNotice("Azure evicts this machine and does not say when")
+    fake.events = [azure_event("Preempt", NotBefore=when), azure_event("Reboot")]
+    assert cloud.notice().text == "Azure reboots this machine"
+
+
 def test_nothing_but_reading_is_asked_of_azure(fake):
     cloud = connect("azure", fake.url)
     fake.events = [azure_event("Preempt")]
@@ -161,6 +198,29 @@ def test_a_service_that_says_nothing_is_left_in_good_time(fake):
     fake.fault = "silent"
     with pytest.raises(MetadataError, match="does not answer"):
         MetadataService(fake.url, patience=0.05).ask("/latest/api/token", {})
+
+
+@pytest.mark.parametrize("drop", [b"H", b"HTTP/", b"\x1b]0;owned\x07\r\n"])
+def test_an_answer_whose_head_never_ends_is_left_and_told_in_few_words(drop):
+    """Each drop comes before the patience for one is over."""
+    left = threading.Event()
+
+    class Dripping(socketserver.BaseRequestHandler):
+        def handle(self):
+            with contextlib.suppress(OSError):
+                while not left.wait(0.02):
+                    self.request.sendall(drop)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Dripping) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.02,)).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        with pytest.raises(MetadataError) as caught:
+            MetadataService(url, patience=0.2).ask("/x", {})
+        left.set()
+        server.shutdown()
+    assert len(str(caught.value)) < 150
+    assert str(caught.value).isprintable()
 
 
 def test_proxies_of_the_environment_are_not_used(fake, monkeypatch):

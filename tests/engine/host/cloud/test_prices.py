@@ -6,7 +6,7 @@ import pytest
 
 from engine.host.cloud.aws_spot_price import PriceError, aws_spot_price
 from engine.host.cloud.machine import Machine
-from engine.host.cloud.prices import AS_OF, table_price
+from engine.host.cloud.prices import SPOT_AS_OF, table_price
 
 NOWHERE = "http://127.0.0.1:9"
 
@@ -21,13 +21,16 @@ def test_the_table_knows_spot_and_on_demand_and_its_date(kind):
     spot = table_price(g5(instance_type=kind))
     listed = table_price(g5(instance_type=kind, spot=False))
     assert 0 < spot.usd < listed.usd
-    assert spot.source == f"highest US spot price, {AS_OF}"
-    assert listed.source == f"list price on demand, {AS_OF}"
+    assert spot.source == f"highest US spot price, {SPOT_AS_OF}"
+    assert listed.source == "list price on demand in us-east-1, August 2026"
+    assert (spot.upper_limit, listed.upper_limit) == (False, False)
 
 
-def test_a_spot_machine_without_a_spot_price_is_taken_for_the_dearer_one():
-    price = table_price(Machine("gcp", "g2-standard-4", spot=True))
-    assert "spot costs less" in price.source
+@pytest.mark.parametrize("spot", [True, None])
+def test_where_a_spot_price_is_not_known_that_on_demand_is_the_most_it_can_be(spot):
+    price = table_price(Machine("gcp", "g2-standard-4", spot=spot))
+    assert price.source == "at most: list price on demand in us-central1, August 2026"
+    assert price.upper_limit
     assert price.usd == table_price(Machine("gcp", "g2-standard-4", spot=False)).usd
 
 
