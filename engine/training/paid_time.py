@@ -10,6 +10,7 @@ import threading
 
 from engine.board import Board
 from engine.choices import NetworkName
+from engine.errors import EngineError
 from engine.snapshot import Phase
 from engine.training.clock import RunningTime, TrainingClock
 from engine.training.ledger_keeper import LedgerKeeper
@@ -74,6 +75,14 @@ class PaidTime:
             )
         self.tell()
         self._thread.start()
+
+    def close_stretch(self, step: int) -> None:
+        """Bring the ledger up to date; what cannot be written now is part of the next try."""
+        try:
+            self.ledger.close_stretch(step)
+        except EngineError as error:
+            spent = self.ledger.spent
+            self._board.event(f"{error} ${spent:.2f} are spent so far.", "warning")
 
     def end(self, step: int) -> None:
         """Look no more, and close the ledger.
