@@ -67,9 +67,22 @@ def append_line(path: Path, line: str, *, sync: bool = False) -> None:
                 file.truncate(size)
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             if sync:
-                os.fsync(file.fileno())
+                _sync_or_cut(file.fileno(), size)
     except OSError as error:
         raise EngineError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def _sync_or_cut(descriptor: int, size: int) -> None:
+    """Make a file safe; where it cannot be, cut it to a size, so that a retry adds nothing twice.
+
+    A file system across a network may say only here that it is full.
+    """
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.ftruncate(descriptor, size)
+        raise
 
 
 def sync_file(path: Path) -> None:

@@ -18,7 +18,7 @@ from engine.control import (
     SetSentence,
     StopAt,
 )
-from engine.errors import EngineError, VoicecoachError
+from engine.errors import VoicecoachError
 from engine.host.cloud.news import Interruption, NewPrice, NoticeGone, SpotWarning
 from engine.snapshot import Phase
 from engine.speech.audition import Auditions
@@ -175,10 +175,7 @@ class Steering:
         self._interruptions.hear(news, self._tending.save_at_once, 1 / speed if speed else None)
 
     def _change_price(self, new: NewPrice) -> None:
+        self._paid.change_price(new.usd, self._standing.step)
         ledger = self._paid.ledger
-        try:
-            ledger.change_price(new.usd, self._standing.step)
-        except EngineError as error:
-            self._board.event(f"{error} What it cost so far is counted anew.", "warning")
         self._board.event(f"price: ${new.usd:.4g}/h ({new.source})")
         self._board.update(price=ledger.price, price_source=new.source, spent=ledger.spent)

@@ -54,8 +54,10 @@ class Trainer:
         self._standing = Standing(prepared.step, board, paid.clock, attended=order.attended)
         # The newest checkpoint may be an earlier one than it seemed.
         ledger.go_back(prepared.step)
-        self._keeper = Keeper(prepared, board, paid.clock, on_saved)
-        self._teller = Teller(prepared, board, paid.clock, ledger)
+        self._teller = teller = Teller(prepared, board, paid.clock, ledger)
+        beside = (*paid.writers, teller.history_writer)
+        first = (teller.make_history_safe, ledger.flush)
+        self._keeper = Keeper(prepared, board, paid.clock, first, beside, on_saved)
         kept = (self._standing, paid, self._keeper, self._teller)
         self._sickness = Sickness(prepared, board, *kept)
         self._tending = Tending(board, *kept, self._sickness)
@@ -115,6 +117,7 @@ class Trainer:
             self._paid.clock.pause()
             # Whoever takes the voice folder next must find nobody writing in it.
             self._keeper.settle()
+            self._teller.end()
             self._end_paid_time()
 
     def _make_steps(self) -> None:

@@ -1,6 +1,7 @@
 """Files that are there whole or not at all, and lines that are added."""
 
 import contextlib
+import errno
 import resource
 import signal
 
@@ -42,6 +43,22 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
     for write in (lambda p: write_whole(p, b""), lambda p: append_line(p, "")):
         with pytest.raises(EngineError, match="f/g"):
             write(tmp_path / "f" / "g")
+
+
+def test_a_line_that_cannot_be_made_safe_is_not_there(tmp_path, monkeypatch):
+    """A file system across a network says perhaps only then that it is full."""
+    path = tmp_path / "lines"
+    append_line(path, "one", sync=True)
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("engine.host.files.os.fsync", full)
+    with pytest.raises(EngineError, match="No space left"):
+        append_line(path, "two", sync=True)
+    monkeypatch.undo()
+    append_line(path, "two", sync=True)
+    assert path.read_text() == "one\ntwo\n"
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

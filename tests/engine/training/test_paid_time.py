@@ -67,6 +67,7 @@ def pass_seconds(time: Time, paid: PaidTime, seconds: int) -> None:
     for _ in range(seconds):
         time.now += 1
         paid.look()
+        paid.settle()
 
 
 def paused(snapshot: Snapshot) -> bool:
@@ -143,7 +144,8 @@ def test_what_the_ledger_has_already_is_not_taken_over_again(make_voice, time):
     paid = PaidTime(board_of(voice), voice, "text2mel")
     paid.clock.start()
     pass_seconds(time, paid, 20)
-    paid.ledger.close_stretch(5)
+    paid.close_stretch(5)
+    paid.settle()
     # Killed before the file of open stretches is written anew.
     assert (voice.folder / "spend.open").exists()
     again = PaidTime(board_of(voice), Voice.open(voice.folder), "text2mel")
@@ -180,7 +182,8 @@ def test_the_time_of_day_may_jump_without_changing_an_amount(make_voice, time, m
     paid.clock.start()
     for step in (5, 9):
         pass_seconds(time, paid, 4)
-        paid.ledger.close_stretch(step)
+        paid.close_stretch(step)
+        paid.settle()
     paid.end(9)
     ledger = Voice.open(voice.folder).ledger
     assert ledger.usd == 8.0
@@ -193,7 +196,7 @@ def test_every_stretch_of_training_and_of_idle_time_keeps_its_price(make_voice, 
     pass_seconds(time, paid, 2)
     paid.clock.start()
     pass_seconds(time, paid, 3)
-    paid.ledger.change_price(7200.0, 5)
+    paid.change_price(7200.0, 5)
     pass_seconds(time, paid, 4)
     paid.clock.pause()
     pass_seconds(time, paid, 1)
