@@ -8,6 +8,7 @@ Nothing here imports torch, so that `info` answers at once and an order is check
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,10 +17,17 @@ from typing import Any
 
 from engine.choices import NETWORKS, NetworkName
 from engine.errors import InputError
-from engine.plain_files import read_plain
+from engine.plain_files import plain_file, read_plain
 
 FORMAT = 2
 """What `state.json` says of itself. Format 1 has no checksum of its own."""
+
+MOMENTS = "optimizer.safetensors"
+"""The largest file of a checkpoint, without which it speaks, and trains on with moments anew."""
+
+MOST_TENSOR_BYTES = 2**32
+"""More than any file of tensors has. The BBC's largest network has 341 MB with all that Adam
+remembers; a file of holes can have any number, which would all be read, or taken of the memory."""
 
 _STEP_FOLDER = re.compile(r"step-([0-9]{9,})")
 _DAMAGED_FOLDER = re.compile(r"step-([0-9]{9,})-damaged(-[0-9]+)?")
@@ -149,6 +157,28 @@ def _is_as_written(text: str, state: dict[str, Any]) -> bool:
 def is_checkpoint(folder: Path) -> bool:
     """Whether a folder is a complete checkpoint."""
     return (folder / "state.json").is_file()
+
+
+def is_sound(checkpoint: Path) -> bool:
+    """Whether no byte of a checkpoint has changed, as far as its own checksums tell.
+
+    It takes as long as reading all of it.
+    """
+    try:
+        digests = dict(read_state(checkpoint).get("sha256", {}))
+        for name, digest in digests.items():
+            if Path(name).name != name:
+                return False
+            if name == MOMENTS and not (checkpoint / name).exists():
+                continue
+            with plain_file(checkpoint / name) as file:
+                if os.fstat(file.fileno()).st_size > MOST_TENSOR_BYTES:
+                    return False
+                if hashlib.file_digest(file, "sha256").hexdigest() != digest:
+                    return False
+    except (InputError, OSError, TypeError, ValueError):
+        return False
+    return True
 
 
 def read_state(checkpoint: Path) -> dict[str, Any]:

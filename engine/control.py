@@ -66,6 +66,10 @@ class DrawAttention:
 class GoUnattended:
     """The screen goes away: from now on end at the stop, and while paused, instead of waiting."""
 
+    train_on: bool = False
+    """Whether the person who left last asked for training to go on: that ends a pause, and not
+    the run."""
+
 
 @dataclass(frozen=True, slots=True)
 class GoAttended:

@@ -49,7 +49,7 @@ class TrainOrder:
     """A folder in LJ Speech layout; may be left out for a voice that exists."""
     network: NetworkName = "text2mel"
     source: Path | None = None
-    """A voice or a checkpoint whose weights a new voice starts from."""
+    """A voice, an export or a checkpoint whose weights a new voice starts from."""
     vocabulary: str | None = None
     """The symbols of a new voice; without them it has those of its source."""
     cleaner: CleanerName | None = None

@@ -10,8 +10,8 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
+from io import BufferedReader
 from pathlib import Path
-from typing import IO
 
 from engine.errors import InputError
 
@@ -42,7 +42,7 @@ def open_plain(path: Path, flags: int = os.O_RDONLY, mode: int = 0o666) -> int:
 
 
 @contextlib.contextmanager
-def plain_file(path: Path) -> Iterator[IO[bytes]]:
+def plain_file(path: Path) -> Iterator[BufferedReader]:
     """Open a plain file to read.
 
     Raises:

@@ -9,6 +9,7 @@ from typing import Any
 
 from engine.checkpoint_folders import (
     is_checkpoint,
+    is_sound,
     list_checkpoints,
     read_state,
     source_checkpoints,
@@ -18,6 +19,8 @@ from engine.corpus.clips import METADATA, RECORDINGS
 from engine.corpus.symbols import require_vocabulary
 from engine.corpus.text import Vocabulary
 from engine.errors import EngineError, InputError
+from engine.exported.card import read_card
+from engine.exported.folder import CARD
 from engine.host.cloud.connect import metadata_base
 from engine.host.cloud.firmware import chosen_cloud
 from engine.host.cloud.metadata import require_base
@@ -26,8 +29,8 @@ from engine.host.spend import Ledger
 from engine.networks.specs import PRESETS, preset_spec
 from engine.order import Price, TrainOrder
 from engine.settings import VoiceSettings
-from engine.stop import AlreadyThereError
-from engine.voice import RESTORING, Voice, is_exported
+from engine.stop import AlreadyThereError, StopRule
+from engine.voice import RESTORING, Voice, is_exported, settings_of
 
 # What a run that ended early may have left in the folder of a voice that is yet to be.
 _LEFTOVERS = {
@@ -62,7 +65,7 @@ def make_plan(order: TrainOrder) -> Plan:
     """Check an order against its voice folder.
 
     Raises:
-        AlreadyThereError: the voice has been trained to its stop.
+        AlreadyThereError: the voice has been trained to its stop, or its budget is used up.
         InputError: the order contradicts the voice, the dataset or the source, or its stop lies
             behind.
     """
@@ -71,8 +74,9 @@ def make_plan(order: TrainOrder) -> Plan:
         require_vocabulary(order.vocabulary)
     if is_exported(folder):
         raise InputError(
-            f"{folder} is an export of a voice, made for speaking; train the voice that it is of, "
-            f"or name another with --voice."
+            f"{folder} is an export of a voice, which stays as it is; train the voice that it is "
+            f"of, or another that starts from it: `voicecoach train DATASET --voice NEW --from "
+            f"{folder}`."
         )
     new = not Voice.exists(folder)
     settings = _new_settings(order) if new else _settings_of(order)
@@ -104,21 +108,40 @@ def make_plan(order: TrainOrder) -> Plan:
     if settings.budget > 0:
         _require_budget(settings.budget, ledger, price)
     if order.stop is not None:
-        try:
-            order.stop.resolve(plan.step, ledger.seconds, ledger.usd, price)
-        except AlreadyThereError as error:
-            if list_checkpoints(folder / order.network / "checkpoints"):
-                raise
+        _require_stop_ahead(order.stop, order, plan.step, ledger, price)
+    return plan
+
+
+def _require_stop_ahead(
+    stop: StopRule, order: TrainOrder, step: int, ledger: Ledger, price: float
+) -> None:
+    """Refuse a stop that lies behind.
+
+    Raises:
+        AlreadyThereError: the voice has been trained to its stop.
+        InputError: saying where it stands.
+    """
+    try:
+        stop.resolve(step, ledger.seconds, ledger.usd, price)
+    except InputError as error:
+        entries = list_checkpoints(order.voice_folder / order.network / "checkpoints")
+        # To read them all takes long, and is needed where the answer depends on it alone.
+        sound = next((one.step for one in reversed(entries) if is_sound(one.path)), step)
+        if sound != step:
+            stop.resolve(sound, ledger.seconds, ledger.usd, price)
+        elif isinstance(error, AlreadyThereError) and not entries:
             # Where the weights of another voice stand, this one has not been trained to.
             raise InputError(str(error)) from error
-    return plan
+        else:
+            raise
 
 
 def _require_budget(budget: float, ledger: Ledger, price: float) -> None:
     """Refuse a budget that is used up, or that nobody can watch.
 
     Raises:
-        InputError: saying what is spent, and on what.
+        AlreadyThereError: it is used up; saying what is spent, and on what.
+        InputError: there is no price.
     """
     if price <= 0:
         raise InputError(
@@ -127,7 +150,7 @@ def _require_budget(budget: float, ledger: Ledger, price: float) -> None:
         )
     if ledger.usd >= budget:
         spent, idle = ledger.usd, ledger.idle_usd
-        raise InputError(
+        raise AlreadyThereError(
             f"the budget of ${budget:,.2f} is used up: ${spent:,.2f} is spent, "
             f"${spent - idle:,.2f} on training and ${idle:,.2f} on idle time; give a larger "
             f"--budget, or 0 for none"
@@ -172,6 +195,9 @@ def _step_of(order: TrainOrder) -> int:
         return entries[-1].step
     if order.source is None:
         return 0
+    if is_exported(order.source):
+        card = read_card(order.source).networks.get(order.network)
+        return 0 if card is None else card.step
     source = source_checkpoints(order.source).get(order.network)
     return 0 if source is None else int(read_state(source)["step"])
 
@@ -259,10 +285,10 @@ def as_stored(dataset: Path, folder: Path) -> Path:
 
 
 def _like_source(source: Path, settings: VoiceSettings) -> VoiceSettings:
-    """Settings for weights that come from another voice, or from a checkpoint of one.
+    """Settings for weights that come from another voice, from a checkpoint of one, or an export.
 
     Raises:
-        InputError: `source` is neither.
+        InputError: `source` is none of these.
     """
     home = source
     if is_checkpoint(source):
@@ -270,17 +296,12 @@ def _like_source(source: Path, settings: VoiceSettings) -> VoiceSettings:
         if not Voice.exists(home):
             preset = _preset_of(read_state(source), settings)
             return replace(settings, symbols=_symbols_of(source), preset=preset)
-    if is_exported(source):
+    if not Voice.exists(home) and not is_exported(home):
         raise InputError(
-            f"{source} is an export of a voice, made for speaking; give the folder of the voice "
-            f"that it is of, or one of its step-… folders."
+            f"{source} is no voice (no voice.toml), no checkpoint (no state.json) and no export "
+            f"(no {CARD}); give the folder of a voice, one of its step-… folders, or an export."
         )
-    if not Voice.exists(home):
-        raise InputError(
-            f"{source} is neither a voice (no voice.toml) nor a checkpoint (no state.json); give "
-            f"the folder of a voice, or one of its step-… folders."
-        )
-    theirs = Voice.open(home).settings
+    theirs = settings_of(home)
     return replace(
         settings,
         preset=theirs.preset,
@@ -319,6 +340,9 @@ def _require_fitting_source(order: TrainOrder) -> None:
         InputError: saying what does not fit.
     """
     assert order.source is not None
+    # Its card tells of symbols and sizes that are those of its weights, or it is refused.
+    if is_exported(order.source):
+        return
     found = source_checkpoints(order.source)
     if is_checkpoint(order.source):
         theirs = read_state(order.source)["network"]

@@ -83,7 +83,7 @@ class Session:
         self._inbox = Inbox()
         self._audience = Audience(
             self._inbox.send,
-            lambda screens: self._board.update(screens=screens),
+            lambda screens, readers: self._board.update(screens=screens, readers=readers),
             at_home=order.attended,
         )
         self._server = Server(order.voice_folder, self.snapshot, self.send, self._audience)
@@ -111,7 +111,7 @@ class Session:
         """Ask for something; it happens at the next step boundary. Never waits."""
         if isinstance(command, GoUnattended):
             # Whether the run goes on unattended is for all screens together to say.
-            self._audience.leave_home()
+            self._audience.leave_home(train_on=command.train_on)
         else:
             self._inbox.send(command)
 

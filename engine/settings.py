@@ -39,6 +39,7 @@ _COMMENTS = {
     "id": "by which a mirror knows this voice again; do not edit",
 }
 _AUTO = "auto"
+_MAY_BE_ZERO = ("price", "budget", "dropout", "audio.preemphasis")
 _LARGEST = 2**31 - 1
 # Two layers of SSRN double the frames: four fine ones to a coarse one are built in.
 _REDUCTION = 4
@@ -247,5 +248,5 @@ def _require_positive(name: str, value: float) -> None:
         raise ValueError(f"{name} is too large; give at most {_LARGEST:,}")
     if name == "dropout" and value >= 1:
         raise ValueError(f"dropout is {value!r}; give a share below 1, such as 0.05")
-    if value < 0 or (value == 0 and name not in ("price", "budget", "dropout")):
+    if value < 0 or (value == 0 and name not in _MAY_BE_ZERO):
         raise ValueError(f"{name} is {value!r}; give a positive number")

@@ -260,7 +260,9 @@ class Snapshot:
     """Why there is no reading: `no NVIDIA driver`."""
     failure: str = ""
     screens: int = 0
-    """Screens that look at the run: the one of its own process, and those of others."""
+    """Screens that steer the run: the one of its own process, and those of others."""
+    readers: int = 0
+    """Screens of other processes that only look at it."""
 
     @property
     def saved(self) -> bool:

@@ -24,7 +24,7 @@ MOST_USD = 10.0**9
 
 
 class AlreadyThereError(InputError):
-    """The voice is where it was to stop: there is nothing to train."""
+    """The voice is where it was to stop, by step, sum or budget: there is nothing to train."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from engine.exported.card import NetworkCard, read_card
 from engine.exported.folder import CARD, has_card, weights_file
 from engine.host.files import write_whole
 from engine.host.spend import Ledger
-from engine.networks.specs import NetworkSpec, read_spec, size_of
+from engine.networks.specs import NetworkSpec, preset_of, read_spec, size_of
 from engine.plain_files import read_plain, require_plain
 from engine.settings import VoiceSettings, edited, parse_settings
 
@@ -213,7 +213,10 @@ def settings_of(folder: Path) -> VoiceSettings:
     if not is_exported(folder):
         return Voice.open(folder).settings
     card = read_card(folder)
+    spec = card.networks["text2mel"].spec
     return VoiceSettings(
+        preset=preset_of(spec) or VoiceSettings.preset,
+        dropout=spec.dropout,
         symbols=card.symbols,
         cleaner=card.cleaner,
         sharpening=card.sharpening,

@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
+from textual.theme import ThemeProvider
 
 from engine.snapshot import Phase, Snapshot
 from tui import fetching
@@ -19,6 +20,7 @@ from tui.exit_reason import ExitReason
 from tui.listening import Listening
 from tui.screens.check_screen import CheckScreen
 from tui.screens.keyed_screen import KeyedScreen
+from tui.screens.palette import Palette
 from tui.screens.supervision import Supervision
 from tui.speakers.player import Player
 from tui.themes import DARK, LIGHT
@@ -59,6 +61,7 @@ class VoicecoachApp(App[ExitReason]):
         now: Callable[[], datetime] = datetime.now,
         address: str | None = None,
         attached: bool = False,
+        reading: bool = False,
     ) -> None:
         """Prepare to show a run.
 
@@ -69,6 +72,7 @@ class VoicecoachApp(App[ExitReason]):
             now: tells the time of day, in local time.
             address: what the person's own machine calls this host, `user@host`.
             attached: whether another process trains, so that leaving leaves the run alone.
+            reading: whether the person only looks on, and asks the run for nothing.
         """
         self._ascii_only = ascii_only
         super().__init__()
@@ -81,7 +85,7 @@ class VoicecoachApp(App[ExitReason]):
         self._polls = 0
         self.supervision = Supervision(
             session, Listening(player), now, address or fetching.address(),
-            ascii_only=ascii_only, plain=colourless,
+            ascii_only=ascii_only, plain=colourless, reading=reading,
         )  # fmt: skip
         self.supervision.attached = attached
 
@@ -149,6 +153,15 @@ class VoicecoachApp(App[ExitReason]):
         """Show words for a moment, as they are: they may come from data."""
         super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
 
+    def action_command_palette(self) -> None:
+        """Search the keys, and what else there is."""
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette(id="--command-palette"))
+
+    def search_themes(self) -> None:
+        """Choose among all colours there are."""
+        self.push_screen(Palette([ThemeProvider], placeholder="Search for themes…"))
+
     async def action_quit(self) -> None:
         """Ask as `q` does: Textual binds ctrl+q to this wherever the person is."""
         while not isinstance(self.screen, KeyedScreen):
@@ -160,8 +173,8 @@ class VoicecoachApp(App[ExitReason]):
         keyed = screen if isinstance(screen, KeyedScreen) else self.supervision
         moment = keyed.moment
         for key in keyed.KEYS:
-            if not key.hidden(moment):
-                why = key.why_not(moment)
+            if not key.is_absent(moment):
+                why = key.rests(moment)
                 words = f"{key.help} (not now: {why})" if why else key.help
                 run = partial(keyed.run_key, key)
                 yield SystemCommand(f"{key.label.capitalize()}", words, run)

@@ -2,6 +2,7 @@
 
 import logging
 import shlex
+from functools import partial
 from pathlib import Path
 from typing import Literal, TextIO
 
@@ -21,8 +22,13 @@ _LOOK = 0.2
 """Seconds between two looks at whether the run has ended."""
 
 
-def attach_with_screen(voice: Path, *, ascii_only: bool) -> int:
+def attach_with_screen(voice: Path, *, reading: bool, ascii_only: bool) -> int:
     """Open the screen on the run of a voice folder; return the exit code.
+
+    Args:
+        voice: the voice folder.
+        reading: whether the person only looks on, and the run obeys nothing from here.
+        ascii_only: draw without Unicode blocks.
 
     Raises:
         InputError: nobody trains the voice, or whoever does cannot be attached to.
@@ -30,11 +36,13 @@ def attach_with_screen(voice: Path, *, ascii_only: bool) -> int:
     terminal = Terminal()
     # The front outlives a screen that is killed, and closes it.
     front = open_front(terminal, if_killed="the run that it looked at goes on")
-    session = RemoteSession(voice)
+    session = RemoteSession(voice, reading=reading)
     log = log_of_this_process()
     try:
         with added_to(log) as file:
-            attached = _Attached(session, voice, terminal, front, file, ascii_only=ascii_only)
+            attached = _Attached(
+                session, voice, terminal, front, file, reading=reading, ascii_only=ascii_only
+            )
             return attached.run(log)
     finally:
         session.close()
@@ -84,6 +92,7 @@ class _Attached:
         front: Front,
         log: TextIO,
         *,
+        reading: bool,
         ascii_only: bool,
     ) -> None:
         from tui.app import VoicecoachApp
@@ -91,11 +100,19 @@ class _Attached:
 
         self._session = session
         self._voice = voice
+        self._reading = reading
         self._terminal = terminal
         self._log = log
         self._player = SoundCard()
-        app = VoicecoachApp(session, self._player, ascii_only=ascii_only, attached=True)
-        self._screen = Screen(app, terminal, front)
+        make_app = partial(
+            VoicecoachApp,
+            session,
+            self._player,
+            ascii_only=ascii_only,
+            attached=True,
+            reading=reading,
+        )
+        self._screen = Screen(make_app, terminal, front)
         self._attachment = _Attachment(session)
         self._watch = _Watch(self._attachment, self._screen)
 
@@ -103,7 +120,7 @@ class _Attached:
         """Show the run until the person leaves or it ends; return the exit code."""
         self._watch.handle_signals()
         self._watch.start()
-        reason = show(self._screen.app, self._terminal, self._log)
+        reason = show(self._screen, self._log)
         self._screen.open = False
         self._player.stop()
         if self._watch.hung_up.is_set() or self._terminal.gone:
@@ -127,6 +144,8 @@ class _Attached:
         if last.phase is Phase.STOPPED:
             self._terminal.say(sentence_about_end(last))
             return 0
+        if not self._reading:
+            self._session.send(GoUnattended(train_on=reason == "keep training"))
         self._terminal.say(f"the run goes on, as process {self._session.pid}")
         again = f"voicecoach attach {shlex.quote(str(self._voice))}"
         self._terminal.say(f"to come back to it:  {again}")

@@ -18,6 +18,8 @@ class Moment:
     """Attention plots there are to look at."""
     figures_in_sight: bool = False
     """Whether the screen has room for the figures of a check beside its findings."""
+    reading: bool = False
+    """Whether the screen only reads: keys that steer do nothing on it."""
 
 
 WhyNot = Callable[[Moment], str]
@@ -36,6 +38,7 @@ class Key:
     help: str
     """What happens, in a sentence without its full stop."""
     why_not: WhyNot = lambda moment: ""
+    """Asked by `rests`, which knows of reading as well."""
     show: bool = True
     """Whether it stands in the bottom line."""
     priority: bool = False
@@ -44,6 +47,8 @@ class Key:
     """Whether another meaning of the same key holds now."""
     fades: bool = False
     """Whether it leaves the bottom line while it does nothing, and is not grey there."""
+    steers: bool = False
+    """Whether it asks the run for something, so that a screen that only reads has it not."""
 
     also: tuple[str, ...] = ()
     """Other keys that do the same."""
@@ -52,6 +57,16 @@ class Key:
     def keys(self) -> tuple[str, ...]:
         """All keys that do this."""
         return (self.key, *self.also)
+
+    def rests(self, moment: Moment) -> str:
+        """Say why the key does nothing now; an empty answer means that it does something."""
+        if self.steers and moment.reading:
+            return "this screen only reads; attach without --read-only to steer"
+        return self.why_not(moment)
+
+    def is_absent(self, moment: Moment) -> bool:
+        """Whether neither bottom line nor help name the key now."""
+        return self.hidden(moment) or (self.steers and moment.reading)
 
     def bindings(self) -> list[Binding]:
         """Return the keys as Textual binds them, the one to show first."""
@@ -98,7 +113,9 @@ def _cannot_write(moment: Moment) -> str:
 
 
 def _no_samples(moment: Moment) -> str:
-    return "" if moment.snapshot.samples else "there is no sample yet; a makes one"
+    if moment.snapshot.samples:
+        return ""
+    return "there is no sample yet" + ("" if moment.reading else "; a makes one")
 
 
 def _no_original(moment: Moment) -> str:
@@ -136,7 +153,9 @@ def _cannot_hold(moment: Moment) -> str:
 
 def _not_begun(moment: Moment) -> str:
     waits = moment.snapshot.phase is Phase.CHECKED
-    return "training has not begun; enter begins it" if waits else ""
+    if not waits:
+        return ""
+    return "training has not begun" + ("" if moment.reading else "; enter begins it")
 
 
 def _in_sight(moment: Moment) -> str:
@@ -157,18 +176,21 @@ def _running(moment: Moment) -> bool:
 
 KEYS: tuple[Key, ...] = (
     Key("a", "audition", "audition",
-        "Speak the sentence with the weights of this moment, and play it", _cannot_speak),
+        "Speak the sentence with the weights of this moment, and play it", _cannot_speak,
+        steers=True),
     Key("s", "stop_at", "stop at",
-        "Say when the run shall stop: a step, a time or a sum", _not_ready),
-    Key("c", "checkpoint", "checkpoint", "Save the weights of this moment", _cannot_write),
+        "Say when the run shall stop: a step, a time or a sum", _not_ready, steers=True),
+    Key("c", "checkpoint", "checkpoint", "Save the weights of this moment", _cannot_write,
+        steers=True),
     Key("p", "pause", "pause",
         "Make no more steps for now; the run can still speak and save", _cannot_pause,
-        hidden=_paused),
-    Key("p", "go_on", "go on", "Take up the steps again", hidden=_running),
+        hidden=_paused, steers=True),
+    Key("p", "go_on", "go on", "Take up the steps again", hidden=_running, steers=True),
     Key("r", "replay", "replay", "Play the highlighted sample again", _no_samples),
     Key("o", "original", "original",
         "Play the recording that an SSRN sample was made from", _no_original, show=False),
-    Key("e", "sentence", "sentence", "Change the sentence that auditions speak", _ended),
+    Key("e", "sentence", "sentence", "Change the sentence that auditions speak", _ended,
+        steers=True),
     Key("left", "attention_older", "older attention", "Look at an older attention plot",
         _few_plots, show=False, priority=True),
     Key("right", "attention_newer", "newer attention", "Look at a newer attention plot",
@@ -176,7 +198,8 @@ KEYS: tuple[Key, ...] = (
     Key("k", "check", "check",
         "Look at what the check of the recordings found", _no_check),
     Key("n", "draw_attention", "draw attention",
-        "Draw the attention anew with the weights of this moment", _no_attention, show=False),
+        "Draw the attention anew with the weights of this moment", _no_attention, show=False,
+        steers=True),
     Key("d", "dismiss_warning", "dismiss",
         "Show the warning about the budget no more", show=False, hidden=_no_warning),
     Key("x", "maximise", "maximise", "Give one panel the whole screen, and back", show=False),
@@ -194,10 +217,11 @@ KEYS: tuple[Key, ...] = (
 
 CHECK_KEYS: tuple[Key, ...] = (
     Key("enter", "begin", "begin",
-        "Begin to train on the usable clips at once", _begun, priority=True, fades=True),
+        "Begin to train on the usable clips at once", _begun, priority=True, fades=True,
+        steers=True),
     Key("h", "hold", "hold",
         "Stop the countdown, and wait for your answer", _cannot_hold, also=("space",),
-        fades=True),
+        fades=True, steers=True),
     Key("tab", "figures", "figures",
         "Look at the figures of the whole, and back at the findings", _in_sight, priority=True,
         fades=True),

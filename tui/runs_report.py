@@ -120,8 +120,12 @@ def _cells(run: Run, now: float) -> list[str]:
         wording.dollars(said.spent),
         _sign(said),
         pid,
-        str(said.screens),
+        _screens(said),
     ]
+
+
+def _screens(said: Glance) -> str:
+    return f"{said.screens} + {said.readers} reading" if said.readers else str(said.screens)
 
 
 def _sign(said: Glance) -> str:

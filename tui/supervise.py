@@ -3,6 +3,7 @@
 import logging
 import os
 import shlex
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -24,19 +25,42 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
+_MOST_FAILURES = 3
+"""Failures of a screen within `_FAILS_WITHIN` after which it is opened once more."""
+_FAILS_WITHIN = 60.0
+"""Seconds."""
+
 
 class Screen:
     """The app, as the watch's thread may speak to it, and the terminal that it is drawn on."""
 
     def __init__(
-        self, app: "VoicecoachApp", terminal: Terminal, front: Front | None = None
+        self,
+        make_app: Callable[[], "VoicecoachApp"],
+        terminal: Terminal,
+        front: Front | None = None,
     ) -> None:
         """Speak to an app on a terminal, which a front holds where the run may outlive it."""
-        self.app = app
+        self._make_app = make_app
+        self._failures: list[float] = []
+        self._is_to_close = False
+        self.app = make_app()
         self.terminal = terminal
         self.front = front
         self.open = True
         """Whether the app runs, so that it and not the terminal is what the person reads."""
+
+    def open_again(self) -> bool:
+        """Make another app in place of one that failed; say whether that is worth a try.
+
+        It is not where the screen was to close anyway, or fails all the time.
+        """
+        now = time.monotonic()
+        self._failures = [at for at in self._failures if now - at < _FAILS_WITHIN] + [now]
+        if self._is_to_close or self.lost or len(self._failures) > _MOST_FAILURES:
+            return False
+        self.app = self._make_app()
+        return True
 
     @property
     def lost(self) -> bool:
@@ -55,6 +79,7 @@ class Screen:
         """Ask the app to end."""
         from tui.exit_reason import ExitReason
 
+        self._is_to_close = True
         if self.open:
             self.app.exit(ExitReason.ENDED)
 
@@ -83,16 +108,25 @@ def train_with_screen(make_order: Callable[[], TrainOrder], *, ascii_only: bool)
     return _Supervision(session, front, terminal, log, ascii_only=ascii_only).run()
 
 
-def show(
-    app: "VoicecoachApp", terminal: Terminal, log: TextIO
-) -> Literal["end", "keep training", "crashed"]:
-    """Run an app on a terminal until it closes, and say why it did.
+Closed = Literal["end", "keep training", "crashed"]
+
+
+def show(screen: Screen, log: TextIO) -> Closed:
+    """Show a screen until it closes, and say why it did; one that fails is opened again.
 
     Args:
-        app: what is shown.
-        terminal: where; it is left as it was found.
+        screen: what is shown; its terminal is left as it was found.
         log: an open file that gets what libraries print meanwhile.
     """
+    closed = _show_once(screen.app, screen.terminal, log)
+    while closed == "crashed" and screen.open_again():
+        told = "The screen failed and was opened again; the log says why."
+        screen.app.call_later(screen.app.notify, told, severity="warning")
+        closed = _show_once(screen.app, screen.terminal, log)
+    return closed
+
+
+def _show_once(app: "VoicecoachApp", terminal: Terminal, log: TextIO) -> Closed:
     from tui.exit_reason import ExitReason
 
     reason = None
@@ -135,9 +169,8 @@ class _Supervision:
         self._terminal = terminal
         self._log = log
         self._player = SoundCard()
-        self._screen = Screen(
-            VoicecoachApp(session, self._player, ascii_only=ascii_only), terminal, front
-        )
+        make_app = partial(VoicecoachApp, session, self._player, ascii_only=ascii_only)
+        self._screen = Screen(make_app, terminal, front)
         self._watch = Watch(session, self._screen)
 
     def run(self) -> int:
@@ -147,18 +180,23 @@ class _Supervision:
             self._watch.handle_signals()
             self._session.start()
             self._watch.start()
-            reason = show(self._screen.app, self._terminal, log)
+            reason = show(self._screen, log)
         self._screen.open = False
         self._player.stop()
         if self._watch.hung_up.is_set() or self._terminal.gone:
             self._go_on_unseen()
         elif reason == "keep training":
             self._keep_training()
+        elif reason == "crashed" and not self._session.snapshot().phase.ended:
+            self._terminal.say(
+                f"voicecoach: the screen failed again and again; the details are in {self._log}"
+            )
+            self._keep_training()
         else:
             self._save()
         self._session.join()
         self._watch.closing.set()
-        return self._tell_the_end(crashed=reason == "crashed")
+        return self._tell_the_end()
 
     def _save(self) -> None:
         if not self._session.join(0):
@@ -170,7 +208,7 @@ class _Supervision:
         self._screen.let_go()
 
     def _keep_training(self) -> None:
-        self._session.send(GoUnattended())
+        self._session.send(GoUnattended(train_on=True))
         self._terminal.say(f"training goes on without a screen, as process {os.getpid()}")
         voice = shlex.quote(str(self._session.snapshot().voice_folder.absolute()))
         self._terminal.say(f"to come back to it:   voicecoach attach {voice}")
@@ -180,15 +218,15 @@ class _Supervision:
         self._terminal.leave()
         self._front.release()
 
-    def _tell_the_end(self, *, crashed: bool) -> int:
+    def _tell_the_end(self) -> int:
         """Say how it ended, and what the machine costs from here on; return the exit code."""
-        code = self._say_how_it_ended(crashed=crashed)
+        code = self._say_how_it_ended()
         rent = sentence_about_rent(self._session.snapshot())
         if rent:
             self._terminal.say(rent)
         return code
 
-    def _say_how_it_ended(self, *, crashed: bool) -> int:
+    def _say_how_it_ended(self) -> int:
         error = self._session.error
         snapshot = self._session.snapshot()
         if error is not None:
@@ -196,11 +234,5 @@ class _Supervision:
             self._terminal.say(f"voicecoach: {sentence_about(error, self._log)}")
             return exit_code(error, interrupted=snapshot.interrupted)
         LOG.info("training ended at step %d", snapshot.step)
-        if crashed:
-            self._terminal.say(
-                f"voicecoach: the screen failed, so training was saved at step "
-                f"{snapshot.step:,} and ended; the details are in {self._log}"
-            )
-            return 1
         self._terminal.say(sentence_about_end(snapshot))
         return exit_code(None, interrupted=snapshot.interrupted)

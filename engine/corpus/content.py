@@ -30,13 +30,13 @@ class CorpusContent:
         return checksum(dict(self.clips))[:32]
 
     def save(self, folder: Path) -> None:
-        """Keep it in a folder under its key.
+        """Keep it in a folder under its key; what is kept there already is mended if damaged.
 
         Raises:
             EngineError: it cannot be written.
         """
         path = _path(folder, self.key)
-        if not path.is_file():
+        if load_content(folder, self.key) is None:
             write_whole(path, json.dumps(dict(sorted(self.clips.items())), indent=0).encode())
 
 

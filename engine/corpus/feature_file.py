@@ -2,21 +2,26 @@
 
 `<key>.features` holds float16 numbers and nothing else: the magnitudes of all clips one after
 another, then their coarse mels one after another. `<key>.json` beside it says which clips
-these are. The index is written last, so a cache with an index is complete.
+these are, and holds checksums of the numbers. The index is written last, so a cache with an index
+is complete.
 """
 
 import hashlib
 import json
 import os
+import zlib
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from engine.host.files import replacing
 from engine.plain_files import plain_file, read_plain
 
 # More than the index of any corpus has; a file that is longer is none.
 _MOST_BYTES = 2**28
+# Bytes of numbers that are summed at a time.
+_PIECE = 2**22
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,10 @@ class FeatureIndex:
     """Usable clips in the order in which they lie in the file."""
     rejected: tuple[tuple[str, str], ...]
     """Id and reason of each clip that failed in analysis."""
+    magnitude_sum: int
+    """CRC-32 of all magnitudes, as they lie in the file."""
+    mel_sum: int
+    """CRC-32 of all coarse mels, as they lie in the file."""
 
     @property
     def frames(self) -> int:
@@ -54,7 +63,12 @@ class FeatureIndex:
     @property
     def size(self) -> int:
         """Bytes of the file."""
-        return 2 * self.frames * self.n_bins + 2 * self.frames // self.reduction * self.n_mels
+        return self.mels_from + 2 * self.frames // self.reduction * self.n_mels
+
+    @property
+    def mels_from(self) -> int:
+        """Where in the file the coarse mels begin, in bytes."""
+        return 2 * self.frames * self.n_bins
 
     def save(self, folder: Path) -> None:
         """Write the index beside its file, which must be complete by now."""
@@ -94,6 +108,8 @@ def _index_from(content: dict[str, Any]) -> FeatureIndex:
         content["reduction"],
         tuple(Entry(**entry) for entry in content["entries"]),
         tuple((clip_id, reason) for clip_id, reason in content["rejected"]),
+        content["magnitude_sum"],
+        content["mel_sum"],
     )
     counts = (index.n_bins, index.n_mels, index.reduction, *(one.frames for one in index.entries))
     texts = (
@@ -104,9 +120,42 @@ def _index_from(content: dict[str, Any]) -> FeatureIndex:
         raise ValueError("a count is none")
     if not all(type(text) is str for text in texts):
         raise ValueError("a text is none")
+    if not all(type(one) is int for one in (index.magnitude_sum, index.mel_sum)):
+        raise ValueError("a checksum is none")
     if any(one.frames % index.reduction for one in index.entries):
         raise ValueError("a clip has part of a coarse frame")
     return index
+
+
+def is_as_written(
+    folder: Path, index: FeatureIndex, *, magnitudes: bool, stop: Callable[[], None]
+) -> bool:
+    """Whether the numbers in a file of features are those that were computed.
+
+    Args:
+        folder: the cache.
+        index: what the file is to hold.
+        magnitudes: look at these too; they are nearly all of the file, and Text2Mel reads none.
+        stop: called between two pieces; what it raises ends the look.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    sections = [(index.mels_from, index.size, index.mel_sum)]
+    if magnitudes:
+        sections.append((0, index.mels_from, index.magnitude_sum))
+    with plain_file(features_path(folder, index.key)) as file:
+        return all(_sum(file, start, end, stop) == told for start, end, told in sections)
+
+
+def _sum(file: IO[bytes], start: int, end: int, stop: Callable[[], None]) -> int:
+    """The CRC-32 of what lies between two places of a file."""
+    file.seek(start)
+    found = 0
+    while piece := file.read(min(_PIECE, end - file.tell())):
+        found = zlib.crc32(piece, found)
+        stop()
+    return found
 
 
 def features_path(folder: Path, key: str) -> Path:
@@ -120,27 +169,9 @@ def checksum(content: object) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def sweep(folder: Path) -> None:
-    """Remove what processes that were killed in the middle of writing left in a cache folder."""
-    for path in folder.glob("*.part"):
-        pid = path.stem.rpartition(".")[2]
-        if pid.isdecimal() and not _is_running(int(pid)):
-            path.unlink(missing_ok=True)
-
-
 def keep_only(folder: Path, key: str) -> None:
     """Remove features that a change of the corpus or of its constants has superseded."""
     for path in folder.glob("*.features"):
         if path.stem != key:
             path.with_suffix(".json").unlink(missing_ok=True)
             path.unlink(missing_ok=True)
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True  # it belongs to someone else
-    return True

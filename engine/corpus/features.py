@@ -1,6 +1,7 @@
 """The cache of a corpus: what the networks learn from, in one memory-mapped file."""
 
 import os
+import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -18,18 +19,23 @@ from engine.corpus.feature_file import (
     FeatureIndex,
     checksum,
     features_path,
+    is_as_written,
     keep_only,
     load_index,
-    sweep,
 )
 from engine.corpus.hashes import ContentHashes
 from engine.corpus.metadata import Rejected
 from engine.corpus.workers import Workers
-from engine.errors import EngineError, InputError
-from engine.host.files import replacing
+from engine.errors import Cancelled, EngineError, InputError
+from engine.host.files import replacing, sweep_parts
 
 # Part of every key: raise it when the numbers or their layout change.
 _FORMAT = 1
+_UNDONE = "The features were not completed."
+
+
+def _nobody_is_told(_sentence: str) -> None:
+    """Let a damaged cache be made again in silence."""
 
 
 class FeatureStore:
@@ -91,12 +97,16 @@ class FeatureStore:
         *,
         on_progress: Callable[[int, int], None],
         cancelled: Callable[[], bool],
+        magnitudes: bool = True,
+        on_damage: Callable[[str], None] = _nobody_is_told,
     ) -> "FeatureStore":
         """Open the features of a corpus in a cache folder, and compute them first if need be.
 
         They are taken from the folder when the same recordings were analysed there with the
         same constants; transcripts may differ. `on_progress(done, total)` counts clips and
-        ends at the total; it and `cancelled` are called from the calling thread.
+        ends at the total; it and `cancelled` are called from the calling thread. Of a cache in
+        which a number has changed nothing is taken: `on_damage` is told in a sentence. Without
+        `magnitudes`, which nobody will ask for then, the coarse mels alone are looked through.
 
         Raises `Cancelled` as soon as `cancelled()` is true, leaving nothing half-made;
         `InputError` when no clip can be used; `EngineError` when the folder cannot be written.
@@ -105,12 +115,20 @@ class FeatureStore:
             folder.mkdir(parents=True, exist_ok=True)
             on_progress(0, len(corpus.clips))
             with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-                workers = Workers(pool, cancelled, "The features were not completed.")
+                workers = Workers(pool, cancelled, _UNDONE)
                 recordings = _hash_recordings(corpus, folder, workers)
                 key = _key(recordings, audio, limits)
                 index = load_index(folder, key)
-                if index is None or not _is_of(index, corpus, audio):
-                    sweep(folder)
+                if index is not None and not _is_of(index, corpus, audio):
+                    index = None
+                if index is not None and not _is_sound(folder, index, magnitudes, cancelled):
+                    on_damage(
+                        f"{features_path(folder, key)} is damaged: its numbers are not those that "
+                        f"were computed; they are computed again"
+                    )
+                    index = None
+                if index is None:
+                    sweep_parts(folder)
                     index = _build(corpus, audio, limits, folder, key, workers, on_progress)
                 else:
                     on_progress(len(corpus.clips), len(corpus.clips))
@@ -186,6 +204,23 @@ def _is_of(index: FeatureIndex, corpus: Corpus, audio: AudioSpec) -> bool:
     )
 
 
+def _is_sound(
+    folder: Path, index: FeatureIndex, magnitudes: bool, cancelled: Callable[[], bool]
+) -> bool:
+    """Whether the numbers of a cache are as they were computed.
+
+    Raises:
+        Cancelled: that was asked for meanwhile.
+        OSError: they cannot be read.
+    """
+
+    def stop() -> None:
+        if cancelled():
+            raise Cancelled(_UNDONE)
+
+    return is_as_written(folder, index, magnitudes=magnitudes, stop=stop)
+
+
 def _key(recordings: dict[str, str], audio: AudioSpec, limits: Limits) -> str:
     """Hash of all that the features depend on."""
     ingredients = {
@@ -211,6 +246,7 @@ def _build(
     rejected: list[tuple[str, str]] = []
     mels: list[NDArray[np.float16]] = []
     total = len(corpus.clips)
+    magnitude_sum = mel_sum = 0
     with replacing(features_path(folder, key)) as file:
         results = workers.map(lambda clip: _analyse_clip(clip, audio, limits), corpus.clips)
         for done, (clip, result) in enumerate(zip(corpus.clips, results, strict=True), start=1):
@@ -219,12 +255,21 @@ def _build(
             else:
                 entries.append(Entry(clip.clip_id, len(result.magnitude)))
                 file.write(result.magnitude.data)
-                mels.append(result.mel)
+                magnitude_sum = zlib.crc32(result.magnitude.data, magnitude_sum)
+                mels.append(np.ascontiguousarray(result.mel))
             on_progress(done, total)
         for mel in mels:
-            file.write(np.ascontiguousarray(mel).data)
+            file.write(mel.data)
+            mel_sum = zlib.crc32(mel.data, mel_sum)
     index = FeatureIndex(
-        key, audio.n_bins, audio.n_mels, audio.reduction, tuple(entries), tuple(rejected)
+        key,
+        audio.n_bins,
+        audio.n_mels,
+        audio.reduction,
+        tuple(entries),
+        tuple(rejected),
+        magnitude_sum,
+        mel_sum,
     )
     index.save(folder)
     keep_only(folder, key)

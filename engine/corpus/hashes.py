@@ -3,13 +3,15 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from engine.plain_files import read_plain
 
 # More than the record of any corpus has; a file that is longer is none.
 _MOST_BYTES = 2**28
+# The name of the record's own checksum, which no absolute path has.
+_SUM = "checksum"
 
 
 class ContentHashes:
@@ -47,7 +49,8 @@ class ContentHashes:
         if content == self._known:
             return
         temporary = self._record.with_name(f"{self._record.name}.{os.getpid()}.part")
-        lines = (f"{json.dumps(name)}: {json.dumps(entry)}" for name, entry in content.items())
+        sealed: dict[str, object] = {**content, _SUM: _sum(content)}
+        lines = (f"{json.dumps(name)}: {json.dumps(entry)}" for name, entry in sealed.items())
         temporary.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
         temporary.replace(self._record)
 
@@ -57,10 +60,14 @@ def _read(record: Path) -> dict[str, list[object]]:
         content = json.loads(read_plain(record, _MOST_BYTES))
     except (OSError, ValueError, RecursionError):
         return {}
-    if not isinstance(content, dict):
+    if not isinstance(content, dict) or content.pop(_SUM, None) != _sum(content):
         return {}
     return {
         name: entry
         for name, entry in content.items()
         if isinstance(entry, list) and len(entry) == 3
     }
+
+
+def _sum(content: Mapping[str, object]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

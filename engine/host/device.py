@@ -1,21 +1,29 @@
 """Where the steps are made: choosing the device and its arithmetic."""
 
 import os
+import re
+from pathlib import Path
 
 import torch
 
 from engine.choices import Precision
 from engine.errors import InputError
 
+# What NVIDIA's driver has where it serves a GPU to this process, and where it says its version.
+_CONTROL = Path("/dev/nvidiactl")
+_DRIVER = Path("/proc/driver/nvidia/version")
+_OTHER_BUILDS = "https://pytorch.org/get-started/locally/ has other builds"
+
 
 def choose_device(asked: str) -> torch.device:
     """Return the device for `auto`, `cpu` or `cuda:N`.
 
     Raises:
-        InputError: there is no such device on this machine.
+        InputError: there is no such device on this machine, or torch cannot compute on it.
     """
     if asked == "auto":
-        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+        usable = torch.cuda.is_available() and not _lack_of_code(0)
+        return torch.device("cuda:0" if usable else "cpu")
     try:
         device = torch.device(asked)
     except RuntimeError:
@@ -33,7 +41,67 @@ def choose_device(asked: str) -> torch.device:
         raise InputError(
             f"--device is {asked}, but this machine has GPUs 0 to {torch.cuda.device_count() - 1}."
         )
+    lack = _lack_of_code(device.index or 0)
+    if lack:
+        raise InputError(f"--device is {asked}, but {lack}; {_OTHER_BUILDS}.")
     return torch.device("cuda", device.index or 0)
+
+
+def unused_gpu(asked: str, device: torch.device) -> str:
+    """Say that `auto` has chosen the CPU though there is an NVIDIA GPU, and why; or nothing.
+
+    Such a machine is paid for its GPU: whoever rents it must not find out by the speed.
+    """
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
+    if asked != "auto" or device.type != "cpu" or hidden:
+        return ""
+    if torch.cuda.is_available():
+        why = _lack_of_code(0)
+    elif not _CONTROL.exists():
+        return ""
+    elif torch.version.cuda is None:
+        why = f"torch {torch.__version__} is built for CPUs alone"
+    else:
+        why = (
+            f"torch {torch.__version__} wants a driver for CUDA {torch.version.cuda}, and this "
+            f"machine has {_driver()}"
+        )
+    return (
+        f"the GPU is not used, and steps on the CPU take many times as long: {why}; {_OTHER_BUILDS}"
+    )
+
+
+def _driver() -> str:
+    """The driver of this machine's GPUs in words."""
+    try:
+        found = re.search(r"Kernel Module.*?\s([0-9]+\.[0-9.]+)\s", _DRIVER.read_text())
+    except OSError:
+        found = None
+    return f"the driver {found[1]}" if found else "one that does not say its version"
+
+
+def _lack_of_code(index: int) -> str:
+    """Say why torch has no code for a GPU that it sees; nothing where it has."""
+    major, minor = torch.cuda.get_device_capability(index)
+    built_for = torch.cuda.get_arch_list()
+    if not built_for or any(_runs_on(code, major, minor) for code in built_for):
+        return ""
+    return (
+        f"{torch.cuda.get_device_name(index)} is of compute capability {major}.{minor}, for which "
+        f"torch {torch.__version__} has no code"
+    )
+
+
+def _runs_on(code: str, major: int, minor: int) -> bool:
+    """Whether code for `sm_80` or `compute_90` runs on a GPU ("GPU Compatibility" in NVIDIA's
+    CUDA C++ Best Practices Guide); of names that are not NVIDIA's it is taken for granted."""
+    match = re.fullmatch(r"(sm|compute)_([0-9]+)([0-9])[af]?", code)
+    if match is None:
+        return True
+    theirs = int(match[2]), int(match[3])
+    if match[1] == "compute":
+        return theirs <= (major, minor)
+    return theirs[0] == major and theirs[1] <= minor
 
 
 def choose_precision(asked: Precision, device: torch.device, *, exact: bool = False) -> torch.dtype:
@@ -65,7 +133,11 @@ def make_repeatable(device: torch.device) -> None:
     reproducibility" in NVIDIA's cuBLAS documentation), and cuDNN tries out no algorithms.
     `torch.use_deterministic_algorithms(True)`, which refuses what torch knows to sum in any order,
     costs speed and is not set.
+
+    Single precision is also kept from being TensorFloat-32, ten bits of mantissa instead of 23:
+    NVIDIA's own images of torch set `TORCH_ALLOW_TF32_CUBLAS_OVERRIDE`, which lets it be.
     """
+    torch.set_float32_matmul_precision("highest")
     if device.type != "cuda":
         return
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

@@ -46,6 +46,27 @@ def write_whole(path: Path, content: bytes) -> None:
         ) from error
 
 
+def sweep_parts(folder: Path) -> None:
+    """Remove what processes that were killed in the middle of `replacing` left in a folder.
+
+    Raises OSError when the folder cannot be read or written.
+    """
+    for path in folder.glob("*.part"):
+        pid = path.stem.rpartition(".")[2]
+        if pid.isdecimal() and not _is_running(int(pid)):
+            path.unlink(missing_ok=True)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True  # it belongs to someone else
+    return True
+
+
 def append_line(path: Path, line: str, *, sync: bool = False) -> None:
     """Add a line to a text file; a line before it that was cut off does not swallow it.
 
@@ -54,7 +75,7 @@ def append_line(path: Path, line: str, *, sync: bool = False) -> None:
         line: its text, without the end of the line.
         sync: wait until the line is safe on the disk.
 
-    Raises `EngineError` naming the file when it cannot be written.
+    Raises `EngineError` naming the file when it cannot be written; the file is as it was.
     """
     try:
         descriptor = open_plain(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
@@ -63,26 +84,18 @@ def append_line(path: Path, line: str, *, sync: bool = False) -> None:
             content = line.encode() + b"\n"
             if size and os.pread(file.fileno(), 1, size - 1) != b"\n":
                 content = b"\n" + content
-            if file.write(content) != len(content):
-                file.truncate(size)
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            if sync:
-                _sync_or_cut(file.fileno(), size)
+            try:
+                if file.write(content) != len(content):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                if sync:
+                    os.fsync(file.fileno())
+            except OSError:
+                # Whoever is told that it is not there writes it again: nothing of it may stay.
+                with contextlib.suppress(OSError):
+                    file.truncate(size)
+                raise
     except OSError as error:
         raise EngineError(f"{path} cannot be written: {error.strerror}.") from error
-
-
-def _sync_or_cut(descriptor: int, size: int) -> None:
-    """Make a file safe; where it cannot be, cut it to a size, so that a retry adds nothing twice.
-
-    A file system across a network may say only here that it is full.
-    """
-    try:
-        os.fsync(descriptor)
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.ftruncate(descriptor, size)
-        raise
 
 
 def sync_file(path: Path) -> None:

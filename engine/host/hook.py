@@ -58,7 +58,10 @@ class Hook:
                 how = self._carry_out(notice, output)
                 _log.info("--on-interrupt %s; its output:\n%s", how, _last_of(output))
             self._tell(f"--on-interrupt {how}", "information" if how == "is done" else "warning")
-        except OSError as error:
+        except Exception as error:
+            # Whatever it is: whoever counts on the command must not hear nothing of it.
+            if not isinstance(error, OSError):
+                _log.exception("--on-interrupt cannot be run")
             self._tell(f"--on-interrupt cannot be run: {error}", "warning")
 
     def _carry_out(self, notice: SpotNotice, output: IO[bytes]) -> str:

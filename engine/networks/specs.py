@@ -98,20 +98,23 @@ def preset_spec(
     return SSRNSpec(n_mels, n_bins, hidden=widths["ssrn"])
 
 
-def size_of(spec: NetworkSpec) -> str:
-    """Name a size: the preset's name, or the widths of one's own in the paper's letters."""
-    letter = "c" if isinstance(spec, SSRNSpec) else "d"
-    widths = {letter: spec.hidden}
-    if isinstance(spec, Text2MelSpec):
-        widths = {"e": spec.embedding, **widths}
+def preset_of(spec: NetworkSpec) -> PresetName | None:
+    """The preset whose widths a network has; None for widths of its own."""
     network: NetworkName = "ssrn" if isinstance(spec, SSRNSpec) else "text2mel"
     for preset, known in _WIDTHS.items():
-        if (
-            spec.hidden == known[network]
-            and widths.get("e", known["embedding"]) == (known["embedding"])
-        ):
+        embedding = spec.embedding if isinstance(spec, Text2MelSpec) else known["embedding"]
+        if (spec.hidden, embedding) == (known[network], known["embedding"]):
             return preset
-    return f"own size ({', '.join(f'{letter} = {width}' for letter, width in widths.items())})"
+    return None
+
+
+def size_of(spec: NetworkSpec) -> str:
+    """Name a size: the preset's name, or the widths of one's own in the paper's letters."""
+    if (preset := preset_of(spec)) is not None:
+        return preset
+    if isinstance(spec, SSRNSpec):
+        return f"own size (c = {spec.hidden})"
+    return f"own size (e = {spec.embedding}, d = {spec.hidden})"
 
 
 def read_spec(network: NetworkName, said: object) -> NetworkSpec:

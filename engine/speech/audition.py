@@ -32,7 +32,8 @@ from engine.speech.loudness import level
 from engine.speech.picture import write_attention
 from engine.speech.utterance import Utterance, resynthesise, speak, write_wav
 from engine.speech.vocoder import VocoderSettings
-from engine.training.checkpoint import load_checkpoint, speaking_network
+from engine.training.checkpoint import speaking_network
+from engine.training.newest_good import load_newest_to_speak
 from engine.voice import Voice
 
 _log = logging.getLogger(__name__)
@@ -131,7 +132,7 @@ class Auditions:
     def _speak(self, weights: Mapping[str, Tensor], step: int, sentence: str) -> Sample:
         text2mel = network_with(self._spec, weights)
         assert isinstance(text2mel, Text2Mel)
-        ssrn, ssrn_step = load_ssrn(self._voice)
+        ssrn, ssrn_step, damaged = load_ssrn(self._voice)
         settings = self._voice.settings
         spoken = speak(
             sentence,
@@ -151,7 +152,8 @@ class Auditions:
         weights_read_only = spoken.attention.copy()
         weights_read_only.flags.writeable = False
         self._board.add_plot(AttentionPlot(step, symbols, weights_read_only, "audition"))
-        note = listeners_note(spoken, sentence, self._voice.vocabulary)
+        told = listeners_note(spoken, sentence, self._voice.vocabulary)
+        note = "; ".join(filter(None, (told, damaged)))
         return Sample(step, sentence, path, len(spoken.waveform) / spoken.sample_rate, note)
 
     def _resynthesise(self, weights: Mapping[str, Tensor], step: int) -> Sample:
@@ -195,16 +197,22 @@ def _is_missed(vocabulary: Vocabulary, character: str) -> bool:
     return vocabulary.cleaner == "plain" or unicodedata.category(character[0])[0] != "P"
 
 
-def load_ssrn(voice: Voice) -> tuple[SSRN | None, int | None]:
-    """Return the newest SSRN of a voice and its step, or None where it has none."""
-    entry = voice.newest("ssrn")
-    if entry is None:
-        return None, None
-    checkpoint = load_checkpoint(entry.path, to_speak=True)
+def load_ssrn(voice: Voice) -> tuple[SSRN | None, int | None, str]:
+    """Return the newest good SSRN of a voice, its step, and a note for listeners.
+
+    Network and step are None where it has none; the note tells of newer ones that are damaged.
+
+    Raises:
+        InputError: none can be used.
+    """
+    checkpoint, note = load_newest_to_speak(voice, "ssrn")
+    if checkpoint is None:
+        return None, None, ""
     ssrn = speaking_network(checkpoint)
     if not isinstance(ssrn, SSRN):
-        raise InputError(f"{entry.path} holds a {checkpoint.network}, not an SSRN; move it away.")
-    return ssrn, checkpoint.step
+        path = voice.checkpoint_folder("ssrn", checkpoint.step)
+        raise InputError(f"{path} holds a {checkpoint.network}, not an SSRN; move it away.")
+    return ssrn, checkpoint.step, note
 
 
 def slug(text: str, most: int = 40) -> str:

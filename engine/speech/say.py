@@ -76,7 +76,7 @@ def say(
     if arrays is not None:
         _write_arrays(arrays, utterance)
     seconds = len(utterance.waveform) / utterance.sample_rate
-    notes = [listeners_note(utterance, text, speaker.vocabulary)]
+    notes = [listeners_note(utterance, text, speaker.vocabulary), speaker.note]
     if synthesis == "bbc" and speaker.text2mel.spec.mask_text:
         notes.append(_NOT_ITS_OWN)
     note = "; ".join(filter(None, notes))

@@ -16,7 +16,8 @@ from engine.networks.text2mel import Text2Mel
 from engine.speech.audition import load_ssrn, sample_name, slug
 from engine.speech.utterance import Utterance, speak
 from engine.speech.vocoder import VocoderSettings
-from engine.training.checkpoint import load_checkpoint, speaking_network
+from engine.training.checkpoint import Checkpoint, load_checkpoint, speaking_network
+from engine.training.newest_good import load_newest_to_speak
 from engine.voice import Voice, is_exported
 
 
@@ -39,6 +40,8 @@ class Speaker:
     """The folder for samples that nobody gave a place."""
     prefix: str = ""
     """How the file names of such samples begin."""
+    note: str = ""
+    """Which newer checkpoints are damaged, and were passed over; empty where all is well."""
 
     def sample(self, text: str) -> Path:
         """Where a sample of a text goes that nobody gave a place; there may be a file already."""
@@ -98,15 +101,15 @@ def text2mel_checkpoint(voice: Voice, step: int | None) -> CheckpointEntry:
 
 
 def _from_voice(voice: Voice, step: int | None) -> Speaker:
-    entry = text2mel_checkpoint(voice, step)
-    checkpoint = load_checkpoint(entry.path, to_speak=True)
+    checkpoint, damaged = _text2mel(voice, step)
     text2mel = speaking_network(checkpoint)
     if not isinstance(text2mel, Text2Mel):
-        raise InputError(f"{entry.path} holds an {checkpoint.network}, not a text2mel.")
-    ssrn, ssrn_step = load_ssrn(voice)
+        path = voice.checkpoint_folder("text2mel", checkpoint.step)
+        raise InputError(f"{path} holds an {checkpoint.network}, not a text2mel.")
+    ssrn, ssrn_step, damaged_ssrn = load_ssrn(voice)
     speaker = Speaker(
         text2mel=text2mel,
-        step=entry.step,
+        step=checkpoint.step,
         ssrn=ssrn,
         ssrn_step=ssrn_step,
         vocabulary=Vocabulary(checkpoint.symbols, voice.settings.cleaner),
@@ -114,9 +117,24 @@ def _from_voice(voice: Voice, step: int | None) -> Speaker:
         limits=voice.settings.limits,
         sharpening=voice.settings.sharpening,
         samples=voice.samples,
+        note="; ".join(filter(None, (damaged, damaged_ssrn))),
     )
     _require_fit(speaker, voice)
     return speaker
+
+
+def _text2mel(voice: Voice, step: int | None) -> tuple[Checkpoint, str]:
+    """The checkpoint of a step; without one the newest good, and which newer ones are damaged.
+
+    Raises:
+        InputError: there is none that can be used.
+    """
+    entry = text2mel_checkpoint(voice, step)
+    if step is None:
+        checkpoint, damaged = load_newest_to_speak(voice, "text2mel")
+        if checkpoint is not None:
+            return checkpoint, damaged
+    return load_checkpoint(entry.path, to_speak=True), ""
 
 
 def _require_fit(speaker: Speaker, voice: Voice) -> None:

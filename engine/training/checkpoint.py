@@ -15,6 +15,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from engine.checkpoint_folders import (
+    MOMENTS,
+    MOST_TENSOR_BYTES,
     CheckpointEntry,
     damaged,
     is_checkpoint,
@@ -38,7 +40,6 @@ from engine.voice import Voice
 
 _WEIGHTS = "weights.safetensors"
 _AVERAGE = "average.safetensors"
-_OPTIMIZER = "optimizer.safetensors"
 # What a checkpoint takes beside its tensors: their names, and state.json.
 _BESIDE_TENSORS = 2**18
 # Far wider than any network here; the weights of a square layer of it are the memory of a host.
@@ -141,7 +142,7 @@ def _files(checkpoint: Checkpoint) -> dict[str, dict[str, Tensor]]:
     if checkpoint.average:
         files[_AVERAGE] = checkpoint.average
     if checkpoint.optimizer:
-        files[_OPTIMIZER] = checkpoint.optimizer
+        files[MOMENTS] = checkpoint.optimizer
     return files
 
 
@@ -287,9 +288,9 @@ def _average(folder: Path, digests: dict[str, str]) -> dict[str, Tensor]:
 
 def _moments(folder: Path, digests: dict[str, str]) -> dict[str, Tensor]:
     """Adam's moments; empty where somebody has removed their file, which is the largest."""
-    if not (folder / _OPTIMIZER).exists():
+    if not (folder / MOMENTS).exists():
         return {}
-    return _tensors(folder, _OPTIMIZER, digests)
+    return _tensors(folder, MOMENTS, digests)
 
 
 def _corpus(said: Any) -> str:  # noqa: ANN401 (what JSON has)
@@ -331,12 +332,16 @@ def _tensors(folder: Path, name: str, digests: dict[str, str]) -> dict[str, Tens
     """Read a file of tensors that is still as it was written.
 
     Raises:
-        ValueError: a byte of it has changed.
+        ValueError: a byte of it has changed, or it is larger than any of a network.
         OSError: it is gone.
     """
     path = folder / name
     # What reads it below follows links, and waits for pipes.
-    os.close(open_plain(path))
+    descriptor = open_plain(path)
+    size = os.fstat(descriptor).st_size
+    os.close(descriptor)
+    if size > MOST_TENSOR_BYTES:
+        raise ValueError(f"{name} has {size:,} bytes, more than any network here")
     if name in digests and digest_of(path) != digests[name]:
         raise ValueError(f"{name} is not as it was written")
     # Copies: what safetensors returns is the file itself, mapped, and a file that is written

@@ -110,6 +110,7 @@ class CheckpointWriter:
         warning = ""
         try:
             ready()
+            warning = self._stay_a_voice()
             self._prepare_disk()
             save_checkpoint(checkpoint, target)
         except EngineError as error:
@@ -122,10 +123,26 @@ class CheckpointWriter:
             )
             failure.__cause__ = error
         else:
-            warning = self._tidy(checkpoint.step)
+            warning = " ".join(filter(None, (warning, self._tidy(checkpoint.step))))
             self._tell(target)
         finally:
             self._outcome = Outcome(checkpoint.step, self.seconds, failure, warning)
+
+    def _stay_a_voice(self) -> str:
+        """Write the settings where somebody moved the voice away; return what to tell of it.
+
+        What is saved from here on is then of a voice, which can be trained on and heard.
+
+        Raises:
+            EngineError: they cannot be written.
+        """
+        if Voice.exists(self._voice.folder):
+            return ""
+        Voice.create(self._voice.folder, self._voice.settings)
+        return (
+            f"{self._voice.folder} was moved or removed, or its voice.toml: what this run saves is "
+            f"there anew; to put both together, end this run and copy what is missing"
+        )
 
     def _prepare_disk(self) -> None:
         """Make safe what a run taken up from this checkpoint goes on: its losses, its account."""

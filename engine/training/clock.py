@@ -76,8 +76,10 @@ class TrainingClock:
         self._marks.clear()
 
     def mark(self, step: int) -> None:
-        """Note that a step is done."""
+        """Note that a step is done; after one that was done before, the speed is measured anew."""
         now = self._now()
+        if self._marks and step <= self._marks[-1][1]:
+            self._marks.clear()
         self._marks.append((now, step))
         while len(self._marks) > 2 and now - self._marks[0][0] > _SPEED_SECONDS:
             self._marks.popleft()

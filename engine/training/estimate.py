@@ -22,6 +22,7 @@ from engine.host.device import (
 )
 from engine.networks.specs import NetworkSpec, Text2MelSpec, preset_spec, size_of
 from engine.training.learner import Learner
+from engine.training.memory import is_out_of_memory
 from engine.training.recipe import Recipe, recipe_named
 
 # Where in the corpus, sorted by length, the timed batches lie; the middle comes first, because
@@ -38,7 +39,7 @@ _PUBLISHED_MACHINE = "a V100, as the BBC measured it"
 
 
 class OutOfMemory(Exception):  # noqa: N818 (a finding about the machine, not a defect)
-    """The longest clips of the corpus do not fit the device's memory; the text says where."""
+    """Not even one of the longest clips fits the device's memory; the text says where."""
 
 
 class _Interrupted(Exception):  # noqa: N818 (a wish, not a defect)
@@ -90,7 +91,8 @@ def with_estimates(
 ) -> CheckReport:
     """Add what training would take, on this machine and as the BBC measured it.
 
-    Clips that do not fit the GPU together are a finding, not an end. See `measure_training`.
+    Clips that do not fit the memory, not even one at a time, are a finding, not an end. See
+    `measure_training`.
 
     Raises:
         InputError: there is no such device.
@@ -130,7 +132,7 @@ def measure_training(
 
     Raises:
         InputError: there is no such device.
-        OutOfMemory: a step does not fit the GPU.
+        OutOfMemory: a step does not fit the memory.
     """
     where = choose_device(device)
     leave_a_core_for_the_screen()
@@ -188,10 +190,13 @@ def _steps_a_second(
             seconds.append(_timed_step(learner, batch))
             if sum(seconds) > _ENOUGH_SECONDS or cancelled():
                 break
-    except torch.cuda.OutOfMemoryError as error:
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        # A batch that does not fit is made in parts, down to single clips.
         raise OutOfMemory(
-            f"a batch of {min(recipe.batch_size, len(shapes))} clips of {network}, "
-            f"{size_of(plan.spec(network))}, does not fit the memory of {describe_device(device)}"
+            f"{network}, {size_of(plan.spec(network))}, does not fit the memory of "
+            f"{describe_device(device)} with the longest clips, not even one at a time"
         ) from error
     return len(seconds) / sum(seconds)
 

@@ -69,8 +69,9 @@ class Interruptions:
                 the seconds that the last write took.
             step_seconds: what a step takes, where that is known.
         """
+        # Of several the last one holds: a warning takes the place of a notice with a time.
+        self._end = math.inf
         if isinstance(news, NoticeGone):
-            self._end = math.inf
             self._board.update(spot_notice=None)
             self._board.event("the cloud has taken its notice back: training goes on", "warning")
             return

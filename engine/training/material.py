@@ -55,6 +55,8 @@ def open_material(
         voice.features,
         on_progress=show,
         cancelled=inbox.asks_to_finish,
+        magnitudes=order.network == "ssrn",
+        on_damage=lambda sentence: board.event(sentence, "warning"),
     )
     if len(store.clips) < 2:
         raise InputError(

@@ -1,4 +1,4 @@
-"""The newest checkpoint that is as it was written; damaged ones are told and moved aside."""
+"""The newest checkpoint that is as it was written; damaged ones are passed over, and told."""
 
 from engine.board import Board
 from engine.checkpoint_folders import (
@@ -40,6 +40,37 @@ def load_newest_good(voice: Voice, network: NetworkName, board: Board) -> Checkp
             f"a copy of one, or move them all away to begin anew."
         )
     return None
+
+
+def load_newest_to_speak(voice: Voice, network: NetworkName) -> tuple[Checkpoint | None, str]:
+    """Return the newest good checkpoint of a network to speak with, and a note for listeners.
+
+    Nothing is moved: another process may train. The checkpoint is None where there is none; the
+    note says which newer ones are damaged, and is empty where all is well.
+
+    Raises:
+        InputError: one cannot be read, or all are damaged.
+    """
+    newest: DamagedCheckpointError | None = None
+    passed: list[int] = []
+    for entry in reversed(voice.checkpoints(network)):
+        try:
+            checkpoint = load_checkpoint(entry.path, to_speak=True)
+        except DamagedCheckpointError as error:
+            newest = newest or error
+            passed.append(entry.step)
+            continue
+        return checkpoint, _note(network, passed, checkpoint.step)
+    if newest:
+        raise newest
+    return None, ""
+
+
+def _note(network: NetworkName, passed: list[int], used: int) -> str:
+    if not passed:
+        return ""
+    steps = ", ".join(f"{step:,}" for step in passed)
+    return f"{network} of step {used:,} speaks, as that of step {steps} is damaged"
 
 
 def _put_aside(

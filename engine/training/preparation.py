@@ -1,5 +1,6 @@
 """Everything before the first step: the voice, its corpus, its features and its weights."""
 
+import logging
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,7 +18,9 @@ from engine.host.device import (
     describe_device,
     leave_a_core_for_the_screen,
     make_repeatable,
+    unused_gpu,
 )
+from engine.host.files import sweep_parts
 from engine.networks.specs import NetworkSpec, preset_spec
 from engine.order import TrainOrder
 from engine.settings import VoiceSettings
@@ -36,6 +39,8 @@ from engine.training.recipe import Recipe, recipe_named
 from engine.training.room_to_train import require_room_to_train
 from engine.training.starting_weights import newest_checkpoint, take_over_source
 from engine.voice import Voice
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -71,14 +76,9 @@ def prepare(order: TrainOrder, voice: Voice, board: Board, inbox: Inbox) -> Prep
         Cancelled: the person asked to finish before it was done; `Declined` where that was their
             answer to what the check of the corpus found.
     """
-    device = choose_device(order.device)
     recipe = recipe_named(voice.settings.recipe)
-    precision = choose_precision(order.precision, device, exact=recipe.exact)
-    leave_a_core_for_the_screen()
-    make_repeatable(device)
-    word = "bf16" if precision == torch.bfloat16 else "fp32"
-    board.update(device=describe_device(device), precision=word)
-    sweep(voice.folder / order.network / "checkpoints")
+    device, precision = _prepare_device(order, voice.settings, recipe, board)
+    _sweep(voice, order.network)
     # Before the features, which take long: a voice that is ended meanwhile, and taken up again
     # without `--from`, must not start from nothing.
     board.update(progress=Progress("loading weights", 0, 1))
@@ -120,6 +120,39 @@ def prepare(order: TrainOrder, voice: Voice, board: Board, inbox: Inbox) -> Prep
         unlogged=checkpoint.unlogged if checkpoint else Unlogged(),
         corpus_change=tell_change(voice, order.network, checkpoint, store.content, board),
     )
+
+
+def _prepare_device(
+    order: TrainOrder, settings: VoiceSettings, recipe: Recipe, board: Board
+) -> tuple[torch.device, torch.dtype]:
+    """Choose the device and its arithmetic, make its steps repeatable, and show it.
+
+    Raises:
+        InputError: it cannot be used, or the GPU of a machine that is paid for would not be.
+    """
+    device = choose_device(order.device)
+    unused = unused_gpu(order.device, device)
+    if unused and (settings.price > 0 or settings.price_auto):
+        raise InputError(f"{unused}. To pay for steps on the CPU all the same, give --device cpu.")
+    precision = choose_precision(order.precision, device, exact=recipe.exact)
+    leave_a_core_for_the_screen()
+    make_repeatable(device)
+    word = "bf16" if precision == torch.bfloat16 else "fp32"
+    board.update(device=describe_device(device), precision=word)
+    if unused:
+        board.event(unused, "warning")
+    return device, precision
+
+
+def _sweep(voice: Voice, network: NetworkName) -> None:
+    """Clear away what killed processes left half written."""
+    sweep(voice.folder / network / "checkpoints")
+    home = voice.folder / network
+    for folder in (voice.folder, voice.samples, home, home / "corpora"):
+        try:
+            sweep_parts(folder)
+        except OSError as error:
+            _log.info("%s is not swept: %s", folder, error)
 
 
 def _try_longest(learner: Learner, batches: BatchSource, board: Board) -> None:

@@ -2,14 +2,13 @@
 
 from typing import NamedTuple
 
-import torch
-
 from engine.board import Board
-from engine.checkpoint_folders import CheckpointEntry, move_aside
+from engine.checkpoint_folders import CheckpointEntry, DamagedCheckpointError, move_aside
 from engine.errors import EngineError, InputError
 from engine.training.checkpoint import Checkpoint, Unlogged, load_checkpoint
 from engine.training.health import MOST_ROLLBACKS, Health, Recovery
 from engine.training.preparation import Prepared, moments_from
+from engine.training.state_copy import all_finite
 
 
 class SickError(EngineError):
@@ -132,16 +131,19 @@ class Rollbacks:
         Newer ones that are not are told and moved aside.
 
         Raises:
-            SickError: there are some, but none is good.
+            SickError: there are some, but none is good, or one cannot be read.
         """
         entries = self._prepared.voice.checkpoints(self._prepared.network)
         bad: list[tuple[CheckpointEntry, str]] = []
         for entry in reversed(entries):
             try:
                 checkpoint = load_checkpoint(entry.path)
-            except InputError as error:
+            except DamagedCheckpointError as error:
                 bad.append((entry, str(error)))
                 continue
+            except InputError as error:
+                # A disk that refuses is no reason to put a good checkpoint aside.
+                raise SickError(f"{self._prepared.network} fell sick: {error}") from error
             if _is_finite(checkpoint):
                 self._put_aside(bad)
                 return checkpoint
@@ -169,5 +171,6 @@ class Rollbacks:
 
 
 def _is_finite(checkpoint: Checkpoint) -> bool:
-    groups = (checkpoint.weights, checkpoint.average, checkpoint.optimizer)
-    return all(bool(torch.isfinite(tensor).all()) for group in groups for tensor in group.values())
+    # By the same measure as what is to be saved: else it could be gone back to, and not saved.
+    saved = all_finite((*checkpoint.weights.values(), *checkpoint.average.values()))
+    return saved and all(bool(one.isfinite().all()) for one in checkpoint.optimizer.values())

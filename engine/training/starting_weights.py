@@ -1,4 +1,7 @@
-"""The weights that a run starts from: the voice's own newest, or those of another voice."""
+"""The weights that a run starts from: the voice's own newest, or those of another voice.
+
+Another voice is a folder that can be trained, a checkpoint of one, or an export.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +12,9 @@ from engine.choices import NetworkName
 from engine.corpus.symbols import map_symbols, never_read
 from engine.corpus.text import Vocabulary
 from engine.errors import InputError
+from engine.exported.card import read_card
+from engine.exported.folder import weights_file
+from engine.exported.weights import load_network
 from engine.networks.specs import SSRNSpec
 from engine.order import TrainOrder
 from engine.settings import VoiceSettings
@@ -17,7 +23,7 @@ from engine.training.health import Recovery
 from engine.training.newest_good import load_newest_good
 from engine.training.recipe import recipe_named
 from engine.training.vocabulary_mapping import require_rows_of_symbols, with_symbols
-from engine.voice import Voice
+from engine.voice import Voice, is_exported
 
 _SOUND_OF_SOURCE = (
     "name its voice's folder with --from and a new one with --voice, so that {} comes along"
@@ -59,13 +65,16 @@ def take_over_source(order: TrainOrder, voice: Voice, board: Board) -> None:
         _tell_never_read(voice.vocabulary, board)
     if order.source is None:
         return
-    found = source_checkpoints(order.source)
+    found = _weights_in(order.source)
     if order.network not in found:
         board.event(f"{order.source} has no {order.network}: it starts fresh", "warning")
     for network, path in found.items():
         if voice.newest(network) is not None:
             continue
-        theirs = load_checkpoint(path, to_speak=has_average(path))
+        if is_exported(order.source):
+            theirs = _exported_checkpoint(order.source, network, voice.settings, board)
+        else:
+            theirs = load_checkpoint(path, to_speak=has_average(path))
         _require_sound(theirs, voice.settings, path, _SOUND_OF_SOURCE)
         base = _as_base(theirs)
         board.event(
@@ -76,6 +85,45 @@ def take_over_source(order: TrainOrder, voice: Voice, board: Board) -> None:
             _for_symbols(base, voice.settings.symbols, path, board),
             voice.checkpoint_folder(network, theirs.step),
         )
+
+
+def _weights_in(source: Path) -> dict[NetworkName, Path]:
+    """Where a source has the weights of each network: checkpoints, or the files of an export.
+
+    Raises:
+        InputError: there are none, or the card of an export cannot be used.
+    """
+    if is_exported(source):
+        return {name: source / weights_file(name) for name in read_card(source).networks}
+    return source_checkpoints(source)
+
+
+def _exported_checkpoint(
+    source: Path, network: NetworkName, settings: VoiceSettings, board: Board
+) -> Checkpoint:
+    """A network of an export as the checkpoint that it was made from, without Adam's moments.
+
+    Raises:
+        InputError: the weights are missing, damaged, or not those that the card tells of.
+    """
+    exported = read_card(source)
+    card = exported.networks[network]
+    weights = load_network(source, network, card).state_dict()
+    if card.dtype != "float32":
+        board.event(f"{source / weights_file(network)} has weights of 16 bits: widened to 32")
+    return Checkpoint(
+        network=network,
+        spec=card.spec,
+        symbols=exported.symbols,
+        step=card.step,
+        base_step=card.base_step,
+        recipe=card.recipe,
+        seed=settings.seed,
+        moments_from=0,
+        weights=dict(weights),
+        average={},
+        optimizer={},
+    )
 
 
 def _as_base(theirs: Checkpoint) -> Checkpoint:

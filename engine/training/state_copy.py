@@ -5,12 +5,15 @@ used over and over, so that saving takes a known amount of memory, however slow 
 so that its pages are there when they are needed.
 """
 
+import logging
 from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
 
 from engine.training.learner import Learner
+
+_log = logging.getLogger(__name__)
 
 # The two moments that Adam keeps of every weight.
 _MOMENTS = ("exp_avg", "exp_avg_sq")
@@ -20,13 +23,16 @@ class StateCopy:
     """Memory on the CPU for the weights, their average and Adam's moments.
 
     For a GPU it is pinned: the copy then runs at the speed of the bus, in the GPU's own order of
-    work, so that the thread that makes the steps does not wait for it at all.
+    work, so that the thread that makes the steps does not wait for it at all. Where the host
+    refuses to pin so much, as some containers do, the steps wait for the copy.
     """
 
     def __init__(self, learner: Learner) -> None:
         """Take the memory, so that the first checkpoint waits for it no more than the others."""
         self._learner = learner
         self._on_gpu = learner.device.type == "cuda"
+        self.pinned = self._on_gpu
+        """Whether a GPU fills it beside the steps."""
         self._memory: dict[tuple[str, str], Tensor] = {}
         for group, tensors in learner.live_state().items():
             for name, tensor in tensors.items():
@@ -65,9 +71,18 @@ class StateCopy:
         memory = self._memory.get((group, name))
         if memory is None or memory.shape != tensor.shape or memory.dtype != tensor.dtype:
             # Filled, because memory that was never written to is not there yet.
-            memory = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=self._on_gpu)
+            memory = self._take_memory(tensor)
             self._memory[group, name] = memory.fill_(0)
         return memory
+
+    def _take_memory(self, like: Tensor) -> Tensor:
+        if self.pinned:
+            try:
+                return torch.empty(like.shape, dtype=like.dtype, pin_memory=True)
+            except RuntimeError as error:
+                _log.warning("no pinned memory for checkpoints, so steps wait for them: %s", error)
+                self.pinned = False
+        return torch.empty(like.shape, dtype=like.dtype)
 
 
 def all_finite(tensors: Iterable[Tensor]) -> bool:

@@ -109,8 +109,8 @@ class Steering:
                 self._set_sentence(sentence)
             case DrawAttention():
                 self._tending.draw_attention()
-            case GoUnattended():
-                self._go_unattended()
+            case GoUnattended(train_on):
+                self._go_unattended(train_on=train_on)
             case GoAttended():
                 self._standing.attended = True
                 self._board.event("a screen is attached")
@@ -144,14 +144,17 @@ class Steering:
         standing.go_on()
         self._board.event("training goes on")
 
-    def _go_unattended(self) -> None:
+    def _go_unattended(self, *, train_on: bool) -> None:
         standing = self._standing
         standing.attended = False
         self._board.event("going on without a screen")
         self._tending.try_to_save()
         if standing.at_stop:
             standing.finishing = True
-        elif standing.paused:
+            return
+        if standing.paused and train_on:
+            self._go_on()
+        if standing.paused:
             if self._sickness.given_up:
                 raise SickError(self._sickness.given_up)
             self._board.event("nobody is there to end the pause: saving and ending", "warning")

@@ -9,13 +9,14 @@ from engine.control import Command, GoAttended, GoUnattended
 class Audience:
     """Counts the screens, and tells the engine when the first comes and the last goes.
 
-    With nobody there a run ends at its stop, or while paused, instead of waiting.
+    With nobody there a run ends at its stop, or while paused, instead of waiting. A reader can
+    answer nothing, and is nobody to wait for.
     """
 
     def __init__(
         self,
         send: Callable[[Command], None],
-        show: Callable[[int], None],
+        show: Callable[[int, int], None],
         *,
         at_home: bool,
     ) -> None:
@@ -23,7 +24,7 @@ class Audience:
 
         Args:
             send: takes commands to the engine, without waiting.
-            show: is told how many screens there are.
+            show: is told how many screens steer the run, and how many only read.
             at_home: whether the run's own process has a screen.
         """
         self._send = send
@@ -31,28 +32,47 @@ class Audience:
         self._turn = threading.Lock()
         self._at_home = at_home
         self._others = 0
+        self._readers = 0
 
-    def leave_home(self) -> None:
-        """The screen of the run's own process closes, or its terminal is gone."""
+    def leave_home(self, *, train_on: bool = False) -> None:
+        """The screen of the run's own process closes, or its terminal is gone.
+
+        `train_on` is whether the person asked for training to go on.
+        """
         with self._turn:
             self._at_home = False
-            self._show(self._others)
+            self._tell()
             if not self._others:
-                self._send(GoUnattended())
+                self._send(GoUnattended(train_on))
 
     def come(self) -> None:
         """A screen of another process attaches."""
         with self._turn:
             first = not self._at_home and not self._others
             self._others += 1
-            self._show(self._others + self._at_home)
+            self._tell()
             if first:
                 self._send(GoAttended())
 
-    def leave(self) -> None:
+    def leave(self, *, train_on: bool = False) -> None:
         """A screen of another process goes, however it goes."""
         with self._turn:
             self._others -= 1
-            self._show(self._others + self._at_home)
+            self._tell()
             if not self._others and not self._at_home:
-                self._send(GoUnattended())
+                self._send(GoUnattended(train_on))
+
+    def come_to_read(self) -> None:
+        """A screen that only reads attaches."""
+        with self._turn:
+            self._readers += 1
+            self._tell()
+
+    def leave_reading(self) -> None:
+        """A screen that only reads goes."""
+        with self._turn:
+            self._readers -= 1
+            self._tell()
+
+    def _tell(self) -> None:
+        self._show(self._others + self._at_home, self._readers)

@@ -10,7 +10,7 @@ from collections import deque
 from dataclasses import replace
 from pathlib import Path
 
-from engine.control import Command
+from engine.control import Command, GoUnattended
 from engine.errors import InputError
 from engine.host.lock import LOCK_NAME, holder_of
 from engine.snapshot import Event, Phase, Snapshot
@@ -21,8 +21,10 @@ from engine.wire.messages import (
     Ask,
     Glance,
     Hello,
+    Leave,
     Part,
     Refusal,
+    Role,
     read_from_server,
     write,
 )
@@ -97,13 +99,21 @@ class RemoteSession:
     A run whose process is gone shows as failed, with the reason.
     """
 
-    def __init__(self, folder: Path, *, silent_after: float = _SILENT_AFTER) -> None:
+    def __init__(
+        self, folder: Path, *, reading: bool = False, silent_after: float = _SILENT_AFTER
+    ) -> None:
         """Attach to the run; returns once it has been seen.
+
+        Args:
+            folder: the voice folder.
+            reading: whether to look on only: the run refuses whatever is sent.
+            silent_after: seconds without a word after which the person is told.
 
         Raises:
             InputError: nobody trains the voice, or whoever does cannot be attached to.
         """
         self._folder = folder
+        self._role: Role = "reader" if reading else "screen"
         self._silent_after = silent_after
         self._lines = _Lines()
         self._picture = _Picture()
@@ -130,9 +140,17 @@ class RemoteSession:
         return self._snapshot
 
     def send(self, command: Command) -> None:
-        """Ask for something; it happens at the next step boundary. Never waits."""
-        if len(self._commands) < _MOST_WAITING and not self._closing.is_set():
-            self._commands.append(write(Ask(command)))
+        """Ask for something; it happens at the next step boundary. Never waits.
+
+        `GoUnattended` says how the person leaves: the run hears of it when the connection ends,
+        and heeds it where nobody else is there.
+        """
+        if isinstance(command, GoUnattended):
+            line = write(Leave()) if command.train_on else b""
+        else:
+            line = write(Ask(command))
+        if line and len(self._commands) < _MOST_WAITING and not self._closing.is_set():
+            self._commands.append(line)
             self._call()
 
     def join(self, timeout: float | None = None) -> bool:
@@ -155,7 +173,7 @@ class RemoteSession:
         """Say hello, and wait for the first whole picture."""
         deadline = time.monotonic() + _ANSWER_WITHIN
         try:
-            self._socket.sendall(write(Hello("screen")))
+            self._socket.sendall(write(Hello(self._role)))
             while self._picture.snapshot is None:
                 self._socket.settimeout(max(0.01, deadline - time.monotonic()))
                 self._receive()

@@ -230,7 +230,10 @@ def _read_path(said: object) -> Path:
     text = _read_text(said)
     if "\0" in text:
         raise InputError("a path has a character that no path has")
-    return Path(text)
+    path = Path(text)
+    if not path.is_absolute():
+        raise InputError(f"{_shown(said)} is no path from the root on")
+    return path
 
 
 _PLAIN: dict[Any, _Read] = {

@@ -25,6 +25,8 @@ class Connection:
         self.opened = opened
         self.role: Role | None = None
         """None until it has said hello."""
+        self.train_on = False
+        """Whether whoever is behind it asked, leaving, for training to go on."""
         self.shown: Snapshot | None = None
         """What it has, once all that goes out has gone."""
         self.last_sent = opened
@@ -34,6 +36,11 @@ class Connection:
         self._out: deque[bytes] = deque()
         self._gone = 0
         self._asked: deque[float] = deque()
+
+    @property
+    def stays(self) -> bool:
+        """Whether it is shown whatever changes."""
+        return self.role in ("screen", "reader")
 
     @property
     def busy(self) -> bool:

@@ -10,7 +10,7 @@ from engine.errors import InputError
 from engine.snapshot import Phase
 from engine.wire.codec import decode, dump, encode, load
 
-VERSION = 1
+VERSION = 2
 """Of the wire; both sides refuse any other."""
 
 MOST_FROM_CLIENT = 64 * 1024
@@ -18,8 +18,8 @@ MOST_FROM_CLIENT = 64 * 1024
 MOST_FROM_SERVER = 32 * 1024 * 1024
 """Bytes of a line that a run may send."""
 
-Role = Literal["screen", "glance"]
-"""A screen stays and steers; a glance is answered once."""
+Role = Literal["screen", "reader", "glance"]
+"""A screen stays and steers; a reader stays and asks for nothing; a glance is answered once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,16 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class Leave:
+    """The last line of a screen whose person wants the run to train on without them.
+
+    One that goes without a word has no wish.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class Welcome:
-    """The answer to a screen's `Hello`."""
+    """The answer to the `Hello` of a screen or a reader."""
 
     pid: int
     voicecoach: str
@@ -65,7 +73,9 @@ class Glance:
     """Seconds since the run last showed a sign of life: a step, progress, an event."""
     pid: int
     screens: int
-    """Screens that look at it."""
+    """Screens that steer it."""
+    readers: int
+    """Screens that only look at it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +107,7 @@ class Part:
     complete: bool
 
 
-_Client = Hello | Ask
+_Client = Hello | Ask | Leave
 _Server = Welcome | Glance | Alive | Refusal
 
 

@@ -23,9 +23,9 @@ from engine.wire.changes import changes
 from engine.wire.connection import Clock, Connection
 from engine.wire.messages import (
     Alive,
-    Ask,
     Glance,
     Hello,
+    Leave,
     Refusal,
     Welcome,
     read_from_client,
@@ -168,7 +168,7 @@ class Server:
         for client in list(self._clients):
             if client.overdue(now, _HELLO_WITHIN):
                 self._drop(client)
-            elif client.role == "screen" and not client.busy:
+            elif client.stays and not client.busy:
                 self._show(client)
         if self._registration is not None and now >= self._next_touch:
             self._next_touch = now + _TOUCH
@@ -241,12 +241,16 @@ class Server:
             if not isinstance(message, Hello):
                 raise InputError("the first message has to say hello")
             self._greet(client, message)
-        elif isinstance(message, Ask) and client.role == "screen":
-            if isinstance(message.command, GoAttended | GoUnattended):
-                raise InputError("a screen comes and goes by its connection alone")
-            self._send(message.command)
-        else:
+        elif isinstance(message, Hello):
             raise InputError("hello was said already")
+        elif client.role != "screen":
+            raise InputError("only a screen that came to steer can ask for something")
+        elif isinstance(message, Leave):
+            client.train_on = True
+        elif isinstance(message.command, GoAttended | GoUnattended):
+            raise InputError("a screen comes and goes by its connection alone")
+        else:
+            self._send(message.command)
 
     def _greet(self, client: Connection, hello: Hello) -> None:
         now = self._clock()
@@ -255,7 +259,10 @@ class Server:
             client.put(write(self._glance()), now)
             client.closing = True
             return
-        self._audience.come()
+        if hello.role == "reader":
+            self._audience.come_to_read()
+        else:
+            self._audience.come()
         client.put(write(Welcome(os.getpid(), _version())), now)
         self._newest = self._snapshot()
         self._show(client)
@@ -275,6 +282,7 @@ class Server:
             still_seconds=max(0.0, self._clock() - self._moved),
             pid=os.getpid(),
             screens=run.screens,
+            readers=run.readers,
         )
 
     def _show(self, client: Connection) -> None:
@@ -320,7 +328,9 @@ class Server:
             self._selector.unregister(client.socket)
         client.close()
         if client.role == "screen":
-            self._audience.leave()
+            self._audience.leave(train_on=client.train_on)
+        elif client.role == "reader":
+            self._audience.leave_reading()
 
     def _say_the_last(self) -> None:
         """Send the last snapshot to every screen that reads, within a moment."""
@@ -330,11 +340,11 @@ class Server:
         deadline = self._clock() + _LAST_WORDS
         while self._clock() < deadline:
             for client in list(self._clients):
-                if client.role == "screen" and not client.busy:
+                if client.stays and not client.busy:
                     self._show(client)
                 if client.shown is self._newest and not client.busy:
                     self._drop(client)
-            if not any(client.role == "screen" for client in self._clients):
+            if not any(client.stays for client in self._clients):
                 return
             for key, mask in self._selector.select(max(0.0, deadline - self._clock())):
                 if isinstance(key.data, Connection):

@@ -28,6 +28,7 @@ print(json.dumps({
     "envs": task.envs,
     "spot": all(each.use_spot for each in task.resources),
     "recovery": one.job_recovery,
+    "clouds": sorted({str(each.cloud) for each in task.resources}),
     "accelerators": sorted(name for each in task.resources for name in each.accelerators),
     "mounts": {**task.file_mounts} if task.file_mounts else {},
     "storage": {path: store.source for path, store in task.storage_mounts.items()},
@@ -70,6 +71,8 @@ def test_skypilot_reads_a_spot_job_that_recovers(task):
     assert recovery["strategy"].upper() == "EAGER_NEXT_REGION"
     assert recovery["recover_on_exit_codes"] == [75]
     assert len(task["accelerators"]) > 1
+    # On any other, `--price auto` has nobody to ask.
+    assert [cloud.lower() for cloud in task["clouds"]] == ["aws", "azure", "gcp"]
     assert "s3://my-bucket/recordings/alice" in {**task["mounts"], **task["storage"]}.values()
 
 
@@ -99,6 +102,7 @@ def test_the_command_in_it_is_one_that_voicecoach_takes(task, tmp_path, monkeypa
     assert order.mirror == "s3://my-bucket/voices/alice"
     assert order.stop.text == "900k"
     assert order.price == "auto"
+    assert order.device == "cuda:0"
 
 
 def command(run: str) -> str:
@@ -113,3 +117,5 @@ def test_what_it_installs_is_what_the_package_offers(task):
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     asked = task["setup"].split(".[")[1].split("]")[0].split(",")
     assert set(asked) <= set(extras["optional-dependencies"])
+    (torch,) = (need for need in extras["dependencies"] if need.startswith("torch=="))
+    assert f" {torch} " in task["setup"]

@@ -287,15 +287,6 @@ def test_a_lone_checkpoint_of_another_sound_is_refused(make_voice, tmp_path, tra
     assert not (tmp_path / "new").exists()
 
 
-def test_an_export_is_no_source(tmp_path, training, speech):
-    export = tmp_path / "export"
-    export.mkdir()
-    (export / "voice.json").write_text("{}")
-    said = refused(training, tmp_path / "new", dataset=speech, source=export)
-    assert "is an export" in said
-    assert "is an export" in refused(training, export, dataset=speech)
-
-
 def imported(make_voice, training):
     """A voice as it is after an import: moments at the base, and no recordings."""
     donor = make_voice("donor", text2mel=40, recipe="bbc")

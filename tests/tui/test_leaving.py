@@ -5,7 +5,7 @@ from fake_session import FakeSession, preparing, training
 from seeing import app_on, look, text_of
 from textual import events
 
-from engine.control import Finish, GoOn, SaveCheckpoint
+from engine.control import Finish, SaveCheckpoint
 from engine.snapshot import Phase
 from tui.exit_reason import ExitReason
 
@@ -29,12 +29,16 @@ async def test_keep_training_closes_the_screen_alone():
     assert app.return_value is ExitReason.KEEP_TRAINING
 
 
-async def test_keep_training_ends_a_pause():
-    session = FakeSession(training(phase=Phase.PAUSED))
-    app = app_on(session)
+@pytest.mark.parametrize("attached", [False, True])
+async def test_leaving_a_pause_alone_says_that_it_ends(attached):
+    session = FakeSession(training(phase=Phase.PAUSED, screens=1))
+    app = app_on(session, attached=attached)
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.press("q", "k")
-    assert session.sent == [GoOn()]
+        await pilot.press("q")
+        assert "end the pause, and let it train" in text_of(app)
+        await pilot.press("k")
+    # Whoever leaves last is known where the screens are counted, and not here.
+    assert session.sent == []
     assert app.return_value is ExitReason.KEEP_TRAINING
 
 
@@ -112,6 +116,7 @@ async def test_who_is_not_alone_is_told_so_and_ends_no_pause_of_others():
         await pilot.press("q")
         assert "2 other screens look at" in text_of(app)
         assert "stop and save, for all screens" in text_of(app)
+        assert "The last to leave ends the pause." in text_of(app)
         await pilot.press("k")
     assert session.sent == []
     assert app.return_value is ExitReason.KEEP_TRAINING
@@ -146,4 +151,48 @@ async def test_keys_that_come_before_a_dialog_is_gone_end_no_screen(opens, close
         assert dialog not in app.screen_stack
         await pilot.press(opens)
         assert app.screen is not app.supervision
+    assert app.return_value is None
+
+
+async def test_a_screen_that_only_reads_is_left_at_once():
+    session = FakeSession(training(phase=Phase.PAUSED))
+    app = app_on(session, attached=True, reading=True)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("q")
+    assert session.sent == []
+    assert app.return_value is ExitReason.KEEP_TRAINING
+
+
+@pytest.mark.parametrize("keys", [("escape", "escape", "escape"), ("pagedown", "escape")])
+async def test_keys_that_come_before_the_palette_is_ready_end_no_screen(keys):
+    app = app_on(FakeSession(training()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        for _ in range(5):
+            app.action_command_palette()
+            for key in keys:
+                app.post_message(events.Key(key, None))
+            await pilot.pause()
+            await pilot.pause()
+        assert app.screen is app.supervision
+    assert app.return_value is None
+
+
+@pytest.mark.parametrize("opens", ["q", "ctrl+p"])
+async def test_pages_of_a_list_without_room_are_not_turned(opens):
+    app = app_on(FakeSession(training()))
+    async with app.run_test(size=(20, 4)) as pilot:
+        await pilot.press(opens, "pagedown", "pageup", "pagedown")
+        assert app.screen is not app.supervision
+        await pilot.press("escape")
+    assert app.return_value is None
+
+
+async def test_a_dialog_that_is_closed_before_it_is_drawn_ends_no_screen():
+    app = app_on(FakeSession(training()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        for opens in "seseq":
+            for key in (opens, "escape"):
+                app.post_message(events.Key(key, key if len(key) == 1 else None))
+            await pilot.pause()
+        assert app.screen is app.supervision
     assert app.return_value is None

@@ -23,7 +23,19 @@ def _at_a_fixed_time_and_width(monkeypatch):
 def run(folder: str = "/data/voices/alice", voice: str = "alice", **said: object) -> Run:
     entry = RunEntry(Path(folder), voice, "text2mel", ProcessId(4711, 1, "b"), "gpu-1", NOW - 3600)
     glance = Glance(
-        voice, "text2mel", Phase.TRAINING, 871_204, 212.0, "900k", 0.65, 0.99, 871_000, 0.2, 4711, 2
+        voice,
+        "text2mel",
+        Phase.TRAINING,
+        871_204,
+        212.0,
+        "900k",
+        0.65,
+        0.99,
+        871_000,
+        0.2,
+        4711,
+        2,
+        0,
     )
     for name, value in said.items():
         object.__setattr__(glance, name, value)

@@ -19,6 +19,13 @@ def attach(
             show_default=False,
         ),
     ] = None,
+    read_only: Annotated[
+        bool,
+        typer.Option(
+            "--read-only",
+            help="Look on and steer nothing; a run at its stop, or paused, does not wait for you.",
+        ),
+    ] = False,
     ascii_only: AsciiOption = False,
 ) -> int:
     """Open the screen on a run that goes on elsewhere; any number of screens can."""
@@ -30,7 +37,7 @@ def attach(
         raise InputError(
             "attach needs a terminal; `voicecoach ps --json` tells a script where the runs stand"
         )
-    return attach_with_screen(folder, ascii_only=ascii_only)
+    return attach_with_screen(folder, reading=read_only, ascii_only=ascii_only)
 
 
 def _only_run() -> Path:

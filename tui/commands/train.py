@@ -44,8 +44,8 @@ def train(
         typer.Option(
             "--from",
             metavar="WHERE",
-            help="A voice or a checkpoint that a new voice starts from; or the mirror of a voice, "
-            "which goes on here as if it had never stopped.",
+            help="A voice, an export or a checkpoint that a new voice starts from; or the mirror "
+            "of a voice, which goes on here as if it had never stopped.",
         ),
     ] = None,
     vocabulary: Annotated[

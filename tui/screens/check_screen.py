@@ -49,7 +49,7 @@ class CheckScreen(KeyedScreen):
         self._heading = StatusLine("check-title")
         self._verdict = Static("", id="check-verdict", markup=False)
         self._facts = Static("", id="check-facts", markup=False)
-        self._notice = Notice()
+        self._notice = Notice(reading=run.reading)
         self._findings = Findings()
         self._detail = Static("", id="check-detail", classes="panel", markup=False)
         self._figures = CheckFigures()
@@ -128,7 +128,7 @@ class CheckScreen(KeyedScreen):
     def moment(self) -> Moment:
         """What decides which keys do something now."""
         roomy = self.has_class("-wide") and self.has_class("-tall")
-        return Moment(self._snapshot, figures_in_sight=roomy)
+        return Moment(self._snapshot, figures_in_sight=roomy, reading=self._run.reading)
 
     def say(self, text: str, severity: str = "information") -> None:
         """Show words for a moment."""

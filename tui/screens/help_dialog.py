@@ -35,9 +35,9 @@ class HelpDialog(Dialog[None]):
     def _words(self) -> Content:
         lines = []
         for key, display in zip(self._keys, self._displays, strict=True):
-            if key.hidden(self._moment):
+            if key.is_absent(self._moment):
                 continue
-            why = key.why_not(self._moment)
+            why = key.rests(self._moment)
             lines.append(
                 Content.assemble(
                     (f"{display:>5}  ", "$quiet" if why else "bold $training"),
@@ -53,4 +53,7 @@ class HelpDialog(Dialog[None]):
                 "Suspend the run, training and all; fg takes it up",
             )
         )
+        if self._moment.reading:
+            note = "       This screen only reads: keys that steer are left out."
+            lines.append(Content.styled(note, "italic $quiet"))
         return Content("\n").join(lines)

@@ -32,14 +32,14 @@ class KeyedScreen(Screen[None]):
         key = find(action, self.KEYS)
         if key is None:
             return True
-        if key.hidden(self.moment):
+        if key.is_absent(self.moment):
             return False
-        return None if key.why_not(self.moment) else True
+        return None if key.rests(self.moment) else True
 
     def refresh_keys(self) -> None:
         """Draw the bottom line anew where a key came to rest or to life."""
         moment = self.moment
-        state = tuple("hidden" if key.hidden(moment) else key.why_not(moment) for key in self.KEYS)
+        state = tuple("hidden" if key.hidden(moment) else key.rests(moment) for key in self.KEYS)
         if state != self._keys_state:
             self._keys_state = state
             self.refresh_bindings()
@@ -52,7 +52,7 @@ class KeyedScreen(Screen[None]):
 
     def refuse(self, key: Key) -> bool:
         """Say why a key does nothing now, where that is so; return whether it is."""
-        why = key.why_not(self.moment)
+        why = key.rests(self.moment)
         if why:
             self.say(f"{key.label}: {why}", "warning")
         return bool(why)

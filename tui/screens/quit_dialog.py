@@ -10,6 +10,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from tui.screens.dialog import Dialog
+from tui.widgets.answers import Answers
 
 Leaving = Literal["stop", "keep"]
 
@@ -46,7 +47,7 @@ class QuitDialog(Dialog[Leaving]):
         with Vertical(classes="dialog") as box:
             box.border_title = "quit"
             yield Static(self._about, markup=False)
-            yield OptionList(
+            yield Answers(
                 *(
                     Option(Content.assemble((f"{key:>4}", "bold $training"), f"  {text}"), id=id)
                     for id, key, text in self._choices

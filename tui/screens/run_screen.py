@@ -38,9 +38,13 @@ class RunScreen(KeyedScreen):
         listening: Listening,
         now: Callable[[], datetime],
         address: str,
+        *,
+        reading: bool = False,
     ) -> None:
         """Take `address` as what a person's own machine calls this host, `user@host`."""
         super().__init__()
+        self.reading = reading
+        """Whether the person only looks on, and asks the run for nothing."""
         self.session = session
         self.listening = listening
         self.now = now
@@ -107,6 +111,8 @@ class RunScreen(KeyedScreen):
         phase = self.snapshot.phase
         if phase.ended:
             self.app.exit(ExitReason.ENDED)
+        elif self.reading:
+            self.app.exit(ExitReason.KEEP_TRAINING)
         elif phase is Phase.CHECKED:
             dialog = QuitDialog(
                 "Training has not begun, and nothing is lost.",
@@ -130,7 +136,7 @@ class RunScreen(KeyedScreen):
 
     @property
     def _in_company(self) -> bool:
-        """Whether other screens look at the run."""
+        """Whether other screens steer the run."""
         return self.snapshot.screens > 1
 
     def _quit_dialog(self, about: str) -> QuitDialog:
@@ -138,19 +144,32 @@ class RunScreen(KeyedScreen):
         if others > 0:
             screens = "Another screen looks" if others == 1 else f"{others} other screens look"
             about = f"{about} {screens} at it too."
+            if self.snapshot.phase is Phase.PAUSED:
+                about += " The last to leave ends the pause."
+        keep = self._words_for_keeping()
         if not self.attached:
-            return QuitDialog(about)
+            return QuitDialog(about, keep=keep)
         stop = "stop and save, for all screens" if others > 0 else "stop and save"
-        return QuitDialog(about, stop=stop, keep="leave, and let it run", keep_first=True)
+        return QuitDialog(about, stop=stop, keep=keep, keep_first=True)
+
+    def _words_for_keeping(self) -> str:
+        """Say what becomes of the run where the person does not end it."""
+        phase = self.snapshot.phase
+        if phase is Phase.AT_STOP:
+            return (
+                "leave it to the others"
+                if self._in_company
+                else "leave: it saves once more, and ends"
+            )
+        if phase is Phase.PAUSED:
+            return "leave it paused" if self._in_company else "end the pause, and let it train"
+        return "leave, and let it run" if self.attached else "keep training without the screen"
 
     def _take_leaving(self, answer: Leaving | None) -> None:
         if answer == "stop":
             self.session.send(Finish())
             self.app.exit(ExitReason.QUIT)
         elif answer == "keep":
-            if self.snapshot.phase is Phase.PAUSED and not self._in_company:
-                # Whoever asks for training without a screen does not mean a pause without one.
-                self.session.send(GoOn())
             self.app.exit(ExitReason.KEEP_TRAINING)
 
     def hear(self, sample: Sample) -> None:

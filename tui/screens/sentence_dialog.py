@@ -14,13 +14,14 @@ class SentenceDialog(Dialog[str]):
     def __init__(self, sentence: str) -> None:
         super().__init__()
         self._sentence = wording.printable(sentence)
+        self._trouble = Static("", id="trouble")
 
     def compose(self) -> ComposeResult:
         """Show the present sentence, ready to be changed."""
         with Vertical(classes="dialog") as box:
             box.border_title = "what auditions speak"
             yield Input(self._sentence, select_on_focus=False)
-            yield Static("", id="trouble")
+            yield self._trouble
             yield Static("enter takes it · esc leaves it as it was", classes="hint")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -29,8 +30,8 @@ class SentenceDialog(Dialog[str]):
         if sentence:
             self.dismiss(sentence)
         else:
-            self.query_one("#trouble", Static).update("there is nothing to speak: write a sentence")
+            self._trouble.update("there is nothing to speak: write a sentence")
 
     def on_input_changed(self) -> None:
         """Take back the complaint."""
-        self.query_one("#trouble", Static).update("")
+        self._trouble.update("")

@@ -30,16 +30,22 @@ class StopDialog(Dialog[StopAt | SetBudget]):
         self._look = look
         self._now = now
         self._standing = standing_answer(look())
+        # Kept, and not looked for: a dialog may be closed before they are mounted.
+        self._input = Input(self._standing, placeholder="empty: no stop")
+        self._meaning = Static("", id="meaning", markup=False)
+        budget = "budget $40 (all that the voice may cost), budget 0 for none"
+        self._forms = (
+            Static(HOW_TO_SAY_WHEN, id="forms", classes="hint", markup=False),
+            Static(budget, id="budget-forms", classes="hint", markup=False),
+        )
 
     def compose(self) -> ComposeResult:
         """Set the answer over its meaning."""
         with Vertical(classes="dialog") as box:
             box.border_title = "stop at"
-            yield Input(self._standing, placeholder="empty: no stop")
-            yield Static("", id="meaning", markup=False)
-            yield Static(HOW_TO_SAY_WHEN, id="forms", classes="hint", markup=False)
-            budget = "budget $40 (all that the voice may cost), budget 0 for none"
-            yield Static(budget, id="budget-forms", classes="hint", markup=False)
+            yield self._input
+            yield self._meaning
+            yield from self._forms
             yield Static("enter takes it · esc leaves it as it was", classes="hint")
 
     def on_mount(self) -> None:
@@ -66,15 +72,14 @@ class StopDialog(Dialog[StopAt | SetBudget]):
         self.dismiss(answer)
 
     def _say_meaning(self) -> None:
-        said = self.query_one(Input).value.strip()
+        said = self._input.value.strip()
         words, trouble = meaning(said, self._look(), self._now())
-        widget = self.query_one("#meaning", Static)
-        if words != str(widget.content):
-            widget.update(words)
-            widget.set_class(trouble, "-trouble")
+        if words != str(self._meaning.content):
+            self._meaning.update(words)
+            self._meaning.set_class(trouble, "-trouble")
             # A complaint names the forms itself.
-            for forms in ("#forms", "#budget-forms"):
-                self.query_one(forms).display = not trouble
+            for forms in self._forms:
+                forms.display = not trouble
 
 
 def standing_answer(snapshot: Snapshot) -> str:

@@ -44,15 +44,16 @@ class Supervision(RunScreen):
         *,
         ascii_only: bool,
         plain: bool,
+        reading: bool = False,
     ) -> None:
         """Draw in ASCII alone where `ascii_only`, and without colour where `plain`."""
-        super().__init__(session, listening, now, address)
+        super().__init__(session, listening, now, address, reading=reading)
         self._ascii_only = ascii_only
         self._silence = Silence()
         self._phase_since = wording.clock(now())
         self._sound_error = ""
-        self.status = Status(ascii_only=ascii_only)
-        self.notice = Notice()
+        self.status = Status(ascii_only=ascii_only, reading=reading)
+        self.notice = Notice(reading=reading)
         self.loss = LossPlot(ascii_only=ascii_only)
         self.attention = AttentionView(plain=plain or ascii_only)
         self.samples = Samples()
@@ -138,7 +139,7 @@ class Supervision(RunScreen):
     @property
     def moment(self) -> Moment:
         """What decides which keys do something now."""
-        return Moment(self.snapshot, len(self.attention.plots))
+        return Moment(self.snapshot, len(self.attention.plots), reading=self.reading)
 
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
         """Play the sample that was picked in the list."""

@@ -26,7 +26,7 @@ class KeysFooter(Footer):
         if isinstance(self.screen, KeyedScreen):
             moment = self.screen.moment
             order = [key.action for key in self.screen.KEYS]
-            gone = {key.action for key in self.screen.KEYS if key.fades and key.why_not(moment)}
+            gone = {key.action for key in self.screen.KEYS if key.fades and key.rests(moment)}
             keys = [widget for widget in keys if widget.action not in gone]
         for widget in keys:
             widget.add_class(f"-{widget.action.replace('_', '-')}")

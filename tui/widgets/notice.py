@@ -17,22 +17,29 @@ from tui.widgets.spot_words import spot_words
 class Notice(Vertical):
     """A few words that appear only while there is something to say."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, reading: bool = False) -> None:
+        """Name no keys that steer where the person only looks on (`reading`)."""
         super().__init__(id="notice")
+        self._reading = reading
+        self._words = Static("", id="notice-words", markup=False)
+        # Without a total it would be animated, in sight or not.
+        self._bar = ProgressBar(1, id="notice-progress", show_eta=False)
         self._dismissed = 0.0
         self._shown: tuple[Phase, str, tuple[int, int] | None] | None = None
 
     def compose(self) -> ComposeResult:
         """Lay the words above the bar that shows how far a preparation has come."""
-        yield Static("", id="notice-words", markup=False)
-        # Without a total it would be animated, in sight or not.
-        yield ProgressBar(1, id="notice-progress", show_eta=False)
+        yield self._words
+        yield self._bar
 
     def show(self, snapshot: Snapshot, now: datetime) -> None:
         """Say what the cloud, the mirror, the money and the phase call for, or nothing."""
         spot, mirror = spot_words(snapshot, now), mirror_words(snapshot)
-        budget = Content("") if self._is_dismissed(snapshot) else budget_words(snapshot)
-        parts = (spot, mirror, budget, notice_words(snapshot), idle_words(snapshot))
+        reading = self._reading
+        dismissed = self._is_dismissed(snapshot)
+        budget = Content("") if dismissed else budget_words(snapshot, reading=reading)
+        stands = notice_words(snapshot, reading=reading)
+        parts = (spot, mirror, budget, stands, idle_words(snapshot))
         words = Content("\n").join(part for part in parts if part.plain)
         progress = snapshot.progress if snapshot.phase is Phase.PREPARING else None
         counts = (progress.done, progress.total) if progress and progress.total else None
@@ -49,11 +56,10 @@ class Notice(Vertical):
         self.set_class(bool(mirror.plain), "-mirror")
         self.set_class(bool(budget.plain), "-budget")
         self.set_class(bool(spot.plain), "-spot")
-        self.query_one("#notice-words", Static).update(words, layout=not stays)
-        bar = self.query_one(ProgressBar)
-        bar.display = counts is not None
+        self._words.update(words, layout=not stays)
+        self._bar.display = counts is not None
         if counts is not None:
-            bar.update(progress=counts[0], total=counts[1])
+            self._bar.update(progress=counts[0], total=counts[1])
 
     def dismiss_budget(self, snapshot: Snapshot, now: datetime) -> None:
         """Warn no more of this budget; of another, and where it is used up, all the same."""
@@ -64,23 +70,26 @@ class Notice(Vertical):
         return snapshot.budget == self._dismissed and not snapshot.budget_is_used_up
 
 
-def notice_words(snapshot: Snapshot) -> Content:
-    """Put into words what a phase means to the person, and what they can do now."""
+def notice_words(snapshot: Snapshot, *, reading: bool = False) -> Content:
+    """Put into words what a phase means to the person, and what they can do now.
+
+    Whoever only reads is told of no keys but `q`.
+    """
     match snapshot.phase:
         case Phase.PREPARING:
             return Content(_preparing(snapshot))
         case Phase.CHECKED:
-            return _checked(snapshot)
+            return _checked(snapshot, reading=reading)
         case Phase.PAUSED:
             again = "try again" if snapshot.alarm else "go on"
             paused = Content.assemble(
                 (f"Paused at step {wording.steps(snapshot.step)}.", "bold"),
                 "  ",
-                _keys(("p", again), ("a", "hear it"), ("q", "leave")),
+                _keys(("p", again), ("a", "hear it"), ("q", "leave"), reading=reading),
             )
             return _after(_after(_alarm(snapshot), paused), _saving_trouble(snapshot))
         case Phase.AT_STOP:
-            return _after(_at_stop(snapshot), _saving_trouble(snapshot))
+            return _after(_at_stop(snapshot, reading=reading), _saving_trouble(snapshot))
         case Phase.STOPPING:
             saving = f"Saving step {wording.steps(snapshot.step)}, then this screen closes."
             return _after(Content(saving), _saving_trouble(snapshot))
@@ -139,7 +148,7 @@ def _after(first: Content, second: Content) -> Content:
     return Content.assemble(first, "\n", second)
 
 
-def _checked(snapshot: Snapshot) -> Content:
+def _checked(snapshot: Snapshot, *, reading: bool) -> Content:
     usable = 0 if snapshot.check is None else snapshot.check.usable
     clips = "the usable clip" if usable == 1 else f"{usable:,} usable clips"
     seconds = snapshot.seconds_to_start
@@ -147,16 +156,16 @@ def _checked(snapshot: Snapshot) -> Content:
         return Content.assemble(
             (f"Train on {clips}, or mend the errors first?", "bold"),
             "  ",
-            _keys(("enter", "begin"), ("q", "leave")),
+            _keys(("enter", "begin"), ("q", "leave"), reading=reading),
         )
     return Content.assemble(
         (f"Training begins in {seconds} s on {clips}.", "bold"),
         "  ",
-        _keys(("enter", "now"), ("h", "hold"), ("q", "leave")),
+        _keys(("enter", "now"), ("h", "hold"), ("q", "leave"), reading=reading),
     )
 
 
-def _at_stop(snapshot: Snapshot) -> Content:
+def _at_stop(snapshot: Snapshot, *, reading: bool) -> Content:
     step = wording.steps(snapshot.step)
     # Of a budget that is used up it is said above what goes on.
     later = () if snapshot.budget_is_used_up else (("s", "go on to a later stop"),)
@@ -164,12 +173,12 @@ def _at_stop(snapshot: Snapshot) -> Content:
         return Content.assemble(
             (f"Stopped at step {step}, saved.", "bold"),
             "  ",
-            _keys(*later, ("a", "hear it"), ("q", "leave")),
+            _keys(*later, ("a", "hear it"), ("q", "leave"), reading=reading),
         )
     return Content.assemble(
         (f"Stopped at step {step}, not saved: what happened says why.", "bold $error"),
         "  ",
-        _keys(("c", "try again"), ("q", "leave")),
+        _keys(("c", "try again"), ("q", "leave"), reading=reading),
     )
 
 
@@ -182,8 +191,9 @@ def _preparing(snapshot: Snapshot) -> str:
     return f"Preparing: {progress.what}, {progress.done:,} of {progress.total:,}"
 
 
-def _keys(*keys: tuple[str, str]) -> Content:
+def _keys(*keys: tuple[str, str], reading: bool = False) -> Content:
     pieces: list[str | tuple[str, str]] = []
-    for index, (key, what) in enumerate(keys):
+    named = [(key, what) for key, what in keys if key == "q" or not reading]
+    for index, (key, what) in enumerate(named):
         pieces += [" · " if index else "", (key, "bold $training"), f" {what}"]
     return Content.assemble(*pieces)

@@ -13,8 +13,9 @@ from tui.widgets.status_line import StatusLine
 class Status(Vertical):
     """Where the run stands, when it ends, what it costs and how it learns."""
 
-    def __init__(self, *, ascii_only: bool) -> None:
+    def __init__(self, *, ascii_only: bool, reading: bool = False) -> None:
         super().__init__(id="status")
+        self._reading = reading
         self._ascii_only = ascii_only
         self._width = 0
         names = ("title", "step", "stop", "money", "loss")
@@ -36,9 +37,11 @@ class Status(Vertical):
         if width == 0:
             return
         lines = (
-            words.title_line(snapshot, time, width),
+            words.title_line(snapshot, time, width, reading=self._reading),
             words.step_line(snapshot, silent, width),
-            words.stop_line(snapshot, now, width, self._ascii_only),
+            words.stop_line(
+                snapshot, now, width, ascii_only=self._ascii_only, reading=self._reading
+            ),
             words.money_line(snapshot, width),
             words.loss_line(snapshot, width) if losses or width != self._width else None,
         )

@@ -25,8 +25,11 @@ _PHASE_STYLES = {
 }
 
 
-def title_line(snapshot: Snapshot, time: str, width: int) -> Line:
-    """Say whose voice, which network, on what, what it is doing, and the time."""
+def title_line(snapshot: Snapshot, time: str, width: int, *, reading: bool = False) -> Line:
+    """Say whose voice, which network, on what, what it is doing, and the time.
+
+    A screen that only reads says that as well.
+    """
     left = [
         Part(wording.printable(snapshot.voice), "bold $primary"),
         Part(NETWORKS[snapshot.network], "bold"),
@@ -37,6 +40,7 @@ def title_line(snapshot: Snapshot, time: str, width: int) -> Line:
         Part(wording.printable(snapshot.machine.words) if snapshot.machine else "", rank=3),
     ]
     right = [
+        Part("read-only" if reading else "", "bold $accent"),
         Part(snapshot.phase.value, _PHASE_STYLES[snapshot.phase]),
         Part(time, "$quiet", rank=2),
     ]
@@ -82,12 +86,14 @@ def _times(snapshot: Snapshot) -> list[Part]:
     ]
 
 
-def stop_line(snapshot: Snapshot, now: datetime, width: int, ascii_only: bool) -> Line:
+def stop_line(
+    snapshot: Snapshot, now: datetime, width: int, *, ascii_only: bool, reading: bool = False
+) -> Line:
     """Say how far it is to the stop, as a bar, a share and a time of day."""
     share = snapshot.progress_to_stop
     if share is None:
         asked = f"stop at {snapshot.stop_text}" if snapshot.stop_text else "no stop set"
-        hint = "" if snapshot.phase.before_steps else "s sets one"
+        hint = "" if snapshot.phase.before_steps or reading else "s sets one"
         return line([Part(asked), Part("" if snapshot.stop_text else hint)], [], width)
     if snapshot.budget_comes_first:
         asked = f"budget {wording.dollars(snapshot.budget)}"

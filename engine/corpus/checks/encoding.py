@@ -67,7 +67,13 @@ def _codec(data: bytes, name: str) -> str:
 
 def wide_fault(name: str) -> Fault:
     """What is wrong with a whole file in such an encoding."""
-    return Fault("not-utf-8", "error", f"the file is {name}, not UTF-8", _SAVE_AS_UTF8)
+    figure = f"the file is {name}, not UTF-8: no row of it can be trained on"
+    # These take rows to be judged.
+    advice = (
+        f"{_SAVE_AS_UTF8} and check again, for its speaking rates, its unknown characters and its "
+        f"coverage of English are told only then"
+    )
+    return Fault("not-utf-8", "error", figure, advice)
 
 
 def head_fault(data: bytes) -> Fault | None:
@@ -107,7 +113,7 @@ def damage_fault(line: Line) -> Fault | None:
             "not-utf-8",
             "error",
             f"byte 0x{byte:02x}{guess} at column {column} is not UTF-8",
-            _SAVE_AS_UTF8,
+            f"{_SAVE_AS_UTF8}; training reads none of its rows until then",
             float(column),
         )
     zeros = line.content.count("\0")

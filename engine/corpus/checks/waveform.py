@@ -1,9 +1,10 @@
-"""What the samples themselves tell: clipping, direct current, dropouts, a cut end."""
+"""What the samples themselves tell: clipping, direct current, dropouts, clicks, a cut end."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.check_report import Severity
+from engine.corpus.checks.clicks import click_faults
 from engine.corpus.checks.faults import Fault
 from engine.corpus.checks.loudness import Levels, runs
 
@@ -49,11 +50,13 @@ _RECORD_LOWER = "record it again at a lower level, or leave the clip out"
 def waveform_faults(samples: NDArray[np.float32], rate: int, levels: Levels) -> list[Fault]:
     """Faults of samples `(N, channels)`, N > 0, of a rate in Hz."""
     loudest = samples[:, int(np.abs(samples).max(axis=0).argmax())]
+    dropouts = _dropouts(loudest, rate, levels.speech)
     return [
         *_clipped(loudest, rate),
         *_over_full_scale(loudest),
         *_offset(samples),
-        *_dropouts(loudest, rate, levels.speech),
+        # The edges of a gap click, too.
+        *(dropouts or click_faults(loudest, rate)),
         *_cut_off(levels),
     ]
 

@@ -16,12 +16,13 @@ from engine.corpus.english.figures import figures_spoken, long_runs_spoken
 from engine.corpus.english.initials import acronyms_spoken, initials_spoken
 from engine.corpus.english.letters import latin, romanised
 from engine.corpus.english.marks import READ_AS, punctuated
-from engine.corpus.english.measures import measures_spoken
+from engine.corpus.english.measures import inches_marked, measures_spoken
 from engine.corpus.english.money import money_spoken
 from engine.corpus.english.numbers import digit_by_digit
 from engine.corpus.english.roman import roman_spoken
 from engine.corpus.english.symbols import powers_spoken, signs_of_numbers_spoken, signs_spoken
 from engine.corpus.english.times import times_spoken
+from engine.corpus.english.verses import verses_spoken
 
 __all__ = ["spoken", "stand_in", "worded"]
 
@@ -59,7 +60,8 @@ def _line_spoken(line: str) -> str:
 def _line_worded(line: str) -> str:
     line = addresses_spoken(typed(line))
     if numbers := _DIGIT.search(line) is not None:
-        line = times_spoken(signs_of_numbers_spoken(long_runs_spoken(line)))
+        line = signs_of_numbers_spoken(inches_marked(long_runs_spoken(line)))
+        line = times_spoken(verses_spoken(line))
     line = initials_spoken(abbreviations_spoken(line))
     if numbers:
         line = powers_spoken(measures_spoken(money_spoken(dates_spoken(line))))

@@ -65,6 +65,15 @@ _EVERYWHERE = re.compile(
 _EXPANSIONS = (
     "et cetera", "versus", "and others", "p h d", "without", "with ", "esquire", "department",
 )  # fmt: skip
+_DAYS = {
+    "Mon": "Monday", "Tue": "Tuesday", "Tues": "Tuesday", "Wed": "Wednesday", "Thu": "Thursday",
+    "Thur": "Thursday", "Thurs": "Thursday", "Fri": "Friday", "Sat": "Saturday", "Sun": "Sunday",
+    "Sept": "September", **{name[:3]: name for name in MONTHS},
+}  # fmt: skip
+_DAY = "|".join(sorted(_DAYS, key=len, reverse=True))
+_FROM_DAY_TO_DAY = re.compile(
+    rf"(?<![\w'’-])({_DAY})\.? ?[-–—] ?({_DAY})(?![\w'’-])(?:\.(?= [a-z\d]))?"
+)
 _NO = re.compile(r"(?<![\w.'’-])(?:No(?= \d)|N° ?(?=\d))")
 _AGAINST = re.compile(r"(?<=\w )v\. (?=[A-Z])")
 # In dictionaries, and in brackets after names.
@@ -78,6 +87,7 @@ _DIGIT = re.compile(r" ?(?:[A-Z]{1,3}-?)?\d")
 def abbreviations_spoken(text: str) -> str:
     """Abbreviations in full; a dot stays only where it ends a sentence too."""
     text = _EVERYWHERE.sub(_anywhere, text)
+    text = _FROM_DAY_TO_DAY.sub(lambda match: f"{_DAYS[match[1]]} to {_DAYS[match[2]]}", text)
     if "." in text:
         text = _AGAINST.sub("versus ", text)
         text = _DATED.sub(lambda match: f"{match[1]}{_DATES[match[2]]} ", text)

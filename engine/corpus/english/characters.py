@@ -21,8 +21,14 @@ _BLOCK_TAG = re.compile(
     re.IGNORECASE,
 )
 _RAISED = {ord(raised): str(digit) for digit, raised in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")} | {ord("⁻"): "-"}
-_EXPONENT = re.compile(r"(?:(?<=\d)|(?<=[\d /][^\W\d_])|(?<=[\d /][^\W\d_]{2}))(⁻?[⁰¹²³⁴-⁹]{1,9})")
+# After a number, and after one or two letters that stand by themselves or in a formula.
+_EXPONENT = re.compile(
+    r"(?:(?<=\d)|(?<=^[^\W\d_])|(?<=^[^\W\d_]{2})|(?<=[\d /=+*×·(−-][^\W\d_])"
+    r"|(?<=[\d /=+*×·(−-][^\W\d_]{2}))(⁻?[⁰¹²³⁴-⁹]{1,9})"
+)
 _FOOTNOTE = re.compile(r"(?<=[^\W\d_])[⁰¹²³⁴-⁹]{1,3}|(?<=[.,;:!?\"'”’)])[⁰¹²³⁴-⁹]{1,3}")
+# Thousands as print parts them, with spaces that keep a number on its line.
+_GROUPED = re.compile(r"(?<![\d.,])\d{1,3}(?:[\u00a0\u2009\u202f]\d{3}){1,4}(?!\d)")
 _SPACE = re.compile(r"\s+")
 _FORMS_OF_MARKS = ((0xFF01, 0xFF5E), (0xFE50, 0xFE6B), (0x3371, 0x33DF))
 _SPECIAL = {"º": "°", "№": "No. ", "℃": "°C", "℉": "°F", "℅": "care of ", "⁄": "/", "∕": "/"}
@@ -40,6 +46,7 @@ def typed(line: str) -> str:
         line = _BLOCK_TAG.sub(" ", _TAG.sub("", line))
     if not line.isascii():
         line = unicodedata.normalize("NFC", line)
+        line = _GROUPED.sub(lambda found: _SPACE.sub("", found[0]), line)
         line = _EXPONENT.sub(_exponent, line)
         line = _FOOTNOTE.sub("", line)
         line = "".join(map(_common, line))

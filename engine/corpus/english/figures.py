@@ -23,6 +23,14 @@ _TELEPHONE = re.compile(
     r"|(?:1[- ])?(?:\(\d{3}\) ?|\d{3}[-. ])\d{3}[-.]\d{4}"
     r"|[2-9]\d\d-\d{2}(?!00)\d\d)(?![\w-]|[.,]\d)"
 )
+# Numbers in need that are three digits everywhere, where somebody is told to call them.
+_EMERGENCY = re.compile(
+    r"\b((?:call|dial|phone|ring)(?:s|ed|led|ing|ling)? |rang )(999|911|112|111|101)"
+    r"(?!\w|[.,:-]\d)",
+    re.IGNORECASE,
+)
+# 50 000 with a plain space, where the zeros leave no doubt.
+_PARTED = re.compile(r"(?<![\w.,:/+-])(?<!\d )[1-9]\d{0,2}(?: \d{3}){0,3} 000(?!\w| \d|[.,:/-]\d)")
 _CHAIN = re.compile(r"(?<![\w.-])\d{1,19}(?:[.-]\d{1,19}){2,10}(?![\w-]|\.\d)")
 # Shares of a hundred and the like, which are no fractions.
 _NICKNAME = re.compile(
@@ -42,7 +50,7 @@ _YEAR = re.compile(r"(?:(?<![\w.,/$£€-])|(?<=[a-z]-))([12]\d{3})(?![\w%]|[.,]
 _ORDINAL = re.compile(rf"(?<![\w.,])({NUMBER})(?:st|nd|rd|th|ST|ND|RD|TH)(?!\w)")
 _RANGE = re.compile(rf"(?<![\w.,/-])({NUMBER}) ?[-–—‒] ?({NUMBER})(?![\w/]|[-–]\d|[.,]\d)")
 _RATIO = re.compile(r"(?<![\w.,:])(\d{1,4}):(\d{1,4})(?![\w:]|[.,]\d)")
-_NUMBER = re.compile(rf"{NUMBER}|\.\d{{1,19}}")
+_NUMBER = re.compile(rf"{NUMBER}|(?<!\.)\.\d{{1,19}}")
 
 # A count, not a year, stands before these.
 _COUNTED = re.compile(
@@ -66,12 +74,14 @@ _LAST_YEAR = 2099
 
 
 def long_runs_spoken(text: str) -> str:
-    """Rows of digits that no other rule takes, one by one."""
+    """Rows of digits that no other rule takes, one by one; thousands with a space as one number."""
+    text = _PARTED.sub(lambda match: match[0].replace(" ", ""), text)
     return _TOO_LONG.sub(_one_by_one, text)
 
 
 def figures_spoken(text: str) -> str:
     """All figures of a text as words."""
+    text = _EMERGENCY.sub(lambda match: match[1] + digit_by_digit(match[2]), text)
     text = _TELEPHONE.sub(_telephone, text)
     text = _CHAIN.sub(_chain, text)
     text = _NICKNAME.sub(_nickname, text)

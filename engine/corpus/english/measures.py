@@ -3,8 +3,9 @@
 import re
 from functools import cache
 
-from engine.corpus.english.context import at_end, next_word, spliced
+from engine.corpus.english.context import at_end, next_word, spliced, starts_sentence
 from engine.corpus.english.numbers import NUMBER, cardinal, fraction, is_one, mixed, quantity
+from engine.corpus.english.word_list import word_list
 
 # Unit as written: its name, and the plural where that is not the name with an s.
 _UNITS = {
@@ -44,6 +45,7 @@ _UNITS = {
     "kbps": "kilobit per second/kilobits per second",
     "Mbps": "megabit per second/megabits per second",
     "Gbps": "gigabit per second/gigabits per second", "dB": "decibel", "px": "pixel",
+    "Ω": "ohm", "kΩ": "kilohm", "MΩ": "megohm",
     "°C": "degree Celsius/degrees Celsius", "° C": "degree Celsius/degrees Celsius",
     "°F": "degree Fahrenheit/degrees Fahrenheit", "° F": "degree Fahrenheit/degrees Fahrenheit",
     "°": "degree", "′": "foot/feet", "″": "inch/inches", "%": "percent/percent",
@@ -62,6 +64,17 @@ _FEET_AND_INCHES = re.compile(
     r"(?<![\w.,])(\d{1,3}) ?ft\.?,? (\d{1,2}) ?in\b(?!\.| (?:the|a|an|his|her|my|our|their|its)\b)"
 )
 _COMPASS = {"N": "north", "S": "south", "E": "east", "W": "west"}
+_FEET = re.compile(r"(?<=\d)['’](?= (?:tall|high|long|wide|deep)\b)")
+# Quotes after a number: an inch has one of them, as far as no quotation is open there.
+_QUOTE = re.compile('["“”]')
+_INCHES = re.compile(r"(?<![\w.,:/+-])\d{1,3}(?:\.\d{1,3})?(?:/\d{1,3})?$")
+_SPOKE = frozenset({"said", "says", "asked", "replied", "cried", "wrote", "thought", "told"})
+# What an inch does not describe, unlike in "a 12 inch record".
+_FREE = word_list(
+    "long wide tall high deep thick across apart by square of in on at to from is are was were and "
+    "or but more less off above below per"
+)
+_CORNER = re.compile(r" (?:angle|bend|corner|rotation|turn)s?\b")
 _ADJECTIVE = re.compile(r"\b[Aa]n? $")
 
 
@@ -74,10 +87,37 @@ def _measures() -> re.Pattern[str]:
     )
 
 
+def inches_marked(text: str) -> str:
+    """The text with inches under a sign of their own, which print has in common with quotes."""
+    if not any(mark in text for mark in '"”'):
+        return text
+    quoted, pieces, done = False, [], 0
+    for mark in _QUOTE.finditer(text):
+        if quoted or mark[0] == "“":
+            quoted = mark[0] == "“"
+        elif _is_inch(text, mark):
+            pieces += [text[done : mark.start()], "″"]
+            done = mark.end()
+        else:
+            quoted = mark[0] == '"'
+    return "".join([*pieces, text[done:]])
+
+
+def _is_inch(text: str, mark: re.Match[str]) -> bool:
+    if not _INCHES.search(text, max(0, mark.start() - 12), mark.start()):
+        return False
+    # The quotation may have begun in the clip before.
+    word = next_word(text, mark.end())
+    return (
+        word[:1].islower() and word not in _SPOKE and not starts_sentence(word.capitalize())
+    ) or text[mark.end() : mark.end() + 2].strip()[:1] in ("×", "✕", "✖")
+
+
 def measures_spoken(text: str) -> str:
     """Measures as words: "five kilometres per hour", "five foot ten"."""
     if "°" in text:
         text = _BEARING.sub(_bearing, _PLACE.sub(_place, text))
+    text = _FEET.sub("′", text)
     text = _FEET_AND_INCHES.sub(r"\1 ft \2 in.", text)
     return _measures().sub(_measure, _HEIGHT.sub(_height, text))
 
@@ -158,6 +198,10 @@ def _stop(match: re.Match[str], unit: str, stop: str) -> str:
 
 def _is_adjective(match: re.Match[str]) -> bool:
     """Whether the measure describes what follows: a 5 km run."""
-    before = _ADJECTIVE.search(match.string, max(0, match.start() - 4), match.start())
     following = next_word(match.string, match.end())
+    if match[4] == "″" and match[6] == "" and following[:1].islower() and following not in _FREE:
+        return True
+    if match[4] == "°" and _CORNER.match(match.string, match.end()):
+        return True
+    before = _ADJECTIVE.search(match.string, max(0, match.start() - 4), match.start())
     return bool(before) and following[:1].islower()

@@ -60,6 +60,13 @@ _OLD_POUNDS = re.compile(r"£ ?(\d{1,9}),? (\d{1,2})s\b\.?(?:,? (\d{1,2})d\b\.?)
 _SHILLINGS = re.compile(r"(?<![\w.,])(\d{1,2})s\.,? (\d{1,2})d\b\.?")
 _ADJECTIVE = re.compile(r"\b[Aa]n? $")
 
+# Nouns that a sum describes, with or without an article: a £5m deal, £10 notes.
+_DESCRIBED = re.compile(
+    r"[ -](?:bill|bond|bonus|budget|business|cheque|check|coin|company|contract|deal|fee|fine|fund|"
+    r"gift|grant|house|investment|loan|lawsuit|mortgage|note|phone|plan|prize|programme|project|"
+    r"reward|scheme|settlement|stamp|takeover|ticket|voucher)s?\b"
+)
+
 
 def money_spoken(text: str) -> str:
     """Sums as words: "five dollars and twenty cents", "one point five billion euros"."""
@@ -118,6 +125,8 @@ def _counted(number: str, one: str, several: str) -> str:
 
 def _is_adjective(match: re.Match[str]) -> bool:
     """Whether the sum describes what follows: a $5 bill, a £20 million bridge."""
+    if _DESCRIBED.match(match.string, match.end()):
+        return True
     before = _ADJECTIVE.search(match.string, max(0, match.start() - 4), match.start())
     after = match.string[match.end() : match.end() + 2]
     return bool(before) and len(after) == 2 and after[0] in " -" and after[1].islower()

@@ -22,10 +22,11 @@ _REACH = 34
 # Things that are counted: "Chapter IV" is chapter four.
 _COUNTED = word_list(
     """
-    act annex apollo appendix article book canto chapter chromosome class column exhibit factor
-    fig figure gemini group grade item level line lot mark map mk model no number numbers page
-    panzer part phase plate point psalm question round rule saturn scene schedule section series
-    stage state step table theorem title tome type unit variant version vol volume volumes war
+    act annex apollo appendix article book bowl canto chapter chromosome class column exhibit factor
+    fantasy fig figure gemini godfather group grade item level line lot mark map mk model no number
+    numbers page panzer part phase plate point psalm question rambo rocky round rule saturn scene
+    schedule section series stage state step table theorem title tome trek type unit variant version
+    vol volume volumes war
     """
 )
 # Rulers and popes of whom there were so many that V and X, and in places I, are numbers.
@@ -47,6 +48,8 @@ _AFTER_FIRST = re.compile(
 )
 _CENTURY = re.compile(r"(?:th)?[ -](?:[Cc]entur(?:y|ies)|[Dd]ynasty)\b")
 
+_INTO_A_VEIN = re.compile(r" (?:access|antibiotics|bag|drip|fluid|infusion|line|pole|therapy)s?\b")
+
 
 def roman_spoken(text: str) -> str:
     """Roman numerals as words: "Henry the eighth", "Chapter four"."""
@@ -63,6 +66,8 @@ def _spoken(match: re.Match[str]) -> str:
     word = before[1] if before else ""
     if word.lower() in _COUNTED and (word == "War" or numeral != "I" or _is_first(match)):
         return spliced(match, cardinal(value))
+    if numeral == "IV" and (word.lower() == "an" or _INTO_A_VEIN.match(match.string, match.end())):
+        return numeral
     if _CENTURY.match(match.string, match.end()) and numeral != "I":
         return spliced(match, ordinal(value))
     if _is_ruler(match, word, numeral):

@@ -10,7 +10,15 @@ _BEFORE_NUMBERS = (
     (re.compile(r"< ?(?=[\d$£€.])"), " less than "),
     (re.compile(r"> ?(?=[\d$£€.])"), " more than "),
     (re.compile(r"± ?(?=[\d.])"), " plus or minus "),
+    (re.compile(r"(?<=\d)['’] ?[x×✕✖] ?(\d{1,3})['’](?!\w)"), r"′ by \1′"),
+    (re.compile(r"(?<=\d)( ?(?:[mck]?m|in|ft)\.?|[″′]) ?[x×✕✖] ?(?=\d)"), r"\1 by "),
     (re.compile(r"(?<=\d) ?[x✕✖] ?(?=\d)"), " by "),
+    (
+        re.compile(
+            r"(?<![\w.,])(\d{1,19}(?:\.\d{1,19})?)(?:e\+?|E(?:\+|(?=[-−])))([-−]?\d{1,3})(?!\w|\.\d)"
+        ),
+        r"\1 times 10^\2",
+    ),
     (re.compile(r"(?<=\d) ?× ?(?=\d)"), " times "),
     (re.compile(r"(?<=\d) ?[*·] ?(?=\d)"), " times "),
     (re.compile(r"(?<=\d)[x×](?!\w)"), " times"),
@@ -29,7 +37,7 @@ _SHORT = {
     "kg": "kilogram", "lb": "pound", "km": "kilometre", "kWh": "kilowatt hour",
     "hr": "hour", "min": "minute", "sec": "second", "yr": "year",
 }  # fmt: skip
-_HAS_SIGN = re.compile(r"[#№~≈∼≃≤≥<>±^x✕✖×*·÷+−=–-]")
+_HAS_SIGN = re.compile(r"[#№~≈∼≃≤≥<>±^x✕✖×*·÷+−=–-]|\de\d")
 _WORDS = {
     "&": "and", "@": "at", "%": "percent", "‰": "per thousand", "+": "plus", "=": "equals",
     "≠": "is not equal to", "≈": "is about", "≤": "is at most", "≥": "is at least",
@@ -48,8 +56,11 @@ _POWERS = (
     (re.compile(r"(?<=[\w)])\^[-−](?=\w)"), " to the power of minus "),
 )
 _CHOICE = re.compile(
-    r"\b(he/she|she/he|him/her|his/her|his/hers|s/he|and/or|either/or)\b", re.IGNORECASE
+    r"\b(he/she|she/he|him/her|his/her|his/hers|s/he|and/or|either/or|yes/no)\b", re.IGNORECASE
 )
+_SHARP = re.compile(r"(?<![\w'’])([A-G])#(?!\w)")
+_HASHTAG = re.compile(r"(?<!\w)#([^\W\d_]\w{0,60})")
+_NEXT_IN_HASHTAG = re.compile(r"(?<=[a-z])(?=[A-Z])|_")
 _SLASH = re.compile(r" ?[/\\] ?")
 _GREEK = re.compile(r"(?<![^\W_])([\u0391-\u03a9\u03b1-\u03c9])(?![^\W\d_])")
 # From U+03B1 on, in the order of Unicode, which has two small letters sigma.
@@ -86,10 +97,17 @@ def signs_spoken(text: str) -> str:
     """All other signs as words."""
     if not text.isascii():
         text = _GREEK.sub(lambda match: f" {_greek(match[1])} ", text)
+    if "#" in text:
+        text = _HASHTAG.sub(_hashtag, _SHARP.sub(r"\1 sharp", text))
     if "/" in text or "\\" in text:
         text = _CHOICE.sub(lambda match: _choice(match[1]), text)
         text = _SLASH.sub(" ", text)
     return _SIGN.sub(lambda match: f" {_WORDS[match[1]]} ", text)
+
+
+def _hashtag(match: re.Match[str]) -> str:
+    """The words of a hashtag, as far as its capitals part them: #MeToo."""
+    return f"hashtag {_NEXT_IN_HASHTAG.sub(' ', match[1])}"
 
 
 def _choice(words: str) -> str:

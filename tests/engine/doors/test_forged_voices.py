@@ -1,6 +1,7 @@
 """A voice whose files were written by somebody who means harm: one sentence, or no harm."""
 
 import json
+import os
 import struct
 from dataclasses import asdict
 
@@ -154,6 +155,18 @@ def test_forged_tensors_are_damaged(newest, tmp_path, monkeypatch, name, kind):
         assert kind == "a name that leads out"
         assert list(loaded.optimizer) == ["../../x"]
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_tensors_of_holes_take_no_memory(newest):
+    # A file that says how long it is, and has nothing of it.
+    path, length = newest / "average.safetensors", 2**33
+    entry = {"dtype": "F32", "shape": [length // 4], "data_offsets": [0, length]}
+    header = json.dumps({"text_encoder.embedding.weight": entry}).encode()
+    path.write_bytes(struct.pack("<Q", len(header)) + header)
+    os.truncate(path, 8 + len(header) + length)
+    forge(newest, sha256={})
+    with pytest.raises(DamagedCheckpointError, match="bytes, more than any network here"):
+        load_checkpoint(newest)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from engine.errors import InputError
+from engine.host import device as devices
 from engine.host.device import (
     choose_device,
     choose_precision,
@@ -13,6 +14,7 @@ from engine.host.device import (
     gpu_uuid,
     leave_a_core_for_the_screen,
     make_repeatable,
+    unused_gpu,
 )
 from engine.host.gpu import GpuMonitor
 
@@ -58,6 +60,68 @@ def test_one_core_is_left_and_few_threads_stay_few():
         torch.set_num_threads(before)
 
 
+@pytest.fixture
+def seen_gpu(monkeypatch):
+    """A GPU that torch sees: of which compute capability, and what torch has code for."""
+
+    def see(capability, built_for):
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda index: capability)
+        monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: "Tesla V100")
+        monkeypatch.setattr(torch.cuda, "get_arch_list", lambda: built_for.split())
+
+    return see
+
+
+CUDA_13 = "sm_75 sm_80 sm_86 sm_90 sm_100 sm_120 compute_120"
+
+
+@pytest.mark.parametrize(
+    ("capability", "built_for"),
+    [((7, 5), CUDA_13), ((8, 9), CUDA_13), ((12, 1), CUDA_13), ((13, 0), CUDA_13), ((9, 0), "")],
+)
+def test_a_gpu_that_torch_has_code_for_is_chosen(seen_gpu, capability, built_for):
+    seen_gpu(capability, built_for)
+    assert choose_device("auto") == choose_device("cuda:0") == torch.device("cuda:0")
+    assert unused_gpu("auto", choose_device("auto")) == ""
+
+
+def test_a_gpu_that_torch_has_no_code_for_is_told(seen_gpu):
+    seen_gpu((7, 0), CUDA_13)
+    with pytest.raises(InputError, match="Tesla V100 is of compute capability 7"):
+        choose_device("cuda:0")
+    assert choose_device("auto") == CPU
+    told = unused_gpu("auto", CPU)
+    assert told.startswith("the GPU is not used")
+    assert "Tesla V100" in told
+    assert unused_gpu("cpu", CPU) == ""
+
+
+@pytest.mark.parametrize(
+    ("cuda", "version", "why"),
+    [
+        ("13.0", "NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.54.15  Tue", "550.54.15"),
+        ("13.0", None, "does not say its version"),
+        (None, None, "built for CPUs alone"),
+    ],
+)
+def test_a_gpu_whose_driver_torch_cannot_use_is_told(monkeypatch, tmp_path, cuda, version, why):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.version, "cuda", cuda)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(devices, "_CONTROL", tmp_path / "nvidiactl")
+    monkeypatch.setattr(devices, "_DRIVER", tmp_path / "version")
+    assert unused_gpu("auto", CPU) == ""
+    (tmp_path / "nvidiactl").touch()
+    if version is not None:
+        (tmp_path / "version").write_text(f"{version}\nGCC version: 12\n")
+    assert why in unused_gpu("auto", CPU)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert unused_gpu("auto", CPU) == ""
+
+
 def test_without_a_gpu_the_monitor_says_why():
     monitor = GpuMonitor(None)
     assert monitor.read() is None
@@ -92,3 +156,15 @@ def test_a_gpu_is_asked_for_the_same_bits_and_the_person_has_the_last_word(monke
     assert os.environ[name] == (theirs or ":4096:8")
     assert not torch.backends.cudnn.benchmark
     assert torch.backends.cudnn.deterministic
+
+
+def test_single_precision_is_not_rounded_where_an_image_of_nvidia_would_have_it():
+    before = torch.get_float32_matmul_precision()
+    try:
+        # As `TORCH_ALLOW_TF32_CUBLAS_OVERRIDE=1` leaves it when torch is imported.
+        torch.set_float32_matmul_precision("high")
+        make_repeatable(CPU)
+        assert torch.get_float32_matmul_precision() == "highest"
+        assert not torch.backends.cuda.matmul.allow_tf32
+    finally:
+        torch.set_float32_matmul_precision(before)

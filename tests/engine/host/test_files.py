@@ -2,15 +2,17 @@
 
 import contextlib
 import errno
+import os
 import resource
 import signal
+import subprocess
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.errors import EngineError
-from engine.host.files import append_line, replacing, write_whole
+from engine.host.files import append_line, replacing, sweep_parts, write_whole
 
 
 def names(folder):
@@ -43,22 +45,6 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
     for write in (lambda p: write_whole(p, b""), lambda p: append_line(p, "")):
         with pytest.raises(EngineError, match="f/g"):
             write(tmp_path / "f" / "g")
-
-
-def test_a_line_that_cannot_be_made_safe_is_not_there(tmp_path, monkeypatch):
-    """A file system across a network says perhaps only then that it is full."""
-    path = tmp_path / "lines"
-    append_line(path, "one", sync=True)
-
-    def full(descriptor):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr("engine.host.files.os.fsync", full)
-    with pytest.raises(EngineError, match="No space left"):
-        append_line(path, "two", sync=True)
-    monkeypatch.undo()
-    append_line(path, "two", sync=True)
-    assert path.read_text() == "one\ntwo\n"
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -109,3 +95,32 @@ def test_half_a_file_is_none(tmp_path):
             write_whole(tmp_path / "f", b"longer than ten")
     assert (tmp_path / "f").read_bytes() == b"old"
     assert names(tmp_path) == ["f"]
+
+
+def test_a_line_that_cannot_be_made_safe_is_not_there(tmp_path, monkeypatch):
+    path = tmp_path / "lines"
+    append_line(path, "first", sync=True)
+
+    def refuse(descriptor):
+        raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "fsync", refuse)
+        with pytest.raises(EngineError, match="quota"):
+            append_line(path, "second", sync=True)
+    assert path.read_bytes() == b"first\n"
+    append_line(path, "second", sync=True)
+    assert path.read_bytes() == b"first\nsecond\n"
+
+
+def test_what_a_killed_process_was_writing_is_swept(tmp_path):
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    (tmp_path / f"corpus.json.{dead.pid}.part").write_bytes(b"half")
+    (tmp_path / f".spend.open.{dead.pid}.part").write_bytes(b"half")
+    kept = [f"corpus.json.{os.getppid()}.part", "notes.part", "corpus.json"]
+    for name in kept:
+        (tmp_path / name).write_bytes(b"whole")
+    sweep_parts(tmp_path)
+    sweep_parts(tmp_path / "none")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)

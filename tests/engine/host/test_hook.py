@@ -57,6 +57,16 @@ def test_an_end_in_trouble_is_told(run, told, command, words):
     assert words in text
 
 
+@pytest.mark.parametrize("error", [OSError("no processes left"), ValueError("null byte")])
+def test_one_that_cannot_be_run_is_told(run, told, monkeypatch, error):
+    def refuse(*_given, **_options):
+        raise error
+
+    monkeypatch.setattr("engine.host.hook.subprocess.Popen", refuse)
+    run("true").wait()
+    assert told == [(f"--on-interrupt cannot be run: {error}", "warning")]
+
+
 def test_one_that_does_not_end_is_ended_with_all_it_started(run, told, tmp_path, monkeypatch):
     monkeypatch.setattr("engine.host.hook._SHORTEST", 0.2)
     late = tmp_path / "late"

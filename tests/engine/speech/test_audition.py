@@ -1,6 +1,7 @@
 """Auditions: a sample beside the training, whatever the voice has to speak with."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -51,6 +52,20 @@ def test_without_an_ssrn_the_mel_alone_is_heard_and_it_says_so(make_voice, train
     assert (info.samplerate, info.channels) == (22_050, 1)
     assert info.duration == pytest.approx(sample.seconds)
     assert sample.path.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_damaged_ssrn_gives_way_to_the_one_before(make_voice, training, at_stop):
+    voice = make_voice(text2mel=40, ssrn=767)
+    newer = shutil.copytree(
+        voice.checkpoint_folder("ssrn", 767), voice.checkpoint_folder("ssrn", 900)
+    )
+    (newer / "weights.safetensors").write_bytes(b"no tensors")
+    session = at_stop(voice)
+    session.send(Audition())
+    (sample,) = heard(training, session).samples
+    assert sample.path.name.startswith("text2mel-41_ssrn-767_")
+    assert "ssrn of step 767 speaks, as that of step 900 is damaged" in sample.note
+    assert newer.is_dir()
 
 
 def test_with_an_ssrn_both_steps_are_in_the_name(make_voice, training, at_stop):

@@ -106,6 +106,29 @@ def test_a_checkpoint_can_be_chosen(make_voice, training):
         say(voice.folder, "Hello.", step=6)
 
 
+def test_the_newest_that_is_good_speaks_and_says_so(make_voice, training):
+    voice = make_voice(text2mel=5, base_step=5, ssrn=3)
+    training.end(training.start(voice, "+2"))
+    training.end(training.start(voice, "+1", network="ssrn"))
+    for network in ("text2mel", "ssrn"):
+        weights = voice.newest(network).path / "average.safetensors"
+        content = bytearray(weights.read_bytes())
+        content[-9] ^= 1
+        weights.write_bytes(content)
+    said = say(voice.folder, "Hello.")
+    assert (said.step, said.ssrn_step) == (5, 3)
+    assert "text2mel of step 5 speaks, as that of step 7 is damaged" in said.note
+    assert "ssrn of step 3 speaks, as that of step 4 is damaged" in said.note
+    # Whoever asks for a step gets that one or none.
+    with pytest.raises(InputError, match="step-000000007 is damaged"):
+        say(voice.folder, "Hello.", step=7)
+    assert say(voice.folder, "Hello.", step=5).step == 5
+    for entry in voice.checkpoints("ssrn"):
+        (entry.path / "weights.safetensors").write_bytes(b"")
+    with pytest.raises(InputError, match="step-000000004 is damaged"):
+        say(voice.folder, "Hello.")
+
+
 def test_what_cannot_be_spoken_is_bad_input(make_voice, tmp_path):
     voice = make_voice(cleaner="plain")
     with pytest.raises(InputError, match="nothing to speak"):

@@ -95,6 +95,8 @@ def test_a_list_that_is_damaged_counts_as_none(tmp_path, damage):
     assert load_content(tmp_path, content.key) == content
     (tmp_path / f"{content.key}.json").write_text(damage)
     assert load_content(tmp_path, content.key) is None
+    content.save(tmp_path)
+    assert load_content(tmp_path, content.key) == content
 
 
 @pytest.mark.parametrize("key", ["../../voice", "x" * 32, 3, None])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.check_report import CheckReport
+from engine.check_report import CheckReport, Coverage, Histogram
 from engine.control import Finish, GoOn, GoUnattended, Hold, SetSentence
 from engine.corpus.clip_shape import ClipShape
 from engine.corpus.clips import Limits
@@ -16,7 +16,8 @@ from engine.errors import InputError
 from engine.snapshot import Phase
 from engine.training import checking, estimating
 from engine.training.check_record import CheckRecord, corpus_key, load_record, save_record
-from engine.training.estimate import Plan, measure_training
+from engine.training.estimate import Plan, measure_training, with_estimates
+from engine.training.learner import Learner
 from engine.voice import Voice
 
 
@@ -150,6 +151,28 @@ def test_a_step_that_is_timed_ends_in_its_middle(small_audio, looks):
     )  # fmt: skip
     assert len(estimates) < 2
     assert next(asked, None) is None
+
+
+@pytest.mark.parametrize("room", [0, 1])
+def test_memory_that_is_too_small_for_a_single_clip_is_a_finding(small_audio, monkeypatch, room):
+    losses = Learner.losses
+
+    def lack(self, batch):
+        if len(batch.text) > room:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+        return losses(self, batch)
+
+    monkeypatch.setattr(Learner, "losses", lack)
+    plan = Plan("small", "standard", 40, small_audio, Limits(), {"text2mel": 10}, price=None)
+    nothing = Histogram((0.0,), ()), None, None, None, (), Coverage({}, (), {}, (), None)
+    report = with_estimates(
+        CheckReport("recordings", 3, 3, 0.1, (), *nothing), [ClipShape(9, 8)] * 3, plan, "cpu",
+        on_progress=lambda done, total: None, cancelled=lambda: False,
+    )  # fmt: skip
+    found = [(finding.kind, finding.severity, finding.figure) for finding in report.findings]
+    told = "text2mel, small, does not fit the memory of cpu with the longest clips, not even one at"
+    assert found == ([] if room else [("out-of-memory", "error", f"{told} a time")])
+    assert bool(report.estimates) is bool(room)
 
 
 def test_without_an_answer_training_begins_on_the_usable_clips(

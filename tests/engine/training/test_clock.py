@@ -53,6 +53,11 @@ def test_speed_is_that_of_the_last_seconds(time):
         time.now += 0.1
         clock.mark(step)
     assert clock.steps_per_second == pytest.approx(10)
+    # Steps that are made again are as fast.
+    for step in range(300, 310):
+        time.now += 0.5
+        clock.mark(step)
+        assert (clock.steps_per_second or 2) == pytest.approx(2)
     clock.pause()
     assert clock.steps_per_second is None
 

@@ -7,8 +7,15 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.checkpoint_folders import DamagedCheckpointError, damaged_checkpoints
+from engine.checkpoint_folders import (
+    DamagedCheckpointError,
+    damaged_checkpoints,
+    is_sound,
+    read_state,
+    sealed,
+)
 from engine.errors import InputError, VoicecoachError
+from engine.stop import AlreadyThereError
 from engine.training.checkpoint import load_checkpoint
 from engine.training.history import History
 from engine.voice import Voice, describe
@@ -96,6 +103,33 @@ def test_the_one_before_is_used_and_the_damaged_one_is_kept(trained, training):
     assert [entry.path for entry in damaged_checkpoints(folder.parent)] == [kept]
     said = describe(trained.folder)["networks"]["text2mel"]
     assert (said["checkpoints"], said["damaged"]) == ([3, 6], ["step-000000005-damaged"])
+
+
+@pytest.mark.parametrize("stop", ["5", "4"])
+def test_a_stop_is_held_against_the_newest_that_is_good(trained, training, stop):
+    flip(trained.newest("text2mel").path / "weights.safetensors", 0.5, 4)
+    session = training.start(trained, stop)
+    snapshot = training.end(session)
+    assert (snapshot.failure, snapshot.first_step, snapshot.step) == ("", 3, int(stop))
+
+
+def test_a_stop_behind_all_that_is_good_is_refused(trained, training):
+    flip(trained.newest("text2mel").path / "average.safetensors", 0.5, 4)
+    with pytest.raises(AlreadyThereError, match="stands at step 3"):
+        training.start(trained, "3")
+    with pytest.raises(InputError, match="cannot stop at step 2: the voice stands at 3"):
+        training.start(trained, "2")
+
+
+def test_sums_for_other_files_than_its_own_are_not_taken(trained):
+    folder = trained.newest("text2mel").path
+    assert is_sound(folder)
+    (folder / "optimizer.safetensors").unlink()
+    assert is_sound(folder)
+    state = read_state(folder)
+    state["sha256"]["../../../voice.toml"] = "0" * 64
+    (folder / "state.json").write_text(sealed(state))
+    assert not is_sound(folder)
 
 
 def test_a_checkpoint_without_its_state_counts_as_damaged(trained, training):

@@ -37,7 +37,9 @@ def test_weights_that_are_no_numbers_lead_to_an_end_where_no_checkpoint_is_sound
     assert steps(voice) == [20]
 
 
-def test_weights_that_are_no_numbers_are_never_saved(make_voice, training, monkeypatch):
+def test_weights_that_are_no_numbers_are_never_saved(
+    make_voice, training, monkeypatch, written_at_once
+):
     voice = make_voice()
     make_step = Learner.step
 

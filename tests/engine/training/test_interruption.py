@@ -90,6 +90,19 @@ def test_the_last_checkpoint_gets_the_time_that_its_way_to_the_mirror_takes(
     assert interruptions.over
 
 
+def test_a_warning_in_the_place_of_a_notice_sets_no_end(make_voice):
+    board = Board(
+        Snapshot(Phase.TRAINING, "v", make_voice().folder, "text2mel", "small", "standard")
+    )
+    interruptions = Interruptions(board, None)
+    interruptions.hear(end_in(0), lambda: 0.0, None)
+    assert interruptions.standing
+    assert interruptions.over
+    interruptions.hear(SpotWarning(SpotNotice("AWS is likely to take it")), lambda: 0.0, None)
+    assert not interruptions.standing
+    assert not interruptions.over
+
+
 def test_it_saves_at_once_trains_on_and_saves_again(make_voice, training, close_to_the_edge):
     voice = make_voice(text2mel=5, base_step=5)
     session = training.start(voice)

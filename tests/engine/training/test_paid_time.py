@@ -12,7 +12,7 @@ from engine.board import Board
 from engine.control import Finish, GoOn, GoUnattended, Pause, SetBudget, StopAt
 from engine.errors import InputError
 from engine.snapshot import Phase, Snapshot
-from engine.stop import parse_budget, parse_stop
+from engine.stop import AlreadyThereError, parse_budget, parse_stop
 from engine.training import clock as clocks
 from engine.training import ledger_keeper, paid_time
 from engine.training.paid_time import PaidTime
@@ -97,6 +97,34 @@ def test_idle_time_costs_as_much_and_is_kept_apart(make_voice, time):
     # Nothing is open any more, and the end comes once.
     paid.end(10)
     assert Voice.open(voice.folder).ledger.usd == 12.0
+
+
+def test_a_ledger_that_takes_nothing_is_not_tried_at_every_step(make_voice, time):
+    voice = make_voice(price=3600.0)
+    board = board_of(voice)
+    paid = PaidTime(board, voice, "text2mel")
+    ledger = paid.ledger
+    (voice.folder / "spend.jsonl").mkdir()
+    paid.clock.start()
+    pass_seconds(time, paid, 60)
+    assert ledger.due
+    for step in (7, 8):
+        paid.close_stretch(step)
+        paid.settle()
+        assert not ledger.due
+        pass_seconds(time, paid, 59)
+        assert not ledger.due
+        pass_seconds(time, paid, 1)
+        assert ledger.due
+    (voice.folder / "spend.jsonl").rmdir()
+    paid.close_stretch(9)
+    paid.settle()
+    assert not ledger.due
+    pass_seconds(time, paid, 60)
+    assert ledger.due
+    # Nothing was lost meanwhile, and it was told once.
+    assert Voice.open(voice.folder).ledger.seconds == 180
+    assert sum("spend.jsonl cannot be written" in text for text in texts(board)) == 1
 
 
 def test_a_wait_is_told_at_once_every_hour_and_with_figures_every_minute(make_voice, time):
@@ -264,7 +292,7 @@ def test_a_budget_warns_and_then_stops_with_a_checkpoint(make_voice, training, l
     assert sum("budget of $30.00 is used up" in text for text in training.texts(last)) == 1
     assert voice.ledger.usd == pytest.approx(last.spent, abs=1e-9)
     # It is kept with the voice, for both networks, and a larger one goes on.
-    with pytest.raises(InputError, match="used up"):
+    with pytest.raises(AlreadyThereError, match="used up"):
         training.start(voice, "+1", network="ssrn")
     again = training.end(training.start(voice, "+1", budget=60.0))
     assert again.step == last.step + 1

@@ -165,6 +165,14 @@ def test_a_screen_that_goes_away_while_paused_ends_the_run_safely(make_voice, tr
     assert steps(voice) == [40, at]
 
 
+def test_whoever_leaves_a_pause_to_train_on_ends_it(make_voice, training):
+    session = training.start(make_voice(), "+6", Pause(), attended=True)
+    training.until(session, paused)
+    session.send(GoUnattended(train_on=True))
+    snapshot = training.end(session)
+    assert (snapshot.phase, snapshot.step) == (Phase.STOPPED, 6)
+
+
 def test_finish_saves_where_it_stands(make_voice, training):
     voice = make_voice()
     session = training.start(voice)

@@ -121,6 +121,34 @@ def test_a_copy_stays_as_it_is_and_takes_no_more_memory():
     assert copy.bytes == size
 
 
+def test_a_host_that_pins_no_memory_is_no_reason_not_to_train(monkeypatch, caplog):
+    from engine.networks.specs import Text2MelSpec
+    from engine.training.learner import Learner
+    from engine.training.recipe import recipe_named
+
+    learner = Learner(
+        Text2MelSpec(34, n_mels=6, embedding=4, hidden=4),
+        recipe_named("standard"),
+        device=torch.device("cpu"),
+        precision=torch.float32,
+        seed=1,
+    )
+    weights = sum(weight.nbytes for weight in learner.live_state()["weights"].values())
+    empty = torch.empty
+
+    def refuse(*sizes, pin_memory=False, **settings):
+        if pin_memory:
+            raise RuntimeError("CUDA error: out of memory")
+        return empty(*sizes, **settings)
+
+    monkeypatch.setattr(torch, "empty", refuse)
+    monkeypatch.setattr(learner, "device", torch.device("cuda:0"))
+    copy = StateCopy(learner)
+    assert not copy.pinned
+    assert copy.bytes >= 3 * weights
+    assert "no pinned memory" in caplog.text
+
+
 @pytest.mark.parametrize("sick", [float("nan"), float("inf"), -float("inf")])
 def test_a_single_number_that_is_not_finite_is_found(sick):
     tensors = [torch.randn(50), torch.randn(3, 4)]

@@ -20,7 +20,7 @@ from engine.host.lock import acquire_lock
 from engine.snapshot import AttentionPlot, Event, Phase, Snapshot
 from engine.wire.audience import Audience
 from engine.wire.client import RemoteSession, glance
-from engine.wire.messages import MOST_FROM_CLIENT, Ask, Hello, read_from_server, write
+from engine.wire.messages import MOST_FROM_CLIENT, Ask, Hello, Leave, read_from_server, write
 from engine.wire.registry import known_runs, runs_folder
 from engine.wire.server import MOST_CLIENTS, Server
 from engine.wire.sockets import connect
@@ -58,7 +58,9 @@ class FakeRun:
         )  # fmt: skip
         self.asked: list[object] = []
         self.audience = Audience(
-            self.asked.append, lambda number: self.board.update(screens=number), at_home=at_home
+            self.asked.append,
+            lambda number, readers: self.board.update(screens=number, readers=readers),
+            at_home=at_home,
         )
         self.server = Server(folder, lambda: self.board.snapshot, self.asked.append, self.audience)
         self.server.start()
@@ -140,6 +142,7 @@ def test_commands_arrive_in_order_and_from_all_screens(run):
     for _ in range(20):
         one.send(Pause())
     one.close()
+    until(lambda: len(run.asked) == 20, "all of the first")
     other.send(SaveCheckpoint())
     other.close()
     until(lambda: GoUnattended() in run.asked, "both to be gone")
@@ -233,15 +236,15 @@ HELLO = write(Hello("screen"))
 NOT_OBEYED = [
     b"\n",
     b"GET / HTTP/1.1\r\n\r\n",
-    b'{"v": 1, "kind": "Finish"}\n',
+    b'{"v": 2, "kind": "Finish"}\n',
     write(Ask(Finish())),
     HELLO + HELLO,
     HELLO + b'{"v": 9, "kind": "Ask", "command": {"kind": "Finish"}}\n',
-    HELLO + b'{"v": 1, "kind": "Ask", "command": {"kind": "Finish", "x": 1}}\n',
+    HELLO + b'{"v": 2, "kind": "Ask", "command": {"kind": "Finish", "x": 1}}\n',
     HELLO + write(Ask(GoUnattended())) + write(Ask(Finish())),
     HELLO + b"[" * 60_000 + b"\n",
     HELLO + b"{" * (MOST_FROM_CLIENT + 1),
-    HELLO + b'{"v": 1, "kind": "' + b"a" * MOST_FROM_CLIENT + b'"}\n',
+    HELLO + b'{"v": 2, "kind": "' + b"a" * MOST_FROM_CLIENT + b'"}\n',
     HELLO + write(Ask(Pause())) * 101 + write(Ask(Finish())),
     write(Hello("glance")) + write(Ask(Finish())),
 ]  # fmt: skip
@@ -348,7 +351,7 @@ def test_a_glance_tells_where_the_run_stands(run):
         "alice", "text2mel", Phase.PAUSED, 1,
     )  # fmt: skip
     assert (told.spent, told.price, told.steps_per_second, told.stop) == (0.25, 0.5, 3.0, "900k")
-    assert (told.pid, told.screens) == (os.getpid(), 0)
+    assert (told.pid, told.screens, told.readers) == (os.getpid(), 0, 0)
     assert 0 <= told.still_seconds < 60
     assert run.asked == []
 
@@ -356,7 +359,7 @@ def test_a_glance_tells_where_the_run_stands(run):
 def test_signs_of_life_are_steps_and_events_and_not_whatever_changes(tmp_path):
     now = 100.0
     board = Board(Snapshot(Phase.TRAINING, "a", tmp_path, "ssrn", "small", "standard"))
-    audience = Audience(print, lambda number: None, at_home=False)
+    audience = Audience(print, lambda number, readers: None, at_home=False)
     server = Server(tmp_path, lambda: board.snapshot, print, audience, clock=lambda: now)
     now = 150.0
     board.update(gpu_absent="there is none")
@@ -370,7 +373,7 @@ def test_signs_of_life_are_steps_and_events_and_not_whatever_changes(tmp_path):
 def test_who_says_nothing_is_not_kept(tmp_path):
     now = 100.0
     board = Board(Snapshot(Phase.TRAINING, "a", tmp_path, "ssrn", "small", "standard"))
-    audience = Audience(print, lambda number: None, at_home=False)
+    audience = Audience(print, lambda number, readers: None, at_home=False)
     server = Server(tmp_path, lambda: board.snapshot, print, audience, clock=lambda: now)
     server.start()
     raw = Raw(tmp_path)
@@ -383,7 +386,7 @@ def test_who_says_nothing_is_not_kept(tmp_path):
 
 def test_many_that_have_gone_take_no_place(tmp_path):
     board = Board(Snapshot(Phase.TRAINING, "a", tmp_path, "ssrn", "small", "standard"))
-    audience = Audience(print, lambda number: None, at_home=False)
+    audience = Audience(print, lambda number, readers: None, at_home=False)
     server = Server(tmp_path, lambda: board.snapshot, print, audience)
     # Some stay and more knock and go while the thread that serves them gets no turn.
     held = threading.Event()
@@ -399,3 +402,61 @@ def test_many_that_have_gone_take_no_place(tmp_path):
     for connection in (raw, *staying):
         connection.close()
     server.close()
+
+
+def test_a_reader_sees_all_and_is_nobody_to_wait_for(run):
+    reader = RemoteSession(run.folder, reading=True)
+    until(lambda: run.board.snapshot.readers == 1, "the reader")
+    assert run.screens == 0
+    run.board.update(step=7)
+    until(lambda: reader.snapshot().step == 7, "the change")
+    screen = RemoteSession(run.folder)
+    screen.close()
+    until(lambda: run.screens == 0, "the screen to be gone")
+    # The reader is still there, and the run is told that nobody is.
+    assert run.asked == [GoAttended(), GoUnattended()]
+    assert glance(run.folder, 20).readers == 1
+    run.end()
+    assert reader.join(20)
+    assert reader.snapshot().phase is Phase.STOPPED
+
+
+@pytest.mark.parametrize("line", [write(Ask(Finish())), write(Ask(Pause())), write(Leave())])
+def test_a_reader_that_asks_is_refused_and_not_obeyed(run, line):
+    raw = Raw(run.folder)
+    raw.send(write(Hello("reader")) + line)
+    assert "only a screen that came to steer" in raw.refusal()
+    raw.close()
+    until(lambda: run.board.snapshot.readers == 0, "the reader to be gone")
+    assert run.asked == []
+
+
+def test_a_reader_that_asks_all_the_same_loses_sight_of_the_run_alone(run):
+    reader = RemoteSession(run.folder, reading=True)
+    reader.send(Finish())
+    assert reader.join(20)
+    assert "only a screen that came to steer" in reader.snapshot().failure
+    assert run.asked == []
+
+
+def test_who_leaves_last_says_whether_training_goes_on(make_run, tmp_path):
+    run = make_run(tmp_path / "home", at_home=True)
+    one, other = RemoteSession(run.folder), RemoteSession(run.folder)
+    until(lambda: run.screens == 3, "both")
+    # All three at the same moment, and none knows of the others.
+    run.audience.leave_home(train_on=True)
+    for session in (one, other):
+        session.send(GoUnattended(train_on=True))
+        session.close()
+    until(lambda: run.screens == 0, "nobody to be left")
+    assert run.asked == [GoUnattended(train_on=True)]
+
+
+def test_the_wish_of_one_who_left_before_the_last_is_forgotten(run):
+    one, other = RemoteSession(run.folder), RemoteSession(run.folder)
+    one.send(GoUnattended(train_on=True))
+    one.close()
+    until(lambda: run.screens == 1, "one to be gone")
+    other.close()
+    until(lambda: run.screens == 0, "nobody to be left")
+    assert run.asked == [GoAttended(), GoUnattended(train_on=False)]

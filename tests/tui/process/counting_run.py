@@ -4,6 +4,7 @@ What the engine does is written as small files into the voice folder, where a te
 that a test puts there, and variables, make it fail.
 """
 
+import asyncio
 import os
 import threading
 import time
@@ -38,6 +39,15 @@ FAULTS = {
 }
 
 
+def _is_screen() -> bool:
+    """Whether the app asks, and nobody else in its process."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
 class CountingSession:
     """Counts a hundred steps a second until it is told to finish."""
 
@@ -65,8 +75,9 @@ class CountingSession:
             threading.Thread(target=threading.Event().wait).start()
 
     def snapshot(self) -> Snapshot:
-        if threading.current_thread() is threading.main_thread() and self._asked("crash-screen"):
-            (self._folder / "crash-screen").unlink()
+        if _is_screen() and self._asked("crash-screen"):
+            if self._asked("crash-once"):
+                (self._folder / "crash-screen").unlink()
             raise RuntimeError("the picture [is] crooked")
         return self._snapshot
 
@@ -80,8 +91,8 @@ class CountingSession:
         with (self._folder / "asked").open("a") as file:
             file.write(f"{type(command).__name__}\n")
         match command:
-            case GoUnattended():
-                self._write("unattended", "yes")
+            case GoUnattended(train_on):
+                self._write("unattended", "train on" if train_on else "yes")
             case GoAttended():
                 (self._folder / "unattended").unlink(missing_ok=True)
             case Finish():
@@ -99,8 +110,8 @@ class CountingSession:
             case Audition():
                 self._happens("spoken as asked")
 
-    def _show_screens(self, screens: int) -> None:
-        self._change(screens=screens)
+    def _show_screens(self, screens: int, readers: int) -> None:
+        self._change(screens=screens, readers=readers)
 
     def _happens(self, text: str) -> None:
         self._change(events=(*self._snapshot.events, Event(time.time(), text)))

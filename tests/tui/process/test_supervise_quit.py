@@ -97,16 +97,37 @@ def test_an_order_that_cannot_be_carried_out_opens_no_screen(runs) -> None:
     assert b"\x1b[?1049h" not in terminal.output
 
 
-def test_a_crashed_screen_costs_no_step(runs) -> None:
+def test_a_crashed_screen_opens_again(runs) -> None:
     terminal = runs.counting()
     runs.engine_process()
     terminal.wait_for_screen()
 
+    (runs.voice / "crash-once").touch()
     (runs.voice / "crash-screen").touch()
 
-    assert terminal.wait() == 1
+    runs.wait_until(lambda: "failed and was opened again" in terminal.text, "the notice")
+    assert "the picture [is] crooked" in runs.said("voicecoach.log")
+    assert not runs.said("checkpoint")
+    terminal.type("q")
+    runs.wait_until(lambda: "esc  stay here" in terminal.text, "the question")
+    terminal.type("s")
+    assert terminal.wait() == 0
+    runs.wait_until(terminal.is_as_it_was, "the terminal to be as it was")
     assert runs.said("checkpoint")
+
+
+def test_a_screen_that_crashes_again_and_again_costs_no_step(runs) -> None:
+    terminal = runs.counting()
+    engine = runs.engine_process()
+    terminal.wait_for_screen()
+
+    (runs.voice / "crash-screen").touch()
+
+    assert terminal.wait() == 0
     runs.wait_until(lambda: "the screen failed" in terminal.text, "the sentence")
+    assert f"training goes on without a screen, as process {engine}" in terminal.text
+    assert runs.is_alive(engine)
+    assert not runs.said("checkpoint")
     assert "voicecoach.log" in terminal.text
     assert "Traceback" not in terminal.text
     assert "the picture [is] crooked" in runs.said("voicecoach.log")

@@ -58,6 +58,16 @@ def test_ended_by_a_signal_and_continued_to_a_stop(runs, dataset: Path) -> None:
         voicecoach(runs, *more), env=runs.environment(), check=True, capture_output=True, text=True
     )
     assert "nothing to do: the voice stands at step" in done.stdout
+    budget = [*more[:-3], "--price", "1000", "--budget", "0.001", "--headless"]
+    for sentence in ("0.00 is used up", "nothing to do: the budget of $0.00 is used up"):
+        done = subprocess.run(
+            voicecoach(runs, *budget),
+            env=runs.environment(),
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        assert sentence in done.stdout
     assert newest_step(runs) == reached + 3
 
 

@@ -72,6 +72,14 @@ def through(rate: int) -> Callable[[Samples], Samples]:
     return lambda x: soxr.resample(soxr.resample(x, RATE, rate), rate, RATE)
 
 
+def with_clicks(samples: Samples, *places: float) -> Samples:
+    """Single samples at full scale, so many seconds from the start."""
+    clicked = samples.copy()
+    for place in (int(second * RATE) for second in places):
+        clicked[place] = -0.99 if clicked[place] > 0 else 0.99
+    return clicked
+
+
 def with_gap(samples: Samples, seconds: float) -> Samples:
     """Zeros over the loudest part."""
     count = int(seconds * RATE)
@@ -137,6 +145,8 @@ CHANGES: dict[str, tuple[Callable[[Samples], Samples], str, str]] = {
     "a word": (lambda x: x[RATE : RATE + 9_000], "too-short", "warning"),
     "a gap": (lambda x: with_gap(x, 0.01), "dropout", "warning"),
     "a long gap": (lambda x: with_gap(x, 0.08), "dropout", "error"),
+    "a click": (lambda x: with_clicks(x, 1.0), "click", "warning"),
+    "clicks": (lambda x: with_clicks(x, 0.7, 1.3, 2.0), "click", "warning"),
     "cut in a word": (cut_in_a_word, "cut-off", "warning"),
     "cut in a word, then silence": (
         lambda x: np.concatenate([cut_in_a_word(x), 0 * room(0.4)]),
@@ -181,6 +191,16 @@ def test_the_estimate_of_noise_is_near_the_truth(
     x = speech()
     found = judged(written(tmp_path, x + noise(x, below)))
     assert found.signal_to_noise == pytest.approx(below, abs=tolerance)
+
+
+def test_clicks_are_counted_and_told_with_their_place(tmp_path: Path) -> None:
+    found = judged(written(tmp_path, with_clicks(speech(), 0.7)))
+    figure = next(fault.figure for fault in found.faults if fault.kind == "click")
+    assert figure.startswith("1 click of ")
+    assert figure.endswith("0.70 s from the start")
+    found = judged(written(tmp_path, with_clicks(speech(), 0.7, 1.3, 2.0)))
+    figure = next(fault.figure for fault in found.faults if fault.kind == "click")
+    assert figure.startswith("3 clicks, the highest of ")
 
 
 def test_a_pause_is_told_with_its_place(tmp_path: Path) -> None:
@@ -340,6 +360,9 @@ TOGETHER = [
     ("offset", "few bits"),
     ("offset", "turned"),
     ("a gap", "offset"),
+    ("a click", "offset"),
+    ("a click", "pause"),
+    ("late", "clicks"),
     ("a gap", "pause"),
     ("few bits", "one dead"),
     ("hum of 50 Hz", "pause"),

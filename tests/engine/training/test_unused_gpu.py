@@ -1,0 +1,44 @@
+"""A machine whose GPU torch cannot use: told where it is free, refused where it is paid for."""
+
+import pytest
+import torch
+
+from engine.errors import InputError
+from engine.host import device as devices
+from engine.order import TrainOrder
+from engine.session import Session
+from engine.snapshot import Phase
+from engine.stop import parse_stop
+
+
+@pytest.fixture
+def run_to_one(training, monkeypatch, tmp_path):
+    """Train to step 1 on `auto`, on a machine with a GPU of whose driver torch knows nothing."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(devices, "_CONTROL", tmp_path)
+
+    def run(voice, **changes):
+        session = Session(TrainOrder(voice.folder, stop=parse_stop("1"), **changes))
+        session.start()
+        return session, training.end(session)
+
+    return run
+
+
+def test_steps_on_the_cpu_are_not_paid_for_unless_the_person_says_so(make_voice, run_to_one):
+    voice = make_voice()
+    session, snapshot = run_to_one(voice, price=0.5)
+    assert isinstance(session.error, InputError)
+    assert "the GPU is not used" in snapshot.failure
+    assert "--device cpu" in snapshot.failure
+    assert snapshot.step == 0
+    _, snapshot = run_to_one(voice, price=0.5, device="cpu")
+    assert (snapshot.phase, snapshot.step) == (Phase.STOPPED, 1)
+
+
+def test_where_nothing_is_paid_it_is_told(make_voice, run_to_one, training):
+    session, snapshot = run_to_one(make_voice())
+    assert session.error is None
+    assert (snapshot.phase, snapshot.step) == (Phase.STOPPED, 1)
+    assert any("the GPU is not used" in text for text in training.texts(snapshot))

@@ -1,0 +1,80 @@
+"""A screen that only reads: it shows everything, and asks the run for nothing."""
+
+import pytest
+from fake_session import FakeSession, training
+from seeing import SIZES, app_on, log_of, look, text_of
+
+from engine.snapshot import Phase
+from tui.keys import CHECK_KEYS, KEYS
+from tui.widgets.money_words import budget_words
+from tui.widgets.notice import notice_words
+
+STEERING = ("a", "s", "c", "p", "e", "n")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_keys_that_steer_are_not_offered_and_say_why_they_do_nothing(size):
+    session = FakeSession(training())
+    app = app_on(session, attached=True, reading=True)
+    async with app.run_test(size=size) as pilot:
+        await look(app, pilot)
+        await pilot.pause()
+        text = text_of(app)
+        assert "read-only" in text
+        bottom = text.splitlines()[-1]
+        assert "q quit" in bottom
+        assert "? help" in bottom
+        for words in ("audition", "stop at", "checkpoint", "pause", "sentence"):
+            assert words not in bottom
+        for key in STEERING:
+            await pilot.press(key)
+            assert app.screen is app.supervision
+        assert log_of(app).count("this screen only reads") == len(STEERING)
+    assert session.sent == []
+
+
+async def test_keys_that_read_work():
+    session = FakeSession(training())
+    app = app_on(session, attached=True, reading=True)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await look(app, pilot)
+        await pilot.press("left")
+        assert "865k" in text_of(app)
+        await pilot.press("r")
+        assert app.supervision.listening.status.playing is not None
+        await pilot.press("question_mark")
+        text = text_of(app)
+        assert "Play the highlighted sample again" in text
+        assert "Save the weights" not in text
+        assert "keys that steer are left out" in text
+    assert session.sent == []
+
+
+def test_every_key_that_asks_the_run_for_something_steers():
+    asking = {"audition", "stop_at", "checkpoint", "pause", "go_on", "sentence", "draw_attention"}
+    assert {key.action for key in KEYS if key.steers} == asking
+    assert {key.action for key in CHECK_KEYS if key.steers} == {"begin", "hold"}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"phase": Phase.PAUSED},
+        {"phase": Phase.AT_STOP, "checkpoint_step": 871_204},
+        {"phase": Phase.AT_STOP},
+        {"phase": Phase.CHECKED, "seconds_to_start": 20},
+        {"phase": Phase.CHECKED},
+        {"phase": Phase.FAILED, "failure": "the disk is full"},
+        {"budget": 0.7},
+        {"budget": 0.5},
+    ],
+    ids=str,
+)
+def test_notices_name_no_key_that_steers(fields):
+    snapshot = training(**fields)
+    for words in (notice_words, budget_words):
+        content = words(snapshot, reading=True)
+        styled = {content.plain[span.start : span.end] for span in content.spans}
+        assert not styled & {"a", "s", "c", "p", "h", "enter"}
+        with_keys = words(snapshot)
+        assert len(with_keys.plain) >= len(content.plain)
