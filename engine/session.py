@@ -7,7 +7,7 @@ import shutil
 import threading
 import time
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from engine.board import Board
 from engine.control import Command, GoUnattended, Inbox
@@ -24,6 +24,9 @@ from engine.training.paid_time import PaidTime
 from engine.voice import SETTINGS, Voice
 from engine.wire.audience import Audience
 from engine.wire.server import Server
+
+if TYPE_CHECKING:
+    from engine.training.preparation import Prepared
 
 _log = logging.getLogger(__name__)
 
@@ -170,25 +173,11 @@ class Session:
         # torch comes in here, after the first screen is on.
         from engine.host.device import gpu_uuid
         from engine.speech.audition import Auditions, Recording
-        from engine.training.preparation import prepare
         from engine.training.trainer import Trainer
 
-        try:
-            prepared = prepare(self._order, self._voice, self._board, self._inbox)
-        except Declined:
-            self._board.event("ended before the first step: the corpus is to be mended")
-            if self._took_dataset:
-                # Once it is mended, the same command makes the voice.
-                self._undo()
+        prepared = self._prepare()
+        if prepared is None:
             return
-        except Cancelled:
-            self._machine.heed_before_training()
-            self._board.event("ended before the first step")
-            return
-        except InputError:
-            if self._took_dataset:
-                self._undo()
-            raise
         self._watch_gpu(gpu_uuid(prepared.learner.device))
         clip = prepared.watched_clip
         recording = Recording(prepared.store.clips[clip], prepared.store.coarse_mel(clip))
@@ -211,6 +200,32 @@ class Session:
             auditions.close()
             if mirror is not None:
                 mirror.finish(_seconds_for_mirror(self._board.snapshot))
+
+    def _prepare(self) -> "Prepared | None":
+        """Make ready what a trainer needs; None where the person, or the cloud, ended that.
+
+        Raises:
+            InputError: the dataset, the device or the weights cannot be used; a voice that was
+                to be made for them is taken away again.
+            EngineError: the disk or the memory is too small.
+        """
+        from engine.training.preparation import prepare
+
+        try:
+            return prepare(self._order, self._voice, self._board, self._inbox)
+        except Declined:
+            self._board.event("ended before the first step: the corpus is to be mended")
+            if self._took_dataset:
+                # Once it is mended, the same command makes the voice.
+                self._undo()
+        except Cancelled:
+            self._machine.heed_before_training()
+            self._board.event("ended before the first step")
+        except InputError:
+            if self._took_dataset:
+                self._undo()
+            raise
+        return None
 
     def _start_mirror(self) -> Sender | None:
         """Begin to copy checkpoints to where the voice has its mirror."""

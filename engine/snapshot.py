@@ -238,7 +238,8 @@ class Snapshot:
     saving_step: int | None = None
     """The step whose checkpoint is being written at this moment."""
     saving_trouble: str = ""
-    """Why checkpoints cannot be written, or take long; empty while all is well."""
+    """Why checkpoints cannot be written, or what a slow disk takes long over; empty while all is
+    well."""
     lost: LostSteps | None = None
     """What the run before had made and not saved, when it did not end as asked."""
     curve: LossCurve = field(default_factory=LossCurve)

@@ -1,13 +1,14 @@
-"""The stretches under way, written down beside the ledger for the case that the process is killed.
+"""What the ledger has not yet, written down beside it for the case that the process is killed.
 
-The ledger gets a line when a stretch is closed; what is open meanwhile stands in a small file
-that is replaced every few seconds, without waiting for the disk: it outlives the process, though
-perhaps not the machine. The next run takes it over.
+The ledger gets a line when a stretch is closed; what is open meanwhile, and what a slow disk has
+not taken yet, stands in a small file that is replaced every few seconds, without waiting for the
+disk: it outlives the process, though perhaps not the machine. The next run takes it over.
 """
 
 import contextlib
 import logging
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,10 +19,11 @@ _log = logging.getLogger(__name__)
 
 # Far more than two lines need; more is not ours.
 _MOST_BYTES = 16 * 1024
+_SIZE = re.compile(r"[0-9]{1,12}", re.ASCII)
 
 
 class OpenSpend:
-    """The file of the stretches under way: the ledger's size, then a line each."""
+    """The file of what the ledger has not: the ledger's size, then a line each stretch."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -30,9 +32,10 @@ class OpenSpend:
         """Replace what it says.
 
         Args:
-            stretches: those under way, as if they ended now.
-            ledger_size: bytes of the ledger that they come after; a ledger that is longer has
-                them already.
+            stretches: those on their way to the ledger, in the order in which it gets them, and
+                those under way, as if they ended now.
+            ledger_size: bytes of the ledger that they come after; of a ledger that is longer,
+                only what it does not have is taken over.
 
         Raises:
             OSError: it cannot be written; what it said before is still there.
@@ -56,9 +59,8 @@ class OpenSpend:
         Raises:
             EngineError: the ledger cannot be read or written.
         """
-        stretches = self._left(ledger.size)
-        for stretch in stretches:
-            ledger.add(stretch)
+        stretches = self._left(ledger)
+        ledger.add(*stretches)
         try:
             self.remove()
         except OSError as error:
@@ -66,7 +68,7 @@ class OpenSpend:
             _log.warning("%s cannot be removed: %s", self._path, error)
         return stretches
 
-    def _left(self, ledger_size: int) -> list[Stretch]:
+    def _left(self, ledger: Ledger) -> list[Stretch]:
         try:
             with plain_file(self._path) as file:
                 content = file.read(_MOST_BYTES + 1)
@@ -75,8 +77,25 @@ class OpenSpend:
         except OSError as error:
             _log.warning("%s cannot be read: %s", self._path, error)
             return []
-        size, _, lines = content.decode(errors="replace").partition("\n")
-        if len(content) > _MOST_BYTES or size != str(ledger_size):
+        size, _, rest = content.decode(errors="replace").partition("\n")
+        if len(content) > _MOST_BYTES or not _SIZE.fullmatch(size):
             return []
-        read = [parse_stretch(line) for line in lines.splitlines()]
+        lines = rest.split("\n")
+        count = _how_many(ledger.since(int(size)), lines)
+        if count is None:
+            return []
+        read = [parse_stretch(line) for line in lines[count:]]
         return [stretch for stretch in read if stretch is not None]
+
+
+def _how_many(grown: str | None, lines: Sequence[str]) -> int | None:
+    """With how many of the lines a ledger has grown; None where it has grown with others."""
+    if grown is None:
+        return None
+    count = place = 0
+    while place < len(grown):
+        if count == len(lines) or not grown.startswith(f"{lines[count]}\n", place):
+            return None
+        place += len(lines[count]) + 1
+        count += 1
+    return count

@@ -61,16 +61,19 @@ class Ledger:
         Raises:
             EngineError: the file cannot be read.
         """
+        lines = self._read().decode(errors="replace").split("\n")
+        return [stretch for line in lines if (stretch := parse_stretch(line)) is not None]
+
+    def _read(self) -> bytes:
+        """The file; nothing where there is none."""
         try:
-            text = read_plain(self._path, _MOST_BYTES).decode(errors="replace")
+            return read_plain(self._path, _MOST_BYTES)
         except FileNotFoundError:
-            return []
+            return b""
         except OSError as error:
             raise EngineError(
                 f"The spend ledger {self._path} cannot be read: {error.strerror}."
             ) from error
-        lines = text.split("\n")
-        return [stretch for line in lines if (stretch := parse_stretch(line)) is not None]
 
     @property
     def seconds(self) -> float:
@@ -103,15 +106,26 @@ class Ledger:
     def _of(self, kind: StretchKind) -> list[Stretch]:
         return [stretch for stretch in self.stretches if stretch.kind == kind]
 
-    def add(self, stretch: Stretch) -> None:
-        """Append a stretch and make it safe on disk.
+    def since(self, size: int) -> str | None:
+        """Return what the file has beyond its first `size` bytes; None where it has fewer.
 
         Raises:
-            EngineError: the file cannot be written; the stretch is not in the ledger.
+            EngineError: the file cannot be read.
         """
+        content = self._read()
+        return content[size:].decode(errors="replace") if size <= len(content) else None
+
+    def add(self, *stretches: Stretch) -> None:
+        """Append stretches, all of them at once, and make them safe on disk.
+
+        Raises:
+            EngineError: the file cannot be written; none of them is in the ledger.
+        """
+        if not stretches:
+            return
         known = self.stretches
-        append_line(self._path, line_of(stretch), sync=True)
-        known.append(stretch)
+        append_line(self._path, "\n".join(map(line_of, stretches)), sync=True)
+        known.extend(stretches)
 
 
 def line_of(stretch: Stretch) -> str:

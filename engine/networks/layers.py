@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from engine.networks.dropout import dropout
+
 
 class Convolution(nn.Module):
     """A dilated convolution over time, `(B, T, in)` to `(B, T, out)`.
@@ -79,7 +81,7 @@ class ConvolutionLayer(nn.Module):
         h = self.norm(h)
         if self.relu:
             h = F.relu(h)
-        return F.dropout(h, self.dropout, self.training)
+        return dropout(h, self.dropout, self.training)
 
 
 def output_layer(inputs: int, outputs: int, *, epsilon: float, dropout: float) -> ConvolutionLayer:
@@ -128,7 +130,7 @@ class HighwayLayer(nn.Module):
             h[..., width:], (width,), self.norm_weight[1], self.norm_bias[1], self.epsilon
         )
         # x + s·(c − x) is s·c + (1 − s)·x with one product fewer.
-        return F.dropout(
+        return dropout(
             torch.lerp(x, candidate.to(x.dtype), torch.sigmoid(gate).to(x.dtype)),
             self.dropout,
             self.training,
@@ -162,4 +164,4 @@ class Upsampling(nn.Module):
         )
         odd = F.linear(x, self.weight[:, 1], self.bias)
         h = torch.stack((even, odd), dim=2).reshape(batch, 2 * frames, width)
-        return F.dropout(self.norm(h), self.dropout, self.training)
+        return dropout(self.norm(h), self.dropout, self.training)

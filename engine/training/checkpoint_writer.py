@@ -9,7 +9,6 @@ from pathlib import Path
 
 from engine.choices import NetworkName
 from engine.errors import EngineError
-from engine.host.files import sync_file
 from engine.training.checkpoint import Checkpoint, remove_superseded, save_checkpoint
 from engine.voice import Voice
 
@@ -40,12 +39,28 @@ class CheckpointWriter:
     """
 
     def __init__(
-        self, voice: Voice, network: NetworkName, base_step: int, on_saved: Sequence[OnSaved]
+        self,
+        voice: Voice,
+        network: NetworkName,
+        base_step: int,
+        on_saved: Sequence[OnSaved],
+        first: Sequence[Callable[[], None]],
     ) -> None:
+        """Write nothing yet.
+
+        Args:
+            voice: whose checkpoints they are.
+            network: what is trained.
+            base_step: the step of the imported weights, which are kept.
+            on_saved: told of each checkpoint that is safe.
+            first: called in the writer's thread before each checkpoint is written; they bring to
+                the disk what has to be there before it, or raise `EngineError`.
+        """
         self._voice = voice
         self._network: NetworkName = network
         self._base_step = base_step
         self._on_saved = on_saved
+        self._first = first
         self._thread: threading.Thread | None = None
         self._began = 0.0
         self._outcome: Outcome | None = None
@@ -96,7 +111,7 @@ class CheckpointWriter:
         try:
             ready()
             warning = self._stay_a_voice()
-            self._sync_history()
+            self._prepare_disk()
             save_checkpoint(checkpoint, target)
         except EngineError as error:
             failure = error
@@ -129,13 +144,14 @@ class CheckpointWriter:
             f"there anew; to put both together, end this run and copy what is missing"
         )
 
-    def _sync_history(self) -> None:
-        """Make safe the losses up to here, which a run taken up from this checkpoint goes on."""
-        try:
-            sync_file(self._voice.history(self._network))
-        except OSError as error:
-            # Nothing may be logged yet; whoever writes the history tells what cannot be written.
-            _log.info("the history is not made safe: %s", error)
+    def _prepare_disk(self) -> None:
+        """Make safe what a run taken up from this checkpoint goes on: its losses, its account."""
+        for make_safe in self._first:
+            try:
+                make_safe()
+            except EngineError as error:
+                # Whoever adds to it tells that it cannot be written; weights are worth more.
+                _log.info("not made safe before a checkpoint: %s", error)
 
     def _tidy(self, step: int) -> str:
         """Remove what the checkpoint of this step supersedes; return what went wrong."""

@@ -3,13 +3,14 @@
 import json
 import math
 import os
+import threading
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import EngineError
-from engine.host.files import append_line, write_whole
+from engine.host.files import append_line, sync_file, write_whole
 from engine.plain_files import plain_file
 from engine.snapshot import LossCurve, Losses
 
@@ -79,7 +80,10 @@ class _Line:
 
 
 class History:
-    """The history of a network: each logged step once on disk, thinned in memory."""
+    """The history of a network: each logged step once on disk, thinned in memory.
+
+    What is added waits in memory until `flush`, which another thread may call.
+    """
 
     def __init__(self, path: Path, up_to: int) -> None:
         """Read what there is up to a step, and cut off what lies beyond it.
@@ -91,6 +95,10 @@ class History:
             EngineError: the file cannot be read or written.
         """
         self._path = path
+        # Who changes the file, which a slow disk may hold; never needed to add a line.
+        self._writing = threading.Lock()
+        # Who changes what waits: steps and lines.
+        self._turn = threading.Lock()
         self._waiting: deque[tuple[int, str]] = deque(maxlen=_MOST_WAITING)
         self._forget()
         self.last_step: int | None = None
@@ -138,21 +146,21 @@ class History:
         Raises:
             EngineError: the file cannot be read or written.
         """
-        waiting = [entry for entry in self._waiting if entry[0] <= step]
-        self._waiting.clear()
-        self._forget()
-        try:
-            if self._path.exists():
-                self._read(step)
-        except OSError as error:
-            raise EngineError(
-                f"The history {self._path} cannot be cut back: {error.strerror}."
-            ) from error
-        for _, text in waiting:
-            line = _parse(0, text.encode())
-            if line is not None and line.loss is not None:
-                self._remember(line.step, line.loss, line.held_out)
-        self._waiting.extend(waiting)
+        with self._writing:
+            waiting = [entry for entry in self._take_waiting() if entry[0] <= step]
+            self._forget()
+            try:
+                if self._path.exists():
+                    self._read(step)
+            except OSError as error:
+                raise EngineError(
+                    f"The history {self._path} cannot be cut back: {error.strerror}."
+                ) from error
+            for _, text in waiting:
+                line = _parse(0, text.encode())
+                if line is not None and line.loss is not None:
+                    self._remember(line.step, line.loss, line.held_out)
+            self._put_back(waiting)
 
     def _remember(self, step: int, loss: float, held_out: float | None) -> None:
         self._losses.add(step, loss)
@@ -161,12 +169,7 @@ class History:
             self.last_held_out = held_out
 
     def add(self, entry: Entry) -> None:
-        """Append a logged step, and those before it that a full disk did not take.
-
-        Raises:
-            EngineError: it cannot be written; the curve has it all the same, and the next call
-                tries again.
-        """
+        """Append a logged step; it waits for `flush`."""
         self._remember(entry.step, entry.losses.total, entry.held_out)
         line = {
             "step": entry.step,
@@ -177,26 +180,56 @@ class History:
             "learning_rate": entry.learning_rate,
             "held_out": entry.held_out,
         }
-        self._waiting.append((entry.step, json.dumps(line)))
-        self.flush()
-
-    def flush(self) -> None:
-        """Write what waits for the disk.
-
-        Raises:
-            EngineError: it cannot be written.
-        """
-        if self._waiting:
-            append_line(self._path, "\n".join(text for _, text in self._waiting))
-            self._waiting.clear()
+        self._add(entry.step, json.dumps(line))
 
     def note(self, step: int, what: str) -> None:
-        """Append what happened to the run at a step; a reader of losses passes over it.
+        """Append what happened to the run at a step; a reader of losses passes over it."""
+        self._add(step, json.dumps({"step": step, "note": what}, ensure_ascii=False))
+
+    def _add(self, step: int, line: str) -> None:
+        with self._turn:
+            self._waiting.append((step, line))
+
+    def flush(self) -> None:
+        """Write what waits; what comes to wait meanwhile is for the next call.
+
+        Raises:
+            EngineError: it cannot be written, and goes on to wait.
+        """
+        with self._writing:
+            lines = self._take_waiting()
+            if not lines:
+                return
+            try:
+                append_line(self._path, "\n".join(text for _, text in lines))
+            except BaseException:
+                self._put_back(lines)
+                raise
+
+    def _take_waiting(self) -> list[tuple[int, str]]:
+        with self._turn:
+            lines = list(self._waiting)
+            self._waiting.clear()
+            return lines
+
+    def _put_back(self, lines: list[tuple[int, str]]) -> None:
+        """Let lines wait again, before those that have come since."""
+        with self._turn:
+            self._waiting = deque((*lines, *self._waiting), maxlen=_MOST_WAITING)
+
+    def make_safe(self) -> None:
+        """Write what waits, and wait until all of the file survives a power cut.
 
         Raises:
             EngineError: it cannot be written.
         """
-        append_line(self._path, json.dumps({"step": step, "note": what}, ensure_ascii=False))
+        self.flush()
+        try:
+            sync_file(self._path)
+        except FileNotFoundError:
+            return  # nothing was logged yet
+        except OSError as error:
+            raise EngineError(f"{self._path} cannot be written: {error.strerror}.") from error
 
     @property
     def curve(self) -> LossCurve:

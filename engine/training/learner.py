@@ -10,6 +10,7 @@ from torch.func import functional_call
 
 from engine.corpus.batches import Batch
 from engine.networks.build import build_network
+from engine.networks.dropout import part_of_batch, uniform
 from engine.networks.specs import NetworkSpec
 from engine.networks.ssrn import SSRNOutput
 from engine.networks.text2mel import Text2Mel, Text2MelOutput
@@ -130,11 +131,9 @@ class Learner:
         """
         self.network.train()
         while True:
-            # Dropout is a function of (seed, salt, step): a run taken up again draws the same.
-            torch.manual_seed(_seed_of(self._seed, self.recovery.salt, step))
             self._optimizer.zero_grad(set_to_none=True)
             try:
-                return self._accumulate(batch)
+                return self._accumulate(batch, step)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error) or self.parts >= len(batch.text):
                     raise
@@ -143,15 +142,21 @@ class Learner:
             self._optimizer.zero_grad(set_to_none=True)
             give_back(self.device)
 
-    def _accumulate(self, batch: Batch) -> LossParts:
+    def _accumulate(self, batch: Batch, step: int) -> LossParts:
         """Add up the gradients of the parts of a batch, weighed so that they are the whole's."""
+        # Dropout is a function of (seed, salt, step) and the place in the batch: a run taken up
+        # again draws the same, in however many parts.
+        seed = _seed_of(self._seed, self.recovery.salt, step)
         if self.parts == 1:
+            torch.manual_seed(seed)
             losses = self.losses(batch)
             losses.total.backward()  # type: ignore[no-untyped-call]
             return losses.detached()
         done: LossParts | None = None
-        for part in split(batch, self.parts):
-            losses = weighed(self.losses(part), share(part, batch, self.recipe))
+        for rows, part in split(batch, self.parts):
+            torch.manual_seed(seed)
+            with part_of_batch(rows):
+                losses = weighed(self.losses(part), share(part, batch, self.recipe))
             losses.total.backward()  # type: ignore[no-untyped-call]
             done = losses.detached() if done is None else added(done, losses.detached())
         assert done is not None
@@ -208,7 +213,7 @@ class Learner:
             return self._judge_whole(batch)
         done: LossParts | None = None
         outputs = []
-        for part in split(batch, self._judged_parts):
+        for _, part in split(batch, self._judged_parts):
             losses, output = self._judge_whole(part)
             losses = weighed(losses, share(part, batch, self.recipe))
             done = losses if done is None else added(done, losses)
@@ -239,7 +244,7 @@ class Learner:
         share = self.recipe.frame_drop
         if not self.network.training or share <= 0:
             return mel
-        kept = torch.rand(mel.shape[:2], device=mel.device) >= share
+        kept = uniform(mel.shape[:2], mel.device) >= share
         return mel * kept.unsqueeze(-1)
 
     @torch.no_grad()

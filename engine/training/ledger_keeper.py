@@ -1,6 +1,7 @@
 """What the voice has cost up to this moment: the ledger on disk and the stretches under way."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from engine.choices import NetworkName
@@ -21,7 +22,7 @@ _NOTHING = 0.001
 
 @dataclass(frozen=True, slots=True)
 class _Closed:
-    """Up to where this run is in the ledger; replaced as a whole, for other threads look at it."""
+    """Up to where this run is accounted for; replaced as a whole, for other threads look at it."""
 
     since: str
     """When the stretches under way began, in UTC."""
@@ -34,12 +35,12 @@ class _Closed:
     """What this run has closed, in US dollars."""
     idle_usd: float = 0.0
     """What of it was for idle time."""
-    ledger_size: int = 0
-    """Bytes."""
 
 
 class LedgerKeeper:
-    """Adds the stretches under way to the ledger, and closes them where training is saved.
+    """Closes the stretches under way where training is saved, and adds them to the ledger.
+
+    A stretch that is closed waits in memory for `flush`, which another thread may call.
 
     What is paid for is the machine, from the start of the process on: time in which no steps are
     made, because they are being prepared or the run waits, is idle, and costs as much.
@@ -79,9 +80,14 @@ class LedgerKeeper:
         self._past_idle_seconds = self._ledger.idle_seconds
         self._past_usd = self._ledger.usd
         self._past_idle_usd = self._ledger.idle_usd
-        self._closed = _Closed(now(), step, ledger_size=self._ledger.size)
-        # Seconds under way when the disk took none of them last.
-        self._refused = 0.0
+        self._closed = _Closed(now(), step)
+        # Who changes the ledger, which a slow disk may hold; never needed to close a stretch.
+        self._writing = threading.Lock()
+        # Who changes what is closed, what waits for the ledger, and what is on its way there.
+        self._turn = threading.Lock()
+        self._waiting: list[Stretch] = []
+        self._leaving: list[Stretch] = []
+        self._ledger_size = self._ledger.size
 
     @property
     def voice_seconds(self) -> float:
@@ -119,11 +125,8 @@ class LedgerKeeper:
 
     @property
     def due(self) -> bool:
-        """Whether so much is not in the ledger yet that a lost machine would hide it.
-
-        Where the disk took nothing, not before as much has come again: each try waits for it.
-        """
-        return sum(self._under_way(self._closed)) >= self._refused + _LONGEST_SECONDS
+        """Whether so much is under way that a lost machine would hide it."""
+        return sum(self._under_way(self._closed)) >= _LONGEST_SECONDS
 
     def _idle(self) -> float:
         # Training first: what passes between the two readings is then idle, and not less than 0.
@@ -131,7 +134,7 @@ class LedgerKeeper:
         return 0.0 if self._paid is None else max(0.0, self._paid() - training)
 
     def _under_way(self, closed: _Closed) -> tuple[float, float]:
-        """Seconds of training and of idle time that are not in the ledger yet."""
+        """Seconds of training and of idle time that are in no closed stretch yet."""
         training = max(0.0, self._clock.seconds - closed.training)
         return training, max(0.0, self._idle() - closed.idle)
 
@@ -140,39 +143,29 @@ class LedgerKeeper:
 
         What was before keeps the price that it had, unless none was known: then the stretch under
         way is taken to have cost as much all along.
-
-        Raises:
-            EngineError: the ledger cannot be written; the stretch under way, at the price that
-                is given, is part of the next try.
         """
-        try:
-            if self.price > 0 and self.price != price:
-                self.close_stretch(step, last=True)
-        finally:
-            self.price = price
+        if self.price > 0 and self.price != price:
+            self.close_stretch(step, last=True)
+        self.price = price
 
     def close_stretch(self, step: int, *, last: bool = False) -> None:
-        """Write what has been since the last call into the ledger.
+        """Let what has been since the last call wait for the ledger.
 
         Time without a step, and a moment of idle time, are part of the next stretch, unless it
         is the `last` one, or the last at its price.
-
-        Raises:
-            EngineError: the ledger cannot be written.
         """
-        training, idle = self._under_way(self._closed)
-        self._refused = training + idle
-        if idle >= (_NOTHING if last else _WORTH_A_LINE):
-            self._add("idle", idle, step)
-        if step != self._closed.step or (last and training > _NOTHING):
-            self._add("training", training, step)
-        self._refused = 0.0
+        with self._turn:
+            training, idle = self._under_way(self._closed)
+            if idle >= (_NOTHING if last else _WORTH_A_LINE):
+                self._close("idle", idle, step)
+            if step != self._closed.step or (last and training > _NOTHING):
+                self._close("training", training, step)
 
-    def _add(self, kind: StretchKind, seconds: float, step: int) -> None:
+    def _close(self, kind: StretchKind, seconds: float, step: int) -> None:
         closed = self._closed
         stretch = self._stretch(kind, seconds, step)
-        self._ledger.add(stretch)
-        closed = replace(closed, usd=closed.usd + stretch.usd, ledger_size=self._ledger.size)
+        self._waiting = _joined([*self._waiting, stretch])
+        closed = replace(closed, usd=closed.usd + stretch.usd)
         if kind == "training":
             training = closed.training + seconds
             self._closed = replace(closed, since=stretch.end, step=step, training=training)
@@ -186,21 +179,45 @@ class LedgerKeeper:
         first = closed.step if kind == "training" else step
         return Stretch(closed.since, now(), self._network, first, step, seconds, self.price, kind)
 
+    def flush(self) -> None:
+        """Bring to the ledger what waits for it, and wait until it is safe on the disk.
+
+        Raises:
+            EngineError: the ledger cannot be written; it is part of the next try.
+        """
+        with self._writing:
+            with self._turn:
+                if not self._waiting:
+                    return
+                self._leaving, self._waiting = self._waiting, []
+            try:
+                self._ledger.add(*self._leaving)
+            except BaseException:
+                with self._turn:
+                    self._waiting = _joined([*self._leaving, *self._waiting])
+                    self._leaving = []
+                raise
+            with self._turn:
+                self._ledger_size = self._ledger.size
+                self._leaving = []
+
     def note_open(self, step: int) -> None:
-        """Write down what is under way, for the case that the process is killed.
+        """Write down what the ledger has not, for the case that the process is killed.
 
         This may be called in another thread than the rest.
 
         Raises:
             OSError: it cannot be written.
         """
-        closed = self._closed
-        training, idle = self._under_way(closed)
-        kinds: tuple[tuple[StretchKind, float], ...] = (("training", training), ("idle", idle))
-        stretches = [
-            self._stretch(kind, seconds, step) for kind, seconds in kinds if seconds > _NOTHING
-        ]
-        self._open.write(stretches, closed.ledger_size)
+        with self._turn:
+            training, idle = self._under_way(self._closed)
+            kinds: tuple[tuple[StretchKind, float], ...] = (("training", training), ("idle", idle))
+            under_way = [
+                self._stretch(kind, seconds, step) for kind, seconds in kinds if seconds > _NOTHING
+            ]
+            stretches = (*self._leaving, *self._waiting, *under_way)
+            size = self._ledger_size
+        self._open.write(stretches, size)
 
     def end(self) -> None:
         """Forget what was under way: all is in the ledger.
@@ -212,4 +229,28 @@ class LedgerKeeper:
 
     def go_back(self, step: int) -> None:
         """Begin the next stretch at an earlier step, whose steps are made anew."""
-        self._closed = replace(self._closed, step=step)
+        with self._turn:
+            self._closed = replace(self._closed, step=step)
+
+
+def _joined(stretches: Sequence[Stretch]) -> list[Stretch]:
+    """Make one of each two that go on from one another, so that few wait for a disk that hangs."""
+    joined: list[Stretch] = []
+    for stretch in stretches:
+        same = (place for place, one in enumerate(joined) if one.kind == stretch.kind)
+        last = max(same, default=None)
+        if last is None or not _goes_on(joined[last], stretch):
+            joined.append(stretch)
+            continue
+        before = joined[last]
+        first = stretch.first_step if stretch.kind == "idle" else before.first_step
+        seconds = before.seconds + stretch.seconds
+        joined[last] = replace(stretch, start=before.start, first_step=first, seconds=seconds)
+    return joined
+
+
+def _goes_on(before: Stretch, stretch: Stretch) -> bool:
+    """Whether a stretch of the same kind is one with the last before it."""
+    if before.price != stretch.price:
+        return False
+    return stretch.kind == "idle" or before.last_step == stretch.first_step

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from engine.corpus.batches import Batch
+from engine.networks.dropout import Rows
 from engine.training.objective import LossParts
 from engine.training.recipe import Recipe
 
@@ -36,21 +37,28 @@ class Share(NamedTuple):
     attention: Tensor | float
 
 
-def split(batch: Batch, parts: int) -> list[Batch]:
-    """Cut a batch into parts of about as many clips, each padded as the whole is."""
+def split(batch: Batch, parts: int) -> list[tuple[Rows, Batch]]:
+    """Cut a batch into parts of about as many clips, each padded as the whole is.
+
+    With each part comes which rows of the whole it has.
+    """
     rows = len(batch.text)
     bounds = [rows * i // parts for i in range(parts + 1)]
-    cuts = [slice(a, b) for a, b in pairwise(bounds) if b > a]
     return [
-        Batch(
-            batch.text[cut],
-            batch.text_lengths[cut],
-            batch.mel[cut],
-            batch.frame_lengths[cut],
-            None if batch.magnitude is None else batch.magnitude[cut],
-        )
-        for cut in cuts
+        (Rows(first, end, rows), _cut(batch, slice(first, end)))
+        for first, end in pairwise(bounds)
+        if end > first
     ]
+
+
+def _cut(batch: Batch, rows: slice) -> Batch:
+    return Batch(
+        batch.text[rows],
+        batch.text_lengths[rows],
+        batch.mel[rows],
+        batch.frame_lengths[rows],
+        None if batch.magnitude is None else batch.magnitude[rows],
+    )
 
 
 def share(part: Batch, whole: Batch, recipe: Recipe) -> Share:
@@ -93,7 +101,7 @@ def sentence_about_parts(parts: int, device: torch.device) -> str:
     """Say that batches are made in parts, and what that means."""
     return (
         f"the memory of {device} is too small for a whole batch: each is made in {parts} parts "
-        f"from here on, with the same mathematics and other dropout, and takes longer"
+        f"from here on, with the same mathematics and the same dropout, and takes longer"
     )
 
 

@@ -10,10 +10,12 @@ import threading
 
 from engine.board import Board
 from engine.choices import NetworkName
+from engine.errors import EngineError
 from engine.snapshot import Phase
 from engine.training.clock import RunningTime, TrainingClock
 from engine.training.ledger_keeper import LedgerKeeper
 from engine.training.lookout import look_every
+from engine.training.side_writer import SideWriter
 from engine.voice import Voice
 
 _log = logging.getLogger(__name__)
@@ -56,6 +58,9 @@ class PaidTime:
         self._shown = self._reminded = 0.0
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="paid time", daemon=True)
+        self._ledger_failed = False
+        self._ledger_writer = SideWriter("the account", self._write_ledger, board)
+        self._note_writer = SideWriter("the open account", self._note, board)
 
     def _seconds(self) -> float:
         """Seconds since the run began, those included in which the process was stopped."""
@@ -75,6 +80,37 @@ class PaidTime:
         self.tell()
         self._thread.start()
 
+    @property
+    def writers(self) -> tuple[SideWriter, ...]:
+        """What brings the account to the disk."""
+        return self._ledger_writer, self._note_writer
+
+    def close_stretch(self, step: int) -> None:
+        """Bring the ledger up to date, soon; what it cannot take now is part of the next try."""
+        self.ledger.close_stretch(step)
+        self._ledger_writer.ask()
+
+    def change_price(self, usd: float, step: int) -> None:
+        """Let the machine cost something else from here on, in US dollars an hour."""
+        self.ledger.change_price(usd, step)
+        self._ledger_writer.ask()
+
+    def settle(self) -> None:
+        """Wait until what was to be written has been tried."""
+        for writer in self.writers:
+            writer.settle()
+
+    def _write_ledger(self) -> None:
+        try:
+            self.ledger.flush()
+        except EngineError as error:
+            if not self._ledger_failed:
+                spent = self.ledger.spent
+                self._board.event(f"{error} ${spent:.2f} are spent so far.", "warning")
+            self._ledger_failed = True
+        else:
+            self._ledger_failed = False
+
     def end(self, step: int) -> None:
         """Look no more, and close the ledger.
 
@@ -90,6 +126,14 @@ class PaidTime:
         # What the ledger takes to be written is not counted: the sums are those that it has.
         self._final = self._seconds()
         self.ledger.close_stretch(step, last=True)
+        for writer in self.writers:
+            writer.end()
+        try:
+            self.ledger.flush()
+        except EngineError:
+            # The next run takes over what the ledger does not take.
+            self._note()
+            raise
         try:
             self.ledger.end()
         except OSError as error:
@@ -116,7 +160,7 @@ class PaidTime:
         self._tell_stopped()
         if now - self._noted >= _NOTE_SECONDS:
             self._noted = now
-            self._note()
+            self._note_writer.ask()
         self._tell_idle(self._seconds())
 
     def _note(self) -> None:

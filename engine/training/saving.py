@@ -9,7 +9,7 @@ tried again.
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from engine.board import Board
 from engine.errors import EngineError
@@ -18,6 +18,7 @@ from engine.training.checkpoint_writer import CheckpointWriter, OnSaved, Outcome
 from engine.training.clock import TrainingClock
 from engine.training.newest_good import load_newest_good
 from engine.training.preparation import Prepared
+from engine.training.side_writer import SideWriter
 from engine.training.state_copy import StateCopy, all_finite
 
 # Seconds from a checkpoint that could not be written to the next try, the last for all after.
@@ -40,6 +41,8 @@ class Keeper:
         prepared: Prepared,
         board: Board,
         clock: TrainingClock,
+        first: Sequence[Callable[[], None]],
+        beside: Sequence[SideWriter],
         on_saved: Sequence[OnSaved] = (),
     ) -> None:
         """Take the memory for a copy of what the network has learned.
@@ -48,6 +51,8 @@ class Keeper:
             prepared: what is trained, and where.
             board: where checkpoints, and trouble with them, are told.
             clock: training time, which is what is at risk.
+            first: bring to the disk what has to be there before a checkpoint.
+            beside: what else is on its way to the same disk.
             on_saved: told of each checkpoint that is safe on disk.
         """
         self._prepared = prepared
@@ -56,7 +61,10 @@ class Keeper:
         self._board = board
         self._clock = clock
         self._copy = StateCopy(prepared.learner)
-        self._writer = CheckpointWriter(self._voice, self._network, prepared.base_step, on_saved)
+        self._writer = CheckpointWriter(
+            self._voice, self._network, prepared.base_step, on_saved, first
+        )
+        self._beside = beside
         self.saved_step = prepared.step if self._voice.checkpoints(self._network) else None
         """The newest checkpoint on disk that is good."""
         self._copied_seconds = clock.seconds
@@ -65,6 +73,8 @@ class Keeper:
         self._wanted = False
         self._failures = 0
         self._last_failure = ""
+        self._refusal = ""
+        self._slow = ""
         self._retry_at = 0.0
 
     def want(self) -> None:
@@ -188,7 +198,7 @@ class Keeper:
         return at_risk >= settings.checkpoint_minutes * 60
 
     def _look(self) -> Outcome | None:
-        """Take note of a checkpoint that was written or could not be; warn of one that lasts."""
+        """Take note of a checkpoint that was written or could not be; warn of a slow disk."""
         outcome = self._writer.take_outcome()
         if outcome is not None:
             self._board.update(saving_step=None)
@@ -197,19 +207,30 @@ class Keeper:
                 self._succeeded(outcome)
             else:
                 self._failed(outcome.failure)
-        elif self._writer.seconds > _SLOW_SECONDS:
-            minutes = int(self._writer.seconds // 60)
-            self._trouble(
-                f"the checkpoint of step {self._writer.step:,} has been on its way to the disk for "
-                f"{minutes} min; the disk is slow"
-            )
+        self._look_at_disk()
         return outcome
+
+    def _look_at_disk(self) -> None:
+        """Tell what has been on its way to the disk for long, until it has arrived."""
+        under_way = [(one.seconds, one.what) for one in self._beside]
+        if self._writer.busy:
+            under_way.append(
+                (self._writer.seconds, f"the checkpoint of step {self._writer.step:,}")
+            )
+        seconds, what = max(under_way, default=(0.0, ""))
+        slow = ""
+        if seconds > _SLOW_SECONDS:
+            minutes = int(seconds // 60)
+            slow = f"{what} has been on its way to the disk for {minutes} min; the disk is slow"
+        if slow != self._slow:
+            self._slow = slow
+            self._trouble(slow or self._refusal)
 
     def _succeeded(self, outcome: Outcome) -> None:
         self.saved_step = outcome.step
         again = " again: the disk takes them" if self._failures else ""
         self._failures = 0
-        self._last_failure = ""
+        self._last_failure = self._refusal = self._slow = ""
         self._board.update(checkpoint_step=outcome.step)
         self._trouble("")
         self._board.event(f"checkpoint {outcome.step:,} saved{again}")
@@ -228,6 +249,7 @@ class Keeper:
         if kind != self._last_failure:
             self._board.event(text, "error")
         self._last_failure = kind
+        self._refusal, self._slow = text, ""
         self._trouble(text)
 
     def _trouble(self, text: str) -> None:

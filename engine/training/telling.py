@@ -1,7 +1,5 @@
 """What training tells: the losses, the curve, the counters and the attention."""
 
-from collections.abc import Callable
-
 from engine.board import Board
 from engine.errors import EngineError
 from engine.networks.text2mel import Text2MelOutput
@@ -15,6 +13,7 @@ from engine.training.loss_sums import LossSums
 from engine.training.lost_steps import lost_steps, sentence_about
 from engine.training.objective import LossParts
 from engine.training.preparation import Prepared
+from engine.training.side_writer import SideWriter
 
 LOG_EVERY = 10
 """Steps between readings of the loss: each waits for the device."""
@@ -43,6 +42,8 @@ class Teller:
         path = prepared.voice.history(prepared.network)
         self._history = History(path, up_to=prepared.step)
         self._history_failed = False
+        self.history_writer = SideWriter("the history", self._write_history, board)
+        """Brings the losses to the disk."""
 
     def begin(self, saved_step: int | None) -> None:
         """Show where training stands before its first step."""
@@ -131,7 +132,24 @@ class Teller:
 
     def note(self, step: int, what: str) -> None:
         """Write into the history, beside the losses, what happened to the run at a step."""
-        self._write(lambda: self._history.note(step, what))
+        self._history.note(step, what)
+        self.history_writer.ask()
+
+    def make_history_safe(self) -> None:
+        """Bring the losses so far to the disk, from whatever thread, and wait for it.
+
+        Raises:
+            EngineError: they cannot be written.
+        """
+        self._history.make_safe()
+
+    def end(self) -> None:
+        """Wait until the history is on the disk; losses that it does not take are told."""
+        self.history_writer.end()
+        try:
+            self._history.flush()
+        except EngineError as error:
+            self._board.event(f"{error} The losses that it had to take are not kept.", "error")
 
     def draw_attention(self, step: int) -> None:
         """Draw the attention of the watched clip; SSRN has none."""
@@ -158,14 +176,15 @@ class Teller:
         if step % _HELD_OUT_EVERY == 0:
             held_out = self._held_out_loss()
         entry = Entry(step, losses, self._learner.learning_rate(step), held_out)
-        self._write(lambda: self._history.add(entry))
+        self._history.add(entry)
+        self.history_writer.ask()
         changes: dict[str, object] = {"losses": losses, "curve": self._history.curve}
         return losses, changes if held_out is None else {**changes, "held_out": held_out}
 
-    def _write(self, add: Callable[[], None]) -> None:
-        """Add to the history; a full disk costs lines of it, not the run."""
+    def _write_history(self) -> None:
+        """Write what waits; a full disk costs time, and not the run."""
         try:
-            add()
+            self._history.flush()
         except EngineError as error:
             if not self._history_failed:
                 self._board.event(f"{error} The losses wait in memory until it can.", "warning")

@@ -70,9 +70,11 @@ def test_every_second_is_in_the_ledger_once(make_voice, time):
     for step, seconds in ((20, 5.0), (20, 1.0), (30, 7.0)):
         time.now += seconds
         keeper.close_stretch(step)
+        keeper.flush()
     clock.pause()
     time.now += 50
     keeper.close_stretch(30)
+    keeper.flush()
     kept = voice.ledger
     assert [(s.first_step, s.last_step, s.seconds) for s in kept.stretches] == [
         (10, 20, 5.0),
@@ -98,16 +100,65 @@ def test_a_killed_process_hides_a_minute_at_most(make_voice, time):
 
 
 def test_what_cannot_be_written_is_in_the_next_stretch(make_voice, time):
-    voice = make_voice()
+    voice = make_voice(price=3600.0)
     clock = TrainingClock()
     keeper = LedgerKeeper(voice, "text2mel", clock, step=0)
     clock.start()
     time.now += 5
     (voice.folder / "spend.jsonl").mkdir()
+    keeper.close_stretch(10)
     with pytest.raises(EngineError):
-        keeper.close_stretch(10)
+        keeper.flush()
     (voice.folder / "spend.jsonl").rmdir()
     time.now += 2
     keeper.close_stretch(20)
+    assert keeper.spent == 7.0
+    keeper.flush()
     (stretch,) = voice.ledger.stretches
     assert (stretch.first_step, stretch.last_step, stretch.seconds) == (0, 20, 7.0)
+
+
+def test_what_waits_for_the_disk_keeps_its_price_and_its_steps(make_voice, time):
+    voice = make_voice(price=3600.0)
+    clock = TrainingClock()
+    keeper = LedgerKeeper(voice, "text2mel", clock, step=0)
+    clock.start()
+    for step in (5, 10):
+        time.now += 2
+        keeper.close_stretch(step)
+    # A sick run goes back.
+    keeper.go_back(4)
+    time.now += 3
+    keeper.close_stretch(8)
+    keeper.change_price(7200.0, 8)
+    time.now += 1
+    keeper.close_stretch(9)
+    assert voice.ledger.stretches == []
+    keeper.flush()
+    assert [(s.first_step, s.last_step, s.seconds, s.price) for s in voice.ledger.stretches] == [
+        (0, 10, 4.0, 3600.0), (4, 8, 3.0, 3600.0), (8, 9, 1.0, 7200.0),
+    ]  # fmt: skip
+    assert voice.ledger.usd == keeper.spent == 9.0
+
+
+def test_a_process_that_is_killed_while_the_ledger_is_written_counts_once(make_voice, time):
+    voice = make_voice(price=3600.0)
+    clock = TrainingClock()
+    keeper = LedgerKeeper(voice, "text2mel", clock, step=0)
+    clock.start()
+    time.now += 5
+    keeper.close_stretch(10)
+    time.now += 3
+    keeper.note_open(16)
+    before = (voice.folder / "spend.open").read_bytes()
+    assert LedgerKeeper(voice, "text2mel", TrainingClock(), step=10).spent == 8.0
+    # The disk takes the stretch at last, and the process is killed before the next note.
+    (voice.folder / "spend.jsonl").unlink()
+    keeper.flush()
+    (voice.folder / "spend.open").write_bytes(before)
+    again = LedgerKeeper(voice, "text2mel", TrainingClock(), step=10)
+    assert again.spent == 8.0
+    assert [(s.first_step, s.last_step) for s in voice.ledger.stretches] == [(0, 10), (10, 16)]
+    # Taken over once: the note that a dead process left is of no use then.
+    (voice.folder / "spend.open").write_bytes(before)
+    assert LedgerKeeper(voice, "text2mel", TrainingClock(), step=10).spent == 8.0

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -12,9 +13,11 @@ import pytest
 
 from engine.control import Finish, SaveCheckpoint
 from engine.errors import EngineError
+from engine.host import spend
+from engine.host.files import append_line
 from engine.host.room import in_bytes, require_room
 from engine.snapshot import Phase
-from engine.training import checkpoint_writer, tensor_file
+from engine.training import checkpoint_writer, history, tensor_file
 from engine.training.checkpoint import load_checkpoint
 from engine.voice import Voice
 
@@ -118,9 +121,10 @@ def test_a_slow_disk_holds_up_no_step_and_is_told(make_voice, training, monkeypa
     monkeypatch.setattr(checkpoint_writer, "save_checkpoint", save_slowly)
     monkeypatch.setattr("engine.training.saving._SLOW_SECONDS", 0.0)
     session = training.start(voice, attended=True, checkpoint_every=3)
-    snapshot = training.until(session, lambda s: s.step > 20)
+    snapshot = training.until(
+        session, lambda s: s.step > 20 and "checkpoint of step 3" in s.saving_trouble
+    )
     assert (snapshot.saving_step, snapshot.checkpoint_step) == (3, 0)
-    assert "checkpoint of step 3" in snapshot.saving_trouble
     assert "slow" in snapshot.saving_trouble
     go_on.set()
     # What fell due meanwhile is made of a later step, once.
@@ -128,6 +132,47 @@ def test_a_slow_disk_holds_up_no_step_and_is_told(make_voice, training, monkeypa
     assert 6 not in steps(voice)
     session.send(Finish())
     assert training.end(session).saved
+
+
+class HungLines:
+    """A disk that takes no line of the account or of the history until it is told to."""
+
+    def __init__(self, monkeypatch):
+        self.go_on = threading.Event()
+        for module in (spend, history):
+            monkeypatch.setattr(module, "append_line", self.append_line)
+
+    def append_line(self, path, line, *, sync=False):
+        assert self.go_on.wait(300)
+        append_line(path, line, sync=sync)
+
+
+def test_a_disk_that_hangs_holds_up_no_step_and_loses_no_line(make_voice, training, monkeypatch):
+    voice = make_voice(price=3600.0)
+    disk = HungLines(monkeypatch)
+    monkeypatch.setattr("engine.training.saving._SLOW_SECONDS", 0.0)
+    # An account that falls due at every step.
+    monkeypatch.setattr("engine.training.ledger_keeper._LONGEST_SECONDS", 0.0)
+    session = training.start(voice, attended=True)
+    snapshot = training.until(session, lambda s: s.step > 30 and s.saving_trouble)
+    assert re.search(r"the (account|history) has been .* the disk is slow", snapshot.saving_trouble)
+    # A checkpoint is good only where the history up to it is safe.
+    session.send(SaveCheckpoint())
+    saving = training.until(session, lambda s: s.saving_step)
+    snapshot = training.until(session, lambda s: s.step > saving.step + 10)
+    assert (snapshot.saving_step, snapshot.checkpoint_step) == (saving.saving_step, 0)
+    assert not voice.history("text2mel").exists()
+    assert voice.ledger.stretches == []
+    disk.go_on.set()
+    training.until(session, lambda s: s.checkpoint_step == saving.saving_step)
+    session.send(Finish())
+    snapshot = training.end(session)
+    logged = [json.loads(line)["step"] for line in voice.history("text2mel").open()]
+    assert logged == list(range(10, snapshot.step + 1, 10))
+    kept = [s for s in voice.ledger.stretches if s.kind == "training"]
+    assert [s.first_step for s in kept] == [0, *(s.last_step for s in kept[:-1])]
+    assert kept[-1].last_step == snapshot.step
+    assert voice.ledger.usd == pytest.approx(snapshot.spent, abs=1e-9)
 
 
 def test_the_end_waits_for_room(make_voice, training, monkeypatch, disk):

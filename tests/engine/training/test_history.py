@@ -13,6 +13,11 @@ def entry(step, loss=1.0, held_out=None):
     return Entry(step, Losses(loss, loss / 2, loss / 2, None), 1e-3, held_out)
 
 
+def add(history, one):
+    history.add(one)
+    history.flush()
+
+
 def lines(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
 
@@ -21,7 +26,7 @@ def test_what_was_logged_is_there_in_the_next_run(tmp_path):
     path = tmp_path / "text2mel" / "history.jsonl"
     history = History(path, up_to=0)
     for step in (10, 20, 30):
-        history.add(entry(step, step / 10, held_out=9.0 if step == 20 else None))
+        add(history, entry(step, step / 10, held_out=9.0 if step == 20 else None))
     again = History(path, up_to=30)
     assert again.curve.steps == (10, 20, 30)
     assert again.curve.losses == (1.0, 2.0, 3.0)
@@ -33,11 +38,11 @@ def test_steps_that_were_not_saved_or_made_anew_do_not_count_twice(tmp_path):
     path = tmp_path / "history.jsonl"
     dead = History(path, up_to=0)
     for step in (10, 20, 30, 40):
-        dead.add(entry(step, 100.0))
+        add(dead, entry(step, 100.0))
     alive = History(path, up_to=20)
     assert alive.curve.steps == (10, 20)
-    alive.add(entry(30, 1.0))
-    alive.add(entry(40, 1.0))
+    add(alive, entry(30, 1.0))
+    add(alive, entry(40, 1.0))
     again = History(path, up_to=40)
     assert again.curve.steps == (10, 20, 30, 40)
     assert again.curve.losses == (100.0, 100.0, 1.0, 1.0)
@@ -46,11 +51,11 @@ def test_steps_that_were_not_saved_or_made_anew_do_not_count_twice(tmp_path):
 
 def test_a_line_that_was_cut_off_does_not_swallow_the_next(tmp_path):
     path = tmp_path / "history.jsonl"
-    History(path, up_to=0).add(entry(10))
+    add(History(path, up_to=0), entry(10))
     with path.open("a") as file:
         file.write('{"step": 20, "lo')
     history = History(path, up_to=10)
-    history.add(entry(20, 2.0))
+    add(history, entry(20, 2.0))
     assert History(path, up_to=20).curve.losses == (1.0, 2.0)
 
 
@@ -74,8 +79,9 @@ def test_a_file_that_cannot_be_written_is_told_and_the_curve_goes_on(tmp_path):
     path = tmp_path / "history.jsonl"
     history = History(path, up_to=0)
     path.mkdir()
+    history.add(entry(10))
     with pytest.raises(EngineError, match=r"history\.jsonl"):
-        history.add(entry(10))
+        history.flush()
     assert history.curve.steps == (10,)
     with pytest.raises(EngineError, match=r"history\.jsonl"):
         History(path, up_to=0)
@@ -84,15 +90,15 @@ def test_a_file_that_cannot_be_written_is_told_and_the_curve_goes_on(tmp_path):
 def test_what_the_disk_did_not_take_is_written_when_it_does(tmp_path):
     path = tmp_path / "history.jsonl"
     history = History(path, up_to=0)
-    history.add(entry(10))
+    add(history, entry(10))
     path.rename(tmp_path / "away")
     path.mkdir()
     for step in (20, 30):
         with pytest.raises(EngineError):
-            history.add(entry(step))
+            add(history, entry(step))
     path.rmdir()
     (tmp_path / "away").rename(path)
-    history.add(entry(40))
+    add(history, entry(40))
     assert [line["step"] for line in lines(path)] == [10, 20, 30, 40]
 
 
@@ -100,13 +106,13 @@ def test_going_back_takes_back_what_was_logged(tmp_path):
     path = tmp_path / "history.jsonl"
     history = History(path, up_to=0)
     for step in (10, 20, 30):
-        history.add(entry(step, held_out=float(step)))
+        add(history, entry(step, held_out=float(step)))
     history.note(30, "fell sick")
     history.cut_back(10)
     assert history.curve.steps == (10,)
     assert history.last_held_out == 10
     history.note(30, "went back to 10")
-    history.add(entry(20, 5.0))
+    add(history, entry(20, 5.0))
     assert [line["step"] for line in lines(path)] == [10, 30, 20]
     again = History(path, up_to=40)
     assert again.curve.losses == (1.0, 5.0)
@@ -114,11 +120,36 @@ def test_going_back_takes_back_what_was_logged(tmp_path):
     assert [line["step"] for line in lines(path)] == [10, 20, 30]
 
 
+def test_what_waits_for_the_disk_is_taken_back_too(tmp_path):
+    path = tmp_path / "history.jsonl"
+    history = History(path, up_to=0)
+    add(history, entry(10))
+    for step in (20, 30):
+        history.add(entry(step, float(step)))
+    history.note(30, "fell sick")
+    history.cut_back(20)
+    assert history.curve.losses == (1.0, 20.0)
+    history.note(20, "went back")
+    history.flush()
+    assert [line["step"] for line in lines(path)] == [10, 20, 20]
+
+
+def test_a_history_that_is_safe_has_all_that_was_added(tmp_path, monkeypatch):
+    path = tmp_path / "history.jsonl"
+    history = History(path, up_to=0)
+    history.make_safe()
+    history.add(entry(10))
+    safe = []
+    monkeypatch.setattr("engine.training.history.sync_file", lambda path: safe.extend(lines(path)))
+    history.make_safe()
+    assert [line["step"] for line in safe] == [10]
+
+
 def test_a_history_is_cut_back_where_there_is_no_room(tmp_path, monkeypatch):
     path = tmp_path / "history.jsonl"
     history = History(path, up_to=0)
     for step in (10, 20, 30):
-        history.add(entry(step))
+        add(history, entry(step))
     whole = path.read_bytes()
 
     def full(*_):

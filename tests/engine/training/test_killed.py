@@ -1,5 +1,6 @@
 """kill -9 in the middle of a run: what is made again is made the same, and is told."""
 
+import json
 import os
 import random
 import signal
@@ -35,8 +36,15 @@ class Runs:
         self._server.stdout.close()
         self._server.wait()
 
-    def run(self, folder, kill_from=None, wait=0):
-        """Train to the last step, or to a moment after a step; return how the process ended."""
+    def run(self, folder, kill_from=None, wait=0, when=lambda: True):
+        """Train to the last step, or to a moment after a step; return how the process ended.
+
+        Args:
+            folder: of the voice.
+            kill_from: the first step after which it may be killed.
+            wait: how long after that, in turns of a loop.
+            when: what must be true besides.
+        """
         self._server.stdin.write(f"{folder} {LAST} {EVERY}\n")
         self._server.stdin.flush()
         child = None
@@ -46,7 +54,13 @@ class Runs:
                 child = int(number)
             elif word == "failed":
                 raise AssertionError(line)
-            elif word == "step" and child and kill_from is not None and int(number) >= kill_from:
+            elif (
+                word == "step"
+                and child
+                and kill_from is not None
+                and int(number) >= kill_from
+                and when()
+            ):
                 # Anywhere: in a step, while a checkpoint is written, while it is renamed.
                 for _ in range(wait):
                     pass
@@ -140,7 +154,15 @@ def test_what_was_lost_is_told_with_what_it_cost(ledger, step, logged, sentence)
 
 def test_a_run_after_a_killed_one_says_what_was_lost(make_voice, training, runs):
     voice = make_voice(text2mel=3, base_step=3, price=36.0)
-    assert runs.run(voice.folder, 20) == signal.SIGKILL
+    history = voice.history("text2mel")
+
+    def has_logged_more_than_it_saved():
+        lines = history.read_text().splitlines() if history.exists() else []
+        return lines and json.loads(lines[-1])["step"] > voice.newest("text2mel").step
+
+    # The history comes to the disk beside the steps.
+    killed = runs.run(voice.folder, 10, when=has_logged_more_than_it_saved)
+    assert killed == signal.SIGKILL
     saved = voice.newest("text2mel").step
     session = training.start(voice, "+1")
     snapshot = training.end(session)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from engine.errors import EngineError
 from engine.training.checkpoint import load_checkpoint, remove_superseded, save_checkpoint
 from engine.training.checkpoint_writer import CheckpointWriter
 from engine.training.state_copy import StateCopy, all_finite
@@ -38,14 +39,14 @@ def test_who_asked_is_told_of_a_checkpoint_that_is_whole(voice, checkpoint):
     def look(folder):
         told.append((folder.name, load_checkpoint(folder).step))
 
-    writer = CheckpointWriter(voice, "text2mel", 3, (fail, look))
+    writer = CheckpointWriter(voice, "text2mel", 3, (fail, look), ())
     assert written(writer, replace(checkpoint, step=4)).failure is None
     assert told == [("step-000000004", 4)]
 
 
 def test_nobody_is_told_of_one_that_failed(voice, checkpoint, monkeypatch):
     told = []
-    writer = CheckpointWriter(voice, "text2mel", 3, (told.append,))
+    writer = CheckpointWriter(voice, "text2mel", 3, (told.append,), ())
 
     def break_off(*_):
         raise MemoryError("no more")
@@ -57,9 +58,24 @@ def test_nobody_is_told_of_one_that_failed(voice, checkpoint, monkeypatch):
     assert [entry.step for entry in voice.checkpoints("text2mel")] == [3]
 
 
+def test_what_has_to_be_safe_before_a_checkpoint_is_tried_before(voice, checkpoint):
+    there = []
+
+    def refuse():
+        raise EngineError("history.jsonl cannot be written")
+
+    def look():
+        there.append([entry.step for entry in voice.checkpoints("text2mel")])
+
+    writer = CheckpointWriter(voice, "text2mel", 3, (), (refuse, look))
+    assert written(writer, replace(checkpoint, step=4)).failure is None
+    assert there == [[3]]
+
+
 def test_what_the_disk_gives_back_otherwise_is_not_a_checkpoint(voice, checkpoint, monkeypatch):
     monkeypatch.setattr("engine.training.checkpoint.digest_on_disk", lambda path: "0" * 64)
-    outcome = written(CheckpointWriter(voice, "text2mel", 3, ()), replace(checkpoint, step=4))
+    writer = CheckpointWriter(voice, "text2mel", 3, (), ())
+    outcome = written(writer, replace(checkpoint, step=4))
     assert "gives weights.safetensors back other than" in str(outcome.failure)
     assert [entry.step for entry in voice.checkpoints("text2mel")] == [3]
 

@@ -1,0 +1,184 @@
+"""What a person asks of a run, and what the machine's watch tells it: done between two steps."""
+
+from dataclasses import replace
+
+from engine.board import Board
+from engine.control import (
+    Audition,
+    DrawAttention,
+    Finish,
+    GoAttended,
+    GoOn,
+    GoUnattended,
+    Inbox,
+    Message,
+    Pause,
+    SaveCheckpoint,
+    SetBudget,
+    SetSentence,
+    StopAt,
+)
+from engine.errors import VoicecoachError
+from engine.host.cloud.news import Interruption, NewPrice, NoticeGone, SpotWarning
+from engine.snapshot import Phase
+from engine.speech.audition import Auditions
+from engine.stop import StopRule
+from engine.training.interruption import Interruptions
+from engine.training.paid_time import PaidTime
+from engine.training.preparation import Prepared
+from engine.training.rollback import SickError
+from engine.training.sickness import Sickness
+from engine.training.standing import Standing
+from engine.training.stopping import Stopping
+from engine.training.tending import Tending
+
+# Seconds between looks at the inbox while nothing is to be done.
+_IDLE_SECONDS = 0.5
+
+
+class Steering:
+    """Carries out commands, and waits while there is nothing else to do."""
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        board: Board,
+        inbox: Inbox,
+        auditions: Auditions,
+        paid: PaidTime,
+        standing: Standing,
+        stopping: Stopping,
+        tending: Tending,
+        sickness: Sickness,
+        interruptions: Interruptions,
+    ) -> None:
+        self._voice = prepared.voice
+        self._learner = prepared.learner
+        self._board = board
+        self._inbox = inbox
+        self._auditions = auditions
+        self._paid = paid
+        self._standing = standing
+        self._stopping = stopping
+        self._tending = tending
+        self._sickness = sickness
+        self._interruptions = interruptions
+
+    def obey(self) -> bool:
+        """Carry out what has been asked; wait while paused. False when it is time to end.
+
+        Raises:
+            SickError: the run is sick, and cannot go back.
+        """
+        standing = self._standing
+        while True:
+            while (command := self._inbox.take()) is not None:
+                self._carry_out(command)
+            if standing.finishing:
+                return False
+            if self._interruptions.over:
+                self._board.event("the last safe second: saving and ending", "warning")
+                return False
+            self._stopping.look()
+            if not standing.at_stop and self._stopping.reached:
+                self._stopping.arrive()
+                continue
+            if not standing.paused:
+                return True
+            if self._paid.ledger.due:
+                self._paid.close_stretch(standing.step)
+            self._tending.tend()
+            self._inbox.wait(_IDLE_SECONDS)
+
+    def _carry_out(self, command: Message) -> None:
+        match command:
+            case StopAt(rule):
+                self._change_stop(rule)
+            case SetBudget(usd):
+                if self._stopping.change_budget(usd) and self._standing.at_stop:
+                    self._go_on()
+            case Pause():
+                self._pause()
+            case GoOn():
+                self._go_on()
+            case SaveCheckpoint():
+                self._tending.ask_to_save()
+            case Audition():
+                self._auditions.begin(self._learner.speaking_weights, self._standing.step)
+            case SetSentence(sentence):
+                self._set_sentence(sentence)
+            case DrawAttention():
+                self._tending.draw_attention()
+            case GoUnattended(train_on):
+                self._go_unattended(train_on=train_on)
+            case GoAttended():
+                self._standing.attended = True
+                self._board.event("a screen is attached")
+            case Finish():
+                self._standing.finishing = True
+            case SpotWarning() | Interruption() | NoticeGone():
+                self._hear(command)
+            case NewPrice():
+                self._change_price(command)
+
+    def _change_stop(self, rule: StopRule | None) -> None:
+        if self._stopping.change(rule) and self._standing.at_stop:
+            self._go_on()
+
+    def _pause(self) -> None:
+        if not self._standing.paused:
+            self._standing.wait(Phase.PAUSED)
+            self._board.event(f"paused at step {self._standing.step:,}")
+
+    def _go_on(self) -> None:
+        standing = self._standing
+        if not standing.paused or self._stopping.refuses():
+            return
+        if standing.at_stop:
+            if self._stopping.reached:
+                self._stopping.set(None)
+            self._board.update(first_step=standing.step, first_run_seconds=self._paid.clock.seconds)
+            self._board.update(first_spent=self._paid.ledger.spent)
+        if self._sickness.given_up:
+            self._sickness.try_again()
+        standing.go_on()
+        self._board.event("training goes on")
+
+    def _go_unattended(self, *, train_on: bool) -> None:
+        standing = self._standing
+        standing.attended = False
+        self._board.event("going on without a screen")
+        self._tending.try_to_save()
+        if standing.at_stop:
+            standing.finishing = True
+            return
+        if standing.paused and train_on:
+            self._go_on()
+        if standing.paused:
+            if self._sickness.given_up:
+                raise SickError(self._sickness.given_up)
+            self._board.event("nobody is there to end the pause: saving and ending", "warning")
+            standing.finishing = True
+
+    def _set_sentence(self, sentence: str) -> None:
+        text = sentence.strip()
+        if not any(map(str.isalnum, self._voice.vocabulary.clean(text))):
+            self._board.event(f"nothing to speak in {sentence!r}", "error")
+            return
+        self._auditions.sentence = text
+        self._board.update(sentence=text)
+        self._board.event(f"sentence: {text}")
+        try:
+            self._voice.save(replace(self._voice.settings, sentence=text))
+        except VoicecoachError as error:
+            self._board.event(f"the sentence lasts for this run only: {error}", "warning")
+
+    def _hear(self, news: SpotWarning | Interruption | NoticeGone) -> None:
+        speed = self._paid.clock.steps_per_second
+        self._interruptions.hear(news, self._tending.save_at_once, 1 / speed if speed else None)
+
+    def _change_price(self, new: NewPrice) -> None:
+        self._paid.change_price(new.usd, self._standing.step)
+        ledger = self._paid.ledger
+        self._board.event(f"price: ${new.usd:.4g}/h ({new.source})")
+        self._board.update(price=ledger.price, price_source=new.source, spent=ledger.spent)

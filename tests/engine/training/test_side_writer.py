@@ -1,0 +1,66 @@
+"""What is written beside the steps: nobody waits for it who does not want to."""
+
+import threading
+
+from engine.board import Board
+from engine.snapshot import Phase, Snapshot
+from engine.training.side_writer import SideWriter
+
+
+def board_of(folder):
+    return Board(Snapshot(Phase.TRAINING, "voice", folder, "text2mel", "small", "standard"))
+
+
+def texts(board):
+    return [event.text for event in board.snapshot.events]
+
+
+def test_whoever_asks_goes_on_while_the_disk_hangs(tmp_path):
+    begun, go_on, written = threading.Event(), threading.Event(), []
+
+    def write():
+        begun.set()
+        assert go_on.wait(60)
+        written.append(threading.current_thread().name)
+
+    writer = SideWriter("the account", write, board_of(tmp_path))
+    assert writer.seconds == 0
+    writer.ask()
+    assert begun.wait(60)
+    for _ in range(5):
+        writer.ask()
+    assert writer.seconds > 0
+    assert written == []
+    go_on.set()
+    writer.settle()
+    # The five that were asked for meanwhile are one.
+    assert written == ["the account"] * 2
+    assert writer.seconds == 0
+    writer.end()
+
+
+def test_the_end_waits_for_what_was_asked_for_and_is_no_end_for_ever(tmp_path):
+    written = []
+    writer = SideWriter("the account", lambda: written.append(1), board_of(tmp_path))
+    writer.end()
+    for count in (1, 2):
+        writer.ask()
+        writer.end()
+        assert len(written) == count
+    assert not [one for one in threading.enumerate() if one.name == "the account"]
+
+
+def test_what_nobody_foresaw_is_told_once_and_tried_again(tmp_path):
+    board, tries = board_of(tmp_path), []
+
+    def write():
+        tries.append(1)
+        raise ZeroDivisionError("of all things")
+
+    writer = SideWriter("the account", write, board)
+    for _ in range(3):
+        writer.ask()
+        writer.settle()
+    writer.end()
+    assert len(tries) == 3
+    assert texts(board) == ["the account cannot be written: ZeroDivisionError: of all things"]
