@@ -1,5 +1,6 @@
 """What a person can ask of a running engine: small values, read by the trainer between steps."""
 
+import unicodedata
 from collections import deque
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -7,6 +8,13 @@ from time import monotonic
 
 from engine.host.cloud.news import Interruption, MachineNews
 from engine.stop import StopRule
+
+# Characters; a minute or two of speech.
+_LONGEST_SENTENCE = 2_000
+
+
+def _shown(character: str) -> str:
+    return " " if unicodedata.category(character) in ("Cc", "Cs") else character
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +60,18 @@ class Audition:
 
 @dataclass(frozen=True, slots=True)
 class SetSentence:
-    """Change what auditions speak."""
+    """Change what auditions speak.
+
+    It is kept in the voice's settings, shown, and spoken in a thread that nobody waits for: of
+    what comes from a terminal's clipboard or from another process, characters that a terminal
+    obeys or no file can hold become spaces, and what is too long is cut.
+    """
 
     sentence: str
+
+    def __post_init__(self) -> None:
+        words = "".join(map(_shown, self.sentence[:_LONGEST_SENTENCE])).split()
+        object.__setattr__(self, "sentence", " ".join(words))
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,12 +82,12 @@ class Voice:
         """Make a new voice in a folder, which is made too where there is none.
 
         Raises:
-            InputError: there are links in it.
+            InputError: there are links in it, or a setting is no UTF-8.
             EngineError: the folder cannot be written.
         """
         if folder.is_dir():
             require_plain(folder)
-        write_whole(folder / SETTINGS, edited(None, None, settings).encode())
+        write_whole(folder / SETTINGS, _encoded(edited(None, None, settings)))
         return cls(folder, settings)
 
     @staticmethod
@@ -170,7 +170,7 @@ class Voice:
         """Write the settings that changed; comments, and what a person edited since, stay.
 
         Raises:
-            InputError: `voice.toml` has become unreadable.
+            InputError: `voice.toml` has become unreadable, or a setting is no UTF-8.
             EngineError: it cannot be written.
         """
         if settings == self.settings:
@@ -180,8 +180,24 @@ class Voice:
             text = read_plain(path, _MOST_SETTINGS).decode()
         except (OSError, UnicodeDecodeError) as error:
             raise EngineError(f"Cannot read {path}: {error}.") from error
-        write_whole(path, edited(text, self.settings, settings).encode())
+        write_whole(path, _encoded(edited(text, self.settings, settings)))
         self.settings = settings
+
+
+def _encoded(settings: str) -> bytes:
+    """The text of a `voice.toml` as bytes.
+
+    Raises:
+        InputError: a name in it is not UTF-8, as names of files may be.
+    """
+    try:
+        return settings.encode()
+    except UnicodeEncodeError as error:
+        line = settings[: error.start].count("\n")
+        shown = settings.split("\n")[line].encode(errors="backslashreplace").decode()
+        raise InputError(
+            f"{SETTINGS} holds UTF-8 alone, and this is not: {shown[:200]}; name it otherwise."
+        ) from error
 
 
 def _what_is_there_instead(folder: Path) -> str:

@@ -2,7 +2,7 @@
 
 import threading
 
-from engine.control import Finish, GoOn, GoUnattended, Hold, Inbox, Pause
+from engine.control import Finish, GoOn, GoUnattended, Hold, Inbox, Pause, SetSentence
 
 
 def test_commands_come_out_in_the_order_in_which_they_were_sent():
@@ -63,3 +63,10 @@ def test_waiting_for_a_kind_of_command_lasts_over_others():
     assert inbox.next_of((GoUnattended,), 60) == GoUnattended()
     sender.join()
     assert [inbox.take() for _ in range(3)] == [Pause(), GoOn(), GoUnattended()]
+
+
+def test_a_sentence_holds_nothing_that_a_terminal_obeys_or_a_file_cannot_hold():
+    said = SetSentence("\x1b]0;title\x07 Two\r\nbirds\t\ud800sat.\x9b ")
+    assert said.sentence == "]0;title Two birds sat."
+    assert SetSentence("Zoë’s [red] 猫").sentence == "Zoë’s [red] 猫"
+    assert len(SetSentence("la " * 50_000).sentence) < 2_001
