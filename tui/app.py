@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
@@ -19,6 +20,7 @@ from tui.ascii_filter import AsciiFilter
 from tui.exit_reason import ExitReason
 from tui.listening import Listening
 from tui.screens.check_screen import CheckScreen
+from tui.screens.dialog import Dialog
 from tui.screens.keyed_screen import KeyedScreen
 from tui.screens.palette import Palette
 from tui.screens.supervision import Supervision
@@ -152,6 +154,12 @@ class VoicecoachApp(App[ExitReason]):
     ) -> None:
         """Show words for a moment, as they are: they may come from data."""
         super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
+
+    def on_key(self, event: events.Key) -> None:
+        """Keep what is typed ahead for the dialog that is being opened."""
+        if isinstance(self.screen, Dialog) and self.screen.keep(event):
+            event.stop()
+            event.prevent_default()
 
     def action_command_palette(self) -> None:
         """Search the keys, and what else there is."""

@@ -295,6 +295,13 @@ class RemoteSession:
                 break
         if is_running(self.pid):
             return f"The connection to process {self.pid} has ended; attach again to look at it."
+        # A run that ends by itself takes its socket away, and a screen that was stopped meanwhile
+        # does not hear how it ended.
+        holder = holder_of(self._folder)
+        if holder is not None or not (self._folder / SOCKET_NAME).exists():
+            others = "" if holder is None else f", and {holder} trains the voice: attach again"
+            log = self._folder / "voicecoach.log"
+            return f"Process {self.pid}, which trained, has ended, {log} says how{others}."
         return (
             f"Process {self.pid}, which trained, is gone without a word: it was killed, or the "
             f"machine had no memory left; `{self._train_again()}` goes on from what was saved."

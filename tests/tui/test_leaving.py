@@ -5,9 +5,19 @@ from fake_session import FakeSession, preparing, training
 from seeing import app_on, look, text_of
 from textual import events
 
-from engine.control import Finish, SaveCheckpoint
+from engine.control import Finish, SaveCheckpoint, SetSentence, StopAt
 from engine.snapshot import Phase
+from engine.stop import parse_stop
 from tui.exit_reason import ExitReason
+
+
+async def until(pilot, true) -> None:
+    """Return as soon as something is so; fail when it does not come to be."""
+    for _ in range(3000):
+        if true():
+            return
+        await pilot.pause(0.01)
+    pytest.fail("waited in vain")
 
 
 @pytest.mark.parametrize("keys", [("q", "s"), ("q", "enter"), ("ctrl+c", "s"), ("ctrl+q", "s")])
@@ -193,6 +203,20 @@ async def test_a_dialog_that_is_closed_before_it_is_drawn_ends_no_screen():
         for opens in "seseq":
             for key in (opens, "escape"):
                 app.post_message(events.Key(key, key if len(key) == 1 else None))
-            await pilot.pause()
-        assert app.screen is app.supervision
+            await until(pilot, lambda: app.screen is not app.supervision)
+            await until(pilot, lambda: app.screen is app.supervision)
     assert app.return_value is None
+
+
+@pytest.mark.parametrize(("opens", "before"), [("s", ""), ("e", "Two birds sat on the old wall.")])
+async def test_what_is_typed_ahead_of_a_dialog_is_not_lost(opens, before):
+    session = FakeSession(training(stop=None))
+    app = app_on(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        for key in (opens, "end", *"900k", "enter"):
+            app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await until(pilot, lambda: session.sent)
+        assert app.screen is app.supervision
+    [asked] = session.sent
+    assert asked in (StopAt(parse_stop("900k")), SetSentence(f"{before}900k"))

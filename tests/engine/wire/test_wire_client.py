@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import InputError
+from engine.host.lock import acquire_lock
 from engine.snapshot import Phase, Snapshot
 from engine.wire.changes import changes
 from engine.wire.client import RemoteSession, glance
@@ -77,6 +78,28 @@ def test_a_run_that_was_killed_shows_as_failed_with_the_reason(process, tmp_path
     process.wait()
     with pytest.raises(InputError, match="Nobody trains the voice"):
         RemoteSession(tmp_path)
+
+
+def test_a_run_whose_end_was_not_heard_is_not_said_to_be_killed(process, tmp_path):
+    session = RemoteSession(tmp_path)
+    # A run that ends by itself takes its socket away.
+    (tmp_path / "socket").unlink()
+    process.kill()
+    assert session.join(30)
+    assert "has ended" in session.snapshot().failure
+    assert f"{tmp_path / 'voicecoach.log'} says how" in session.snapshot().failure
+    assert "killed" not in session.snapshot().failure
+
+
+def test_a_run_that_followed_one_that_was_lost_is_named(process, tmp_path):
+    session = RemoteSession(tmp_path)
+    process.kill()
+    process.wait()
+    lock = acquire_lock(tmp_path)
+    assert session.join(30)
+    assert f"process {os.getpid()} since" in session.snapshot().failure
+    assert "attach again" in session.snapshot().failure
+    os.close(lock)
 
 
 def test_a_run_that_stands_still_is_told_and_so_is_its_return(process, tmp_path):

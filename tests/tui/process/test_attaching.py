@@ -181,3 +181,43 @@ def test_attach_without_a_terminal_or_a_run_says_what_to_do(runs) -> None:
     )
     assert done.returncode == 2
     assert "attach needs a terminal" in done.stderr
+
+
+def test_a_screen_that_reads_sees_the_run_and_steers_nothing(runs, unseen) -> None:
+    reader = runs.start(
+        [sys.executable, "-m", "tui", "attach", str(runs.voice), "--read-only"],
+    )
+    reader.wait_for_screen()
+    runs.wait_until(lambda: "read-only" in reader.text, "the word for it")
+    before = asked(runs)
+    for key, label in (("a", "audition"), ("p", "pause"), ("c", "checkpoint")):
+        reader.type(key)
+        runs.wait_until(lambda label=label: f"{label}: this" in reader.text, "the refusal")
+    [run] = json.loads(ps(runs, "--json"))
+    assert (run["screens"], run["readers"]) == (0, 1)
+    assert "0 + 1 reading" in ps(runs)
+    reader.type("q")
+    assert reader.wait() == 0
+    runs.wait_until(lambda: "the run goes on" in reader.text, "what became of it")
+    runs.wait_until(reader.is_as_it_was, "the terminal to be as it was")
+    assert asked(runs) == before
+    assert runs.is_alive(unseen)
+
+
+def test_two_screens_that_leave_a_pause_at_once_let_it_train(runs) -> None:
+    own = runs.counting()
+    runs.engine_process()
+    own.wait_for_screen()
+    other = attach(runs)
+    other.wait_for_screen()
+    own.type("p")
+    for terminal in (own, other):
+        runs.wait_until(lambda t=terminal: "Paused at step" in t.text, "the pause")
+        terminal.type("q")
+        runs.wait_until(lambda t=terminal: "The last to leave" in t.text, "the question")
+    for terminal in (own, other):
+        terminal.type("k")
+    for terminal in (own, other):
+        assert terminal.wait() == 0
+    runs.wait_until(lambda: runs.said("unattended"), "the engine to hear that nobody looks")
+    assert runs.said("unattended") == "train on"
