@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from engine.control import Command, Finish, Pause, SetSentence, StopAt
+from engine.control import Command, Finish, Pause, StopAt
 from engine.errors import InputError
 from engine.snapshot import AttentionPlot, Event, Phase, Snapshot
 from engine.stop import StopRule, parse_stop
@@ -299,7 +299,7 @@ def test_a_screen_of_another_age_is_told_so():
 
 def test_a_text_that_is_too_long_is_refused():
     with pytest.raises(InputError):
-        read_from_client(write(Ask(SetSentence("a" * 100_001))))
+        read_from_server(write(Refusal("a" * 100_001)))
 
 
 def test_a_path_means_the_same_wherever_the_other_side_stands(tmp_path, monkeypatch):
