@@ -3,6 +3,7 @@
 import io
 import logging
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -71,10 +72,27 @@ def log_of_this_process() -> Path:
     for handler in logging.getLogger().handlers:
         if isinstance(handler, RotatingFileHandler):
             return Path(handler.baseFilename)
-    descriptor, name = tempfile.mkstemp(prefix="voicecoach-", suffix=".log")
+    _remove_empty_ones()
+    descriptor, name = tempfile.mkstemp(prefix=f"voicecoach-{os.getpid()}-", suffix=".log")
     os.close(descriptor)
     logging.getLogger().addHandler(_LogFile(Path(name)))
     return Path(name)
+
+
+def _remove_empty_ones() -> None:
+    """Remove logs among the temporary files that say nothing, of processes that were killed."""
+    for path in Path(tempfile.gettempdir()).glob("voicecoach-*-*.log"):
+        pid = path.name.split("-")[1]
+        with suppress(OSError):
+            status = path.lstat()
+            if (
+                stat.S_ISREG(status.st_mode)
+                and status.st_size == 0
+                and status.st_uid == os.geteuid()
+                and pid.isdecimal()
+                and not Path("/proc", pid).exists()
+            ):
+                path.unlink()
 
 
 @contextmanager

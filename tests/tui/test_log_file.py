@@ -1,12 +1,16 @@
 """The log that whoever trains without a screen is told to read."""
 
 import logging
+import os
+import subprocess
+import sys
+import tempfile
 
 import pytest
 
 from engine.board import Board
 from engine.snapshot import Phase, Snapshot
-from tui.log_file import open_log
+from tui.log_file import log_of_this_process, open_log
 
 
 @pytest.fixture
@@ -30,3 +34,21 @@ def test_what_the_engine_says_is_in_the_log(tmp_path):
     first = Snapshot(Phase.TRAINING, "alice", tmp_path, "text2mel", "small", "standard")
     Board(first).event("checkpoint 5 saved")
     assert "engine.board: checkpoint 5 saved" in log.read_text()
+
+
+@pytest.mark.usefixtures("_logging_as_it_was")
+def test_empty_logs_of_killed_processes_are_removed_and_nothing_else(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    dead = tmp_path / f"voicecoach-{ended.pid}-abc.log"
+    telling = tmp_path / f"voicecoach-{ended.pid}-def.log"
+    living = tmp_path / f"voicecoach-{os.getpid()}-abc.log"
+    odd = tmp_path / "voicecoach-..-abc.log"
+    for path in (dead, living, odd):
+        path.touch()
+    telling.write_text("the screen failed")
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [])
+    mine = log_of_this_process()
+    assert set(tmp_path.iterdir()) == {telling, living, odd, mine}
