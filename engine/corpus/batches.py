@@ -1,6 +1,7 @@
 """Batches of clips: which clips make step s, and how they become tensors on the device."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from queue import Empty, Full, Queue
@@ -15,6 +16,8 @@ from torch import Tensor
 
 from engine.corpus.features import FeatureStore
 from engine.corpus.text import Vocabulary
+
+_log = logging.getLogger(__name__)
 
 # Clips of like length share a batch; each epoch sorts lengths blurred by this much anew, so
 # that the company a clip keeps changes.
@@ -36,20 +39,33 @@ class Batch:
     magnitude: Tensor | None = None
     """For SSRN, 0 for padding, `(B, 4T, n_bins)` float32."""
 
-    def to(self, device: torch.device) -> "Batch":
-        """Return the batch on a device; the copy runs beside the step under way."""
+    def staged(self, device: torch.device) -> "Batch":
+        """Return the batch in memory from which a device copies best: pinned, for a GPU.
+
+        Nothing of the device's own memory is taken. A host that pins no more has the batch as it
+        is, and `to` then waits for its copy.
+        """
         if device.type == "cpu":
             return self
+        try:
+            return self._each(Tensor.pin_memory)
+        except RuntimeError as error:
+            _log.info("a batch is not pinned, so its step waits for its copy: %s", error)
+            return self
 
-        def move(tensor: Tensor) -> Tensor:
-            return tensor.pin_memory().to(device, non_blocking=True)
+    def to(self, device: torch.device) -> "Batch":
+        """Return the batch on a device; from pinned memory, without waiting for the copy."""
+        if device.type == "cpu":
+            return self
+        return self._each(lambda tensor: tensor.to(device, non_blocking=True))
 
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "Batch":
         return Batch(
-            move(self.text),
-            move(self.text_lengths),
-            move(self.mel),
-            move(self.frame_lengths),
-            None if self.magnitude is None else move(self.magnitude),
+            change(self.text),
+            change(self.text_lengths),
+            change(self.mel),
+            change(self.frame_lengths),
+            None if self.magnitude is None else change(self.magnitude),
         )
 
 
@@ -170,7 +186,8 @@ class Prefetcher:
         self._thread.start()
 
     def next(self) -> Batch:
-        """Return the next batch, on the device.
+        """Return the next batch, staged for the device: whoever makes the step moves it there, as
+        it knows what to do where the device's memory is too small.
 
         Raises whatever reading the features raised.
         """
@@ -183,7 +200,7 @@ class Prefetcher:
         while not self._done.is_set():
             item: Batch | Exception
             try:
-                item = self._source.batch(self._step).to(self._device)
+                item = self._source.batch(self._step).staged(self._device)
             except Exception as error:  # handed to the trainer, which owns the run
                 item = error
             self._step += 1

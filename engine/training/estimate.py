@@ -238,7 +238,7 @@ def _batches(
     starts = [round(place * (len(by_length) - size)) for place in _PLACES]
     chosen = [by_length[start : start + size] for start in (*starts, len(by_length) - size)]
     crop = recipe.crop_frames if network == "ssrn" else None
-    return [_batch(network, clips, plan, crop).to(device) for clips in chosen]
+    return [_batch(network, clips, plan, crop).staged(device) for clips in chosen]
 
 
 def _batch(network: NetworkName, clips: Iterable[ClipShape], plan: Plan, crop: int | None) -> Batch:

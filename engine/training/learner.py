@@ -149,14 +149,15 @@ class Learner:
         seed = _seed_of(self._seed, self.recovery.salt, step)
         if self.parts == 1:
             torch.manual_seed(seed)
-            losses = self.losses(batch)
+            losses = self.losses(batch.to(self.device))
             losses.total.backward()  # type: ignore[no-untyped-call]
             return losses.detached()
         done: LossParts | None = None
         for rows, part in split(batch, self.parts):
             torch.manual_seed(seed)
             with part_of_batch(rows):
-                losses = weighed(self.losses(part), share(part, batch, self.recipe))
+                counts_for = share(part, batch, self.recipe)
+                losses = weighed(self.losses(part.to(self.device)), counts_for)
             losses.total.backward()  # type: ignore[no-untyped-call]
             done = losses.detached() if done is None else added(done, losses.detached())
         assert done is not None

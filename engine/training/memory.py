@@ -12,15 +12,23 @@ from engine.networks.dropout import Rows
 from engine.training.objective import LossParts
 from engine.training.recipe import Recipe
 
-# What torch says in place of a kind of error of its own where the host's memory is too small.
-_OF_THE_HOST = "can't allocate memory"
+# What torch says, in place of a kind of error of its own, where memory is too small: the host's;
+# a GPU's for what cuBLAS and cuDNN keep for themselves, or that another process has filled.
+_WITHOUT_A_KIND = (
+    "can't allocate memory",
+    "could not create a memory object",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUBLAS_STATUS_NOT_INITIALIZED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that the memory of a GPU or of the host is too small."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    return isinstance(error, RuntimeError) and _OF_THE_HOST in str(error)
+    return isinstance(error, RuntimeError) and any(one in str(error) for one in _WITHOUT_A_KIND)
 
 
 def give_back(device: torch.device) -> None:

@@ -163,7 +163,7 @@ def _try_longest(learner: Learner, batches: BatchSource, board: Board) -> None:
     """
     board.update(progress=Progress("trying the longest batch", 0, 1))
     try:
-        learner.try_out(batches.longest().to(learner.device))
+        learner.try_out(batches.longest())
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise

@@ -13,6 +13,7 @@ from engine.errors import EngineError
 from engine.networks.specs import SSRNSpec, Text2MelSpec
 from engine.snapshot import Phase
 from engine.training.learner import Learner
+from engine.training.memory import is_out_of_memory
 from engine.training.recipe import recipe_named
 
 TEXT2MEL = Text2MelSpec(34, n_mels=6, embedding=8, hidden=8, dropout=0.2)
@@ -183,6 +184,45 @@ def test_memory_that_lacks_in_the_middle_of_a_run_does_not_end_it(
     assert sum("in 2 parts" in text for text in training.texts(snapshot)) == 1
 
 
+def test_a_device_without_room_for_the_batch_itself_gets_it_in_parts(
+    make_voice, training, monkeypatch
+):
+    voice = make_voice()
+    make_step, move = Learner.step, Batch.to
+
+    def without_room(batch, device):
+        if len(batch.text) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return move(batch, device)
+
+    def step(one, batch, number):
+        if number == 4:
+            monkeypatch.setattr(Batch, "to", without_room)
+        return make_step(one, batch, number)
+
+    monkeypatch.setattr(Learner, "step", step)
+    snapshot = training.end(training.start(voice, "6"))
+    assert (snapshot.phase, snapshot.step) == (Phase.STOPPED, 6)
+    assert sum("in 2 parts" in text for text in training.texts(snapshot)) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "is_it"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"), True),
+        (MemoryError(), True),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), True),
+        (RuntimeError("CUDA error: out of memory\nCUDA kernel errors might be"), True),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`"), True),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), True),
+        (RuntimeError("CUDA error: an illegal memory access was encountered"), False),
+        (ValueError("CUDA error: out of memory"), False),
+    ],
+)
+def test_too_little_memory_is_told_from_other_trouble(error, is_it):
+    assert is_out_of_memory(error) is is_it
+
+
 def test_a_run_that_is_split_in_the_middle_makes_the_same_steps(
     make_voice, copy_voice, training, monkeypatch, tones
 ):
@@ -244,6 +284,7 @@ from engine.order import TrainOrder
 from engine.session import Session
 from engine.stop import parse_stop
 from engine.training.learner import Learner
+from engine.training.memory import is_out_of_memory
 
 try_out = Learner.try_out
 
