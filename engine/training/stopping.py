@@ -92,19 +92,18 @@ class Stopping:
             self._board.event(self._budget.sentence, "warning")
         else:
             self._board.event(f"reached the stop at step {standing.step:,}")
-        if not standing.attended:
-            standing.finishing = True
-            return
-        standing.at_stop = True
+        standing.at_stop = standing.attended
         restarts = standing.restarts
         try:
             self._tending.save_and_draw()
         except SickError:
             raise
         except EngineError:
-            pass  # the keeper has told it, and tries again while the person is waited for
+            pass  # the keeper has told it, and tries again at the end, or while a person waits
         if standing.restarts > restarts:
-            # The stop lies ahead again.
+            # What was to be saved was sick, and the stop lies ahead again.
             standing.at_stop = False
-            return
-        standing.wait(Phase.AT_STOP)
+        elif standing.attended:
+            standing.wait(Phase.AT_STOP)
+        else:
+            standing.finishing = True

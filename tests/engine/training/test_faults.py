@@ -61,6 +61,27 @@ def test_weights_that_are_no_numbers_are_never_saved(
         assert all(tensor.isfinite().all() for tensor in weights.values())
 
 
+def test_a_run_that_is_sick_at_its_stop_goes_back_and_arrives_there_again(
+    make_voice, training, monkeypatch, written_at_once
+):
+    voice = make_voice()
+    make_step = Learner.step
+
+    def diverge(learner, batch, step):
+        parts = make_step(learner, batch, step)
+        if step == 5 and not learner.recovery.salt:
+            with torch.no_grad():
+                next(learner.network.parameters())[0] = float("inf")
+        return parts
+
+    monkeypatch.setattr(Learner, "step", diverge)
+    snapshot = training.end(training.start(voice, "5", checkpoint_every=2))
+    assert (snapshot.phase, snapshot.step, snapshot.rollbacks) == (Phase.STOPPED, 5, 1)
+    assert steps(voice)[-1] == 5
+    reached = [text for text in training.texts(snapshot) if "reached the stop" in text]
+    assert reached == 2 * ["reached the stop at step 5"]
+
+
 def test_a_fault_in_the_middle_saves_what_was_learned(make_voice, training, monkeypatch):
     voice = make_voice()
     make_step = Learner.step
