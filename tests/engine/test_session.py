@@ -199,7 +199,7 @@ def test_what_contradicts_the_source_is_refused(make_voice, tmp_path, training, 
     theirs = make_voice("theirs", text2mel=871)
     new = {"dataset": speech, "source": theirs.folder}
     assert "preset" in refused(training, tmp_path / "mine", preset="bbc", **new)
-    assert "neither" in refused(training, tmp_path / "mine", dataset=speech, source=tones)
+    assert "no voice" in refused(training, tmp_path / "mine", dataset=speech, source=tones)
     empty = Voice.create(tmp_path / "empty", VoiceSettings(speech))
     assert "checkpoint" in refused(training, tmp_path / "mine", dataset=speech, source=empty.folder)
     assert not (tmp_path / "mine").exists()
