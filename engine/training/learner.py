@@ -171,7 +171,12 @@ class Learner:
         return skips
 
     def _prepare_update(self, step: int) -> None:
-        """Set what Adam's next update depends on besides the gradients."""
+        """Set what Adam's next update depends on besides the gradients.
+
+        On a GPU a skipped step is counted as an update until `take_skips` is asked. With
+        `epsilon_hat` the few steps between take the epsilon of one update later; a run taken up
+        from a checkpoint among them makes them again with the right one, not bit for bit.
+        """
         self._updates += 1
         epsilon = self.recipe.adam_epsilon
         if self.recipe.epsilon_hat:
