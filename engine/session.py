@@ -193,7 +193,7 @@ class Session:
                 self._inbox,
                 auditions,
                 self._paid,
-                self._machine.hook,
+                self._machine,
                 on_saved=() if mirror is None else (mirror.wake,),
             ).run()
         finally:
@@ -213,14 +213,14 @@ class Session:
 
         try:
             return prepare(self._order, self._voice, self._board, self._inbox)
-        except Declined:
+        except Cancelled as end:
+            if self._machine.heeds_before_training() or not isinstance(end, Declined):
+                self._board.event("ended before the first step")
+                return None
             self._board.event("ended before the first step: the corpus is to be mended")
             if self._took_dataset:
                 # Once it is mended, the same command makes the voice.
                 self._undo()
-        except Cancelled:
-            self._machine.heed_before_training()
-            self._board.event("ended before the first step")
         except InputError:
             if self._took_dataset:
                 self._undo()

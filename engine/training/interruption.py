@@ -60,6 +60,8 @@ class Interruptions:
         news: SpotWarning | Interruption | NoticeGone,
         save: Callable[[], float],
         step_seconds: float | None,
+        *,
+        ending: bool = False,
     ) -> None:
         """Do at once what the news calls for.
 
@@ -68,6 +70,7 @@ class Interruptions:
             save: writes a checkpoint of this moment, and returns, once it is safe on the disk,
                 the seconds that the last write took.
             step_seconds: what a step takes, where that is known.
+            ending: whether the run ends anyway, before any last safe second.
         """
         # Of several the last one holds: a warning takes the place of a notice with a time.
         self._end = math.inf
@@ -79,6 +82,9 @@ class Interruptions:
         write_seconds = save()
         if isinstance(news, Interruption):
             self._set_end(news.notice, margin(write_seconds, step_seconds))
+            left = self._end - self._monotonic()
+            if left > 0 and not ending:
+                self._board.event(f"training goes on for {left:.0f} s, to the last safe second")
             if self._hook is not None:
                 self._hook.start(news.notice)
 
@@ -87,9 +93,6 @@ class Interruptions:
         assert notice.last_second is not None
         self._end = notice.last_second - before
         self._end -= self._seconds_to_mirror(self._end - self._monotonic())
-        left = self._end - self._monotonic()
-        if left > 0:
-            self._board.event(f"training goes on for {left:.0f} s, to the last safe second")
 
     def _seconds_to_mirror(self, left: float) -> float:
         """What the last checkpoint takes to the mirror; nothing where it would not arrive.

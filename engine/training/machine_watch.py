@@ -21,6 +21,8 @@ _log = logging.getLogger(__name__)
 
 _PRICE_SECONDS = 3600.0
 """Seconds between two readings of the price."""
+# Seconds that the end of a run waits for an answer about a notice; one takes milliseconds.
+_ASK_SECONDS = 3.0
 
 
 class MachineWatch:
@@ -40,6 +42,9 @@ class MachineWatch:
         if order.on_interrupt is not None:
             self.hook = Hook(order.on_interrupt, order.voice_folder, board.event)
         self._ended = threading.Event()
+        self._turn = threading.Condition()
+        # How many looks were asked for, in all; before the one under way; before the last one.
+        self._asked = self._looking = self._looked = 0
         self._watcher: Watcher | None = None
         if plan.cloud is not None:
             self._base = metadata_base(plan.cloud, order.metadata_url)
@@ -48,18 +53,38 @@ class MachineWatch:
     def start(self) -> None:
         """Begin to watch; returns at once."""
         if self._watcher is not None:
-            self._begin("machine", lambda: self._watch(self._ended.wait))
+            watcher = self._watcher
+            self._begin("machine", lambda: watcher.run(self._wait_for_turn))
         elif self._price_auto:
             self._board.event("no price: this machine is of no cloud; give --price", "warning")
 
-    def heed_before_training(self) -> None:
-        """Tell of an interruption that ended the preparation, where nothing is to be saved."""
-        news = self._inbox.interruption()
-        if news is not None:
-            tell(self._board, news.notice, "ending")
-            self._board.update(interrupted=True)
-            if self.hook is not None:
-                self.hook.start(news.notice)
+    def look_for_notice(self) -> Interruption | None:
+        """Ask the cloud at once, for a few seconds at most; return what waits in the inbox.
+
+        A machine that goes down asks its processes to end, and may do so before the next look at
+        what its cloud says.
+        """
+        if self._watcher is not None:
+            with self._turn:
+                self._asked += 1
+                wanted = self._asked
+                self._turn.notify_all()
+                self._turn.wait_for(lambda: self._looked >= wanted, _ASK_SECONDS)
+        return self._inbox.interruption()
+
+    def heeds_before_training(self) -> bool:
+        """Tell of an interruption that ended the preparation, where nothing is to be saved.
+
+        Returns whether there is one.
+        """
+        news = self.look_for_notice()
+        if news is None:
+            return False
+        tell(self._board, news.notice, "ending")
+        self._board.update(interrupted=True)
+        if self.hook is not None:
+            self.hook.start(news.notice)
+        return True
 
     def wait_for_hook(self) -> None:
         """Let the person's command come to its end, once all is saved; its deadline bounds it."""
@@ -69,10 +94,17 @@ class MachineWatch:
     def end(self) -> None:
         """Watch no more; returns at once."""
         self._ended.set()
+        with self._turn:
+            self._turn.notify_all()
 
-    def _watch(self, wait: Callable[[float], bool]) -> None:
-        assert self._watcher is not None
-        self._watcher.run(wait)
+    def _wait_for_turn(self, seconds: float) -> bool:
+        """Wait between two looks, or until one is asked for; say whether to end."""
+        with self._turn:
+            self._looked = self._looking
+            self._turn.notify_all()
+            self._turn.wait_for(lambda: self._ended.is_set() or self._asked > self._looked, seconds)
+            self._looking = self._asked
+        return self._ended.is_set()
 
     def _begin(self, name: str, work: Callable[[], None]) -> None:
         threading.Thread(target=work, name=name, daemon=True).start()

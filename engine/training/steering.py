@@ -1,5 +1,6 @@
 """What a person asks of a run, and what the machine's watch tells it: done between two steps."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from engine.board import Board
@@ -51,6 +52,7 @@ class Steering:
         tending: Tending,
         sickness: Sickness,
         interruptions: Interruptions,
+        look_for_notice: Callable[[], Interruption | None],
     ) -> None:
         self._voice = prepared.voice
         self._learner = prepared.learner
@@ -63,6 +65,7 @@ class Steering:
         self._tending = tending
         self._sickness = sickness
         self._interruptions = interruptions
+        self._look_for_notice = look_for_notice
 
     def obey(self) -> bool:
         """Carry out what has been asked; wait while paused. False when it is time to end.
@@ -89,6 +92,21 @@ class Steering:
                 self._paid.close_stretch(standing.step)
             self._tending.tend()
             self._inbox.wait(_IDLE_SECONDS)
+
+    def ends_cut_short(self) -> bool:
+        """Whether a run that ends does so because its cloud takes the machine away.
+
+        Who has arrived at the stop needs no other machine; who was asked to end may have been asked
+        by the machine as it goes down, before the notice of it was seen: the cloud is asked again,
+        whoever it was. A person's word alone is no interruption.
+        """
+        if self._stopping.reached:
+            return False
+        if not self._interruptions.standing:
+            news = self._look_for_notice()
+            if news is not None:
+                self._hear(news, ending=True)
+        return self._interruptions.standing
 
     def _carry_out(self, command: Message) -> None:
         match command:
@@ -173,9 +191,11 @@ class Steering:
         except VoicecoachError as error:
             self._board.event(f"the sentence lasts for this run only: {error}", "warning")
 
-    def _hear(self, news: SpotWarning | Interruption | NoticeGone) -> None:
+    def _hear(self, news: SpotWarning | Interruption | NoticeGone, *, ending: bool = False) -> None:
         speed = self._paid.clock.steps_per_second
-        self._interruptions.hear(news, self._tending.save_at_once, 1 / speed if speed else None)
+        self._interruptions.hear(
+            news, self._tending.save_at_once, 1 / speed if speed else None, ending=ending
+        )
 
     def _change_price(self, new: NewPrice) -> None:
         self._paid.change_price(new.usd, self._standing.step)

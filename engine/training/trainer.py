@@ -6,13 +6,13 @@ from engine.board import Board
 from engine.control import Inbox
 from engine.corpus.batches import Prefetcher
 from engine.errors import EngineError
-from engine.host.hook import Hook
 from engine.order import TrainOrder
 from engine.snapshot import Phase
 from engine.speech.audition import Auditions
 from engine.training.checkpoint_writer import OnSaved
 from engine.training.corpus_change import CorpusWatch
 from engine.training.interruption import Interruptions
+from engine.training.machine_watch import MachineWatch
 from engine.training.memory import (
     is_out_of_memory,
     sentence_about_parts,
@@ -42,7 +42,7 @@ class Trainer:
         inbox: Inbox,
         auditions: Auditions,
         paid: PaidTime,
-        hook: Hook | None = None,
+        machine: MachineWatch,
         on_saved: Sequence[OnSaved] = (),
     ) -> None:
         self._prepared = prepared
@@ -62,7 +62,6 @@ class Trainer:
         self._sickness = Sickness(prepared, board, *kept)
         self._tending = Tending(board, *kept, self._sickness)
         self._stopping = Stopping(voice, board, ledger, self._standing, self._tending)
-        self._interruptions = Interruptions(board, hook)
         self._steering = Steering(
             prepared,
             board,
@@ -73,7 +72,8 @@ class Trainer:
             self._stopping,
             self._tending,
             self._sickness,
-            self._interruptions,
+            Interruptions(board, machine.hook),
+            machine.look_for_notice,
         )
         recordings = (clip.path for clip in prepared.store.clips)
         self._corpus_watch = CorpusWatch(voice.dataset, recordings, board)
@@ -102,9 +102,7 @@ class Trainer:
                 self._corpus_watch.stop()
                 self._watchdog.stop()
             self._board.update(phase=Phase.STOPPING)
-            # Who has arrived at the stop needs no other machine; who was asked to end after a
-            # notice does: the machine may have asked, as it goes down.
-            cut_short = self._interruptions.standing and not self._stopping.reached
+            cut_short = self._steering.ends_cut_short()
             self._end_on_disk(cut_short=cut_short)
             self._board.update(interrupted=cut_short)
         except (RuntimeError, MemoryError) as error:

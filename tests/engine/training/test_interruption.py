@@ -187,6 +187,67 @@ def test_whom_the_machine_itself_ends_before_its_time_was_cut_short(make_voice, 
     assert training.end(session).interrupted
 
 
+@pytest.fixture
+def one_look_alone(monkeypatch):
+    """Let the watcher look once by itself, and then when it is asked to."""
+    monkeypatch.setattr(watcher, "_EVERY", 3600.0)
+
+
+def seen_once(training, session, fake_cloud):
+    """Wait until the run has asked its cloud for a notice, and there was none."""
+    path = "/latest/meta-data/events/recommendations/rebalance"
+    training.until(session, lambda s: ("GET", path) in fake_cloud.asked and s.step > 5)
+
+
+def test_whom_the_machine_ends_before_its_notice_was_seen_was_cut_short(
+    make_voice, training, fake_cloud, one_look_alone, tmp_path
+):
+    voice = make_voice(text2mel=5, base_step=5)
+    session = training.start(
+        voice, cloud="aws", metadata_url=fake_cloud.url, on_interrupt=f"touch '{tmp_path}/told'"
+    )
+    seen_once(training, session, fake_cloud)
+    fake_cloud.take_away(60)
+    session.send(Finish())
+    snapshot = training.end(session)
+    assert (snapshot.phase, snapshot.interrupted, session.error) == (Phase.STOPPED, True, None)
+    assert steps(voice) == [5, snapshot.step]
+    assert said(snapshot, "AWS terminates this machine at ")
+    assert not said(snapshot, "training goes on")
+    assert (tmp_path / "told").exists()
+
+
+@pytest.mark.parametrize("fault", ["", "500", "silent"])
+def test_who_asks_for_the_end_where_no_cloud_does_was_not_cut_short(
+    make_voice, training, fake_cloud, one_look_alone, monkeypatch, fault
+):
+    monkeypatch.setattr(machine_watch, "_ASK_SECONDS", 0.2 if fault == "silent" else 60)
+    session = training.start(
+        make_voice(text2mel=5, base_step=5), cloud="aws", metadata_url=fake_cloud.url, attended=True
+    )
+    seen_once(training, session, fake_cloud)
+    fake_cloud.fault = fault
+    asked = len(fake_cloud.asked)
+    session.send(Finish())
+    snapshot = training.end(session)
+    assert (snapshot.phase, snapshot.interrupted, session.error) == (Phase.STOPPED, False, None)
+    assert len(fake_cloud.asked) > asked or fault == "silent"
+    assert snapshot.saved
+
+
+def test_a_preparation_that_the_machine_ends_before_its_notice_was_seen_was_cut_short(
+    make_voice, training, fake_cloud, one_look_alone, tones
+):
+    session = training.start(
+        make_voice(dataset=tones), cloud="aws", metadata_url=fake_cloud.url, attended=True
+    )
+    training.until(session, lambda s: s.phase is Phase.CHECKED and s.machine is not None)
+    fake_cloud.take_away(60)
+    session.send(Finish())
+    snapshot = training.end(session)
+    assert (snapshot.phase, snapshot.interrupted, snapshot.step) == (Phase.STOPPED, True, 0)
+
+
 def test_a_notice_that_is_taken_back_ends_nothing(make_voice, training, close_to_the_edge):
     voice = make_voice(text2mel=5, base_step=5)
     session = training.start(voice)
