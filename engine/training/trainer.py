@@ -101,6 +101,8 @@ class Trainer:
             finally:
                 self._corpus_watch.stop()
                 self._watchdog.stop()
+            # To wait for a disk that refuses the last step is no training.
+            self._paid.clock.pause()
             self._board.update(phase=Phase.STOPPING)
             cut_short = self._steering.ends_cut_short()
             self._end_on_disk(cut_short=cut_short)

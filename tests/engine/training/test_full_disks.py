@@ -19,6 +19,7 @@ from engine.host.room import in_bytes, require_room
 from engine.snapshot import Phase
 from engine.training import checkpoint_writer, history, tensor_file
 from engine.training.checkpoint import load_checkpoint
+from engine.training.saving import Keeper
 from engine.voice import Voice
 
 ROOT = Path(__file__).parents[3]
@@ -289,3 +290,21 @@ def test_a_voice_that_is_moved_away_is_told_and_what_is_saved_is_a_voice(make_vo
     assert steps(voice)[-1] == last.step
     again = training.end(training.start(voice, "+1"))
     assert (again.failure, again.step) == ("", last.step + 1)
+
+
+def test_what_the_last_checkpoint_waits_for_is_no_training(make_voice, training, monkeypatch):
+    save_at_last = Keeper.save_at_last
+    counted = []
+
+    def watched(keeper, step, unlogged):
+        # A clock that counts is never twice at the same place.
+        counted.append((keeper._clock.seconds, keeper._clock.seconds))
+        return save_at_last(keeper, step, unlogged)
+
+    monkeypatch.setattr(Keeper, "save_at_last", watched)
+    session = training.start(make_voice())
+    training.until(session, lambda snapshot: snapshot.step > 3)
+    session.send(Finish())
+    snapshot = training.end(session)
+    ((one, other),) = counted
+    assert one == other == snapshot.voice_seconds > 0
