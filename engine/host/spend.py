@@ -1,7 +1,6 @@
 """What a voice has cost: a ledger with one line a stretch of training, or of idle time."""
 
 import json
-import math
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +12,10 @@ from engine.plain_files import read_plain
 
 # More than any voice has in its lifetime; a file that is longer is no ledger.
 _MOST_BYTES = 2**27
+# More than any training makes or takes, so that no sum of them is beyond what can be counted.
+_MOST_STEPS = 10**12
+_MOST_SECONDS = 1e10
+_MOST_PRICE = 1e16
 
 StretchKind = Literal["training", "idle"]
 """What a stretch was paid for: steps, or a machine that waits or prepares them."""
@@ -38,9 +41,16 @@ class Stretch:
     def __post_init__(self) -> None:
         if self.kind not in get_args(StretchKind):
             raise ValueError(f"{self.kind} is no kind of stretch")
-        for number in (self.seconds, self.price):
-            if not (math.isfinite(number) and number >= 0):
-                raise ValueError(f"{number} is neither time nor money")
+        for text in (self.start, self.end, self.network):
+            if not isinstance(text, str):
+                raise TypeError(f"{text!r} is no text")
+        for step in (self.first_step, self.last_step):
+            if type(step) is not int or not 0 <= step <= _MOST_STEPS:
+                raise ValueError(f"{step!r} is no step")
+        for number, most in ((self.seconds, _MOST_SECONDS), (self.price, _MOST_PRICE)):
+            # What is no number is in no range either.
+            if type(number) not in (int, float) or not 0 <= number <= most:
+                raise ValueError(f"{number!r} is neither time nor money")
 
     @property
     def usd(self) -> float:

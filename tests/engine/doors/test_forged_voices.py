@@ -210,6 +210,18 @@ def test_lines_that_are_bombs_are_passed_over(voice, bomb):
     assert read_samples(voice) == []
 
 
+def test_a_ledger_of_steps_and_sums_that_are_none_keeps_no_run_from_beginning(voice, training):
+    honest = {"start": "a", "end": "b", "network": "text2mel", "first_step": 5, "last_step": 9}
+    honest |= {"seconds": 60.0, "price": 60.0}
+    forged = [{}, {"first_step": None}, {"last_step": []}, {"seconds": 1e308}, {"price": 1e308}]
+    lines = [json.dumps({**honest, **changes}) for changes in forged]
+    (voice.folder / "spend.jsonl").write_text("\n".join(lines) + "\n")
+    session = training.start(voice, "7", price=1.0, budget=30.0)
+    snapshot = training.end(session)
+    assert (session.error, snapshot.step) == (None, 7)
+    assert 1 < snapshot.spent < 2
+
+
 def test_a_line_without_end_takes_no_memory(voice):
     """A terabyte of holes is no file for a disk, and one line for a reader."""
     path = voice.folder / "spend.jsonl"

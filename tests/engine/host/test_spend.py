@@ -45,6 +45,13 @@ def test_a_line_that_was_cut_off_costs_no_other(tmp_path):
         b'{"start":"a","end":"b","network":"c","first_step":0,"last_step":1,"seconds":"x","price":1}',
         b'{"start":"a","end":"b","network":"c","first_step":0,"last_step":1,"seconds":NaN,"price":1}',
         b'{"start":"a","end":"b","network":"c","first_step":0,"last_step":1,"seconds":-1,"price":1}',
+        b'{"start":"a","end":"b","network":"c","first_step":0,"last_step":1,"seconds":1e308,"price":1}',
+        b'{"start":"a","end":"b","network":"c","first_step":0,"last_step":1,"seconds":1,"price":1e308}',
+        b'{"start":"a","end":"b","network":"c","first_step":null,"last_step":1,"seconds":1,"price":1}',
+        b'{"start":"a","end":"b","network":"c","first_step":0,"last_step":"x","seconds":1,"price":1}',
+        b'{"start":"a","end":"b","network":"c","first_step":[],"last_step":1e999,"seconds":1,"price":1}',
+        b'{"start":5,"end":"b","network":"c","first_step":0,"last_step":1,"seconds":1,"price":1}',
+        b'{"start":"a","end":"b","network":{},"first_step":0,"last_step":1,"seconds":1,"price":1}',
     ],
 )
 def test_a_line_that_is_no_stretch_is_passed_over(tmp_path, line):
