@@ -42,7 +42,8 @@ class Suspension:
         if self._open is not None and self._suspended:
             self._suspended = False
             self._open(signal.SIGCONT, None)
-            self._draw()
+        # A SIGSTOP does not close the screen, and a shell may have written on it since.
+        self._draw()
 
 
 def _handler_of(signum: signal.Signals) -> _Handler | None:

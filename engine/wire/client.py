@@ -227,7 +227,12 @@ class RemoteSession:
             while not (self._closing.is_set() and not self._commands):
                 wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._commands else 0)
                 selector.modify(self._socket, wanted)
-                for key, mask in selector.select(self._silent_after / 4):
+                patience, before = self._silent_after / 4, time.monotonic()
+                ready = selector.select(patience)
+                if time.monotonic() - before > 2 * patience:
+                    # It is this process that stood still.
+                    heard = time.monotonic()
+                for key, mask in ready:
                     if key.fileobj is self._woken:
                         self._woken.recv(4096)
                     if key.fileobj is self._socket and mask & selectors.EVENT_READ:
@@ -297,7 +302,7 @@ class RemoteSession:
             return f"The connection to process {self.pid} has ended; attach again to look at it."
         # A run that ends by itself takes its socket away, and a screen that was stopped meanwhile
         # does not hear how it ended.
-        holder = holder_of(self._folder)
+        holder = self._successor()
         if holder is not None or not (self._folder / SOCKET_NAME).exists():
             others = "" if holder is None else f", and {holder} trains the voice: attach again"
             log = self._folder / "voicecoach.log"
@@ -306,6 +311,13 @@ class RemoteSession:
             f"Process {self.pid}, which trained, is gone without a word: it was killed, or the "
             f"machine had no memory left; `{self._train_again()}` goes on from what was saved."
         )
+
+    def _successor(self) -> str | None:
+        """Name who trains the voice after the run that was looked at, if somebody does."""
+        holder = holder_of(self._folder)
+        # The lock of a process that was killed is held until its last thread is gone.
+        is_its_own = holder is not None and holder.startswith(f"process {self.pid} ")
+        return None if is_its_own else holder
 
     def _train_again(self) -> str:
         command = f"voicecoach train --voice {shlex.quote(str(self._folder))}"

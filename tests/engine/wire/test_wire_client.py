@@ -91,11 +91,15 @@ def test_a_run_whose_end_was_not_heard_is_not_said_to_be_killed(process, tmp_pat
     assert "killed" not in session.snapshot().failure
 
 
-def test_a_run_that_followed_one_that_was_lost_is_named(process, tmp_path):
+def test_a_run_that_followed_one_that_was_lost_is_named(process, tmp_path, monkeypatch):
+    followed = threading.Event()
+    monkeypatch.setattr("engine.wire.client._DIES_WITHIN", 30.0)
+    monkeypatch.setattr("engine.wire.client.is_running", lambda pid: not followed.is_set())
     session = RemoteSession(tmp_path)
     process.kill()
     process.wait()
     lock = acquire_lock(tmp_path)
+    followed.set()
     assert session.join(30)
     assert f"process {os.getpid()} since" in session.snapshot().failure
     assert "attach again" in session.snapshot().failure
@@ -121,6 +125,35 @@ def test_a_run_that_stands_still_is_told_and_so_is_its_return(process, tmp_path)
         id(event) for event in before.events
     ][:2]
     session.close()
+
+
+# A screen in a process of its own, that a test can stop.
+SCREEN = """
+import sys
+from pathlib import Path
+from engine.wire.client import RemoteSession
+session = RemoteSession(Path(sys.argv[1]), silent_after=0.4)
+print("looking", flush=True)
+sys.stdin.readline()
+step = session.snapshot().step
+while session.snapshot().step <= step + 20:
+    session.join(0.02)
+print([event.text for event in session.snapshot().events], flush=True)
+"""
+
+
+def test_a_screen_that_stood_still_itself_does_not_blame_the_run(process, tmp_path):
+    screen = subprocess.Popen(
+        [sys.executable, "-c", SCREEN, tmp_path],
+        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert screen.stdout.readline() == "looking\n"
+    screen.send_signal(signal.SIGSTOP)
+    before = glance(tmp_path, 20).step
+    until(lambda: glance(tmp_path, 20).step > before + 150, "the run to go on alone")
+    screen.send_signal(signal.SIGCONT)
+    told, _ = screen.communicate("go on\n", timeout=60)
+    assert "no sign of life" not in told
 
 
 class FakeServer:
