@@ -19,6 +19,7 @@ from engine.mirror.target import open_target
 from engine.order import TrainOrder
 from engine.plan import Plan, make_plan
 from engine.snapshot import Phase, Snapshot
+from engine.training.gpu_watch import GpuWatch
 from engine.training.machine_watch import MachineWatch
 from engine.training.paid_time import PaidTime
 from engine.voice import SETTINGS, Voice
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-# Seconds between two looks at the GPU.
-_GPU_SECONDS = 2.0
 # Seconds that the end of a run waits for the last checkpoint to be safe in the mirror.
 _MIRROR_SECONDS = 120.0
 # Seconds before a cloud takes the machine away in which nothing is waited for any more.
@@ -178,7 +177,7 @@ class Session:
         prepared = self._prepare()
         if prepared is None:
             return
-        self._watch_gpu(gpu_uuid(prepared.learner.device))
+        GpuWatch(gpu_uuid(prepared.learner.device), self._board, self._ended).start()
         clip = prepared.watched_clip
         recording = Recording(prepared.store.clips[clip], prepared.store.coarse_mel(clip))
         auditions = Auditions(
@@ -241,19 +240,6 @@ class Session:
         )
         sender.start()
         return sender
-
-    def _watch_gpu(self, uuid: str | None) -> None:
-        """Read the GPU every other second, in a thread that the driver may hold up."""
-        from engine.host.gpu import GpuMonitor
-
-        def watch() -> None:
-            monitor = GpuMonitor(uuid)
-            while True:
-                self._board.update(gpu=monitor.read(), gpu_absent=monitor.absent)
-                if monitor.absent or self._ended.wait(_GPU_SECONDS):
-                    return
-
-        threading.Thread(target=watch, name="gpu", daemon=True).start()
 
 
 class _Claim:

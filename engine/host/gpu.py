@@ -1,6 +1,13 @@
 """What the GPU is doing, read through NVIDIA's management library where it answers."""
 
+import logging
 from dataclasses import dataclass
+
+_log = logging.getLogger(__name__)
+
+# Readings that fail one after the other until there are to be no more; one alone may fail while
+# the driver is busy.
+_MOST_FAILURES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +36,7 @@ class GpuMonitor:
         """
         self.absent = ""
         self._handle: object | None = None
+        self._failures = 0
         if uuid is None:
             self.absent = "training runs on the CPU"
             return
@@ -41,20 +49,30 @@ class GpuMonitor:
         try:
             pynvml.nvmlInit()
             self._handle = pynvml.nvmlDeviceGetHandleByUUID(uuid)
-        except pynvml.NVMLError as error:
-            self.absent = f"NVML does not answer: {error}"
+        except Exception as error:
+            # Its own kind of error, or one of reading what an odd driver says.
+            self.absent = _words(error)
 
     def read(self) -> GpuReading | None:
-        """Return a reading, or None where there is none; `absent` then says why."""
+        """Return a reading, or None where there is none; `absent` says why there will be none."""
         if self._handle is None:
             return None
-        nvml = self._nvml
         try:
-            memory = nvml.nvmlDeviceGetMemoryInfo(self._handle)
-            use = nvml.nvmlDeviceGetUtilizationRates(self._handle)
-        except nvml.NVMLError as error:
-            self.absent = f"NVML does not answer: {error}"
+            reading = self._read()
+        except Exception as error:
+            self._failures += 1
+            if self._failures >= _MOST_FAILURES:
+                self._handle = None
+                self.absent = _words(error)
+                _log.warning("the GPU is read no more", exc_info=error)
             return None
+        self._failures = 0
+        return reading
+
+    def _read(self) -> GpuReading:
+        nvml = self._nvml
+        memory = nvml.nvmlDeviceGetMemoryInfo(self._handle)
+        use = nvml.nvmlDeviceGetUtilizationRates(self._handle)
         return GpuReading(
             utilisation=int(use.gpu),
             memory_used=int(memory.used),
@@ -77,3 +95,7 @@ class GpuMonitor:
             return float(self._nvml.nvmlDeviceGetPowerUsage(self._handle)) / 1000
         except self._nvml.NVMLError:
             return None
+
+
+def _words(error: Exception) -> str:
+    return f"NVML does not answer: {error}"

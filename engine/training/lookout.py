@@ -10,15 +10,22 @@ _log = logging.getLogger(__name__)
 
 
 def look_every(
-    seconds: float, ended: threading.Event, look: Callable[[], None], board: Board
+    seconds: float,
+    ended: threading.Event,
+    look: Callable[[], None],
+    board: Board,
+    *,
+    first: float | None = None,
 ) -> None:
-    """Look every so many seconds until it has `ended`; never raises.
+    """Look every so many seconds until it has `ended`, the `first` time sooner; never raises.
 
     A look that fails is told, the first time with where in the log, and the next one is made all
     the same: whoever looks watches over money, or over a run that hangs.
     """
     told = ""
-    while not ended.wait(seconds):
+    pause = seconds if first is None else first
+    while not ended.wait(pause):
+        pause = seconds
         try:
             look()
         except Exception as error:

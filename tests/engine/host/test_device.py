@@ -1,6 +1,8 @@
 """Choosing where the steps are made, and reading a GPU where there is one."""
 
 import os
+import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -132,6 +134,59 @@ def test_a_gpu_that_is_not_there_is_told():
     monitor = GpuMonitor("GPU-00000000-0000-0000-0000-000000000000")
     assert monitor.read() is None
     assert monitor.absent.startswith("NVML does not answer")
+
+
+class OddDriver:
+    """An NVML that answers as it is told to, one answer after the other."""
+
+    class NVMLError(Exception):
+        pass
+
+    NVML_TEMPERATURE_GPU = 0
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+
+    def nvmlInit(self):  # noqa: N802
+        pass
+
+    def nvmlDeviceGetHandleByUUID(self, uuid):  # noqa: N802
+        return uuid
+
+    def nvmlDeviceGetMemoryInfo(self, handle):  # noqa: N802
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return SimpleNamespace(used=answer, total=8)
+
+    def nvmlDeviceGetUtilizationRates(self, handle):  # noqa: N802
+        return SimpleNamespace(gpu=50)
+
+    def nvmlDeviceGetTemperature(self, handle, kind):  # noqa: N802
+        raise self.NVMLError("Not Supported")
+
+    nvmlDeviceGetPowerUsage = nvmlDeviceGetMemoryInfo  # noqa: N815
+
+
+def test_a_driver_that_fails_for_a_moment_is_read_again(monkeypatch):
+    once = [OddDriver.NVMLError("busy"), UnicodeDecodeError("utf-8", b"\xff", 0, 1, "odd")]
+    driver = OddDriver(*once, 4, OddDriver.NVMLError("no power"), AttributeError("odd"))
+    monkeypatch.setitem(sys.modules, "pynvml", driver)
+    monitor = GpuMonitor("GPU-1")
+    assert (monitor.read(), monitor.read(), monitor.absent) == (None, None, "")
+    reading = monitor.read()
+    assert (reading.memory_used, reading.temperature, reading.power) == (4, None, None)
+    assert (monitor.read(), monitor.absent) == (None, "")
+
+
+def test_a_driver_that_fails_for_long_is_left_alone(monkeypatch):
+    failures = [UnicodeDecodeError("utf-8", b"\xff", 0, 1, "odd")] * 9
+    driver = OddDriver(*failures)
+    monkeypatch.setitem(sys.modules, "pynvml", driver)
+    monitor = GpuMonitor("GPU-1")
+    assert [monitor.read() for _ in range(9)] == [None] * 9
+    assert monitor.absent.startswith("NVML does not answer")
+    assert len(driver.answers) == 4
 
 
 @needs_gpu

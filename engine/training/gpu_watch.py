@@ -1,0 +1,35 @@
+"""The watch over the GPU, in a thread that a driver may hold up, or make fail, at no cost."""
+
+import threading
+
+from engine.board import Board
+from engine.host.gpu import GpuMonitor
+from engine.training.lookout import look_every
+
+_SECONDS = 2.0
+"""Seconds between two looks."""
+
+
+class GpuWatch:
+    """Puts readings of one GPU on the board until there are none any more."""
+
+    def __init__(self, uuid: str | None, board: Board, ended: threading.Event) -> None:
+        """Prepare to watch the GPU with this UUID, None for training on the CPU, until an end."""
+        self._uuid = uuid
+        self._board = board
+        self._ended = ended
+        self._monitor: GpuMonitor | None = None
+
+    def start(self) -> None:
+        """Begin to watch; returns at once."""
+        threading.Thread(target=self._run, name="gpu", daemon=True).start()
+
+    def _run(self) -> None:
+        look_every(_SECONDS, self._ended, self._look, self._board, first=0.0)
+
+    def _look(self) -> None:
+        if self._monitor is None:
+            self._monitor = GpuMonitor(self._uuid)
+        elif self._monitor.absent:
+            return
+        self._board.update(gpu=self._monitor.read(), gpu_absent=self._monitor.absent)
