@@ -16,6 +16,7 @@ from engine.host.hook import Hook
 from engine.order import TrainOrder
 from engine.plan import Plan
 from engine.training.interruption import tell
+from engine.training.lookout import look_every
 
 _log = logging.getLogger(__name__)
 
@@ -116,7 +117,13 @@ class MachineWatch:
         self._board.update(machine=machine)
         self._board.event(f"machine: {machine.words}")
         if self._price_auto:
-            self._begin("price", lambda: self._read_prices(machine))
+            prices = _Prices(machine, self._base, self._board, self._inbox)
+            self._begin(
+                "the price",
+                lambda: look_every(
+                    _PRICE_SECONDS, self._ended, prices.look, self._board, first=0.0
+                ),
+            )
 
     def noticed(self, notice: SpotNotice) -> None:
         """Tell the trainer."""
@@ -132,26 +139,32 @@ class MachineWatch:
         """Tell the person."""
         self._board.event(text, severity)
 
-    # The price.
 
-    def _read_prices(self, machine: Machine) -> None:
-        """Read the price every hour; what AWS said once is kept where it says nothing later."""
-        told, asked = "", False
-        while True:
-            price, trouble = _asked_price(machine, self._base)
-            if price is not None:
-                asked = True
-            elif asked:
-                trouble = f"{trouble}: the price stays as it was"
-            else:
-                price, trouble = _tabled_price(machine, trouble)
-            if price is not None:
-                self._inbox.send(NewPrice(price.usd, price.source))
-            if trouble and trouble != told:
-                self._board.event(trouble, "warning")
-            told = trouble
-            if self._ended.wait(_PRICE_SECONDS):
-                return
+class _Prices:
+    """Reads what a machine costs; what AWS said once is kept where it says nothing later."""
+
+    def __init__(self, machine: Machine, base: str, board: Board, inbox: Inbox) -> None:
+        self._machine = machine
+        self._base = base
+        self._board = board
+        self._inbox = inbox
+        self._told = ""
+        self._asked = False
+
+    def look(self) -> None:
+        """Read the price once, and tell the trainer."""
+        price, trouble = _asked_price(self._machine, self._base)
+        if price is not None:
+            self._asked = True
+        elif self._asked:
+            trouble = f"{trouble}: the price stays as it was"
+        else:
+            price, trouble = _tabled_price(self._machine, trouble)
+        if price is not None:
+            self._inbox.send(NewPrice(price.usd, price.source))
+        if trouble and trouble != self._told:
+            self._board.event(trouble, "warning")
+        self._told = trouble
 
 
 def _asked_price(machine: Machine, base: str) -> tuple[Price | None, str]:

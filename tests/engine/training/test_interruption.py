@@ -358,6 +358,27 @@ def test_the_price_is_read_again_and_kept_where_aws_falls_silent(
     training.end(session)
 
 
+def test_a_fault_in_reading_the_price_is_told_and_the_price_is_read_again(
+    make_voice, training, fake_cloud, monkeypatch
+):
+    answers = [ZeroDivisionError("by nought"), Price(0.4, "the table")]
+
+    def tabled(machine):
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(machine_watch, "table_price", tabled)
+    monkeypatch.setattr(machine_watch, "_PRICE_SECONDS", 0.1)
+    voice = make_voice(price_auto=True)
+    session = training.start(voice, None, cloud="gcp", metadata_url=fake_cloud.url)
+    snapshot = training.until(session, lambda s: s.price == 0.4)
+    assert said(snapshot, "a look at the price failed: ZeroDivisionError: by nought")
+    session.send(Finish())
+    training.end(session)
+
+
 def test_who_is_asked_about_the_corpus_need_not_answer(make_voice, training, tones):
     session = training.start(make_voice(dataset=tones), None, attended=True)
     training.until(session, lambda s: s.phase is Phase.CHECKED)
