@@ -14,6 +14,7 @@ from pathlib import Path
 
 from engine.choices import NetworkName
 from engine.errors import InputError
+from engine.host.state_folder import require_own, state_folder, write_own
 from engine.wire.codec import decode, dump, encode, load
 from engine.wire.processes import ProcessId
 
@@ -48,10 +49,8 @@ class KnownRun:
 
 
 def runs_folder() -> Path:
-    """Where the files are: below `XDG_STATE_HOME`, by default `~/.local/state`."""
-    state = os.environ.get("XDG_STATE_HOME", "")
-    base = Path(state) if state.startswith("/") else Path.home() / ".local" / "state"
-    return base / "voicecoach" / "runs"
+    """Where the files are."""
+    return state_folder() / "runs"
 
 
 class Registration:
@@ -66,16 +65,9 @@ class Registration:
         process = ProcessId.of_this()
         host, now = socket.gethostname(), time.time()
         entry = RunEntry(voice_folder.resolve(), voice, network, process, host, now)
-        folder = runs_folder()
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _require_own(folder)
-        name = f"{process.pid}-{process.started}-{os.urandom(4).hex()}"
-        self._path = folder / f"{name}.json"
-        part = folder / f".{name}.part"
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(dump(encode(entry, RunEntry)))
-        part.rename(self._path)
+        name = f"{process.pid}-{process.started}-{os.urandom(4).hex()}.json"
+        self._path = runs_folder() / name
+        write_own(self._path, dump(encode(entry, RunEntry)))
 
     def touch(self) -> None:
         """Give a sign of life."""
@@ -98,18 +90,12 @@ def known_runs() -> list[KnownRun]:
     try:
         if not folder.is_dir():
             return []
-        _require_own(folder)
+        require_own(folder)
         found = [run for path in _entries(folder) if (run := _known(path)) is not None]
     except OSError as error:
         why = error.strerror or error
         raise InputError(f"The list of runs in {folder} cannot be read: {why}.") from error
     return sorted(found, key=lambda run: (run.entry.since, str(run.entry.voice_folder)))
-
-
-def _require_own(folder: Path) -> None:
-    status = folder.stat()
-    if status.st_uid != os.geteuid() or status.st_mode & 0o022:
-        raise PermissionError(f"{folder} is not yours alone")
 
 
 def _entries(folder: Path) -> Iterator[Path]:
