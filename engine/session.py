@@ -76,19 +76,19 @@ class Session:
             self._voice = _write_settings(order.voice_folder, plan)
             self._board = Board(_first_snapshot(order, plan, self._voice))
             self._paid = PaidTime(self._board, self._voice, order.network)
+            self._inbox = Inbox()
+            self._machine = MachineWatch(order, plan, self._board, self._inbox)
         except BaseException:
             if plan.new:
                 self._claim.undo()
             self._claim.release()
             raise
-        self._inbox = Inbox()
         self._audience = Audience(
             self._inbox.send,
             lambda screens, readers: self._board.update(screens=screens, readers=readers),
             at_home=order.attended,
         )
         self._server = Server(order.voice_folder, self.snapshot, self.send, self._audience)
-        self._machine = MachineWatch(order, plan, self._board, self._inbox)
         self._mirror: Sender | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=False)
@@ -149,6 +149,11 @@ class Session:
             self._paid.end(self._board.snapshot.step)
         except EngineError as error:
             self._board.event(str(error), "error")
+        except Exception as error:
+            # What is told of the run itself must not depend on the account.
+            _log.exception("the account cannot be closed")
+            text = f"the account cannot be closed: {type(error).__name__}: {error}"
+            self._board.event(text, "error")
 
     def _close_mirror(self) -> None:
         """Let the mirror have the ledger as it is at the end."""
@@ -162,11 +167,13 @@ class Session:
         self._claim.undo()
 
     def _fail(self, error: BaseException, text: str) -> None:
-        self._end_paid_time()
-        self._close_mirror()
         self.error = error
-        self._board.event(text, "error")
-        self._board.update(phase=Phase.FAILED, failure=text, steps_per_second=None)
+        try:
+            self._end_paid_time()
+            self._close_mirror()
+        finally:
+            self._board.event(text, "error")
+            self._board.update(phase=Phase.FAILED, failure=text, steps_per_second=None)
 
     def _train(self) -> None:
         # torch comes in here, after the first screen is on.

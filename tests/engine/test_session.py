@@ -14,6 +14,7 @@ from engine.settings import VoiceSettings
 from engine.snapshot import Phase
 from engine.stop import parse_stop
 from engine.training.checkpoint import load_checkpoint
+from engine.training.paid_time import PaidTime
 from engine.voice import Voice
 
 
@@ -272,3 +273,34 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path, training, speech):
     (tmp_path / "file").touch()
     with pytest.raises((EngineError, InputError), match="file"):
         training.start(tmp_path / "file" / "voice", dataset=speech)
+
+
+def test_a_fault_of_the_account_hides_no_failure(make_voice, training, monkeypatch):
+    def fail(*_, **__):
+        raise ZeroDivisionError("by nought")
+
+    def refuse(*_):
+        raise EngineError("The device is gone.")
+
+    monkeypatch.setattr(PaidTime, "end", fail)
+    monkeypatch.setattr("engine.training.preparation.prepare", refuse)
+    session = training.start(make_voice(), "+1")
+    snapshot = training.end(session)
+    assert (snapshot.phase, snapshot.failure) == (Phase.FAILED, "The device is gone.")
+    assert str(session.error) == "The device is gone."
+    told = training.texts(snapshot)
+    assert "the account cannot be closed: ZeroDivisionError: by nought" in told
+
+
+def test_what_fails_before_the_start_leaves_neither_voice_nor_lock(
+    tmp_path, training, speech, monkeypatch
+):
+    def fail(*_):
+        raise InputError("no such metadata service")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("engine.session.MachineWatch", fail)
+        given = {"dataset": speech, "preset": "small"}
+        assert refused(training, tmp_path / "voice", "+1", **given) == "no such metadata service"
+    assert not (tmp_path / "voice").exists()
+    assert training.end(training.start(tmp_path / "voice", "+1", **given)).step == 1
