@@ -86,10 +86,17 @@ class CheckpointWriter:
         """
         assert not self.busy, "one at a time: the tensors of the one before are still needed"
         self.step, self._began = checkpoint.step, time.monotonic()
-        self._thread = threading.Thread(
+        thread = threading.Thread(
             target=self._work, args=(checkpoint, ready), name="checkpoint", daemon=False
         )
-        self._thread.start()
+        try:
+            thread.start()
+        except RuntimeError as error:
+            # Some containers allow so many threads and no more: the steps wait, and it is saved.
+            _log.warning("a checkpoint is written between the steps: %s", error)
+            self._work(checkpoint, ready)
+        else:
+            self._thread = thread
 
     def wait(self) -> None:
         """Wait until nothing is being written."""

@@ -36,6 +36,7 @@ class SideWriter:
         self._ending = False
         self._began: float | None = None
         self._told = ""
+        self._told_alone = False
         self._thread: threading.Thread | None = None
 
     @property
@@ -47,11 +48,24 @@ class SideWriter:
     def ask(self) -> None:
         """Have it written soon."""
         with self._turn:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name=self.what, daemon=True)
-                self._thread.start()
-            self._asked += 1
-            self._turn.notify_all()
+            if self._thread is not None or self._begin():
+                self._asked += 1
+                self._turn.notify_all()
+                return
+        self._try()
+
+    def _begin(self) -> bool:
+        """Begin the thread; say whether the system allows one more, as some containers do not."""
+        thread = threading.Thread(target=self._run, name=self.what, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            if not self._told_alone:
+                self._told_alone = True
+                _log.warning("%s is written between the steps: %s", self.what, error)
+            return False
+        self._thread = thread
+        return True
 
     def settle(self) -> None:
         """Wait until whatever was asked for has been tried."""
@@ -81,13 +95,17 @@ class SideWriter:
                 asked = self._asked
                 self._began = time.monotonic()
             try:
-                self._write()
-            except Exception as error:
-                self._tell(error)
+                self._try()
             finally:
                 with self._turn:
                     self._done, self._began = asked, None
                     self._turn.notify_all()
+
+    def _try(self) -> None:
+        try:
+            self._write()
+        except Exception as error:
+            self._tell(error)
 
     def _tell(self, error: Exception) -> None:
         """Tell it once: the next call may do better."""

@@ -58,6 +58,18 @@ def test_nobody_is_told_of_one_that_failed(voice, checkpoint, monkeypatch):
     assert [entry.step for entry in voice.checkpoints("text2mel")] == [3]
 
 
+def test_where_no_thread_can_begin_it_is_written_all_the_same(voice, checkpoint, monkeypatch):
+    def refuse(_):
+        raise RuntimeError("can't start new thread")
+
+    writer = CheckpointWriter(voice, "text2mel", 3, (), ())
+    with monkeypatch.context() as patch:
+        patch.setattr("threading.Thread.start", refuse)
+        assert written(writer, replace(checkpoint, step=4)).failure is None
+    assert written(writer, replace(checkpoint, step=5)).failure is None
+    assert [entry.step for entry in voice.checkpoints("text2mel")] == [3, 4, 5]
+
+
 def test_what_has_to_be_safe_before_a_checkpoint_is_tried_before(voice, checkpoint):
     there = []
 

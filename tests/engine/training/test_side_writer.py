@@ -64,3 +64,22 @@ def test_what_nobody_foresaw_is_told_once_and_tried_again(tmp_path):
     writer.end()
     assert len(tries) == 3
     assert texts(board) == ["the account cannot be written: ZeroDivisionError: of all things"]
+
+
+def test_where_no_thread_can_begin_it_is_written_by_whoever_asks(tmp_path, monkeypatch):
+    def refuse(_):
+        raise RuntimeError("can't start new thread")
+
+    written = []
+    writer = SideWriter(
+        "the account", lambda: written.append(threading.current_thread()), board_of(tmp_path)
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr("threading.Thread.start", refuse)
+        writer.ask()
+        writer.settle()
+        assert written == [threading.current_thread()]
+    writer.ask()
+    writer.end()
+    assert len(written) == 2
+    assert written[1] is not threading.current_thread()
