@@ -71,8 +71,24 @@ class Ledger:
         Raises:
             EngineError: the file cannot be read.
         """
+        return [stretch for _, stretch in self._lines if stretch is not None]
+
+    @property
+    def unreadable(self) -> tuple[int, ...]:
+        """The numbers, from 1, of lines that say no stretch: what they cost is not counted.
+
+        Raises:
+            EngineError: the file cannot be read.
+        """
+        return tuple(number for number, stretch in self._lines if stretch is None)
+
+    @cached_property
+    def _lines(self) -> list[tuple[int, Stretch | None]]:
+        """Every line that is not empty, by its number."""
         lines = self._read().decode(errors="replace").split("\n")
-        return [stretch for line in lines if (stretch := parse_stretch(line)) is not None]
+        return [
+            (number, parse_stretch(line)) for number, line in enumerate(lines, 1) if line.strip()
+        ]
 
     def _read(self) -> bytes:
         """The file; nothing where there is none."""

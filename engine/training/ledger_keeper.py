@@ -76,6 +76,8 @@ class LedgerKeeper:
         """US dollars an hour."""
         self.taken_over = self._open.take_over(self._ledger)
         """What a killed process had left open."""
+        self.unreadable = self._ledger.unreadable
+        """The numbers of the ledger's lines that say nothing, and are not counted."""
         self._past_seconds = self._ledger.seconds
         self._past_idle_seconds = self._ledger.idle_seconds
         self._past_usd = self._ledger.usd

@@ -77,6 +77,14 @@ class PaidTime:
                 f"the run before was killed: its last {minutes(seconds)}, ${usd:.2f}, are in the "
                 f"ledger"
             )
+        lost = self.ledger.unreadable
+        if lost:
+            which = f"line {lost[0]:,}" if len(lost) == 1 else f"{len(lost):,} lines"
+            self._board.event(
+                f"spend.jsonl is damaged: {which} cannot be read, and what was paid then is "
+                f"missing from all sums",
+                "warning",
+            )
         self.tell()
         self._thread.start()
 

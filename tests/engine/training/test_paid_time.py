@@ -363,6 +363,23 @@ def test_the_ledger_reads_as_the_days_went(make_voice, training):
     assert {s.kind for s in stretches} == {"training", "idle"}
 
 
+@pytest.mark.parametrize(
+    ("damaged", "told"), [([0], "line 1 cannot be read"), ([0, 2], "2 lines cannot be read")]
+)
+def test_damage_of_the_ledger_is_told_where_a_run_begins(make_voice, training, damaged, told):
+    voice = make_voice()
+    for stop in ("1", "2"):
+        training.end(training.start(voice, stop, price=1.0))
+    path = voice.folder / "spend.jsonl"
+    lines = path.read_text().splitlines()
+    for number in damaged:
+        lines[number] = "\x00 of a disk"
+    path.write_text("\n".join(lines) + "\n")
+    texts = training.texts(training.end(training.start(voice, "3", price=1.0)))
+    [warning] = [text for text in texts if "spend.jsonl is damaged" in text]
+    assert told in warning
+
+
 def test_a_voice_that_is_taken_away_again_leaves_no_ledger(tmp_path, training):
     dataset = tmp_path / "recordings"
     (dataset / "wavs").mkdir(parents=True)
