@@ -54,6 +54,11 @@ class Sickness:
     def falls_back(self, trouble: str) -> bool:
         """Where there is trouble, go back to the last good checkpoint; say whether there is.
 
+        How often the run went back is kept with the checkpoint that it goes on from, and so a run
+        that is taken up again has not more tries than one that never ended. Imported weights stay
+        as they were imported: of tries from there, and from fresh weights, the first checkpoint
+        after them is the first that tells.
+
         Raises:
             SickError: no checkpoint is good, or it was tried often enough and nobody is there.
         """

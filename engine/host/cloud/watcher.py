@@ -17,7 +17,9 @@ _EVERY = 5.0
 _NEVER_ANSWERED, _ANSWERED = 60.0, 15.0
 # Looks without an answer before the person is told.
 _TOLD_AFTER = 3
-# A deadline that moves towards us by more than this many seconds is told anew.
+# A deadline that moves towards us by more than this many seconds is told anew. One that moves away
+# is not: of an end that has begun each look says that it comes now. A run that ends at the earlier
+# time has lost minutes of training; one that trusts the later time could lose its last checkpoint.
 _EARLIER = 2.0
 
 

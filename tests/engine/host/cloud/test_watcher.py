@@ -55,6 +55,9 @@ def test_a_warning_gives_way_to_the_end_and_an_end_can_be_taken_back(fake, ear):
     # An end that comes closer is told anew.
     fake.take_away(50)
     watcher.look()
+    # One that moves away is not: the earlier one is kept to.
+    fake.take_away(110)
+    watcher.look()
     assert [text.split()[1] for text in ear.notices] == ["is", "terminates", "terminates"]
     fake.aws.pop("spot/instance-action")
     fake.aws.pop("events/recommendations/rebalance")
