@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Protocol
 from engine.board import Board
 from engine.control import Command, GoUnattended, Inbox
 from engine.errors import Cancelled, Declined, EngineError, InputError, VoicecoachError
-from engine.host.files import write_whole
+from engine.host.files import make_folder, write_whole
 from engine.host.lock import acquire_lock
+from engine.mirror.named import mirror_to_use
 from engine.mirror.sender import Hearers, Sender
 from engine.mirror.target import open_target
 from engine.order import TrainOrder
@@ -176,6 +177,9 @@ class Session:
             self._board.update(phase=Phase.FAILED, failure=text, steps_per_second=None)
 
     def _train(self) -> None:
+        # Early: whoever counts on a copy is to see at once that there is none.
+        hearers = Hearers(lambda state: self._board.update(mirror=state), self._board.event)
+        address = mirror_to_use(self._order, self._voice, hearers)
         # torch comes in here, after the first screen is on.
         from engine.host.device import gpu_uuid
         from engine.speech.audition import Auditions, Recording
@@ -190,7 +194,7 @@ class Session:
         auditions = Auditions(
             self._voice, prepared.network, prepared.learner.spec, recording, self._board
         )
-        mirror = self._mirror = self._start_mirror()
+        mirror = self._mirror = self._start_mirror(address, hearers)
         try:
             Trainer(
                 prepared,
@@ -233,16 +237,15 @@ class Session:
             raise
         return None
 
-    def _start_mirror(self) -> Sender | None:
+    def _start_mirror(self, address: str | None, hearers: Hearers) -> Sender | None:
         """Begin to copy checkpoints to where the voice has its mirror."""
-        address = self._voice.settings.mirror
         if address is None:
             return None
         sender = Sender(
             self._voice,
             self._order.network,
             lambda: open_target(address),
-            Hearers(lambda state: self._board.update(mirror=state), self._board.event),
+            hearers,
             seen=self._order.mirror_sequence,
         )
         sender.start()
@@ -262,7 +265,7 @@ class _Claim:
         self._folder = folder
         try:
             self._existed = folder.exists()
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
             self._before = {path.name for path in folder.iterdir()}
             settings = folder / SETTINGS
             self._settings = settings.read_bytes() if settings.is_file() else None

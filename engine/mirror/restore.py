@@ -16,7 +16,7 @@ from pathlib import Path
 from engine.checkpoint_folders import step_folder
 from engine.choices import NETWORKS, NetworkName
 from engine.errors import EngineError, InputError
-from engine.host.files import sync_folder, write_whole
+from engine.host.files import make_folder, sync_folder, write_whole
 from engine.host.lock import acquire_lock
 from engine.mirror.fetching import (
     DamagedError,
@@ -134,7 +134,7 @@ def _taking(folder: Path) -> Iterator[Path]:
         EngineError: it cannot be written.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         lock = acquire_lock(folder)
     except OSError as error:
         raise EngineError(f"{folder} cannot be made: {error.strerror}.") from error
@@ -187,7 +187,7 @@ def _fetch_checkpoint(way: Way, manifest: Manifest, store: Path) -> None:
         way.progress(min(done, total), total)
 
     arrived = [(fetch(way, piece, store, step), piece.place) for piece in pieces]
-    home.mkdir(parents=True, exist_ok=True)
+    make_folder(home)
     for part, place in sorted(arrived, key=lambda each: each[1].name == "state.json"):
         part.replace(place)
     sync_folder(home)

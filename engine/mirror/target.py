@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import EngineError, InputError
-from engine.host.files import sync_folder
+from engine.host.files import make_folder, sync_folder
 from engine.mirror.address import HOW_TO_SAY_WHERE, told
 from engine.mirror.fingerprint import PART_BYTES, Fingerprint, Hasher
 
@@ -314,7 +314,7 @@ def _copy_whole(source: Path, path: Path) -> None:
 def _replacing(path: Path) -> Iterator[Path]:
     """A name to write to, which takes the place of a path at once, on disk, or not at all."""
     part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     try:
         yield part
         part.replace(path)

@@ -26,7 +26,7 @@ from engine.checkpoint_folders import (
 )
 from engine.choices import NetworkName
 from engine.errors import EngineError, InputError
-from engine.host.files import sync_folder
+from engine.host.files import make_folder, sync_folder
 from engine.host.room import require_room
 from engine.host.time_of_day import now
 from engine.networks.build import build_network, network_with
@@ -111,7 +111,8 @@ def save_checkpoint(checkpoint: Checkpoint, target: Path) -> None:
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
+        make_folder(target.parent)
+        temporary.mkdir()
         digests = {
             name: write_tensors(tensors, temporary / name)
             for name, tensors in _files(checkpoint).items()

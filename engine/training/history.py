@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import EngineError
-from engine.host.files import append_line, sync_file, write_whole
+from engine.host.files import append_line, make_folder, sync_file, write_whole
 from engine.plain_files import plain_file
 from engine.snapshot import LossCurve, Losses
 
@@ -104,7 +104,7 @@ class History:
         self.last_step: int | None = None
         """The last step that the file had when it was opened, saved or not."""
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             if path.exists():
                 self._read(up_to)
         except OSError as error:

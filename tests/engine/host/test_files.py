@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.errors import EngineError
-from engine.host.files import append_line, replacing, sweep_parts, write_whole
+from engine.host.files import append_line, make_folder, replacing, sweep_parts, write_whole
 
 
 def names(folder):
@@ -24,6 +24,26 @@ def test_a_file_and_its_folder_are_made(tmp_path):
     write_whole(tmp_path / "a" / "b", b"22")
     assert (tmp_path / "a" / "b").read_bytes() == b"22"
     assert names(tmp_path / "a") == ["b"]
+
+
+@pytest.fixture
+def made_safe(monkeypatch):
+    """The folders whose entries were made to survive a power cut, in that order."""
+    folders = []
+    monkeypatch.setattr("engine.host.files.sync_folder", folders.append)
+    return folders
+
+
+def test_each_folder_that_is_made_is_made_safe_in_the_one_above(tmp_path, made_safe):
+    (tmp_path / "a").mkdir()
+    make_folder(tmp_path / "a" / "b" / "c")
+    assert made_safe == [tmp_path / "a", tmp_path / "a" / "b"]
+    make_folder(tmp_path / "a" / "b" / "c")
+    assert len(made_safe) == 2
+    write_whole(tmp_path / "a" / "d" / "e", b"1")
+    assert made_safe[2:] == [tmp_path / "a", tmp_path / "a" / "d"]
+    with pytest.raises(FileExistsError):
+        make_folder(tmp_path / "a" / "d" / "e")
 
 
 def test_a_block_that_fails_leaves_the_old_content(tmp_path):
