@@ -124,6 +124,8 @@ class MirrorState:
     """Why nothing can be sent at the moment; empty when all is well."""
     since: float | None = None
     """When the trouble began, in seconds since the epoch."""
+    unnamed: bool = False
+    """Whether `voice.toml` alone names it and nobody did on this machine: nothing is copied."""
 
 
 @dataclass(frozen=True, slots=True)

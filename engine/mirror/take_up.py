@@ -3,9 +3,11 @@
 `train --mirror URL` is one command for the first machine and for every one after it. Where the
 mirror holds the voice and this machine does not, the voice is fetched; where it holds later steps
 of the voice that is here, these are fetched; where it holds another voice, the order is refused.
-`train --from URL` is the same with a mirror that must hold a voice.
+`train --from URL` is the same with a mirror that must hold a voice. A mirror that `voice.toml`
+alone names, and nobody on this machine, is not asked for anything; see `engine.mirror.named`.
 """
 
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,12 +20,14 @@ from engine.mirror.address import checked_address, told
 from engine.mirror.backoff import Backoff
 from engine.mirror.fetching import Progress, Tell, Way
 from engine.mirror.holdings import Holdings, look
+from engine.mirror.named import is_named, remember
 from engine.mirror.restore import catch_up, fetch_voice, networks_ahead, settings_here
 from engine.mirror.target import MirrorError, Target, open_target
 from engine.order import TrainOrder
 from engine.plan import as_stored, require_dataset
 from engine.voice import RESTORING, Voice
 
+_log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 # Tries for a voice that is not here, with waits of 1, 2, 4 … seconds at most: two minutes.
 _TRIES = 8
@@ -67,18 +71,29 @@ def take_up(order: TrainOrder, manners: Manners) -> TrainOrder:
     """
     folder = order.voice_folder
     here = Voice.exists(folder)
-    asked = order.mirror or order.restore or (Voice.open(folder).settings.mirror if here else None)
+    asked = order.mirror or order.restore or (_named_before(folder) if here else None)
     if asked is None:
         return order
     address = _checked(asked, folder)
     sequence: int | None = None
     for place in dict.fromkeys([checked_address(order.restore or asked), address]):
         sequence = _bring(order, place, address, manners)
+    try:
+        # Before the run, which may be refused for something else.
+        remember(folder, address)
+    except OSError as error:
+        _log.warning("%s cannot be remembered: %s", told(address), error)
     source = order.source
     if source is not None and Voice.exists(folder) and Voice.open(folder).newest(order.network):
         manners.tell(f"--from {source} is left out: {folder} goes on from where it stands")
         source = None
     return replace(order, mirror=address, mirror_sequence=sequence, restore=None, source=source)
+
+
+def _named_before(folder: Path) -> str | None:
+    """The mirror that the voice here has, where a person has named it on this machine."""
+    stored = Voice.open(folder).settings.mirror
+    return stored if stored is not None and is_named(folder, stored) else None
 
 
 def _checked(asked: str, folder: Path) -> str:
