@@ -15,7 +15,6 @@ from engine.errors import Cancelled, Declined, EngineError, InputError, Voicecoa
 from engine.host.files import make_folder, write_whole
 from engine.host.lock import acquire_lock
 from engine.mirror.named import mirror_to_use
-from engine.mirror.named import mirror_to_use
 from engine.mirror.sender import Hearers, Sender
 from engine.mirror.target import open_target
 from engine.order import TrainOrder
