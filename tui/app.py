@@ -183,7 +183,8 @@ class VoicecoachApp(App[ExitReason]):
         for key in keyed.KEYS:
             if not key.is_absent(moment):
                 why = key.rests(moment)
-                words = f"{key.help} (not now: {why})" if why else key.help
+                does = key.words(moment)
+                words = f"{does} (not now: {why})" if why else does
                 run = partial(keyed.run_key, key)
                 yield SystemCommand(f"{key.label.capitalize()}", words, run)
         yield SystemCommand("Theme", "Choose among all colours there are", self.search_themes)

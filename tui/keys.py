@@ -20,6 +20,8 @@ class Moment:
     """Whether the screen has room for the figures of a check beside its findings."""
     reading: bool = False
     """Whether the screen only reads: keys that steer do nothing on it."""
+    attached: bool = False
+    """Whether another process trains."""
 
 
 WhyNot = Callable[[Moment], str]
@@ -50,6 +52,9 @@ class Key:
     steers: bool = False
     """Whether it asks the run for something, so that a screen that only reads has it not."""
 
+    reader_help: str = ""
+    """What happens on a screen that only reads, where that is something else."""
+
     also: tuple[str, ...] = ()
     """Other keys that do the same."""
 
@@ -63,6 +68,10 @@ class Key:
         if self.steers and moment.reading:
             return "this screen only reads; attach without --read-only to steer"
         return self.why_not(moment)
+
+    def words(self, moment: Moment) -> str:
+        """Say what happens, in a sentence without its full stop."""
+        return self.reader_help if moment.reading and self.reader_help else self.help
 
     def is_absent(self, moment: Moment) -> bool:
         """Whether neither bottom line nor help name the key now."""
@@ -210,7 +219,7 @@ KEYS: tuple[Key, ...] = (
         show=False),
     Key("question_mark", "help", "help", "Show what every key does", also=("f1",)),
     Key("q", "leave", "quit", "Stop and save, or let it train on without a screen",
-        also=("ctrl+c",)),
+        reader_help="Leave; the run goes on", also=("ctrl+c",)),
 )  # fmt: skip
 """Those of the main screen, in the order of the bottom line."""
 
@@ -229,7 +238,8 @@ CHECK_KEYS: tuple[Key, ...] = (
     Key("t", "light_or_dark", "light/dark", "Change between the light and the dark theme",
         show=False),
     Key("question_mark", "help", "help", "Show what every key does", also=("f1",)),
-    Key("q", "leave", "quit", "End, or let it train without a screen", also=("ctrl+c",)),
+    Key("q", "leave", "quit", "End, or let it train without a screen",
+        reader_help="Leave; the run goes on", also=("ctrl+c",)),
 )  # fmt: skip
 """Those of the check's screen, in the order of the bottom line."""
 

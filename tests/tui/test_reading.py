@@ -46,6 +46,8 @@ async def test_keys_that_read_work():
         text = text_of(app)
         assert "Play the highlighted sample again" in text
         assert "Save the weights" not in text
+        assert "Leave; the run goes on" in text
+        assert "Suspend this screen" in text
         assert "keys that steer are left out" in text
     assert session.sent == []
 

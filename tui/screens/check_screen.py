@@ -128,7 +128,13 @@ class CheckScreen(KeyedScreen):
     def moment(self) -> Moment:
         """What decides which keys do something now."""
         roomy = self.has_class("-wide") and self.has_class("-tall")
-        return Moment(self._snapshot, figures_in_sight=roomy, reading=self._run.reading)
+        run = self._run
+        return Moment(
+            self._snapshot,
+            figures_in_sight=roomy,
+            reading=run.reading,
+            attached=run.attached,
+        )
 
     def say(self, text: str, severity: str = "information") -> None:
         """Show words for a moment."""

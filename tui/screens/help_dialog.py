@@ -41,16 +41,19 @@ class HelpDialog(Dialog[None]):
             lines.append(
                 Content.assemble(
                     (f"{display:>5}  ", "$quiet" if why else "bold $training"),
-                    (key.help, "$quiet" if why else ""),
+                    (key.words(self._moment), "$quiet" if why else ""),
                     (f"\n       not now: {why}" if why else "", "italic $quiet"),
                 )
             )
+        suspend = "Suspend the run, training and all; fg takes it up"
+        if self._moment.attached:
+            suspend = "Suspend this screen; the run goes on, and fg comes back to it"
         lines.append(
             Content.assemble(
                 ("   ^p  ", "bold $training"),
                 "Search all of this in the command palette\n",
                 ("   ^z  ", "bold $training"),
-                "Suspend the run, training and all; fg takes it up",
+                suspend,
             )
         )
         if self._moment.reading:

@@ -139,7 +139,12 @@ class Supervision(RunScreen):
     @property
     def moment(self) -> Moment:
         """What decides which keys do something now."""
-        return Moment(self.snapshot, len(self.attention.plots), reading=self.reading)
+        return Moment(
+            self.snapshot,
+            len(self.attention.plots),
+            reading=self.reading,
+            attached=self.attached,
+        )
 
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
         """Play the sample that was picked in the list."""
