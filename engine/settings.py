@@ -35,7 +35,7 @@ _COMMENTS = {
     "keep_newest": "checkpoints that are kept whatever their step",
     "keep_every": "steps; a checkpoint at each multiple is kept for good",
     "sentence": "what auditions speak",
-    "mirror": "where checkpoints are copied to; without this line nowhere",
+    "mirror": "where checkpoints are copied to, on machines on which --mirror has named it once",
     "id": "by which a mirror knows this voice again; do not edit",
 }
 _AUTO = "auto"
@@ -77,7 +77,7 @@ class VoiceSettings:
     sharpening: float = 1.2
     """See `engine.speech.vocoder.VocoderSettings`."""
     mirror: str | None = None
-    """Where checkpoints are copied to; see `engine.mirror`."""
+    """Where checkpoints are copied to, if a person named it here; see `engine.mirror.named`."""
     id: str | None = None
     """By which a mirror knows the voice again; None for one that never had a mirror."""
     audio: AudioSpec = field(default_factory=AudioSpec)

@@ -198,7 +198,9 @@ def _spot(snapshot: Snapshot) -> Iterator[str]:
 
 def _mirror(snapshot: Snapshot) -> Iterator[str]:
     mirror = snapshot.mirror
-    if mirror is not None:
+    if mirror is not None and mirror.unnamed:
+        yield "nothing is copied to a mirror"
+    elif mirror is not None:
         safe = "nothing" if mirror.safe_step is None else f"step {mirror.safe_step:,}"
         yield f"{safe} safe in the mirror{', which is behind' if mirror.trouble else ''}"
 

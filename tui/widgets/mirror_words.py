@@ -10,10 +10,12 @@ from tui.widgets.parts import Part
 
 
 def mirror_part(snapshot: Snapshot) -> Part:
-    """Say which step is safe in the mirror, or that the mirror is behind."""
+    """Say which step is safe in the mirror, that it is behind, or that none is in use."""
     mirror = snapshot.mirror
     if mirror is None:
         return Part("")
+    if mirror.unnamed:
+        return Part("nothing copied", "bold $warning", rank=1)
     if mirror.trouble:
         return Part("mirror behind", "bold $warning", rank=1)
     if mirror.safe_step is None:
@@ -26,11 +28,13 @@ def mirror_words(snapshot: Snapshot) -> Content:
     mirror = snapshot.mirror
     if mirror is None or not mirror.trouble:
         return Content("")
+    trouble = wording.printable(mirror.trouble)
+    if mirror.unnamed:
+        return Content.assemble(("No mirror:", "bold"), f" {trouble}.")
     since = "" if mirror.since is None else f" since {datetime.fromtimestamp(mirror.since):%H:%M}"
     safe = (
         "Nothing is known to be safe there."
         if mirror.safe_step is None
         else f"Safe there: step {wording.steps(mirror.safe_step)}."
     )
-    trouble = wording.printable(mirror.trouble)
     return Content.assemble((f"Mirror behind{since}:", "bold"), f" {trouble}.  {safe}")

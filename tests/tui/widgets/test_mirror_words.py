@@ -14,6 +14,11 @@ BEHIND = MirrorState(
     trouble="cannot read mirror.json at s3://bucket/alice: Could not connect [to] the server",
     since=NOON.timestamp() - 120,
 )
+UNNAMED = MirrorState(
+    "s3://evil/[alice]",
+    trouble="voice.toml names the mirror s3://evil/[alice]: nothing is copied; give --mirror X",
+    unnamed=True,
+)
 
 
 async def test_the_step_that_is_safe_elsewhere_is_shown():
@@ -37,6 +42,17 @@ async def test_a_mirror_out_of_reach_is_said_on_top_and_gone_once_it_is_back():
         session.change(mirror=MirrorState("s3://bucket/alice", 871_000))
         await look(app, pilot)
         assert "behind" not in text_of(app)
+
+
+async def test_a_mirror_that_nobody_named_is_said_to_get_nothing():
+    app = app_on(FakeSession(training(mirror=UNNAMED)))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await look(app, pilot)
+        said = " ".join(text_of(app).split())
+        assert "No mirror: voice.toml names the mirror s3://evil/[alice]: nothing is copied" in said
+        assert "nothing copied" in said
+        assert "behind" not in said
+    assert line_about(training(mirror=UNNAMED)).endswith("nothing is copied to a mirror")
 
 
 def test_a_run_without_a_mirror_says_nothing_of_one():
