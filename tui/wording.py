@@ -3,6 +3,9 @@
 import math
 from datetime import datetime, timedelta
 
+from engine.durations import duration as duration
+from engine.durations import whole_minutes as whole_minutes
+
 
 def steps(count: int) -> str:
     """Write a step count in full: `871,204`."""
@@ -14,19 +17,6 @@ def short_steps(count: float) -> str:
     if abs(count) < 1000:
         return f"{count:.0f}"
     return f"{count / 1000:.1f}".removesuffix(".0") + "k"
-
-
-def duration(seconds: float) -> str:
-    """Write a length of time in its two largest units: `45s`, `2m16s`, `1h05m`, `3d04h`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m{whole % 60:02d}s"
-    minutes = whole // 60
-    if minutes < 48 * 60:
-        return f"{minutes // 60}h{minutes % 60:02d}m"
-    return f"{minutes // 1440}d{minutes % 1440 // 60:02d}h"
 
 
 def countdown(seconds: float) -> str:

@@ -4,16 +4,18 @@ import math
 from dataclasses import replace
 
 from engine.board import Board
+from engine.durations import whole_minutes
 from engine.errors import VoicecoachError
 from engine.stop import MOST_USD
 from engine.training.ledger_keeper import LedgerKeeper
-from engine.training.paid_time import minutes
 from engine.voice import Voice
 
 WARNING_SHARE = 0.8
 """Of the budget; whoever has spent it is warned."""
 # A cloud that is asked for the price answers well before.
 _PRICE_SECONDS = 60.0
+# Seconds; at a price of next to nothing a budget lasts for longer than can be written.
+_ENDLESS = 1e10
 
 
 class Budget:
@@ -63,7 +65,8 @@ class Budget:
         share = math.floor(100 * spent / self._usd)
         left = ""
         if price > 0 and spent < self._usd:
-            left = f"; the rest lasts {minutes((self._usd - spent) / price * 3600)}"
+            seconds = min((self._usd - spent) / price * 3600, _ENDLESS)
+            left = f"; the rest lasts {whole_minutes(seconds)}"
         return f"{share} % of the budget is spent: ${spent:,.2f} of ${self._usd:,.2f}{left}"
 
     def change(self, usd: float) -> bool:

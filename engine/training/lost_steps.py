@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from engine.durations import duration
 from engine.host.spend import Stretch
 from engine.snapshot import LostSteps
 
@@ -37,14 +38,7 @@ def sentence_about(lost: LostSteps) -> str:
     steps = "1 step" if lost.count == 1 else f"{lost.count:,} steps"
     was, are = ("was", "is") if lost.count == 1 else ("were", "are")
     since = f"since checkpoint {lost.since:,}" if lost.since else "from the first on"
-    cost = [_duration(lost.seconds)] if lost.seconds else []
+    cost = [duration(lost.seconds)] if lost.seconds else []
     cost += [f"${lost.usd:,.2f}"] if lost.usd else []
     told = f": {', '.join(cost)}," if cost else ","
     return f"{steps} {since} {was} lost{told} and {are} made again"
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes >= 60:
-        return f"{minutes // 60}h{minutes % 60:02d}m"
-    return f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"

@@ -10,6 +10,7 @@ import threading
 
 from engine.board import Board
 from engine.choices import NetworkName
+from engine.durations import whole_minutes
 from engine.errors import EngineError
 from engine.snapshot import Phase
 from engine.training.clock import RunningTime, TrainingClock
@@ -74,8 +75,8 @@ class PaidTime:
         if kept:
             seconds, usd = sum(one.seconds for one in kept), sum(one.usd for one in kept)
             self._board.event(
-                f"the run before was killed: its last {minutes(seconds)}, ${usd:.2f}, are in the "
-                f"ledger"
+                f"the run before was killed: its last {whole_minutes(seconds)}, ${usd:.2f}, are in "
+                f"the ledger"
             )
         lost = self.ledger.unreadable
         if lost:
@@ -188,7 +189,7 @@ class PaidTime:
         seconds, self._stopped = stopped - self._stopped, stopped
         price = self.ledger.price
         cost = f", which cost ${seconds / 3600 * price:.2f}" if price > 0 else ""
-        self._board.event(f"this process was stopped for {minutes(seconds)}{cost}", "warning")
+        self._board.event(f"this process was stopped for {whole_minutes(seconds)}{cost}", "warning")
         self.tell()
 
     def _tell_idle(self, now: float) -> None:
@@ -215,18 +216,10 @@ class PaidTime:
             self.tell()
         if now - self._reminded >= _REMINDER_SECONDS and ledger.price > 0:
             self._reminded = now
-            text = f"{phase.value} for {minutes(seconds)}, which cost ${usd:.2f}"
+            text = f"{phase.value} for {whole_minutes(seconds)}, which cost ${usd:.2f}"
             self._board.event(f"{text}: {still_costs(ledger.price)}", "warning")
 
 
 def still_costs(price: float) -> str:
     """Say what a machine that makes no steps costs, in US dollars an hour."""
     return f"this machine still costs ${price:,.2f}/h"
-
-
-def minutes(seconds: float) -> str:
-    """Write a length of idle time: `40 s`, `7 min`, `2 h 5 min`."""
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    whole = int(seconds // 60)
-    return f"{whole} min" if whole < 60 else f"{whole // 60} h {whole % 60} min"

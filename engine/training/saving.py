@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from engine.board import Board
+from engine.durations import whole_minutes
 from engine.errors import EngineError
 from engine.training.checkpoint import Checkpoint, Unlogged
 from engine.training.checkpoint_writer import CheckpointWriter, OnSaved, Outcome
@@ -220,8 +221,8 @@ class Keeper:
         seconds, what = max(under_way, default=(0.0, ""))
         slow = ""
         if seconds > _SLOW_SECONDS:
-            minutes = int(seconds // 60)
-            slow = f"{what} has been on its way to the disk for {minutes} min; the disk is slow"
+            since = whole_minutes(seconds)
+            slow = f"{what} has been on its way to the disk for {since}; the disk is slow"
         if slow != self._slow:
             self._slow = slow
             self._trouble(slow or self._refusal)

@@ -22,6 +22,14 @@ def test_a_duration_has_two_units(seconds, words):
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
+    [(0, "0s"), (59.9, "59s"), (60, "1m"), (479, "7m"), (7500, "2h05m"), (75 * 3600, "3d03h")],
+)
+def test_what_nobody_follows_by_the_second_has_whole_minutes(seconds, words):
+    assert wording.whole_minutes(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
     [(136, "14:04"), (9 * 3600, "23:02"), (13 * 3600, "Sun 03:02"), (8 * 86400, "22 Mar"),
      (300 * 86400, "8 Jan 2027"), (1e15, "years from now")],
 )  # fmt: skip

@@ -45,6 +45,6 @@ def idle_words(snapshot: Snapshot) -> Content:
         return Content("")
     words = f"This machine still costs {wording.price(snapshot.price)}"
     if snapshot.wait_seconds >= 60:
-        minutes = wording.duration(60 * (snapshot.wait_seconds // 60)).removesuffix("00s")
-        words += f" · idle {wording.dollars(snapshot.wait_usd)} so far ({minutes})"
+        waited = wording.whole_minutes(snapshot.wait_seconds)
+        words += f" · idle {wording.dollars(snapshot.wait_usd)} so far ({waited})"
     return Content.styled(words, "bold $warning")
