@@ -5,6 +5,7 @@ import json
 import socketserver
 import threading
 import time
+from datetime import UTC, datetime
 
 import pytest
 from fake_metadata import after, http_after
@@ -40,11 +41,11 @@ def test_without_a_notice_there_is_none(fake, name):
 
 @pytest.mark.parametrize("action", ["terminate", "stop"])
 def test_aws_gives_two_minutes(fake, action):
-    fake.take_away(100, action)
-    notice = connect("aws", fake.url).notice()
-    assert notice.text == f"AWS {action}s this machine"
-    assert 90 < notice.deadline - time.time() < 101
-    assert 90 < notice.last_second - time.monotonic() < 101
+    due = datetime(2026, 1, 1, 8, 22, tzinfo=UTC).timestamp()
+    said = {"action": action, "time": "2026-01-01T08:22:00Z"}
+    fake.aws["spot/instance-action"] = json.dumps(said)
+    notice = Aws(MetadataService(fake.url), lambda: Clock(due - 100, 1000.0)).notice()
+    assert notice == SpotNotice(f"AWS {action}s this machine", due, 1100.0)
 
 
 def test_a_slow_clock_of_ours_does_not_promise_more_than_aws_does(fake):
@@ -130,14 +131,14 @@ def azure_event(kind, **said):
 
 
 def test_azure_tells_the_first_event_that_ends_this_machine(fake):
-    cloud = connect("azure", fake.url)
+    due = datetime(2026, 1, 1, 8, 22, tzinfo=UTC).timestamp()
+    cloud = Azure(MetadataService(fake.url), lambda: Clock(due - 30, 1000.0))
     cloud.identity()
-    fake.events = [azure_event("Reboot", NotBefore=http_after(900)), azure_event("Preempt")]
-    notice = cloud.notice()
-    assert notice.text == "Azure evicts this machine"
-    assert 25 < notice.deadline - time.time() < 31
+    soon, later = "Thu, 01 Jan 2026 08:22:00 GMT", "Thu, 01 Jan 2026 08:36:30 GMT"
+    fake.events = [azure_event("Reboot", NotBefore=later), azure_event("Preempt", NotBefore=soon)]
+    assert cloud.notice() == SpotNotice("Azure evicts this machine", due, 1030.0)
     fake.events = [azure_event("Preempt", EventStatus="Started", NotBefore="")]
-    assert cloud.notice().deadline <= time.time()
+    assert cloud.notice() == SpotNotice("Azure evicts this machine", due - 30, 1000.0)
 
 
 def test_events_of_other_machines_and_freezes_are_no_notice(fake):
