@@ -220,3 +220,22 @@ async def test_what_is_typed_ahead_of_a_dialog_is_not_lost(opens, before):
         assert app.screen is app.supervision
     [asked] = session.sent
     assert asked in (StopAt(parse_stop("900k")), SetSentence(f"{before}900k"))
+
+
+@pytest.mark.parametrize("opens", ["ctrl+p", "s"])
+async def test_what_was_closed_for_the_question_behind_q_closes_nothing_else(opens):
+    app = app_on(FakeSession(training()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press(opens)
+        above = app.screen
+        await pilot.press("ctrl+q")
+        await until(pilot, lambda: above not in app.screen_stack)
+        question = app.screen
+        above.dismiss(None)
+        await pilot.pause()
+        assert app.screen is question
+        assert question is not app.supervision
+        await pilot.press("escape")
+        above.dismiss(None)
+        assert app.screen is app.supervision
+    assert app.return_value is None

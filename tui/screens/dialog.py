@@ -49,7 +49,7 @@ class Dialog(ModalScreen[Answer]):
         It takes a turn until the dialog is gone, in which a second Enter may reach it. That one
         would close the screen below, and there is none.
         """
-        if self._answered:
+        if self._answered or self.app.screen is not self:
             return AwaitComplete()
         self._answered = True
         return super().dismiss(result)

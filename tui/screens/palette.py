@@ -29,8 +29,8 @@ class Palette(CommandPalette):
         return super().run_worker(work, *options, **(more | {"exit_on_error": False}))
 
     def dismiss(self, result: None = None) -> AwaitComplete:
-        """Close, once."""
-        if self._was_dismissed:
+        """Close, once, and no other screen in its place."""
+        if self._was_dismissed or self.app.screen is not self:
             return AwaitComplete()
         self._was_dismissed = True
         return super().dismiss(result)
