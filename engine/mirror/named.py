@@ -32,6 +32,8 @@ _MOST_BYTES = 64 * 1024
 # Of one voice; the ones that were named last are kept.
 _MOST_ADDRESSES = 20
 _MOST_VOICES = 1000
+# Characters of an address.
+_SHOWN = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +71,15 @@ def mirror_to_use(order: TrainOrder, voice: Voice, hearers: Hearers) -> str | No
         return address
     if is_named(voice.folder, address):
         return address
-    trouble = (
-        f"voice.toml names the mirror {told(address)}, which was never given on this machine: "
-        f"nothing is copied; if it is yours, give --mirror {shlex.quote(told(address))}"
-    )
+    never = "which was never given on this machine: nothing is copied"
+    # It stays on the screen for the whole run: a long address is not to fill that.
+    trouble = f"voice.toml names {told(address, _SHOWN)}, {never}"
     hearers.state(MirrorState(told(address), trouble=trouble, unnamed=True))
-    hearers.event(trouble, "warning")
+    hearers.event(
+        f"voice.toml names the mirror {told(address)}, {never}; if it is yours, give --mirror "
+        f"{shlex.quote(told(address))}",
+        "warning",
+    )
     return None
 
 
