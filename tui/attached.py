@@ -11,7 +11,7 @@ from engine.snapshot import Phase, Snapshot
 from engine.wire.client import RemoteSession
 from tui.endings import sentence_about_end
 from tui.front import Front, open_front
-from tui.log_file import added_to, log_of_this_process
+from tui.log_file import added_to, flush_log, log_of_this_process
 from tui.supervise import Screen, show
 from tui.terminal import Terminal
 from tui.watch import Watch
@@ -46,6 +46,7 @@ def attach_with_screen(voice: Path, *, reading: bool, ascii_only: bool) -> int:
             return attached.run(log)
     finally:
         session.close()
+        flush_log()
         if log.exists() and log.stat().st_size == 0:
             log.unlink()
 

@@ -14,6 +14,7 @@ from typing import TextIO, cast
 from engine.errors import EngineError
 from engine.plain_files import open_plain
 from tui.log_secrets import DiscreetFormatter, shown, without_secrets
+from tui.queued_log import QueuedLog
 
 NAME = "voicecoach.log"
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -43,7 +44,8 @@ def _open_to_append(path: Path) -> io.TextIOWrapper:
 def open_log(voice_folder: Path) -> Path:
     """Send all logging of this process, and Python's warnings, to the voice's log.
 
-    The root logger gets it, so that no library's message finds its way onto the screen.
+    Nobody who logs waits for the disk; all is written when the process ends. The root logger gets
+    it, so that no library's message finds its way onto the screen.
 
     Raises:
         EngineError: it cannot be written.
@@ -51,7 +53,7 @@ def open_log(voice_folder: Path) -> Path:
     path = voice_folder / NAME
     try:
         voice_folder.mkdir(parents=True, exist_ok=True)
-        handler = _LogFile(path)
+        handler = QueuedLog(_LogFile(path))
     except OSError as error:
         raise EngineError(
             f"The log {path} cannot be written: {error.strerror}; move it away, or choose another "
@@ -70,13 +72,20 @@ def open_log(voice_folder: Path) -> Path:
 def log_of_this_process() -> Path:
     """Return the log that this process writes; without one, open one among the temporary files."""
     for handler in logging.getLogger().handlers:
-        if isinstance(handler, RotatingFileHandler):
-            return Path(handler.baseFilename)
+        if isinstance(handler, QueuedLog):
+            return Path(handler.file.baseFilename)
     _remove_empty_ones()
     descriptor, name = tempfile.mkstemp(prefix=f"voicecoach-{os.getpid()}-", suffix=".log")
     os.close(descriptor)
-    logging.getLogger().addHandler(_LogFile(Path(name)))
+    logging.getLogger().addHandler(QueuedLog(_LogFile(Path(name))))
     return Path(name)
+
+
+def flush_log() -> None:
+    """Wait until all that was logged is in its file, for a few seconds at most."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, QueuedLog):
+            handler.flush()
 
 
 def _remove_empty_ones() -> None:

@@ -15,6 +15,7 @@ from engine.control import Finish, GoUnattended
 from engine.errors import VoicecoachError
 from engine.session import SessionLike
 from engine.snapshot import Phase
+from tui.log_file import flush_log
 from tui.terminal import allow_freeing_writes
 
 LOG = logging.getLogger(__name__)
@@ -166,7 +167,7 @@ class Watch:
         waited = time.monotonic() - self._ended_since
         if waited > _END_AFTER:
             LOG.warning("the process did not end by itself; ending it; %s", _what_still_runs())
-            logging.shutdown()
+            flush_log()
             interrupted = self._session.snapshot().interrupted
             os._exit(exit_code(self._session.error, interrupted=interrupted))
         if waited > _LET_GO_AFTER:

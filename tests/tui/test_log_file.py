@@ -10,7 +10,7 @@ import pytest
 
 from engine.board import Board
 from engine.snapshot import Phase, Snapshot
-from tui.log_file import log_of_this_process, open_log
+from tui.log_file import flush_log, log_of_this_process, open_log
 
 
 @pytest.fixture
@@ -33,6 +33,7 @@ def test_what_the_engine_says_is_in_the_log(tmp_path):
     log = open_log(tmp_path)
     first = Snapshot(Phase.TRAINING, "alice", tmp_path, "text2mel", "small", "standard")
     Board(first).event("checkpoint 5 saved")
+    flush_log()
     assert "engine.board: checkpoint 5 saved" in log.read_text()
 
 

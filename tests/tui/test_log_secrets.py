@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import EngineError
-from tui.log_file import added_to, open_log
+from tui.log_file import added_to, flush_log, open_log
 from tui.log_secrets import DiscreetFormatter, without_secrets
 
 SOURCE = Path(__file__)
@@ -111,6 +111,7 @@ def test_no_record_of_any_library_has_a_secret(log, monkeypatch):
     except OSError:
         library.exception("no %s", "luck", stack_info=True)
     library.warning({"Authorization": "AWS4 planted-header"})
+    flush_log()
     # The lines of this file are in the traceback, secrets and all.
     ours = [line for line in SOURCE.read_text().splitlines() if "planted" in line]
     written = log.read_text()
@@ -133,6 +134,7 @@ def test_what_is_printed_into_the_log_is_masked_too(log, monkeypatch):
 
 def test_a_terminal_that_shows_a_log_has_nothing_to_obey(log):
     logging.getLogger("engine").warning("\x1b]0;title\x07 \x9b31m \u202eevil\r over")
+    flush_log()
     written = log.read_text()
     assert "\\x1b]0;title\\x07 \\x9b31m \\u202eevil\\r over" in written
     assert written.endswith("\n")
@@ -156,11 +158,13 @@ def test_hiding_takes_no_long_time_whatever_the_text():
         assert len(without_secrets(text, {})) <= len(text)
 
 
-def test_the_log_is_for_its_owner_alone(tmp_path, log):
+def test_the_log_is_for_its_owner_alone(tmp_path, monkeypatch, request):
+    monkeypatch.setattr("tui.log_file._MOST_BYTES", 200)
+    log = request.getfixturevalue("log")
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
-    [handler] = [one for one in logging.getLogger().handlers if hasattr(one, "doRollover")]
-    handler.doRollover()
-    handler.doRollover()
+    for number in range(9):
+        logging.getLogger("engine").warning("line %d, which is longer than a few words", number)
+    flush_log()
     logs = sorted(tmp_path.glob("voicecoach.log*"))
     assert len(logs) >= 2
     assert {stat.S_IMODE(path.stat().st_mode) for path in logs} == {0o600}
