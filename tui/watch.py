@@ -124,11 +124,23 @@ class Watch:
     def _watch(self) -> None:
         # Restoring a terminal from the background must not stop the process.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
+        told = ""
         while True:
             try:
-                self._act(self._signals.get(timeout=_LOOK))
-            except Empty:
-                self._look()
+                self._turn()
+            except Exception as error:
+                # Whatever it is: without this thread the process would hear no signal.
+                if str(error) != told:
+                    LOG.exception("the watch over the end of the process failed, and goes on")
+                told = str(error)
+
+    def _turn(self) -> None:
+        try:
+            received = self._signals.get(timeout=_LOOK)
+        except Empty:
+            self._look()
+        else:
+            self._act(received)
 
     def _act(self, received: signal.Signals) -> None:
         LOG.info("received %s", received.name)

@@ -31,16 +31,20 @@ class Audience:
         self._show = show
         self._turn = threading.Lock()
         self._at_home = at_home
+        self._has_left = False
         self._others = 0
         self._readers = 0
 
     def leave_home(self, *, train_on: bool = False) -> None:
         """The screen of the run's own process closes, or its terminal is gone.
 
-        `train_on` is whether the person asked for training to go on.
+        `train_on` is whether the person asked for training to go on. A terminal that hangs up
+        after that changes nothing.
         """
         with self._turn:
-            self._at_home = False
+            if self._has_left:
+                return
+            self._has_left, self._at_home = True, False
             self._tell()
             if not self._others:
                 self._send(GoUnattended(train_on))

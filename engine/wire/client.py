@@ -1,6 +1,7 @@
 """A run in another process, as a screen of this one sees it."""
 
 import contextlib
+import logging
 import selectors
 import shlex
 import socket
@@ -31,12 +32,16 @@ from engine.wire.messages import (
 from engine.wire.processes import is_running
 from engine.wire.sockets import SOCKET_NAME, connect, peer
 
+_log = logging.getLogger(__name__)
+
 _AT_ONCE = 256 * 1024
 _ANSWER_WITHIN = 10.0
 """Seconds that a run may take to answer."""
 _SILENT_AFTER = 8.0
 """Seconds without a word after which the person is told: an idle run speaks every two."""
 _MOST_PARTS = 10_000
+_MOST_UNFINISHED = 64 * 1024 * 1024
+"""Bytes of a snapshot that comes in parts: with all plots that a run keeps it has some 10 MB."""
 _MOST_WAITING = 1000
 _DIES_WITHIN = 2.0
 """Seconds between the end of a connection and that of the process that had it."""
@@ -73,23 +78,26 @@ class _Picture:
     def __init__(self) -> None:
         self.snapshot: Snapshot | None = None
         self._parts: list[Part] = []
+        self._bytes = 0
 
-    def take(self, message: object) -> None:
-        """Take a message; only the last part of a series changes the picture.
+    def take(self, line: bytes) -> None:
+        """Take a line; only the last part of a series changes the picture.
 
         Raises:
             InputError: it does not fit, or the run refuses to go on.
         """
+        message = read_from_server(line)
         if isinstance(message, Refusal):
             raise InputError(message.text)
         if not isinstance(message, Part):
             return
         self._parts.append(message)
-        if len(self._parts) > _MOST_PARTS:
+        self._bytes += len(line)
+        if len(self._parts) > _MOST_PARTS or self._bytes > _MOST_UNFINISHED:
             raise InputError("the run sends a snapshot without end")
         if message.complete:
             self.snapshot = apply(self.snapshot, self._parts)
-            self._parts = []
+            self._parts, self._bytes = [], 0
 
 
 class RemoteSession:
@@ -121,9 +129,6 @@ class RemoteSession:
         self._alarm = ""
         self._commands: deque[bytes] = deque()
         self._closing = threading.Event()
-        self._wake, self._woken = socket.socketpair()
-        for end in (self._wake, self._woken):
-            end.setblocking(False)
         self._socket = _reach(folder)
         self.pid = peer(self._socket)[0]
         """The process that trains."""
@@ -132,6 +137,9 @@ class RemoteSession:
         except BaseException:
             self._socket.close()
             raise
+        self._wake, self._woken = socket.socketpair()
+        for end in (self._wake, self._woken):
+            end.setblocking(False)
         self._thread = threading.Thread(target=self._run, name="wire", daemon=True)
         self._thread.start()
 
@@ -165,7 +173,7 @@ class RemoteSession:
         self._thread.join(_ANSWER_WITHIN)
 
     def _call(self) -> None:
-        # A full pipe wakes the thread as well.
+        # A full pipe wakes the thread as well; a closed one has no thread any more.
         with contextlib.suppress(OSError):
             self._wake.send(b"!")
 
@@ -204,7 +212,7 @@ class RemoteSession:
         if not came:
             raise EOFError
         for line in self._lines.add(came):
-            self._picture.take(read_from_server(line))
+            self._picture.take(line)
 
     # What follows runs in the thread.
 
@@ -215,8 +223,16 @@ class RemoteSession:
             self._lose(f"The connection to the run has ended: {error}.")
         except (OSError, EOFError):
             self._lose("" if self._ended else self._why_gone())
+        except Exception as error:
+            # A picture that stands still must not look like a run that does.
+            _log.exception("this screen can follow the run no more")
+            self._lose(
+                f"This screen can follow the run no more ({type(error).__name__}: {error}); the "
+                f"run goes on: attach again."
+            )
         finally:
-            self._socket.close()
+            for end in (self._socket, self._wake, self._woken):
+                end.close()
 
     def _exchange(self) -> None:
         """Read and write until the run ends or the screen leaves."""

@@ -105,11 +105,17 @@ class Server:
 
     def close(self) -> None:
         """Tell the screens the last of the run, and remove the socket; takes at most moments."""
-        if self._listener is None:
-            return
         self._closing.set()
-        self._wake.send(b"!")
-        self._thread.join(_LAST_WORDS + 1)
+        if self._thread.ident is not None:
+            # It may have ended, and closed its end, by itself.
+            with contextlib.suppress(OSError):
+                self._wake.send(b"!")
+            self._thread.join(_LAST_WORDS + 1)
+        else:
+            self._selector.close()
+        self._wake.close()
+        if not self._thread.is_alive():
+            self._woken.close()
 
     # What follows runs in the thread.
 

@@ -15,7 +15,7 @@ from engine.host.lock import acquire_lock
 from engine.snapshot import Phase, Snapshot
 from engine.wire.changes import changes
 from engine.wire.client import RemoteSession, glance
-from engine.wire.messages import MOST_FROM_SERVER, Refusal, Welcome, write
+from engine.wire.messages import MOST_FROM_SERVER, Part, Refusal, Welcome, write
 from engine.wire.sockets import listen
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -243,6 +243,31 @@ def test_a_run_that_talks_nonsense_later_shows_as_failed(answer, tmp_path):
     assert session.snapshot().phase is Phase.FAILED
     assert session.snapshot().step == 9
     assert "no JSON" in session.snapshot().failure
+
+
+def test_a_screen_that_fails_itself_does_not_show_a_picture_that_looks_alive(
+    answer, tmp_path, monkeypatch
+):
+    server = answer(WELCOME + SEEN, hold=True, later=SEEN)
+    session = RemoteSession(tmp_path)
+
+    def fail(_picture, _line):
+        raise ZeroDivisionError("nobody thought of it")
+
+    monkeypatch.setattr("engine.wire.client._Picture.take", fail)
+    server.release.set()
+    assert session.join(30)
+    snapshot = session.snapshot()
+    assert (snapshot.phase, snapshot.step) == (Phase.FAILED, 9)
+    assert "attach again" in snapshot.failure
+
+
+def test_a_snapshot_without_end_is_not_kept(answer, tmp_path, monkeypatch):
+    monkeypatch.setattr("engine.wire.client._MOST_UNFINISHED", 3 * len(SEEN))
+    part = write(Part({}, complete=False))
+    answer(WELCOME + part * (4 * len(SEEN) // len(part)))
+    with pytest.raises(InputError, match="without end"):
+        RemoteSession(tmp_path)
 
 
 def test_a_connection_that_ends_is_told_apart_from_a_death(answer, tmp_path, monkeypatch):

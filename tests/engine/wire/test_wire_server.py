@@ -460,3 +460,33 @@ def test_the_wish_of_one_who_left_before_the_last_is_forgotten(run):
     other.close()
     until(lambda: run.screens == 0, "nobody to be left")
     assert run.asked == [GoAttended(), GoUnattended(train_on=False)]
+
+
+def test_a_terminal_that_hangs_up_behind_a_person_who_left_changes_nothing(run):
+    run.end()
+    asked = []
+    audience = Audience(asked.append, lambda number, readers: None, at_home=True)
+    audience.leave_home(train_on=True)
+    audience.leave_home()
+    assert asked == [GoUnattended(train_on=True)]
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_runs_and_screens_that_have_ended_hold_no_files(tmp_path):
+    def once(number):
+        run = FakeRun(tmp_path / str(number))
+        screen = RemoteSession(run.folder)
+        screen.close()
+        run.end()
+        with pytest.raises(InputError):
+            RemoteSession(run.folder)
+        Server(run.folder, lambda: run.board.snapshot, print, run.audience).close()
+
+    once(0)
+    before = open_files()
+    for number in range(1, 6):
+        once(number)
+    assert open_files() <= before
