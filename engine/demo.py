@@ -6,8 +6,7 @@ from pathlib import Path
 
 from engine.checkpoint_folders import list_checkpoints
 from engine.errors import EngineError, InputError
-from engine.order import Price, TrainOrder
-from engine.stop import StopRule
+from engine.order import Price, Stop, TrainOrder
 from engine.voice import Voice
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -33,7 +32,7 @@ def demo_assets() -> Path:
 def demo_order(
     folder: Path,
     *,
-    stop: StopRule | None = None,
+    stop: Stop | None = None,
     price: Price | None = None,
     budget: float | None = None,
     device: str = "auto",

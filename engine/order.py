@@ -1,5 +1,6 @@
 """What a person orders when they ask for training: the options of `train`, checked."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,10 +15,71 @@ from engine.choices import (
 )
 from engine.errors import InputError
 from engine.host.cloud.metadata import require_base
-from engine.stop import MOST_USD, StopRule
+from engine.stop import (
+    HOW_TO_SAY_WHEN_IN_A_SHELL,
+    MOST_USD,
+    NONE,
+    StopRule,
+    parse_budget,
+    parse_stop,
+)
 
 Price = float | Literal["auto"]
 """US dollars an hour, or that the cloud, or else a table, is to say them."""
+
+Stop = StopRule | Literal["none"]
+"""When to stop, or that training goes on without end."""
+
+# What a shell may have left of a sum: of $30 it takes $3 for a name, which stands for nothing, and
+# of a $5 all, so that an option takes the next one for its value.
+_LEFT_BY_A_SHELL = re.compile(r"-.*|[$0-9.,]*")
+_NEVER_WRITTEN = re.compile(r"0[0-9].*")
+_EATEN = "a shell takes the $3 of a bare $30 for a name of its own"
+QUOTE_A_SUM = "if you meant a sum, quote it for the shell: '$25'"
+"""What is said beside a stop that a shell may have made of a sum."""
+
+
+def parse_budget_option(text: str) -> float:
+    """Read what `--budget` was given as US dollars; 0 for `none`.
+
+    A bare 0 is refused: it is what a shell makes of $30, and would take away the budget that a
+    person means to set.
+
+    Raises:
+        InputError: it is no sum of money; saying what a shell may have done to it.
+    """
+    said = text.strip()
+    try:
+        usd = parse_budget(said)
+    except InputError as error:
+        hint = f"; {_EATEN}, so quote it: '$30'" if _LEFT_BY_A_SHELL.fullmatch(said) else ""
+        raise InputError(f"{error}{hint}") from error
+    if said.lower() != NONE and (usd == 0 or _NEVER_WRITTEN.fullmatch(said)):
+        raise InputError(
+            f"--budget is {said}, which is no budget: {_EATEN}; write 30 or '$30', or none for no "
+            f"budget"
+        )
+    return usd
+
+
+def parse_stop_option(text: str) -> Stop:
+    """Read what `--stop-at` was given.
+
+    Raises:
+        InputError: it is no time to stop; saying what a shell may have done to it.
+    """
+    said = text.strip()
+    if said.lower() == NONE:
+        return "none"
+    forms = f"{HOW_TO_SAY_WHEN_IN_A_SHELL}, or none"
+    try:
+        rule = parse_stop(said, forms)
+    except InputError as error:
+        hint = f"; {QUOTE_A_SUM}" if _LEFT_BY_A_SHELL.fullmatch(said) else ""
+        raise InputError(f"{error}{hint}") from error
+    if _NEVER_WRITTEN.fullmatch(said):
+        raise InputError(f"cannot stop at {said}; write {forms}; {QUOTE_A_SUM}")
+    return rule
 
 
 def parse_price(text: str) -> Price:
@@ -59,7 +121,8 @@ class TrainOrder:
     precision: Precision = "auto"
     device: str = "auto"
     """`auto`, `cpu` or `cuda:N`."""
-    stop: StopRule | None = None
+    stop: Stop | None = None
+    """None for the stop that the network has kept, if any; see `engine.kept_stop`."""
     price: Price | None = None
     budget: float | None = None
     """US dollars that all runs of the voice may cost, idle time included; 0 for no budget."""
@@ -94,7 +157,7 @@ class TrainOrder:
                 f"--price is {self.price}; give US dollars an hour, such as 0.99, or auto"
             )
         if self.budget is not None and not 0 <= self.budget <= MOST_USD:
-            raise InputError(f"--budget is {self.budget}; give US dollars, such as $30, or 0")
+            raise InputError(f"--budget is {self.budget}; give US dollars, such as 30, or none")
         if self.metadata_url is not None:
             require_base(self.metadata_url)
         if self.on_interrupt is not None and not self.on_interrupt.strip():

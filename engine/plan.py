@@ -27,7 +27,7 @@ from engine.host.cloud.metadata import require_base
 from engine.host.lock import LOCK_NAME
 from engine.host.spend import Ledger
 from engine.networks.specs import PRESETS, preset_spec
-from engine.order import Price, TrainOrder
+from engine.order import QUOTE_A_SUM, Price, TrainOrder
 from engine.settings import VoiceSettings
 from engine.stop import AlreadyThereError, StopRule
 from engine.voice import RESTORING, Voice, is_exported, settings_of
@@ -57,6 +57,9 @@ class Plan:
     takes_dataset: bool
     """Whether the voice learns from its dataset for the first time: one that is new or has been
     imported. A dataset that then proves of no use must leave no trace in it."""
+    budget_before: float | None = None
+    """The budget in US dollars that the order changes, 0 where there was none; None where the
+    order leaves it."""
     cloud: CloudName | None = None
     """The cloud whose metadata service may be asked; None where not one request may leave."""
 
@@ -89,6 +92,7 @@ def make_plan(order: TrainOrder) -> Plan:
         "mirror": order.mirror,
     }
     said = {name: value for name, value in changes.items() if value is not None}
+    budget_before = None if order.budget in (None, settings.budget) else settings.budget
     settings = _with_price(_with_id(replace(settings, **said)), order.price)
     cloud = _cloud_of(order)
     if settings.dataset is None:
@@ -101,13 +105,13 @@ def make_plan(order: TrainOrder) -> Plan:
     if new:
         _require_room(folder, dataset)
     takes_dataset = new or Voice.open(folder).settings.dataset is None
-    plan = Plan(settings, _step_of(order), new, takes_dataset, cloud)
+    plan = Plan(settings, _step_of(order), new, takes_dataset, budget_before, cloud)
     ledger = Ledger(folder / "spend.jsonl")
     # One that the cloud is yet to say can be asked for money as well.
     price = math.inf if cloud and settings.price_auto else settings.price
     if settings.budget > 0:
         _require_budget(settings.budget, ledger, price)
-    if order.stop is not None:
+    if isinstance(order.stop, StopRule):
         _require_stop_ahead(order.stop, order, plan.step, ledger, price)
     return plan
 
@@ -132,6 +136,8 @@ def _require_stop_ahead(
         elif isinstance(error, AlreadyThereError) and not entries:
             # Where the weights of another voice stand, this one has not been trained to.
             raise InputError(str(error)) from error
+        elif stop.text.isdecimal() and not isinstance(error, AlreadyThereError):
+            raise InputError(f"{error}; {QUOTE_A_SUM}") from error
         else:
             raise
 
@@ -146,14 +152,14 @@ def _require_budget(budget: float, ledger: Ledger, price: float) -> None:
     if price <= 0:
         raise InputError(
             f"the budget of ${budget:,.2f} cannot be watched, because this run has no price; give "
-            f"--price in $ an hour, or --budget 0 for no budget"
+            f"--price in $ an hour, or --budget none"
         )
     if ledger.usd >= budget:
         spent, idle = ledger.usd, ledger.idle_usd
         raise AlreadyThereError(
             f"the budget of ${budget:,.2f} is used up: ${spent:,.2f} is spent, "
             f"${spent - idle:,.2f} on training and ${idle:,.2f} on idle time; give a larger "
-            f"--budget, or 0 for none"
+            f"--budget, or none"
         )
 
 

@@ -20,6 +20,7 @@ from engine.mirror.target import open_target
 from engine.order import TrainOrder
 from engine.plan import Plan, make_plan
 from engine.snapshot import Phase, Snapshot
+from engine.stop import StopRule
 from engine.training.gpu_watch import GpuWatch
 from engine.training.machine_watch import MachineWatch
 from engine.training.paid_time import PaidTime
@@ -76,6 +77,7 @@ class Session:
         try:
             self._voice = _write_settings(order.voice_folder, plan)
             self._board = Board(_first_snapshot(order, plan, self._voice))
+            _tell_budget(plan, self._board)
             self._paid = PaidTime(self._board, self._voice, order.network)
             self._inbox = Inbox()
             self._machine = MachineWatch(order, plan, self._board, self._inbox)
@@ -316,6 +318,18 @@ def _write_settings(folder: Path, plan: Plan) -> Voice:
     voice.save(plan.settings)
     return voice
 
+def _tell_budget(plan: Plan, board: Board) -> None:
+    """Say that the order changes the budget: a shell may have made another sum of it."""
+    if plan.budget_before is None:
+        return
+    before, after = (
+        f"${usd:,.2f}" if usd else "none" for usd in (plan.budget_before, plan.settings.budget)
+    )
+    # Less of a guard than there was is what nobody may overlook.
+    severity = "information" if plan.budget_before == 0 else "warning"
+    board.event(f"budget was {before}, is {after}", severity)
+
+
 
 def _first_snapshot(order: TrainOrder, plan: Plan, voice: Voice) -> Snapshot:
     settings = voice.settings
@@ -328,7 +342,7 @@ def _first_snapshot(order: TrainOrder, plan: Plan, voice: Voice) -> Snapshot:
         recipe=settings.recipe,
         step=plan.step,
         first_step=plan.step,
-        stop_text=order.stop.text if order.stop else "",
+        stop_text=order.stop.text if isinstance(order.stop, StopRule) else "",
         price=settings.price,
         budget=settings.budget,
         sentence=settings.sentence,

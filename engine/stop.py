@@ -7,8 +7,13 @@ from typing import Literal
 
 from engine.errors import InputError
 
-HOW_TO_SAY_WHEN = "900k or 900000 (a step), +20k (steps from now), 2h or 90m (of training), $10"
-"""The forms that `parse_stop` understands, for help texts and errors."""
+_STEPS_AND_TIMES = "900k or 900000 (a step), +20k (steps from now), 2h or 90m (of training)"
+HOW_TO_SAY_WHEN = f"{_STEPS_AND_TIMES}, $10"
+"""The forms that `parse_stop` understands, for prompts and errors."""
+HOW_TO_SAY_WHEN_IN_A_SHELL = f"{_STEPS_AND_TIMES}, '$10' (in quotes)"
+"""The same for the command line, where a shell takes `$1` of a bare $10 for a name of its own."""
+NONE = "none"
+"""The word for no stop, and for no budget."""
 
 # Digits are the ten of ASCII: \d would also take those of other scripts. Commas only between
 # thousands: 1,5h is somebody's one and a half hours, and not fifteen.
@@ -94,42 +99,48 @@ class StopRule:
         return StopPoint(usd=self.amount)
 
 
-def parse_stop(text: str) -> StopRule:
+def parse_stop(text: str, forms: str = HOW_TO_SAY_WHEN) -> StopRule:
     """Read `900k`, `900000`, `+20k`, `2h`, `90m`, `1h30m` or `$10`.
+
+    Args:
+        text: what a person wrote.
+        forms: what errors say can be written.
 
     Raises:
         InputError: the text is none of these, or asks for nothing at all or for too much.
     """
     said = _SPACE_AT_A_SIGN.sub("", text.strip())
-    rule = _parse_steps(said) or _parse_time(said) or _parse_money(said)
+    rule = _parse_steps(said, forms) or _parse_time(said) or _parse_money(said)
     if rule is None:
-        raise InputError(f"cannot read {_shown(text)} as a time to stop; write {HOW_TO_SAY_WHEN}")
+        raise InputError(f"cannot read {_shown(text)} as a time to stop; write {forms}")
     if rule.amount <= 0:
-        raise InputError(f"{_shown(text)} asks for no training at all; write {HOW_TO_SAY_WHEN}")
+        raise InputError(f"{_shown(text)} asks for no training at all; write {forms}")
     most = {"time": _MOST_SECONDS, "money": MOST_USD}.get(rule.kind, _MOST_STEPS)
     if rule.amount > most:
-        raise InputError(f"{_shown(text)} is more than anyone can train; write {HOW_TO_SAY_WHEN}")
+        raise InputError(f"{_shown(text)} is more than anyone can train; write {forms}")
     return rule
 
 
 def parse_budget(text: str) -> float:
-    """Read `$30`, `30` or `30.50` as US dollars; 0 is no budget.
+    """Read `$30`, `30` or `30.50` as US dollars; `none` and 0 are no budget.
 
     Raises:
         InputError: it is no sum of money.
     """
     said = _SPACE_AT_A_SIGN.sub("", text.strip())
+    if said.lower() == NONE:
+        return 0.0
     match = _MONEY.fullmatch(said if said.startswith("$") else f"${said}")
     usd = math.nan if match is None else _number(match["usd"])
     if not usd <= MOST_USD:
         raise InputError(
             f"cannot read {_shown(text)} as a budget; write US dollars for the whole voice, such "
-            f"as $30 or 30.50, or 0 for none"
+            f"as 30 or 30.50, or none"
         )
     return usd
 
 
-def _parse_steps(said: str) -> StopRule | None:
+def _parse_steps(said: str, forms: str) -> StopRule | None:
     # A bare 90m is ninety minutes: whoever means ninety million steps writes M.
     match = _STEP.fullmatch(said)
     if match is None:
@@ -138,7 +149,7 @@ def _parse_steps(said: str) -> StopRule | None:
     steps = _number(match["number"]) * factor
     if steps < 1 or steps.is_integer():
         return StopRule("more steps" if match["plus"] else "step", math.floor(steps), said)
-    raise InputError(f"{said!r} is no whole number of steps; write {HOW_TO_SAY_WHEN}")
+    raise InputError(f"{said!r} is no whole number of steps; write {forms}")
 
 
 def _parse_time(said: str) -> StopRule | None:

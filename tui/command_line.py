@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperCommand
 
 from engine.errors import VoicecoachError
-from engine.stop import HOW_TO_SAY_WHEN
+from engine.stop import HOW_TO_SAY_WHEN_IN_A_SHELL
 from tui.wording import printable
 
 LOG = logging.getLogger(__name__)
@@ -54,13 +54,18 @@ BudgetOption = Annotated[
     str | None,
     typer.Option(
         metavar="AMOUNT",
-        help="What all training of the voice may cost, idle time included, such as $30: warns at "
-        "80 %, saves and ends at 100 %. 0 for none.",
+        help="What all training of the voice may cost, idle time included, such as 30: warns at "
+        "80 %, saves and ends at 100 %; none for no budget.",
         show_default="as the voice has it",
     ),
 ]
 StopOption = Annotated[
-    str | None, typer.Option(metavar="WHEN", help=f"When to stop: {HOW_TO_SAY_WHEN}.")
+    str | None,
+    typer.Option(
+        metavar="WHEN",
+        help=f"When to stop: {HOW_TO_SAY_WHEN_IN_A_SHELL}, or none.",
+        show_default="the stop at which the run before was not yet",
+    ),
 ]
 
 

@@ -14,6 +14,7 @@ from engine.corpus.clips import Clip
 from engine.order import TrainOrder
 from engine.settings import VoiceSettings
 from engine.snapshot import Progress
+from engine.stop import StopRule
 from engine.training.estimate import Plan, with_estimates
 from engine.voice import Voice, own_specs
 
@@ -96,9 +97,9 @@ class Estimating:
     def _steps(self) -> int:
         """Steps to the stop, or as many as are usual where it is a time or a sum, or none."""
         stop = self._order.stop
-        if stop is not None and stop.kind == "more steps":
+        if isinstance(stop, StopRule) and stop.kind == "more steps":
             return int(stop.amount)
-        if stop is not None and stop.kind == "step":
+        if isinstance(stop, StopRule) and stop.kind == "step":
             return max(1, int(stop.amount) - self._board.snapshot.step)
         return USUAL_STEPS[self._order.network]
 

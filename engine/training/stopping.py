@@ -4,6 +4,7 @@ import math
 
 from engine.board import Board
 from engine.errors import EngineError, InputError
+from engine.order import Stop
 from engine.snapshot import Phase
 from engine.stop import StopPoint, StopRule
 from engine.training.budget import Budget
@@ -36,6 +37,18 @@ class Stopping:
             return self._budget.used_up
         ledger = self._ledger
         return self._point.reached(self._standing.step, ledger.voice_seconds, ledger.spent)
+
+    def begin(self, stop: Stop | None, spent: float) -> None:
+        """Take up the stop that was ordered.
+
+        Args:
+            stop: when to stop.
+            spent: the US dollars of the voice when the run began.
+
+        Raises:
+            InputError: the point lies behind.
+        """
+        self.set(stop if isinstance(stop, StopRule) else None, spent)
 
     def set(self, rule: StopRule | None, spent: float | None = None) -> None:
         """Resolve a rule against the counters, or train without end.

@@ -90,7 +90,7 @@ class Trainer:
         """
         try:
             # What the preparation cost may have used up the sum at which to stop.
-            self._stopping.set(self._order.stop, self._paid.ledger.spent_before)
+            self._stopping.begin(self._order.stop, self._paid.ledger.spent_before)
             self._teller.begin(self._keeper.saved_step)
             self._paid.close_stretch(self._standing.step)
             self._board.update(first_spent=self._paid.ledger.spent)

@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from engine.order import TrainOrder, parse_price
-from engine.stop import parse_budget, parse_stop
+from engine.order import TrainOrder, parse_budget_option, parse_price, parse_stop_option
 from tui.command_line import (
     AsciiOption,
     AutoPriceOption,
@@ -40,7 +39,7 @@ def demo(
 
         return demo_order(voice, stop=stop, price=usd, budget=most, device=device)
 
-    stop = None if stop_at is None else parse_stop(stop_at)
-    most = None if budget is None else parse_budget(budget)
+    stop = None if stop_at is None else parse_stop_option(stop_at)
+    most = None if budget is None else parse_budget_option(budget)
     usd = None if price is None else parse_price(price)
     return run_training(make_order, headless=headless, ascii_only=ascii_only)

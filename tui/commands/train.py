@@ -8,8 +8,7 @@ import typer
 from engine.choices import CleanerName, CloudChoice, NetworkName, Precision, PresetName, RecipeName
 from engine.errors import InputError
 from engine.mirror.address import HOW_TO_SAY_WHERE, is_mirror
-from engine.order import TrainOrder, parse_price
-from engine.stop import parse_budget, parse_stop
+from engine.order import TrainOrder, parse_budget_option, parse_price, parse_stop_option
 from tui.command_line import (
     AsciiOption,
     AutoPriceOption,
@@ -145,9 +144,9 @@ def train(
         recipe=recipe,
         precision=precision,
         device=device,
-        stop=None if stop_at is None else parse_stop(stop_at),
+        stop=None if stop_at is None else parse_stop_option(stop_at),
         price=None if price is None else parse_price(price),
-        budget=None if budget is None else parse_budget(budget),
+        budget=None if budget is None else parse_budget_option(budget),
         checkpoint_every=checkpoint_every,
         checkpoint_minutes=checkpoint_minutes,
         dropout=dropout,

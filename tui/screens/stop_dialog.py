@@ -11,7 +11,7 @@ from textual.widgets import Input, Static
 from engine.control import SetBudget, StopAt
 from engine.errors import InputError
 from engine.snapshot import Snapshot
-from engine.stop import HOW_TO_SAY_WHEN, StopPoint, parse_budget, parse_stop
+from engine.stop import HOW_TO_SAY_WHEN, NONE, StopPoint, parse_budget, parse_stop
 from tui import wording
 from tui.screens.dialog import Dialog
 
@@ -21,7 +21,7 @@ _BUDGET = "budget"
 class StopDialog(Dialog[StopAt | SetBudget]):
     """Asks when the run shall stop, and says at once what an answer would mean.
 
-    The budget, which is kept whatever the stop, is changed by `budget $40`.
+    The budget, which is kept whatever the stop, is changed by `budget 40`.
     """
 
     def __init__(self, look: Callable[[], Snapshot], now: Callable[[], datetime]) -> None:
@@ -33,7 +33,7 @@ class StopDialog(Dialog[StopAt | SetBudget]):
         # Kept, and not looked for: a dialog may be closed before they are mounted.
         self._input = Input(self._standing, placeholder="empty: no stop")
         self._meaning = Static("", id="meaning", markup=False)
-        budget = "budget $40 (all that the voice may cost), budget 0 for none"
+        budget = "budget 40 ($ that the voice may cost in all), budget none"
         self._forms = (
             Static(HOW_TO_SAY_WHEN, id="forms", classes="hint", markup=False),
             Static(budget, id="budget-forms", classes="hint", markup=False),
@@ -98,7 +98,7 @@ def standing_answer(snapshot: Snapshot) -> str:
 
 def meaning(said: str, snapshot: Snapshot, now: datetime) -> tuple[str, bool]:
     """Say what an answer would mean, or why it cannot be taken, and which of the two it is."""
-    if not said:
+    if said.lower() in ("", NONE):
         return "no stop: it trains until you say so", False
     try:
         answer = read_answer(said, snapshot)
@@ -117,7 +117,7 @@ def meaning(said: str, snapshot: Snapshot, now: datetime) -> tuple[str, bool]:
 
 
 def read_answer(said: str, snapshot: Snapshot) -> StopAt | SetBudget:
-    """Read an answer; an empty one is no stop.
+    """Read an answer; an empty one, and `none`, is no stop.
 
     Raises:
         InputError: it cannot be read, or asks for what lies behind.
@@ -127,7 +127,7 @@ def read_answer(said: str, snapshot: Snapshot) -> StopAt | SetBudget:
         usd = parse_budget(rest)
         _require_budget(usd, snapshot)
         return SetBudget(usd)
-    if not said:
+    if said.lower() in ("", NONE):
         return StopAt(None)
     rule = parse_stop(said)
     rule.resolve(snapshot.step, snapshot.voice_seconds, snapshot.spent, snapshot.price)

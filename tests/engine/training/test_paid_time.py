@@ -253,7 +253,7 @@ def test_old_ledgers_are_read_as_training_and_damaged_lines_are_passed_over(make
 
 
 @pytest.mark.parametrize(
-    ("text", "usd"), [("$30", 30), ("30", 30), ("30.50", 30.5), (" $ 1,250 ", 1250), ("0", 0)]
+    ("text", "usd"), [("$30", 30), ("30", 30), ("30.50", 30.5), (" $ 1,250 ", 1250), ("0", 0), ("none", 0)]
 )
 def test_a_budget_is_read(text, usd):
     assert parse_budget(text) == usd
@@ -274,6 +274,23 @@ def test_a_budget_needs_a_price_and_must_not_be_spent(make_voice, training):
     with pytest.raises(InputError, match=rf"used up: \${spent:.2f} is spent, .*on idle time"):
         training.start(voice, "+1", budget=spent / 2)
     assert Voice.open(voice.folder).settings.budget == 0
+
+
+def test_a_start_that_changes_the_budget_says_so(make_voice, training):
+    voice = make_voice(price=1.0)
+    told = {}
+    for usd in (30.0, 30.0, None, 5.0, 0.0):
+        last = training.end(training.start(voice, "+1", budget=usd))
+        told[usd] = [(e.text, e.severity) for e in last.events if e.text.startswith("budget")]
+        assert last.budget == Voice.open(voice.folder).settings.budget
+    assert told == {
+        30.0: [],
+        None: [],
+        5.0: [("budget was $30.00, is $5.00", "warning")],
+        0.0: [("budget was $5.00, is none", "warning")],
+    }
+    last = training.end(training.start(voice, "+1", budget=0.05))
+    assert "budget was none, is $0.05" in training.texts(last)
 
 
 def test_a_budget_warns_and_then_stops_with_a_checkpoint(make_voice, training, late):
@@ -376,9 +393,10 @@ def test_damage_of_the_ledger_is_told_where_a_run_begins(make_voice, training, d
     for number in damaged:
         lines[number] = "\x00 of a disk"
     path.write_text("\n".join(lines) + "\n")
-    texts = training.texts(training.end(training.start(voice, "3", price=1.0)))
-    [warning] = [text for text in texts if "spend.jsonl is damaged" in text]
+    last = training.end(training.start(voice, "3", price=1.0))
+    [warning] = [text for text in training.texts(last) if "spend.jsonl is damaged" in text]
     assert told in warning
+    assert [one.text for one in last.warnings] == [warning]
 
 
 def test_a_voice_that_is_taken_away_again_leaves_no_ledger(tmp_path, training):
