@@ -229,10 +229,25 @@ class Server:
             _log.warning("a client of the wire is refused: %s", error)
             self._refuse(client, str(error))
         except (OSError, EOFError):
+            self._hear_out(client)
             self._drop(client)
         except Exception as error:
             _log.exception("a client of the wire cannot be served")
             self._refuse(client, f"the run cannot serve this screen: {type(error).__name__}")
+
+    def _hear_out(self, client: Connection) -> None:
+        """Take what somebody said before they went, who may have gone while they were written to.
+
+        What fits no more is passed over, as nobody is there to be told.
+        """
+        if client.closing:
+            return
+        try:
+            with contextlib.suppress(OSError, EOFError, InputError):
+                for line in client.lines(self._clock()):
+                    self._obey(client, line)
+        except Exception:
+            _log.exception("what a client said last cannot be heard")
 
     def _refuse(self, client: Connection, text: str) -> None:
         client.refuse(text, self._clock())

@@ -19,6 +19,7 @@ from engine.errors import InputError
 from engine.host.lock import acquire_lock
 from engine.snapshot import AttentionPlot, Event, Phase, Snapshot
 from engine.wire.audience import Audience
+from engine.wire.changes import changes
 from engine.wire.client import RemoteSession, glance
 from engine.wire.messages import MOST_FROM_CLIENT, Ask, Hello, Leave, read_from_server, write
 from engine.wire.registry import known_runs, runs_folder
@@ -450,6 +451,23 @@ def test_who_leaves_last_says_whether_training_goes_on(make_run, tmp_path):
         session.close()
     until(lambda: run.screens == 0, "nobody to be left")
     assert run.asked == [GoUnattended(train_on=True)]
+
+
+def test_the_last_word_of_a_screen_that_goes_while_it_is_written_to_is_heard(run, monkeypatch):
+    raw = Raw(run.folder)
+    raw.send(write(Hello("screen")))
+    until(lambda: run.screens == 1, "the screen")
+
+    def leave_meanwhile(before, after):
+        if before is not None and not raw.socket._closed:
+            raw.send(write(Leave()))
+            raw.close()
+        return changes(before, after)
+
+    monkeypatch.setattr("engine.wire.server.changes", leave_meanwhile)
+    run.board.update(step=2)
+    until(lambda: run.screens == 0, "the screen to be gone")
+    assert run.asked == [GoAttended(), GoUnattended(train_on=True)]
 
 
 def test_the_wish_of_one_who_left_before_the_last_is_forgotten(run):
