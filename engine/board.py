@@ -14,6 +14,7 @@ _log = logging.getLogger(__name__)
 _MOST_EVENTS = 300
 _MOST_PLOTS = 200
 _MOST_SAMPLES = 500
+_MOST_WARNINGS = 50
 
 _LEVELS = {"information": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
@@ -41,6 +42,23 @@ class Board:
 
     def event(self, text: str, severity: str = "information") -> None:
         """Tell the person, and the log file, that something happened."""
+        self._tell(text, severity)
+
+    def warn(self, text: str, short: str = "", severity: str = "warning") -> None:
+        """Tell what the person must have seen: a screen shows it until they dismiss it.
+
+        Args:
+            text: what happened, for the log.
+            short: the same in a sentence that fits two lines of a screen; the text where that does.
+            severity: as an event has it.
+        """
+        self._tell(text, severity)
+        with self._turn:
+            warning = Event(time.time(), short or text, severity)
+            warnings = (*self._snapshot.warnings, warning)[-_MOST_WARNINGS:]
+            self._snapshot = replace(self._snapshot, warnings=warnings)
+
+    def _tell(self, text: str, severity: str) -> None:
         _log.log(_LEVELS[severity], "%s", text)
         with self._turn:
             events = (*self._snapshot.events, Event(time.time(), text, severity))

@@ -101,10 +101,9 @@ class Session:
         try:
             self._server.start()
         except OSError as error:
-            self._board.event(
+            self._board.warn(
                 f"no other screen can attach: {self._voice.folder / 'socket'} cannot be opened "
-                f"({error.strerror or error})",
-                "warning",
+                f"({error.strerror or error})"
             )
         self._thread.start()
 
@@ -318,6 +317,7 @@ def _write_settings(folder: Path, plan: Plan) -> Voice:
     voice.save(plan.settings)
     return voice
 
+
 def _tell_budget(plan: Plan, board: Board) -> None:
     """Say that the order changes the budget: a shell may have made another sum of it."""
     if plan.budget_before is None:
@@ -328,7 +328,6 @@ def _tell_budget(plan: Plan, board: Board) -> None:
     # Less of a guard than there was is what nobody may overlook.
     severity = "information" if plan.budget_before == 0 else "warning"
     board.event(f"budget was {before}, is {after}", severity)
-
 
 
 def _first_snapshot(order: TrainOrder, plan: Plan, voice: Voice) -> Snapshot:

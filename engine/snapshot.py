@@ -151,6 +151,8 @@ class LostSteps:
     """Training time that they took."""
     usd: float
     """What they cost in US dollars."""
+    damaged: int | None = None
+    """The newest checkpoint that was passed over because it is damaged, where one was."""
 
     @property
     def count(self) -> int:
@@ -251,6 +253,9 @@ class Snapshot:
     """Oldest first."""
     events: tuple[Event, ...] = ()
     """Oldest first; the last few hundred."""
+    warnings: tuple[Event, ...] = ()
+    """Of what happened, what the person must have seen: it stays on top of a screen until they
+    dismiss it there. Oldest first."""
     sentence: str = ""
     """What the next audition speaks."""
     auditioning: bool = False
@@ -293,10 +298,15 @@ class Snapshot:
 
     @property
     def progress_to_stop(self) -> float | None:
-        """Share of the way to `end_point` that is done, from 0 to 1; None without one."""
+        """Share of the way to `end_point` that is done, from 0 to 1; None without one.
+
+        Of a budget, which holds for the whole voice, it is what the whole voice has spent.
+        """
         end = self.end_point
         if end is None:
             return None
+        if self.budget_comes_first:
+            return min(1.0, self.spent / self.budget)
         if end.step is not None:
             done: float = self.step - self.first_step
             left: float = end.step - self.step

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from textual.binding import Binding
 
 from engine.snapshot import Phase, Snapshot
-from tui.widgets.money_words import budget_is_short
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +17,8 @@ class Moment:
     """Attention plots there are to look at."""
     figures_in_sight: bool = False
     """Whether the screen has room for the figures of a check beside its findings."""
+    warned: bool = False
+    """Whether a warning is there to be dismissed."""
     reading: bool = False
     """Whether the screen only reads: keys that steer do nothing on it."""
     attached: bool = False
@@ -172,7 +173,7 @@ def _in_sight(moment: Moment) -> str:
 
 
 def _no_warning(moment: Moment) -> bool:
-    return not budget_is_short(moment.snapshot)
+    return not moment.warned
 
 
 def _paused(moment: Moment) -> bool:
@@ -210,7 +211,7 @@ KEYS: tuple[Key, ...] = (
         "Draw the attention anew with the weights of this moment", _no_attention, show=False,
         steers=True),
     Key("d", "dismiss_warning", "dismiss",
-        "Show the warning about the budget no more", show=False, hidden=_no_warning),
+        "Show the warning on top no more", show=False, hidden=_no_warning),
     Key("x", "maximise", "maximise", "Give one panel the whole screen, and back", show=False),
     Key("tab", "next_panel", "next panel", "Go to the next panel", show=False),
     Key("y", "copy_scp", "copy scp",

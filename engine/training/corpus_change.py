@@ -47,7 +47,10 @@ def tell_change(
             "which clips is not known here" if old is None else sentence_about_change(old, content)
         )
         text = f"the corpus is not the one that {network} was trained on so far: {what}"
-        board.event(f"{text}; training goes on with the corpus as it is", "warning")
+        board.warn(
+            f"{text}; training goes on with the corpus as it is",
+            f"The corpus is not the one that {network} was trained on so far: {what}.",
+        )
     try:
         content.save(folder)
         keep_only(folder, {known, content.key})
@@ -94,10 +97,11 @@ class CorpusWatch:
             for what, paths in (("gone", gone), ("changed", changed))
             if paths
         ]
-        self._board.event(
-            f"files of the corpus were touched while it is trained on: {', '.join(parts)}; this "
-            f"run goes on with what it has read, the next one takes what is there then",
-            "warning",
+        touched = f"of the corpus were touched while it is trained on: {', '.join(parts)}"
+        self._board.warn(
+            f"files {touched}; this run goes on with what it has read, the next one takes what is "
+            f"there then",
+            f"Files {touched}; the next run takes what is there then.",
         )
 
     def _work(self) -> None:

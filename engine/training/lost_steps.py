@@ -8,7 +8,11 @@ from engine.snapshot import LostSteps
 
 
 def lost_steps(
-    stretches: Sequence[Stretch], network: str, step: int, last_logged: int | None
+    stretches: Sequence[Stretch],
+    network: str,
+    step: int,
+    last_logged: int | None,
+    damaged: int | None = None,
 ) -> LostSteps | None:
     """What was made after a checkpoint and is not in it; None where nothing was.
 
@@ -17,6 +21,7 @@ def lost_steps(
         network: which network is trained.
         step: the step of the checkpoint.
         last_logged: the last step that the history has, which may be known from there alone.
+        damaged: the newest checkpoint, where that is damaged and was passed over.
     """
     until, seconds, usd = max(step, last_logged or 0), 0.0, 0.0
     ours = [one for one in stretches if one.network == network and one.kind == "training"]
@@ -30,7 +35,7 @@ def lost_steps(
         # What came before it led to the checkpoint, or was lost once already.
         if made > 0 and stretch.first_step <= step:
             break
-    return LostSteps(step, until, seconds, usd) if until > step else None
+    return LostSteps(step, until, seconds, usd, damaged) if until > step else None
 
 
 def sentence_about(lost: LostSteps) -> str:
@@ -38,7 +43,8 @@ def sentence_about(lost: LostSteps) -> str:
     steps = "1 step" if lost.count == 1 else f"{lost.count:,} steps"
     was, are = ("was", "is") if lost.count == 1 else ("were", "are")
     since = f"since checkpoint {lost.since:,}" if lost.since else "from the first on"
+    why = "" if lost.damaged is None else f", as checkpoint {lost.damaged:,} was damaged"
     cost = [duration(lost.seconds)] if lost.seconds else []
     cost += [f"${lost.usd:,.2f}"] if lost.usd else []
     told = f": {', '.join(cost)}," if cost else ","
-    return f"{steps} {since} {was} lost{told} and {are} made again"
+    return f"{steps} {since} {was} lost{why}{told} and {are} made again"

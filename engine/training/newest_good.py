@@ -1,5 +1,7 @@
 """The newest checkpoint that is as it was written; damaged ones are passed over, and told."""
 
+from dataclasses import dataclass
+
 from engine.board import Board
 from engine.checkpoint_folders import (
     CheckpointEntry,
@@ -13,8 +15,18 @@ from engine.training.checkpoint import Checkpoint, load_checkpoint
 from engine.voice import Voice
 
 
-def load_newest_good(voice: Voice, network: NetworkName, board: Board) -> Checkpoint | None:
-    """Return the newest checkpoint of a network of which no byte has changed, or None without any.
+@dataclass(frozen=True)
+class NewestGood:
+    """What was found where the newest good checkpoint was looked for."""
+
+    checkpoint: Checkpoint | None
+    """None where there is none of any kind."""
+    damaged: int | None = None
+    """The step of the newest one, where that is damaged."""
+
+
+def load_newest_good(voice: Voice, network: NetworkName, board: Board) -> NewestGood:
+    """Find the newest checkpoint of a network of which no byte has changed.
 
     Newer ones that are damaged are named on the board and moved aside, never removed.
 
@@ -32,14 +44,14 @@ def load_newest_good(voice: Voice, network: NetworkName, board: Board) -> Checkp
             bad.append(error)
             continue
         for place, fault in zip(newest_first, bad, strict=False):
-            _put_aside(place, fault, checkpoint.step, board)
-        return checkpoint
+            _put_aside(network, place, fault, checkpoint.step, board)
+        return NewestGood(checkpoint, newest_first[0].step if bad else None)
     if bad:
         raise InputError(
             f"No checkpoint of {network} in {voice.folder} is as it was written: {bad[0]} Put back "
             f"a copy of one, or move them all away to begin anew."
         )
-    return None
+    return NewestGood(None)
 
 
 def load_newest_to_speak(voice: Voice, network: NetworkName) -> tuple[Checkpoint | None, str]:
@@ -74,10 +86,18 @@ def _note(network: NetworkName, passed: list[int], used: int) -> str:
 
 
 def _put_aside(
-    entry: CheckpointEntry, fault: DamagedCheckpointError, used: int, board: Board
+    network: NetworkName,
+    entry: CheckpointEntry,
+    fault: DamagedCheckpointError,
+    used: int,
+    board: Board,
 ) -> None:
     try:
-        where = f"it is kept as {move_aside(entry.path).name}"
+        where, done = f"it is kept as {move_aside(entry.path).name}", "set aside"
     except OSError as error:
-        where = f"it cannot be renamed ({error.strerror})"
-    board.event(f"{fault.what}: {where}, and the one of step {used:,} is used", "warning")
+        where, done = f"it cannot be renamed ({error.strerror})", "passed over"
+    board.warn(
+        f"{fault.what}: {where}, and the one of step {used:,} is used",
+        f"Checkpoint {entry.step:,} of {network} is damaged: {done}, and that of step {used:,} is "
+        f"used.",
+    )

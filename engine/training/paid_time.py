@@ -81,10 +81,9 @@ class PaidTime:
         lost = self.ledger.unreadable
         if lost:
             which = f"line {lost[0]:,}" if len(lost) == 1 else f"{len(lost):,} lines"
-            self._board.event(
+            self._board.warn(
                 f"spend.jsonl is damaged: {which} cannot be read, and what was paid then is "
-                f"missing from all sums",
-                "warning",
+                f"missing from all sums"
             )
         self.tell()
         self._thread.start()

@@ -63,6 +63,8 @@ class Prepared:
     base_step: int
     unlogged: Unlogged
     """Losses of the steps since the last logged one, as the checkpoint has them."""
+    damaged: int | None = None
+    """The step of the newest checkpoint, where that is damaged and an earlier one is used."""
     corpus_change: str = ""
     """In what the corpus differs from the one that the checkpoint was trained on."""
 
@@ -83,7 +85,8 @@ def prepare(order: TrainOrder, voice: Voice, board: Board, inbox: Inbox) -> Prep
     # without `--from`, must not start from nothing.
     board.update(progress=Progress("loading weights", 0, 1))
     take_over_source(order, voice, board)
-    checkpoint = newest_checkpoint(voice, order.network, board)
+    newest = newest_checkpoint(voice, order.network, board)
+    checkpoint = newest.checkpoint
     spec = checkpoint.spec if checkpoint else fresh_spec(order.network, voice.settings)
     require_room_to_train(voice, spec, recipe)
     store, training, held = open_material(order, voice, board, inbox)
@@ -118,6 +121,7 @@ def prepare(order: TrainOrder, voice: Voice, board: Board, inbox: Inbox) -> Prep
         step=checkpoint.step if checkpoint else 0,
         base_step=checkpoint.base_step if checkpoint else 0,
         unlogged=checkpoint.unlogged if checkpoint else Unlogged(),
+        damaged=newest.damaged,
         corpus_change=tell_change(voice, order.network, checkpoint, store.content, board),
     )
 
@@ -140,7 +144,7 @@ def _prepare_device(
     word = "bf16" if precision == torch.bfloat16 else "fp32"
     board.update(device=describe_device(device), precision=word)
     if unused:
-        board.event(unused, "warning")
+        board.warn(unused)
     return device, precision
 
 

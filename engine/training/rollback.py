@@ -87,7 +87,7 @@ class Rollbacks:
             self._set(self._learner.recovery.after(step))
             terms = self._terms()
         why = f"{self._prepared.network} fell sick at step {step:,}: {trouble}; {where}, {terms}"
-        self._board.event(why, "error")
+        self._board.warn(why, severity="error")
         return GoneBack(back, checkpoint.unlogged if checkpoint else Unlogged(), why)
 
     def try_again(self) -> str:
@@ -160,7 +160,10 @@ class Rollbacks:
                 kept = f"it is kept as {move_aside(entry.path).name}"
             except OSError as error:
                 kept = f"it cannot be renamed ({error.strerror})"
-            self._board.event(f"{what.rstrip('.')}: {kept}", "warning")
+            self._board.warn(
+                f"{what.rstrip('.')}: {kept}",
+                f"Checkpoint {entry.step:,} of {self._prepared.network} is not sound: {kept}.",
+            )
 
     def _take(self, checkpoint: Checkpoint) -> None:
         self._learner.load_weights(checkpoint.weights, checkpoint.average)

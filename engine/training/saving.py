@@ -188,7 +188,7 @@ class Keeper:
             InputError: none can be used.
         """
         self.settle()
-        return load_newest_good(self._voice, self._network, self._board)
+        return load_newest_good(self._voice, self._network, self._board).checkpoint
 
     def _is_due(self, step: int) -> bool:
         settings = self._voice.settings

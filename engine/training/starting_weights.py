@@ -20,7 +20,7 @@ from engine.order import TrainOrder
 from engine.settings import VoiceSettings
 from engine.training.checkpoint import Checkpoint, has_average, load_checkpoint, save_checkpoint
 from engine.training.health import Recovery
-from engine.training.newest_good import load_newest_good
+from engine.training.newest_good import NewestGood, load_newest_good
 from engine.training.recipe import recipe_named
 from engine.training.vocabulary_mapping import require_rows_of_symbols, with_symbols
 from engine.voice import Voice, is_exported
@@ -30,21 +30,26 @@ _SOUND_OF_SOURCE = (
 )
 
 
-def newest_checkpoint(voice: Voice, network: NetworkName, board: Board) -> Checkpoint | None:
-    """Return the newest good checkpoint, refused when it is not for this voice's symbols and sound.
+def newest_checkpoint(voice: Voice, network: NetworkName, board: Board) -> NewestGood:
+    """Find the newest good checkpoint, refused when it is not for this voice's symbols and sound.
 
     Raises:
         InputError: none can be used, or the voice's settings do not fit it.
     """
-    checkpoint = load_newest_good(voice, network, board)
+    found = load_newest_good(voice, network, board)
+    checkpoint = found.checkpoint
     if checkpoint is None:
-        return None
+        return found
     path = voice.checkpoint_folder(network, checkpoint.step)
     _require_symbols(checkpoint, voice.settings, path)
     _require_sound(checkpoint, voice.settings, path, "set {} in its [audio] to fit")
     if checkpoint.step != checkpoint.base_step and not checkpoint.optimizer:
-        board.event(f"{path} has no optimizer.safetensors: Adam starts anew", "warning")
-    return checkpoint
+        board.warn(
+            f"{path} has no optimizer.safetensors: Adam starts anew",
+            f"Checkpoint {checkpoint.step:,} of {network} has no optimizer.safetensors: Adam "
+            f"starts anew.",
+        )
+    return found
 
 
 def take_over_source(order: TrainOrder, voice: Voice, board: Board) -> None:
@@ -67,7 +72,7 @@ def take_over_source(order: TrainOrder, voice: Voice, board: Board) -> None:
         return
     found = _weights_in(order.source)
     if order.network not in found:
-        board.event(f"{order.source} has no {order.network}: it starts fresh", "warning")
+        board.warn(f"{order.source} has no {order.network}: it starts fresh")
     for network, path in found.items():
         if voice.newest(network) is not None:
             continue

@@ -125,6 +125,7 @@ class Teller:
             self._network,
             self._prepared.step,
             self._history.last_step,
+            self._prepared.damaged,
         )
         if lost is not None:
             self._board.update(lost=lost)

@@ -49,7 +49,7 @@ class CheckScreen(KeyedScreen):
         self._heading = StatusLine("check-title")
         self._verdict = Static("", id="check-verdict", markup=False)
         self._facts = Static("", id="check-facts", markup=False)
-        self._notice = Notice(reading=run.reading)
+        self._notice = Notice(reading=run.reading, warning=False)
         self._findings = Findings()
         self._detail = Static("", id="check-detail", classes="panel", markup=False)
         self._figures = CheckFigures()

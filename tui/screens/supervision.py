@@ -142,6 +142,7 @@ class Supervision(RunScreen):
         return Moment(
             self.snapshot,
             len(self.attention.plots),
+            warned=self.notice.warns(self.snapshot),
             reading=self.reading,
             attached=self.attached,
         )
@@ -163,8 +164,9 @@ class Supervision(RunScreen):
         self.app.push_screen(CheckScreen(self, self.snapshot))
 
     def action_dismiss_warning(self) -> None:
-        """Warn no more of this budget."""
-        self.notice.dismiss_budget(self.snapshot, self.now())
+        """Show the warning on top no more."""
+        self.notice.dismiss(self.snapshot, self.now())
+        self.refresh_keys()
 
     def action_maximise(self) -> None:
         """Give one panel the whole screen, or give it back."""

@@ -14,27 +14,26 @@ def budget_is_short(snapshot: Snapshot) -> bool:
     return 0 < _WARNING_SHARE * snapshot.budget <= snapshot.spent and not snapshot.phase.ended
 
 
-def budget_words(snapshot: Snapshot, *, reading: bool = False) -> Content:
-    """Say how much of the budget is spent where that is most of it, and what can be done.
+def budget_share_words(snapshot: Snapshot) -> Content:
+    """Say how much of the budget is spent where that is most of it, and not all."""
+    if not budget_is_short(snapshot) or snapshot.budget_is_used_up:
+        return Content("")
+    share = int(100 * snapshot.spent / snapshot.budget)
+    budget = wording.dollars(snapshot.budget)
+    return Content.styled(f"{share} % of the budget of {budget} is spent.", "bold $warning")
 
-    Whoever only reads can dismiss the words, and raises no budget.
+
+def used_up_words(snapshot: Snapshot, *, reading: bool = False) -> Content:
+    """Say that all of the budget is spent, and what can be done.
+
+    Whoever only reads raises no budget.
     """
-    if not budget_is_short(snapshot):
+    if not budget_is_short(snapshot) or not snapshot.budget_is_used_up:
         return Content("")
     budget, spent = wording.dollars(snapshot.budget), wording.dollars(snapshot.spent)
     raising = Content("") if reading else Content.assemble(("s", "bold $training"), " raises it")
-    if snapshot.budget_is_used_up:
-        used_up = f"The budget of {budget} is used up: {spent} is spent."
-        return Content.assemble((used_up, "bold $error"), "  ", raising)
-    share = int(100 * snapshot.spent / snapshot.budget)
-    return Content.assemble(
-        (f"{share} % of the budget of {budget} is spent.", "bold $warning"),
-        "  ",
-        raising,
-        "" if reading else " · ",
-        ("d", "bold $training"),
-        " dismisses this",
-    )
+    used_up = f"The budget of {budget} is used up: {spent} is spent."
+    return Content.assemble((used_up, "bold $error"), "  ", raising)
 
 
 def idle_words(snapshot: Snapshot) -> Content:

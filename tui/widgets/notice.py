@@ -10,21 +10,28 @@ from textual.widgets import ProgressBar, Static
 from engine.snapshot import Phase, Snapshot
 from tui import wording
 from tui.widgets.mirror_words import mirror_words
-from tui.widgets.money_words import budget_words, idle_words
+from tui.widgets.money_words import idle_words, used_up_words
 from tui.widgets.spot_words import spot_words
+from tui.widgets.warnings import Warnings
+
+# Cells of the narrowest usual screen, for as long as the width is not known.
+_NARROW = 78
 
 
 class Notice(Vertical):
     """A few words that appear only while there is something to say."""
 
-    def __init__(self, *, reading: bool = False) -> None:
-        """Name no keys that steer where the person only looks on (`reading`)."""
+    def __init__(self, *, reading: bool = False, warning: bool = True) -> None:
+        """Say nothing that a key dismisses on a screen that has no such key (not `warning`).
+
+        No keys that steer are named where the person only looks on (`reading`).
+        """
         super().__init__(id="notice")
         self._reading = reading
         self._words = Static("", id="notice-words", markup=False)
         # Without a total it would be animated, in sight or not.
         self._bar = ProgressBar(1, id="notice-progress", show_eta=False)
-        self._dismissed = 0.0
+        self._warnings = Warnings(reading=reading) if warning else None
         self._shown: tuple[Phase, str, tuple[int, int] | None] | None = None
 
     def compose(self) -> ComposeResult:
@@ -36,10 +43,12 @@ class Notice(Vertical):
         """Say what the cloud, the mirror, the money and the phase call for, or nothing."""
         spot, mirror = spot_words(snapshot, now), mirror_words(snapshot)
         reading = self._reading
-        dismissed = self._is_dismissed(snapshot)
-        budget = Content("") if dismissed else budget_words(snapshot, reading=reading)
+        warned = Content("")
+        if self._warnings is not None:
+            warned = self._warnings.words(snapshot, self.content_size.width or _NARROW)
+        used_up = used_up_words(snapshot, reading=reading)
         stands = notice_words(snapshot, reading=reading)
-        parts = (spot, mirror, budget, stands, idle_words(snapshot))
+        parts = (spot, mirror, warned, used_up, stands, idle_words(snapshot))
         words = Content("\n").join(part for part in parts if part.plain)
         progress = snapshot.progress if snapshot.phase is Phase.PREPARING else None
         counts = (progress.done, progress.total) if progress and progress.total else None
@@ -54,20 +63,22 @@ class Notice(Vertical):
         for phase in Phase:
             self.set_class(phase is snapshot.phase, f"-{phase.name.lower()}")
         self.set_class(bool(mirror.plain), "-mirror")
-        self.set_class(bool(budget.plain), "-budget")
+        self.set_class(bool(warned.plain or used_up.plain), "-warned")
         self.set_class(bool(spot.plain), "-spot")
         self._words.update(words, layout=not stays)
         self._bar.display = counts is not None
         if counts is not None:
             self._bar.update(progress=counts[0], total=counts[1])
 
-    def dismiss_budget(self, snapshot: Snapshot, now: datetime) -> None:
-        """Warn no more of this budget; of another, and where it is used up, all the same."""
-        self._dismissed = snapshot.budget
-        self.show(snapshot, now)
+    def warns(self, snapshot: Snapshot) -> bool:
+        """Whether there is a warning that can be dismissed."""
+        return self._warnings is not None and self._warnings.any(snapshot)
 
-    def _is_dismissed(self, snapshot: Snapshot) -> bool:
-        return snapshot.budget == self._dismissed and not snapshot.budget_is_used_up
+    def dismiss(self, snapshot: Snapshot, now: datetime) -> None:
+        """Show the warning in sight no more, and the next one in its place."""
+        if self._warnings is not None:
+            self._warnings.dismiss(snapshot)
+        self.show(snapshot, now)
 
 
 def notice_words(snapshot: Snapshot, *, reading: bool = False) -> Content:
@@ -133,11 +144,14 @@ def _lost(snapshot: Snapshot) -> Content:
     lost = snapshot.lost
     if lost is None or snapshot.step >= lost.until:
         return Content("")
+    why = ""
+    if lost.damaged is not None:
+        why = f": checkpoint {wording.steps(lost.damaged)} was damaged"
     cost = [wording.duration(lost.seconds), wording.dollars(lost.usd) if lost.usd else ""]
     took = ", ".join(part for part in cost if part)
     return Content(
         f"Making {wording.steps(lost.count)} steps again that were lost since checkpoint "
-        f"{wording.steps(lost.since)} ({took})."
+        f"{wording.steps(lost.since)} ({took}){why}."
     )
 
 

@@ -45,6 +45,8 @@ def test_what_changed_since_the_last_checkpoint_is_told_and_trained_on(
     assert snapshot.phase is Phase.STOPPED
     [sentence] = told(training, snapshot)
     assert "1 added (tone-30), 1 removed (tone-08), 2 changed (tone-02, tone-05)" in sentence
+    [warning] = snapshot.warnings
+    assert warning.text.startswith("The corpus is not the one that text2mel was trained on so far")
     after = load_checkpoint(voice.newest("text2mel").path).corpus
     assert len(after) == 32
     assert after != before

@@ -32,6 +32,11 @@ def test_lost_steps_are_told_until_they_are_made():
         "Making 412 steps again that were lost since checkpoint 871,000 (1m58s, $0.03)."
     )
     assert notice_words(replace(run, step=871_412)).plain == ""
+    damaged = replace(lost, damaged=871_200)
+    assert notice_words(replace(run, lost=damaged)).plain == (
+        "Making 412 steps again that were lost since checkpoint 871,000 (1m58s, $0.03): checkpoint "
+        "871,200 was damaged."
+    )
 
 
 def test_what_a_failure_says_cannot_command_the_terminal():
