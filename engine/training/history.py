@@ -148,6 +148,7 @@ class History:
         """
         with self._writing:
             waiting = [entry for entry in self._take_waiting() if entry[0] <= step]
+            self._put_back(waiting)
             self._forget()
             try:
                 if self._path.exists():
@@ -156,11 +157,11 @@ class History:
                 raise EngineError(
                     f"The history {self._path} cannot be cut back: {error.strerror}."
                 ) from error
-            for _, text in waiting:
-                line = _parse(0, text.encode())
-                if line is not None and line.loss is not None:
-                    self._remember(line.step, line.loss, line.held_out)
-            self._put_back(waiting)
+            finally:
+                for _, text in waiting:
+                    line = _parse(0, text.encode())
+                    if line is not None and line.loss is not None:
+                        self._remember(line.step, line.loss, line.held_out)
 
     def _remember(self, step: int, loss: float, held_out: float | None) -> None:
         self._losses.add(step, loss)
@@ -184,7 +185,9 @@ class History:
 
     def note(self, step: int, what: str) -> None:
         """Append what happened to the run at a step; a reader of losses passes over it."""
-        self._add(step, json.dumps({"step": step, "note": what}, ensure_ascii=False))
+        line = json.dumps({"step": step, "note": what}, ensure_ascii=False)
+        # Names of files may hold what is no character; a single one would hold up all the losses.
+        self._add(step, line.encode(errors="backslashreplace").decode())
 
     def _add(self, step: int, line: str) -> None:
         with self._turn:

@@ -134,6 +134,31 @@ def test_what_waits_for_the_disk_is_taken_back_too(tmp_path):
     assert [line["step"] for line in lines(path)] == [10, 20, 20]
 
 
+def test_what_waits_outlasts_a_file_that_cannot_be_cut_back(tmp_path):
+    path = tmp_path / "history.jsonl"
+    history = History(path, up_to=0)
+    for step in (10, 20, 30):
+        history.add(entry(step, float(step)))
+    path.mkdir()
+    with pytest.raises(EngineError, match="cannot be cut back"):
+        history.cut_back(20)
+    assert history.curve.losses == (10.0, 20.0)
+    path.rmdir()
+    history.flush()
+    assert [line["step"] for line in lines(path)] == [10, 20]
+
+
+def test_a_note_with_what_is_no_character_holds_up_no_loss(tmp_path):
+    path = tmp_path / "history.jsonl"
+    history = History(path, up_to=0)
+    history.note(10, "missing: stra\u00dfe-\udcff.wav")
+    add(history, entry(10))
+    said, logged = lines(path)
+    assert said["note"] == "missing: stra\u00dfe-\udcff.wav"
+    assert logged["loss"] == 1.0
+    assert "ß".encode() in path.read_bytes()
+
+
 def test_a_history_that_is_safe_has_all_that_was_added(tmp_path, monkeypatch):
     path = tmp_path / "history.jsonl"
     history = History(path, up_to=0)
