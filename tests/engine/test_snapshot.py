@@ -78,7 +78,8 @@ def test_the_end_is_the_nearer_of_stop_and_budget():
     assert far.budget_comes_first
     assert far.end_point == StopPoint(usd=1.5)
     assert far.seconds_to_stop == pytest.approx(1400)
-    assert far.progress_to_stop == pytest.approx(0.25 / (0.25 + 0.35))
+    # A budget is the whole voice's, and so is what is measured against it.
+    assert far.progress_to_stop == pytest.approx(1.15 / 1.5)
     assert far.spent_at_stop == pytest.approx(1.5)
     near = at(StopPoint(step=905_000), budget=2.0)
     assert near.end_point == near.stop

@@ -56,6 +56,15 @@ async def test_the_nearer_of_stop_and_budget_is_what_is_projected():
     assert "spent $0.65 · $0.66 at the budget" in seen
 
 
+async def test_the_bar_of_a_budget_shows_what_the_whole_voice_has_spent():
+    snapshot = training(stop=None, budget=1.0, spent=0.285, first_spent=0.285)
+    app = app_on(FakeSession(snapshot))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await look(app, pilot)
+        (bar,) = [line for line in text_of(app).splitlines() if "budget $1.00" in line]
+    assert " 28 % " in bar
+
+
 @pytest.mark.parametrize("size", SIZES)
 async def test_a_paused_run_says_what_the_machine_costs_and_has_cost(size):
     session = FakeSession(training(phase=Phase.PAUSED))
