@@ -1,14 +1,23 @@
 """What voicecoach remembers on a host outside any voice: a folder for its owner alone."""
 
 import contextlib
+import errno
 import os
 from pathlib import Path
 
 
 def state_folder() -> Path:
-    """Where it is: below `XDG_STATE_HOME`, by default `~/.local/state`."""
+    """Where it is: below `XDG_STATE_HOME`, by default `~/.local/state`.
+
+    Raises:
+        OSError: this account has no home folder, as in some containers.
+    """
     state = os.environ.get("XDG_STATE_HOME", "")
-    base = Path(state) if state.startswith("/") else Path.home() / ".local" / "state"
+    try:
+        base = Path(state) if state.startswith("/") else Path.home() / ".local" / "state"
+    except RuntimeError as error:
+        told = "this account has no home folder; give it one in HOME"
+        raise FileNotFoundError(errno.ENOENT, told) from error
     return base / "voicecoach"
 
 

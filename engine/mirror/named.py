@@ -88,7 +88,7 @@ def remember(voice_folder: Path, address: str) -> None:
 
     Raises:
         InputError: the address is of no mirror, or has a password in it.
-        OSError: it cannot be written, or the state folder is open to others.
+        OSError: it cannot be written, or the state folder is open to others, or there is none.
     """
     address, folder = checked_address(address), voice_folder.resolve()
     path = _file_of(folder)
@@ -121,8 +121,8 @@ def _file_of(voice_folder: Path) -> Path:
 
 def _known(voice_folder: Path) -> tuple[str, ...]:
     """The mirrors that were named for a voice; none where that cannot be read or believed."""
-    path = _file_of(voice_folder)
     try:
+        path = _file_of(voice_folder)
         require_own(path.parent)
     except FileNotFoundError:
         return ()

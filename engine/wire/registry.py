@@ -49,7 +49,11 @@ class KnownRun:
 
 
 def runs_folder() -> Path:
-    """Where the files are."""
+    """Where the files are.
+
+    Raises:
+        OSError: this account has no home folder.
+    """
     return state_folder() / "runs"
 
 
@@ -86,15 +90,16 @@ def known_runs() -> list[KnownRun]:
     Raises:
         InputError: the folder cannot be read, or is open to others.
     """
-    folder = runs_folder()
     try:
+        folder = runs_folder()
         if not folder.is_dir():
             return []
         require_own(folder)
         found = [run for path in _entries(folder) if (run := _known(path)) is not None]
     except OSError as error:
+        where = f" in {error.filename}" if error.filename else ""
         why = error.strerror or error
-        raise InputError(f"The list of runs in {folder} cannot be read: {why}.") from error
+        raise InputError(f"The list of runs{where} cannot be read: {why}.") from error
     return sorted(found, key=lambda run: (run.entry.since, str(run.entry.voice_folder)))
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pwd
 import shutil
 import stat
 from dataclasses import replace
@@ -196,6 +197,21 @@ def test_a_state_folder_that_others_may_write_to_is_not_believed(voice, training
     last = train(training, voice, "1", mirror=address)
     assert last.mirror.safe_step == 1
     assert any("cannot be remembered" in text for text in training.texts(last))
+
+
+def test_an_account_without_a_home_has_named_nothing_and_trains_all_the_same(
+    voice, training, address, monkeypatch
+):
+    def unknown(uid):
+        raise KeyError(uid)
+
+    for name in ("XDG_STATE_HOME", "HOME"):
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    assert not is_named(voice.folder, address)
+    last = train(training, voice, "1", mirror=address)
+    assert last.mirror.safe_step == 1
+    assert any("no home folder" in text for text in training.texts(last))
 
 
 def test_names_of_folders_may_hold_any_bytes(tmp_path):

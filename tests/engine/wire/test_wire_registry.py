@@ -2,6 +2,7 @@
 
 import json
 import os
+import pwd
 import stat
 import subprocess
 from pathlib import Path
@@ -17,6 +18,18 @@ from engine.wire.registry import Registration, known_runs, runs_folder
 def state(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     return tmp_path / "state"
+
+
+@pytest.fixture
+def no_home(monkeypatch):
+    """An account as some containers make it: nobody knows it, and HOME is not set."""
+
+    def unknown(uid):
+        raise KeyError(uid)
+
+    for name in ("XDG_STATE_HOME", "HOME"):
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
 
 
 def only_file() -> Path:
@@ -122,6 +135,13 @@ def test_a_folder_that_others_may_write_to_is_not_believed(tmp_path):
         known_runs()
     with pytest.raises(PermissionError):
         Registration(tmp_path, "alice", "ssrn")
+
+
+def test_an_account_without_a_home_has_no_list_and_says_so(tmp_path, no_home):
+    with pytest.raises(OSError, match="no home folder"):
+        Registration(tmp_path, "alice", "ssrn")
+    with pytest.raises(InputError, match=r"no home folder; give it one in HOME\.$"):
+        known_runs()
 
 
 def test_the_name_of_a_process_may_hold_anything(tmp_path):
