@@ -6,14 +6,15 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from engine.snapshot import Phase
 from engine.wire.client import glance
+from engine.wire.last_known import LastKnown, last_known
 from engine.wire.messages import Glance
 from engine.wire.registry import KnownRun, known_runs
 from tui import wording
@@ -23,7 +24,7 @@ _ANSWER_WITHIN = 2.0
 """Seconds that a run may take to say where it stands."""
 _AT_ONCE = 16
 _STILL = 15.0
-"""Seconds without a sign of life that are worth naming: a checkpoint takes less."""
+"""Seconds without a step that are worth naming: a checkpoint takes less."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class Run:
     known: KnownRun
     glance: Glance | None
     """None where it does not answer."""
+    kept: LastKnown | None = None
+    """Of one that does not answer, what it has written down."""
 
     def as_json(self, now: float) -> dict[str, Any]:
         """Plain values, the same fields whether it answers or not."""
@@ -40,8 +43,9 @@ class Run:
         fields: dict[str, Any] = dict.fromkeys(Glance.__dataclass_fields__)
         if said is not None:
             fields |= {**asdict(said), "phase": said.phase.value}
-        still = fields.pop("still_seconds")
-        sign = self.known.seen if still is None else now - float(still)
+        elif self.kept is not None:
+            fields |= asdict(self.kept)
+        still, phase = fields.pop("still_seconds"), fields.pop("phase_seconds")
         return {
             **fields,
             "voice": entry.voice,
@@ -50,7 +54,9 @@ class Run:
             "folder": str(entry.voice_folder),
             "since": round(entry.since, 3),
             "answers": said is not None,
-            "last_sign_of_life": round(sign, 3),
+            "last_sign_of_life": round(self.known.seen if said is None else now, 3),
+            "last_change": None if still is None else round(now - float(still), 3),
+            "phase_since": None if phase is None else round(now - float(phase), 3),
         }
 
 
@@ -63,14 +69,17 @@ def look_at_runs() -> list[Run]:
     known = known_runs()
     if not known:
         return []
-    folders: list[Path] = [run.entry.voice_folder for run in known]
-    with ThreadPoolExecutor(min(_AT_ONCE, len(folders))) as pool:
-        answers = pool.map(lambda folder: glance(folder, _ANSWER_WITHIN), folders)
-        # Another process than the one that is listed may serve the folder by now.
-        return [
-            Run(run, said if said is not None and said.pid == run.entry.process.pid else None)
-            for run, said in zip(known, answers, strict=True)
-        ]
+    with ThreadPoolExecutor(min(_AT_ONCE, len(known))) as pool:
+        return list(pool.map(_look_at, known))
+
+
+def _look_at(known: KnownRun) -> Run:
+    entry = known.entry
+    said = glance(entry.voice_folder, _ANSWER_WITHIN)
+    # Another process than the one that is listed may serve the folder by now.
+    if said is not None and said.pid == entry.process.pid:
+        return Run(known, said)
+    return Run(known, None, last_known(entry.voice_folder, entry.network))
 
 
 def print_runs_as_json(runs: list[Run]) -> None:
@@ -87,7 +96,7 @@ def print_runs(runs: list[Run]) -> None:
         console.print("no run of yours is on this host")
         return
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    for heading in ("voice", "network", "step", "speed", "spent", "last sign", "pid", "screens"):
+    for heading in ("voice", "network", "step", "state", "spent", "last sign", "pid", "screens"):
         right = heading in ("step", "pid", "screens")
         table.add_column(
             heading,
@@ -109,26 +118,23 @@ def _cells(run: Run, now: float) -> list[str]:
     entry, said = run.known.entry, run.glance
     name, network, pid = entry.voice, NETWORKS[entry.network], str(entry.process.pid)
     if said is None:
-        since = wording.duration(max(0.0, now - run.known.seen))
-        return [name, network, "", "", "", f"silent for {since}", pid, ""]
-    speed = wording.speed(said.steps_per_second) if said.steps_per_second else said.phase.value
-    return [
-        name,
-        network,
-        wording.steps(said.step),
-        speed,
-        wording.dollars(said.spent),
-        _sign(said),
-        pid,
-        _screens(said),
-    ]
+        kept, since = run.kept, wording.duration(max(0.0, now - run.known.seen))
+        step = "" if kept is None or kept.step is None else wording.steps(kept.step)
+        spent = "" if kept is None or kept.spent is None else wording.dollars(kept.spent)
+        return [name, network, step, f"silent for {since}", spent, f"{since} ago", pid, ""]
+    step, spent = wording.steps(said.step), wording.dollars(said.spent)
+    return [name, network, step, _state(said), spent, "now", pid, _screens(said)]
 
 
 def _screens(said: Glance) -> str:
     return f"{said.screens} + {said.readers} reading" if said.readers else str(said.screens)
 
 
-def _sign(said: Glance) -> str:
-    if said.still_seconds < _STILL:
-        return "now"
-    return f"{wording.duration(said.still_seconds)} ago"
+def _state(said: Glance) -> str:
+    """Say how fast a run that makes steps is, and how long any other does what it does."""
+    if said.phase is not Phase.TRAINING:
+        return f"{said.phase.value}, {wording.duration(said.phase_seconds)}"
+    speed = said.steps_per_second
+    if said.still_seconds >= max(_STILL, 3 / speed if speed else 0.0):
+        return f"no step for {wording.duration(said.still_seconds)}"
+    return wording.speed(speed) if speed else said.phase.value

@@ -59,7 +59,7 @@ class OpenSpend:
         Raises:
             EngineError: the ledger cannot be read or written.
         """
-        stretches = self._left(ledger)
+        stretches = self.left(ledger)
         ledger.add(*stretches)
         try:
             self.remove()
@@ -68,7 +68,12 @@ class OpenSpend:
             _log.warning("%s cannot be removed: %s", self._path, error)
         return stretches
 
-    def _left(self, ledger: Ledger) -> list[Stretch]:
+    def left(self, ledger: Ledger) -> list[Stretch]:
+        """What was written down last and is not in the ledger.
+
+        Raises:
+            EngineError: the ledger cannot be read.
+        """
         try:
             with plain_file(self._path) as file:
                 content = file.read(_MOST_BYTES + 1)

@@ -70,7 +70,9 @@ class Glance:
     """US dollars an hour."""
     checkpoint_step: int | None
     still_seconds: float
-    """Seconds since the run last showed a sign of life: a step, progress, an event."""
+    """Seconds since anything moved in the run: a step, progress, an event."""
+    phase_seconds: float
+    """Seconds since its phase began."""
     pid: int
     screens: int
     """Screens that steer it."""

@@ -88,7 +88,7 @@ class Server:
         self._registration: Registration | None = None
         self._newest = snapshot()
         self._next_look = self._next_touch = clock()
-        self._moved = clock()
+        self._moved = self._phase_began = clock()
         self._parts: tuple[Snapshot | None, Snapshot, list[bytes]] | None = None
 
     def start(self) -> None:
@@ -170,6 +170,8 @@ class Server:
         before, self._newest = self._newest, self._snapshot()
         if _signs(before) != _signs(self._newest):
             self._moved = now
+        if before.phase is not self._newest.phase:
+            self._phase_began = now
         self._listen_again()
         for client in list(self._clients):
             if client.overdue(now, _HELLO_WITHIN):
@@ -301,6 +303,7 @@ class Server:
             price=run.price,
             checkpoint_step=run.checkpoint_step,
             still_seconds=max(0.0, self._clock() - self._moved),
+            phase_seconds=max(0.0, self._clock() - self._phase_began),
             pid=os.getpid(),
             screens=run.screens,
             readers=run.readers,

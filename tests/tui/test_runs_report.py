@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine.snapshot import Phase
+from engine.wire.last_known import LastKnown
 from engine.wire.messages import Glance
 from engine.wire.processes import ProcessId
 from engine.wire.registry import KnownRun, RunEntry
@@ -33,6 +34,7 @@ def run(folder: str = "/data/voices/alice", voice: str = "alice", **said: object
         0.99,
         871_000,
         0.2,
+        764.0,
         4711,
         2,
         0,
@@ -43,14 +45,14 @@ def run(folder: str = "/data/voices/alice", voice: str = "alice", **said: object
 
 
 def silent(run: Run) -> Run:
-    return Run(KnownRun(run.known.entry, NOW - 135), None)
+    return Run(KnownRun(run.known.entry, NOW - 135), None, LastKnown(871_190, 0.64))
 
 
 def test_a_run_has_a_line_and_the_command_that_comes_back_to_it(capsys):
     print_runs([run()])
     heading, line, *rest = capsys.readouterr().out.splitlines()
     assert heading.split() == [
-        "voice", "network", "step", "speed", "spent", "last", "sign", "pid", "screens",
+        "voice", "network", "step", "state", "spent", "last", "sign", "pid", "screens",
     ]  # fmt: skip
     assert line.split() == [
         "alice", "Text2Mel", "871,204", "212", "steps/s", "$0.65", "now", "4711", "2",
@@ -61,15 +63,26 @@ def test_a_run_has_a_line_and_the_command_that_comes_back_to_it(capsys):
 def test_a_run_that_stands_or_is_silent_says_so(capsys):
     print_runs(
         [
-            run(phase=Phase.PAUSED, steps_per_second=None, still_seconds=125.0),
+            run(phase=Phase.AT_STOP, steps_per_second=None, still_seconds=4.0),
+            run(still_seconds=125.0),
+            run(still_seconds=25.0, steps_per_second=0.1),
             silent(run()),
         ]
     )
-    _, paused, mute, *_ = capsys.readouterr().out.splitlines()
-    assert "paused" in paused
-    assert "2m05s ago" in paused
-    assert "silent for 2m15s" in mute
-    assert "4711" in mute
+    _, waiting, still, slow, mute, *_ = capsys.readouterr().out.splitlines()
+    assert waiting.split()[3:10] == ["at", "the", "stop,", "12m44s", "$0.65", "now", "4711"]
+    assert still.split()[3:9] == ["no", "step", "for", "2m05s", "$0.65", "now"]
+    assert slow.split()[3:7] == ["10.0", "s/step", "$0.65", "now"]
+    assert mute.split() == [
+        "alice", "Text2Mel", "871,190", "silent", "for", "2m15s", "$0.64", "2m15s", "ago", "4711",
+    ]  # fmt: skip
+
+
+def test_a_run_of_which_nothing_is_known_has_a_line_all_the_same(capsys):
+    print_runs([Run(silent(run()).known, None, LastKnown(None, None))])
+    assert capsys.readouterr().out.splitlines()[1].split()[:4] == [
+        "alice", "Text2Mel", "silent", "for",
+    ]  # fmt: skip
 
 
 def test_names_are_never_markup_nor_obeyed_by_the_terminal(capsys):
@@ -91,6 +104,8 @@ def test_json_has_the_same_fields_whether_a_run_answers_or_not(capsys):
     answering, mute = json.loads(capsys.readouterr().out)
     assert answering.keys() == mute.keys()
     assert (answering["phase"], answering["step"], answering["screens"]) == ("training", 871_204, 2)
-    assert (answering["answers"], answering["last_sign_of_life"]) == (True, NOW - 10)
-    assert (mute["answers"], mute["last_sign_of_life"], mute["step"]) == (False, NOW - 135, None)
+    assert (answering["answers"], answering["last_sign_of_life"]) == (True, NOW)
+    assert (answering["last_change"], answering["phase_since"]) == (NOW - 10, NOW - 764)
+    assert (mute["answers"], mute["last_sign_of_life"]) == (False, NOW - 135)
+    assert (mute["step"], mute["spent"], mute["phase_since"]) == (871_190, 0.64, None)
     assert (mute["pid"], mute["folder"], mute["since"]) == (4711, "/data/voices/alice", NOW - 3600)

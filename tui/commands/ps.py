@@ -12,7 +12,7 @@ from tui.command_line import app, told
 def ps(
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> int:
-    """List your runs on this host: step, speed, spend, the last sign of life."""
+    """List your runs on this host: step, speed or state, spend, the last sign of life."""
     from tui.runs_report import look_at_runs, print_runs, print_runs_as_json
 
     (print_runs_as_json if as_json else print_runs)(look_at_runs())

@@ -357,7 +357,7 @@ def test_a_glance_tells_where_the_run_stands(run):
     assert run.asked == []
 
 
-def test_signs_of_life_are_steps_and_events_and_not_whatever_changes(tmp_path):
+def test_what_moves_are_steps_and_events_and_not_whatever_changes(tmp_path):
     now = 100.0
     board = Board(Snapshot(Phase.TRAINING, "a", tmp_path, "ssrn", "small", "standard"))
     audience = Audience(print, lambda number, readers: None, at_home=False)
@@ -365,10 +365,13 @@ def test_signs_of_life_are_steps_and_events_and_not_whatever_changes(tmp_path):
     now = 150.0
     board.update(gpu_absent="there is none")
     server._look()
-    assert server._glance().still_seconds == 50
+    assert (server._glance().still_seconds, server._glance().phase_seconds) == (50, 50)
     board.event("saved")
     server._look()
-    assert server._glance().still_seconds == 0
+    assert (server._glance().still_seconds, server._glance().phase_seconds) == (0, 50)
+    board.update(phase=Phase.AT_STOP)
+    server._look()
+    assert server._glance().phase_seconds == 0
 
 
 def test_who_says_nothing_is_not_kept(tmp_path):
