@@ -50,7 +50,7 @@ class Batch:
         try:
             return self._each(Tensor.pin_memory)
         except RuntimeError as error:
-            _log.info("a batch is not pinned, so its step waits for its copy: %s", error)
+            _tell_not_pinned(str(error))
             return self
 
     def to(self, device: torch.device) -> "Batch":
@@ -67,6 +67,12 @@ class Batch:
             change(self.frame_lengths),
             None if self.magnitude is None else change(self.magnitude),
         )
+
+
+@lru_cache(maxsize=8)
+def _tell_not_pinned(why: str) -> None:
+    """Log it once for each reason: a host that refuses one batch refuses them all."""
+    _log.info("batches are not pinned, so steps wait for their copies: %s", why)
 
 
 class BatchSource:

@@ -151,6 +151,19 @@ def test_batches_made_ahead_are_those_of_the_source(store):
             assert same(ahead.next(), source(store).batch(step))
 
 
+def test_a_host_that_pins_no_memory_is_told_of_once(store, monkeypatch, caplog):
+    def refuse(tensor):
+        raise RuntimeError("no memory may be pinned here")
+
+    monkeypatch.setattr(torch.Tensor, "pin_memory", refuse)
+    caplog.set_level("INFO")
+    batches = source(store)
+    with Prefetcher(batches, 1, torch.device("cuda")) as ahead:
+        for step in range(1, 6):
+            assert same(ahead.next(), source(store).batch(step))
+    assert caplog.text.count("no memory may be pinned here") == 1
+
+
 class _Failing:
     def __init__(self, batches, at):
         self.batches, self.at = batches, at
