@@ -78,6 +78,10 @@ class LossCurve:
     losses: tuple[float, ...] = ()
     held_out_steps: tuple[int, ...] = ()
     held_out: tuple[float, ...] = ()
+    best: float | None = None
+    """The least of all losses on the held-out set, not thinned; None before the first."""
+    best_step: int = 0
+    """The step at which it was so small."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +274,12 @@ class Snapshot:
     """Screens that steer the run: the one of its own process, and those of others."""
     readers: int = 0
     """Screens of other processes that only look at it."""
+
+    @property
+    def stop_is_unset(self) -> bool:
+        """Whether a stop was asked for that counts from the first step, which was not made yet:
+        nothing but the order knows of it."""
+        return bool(self.stop_text) and self.stop is None
 
     @property
     def saved(self) -> bool:

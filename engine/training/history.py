@@ -114,6 +114,8 @@ class History:
         self._losses = Thinned()
         self._held_out = Thinned()
         self.last_held_out: float | None = None
+        self._best: float | None = None
+        self._best_step = 0
 
     def _read(self, up_to: int) -> None:
         """Remember the last line of every step up to one, and leave the file with these alone."""
@@ -168,6 +170,8 @@ class History:
         if held_out is not None:
             self._held_out.add(step, held_out)
             self.last_held_out = held_out
+            if math.isfinite(held_out) and (self._best is None or held_out < self._best):
+                self._best, self._best_step = held_out, step
 
     def add(self, entry: Entry) -> None:
         """Append a logged step; it waits for `flush`."""
@@ -239,7 +243,9 @@ class History:
         """The whole run in a few hundred points."""
         steps, losses = self._losses.points
         held_out_steps, held_out = self._held_out.points
-        return LossCurve(steps, losses, held_out_steps, held_out)
+        return LossCurve(
+            steps, losses, held_out_steps, held_out, best=self._best, best_step=self._best_step
+        )
 
 
 def _lines(path: Path) -> Iterator[_Line]:

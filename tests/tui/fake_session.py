@@ -80,11 +80,14 @@ def curve(
     steps = [first + (last - first) * i // 160 for i in range(161)]
     losses = [level(i / 160) + 0.004 * ((i * 37 % 11) / 11 - 0.5) for i in range(161)]
     held = range(0, 161, 16)
+    held_out = tuple(level(i / 160) * 1.06 for i in held)
     return LossCurve(
         tuple(steps),
         tuple(losses),
         tuple(steps[i] for i in held),
-        tuple(level(i / 160) * 1.06 for i in held),
+        held_out,
+        best=min(held_out),
+        best_step=steps[held[held_out.index(min(held_out))]],
     )
 
 

@@ -11,14 +11,18 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from engine.snapshot import LossCurve
+from tui import wording
 from tui.widgets.curve import draw_curve, grew_visibly
 
 _LEFT_FOR = 10
 """Curves that may pass undrawn, one a second, while the growth of the run cannot be seen."""
 
+# Cells of the border above the plot that no title takes.
+_CORNERS = 4
+
 
 class LossPlot(Widget, can_focus=True):
-    """The loss curve, and the held-out loss as dots on it."""
+    """The loss curve, the held-out loss as dots on it, and in the title the least of these."""
 
     BORDER_TITLE = "loss"
 
@@ -32,16 +36,34 @@ class LossPlot(Widget, can_focus=True):
 
     def on_mount(self) -> None:
         """Say which line is which."""
-        dot, stroke = ("o", "*") if self._ascii_only else ("•", "─")
+        stroke = "*" if self._ascii_only else "─"
         self.border_subtitle = Content.assemble(
-            (stroke, "$training"), " training  ", (dot, "$held-out"), " held-out"
+            (stroke, "$training"), " training  ", (self._dot, "$held-out"), " held-out"
         )
+
+    @property
+    def _dot(self) -> str:
+        return "o" if self._ascii_only else "•"
+
+    def _say_best(self) -> None:
+        """Say in the title how small the held-out loss has been, and at which step."""
+        title, best = Content(self.BORDER_TITLE), self._newest.best
+        if best is not None:
+            said = f"{wording.loss(best)} at {wording.steps(self._newest.best_step)}"
+            title = Content.assemble(self.BORDER_TITLE, f" · best held-out {said}")
+            if title.cell_length > self.size.width - _CORNERS:
+                title = Content.assemble(
+                    self.BORDER_TITLE, " · best ", (self._dot, "$held-out"), f" {said}"
+                )
+        if title != self.border_title:
+            self.border_title = title
 
     def show(self, curve: LossCurve) -> None:
         """Draw another curve, unless nobody could tell it from the one before."""
         if curve is self._newest:
             return
         self._newest = curve
+        self._say_best()
         self._left += 1
         if self._left < _LEFT_FOR and not grew_visibly(self._curve, curve, self.size.width):
             return
@@ -58,6 +80,7 @@ class LossPlot(Widget, can_focus=True):
 
     def on_resize(self, event: events.Resize) -> None:
         """Draw at another size."""
+        self._say_best()
         self._draw_again()
 
     def notify_style_update(self) -> None:

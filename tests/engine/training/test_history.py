@@ -183,3 +183,16 @@ def test_a_history_is_cut_back_where_there_is_no_room(tmp_path, monkeypatch):
     monkeypatch.setattr("engine.training.history.write_whole", full)
     assert History(path, up_to=20).curve.steps == (10, 20)
     assert whole.startswith(path.read_bytes())
+
+
+def test_the_best_held_out_loss_is_known_again_and_taken_back_with_its_step(tmp_path):
+    path = tmp_path / "history.jsonl"
+    history = History(path, up_to=0)
+    assert history.curve.best is None
+    for step, held_out in ((100, 0.7), (200, 0.51), (300, None), (400, 0.55), (500, 0.49)):
+        add(history, entry(step, held_out=held_out))
+    assert (history.curve.best, history.curve.best_step) == (0.49, 500)
+    again = History(path, up_to=400)
+    assert (again.curve.best, again.curve.best_step) == (0.51, 200)
+    again.cut_back(100)
+    assert (again.curve.best, again.curve.best_step) == (0.7, 100)
