@@ -174,6 +174,7 @@ class Snapshot:
     voice_folder: Path
     network: NetworkName
     preset: str
+    """The network's size: a preset's name, or widths of its own in words."""
     recipe: str
     device: str = ""
     """`cpu` or `cuda:0 NVIDIA H100`."""

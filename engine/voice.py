@@ -23,7 +23,7 @@ from engine.exported.card import NetworkCard, read_card
 from engine.exported.folder import CARD, has_card, weights_file
 from engine.host.files import write_whole
 from engine.host.spend import Ledger
-from engine.networks.specs import NetworkSpec, preset_of, read_spec, size_of
+from engine.networks.specs import OWN_SIZE, NetworkSpec, preset_of, read_spec, size_of
 from engine.plain_files import read_plain, require_plain
 from engine.settings import VoiceSettings, edited, parse_settings
 
@@ -281,18 +281,19 @@ def describe(folder: Path) -> dict[str, Any]:
         return _describe_export(folder)
     voice = Voice.open(folder)
     settings, ledger = voice.settings, voice.ledger
+    networks = {network: _describe_network(voice, network) for network in NETWORKS}
     return {
         "voice": voice.name,
         "folder": str(folder),
         "vocabulary": settings.symbols,
-        "preset": settings.preset,
+        "preset": _preset(settings, networks),
         "recipe": settings.recipe,
         "cleaner": settings.cleaner,
         "corpus": {
             "dataset": None if settings.dataset is None else str(voice.dataset),
             **read_corpus_report(voice),
         },
-        "networks": {network: _describe_network(voice, network) for network in NETWORKS},
+        "networks": networks,
         "samples": len(list(voice.samples.glob("*.wav"))) if voice.samples.is_dir() else 0,
         "spend": {
             "usd": round(ledger.usd, 4),
@@ -304,6 +305,12 @@ def describe(folder: Path) -> dict[str, Any]:
             "price": _last_price(settings, ledger),
         },
     }
+
+
+def _preset(settings: VoiceSettings, networks: dict[str, dict[str, Any]]) -> str:
+    """The preset of a voice; `own size` where a network of it has widths of its own."""
+    sizes = [network["size"] for network in networks.values() if "size" in network]
+    return OWN_SIZE if any(size.startswith(OWN_SIZE) for size in sizes) else settings.preset
 
 
 def _last_price(settings: VoiceSettings, ledger: Ledger) -> float:

@@ -9,9 +9,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from engine.check_report import UnknownCharacter
+from tui import check_words as words
 from tui import wording
 
 _MOST_LEFT_OUT = 20
+_MOST_UNKNOWN = 12
 
 
 def print_json(description: Mapping[str, Any]) -> None:
@@ -61,11 +64,32 @@ def _flat(values: Mapping[str, Any], under: str) -> list[tuple[str, Any]]:
         full = f"{under} {name}".strip().replace("_", " ")
         if name == "left_out":
             rows.append((full, f"{len(value):,} clips"))
+        elif name == "unknown_characters":
+            rows.extend(_unknown(full, value))
         elif isinstance(value, Mapping):
             rows.extend(_flat(value, full))
         else:
             rows.append((full, value))
     return rows
+
+
+def _unknown(full: str, said: Sequence[Any]) -> list[tuple[str, str]]:
+    """A row for each character that the voice has no symbol for, as the check words it."""
+    lines = [_about_unknown(one) for one in said[:_MOST_UNKNOWN]] or ["none"]
+    if len(said) > _MOST_UNKNOWN:
+        lines.append(f"and {len(said) - _MOST_UNKNOWN:,} more: voicecoach info --json lists all")
+    return list(zip([full] + [""] * len(lines), lines, strict=False))
+
+
+def _about_unknown(said: Any) -> str:  # noqa: ANN401 - what a file says, which anybody can write
+    kinds = {"character": str, "count": int, "line": int, "example": str, "becomes": str}
+    if not isinstance(said, dict) or {n: type(value) for n, value in said.items()} != kinds:
+        return str(said)
+    one = UnknownCharacter(**said)
+    if not one.character:
+        return str(said)
+    symbol, times, becomes = words.unknown(one)
+    return f"{symbol}  {times}, {becomes}; first in line {one.line:,}: {one.example}"
 
 
 def _words(name: str, value: Any) -> str:  # noqa: ANN401 - whatever JSON can hold

@@ -85,6 +85,9 @@ _MOST_WIDTH = 2**14
 PRESETS: tuple[PresetName, ...] = get_args(PresetName)
 """The presets, the full size first."""
 
+OWN_SIZE = "own size"
+"""Where a preset is named: a network has widths of its own, as an imported one may."""
+
 
 def preset_spec(
     preset: PresetName, network: NetworkName, *, vocabulary_size: int, n_mels: int, n_bins: int
@@ -113,8 +116,8 @@ def size_of(spec: NetworkSpec) -> str:
     if (preset := preset_of(spec)) is not None:
         return preset
     if isinstance(spec, SSRNSpec):
-        return f"own size (c = {spec.hidden})"
-    return f"own size (e = {spec.embedding}, d = {spec.hidden})"
+        return f"{OWN_SIZE} (c = {spec.hidden})"
+    return f"{OWN_SIZE} (e = {spec.embedding}, d = {spec.hidden})"
 
 
 def read_spec(network: NetworkName, said: object) -> NetworkSpec:

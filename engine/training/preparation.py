@@ -21,7 +21,7 @@ from engine.host.device import (
     unused_gpu,
 )
 from engine.host.files import sweep_parts
-from engine.networks.specs import NetworkSpec, preset_spec
+from engine.networks.specs import NetworkSpec, preset_spec, size_of
 from engine.order import TrainOrder
 from engine.settings import VoiceSettings
 from engine.snapshot import Progress
@@ -88,6 +88,7 @@ def prepare(order: TrainOrder, voice: Voice, board: Board, inbox: Inbox) -> Prep
     newest = newest_checkpoint(voice, order.network, board)
     checkpoint = newest.checkpoint
     spec = checkpoint.spec if checkpoint else fresh_spec(order.network, voice.settings)
+    board.update(preset=size_of(spec))
     require_room_to_train(voice, spec, recipe)
     store, training, held = open_material(order, voice, board, inbox)
     learner = _make_learner(order.network, voice, recipe, checkpoint, device, precision)

@@ -108,6 +108,8 @@ def test_the_one_before_is_used_and_the_damaged_one_is_kept(trained, training):
     kept = folder.with_name("step-000000005-damaged")
     assert sorted(path.name for path in kept.iterdir())[-1] == "weights.safetensors"
     assert [entry.path for entry in damaged_checkpoints(folder.parent)] == [kept]
+    assert snapshot.preset == "own size (e = 16, d = 16)"
+    assert describe(trained.folder)["preset"] == "own size"
     said = describe(trained.folder)["networks"]["text2mel"]
     assert (said["checkpoints"], said["damaged"]) == ([3, 6], ["step-000000005-damaged"])
 

@@ -1,0 +1,49 @@
+"""What `voicecoach info` prints of a corpus."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from engine.settings import VoiceSettings
+from engine.voice import Voice
+from tui.cli import app
+
+DASH = {"character": "-", "count": 1140, "line": 7, "example": "a well-read man", "becomes": " "}
+QUOTE = {"character": '"', "count": 1, "line": 12, "example": 'said "stop"', "becomes": ""}
+
+
+@pytest.fixture
+def told(tmp_path):
+    def told(unknown: list) -> list[str]:
+        voice = Voice.create(tmp_path / "voice", VoiceSettings(tmp_path / "corpus"))
+        voice.corpus_report.write_text(json.dumps({"clips": 2, "unknown_characters": unknown}))
+        result = CliRunner().invoke(app, ["info", str(voice.folder)], env={"COLUMNS": "160"})
+        assert result.exit_code == 0
+        return [line.strip() for line in result.stdout.splitlines()]
+
+    return told
+
+
+def test_unknown_characters_are_told_in_sentences(told):
+    lines = told([DASH, QUOTE])
+    [first] = [line for line in lines if line.startswith("corpus unknown characters")]
+    assert first.endswith("-  1,140×, read as a space; first in line 7: a well-read man")
+    assert '"  1×, left out; first in line 12: said "stop"' in lines
+
+
+def test_many_unknown_characters_are_counted_and_a_few_named(told):
+    lines = told([{**DASH, "character": chr(0x391 + number)} for number in range(15)])
+    assert sum("first in line 7" in line for line in lines) == 12
+    assert "and 3 more: voicecoach info --json lists all" in lines
+
+
+@pytest.mark.parametrize(
+    "said", ["-", {}, {"character": ""}, {**DASH, "character": ""}, {**DASH, "count": "many"}]
+)
+def test_what_no_check_wrote_is_shown_as_it_is(told, said):
+    assert any(line.endswith(str(said)) for line in told([said]))
+
+
+def test_without_unknown_characters_it_says_none(told):
+    assert any(line.split() == ["corpus", "unknown", "characters", "none"] for line in told([]))
