@@ -93,6 +93,12 @@ class Steering:
             self._tending.tend()
             self._inbox.wait(_IDLE_SECONDS)
 
+    def hear_price(self) -> None:
+        """Take up what the cloud has said of the price by now: the preparation cost as much."""
+        while isinstance(news := self._inbox.next_of((NewPrice,), 0.0), NewPrice):
+            self._inbox.take_out(news)
+            self._change_price(news)
+
     def ends_cut_short(self) -> bool:
         """Whether a run that ends does so because its cloud takes the machine away.
 

@@ -89,6 +89,7 @@ class Trainer:
             InputError: the stop that was ordered lies behind.
         """
         try:
+            self._steering.hear_price()
             # What the preparation cost may have used up the sum at which to stop.
             self._stopping.begin(self._order.stop, self._paid.ledger.spent_before)
             self._teller.begin(self._keeper.saved_step)

@@ -18,6 +18,7 @@ from engine.host.cloud.prices import Price
 from engine.snapshot import MirrorState, Phase, Snapshot
 from engine.training import checkpoint_writer, interruption, machine_watch
 from engine.training.interruption import Interruptions, margin
+from engine.training.preparation import prepare
 from engine.voice import Voice
 
 
@@ -356,6 +357,27 @@ def test_the_price_is_read_again_and_kept_where_aws_falls_silent(
     assert not said(snapshot, "taking the table's")
     session.send(Finish())
     training.end(session)
+
+
+def test_the_preparation_costs_what_the_cloud_says_meanwhile(
+    make_voice, training, fake_cloud, monkeypatch
+):
+    monkeypatch.setattr(machine_watch, "aws_spot_price", lambda *_: Price(3600.0, "AWS spot"))
+
+    def prepare_slowly(order, voice, board, inbox):
+        assert inbox.next_of((NewPrice,), 60) is not None
+        return prepare(order, voice, board, inbox)
+
+    monkeypatch.setattr("engine.training.preparation.prepare", prepare_slowly)
+    # However little of it there is.
+    monkeypatch.setattr("engine.training.ledger_keeper._WORTH_A_LINE", 0.001)
+    voice = make_voice(price_auto=True)
+    session = training.start(voice, "3", cloud="aws", metadata_url=fake_cloud.url)
+    snapshot = training.end(session)
+    stretches = voice.ledger.stretches
+    assert stretches[0].kind == "idle"
+    assert {stretch.price for stretch in stretches} == {3600.0}
+    assert snapshot.idle_usd == pytest.approx(voice.ledger.idle_usd)
 
 
 def test_a_fault_in_reading_the_price_is_told_and_the_price_is_read_again(
