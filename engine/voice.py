@@ -307,7 +307,7 @@ def describe(folder: Path) -> dict[str, Any]:
     }
 
 
-def _preset(settings: VoiceSettings, networks: dict[str, dict[str, Any]]) -> str:
+def _preset(settings: VoiceSettings, networks: dict[NetworkName, dict[str, Any]]) -> str:
     """The preset of a voice; `own size` where a network of it has widths of its own."""
     sizes = [network["size"] for network in networks.values() if "size" in network]
     return OWN_SIZE if any(size.startswith(OWN_SIZE) for size in sizes) else settings.preset
