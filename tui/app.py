@@ -18,6 +18,7 @@ from engine.snapshot import Phase, Snapshot
 from tui import fetching
 from tui.ascii_filter import AsciiFilter
 from tui.exit_reason import ExitReason
+from tui.key_order import KeyOrder
 from tui.listening import Listening
 from tui.screens.check_screen import CheckScreen
 from tui.screens.dialog import Dialog
@@ -83,6 +84,7 @@ class VoicecoachApp(App[ExitReason]):
         self.theme = DARK.name
         colourless = self.no_color or self.console.color_system is None
         self._session = session
+        self._key_order = KeyOrder(self, super().on_event, self._takes_keys)
         self._seen: Phase | None = None
         self._polls = 0
         self.supervision = Supervision(
@@ -104,6 +106,7 @@ class VoicecoachApp(App[ExitReason]):
         """Begin to look at the run."""
         self.look()
         self.set_interval(_POLL_SECONDS, self.look)
+        self.set_interval(_POLL_SECONDS, self._key_order.go_on)
 
     def look(self) -> None:
         """Look at the run once, and show what changed."""
@@ -155,11 +158,19 @@ class VoicecoachApp(App[ExitReason]):
         """Show words for a moment, as they are: they may come from data."""
         super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
 
-    def on_key(self, event: events.Key) -> None:
-        """Keep what is typed ahead for the dialog that is being opened."""
-        if isinstance(self.screen, Dialog) and self.screen.keep(event):
-            event.stop()
-            event.prevent_default()
+    async def on_event(self, event: events.Event) -> None:
+        """Hand on what is typed one at a time: in a burst, a key may change who gets the next."""
+        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            await self._key_order.take(event)
+        else:
+            await super().on_event(event)
+
+    async def on_dialog_ready(self) -> None:
+        """Hand on what was typed ahead of a dialog."""
+        await self._key_order.go_on()
+
+    def _takes_keys(self) -> bool:
+        return not isinstance(self.screen, Dialog) or self.screen.takes_keys
 
     def action_command_palette(self) -> None:
         """Search the keys, and what else there is."""

@@ -5,9 +5,9 @@ from fake_session import FakeSession, preparing, training
 from seeing import app_on, look, text_of
 from textual import events
 
-from engine.control import Finish, SaveCheckpoint, SetSentence, StopAt
+from engine.control import Finish, Pause, SaveCheckpoint, SetSentence, StopAt
 from engine.snapshot import Phase
-from engine.stop import parse_stop
+from engine.stop import StopPoint, parse_stop
 from tui.exit_reason import ExitReason
 
 
@@ -220,6 +220,36 @@ async def test_what_is_typed_ahead_of_a_dialog_is_not_lost(opens, before):
         assert app.screen is app.supervision
     [asked] = session.sent
     assert asked in (StopAt(parse_stop("900k")), SetSentence(f"{before}900k"))
+
+
+@pytest.mark.parametrize("opens", ["s", "e"])
+@pytest.mark.parametrize("deletes", [["ctrl+u"], ["ctrl+a", "ctrl+k"], ["home", *["delete"] * 40]])
+async def test_what_deletes_in_a_burst_deletes_what_was_there_before(opens, deletes):
+    session = FakeSession(training(stop=StopPoint(step=900_000)))
+    app = app_on(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        for key in (opens, *deletes, *"950k", "enter", "p"):
+            app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await until(pilot, lambda: len(session.sent) == 2)
+        assert app.screen is app.supervision
+    wanted = StopAt(parse_stop("950k")) if opens == "s" else SetSentence("950k")
+    assert session.sent == [wanted, Pause()]
+
+
+async def test_a_key_that_is_lost_on_its_way_holds_up_no_other():
+    session = FakeSession(training())
+    app = app_on(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        await pilot.press("s")
+        await until(pilot, lambda: app.screen.takes_keys)
+        field = app.focused
+        # What has focus goes away with the key that it was handed.
+        field.post_message(events.Callback(callback=field.remove))
+        app.post_message(events.Key("1", "1"))
+        app.post_message(events.Key("escape", None))
+        await until(pilot, lambda: app.screen is app.supervision)
 
 
 @pytest.mark.parametrize("opens", ["ctrl+p", "s"])

@@ -1,11 +1,10 @@
 """What all dialogs share."""
 
-from typing import Any, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 
-from textual import events
-from textual.app import App
 from textual.await_complete import AwaitComplete
 from textual.binding import BindingType
+from textual.message import Message
 from textual.screen import ModalScreen
 
 Answer = TypeVar("Answer")
@@ -18,30 +17,19 @@ class Dialog(ModalScreen[Answer]):
 
     _answered = False
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._early: list[events.Key] = []
-        self._takes_keys = False
+    class Ready(Message):
+        """A dialog takes keys from here on."""
 
-    def keep(self, key: events.Key) -> bool:
-        """Keep a key for the moment at which the dialog can take it; say whether that is to come.
-
-        Keys that arrive in one burst with the one that opens find nothing that has focus.
-        """
-        if not self._takes_keys:
-            self._early.append(key)
-        return not self._takes_keys
+    takes_keys = False
+    """Whether there is something that has focus, so that no key is lost."""
 
     def on_screen_resume(self) -> None:
         """Take keys once there is something that has focus."""
         self.call_after_refresh(self._take_keys)
 
     def _take_keys(self) -> None:
-        self._takes_keys = True
-        early, self._early = self._early, []
-        if early:
-            # By the app: a key that a dialog sends would not find its way back to the app's keys.
-            self.app.call_later(_press, self.app, early)
+        self.takes_keys = True
+        self.post_message(self.Ready())
 
     def dismiss(self, result: Answer | None = None) -> AwaitComplete:
         """Close with an answer, once.
@@ -57,8 +45,3 @@ class Dialog(ModalScreen[Answer]):
     def action_leave_it(self) -> None:
         """Close without an answer."""
         self.dismiss(None)
-
-
-def _press(app: App[Any], keys: list[events.Key]) -> None:
-    for key in keys:
-        app.post_message(events.Key(key.key, key.character))
