@@ -97,6 +97,10 @@ class GoAttended:
 class Finish:
     """Write a checkpoint and end."""
 
+    by_signal: bool = False
+    """Whether the process was told to end, and not the run by a person at a screen: whoever takes
+    the run up then keeps to its stop."""
+
 
 Command = (
     StopAt

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from engine.checkpoint_folders import list_checkpoints
 from engine.errors import EngineError, InputError
-from engine.order import Price, Stop, TrainOrder
+from engine.order import Price, TrainOrder
+from engine.stop import Stop
 from engine.voice import Voice
 
 _PACKAGE = Path(__file__).resolve().parent

@@ -19,16 +19,13 @@ from engine.stop import (
     HOW_TO_SAY_WHEN_IN_A_SHELL,
     MOST_USD,
     NONE,
-    StopRule,
+    Stop,
     parse_budget,
     parse_stop,
 )
 
 Price = float | Literal["auto"]
 """US dollars an hour, or that the cloud, or else a table, is to say them."""
-
-Stop = StopRule | Literal["none"]
-"""When to stop, or that training goes on without end."""
 
 # What a shell may have left of a sum: of $30 it takes $3 for a name, which stands for nothing, and
 # of a $5 all, so that an option takes the next one for its value.
@@ -70,7 +67,7 @@ def parse_stop_option(text: str) -> Stop:
     """
     said = text.strip()
     if said.lower() == NONE:
-        return "none"
+        return NONE
     forms = f"{HOW_TO_SAY_WHEN_IN_A_SHELL}, or none"
     try:
         rule = parse_stop(said, forms)

@@ -26,6 +26,7 @@ from engine.host.cloud.firmware import chosen_cloud
 from engine.host.cloud.metadata import require_base
 from engine.host.lock import LOCK_NAME
 from engine.host.spend import Ledger
+from engine.kept_stop import KeptStop, read_kept_stop
 from engine.networks.specs import PRESETS, preset_spec
 from engine.order import QUOTE_A_SUM, Price, TrainOrder
 from engine.settings import VoiceSettings
@@ -57,6 +58,8 @@ class Plan:
     takes_dataset: bool
     """Whether the voice learns from its dataset for the first time: one that is new or has been
     imported. A dataset that then proves of no use must leave no trace in it."""
+    stop_text: str = ""
+    """The stop as it was asked for, by this order or by that of the run which it takes up."""
     budget_before: float | None = None
     """The budget in US dollars that the order changes, 0 where there was none; None where the
     order leaves it."""
@@ -105,15 +108,66 @@ def make_plan(order: TrainOrder) -> Plan:
     if new:
         _require_room(folder, dataset)
     takes_dataset = new or Voice.open(folder).settings.dataset is None
-    plan = Plan(settings, _step_of(order), new, takes_dataset, budget_before, cloud)
+    stop_text = order.stop.text if isinstance(order.stop, StopRule) else ""
+    plan = Plan(settings, _step_of(order), new, takes_dataset, stop_text, budget_before, cloud)
     ledger = Ledger(folder / "spend.jsonl")
     # One that the cloud is yet to say can be asked for money as well.
     price = math.inf if cloud and settings.price_auto else settings.price
     if settings.budget > 0:
         _require_budget(settings.budget, ledger, price)
+    kept = _kept_stop(order)
+    if kept is not None:
+        _require_kept_stop_ahead(kept, order, plan.step, ledger, price)
+        return replace(plan, stop_text=kept.text)
     if isinstance(order.stop, StopRule):
         _require_stop_ahead(order.stop, order, plan.step, ledger, price)
     return plan
+
+
+def _kept_stop(order: TrainOrder) -> KeptStop | None:
+    """The stop of the run before that this order keeps to; None where it has another, or none.
+
+    Raises:
+        InputError: the order names none, and what is kept cannot be read.
+    """
+    try:
+        kept = read_kept_stop(order.voice_folder / order.network)
+    except InputError:
+        if order.stop is None:
+            raise
+        return None
+    return kept if kept is not None and kept.holds_for(order.stop) else None
+
+
+def _require_kept_stop_ahead(
+    kept: KeptStop, order: TrainOrder, step: int, ledger: Ledger, price: float
+) -> None:
+    """Refuse to go on where the run before had come to its stop, and could not say so any more.
+
+    Raises:
+        AlreadyThereError: saying which stop it is.
+        InputError: it is a sum, and there is no price.
+    """
+    if kept.point.usd is not None and price <= 0:
+        raise InputError(
+            f"the voice is to stop at {kept.words}, but this run has no price; give --price in $ "
+            f"an hour, or another --stop-at, or none"
+        )
+
+    def reached(step: int) -> bool:
+        return kept.point.reached(step, ledger.seconds, ledger.usd)
+
+    if reached(step) and reached(_sound_step(order, step)):
+        raise AlreadyThereError(
+            f"the voice has come to its stop, {kept.words}; give another --stop-at, such as +1k, "
+            f"or none to train on without one"
+        )
+
+
+def _sound_step(order: TrainOrder, step: int) -> int:
+    """The step of the newest checkpoint that is not damaged; `step` where there is none."""
+    entries = list_checkpoints(order.voice_folder / order.network / "checkpoints")
+    return next((one.step for one in reversed(entries) if is_sound(one.path)), step)
 
 
 def _require_stop_ahead(
@@ -128,9 +182,9 @@ def _require_stop_ahead(
     try:
         stop.resolve(step, ledger.seconds, ledger.usd, price)
     except InputError as error:
-        entries = list_checkpoints(order.voice_folder / order.network / "checkpoints")
         # To read them all takes long, and is needed where the answer depends on it alone.
-        sound = next((one.step for one in reversed(entries) if is_sound(one.path)), step)
+        sound = _sound_step(order, step)
+        entries = list_checkpoints(order.voice_folder / order.network / "checkpoints")
         if sound != step:
             stop.resolve(sound, ledger.seconds, ledger.usd, price)
         elif isinstance(error, AlreadyThereError) and not entries:

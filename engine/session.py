@@ -20,7 +20,6 @@ from engine.mirror.target import open_target
 from engine.order import TrainOrder
 from engine.plan import Plan, make_plan
 from engine.snapshot import Phase, Snapshot
-from engine.stop import StopRule
 from engine.training.gpu_watch import GpuWatch
 from engine.training.machine_watch import MachineWatch
 from engine.training.paid_time import PaidTime
@@ -341,7 +340,7 @@ def _first_snapshot(order: TrainOrder, plan: Plan, voice: Voice) -> Snapshot:
         recipe=settings.recipe,
         step=plan.step,
         first_step=plan.step,
-        stop_text=order.stop.text if isinstance(order.stop, StopRule) else "",
+        stop_text=plan.stop_text,
         price=settings.price,
         budget=settings.budget,
         sentence=settings.sentence,

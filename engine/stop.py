@@ -12,7 +12,7 @@ HOW_TO_SAY_WHEN = f"{_STEPS_AND_TIMES}, $10"
 """The forms that `parse_stop` understands, for prompts and errors."""
 HOW_TO_SAY_WHEN_IN_A_SHELL = f"{_STEPS_AND_TIMES}, '$10' (in quotes)"
 """The same for the command line, where a shell takes `$1` of a bare $10 for a name of its own."""
-NONE = "none"
+NONE: Literal["none"] = "none"
 """The word for no stop, and for no budget."""
 
 # Digits are the ten of ASCII: \d would also take those of other scripts. Commas only between
@@ -97,6 +97,10 @@ class StopRule:
                 f"cannot stop at {self.text}: ${usd:.2f} is spent already; give a larger sum"
             )
         return StopPoint(usd=self.amount)
+
+
+Stop = StopRule | Literal["none"]
+"""When to stop, or that training goes on without end."""
 
 
 def parse_stop(text: str, forms: str = HOW_TO_SAY_WHEN) -> StopRule:

@@ -3,7 +3,8 @@
 import shlex
 from pathlib import Path
 
-from engine.errors import VoicecoachError
+from engine.errors import InputError, VoicecoachError
+from engine.kept_stop import read_kept_stop
 from engine.snapshot import Snapshot
 from engine.voice import Voice
 from tui import wording
@@ -32,6 +33,8 @@ def sentence_about_end(last: Snapshot) -> str:
     again = f"voicecoach train --voice {shlex.quote(str(last.voice_folder))}"
     if last.network != "text2mel":
         again += f" --network {last.network}"
+    if last.stop_is_unset:
+        again += f" --stop-at {shlex.quote(last.stop_text)}"
     if last.checkpoint_step is None:
         if not Voice.exists(last.voice_folder):
             return "nothing was trained; mend the recordings and give the same command again"
@@ -42,7 +45,8 @@ def sentence_about_end(last: Snapshot) -> str:
             f"the budget of {budget} is used up: {spent} is spent; saved at step "
             f"{last.checkpoint_step:,}; to go on: {again} --budget AMOUNT, with a larger one"
         )
-    return f"{_cut_short(last)}saved at step {last.checkpoint_step:,}; to go on: {again}"
+    saved = f"{_cut_short(last)}saved at step {last.checkpoint_step:,}"
+    return f"{saved}; to go on{_to_its_stop(last)}: {again}"
 
 
 def sentence_about_rent(last: Snapshot) -> str:
@@ -59,6 +63,16 @@ def sentence_about_rent(last: Snapshot) -> str:
         f"spent {wording.dollars(last.spent)}{idle}; this machine still costs "
         f"{wording.price(last.price)} until you stop it"
     )
+
+
+def _to_its_stop(last: Snapshot) -> str:
+    """Say to which stop the next run goes on, where this one had not come to it."""
+    try:
+        kept = read_kept_stop(last.voice_folder / last.network)
+    except InputError:
+        # The next run says so, and asks for a stop.
+        return ""
+    return "" if kept is None else f" to its stop at {kept.words}"
 
 
 def _cut_short(last: Snapshot) -> str:

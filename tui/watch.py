@@ -150,7 +150,7 @@ class Watch:
             self._outlet.tell(self.still_ending)
         else:
             self._asked_to_end = True
-            self._session.send(Finish())
+            self._session.send(Finish(by_signal=True))
             self._outlet.tell(f"{received.name}: {self.ending}")
 
     def _hang_up(self) -> None:

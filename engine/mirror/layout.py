@@ -33,12 +33,21 @@ VOICE_FILES = {
     "check.json": "check.json",
     "text2mel-history.jsonl": "text2mel/history.jsonl",
     "ssrn-history.jsonl": "ssrn/history.jsonl",
+    "text2mel-stop.json": "text2mel/stop.json",
+    "ssrn-stop.json": "ssrn/stop.json",
 }
 """The small files of a voice that go with every checkpoint: name in the mirror, path in the voice
 folder."""
 LATEST = "latest.json"
 """The file that names the small files which went there last."""
-LATEST_FILES = ("voice.toml", "spend.jsonl", "corpus.json", "check.json")
+LATEST_FILES = (
+    "voice.toml",
+    "spend.jsonl",
+    "corpus.json",
+    "check.json",
+    "text2mel-stop.json",
+    "ssrn-stop.json",
+)
 """Those that go there by time too. What a history has beyond the checkpoint that a run takes up is
 cut off: it goes with checkpoints alone."""
 LATEST_FOLDER = "voice"

@@ -91,7 +91,7 @@ def catch_up(way: Way, held: Holdings, voice: Voice) -> None:
                 if own is None or manifest.step > own.step
             ]
             _fetch_newest(way, beyond, store)
-            wanted = {f"{network}-history.jsonl"}
+            wanted = {f"{network}-history.jsonl", f"{network}-stop.json"}
             for name, content in fetch_small(way, held, wanted, store).items():
                 write_whole(way.folder / VOICE_FILES[name], content)
         ledger = fetch_small(way, held, {_LEDGER}, store)

@@ -25,6 +25,8 @@ class Standing:
         """Whether that is because the stop is reached."""
         self.finishing = False
         """Whether it is time to end."""
+        self.given_up = False
+        """Whether that is because a person, who has seen where the run stands, wants no more."""
 
     def wait(self, phase: Phase) -> None:
         """Make no more steps until `go_on`; the phase says why."""

@@ -138,8 +138,9 @@ class Steering:
             case GoAttended():
                 self._standing.attended = True
                 self._board.event("a screen is attached")
-            case Finish():
+            case Finish(by_signal):
                 self._standing.finishing = True
+                self._standing.given_up = not by_signal
             case SpotWarning() | Interruption() | NoticeGone():
                 self._hear(command)
             case NewPrice():

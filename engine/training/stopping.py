@@ -4,24 +4,31 @@ import math
 
 from engine.board import Board
 from engine.errors import EngineError, InputError
-from engine.order import Stop
+from engine.kept_stop import KeptStop, keep_stop, read_kept_stop
 from engine.snapshot import Phase
-from engine.stop import StopPoint, StopRule
+from engine.stop import Stop, StopPoint, StopRule
 from engine.training.budget import Budget
 from engine.training.ledger_keeper import LedgerKeeper
+from engine.training.preparation import Prepared
 from engine.training.rollback import SickError
 from engine.training.standing import Standing
 from engine.training.tending import Tending
-from engine.voice import Voice
 
 
 class Stopping:
     """Knows the stop and the budget, and what is to be done where one is reached."""
 
     def __init__(
-        self, voice: Voice, board: Board, ledger: LedgerKeeper, standing: Standing, tending: Tending
+        self,
+        prepared: Prepared,
+        board: Board,
+        ledger: LedgerKeeper,
+        standing: Standing,
+        tending: Tending,
     ) -> None:
         """Begin without a stop, and with the budget from the voice's settings."""
+        voice = prepared.voice
+        self._folder = voice.folder / prepared.network
         self._settings = voice.settings
         self._board = board
         self._ledger = ledger
@@ -33,22 +40,47 @@ class Stopping:
     @property
     def reached(self) -> bool:
         """Whether it is time to end, by the stop or by the budget."""
-        if self._budget.used_up or self._point is None:
-            return self._budget.used_up
+        return self._budget.used_up or self._at_point
+
+    @property
+    def _at_point(self) -> bool:
+        if self._point is None:
+            return False
         ledger = self._ledger
         return self._point.reached(self._standing.step, ledger.voice_seconds, ledger.spent)
 
-    def begin(self, stop: Stop | None, spent: float) -> None:
-        """Take up the stop that was ordered.
+    def begin(self, asked: Stop | None, spent: float) -> None:
+        """Take up the stop that was ordered, or the one that the run before had not come to.
 
         Args:
-            stop: when to stop.
+            asked: when to stop; None for where the run before was to, if anywhere.
             spent: the US dollars of the voice when the run began.
 
         Raises:
-            InputError: the point lies behind.
+            InputError: the point lies behind; or nothing was ordered, and what is kept cannot be
+                read.
         """
-        self.set(stop if isinstance(stop, StopRule) else None, spent)
+        kept = self._read_kept(asked)
+        if kept is not None and kept.holds_for(asked):
+            self._point = kept.point
+            self._board.update(stop=kept.point, stop_text=kept.text)
+            self._board.event(
+                f"its stop was {kept.words}: kept; s, or another --stop-at, changes it"
+            )
+            return
+        self.set(asked if isinstance(asked, StopRule) else None, spent)
+        if kept is not None:
+            now = "none" if self._point is None else KeptStop(self._point, "").words
+            self._board.event(f"its stop was {kept.words}, is {now}")
+
+    def _read_kept(self, asked: Stop | None) -> KeptStop | None:
+        try:
+            return read_kept_stop(self._folder)
+        except InputError as error:
+            if asked is None:
+                raise
+            self._board.event(str(error), "warning")
+            return None
 
     def set(self, rule: StopRule | None, spent: float | None = None) -> None:
         """Resolve a rule against the counters, or train without end.
@@ -69,7 +101,15 @@ class Stopping:
             if rule is None
             else rule.resolve(self._standing.step, ledger.voice_seconds, held, price)
         )
-        self._board.update(stop=self._point, stop_text=rule.text if rule else "")
+        text = rule.text if rule else ""
+        self._board.update(stop=self._point, stop_text=text)
+        self._keep(None if self._point is None else KeptStop(self._point, text))
+
+    def _keep(self, stop: KeptStop | None) -> None:
+        try:
+            keep_stop(self._folder, stop)
+        except EngineError as error:
+            self._board.event(f"the stop lasts for this run only: {error}", "warning")
 
     def change(self, rule: StopRule | None) -> bool:
         """Stop elsewhere because a person asks it; say whether that can be."""
@@ -107,12 +147,16 @@ class Stopping:
             self._board.event(f"reached the stop at step {standing.step:,}")
         standing.at_stop = standing.attended
         restarts = standing.restarts
+        saved = False
         try:
             self._tending.save_and_draw()
+            saved = True
         except SickError:
             raise
         except EngineError:
             pass  # the keeper has told it, and tries again at the end, or while a person waits
+        if saved and self._at_point:
+            self._keep(None)
         if standing.restarts > restarts:
             # What was to be saved was sick, and the stop lies ahead again.
             standing.at_stop = False
@@ -120,3 +164,12 @@ class Stopping:
             standing.wait(Phase.AT_STOP)
         else:
             standing.finishing = True
+
+    def end(self, *, cut_short: bool) -> None:
+        """Keep the stop for whoever takes the run up, unless it is reached or was given up.
+
+        Args:
+            cut_short: whether the cloud takes the machine away, whatever else was asked.
+        """
+        if self._at_point or (self._standing.given_up and not cut_short):
+            self._keep(None)

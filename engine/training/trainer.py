@@ -61,7 +61,7 @@ class Trainer:
         kept = (self._standing, paid, self._keeper, self._teller)
         self._sickness = Sickness(prepared, board, *kept)
         self._tending = Tending(board, *kept, self._sickness)
-        self._stopping = Stopping(voice, board, ledger, self._standing, self._tending)
+        self._stopping = Stopping(prepared, board, ledger, self._standing, self._tending)
         self._steering = Steering(
             prepared,
             board,
@@ -107,6 +107,7 @@ class Trainer:
             self._board.update(phase=Phase.STOPPING)
             cut_short = self._steering.ends_cut_short()
             self._end_on_disk(cut_short=cut_short)
+            self._stopping.end(cut_short=cut_short)
             self._board.update(interrupted=cut_short)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):

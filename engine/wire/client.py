@@ -337,8 +337,12 @@ class RemoteSession:
 
     def _train_again(self) -> str:
         command = f"voicecoach train --voice {shlex.quote(str(self._folder))}"
-        network = self._snapshot.network
-        return command if network == "text2mel" else f"{command} --network {network}"
+        last = self._snapshot
+        if last.network != "text2mel":
+            command += f" --network {last.network}"
+        if last.stop_is_unset:
+            command += f" --stop-at {shlex.quote(last.stop_text)}"
+        return command
 
 
 def glance(folder: Path, seconds: float) -> Glance | None:

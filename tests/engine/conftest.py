@@ -13,11 +13,10 @@ from engine.control import Command
 from engine.corpus.audio import AudioSpec
 from engine.networks.build import build_network
 from engine.networks.specs import SSRNSpec, Text2MelSpec
-from engine.order import TrainOrder
+from engine.order import TrainOrder, parse_stop_option
 from engine.session import Session
 from engine.settings import VoiceSettings
 from engine.snapshot import Snapshot
-from engine.stop import parse_stop
 from engine.training.checkpoint import Checkpoint, save_checkpoint
 from engine.voice import Voice
 
@@ -129,7 +128,7 @@ def start(
         folder,
         device="cpu",
         precision="fp32",
-        stop=None if stop is None else parse_stop(stop),
+        stop=None if stop is None else parse_stop_option(stop),
         **changes,
     )
     session = Session(order)

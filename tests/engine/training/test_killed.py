@@ -36,16 +36,17 @@ class Runs:
         self._server.stdout.close()
         self._server.wait()
 
-    def run(self, folder, kill_from=None, wait=0, when=lambda: True):
+    def run(self, folder, kill_from=None, wait=0, when=lambda: True, stop=LAST):
         """Train to the last step, or to a moment after a step; return how the process ended.
 
         Args:
             folder: of the voice.
+            stop: the last step.
             kill_from: the first step after which it may be killed.
             wait: how long after that, in turns of a loop.
             when: what must be true besides.
         """
-        self._server.stdin.write(f"{folder} {LAST} {EVERY}\n")
+        self._server.stdin.write(f"{folder} {stop} {EVERY}\n")
         self._server.stdin.flush()
         child = None
         for line in self._server.stdout:
@@ -103,6 +104,20 @@ def test_what_a_killed_run_lost_is_made_again_bit_by_bit(make_voice, copy_voice,
     # What was lost had been paid for, and is in the ledger.
     made = [s.last_step - s.first_step for s in broken.ledger.stretches if s.kind == "training"]
     assert sum(made) >= LAST - 3
+
+
+def test_a_killed_run_still_ends_where_it_was_to(make_voice, runs):
+    voice = make_voice(text2mel=3, base_step=3)
+    for _ in range(2):
+        begin = voice.newest("text2mel").step
+        saved = lambda begin=begin: voice.newest("text2mel").step > begin  # noqa: E731
+        assert runs.run(voice.folder, begin, when=saved, stop="+42") == signal.SIGKILL
+    assert voice.newest("text2mel").step < LAST
+    assert runs.run(voice.folder, stop="+42") == 0
+    assert voice.newest("text2mel").step == LAST
+    # It is there: the same words count anew.
+    assert runs.run(voice.folder, stop="+2") == 0
+    assert voice.newest("text2mel").step == LAST + 2
 
 
 def stretch(first, last, seconds=100.0, price=3.6, network="text2mel", kind="training"):

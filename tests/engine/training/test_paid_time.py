@@ -253,7 +253,8 @@ def test_old_ledgers_are_read_as_training_and_damaged_lines_are_passed_over(make
 
 
 @pytest.mark.parametrize(
-    ("text", "usd"), [("$30", 30), ("30", 30), ("30.50", 30.5), (" $ 1,250 ", 1250), ("0", 0), ("none", 0)]
+    ("text", "usd"),
+    [("$30", 30), ("30", 30), ("30.50", 30.5), (" $ 1,250 ", 1250), ("0", 0), ("none", 0)],
 )
 def test_a_budget_is_read(text, usd):
     assert parse_budget(text) == usd
