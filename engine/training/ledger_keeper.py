@@ -199,8 +199,9 @@ class LedgerKeeper:
                     self._waiting = _joined([*self._leaving, *self._waiting])
                     self._leaving = []
                 raise
+            size = self._ledger.size
             with self._turn:
-                self._ledger_size = self._ledger.size
+                self._ledger_size = size
                 self._leaving = []
 
     def note_open(self, step: int) -> None:

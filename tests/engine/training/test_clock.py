@@ -1,8 +1,11 @@
 """Training time and what it costs, by a clock that the test moves."""
 
+import threading
+
 import pytest
 
 from engine.errors import EngineError
+from engine.host.spend import Ledger
 from engine.training import clock as clocks
 from engine.training.clock import TrainingClock
 from engine.training.ledger_keeper import LedgerKeeper
@@ -116,6 +119,35 @@ def test_what_cannot_be_written_is_in_the_next_stretch(make_voice, time):
     keeper.flush()
     (stretch,) = voice.ledger.stretches
     assert (stretch.first_step, stretch.last_step, stretch.seconds) == (0, 20, 7.0)
+
+
+def test_a_disk_that_hangs_once_it_has_a_line_holds_up_no_stretch(make_voice, time, monkeypatch):
+    clock = TrainingClock()
+    keeper = LedgerKeeper(make_voice(price=3600.0), "text2mel", clock, step=0)
+    clock.start()
+    time.now += 5
+    keeper.close_stretch(10)
+    hangs, go_on, closed = threading.Event(), threading.Event(), threading.Event()
+
+    def size(ledger):
+        hangs.set()
+        assert go_on.wait(60)
+        return 0
+
+    def close():
+        keeper.close_stretch(20)
+        closed.set()
+
+    monkeypatch.setattr(Ledger, "size", property(size))
+    threads = [threading.Thread(target=keeper.flush), threading.Thread(target=close)]
+    threads[0].start()
+    assert hangs.wait(60)
+    threads[1].start()
+    was_free = closed.wait(20)
+    go_on.set()
+    for thread in threads:
+        thread.join()
+    assert was_free
 
 
 def test_what_waits_for_the_disk_keeps_its_price_and_its_steps(make_voice, time):
