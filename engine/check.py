@@ -49,7 +49,7 @@ class CheckOrder:
 
     def __post_init__(self) -> None:
         if self.price is not None and not 0 <= self.price < _HIGHEST_PRICE:
-            raise InputError(f"--price is {self.price}; give US dollars an hour, such as 0.99.")
+            raise InputError(f"--price is {self.price:g}; give US dollars an hour, such as 0.99.")
 
     @property
     def judge(self) -> Path:

@@ -117,3 +117,13 @@ def _require(entry: os.DirEntry[str], is_fit: Callable[[os.DirEntry[str]], bool]
             f"{entry.path} cannot be used: {what}; put the file or folder itself in its place, or "
             f"take it away."
         )
+
+
+def whole_path(path: Path) -> Path:
+    """A path from the root on as a person would write it: without `..` where that is the same.
+
+    Links in it stay, for they may lead elsewhere another day; behind one, `..` means another folder
+    and stays, too.
+    """
+    short = os.path.normpath(path.absolute())
+    return Path(short) if os.path.realpath(short) == os.path.realpath(path) else path.absolute()

@@ -5,6 +5,8 @@ import shlex
 import socket
 from pathlib import Path
 
+from engine.plain_files import whole_path
+
 
 def address() -> str:
     """Return `user@host` as seen from here; the name may differ from outside."""
@@ -18,4 +20,4 @@ def address() -> str:
 
 def scp_line(where: str, path: Path) -> str:
     """Write the command that copies a file from `where` to the current folder."""
-    return f"scp {shlex.quote(f'{where}:{path.absolute()}')} ."
+    return f"scp {shlex.quote(f'{where}:{whole_path(path)}')} ."

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, TextIO
 
 from engine.control import Finish, GoUnattended
 from engine.order import TrainOrder
+from engine.plain_files import whole_path
 from engine.session import Session
 from tui.endings import sentence_about, sentence_about_end, sentence_about_rent
 from tui.front import Front, open_front
@@ -210,7 +211,7 @@ class _Supervision:
     def _keep_training(self) -> None:
         self._session.send(GoUnattended(train_on=True))
         self._terminal.say(f"training goes on without a screen, as process {os.getpid()}")
-        voice = shlex.quote(str(self._session.snapshot().voice_folder.absolute()))
+        voice = shlex.quote(str(whole_path(self._session.snapshot().voice_folder)))
         self._terminal.say(f"to come back to it:   voicecoach attach {voice}")
         self._terminal.say(f"to save and stop it:  kill {os.getpid()}")
         self._terminal.say(f"what it does:         tail -f {self._log}")

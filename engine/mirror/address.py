@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from engine.errors import InputError
 from engine.mirror.layout import MARKER
+from engine.plain_files import whole_path
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 # A slash that was forgotten; no folder is meant.
@@ -32,7 +33,7 @@ def checked_address(text: str) -> str:
         raise InputError(f"--mirror is {told(text)}; give one plain place: {HOW_TO_SAY_WHERE}.")
     match = _SCHEME.match(text)
     if match is None:
-        return str(Path(text).expanduser().absolute())
+        return str(whole_path(Path(text).expanduser()))
     kind, rest = match[1].lower(), text[match.end() :]
     if kind in _FOLDERS:
         return _folder(text, rest)
@@ -49,7 +50,7 @@ def _folder(text: str, rest: str) -> str:
             f"--mirror is {told(text)}; give a folder's whole path, as in file:///mnt/disk/alice, "
             f"or without the file://."
         )
-    return str(Path(path).absolute())
+    return str(whole_path(Path(path)))
 
 
 def _require_no_secret(url: str) -> None:
@@ -71,7 +72,12 @@ def _require_place(url: str, kind: str) -> None:
     """Refuse what names no bucket, or climbs out of one."""
     host, _, path = url.partition("://")[2].partition("/")
     if kind in _BUCKETS and not _BUCKET.fullmatch(host):
-        raise InputError(f"--mirror is {told(url)}, whose bucket is none; give {HOW_TO_SAY_WHERE}.")
+        # As a part of a URL, so that a key before an @ is left out of it, too.
+        shown = told(f"://{host}").removeprefix("://")
+        raise InputError(
+            f"--mirror is {told(url)}: {shown!r} is no bucket name (3 to 63 letters, digits, - "
+            f"and .); give {HOW_TO_SAY_WHERE}."
+        )
     if not {".", ".."}.isdisjoint(path.split("/")):
         raise InputError(f"--mirror is {told(url)}; give it without . and .. in it.")
 

@@ -104,7 +104,7 @@ class Possession:
         if marker is None:
             said = f"{target.address} has lost its {MARKER}"
             if target.is_local:
-                raise MirrorError(f"{said}; is it still there?")
+                raise MirrorError(f"{said}: see whether its disk is still there")
             raise LostMarkerError(said)
         if marker.token != self._marker.token:
             raise TakenError(

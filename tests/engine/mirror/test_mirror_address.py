@@ -22,6 +22,8 @@ from engine.mirror.target import open_target
         ("S3://bucket/Alice", "s3://bucket/Alice"),
         ("s3://arn:aws:s3:us-east-1:123456789012:accesspoint/mine/alice", None),
         ("mirrors/alice", str(Path.cwd() / "mirrors" / "alice")),
+        ("../mirrors/./old/../alice", str(Path.cwd().parent / "mirrors" / "alice")),
+        ("file:///mnt/nas/old/../alice", "/mnt/nas/alice"),
     ],
 )
 def test_an_address_is_kept_as_one_place(text, address):
@@ -37,9 +39,10 @@ def test_an_address_is_kept_as_one_place(text, address):
         ("simplecache::s3://u:geheim@bucket", "one plain place"),
         ("s3:///alice", "give s3://"),
         ("s3://", "give s3://"),
-        ("s3://bu cket/alice", "whose bucket is none"),
-        ("gs://bücket/alice", "whose bucket is none"),
-        ("s3://AKIAKEY@bucket/alice", "whose bucket is none"),
+        ("s3://bu cket/alice", "'bu cket' is no bucket name (3 to 63 letters, digits, - and .)"),
+        ("s3://b/x", "'b' is no bucket name"),
+        ("gs://bücket/alice", "is no bucket name"),
+        ("s3://AKIAKEY@bucket/alice", "'…@bucket' is no bucket name"),
         ("s3://bucket/../../alice", "without . and .."),
         ("s3:/bucket/alice", "one plain place"),
         ("gs:bucket/alice", "one plain place"),
@@ -55,6 +58,7 @@ def test_secrets_and_riddles_are_refused(text, said):
         checked_address(text)
     assert said in str(caught.value)
     assert "geheim@" not in str(caught.value)
+    assert "AKIAKEY" not in str(caught.value)
     assert "\x1b" not in str(caught.value)
 
 
