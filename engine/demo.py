@@ -6,6 +6,8 @@ from pathlib import Path
 
 from engine.checkpoint_folders import list_checkpoints
 from engine.errors import EngineError, InputError
+from engine.host.files import make_folder
+from engine.host.new_folder import unusable
 from engine.order import Price, TrainOrder
 from engine.stop import Stop
 from engine.voice import Voice
@@ -45,8 +47,8 @@ def demo_order(
     exists goes on where it stood.
 
     Raises:
-        InputError: the folder holds something else.
-        EngineError: the demo is not installed, or the folder cannot be written.
+        InputError: the folder holds something else, or cannot be made.
+        EngineError: the demo is not installed, or its corpus cannot be copied.
     """
     corpus = folder / "corpus"
     order = TrainOrder(
@@ -70,6 +72,10 @@ def demo_order(
 
 
 def _copy_corpus(source: Path, target: Path) -> None:
+    try:
+        make_folder(target)
+    except OSError as error:
+        raise unusable(target.parent, error) from error
     try:
         shutil.copytree(source, target, dirs_exist_ok=True)
     except OSError as error:

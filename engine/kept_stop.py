@@ -58,7 +58,7 @@ def read_kept_stop(network_folder: Path) -> KeptStop | None:
     try:
         said = json.loads(read_plain(path, _MOST_BYTES))
         return _kept(said)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, RecursionError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else "it is damaged"

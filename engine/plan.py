@@ -18,7 +18,7 @@ from engine.choices import CloudName, PresetName
 from engine.corpus.clips import METADATA, RECORDINGS
 from engine.corpus.symbols import require_vocabulary
 from engine.corpus.text import Vocabulary
-from engine.errors import EngineError, InputError
+from engine.errors import InputError
 from engine.exported.card import read_card
 from engine.exported.folder import CARD
 from engine.host.cloud.connect import metadata_base
@@ -465,7 +465,9 @@ def _require_room(folder: Path, dataset: Path) -> None:
     try:
         strange = sorted({path.name for path in folder.iterdir()} - expected - _LEFTOVERS)
     except OSError as error:
-        raise EngineError(f"Cannot read the folder {folder}: {error.strerror}.") from error
+        raise InputError(
+            f"Cannot read the folder {folder}: {error.strerror}; name another one with --voice."
+        ) from error
     if strange:
         raise InputError(
             f"{folder} holds something else than a voice ({strange[0]}); name a new folder "

@@ -14,6 +14,7 @@ from engine.control import Command, GoUnattended, Inbox
 from engine.errors import Cancelled, Declined, EngineError, InputError, VoicecoachError
 from engine.host.files import make_folder, write_whole
 from engine.host.lock import acquire_lock
+from engine.host.new_folder import unusable
 from engine.mirror.named import mirror_to_use
 from engine.mirror.sender import Hearers, Sender
 from engine.mirror.target import open_target
@@ -64,8 +65,8 @@ class Session:
 
         Raises:
             InputError: the order cannot be carried out: no such dataset or voice, another
-                process trains in the voice folder, and the like.
-            EngineError: the voice folder cannot be written.
+                process trains in the voice folder, that cannot be written, and the like.
+            EngineError: the disk is full.
         """
         self.error: BaseException | None = None
         """What ended the run, when it did not end as asked."""
@@ -259,8 +260,8 @@ class _Claim:
         """Take the folder, made where there is none.
 
         Raises:
-            InputError: another process trains in it.
-            EngineError: it cannot be written.
+            InputError: another process trains in it, or it cannot be made or written.
+            EngineError: the disk is full.
         """
         self._folder = folder
         try:
@@ -270,9 +271,7 @@ class _Claim:
             settings = folder / SETTINGS
             self._settings = settings.read_bytes() if settings.is_file() else None
         except OSError as error:
-            raise EngineError(
-                f"The voice folder {folder} cannot be made: {error.strerror}."
-            ) from error
+            raise unusable(folder, error) from error
         self._lock = acquire_lock(folder)
 
     def release(self) -> None:

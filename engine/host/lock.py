@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from engine.errors import EngineError, InputError
+from engine.host.new_folder import unusable
 
 LOCK_NAME = "lock"
 """The lock file's name in its folder."""
@@ -28,14 +29,14 @@ def acquire_lock(folder: Path) -> int:
     process wrote into the file is no lock, and is written over.
 
     Raises:
-        InputError: another process has it.
-        EngineError: the lock file cannot be written, or the file system knows no locks.
+        InputError: another process has it, or the lock file cannot be written.
+        EngineError: the disk is full, or the file system knows no locks.
     """
     path = folder / LOCK_NAME
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
-        raise EngineError(f"Cannot write {path}: {error.strerror}.") from error
+        raise unusable(path, error) from error
     try:
         _lock(descriptor, folder)
         _sign(descriptor)

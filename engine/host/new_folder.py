@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from engine.errors import EngineError, InputError
+from engine.errors import EngineError, InputError, VoicecoachError
 from engine.host.files import sync_folder
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -34,6 +34,17 @@ def require_makeable(target: Path) -> None:
     """
     with _made(target):
         pass
+
+
+def unusable(target: Path, error: OSError) -> VoicecoachError:
+    """How to tell that what a person named cannot be made or written, before work is done there.
+
+    It is the place that is wrong, and so the input, unless the disk is full.
+    """
+    message = (
+        f"{target} cannot be made or written: {error.strerror or error}. {_what_to_do(error)}."
+    )
+    return (EngineError if error.errno in _FULL else InputError)(message)
 
 
 @contextlib.contextmanager
@@ -73,11 +84,7 @@ def _made(target: Path) -> Iterator[Path]:
             absent += [parent for parent in target.parents if not parent.exists()]
             temporary.mkdir(parents=True)
         except OSError as error:
-            message = (
-                f"No folder can be made at {target}: {error.strerror or error}. "
-                f"{_what_to_do(error)}."
-            )
-            raise (EngineError if error.errno in _FULL else InputError)(message) from error
+            raise unusable(target, error) from error
         yield temporary
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -18,6 +18,7 @@ from engine.choices import NETWORKS, NetworkName
 from engine.errors import EngineError, InputError
 from engine.host.files import make_folder, sync_folder, write_whole
 from engine.host.lock import acquire_lock
+from engine.host.new_folder import unusable
 from engine.mirror.fetching import (
     DamagedError,
     Piece,
@@ -130,14 +131,14 @@ def _taking(folder: Path) -> Iterator[Path]:
     """Hold a voice folder's lock; give a folder inside for files on their way.
 
     Raises:
-        InputError: a run trains in it.
+        InputError: a run trains in it, or it cannot be made.
         EngineError: it cannot be written.
     """
     try:
         make_folder(folder)
         lock = acquire_lock(folder)
     except OSError as error:
-        raise EngineError(f"{folder} cannot be made: {error.strerror}.") from error
+        raise unusable(folder, error) from error
     store = folder / RESTORING
     try:
         if store.is_symlink():

@@ -87,5 +87,5 @@ def test_an_installation_without_the_demo_says_so(tmp_path, monkeypatch):
 
 def test_a_place_that_cannot_be_written_is_told(assets, tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(EngineError, match="cannot be copied"):
+    with pytest.raises(InputError, match="cannot be made or written"):
         demo_order(tmp_path / "file" / "demo")

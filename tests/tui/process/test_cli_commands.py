@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from engine.voice import Voice, VoiceSettings
 from tui.cli import app
 
+RECORDINGS = str(Path(__file__).parents[2] / "fixtures" / "ljspeech-3")
 INFO_KEYS = {"voice", "vocabulary", "networks", "spend"}
 
 
@@ -39,6 +40,9 @@ def test_the_version_is_that_of_the_package() -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
+        (["demo", "--voice", "/proc/demo", "--headless"], "/proc/demo cannot be made or written"),
+        (["train", RECORDINGS, "--voice", "/proc/x", "--headless"], "/proc/x cannot be made or"),
+        (["train", RECORDINGS, "--voice", "/sys/x", "--headless"], "Choose another place."),
         (["train"], "nothing to train: give a dataset, or --voice"),
         (["train", "nowhere", "--headless"], "nowhere"),
         (["train", "nowhere", "--stop-at", "soon"], "cannot read 'soon' as a time to stop"),

@@ -68,7 +68,7 @@ def test_a_place_that_cannot_be_is_told_before_the_models_are_read(
 ) -> None:
     told = CliRunner().invoke(app, ["import", "nothing", "--voice", str(tmp_path / place)])
     assert told.exit_code == 2
-    assert "No folder can be made at" in told.stderr
+    assert "cannot be made or written" in told.stderr
     assert "space" not in told.stderr
     assert not list(tmp_path.iterdir())
 
