@@ -293,6 +293,12 @@ class Snapshot:
         return 0 < self.budget <= self.spent
 
     @property
+    def phase_words(self) -> str:
+        """What the engine is doing, in words: a run that its budget ended is at no other stop."""
+        at_budget = self.phase is Phase.AT_STOP and self.budget_is_used_up
+        return "at the budget" if at_budget else self.phase.value
+
+    @property
     def budget_comes_first(self) -> bool:
         """Whether the budget ends the run before the stop does."""
         if self.budget <= 0 or self.phase.before_steps:

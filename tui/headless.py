@@ -12,6 +12,7 @@ from queue import SimpleQueue
 from rich.console import Console
 
 from engine.order import TrainOrder
+from engine.plain_files import whole_path
 from engine.session import Session
 from engine.snapshot import Event, Phase, Snapshot
 from engine.stop import AlreadyThereError
@@ -50,7 +51,7 @@ def train_headless(make_order: Callable[[], TrainOrder]) -> int:
     watch.handle_signals()
     session.start()
     watch.start()
-    voice = shlex.quote(str(order.voice_folder.absolute()))
+    voice = shlex.quote(str(whole_path(order.voice_folder)))
     lines.write(f"a screen for it, from any terminal: voicecoach attach {voice}")
     last = _follow(session, lines)
     watch.closing.set()
@@ -208,7 +209,7 @@ def _mirror(snapshot: Snapshot) -> Iterator[str]:
 def _where(snapshot: Snapshot) -> str:
     own = snapshot.step - snapshot.base_step
     base = f" ({own:,} since base {snapshot.base_step:,})" if snapshot.base_step else ""
-    phase = "" if snapshot.phase is Phase.TRAINING else f"{snapshot.phase.value}  "
+    phase = "" if snapshot.phase is Phase.TRAINING else f"{snapshot.phase_words}  "
     return f"{phase}step {snapshot.step:,}{base}"
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 from fake_session import FakeSession, preparing, training
-from seeing import SIZES, app_on, log_of, look, text_of
+from seeing import SIZES, app_on, lines_of, log_of, look, text_of
 
 from engine.control import (
     Audition,
@@ -10,6 +10,7 @@ from engine.control import (
     GoOn,
     Pause,
     SaveCheckpoint,
+    SetBudget,
     SetSentence,
     StopAt,
 )
@@ -88,7 +89,7 @@ async def test_the_stop_dialog_says_what_an_answer_means_and_sends_it(said, mean
     app = app_on(session)
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("s")
-        assert "no stop: it trains until you say so" in text_of(app)
+        assert "nothing changes; none lets it train until you say so" in text_of(app)
         app.screen.query_one("Input").value = said
         await pilot.pause()
         assert meaning in text_of(app)
@@ -119,16 +120,46 @@ async def test_the_stop_dialog_says_in_place_why_an_answer_cannot_be_taken(said,
         assert app.screen is app.supervision
 
 
-async def test_the_stop_dialog_opens_with_the_present_stop_and_empties_to_no_stop():
+async def test_the_stop_dialog_opens_with_the_present_stop_and_none_takes_it_away():
     session = FakeSession(training())
     app = app_on(session)
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("s")
         assert app.screen.query_one("Input").value == "900,000"
         await pilot.press("enter")
-        assert session.sent == []
+        assert app.screen is app.supervision
         await pilot.press("s", "backspace", "enter")
-        assert session.sent == [StopAt(None)]
+        # A key too many takes no stop away.
+        assert "write none to train without a stop; esc leaves it at 900,000" in text_of(app)
+        assert session.sent == []
+        await pilot.press(*"none")
+        assert "no stop: it trains until you say so" in text_of(app)
+        await pilot.press("enter")
+    assert session.sent == [StopAt(None)]
+
+
+async def test_without_a_stop_an_empty_answer_changes_nothing():
+    session = FakeSession(training(stop=None))
+    app = app_on(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("s", "enter")
+        assert app.screen is app.supervision
+    assert session.sent == []
+
+
+async def test_at_the_budget_the_header_says_so_and_s_asks_for_a_larger_one():
+    at_budget = {"phase": Phase.AT_STOP, "budget": 0.65, "checkpoint_step": 871_204}
+    session = FakeSession(training(**at_budget))
+    app = app_on(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await look(app, pilot)
+        assert "at the budget" in lines_of(app)[0]
+        await pilot.press("s")
+        assert app.screen.query_one("Input").value == "budget $"
+        assert "$0.65 is spent: how much may the voice cost in all?" in text_of(app)
+        await pilot.press("enter", *"40", "enter")
+        assert app.screen is app.supervision
+    assert session.sent == [SetBudget(40.0)]
 
 
 async def test_left_and_right_turn_the_attention_plots_back_and_forth():

@@ -16,6 +16,8 @@ from tui import wording
 from tui.screens.dialog import Dialog
 
 _BUDGET = "budget"
+_NEW_BUDGET = f"{_BUDGET} $"
+"""What stands in the field where the budget has ended the run."""
 
 
 class StopDialog(Dialog[StopAt | SetBudget]):
@@ -29,9 +31,15 @@ class StopDialog(Dialog[StopAt | SetBudget]):
         super().__init__()
         self._look = look
         self._now = now
-        self._standing = standing_answer(look())
+        snapshot = look()
+        self._standing = standing_answer(snapshot)
+        asks_budget = snapshot.budget_is_used_up
         # Kept, and not looked for: a dialog may be closed before they are mounted.
-        self._input = Input(self._standing, placeholder="empty: no stop")
+        self._input = Input(
+            _NEW_BUDGET if asks_budget else self._standing,
+            placeholder=f"{NONE}: no stop",
+            select_on_focus=not asks_budget,
+        )
         self._meaning = Static("", id="meaning", markup=False)
         budget = "budget 40 ($ that the voice may cost in all), budget none"
         self._forms = (
@@ -60,8 +68,11 @@ class StopDialog(Dialog[StopAt | SetBudget]):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Close with the answer, unless it cannot be taken."""
         said = event.value.strip()
-        if said and said == self._standing:
+        if said == self._standing:
             self.dismiss(None)
+            return
+        if not said:
+            # A key too many must not take a stop away: that is asked for in a word.
             return
         try:
             answer = read_answer(said, self._look())
@@ -98,8 +109,13 @@ def standing_answer(snapshot: Snapshot) -> str:
 
 def meaning(said: str, snapshot: Snapshot, now: datetime) -> tuple[str, bool]:
     """Say what an answer would mean, or why it cannot be taken, and which of the two it is."""
-    if said.lower() in ("", NONE):
+    if not said:
+        return _about_nothing(snapshot), False
+    if said.lower() == NONE:
         return "no stop: it trains until you say so", False
+    if said == _NEW_BUDGET.strip():
+        spent = wording.dollars(snapshot.spent)
+        return f"{spent} is spent: how much may the voice cost in all?", False
     try:
         answer = read_answer(said, snapshot)
         if isinstance(answer, SetBudget):
@@ -117,7 +133,7 @@ def meaning(said: str, snapshot: Snapshot, now: datetime) -> tuple[str, bool]:
 
 
 def read_answer(said: str, snapshot: Snapshot) -> StopAt | SetBudget:
-    """Read an answer; an empty one, and `none`, is no stop.
+    """Read an answer that is not empty; `none` is no stop.
 
     Raises:
         InputError: it cannot be read, or asks for what lies behind.
@@ -127,11 +143,18 @@ def read_answer(said: str, snapshot: Snapshot) -> StopAt | SetBudget:
         usd = parse_budget(rest)
         _require_budget(usd, snapshot)
         return SetBudget(usd)
-    if said.lower() in ("", NONE):
+    if said.lower() == NONE:
         return StopAt(None)
     rule = parse_stop(said)
     rule.resolve(snapshot.step, snapshot.voice_seconds, snapshot.spent, snapshot.price)
     return StopAt(rule)
+
+
+def _about_nothing(snapshot: Snapshot) -> str:
+    standing = standing_answer(snapshot)
+    if standing:
+        return f"write {NONE} to train without a stop; esc leaves it at {standing}"
+    return f"nothing changes; {NONE} lets it train until you say so"
 
 
 def _require_budget(usd: float, snapshot: Snapshot) -> None:

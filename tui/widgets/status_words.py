@@ -41,7 +41,7 @@ def title_line(snapshot: Snapshot, time: str, width: int, *, reading: bool = Fal
     ]
     right = [
         Part("read-only" if reading else "", "bold $accent"),
-        Part(snapshot.phase.value, _PHASE_STYLES[snapshot.phase]),
+        Part(snapshot.phase_words, _PHASE_STYLES[snapshot.phase]),
         Part(time, "$quiet", rank=2),
     ]
     return line(left, right, width)
