@@ -93,20 +93,25 @@ def _spread(spread: Spread, unit: str, places: int) -> str:
     return f"{median} {unit} ({low} to {high})"
 
 
-def short_facts(report: CheckReport) -> str:
-    """Write the same in a line for a narrow screen, and what training takes in another."""
+def short_facts(report: CheckReport, width: int) -> str:
+    """Write the same in a line for a narrow screen, and what training takes in others.
+
+    Of these the speed is left out where a line of `width` cells does not hold it.
+    """
     words = [f"{report.usable:,} usable clips"]
     if report.usable:
         words.append(wording.duration(report.hours * 3600))
     for spread, unit in ((report.speaking_rate, "characters/s"), (report.noise, "dB over noise")):
         if spread is not None:
             words.append(f"{spread.median:.0f} {unit}")
-    estimates = [
-        " · ".join(part for line in estimate_in_lines(one) for part in line if part)
-        for one in report.estimates
-        if one.measured
-    ]
+    estimates = [_estimate_in(width, one) for one in report.estimates if one.measured]
     return "\n".join([" · ".join(words), *estimates])
+
+
+def _estimate_in(width: int, one: Estimate) -> str:
+    *cost, speed = (part for line in estimate_in_lines(one) for part in line if part)
+    whole = " · ".join([*cost, speed])
+    return whole if len(whole) <= width else " · ".join(cost)
 
 
 @dataclass(frozen=True, slots=True)

@@ -279,3 +279,17 @@ async def test_the_end_of_the_run_closes_the_screen():
         session.change(phase=Phase.STOPPED)
         await look(app, pilot)
     assert app.return_value is ExitReason.ENDED
+
+
+@pytest.mark.parametrize(("width", "speed"), [(80, False), (100, True)])
+async def test_what_training_takes_is_said_whole_or_without_its_speed(width, speed):
+    one = replace(CLEAN.estimates[0], steps_per_second=7.09, machine="this machine (cuda:0)")
+    other = replace(one, network="ssrn", preset="own size (c = 384)")
+    app = app_on(FakeSession(checked(check=replace(BROKEN, estimates=(one, other)))))
+    async with app.run_test(size=(width, 24)) as pilot:
+        await look(app, pilot)
+        seen = lines_of(app)
+    for name in ("Text2Mel bbc", "SSRN own size (c = 384)"):
+        [line] = [line.strip() for line in seen if name in line]
+        cost = f"{name} · 20,000 steps: 10h40m, $10.58"
+        assert line == (f"{cost} · 7.09 steps/s, this machine (cuda:0)" if speed else cost)

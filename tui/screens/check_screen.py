@@ -45,7 +45,7 @@ class CheckScreen(KeyedScreen):
         self._snapshot = snapshot
         self._asks = False
         self._gone_back = False
-        self._shown: tuple[CheckReport, bool] | None = None
+        self._shown: tuple[CheckReport, bool, int] | None = None
         self._heading = StatusLine("check-title")
         self._verdict = Static("", id="check-verdict", markup=False)
         self._facts = Static("", id="check-facts", markup=False)
@@ -99,15 +99,16 @@ class CheckScreen(KeyedScreen):
         self._notice.show(snapshot, self._run.now())
         self._findings.show(report)
         measuring = asks and snapshot.progress is not None
-        if (report, measuring) != self._shown:
-            self._shown = (report, measuring)
+        shown = (report, measuring, self._facts.content_size.width)
+        if shown != self._shown:
+            self._shown = shown
             self._show_report(report, measuring=measuring)
         self.refresh_keys()
 
     def _show_report(self, report: CheckReport, *, measuring: bool) -> None:
         colour = "$error" if report.harmful or not report.usable else "$success"
         self._verdict.update(Content.styled(words.verdict(report), f"bold {colour}"))
-        facts = words.short_facts(report)
+        facts = words.short_facts(report, self._facts.content_size.width)
         if measuring:
             facts += f"\n{words.MEASURING}"
         self._facts.update(Content.styled(facts, "$quiet"))
