@@ -73,11 +73,11 @@ class Session:
         self._order = order
         plan = make_plan(order)
         self._took_dataset = plan.takes_dataset
+        self._budget_before = plan.budget_before
         self._claim = _Claim(order.voice_folder)
         try:
             self._voice = _write_settings(order.voice_folder, plan)
             self._board = Board(_first_snapshot(order, plan, self._voice))
-            _tell_budget(plan, self._board)
             self._paid = PaidTime(self._board, self._voice, order.network)
             self._inbox = Inbox()
             self._machine = MachineWatch(order, plan, self._board, self._inbox)
@@ -98,6 +98,7 @@ class Session:
 
     def start(self) -> None:
         """Start the engine thread, and serve the screens of others; returns at once."""
+        _tell_budget(self._budget_before, self._voice.settings.budget, self._board)
         try:
             self._server.start()
         except OSError as error:
@@ -316,16 +317,17 @@ def _write_settings(folder: Path, plan: Plan) -> Voice:
     return voice
 
 
-def _tell_budget(plan: Plan, board: Board) -> None:
+def _tell_budget(before: float | None, now: float, board: Board) -> None:
     """Say that the order changes the budget: a shell may have made another sum of it."""
-    if plan.budget_before is None:
+    if before is None:
         return
-    before, after = (
-        f"${usd:,.2f}" if usd else "none" for usd in (plan.budget_before, plan.settings.budget)
-    )
-    # Less of a guard than there was is what nobody may overlook.
-    severity = "information" if plan.budget_before == 0 else "warning"
-    board.event(f"budget was {before}, is {after}", severity)
+    was, is_ = (f"${usd:,.2f}" if usd else "none" for usd in (before, now))
+    text = f"budget was {was}, is {is_}"
+    if 0 < before and (now == 0 or now < before):
+        # What is likely to be a mistake ends the run early, or never.
+        board.warn(text)
+    else:
+        board.event(text)
 
 
 def _first_snapshot(order: TrainOrder, plan: Plan, voice: Voice) -> Snapshot:

@@ -292,6 +292,10 @@ def test_a_start_that_changes_the_budget_says_so(make_voice, training):
     }
     last = training.end(training.start(voice, "+1", budget=0.05))
     assert "budget was none, is $0.05" in training.texts(last)
+    assert not last.warnings
+    last = training.end(training.start(voice, "+1", budget=60.0))
+    assert "budget was $0.05, is $60.00" in training.texts(last)
+    assert not last.warnings
 
 
 def test_a_budget_warns_and_then_stops_with_a_checkpoint(make_voice, training, late):
