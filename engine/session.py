@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from engine.board import Board
 from engine.control import Command, GoUnattended, Inbox
 from engine.errors import Cancelled, Declined, EngineError, InputError, VoicecoachError
+from engine.host.cloud.news import NewPrice
 from engine.host.files import make_folder, write_whole
 from engine.host.lock import acquire_lock
 from engine.host.new_folder import unusable
@@ -148,8 +149,14 @@ class Session:
             self._claim.release()
 
     def _end_paid_time(self) -> None:
+        step = self._board.snapshot.step
         try:
-            self._paid.end(self._board.snapshot.step)
+            while not self._paid.ended and (news := self._inbox.next_of((NewPrice,), 0.0)):
+                # Of a preparation alone no trainer has heard what it costs.
+                assert isinstance(news, NewPrice)
+                self._inbox.take_out(news)
+                self._paid.change_price(news.usd, step)
+            self._paid.end(step)
         except EngineError as error:
             self._board.event(str(error), "error")
         except Exception as error:

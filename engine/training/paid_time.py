@@ -89,6 +89,11 @@ class PaidTime:
         self._thread.start()
 
     @property
+    def ended(self) -> bool:
+        """Whether the ledger is closed, and nothing is counted any more."""
+        return self._ended.is_set()
+
+    @property
     def writers(self) -> tuple[SideWriter, ...]:
         """What brings the account to the disk."""
         return self._ledger_writer, self._note_writer

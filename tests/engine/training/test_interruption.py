@@ -9,7 +9,7 @@ from fake_metadata import FakeMetadata, after
 
 from engine.board import Board
 from engine.control import Finish, GoOn, Pause
-from engine.errors import EngineError, InputError
+from engine.errors import Cancelled, EngineError, InputError
 from engine.host.cloud import watcher
 from engine.host.cloud.aws_spot_price import PriceError
 from engine.host.cloud.machine import Clock, SpotNotice
@@ -378,6 +378,24 @@ def test_the_preparation_costs_what_the_cloud_says_meanwhile(
     assert stretches[0].kind == "idle"
     assert {stretch.price for stretch in stretches} == {3600.0}
     assert snapshot.idle_usd == pytest.approx(voice.ledger.idle_usd)
+
+
+def test_a_preparation_that_is_given_up_costs_what_the_cloud_says(
+    make_voice, training, fake_cloud, monkeypatch
+):
+    monkeypatch.setattr(machine_watch, "aws_spot_price", lambda *_: Price(3600.0, "AWS spot"))
+
+    def give_up(order, voice, board, inbox):
+        assert inbox.next_of((NewPrice,), 60) is not None
+        raise Cancelled("The features were not completed.")
+
+    monkeypatch.setattr("engine.training.preparation.prepare", give_up)
+    voice = make_voice(price_auto=True)
+    session = training.start(voice, "3", cloud="aws", metadata_url=fake_cloud.url)
+    snapshot = training.end(session)
+    assert snapshot.phase is Phase.STOPPED
+    assert {(one.kind, one.price) for one in voice.ledger.stretches} == {("idle", 3600.0)}
+    assert snapshot.spent == pytest.approx(voice.ledger.usd)
 
 
 def test_a_fault_in_reading_the_price_is_told_and_the_price_is_read_again(
