@@ -8,6 +8,7 @@ from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 
+from engine.checkpoint_folders import CheckpointEntry, DamagedCheckpointError
 from engine.errors import EngineError, InputError
 from engine.exported.card import CORPUS_FIGURES, ExportCard, NetworkCard, render
 from engine.exported.folder import CARD, weights_file
@@ -57,12 +58,29 @@ def export_voice(
     entries = [text2mel_checkpoint(voice, step)]
     if (ssrn := voice.newest("ssrn")) is not None:
         entries.append(ssrn)
-    checkpoints = [load_checkpoint(entry.path, to_speak=True) for entry in entries]
+    checkpoints = [_load(voice, entry) for entry in entries]
     files = _files(voice, checkpoints, "float16" if half else "float32")
     _write_folder(target, files)
     steps = {checkpoint.network: checkpoint.step for checkpoint in checkpoints}
     size = sum(len(content) for content in files.values())
     return Exported(out, steps["text2mel"], steps.get("ssrn"), size)
+
+
+def _load(voice: Voice, entry: CheckpointEntry) -> Checkpoint:
+    """Read a checkpoint to be exported.
+
+    Raises:
+        DamagedCheckpointError: it is damaged, saying which step can be exported instead.
+        InputError: it cannot be read.
+    """
+    try:
+        return load_checkpoint(entry.path, to_speak=True)
+    except DamagedCheckpointError as error:
+        before = [one.step for one in voice.checkpoints("text2mel") if one.step < entry.step]
+        if entry not in voice.checkpoints("text2mel") or not before:
+            raise
+        remedy = f"--step {before[-1]} exports the one before it"
+        raise DamagedCheckpointError(error.what, remedy) from error
 
 
 def _require_free(out: Path) -> Path:

@@ -24,8 +24,11 @@ _log = logging.getLogger(__name__)
 _LOOK_SECONDS = 1.0
 # A killed process hides so much of its cost at most.
 _NOTE_SECONDS = 10.0
-# The figures of idle time on the screen: a still screen sends next to nothing.
+# The figures of idle time on the screen: a still screen sends next to nothing, but in the first
+# minutes of a wait somebody is there who looks whether they move.
 _FIGURES_SECONDS = 60.0
+_FIRST_FIGURES_SECONDS = 10.0
+_FIRST_SECONDS = 300.0
 _REMINDER_SECONDS = 3600.0
 
 _IDLE = (Phase.PREPARING, Phase.CHECKED, Phase.PAUSED, Phase.AT_STOP)
@@ -214,7 +217,8 @@ class PaidTime:
             return
         seconds = ledger.idle_seconds - self._idle_before[0]
         usd = ledger.idle_usd - self._idle_before[1]
-        if now - self._shown >= _FIGURES_SECONDS:
+        every = _FIRST_FIGURES_SECONDS if seconds < _FIRST_SECONDS else _FIGURES_SECONDS
+        if now - self._shown >= every:
             self._shown = now
             self._board.update(wait_seconds=seconds, wait_usd=usd)
             self.tell()

@@ -1,6 +1,7 @@
 """Exports: what is in them, that they speak as the voice does, and that no half of one is left."""
 
 import json
+import shutil
 from dataclasses import replace
 from hashlib import sha256
 
@@ -226,3 +227,19 @@ def test_what_could_not_be_read_again_is_not_written(make_voice, tmp_path):
 def test_a_name_that_no_card_can_hold_is_made_readable(make_voice, tmp_path):
     voice = make_voice("al\nice")
     assert card_of(export_voice(voice.folder, tmp_path / "out").folder)["name"] == "al?ice"
+
+
+def test_of_a_damaged_checkpoint_it_is_said_which_one_can_be_exported(make_voice, tmp_path):
+    voice = make_voice(text2mel=871)
+    whole = load_checkpoint(voice.checkpoint_folder("text2mel", 871))
+    for step in (869, 870):
+        save_checkpoint(replace(whole, step=step), voice.checkpoint_folder("text2mel", step))
+    weights = voice.checkpoint_folder("text2mel", 871) / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1])
+    with pytest.raises(InputError, match=r"step-000000871 is damaged.*; --step 870 exports"):
+        export_voice(voice.folder, tmp_path / "out")
+    assert export_voice(voice.folder, tmp_path / "out", step=870).step == 870
+    for step in (869, 870):
+        shutil.rmtree(voice.checkpoint_folder("text2mel", step))
+    with pytest.raises(InputError, match="there is none before it"):
+        export_voice(voice.folder, tmp_path / "other")

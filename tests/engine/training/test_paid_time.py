@@ -127,18 +127,26 @@ def test_a_ledger_that_takes_nothing_is_not_tried_at_every_step(make_voice, time
     assert sum("spend.jsonl cannot be written" in text for text in texts(board)) == 1
 
 
-def test_a_wait_is_told_at_once_every_hour_and_with_figures_every_minute(make_voice, time):
+def test_a_wait_is_told_at_once_and_every_hour_and_its_figures_move(make_voice, time):
     voice = make_voice(price=1.0)
     board = board_of(voice, Phase.TRAINING)
     paid = PaidTime(board, voice, "text2mel")
     board.update(phase=Phase.PAUSED)
     pass_seconds(time, paid, 1)
     assert texts(board) == ["paused: this machine still costs $1.00/h"]
-    pass_seconds(time, paid, 59)
+    pass_seconds(time, paid, 9)
     assert board.snapshot.wait_seconds == 0
-    pass_seconds(time, paid, 7 * 60)
-    assert board.snapshot.wait_seconds == pytest.approx(7 * 60)
-    assert board.snapshot.wait_usd == pytest.approx(7 / 60)
+    # Every ten seconds while somebody may look whether they move, then every minute.
+    pass_seconds(time, paid, 15)
+    assert board.snapshot.wait_seconds == pytest.approx(20)
+    assert board.snapshot.spent == pytest.approx(21 / 3600)
+    pass_seconds(time, paid, 275)
+    assert board.snapshot.wait_seconds == pytest.approx(290)
+    pass_seconds(time, paid, 40)
+    assert board.snapshot.wait_seconds == pytest.approx(290)
+    pass_seconds(time, paid, 80)
+    assert board.snapshot.wait_seconds == pytest.approx(410)
+    assert board.snapshot.wait_usd == pytest.approx(410 / 3600)
     assert len(texts(board)) == 1
     pass_seconds(time, paid, 3600)
     assert texts(board)[1:] == [
