@@ -1,5 +1,6 @@
 """What a person can ask of a running engine: small values, read by the trainer between steps."""
 
+import threading
 import unicodedata
 from collections import deque
 from dataclasses import dataclass
@@ -128,6 +129,9 @@ class Inbox:
         # Its `put` holds no lock that the code interrupted by a signal could be holding.
         self._arriving: SimpleQueue[Message] = SimpleQueue()
         self._arrived: deque[Message] = deque()
+        self.hurried = threading.Event()
+        """Set by whoever wants the end to wait for nothing more: neither for a disk that refuses
+        the last steps, which are lost, nor for a mirror."""
 
     def send(self, command: Message) -> None:
         """Put a command in; safe from any thread and from signal handlers."""

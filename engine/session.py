@@ -121,6 +121,16 @@ class Session:
         else:
             self._inbox.send(command)
 
+    def hurry(self) -> None:
+        """Have the end wait for nothing more: give up what the disk refuses, and the mirror.
+
+        What is being written is waited for. Never waits.
+        """
+        self._inbox.hurried.set()
+        mirror = self._mirror
+        if mirror is not None:
+            mirror.hurry()
+
     def join(self, timeout: float | None = None) -> bool:
         """Wait for the engine thread, at most `timeout` seconds; say whether it has ended."""
         self._thread.join(timeout)
@@ -218,7 +228,15 @@ class Session:
         finally:
             auditions.close()
             if mirror is not None:
-                mirror.finish(_seconds_for_mirror(self._board.snapshot))
+                self._wait_for_mirror(mirror)
+
+    def _wait_for_mirror(self, mirror: Sender) -> None:
+        seconds = _seconds_for_mirror(self._board.snapshot)
+        self._board.update(end_waits_for="mirror", end_waits_until=time.time() + seconds)
+        try:
+            mirror.finish(seconds)
+        finally:
+            self._board.update(end_waits_for="")
 
     def _prepare(self) -> "Prepared | None":
         """Make ready what a trainer needs; None where the person, or the cloud, ended that.
@@ -330,7 +348,7 @@ def _tell_budget(before: float | None, now: float, board: Board) -> None:
         return
     was, is_ = (f"${usd:,.2f}" if usd else "none" for usd in (before, now))
     text = f"budget was {was}, is {is_}"
-    if 0 < before and (now == 0 or now < before):
+    if before > 0 and (now == 0 or now < before):
         # What is likely to be a mistake ends the run early, or never.
         board.warn(text)
     else:

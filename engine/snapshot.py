@@ -7,6 +7,7 @@ reader can hold up a step, and none can see half a change.
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -225,7 +226,8 @@ class Snapshot:
     idle_usd: float = 0.0
     """What of the spend was for idle time, in US dollars."""
     wait_seconds: float = 0.0
-    """How long the run has been waiting or preparing now; renewed once a minute."""
+    """How long the run has been waiting or preparing now; renewed every ten seconds, after five
+    minutes every minute."""
     wait_usd: float = 0.0
     """What that has cost, in US dollars."""
     budget: float = 0.0
@@ -249,6 +251,10 @@ class Snapshot:
     saving_trouble: str = ""
     """Why checkpoints cannot be written, or what a slow disk takes long over; empty while all is
     well."""
+    end_waits_for: Literal["", "disk", "mirror"] = ""
+    """What the end of the run waits for: a disk that refuses the last step, or the mirror."""
+    end_waits_until: float = 0.0
+    """When it waits no longer, in seconds since the epoch."""
     lost: LostSteps | None = None
     """What the run before had made and not saved, when it did not end as asked."""
     curve: LossCurve = field(default_factory=LossCurve)
@@ -286,6 +292,12 @@ class Snapshot:
     def saved(self) -> bool:
         """Whether a checkpoint on disk has this very step."""
         return self.checkpoint_step == self.step
+
+    @property
+    def unsaved(self) -> int:
+        """Steps that no checkpoint on disk has."""
+        kept = self.base_step if self.checkpoint_step is None else self.checkpoint_step
+        return max(0, self.step - kept)
 
     @property
     def budget_is_used_up(self) -> bool:

@@ -70,6 +70,10 @@ class _Attachment:
         assert isinstance(command, Finish | GoUnattended)
         self.left = True
 
+    def hurry(self) -> None:
+        """Leave: what the run waits for at its end is for its own process to give up."""
+        self.left = True
+
     def join(self, timeout: float | None = None) -> bool:
         """Wait for the end of the run, or of the connection; say whether to leave."""
         return self.left or self._session.join(timeout)
@@ -80,6 +84,7 @@ class _Watch(Watch):
 
     ending = "leaving; the run goes on"
     still_ending = "leaving already"
+    hurrying = ending
 
 
 class _Attached:

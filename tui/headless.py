@@ -18,6 +18,7 @@ from engine.snapshot import Event, Phase, Snapshot
 from engine.stop import AlreadyThereError
 from tui import wording
 from tui.endings import sentence_about, sentence_about_end, sentence_about_rent
+from tui.last_wait import LastWait
 from tui.log_file import open_log
 from tui.terminal import let_go_of_standard_streams
 from tui.watch import Watch, exit_code
@@ -69,7 +70,7 @@ def train_headless(make_order: Callable[[], TrainOrder]) -> int:
 
 def _follow(session: Session, lines: "Lines") -> Snapshot:
     """Write what the session says until it has ended; return the last snapshot."""
-    news = News()
+    news, wait = News(), LastWait()
     next_line = time.monotonic()
     ended = False
     shown: str | None = None
@@ -77,6 +78,9 @@ def _follow(session: Session, lines: "Lines") -> Snapshot:
         snapshot = session.snapshot()
         for event in news.since(snapshot.events):
             lines.write(event_line(event))
+        told = wait.look(snapshot, give_up="another signal")
+        if told:
+            lines.write(told)
         lines.write_kept()
         if time.monotonic() >= next_line or snapshot.phase is Phase.STOPPED:
             next_line = time.monotonic() + _EVERY

@@ -16,6 +16,7 @@ from engine.plain_files import whole_path
 from engine.session import Session
 from tui.endings import sentence_about, sentence_about_end, sentence_about_rent
 from tui.front import Front, open_front
+from tui.last_wait import LastWait
 from tui.log_file import added_to, open_log
 from tui.suspension import Suspension
 from tui.terminal import Terminal
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
+_LOOK = 0.2
+"""Seconds between two looks at what the end waits for."""
 _MOST_FAILURES = 3
 """Failures of a screen within `_FAILS_WITHIN` after which it is opened once more."""
 _FAILS_WITHIN = 60.0
@@ -195,7 +198,7 @@ class _Supervision:
             self._keep_training()
         else:
             self._save()
-        self._session.join()
+        self._wait_for_the_end()
         self._watch.closing.set()
         return self._tell_the_end()
 
@@ -203,6 +206,13 @@ class _Supervision:
         if not self._session.join(0):
             self._terminal.say("saving…")
         self._session.send(Finish())
+
+    def _wait_for_the_end(self) -> None:
+        wait = LastWait()
+        while not self._session.join(_LOOK):
+            told = wait.look(self._session.snapshot())
+            if told:
+                self._terminal.say(told)
 
     def _go_on_unseen(self) -> None:
         self._session.send(GoUnattended())

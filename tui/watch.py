@@ -43,6 +43,10 @@ class WatchedSession(SessionLike, Protocol):
         """Wait for the engine thread; say whether it has ended."""
         ...
 
+    def hurry(self) -> None:
+        """Have the end wait for nothing more."""
+        ...
+
 
 class Outlet(Protocol):
     """Where the person looks: a screen, or lines on a terminal or in a file.
@@ -89,6 +93,9 @@ class Watch:
     """What the first signal to end leads to."""
     still_ending = "still saving the checkpoint; the end comes by itself"
     """What the second one is answered with."""
+
+    hurrying = "waiting no longer"
+    """What one leads to while the end waits for a disk or a mirror."""
 
     def __init__(self, session: WatchedSession, outlet: Outlet) -> None:
         self._session = session
@@ -146,6 +153,10 @@ class Watch:
         LOG.info("received %s", received.name)
         if received is signal.SIGHUP:
             self._hang_up()
+        elif self._session.snapshot().end_waits_for:
+            # What is given up by that was told with the wait.
+            self._session.hurry()
+            self._outlet.tell(f"{received.name}: {self.hurrying}")
         elif self._asked_to_end:
             self._outlet.tell(self.still_ending)
         else:

@@ -12,6 +12,11 @@ def steps(count: int) -> str:
     return f"{count:,}"
 
 
+def count_of_steps(count: int) -> str:
+    """Write how many steps: `1 step`, `1,204 steps`."""
+    return f"{count:,} step{'' if count == 1 else 's'}"
+
+
 def short_steps(count: float) -> str:
     """Write a step count for an axis or a list: `871k`, `1.5k`, `850`."""
     if abs(count) < 1000:

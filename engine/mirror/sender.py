@@ -90,7 +90,7 @@ class Sender:
         self._turn = threading.Condition()
         # How often all was asked to be there, and what of that has been answered.
         self._asked = self._answered = 0
-        self._given_up = False
+        self._given_up = self._hurried = False
         self._closed = threading.Event()
         self._state = MirrorState(told(voice.settings.mirror))
         self._thread = threading.Thread(target=self._run, name="mirror", daemon=True)
@@ -111,7 +111,7 @@ class Sender:
             Whether it is.
         """
         asked = self._ask()
-        if not self._is_answered(asked, min(seconds, _PATIENCE)):
+        if not self._is_answered(asked, min(seconds, _PATIENCE), hurried=False):
             self._hearers.event(
                 f"mirror: sending what is saved to {self._state.address}, for {seconds:.0f} s at "
                 f"most",
@@ -125,7 +125,7 @@ class Sender:
                 self._hearers.event(text, "information")
             return True
         self._given_up = True
-        why = state.trouble or "it takes longer"
+        why = state.trouble or ("nobody waits for it" if self._hurried else "it takes longer")
         self._hearers.event(
             f"the last checkpoint is not at the mirror {state.address} ({why}); it is safe on this "
             f"machine, and the next run sends it",
@@ -145,16 +145,29 @@ class Sender:
         self._closed.set()
         self._wake.set()
 
+    def hurry(self) -> None:
+        """Have the end of the run wait no longer; from any thread."""
+        with self._turn:
+            self._hurried = True
+            self._turn.notify_all()
+
     def _ask(self) -> int:
         with self._turn:
             self._asked += 1
         self._wake.set()
         return self._asked
 
-    def _is_answered(self, asked: int, seconds: float) -> bool:
-        """Whether all that there was by then is there, or the mirror is lost to us."""
+    def _is_answered(self, asked: int, seconds: float, *, hurried: bool = True) -> bool:
+        """Whether all that there was by then is there, or the mirror is lost to us.
+
+        A wait that is not to be `hurried` takes its time whatever was asked.
+        """
         with self._turn:
-            return self._turn.wait_for(lambda: self._answered >= asked, seconds)
+            self._turn.wait_for(
+                lambda: (self._hurried and hurried) or self._answered >= asked,
+                seconds,
+            )
+            return self._answered >= asked
 
     def _answer(self, asked: int) -> None:
         with self._turn:

@@ -8,6 +8,7 @@ tried again.
 """
 
 import re
+import threading
 import time
 from collections.abc import Callable, Sequence
 
@@ -45,6 +46,7 @@ class Keeper:
         first: Sequence[Callable[[], None]],
         beside: Sequence[SideWriter],
         on_saved: Sequence[OnSaved] = (),
+        hurried: threading.Event | None = None,
     ) -> None:
         """Take the memory for a copy of what the network has learned.
 
@@ -55,6 +57,7 @@ class Keeper:
             first: bring to the disk what has to be there before a checkpoint.
             beside: what else is on its way to the same disk.
             on_saved: told of each checkpoint that is safe on disk.
+            hurried: set by whoever gives up steps that the disk refuses at the end.
         """
         self._prepared = prepared
         self._voice = prepared.voice
@@ -66,6 +69,7 @@ class Keeper:
             self._voice, self._network, prepared.base_step, on_saved, first
         )
         self._beside = beside
+        self._hurried = hurried or threading.Event()
         self.saved_step = prepared.step if self._voice.checkpoints(self._network) else None
         """The newest checkpoint on disk that is good."""
         self._copied_seconds = clock.seconds
@@ -148,21 +152,38 @@ class Keeper:
     def save_at_last(self, step: int, unlogged: Unlogged) -> bool:
         """Write the last step of a run; where it cannot be written, try for two minutes.
 
+        A person may give it up before.
+
         Raises:
             DivergedError: the weights are not finite; nothing is written.
-            EngineError: it cannot be written; those before it are untouched.
+            EngineError: it cannot be written, and so many steps are lost; the checkpoints before
+                it are untouched.
         """
         give_up = time.monotonic() + END_SECONDS
-        while True:
-            try:
-                return self.save(step, unlogged)
-            except DivergedError:
-                raise
-            except EngineError:
-                pause = RETRY_SECONDS[0]
-                if time.monotonic() + pause > give_up:
+        try:
+            while True:
+                try:
+                    return self.save(step, unlogged)
+                except DivergedError:
                     raise
-                time.sleep(pause)
+                except EngineError as error:
+                    left = give_up - time.monotonic()
+                    if left < RETRY_SECONDS[0] or self._wait_at_end(left):
+                        raise EngineError(f"{error} {self._about_lost()}") from error
+        finally:
+            self._board.update(end_waits_for="")
+
+    def _wait_at_end(self, left: float) -> bool:
+        """Wait until the next try, with so many seconds left in all; say whether it is given up."""
+        self._board.update(end_waits_for="disk", end_waits_until=time.time() + left)
+        return self._hurried.wait(RETRY_SECONDS[0])
+
+    def _about_lost(self) -> str:
+        snapshot = self._board.snapshot
+        steps = "1 step is" if snapshot.unsaved == 1 else f"{snapshot.unsaved:,} steps are"
+        if self.saved_step is None:
+            return f"{steps} lost: there is no checkpoint before them."
+        return f"{steps} lost; the newest checkpoint is that of step {self.saved_step:,}."
 
     def settle(self) -> EngineError | None:
         """Wait until nothing is being written; return why the last one could not be."""

@@ -57,7 +57,7 @@ class Trainer:
         self._teller = teller = Teller(prepared, board, paid.clock, ledger)
         beside = (*paid.writers, teller.history_writer)
         first = (teller.make_history_safe, ledger.flush)
-        self._keeper = Keeper(prepared, board, paid.clock, first, beside, on_saved)
+        self._keeper = Keeper(prepared, board, paid.clock, first, beside, on_saved, inbox.hurried)
         kept = (self._standing, paid, self._keeper, self._teller)
         self._sickness = Sickness(prepared, board, *kept)
         self._tending = Tending(board, *kept, self._sickness)

@@ -132,7 +132,19 @@ class RunScreen(KeyedScreen):
                 about = f"Step {step} could not be saved; esc stays, and c tries again."
                 if self.snapshot.saved:
                     about = f"Step {step} is the stop, and is saved."
+            about = " ".join(filter(None, (about, self._about_unsaved())))
             self.app.push_screen(self._quit_dialog(about), self._take_leaving)
+
+    def _about_unsaved(self) -> str:
+        """Say what is lost at the end where the disk takes no checkpoints."""
+        snapshot = self.snapshot
+        if not snapshot.saving_trouble or not snapshot.unsaved:
+            return ""
+        steps = wording.count_of_steps(snapshot.unsaved)
+        why = wording.printable(snapshot.saving_trouble).rstrip(".")
+        if snapshot.saving_step is not None:
+            return f"{steps} not saved yet: {why}."
+        return f"{steps} cannot be saved: {why}; or they are lost, two minutes after you stop."
 
     @property
     def _in_company(self) -> bool:

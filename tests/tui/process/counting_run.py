@@ -56,7 +56,7 @@ class CountingSession:
         self._folder.mkdir(parents=True, exist_ok=True)
         if os.environ.get("COUNTING_REFUSES"):
             raise InputError("another process trains in this voice: 4711")
-        self._finish = threading.Event()
+        self._finish, self._hurried = threading.Event(), threading.Event()
         self._turn = threading.Lock()
         self.error: BaseException | None = None
         self._snapshot = Snapshot(
@@ -120,6 +120,9 @@ class CountingSession:
         with self._turn:
             self._snapshot = replace(self._snapshot, **fields)  # type: ignore[arg-type]
 
+    def hurry(self) -> None:
+        self._hurried.set()
+
     def join(self, timeout: float | None = None) -> bool:
         self._thread.join(timeout)
         return not self._thread.is_alive()
@@ -145,6 +148,15 @@ class CountingSession:
         self._change(phase=Phase.STOPPING)
         while self._asked("slow-disk"):
             threading.Event().wait(0.02)
+        while self._asked("full-disk") and not self._hurried.is_set():
+            self._change(
+                end_waits_for="disk",
+                end_waits_until=time.time() + 110,
+                saving_trouble="No space left on device: free 3.8 MB there.",
+                checkpoint_step=0,
+            )
+            self._hurried.wait(0.02)
+        self._change(end_waits_for="")
         step = self._snapshot.step
         self._write("checkpoint", str(step))
         self._change(phase=Phase.STOPPED, checkpoint_step=step)
