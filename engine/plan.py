@@ -9,7 +9,6 @@ from typing import Any
 
 from engine.checkpoint_folders import (
     is_checkpoint,
-    is_sound,
     list_checkpoints,
     read_state,
     source_checkpoints,
@@ -26,11 +25,11 @@ from engine.host.cloud.firmware import chosen_cloud
 from engine.host.cloud.metadata import require_base
 from engine.host.lock import LOCK_NAME
 from engine.host.spend import Ledger
-from engine.kept_stop import KeptStop, read_kept_stop
 from engine.networks.specs import PRESETS, preset_spec
-from engine.order import QUOTE_A_SUM, Price, TrainOrder
+from engine.order import Price, TrainOrder
 from engine.settings import VoiceSettings
-from engine.stop import AlreadyThereError, StopRule
+from engine.stop import AlreadyThereError
+from engine.stop_ahead import require_stop_ahead
 from engine.voice import RESTORING, Voice, is_exported, settings_of
 
 # What a run that ended early may have left in the folder of a voice that is yet to be.
@@ -108,92 +107,13 @@ def make_plan(order: TrainOrder) -> Plan:
     if new:
         _require_room(folder, dataset)
     takes_dataset = new or Voice.open(folder).settings.dataset is None
-    stop_text = order.stop.text if isinstance(order.stop, StopRule) else ""
-    plan = Plan(settings, _step_of(order), new, takes_dataset, stop_text, budget_before, cloud)
+    plan = Plan(settings, _step_of(order), new, takes_dataset, "", budget_before, cloud)
     ledger = Ledger(folder / "spend.jsonl")
     # One that the cloud is yet to say can be asked for money as well.
     price = math.inf if cloud and settings.price_auto else settings.price
     if settings.budget > 0:
         _require_budget(settings.budget, ledger, price)
-    kept = _kept_stop(order)
-    if kept is not None:
-        _require_kept_stop_ahead(kept, order, plan.step, ledger, price)
-        return replace(plan, stop_text=kept.text)
-    if isinstance(order.stop, StopRule):
-        _require_stop_ahead(order.stop, order, plan.step, ledger, price)
-    return plan
-
-
-def _kept_stop(order: TrainOrder) -> KeptStop | None:
-    """The stop of the run before that this order keeps to; None where it has another, or none.
-
-    Raises:
-        InputError: the order names none, and what is kept cannot be read.
-    """
-    try:
-        kept = read_kept_stop(order.voice_folder / order.network)
-    except InputError:
-        if order.stop is None:
-            raise
-        return None
-    return kept if kept is not None and kept.holds_for(order.stop) else None
-
-
-def _require_kept_stop_ahead(
-    kept: KeptStop, order: TrainOrder, step: int, ledger: Ledger, price: float
-) -> None:
-    """Refuse to go on where the run before had come to its stop, and could not say so any more.
-
-    Raises:
-        AlreadyThereError: saying which stop it is.
-        InputError: it is a sum, and there is no price.
-    """
-    if kept.point.usd is not None and price <= 0:
-        raise InputError(
-            f"the voice is to stop at {kept.words}, but this run has no price; give --price in $ "
-            f"an hour, or another --stop-at, or none"
-        )
-
-    def reached(step: int) -> bool:
-        return kept.point.reached(step, ledger.seconds, ledger.usd)
-
-    if reached(step) and reached(_sound_step(order, step)):
-        raise AlreadyThereError(
-            f"the voice has come to its stop, {kept.words}; give another --stop-at, such as +1k, "
-            f"or none to train on without one"
-        )
-
-
-def _sound_step(order: TrainOrder, step: int) -> int:
-    """The step of the newest checkpoint that is not damaged; `step` where there is none."""
-    entries = list_checkpoints(order.voice_folder / order.network / "checkpoints")
-    return next((one.step for one in reversed(entries) if is_sound(one.path)), step)
-
-
-def _require_stop_ahead(
-    stop: StopRule, order: TrainOrder, step: int, ledger: Ledger, price: float
-) -> None:
-    """Refuse a stop that lies behind.
-
-    Raises:
-        AlreadyThereError: the voice has been trained to its stop.
-        InputError: saying where it stands.
-    """
-    try:
-        stop.resolve(step, ledger.seconds, ledger.usd, price)
-    except InputError as error:
-        # To read them all takes long, and is needed where the answer depends on it alone.
-        sound = _sound_step(order, step)
-        entries = list_checkpoints(order.voice_folder / order.network / "checkpoints")
-        if sound != step:
-            stop.resolve(sound, ledger.seconds, ledger.usd, price)
-        elif isinstance(error, AlreadyThereError) and not entries:
-            # Where the weights of another voice stand, this one has not been trained to.
-            raise InputError(str(error)) from error
-        elif stop.text.isdecimal() and not isinstance(error, AlreadyThereError):
-            raise InputError(f"{error}; {QUOTE_A_SUM}") from error
-        else:
-            raise
+    return replace(plan, stop_text=require_stop_ahead(order, plan.step, ledger, price))
 
 
 def _require_budget(budget: float, ledger: Ledger, price: float) -> None:

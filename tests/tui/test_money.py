@@ -106,6 +106,23 @@ async def test_a_stop_beyond_the_budget_says_that_the_budget_comes_first():
         assert "but the budget of $0.68 comes first" in str(meaning.content)
 
 
+def test_the_way_to_go_on_names_the_stop_that_holds_or_gives_it_again(tmp_path):
+    (tmp_path / "text2mel").mkdir()
+    stop = tmp_path / "text2mel" / "stop.json"
+    ended = training(phase=Phase.STOPPED, voice_folder=tmp_path)
+    for content, words in (
+        ('{"text": "+20k", "step": 900000}', "to go on to its stop at 900,000: voicecoach train"),
+        ('{"text": "$10", "usd": 10}', "to go on to its stop at $10.00 spent: voicecoach train"),
+        ("{}", "to go on: voicecoach train"),
+        ("damaged", "to go on: voicecoach train"),
+    ):
+        stop.write_text(content)
+        assert words in sentence_about_end(ended)
+    # Before the first step nothing is kept yet: the command itself is to say it.
+    unset = replace(ended, stop=None, stop_text="$10", checkpoint_step=871_000)
+    assert sentence_about_end(unset).endswith(f"--voice {tmp_path} --stop-at '$10'")
+
+
 def test_the_last_sentences_say_what_the_machine_goes_on_to_cost():
     ended = training(phase=Phase.STOPPED, budget=30.0)
     assert sentence_about_rent(ended) == (
