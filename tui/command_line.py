@@ -64,7 +64,7 @@ StopOption = Annotated[
     typer.Option(
         metavar="WHEN",
         help=f"When to stop: {HOW_TO_SAY_WHEN_IN_A_SHELL}, or none.",
-        show_default="the stop at which the run before was not yet",
+        show_default="the one that the run before had not come to",
     ),
 ]
 
