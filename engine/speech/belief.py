@@ -39,6 +39,9 @@ _FEWEST = 4
 # loss that so few strangers' transcripts reach.
 _RECOGNISED = 0.1
 _SELDOM = 0.02
+# Focus of attention in the middle of the corpus from which on a voice reads along: one that does
+# has 0.4 and more, with another speaker, too; one that looks at all characters alike 0.01.
+_READS_ALONG = 0.1
 # Suspicion begins so many standard deviations off the middle of the corpus, but never nearer
 # than this share of the way to strangers' transcripts.
 _DEVIATIONS = 6.0
@@ -223,7 +226,10 @@ def _deviation(values: Sequence[float] | NDArray[np.float64]) -> float:
 
 
 def _require_judgement(evidence: Sequence[Evidence], voice: Path) -> None:
-    """Refuse to judge by a voice that tells hardly any transcript from a stranger's."""
+    """Refuse to judge by a voice that tells hardly any transcript from a stranger's.
+
+    In a small corpus some are told apart by chance: attention must follow the texts as well.
+    """
     if sum(len(piece.others) > 1 for piece in evidence) < _FEWEST:
         raise InputError(
             f"There are not even {_FEWEST} clips with different transcripts to compare; check "
@@ -238,6 +244,13 @@ def _require_judgement(evidence: Sequence[Evidence], voice: Path) -> None:
             f"{100 * recognised:.0f} % of them to those of other clips; either it has learned too "
             f"little, or another kind of speech, or nearly all transcripts are wrong, as when the "
             f"list is shifted by a line."
+        )
+    focus = float(np.median([piece.focus for piece in evidence]))
+    if focus < _READS_ALONG:
+        raise InputError(
+            f"The voice {voice} cannot judge these transcripts: its attention does not follow any "
+            f"text yet (focus {focus:.2f}, where 1 is best and {_READS_ALONG:g} the least); train "
+            f"it further, or name another voice."
         )
 
 

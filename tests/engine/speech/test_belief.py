@@ -5,16 +5,19 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 import soxr
 
 from engine.check_report import Doubt
+from engine.corpus.clips import Clip
 from engine.corpus.text import BBC_SYMBOLS
 from engine.demo import demo_assets
 from engine.errors import Cancelled, EngineError, InputError
 from engine.exporting import export_voice
-from engine.speech.belief import rank_doubts
+from engine.speech.belief import _require_judgement, rank_doubts
+from engine.speech.teacher_forcing import Evidence
 from engine.training.checkpoint import load_checkpoint, save_checkpoint
 from engine.voice import Voice
 
@@ -197,3 +200,15 @@ def test_an_export_judges_as_the_voice_that_it_is_of(tmp_path):
     corpus = plant(tmp_path / "corpus", swapped(("demo-01", "demo-02")), DOZEN[:6])
     export_voice(VOICE, tmp_path / "export")
     assert rank(tmp_path / "export", corpus) == rank(VOICE, corpus)
+
+
+@pytest.mark.parametrize(("focus", "judges"), [(0.01, False), (0.09, False), (0.4, True)])
+def test_a_voice_whose_attention_follows_no_text_does_not_judge_by_luck(tmp_path, focus, judges):
+    """Of few clips some are told from strangers' by chance, whatever is read."""
+    clip = Clip(1, "a", tmp_path / "a.wav", "go")
+    luck = [Evidence(clip, loss, np.array([0.1, 0.101, 0.099]), focus, 0.02) for loss in [0.09] * 6]
+    if judges:
+        _require_judgement(luck, VOICE)
+        return
+    with pytest.raises(InputError, match=rf"cannot judge .*does not follow .*focus {focus:.2f}"):
+        _require_judgement(luck, VOICE)
