@@ -86,6 +86,8 @@ class VoicecoachApp(App[ExitReason]):
         self._session = session
         self._key_order = KeyOrder(self, super().on_event, self._takes_keys)
         self._seen: Phase | None = None
+        self.before_end = session.snapshot()
+        """The run as this screen saw it last before its end began."""
         self._polls = 0
         self.supervision = Supervision(
             session, Listening(player), now, address or fetching.address(),
@@ -113,6 +115,8 @@ class VoicecoachApp(App[ExitReason]):
         if not self.is_running:
             return  # the timer's last tick, while the widgets are taken down
         snapshot = self._session.snapshot()
+        if snapshot.phase is not Phase.STOPPING and not snapshot.phase.ended:
+            self.before_end = snapshot
         if self._is_over(snapshot):
             self.exit(ExitReason.ENDED)
             return

@@ -9,8 +9,10 @@ from typing import Literal, TextIO
 from engine.control import Command, Finish, GoUnattended
 from engine.snapshot import Phase, Snapshot
 from engine.wire.client import RemoteSession
+from tui.closing import Closing
 from tui.endings import sentence_about_end
 from tui.front import Front, open_front
+from tui.last_wait import LastWait
 from tui.log_file import added_to, flush_log, log_of_this_process
 from tui.supervise import Screen, show
 from tui.terminal import Terminal
@@ -128,6 +130,7 @@ class _Attached:
         self._watch.start()
         reason = show(self._screen, self._log)
         self._screen.open = False
+        closing = Closing(self._screen.app.before_end)
         self._player.stop()
         if self._watch.hung_up.is_set() or self._terminal.gone:
             self._terminal.leave()
@@ -137,19 +140,23 @@ class _Attached:
                 f"voicecoach: the screen failed; the run goes on, and the details are in {log}"
             )
             return 1
-        return self._tell_the_end(reason)
+        return self._tell_the_end(reason, closing)
 
-    def _tell_the_end(self, reason: Literal["end", "keep training"]) -> int:
+    def _tell_the_end(self, reason: Literal["end", "keep training"], closing: Closing) -> int:
         if reason == "end" and not self._attachment.left:
             self._wait_for_the_end()
         self._watch.closing.set()
         last = self._session.snapshot()
-        if last.phase is Phase.FAILED:
+        if last.phase is Phase.FAILED and not self._session.ended_in_sight:
+            # It may well go on: nothing is known of its end.
             self._terminal.say(f"voicecoach: {last.failure}")
             return 1
-        if last.phase is Phase.STOPPED:
-            self._terminal.say(sentence_about_end(last))
-            return 0
+        if last.phase.ended:
+            failed = last.phase is Phase.FAILED
+            how = f"voicecoach: {last.failure}" if failed else sentence_about_end(last)
+            for line in closing.lines(last, how):
+                self._terminal.say(line)
+            return 1 if failed else 0
         if not self._reading:
             self._session.send(GoUnattended(train_on=reason == "keep training"))
         self._terminal.say(f"the run goes on, as process {self._session.pid}")
@@ -160,5 +167,8 @@ class _Attached:
     def _wait_for_the_end(self) -> None:
         if not self._session.join(0):
             self._terminal.say("saving…")
+        wait = LastWait()
         while not self._attachment.join(_LOOK):
-            pass
+            told = wait.look(self._session.snapshot(), give_up=f"kill {self._session.pid}")
+            if told:
+                self._terminal.say(told)

@@ -14,7 +14,8 @@ from engine.control import Finish, GoUnattended
 from engine.order import TrainOrder
 from engine.plain_files import whole_path
 from engine.session import Session
-from tui.endings import sentence_about, sentence_about_end, sentence_about_rent
+from tui.closing import Closing
+from tui.endings import sentence_about, sentence_about_end
 from tui.front import Front, open_front
 from tui.last_wait import LastWait
 from tui.log_file import added_to, open_log
@@ -231,19 +232,14 @@ class _Supervision:
 
     def _tell_the_end(self) -> int:
         """Say how it ended, and what the machine costs from here on; return the exit code."""
-        code = self._say_how_it_ended()
-        rent = sentence_about_rent(self._session.snapshot())
-        if rent:
-            self._terminal.say(rent)
-        return code
-
-    def _say_how_it_ended(self) -> int:
         error = self._session.error
-        snapshot = self._session.snapshot()
+        last = self._session.snapshot()
         if error is not None:
             LOG.error("training failed", exc_info=error)
-            self._terminal.say(f"voicecoach: {sentence_about(error, self._log)}")
-            return exit_code(error, interrupted=snapshot.interrupted)
-        LOG.info("training ended at step %d", snapshot.step)
-        self._terminal.say(sentence_about_end(snapshot))
-        return exit_code(None, interrupted=snapshot.interrupted)
+            how = f"voicecoach: {sentence_about(error, self._log)}"
+        else:
+            LOG.info("training ended at step %d", last.step)
+            how = sentence_about_end(last)
+        for line in Closing(self._screen.app.before_end).lines(last, how):
+            self._terminal.say(line)
+        return exit_code(error, interrupted=last.interrupted)

@@ -299,6 +299,11 @@ class RemoteSession:
         newest = self._picture.snapshot
         return newest is not None and newest.phase.ended
 
+    @property
+    def ended_in_sight(self) -> bool:
+        """Whether the run itself has said that it has ended, and how."""
+        return self._ended
+
     def _lose(self, why: str) -> None:
         """The run is out of reach: unless it ended in sight, show it as failed."""
         newest = self._picture.snapshot

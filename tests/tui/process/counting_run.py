@@ -113,8 +113,8 @@ class CountingSession:
     def _show_screens(self, screens: int, readers: int) -> None:
         self._change(screens=screens, readers=readers)
 
-    def _happens(self, text: str) -> None:
-        self._change(events=(*self._snapshot.events, Event(time.time(), text)))
+    def _happens(self, text: str, severity: str = "information") -> None:
+        self._change(events=(*self._snapshot.events, Event(time.time(), text, severity)))
 
     def _change(self, **fields: object) -> None:
         with self._turn:
@@ -157,6 +157,9 @@ class CountingSession:
             )
             self._hurried.wait(0.02)
         self._change(end_waits_for="")
+        if self._asked("lost-mirror"):
+            self._happens("the mirror is behind", "warning")
+            self._change(price=0.99, spent=1.5)
         step = self._snapshot.step
         self._write("checkpoint", str(step))
         self._change(phase=Phase.STOPPED, checkpoint_step=step)

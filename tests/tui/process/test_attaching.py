@@ -58,7 +58,7 @@ def test_a_run_that_was_left_is_taken_up_steered_left_and_taken_up_again(runs, u
     terminal.type("p")
     runs.wait_until(lambda: "GoOn" in asked(runs), "the steps")
     terminal.type("s")
-    runs.wait_until(lambda: "empty: no stop" in terminal.text, "the question when to stop")
+    runs.wait_until(lambda: "none: no stop" in terminal.text, "the question when to stop")
     terminal.type("90k\r")
     runs.wait_until(lambda: "StopAt" in asked(runs), "the stop")
     runs.wait_until(lambda: "stop at 90k" in terminal.text, "the stop on the screen")
@@ -107,6 +107,23 @@ def test_two_screens_look_at_a_run_and_it_outlives_its_own(runs) -> None:
     runs.wait_until(other.is_as_it_was, "the terminal to be as it was")
     runs.wait_until(lambda: runs.said("unattended"), "the engine to hear that nobody looks")
     assert runs.is_alive(engine)
+
+
+def test_every_screen_closes_with_what_went_wrong_and_what_the_machine_costs(runs) -> None:
+    own = runs.counting()
+    runs.engine_process()
+    own.wait_for_screen()
+    other = attach(runs)
+    other.wait_for_screen()
+    (runs.voice / "lost-mirror").touch()
+    other.type("qs")
+    for terminal in (own, other):
+        assert terminal.wait() == 0
+        runs.wait_until(lambda t=terminal: "until you stop it" in t.text, "the last line")
+        closing = terminal.text[terminal.text.rindex("warning: ") :]
+        assert closing.startswith("warning: the mirror is behind")
+        assert "spent $1.50; this machine still costs $0.99/h until you stop it" in closing
+    assert "saved at step" in other.text
 
 
 def test_a_closed_terminal_of_an_attached_screen_leaves_the_run_alone(runs, unseen) -> None:
