@@ -39,6 +39,17 @@ async def test_keep_training_closes_the_screen_alone():
     assert app.return_value is ExitReason.KEEP_TRAINING
 
 
+async def test_before_the_end_it_is_said_what_a_full_disk_makes_of_it():
+    why = "The checkpoint needs 8 MB, but 4 MB are free; free 4 MB there."
+    session = FakeSession(training(saving_trouble=why, checkpoint_step=870_896))
+    app = app_on(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("q")
+        said = str(app.screen.query_one("Static").content)
+        assert "308 steps cannot be saved: The checkpoint needs 8 MB" in said
+        assert "free 4 MB there; or they are lost" in said
+
+
 @pytest.mark.parametrize("attached", [False, True])
 async def test_leaving_a_pause_alone_says_that_it_ends(attached):
     session = FakeSession(training(phase=Phase.PAUSED, screens=1))

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import threading
 from random import Random
 
 import pytest
@@ -154,6 +155,26 @@ def test_the_end_waits_for_the_last_checkpoint_and_no_longer_than_it_may(make, m
     assert not run.sender.finish(0.1)
     assert "is not at the mirror" in run.events[-1]
     assert "the next run sends it" in run.events[-1]
+
+
+def test_a_mirror_can_be_left_behind(make, memory, send):
+    voice = make.voice()
+    make.save(voice, 100)
+    waits = threading.Event()
+
+    def hang(what, path):
+        waits.wait(60)
+
+    memory._files.before = hang
+    run = send(voice, memory)
+    done = []
+    end = threading.Thread(target=lambda: done.append(run.sender.finish(3600)))
+    end.start()
+    run.sender.hurry()
+    end.join(60)
+    waits.set()
+    assert done == [False]
+    assert any("nobody waits for it" in event for event in run.events)
 
 
 def look_sequence(target: Target) -> int:

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -186,6 +187,21 @@ def test_the_end_waits_for_room(make_voice, training, monkeypatch, disk):
     disk.error = None
     snapshot = training.end(session)
     assert (snapshot.phase, steps(voice)) == (Phase.STOPPED, [0, 4])
+
+
+def test_steps_that_the_disk_refuses_at_the_end_can_be_given_up(make_voice, training, disk):
+    voice = make_voice()
+    disk.error = errno.ENOSPC
+    session = training.start(voice, "4")
+    snapshot = training.until(session, lambda s: s.end_waits_for)
+    assert (snapshot.end_waits_for, snapshot.unsaved) == ("disk", 4)
+    # Two minutes are to come.
+    assert snapshot.end_waits_until > time.time() + 30
+    session.hurry()
+    last = training.end(session)
+    assert (last.phase, last.end_waits_for, steps(voice)) == (Phase.FAILED, "", [0])
+    assert os.strerror(errno.ENOSPC) in last.failure
+    assert "4 steps are lost; the newest checkpoint is that of step 0." in last.failure
 
 
 def test_minutes_make_a_checkpoint_whatever_the_step(make_voice, training):

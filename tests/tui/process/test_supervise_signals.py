@@ -40,6 +40,30 @@ def test_a_second_signal_does_not_hurry_the_checkpoint(runs) -> None:
     runs.wait_until(terminal.is_as_it_was, "the terminal to be as it was")
 
 
+@pytest.mark.parametrize("stop", ["key", "signal"])
+def test_the_end_says_what_it_waits_for_and_another_signal_gives_it_up(runs, stop) -> None:
+    terminal = runs.counting()
+    engine = runs.engine_process()
+    terminal.wait_for_screen()
+    (runs.voice / "full-disk").touch()
+    if stop == "key":
+        terminal.type("qs")
+        runs.wait_until(lambda: "gives up" in terminal.text, "what the end waits for")
+        said = " ".join(terminal.text.split())
+        assert "saving… No space left on device: free 3.8 MB there. Tried for 1m" in said
+        assert "; Ctrl+C gives up " in said
+        assert terminal.process.poll() is None
+        # The terminal makes a signal of it, for there is no screen any more.
+        terminal.type("\x03")
+    else:
+        os.kill(engine, signal.SIGTERM)
+        runs.wait_until(lambda: "Saving step" in terminal.text, "the end to begin")
+        os.kill(engine, signal.SIGTERM)
+    assert terminal.wait() == 0
+    assert runs.said("checkpoint")
+    runs.wait_until(terminal.is_as_it_was, "the terminal to be as it was")
+
+
 def test_a_hang_up_signal_lets_training_go_on_unseen(runs) -> None:
     terminal = runs.counting()
     engine = runs.engine_process()
