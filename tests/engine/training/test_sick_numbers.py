@@ -221,7 +221,7 @@ def test_a_voice_without_a_checkpoint_begins_anew(make_voice, training, monkeypa
     assert (snapshot.step, snapshot.rate_factor) == (12, 0.5)
 
 
-def test_a_loss_far_above_its_range_leads_back(make_voice, training, monkeypatch):
+def test_a_loss_far_above_its_range_leads_back(make_voice, training, monkeypatch, written_at_once):
     voice = make_voice(text2mel=5000, base_step=5000, recipe="bbc")  # the warm-up is over
     losses = Learner.losses
     monkeypatch.setattr("engine.training.health._YOUNG", 5)
