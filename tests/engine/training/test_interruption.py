@@ -277,7 +277,7 @@ def test_a_warning_is_saved_for_and_training_goes_on(make_voice, training):
 
 
 def test_the_hook_finds_a_checkpoint_and_is_not_waited_for(
-    make_voice, training, tmp_path, close_to_the_edge
+    make_voice, training, tmp_path, monkeypatch
 ):
     voice = make_voice(text2mel=5, base_step=5)
     told = tmp_path / "told"
@@ -287,7 +287,9 @@ def test_the_hook_finds_a_checkpoint_and_is_not_waited_for(
     )
     session = training.start(voice, None, on_interrupt=command)
     training.until(session, lambda s: s.step > 7)
-    session.send(end_in(1.5))
+    session.send(end_in(900))
+    training.until(session, lambda s: said(s, "--on-interrupt ended"))
+    monkeypatch.setattr(Interruptions, "over", property(lambda _self: True))
     snapshot = training.end(session)
     *checkpoints, deadline = told.read_text().split()
     assert [name for name in checkpoints if name.startswith("step-")][1:]
