@@ -151,7 +151,7 @@ class TrainOrder:
         given = 0 if self.price in (None, "auto") else self.price
         if not (isinstance(given, int | float) and 0 <= given < 1_000_000):
             raise InputError(
-                f"--price is {self.price}; give US dollars an hour, such as 0.99, or auto"
+                f"--price is {self.price:g}; give US dollars an hour, such as 0.99, or auto"
             )
         if self.budget is not None and not 0 <= self.budget <= MOST_USD:
             raise InputError(f"--budget is {self.budget}; give US dollars, such as 30, or none")

@@ -362,7 +362,8 @@ def _first_snapshot(order: TrainOrder, plan: Plan, voice: Voice) -> Snapshot:
         voice=voice.name,
         voice_folder=voice.folder,
         network=order.network,
-        preset=settings.preset,
+        # Of weights that there are it is known once they are read.
+        preset=settings.preset if plan.new and order.source is None else "",
         recipe=settings.recipe,
         step=plan.step,
         first_step=plan.step,

@@ -46,7 +46,7 @@ def test_the_version_is_that_of_the_package() -> None:
         (["train"], "nothing to train: give a dataset, or --voice"),
         (["train", "nowhere", "--headless"], "nowhere"),
         (["train", "nowhere", "--stop-at", "soon"], "cannot read 'soon' as a time to stop"),
-        (["train", "nowhere", "--price", "-1"], "--price is -1.0"),
+        (["train", "nowhere", "--price", "-1"], "--price is -1;"),
         (["train", "nowhere", "--checkpoint-every", "0"], "--checkpoint-every is 0"),
         (["demo", "--stop-at", "0"], "asks for no training at all"),
         (["info", "nowhere"], "nowhere"),
