@@ -224,13 +224,13 @@ async def test_the_status_stays_on_top_of_a_panel_that_has_all_the_room():
     [((80, 24), "loss · best • 0.5165 at 10,000"), ((120, 40), "best held-out 0.5165 at 10,000")],
 )
 async def test_the_least_held_out_loss_stands_above_its_curve(size, said):
-    known = curve(0, 12_000)
-    session = FakeSession(training(curve=replace(known, best=None)))
+    session = FakeSession(training(curve=LossCurve()))
     app = app_on(session)
     async with app.run_test(size=size) as pilot:
         await look(app, pilot)
         assert "best" not in text_of(app)
-        session.change(held_out=0.5477, curve=replace(known, best=0.5165, best_step=10_000))
+        known = replace(curve(0, 12_000), best=0.5165, best_step=10_000)
+        session.change(held_out=0.5477, curve=known)
         await look(app, pilot)
         seen = text_of(app)
     assert said in seen

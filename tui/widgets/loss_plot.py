@@ -63,11 +63,12 @@ class LossPlot(Widget, can_focus=True):
         if curve is self._newest:
             return
         self._newest = curve
-        self._say_best()
         self._left += 1
         if self._left < _LEFT_FOR and not grew_visibly(self._curve, curve, self.size.width):
             return
         self._curve, self._left = curve, 0
+        # Another title draws the whole panel anew: it comes with another drawing.
+        self._say_best()
         before, self._lines = self._lines, self._draw()
         width = self.content_size.width
         changed = [
