@@ -1,15 +1,21 @@
 """A screen that only reads: it shows everything, and asks the run for nothing."""
 
 import pytest
-from fake_session import FakeSession, training
+from fake_session import FakeSession, event, training
 from seeing import SIZES, app_on, log_of, look, text_of
+from textual.content import Content
 
-from engine.snapshot import Phase
+from engine.snapshot import Phase, Snapshot
 from tui.keys import CHECK_KEYS, KEYS
-from tui.widgets.money_words import budget_words
+from tui.widgets.money_words import used_up_words
 from tui.widgets.notice import notice_words
+from tui.widgets.warnings import Warnings
 
 STEERING = ("a", "s", "c", "p", "e", "n")
+
+
+def warning_words(snapshot: Snapshot, *, reading: bool = False) -> Content:
+    return Warnings(reading=reading).words(snapshot, 78)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -64,6 +70,7 @@ def test_every_key_that_asks_the_run_for_something_steers():
         {"phase": Phase.PAUSED},
         {"phase": Phase.AT_STOP, "checkpoint_step": 871_204},
         {"phase": Phase.AT_STOP},
+        {"warnings": (event(1, "spend.jsonl is damaged", "warning"),)},
         {"phase": Phase.CHECKED, "seconds_to_start": 20},
         {"phase": Phase.CHECKED},
         {"phase": Phase.FAILED, "failure": "the disk is full"},
@@ -74,7 +81,7 @@ def test_every_key_that_asks_the_run_for_something_steers():
 )
 def test_notices_name_no_key_that_steers(fields):
     snapshot = training(**fields)
-    for words in (notice_words, budget_words):
+    for words in (notice_words, used_up_words, warning_words):
         content = words(snapshot, reading=True)
         styled = {content.plain[span.start : span.end] for span in content.spans}
         assert not styled & {"a", "s", "c", "p", "h", "enter"}
