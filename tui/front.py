@@ -22,7 +22,10 @@ _PASSED_ON = {
     signal.SIGTSTP,
 }
 _RELEASE = signal.SIGUSR1
-_WATCHED = {*_PASSED_ON, signal.SIGCHLD, _RELEASE}
+_SUSPENDING = signal.SIGUSR2
+_WATCHED = {*_PASSED_ON, signal.SIGCHLD, _RELEASE, _SUSPENDING}
+_OF_THE_JOB = {signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU}
+"""What stops a job as a whole."""
 _IS_KEPT = "the newest checkpoint is kept, and the same command continues from it"
 
 
@@ -36,6 +39,11 @@ class Front:
     def lost(self) -> bool:
         """Whether the front was killed before it was released."""
         return os.getppid() != self._process
+
+    def suspend(self) -> None:
+        """Say that the job is suspended: this process stops itself next, and the front with it."""
+        if not self.lost:
+            os.kill(self._process, _SUSPENDING)
 
     def release(self) -> None:
         """Leave the shell's job: the front ends with 0, the prompt returns, this process stays."""
@@ -66,12 +74,22 @@ def open_front(terminal: Terminal, if_killed: str = _IS_KEPT) -> Front:
 
 
 def _wait(worker: int, terminal: Terminal, if_killed: str) -> int:
+    suspending = False
     while True:
         info = signal.sigwaitinfo(_WATCHED)
         if info.si_signo == signal.SIGCHLD:
-            code = _look(worker, terminal, if_killed)
+            code, stopped_by = _look(worker, terminal, if_killed)
             if code is not None:
                 return code
+            if stopped_by is not None:
+                # A worker that somebody stops by SIGSTOP, and continues, is none of the shell's
+                # business: it would take the terminal, and the screen would be drawn over it. By
+                # that signal the worker stops itself, too, and says so before.
+                if suspending or stopped_by in _OF_THE_JOB:
+                    _stop_too(worker)
+                suspending = False
+        elif info.si_signo == _SUSPENDING:
+            suspending = info.si_pid == worker
         elif info.si_signo == _RELEASE:
             if info.si_pid == worker:
                 return 0
@@ -85,21 +103,18 @@ def _wait(worker: int, terminal: Terminal, if_killed: str) -> int:
                 terminal.leave()
 
 
-def _look(worker: int, terminal: Terminal, if_killed: str) -> int | None:
-    """Take the worker's news; return the exit code once it has ended."""
-    stopped = False
+def _look(worker: int, terminal: Terminal, if_killed: str) -> tuple[int | None, int | None]:
+    """Take the worker's news: the exit code once it has ended, and the signal that stopped it."""
+    stopped_by = None
     while True:
         process, status = os.waitpid(worker, os.WNOHANG | os.WUNTRACED | os.WCONTINUED)
         if process == 0:
-            break
+            return None, stopped_by
         if os.WIFEXITED(status):
-            return os.WEXITSTATUS(status)
+            return os.WEXITSTATUS(status), None
         if os.WIFSIGNALED(status):
-            return _killed(os.WTERMSIG(status), terminal, if_killed)
-        stopped = os.WIFSTOPPED(status)
-    if stopped:
-        _stop_too(worker)
-    return None
+            return _killed(os.WTERMSIG(status), terminal, if_killed), None
+        stopped_by = os.WSTOPSIG(status) if os.WIFSTOPPED(status) else None
 
 
 def _stop_too(worker: int) -> None:

@@ -123,16 +123,19 @@ def show(screen: Screen, log: TextIO) -> Closed:
         screen: what is shown; its terminal is left as it was found.
         log: an open file that gets what libraries print meanwhile.
     """
-    closed = _show_once(screen.app, screen.terminal, log)
+    closed = _show_once(screen, log)
     while closed == "crashed" and screen.open_again():
         told = "The screen failed and was opened again; the log says why."
         screen.app.call_later(screen.app.notify, told, severity="warning")
-        closed = _show_once(screen.app, screen.terminal, log)
+        closed = _show_once(screen, log)
     return closed
 
 
-def _show_once(app: "VoicecoachApp", terminal: Terminal, log: TextIO) -> Closed:
+def _show_once(screen: Screen, log: TextIO) -> Closed:
     from tui.exit_reason import ExitReason
+
+    app, terminal = screen.app, screen.terminal
+    about_to_stop = None if screen.front is None else screen.front.suspend
 
     reason = None
     crashed = False
@@ -141,7 +144,7 @@ def _show_once(app: "VoicecoachApp", terminal: Terminal, log: TextIO) -> Closed:
             # Textual prints the traceback of a failed screen here.
             app.error_console.file = log
         # Runs once the app does: Textual installs its handlers when it opens the screen.
-        app.call_later(Suspension(partial(app.refresh, layout=True)).take_over)
+        app.call_later(Suspension(partial(app.refresh, layout=True), about_to_stop).take_over)
         app.call_later(terminal.note_modes_of_screen)
         try:
             reason = app.run()

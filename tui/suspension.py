@@ -18,9 +18,17 @@ class Suspension:
     empty but for what changes afterwards.
     """
 
-    def __init__(self, draw: Callable[[], object]) -> None:
-        """Call `draw` to draw everything, once the screen is open again."""
+    def __init__(
+        self, draw: Callable[[], object], about_to_stop: Callable[[], object] | None = None
+    ) -> None:
+        """Suspend and resume an app.
+
+        Args:
+            draw: draws everything, once the screen is open again.
+            about_to_stop: called before this process stops itself.
+        """
         self._draw = draw
+        self._about_to_stop = about_to_stop
         self._close_and_stop: _Handler | None = None
         self._open: _Handler | None = None
         self._suspended = False
@@ -36,6 +44,8 @@ class Suspension:
     def _suspend(self) -> None:
         if self._close_and_stop is not None and not self._suspended:
             self._suspended = True
+            if self._about_to_stop is not None:
+                self._about_to_stop()
             self._close_and_stop(signal.SIGTSTP, None)
 
     def _resume(self) -> None:

@@ -21,7 +21,9 @@ class Outlet(Lines):
 session = SimpleNamespace(
     error=None,
     join=lambda timeout: False,
-    snapshot=lambda: SimpleNamespace(phase=Phase.TRAINING, interrupted=False),
+    snapshot=lambda: SimpleNamespace(
+        phase=Phase.TRAINING, interrupted=False, end_waits_for=""
+    ),
     send=lambda command: heard.set(),
 )
 one = watch.Watch(session, Outlet())

@@ -161,6 +161,28 @@ def test_a_suspended_run_comes_back(runs, by: str) -> None:
     runs.wait_until(terminal.is_as_it_was, "the terminal to be as it was")
 
 
+def test_who_stops_the_training_process_from_elsewhere_stops_no_job_of_the_shell(runs) -> None:
+    terminal = runs.counting()
+    engine = runs.engine_process()
+    terminal.wait_for_screen()
+    assert engine != terminal.process.pid
+    for _ in range(2):
+        os.kill(engine, signal.SIGSTOP)
+        runs.wait_until(lambda: runs.state_of(engine) == "T", "the worker to stop")
+        drawn = len(terminal.output)
+        os.kill(engine, signal.SIGCONT)
+        runs.wait_until(
+            lambda drawn=drawn: len(terminal.output) > drawn + 500, "the screen to be drawn"
+        )
+        assert runs.state_of(terminal.process.pid) == "S"
+    # What suspends the job still does.
+    terminal.type("\x1a")
+    runs.wait_until(lambda: runs.state_of(terminal.process.pid) == "T", "the job to stop")
+    os.killpg(terminal.process.pid, signal.SIGCONT)
+    terminal.process.terminate()
+    assert terminal.wait() == 0
+
+
 def test_a_process_that_hangs_is_ended_once_the_checkpoint_is_safe(runs) -> None:
     runs.has_to_be_ended = True
     terminal = runs.counting(COUNTING_HANGS="yes")
