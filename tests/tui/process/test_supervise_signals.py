@@ -94,6 +94,8 @@ def test_training_outlives_a_closed_terminal(runs) -> None:
     os.kill(engine, signal.SIGTERM)
     runs.wait_until(lambda: not runs.is_alive(engine), "the end")
     assert runs.said("checkpoint")
+    # Whatever told of it, it was heard once.
+    assert (runs.said("asked") or "").count("GoUnattended") == 1
 
 
 def test_training_outlives_the_process_in_front(runs) -> None:
