@@ -98,10 +98,12 @@ class CheckpointWriter:
         else:
             self._thread = thread
 
-    def wait(self) -> None:
-        """Wait until nothing is being written."""
-        if self._thread is not None:
-            self._thread.join()
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait until nothing is being written, at most so long; say whether that is so."""
+        if self._thread is None:
+            return True
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
 
     def take_outcome(self) -> Outcome | None:
         """Return how the last one went, once; None while it is under way or there is none."""

@@ -126,6 +126,8 @@ class PaidTime:
             self._ledger_failed = True
         else:
             self._ledger_failed = False
+            # What is open comes after another ledger: a process that is killed hides it otherwise.
+            self._note_writer.ask()
 
     def end(self, step: int) -> None:
         """Look no more, and close the ledger.

@@ -27,6 +27,8 @@ from engine.training.state_copy import StateCopy, all_finite
 RETRY_SECONDS = (5.0, 10.0, 20.0, 40.0, 60.0)
 # Seconds for which the end of a run tries to save its last step.
 END_SECONDS = 120.0
+# Seconds between two looks at what is waited for.
+_LOOK_SECONDS = 1.0
 # Seconds after which a disk is called slow.
 _SLOW_SECONDS = 60.0
 
@@ -187,7 +189,9 @@ class Keeper:
 
     def settle(self) -> EngineError | None:
         """Wait until nothing is being written; return why the last one could not be."""
-        self._writer.wait()
+        while not self._writer.wait(_LOOK_SECONDS):
+            # A disk that hangs holds up the end of a run: the person has to know it.
+            self._look_at_disk()
         outcome = self._look()
         return None if outcome is None else outcome.failure
 

@@ -136,6 +136,27 @@ def test_a_slow_disk_holds_up_no_step_and_is_told(make_voice, training, monkeypa
     assert training.end(session).saved
 
 
+def test_the_end_says_what_a_disk_that_hangs_keeps_it_waiting_for(
+    make_voice, training, monkeypatch
+):
+    voice = make_voice()
+    save, go_on = checkpoint_writer.save_checkpoint, threading.Event()
+
+    def hang(checkpoint, target):
+        assert go_on.wait(300)
+        save(checkpoint, target)
+
+    monkeypatch.setattr(checkpoint_writer, "save_checkpoint", hang)
+    monkeypatch.setattr("engine.training.saving._SLOW_SECONDS", 0.0)
+    monkeypatch.setattr("engine.training.saving._LOOK_SECONDS", 0.01)
+    session = training.start(voice, "4")
+    snapshot = training.until(session, lambda s: "checkpoint of step 4" in s.saving_trouble)
+    assert "the disk is slow" in snapshot.saving_trouble
+    go_on.set()
+    snapshot = training.end(session)
+    assert (snapshot.phase, snapshot.saving_trouble) == (Phase.STOPPED, "")
+
+
 class HungLines:
     """A disk that takes no line of the account or of the history until it is told to."""
 

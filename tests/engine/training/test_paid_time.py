@@ -188,6 +188,19 @@ def test_what_the_ledger_has_already_is_not_taken_over_again(make_voice, time):
     assert again.ledger.spent == 20.0
 
 
+def test_a_line_of_the_ledger_hides_nothing_that_is_still_open(make_voice, time):
+    voice = make_voice(price=3600.0)
+    paid = PaidTime(board_of(voice), voice, "text2mel")
+    pass_seconds(time, paid, 3)
+    paid.clock.start()
+    pass_seconds(time, paid, 20)
+    # A step that hangs: what it takes stays open, and the idle time before it does not.
+    paid.close_stretch(0)
+    paid.settle()
+    again = PaidTime(board_of(voice), Voice.open(voice.folder), "text2mel")
+    assert (again.ledger.spent, again.ledger.idle_usd) == (23.0, 3.0)
+
+
 @pytest.mark.parametrize("content", [b"", b"0\n{", b"\xff\xfe", b"0\n" + b"[" * 9000, b"x" * 99999])
 def test_a_damaged_file_of_open_stretches_costs_nothing(make_voice, time, content):
     voice = make_voice(price=3600.0)
