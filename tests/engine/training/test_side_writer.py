@@ -41,13 +41,13 @@ def test_whoever_asks_goes_on_while_the_disk_hangs(tmp_path):
 
 def test_the_end_waits_for_what_was_asked_for_and_is_no_end_for_ever(tmp_path):
     written = []
-    writer = SideWriter("the account", lambda: written.append(1), board_of(tmp_path))
+    writer = SideWriter("the only one", lambda: written.append(1), board_of(tmp_path))
     writer.end()
     for count in (1, 2):
         writer.ask()
         writer.end()
         assert len(written) == count
-    assert not [one for one in threading.enumerate() if one.name == "the account"]
+    assert not [one for one in threading.enumerate() if one.name == "the only one"]
 
 
 def test_what_nobody_foresaw_is_told_once_and_tried_again(tmp_path):
