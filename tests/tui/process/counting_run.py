@@ -83,7 +83,7 @@ class CountingSession:
 
     def send(self, command: Command) -> None:
         if isinstance(command, GoUnattended):
-            self._audience.leave_home()
+            self._audience.leave_home(train_on=command.train_on)
         else:
             self._obey(command)
 
