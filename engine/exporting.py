@@ -1,7 +1,6 @@
 """`voicecoach export`: a voice made into a few files that can be used elsewhere."""
 
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -9,11 +8,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 from engine.checkpoint_folders import CheckpointEntry, DamagedCheckpointError
-from engine.errors import EngineError, InputError
+from engine.errors import InputError
 from engine.exported.card import CORPUS_FIGURES, ExportCard, NetworkCard, render
 from engine.exported.folder import CARD, weights_file
 from engine.exported.weights import pack
 from engine.host.files import sync_folder
+from engine.host.new_folder import new_folder
 from engine.host.time_of_day import now
 from engine.speech.speaker import text2mel_checkpoint
 from engine.training.checkpoint import Checkpoint, load_checkpoint, speaking_network
@@ -169,26 +169,16 @@ def _length(found: object) -> int | None:
 
 
 def _write_folder(target: Path, files: Mapping[str, bytes]) -> None:
-    """Write files into a temporary folder beside the target, then give it its name.
+    """Write files into a folder that appears when all of them are safe.
 
     Raises:
+        InputError: there can be no such folder.
         EngineError: it cannot be written; nothing is left of it.
     """
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        temporary.mkdir()
+    with new_folder(target) as folder:
         for name, content in files.items():
-            with (temporary / name).open("xb") as file:
+            with (folder / name).open("xb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-        sync_folder(temporary)
-        temporary.replace(target)
-        sync_folder(target.parent)
-    except OSError as error:
-        raise EngineError(
-            f"{target} cannot be written: {error.strerror}. Free some space or choose another "
-            f"place."
-        ) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        sync_folder(folder)

@@ -247,11 +247,6 @@ def is_checkpoint_file(name: str) -> bool:
     return _CHECKPOINT_FILE.fullmatch(name) is not None and name != MANIFEST
 
 
-def is_id(text: object) -> bool:
-    """Whether it is the id of a voice."""
-    return isinstance(text, str) and _ID.fullmatch(text) is not None
-
-
 def _object(content: bytes) -> dict[str, Any]:
     if len(content) > MOST_BYTES:
         raise ValueError("it is too long")

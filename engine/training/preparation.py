@@ -57,7 +57,6 @@ class Prepared:
     watched: Batch
     """The clip whose attention is drawn, on the device."""
     watched_clip: int
-    held_out_clips: tuple[int, ...]
     step: int
     """The global step from which training goes on."""
     base_step: int
@@ -118,7 +117,6 @@ def prepare(order: TrainOrder, voice: Voice, board: Board, inbox: Inbox) -> Prep
         held_out=whole.gather(np.array(held)).to(device),
         watched=whole.gather(np.array([watched])).to(device),
         watched_clip=watched,
-        held_out_clips=tuple(held),
         step=checkpoint.step if checkpoint else 0,
         base_step=checkpoint.base_step if checkpoint else 0,
         unlogged=checkpoint.unlogged if checkpoint else Unlogged(),

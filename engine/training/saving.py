@@ -18,7 +18,6 @@ from engine.errors import EngineError
 from engine.training.checkpoint import Checkpoint, Unlogged
 from engine.training.checkpoint_writer import CheckpointWriter, OnSaved, Outcome
 from engine.training.clock import TrainingClock
-from engine.training.newest_good import load_newest_good
 from engine.training.preparation import Prepared
 from engine.training.side_writer import SideWriter
 from engine.training.state_copy import StateCopy, all_finite
@@ -202,18 +201,6 @@ class Keeper:
         self._copied_seconds = self._clock.seconds
         self._wanted = False
         self._board.update(checkpoint_step=self.saved_step)
-
-    def last_good(self) -> Checkpoint | None:
-        """Return the newest checkpoint on disk that is as it was written; None without any.
-
-        For whoever goes back to it: what is being written is waited for, damaged ones are passed
-        over and told.
-
-        Raises:
-            InputError: none can be used.
-        """
-        self.settle()
-        return load_newest_good(self._voice, self._network, self._board).checkpoint
 
     def _is_due(self, step: int) -> bool:
         settings = self._voice.settings
