@@ -29,6 +29,16 @@ class Board:
     def __init__(self, first: Snapshot) -> None:
         self._snapshot = first
         self._turn = threading.Lock()
+        self.beats = 0
+        """How often the engine's thread has shown that it moves; see `beat`."""
+
+    def beat(self) -> None:
+        """Show that the engine's thread moves, also where nothing changes; for that thread alone.
+
+        It calls this between steps and wherever it waits, so that a watchdog tells a wait that is
+        meant from a thread that hangs.
+        """
+        self.beats += 1
 
     @property
     def snapshot(self) -> Snapshot:

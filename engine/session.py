@@ -25,6 +25,7 @@ from engine.snapshot import Phase, Snapshot
 from engine.training.gpu_watch import GpuWatch
 from engine.training.machine_watch import MachineWatch
 from engine.training.paid_time import PaidTime
+from engine.training.watchdog import Watchdog
 from engine.voice import SETTINGS, Voice
 from engine.wire.audience import Audience
 from engine.wire.server import Server
@@ -141,17 +142,20 @@ class Session:
         try:
             self._paid.start()
             self._machine.start()
-            self._train()
+            with Watchdog(self._board, self._voice.log) as watchdog:
+                self._train(watchdog)
             self._machine.wait_for_hook()
             self._end_paid_time()
             self._close_mirror()
             self._board.update(phase=Phase.STOPPED, steps_per_second=None)
-        except VoicecoachError as error:
-            self._fail(error, str(error))
         except BaseException as error:
-            _log.exception("the engine failed")
-            self._fail(error, f"{type(error).__name__}: {error}; {self._voice.log} says where.")
+            # First of all, for the rest may fail too, for want of memory.
+            self.error = error
+            self._fail(error)
         finally:
+            if not self._board.snapshot.phase.ended:
+                failure = f"The run failed; {self._voice.log} says why."
+                self._board.update(phase=Phase.FAILED, failure=failure)
             self._ended.set()
             self._machine.end()
             # Before the lock is free: whoever takes it next opens a socket of the same name.
@@ -186,8 +190,11 @@ class Session:
         self._end_paid_time()
         self._claim.undo()
 
-    def _fail(self, error: BaseException, text: str) -> None:
-        self.error = error
+    def _fail(self, error: BaseException) -> None:
+        text = str(error)
+        if not isinstance(error, VoicecoachError):
+            _log.error("the engine failed", exc_info=error)
+            text = f"{type(error).__name__}: {error}; {self._voice.log} says where."
         try:
             self._end_paid_time()
             self._close_mirror()
@@ -195,7 +202,7 @@ class Session:
             self._board.event(text, "error")
             self._board.update(phase=Phase.FAILED, failure=text, steps_per_second=None)
 
-    def _train(self) -> None:
+    def _train(self, watchdog: Watchdog) -> None:
         # Early: whoever counts on a copy is to see at once that there is none.
         hearers = Hearers(lambda state: self._board.update(mirror=state), self._board.event)
         address = mirror_to_use(self._order, self._voice, hearers)
@@ -223,6 +230,7 @@ class Session:
                 auditions,
                 self._paid,
                 self._machine,
+                watchdog,
                 on_saved=() if mirror is None else (mirror.wake,),
             ).run()
         finally:

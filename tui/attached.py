@@ -85,7 +85,7 @@ class _Watch(Watch):
     """Ends the looking where a run's own process would end the run."""
 
     ending = "leaving; the run goes on"
-    still_ending = "leaving already"
+    forcing = "leaving already"
     hurrying = ending
 
 
@@ -145,7 +145,7 @@ class _Attached:
     def _tell_the_end(self, reason: Literal["end", "keep training"], closing: Closing) -> int:
         if reason == "end" and not self._attachment.left:
             self._wait_for_the_end()
-        self._watch.closing.set()
+        self._watch.close()
         last = self._session.snapshot()
         if last.phase is Phase.FAILED and not self._session.ended_in_sight:
             # It may well go on: nothing is known of its end.

@@ -1,6 +1,9 @@
 """Trains without a screen: one readable line every few seconds, and what happens as it happens."""
 
+import contextlib
 import logging
+import os
+import select
 import shlex
 import sys
 import time
@@ -55,7 +58,6 @@ def train_headless(make_order: Callable[[], TrainOrder]) -> int:
     voice = shlex.quote(str(whole_path(order.voice_folder)))
     lines.write(f"a screen for it, from any terminal: voicecoach attach {voice}")
     last = _follow(session, lines)
-    watch.closing.set()
     error = session.error
     if error is None:
         lines.write(sentence_about_end(last))
@@ -65,6 +67,7 @@ def train_headless(make_order: Callable[[], TrainOrder]) -> int:
     rent = sentence_about_rent(last)
     if rent:
         lines.write(rent)
+    watch.close()
     return exit_code(error, interrupted=last.interrupted)
 
 
@@ -152,8 +155,11 @@ class Lines:
     def close(self) -> None:
         """Do nothing: the lines end with the engine."""
 
-    def let_go(self) -> None:
-        """Write nowhere from now on."""
+    def let_go(self, last_words: str = "") -> None:
+        """Write nowhere from now on, but for last words where that needs no waiting."""
+        if last_words and select.select([], [2], [], 0)[1]:
+            with contextlib.suppress(OSError):
+                os.write(2, f"{wording.printable(last_words)}\n".encode())
         let_go_of_standard_streams()
 
     def _print(self, console: Console, text: str) -> None:

@@ -88,9 +88,11 @@ class Screen:
         if self.open:
             self.app.exit(ExitReason.ENDED)
 
-    def let_go(self) -> None:
+    def let_go(self, last_words: str = "") -> None:
         """Leave the terminal as it was found, and for good."""
         self.terminal.put_back(screen_open=self.open)
+        if last_words:
+            self.terminal.say(last_words)
         self.terminal.leave()
 
 
@@ -203,7 +205,7 @@ class _Supervision:
         else:
             self._save()
         self._wait_for_the_end()
-        self._watch.closing.set()
+        self._watch.close()
         return self._tell_the_end()
 
     def _save(self) -> None:

@@ -1,5 +1,6 @@
 """Signals become commands to the engine; and nothing keeps a process whose engine has ended."""
 
+import contextlib
 import logging
 import os
 import signal
@@ -17,6 +18,7 @@ from engine.session import SessionLike
 from engine.snapshot import Phase
 from tui.log_file import flush_log
 from tui.terminal import allow_freeing_writes
+from tui.wording import count_of_steps
 
 LOG = logging.getLogger(__name__)
 
@@ -26,6 +28,13 @@ _LET_GO_AFTER = 5.0
 """Seconds that the process gets to end by itself once its engine has."""
 _END_AFTER = 8.0
 """Seconds after which it is ended."""
+_SAME_SIGNAL = 0.5
+"""Seconds within which signals count as one: whoever ends a whole group of processes sends it to
+this one and to the front, which passes it on."""
+_FORCED_AFTER = 10.0
+"""Seconds that the engine gets to end after a second signal."""
+_ALARM_AFTER = 20
+"""Seconds after which the system ends the process, where the watch itself is lost."""
 _INTERRUPTED = 75
 """EX_TEMPFAIL of sysexits.h, a failure that may not last: whoever started the process can start
 it again on another machine."""
@@ -67,8 +76,9 @@ class Outlet(Protocol):
         """Ask the main thread to end whatever it shows."""
         ...
 
-    def let_go(self) -> None:
-        """Give up terminal, standard input and output, so that nothing can wait for them."""
+    def let_go(self, last_words: str = "") -> None:
+        """Say some last words where that needs no waiting; then give up terminal, standard input
+        and output, so that nothing can wait for them."""
         ...
 
 
@@ -87,12 +97,14 @@ class Watch:
 
     A signal handler only notes the signal: what it interrupts may hold the very lock that a
     command needs. A thread of the watch does the rest; it is a daemon, there to the last moment.
+    Should that thread be lost, for want of memory say, the alarm that a second signal sets has the
+    system end the process.
     """
 
     ending = "saving a checkpoint, then ending"
     """What the first signal to end leads to."""
-    still_ending = "still saving the checkpoint; the end comes by itself"
-    """What the second one is answered with."""
+    forcing = f"ending within {_FORCED_AFTER:.0f} s, whether or not the checkpoint is saved"
+    """What the second one leads to: a run that does not move must not stay for ever."""
 
     hurrying = "waiting no longer"
     """What one leads to while the end waits for a disk or a mirror."""
@@ -101,7 +113,11 @@ class Watch:
         self._session = session
         self._outlet = outlet
         self._signals: SimpleQueue[signal.Signals] = SimpleQueue()
-        self._asked_to_end = False
+        # When the handler, and when the thread, heard the first signal to end.
+        self._noted_at: float | None = None
+        self._alarm_is_set = False
+        self._asked_at: float | None = None
+        self._forced_at: float | None = None
         self._ended_since: float | None = None
         self.closing = threading.Event()
         """Set once the main thread shows nothing more and is about to end the process."""
@@ -110,6 +126,7 @@ class Watch:
 
     def handle_signals(self) -> None:
         """Install the handlers, before the engine starts; call it on the main thread."""
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.signal(signal.SIGTERM, self._note)
         signal.signal(signal.SIGINT, self._note)
         # nohup asks for hang-ups to be ignored.
@@ -121,48 +138,75 @@ class Watch:
         """Start watching a session that has been started."""
         threading.Thread(target=self._watch, name="voicecoach-watch", daemon=True).start()
 
+    def close(self) -> None:
+        """Let the process end: the main thread, which calls this, shows nothing more.
+
+        Signals are ignored from here on: the exit code is to tell how the run ended, and the
+        process is ended soon if it does not end by itself.
+        """
+        self.closing.set()
+        for of_end in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(of_end, signal.SIG_IGN)
+
     def _note(self, signum: int, _frame: FrameType | None) -> None:
         if signum == signal.SIGHUP:
             # A terminal that hangs up also sends SIGCONT, at which Textual would draw again.
             for of_job_control in (signal.SIGCONT, signal.SIGTSTP):
                 signal.signal(of_job_control, lambda _signum, _frame: None)
+        else:
+            now = time.monotonic()
+            if self._noted_at is None:
+                self._noted_at = now
+            elif now - self._noted_at > _SAME_SIGNAL and not self._alarm_is_set:
+                self._alarm_is_set = True
+                signal.alarm(_ALARM_AFTER)
         self._signals.put(signal.Signals(signum))
 
     def _watch(self) -> None:
         # Restoring a terminal from the background must not stop the process.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
-        told = ""
         while True:
             try:
                 self._turn()
             except Exception as error:
                 # Whatever it is: without this thread the process would hear no signal.
-                if str(error) != told:
-                    LOG.exception("the watch over the end of the process failed, and goes on")
-                told = str(error)
+                self._note_failure(error)
+
+    def _note_failure(self, error: Exception) -> None:
+        try:
+            if str(error) != self._failure:
+                LOG.exception("the watch over the end of the process failed, and goes on")
+            self._failure = str(error)
+        except MemoryError:
+            time.sleep(_LOOK)
+
+    _failure = ""
 
     def _turn(self) -> None:
-        try:
-            received = self._signals.get(timeout=_LOOK)
-        except Empty:
-            self._look()
-        else:
-            self._act(received)
+        with contextlib.suppress(Empty):
+            self._act(self._signals.get(timeout=_LOOK))
+        # After each signal, too: somebody may send them without a pause.
+        self._look()
 
     def _act(self, received: signal.Signals) -> None:
         LOG.info("received %s", received.name)
         if received is signal.SIGHUP:
             self._hang_up()
-        elif self._session.snapshot().end_waits_for:
+            return
+        now = time.monotonic()
+        hurrying = bool(self._session.snapshot().end_waits_for)
+        if hurrying:
             # What is given up by that was told with the wait.
             self._session.hurry()
             self._outlet.tell(f"{received.name}: {self.hurrying}")
-        elif self._asked_to_end:
-            self._outlet.tell(self.still_ending)
-        else:
-            self._asked_to_end = True
-            self._session.send(Finish(by_signal=True))
-            self._outlet.tell(f"{received.name}: {self.ending}")
+        if self._asked_at is None:
+            self._asked_at = now
+            if not hurrying:
+                self._session.send(Finish(by_signal=True))
+                self._outlet.tell(f"{received.name}: {self.ending}")
+        elif self._forced_at is None and now - self._asked_at > _SAME_SIGNAL:
+            self._forced_at = now
+            self._outlet.tell(f"{received.name}: {self.forcing}")
 
     def _hang_up(self) -> None:
         if self.hung_up.is_set():
@@ -177,9 +221,11 @@ class Watch:
         if self._outlet.lost:
             self._hang_up()
         if not self._session.join(0):
+            if self._forced_at is not None and time.monotonic() - self._forced_at > _FORCED_AFTER:
+                self._force()
             return
         # A run that failed stays on the screen until the person has read why.
-        asked = self._asked_to_end or self._session.snapshot().phase is not Phase.FAILED
+        asked = self._asked_at is not None or self._session.snapshot().phase is not Phase.FAILED
         if asked or self.closing.is_set() or self.hung_up.is_set():
             self._see_to_the_end()
 
@@ -195,6 +241,18 @@ class Watch:
             os._exit(exit_code(self._session.error, interrupted=interrupted))
         if waited > _LET_GO_AFTER:
             self._outlet.let_go()
+
+    def _force(self) -> None:
+        """End the process although its engine has not ended."""
+        try:
+            run = self._session.snapshot()
+            lost = count_of_steps(run.unsaved)
+            told = f"ended by a second signal at step {run.step:,}; {lost} not saved"
+            self._outlet.let_go(f"voicecoach: {told}")
+            LOG.error("%s; %s", told, _what_still_runs())
+            flush_log()
+        finally:
+            os._exit(1)
 
 
 def _what_still_runs() -> str:

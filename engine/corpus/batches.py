@@ -1,11 +1,12 @@
 """Batches of clips: which clips make step s, and how they become tensors on the device."""
 
 import logging
+import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from queue import Empty, Full, Queue
-from threading import Event, Thread
+from threading import Condition, Thread
 from types import TracebackType
 from typing import Self
 
@@ -22,6 +23,10 @@ _log = logging.getLogger(__name__)
 # Clips of like length share a batch; each epoch sorts lengths blurred by this much anew, so
 # that the company a clip keeps changes.
 _LENGTH_BLUR = 0.1
+# Batches made ahead of the step that takes them.
+_AHEAD = 4
+# Seconds after which the thread that makes them looks for memory again.
+_RETRY_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -112,7 +117,7 @@ class BatchSource:
     def draw_with(self, salt: int) -> None:
         """Draw other orders and crops from here on, unless the salt is 0.
 
-        Not while a `Prefetcher` works.
+        While a `Prefetcher` works, only it may call this.
         """
         self._salt = (salt,) if salt else ()
         self._epoch_order.cache_clear()
@@ -179,17 +184,32 @@ class BatchSource:
 
 
 class Prefetcher:
-    """Makes the next batches in a thread while a step is under way; a context manager."""
+    """Makes the next batches in a thread while a step is under way; a context manager.
 
-    def __init__(self, source: BatchSource, first_step: int, device: torch.device) -> None:
-        """Start to make the batches from `first_step` on."""
+    There is one thread for a whole run: when memory is short, another might never begin.
+    """
+
+    def __init__(self, source: BatchSource, device: torch.device) -> None:
+        """Start the thread, which waits for `restart`."""
         self._source = source
         self._device = device
-        self._step = first_step
-        self._queue: Queue[Batch | Exception] = Queue(maxsize=4)
-        self._done = Event()
+        self._turn = Condition()
+        self._ready: deque[Batch | Exception] = deque()
+        # The step whose batch is made next; None while none is wanted.
+        self._step: int | None = None
+        self._making = self._ended = False
         self._thread = Thread(target=self._work, name="batches", daemon=True)
         self._thread.start()
+
+    def restart(self, first_step: int, salt: int = 0) -> None:
+        """Make the batches from `first_step` on, in the order of a salt; drop those made ahead."""
+        with self._turn:
+            self._step = None
+            self._turn.wait_for(lambda: not self._making)
+            self._ready.clear()
+            self._source.draw_with(salt)
+            self._step = first_step
+            self._turn.notify_all()
 
     def next(self) -> Batch:
         """Return the next batch, staged for the device: whoever makes the step moves it there, as
@@ -197,25 +217,45 @@ class Prefetcher:
 
         Raises whatever reading the features raised.
         """
-        item = self._queue.get()
+        with self._turn:
+            self._turn.wait_for(lambda: self._ready)
+            item = self._ready.popleft()
+            self._turn.notify_all()
         if isinstance(item, Exception):
             raise item
         return item
 
     def _work(self) -> None:
-        while not self._done.is_set():
+        while True:
+            try:
+                step = self._wait()
+            except MemoryError:
+                time.sleep(_RETRY_SECONDS)
+                continue
+            if step is None:
+                return
             item: Batch | Exception
             try:
-                item = self._source.batch(self._step).staged(self._device)
+                item = self._source.batch(step).staged(self._device)
             except Exception as error:  # handed to the trainer, which owns the run
                 item = error
-            self._step += 1
-            while not self._done.is_set():
-                try:
-                    self._queue.put(item, timeout=0.5)
-                    break
-                except Full:
-                    continue
+            with self._turn:
+                self._making = False
+                if self._step == step:
+                    self._ready.append(item)
+                    self._step = step + 1
+                self._turn.notify_all()
+
+    def _wait(self) -> int | None:
+        """Wait until a batch is wanted; return its step, or None at the end."""
+        with self._turn:
+            self._turn.wait_for(
+                lambda: self._ended or (self._step is not None and len(self._ready) < _AHEAD)
+            )
+            if self._ended:
+                return None
+            self._making = True
+            return self._step
 
     def __enter__(self) -> Self:
         return self
@@ -226,9 +266,7 @@ class Prefetcher:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._done.set()
-        try:
-            while True:
-                self._queue.get_nowait()
-        except Empty:
-            self._thread.join()
+        with self._turn:
+            self._ended = True
+            self._turn.notify_all()
+        self._thread.join()

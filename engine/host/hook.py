@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from queue import SimpleQueue
 from typing import IO
 
 from engine.host.cloud.machine import SpotNotice
@@ -36,21 +37,32 @@ class Hook:
         self._command = command
         self._voice = voice.resolve()
         self._tell = tell
-        self._thread: threading.Thread | None = None
+        self._notices: SimpleQueue[SpotNotice] = SimpleQueue()
+        self._idle = threading.Event()
+        self._idle.set()
+        self._thread = threading.Thread(target=self._work, name="on-interrupt", daemon=True)
+
+    def prepare(self) -> None:
+        """Start the thread that runs the command: there may be no memory for one later."""
+        self._thread.start()
 
     def start(self, notice: SpotNotice) -> None:
         """Run the command in a thread of its own; returns at once."""
-        if self._thread is not None and self._thread.is_alive():
-            return
-        self._thread = threading.Thread(
-            target=self._run, args=(notice,), name="on-interrupt", daemon=True
-        )
-        self._thread.start()
+        if self._idle.is_set():
+            self._idle.clear()
+            self._notices.put(notice)
 
     def wait(self) -> None:
         """Wait until the command has ended, which its deadline bounds; for when all is saved."""
-        if self._thread is not None:
-            self._thread.join()
+        self._idle.wait()
+
+    def _work(self) -> None:
+        while True:
+            notice = self._notices.get()
+            try:
+                self._run(notice)
+            finally:
+                self._idle.set()
 
     def _run(self, notice: SpotNotice) -> None:
         try:

@@ -33,7 +33,9 @@ from engine.speech.picture import write_attention
 from engine.speech.utterance import Utterance, resynthesise, speak, write_wav
 from engine.speech.vocoder import VocoderSettings
 from engine.training.checkpoint import speaking_network
+from engine.training.memory import is_out_of_memory
 from engine.training.newest_good import load_newest_to_speak
+from engine.training.side_writer import SideWriter
 from engine.voice import Voice
 
 _log = logging.getLogger(__name__)
@@ -75,32 +77,39 @@ class Auditions:
         self._spec = spec
         self._recording = recording
         self._board = board
-        self._thread: threading.Thread | None = None
+        self._job: tuple[Mapping[str, Tensor], int, str] | None = None
         self._ended = 0
         self._cancelled = threading.Event()
         self.sentence = voice.settings.sentence
         """What the next audition speaks."""
         for sample in read_samples(voice):
             board.add_sample(sample)
+        self._worker = SideWriter("a sample", self._work, board.event)
+        self._worker.start()
 
     def begin(self, copy_weights: Callable[[], Mapping[str, Tensor]], step: int) -> None:
         """Start a sample with the weights of this moment; returns once they are copied."""
         if self._board.snapshot.auditioning:
             self._board.event("a sample is being made already; wait for it", "warning")
             return
-        self._thread = threading.Thread(
-            target=self._work, args=(copy_weights(), step, self.sentence), name="audition"
-        )
+        try:
+            self._job = (copy_weights(), step, self.sentence)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            self._board.event("no sample: too little memory for a copy of the weights", "error")
+            return
         self._board.update(auditioning=True)
-        self._thread.start()
+        self._worker.ask()
 
     def close(self) -> None:
-        """Give up a sample under way and wait for its thread."""
+        """Give up a sample under way, and end the thread."""
         self._cancelled.set()
-        if self._thread is not None:
-            self._thread.join()
+        self._worker.end()
 
-    def _work(self, weights: Mapping[str, Tensor], step: int, sentence: str) -> None:
+    def _work(self) -> None:
+        assert self._job is not None
+        weights, step, sentence = self._job
         try:
             if self._network == "text2mel":
                 sample = self._speak(weights, step, sentence)
@@ -121,6 +130,7 @@ class Auditions:
             )
         finally:
             self._ended += 1
+            self._job = None
             self._board.update(auditioning=False, auditions=self._ended)
 
     def _list(self, sample: Sample) -> None:

@@ -1,7 +1,6 @@
 """Writes checkpoints in a thread beside the steps: one at a time, and nothing is removed before."""
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 from engine.choices import NetworkName
 from engine.errors import EngineError
 from engine.training.checkpoint import Checkpoint, remove_superseded, save_checkpoint
+from engine.training.side_writer import SideWriter
 from engine.voice import Voice
 
 _log = logging.getLogger(__name__)
@@ -33,10 +33,7 @@ class Outcome:
 
 
 class CheckpointWriter:
-    """Writes one checkpoint at a time; its owner looks between steps how it went.
-
-    The thread is no daemon: a process that ends waits for the checkpoint under way.
-    """
+    """Writes one checkpoint at a time; its owner looks between steps how it went."""
 
     def __init__(
         self,
@@ -61,7 +58,8 @@ class CheckpointWriter:
         self._base_step = base_step
         self._on_saved = on_saved
         self._first = first
-        self._thread: threading.Thread | None = None
+        self._writer = SideWriter("a checkpoint", self._work, self._log_failure)
+        self._job: tuple[Checkpoint, Callable[[], None]] | None = None
         self._began = 0.0
         self._outcome: Outcome | None = None
         self.step: int | None = None
@@ -77,6 +75,14 @@ class CheckpointWriter:
         """How long the one under way has taken so far; 0 without one."""
         return time.monotonic() - self._began if self.busy else 0.0
 
+    def start(self) -> None:
+        """Start the thread, which waits for the first checkpoint."""
+        self._writer.start()
+
+    def end(self) -> None:
+        """Wait for the checkpoint under way, and end the thread."""
+        self._writer.end()
+
     def begin(self, checkpoint: Checkpoint, ready: Callable[[], None]) -> None:
         """Begin to write a checkpoint, whose tensors must stay as they are until it is done.
 
@@ -86,42 +92,34 @@ class CheckpointWriter:
         """
         assert not self.busy, "one at a time: the tensors of the one before are still needed"
         self.step, self._began = checkpoint.step, time.monotonic()
-        thread = threading.Thread(
-            target=self._work, args=(checkpoint, ready), name="checkpoint", daemon=False
-        )
-        try:
-            thread.start()
-        except RuntimeError as error:
-            # Some containers allow so many threads and no more: the steps wait, and it is saved.
-            _log.warning("a checkpoint is written between the steps: %s", error)
-            self._work(checkpoint, ready)
-        else:
-            self._thread = thread
+        self._job = (checkpoint, ready)
+        self._writer.ask()
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait until nothing is being written, at most so long; say whether that is so."""
-        if self._thread is None:
-            return True
-        self._thread.join(seconds)
-        return not self._thread.is_alive()
+        return self._writer.settle(seconds)
 
     def take_outcome(self) -> Outcome | None:
         """Return how the last one went, once; None while it is under way or there is none."""
         outcome, self._outcome = self._outcome, None
         if outcome is not None:
             self.wait()
-            self._thread = self.step = None
+            self.step = self._job = None
         return outcome
 
-    def _work(self, checkpoint: Checkpoint, ready: Callable[[], None]) -> None:
+    def _work(self) -> None:
+        assert self._job is not None
+        checkpoint, ready = self._job
         target = self._voice.checkpoint_folder(self._network, checkpoint.step)
-        failure: EngineError | None = None
+        # Until it is known to be there: even to tell a failure may fail, for want of memory.
+        failure: EngineError | None = EngineError(f"The checkpoint {target} is not complete.")
         warning = ""
         try:
             ready()
             warning = self._stay_a_voice()
             self._prepare_disk()
             save_checkpoint(checkpoint, target)
+            failure = None
         except EngineError as error:
             failure = error
         except BaseException as error:
@@ -136,6 +134,10 @@ class CheckpointWriter:
             self._tell(target)
         finally:
             self._outcome = Outcome(checkpoint.step, self.seconds, failure, warning)
+
+    def _log_failure(self, text: str, _severity: str) -> None:
+        # The outcome tells it to the person.
+        _log.error("%s", text)
 
     def _stay_a_voice(self) -> str:
         """Write the settings where somebody moved the voice away; return what to tell of it.

@@ -29,9 +29,18 @@ def look_every(
         try:
             look()
         except Exception as error:
-            name = threading.current_thread().name
-            text = f"a look at {name} failed: {type(error).__name__}: {error}"
-            if text != told:
-                _log.exception("a look at %s failed", name)
-                board.event(text, "error")
-            told = text
+            told = _tell(error, told, board)
+
+
+def _tell(error: Exception, told: str, board: Board) -> str:
+    """Tell a failure unless it was told last; return what was told."""
+    try:
+        name = threading.current_thread().name
+        text = f"a look at {name} failed: {type(error).__name__}: {error}"
+        if text != told:
+            _log.exception("a look at %s failed", name)
+            board.event(text, "error")
+        return text
+    except MemoryError:
+        # There is none left to tell it with, and the next look is still needed.
+        return told

@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable
+from queue import SimpleQueue
 
 from engine.board import Board
 from engine.control import Inbox
@@ -43,6 +44,7 @@ class MachineWatch:
         if order.on_interrupt is not None:
             self.hook = Hook(order.on_interrupt, order.voice_folder, board.event)
         self._ended = threading.Event()
+        self._known: SimpleQueue[Machine] = SimpleQueue()
         self._turn = threading.Condition()
         # How many looks were asked for, in all; before the one under way; before the last one.
         self._asked = self._looking = self._looked = 0
@@ -53,9 +55,13 @@ class MachineWatch:
 
     def start(self) -> None:
         """Begin to watch; returns at once."""
+        if self.hook is not None:
+            self.hook.prepare()
         if self._watcher is not None:
             watcher = self._watcher
             self._begin("machine", lambda: watcher.run(self._wait_for_turn))
+            if self._price_auto:
+                self._begin("the price", self._watch_price)
         elif self._price_auto:
             self._board.event("no price: this machine is of no cloud; give --price", "warning")
 
@@ -113,17 +119,16 @@ class MachineWatch:
     # What the watcher tells, in its thread.
 
     def machine_known(self, machine: Machine) -> None:
-        """Show which machine this is, and begin to read its price where that is asked for."""
+        """Show which machine this is; where that is asked for, its price is read from now on."""
         self._board.update(machine=machine)
         self._board.event(f"machine: {machine.words}")
-        if self._price_auto:
-            prices = _Prices(machine, self._base, self._board, self._inbox)
-            self._begin(
-                "the price",
-                lambda: look_every(
-                    _PRICE_SECONDS, self._ended, prices.look, self._board, first=0.0
-                ),
-            )
+        self._known.put(machine)
+
+    def _watch_price(self) -> None:
+        """Read the price again and again, once it is known which machine this is."""
+        machine = self._known.get()
+        prices = _Prices(machine, self._base, self._board, self._inbox)
+        look_every(_PRICE_SECONDS, self._ended, prices.look, self._board, first=0.0)
 
     def noticed(self, notice: SpotNotice) -> None:
         """Tell the trainer."""

@@ -12,11 +12,13 @@ from engine.networks.dropout import Rows
 from engine.training.objective import LossParts
 from engine.training.recipe import Recipe
 
-# What torch says, in place of a kind of error of its own, where memory is too small: the host's;
-# a GPU's for what cuBLAS and cuDNN keep for themselves, or that another process has filled.
+# What torch says, in place of a kind of error of its own, where memory is too small: the host's,
+# also in the words of oneDNN; a GPU's for what cuBLAS and cuDNN keep for themselves, or that
+# another process has filled.
 _WITHOUT_A_KIND = (
     "can't allocate memory",
     "could not create a memory object",
+    "could not create a primitive",
     "CUDA error: out of memory",
     "CUBLAS_STATUS_ALLOC_FAILED",
     "CUBLAS_STATUS_NOT_INITIALIZED",

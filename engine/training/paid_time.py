@@ -63,8 +63,8 @@ class PaidTime:
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="paid time", daemon=True)
         self._ledger_failed = False
-        self._ledger_writer = SideWriter("the account", self._write_ledger, board)
-        self._note_writer = SideWriter("the open account", self._note, board)
+        self._ledger_writer = SideWriter("the account", self._write_ledger, board.event)
+        self._note_writer = SideWriter("the open account", self._note, board.event)
 
     def _seconds(self) -> float:
         """Seconds since the run began, those included in which the process was stopped."""
@@ -74,6 +74,8 @@ class PaidTime:
 
     def start(self) -> None:
         """Show what was spent, and begin to look; returns at once."""
+        for writer in self.writers:
+            writer.start()
         kept = self.ledger.taken_over
         if kept:
             seconds, usd = sum(one.seconds for one in kept), sum(one.usd for one in kept)
@@ -204,9 +206,9 @@ class PaidTime:
     def _tell_idle(self, now: float) -> None:
         phase = self._board.snapshot.phase
         if phase not in _IDLE:
-            if self._waits is not None:
-                self._waits = None
-                self.tell()
+            # Steps tell it as well, but not while one hangs, and that costs as much.
+            self._waits = None
+            self.tell()
             return
         ledger = self.ledger
         if phase is not self._waits:

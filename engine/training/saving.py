@@ -83,6 +83,15 @@ class Keeper:
         self._slow = ""
         self._retry_at = 0.0
 
+    def start(self) -> None:
+        """Start the thread that writes, before there is anything to write."""
+        self._writer.start()
+
+    def end(self) -> None:
+        """Wait until nothing is being written, and end that thread."""
+        self.settle()
+        self._writer.end()
+
     def want(self) -> None:
         """Have the next step saved at once, whatever the disk said before."""
         self._wanted = True
@@ -176,6 +185,7 @@ class Keeper:
 
     def _wait_at_end(self, left: float) -> bool:
         """Wait until the next try, with so many seconds left in all; say whether it is given up."""
+        self._board.beat()
         self._board.update(end_waits_for="disk", end_waits_until=time.time() + left)
         return self._hurried.wait(RETRY_SECONDS[0])
 
@@ -191,6 +201,7 @@ class Keeper:
         while not self._writer.wait(_LOOK_SECONDS):
             # A disk that hangs holds up the end of a run: the person has to know it.
             self._look_at_disk()
+            self._board.beat()
         outcome = self._look()
         return None if outcome is None else outcome.failure
 

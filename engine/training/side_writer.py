@@ -1,42 +1,48 @@
-"""Small files that are written beside the steps: a disk that hangs holds up no step."""
+"""Work beside the steps, in threads that exist before the first one: no step waits for a disk.
+
+A host whose memory is used up may refuse a thread, or give one that never begins: `Thread.start`
+then waits for ever. So whatever a checkpoint, the ledger or the end of a run needs is started early
+and waits for work.
+"""
 
 import logging
 import threading
 import time
 from collections.abc import Callable
 
-from engine.board import Board
-
 _log = logging.getLogger(__name__)
+
+# Seconds after which a thread that lacked the memory to wait or to begin tries again.
+_RETRY_SECONDS = 0.1
 
 
 class SideWriter:
-    """Calls in a thread of its own what writes, whenever that is asked for; asking never waits.
+    """Calls what writes in a thread of its own, whenever that is asked for; asking never waits.
 
-    What is asked for while a write is under way is one more write after it. The thread begins
-    with the first of them, and ends where its owner says so: who needs what it writes on the
-    disk has to wait for it.
+    What is asked for while a write is under way is one more write after it. Before `start` and
+    after `end`, and where the system allows no more threads, whoever asks writes.
     """
 
-    def __init__(self, what: str, write: Callable[[], None], board: Board) -> None:
+    def __init__(
+        self, what: str, write: Callable[[], None], tell: Callable[[str, str], None]
+    ) -> None:
         """Write nothing yet.
 
         Args:
-            what: is written, as the subject of a sentence.
+            what: what is written, as the subject of a sentence.
             write: writes it, and tells by itself what a disk refuses.
-            board: where it is told that `write` failed in another way.
+            tell: takes a text and its severity, should `write` fail in another way.
         """
         self.what = what
         """What is written, as the subject of a sentence."""
         self._write = write
-        self._board = board
+        self._tell_event = tell
         self._turn = threading.Condition()
         self._asked = 0
         self._done = 0
         self._ending = False
         self._began: float | None = None
         self._told = ""
-        self._told_alone = False
         self._thread: threading.Thread | None = None
 
     @property
@@ -45,42 +51,38 @@ class SideWriter:
         began = self._began
         return 0.0 if began is None else time.monotonic() - began
 
-    def ask(self) -> None:
-        """Have it written soon."""
-        with self._turn:
-            if self._thread is not None or self._begin():
-                self._asked += 1
-                self._turn.notify_all()
-                return
-        self._try()
-
-    def _begin(self) -> bool:
-        """Begin the thread; say whether the system allows one more, as some containers do not."""
+    def start(self) -> None:
+        """Start the thread, which waits until something is asked for."""
         thread = threading.Thread(target=self._run, name=self.what, daemon=True)
         try:
             thread.start()
         except RuntimeError as error:
-            if not self._told_alone:
-                self._told_alone = True
-                _log.warning("%s is written between the steps: %s", self.what, error)
-            return False
+            _log.warning("%s is written between the steps: %s", self.what, error)
+            return
         self._thread = thread
-        return True
 
-    def settle(self) -> None:
-        """Wait until whatever was asked for has been tried."""
+    def ask(self) -> None:
+        """Have it written soon."""
+        if self._thread is None:
+            self._try()
+            return
+        with self._turn:
+            self._asked += 1
+            self._turn.notify_all()
+
+    def settle(self, seconds: float | None = None) -> bool:
+        """Wait until whatever was asked for has been tried, at most so long; say whether it has."""
         with self._turn:
             asked = self._asked
-            self._turn.wait_for(lambda: self._done >= asked)
+            return self._turn.wait_for(lambda: self._done >= asked, seconds)
 
     def end(self) -> None:
-        """Wait for what was asked for, and end the thread; the next call to `ask` begins another.
+        """Wait for what was asked for, and end the thread.
 
         For one thread at a time, which asks for nothing meanwhile.
         """
         with self._turn:
-            thread = self._thread
-            self._ending = True
+            thread, self._ending = self._thread, True
             self._turn.notify_all()
         if thread is not None:
             thread.join()
@@ -88,18 +90,28 @@ class SideWriter:
 
     def _run(self) -> None:
         while True:
-            with self._turn:
-                self._turn.wait_for(lambda: self._asked > self._done or self._ending)
-                if self._asked == self._done:
+            try:
+                asked = self._wait()
+                if asked is None:
                     return
-                asked = self._asked
-                self._began = time.monotonic()
+            except MemoryError:
+                time.sleep(_RETRY_SECONDS)
+                continue
             try:
                 self._try()
             finally:
                 with self._turn:
                     self._done, self._began = asked, None
                     self._turn.notify_all()
+
+    def _wait(self) -> int | None:
+        """Wait for work; return how often it was asked for by now, or None at the end."""
+        with self._turn:
+            self._turn.wait_for(lambda: self._asked > self._done or self._ending)
+            if self._asked == self._done:
+                return None
+            self._began = time.monotonic()
+            return self._asked
 
     def _try(self) -> None:
         try:
@@ -109,8 +121,12 @@ class SideWriter:
 
     def _tell(self, error: Exception) -> None:
         """Tell it once: the next call may do better."""
-        text = f"{self.what} cannot be written: {type(error).__name__}: {error}"
-        if text != self._told:
-            _log.exception("%s cannot be written", self.what)
-            self._board.event(text, "error")
-        self._told = text
+        try:
+            text = f"{self.what} cannot be written: {type(error).__name__}: {error}"
+            if text != self._told:
+                _log.exception("%s cannot be written", self.what)
+                self._tell_event(text, "error")
+            self._told = text
+        except MemoryError:
+            # There is none left to tell it with, and the thread is still needed.
+            time.sleep(_RETRY_SECONDS)

@@ -75,6 +75,7 @@ class Steering:
         """
         standing = self._standing
         while True:
+            self._board.beat()
             while (command := self._inbox.take()) is not None:
                 self._carry_out(command)
             if standing.finishing:

@@ -42,11 +42,12 @@ class Teller:
         path = prepared.voice.history(prepared.network)
         self._history = History(path, up_to=prepared.step)
         self._history_failed = False
-        self.history_writer = SideWriter("the history", self._write_history, board)
+        self.history_writer = SideWriter("the history", self._write_history, board.event)
         """Brings the losses to the disk."""
 
     def begin(self, saved_step: int | None) -> None:
-        """Show where training stands before its first step."""
+        """Show where training stands before its first step; the history is written from here on."""
+        self.history_writer.start()
         step, base = self._prepared.step, self._prepared.base_step
         held_out = self._history.last_held_out
         if held_out is None:

@@ -1,6 +1,7 @@
 """The loop: obey, step, tell, save; and stop exactly where the person said."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 from engine.board import Board
 from engine.control import Inbox
@@ -43,6 +44,7 @@ class Trainer:
         auditions: Auditions,
         paid: PaidTime,
         machine: MachineWatch,
+        watchdog: Watchdog,
         on_saved: Sequence[OnSaved] = (),
     ) -> None:
         self._prepared = prepared
@@ -77,8 +79,8 @@ class Trainer:
         )
         recordings = (clip.path for clip in prepared.store.clips)
         self._corpus_watch = CorpusWatch(voice.dataset, recordings, board)
-        shares_processor = self._learner.device.type == "cpu"  # as auditions are made on it
-        self._watchdog = Watchdog(board, voice.log, shares_processor=shares_processor)
+        self._watchdog = watchdog
+        watchdog.shares_processor = self._learner.device.type == "cpu"
 
     def run(self) -> None:
         """Train until the stop, `Finish`, or a fault; the last checkpoint is safe on return.
@@ -89,19 +91,18 @@ class Trainer:
             InputError: the stop that was ordered lies behind.
         """
         try:
+            self._keeper.start()
             self._steering.hear_price()
             # What the preparation cost may have used up the sum at which to stop.
             self._stopping.begin(self._order.stop, self._paid.ledger.spent_before)
             self._teller.begin(self._keeper.saved_step)
             self._paid.close_stretch(self._standing.step)
             self._board.update(first_spent=self._paid.ledger.spent)
-            self._watchdog.start()
             self._corpus_watch.start()
             try:
                 self._make_steps()
             finally:
                 self._corpus_watch.stop()
-                self._watchdog.stop()
             # To wait for a disk that refuses the last step is no training.
             self._paid.clock.pause()
             self._board.update(phase=Phase.STOPPING)
@@ -117,33 +118,35 @@ class Trainer:
             raise EngineError(sentence_about_too_little(device, where, error)) from error
         finally:
             self._paid.clock.pause()
-            # Whoever takes the voice folder next must find nobody writing in it.
-            self._keeper.settle()
-            self._teller.end()
-            self._end_paid_time()
+            # Whoever takes the voice folder next must find nobody writing in it. Whatever becomes
+            # of one of these, the others are done: the last to be named is the first.
+            with ExitStack() as last:
+                last.callback(self._end_paid_time)
+                last.callback(self._teller.end)
+                last.callback(self._keeper.end)
 
     def _make_steps(self) -> None:
         try:
-            while self._make_steps_in_order():
-                pass
+            with Prefetcher(self._prepared.batches, self._learner.device) as batches:
+                while self._make_steps_in_order(batches):
+                    pass
         except BaseException as error:
             self._rescue(error)
             raise
 
-    def _make_steps_in_order(self) -> bool:
+    def _make_steps_in_order(self, batches: Prefetcher) -> bool:
         """Make one step after the other; False when it is time to end, True where a run went back.
 
         Batches that were made ahead are of no use then.
         """
         standing = self._standing
         restarts = standing.restarts
-        self._prepared.batches.draw_with(self._learner.recovery.salt)
-        with Prefetcher(self._prepared.batches, standing.step + 1, self._learner.device) as batches:
-            while self._steering.obey():
-                if standing.restarts > restarts:
-                    return True
-                self._paid.clock.start()
-                self._make_step(batches)
+        batches.restart(standing.step + 1, self._learner.recovery.salt)
+        while self._steering.obey():
+            if standing.restarts > restarts:
+                return True
+            self._paid.clock.start()
+            self._make_step(batches)
         return False
 
     def _make_step(self, batches: Prefetcher) -> None:

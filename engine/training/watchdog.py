@@ -1,4 +1,4 @@
-"""The watchdog: notices a step that takes far too long, and says where it hangs."""
+"""The watchdog: notices an engine that does not move, and says where it hangs."""
 
 import faulthandler
 import logging
@@ -10,18 +10,24 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from engine.board import Board
 from engine.plain_files import open_plain
+from engine.snapshot import Phase
 from engine.training.lookout import look_every
 
 _log = logging.getLogger(__name__)
 
-LEAST_SECONDS = 30.0
-"""A step that takes less is never called hanging."""
+MIN_SECONDS = 30.0
+"""An engine that moves within this time is never called hanging."""
+FIRST_SECONDS = 300.0
+"""The limit before it is known what a step takes: while weights are loaded and features computed,
+and for the first steps, which load and choose kernels."""
 # How many times the recent mean a step may take.
 _TIMES = 20.0
-# Steps after which it is known what a step takes: the first ones load and choose kernels.
+# Steps after which it is known what a step takes.
 _KNOWN = 20
 # Seconds between two looks. The time of a look counts for at most twice as much: while the process
 # was suspended (Ctrl+Z, SIGSTOP, a machine asleep) nothing hung.
@@ -31,49 +37,52 @@ _ENGINE = str(Path(__file__).parents[1])
 
 
 class Watchdog:
-    """Looks at the engine's thread from another one while it makes a step.
+    """Looks at the engine's thread from another one; a context manager.
 
-    What is done between steps (checkpoints, drawing, pauses) is none of its business, and neither
-    is a time in which an audition takes the same processor.
+    The engine moves when it beats (see `Board.beat`), ends a step, or makes progress in what it
+    prepares, whatever holds it up otherwise: a kernel, a disk, a lock, a thread that never begins.
+    A wait for a person's answer to the check of the corpus is none of its business, nor is what an
+    end waits for, nor a step during an audition on the same processor.
     """
 
     def __init__(
-        self,
-        board: Board,
-        log: Path,
-        *,
-        shares_processor: bool,
-        clock: Callable[[], float] = time.monotonic,
+        self, board: Board, log: Path, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         """Watch the thread that makes this call.
 
         Args:
-            board: where a step that hangs is told.
+            board: where an engine that hangs is told.
             log: the file that takes the stacks of all threads.
-            shares_processor: whether auditions are made where the steps are.
             clock: monotonic time in seconds.
         """
         self._board = board
         self._log = log
-        self._shares_processor = shares_processor
         self._clock = clock
         self._thread_id = threading.get_ident()
         self._durations: deque[float] = deque(maxlen=200)
         self._done = 0
-        self._under_way = False
+        self._in_step = False
+        self.shares_processor = False
+        """Whether auditions are made where the steps are."""
         # What follows is the watching thread's.
-        self._seen = -1
+        self._seen: tuple[object, ...] = ()
         self._looked = clock()
         self._waited = 0.0
         self._told = ""
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="hanging steps", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="the engine", daemon=True)
 
-    def start(self) -> None:
+    def __enter__(self) -> Self:
         """Begin to look, every second."""
         self._thread.start()
+        return self
 
-    def stop(self) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         """Look no more."""
         self._stopped.set()
         self._thread.join()
@@ -82,51 +91,55 @@ class Watchdog:
     def step(self) -> Iterator[None]:
         """Wrap what a step consists of, the wait for its batch included."""
         started = self._clock()
-        self._under_way = True
+        self._in_step = True
         try:
             yield
         finally:
-            self._under_way = False
+            self._in_step = False
             self._done += 1
         self._durations.append(self._clock() - started)
 
     @property
-    def limit(self) -> float | None:
-        """Seconds from which on a step hangs; None before it is known what one takes."""
+    def limit(self) -> float:
+        """Seconds without a move from which on the engine hangs."""
         durations = list(self._durations)
         if len(durations) < _KNOWN:
-            return None
-        return max(LEAST_SECONDS, _TIMES * sum(durations) / len(durations))
+            return FIRST_SECONDS
+        return max(MIN_SECONDS, _TIMES * sum(durations) / len(durations))
 
     def look(self) -> None:
         """Look once, and tell what is new."""
         now = self._clock()
         passed, self._looked = min(now - self._looked, 2 * _LOOK_SECONDS), now
-        if not self._under_way or self._seen != self._done:
-            self._seen, self._waited = self._done, 0.0
+        run = self._board.snapshot
+        seen = (self._board.beats, self._done, self._in_step, run.phase, run.progress)
+        if seen != self._seen or run.phase is Phase.CHECKED or run.end_waits_for:
+            self._seen, self._waited = seen, 0.0
             self._clear()
-        elif not (self._shares_processor and self._board.snapshot.auditioning):
+        elif not (self._in_step and self.shares_processor and run.auditioning):
             self._waited += passed
-        limit = self.limit
-        if limit is not None and self._waited > limit and not self._told:
-            self._tell(limit)
+        if self._waited > self.limit and not self._told:
+            self._tell()
 
     def _work(self) -> None:
         look_every(_LOOK_SECONDS, self._stopped, self.look, self._board)
         self._clear()
 
-    def _tell(self, limit: float) -> None:
-        step = self._board.snapshot.step + 1
-        self._told = (
-            f"step {step:,} has not ended for {self._waited:.0f} s (far too long is {limit:.0f} s "
-            f"here): it hangs in {self._place()}; {self._log} has the stacks of all threads"
+    def _tell(self) -> None:
+        what = "the run has made no progress"
+        if self._in_step:
+            what = f"step {self._board.snapshot.step + 1:,} has not ended"
+        text = (
+            f"{what} for {self._waited:.0f} s: it hangs in {self._place()}; the stacks of all "
+            f"threads are in {self._log}; `kill {os.getpid()}`, twice, ends the run"
         )
-        self._board.event(self._told, "error")
-        self._board.update(alarm=self._told)
+        self._board.event(text, "error")
+        self._board.update(alarm=text)
+        self._told = text
         try:
             descriptor = open_plain(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             with open(descriptor, "a", encoding="utf-8") as file:  # noqa: PTH123 (no path)
-                file.write("The stacks of all threads while a step hangs:\n")
+                file.write("The stacks of all threads while the run hangs:\n")
                 file.flush()
                 faulthandler.dump_traceback(file, all_threads=True)
         except OSError as error:
@@ -138,7 +151,7 @@ class Watchdog:
         if self._board.snapshot.alarm == self._told:
             self._board.update(alarm="")
         self._told = ""
-        self._board.event("the step that hung has ended")
+        self._board.event("the run that hung moves again")
 
     def _place(self) -> str:
         """The innermost of our own functions that the engine's thread is in."""

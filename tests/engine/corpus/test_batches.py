@@ -146,9 +146,20 @@ def test_a_corpus_smaller_than_a_batch_is_one_batch(store):
 
 def test_batches_made_ahead_are_those_of_the_source(store):
     batches = source(store)
-    with Prefetcher(batches, 17, CPU) as ahead:
+    with Prefetcher(batches, CPU) as ahead:
+        ahead.restart(17)
         for step in range(17, 37):
             assert same(ahead.next(), source(store).batch(step))
+
+
+def test_a_restart_makes_the_batches_of_another_step_and_salt(store):
+    salted = source(store)
+    salted.draw_with(5)
+    with Prefetcher(source(store), CPU) as ahead:
+        for first, salt, expected in ((3, 0, source(store)), (40, 5, salted), (1, 0, source(store))):
+            ahead.restart(first, salt)
+            for step in range(first, first + 7):
+                assert same(ahead.next(), expected.batch(step))
 
 
 def test_a_host_that_pins_no_memory_is_told_of_once(store, monkeypatch, caplog):
@@ -158,7 +169,8 @@ def test_a_host_that_pins_no_memory_is_told_of_once(store, monkeypatch, caplog):
     monkeypatch.setattr(torch.Tensor, "pin_memory", refuse)
     caplog.set_level("INFO")
     batches = source(store)
-    with Prefetcher(batches, 1, torch.device("cuda")) as ahead:
+    with Prefetcher(batches, torch.device("cuda")) as ahead:
+        ahead.restart(1)
         for step in range(1, 6):
             assert same(ahead.next(), source(store).batch(step))
     assert caplog.text.count("no memory may be pinned here") == 1
@@ -168,6 +180,9 @@ class _Failing:
     def __init__(self, batches, at):
         self.batches, self.at = batches, at
 
+    def draw_with(self, salt):
+        self.batches.draw_with(salt)
+
     def batch(self, step):
         if step == self.at:
             raise OSError("the disk is gone")
@@ -175,7 +190,8 @@ class _Failing:
 
 
 def test_a_batch_that_cannot_be_made_is_told_when_its_turn_comes(store):
-    with Prefetcher(_Failing(source(store), 3), 1, CPU) as ahead:
+    with Prefetcher(_Failing(source(store), 3), CPU) as ahead:
+        ahead.restart(1)
         ahead.next()
         ahead.next()
         with pytest.raises(OSError, match="the disk is gone"):
@@ -184,7 +200,8 @@ def test_a_batch_that_cannot_be_made_is_told_when_its_turn_comes(store):
 
 @pytest.mark.parametrize("taken", [0, 1, 7])
 def test_closing_ends_the_thread_whatever_was_taken(store, taken):
-    with Prefetcher(source(store), 1, CPU) as ahead:
+    with Prefetcher(source(store), CPU) as ahead:
+        ahead.restart(1)
         for _ in range(taken):
             ahead.next()
     assert "batches" not in {thread.name for thread in threading.enumerate()}

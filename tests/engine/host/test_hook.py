@@ -23,6 +23,7 @@ def told():
 def run(tmp_path, told):
     def start(command, seconds=30.0):
         hook = Hook(command, tmp_path / "voice", lambda *said: told.append(said))
+        hook.prepare()
         hook.start(notice(seconds))
         return hook
 
@@ -94,6 +95,7 @@ def test_it_runs_once_at_a_time(tmp_path, told):
     gate, ran = tmp_path / "gate", tmp_path / "ran"
     command = f"echo x >> {ran}; while [ ! -e {gate} ]; do sleep 0.01; done"
     hook = Hook(command, tmp_path, lambda *said: told.append(said))
+    hook.prepare()
     hook.start(notice(60))
     hook.start(notice(30))
     gate.touch()

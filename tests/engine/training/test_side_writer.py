@@ -23,7 +23,8 @@ def test_whoever_asks_goes_on_while_the_disk_hangs(tmp_path):
         assert go_on.wait(60)
         written.append(threading.current_thread().name)
 
-    writer = SideWriter("the account", write, board_of(tmp_path))
+    writer = SideWriter("the account", write, board_of(tmp_path).event)
+    writer.start()
     assert writer.seconds == 0
     writer.ask()
     assert begun.wait(60)
@@ -39,11 +40,11 @@ def test_whoever_asks_goes_on_while_the_disk_hangs(tmp_path):
     writer.end()
 
 
-def test_the_end_waits_for_what_was_asked_for_and_is_no_end_for_ever(tmp_path):
+def test_the_end_waits_for_what_was_asked_for(tmp_path):
     written = []
-    writer = SideWriter("the only one", lambda: written.append(1), board_of(tmp_path))
-    writer.end()
+    writer = SideWriter("the only one", lambda: written.append(1), board_of(tmp_path).event)
     for count in (1, 2):
+        writer.start()
         writer.ask()
         writer.end()
         assert len(written) == count
@@ -57,7 +58,8 @@ def test_what_nobody_foresaw_is_told_once_and_tried_again(tmp_path):
         tries.append(1)
         raise ZeroDivisionError("of all things")
 
-    writer = SideWriter("the account", write, board)
+    writer = SideWriter("the account", write, board.event)
+    writer.start()
     for _ in range(3):
         writer.ask()
         writer.settle()
@@ -72,14 +74,33 @@ def test_where_no_thread_can_begin_it_is_written_by_whoever_asks(tmp_path, monke
 
     written = []
     writer = SideWriter(
-        "the account", lambda: written.append(threading.current_thread()), board_of(tmp_path)
+        "the account", lambda: written.append(threading.current_thread()), board_of(tmp_path).event
     )
     with monkeypatch.context() as patch:
         patch.setattr("threading.Thread.start", refuse)
-        writer.ask()
-        writer.settle()
-        assert written == [threading.current_thread()]
+        writer.start()
     writer.ask()
+    assert writer.settle()
+    assert written == [threading.current_thread()]
     writer.end()
-    assert len(written) == 2
-    assert written[1] is not threading.current_thread()
+
+
+def test_a_thread_short_of_memory_goes_on_writing(tmp_path, monkeypatch):
+    class Condition(threading.Condition):
+        failures = 3
+
+        def wait(self, timeout=None):
+            if threading.current_thread().name == "the account" and self.failures:
+                self.failures -= 1
+                raise MemoryError
+            return super().wait(timeout)
+
+    monkeypatch.setattr("engine.training.side_writer._RETRY_SECONDS", 0.001)
+    monkeypatch.setattr("threading.Condition", Condition)
+    told, written = [], []
+    writer = SideWriter("the account", lambda: written.append(1), told.append)
+    writer.start()
+    writer.ask()
+    assert writer.settle(60)
+    writer.end()
+    assert (written, told) == ([1], [])

@@ -5,7 +5,7 @@ from threading import Event
 import pytest
 
 from engine.board import Board
-from engine.snapshot import Phase, Snapshot
+from engine.snapshot import Phase, Progress, Snapshot
 from engine.training.learner import Learner
 from engine.training.watchdog import Watchdog
 
@@ -17,9 +17,8 @@ class Watched:
         self.now = 0.0
         self.board = Board(Snapshot(Phase.TRAINING, "v", folder, "text2mel", "small", "standard"))
         self.log = folder / "voicecoach.log"
-        self.dog = Watchdog(
-            self.board, self.log, shares_processor=shares_processor, clock=lambda: self.now
-        )
+        self.dog = Watchdog(self.board, self.log, clock=lambda: self.now)
+        self.dog.shares_processor = shares_processor
         for _ in range(steps):
             with self.dog.step():
                 self.now += step_seconds
@@ -47,7 +46,7 @@ def test_a_step_that_hangs_is_told_once_and_cleared_when_it_ends(tmp_path):
     assert one.alarm == ""
     texts = [event.text for event in one.board.snapshot.events]
     assert len(texts) == 2
-    assert texts[1] == "the step that hung has ended"
+    assert texts[1] == "the run that hung moves again"
     log = one.log.read_text()
     assert "test_watchdog.py" in log
     assert "look_for" in log
@@ -64,18 +63,43 @@ def test_what_far_too_long_is_follows_what_steps_take(tmp_path):
         assert slow.alarm
 
 
-def test_the_first_steps_may_take_as_long_as_they_like(tmp_path):
+def test_the_first_steps_may_take_minutes(tmp_path):
     one = Watched(tmp_path, steps=19)
     with one.dog.step():
-        one.look_for(1000)
+        one.look_for(300)
+        assert one.alarm == ""
+        one.look_for(2)
+        assert "step 1 has not ended for 301 s" in one.alarm
+
+
+def test_an_engine_that_hangs_between_steps_is_told(tmp_path):
+    one = Watched(tmp_path)
+    one.look_for(32)
+    assert "the run has made no progress for 31 s: it hangs in " in one.alarm
+    one.board.beat()
+    one.look_for(1)
     assert one.alarm == ""
 
 
-def test_what_is_done_between_steps_is_none_of_its_business(tmp_path):
+@pytest.mark.parametrize("moves", ["beats", "prepares"])
+def test_an_engine_that_moves_hangs_nowhere(tmp_path, moves):
     one = Watched(tmp_path)
-    one.look_for(1000)
-    with one.dog.step():
+    for done in range(20):
         one.look_for(20)
+        if moves == "beats":
+            one.board.beat()
+        else:
+            one.board.update(progress=Progress("computing features", done, 20))
+    assert one.alarm == ""
+
+
+@pytest.mark.parametrize(
+    "wait", [{"phase": Phase.CHECKED}, {"phase": Phase.STOPPING, "end_waits_for": "mirror"}]
+)
+def test_a_wait_that_is_shown_as_one_is_no_hang(tmp_path, wait):
+    one = Watched(tmp_path)
+    one.board.update(**wait)
+    one.look_for(1000)
     assert one.alarm == ""
 
 
@@ -118,7 +142,7 @@ def test_a_run_says_where_it_hangs_and_goes_on(make_voice, training, monkeypatch
         return make_step(learner, batch, step)
 
     monkeypatch.setattr(Learner, "step", hang)
-    for name, value in (("LEAST_SECONDS", 0.02), ("_KNOWN", 4), ("_LOOK_SECONDS", 0.01)):
+    for name, value in (("MIN_SECONDS", 0.02), ("_KNOWN", 4), ("_LOOK_SECONDS", 0.01)):
         monkeypatch.setattr(f"engine.training.watchdog.{name}", value)
     voice = make_voice()
     session = training.start(voice, "8")

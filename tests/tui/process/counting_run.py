@@ -178,4 +178,9 @@ if __name__ == "__main__":
     tui.headless.Session = CountingSession
     if os.environ.get("COUNTING_HANGS"):
         tui.watch._LET_GO_AFTER, tui.watch._END_AFTER = 0.5, 1.0
+    if os.environ.get("COUNTING_FORCED_AFTER"):
+        tui.watch._FORCED_AFTER = float(os.environ["COUNTING_FORCED_AFTER"])
+    if os.environ.get("COUNTING_WATCH") == "lost":
+        tui.watch._ALARM_AFTER = 1
+        tui.watch.Watch.start = lambda _watch: None
     main()

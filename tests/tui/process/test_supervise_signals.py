@@ -20,7 +20,17 @@ def test_a_signal_to_end_saves_and_ends_with_nought(runs, signum: signal.Signals
     runs.wait_until(terminal.is_as_it_was, "the terminal to be as it was")
 
 
-def test_a_second_signal_does_not_hurry_the_checkpoint(runs) -> None:
+def signal_until(runs, terminal, words, send):
+    """Signal again and again until the answer shows: signals within a moment count as one."""
+
+    def is_answered():
+        send()
+        return words in " ".join(terminal.text.split())
+
+    runs.wait_until(is_answered, f"the answer {words!r}")
+
+
+def test_a_save_that_ends_soon_after_a_second_signal_is_kept(runs) -> None:
     terminal = runs.counting()
     engine = runs.engine_process()
     terminal.wait_for_screen()
@@ -30,13 +40,49 @@ def test_a_second_signal_does_not_hurry_the_checkpoint(runs) -> None:
     runs.wait_until(
         lambda: "saving a checkpoint" in terminal.text, "the answer to the first signal"
     )
-    os.kill(engine, signal.SIGINT)
-    runs.wait_until(lambda: "still saving" in terminal.text, "the answer to the second signal")
+    signal_until(runs, terminal, "ending within 10 s", lambda: os.kill(engine, signal.SIGINT))
 
     assert terminal.process.poll() is None
     (runs.voice / "slow-disk").unlink()
     assert terminal.wait() == 0
     assert runs.said("checkpoint")
+    runs.wait_until(terminal.is_as_it_was, "the terminal to be as it was")
+
+
+@pytest.mark.parametrize("screen", ["open", "closed"])
+def test_a_second_signal_ends_a_run_that_hangs(runs, screen) -> None:
+    terminal = runs.counting(COUNTING_FORCED_AFTER="0.5")
+    engine = runs.engine_process()
+    terminal.wait_for_screen()
+    (runs.voice / "slow-disk").touch()
+    if screen == "closed":
+        terminal.type("qs")
+        runs.wait_until(lambda: "saving…" in terminal.text, "the screen to close")
+
+    def send():
+        if runs.is_alive(engine):
+            os.kill(engine, signal.SIGTERM)
+
+    signal_until(runs, terminal, "voicecoach: ended by a second signal at step", send)
+
+    assert terminal.wait() == 1
+    assert not runs.said("checkpoint")
+    runs.wait_until(terminal.is_as_it_was, "the terminal to be as it was")
+
+
+def test_a_second_signal_ends_a_process_whose_watch_is_lost(runs) -> None:
+    terminal = runs.counting(COUNTING_WATCH="lost")
+    engine = runs.engine_process()
+    terminal.wait_for_screen()
+    (runs.voice / "slow-disk").touch()
+
+    def send():
+        if runs.is_alive(engine):
+            os.kill(engine, signal.SIGTERM)
+
+    signal_until(runs, terminal, "killed by SIGALRM; the newest checkpoint is kept", send)
+
+    assert terminal.wait() == 128 + signal.SIGALRM
     runs.wait_until(terminal.is_as_it_was, "the terminal to be as it was")
 
 
