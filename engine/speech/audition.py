@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -44,6 +45,8 @@ _log = logging.getLogger(__name__)
 _MOST_BYTES = 2**26
 _MOST_STEPS = 10**12
 _MOST_SECONDS = 10**6
+# Numbers enough for torch to share the work on them among all threads.
+_FOR_ALL_THREADS = 2**18
 
 NO_SSRN = "no SSRN yet: straight from the mel"
 """The note of a sample that was made without an SSRN."""
@@ -86,6 +89,7 @@ class Auditions:
             board.add_sample(sample)
         self._worker = SideWriter("a sample", self._work, board.event)
         self._worker.start()
+        self._worker.ask()  # without a job: see `_work`
 
     def begin(self, copy_weights: Callable[[], Mapping[str, Tensor]], step: int) -> None:
         """Start a sample with the weights of this moment; returns once they are copied."""
@@ -108,7 +112,11 @@ class Auditions:
         self._worker.end()
 
     def _work(self) -> None:
-        assert self._job is not None
+        if self._job is None:
+            # OpenMP gives this thread helpers of its own, and ends the process where the system
+            # allows no more threads: if it does, then before the first step.
+            torch.ones(_FOR_ALL_THREADS).mul_(2)
+            return
         weights, step, sentence = self._job
         try:
             if self._network == "text2mel":
