@@ -156,7 +156,8 @@ def test_a_restart_makes_the_batches_of_another_step_and_salt(store):
     salted = source(store)
     salted.draw_with(5)
     with Prefetcher(source(store), CPU) as ahead:
-        for first, salt, expected in ((3, 0, source(store)), (40, 5, salted), (1, 0, source(store))):
+        plain = source(store)
+        for first, salt, expected in ((3, 0, plain), (40, 5, salted), (1, 0, plain)):
             ahead.restart(first, salt)
             for step in range(first, first + 7):
                 assert same(ahead.next(), expected.batch(step))
