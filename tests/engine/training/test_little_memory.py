@@ -3,15 +3,21 @@
 import os
 import subprocess
 import sys
+import threading
+import time
 from dataclasses import replace
 
 import pytest
 import torch
 
+from engine.control import Audition
 from engine.corpus.batches import Batch, BatchSource
 from engine.errors import EngineError
+from engine.host.cloud.machine import Clock
+from engine.host.cloud.news import Interruption
 from engine.networks.specs import SSRNSpec, Text2MelSpec
 from engine.snapshot import Phase
+from engine.training import interruption
 from engine.training.learner import Learner
 from engine.training.memory import is_out_of_memory
 from engine.training.recipe import recipe_named
@@ -316,3 +322,47 @@ def test_a_process_that_may_take_little_memory_trains_all_the_same(make_voice, t
     lines = done.stdout.splitlines()
     assert lines[:2] == ["stopped", "1"]
     assert any("the memory of cpu is too small for a whole batch" in line for line in lines)
+
+
+def test_a_run_starts_no_thread_after_its_first_step(make_voice, training, monkeypatch, tmp_path):
+    """A host without memory may give a thread that never begins: whoever starts it waits for ever.
+
+    A checkpoint, a sample, a rollback, a notice that the machine is taken away with the person's
+    command, and the end: all find their threads waiting.
+    """
+    begun, late = threading.Event(), []
+    start = threading.Thread.start
+
+    def watched_start(thread):
+        if begun.is_set():
+            late.append(thread.name)
+        start(thread)
+
+    monkeypatch.setattr("threading.Thread.start", watched_start)
+    monkeypatch.setattr(interruption, "_SHORTEST_MARGIN", 0.1)
+    monkeypatch.setattr(interruption, "_WRITES", 0.0)
+    make_step = Learner.step
+    batch_of = BatchSource.batch
+
+    def batch_that_diverges(source, step):
+        made = batch_of(source, step)
+        sick = 20 <= step < 40 and not source._salt
+        return replace(made, mel=torch.full_like(made.mel, float("nan"))) if sick else made
+
+    monkeypatch.setattr(Learner, "step", lambda *given: begun.set() or make_step(*given))
+    monkeypatch.setattr(BatchSource, "batch", batch_that_diverges)
+    done = tmp_path / "done"
+    session = training.start(
+        make_voice(ssrn=0), None, checkpoint_every=5, on_interrupt=f"touch {done}"
+    )
+    training.until(session, lambda run: run.step >= 10)
+    session.send(Audition())
+    training.until(session, lambda run: run.auditions == 1 and run.rollbacks == 1)
+    training.until(session, lambda run: run.step >= 30)
+    notice = Clock(time.time(), time.monotonic()).notice("AWS terminates this machine", 2)
+    session.send(Interruption(notice))
+    last = training.end(session)
+    assert last.interrupted
+    assert last.checkpoint_step == last.step
+    assert done.exists()
+    assert late == []

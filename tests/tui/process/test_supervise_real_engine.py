@@ -1,6 +1,7 @@
 """The whole command, the engine included, on three recordings, in a real terminal."""
 
 import json
+import resource
 import shutil
 import subprocess
 import sys
@@ -87,3 +88,30 @@ def test_a_refused_order_leaves_the_recordings_alone(runs, dataset: Path) -> Non
     left = {entry.name for entry in dataset.iterdir()}
     assert left == {entry.name for entry in RECORDINGS.iterdir()}
     assert len(list(recordings.iterdir())) == 3
+
+
+def test_a_run_whose_memory_is_used_up_can_still_be_ended(runs, dataset: Path) -> None:
+    """It saves what it has made, or says that memory is too small; it never stays for ever."""
+    begin = ["train", str(dataset), "--voice", str(runs.voice), "--preset", "small"]
+    begin += ["--device", "cpu", "--checkpoint-every", "2", "--headless"]
+    run = subprocess.Popen(
+        voicecoach(runs, *begin),
+        env=runs.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    first = runs.voice / "text2mel" / "checkpoints" / "step-000000002"
+    runs.wait_until(first.is_dir, "the first checkpoint")
+    pages = int(Path(f"/proc/{run.pid}/statm").read_text().split()[0])
+    size = pages * resource.getpagesize()
+    resource.prlimit(run.pid, resource.RLIMIT_AS, (size, size))
+    run.terminate()
+
+    told, _ = run.communicate(timeout=120)
+
+    assert run.returncode in (0, 1), told
+    assert "saved at step" in told or "memory of cpu is too small" in told
+    assert newest_step(runs) >= 2
+    ledger = (runs.voice / "spend.jsonl").read_text().splitlines()
+    assert json.loads(ledger[-1])["last_step"] == newest_step(runs)
