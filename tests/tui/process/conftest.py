@@ -83,6 +83,7 @@ class TerminalProcess:
 
     def __init__(self, arguments: list[str], folder: Path, **environment: str) -> None:
         self._controller, terminal = pty.openpty()
+        os.set_blocking(self._controller, False)
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         self.modes_before = termios.tcgetattr(terminal)
         self._output = bytearray()
@@ -118,7 +119,19 @@ class TerminalProcess:
         return termios.tcgetattr(self._terminal)
 
     def type(self, keys: str) -> None:
-        os.write(self._controller, keys.encode())
+        self.send(keys.encode())
+
+    def send(self, data: bytes) -> None:
+        """Send what a terminal may send, whatever it is."""
+        rest = memoryview(data)
+
+        def sent() -> bool:
+            nonlocal rest
+            with contextlib.suppress(BlockingIOError):
+                rest = rest[os.write(self._controller, rest) :]
+            return not rest
+
+        wait_until(sent, "the input to be taken")
 
     def wait_for_screen(self) -> None:
         """Return when the first frame is drawn."""
