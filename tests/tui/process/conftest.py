@@ -152,6 +152,14 @@ class TerminalProcess:
         """Be a terminal that nobody looks at, its buffer full."""
         self._reading.clear()
 
+    def read_on(self) -> None:
+        """Be looked at again."""
+        self._reading.set()
+
+    def set_nonblocking(self) -> None:
+        """Do to the descriptor that the process inherited what other programs may do to it."""
+        os.set_blocking(self._terminal, False)
+
     def takes_no_more(self) -> bool:
         """Say whether whoever writes to the terminal now has to wait."""
         return not select.select([], [self._terminal], [], 0)[1]

@@ -125,6 +125,27 @@ def test_no_random_input_closes_a_screen(runs, screens) -> None:
     assert "was dropped" not in runs.said("voicecoach.log")
 
 
+def test_a_slow_nonblocking_terminal_is_drawn_on_again(runs) -> None:
+    terminal = runs.counting()
+    runs.engine_process()
+    terminal.wait_for_screen()
+    session = RemoteSession(runs.voice, reading=True)
+    terminal.set_nonblocking()
+    terminal.stop_reading()
+    runs.wait_until(terminal.takes_no_more, "the terminal's buffer to fill")
+    for _ in range(8):
+        # The screen draws several times meanwhile.
+        wait_for_steps(runs, session)
+    session.close()
+
+    terminal.read_on()
+    terminal.type("c")
+
+    runs.wait_until(lambda: "saved as asked" in terminal.text, "the screen to show what happened")
+    terminal.process.terminate()
+    assert terminal.wait() == 0
+
+
 def noise(made: random.Random) -> bytes:
     """Return bytes that no terminal should send, or that some do, but no key that ends the run."""
     while True:
