@@ -26,6 +26,7 @@ from tui.screens.keyed_screen import KeyedScreen
 from tui.screens.palette import Palette
 from tui.screens.supervision import Supervision
 from tui.speakers.player import Player
+from tui.terminal_driver import TerminalDriver
 from tui.themes import DARK, LIGHT
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class VoicecoachApp(App[ExitReason]):
             reading: whether the person only looks on, and asks the run for nothing.
         """
         self._ascii_only = ascii_only
-        super().__init__()
+        super().__init__(driver_class=TerminalDriver)
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         self.theme = DARK.name

@@ -135,12 +135,14 @@ class _Attached:
         if self._watch.hung_up.is_set() or self._terminal.gone:
             self._terminal.leave()
             return 0
-        if reason == "crashed":
-            self._terminal.say(
-                f"voicecoach: the screen failed; the run goes on, and the details are in {log}"
-            )
-            return 1
-        return self._tell_the_end(reason, closing)
+        if reason != "crashed":
+            return self._tell_the_end(reason, closing)
+        if self._session.snapshot().phase.ended:
+            return self._tell_the_end("end", closing)
+        self._terminal.say(
+            f"voicecoach: the screen failed; the run goes on, and the details are in {log}"
+        )
+        return 1
 
     def _tell_the_end(self, reason: Literal["end", "keep training"], closing: Closing) -> int:
         if reason == "end" and not self._attachment.left:

@@ -14,6 +14,7 @@ from engine.control import Finish, GoUnattended
 from engine.order import TrainOrder
 from engine.plain_files import whole_path
 from engine.session import Session
+from engine.snapshot import Phase
 from tui.closing import Closing
 from tui.endings import sentence_about, sentence_about_end
 from tui.front import Front, open_front
@@ -134,13 +135,13 @@ def show(screen: Screen, log: TextIO) -> Closed:
 
 
 def _show_once(screen: Screen, log: TextIO) -> Closed:
+    """Show a screen until it closes; one that gives no reason has crashed."""
     from tui.exit_reason import ExitReason
 
     app, terminal = screen.app, screen.terminal
     about_to_stop = None if screen.front is None else screen.front.suspend
 
-    reason = None
-    crashed = False
+    raised = False
     with terminal.drawn_on(log):
         if not os.environ.get("VOICECOACH_DEBUG"):
             # Textual prints the traceback of a failed screen here.
@@ -149,12 +150,15 @@ def _show_once(screen: Screen, log: TextIO) -> Closed:
         app.call_later(Suspension(partial(app.refresh, layout=True), about_to_stop).take_over)
         app.call_later(terminal.note_modes_of_screen)
         try:
-            reason = app.run()
+            app.run()
         except Exception:
             LOG.exception("the screen failed")
-            crashed = True
-    terminal.put_back(screen_open=crashed)
-    if crashed or app.return_code:
+            raised = True
+    terminal.put_back(screen_open=raised)
+    reason = app.return_value
+    if reason is None:
+        if not raised:
+            LOG.error("the screen failed; its traceback is printed in this log")
         return "crashed"
     return "keep training" if reason is ExitReason.KEEP_TRAINING else "end"
 
@@ -197,7 +201,7 @@ class _Supervision:
             self._go_on_unseen()
         elif reason == "keep training":
             self._keep_training()
-        elif reason == "crashed" and not self._session.snapshot().phase.ended:
+        elif reason == "crashed" and not self._is_ending():
             self._terminal.say(
                 f"voicecoach: the screen failed again and again; the details are in {self._log}"
             )
@@ -207,6 +211,10 @@ class _Supervision:
         self._wait_for_the_end()
         self._watch.close()
         return self._tell_the_end()
+
+    def _is_ending(self) -> bool:
+        phase = self._session.snapshot().phase
+        return phase is Phase.STOPPING or phase.ended
 
     def _save(self) -> None:
         if not self._session.join(0):

@@ -100,7 +100,12 @@ class Terminal:
 
         What a library written in C prints would otherwise land on the screen.
         """
-        self._drawn_on = os.dup(2)
+        try:
+            # Opened anew: another program that sets O_NONBLOCK on the shell's descriptor would make
+            # Textual's writes fail as soon as the terminal is slow, and its thread end.
+            self._drawn_on = os.open(os.ttyname(2), os.O_WRONLY | os.O_NOCTTY)
+        except OSError:
+            self._drawn_on = os.dup(2)
         streams = sys.__stdout__, sys.__stderr__
         # The file object is left to itself: closing it could wait for a terminal nobody reads.
         screen: TextIO = os.fdopen(

@@ -83,6 +83,7 @@ class TerminalProcess:
 
     def __init__(self, arguments: list[str], folder: Path, **environment: str) -> None:
         self._controller, terminal = pty.openpty()
+        os.set_blocking(self._controller, False)
         fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         self.modes_before = termios.tcgetattr(terminal)
         self._output = bytearray()
@@ -118,7 +119,19 @@ class TerminalProcess:
         return termios.tcgetattr(self._terminal)
 
     def type(self, keys: str) -> None:
-        os.write(self._controller, keys.encode())
+        self.send(keys.encode())
+
+    def send(self, data: bytes) -> None:
+        """Send what a terminal may send, whatever it is."""
+        rest = memoryview(data)
+
+        def sent() -> bool:
+            nonlocal rest
+            with contextlib.suppress(BlockingIOError):
+                rest = rest[os.write(self._controller, rest) :]
+            return not rest
+
+        wait_until(sent, "the input to be taken")
 
     def wait_for_screen(self) -> None:
         """Return when the first frame is drawn."""
@@ -138,6 +151,14 @@ class TerminalProcess:
     def stop_reading(self) -> None:
         """Be a terminal that nobody looks at, its buffer full."""
         self._reading.clear()
+
+    def read_on(self) -> None:
+        """Be looked at again."""
+        self._reading.set()
+
+    def set_nonblocking(self) -> None:
+        """Do to the descriptor that the process inherited what other programs may do to it."""
+        os.set_blocking(self._terminal, False)
 
     def takes_no_more(self) -> bool:
         """Say whether whoever writes to the terminal now has to wait."""

@@ -8,8 +8,13 @@ import asyncio
 import os
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
+from textual.message import Message
+
+import tui.app
 import tui.headless
 import tui.supervise
 import tui.watch
@@ -30,7 +35,9 @@ from engine.order import TrainOrder
 from engine.snapshot import Event, Phase, Snapshot
 from engine.wire.audience import Audience
 from engine.wire.server import Server
+from tui.app import VoicecoachApp
 from tui.cli import main
+from tui.terminal_driver import TerminalDriver, TerminalInput
 
 FAULTS = {
     "engine": EngineError("the disk is full: free some space and continue"),
@@ -173,9 +180,67 @@ class CountingSession:
         whole.rename(self._folder / name)
 
 
+class FailingScreen(VoicecoachApp):
+    """Fails in the way that a variable says, when a file says so."""
+
+    class Failure(Message):
+        pass
+
+    def on_ready(self) -> None:
+        super().on_ready()
+        if SCREEN_FAULT in ("timer", "handler", "worker"):
+            self.set_interval(0.05, self._look_for_fault)
+
+    def _look_for_fault(self) -> None:
+        if not _is_to_fail():
+            return
+        match SCREEN_FAULT:
+            case "timer":
+                raise RuntimeError("the timer failed")
+            case "handler":
+                self.post_message(self.Failure())
+            case "worker":
+                self.run_worker(self._fail_in_worker())
+
+    def on_failing_screen_failure(self) -> None:
+        raise RuntimeError("the handler failed")
+
+    async def _fail_in_worker(self) -> None:
+        raise RuntimeError("the worker failed")
+
+    def on_unmount(self) -> None:
+        if SCREEN_FAULT == "closing":
+            raise RuntimeError("the closing failed")
+
+
+class FailingDriver(TerminalDriver):
+    """Fails where the terminal is read, when a file says so."""
+
+    def _read(self, terminal_input: TerminalInput) -> Iterator[Message]:
+        if SCREEN_FAULT == "reading" and _is_to_fail():
+            raise OSError("the reading failed")
+        if SCREEN_FAULT == "input thread" and _is_to_fail():
+            raise BaseException("the input thread failed")
+        return super()._read(terminal_input)
+
+
+SCREEN_FAULT = os.environ.get("COUNTING_SCREEN_FAULT")
+
+
+def _is_to_fail() -> bool:
+    once = Path("fail-once")
+    if once.exists():
+        once.unlink()
+        return True
+    return Path("fail-always").exists()
+
+
 if __name__ == "__main__":
     tui.supervise.Session = CountingSession
     tui.headless.Session = CountingSession
+    if SCREEN_FAULT:
+        tui.app.VoicecoachApp = FailingScreen
+        tui.app.TerminalDriver = FailingDriver
     if os.environ.get("COUNTING_HANGS"):
         tui.watch._LET_GO_AFTER, tui.watch._END_AFTER = 0.5, 1.0
     if os.environ.get("COUNTING_FORCED_AFTER"):

@@ -1,0 +1,201 @@
+"""Whatever a terminal does, the screen stays open, takes keys, and the run goes on."""
+
+import itertools
+import random
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.wire.client import RemoteSession
+
+COUNTING_RUN = Path(__file__).with_name("counting_run.py")
+
+NAMED = {
+    "a byte of Latin-1": b"\xe9",
+    "an X10 mouse report": b"\x1b[M \xa00",
+    "half an X10 mouse report": b"\x1b[M ",
+    "a released key": b"\x1b[97;1:3u",
+    "a released function key": b"\x1b[1;1:3~",
+    "a key with alternatives": b"\x1b[98:66;2;98u",
+    "a code point above all": b"\x1b[1114112u",
+    "a surrogate": b"\x1b[55296u\x1b[98;;55296u\xed\xa0\x80",
+    "a long number": b"\x1b[" + b"9" * 5000 + b"u\x1b[<" + b"9" * 5000 + b";1;1M",
+    "a paste that does not end": b"\x1b[200~words",
+    "a size report of an absurd size": b"\x1b[48;1000000;1000000;1;1t",
+    "a size report without pixels, and the mouse": b"\x1b[48;24;80;0;0t\x1b[<35;10;10M",
+    "a mode report for size reports": b"\x1b[?2048;1$y",
+    "a mouse far away": b"\x1b[<0;9999;9999M\x1b[<35;99999999;-9M\x1b[<999;1;1m",
+    "a cursor far away": b"\x1b[99999999999;99999999999R",
+    "an escape": b"\x1b",
+    "NUL and C1": b"\x00\x9b\x9d\xc2\x9b\xc2\x9d",
+    "answers with letters in them": b"\x1bP1$r2 q\x1b\\\x1b]11;rgb:qs/qs/qs\x07\x1b[?62;22c",
+    "an answer that does not end": b"\x1b]52;c;qsqs",
+    "a sequence that does not end": b"\x1b[1;2;3",
+}
+
+
+KEYS_THAT_END_OR_STOP = b"qQpPcC\x03\x10\x11\x1a"
+"""Quit, pause, palette and suspend; and the checkpoint, by which a test asks for an answer."""
+
+
+def attach(runs):
+    return runs.start([sys.executable, str(COUNTING_RUN), "attach", str(runs.voice)])
+
+
+def wait_for_answer(runs, terminal, what: str) -> None:
+    """Press a key until the screen obeys it, whatever is open above it."""
+    asked = runs.voice / "asked"
+
+    def saves() -> int:
+        return asked.read_text().count("SaveCheckpoint") if asked.exists() else 0
+
+    before = saves()
+    polls = itertools.count()
+
+    def answered() -> bool:
+        poll = next(polls) % 50
+        if poll == 0:
+            terminal.send(b"c")
+        elif poll == 25:
+            # It closes a dialog, which has taken the key.
+            terminal.send(b"\x1b")
+        return saves() > before
+
+    runs.wait_until(answered, f"a key to do something after {what}")
+
+
+def wait_for_steps(runs, session: RemoteSession) -> None:
+    step = session.snapshot().step
+    runs.wait_until(lambda: session.snapshot().step > step, "steps")
+
+
+def has_its_first_screen(terminal) -> bool:
+    return terminal.output.count(b"\x1b[?1049h") == 1 and terminal.process.poll() is None
+
+
+@pytest.fixture
+def screens(runs) -> Iterator[tuple[Any, Any, RemoteSession]]:
+    """The terminals of a run and of a screen attached to it, and a look at the run."""
+    own = runs.counting()
+    runs.engine_process()
+    own.wait_for_screen()
+    other = attach(runs)
+    other.wait_for_screen()
+    session = RemoteSession(runs.voice, reading=True)
+    yield own, other, session
+    session.close()
+
+
+def end(runs, own, other) -> None:
+    own.process.terminate()
+    for terminal in (own, other):
+        assert terminal.wait() == 0
+        runs.wait_until(terminal.is_as_it_was, "the terminal to be as it was")
+    assert runs.said("checkpoint")
+
+
+def test_no_sequence_closes_a_screen(runs, screens) -> None:
+    own, other, session = screens
+    for what, data in NAMED.items():
+        for terminal in (own, other):
+            terminal.send(data)
+        for terminal in (own, other):
+            wait_for_answer(runs, terminal, what)
+            assert has_its_first_screen(terminal), what
+    wait_for_steps(runs, session)
+    end(runs, own, other)
+    assert set(runs.said("asked").split()) == {"SaveCheckpoint", "Finish"}
+
+
+def test_no_random_input_closes_a_screen(runs, screens) -> None:
+    own, other, session = screens
+    made = random.Random(8)
+    for _ in range(50):
+        data = b"".join(noise(made) for _ in range(40))
+        for terminal in (own, other):
+            terminal.send(data)
+    for terminal in (own, other):
+        wait_for_answer(runs, terminal, "random input")
+        assert has_its_first_screen(terminal)
+    wait_for_steps(runs, session)
+    end(runs, own, other)
+    assert "was dropped" not in runs.said("voicecoach.log")
+
+
+def test_a_slow_nonblocking_terminal_is_drawn_on_again(runs) -> None:
+    terminal = runs.counting()
+    runs.engine_process()
+    terminal.wait_for_screen()
+    session = RemoteSession(runs.voice, reading=True)
+    terminal.set_nonblocking()
+    terminal.stop_reading()
+    runs.wait_until(terminal.takes_no_more, "the terminal's buffer to fill")
+    for _ in range(8):
+        # The screen draws several times meanwhile.
+        wait_for_steps(runs, session)
+    session.close()
+
+    terminal.read_on()
+    terminal.type("c")
+
+    runs.wait_until(lambda: "saved as asked" in terminal.text, "the screen to show what happened")
+    terminal.process.terminate()
+    assert terminal.wait() == 0
+
+
+def noise(made: random.Random) -> bytes:
+    """Return bytes that no terminal should send, or that some do, but no key that ends the run."""
+    while True:
+        data = made.choice(NOISES)(made)
+        if not set(data) & set(KEYS_THAT_END_OR_STOP):
+            return data
+
+
+def number(made: random.Random) -> str:
+    return made.choice(["", "0", "1", "2", "3", "9", "27", "48", "97", "127", "200", "233", "999",
+                        "55296", "57399", "57441", "1114112", "9" * 30, "-1"])  # fmt: skip
+
+
+def numbers(made: random.Random) -> str:
+    parts = [":".join(number(made) for _ in range(made.choice((1, 1, 2, 3)))) for _ in range(3)]
+    return ";".join(parts[: made.randint(0, 3)])
+
+
+def sequence(made: random.Random) -> bytes:
+    start = made.choice(["[", "[", "[?", "[<", "[>", "O", "[["])
+    # A button that is pressed on the screen could press a key's name in the bottom line.
+    final = made.choice("ABDEFHIMORSTZhmntuy~$@" if start != "[<" else "ABmu~")
+    return f"\x1b{start}{numbers(made)}{final}".encode()
+
+
+def key(made: random.Random) -> bytes:
+    return f"\x1b[{numbers(made)}{made.choice('uuu~')}".encode()
+
+
+def mouse(made: random.Random) -> bytes:
+    x, y = made.choice([(500, 9), (9, 500), (9999, 9999), (10**6, 0), (0, 10**30)])
+    moved = f"\x1b[<{made.choice((35, 64, 65))};{made.randint(1, 80)};{made.randint(1, 24)}M"
+    return made.choice([moved, f"\x1b[<{made.choice((0, 1, 2, 255))};{x};{y}M"]).encode()
+
+
+def string(made: random.Random) -> bytes:
+    start, end = made.choice("]PX^_"), made.choice(["\x07", "\x1b\\", "\x18", ""])
+    return f"\x1b{start}{numbers(made)};text{end}".encode()
+
+
+NOISES = (
+    lambda made: made.randbytes(made.randint(1, 9)),
+    lambda made: b"\x1b" + made.randbytes(made.randint(0, 3)),
+    lambda made: b"\x1b[M" + made.randbytes(made.randint(0, 3)),
+    lambda made: b"\x1b[" * made.randint(1, 3),
+    lambda made: made.choice([b"\x1b[200~", b"\x1b[201~", b"\x1b[200~words\x1b[201~"]),
+    lambda made: made.choice("éß漢😀\u200b\ufeff\u2028").encode()[: made.randint(1, 4)],
+    lambda made: made.choice(list(NAMED.values())),
+    sequence,
+    key,
+    mouse,
+    string,
+)
