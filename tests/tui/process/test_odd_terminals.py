@@ -2,6 +2,7 @@
 
 import itertools
 import random
+import resource
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -123,6 +124,17 @@ def test_no_random_input_closes_a_screen(runs, screens) -> None:
     wait_for_steps(runs, session)
     end(runs, own, other)
     assert "was dropped" not in runs.said("voicecoach.log")
+
+
+def test_a_terminal_of_an_absurd_size_takes_no_memory(runs) -> None:
+    terminal = runs.counting()
+    engine = runs.engine_process()
+    terminal.wait_for_screen()
+    for size in ((65535, 65535), (1, 1), (0, 0), (65535, 2)):
+        terminal.resize(*size)
+        wait_for_answer(runs, terminal, f"a terminal of {size}")
+    pages = int(Path(f"/proc/{engine}/statm").read_text().split()[1])
+    assert pages * resource.getpagesize() < 1e9
 
 
 def test_a_slow_nonblocking_terminal_is_drawn_on_again(runs) -> None:
