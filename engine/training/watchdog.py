@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from engine.board import Board
-from engine.plain_files import open_plain
+from engine.plain_files import open_private
 from engine.training.lookout import look_every
 
 _log = logging.getLogger(__name__)
@@ -124,7 +124,7 @@ class Watchdog:
         self._board.event(self._told, "error")
         self._board.update(alarm=self._told)
         try:
-            descriptor = open_plain(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            descriptor = open_private(self._log, os.O_WRONLY | os.O_APPEND)
             with open(descriptor, "a", encoding="utf-8") as file:  # noqa: PTH123 (no path)
                 file.write("The stacks of all threads while a step hangs:\n")
                 file.flush()
