@@ -108,11 +108,11 @@ def sentence_about_left(left: Mapping[Path, OSError]) -> str:
     named = [f"{path} ({error.strerror or error})" for path, error in left.items()]
     more = f" and {len(named) - _MAX_NAMED:,} more" if len(named) > _MAX_NAMED else ""
     text = (
-        f"cannot be removed: {', '.join(named[:_MAX_NAMED])}{more}; not needed any more, so delete "
-        f"by hand what takes up space"
+        f"cannot be removed: {', '.join(named[:_MAX_NAMED])}{more}; no longer needed: delete by "
+        f"hand what takes up space"
     )
     if any(error.errno == errno.EPERM for error in left.values()):
-        text += " (`lsattr -R` shows what is marked immutable, `chattr -i` lifts that)"
+        text += " (`lsattr -aR` shows what is marked immutable, `chattr -i` lifts that)"
     return text
 
 

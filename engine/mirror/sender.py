@@ -263,7 +263,7 @@ class Sender:
         for key, why in self._target.not_removed.items():
             if key not in self._not_removed:
                 self._not_removed.add(key)
-                text = f"mirror: {why}; not needed any more, so delete it by hand"
+                text = f"mirror: {why}; no longer needed: delete it by hand"
                 self._hearers.event(text, "warning")
 
     def _note_trouble(self, text: str, severity: str) -> None:
