@@ -45,16 +45,16 @@ def train_headless(make_order: Callable[[], TrainOrder], first_line: str = "") -
     Raises:
         InputError: the order cannot be carried out.
     """
-    lines = Lines()
     if first_line:
-        lines.write(first_line)
+        Lines().write(first_line)
     order = replace(make_order(), attended=False)
     try:
         session = Session(order)
     except AlreadyThereError as there:
-        lines.write(f"nothing to do: {there}")
+        Lines().write(f"nothing to do: {there}")
         return 0
     log = open_log(order.voice_folder)
+    lines = Lines()
     watch = Watch(session, lines)
     watch.handle_signals()
     session.start()
