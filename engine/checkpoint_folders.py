@@ -155,8 +155,12 @@ def _is_as_written(text: str, state: dict[str, Any]) -> bool:
 
 
 def is_checkpoint(folder: Path) -> bool:
-    """Whether a folder is a complete checkpoint."""
-    return (folder / "state.json").is_file()
+    """Whether a folder is a complete checkpoint, as far as the disk can tell."""
+    try:
+        return (folder / "state.json").is_file()
+    except OSError:
+        # Whoever reads this folder says why; the others are good checkpoints all the same.
+        return False
 
 
 def is_sound(checkpoint: Path) -> bool:

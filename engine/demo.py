@@ -6,7 +6,7 @@ from pathlib import Path
 
 from engine.checkpoint_folders import list_checkpoints
 from engine.errors import EngineError, InputError
-from engine.host.files import make_folder
+from engine.host.files import make_folder, replacing
 from engine.host.new_folder import unusable
 from engine.order import Price, TrainOrder
 from engine.stop import Stop
@@ -73,10 +73,20 @@ def demo_order(
 
 def _copy_corpus(source: Path, target: Path) -> None:
     try:
-        make_folder(target)
+        make_folder(target, private_from=target.parent)
     except OSError as error:
         raise unusable(target.parent, error) from error
     try:
-        shutil.copytree(source, target, dirs_exist_ok=True)
+        # The contents alone: permissions and times cannot be set on every file system.
+        for path in sorted(source.rglob("*")):
+            place = target / path.relative_to(source)
+            if path.is_dir():
+                make_folder(place)
+            else:
+                with path.open("rb") as read, replacing(place) as written:
+                    shutil.copyfileobj(read, written)
     except OSError as error:
-        raise EngineError(f"The demo's corpus cannot be copied to {target}: {error}.") from error
+        raise EngineError(
+            f"The demo's corpus cannot be copied to {target}: {error.strerror or error}; free some "
+            f"space, or name another --voice."
+        ) from error

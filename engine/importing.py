@@ -17,6 +17,7 @@ from engine.choices import NETWORKS, NetworkName, PresetName
 from engine.corpus.audio import AudioSpec
 from engine.corpus.text import BBC_SYMBOLS, Vocabulary
 from engine.errors import InputError
+from engine.host.files import PRIVATE_FOLDER
 from engine.host.new_folder import new_folder, require_makeable, without_detours
 from engine.networks.from_tensorflow import Collector
 from engine.networks.specs import PRESETS, SSRNSpec, Text2MelSpec, preset_spec
@@ -110,7 +111,7 @@ def import_voice(
         for network in found.networks.values():
             _ = network.variables  # all that can be told without reading it
         settings, notes = _settings(found, symbols)
-        with new_folder(voice_folder) as folder:
+        with new_folder(voice_folder, PRIVATE_FOLDER) as folder:
             voice = Voice.create(folder, settings)
             imported = tuple(
                 _import_network(network, voice, shown, on_progress)

@@ -15,6 +15,11 @@ from pathlib import Path
 
 from engine.errors import InputError
 
+PRIVATE = 0o600
+"""Permissions of a file for its owner alone."""
+OTHERS = 0o077
+"""What permissions allow anybody but the owner."""
+
 _FOLDERS = frozenset({"text2mel", "ssrn", "samples", "features", ".restoring"})
 """What a voice keeps in folders; others in a voice folder are the person's, recordings perhaps."""
 _A_LINK = "it is a link, and links in a voice are not followed"
@@ -38,6 +43,23 @@ def open_plain(path: Path, flags: int = os.O_RDONLY, mode: int = 0o666) -> int:
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise OSError(errno.EINVAL, _NOT_PLAIN, str(path))
+    return descriptor
+
+
+def open_private(path: Path, flags: int) -> int:
+    """Open a plain file to write, made where there is none, and return its descriptor.
+
+    It is for its owner alone; others lose what permissions they had. File systems without
+    permissions, such as FAT, refuse that: the file is opened all the same.
+
+    Raises:
+        OSError: as `open_plain`.
+    """
+    descriptor = open_plain(path, flags | os.O_CREAT, PRIVATE)
+    status = os.fstat(descriptor)
+    if status.st_mode & OTHERS and status.st_uid == os.geteuid():
+        with contextlib.suppress(OSError):
+            os.fchmod(descriptor, PRIVATE)
     return descriptor
 
 

@@ -1,7 +1,7 @@
 """The command `voicecoach`: every module of `tui.commands` adds its own."""
 
 # isort: off
-from tui.command_line import app
+from tui.command_line import app, standard_streams
 
 # In the order in which the help lists them.
 from tui.commands import demo, check, clean, train, attach, ps, import_models  # noqa: F401
@@ -13,4 +13,5 @@ __all__ = ["app", "main"]
 
 def main() -> None:
     """Run the command line; the installed script calls this."""
-    app()
+    with standard_streams():
+        app()

@@ -8,13 +8,14 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from typing import Annotated, Any, NoReturn, ParamSpec
+from typing import Annotated, Any, NoReturn, ParamSpec, TextIO
 
 import typer
 from typer.core import TyperCommand
 
-from engine.errors import VoicecoachError
+from engine.errors import EngineError, VoicecoachError
 from engine.stop import HOW_TO_SAY_WHEN_IN_A_SHELL
+from tui.terminal import open_missing_streams
 from tui.wording import printable
 
 LOG = logging.getLogger(__name__)
@@ -86,15 +87,12 @@ def told(command: Callable[_Given, int]) -> Callable[_Given, None]:
     def run(*args: _Given.args, **kwargs: _Given.kwargs) -> None:
         try:
             code = command(*args, **kwargs)
+            sys.stdout.flush()
         except VoicecoachError as error:
             complain(str(error))
             code = error.exit_code
         except KeyboardInterrupt:
             code = _INTERRUPTED
-        except BrokenPipeError:
-            # Whoever read our output has seen enough; nothing is left to tell or to flush.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            code = 0
         except Exception as error:
             if os.environ.get("VOICECOACH_DEBUG") or isinstance(error, typer.Exit):
                 raise
@@ -102,6 +100,89 @@ def told(command: Callable[_Given, int]) -> Callable[_Given, None]:
         raise typer.Exit(code)
 
     return run
+
+
+class OutputError(EngineError):
+    """Standard output takes nothing, for another reason than that nobody reads it any more."""
+
+
+class _Output:
+    """Standard output or standard error, whose failures Python makes tracebacks of.
+
+    A reader that has gone has seen enough: the command ends as it would have. What standard error
+    does not take can be told nowhere.
+    """
+
+    def __init__(self, stream: TextIO, *, tells: bool) -> None:
+        self._stream = stream
+        self._tells = tells
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 (whatever the stream has)
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write text.
+
+        Raises:
+            OutputError: standard output does not take it.
+        """
+        with self._seen_to():
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Write what is buffered; raises as `write`."""
+        with self._seen_to():
+            self._stream.flush()
+
+    def let_go(self) -> None:
+        """Drop what cannot be written: Python would try again at its end, and exit with 120."""
+        try:
+            self._stream.flush()
+        except OSError:
+            self._point_nowhere()
+
+    @contextlib.contextmanager
+    def _seen_to(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokenPipeError:
+            self._point_nowhere()
+        except OSError as error:
+            if self._tells:
+                raise OutputError(
+                    f"standard output cannot be written ({error.strerror or error}); free some "
+                    f"space there, or send it elsewhere."
+                ) from error
+
+    def _point_nowhere(self) -> None:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self._stream.fileno())
+        os.close(nowhere)
+
+
+@contextlib.contextmanager
+def standard_streams() -> Iterator[None]:
+    """Let standard output and standard error be full, closed or without a reader meanwhile."""
+    open_missing_streams()
+    before = sys.stdout, sys.stderr
+    # Of one that was closed Python makes None.
+    out, errors = (
+        stream or open(number, "w", closefd=False)  # noqa: SIM115 (a descriptor)
+        for number, stream in enumerate(before, start=1)
+    )
+    made = [_Output(out, tells=True), _Output(errors, tells=False)]
+    sys.stdout, sys.stderr = made
+    try:
+        yield
+    except OutputError as error:
+        # Of the help or the version; a command tells its own.
+        complain(str(error))
+        sys.exit(error.exit_code)
+    finally:
+        sys.stdout, sys.stderr = before
+        for stream in made:
+            stream.let_go()
 
 
 def _tell_unforeseen(error: Exception) -> int:

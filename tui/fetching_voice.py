@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from contextlib import ExitStack
 
-import typer
-
 from engine.mirror.take_up import Manners, take_up
 from engine.order import TrainOrder
 from tui.progress import progress
@@ -19,6 +17,8 @@ def with_mirror(order: TrainOrder) -> TrainOrder:
         InputError: the mirror is of no use for this voice.
         EngineError: it cannot be reached, or the voice folder cannot be written.
     """
+    from tui.headless import Lines
+
     with ExitStack() as stack:
         bar: list[Callable[[int, int], None]] = []
 
@@ -28,4 +28,4 @@ def with_mirror(order: TrainOrder) -> TrainOrder:
                 bar.append(stack.enter_context(progress("fetching, in MB")))
             bar[0](done // _MEGABYTE, max(1, total // _MEGABYTE))
 
-        return take_up(order, Manners(tell=typer.echo, progress=show))
+        return take_up(order, Manners(tell=Lines().write, progress=show))

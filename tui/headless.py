@@ -1,6 +1,7 @@
 """Trains without a screen: one readable line every few seconds, and what happens as it happens."""
 
 import contextlib
+import io
 import logging
 import os
 import select
@@ -11,8 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from queue import SimpleQueue
-
-from rich.console import Console
+from typing import TextIO
 
 from engine.order import TrainOrder
 from engine.plain_files import whole_path
@@ -34,15 +34,21 @@ _EVERY = 5.0
 """Seconds from one line to the next."""
 
 
-def train_headless(make_order: Callable[[], TrainOrder]) -> int:
+def train_headless(make_order: Callable[[], TrainOrder], first_line: str = "") -> int:
     """Train as ordered, writing lines to standard output; return the exit code.
 
     A voice that is at its stop already is done, and no error: whatever starts a job again after
     its machine went away may do so once too often.
 
+    Args:
+        make_order: makes the order, and may prepare files for it.
+        first_line: is written before that.
+
     Raises:
         InputError: the order cannot be carried out.
     """
+    if first_line:
+        Lines().write(first_line)
     order = replace(make_order(), attended=False)
     try:
         session = Session(order)
@@ -115,21 +121,58 @@ class News:
             yield event
 
 
-class _Pipe(Console):
-    """A console that reports a reader who has gone, instead of ending the program."""
+class _Stream:
+    """A standard stream, written to without a buffer.
 
-    def on_broken_pipe(self) -> None:
-        """Leave it to the caller."""
-        raise BrokenPipeError("the pipe has no reader")
+    What it does not take is dropped: it neither fills the memory nor appears late or twice.
+    """
+
+    def __init__(self, name: str, stream: TextIO) -> None:
+        self._name = name
+        self._stream = stream
+        self._torn = False
+        self._trouble = ""
+        self._dropped = 0
+
+    def write(self, line: str) -> None:
+        """Write a line, or drop it; the log says when that begins, and when lines arrive again."""
+        try:
+            self._put(line)
+        except (OSError, ValueError) as error:
+            self._dropped += 1
+            trouble = getattr(error, "strerror", None) or str(error)
+            if trouble != self._trouble:
+                LOG.warning(
+                    "%s cannot be written (%s): lines are dropped until it can; training goes on",
+                    self._name,
+                    trouble,
+                )
+            self._trouble = trouble
+        else:
+            if self._trouble:
+                LOG.info("%s is written again; %d lines are missing", self._name, self._dropped)
+            self._trouble, self._dropped = "", 0
+
+    def _put(self, line: str) -> None:
+        try:
+            descriptor = self._stream.fileno()
+        except io.UnsupportedOperation:
+            print(line, file=self._stream, flush=True)
+            return
+        # A line that was cut off does not swallow the next one.
+        text = "\n" * self._torn + line + "\n"
+        content = text.encode(self._stream.encoding or "utf-8", "backslashreplace")
+        while content:
+            content = content[os.write(descriptor, content) :]
+            self._torn = bool(content)
 
 
 class Lines:
-    """Standard output and standard error, which may close, stall or hang up at any time."""
+    """Standard output and standard error, which may be full, closed or hung up at any time."""
 
     def __init__(self) -> None:
-        options = {"markup": False, "highlight": False, "emoji": False, "soft_wrap": True}
-        self._out = _Pipe(file=sys.stdout, **options)  # type: ignore[arg-type]
-        self._errors = _Pipe(file=sys.stderr, **options)  # type: ignore[arg-type]
+        self._out = _Stream("standard output", sys.stdout)
+        self._errors = _Stream("standard error", sys.stderr)
         self._kept: SimpleQueue[str] = SimpleQueue()
 
     lost = False
@@ -137,11 +180,11 @@ class Lines:
 
     def write(self, text: str) -> None:
         """Write a line to standard output."""
-        self._print(self._out, text)
+        self._out.write(wording.printable(text))
 
     def complain(self, text: str) -> None:
         """Write a line to standard error."""
-        self._print(self._errors, text)
+        self._errors.write(wording.printable(text))
 
     def tell(self, text: str) -> None:
         """Keep a sentence until the main thread writes it: writing could keep the watch waiting."""
@@ -156,19 +199,11 @@ class Lines:
         """Do nothing: the lines end with the engine."""
 
     def let_go(self, last_words: str = "") -> None:
-        """Write nowhere from now on, but for last words where that needs no waiting."""
+        """Say last words where that needs no waiting; then write nowhere but into files."""
         if last_words and select.select([], [2], [], 0)[1]:
             with contextlib.suppress(OSError):
                 os.write(2, f"{wording.printable(last_words)}\n".encode())
         let_go_of_standard_streams()
-
-    def _print(self, console: Console, text: str) -> None:
-        try:
-            console.print(wording.printable(text))
-            console.file.flush()
-        except (OSError, ValueError) as error:
-            LOG.warning("nobody reads the lines any more (%s); training goes on", error)
-            let_go_of_standard_streams()
 
 
 def event_line(event: Event) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TextIO, cast
 
 from engine.errors import EngineError
-from engine.plain_files import open_plain
+from engine.plain_files import open_private
 from tui.log_secrets import DiscreetFormatter, shown, without_secrets
 from tui.queued_log import QueuedLog
 
@@ -32,12 +32,15 @@ class _LogFile(RotatingFileHandler):
     def _open(self) -> io.TextIOWrapper:
         return _open_to_append(Path(self.baseFilename))
 
+    def doRollover(self) -> None:  # noqa: N802 (logging's own name)
+        """Begin a new file; where the old ones cannot be moved, go on with the one there is."""
+        # A failure would lose the record that is being written, and every one after it.
+        with suppress(OSError):
+            super().doRollover()
+
 
 def _open_to_append(path: Path) -> io.TextIOWrapper:
-    descriptor = open_plain(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    # One that others could read may be of an earlier day, or of a stranger.
-    if os.fstat(descriptor).st_uid == os.geteuid():
-        os.fchmod(descriptor, 0o600)
+    descriptor = open_private(path, os.O_WRONLY | os.O_APPEND)
     return open(descriptor, "a", encoding="utf-8", errors="backslashreplace")  # noqa: PTH123
 
 
@@ -52,7 +55,7 @@ def open_log(voice_folder: Path) -> Path:
     """
     path = voice_folder / NAME
     try:
-        voice_folder.mkdir(parents=True, exist_ok=True)
+        voice_folder.mkdir(0o700, parents=True, exist_ok=True)
         handler = QueuedLog(_LogFile(path))
     except OSError as error:
         raise EngineError(

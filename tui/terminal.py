@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import stat
 import sys
 import termios
 import threading
@@ -153,9 +154,23 @@ def _set_modes(terminal: int, modes: list[Any]) -> None:
 
 
 def let_go_of_standard_streams(*more: int) -> None:
-    """Point descriptors 0 to 2, and more, at nothing, and free writes that hang in them."""
-    _point(os.open(os.devnull, os.O_RDWR), 0, 1, 2, *more)
+    """Point descriptors 0 to 2, and more, at nothing, and free writes that hang in them.
+
+    A plain file stays: it goes with no terminal, and nobody has to read it.
+    """
+    of_others = [number for number in (0, 1, 2) if not stat.S_ISREG(os.fstat(number).st_mode)]
+    _point(os.open(os.devnull, os.O_RDWR), *of_others, *more)
     free_hanging_writes()
+
+
+def open_missing_streams() -> None:
+    """Point those of the descriptors 0 to 2 that are closed at nothing.
+
+    A file that is opened later would get their number, and with it whatever a library prints.
+    """
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(number, True)
+    os.close(number)
 
 
 def free_hanging_writes() -> None:

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from engine.corpus.feature_file import checksum
-from engine.host.files import write_whole
+from engine.host.files import remove_all, write_whole
 from engine.plain_files import read_plain
 
 # Clips that are named one by one of each kind of change.
@@ -58,15 +58,12 @@ def load_content(folder: Path, key: str) -> CorpusContent | None:
     return content if content.key == key else None
 
 
-def keep_only(folder: Path, keys: set[str]) -> None:
+def keep_only(folder: Path, keys: set[str]) -> dict[Path, OSError]:
     """Remove what was kept under other keys.
 
-    Raises:
-        OSError: one cannot be removed.
+    Returns those that cannot be removed, as `engine.host.files.remove_all`.
     """
-    for path in folder.glob("*.json"):
-        if path.stem not in keys:
-            path.unlink(missing_ok=True)
+    return remove_all(path for path in folder.glob("*.json") if path.stem not in keys)
 
 
 def sentence_about_change(old: CorpusContent, new: CorpusContent) -> str:

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from engine.host.files import replacing
+from engine.host.files import remove_all, replacing
 from engine.plain_files import plain_file, read_plain
 
 # More than the index of any corpus has; a file that is longer is none.
@@ -169,9 +169,10 @@ def checksum(content: object) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def keep_only(folder: Path, key: str) -> None:
-    """Remove features that a change of the corpus or of its constants has superseded."""
-    for path in folder.glob("*.features"):
-        if path.stem != key:
-            path.with_suffix(".json").unlink(missing_ok=True)
-            path.unlink(missing_ok=True)
+def keep_only(folder: Path, key: str) -> dict[Path, OSError]:
+    """Remove features that a change of the corpus or of its constants has superseded.
+
+    Returns those that cannot be removed, as `engine.host.files.remove_all`.
+    """
+    old = [path for path in folder.glob("*.features") if path.stem != key]
+    return remove_all(one for path in old for one in (path.with_suffix(".json"), path))

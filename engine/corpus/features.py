@@ -27,7 +27,7 @@ from engine.corpus.hashes import ContentHashes
 from engine.corpus.metadata import Rejected
 from engine.corpus.workers import Workers
 from engine.errors import Cancelled, EngineError, InputError
-from engine.host.files import replacing, sweep_parts
+from engine.host.files import make_folder, replacing, sentence_about_left, sweep_parts
 
 # Part of every key: raise it when the numbers or their layout change.
 _FORMAT = 1
@@ -105,14 +105,15 @@ class FeatureStore:
         They are taken from the folder when the same recordings were analysed there with the
         same constants; transcripts may differ. `on_progress(done, total)` counts clips and
         ends at the total; it and `cancelled` are called from the calling thread. Of a cache in
-        which a number has changed nothing is taken: `on_damage` is told in a sentence. Without
-        `magnitudes`, which nobody will ask for then, the coarse mels alone are looked through.
+        which a number has changed nothing is taken: `on_damage` is told in a sentence, as it is
+        of old features that cannot be removed. Without `magnitudes`, which nobody will ask for
+        then, the coarse mels alone are looked through.
 
         Raises `Cancelled` as soon as `cancelled()` is true, leaving nothing half-made;
         `InputError` when no clip can be used; `EngineError` when the folder cannot be written.
         """
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
             on_progress(0, len(corpus.clips))
             with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
                 workers = Workers(pool, cancelled, _UNDONE)
@@ -128,8 +129,11 @@ class FeatureStore:
                     )
                     index = None
                 if index is None:
-                    sweep_parts(folder)
+                    left = sweep_parts(folder)
                     index = _build(corpus, audio, limits, folder, key, workers, on_progress)
+                    left |= keep_only(folder, key)
+                    if left:
+                        on_damage(sentence_about_left(left))
                 else:
                     on_progress(len(corpus.clips), len(corpus.clips))
         except OSError as error:
@@ -272,5 +276,4 @@ def _build(
         mel_sum,
     )
     index.save(folder)
-    keep_only(folder, key)
     return index

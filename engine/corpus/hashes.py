@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from engine.plain_files import read_plain
+from engine.plain_files import open_private, read_plain
 
 # More than the record of any corpus has; a file that is longer is none.
 _MOST_BYTES = 2**28
@@ -51,7 +51,9 @@ class ContentHashes:
         temporary = self._record.with_name(f"{self._record.name}.{os.getpid()}.part")
         sealed: dict[str, object] = {**content, _SUM: _sum(content)}
         lines = (f"{json.dumps(name)}: {json.dumps(entry)}" for name, entry in sealed.items())
-        temporary.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+        descriptor = open_private(temporary, os.O_WRONLY | os.O_TRUNC)
+        with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 (no path)
+            file.write("{\n" + ",\n".join(lines) + "\n}\n")
         temporary.replace(self._record)
 
 

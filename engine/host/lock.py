@@ -10,6 +10,7 @@ from pathlib import Path
 
 from engine.errors import EngineError, InputError
 from engine.host.new_folder import unusable
+from engine.plain_files import open_private
 
 LOCK_NAME = "lock"
 """The lock file's name in its folder."""
@@ -34,7 +35,7 @@ def acquire_lock(folder: Path) -> int:
     """
     path = folder / LOCK_NAME
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        descriptor = open_private(path, os.O_RDWR)
     except OSError as error:
         raise unusable(path, error) from error
     try:

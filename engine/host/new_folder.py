@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from engine.errors import EngineError, InputError, VoicecoachError
-from engine.host.files import sync_folder
+from engine.host.files import PRIVATE_FOLDER, sync_folder
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -32,7 +32,7 @@ def require_makeable(target: Path) -> None:
         InputError: there can be no such folder.
         EngineError: the disk is full.
     """
-    with _made(target):
+    with _made(target, PRIVATE_FOLDER):
         pass
 
 
@@ -48,16 +48,17 @@ def unusable(target: Path, error: OSError) -> VoicecoachError:
 
 
 @contextlib.contextmanager
-def new_folder(target: Path) -> Iterator[Path]:
+def new_folder(target: Path, mode: int = 0o777) -> Iterator[Path]:
     """Make a folder that appears under its name only when the block has ended well.
 
-    When the block raises, nothing is left of it, nor of the folders made above it.
+    When the block raises, nothing is left of it, nor of the folders made above it. `mode` is its
+    permissions, less the umask.
 
     Raises:
         InputError: there can be no such folder.
         EngineError: it cannot be written.
     """
-    with _made(target) as temporary:
+    with _made(target, mode) as temporary:
         try:
             yield temporary
             temporary.rename(target)
@@ -70,7 +71,7 @@ def new_folder(target: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _made(target: Path) -> Iterator[Path]:
+def _made(target: Path, mode: int) -> Iterator[Path]:
     """A temporary folder beside the target, and what is above it, until the block ends.
 
     Folders above that hold something then stay: the target itself, if it got its name.
@@ -82,7 +83,7 @@ def _made(target: Path) -> Iterator[Path]:
         try:
             # The deepest first.
             absent += [parent for parent in target.parents if not parent.exists()]
-            temporary.mkdir(parents=True)
+            temporary.mkdir(mode, parents=True)
         except OSError as error:
             raise unusable(target, error) from error
         yield temporary

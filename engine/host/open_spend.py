@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine.host.spend import Ledger, Stretch, line_of, parse_stretch
-from engine.plain_files import plain_file
+from engine.plain_files import open_private, plain_file
 
 _log = logging.getLogger(__name__)
 
@@ -43,7 +43,9 @@ class OpenSpend:
         text = "\n".join([str(ledger_size), *map(line_of, stretches)]) + "\n"
         temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}.part")
         try:
-            temporary.write_text(text, encoding="utf-8")
+            descriptor = open_private(temporary, os.O_WRONLY | os.O_TRUNC)
+            with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 (no path)
+                file.write(text)
             temporary.replace(self._path)
         finally:
             temporary.unlink(missing_ok=True)

@@ -94,6 +94,6 @@ class Bookkeeping:
         if self._target.read(LATEST, len(content)) != content:
             raise MirrorError(f"{told(LATEST)} did not arrive at {self._target.address} as sent")
         for place in sorted(self._lying - set(latest.places.values())):
-            self._target.remove_file(f"{LATEST_FOLDER}/{place}")
-            self._lying.discard(place)
+            if self._target.discard(f"{LATEST_FOLDER}/{place}"):
+                self._lying.discard(place)
             self._sent_by_us.discard(place)

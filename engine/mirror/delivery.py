@@ -42,12 +42,31 @@ class Delivery:
         return max(self._held.sequence, self._sequence_before)
 
     def missing(self) -> list[tuple[NetworkName, CheckpointEntry]]:
-        """The checkpoints that are to be sent, in order."""
+        """The checkpoints that are to be sent, in order.
+
+        An old one that is still here because it cannot be removed is none of them.
+        """
+        found = self._outgoing.checkpoints()
+        old: set[tuple[NetworkName, int]] = set()
+        for network in self._outgoing.networks:
+            steps = {entry.step for name, entry in found if name == network}
+            old |= {(network, step) for step in self._superseded(network, steps) or ()}
         return [
             (network, entry)
-            for network, entry in self._outgoing.checkpoints()
-            if not self._is_safe(network, entry)
+            for network, entry in found
+            if (network, entry.step) not in old and not self._is_safe(network, entry)
         ]
+
+    def _superseded(self, network: NetworkName, steps: set[int]) -> set[int] | None:
+        """The steps of which the voice keeps no checkpoint; None where that cannot be told now."""
+        voice = self._outgoing.voice
+        newest = voice.newest(network)
+        try:
+            base = 0 if newest is None else int(read_state(newest.path)["base_step"])
+        except InputError:
+            # Removed, or found damaged, at this moment: the next time will do.
+            return None
+        return superseded(steps, voice.settings.keep_newest, voice.settings.keep_every, base)
 
     def _is_safe(self, network: NetworkName, entry: CheckpointEntry) -> bool:
         """Whether the mirror has this very checkpoint; one that cannot be sent is left out too."""
@@ -112,29 +131,28 @@ class Delivery:
     def remove_superseded(self) -> None:
         """Remove from the mirror what the voice folder does not keep either, and what is cut off.
 
-        Nothing goes before the newest checkpoint of its network is safe there.
+        Nothing goes before the newest checkpoint of its network is safe there. One that cannot be
+        removed keeps no other, and is tried again the next time.
+
+        Raises:
+            MirrorError: the mirror cannot be reached.
         """
-        voice = self._outgoing.voice
         for network, found in self._held.checkpoints.items():
-            newest = voice.newest(network)
+            newest = self._outgoing.voice.newest(network)
             if newest is None or not self._is_safe(network, newest):
                 continue
-            try:
-                base = int(read_state(newest.path)["base_step"])
-            except InputError:
-                # Removed, or found damaged, at this moment: the next time will do.
+            old = self._superseded(network, {manifest.step for manifest in found})
+            if old is None:
                 continue
-            steps = {manifest.step for manifest in found}
-            old = superseded(steps, voice.settings.keep_newest, voice.settings.keep_every, base)
             newer: set[int] = set()
             for manifest in list(found):
-                if manifest.step in old or manifest.step in newer:
-                    self._target.remove(manifest.key, MANIFEST)
+                unwanted = manifest.step in old or manifest.step in newer
+                if unwanted and self._target.discard(manifest.key, MANIFEST):
                     found.remove(manifest)
                 newer.add(manifest.step)
         for key in sorted(self._held.incomplete):
-            self._target.remove(key, MANIFEST)
-            self._held.incomplete.remove(key)
+            if self._target.discard(key, MANIFEST):
+                self._held.incomplete.remove(key)
 
 
 def _with(held: Holdings, manifest: Manifest) -> Holdings:

@@ -99,7 +99,10 @@ def remember(voice_folder: Path, address: str) -> None:
         return
     addresses = (address, *(one for one in before if one != address))[:_MOST_ADDRESSES]
     write_own(path, dump(encode(_Named(folder, socket.gethostname(), addresses), _Named)))
-    _forget_the_gone(path)
+    try:
+        _forget_the_gone(path)
+    except OSError as error:
+        _log.info("mirrors of voices that are gone are not forgotten: %s", error)
 
 
 def is_named(voice_folder: Path, address: str) -> bool:

@@ -7,7 +7,6 @@ off leaves nothing that counts, and the next one goes on with what is there alre
 
 import contextlib
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from hashlib import sha256
@@ -16,7 +15,14 @@ from pathlib import Path
 from engine.checkpoint_folders import step_folder
 from engine.choices import NETWORKS, NetworkName
 from engine.errors import EngineError, InputError
-from engine.host.files import make_folder, sync_folder, write_whole
+from engine.host.files import (
+    PRIVATE_FOLDER,
+    make_folder,
+    remove_all,
+    sentence_about_left,
+    sync_folder,
+    write_whole,
+)
 from engine.host.lock import acquire_lock
 from engine.host.new_folder import unusable
 from engine.mirror.fetching import (
@@ -53,7 +59,7 @@ def fetch_voice(way: Way, held: Holdings, change: Callable[[VoiceSettings], Voic
         MirrorError: the mirror cannot be reached.
         EngineError: the folder cannot be written.
     """
-    with _taking(way.folder) as store:
+    with _taking(way) as store:
         for network in NETWORKS:
             if held.checkpoints[network]:
                 _fetch_newest(way, held.checkpoints[network], store)
@@ -83,7 +89,7 @@ def catch_up(way: Way, held: Holdings, voice: Voice) -> None:
     path = way.folder / VOICE_FILES[_LEDGER]
     if not ahead and _knows_ledger(path, held):
         return
-    with _taking(way.folder) as store:
+    with _taking(way) as store:
         for network in ahead:
             own = voice.newest(network)
             beyond = [
@@ -127,13 +133,14 @@ def networks_ahead(held: Holdings, voice: Voice) -> list[NetworkName]:
 
 
 @contextlib.contextmanager
-def _taking(folder: Path) -> Iterator[Path]:
+def _taking(way: Way) -> Iterator[Path]:
     """Hold a voice folder's lock; give a folder inside for files on their way.
 
     Raises:
         InputError: a run trains in it, or it cannot be made.
         EngineError: it cannot be written.
     """
+    folder = way.folder
     try:
         make_folder(folder)
         lock = acquire_lock(folder)
@@ -143,9 +150,10 @@ def _taking(folder: Path) -> Iterator[Path]:
     try:
         if store.is_symlink():
             store.unlink()
-        store.mkdir(exist_ok=True)
+        store.mkdir(PRIVATE_FOLDER, exist_ok=True)
         yield store
-        shutil.rmtree(store)
+        if left := sentence_about_left(remove_all([store])):
+            way.tell(left)
     except OSError as error:
         raise EngineError(f"{folder} cannot be written: {error.strerror}.") from error
     finally:
@@ -188,7 +196,7 @@ def _fetch_checkpoint(way: Way, manifest: Manifest, store: Path) -> None:
         way.progress(min(done, total), total)
 
     arrived = [(fetch(way, piece, store, step), piece.place) for piece in pieces]
-    make_folder(home)
+    make_folder(home, private_from=way.folder)
     for part, place in sorted(arrived, key=lambda each: each[1].name == "state.json"):
         part.replace(place)
     sync_folder(home)

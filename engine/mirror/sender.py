@@ -91,6 +91,7 @@ class Sender:
         # How often all was asked to be there, and what of that has been answered.
         self._asked = self._answered = 0
         self._given_up = self._hurried = False
+        self._not_removed: set[str] = set()
         self._closed = threading.Event()
         self._state = MirrorState(told(voice.settings.mirror))
         self._thread = threading.Thread(target=self._run, name="mirror", daemon=True)
@@ -234,6 +235,7 @@ class Sender:
             self._delivery.remove_superseded()
         if self._delivery.sequence:
             self._books.send(self._delivery.sequence, at_once=at_once)
+        self._tell_not_removed()
 
     def _begin(self) -> tuple[Delivery, Bookkeeping]:
         try:
@@ -254,6 +256,15 @@ class Sender:
 
     def _tell_damaged(self, checkpoint: Path) -> None:
         self._hearers.event(f"{checkpoint} is damaged and not sent to the mirror", "warning")
+
+    def _tell_not_removed(self) -> None:
+        """Tell once of each thing in the mirror that cannot be removed."""
+        assert self._target is not None
+        for key, why in self._target.not_removed.items():
+            if key not in self._not_removed:
+                self._not_removed.add(key)
+                text = f"mirror: {why}; no longer needed: delete it by hand"
+                self._hearers.event(text, "warning")
 
     def _note_trouble(self, text: str, severity: str) -> None:
         if not self._state.trouble:

@@ -12,12 +12,13 @@ import stat
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from engine.errors import EngineError, InputError
 from engine.host.files import make_folder, sync_folder
 from engine.mirror.address import HOW_TO_SAY_WHERE, told
 from engine.mirror.fingerprint import PART_BYTES, Fingerprint, Hasher
+from engine.plain_files import open_private
 
 _S3, _GCS = "'voicecoach[s3]'", "'voicecoach[gcs]'"
 # The kinds of places, and what is to be installed for each. fsspec knows more, of which most cannot
@@ -62,6 +63,8 @@ class Target:
         self._local = _is_local(filesystem)
         self.address = address
         """As a person wrote it."""
+        self.not_removed: dict[str, str] = {}
+        """Keys of what was discarded in vain, each with a sentence that says why."""
 
     @property
     def is_local(self) -> bool:
@@ -85,10 +88,8 @@ class Target:
             if not self._local:
                 self._files.pipe_file(self._path(key), content)
                 return
-            with _replacing(Path(self._path(key))) as part, part.open("wb") as file:
+            with self._replacing(key) as file:
                 file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
 
     def put(self, source: Path, key: str, mark: Fingerprint) -> None:
         """Copy a file there and make sure that it arrived as it is.
@@ -97,13 +98,14 @@ class Target:
             FileNotFoundError: `source` is gone.
             MirrorError: it cannot be written, or what arrived is not what was sent.
         """
-        path = self._path(key)
         try:
             with self._trouble("write", key):
                 self._require_inside(key)
                 if self._local:
-                    _copy_whole(source, Path(path))
+                    with source.open("rb") as read, self._replacing(key) as file:
+                        shutil.copyfileobj(read, file, _BLOCK)
                 else:
+                    path = self._path(key)
                     more = {"chunksize": PART_BYTES} if self._protocols & {"s3", "s3a"} else {}
                     self._files.put_file(str(source), path, **more)
         except MirrorError as error:
@@ -137,7 +139,7 @@ class Target:
             OSError: `target` cannot be written.
         """
         hasher = Hasher()
-        with target.open("wb") as file:
+        with open(open_private(target, os.O_WRONLY | os.O_TRUNC), "wb") as file:  # noqa: PTH123
             for block in self._blocks(key, size):
                 file.write(block)
                 hasher.update(block)
@@ -166,6 +168,31 @@ class Target:
         """Remove a file that may be there."""
         with self._trouble("remove", key), contextlib.suppress(FileNotFoundError):
             self._files.rm_file(self._path(key))
+
+    def discard(self, key: str, first: str = "") -> bool:
+        """Remove what is not needed any more; say whether it is gone.
+
+        What alone cannot be removed, as where a file is write-protected, is noted in `not_removed`.
+
+        Args:
+            key: a folder, or a file.
+            first: the file of a folder that is removed before all others.
+
+        Raises:
+            MirrorError: the mirror cannot be reached.
+        """
+        try:
+            if first:
+                self.remove(key, first)
+            else:
+                self.remove_file(key)
+        except MirrorError as error:
+            if not (error.refused or self._local):
+                raise
+            self.not_removed[key] = str(error)
+            return False
+        self.not_removed.pop(key, None)
+        return True
 
     def require_usable(self) -> None:
         """Write, read and remove a few bytes.
@@ -196,6 +223,25 @@ class Target:
                 while left > 0 and (block := file.read(min(_BLOCK, left))):
                     left -= len(block)
                     yield block
+
+    @contextlib.contextmanager
+    def _replacing(self, key: str) -> Iterator[IO[bytes]]:
+        """Open a file of a folder that takes its place at once, on disk, or not at all.
+
+        It is a copy of what is private in a voice, and for its owner alone as well.
+        """
+        path = Path(self._path(key))
+        part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+        make_folder(path.parent, private_from=Path(self._root))
+        try:
+            with open(open_private(part, os.O_WRONLY), "wb") as file:  # noqa: PTH123 (no path)
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+        sync_folder(path.parent)
 
     def _require_inside(self, key: str) -> None:
         """Refuse a link in a folder that leads out of it, as a stranger's might have.
@@ -301,23 +347,3 @@ def _is_local(filesystem: Any) -> bool:  # noqa: ANN401
     from fsspec.implementations.local import LocalFileSystem
 
     return isinstance(filesystem, LocalFileSystem)
-
-
-def _copy_whole(source: Path, path: Path) -> None:
-    with _replacing(path) as part, source.open("rb") as read, part.open("wb") as written:
-        shutil.copyfileobj(read, written, _BLOCK)
-        written.flush()
-        os.fsync(written.fileno())
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A name to write to, which takes the place of a path at once, on disk, or not at all."""
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
-    make_folder(path.parent)
-    try:
-        yield part
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-    sync_folder(path.parent)

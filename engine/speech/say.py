@@ -9,10 +9,12 @@ import numpy as np
 from engine.choices import SynthesisName
 from engine.errors import InputError
 from engine.host.device import choose_device, leave_a_core_for_the_screen
-from engine.host.files import write_whole
+from engine.host.files import SHARED, write_whole
+from engine.plain_files import PRIVATE
 from engine.speech.audition import listeners_note, unused
 from engine.speech.speaker import open_speaker
 from engine.speech.utterance import Utterance, write_wav
+from engine.voice import is_exported
 
 _NOT_ITS_OWN = (
     "spoken as the BBC's code speaks, but this network was never shown the padding that the "
@@ -72,7 +74,9 @@ def say(
             network.to(target)
     utterance = speaker.speak(text, synthesis)
     path = out or unused(speaker.sample(text))
-    write_wav(path, utterance.waveform, utterance.sample_rate)
+    # A sample in the voice stays private; whatever lies elsewhere is made to be handed on.
+    mode = PRIVATE if out is None and not is_exported(voice_folder) else SHARED
+    write_wav(path, utterance.waveform, utterance.sample_rate, mode)
     if arrays is not None:
         _write_arrays(arrays, utterance)
     seconds = len(utterance.waveform) / utterance.sample_rate
@@ -99,4 +103,4 @@ def _write_arrays(path: Path, utterance: Utterance) -> None:
         magnitude=utterance.magnitude,
         alignment=utterance.attention,
     )
-    write_whole(path, buffer.getvalue())
+    write_whole(path, buffer.getvalue(), SHARED)

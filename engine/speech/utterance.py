@@ -18,6 +18,7 @@ from engine.errors import Cancelled, EngineError, InputError
 from engine.host.files import write_whole
 from engine.networks.ssrn import SSRN
 from engine.networks.text2mel import Text2Mel
+from engine.plain_files import PRIVATE
 from engine.speech.loudness import join, level
 from engine.speech.original import ORIGINAL_VOCODER, OriginalSynthesizer
 from engine.speech.synthesizer import Spoken, Synthesizer
@@ -158,10 +159,13 @@ def resynthesise(
     return Sound(level(sound.waveform), sound.magnitude)
 
 
-def write_wav(path: Path, waveform: NDArray[np.float32], sample_rate: int) -> None:
+def write_wav(
+    path: Path, waveform: NDArray[np.float32], sample_rate: int, mode: int = PRIVATE
+) -> None:
     """Write samples `(n,)` in [−1, 1] as a mono WAV of 16 bits, whole or not at all.
 
-    Raises `EngineError` when the file cannot be written.
+    `mode` is the file's permissions, less the umask. Raises `EngineError` when it cannot be
+    written.
     """
     samples = np.round(np.clip(waveform, -1, 1) * 32_767).astype("<i2")
     buffer = io.BytesIO()
@@ -170,7 +174,7 @@ def write_wav(path: Path, waveform: NDArray[np.float32], sample_rate: int) -> No
         file.setsampwidth(2)
         file.setframerate(sample_rate)
         file.writeframes(samples.tobytes())
-    write_whole(path, buffer.getvalue())
+    write_whole(path, buffer.getvalue(), mode)
 
 
 def _lines(text: str, vocabulary: Vocabulary, max_characters: int) -> list[str]:

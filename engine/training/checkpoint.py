@@ -17,7 +17,6 @@ from torch import Tensor
 from engine.checkpoint_folders import (
     MOMENTS,
     MOST_TENSOR_BYTES,
-    CheckpointEntry,
     damaged,
     is_checkpoint,
     read_state,
@@ -26,14 +25,14 @@ from engine.checkpoint_folders import (
 )
 from engine.choices import NetworkName
 from engine.errors import EngineError, InputError
-from engine.host.files import make_folder, sync_folder
+from engine.host.files import PRIVATE_FOLDER, make_folder, remove, remove_all, sync_folder
 from engine.host.room import require_room
 from engine.host.time_of_day import now
 from engine.networks.build import build_network, network_with
 from engine.networks.specs import NetworkSpec, SSRNSpec, Text2MelSpec
 from engine.networks.ssrn import SSRN
 from engine.networks.text2mel import Text2Mel
-from engine.plain_files import open_plain
+from engine.plain_files import open_plain, open_private
 from engine.training.health import Recovery, recovery_from
 from engine.training.tensor_file import bytes_of, digest_of, digest_on_disk, write_tensors
 from engine.voice import Voice
@@ -111,8 +110,9 @@ def save_checkpoint(checkpoint: Checkpoint, target: Path) -> None:
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         shutil.rmtree(temporary, ignore_errors=True)
-        make_folder(target.parent)
-        temporary.mkdir()
+        # A checkpoint lies three folders deep in its voice.
+        make_folder(target.parent, private_from=target.parents[2])
+        temporary.mkdir(PRIVATE_FOLDER)
         digests = {
             name: write_tensors(tensors, temporary / name)
             for name, tensors in _files(checkpoint).items()
@@ -148,7 +148,8 @@ def _files(checkpoint: Checkpoint) -> dict[str, dict[str, Tensor]]:
 
 
 def _write_synced(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
+    descriptor = open_private(path, os.O_WRONLY | os.O_TRUNC)
+    with open(descriptor, "wb") as file:  # noqa: PTH123 (no path)
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
@@ -186,9 +187,9 @@ def _put_in_place(temporary: Path, target: Path) -> None:
     """Rename; a checkpoint of the same step, made on purpose again, gives way last."""
     if target.exists():
         old = target.with_name(f".{target.name}.{os.getpid()}.old")
-        target.rename(old)
+        _hide(target, old)
         temporary.rename(target)
-        shutil.rmtree(old)
+        shutil.rmtree(old, ignore_errors=True)  # what refuses is swept later
     else:
         temporary.rename(target)
 
@@ -352,8 +353,10 @@ def _tensors(folder: Path, name: str, digests: dict[str, str]) -> dict[str, Tens
 
 def remove_superseded(
     voice: Voice, network: NetworkName, base_step: int, saved: int | None = None
-) -> list[CheckpointEntry]:
+) -> dict[Path, OSError]:
     """Remove old checkpoints, except the newest few, the first from every 50k-th step on, the base.
+
+    What an earlier removal has left is tried again. One that cannot be removed keeps no other.
 
     Args:
         voice: whose.
@@ -362,38 +365,63 @@ def remove_superseded(
         saved: the step of the one that was just saved, which is kept too.
 
     Returns:
-        Those that were removed.
+        The folders that cannot be removed, each with the reason.
 
     Raises:
-        OSError: one cannot be removed.
+        OSError: the folder of the checkpoints cannot be read.
     """
     settings = voice.settings
     found = voice.checkpoints(network)
     steps = [entry.step for entry in found]
-    doomed_steps = superseded(steps, settings.keep_newest, settings.keep_every, base_step)
-    old = [entry for entry in found if entry.step in doomed_steps and entry.step != saved]
-    for entry in old:
-        # Out of sight first: a removal that is cut off must not leave half a checkpoint.
-        doomed = entry.path.with_name(f".{entry.path.name}.removed")
-        shutil.rmtree(doomed, ignore_errors=True)
-        entry.path.rename(doomed)
-        shutil.rmtree(doomed)
-    return old
+    old = superseded(steps, settings.keep_newest, settings.keep_every, base_step) - {saved}
+    left = {}
+    for entry in found:
+        if entry.step in old:
+            try:
+                _hide(entry.path, entry.path.with_name(f".{entry.path.name}.removed"))
+            except OSError as error:
+                left[entry.path] = error
+    return left | sweep(voice.folder / network / "checkpoints")
 
 
-def sweep(folder: Path) -> None:
-    """Clear away what a process that died while writing or removing has left in a folder.
+def _hide(checkpoint: Path, hidden: Path) -> None:
+    """Give a checkpoint a name that is never listed; remove it where it cannot be renamed.
+
+    overlayfs does not rename a folder of a lower layer. Without its `state.json`, what a removal
+    that is cut off leaves is no checkpoint.
+
+    Raises:
+        OSError: it can be neither renamed nor removed.
+    """
+    try:
+        checkpoint.rename(hidden)
+    except OSError:
+        (checkpoint / "state.json").unlink(missing_ok=True)
+        remove(checkpoint)
+
+
+def sweep(folder: Path) -> dict[Path, OSError]:
+    """Clear away what a write or a removal that was cut off has left among checkpoints.
 
     A checkpoint that was about to give way to another of its step, which then did not come,
     is put back.
+
+    Returns:
+        What can be neither removed nor put back, each with the reason.
+
+    Raises:
+        OSError: the folder cannot be read.
     """
-    if not folder.is_dir():
-        return
-    for path in sorted(folder.iterdir()):
+    doomed, left = [], {}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if not path.name.startswith(".step-"):
             continue
         target = path.with_name(path.name[1:].partition(".")[0])
         if path.suffix == ".old" and is_checkpoint(path) and not target.exists():
-            path.rename(target)
+            try:
+                path.rename(target)
+            except OSError as error:
+                left[path] = error
         else:
-            shutil.rmtree(path, ignore_errors=True)
+            doomed.append(path)
+    return left | remove_all(doomed)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from engine.choices import NetworkName
 from engine.errors import EngineError
+from engine.host.files import sentence_about_left
 from engine.training.checkpoint import Checkpoint, remove_superseded, save_checkpoint
 from engine.training.side_writer import SideWriter
 from engine.voice import Voice
@@ -62,6 +63,7 @@ class CheckpointWriter:
         self._job: tuple[Checkpoint, Callable[[], None]] | None = None
         self._began = 0.0
         self._outcome: Outcome | None = None
+        self._not_removed: set[Path] = set()
         self.step: int | None = None
         """The step whose checkpoint is being written, or is done and not yet looked at."""
 
@@ -165,13 +167,19 @@ class CheckpointWriter:
                 _log.info("not made safe before a checkpoint: %s", error)
 
     def _tidy(self, step: int) -> str:
-        """Remove what the checkpoint of this step supersedes; return what went wrong."""
+        """Remove what the checkpoint of this step supersedes; return what cannot be removed.
+
+        Each is named once, though it is tried again after every checkpoint.
+        """
         try:
-            remove_superseded(self._voice, self._network, self._base_step, saved=step)
+            left = remove_superseded(self._voice, self._network, self._base_step, saved=step)
         except Exception as error:
             # The new one is safe, and what is left over does no harm.
-            return f"an old checkpoint cannot be removed: {error}"
-        return ""
+            _log.exception("old checkpoints could not be removed")
+            return f"old checkpoints cannot be removed: {error}"
+        new = {path: error for path, error in left.items() if path not in self._not_removed}
+        self._not_removed |= new.keys()
+        return sentence_about_left(new)
 
     def _tell(self, target: Path) -> None:
         for on_saved in self._on_saved:

@@ -15,6 +15,7 @@ from engine.corpus.content import (
     sentence_about_change,
 )
 from engine.errors import EngineError
+from engine.host.files import make_folder, sentence_about_left
 from engine.training.checkpoint import Checkpoint
 from engine.training.lookout import look_every
 from engine.voice import Voice
@@ -52,8 +53,11 @@ def tell_change(
             f"The corpus is not the one that {network} was trained on so far: {what}.",
         )
     try:
+        make_folder(folder, private_from=voice.folder)
         content.save(folder)
-        keep_only(folder, {known, content.key})
+        left = keep_only(folder, {known, content.key})
+        if left:
+            board.event(sentence_about_left(left), "warning")
     except (EngineError, OSError) as error:
         board.event(f"a later run cannot say what changes in the corpus: {error}", "warning")
     return text

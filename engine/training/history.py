@@ -104,7 +104,7 @@ class History:
         self.last_step: int | None = None
         """The last step that the file had when it was opened, saved or not."""
         try:
-            make_folder(path.parent)
+            make_folder(path.parent, private_from=path.parent.parent)
             if path.exists():
                 self._read(up_to)
         except OSError as error:

@@ -20,7 +20,8 @@ from engine.host.device import (
     make_repeatable,
     unused_gpu,
 )
-from engine.host.files import sweep_parts
+from engine.host.files import is_exposed, sentence_about_left, sweep_parts
+from engine.host.lock import LOCK_NAME
 from engine.networks.specs import NetworkSpec, preset_spec, size_of
 from engine.order import TrainOrder
 from engine.settings import VoiceSettings
@@ -79,7 +80,8 @@ def prepare(order: TrainOrder, voice: Voice, board: Board, inbox: Inbox) -> Prep
     """
     recipe = recipe_named(voice.settings.recipe)
     device, precision = _prepare_device(order, voice.settings, recipe, board)
-    _sweep(voice, order.network)
+    _sweep(voice, order.network, board)
+    _warn_if_exposed(voice, board)
     # Before the features, which take long: a voice that is ended meanwhile, and taken up again
     # without `--from`, must not start from nothing.
     board.update(progress=Progress("loading weights", 0, 1))
@@ -147,15 +149,29 @@ def _prepare_device(
     return device, precision
 
 
-def _sweep(voice: Voice, network: NetworkName) -> None:
-    """Clear away what killed processes left half written."""
-    sweep(voice.folder / network / "checkpoints")
+def _sweep(voice: Voice, network: NetworkName, board: Board) -> None:
+    """Clear away what killed processes left half written; what cannot be removed is told."""
     home = voice.folder / network
+    # Of checkpoints it is told when the first one is saved, and they are tried again.
+    if left := sentence_about_left(sweep(home / "checkpoints")):
+        _log.warning("%s", left)
     for folder in (voice.folder, voice.samples, home, home / "corpora"):
         try:
-            sweep_parts(folder)
+            if left := sentence_about_left(sweep_parts(folder)):
+                board.event(left, "warning")
         except OSError as error:
             _log.info("%s is not swept: %s", folder, error)
+
+
+def _warn_if_exposed(voice: Voice, board: Board) -> None:
+    """Warn where files that are made for their owner alone can be read by others all the same."""
+    if any(is_exposed(path) for path in (voice.log, voice.folder / LOCK_NAME)):
+        board.warn(
+            f"other users of this host can read this voice: the file system of {voice.folder} "
+            f"refuses chmod; mount it with umask=077, or move the voice to another disk",
+            "Other users of this host can read this voice: its file system refuses chmod. Mount it "
+            "with umask=077, or move the voice to another disk.",
+        )
 
 
 def _try_longest(learner: Learner, batches: BatchSource, board: Board) -> None:

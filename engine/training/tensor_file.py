@@ -14,6 +14,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from engine.plain_files import open_private
+
 # The names of https://github.com/huggingface/safetensors#format for what a network can hold.
 _KINDS = {
     torch.float64: "F64",
@@ -40,7 +42,8 @@ def write_tensors(tensors: Mapping[str, Tensor], path: Path) -> str:
     """
     pieces = {name: _bytes_of(tensor) for name, tensor in tensors.items()}
     digest = hashlib.sha256()
-    with path.open("wb", buffering=0) as file:
+    descriptor = open_private(path, os.O_WRONLY | os.O_TRUNC)
+    with open(descriptor, "wb", buffering=0) as file:  # noqa: PTH123 (no path)
         for piece in (memoryview(_header(tensors, pieces)), *pieces.values()):
             for start in range(0, len(piece), _PIECE):
                 part = piece[start : start + _PIECE]

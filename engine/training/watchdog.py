@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from engine.board import Board
-from engine.plain_files import open_plain
+from engine.plain_files import open_private
 from engine.snapshot import Phase
 from engine.training.lookout import look_every
 
@@ -137,7 +137,7 @@ class Watchdog:
         self._board.update(alarm=text)
         self._told = text
         try:
-            descriptor = open_plain(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            descriptor = open_private(self._log, os.O_WRONLY | os.O_APPEND)
             with open(descriptor, "a", encoding="utf-8") as file:  # noqa: PTH123 (no path)
                 file.write("The stacks of all threads while the run hangs:\n")
                 file.flush()

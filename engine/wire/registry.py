@@ -120,12 +120,13 @@ def _known(path: Path) -> KnownRun | None:
             entry: RunEntry = decode(load(file.read(_MOST_BYTES)), RunEntry)
     except FileNotFoundError:
         return None  # it ended just now
-    except InputError as error:
+    except (InputError, OSError) as error:
         _log.warning("%s is passed over: %s", path, error)
         return None
     if entry.process.runs:
         return KnownRun(entry, touched)
     # A home folder may be shared by hosts: whether a run of another is dead is not for us to say.
     if entry.host == socket.gethostname() or touched < time.time() - _FORGOTTEN_AFTER:
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the others are listed all the same
+            path.unlink()
     return None

@@ -8,10 +8,11 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
+from engine.plain_files import PRIVATE
+
 SOCKET_NAME = "socket"
 """The socket's name in the voice folder."""
 
-_MODE = 0o600
 _WAITING = 64
 
 
@@ -35,8 +36,10 @@ def listen(folder: Path) -> socket.socket:
     """
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:
-        # Linux gives the file the mode of the socket: at no moment can others open it.
-        os.fchmod(listener.fileno(), _MODE)
+        # Linux gives the file the mode of the socket: at no moment can others open it. Where the
+        # mode is refused, others who connect are turned away all the same: see `is_trusted`.
+        with contextlib.suppress(OSError):
+            os.fchmod(listener.fileno(), PRIVATE)
         remove(folder)
         with _short(folder) as name:
             listener.bind(name)

@@ -1,7 +1,9 @@
 """Small voices that are trained for real: few clips, narrow networks, short transforms."""
 
+import os
 import shutil
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +166,31 @@ def training() -> Any:
     from types import SimpleNamespace
 
     return SimpleNamespace(start=start, until=until, end=end, texts=texts)
+
+
+@pytest.fixture
+def make_unremovable() -> Iterator[Callable[[Path], None]]:
+    """Have a file stay where it is, whoever wants to remove it; skip where that cannot be."""
+    undo: list[Callable[[], object]] = []
+
+    def make(path: Path) -> None:
+        if os.geteuid():
+            path.parent.chmod(0o500)
+            undo.append(lambda: path.parent.exists() and path.parent.chmod(0o700))
+            return
+        try:
+            subprocess.run(["chattr", "+i", path], check=True, capture_output=True)
+        except (FileNotFoundError, subprocess.CalledProcessError):
+            pytest.skip("no file can be made immutable here")
+        # Its folder may get another name.
+        file = path.open("rb")
+        undo.append(file.close)
+        there = Path(f"/proc/self/fd/{file.fileno()}")
+        undo.append(lambda: subprocess.run(["chattr", "-i", there.readlink()]))
+
+    yield make
+    for one in reversed(undo):
+        one()
 
 
 @pytest.fixture

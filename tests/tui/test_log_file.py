@@ -53,3 +53,28 @@ def test_empty_logs_of_killed_processes_are_removed_and_nothing_else(tmp_path, m
     monkeypatch.setattr(root, "handlers", [])
     mine = log_of_this_process()
     assert set(tmp_path.iterdir()) == {telling, living, odd, mine}
+
+
+@pytest.mark.usefixtures("_logging_as_it_was")
+@pytest.mark.parametrize("stuck", [False, True], ids=["rotates", "cannot rotate"])
+def test_old_logs_are_private_and_lose_no_record(tmp_path, monkeypatch, stuck):
+    monkeypatch.setattr("tui.log_file._MOST_BYTES", 2000)
+    before = os.umask(0o022)
+
+    def refuse(*_):
+        raise PermissionError(1, "Operation not permitted")
+
+    if stuck:
+        monkeypatch.setattr(os, "rename", refuse)
+    try:
+        log = open_log(tmp_path)
+        for number in range(200):
+            logging.getLogger("engine").info("record %d of them", number)
+        flush_log()
+    finally:
+        os.umask(before)
+    files = sorted(tmp_path.iterdir())
+    assert len(files) == (1 if stuck else 4)
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
+    assert "record 199" in log.read_text()
+    assert not stuck or log.read_text().count("of them") == 200

@@ -2,8 +2,6 @@
 
 from collections.abc import Callable
 
-import typer
-
 from engine.order import TrainOrder
 
 
@@ -16,7 +14,7 @@ def run_training(make_order: Callable[[], TrainOrder], *, headless: bool, ascii_
             from tui.supervise import train_with_screen
 
             return train_with_screen(make_order, ascii_only=ascii_only)
-        typer.echo("no screen, because this is not a terminal: training with --headless")
     from tui.headless import train_headless
 
-    return train_headless(make_order)
+    why = "" if headless else "no screen, because this is not a terminal: training with --headless"
+    return train_headless(make_order, first_line=why)

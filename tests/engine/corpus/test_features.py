@@ -414,3 +414,29 @@ def test_a_damaged_record_of_hashes_does_not_make_another_corpus(
     after = opened(dataset, folder)
     assert (after.key, after.content.key) == (before.key, before.content.key)
     assert record.read_bytes() == good
+
+
+def test_old_features_that_cannot_be_removed_are_told(dataset, folder, monkeypatch):
+    opened(dataset, folder)
+    [old] = folder.glob("*.features")
+    unlink, told = Path.unlink, []
+
+    def refuse(path, **more):
+        if path == old:
+            raise PermissionError(1, "Operation not permitted")
+        unlink(path, **more)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    audio = AudioSpec(trim_db=40)
+    store = FeatureStore.open(
+        corpus_in(dataset, audio=audio),
+        audio,
+        Limits(),
+        folder,
+        on_progress=Progress(),
+        cancelled=lambda: False,
+        on_damage=told.append,
+    )
+    assert len(store.clips) == 3
+    [sentence] = told
+    assert f"{old} (Operation not permitted)" in sentence

@@ -6,13 +6,23 @@ import os
 import resource
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.errors import EngineError
-from engine.host.files import append_line, make_folder, replacing, sweep_parts, write_whole
+from engine.host.files import (
+    append_line,
+    make_folder,
+    remove,
+    remove_all,
+    replacing,
+    sentence_about_left,
+    sweep_parts,
+    write_whole,
+)
 
 
 def names(folder):
@@ -144,3 +154,36 @@ def test_what_a_killed_process_was_writing_is_swept(tmp_path):
     sweep_parts(tmp_path)
     sweep_parts(tmp_path / "none")
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)
+
+
+def test_one_that_cannot_be_removed_keeps_no_other(tmp_path, monkeypatch):
+    for name in "abcde":
+        (tmp_path / name).write_bytes(b"")
+    unlink = Path.unlink
+
+    def refuse(path, **more):
+        if path.name in "abd":
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        unlink(path, **more)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    left = remove_all(sorted(tmp_path.iterdir()))
+    assert sorted(left) == [tmp_path / name for name in "abd"]
+    assert names(tmp_path) == ["a", "b", "d"]
+    said = sentence_about_left(left)
+    assert f"{tmp_path / 'a'} (Operation not permitted)" in said
+    assert "lsattr" in said
+    assert sentence_about_left({}) == ""
+
+
+def test_a_file_that_cannot_be_removed_is_left_alone_in_its_folder(tmp_path, make_unremovable):
+    folder = tmp_path / "old"
+    (folder / "inside").mkdir(parents=True)
+    for name in ("a", "z"):
+        (folder / name).write_bytes(b"")
+        (folder / "inside" / name).write_bytes(b"")
+    make_unremovable(folder / "inside" / "a")
+    with pytest.raises(PermissionError):
+        remove(folder)
+    assert names(folder) == ["inside"]
+    assert "a" in names(folder / "inside")

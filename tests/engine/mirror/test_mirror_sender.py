@@ -503,3 +503,50 @@ def test_waits_double_up_to_a_limit_and_start_anew_after_a_success():
     assert len(set(waits[20:])) > 1
     backoff.succeeded()
     assert backoff.failed() <= 1.0
+
+
+def test_one_that_cannot_be_removed_there_keeps_no_other(make, memory, send):
+    voice = make.voice(keep_newest=1)
+    make.save(voice, 100)
+    run = send(voice, memory)
+    run.safe(100)
+
+    def refuse(what, path):
+        if what == "rm" and "step-000000100" in path:
+            raise PermissionError(13, "Access Denied")
+
+    memory._files.before = refuse
+    for step in (200, 300, 400):
+        make.save(voice, step)
+        run.safe(step)
+    assert run.sender.finish(30)
+    # What is left of it is no checkpoint, and is told once.
+    assert steps(memory) == [400]
+    names = {name[:14] for name in memory.folders("text2mel")}
+    assert names == {"step-000000100", "step-000000400"}
+    told = [event for event in run.events if "cannot remove" in event]
+    assert len(told) == 1
+    assert "step-000000100" in told[0]
+    assert "delete it by hand" in told[0]
+    assert run.state.trouble == ""
+    memory._files.before = lambda what, path: None
+    make.save(voice, 500)
+    run.safe(500)
+    assert run.sender.finish(30)
+    assert {name[:14] for name in memory.folders("text2mel")} == {"step-000000500"}
+
+
+def test_an_old_one_that_stays_here_is_sent_once(make, memory, send):
+    voice = make.voice(keep_newest=1)
+    make.save(voice, 100)
+    run = send(voice, memory)
+    run.safe(100)
+    for step in (200, 300):
+        make.save(voice, step)
+        run.safe(step)
+    # The run looks again, more than once, and finds nothing to send.
+    for _ in range(3):
+        assert run.sender.finish(30)
+    sent = [path.split("/")[-2][:14] for path in memory._files.written if MANIFEST in path]
+    assert sent == ["step-000000100", "step-000000200", "step-000000300"]
+    assert steps(memory) == [300]

@@ -1,7 +1,10 @@
 """Checkpoints: whole or not there, and the right ones kept."""
 
+import errno
 import json
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -39,6 +42,11 @@ def checkpoint(step=5, *, spec=SPEC, average=True, moments=True) -> Checkpoint:
         average={n: p + 1 for n, p in weights.items()} if average else {},
         optimizer={f"exp_avg/{n}": p + 2 for n, p in weights.items()} if moments else {},
     )
+
+
+def refuse_to_rename(*_):
+    """Be overlayfs, and asked to rename a folder of a lower layer."""
+    raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
 
 
 def names(folder):
@@ -136,6 +144,44 @@ def test_what_a_dead_process_left_is_never_listed_and_swept(tmp_path):
     assert names(tmp_path) == ["notes", "step-000000005", "step-000000007"]
 
 
+def test_what_cannot_be_put_back_keeps_nothing_else(tmp_path, monkeypatch):
+    save_checkpoint(checkpoint(5), tmp_path / "step-000000005")
+    old = (tmp_path / "step-000000005").rename(tmp_path / ".step-000000005.4711.old")
+    (tmp_path / ".step-000000006.4711.tmp").mkdir()
+    monkeypatch.setattr(Path, "rename", refuse_to_rename)
+    left = sweep(tmp_path)
+    assert {path: error.errno for path, error in left.items()} == {old: errno.EXDEV}
+    assert names(tmp_path) == [old.name]
+
+
+def test_a_checkpoint_that_cannot_be_renamed_is_replaced(tmp_path, monkeypatch):
+    target = tmp_path / "step-000000005"
+    save_checkpoint(checkpoint(average=True), target)
+    rename = Path.rename
+
+    def refuse(path, to):
+        return refuse_to_rename(path, to) if path == target else rename(path, to)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    save_checkpoint(checkpoint(average=False), target)
+    assert load_checkpoint(target).average == {}
+    assert names(tmp_path) == [target.name]
+
+
+def test_a_disk_that_does_not_know_of_one_lists_the_others(tmp_path, monkeypatch):
+    for step in (5, 6):
+        save_checkpoint(checkpoint(step), tmp_path / f"step-{step:09d}")
+    is_file = Path.is_file
+
+    def refuse(path):
+        if path.parent.name == "step-000000005":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return is_file(path)
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    assert [entry.step for entry in list_checkpoints(tmp_path)] == [6]
+
+
 def test_a_checkpoint_whose_successor_never_came_is_put_back(tmp_path):
     save_checkpoint(checkpoint(5), tmp_path / "step-000000005")
     (tmp_path / "step-000000005").rename(tmp_path / ".step-000000005.4711.old")
@@ -194,12 +240,12 @@ def test_the_newest_the_multiples_and_the_base_are_kept(make_voice):
     for step in (50, 100, 150, 200, 250, 300, 310, 320):
         (folder / f"step-{step:09d}").mkdir()
         (folder / f"step-{step:09d}" / "state.json").write_text("{}")
-    removed = remove_superseded(voice, "text2mel", base_step=7)
-    assert [entry.step for entry in removed] == [50, 150, 250]
+    assert remove_superseded(voice, "text2mel", base_step=7) == {}
     left = [entry.step for entry in voice.checkpoints("text2mel")]
     assert left == [7, 100, 200, 300, 310, 320]
     assert len(names(folder)) == len(left)
-    assert remove_superseded(voice, "text2mel", base_step=7) == []
+    assert remove_superseded(voice, "text2mel", base_step=7) == {}
+    assert [entry.step for entry in voice.checkpoints("text2mel")] == left
 
 
 def test_a_source_is_a_voice_or_one_of_its_checkpoints(make_voice, tmp_path):

@@ -1,5 +1,9 @@
 """What goes wrong in the middle of a run, and what is left of it."""
 
+import errno
+import os
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -234,6 +238,69 @@ def test_an_old_checkpoint_that_cannot_be_removed_is_told(make_voice, training, 
     assert snapshot.phase is Phase.STOPPED
     assert any("cannot be removed" in text for text in training.texts(snapshot))
     assert steps(voice) == [0, 2, 4]
+
+
+@pytest.mark.usefixtures("written_at_once")
+def test_one_that_cannot_be_removed_keeps_no_other(make_voice, training, make_unremovable):
+    voice = make_voice(keep_newest=1)
+    training.end(training.start(voice, "2"))
+    folder = voice.folder / "text2mel" / "checkpoints"
+    make_unremovable(folder / "step-000000002" / "weights.safetensors")
+    snapshot = training.end(training.start(voice, "10", checkpoint_every=2))
+    assert steps(voice) == [0, 10]
+    told = [text for text in training.texts(snapshot) if "cannot be removed" in text]
+    # Told once, though it was tried again after every checkpoint.
+    assert len(told) == 1
+    assert str(folder / ".step-000000002.removed") in told[0]
+    assert "delete by hand" in told[0]
+    # Nothing of it is there but what refuses.
+    assert [path.name for path in (folder / ".step-000000002.removed").iterdir()] == [
+        "weights.safetensors"
+    ]
+
+
+@pytest.mark.usefixtures("written_at_once")
+def test_checkpoints_that_cannot_be_renamed_are_removed(make_voice, training, monkeypatch):
+    voice = make_voice(keep_newest=1)
+    rename = Path.rename
+
+    def refuse(path, target):
+        """Be overlayfs, and asked to rename folders of a lower layer."""
+        if path.name.startswith("step-"):
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    snapshot = training.end(training.start(voice, "8", checkpoint_every=2))
+    assert [path.name[-1] for path in (voice.folder / "text2mel" / "checkpoints").iterdir()] in (
+        ["0", "8"],
+        ["8", "0"],
+    )
+    assert not any("cannot be removed" in text for text in training.texts(snapshot))
+
+
+@pytest.mark.usefixtures("written_at_once")
+def test_a_removal_in_place_leaves_no_whole_checkpoint(
+    make_voice, training, monkeypatch, make_unremovable
+):
+    voice = make_voice(keep_newest=1)
+    training.end(training.start(voice, "2"))
+    stuck = voice.newest("text2mel").path
+    make_unremovable(stuck / "weights.safetensors")
+    rename = Path.rename
+
+    def refuse(path, target):
+        if path == stuck:
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    snapshot = training.end(training.start(voice, "6", checkpoint_every=2))
+    told = [text for text in training.texts(snapshot) if "cannot be removed" in text]
+    assert len(told) == 1
+    assert str(stuck) in told[0]
+    assert [path.name for path in stuck.iterdir()] == ["weights.safetensors"]
+    assert steps(voice) == [0, 6]
 
 
 def test_half_checkpoints_of_a_dead_process_are_swept(make_voice, training):

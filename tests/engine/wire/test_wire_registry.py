@@ -160,3 +160,23 @@ def test_the_name_of_a_process_may_hold_anything(tmp_path):
         sleeper.wait()
     assert not is_running(sleeper.pid)
     assert ProcessId.of_this().runs
+
+
+def test_a_file_that_cannot_be_removed_hides_no_run(tmp_path, monkeypatch):
+    gone = subprocess.Popen(["true"])
+    Registration(tmp_path / "bob", "bob", "ssrn")
+    path = only_file()
+    said = json.loads(path.read_bytes())
+    said["process"]["pid"] = gone.pid
+    path.write_text(json.dumps(said))
+    gone.wait()
+    registration = Registration(tmp_path / "alice", "alice", "ssrn")
+
+    def refuse(*_, **__):
+        raise OSError(30, "Read-only file system")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refuse)
+        assert [run.entry.voice for run in known_runs()] == ["alice"]
+    registration.remove()
+    assert path.exists()

@@ -152,3 +152,36 @@ def test_nothing_heavy_is_imported_before_the_first_screen(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
     )
     assert told.stdout.splitlines()[-1] == "heavy: []"
+
+
+OUTPUTS = {
+    "full": ">/dev/full",
+    "no reader": "| true",
+    "closed": ">&-",
+    "all closed": "<&- >&- 2>&-",
+    "errors full": ">/dev/null 2>/dev/full",
+}
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_whatever_output_is_there_is_no_traceback(output: str, voice: Path) -> None:
+    """As a shell redirects it; long output and short, and that of the command line itself."""
+    commands = {
+        f"info '{voice}' --json": 0,
+        "check nowhere --no-estimate": 2,
+        "ps": 0,
+        "--version": 0,
+    }
+    for command, code in commands.items():
+        shell = f"set -o pipefail; {sys.executable} -m tui {command} {OUTPUTS[output]}"
+        told = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, timeout=60)
+        refused = output == "full" and code == 0
+        assert told.returncode == (1 if refused else code), command
+        if refused:
+            assert told.stderr == (
+                "voicecoach: standard output cannot be written (No space left on device); free "
+                "some space there, or send it elsewhere.\n"
+            )
+        else:
+            expected = code == 2 and output not in ("all closed", "errors full")
+            assert len(told.stderr.splitlines()) == expected, command

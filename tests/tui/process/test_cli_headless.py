@@ -1,6 +1,7 @@
 """Training without a screen, as scripts and `nohup` run it."""
 
 import os
+import resource
 import signal
 import subprocess
 
@@ -14,12 +15,14 @@ class Headless:
         self.process = subprocess.Popen(
             runs.counting_command(*options),
             cwd=runs.folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
             env=runs.environment(**settings.pop("environment", {})),
             text=True,
-            **settings,
+            **{
+                "stdin": subprocess.DEVNULL,
+                "stdout": subprocess.PIPE,
+                "stderr": subprocess.PIPE,
+                **settings,
+            },
         )
 
 
@@ -104,3 +107,64 @@ def test_nobody_who_ignores_hang_ups_is_asked(runs) -> None:
     assert run.process.returncode == 0
     assert not runs.said("unattended")
     assert "saved at step" in lines
+
+
+@pytest.mark.parametrize("name", ["/dev/full", "a pipe that nobody reads", "closed"])
+def test_no_output_ends_a_run_or_changes_its_exit_code(runs, name: str) -> None:
+    settings: dict[str, object] = {}
+    if name == "/dev/full":
+        settings = {"stdout": os.open(name, os.O_WRONLY), "stderr": os.open(name, os.O_WRONLY)}
+    elif name == "closed":
+        settings["preexec_fn"] = lambda: os.closerange(0, 3)
+    run = Headless(runs, "--headless", **settings)
+    for stream in (run.process.stdout, run.process.stderr):
+        if stream is not None:
+            stream.close()
+    runs.engine_process()
+    run.process.terminate()
+    assert run.process.wait(30) == 0
+    assert runs.said("checkpoint")
+    log = runs.said("voicecoach.log") or ""
+    # Once, though more than one line was refused.
+    assert log.count("standard output cannot be written") == (name != "closed")
+
+
+def test_lines_come_again_once_there_is_room(runs) -> None:
+    lines = runs.folder / "lines"
+    # Far more than the voice's own files have, which the limit below is not to touch.
+    lines.write_bytes(b"." * 2**20 + b"\n")
+    with lines.open("ab") as out:
+        run = Headless(runs, "--headless", stdout=out)
+    runs.engine_process()
+    runs.wait_until(lambda: "counting from [nought]\n" in lines.read_text(), "the first lines")
+    (runs.voice / "slow-disk").touch()
+
+    _, most = resource.prlimit(run.process.pid, resource.RLIMIT_FSIZE)
+    full = lines.stat().st_size + 10, most
+    resource.prlimit(run.process.pid, resource.RLIMIT_FSIZE, full)
+    run.process.send_signal(signal.SIGTERM)
+    refused = "standard output cannot be written (File too large)"
+    runs.wait_until(lambda: refused in runs.said("voicecoach.log"), "the log to say so")
+    assert lines.stat().st_size == full[0]
+    resource.prlimit(run.process.pid, resource.RLIMIT_FSIZE, (most, most))
+    run.process.send_signal(signal.SIGTERM)
+    # It is a line of its own, though the one before was cut off.
+    runs.wait_until(lambda: "\nstill saving the checkpoint" in lines.read_text(), "the next line")
+
+    (runs.voice / "slow-disk").unlink()
+    assert run.process.wait(30) == 0
+    assert "saved at step" in lines.read_text().splitlines()[-1]
+    log = runs.said("voicecoach.log")
+    assert log.count(refused) == log.count("standard output is written again") == 1
+
+
+def test_lines_go_on_into_a_file_after_a_hang_up(runs) -> None:
+    lines = runs.folder / "lines"
+    with lines.open("wb") as out:
+        run = Headless(runs, "--headless", stdout=out)
+    runs.engine_process()
+    run.process.send_signal(signal.SIGHUP)
+    runs.wait_until(lambda: runs.said("unattended"), "the engine to hear of it")
+    run.process.terminate()
+    assert run.process.wait(30) == 0
+    assert "saved at step" in lines.read_text().splitlines()[-1]
