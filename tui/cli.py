@@ -1,5 +1,10 @@
 """The command `voicecoach`: every module of `tui.commands` adds its own."""
 
+import logging
+import os
+import sys
+import threading
+
 # isort: off
 from tui.command_line import app, standard_streams
 
@@ -13,5 +18,22 @@ __all__ = ["app", "main"]
 
 def main() -> None:
     """Run the command line; the installed script calls this."""
-    with standard_streams():
-        app()
+    try:
+        with standard_streams():
+            app()
+    except SystemExit as end:
+        if isinstance(end.code, int) and "torch" in sys.modules:
+            _end_at_once(end.code)
+        raise
+
+
+def _end_at_once(code: int) -> None:
+    """End with an exit code, unless threads of ours still have work to do.
+
+    What torch does at a normal exit can abort the process when memory is used up; its exit code
+    would then not say how the run ended.
+    """
+    others = (one for one in threading.enumerate() if one is not threading.main_thread())
+    if all(one.daemon for one in others):
+        logging.shutdown()
+        os._exit(code)
