@@ -147,13 +147,11 @@ def test_lines_come_again_once_there_is_room(runs) -> None:
     runs.wait_until(lambda: refused in runs.said("voicecoach.log"), "the log to say so")
     assert lines.stat().st_size == full[0]
     resource.prlimit(run.process.pid, resource.RLIMIT_FSIZE, (most, most))
-    run.process.send_signal(signal.SIGTERM)
-    # It is a line of its own, though the one before was cut off.
-    runs.wait_until(lambda: "\nstill saving the checkpoint" in lines.read_text(), "the next line")
 
     (runs.voice / "slow-disk").unlink()
     assert run.process.wait(30) == 0
-    assert "saved at step" in lines.read_text().splitlines()[-1]
+    # It is a line of its own, though the one before was cut off.
+    assert lines.read_text().splitlines()[-1].startswith("saved at step")
     log = runs.said("voicecoach.log")
     assert log.count(refused) == log.count("standard output is written again") == 1
 
