@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from engine.board import Board
-from engine.control import Command, GoUnattended, Inbox
+from engine.control import Command, GoUnattended, Inbox, ScreenReads
 from engine.errors import Cancelled, Declined, EngineError, InputError, VoicecoachError
 from engine.host.cloud.news import NewPrice
 from engine.host.files import make_folder, write_whole
@@ -118,6 +118,8 @@ class Session:
         if isinstance(command, GoUnattended):
             # Whether the run goes on unattended is for all screens together to say.
             self._audience.leave_home(train_on=command.train_on)
+        elif isinstance(command, ScreenReads):
+            self._audience.home_reads(command.reads)
         else:
             self._inbox.send(command)
 
