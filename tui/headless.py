@@ -218,7 +218,7 @@ def _where(snapshot: Snapshot) -> str:
     phase = "" if snapshot.phase is Phase.TRAINING else f"{snapshot.phase_words}  "
     if snapshot.wait_ends_at is not None:
         at = wording.clock(datetime.fromtimestamp(snapshot.wait_ends_at))
-        phase = f"{snapshot.phase_words} until {at} unless a key is pressed  "
+        phase = f"{snapshot.phase_words}, ends at {at} unless a key is pressed  "
     return f"{phase}step {snapshot.step:,}{base}"
 
 
