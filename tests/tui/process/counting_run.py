@@ -10,6 +10,7 @@ import threading
 import time
 from dataclasses import replace
 
+import engine.wire.connection
 import tui.headless
 import tui.supervise
 import tui.watch
@@ -22,6 +23,7 @@ from engine.control import (
     GoUnattended,
     Pause,
     SaveCheckpoint,
+    ScreenReads,
     SetSentence,
     StopAt,
 )
@@ -84,6 +86,8 @@ class CountingSession:
     def send(self, command: Command) -> None:
         if isinstance(command, GoUnattended):
             self._audience.leave_home(train_on=command.train_on)
+        elif isinstance(command, ScreenReads):
+            self._audience.home_reads(command.reads)
         else:
             self._obey(command)
 
@@ -109,6 +113,8 @@ class CountingSession:
                 self._happens("saved as asked")
             case Audition():
                 self._happens("spoken as asked")
+            case ScreenReads(reads):
+                self._write("read", "yes" if reads else "no")
 
     def _show_screens(self, screens: int, readers: int) -> None:
         self._change(screens=screens, readers=readers)
@@ -137,7 +143,9 @@ class CountingSession:
         self._write("process", str(os.getpid()))
         self._change(phase=Phase.TRAINING, events=(Event(time.time(), "counting from [nought]"),))
         while not self._finish.wait(0.01):
-            if self._paused:
+            if self._asked("stop-reached") and self._snapshot.phase is Phase.TRAINING:
+                self._change(phase=Phase.AT_STOP, wait_ends_at=time.time() + 300)
+            if self._paused or self._snapshot.phase is Phase.AT_STOP:
                 continue
             self._change(step=self._snapshot.step + 1)
             fault = FAULTS.get(os.environ.get("COUNTING_FAULT", ""))
@@ -178,4 +186,7 @@ if __name__ == "__main__":
     tui.headless.Session = CountingSession
     if os.environ.get("COUNTING_HANGS"):
         tui.watch._LET_GO_AFTER, tui.watch._END_AFTER = 0.5, 1.0
+    # Sooner than a person would notice.
+    tui.watch._UNREAD_LOOKS = 5
+    engine.wire.connection._TAKES_WITHIN = 1.0
     main()
