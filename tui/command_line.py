@@ -40,8 +40,8 @@ HoldOption = Annotated[
     bool,
     typer.Option(
         "--hold",
-        help="While a screen is open, wait at the stop or the budget without limit, and not for "
-        "5 minutes after the last key.",
+        help="While a screen is open, wait at the stop or the budget without limit, not just 5 "
+        "minutes after the last key.",
     ),
 ]
 HeadlessOption = Annotated[
