@@ -195,7 +195,9 @@ class Session:
             self._close_mirror()
         finally:
             self._board.event(text, "error")
-            self._board.update(phase=Phase.FAILED, failure=text, steps_per_second=None)
+            self._board.update(
+                phase=Phase.FAILED, failure=text, steps_per_second=None, wait_ends_at=None
+            )
 
     def _train(self) -> None:
         # Early: whoever counts on a copy is to see at once that there is none.

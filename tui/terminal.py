@@ -62,10 +62,11 @@ class Terminal:
     @property
     def takes_output(self) -> bool:
         """Whether somebody reads at the other end: what is written now would not have to wait."""
-        if self._writer is None:
+        writer = self._writer
+        if writer is None:
             return True
         poll = select.poll()
-        poll.register(self._writer, select.POLLOUT)
+        poll.register(writer, select.POLLOUT)
         return bool(poll.poll(0))
 
     def say(self, line: str) -> None:
