@@ -95,6 +95,19 @@ class GoAttended:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyPressed:
+    """Somebody pressed a key on a screen that can steer: a wait for them starts its limit anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenReads:
+    """The terminal of a screen has stopped taking output, or takes it again."""
+
+    reads: bool
+    """Whether it takes output; to the trainer, whether that of any screen does."""
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """Write a checkpoint and end."""
 
@@ -115,6 +128,8 @@ Command = (
     | DrawAttention
     | GoUnattended
     | GoAttended
+    | KeyPressed
+    | ScreenReads
     | Finish
 )
 

@@ -131,6 +131,8 @@ class TrainOrder:
     """Share of activations dropped after every layer."""
     attended: bool = False
     """A screen is open: wait at the stop for what the person wants next."""
+    hold: bool = False
+    """Wait for the person without limit as long as a screen is there, read or not."""
     cloud: CloudChoice | None = None
     """Whose metadata service is asked for spot notices; None for what the environment says, or
     else the one that the firmware names."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from engine.board import Board
-from engine.control import Command, GoUnattended, Inbox
+from engine.control import Command, GoUnattended, Inbox, ScreenReads
 from engine.errors import Cancelled, Declined, EngineError, InputError, VoicecoachError
 from engine.host.cloud.news import NewPrice
 from engine.host.files import make_folder, write_whole
@@ -119,6 +119,8 @@ class Session:
         if isinstance(command, GoUnattended):
             # Whether the run goes on unattended is for all screens together to say.
             self._audience.leave_home(train_on=command.train_on)
+        elif isinstance(command, ScreenReads):
+            self._audience.home_reads(command.reads)
         else:
             self._inbox.send(command)
 
@@ -200,7 +202,9 @@ class Session:
             self._close_mirror()
         finally:
             self._board.event(text, "error")
-            self._board.update(phase=Phase.FAILED, failure=text, steps_per_second=None)
+            self._board.update(
+                phase=Phase.FAILED, failure=text, steps_per_second=None, wait_ends_at=None
+            )
 
     def _train(self, watchdog: Watchdog) -> None:
         # Early: whoever counts on a copy is to see at once that there is none.

@@ -230,6 +230,11 @@ class Snapshot:
     minutes every minute."""
     wait_usd: float = 0.0
     """What that has cost, in US dollars."""
+    wait_ends_at: float | None = None
+    """While the run waits for a person: when it ends by itself unless a key is pressed, in seconds
+    since the epoch; None where it waits without limit."""
+    ended_because: str = ""
+    """Why the run ended instead of waiting for a person: `nobody pressed a key for 5 minutes`."""
     budget: float = 0.0
     """US dollars that all runs of the voice may cost; 0 for no budget."""
     price: float = 0.0

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -14,6 +15,7 @@ from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.theme import ThemeProvider
 
+from engine.control import KeyPressed
 from engine.snapshot import Phase, Snapshot
 from tui import fetching
 from tui.ascii_filter import AsciiFilter
@@ -37,6 +39,11 @@ __all__ = ["ExitReason", "VoicecoachApp"]
 _POLL_SECONDS = 0.25
 _POLLS_A_PLOT = 4
 """The plots are looked at once a second, the numbers four times."""
+_KEY_SECONDS = 2.0
+"""A run that waits for a person is told of their keys no more often."""
+_FROM_A_PERSON = (
+    events.Key | events.Paste | events.MouseDown | events.MouseScrollDown | events.MouseScrollUp
+)
 
 
 class VoicecoachApp(App[ExitReason]):
@@ -86,6 +93,8 @@ class VoicecoachApp(App[ExitReason]):
         colourless = self.no_color or self.console.color_system is None
         self._session = session
         self._key_order = KeyOrder(self, super().on_event, self._takes_keys)
+        self._reading = reading
+        self._key_told = 0.0
         self._seen: Phase | None = None
         self.before_end = session.snapshot()
         """The run as this screen saw it last before its end began."""
@@ -145,7 +154,7 @@ class VoicecoachApp(App[ExitReason]):
         A run that failed before its first step is told by the supervisor in one sentence on
         the plain terminal; one that failed later stays on the screen until the person leaves.
         """
-        if snapshot.phase is Phase.STOPPED:
+        if snapshot.phase is Phase.STOPPED or (snapshot.phase.ended and snapshot.ended_because):
             return True
         never_ran = self._seen is None or self._seen.before_steps
         failed = snapshot.phase is Phase.FAILED
@@ -165,10 +174,19 @@ class VoicecoachApp(App[ExitReason]):
 
     async def on_event(self, event: events.Event) -> None:
         """Hand on what is typed one at a time: in a burst, a key may change who gets the next."""
+        if isinstance(event, _FROM_A_PERSON) and not event.is_forwarded:
+            self._tell_of_key()
         if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
             await self._key_order.take(event)
         else:
             await super().on_event(event)
+
+    def _tell_of_key(self) -> None:
+        """Let a run that waits for a person know that one is there."""
+        waits = self._session.snapshot().wait_ends_at is not None
+        if waits and not self._reading and monotonic() - self._key_told > _KEY_SECONDS:
+            self._key_told = monotonic()
+            self._session.send(KeyPressed())
 
     async def on_dialog_ready(self) -> None:
         """Hand on what was typed ahead of a dialog."""

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, TextIO
 
-from engine.control import Command, Finish, GoUnattended
+from engine.control import Command, Finish, GoUnattended, KeyPressed, ScreenReads
 from engine.snapshot import Phase, Snapshot
 from engine.wire.client import RemoteSession
 from tui.closing import Closing
@@ -58,8 +58,9 @@ class _Attachment:
 
     error: BaseException | None = None
 
-    def __init__(self, session: RemoteSession) -> None:
+    def __init__(self, session: RemoteSession, *, reading: bool) -> None:
         self._session = session
+        self._reading = reading
         self.left = False
         """Whether a signal, or the end of the terminal, asked to leave."""
 
@@ -69,8 +70,11 @@ class _Attachment:
 
     def send(self, command: Command) -> None:
         """Take what would end the run, or leave it alone, as the wish to leave it."""
-        assert isinstance(command, Finish | GoUnattended)
-        self.left = True
+        assert isinstance(command, Finish | GoUnattended | ScreenReads)
+        if not isinstance(command, ScreenReads):
+            self.left = True
+        elif not self._reading:
+            self._session.send(command)
 
     def hurry(self) -> None:
         """Leave: what the run waits for at its end is for its own process to give up."""
@@ -121,13 +125,16 @@ class _Attached:
             reading=reading,
         )
         self._screen = Screen(make_app, terminal, front)
-        self._attachment = _Attachment(session)
+        self._attachment = _Attachment(session, reading=reading)
         self._watch = _Watch(self._attachment, self._screen)
 
     def run(self, log: Path) -> int:
         """Show the run until the person leaves or it ends; return the exit code."""
         self._watch.handle_signals()
         self._watch.start()
+        if not self._reading and self._session.snapshot().wait_ends_at is not None:
+            # Whoever attaches has just typed a command.
+            self._session.send(KeyPressed())
         reason = show(self._screen, self._log)
         self._screen.open = False
         closing = Closing(self._screen.app.before_end)

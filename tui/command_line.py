@@ -37,6 +37,14 @@ AsciiOption = Annotated[
     bool, typer.Option("--ascii", help="Draw without colour blocks and special characters.")
 ]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, or a GPU such as cuda:0.")]
+HoldOption = Annotated[
+    bool,
+    typer.Option(
+        "--hold",
+        help="While a screen is open, wait at the stop or the budget without limit, not just 5 "
+        "minutes after the last key.",
+    ),
+]
 HeadlessOption = Annotated[
     bool, typer.Option("--headless", help="No screen: one readable line every few seconds.")
 ]

@@ -39,13 +39,14 @@ def sentence_about_end(last: Snapshot) -> str:
         if not Voice.exists(last.voice_folder):
             return "nothing was trained; mend the recordings and give the same command again"
         return f"{_cut_short(last)}ended before the first step; to begin again: {again}"
+    ended = f"{last.ended_because}, so the run ended: " if last.ended_because else ""
     if last.budget_is_used_up:
         budget, spent = wording.dollars(last.budget), wording.dollars(last.spent)
         return (
-            f"the budget of {budget} is used up: {spent} is spent; saved at step "
+            f"{ended}the budget of {budget} is used up: {spent} is spent; saved at step "
             f"{last.checkpoint_step:,}; to go on: {again} --budget AMOUNT, with a larger one"
         )
-    saved = f"{_cut_short(last)}saved at step {last.checkpoint_step:,}"
+    saved = f"{_cut_short(last)}{ended}saved at step {last.checkpoint_step:,}"
     return f"{saved}; to go on{_to_its_stop(last)}: {again}"
 
 

@@ -177,6 +177,8 @@ class Lines:
 
     lost = False
     """Lines that nobody reads do no harm."""
+    takes_output = True
+    """Nobody is waited for because of them either."""
 
     def write(self, text: str) -> None:
         """Write a line to standard output."""
@@ -255,6 +257,9 @@ def _where(snapshot: Snapshot) -> str:
     own = snapshot.step - snapshot.base_step
     base = f" ({own:,} since base {snapshot.base_step:,})" if snapshot.base_step else ""
     phase = "" if snapshot.phase is Phase.TRAINING else f"{snapshot.phase_words}  "
+    if snapshot.wait_ends_at is not None:
+        at = wording.clock(datetime.fromtimestamp(snapshot.wait_ends_at))
+        phase = f"{snapshot.phase_words}, ends at {at} unless a key is pressed  "
     return f"{phase}step {snapshot.step:,}{base}"
 
 

@@ -6,6 +6,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 from rich.console import Console
@@ -131,7 +132,13 @@ def _screens(said: Glance) -> str:
 
 
 def _state(said: Glance) -> str:
-    """Say how fast a run that makes steps is, and how long any other does what it does."""
+    """Say how fast a run that makes steps is, and how long any other does what it does.
+
+    Of one that waits for a person, and ends by itself, it is said when.
+    """
+    if said.wait_ends_at is not None:
+        until = wording.clock(datetime.fromtimestamp(said.wait_ends_at))
+        return f"waits until {until}"
     if said.phase is not Phase.TRAINING:
         return f"{said.phase.value}, {wording.duration(said.phase_seconds)}"
     speed = said.steps_per_second

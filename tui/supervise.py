@@ -74,6 +74,11 @@ class Screen:
         front_lost = self.front is not None and self.front.lost
         return self.open and (self.terminal.gone or front_lost)
 
+    @property
+    def takes_output(self) -> bool:
+        """Whether the terminal takes what the screen draws."""
+        return not self.open or self.terminal.takes_output
+
     def tell(self, text: str) -> None:
         """Show a sentence on the screen, or below it once it is closed."""
         if self.open:

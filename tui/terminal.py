@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import select
 import signal
 import stat
 import sys
@@ -58,6 +59,16 @@ class Terminal:
         except termios.error:
             return True
         return self._left
+
+    @property
+    def takes_output(self) -> bool:
+        """Whether somebody reads at the other end: what is written now would not have to wait."""
+        writer = self._writer
+        if writer is None:
+            return True
+        poll = select.poll()
+        poll.register(writer, select.POLLOUT)
+        return bool(poll.poll(0))
 
     def say(self, line: str) -> None:
         """Write a line, or drop it if the terminal does not take it now."""

@@ -12,7 +12,7 @@ from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import Protocol
 
-from engine.control import Finish, GoUnattended
+from engine.control import Finish, GoUnattended, ScreenReads
 from engine.errors import VoicecoachError
 from engine.session import SessionLike
 from engine.snapshot import Phase
@@ -24,6 +24,8 @@ LOG = logging.getLogger(__name__)
 
 _LOOK = 0.2
 """Seconds between two looks at the engine thread."""
+_UNREAD_LOOKS = 25
+"""Looks in a row, of 5 s in all, at which an outlet takes no output before it counts as unread."""
 _LET_GO_AFTER = 5.0
 """Seconds that the process gets to end by itself once its engine has."""
 _END_AFTER = 8.0
@@ -66,6 +68,11 @@ class Outlet(Protocol):
     @property
     def lost(self) -> bool:
         """Whether nobody can see it any more."""
+        ...
+
+    @property
+    def takes_output(self) -> bool:
+        """Whether what is written to it would not have to wait."""
         ...
 
     def tell(self, text: str) -> None:
@@ -119,6 +126,7 @@ class Watch:
         self._asked_at: float | None = None
         self._forced_at: float | None = None
         self._ended_since: float | None = None
+        self._unread_looks = 0
         self.closing = threading.Event()
         """Set once the main thread shows nothing more and is about to end the process."""
         self.hung_up = threading.Event()
@@ -220,14 +228,26 @@ class Watch:
     def _look(self) -> None:
         if self._outlet.lost:
             self._hang_up()
+        self._look_whether_read()
         if not self._session.join(0):
             if self._forced_at is not None and time.monotonic() - self._forced_at > _FORCED_AFTER:
                 self._force()
             return
-        # A run that failed stays on the screen until the person has read why.
-        asked = self._asked_at is not None or self._session.snapshot().phase is not Phase.FAILED
+        # A run that failed stays on the screen until the person has read why, if one is there.
+        last = self._session.snapshot()
+        asked = self._asked_at is not None or bool(last.ended_because)
+        asked = asked or last.phase is not Phase.FAILED
         if asked or self.closing.is_set() or self.hung_up.is_set():
             self._see_to_the_end()
+
+    def _look_whether_read(self) -> None:
+        """Tell the run when nobody reads the outlet any more, and when somebody does again."""
+        was_read = self._unread_looks < _UNREAD_LOOKS
+        self._unread_looks = 0 if self._outlet.takes_output else self._unread_looks + 1
+        is_read = self._unread_looks < _UNREAD_LOOKS
+        if is_read is not was_read:
+            LOG.info("the terminal takes %s", "output again" if is_read else "no output any more")
+            self._session.send(ScreenReads(is_read))
 
     def _see_to_the_end(self) -> None:
         if self._ended_since is None:

@@ -12,9 +12,11 @@ from engine.control import (
     GoOn,
     GoUnattended,
     Inbox,
+    KeyPressed,
     Message,
     Pause,
     SaveCheckpoint,
+    ScreenReads,
     SetBudget,
     SetSentence,
     StopAt,
@@ -89,6 +91,9 @@ class Steering:
                 continue
             if not standing.paused:
                 return True
+            if why := standing.why_wait_ends():
+                self._end_wait(why)
+                continue
             if self._paid.ledger.due:
                 self._paid.close_stretch(standing.step)
             self._tending.tend()
@@ -137,8 +142,12 @@ class Steering:
             case GoUnattended(train_on):
                 self._go_unattended(train_on=train_on)
             case GoAttended():
-                self._standing.attended = True
+                self._standing.attended = self._standing.screens_read = True
                 self._board.event("a screen is attached")
+            case KeyPressed():
+                self._standing.note_key()
+            case ScreenReads(reads):
+                self._standing.screens_read = reads
             case Finish(by_signal):
                 self._standing.finishing = True
                 self._standing.given_up = not by_signal
@@ -153,7 +162,7 @@ class Steering:
 
     def _pause(self) -> None:
         if not self._standing.paused:
-            self._standing.wait(Phase.PAUSED)
+            self._standing.wait(Phase.PAUSED, asked=True)
             self._board.event(f"paused at step {self._standing.step:,}")
 
     def _go_on(self) -> None:
@@ -185,6 +194,18 @@ class Steering:
                 raise SickError(self._sickness.given_up)
             self._board.event("nobody is there to end the pause: saving and ending", "warning")
             standing.finishing = True
+
+    def _end_wait(self, why: str) -> None:
+        """End instead of waiting on for a person, as a run without a screen does.
+
+        Raises:
+            SickError: the run is sick, and waited for what the person wants to try.
+        """
+        self._board.event(f"{why}: the run ends")
+        self._board.update(ended_because=why, wait_ends_at=None)
+        if self._sickness.given_up:
+            raise SickError(f"{self._sickness.given_up} The run ended because {why}.")
+        self._standing.finishing = True
 
     def _set_sentence(self, sentence: str) -> None:
         text = sentence.strip()

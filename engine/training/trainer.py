@@ -53,7 +53,9 @@ class Trainer:
         self._board = board
         self._paid = paid
         voice, ledger = prepared.voice, paid.ledger
-        self._standing = Standing(prepared.step, board, paid.clock, attended=order.attended)
+        self._standing = Standing(
+            prepared.step, board, paid.clock, attended=order.attended, hold=order.hold
+        )
         # The newest checkpoint may be an earlier one than it seemed.
         ledger.go_back(prepared.step)
         self._teller = teller = Teller(prepared, board, paid.clock, ledger)
@@ -105,7 +107,7 @@ class Trainer:
                 self._corpus_watch.stop()
             # To wait for a disk that refuses the last step is no training.
             self._paid.clock.pause()
-            self._board.update(phase=Phase.STOPPING)
+            self._board.update(phase=Phase.STOPPING, wait_ends_at=None)
             cut_short = self._steering.ends_cut_short()
             self._end_on_disk(cut_short=cut_short)
             self._stopping.end(cut_short=cut_short)

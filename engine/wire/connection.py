@@ -1,6 +1,9 @@
 """One client of a run, as the run sees it: bounded, never waited for, obeyed within limits."""
 
+import fcntl
 import socket
+import struct
+import termios
 from collections import deque
 from collections.abc import Callable, Iterator
 
@@ -13,6 +16,8 @@ Clock = Callable[[], float]
 
 # Commands that a person with ten fingers, or a script in their place, can mean in a second.
 _MOST_A_SECOND = 100
+# Seconds in which a process that runs has taken something of what it was sent.
+_TAKES_WITHIN = 8.0
 _AT_ONCE = 64 * 1024
 
 
@@ -32,6 +37,12 @@ class Connection:
         self.last_sent = opened
         self.closing = False
         """Whether it is closed once all has gone out."""
+        self.terminal_reads = True
+        """Whether the screen behind it says that its terminal takes output."""
+        self.counted_as_reading = True
+        """Whether the audience counts it as a screen that reads."""
+        self._taken = opened
+        self._was_full = self._is_taking = False
         self._in = bytearray()
         self._out: deque[bytes] = deque()
         self._gone = 0
@@ -46,6 +57,16 @@ class Connection:
     def busy(self) -> bool:
         """Whether something has still to go out."""
         return bool(self._out)
+
+    def reads(self, now: float) -> bool:
+        """Whether the screen behind it shows what it is sent; look a few times a second.
+
+        A process that is stopped, or hangs, takes nothing: what it was sent stays in the socket.
+        """
+        untaken = fcntl.ioctl(self.socket, termios.TIOCOUTQ, struct.pack("i", 0))
+        if self._is_taking or not (self.busy or struct.unpack("i", untaken)[0]):
+            self._taken, self._is_taking = now, False
+        return self.terminal_reads and now - self._taken <= _TAKES_WITHIN
 
     def overdue(self, now: float, patience: float) -> bool:
         """Whether it has not said hello, or not taken the word that it is refused, in time."""
@@ -67,7 +88,10 @@ class Connection:
             try:
                 self._gone += self.socket.send(memoryview(self._out[0])[self._gone :])
             except BlockingIOError:
+                self._was_full = True
                 return
+            # A socket that was full takes more only once the other side has taken something.
+            self._is_taking, self._was_full = self._is_taking or self._was_full, False
             if self._gone == len(self._out[0]):
                 self._out.popleft()
                 self._gone = 0

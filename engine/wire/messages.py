@@ -78,6 +78,8 @@ class Glance:
     """Screens that steer it."""
     readers: int
     """Screens that only look at it."""
+    wait_ends_at: float | None
+    """When a wait ends by itself, in seconds since the epoch; None where none does."""
 
 
 @dataclass(frozen=True, slots=True)

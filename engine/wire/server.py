@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from engine.control import Command, GoAttended, GoUnattended
+from engine.control import Command, GoAttended, GoUnattended, ScreenReads
 from engine.errors import InputError
 from engine.snapshot import Snapshot
 from engine.wire.audience import Audience
@@ -176,11 +176,22 @@ class Server:
         for client in list(self._clients):
             if client.overdue(now, _HELLO_WITHIN):
                 self._drop(client)
-            elif client.stays and not client.busy:
+                continue
+            if client.role == "screen":
+                # Before it is sent more: what it was sent last, it has had time to take.
+                self._count(client, now)
+            if client.stays and not client.busy:
                 self._show(client)
         if self._registration is not None and now >= self._next_touch:
             self._next_touch = now + _TOUCH
             self._registration.touch()
+
+    def _count(self, client: Connection, now: float) -> None:
+        """Tell the audience where a screen stops reading, or reads again."""
+        reads = client.reads(now)
+        if reads is not client.counted_as_reading:
+            client.counted_as_reading = reads
+            self._audience.other_reads(reads)
 
     def _accept(self) -> bool:
         """Take one who knocks; say whether to look for another."""
@@ -272,6 +283,8 @@ class Server:
             client.train_on = True
         elif isinstance(message.command, GoAttended | GoUnattended):
             raise InputError("a screen comes and goes by its connection alone")
+        elif isinstance(message.command, ScreenReads):
+            client.terminal_reads = message.command.reads
         else:
             self._send(message.command)
 
@@ -307,6 +320,7 @@ class Server:
             pid=os.getpid(),
             screens=run.screens,
             readers=run.readers,
+            wait_ends_at=run.wait_ends_at,
         )
 
     def _show(self, client: Connection) -> None:
@@ -352,7 +366,7 @@ class Server:
             self._selector.unregister(client.socket)
         client.close()
         if client.role == "screen":
-            self._audience.leave(train_on=client.train_on)
+            self._audience.leave(train_on=client.train_on, reads=client.counted_as_reading)
         elif client.role == "reader":
             self._audience.leave_reading()
 

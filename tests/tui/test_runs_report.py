@@ -1,6 +1,7 @@
 """What `voicecoach ps` prints."""
 
 import json
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,7 @@ def run(folder: str = "/data/voices/alice", voice: str = "alice", **said: object
         4711,
         2,
         0,
+        None,
     )
     for name, value in said.items():
         object.__setattr__(glance, name, value)
@@ -64,13 +66,16 @@ def test_a_run_that_stands_or_is_silent_says_so(capsys):
     print_runs(
         [
             run(phase=Phase.AT_STOP, steps_per_second=None, still_seconds=4.0),
+            run(phase=Phase.AT_STOP, steps_per_second=None, wait_ends_at=NOW + 300),
             run(still_seconds=125.0),
             run(still_seconds=25.0, steps_per_second=0.1),
             silent(run()),
         ]
     )
-    _, waiting, still, slow, mute, *_ = capsys.readouterr().out.splitlines()
+    _, waiting, limited, still, slow, mute, *_ = capsys.readouterr().out.splitlines()
     assert waiting.split()[3:10] == ["at", "the", "stop,", "12m44s", "$0.65", "now", "4711"]
+    until = f"{datetime.fromtimestamp(NOW + 300):%H:%M}"
+    assert limited.split()[3:7] == ["waits", "until", until, "$0.65"]
     assert still.split()[3:9] == ["no", "step", "for", "2m05s", "$0.65", "now"]
     assert slow.split()[3:7] == ["10.0", "s/step", "$0.65", "now"]
     assert mute.split() == [

@@ -1,5 +1,6 @@
 """`voicecoach demo`: the whole job, in small."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from tui.command_line import (
     BudgetOption,
     DeviceOption,
     HeadlessOption,
+    HoldOption,
     StopOption,
     app,
     told,
@@ -29,6 +31,7 @@ def demo(
     price: AutoPriceOption = None,
     budget: BudgetOption = None,
     device: DeviceOption = "auto",
+    hold: HoldOption = False,
     headless: HeadlessOption = False,
     ascii_only: AsciiOption = False,
 ) -> int:
@@ -37,7 +40,8 @@ def demo(
     def make_order() -> TrainOrder:
         from engine.demo import demo_order
 
-        return demo_order(voice, stop=stop, price=usd, budget=most, device=device)
+        order = demo_order(voice, stop=stop, price=usd, budget=most, device=device)
+        return replace(order, hold=hold)
 
     stop = None if stop_at is None else parse_stop_option(stop_at)
     most = None if budget is None else parse_budget_option(budget)

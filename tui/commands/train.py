@@ -15,6 +15,7 @@ from tui.command_line import (
     BudgetOption,
     DeviceOption,
     HeadlessOption,
+    HoldOption,
     StopOption,
     app,
     told,
@@ -128,6 +129,7 @@ def train(
             show_default="as the voice has it",
         ),
     ] = None,
+    hold: HoldOption = False,
     headless: HeadlessOption = False,
     ascii_only: AsciiOption = False,
 ) -> int:
@@ -154,6 +156,7 @@ def train(
         metadata_url=metadata_url,
         on_interrupt=on_interrupt,
         mirror=mirror,
+        hold=hold,
         restore=source if from_mirror else None,
     )
     return run_training(lambda: with_mirror(order), headless=headless, ascii_only=ascii_only)

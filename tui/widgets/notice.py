@@ -98,9 +98,13 @@ def notice_words(snapshot: Snapshot, *, reading: bool = False) -> Content:
                 "  ",
                 _keys(("p", again), ("a", "hear it"), ("q", "leave"), reading=reading),
             )
-            return _after(_after(_alarm(snapshot), paused), _saving_trouble(snapshot))
+            stands = _after(paused, _wait_end(snapshot, reading=reading))
+            return _after(_after(_alarm(snapshot), stands), _saving_trouble(snapshot))
         case Phase.AT_STOP:
-            return _after(_at_stop(snapshot, reading=reading), _saving_trouble(snapshot))
+            stands = _after(
+                _at_stop(snapshot, reading=reading), _wait_end(snapshot, reading=reading)
+            )
+            return _after(stands, _saving_trouble(snapshot))
         case Phase.STOPPING:
             saving = f"Saving step {wording.steps(snapshot.step)}, then this screen closes."
             return _after(Content(saving), _saving_trouble(snapshot))
@@ -125,6 +129,15 @@ def notice_words(snapshot: Snapshot, *, reading: bool = False) -> Content:
 def _alarm(snapshot: Snapshot) -> Content:
     """Say where a step hangs, or why a run waits for the person."""
     return Content.assemble((wording.printable(snapshot.alarm), "bold $error"))
+
+
+def _wait_end(snapshot: Snapshot, *, reading: bool) -> Content:
+    """Say when a run that waits for a person ends by itself."""
+    if snapshot.wait_ends_at is None:
+        return Content("")
+    at = wording.clock(datetime.fromtimestamp(snapshot.wait_ends_at))
+    where = " on another screen" if reading else ""
+    return Content.styled(f"Ends at {at} unless a key is pressed{where}.", "bold $warning")
 
 
 def _saving_trouble(snapshot: Snapshot) -> Content:

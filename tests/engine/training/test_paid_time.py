@@ -9,7 +9,16 @@ from datetime import UTC, datetime
 import pytest
 
 from engine.board import Board
-from engine.control import Finish, GoOn, GoUnattended, Pause, SetBudget, StopAt
+from engine.control import (
+    Finish,
+    GoOn,
+    GoUnattended,
+    Pause,
+    SaveCheckpoint,
+    ScreenReads,
+    SetBudget,
+    StopAt,
+)
 from engine.errors import InputError
 from engine.snapshot import Phase, Snapshot
 from engine.stop import AlreadyThereError, parse_budget, parse_stop
@@ -390,6 +399,18 @@ def test_a_pause_is_paid_for_and_ends_where_the_budget_does(make_voice, training
     # The hours that were added are none of training.
     assert last.voice_seconds < 3600
     assert voice.ledger.idle_usd == pytest.approx(last.idle_usd)
+
+
+def test_an_unread_pause_is_held_until_it_reaches_the_budget(make_voice, training, late):
+    voice = make_voice()
+    commands = Pause(), ScreenReads(reads=False), SaveCheckpoint()
+    session = training.start(voice, None, *commands, price=1.0, budget=30.0, attended=True)
+    training.until(session, lambda s: any("could be saved" in t for t in training.texts(s)))
+    assert training.until(session, paused).wait_ends_at is None
+    late.added += 31 * 3600
+    last = training.end(session)
+    assert (last.phase, last.budget_is_used_up) == (Phase.STOPPED, True)
+    assert last.ended_because == "no terminal takes the screen's output"
 
 
 def test_a_stop_at_a_sum_that_the_preparation_used_up_is_a_stop(make_voice, training):

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from engine.control import Finish, GoOn, GoUnattended
+from engine.control import Finish, GoOn, GoUnattended, ScreenReads
 from engine.corpus.batches import BatchSource
 from engine.errors import EngineError
 from engine.snapshot import Phase
@@ -166,6 +166,24 @@ def test_a_person_may_let_it_try_again(hopeless, training, monkeypatch):
     session.send(Finish())
     assert training.end(session).phase is Phase.STOPPED
     assert load_checkpoint(hopeless.newest("text2mel").path).recovery.rate_factor == 0.0625
+
+
+@pytest.mark.parametrize("how", ["no key", "unread"])
+def test_a_diverged_run_waits_no_longer_than_somebody_is_there(
+    hopeless, training, monkeypatch, how
+):
+    if how == "no key":
+        monkeypatch.setattr("engine.training.standing.MAX_WAIT_SECONDS", 0.0)
+    session = training.start(hopeless, "60", attended=True)
+    if how == "unread":
+        training.until(session, lambda s: s.wait_ends_at is not None)
+        session.send(ScreenReads(reads=False))
+    snapshot = training.end(session)
+    assert (snapshot.phase, session.error.exit_code) == (Phase.FAILED, 1)
+    assert "fell sick at step 30" in snapshot.failure
+    assert snapshot.failure.endswith(f"The run ended because {snapshot.ended_because}.")
+    assert snapshot.ended_because
+    assert steps(hopeless) == [0, 20]
 
 
 @pytest.mark.parametrize("leaves", [False, True])

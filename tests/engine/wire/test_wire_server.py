@@ -14,7 +14,15 @@ import numpy as np
 import pytest
 
 from engine.board import Board
-from engine.control import Finish, GoAttended, GoUnattended, Pause, SaveCheckpoint
+from engine.control import (
+    Finish,
+    GoAttended,
+    GoUnattended,
+    KeyPressed,
+    Pause,
+    SaveCheckpoint,
+    ScreenReads,
+)
 from engine.errors import InputError
 from engine.host.lock import acquire_lock
 from engine.snapshot import AttentionPlot, Event, Phase, Snapshot
@@ -441,6 +449,51 @@ def test_a_reader_that_asks_all_the_same_loses_sight_of_the_run_alone(run):
     assert reader.join(20)
     assert "only a screen that came to steer" in reader.snapshot().failure
     assert run.asked == []
+
+
+def test_screens_count_while_any_of_their_terminals_takes_output(make_run, tmp_path):
+    run = make_run(tmp_path / "home", at_home=True)
+    one, other = RemoteSession(run.folder), RemoteSession(run.folder)
+    reader = RemoteSession(run.folder, reading=True)
+    until(lambda: run.screens == 3, "both")
+    one.send(ScreenReads(reads=False))
+    one.send(KeyPressed())
+    until(lambda: KeyPressed() in run.asked, "the key")
+    run.audience.home_reads(reads=False)
+    assert run.asked == [KeyPressed()]
+    # The last of them leaves, and whoever only looks on is nobody to wait for.
+    other.close()
+    until(lambda: len(run.asked) == 2, "nobody to read")
+    one.send(ScreenReads(reads=True))
+    until(lambda: len(run.asked) == 3, "one to read again")
+    one.close()
+    until(lambda: len(run.asked) == 4, "nobody to read again")
+    RemoteSession(run.folder).close()
+    until(lambda: len(run.asked) == 6, "one that came and went")
+    unread, read = ScreenReads(reads=False), ScreenReads(reads=True)
+    assert run.asked == [KeyPressed(), unread, read, unread, read, unread]
+    run.audience.leave_home()
+    run.audience.home_reads(reads=True)
+    assert run.asked[6:] == [GoUnattended()]
+    reader.close()
+
+
+@pytest.mark.parametrize("full", [False, True], ids=["a little", "a full socket"])
+def test_a_screen_that_takes_nothing_does_not_count(run, monkeypatch, full):
+    monkeypatch.setattr("engine.wire.connection._TAKES_WITHIN", 0.5)
+    if full:
+        big = AttentionPlot(1, "a", np.random.default_rng(1).random((180, 210), np.float32), "")
+        run.board.update(attention=(big,) * 40)
+    raw = Raw(run.folder)
+    raw.send(HELLO)
+    until(lambda: run.asked[-1:] == [ScreenReads(reads=False)], "the run to notice")
+    assert run.screens == 1
+    taken = threading.Thread(target=raw.kinds_to_the_end)
+    taken.start()
+    until(lambda: run.asked[-1] == ScreenReads(reads=True), "the run to notice again")
+    run.end()
+    taken.join()
+    raw.close()
 
 
 def test_who_leaves_last_says_whether_training_goes_on(make_run, tmp_path):

@@ -164,6 +164,16 @@ class TerminalProcess:
         """Do to the descriptor that the process inherited what other programs may do to it."""
         os.set_blocking(self._terminal, False)
 
+    def fill(self) -> None:
+        """Read no more, and have the screen drawn, light and dark, until its buffer is full."""
+        self.stop_reading()
+
+        def is_full() -> bool:
+            self.type("t")
+            return self.takes_no_more()
+
+        wait_until(is_full, "the terminal's buffer to fill")
+
     def takes_no_more(self) -> bool:
         """Say whether whoever writes to the terminal now has to wait."""
         return not select.select([], [self._terminal], [], 0)[1]

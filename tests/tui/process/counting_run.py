@@ -14,6 +14,7 @@ from pathlib import Path
 
 from textual.message import Message
 
+import engine.wire.connection
 import tui.app
 import tui.headless
 import tui.supervise
@@ -27,6 +28,7 @@ from engine.control import (
     GoUnattended,
     Pause,
     SaveCheckpoint,
+    ScreenReads,
     SetSentence,
     StopAt,
 )
@@ -91,6 +93,8 @@ class CountingSession:
     def send(self, command: Command) -> None:
         if isinstance(command, GoUnattended):
             self._audience.leave_home(train_on=command.train_on)
+        elif isinstance(command, ScreenReads):
+            self._audience.home_reads(command.reads)
         else:
             self._obey(command)
 
@@ -116,6 +120,8 @@ class CountingSession:
                 self._happens("saved as asked")
             case Audition():
                 self._happens("spoken as asked")
+            case ScreenReads(reads):
+                self._write("read", "yes" if reads else "no")
 
     def _show_screens(self, screens: int, readers: int) -> None:
         self._change(screens=screens, readers=readers)
@@ -144,7 +150,9 @@ class CountingSession:
         self._write("process", str(os.getpid()))
         self._change(phase=Phase.TRAINING, events=(Event(time.time(), "counting from [nought]"),))
         while not self._finish.wait(0.01):
-            if self._paused:
+            if self._asked("stop-reached") and self._snapshot.phase is Phase.TRAINING:
+                self._change(phase=Phase.AT_STOP, wait_ends_at=time.time() + 300)
+            if self._paused or self._snapshot.phase is Phase.AT_STOP:
                 continue
             self._change(step=self._snapshot.step + 1)
             fault = FAULTS.get(os.environ.get("COUNTING_FAULT", ""))
@@ -248,4 +256,7 @@ if __name__ == "__main__":
     if os.environ.get("COUNTING_WATCH") == "lost":
         tui.watch._ALARM_AFTER = 1
         tui.watch.Watch.start = lambda _watch: None
+    # Sooner than a person would notice.
+    tui.watch._UNREAD_LOOKS = 5
+    engine.wire.connection._TAKES_WITHIN = 1.0
     main()

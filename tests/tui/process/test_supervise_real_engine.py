@@ -1,6 +1,7 @@
 """The whole command, the engine included, on three recordings, in a real terminal."""
 
 import json
+import re
 import resource
 import shutil
 import subprocess
@@ -9,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.voice import Voice
+
+WAITING_RUN = Path(__file__).with_name("waiting_run.py")
 RECORDINGS = Path(__file__).resolve().parents[2] / "fixtures" / "ljspeech-3"
 
 
@@ -70,6 +74,44 @@ def test_ended_by_a_signal_and_continued_to_a_stop(runs, dataset: Path) -> None:
         )
         assert sentence in done.stdout
     assert newest_step(runs) == reached + 3
+
+
+def test_an_unread_terminal_holds_no_run_at_its_budget(runs, dataset: Path) -> None:
+    begin = ["train", str(dataset), "--voice", str(runs.voice), "--preset", "small"]
+    # A dollar a second.
+    begin += ["--device", "cpu", "--price", "3600", "--budget", "10"]
+    terminal = runs.start(voicecoach(runs, *begin))
+    terminal.wait_for_screen()
+    terminal.fill()
+
+    assert terminal.wait() == 0
+    log = runs.said("voicecoach.log")
+    assert "no terminal takes the screen's output: the run ends" in log
+    # However long the preparation took, and with it the way to the budget.
+    arrived = float(re.search(r"budget of \$10.00 is used up: \$([\d.]+) is spent", log)[1])
+    paid = Voice.open(runs.voice).ledger.usd
+    assert round(paid, 2) >= 10
+    # Some seconds to notice and to save; the log rounds to the cent.
+    assert arrived - 0.01 <= paid < arrived + 30
+
+
+def test_a_read_terminal_without_keys_ends_the_run_at_its_stop(runs, dataset: Path) -> None:
+    begin = [str(dataset), "--preset", "small", "--device", "cpu", "--stop-at", "+1"]
+    command = [sys.executable, str(WAITING_RUN), "train", "--voice", str(runs.voice)]
+    held = runs.start([*command, *begin, "--hold"])
+    runs.wait_until(lambda: "Stopped at step 1, saved" in held.text, "the stop")
+    held.type("e!\r")
+    # By then the engine has looked whether its wait is over.
+    runs.wait_until(lambda: "sentence: " in runs.said("voicecoach.log"), "an answer")
+    assert "unless a key" not in held.text
+    held.type("q")
+    assert held.wait() == 0
+
+    terminal = runs.start([*command, "--stop-at", "+1", "--device", "cpu"])
+    assert terminal.wait() == 0
+    said = "nobody pressed a key for 0 minutes, so the run ended: saved at step 2"
+    runs.wait_until(lambda: said in terminal.text, "the last line")
+    runs.wait_until(terminal.is_as_it_was, "the terminal to be as it was")
 
 
 def test_a_refused_order_leaves_the_recordings_alone(runs, dataset: Path) -> None:

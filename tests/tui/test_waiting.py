@@ -1,0 +1,123 @@
+"""A run that waits for a person and ends by itself: what screens say, and what keys do."""
+
+from datetime import datetime
+
+import pytest
+from fake_session import NOON, FakeSession, training
+from seeing import SIZES, app_on, look, text_of
+from test_stillness import Watched, settled
+from textual import events
+
+from engine.control import KeyPressed
+from engine.snapshot import Phase, Snapshot
+from tui.endings import sentence_about_end
+from tui.headless import line_about
+
+ENDS = NOON.timestamp() + 300
+
+
+def waiting(**fields: object) -> Snapshot:
+    there = {"phase": Phase.AT_STOP, "checkpoint_step": 871_204, "wait_ends_at": ENDS}
+    return training(**(there | fields))
+
+
+def mouse(kind: type[events.MouseEvent]) -> events.MouseEvent:
+    """What a terminal reports of a mouse, at the app's own door."""
+    return kind(None, 5, 5, 0, 0, 1, shift=False, meta=False, ctrl=False)
+
+
+@pytest.mark.parametrize("size", [*SIZES, (53, 20)])
+@pytest.mark.parametrize("phase", [Phase.AT_STOP, Phase.PAUSED])
+async def test_a_screen_says_when_the_wait_ends(size, phase):
+    app = app_on(FakeSession(waiting(phase=phase)))
+    async with app.run_test(size=size) as pilot:
+        await look(app, pilot)
+        assert "Ends at 14:07 unless a key is pressed." in text_of(app)
+
+
+async def test_a_screen_that_only_reads_says_whose_keys_count():
+    session = FakeSession(waiting())
+    app = app_on(session, reading=True)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await look(app, pilot)
+        assert "Ends at 14:07 unless a key is pressed on another screen." in text_of(app)
+        await pilot.press("t", "enter")
+        app.post_message(mouse(events.MouseDown))
+        await pilot.pause()
+        assert session.sent == []
+
+
+@pytest.mark.parametrize("how", ["key", "paste", "click", "wheel"])
+async def test_what_a_person_does_is_told_to_a_run_that_waits(how):
+    session = FakeSession(waiting())
+    app = app_on(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await look(app, pilot)
+        if how == "key":
+            await pilot.press("tab", "tab", "tab")
+        elif how == "paste":
+            app.post_message(events.Paste("hello"))
+        else:
+            kind = events.MouseDown if how == "click" else events.MouseScrollDown
+            app.post_message(mouse(kind))
+        await pilot.pause()
+        # Once, however many there are in a moment.
+        assert session.sent == [KeyPressed()]
+
+
+async def test_a_window_that_is_looked_at_or_resized_is_no_key():
+    session = FakeSession(waiting())
+    app = app_on(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.post_message(events.AppBlur())
+        app.post_message(events.AppFocus())
+        await pilot.resize_terminal(100, 30)
+        await look(app, pilot)
+        assert session.sent == []
+
+
+async def test_a_key_tells_a_run_that_trains_nothing():
+    session = FakeSession(training())
+    app = app_on(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("tab", "t")
+        assert session.sent == []
+
+
+async def test_another_end_within_the_minute_draws_nothing():
+    session = FakeSession(waiting())
+    app = Watched(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(app, pilot)
+        session.change(wait_ends_at=ENDS + 20)
+        await look(app, pilot)
+        assert app.updates == []
+        session.change(wait_ends_at=ENDS + 60)
+        await look(app, pilot)
+        assert app.updates
+
+
+async def test_a_run_that_failed_unwatched_closes_its_screen():
+    session = FakeSession(waiting(phase=Phase.PAUSED))
+    app = app_on(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await look(app, pilot)
+        because = "nobody pressed a key for 5 minutes"
+        session.change(phase=Phase.FAILED, failure="it diverged", ended_because=because)
+        app.look()
+        await pilot.pause()
+        assert not app.is_running
+
+
+def test_lines_and_the_last_sentence_say_it_too(tmp_path):
+    at = f"{datetime.fromtimestamp(ENDS):%H:%M}"
+    expected = f"at the stop, ends at {at} unless a key is pressed  step 871,204"
+    assert line_about(waiting()).startswith(expected)
+    ended = waiting(
+        phase=Phase.STOPPED,
+        voice_folder=tmp_path,
+        ended_because="nobody pressed a key for 5 minutes",
+    )
+    assert sentence_about_end(ended).startswith(
+        "nobody pressed a key for 5 minutes, so the run ended: saved at step 871,204; to go on"
+    )
