@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from engine.board import Board
-from engine.control import Command, GoUnattended, Inbox, ScreenReads
+from engine.control import Command, GoUnattended, Inbox, KeyPressed, ScreenReads
 from engine.errors import Cancelled, Declined, EngineError, InputError, VoicecoachError
 from engine.host.cloud.news import NewPrice
 from engine.host.files import make_folder, write_whole
@@ -25,6 +25,7 @@ from engine.snapshot import Phase, Snapshot
 from engine.training.gpu_watch import GpuWatch
 from engine.training.machine_watch import MachineWatch
 from engine.training.paid_time import PaidTime
+from engine.training.standing import MAX_WAIT_SECONDS
 from engine.training.watchdog import Watchdog
 from engine.voice import SETTINGS, Voice
 from engine.wire.audience import Audience
@@ -121,6 +122,8 @@ class Session:
             self._audience.leave_home(train_on=command.train_on)
         elif isinstance(command, ScreenReads):
             self._audience.home_reads(command.reads)
+        elif isinstance(command, KeyPressed) and self._ended.is_set():
+            self._wait_for_reader()
         else:
             self._inbox.send(command)
 
@@ -202,9 +205,14 @@ class Session:
             self._close_mirror()
         finally:
             self._board.event(text, "error")
-            self._board.update(
-                phase=Phase.FAILED, failure=text, steps_per_second=None, wait_ends_at=None
-            )
+            self._wait_for_reader()
+            self._board.update(phase=Phase.FAILED, failure=text, steps_per_second=None)
+
+    def _wait_for_reader(self) -> None:
+        """Show until when the screen stays open, for somebody to read why the run failed."""
+        waits = self._order.attended and not self._order.hold
+        until = time.time() + MAX_WAIT_SECONDS if waits else None
+        self._board.update(wait_ends_at=until)
 
     def _train(self, watchdog: Watchdog) -> None:
         # Early: whoever counts on a copy is to see at once that there is none.

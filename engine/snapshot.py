@@ -232,7 +232,8 @@ class Snapshot:
     """What that has cost, in US dollars."""
     wait_ends_at: float | None = None
     """While the run waits for a person: when it ends by itself unless a key is pressed, in seconds
-    since the epoch; None where it waits without limit."""
+    since the epoch; None where it waits without limit. Of a run that failed: when its screen
+    closes."""
     ended_because: str = ""
     """Why the run ended instead of waiting for a person: `nobody pressed a key for 5 minutes`."""
     budget: float = 0.0

@@ -15,7 +15,7 @@ from typing import Protocol
 from engine.control import Finish, GoUnattended, ScreenReads
 from engine.errors import VoicecoachError
 from engine.session import SessionLike
-from engine.snapshot import Phase
+from engine.snapshot import Phase, Snapshot
 from tui.log_file import flush_log
 from tui.terminal import allow_freeing_writes
 from tui.wording import count_of_steps
@@ -127,6 +127,8 @@ class Watch:
         self._forced_at: float | None = None
         self._ended_since: float | None = None
         self._unread_looks = 0
+        # The end of the wait for somebody to read why the run failed: as shown, and by our clock.
+        self._reader_until: tuple[float, float] | None = None
         self.closing = threading.Event()
         """Set once the main thread shows nothing more and is about to end the process."""
         self.hung_up = threading.Event()
@@ -236,9 +238,19 @@ class Watch:
         # A run that failed stays on the screen until the person has read why, if one is there.
         last = self._session.snapshot()
         asked = self._asked_at is not None or bool(last.ended_because)
-        asked = asked or last.phase is not Phase.FAILED
+        asked = asked or last.phase is not Phase.FAILED or self._has_no_reader(last)
         if asked or self.closing.is_set() or self.hung_up.is_set():
             self._see_to_the_end()
+
+    def _has_no_reader(self, last: Snapshot) -> bool:
+        """Whether nobody is there to read why the run failed; the machine costs meanwhile."""
+        shown, now = last.wait_ends_at, time.monotonic()
+        if shown is None:
+            return False
+        if self._reader_until is None or self._reader_until[0] != shown:
+            # By a clock that nobody sets.
+            self._reader_until = shown, now + shown - time.time()
+        return now >= self._reader_until[1] or self._unread_looks >= _UNREAD_LOOKS
 
     def _look_whether_read(self) -> None:
         """Tell the run when nobody reads the outlet any more, and when somebody does again."""

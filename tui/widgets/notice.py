@@ -114,7 +114,7 @@ def notice_words(snapshot: Snapshot, *, reading: bool = False) -> Content:
         case Phase.FAILED:
             kept = snapshot.checkpoint_step
             saved = "" if kept is None else f"  Saved up to step {wording.steps(kept)}."
-            return Content.assemble(
+            failed = Content.assemble(
                 (
                     wording.printable(snapshot.failure) or "The engine ended without saying why.",
                     "bold",
@@ -123,6 +123,7 @@ def notice_words(snapshot: Snapshot, *, reading: bool = False) -> Content:
                 "  ",
                 _keys(("q", "leave")),
             )
+            return _after(failed, _wait_end(snapshot, reading=reading, what="This screen closes"))
     return Content("")
 
 
@@ -131,13 +132,13 @@ def _alarm(snapshot: Snapshot) -> Content:
     return Content.assemble((wording.printable(snapshot.alarm), "bold $error"))
 
 
-def _wait_end(snapshot: Snapshot, *, reading: bool) -> Content:
-    """Say when a run that waits for a person ends by itself."""
+def _wait_end(snapshot: Snapshot, *, reading: bool, what: str = "Ends") -> Content:
+    """Say when a run that waits for a person ends by itself, or the screen of one that failed."""
     if snapshot.wait_ends_at is None:
         return Content("")
     at = wording.clock(datetime.fromtimestamp(snapshot.wait_ends_at))
     where = " on another screen" if reading else ""
-    return Content.styled(f"Ends at {at} unless a key is pressed{where}.", "bold $warning")
+    return Content.styled(f"{what} at {at} unless a key is pressed{where}.", "bold $warning")
 
 
 def _saving_trouble(snapshot: Snapshot) -> Content:

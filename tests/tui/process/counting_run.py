@@ -158,7 +158,9 @@ class CountingSession:
             fault = FAULTS.get(os.environ.get("COUNTING_FAULT", ""))
             if fault is not None and self._snapshot.step > 20:
                 self.error = fault
-                self._change(phase=Phase.FAILED, failure=str(fault))
+                seconds = os.environ.get("COUNTING_READER_SECONDS")
+                until = None if seconds is None else time.time() + float(seconds)
+                self._change(phase=Phase.FAILED, failure=str(fault), wait_ends_at=until)
                 return
         self._change(phase=Phase.STOPPING)
         while self._asked("slow-disk"):

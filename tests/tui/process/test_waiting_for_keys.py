@@ -4,6 +4,8 @@ import os
 import signal
 import sys
 
+import pytest
+
 
 def attach(runs, *options: str):
     terminal = runs.start([sys.executable, "-m", "tui", "attach", str(runs.voice), *options])
@@ -72,3 +74,29 @@ def test_an_attached_screen_that_is_stopped_does_not_count(runs) -> None:
     runs.wait_until(lambda: runs.said("read") == "no", "the run to notice")
     os.killpg(other.process.pid, signal.SIGCONT)
     runs.wait_until(lambda: runs.said("read") == "yes", "the run to notice again")
+
+
+@pytest.mark.parametrize(("seconds", "is_read"), [("1", True), ("9999", False)])
+def test_the_screen_of_a_failed_run_closes_without_a_reader(runs, seconds, is_read) -> None:
+    own = runs.counting(COUNTING_FAULT="engine", COUNTING_READER_SECONDS=seconds)
+    runs.engine_process()
+    own.wait_for_screen()
+    if not is_read:
+        runs.wait_until(lambda: "This screen closes at" in own.text, "the failure to show")
+        own.fill()
+    assert own.wait() == 1
+    runs.has_to_be_ended = not is_read
+    if is_read:
+        runs.wait_until(lambda: "voicecoach: the disk is full" in own.text, "the reason")
+        runs.wait_until(own.is_as_it_was, "the terminal to be as it was")
+
+
+def test_a_failed_run_without_a_limit_waits_for_its_reader(runs) -> None:
+    own = runs.counting(COUNTING_FAULT="engine")
+    runs.engine_process()
+    own.wait_for_screen()
+    runs.wait_until(lambda: "the disk is full" in own.text, "the failure to show")
+    own.type("t")
+    assert own.process.poll() is None
+    own.type("q")
+    assert own.wait() == 1
