@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import os
 import shutil
 import threading
 import time
@@ -14,7 +13,7 @@ from engine.control import Command, GoUnattended, Inbox
 from engine.errors import Cancelled, Declined, EngineError, InputError, VoicecoachError
 from engine.host.cloud.news import NewPrice
 from engine.host.files import make_folder, write_whole
-from engine.host.lock import acquire_lock
+from engine.host.lock import FolderLostError, acquire_lock
 from engine.host.new_folder import unusable
 from engine.mirror.named import mirror_to_use
 from engine.mirror.sender import Hearers, Sender
@@ -22,6 +21,7 @@ from engine.mirror.target import open_target
 from engine.order import TrainOrder
 from engine.plan import Plan, make_plan
 from engine.snapshot import Phase, Snapshot
+from engine.training.folder_watch import FolderWatch
 from engine.training.gpu_watch import GpuWatch
 from engine.training.machine_watch import MachineWatch
 from engine.training.paid_time import PaidTime
@@ -78,10 +78,12 @@ class Session:
         self._claim = _Claim(order.voice_folder)
         try:
             self._voice = _write_settings(order.voice_folder, plan)
+            self._voice.lock = self._claim.lock
             self._board = Board(_first_snapshot(order, plan, self._voice))
             self._paid = PaidTime(self._board, self._voice, order.network)
             self._inbox = Inbox()
             self._machine = MachineWatch(order, plan, self._board, self._inbox)
+            self._folder = FolderWatch(self._claim.lock, self._board, self._inbox)
         except BaseException:
             if plan.new:
                 self._claim.undo()
@@ -101,11 +103,12 @@ class Session:
         """Start the engine thread, and serve the screens of others; returns at once."""
         _tell_budget(self._budget_before, self._voice.settings.budget, self._board)
         try:
-            self._server.start()
-        except OSError as error:
+            if self._voice.locate() == self._order.voice_folder:
+                self._server.start()
+        except (OSError, EngineError) as error:
             self._board.warn(
                 f"no other screen can attach: {self._voice.folder / 'socket'} cannot be opened "
-                f"({error.strerror or error})"
+                f"({getattr(error, 'strerror', None) or error})"
             )
         self._thread.start()
 
@@ -141,11 +144,16 @@ class Session:
         try:
             self._paid.start()
             self._machine.start()
+            self._folder.start()
             self._train()
             self._machine.wait_for_hook()
             self._end_paid_time()
             self._close_mirror()
-            self._board.update(phase=Phase.STOPPED, steps_per_second=None)
+            failure = self._folder.failure()
+            if failure is None:
+                self._board.update(phase=Phase.STOPPED, steps_per_second=None)
+            else:
+                self._tell_failure(failure, str(failure))
         except VoicecoachError as error:
             self._fail(error, str(error))
         except BaseException as error:
@@ -154,6 +162,7 @@ class Session:
         finally:
             self._ended.set()
             self._machine.end()
+            self._folder.end()
             # Before the lock is free: whoever takes it next opens a socket of the same name.
             self._server.close()
             self._claim.release()
@@ -182,7 +191,14 @@ class Session:
             self._mirror.close(min(_LEDGER_SECONDS, left))
 
     def _undo(self) -> None:
-        """Take a new voice away again; nothing may be written into its folder meanwhile."""
+        """Take a new voice away again; nothing may be written into its folder meanwhile.
+
+        One that somebody moved meanwhile is theirs, and stays.
+        """
+        if self._folder.failure() is not None:
+            return
+        # It would put the lock file back.
+        self._folder.end()
         self._end_paid_time()
         self._claim.undo()
 
@@ -192,8 +208,17 @@ class Session:
             self._end_paid_time()
             self._close_mirror()
         finally:
-            self._board.event(text, "error")
-            self._board.update(phase=Phase.FAILED, failure=text, steps_per_second=None)
+            failure = self._folder.failure()
+            if failure is None:
+                self._tell_failure(error, text)
+            else:
+                # Whatever failed then failed because of it.
+                self._tell_failure(failure, str(failure))
+
+    def _tell_failure(self, error: BaseException, text: str) -> None:
+        self.error = error
+        self._board.event(text, "error")
+        self._board.update(phase=Phase.FAILED, failure=text, steps_per_second=None)
 
     def _train(self) -> None:
         # Early: whoever counts on a copy is to see at once that there is none.
@@ -231,6 +256,13 @@ class Session:
                 self._wait_for_mirror(mirror)
 
     def _wait_for_mirror(self, mirror: Sender) -> None:
+        try:
+            self._voice.locate()
+        except FolderLostError:
+            # There is nothing left that could be sent.
+            return
+        except EngineError as error:
+            _log.warning("the mirror is waited for all the same: %s", error)
         seconds = _seconds_for_mirror(self._board.snapshot)
         self._board.update(end_waits_for="mirror", end_waits_until=time.time() + seconds)
         try:
@@ -298,11 +330,11 @@ class _Claim:
             self._settings = settings.read_bytes() if settings.is_file() else None
         except OSError as error:
             raise unusable(folder, error) from error
-        self._lock = acquire_lock(folder)
+        self.lock = acquire_lock(folder)
 
     def release(self) -> None:
         """Let others train in the folder."""
-        os.close(self._lock)
+        self.lock.release()
 
     def undo(self) -> None:
         """Remove what was made for an order that could not be carried out, and that alone.

@@ -112,7 +112,7 @@ class FeatureStore:
         `InputError` when no clip can be used; `EngineError` when the folder cannot be written.
         """
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(exist_ok=True)
             on_progress(0, len(corpus.clips))
             with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
                 workers = Workers(pool, cancelled, _UNDONE)
@@ -191,6 +191,7 @@ def _hash_recordings(corpus: Corpus, folder: Path, workers: Workers) -> dict[str
     hashes = ContentHashes(folder / "recordings.json")
     paths = [clip.path for clip in corpus.clips]
     contents = list(workers.map(hashes.of, paths))
+    workers.stop_if_cancelled()
     hashes.save(paths)
     return {clip.clip_id: content for clip, content in zip(corpus.clips, contents, strict=True)}
 

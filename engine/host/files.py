@@ -32,13 +32,20 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         temporary.unlink(missing_ok=True)
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file, and its folder where there is none, so that it is there whole or not at all.
+def write_whole(path: Path, content: bytes, *, make_folders: bool = True) -> None:
+    """Write a file so that it is there whole or not at all.
+
+    Args:
+        path: the file.
+        content: what it is to hold.
+        make_folders: make the folders above it where there are none. A run does not, in the voice
+            folder that it has locked: one that is gone must not be made again without its lock.
 
     Raises `EngineError` naming the file when it cannot be written.
     """
     try:
-        make_folder(path.parent)
+        if make_folders:
+            make_folder(path.parent)
         with replacing(path) as file:
             file.write(content)
     except OSError as error:
@@ -111,16 +118,26 @@ def sync_file(path: Path) -> None:
         os.close(descriptor)
 
 
-def make_folder(folder: Path) -> None:
+def make_folder(folder: Path, within: Path | None = None) -> None:
     """Make a folder and those above it, where there are none, so that they survive a power cut.
 
     What is safe inside of a folder is lost with it where its own entry was not made safe.
 
+    Args:
+        folder: the folder.
+        within: a folder above it that has to be there, and is not made.
+
     Raises OSError where it cannot be made.
     """
     missing = list(takewhile(lambda one: not one.exists(), (folder, *folder.parents)))
-    folder.mkdir(parents=True, exist_ok=True)
+    if within in missing:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(within))
+    if not missing:
+        # What has the name may be a file.
+        folder.mkdir(exist_ok=True)
     for one in reversed(missing):
+        # Without those above it: one that was there may have gone since.
+        one.mkdir(exist_ok=True)
         sync_folder(one.parent)
 
 

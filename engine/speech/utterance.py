@@ -161,6 +161,8 @@ def resynthesise(
 def write_wav(path: Path, waveform: NDArray[np.float32], sample_rate: int) -> None:
     """Write samples `(n,)` in [−1, 1] as a mono WAV of 16 bits, whole or not at all.
 
+    Its folder has to be there.
+
     Raises `EngineError` when the file cannot be written.
     """
     samples = np.round(np.clip(waveform, -1, 1) * 32_767).astype("<i2")
@@ -170,7 +172,7 @@ def write_wav(path: Path, waveform: NDArray[np.float32], sample_rate: int) -> No
         file.setsampwidth(2)
         file.setframerate(sample_rate)
         file.writeframes(samples.tobytes())
-    write_whole(path, buffer.getvalue())
+    write_whole(path, buffer.getvalue(), make_folders=False)
 
 
 def _lines(text: str, vocabulary: Vocabulary, max_characters: int) -> list[str]:

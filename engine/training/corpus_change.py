@@ -15,6 +15,7 @@ from engine.corpus.content import (
     sentence_about_change,
 )
 from engine.errors import EngineError
+from engine.host.files import make_folder
 from engine.training.checkpoint import Checkpoint
 from engine.training.lookout import look_every
 from engine.voice import Voice
@@ -52,6 +53,8 @@ def tell_change(
             f"The corpus is not the one that {network} was trained on so far: {what}.",
         )
     try:
+        folder = voice.locate() / network / "corpora"
+        make_folder(folder, within=voice.folder)
         content.save(folder)
         keep_only(folder, {known, content.key})
     except (EngineError, OSError) as error:

@@ -149,6 +149,7 @@ def _prepare_device(
 
 def _sweep(voice: Voice, network: NetworkName) -> None:
     """Clear away what killed processes left half written."""
+    voice.locate()
     sweep(voice.folder / network / "checkpoints")
     home = voice.folder / network
     for folder in (voice.folder, voice.samples, home, home / "corpora"):
