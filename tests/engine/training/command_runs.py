@@ -27,8 +27,13 @@ def run(arguments: list[str], out: Path) -> None:
 
 
 def main() -> None:
+    # Children find imported what they would import one by one.
+    import torch._dynamo  # noqa: F401
+
     import engine.speech.audition
-    import engine.training.trainer  # noqa: F401 (children find it imported)
+    import engine.training.trainer  # noqa: F401
+    import tui.cli
+    import tui.headless  # noqa: F401
 
     for line in sys.stdin:
         asked = json.loads(line)
