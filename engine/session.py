@@ -340,8 +340,14 @@ class _Claim:
         """Remove what was made for an order that could not be carried out, and that alone.
 
         Anything that was there before is the person's, their recordings perhaps, and stays; the
-        settings of a voice become what they were.
+        settings of a voice become what they were. A folder that was moved meanwhile stays as it is.
         """
+        try:
+            if self.lock.find() != self._folder:
+                return
+        except EngineError as error:
+            _log.warning("what was made for this run is not removed: %s", error)
+            return
         for path in self._folder.iterdir():
             if path.name in self._before:
                 continue

@@ -53,6 +53,7 @@ class FolderLock:
         self.restored = 0
         """How often the lock file was gone and had to be made again."""
         self._directory = directory
+        self._identity = os.fstat(directory)
         self._descriptor = descriptor
         # Whoever looks may put the lock file back, which two must not do at once.
         self._turn = threading.Lock()
@@ -89,7 +90,7 @@ class FolderLock:
     def _look_for_folder(self) -> Path:
         for path in (self.named, *self._paths_by_descriptor()):
             try:
-                if os.path.samestat(path.stat(), os.fstat(self._directory)):
+                if os.path.samestat(path.stat(), self._identity):
                     return path
             except (FileNotFoundError, NotADirectoryError):
                 continue
@@ -104,7 +105,7 @@ class FolderLock:
         except OSError:
             return ()
         # Network file systems let the kernel call a folder deleted that is there.
-        return said, said.with_name(said.name.removesuffix(" (deleted)"))
+        return said, Path(str(said).removesuffix(" (deleted)"))
 
     def _hold_on(self) -> None:
         """Make the lock file again if it was removed or replaced, so that it keeps others out.

@@ -18,7 +18,7 @@ import pytest
 import soundfile
 
 from engine.control import Finish, Pause
-from engine.errors import EngineError
+from engine.errors import EngineError, InputError
 from engine.host.lock import acquire_lock, holder_of
 from engine.kept_stop import read_kept_stop
 from engine.snapshot import Phase
@@ -336,6 +336,43 @@ def test_a_voice_that_is_soon_back_trains_on(voice, training):
     session.send(Finish())
     assert training.end(session).phase is Phase.STOPPED
     assert session.error is None
+
+
+def test_nobody_waits_for_the_mirror_of_a_deleted_voice(voice, training, tmp_path):
+    mirror = tmp_path / "mirror"
+    mirror.mkdir()
+    session = training.start(voice, mirror=str(mirror), checkpoint_every=5)
+    training.until(session, lambda s: s.mirror is not None and s.mirror.safe_step)
+
+    def deleted():
+        shutil.rmtree(voice.folder, ignore_errors=True)
+        return not voice.folder.exists()
+
+    until(deleted, "the folder to be deleted")
+    last = training.end(session)
+    assert f"the mirror {last.mirror.address} has step {last.mirror.safe_step:,}" in last.failure
+    assert not voice.folder.exists()
+    assert not any("for 120 s at most" in text for text in training.texts(last))
+
+
+def test_what_replaced_a_new_voice_is_not_cleared_away(tmp_path, training, speech, monkeypatch):
+    folder = tmp_path / "alice"
+    recordings = Path(shutil.copytree(speech, tmp_path / "recordings"))
+    for sound in (recordings / "wavs").iterdir():
+        sound.write_bytes(b"no sound")
+
+    def replace(*_):
+        folder.rename(tmp_path / "moved")
+        folder.mkdir()
+        (folder / "theirs").touch()
+        raise InputError("these recordings cannot be used")
+
+    monkeypatch.setattr("engine.training.preparation.prepare", replace)
+    session = training.start(folder, dataset=recordings, preset="small")
+    last = training.end(session)
+    assert f"was moved to {tmp_path / 'moved'}" in last.failure
+    assert [path.name for path in folder.iterdir()] == ["theirs"]
+    assert (tmp_path / "moved" / "voice.toml").exists()
 
 
 def test_a_copied_voice_is_no_moved_one(voice, tmp_path):
