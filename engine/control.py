@@ -133,8 +133,14 @@ Command = (
     | Finish
 )
 
-Message = Command | MachineNews
-"""What the trainer reads: what a person asks, and what the machine's watch tells."""
+
+@dataclass(frozen=True, slots=True)
+class FolderGone:
+    """The voice folder was moved, deleted or locked by another run: save if possible, and end."""
+
+
+Message = Command | MachineNews | FolderGone
+"""What the trainer reads: what a person asks, and what the watches over machine and folder tell."""
 
 
 class Inbox:
@@ -165,10 +171,11 @@ class Inbox:
             self._collect(seconds)
 
     def asks_to_finish(self) -> bool:
-        """Whether `Finish`, or an `Interruption`, waits inside; looked at while long work is
-        under way that would be lost if it were not complete."""
+        """Whether `Finish`, an `Interruption` or `FolderGone` waits inside; looked at while long
+        work is under way that would be lost if it were not complete."""
         self._collect()
-        return any(isinstance(command, Finish | Interruption) for command in self._arrived)
+        ends = Finish | Interruption | FolderGone
+        return any(isinstance(command, ends) for command in self._arrived)
 
     def interruption(self) -> Interruption | None:
         """The `Interruption` that waits inside; it stays there."""

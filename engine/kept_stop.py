@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.durations import whole_minutes
-from engine.errors import InputError
-from engine.host.files import write_whole
+from engine.errors import EngineError, InputError
+from engine.host.files import make_folder, write_whole
 from engine.plain_files import read_plain
 from engine.stop import MOST_USD, Stop, StopPoint, StopRule
 
@@ -79,7 +79,7 @@ def keep_stop(network_folder: Path, kept: KeptStop | None) -> None:
     path = network_folder / _NAME
     if kept is None:
         if path.exists():
-            write_whole(path, b"{}\n")
+            write_whole(path, b"{}\n", make_folders=False)
         return
     point = kept.point
     said: dict[str, Any] = {"text": kept.text}
@@ -89,7 +89,12 @@ def keep_stop(network_folder: Path, kept: KeptStop | None) -> None:
         said["training_seconds"] = point.training_seconds
     else:
         said["usd"] = point.usd
-    write_whole(path, (json.dumps(said) + "\n").encode())
+    try:
+        # In a voice folder that is there: one that was deleted must not come back.
+        make_folder(network_folder, within=network_folder.parent)
+    except OSError as error:
+        raise EngineError(f"{network_folder} cannot be made: {error.strerror}.") from error
+    write_whole(path, (json.dumps(said) + "\n").encode(), make_folders=False)
 
 
 def _kept(said: Any) -> KeptStop | None:  # noqa: ANN401 (what JSON has)

@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import os
 import shutil
 import threading
 import time
@@ -14,7 +13,7 @@ from engine.control import Command, GoUnattended, Inbox, KeyPressed, ScreenReads
 from engine.errors import Cancelled, Declined, EngineError, InputError, VoicecoachError
 from engine.host.cloud.news import NewPrice
 from engine.host.files import make_folder, write_whole
-from engine.host.lock import acquire_lock
+from engine.host.lock import FolderLostError, acquire_lock
 from engine.host.new_folder import unusable
 from engine.mirror.named import mirror_to_use
 from engine.mirror.sender import Hearers, Sender
@@ -22,6 +21,7 @@ from engine.mirror.target import open_target
 from engine.order import TrainOrder
 from engine.plan import Plan, make_plan
 from engine.snapshot import Phase, Snapshot
+from engine.training.folder_watch import FolderWatch
 from engine.training.gpu_watch import GpuWatch
 from engine.training.machine_watch import MachineWatch
 from engine.training.paid_time import PaidTime
@@ -80,10 +80,12 @@ class Session:
         self._claim = _Claim(order.voice_folder)
         try:
             self._voice = _write_settings(order.voice_folder, plan)
+            self._voice.lock = self._claim.lock
             self._board = Board(_first_snapshot(order, plan, self._voice))
             self._paid = PaidTime(self._board, self._voice, order.network)
             self._inbox = Inbox()
             self._machine = MachineWatch(order, plan, self._board, self._inbox)
+            self._folder = FolderWatch(self._claim.lock, self._board, self._inbox)
         except BaseException:
             if plan.new:
                 self._claim.undo()
@@ -103,11 +105,12 @@ class Session:
         """Start the engine thread, and serve the screens of others; returns at once."""
         _tell_budget(self._budget_before, self._voice.settings.budget, self._board)
         try:
-            self._server.start()
-        except OSError as error:
+            if self._voice.locate() == self._order.voice_folder:
+                self._server.start()
+        except (OSError, EngineError) as error:
             self._board.warn(
                 f"no other screen can attach: {self._voice.folder / 'socket'} cannot be opened "
-                f"({error.strerror or error})"
+                f"({getattr(error, 'strerror', None) or error})"
             )
         self._thread.start()
 
@@ -147,22 +150,28 @@ class Session:
         try:
             self._paid.start()
             self._machine.start()
+            self._folder.start()
             with Watchdog(self._board, self._voice.log) as watchdog:
                 self._train(watchdog)
             self._machine.wait_for_hook()
             self._end_paid_time()
             self._close_mirror()
-            self._board.update(phase=Phase.STOPPED, steps_per_second=None)
+            failure = self._folder.failure()
+            if failure is None:
+                self._board.update(phase=Phase.STOPPED, steps_per_second=None)
+            else:
+                self._tell_failure(failure, str(failure))
         except BaseException as error:
             # First of all, for the rest may fail too, for want of memory.
             self.error = error
             self._fail(error)
         finally:
             if not self._board.snapshot.phase.ended:
-                failure = f"The run failed; {self._voice.log} says why."
-                self._board.update(phase=Phase.FAILED, failure=failure)
+                told = f"The run failed; {self._voice.log} says why."
+                self._board.update(phase=Phase.FAILED, failure=told)
             self._ended.set()
             self._machine.end()
+            self._folder.end()
             # Before the lock is free: whoever takes it next opens a socket of the same name.
             self._server.close()
             self._claim.release()
@@ -191,7 +200,14 @@ class Session:
             self._mirror.close(min(_LEDGER_SECONDS, left))
 
     def _undo(self) -> None:
-        """Take a new voice away again; nothing may be written into its folder meanwhile."""
+        """Take a new voice away again; nothing may be written into its folder meanwhile.
+
+        One that somebody moved meanwhile is theirs, and stays.
+        """
+        if self._folder.failure() is not None:
+            return
+        # It would put the lock file back.
+        self._folder.end()
         self._end_paid_time()
         self._claim.undo()
 
@@ -204,9 +220,18 @@ class Session:
             self._end_paid_time()
             self._close_mirror()
         finally:
-            self._board.event(text, "error")
-            self._wait_for_reader()
-            self._board.update(phase=Phase.FAILED, failure=text, steps_per_second=None)
+            failure = self._folder.failure()
+            if failure is None:
+                self._tell_failure(error, text)
+            else:
+                # Whatever failed then failed because of it.
+                self._tell_failure(failure, str(failure))
+
+    def _tell_failure(self, error: BaseException, text: str) -> None:
+        self.error = error
+        self._board.event(text, "error")
+        self._wait_for_reader()
+        self._board.update(phase=Phase.FAILED, failure=text, steps_per_second=None)
 
     def _wait_for_reader(self) -> None:
         """Show until when the screen stays open, for somebody to read why the run failed."""
@@ -251,6 +276,13 @@ class Session:
                 self._wait_for_mirror(mirror)
 
     def _wait_for_mirror(self, mirror: Sender) -> None:
+        try:
+            self._voice.locate()
+        except FolderLostError:
+            # There is nothing left that could be sent.
+            return
+        except EngineError as error:
+            _log.warning("the mirror is waited for all the same: %s", error)
         seconds = _seconds_for_mirror(self._board.snapshot)
         self._board.update(end_waits_for="mirror", end_waits_until=time.time() + seconds)
         try:
@@ -318,18 +350,24 @@ class _Claim:
             self._settings = settings.read_bytes() if settings.is_file() else None
         except OSError as error:
             raise unusable(folder, error) from error
-        self._lock = acquire_lock(folder)
+        self.lock = acquire_lock(folder)
 
     def release(self) -> None:
         """Let others train in the folder."""
-        os.close(self._lock)
+        self.lock.release()
 
     def undo(self) -> None:
         """Remove what was made for an order that could not be carried out, and that alone.
 
         Anything that was there before is the person's, their recordings perhaps, and stays; the
-        settings of a voice become what they were.
+        settings of a voice become what they were. A folder that was moved meanwhile stays as it is.
         """
+        try:
+            if self.lock.find() != self._folder:
+                return
+        except EngineError as error:
+            _log.warning("what was made for this run is not removed: %s", error)
+            return
         for path in self._folder.iterdir():
             if path.name in self._before:
                 continue

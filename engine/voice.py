@@ -21,7 +21,8 @@ from engine.corpus.text import Vocabulary
 from engine.errors import EngineError, InputError
 from engine.exported.card import NetworkCard, read_card
 from engine.exported.folder import CARD, has_card, weights_file
-from engine.host.files import write_whole
+from engine.host.files import make_folder, write_whole
+from engine.host.lock import FolderLock
 from engine.host.spend import Ledger
 from engine.networks.specs import OWN_SIZE, NetworkSpec, preset_of, read_spec, size_of
 from engine.plain_files import read_plain, require_plain
@@ -52,8 +53,27 @@ class Voice:
     """Everything about one voice, in one folder."""
 
     def __init__(self, folder: Path, settings: VoiceSettings) -> None:
-        self.folder = folder
+        self._folder = folder
         self.settings = settings
+        self.lock: FolderLock | None = None
+        """The lock of the run that trains the voice, if this process does."""
+
+    @property
+    def folder(self) -> Path:
+        """Where the voice is; in a run that trains it, where `locate` found it last."""
+        return self._folder if self.lock is None else self.lock.folder
+
+    def locate(self) -> Path:
+        """Find out where the voice is now, and return that; to be called right before a write.
+
+        Every path of the voice that is asked for afterwards is in that folder, which somebody may
+        have moved. Nothing is written into another folder that has its old name.
+
+        Raises:
+            FolderLostError: it was deleted, or is another run's by now.
+            EngineError: the file system does not answer.
+        """
+        return self._folder if self.lock is None else self.lock.find()
 
     @classmethod
     def open(cls, folder: Path) -> "Voice":
@@ -89,6 +109,18 @@ class Voice:
             require_plain(folder)
         write_whole(folder / SETTINGS, _encoded(edited(None, None, settings)))
         return cls(folder, settings)
+
+    def restore_settings(self) -> bool:
+        """Write `voice.toml` where somebody removed it; return whether that was so.
+
+        Raises:
+            EngineError: it cannot be written.
+        """
+        if Voice.exists(self.folder):
+            return False
+        content = _encoded(edited(None, None, self.settings))
+        write_whole(self.folder / SETTINGS, content, make_folders=False)
+        return True
 
     @staticmethod
     def exists(folder: Path) -> bool:
@@ -128,6 +160,17 @@ class Voice:
     def samples(self) -> Path:
         """What was spoken."""
         return self.folder / "samples"
+
+    def make_samples(self) -> None:
+        """Make the folder of samples where there is none.
+
+        Raises:
+            EngineError: it cannot be made, or the voice folder is gone.
+        """
+        try:
+            make_folder(self.samples, within=self.locate())
+        except OSError as error:
+            raise EngineError(f"{self.samples} cannot be made: {error.strerror}.") from error
 
     @property
     def log(self) -> Path:
@@ -175,12 +218,12 @@ class Voice:
         """
         if settings == self.settings:
             return
-        path = self.folder / SETTINGS
+        path = self.locate() / SETTINGS
         try:
             text = read_plain(path, _MOST_SETTINGS).decode()
         except (OSError, UnicodeDecodeError) as error:
             raise EngineError(f"Cannot read {path}: {error}.") from error
-        write_whole(path, _encoded(edited(text, self.settings, settings)))
+        write_whole(path, _encoded(edited(text, self.settings, settings)), make_folders=False)
         self.settings = settings
 
 

@@ -28,6 +28,7 @@ class _LogFile(RotatingFileHandler):
     def __init__(self, path: Path) -> None:
         super().__init__(path, maxBytes=_MOST_BYTES, backupCount=_OLD_ONES, encoding="utf-8")
         self.setFormatter(DiscreetFormatter(_FORMAT))
+        self._home = path.parent.stat()
 
     def _open(self) -> io.TextIOWrapper:
         return _open_to_append(Path(self.baseFilename))
@@ -37,6 +38,20 @@ class _LogFile(RotatingFileHandler):
         # A failure would lose the record that is being written, and every one after it.
         with suppress(OSError):
             super().doRollover()
+
+    def shouldRollover(self, record: logging.LogRecord) -> int:  # noqa: N802 (logging's name)
+        """Rotate when it is full, unless its folder was moved and the name is another run's."""
+        return super().shouldRollover(record) if self._has_its_name() else 0
+
+    def _has_its_name(self) -> bool:
+        """Whether the name leads to the open file, or to none in the folder of the run."""
+        path = Path(self.baseFilename)
+        try:
+            if path.exists() and self.stream is not None:
+                return os.path.samestat(os.fstat(self.stream.fileno()), path.stat())
+            return os.path.samestat(path.parent.stat(), self._home)
+        except OSError:
+            return False
 
 
 def _open_to_append(path: Path) -> io.TextIOWrapper:
@@ -55,7 +70,6 @@ def open_log(voice_folder: Path) -> Path:
     """
     path = voice_folder / NAME
     try:
-        voice_folder.mkdir(0o700, parents=True, exist_ok=True)
         handler = QueuedLog(_LogFile(path))
     except OSError as error:
         raise EngineError(

@@ -32,12 +32,18 @@ class CorpusContent:
     def save(self, folder: Path) -> None:
         """Keep it in a folder under its key; what is kept there already is mended if damaged.
 
+        The folder has to be there.
+
         Raises:
             EngineError: it cannot be written.
         """
         path = _path(folder, self.key)
         if load_content(folder, self.key) is None:
-            write_whole(path, json.dumps(dict(sorted(self.clips.items())), indent=0).encode())
+            write_whole(
+                path,
+                json.dumps(dict(sorted(self.clips.items())), indent=0).encode(),
+                make_folders=False,
+            )
 
 
 def hash_of_clip(recording: str, text: str) -> str:

@@ -27,7 +27,7 @@ from engine.corpus.hashes import ContentHashes
 from engine.corpus.metadata import Rejected
 from engine.corpus.workers import Workers
 from engine.errors import Cancelled, EngineError, InputError
-from engine.host.files import make_folder, replacing, sentence_about_left, sweep_parts
+from engine.host.files import PRIVATE_FOLDER, replacing, sentence_about_left, sweep_parts
 
 # Part of every key: raise it when the numbers or their layout change.
 _FORMAT = 1
@@ -113,7 +113,7 @@ class FeatureStore:
         `InputError` when no clip can be used; `EngineError` when the folder cannot be written.
         """
         try:
-            make_folder(folder)
+            folder.mkdir(PRIVATE_FOLDER, exist_ok=True)
             on_progress(0, len(corpus.clips))
             with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
                 workers = Workers(pool, cancelled, _UNDONE)
@@ -195,6 +195,7 @@ def _hash_recordings(corpus: Corpus, folder: Path, workers: Workers) -> dict[str
     hashes = ContentHashes(folder / "recordings.json")
     paths = [clip.path for clip in corpus.clips]
     contents = list(workers.map(hashes.of, paths))
+    workers.stop_if_cancelled()
     hashes.save(paths)
     return {clip.clip_id: content for clip, content in zip(corpus.clips, contents, strict=True)}
 

@@ -26,6 +26,11 @@ class Workers:
     undone: str
     """What is told when it says so."""
 
+    def stop_if_cancelled(self) -> None:
+        """Raise `Cancelled` when that was asked for."""
+        if self.cancelled():
+            raise Cancelled(self.undone)
+
     def map(self, function: Callable[[_T], _R], items: Sequence[_T]) -> Iterator[_R]:
         """Results in the order of the items, with only a few computed ahead of their use.
 
@@ -40,8 +45,7 @@ class Workers:
                     waiting.append(self.pool.submit(function, item))
                     if len(waiting) >= ahead:
                         break
-                if self.cancelled():
-                    raise Cancelled(self.undone)
+                self.stop_if_cancelled()
                 yield waiting.popleft().result()
         finally:
             for future in waiting:

@@ -47,14 +47,23 @@ def replacing(path: Path, mode: int = PRIVATE) -> Iterator[IO[bytes]]:
         temporary.unlink(missing_ok=True)
 
 
-def write_whole(path: Path, content: bytes, mode: int = PRIVATE) -> None:
-    """Write a file, and its folder where there is none, so that it is there whole or not at all.
+def write_whole(
+    path: Path, content: bytes, mode: int = PRIVATE, *, make_folders: bool = True
+) -> None:
+    """Write a file so that it is there whole or not at all.
 
-    `mode` is its permissions, less the umask. Raises `EngineError` naming the file when it cannot
-    be written.
+    Args:
+        path: the file.
+        content: what it is to hold.
+        mode: its permissions, less the umask.
+        make_folders: make the folders above it where there are none. A run does not, in the voice
+            folder that it has locked: one that is gone must not be made again without its lock.
+
+    Raises `EngineError` naming the file when it cannot be written.
     """
     try:
-        make_folder(path.parent)
+        if make_folders:
+            make_folder(path.parent)
         with replacing(path, mode) as file:
             file.write(content)
     except OSError as error:
@@ -177,7 +186,9 @@ def sync_file(path: Path) -> None:
         os.close(descriptor)
 
 
-def make_folder(folder: Path, private_from: Path | None = None) -> None:
+def make_folder(
+    folder: Path, *, within: Path | None = None, private_from: Path | None = None
+) -> None:
     """Make a folder and those above it, where there are none, so that they survive a power cut.
 
     What is safe inside of a folder is lost with it where its own entry was not made safe. A folder
@@ -185,13 +196,18 @@ def make_folder(folder: Path, private_from: Path | None = None) -> None:
 
     Args:
         folder: is made for its owner alone; those above it get what the umask gives.
-        private_from: a folder above; it, and all below it, are made for their owner alone, too.
+        within: a folder above that has to be there, and is not made; all below it are made for
+            their owner alone.
+        private_from: a folder above; it, and all below it, are made for their owner alone.
 
     Raises OSError where it cannot be made.
     """
-    top = folder if private_from is None else private_from
+    top = within or private_from or folder
     missing = list(takewhile(lambda one: not one.exists(), (folder, *folder.parents)))
+    if within in missing:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(within))
     for one in reversed(missing):
+        # Without those above it: one that was there may have gone since.
         one.mkdir(PRIVATE_FOLDER if one.is_relative_to(top) else 0o777, exist_ok=True)
         sync_folder(one.parent)
     folder.mkdir(exist_ok=True)  # fails where a file has its name

@@ -1,16 +1,16 @@
-"""The lock that lets one process at a time train in a folder."""
+"""The lock that lets one process at a time train in a folder, wherever the folder is moved."""
 
 import fcntl
 import os
 import re
 import shlex
+import threading
 import time
 from datetime import datetime
 from pathlib import Path
 
 from engine.errors import EngineError, InputError
 from engine.host.new_folder import unusable
-from engine.plain_files import open_private
 
 LOCK_NAME = "lock"
 """The lock file's name in its folder."""
@@ -23,8 +23,119 @@ _TRIES = 3
 _BETWEEN_TRIES = 0.05
 
 
-def acquire_lock(folder: Path) -> int:
-    """Take a voice folder's lock and return the file descriptor that holds it.
+class FolderLostError(EngineError):
+    """A locked folder that cannot be written any more: deleted, out of reach, or another run's."""
+
+
+class _HeldError(InputError):
+    """Another process has the lock."""
+
+
+class FolderLock:
+    """A folder that this process has locked.
+
+    It is recognised by its inode, which an open descriptor keeps from being reused: a folder that
+    somebody else puts in its place is never mistaken for it, and a moved one is found again.
+    """
+
+    def __init__(self, folder: Path, directory: int, descriptor: int) -> None:
+        """Take over open descriptors.
+
+        Args:
+            folder: the path by which it was locked.
+            directory: of the folder.
+            descriptor: of the lock file, which holds the lock.
+        """
+        self.named = folder
+        """The path by which it was locked."""
+        self.folder = folder
+        """Where it was found last; reading this asks no disk."""
+        self.restored = 0
+        """How often the lock file was gone and had to be made again."""
+        self._directory = directory
+        self._identity = os.fstat(directory)
+        self._descriptor = descriptor
+        # Whoever looks may put the lock file back, which two must not do at once.
+        self._turn = threading.Lock()
+        self._released = False
+
+    @property
+    def moved(self) -> bool:
+        """Whether it was found last at another place than where it was locked."""
+        return self.folder != self.named
+
+    def find(self) -> Path:
+        """Return where the folder is at this moment; put its lock file back if that is gone.
+
+        Raises:
+            FolderLostError: it was deleted or moved out of reach, or another process has locked it
+                after its lock file was removed.
+            EngineError: the file system does not answer this now, as a network disk may.
+        """
+        with self._turn:
+            if self._released:
+                raise FolderLostError(f"{self.folder} is no longer locked by this run.")
+            self.folder = self._look_for_folder()
+            self._hold_on()
+            return self.folder
+
+    def release(self) -> None:
+        """Let others lock the folder."""
+        with self._turn:
+            if not self._released:
+                self._released = True
+                os.close(self._descriptor)
+                os.close(self._directory)
+
+    def _look_for_folder(self) -> Path:
+        for path in (self.named, *self._paths_by_descriptor()):
+            try:
+                if os.path.samestat(path.stat(), self._identity):
+                    return path
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as error:
+                raise EngineError(f"{path} cannot be reached: {error.strerror}.") from error
+        raise FolderLostError(f"{self.named} was deleted, or moved out of reach.")
+
+    def _paths_by_descriptor(self) -> tuple[Path, ...]:
+        """Where the kernel says that the open folder is, which has to be verified."""
+        try:
+            said = Path(f"/proc/self/fd/{self._directory}").readlink()
+        except OSError:
+            return ()
+        # Network file systems let the kernel call a folder deleted that is there.
+        return said, Path(str(said).removesuffix(" (deleted)"))
+
+    def _hold_on(self) -> None:
+        """Make the lock file again if it was removed or replaced, so that it keeps others out.
+
+        Raises:
+            FolderLostError: another process was faster.
+            EngineError: it cannot be made, or not be looked at.
+        """
+        try:
+            if _is_named(self._directory, self._descriptor):
+                return
+        except OSError as error:
+            path = self.folder / LOCK_NAME
+            raise EngineError(f"{path} cannot be reached: {error.strerror}.") from error
+        try:
+            descriptor = _take(self._directory, self.folder)
+        except _HeldError as error:
+            raise FolderLostError(
+                f"The lock file of {self.folder} was removed, and another run has locked the "
+                f"folder since."
+            ) from error
+        except InputError as error:
+            raise EngineError(str(error)) from error
+        os.close(self._descriptor)
+        self._descriptor = descriptor
+        self.restored += 1
+
+
+def acquire_lock(folder: Path) -> FolderLock:
+    """Lock a voice folder.
 
     The operating system lets go of the lock when the process ends, however it ends: what a dead
     process wrote into the file is no lock, and is written over.
@@ -33,21 +144,53 @@ def acquire_lock(folder: Path) -> int:
         InputError: another process has it, or the lock file cannot be written.
         EngineError: the disk is full, or the file system knows no locks.
     """
-    path = folder / LOCK_NAME
     try:
-        descriptor = open_private(path, os.O_RDWR)
+        directory = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
-        raise unusable(path, error) from error
+        raise unusable(folder / LOCK_NAME, error) from error
     try:
-        _lock(descriptor, folder)
-        _sign(descriptor)
-    except OSError as error:
-        os.close(descriptor)
-        raise EngineError(f"Cannot lock {path}: {error.strerror}.") from error
-    except InputError:
-        os.close(descriptor)
+        return FolderLock(folder, directory, _take(directory, folder))
+    except BaseException:
+        os.close(directory)
         raise
-    return descriptor
+
+
+def _take(directory: int, folder: Path) -> int:
+    """Lock the lock file of an open folder, and return the descriptor that holds the lock.
+
+    Raises:
+        InputError: another process has it, or the lock file cannot be written.
+        EngineError: the disk is full, or the file system knows no locks.
+    """
+    path = folder / LOCK_NAME
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    while True:
+        try:
+            descriptor = os.open(LOCK_NAME, flags, 0o600, dir_fd=directory)
+        except OSError as error:
+            raise unusable(path, error) from error
+        try:
+            _lock(descriptor, folder)
+            if _is_named(directory, descriptor):
+                _sign(descriptor)
+                return descriptor
+        except OSError as error:
+            os.close(descriptor)
+            raise EngineError(f"Cannot lock {path}: {error.strerror}.") from error
+        except InputError:
+            os.close(descriptor)
+            raise
+        # It was removed before it was locked, and keeps nobody out.
+        os.close(descriptor)
+
+
+def _is_named(directory: int, descriptor: int) -> bool:
+    """Whether an open file is the one that has the lock file's name in a folder."""
+    try:
+        named = os.stat(LOCK_NAME, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(named, os.fstat(descriptor))
 
 
 def holder_of(folder: Path) -> str | None:
@@ -73,7 +216,7 @@ def _lock(descriptor: int, folder: Path) -> None:
             if tries_left:
                 time.sleep(_BETWEEN_TRIES)
                 continue
-            raise InputError(_held(descriptor, folder)) from None
+            raise _HeldError(_held(descriptor, folder)) from None
         return
 
 

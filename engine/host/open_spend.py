@@ -26,7 +26,8 @@ class OpenSpend:
     """The file of what the ledger has not: the ledger's size, then a line each stretch."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
+        """Where the file is; whoever moves it says so here."""
 
     def write(self, stretches: Sequence[Stretch], ledger_size: int) -> None:
         """Replace what it says.
@@ -41,19 +42,19 @@ class OpenSpend:
             OSError: it cannot be written; what it said before is still there.
         """
         text = "\n".join([str(ledger_size), *map(line_of, stretches)]) + "\n"
-        temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}.part")
+        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
         try:
             descriptor = open_private(temporary, os.O_WRONLY | os.O_TRUNC)
             with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 (no path)
                 file.write(text)
-            temporary.replace(self._path)
+            temporary.replace(self.path)
         finally:
             temporary.unlink(missing_ok=True)
 
     def remove(self) -> None:
         """Forget it: the ledger has all."""
         with contextlib.suppress(FileNotFoundError):
-            self._path.unlink()
+            self.path.unlink()
 
     def take_over(self, ledger: Ledger) -> list[Stretch]:
         """Add to the ledger what a killed process left open, and return it.
@@ -67,7 +68,7 @@ class OpenSpend:
             self.remove()
         except OSError as error:
             # The ledger has grown: it is not taken over again.
-            _log.warning("%s cannot be removed: %s", self._path, error)
+            _log.warning("%s cannot be removed: %s", self.path, error)
         return stretches
 
     def left(self, ledger: Ledger) -> list[Stretch]:
@@ -77,12 +78,12 @@ class OpenSpend:
             EngineError: the ledger cannot be read.
         """
         try:
-            with plain_file(self._path) as file:
+            with plain_file(self.path) as file:
                 content = file.read(_MOST_BYTES + 1)
         except FileNotFoundError:
             return []
         except OSError as error:
-            _log.warning("%s cannot be read: %s", self._path, error)
+            _log.warning("%s cannot be read: %s", self.path, error)
             return []
         size, _, rest = content.decode(errors="replace").partition("\n")
         if len(content) > _MOST_BYTES or not _SIZE.fullmatch(size):

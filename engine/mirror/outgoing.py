@@ -40,7 +40,12 @@ class Outgoing:
         self._states: dict[Path, tuple[int, str]] = {}
 
     def checkpoints(self) -> list[tuple[NetworkName, CheckpointEntry]]:
-        """All that are kept, in the order in which they are sent: the newest first."""
+        """All that are kept, in the order in which they are sent: the newest first.
+
+        Raises:
+            EngineError: the voice folder is gone, or cannot be reached.
+        """
+        self.voice.locate()
         return [
             (network, entry)
             for network in self.networks
@@ -96,6 +101,7 @@ class Outgoing:
 
         The last line of those that grow by lines is whole.
         """
+        self.voice.locate()
         copies = {}
         for name in names:
             try:

@@ -6,7 +6,6 @@ off leaves nothing that counts, and the next one goes on with what is there alre
 """
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from hashlib import sha256
@@ -157,7 +156,7 @@ def _taking(way: Way) -> Iterator[Path]:
     except OSError as error:
         raise EngineError(f"{folder} cannot be written: {error.strerror}.") from error
     finally:
-        os.close(lock)
+        lock.release()
 
 
 def _fetch_newest(way: Way, manifests: list[Manifest], store: Path) -> Manifest:

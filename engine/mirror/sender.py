@@ -17,6 +17,7 @@ from pathlib import Path
 
 from engine.choices import NetworkName
 from engine.errors import EngineError, InputError
+from engine.host.lock import FolderLostError
 from engine.mirror.address import told
 from engine.mirror.backoff import Backoff
 from engine.mirror.bookkeeping import EVERY_SECONDS, Bookkeeping
@@ -182,7 +183,7 @@ class Sender:
             asked = self._asked
             try:
                 self._bring_up_to_date(at_once=asked > self._answered)
-            except TakenError as error:
+            except (TakenError, FolderLostError) as error:
                 self._note_trouble(str(error), "error")
                 self._answer(sys.maxsize)
                 return
@@ -277,7 +278,7 @@ class Sender:
             if self._delivery is None:
                 return len(self._outgoing.checkpoints())
             return len(self._delivery.missing())
-        except OSError:
+        except (OSError, EngineError):
             # The disk is the trouble that is being told of.
             return 1
 

@@ -143,6 +143,7 @@ class Auditions:
 
     def _list(self, sample: Sample) -> None:
         try:
+            self._voice.locate()
             append_sample(self._voice, sample)
         except EngineError as error:
             self._board.event(f"later runs will not list this sample: {error}", "warning")
@@ -163,6 +164,7 @@ class Auditions:
             settings=VocoderSettings(sharpening=settings.sharpening),
             cancelled=self._cancelled.is_set,
         )
+        self._voice.make_samples()
         path = sample_path(self._voice, step, ssrn_step, sentence)
         write_wav(path, spoken.waveform, spoken.sample_rate)
         write_attention(path.with_suffix(".png"), spoken.attention)
@@ -182,6 +184,7 @@ class Auditions:
         sound = resynthesise(
             self._recording.mel, ssrn, audio, VocoderSettings(sharpening=settings.sharpening)
         )
+        self._voice.make_samples()
         stem = f"ssrn-{step}_{slug(clip.clip_id)}"
         path = unused(self._voice.samples / f"{stem}.wav")
         write_wav(path, sound.waveform, audio.sample_rate)

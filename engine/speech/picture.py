@@ -22,6 +22,8 @@ _RAMP = ((8, 8, 32), (58, 32, 112), (142, 46, 118), (222, 92, 76), (250, 170, 62
 def write_attention(path: Path, attention: NDArray[np.float32]) -> None:
     """Write an attention matrix `(N, T)` as `.png` or, to the last digit, as `.npy`.
 
+    Its folder has to be there.
+
     In the picture the first character is the top row and the first frame the left column, and
     brightness follows the square root of the weight, so that faint attention shows too.
 
@@ -32,9 +34,9 @@ def write_attention(path: Path, attention: NDArray[np.float32]) -> None:
     if path.suffix.lower() == ".npy":
         buffer = io.BytesIO()
         np.save(buffer, np.asarray(attention, np.float32), allow_pickle=False)
-        write_whole(path, buffer.getvalue())
+        write_whole(path, buffer.getvalue(), make_folders=False)
     elif path.suffix.lower() == ".png":
-        write_whole(path, _png(_shades(attention), _palette()))
+        write_whole(path, _png(_shades(attention), _palette()), make_folders=False)
     else:
         raise InputError(f"{path} is no name for a picture of attention; let it end in .png.")
 

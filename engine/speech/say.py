@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from engine.choices import SynthesisName
-from engine.errors import InputError
+from engine.errors import EngineError, InputError
 from engine.host.device import choose_device, leave_a_core_for_the_screen
-from engine.host.files import SHARED, write_whole
+from engine.host.files import SHARED, make_folder, write_whole
 from engine.plain_files import PRIVATE
 from engine.speech.audition import listeners_note, unused
 from engine.speech.speaker import open_speaker
@@ -76,6 +76,7 @@ def say(
     path = out or unused(speaker.sample(text))
     # A sample in the voice stays private; whatever lies elsewhere is made to be handed on.
     mode = PRIVATE if out is None and not is_exported(voice_folder) else SHARED
+    _make_folder(path.parent)
     write_wav(path, utterance.waveform, utterance.sample_rate, mode)
     if arrays is not None:
         _write_arrays(arrays, utterance)
@@ -85,6 +86,13 @@ def say(
         notes.append(_NOT_ITS_OWN)
     note = "; ".join(filter(None, notes))
     return Said(path, seconds, speaker.step, speaker.ssrn_step, note)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        make_folder(folder)
+    except OSError as error:
+        raise EngineError(f"{folder} cannot be made: {error.strerror}.") from error
 
 
 def _check_place(path: Path, option: str) -> None:

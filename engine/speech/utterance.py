@@ -164,8 +164,8 @@ def write_wav(
 ) -> None:
     """Write samples `(n,)` in [−1, 1] as a mono WAV of 16 bits, whole or not at all.
 
-    `mode` is the file's permissions, less the umask. Raises `EngineError` when it cannot be
-    written.
+    Its folder has to be there. `mode` is the file's permissions, less the umask. Raises
+    `EngineError` when it cannot be written.
     """
     samples = np.round(np.clip(waveform, -1, 1) * 32_767).astype("<i2")
     buffer = io.BytesIO()
@@ -174,7 +174,7 @@ def write_wav(
         file.setsampwidth(2)
         file.setframerate(sample_rate)
         file.writeframes(samples.tobytes())
-    write_whole(path, buffer.getvalue(), mode)
+    write_whole(path, buffer.getvalue(), mode, make_folders=False)
 
 
 def _lines(text: str, vocabulary: Vocabulary, max_characters: int) -> list[str]:

@@ -95,7 +95,8 @@ def save_record(voice: Voice, record: CheckRecord) -> None:
         "report": record.report.as_json(),
     }
     text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-    write_whole(voice.check_record, text.encode(errors="backslashreplace"))
+    voice.locate()
+    write_whole(voice.check_record, text.encode(errors="backslashreplace"), make_folders=False)
 
 
 def _rebuilt(kind: Any, value: Any) -> Any:  # noqa: ANN401 (a type, and what JSON made of its value)

@@ -9,7 +9,7 @@ from time import monotonic
 
 from engine.board import Board
 from engine.check_report import CheckReport, Finding
-from engine.control import Finish, GoOn, GoUnattended, Hold, Inbox
+from engine.control import Finish, FolderGone, GoOn, GoUnattended, Hold, Inbox
 from engine.corpus.checks.corpus_check import check_corpus
 from engine.corpus.clips import Clip
 from engine.errors import Cancelled, Declined, EngineError
@@ -151,7 +151,7 @@ def _await_answer(board: Board, inbox: Inbox) -> None:
 
     Raises:
         Declined: they do not want to train.
-        Cancelled: the cloud takes the machine away.
+        Cancelled: the cloud takes the machine away, or the voice folder is gone.
     """
     deadline: float | None = monotonic() + WAIT_SECONDS
     seconds: int | None = WAIT_SECONDS
@@ -161,10 +161,13 @@ def _await_answer(board: Board, inbox: Inbox) -> None:
         if deadline is not None and seconds is not None:
             # Until the number that is shown changes.
             patience = max(0.0, deadline - monotonic() - (seconds - 1))
-        answer = inbox.next_of((GoOn, Hold, Finish, GoUnattended, Interruption), patience)
+        kinds = (GoOn, Hold, Finish, GoUnattended, Interruption, FolderGone)
+        answer = inbox.next_of(kinds, patience)
         match answer:
             case Interruption():
                 raise Cancelled("The machine is taken away.")
+            case FolderGone():
+                raise Cancelled("The voice folder is gone.")
             case Finish():
                 raise Declined("The corpus was not to be trained on.")
             case GoUnattended():

@@ -110,8 +110,8 @@ def save_checkpoint(checkpoint: Checkpoint, target: Path) -> None:
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         shutil.rmtree(temporary, ignore_errors=True)
-        # A checkpoint lies three folders deep in its voice.
-        make_folder(target.parent, private_from=target.parents[2])
+        # In a voice folder that is there: one that was deleted must not come back without its lock.
+        make_folder(target.parent, within=target.parents[2])
         temporary.mkdir(PRIVATE_FOLDER)
         digests = {
             name: write_tensors(tensors, temporary / name)

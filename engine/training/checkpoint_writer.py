@@ -118,8 +118,11 @@ class CheckpointWriter:
         warning = ""
         try:
             ready()
-            warning = self._stay_a_voice()
             self._prepare_disk()
+            self._voice.locate()
+            target = self._voice.checkpoint_folder(self._network, checkpoint.step)
+            if self._voice.restore_settings():
+                warning = f"{self._voice.folder} had lost its voice.toml: it was written again"
             save_checkpoint(checkpoint, target)
             failure = None
         except EngineError as error:
@@ -141,22 +144,6 @@ class CheckpointWriter:
         # The outcome tells it to the person.
         _log.error("%s", text)
 
-    def _stay_a_voice(self) -> str:
-        """Write the settings where somebody moved the voice away; return what to tell of it.
-
-        What is saved from here on is then of a voice, which can be trained on and heard.
-
-        Raises:
-            EngineError: they cannot be written.
-        """
-        if Voice.exists(self._voice.folder):
-            return ""
-        Voice.create(self._voice.folder, self._voice.settings)
-        return (
-            f"{self._voice.folder} was moved or removed, or its voice.toml: what this run saves is "
-            f"there anew; to put both together, end this run and copy what is missing"
-        )
-
     def _prepare_disk(self) -> None:
         """Make safe what a run taken up from this checkpoint goes on: its losses, its account."""
         for make_safe in self._first:
@@ -172,6 +159,7 @@ class CheckpointWriter:
         Each is named once, though it is tried again after every checkpoint.
         """
         try:
+            self._voice.locate()
             left = remove_superseded(self._voice, self._network, self._base_step, saved=step)
         except Exception as error:
             # The new one is safe, and what is left over does no harm.

@@ -53,7 +53,8 @@ def tell_change(
             f"The corpus is not the one that {network} was trained on so far: {what}.",
         )
     try:
-        make_folder(folder, private_from=voice.folder)
+        folder = voice.locate() / network / "corpora"
+        make_folder(folder, within=voice.folder)
         content.save(folder)
         left = keep_only(folder, {known, content.key})
         if left:

@@ -94,7 +94,8 @@ class History:
         Raises:
             EngineError: the file cannot be read or written.
         """
-        self._path = path
+        self.path = path
+        """Where the file is; whoever moves it says so here."""
         # Who changes the file, which a slow disk may hold; never needed to add a line.
         self._writing = threading.Lock()
         # Who changes what waits: steps and lines.
@@ -104,7 +105,8 @@ class History:
         self.last_step: int | None = None
         """The last step that the file had when it was opened, saved or not."""
         try:
-            make_folder(path.parent, private_from=path.parent.parent)
+            # In a voice folder that is there: one that was deleted must not come back.
+            make_folder(path.parent, within=path.parents[1])
             if path.exists():
                 self._read(up_to)
         except OSError as error:
@@ -119,7 +121,7 @@ class History:
 
     def _read(self, up_to: int) -> None:
         """Remember the last line of every step up to one, and leave the file with these alone."""
-        lines = list(_lines(self._path))
+        lines = list(_lines(self.path))
         self.last_step = max((line.step for line in lines), default=None)
         latest = {line.step: line for line in lines if line.loss is not None}
         kept = [
@@ -136,11 +138,12 @@ class History:
         """Cut the file off after what is kept; write it anew where that does not do."""
         if kept == lines[: len(kept)]:
             end = kept[-1].start + len(kept[-1].raw) if kept else 0
-            if self._path.stat().st_size > end:
+            if self.path.stat().st_size > end:
                 # Shortening takes no room, of which there may be none.
-                os.truncate(self._path, end)
+                os.truncate(self.path, end)
         else:
-            write_whole(self._path, b"".join(line.raw.rstrip(b"\n") + b"\n" for line in kept))
+            content = b"".join(line.raw.rstrip(b"\n") + b"\n" for line in kept)
+            write_whole(self.path, content, make_folders=False)
 
     def cut_back(self, step: int) -> None:
         """Take back what was logged after a step, from which training goes on.
@@ -153,11 +156,11 @@ class History:
             self._put_back(waiting)
             self._forget()
             try:
-                if self._path.exists():
+                if self.path.exists():
                     self._read(step)
             except OSError as error:
                 raise EngineError(
-                    f"The history {self._path} cannot be cut back: {error.strerror}."
+                    f"The history {self.path} cannot be cut back: {error.strerror}."
                 ) from error
             finally:
                 for _, text in waiting:
@@ -208,7 +211,7 @@ class History:
             if not lines:
                 return
             try:
-                append_line(self._path, "\n".join(text for _, text in lines))
+                append_line(self.path, "\n".join(text for _, text in lines))
             except BaseException:
                 self._put_back(lines)
                 raise
@@ -232,11 +235,11 @@ class History:
         """
         self.flush()
         try:
-            sync_file(self._path)
+            sync_file(self.path)
         except FileNotFoundError:
             return  # nothing was logged yet
         except OSError as error:
-            raise EngineError(f"{self._path} cannot be written: {error.strerror}.") from error
+            raise EngineError(f"{self.path} cannot be written: {error.strerror}.") from error
 
     @property
     def curve(self) -> LossCurve:

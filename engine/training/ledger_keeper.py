@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from engine.choices import NetworkName
 from engine.host.open_spend import OpenSpend
@@ -67,8 +68,9 @@ class LedgerKeeper:
         Raises:
             EngineError: the ledger cannot be read or written.
         """
+        self._voice = voice
         self._ledger = voice.ledger
-        self._open = OpenSpend(voice.folder / "spend.open")
+        self._open = OpenSpend(_path_of_open(voice))
         self._network = network
         self._clock = clock
         self._paid = paid
@@ -193,6 +195,8 @@ class LedgerKeeper:
                     return
                 self._leaving, self._waiting = self._waiting, []
             try:
+                self._voice.locate()
+                self._ledger.path = self._voice.ledger.path
                 self._ledger.add(*self._leaving)
             except BaseException:
                 with self._turn:
@@ -211,6 +215,7 @@ class LedgerKeeper:
 
         Raises:
             OSError: it cannot be written.
+            EngineError: the voice folder is gone.
         """
         with self._turn:
             training, idle = self._under_way(self._closed)
@@ -220,6 +225,8 @@ class LedgerKeeper:
             ]
             stretches = (*self._leaving, *self._waiting, *under_way)
             size = self._ledger_size
+        self._voice.locate()
+        self._open.path = _path_of_open(self._voice)
         self._open.write(stretches, size)
 
     def end(self) -> None:
@@ -227,13 +234,20 @@ class LedgerKeeper:
 
         Raises:
             OSError: the file of it cannot be removed.
+            EngineError: the voice folder is gone.
         """
+        self._voice.locate()
+        self._open.path = _path_of_open(self._voice)
         self._open.remove()
 
     def go_back(self, step: int) -> None:
         """Begin the next stretch at an earlier step, whose steps are made anew."""
         with self._turn:
             self._closed = replace(self._closed, step=step)
+
+
+def _path_of_open(voice: Voice) -> Path:
+    return voice.folder / "spend.open"
 
 
 def _joined(stretches: Sequence[Stretch]) -> list[Stretch]:

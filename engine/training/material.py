@@ -12,6 +12,7 @@ from engine.corpus.metadata import Rejected, read_metadata
 from engine.corpus.unknown import sentence_about, unknown_characters
 from engine.errors import EngineError, InputError
 from engine.host.files import write_whole
+from engine.host.lock import FolderLostError
 from engine.order import TrainOrder
 from engine.snapshot import Progress
 from engine.training.checking import check_before_training
@@ -48,13 +49,25 @@ def open_material(
     def show(done: int, total: int) -> None:
         board.update(progress=Progress("computing features", done, total))
 
+    features = voice.locate() / "features"
+
+    def is_to_end() -> bool:
+        try:
+            if voice.locate() != features.parent:
+                raise FolderLostError(f"{features.parent} was moved.")
+        except FolderLostError:
+            raise
+        except EngineError:
+            pass  # a disk that does not answer this now is asked again
+        return inbox.asks_to_finish()
+
     store = FeatureStore.open(
         corpus,
         settings.audio,
         settings.limits,
-        voice.features,
+        features,
         on_progress=show,
-        cancelled=inbox.asks_to_finish,
+        cancelled=is_to_end,
         magnitudes=order.network == "ssrn",
         on_damage=lambda sentence: board.event(sentence, "warning"),
     )
@@ -123,6 +136,7 @@ def _write_report(
     }
     text = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
     try:
-        write_whole(voice.corpus_report, text.encode())
+        voice.locate()
+        write_whole(voice.corpus_report, text.encode(), make_folders=False)
     except EngineError as error:
         board.event(str(error), "warning")

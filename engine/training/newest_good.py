@@ -35,6 +35,7 @@ def load_newest_good(voice: Voice, network: NetworkName, board: Board) -> Newest
             moved, and training does not begin anew by itself.
     """
     bad: list[DamagedCheckpointError] = []
+    voice.locate()
     folders = step_folders(voice.folder / network / "checkpoints")
     newest_first = list(reversed(folders))
     for entry in newest_first:

@@ -156,7 +156,7 @@ class PaidTime:
             raise
         try:
             self.ledger.end()
-        except OSError as error:
+        except (OSError, EngineError) as error:
             # The ledger has grown since: nobody takes it over.
             _log.warning("the file of open stretches cannot be removed: %s", error)
         self.tell()
@@ -186,7 +186,7 @@ class PaidTime:
     def _note(self) -> None:
         try:
             self.ledger.note_open(self._board.snapshot.step)
-        except OSError as error:
+        except (OSError, EngineError) as error:
             if not self._note_failed:
                 _log.warning("what is under way cannot be written down: %s", error)
             self._note_failed = True

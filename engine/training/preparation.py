@@ -151,6 +151,7 @@ def _prepare_device(
 
 def _sweep(voice: Voice, network: NetworkName, board: Board) -> None:
     """Clear away what killed processes left half written; what cannot be removed is told."""
+    voice.locate()
     home = voice.folder / network
     # Of checkpoints it is told when the first one is saved, and they are tried again.
     if left := sentence_about_left(sweep(home / "checkpoints")):

@@ -133,6 +133,7 @@ class Rollbacks:
         Raises:
             SickError: there are some, but none is good, or one cannot be read.
         """
+        self._prepared.voice.locate()
         entries = self._prepared.voice.checkpoints(self._prepared.network)
         bad: list[tuple[CheckpointEntry, str]] = []
         for entry in reversed(entries):

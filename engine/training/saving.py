@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from engine.board import Board
 from engine.durations import whole_minutes
 from engine.errors import EngineError
+from engine.host.lock import FolderLostError
 from engine.training.checkpoint import Checkpoint, Unlogged
 from engine.training.checkpoint_writer import CheckpointWriter, OnSaved, Outcome
 from engine.training.clock import TrainingClock
@@ -166,6 +167,7 @@ class Keeper:
 
         Raises:
             DivergedError: the weights are not finite; nothing is written.
+            FolderLostError: the voice folder is gone.
             EngineError: it cannot be written, and so many steps are lost; the checkpoints before
                 it are untouched.
         """
@@ -174,7 +176,7 @@ class Keeper:
             while True:
                 try:
                     return self.save(step, unlogged)
-                except DivergedError:
+                except (DivergedError, FolderLostError):
                     raise
                 except EngineError as error:
                     left = give_up - time.monotonic()

@@ -86,10 +86,9 @@ def take_over_source(order: TrainOrder, voice: Voice, board: Board) -> None:
             f"{network} starts from step {theirs.step:,} of {order.source}, "
             f"{_about_moments(base, voice.settings)}"
         )
-        save_checkpoint(
-            _for_symbols(base, voice.settings.symbols, path, board),
-            voice.checkpoint_folder(network, theirs.step),
-        )
+        base = _for_symbols(base, voice.settings.symbols, path, board)
+        voice.locate()
+        save_checkpoint(base, voice.checkpoint_folder(network, theirs.step))
 
 
 def _weights_in(source: Path) -> dict[NetworkName, Path]:

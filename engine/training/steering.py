@@ -8,6 +8,7 @@ from engine.control import (
     Audition,
     DrawAttention,
     Finish,
+    FolderGone,
     GoAttended,
     GoOn,
     GoUnattended,
@@ -151,6 +152,8 @@ class Steering:
             case Finish(by_signal):
                 self._standing.finishing = True
                 self._standing.given_up = not by_signal
+            case FolderGone():
+                self._standing.finishing = True
             case SpotWarning() | Interruption() | NoticeGone():
                 self._hear(command)
             case NewPrice():

@@ -27,8 +27,8 @@ class Stopping:
         tending: Tending,
     ) -> None:
         """Begin without a stop, and with the budget from the voice's settings."""
-        voice = prepared.voice
-        self._folder = voice.folder / prepared.network
+        self._voice = voice = prepared.voice
+        self._network = prepared.network
         self._settings = voice.settings
         self._board = board
         self._ledger = ledger
@@ -75,7 +75,7 @@ class Stopping:
 
     def _read_kept(self, asked: Stop | None) -> KeptStop | None:
         try:
-            return read_kept_stop(self._folder)
+            return read_kept_stop(self._voice.folder / self._network)
         except InputError as error:
             if asked is None:
                 raise
@@ -107,7 +107,7 @@ class Stopping:
 
     def _keep(self, stop: KeptStop | None) -> None:
         try:
-            keep_stop(self._folder, stop)
+            keep_stop(self._voice.locate() / self._network, stop)
         except EngineError as error:
             self._board.event(f"the stop lasts for this run only: {error}", "warning")
 

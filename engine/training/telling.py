@@ -39,6 +39,7 @@ class Teller:
         self._clock = clock
         self._ledger = ledger
         self._sums = LossSums(prepared.unlogged, prepared.learner.device)
+        prepared.voice.locate()
         path = prepared.voice.history(prepared.network)
         self._history = History(path, up_to=prepared.step)
         self._history_failed = False
@@ -109,6 +110,7 @@ class Teller:
         """
         self._sums = LossSums(unlogged, self._learner.device)
         try:
+            self._follow_voice()
             self._history.cut_back(step)
         except EngineError as error:
             self._board.event(str(error), "warning")
@@ -143,12 +145,23 @@ class Teller:
         Raises:
             EngineError: they cannot be written.
         """
+        self._follow_voice()
         self._history.make_safe()
+
+    def _follow_voice(self) -> None:
+        """Write the history where the voice is now.
+
+        Raises:
+            EngineError: its folder is gone.
+        """
+        self._prepared.voice.locate()
+        self._history.path = self._prepared.voice.history(self._network)
 
     def end(self) -> None:
         """Wait until the history is on the disk; losses that it does not take are told."""
         self.history_writer.end()
         try:
+            self._follow_voice()
             self._history.flush()
         except EngineError as error:
             self._board.event(f"{error} The losses that it had to take are not kept.", "error")
@@ -186,6 +199,7 @@ class Teller:
     def _write_history(self) -> None:
         """Write what waits; a full disk costs time, and not the run."""
         try:
+            self._follow_voice()
             self._history.flush()
         except EngineError as error:
             if not self._history_failed:

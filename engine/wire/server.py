@@ -32,7 +32,7 @@ from engine.wire.messages import (
     write,
 )
 from engine.wire.registry import Registration
-from engine.wire.sockets import is_trusted, listen, remove
+from engine.wire.sockets import SocketFile, is_trusted, listen
 
 _log = logging.getLogger(__name__)
 
@@ -81,6 +81,7 @@ class Server:
         self._selector = selectors.DefaultSelector()
         self._clients: set[Connection] = set()
         self._listener: socket.socket | None = None
+        self._socket_file: SocketFile | None = None
         self._wake, self._woken = socket.socketpair()
         self._closing = threading.Event()
         self._deaf = False
@@ -97,7 +98,7 @@ class Server:
         Raises:
             OSError: the socket cannot be opened in the voice folder.
         """
-        self._listener = listen(self._folder)
+        self._listener, self._socket_file = listen(self._folder)
         for readable in (self._listener, self._woken):
             readable.setblocking(False)
             self._selector.register(readable, selectors.EVENT_READ)
@@ -142,9 +143,10 @@ class Server:
             self._drop(client)
         if self._listener is not None:
             self._listener.close()
-        # A voice that could not be made has lost its folder already.
-        with contextlib.suppress(OSError):
-            remove(self._folder)
+        if self._socket_file is not None:
+            # A voice that could not be made has lost its folder already.
+            with contextlib.suppress(OSError):
+                self._socket_file.remove()
         if self._registration is not None:
             self._registration.remove()
         self._selector.close()

@@ -5,7 +5,6 @@ import os
 import socket
 import stat
 import struct
-from collections.abc import Iterator
 from pathlib import Path
 
 from engine.plain_files import PRIVATE
@@ -16,48 +15,76 @@ SOCKET_NAME = "socket"
 _WAITING = 64
 
 
-@contextlib.contextmanager
-def _short(folder: Path) -> Iterator[str]:
-    """A name of the socket in a folder that is short enough: the kernel takes 107 bytes."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        yield f"/proc/self/fd/{descriptor}/{SOCKET_NAME}"
-    finally:
-        os.close(descriptor)
+class SocketFile:
+    """The file of an open socket, in a folder that may be moved, or replaced by another."""
+
+    def __init__(self, folder: int) -> None:
+        """Take over the descriptor of the folder in which the socket has just been made."""
+        self._folder = folder
+        self._made = _status_in(folder)
+
+    def remove(self) -> None:
+        """Remove the file from its folder, wherever that is; one made by somebody else stays.
+
+        Raises:
+            OSError: it cannot be removed.
+        """
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(_status_in(self._folder), self._made):
+                    os.unlink(SOCKET_NAME, dir_fd=self._folder)
+        finally:
+            os.close(self._folder)
 
 
-def listen(folder: Path) -> socket.socket:
+def _open(folder: Path) -> int:
+    return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+def _short(folder: int) -> str:
+    """A name of the socket in an open folder that is short enough: the kernel takes 107 bytes."""
+    return f"/proc/self/fd/{folder}/{SOCKET_NAME}"
+
+
+def _status_in(folder: int) -> os.stat_result:
+    return os.stat(SOCKET_NAME, dir_fd=folder, follow_symlinks=False)
+
+
+def listen(folder: Path) -> tuple[socket.socket, SocketFile]:
     """Open the socket of a voice folder; one that a dead process left is replaced.
 
     Whoever calls this holds the folder's lock, so that no living process loses its own.
 
+    Returns:
+        The socket, and its file, which is to be removed in the end.
+
     Raises:
         OSError: the folder's file system has no sockets, a folder has the name, and the like.
     """
+    directory = _open(folder)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:
         # Linux gives the file the mode of the socket: at no moment can others open it. Where the
         # mode is refused, others who connect are turned away all the same: see `is_trusted`.
         with contextlib.suppress(OSError):
             os.fchmod(listener.fileno(), PRIVATE)
-        remove(folder)
-        with _short(folder) as name:
-            listener.bind(name)
+        _remove_left(directory, folder)
+        listener.bind(_short(directory))
         listener.listen(_WAITING)
+        return listener, SocketFile(directory)
     except BaseException:
         listener.close()
+        os.close(directory)
         raise
-    return listener
 
 
-def remove(folder: Path) -> None:
-    """Remove the socket's file; what is no socket, nor a link, stays and is an `OSError`."""
-    path = folder / SOCKET_NAME
+def _remove_left(directory: int, folder: Path) -> None:
+    """Remove what a dead process left; what is no socket, nor a link, stays and is an `OSError`."""
     with contextlib.suppress(FileNotFoundError):
-        mode = path.lstat().st_mode
+        mode = _status_in(directory).st_mode
         if not (stat.S_ISSOCK(mode) or stat.S_ISLNK(mode)):
-            raise FileExistsError(f"{path} is there, and is no socket")
-        path.unlink()
+            raise FileExistsError(f"{folder / SOCKET_NAME} is there, and is no socket")
+        os.unlink(SOCKET_NAME, dir_fd=directory)
 
 
 def connect(folder: Path, seconds: float) -> socket.socket:
@@ -73,11 +100,13 @@ def connect(folder: Path, seconds: float) -> socket.socket:
         # A socket that does not block would be refused where others wait to be accepted.
         patience = struct.pack("ll", int(seconds), int(seconds % 1 * 1e6) or 1)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, patience)
-        with _short(folder) as name:
-            try:
-                connection.connect(name)
-            except BlockingIOError:
-                raise TimeoutError("too many wait to be accepted") from None
+        directory = _open(folder)
+        try:
+            connection.connect(_short(directory))
+        except BlockingIOError:
+            raise TimeoutError("too many wait to be accepted") from None
+        finally:
+            os.close(directory)
         connection.settimeout(seconds)
         if not is_trusted(connection):
             raise PermissionError("the run belongs to another user")

@@ -126,8 +126,8 @@ def test_a_locked_folder_names_who_holds_it(tmp_path):
     lock = acquire_lock(tmp_path)
     with pytest.raises(InputError, match=f"process {os.getpid()}"):
         acquire_lock(tmp_path)
-    os.close(lock)
-    os.close(acquire_lock(tmp_path))
+    lock.release()
+    acquire_lock(tmp_path).release()
 
 
 def test_a_process_that_was_killed_leaves_no_lock(tmp_path):
@@ -147,7 +147,7 @@ def test_a_process_that_was_killed_leaves_no_lock(tmp_path):
             acquire_lock(tmp_path)
         holder.send_signal(signal.SIGKILL)
         holder.wait()
-    os.close(acquire_lock(tmp_path))
+    acquire_lock(tmp_path).release()
 
 
 def test_a_folder_that_cannot_be_locked_is_told(tmp_path):
@@ -165,7 +165,7 @@ def test_a_refusal_offers_to_attach_and_to_stop_who_holds_the_voice(tmp_path):
     assert f"`voicecoach attach {tmp_path}`" in said
     assert f"`kill {os.getpid()}`" in said
     assert holder_of(tmp_path).startswith(f"process {os.getpid()} since 2")
-    os.close(lock)
+    lock.release()
     assert holder_of(tmp_path) is None
 
 
@@ -181,7 +181,7 @@ def test_a_lock_names_no_process_that_is_gone(tmp_path):
             acquire_lock(tmp_path)
         assert str(gone.pid) not in str(caught.value)
         assert holder_of(tmp_path) == "another process"
-    os.close(acquire_lock(tmp_path))
+    acquire_lock(tmp_path).release()
     assert holder_of(tmp_path) is None
 
 

@@ -78,3 +78,27 @@ def test_old_logs_are_private_and_lose_no_record(tmp_path, monkeypatch, stuck):
     assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
     assert "record 199" in log.read_text()
     assert not stuck or log.read_text().count("of them") == 200
+
+
+@pytest.mark.usefixtures("_logging_as_it_was")
+def test_a_full_log_of_a_moved_voice_rotates_no_other(tmp_path, monkeypatch):
+    monkeypatch.setattr("tui.log_file._MOST_BYTES", 1_000)
+    mine = tmp_path / "alice"
+    mine.mkdir()
+    open_log(mine)
+    moved = mine.rename(tmp_path / "moved")
+    mine.mkdir()
+    (mine / "voicecoach.log").write_text("of another run")
+    for _ in range(9):
+        logging.getLogger("engine").info("a line of two hundred letters %s", "x" * 200)
+    flush_log()
+    assert [path.name for path in mine.iterdir()] == ["voicecoach.log"]
+    assert (mine / "voicecoach.log").read_text() == "of another run"
+    assert (moved / "voicecoach.log").read_text().count("two hundred letters") == 9
+    # Its own place is free again, and so is its name.
+    (mine / "voicecoach.log").unlink()
+    mine.rmdir()
+    moved.rename(mine)
+    logging.getLogger("engine").info("the first of another file")
+    flush_log()
+    assert len((mine / "voicecoach.log").read_text().splitlines()) == 1

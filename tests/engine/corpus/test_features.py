@@ -29,7 +29,9 @@ def dataset(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return tmp_path / "voice" / "features"
+    voice = tmp_path / "voice"
+    voice.mkdir()
+    return voice / "features"
 
 
 class Progress:
@@ -387,8 +389,8 @@ def test_looking_for_damage_can_be_cancelled(dataset: Path, folder: Path) -> Non
 
     def cancelled() -> bool:
         asked.append(True)
-        # The recordings are hashed first, which asks once for each.
-        return len(asked) > 3
+        # The recordings are hashed first, which asks once for each, and once after them.
+        return len(asked) > 4
 
     with pytest.raises(Cancelled, match="not completed"):
         FeatureStore.open(

@@ -111,7 +111,7 @@ def test_a_recording_sounds_again_from_its_true_mel(features, audio, ssrn):
 
 def test_a_wav_holds_the_samples_in_sixteen_bits(tmp_path):
     waveform = np.random.default_rng(0).uniform(-0.95, 0.95, 5_000).astype(np.float32)
-    path = tmp_path / "samples" / "birch.wav"
+    path = tmp_path / "birch.wav"
     write_wav(path, waveform, 22_050)
     info = soundfile.info(path)
     assert (info.samplerate, info.channels, info.subtype) == (22_050, 1, "PCM_16")

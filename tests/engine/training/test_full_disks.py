@@ -21,7 +21,6 @@ from engine.snapshot import Phase
 from engine.training import checkpoint_writer, history, tensor_file
 from engine.training.checkpoint import load_checkpoint
 from engine.training.saving import Keeper
-from engine.voice import Voice
 
 ROOT = Path(__file__).parents[3]
 
@@ -313,18 +312,15 @@ def test_sizes_have_units():
     ]
 
 
-def test_a_voice_that_is_moved_away_is_told_and_what_is_saved_is_a_voice(make_voice, training):
+def test_a_voice_toml_that_was_removed_is_written_again(make_voice, training):
     voice = make_voice(price=1.0)
     session = training.start(voice, attended=True, checkpoint_every=5)
     training.until(session, lambda s: s.checkpoint_step)
-    moved = voice.folder.rename(voice.folder.with_name("moved"))
-    snapshot = training.until(session, lambda s: any("was moved" in t for t in training.texts(s)))
-    assert snapshot.phase is Phase.TRAINING
+    (voice.folder / "voice.toml").rename(voice.folder / "elsewhere.toml")
+    training.until(session, lambda s: any("lost its voice.toml" in t for t in training.texts(s)))
     session.send(Finish())
     last = training.end(session)
     assert (last.phase, last.failure) == (Phase.STOPPED, "")
-    assert sum("was moved or removed" in text for text in training.texts(last)) == 1
-    assert Voice.open(voice.folder).settings == Voice.open(moved).settings
     assert steps(voice)[-1] == last.step
     again = training.end(training.start(voice, "+1"))
     assert (again.failure, again.step) == ("", last.step + 1)

@@ -61,8 +61,8 @@ def test_nobody_is_told_of_one_that_failed(voice, checkpoint, monkeypatch):
 def test_the_folders_of_a_first_checkpoint_are_made_safe_with_it(tmp_path, checkpoint, monkeypatch):
     safe = []
     monkeypatch.setattr("engine.host.files.sync_folder", safe.append)
-    save_checkpoint(checkpoint, tmp_path / "new" / "text2mel" / "checkpoints" / "step-000000004")
-    assert safe == [tmp_path, tmp_path / "new", tmp_path / "new" / "text2mel"]
+    save_checkpoint(checkpoint, tmp_path / "text2mel" / "checkpoints" / "step-000000004")
+    assert safe == [tmp_path, tmp_path / "text2mel"]
 
 
 def test_where_no_thread_can_begin_it_is_written_all_the_same(voice, checkpoint, monkeypatch):

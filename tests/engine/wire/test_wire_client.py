@@ -103,7 +103,7 @@ def test_a_run_that_followed_one_that_was_lost_is_named(process, tmp_path, monke
     assert session.join(30)
     assert f"process {os.getpid()} since" in session.snapshot().failure
     assert "attach again" in session.snapshot().failure
-    os.close(lock)
+    lock.release()
 
 
 def test_a_run_that_stands_still_is_told_and_so_is_its_return(process, tmp_path):
@@ -162,7 +162,7 @@ class FakeServer:
     def __init__(
         self, folder: Path, answer: bytes, *, hold: bool = False, later: bytes = b""
     ) -> None:
-        self._listener = listen(folder)
+        self._listener, _ = listen(folder)
         self._listener.setblocking(True)
         self._answer = answer
         self._hold = hold

@@ -79,11 +79,11 @@ class FakeRun:
         return self.board.snapshot.screens
 
     def end(self, phase: Phase = Phase.STOPPED) -> None:
-        if self.lock >= 0:
+        if self.lock is not None:
             self.board.update(phase=phase)
             self.server.close()
-            os.close(self.lock)
-            self.lock = -1
+            self.lock.release()
+            self.lock = None
 
 
 @pytest.fixture
