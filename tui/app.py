@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import partial
+from math import inf
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
@@ -94,7 +95,7 @@ class VoicecoachApp(App[ExitReason]):
         self._session = session
         self._key_order = KeyOrder(self, super().on_event, self._takes_keys)
         self._reading = reading
-        self._key_told = 0.0
+        self._key_told = -inf
         self._seen: Phase | None = None
         self.before_end = session.snapshot()
         """The run as this screen saw it last before its end began."""

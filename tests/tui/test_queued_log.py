@@ -147,7 +147,7 @@ HANGING = """
 import logging, sys, threading
 from pathlib import Path
 from types import SimpleNamespace
-from engine.snapshot import Phase
+from engine.snapshot import Phase, Snapshot
 from tui import queued_log, watch
 from tui.headless import Lines
 from tui.log_file import open_log
@@ -156,7 +156,7 @@ open_log(Path(sys.argv[1]))
 [log] = [one for one in logging.getLogger().handlers if isinstance(one, queued_log.QueuedLog)]
 log.file.emit = lambda record: threading.Event().wait()
 logging.getLogger("engine").info("this hangs for ever")
-last = SimpleNamespace(phase=Phase.STOPPED, interrupted=True)
+last = Snapshot(Phase.STOPPED, "v", Path("v"), "ssrn", "small", "standard", interrupted=True)
 session = SimpleNamespace(error=None, join=lambda timeout: True, snapshot=lambda: last)
 watch.Watch(session, Lines()).start()
 sys.exit(5)

@@ -48,7 +48,9 @@ async def test_a_screen_that_only_reads_says_whose_keys_count():
 
 
 @pytest.mark.parametrize("how", ["key", "paste", "click", "wheel"])
-async def test_what_a_person_does_is_told_to_a_run_that_waits(how):
+async def test_what_a_person_does_is_told_to_a_run_that_waits(how, monkeypatch):
+    # However slow the test is, its keys come within it.
+    monkeypatch.setattr("tui.app._KEY_SECONDS", 3600.0)
     session = FakeSession(waiting())
     app = app_on(session)
     async with app.run_test(size=(80, 24)) as pilot:
