@@ -9,44 +9,77 @@ from datetime import datetime
 from pathlib import Path
 
 from engine.errors import EngineError, InputError
+from engine.host.files import make_folder
 from engine.host.new_folder import unusable
 
 LOCK_NAME = "lock"
 """The lock file's name in its folder."""
 
 _MOST_BYTES = 200
+_SOMEBODY = "another process"
 _HOLDER = re.compile(r"process (?P<pid>[0-9]{1,9}) since [0-9: -]{1,20}")
 
 # Somebody who only asks who trains has the lock for a moment.
 _TRIES = 3
+# Others that give up a voice they were to make, and remove its folder with the lock.
+_MAX_REMOVALS = 100
 _BETWEEN_TRIES = 0.05
 
 
 def acquire_lock(folder: Path) -> int:
     """Take a voice folder's lock and return the file descriptor that holds it.
 
-    The operating system lets go of the lock when the process ends, however it ends: what a dead
-    process wrote into the file is no lock, and is written over.
+    The folder is made where there is none. The operating system lets go of the lock when the
+    process ends, however it ends: what a dead process wrote into the file is no lock, and is
+    written over.
 
     Raises:
-        InputError: another process has it, or the lock file cannot be written.
+        InputError: another process has it, or the folder or the lock file cannot be written.
         EngineError: the disk is full, or the file system knows no locks.
     """
     path = folder / LOCK_NAME
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    except OSError as error:
-        raise unusable(path, error) from error
-    try:
-        _lock(descriptor, folder)
-        _sign(descriptor)
-    except OSError as error:
+    for tries_left in reversed(range(_MAX_REMOVALS)):
+        place = folder
+        try:
+            make_folder(folder)
+            place = path
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            if isinstance(error, FileNotFoundError) and tries_left:
+                continue  # another process has just removed the folder it had made
+            raise unusable(place, error) from error
+        try:
+            _lock(descriptor, folder)
+            if _is_still_at(path, descriptor):
+                _sign(descriptor)
+                return descriptor
+        except OSError as error:
+            os.close(descriptor)
+            raise EngineError(f"Cannot lock {path}: {error.strerror}.") from error
+        except InputError:
+            os.close(descriptor)
+            raise
         os.close(descriptor)
-        raise EngineError(f"Cannot lock {path}: {error.strerror}.") from error
-    except InputError:
-        os.close(descriptor)
-        raise
-    return descriptor
+    raise EngineError(f"Cannot lock {path}: another process keeps removing it; try again.")
+
+
+def _is_still_at(path: Path, descriptor: int) -> bool:
+    """Whether a file that was opened is still the one of that name: a removed lock locks nobody."""
+    try:
+        return os.path.samestat(path.lstat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+def require_untrained(folder: Path) -> None:
+    """Refuse a voice folder in which a process trains, without taking its lock.
+
+    Raises:
+        InputError: naming the process, as `acquire_lock` does.
+    """
+    holder = holder_of(folder)
+    if holder is not None:
+        raise InputError(_held(folder, holder))
 
 
 def holder_of(folder: Path) -> str | None:
@@ -58,7 +91,7 @@ def holder_of(folder: Path) -> str | None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
-        return _signature(descriptor) or "another process"
+        return _signature(descriptor) or _SOMEBODY
     finally:
         os.close(descriptor)
     return None
@@ -72,18 +105,16 @@ def _lock(descriptor: int, folder: Path) -> None:
             if tries_left:
                 time.sleep(_BETWEEN_TRIES)
                 continue
-            raise InputError(_held(descriptor, folder)) from None
+            raise InputError(_held(folder, _signature(descriptor) or _SOMEBODY)) from None
         return
 
 
-def _held(descriptor: int, folder: Path) -> str:
-    holder = _signature(descriptor)
-    stop = (
-        "" if holder is None else f", or stop it with `kill {holder.split()[1]}` (it saves first)"
-    )
+def _held(folder: Path, holder: str) -> str:
+    stop = "" if holder == _SOMEBODY else f", or stop it with `kill {holder.split()[1]}`"
+    saves = stop and " (it saves first)"
     return (
-        f"The voice in {folder} is being trained by {holder or 'another process'}; look at it with "
-        f"`voicecoach attach {shlex.quote(str(folder))}`{stop}."
+        f"The voice in {folder} is being trained by {holder}; look at it with "
+        f"`voicecoach attach {shlex.quote(str(folder))}`{stop}{saves}."
     )
 
 

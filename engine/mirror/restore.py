@@ -18,7 +18,6 @@ from engine.choices import NETWORKS, NetworkName
 from engine.errors import EngineError, InputError
 from engine.host.files import make_folder, sync_folder, write_whole
 from engine.host.lock import acquire_lock
-from engine.host.new_folder import unusable
 from engine.mirror.fetching import (
     DamagedError,
     Piece,
@@ -134,11 +133,7 @@ def _taking(folder: Path) -> Iterator[Path]:
         InputError: a run trains in it, or it cannot be made.
         EngineError: it cannot be written.
     """
-    try:
-        make_folder(folder)
-        lock = acquire_lock(folder)
-    except OSError as error:
-        raise unusable(folder, error) from error
+    lock = acquire_lock(folder)
     store = folder / RESTORING
     try:
         if store.is_symlink():
