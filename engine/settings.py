@@ -41,6 +41,19 @@ _COMMENTS = {
 _AUTO = "auto"
 _MAY_BE_ZERO = ("price", "budget", "dropout", "audio.preemphasis")
 _LARGEST = 2**31 - 1
+# In every voice.toml since the first; what came later has a default in older files. A file that
+# was cut off lacks some of them, and perhaps the budget with them.
+_ALWAYS_THERE = (
+    *("preset", "recipe", "symbols", "price", "seed", "checkpoint_every", "keep_newest"),
+    *("keep_every", "sentence", "sharpening"),
+    *(f"audio.{entry.name}" for entry in fields(AudioSpec)),
+    *(f"limits.{entry.name}" for entry in fields(Limits)),
+)
+_MAX_NAMED = 4
+_HOW_TO_RESTORE = (
+    "restore it from a backup or the voice's mirror (`train --mirror URL` fetches it once the "
+    "damaged file is removed)"
+)
 # Two layers of SSRN double the frames: four fine ones to a coarse one are built in.
 _REDUCTION = 4
 
@@ -88,9 +101,12 @@ def parse_settings(text: str, path: Path) -> VoiceSettings:
     """Read the text of the `voice.toml` at `path`.
 
     Raises:
-        InputError: it is not TOML, or a setting is unknown or of no use; the message names
-            file and setting.
+        InputError: it is not TOML, it lacks settings, or one is unknown or of no use; the message
+            names file and setting.
     """
+    if "\0" in text:
+        # What some file systems leave of a file that was written just before a power cut.
+        raise InputError(f"{path} is damaged: it holds NUL bytes; {_HOW_TO_RESTORE}.")
     try:
         said = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
@@ -117,7 +133,26 @@ def parse_settings(text: str, path: Path) -> VoiceSettings:
         _require_words(values, "id")
     except (ValueError, InputError) as error:
         raise InputError(f"{path}: {str(error).rstrip('.')}.") from error
+    _require_complete(said, path)
     return settings
+
+
+def _require_complete(said: dict[str, Any], path: Path) -> None:
+    """Refuse settings that were cut off: with the defaults in their place a budget would be gone.
+
+    Raises:
+        InputError: naming what is missing.
+    """
+    found = set(said)
+    for table in ("audio", "limits"):
+        found |= {f"{table}.{name}" for name in said.get(table, {})}
+    missing = [name for name in _ALWAYS_THERE if name not in found]
+    if missing:
+        more = f" and {len(missing) - _MAX_NAMED} more" if len(missing) > _MAX_NAMED else ""
+        raise InputError(
+            f"{path} is incomplete: it lacks {', '.join(missing[:_MAX_NAMED])}{more}; "
+            f"{_HOW_TO_RESTORE}, or add what is missing as the voice had it."
+        )
 
 
 def edited(text: str | None, old: VoiceSettings | None, new: VoiceSettings) -> str:

@@ -303,8 +303,15 @@ def describe(folder: Path) -> dict[str, Any]:
             "idle_hours": round(ledger.idle_seconds / 3600, 4),
             "budget_usd": settings.budget or None,
             "price": _last_price(settings, ledger),
+            **_missing_spend(ledger),
         },
     }
+
+
+def _missing_spend(ledger: Ledger) -> dict[str, Any]:
+    """What the sums lack, where lines of the ledger are damaged."""
+    count = len(ledger.unreadable)
+    return {"problem": f"{ledger.path}: {count:,} damaged, not counted"} if count else {}
 
 
 def _preset(settings: VoiceSettings, networks: dict[NetworkName, dict[str, Any]]) -> str:

@@ -62,7 +62,7 @@ class Ledger:
     """The stretches of a voice, in an append-only file."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
 
     @cached_property
     def stretches(self) -> list[Stretch]:
@@ -93,12 +93,12 @@ class Ledger:
     def _read(self) -> bytes:
         """The file; nothing where there is none."""
         try:
-            return read_plain(self._path, _MOST_BYTES)
+            return read_plain(self.path, _MOST_BYTES)
         except FileNotFoundError:
             return b""
         except OSError as error:
             raise EngineError(
-                f"The spend ledger {self._path} cannot be read: {error.strerror}."
+                f"The spend ledger {self.path} cannot be read: {error.strerror}."
             ) from error
 
     @property
@@ -125,7 +125,7 @@ class Ledger:
     def size(self) -> int:
         """Bytes of the file; 0 where there is none."""
         try:
-            return self._path.stat().st_size
+            return self.path.stat().st_size
         except OSError:
             return 0
 
@@ -150,7 +150,7 @@ class Ledger:
         if not stretches:
             return
         known = self.stretches
-        append_line(self._path, "\n".join(map(line_of, stretches)), sync=True)
+        append_line(self.path, "\n".join(map(line_of, stretches)), sync=True)
         known.extend(stretches)
 
 

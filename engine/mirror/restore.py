@@ -63,7 +63,10 @@ def fetch_voice(way: Way, held: Holdings, change: Callable[[VoiceSettings], Voic
             )
         settings = _parsed(small[SETTINGS], way.target)
         for name, content in small.items():
-            if name != SETTINGS:
+            if name == _LEDGER:
+                # Of a voice that lost its settings alone, the ledger here may know more.
+                _merge_ledger(way.folder / VOICE_FILES[name], content)
+            elif name != SETTINGS:
                 write_whole(way.folder / VOICE_FILES[name], content)
         text = edited(small[SETTINGS].decode(), settings, change(settings))
         write_whole(way.folder / SETTINGS, text.encode())

@@ -40,6 +40,7 @@ _LEFTOVERS = {
     "ssrn",
     "samples",
     "spend.jsonl",
+    "spend.open",
     "corpus.json",
     "check.json",
     RESTORING,

@@ -20,7 +20,8 @@ from engine.voice import Voice, describe
 DEEP = "[" * 100_000
 DIGITS = "9" * 5_000
 BOMBS = [DEEP, '{"a":' * 100_000, DIGITS, "1e999", "NaN", "[NaN]", '{"step": -Infinity}', "\\ud800"]
-NAMES = ["list", "object", "digits", "large", "nan", "nans", "infinite", "surrogate"]
+BOMBS += ["\0" * 4096]
+NAMES = ["list", "object", "digits", "large", "nan", "nans", "infinite", "surrogate", "zeros"]
 
 
 @pytest.fixture

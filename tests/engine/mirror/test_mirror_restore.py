@@ -144,6 +144,23 @@ def test_another_voice_is_refused_whatever_its_step(alice, make, manners, theirs
     assert content(other.folder) == before
 
 
+def test_a_voice_that_lost_its_settings_gets_them_from_its_mirror(alice, manners):
+    path, ledger = alice.folder / "voice.toml", alice.folder / "spend.jsonl"
+    with ledger.open("a") as file:
+        file.write('{"start": "c"}\n')
+    (alice.folder / "spend.open").touch()
+    path.write_bytes(b"")
+    with pytest.raises(InputError, match="fetches it once the damaged file is removed"):
+        take_up(order(alice.folder), manners)
+    path.unlink()
+    before = content(alice.folder)
+    take_up(order(alice.folder), manners)
+    assert Voice.open(alice.folder).settings == alice.settings
+    after = content(alice.folder)
+    after.pop("voice.toml")
+    assert after == before
+
+
 def test_a_folder_in_which_a_run_has_just_begun_is_told(alice, manners, tmp_path):
     folder = tmp_path / "new"
     lock = acquire_lock(folder)
