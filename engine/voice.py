@@ -4,7 +4,6 @@ Reading a voice imports neither torch nor librosa, so that `info` answers at onc
 """
 
 import json
-import math
 from pathlib import Path
 from types import UnionType
 from typing import Any
@@ -35,6 +34,7 @@ RESTORING = ".restoring"
 # More than these files ever have; ones that are longer are none.
 _MOST_SETTINGS = 2**20
 _MOST_REPORT = 2**26
+_MAX_HOURS = 10**9
 # What a report of a corpus says, and of what kind it is.
 _REPORT: dict[str, type | UnionType] = {
     "clips": int,
@@ -376,7 +376,8 @@ def _is_report(said: Any) -> bool:  # noqa: ANN401 (what JSON has)
         return False
     if not all(isinstance(said[name], kind) for name, kind in _REPORT.items() if name in said):
         return False
-    if not math.isfinite(said.get("hours", 0)):
+    # What is no number is in no range either.
+    if not 0 <= said.get("hours", 0) <= _MAX_HOURS:
         return False
     lists = (said.get(name, []) for name, kind in _REPORT.items() if kind is list)
     return all(isinstance(item, str) or _is_flat(item) for found in lists for item in found)

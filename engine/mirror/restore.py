@@ -211,7 +211,7 @@ def settings_here(
 
 def _merge_ledger(path: Path, theirs: bytes) -> None:
     """Write what is in the mirror's ledger, and of ours what is not in it, in that order."""
-    ours = path.read_bytes().splitlines() if path.exists() else []
+    ours = read_plain(path, _MOST_LEDGER).splitlines() if path.exists() else []
     lines = theirs.splitlines()
     known = set(lines)
     lines += [line for line in ours if line not in known]
