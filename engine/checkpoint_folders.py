@@ -16,11 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from engine.choices import NETWORKS, NetworkName
-from engine.errors import InputError
+from engine.errors import InputError, brief
+from engine.networks.specs import read_spec
 from engine.plain_files import plain_file, read_plain
+from engine.stop import MAX_STEPS
 
 FORMAT = 2
 """What `state.json` says of itself. Format 1 has no checksum of its own."""
+_MAX_FORMAT = 1000
 
 MOMENTS = "optimizer.safetensors"
 """The largest file of a checkpoint, without which it speaks, and trains on with moments anew."""
@@ -29,16 +32,15 @@ MOST_TENSOR_BYTES = 2**32
 """More than any file of tensors has. The BBC's largest network has 341 MB with all that Adam
 remembers; a file of holes can have any number, which would all be read, or taken of the memory."""
 
-_STEP_FOLDER = re.compile(r"step-([0-9]{9,})")
-_DAMAGED_FOLDER = re.compile(r"step-([0-9]{9,})-damaged(-[0-9]+)?")
+_STEP_FOLDER = re.compile(r"step-([0-9]{9,10})")
+_DAMAGED_FOLDER = re.compile(r"step-([0-9]{9,10})-damaged(-[0-9]+)?")
 # The last line but one of state.json: the checksum of what stands before it.
 _SEAL = '  "checksum": "{}"\n}}\n'
 # More than any state.json has; one that is longer is none.
 _MOST_BYTES = 2**20
-
-
-# A century of the fastest steps there are.
-_MOST_STEPS = 10**12
+# The seed of a voice, and the numbers in a network; both far below.
+_MAX_SEED = 2**63 - 1
+_MAX_PARAMETERS = 2**40
 
 
 class DamagedCheckpointError(InputError):
@@ -189,11 +191,13 @@ def read_state(checkpoint: Path) -> dict[str, Any]:
     """Read a checkpoint's `state.json`.
 
     Returns:
-        What it says; `network`, `step`, `base_step` and `symbols` are there and of their type.
+        What it says; `network`, `step`, `base_step` and `symbols` are there and of their type,
+        and its numbers are such as a training can have.
 
     Raises:
-        DamagedCheckpointError: it is gone, or is not as it was written.
-        InputError: it cannot be read.
+        DamagedCheckpointError: it is gone, is not as it was written, or says what cannot be: its
+            checksum anybody can make.
+        InputError: it cannot be read, or a later voicecoach wrote it.
     """
     path = checkpoint / "state.json"
     try:
@@ -208,20 +212,63 @@ def read_state(checkpoint: Path) -> dict[str, Any]:
         raise damaged(checkpoint, f"{path} is not the state of a checkpoint")
     if not _is_as_written(text, state):
         raise damaged(checkpoint, "state.json is not as it was written")
-    for name, kind in (("network", str), ("step", int), ("base_step", int), ("symbols", str)):
-        if type(state.get(name)) is not kind:
-            raise damaged(
-                checkpoint,
-                f"{path} is not the state of a checkpoint: its {name} is {state.get(name)!r}",
-            )
-    if not all(0 <= state[name] <= _MOST_STEPS for name in ("step", "base_step")):
-        raise damaged(checkpoint, f"{path} has steps that no training can have")
-    if state["network"] not in NETWORKS:
-        raise damaged(
-            checkpoint,
-            f"{path}: the network is {state['network']!r}, neither of {' and '.join(NETWORKS)}",
-        )
+    _require_own_format(state, path)
+    try:
+        _require_sound(state)
+    except (InputError, ValueError) as error:
+        raise damaged(checkpoint, f"{path}: {error}") from error
+    match = _STEP_FOLDER.fullmatch(checkpoint.name)
+    if match and int(match[1]) != state["step"]:
+        raise damaged(checkpoint, f"{path} is of step {state['step']:,}, not of its folder's")
     return state
+
+
+def _require_own_format(state: dict[str, Any], path: Path) -> None:
+    """Refuse what a later voicecoach wrote: that is not damaged, and must not be set aside.
+
+    Raises:
+        InputError: it is.
+    """
+    written = state.get("format")
+    if type(written) is int and FORMAT < written <= _MAX_FORMAT:
+        raise InputError(
+            f"{path} has format {written}, which a later voicecoach wrote; this one reads formats "
+            f"up to {FORMAT}: install that one."
+        )
+
+
+def _require_sound(state: dict[str, Any]) -> None:
+    """Refuse what no checkpoint says.
+
+    Raises:
+        ValueError: naming the field.
+        InputError: the same, of the network's sizes.
+    """
+    if state.get("network") not in NETWORKS:
+        found = brief(state.get("network"))
+        raise ValueError(f"the network is {found}, neither of {' and '.join(NETWORKS)}")
+    if not isinstance(state.get("symbols"), str):
+        raise ValueError(f"symbols is {brief(state.get('symbols'))}; a text is needed")
+    step = _require_whole(state, "step", 0, MAX_STEPS)
+    _require_whole(state, "base_step", 0, step)
+    for name, least, most in (
+        ("format", 1, FORMAT),
+        ("seed", 0, _MAX_SEED),
+        ("moments_from", 0, step),
+        ("parameters", 1, _MAX_PARAMETERS),
+    ):
+        if name in state:
+            _require_whole(state, name, least, most)
+    if "spec" in state:
+        read_spec(state["network"], state["spec"])
+
+
+def _require_whole(state: dict[str, Any], name: str, least: int, most: int) -> int:
+    value = state.get(name)
+    if type(value) is not int or not least <= value <= most:
+        need = f"a whole number from {least:,} to {most:,} is needed"
+        raise ValueError(f"{name} is {brief(value)}; {need}")
+    return value
 
 
 def damaged(checkpoint: Path, what: str) -> DamagedCheckpointError:

@@ -8,7 +8,7 @@ from queue import Empty, SimpleQueue
 from time import monotonic
 
 from engine.host.cloud.news import Interruption, MachineNews
-from engine.stop import StopRule
+from engine.stop import MOST_USD, StopRule
 
 # Characters; a minute or two of speech.
 _LONGEST_SENTENCE = 2_000
@@ -31,6 +31,15 @@ class SetBudget:
 
     usd: float
     """US dollars; 0 for no budget."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is no sum, and could not be kept.
+
+        Raises:
+            ValueError: it is none.
+        """
+        if not 0 <= self.usd <= MOST_USD:
+            raise ValueError(f"a budget is from $0 to ${MOST_USD:,.0f}")
 
 
 @dataclass(frozen=True, slots=True)

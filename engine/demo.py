@@ -7,6 +7,7 @@ from pathlib import Path
 from engine.checkpoint_folders import list_checkpoints
 from engine.errors import EngineError, InputError
 from engine.host.files import make_folder, replacing
+from engine.host.lock import LOCK_NAME, acquire_lock, require_untrained
 from engine.host.new_folder import unusable
 from engine.order import Price, TrainOrder
 from engine.stop import Stop
@@ -47,7 +48,7 @@ def demo_order(
     exists goes on where it stood.
 
     Raises:
-        InputError: the folder holds something else, or cannot be made.
+        InputError: the folder holds something else, is trained in, or cannot be made.
         EngineError: the demo is not installed, or its corpus cannot be copied.
     """
     corpus = folder / "corpus"
@@ -61,9 +62,16 @@ def demo_order(
     )
     if not Voice.exists(folder):
         # A demo that was refused, at a stop that lies behind for one, leaves its corpus.
-        if folder.is_dir() and any(entry != corpus for entry in folder.iterdir()):
+        left = (corpus.name, LOCK_NAME)
+        if folder.is_dir() and any(entry.name not in left for entry in folder.iterdir()):
+            require_untrained(folder)
             raise InputError(f"{folder} holds something else than a voice; name another --voice.")
-        _copy_corpus(demo_assets() / "corpus", corpus)
+        # Of two that begin at once, neither is to write over what the other trains on.
+        lock = acquire_lock(folder)
+        try:
+            _copy_corpus(demo_assets() / "corpus", corpus)
+        finally:
+            lock.release()
         return replace(order, dataset=corpus, source=demo_assets() / "voice")
     if list_checkpoints(folder / order.network / "checkpoints"):
         return order

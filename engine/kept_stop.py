@@ -14,11 +14,10 @@ from engine.durations import whole_minutes
 from engine.errors import EngineError, InputError
 from engine.host.files import make_folder, write_whole
 from engine.plain_files import read_plain
-from engine.stop import MOST_USD, Stop, StopPoint, StopRule
+from engine.stop import MAX_STEPS, MOST_USD, Stop, StopPoint, StopRule
 
 _NAME = "stop.json"
 _MOST_BYTES = 1_000
-_MOST_STEP = 10**15
 _MOST_SECONDS = 1e12
 _LONGEST_TEXT = 200
 
@@ -113,7 +112,7 @@ def _kept(said: Any) -> KeptStop | None:  # noqa: ANN401 (what JSON has)
     if "step" in said:
         if type(said["step"]) is not int:
             raise ValueError("its step is none")
-        return KeptStop(StopPoint(step=int(_amount(said["step"], _MOST_STEP))), text)
+        return KeptStop(StopPoint(step=int(_amount(said["step"], MAX_STEPS))), text)
     if "training_seconds" in said:
         seconds = _amount(said["training_seconds"], _MOST_SECONDS)
         return KeptStop(StopPoint(training_seconds=seconds), text)

@@ -112,8 +112,23 @@ def make_plan(order: TrainOrder) -> Plan:
     # One that the cloud is yet to say can be asked for money as well.
     price = math.inf if cloud and settings.price_auto else settings.price
     if settings.budget > 0:
+        _require_countable(settings.budget, ledger)
         _require_budget(settings.budget, ledger, price)
     return replace(plan, stop_text=require_stop_ahead(order, plan.step, ledger, price))
+
+
+def _require_countable(budget: float, ledger: Ledger) -> None:
+    """Refuse a budget where nothing that was spent can be read, as after a power cut.
+
+    Raises:
+        InputError: saying what to do about the ledger.
+    """
+    if ledger.unreadable and not ledger.stretches:
+        raise InputError(
+            f"the budget of ${budget:,.2f} cannot be watched, because {ledger.path} is damaged: "
+            f"none of its lines can be read; restore it from a backup or the voice's mirror, or "
+            f"remove it to count from $0"
+        )
 
 
 def _require_budget(budget: float, ledger: Ledger, price: float) -> None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import shutil
 import threading
 import time
 from pathlib import Path
@@ -12,8 +11,8 @@ from engine.board import Board
 from engine.control import Command, GoUnattended, Inbox, KeyPressed, ScreenReads
 from engine.errors import Cancelled, Declined, EngineError, InputError, VoicecoachError
 from engine.host.cloud.news import NewPrice
-from engine.host.files import make_folder, write_whole
-from engine.host.lock import FolderLostError, acquire_lock
+from engine.host.files import remove_all, sentence_about_left, write_whole
+from engine.host.lock import LOCK_NAME, FolderLostError, acquire_lock
 from engine.host.new_folder import unusable
 from engine.mirror.named import mirror_to_use
 from engine.mirror.sender import Hearers, Sender
@@ -74,10 +73,17 @@ class Session:
         self.error: BaseException | None = None
         """What ended the run, when it did not end as asked."""
         self._order = order
-        plan = make_plan(order)
+        # The lock comes first: what a plan is made of changes while another process trains.
+        self._claim = _Claim(order.voice_folder)
+        try:
+            plan = make_plan(order)
+            self._claim.remember()
+        except BaseException:
+            self._claim.forget()
+            self._claim.release()
+            raise
         self._took_dataset = plan.takes_dataset
         self._budget_before = plan.budget_before
-        self._claim = _Claim(order.voice_folder)
         try:
             self._voice = _write_settings(order.voice_folder, plan)
             self._voice.lock = self._claim.lock
@@ -342,15 +348,37 @@ class _Claim:
             EngineError: the disk is full.
         """
         self._folder = folder
+        self._before: set[str] = set()
+        self._settings: bytes | None = None
         try:
-            self._existed = folder.exists()
-            make_folder(folder)
-            self._before = {path.name for path in folder.iterdir()}
-            settings = folder / SETTINGS
-            self._settings = settings.read_bytes() if settings.is_file() else None
+            if folder.exists() and not folder.is_dir():
+                raise InputError(f"{folder} is a file; give a folder with --voice.")
+            self._made = [one for one in (folder, *folder.parents) if not one.exists()]
+            if not (folder / LOCK_NAME).exists():
+                self._made.insert(0, folder / LOCK_NAME)
+            self.lock = acquire_lock(folder)
         except OSError as error:
             raise unusable(folder, error) from error
-        self.lock = acquire_lock(folder)
+
+    def remember(self) -> None:
+        """Note what is in the folder before the run writes into it, for `undo`.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        settings = self._folder / SETTINGS
+        try:
+            self._before = {path.name for path in self._folder.iterdir()}
+            self._settings = settings.read_bytes() if settings.is_file() else None
+        except OSError as error:
+            raise unusable(self._folder, error) from error
+
+    def forget(self) -> None:
+        """Remove the lock file, and the folders, where they were made for this claim alone."""
+        for path in self._made:
+            # A folder into which somebody has put something since refuses.
+            with contextlib.suppress(OSError):
+                path.unlink() if path.name == LOCK_NAME else path.rmdir()
 
     def release(self) -> None:
         """Let others train in the folder."""
@@ -368,17 +396,10 @@ class _Claim:
         except EngineError as error:
             _log.warning("what was made for this run is not removed: %s", error)
             return
-        for path in self._folder.iterdir():
-            if path.name in self._before:
-                continue
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
-        if not self._existed:
-            # A folder into which somebody has put something since refuses.
-            with contextlib.suppress(OSError):
-                self._folder.rmdir()
+        left = remove_all(one for one in self._folder.iterdir() if one.name not in self._before)
+        if left:
+            _log.warning("%s", sentence_about_left(left))
+        self.forget()
         if self._settings is not None:
             write_whole(self._folder / SETTINGS, self._settings)
 

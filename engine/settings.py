@@ -1,6 +1,5 @@
 """`voice.toml`: what a voice is made of, as a person may read and edit it."""
 
-import math
 import tomllib
 import unicodedata
 from dataclasses import asdict, dataclass, field, fields
@@ -11,10 +10,10 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from engine.choices import CleanerName, PresetName, RecipeName
-from engine.corpus.audio import AudioSpec
+from engine.corpus.audio import MAX_FFT, AudioSpec
 from engine.corpus.clips import Limits
 from engine.corpus.text import BBC_SYMBOLS, Vocabulary
-from engine.errors import InputError
+from engine.errors import InputError, brief
 
 DEFAULT_SENTENCE = "The morning train leaves at half past seven."
 """What auditions speak until the person says otherwise."""
@@ -41,6 +40,19 @@ _COMMENTS = {
 _AUTO = "auto"
 _MAY_BE_ZERO = ("price", "budget", "dropout", "audio.preemphasis")
 _LARGEST = 2**31 - 1
+# In every voice.toml since the first; what came later has a default in older files. A file that
+# was cut off lacks some of them, and perhaps the budget with them.
+_ALWAYS_THERE = (
+    *("preset", "recipe", "symbols", "price", "seed", "checkpoint_every", "keep_newest"),
+    *("keep_every", "sentence", "sharpening"),
+    *(f"audio.{entry.name}" for entry in fields(AudioSpec)),
+    *(f"limits.{entry.name}" for entry in fields(Limits)),
+)
+_MAX_NAMED = 4
+_HOW_TO_RESTORE = (
+    "restore it from a backup or the voice's mirror (`train --mirror URL` fetches it once the "
+    "damaged file is removed)"
+)
 # Two layers of SSRN double the frames: four fine ones to a coarse one are built in.
 _REDUCTION = 4
 
@@ -88,9 +100,12 @@ def parse_settings(text: str, path: Path) -> VoiceSettings:
     """Read the text of the `voice.toml` at `path`.
 
     Raises:
-        InputError: it is not TOML, or a setting is unknown or of no use; the message names
-            file and setting.
+        InputError: it is not TOML, it lacks settings, or one is unknown or of no use; the message
+            names file and setting.
     """
+    if "\0" in text:
+        # What some file systems leave of a file that was written just before a power cut.
+        raise InputError(f"{path} is damaged: it holds NUL bytes; {_HOW_TO_RESTORE}.")
     try:
         said = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
@@ -117,7 +132,26 @@ def parse_settings(text: str, path: Path) -> VoiceSettings:
         _require_words(values, "id")
     except (ValueError, InputError) as error:
         raise InputError(f"{path}: {str(error).rstrip('.')}.") from error
+    _require_complete(said, path)
     return settings
+
+
+def _require_complete(said: dict[str, Any], path: Path) -> None:
+    """Refuse settings that were cut off: with the defaults in their place a budget would be gone.
+
+    Raises:
+        InputError: naming what is missing.
+    """
+    found = set(said)
+    for table in ("audio", "limits"):
+        found |= {f"{table}.{name}" for name in said.get(table, {})}
+    missing = [name for name in _ALWAYS_THERE if name not in found]
+    if missing:
+        more = f" and {len(missing) - _MAX_NAMED} more" if len(missing) > _MAX_NAMED else ""
+        raise InputError(
+            f"{path} is incomplete: it lacks {', '.join(missing[:_MAX_NAMED])}{more}; "
+            f"{_HOW_TO_RESTORE}, or add what is missing as the voice had it."
+        )
 
 
 def edited(text: str | None, old: VoiceSettings | None, new: VoiceSettings) -> str:
@@ -170,7 +204,9 @@ def _write_table(
 
 def _require_words(values: dict[str, Any], key: str) -> None:
     if key in values and (not isinstance(values[key], str) or not values[key]):
-        raise ValueError(f"{key} is {values[key]!r}; write text in quotes, or leave the line out")
+        raise ValueError(
+            f"{key} is {brief(values[key])}; write text in quotes, or leave the line out"
+        )
 
 
 def _require_shown(settings: VoiceSettings) -> None:
@@ -182,7 +218,7 @@ def _require_shown(settings: VoiceSettings) -> None:
 
 def _require_choice(values: dict[str, Any], key: str, choices: tuple[str, ...]) -> None:
     if key in values and values[key] not in choices:
-        raise ValueError(f"{key} is {values[key]!r}; write one of {', '.join(choices)}")
+        raise ValueError(f"{key} is {brief(values[key])}; write one of {', '.join(choices)}")
 
 
 def _require_sound_audio(audio: AudioSpec) -> None:
@@ -193,8 +229,8 @@ def _require_sound_audio(audio: AudioSpec) -> None:
     """
     if audio.reduction != _REDUCTION:
         raise ValueError(f"audio.reduction is {audio.reduction}; the networks need {_REDUCTION}")
-    if audio.n_fft > 2**16:
-        raise ValueError(f"audio.n_fft is {audio.n_fft}; give at most {2**16}, such as 2048")
+    if audio.n_fft > MAX_FFT:
+        raise ValueError(f"audio.n_fft is {audio.n_fft}; give at most {MAX_FFT}, such as 2048")
     if audio.win_length > audio.n_fft:
         raise ValueError(
             f"audio.win_length is {audio.win_length}; give at most n_fft, {audio.n_fft}"
@@ -223,20 +259,20 @@ def _checked(
         ValueError: a name is unknown, or a value of the wrong type or sign.
     """
     if not isinstance(said, dict):
-        raise ValueError(f"{prefix.rstrip('.')} is {said!r}; write a table of settings")
+        raise ValueError(f"{prefix.rstrip('.')} is {brief(said)}; write a table of settings")
     # That a price is "auto" is said in the price itself.
     known = {entry.name: entry.default for entry in fields(kind) if entry.name != "price_auto"}
     values: dict[str, Any] = {}
     for name, value in said.items():
         if name not in known:
             raise ValueError(
-                f"there is no setting {prefix + name!r}; the names are {', '.join(known)}"
+                f"there is no setting {brief(prefix + name)}; the names are {', '.join(known)}"
             )
         default = known[name]
         if isinstance(default, float) and type(value) is int and abs(value) <= _LARGEST:
             value = float(value)
         if isinstance(default, int | float | str) and type(value) is not type(default):
-            raise ValueError(f"{prefix}{name} is {value!r}; write it like {default!r}")
+            raise ValueError(f"{prefix}{name} is {brief(value)}; write it like {default!r}")
         if isinstance(value, int | float):
             _require_positive(prefix + name, value)
         values[name] = value
@@ -244,9 +280,10 @@ def _checked(
 
 
 def _require_positive(name: str, value: float) -> None:
-    if not math.isfinite(value) or value > _LARGEST:
+    # What is no number is in no range either.
+    if not value <= _LARGEST:
         raise ValueError(f"{name} is too large; give at most {_LARGEST:,}")
     if name == "dropout" and value >= 1:
         raise ValueError(f"dropout is {value!r}; give a share below 1, such as 0.05")
     if value < 0 or (value == 0 and name not in _MAY_BE_ZERO):
-        raise ValueError(f"{name} is {value!r}; give a positive number")
+        raise ValueError(f"{name} is {brief(value)}; give a positive number")

@@ -22,7 +22,8 @@ _STEP = re.compile(rf"(?P<plus>\+?)(?P<number>{_NUMBER})(?P<unit>[kKM]?)")
 _TIME = re.compile(rf"(?:(?P<hours>{_NUMBER})h)?(?:(?P<minutes>{_NUMBER})m(?:in)?)?")
 _MONEY = re.compile(rf"\$(?P<usd>{_NUMBER}|\.[0-9]+)")
 _SPACE_AT_A_SIGN = re.compile(r"(?<![0-9])\s+|\s+(?![0-9])")
-_MOST_STEPS = 10**10
+MAX_STEPS = 10**9
+"""No network has a later step: a hundred steps a second, day and night, for four months."""
 _MOST_SECONDS = 100_000 * 3600.0
 MOST_USD = 10.0**9
 """No sum of money is larger."""
@@ -70,10 +71,17 @@ class StopRule:
 
         Raises:
             AlreadyThereError: it is the step at which the voice stands, or a sum that is spent.
-            InputError: the point lies behind, or money is asked of a machine without a price.
+            InputError: the point lies behind or beyond `MAX_STEPS`, or money is asked of a
+                machine without a price.
         """
         if self.kind == "more steps":
-            return StopPoint(step=step + int(self.amount))
+            last = step + int(self.amount)
+            if last > MAX_STEPS:
+                raise InputError(
+                    f"cannot stop at {self.text}: that is step {last:,}, and the maximum is "
+                    f"{MAX_STEPS:,}; give fewer steps"
+                )
+            return StopPoint(step=last)
         if self.kind == "time":
             return StopPoint(training_seconds=training_seconds + self.amount)
         if self.kind == "step":
@@ -119,7 +127,7 @@ def parse_stop(text: str, forms: str = HOW_TO_SAY_WHEN) -> StopRule:
         raise InputError(f"cannot read {_shown(text)} as a time to stop; write {forms}")
     if rule.amount <= 0:
         raise InputError(f"{_shown(text)} asks for no training at all; write {forms}")
-    most = {"time": _MOST_SECONDS, "money": MOST_USD}.get(rule.kind, _MOST_STEPS)
+    most = {"time": _MOST_SECONDS, "money": MOST_USD}.get(rule.kind, MAX_STEPS)
     if rule.amount > most:
         raise InputError(f"{_shown(text)} is more than anyone can train; write {forms}")
     return rule

@@ -4,7 +4,6 @@ Reading a voice imports neither torch nor librosa, so that `info` answers at onc
 """
 
 import json
-import math
 from pathlib import Path
 from types import UnionType
 from typing import Any
@@ -36,6 +35,7 @@ RESTORING = ".restoring"
 # More than these files ever have; ones that are longer are none.
 _MOST_SETTINGS = 2**20
 _MOST_REPORT = 2**26
+_MAX_HOURS = 10**9
 # What a report of a corpus says, and of what kind it is.
 _REPORT: dict[str, type | UnionType] = {
     "clips": int,
@@ -346,8 +346,15 @@ def describe(folder: Path) -> dict[str, Any]:
             "idle_hours": round(ledger.idle_seconds / 3600, 4),
             "budget_usd": settings.budget or None,
             "price": _last_price(settings, ledger),
+            **_missing_spend(ledger),
         },
     }
+
+
+def _missing_spend(ledger: Ledger) -> dict[str, Any]:
+    """What the sums lack, where lines of the ledger are damaged."""
+    count = len(ledger.unreadable)
+    return {"problem": f"{ledger.path}: {count:,} damaged, not counted"} if count else {}
 
 
 def _preset(settings: VoiceSettings, networks: dict[NetworkName, dict[str, Any]]) -> str:
@@ -412,7 +419,8 @@ def _is_report(said: Any) -> bool:  # noqa: ANN401 (what JSON has)
         return False
     if not all(isinstance(said[name], kind) for name, kind in _REPORT.items() if name in said):
         return False
-    if not math.isfinite(said.get("hours", 0)):
+    # What is no number is in no range either.
+    if not 0 <= said.get("hours", 0) <= _MAX_HOURS:
         return False
     lists = (said.get(name, []) for name, kind in _REPORT.items() if kind is list)
     return all(isinstance(item, str) or _is_flat(item) for found in lists for item in found)

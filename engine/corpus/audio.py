@@ -18,6 +18,12 @@ _STARTS = (b"RIFF", b"RIFX", b"RF64", b"fLaC")
 ABSURD = 1e6
 """Level that no recording has, full scale being 1; far above it, float32 powers overflow."""
 
+MAX_FFT = 2**14
+"""Samples of a transform: far beyond those of any voice."""
+MAX_RECORDING_BYTES = 2**30
+"""Bytes of a recording: an hour and a half of 16 bits in stereo at 48 kHz, while a clip has
+seconds. A file of holes can have any number, which would all be read."""
+
 # Bytes of the shortest header of a WAV.
 _HEADER = 44
 # Bytes by which a WAV's header may be wrong: programs count their own chunks differently.
@@ -123,6 +129,11 @@ def _naming(path: Path) -> Iterator[None]:
         if start not in _STARTS:
             raise InputError(f"{path} is neither WAV nor FLAC; convert it to one of them.")
         held = path.stat().st_size
+        if held > MAX_RECORDING_BYTES:
+            raise InputError(
+                f"{path} has {held:,} bytes, and a recording at most {MAX_RECORDING_BYTES:,}; cut "
+                f"it into clips."
+            )
         if start == b"RIFF" and held >= _HEADER and held + _SLACK < promised < _UNKNOWN_SIZE:
             raise InputError(
                 f"{path} is cut short: its header promises {promised:,} bytes, the file holds "

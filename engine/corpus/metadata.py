@@ -12,6 +12,8 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # Not splitlines: that also cuts at characters such as U+2028 that may stand inside a sentence.
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _LONGEST_SHOWN = 60
+# Half a million clips. A file of holes can have any number of bytes, which would all be read.
+_MAX_BYTES = 2**26
 _AUDIO_SUFFIX = re.compile(r"\.(wav|flac)$", re.IGNORECASE)
 
 
@@ -96,15 +98,22 @@ def read_metadata(path: Path) -> tuple[list[Row], list[Rejected]]:
 def read_bytes(path: Path) -> bytes:
     """The file as it is.
 
-    Raises `InputError` when it cannot be read.
+    Raises `InputError` when it cannot be read, or is larger than any list of clips.
     """
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(_MAX_BYTES + 1)
     except OSError as error:
         raise InputError(
             f"{path} cannot be read: {error.strerror}. "
             "A corpus needs a metadata.csv with one id|text line a clip."
         ) from error
+    if len(content) > _MAX_BYTES:
+        raise InputError(
+            f"{path} has more than {_MAX_BYTES:,} bytes, and a list of clips at most that; split "
+            f"the corpus."
+        )
+    return content
 
 
 def split_lines(data: bytes) -> list[Line]:

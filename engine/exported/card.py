@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any, get_args
 
 from engine.choices import NETWORKS, CleanerName, NetworkName
-from engine.corpus.audio import AudioSpec
+from engine.corpus.audio import MAX_FFT, AudioSpec
 from engine.corpus.clips import Limits
 from engine.corpus.text import Vocabulary
 from engine.errors import InputError
 from engine.exported.fields import Fields
 from engine.exported.folder import CARD, opened, weights_file
 from engine.exported.layout import LAYOUT
-from engine.networks.specs import NetworkSpec, SSRNSpec, Text2MelSpec
+from engine.networks.specs import MAX_WIDTH, NetworkSpec, SSRNSpec, Text2MelSpec
+from engine.stop import MAX_STEPS
 
 DTYPES = ("float32", "float16")
 """The number formats that exported weights come in."""
@@ -30,11 +31,8 @@ _FORMAT = 1
 _MOST_BYTES = 2**20
 _MUTE = "This voice has no SSRN: it speaks from the mel alone, which sounds muffled."
 _DIGEST = re.compile("[0-9a-f]{64}")
-_MOST_STEPS = 10**15
 # Sizes far beyond those of any voice, to keep what a stranger asks for within a machine's means:
-# the widest layer and transform, the longest text and sentence.
-_MOST_WIDTH = 2**14
-_MOST_FFT = 2**14
+# the longest text and sentence.
 _MOST_RATE = 768_000
 _MOST_SYMBOLS = 4_000
 _MOST_FRAMES = 4_000
@@ -158,7 +156,7 @@ def parse(content: bytes, path: Path) -> ExportCard:
 
 
 def _audio(fields: Fields) -> AudioSpec:
-    n_fft = fields.whole("n_fft", 2, _MOST_FFT)
+    n_fft = fields.whole("n_fft", 2, MAX_FFT)
     win_length = fields.whole("win_length", 1, n_fft)
     _require_fields_of(AudioSpec, fields)
     return AudioSpec(
@@ -205,8 +203,8 @@ def _network(name: NetworkName, fields: Fields, spec: NetworkSpec) -> NetworkCar
         raise fields.unfit("sha256", "64 hexadecimal digits are needed")
     return NetworkCard(
         spec=spec,
-        step=fields.whole("step", 0, _MOST_STEPS),
-        base_step=fields.whole("base_step", 0, _MOST_STEPS),
+        step=fields.whole("step", 0, MAX_STEPS),
+        base_step=fields.whole("base_step", 0, MAX_STEPS),
         recipe=fields.text("recipe"),
         parameters=fields.whole("parameters", 1, 2**40),
         dtype=fields.choice("dtype", DTYPES),
@@ -220,7 +218,7 @@ def _text2mel(network: Fields, vocabulary_size: int, audio: AudioSpec) -> Text2M
     return Text2MelSpec(
         vocabulary_size=fields.whole("vocabulary_size", vocabulary_size, vocabulary_size),
         n_mels=fields.whole("n_mels", audio.n_mels, audio.n_mels),
-        embedding=fields.whole("embedding", 1, _MOST_WIDTH),
+        embedding=fields.whole("embedding", 1, MAX_WIDTH),
         mask_text=fields.flag("mask_text"),
         **_common(fields),
     )
@@ -239,7 +237,7 @@ def _ssrn(network: Fields, audio: AudioSpec) -> SSRNSpec:
 def _common(fields: Fields) -> dict[str, Any]:
     """What the specs of both networks have."""
     return {
-        "hidden": fields.whole("hidden", 1, _MOST_WIDTH),
+        "hidden": fields.whole("hidden", 1, MAX_WIDTH),
         "dropout": fields.share("dropout"),
         "logit_dropout": fields.share("logit_dropout"),
         "epsilon": fields.number("epsilon", above=0, most=1),

@@ -10,16 +10,20 @@ from datetime import datetime
 from pathlib import Path
 
 from engine.errors import EngineError, InputError
+from engine.host.files import make_folder
 from engine.host.new_folder import unusable
 
 LOCK_NAME = "lock"
 """The lock file's name in its folder."""
 
 _MOST_BYTES = 200
+_SOMEBODY = "another process"
 _HOLDER = re.compile(r"process (?P<pid>[0-9]{1,9}) since [0-9: -]{1,20}")
 
 # Somebody who only asks who trains has the lock for a moment.
 _TRIES = 3
+# Others that give up a voice they were to make, and remove its folder with the lock.
+_MAX_REMOVALS = 100
 _BETWEEN_TRIES = 0.05
 
 
@@ -87,6 +91,13 @@ class FolderLock:
                 os.close(self._descriptor)
                 os.close(self._directory)
 
+    def is_at_home(self) -> bool:
+        """Whether the path by which it was locked leads to it."""
+        try:
+            return os.path.samestat(self.named.stat(), self._identity)
+        except OSError:
+            return False
+
     def _look_for_folder(self) -> Path:
         for path in (self.named, *self._paths_by_descriptor()):
             try:
@@ -127,6 +138,8 @@ class FolderLock:
                 f"The lock file of {self.folder} was removed, and another run has locked the "
                 f"folder since."
             ) from error
+        except FileNotFoundError as error:
+            raise FolderLostError(f"{self.folder} was deleted.") from error
         except InputError as error:
             raise EngineError(str(error)) from error
         os.close(self._descriptor)
@@ -137,29 +150,45 @@ class FolderLock:
 def acquire_lock(folder: Path) -> FolderLock:
     """Lock a voice folder.
 
-    The operating system lets go of the lock when the process ends, however it ends: what a dead
-    process wrote into the file is no lock, and is written over.
+    The folder is made where there is none. The operating system lets go of the lock when the
+    process ends, however it ends: what a dead process wrote into the file is no lock, and is
+    written over.
 
     Raises:
-        InputError: another process has it, or the lock file cannot be written.
+        InputError: another process has it, or the folder or the lock file cannot be written.
         EngineError: the disk is full, or the file system knows no locks.
     """
-    try:
-        directory = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError as error:
-        raise unusable(folder / LOCK_NAME, error) from error
-    try:
-        return FolderLock(folder, directory, _take(directory, folder))
-    except BaseException:
-        os.close(directory)
-        raise
+    for tries_left in reversed(range(_MAX_REMOVALS)):
+        try:
+            make_folder(folder)
+            directory = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            if isinstance(error, FileNotFoundError) and tries_left:
+                continue  # another process has just removed the folder that it had made
+            raise unusable(folder, error) from error
+        try:
+            descriptor = _take(directory, folder)
+        except FileNotFoundError:
+            os.close(directory)
+            continue
+        except BaseException:
+            os.close(directory)
+            raise
+        lock = FolderLock(folder, directory, descriptor)
+        if lock.is_at_home():
+            return lock
+        lock.release()
+    raise EngineError(
+        f"Cannot lock {folder / LOCK_NAME}: another process keeps removing it; try again."
+    )
 
 
 def _take(directory: int, folder: Path) -> int:
     """Lock the lock file of an open folder, and return the descriptor that holds the lock.
 
     Raises:
-        InputError: another process has it, or the lock file cannot be written.
+        FileNotFoundError: the folder has been removed.
+        InputError: another process has the lock, or the lock file cannot be written.
         EngineError: the disk is full, or the file system knows no locks.
     """
     path = folder / LOCK_NAME
@@ -167,6 +196,8 @@ def _take(directory: int, folder: Path) -> int:
     while True:
         try:
             descriptor = os.open(LOCK_NAME, flags, 0o600, dir_fd=directory)
+        except FileNotFoundError:
+            raise
         except OSError as error:
             raise unusable(path, error) from error
         try:
@@ -193,6 +224,17 @@ def _is_named(directory: int, descriptor: int) -> bool:
     return os.path.samestat(named, os.fstat(descriptor))
 
 
+def require_untrained(folder: Path) -> None:
+    """Refuse a voice folder in which a process trains, without taking its lock.
+
+    Raises:
+        InputError: naming the process, as `acquire_lock` does.
+    """
+    holder = holder_of(folder)
+    if holder is not None:
+        raise InputError(_held(folder, holder))
+
+
 def holder_of(folder: Path) -> str | None:
     """Name the process that trains in a folder and since when; None if there is none."""
     try:
@@ -202,7 +244,7 @@ def holder_of(folder: Path) -> str | None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
-        return _signature(descriptor) or "another process"
+        return _signature(descriptor) or _SOMEBODY
     finally:
         os.close(descriptor)
     return None
@@ -216,18 +258,16 @@ def _lock(descriptor: int, folder: Path) -> None:
             if tries_left:
                 time.sleep(_BETWEEN_TRIES)
                 continue
-            raise _HeldError(_held(descriptor, folder)) from None
+            raise _HeldError(_held(folder, _signature(descriptor) or _SOMEBODY)) from None
         return
 
 
-def _held(descriptor: int, folder: Path) -> str:
-    holder = _signature(descriptor)
-    stop = (
-        "" if holder is None else f", or stop it with `kill {holder.split()[1]}` (it saves first)"
-    )
+def _held(folder: Path, holder: str) -> str:
+    stop = "" if holder == _SOMEBODY else f", or stop it with `kill {holder.split()[1]}`"
+    saves = stop and " (it saves first)"
     return (
-        f"The voice in {folder} is being trained by {holder or 'another process'}; look at it with "
-        f"`voicecoach attach {shlex.quote(str(folder))}`{stop}."
+        f"The voice in {folder} is being trained by {holder}; look at it with "
+        f"`voicecoach attach {shlex.quote(str(folder))}`{stop}{saves}."
     )
 
 

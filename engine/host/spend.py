@@ -1,19 +1,22 @@
 """What a voice has cost: a ledger with one line a stretch of training, or of idle time."""
 
+import errno
 import json
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, get_args
 
-from engine.errors import EngineError
+from engine.errors import EngineError, InputError
 from engine.host.files import append_line
 from engine.plain_files import read_plain
+from engine.stop import MAX_STEPS
 
 # More than any voice has in its lifetime; a file that is longer is no ledger.
 _MOST_BYTES = 2**27
-# More than any training makes or takes, so that no sum of them is beyond what can be counted.
-_MOST_STEPS = 10**12
+# It is too large, a link, or no plain file.
+_NO_LEDGER = (errno.EFBIG, errno.ELOOP, errno.EINVAL)
+# More than any training takes, so that no sum of them is beyond what can be counted.
 _MOST_SECONDS = 1e10
 _MOST_PRICE = 1e16
 
@@ -45,7 +48,7 @@ class Stretch:
             if not isinstance(text, str):
                 raise TypeError(f"{text!r} is no text")
         for step in (self.first_step, self.last_step):
-            if type(step) is not int or not 0 <= step <= _MOST_STEPS:
+            if type(step) is not int or not 0 <= step <= MAX_STEPS:
                 raise ValueError(f"{step!r} is no step")
         for number, most in ((self.seconds, _MOST_SECONDS), (self.price, _MOST_PRICE)):
             # What is no number is in no range either.
@@ -70,7 +73,8 @@ class Ledger:
         """All stretches, oldest first.
 
         Raises:
-            EngineError: the file cannot be read.
+            InputError: the file is no ledger.
+            EngineError: it cannot be read.
         """
         return [stretch for _, stretch in self._lines if stretch is not None]
 
@@ -98,8 +102,10 @@ class Ledger:
         except FileNotFoundError:
             return b""
         except OSError as error:
-            raise EngineError(
-                f"The spend ledger {self.path} cannot be read: {error.strerror}."
+            kind = InputError if error.errno in _NO_LEDGER else EngineError
+            raise kind(
+                f"The spend ledger {self.path} cannot be read: {error.strerror}; restore it from a "
+                f"backup or the voice's mirror, or remove it to count from $0."
             ) from error
 
     @property

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.choices import NETWORKS, NetworkName
+from engine.stop import MAX_STEPS
 
 MARKER = "mirror.json"
 """The file that makes a place a mirror."""
@@ -59,7 +60,7 @@ _MOST_SIZE = 2**40
 _ID = re.compile(r"[0-9a-f]{32}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _CHECKPOINT_FILE = re.compile(r"[a-z0-9_][a-z0-9_-]{0,40}\.(safetensors|json)")
-_KEY = re.compile(r"(text2mel|ssrn)/step-([0-9]{9,15})\.[0-9a-f]{16}")
+_KEY = re.compile(r"(text2mel|ssrn)/step-([0-9]{9,10})\.[0-9a-f]{16}")
 _REQUIRED = ("weights.safetensors", "state.json")
 
 
@@ -184,7 +185,7 @@ def parse_manifest(content: bytes, key: str) -> Manifest:
         ValueError: it is damaged, of another folder, or names what no checkpoint has.
     """
     said = _object(content)
-    network, step = said.get("network"), _whole(said, "step", 10**15)
+    network, step = said.get("network"), _whole(said, "step", MAX_STEPS)
     if network not in NETWORKS:
         raise ValueError(f"its network is {network!r}")
     manifest = Manifest(

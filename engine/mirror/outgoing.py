@@ -4,15 +4,19 @@ import hashlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from engine.checkpoint_folders import CheckpointEntry, read_state
+from engine.checkpoint_folders import MOST_TENSOR_BYTES, CheckpointEntry, read_state
 from engine.choices import NETWORKS, NetworkName
 from engine.errors import InputError
 from engine.mirror.fingerprint import Fingerprint, fingerprint
 from engine.mirror.layout import VOICE_FILES, is_checkpoint_file
+from engine.plain_files import plain_file, read_plain
 from engine.voice import Voice
 
 Files = dict[str, tuple[Path, Fingerprint]]
 """Files by the names that they have in the mirror."""
+
+# Of a small file, which is read as a whole; no history has as many.
+_MAX_BYTES = 2**30
 
 
 class GoneError(Exception):
@@ -64,7 +68,8 @@ class Outgoing:
             changed = path.stat().st_mtime_ns
             known = self._states.get(path)
             if known is None or known[0] != changed:
-                known = (changed, hashlib.sha256(path.read_bytes()).hexdigest())
+                with plain_file(path) as file:
+                    known = (changed, hashlib.sha256(file.read(_MAX_BYTES)).hexdigest())
                 self._states[path] = known
         except FileNotFoundError:
             return None
@@ -83,12 +88,11 @@ class Outgoing:
             FileNotFoundError: it has been removed.
         """
         digest = self.digest(entry.path)
-        files = {
-            path.name: (path, fingerprint(path))
-            for path in sorted(entry.path.iterdir())
-            if is_checkpoint_file(path.name)
-        }
-        if not _is_sound(entry.path, files):
+        paths = [one for one in sorted(entry.path.iterdir()) if is_checkpoint_file(one.name)]
+        # What is larger is never loaded, and would take hours to read.
+        fit = all(path.stat().st_size <= MOST_TENSOR_BYTES for path in paths)
+        files = {path.name: (path, fingerprint(path)) for path in paths} if fit else {}
+        if not fit or not _is_sound(entry.path, files):
             if digest is None or self.digest(entry.path) != digest:
                 raise GoneError
             self._damaged.add((entry.path, digest))
@@ -105,7 +109,7 @@ class Outgoing:
         copies = {}
         for name in names:
             try:
-                content = (self.voice.folder / VOICE_FILES[name]).read_bytes()
+                content = read_plain(self.voice.folder / VOICE_FILES[name], _MAX_BYTES)
             except FileNotFoundError:
                 continue
             if name.endswith(".jsonl"):

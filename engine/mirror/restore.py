@@ -23,7 +23,6 @@ from engine.host.files import (
     write_whole,
 )
 from engine.host.lock import acquire_lock
-from engine.host.new_folder import unusable
 from engine.mirror.fetching import (
     DamagedError,
     Piece,
@@ -69,7 +68,10 @@ def fetch_voice(way: Way, held: Holdings, change: Callable[[VoiceSettings], Voic
             )
         settings = _parsed(small[SETTINGS], way.target)
         for name, content in small.items():
-            if name != SETTINGS:
+            if name == _LEDGER:
+                # Of a voice that lost its settings alone, the ledger here may know more.
+                _merge_ledger(way.folder / VOICE_FILES[name], content)
+            elif name != SETTINGS:
                 write_whole(way.folder / VOICE_FILES[name], content)
         text = edited(small[SETTINGS].decode(), settings, change(settings))
         write_whole(way.folder / SETTINGS, text.encode())
@@ -140,11 +142,7 @@ def _taking(way: Way) -> Iterator[Path]:
         EngineError: it cannot be written.
     """
     folder = way.folder
-    try:
-        make_folder(folder)
-        lock = acquire_lock(folder)
-    except OSError as error:
-        raise unusable(folder, error) from error
+    lock = acquire_lock(folder)
     store = folder / RESTORING
     try:
         if store.is_symlink():
@@ -220,7 +218,7 @@ def settings_here(
 
 def _merge_ledger(path: Path, theirs: bytes) -> None:
     """Write what is in the mirror's ledger, and of ours what is not in it, in that order."""
-    ours = path.read_bytes().splitlines() if path.exists() else []
+    ours = read_plain(path, _MOST_LEDGER).splitlines() if path.exists() else []
     lines = theirs.splitlines()
     known = set(lines)
     lines += [line for line in ours if line not in known]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from engine.errors import EngineError, InputError
-from engine.host.lock import LOCK_NAME
+from engine.host.lock import LOCK_NAME, require_untrained
 from engine.mirror.address import checked_address, told
 from engine.mirror.backoff import Backoff
 from engine.mirror.fetching import Progress, Tell, Way
@@ -40,6 +40,7 @@ _LEFTOVERS = {
     "ssrn",
     "samples",
     "spend.jsonl",
+    "spend.open",
     "corpus.json",
     "check.json",
     RESTORING,
@@ -195,7 +196,7 @@ def _fetch_here(way: Way, held: Holdings, order: TrainOrder, address: str) -> No
     """Fetch the whole voice into a folder that has none.
 
     Raises:
-        InputError: there is something else in the folder.
+        InputError: there is something else in the folder, or a process trains in it.
     """
     if order.dataset is not None:
         require_dataset(order.dataset)
@@ -213,7 +214,7 @@ def _require_empty(folder: Path, recordings: Path | None) -> None:
     """Refuse to fetch a voice among somebody's other files.
 
     Raises:
-        InputError: saying which.
+        InputError: saying which; or who trains in the folder.
     """
     if not folder.exists():
         return
@@ -224,6 +225,8 @@ def _require_empty(folder: Path, recordings: Path | None) -> None:
         expected.add(recordings.parts[0])
     for path in sorted(folder.iterdir()):
         if path.name not in expected and not path.name.startswith("voicecoach.log"):
+            # It may be of a run that has just begun.
+            require_untrained(folder)
             raise InputError(
                 f"{folder} holds something else than a voice ({path.name}); name a new folder "
                 f"with --voice."

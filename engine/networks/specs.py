@@ -1,10 +1,15 @@
 """The sizes of the two networks, and the presets a person can ask for by name."""
 
-from dataclasses import asdict, dataclass
-from typing import Any, get_args
+from dataclasses import dataclass, fields
+from typing import get_args
 
 from engine.choices import NetworkName, PresetName
-from engine.errors import InputError
+from engine.errors import InputError, brief
+
+MAX_WIDTH = 2**14
+"""Channels, mel bands or bins: the weights of one square layer of that width take a gigabyte."""
+MAX_VOCABULARY = 2**16
+"""Symbols that a network reads."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class Text2MelSpec:
     same alone and in a batch. The BBC's code does not, and needs its texts padded to 180."""
 
     def __post_init__(self) -> None:
-        _require_positive(self)
+        _require_sizes(self)
 
 
 @dataclass(frozen=True)
@@ -54,33 +59,38 @@ class SSRNSpec:
     """Added to the variance by layer normalisation; see `Text2MelSpec.epsilon`."""
 
     def __post_init__(self) -> None:
-        _require_positive(self)
+        _require_sizes(self)
 
 
 NetworkSpec = Text2MelSpec | SSRNSpec
 
 
-def _require_positive(spec: NetworkSpec) -> None:
-    """Refuse sizes that no network can have.
+def _require_sizes(spec: NetworkSpec) -> None:
+    """Refuse sizes that no network can have, and types other than those of the fields.
 
     Raises:
-        InputError: a size is not a positive number, or dropout is outside [0, 1).
+        InputError: naming the field.
     """
-    sizes: dict[str, Any] = asdict(spec)
-    for name, value in sizes.items():
-        if name in ("dropout", "logit_dropout"):
-            if not 0 <= value < 1:
-                raise InputError(f"{name} is {value}; give a share from 0 up to, not including, 1")
-        elif name != "mask_text" and not value > 0:
-            raise InputError(f"{name} is {value} in the network's size; give a positive number")
+    for entry in fields(spec):
+        value = getattr(spec, entry.name)
+        most = MAX_VOCABULARY if entry.name == "vocabulary_size" else MAX_WIDTH
+        if entry.type is bool:
+            fits, need = type(value) is bool, "true or false"
+        elif entry.type is int:
+            fits = type(value) is int and 0 < value <= most
+            need = f"a whole number from 1 to {most:,}"
+        else:
+            least = "above" if entry.name == "epsilon" else "from"
+            fits = type(value) in (int, float) and 0 <= value < 1 and (value > 0 or least == "from")
+            need = f"a number {least} 0 and below 1"
+        if not fits:
+            raise InputError(f"{entry.name} is {brief(value)} in the network's size; give {need}")
 
 
 _WIDTHS: dict[PresetName, dict[str, int]] = {
     "bbc": {"embedding": 128, "text2mel": 256, "ssrn": 512},
     "small": {"embedding": 128, "text2mel": 128, "ssrn": 128},
 }
-_MOST_WIDTH = 2**14
-
 
 PRESETS: tuple[PresetName, ...] = get_args(PresetName)
 """The presets, the full size first."""
@@ -124,14 +134,10 @@ def read_spec(network: NetworkName, said: object) -> NetworkSpec:
     """Take a spec as a checkpoint's `state.json` or another file says it.
 
     Raises:
-        InputError: it is no spec of that network, or one far beyond the widths of any.
+        InputError: it is no spec of that network, or one far beyond the sizes of any.
     """
     kind = Text2MelSpec if network == "text2mel" else SSRNSpec
     try:
-        spec = kind(**said)  # type: ignore[arg-type]
-        widths = [width for name, width in asdict(spec).items() if name in ("embedding", "hidden")]
+        return kind(**said)  # type: ignore[arg-type]
     except TypeError as error:
-        raise InputError(f"spec is {said!r:.80}; the sizes of a {network} are wanted") from error
-    if not all(isinstance(width, int) and width <= _MOST_WIDTH for width in widths):
-        raise InputError(f"spec has the widths {widths}; give whole numbers up to {_MOST_WIDTH:,}")
-    return spec
+        raise InputError(f"spec is {brief(said)}; the sizes of a {network} are needed") from error

@@ -21,6 +21,7 @@ from engine.networks.from_tensorflow import (
     variables_of,
 )
 from engine.networks.specs import NetworkSpec
+from engine.stop import MAX_STEPS
 from engine.tensorflow.bundle import INDEX, Bundle
 from engine.tensorflow.files import newest_by_name, prefixes_in
 
@@ -32,7 +33,6 @@ TITLES: dict[NetworkName, str] = {"text2mel": "Text2Mel", "ssrn": "SSRN"}
 
 # The BBC's code writes the networks into folders of these endings.
 _USUAL_ENDINGS: dict[NetworkName, str] = {"text2mel": "-1", "ssrn": "-2"}
-_LARGEST_STEP = 2**31 - 1
 # TensorFlow's Adam keeps the powers of its decay rates: after k steps they are at k + 1.
 _DECAYS = {"beta1_power": 0.9, "beta2_power": 0.999}
 # Below this single precision loses digits, and some devices write 0.
@@ -162,7 +162,7 @@ def _step(bundle: Bundle) -> int:
             f"{STEP}; give a checkpoint of the BBC's or Kyubyong's code."
         )
     step = int(bundle.read(STEP))
-    if not 0 <= step <= _LARGEST_STEP:
+    if not 0 <= step <= MAX_STEPS:
         raise InputError(f"{bundle.index} stands at step {step:,}, where no training comes to.")
     return step
 

@@ -33,6 +33,7 @@ from engine.speech.loudness import level
 from engine.speech.picture import write_attention
 from engine.speech.utterance import Utterance, resynthesise, speak, write_wav
 from engine.speech.vocoder import VocoderSettings
+from engine.stop import MAX_STEPS
 from engine.training.checkpoint import speaking_network
 from engine.training.memory import is_out_of_memory
 from engine.training.newest_good import load_newest_to_speak
@@ -43,7 +44,6 @@ _log = logging.getLogger(__name__)
 
 # Of a list, and of what it says, far more than there can be.
 _MOST_BYTES = 2**26
-_MOST_STEPS = 10**12
 _MOST_SECONDS = 10**6
 # Numbers enough for torch to share the work on them among all threads.
 _FOR_ALL_THREADS = 2**18
@@ -304,7 +304,7 @@ def read_samples(voice: Voice) -> list[Sample]:
             )
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             continue  # blank, or cut off by the end of a process
-        sound = 0 <= sample.step <= _MOST_STEPS and 0 <= sample.seconds <= _MOST_SECONDS
+        sound = 0 <= sample.step <= MAX_STEPS and 0 <= sample.seconds <= _MOST_SECONDS
         if sound and path.is_file():
             found.append(sample)
     return found

@@ -45,6 +45,8 @@ _MOST_DIMENSIONS = 16
 _MOST_ELEMENTS = 2**40
 # The BBC's largest network takes 341 MB with all that Adam remembers.
 _MOST_BYTES = 2**32
+# Of one variable, which is read as a whole.
+_MAX_VARIABLE_BYTES = 2**29
 
 
 @dataclass(frozen=True)
@@ -266,4 +268,6 @@ def _check_places(entries: dict[str, Entry], shards: int) -> None:
             shard, end = entry.shard, 0
         if entry.offset < end and entry.size:
             raise FormatError("variables lie over each other")
+        if entry.size > _MAX_VARIABLE_BYTES:
+            raise FormatError(f"a variable has {entry.size:,} bytes")
         end = max(end, entry.offset + entry.size)

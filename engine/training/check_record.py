@@ -11,6 +11,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from engine.check_report import CheckReport
 from engine.corpus.clips import METADATA, RECORDINGS
+from engine.corpus.metadata import read_bytes
 from engine.host.files import write_whole
 from engine.plain_files import read_plain
 from engine.voice import Voice
@@ -39,10 +40,11 @@ def corpus_key(voice: Voice) -> str:
     takes minutes where they are many; and the voice's symbols, cleaner, limits and audio constants.
 
     Raises:
-        OSError: the list cannot be read.
+        InputError: the list cannot be read.
+        OSError: a recording has gone meanwhile.
     """
     settings = voice.settings
-    state = hashlib.sha256((voice.dataset / METADATA).read_bytes())
+    state = hashlib.sha256(read_bytes(voice.dataset / METADATA))
     described = {
         "format": _FORMAT,
         "symbols": settings.symbols,

@@ -1,11 +1,10 @@
 """Checkpoints: never half of one, never the last good one removed."""
 
 import errno
-import math
 import os
 import re
 import shutil
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,7 @@ from engine.host.files import PRIVATE_FOLDER, make_folder, remove, remove_all, s
 from engine.host.room import require_room
 from engine.host.time_of_day import now
 from engine.networks.build import build_network, network_with
-from engine.networks.specs import NetworkSpec, SSRNSpec, Text2MelSpec
+from engine.networks.specs import NetworkSpec, read_spec
 from engine.networks.ssrn import SSRN
 from engine.networks.text2mel import Text2Mel
 from engine.plain_files import open_plain, open_private
@@ -41,8 +40,10 @@ _WEIGHTS = "weights.safetensors"
 _AVERAGE = "average.safetensors"
 # What a checkpoint takes beside its tensors: their names, and state.json.
 _BESIDE_TENSORS = 2**18
-# Far wider than any network here; the weights of a square layer of it are the memory of a host.
-_MOST_WIDTH = 2**16
+# What a file of tensors takes beside those of the weights' sizes: their names, the count of steps.
+_MAX_BESIDE = 2**20
+# No loss of the steps between two lines of the history comes near it.
+_MAX_SUM = 1e30
 
 
 @dataclass(frozen=True)
@@ -232,7 +233,8 @@ def load_checkpoint(folder: Path, *, to_speak: bool = False) -> Checkpoint:
     network: NetworkName = state["network"]
     try:
         digests = dict(state.get("sha256", {}))
-        spec = _spec(network, state["spec"])
+        spec = read_spec(network, state["spec"])
+        shapes = _shapes(spec)
         return Checkpoint(
             network=network,
             spec=spec,
@@ -240,13 +242,13 @@ def load_checkpoint(folder: Path, *, to_speak: bool = False) -> Checkpoint:
             step=state["step"],
             base_step=state["base_step"],
             recipe=str(state["recipe"]),
-            seed=int(state["seed"]),
-            moments_from=int(state.get("moments_from", 0)),
-            weights=_weights_of(spec, _tensors(folder, _WEIGHTS, digests), _WEIGHTS),
-            average=_weights_of(spec, _average(folder, digests), _AVERAGE),
-            optimizer={} if to_speak else _moments(folder, digests),
+            seed=state["seed"],
+            moments_from=state.get("moments_from", 0),
+            weights=_weights(folder, _WEIGHTS, shapes, digests),
+            average=_average(folder, shapes, digests),
+            optimizer={} if to_speak else _moments(folder, shapes, digests),
             symbols_from=dict(state.get("symbols_from", {})),
-            unlogged=_unlogged(state.get("unlogged", {})),
+            unlogged=_unlogged(state.get("unlogged", {}), state["step"]),
             corpus=_corpus(state.get("corpus", "")),
             recovery=recovery_from(state.get("recovery", {})),
         )
@@ -256,43 +258,48 @@ def load_checkpoint(folder: Path, *, to_speak: bool = False) -> Checkpoint:
         raise damaged(folder, str(error)) from error
 
 
-def _spec(network: NetworkName, said: dict[str, Any]) -> NetworkSpec:
-    """The sizes that `state.json` tells of, before any memory is taken for a network of them."""
-    spec = Text2MelSpec(**said) if network == "text2mel" else SSRNSpec(**said)
-    for entry in fields(spec):
-        value = getattr(spec, entry.name)
-        if entry.type is int:
-            fit = type(value) is int and value <= _MOST_WIDTH
-        elif entry.type is bool:
-            fit = type(value) is bool
-        else:
-            fit = type(value) in (int, float) and value < 1
-        if not fit:
-            raise ValueError(f"state.json has {value!r} for the {entry.name} of a network")
-    return spec
-
-
-def _weights_of(spec: NetworkSpec, found: dict[str, Tensor], name: str) -> dict[str, Tensor]:
-    """Weights that have the names and shapes of a network, for which no memory is taken."""
+def _shapes(spec: NetworkSpec) -> dict[str, torch.Size]:
+    """The names and shapes of a network's weights, for which no memory is taken."""
     with torch.device("meta"):
-        wanted = {key: one.shape for key, one in build_network(spec).named_parameters()}
-    if found and {key: one.shape for key, one in found.items()} != wanted:
+        return {name: one.shape for name, one in build_network(spec).named_parameters()}
+
+
+def _weights(
+    folder: Path, name: str, shapes: dict[str, torch.Size], digests: dict[str, str]
+) -> dict[str, Tensor]:
+    """Weights that have the names and shapes of their network.
+
+    Raises:
+        ValueError: they have others, or are not as they were written.
+        OSError: they are gone.
+    """
+    found = _tensors(folder, name, digests, _bytes_of(shapes))
+    if {key: one.shape for key, one in found.items()} != shapes:
         raise ValueError(f"{name} does not fit the sizes in its own state.json")
     return found
 
 
-def _average(folder: Path, digests: dict[str, str]) -> dict[str, Tensor]:
+def _bytes_of(shapes: dict[str, torch.Size]) -> int:
+    """Bytes of weights in single precision."""
+    return 4 * sum(shape.numel() for shape in shapes.values())
+
+
+def _average(
+    folder: Path, shapes: dict[str, torch.Size], digests: dict[str, str]
+) -> dict[str, Tensor]:
     """The average; empty where none was written, but never where it was and has gone."""
     if _AVERAGE not in digests and not (folder / _AVERAGE).exists():
         return {}
-    return _tensors(folder, _AVERAGE, digests)
+    return _weights(folder, _AVERAGE, shapes, digests)
 
 
-def _moments(folder: Path, digests: dict[str, str]) -> dict[str, Tensor]:
+def _moments(
+    folder: Path, shapes: dict[str, torch.Size], digests: dict[str, str]
+) -> dict[str, Tensor]:
     """Adam's moments; empty where somebody has removed their file, which is the largest."""
     if not (folder / MOMENTS).exists():
         return {}
-    return _tensors(folder, MOMENTS, digests)
+    return _tensors(folder, MOMENTS, digests, 2 * _bytes_of(shapes))
 
 
 def _corpus(said: Any) -> str:  # noqa: ANN401 (what JSON has)
@@ -302,12 +309,15 @@ def _corpus(said: Any) -> str:  # noqa: ANN401 (what JSON has)
     return said
 
 
-def _unlogged(said: dict[str, Any]) -> Unlogged:
-    count, sums = int(said.get("count", 0)), tuple(float(one) for one in said.get("sums", ()))
-    there = count > 0 and len(sums) in (3, 4) and all(math.isfinite(one) for one in sums)
+def _unlogged(said: dict[str, Any], step: int) -> Unlogged:
+    count, sums = said.get("count", 0), tuple(said.get("sums", ()))
+    sound = len(sums) in (3, 4) and all(
+        type(one) in (int, float) and abs(one) <= _MAX_SUM for one in sums
+    )
+    there = type(count) is int and 0 < count <= step and sound
     if not there and (count, sums) != (0, ()):
-        raise ValueError("state.json has sums of losses that are of no network")
-    return Unlogged(count, sums)
+        raise ValueError("state.json has sums of losses, `unlogged`, that are of no network")
+    return Unlogged(count, tuple(map(float, sums)))
 
 
 def has_average(folder: Path) -> bool:
@@ -330,11 +340,17 @@ def speaking_network(checkpoint: Checkpoint) -> Text2Mel | SSRN:
         ) from error
 
 
-def _tensors(folder: Path, name: str, digests: dict[str, str]) -> dict[str, Tensor]:
+def _tensors(folder: Path, name: str, digests: dict[str, str], most: int) -> dict[str, Tensor]:
     """Read a file of tensors that is still as it was written.
 
+    Args:
+        folder: of the checkpoint.
+        name: of the file.
+        digests: the SHA-256 of each file, as `state.json` says it.
+        most: bytes of the tensors.
+
     Raises:
-        ValueError: a byte of it has changed, or it is larger than any of a network.
+        ValueError: a byte of it has changed, or it is larger than any of a network of that size.
         OSError: it is gone.
     """
     path = folder / name
@@ -342,8 +358,9 @@ def _tensors(folder: Path, name: str, digests: dict[str, str]) -> dict[str, Tens
     descriptor = open_plain(path)
     size = os.fstat(descriptor).st_size
     os.close(descriptor)
-    if size > MOST_TENSOR_BYTES:
-        raise ValueError(f"{name} has {size:,} bytes, more than any network here")
+    most = min(most + _MAX_BESIDE, MOST_TENSOR_BYTES)
+    if size > most:
+        raise ValueError(f"{name} has {size:,} bytes, and for its network at most {most:,}")
     if name in digests and digest_of(path) != digests[name]:
         raise ValueError(f"{name} is not as it was written")
     # Copies: what safetensors returns is the file itself, mapped, and a file that is written

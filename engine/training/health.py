@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
+from engine.stop import MAX_STEPS
 from engine.training.finite import Skips
 
 MOST_SKIPPED = 5
@@ -33,6 +34,8 @@ _SHARE = 0.25
 # logged loss was more than 3 % above the lowest before it, the warm-up included.
 _TIMES = 2.0
 _FEW = 5
+# Times that a run may have gone back, in all.
+_MAX_COUNT = 10**6
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +74,12 @@ def recovery_from(said: dict[str, Any]) -> Recovery:
         ValueError, TypeError: it says nonsense.
     """
     recovery = Recovery(**said)
-    counts = (recovery.rollbacks, recovery.salt, recovery.sick_step)
-    if not all(type(count) is int and count >= 0 for count in counts):
-        raise ValueError(f"state.json counts {said!r}, but these are whole numbers from 0")
-    if not 0 < recovery.rate_factor <= 1:
-        raise ValueError(f"state.json has the rate_factor {recovery.rate_factor!r}")
+    for name, most in (("rollbacks", _MAX_COUNT), ("salt", _MAX_COUNT), ("sick_step", MAX_STEPS)):
+        count = getattr(recovery, name)
+        if type(count) is not int or not 0 <= count <= most:
+            raise ValueError(f"recovery.{name} in state.json is no whole number up to {most:,}")
+    if type(recovery.rate_factor) not in (int, float) or not 0 < recovery.rate_factor <= 1:
+        raise ValueError("recovery.rate_factor in state.json is no number above 0, up to 1")
     return recovery
 
 

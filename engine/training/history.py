@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.errors import EngineError
+from engine.errors import EngineError, InputError
 from engine.host.files import append_line, make_folder, sync_file, write_whole
 from engine.plain_files import plain_file
 from engine.snapshot import LossCurve, Losses
+from engine.stop import MAX_STEPS
 
 # Points of the curve that the screen draws; a terminal has fewer columns.
 _POINTS = 400
@@ -20,6 +21,10 @@ _POINTS = 400
 _MOST_WAITING = 20_000
 # Bytes of a line; none of ours has as many.
 _MOST_LINE = 2**16
+# A hundred million steps take less; a file of holes can have any number, which would all be read.
+_MAX_BYTES = 2**30
+# No loss comes near it, and a curve of those that did could not be drawn.
+_MAX_LOSS = 1e30
 
 
 class Thinned:
@@ -92,7 +97,8 @@ class History:
         and a step is logged once.
 
         Raises:
-            EngineError: the file cannot be read or written.
+            InputError: the file is larger than any history.
+            EngineError: it cannot be read or written.
         """
         self.path = path
         """Where the file is; whoever moves it says so here."""
@@ -255,6 +261,12 @@ def _lines(path: Path) -> Iterator[_Line]:
     """The lines of a history that can be read; not the one that a dying process left unfinished."""
     start = 0
     with plain_file(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > _MAX_BYTES:
+            raise InputError(
+                f"{path} has {size:,} bytes, and a history at most {_MAX_BYTES:,}; move it away: "
+                f"training goes on without its curve"
+            )
         # Of a line without end, no more than a piece is in memory; it is no line of ours.
         while raw := file.readline(_MOST_LINE):
             if (line := _parse(start, raw)) is not None and raw.endswith(b"\n"):
@@ -271,6 +283,8 @@ def _parse(start: int, raw: bytes) -> _Line | None:
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
     # A curve has no place for what is not finite.
-    if type(step) is not int or not math.isfinite((loss or 0.0) + (held_out or 0.0)):
+    if type(step) is not int or not 0 <= step <= MAX_STEPS:
+        return None
+    if not all(abs(one) <= _MAX_LOSS for one in (loss or 0.0, held_out or 0.0)):
         return None
     return _Line(start, raw, step, loss, held_out)

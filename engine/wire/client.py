@@ -181,7 +181,9 @@ class RemoteSession:
         """Say hello, and wait for the first whole picture."""
         deadline = time.monotonic() + _ANSWER_WITHIN
         try:
-            self._socket.sendall(write(Hello(self._role)))
+            # A run that has closed the connection may have said why before.
+            with contextlib.suppress(BrokenPipeError):
+                self._socket.sendall(write(Hello(self._role)))
             while self._picture.snapshot is None:
                 self._socket.settimeout(max(0.01, deadline - time.monotonic()))
                 self._receive()
@@ -265,7 +267,12 @@ class RemoteSession:
 
     def _push(self) -> None:
         line = self._commands[0]
-        sent = self._socket.send(line)
+        try:
+            sent = self._socket.send(line)
+        except BrokenPipeError:
+            # The run has closed the connection; what it said before is still to be read.
+            self._commands.clear()
+            return
         if sent == len(line):
             self._commands.popleft()
         else:

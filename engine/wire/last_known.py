@@ -6,7 +6,7 @@ from pathlib import Path
 
 from engine.checkpoint_folders import list_checkpoints
 from engine.choices import NetworkName
-from engine.errors import EngineError
+from engine.errors import VoicecoachError
 from engine.host.open_spend import OpenSpend
 from engine.host.spend import Ledger
 
@@ -30,7 +30,7 @@ def last_known(folder: Path, network: NetworkName) -> LastKnown:
         under_way = OpenSpend(folder / "spend.open").left(ledger)
         spent = ledger.usd + sum(stretch.usd for stretch in under_way)
         steps = [one.last_step for one in under_way if one.network == network]
-    except EngineError as error:
+    except VoicecoachError as error:
         _log.warning("%s", error)
         spent, steps = None, []
     return LastKnown(steps[-1] if steps else _saved(folder, network), spent)

@@ -8,6 +8,7 @@ from engine.choices import NetworkName
 from engine.control import Command
 from engine.errors import InputError
 from engine.snapshot import Phase
+from engine.stop import MAX_STEPS
 from engine.wire.codec import decode, dump, encode, load
 
 VERSION = 2
@@ -17,6 +18,9 @@ MOST_FROM_CLIENT = 64 * 1024
 """Bytes of a line that a screen may send."""
 MOST_FROM_SERVER = 32 * 1024 * 1024
 """Bytes of a line that a run may send."""
+
+_MAX_SECONDS = 1e12
+_MAX_NUMBER = 1e30
 
 Role = Literal["screen", "reader", "glance"]
 """A screen stays and steers; a reader stays and asks for nothing; a glance is answered once."""
@@ -80,6 +84,25 @@ class Glance:
     """Screens that only look at it."""
     wait_ends_at: float | None
     """When a wait ends by itself, in seconds since the epoch; None where none does."""
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that no run has, for whoever shows them counts with them.
+
+        Raises:
+            ValueError: naming one.
+        """
+        limits = {
+            "step": MAX_STEPS,
+            "checkpoint_step": MAX_STEPS,
+            "still_seconds": _MAX_SECONDS,
+            "phase_seconds": _MAX_SECONDS,
+        }
+        for field in fields(self):
+            value = getattr(self, field.name)
+            most = limits.get(field.name, _MAX_NUMBER)
+            # What is no number is in no range either.
+            if isinstance(value, int | float) and not 0 <= value <= most:
+                raise ValueError(f"its {field.name} is no number that a run has")
 
 
 @dataclass(frozen=True, slots=True)

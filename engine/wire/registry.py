@@ -22,6 +22,7 @@ _log = logging.getLogger(__name__)
 
 _MOST_BYTES = 64 * 1024
 _MOST_RUNS = 1000
+_MAX_SINCE = 1e12
 _FORGOTTEN_AFTER = 30 * 86_400.0
 """Seconds without a sign of life."""
 
@@ -37,6 +38,15 @@ class RunEntry:
     host: str
     since: float
     """When it began, in seconds since the epoch."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is no moment.
+
+        Raises:
+            ValueError: it is none.
+        """
+        if not 0 <= self.since <= _MAX_SINCE:
+            raise ValueError("since is no moment")
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,6 @@ from engine.wire.messages import (
     Glance,
     Hello,
     Leave,
-    Refusal,
     Welcome,
     read_from_client,
     write,
@@ -36,8 +35,10 @@ from engine.wire.sockets import SocketFile, is_trusted, listen
 
 _log = logging.getLogger(__name__)
 
-MOST_CLIENTS = 32
-"""Screens, and those who ask, at the same time."""
+MAX_SCREENS = 32
+"""Screens and readers at the same time; each of them costs a share of every snapshot."""
+MAX_CONNECTIONS = 4 * MAX_SCREENS
+"""Open connections, with those that have not said hello yet and those that `ps` makes."""
 
 _ACCEPTED_AT_ONCE = 16
 _LOOK = 0.25
@@ -208,20 +209,19 @@ class Server:
             self._stop_listening()
             return False
         connected.setblocking(False)
-        refused = ""
-        if not is_trusted(connected):
-            refused = "this run belongs to another user"
-        elif len(self._clients) >= MOST_CLIENTS:
-            refused = f"{MOST_CLIENTS} screens look at this run already"
-        if refused:
-            with contextlib.suppress(OSError):
-                connected.send(write(Refusal(refused)))
-            connected.close()
-            return True
+        if len(self._clients) >= MAX_CONNECTIONS:
+            self._drop_the_longest_silent()
         client = Connection(connected, self._clock())
         self._clients.add(client)
         self._selector.register(connected, selectors.EVENT_READ, client)
+        # Most have said hello by now, and one that only asks is answered and gone.
+        self._serve(client, selectors.EVENT_READ)
         return True
+
+    def _drop_the_longest_silent(self) -> None:
+        """Make room: whoever connects and says nothing must not keep `ps` from an answer."""
+        passing = [one for one in self._clients if one.role is None or one.closing]
+        self._drop(min(passing, key=lambda one: one.opened))
 
     def _stop_listening(self) -> None:
         if not self._deaf and self._listener is not None:
@@ -291,6 +291,16 @@ class Server:
             self._send(message.command)
 
     def _greet(self, client: Connection, hello: Hello) -> None:
+        """Answer a hello; only now, so that the refusal of one who still sends is not lost.
+
+        Raises:
+            InputError: the client is not ours, or there are screens enough.
+        """
+        if not is_trusted(client.socket):
+            raise InputError("this run belongs to another user")
+        staying = sum(one.stays and not one.closing for one in self._clients)
+        if hello.role != "glance" and staying >= MAX_SCREENS:
+            raise InputError(f"{MAX_SCREENS} screens are attached to it; close one of them first")
         now = self._clock()
         client.role = hello.role
         if hello.role == "glance":

@@ -97,7 +97,7 @@ def make_voice(tmp_path: Path) -> MakeVoice:
                 spec=specs[network],
                 symbols=symbols,
                 step=step,
-                base_step=base_step,
+                base_step=min(base_step, step),
                 recipe="standard",
                 seed=1,
                 moments_from=0,

@@ -1,5 +1,6 @@
 """The demo: bundled recordings and weights made into a voice of one's own."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from engine import demo
 from engine.control import Finish
 from engine.demo import demo_order
 from engine.errors import EngineError, InputError
+from engine.host.lock import acquire_lock
 from engine.snapshot import Phase
 from engine.stop import parse_stop
 from engine.voice import Voice
@@ -23,6 +25,17 @@ def assets(make_voice, tmp_path, speech, monkeypatch) -> Path:
     shutil.move(voice.folder, folder / "voice")
     monkeypatch.setattr(demo, "_ASSETS", (tmp_path / "elsewhere", folder))
     return folder
+
+
+@pytest.mark.parametrize("other", ["corpus", "voice.toml.123.part"])
+def test_a_demo_that_has_just_begun_is_left_alone(assets, tmp_path, other):
+    folder = tmp_path / "demo"
+    lock = acquire_lock(folder)
+    (folder / other).mkdir()
+    with pytest.raises(InputError, match=f"is being trained by process {os.getpid()} since"):
+        demo_order(folder)
+    lock.release()
+    assert list((folder / other).iterdir()) == []
 
 
 def test_the_demo_goes_on_from_the_bundled_voice(assets, tmp_path, training):

@@ -17,16 +17,41 @@ SETTINGS = VoiceSettings(dataset=Path("recordings"), price=0.99, audio=AudioSpec
 TEXT = edited(None, None, SETTINGS)
 
 
+def whole(*lines: str) -> str:
+    """A `voice.toml` with these lines in place of those of the same name."""
+    names = [line.partition(" ")[0] for line in lines]
+    others = [line for line in TEXT.splitlines() if line.partition(" ")[0] not in names]
+    return "\n".join((*lines, *others, ""))
+
+
 def test_what_was_written_is_read_back():
     assert parse_settings(TEXT, PATH) == SETTINGS
 
 
-def test_a_dataset_alone_is_enough():
-    assert parse_settings('dataset = "x"', PATH) == VoiceSettings(dataset=Path("x"))
+def test_a_file_that_was_cut_off_is_refused():
+    lines = TEXT.splitlines(keepends=True)
+    assert lines[-1].startswith("max_coarse_frames")
+    for count in range(len(lines)):
+        with pytest.raises(InputError, match=r"voice\.toml is incomplete: it lacks .*; restore it"):
+            parse_settings("".join(lines[:count]), PATH)
+    with pytest.raises(InputError, match=r"lacks limits\.max_coarse_frames; restore it"):
+        parse_settings("".join(lines[:-1]), PATH)
+
+
+@pytest.mark.parametrize("text", [bytes(4096).decode(), TEXT + bytes(100).decode()])
+def test_what_a_power_cut_left_is_refused(text):
+    with pytest.raises(InputError, match=r"voice\.toml is damaged: it holds NUL bytes; restore it"):
+        parse_settings(text, PATH)
+
+
+def test_a_file_of_the_first_version_is_read():
+    later = ("dataset", "cleaner", "budget", "dropout", "checkpoint_minutes")
+    text = "".join(line for line in TEXT.splitlines(keepends=True) if not line.startswith(later))
+    assert parse_settings(text, PATH) == replace(SETTINGS, dataset=None)
 
 
 def test_whole_numbers_will_do_for_fractions():
-    assert parse_settings('dataset = "x"\nprice = 1', PATH).price == 1.0
+    assert parse_settings(whole("price = 1"), PATH).price == 1.0
 
 
 def test_what_a_person_wrote_stays_when_a_setting_changes():
@@ -49,11 +74,11 @@ def test_what_a_person_edited_meanwhile_stays():
 
 
 def test_a_setting_that_was_left_out_is_added_where_it_belongs():
-    mine = 'dataset = "recordings"\n[audio]\nn_mels = 40\n'
+    mine = TEXT.replace("budget = 0.0", "# none").replace("dropout", "# dropout")
     old = parse_settings(mine, PATH)
-    changed = edited(mine, old, replace(old, price=0.7, audio=AudioSpec(n_mels=40, trim_db=50.0)))
+    changed = edited(mine, old, replace(old, budget=30.0, audio=AudioSpec(n_mels=40, trim_db=50.0)))
     again = parse_settings(changed, PATH)
-    assert again.price == 0.7
+    assert again.budget == 30
     assert again.audio == AudioSpec(n_mels=40, trim_db=50.0)
 
 
@@ -108,8 +133,7 @@ def test_a_dataset_that_is_no_path_is_refused(text):
 
 
 def test_an_imported_voice_has_no_dataset_and_keeps_it_out_of_the_file():
-    settings = parse_settings("", PATH)
-    assert settings.dataset is None
+    settings = replace(SETTINGS, dataset=None)
     assert "dataset =" not in edited(None, None, settings)
     assert parse_settings(edited(None, None, settings), PATH) == settings
 
@@ -123,7 +147,7 @@ LINES = st.builds("{} = {}".format, NAMES, VALUES) | st.sampled_from(["[audio]",
 
 @given(st.lists(LINES, max_size=6).map("\n".join) | st.text(max_size=60))
 def test_any_text_is_a_voice_or_bad_input(text):
-    for said in (text, 'dataset = "x"\n' + text):
+    for said in (text, whole(*text.split("\n"))):
         try:
             settings = parse_settings(said, PATH)
         except InputError:
@@ -144,13 +168,13 @@ def test_a_dropout_that_cannot_be_is_named(said: str, tmp_path: Path) -> None:
 
 
 def test_no_dropout_is_a_dropout(tmp_path: Path) -> None:
-    settings = parse_settings('dataset = "recordings"\ndropout = 0\n', tmp_path / "voice.toml")
+    settings = parse_settings(whole("dropout = 0"), tmp_path / "voice.toml")
     assert settings.dropout == 0.0
 
 
 def test_a_price_that_the_cloud_says_is_one_word_in_the_file(tmp_path):
     path = tmp_path / "voice.toml"
-    settings = replace(parse_settings('dataset = "x"\nprice = "auto"\n', path), seed=2)
+    settings = replace(parse_settings(whole('price = "auto"'), path), seed=2)
     assert (settings.price, settings.price_auto) == (0.0, True)
     text = edited(None, None, settings)
     assert 'price = "auto"' in text

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import InputError
-from engine.stop import AlreadyThereError, StopPoint, StopRule, parse_stop
+from engine.stop import MAX_STEPS, AlreadyThereError, StopPoint, StopRule, parse_stop
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_any_text_is_read_or_refused(text):
     assert text.isascii() or text.strip().isascii()
 
 
-@given(st.integers(1, 10**10))
+@given(st.integers(1, MAX_STEPS))
 def test_steps_come_back_as_they_were_written(steps):
     assert parse_stop(str(steps)) == StopRule("step", steps, str(steps))
     assert parse_stop(f"+{steps:,}").amount == steps

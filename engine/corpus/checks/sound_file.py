@@ -9,7 +9,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from engine.corpus.audio import ABSURD, recording_length
+from engine.corpus.audio import ABSURD, MAX_RECORDING_BYTES, recording_length
 from engine.corpus.checks.faults import Fault
 from engine.corpus.clips import reason_of
 from engine.errors import InputError
@@ -133,6 +133,10 @@ def _stranger(path: Path) -> Fault | None:
         return Fault("not-a-file", "error", "a link that leads nowhere stands in its place", advice)
     if not path.is_file():
         return Fault("not-a-file", "error", "is no file", advice)
+    size = path.stat().st_size
+    if size > MAX_RECORDING_BYTES:
+        figure = f"holds {size:,} bytes, and a recording at most {MAX_RECORDING_BYTES:,}"
+        return Fault("too-large", "error", figure, "cut it into clips")
     with path.open("rb") as file:
         start = file.read(64)
     if not start:

@@ -20,7 +20,8 @@ from engine.voice import Voice, describe
 DEEP = "[" * 100_000
 DIGITS = "9" * 5_000
 BOMBS = [DEEP, '{"a":' * 100_000, DIGITS, "1e999", "NaN", "[NaN]", '{"step": -Infinity}', "\\ud800"]
-NAMES = ["list", "object", "digits", "large", "nan", "nans", "infinite", "surrogate"]
+BOMBS += ["\0" * 4096]
+NAMES = ["list", "object", "digits", "large", "nan", "nans", "infinite", "surrogate", "zeros"]
 
 
 @pytest.fixture
@@ -165,7 +166,7 @@ def test_tensors_of_holes_take_no_memory(newest):
     path.write_bytes(struct.pack("<Q", len(header)) + header)
     os.truncate(path, 8 + len(header) + length)
     forge(newest, sha256={})
-    with pytest.raises(DamagedCheckpointError, match="bytes, more than any network here"):
+    with pytest.raises(DamagedCheckpointError, match="bytes, and for its network at most"):
         load_checkpoint(newest)
 
 

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from engine.errors import EngineError, InputError
+from engine.host.lock import acquire_lock
 from engine.mirror.holdings import look
 from engine.mirror.layout import MANIFEST, MARKER, FileMark
 from engine.mirror.take_up import Manners, take_up
@@ -141,6 +142,32 @@ def test_another_voice_is_refused_whatever_its_step(alice, make, manners, theirs
     with pytest.raises(InputError, match=r"holds .* alice, last written by process"):
         take_up(order(other.folder), manners)
     assert content(other.folder) == before
+
+
+def test_a_voice_that_lost_its_settings_gets_them_from_its_mirror(alice, manners):
+    path, ledger = alice.folder / "voice.toml", alice.folder / "spend.jsonl"
+    with ledger.open("a") as file:
+        file.write('{"start": "c"}\n')
+    (alice.folder / "spend.open").touch()
+    path.write_bytes(b"")
+    with pytest.raises(InputError, match="fetches it once the damaged file is removed"):
+        take_up(order(alice.folder), manners)
+    path.unlink()
+    before = content(alice.folder)
+    take_up(order(alice.folder), manners)
+    assert Voice.open(alice.folder).settings == alice.settings
+    after = content(alice.folder)
+    after.pop("voice.toml")
+    assert after == before
+
+
+def test_a_folder_in_which_a_run_has_just_begun_is_told(alice, manners, tmp_path):
+    folder = tmp_path / "new"
+    lock = acquire_lock(folder)
+    (folder / "voice.toml.123.part").touch()
+    with pytest.raises(InputError, match=f"is being trained by process {os.getpid()} since"):
+        take_up(order(folder), manners)
+    lock.release()
 
 
 def test_somebody_elses_files_are_not_mixed_with_a_voice(alice, manners, tmp_path):

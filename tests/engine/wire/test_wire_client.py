@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.control import Pause
 from engine.errors import InputError
 from engine.host.lock import acquire_lock
 from engine.snapshot import Phase, Snapshot
@@ -243,6 +244,21 @@ def test_a_run_that_talks_nonsense_later_shows_as_failed(answer, tmp_path):
     assert session.snapshot().phase is Phase.FAILED
     assert session.snapshot().step == 9
     assert "no JSON" in session.snapshot().failure
+
+
+def test_a_refusal_is_heard_although_the_run_hung_up(answer, tmp_path, monkeypatch):
+    server = answer(WELCOME + SEEN, hold=True, later=write(Refusal("too many lines")))
+    push = RemoteSession._push
+
+    def push_after_the_end(session):
+        server.end()
+        push(session)
+
+    session = RemoteSession(tmp_path)
+    monkeypatch.setattr(RemoteSession, "_push", push_after_the_end)
+    session.send(Pause())
+    assert session.join(30)
+    assert "too many lines" in session.snapshot().failure
 
 
 def test_a_screen_that_fails_itself_does_not_show_a_picture_that_looks_alive(

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import selectors
 import socket
 import stat
 import threading
@@ -31,7 +30,7 @@ from engine.wire.changes import changes
 from engine.wire.client import RemoteSession, glance
 from engine.wire.messages import MOST_FROM_CLIENT, Ask, Hello, Leave, read_from_server, write
 from engine.wire.registry import known_runs, runs_folder
-from engine.wire.server import MOST_CLIENTS, Server
+from engine.wire.server import MAX_CONNECTIONS, MAX_SCREENS, Server
 from engine.wire.sockets import connect
 
 
@@ -295,26 +294,51 @@ def test_half_a_line_is_waited_for(run):
     assert run.asked == [GoAttended(), Pause(), GoUnattended()]
 
 
-def test_a_thousand_connections_are_turned_away(run):
+def test_silent_connections_keep_nobody_out(run):
     session = RemoteSession(run.folder)
-    refused, kept = 0, []
-    for _ in range(1000):
-        raw = connect(run.folder, 20)
-        with selectors.DefaultSelector() as selector:
-            selector.register(raw, selectors.EVENT_READ)
-            told = len(kept) + 1 >= MOST_CLIENTS and selector.select(20)
-        if told:
-            refused += b"screens look at this run already" in raw.recv(4096)
-            raw.close()
-        else:
-            kept.append(raw)
-    assert refused == 1000 - (MOST_CLIENTS - 1)
+    silent = []
+    for number in range(1000):
+        silent.append(connect(run.folder, 20))
+        assert len(run.server._clients) <= MAX_CONNECTIONS
+        if number % 100 == 99:
+            assert glance(run.folder, 20).screens == 1
     run.board.update(step=5)
     until(lambda: session.snapshot().step == 5, "the one that was there to be served")
-    for raw in kept:
-        raw.close()
+    newcomer = RemoteSession(run.folder)
+    newcomer.close()
     session.close()
-    until(lambda: glance(run.folder, 20), "room for others")
+    for connection in silent:
+        connection.close()
+
+
+@pytest.mark.parametrize("reading", [False, True])
+def test_a_screen_too_many_is_told_so(run, reading):
+    screens = [Raw(run.folder) for _ in range(MAX_SCREENS)]
+    for number, screen in enumerate(screens):
+        screen.send(write(Hello("screen" if number % 2 else "reader")))
+    until(lambda: run.board.snapshot.readers + run.screens == MAX_SCREENS, "all of them")
+    for _ in range(50):
+        with pytest.raises(InputError, match="32 screens are attached to it; close one"):
+            RemoteSession(run.folder, reading=reading)
+        told = glance(run.folder, 20)
+        assert (told.screens, told.readers) == (16, 16)
+    screens.pop().close()
+    until(lambda: run.screens == 15, "one to be gone")
+    RemoteSession(run.folder, reading=reading).close()
+    for screen in screens:
+        screen.close()
+
+
+@pytest.mark.parametrize("role", ["screen", "reader", "glance"])
+def test_another_user_is_told_so_after_hello(run, monkeypatch, role):
+    monkeypatch.setattr("engine.wire.server.is_trusted", lambda connection: False)
+    raw = Raw(run.folder)
+    until(lambda: run.server._clients, "the run to wait for a hello")
+    raw.send(write(Hello(role)))
+    assert raw.refusal() == "this run belongs to another user"
+    raw.close()
+    assert run.asked == []
+    assert (run.screens, run.board.snapshot.readers) == (0, 0)
 
 
 def test_a_screen_that_does_not_read_costs_one_picture_and_then_sees_the_newest(run):

@@ -1,5 +1,6 @@
 """Leaving a run and coming back to it, in real terminals: `attach` and `ps`."""
 
+import contextlib
 import json
 import os
 import signal
@@ -7,6 +8,10 @@ import subprocess
 import sys
 
 import pytest
+
+from engine.wire.messages import Hello, write
+from engine.wire.server import MAX_SCREENS
+from engine.wire.sockets import connect
 
 
 def attach(runs, **environment: str):
@@ -178,6 +183,19 @@ def test_ps_lists_runs_and_those_that_are_silent(runs, unseen) -> None:
     assert silent["last_sign_of_life"] <= run["last_sign_of_life"] + 60
     assert "silent for" in ps(runs)
     os.kill(unseen, signal.SIGCONT)
+
+
+def test_a_screen_too_many_is_told_so_and_ps_is_answered(runs, unseen) -> None:
+    with contextlib.ExitStack() as screens:
+        for _ in range(MAX_SCREENS):
+            connection = screens.enter_context(connect(runs.voice, 20))
+            connection.sendall(write(Hello("reader")))
+        runs.wait_until(lambda: json.loads(ps(runs, "--json"))[0]["readers"] == 32, "all of them")
+        for options in ((), ("--read-only",)):
+            late = runs.start([sys.executable, "-m", "tui", "attach", str(runs.voice), *options])
+            assert late.wait() == 2
+            runs.wait_until(lambda t=late: "32 screens are attached to it" in t.text, "why")
+    attach(runs).wait_for_screen()
 
 
 def test_attach_without_a_terminal_or_a_run_says_what_to_do(runs) -> None:

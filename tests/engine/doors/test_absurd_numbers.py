@@ -1,0 +1,348 @@
+"""Numbers that cannot be, in files whose checksums are right: a sentence, and no surprise."""
+
+import contextlib
+import hashlib
+import json
+import math
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from engine.control import SetBudget
+from engine.errors import InputError
+from engine.exported.card import CARD, read_card
+from engine.exporting import export_voice
+from engine.host.open_spend import OpenSpend
+from engine.host.spend import Ledger
+from engine.kept_stop import read_kept_stop
+from engine.mirror.layout import (
+    FileMark,
+    Latest,
+    Manifest,
+    Marker,
+    parse_latest,
+    parse_manifest,
+    parse_marker,
+)
+from engine.networks.specs import MAX_WIDTH
+from engine.settings import parse_settings
+from engine.snapshot import Phase
+from engine.speech.audition import read_samples
+from engine.speech.say import say
+from engine.stop import MAX_STEPS, MOST_USD
+from engine.training.check_record import load_record
+from engine.training.checkpoint import load_checkpoint
+from engine.training.history import History
+from engine.voice import describe, own_specs, read_corpus_report
+from engine.wire.codec import decode, encode, load
+from engine.wire.messages import Ask, Glance, read_from_client, read_from_server, write
+from engine.wire.processes import ProcessId
+from engine.wire.registry import RunEntry
+
+ABSURD = st.sampled_from(
+    [
+        *(10**power for power in (9, 10, 12, 18, 30, 400)),
+        *(2**31, 2**53, 2**63, 2**64, -1, -(10**12), -(10**400)),
+        *(1e18, 1e300, 1e308, -1e308, 5e-324, 0.5),
+        *(math.nan, math.inf, -math.inf),
+        *(True, False, None, "5", "9" * 5000, [], {}),
+    ]
+) | st.integers(-(10**20), 10**20)
+
+
+def sealed_as_it_is(state):
+    """Seal a state whatever it says, its format too."""
+    said = {name: value for name, value in state.items() if name != "checksum"}
+    body = json.dumps(said, indent=2).removesuffix("\n}") + ",\n"
+    return body + f'  "checksum": "{hashlib.sha256(body.encode()).hexdigest()}"\n}}\n'
+
+
+def numbers_in(value, at=()):
+    """The places of all numbers in what JSON has."""
+    if isinstance(value, dict | list):
+        pairs = value.items() if isinstance(value, dict) else enumerate(value)
+        return [place for key, one in pairs for place in numbers_in(one, (*at, key))]
+    return [at] if isinstance(value, int | float) else []
+
+
+def with_number(value, place, number):
+    changed = json.loads(json.dumps(value))
+    inside = changed
+    for key in place[:-1]:
+        inside = inside[key]
+    inside[place[-1]] = number
+    return changed
+
+
+def property_test(examples):
+    """Many values, the same ones each time."""
+    return settings(
+        max_examples=examples,
+        deadline=None,
+        derandomize=True,
+        suppress_health_check=[HealthCheck.function_scoped_fixture],
+    )
+
+
+@contextlib.contextmanager
+def a_short_sentence_at_most(name=""):
+    """Let the block refuse what it reads in one sentence, that names where."""
+    told = None
+    try:
+        yield
+    except InputError as error:
+        told = str(error)
+    if told is not None:
+        assert "\n" not in told
+        assert len(told) < 700
+        assert name in told
+
+
+@pytest.fixture
+def voice(make_voice, training):
+    """A voice that has trained for two steps past its base, with all that a state can say."""
+    voice = make_voice(text2mel=5, base_step=5, ssrn=2)
+    training.end(training.start(voice, "+2"))
+    return voice
+
+
+def whole_state(voice):
+    state = json.loads((voice.newest("text2mel").path / "state.json").read_text())
+    recovery = {"rate_factor": 0.5, "rollbacks": 1, "salt": 1, "sick_step": 6}
+    return {**state, "recovery": recovery}
+
+
+def test_no_number_of_a_state_is_a_surprise(voice):
+    state, checkpoint = whole_state(voice), voice.newest("text2mel").path
+    places = numbers_in(state)
+    assert {place[0] for place in places} == {
+        *("step", "base_step", "seed", "moments_from", "parameters", "spec", "unlogged"),
+        *("format", "recovery"),
+    }
+
+    @property_test(250)
+    @given(st.sampled_from(places), ABSURD)
+    @example(("step",), 10**12)
+    @example(("moments_from",), 10**400)
+    @example(("moments_from",), 8)
+    @example(("base_step",), 8)
+    @example(("format",), 10**400)
+    @example(("spec", "hidden"), MAX_WIDTH + 1)
+    @example(("parameters",), "9" * 5000)
+    def check(place, number):
+        (checkpoint / "state.json").write_text(sealed_as_it_is(with_number(state, place, number)))
+        for use in (load_checkpoint, lambda _: own_specs(voice.folder)):
+            with a_short_sentence_at_most(f"{checkpoint}"):
+                use(checkpoint)
+        # One that is damaged is named in what is said of the others.
+        with a_short_sentence_at_most():
+            json.dumps(describe(voice.folder))
+
+    check()
+
+
+@pytest.mark.parametrize(
+    ("place", "number"),
+    [
+        (("step",), 10**12),
+        (("step",), 10**400),
+        (("base_step",), 8),
+        (("moments_from",), 8),
+        (("moments_from",), 10**400),
+        (("seed",), 2**64),
+        (("unlogged", "count"), 10**12),
+        (("recovery", "rollbacks"), 10**400),
+        (("spec", "hidden"), 2**15),
+        (("format",), 0),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_a_state_with_such_a_number_is_damaged(voice, training, place, number):
+    checkpoint = voice.newest("text2mel").path
+    state = with_number(whole_state(voice), place, number)
+    (checkpoint / "state.json").write_text(sealed_as_it_is(state))
+    say(voice.folder, "la")
+    session = training.start(voice, "+1")
+    snapshot = training.end(session)
+    # The one before is used, as where a byte has changed.
+    assert (session.error, snapshot.step) == (None, 6)
+    assert any(f"{checkpoint.name}-damaged" in text for text in training.texts(snapshot))
+
+
+def test_what_a_later_version_wrote_is_not_damaged(voice, training):
+    checkpoint = voice.newest("text2mel").path
+    (checkpoint / "state.json").write_text(sealed_as_it_is({**whole_state(voice), "format": 3}))
+    session = training.start(voice, "+1")
+    assert "which a later voicecoach wrote" in training.end(session).failure
+    assert checkpoint.is_dir()
+
+
+def test_the_largest_numbers_that_are_let_in_do_no_harm(voice, training):
+    checkpoint = voice.newest("text2mel").path
+    step = MAX_STEPS - 10
+    state = {
+        **whole_state(voice),
+        "step": step,
+        "base_step": step,
+        "moments_from": step,
+        "seed": 2**63 - 1,
+        "parameters": 2**40,
+        "unlogged": {"count": step, "sums": [1e30, -1e30, 1e30, 1e30]},
+        "recovery": {"rate_factor": 5e-324, "rollbacks": 3, "salt": 10**6, "sick_step": MAX_STEPS},
+    }
+    (checkpoint / "state.json").write_text(sealed_as_it_is(state))
+    checkpoint.rename(checkpoint.with_name(f"step-{step:09d}"))
+    json.dumps(describe(voice.folder))
+    say(voice.folder, "la")
+    with pytest.raises(InputError, match="the maximum is 1,000,000,000; give fewer steps"):
+        training.start(voice, "+20")
+    session = training.start(voice, "+2")
+    snapshot = training.end(session)
+    assert (session.error, snapshot.step) == (None, step + 2)
+
+
+def test_no_number_of_a_card_is_a_surprise(voice, tmp_path):
+    export_voice(voice.folder, tmp_path / "export")
+    said = json.loads((tmp_path / "export" / CARD).read_text())
+
+    @property_test(150)
+    @given(st.sampled_from(numbers_in(said)), ABSURD)
+    def check(place, number):
+        (tmp_path / "export" / CARD).write_text(json.dumps(with_number(said, place, number)))
+        with a_short_sentence_at_most(CARD):
+            read_card(tmp_path / "export")
+            json.dumps(describe(tmp_path / "export"))
+
+    check()
+
+
+def test_no_number_of_the_settings_is_a_surprise(voice):
+    path = voice.folder / "voice.toml"
+    lines = path.read_text().splitlines()
+    numbered = [
+        number for number, line in enumerate(lines) if line.partition("= ")[2][:1].isdigit()
+    ]
+    assert len(numbered) > 15
+
+    @property_test(150)
+    @given(
+        st.sampled_from(numbered),
+        st.sampled_from(["nan", "inf", "-inf", "true", "''", "1e308", "-1", "0", "0x7fffffffffff"])
+        | st.integers(-(10**400), 10**400).map(str)
+        | st.just("9" * 5000),
+    )
+    def check(number, value):
+        changed = [*lines]
+        changed[number] = f"{lines[number].partition('=')[0]}= {value}"
+        path.write_text("\n".join(changed))
+        with a_short_sentence_at_most("voice.toml"):
+            parse_settings(path.read_text(), path)
+            describe(voice.folder)
+
+    check()
+
+
+def test_no_number_in_a_small_file_is_a_surprise(voice, training):
+    training.end(training.start(voice, "+20", price=1.0))
+    say(voice.folder, "la")
+    network = voice.folder / "text2mel"
+    stretch = {"start": "a", "end": "b", "network": "text2mel", "first_step": 1, "last_step": 2}
+    stretch |= {"seconds": 1.0, "price": 1.0}
+    sample = {"step": 5, "sentence": "a", "file": "x.wav", "seconds": 1.0, "note": ""}
+    (voice.samples / "x.wav").touch()
+    files = {
+        voice.corpus_report: json.loads(voice.corpus_report.read_text()),
+        voice.check_record: json.loads(voice.check_record.read_text()),
+        network / "history.jsonl": {"step": 3, "loss": 0.5, "held_out": 0.5},
+        network / "stop.json": {"text": "+20k", "step": 20_000},
+        voice.folder / "spend.jsonl": stretch,
+        voice.folder / "spend.open": stretch,
+        voice.samples / "samples.jsonl": {**sample, "original": None},
+    }
+    key = files[voice.check_record]["key"]
+    places = [(path, place) for path, said in files.items() for place in numbers_in(said)]
+
+    @property_test(250)
+    @given(st.sampled_from(places), ABSURD)
+    @example((voice.corpus_report, ("hours",)), 10**400)
+    @example((network / "history.jsonl", ("step",)), 10**400)
+    @example((network / "history.jsonl", ("loss",)), 1e308)
+    def check(what, number):
+        path, place = what
+        line = json.dumps(with_number(files[path], place, number)) + "\n"
+        path.write_text(f"0\n{line}" if path.name == "spend.open" else line)
+        ledger = Ledger(voice.folder / "spend.jsonl")
+        assert math.isfinite(ledger.usd + ledger.seconds)
+        assert all(
+            math.isfinite(one.usd) for one in OpenSpend(voice.folder / "spend.open").left(ledger)
+        )
+        curve = History(network / "history.jsonl", up_to=MAX_STEPS).curve
+        assert all(abs(one) <= 1e30 for one in (*curve.losses, *curve.held_out))
+        assert all(0 <= step <= MAX_STEPS for step in (*curve.steps, *curve.held_out_steps))
+        assert all(0 <= one.step <= MAX_STEPS for one in read_samples(voice))
+        load_record(voice, key)
+        json.dumps(read_corpus_report(voice))
+        json.dumps(describe(voice.folder))
+        with a_short_sentence_at_most("stop.json"):
+            kept = read_kept_stop(network)
+            assert kept is None or kept.words
+
+    check()
+
+
+def test_no_number_from_a_run_or_of_the_list_of_runs_is_a_surprise(tmp_path):
+    glance = Glance(
+        "alice", "text2mel", Phase.TRAINING, 5, 1.5, "+20k", 1.0, 0.5, 4, 0.5, 60.0, 123, 1, 0
+    )  # fmt: skip
+    entry = RunEntry(tmp_path, "alice", "text2mel", ProcessId.of_this(), "host", 1.0)
+    ask = json.loads(write(Ask(SetBudget(5.0))))
+    said = {
+        "glance": (json.loads(write(glance)), read_from_server),
+        "ask": (ask, read_from_client),
+        "entry": (encode(entry, RunEntry), lambda line: decode(load(line), RunEntry)),
+    }
+    places = [(name, place) for name, (one, _) in said.items() for place in numbers_in(one)]
+
+    @property_test(250)
+    @given(st.sampled_from(places), ABSURD | st.sampled_from(["nan", "inf", "-inf"]))
+    def check(what, number):
+        name, place = what
+        line = json.dumps(with_number(said[name][0], place, number)).encode()
+        with a_short_sentence_at_most():
+            read = said[name][1](line)
+            if isinstance(read, Glance):
+                assert 0 <= read.step <= MAX_STEPS
+                assert math.isfinite(read.spent + read.price + read.phase_seconds)
+            elif isinstance(read, Ask):
+                assert 0 <= read.command.usd <= MOST_USD
+            else:
+                assert math.isfinite(read.since)
+                assert read.process.runs in (True, False)
+
+    check()
+
+
+def test_no_number_of_a_mirror_is_a_surprise():
+    marks = {name: FileMark(5, "0" * 64) for name in ("state.json", "weights.safetensors")}
+    manifest = Manifest("f" * 32, "text2mel", 5, 1, marks, {"spend.jsonl": FileMark(5, "0" * 64)})
+    latest = Latest("f" * 32, 1, manifest.voice_files)
+    marker = Marker("f" * 32, "alice", "token", "writer", {"text2mel": manifest.key})
+    said = {
+        "manifest": (manifest, lambda content: parse_manifest(content, manifest.key)),
+        "latest": (latest, parse_latest),
+        "marker": (marker, parse_marker),
+    }
+    read = {name: json.loads(one.encoded()) for name, (one, _) in said.items()}
+    places = [(name, place) for name, one in read.items() for place in numbers_in(one)]
+
+    @property_test(150)
+    @given(st.sampled_from(places), ABSURD)
+    def check(what, number):
+        name, place = what
+        content = json.dumps(with_number(read[name], place, number)).encode()
+        # Who reads them takes this for damaged.
+        with contextlib.suppress(ValueError):
+            said[name][1](content)
+
+    check()
