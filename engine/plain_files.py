@@ -56,11 +56,16 @@ def open_private(path: Path, flags: int) -> int:
         OSError: as `open_plain`.
     """
     descriptor = open_plain(path, flags | os.O_CREAT, PRIVATE)
+    make_private(descriptor)
+    return descriptor
+
+
+def make_private(descriptor: int) -> None:
+    """Take the permissions that others have to an open file of ours, where that is possible."""
     status = os.fstat(descriptor)
     if status.st_mode & OTHERS and status.st_uid == os.geteuid():
         with contextlib.suppress(OSError):
             os.fchmod(descriptor, PRIVATE)
-    return descriptor
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ from pathlib import Path
 from engine.errors import EngineError, InputError
 from engine.host.files import make_folder
 from engine.host.new_folder import unusable
+from engine.plain_files import PRIVATE, make_private
 
 LOCK_NAME = "lock"
 """The lock file's name in its folder."""
@@ -195,7 +196,7 @@ def _take(directory: int, folder: Path) -> int:
     flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
     while True:
         try:
-            descriptor = os.open(LOCK_NAME, flags, 0o600, dir_fd=directory)
+            descriptor = os.open(LOCK_NAME, flags, PRIVATE, dir_fd=directory)
         except FileNotFoundError:
             raise
         except OSError as error:
@@ -203,6 +204,7 @@ def _take(directory: int, folder: Path) -> int:
         try:
             _lock(descriptor, folder)
             if _is_named(directory, descriptor):
+                make_private(descriptor)
                 _sign(descriptor)
                 return descriptor
         except OSError as error:

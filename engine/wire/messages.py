@@ -21,6 +21,7 @@ MOST_FROM_SERVER = 32 * 1024 * 1024
 
 _MAX_SECONDS = 1e12
 _MAX_NUMBER = 1e30
+_MAX_TIME = 1e11  # in the year 5138; calendars end in 9999
 
 Role = Literal["screen", "reader", "glance"]
 """A screen stays and steers; a reader stays and asks for nothing; a glance is answered once."""
@@ -96,6 +97,7 @@ class Glance:
             "checkpoint_step": MAX_STEPS,
             "still_seconds": _MAX_SECONDS,
             "phase_seconds": _MAX_SECONDS,
+            "wait_ends_at": _MAX_TIME,
         }
         for field in fields(self):
             value = getattr(self, field.name)

@@ -293,7 +293,7 @@ def test_no_number_in_a_small_file_is_a_surprise(voice, training):
 
 def test_no_number_from_a_run_or_of_the_list_of_runs_is_a_surprise(tmp_path):
     glance = Glance(
-        "alice", "text2mel", Phase.TRAINING, 5, 1.5, "+20k", 1.0, 0.5, 4, 0.5, 60.0, 123, 1, 0
+        "alice", "text2mel", Phase.TRAINING, 5, 1.5, "+20k", 1.0, 0.5, 4, 0.5, 60.0, 123, 1, 0, 1e9
     )  # fmt: skip
     entry = RunEntry(tmp_path, "alice", "text2mel", ProcessId.of_this(), "host", 1.0)
     ask = json.loads(write(Ask(SetBudget(5.0))))

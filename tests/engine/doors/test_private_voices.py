@@ -14,7 +14,6 @@ from engine.exporting import export_voice
 from engine.mirror.take_up import Manners, take_up
 from engine.order import TrainOrder
 from engine.speech.say import say
-from engine.training.checkpoint import load_checkpoint, save_checkpoint
 from engine.voice import Voice
 
 TEXT = "Two birds sat."
@@ -74,15 +73,6 @@ def test_nobody_else_reaches_the_demo(make_voice, tmp_path, speech, monkeypatch,
     folder = tmp_path / "voices" / "demo"
     order = demo_order(folder)
     training.end(training.start(folder, "+1", dataset=order.dataset, source=order.source))
-    assert exposed(folder) == set()
-    assert folder.parent.stat().st_mode & 0o777 == 0o755
-
-
-def test_folders_of_a_voice_that_was_moved_away_are_private(make_voice, tmp_path):
-    voice = make_voice()
-    checkpoint = load_checkpoint(voice.newest("text2mel").path)
-    folder = tmp_path / "voices" / "again"
-    save_checkpoint(checkpoint, folder / "text2mel" / "checkpoints" / "step-000000000")
     assert exposed(folder) == set()
     assert folder.parent.stat().st_mode & 0o777 == 0o755
 
