@@ -125,7 +125,11 @@ class Server:
         try:
             self._register()
             while not self._closing.is_set():
-                self._turn()
+                try:
+                    self._turn()
+                except MemoryError:
+                    # It may pass, and a run that nobody can attach to any more is worse.
+                    self._closing.wait(_LOOK)
             self._say_the_last()
         except Exception:
             _log.exception("screens of other processes are served no more")
