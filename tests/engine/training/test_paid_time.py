@@ -108,6 +108,15 @@ def test_idle_time_costs_as_much_and_is_kept_apart(make_voice, time):
     assert Voice.open(voice.folder).ledger.usd == 12.0
 
 
+def test_the_spend_goes_on_while_a_step_hangs(make_voice, time):
+    voice = make_voice(price=3600.0)
+    board = board_of(voice, Phase.TRAINING)
+    paid = PaidTime(board, voice, "text2mel")
+    paid.clock.start()
+    pass_seconds(time, paid, 30)
+    assert board.snapshot.spent == pytest.approx(30)
+
+
 def test_a_ledger_that_takes_nothing_is_not_tried_at_every_step(make_voice, time):
     voice = make_voice(price=3600.0)
     board = board_of(voice)
