@@ -11,7 +11,7 @@ from engine.snapshot import Phase
 from engine.stop import MAX_STEPS
 from engine.wire.codec import decode, dump, encode, load
 
-VERSION = 2
+VERSION = 3
 """Of the wire; both sides refuse any other."""
 
 MOST_FROM_CLIENT = 64 * 1024

@@ -140,7 +140,7 @@ def test_a_message_is_one_line_of_json_with_its_version():
     assert line.endswith(b"\n")
     assert line.count(b"\n") == 1
     asked = {"kind": "StopAt", "rule": "900k"}
-    assert json.loads(line) == {"v": 2, "kind": "Ask", "command": asked}
+    assert json.loads(line) == {"v": 3, "kind": "Ask", "command": asked}
 
 
 def test_only_what_changed_is_sent_and_of_what_grew_only_the_new():
@@ -230,28 +230,28 @@ HOSTILE = [
     b"[]",
     b"7",
     b"{}",
-    b'{"v": 2}',
+    b'{"v": 3}',
     b'{"v": 1, "kind": "Hello", "role": "screen"}',
     b'{"v": true, "kind": "Hello", "role": "screen"}',
-    b'{"v": 2, "v": 2, "kind": "Hello", "role": "screen"}',
-    b'{"v": 2, "kind": "Hello", "role": "king"}',
-    b'{"v": 2, "kind": "Hello", "role": ["screen"]}',
-    b'{"v": 2, "kind": "Hello"}',
-    b'{"v": 2, "kind": "Hello", "role": "screen", "more": 1}',
-    b'{"v": 2, "kind": "Path", "command": "/etc/passwd"}',
-    b'{"v": 2, "kind": "Ask", "command": null}',
-    b'{"v": 2, "kind": "Ask", "command": {"kind": "__import__"}}',
-    b'{"v": 2, "kind": "Ask", "command": {"kind": "Finish", "more": 1}}',
-    b'{"v": 2, "kind": "Ask", "command": {"kind": {"kind": "Finish"}}}',
-    b'{"v": 2, "kind": "Ask", "command": {"kind": "StopAt", "rule": "never"}}',
-    b'{"v": 2, "kind": "Ask", "command": {"kind": "StopAt", "rule": "' + b"9" * 5000 + b'"}}',
-    b'{"v": 2, "kind": "Ask", "command": {"kind": "StopAt", "rule": {"kind": "step"}}}',
-    b'{"v": 2, "kind": "Ask", "command": {"kind": "SetSentence", "sentence": 5}}',
-    b'{"v": 2, "kind": "Ask", "command": {"kind": "SetSentence", "sentence": NaN}}',
+    b'{"v": 3, "v": 3, "kind": "Hello", "role": "screen"}',
+    b'{"v": 3, "kind": "Hello", "role": "king"}',
+    b'{"v": 3, "kind": "Hello", "role": ["screen"]}',
+    b'{"v": 3, "kind": "Hello"}',
+    b'{"v": 3, "kind": "Hello", "role": "screen", "more": 1}',
+    b'{"v": 3, "kind": "Path", "command": "/etc/passwd"}',
+    b'{"v": 3, "kind": "Ask", "command": null}',
+    b'{"v": 3, "kind": "Ask", "command": {"kind": "__import__"}}',
+    b'{"v": 3, "kind": "Ask", "command": {"kind": "Finish", "more": 1}}',
+    b'{"v": 3, "kind": "Ask", "command": {"kind": {"kind": "Finish"}}}',
+    b'{"v": 3, "kind": "Ask", "command": {"kind": "StopAt", "rule": "never"}}',
+    b'{"v": 3, "kind": "Ask", "command": {"kind": "StopAt", "rule": "' + b"9" * 5000 + b'"}}',
+    b'{"v": 3, "kind": "Ask", "command": {"kind": "StopAt", "rule": {"kind": "step"}}}',
+    b'{"v": 3, "kind": "Ask", "command": {"kind": "SetSentence", "sentence": 5}}',
+    b'{"v": 3, "kind": "Ask", "command": {"kind": "SetSentence", "sentence": NaN}}',
     b'{"v": ' + b"1" * 5000 + b"}",
     b"[" * 60_000,
     b'{"v":' * 10_000,
-    b'{"v": 2, "kind": "Ask", "command": ' + b"[" * 20_000 + b"]" * 20_000 + b"}",
+    b'{"v": 3, "kind": "Ask", "command": ' + b"[" * 20_000 + b"]" * 20_000 + b"}",
 ]
 
 
@@ -291,7 +291,7 @@ PARTS = st.dictionaries(
 @given(PARTS)
 def test_changes_that_do_not_fit_are_refused(fields):
     seen = Snapshot(Phase.TRAINING, "a", Path("/v"), "ssrn", "small", "standard")
-    line = dump({"v": 2, "kind": "Part", "fields": fields, "complete": True})
+    line = dump({"v": 3, "kind": "Part", "fields": fields, "complete": True})
     with contextlib.suppress(InputError):
         made = apply(seen, [read_from_server(line)])
         # What is not refused is a snapshot as any other.
