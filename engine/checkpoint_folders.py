@@ -207,7 +207,8 @@ def read_state(checkpoint: Path) -> dict[str, Any]:
     except PermissionError as error:
         raise InputError(f"Cannot read the checkpoint {checkpoint}: {error.strerror}.") from error
     except (OSError, ValueError, RecursionError) as error:
-        raise damaged(checkpoint, f"state.json cannot be read: {error}") from error
+        why = getattr(error, "strerror", None) or error
+        raise damaged(checkpoint, f"state.json cannot be read: {why}") from error
     if not isinstance(state, dict):
         raise damaged(checkpoint, f"{path} is not the state of a checkpoint")
     if not _is_as_written(text, state):

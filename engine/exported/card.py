@@ -201,10 +201,11 @@ def _network(name: NetworkName, fields: Fields, spec: NetworkSpec) -> NetworkCar
     sha256 = fields.text("sha256")
     if not _DIGEST.fullmatch(sha256):
         raise fields.unfit("sha256", "64 hexadecimal digits are needed")
+    step = fields.whole("step", 0, MAX_STEPS)
     return NetworkCard(
         spec=spec,
-        step=fields.whole("step", 0, MAX_STEPS),
-        base_step=fields.whole("base_step", 0, MAX_STEPS),
+        step=step,
+        base_step=fields.whole("base_step", 0, step),
         recipe=fields.text("recipe"),
         parameters=fields.whole("parameters", 1, 2**40),
         dtype=fields.choice("dtype", DTYPES),

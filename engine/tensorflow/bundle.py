@@ -156,7 +156,7 @@ class Bundle:
         return data
 
     def _check_sizes(self) -> None:
-        """Refuse data files that are missing or too short.
+        """Refuse data files that are missing, too short or too large, and variables that are.
 
         Raises:
             InputError: naming the file.
@@ -180,6 +180,12 @@ class Bundle:
                     f"{path} is cut short: its index promises {needed:,} bytes, the file holds "
                     f"{held:,}; copy it again from where it came."
                 )
+        largest = max((entry.size for entry in self.entries.values()), default=0)
+        if largest > _MAX_VARIABLE_BYTES:
+            raise InputError(
+                f"{self.index} has a variable of {largest:,} bytes, more than any that is imported "
+                f"here; give a checkpoint of the BBC's or Kyubyong's code."
+            )
 
 
 def _place(item: tuple[str, Entry]) -> tuple[int, int]:
@@ -268,6 +274,4 @@ def _check_places(entries: dict[str, Entry], shards: int) -> None:
             shard, end = entry.shard, 0
         if entry.offset < end and entry.size:
             raise FormatError("variables lie over each other")
-        if entry.size > _MAX_VARIABLE_BYTES:
-            raise FormatError(f"a variable has {entry.size:,} bytes")
         end = max(end, entry.offset + entry.size)

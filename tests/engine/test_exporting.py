@@ -67,7 +67,11 @@ def test_the_card_tells_what_the_voice_is(make_voice, tmp_path, small_audio):
     for network, step in (("text2mel", 871), ("ssrn", 767)):
         told = card["networks"][network]
         state = read_state(voice.newest(network).path)
-        assert (told["step"], told["base_step"], told["recipe"]) == (step, 855, "standard")
+        assert (told["step"], told["base_step"], told["recipe"]) == (
+            step,
+            min(855, step),
+            "standard",
+        )
         assert (told["spec"], told["parameters"]) == (state["spec"], state["parameters"])
         assert told["sha256"] == sha256((folder / told["file"]).read_bytes()).hexdigest()
     # Nothing of the machine that it was trained on.

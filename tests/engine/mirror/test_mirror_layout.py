@@ -18,6 +18,7 @@ from engine.mirror.layout import (
     parse_marker,
     step_of,
 )
+from engine.stop import MAX_STEPS
 
 DIGEST = "ab" * 32
 MANIFEST = Manifest(
@@ -47,7 +48,7 @@ manifests = st.builds(
     Manifest,
     id=st.binary(min_size=16, max_size=16).map(bytes.hex),
     network=st.sampled_from(["text2mel", "ssrn"]),
-    step=st.integers(0, 10**9),
+    step=st.integers(0, MAX_STEPS),
     sequence=st.integers(0, 2**53),
     files=files,
     voice_files=st.dictionaries(st.sampled_from(sorted(VOICE_FILES)), marks),

@@ -80,7 +80,10 @@ COMMANDS = st.one_of(
 )
 GLANCES = st.builds(
     Glance,
-    **{name: WITHIN_REASON[hint] if hint in WITHIN_REASON else values_of(hint) for name, hint in hints_of(Glance).items()},
+    **{
+        name: WITHIN_REASON[hint] if hint in WITHIN_REASON else values_of(hint)
+        for name, hint in hints_of(Glance).items()
+    },
 )
 
 
