@@ -152,13 +152,17 @@ class Session:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        """The engine thread: prepare, train, and say how it ended, whatever happens."""
+        """The engine thread, from the first to the last thing it does."""
+        with Watchdog(self._board, self._voice.log) as watchdog:
+            self._run_watched(watchdog)
+
+    def _run_watched(self, watchdog: Watchdog) -> None:
+        """Prepare, train, and say how it ended, whatever happens."""
         try:
             self._paid.start()
             self._machine.start()
             self._folder.start()
-            with Watchdog(self._board, self._voice.log) as watchdog:
-                self._train(watchdog)
+            self._train(watchdog)
             self._machine.wait_for_hook()
             self._end_paid_time()
             self._close_mirror()
@@ -174,6 +178,7 @@ class Session:
         finally:
             if not self._board.snapshot.phase.ended:
                 told = f"The run failed; {self._voice.log} says why."
+                self._wait_for_reader()
                 self._board.update(phase=Phase.FAILED, failure=told)
             self._ended.set()
             self._machine.end()

@@ -154,6 +154,7 @@ class _Attached:
     def _tell_the_end(self, reason: Literal["end", "keep training"], closing: Closing) -> int:
         if reason == "end" and not self._attachment.left:
             self._wait_for_the_end()
+        self._attachment.left = True
         self._watch.close()
         last = self._session.snapshot()
         if last.phase is Phase.FAILED and not self._session.ended_in_sight:

@@ -177,6 +177,8 @@ class Lines:
 
     lost = False
     """Lines that nobody reads do no harm."""
+    keeps_failures = False
+    """Lines stay where they are."""
     takes_output = True
     """Nobody is waited for because of them either."""
 

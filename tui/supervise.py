@@ -75,6 +75,11 @@ class Screen:
         return self.open and (self.terminal.gone or front_lost)
 
     @property
+    def keeps_failures(self) -> bool:
+        """Whether the screen of a run that failed stays until somebody has read why."""
+        return self.open
+
+    @property
     def takes_output(self) -> bool:
         """Whether the terminal takes what the screen draws."""
         return not self.open or self.terminal.takes_output

@@ -71,6 +71,11 @@ class Outlet(Protocol):
         ...
 
     @property
+    def keeps_failures(self) -> bool:
+        """Whether it stays, after a run that failed, for a person to read why."""
+        ...
+
+    @property
     def takes_output(self) -> bool:
         """Whether what is written to it would not have to wait."""
         ...
@@ -120,15 +125,15 @@ class Watch:
         self._session = session
         self._outlet = outlet
         self._signals: SimpleQueue[signal.Signals] = SimpleQueue()
-        # When the handler, and when the thread, heard the first signal to end.
-        self._noted_at: float | None = None
-        self._alarm_is_set = False
-        self._asked_at: float | None = None
+        # When the first signal to end came, and the first that was meant as another one.
+        self._ended_at: float | None = None
         self._forced_at: float | None = None
+        # Which of them the run and the person have been told.
+        self._told_to_end = self._told_of_force = False
         self._ended_since: float | None = None
         self._unread_looks = 0
         # The end of the wait for somebody to read why the run failed: as shown, and by our clock.
-        self._reader_until: tuple[float, float] | None = None
+        self._screen_until: tuple[float, float] | None = None
         self.closing = threading.Event()
         """Set once the main thread shows nothing more and is about to end the process."""
         self.hung_up = threading.Event()
@@ -165,10 +170,10 @@ class Watch:
                 signal.signal(of_job_control, lambda _signum, _frame: None)
         else:
             now = time.monotonic()
-            if self._noted_at is None:
-                self._noted_at = now
-            elif now - self._noted_at > _SAME_SIGNAL and not self._alarm_is_set:
-                self._alarm_is_set = True
+            if self._ended_at is None:
+                self._ended_at = now
+            elif self._forced_at is None and now - self._ended_at > _SAME_SIGNAL:
+                self._forced_at = now
                 signal.alarm(_ALARM_AFTER)
         self._signals.put(signal.Signals(signum))
 
@@ -203,19 +208,18 @@ class Watch:
         if received is signal.SIGHUP:
             self._hang_up()
             return
-        now = time.monotonic()
         hurrying = bool(self._session.snapshot().end_waits_for)
         if hurrying:
             # What is given up by that was told with the wait.
             self._session.hurry()
             self._outlet.tell(f"{received.name}: {self.hurrying}")
-        if self._asked_at is None:
-            self._asked_at = now
+        if not self._told_to_end:
             if not hurrying:
                 self._session.send(Finish(by_signal=True))
                 self._outlet.tell(f"{received.name}: {self.ending}")
-        elif self._forced_at is None and now - self._asked_at > _SAME_SIGNAL:
-            self._forced_at = now
+            self._told_to_end = True
+        if self._forced_at is not None and not self._told_of_force:
+            self._told_of_force = True
             self._outlet.tell(f"{received.name}: {self.forcing}")
 
     def _hang_up(self) -> None:
@@ -237,20 +241,21 @@ class Watch:
             return
         # A run that failed stays on the screen until the person has read why, if one is there.
         last = self._session.snapshot()
-        asked = self._asked_at is not None or bool(last.ended_because)
-        asked = asked or last.phase is not Phase.FAILED or self._has_no_reader(last)
-        if asked or self.closing.is_set() or self.hung_up.is_set():
+        stays = last.phase is Phase.FAILED and not last.ended_because
+        stays = stays and self._outlet.keeps_failures and not self._nobody_watches(last)
+        told = self._told_to_end or self.closing.is_set() or self.hung_up.is_set()
+        if told or not stays:
             self._see_to_the_end()
 
-    def _has_no_reader(self, last: Snapshot) -> bool:
+    def _nobody_watches(self, last: Snapshot) -> bool:
         """Whether nobody is there to read why the run failed; the machine costs meanwhile."""
         shown, now = last.wait_ends_at, time.monotonic()
         if shown is None:
             return False
-        if self._reader_until is None or self._reader_until[0] != shown:
+        if self._screen_until is None or self._screen_until[0] != shown:
             # By a clock that nobody sets.
-            self._reader_until = shown, now + shown - time.time()
-        return now >= self._reader_until[1] or self._unread_looks >= _UNREAD_LOOKS
+            self._screen_until = shown, now + shown - time.time()
+        return now >= self._screen_until[1] or self._unread_looks >= _UNREAD_LOOKS
 
     def _look_whether_read(self) -> None:
         """Tell the run when nobody reads the outlet any more, and when somebody does again."""
@@ -276,15 +281,20 @@ class Watch:
 
     def _force(self) -> None:
         """End the process although its engine has not ended."""
+        code = 1
         try:
             run = self._session.snapshot()
-            lost = count_of_steps(run.unsaved)
-            told = f"ended by a second signal at step {run.step:,}; {lost} not saved"
+            told = f"ended by a second signal at step {run.step:,}"
+            if run.unsaved:
+                told += f"; {count_of_steps(run.unsaved)} not saved"
+            else:
+                told += ", which is saved"
+                code = exit_code(self._session.error, interrupted=run.interrupted)
             self._outlet.let_go(f"voicecoach: {told}")
             LOG.error("%s; %s", told, _what_still_runs())
             flush_log()
         finally:
-            os._exit(1)
+            os._exit(code)
 
 
 def _what_still_runs() -> str:

@@ -226,14 +226,15 @@ class Prefetcher:
         return item
 
     def _work(self) -> None:
-        while True:
-            try:
-                step = self._wait()
-            except MemoryError:
-                time.sleep(_RETRY_SECONDS)
-                continue
+        while self._goes_on():
+            pass
+
+    def _goes_on(self) -> bool:
+        """Make the next batch; say whether more are wanted. No want of memory ends the thread."""
+        try:
+            step = self._wait()
             if step is None:
-                return
+                return False
             item: Batch | Exception
             try:
                 item = self._source.batch(step).staged(self._device)
@@ -245,6 +246,9 @@ class Prefetcher:
                     self._ready.append(item)
                     self._step = step + 1
                 self._turn.notify_all()
+        except MemoryError:
+            time.sleep(_RETRY_SECONDS)
+        return True
 
     def _wait(self) -> int | None:
         """Wait until a batch is wanted; return its step, or None at the end."""

@@ -52,9 +52,12 @@ class Hook:
             self._idle.clear()
             self._notices.put(notice)
 
-    def wait(self) -> None:
-        """Wait until the command has ended, which its deadline bounds; for when all is saved."""
-        self._idle.wait()
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait until the command has ended, at most so long; say whether it has.
+
+        Its deadline bounds it; for when all is saved.
+        """
+        return self._idle.wait(seconds)
 
     def _work(self) -> None:
         while True:

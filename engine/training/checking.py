@@ -156,6 +156,7 @@ def _await_answer(board: Board, inbox: Inbox) -> None:
     deadline: float | None = monotonic() + WAIT_SECONDS
     seconds: int | None = WAIT_SECONDS
     while seconds is None or seconds > 0:
+        board.beat()
         board.update(phase=Phase.CHECKED, seconds_to_start=seconds)
         patience = _IDLE_SECONDS
         if deadline is not None and seconds is not None:

@@ -92,7 +92,7 @@ class CheckpointWriter:
             checkpoint: what to write.
             ready: waits until its tensors can be read.
         """
-        assert not self.busy, "one at a time: the tensors of the one before are still needed"
+        assert self.wait(0), "one at a time: the tensors of the one before are still needed"
         self.step, self._began = checkpoint.step, time.monotonic()
         self._job = (checkpoint, ready)
         self._writer.ask()

@@ -25,6 +25,8 @@ _PRICE_SECONDS = 3600.0
 """Seconds between two readings of the price."""
 # Seconds that the end of a run waits for an answer about a notice; one takes milliseconds.
 _ASK_SECONDS = 3.0
+# Seconds between two signs of life while the person's command is waited for.
+_BEAT_SECONDS = 1.0
 
 
 class MachineWatch:
@@ -95,8 +97,8 @@ class MachineWatch:
 
     def wait_for_hook(self) -> None:
         """Let the person's command come to its end, once all is saved; its deadline bounds it."""
-        if self.hook is not None:
-            self.hook.wait()
+        while self.hook is not None and not self.hook.wait(_BEAT_SECONDS):
+            self._board.beat()
 
     def end(self) -> None:
         """Watch no more; returns at once."""

@@ -158,6 +158,8 @@ class Keeper:
         failure = self.settle()
         if failure is not None:
             raise failure
+        if self.saved_step != step:
+            raise EngineError(f"The checkpoint of step {step:,} was not written; the log says why.")
         return True
 
     def save_at_last(self, step: int, unlogged: Unlogged) -> bool:

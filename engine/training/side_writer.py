@@ -89,20 +89,22 @@ class SideWriter:
         self._thread, self._ending = None, False
 
     def _run(self) -> None:
-        while True:
-            try:
-                asked = self._wait()
-                if asked is None:
-                    return
-            except MemoryError:
-                time.sleep(_RETRY_SECONDS)
-                continue
-            try:
-                self._try()
-            finally:
-                with self._turn:
-                    self._done, self._began = asked, None
-                    self._turn.notify_all()
+        while self._goes_on():
+            pass
+
+    def _goes_on(self) -> bool:
+        """Wait for work and do it; say whether more may come. No want of memory ends the thread."""
+        try:
+            asked = self._wait()
+            if asked is None:
+                return False
+            self._try()
+            with self._turn:
+                self._done, self._began = asked, None
+                self._turn.notify_all()
+        except MemoryError:
+            time.sleep(_RETRY_SECONDS)
+        return True
 
     def _wait(self) -> int | None:
         """Wait for work; return how often it was asked for by now, or None at the end."""

@@ -58,6 +58,7 @@ class Standing:
         self._hold = hold
         self._time = RunningTime()
         self._wait_ends: float | None = None
+        self._unread_since: float | None = None
 
     def wait(self, phase: Phase, *, asked: bool = False) -> None:
         """Make no more steps until `go_on`; the phase says why.
@@ -85,7 +86,7 @@ class Standing:
     def why_wait_ends(self) -> str:
         """Say why the wait for a person is over, in a clause; empty while it lasts."""
         if self._wait_ends is None:
-            return ""
+            return self._why_pause_ends()
         if not self.screens_read:
             return "no terminal takes the screen's output"
         left = self._wait_ends - self._time.look()
@@ -93,6 +94,18 @@ class Standing:
         if shown is None or abs(time.time() + left - shown) > _SHOWN_WITHIN:
             self._set_wait_end(self._wait_ends)
         return f"nobody pressed a key for {_minutes()}" if left <= 0 else ""
+
+    def _why_pause_ends(self) -> str:
+        """Say why a pause that somebody asked for is over: it lasts while a terminal is read."""
+        if self._hold or self.screens_read:
+            self._unread_since = None
+            return ""
+        now = self._time.look()
+        if self._unread_since is None:
+            self._unread_since = now
+        if now - self._unread_since < MAX_WAIT_SECONDS:
+            return ""
+        return f"no terminal has taken the screen's output for {_minutes()}"
 
     def go_on(self) -> None:
         """Make steps again."""

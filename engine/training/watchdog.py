@@ -15,7 +15,6 @@ from typing import Self
 
 from engine.board import Board
 from engine.plain_files import open_private
-from engine.snapshot import Phase
 from engine.training.lookout import look_every
 
 _log = logging.getLogger(__name__)
@@ -41,8 +40,8 @@ class Watchdog:
 
     The engine moves when it beats (see `Board.beat`), ends a step, or makes progress in what it
     prepares, whatever holds it up otherwise: a kernel, a disk, a lock, a thread that never begins.
-    A wait for a person's answer to the check of the corpus is none of its business, nor is what an
-    end waits for, nor a step during an audition on the same processor.
+    What an end waits for is none of its business, nor is a step during an audition on the same
+    processor.
     """
 
     def __init__(
@@ -74,7 +73,10 @@ class Watchdog:
 
     def __enter__(self) -> Self:
         """Begin to look, every second."""
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            _log.warning("no watchdog: %s", error)
         return self
 
     def __exit__(
@@ -85,7 +87,8 @@ class Watchdog:
     ) -> None:
         """Look no more."""
         self._stopped.set()
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
 
     @contextmanager
     def step(self) -> Iterator[None]:
@@ -113,7 +116,7 @@ class Watchdog:
         passed, self._looked = min(now - self._looked, 2 * _LOOK_SECONDS), now
         run = self._board.snapshot
         seen = (self._board.beats, self._done, self._in_step, run.phase, run.progress)
-        if seen != self._seen or run.phase is Phase.CHECKED or run.end_waits_for:
+        if seen != self._seen or run.end_waits_for:
             self._seen, self._waited = seen, 0.0
             self._clear()
         elif not (self._in_step and self.shares_processor and run.auditioning):
@@ -151,7 +154,7 @@ class Watchdog:
         if self._board.snapshot.alarm == self._told:
             self._board.update(alarm="")
         self._told = ""
-        self._board.event("the run that hung moves again")
+        self._board.event("the run is making progress again")
 
     def _place(self) -> str:
         """The innermost of our own functions that the engine's thread is in."""

@@ -318,7 +318,8 @@ class RemoteSession:
         shown = self._with_notes(newest)
         if not self._ended:
             shown = replace(shown, phase=Phase.FAILED, failure=why, steps_per_second=None)
-        self._snapshot = shown
+        # A screen that looks at no run any more costs nothing, and stays as long as it likes.
+        self._snapshot = replace(shown, wait_ends_at=None)
 
     def _why_gone(self) -> str:
         deadline = time.monotonic() + _DIES_WITHIN

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.errors import EngineError
+from engine.errors import EngineError, InputError
 from engine.host.spend import Ledger, Stretch
 
 
@@ -68,5 +68,5 @@ def test_what_cannot_be_written_is_told_and_not_counted(tmp_path):
     with pytest.raises(EngineError, match=r"spend\.jsonl"):
         ledger.add(stretch())
     assert ledger.usd == 0
-    with pytest.raises(EngineError, match=r"spend\.jsonl"):
+    with pytest.raises(InputError, match=r"spend\.jsonl"):
         _ = Ledger(tmp_path / "spend.jsonl").usd

@@ -96,10 +96,22 @@ def test_a_wait_that_becomes_another_is_no_longer(tmp_path, time):
 def test_a_pause_and_a_hold_have_no_limit(tmp_path, time, how):
     standing, board = standing_of(tmp_path, hold=how == "hold")
     standing.wait(Phase.PAUSED, asked=how == "asked")
-    standing.screens_read = False
+    standing.screens_read = how == "asked"
     assert time.wait(standing, 9999) == ""
     assert board.snapshot.wait_ends_at is None
     assert board.snapshot.events == ()
+
+
+def test_a_pause_that_no_terminal_shows_has_one(tmp_path, time):
+    standing, _ = standing_of(tmp_path)
+    standing.wait(Phase.PAUSED, asked=True)
+    standing.screens_read = False
+    assert time.wait(standing, 290) == ""
+    standing.screens_read = True
+    assert time.wait(standing, 1) == ""
+    standing.screens_read = False
+    assert time.wait(standing, 300) == ""
+    assert "no terminal has taken the screen's output for 5 minutes" in time.wait(standing, 1)
 
 
 @pytest.mark.usefixtures("no_patience")

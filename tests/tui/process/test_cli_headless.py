@@ -1,5 +1,7 @@
 """Training without a screen, as scripts and `nohup` run it."""
 
+import contextlib
+import fcntl
 import os
 import resource
 import signal
@@ -166,3 +168,18 @@ def test_lines_go_on_into_a_file_after_a_hang_up(runs) -> None:
     run.process.terminate()
     assert run.process.wait(30) == 0
     assert "saved at step" in lines.read_text().splitlines()[-1]
+
+
+def test_a_failed_run_ends_though_nobody_reads_its_lines(runs) -> None:
+    reading, writing = os.pipe()
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+    os.set_blocking(writing, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writing, b"." * 512)
+    os.set_blocking(writing, True)
+    run = Headless(runs, "--headless", stdout=writing, environment={"COUNTING_FAULT": "engine"})
+    assert run.process.wait(60) == 1
+    runs.has_to_be_ended = True
+    os.close(reading)
+    os.close(writing)
