@@ -369,7 +369,7 @@ def _tensors(folder: Path, name: str, digests: dict[str, str], most: int) -> dic
     os.close(descriptor)
     most = min(most + _MAX_BESIDE, MOST_TENSOR_BYTES)
     if size > most:
-        raise ValueError(f"{name} has {size:,} bytes, and for its network at most {most:,}")
+        raise ValueError(f"{name} is too large for its network (maximum {most:,} bytes)")
     if name in digests and digest_of(path) != digests[name]:
         raise ValueError(f"{name} is not as it was written")
     # Copies: what safetensors returns is the file itself, mapped, and a file that is written
