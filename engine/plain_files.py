@@ -88,7 +88,7 @@ def read_plain(path: Path, most: int) -> bytes:
     with plain_file(path) as file:
         content = file.read(most + 1)
     if len(content) > most:
-        raise OSError(errno.EFBIG, f"it has more than {most:,} bytes", str(path))
+        raise OSError(errno.EFBIG, f"it is too large (maximum {most:,} bytes)", str(path))
     return content
 
 

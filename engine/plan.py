@@ -125,7 +125,7 @@ def _require_countable(budget: float, ledger: Ledger) -> None:
     """
     if ledger.unreadable and not ledger.stretches:
         raise InputError(
-            f"the budget of ${budget:,.2f} cannot be watched, because {ledger.path} is damaged: "
+            f"the budget of ${budget:,.2f} cannot be enforced, because {ledger.path} is damaged: "
             f"none of its lines can be read; restore it from a backup or the voice's mirror, or "
             f"remove it to count from $0"
         )
@@ -140,7 +140,7 @@ def _require_budget(budget: float, ledger: Ledger, price: float) -> None:
     """
     if price <= 0:
         raise InputError(
-            f"the budget of ${budget:,.2f} cannot be watched, because this run has no price; give "
+            f"the budget of ${budget:,.2f} cannot be enforced, because this run has no price; give "
             f"--price in $ an hour, or --budget none"
         )
     if ledger.usd >= budget:

@@ -359,8 +359,7 @@ class _Claim:
             if folder.exists() and not folder.is_dir():
                 raise InputError(f"{folder} is a file; give a folder with --voice.")
             self._made = [one for one in (folder, *folder.parents) if not one.exists()]
-            if not (folder / LOCK_NAME).exists():
-                self._made.insert(0, folder / LOCK_NAME)
+            self._made_lock = not (folder / LOCK_NAME).exists()
             self.lock = acquire_lock(folder)
         except OSError as error:
             raise unusable(folder, error) from error
@@ -380,10 +379,13 @@ class _Claim:
 
     def forget(self) -> None:
         """Remove the lock file, and the folders, where they were made for this claim alone."""
-        for path in self._made:
+        if self._made_lock:
+            with contextlib.suppress(OSError):
+                (self._folder / LOCK_NAME).unlink()
+        for folder in self._made:
             # A folder into which somebody has put something since refuses.
             with contextlib.suppress(OSError):
-                path.unlink() if path.name == LOCK_NAME else path.rmdir()
+                folder.rmdir()
 
     def release(self) -> None:
         """Let others train in the folder."""

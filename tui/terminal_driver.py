@@ -113,7 +113,8 @@ class TerminalInput:
                     self._unfinished = beginning[0][: 2 * _MAX_SEQUENCE]
                     if position > 0 or not goes_on:
                         self._unfinished_since = self._monotonic()
-                elif beginning[0] == _ESC:
+                elif beginning[0] == _ESC and data.startswith(_ESC, end):
+                    # Before a letter that is not ASCII it is alt, which means nothing to it.
                     yield from self._take_escape()
             position = end
 
@@ -225,7 +226,7 @@ class TerminalDriver(LinuxDriver):
             except Exception as error:
                 if type(error) not in logged:
                     logged.add(type(error))
-                    LOG.exception("some input of the terminal was dropped")
+                    LOG.exception("dropped terminal input")
                 terminal_input = TerminalInput()
                 self.exit_event.wait(_POLL_SECONDS)
 

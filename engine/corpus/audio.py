@@ -131,8 +131,7 @@ def _naming(path: Path) -> Iterator[None]:
         held = path.stat().st_size
         if held > MAX_RECORDING_BYTES:
             raise InputError(
-                f"{path} has {held:,} bytes, and a recording at most {MAX_RECORDING_BYTES:,}; cut "
-                f"it into clips."
+                f"{path} is too large (maximum {MAX_RECORDING_BYTES:,} bytes); cut it into clips."
             )
         if start == b"RIFF" and held >= _HEADER and held + _SLACK < promised < _UNKNOWN_SIZE:
             raise InputError(

@@ -109,10 +109,7 @@ def read_bytes(path: Path) -> bytes:
             "A corpus needs a metadata.csv with one id|text line a clip."
         ) from error
     if len(content) > _MAX_BYTES:
-        raise InputError(
-            f"{path} has more than {_MAX_BYTES:,} bytes, and a list of clips at most that; split "
-            f"the corpus."
-        )
+        raise InputError(f"{path} is too large (maximum {_MAX_BYTES:,} bytes); split the corpus.")
     return content
 
 

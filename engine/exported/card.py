@@ -115,9 +115,7 @@ def read_card(folder: Path) -> ExportCard:
     path = folder / CARD
     with opened(path) as (file, size):
         if size > _MOST_BYTES:
-            raise InputError(
-                f"{path} has {size:,} bytes; the card of a voice has at most {_MOST_BYTES:,}."
-            )
+            raise InputError(f"{path} is too large (maximum {_MOST_BYTES:,} bytes).")
         content = file.read(_MOST_BYTES)
     return parse(content, path)
 

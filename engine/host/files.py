@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from engine.errors import EngineError
-from engine.plain_files import OTHERS, PRIVATE, open_plain, open_private
+from engine.plain_files import PRIVATE, open_plain, open_private
 
 SHARED = 0o666
 """Permissions of a file that is made to be handed on; the umask takes its share of them."""
@@ -166,12 +166,21 @@ def append_line(path: Path, line: str, *, sync: bool = False) -> None:
         raise EngineError(f"{path} cannot be written: {error.strerror}.") from error
 
 
-def is_exposed(path: Path) -> bool:
-    """Whether other users of this host can reach a file, as far as it and its folder let them."""
+def is_exposed(path: Path, within: Path) -> bool:
+    """Whether other users of this host can read a file that is in a folder, or below.
+
+    Args:
+        path: the file; one that is not there, or not in that folder, is not exposed.
+        within: that folder; the permissions of those above it do not count.
+    """
     try:
-        return bool(path.stat().st_mode & OTHERS and path.parent.stat().st_mode & OTHERS)
-    except OSError:
+        # The group and all others, each of which needs both: to read the file, and to enter.
+        who = path.stat().st_mode >> 2 & 0o011
+        for folder in path.parents[: len(path.relative_to(within).parts)]:
+            who &= folder.stat().st_mode
+    except (OSError, ValueError):
         return False
+    return bool(who)
 
 
 def sync_file(path: Path) -> None:

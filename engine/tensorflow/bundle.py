@@ -172,9 +172,7 @@ class Bundle:
                 )
             held = path.stat().st_size
             if held > _MOST_BYTES:
-                raise InputError(
-                    f"{path} holds {held:,} bytes, more than any network that is imported here."
-                )
+                raise InputError(f"{path} is too large (maximum {_MOST_BYTES:,} bytes).")
             if held < needed:
                 raise InputError(
                     f"{path} is cut short: its index promises {needed:,} bytes, the file holds "

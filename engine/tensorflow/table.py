@@ -33,8 +33,8 @@ def read_table(path: Path) -> dict[bytes, bytes]:
         size = path.stat().st_size
         if size > _MOST_BYTES:
             raise InputError(
-                f"{path} has {size:,} bytes, more than any index of a TensorFlow checkpoint; "
-                f"give the file that belongs to the checkpoint."
+                f"{path} is too large for the index of a TensorFlow checkpoint (maximum "
+                f"{_MOST_BYTES:,} bytes); give the file that belongs to the checkpoint."
             )
         data = path.read_bytes()
     except OSError as error:

@@ -55,7 +55,7 @@ class Budget:
         if unknown and not self._told_unknown:
             self._told_unknown = True
             self._board.event(
-                f"the budget of ${self._usd:,.2f} cannot be watched: no price is known; give "
+                f"the budget of ${self._usd:,.2f} cannot be enforced: no price is known; give "
                 f"--price",
                 "warning",
             )

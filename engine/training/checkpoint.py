@@ -181,14 +181,23 @@ def _remedy(error: Exception) -> str:
             return "free some space; "
         case errno.EROFS | errno.EACCES | errno.EPERM:
             return "make that folder writable; "
+        case errno.EXDEV:
+            return "copy the voice to another disk, such as a mounted volume; "
     return ""
 
 
 def _put_in_place(temporary: Path, target: Path) -> None:
-    """Rename; a checkpoint of the same step, made on purpose again, gives way last."""
+    """Rename; a checkpoint of the same step, made on purpose again, gives way last.
+
+    It may be the last good one, so it is only ever renamed: a file system that refuses that fails
+    the save.
+
+    Raises:
+        OSError: it cannot be renamed.
+    """
     if target.exists():
         old = target.with_name(f".{target.name}.{os.getpid()}.old")
-        _hide(target, old)
+        target.rename(old)
         temporary.rename(target)
         shutil.rmtree(old, ignore_errors=True)  # what refuses is swept later
     else:
@@ -360,7 +369,7 @@ def _tensors(folder: Path, name: str, digests: dict[str, str], most: int) -> dic
     os.close(descriptor)
     most = min(most + _MAX_BESIDE, MOST_TENSOR_BYTES)
     if size > most:
-        raise ValueError(f"{name} has {size:,} bytes, and for its network at most {most:,}")
+        raise ValueError(f"{name} is too large for its network (maximum {most:,} bytes)")
     if name in digests and digest_of(path) != digests[name]:
         raise ValueError(f"{name} is not as it was written")
     # Copies: what safetensors returns is the file itself, mapped, and a file that is written
@@ -404,8 +413,8 @@ def remove_superseded(
 def _hide(checkpoint: Path, hidden: Path) -> None:
     """Give a checkpoint a name that is never listed; remove it where it cannot be renamed.
 
-    overlayfs does not rename a folder of a lower layer. Without its `state.json`, what a removal
-    that is cut off leaves is no checkpoint.
+    Only for one that is not kept. overlayfs does not rename a folder of a lower layer. Without its
+    `state.json`, what a removal that is cut off leaves is no checkpoint.
 
     Raises:
         OSError: it can be neither renamed nor removed.

@@ -77,7 +77,7 @@ class CorpusWatch:
         self._before = {path: _state(path) for path in self._paths}
         self._told = False
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="the corpus", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="corpus monitoring", daemon=True)
 
     def start(self) -> None:
         """Begin to look, every minute."""

@@ -22,7 +22,7 @@ class GpuWatch:
 
     def start(self) -> None:
         """Begin to watch; returns at once."""
-        threading.Thread(target=self._run, name="gpu", daemon=True).start()
+        threading.Thread(target=self._run, name="GPU monitoring", daemon=True).start()
 
     def _run(self) -> None:
         look_every(_SECONDS, self._ended, self._look, self._board, first=0.0)

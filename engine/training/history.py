@@ -264,7 +264,7 @@ def _lines(path: Path) -> Iterator[_Line]:
         size = os.fstat(file.fileno()).st_size
         if size > _MAX_BYTES:
             raise InputError(
-                f"{path} has {size:,} bytes, and a history at most {_MAX_BYTES:,}; move it away: "
+                f"{path} is too large (maximum {_MAX_BYTES:,} bytes); move it away: "
                 f"training goes on without its curve"
             )
         # Of a line without end, no more than a piece is in memory; it is no line of ours.

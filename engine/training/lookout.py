@@ -36,9 +36,9 @@ def _tell(error: Exception, told: str, board: Board) -> str:
     """Tell a failure unless it was told last; return what was told."""
     try:
         name = threading.current_thread().name
-        text = f"a look at {name} failed: {type(error).__name__}: {error}"
+        text = f"{name} failed: {type(error).__name__}: {error}"
         if text != told:
-            _log.exception("a look at %s failed", name)
+            _log.exception("%s failed", name)
             board.event(text, "error")
         return text
     except MemoryError:

@@ -63,7 +63,7 @@ class MachineWatch:
             watcher = self._watcher
             self._begin("machine", lambda: watcher.run(self._wait_for_turn))
             if self._price_auto:
-                self._begin("the price", self._watch_price)
+                self._begin("price lookup", self._watch_price)
         elif self._price_auto:
             self._board.event("no price: this machine is of no cloud; give --price", "warning")
 

@@ -61,7 +61,7 @@ class PaidTime:
         self._idle_before = (0.0, 0.0)
         self._shown = self._reminded = 0.0
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="paid time", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="cost tracking", daemon=True)
         self._ledger_failed = False
         self._ledger_writer = SideWriter("the account", self._write_ledger, board.event)
         self._note_writer = SideWriter("the open account", self._note, board.event)

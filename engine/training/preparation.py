@@ -1,13 +1,15 @@
 """Everything before the first step: the voice, its corpus, its features and its weights."""
 
 import logging
+import os
+import shlex
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from engine.board import Board
-from engine.choices import NetworkName
+from engine.choices import NETWORKS, NetworkName
 from engine.control import Inbox
 from engine.corpus.batches import Batch, BatchSource
 from engine.corpus.features import FeatureStore
@@ -39,7 +41,7 @@ from engine.training.memory import (
 from engine.training.recipe import Recipe, recipe_named
 from engine.training.room_to_train import require_room_to_train
 from engine.training.starting_weights import newest_checkpoint, take_over_source
-from engine.voice import Voice
+from engine.voice import SETTINGS, Voice
 
 _log = logging.getLogger(__name__)
 
@@ -165,14 +167,46 @@ def _sweep(voice: Voice, network: NetworkName, board: Board) -> None:
 
 
 def _warn_if_exposed(voice: Voice, board: Board) -> None:
-    """Warn where files that are made for their owner alone can be read by others all the same."""
-    if any(is_exposed(path) for path in (voice.log, voice.folder / LOCK_NAME)):
+    """Warn where others can read a voice: one from elsewhere, or on a disk that refuses chmod."""
+    folder = voice.folder
+    if any(is_exposed(path, folder) for path in (voice.log, folder / LOCK_NAME)):
         board.warn(
             f"other users of this host can read this voice: the file system of {voice.folder} "
             f"refuses chmod; mount it with umask=077, or move the voice to another disk",
             "Other users of this host can read this voice: its file system refuses chmod. Mount it "
             "with umask=077, or move the voice to another disk.",
         )
+        return
+    try:
+        exposed = _exposed_parts(voice) if folder.stat().st_uid == os.geteuid() else []
+    except OSError as error:
+        _log.info("not known whether others can read %s: %s", folder, error)
+        return
+    if exposed:
+        board.warn(
+            f"Other users of this host can read files of {folder}, its {' and '.join(exposed[:2])} "
+            f"included; `chmod -R go= {shlex.quote(str(folder))}` makes it private."
+        )
+
+
+def _exposed_parts(voice: Voice) -> list[str]:
+    """What of a voice other users of this host can read, in words.
+
+    Raises:
+        OSError: the disk does not say.
+    """
+    newest = (voice.newest(network) for network in NETWORKS)
+    parts = {
+        "weights": [entry.path / "weights.safetensors" for entry in newest if entry],
+        "features": voice.features.glob("*.features"),
+        "spend": [voice.ledger.path],
+        "settings": [voice.folder / SETTINGS],
+    }
+    return [
+        words
+        for words, paths in parts.items()
+        if any(is_exposed(path, voice.folder) for path in paths)
+    ]
 
 
 def _try_longest(learner: Learner, batches: BatchSource, board: Board) -> None:

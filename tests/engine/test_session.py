@@ -83,6 +83,12 @@ def test_a_single_clip_is_not_enough(tmp_path, training, speech):
     assert not (tmp_path / "voice").exists()
 
 
+def test_a_refused_voice_named_lock_leaves_nothing(tmp_path, training):
+    missing = tmp_path / "nothing"
+    assert str(missing) in refused(training, tmp_path / "voices" / "lock", dataset=missing)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_refused_order_removes_nothing_that_was_there_before(tmp_path, training):
     folder = tmp_path / "voice"
     dataset = folder / "corpus"

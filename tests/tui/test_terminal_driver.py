@@ -30,6 +30,8 @@ SEQUENCES = [
     (b"\x1bOP\x1b[[A\x1b[11~\x1b[P", ["f1", "f1", "f1", "f1"]),
     (b"\x1bb\x1b\x7f\x1bx", ["ctrl+left", "ctrl+w", "alt+x"]),
     (b"\x1b\x1b[A", ["escape", "up"]),
+    (b"\x1b\xc3\xa9\x1b\xe6\xbc\xa2q", ["é", "漢", "q"]),
+    (b"\x1b\xe9q", ["q"]),
     (b"\x1b[27u\x1b[13u\x1b[99;5u\x1b[113;;113u", ["escape", "enter", "ctrl+c", "q"]),
     (b"\x1b[97:65;2;65u\x1b[97;1:1;97u\x1b[97;1:2;97u", ["A", "a", "a"]),
     (b"\x1b[97;1:3u\x1b[1;1:3~\x1b[1;1:3A", []),

@@ -135,7 +135,7 @@ def _stranger(path: Path) -> Fault | None:
         return Fault("not-a-file", "error", "is no file", advice)
     size = path.stat().st_size
     if size > MAX_RECORDING_BYTES:
-        figure = f"holds {size:,} bytes, and a recording at most {MAX_RECORDING_BYTES:,}"
+        figure = f"is too large (maximum {MAX_RECORDING_BYTES:,} bytes)"
         return Fault("too-large", "error", figure, "cut it into clips")
     with path.open("rb") as file:
         start = file.read(64)

@@ -166,7 +166,7 @@ def test_tensors_of_holes_take_no_memory(newest):
     path.write_bytes(struct.pack("<Q", len(header)) + header)
     os.truncate(path, 8 + len(header) + length)
     forge(newest, sha256={})
-    with pytest.raises(DamagedCheckpointError, match="bytes, and for its network at most"):
+    with pytest.raises(DamagedCheckpointError, match="is too large for its network"):
         load_checkpoint(newest)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,17 @@ def test_what_is_handed_on_has_the_permissions_of_the_umask(make_voice, tmp_path
     say(export, TEXT, out=wav, arrays=wav.with_suffix(".npz"))
     for path in (tmp_path / "out").rglob("*"):
         assert path.stat().st_mode & 0o777 == (0o755 if path.is_dir() else 0o644), path
+
+
+def test_a_voice_that_others_can_read_is_told_once(shared, training):
+    shared.log.chmod(0o600)  # as whoever opens it does
+    snapshot = training.end(training.start(shared, "+1"))
+    [warning] = snapshot.warnings
+    assert f"can read files of {shared.folder}, its weights and " in warning.text
+    command = warning.text.split("`")[1]
+    subprocess.run(command, shell=True, check=True)
+    assert exposed(shared.folder) == set()
+    assert training.end(training.start(shared, "+1")).warnings == ()
 
 
 @pytest.mark.parametrize("entered", [True, False], ids=["shared folder", "private folder"])

@@ -144,7 +144,7 @@ def test_another_kind_of_file_is_called_so(index, content):
 def test_a_file_larger_than_any_index_is_not_read(index):
     with index.open("wb") as file:
         file.truncate(2**40)
-    with pytest.raises(InputError, match="more than any index"):
+    with pytest.raises(InputError, match="too large for the index"):
         read_table(index)
 
 

@@ -154,7 +154,7 @@ def test_what_cannot_be_put_back_keeps_nothing_else(tmp_path, monkeypatch):
     assert names(tmp_path) == [old.name]
 
 
-def test_a_checkpoint_that_cannot_be_renamed_is_replaced(tmp_path, monkeypatch):
+def test_a_checkpoint_that_cannot_be_renamed_is_kept(tmp_path, monkeypatch):
     target = tmp_path / "step-000000005"
     save_checkpoint(checkpoint(average=True), target)
     rename = Path.rename
@@ -163,8 +163,9 @@ def test_a_checkpoint_that_cannot_be_renamed_is_replaced(tmp_path, monkeypatch):
         return refuse_to_rename(path, to) if path == target else rename(path, to)
 
     monkeypatch.setattr(Path, "rename", refuse)
-    save_checkpoint(checkpoint(average=False), target)
-    assert load_checkpoint(target).average == {}
+    with pytest.raises(EngineError, match=r"copy the voice to another disk.*are untouched"):
+        save_checkpoint(checkpoint(average=False), target)
+    assert load_checkpoint(target).average
     assert names(tmp_path) == [target.name]
 
 

@@ -418,7 +418,7 @@ def test_a_fault_in_reading_the_price_is_told_and_the_price_is_read_again(
     voice = make_voice(price_auto=True)
     session = training.start(voice, None, cloud="gcp", metadata_url=fake_cloud.url)
     snapshot = training.until(session, lambda s: s.price == 0.4)
-    assert said(snapshot, "a look at the price failed: ZeroDivisionError: by nought")
+    assert said(snapshot, "price lookup failed: ZeroDivisionError: by nought")
     session.send(Finish())
     training.end(session)
 

@@ -307,7 +307,7 @@ def test_what_is_no_budget_is_refused_in_a_sentence(text):
 
 def test_a_budget_needs_a_price_and_must_not_be_spent(make_voice, training):
     voice = make_voice()
-    with pytest.raises(InputError, match=r"\$30\.00 cannot be watched.*--price"):
+    with pytest.raises(InputError, match=r"\$30\.00 cannot be enforced.*--price"):
         training.start(voice, "+1", budget=30.0)
     training.end(training.start(voice, "+1", price=1000.0))
     spent = voice.ledger.usd
