@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from engine.checkpoint_folders import step_folder
 from engine.choices import NetworkName, PresetName
 from engine.corpus.audio import AudioSpec
 from engine.corpus.batches import Batch
@@ -115,11 +116,12 @@ def _checkpoint_comparisons(
         copy.take()[1]()
 
     with tempfile.TemporaryDirectory(dir=".", prefix=".voicecoach-bench-") as folder:
+        target = step_folder(Path(folder) / network / "checkpoints", 1)
 
         def write() -> None:
             tensors, ready = copy.take()
             ready()
-            save_checkpoint(_checkpoint(learner, network, tensors), Path(folder) / "step-000000001")
+            save_checkpoint(_checkpoint(learner, network, tensors), target)
 
         title = f"wait of the steps for a checkpoint of {network}, {in_bytes(copy.bytes)}"
         yield _compare(title, stall, "writing it to the disk here", write, max(2, rounds // 4))

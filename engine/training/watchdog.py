@@ -69,7 +69,7 @@ class Watchdog:
         self._waited = 0.0
         self._told = ""
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="the engine", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="watchdog", daemon=True)
 
     def __enter__(self) -> Self:
         """Begin to look, every second."""

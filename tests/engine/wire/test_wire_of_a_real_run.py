@@ -76,7 +76,7 @@ def test_screens_that_come_go_and_do_not_read_change_no_step(make_voice, copy_vo
     watched = training.start(voice, "+40")
     deaf = [connect(voice.folder, 20) for _ in range(5)]
     for connection in deaf:
-        connection.send(b'{"v":2,"kind":"Hello","role":"screen"}\n')
+        connection.send(b'{"v":3,"kind":"Hello","role":"screen"}\n')
     screens = [RemoteSession(voice.folder) for _ in range(3)]
     screens[0].close()
     deaf[0].send(b"nonsense\n")

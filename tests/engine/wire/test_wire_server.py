@@ -244,15 +244,15 @@ HELLO = write(Hello("screen"))
 NOT_OBEYED = [
     b"\n",
     b"GET / HTTP/1.1\r\n\r\n",
-    b'{"v": 2, "kind": "Finish"}\n',
+    b'{"v": 3, "kind": "Finish"}\n',
     write(Ask(Finish())),
     HELLO + HELLO,
     HELLO + b'{"v": 9, "kind": "Ask", "command": {"kind": "Finish"}}\n',
-    HELLO + b'{"v": 2, "kind": "Ask", "command": {"kind": "Finish", "x": 1}}\n',
+    HELLO + b'{"v": 3, "kind": "Ask", "command": {"kind": "Finish", "x": 1}}\n',
     HELLO + write(Ask(GoUnattended())) + write(Ask(Finish())),
     HELLO + b"[" * 60_000 + b"\n",
     HELLO + b"{" * (MOST_FROM_CLIENT + 1),
-    HELLO + b'{"v": 2, "kind": "' + b"a" * MOST_FROM_CLIENT + b'"}\n',
+    HELLO + b'{"v": 3, "kind": "' + b"a" * MOST_FROM_CLIENT + b'"}\n',
     HELLO + write(Ask(Pause())) * 101 + write(Ask(Finish())),
     write(Hello("glance")) + write(Ask(Finish())),
 ]  # fmt: skip
