@@ -91,7 +91,12 @@ class Session:
             self._paid = PaidTime(self._board, self._voice, order.network)
             self._inbox = Inbox()
             self._machine = MachineWatch(order, plan, self._board, self._inbox)
-            self._folder = FolderWatch(self._claim.lock, self._board, self._inbox)
+            self._folder = FolderWatch(
+                self._claim.lock,
+                self._board,
+                self._inbox,
+                lambda folder: self._server.restore_socket(folder),
+            )
         except BaseException:
             if plan.new:
                 self._claim.undo()

@@ -4,6 +4,7 @@ The trainer builds a new `Snapshot` between steps; whoever wants to look takes t
 reader can hold up a step, and none can see half a change.
 """
 
+import shlex
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -293,6 +294,16 @@ class Snapshot:
         """Whether a stop was asked for that counts from the first step, which was not made yet:
         nothing but the order knows of it."""
         return bool(self.stop_text) and self.stop is None
+
+    @property
+    def command_to_continue(self) -> str:
+        """The shell command that continues this training where it is saved, to the same stop."""
+        command = f"voicecoach train --voice {shlex.quote(str(self.voice_folder))}"
+        if self.network != "text2mel":
+            command += f" --network {self.network}"
+        if self.stop_is_unset:
+            command += f" --stop-at {shlex.quote(self.stop_text)}"
+        return command
 
     @property
     def saved(self) -> bool:

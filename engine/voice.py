@@ -21,13 +21,13 @@ from engine.errors import EngineError, InputError
 from engine.exported.card import NetworkCard, read_card
 from engine.exported.folder import CARD, has_card, weights_file
 from engine.host.files import make_folder, write_whole
-from engine.host.lock import FolderLock
+from engine.host.lock import SETTINGS_NAME, FolderLock
 from engine.host.spend import Ledger
 from engine.networks.specs import OWN_SIZE, NetworkSpec, preset_of, read_spec, size_of
 from engine.plain_files import read_plain, require_plain
 from engine.settings import VoiceSettings, edited, parse_settings
 
-SETTINGS = "voice.toml"
+SETTINGS = SETTINGS_NAME
 """The file that makes a folder a voice."""
 RESTORING = ".restoring"
 """Where files lie while a voice is fetched from its mirror; safe to delete."""
@@ -71,7 +71,8 @@ class Voice:
 
         Raises:
             FolderLostError: it was deleted, or is another run's by now.
-            EngineError: the file system does not answer.
+            EngineError: its lock file is missing for the moment, or the file system does not
+                answer.
         """
         return self._folder if self.lock is None else self.lock.find()
 

@@ -1,6 +1,5 @@
 """How the end of a command is told: in one sentence, whatever it was."""
 
-import shlex
 from pathlib import Path
 
 from engine.errors import InputError, VoicecoachError
@@ -30,11 +29,7 @@ def sentence_about_end(last: Snapshot) -> str:
 
     A voice whose recordings are to be mended first was not even made.
     """
-    again = f"voicecoach train --voice {shlex.quote(str(last.voice_folder))}"
-    if last.network != "text2mel":
-        again += f" --network {last.network}"
-    if last.stop_is_unset:
-        again += f" --stop-at {shlex.quote(last.stop_text)}"
+    again = last.command_to_continue
     if last.checkpoint_step is None:
         if not Voice.exists(last.voice_folder):
             return "nothing was trained; mend the recordings and give the same command again"

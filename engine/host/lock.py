@@ -16,6 +16,8 @@ from engine.plain_files import PRIVATE, make_private
 
 LOCK_NAME = "lock"
 """The lock file's name in its folder."""
+SETTINGS_NAME = "voice.toml"
+"""The settings' name; a folder that has lost them together with its lock file was deleted."""
 
 _MOST_BYTES = 200
 _SOMEBODY = "another process"
@@ -30,6 +32,10 @@ _BETWEEN_TRIES = 0.05
 
 class FolderLostError(EngineError):
     """A locked folder that cannot be written any more: deleted, out of reach, or another run's."""
+
+
+class LockRemovedError(EngineError):
+    """The lock file is missing: the folder is being deleted, or the file is made again soon."""
 
 
 class _HeldError(InputError):
@@ -69,19 +75,24 @@ class FolderLock:
         """Whether it was found last at another place than where it was locked."""
         return self.folder != self.named
 
-    def find(self) -> Path:
-        """Return where the folder is at this moment; put its lock file back if that is gone.
+    def find(self, *, restore: bool = False) -> Path:
+        """Return where the folder is at this moment.
+
+        Args:
+            restore: make a missing lock file again. A file that appears while somebody deletes the
+                folder makes their command fail, so only who has missed it for a while asks this.
 
         Raises:
             FolderLostError: it was deleted or moved out of reach, or another process has locked it
                 after its lock file was removed.
+            LockRemovedError: the lock file is missing.
             EngineError: the file system does not answer this now, as a network disk may.
         """
         with self._turn:
             if self._released:
                 raise FolderLostError(f"{self.folder} is no longer locked by this run.")
             self.folder = self._look_for_folder()
-            self._hold_on()
+            self._hold_on(restore)
             return self.folder
 
     def release(self) -> None:
@@ -119,28 +130,34 @@ class FolderLock:
         # Network file systems let the kernel call a folder deleted that is there.
         return said, Path(str(said).removesuffix(" (deleted)"))
 
-    def _hold_on(self) -> None:
-        """Make the lock file again if it was removed or replaced, so that it keeps others out.
+    def _hold_on(self, restore: bool) -> None:
+        """Lock the lock file anew if it was replaced, or was removed and is to be restored.
 
         Raises:
-            FolderLostError: another process was faster.
+            FolderLostError: another process was faster, or the settings are gone as well.
+            LockRemovedError: it was removed.
             EngineError: it cannot be made, or not be looked at.
         """
+        path = self.folder / LOCK_NAME
         try:
             if _is_named(self._directory, self._descriptor):
                 return
+            has_settings = _status_of(SETTINGS_NAME, self._directory) is not None
         except OSError as error:
-            path = self.folder / LOCK_NAME
             raise EngineError(f"{path} cannot be reached: {error.strerror}.") from error
         try:
-            descriptor = _take(self._directory, self.folder)
+            descriptor = _take(self._directory, self.folder, create=restore and has_settings)
         except _HeldError as error:
             raise FolderLostError(
                 f"The lock file of {self.folder} was removed, and another run has locked the "
                 f"folder since."
             ) from error
         except FileNotFoundError as error:
-            raise FolderLostError(f"{self.folder} was deleted.") from error
+            if not has_settings:
+                raise FolderLostError(f"{self.folder} was deleted.") from error
+            raise LockRemovedError(
+                f"{path} was removed; nothing can be written until it is there again."
+            ) from error
         except InputError as error:
             raise EngineError(str(error)) from error
         os.close(self._descriptor)
@@ -184,16 +201,16 @@ def acquire_lock(folder: Path) -> FolderLock:
     )
 
 
-def _take(directory: int, folder: Path) -> int:
+def _take(directory: int, folder: Path, *, create: bool = True) -> int:
     """Lock the lock file of an open folder, and return the descriptor that holds the lock.
 
     Raises:
-        FileNotFoundError: the folder has been removed.
+        FileNotFoundError: the folder has been removed, or there is no file and none is created.
         InputError: another process has the lock, or the lock file cannot be written.
         EngineError: the disk is full, or the file system knows no locks.
     """
     path = folder / LOCK_NAME
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_CREAT if create else 0)
     while True:
         try:
             descriptor = os.open(LOCK_NAME, flags, PRIVATE, dir_fd=directory)
@@ -219,11 +236,15 @@ def _take(directory: int, folder: Path) -> int:
 
 def _is_named(directory: int, descriptor: int) -> bool:
     """Whether an open file is the one that has the lock file's name in a folder."""
+    named = _status_of(LOCK_NAME, directory)
+    return named is not None and os.path.samestat(named, os.fstat(descriptor))
+
+
+def _status_of(name: str, directory: int) -> os.stat_result | None:
     try:
-        named = os.stat(LOCK_NAME, dir_fd=directory, follow_symlinks=False)
+        return os.stat(name, dir_fd=directory, follow_symlinks=False)
     except FileNotFoundError:
-        return False
-    return os.path.samestat(named, os.fstat(descriptor))
+        return None
 
 
 def require_untrained(folder: Path) -> None:

@@ -2,16 +2,29 @@
 
 import shlex
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 
 from engine.board import Board
 from engine.control import FolderGone, Inbox
 from engine.errors import EngineError
-from engine.host.lock import FolderLock, FolderLostError
+from engine.host.lock import FolderLock, FolderLostError, LockRemovedError
 from engine.snapshot import Snapshot
 from engine.training.lookout import look_every
 
 _SECONDS = 1.0
 """Seconds between two looks."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Trouble:
+    """What has become of the folder."""
+
+    text: str = ""
+    """A sentence without its full stop; empty where all is well, or cannot be told now."""
+    lost: bool = False
+    """Whether nothing can be written there any more."""
 
 
 class FolderWatch:
@@ -22,15 +35,31 @@ class FolderWatch:
     nowhere to save and would only cost money.
     """
 
-    def __init__(self, lock: FolderLock, board: Board, inbox: Inbox) -> None:
-        """Prepare to watch the folder that is locked; the trainer is told through the inbox."""
+    def __init__(
+        self,
+        lock: FolderLock,
+        board: Board,
+        inbox: Inbox,
+        restore_socket: Callable[[Path], None],
+    ) -> None:
+        """Prepare to watch.
+
+        Args:
+            lock: of the folder.
+            board: shows where the folder is, and what has become of it.
+            inbox: through which the trainer is told that the folder is gone.
+            restore_socket: opens the run's socket anew in the folder if its file was removed;
+                called at each look that finds nothing amiss.
+        """
         self._lock = lock
         self._board = board
         self._inbox = inbox
+        self._restore_socket = restore_socket
         self._turn = threading.Lock()
         self._ended = threading.Event()
-        self._seen = ""
-        self._told = False
+        self._seen = _Trouble()
+        self._told = _Trouble()
+        self._lock_missing = False
         self._restored = 0
 
     def start(self) -> None:
@@ -48,7 +77,7 @@ class FolderWatch:
         with self._turn:
             if self._ended.is_set():
                 return
-            trouble = self._trouble()
+            trouble = self._trouble(restore=self._lock_missing)
             confirmed, self._seen = trouble == self._seen, trouble
             if self._restored < self._lock.restored:
                 self._restored = self._lock.restored
@@ -56,10 +85,12 @@ class FolderWatch:
                     f"the lock file of {self._lock.folder} was removed: it was made again; while "
                     f"it is missing, another run can start in the folder"
                 )
-            if trouble and confirmed and not self._told:
-                self._told = True
-                self._board.warn(f"{trouble}: ending the run", severity="error")
+            if trouble.text and confirmed and not self._told.text:
+                self._told = trouble
+                self._board.warn(f"{trouble.text}: ending the run", severity="error")
                 self._inbox.send(FolderGone())
+            if not (trouble.text or self._lock_missing):
+                self._restore_socket(self._lock.folder)
 
     def failure(self) -> EngineError | None:
         """Why the run cannot go on under its name, and what to do; None where all is well.
@@ -70,13 +101,19 @@ class FolderWatch:
         last = self._board.snapshot
         if self._ended.is_set() or last.interrupted:
             return None
-        trouble = self._trouble()
-        if not trouble:
+        now = self._trouble()
+        # It may be back since it ended the run.
+        trouble = now if now.text else self._told
+        if not trouble.text:
             return None
-        if self._lock.moved:
-            return EngineError(f"{trouble} during training, so the run ended; {self._saved(last)}")
+        if not trouble.lost:
+            back = "" if now.text else " and back"
+            last = self._board.snapshot
+            return EngineError(
+                f"{trouble.text}{back} during training, so the run ended; {self._saved(last)}"
+            )
         lost = _lost(last)
-        text = f"{trouble}: the run ended and could save nothing more" + (lost and f"; {lost}")
+        text = f"{trouble.text}: the run ended and could save nothing more" + (lost and f"; {lost}")
         mirror = last.mirror
         if mirror is not None and mirror.safe_step is not None:
             text += f"; the mirror {mirror.address} has step {mirror.safe_step:,}"
@@ -85,30 +122,34 @@ class FolderWatch:
     def _run(self) -> None:
         look_every(_SECONDS, self._ended, self.look, self._board)
 
-    def _trouble(self) -> str:
-        """What has become of the folder; nothing where all is well, or cannot be told now."""
+    def _trouble(self, *, restore: bool = False) -> _Trouble:
+        """Look for the folder; the lock file may be restored when two looks have missed it."""
         try:
-            self._lock.find()
+            folder = self._lock.find(restore=restore)
         except FolderLostError as error:
-            return str(error).rstrip(".")
+            return _Trouble(str(error).rstrip("."), lost=True)
+        except LockRemovedError:
+            self._lock_missing = True
+            return _Trouble()
         except EngineError:
-            return ""
+            return _Trouble()
+        self._lock_missing = False
+        if self._board.snapshot.voice_folder != folder:
+            # Screens name it in their hints.
+            self._board.update(voice_folder=folder)
         if not self._lock.moved:
-            return ""
-        # Screens name it in their hints.
-        self._board.update(voice_folder=self._lock.folder)
-        return f"{self._lock.named} was moved to {self._lock.folder}"
+            return _Trouble()
+        return _Trouble(f"{self._lock.named} was moved to {folder}")
 
     def _saved(self, last: Snapshot) -> str:
         """Say what is saved in the place where the folder is, and how to continue there."""
-        voice = shlex.quote(str(self._lock.folder))
-        if last.checkpoint_step is None:
-            return f"nothing was trained; give the same command again with --voice {voice}"
-        saved = f"step {last.checkpoint_step:,} is saved there"
         lost = _lost(last)
-        network = "" if last.network == "text2mel" else f" --network {last.network}"
-        command = f"voicecoach train --voice {voice}{network}"
-        return f"{saved}{lost and f', {lost}'}; to continue: {command}"
+        if last.checkpoint_step is None:
+            voice = shlex.quote(str(last.voice_folder))
+            done = lost or "nothing was trained"
+            return f"{done}; give the same command again with --voice {voice}"
+        saved = f"step {last.checkpoint_step:,} is saved there"
+        return f"{saved}{lost and f', {lost}'}; to continue: {last.command_to_continue}"
 
 
 def _lost(last: Snapshot) -> str:

@@ -338,7 +338,8 @@ class RemoteSession:
             return f"Process {self.pid}, which trained, has ended, {log} says how{others}."
         return (
             f"Process {self.pid}, which trained, is gone without a word: it was killed, or the "
-            f"machine had no memory left; `{self._train_again()}` goes on from what was saved."
+            f"machine had no memory left; `{self._snapshot.command_to_continue}` goes on from "
+            f"what was saved."
         )
 
     def _successor(self) -> str | None:
@@ -347,15 +348,6 @@ class RemoteSession:
         # The lock of a process that was killed is held until its last thread is gone.
         is_its_own = holder is not None and holder.startswith(f"process {self.pid} ")
         return None if is_its_own else holder
-
-    def _train_again(self) -> str:
-        command = f"voicecoach train --voice {shlex.quote(str(self._folder))}"
-        last = self._snapshot
-        if last.network != "text2mel":
-            command += f" --network {last.network}"
-        if last.stop_is_unset:
-            command += f" --stop-at {shlex.quote(last.stop_text)}"
-        return command
 
 
 def glance(folder: Path, seconds: float) -> Glance | None:

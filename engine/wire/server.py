@@ -83,6 +83,9 @@ class Server:
         self._clients: set[Connection] = set()
         self._listener: socket.socket | None = None
         self._socket_file: SocketFile | None = None
+        self._socket_missed = False
+        # What another thread has opened in place of a removed socket, for this one to take.
+        self._reopened: tuple[socket.socket, SocketFile] | None = None
         self._wake, self._woken = socket.socketpair()
         self._closing = threading.Event()
         self._deaf = False
@@ -104,6 +107,29 @@ class Server:
             readable.setblocking(False)
             self._selector.register(readable, selectors.EVENT_READ)
         self._thread.start()
+
+    def restore_socket(self, folder: Path) -> None:
+        """Open the socket anew where two calls in a row find its file removed.
+
+        For the thread that watches the folder, which a disk that hangs may hold up; not to be
+        called while the folder is being deleted, nor once the server is being closed. A server
+        that could not be started stays as it is.
+
+        Args:
+            folder: where the voice folder is now.
+
+        Raises:
+            OSError: the socket cannot be looked at, or not be opened.
+        """
+        if self._reopened is not None or not self._thread.is_alive():
+            return
+        # Read only now: the server's thread closes the one that it replaces.
+        file = self._socket_file
+        assert file is not None
+        missed, self._socket_missed = self._socket_missed, not file.is_there()
+        if missed and self._socket_missed:
+            self._reopened = listen(folder)
+            self._socket_missed = False
 
     def close(self) -> None:
         """Tell the screens the last of the run, and remove the socket; takes at most moments."""
@@ -143,7 +169,19 @@ class Server:
         except (OSError, RuntimeError) as error:
             _log.warning("`voicecoach ps` will not list this run: %s", error)
 
+    def _take_reopened(self) -> None:
+        """Listen at the socket that was opened in place of a removed one, if one was."""
+        if self._reopened is None or self._listener is None or self._socket_file is None:
+            return
+        self._stop_listening()
+        self._listener.close()
+        with contextlib.suppress(OSError):
+            self._socket_file.remove()
+        self._listener, self._socket_file = self._reopened
+        self._reopened = None
+
     def _let_go(self) -> None:
+        self._take_reopened()
         for client in list(self._clients):
             self._drop(client)
         if self._listener is not None:
@@ -179,6 +217,7 @@ class Server:
             self._moved = now
         if before.phase is not self._newest.phase:
             self._phase_began = now
+        self._take_reopened()
         self._listen_again()
         for client in list(self._clients):
             if client.overdue(now, _HELLO_WITHIN):

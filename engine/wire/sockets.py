@@ -23,6 +23,17 @@ class SocketFile:
         self._folder = folder
         self._made = _status_in(folder)
 
+    def is_there(self) -> bool:
+        """Whether the socket still has its name in its folder.
+
+        Raises:
+            OSError: the folder cannot be looked into.
+        """
+        try:
+            return os.path.samestat(_status_in(self._folder), self._made)
+        except FileNotFoundError:
+            return False
+
     def remove(self) -> None:
         """Remove the file from its folder, wherever that is; one made by somebody else stays.
 
@@ -30,9 +41,8 @@ class SocketFile:
             OSError: it cannot be removed.
         """
         try:
-            with contextlib.suppress(FileNotFoundError):
-                if os.path.samestat(_status_in(self._folder), self._made):
-                    os.unlink(SOCKET_NAME, dir_fd=self._folder)
+            if self.is_there():
+                os.unlink(SOCKET_NAME, dir_fd=self._folder)
         finally:
             os.close(self._folder)
 

@@ -11,18 +11,22 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from engine.control import Finish, Pause
+from engine.board import Board
+from engine.control import Finish, Inbox, Pause
 from engine.errors import EngineError, InputError
-from engine.host.lock import acquire_lock, holder_of
+from engine.host.lock import FolderLostError, LockRemovedError, acquire_lock, holder_of
 from engine.kept_stop import read_kept_stop
-from engine.snapshot import Phase
+from engine.snapshot import Phase, Snapshot
+from engine.training.folder_watch import FolderWatch
 from engine.voice import Voice
+from engine.wire.client import RemoteSession, glance
 from engine.wire.sockets import connect
 
 # Less than the two minutes for which a disk that refuses the last step is tried.
@@ -186,14 +190,13 @@ def test_a_signal_right_after_a_move_saves_there_as_well(voice, commands):
 
 
 def test_a_deleted_voice_ends_its_run_and_stays_deleted(voice, commands):
+    # So many that the run tries to write losses while they are being deleted.
+    (voice.folder / "many").touch()
+    for number in range(40_000):
+        os.link(voice.folder / "many", voice.folder / f"{number}")
     run = commands.train(voice)
     trains(voice)
-
-    def deleted():
-        shutil.rmtree(voice.folder, ignore_errors=True)
-        return not voice.folder.exists()
-
-    until(deleted, "the folder to be deleted")
+    subprocess.run(["rm", "-rf", voice.folder / "lock", voice.folder], check=True)
     assert run.wait() == 1
     assert not voice.folder.exists()
     assert len(run.complained.splitlines()) == 1
@@ -222,6 +225,41 @@ def test_another_voice_in_the_old_place_is_left_alone(voice, make_voice, command
     assert logged(voice.folder) == sorted(set(logged(voice.folder)))
     for folder, price in ((moved, 1.0), (voice.folder, 2.0)):
         assert {stretch.price for stretch in Voice.open(folder).ledger.stretches} == {price}
+    assert not (voice.folder / "socket").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        (
+            {"network": "ssrn", "step": 3, "checkpoint_step": 3, "stop_text": "$10"},
+            "; step 3 is saved there; to continue: "
+            "voicecoach train --voice {} --network ssrn --stop-at '$10'",
+        ),
+        ({"step": 40}, "; 40 steps are lost; give the same command again with --voice {}"),
+        ({}, "; nothing was trained; give the same command again with --voice {}"),
+    ],
+)
+def test_what_a_moved_run_says_of_its_steps(voice, changes, told):
+    lock = acquire_lock(voice.folder)
+    first = Snapshot(Phase.TRAINING, "alice", voice.folder, "text2mel", "small", "standard")
+    watch = FolderWatch(lock, Board(replace(first, **changes)), Inbox(), lambda folder: None)
+    moved = voice.folder.rename(voice.folder.with_name("moved"))
+    assert str(watch.failure()).endswith(told.format(moved))
+    lock.release()
+
+
+def test_a_removed_socket_is_opened_again(voice, training):
+    session = training.start(voice, None, attended=True)
+    training.until(session, lambda s: s.step > 5)
+    screen = RemoteSession(voice.folder)
+    (voice.folder / "socket").unlink()
+    until(lambda: glance(voice.folder, 10), "the socket")
+    # Whoever was attached before still is.
+    screen.send(Finish())
+    assert training.end(session).phase is Phase.STOPPED
+    assert screen.join(20)
+    assert screen.ended_in_sight
     assert not (voice.folder / "socket").exists()
 
 
@@ -279,12 +317,30 @@ def test_a_lock_file_that_was_removed_is_made_again(voice, commands):
     run = commands.train(voice)
     trains(voice)
     (voice.folder / "lock").unlink()
-    until(lambda: "lock was removed" in run.said or holder_of(voice.folder), "the lock")
+    until(lambda: holder_of(voice.folder), "the lock")
     assert commands.train(voice).wait() == 2
     until(lambda: "the lock file of" in run.said, "a word about the lock")
     run.send(signal.SIGTERM)
     assert run.wait() == 0
     assert len(steps(voice.folder)) == 2
+
+
+def test_a_removed_lock_is_restored_on_request_only(voice):
+    lock = acquire_lock(voice.folder)
+    (voice.folder / "lock").unlink()
+    with pytest.raises(LockRemovedError):
+        lock.find()
+    assert not (voice.folder / "lock").exists()
+    assert lock.find(restore=True) == voice.folder
+    assert holder_of(voice.folder)
+    (voice.folder / "lock").unlink()
+    (voice.folder / "voice.toml").unlink()
+    # This much is gone of a folder that is being deleted.
+    for restore in (False, True):
+        with pytest.raises(FolderLostError, match="was deleted"):
+            lock.find(restore=restore)
+    assert not (voice.folder / "lock").exists()
+    lock.release()
 
 
 def test_a_run_gives_way_to_one_that_took_its_lock(voice, training):
@@ -333,9 +389,28 @@ def test_a_voice_that_is_soon_back_trains_on(voice, training):
     moved = voice.folder.rename(voice.folder.with_name("moved"))
     moved.rename(voice.folder)
     training.until(session, lambda s: s.step > reached + 10)
+    # One look finds it away, the next finds it back.
+    voice.folder.rename(moved)
+    training.until(session, lambda s: s.voice_folder == moved)
+    moved.rename(voice.folder)
+    training.until(session, lambda s: s.voice_folder == voice.folder)
     session.send(Finish())
     assert training.end(session).phase is Phase.STOPPED
     assert session.error is None
+
+
+def test_a_voice_that_is_back_too_late_says_why_its_run_ended(voice, training):
+    session = training.start(voice, None, attended=True)
+    training.until(session, lambda s: s.step > 5)
+    moved = voice.folder.rename(voice.folder.with_name("moved"))
+    training.until(session, lambda s: any("ending the run" in event.text for event in s.events))
+    moved.rename(voice.folder)
+    last = training.end(session)
+    assert last.phase is Phase.FAILED
+    assert isinstance(session.error, EngineError)
+    assert f"{voice.folder} was moved to {moved} and back during training" in last.failure
+    assert last.failure.endswith(f"to continue: voicecoach train --voice {voice.folder}")
+    assert steps(voice.folder)[-1] == last.step
 
 
 def test_nobody_waits_for_the_mirror_of_a_deleted_voice(voice, training, tmp_path):
@@ -343,12 +418,7 @@ def test_nobody_waits_for_the_mirror_of_a_deleted_voice(voice, training, tmp_pat
     mirror.mkdir()
     session = training.start(voice, mirror=str(mirror), checkpoint_every=5)
     training.until(session, lambda s: s.mirror is not None and s.mirror.safe_step)
-
-    def deleted():
-        shutil.rmtree(voice.folder, ignore_errors=True)
-        return not voice.folder.exists()
-
-    until(deleted, "the folder to be deleted")
+    subprocess.run(["rm", "-rf", voice.folder], check=True)
     last = training.end(session)
     assert f"the mirror {last.mirror.address} has step {last.mirror.safe_step:,}" in last.failure
     assert not voice.folder.exists()

@@ -221,6 +221,20 @@ def test_what_a_dead_process_left_is_replaced(make_run, tmp_path):
     RemoteSession(folder).close()
 
 
+def test_a_removed_socket_is_opened_again_when_missed_twice(run):
+    (run.folder / "socket").unlink()
+    run.server.restore_socket(run.folder)
+    assert not (run.folder / "socket").exists()
+    run.server.restore_socket(run.folder)
+    until(lambda: glance(run.folder, 20), "an answer")
+    made = (run.folder / "socket").stat()
+    for _ in range(3):
+        run.server.restore_socket(run.folder)
+    assert os.path.samestat((run.folder / "socket").stat(), made)
+    run.end()
+    assert not (run.folder / "socket").exists()
+
+
 def test_a_link_in_place_of_the_socket_leads_nowhere(make_run, tmp_path):
     folder, treasure = tmp_path / "alice", tmp_path / "treasure"
     folder.mkdir()
