@@ -64,7 +64,7 @@ class FolderWatch:
 
     def start(self) -> None:
         """Begin to watch; returns at once."""
-        threading.Thread(target=self._run, name="the voice folder", daemon=True).start()
+        threading.Thread(target=self._run, name="voice folder monitoring", daemon=True).start()
 
     def end(self) -> None:
         """Watch no more; a look under way is waited for."""
