@@ -288,8 +288,8 @@ def test_what_is_not_understood_ends_the_connection_and_nothing_else(run, sent):
 
 def test_a_refusal_says_why(run):
     raw = Raw(run.folder)
-    raw.send(b'{"v": 3, "kind": "Hello", "role": "screen"}\n')
-    assert "version 3" in raw.refusal()
+    raw.send(b'{"v": 9, "kind": "Hello", "role": "screen"}\n')
+    assert "version 9" in raw.refusal()
     raw.close()
 
 
