@@ -112,8 +112,9 @@ class FolderWatch:
             return EngineError(
                 f"{trouble.text}{back} during training, so the run ended; {self._saved(last)}"
             )
-        lost = _lost(last)
-        text = f"{trouble.text}: the run ended and could save nothing more" + (lost and f"; {lost}")
+        # Of what was saved there nobody knows what is left.
+        self._board.update(checkpoint_step=None)
+        text = f"{trouble.text}: the run ended at step {last.step:,} and could save nothing more"
         mirror = last.mirror
         if mirror is not None and mirror.safe_step is not None:
             text += f"; the mirror {mirror.address} has step {mirror.safe_step:,}"

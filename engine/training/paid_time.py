@@ -12,6 +12,7 @@ from engine.board import Board
 from engine.choices import NetworkName
 from engine.durations import whole_minutes
 from engine.errors import EngineError
+from engine.host.lock import FolderLostError
 from engine.snapshot import Phase
 from engine.training.clock import RunningTime, TrainingClock
 from engine.training.ledger_keeper import LedgerKeeper
@@ -121,6 +122,8 @@ class PaidTime:
     def _write_ledger(self) -> None:
         try:
             self.ledger.flush()
+        except FolderLostError:
+            self._ledger_failed = True  # whoever watches over the folder tells it
         except EngineError as error:
             if not self._ledger_failed:
                 spent = self.ledger.spent

@@ -2,6 +2,7 @@
 
 from engine.board import Board
 from engine.errors import EngineError
+from engine.host.lock import FolderLostError
 from engine.networks.text2mel import Text2MelOutput
 from engine.snapshot import Losses, Phase
 from engine.training.attention_plot import make_plot
@@ -163,8 +164,10 @@ class Teller:
         try:
             self._follow_voice()
             self._history.flush()
+        except FolderLostError:
+            pass  # whoever watches over the folder tells it
         except EngineError as error:
-            self._board.event(f"{error} The losses that it had to take are not kept.", "error")
+            self._board.event(f"{error} The last losses are not kept.", "error")
 
     def draw_attention(self, step: int) -> None:
         """Draw the attention of the watched clip; SSRN has none."""
@@ -201,9 +204,11 @@ class Teller:
         try:
             self._follow_voice()
             self._history.flush()
+        except FolderLostError:
+            self._history_failed = True  # whoever watches over the folder tells it
         except EngineError as error:
             if not self._history_failed:
-                self._board.event(f"{error} The losses wait in memory until it can.", "warning")
+                self._board.event(f"{error} Losses stay in memory until they fit.", "warning")
             self._history_failed = True
         else:
             self._history_failed = False

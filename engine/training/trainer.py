@@ -7,6 +7,7 @@ from engine.board import Board
 from engine.control import Inbox
 from engine.corpus.batches import Prefetcher
 from engine.errors import EngineError
+from engine.host.lock import FolderLostError
 from engine.order import TrainOrder
 from engine.snapshot import Phase
 from engine.speech.audition import Auditions
@@ -204,6 +205,8 @@ class Trainer:
     def _end_paid_time(self) -> None:
         try:
             self._paid.end(self._standing.step)
+        except FolderLostError:
+            pass  # whoever watches over the folder tells it
         except EngineError as error:
             spent = self._paid.ledger.spent
             self._board.event(f"{error} ${spent:.2f} are spent in all.", "error")

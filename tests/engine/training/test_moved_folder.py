@@ -201,9 +201,7 @@ def test_a_deleted_voice_ends_its_run_and_stays_deleted(voice, commands):
     assert not voice.folder.exists()
     assert len(run.complained.splitlines()) == 1
     assert f"{voice.folder} was deleted" in run.complained
-    assert re.search(
-        r"could save nothing more; [0-9,]+ steps since checkpoint 3 are lost", run.complained
-    )
+    assert re.search(r"ended at step [0-9,]+ and could save nothing more", run.complained)
 
 
 def test_another_voice_in_the_old_place_is_left_alone(voice, make_voice, commands):
@@ -352,7 +350,8 @@ def test_a_run_gives_way_to_one_that_took_its_lock(voice, training):
         theirs.rename(voice.folder / "lock")
         last = training.end(session)
     assert "another run has locked the folder since" in last.failure
-    assert "steps since checkpoint 3 are lost" in last.failure
+    assert f"ended at step {last.step:,} and could save nothing more" in last.failure
+    assert last.checkpoint_step is None
     assert steps(voice.folder) == [3]
     assert (last.step - 3) > sum(s.last_step - s.first_step for s in voice.ledger.stretches)
 
