@@ -196,7 +196,7 @@ def test_settings_that_mean_harm_are_one_sentence(voice, line):
 def test_settings_without_end_are_not_read(voice):
     with (voice.folder / "voice.toml").open("ab") as file:
         file.truncate(2**40)
-    with pytest.raises(InputError, match="more than"):
+    with pytest.raises(InputError, match="too large"):
         describe(voice.folder)
 
 
