@@ -7,31 +7,31 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from engine.board import Board
-from engine.control import Command, GoUnattended, Inbox, KeyPressed, ScreenReads
+from engine.attach.clients import Audience
+from engine.attach.server import Server
 from engine.errors import Cancelled, Declined, EngineError, InputError, VoicecoachError
-from engine.host.cloud.news import NewPrice
-from engine.host.files import remove_all, sentence_about_left, write_whole
-from engine.host.lock import LOCK_NAME, FolderLostError, acquire_lock
-from engine.host.new_folder import unusable
+from engine.files import remove_all, sentence_about_left, write_whole
+from engine.machine.cloud.news import NewPrice
+from engine.machine.lock import LOCK_NAME, FolderLostError, acquire_lock
 from engine.mirror.named import mirror_to_use
-from engine.mirror.sender import Hearers, Sender
-from engine.mirror.target import open_target
-from engine.order import TrainOrder
-from engine.plan import Plan, make_plan
-from engine.snapshot import Phase, Snapshot
+from engine.mirror.store import open_target
+from engine.mirror.uploader import Hearers, Sender
+from engine.new_folder import unusable
+from engine.preflight import Plan, make_plan
+from engine.run.commands import Command, GoUnattended, Inbox, KeyPressed, ScreenReads
+from engine.run.options import TrainOrder
+from engine.run.snapshot import Phase, Snapshot
+from engine.run.state import Board
+from engine.training.cost import PaidTime
 from engine.training.folder_watch import FolderWatch
 from engine.training.gpu_watch import GpuWatch
 from engine.training.machine_watch import MachineWatch
-from engine.training.paid_time import PaidTime
 from engine.training.standing import MAX_WAIT_SECONDS
 from engine.training.watchdog import Watchdog
-from engine.voice import SETTINGS, Voice
-from engine.wire.audience import Audience
-from engine.wire.server import Server
+from engine.voice.folder import SETTINGS, Voice
 
 if TYPE_CHECKING:
-    from engine.training.preparation import Prepared
+    from engine.training.setup import Prepared
 
 _log = logging.getLogger(__name__)
 
@@ -260,7 +260,7 @@ class Session:
         hearers = Hearers(lambda state: self._board.update(mirror=state), self._board.event)
         address = mirror_to_use(self._order, self._voice, hearers)
         # torch comes in here, after the first screen is on.
-        from engine.host.device import gpu_uuid
+        from engine.machine.device import gpu_uuid
         from engine.speech.audition import Auditions, Recording
         from engine.training.trainer import Trainer
 
@@ -314,7 +314,7 @@ class Session:
                 to be made for them is taken away again.
             EngineError: the disk or the memory is too small.
         """
-        from engine.training.preparation import prepare
+        from engine.training.setup import prepare
 
         try:
             return prepare(self._order, self._voice, self._board, self._inbox)

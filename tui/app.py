@@ -16,20 +16,20 @@ from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.theme import ThemeProvider
 
-from engine.control import KeyPressed
-from engine.snapshot import Phase, Snapshot
-from tui import fetching
+from engine.run.commands import KeyPressed
+from engine.run.snapshot import Phase, Snapshot
 from tui.ascii_filter import AsciiFilter
-from tui.exit_reason import ExitReason
+from tui.audio import fetching
+from tui.audio.listening import Listening
+from tui.audio.player import Player
 from tui.key_order import KeyOrder
-from tui.listening import Listening
+from tui.process.exit_reason import ExitReason
+from tui.process.terminal_driver import TerminalDriver
 from tui.screens.check_screen import CheckScreen
 from tui.screens.dialog import Dialog
 from tui.screens.keyed_screen import KeyedScreen
 from tui.screens.palette import Palette
 from tui.screens.supervision import Supervision
-from tui.speakers.player import Player
-from tui.terminal_driver import TerminalDriver
 from tui.themes import DARK, LIGHT
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ import typer
 from typer.core import TyperCommand
 
 from engine.errors import EngineError, VoicecoachError
-from engine.stop import HOW_TO_SAY_WHEN_IN_A_SHELL
-from tui.terminal import open_missing_streams
-from tui.wording import printable
+from engine.run.stop import HOW_TO_SAY_WHEN_IN_A_SHELL
+from tui.formatting import printable
+from tui.process.terminal import open_missing_streams
 
 LOG = logging.getLogger(__name__)
 
@@ -194,8 +194,8 @@ def standard_streams() -> Iterator[None]:
 
 
 def _tell_unforeseen(error: Exception) -> int:
-    from tui.endings import sentence_about
-    from tui.log_file import log_of_this_process
+    from tui.process.endings import sentence_about
+    from tui.process.log_file import log_of_this_process
 
     log = log_of_this_process()
     LOG.exception("the command failed")

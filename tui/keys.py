@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from textual.binding import Binding
 
-from engine.snapshot import Phase, Snapshot
+from engine.run.snapshot import Phase, Snapshot
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from engine.snapshot import Phase, Snapshot
+from engine.run.snapshot import Phase, Snapshot
 
 _WORTH_SAYING = 15.0
 """Seconds; a checkpoint or an evaluation takes less."""

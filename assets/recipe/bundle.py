@@ -6,11 +6,11 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from engine.choices import NETWORKS
 from engine.errors import InputError, VoicecoachError
-from engine.settings import VoiceSettings
-from engine.training.checkpoint import load_checkpoint, save_checkpoint
-from engine.voice import Voice
+from engine.voice.folder import Voice
+from engine.voice.settings import VoiceSettings
 
 
 def bundle(voice: Voice, out: Path, sentence: str) -> int:

@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any, get_args
 
 from engine.choices import NETWORKS, CleanerName, NetworkName
-from engine.corpus.audio import MAX_FFT, AudioSpec
-from engine.corpus.clips import Limits
-from engine.corpus.text import Vocabulary
+from engine.data.audio import MAX_FFT, AudioSpec
+from engine.data.clips import Limits
 from engine.errors import InputError
 from engine.exported.fields import Fields
 from engine.exported.folder import CARD, opened, weights_file
 from engine.exported.layout import LAYOUT
 from engine.networks.specs import MAX_WIDTH, NetworkSpec, SSRNSpec, Text2MelSpec
-from engine.stop import MAX_STEPS
+from engine.run.stop import MAX_STEPS
+from engine.text.vocabulary import Vocabulary
 
 DTYPES = ("float32", "float16")
 """The number formats that exported weights come in."""

@@ -11,9 +11,9 @@ from tempfile import TemporaryDirectory
 
 from engine.mirror.address import told
 from engine.mirror.layout import LATEST, LATEST_FILES, LATEST_FOLDER, VOICE_FILES, Latest
+from engine.mirror.lease import Possession
 from engine.mirror.outgoing import Files, Outgoing
-from engine.mirror.possession import Possession
-from engine.mirror.target import MirrorError, Target
+from engine.mirror.store import MirrorError, Target
 
 EVERY_SECONDS = 60.0
 """Seconds between two sendings, as between two lines of the ledger."""

@@ -4,15 +4,15 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from engine.checkpoint_folders import CheckpointEntry, read_state, superseded
+from engine.checkpoints.folders import CheckpointEntry, read_state, superseded
 from engine.choices import NetworkName
 from engine.errors import InputError
 from engine.mirror.address import told
-from engine.mirror.holdings import Holdings
+from engine.mirror.index import Holdings
 from engine.mirror.layout import MANIFEST, Manifest
+from engine.mirror.lease import Possession
 from engine.mirror.outgoing import Files, GoneError, Outgoing
-from engine.mirror.possession import Possession
-from engine.mirror.target import MirrorError, Target
+from engine.mirror.store import MirrorError, Target
 
 
 class Delivery:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from engine.errors import EngineError
 from engine.mirror.fingerprint import fingerprint
-from engine.mirror.holdings import Holdings
+from engine.mirror.index import Holdings
 from engine.mirror.layout import LATEST_FOLDER, VOICE_FILES, FileMark
-from engine.mirror.target import MirrorError, Target
+from engine.mirror.store import MirrorError, Target
 
 Tell = Callable[[str], None]
 Progress = Callable[[int, int], None]

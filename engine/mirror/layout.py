@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.choices import NETWORKS, NetworkName
-from engine.stop import MAX_STEPS
+from engine.run.stop import MAX_STEPS
 
 MARKER = "mirror.json"
 """The file that makes a place a mirror."""

@@ -16,15 +16,15 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from engine.attach.codec import decode, dump, encode, load
 from engine.errors import InputError
-from engine.host.state_folder import require_own, state_folder, write_own
 from engine.mirror.address import checked_address, told
-from engine.mirror.sender import Hearers
-from engine.order import TrainOrder
+from engine.mirror.uploader import Hearers
 from engine.plain_files import read_plain
-from engine.snapshot import MirrorState
-from engine.voice import Voice
-from engine.wire.codec import decode, dump, encode, load
+from engine.run.options import TrainOrder
+from engine.run.snapshot import MirrorState
+from engine.state_folder import require_own, state_folder, write_own
+from engine.voice.folder import Voice
 
 _log = logging.getLogger(__name__)
 

@@ -4,13 +4,13 @@ import hashlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from engine.checkpoint_folders import MOST_TENSOR_BYTES, CheckpointEntry, read_state
+from engine.checkpoints.folders import MOST_TENSOR_BYTES, CheckpointEntry, read_state
 from engine.choices import NETWORKS, NetworkName
 from engine.errors import InputError
 from engine.mirror.fingerprint import Fingerprint, fingerprint
 from engine.mirror.layout import VOICE_FILES, is_checkpoint_file
 from engine.plain_files import plain_file, read_plain
-from engine.voice import Voice
+from engine.voice.folder import Voice
 
 Files = dict[str, tuple[Path, Fingerprint]]
 """Files by the names that they have in the mirror."""

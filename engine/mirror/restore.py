@@ -11,10 +11,10 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
-from engine.checkpoint_folders import step_folder
+from engine.checkpoints.folders import step_folder
 from engine.choices import NETWORKS, NetworkName
 from engine.errors import EngineError, InputError
-from engine.host.files import (
+from engine.files import (
     PRIVATE_FOLDER,
     make_folder,
     remove_all,
@@ -22,7 +22,7 @@ from engine.host.files import (
     sync_folder,
     write_whole,
 )
-from engine.host.lock import acquire_lock
+from engine.machine.lock import acquire_lock
 from engine.mirror.fetching import (
     DamagedError,
     Piece,
@@ -32,12 +32,12 @@ from engine.mirror.fetching import (
     is_there,
     require_room,
 )
-from engine.mirror.holdings import Holdings
+from engine.mirror.index import Holdings
 from engine.mirror.layout import VOICE_FILES, Manifest
-from engine.mirror.target import MirrorError, Target
+from engine.mirror.store import MirrorError, Target
 from engine.plain_files import read_plain
-from engine.settings import VoiceSettings, edited, parse_settings
-from engine.voice import RESTORING, SETTINGS, Voice
+from engine.voice.folder import RESTORING, SETTINGS, Voice
+from engine.voice.settings import VoiceSettings, edited, parse_settings
 
 _LEDGER = "spend.jsonl"
 # Bytes; no ledger has as many.

@@ -15,17 +15,17 @@ from pathlib import Path
 from typing import TypeVar
 
 from engine.errors import EngineError, InputError
-from engine.host.lock import LOCK_NAME, require_untrained
+from engine.machine.lock import LOCK_NAME, require_untrained
 from engine.mirror.address import checked_address, told
 from engine.mirror.backoff import Backoff
 from engine.mirror.fetching import Progress, Tell, Way
-from engine.mirror.holdings import Holdings, look
+from engine.mirror.index import Holdings, look
 from engine.mirror.named import is_named, remember
 from engine.mirror.restore import catch_up, fetch_voice, networks_ahead, settings_here
-from engine.mirror.target import MirrorError, Target, open_target
-from engine.order import TrainOrder
-from engine.plan import as_stored, require_dataset
-from engine.voice import RESTORING, Voice
+from engine.mirror.store import MirrorError, Target, open_target
+from engine.preflight import as_stored, require_dataset
+from engine.run.options import TrainOrder
+from engine.voice.folder import RESTORING, Voice
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")

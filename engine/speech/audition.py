@@ -16,29 +16,29 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.board import Board
+from engine.checkpoints.checkpoint import speaking_network
+from engine.checkpoints.newest_good import load_newest_to_speak
 from engine.choices import NetworkName
-from engine.corpus.audio import load_recording
-from engine.corpus.clips import Clip
-from engine.corpus.text import Vocabulary
+from engine.data.audio import load_recording
+from engine.data.clips import Clip
 from engine.errors import Cancelled, EngineError, InputError, VoicecoachError
-from engine.host.files import append_line
+from engine.files import append_line
 from engine.networks.build import network_with
 from engine.networks.specs import NetworkSpec
 from engine.networks.ssrn import SSRN
 from engine.networks.text2mel import Text2Mel
 from engine.plain_files import read_plain
-from engine.snapshot import AttentionPlot, Sample
+from engine.run.snapshot import AttentionPlot, Sample
+from engine.run.state import Board
+from engine.run.stop import MAX_STEPS
+from engine.speech.attention_file import write_attention
 from engine.speech.loudness import level
-from engine.speech.picture import write_attention
 from engine.speech.utterance import Utterance, resynthesise, speak, write_wav
 from engine.speech.vocoder import VocoderSettings
-from engine.stop import MAX_STEPS
-from engine.training.checkpoint import speaking_network
-from engine.training.memory import is_out_of_memory
-from engine.training.newest_good import load_newest_to_speak
+from engine.text.vocabulary import Vocabulary
+from engine.training.microbatch import is_out_of_memory
 from engine.training.side_writer import SideWriter
-from engine.voice import Voice
+from engine.voice.folder import Voice
 
 _log = logging.getLogger(__name__)
 

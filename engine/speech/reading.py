@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from engine.corpus.text import Vocabulary, split_sentences
 from engine.errors import InputError
 from engine.exported.card import read_card
-from engine.voice import Voice, is_exported
+from engine.text.vocabulary import Vocabulary, split_sentences
+from engine.voice.folder import Voice, is_exported
 
 
 def text_as_read(voice_folder: Path, text: str) -> list[str]:

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.checkpoint_folders import CheckpointEntry
+from engine.checkpoints.checkpoint import Checkpoint, load_checkpoint, speaking_network
+from engine.checkpoints.folders import CheckpointEntry
+from engine.checkpoints.newest_good import load_newest_to_speak
 from engine.choices import SynthesisName
-from engine.corpus.audio import AudioSpec
-from engine.corpus.clips import Limits
-from engine.corpus.text import Vocabulary
+from engine.data.audio import AudioSpec
+from engine.data.clips import Limits
 from engine.errors import InputError
 from engine.exported.card import read_card
 from engine.exported.weights import load_network
@@ -16,9 +17,8 @@ from engine.networks.text2mel import Text2Mel
 from engine.speech.audition import load_ssrn, sample_name, slug
 from engine.speech.utterance import Utterance, speak
 from engine.speech.vocoder import VocoderSettings
-from engine.training.checkpoint import Checkpoint, load_checkpoint, speaking_network
-from engine.training.newest_good import load_newest_to_speak
-from engine.voice import Voice, is_exported
+from engine.text.vocabulary import Vocabulary
+from engine.voice.folder import Voice, is_exported
 
 
 @dataclass(frozen=True)

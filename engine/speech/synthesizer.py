@@ -8,11 +8,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.corpus.text import Vocabulary
 from engine.errors import Cancelled, EngineError, InputError
 from engine.networks.text2mel import Text2Mel
+from engine.speech.attention_window import AttentionWindow, look
 from engine.speech.incremental import IncrementalStack
-from engine.speech.window import AttentionWindow, look
+from engine.text.vocabulary import Vocabulary
 
 # A frame is quiet when its loudest band lies this far below the loudest band so far, on the
 # networks' scale (40 dB of 100). The last frames of recordings trimmed at 60 dB lie there, the

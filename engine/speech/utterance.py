@@ -12,18 +12,18 @@ import torch
 from numpy.typing import NDArray
 
 from engine.choices import SynthesisName
-from engine.corpus.audio import AudioSpec
-from engine.corpus.text import Vocabulary, split_sentences
+from engine.data.audio import AudioSpec
 from engine.errors import Cancelled, EngineError, InputError
-from engine.host.files import write_whole
+from engine.files import write_whole
 from engine.networks.ssrn import SSRN
 from engine.networks.text2mel import Text2Mel
 from engine.plain_files import PRIVATE
+from engine.speech.attention_window import AttentionWindow
+from engine.speech.bbc_synthesis import ORIGINAL_VOCODER, OriginalSynthesizer
 from engine.speech.loudness import join, level
-from engine.speech.original import ORIGINAL_VOCODER, OriginalSynthesizer
 from engine.speech.synthesizer import Spoken, Synthesizer
 from engine.speech.vocoder import VocoderSettings, magnitude_from_mel, vocode
-from engine.speech.window import AttentionWindow
+from engine.text.vocabulary import Vocabulary, split_sentences
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.corpus.analysis import mel_filter_bank
-from engine.corpus.audio import AudioSpec
+from engine.data.audio import AudioSpec
+from engine.data.spectrograms import mel_filter_bank
 from engine.errors import InputError
 from engine.speech.loudness import limit_peak
 
@@ -58,7 +58,7 @@ def vocode(
 ) -> NDArray[np.float32]:
     """Return the sound `(samples,)` of a normalised magnitude spectrogram `(T, n_bins)`.
 
-    The exact counterpart of `engine.corpus.analysis.analyse`: levels, window, hop and
+    The exact counterpart of `engine.data.spectrograms.analyse`: levels, window, hop and
     emphasis are the same. Silence at the end is cut and the peak kept at 0.95 or below.
     """
     amplitude = _amplitude(magnitude, audio) ** np.float32(settings.sharpening)

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from engine.corpus.features import FeatureStore
-from engine.snapshot import AttentionPlot
+from engine.data.features import FeatureStore
+from engine.run.snapshot import AttentionPlot
 
 
 def choose_clip(store: FeatureStore, candidates: list[int]) -> int:

@@ -3,12 +3,12 @@
 import math
 from dataclasses import replace
 
-from engine.board import Board
-from engine.durations import whole_minutes
 from engine.errors import VoicecoachError
-from engine.stop import MOST_USD
+from engine.formatting import whole_minutes
+from engine.run.state import Board
+from engine.run.stop import MOST_USD
 from engine.training.ledger_keeper import LedgerKeeper
-from engine.voice import Voice
+from engine.voice.folder import Voice
 
 WARNING_SHARE = 0.8
 """Of the budget; whoever has spent it is warned."""

@@ -9,12 +9,12 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from engine.check_report import CheckReport
-from engine.corpus.clips import METADATA, RECORDINGS
-from engine.corpus.metadata import read_bytes
-from engine.host.files import write_whole
+from engine.check.report import CheckReport
+from engine.data.clips import METADATA, RECORDINGS
+from engine.data.metadata import read_bytes
+from engine.files import write_whole
 from engine.plain_files import read_plain
-from engine.voice import Voice
+from engine.voice.folder import Voice
 
 # Part of every key: raise it when the checks find something else in the same corpus.
 _FORMAT = 1

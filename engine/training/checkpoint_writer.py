@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.checkpoints.checkpoint import Checkpoint, remove_superseded, save_checkpoint
 from engine.choices import NetworkName
 from engine.errors import EngineError
-from engine.host.files import sentence_about_left
-from engine.training.checkpoint import Checkpoint, remove_superseded, save_checkpoint
+from engine.files import sentence_about_left
 from engine.training.side_writer import SideWriter
-from engine.voice import Voice
+from engine.voice.folder import Voice
 
 _log = logging.getLogger(__name__)
 

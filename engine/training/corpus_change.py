@@ -4,10 +4,10 @@ import threading
 from collections.abc import Iterable
 from pathlib import Path
 
-from engine.board import Board
+from engine.checkpoints.checkpoint import Checkpoint
 from engine.choices import NetworkName
-from engine.corpus.clips import METADATA
-from engine.corpus.content import (
+from engine.data.clips import METADATA
+from engine.data.content import (
     CorpusContent,
     keep_only,
     load_content,
@@ -15,10 +15,10 @@ from engine.corpus.content import (
     sentence_about_change,
 )
 from engine.errors import EngineError
-from engine.host.files import make_folder, sentence_about_left
-from engine.training.checkpoint import Checkpoint
+from engine.files import make_folder, sentence_about_left
+from engine.run.state import Board
 from engine.training.lookout import look_every
-from engine.voice import Voice
+from engine.voice.folder import Voice
 
 # Seconds between two looks at the files of the corpus.
 _LOOK_SECONDS = 60.0

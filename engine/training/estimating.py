@@ -5,18 +5,18 @@ import threading
 from collections.abc import Iterator, Sequence
 from types import TracebackType
 
-from engine.board import Board
-from engine.check_report import USUAL_STEPS
-from engine.corpus.analysis import coarse_frames
-from engine.corpus.audio import recording_length
-from engine.corpus.clip_shape import ClipShape
-from engine.corpus.clips import Clip
-from engine.order import TrainOrder
-from engine.settings import VoiceSettings
-from engine.snapshot import Progress
-from engine.stop import StopRule
-from engine.training.estimate import Plan, with_estimates
-from engine.voice import Voice, own_specs
+from engine.check.report import USUAL_STEPS
+from engine.data.audio import recording_length
+from engine.data.clip_shape import ClipShape
+from engine.data.clips import Clip
+from engine.data.spectrograms import coarse_frames
+from engine.run.options import TrainOrder
+from engine.run.snapshot import Progress
+from engine.run.state import Board
+from engine.run.stop import StopRule
+from engine.training.throughput import Plan, with_estimates
+from engine.voice.folder import Voice, own_specs
+from engine.voice.settings import VoiceSettings
 
 _log = logging.getLogger(__name__)
 

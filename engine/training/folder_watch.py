@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.board import Board
-from engine.control import FolderGone, Inbox
 from engine.errors import EngineError
-from engine.host.lock import FolderLock, FolderLostError, LockRemovedError
-from engine.snapshot import Snapshot
+from engine.machine.lock import FolderLock, FolderLostError, LockRemovedError
+from engine.run.commands import FolderGone, Inbox
+from engine.run.snapshot import Snapshot
+from engine.run.state import Board
 from engine.training.lookout import look_every
 
 _SECONDS = 1.0

@@ -2,8 +2,8 @@
 
 import threading
 
-from engine.board import Board
-from engine.host.gpu import GpuMonitor
+from engine.machine.gpu import GpuMonitor
+from engine.run.state import Board
 from engine.training.lookout import look_every
 
 _SECONDS = 2.0

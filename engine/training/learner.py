@@ -8,16 +8,16 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from engine.corpus.batches import Batch
+from engine.data.batches import Batch
 from engine.networks.build import build_network
 from engine.networks.dropout import part_of_batch, uniform
 from engine.networks.specs import NetworkSpec
 from engine.networks.ssrn import SSRNOutput
 from engine.networks.text2mel import Text2Mel, Text2MelOutput
+from engine.training.divergence import Recovery
 from engine.training.finite import FiniteGuard, Skips
-from engine.training.health import Recovery
-from engine.training.memory import added, give_back, is_out_of_memory, share, split, weighed
-from engine.training.objective import LossParts, ssrn_loss, text2mel_loss
+from engine.training.losses import LossParts, ssrn_loss, text2mel_loss
+from engine.training.microbatch import added, give_back, is_out_of_memory, share, split, weighed
 from engine.training.recipe import Recipe, learning_rate
 
 # Which random numbers of a step: 0 and 1 are those of its batch.

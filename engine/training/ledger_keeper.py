@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.choices import NetworkName
-from engine.host.open_spend import OpenSpend
-from engine.host.spend import Stretch, StretchKind
-from engine.host.time_of_day import now
+from engine.time_of_day import now
 from engine.training.clock import TrainingClock
-from engine.voice import Voice
+from engine.voice.folder import Voice
+from engine.voice.open_spend import OpenSpend
+from engine.voice.spend import Stretch, StretchKind
 
 # Time that may be missing from the ledger when the machine is lost; of a process that is killed
 # the file of open stretches knows more.

@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from engine.board import Board
+from engine.run.state import Board
 
 _log = logging.getLogger(__name__)
 

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from engine.snapshot import Losses
-from engine.training.checkpoint import Unlogged
-from engine.training.objective import LossParts
+from engine.checkpoints.checkpoint import Unlogged
+from engine.run.snapshot import Losses
+from engine.training.losses import LossParts
 
 
 class LossSums:

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from engine.durations import duration
-from engine.host.spend import Stretch
-from engine.snapshot import LostSteps
+from engine.formatting import duration
+from engine.run.snapshot import LostSteps
+from engine.voice.spend import Stretch
 
 
 def lost_steps(

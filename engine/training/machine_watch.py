@@ -5,19 +5,19 @@ import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 
-from engine.board import Board
-from engine.control import Inbox
-from engine.host.cloud.aws_spot_price import PriceError, aws_spot_price
-from engine.host.cloud.connect import connect, metadata_base
-from engine.host.cloud.machine import Machine, SpotNotice
-from engine.host.cloud.news import Interruption, NewPrice, NoticeGone, SpotWarning
-from engine.host.cloud.prices import Price, table_price
-from engine.host.cloud.watcher import Watcher
-from engine.host.hook import Hook
-from engine.order import TrainOrder
-from engine.plan import Plan
-from engine.training.interruption import tell
+from engine.machine.cloud.aws_spot_price import PriceError, aws_spot_price
+from engine.machine.cloud.connect import connect, metadata_base
+from engine.machine.cloud.machine import Machine, SpotNotice
+from engine.machine.cloud.news import Interruption, NewPrice, NoticeGone, SpotWarning
+from engine.machine.cloud.prices import Price, table_price
+from engine.machine.cloud.watcher import Watcher
+from engine.machine.hook import Hook
+from engine.preflight import Plan
+from engine.run.commands import Inbox
+from engine.run.options import TrainOrder
+from engine.run.state import Board
 from engine.training.lookout import look_every
+from engine.training.spot import tell
 
 _log = logging.getLogger(__name__)
 

@@ -2,12 +2,12 @@
 
 from typing import NamedTuple
 
-from engine.board import Board
-from engine.checkpoint_folders import CheckpointEntry, DamagedCheckpointError, move_aside
+from engine.checkpoints.checkpoint import Checkpoint, Unlogged, load_checkpoint
+from engine.checkpoints.folders import CheckpointEntry, DamagedCheckpointError, move_aside
 from engine.errors import EngineError, InputError
-from engine.training.checkpoint import Checkpoint, Unlogged, load_checkpoint
-from engine.training.health import MOST_ROLLBACKS, Health, Recovery
-from engine.training.preparation import Prepared, moments_from
+from engine.run.state import Board
+from engine.training.divergence import MOST_ROLLBACKS, Health, Recovery
+from engine.training.setup import Prepared, moments_from
 from engine.training.state_copy import all_finite
 
 

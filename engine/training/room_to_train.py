@@ -4,14 +4,14 @@ from pathlib import Path
 
 import torch
 
-from engine.corpus.audio import AudioSpec, recording_length
-from engine.corpus.clips import RECORDINGS, find_recordings
+from engine.data.audio import AudioSpec, recording_length
+from engine.data.clips import RECORDINGS, find_recordings
+from engine.disk_space import in_bytes, require_room
 from engine.errors import InputError
-from engine.host.room import in_bytes, require_room
 from engine.networks.build import build_network
 from engine.networks.specs import NetworkSpec
 from engine.training.recipe import Recipe
-from engine.voice import Voice
+from engine.voice.folder import Voice
 
 # Lines of a few hundred thousand steps.
 _HISTORY_BYTES = 2**22

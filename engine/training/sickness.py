@@ -1,14 +1,14 @@
 """Where a run is sick: back to weights that were sound, and a person asked where that is vain."""
 
-from engine.board import Board
-from engine.snapshot import Phase
-from engine.training.health import MOST_ROLLBACKS
-from engine.training.paid_time import PaidTime
-from engine.training.preparation import Prepared
+from engine.run.snapshot import Phase
+from engine.run.state import Board
+from engine.training.checkpointer import Keeper
+from engine.training.cost import PaidTime
+from engine.training.divergence import MOST_ROLLBACKS
+from engine.training.metrics import Teller
 from engine.training.rollback import Rollbacks, SickError
-from engine.training.saving import Keeper
+from engine.training.setup import Prepared
 from engine.training.standing import Standing
-from engine.training.telling import Teller
 
 
 class Sickness:

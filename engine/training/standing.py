@@ -2,8 +2,8 @@
 
 import time
 
-from engine.board import Board
-from engine.snapshot import Phase
+from engine.run.snapshot import Phase
+from engine.run.state import Board
 from engine.training.clock import RunningTime, TrainingClock
 
 MAX_WAIT_SECONDS = 300.0

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from engine.board import Board
-from engine.control import (
+from engine.errors import VoicecoachError
+from engine.machine.cloud.news import Interruption, NewPrice, NoticeGone, SpotWarning
+from engine.run.commands import (
     Audition,
     DrawAttention,
     Finish,
@@ -22,18 +23,17 @@ from engine.control import (
     SetSentence,
     StopAt,
 )
-from engine.errors import VoicecoachError
-from engine.host.cloud.news import Interruption, NewPrice, NoticeGone, SpotWarning
-from engine.snapshot import Phase
+from engine.run.snapshot import Phase
+from engine.run.state import Board
+from engine.run.stop import StopRule
 from engine.speech.audition import Auditions
-from engine.stop import StopRule
-from engine.training.interruption import Interruptions
-from engine.training.paid_time import PaidTime
-from engine.training.preparation import Prepared
+from engine.training.cost import PaidTime
+from engine.training.limits import Stopping
 from engine.training.rollback import SickError
+from engine.training.setup import Prepared
 from engine.training.sickness import Sickness
+from engine.training.spot import Interruptions
 from engine.training.standing import Standing
-from engine.training.stopping import Stopping
 from engine.training.tending import Tending
 
 # Seconds between looks at the inbox while nothing is to be done.

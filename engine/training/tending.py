@@ -3,14 +3,14 @@
 How a step comes to the disk, and when one is due, is the keeper's matter.
 """
 
-from engine.board import Board
 from engine.errors import EngineError
-from engine.training.paid_time import PaidTime
+from engine.run.state import Board
+from engine.training.checkpointer import DivergedError, Keeper
+from engine.training.cost import PaidTime
+from engine.training.metrics import Teller
 from engine.training.rollback import SickError
-from engine.training.saving import DivergedError, Keeper
 from engine.training.sickness import Sickness
 from engine.training.standing import Standing
-from engine.training.telling import Teller
 
 
 class Tending:

@@ -3,32 +3,32 @@
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from engine.board import Board
-from engine.control import Inbox
-from engine.corpus.batches import Prefetcher
+from engine.data.batches import Prefetcher
 from engine.errors import EngineError
-from engine.host.lock import FolderLostError
-from engine.order import TrainOrder
-from engine.snapshot import Phase
+from engine.machine.lock import FolderLostError
+from engine.run.commands import Inbox
+from engine.run.options import TrainOrder
+from engine.run.snapshot import Phase
+from engine.run.state import Board
 from engine.speech.audition import Auditions
 from engine.training.checkpoint_writer import OnSaved
+from engine.training.checkpointer import Keeper
 from engine.training.corpus_change import CorpusWatch
-from engine.training.interruption import Interruptions
+from engine.training.cost import PaidTime
+from engine.training.limits import Stopping
 from engine.training.machine_watch import MachineWatch
-from engine.training.memory import (
+from engine.training.metrics import LOG_EVERY, Teller
+from engine.training.microbatch import (
     is_out_of_memory,
     sentence_about_parts,
     sentence_about_too_little,
 )
-from engine.training.paid_time import PaidTime
-from engine.training.preparation import Prepared
 from engine.training.rollback import SickError
-from engine.training.saving import Keeper
+from engine.training.setup import Prepared
 from engine.training.sickness import Sickness
+from engine.training.spot import Interruptions
 from engine.training.standing import Standing
 from engine.training.steering import Steering
-from engine.training.stopping import Stopping
-from engine.training.telling import LOG_EVERY, Teller
 from engine.training.tending import Tending
 from engine.training.watchdog import Watchdog
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from engine.corpus.symbols import SymbolMapping
+from engine.checkpoints.checkpoint import Checkpoint
 from engine.errors import InputError
 from engine.networks.specs import Text2MelSpec
-from engine.training.checkpoint import Checkpoint
+from engine.text.mapping import SymbolMapping
 
 _EMBEDDING = "text_encoder.embedding.weight"
 # Adam's moments of the embedding have a row for each symbol too; its count of steps has none.

@@ -13,8 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from engine.board import Board
 from engine.plain_files import open_private
+from engine.run.state import Board
 from engine.training.lookout import look_every
 
 _log = logging.getLogger(__name__)

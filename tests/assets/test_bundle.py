@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from engine.checkpoints.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from engine.errors import InputError
-from engine.host.spend import Stretch
 from engine.networks.build import build_network
 from engine.networks.specs import SSRNSpec, Text2MelSpec
-from engine.settings import VoiceSettings
-from engine.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from engine.voice import Voice
+from engine.voice.folder import Voice
+from engine.voice.settings import VoiceSettings
+from engine.voice.spend import Stretch
 
 PATH = Path(__file__).resolve().parents[2] / "assets" / "recipe" / "bundle.py"
 SPEC = importlib.util.spec_from_file_location("recipe_bundle", PATH)

@@ -8,9 +8,9 @@ from types import ModuleType
 
 import pytest
 
-from engine.demo import demo_assets
-from engine.speech.say import say
-from engine.voice import NETWORKS, describe
+from engine.jobs.demo import demo_assets
+from engine.jobs.say import say
+from engine.voice.folder import NETWORKS, describe
 
 RECIPE = Path(__file__).resolve().parents[2] / "assets" / "recipe"
 

@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 import soundfile
 
-from engine.control import Command
-from engine.corpus.audio import AudioSpec
+from engine.checkpoints.checkpoint import Checkpoint, save_checkpoint
+from engine.data.audio import AudioSpec
 from engine.networks.build import build_network
 from engine.networks.specs import SSRNSpec, Text2MelSpec
-from engine.order import TrainOrder, parse_stop_option
+from engine.run.commands import Command
+from engine.run.options import TrainOrder, parse_stop_option
+from engine.run.snapshot import Snapshot
 from engine.session import Session
-from engine.settings import VoiceSettings
-from engine.snapshot import Snapshot
-from engine.training.checkpoint import Checkpoint, save_checkpoint
-from engine.voice import Voice
+from engine.voice.folder import Voice
+from engine.voice.settings import VoiceSettings
 
 SPEECH = Path(__file__).parents[1] / "fixtures" / "ljspeech-3"
 # Fewer bins and bands than a voice has, so that a step takes milliseconds.

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.checkpoint_folders import sealed
-from engine.control import Finish
-from engine.corpus.text import BBC_SYMBOLS, Vocabulary
+from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint, speaking_network
+from engine.checkpoints.folders import sealed
 from engine.errors import InputError
-from engine.snapshot import Phase
-from engine.training.checkpoint import load_checkpoint, save_checkpoint, speaking_network
-from engine.voice import Voice, describe
+from engine.run.commands import Finish
+from engine.run.snapshot import Phase
+from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
+from engine.voice.folder import Voice, describe
 
 KYUBYONG = "PE abcdefghijklmnopqrstuvwxyz'.?"
 BACKWARDS = BBC_SYMBOLS[:2] + BBC_SYMBOLS[:1:-1]

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from engine.control import Finish, GoOn, StopAt
+from engine.checkpoints.checkpoint import load_checkpoint
 from engine.errors import EngineError, InputError
-from engine.order import TrainOrder
+from engine.run.commands import Finish, GoOn, StopAt
+from engine.run.options import TrainOrder
+from engine.run.snapshot import Phase
+from engine.run.stop import parse_stop
 from engine.session import Session
-from engine.settings import VoiceSettings
-from engine.snapshot import Phase
-from engine.stop import parse_stop
-from engine.training.checkpoint import load_checkpoint
-from engine.training.paid_time import PaidTime
-from engine.voice import Voice
+from engine.training.cost import PaidTime
+from engine.voice.folder import Voice
+from engine.voice.settings import VoiceSettings
 
 
 def refused(training, *given, **changes) -> str:
@@ -290,7 +290,7 @@ def test_a_fault_of_the_account_hides_no_failure(make_voice, training, monkeypat
         raise EngineError("The device is gone.")
 
     monkeypatch.setattr(PaidTime, "end", fail)
-    monkeypatch.setattr("engine.training.preparation.prepare", refuse)
+    monkeypatch.setattr("engine.training.setup.prepare", refuse)
     session = training.start(make_voice(), "+1")
     snapshot = training.end(session)
     assert (snapshot.phase, snapshot.failure) == (Phase.FAILED, "The device is gone.")

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from engine.checkpoint_folders import list_checkpoints
+from engine.checkpoints.folders import list_checkpoints
 from engine.errors import EngineError, InputError
-from engine.host.lock import acquire_lock
-from engine.order import TrainOrder
+from engine.machine.lock import acquire_lock
+from engine.run.options import TrainOrder
 from engine.session import Session
-from engine.settings import VoiceSettings
-from engine.voice import Voice
+from engine.voice.folder import Voice
+from engine.voice.settings import VoiceSettings
 
 PAIRS = 24
 ROOT = Path(__file__).resolve().parents[2]

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from engine.check_report import (
+from engine.check.report import (
     CheckReport,
     Coverage,
     Doubt,

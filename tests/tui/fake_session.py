@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.control import Command
-from engine.snapshot import (
+from engine.run.commands import Command
+from engine.run.snapshot import (
     AttentionPlot,
     Event,
     GpuReading,
@@ -18,8 +18,8 @@ from engine.snapshot import (
     Sample,
     Snapshot,
 )
-from engine.stop import StopPoint
-from tui.speakers.player import PlayerStatus
+from engine.run.stop import StopPoint
+from tui.audio.player import PlayerStatus
 
 NOON = datetime(2026, 3, 14, 14, 2)
 SENTENCE = "Two birds sat on the old wall."

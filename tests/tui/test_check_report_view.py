@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from engine.check_report import Finding, UnknownCharacter
-from tui.check_report_view import print_check
+from engine.check.report import Finding, UnknownCharacter
+from tui.reports.check import print_check
 
 
 def printed(report, width: int = 80, encoding: str = "utf-8") -> str:

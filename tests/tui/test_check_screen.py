@@ -7,11 +7,11 @@ from check_reports import BROKEN, CLEAN, missing
 from fake_session import FakeSession, preparing, training
 from seeing import SIZES, app_on, lines_of, log_of, look, text_of
 
-from engine.control import Finish, GoOn, Hold
-from engine.snapshot import Phase, Progress, Snapshot
+from engine.run.commands import Finish, GoOn, Hold
+from engine.run.snapshot import Phase, Progress, Snapshot
 from tui.app import VoicecoachApp
-from tui.exit_reason import ExitReason
 from tui.keys import CHECK_KEYS
+from tui.process.exit_reason import ExitReason
 from tui.screens.check_screen import CheckScreen
 
 

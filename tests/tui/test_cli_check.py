@@ -11,11 +11,11 @@ from click.testing import Result
 from dc_tts_files import write_models
 from typer.testing import CliRunner
 
-from engine.check_report import CheckReport
-from engine.corpus.text import BBC_SYMBOLS
-from engine.importing import import_voice
-from engine.settings import VoiceSettings
-from engine.voice import Voice
+from engine.check.report import CheckReport
+from engine.jobs.import_models import import_voice
+from engine.text.vocabulary import BBC_SYMBOLS
+from engine.voice.folder import Voice
+from engine.voice.settings import VoiceSettings
 from tui.cli import app
 
 DEMO_VOICE = Path(__file__).parents[2] / "assets" / "demo" / "voice"
@@ -101,8 +101,8 @@ def test_estimates_of_this_machine_and_of_the_bbc() -> None:
 
 
 def test_the_published_figures_are_of_the_full_size() -> None:
-    from engine.check import CheckOrder, check_files
-    from engine.training.estimate import Plan, published_training
+    from engine.jobs.check import CheckOrder, check_files
+    from engine.training.throughput import Plan, published_training
 
     order = CheckOrder(SPEECH)
     found = check_files(order, on_progress=lambda done, total: None, cancelled=lambda: False)
@@ -120,7 +120,7 @@ def test_the_published_figures_are_of_the_full_size() -> None:
 
 
 def test_a_voice_brings_its_symbols_and_limits(tmp_path: Path) -> None:
-    from engine.corpus.clips import Limits
+    from engine.data.clips import Limits
 
     symbols = BBC_SYMBOLS.replace("b", "")
     Voice.create(tmp_path / "voice", VoiceSettings(symbols=symbols, limits=Limits(180, 45)))

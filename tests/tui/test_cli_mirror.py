@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from engine.mirror.sender import Hearers, Sender
-from engine.mirror.target import open_target
-from engine.order import TrainOrder
-from engine.voice import Voice
+from engine.mirror.store import open_target
+from engine.mirror.uploader import Hearers, Sender
+from engine.run.options import TrainOrder
+from engine.voice.folder import Voice
 from tui.cli import app
 
 DEMO_VOICE = Path(__file__).parents[2] / "assets" / "demo" / "voice"

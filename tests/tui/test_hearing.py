@@ -7,8 +7,8 @@ import pytest
 from fake_session import FakePlayer, FakeSession, preparing, sample, training
 from seeing import app_on, log_of, look, text_of
 
-from engine.control import Audition
-from engine.snapshot import Sample
+from engine.run.commands import Audition
+from engine.run.snapshot import Sample
 
 
 def with_sample(session: FakeSession, new: Sample) -> None:

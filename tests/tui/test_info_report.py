@@ -5,8 +5,8 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from engine.settings import VoiceSettings
-from engine.voice import Voice
+from engine.voice.folder import Voice
+from engine.voice.settings import VoiceSettings
 from tui.cli import app
 
 DASH = {"character": "-", "count": 1140, "line": 7, "example": "a well-read man", "becomes": " "}

@@ -4,7 +4,7 @@ import pytest
 from fake_session import FakeSession, preparing, training
 from seeing import SIZES, app_on, lines_of, log_of, look, text_of
 
-from engine.control import (
+from engine.run.commands import (
     Audition,
     DrawAttention,
     GoOn,
@@ -14,9 +14,9 @@ from engine.control import (
     SetSentence,
     StopAt,
 )
-from engine.snapshot import Phase
-from engine.stop import parse_stop
-from tui.exit_reason import ExitReason
+from engine.run.snapshot import Phase
+from engine.run.stop import parse_stop
+from tui.process.exit_reason import ExitReason
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -2,8 +2,8 @@
 
 from fake_session import training
 
-from engine.snapshot import Phase
-from tui.last_wait import LastWait
+from engine.run.snapshot import Phase
+from tui.process.last_wait import LastWait
 
 
 def test_the_wait_for_a_disk_says_what_it_costs_to_give_up_and_again_after_a_while():

@@ -5,10 +5,10 @@ from fake_session import FakeSession, preparing, training
 from seeing import app_on, look, text_of
 from textual import events
 
-from engine.control import Finish, Pause, SaveCheckpoint, SetSentence, StopAt
-from engine.snapshot import Phase
-from engine.stop import StopPoint, parse_stop
-from tui.exit_reason import ExitReason
+from engine.run.commands import Finish, Pause, SaveCheckpoint, SetSentence, StopAt
+from engine.run.snapshot import Phase
+from engine.run.stop import StopPoint, parse_stop
+from tui.process.exit_reason import ExitReason
 
 
 async def until(pilot, true) -> None:

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import EngineError
-from tui.log_file import added_to, flush_log, open_log
-from tui.log_secrets import DiscreetFormatter, without_secrets
+from tui.process.log_file import added_to, flush_log, open_log
+from tui.process.log_secrets import DiscreetFormatter, without_secrets
 
 SOURCE = Path(__file__)
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYzzzz"
@@ -159,7 +159,7 @@ def test_hiding_takes_no_long_time_whatever_the_text():
 
 
 def test_the_log_is_for_its_owner_alone(tmp_path, monkeypatch, request):
-    monkeypatch.setattr("tui.log_file._MOST_BYTES", 200)
+    monkeypatch.setattr("tui.process.log_file._MOST_BYTES", 200)
     log = request.getfixturevalue("log")
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
     for number in range(9):
@@ -197,7 +197,7 @@ def test_what_is_no_plain_file_is_not_logged_into(tmp_path, kind):
 FULL = """
 import logging, resource, sys
 from pathlib import Path
-from tui.log_file import added_to, open_log
+from tui.process.log_file import added_to, open_log
 log = open_log(Path(sys.argv[1]))
 resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, 5_000))
 with added_to(log) as file:

@@ -7,10 +7,10 @@ from fake_session import FakeSession, training
 from seeing import SIZES, app_on, look, text_of
 from textual.widgets import Static
 
-from engine.control import SetBudget
-from engine.snapshot import Phase
-from tui.endings import sentence_about_end, sentence_about_rent
-from tui.headless import line_about
+from engine.run.commands import SetBudget
+from engine.run.snapshot import Phase
+from tui.process.endings import sentence_about_end, sentence_about_rent
+from tui.process.headless import line_about
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -9,9 +9,9 @@ from fake_session import NOON, FakePlayer, FakeSession, curve, event, preparing,
 from seeing import app_on
 from textual.widgets import Input
 
-from engine.host.cloud.machine import Machine, SpotNotice
-from engine.snapshot import Losses, Phase, Progress
-from engine.stop import StopPoint
+from engine.machine.cloud.machine import Machine, SpotNotice
+from engine.run.snapshot import Losses, Phase, Progress
+from engine.run.stop import StopPoint
 
 
 def diverged():

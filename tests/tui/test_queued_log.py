@@ -7,10 +7,10 @@ import threading
 
 import pytest
 
-from engine.board import Board
-from engine.snapshot import Phase, Snapshot
-from tui import queued_log
-from tui.queued_log import QueuedLog
+from engine.run.snapshot import Phase, Snapshot
+from engine.run.state import Board
+from tui.process import queued_log
+from tui.process.queued_log import QueuedLog
 
 
 class HangingDisk(logging.FileHandler):
@@ -122,7 +122,7 @@ def test_where_no_thread_can_begin_the_log_is_written_all_the_same(disk, monkeyp
 CRASH = """
 import logging, sys
 from pathlib import Path
-from tui.log_file import open_log
+from tui.process.log_file import open_log
 open_log(Path(sys.argv[1]))
 for number in range(2_000):
     logging.getLogger("engine").info("line %d", number)
@@ -147,10 +147,11 @@ HANGING = """
 import logging, sys, threading
 from pathlib import Path
 from types import SimpleNamespace
-from engine.snapshot import Phase, Snapshot
-from tui import queued_log, watch
-from tui.headless import Lines
-from tui.log_file import open_log
+from engine.run.snapshot import Phase, Snapshot
+from tui.process import queued_log
+from tui.process import signals as watch
+from tui.process.headless import Lines
+from tui.process.log_file import open_log
 queued_log._END_SECONDS, watch._LET_GO_AFTER, watch._END_AFTER = 0.1, 0.1, 0.2
 open_log(Path(sys.argv[1]))
 [log] = [one for one in logging.getLogger().handlers if isinstance(one, queued_log.QueuedLog)]

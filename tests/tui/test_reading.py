@@ -5,7 +5,7 @@ from fake_session import FakeSession, event, training
 from seeing import SIZES, app_on, log_of, look, text_of
 from textual.content import Content
 
-from engine.snapshot import Phase, Snapshot
+from engine.run.snapshot import Phase, Snapshot
 from tui.keys import CHECK_KEYS, KEYS
 from tui.widgets.money_words import used_up_words
 from tui.widgets.notice import notice_words

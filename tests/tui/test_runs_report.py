@@ -6,19 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from engine.snapshot import Phase
-from engine.wire.last_known import LastKnown
-from engine.wire.messages import Glance
-from engine.wire.processes import ProcessId
-from engine.wire.registry import KnownRun, RunEntry
-from tui.runs_report import Run, print_runs, print_runs_as_json
+from engine.attach.last_known import LastKnown
+from engine.attach.messages import Glance
+from engine.attach.processes import ProcessId
+from engine.attach.registry import KnownRun, RunEntry
+from engine.run.snapshot import Phase
+from tui.reports.ps import Run, print_runs, print_runs_as_json
 
 NOW = 1_000_000.0
 
 
 @pytest.fixture(autouse=True)
 def _at_a_fixed_time_and_width(monkeypatch):
-    monkeypatch.setattr("tui.runs_report.time.time", lambda: NOW)
+    monkeypatch.setattr("tui.reports.ps.time.time", lambda: NOW)
     monkeypatch.setenv("COLUMNS", "80")
 
 

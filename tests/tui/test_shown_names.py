@@ -5,13 +5,13 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from engine.settings import VoiceSettings
-from engine.snapshot import Event
-from engine.voice import Voice
+from engine.run.snapshot import Event
+from engine.voice.folder import Voice
+from engine.voice.settings import VoiceSettings
 from tui.cli import app
 from tui.command_line import complain
-from tui.headless import Lines, event_line
-from tui.terminal import Terminal
+from tui.process.headless import Lines, event_line
+from tui.process.terminal import Terminal
 
 TRAPS = "[red]\x1b]0;owned\x07\x1b[2J\x9b31m\u202egnp.\u2066\r\n\x00x"
 NAMES = TRAPS.replace("\x00", "").replace("/", "")

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from fake_session import training
 
-from engine.snapshot import Phase
+from engine.run.snapshot import Phase
 from tui.silence import Silence
 
 START = datetime(2026, 3, 14, 14, 2)

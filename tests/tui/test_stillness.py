@@ -8,7 +8,7 @@ from seeing import lines_of, look
 from textual._compositor import ChopsUpdate
 from textual.widgets._footer import FooterKey
 
-from engine.snapshot import Phase
+from engine.run.snapshot import Phase
 from tui.app import VoicecoachApp
 
 

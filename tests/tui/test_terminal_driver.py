@@ -6,7 +6,7 @@ import tracemalloc
 import pytest
 from textual import events
 
-from tui.terminal_driver import MAX_PASTE, TerminalInput
+from tui.process.terminal_driver import MAX_PASTE, TerminalInput
 
 
 class Clock:

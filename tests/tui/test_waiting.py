@@ -8,10 +8,10 @@ from seeing import SIZES, app_on, look, text_of
 from test_stillness import Watched, settled
 from textual import events
 
-from engine.control import KeyPressed
-from engine.snapshot import Phase, Snapshot
-from tui.endings import sentence_about_end
-from tui.headless import line_about
+from engine.run.commands import KeyPressed
+from engine.run.snapshot import Phase, Snapshot
+from tui.process.endings import sentence_about_end
+from tui.process.headless import line_about
 
 ENDS = NOON.timestamp() + 300
 

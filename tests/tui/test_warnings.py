@@ -4,7 +4,7 @@ import pytest
 from fake_session import FakeSession, event, training
 from seeing import SIZES, app_on, look, text_of
 
-from engine.snapshot import Phase
+from engine.run.snapshot import Phase
 
 CORPUS = event(3, "The corpus is not the one that text2mel was trained on so far.", "warning")
 DAMAGED = event(2, "Checkpoint 1,730 of text2mel is damaged: set aside.", "warning")

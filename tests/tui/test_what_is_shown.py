@@ -7,8 +7,8 @@ import pytest
 from fake_session import FakeSession, curve, event, preparing, sample, training
 from seeing import SIZES, app_on, lines_of, look, text_of
 
-from engine.snapshot import LossCurve, Losses, Phase, Progress
-from engine.stop import StopPoint
+from engine.run.snapshot import LossCurve, Losses, Phase, Progress
+from engine.run.stop import StopPoint
 
 
 @pytest.mark.parametrize("size", SIZES)

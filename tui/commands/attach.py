@@ -29,8 +29,8 @@ def attach(
     ascii_only: AsciiOption = False,
 ) -> int:
     """Open the screen on a run that goes on elsewhere; any number of screens can."""
-    from tui.attached import attach_with_screen
-    from tui.terminal import has_terminal
+    from tui.process.attached import attach_with_screen
+    from tui.process.terminal import has_terminal
 
     folder = _only_run() if voice is None else voice
     if not has_terminal():
@@ -41,7 +41,7 @@ def attach(
 
 
 def _only_run() -> Path:
-    from engine.wire.registry import known_runs
+    from engine.attach.registry import known_runs
 
     runs = known_runs()
     if len(runs) == 1:

@@ -16,7 +16,7 @@ def bench(
     rounds: Annotated[int, typer.Option(min=1, help="Pairs that are timed.")] = 12,
 ) -> int:
     """Measure this machine: steps, checkpoints and synthesis, as ratios within one run."""
-    from engine.bench import Comparison, run_bench
+    from engine.jobs.bench import Comparison, run_bench
 
     def show(found: Comparison) -> None:
         typer.echo(

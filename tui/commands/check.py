@@ -7,11 +7,11 @@ import typer
 
 from engine.choices import PresetName
 from engine.errors import InputError
-from engine.stop import parse_stop
+from engine.run.stop import parse_stop
 from tui.command_line import DeviceOption, PriceOption, app, told
 
 if TYPE_CHECKING:
-    from engine.check import CheckOrder
+    from engine.jobs.check import CheckOrder
 
 
 @app.command(epilog="Example: voicecoach check recordings/alice --against voices/base --price 0.99")
@@ -58,7 +58,7 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> int:
     """Check a corpus before training is paid for; exit 1 if anything in it would do harm."""
-    from engine.check import CheckOrder
+    from engine.jobs.check import CheckOrder
 
     order = CheckOrder(
         dataset=dataset,
@@ -75,10 +75,10 @@ def check(
 
 
 def _run(order: "CheckOrder", *, deep: bool, estimate: bool, as_json: bool) -> int:
-    from engine.check import check_files, require_able, with_doubts, with_estimates
-    from tui.check_report_view import print_check
-    from tui.progress import progress
-    from tui.report import print_json
+    from engine.jobs.check import check_files, require_able, with_doubts, with_estimates
+    from tui.reports.check import print_check
+    from tui.reports.info import print_json
+    from tui.reports.progress import progress
 
     # Before the minutes that the files take.
     require_able(order, deep=deep, estimate=estimate)

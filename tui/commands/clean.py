@@ -25,9 +25,9 @@ def clean(
     ] = None,
 ) -> int:
     """Make a mended copy of recordings: 22,050 Hz mono, high-pass, pauses cut, one loudness."""
-    from engine.clean import clean as make_copy
-    from tui.clean_report import print_cleaned
-    from tui.progress import progress
+    from engine.jobs.clean import clean as make_copy
+    from tui.reports.clean import print_cleaned
+    from tui.reports.progress import progress
 
     with tidy_end(), progress("mending the recordings") as show:
         cleaned = make_copy(dataset, out, against=against, on_progress=show)

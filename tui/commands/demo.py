@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from engine.order import TrainOrder, parse_budget_option, parse_price, parse_stop_option
+from engine.run.options import TrainOrder, parse_budget_option, parse_price, parse_stop_option
 from tui.command_line import (
     AsciiOption,
     AutoPriceOption,
@@ -38,7 +38,7 @@ def demo(
     """Fine-tune the bundled voice on the bundled recordings: the whole job, in small."""
 
     def make_order() -> TrainOrder:
-        from engine.demo import demo_order
+        from engine.jobs.demo import demo_order
 
         order = demo_order(voice, stop=stop, price=usd, budget=most, device=device)
         return replace(order, hold=hold)

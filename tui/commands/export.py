@@ -22,7 +22,7 @@ def export(
     ] = False,
 ) -> int:
     """Write a voice's weights and a readable card, to be used elsewhere; `say` speaks with it."""
-    from engine.exporting import export_voice
+    from engine.jobs.export import export_voice
 
     done = export_voice(voice, out, step=step, half=half)
     ssrn = "no SSRN yet: it speaks from the mel alone"

@@ -12,7 +12,7 @@ import typer
 from tui.command_line import app, tidy_end, told
 
 if TYPE_CHECKING:
-    from engine.importing import Imported
+    from engine.jobs.import_models import Imported
 
 _ShowProgress = Callable[[str, int, int], None]
 
@@ -40,7 +40,7 @@ def import_models(
     ] = None,
 ) -> int:
     """Make a voice out of models that the BBC's DC-TTS code has trained."""
-    from engine.importing import import_voice
+    from engine.jobs.import_models import import_voice
 
     with tidy_end(), _progress() as show:
         imported = import_voice(models, voice, symbols=vocabulary, on_progress=show)
@@ -70,7 +70,7 @@ def _progress() -> Iterator[_ShowProgress]:
 
 
 def _tell(imported: "Imported") -> None:
-    from tui.wording import printable
+    from tui.formatting import printable
 
     for network in imported.networks:
         moments = (

@@ -15,8 +15,8 @@ def info(
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> int:
     """Tell what a voice is made of: corpus, networks, checkpoints, spend."""
-    from engine.voice import describe
-    from tui.report import print_json, print_tables
+    from engine.voice.folder import describe
+    from tui.reports.info import print_json, print_tables
 
     (print_json if as_json else print_tables)(describe(voice))
     return 0

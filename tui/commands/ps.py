@@ -13,7 +13,7 @@ def ps(
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> int:
     """List your runs on this host: step, speed or state, spend, the last sign of life."""
-    from tui.runs_report import look_at_runs, print_runs, print_runs_as_json
+    from tui.reports.ps import look_at_runs, print_runs, print_runs_as_json
 
     (print_runs_as_json if as_json else print_runs)(look_at_runs())
     return 0

@@ -7,7 +7,7 @@ import typer
 
 from engine.choices import SynthesisName
 from tui.command_line import DeviceOption, Speaking, app, complain, told
-from tui.wording import printable
+from tui.formatting import printable
 
 
 @app.command(
@@ -51,13 +51,13 @@ def say(
         for sentence in text_as_read(voice, text):
             typer.echo(sentence)
         return 0
-    from engine.speech.say import say as speak
+    from engine.jobs.say import say as speak
 
     said = speak(voice, text, step=step, synthesis=synthesis, out=out, arrays=arrays, device=device)
     note = f" ({said.note})" if said.note else ""
     typer.echo(printable(f"{said.path}  {said.seconds:.1f} s{note}"))
     if play:
-        from tui.speakers.sound_card import play_to_the_end
+        from tui.audio.sound_card import play_to_the_end
 
         trouble = play_to_the_end(said.path)
         if trouble:

@@ -8,7 +8,7 @@ import typer
 from engine.choices import CleanerName, CloudChoice, NetworkName, Precision, PresetName, RecipeName
 from engine.errors import InputError
 from engine.mirror.address import HOW_TO_SAY_WHERE, is_mirror
-from engine.order import TrainOrder, parse_budget_option, parse_price, parse_stop_option
+from engine.run.options import TrainOrder, parse_budget_option, parse_price, parse_stop_option
 from tui.command_line import (
     AsciiOption,
     AutoPriceOption,
@@ -21,7 +21,7 @@ from tui.command_line import (
     told,
 )
 from tui.commands.training import run_training
-from tui.fetching_voice import with_mirror
+from tui.process.fetching_voice import with_mirror
 
 
 @app.command(epilog="Example: voicecoach train recordings/alice --stop-at +20k --price 0.99")

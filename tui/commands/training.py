@@ -2,19 +2,19 @@
 
 from collections.abc import Callable
 
-from engine.order import TrainOrder
+from engine.run.options import TrainOrder
 
 
 def run_training(make_order: Callable[[], TrainOrder], *, headless: bool, ascii_only: bool) -> int:
     """Train as ordered; return the exit code."""
     if not headless:
-        from tui.terminal import has_terminal
+        from tui.process.terminal import has_terminal
 
         if has_terminal():
-            from tui.supervise import train_with_screen
+            from tui.process.foreground import train_with_screen
 
             return train_with_screen(make_order, ascii_only=ascii_only)
-    from tui.headless import train_headless
+    from tui.process.headless import train_headless
 
     why = "" if headless else "no screen, because this is not a terminal: training with --headless"
     return train_headless(make_order, first_line=why)

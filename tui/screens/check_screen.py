@@ -7,12 +7,12 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.widgets import DataTable, Static
 
-from engine.check_report import CheckReport
-from engine.control import GoOn, Hold
-from engine.snapshot import Phase, Snapshot
-from tui import check_words as words
-from tui import wording
+from engine.check.report import CheckReport
+from engine.run.commands import GoOn, Hold
+from engine.run.snapshot import Phase, Snapshot
+from tui import formatting as wording
 from tui.keys import CHECK_KEYS, Key, Moment, find
+from tui.reports import check_words as words
 from tui.screens.keyed_screen import KeyedScreen
 from tui.widgets.check_figures import CheckFigures
 from tui.widgets.findings import Findings, detail

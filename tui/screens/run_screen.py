@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from engine.control import (
+from engine.run.commands import (
     Audition,
     Command,
     DrawAttention,
@@ -16,10 +16,11 @@ from engine.control import (
     SetSentence,
     StopAt,
 )
-from engine.snapshot import Phase, Sample, Snapshot
-from tui import fetching, wording
-from tui.exit_reason import ExitReason
-from tui.listening import Listening
+from engine.run.snapshot import Phase, Sample, Snapshot
+from tui import formatting as wording
+from tui.audio import fetching
+from tui.audio.listening import Listening
+from tui.process.exit_reason import ExitReason
 from tui.screens.keyed_screen import KeyedScreen
 from tui.screens.quit_dialog import Leaving, QuitDialog
 from tui.screens.sentence_dialog import SentenceDialog

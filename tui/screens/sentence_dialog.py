@@ -4,7 +4,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Input, Static
 
-from tui import wording
+from tui import formatting as wording
 from tui.screens.dialog import Dialog
 
 

@@ -8,11 +8,11 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Input, Static
 
-from engine.control import SetBudget, StopAt
 from engine.errors import InputError
-from engine.snapshot import Snapshot
-from engine.stop import HOW_TO_SAY_WHEN, NONE, StopPoint, parse_budget, parse_stop
-from tui import wording
+from engine.run.commands import SetBudget, StopAt
+from engine.run.snapshot import Snapshot
+from engine.run.stop import HOW_TO_SAY_WHEN, NONE, StopPoint, parse_budget, parse_stop
+from tui import formatting as wording
 from tui.screens.dialog import Dialog
 
 _BUDGET = "budget"

@@ -8,10 +8,10 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.widgets import DataTable
 
-from engine.snapshot import Event, Phase, Sample, Snapshot
-from tui import wording
+from engine.run.snapshot import Event, Phase, Sample, Snapshot
+from tui import formatting as wording
+from tui.audio.listening import Listening
 from tui.keys import KEYS, Key, Moment
-from tui.listening import Listening
 from tui.screens.check_screen import CheckScreen
 from tui.screens.run_screen import RunScreen
 from tui.silence import Silence

@@ -10,8 +10,8 @@ from textual.geometry import Size
 from textual.strip import Strip
 from textual.widget import Widget
 
-from engine.snapshot import AttentionPlot
-from tui import wording
+from engine.run.snapshot import AttentionPlot
+from tui import formatting as wording
 from tui.widgets import attention_picture as picture
 from tui.widgets.axes import linear_ticks
 

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from tui.wording import short_steps
+from tui.formatting import short_steps
 
 _LOG_FROM = 8.0
 """Losses whose ends differ by more than this factor stand on a logarithmic axis: the start of a

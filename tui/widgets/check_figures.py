@@ -7,9 +7,9 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from engine.check_report import CheckReport, Histogram
-from tui import check_words as words
-from tui import wording
+from engine.check.report import CheckReport, Histogram
+from tui import formatting as wording
+from tui.reports import check_words as words
 
 _NAME = 15
 """Cells of the longest name of a figure."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 from textual.geometry import Size
 
-from engine.snapshot import LossCurve
+from engine.run.snapshot import LossCurve
 from tui.widgets.axes import Scale, step_labels, value_labels
 
 if TYPE_CHECKING:

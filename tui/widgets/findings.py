@@ -8,9 +8,9 @@ from textual.color import Color
 from textual.content import Content
 from textual.widgets import DataTable
 
-from engine.check_report import CheckReport, Finding
-from tui import check_words as words
-from tui import wording
+from engine.check.report import CheckReport, Finding
+from tui import formatting as wording
+from tui.reports import check_words as words
 
 _MOST = 1000
 """Rows: a table of many thousands takes seconds to fill, and nobody reads it to its end."""

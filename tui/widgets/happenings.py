@@ -11,8 +11,8 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from engine.snapshot import Event
-from tui import wording
+from engine.run.snapshot import Event
+from tui import formatting as wording
 
 MOST_EVENTS = 500
 

@@ -10,8 +10,8 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from engine.snapshot import LossCurve
-from tui import wording
+from engine.run.snapshot import LossCurve
+from tui import formatting as wording
 from tui.widgets.curve import draw_curve, grew_visibly
 
 _LEFT_FOR = 10

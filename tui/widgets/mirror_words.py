@@ -4,8 +4,8 @@ from datetime import datetime
 
 from textual.content import Content
 
-from engine.snapshot import Snapshot
-from tui import wording
+from engine.run.snapshot import Snapshot
+from tui import formatting as wording
 from tui.widgets.parts import Part
 
 

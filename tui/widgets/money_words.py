@@ -2,8 +2,8 @@
 
 from textual.content import Content
 
-from engine.snapshot import Phase, Snapshot
-from tui import wording
+from engine.run.snapshot import Phase, Snapshot
+from tui import formatting as wording
 
 _WARNING_SHARE = 0.8
 _WAITING = (Phase.CHECKED, Phase.PAUSED, Phase.AT_STOP, Phase.FAILED)

@@ -7,8 +7,8 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import ProgressBar, Static
 
-from engine.snapshot import Phase, Snapshot
-from tui import wording
+from engine.run.snapshot import Phase, Snapshot
+from tui import formatting as wording
 from tui.widgets.mirror_words import mirror_words
 from tui.widgets.money_words import idle_words, used_up_words
 from tui.widgets.spot_words import spot_words

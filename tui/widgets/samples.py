@@ -9,8 +9,8 @@ from textual.content import Content
 from textual.coordinate import Coordinate
 from textual.widgets import DataTable
 
-from engine.snapshot import Sample
-from tui import wording
+from engine.run.snapshot import Sample
+from tui import formatting as wording
 
 _MARK = 2
 """The column that says whether a sample sounds or was heard."""

@@ -4,8 +4,8 @@ from datetime import datetime
 
 from textual.content import Content
 
-from engine.snapshot import Phase, Snapshot
-from tui import wording
+from engine.run.snapshot import Phase, Snapshot
+from tui import formatting as wording
 
 
 def spot_words(snapshot: Snapshot, now: datetime) -> Content:

@@ -5,7 +5,7 @@ from datetime import datetime
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from engine.snapshot import Snapshot
+from engine.run.snapshot import Snapshot
 from tui.widgets import status_words as words
 from tui.widgets.status_line import StatusLine
 

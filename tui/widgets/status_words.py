@@ -5,8 +5,8 @@ import re
 from datetime import datetime
 
 from engine.choices import NetworkName
-from engine.snapshot import Phase, Snapshot
-from tui import wording
+from engine.run.snapshot import Phase, Snapshot
+from tui import formatting as wording
 from tui.widgets.mirror_words import mirror_part
 from tui.widgets.parts import Line, Part, line
 

@@ -4,8 +4,8 @@ from textwrap import wrap
 
 from textual.content import Content
 
-from engine.snapshot import Event, Snapshot
-from tui import wording
+from engine.run.snapshot import Event, Snapshot
+from tui import formatting as wording
 from tui.widgets.money_words import budget_share_words
 
 _GRAVEST = "error"

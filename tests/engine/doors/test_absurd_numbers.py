@@ -9,13 +9,15 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from engine.control import SetBudget
+from engine.attach.codec import decode, encode, load
+from engine.attach.messages import Ask, Glance, read_from_client, read_from_server, write
+from engine.attach.processes import ProcessId
+from engine.attach.registry import RunEntry
+from engine.checkpoints.checkpoint import load_checkpoint
 from engine.errors import InputError
 from engine.exported.card import CARD, read_card
-from engine.exporting import export_voice
-from engine.host.open_spend import OpenSpend
-from engine.host.spend import Ledger
-from engine.kept_stop import read_kept_stop
+from engine.jobs.export import export_voice
+from engine.jobs.say import say
 from engine.mirror.layout import (
     FileMark,
     Latest,
@@ -26,19 +28,17 @@ from engine.mirror.layout import (
     parse_marker,
 )
 from engine.networks.specs import MAX_WIDTH
-from engine.settings import parse_settings
-from engine.snapshot import Phase
+from engine.run.commands import SetBudget
+from engine.run.snapshot import Phase
+from engine.run.stop import MAX_STEPS, MOST_USD
+from engine.run.stored_stop import read_kept_stop
 from engine.speech.audition import read_samples
-from engine.speech.say import say
-from engine.stop import MAX_STEPS, MOST_USD
 from engine.training.check_record import load_record
-from engine.training.checkpoint import load_checkpoint
-from engine.training.history import History
-from engine.voice import describe, own_specs, read_corpus_report
-from engine.wire.codec import decode, encode, load
-from engine.wire.messages import Ask, Glance, read_from_client, read_from_server, write
-from engine.wire.processes import ProcessId
-from engine.wire.registry import RunEntry
+from engine.voice.folder import describe, own_specs, read_corpus_report
+from engine.voice.history import History
+from engine.voice.open_spend import OpenSpend
+from engine.voice.settings import parse_settings
+from engine.voice.spend import Ledger
 
 ABSURD = st.sampled_from(
     [

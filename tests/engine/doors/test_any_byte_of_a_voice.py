@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.errors import VoicecoachError
-from engine.speech.say import say
-from engine.voice import Voice, describe
+from engine.jobs.say import say
+from engine.voice.folder import Voice, describe
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from engine.errors import InputError
-from engine.exporting import export_voice
+from engine.jobs.export import export_voice
 from engine.mirror.outgoing import GoneError, Outgoing
-from engine.training.history import History
+from engine.voice.history import History
 
 ROOT = Path(__file__).resolve().parents[3]
 TERABYTE = 2**40

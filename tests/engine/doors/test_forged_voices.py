@@ -7,15 +7,15 @@ from dataclasses import asdict
 
 import pytest
 
-from engine.checkpoint_folders import DamagedCheckpointError, read_state, sealed
-from engine.corpus.feature_file import checksum
+from engine.checkpoints.checkpoint import load_checkpoint
+from engine.checkpoints.folders import DamagedCheckpointError, read_state, sealed
+from engine.data.feature_file import checksum
 from engine.errors import InputError, VoicecoachError
-from engine.host.spend import Ledger
 from engine.speech.audition import read_samples
 from engine.training.check_record import load_record
-from engine.training.checkpoint import load_checkpoint
-from engine.training.history import History
-from engine.voice import Voice, describe
+from engine.voice.folder import Voice, describe
+from engine.voice.history import History
+from engine.voice.spend import Ledger
 
 DEEP = "[" * 100_000
 DIGITS = "9" * 5_000

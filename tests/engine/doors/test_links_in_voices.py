@@ -5,12 +5,12 @@ import shutil
 
 import pytest
 
+from engine.checkpoints.checkpoint import load_checkpoint
 from engine.errors import InputError
-from engine.host.files import append_line, write_whole
+from engine.files import append_line, write_whole
+from engine.jobs.say import say
 from engine.plain_files import read_plain, require_plain
-from engine.speech.say import say
-from engine.training.checkpoint import load_checkpoint
-from engine.voice import Voice, describe
+from engine.voice.folder import Voice, describe
 
 STEP = "text2mel/checkpoints/step-000000005"
 FILES = [

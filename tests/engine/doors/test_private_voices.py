@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from engine import demo
-from engine.clean import clean
-from engine.control import Audition
-from engine.demo import demo_order
-from engine.exporting import export_voice
+from engine.jobs import demo
+from engine.jobs.clean import clean
+from engine.jobs.demo import demo_order
+from engine.jobs.export import export_voice
+from engine.jobs.say import say
 from engine.mirror.take_up import Manners, take_up
-from engine.order import TrainOrder
-from engine.speech.say import say
-from engine.voice import Voice
+from engine.run.commands import Audition
+from engine.run.options import TrainOrder
+from engine.voice.folder import Voice
 
 TEXT = "Two birds sat."
 

@@ -12,14 +12,14 @@ from types import SimpleNamespace
 import fsspec
 import pytest
 
-from engine.checkpoint_folders import sealed
+from engine.checkpoints.folders import sealed
 from engine.mirror.address import checked_address
 from engine.mirror.backoff import Backoff
-from engine.mirror.sender import Hearers, Sender
-from engine.mirror.target import Target
-from engine.settings import VoiceSettings
-from engine.snapshot import MirrorState
-from engine.voice import Voice
+from engine.mirror.store import Target
+from engine.mirror.uploader import Hearers, Sender
+from engine.run.snapshot import MirrorState
+from engine.voice.folder import Voice
+from engine.voice.settings import VoiceSettings
 
 ID = "0123456789abcdef" * 2
 

@@ -6,7 +6,7 @@ import pytest
 
 from engine.errors import InputError
 from engine.mirror.address import checked_address, is_mirror, told
-from engine.mirror.target import open_target
+from engine.mirror.store import open_target
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from engine.mirror.layout import (
     parse_marker,
     step_of,
 )
-from engine.stop import MAX_STEPS
+from engine.run.stop import MAX_STEPS
 
 DIGEST = "ab" * 32
 MANIFEST = Manifest(

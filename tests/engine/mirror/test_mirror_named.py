@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 
 from engine.errors import InputError
-from engine.host.state_folder import state_folder
-from engine.mirror.holdings import look
+from engine.mirror.index import look
 from engine.mirror.named import is_named, mirror_to_use, remember
-from engine.mirror.sender import Hearers
+from engine.mirror.store import open_target
 from engine.mirror.take_up import Manners, take_up
-from engine.mirror.target import open_target
-from engine.order import TrainOrder
-from engine.snapshot import Phase
-from engine.voice import Voice
+from engine.mirror.uploader import Hearers
+from engine.run.options import TrainOrder
+from engine.run.snapshot import Phase
+from engine.state_folder import state_folder
+from engine.voice.folder import Voice
 
 BUCKET = "s3://bucket/alice"
 

@@ -9,13 +9,13 @@ from types import SimpleNamespace
 import pytest
 
 from engine.errors import EngineError, InputError
-from engine.host.lock import acquire_lock
-from engine.mirror.holdings import look
+from engine.machine.lock import acquire_lock
+from engine.mirror.index import look
 from engine.mirror.layout import MANIFEST, MARKER, FileMark
+from engine.mirror.store import MirrorError, open_target
 from engine.mirror.take_up import Manners, take_up
-from engine.mirror.target import MirrorError, open_target
-from engine.order import TrainOrder
-from engine.voice import RESTORING, Voice
+from engine.run.options import TrainOrder
+from engine.voice.folder import RESTORING, Voice
 
 
 @pytest.fixture

@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-from engine.control import Finish, SaveCheckpoint
 from engine.errors import EngineError
 from engine.mirror.backoff import Backoff
 from engine.mirror.fingerprint import fingerprint
-from engine.mirror.holdings import look
+from engine.mirror.index import look
+from engine.mirror.store import MirrorError, open_target
 from engine.mirror.take_up import Manners, take_up
-from engine.mirror.target import MirrorError, open_target
-from engine.order import TrainOrder
-from engine.snapshot import Phase
-from engine.voice import Voice
+from engine.run.commands import Finish, SaveCheckpoint
+from engine.run.options import TrainOrder
+from engine.run.snapshot import Phase
+from engine.voice.folder import Voice
 
 ADDRESS = "s3://bucket/voices/alice"
 
@@ -83,9 +83,9 @@ def weights(voice: Voice, step: int) -> dict:
 def test_a_run_goes_on_while_the_store_is_down_and_on_another_machine_bit_for_bit(
     make_voice, copy_voice, training, store, speech, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("engine.mirror.sender._IDLE_SECONDS", 0.02)
-    monkeypatch.setattr("engine.mirror.sender._LAST_SECONDS", 0.1)
-    monkeypatch.setattr("engine.mirror.sender.Backoff", lambda: Backoff(0.05, 0.1))
+    monkeypatch.setattr("engine.mirror.uploader._IDLE_SECONDS", 0.02)
+    monkeypatch.setattr("engine.mirror.uploader._LAST_SECONDS", 0.1)
+    monkeypatch.setattr("engine.mirror.uploader.Backoff", lambda: Backoff(0.05, 0.1))
     straight = make_voice()
     moved = copy_voice(straight, "moved")
     order = take_up(TrainOrder(moved.folder, mirror=ADDRESS), Manners())
@@ -133,7 +133,7 @@ def test_a_large_file_goes_in_parts_and_is_vouched_for_without_being_read_back(
 ):
     part = 5 * 2**20  # the least that S3 takes
     monkeypatch.setattr("engine.mirror.fingerprint.PART_BYTES", part)
-    monkeypatch.setattr("engine.mirror.target.PART_BYTES", part)
+    monkeypatch.setattr("engine.mirror.store.PART_BYTES", part)
     path = tmp_path / "weights.safetensors"
     path.write_bytes(bytes(range(256)) * (2 * part // 256) + b"and some more")
     target = open_target(ADDRESS)

@@ -10,9 +10,9 @@ import pytest
 from engine.mirror import outgoing
 from engine.mirror.backoff import Backoff
 from engine.mirror.fingerprint import fingerprint
-from engine.mirror.holdings import look
+from engine.mirror.index import look
 from engine.mirror.layout import MANIFEST, MARKER, Marker
-from engine.mirror.target import Target, open_target
+from engine.mirror.store import Target, open_target
 
 
 def steps(target: Target, network="text2mel") -> list[int]:

@@ -6,13 +6,13 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 
-from engine.corpus.analysis import analyse
-from engine.corpus.audio import AudioSpec, load_recording
-from engine.corpus.text import BBC_SYMBOLS, Vocabulary
+from engine.data.audio import AudioSpec, load_recording
+from engine.data.spectrograms import analyse
 from engine.networks.attention import guide
 from engine.networks.specs import SSRNSpec, Text2MelSpec
 from engine.networks.ssrn import SSRN
 from engine.networks.text2mel import Text2Mel
+from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
 
 RECORDINGS = Path(__file__).parents[2] / "fixtures" / "ljspeech-3" / "wavs"
 SENTENCE = "has never been surpassed."

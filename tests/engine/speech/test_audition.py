@@ -9,13 +9,13 @@ import pytest
 import soundfile
 import torch
 
-from engine.control import Audition, DrawAttention, Finish, SetSentence
-from engine.corpus.text import BBC_SYMBOLS, Vocabulary
-from engine.snapshot import Phase
+from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
+from engine.run.commands import Audition, DrawAttention, Finish, SetSentence
+from engine.run.snapshot import Phase
 from engine.speech.audition import NO_SSRN, listeners_note, read_samples, slug, unused
 from engine.speech.synthesizer import Spoken
 from engine.speech.utterance import Utterance
-from engine.training.checkpoint import load_checkpoint, save_checkpoint
+from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from engine.errors import Cancelled, EngineError, InputError
+from engine.evaluation.attention_measures import measure_attention
 from engine.networks.attention import attend
-from engine.speech.measures import measure_attention
 from engine.speech.synthesizer import Synthesizer
 
 SENTENCE = "has never been surpassed."

@@ -6,9 +6,9 @@ import pytest
 import scipy.signal
 import torch
 
-from engine.corpus.analysis import analyse, mel_filter_bank
+from engine.data.spectrograms import analyse, mel_filter_bank
 from engine.errors import InputError
-from engine.speech.original import ORIGINAL_VOCODER
+from engine.speech.bbc_synthesis import ORIGINAL_VOCODER
 from engine.speech.vocoder import VocoderSettings, magnitude_from_mel, vocode
 
 FAITHFUL = VocoderSettings(sharpening=1.0)

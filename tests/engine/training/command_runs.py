@@ -33,7 +33,7 @@ def main() -> None:
     import engine.speech.audition
     import engine.training.trainer  # noqa: F401
     import tui.cli
-    import tui.headless  # noqa: F401
+    import tui.process.headless  # noqa: F401
 
     for line in sys.stdin:
         asked = json.loads(line)

@@ -9,9 +9,9 @@ import os
 import sys
 from pathlib import Path
 
-from engine.order import TrainOrder
+from engine.run.options import TrainOrder
+from engine.run.stop import parse_stop
 from engine.session import Session
-from engine.stop import parse_stop
 
 
 def train(folder: str, stop: str, every: str) -> int:

@@ -7,10 +7,10 @@ from threading import Event
 
 import pytest
 
-from engine.board import Board
-from engine.corpus.content import CorpusContent, load_content, sentence_about_change
-from engine.snapshot import Phase, Snapshot
-from engine.training.checkpoint import load_checkpoint
+from engine.checkpoints.checkpoint import load_checkpoint
+from engine.data.content import CorpusContent, load_content, sentence_about_change
+from engine.run.snapshot import Phase, Snapshot
+from engine.run.state import Board
 from engine.training.corpus_change import CorpusWatch
 from engine.training.learner import Learner
 
@@ -103,7 +103,7 @@ def test_a_list_that_is_damaged_counts_as_none(tmp_path, damage):
 
 @pytest.mark.parametrize("key", ["../../voice", "x" * 32, 3, None])
 def test_a_key_that_is_none_is_refused(make_voice, training, key):
-    from engine.training.checkpoint import _corpus
+    from engine.checkpoints.checkpoint import _corpus
 
     with pytest.raises(ValueError, match="key of a corpus"):
         _corpus(key)

@@ -5,10 +5,10 @@ import threading
 import pytest
 
 from engine.errors import EngineError
-from engine.host.spend import Ledger
 from engine.training import clock as clocks
 from engine.training.clock import TrainingClock
 from engine.training.ledger_keeper import LedgerKeeper
+from engine.voice.spend import Ledger
 
 
 class Time:

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.control import Finish, SaveCheckpoint
+from engine.checkpoints import checkpoint as checkpoints
+from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from engine.errors import EngineError, InputError
-from engine.snapshot import Phase
-from engine.training import checkpoint as checkpoints
-from engine.training.checkpoint import load_checkpoint, save_checkpoint
+from engine.run.commands import Finish, SaveCheckpoint
+from engine.run.snapshot import Phase
 from engine.training.learner import Learner
 
 
@@ -138,8 +138,8 @@ def test_a_checkpoint_that_cannot_be_written_is_told_and_training_goes_on(
             save(checkpoint, target)
 
         # What fails is tried again at the next step, and not for long at the end.
-        monkeypatch.setattr("engine.training.saving.RETRY_SECONDS", (0.0,))
-        monkeypatch.setattr("engine.training.saving.END_SECONDS", -1.0)
+        monkeypatch.setattr("engine.training.checkpointer.RETRY_SECONDS", (0.0,))
+        monkeypatch.setattr("engine.training.checkpointer.END_SECONDS", -1.0)
         monkeypatch.setattr("engine.training.checkpoint_writer.save_checkpoint", save_or_fail)
 
     full_until(6)
@@ -201,8 +201,8 @@ def test_files_that_only_tell_cannot_end_a_run(make_voice, training):
     voice.history("text2mel").mkdir()
     (voice.folder / "spend.jsonl").unlink()
     (voice.folder / "spend.jsonl").mkdir()
-    from engine.control import StopAt
-    from engine.stop import parse_stop
+    from engine.run.commands import StopAt
+    from engine.run.stop import parse_stop
 
     session.send(StopAt(parse_stop("25")))
     snapshot = training.until(

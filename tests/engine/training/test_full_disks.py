@@ -12,15 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from engine.control import Finish, SaveCheckpoint
+from engine.checkpoints import tensor_file
+from engine.checkpoints.checkpoint import load_checkpoint
+from engine.disk_space import in_bytes, require_room
 from engine.errors import EngineError
-from engine.host import spend
-from engine.host.files import append_line
-from engine.host.room import in_bytes, require_room
-from engine.snapshot import Phase
-from engine.training import checkpoint_writer, history, tensor_file
-from engine.training.checkpoint import load_checkpoint
-from engine.training.saving import Keeper
+from engine.files import append_line
+from engine.run.commands import Finish, SaveCheckpoint
+from engine.run.snapshot import Phase
+from engine.training import checkpoint_writer
+from engine.training.checkpointer import Keeper
+from engine.voice import history, spend
 
 ROOT = Path(__file__).parents[3]
 
@@ -32,8 +33,8 @@ def steps(voice, network="text2mel"):
 @pytest.fixture
 def impatient(monkeypatch):
     """Try again at once, and give up at once at the end."""
-    monkeypatch.setattr("engine.training.saving.RETRY_SECONDS", (0.0,))
-    monkeypatch.setattr("engine.training.saving.END_SECONDS", -1.0)
+    monkeypatch.setattr("engine.training.checkpointer.RETRY_SECONDS", (0.0,))
+    monkeypatch.setattr("engine.training.checkpointer.END_SECONDS", -1.0)
 
 
 class Disk:
@@ -89,7 +90,7 @@ def test_a_disk_with_too_little_room_is_not_tried(make_voice, training, monkeypa
     voice = make_voice()
     session = training.start(voice, attended=True)
     training.until(session, lambda s: s.step > 2)
-    monkeypatch.setattr("engine.host.room.free_bytes", lambda path: 1000)
+    monkeypatch.setattr("engine.disk_space.free_bytes", lambda path: 1000)
     session.send(SaveCheckpoint())
     snapshot = training.until(session, lambda s: s.saving_trouble)
     assert "but 1 kB are free" in snapshot.saving_trouble
@@ -102,7 +103,7 @@ def test_a_disk_with_too_little_room_is_not_tried(make_voice, training, monkeypa
 
 def test_too_little_room_is_told_before_anything_is_computed(make_voice, training, monkeypatch):
     voice = make_voice()
-    monkeypatch.setattr("engine.host.room.free_bytes", lambda path: 4_300_000)
+    monkeypatch.setattr("engine.disk_space.free_bytes", lambda path: 4_300_000)
     session = training.start(voice, "+1")
     snapshot = training.end(session)
     assert isinstance(session.error, EngineError)
@@ -120,7 +121,7 @@ def test_a_slow_disk_holds_up_no_step_and_is_told(make_voice, training, monkeypa
         save(checkpoint, target)
 
     monkeypatch.setattr(checkpoint_writer, "save_checkpoint", save_slowly)
-    monkeypatch.setattr("engine.training.saving._SLOW_SECONDS", 0.0)
+    monkeypatch.setattr("engine.training.checkpointer._SLOW_SECONDS", 0.0)
     session = training.start(voice, attended=True, checkpoint_every=3)
     snapshot = training.until(
         session, lambda s: s.step > 20 and "checkpoint of step 3" in s.saving_trouble
@@ -146,8 +147,8 @@ def test_the_end_says_what_a_disk_that_hangs_keeps_it_waiting_for(
         save(checkpoint, target)
 
     monkeypatch.setattr(checkpoint_writer, "save_checkpoint", hang)
-    monkeypatch.setattr("engine.training.saving._SLOW_SECONDS", 0.0)
-    monkeypatch.setattr("engine.training.saving._LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("engine.training.checkpointer._SLOW_SECONDS", 0.0)
+    monkeypatch.setattr("engine.training.checkpointer._LOOK_SECONDS", 0.01)
     session = training.start(voice, "4")
     snapshot = training.until(session, lambda s: "checkpoint of step 4" in s.saving_trouble)
     assert "the disk is slow" in snapshot.saving_trouble
@@ -172,7 +173,7 @@ class HungLines:
 def test_a_disk_that_hangs_holds_up_no_step_and_loses_no_line(make_voice, training, monkeypatch):
     voice = make_voice(price=3600.0)
     disk = HungLines(monkeypatch)
-    monkeypatch.setattr("engine.training.saving._SLOW_SECONDS", 0.0)
+    monkeypatch.setattr("engine.training.checkpointer._SLOW_SECONDS", 0.0)
     # An account that falls due at every step.
     monkeypatch.setattr("engine.training.ledger_keeper._LONGEST_SECONDS", 0.0)
     session = training.start(voice, attended=True)
@@ -200,7 +201,7 @@ def test_a_disk_that_hangs_holds_up_no_step_and_loses_no_line(make_voice, traini
 
 def test_the_end_waits_for_room(make_voice, training, monkeypatch, disk):
     voice = make_voice()
-    monkeypatch.setattr("engine.training.saving.RETRY_SECONDS", (0.01,))
+    monkeypatch.setattr("engine.training.checkpointer.RETRY_SECONDS", (0.01,))
     disk.error = errno.ENOSPC
     session = training.start(voice, "4")
     training.until(session, lambda s: s.phase is Phase.STOPPING and s.saving_trouble)
@@ -236,11 +237,11 @@ def test_minutes_make_a_checkpoint_whatever_the_step(make_voice, training):
 LIMITED = """
 import resource, sys
 from pathlib import Path
-from engine.order import TrainOrder
+from engine.run.options import TrainOrder
 from engine.session import Session
-from engine.stop import parse_stop
-from engine.control import Finish
-from engine.training import saving
+from engine.run.stop import parse_stop
+from engine.run.commands import Finish
+from engine.training import checkpointer as saving
 
 saving.RETRY_SECONDS = (0.0,)
 saving.END_SECONDS = -1.0

@@ -12,8 +12,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from engine.host.spend import Stretch
 from engine.training.lost_steps import lost_steps, sentence_about
+from engine.voice.spend import Stretch
 
 LAST = 45
 EVERY = 8

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from engine.corpus.batches import Batch
+from engine.data.batches import Batch
 from engine.networks.specs import SSRNSpec, Text2MelSpec
 from engine.training.learner import Learner
 from engine.training.recipe import Recipe

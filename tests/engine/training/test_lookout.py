@@ -2,8 +2,8 @@
 
 from threading import Event
 
-from engine.board import Board
-from engine.snapshot import Phase, Snapshot
+from engine.run.snapshot import Phase, Snapshot
+from engine.run.state import Board
 from engine.training.lookout import look_every
 
 

@@ -18,16 +18,16 @@ import numpy as np
 import pytest
 import soundfile
 
-from engine.board import Board
-from engine.control import Finish, Inbox, Pause
+from engine.attach.client import RemoteSession, glance
+from engine.attach.sockets import connect
 from engine.errors import EngineError, InputError
-from engine.host.lock import FolderLostError, LockRemovedError, acquire_lock, holder_of
-from engine.kept_stop import read_kept_stop
-from engine.snapshot import Phase, Snapshot
+from engine.machine.lock import FolderLostError, LockRemovedError, acquire_lock, holder_of
+from engine.run.commands import Finish, Inbox, Pause
+from engine.run.snapshot import Phase, Snapshot
+from engine.run.state import Board
+from engine.run.stored_stop import read_kept_stop
 from engine.training.folder_watch import FolderWatch
-from engine.voice import Voice
-from engine.wire.client import RemoteSession, glance
-from engine.wire.sockets import connect
+from engine.voice.folder import Voice
 
 # Less than the two minutes for which a disk that refuses the last step is tried.
 DEADLINE = 100.0
@@ -436,7 +436,7 @@ def test_what_replaced_a_new_voice_is_not_cleared_away(tmp_path, training, speec
         (folder / "theirs").touch()
         raise InputError("these recordings cannot be used")
 
-    monkeypatch.setattr("engine.training.preparation.prepare", replace)
+    monkeypatch.setattr("engine.training.setup.prepare", replace)
     session = training.start(folder, dataset=recordings, preset="small")
     last = training.end(session)
     assert f"was moved to {tmp_path / 'moved'}" in last.failure

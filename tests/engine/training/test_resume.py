@@ -4,9 +4,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from engine.control import Audition
-from engine.snapshot import Phase
-from engine.speech.measures import measure_attention
+from engine.evaluation.attention_measures import measure_attention
+from engine.run.commands import Audition
+from engine.run.snapshot import Phase
 
 
 def tensors(voice, network, step):

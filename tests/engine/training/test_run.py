@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from engine.control import (
+from engine.errors import InputError
+from engine.run.commands import (
     Audition,
     DrawAttention,
     Finish,
@@ -15,10 +16,9 @@ from engine.control import (
     SetSentence,
     StopAt,
 )
-from engine.errors import InputError
-from engine.snapshot import Phase
-from engine.stop import parse_stop
-from engine.voice import Voice, describe
+from engine.run.snapshot import Phase
+from engine.run.stop import parse_stop
+from engine.voice.folder import Voice, describe
 
 
 def steps(voice, network="text2mel"):

@@ -2,8 +2,8 @@
 
 import threading
 
-from engine.board import Board
-from engine.snapshot import Phase, Snapshot
+from engine.run.snapshot import Phase, Snapshot
+from engine.run.state import Board
 from engine.training.side_writer import SideWriter
 
 

@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from engine.errors import InputError
-from engine.host import device as devices
-from engine.order import TrainOrder
+from engine.machine import device as devices
+from engine.run.options import TrainOrder
+from engine.run.snapshot import Phase
+from engine.run.stop import parse_stop
 from engine.session import Session
-from engine.snapshot import Phase
-from engine.stop import parse_stop
 
 
 @pytest.fixture

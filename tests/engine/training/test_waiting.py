@@ -2,9 +2,9 @@
 
 import pytest
 
-from engine.board import Board
-from engine.control import Finish, GoOn, KeyPressed, SaveCheckpoint, ScreenReads
-from engine.snapshot import Phase, Snapshot
+from engine.run.commands import Finish, GoOn, KeyPressed, SaveCheckpoint, ScreenReads
+from engine.run.snapshot import Phase, Snapshot
+from engine.run.state import Board
 from engine.training import clock as clocks
 from engine.training import standing as standings
 from engine.training.clock import TrainingClock

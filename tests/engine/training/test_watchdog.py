@@ -4,8 +4,8 @@ from threading import Event
 
 import pytest
 
-from engine.board import Board
-from engine.snapshot import Phase, Progress, Snapshot
+from engine.run.snapshot import Phase, Progress, Snapshot
+from engine.run.state import Board
 from engine.training.learner import Learner
 from engine.training.watchdog import Watchdog
 

@@ -14,12 +14,15 @@ from pathlib import Path
 
 from textual.message import Message
 
-import engine.wire.connection
+import engine.attach.connection
 import tui.app
-import tui.headless
-import tui.supervise
-import tui.watch
-from engine.control import (
+import tui.process.foreground
+import tui.process.headless
+import tui.process.signals
+from engine.attach.clients import Audience
+from engine.attach.server import Server
+from engine.errors import EngineError, InputError
+from engine.run.commands import (
     Audition,
     Command,
     Finish,
@@ -32,14 +35,11 @@ from engine.control import (
     SetSentence,
     StopAt,
 )
-from engine.errors import EngineError, InputError
-from engine.order import TrainOrder
-from engine.snapshot import Event, Phase, Snapshot
-from engine.wire.audience import Audience
-from engine.wire.server import Server
+from engine.run.options import TrainOrder
+from engine.run.snapshot import Event, Phase, Snapshot
 from tui.app import VoicecoachApp
 from tui.cli import main
-from tui.terminal_driver import TerminalDriver, TerminalInput
+from tui.process.terminal_driver import TerminalDriver, TerminalInput
 
 FAULTS = {
     "engine": EngineError("the disk is full: free some space and continue"),
@@ -246,19 +246,19 @@ def _is_to_fail() -> bool:
 
 
 if __name__ == "__main__":
-    tui.supervise.Session = CountingSession
-    tui.headless.Session = CountingSession
+    tui.process.foreground.Session = CountingSession
+    tui.process.headless.Session = CountingSession
     if SCREEN_FAULT:
         tui.app.VoicecoachApp = FailingScreen
         tui.app.TerminalDriver = FailingDriver
     if os.environ.get("COUNTING_HANGS"):
-        tui.watch._LET_GO_AFTER, tui.watch._END_AFTER = 0.5, 1.0
+        tui.process.signals._LET_GO_AFTER, tui.process.signals._END_AFTER = 0.5, 1.0
     if os.environ.get("COUNTING_FORCED_AFTER"):
-        tui.watch._FORCED_AFTER = float(os.environ["COUNTING_FORCED_AFTER"])
+        tui.process.signals._FORCED_AFTER = float(os.environ["COUNTING_FORCED_AFTER"])
     if os.environ.get("COUNTING_WATCH") == "lost":
-        tui.watch._ALARM_AFTER = 1
-        tui.watch.Watch.start = lambda _watch: None
+        tui.process.signals._ALARM_AFTER = 1
+        tui.process.signals.Watch.start = lambda _watch: None
     # Sooner than a person would notice.
-    tui.watch._UNREAD_LOOKS = 5
-    engine.wire.connection._TAKES_WITHIN = 1.0
+    tui.process.signals._UNREAD_LOOKS = 5
+    engine.attach.connection._TAKES_WITHIN = 1.0
     main()

@@ -1,7 +1,7 @@
 """The command `voicecoach`, quicker to look for notices and with shorter last seconds."""
 
-from engine.host.cloud import watcher
-from engine.training import interruption
+from engine.machine.cloud import watcher
+from engine.training import spot as interruption
 from tui.cli import main
 
 if __name__ == "__main__":

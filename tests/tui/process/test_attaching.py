@@ -9,9 +9,9 @@ import sys
 
 import pytest
 
-from engine.wire.messages import Hello, write
-from engine.wire.server import MAX_SCREENS
-from engine.wire.sockets import connect
+from engine.attach.messages import Hello, write
+from engine.attach.server import MAX_SCREENS
+from engine.attach.sockets import connect
 
 
 def attach(runs, **environment: str):

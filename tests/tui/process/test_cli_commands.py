@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from engine.voice import Voice, VoiceSettings
+from engine.voice.folder import Voice, VoiceSettings
 from tui.cli import app
 
 RECORDINGS = str(Path(__file__).parents[2] / "fixtures" / "ljspeech-3")
@@ -80,9 +80,9 @@ def test_an_option_that_names_nothing_is_a_usage_error(network: str) -> None:
 
 
 FAULTY = """
-import engine.voice
+import engine.voice.folder
 from tui.cli import app
-engine.voice.describe = lambda folder: [][0]
+engine.voice.folder.describe = lambda folder: [][0]
 app(["info", "anything"])
 """
 
@@ -138,7 +138,7 @@ print("heavy:", sorted({{"torch", "librosa", "numba", "scipy"}} & sys.modules.ke
     ("arguments", "more"),
     [
         (["--help"], ""),
-        (["train", "--help"], "import tui.supervise, tui.headless, tui.app"),
+        (["train", "--help"], "import tui.process.foreground, tui.process.headless, tui.app"),
         (["info", "VOICE"], ""),
     ],
     ids=["help", "first screen", "info"],

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from engine.demo import demo_assets
+from engine.jobs.demo import demo_assets
 from tui.cli import app
 
 

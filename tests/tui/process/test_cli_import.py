@@ -6,7 +6,7 @@ import pytest
 from dc_tts_files import write_models
 from typer.testing import CliRunner
 
-from engine.voice import Voice
+from engine.voice.folder import Voice
 from tui.cli import app
 
 

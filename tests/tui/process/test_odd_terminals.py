@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from engine.wire.client import RemoteSession
+from engine.attach.client import RemoteSession
 
 COUNTING_RUN = Path(__file__).with_name("counting_run.py")
 

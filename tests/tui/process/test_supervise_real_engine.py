@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.voice import Voice
+from engine.voice.folder import Voice
 
 WAITING_RUN = Path(__file__).with_name("waiting_run.py")
 RECORDINGS = Path(__file__).resolve().parents[2] / "fixtures" / "ljspeech-3"

@@ -3,8 +3,8 @@
 from fake_session import FakeSession, training
 from seeing import app_on, look, text_of
 
-from engine.snapshot import Phase
-from tui.headless import line_about
+from engine.run.snapshot import Phase
+from tui.process.headless import line_about
 from tui.widgets.notice import notice_words
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.geometry import Size
 
-from engine.snapshot import LossCurve
+from engine.run.snapshot import LossCurve
 from tui.widgets.axes import linear_ticks, log_ticks, step_labels, value_labels
 from tui.widgets.curve import MOST_POINTS, draw_curve, finite, grew_visibly, thin
 

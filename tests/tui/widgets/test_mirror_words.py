@@ -3,8 +3,8 @@
 from fake_session import NOON, FakeSession, training
 from seeing import app_on, look, text_of
 
-from engine.snapshot import MirrorState
-from tui.headless import line_about
+from engine.run.snapshot import MirrorState
+from tui.process.headless import line_about
 from tui.widgets.mirror_words import mirror_words
 
 BEHIND = MirrorState(

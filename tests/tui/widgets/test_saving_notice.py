@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from fake_session import training
 
-from engine.snapshot import LostSteps, Phase
+from engine.run.snapshot import LostSteps, Phase
 from tui.widgets.notice import notice_words
 
 FULL = "The checkpoint x cannot be written: No space left on device; free some space."

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 import pytest
 from fake_session import NOON, preparing, training
 
-from engine.host.cloud.machine import Machine, SpotNotice
-from engine.snapshot import Phase
-from tui.headless import line_about
-from tui.watch import exit_code
+from engine.machine.cloud.machine import Machine, SpotNotice
+from engine.run.snapshot import Phase
+from tui.process.headless import line_about
+from tui.process.signals import exit_code
 from tui.widgets.spot_words import spot_words
 from tui.widgets.status_words import money_line, title_line
 

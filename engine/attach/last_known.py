@@ -1,0 +1,45 @@
+"""What a run that does not answer has written down of where it stood."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.checkpoints.folders import list_checkpoints
+from engine.choices import NetworkName
+from engine.errors import VoicecoachError
+from engine.voice.open_spend import OpenSpend
+from engine.voice.spend import Ledger
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LastKnown:
+    """Where a run stood when it wrote it down last, some seconds before it fell silent."""
+
+    step: int | None
+    """None where nothing says it."""
+    spent: float | None
+    """US dollars, the voice's all; None where the ledger cannot be read."""
+
+
+def last_known(folder: Path, network: NetworkName) -> LastKnown:
+    """Read from a voice folder where its run stood, and what it had cost."""
+    ledger = Ledger(folder / "spend.jsonl")
+    try:
+        under_way = OpenSpend(folder / "spend.open").left(ledger)
+        spent = ledger.usd + sum(stretch.usd for stretch in under_way)
+        steps = [one.last_step for one in under_way if one.network == network]
+    except VoicecoachError as error:
+        _log.warning("%s", error)
+        spent, steps = None, []
+    return LastKnown(steps[-1] if steps else _saved(folder, network), spent)
+
+
+def _saved(folder: Path, network: NetworkName) -> int | None:
+    try:
+        checkpoints = list_checkpoints(folder / network / "checkpoints")
+    except OSError as error:
+        _log.warning("the checkpoints of %s cannot be listed: %s", folder, error)
+        return None
+    return checkpoints[-1].step if checkpoints else None

@@ -1,1 +1,0 @@
-"""What is learned from: recordings and their transcripts, made into batches."""

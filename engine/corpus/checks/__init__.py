@@ -1,1 +1,0 @@
-"""What can be known about a corpus before training, one question a module."""

@@ -1,0 +1,1 @@
+"""A corpus on its way to batches: metadata, recordings, features."""

@@ -1,0 +1,276 @@
+"""Batches of clips: which clips make step s, and how they become tensors on the device."""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from threading import Condition, Thread
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engine.data.features import FeatureStore
+from engine.text.vocabulary import Vocabulary
+
+_log = logging.getLogger(__name__)
+
+# Clips of like length share a batch; each epoch sorts lengths blurred by this much anew, so
+# that the company a clip keeps changes.
+_LENGTH_BLUR = 0.1
+# Batches made ahead of the step that takes them.
+_AHEAD = 4
+# Seconds after which the thread that makes them looks for memory again.
+_RETRY_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Clips of like length, padded to the longest."""
+
+    text: Tensor
+    """Symbol numbers, 0 for padding, `(B, N)` int64."""
+    text_lengths: Tensor
+    """`(B,)` int64."""
+    mel: Tensor
+    """Coarse mel, 0 for padding, `(B, T, n_mels)` float32."""
+    frame_lengths: Tensor
+    """Coarse frames, `(B,)` int64."""
+    magnitude: Tensor | None = None
+    """For SSRN, 0 for padding, `(B, 4T, n_bins)` float32."""
+
+    def staged(self, device: torch.device) -> "Batch":
+        """Return the batch in memory from which a device copies best: pinned, for a GPU.
+
+        Nothing of the device's own memory is taken. A host that pins no more has the batch as it
+        is, and `to` then waits for its copy.
+        """
+        if device.type == "cpu":
+            return self
+        try:
+            return self._each(Tensor.pin_memory)
+        except RuntimeError as error:
+            _tell_not_pinned(str(error))
+            return self
+
+    def to(self, device: torch.device) -> "Batch":
+        """Return the batch on a device; from pinned memory, without waiting for the copy."""
+        if device.type == "cpu":
+            return self
+        return self._each(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "Batch":
+        return Batch(
+            change(self.text),
+            change(self.text_lengths),
+            change(self.mel),
+            change(self.frame_lengths),
+            None if self.magnitude is None else change(self.magnitude),
+        )
+
+
+@lru_cache(maxsize=8)
+def _tell_not_pinned(why: str) -> None:
+    """Log it once for each reason: a host that refuses one batch refuses them all."""
+    _log.info("batches are not pinned, so steps wait for their copies: %s", why)
+
+
+class BatchSource:
+    """The batches of a run; batch s is a function of (seed, salt, s) alone.
+
+    A run that was stopped and taken up again therefore sees the same batches as one that was
+    not, without having to remember where it stood.
+    """
+
+    def __init__(
+        self,
+        store: FeatureStore,
+        vocabulary: Vocabulary,
+        *,
+        magnitudes: bool,
+        clips: Sequence[int],
+        batch_size: int,
+        crop_frames: int | None,
+        seed: int,
+    ) -> None:
+        """Take the clips numbered `clips` of `store`.
+
+        `magnitudes` are what SSRN learns; `crop_frames` takes random pieces of that many
+        coarse frames instead of whole clips.
+        """
+        self._store = store
+        self._magnitudes = magnitudes
+        self._clips = np.asarray(clips, dtype=np.int64)
+        self._lengths = np.asarray([store.coarse_frames(int(i)) for i in clips], dtype=np.float64)
+        self._texts = {int(i): vocabulary.indices(store.clips[int(i)].text) for i in clips}
+        self._batch_size = min(batch_size, len(clips))
+        self._crop_frames = crop_frames
+        self._seed = seed
+        self._salt: tuple[int, ...] = ()
+        self._epoch_order = lru_cache(maxsize=2)(self._order_of_epoch)
+
+    def draw_with(self, salt: int) -> None:
+        """Draw other orders and crops from here on, unless the salt is 0.
+
+        While a `Prefetcher` works, only it may call this.
+        """
+        self._salt = (salt,) if salt else ()
+        self._epoch_order.cache_clear()
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """Steps in which every clip is seen about once."""
+        return max(1, len(self._clips) // self._batch_size)
+
+    def batch(self, step: int) -> Batch:
+        """Return the batch of a global step (from 1)."""
+        epoch, place = divmod(step - 1, self.batches_per_epoch)
+        rng = np.random.default_rng((self._seed, 1, step, *self._salt))
+        return self.gather(self._epoch_order(epoch)[place], rng)
+
+    def longest(self) -> Batch:
+        """Return a batch of the longest clips, which takes the most memory of all."""
+        order = np.argsort(-self._lengths, kind="stable")[: self._batch_size]
+        return self.gather(self._clips[order], np.random.default_rng(self._seed))
+
+    def gather(self, clips: NDArray[np.int64], rng: np.random.Generator | None = None) -> Batch:
+        """Pad the clips with these numbers together; with `rng`, crop at random for SSRN."""
+        windows = [self._window(int(i), rng) for i in clips]
+        frames = max(end - start for start, end in windows)
+        texts = [self._texts[int(i)] for i in clips]
+        text = np.zeros((len(clips), max(map(len, texts))), np.int64)
+        audio = self._store.audio
+        mel = np.zeros((len(clips), frames, audio.n_mels), np.float32)
+        magnitude = None
+        if self._magnitudes:
+            magnitude = np.zeros((len(clips), frames * audio.reduction, audio.n_bins), np.float32)
+        for row, (i, (start, end)) in enumerate(zip(clips, windows, strict=True)):
+            text[row, : len(texts[row])] = texts[row]
+            mel[row, : end - start] = self._store.coarse_mel(int(i))[start:end]
+            if magnitude is not None:
+                r = audio.reduction
+                fine = self._store.magnitude(int(i))[start * r : end * r]
+                magnitude[row, : (end - start) * r] = fine
+        return Batch(
+            torch.from_numpy(text),
+            torch.tensor([len(t) for t in texts]),
+            torch.from_numpy(mel),
+            torch.tensor([end - start for start, end in windows]),
+            None if magnitude is None else torch.from_numpy(magnitude),
+        )
+
+    def _window(self, clip: int, rng: np.random.Generator | None) -> tuple[int, int]:
+        """First and last coarse frame of what is taken of a clip."""
+        frames = self._store.coarse_frames(clip)
+        if self._crop_frames is None or rng is None or frames <= self._crop_frames:
+            return 0, frames
+        start = int(rng.integers(frames - self._crop_frames + 1))
+        return start, start + self._crop_frames
+
+    def _order_of_epoch(self, epoch: int) -> NDArray[np.int64]:
+        """Clip numbers of the epoch's batches, `(batches, batch_size)`."""
+        rng = np.random.default_rng((self._seed, 0, epoch, *self._salt))
+        count = self.batches_per_epoch * self._batch_size
+        chosen = rng.permutation(len(self._clips))[:count]
+        blurred = self._lengths[chosen] * rng.uniform(1 - _LENGTH_BLUR, 1 + _LENGTH_BLUR, count)
+        by_length = chosen[np.argsort(blurred, kind="stable")].reshape(-1, self._batch_size)
+        shuffled: NDArray[np.int64] = self._clips[rng.permutation(by_length, axis=0)]
+        return shuffled
+
+
+class Prefetcher:
+    """Makes the next batches in a thread while a step is under way; a context manager.
+
+    There is one thread for a whole run: when memory is short, another might never begin.
+    """
+
+    def __init__(self, source: BatchSource, device: torch.device) -> None:
+        """Start the thread, which waits for `restart`."""
+        self._source = source
+        self._device = device
+        self._turn = Condition()
+        self._ready: deque[Batch | Exception] = deque()
+        # The step whose batch is made next; None while none is wanted.
+        self._step: int | None = None
+        self._making = self._ended = False
+        self._thread = Thread(target=self._work, name="batches", daemon=True)
+        self._thread.start()
+
+    def restart(self, first_step: int, salt: int = 0) -> None:
+        """Make the batches from `first_step` on, in the order of a salt; drop those made ahead."""
+        with self._turn:
+            self._step = None
+            self._turn.wait_for(lambda: not self._making)
+            self._ready.clear()
+            self._source.draw_with(salt)
+            self._step = first_step
+            self._turn.notify_all()
+
+    def next(self) -> Batch:
+        """Return the next batch, staged for the device: whoever makes the step moves it there, as
+        it knows what to do where the device's memory is too small.
+
+        Raises whatever reading the features raised.
+        """
+        with self._turn:
+            self._turn.wait_for(lambda: self._ready)
+            item = self._ready.popleft()
+            self._turn.notify_all()
+        if isinstance(item, Exception):
+            raise item
+        return item
+
+    def _work(self) -> None:
+        while self._goes_on():
+            pass
+
+    def _goes_on(self) -> bool:
+        """Make the next batch; say whether more are wanted. No want of memory ends the thread."""
+        try:
+            step = self._wait()
+            if step is None:
+                return False
+            item: Batch | Exception
+            try:
+                item = self._source.batch(step).staged(self._device)
+            except Exception as error:  # handed to the trainer, which owns the run
+                item = error
+            with self._turn:
+                self._making = False
+                if self._step == step:
+                    self._ready.append(item)
+                    self._step = step + 1
+                self._turn.notify_all()
+        except MemoryError:
+            time.sleep(_RETRY_SECONDS)
+        return True
+
+    def _wait(self) -> int | None:
+        """Wait until a batch is wanted; return its step, or None at the end."""
+        with self._turn:
+            self._turn.wait_for(
+                lambda: self._ended or (self._step is not None and len(self._ready) < _AHEAD)
+            )
+            if self._ended:
+                return None
+            self._making = True
+            return self._step
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with self._turn:
+            self._ended = True
+            self._turn.notify_all()
+        self._thread.join()

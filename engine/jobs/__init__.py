@@ -1,0 +1,1 @@
+"""The front doors of everything but training: one file a command."""

@@ -1,0 +1,261 @@
+"""How fast the engine is on this machine, as ratios of things timed in turn within one run.
+
+Absolute times change from machine to machine and from minute to minute; a ratio of two ways of
+doing the same, timed alternately, tells whether a way is worth having.
+"""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from engine.checkpoints.checkpoint import Checkpoint, save_checkpoint
+from engine.checkpoints.folders import step_folder
+from engine.choices import NetworkName, PresetName
+from engine.data.audio import AudioSpec
+from engine.data.batches import Batch
+from engine.disk_space import in_bytes
+from engine.machine.device import (
+    choose_device,
+    choose_precision,
+    describe_device,
+    leave_a_core_for_the_screen,
+)
+from engine.networks.layers import Convolution
+from engine.networks.specs import Text2MelSpec, preset_spec
+from engine.networks.text2mel import Text2Mel
+from engine.speech.synthesizer import Synthesizer
+from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
+from engine.training.learner import Learner
+from engine.training.recipe import recipe_named
+from engine.training.state_copy import StateCopy, all_finite
+
+# A batch as a corpus of short clips gives it.
+_CHARACTERS = 40
+_FRAMES = 48
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two ways of doing the same."""
+
+    what: str
+    seconds: float
+    """Median time of voicecoach's way."""
+    other: str
+    other_seconds: float
+    """Median time of the other way."""
+    ratio: float
+    """Median of the other way's time over ours, pair by pair; above 1 ours is faster."""
+
+
+def run_bench(
+    preset: PresetName, asked_device: str, rounds: int, on_result: Callable[[Comparison], None]
+) -> str:
+    """Time step, checkpoint and synthesis of a preset, and tell each result as it comes.
+
+    Checkpoints are written below the current folder, and removed.
+
+    Returns:
+        The device that was measured.
+
+    Raises:
+        InputError: there is no such device.
+    """
+    device = choose_device(asked_device)
+    leave_a_core_for_the_screen()
+    networks: tuple[NetworkName, ...] = ("text2mel", "ssrn")
+    for network in networks:
+        for comparison in _step_comparisons(preset, network, device, rounds):
+            on_result(comparison)
+        for comparison in _checkpoint_comparisons(preset, network, device, rounds):
+            on_result(comparison)
+    on_result(_synthesis(preset, rounds))
+    return describe_device(device)
+
+
+def _step_comparisons(
+    preset: PresetName, network: NetworkName, device: torch.device, rounds: int
+) -> Iterator[Comparison]:
+    """A training step against the same in single precision, and with library convolutions."""
+    batch = _random_batch(network, device)
+    best = choose_precision("auto", device)
+    word = "bf16" if best == torch.bfloat16 else "fp32"
+    ours = _stepper(_learner(preset, network, device, best), batch)
+    title = f"{network} step, {word}"
+    if best != torch.float32:
+        single = _stepper(_learner(preset, network, device, torch.float32), batch)
+        yield _compare(title, ours, "in fp32", single, rounds)
+
+    def library() -> None:
+        with _library_convolutions():
+            ours()
+
+    yield _compare(title, ours, "with conv1d of the library", library, rounds)
+
+
+def _checkpoint_comparisons(
+    preset: PresetName, network: NetworkName, device: torch.device, rounds: int
+) -> Iterator[Comparison]:
+    """How long the steps wait for a checkpoint: against the writing of it, and against a step."""
+    learner = _learner(preset, network, device, choose_precision("auto", device))
+    step = _stepper(learner, _random_batch(network, device))
+    step()
+    copy = StateCopy(learner)
+
+    def stall() -> None:
+        live = learner.live_state()
+        all_finite((*live["weights"].values(), *live["average"].values()))
+        copy.take()[1]()
+
+    with tempfile.TemporaryDirectory(dir=".", prefix=".voicecoach-bench-") as folder:
+        target = step_folder(Path(folder) / network / "checkpoints", 1)
+
+        def write() -> None:
+            tensors, ready = copy.take()
+            ready()
+            save_checkpoint(_checkpoint(learner, network, tensors), target)
+
+        title = f"wait of the steps for a checkpoint of {network}, {in_bytes(copy.bytes)}"
+        yield _compare(title, stall, "writing it to the disk here", write, max(2, rounds // 4))
+    yield _compare(title, stall, "one step", step, rounds)
+
+
+def _checkpoint(
+    learner: Learner, network: NetworkName, tensors: dict[str, dict[str, Tensor]]
+) -> Checkpoint:
+    return Checkpoint(
+        network=network,
+        spec=learner.spec,
+        symbols=BBC_SYMBOLS,
+        step=1,
+        base_step=0,
+        recipe=learner.recipe.name,
+        seed=1,
+        moments_from=0,
+        weights=tensors["weights"],
+        average=tensors["average"],
+        optimizer=tensors["optimizer"],
+    )
+
+
+def _learner(
+    preset: PresetName, network: NetworkName, device: torch.device, precision: torch.dtype
+) -> Learner:
+    audio = AudioSpec()
+    spec = preset_spec(
+        preset,
+        network,
+        vocabulary_size=len(BBC_SYMBOLS),
+        n_mels=audio.n_mels,
+        n_bins=audio.n_bins,
+    )
+    return Learner(spec, recipe_named("standard"), device=device, precision=precision, seed=1)
+
+
+def _stepper(learner: Learner, batch: Batch) -> Callable[[], None]:
+    def step() -> None:
+        learner.step(batch, 1)
+        if learner.device.type == "cuda":
+            torch.cuda.synchronize(learner.device)
+
+    return step
+
+
+def _random_batch(network: NetworkName, device: torch.device) -> Batch:
+    recipe, audio = recipe_named("standard"), AudioSpec()
+    size = recipe.batch_size
+    frames = _FRAMES if network == "text2mel" else recipe.crop_frames or _FRAMES
+    generator = torch.Generator().manual_seed(1)
+    magnitude = None
+    if network == "ssrn":
+        shape = (size, frames * audio.reduction, audio.n_bins)
+        magnitude = torch.rand(shape, generator=generator)
+    return Batch(
+        text=torch.randint(2, len(BBC_SYMBOLS), (size, _CHARACTERS), generator=generator),
+        text_lengths=torch.full((size,), _CHARACTERS),
+        mel=torch.rand((size, frames, audio.n_mels), generator=generator),
+        frame_lengths=torch.full((size,), frames),
+        magnitude=magnitude,
+    ).to(device)
+
+
+@contextmanager
+def _library_convolutions() -> Iterator[None]:
+    """Compute convolutions through `conv1d`, which wants channels before frames."""
+    ours = Convolution.forward
+
+    def forward(self: Convolution, x: Tensor) -> Tensor:
+        left = self.reach if self.causal else self.reach // 2
+        padded = F.pad(x.transpose(1, 2), (left, self.reach - left))
+        weight = self.weight.transpose(1, 2)
+        return F.conv1d(padded, weight, self.bias, dilation=self.dilation).transpose(1, 2)
+
+    Convolution.forward = forward  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Convolution.forward = ours  # type: ignore[method-assign]
+
+
+def _synthesis(preset: PresetName, rounds: int) -> Comparison:
+    """One sentence frame by frame on the CPU, against its own duration as sound."""
+    audio, vocabulary = AudioSpec(), Vocabulary(BBC_SYMBOLS)
+    spec = preset_spec(
+        preset,
+        "text2mel",
+        vocabulary_size=len(vocabulary),
+        n_mels=audio.n_mels,
+        n_bins=audio.n_bins,
+    )
+    assert isinstance(spec, Text2MelSpec)
+    torch.manual_seed(1)
+    text2mel = Text2Mel(spec).eval()
+    synthesizer = Synthesizer(text2mel, vocabulary, max_frames=_FRAMES)
+    sentence = "the quick answer is often not the right one."
+    text = torch.tensor([vocabulary.encode(sentence)])
+
+    def cached() -> None:
+        synthesizer.mel(sentence)
+
+    @torch.inference_mode()
+    def whole() -> None:
+        for frames in range(1, _FRAMES + 1):
+            text2mel(text, torch.zeros(1, frames, audio.n_mels))
+
+    return _compare(
+        f"{_FRAMES} frames of speech, frame by frame",
+        cached,
+        "the whole network for every frame",
+        whole,
+        max(2, rounds // 4),
+    )
+
+
+def _compare(
+    what: str, ours: Callable[[], None], other: str, theirs: Callable[[], None], rounds: int
+) -> Comparison:
+    """Time both in turn, after one warm-up each."""
+    ours()
+    theirs()
+    pairs = [(_time(ours), _time(theirs)) for _ in range(rounds)]
+    return Comparison(
+        what,
+        statistics.median(a for a, _ in pairs),
+        other,
+        statistics.median(b for _, b in pairs),
+        statistics.median(b / a for a, b in pairs),
+    )
+
+
+def _time(work: Callable[[], None]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start

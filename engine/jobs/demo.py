@@ -1,0 +1,100 @@
+"""The demo: a bundled corpus and a bundled voice, made into a voice folder of one's own."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+from engine.checkpoints.folders import list_checkpoints
+from engine.errors import EngineError, InputError
+from engine.files import make_folder, replacing
+from engine.machine.lock import LOCK_NAME, acquire_lock, require_untrained
+from engine.new_folder import unusable
+from engine.run.options import Price, TrainOrder
+from engine.run.stop import Stop
+from engine.voice.folder import Voice
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+# Built into the wheel at the first place; in a checkout they lie at the second.
+_ASSETS = (_PACKAGE / "demo_assets", _PACKAGE.parent / "assets" / "demo")
+
+
+def demo_assets() -> Path:
+    """The folder with the bundled `corpus` and `voice`.
+
+    Raises:
+        EngineError: this installation lacks it.
+    """
+    for folder in _ASSETS:
+        if (folder / "voice" / "voice.toml").is_file():
+            return folder
+    raise EngineError(
+        f"The demo is missing from this installation (looked in {_ASSETS[0]}); install voicecoach "
+        f"again."
+    )
+
+
+def demo_order(
+    folder: Path,
+    *,
+    stop: Stop | None = None,
+    price: Price | None = None,
+    budget: float | None = None,
+    device: str = "auto",
+    checkpoint_every: int | None = None,
+) -> TrainOrder:
+    """Order the fine-tuning of the bundled voice on the bundled corpus, in `folder`.
+
+    The corpus is copied beside the voice, so that the folder stands on its own. A demo that
+    exists goes on where it stood.
+
+    Raises:
+        InputError: the folder holds something else, is trained in, or cannot be made.
+        EngineError: the demo is not installed, or its corpus cannot be copied.
+    """
+    corpus = folder / "corpus"
+    order = TrainOrder(
+        folder,
+        stop=stop,
+        price=price,
+        budget=budget,
+        device=device,
+        checkpoint_every=checkpoint_every,
+    )
+    if not Voice.exists(folder):
+        # A demo that was refused, at a stop that lies behind for one, leaves its corpus.
+        left = (corpus.name, LOCK_NAME)
+        if folder.is_dir() and any(entry.name not in left for entry in folder.iterdir()):
+            require_untrained(folder)
+            raise InputError(f"{folder} holds something else than a voice; name another --voice.")
+        # Of two that begin at once, neither is to write over what the other trains on.
+        lock = acquire_lock(folder)
+        try:
+            _copy_corpus(demo_assets() / "corpus", corpus)
+        finally:
+            lock.release()
+        return replace(order, dataset=corpus, source=demo_assets() / "voice")
+    if list_checkpoints(folder / order.network / "checkpoints"):
+        return order
+    # It was ended before it had its weights.
+    return replace(order, source=demo_assets() / "voice")
+
+
+def _copy_corpus(source: Path, target: Path) -> None:
+    try:
+        make_folder(target, private_from=target.parent)
+    except OSError as error:
+        raise unusable(target.parent, error) from error
+    try:
+        # The contents alone: permissions and times cannot be set on every file system.
+        for path in sorted(source.rglob("*")):
+            place = target / path.relative_to(source)
+            if path.is_dir():
+                make_folder(place)
+            else:
+                with path.open("rb") as read, replacing(place) as written:
+                    shutil.copyfileobj(read, written)
+    except OSError as error:
+        raise EngineError(
+            f"The demo's corpus cannot be copied to {target}: {error.strerror or error}; free some "
+            f"space, or name another --voice."
+        ) from error

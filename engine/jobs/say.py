@@ -1,0 +1,114 @@
+"""`voicecoach say`: a text spoken by a voice, written to a file."""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from engine.choices import SynthesisName
+from engine.errors import EngineError, InputError
+from engine.files import SHARED, make_folder, write_whole
+from engine.machine.device import choose_device, leave_a_core_for_the_screen
+from engine.plain_files import PRIVATE
+from engine.speech.audition import listeners_note, unused
+from engine.speech.speaker import open_speaker
+from engine.speech.utterance import Utterance, write_wav
+from engine.voice.folder import is_exported
+
+_NOT_ITS_OWN = (
+    "spoken as the BBC's code speaks, but this network was never shown the padding that the "
+    "BBC's was: judge it by --synthesis standard"
+)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What was spoken, and where it is."""
+
+    path: Path
+    seconds: float
+    step: int
+    ssrn_step: int | None
+    note: str
+    """What a listener must know; empty when all is well."""
+
+
+def say(
+    voice_folder: Path,
+    text: str,
+    *,
+    step: int | None = None,
+    synthesis: SynthesisName = "standard",
+    out: Path | None = None,
+    arrays: Path | None = None,
+    device: str = "cpu",
+) -> Said:
+    """Speak a text with a voice's checkpoint and its newest SSRN, or with an exported voice.
+
+    Args:
+        voice_folder: the voice, or the export.
+        text: what to say.
+        step: a checkpoint of Text2Mel; the newest without it.
+        synthesis: our own, or that of the BBC's code, for comparison with what that computed.
+        out: the WAV file; without it a new file among the voice's samples, or for an export in
+            the current folder.
+        arrays: an npz file for mel `(T/4, 80)`, magnitude `(T, F)`, alignment `(N, T/4)`; the
+            BBC's synthesis has N and T/4 at the voice's limits, 180 and 210, for every line.
+        device: `auto`, `cpu` or `cuda:N`.
+
+    Raises:
+        InputError: no such voice or checkpoint, nothing to speak, or no such folder.
+        EngineError: a file cannot be written.
+    """
+    for path, option in ((out, "--out"), (arrays, "--arrays")):
+        if path is not None:
+            _check_place(path, option)
+    if out is not None and out.suffix.lower() not in ("", ".wav"):
+        raise InputError(f"--out {out}: only WAV is written; give a name that ends in .wav.")
+    target = choose_device(device)
+    leave_a_core_for_the_screen()
+    speaker = open_speaker(voice_folder, step)
+    for network in (speaker.text2mel, speaker.ssrn):
+        if network is not None:
+            network.to(target)
+    utterance = speaker.speak(text, synthesis)
+    path = out or unused(speaker.sample(text))
+    # A sample in the voice stays private; whatever lies elsewhere is made to be handed on.
+    mode = PRIVATE if out is None and not is_exported(voice_folder) else SHARED
+    _make_folder(path.parent)
+    write_wav(path, utterance.waveform, utterance.sample_rate, mode)
+    if arrays is not None:
+        _write_arrays(arrays, utterance)
+    seconds = len(utterance.waveform) / utterance.sample_rate
+    notes = [listeners_note(utterance, text, speaker.vocabulary), speaker.note]
+    if synthesis == "bbc" and speaker.text2mel.spec.mask_text:
+        notes.append(_NOT_ITS_OWN)
+    note = "; ".join(filter(None, notes))
+    return Said(path, seconds, speaker.step, speaker.ssrn_step, note)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        make_folder(folder)
+    except OSError as error:
+        raise EngineError(f"{folder} cannot be made: {error.strerror}.") from error
+
+
+def _check_place(path: Path, option: str) -> None:
+    """Refuse a file that cannot be written before time goes into what it would hold."""
+    if path.is_dir():
+        raise InputError(f"{option} {path} is a folder; name a file in it.")
+    if not path.parent.is_dir():
+        raise InputError(f"{option} {path}: there is no folder {path.parent}; make it first.")
+
+
+def _write_arrays(path: Path, utterance: Utterance) -> None:
+    buffer = io.BytesIO()
+    np.savez(
+        buffer,
+        mel=utterance.mel,
+        magnitude=utterance.magnitude,
+        alignment=utterance.attention,
+    )
+    write_whole(path, buffer.getvalue(), SHARED)

@@ -1,0 +1,310 @@
+"""The lock that lets one process at a time train in a folder, wherever the folder is moved."""
+
+import fcntl
+import os
+import re
+import shlex
+import threading
+import time
+from datetime import datetime
+from pathlib import Path
+
+from engine.errors import EngineError, InputError
+from engine.files import make_folder
+from engine.new_folder import unusable
+from engine.plain_files import PRIVATE, make_private
+
+LOCK_NAME = "lock"
+"""The lock file's name in its folder."""
+SETTINGS_NAME = "voice.toml"
+"""The settings' name; a folder that has lost them together with its lock file was deleted."""
+
+_MOST_BYTES = 200
+_SOMEBODY = "another process"
+_HOLDER = re.compile(r"process (?P<pid>[0-9]{1,9}) since [0-9: -]{1,20}")
+
+# Somebody who only asks who trains has the lock for a moment.
+_TRIES = 3
+# Others that give up a voice they were to make, and remove its folder with the lock.
+_MAX_REMOVALS = 100
+_BETWEEN_TRIES = 0.05
+
+
+class FolderLostError(EngineError):
+    """A locked folder that cannot be written any more: deleted, out of reach, or another run's."""
+
+
+class LockRemovedError(EngineError):
+    """The lock file is missing: the folder is being deleted, or the file is made again soon."""
+
+
+class _HeldError(InputError):
+    """Another process has the lock."""
+
+
+class FolderLock:
+    """A folder that this process has locked.
+
+    It is recognised by its inode, which an open descriptor keeps from being reused: a folder that
+    somebody else puts in its place is never mistaken for it, and a moved one is found again.
+    """
+
+    def __init__(self, folder: Path, directory: int, descriptor: int) -> None:
+        """Take over open descriptors.
+
+        Args:
+            folder: the path by which it was locked.
+            directory: of the folder.
+            descriptor: of the lock file, which holds the lock.
+        """
+        self.named = folder
+        """The path by which it was locked."""
+        self.folder = folder
+        """Where it was found last; reading this asks no disk."""
+        self.restored = 0
+        """How often the lock file was gone and had to be made again."""
+        self._directory = directory
+        self._identity = os.fstat(directory)
+        self._descriptor = descriptor
+        # Whoever looks may put the lock file back, which two must not do at once.
+        self._turn = threading.Lock()
+        self._released = False
+
+    @property
+    def moved(self) -> bool:
+        """Whether it was found last at another place than where it was locked."""
+        return self.folder != self.named
+
+    def find(self, *, restore: bool = False) -> Path:
+        """Return where the folder is at this moment.
+
+        Args:
+            restore: make a missing lock file again. A file that appears while somebody deletes the
+                folder makes their command fail, so only who has missed it for a while asks this.
+
+        Raises:
+            FolderLostError: it was deleted or moved out of reach, or another process has locked it
+                after its lock file was removed.
+            LockRemovedError: the lock file is missing.
+            EngineError: the file system does not answer this now, as a network disk may.
+        """
+        with self._turn:
+            if self._released:
+                raise FolderLostError(f"{self.folder} is no longer locked by this run.")
+            self.folder = self._look_for_folder()
+            self._hold_on(restore)
+            return self.folder
+
+    def release(self) -> None:
+        """Let others lock the folder."""
+        with self._turn:
+            if not self._released:
+                self._released = True
+                os.close(self._descriptor)
+                os.close(self._directory)
+
+    def is_at_home(self) -> bool:
+        """Whether the path by which it was locked leads to it."""
+        try:
+            return os.path.samestat(self.named.stat(), self._identity)
+        except OSError:
+            return False
+
+    def _look_for_folder(self) -> Path:
+        for path in (self.named, *self._paths_by_descriptor()):
+            try:
+                if os.path.samestat(path.stat(), self._identity):
+                    return path
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as error:
+                raise EngineError(f"{path} cannot be reached: {error.strerror}.") from error
+        raise FolderLostError(f"{self.named} was deleted, or moved out of reach.")
+
+    def _paths_by_descriptor(self) -> tuple[Path, ...]:
+        """Where the kernel says that the open folder is, which has to be verified."""
+        try:
+            said = Path(f"/proc/self/fd/{self._directory}").readlink()
+        except OSError:
+            return ()
+        # Network file systems let the kernel call a folder deleted that is there.
+        return said, Path(str(said).removesuffix(" (deleted)"))
+
+    def _hold_on(self, restore: bool) -> None:
+        """Lock the lock file anew if it was replaced, or was removed and is to be restored.
+
+        Raises:
+            FolderLostError: another process was faster, or the settings are gone as well.
+            LockRemovedError: it was removed.
+            EngineError: it cannot be made, or not be looked at.
+        """
+        path = self.folder / LOCK_NAME
+        try:
+            if _is_named(self._directory, self._descriptor):
+                return
+            has_settings = _status_of(SETTINGS_NAME, self._directory) is not None
+        except OSError as error:
+            raise EngineError(f"{path} cannot be reached: {error.strerror}.") from error
+        try:
+            descriptor = _take(self._directory, self.folder, create=restore and has_settings)
+        except _HeldError as error:
+            raise FolderLostError(
+                f"The lock file of {self.folder} was removed, and another run has locked the "
+                f"folder since."
+            ) from error
+        except FileNotFoundError as error:
+            if not has_settings:
+                raise FolderLostError(f"{self.folder} was deleted.") from error
+            raise LockRemovedError(
+                f"{path} was removed; nothing can be written until it is there again."
+            ) from error
+        except InputError as error:
+            raise EngineError(str(error)) from error
+        os.close(self._descriptor)
+        self._descriptor = descriptor
+        self.restored += 1
+
+
+def acquire_lock(folder: Path) -> FolderLock:
+    """Lock a voice folder.
+
+    The folder is made where there is none. The operating system lets go of the lock when the
+    process ends, however it ends: what a dead process wrote into the file is no lock, and is
+    written over.
+
+    Raises:
+        InputError: another process has it, or the folder or the lock file cannot be written.
+        EngineError: the disk is full, or the file system knows no locks.
+    """
+    for tries_left in reversed(range(_MAX_REMOVALS)):
+        try:
+            make_folder(folder)
+            directory = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            if isinstance(error, FileNotFoundError) and tries_left:
+                continue  # another process has just removed the folder that it had made
+            raise unusable(folder, error) from error
+        try:
+            descriptor = _take(directory, folder)
+        except FileNotFoundError:
+            os.close(directory)
+            continue
+        except BaseException:
+            os.close(directory)
+            raise
+        lock = FolderLock(folder, directory, descriptor)
+        if lock.is_at_home():
+            return lock
+        lock.release()
+    raise EngineError(
+        f"Cannot lock {folder / LOCK_NAME}: another process keeps removing it; try again."
+    )
+
+
+def _take(directory: int, folder: Path, *, create: bool = True) -> int:
+    """Lock the lock file of an open folder, and return the descriptor that holds the lock.
+
+    Raises:
+        FileNotFoundError: the folder has been removed, or there is no file and none is created.
+        InputError: another process has the lock, or the lock file cannot be written.
+        EngineError: the disk is full, or the file system knows no locks.
+    """
+    path = folder / LOCK_NAME
+    flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_CREAT if create else 0)
+    while True:
+        try:
+            descriptor = os.open(LOCK_NAME, flags, PRIVATE, dir_fd=directory)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise unusable(path, error) from error
+        try:
+            _lock(descriptor, folder)
+            if _is_named(directory, descriptor):
+                make_private(descriptor)
+                _sign(descriptor)
+                return descriptor
+        except OSError as error:
+            os.close(descriptor)
+            raise EngineError(f"Cannot lock {path}: {error.strerror}.") from error
+        except InputError:
+            os.close(descriptor)
+            raise
+        # It was removed before it was locked, and keeps nobody out.
+        os.close(descriptor)
+
+
+def _is_named(directory: int, descriptor: int) -> bool:
+    """Whether an open file is the one that has the lock file's name in a folder."""
+    named = _status_of(LOCK_NAME, directory)
+    return named is not None and os.path.samestat(named, os.fstat(descriptor))
+
+
+def _status_of(name: str, directory: int) -> os.stat_result | None:
+    try:
+        return os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+
+
+def require_untrained(folder: Path) -> None:
+    """Refuse a voice folder in which a process trains, without taking its lock.
+
+    Raises:
+        InputError: naming the process, as `acquire_lock` does.
+    """
+    holder = holder_of(folder)
+    if holder is not None:
+        raise InputError(_held(folder, holder))
+
+
+def holder_of(folder: Path) -> str | None:
+    """Name the process that trains in a folder and since when; None if there is none."""
+    try:
+        descriptor = os.open(folder / LOCK_NAME, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return _signature(descriptor) or _SOMEBODY
+    finally:
+        os.close(descriptor)
+    return None
+
+
+def _lock(descriptor: int, folder: Path) -> None:
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if tries_left:
+                time.sleep(_BETWEEN_TRIES)
+                continue
+            raise _HeldError(_held(folder, _signature(descriptor) or _SOMEBODY)) from None
+        return
+
+
+def _held(folder: Path, holder: str) -> str:
+    stop = "" if holder == _SOMEBODY else f", or stop it with `kill {holder.split()[1]}`"
+    saves = stop and " (it saves first)"
+    return (
+        f"The voice in {folder} is being trained by {holder}; look at it with "
+        f"`voicecoach attach {shlex.quote(str(folder))}`{stop}{saves}."
+    )
+
+
+def _sign(descriptor: int) -> None:
+    """Write who we are, as a whole: a reader must not meet half of one name and half of another."""
+    since = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")
+    os.pwrite(descriptor, f"process {os.getpid()} since {since}\n".encode().ljust(_MOST_BYTES), 0)
+    os.ftruncate(descriptor, _MOST_BYTES)
+
+
+def _signature(descriptor: int) -> str | None:
+    """Who wrote the lock file last; None for a process that is no more, which has no lock."""
+    said = os.pread(descriptor, _MOST_BYTES, 0).decode(errors="replace").strip()
+    match = _HOLDER.fullmatch(said)
+    if match is None or not Path(f"/proc/{match['pid']}").exists():
+        return None
+    return said

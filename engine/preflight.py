@@ -1,0 +1,410 @@
+"""What an order means for its voice: contradictions are told before anything heavy is loaded."""
+
+import math
+import secrets
+import shlex
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from engine.checkpoints.folders import (
+    is_checkpoint,
+    list_checkpoints,
+    read_state,
+    source_checkpoints,
+)
+from engine.choices import CloudName, PresetName
+from engine.data.clips import METADATA, RECORDINGS
+from engine.errors import InputError
+from engine.exported.card import read_card
+from engine.exported.folder import CARD
+from engine.machine.cloud.connect import metadata_base
+from engine.machine.cloud.firmware import chosen_cloud
+from engine.machine.cloud.metadata import require_base
+from engine.machine.lock import LOCK_NAME
+from engine.networks.specs import PRESETS, preset_spec
+from engine.preflight_stop import require_stop_ahead
+from engine.run.options import Price, TrainOrder
+from engine.run.stop import AlreadyThereError
+from engine.text.mapping import require_vocabulary
+from engine.text.vocabulary import Vocabulary
+from engine.voice.folder import RESTORING, Voice, is_exported, settings_of
+from engine.voice.settings import VoiceSettings
+from engine.voice.spend import Ledger
+
+# What a run that ended early may have left in the folder of a voice that is yet to be.
+_LEFTOVERS = {
+    LOCK_NAME,
+    "socket",
+    "voicecoach.log",
+    "features",
+    "corpus.json",
+    "check.json",
+    RESTORING,
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An order that can be carried out, as far as can be told without reading the corpus."""
+
+    settings: VoiceSettings
+    """The settings that the run has: the voice's, with what the order changes."""
+    step: int
+    """The global step from which training goes on."""
+    new: bool
+    """Whether the voice is yet to be made."""
+    takes_dataset: bool
+    """Whether the voice learns from its dataset for the first time: one that is new or has been
+    imported. A dataset that then proves of no use must leave no trace in it."""
+    stop_text: str = ""
+    """The stop as it was asked for, by this order or by that of the run which it takes up."""
+    budget_before: float | None = None
+    """The budget in US dollars that the order changes, 0 where there was none; None where the
+    order leaves it."""
+    cloud: CloudName | None = None
+    """The cloud whose metadata service may be asked; None where not one request may leave."""
+
+
+def make_plan(order: TrainOrder) -> Plan:
+    """Check an order against its voice folder.
+
+    Raises:
+        AlreadyThereError: the voice has been trained to its stop, or its budget is used up.
+        InputError: the order contradicts the voice, the dataset or the source, or its stop lies
+            behind.
+    """
+    folder = order.voice_folder
+    if order.vocabulary is not None:
+        require_vocabulary(order.vocabulary)
+    if is_exported(folder):
+        raise InputError(
+            f"{folder} is an export of a voice, which stays as it is; train the voice that it is "
+            f"of, or another that starts from it: `voicecoach train DATASET --voice NEW --from "
+            f"{folder}`."
+        )
+    new = not Voice.exists(folder)
+    settings = _new_settings(order) if new else _settings_of(order)
+    changes: dict[str, Any] = {
+        "recipe": order.recipe,
+        "dropout": order.dropout,
+        "budget": order.budget,
+        "checkpoint_every": order.checkpoint_every,
+        "checkpoint_minutes": order.checkpoint_minutes,
+        "mirror": order.mirror,
+    }
+    said = {name: value for name, value in changes.items() if value is not None}
+    budget_before = None if order.budget in (None, settings.budget) else settings.budget
+    settings = _with_price(_with_id(replace(settings, **said)), order.price)
+    cloud = _cloud_of(order)
+    if settings.dataset is None:
+        raise InputError(
+            f"The voice in {folder} has no recordings yet; say what it shall learn from: "
+            f"`voicecoach train DATASET --voice {folder}`."
+        )
+    dataset = (folder / settings.dataset).resolve()
+    require_dataset(dataset)
+    if new:
+        _require_room(folder, dataset)
+    takes_dataset = new or Voice.open(folder).settings.dataset is None
+    plan = Plan(settings, _step_of(order), new, takes_dataset, "", budget_before, cloud)
+    ledger = Ledger(folder / "spend.jsonl")
+    # One that the cloud is yet to say can be asked for money as well.
+    price = math.inf if cloud and settings.price_auto else settings.price
+    if settings.budget > 0:
+        _require_countable(settings.budget, ledger)
+        _require_budget(settings.budget, ledger, price)
+    return replace(plan, stop_text=require_stop_ahead(order, plan.step, ledger, price))
+
+
+def _require_countable(budget: float, ledger: Ledger) -> None:
+    """Refuse a budget where nothing that was spent can be read, as after a power cut.
+
+    Raises:
+        InputError: saying what to do about the ledger.
+    """
+    if ledger.unreadable and not ledger.stretches:
+        raise InputError(
+            f"the budget of ${budget:,.2f} cannot be enforced, because {ledger.path} is damaged: "
+            f"none of its lines can be read; restore it from a backup or the voice's mirror, or "
+            f"remove it to count from $0"
+        )
+
+
+def _require_budget(budget: float, ledger: Ledger, price: float) -> None:
+    """Refuse a budget that is used up, or that nobody can watch.
+
+    Raises:
+        AlreadyThereError: it is used up; saying what is spent, and on what.
+        InputError: there is no price.
+    """
+    if price <= 0:
+        raise InputError(
+            f"the budget of ${budget:,.2f} cannot be enforced, because this run has no price; give "
+            f"--price in $ an hour, or --budget none"
+        )
+    if ledger.usd >= budget:
+        spent, idle = ledger.usd, ledger.idle_usd
+        raise AlreadyThereError(
+            f"the budget of ${budget:,.2f} is used up: ${spent:,.2f} is spent, "
+            f"${spent - idle:,.2f} on training and ${idle:,.2f} on idle time; give a larger "
+            f"--budget, or none"
+        )
+
+
+def _cloud_of(order: TrainOrder) -> CloudName | None:
+    """The cloud whose metadata service may be asked.
+
+    Raises:
+        InputError: there is none, and the price is to come from it; or its address is none.
+    """
+    cloud = chosen_cloud(order.cloud)
+    if order.price == "auto" and cloud is None:
+        raise InputError(
+            "--price auto needs a machine of AWS, GCP or Azure, and the firmware of this one names "
+            "none of them; give US dollars an hour, such as --price 0.99."
+        )
+    if cloud is not None:
+        require_base(metadata_base(cloud, order.metadata_url))
+    return cloud
+
+
+def _with_id(settings: VoiceSettings) -> VoiceSettings:
+    """The settings with what a mirror knows the voice by, where it has a mirror."""
+    if settings.mirror is None or settings.id is not None:
+        return settings
+    return replace(settings, id=secrets.token_hex(16))
+
+
+def _with_price(settings: VoiceSettings, price: Price | None) -> VoiceSettings:
+    if price is None:
+        return settings
+    if price == "auto":
+        return replace(settings, price=0.0, price_auto=True)
+    return replace(settings, price=price, price_auto=False)
+
+
+def _step_of(order: TrainOrder) -> int:
+    entries = list_checkpoints(order.voice_folder / order.network / "checkpoints")
+    if entries:
+        return entries[-1].step
+    if order.source is None:
+        return 0
+    if is_exported(order.source):
+        card = read_card(order.source).networks.get(order.network)
+        return 0 if card is None else card.step
+    source = source_checkpoints(order.source).get(order.network)
+    return 0 if source is None else int(read_state(source)["step"])
+
+
+def _settings_of(order: TrainOrder) -> VoiceSettings:
+    """The settings of a voice that exists."""
+    folder = order.voice_folder
+    voice = Voice.open(folder)
+    settings = voice.settings
+    if settings.dataset is None:
+        # A voice that was imported: the first recordings that it is trained on become its own.
+        given = order.dataset and as_stored(order.dataset, folder)
+        settings = replace(settings, dataset=given)
+    elif order.dataset is not None and order.dataset.resolve() != voice.dataset:
+        raise InputError(
+            f"The voice in {folder} learns from {voice.dataset}, not from {order.dataset}; leave "
+            f"the dataset out, or make another voice with --voice."
+        )
+    if order.preset is not None and order.preset != settings.preset:
+        raise InputError(
+            f"The voice in {folder} has the preset {settings.preset}, not {order.preset}; "
+            f"leave --preset out, or make another voice with --voice."
+        )
+    _require_own_vocabulary(order, settings)
+    if order.source is not None:
+        if voice.checkpoints(order.network):
+            raise InputError(
+                f"The voice in {folder} has a {order.network} already, which --from would "
+                f"replace; leave --from out to train it on, or make another voice with --voice."
+            )
+        _require_fitting_source(order)
+    return settings
+
+
+def _require_own_vocabulary(order: TrainOrder, settings: VoiceSettings) -> None:
+    """Refuse other symbols for a voice that exists: its weights know their rows by them.
+
+    Raises:
+        InputError: saying how to make a voice with those symbols.
+    """
+    folder = order.voice_folder
+    if order.vocabulary is not None and order.vocabulary != settings.symbols:
+        raise InputError(
+            f"The voice in {folder} reads the symbols {settings.symbols!r}, and a voice keeps its "
+            f"symbols; leave --vocabulary out, or make another voice from it: `voicecoach train "
+            f"DATASET --voice NEW --from {folder} --vocabulary {shlex.quote(order.vocabulary)}`."
+        )
+    if order.cleaner is not None and order.cleaner != settings.cleaner:
+        raise InputError(
+            f"The voice in {folder} has the cleaner {settings.cleaner}, not {order.cleaner}; leave "
+            f"--cleaner out, or make another voice from it: `voicecoach train DATASET --voice NEW "
+            f"--from {folder} --cleaner {order.cleaner}`."
+        )
+
+
+def _new_settings(order: TrainOrder) -> VoiceSettings:
+    """The settings of a new voice: the source's, where there is one."""
+    folder = order.voice_folder
+    if order.dataset is None:
+        raise InputError(
+            f"There is no voice in {folder}; say what it shall learn from: "
+            f"`voicecoach train DATASET --voice {folder}`."
+        )
+    settings = VoiceSettings(dataset=as_stored(order.dataset, folder))
+    if order.source is not None:
+        settings = _like_source(order.source, settings)
+        if order.preset is not None and order.preset != settings.preset:
+            raise InputError(
+                f"The weights in {order.source} have the preset {settings.preset}, not "
+                f"{order.preset}; leave --preset out."
+            )
+        _require_fitting_source(order)
+    said: dict[str, Any] = {
+        "preset": order.preset,
+        "symbols": order.vocabulary,
+        "cleaner": order.cleaner,
+    }
+    return replace(settings, **{name: value for name, value in said.items() if value is not None})
+
+
+def as_stored(dataset: Path, folder: Path) -> Path:
+    """A dataset inside the voice folder is named from there, so that the folder can be moved."""
+    dataset, home = dataset.resolve(), folder.resolve()
+    return dataset.relative_to(home) if dataset.is_relative_to(home) else dataset
+
+
+def _like_source(source: Path, settings: VoiceSettings) -> VoiceSettings:
+    """Settings for weights that come from another voice, from a checkpoint of one, or an export.
+
+    Raises:
+        InputError: `source` is none of these.
+    """
+    home = source
+    if is_checkpoint(source):
+        home = _home_of(source)
+        if not Voice.exists(home):
+            preset = _preset_of(read_state(source), settings)
+            return replace(settings, symbols=_symbols_of(source), preset=preset)
+    if not Voice.exists(home) and not is_exported(home):
+        raise InputError(
+            f"{source} is no voice (no voice.toml), no checkpoint (no state.json) and no export "
+            f"(no {CARD}); give the folder of a voice, one of its step-… folders, or an export."
+        )
+    theirs = settings_of(home)
+    return replace(
+        settings,
+        preset=theirs.preset,
+        symbols=theirs.symbols,
+        cleaner=theirs.cleaner,
+        sentence=theirs.sentence,
+        dropout=theirs.dropout,
+        sharpening=theirs.sharpening,
+        audio=theirs.audio,
+        limits=theirs.limits,
+    )
+
+
+def _preset_of(state: dict[str, Any], settings: VoiceSettings) -> PresetName:
+    """The preset that a checkpoint's sizes are those of; the usual one for sizes of one's own."""
+    audio, said = settings.audio, state.get("spec")
+    for preset in PRESETS:
+        spec = preset_spec(
+            preset,
+            state["network"],
+            vocabulary_size=len(state["symbols"]),
+            n_mels=audio.n_mels,
+            n_bins=audio.n_bins,
+        )
+        if isinstance(said, dict) and said.get("hidden") == asdict(spec)["hidden"]:
+            return preset
+    return settings.preset
+
+
+def _require_fitting_source(order: TrainOrder) -> None:
+    """Refuse a lone checkpoint of another network, and weights that their own voice disowns.
+
+    Other symbols than the voice's are no hindrance: each finds its row, or a neighbour's.
+
+    Raises:
+        InputError: saying what does not fit.
+    """
+    assert order.source is not None
+    # Its card tells of symbols and sizes that are those of its weights, or it is refused.
+    if is_exported(order.source):
+        return
+    found = source_checkpoints(order.source)
+    if is_checkpoint(order.source):
+        theirs = read_state(order.source)["network"]
+        if order.network != theirs:
+            raise InputError(
+                f"{order.source} is a checkpoint of {theirs}, not of {order.network}; give the "
+                f"folder of its voice, or --network {theirs}."
+            )
+    if "text2mel" not in found:
+        return
+    weights = found["text2mel"]
+    symbols = _symbols_of(weights)
+    home = _home_of(weights)
+    if Voice.exists(home) and symbols != (owned := Voice.open(home).settings.symbols):
+        raise InputError(
+            f"The weights in {weights} were trained with the symbols {symbols!r}, but the "
+            f"voice.toml in {home} says {owned!r}; write the former there."
+        )
+
+
+def _symbols_of(checkpoint: Path) -> str:
+    """The symbols that a checkpoint was trained with.
+
+    Raises:
+        InputError: they are no vocabulary.
+    """
+    symbols: str = read_state(checkpoint)["symbols"]
+    try:
+        Vocabulary(symbols)
+    except InputError as error:
+        raise InputError(f"The weights in {checkpoint} cannot be taken over: {error}") from error
+    return symbols
+
+
+def _home_of(checkpoint: Path) -> Path:
+    """The voice folder that a checkpoint would be of, by where it lies."""
+    return checkpoint.resolve().parent.parent.parent
+
+
+def require_dataset(dataset: Path) -> None:
+    """Refuse at once what cannot be a corpus; its rows are looked at later."""
+    if not dataset.is_dir():
+        raise InputError(f"There is no dataset folder {dataset}; check the path.")
+    for name, kind in ((METADATA, "file"), (RECORDINGS, "folder")):
+        if not (dataset / name).exists():
+            raise InputError(
+                f"{dataset} has no {kind} {name}; a dataset in LJ Speech layout has "
+                f"{METADATA} and {RECORDINGS}/."
+            )
+
+
+def _require_room(folder: Path, dataset: Path) -> None:
+    """Refuse to make a voice among somebody's other files."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file; give a folder with --voice.")
+    if not folder.exists():
+        return
+    inside = dataset.is_relative_to(folder.resolve()) and dataset != folder.resolve()
+    expected = {dataset.relative_to(folder.resolve()).parts[0]} if inside else set()
+    try:
+        strange = sorted({path.name for path in folder.iterdir()} - expected - _LEFTOVERS)
+    except OSError as error:
+        raise InputError(
+            f"Cannot read the folder {folder}: {error.strerror}; name another one with --voice."
+        ) from error
+    if strange:
+        raise InputError(
+            f"{folder} holds something else than a voice ({strange[0]}); name a new folder "
+            f"with --voice."
+        )

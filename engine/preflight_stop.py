@@ -1,0 +1,103 @@
+"""The stop of an order, its own or that of the run it takes up, held against where the voice is."""
+
+from engine.checkpoints.folders import is_sound, list_checkpoints
+from engine.errors import InputError
+from engine.run.options import QUOTE_A_SUM, TrainOrder
+from engine.run.stop import AlreadyThereError, StopRule
+from engine.run.stored_stop import KeptStop, read_kept_stop
+from engine.voice.spend import Ledger
+
+
+def require_stop_ahead(order: TrainOrder, step: int, ledger: Ledger, price: float) -> str:
+    """Refuse a stop that lies behind; return the stop as it was asked for, empty without one.
+
+    Args:
+        order: which may name a stop.
+        step: that of the newest checkpoint.
+        ledger: what the voice has cost.
+        price: US dollars an hour, infinite where the cloud is yet to say it.
+
+    Raises:
+        AlreadyThereError: the voice has been trained to its stop.
+        InputError: saying where it stands; or what is kept of a stop cannot be read.
+    """
+    kept = _kept_stop(order)
+    if kept is not None:
+        _require_kept_ahead(kept, order, step, ledger, price)
+        return kept.text
+    if not isinstance(order.stop, StopRule):
+        return ""
+    _require_rule_ahead(order.stop, order, step, ledger, price)
+    return order.stop.text
+
+
+def _kept_stop(order: TrainOrder) -> KeptStop | None:
+    """The stop of the run before that this order keeps to; None where it has another, or none.
+
+    Raises:
+        InputError: the order names none, and what is kept cannot be read.
+    """
+    try:
+        kept = read_kept_stop(order.voice_folder / order.network)
+    except InputError:
+        if order.stop is None:
+            raise
+        return None
+    return kept if kept is not None and kept.holds_for(order.stop) else None
+
+
+def _require_kept_ahead(
+    kept: KeptStop, order: TrainOrder, step: int, ledger: Ledger, price: float
+) -> None:
+    """Refuse to go on where the run before had come to its stop, and could not say so any more.
+
+    Raises:
+        AlreadyThereError: saying which stop it is.
+        InputError: it is a sum, and there is no price.
+    """
+    if kept.point.usd is not None and price <= 0:
+        raise InputError(
+            f"the voice is to stop at {kept.words}, but this run has no price; give --price in $ "
+            f"an hour, or another --stop-at, or none"
+        )
+
+    def reached(step: int) -> bool:
+        return kept.point.reached(step, ledger.seconds, ledger.usd)
+
+    if reached(step) and reached(_sound_step(order, step)):
+        raise AlreadyThereError(
+            f"the voice has come to its stop, {kept.words}; give another --stop-at, such as +1k, "
+            f"or none to train on without one"
+        )
+
+
+def _sound_step(order: TrainOrder, step: int) -> int:
+    """The step of the newest checkpoint that is not damaged; `step` where there is none."""
+    entries = list_checkpoints(order.voice_folder / order.network / "checkpoints")
+    return next((one.step for one in reversed(entries) if is_sound(one.path)), step)
+
+
+def _require_rule_ahead(
+    stop: StopRule, order: TrainOrder, step: int, ledger: Ledger, price: float
+) -> None:
+    """Refuse a stop that lies behind.
+
+    Raises:
+        AlreadyThereError: the voice has been trained to its stop.
+        InputError: saying where it stands.
+    """
+    try:
+        stop.resolve(step, ledger.seconds, ledger.usd, price)
+    except InputError as error:
+        # To read them all takes long, and is needed where the answer depends on it alone.
+        sound = _sound_step(order, step)
+        entries = list_checkpoints(order.voice_folder / order.network / "checkpoints")
+        if sound != step:
+            stop.resolve(sound, ledger.seconds, ledger.usd, price)
+        elif isinstance(error, AlreadyThereError) and not entries:
+            # Where the weights of another voice stand, this one has not been trained to.
+            raise InputError(str(error)) from error
+        elif stop.text.isdecimal() and not isinstance(error, AlreadyThereError):
+            raise InputError(f"{error}; {QUOTE_A_SUM}") from error
+        else:
+            raise

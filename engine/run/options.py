@@ -1,0 +1,172 @@
+"""What a person orders when they ask for training: the options of `train`, checked."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from engine.choices import (
+    CleanerName,
+    CloudChoice,
+    NetworkName,
+    Precision,
+    PresetName,
+    RecipeName,
+)
+from engine.errors import InputError
+from engine.machine.cloud.metadata import require_base
+from engine.run.stop import (
+    HOW_TO_SAY_WHEN_IN_A_SHELL,
+    MOST_USD,
+    NONE,
+    Stop,
+    parse_budget,
+    parse_stop,
+)
+
+Price = float | Literal["auto"]
+"""US dollars an hour, or that the cloud, or else a table, is to say them."""
+
+# What a shell may have left of a sum: of $30 it takes $3 for a name, which stands for nothing, and
+# of a $5 all, so that an option takes the next one for its value.
+_LEFT_BY_A_SHELL = re.compile(r"-.*|[$0-9.,]*")
+_NEVER_WRITTEN = re.compile(r"0[0-9].*")
+_EATEN = "a shell takes the $3 of a bare $30 for a name of its own"
+QUOTE_A_SUM = "if you meant a sum, quote it for the shell: '$25'"
+"""What is said beside a stop that a shell may have made of a sum."""
+
+
+def parse_budget_option(text: str) -> float:
+    """Read what `--budget` was given as US dollars; 0 for `none`.
+
+    A bare 0 is refused: it is what a shell makes of $30, and would take away the budget that a
+    person means to set.
+
+    Raises:
+        InputError: it is no sum of money; saying what a shell may have done to it.
+    """
+    said = text.strip()
+    try:
+        usd = parse_budget(said)
+    except InputError as error:
+        hint = f"; {_EATEN}, so quote it: '$30'" if _LEFT_BY_A_SHELL.fullmatch(said) else ""
+        raise InputError(f"{error}{hint}") from error
+    if said.lower() != NONE and (usd == 0 or _NEVER_WRITTEN.fullmatch(said)):
+        raise InputError(
+            f"--budget is {said}, which is no budget: {_EATEN}; write 30 or '$30', or none for no "
+            f"budget"
+        )
+    return usd
+
+
+def parse_stop_option(text: str) -> Stop:
+    """Read what `--stop-at` was given.
+
+    Raises:
+        InputError: it is no time to stop; saying what a shell may have done to it.
+    """
+    said = text.strip()
+    if said.lower() == NONE:
+        return NONE
+    forms = f"{HOW_TO_SAY_WHEN_IN_A_SHELL}, or none"
+    try:
+        rule = parse_stop(said, forms)
+    except InputError as error:
+        hint = f"; {QUOTE_A_SUM}" if _LEFT_BY_A_SHELL.fullmatch(said) else ""
+        raise InputError(f"{error}{hint}") from error
+    if _NEVER_WRITTEN.fullmatch(said):
+        raise InputError(f"cannot stop at {said}; write {forms}; {QUOTE_A_SUM}")
+    return rule
+
+
+def parse_price(text: str) -> Price:
+    """Read `0.99`, `$0.99` or `auto`.
+
+    Raises:
+        InputError: it is none of these.
+    """
+    said = text.strip()
+    if said == "auto":
+        return "auto"
+    try:
+        return float(said.removeprefix("$"))
+    except ValueError as error:
+        raise InputError(
+            f"--price is {text!r}; give US dollars an hour, such as 0.99, or auto"
+        ) from error
+
+
+@dataclass(frozen=True)
+class TrainOrder:
+    """One run of training, as it was ordered.
+
+    None means: as the voice has it, or the default for a new voice.
+    """
+
+    voice_folder: Path
+    dataset: Path | None = None
+    """A folder in LJ Speech layout; may be left out for a voice that exists."""
+    network: NetworkName = "text2mel"
+    source: Path | None = None
+    """A voice, an export or a checkpoint whose weights a new voice starts from."""
+    vocabulary: str | None = None
+    """The symbols of a new voice; without them it has those of its source."""
+    cleaner: CleanerName | None = None
+    """How text is made to fit the symbols of a new voice; without it as its source does."""
+    preset: PresetName | None = None
+    recipe: RecipeName | None = None
+    precision: Precision = "auto"
+    device: str = "auto"
+    """`auto`, `cpu` or `cuda:N`."""
+    stop: Stop | None = None
+    """None for the stop that the network has kept, if any; see `engine.run.stored_stop`."""
+    price: Price | None = None
+    budget: float | None = None
+    """US dollars that all runs of the voice may cost, idle time included; 0 for no budget."""
+    checkpoint_every: int | None = None
+    """Steps from one checkpoint to the next."""
+    checkpoint_minutes: float | None = None
+    """Minutes of training from one checkpoint to the next at most."""
+    dropout: float | None = None
+    """Share of activations dropped after every layer."""
+    attended: bool = False
+    """A screen is open: wait at the stop for what the person wants next."""
+    hold: bool = False
+    """Wait for the person without limit as long as a screen is there, read or not."""
+    cloud: CloudChoice | None = None
+    """Whose metadata service is asked for spot notices; None for what the environment says, or
+    else the one that the firmware names."""
+    metadata_url: str | None = None
+    """Base address of the metadata service; None for the environment's, or the cloud's own."""
+    on_interrupt: str | None = None
+    """A shell command that is run when the cloud takes the machine away."""
+    mirror: str | None = None
+    """Where checkpoints are copied to; None for where the voice has it, if anywhere, provided that
+    a person has named that place on this machine."""
+    mirror_sequence: int | None = None
+    """The highest sequence in the mirror when the order was taken up; None where it could not be
+    reached. See `engine.mirror.take_up`."""
+    restore: str | None = None
+    """A mirror whose voice is fetched and goes on, as `--from` names it."""
+
+    def __post_init__(self) -> None:
+        given = 0 if self.price in (None, "auto") else self.price
+        if not (isinstance(given, int | float) and 0 <= given < 1_000_000):
+            raise InputError(
+                f"--price is {self.price:g}; give US dollars an hour, such as 0.99, or auto"
+            )
+        if self.budget is not None and not 0 <= self.budget <= MOST_USD:
+            raise InputError(f"--budget is {self.budget}; give US dollars, such as 30, or none")
+        if self.metadata_url is not None:
+            require_base(self.metadata_url)
+        if self.on_interrupt is not None and not self.on_interrupt.strip():
+            raise InputError("--on-interrupt is empty; give a command, such as 'sync'")
+        if self.dropout is not None and not 0 <= self.dropout < 1:
+            raise InputError(f"--dropout is {self.dropout}; give a share from 0 to below 1")
+        if self.checkpoint_every is not None and self.checkpoint_every < 1:
+            raise InputError(
+                f"--checkpoint-every is {self.checkpoint_every}; give steps, such as 1000"
+            )
+        minutes = self.checkpoint_minutes
+        if minutes is not None and not 0 < minutes < 1_000_000:
+            raise InputError(f"--checkpoint-minutes is {minutes}; give minutes, such as 5")

@@ -1,0 +1,81 @@
+"""English text as the words that are spoken: the front door is `spoken`.
+
+The passes go from what is sure to what is left: addresses, times and dates before numbers, and
+abbreviations before the dots that end sentences are looked at. Every expression repeats
+boundedly or from one place only, so that the time is in proportion to the text.
+"""
+
+import re
+import unicodedata
+
+from engine.text.english.abbreviations import abbreviations_spoken
+from engine.text.english.addresses import addresses_spoken
+from engine.text.english.characters import typed
+from engine.text.english.dates import dates_spoken
+from engine.text.english.figures import figures_spoken, long_runs_spoken
+from engine.text.english.initials import acronyms_spoken, initials_spoken
+from engine.text.english.letters import latin, romanised
+from engine.text.english.marks import READ_AS, punctuated
+from engine.text.english.measures import inches_marked, measures_spoken
+from engine.text.english.money import money_spoken
+from engine.text.english.numbers import digit_by_digit
+from engine.text.english.roman import roman_spoken
+from engine.text.english.symbols import powers_spoken, signs_of_numbers_spoken, signs_spoken
+from engine.text.english.times import times_spoken
+from engine.text.english.verses import verses_spoken
+
+__all__ = ["spoken", "stand_in", "worded"]
+
+_LINE_END = re.compile(r"[\n\r\v\f\x85\u2028\u2029]+")
+_DIGIT = re.compile(r"\d")
+
+
+def spoken(text: str) -> str:
+    """A text as English words: letters a to z in either case, and the marks `.,;:?!'-`.
+
+    The lines stay; each is read by itself. A line with a letter or a digit has a letter after.
+    """
+    return "\n".join(map(_line_spoken, _LINE_END.split(text)))
+
+
+def worded(text: str) -> str:
+    """A text whose numbers, abbreviations and signs are words, its marks as they were written."""
+    return "\n".join(map(_line_worded, _LINE_END.split(text)))
+
+
+def stand_in(character: str) -> str:
+    """What `spoken` has in place of a character that stands by itself among words."""
+    if character in READ_AS:
+        return READ_AS[character]
+    return romanised(character) if character.isalpha() else punctuated("a" + character)[1:] or " "
+
+
+def _line_spoken(line: str) -> str:
+    words = punctuated(latin(_line_worded(line)))
+    if not any(map(str.isalpha, words)) and any(map(str.isalnum, line)):
+        return _by_character(line)
+    return words
+
+
+def _line_worded(line: str) -> str:
+    line = addresses_spoken(typed(line))
+    if numbers := _DIGIT.search(line) is not None:
+        line = signs_of_numbers_spoken(inches_marked(long_runs_spoken(line)))
+        line = times_spoken(verses_spoken(line))
+    line = initials_spoken(abbreviations_spoken(line))
+    if numbers:
+        line = powers_spoken(measures_spoken(money_spoken(dates_spoken(line))))
+        line = figures_spoken(line)
+    return signs_spoken(acronyms_spoken(roman_spoken(line)))
+
+
+def _by_character(line: str) -> str:
+    """Every letter and digit of a line that was nothing but markup, as far as rules can tell."""
+    plain = unicodedata.normalize("NFKC", line)
+    return " ".join("".join(map(_letter_or_digit, plain)).split())
+
+
+def _letter_or_digit(character: str) -> str:
+    if character.isdecimal():
+        return f" {digit_by_digit(character)} "
+    return romanised(character) if character.isalpha() and character not in READ_AS else " "

@@ -1,0 +1,155 @@
+"""Abbreviated words: Mr., St., etc., No. 5, Jan., Ltd., vs."""
+
+import re
+
+from engine.text.english.context import at_end, ends_sentence, next_word, starts_sentence
+from engine.text.english.dates import MONTHS
+from engine.text.english.word_list import word_list
+
+# Before a name, so that the dot ends no sentence.
+_TITLES = {
+    "mr": "Mister", "mrs": "Missis", "ms": "Miz", "messrs": "Messieurs", "mme": "Madame",
+    "mlle": "Mademoiselle", "dr": "Doctor", "drs": "Doctors", "prof": "Professor",
+    "gen": "General", "col": "Colonel", "capt": "Captain", "cpt": "Captain", "maj": "Major",
+    "lt": "Lieutenant", "lieut": "Lieutenant", "sgt": "Sergeant", "sergt": "Sergeant",
+    "cpl": "Corporal", "pvt": "Private", "brig": "Brigadier", "adm": "Admiral",
+    "cmdr": "Commander", "cdr": "Commander", "comdr": "Commander", "rev": "Reverend",
+    "revd": "Reverend", "hon": "Honourable", "gov": "Governor", "sen": "Senator",
+    "rep": "Representative", "pres": "President", "supt": "Superintendent", "insp": "Inspector",
+    "wm": "William", "chas": "Charles", "thos": "Thomas", "geo": "George", "jas": "James",
+    "fr": "Father", "rt": "Right", "mt": "Mount", "ft": "Fort", "ste": "Saint",
+}  # fmt: skip
+# May end a sentence.
+_WORDS = {
+    "co": "company", "corp": "corporation", "inc": "incorporated", "ltd": "limited",
+    "bros": "brothers", "jr": "junior", "jnr": "junior", "sr": "senior", "snr": "senior",
+    "esq": "esquire", "ave": "avenue", "blvd": "boulevard", "rd": "road", "hwy": "highway",
+    "pkwy": "parkway", "dept": "department", "govt": "government", "assn": "association",
+    "assoc": "association", "univ": "university", "intl": "international", "natl": "national",
+    "approx": "approximately", "incl": "including", "excl": "excluding", "misc": "miscellaneous",
+    "viz": "namely", "ibid": "ibidem", "cf": "compare", "mfg": "manufacturing",
+    "mon": "Monday", "tue": "Tuesday", "tues": "Tuesday", "wed": "Wednesday",
+    "thu": "Thursday", "thur": "Thursday", "thurs": "Thursday", "fri": "Friday",
+    "sept": "September", **{name[:3].lower(): name for name in MONTHS if name != "May"},
+}  # fmt: skip
+# With a number after them.
+_NUMBERED = {
+    "no": "number", "nos": "numbers", "nr": "number", "p": "page", "pp": "pages", "pg": "page",
+    "pgs": "pages", "vol": "volume", "vols": "volumes", "ch": "chapter", "chap": "chapter",
+    "chs": "chapters", "sec": "section", "sect": "section", "art": "article", "fig": "figure",
+    "figs": "figures", "eq": "equation", "tab": "table", "c": "circa", "ca": "circa",
+    "op": "opus", "pt": "part", "pts": "parts", "bk": "book", "para": "paragraph",
+    "max": "maximum", "min": "minimum", "ver": "version", "tel": "telephone",
+    "ext": "extension", "apt": "apartment", "rm": "room", "vers": "verses", "ll": "lines",
+    "cap": "chapter", "est": "established", "ed": "edition", "rt": "route",
+    "v": "verse", "vv": "verses",
+}  # fmt: skip
+# Also in lower case; the rest begin with a capital, or are words.
+_LOWER = word_list(
+    "mr mrs ms dr prof co corp inc ltd bros jr sr esq ave blvd dept govt approx incl excl misc viz "
+    "ibid cf"
+)
+_DOTTED = re.compile(r"(?<![^\W_]|[.'’&])([A-Za-z]{1,7})\.(?![A-Za-z])")
+# Written without the dot, as in Britain.
+_BARE = re.compile(
+    r"(?<![\w.'’-])(Mr|Mrs|Ms|Dr|Prof|Messrs|Capt|Col|Sgt|Lt|Gen|Rev|MR|MRS|MS|DR)(?= [A-Z])"
+)
+_JUNIOR = re.compile(r"(?<=[a-z])(,? )(Jr|Sr|Jnr|Snr|Ltd|Bros|Co|Inc|Corp)(?![\w.'’-])")
+_SAINT = re.compile(r"(?<![\w'’-])(?:St|Sts|ST)(\.?)(?![\w'’-])")
+_PREVIOUS = re.compile(r"([\w'’]{1,30}) $")
+_EVERYWHERE = re.compile(
+    r"(?<![\w.'’&-])(?:(etc|&c)|(vs)|(et al)|(Ph\. ?D|PhD)|(w/o)|(w/)(?= ?\w)|(Esq)|(dept))"
+    r"(?![\w'’-])(\.?)",
+    re.IGNORECASE,
+)
+_EXPANSIONS = (
+    "et cetera", "versus", "and others", "p h d", "without", "with ", "esquire", "department",
+)  # fmt: skip
+_DAYS = {
+    "Mon": "Monday", "Tue": "Tuesday", "Tues": "Tuesday", "Wed": "Wednesday", "Thu": "Thursday",
+    "Thur": "Thursday", "Thurs": "Thursday", "Fri": "Friday", "Sat": "Saturday", "Sun": "Sunday",
+    "Sept": "September", **{name[:3]: name for name in MONTHS},
+}  # fmt: skip
+_DAY = "|".join(sorted(_DAYS, key=len, reverse=True))
+_FROM_DAY_TO_DAY = re.compile(
+    rf"(?<![\w'’-])({_DAY})\.? ?[-–—] ?({_DAY})(?![\w'’-])(?:\.(?= [a-z\d]))?"
+)
+_NO = re.compile(r"(?<![\w.'’-])(?:No(?= \d)|N° ?(?=\d))")
+_AGAINST = re.compile(r"(?<=\w )v\. (?=[A-Z])")
+# In dictionaries, and in brackets after names.
+_DATED = re.compile(r"(?<=[(,;])( ?)(b|d|fl)\. ?(?=\d{4}(?!\d))")
+_DATES = {"b": "born", "d": "died", "fl": "flourished"}
+_NUMBER = re.compile(r" ?\(?(?:\d|[IVXLC]{1,9}(?![\w'’]))")
+
+_DIGIT = re.compile(r" ?(?:[A-Z]{1,3}-?)?\d")
+
+
+def abbreviations_spoken(text: str) -> str:
+    """Abbreviations in full; a dot stays only where it ends a sentence too."""
+    text = _EVERYWHERE.sub(_anywhere, text)
+    text = _FROM_DAY_TO_DAY.sub(lambda match: f"{_DAYS[match[1]]} to {_DAYS[match[2]]}", text)
+    if "." in text:
+        text = _AGAINST.sub("versus ", text)
+        text = _DATED.sub(lambda match: f"{match[1]}{_DATES[match[2]]} ", text)
+        text = _DOTTED.sub(_dotted, text)
+    text = _NO.sub(_number, _SAINT.sub(_saint, text))
+    text = _JUNIOR.sub(lambda match: match[1] + _WORDS[match[2].lower()], text)
+    return _BARE.sub(lambda match: _TITLES[match[1].lower()], text)
+
+
+def _number(match: re.Match[str]) -> str:
+    return "number" if match[0] == "No" else "number "
+
+
+def _anywhere(match: re.Match[str]) -> str:
+    place = next(n for n, group in enumerate(match.groups()) if group)
+    words, stop = _EXPANSIONS[place], match.groups()[-1]
+    if not stop:
+        return words
+    end = match.end()
+    # Nothing but a new sentence has a capital after "etc.".
+    new = place == 0 and next_word(match.string, end)[:1].isupper()
+    # "versus" and "with" have more to come.
+    last = at_end(match.string, end) if place in (1, 4, 5) else ends_sentence(match.string, end)
+    return words + (stop if new or last else "")
+
+
+def _dotted(match: re.Match[str]) -> str:
+    written, text, end = match[1], match.string, match.end()
+    key = written.lower()
+    # "No. I will not": what follows "no" is a number only in digits.
+    if key in _NUMBERED and (_DIGIT if key == "no" else _NUMBER).match(text, end):
+        return _NUMBERED[key] + ("" if text[end] == " " else " ")
+    if key not in _LOWER and not written[0].isupper():
+        return match[0]
+    if key in _TITLES and (not written.isupper() or key in _LOWER):
+        return _title(match, _TITLES[key])
+    if key in _WORDS and (len(key) > 3 or not starts_sentence(written)):
+        return _WORDS[key] + ("." if ends_sentence(text, end) else "")
+    return match[0]
+
+
+def _title(match: re.Match[str], word: str) -> str:
+    """A title before a name; "Dr." after one is a drive, and no title where a sentence ends."""
+    text, end = match.string, match.end()
+    if at_end(text, end):
+        before = _PREVIOUS.search(text, max(0, match.start() - 32), match.start())
+        if word == "Doctor" and before and before[1][0].isupper():
+            word = "Drive"
+        return f"{word}."
+    # "Fig." and the like stand before a name; a word in lower case follows only a short form.
+    return word
+
+
+def _saint(match: re.Match[str]) -> str:
+    """Saint before a name, street after one."""
+    text, end = match.string, match.end()
+    before = _PREVIOUS.search(text, max(0, match.start() - 32), match.start())
+    named = before is not None and (before[1][0].isupper() or before[1][0].isdigit())
+    following = next_word(text, end)
+    ends = ends_sentence(text, end)
+    if following[:1].isupper() and not (named and ends):
+        return "Saint"
+    if named:
+        return "Street" + (match[1] if ends else "")
+    return match[0]

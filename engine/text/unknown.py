@@ -1,0 +1,78 @@
+"""Characters that transcripts have and a voice has no symbol for, counted before training."""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
+
+from engine.check.report import UnknownCharacter
+from engine.data.metadata import Row
+from engine.text.vocabulary import Vocabulary
+
+# Characters of a transcript shown on either side of the one that it is about.
+_AROUND = 18
+_CUT = "…"
+
+
+def unknown_characters(rows: Iterable[Row], vocabulary: Vocabulary) -> tuple[UnknownCharacter, ...]:
+    """Count the characters of a corpus that are lost on a voice, the most frequent first.
+
+    Each comes with the first line that has it, so that a person can look at what it is for:
+    a transcript whose quotation marks are lost reads the same, one whose `ñ` are lost does not.
+    """
+    counts: Counter[str] = Counter()
+    first: dict[str, Row] = {}
+    for row in rows:
+        found = vocabulary.unknown(row.text)
+        counts.update(found)
+        for character in found:
+            first.setdefault(character, row)
+    return tuple(
+        UnknownCharacter(
+            character=character,
+            count=count,
+            line=first[character].line,
+            example=_around(first[character].text, character),
+            becomes=vocabulary.replacement(character),
+        )
+        # The first line decides between equals, so that the order is the same for the same list.
+        for character, count in sorted(
+            counts.items(), key=lambda item: (-item[1], first[item[0]].line, item[0])
+        )
+    )
+
+
+def sentence_about(unknown: UnknownCharacter) -> str:
+    """One line about a character: how often, where first, and what is read in its place.
+
+    For example: `'"' 14 times, first in line 3 (he said "stop" to): read as a space`.
+    """
+    times = "once" if unknown.count == 1 else f"{unknown.count:,} times"
+    where = "in" if unknown.count == 1 else "first in"
+    return (
+        f"{name_of(unknown.character)} {times}, {where} line {unknown.line} "
+        f"({unknown.example}): {_reading(unknown.becomes)}"
+    )
+
+
+def name_of(character: str) -> str:
+    """A character in quotes, with its number where its looks could deceive or nothing is seen."""
+    number = f"U+{ord(character[0]):04X}"
+    if not character.isprintable() or unicodedata.combining(character[0]):
+        return number
+    return repr(character) if character.isascii() else f"{character!r} ({number})"
+
+
+def _reading(becomes: str) -> str:
+    if not becomes:
+        return "left out"
+    return "read as a space" if becomes.isspace() else f"read as {becomes!r}"
+
+
+def _around(text: str, character: str) -> str:
+    """The text around the first such character, cut to a part of a terminal's line."""
+    text = unicodedata.normalize("NFC", text)
+    # Vocabularies count a capital letter as the small one.
+    place = max(text.find(character), 0) or max(text.lower().find(character), 0)
+    start, end = max(0, place - _AROUND), place + len(character) + _AROUND
+    shown = (_CUT if start else "") + text[start:end].strip() + (_CUT if end < len(text) else "")
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in shown)

@@ -1,0 +1,228 @@
+"""What a network reads: the vocabulary of a voice, and text made to fit it."""
+
+import re
+import string
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+from engine.choices import CleanerName
+from engine.errors import InputError
+from engine.text import english
+
+BBC_SYMBOLS = "PE abcdefghijklmnopqrstuvwxyz'.?,;"
+"""The 34 symbols of the BBC's DC-TTS voices: P pads, E ends a sentence."""
+
+_PADDING = "P"
+_END = "E"
+_SENTENCE_END = re.compile(r"([.?!…][\"'”’)\]»]*)\s+")
+_LINE_END = re.compile(r"[\n\r\v\f\x85\u2028\u2029]+")
+_SPACES = re.compile(" +")
+# What English reads in place of a mark that a vocabulary lacks: the first of these that it has,
+# and if it has none a space. The apostrophe is left out instead: "dont" is nearer to "don't"
+# than "don t" is.
+_NEAREST = {";": ",", ":": ";,", ",": "", ".": "", "!": ".", "?": ".", "-": ""}
+_APOSTROPHE = "'"
+
+
+@lru_cache(maxsize=4096)
+def _fold(character: str) -> str:
+    """One character in lower case without its accents; may be empty or several characters."""
+    decomposed = unicodedata.normalize("NFD", character.lower())
+    return "".join(part for part in decomposed if unicodedata.category(part) != "Mn")
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The symbols that a voice can read; a symbol's place is its row of the embedding.
+
+    The first symbol is P (padding, index 0) and the second E (end of sentence, index 1).
+    Both stand for themselves only inside the networks: text never produces them.
+
+    Raises `InputError` when the symbols cannot serve as a vocabulary.
+    """
+
+    symbols: str
+    """All symbols in the order of their indices."""
+    cleaner: CleanerName = "english"
+    """How text is made to fit the symbols."""
+
+    def __post_init__(self) -> None:
+        shown = repr(self.symbols)
+        if not self.symbols.startswith(_PADDING + _END):
+            raise InputError(
+                f"The vocabulary {shown} must start with P (padding) and E (end of sentence)."
+            )
+        repeated = [symbol for symbol, count in Counter(self.symbols).items() if count > 1]
+        if repeated:
+            raise InputError(
+                f"The vocabulary {shown} has {repeated[0]!r} more than once; "
+                "keep each symbol only once."
+            )
+        if " " not in self.symbols:
+            raise InputError(f"The vocabulary {shown} has no space; add one between the symbols.")
+
+    def __len__(self) -> int:
+        return len(self.symbols)
+
+    @cached_property
+    def _index(self) -> dict[str, int]:
+        """Index of each symbol that text may hold, so without P and E."""
+        return {symbol: index for index, symbol in enumerate(self.symbols) if index >= 2}
+
+    @cached_property
+    def _english_table(self) -> dict[int, str]:
+        """What each character of spoken English becomes, for `str.translate`."""
+        letters = string.ascii_lowercase
+        table = {letter: letter if letter in self._index else " " for letter in letters}
+        table |= {letter.upper(): table[letter] for letter in letters}
+        table |= {mark: self._nearest(mark) for mark in [*_NEAREST, _APOSTROPHE]}
+        return str.maketrans({"\n": " ", **table})
+
+    def _nearest(self, mark: str) -> str:
+        """The symbol that is read where English has this mark; may be empty or a space."""
+        if mark in self._index:
+            return mark
+        if mark == _APOSTROPHE:
+            return ""
+        return next((near for near in _NEAREST[mark] if near in self._index), " ")
+
+    def clean(self, text: str) -> str:
+        """Text in this vocabulary: lower case, no accents, single spaces, none at the ends.
+
+        English is first spoken as words (`engine.text.english`), and a mark that the vocabulary
+        lacks becomes the nearest that it has. Otherwise such a character becomes a space;
+        `unknown` tells which. Cleaned text is cleaned to itself.
+        """
+        if self.cleaner == "plain":
+            return self._fitted(text)
+        cleaned = self._fitted_english(english.spoken(text))
+        # A mark read in place of another may end an abbreviation: "etc!" becomes "etc.". Each
+        # round takes such a one away for good, so this ends; mostly the first is the only one.
+        while (again := self._fitted_english(english.spoken(cleaned))) != cleaned:
+            cleaned = again
+        return cleaned
+
+    def _fitted(self, text: str) -> str:
+        """Text as it is written, in the symbols that the vocabulary has."""
+        folded = "".join(map(self._folded, unicodedata.normalize("NFC", text)))
+        known = "".join(part if part in self._index else " " for part in folded)
+        return _SPACES.sub(" ", known).strip(" ")
+
+    def _folded(self, character: str) -> str:
+        """A character in lower case, with its accent only where that is a symbol of its own."""
+        lower = character.lower()
+        return lower if lower in self._index else _fold(character)
+
+    def _fitted_english(self, words: str) -> str:
+        """What `english.spoken` yields, in the symbols that the vocabulary has."""
+        return _SPACES.sub(" ", words.translate(self._english_table)).strip(" ")
+
+    def encode(self, text: str) -> list[int]:
+        """Indices of the cleaned text's symbols, with E at the end."""
+        return self.indices(self.clean(text))
+
+    def indices(self, cleaned: str) -> list[int]:
+        """Indices of the symbols of text that is already clean, with E at the end.
+
+        Raises `ValueError` for a character that is no symbol.
+        """
+        try:
+            return [*(self._index[symbol] for symbol in cleaned), self.symbols.index(_END)]
+        except KeyError as error:
+            raise ValueError(f"{error} is no symbol of the vocabulary {self.symbols!r}") from None
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text of indices, up to the first E and without padding.
+
+        Raises `ValueError` for an index outside the vocabulary.
+        """
+        text = []
+        for index in ids:
+            if not 0 <= index < len(self.symbols):
+                raise ValueError(f"{index} is no index of a vocabulary of {len(self)} symbols")
+            if self.symbols[index] == _END:
+                break
+            if self.symbols[index] != _PADDING:
+                text.append(self.symbols[index])
+        return "".join(text)
+
+    def unknown(self, text: str) -> Counter[str]:
+        """How often the text has each character for which there is no symbol, in lower case.
+
+        A letter that is read without its accent counts, white space does not: a tab or a line
+        end loses nothing by becoming a space. `replacement` tells what is read instead. In
+        English what is spoken as words does not count either, such as digits, `$` and the comma
+        in 1,000.
+        """
+        written = english.worded(text) if self.cleaner == "english" else text
+        return Counter(
+            character.lower()
+            for character in unicodedata.normalize("NFC", written)
+            if not character.isspace()
+            and any(part not in self._index for part in character.lower())
+        )
+
+    def replacement(self, character: str) -> str:
+        """What is read in place of a character that `unknown` counts.
+
+        It is empty where the character is left out without a trace, and a space where that stays.
+        """
+        if self.cleaner == "plain":
+            folded = self._folded(character)
+            return "".join(part if part in self._index else " " for part in folded).strip() or " "
+        return english.stand_in(character).translate(self._english_table)
+
+
+def split_sentences(text: str, vocabulary: Vocabulary, max_characters: int) -> list[str]:
+    """Cut text into pieces that can be spoken one by one.
+
+    Every sentence is a piece of its own: it ends at a `.`, `?`, `!` or `…` before white space,
+    or at a line end. One that is too long is cut at `;`, if that is not enough at `,`, then
+    at spaces, and inside a word only when the word alone is too long. Pieces are as long as
+    the limit lets them be, because a voice was trained on whole sentences.
+
+    Each piece is cleaned and has, with its E, at most `max_characters` symbols. Pieces without
+    a letter or digit have nothing to speak and are left out.
+
+    Raises `ValueError` when the limit leaves no room for one symbol and E.
+    """
+    if max_characters < 2:
+        raise ValueError(f"a piece needs room for a symbol and E, not for {max_characters} symbols")
+    if vocabulary.cleaner == "english":
+        # An abbreviation's dot ends no sentence, so they are expanded first.
+        text = english.spoken(text)
+    sentences = _LINE_END.split(_SENTENCE_END.sub(r"\1\n", text))
+    pieces = (
+        piece
+        for sentence in sentences
+        for piece in _settled(sentence, vocabulary, max_characters - 1)
+    )
+    return [piece for piece in pieces if any(map(str.isalnum, piece))]
+
+
+def _settled(text: str, vocabulary: Vocabulary, limit: int) -> Iterator[str]:
+    """Cut text into clean pieces; one that a cut inside a word made another word is cut again."""
+    for piece in _cut(vocabulary.clean(text), limit, ";,"):
+        if vocabulary.clean(piece) == piece:
+            yield piece
+        else:
+            yield from _settled(piece, vocabulary, limit)
+
+
+def _cut(text: str, limit: int, marks: str) -> list[str]:
+    """Cut cleaned text after the first of the marks, then at spaces, to at most `limit` symbols."""
+    if len(text) <= limit:
+        return [text]
+    parts = re.split(f"(?<={re.escape(marks[0])}) ", text) if marks else text.split(" ")
+    pieces: list[str] = []
+    for part in parts:
+        if pieces and len(pieces[-1]) + 1 + len(part) <= limit:
+            pieces[-1] += " " + part
+        elif marks:
+            pieces.extend(_cut(part, limit, marks[1:]))
+        else:
+            pieces.extend(part[start : start + limit] for start in range(0, len(part), limit))
+    return pieces

@@ -1,0 +1,275 @@
+"""A checkpoint of TensorFlow, version 2 of its format: a "tensor bundle".
+
+`PREFIX.index` is a table from the name of each variable to where it lies and what its checksum
+is, in the messages of TensorFlow's tensor_bundle.proto; `PREFIX.data-00000-of-00001` and its
+like hold the bare numbers.
+"""
+
+import math
+from collections.abc import Callable, Container, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import InputError
+from engine.tf_import.checksum import masked_crc
+from engine.tf_import.protobuf import FormatError, fields
+from engine.tf_import.table import read_table
+
+INDEX = ".index"
+"""How the name of a checkpoint's index ends, after its prefix."""
+
+# TensorFlow's numbers for the types of elements (types.proto) that numpy has too.
+_DTYPES: dict[int, np.dtype[Any]] = {
+    1: np.dtype("<f4"),
+    2: np.dtype("<f8"),
+    3: np.dtype("<i4"),
+    4: np.dtype("u1"),
+    5: np.dtype("<i2"),
+    6: np.dtype("i1"),
+    9: np.dtype("<i8"),
+    10: np.dtype("?"),
+    17: np.dtype("<u2"),
+    19: np.dtype("<f2"),
+    22: np.dtype("<u4"),
+    23: np.dtype("<u8"),
+}
+# Strings, resources and variants: their checksum is not that of the bytes as they lie there.
+_WITHOUT_CHECKSUM = {7, 20, 21}
+_FORMAT_VERSION = 1
+_MOST_SHARDS = 1_000
+_MOST_DIMENSIONS = 16
+_MOST_ELEMENTS = 2**40
+# The BBC's largest network takes 341 MB with all that Adam remembers.
+_MOST_BYTES = 2**32
+# Of one variable, which is read as a whole.
+_MAX_VARIABLE_BYTES = 2**29
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where a variable lies."""
+
+    dtype: np.dtype[Any] | None
+    """None for a type that numpy has not."""
+    shape: tuple[int, ...]
+    shard: int
+    offset: int
+    """Bytes before it in its file."""
+    size: int
+    """Bytes."""
+    checksum: int | None
+    """Of its bytes, masked; None where it cannot be checked."""
+    sliced: bool
+    """Whether it is stored in parts under other names."""
+
+
+class Bundle:
+    """The variables of a checkpoint: which there are, and their values."""
+
+    def __init__(self, prefix: Path) -> None:
+        """Read the index, and check that the data files are as large as it says.
+
+        Raises:
+            InputError: a file is missing, damaged, or of another kind.
+        """
+        self.prefix = prefix
+        self.index = prefix.with_name(prefix.name + INDEX)
+        table = read_table(self.index)
+        try:
+            shards = _shards(table.pop(b"", None))
+            self.entries = {_name(key): _entry(value) for key, value in table.items()}
+            _check_places(self.entries, shards)
+        except FormatError as error:
+            raise InputError(
+                f"{self.index} is not the index of a checkpoint that can be read: {error}; "
+                f"give one that TensorFlow's Saver wrote on an ordinary machine."
+            ) from error
+        self._shards = [
+            prefix.with_name(f"{prefix.name}.data-{shard:05d}-of-{shards:05d}")
+            for shard in range(shards)
+        ]
+        self._check_sizes()
+
+    @property
+    def size(self) -> int:
+        """Bytes of all variables."""
+        return sum(entry.size for entry in self.entries.values())
+
+    def read(self, name: str) -> NDArray[Any]:
+        """Return the value of a variable.
+
+        Raises:
+            InputError: it is damaged, or of a kind that is not read.
+            KeyError: there is none of that name.
+        """
+        value = self._value(name, self._read(name))
+        if value is None:
+            raise InputError(f"{self.index} has {name!r} of a kind that is not read.")
+        return value
+
+    def values(
+        self, wanted: Container[str], on_bytes: Callable[[int], None] = lambda count: None
+    ) -> Iterator[tuple[str, NDArray[Any]]]:
+        """Yield the variables that are wanted, in the order in which they lie in the files.
+
+        All others are read as well, for their checksums. `on_bytes` is told how many bytes have
+        been read since it was last told.
+
+        Raises:
+            InputError: a variable is damaged.
+        """
+        for name, entry in sorted(self.entries.items(), key=_place):
+            data = self._read(name)
+            on_bytes(entry.size)
+            if name in wanted:
+                value = self._value(name, data)
+                if value is not None:
+                    yield name, value
+
+    def _value(self, name: str, data: bytes) -> NDArray[Any] | None:
+        entry = self.entries[name]
+        if entry.dtype is None or entry.sliced:
+            return None
+        return np.frombuffer(data, entry.dtype).reshape(entry.shape)
+
+    def _read(self, name: str) -> bytes:
+        """The bytes of a variable, as they were written."""
+        entry = self.entries[name]
+        path = self._shards[entry.shard]
+        try:
+            with path.open("rb") as file:
+                file.seek(entry.offset)
+                data = file.read(entry.size)
+        except OSError as error:
+            raise InputError(f"Cannot read {path}: {error.strerror}.") from error
+        if len(data) < entry.size or (
+            entry.checksum is not None and masked_crc(data) != entry.checksum
+        ):
+            raise InputError(
+                f"{path} is damaged: the checksum of {name!r} is wrong; copy it again from where "
+                f"it came, together with its index."
+            )
+        return data
+
+    def _check_sizes(self) -> None:
+        """Refuse data files that are missing, too short or too large, and variables that are.
+
+        Raises:
+            InputError: naming the file.
+        """
+        for shard, path in enumerate(self._shards):
+            needed = max(
+                (e.offset + e.size for e in self.entries.values() if e.shard == shard), default=0
+            )
+            if not path.is_file():
+                raise InputError(
+                    f"{self.index} has lost its data: there is no file {path.name} beside it; "
+                    f"copy both."
+                )
+            held = path.stat().st_size
+            if held > _MOST_BYTES:
+                raise InputError(f"{path} is too large (maximum {_MOST_BYTES:,} bytes).")
+            if held < needed:
+                raise InputError(
+                    f"{path} is cut short: its index promises {needed:,} bytes, the file holds "
+                    f"{held:,}; copy it again from where it came."
+                )
+        largest = max((entry.size for entry in self.entries.values()), default=0)
+        if largest > _MAX_VARIABLE_BYTES:
+            raise InputError(
+                f"{self.index} has a variable of {largest:,} bytes, more than any that is imported "
+                f"here; give a checkpoint of the BBC's or Kyubyong's code."
+            )
+
+
+def _place(item: tuple[str, Entry]) -> tuple[int, int]:
+    return item[1].shard, item[1].offset
+
+
+def _name(key: bytes) -> str:
+    try:
+        return key.decode()
+    except UnicodeDecodeError:
+        # The parts of variables that are stored in slices have keys of bare bytes.
+        return key.decode(errors="backslashreplace")
+
+
+def _shards(header: bytes | None) -> int:
+    """How many data files the message BundleHeaderProto tells of."""
+    if header is None:
+        raise FormatError("it has no header (version 1 of TensorFlow's format has none)")
+    said = {number: value for number, value in fields(header) if number in (1, 2, 3)}
+    if said.get(2, 0) != 0:
+        raise FormatError("its numbers are big-endian")
+    version = said.get(3, b"")
+    oldest_reader = dict(fields(version)).get(2, 0) if isinstance(version, bytes) else None
+    if not isinstance(oldest_reader, int) or oldest_reader > _FORMAT_VERSION:
+        raise FormatError("it is written in a later format")
+    shards = said.get(1, 0)
+    if not isinstance(shards, int) or not 1 <= shards <= _MOST_SHARDS:
+        raise FormatError(f"it tells of {shards!r} data files")
+    return shards
+
+
+def _entry(message: bytes) -> Entry:
+    """Read the message BundleEntryProto."""
+    said: dict[int, int] = {}
+    shape: tuple[int, ...] = ()
+    sliced = False
+    for number, value in fields(message):
+        if number == 2 and isinstance(value, bytes):
+            shape = _shape(value)
+        elif number == 7:
+            sliced = True
+        elif number in (1, 3, 4, 5, 6):
+            if not isinstance(value, int):
+                raise FormatError("an entry is written otherwise than TensorFlow writes it")
+            said[number] = value
+    kind, size = said.get(1, 0), said.get(5, 0)
+    dtype = _DTYPES.get(kind)
+    if dtype is not None and not sliced and math.prod(shape) * dtype.itemsize != size:
+        raise FormatError(f"an entry of shape {shape} has {size:,} bytes")
+    return Entry(
+        dtype=dtype,
+        shape=shape,
+        shard=said.get(3, 0),
+        offset=said.get(4, 0),
+        size=size,
+        checksum=None if sliced or kind in _WITHOUT_CHECKSUM else said.get(6, 0),
+        sliced=sliced,
+    )
+
+
+def _shape(message: bytes) -> tuple[int, ...]:
+    """Read the message TensorShapeProto."""
+    sizes: list[int] = []
+    for number, value in fields(message):
+        if number == 2 and isinstance(value, bytes):
+            size = dict(fields(value)).get(1, 0)
+            if not isinstance(size, int):
+                raise FormatError("a shape has a size that is no number")
+            sizes.append(size)
+        elif number == 3 and value:
+            raise FormatError("a shape is unknown")
+    if len(sizes) > _MOST_DIMENSIONS:
+        raise FormatError(f"a shape has {len(sizes)} dimensions")
+    if math.prod(size or 1 for size in sizes) > _MOST_ELEMENTS:
+        raise FormatError("a shape is larger than any file")
+    return tuple(sizes)
+
+
+def _check_places(entries: dict[str, Entry], shards: int) -> None:
+    """Refuse variables that lie over each other, as no writer puts them."""
+    shard, end = 0, 0
+    for _, entry in sorted(entries.items(), key=_place):
+        if entry.shard >= shards:
+            raise FormatError(f"a variable lies in data file {entry.shard} of {shards}")
+        if entry.shard != shard:
+            shard, end = entry.shard, 0
+        if entry.offset < end and entry.size:
+            raise FormatError("variables lie over each other")
+        end = max(end, entry.offset + entry.size)

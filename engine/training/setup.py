@@ -1,0 +1,283 @@
+"""Everything before the first step: the voice, its corpus, its features and its weights."""
+
+import logging
+import os
+import shlex
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from engine.checkpoints.checkpoint import Checkpoint, Unlogged, sweep
+from engine.choices import NETWORKS, NetworkName
+from engine.data.batches import Batch, BatchSource
+from engine.data.features import FeatureStore
+from engine.errors import EngineError, InputError
+from engine.files import is_exposed, sentence_about_left, sweep_parts
+from engine.machine.device import (
+    choose_device,
+    choose_precision,
+    describe_device,
+    leave_a_core_for_the_screen,
+    make_repeatable,
+    unused_gpu,
+)
+from engine.machine.lock import LOCK_NAME
+from engine.networks.specs import NetworkSpec, preset_spec, size_of
+from engine.run.commands import Inbox
+from engine.run.options import TrainOrder
+from engine.run.snapshot import Progress
+from engine.run.state import Board
+from engine.training.attention_plot import choose_clip
+from engine.training.corpus_change import tell_change
+from engine.training.initial_weights import newest_checkpoint, take_over_source
+from engine.training.learner import Learner
+from engine.training.microbatch import (
+    is_out_of_memory,
+    sentence_about_parts,
+    sentence_about_too_little,
+)
+from engine.training.recipe import Recipe, recipe_named
+from engine.training.room_to_train import require_room_to_train
+from engine.training.training_data import open_material
+from engine.voice.folder import SETTINGS, Voice
+from engine.voice.settings import VoiceSettings
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a trainer needs."""
+
+    voice: Voice
+    network: NetworkName
+    learner: Learner
+    store: FeatureStore
+    batches: BatchSource
+    held_out: Batch
+    """All held-out clips in one batch, on the device."""
+    watched: Batch
+    """The clip whose attention is drawn, on the device."""
+    watched_clip: int
+    step: int
+    """The global step from which training goes on."""
+    base_step: int
+    unlogged: Unlogged
+    """Losses of the steps since the last logged one, as the checkpoint has them."""
+    damaged: int | None = None
+    """The step of the newest checkpoint, where that is damaged and an earlier one is used."""
+    corpus_change: str = ""
+    """In what the corpus differs from the one that the checkpoint was trained on."""
+
+
+def prepare(order: TrainOrder, voice: Voice, board: Board, inbox: Inbox) -> Prepared:
+    """Read the corpus, compute what is missing of its features, load or make the weights.
+
+    Raises:
+        InputError: the dataset, the device or the weights cannot be used.
+        EngineError: the disk has no room for checkpoints and features.
+        Cancelled: the person asked to finish before it was done; `Declined` where that was their
+            answer to what the check of the corpus found.
+    """
+    recipe = recipe_named(voice.settings.recipe)
+    device, precision = _prepare_device(order, voice.settings, recipe, board)
+    _sweep(voice, order.network, board)
+    _warn_if_exposed(voice, board)
+    # Before the features, which take long: a voice that is ended meanwhile, and taken up again
+    # without `--from`, must not start from nothing.
+    board.update(progress=Progress("loading weights", 0, 1))
+    take_over_source(order, voice, board)
+    newest = newest_checkpoint(voice, order.network, board)
+    checkpoint = newest.checkpoint
+    spec = checkpoint.spec if checkpoint else fresh_spec(order.network, voice.settings)
+    board.update(preset=size_of(spec))
+    require_room_to_train(voice, spec, recipe)
+    store, training, held = open_material(order, voice, board, inbox)
+    learner = _make_learner(order.network, voice, recipe, checkpoint, device, precision)
+
+    def source(clips: list[int], crop: int | None) -> BatchSource:
+        return BatchSource(
+            store,
+            voice.vocabulary,
+            magnitudes=order.network == "ssrn",
+            clips=clips,
+            batch_size=recipe.batch_size,
+            crop_frames=crop,
+            seed=voice.settings.seed,
+        )
+
+    batches = source(training, recipe.crop_frames if order.network == "ssrn" else None)
+    batches.draw_with(learner.recovery.salt)
+    _try_longest(learner, batches, board)
+    whole = source(held, None)
+    watched = choose_clip(store, held)
+    return Prepared(
+        voice=voice,
+        network=order.network,
+        learner=learner,
+        store=store,
+        batches=batches,
+        held_out=whole.gather(np.array(held)).to(device),
+        watched=whole.gather(np.array([watched])).to(device),
+        watched_clip=watched,
+        step=checkpoint.step if checkpoint else 0,
+        base_step=checkpoint.base_step if checkpoint else 0,
+        unlogged=checkpoint.unlogged if checkpoint else Unlogged(),
+        damaged=newest.damaged,
+        corpus_change=tell_change(voice, order.network, checkpoint, store.content, board),
+    )
+
+
+def _prepare_device(
+    order: TrainOrder, settings: VoiceSettings, recipe: Recipe, board: Board
+) -> tuple[torch.device, torch.dtype]:
+    """Choose the device and its arithmetic, make its steps repeatable, and show it.
+
+    Raises:
+        InputError: it cannot be used, or the GPU of a machine that is paid for would not be.
+    """
+    device = choose_device(order.device)
+    unused = unused_gpu(order.device, device)
+    if unused and (settings.price > 0 or settings.price_auto):
+        raise InputError(f"{unused}. To pay for steps on the CPU all the same, give --device cpu.")
+    precision = choose_precision(order.precision, device, exact=recipe.exact)
+    leave_a_core_for_the_screen()
+    make_repeatable(device)
+    word = "bf16" if precision == torch.bfloat16 else "fp32"
+    board.update(device=describe_device(device), precision=word)
+    if unused:
+        board.warn(unused)
+    return device, precision
+
+
+def _sweep(voice: Voice, network: NetworkName, board: Board) -> None:
+    """Clear away what killed processes left half written; what cannot be removed is told."""
+    voice.locate()
+    home = voice.folder / network
+    # Of checkpoints it is told when the first one is saved, and they are tried again.
+    if left := sentence_about_left(sweep(home / "checkpoints")):
+        _log.warning("%s", left)
+    for folder in (voice.folder, voice.samples, home, home / "corpora"):
+        try:
+            if left := sentence_about_left(sweep_parts(folder)):
+                board.event(left, "warning")
+        except OSError as error:
+            _log.info("%s is not swept: %s", folder, error)
+
+
+def _warn_if_exposed(voice: Voice, board: Board) -> None:
+    """Warn where others can read a voice: one from elsewhere, or on a disk that refuses chmod."""
+    folder = voice.folder
+    if any(is_exposed(path, folder) for path in (voice.log, folder / LOCK_NAME)):
+        board.warn(
+            f"other users of this host can read this voice: the file system of {voice.folder} "
+            f"refuses chmod; mount it with umask=077, or move the voice to another disk",
+            "Other users of this host can read this voice: its file system refuses chmod. Mount it "
+            "with umask=077, or move the voice to another disk.",
+        )
+        return
+    try:
+        exposed = _exposed_parts(voice) if folder.stat().st_uid == os.geteuid() else []
+    except OSError as error:
+        _log.info("not known whether others can read %s: %s", folder, error)
+        return
+    if exposed:
+        board.warn(
+            f"Other users of this host can read files of {folder}, its {' and '.join(exposed[:2])} "
+            f"included; `chmod -R go= {shlex.quote(str(folder))}` makes it private."
+        )
+
+
+def _exposed_parts(voice: Voice) -> list[str]:
+    """What of a voice other users of this host can read, in words.
+
+    Raises:
+        OSError: the disk does not say.
+    """
+    newest = (voice.newest(network) for network in NETWORKS)
+    parts = {
+        "weights": [entry.path / "weights.safetensors" for entry in newest if entry],
+        "features": voice.features.glob("*.features"),
+        "spend": [voice.ledger.path],
+        "settings": [voice.folder / SETTINGS],
+    }
+    return [
+        words
+        for words, paths in parts.items()
+        if any(is_exposed(path, voice.folder) for path in paths)
+    ]
+
+
+def _try_longest(learner: Learner, batches: BatchSource, board: Board) -> None:
+    """Try the longest batch before the first step, so that too little memory does not show later.
+
+    Raises:
+        EngineError: not even a single clip of it fits.
+    """
+    board.update(progress=Progress("trying the longest batch", 0, 1))
+    try:
+        learner.try_out(batches.longest())
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        where = "for a single one of the longest clips"
+        raise EngineError(sentence_about_too_little(learner.device, where, error)) from error
+    if learner.parts > 1:
+        board.event(sentence_about_parts(learner.parts, learner.device), "warning")
+
+
+def _make_learner(
+    network: NetworkName,
+    voice: Voice,
+    recipe: Recipe,
+    checkpoint: Checkpoint | None,
+    device: torch.device,
+    precision: torch.dtype,
+) -> Learner:
+    settings = voice.settings
+    spec = checkpoint.spec if checkpoint else fresh_spec(network, settings)
+    learner = Learner(
+        replace(
+            spec,
+            dropout=settings.dropout,
+            logit_dropout=settings.dropout if recipe.drop_logits else 0.0,
+        ),
+        recipe,
+        device=device,
+        precision=precision,
+        seed=settings.seed,
+        moments_from=moments_from(checkpoint),
+        recovery=checkpoint.recovery if checkpoint else None,
+        max_characters=settings.limits.max_characters,
+        max_frames=settings.limits.max_coarse_frames,
+    )
+    if checkpoint is not None:
+        try:
+            learner.load_weights(checkpoint.weights, checkpoint.average)
+            if checkpoint.optimizer:
+                learner.load_optimizer_state(checkpoint.optimizer)
+        except (KeyError, RuntimeError) as error:
+            raise InputError(
+                f"The checkpoint of {network} at step {checkpoint.step} does not fit its own "
+                f"state.json: {str(error).splitlines()[0]}; move it away to use the one before."
+            ) from error
+    return learner
+
+
+def moments_from(checkpoint: Checkpoint | None) -> int:
+    """The step at which Adam starts, or started, without moments."""
+    if checkpoint is None:
+        return 0
+    return checkpoint.moments_from if checkpoint.optimizer else checkpoint.step
+
+
+def fresh_spec(network: NetworkName, settings: VoiceSettings) -> NetworkSpec:
+    """The spec of a network that starts from fresh weights."""
+    return preset_spec(
+        settings.preset,
+        network,
+        vocabulary_size=len(settings.symbols),
+        n_mels=settings.audio.n_mels,
+        n_bins=settings.audio.n_bins,
+    )

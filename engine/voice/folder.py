@@ -1,0 +1,460 @@
+"""The voice folder on disk: what is where.
+
+Reading a voice imports neither torch nor librosa, so that `info` answers at once.
+"""
+
+import json
+from pathlib import Path
+from types import UnionType
+from typing import Any
+
+from engine.checkpoints.folders import (
+    CheckpointEntry,
+    damaged_checkpoints,
+    list_checkpoints,
+    read_state,
+    step_folder,
+)
+from engine.choices import NETWORKS, NetworkName
+from engine.errors import EngineError, InputError
+from engine.exported.card import NetworkCard, read_card
+from engine.exported.folder import CARD, has_card, weights_file
+from engine.files import make_folder, write_whole
+from engine.machine.lock import SETTINGS_NAME, FolderLock
+from engine.networks.specs import OWN_SIZE, NetworkSpec, preset_of, read_spec, size_of
+from engine.plain_files import read_plain, require_plain
+from engine.text.vocabulary import Vocabulary
+from engine.voice.settings import VoiceSettings, edited, parse_settings
+from engine.voice.spend import Ledger
+
+SETTINGS = SETTINGS_NAME
+"""The file that makes a folder a voice."""
+RESTORING = ".restoring"
+"""Where files lie while a voice is fetched from its mirror; safe to delete."""
+
+# More than these files ever have; ones that are longer are none.
+_MOST_SETTINGS = 2**20
+_MOST_REPORT = 2**26
+_MAX_HOURS = 10**9
+# What a report of a corpus says, and of what kind it is.
+_REPORT: dict[str, type | UnionType] = {
+    "clips": int,
+    "training_clips": int,
+    "held_out": list,
+    "hours": int | float,
+    "left_out": list,
+    "unknown_characters": list,
+}
+
+_NOTHING: dict[str, Any] = {"step": None, "base_step": None, "parameters": None, "checkpoints": []}
+
+
+class Voice:
+    """Everything about one voice, in one folder."""
+
+    def __init__(self, folder: Path, settings: VoiceSettings) -> None:
+        self._folder = folder
+        self.settings = settings
+        self.lock: FolderLock | None = None
+        """The lock of the run that trains the voice, if this process does."""
+
+    @property
+    def folder(self) -> Path:
+        """Where the voice is; in a run that trains it, where `locate` found it last."""
+        return self._folder if self.lock is None else self.lock.folder
+
+    def locate(self) -> Path:
+        """Find out where the voice is now, and return that; to be called right before a write.
+
+        Every path of the voice that is asked for afterwards is in that folder, which somebody may
+        have moved. Nothing is written into another folder that has its old name.
+
+        Raises:
+            FolderLostError: it was deleted, or is another run's by now.
+            EngineError: its lock file is missing for the moment, or the file system does not
+                answer.
+        """
+        return self._folder if self.lock is None else self.lock.find()
+
+    @classmethod
+    def open(cls, folder: Path) -> "Voice":
+        """Read a voice that exists.
+
+        Raises:
+            InputError: there is no voice in the folder, its `voice.toml` cannot be used, or there
+                are links in it.
+        """
+        path = folder / SETTINGS
+        try:
+            text = read_plain(path, _MOST_SETTINGS).decode()
+            require_plain(folder)
+        except FileNotFoundError:
+            raise InputError(_what_is_there_instead(folder)) from None
+        except NotADirectoryError:
+            raise InputError(f"{folder} is a file; give the folder of a voice.") from None
+        except OSError as error:
+            raise InputError(f"Cannot read {path}: {error.strerror}.") from error
+        except UnicodeDecodeError as error:
+            raise InputError(f"Cannot read {path}: it is not UTF-8 ({error.reason}).") from error
+        return cls(folder, parse_settings(text, path))
+
+    @classmethod
+    def create(cls, folder: Path, settings: VoiceSettings) -> "Voice":
+        """Make a new voice in a folder, which is made too where there is none.
+
+        Raises:
+            InputError: there are links in it, or a setting is no UTF-8.
+            EngineError: the folder cannot be written.
+        """
+        if folder.is_dir():
+            require_plain(folder)
+        write_whole(folder / SETTINGS, _encoded(edited(None, None, settings)))
+        return cls(folder, settings)
+
+    def restore_settings(self) -> bool:
+        """Write `voice.toml` where somebody removed it; return whether that was so.
+
+        Raises:
+            EngineError: it cannot be written.
+        """
+        if Voice.exists(self.folder):
+            return False
+        content = _encoded(edited(None, None, self.settings))
+        write_whole(self.folder / SETTINGS, content, make_folders=False)
+        return True
+
+    @staticmethod
+    def exists(folder: Path) -> bool:
+        """Whether there is a voice in the folder."""
+        return (folder / SETTINGS).is_file()
+
+    @property
+    def name(self) -> str:
+        """The folder's last part."""
+        return self.folder.resolve().name
+
+    @property
+    def dataset(self) -> Path:
+        """Where the recordings are.
+
+        Raises:
+            InputError: the voice has learned from none yet.
+        """
+        if self.settings.dataset is None:
+            raise InputError(
+                f"The voice in {self.folder} has no recordings yet; say what it shall learn from: "
+                f"`voicecoach train DATASET --voice {self.folder}`."
+            )
+        return (self.folder / self.settings.dataset).resolve()
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The voice's symbols."""
+        return Vocabulary(self.settings.symbols, self.settings.cleaner)
+
+    @property
+    def features(self) -> Path:
+        """The cache of the corpus."""
+        return self.folder / "features"
+
+    @property
+    def samples(self) -> Path:
+        """What was spoken."""
+        return self.folder / "samples"
+
+    def make_samples(self) -> None:
+        """Make the folder of samples where there is none.
+
+        Raises:
+            EngineError: it cannot be made, or the voice folder is gone.
+        """
+        try:
+            make_folder(self.samples, within=self.locate())
+        except OSError as error:
+            raise EngineError(f"{self.samples} cannot be made: {error.strerror}.") from error
+
+    @property
+    def log(self) -> Path:
+        """The log file."""
+        return self.folder / "voicecoach.log"
+
+    @property
+    def corpus_report(self) -> Path:
+        """What was found out about the corpus: clips, those left out and why."""
+        return self.folder / "corpus.json"
+
+    @property
+    def check_record(self) -> Path:
+        """What the check of the corpus found before training, and of what corpus."""
+        return self.folder / "check.json"
+
+    @property
+    def ledger(self) -> Ledger:
+        """What training has cost."""
+        return Ledger(self.folder / "spend.jsonl")
+
+    def history(self, network: NetworkName) -> Path:
+        """The losses of a network, one line a logged step."""
+        return self.folder / network / "history.jsonl"
+
+    def checkpoint_folder(self, network: NetworkName, step: int) -> Path:
+        """Where the checkpoint of a step is, or will be."""
+        return step_folder(self.folder / network / "checkpoints", step)
+
+    def checkpoints(self, network: NetworkName) -> list[CheckpointEntry]:
+        """The checkpoints of a network that are complete, oldest first."""
+        return list_checkpoints(self.folder / network / "checkpoints")
+
+    def newest(self, network: NetworkName) -> CheckpointEntry | None:
+        """The newest checkpoint of a network, or None."""
+        found = self.checkpoints(network)
+        return found[-1] if found else None
+
+    def save(self, settings: VoiceSettings) -> None:
+        """Write the settings that changed; comments, and what a person edited since, stay.
+
+        Raises:
+            InputError: `voice.toml` has become unreadable, or a setting is no UTF-8.
+            EngineError: it cannot be written.
+        """
+        if settings == self.settings:
+            return
+        path = self.locate() / SETTINGS
+        try:
+            text = read_plain(path, _MOST_SETTINGS).decode()
+        except (OSError, UnicodeDecodeError) as error:
+            raise EngineError(f"Cannot read {path}: {error}.") from error
+        write_whole(path, _encoded(edited(text, self.settings, settings)), make_folders=False)
+        self.settings = settings
+
+
+def _encoded(settings: str) -> bytes:
+    """The text of a `voice.toml` as bytes.
+
+    Raises:
+        InputError: a name in it is not UTF-8, as names of files may be.
+    """
+    try:
+        return settings.encode()
+    except UnicodeEncodeError as error:
+        line = settings[: error.start].count("\n")
+        shown = settings.split("\n")[line].encode(errors="backslashreplace").decode()
+        raise InputError(
+            f"{SETTINGS} holds UTF-8 alone, and this is not: {shown[:200]}; name it otherwise."
+        ) from error
+
+
+def _what_is_there_instead(folder: Path) -> str:
+    """Say why a folder without `voice.toml` is no voice, and what to do."""
+    if has_card(folder):
+        return (
+            f"{folder} is an export of a voice, made for speaking; give the folder of the voice "
+            f"that it is of."
+        )
+    if (folder / weights_file("text2mel")).is_file():
+        return f"{folder} is an export of a voice without its card, {CARD}; export it again."
+    return (
+        f"There is no voice in {folder} (no voice.toml); make one with "
+        f"`voicecoach train DATASET --voice {folder}`."
+    )
+
+
+def is_exported(folder: Path) -> bool:
+    """Whether the folder holds an exported voice, and not one that can be trained."""
+    return has_card(folder) and not Voice.exists(folder)
+
+
+def settings_of(folder: Path) -> VoiceSettings:
+    """The settings of a voice; of an export, what its card says of them.
+
+    Raises:
+        InputError: there is neither in the folder, or it cannot be used.
+    """
+    if not is_exported(folder):
+        return Voice.open(folder).settings
+    card = read_card(folder)
+    spec = card.networks["text2mel"].spec
+    return VoiceSettings(
+        preset=preset_of(spec) or VoiceSettings.preset,
+        dropout=spec.dropout,
+        symbols=card.symbols,
+        cleaner=card.cleaner,
+        sharpening=card.sharpening,
+        audio=card.audio,
+        limits=card.limits,
+    )
+
+
+def own_specs(folder: Path) -> dict[NetworkName, NetworkSpec]:
+    """The specs of the networks that a voice, or an export, has: those of its newest checkpoints.
+
+    Raises:
+        InputError: there is neither in the folder, or a checkpoint's `state.json` is damaged.
+    """
+    if is_exported(folder):
+        return {network: card.spec for network, card in read_card(folder).networks.items()}
+    voice = Voice.open(folder)
+    specs: dict[NetworkName, NetworkSpec] = {}
+    for network in NETWORKS:
+        entry = voice.newest(network)
+        if entry is not None:
+            specs[network] = _spec_in(read_state(entry.path), entry.path)
+    return specs
+
+
+def _spec_in(state: dict[str, Any], checkpoint: Path) -> NetworkSpec:
+    """The spec that a checkpoint's state tells.
+
+    Raises:
+        InputError: it tells none that can be used.
+    """
+    try:
+        return read_spec(state["network"], state.get("spec"))
+    except InputError as error:
+        raise InputError(f"{checkpoint / 'state.json'}: {error}.") from error
+
+
+def describe(folder: Path) -> dict[str, Any]:
+    """Return what there is to know about a voice or an export, for `voicecoach info`.
+
+    Raises:
+        InputError: there is neither in the folder, its newest checkpoint is damaged, or its card
+            cannot be used.
+    """
+    if is_exported(folder):
+        return _describe_export(folder)
+    voice = Voice.open(folder)
+    settings, ledger = voice.settings, voice.ledger
+    networks = {network: _describe_network(voice, network) for network in NETWORKS}
+    return {
+        "voice": voice.name,
+        "folder": str(folder),
+        "vocabulary": settings.symbols,
+        "preset": _preset(settings, networks),
+        "recipe": settings.recipe,
+        "cleaner": settings.cleaner,
+        "corpus": {
+            "dataset": None if settings.dataset is None else str(voice.dataset),
+            **read_corpus_report(voice),
+        },
+        "networks": networks,
+        "samples": len(list(voice.samples.glob("*.wav"))) if voice.samples.is_dir() else 0,
+        "spend": {
+            "usd": round(ledger.usd, 4),
+            "training_usd": round(ledger.usd - ledger.idle_usd, 4),
+            "idle_usd": round(ledger.idle_usd, 4),
+            "hours": round(ledger.seconds / 3600, 4),
+            "idle_hours": round(ledger.idle_seconds / 3600, 4),
+            "budget_usd": settings.budget or None,
+            "price": _last_price(settings, ledger),
+            **_missing_spend(ledger),
+        },
+    }
+
+
+def _missing_spend(ledger: Ledger) -> dict[str, Any]:
+    """What the sums lack, where lines of the ledger are damaged."""
+    count = len(ledger.unreadable)
+    return {"problem": f"{ledger.path}: {count:,} damaged, not counted"} if count else {}
+
+
+def _preset(settings: VoiceSettings, networks: dict[NetworkName, dict[str, Any]]) -> str:
+    """The preset of a voice; `own size` where a network of it has widths of its own."""
+    sizes = [network["size"] for network in networks.values() if "size" in network]
+    return OWN_SIZE if any(size.startswith(OWN_SIZE) for size in sizes) else settings.preset
+
+
+def _last_price(settings: VoiceSettings, ledger: Ledger) -> float:
+    """US dollars an hour; where the cloud says it, what it said last."""
+    if settings.price_auto and ledger.stretches:
+        return ledger.stretches[-1].price
+    return settings.price
+
+
+def _describe_export(folder: Path) -> dict[str, Any]:
+    card = read_card(folder)
+    return {
+        "voice": card.name,
+        "folder": str(folder),
+        "vocabulary": card.symbols,
+        "cleaner": card.cleaner,
+        "corpus": {name: count for name, count in card.corpus.items() if count is not None},
+        "networks": {
+            network: _describe_exported(card.networks.get(network)) for network in NETWORKS
+        },
+        "export": {"at": card.exported, "by": f"voicecoach {card.voicecoach}"},
+    }
+
+
+def _describe_exported(network: NetworkCard | None) -> dict[str, Any]:
+    if network is None:
+        return dict(_NOTHING)
+    return {
+        "step": network.step,
+        "base_step": network.base_step,
+        "size": size_of(network.spec),
+        "parameters": network.parameters,
+        "checkpoints": [network.step],
+        "recipe": network.recipe,
+        "dtype": network.dtype,
+    }
+
+
+def read_corpus_report(voice: Voice) -> dict[str, Any]:
+    """What the last run found out about the corpus; every run writes it anew."""
+    path = voice.corpus_report
+    try:
+        report = json.loads(read_plain(path, _MOST_REPORT))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, RecursionError) as error:
+        return {"problem": f"{path} cannot be read: {error}; the next run writes it anew"}
+    if not _is_report(report):
+        return {"problem": f"{path} holds no report; the next run writes it anew"}
+    return {name: report[name] for name in _REPORT if name in report}
+
+
+def _is_report(said: Any) -> bool:  # noqa: ANN401 (what JSON has)
+    """Whether each field of a report is of the kind that readers of it take for granted."""
+    if not isinstance(said, dict):
+        return False
+    if not all(isinstance(said[name], kind) for name, kind in _REPORT.items() if name in said):
+        return False
+    # What is no number is in no range either.
+    if not 0 <= said.get("hours", 0) <= _MAX_HOURS:
+        return False
+    lists = (said.get(name, []) for name, kind in _REPORT.items() if kind is list)
+    return all(isinstance(item, str) or _is_flat(item) for found in lists for item in found)
+
+
+def _is_flat(item: Any) -> bool:  # noqa: ANN401
+    return isinstance(item, dict) and not any(
+        isinstance(value, dict | list) for value in item.values()
+    )
+
+
+def _describe_network(voice: Voice, network: NetworkName) -> dict[str, Any]:
+    folder = voice.folder / network / "checkpoints"
+    bad = [entry.path for entry in damaged_checkpoints(folder)]
+    checkpoints = [entry for entry in voice.checkpoints(network) if entry.path not in bad]
+    damaged = {"damaged": [path.name for path in bad]} if bad else {}
+    if not checkpoints:
+        return {**_NOTHING, **damaged}
+    state = read_state(checkpoints[-1].path)
+    spec = _spec_in(state, checkpoints[-1].path)
+    origin = _origin_of_symbols(checkpoints, state["base_step"])
+    return {
+        "step": checkpoints[-1].step,
+        "base_step": state["base_step"],
+        "size": size_of(spec),
+        "parameters": state.get("parameters"),
+        "checkpoints": [entry.step for entry in checkpoints],
+        **({} if origin is None else {"symbols_from": origin}),
+        **damaged,
+    }
+
+
+def _origin_of_symbols(checkpoints: list[CheckpointEntry], base_step: int) -> Any:  # noqa: ANN401
+    """Where a Text2Mel's embeddings came from, if it started from one with other symbols."""
+    base = [entry for entry in checkpoints if entry.step == base_step]
+    return read_state(base[0].path).get("symbols_from") if base else None

@@ -1,0 +1,201 @@
+"""A checkpoint of which any byte has changed: named, kept, and the one before is used."""
+
+import shutil
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from engine.checkpoints.checkpoint import load_checkpoint
+from engine.checkpoints.folders import (
+    DamagedCheckpointError,
+    damaged_checkpoints,
+    is_sound,
+    read_state,
+    sealed,
+)
+from engine.errors import InputError, VoicecoachError
+from engine.run.stop import AlreadyThereError
+from engine.voice.folder import Voice, describe
+from engine.voice.history import History
+
+KEEP_FIXTURES = settings(
+    max_examples=150,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+
+
+def flip(path, place, bits):
+    """Change some bits of one byte of a file."""
+    content = bytearray(path.read_bytes())
+    content[int(place * len(content))] ^= bits
+    path.write_bytes(content)
+
+
+places = st.floats(0, 1, exclude_max=True)
+bits = st.integers(1, 255)
+
+
+@pytest.fixture
+def trained(make_voice, training):
+    """A voice of two checkpoints with all that a checkpoint can have."""
+    voice = make_voice(text2mel=3, base_step=3)
+    training.end(training.start(voice, "5"))
+    return voice
+
+
+def same(one, other):
+    return one.keys() == other.keys() and all(torch.equal(one[n], other[n]) for n in one)
+
+
+def test_no_byte_of_a_checkpoint_changes_unnoticed(trained):
+    folder = trained.newest("text2mel").path
+    files = sorted(path.name for path in folder.iterdir())
+    assert files == [
+        "average.safetensors",
+        "optimizer.safetensors",
+        "state.json",
+        "weights.safetensors",
+    ]
+
+    @KEEP_FIXTURES
+    @given(st.sampled_from(files), places, bits)
+    def check(name, place, bits):
+        original = (folder / name).read_bytes()
+        flip(folder / name, place, bits)
+        try:
+            with pytest.raises(DamagedCheckpointError) as caught:
+                load_checkpoint(folder)
+            assert str(folder) in str(caught.value)
+            assert "step-000000003" in str(caught.value)
+        finally:
+            (folder / name).write_bytes(original)
+
+    check()
+    load_checkpoint(folder)
+
+
+@pytest.mark.parametrize("name", ["average", "optimizer", "weights"])
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.999])
+def test_no_file_of_a_checkpoint_is_cut_off_unnoticed(trained, name, share):
+    path = trained.newest("text2mel").path / f"{name}.safetensors"
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(DamagedCheckpointError, match=name):
+        load_checkpoint(path.parent)
+
+
+def test_the_one_before_is_used_and_the_damaged_one_is_kept(trained, training):
+    folder = trained.newest("text2mel").path
+    flip(folder / "optimizer.safetensors", 0.5, 4)
+    session = training.start(trained, "6")
+    snapshot = training.end(session)
+    assert (snapshot.failure, snapshot.first_step, snapshot.step) == ("", 3, 6)
+    [told] = [text for text in training.texts(snapshot) if "is damaged" in text]
+    assert "optimizer.safetensors is not as it was written" in told
+    assert "kept as step-000000005-damaged" in told
+    assert "the one of step 3 is used" in told
+    [warning] = snapshot.warnings
+    assert warning.text == (
+        "Checkpoint 5 of text2mel is damaged: set aside, and that of step 3 is used."
+    )
+    # The steps are made again because of it, and this is what is said.
+    assert (snapshot.lost.since, snapshot.lost.until, snapshot.lost.damaged) == (3, 5, 5)
+    assert any("as checkpoint 5 was damaged" in text for text in training.texts(snapshot))
+    kept = folder.with_name("step-000000005-damaged")
+    assert sorted(path.name for path in kept.iterdir())[-1] == "weights.safetensors"
+    assert [entry.path for entry in damaged_checkpoints(folder.parent)] == [kept]
+    assert snapshot.preset == "own size (e = 16, d = 16)"
+    assert describe(trained.folder)["preset"] == "own size"
+    said = describe(trained.folder)["networks"]["text2mel"]
+    assert (said["checkpoints"], said["damaged"]) == ([3, 6], ["step-000000005-damaged"])
+
+
+@pytest.mark.parametrize("stop", ["5", "4"])
+def test_a_stop_is_held_against_the_newest_that_is_good(trained, training, stop):
+    flip(trained.newest("text2mel").path / "weights.safetensors", 0.5, 4)
+    session = training.start(trained, stop)
+    snapshot = training.end(session)
+    assert (snapshot.failure, snapshot.first_step, snapshot.step) == ("", 3, int(stop))
+
+
+def test_a_stop_behind_all_that_is_good_is_refused(trained, training):
+    flip(trained.newest("text2mel").path / "average.safetensors", 0.5, 4)
+    with pytest.raises(AlreadyThereError, match="stands at step 3"):
+        training.start(trained, "3")
+    with pytest.raises(InputError, match="cannot stop at step 2: the voice stands at 3"):
+        training.start(trained, "2")
+
+
+def test_sums_for_other_files_than_its_own_are_not_taken(trained):
+    folder = trained.newest("text2mel").path
+    assert is_sound(folder)
+    (folder / "optimizer.safetensors").unlink()
+    assert is_sound(folder)
+    state = read_state(folder)
+    state["sha256"]["../../../voice.toml"] = "0" * 64
+    (folder / "state.json").write_text(sealed(state))
+    assert not is_sound(folder)
+
+
+def test_a_checkpoint_without_its_state_counts_as_damaged(trained, training):
+    (trained.newest("text2mel").path / "state.json").unlink()
+    snapshot = training.end(training.start(trained, "6"))
+    assert (snapshot.failure, snapshot.first_step) == ("", 3)
+    assert any("kept as step-000000005-damaged" in text for text in training.texts(snapshot))
+
+
+def test_where_nothing_is_good_nothing_begins_anew(trained, training):
+    for entry in trained.checkpoints("text2mel"):
+        flip(entry.path / "weights.safetensors", 0.9, 1)
+    session = training.start(trained, "6")
+    snapshot = training.end(session)
+    assert isinstance(session.error, InputError)
+    assert "No checkpoint of text2mel" in snapshot.failure
+    assert "step-000000005 is damaged" in snapshot.failure
+    assert [entry.step for entry in trained.checkpoints("text2mel")] == [3, 5]
+
+
+def test_info_names_what_is_damaged(trained):
+    flip(trained.newest("text2mel").path / "state.json", 0.5, 1)
+    said = describe(trained.folder)["networks"]["text2mel"]
+    assert (said["step"], said["damaged"]) == (3, ["step-000000005"])
+
+
+def test_no_byte_of_a_voice_brings_a_traceback_or_other_weights(trained, training, tmp_path):
+    """Any byte of any file: a sentence, or the very weights that a sound voice comes to."""
+    copies = tmp_path / "copies"
+    voice = trained
+    files = sorted(
+        path.relative_to(voice.folder)
+        for path in voice.folder.rglob("*")
+        if path.is_file() and path.name not in ("lock", "voicecoach.log")
+    )
+    good = {entry.step: load_checkpoint(entry.path) for entry in voice.checkpoints("text2mel")}
+
+    @settings(KEEP_FIXTURES, max_examples=60)
+    @given(st.sampled_from(files), places, bits)
+    def check(name, place, bits):
+        shutil.rmtree(copies, ignore_errors=True)
+        shutil.copytree(voice.folder, copies)
+        if (copies / name).stat().st_size == 0:
+            return
+        flip(copies / name, place, bits)
+        told = ""
+        try:
+            mine = Voice.open(copies)
+            describe(copies)
+            History(mine.history("text2mel"), up_to=5)
+            assert mine.ledger.seconds >= 0
+            for entry in mine.checkpoints("text2mel"):
+                loaded = load_checkpoint(entry.path)
+                assert same(loaded.weights, good[entry.step].weights)
+                assert same(loaded.optimizer, good[entry.step].optimizer)
+        except VoicecoachError as error:
+            told = str(error)
+        assert "\n" not in told
+
+    check()

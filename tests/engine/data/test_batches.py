@@ -1,0 +1,208 @@
+"""Batches: functions of seed and step, each clip once an epoch, mel and magnitude in step."""
+
+import threading
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+
+from engine.data.batches import BatchSource, Prefetcher
+from engine.data.clips import Limits, open_corpus
+from engine.data.features import FeatureStore
+from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
+
+VOCABULARY = Vocabulary(BBC_SYMBOLS)
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def store(tones, small_audio, tmp_path_factory):
+    corpus = open_corpus(tones, VOCABULARY, Limits(), small_audio)
+    return FeatureStore.open(
+        corpus,
+        small_audio,
+        Limits(),
+        tmp_path_factory.mktemp("features"),
+        on_progress=lambda done, total: None,
+        cancelled=lambda: False,
+    )
+
+
+def source(store, **changes):
+    settings = {
+        "magnitudes": False,
+        "clips": range(len(store.clips)),
+        "batch_size": 4,
+        "crop_frames": None,
+        "seed": 1,
+    }
+    return BatchSource(store, VOCABULARY, **{**settings, **changes})
+
+
+def same(one, other):
+    return all(
+        torch.equal(getattr(one, name), getattr(other, name))
+        for name in ("text", "text_lengths", "mel", "frame_lengths")
+    )
+
+
+def names(batch):
+    """What tells the clips of a batch: the sounds have lengths of their own."""
+    return sorted(batch.text_lengths.tolist())
+
+
+def test_a_batch_depends_on_seed_and_step_alone(store):
+    one, other = source(store), source(store)
+    for step in (3, 1, 40, 855_000):
+        assert same(one.batch(step), other.batch(step))
+    for step in (1, 40):
+        assert same(one.batch(step), source(store).batch(step))
+    assert [names(one.batch(s)) for s in range(1, 6)] != [
+        names(source(store, seed=2).batch(s)) for s in range(1, 6)
+    ]
+
+
+def test_every_clip_comes_at_most_once_an_epoch_and_all_but_a_remainder_do(store):
+    batches = source(store)
+    count = batches.batches_per_epoch
+    assert count == len(store.clips) // 4
+    orders = []
+    for epoch in range(3):
+        steps = range(1 + epoch * count, 1 + (epoch + 1) * count)
+        seen = Counter(length for step in steps for length in names(batches.batch(step)))
+        assert set(seen.values()) == {1}
+        assert len(seen) == count * 4
+        orders.append([names(batches.batch(step)) for step in steps])
+    assert orders[0] != orders[1] != orders[2]
+
+
+def test_clips_of_like_length_share_a_batch(store):
+    batches = source(store)
+    padded = sum(
+        (batch.frame_lengths.max() - batch.frame_lengths).sum().item()
+        for batch in (batches.batch(step) for step in range(1, 50))
+    )
+    rng = np.random.default_rng(0)
+    lengths = np.array([store.coarse_frames(i) for i in range(len(store.clips))])
+    by_chance = sum(
+        (chosen.max() - chosen).sum()
+        for chosen in (rng.choice(lengths, 4, replace=False) for _ in range(49))
+    )
+    assert padded < by_chance / 3
+
+
+def test_what_pads_is_zero_and_what_does_not_is_the_clip(store):
+    clips = [0, 9, 20]
+    batch = source(store, magnitudes=True).gather(np.array(clips))
+    for row, clip in enumerate(clips):
+        text = VOCABULARY.encode(store.clips[clip].text)
+        frames = store.coarse_frames(clip)
+        assert batch.text[row, : len(text)].tolist() == text
+        assert not batch.text[row, len(text) :].any()
+        assert batch.text_lengths[row] == len(text)
+        assert batch.frame_lengths[row] == frames
+        np.testing.assert_array_equal(batch.mel[row, :frames], store.coarse_mel(clip))
+        np.testing.assert_array_equal(batch.magnitude[row, : 4 * frames], store.magnitude(clip))
+        assert not batch.mel[row, frames:].any()
+        assert not batch.magnitude[row, 4 * frames :].any()
+
+
+def test_crops_are_the_same_piece_of_mel_and_magnitude(store):
+    batches = source(store, magnitudes=True, crop_frames=8)
+    starts = set()
+    for step in range(1, 30):
+        batch = batches.batch(step)
+        assert batch.mel.shape[1] <= 8
+        assert batch.magnitude.shape[1] == 4 * batch.mel.shape[1]
+        for row in range(4):
+            length = int(batch.frame_lengths[row])
+            mel = batch.mel[row, :length].numpy().astype(np.float16)
+            places = [
+                (clip, at)
+                for clip in range(len(store.clips))
+                for at in range(store.coarse_frames(clip) - length + 1)
+                if np.array_equal(store.coarse_mel(clip)[at : at + length], mel)
+            ]
+            assert places
+            assert any(
+                np.array_equal(
+                    store.magnitude(clip)[4 * at : 4 * (at + length)],
+                    batch.magnitude[row, : 4 * length],
+                )
+                for clip, at in places
+            )
+            starts.update(places)
+    assert len({at for _, at in starts}) > 10
+    again = source(store, magnitudes=True, crop_frames=8)
+    assert same(again.batch(7), batches.batch(7))
+
+
+def test_a_corpus_smaller_than_a_batch_is_one_batch(store):
+    batches = source(store, clips=[3, 5], batch_size=16)
+    assert batches.batches_per_epoch == 1
+    assert len(batches.batch(1).text) == 2
+
+
+def test_batches_made_ahead_are_those_of_the_source(store):
+    batches = source(store)
+    with Prefetcher(batches, CPU) as ahead:
+        ahead.restart(17)
+        for step in range(17, 37):
+            assert same(ahead.next(), source(store).batch(step))
+
+
+def test_a_restart_makes_the_batches_of_another_step_and_salt(store):
+    salted = source(store)
+    salted.draw_with(5)
+    with Prefetcher(source(store), CPU) as ahead:
+        plain = source(store)
+        for first, salt, expected in ((3, 0, plain), (40, 5, salted), (1, 0, plain)):
+            ahead.restart(first, salt)
+            for step in range(first, first + 7):
+                assert same(ahead.next(), expected.batch(step))
+
+
+def test_a_host_that_pins_no_memory_is_told_of_once(store, monkeypatch, caplog):
+    def refuse(tensor):
+        raise RuntimeError("no memory may be pinned here")
+
+    monkeypatch.setattr(torch.Tensor, "pin_memory", refuse)
+    caplog.set_level("INFO")
+    batches = source(store)
+    with Prefetcher(batches, torch.device("cuda")) as ahead:
+        ahead.restart(1)
+        for step in range(1, 6):
+            assert same(ahead.next(), source(store).batch(step))
+    assert caplog.text.count("no memory may be pinned here") == 1
+
+
+class _Failing:
+    def __init__(self, batches, at):
+        self.batches, self.at = batches, at
+
+    def draw_with(self, salt):
+        self.batches.draw_with(salt)
+
+    def batch(self, step):
+        if step == self.at:
+            raise OSError("the disk is gone")
+        return self.batches.batch(step)
+
+
+def test_a_batch_that_cannot_be_made_is_told_when_its_turn_comes(store):
+    with Prefetcher(_Failing(source(store), 3), CPU) as ahead:
+        ahead.restart(1)
+        ahead.next()
+        ahead.next()
+        with pytest.raises(OSError, match="the disk is gone"):
+            ahead.next()
+
+
+@pytest.mark.parametrize("taken", [0, 1, 7])
+def test_closing_ends_the_thread_whatever_was_taken(store, taken):
+    with Prefetcher(source(store), CPU) as ahead:
+        ahead.restart(1)
+        for _ in range(taken):
+            ahead.next()
+    assert "batches" not in {thread.name for thread in threading.enumerate()}

@@ -1,0 +1,444 @@
+"""The cache of a corpus: made once, reused, rebuilt when it must be, never half there."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from engine.data.audio import AudioSpec, load_recording
+from engine.data.clips import Corpus, Limits, open_corpus
+from engine.data.features import FeatureStore
+from engine.data.spectrograms import analyse
+from engine.errors import Cancelled, EngineError, InputError
+from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
+
+FIXTURE = Path(__file__).parents[2] / "fixtures" / "ljspeech-3"
+BBC = Vocabulary(BBC_SYMBOLS)
+AUDIO = AudioSpec()
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    """Real speech that a test may change."""
+    return Path(shutil.copytree(FIXTURE, tmp_path / "dataset"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    voice = tmp_path / "voice"
+    voice.mkdir()
+    return voice / "features"
+
+
+class Progress:
+    """What was told of the progress, and whether to stop when so much is done."""
+
+    def __init__(self, cancel_at: int | None = None) -> None:
+        self.told: list[tuple[int, int]] = []
+        self.cancel_at = cancel_at
+
+    def __call__(self, done: int, total: int) -> None:
+        self.told.append((done, total))
+
+    def cancelled(self) -> bool:
+        return self.cancel_at is not None and self.told[-1][0] >= self.cancel_at
+
+    @property
+    def analysed(self) -> bool:
+        """Whether clips were worked through one by one, not found in the cache."""
+        return [done for done, _ in self.told] == list(range(self.told[-1][1] + 1))
+
+
+def corpus_in(dataset: Path, limits: Limits | None = None, audio: AudioSpec = AUDIO) -> Corpus:
+    return open_corpus(dataset, BBC, limits or Limits(), audio)
+
+
+def opened(
+    dataset: Path,
+    folder: Path,
+    progress: Progress | None = None,
+    limits: Limits | None = None,
+    audio: AudioSpec = AUDIO,
+) -> FeatureStore:
+    progress = progress or Progress()
+    return FeatureStore.open(
+        corpus_in(dataset, limits, audio),
+        audio,
+        limits or Limits(),
+        folder,
+        on_progress=progress,
+        cancelled=progress.cancelled,
+    )
+
+
+def was_analysed(dataset: Path, folder: Path) -> bool:
+    progress = Progress()
+    opened(dataset, folder, progress)
+    return progress.analysed
+
+
+def names(folder: Path) -> set[str]:
+    return {path.suffix for path in folder.iterdir()}
+
+
+def test_the_store_holds_each_clips_features(dataset: Path, folder: Path) -> None:
+    store = opened(dataset, folder)
+    assert [clip.line for clip in store.clips] == [1, 2, 3]
+    assert store.rejected == ()
+    assert store.audio == AUDIO
+    for i, clip in enumerate(store.clips):
+        mel, magnitude = analyse(load_recording(clip.path, 22_050), AUDIO)
+        assert store.coarse_frames(i) == len(mel) // 4
+        assert store.coarse_mel(i).dtype == store.magnitude(i).dtype == np.float16
+        np.testing.assert_array_equal(store.coarse_mel(i), mel[::4].astype(np.float16))
+        np.testing.assert_array_equal(store.magnitude(i), magnitude.astype(np.float16))
+        with pytest.raises(ValueError, match="read-only"):
+            store.magnitude(i)[0, 0] = 1
+
+
+def test_a_second_start_reads_the_cache(dataset: Path, folder: Path) -> None:
+    first = Progress()
+    store = opened(dataset, folder, first)
+    assert first.told == [(0, 3), (1, 3), (2, 3), (3, 3)]
+    second = Progress()
+    again = opened(dataset, folder, second)
+    assert second.told == [(0, 3), (3, 3)]
+    assert again.key == store.key
+    assert again.clips == store.clips
+    for i in range(3):
+        np.testing.assert_array_equal(again.magnitude(i), store.magnitude(i))
+        np.testing.assert_array_equal(again.coarse_mel(i), store.coarse_mel(i))
+
+
+def test_unchanged_recordings_are_not_read_again(dataset: Path, folder: Path) -> None:
+    opened(dataset, folder)
+    clip = dataset / "wavs" / "LJ001-0008.flac"
+    before = clip.stat()
+    # Same size and time, another content: only reading the file could tell.
+    content = bytearray(clip.read_bytes())
+    content[-100] ^= 0xFF
+    clip.write_bytes(content)
+    os.utime(clip, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert not was_analysed(dataset, folder)
+    (folder / "recordings.json").unlink()
+    assert was_analysed(dataset, folder)
+
+
+def test_a_new_recording_of_the_same_size_is_noticed_by_its_time(
+    dataset: Path, folder: Path
+) -> None:
+    clip = dataset / "wavs" / "LJ001-0008.wav"
+    sound = 0.1 * np.random.default_rng(1).standard_normal((2, 20_000))
+    soundfile.write(clip, sound[0], 22_050)
+    first = opened(dataset, folder)
+    size = clip.stat().st_size
+    soundfile.write(clip, sound[1], 22_050)
+    os.utime(clip, (1, 1))
+    assert clip.stat().st_size == size
+    assert opened(dataset, folder).key != first.key
+
+
+def test_a_touched_recording_with_the_same_content_keeps_the_cache(
+    dataset: Path, folder: Path
+) -> None:
+    opened(dataset, folder)
+    os.utime(dataset / "wavs" / "LJ001-0008.flac", (1, 1))
+    assert not was_analysed(dataset, folder)
+
+
+def test_a_moved_corpus_keeps_the_cache(dataset: Path, folder: Path, tmp_path: Path) -> None:
+    opened(dataset, folder)
+    moved = dataset.rename(tmp_path / "moved")
+    store = opened(moved, folder)
+    assert not was_analysed(moved, folder)
+    assert store.clips[0].path.parent == moved / "wavs"
+
+
+def test_another_transcript_keeps_the_cache(dataset: Path, folder: Path) -> None:
+    opened(dataset, folder)
+    metadata = dataset / "metadata.csv"
+    metadata.write_text("\n" + metadata.read_text().replace("never", "ever"))
+    store = opened(dataset, folder)
+    assert not was_analysed(dataset, folder)
+    assert store.clips[1].text == "has ever been surpassed."
+    assert store.clips[1].line == 3
+
+
+def test_another_recording_makes_another_cache(dataset: Path, folder: Path) -> None:
+    first = opened(dataset, folder)
+    shutil.copy(dataset / "wavs" / "LJ001-0002.flac", dataset / "wavs" / "LJ001-0008.flac")
+    changed = Progress()
+    second = opened(dataset, folder, changed)
+    assert changed.analysed
+    assert second.key != first.key
+    np.testing.assert_array_equal(second.magnitude(1), second.magnitude(0))
+
+
+def test_superseded_features_do_not_fill_the_disk(dataset: Path, folder: Path) -> None:
+    first = opened(dataset, folder)
+    shutil.copy(dataset / "wavs" / "LJ001-0002.flac", dataset / "wavs" / "LJ001-0008.flac")
+    second = opened(dataset, folder)
+    assert {path.stem for path in folder.glob("*.features")} == {second.key}
+    assert not (folder / f"{first.key}.json").exists()
+
+
+def test_another_spec_or_limit_or_order_makes_another_cache(dataset: Path, folder: Path) -> None:
+    spec = AudioSpec(reduction=2, n_mels=40)
+    metadata = dataset / "metadata.csv"
+    keys = {
+        opened(dataset, folder).key,
+        opened(dataset, folder, limits=Limits(max_coarse_frames=200)).key,
+        opened(dataset, folder, audio=spec).key,
+    }
+    store = opened(dataset, folder, audio=spec)
+    assert store.coarse_mel(0).shape == (store.coarse_frames(0), 40)
+    assert store.magnitude(0).shape == (store.coarse_frames(0) * 2, 1_025)
+    metadata.write_text("\n".join(reversed(metadata.read_text().splitlines())))
+    keys.add(opened(dataset, folder).key)
+    assert len(keys) == 4
+
+
+def test_the_file_does_not_depend_on_which_thread_is_first(
+    dataset: Path, folder: Path, tmp_path: Path
+) -> None:
+    lines = []
+    rng = np.random.default_rng(3)
+    for i in range(24):
+        noise = 0.1 * rng.standard_normal(rng.integers(1_000, 40_000))
+        soundfile.write(dataset / "wavs" / f"n{i}.wav", noise, 22_050)
+        lines.append(f"n{i}|noise")
+    (dataset / "metadata.csv").write_text("\n".join(lines))
+    stores = [opened(dataset, place) for place in (folder, tmp_path / "other")]
+    assert [clip.clip_id for clip in stores[0].clips] == [f"n{i}" for i in range(24)]
+    files = [next(place.glob("*.features")).read_bytes() for place in (folder, tmp_path / "other")]
+    assert files[0] == files[1]
+    for i, clip in enumerate(stores[0].clips):
+        _, magnitude = analyse(load_recording(clip.path, 22_050), AUDIO)
+        np.testing.assert_array_equal(stores[0].magnitude(i), magnitude.astype(np.float16))
+
+
+@pytest.mark.parametrize("done", [0, 1, 2])
+def test_cancelling_leaves_nothing_half_made(dataset: Path, folder: Path, done: int) -> None:
+    with pytest.raises(Cancelled):
+        opened(dataset, folder, Progress(cancel_at=done))
+    assert names(folder) <= {".json"}  # the hashes of the recordings
+    assert {path.name for path in folder.iterdir()} <= {"recordings.json"}
+    assert was_analysed(dataset, folder)
+
+
+def damage_index(index: Path, features: Path) -> None:
+    content = json.loads(index.read_text())
+    content["entries"][0]["frames"] += 4
+    content["entries"][1]["frames"] -= 4
+    index.write_text(json.dumps(content))
+
+
+def truncate_features(index: Path, features: Path) -> None:
+    os.truncate(features, features.stat().st_size - 2)
+
+
+def remove_features(index: Path, features: Path) -> None:
+    features.unlink()
+
+
+def garble_index(index: Path, features: Path) -> None:
+    index.write_bytes(b"[1, 2")
+
+
+def replace_index(index: Path, features: Path) -> None:
+    index.write_bytes(b'["not", "an", "index"]')
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [damage_index, truncate_features, remove_features, garble_index, replace_index],
+)
+def test_a_damaged_cache_is_made_anew(dataset: Path, folder: Path, damage) -> None:
+    store = opened(dataset, folder)
+    good = (folder / f"{store.key}.features").read_bytes()
+    damage(folder / f"{store.key}.json", folder / f"{store.key}.features")
+    assert was_analysed(dataset, folder)
+    assert not was_analysed(dataset, folder)
+    assert (folder / f"{store.key}.features").read_bytes() == good
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"a": 1}', '{"a": [1, 2, 3]}'])
+def test_a_damaged_record_of_hashes_is_made_anew(dataset: Path, folder: Path, content: str) -> None:
+    store = opened(dataset, folder)
+    (folder / "recordings.json").write_text(content)
+    assert opened(dataset, folder).key == store.key
+    recorded = json.loads((folder / "recordings.json").read_text())
+    paths = sorted(name for name in recorded if name != "checksum")
+    assert [Path(name).stem for name in paths] == [c.clip_id for c in store.clips]
+
+
+def test_clips_that_fail_in_analysis_are_left_out(dataset: Path, folder: Path) -> None:
+    wavs = dataset / "wavs"
+    soundfile.write(wavs / "silent.wav", np.zeros(22_050), 22_050)
+    content = (wavs / "LJ001-0008.flac").read_bytes()
+    (wavs / "cut.flac").write_bytes(content[: len(content) // 2])
+    with (dataset / "metadata.csv").open("a") as file:
+        file.write("\n\nsilent|text\ncut|text\n")
+    for _ in range(2):  # from analysis, then from the cache
+        store = opened(dataset, folder)
+        assert [clip.clip_id for clip in store.clips] == ["LJ001-0002", "LJ001-0008", "LJ001-0013"]
+        assert [(bad.line, bad.clip_id) for bad in store.rejected] == [(6, "silent"), (7, "cut")]
+        assert store.rejected[0].reason == "is silent"
+        assert "cut.flac cannot be read" in store.rejected[1].reason
+
+
+def test_a_clip_too_long_when_trimmed_is_left_out_with_figures(dataset: Path, folder: Path) -> None:
+    corpus = corpus_in(dataset)
+    limits = Limits(max_coarse_frames=40)
+    store = FeatureStore.open(
+        corpus, AUDIO, limits, folder, on_progress=Progress(), cancelled=lambda: False
+    )
+    assert [clip.clip_id for clip in store.clips] == ["LJ001-0002", "LJ001-0008"]
+    assert store.rejected[0].clip_id == "LJ001-0013"
+    assert "but the limit is 2.0 s (40)" in store.rejected[0].reason
+
+
+def test_a_recording_that_vanishes_meanwhile_is_left_out(dataset: Path, folder: Path) -> None:
+    corpus = corpus_in(dataset)
+    (dataset / "wavs" / "LJ001-0002.flac").unlink()
+    store = FeatureStore.open(
+        corpus, AUDIO, Limits(), folder, on_progress=Progress(), cancelled=lambda: False
+    )
+    assert [bad.clip_id for bad in store.rejected] == ["LJ001-0002"]
+    assert len(store.clips) == 2
+
+
+def test_nothing_usable_is_an_error(tmp_path: Path, folder: Path) -> None:
+    (tmp_path / "wavs").mkdir()
+    soundfile.write(tmp_path / "wavs" / "a.wav", np.zeros(22_050), 22_050)
+    (tmp_path / "metadata.csv").write_text("a|text")
+    for _ in range(2):
+        with pytest.raises(InputError, match="none of its 1 recordings can be used; a is silent"):
+            opened(tmp_path, folder)
+
+
+def test_a_folder_that_cannot_be_written_is_named(dataset: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(EngineError, match="cannot be kept in"):
+        opened(dataset, tmp_path / "file" / "features")
+
+
+def test_leftovers_of_killed_processes_are_swept_up(dataset: Path, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    pid = os.spawnlp(os.P_NOWAIT, "true", "true")
+    os.waitpid(pid, 0)
+    (folder / f"abc.features.{pid}.part").write_bytes(b"half")
+    (folder / f"abc.features.{os.getppid()}.part").write_bytes(b"still being written")
+    (folder / "notes.part").write_text("not ours")
+    opened(dataset, folder)
+    assert {path.name for path in folder.glob("*.part")} == {
+        f"abc.features.{os.getppid()}.part",
+        "notes.part",
+    }
+
+
+@pytest.mark.parametrize("what", ["mel", "magnitude"])
+def test_a_number_that_has_changed_is_never_learned_from(
+    dataset: Path, folder: Path, what: str
+) -> None:
+    sound = opened(dataset, folder)
+    path = folder / f"{sound.key}.features"
+    content = bytearray(path.read_bytes())
+    place = 20_000 if what == "magnitude" else len(content) - 500
+    content[place] ^= 1
+    path.write_bytes(content)
+    told: list[str] = []
+
+    def again(**only: bool) -> FeatureStore:
+        progress = Progress()
+        return FeatureStore.open(
+            corpus_in(dataset),
+            AUDIO,
+            Limits(),
+            folder,
+            on_progress=progress,
+            cancelled=progress.cancelled,
+            on_damage=told.append,
+            **only,
+        )
+
+    # Who learns from mels alone is not made to wait for the rest.
+    again(magnitudes=False)
+    assert len(told) == (what == "mel")
+    mended = again()
+    assert len(told) == 1
+    assert f"{path} is damaged" in told[0]
+    for i in range(3):
+        np.testing.assert_array_equal(mended.magnitude(i), analysed_magnitude(mended, i))
+    again()
+    assert len(told) == 1
+
+
+def analysed_magnitude(store: FeatureStore, i: int) -> np.ndarray:
+    waveform = load_recording(store.clips[i].path, 22_050)
+    return analyse(waveform, AUDIO)[1].astype(np.float16)
+
+
+def test_looking_for_damage_can_be_cancelled(dataset: Path, folder: Path) -> None:
+    opened(dataset, folder)
+    asked: list[bool] = []
+
+    def cancelled() -> bool:
+        asked.append(True)
+        # The recordings are hashed first, which asks once for each, and once after them.
+        return len(asked) > 4
+
+    with pytest.raises(Cancelled, match="not completed"):
+        FeatureStore.open(
+            corpus_in(dataset),
+            AUDIO,
+            Limits(),
+            folder,
+            on_progress=Progress(),
+            cancelled=cancelled,
+        )
+
+
+@pytest.mark.parametrize("place", [0.2, 0.5, 0.9])
+def test_a_damaged_record_of_hashes_does_not_make_another_corpus(
+    dataset: Path, folder: Path, place: float
+) -> None:
+    before = opened(dataset, folder)
+    record = folder / "recordings.json"
+    good = record.read_bytes()
+    content = bytearray(good)
+    content[int(place * len(content))] ^= 1
+    record.write_bytes(content)
+    after = opened(dataset, folder)
+    assert (after.key, after.content.key) == (before.key, before.content.key)
+    assert record.read_bytes() == good
+
+
+def test_old_features_that_cannot_be_removed_are_told(dataset, folder, monkeypatch):
+    opened(dataset, folder)
+    [old] = folder.glob("*.features")
+    unlink, told = Path.unlink, []
+
+    def refuse(path, **more):
+        if path == old:
+            raise PermissionError(1, "Operation not permitted")
+        unlink(path, **more)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    audio = AudioSpec(trim_db=40)
+    store = FeatureStore.open(
+        corpus_in(dataset, audio=audio),
+        audio,
+        Limits(),
+        folder,
+        on_progress=Progress(),
+        cancelled=lambda: False,
+        on_damage=told.append,
+    )
+    assert len(store.clips) == 3
+    [sentence] = told
+    assert f"{old} (Operation not permitted)" in sentence

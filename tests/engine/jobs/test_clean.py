@@ -1,0 +1,224 @@
+"""A mended copy of a corpus, from real speech that was spoiled in known ways."""
+
+import hashlib
+import json
+import shutil
+
+import numpy as np
+import pytest
+import soundfile
+from scipy.signal import resample_poly
+
+from engine.check.loudness import measure_levels
+from engine.check.mending import SPEECH_LEVEL
+from engine.check.recordings import examine
+from engine.data.audio import AudioSpec
+from engine.data.clips import Limits
+from engine.errors import Cancelled, InputError
+from engine.jobs.clean import REPORT, clean
+from engine.jobs.export import export_voice
+
+RATE = 22_050
+TEXTS = {
+    "LJ001-0002": "in being comparatively modern.",
+    "LJ001-0008": "has never been surpassed.",
+    "LJ001-0013": "than in the same operations with ugly ones.",
+}
+
+
+def digests(folder):
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.fixture
+def corpus(tmp_path, speech):
+    folder = tmp_path / "corpus"
+    shutil.copytree(speech, folder)
+    (folder / "README.md").unlink()
+    return folder
+
+
+def read(folder, clip_id="LJ001-0008"):
+    samples, rate = soundfile.read(folder / "wavs" / f"{clip_id}.wav", dtype="float32")
+    return samples, rate
+
+
+def spoil(corpus, change, clip_id="LJ001-0008", rate=RATE, subtype="PCM_16"):
+    """Write a clip anew with its samples changed."""
+    path = corpus / "wavs" / f"{clip_id}.flac"
+    samples, _ = soundfile.read(path, dtype="float32")
+    path.unlink()
+    soundfile.write(corpus / "wavs" / f"{clip_id}.wav", change(samples), rate, subtype)
+
+
+def test_the_copy_is_mono_16_bit_and_of_one_loudness_and_the_original_stays(corpus, tmp_path):
+    spoil(corpus, lambda x: np.stack([0.1 * resample_poly(x, 2, 1)] * 2, axis=1), rate=2 * RATE)
+    before = digests(corpus)
+    cleaned = clean(corpus, tmp_path / "out")
+    assert digests(corpus) == before
+    assert (tmp_path / "out" / "metadata.csv").read_text().splitlines() == [
+        f"{clip_id}|{text}|{text}" for clip_id, text in TEXTS.items()
+    ]
+    for clip_id in TEXTS:
+        path = tmp_path / "out" / "wavs" / f"{clip_id}.wav"
+        info = soundfile.info(path)
+        assert (info.samplerate, info.channels, info.subtype) == (RATE, 1, "PCM_16")
+        assert measure_levels(read(tmp_path / "out", clip_id)[0], RATE).speech == pytest.approx(
+            SPEECH_LEVEL, abs=0.3
+        )
+    assert not cleaned.left_out
+    seconds = sum(len(read(tmp_path / "out", clip_id)[0]) for clip_id in TEXTS) / RATE
+    assert cleaned.hours * 3600 == pytest.approx(seconds)
+
+
+def test_the_same_corpus_gives_the_same_bytes(corpus, tmp_path):
+    clean(corpus, tmp_path / "one")
+    clean(corpus, tmp_path / "two")
+    assert digests(tmp_path / "one") == digests(tmp_path / "two")
+
+
+def test_pauses_are_capped_and_the_speech_beside_them_stays(corpus, tmp_path):
+    def pause(samples):
+        room = 1e-4 * np.random.default_rng(0).standard_normal(2 * RATE)
+        half = len(samples) // 2
+        return np.concatenate([room, samples[:half], room, samples[half:], room])
+
+    def sounding(samples):
+        return measure_levels(samples, RATE).speaks().sum()
+
+    clean(corpus, tmp_path / "plain")
+    spoil(corpus, pause)
+    cleaned = clean(corpus, tmp_path / "out")
+    found = examine(tmp_path / "out" / "wavs" / "LJ001-0008.wav", AudioSpec(), Limits())
+    assert not [fault for fault in found.faults if "pause" in fault.kind]
+    change = next(change for change in cleaned.changes if change.clip_id == "LJ001-0008")
+    assert change.shortened == pytest.approx(1.54, abs=0.06)
+    assert change.trimmed > 3.5
+    # All that sounded sounds still; the cut in the middle of a word adds a frame or two.
+    plain, cut = (read(tmp_path / name)[0] for name in ("plain", "out"))
+    assert sounding(cut) == pytest.approx(sounding(plain), abs=4)
+
+
+def test_rumble_and_direct_current_are_filtered_out(corpus, tmp_path):
+    def rumble(samples):
+        time = np.arange(len(samples)) / RATE
+        return samples + 0.05 + 0.1 * np.sin(2 * np.pi * 40 * time)
+
+    def low(samples):
+        spectrum = np.abs(np.fft.rfft(samples, RATE * 8)) ** 2
+        return spectrum[: 60 * 8].sum() / spectrum.sum()
+
+    spoil(corpus, rumble)
+    assert low(soundfile.read(corpus / "wavs" / "LJ001-0008.wav")[0]) > 0.1
+    clean(corpus, tmp_path / "out")
+    samples, _ = read(tmp_path / "out")
+    assert low(samples) < 1e-3
+    assert abs(samples.mean()) < 1e-4
+
+
+def test_rows_that_cannot_be_mended_are_left_out_and_listed_by_line(corpus, tmp_path):
+    good = (corpus / "metadata.csv").read_text().splitlines()
+    rows = [
+        "lost|there is no such recording",
+        good[0],
+        "only an id",
+        good[1],
+        good[1],
+        "",
+        good[2],
+        "still|nobody says this",
+        "cut|this one was cut short while it was copied",
+    ]
+    (corpus / "metadata.csv").write_text("\n".join(rows))
+    soundfile.write(corpus / "wavs" / "still.wav", np.zeros(RATE), RATE)
+    spoilt = corpus / "wavs" / "cut.wav"
+    samples, _ = soundfile.read(corpus / "wavs" / "LJ001-0013.flac")
+    soundfile.write(spoilt, samples, RATE, "PCM_16")
+    spoilt.write_bytes(spoilt.read_bytes()[: len(samples)])
+    cleaned = clean(corpus, tmp_path / "out")
+    assert [row.line for row in cleaned.left_out] == [1, 3, 5, 8, 9]
+    assert [change.line for change in cleaned.changes] == [2, 4, 7]
+    report = json.loads((tmp_path / "out" / REPORT).read_text())
+    assert [row["line"] for row in report["left_out"]] == [1, 3, 5, 8, 9]
+    assert all(row["reason"] for row in report["left_out"])
+    assert sorted(path.stem for path in (tmp_path / "out" / "wavs").iterdir()) == sorted(TEXTS)
+
+
+def test_a_header_is_listed_with_the_rows_that_are_left_out(corpus, tmp_path):
+    rows = (corpus / "metadata.csv").read_text()
+    (corpus / "metadata.csv").write_text(f"id|text|normalized text\n{rows}")
+    cleaned = clean(corpus, tmp_path / "out")
+    assert [row.line for row in cleaned.left_out] == [1]
+    assert "names columns" in cleaned.left_out[0].reason
+    assert len(cleaned.changes) == len(TEXTS)
+
+
+def test_a_list_that_is_not_utf_8_is_refused_for_that(corpus, tmp_path):
+    rows = (corpus / "metadata.csv").read_text()
+    (corpus / "metadata.csv").write_text(rows, encoding="utf-16")
+    with pytest.raises(InputError, match="UTF-16"):
+        clean(corpus, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_recording_with_two_texts_is_left_out_with_both(corpus, tmp_path):
+    shutil.copy(corpus / "wavs" / "LJ001-0008.flac", corpus / "wavs" / "again.flac")
+    with (corpus / "metadata.csv").open("a") as file:
+        file.write("again|never has anybody said so.\n")
+    cleaned = clean(corpus, tmp_path / "out")
+    assert [row.line for row in cleaned.left_out] == [2, 4]
+    assert "2, 4" in cleaned.left_out[0].reason
+
+
+def test_a_copy_of_another_loudness_and_rate_is_one_recording(corpus, tmp_path):
+    samples, _ = soundfile.read(corpus / "wavs" / "LJ001-0008.flac")
+    again = 0.6 * resample_poly(samples, 2, 1)
+    soundfile.write(corpus / "wavs" / "again.wav", again, 2 * RATE)
+    with (corpus / "metadata.csv").open("a") as file:
+        file.write("again|never has anybody said so.\n")
+    assert [row.line for row in clean(corpus, tmp_path / "out").left_out] == [2, 4]
+
+
+def test_what_is_cleaned_stays_as_it_is_when_it_is_cleaned_again(corpus, tmp_path):
+    clean(corpus, tmp_path / "once")
+    twice = clean(tmp_path / "once", tmp_path / "twice")
+    assert all(change.shortened == 0 for change in twice.changes)
+    assert all(abs(change.gain) < 0.2 and change.trimmed < 0.1 for change in twice.changes)
+
+
+@pytest.mark.parametrize("where", ["corpus/inside", "corpus", "full", "file"])
+def test_a_place_that_is_taken_is_refused_and_left_alone(corpus, tmp_path, where):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").write_text("mine")
+    (tmp_path / "file").write_text("mine")
+    before = digests(tmp_path)
+    with pytest.raises(InputError, match="--out"):
+        clean(corpus, tmp_path / where)
+    assert digests(tmp_path) == before
+
+
+def test_an_exported_voice_decides_as_the_voice_does(corpus, tmp_path, make_voice):
+    voice = make_voice(text2mel=1, ssrn=1, symbols="PE xyz.", hidden=4)
+    export = export_voice(voice.folder, tmp_path / "export").folder
+    for against in (voice.folder, export):
+        with pytest.raises(InputError, match="Nothing of"):
+            clean(corpus, tmp_path / "out", against=against)
+
+
+def test_an_empty_folder_is_taken(corpus, tmp_path):
+    (tmp_path / "out").mkdir()
+    clean(corpus, tmp_path / "out")
+    assert (tmp_path / "out" / "metadata.csv").exists()
+
+
+def test_nothing_is_left_of_a_copy_that_was_cancelled_or_would_be_empty(corpus, tmp_path):
+    with pytest.raises(Cancelled):
+        clean(corpus, tmp_path / "out", cancelled=lambda: True)
+    (corpus / "metadata.csv").write_text("lost|nothing to hear\n")
+    with pytest.raises(InputError, match="Line 1, lost"):
+        clean(corpus, tmp_path / "out")
+    assert {path.name for path in tmp_path.iterdir()} == {"corpus"}

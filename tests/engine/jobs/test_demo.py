@@ -1,0 +1,104 @@
+"""The demo: bundled recordings and weights made into a voice of one's own."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from engine.errors import EngineError, InputError
+from engine.jobs import demo
+from engine.jobs.demo import demo_order
+from engine.machine.lock import acquire_lock
+from engine.run.commands import Finish
+from engine.run.snapshot import Phase
+from engine.run.stop import parse_stop
+from engine.voice.folder import Voice
+
+
+@pytest.fixture
+def assets(make_voice, tmp_path, speech, monkeypatch) -> Path:
+    """A bundle like the real one: a corpus, and a voice that names it from beside."""
+    folder = tmp_path / "assets"
+    shutil.copytree(speech, folder / "corpus")
+    voice = make_voice("bundled", dataset=Path("../corpus"), text2mel=855, ssrn=767)
+    shutil.move(voice.folder, folder / "voice")
+    monkeypatch.setattr(demo, "_ASSETS", (tmp_path / "elsewhere", folder))
+    return folder
+
+
+@pytest.mark.parametrize("other", ["corpus", "voice.toml.123.part"])
+def test_a_demo_that_has_just_begun_is_left_alone(assets, tmp_path, other):
+    folder = tmp_path / "demo"
+    lock = acquire_lock(folder)
+    (folder / other).mkdir()
+    with pytest.raises(InputError, match=f"is being trained by process {os.getpid()} since"):
+        demo_order(folder)
+    lock.release()
+    assert list((folder / other).iterdir()) == []
+
+
+def test_the_demo_goes_on_from_the_bundled_voice(assets, tmp_path, training):
+    folder = tmp_path / "demo"
+
+    def run(stop):
+        order = demo_order(folder, stop=parse_stop(stop), price=0.5, device="cpu")
+        return training.end(
+            training.start(folder, stop, dataset=order.dataset, source=order.source)
+        )
+
+    snapshot = run("+2")
+    assert (snapshot.failure, snapshot.step, snapshot.base_step) == ("", 857, 855)
+    voice = Voice.open(folder)
+    assert voice.dataset == folder / "corpus"
+    assert voice.newest("ssrn").step == 767
+    assert run("+1").step == 858
+    # It stands on its own, wherever it goes.
+    shutil.rmtree(assets)
+    folder.rename(tmp_path / "moved")
+    folder = tmp_path / "moved"
+    assert run("+1").step == 859
+
+
+def test_an_order_carries_what_was_asked(assets, tmp_path):
+    stop = parse_stop("+3")
+    order = demo_order(tmp_path / "demo", stop=stop, price=2.0, device="cpu", checkpoint_every=7)
+    assert (order.stop, order.price, order.device, order.checkpoint_every) == (stop, 2.0, "cpu", 7)
+    assert (order.dataset, order.source) == (tmp_path / "demo" / "corpus", assets / "voice")
+
+
+def test_a_demo_that_ended_before_it_had_its_weights_gets_them(assets, tmp_path, training):
+    folder = tmp_path / "demo"
+    order = demo_order(folder)
+    ended = training.start(folder, None, Finish(), dataset=order.dataset, source=order.source)
+    training.end(ended)
+    again = demo_order(folder)
+    snapshot = training.end(training.start(folder, "+1", source=again.source))
+    assert (snapshot.phase, snapshot.base_step) == (Phase.STOPPED, 855)
+
+
+def test_a_copy_that_was_cut_off_is_completed(assets, tmp_path):
+    (tmp_path / "demo" / "corpus" / "wavs").mkdir(parents=True)
+    demo_order(tmp_path / "demo")
+    copied = sorted(path.name for path in (tmp_path / "demo" / "corpus").rglob("*"))
+    assert copied == sorted(path.name for path in (assets / "corpus").rglob("*"))
+
+
+def test_a_folder_with_something_else_is_left_alone(assets, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").touch()
+    with pytest.raises(InputError, match="something else"):
+        demo_order(tmp_path / "mine")
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["letter.txt"]
+
+
+def test_an_installation_without_the_demo_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(demo, "_ASSETS", (tmp_path / "nothing",))
+    with pytest.raises(EngineError, match="install"):
+        demo_order(tmp_path / "demo")
+
+
+def test_a_place_that_cannot_be_written_is_told(assets, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="cannot be made or written"):
+        demo_order(tmp_path / "file" / "demo")

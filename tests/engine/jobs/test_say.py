@@ -1,0 +1,172 @@
+"""`say`: a text to a file, and the numbers behind it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from engine.checkpoints.folders import sealed
+from engine.data.clips import Limits
+from engine.errors import InputError
+from engine.jobs.export import export_voice
+from engine.jobs.say import say
+from engine.speech.audition import NO_SSRN
+
+TEXT = "Two birds sat. One flew."
+
+
+def test_a_text_is_spoken_to_a_file_with_its_numbers(make_voice, tmp_path, small_audio):
+    voice = make_voice(text2mel=871, ssrn=767)
+    out, arrays = tmp_path / "hello.wav", tmp_path / "hello.npz"
+    said = say(voice.folder, TEXT, out=out, arrays=arrays)
+    assert (said.path, said.step, said.ssrn_step) == (out, 871, 767)
+    info = soundfile.info(out)
+    assert (info.samplerate, info.channels, info.subtype) == (22_050, 1, "PCM_16")
+    assert info.duration == pytest.approx(said.seconds)
+    with np.load(arrays) as numbers:
+        assert sorted(numbers) == ["alignment", "magnitude", "mel"]
+        coarse = len(numbers["mel"])
+        assert numbers["mel"].shape == (coarse, small_audio.n_mels)
+        assert numbers["magnitude"].shape == (4 * coarse, small_audio.n_bins)
+        # Two sentences, each with its E.
+        assert numbers["alignment"].shape == (len("two birds sat.E") + len("one flew.E"), coarse)
+        np.testing.assert_allclose(numbers["alignment"].sum(axis=0), 1, atol=1e-5)
+        for name in ("mel", "magnitude"):
+            assert numbers[name].min() >= 0
+            assert numbers[name].max() <= 1
+
+
+def test_without_out_the_voice_keeps_it(make_voice):
+    voice = make_voice()
+    said = say(voice.folder, TEXT)
+    assert said.path == voice.samples / "text2mel-0_no-ssrn_two-birds-sat-one-flew.wav"
+    assert NO_SSRN in said.note
+    assert say(voice.folder, TEXT).path != said.path
+
+
+def test_an_export_speaks_into_the_current_folder(make_voice, tmp_path, monkeypatch):
+    voice = make_voice("Alice's", text2mel=871, ssrn=767)
+    export_voice(voice.folder, tmp_path / "out")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    said = say(tmp_path / "out", TEXT)
+    assert said.path == Path("alice-s_text2mel-871_ssrn-767_two-birds-sat-one-flew.wav")
+    assert soundfile.info(said.path).duration == pytest.approx(said.seconds)
+    assert say(tmp_path / "out", TEXT).path.stem == said.path.stem + "-2"
+    assert len(list((tmp_path / "out").iterdir())) == 3
+    with pytest.raises(InputError, match="Text2Mel of step 871 alone, not of step 5"):
+        say(tmp_path / "out", TEXT, step=5)
+
+
+def test_the_original_speaks_a_line_whole_and_at_full_length(make_voice, tmp_path, small_audio):
+    voice = make_voice(ssrn=1, limits=Limits(max_characters=40, max_coarse_frames=24))
+    out, arrays = tmp_path / "hello.wav", tmp_path / "hello.npz"
+    said = say(voice.folder, TEXT, synthesis="bbc", out=out, arrays=arrays)
+    # This voice has masks, as all have that are trained by the standard recipe.
+    assert "--synthesis standard" in said.note
+    with np.load(arrays) as numbers:
+        assert numbers["mel"].shape == (24, small_audio.n_mels)
+        assert numbers["magnitude"].shape == (96, small_audio.n_bins)
+        assert numbers["alignment"].shape == (40, 24)
+    text = TEXT + "\n…\nThe next line has more characters than forty. It is cut into sentences."
+    say(voice.folder, text, synthesis="bbc", out=out, arrays=arrays)
+    with np.load(arrays) as numbers:
+        assert numbers["alignment"].shape == (4 * 40, 4 * 24)
+    with pytest.raises(InputError, match="nothing to speak"):
+        say(voice.folder, "…", synthesis="bbc", out=out)
+
+
+def test_networks_that_do_not_fit_each_other_are_bad_input(make_voice):
+    voice = make_voice(ssrn=1)
+    path = voice.folder / "voice.toml"
+    good = path.read_text()
+    for old, new, name in (("n_fft = 512", "n_fft = 1024", "n_bins"), ("= 20", "= 40", "n_mels")):
+        path.write_text(good.replace(old, new))
+        with pytest.raises(InputError, match=f"does not fit together: .*{name}"):
+            say(voice.folder, TEXT)
+
+
+def test_the_same_words_are_the_same_sound(make_voice, tmp_path):
+    voice = make_voice(ssrn=1)
+    sounds = []
+    for name in ("a.wav", "b.wav"):
+        say(voice.folder, TEXT, out=tmp_path / name)
+        sounds.append((tmp_path / name).read_bytes())
+    assert sounds[0] == sounds[1]
+
+
+def test_a_checkpoint_can_be_chosen(make_voice, training):
+    voice = make_voice(text2mel=5, base_step=5)
+    training.end(training.start(voice, "+2"))
+    assert say(voice.folder, "Hello.").step == 7
+    assert say(voice.folder, "Hello.", step=5).step == 5
+    with pytest.raises(InputError, match=r"no Text2Mel checkpoint of step 6; there are 5, 7"):
+        say(voice.folder, "Hello.", step=6)
+
+
+def test_the_newest_that_is_good_speaks_and_says_so(make_voice, training):
+    voice = make_voice(text2mel=5, base_step=5, ssrn=3)
+    training.end(training.start(voice, "+2"))
+    training.end(training.start(voice, "+1", network="ssrn"))
+    for network in ("text2mel", "ssrn"):
+        weights = voice.newest(network).path / "average.safetensors"
+        content = bytearray(weights.read_bytes())
+        content[-9] ^= 1
+        weights.write_bytes(content)
+    said = say(voice.folder, "Hello.")
+    assert (said.step, said.ssrn_step) == (5, 3)
+    assert "text2mel of step 5 speaks, as that of step 7 is damaged" in said.note
+    assert "ssrn of step 3 speaks, as that of step 4 is damaged" in said.note
+    # Whoever asks for a step gets that one or none.
+    with pytest.raises(InputError, match="step-000000007 is damaged"):
+        say(voice.folder, "Hello.", step=7)
+    assert say(voice.folder, "Hello.", step=5).step == 5
+    for entry in voice.checkpoints("ssrn"):
+        (entry.path / "weights.safetensors").write_bytes(b"")
+    with pytest.raises(InputError, match="step-000000004 is damaged"):
+        say(voice.folder, "Hello.")
+
+
+def test_what_cannot_be_spoken_is_bad_input(make_voice, tmp_path):
+    voice = make_voice(cleaner="plain")
+    with pytest.raises(InputError, match="nothing to speak"):
+        say(voice.folder, "123 ...")
+    for option in ("out", "arrays"):
+        with pytest.raises(InputError, match=f"--{option}"):
+            say(voice.folder, TEXT, **{option: tmp_path / "nowhere" / "file"})
+        with pytest.raises(InputError, match=f"--{option} .* is a folder"):
+            say(voice.folder, TEXT, **{option: tmp_path})
+    with pytest.raises(InputError, match=r"only WAV is written"):
+        say(voice.folder, TEXT, out=tmp_path / "hello.mp3")
+    with pytest.raises(InputError, match="voicecoach train"):
+        say(tmp_path / "nobody", TEXT)
+    mute = make_voice("mute", text2mel=None)
+    with pytest.raises(InputError, match="cannot speak yet"):
+        say(mute.folder, TEXT)
+    with pytest.raises(InputError, match="--device"):
+        say(voice.folder, TEXT, device="cuda:99")
+
+
+def test_characters_that_are_not_spoken_are_named(make_voice):
+    voice = make_voice(ssrn=1, cleaner="plain")
+    assert "the voice lacks them: 4 2 £" in say(voice.folder, "Room 42, 24 £.").note
+    assert "lacks" not in say(voice.folder, TEXT).note
+
+
+def test_weights_that_do_not_fit_are_bad_input(make_voice):
+    voice = make_voice()
+    state = voice.newest("text2mel").path / "state.json"
+    said = json.loads(state.read_text())
+    said["spec"]["hidden"] = 24
+    state.write_text(sealed(said))
+    with pytest.raises(InputError, match="does not fit"):
+        say(voice.folder, TEXT)
+
+
+def test_the_weights_symbols_are_read_whatever_voice_toml_says(make_voice):
+    voice = make_voice()
+    path = voice.folder / "voice.toml"
+    path.write_text(path.read_text().replace("?,;", "?,;!0123456789"))
+    assert say(voice.folder, "9 birds!").seconds > 0

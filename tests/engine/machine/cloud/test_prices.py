@@ -1,0 +1,87 @@
+"""Where the price comes from: the table, and AWS as a server on loopback plays it."""
+
+from datetime import datetime
+
+import pytest
+
+from engine.machine.cloud.aws_spot_price import PriceError, aws_spot_price
+from engine.machine.cloud.machine import Machine
+from engine.machine.cloud.prices import SPOT_AS_OF, table_price
+
+NOWHERE = "http://127.0.0.1:9"
+
+
+def g5(**changes):
+    fields = {"instance_type": "g5.xlarge", "zone": "us-east-1b", "region": "us-east-1"}
+    return Machine("aws", **(fields | {"spot": True} | changes))
+
+
+@pytest.mark.parametrize("kind", ["g4dn.xlarge", "g5.xlarge", "g6.xlarge", "p3.2xlarge"])
+def test_the_table_knows_spot_and_on_demand_and_its_date(kind):
+    spot = table_price(g5(instance_type=kind))
+    listed = table_price(g5(instance_type=kind, spot=False))
+    assert 0 < spot.usd < listed.usd
+    assert spot.source == f"highest US spot price, {SPOT_AS_OF}"
+    assert listed.source == "list price on demand in us-east-1, August 2026"
+    assert (spot.upper_limit, listed.upper_limit) == (False, False)
+
+
+@pytest.mark.parametrize("spot", [True, None])
+def test_where_a_spot_price_is_not_known_that_on_demand_is_the_most_it_can_be(spot):
+    price = table_price(Machine("gcp", "g2-standard-4", spot=spot))
+    assert price.source == "at most: list price on demand in us-central1, August 2026"
+    assert price.upper_limit
+    assert price.usd == table_price(Machine("gcp", "g2-standard-4", spot=False)).usd
+
+
+def test_no_price_is_made_up():
+    assert table_price(g5(instance_type="m5.large")) is None
+    assert table_price(Machine("gcp", "g5.xlarge")) is None
+
+
+@pytest.fixture
+def aws(monkeypatch):
+    """AWS as moto plays it inside this process: no request leaves."""
+    pytest.importorskip("boto3", reason="asks AWS for its price")
+    moto = pytest.importorskip("moto", reason="plays AWS on this machine")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    with moto.mock_aws():
+        yield
+
+
+def test_aws_says_the_price_of_the_zone(aws):
+    price = aws_spot_price(g5(), NOWHERE, lambda: datetime(2026, 3, 14, 14, 2))
+    assert price.usd > 0
+    assert price.source == "AWS spot us-east-1b, 14:02"
+
+
+def test_a_zone_without_a_price_is_told(aws):
+    with pytest.raises(PriceError, match="no price for g5"):
+        aws_spot_price(g5(zone="us-east-1z"), NOWHERE)
+
+
+@pytest.mark.parametrize("said", ["nan", "-1", "0", "inf", "a lot", "1e9"])
+def test_a_price_that_is_none_is_told(aws, monkeypatch, said):
+    import boto3.session
+
+    class Client:
+        def describe_spot_price_history(self, **_):
+            row = {"AvailabilityZone": "us-east-1b", "InstanceType": "g5.xlarge"}
+            return {"SpotPriceHistory": [row | {"SpotPrice": said}]}
+
+    monkeypatch.setattr(boto3.session.Session, "client", lambda *_, **__: Client())
+    with pytest.raises(PriceError):
+        aws_spot_price(g5(), NOWHERE)
+
+
+def test_without_credentials_nothing_but_the_metadata_service_is_asked(fake, monkeypatch, tmp_path):
+    pytest.importorskip("boto3", reason="asks AWS for its price")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "false")
+    with pytest.raises(PriceError, match="credentials"):
+        aws_spot_price(g5(), fake.url)
+    assert any("iam/security-credentials" in path for _, path in fake.asked)

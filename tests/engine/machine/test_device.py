@@ -1,0 +1,225 @@
+"""Choosing where the steps are made, and reading a GPU where there is one."""
+
+import os
+import sys
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from engine.errors import InputError
+from engine.machine import device as devices
+from engine.machine.device import (
+    choose_device,
+    choose_precision,
+    describe_device,
+    gpu_uuid,
+    leave_a_core_for_the_screen,
+    make_repeatable,
+    unused_gpu,
+)
+from engine.machine.gpu import GpuMonitor
+
+CPU = torch.device("cpu")
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
+
+
+def test_a_cpu_is_there_everywhere():
+    assert choose_device("cpu") == CPU
+    assert describe_device(CPU) == "cpu"
+    assert gpu_uuid(CPU) is None
+    assert choose_device("auto").type in ("cpu", "cuda")
+
+
+@pytest.mark.parametrize("asked", ["", "gpu", "cuda:x", "cuda:99", "meta", "mps", "cpu:cuda"])
+def test_a_device_that_is_not_there_is_bad_input(asked):
+    with pytest.raises(InputError, match="--device"):
+        choose_device(asked)
+
+
+def test_arithmetic_is_as_asked():
+    assert choose_precision("fp32", CPU) == torch.float32
+    assert choose_precision("bf16", CPU) == torch.bfloat16
+    assert choose_precision("auto", CPU) in (torch.float32, torch.bfloat16)
+    assert choose_precision("bf16", CPU, exact=True) == torch.bfloat16
+
+
+def test_what_is_to_be_exact_is_not_rounded_where_the_device_could(monkeypatch):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    assert choose_precision("auto", CPU) == torch.bfloat16
+    assert choose_precision("auto", CPU, exact=True) == torch.float32
+
+
+def test_one_core_is_left_and_few_threads_stay_few():
+    before = torch.get_num_threads()
+    try:
+        leave_a_core_for_the_screen()
+        assert 1 <= torch.get_num_threads() <= max(1, len(os.sched_getaffinity(0)) - 1)
+        torch.set_num_threads(1)
+        leave_a_core_for_the_screen()
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.fixture
+def seen_gpu(monkeypatch):
+    """A GPU that torch sees: of which compute capability, and what torch has code for."""
+
+    def see(capability, built_for):
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda index: capability)
+        monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: "Tesla V100")
+        monkeypatch.setattr(torch.cuda, "get_arch_list", lambda: built_for.split())
+
+    return see
+
+
+CUDA_13 = "sm_75 sm_80 sm_86 sm_90 sm_100 sm_120 compute_120"
+
+
+@pytest.mark.parametrize(
+    ("capability", "built_for"),
+    [((7, 5), CUDA_13), ((8, 9), CUDA_13), ((12, 1), CUDA_13), ((13, 0), CUDA_13), ((9, 0), "")],
+)
+def test_a_gpu_that_torch_has_code_for_is_chosen(seen_gpu, capability, built_for):
+    seen_gpu(capability, built_for)
+    assert choose_device("auto") == choose_device("cuda:0") == torch.device("cuda:0")
+    assert unused_gpu("auto", choose_device("auto")) == ""
+
+
+def test_a_gpu_that_torch_has_no_code_for_is_told(seen_gpu):
+    seen_gpu((7, 0), CUDA_13)
+    with pytest.raises(InputError, match="Tesla V100 is of compute capability 7"):
+        choose_device("cuda:0")
+    assert choose_device("auto") == CPU
+    told = unused_gpu("auto", CPU)
+    assert told.startswith("the GPU is not used")
+    assert "Tesla V100" in told
+    assert unused_gpu("cpu", CPU) == ""
+
+
+@pytest.mark.parametrize(
+    ("cuda", "version", "why"),
+    [
+        ("13.0", "NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.54.15  Tue", "550.54.15"),
+        ("13.0", None, "does not say its version"),
+        (None, None, "built for CPUs alone"),
+    ],
+)
+def test_a_gpu_whose_driver_torch_cannot_use_is_told(monkeypatch, tmp_path, cuda, version, why):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.version, "cuda", cuda)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(devices, "_CONTROL", tmp_path / "nvidiactl")
+    monkeypatch.setattr(devices, "_DRIVER", tmp_path / "version")
+    assert unused_gpu("auto", CPU) == ""
+    (tmp_path / "nvidiactl").touch()
+    if version is not None:
+        (tmp_path / "version").write_text(f"{version}\nGCC version: 12\n")
+    assert why in unused_gpu("auto", CPU)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert unused_gpu("auto", CPU) == ""
+
+
+def test_without_a_gpu_the_monitor_says_why():
+    monitor = GpuMonitor(None)
+    assert monitor.read() is None
+    assert "CPU" in monitor.absent
+
+
+def test_a_gpu_that_is_not_there_is_told():
+    monitor = GpuMonitor("GPU-00000000-0000-0000-0000-000000000000")
+    assert monitor.read() is None
+    assert monitor.absent.startswith("NVML does not answer")
+
+
+class OddDriver:
+    """An NVML that answers as it is told to, one answer after the other."""
+
+    class NVMLError(Exception):
+        pass
+
+    NVML_TEMPERATURE_GPU = 0
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+
+    def nvmlInit(self):  # noqa: N802
+        pass
+
+    def nvmlDeviceGetHandleByUUID(self, uuid):  # noqa: N802
+        return uuid
+
+    def nvmlDeviceGetMemoryInfo(self, handle):  # noqa: N802
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return SimpleNamespace(used=answer, total=8)
+
+    def nvmlDeviceGetUtilizationRates(self, handle):  # noqa: N802
+        return SimpleNamespace(gpu=50)
+
+    def nvmlDeviceGetTemperature(self, handle, kind):  # noqa: N802
+        raise self.NVMLError("Not Supported")
+
+    nvmlDeviceGetPowerUsage = nvmlDeviceGetMemoryInfo  # noqa: N815
+
+
+def test_a_driver_that_fails_for_a_moment_is_read_again(monkeypatch):
+    once = [OddDriver.NVMLError("busy"), UnicodeDecodeError("utf-8", b"\xff", 0, 1, "odd")]
+    driver = OddDriver(*once, 4, OddDriver.NVMLError("no power"), AttributeError("odd"))
+    monkeypatch.setitem(sys.modules, "pynvml", driver)
+    monitor = GpuMonitor("GPU-1")
+    assert (monitor.read(), monitor.read(), monitor.absent) == (None, None, "")
+    reading = monitor.read()
+    assert (reading.memory_used, reading.temperature, reading.power) == (4, None, None)
+    assert (monitor.read(), monitor.absent) == (None, "")
+
+
+def test_a_driver_that_fails_for_long_is_left_alone(monkeypatch):
+    failures = [UnicodeDecodeError("utf-8", b"\xff", 0, 1, "odd")] * 9
+    driver = OddDriver(*failures)
+    monkeypatch.setitem(sys.modules, "pynvml", driver)
+    monitor = GpuMonitor("GPU-1")
+    assert [monitor.read() for _ in range(9)] == [None] * 9
+    assert monitor.absent.startswith("NVML does not answer")
+    assert len(driver.answers) == 4
+
+
+@needs_gpu
+def test_a_gpu_is_read():
+    monitor = GpuMonitor(gpu_uuid(choose_device("cuda:0")))
+    reading = monitor.read()
+    assert reading is not None, monitor.absent
+    assert 0 < reading.memory_used <= reading.memory_total
+
+
+@pytest.mark.parametrize("theirs", [None, ":16:8"])
+def test_a_gpu_is_asked_for_the_same_bits_and_the_person_has_the_last_word(monkeypatch, theirs):
+    name = "CUBLAS_WORKSPACE_CONFIG"
+    monkeypatch.setenv(name, theirs or "")
+    if theirs is None:
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", False)
+    make_repeatable(CPU)
+    assert os.environ.get(name) == theirs
+    make_repeatable(torch.device("cuda:0"))
+    assert os.environ[name] == (theirs or ":4096:8")
+    assert not torch.backends.cudnn.benchmark
+    assert torch.backends.cudnn.deterministic
+
+
+def test_single_precision_is_not_rounded_where_an_image_of_nvidia_would_have_it():
+    before = torch.get_float32_matmul_precision()
+    try:
+        # As `TORCH_ALLOW_TF32_CUBLAS_OVERRIDE=1` leaves it when torch is imported.
+        torch.set_float32_matmul_precision("high")
+        make_repeatable(CPU)
+        assert torch.get_float32_matmul_precision() == "highest"
+        assert not torch.backends.cuda.matmul.allow_tf32
+    finally:
+        torch.set_float32_matmul_precision(before)

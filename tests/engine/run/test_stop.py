@@ -1,0 +1,125 @@
+"""When to stop: what can be said, what it means, and what is refused."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.errors import InputError
+from engine.run.stop import MAX_STEPS, AlreadyThereError, StopPoint, StopRule, parse_stop
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "amount"),
+    [
+        ("900k", "step", 900_000),
+        ("900000", "step", 900_000),
+        ("900,000", "step", 900_000),
+        ("1.5M", "step", 1_500_000),
+        ("0.0015M", "step", 1_500),
+        (" 900 k ", "step", 900_000),
+        ("+20k", "more steps", 20_000),
+        ("+ 1", "more steps", 1),
+        ("2h", "time", 7200),
+        ("90m", "time", 5400),
+        ("90min", "time", 5400),
+        ("1h30m", "time", 5400),
+        ("1h 30m", "time", 5400),
+        (".5h".replace(".", "0."), "time", 1800),
+        ("$10", "money", 10),
+        ("$ 0.50", "money", 0.5),
+        ("$.5", "money", 0.5),
+        ("$1,250", "money", 1250),
+    ],
+)
+def test_every_form_is_read(text, kind, amount):
+    rule = parse_stop(text)
+    assert (rule.kind, rule.amount) == (kind, amount)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", " ", "k", "+", "$", "h", "m", "soon", "10x", "10kk", "--5", "-5", "+-5", "$-1"),
+        *("1e5", "0x10", "1_000", "inf", "nan", "$inf", "2h$3", "900k+20k", "30m1h", "10$", "\0"),
+        # Other scripts' digits, superscripts and fullwidth forms are not steps.
+        *("٣", "²", "+٣k", "٣h", "$٣", "９００", "1²", "Ⅷ"),
+        # Nothing at all.
+        *("0", "0k", "+0", "0h", "0m", "0h0m", "$0", "$0.00", "0.4"),
+        # No whole number of steps.
+        *("900.5", "+1.0005k"),
+        # A decimal comma is not a separator of thousands.
+        *("1,5h", "$1,5", "1,00", ",5", "1 5h", "900 000"),
+        # More than anyone can train.
+        *("9" * 400, "+" + "9" * 400, "9" * 400 + "h", "$" + "9" * 400, "99999M", "1000000h"),
+    ],
+)
+def test_what_is_no_stop_is_refused_in_one_sentence(text):
+    with pytest.raises(InputError) as caught:
+        parse_stop(text)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 250
+    assert "900k" in str(caught.value)
+
+
+@given(st.text(max_size=20) | st.text("0123456789+$kKMhm., ٣²", max_size=12))
+def test_any_text_is_read_or_refused(text):
+    try:
+        rule = parse_stop(text)
+    except InputError:
+        return
+    assert math.isfinite(rule.amount)
+    assert rule.amount > 0
+    assert text.isascii() or text.strip().isascii()
+
+
+@given(st.integers(1, MAX_STEPS))
+def test_steps_come_back_as_they_were_written(steps):
+    assert parse_stop(str(steps)) == StopRule("step", steps, str(steps))
+    assert parse_stop(f"+{steps:,}").amount == steps
+
+
+@given(st.integers(0, 99), st.integers(0, 59))
+def test_hours_and_minutes_add_up(hours, minutes):
+    text = f"{hours}h{minutes}m"
+    if hours == minutes == 0:
+        with pytest.raises(InputError):
+            parse_stop(text)
+    else:
+        assert parse_stop(text).amount == 3600 * hours + 60 * minutes
+
+
+def test_steps_and_times_count_from_now_and_a_step_and_money_do_not():
+    def point(text):
+        return parse_stop(text).resolve(step=1000, training_seconds=60, usd=3, price=0.99)
+
+    assert point("+500") == StopPoint(step=1500)
+    assert point("1500") == StopPoint(step=1500)
+    assert point("1m") == StopPoint(training_seconds=120)
+    assert point("$10") == StopPoint(usd=10)
+
+
+@pytest.mark.parametrize(
+    ("text", "price", "word"),
+    [("1000", 1, "1,000"), ("999", 1, "already"), ("$3", 1, "$3.00"), ("$10", 0, "--price")],
+)
+def test_a_stop_that_lies_behind_or_has_no_price_is_refused(text, price, word):
+    with pytest.raises(InputError, match=word.replace("$", r"\$")):
+        parse_stop(text).resolve(step=1000, training_seconds=60, usd=3, price=price)
+
+
+@pytest.mark.parametrize(("text", "there"), [("1000", True), ("999", False), ("$3", True)])
+def test_who_stands_at_the_stop_is_told_from_whom_it_lies_behind(text, there):
+    with pytest.raises(InputError) as caught:
+        parse_stop(text).resolve(step=1000, training_seconds=60, usd=3, price=1)
+    assert isinstance(caught.value, AlreadyThereError) == there
+
+
+def test_a_point_is_reached_on_its_own_counter_only():
+    assert StopPoint(step=10).reached(10, 0, 0)
+    assert not StopPoint(step=10).reached(9, 1e9, 1e9)
+    assert StopPoint(training_seconds=5).reached(0, 5.0, 0)
+    assert not StopPoint(training_seconds=5).reached(10**9, 4.9, 1e9)
+    assert StopPoint(usd=1).reached(0, 0, 1.0)
+    assert not StopPoint(usd=1).reached(10**9, 1e9, 0.99)

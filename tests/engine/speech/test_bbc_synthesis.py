@@ -1,0 +1,108 @@
+import numpy as np
+import pytest
+import torch
+
+from engine.errors import Cancelled, EngineError, InputError
+from engine.speech.bbc_synthesis import OriginalSynthesizer, synthesise_bbc
+from engine.speech.synthesizer import Synthesizer
+
+SENTENCES = ("my neighbour keeps three hens.", "where is the bus?")
+FRAMES = 24
+LENGTH = 48
+
+
+@pytest.fixture
+def texts(vocabulary) -> torch.Tensor:
+    rows = [vocabulary.encode(sentence) for sentence in SENTENCES]
+    return torch.tensor([row + [0] * (LENGTH - len(row)) for row in rows])
+
+
+@torch.inference_mode()
+def rerun_everything(network, texts):
+    """All frames of the whole network for every frame, the unspoken ones zero."""
+    mel = torch.zeros(len(texts), FRAMES, network.spec.n_mels, dtype=torch.float64)
+    previous = [0] * len(texts)
+    for t in range(FRAMES):
+        key, value = network.text_encoder.encode(texts)
+        before = torch.cat((torch.zeros_like(mel[:, :1]), mel[:, :-1]), dim=1)
+        query = network.audio_encoder(before)
+        scores = torch.einsum("btd,bnd->btn", query, key) / np.sqrt(network.spec.hidden)
+        weights = torch.zeros_like(scores)
+        for b, start in enumerate(previous):
+            weights[b, :, start : start + 3] = scores[b, :, start : start + 3].softmax(dim=-1)
+        context = torch.einsum("btn,bnd->btd", weights, value)
+        logits = network.audio_decoder(torch.cat((context, query), dim=-1))
+        mel[:, t] = torch.sigmoid(logits[:, t])
+        previous = weights[:, t].argmax(dim=-1).tolist()
+    return mel
+
+
+def test_it_equals_a_run_of_the_whole_network_for_every_frame(unmasked_text2mel, texts):
+    network = unmasked_text2mel.double()
+    mel, attention = synthesise_bbc(network, texts, FRAMES)
+    assert mel.shape == (2, FRAMES, 80)
+    assert attention.shape == (2, LENGTH, FRAMES)
+    torch.testing.assert_close(mel, rerun_everything(network, texts), atol=1e-9, rtol=0)
+
+
+def test_attention_sees_three_characters_from_the_last_attended_on(unmasked_text2mel, texts):
+    _, attention = synthesise_bbc(unmasked_text2mel, texts, FRAMES)
+    torch.testing.assert_close(attention.sum(dim=1), torch.ones(2, FRAMES))
+    for matrix in attention:
+        previous = 0
+        for column in matrix.T:
+            assert column[previous : previous + 3].sum().item() == pytest.approx(1, abs=1e-5)
+            previous = int(column.argmax())
+
+
+def test_only_the_past_is_heard_otherwise_than_in_cached_synthesis(
+    unmasked_text2mel, texts, vocabulary
+):
+    mel, _ = synthesise_bbc(unmasked_text2mel, texts[:1], FRAMES)
+    synthesizer = Synthesizer(
+        unmasked_text2mel, vocabulary, max_frames=FRAMES, max_characters=LENGTH, window="bbc"
+    )
+    cached = synthesizer.mel(SENTENCES[0]).mel
+    np.testing.assert_allclose(mel[0, 0], cached[0], atol=1e-5)
+    assert np.abs(mel[0, : len(cached)].numpy() - cached).max() > 1e-4
+
+
+def test_a_text_is_padded_and_always_as_long(unmasked_text2mel, texts, vocabulary):
+    synthesizer = OriginalSynthesizer(
+        unmasked_text2mel, vocabulary, max_frames=FRAMES, max_characters=LENGTH
+    )
+    spoken = synthesizer.mel(SENTENCES[1].upper())
+    assert spoken.text == SENTENCES[1]
+    mel, attention = synthesise_bbc(unmasked_text2mel, texts[1:], FRAMES)
+    np.testing.assert_array_equal(spoken.mel, mel[0])
+    np.testing.assert_array_equal(spoken.attention, attention[0])
+    assert spoken.attention.shape == (LENGTH, FRAMES)
+
+
+def test_a_network_that_was_never_shown_padding_does_not_look_at_it(text2mel, texts):
+    mel, attention = synthesise_bbc(text2mel, texts, FRAMES)
+    assert not attention.transpose(1, 2)[(texts == 0)[:, None].expand(-1, FRAMES, -1)].any()
+    torch.testing.assert_close(attention.sum(dim=1), torch.ones(2, FRAMES))
+    # Nor does the amount of padding change what it says.
+    shorter, _ = synthesise_bbc(text2mel, texts[:, :32], FRAMES)
+    torch.testing.assert_close(mel, shorter, atol=1e-5, rtol=0)
+
+
+def test_the_original_gives_up_when_asked(unmasked_text2mel, texts):
+    with pytest.raises(Cancelled):
+        synthesise_bbc(unmasked_text2mel, texts, FRAMES, cancelled=lambda: True)
+
+
+def test_the_original_refuses_what_it_cannot_read(unmasked_text2mel, vocabulary):
+    synthesizer = OriginalSynthesizer(unmasked_text2mel, vocabulary, max_characters=8)
+    with pytest.raises(InputError, match="at most 7"):
+        synthesizer.mel("a long sentence")
+    with pytest.raises(InputError, match="nothing to speak"):
+        synthesizer.mel(" ")
+
+
+def test_weights_that_are_not_finite_are_told(unmasked_text2mel, vocabulary):
+    with torch.no_grad():
+        unmasked_text2mel.audio_decoder.layers[0].norm.bias[0] = float("nan")
+    with pytest.raises(EngineError, match="not finite"):
+        OriginalSynthesizer(unmasked_text2mel, vocabulary, max_frames=3).mel("a")

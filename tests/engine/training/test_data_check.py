@@ -1,0 +1,299 @@
+"""The check before training: what is asked, when nobody answers, and what is remembered."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.check.report import CheckReport, Coverage, Histogram
+from engine.data.clip_shape import ClipShape
+from engine.data.clips import Limits
+from engine.errors import InputError
+from engine.run.commands import Finish, GoOn, GoUnattended, Hold, SetSentence
+from engine.run.snapshot import Phase
+from engine.training import data_check as checking
+from engine.training import estimating
+from engine.training.check_record import CheckRecord, corpus_key, load_record, save_record
+from engine.training.learner import Learner
+from engine.training.throughput import Plan, measure_training, with_estimates
+from engine.voice.folder import Voice
+
+
+def checked(snapshot) -> bool:
+    return snapshot.phase is Phase.CHECKED
+
+
+def summaries(training, snapshot) -> list[str]:
+    return [text for text in training.texts(snapshot) if text.startswith("corpus checked:")]
+
+
+@pytest.fixture
+def broken(tmp_path, speech) -> Path:
+    """Three good clips, and a row without its recording."""
+    dataset = Path(shutil.copytree(speech, tmp_path / "recordings"))
+    with (dataset / "metadata.csv").open("a", encoding="utf-8") as metadata:
+        metadata.write("LJ001-9999|nobody recorded this|nobody recorded this\n")
+    return dataset
+
+
+def test_a_sound_corpus_is_checked_and_trained_on_without_a_word(make_voice, training):
+    voice = make_voice()
+    session = training.start(voice, "+1", attended=True)
+    snapshot = training.until(session, lambda s: s.phase is Phase.AT_STOP)
+    assert (snapshot.check.rows, snapshot.check.usable) == (3, 3)
+    assert not snapshot.check.harmful
+    assert summaries(training, snapshot)[0].startswith("corpus checked: 3 clips, no errors, ")
+    session.send(Finish())
+    training.end(session)
+
+
+def test_a_corpus_is_checked_once(make_voice, training, broken):
+    voice = make_voice(dataset=broken)
+    first = training.end(training.start(voice, "+1"))
+    again = training.end(training.start(voice, "+1"))
+    assert again.check == first.check
+    assert (len(summaries(training, first)), summaries(training, again)) == (1, [])
+    with (broken / "metadata.csv").open("a") as metadata:
+        metadata.write("LJ001-9998|nor this|nor this\n")
+    changed = training.end(training.start(voice, "+1"))
+    assert changed.check.rows == first.check.rows + 1
+    assert len(summaries(training, changed)) == 1
+
+
+def test_without_a_screen_errors_are_told_and_nothing_is_waited_for(make_voice, training, broken):
+    snapshot = training.end(training.start(make_voice(dataset=broken), "+1"))
+    assert snapshot.step == 1
+    errors = [event.text for event in snapshot.events if event.severity == "error"]
+    assert len(errors) == snapshot.check.counts()["error"]
+    assert any(text.startswith("line 4: LJ001-9999") for text in errors)
+    assert "voicecoach check" in summaries(training, snapshot)[0]
+
+
+def test_at_a_screen_errors_are_waited_with_until_the_answer(make_voice, training, broken):
+    voice = make_voice(dataset=broken)
+    session = training.start(voice, "+1", attended=True)
+    snapshot = training.until(session, checked)
+    assert snapshot.check.harmful
+    assert 0 < snapshot.seconds_to_start <= checking.WAIT_SECONDS
+    # Cheap first: nothing that takes long has been begun.
+    assert not voice.features.exists()
+    # What is asked for meanwhile waits its turn.
+    session.send(SetSentence("Hello you."))
+    session.send(GoOn())
+    snapshot = training.until(session, lambda s: s.phase is Phase.AT_STOP)
+    assert (snapshot.step, snapshot.sentence, snapshot.seconds_to_start) == (1, "Hello you.", None)
+    session.send(Finish())
+    training.end(session)
+    # Who once agreed is not asked again.
+    session = training.start(voice, "+1", attended=True)
+    assert training.until(session, lambda s: s.phase is Phase.AT_STOP).check.harmful
+    session.send(Finish())
+    training.end(session)
+
+
+def test_a_held_countdown_waits_for_the_answer(make_voice, training, broken):
+    session = training.start(make_voice(dataset=broken), "+1", Hold(), attended=True)
+    training.until(session, lambda s: checked(s) and s.seconds_to_start is None)
+    session.send(GoOn())
+    training.until(session, lambda s: s.phase is Phase.AT_STOP)
+    session.send(Finish())
+    training.end(session)
+
+
+def test_while_the_person_reads_training_is_timed(make_voice, training, broken):
+    """The order's network, steps and price; the weights come out as if nothing had been timed."""
+    voices = [make_voice(name, dataset=broken, price=3.6) for name in ("timed", "untimed")]
+    session = training.start(voices[0], "+2", Hold(), attended=True)
+    waiting = training.until(session, lambda s: checked(s) and s.check.estimates)
+    [estimate] = waiting.check.estimates
+    assert (estimate.network, estimate.steps) == ("text2mel", 2)
+    assert estimate.preset == "own size (e = 16, d = 16)"
+    assert estimate.measured
+    assert estimate.hours == pytest.approx(2 / estimate.steps_per_second / 3600)
+    assert estimate.usd == pytest.approx(3.6 * estimate.hours)
+    session.send(GoOn())
+    training.until(session, lambda s: s.phase is Phase.AT_STOP)
+    session.send(Finish())
+    training.end(session)
+    training.end(training.start(voices[1], "+2"))
+    timed, untimed = (voice.newest("text2mel").path for voice in voices)
+    assert (timed / "weights.safetensors").read_bytes() == (
+        untimed / "weights.safetensors"
+    ).read_bytes()
+
+
+def test_timing_that_fails_is_told_and_ends(make_voice, training, broken, monkeypatch):
+    def fail(*_given, **_options) -> None:
+        raise ZeroDivisionError("no clock")
+
+    monkeypatch.setattr(estimating, "with_estimates", fail)
+    session = training.start(make_voice(dataset=broken), "+1", Hold(), attended=True)
+    told = "training could not be timed (no clock)"
+    snapshot = training.until(session, lambda s: told in training.texts(s) and not s.progress)
+    assert snapshot.check.estimates == ()
+    session.send(Finish())
+    assert training.end(session).phase is Phase.STOPPED
+
+
+@given(looks=st.integers(0, 400))
+@settings(max_examples=10, deadline=None)
+def test_a_step_that_is_timed_ends_in_its_middle(small_audio, looks):
+    """On a slow machine a step takes many seconds, for which nobody waits who wants to leave."""
+    asked = iter(range(looks))
+    plan = Plan(
+        "small", "standard", 40, small_audio, Limits(), {"text2mel": 10, "ssrn": 10}, price=None
+    )
+    estimates = measure_training(
+        [ClipShape(9, 8)] * 3, plan, "cpu",
+        on_progress=lambda done, total: None, cancelled=lambda: next(asked, None) is None,
+    )  # fmt: skip
+    assert len(estimates) < 2
+    assert next(asked, None) is None
+
+
+@pytest.mark.parametrize("room", [0, 1])
+def test_memory_that_is_too_small_for_a_single_clip_is_a_finding(small_audio, monkeypatch, room):
+    losses = Learner.losses
+
+    def lack(self, batch):
+        if len(batch.text) > room:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+        return losses(self, batch)
+
+    monkeypatch.setattr(Learner, "losses", lack)
+    plan = Plan("small", "standard", 40, small_audio, Limits(), {"text2mel": 10}, price=None)
+    nothing = Histogram((0.0,), ()), None, None, None, (), Coverage({}, (), {}, (), None)
+    report = with_estimates(
+        CheckReport("recordings", 3, 3, 0.1, (), *nothing), [ClipShape(9, 8)] * 3, plan, "cpu",
+        on_progress=lambda done, total: None, cancelled=lambda: False,
+    )  # fmt: skip
+    found = [(finding.kind, finding.severity, finding.figure) for finding in report.findings]
+    told = "text2mel, small, does not fit the memory of cpu with the longest clips, not even one at"
+    assert found == ([] if room else [("out-of-memory", "error", f"{told} a time")])
+    assert bool(report.estimates) is bool(room)
+
+
+def test_without_an_answer_training_begins_on_the_usable_clips(
+    make_voice, training, broken, monkeypatch
+):
+    monkeypatch.setattr(checking, "WAIT_SECONDS", 1)
+    voice = make_voice(dataset=broken)
+    session = training.start(voice, "+1", attended=True)
+    snapshot = training.until(session, lambda s: s.phase is Phase.AT_STOP)
+    assert any(text.startswith("nobody answered") for text in training.texts(snapshot))
+    assert json.loads(voice.corpus_report.read_text())["clips"] == 3
+    session.send(Finish())
+    training.end(session)
+
+
+@pytest.mark.parametrize("when", ["before", "during"])
+def test_a_screen_that_goes_away_lets_training_begin(make_voice, training, broken, when):
+    voice = make_voice(dataset=broken)
+    early = (GoUnattended(),) if when == "before" else (Hold(),)
+    session = training.start(voice, "+1", *early, attended=True)
+    if when == "during":
+        training.until(session, checked)
+        session.send(GoUnattended())
+    # The trainer knows too that nobody is there: it ends at its stop.
+    assert training.end(session).step == 1
+
+
+def test_who_declines_to_train_has_no_new_voice(tmp_path, training, broken):
+    folder = tmp_path / "voice"
+    given = {"dataset": broken, "preset": "small", "attended": True}
+    session = training.start(folder, "+1", **given)
+    training.until(session, checked)
+    session.send(Finish())
+    snapshot = training.end(session)
+    assert (snapshot.phase, session.error) == (Phase.STOPPED, None)
+    assert not folder.exists()
+    assert sorted(path.name for path in broken.iterdir()) == ["README.md", "metadata.csv", "wavs"]
+    # The very same command asks again.
+    session = training.start(folder, "+1", GoUnattended(), **given)
+    assert training.end(session).step == 1
+
+
+def test_who_declines_keeps_a_voice_that_was_there_and_is_asked_again(make_voice, training, broken):
+    voice = make_voice(dataset=broken)
+    for _ in range(2):
+        session = training.start(voice, "+1", attended=True)
+        snapshot = training.until(session, checked)
+        session.send(Finish())
+        assert training.end(session).phase is Phase.STOPPED
+        assert voice.newest("text2mel").step == 0
+    # The second time it was known already, and had only to be asked.
+    assert summaries(training, snapshot) == []
+
+
+def test_finishing_while_the_recordings_are_checked_ends_without_a_record(make_voice, training):
+    voice = make_voice()
+    snapshot = training.end(training.start(voice, "+1", Finish(), attended=True))
+    assert snapshot.phase is Phase.STOPPED
+    assert not voice.check_record.exists()
+
+
+def test_nothing_is_asked_where_nothing_can_be_trained(tmp_path, training, speech):
+    dataset = Path(shutil.copytree(speech, tmp_path / "recordings"))
+    rows = (dataset / "metadata.csv").read_text().splitlines()
+    (dataset / "metadata.csv").write_text(f"{rows[0]}\ngone|nobody recorded this\n")
+    session = training.start(tmp_path / "voice", "+1", dataset=dataset, attended=True)
+    assert "at least two" in training.end(session).failure
+    assert isinstance(session.error, InputError)
+    assert not (tmp_path / "voice").exists()
+
+
+def test_a_check_that_fails_is_told_and_costs_no_training(make_voice, training, monkeypatch):
+    def fail(*_given, **_options) -> CheckReport:
+        raise ZeroDivisionError("no loudness")
+
+    monkeypatch.setattr(checking, "check_corpus", fail)
+    snapshot = training.end(training.start(make_voice(), "+1"))
+    assert (snapshot.step, snapshot.check) == (1, None)
+    assert any("could not be checked (no loudness)" in text for text in training.texts(snapshot))
+
+
+def test_a_record_comes_back_as_it_was(make_voice, training, broken):
+    voice = make_voice(dataset=broken)
+    snapshot = training.end(training.start(voice, "+1"))
+    record = load_record(voice, corpus_key(voice))
+    assert record == CheckRecord(corpus_key(voice), snapshot.check, accepted=True)
+    assert load_record(voice, "another corpus") is None
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda kept: "no JSON",
+        lambda kept: "[]",
+        lambda kept: json.dumps({**kept, "report": {}}),
+        lambda kept: json.dumps({**kept, "report": {**kept["report"], "rows": "many"}}),
+        lambda kept: json.dumps({**kept, "report": {**kept["report"], "findings": [{"kind": 1}]}}),
+        lambda kept: json.dumps({**kept, "report": {**kept["report"], "lengths": None}}),
+        lambda kept: "[" * 100_000,
+    ],
+)
+def test_a_damaged_record_counts_as_none(make_voice, broken, damage):
+    voice = make_voice(dataset=broken)
+    key = corpus_key(voice)
+    report = checking.check_corpus(
+        voice.dataset, voice.vocabulary, voice.settings.limits, voice.settings.audio,
+        on_progress=lambda done, total: None, cancelled=lambda: False,
+    )  # fmt: skip
+    save_record(voice, CheckRecord(key, report, accepted=False))
+    assert load_record(voice, key).report == report
+    kept = json.loads(voice.check_record.read_text())
+    voice.check_record.write_text(damage(kept))
+    assert load_record(voice, key) is None
+
+
+def test_a_corpus_that_moved_with_its_voice_is_not_checked_again(tmp_path, training, speech):
+    shutil.copytree(speech, tmp_path / "old" / "corpus")
+    given = {"dataset": tmp_path / "old" / "corpus", "preset": "small"}
+    training.end(training.start(tmp_path / "old", "+1", **given))
+    (tmp_path / "old").rename(tmp_path / "new")
+    snapshot = training.end(training.start(tmp_path / "new", "+1"))
+    assert summaries(training, snapshot) == []
+    assert Path(snapshot.check.dataset) == Voice.open(tmp_path / "new").dataset

@@ -1,0 +1,368 @@
+"""Memory that is too small for a batch: it is made in parts, and comes to the same."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+import torch
+
+from engine.data.batches import Batch, BatchSource
+from engine.errors import EngineError
+from engine.machine.cloud.machine import Clock
+from engine.machine.cloud.news import Interruption
+from engine.networks.specs import SSRNSpec, Text2MelSpec
+from engine.run.commands import Audition
+from engine.run.snapshot import Phase
+from engine.training import spot as interruption
+from engine.training.learner import Learner
+from engine.training.microbatch import is_out_of_memory
+from engine.training.recipe import recipe_named
+
+TEXT2MEL = Text2MelSpec(34, n_mels=6, embedding=8, hidden=8, dropout=0.2)
+SSRN = SSRNSpec(6, 9, hidden=8, dropout=0.2)
+TEXT_LENGTHS = torch.tensor([9, 2, 7, 5, 3])
+FRAME_LENGTHS = torch.tensor([12, 3, 10, 12, 5])
+
+
+@pytest.fixture
+def batch():
+    """Five clips of very different lengths."""
+    generator = torch.Generator().manual_seed(4)
+
+    def padded(tensor, lengths):
+        places = torch.arange(tensor.shape[1])
+        mask = places[None, :] < lengths[:, None]
+        return tensor * mask.view(*mask.shape, *([1] * (tensor.ndim - 2)))
+
+    return Batch(
+        padded(torch.randint(2, 34, (5, 9), generator=generator), TEXT_LENGTHS),
+        TEXT_LENGTHS,
+        padded(torch.rand(5, 12, 6, generator=generator), FRAME_LENGTHS),
+        FRAME_LENGTHS,
+        padded(torch.rand(5, 48, 9, generator=generator), 4 * FRAME_LENGTHS),
+    )
+
+
+def learner(spec, recipe="standard"):
+    return Learner(
+        spec,
+        replace(recipe_named(recipe), frame_drop=0.2, average_decay=None),
+        device=torch.device("cpu"),
+        precision=torch.float32,
+        seed=1,
+    )
+
+
+@pytest.fixture
+def exact(monkeypatch, batch):
+    """Compute in double precision: what order of sums does to a small network is not the matter."""
+    monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)
+    wide = replace(batch, mel=batch.mel.double(), magnitude=batch.magnitude.double())
+
+    def make(spec, recipe="standard"):
+        one = learner(spec, recipe)
+        one.network.double()
+        return one
+
+    return make, wide
+
+
+def gradients(one):
+    return {name: p.grad.clone() for name, p in one.network.named_parameters()}
+
+
+@pytest.mark.parametrize("recipe", ["standard", "bbc"])
+@pytest.mark.parametrize("spec", [TEXT2MEL, SSRN])
+@pytest.mark.parametrize("parts", [2, 3, 5])
+def test_a_batch_in_parts_is_the_same_mathematics_and_dropout(spec, recipe, parts, exact):
+    make, batch = exact
+    whole, parted = make(spec, recipe), make(spec, recipe)
+    parted.parts = parts
+    one, other = whole._find_gradients(batch, 5), parted._find_gradients(batch, 5)
+    for a, b in zip(one, other, strict=True):
+        assert a is b is None or float(a) == pytest.approx(float(b), rel=1e-6)
+    ours = gradients(parted)
+    for name, gradient in gradients(whole).items():
+        torch.testing.assert_close(ours[name], gradient, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("spec", [TEXT2MEL, SSRN])
+def test_in_single_precision_parts_differ_by_rounding_alone(spec, batch):
+    whole, parted = learner(spec), learner(spec)
+    parted.parts = 3
+    one, other = whole._find_gradients(batch, 5), parted._find_gradients(batch, 5)
+    assert float(one.total) == pytest.approx(float(other.total), rel=1e-5)
+    ours = gradients(parted)
+    for name, gradient in gradients(whole).items():
+        rounding = 1e-4 * float(gradient.abs().max())
+        torch.testing.assert_close(ours[name], gradient, rtol=1e-3, atol=rounding)
+
+
+def with_room_for(monkeypatch, clips, error=torch.OutOfMemoryError):
+    """Let the device have room for so many clips at once; return how many were asked for."""
+    asked = []
+    losses = Learner.losses
+
+    def limited(one, batch):
+        asked.append(len(batch.text))
+        if len(batch.text) > clips:
+            raise error("DefaultCPUAllocator: can't allocate memory: you tried to allocate a lot")
+        return losses(one, batch)
+
+    monkeypatch.setattr(Learner, "losses", limited)
+    return asked
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError, RuntimeError, MemoryError])
+def test_a_batch_that_does_not_fit_is_made_in_parts_from_then_on(monkeypatch, batch, error):
+    one = learner(TEXT2MEL)
+    asked = with_room_for(monkeypatch, 2, error)
+    one.step(batch, 1)
+    assert one.parts == 4
+    assert asked == [5, 2, 3, 1, 1, 1, 2]
+    asked.clear()
+    one.step(batch, 2)
+    assert asked == [1, 1, 1, 2]
+
+
+def test_trying_a_batch_out_changes_nothing(batch):
+    one = learner(TEXT2MEL)
+    weights, state = one.weights(), torch.get_rng_state()
+    one.try_out(batch)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(torch.equal(w, weights[name]) for name, w in one.weights().items())
+    assert one.optimizer_state() == {}
+    assert one.take_skips() == (0, 0)
+
+
+@pytest.mark.parametrize("spec", [TEXT2MEL, SSRN])
+def test_judging_in_parts_says_the_same(monkeypatch, exact, spec):
+    make, batch = exact
+    one = make(spec)
+    losses, output = one.judge(batch)
+    judge = Learner._judge_whole
+
+    def limited(one, batch):
+        if len(batch.text) > 2:
+            raise torch.OutOfMemoryError("no")
+        return judge(one, batch)
+
+    monkeypatch.setattr(Learner, "_judge_whole", limited)
+    in_parts, joined = one.judge(batch)
+    assert float(in_parts.total) == pytest.approx(float(losses.total), rel=1e-6)
+    for a, b in zip(output, joined, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("network", ["text2mel", "ssrn"])
+def test_too_little_memory_shows_before_the_first_step_and_is_told_once(
+    make_voice, training, monkeypatch, tones, network
+):
+    voice = make_voice(dataset=tones, ssrn=0)
+    asked = with_room_for(monkeypatch, 6)
+    snapshot = training.end(training.start(voice, "3", network=network))
+    assert snapshot.phase is Phase.STOPPED
+    assert snapshot.step == 3
+    [told] = [text for text in training.texts(snapshot) if "in 4 parts" in text]
+    assert "memory of cpu" in told
+    # Whole, in two, in four; then three steps in four.
+    assert asked == [16, 8] + [4] * 4 + [4] * 12
+
+
+def test_memory_that_lacks_in_the_middle_of_a_run_does_not_end_it(
+    make_voice, training, monkeypatch
+):
+    voice = make_voice()
+    make_step = Learner.step
+
+    def step(one, batch, number):
+        if number == 4:
+            with_room_for(monkeypatch, 1)
+        return make_step(one, batch, number)
+
+    monkeypatch.setattr(Learner, "step", step)
+    snapshot = training.end(training.start(voice, "6"))
+    assert snapshot.step == 6
+    assert sum("in 2 parts" in text for text in training.texts(snapshot)) == 1
+
+
+def test_a_device_without_room_for_the_batch_itself_gets_it_in_parts(
+    make_voice, training, monkeypatch
+):
+    voice = make_voice()
+    make_step, move = Learner.step, Batch.to
+
+    def without_room(batch, device):
+        if len(batch.text) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return move(batch, device)
+
+    def step(one, batch, number):
+        if number == 4:
+            monkeypatch.setattr(Batch, "to", without_room)
+        return make_step(one, batch, number)
+
+    monkeypatch.setattr(Learner, "step", step)
+    snapshot = training.end(training.start(voice, "6"))
+    assert (snapshot.phase, snapshot.step) == (Phase.STOPPED, 6)
+    assert sum("in 2 parts" in text for text in training.texts(snapshot)) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "is_it"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"), True),
+        (MemoryError(), True),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), True),
+        (RuntimeError("CUDA error: out of memory\nCUDA kernel errors might be"), True),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`"), True),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), True),
+        (RuntimeError("CUDA error: an illegal memory access was encountered"), False),
+        (ValueError("CUDA error: out of memory"), False),
+    ],
+)
+def test_too_little_memory_is_told_from_other_trouble(error, is_it):
+    assert is_out_of_memory(error) is is_it
+
+
+def test_a_run_that_is_split_in_the_middle_makes_the_same_steps(
+    make_voice, copy_voice, training, monkeypatch, tones
+):
+    voice = make_voice(dataset=tones, dropout=0.3)
+    split = copy_voice(voice, "split")
+    make_step = Learner.step
+    made = {}
+
+    def watched(one, batch, number):
+        parts = make_step(one, batch, number)
+        made[number] = float(parts.total)
+        return parts
+
+    def with_less_from_the_fourth(one, batch, number):
+        if number == 4:
+            with_room_for(monkeypatch, 6)
+        return watched(one, batch, number)
+
+    monkeypatch.setattr(Learner, "step", watched)
+    training.end(training.start(voice, "8"))
+    whole = dict(made)
+    made.clear()
+    monkeypatch.setattr(Learner, "step", with_less_from_the_fourth)
+    told = training.texts(training.end(training.start(split, "8")))
+    assert any("in 4 parts" in text for text in told)
+    assert [made[step] for step in (1, 2, 3)] == [whole[step] for step in (1, 2, 3)]
+    assert made == pytest.approx(whole, rel=1e-4)
+
+
+def test_where_not_even_one_clip_fits_it_says_what_to_do(make_voice, training, monkeypatch):
+    with_room_for(monkeypatch, 0)
+    session = training.start(make_voice(), "2")
+    snapshot = training.end(session)
+    assert isinstance(session.error, EngineError)
+    assert "a single one of the longest clips" in snapshot.failure
+    assert "--preset small" in snapshot.failure
+
+
+def test_the_batch_that_is_tried_is_the_longest(make_voice, training, monkeypatch, tones):
+    frames = []
+    gather = BatchSource.gather
+
+    def watched(source, clips, rng=None):
+        made = gather(source, clips, rng)
+        frames.append(int(made.frame_lengths.sum()))
+        return made
+
+    monkeypatch.setattr(BatchSource, "gather", watched)
+    training.end(training.start(make_voice(dataset=tones), "8"))
+    # The first is the one that is tried, the next two are of held-out clips.
+    assert frames[0] >= max(frames[3:])
+
+
+RUN_WITH_A_LIMIT = """
+import resource, sys
+from pathlib import Path
+
+from engine.run.options import TrainOrder
+from engine.session import Session
+from engine.run.stop import parse_stop
+from engine.training.learner import Learner
+from engine.training.microbatch import is_out_of_memory
+
+try_out = Learner.try_out
+
+
+def limited(learner, batch):
+    [line] = [line for line in open("/proc/self/status") if line.startswith("VmSize")]
+    most = int(line.split()[1]) * 1024 + 250 * 2**20
+    resource.setrlimit(resource.RLIMIT_AS, (most, resource.RLIM_INFINITY))
+    try_out(learner, batch)
+
+
+Learner.try_out = limited
+order = TrainOrder(Path(sys.argv[1]), device="cpu", precision="fp32", stop=parse_stop("1"))
+session = Session(order)
+session.start()
+session.join()
+snapshot = session.snapshot()
+print(snapshot.phase.value, snapshot.step, *(event.text for event in snapshot.events), sep="\\n")
+"""
+
+
+def test_a_process_that_may_take_little_memory_trains_all_the_same(make_voice, tones):
+    voice = make_voice(dataset=tones, hidden=128)
+    command = [sys.executable, "-c", RUN_WITH_A_LIMIT, str(voice.folder)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=300, check=True
+    )
+    lines = done.stdout.splitlines()
+    assert lines[:2] == ["stopped", "1"]
+    assert any("the memory of cpu is too small for a whole batch" in line for line in lines)
+
+
+def test_a_run_starts_no_thread_after_its_first_step(make_voice, training, monkeypatch, tmp_path):
+    """A host without memory may give a thread that never begins: whoever starts it waits for ever.
+
+    A checkpoint, a sample, a rollback, a notice that the machine is taken away with the person's
+    command, and the end: all find their threads waiting.
+    """
+    begun, late = threading.Event(), []
+    start = threading.Thread.start
+
+    def watched_start(thread):
+        if begun.is_set():
+            late.append(thread.name)
+        start(thread)
+
+    monkeypatch.setattr("threading.Thread.start", watched_start)
+    monkeypatch.setattr(interruption, "_SHORTEST_MARGIN", 0.1)
+    monkeypatch.setattr(interruption, "_WRITES", 0.0)
+    make_step = Learner.step
+    batch_of = BatchSource.batch
+
+    def batch_that_diverges(source, step):
+        made = batch_of(source, step)
+        sick = 20 <= step < 40 and not source._salt
+        return replace(made, mel=torch.full_like(made.mel, float("nan"))) if sick else made
+
+    monkeypatch.setattr(Learner, "step", lambda *given: begun.set() or make_step(*given))
+    monkeypatch.setattr(BatchSource, "batch", batch_that_diverges)
+    done = tmp_path / "done"
+    session = training.start(
+        make_voice(ssrn=0), None, checkpoint_every=5, on_interrupt=f"touch {done}"
+    )
+    training.until(session, lambda run: run.step >= 10)
+    session.send(Audition())
+    training.until(session, lambda run: run.auditions == 1 and run.rollbacks == 1)
+    training.until(session, lambda run: run.step >= 30)
+    notice = Clock(time.time(), time.monotonic()).notice("AWS terminates this machine", 2)
+    session.send(Interruption(notice))
+    last = training.end(session)
+    assert last.interrupted
+    assert last.checkpoint_step == last.step
+    assert done.exists()
+    assert late == []

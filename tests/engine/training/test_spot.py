@@ -1,0 +1,462 @@
+"""A machine that is taken away in the middle of a run, and what is left of the run then."""
+
+import json
+import socket
+import time
+
+import pytest
+from fake_metadata import FakeMetadata, after
+
+from engine.errors import Cancelled, EngineError, InputError
+from engine.machine.cloud import watcher
+from engine.machine.cloud.aws_spot_price import PriceError
+from engine.machine.cloud.machine import Clock, SpotNotice
+from engine.machine.cloud.news import Interruption, NewPrice, NoticeGone, SpotWarning
+from engine.machine.cloud.prices import Price
+from engine.run.commands import Finish, GoOn, Pause
+from engine.run.snapshot import MirrorState, Phase, Snapshot
+from engine.run.state import Board
+from engine.training import checkpoint_writer, machine_watch
+from engine.training import spot as interruption
+from engine.training.setup import prepare
+from engine.training.spot import Interruptions, margin
+from engine.voice.folder import Voice
+
+
+def end_in(seconds, text="AWS terminates this machine"):
+    return Interruption(Clock(time.time(), time.monotonic()).notice(text, seconds))
+
+
+def steps(voice):
+    return [entry.step for entry in voice.checkpoints("text2mel")]
+
+
+def said(snapshot, text):
+    return any(text in event.text for event in snapshot.events)
+
+
+@pytest.fixture
+def close_to_the_edge(monkeypatch):
+    """Train up to a fraction of a second before the deadline, so that no test waits for it."""
+    monkeypatch.setattr(interruption, "_SHORTEST_MARGIN", 0.1)
+    monkeypatch.setattr(interruption, "_WRITES", 0.0)
+
+
+@pytest.fixture
+def fake_cloud(monkeypatch, tmp_path):
+    """The clouds on loopback, and no right to ask the real AWS anything."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    with FakeMetadata() as serving:
+        yield serving
+
+
+@pytest.fixture
+def look_often(monkeypatch):
+    monkeypatch.setattr(watcher, "_EVERY", 0.02)
+
+
+@pytest.mark.parametrize(
+    ("write", "step", "seconds"), [(0.2, None, 10), (0.2, 0.01, 10), (6, 0.5, 19), (0.1, 8, 16.3)]
+)
+def test_the_margin_is_ten_seconds_unless_a_write_or_a_step_takes_long(write, step, seconds):
+    assert margin(write, step) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    ("mirror", "left"),
+    [
+        (None, 100),
+        (MirrorState("s3://there"), 100),
+        (MirrorState("s3://there", seconds=30), 70),
+        # No more than one arrives, and that is the one that was saved at once.
+        (MirrorState("s3://there", seconds=60), 100),
+        (MirrorState("s3://there", seconds=30, trouble="Could not connect"), 100),
+    ],
+)
+def test_the_last_checkpoint_gets_the_time_that_its_way_to_the_mirror_takes(
+    make_voice, mirror, left
+):
+    voice = make_voice()
+    board = Board(Snapshot(Phase.TRAINING, "v", voice.folder, "text2mel", "small", "standard"))
+    board.update(mirror=mirror)
+    now = [1000.0]
+    interruptions = Interruptions(board, None, lambda: now[0])
+    notice = SpotNotice("AWS terminates this machine", time.time() + 110, now[0] + 110)
+    interruptions.hear(Interruption(notice), lambda: 0.0, None)
+    now[0] += left - 0.1
+    assert not interruptions.over
+    now[0] += 0.2
+    assert interruptions.over
+
+
+def test_a_warning_in_the_place_of_a_notice_sets_no_end(make_voice):
+    board = Board(
+        Snapshot(Phase.TRAINING, "v", make_voice().folder, "text2mel", "small", "standard")
+    )
+    interruptions = Interruptions(board, None)
+    interruptions.hear(end_in(0), lambda: 0.0, None)
+    assert interruptions.standing
+    assert interruptions.over
+    interruptions.hear(SpotWarning(SpotNotice("AWS is likely to take it")), lambda: 0.0, None)
+    assert not interruptions.standing
+    assert not interruptions.over
+
+
+def test_it_saves_at_once_trains_on_and_saves_again(make_voice, training, monkeypatch):
+    voice = make_voice(text2mel=5, base_step=5)
+    session = training.start(voice)
+    training.until(session, lambda s: s.step > 7)
+    session.send(end_in(900))
+    saved = training.until(session, lambda s: (s.checkpoint_step or 0) > 5).checkpoint_step
+    assert training.until(session, lambda s: s.step > saved + 2).spot_notice is not None
+    monkeypatch.setattr(Interruptions, "over", property(lambda _self: True))
+    snapshot = training.end(session)
+    assert (snapshot.phase, snapshot.interrupted, session.error) == (Phase.STOPPED, True, None)
+    base, first, last = steps(voice)
+    assert base == 5 < first < last == snapshot.step == snapshot.checkpoint_step
+    assert said(snapshot, "AWS terminates this machine at ")
+    assert said(snapshot, "the last safe second")
+
+
+def test_where_no_second_is_safe_the_first_checkpoint_is_the_last(make_voice, training):
+    voice = make_voice(text2mel=5, base_step=5)
+    session = training.start(voice)
+    training.until(session, lambda s: s.step > 7)
+    session.send(end_in(5))
+    snapshot = training.end(session)
+    assert snapshot.interrupted
+    assert steps(voice) == [5, snapshot.step]
+
+
+def test_a_full_disk_does_not_make_a_failure_of_an_interruption(
+    make_voice, training, close_to_the_edge, monkeypatch
+):
+    def refuse(checkpoint, target):
+        raise EngineError("no space left")
+
+    monkeypatch.setattr(checkpoint_writer, "save_checkpoint", refuse)
+    voice = make_voice(text2mel=5, base_step=5)
+    session = training.start(voice)
+    training.until(session, lambda s: s.step > 7)
+    session.send(end_in(0))
+    snapshot = training.end(session)
+    assert (snapshot.phase, snapshot.interrupted, session.error) == (Phase.STOPPED, True, None)
+    assert steps(voice) == [5]
+    assert said(snapshot, f"step {snapshot.step:,} is lost with this machine: no space left")
+    assert not snapshot.saved
+
+
+def test_a_paused_run_ends_in_time_as_well(make_voice, training, close_to_the_edge):
+    voice = make_voice(text2mel=5, base_step=5)
+    session = training.start(voice, None, attended=True)
+    training.until(session, lambda s: s.step > 5)
+    session.send(Pause())
+    training.until(session, lambda s: s.phase is Phase.PAUSED)
+    session.send(end_in(0.3))
+    snapshot = training.end(session)
+    assert snapshot.interrupted
+    assert steps(voice)[-1] == snapshot.step
+
+
+def test_a_run_that_is_still_preparing_ends_at_once(make_voice, training, tmp_path):
+    command = 'echo "$VOICECOACH_NOTICE" > ../ran; echo told'
+    voice = make_voice()
+    session = training.start(
+        voice, None, end_in(60), on_interrupt=f"cd '{voice.folder}' && {command}"
+    )
+    snapshot = training.end(session)
+    assert (snapshot.phase, snapshot.interrupted, snapshot.step) == (Phase.STOPPED, True, 0)
+    assert (tmp_path / "ran").read_text() == "AWS terminates this machine\n"
+
+
+def test_who_arrives_at_the_stop_before_that_was_not_cut_short(make_voice, training):
+    voice = make_voice(text2mel=5, base_step=5)
+    session = training.start(voice, "+60")
+    training.until(session, lambda s: s.step > 5)
+    session.send(end_in(100))
+    snapshot = training.end(session)
+    assert (snapshot.step, snapshot.interrupted) == (65, False)
+
+
+def test_whom_the_machine_itself_ends_before_its_time_was_cut_short(make_voice, training):
+    voice = make_voice(text2mel=5, base_step=5)
+    session = training.start(voice)
+    training.until(session, lambda s: s.step > 5)
+    session.send(end_in(100))
+    # As the signal does with which a machine that goes down ends its processes.
+    session.send(Finish())
+    assert training.end(session).interrupted
+
+
+@pytest.fixture
+def one_look_alone(monkeypatch):
+    """Let the watcher look once by itself, and then when it is asked to."""
+    monkeypatch.setattr(watcher, "_EVERY", 3600.0)
+
+
+def seen_once(training, session, fake_cloud):
+    """Wait until the run has asked its cloud for a notice, and there was none."""
+    path = "/latest/meta-data/events/recommendations/rebalance"
+    training.until(session, lambda s: ("GET", path) in fake_cloud.asked and s.step > 5)
+
+
+def test_whom_the_machine_ends_before_its_notice_was_seen_was_cut_short(
+    make_voice, training, fake_cloud, one_look_alone, tmp_path
+):
+    voice = make_voice(text2mel=5, base_step=5)
+    session = training.start(
+        voice, cloud="aws", metadata_url=fake_cloud.url, on_interrupt=f"touch '{tmp_path}/told'"
+    )
+    seen_once(training, session, fake_cloud)
+    fake_cloud.take_away(60)
+    session.send(Finish())
+    snapshot = training.end(session)
+    assert (snapshot.phase, snapshot.interrupted, session.error) == (Phase.STOPPED, True, None)
+    assert steps(voice) == [5, snapshot.step]
+    assert said(snapshot, "AWS terminates this machine at ")
+    assert not said(snapshot, "training goes on")
+    assert (tmp_path / "told").exists()
+
+
+@pytest.mark.parametrize("fault", ["", "500", "silent"])
+def test_who_asks_for_the_end_where_no_cloud_does_was_not_cut_short(
+    make_voice, training, fake_cloud, one_look_alone, monkeypatch, fault
+):
+    monkeypatch.setattr(machine_watch, "_ASK_SECONDS", 0.2 if fault == "silent" else 60)
+    session = training.start(
+        make_voice(text2mel=5, base_step=5), cloud="aws", metadata_url=fake_cloud.url, attended=True
+    )
+    seen_once(training, session, fake_cloud)
+    fake_cloud.fault = fault
+    asked = len(fake_cloud.asked)
+    session.send(Finish())
+    snapshot = training.end(session)
+    assert (snapshot.phase, snapshot.interrupted, session.error) == (Phase.STOPPED, False, None)
+    assert len(fake_cloud.asked) > asked or fault == "silent"
+    assert snapshot.saved
+
+
+def test_a_preparation_that_the_machine_ends_before_its_notice_was_seen_was_cut_short(
+    make_voice, training, fake_cloud, one_look_alone, tones
+):
+    session = training.start(
+        make_voice(dataset=tones), cloud="aws", metadata_url=fake_cloud.url, attended=True
+    )
+    training.until(session, lambda s: s.phase is Phase.CHECKED and s.machine is not None)
+    fake_cloud.take_away(60)
+    session.send(Finish())
+    snapshot = training.end(session)
+    assert (snapshot.phase, snapshot.interrupted, snapshot.step) == (Phase.STOPPED, True, 0)
+
+
+def test_a_notice_that_is_taken_back_ends_nothing(make_voice, training, close_to_the_edge):
+    voice = make_voice(text2mel=5, base_step=5)
+    session = training.start(voice)
+    training.until(session, lambda s: s.step > 5)
+    session.send(end_in(60))
+    session.send(NoticeGone())
+    snapshot = training.until(session, lambda s: said(s, "taken its notice back"))
+    assert snapshot.spot_notice is None
+    training.until(session, lambda s: s.step > snapshot.step + 3)
+    session.send(Finish())
+    snapshot = training.end(session)
+    assert (snapshot.phase, snapshot.interrupted) == (Phase.STOPPED, False)
+
+
+def test_a_warning_is_saved_for_and_training_goes_on(make_voice, training):
+    voice = make_voice(text2mel=5, base_step=5)
+    session = training.start(voice, "+80")
+    training.until(session, lambda s: s.step > 5)
+    notice = end_in(0).notice
+    session.send(SpotWarning(type(notice)("AWS is likely to take this machine away soon")))
+    snapshot = training.end(session)
+    assert (snapshot.step, snapshot.interrupted) == (85, False)
+    assert len(steps(voice)) == 3
+
+
+def test_the_hook_finds_a_checkpoint_and_is_not_waited_for(
+    make_voice, training, tmp_path, monkeypatch
+):
+    voice = make_voice(text2mel=5, base_step=5)
+    told = tmp_path / "told"
+    command = (
+        f'ls "$VOICECOACH_VOICE/text2mel/checkpoints" > {told}.part; '
+        f'echo "$VOICECOACH_DEADLINE" >> {told}.part; mv {told}.part {told}; exit 3'
+    )
+    session = training.start(voice, None, on_interrupt=command)
+    training.until(session, lambda s: s.step > 7)
+    session.send(end_in(900))
+    training.until(session, lambda s: said(s, "--on-interrupt ended"))
+    monkeypatch.setattr(Interruptions, "over", property(lambda _self: True))
+    snapshot = training.end(session)
+    *checkpoints, deadline = told.read_text().split()
+    assert [name for name in checkpoints if name.startswith("step-")][1:]
+    assert deadline.endswith("+00:00")
+    assert said(snapshot, "--on-interrupt ended with code 3")
+    assert "on_interrupt" not in (voice.folder / "voice.toml").read_text()
+
+
+def test_the_price_of_each_stretch_is_kept(make_voice, training):
+    voice = make_voice(text2mel=5, base_step=5)
+    session = training.start(voice, "+400", Pause(), price=1000.0, attended=True)
+    training.until(session, lambda s: s.phase is Phase.PAUSED)
+    session.send(GoOn())
+    training.until(session, lambda s: s.step > 10)
+    session.send(NewPrice(2000.0, "AWS spot us-east-1b, 14:00"))
+    snapshot = training.until(session, lambda s: s.price == 2000.0)
+    assert snapshot.price_source == "AWS spot us-east-1b, 14:00"
+    session.send(end_in(0))
+    snapshot = training.end(session)
+    ledger = Voice.open(voice.folder).ledger
+    trained = [stretch for stretch in ledger.stretches if stretch.kind == "training"]
+    assert [trained[0].price, trained[-1].price] == [1000.0, 2000.0]
+    assert trained[0].last_step == trained[1].first_step
+    assert {stretch.price for stretch in ledger.stretches} == {1000.0, 2000.0}
+    assert snapshot.spent == pytest.approx(ledger.usd, rel=0.2)
+
+
+def test_a_real_watch_sees_it_all_and_reads_the_price(
+    make_voice, training, fake_cloud, look_often, close_to_the_edge, monkeypatch
+):
+    voice = make_voice(text2mel=5, base_step=5)
+    session = training.start(voice, "$5000", price="auto", cloud="aws", metadata_url=fake_cloud.url)
+    snapshot = training.until(session, lambda s: s.price > 0 and s.step > 7)
+    assert snapshot.machine.words == "AWS g5.xlarge us-east-1b spot"
+    assert snapshot.price == 0.51
+    assert "highest US spot price" in snapshot.price_source
+    assert 'price = "auto"' in (voice.folder / "voice.toml").read_text()
+    assert Voice.open(voice.folder).settings.price_auto
+    fake_cloud.aws["events/recommendations/rebalance"] = json.dumps({"noticeTime": after(0)})
+    training.until(session, lambda s: said(s, "likely to take this machine away"))
+    fake_cloud.fault = "garbage"
+    training.until(session, lambda s: said(s, "the metadata service of AWS gives"))
+    fake_cloud.fault = ""
+    fake_cloud.take_away(3)
+    snapshot = training.end(session)
+    assert (snapshot.phase, snapshot.interrupted) == (Phase.STOPPED, True)
+    assert steps(voice)[-1] == snapshot.step
+    assert voice.ledger.stretches[-1].price == 0.51
+
+
+def test_the_price_is_read_again_and_kept_where_aws_falls_silent(
+    make_voice, training, fake_cloud, monkeypatch
+):
+    answers = [Price(100.0, "AWS spot, first"), PriceError("too busy"), Price(200.0, "AWS spot")]
+
+    def asked(machine, base):
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(machine_watch, "aws_spot_price", asked)
+    monkeypatch.setattr(machine_watch, "_PRICE_SECONDS", 0.5)
+    voice = make_voice(price_auto=True)
+    session = training.start(voice, None, cloud="aws", metadata_url=fake_cloud.url)
+    snapshot = training.until(session, lambda s: s.price == 200.0 and s.step > 5)
+    assert said(snapshot, "(too busy): the price stays as it was")
+    assert said(snapshot, "price: $100/h (AWS spot, first)")
+    assert not said(snapshot, "taking the table's")
+    session.send(Finish())
+    training.end(session)
+
+
+def test_the_preparation_costs_what_the_cloud_says_meanwhile(
+    make_voice, training, fake_cloud, monkeypatch
+):
+    monkeypatch.setattr(machine_watch, "aws_spot_price", lambda *_: Price(3600.0, "AWS spot"))
+
+    def prepare_slowly(order, voice, board, inbox):
+        assert inbox.next_of((NewPrice,), 60) is not None
+        return prepare(order, voice, board, inbox)
+
+    monkeypatch.setattr("engine.training.setup.prepare", prepare_slowly)
+    # However little of it there is.
+    monkeypatch.setattr("engine.training.ledger_keeper._WORTH_A_LINE", 0.001)
+    voice = make_voice(price_auto=True)
+    session = training.start(voice, "3", cloud="aws", metadata_url=fake_cloud.url)
+    snapshot = training.end(session)
+    stretches = voice.ledger.stretches
+    assert stretches[0].kind == "idle"
+    assert {stretch.price for stretch in stretches} == {3600.0}
+    assert snapshot.idle_usd == pytest.approx(voice.ledger.idle_usd)
+
+
+def test_a_preparation_that_is_given_up_costs_what_the_cloud_says(
+    make_voice, training, fake_cloud, monkeypatch
+):
+    monkeypatch.setattr(machine_watch, "aws_spot_price", lambda *_: Price(3600.0, "AWS spot"))
+
+    def give_up(order, voice, board, inbox):
+        assert inbox.next_of((NewPrice,), 60) is not None
+        raise Cancelled("The features were not completed.")
+
+    monkeypatch.setattr("engine.training.setup.prepare", give_up)
+    voice = make_voice(price_auto=True)
+    session = training.start(voice, "3", cloud="aws", metadata_url=fake_cloud.url)
+    snapshot = training.end(session)
+    assert snapshot.phase is Phase.STOPPED
+    assert {(one.kind, one.price) for one in voice.ledger.stretches} == {("idle", 3600.0)}
+    assert snapshot.spent == pytest.approx(voice.ledger.usd)
+
+
+def test_a_fault_in_reading_the_price_is_told_and_the_price_is_read_again(
+    make_voice, training, fake_cloud, monkeypatch
+):
+    answers = [ZeroDivisionError("by nought"), Price(0.4, "the table")]
+
+    def tabled(machine):
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(machine_watch, "table_price", tabled)
+    monkeypatch.setattr(machine_watch, "_PRICE_SECONDS", 0.1)
+    voice = make_voice(price_auto=True)
+    session = training.start(voice, None, cloud="gcp", metadata_url=fake_cloud.url)
+    snapshot = training.until(session, lambda s: s.price == 0.4)
+    assert said(snapshot, "price lookup failed: ZeroDivisionError: by nought")
+    session.send(Finish())
+    training.end(session)
+
+
+def test_who_is_asked_about_the_corpus_need_not_answer(make_voice, training, tones):
+    session = training.start(make_voice(dataset=tones), None, attended=True)
+    training.until(session, lambda s: s.phase is Phase.CHECKED)
+    session.send(end_in(60))
+    snapshot = training.end(session)
+    assert (snapshot.phase, snapshot.interrupted, snapshot.step) == (Phase.STOPPED, True, 0)
+
+
+def test_where_the_firmware_names_no_cloud_not_one_request_leaves(
+    make_voice, training, tmp_path, monkeypatch, look_often
+):
+    monkeypatch.setenv("VOICECOACH_METADATA_URL", "http://127.0.0.1:9")
+    monkeypatch.setattr("engine.machine.cloud.firmware.DMI", tmp_path)
+    tried = []
+
+    class Watched(socket.socket):
+        def connect(self, address):
+            if self.family != socket.AF_UNIX:
+                tried.append(address)
+            return super().connect(address)
+
+    monkeypatch.setattr(socket, "socket", Watched)
+    monkeypatch.setattr(socket, "create_connection", lambda *a, **_: tried.append(a))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *a, **_: tried.append(a))
+    session = training.start(make_voice(price_auto=True), "+3", cloud="auto")
+    snapshot = training.end(session)
+    assert (snapshot.phase, snapshot.machine) == (Phase.STOPPED, None)
+    assert said(snapshot, "no price")
+    assert tried == []
+
+
+def test_a_price_that_no_cloud_can_say_is_refused(make_voice, training):
+    with pytest.raises(InputError, match="--price auto needs a machine"):
+        training.start(make_voice(), "+1", price="auto", cloud="none")
+    with pytest.raises(InputError, match="--metadata-url"):
+        training.start(make_voice("other"), "+1", cloud="aws", metadata_url="ftp://there")

@@ -1,0 +1,98 @@
+"""Numbers as the screen says them: with units, in words a person reads at a glance."""
+
+import math
+from datetime import datetime, timedelta
+
+from engine.formatting import duration as duration
+from engine.formatting import whole_minutes as whole_minutes
+
+
+def steps(count: int) -> str:
+    """Write a step count in full: `871,204`."""
+    return f"{count:,}"
+
+
+def count_of_steps(count: int) -> str:
+    """Write how many steps: `1 step`, `1,204 steps`."""
+    return f"{count:,} step{'' if count == 1 else 's'}"
+
+
+def short_steps(count: float) -> str:
+    """Write a step count for an axis or a list: `871k`, `1.5k`, `850`."""
+    if abs(count) < 1000:
+        return f"{count:.0f}"
+    return f"{count / 1000:.1f}".removesuffix(".0") + "k"
+
+
+def countdown(seconds: float) -> str:
+    """Write what is left until something happens, as wide one second as the next: `1m07s`."""
+    whole = max(0, int(seconds))
+    if whole < 60:
+        return f"{whole:>2}s"
+    return f"{whole // 60}m{whole % 60:02d}s" if whole < 3600 else duration(whole)
+
+
+def clock(moment: datetime) -> str:
+    """Write the time of day: `14:02`."""
+    return f"{moment:%H:%M}"
+
+
+def arrival(now: datetime, seconds: float) -> str:
+    """Write when something will be there: `14:04`, `Sat 03:10`, `28 Nov`, `years from now`."""
+    try:
+        then = now + timedelta(seconds=seconds)
+    except OverflowError:
+        return "years from now"
+    if then.date() == now.date():
+        return clock(then)
+    if then - now < timedelta(days=6):
+        return f"{then:%a %H:%M}"
+    return f"{then.day} {then:%b}" if then.year == now.year else f"{then.day} {then:%b %Y}"
+
+
+def dollars(amount: float) -> str:
+    """Write an amount of money: `$0.65`."""
+    return f"${amount:,.2f}"
+
+
+def price(per_hour: float, source: str = "") -> str:
+    """Write what the machine costs, and who says so: `$0.99/h`, or that nothing was said."""
+    said = f", {printable(source)}" if source else ""
+    return f"{dollars(per_hour)}/h{said}" if per_hour > 0 else "no price given"
+
+
+def speed(steps_per_second: float) -> str:
+    """Write a speed: `212 steps/s`, `2.54 steps/s`, or `8.0 s/step` where that reads better."""
+    if steps_per_second >= 100:
+        return f"{steps_per_second:.0f} steps/s"
+    if steps_per_second >= 10:
+        return f"{steps_per_second:.1f} steps/s"
+    if steps_per_second >= 0.5:
+        return f"{steps_per_second:.2f} steps/s"
+    return f"{1 / steps_per_second:.1f} s/step"
+
+
+def loss(value: float) -> str:
+    """Write a loss to four places, `nan` and `inf` as they are."""
+    return f"{value:.4f}" if abs(value) < 100 or not math.isfinite(value) else f"{value:.3g}"
+
+
+def learning_rate(value: float) -> str:
+    """Write a learning rate with one decimal: `6.8e-5`."""
+    mantissa, exponent = f"{value:.1e}".split("e")
+    return f"{mantissa}e{int(exponent)}"
+
+
+def lowered(factor: float) -> str:
+    """Say what of the recipe's learning rate is left; nothing where all of it is."""
+    return "" if factor == 1 else f"(×{factor:g})"
+
+
+def gigabytes(used: int, total: int) -> str:
+    """Write memory in use out of what there is: `3.1/80 GB`."""
+    return f"{used / 1e9:.1f}/{total / 1e9:.0f} GB"
+
+
+def printable(text: str) -> str:
+    """Replace what a terminal would obey instead of show: text from data can hold anything."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)

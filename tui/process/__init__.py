@@ -1,0 +1,1 @@
+"""One app in one process: signals, terminal, logs, screens or none."""

@@ -1,0 +1,309 @@
+"""Signals become commands to the engine; and nothing keeps a process whose engine has ended."""
+
+import contextlib
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from queue import Empty, SimpleQueue
+from types import FrameType
+from typing import Protocol
+
+from engine.errors import VoicecoachError
+from engine.run.commands import Finish, GoUnattended, ScreenReads
+from engine.run.snapshot import Phase, Snapshot
+from engine.session import SessionLike
+from tui.formatting import count_of_steps
+from tui.process.log_file import flush_log
+from tui.process.terminal import allow_freeing_writes
+
+LOG = logging.getLogger(__name__)
+
+_LOOK = 0.2
+"""Seconds between two looks at the engine thread."""
+_UNREAD_LOOKS = 25
+"""Looks in a row, of 5 s in all, at which an outlet takes no output before it counts as unread."""
+_LET_GO_AFTER = 5.0
+"""Seconds that the process gets to end by itself once its engine has."""
+_END_AFTER = 8.0
+"""Seconds after which it is ended."""
+_SAME_SIGNAL = 0.5
+"""Seconds within which signals count as one: whoever ends a whole group of processes sends it to
+this one and to the front, which passes it on."""
+_FORCED_AFTER = 10.0
+"""Seconds that the engine gets to end after a second signal."""
+_ALARM_AFTER = 20
+"""Seconds after which the system ends the process, where the watch itself is lost."""
+_INTERRUPTED = 75
+"""EX_TEMPFAIL of sysexits.h, a failure that may not last: whoever started the process can start
+it again on another machine."""
+
+
+class WatchedSession(SessionLike, Protocol):
+    """A session in this process, whose thread can be waited for."""
+
+    @property
+    def error(self) -> BaseException | None:
+        """What ended the run, when it did not end as asked."""
+        ...
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Wait for the engine thread; say whether it has ended."""
+        ...
+
+    def hurry(self) -> None:
+        """Have the end wait for nothing more."""
+        ...
+
+
+class Outlet(Protocol):
+    """Where the person looks: a screen, or lines on a terminal or in a file.
+
+    All is called from the watch's thread and must not wait.
+    """
+
+    @property
+    def lost(self) -> bool:
+        """Whether nobody can see it any more."""
+        ...
+
+    @property
+    def keeps_failures(self) -> bool:
+        """Whether it stays, after a run that failed, for a person to read why."""
+        ...
+
+    @property
+    def takes_output(self) -> bool:
+        """Whether what is written to it would not have to wait."""
+        ...
+
+    def tell(self, text: str) -> None:
+        """Show a sentence."""
+        ...
+
+    def close(self) -> None:
+        """Ask the main thread to end whatever it shows."""
+        ...
+
+    def let_go(self, last_words: str = "") -> None:
+        """Say some last words where that needs no waiting; then give up terminal, standard input
+        and output, so that nothing can wait for them."""
+        ...
+
+
+def exit_code(error: BaseException | None, *, interrupted: bool) -> int:
+    """Return what the process ends with after `error`: 0, 1, or 2 for bad input.
+
+    Without an error it is 0, or 75 where the cloud took the machine away (`interrupted`).
+    """
+    if error is None:
+        return _INTERRUPTED if interrupted else 0
+    return error.exit_code if isinstance(error, VoicecoachError) else 1
+
+
+class Watch:
+    """Turns SIGTERM, SIGINT and SIGHUP into commands, and ends the process if it does not end.
+
+    A signal handler only notes the signal: what it interrupts may hold the very lock that a
+    command needs. A thread of the watch does the rest; it is a daemon, there to the last moment.
+    Should that thread be lost, for want of memory say, the alarm that a second signal sets has the
+    system end the process.
+    """
+
+    ending = "saving a checkpoint, then ending"
+    """What the first signal to end leads to."""
+    forcing = f"ending within {_FORCED_AFTER:.0f} s, whether or not the checkpoint is saved"
+    """What the second one leads to: a run that does not move must not stay for ever."""
+
+    hurrying = "waiting no longer"
+    """What one leads to while the end waits for a disk or a mirror."""
+
+    def __init__(self, session: WatchedSession, outlet: Outlet) -> None:
+        self._session = session
+        self._outlet = outlet
+        self._signals: SimpleQueue[signal.Signals] = SimpleQueue()
+        # When the first signal to end came, and the first that was meant as another one.
+        self._ended_at: float | None = None
+        self._forced_at: float | None = None
+        # Which of them the run and the person have been told.
+        self._told_to_end = self._told_of_force = False
+        self._ended_since: float | None = None
+        self._unread_looks = 0
+        # The end of the wait for somebody to read why the run failed: as shown, and by our clock.
+        self._screen_until: tuple[float, float] | None = None
+        self.closing = threading.Event()
+        """Set once the main thread shows nothing more and is about to end the process."""
+        self.hung_up = threading.Event()
+        """Set by SIGHUP, or once nobody can see the outlet any more."""
+
+    def handle_signals(self) -> None:
+        """Install the handlers, before the engine starts; call it on the main thread."""
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, self._note)
+        signal.signal(signal.SIGINT, self._note)
+        # nohup asks for hang-ups to be ignored.
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            signal.signal(signal.SIGHUP, self._note)
+        allow_freeing_writes()
+
+    def start(self) -> None:
+        """Start watching a session that has been started."""
+        threading.Thread(target=self._watch, name="voicecoach-watch", daemon=True).start()
+
+    def close(self) -> None:
+        """Let the process end: the main thread, which calls this, shows nothing more.
+
+        Signals are ignored from here on: the exit code is to tell how the run ended, and the
+        process is ended soon if it does not end by itself.
+        """
+        self.closing.set()
+        for of_end in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(of_end, signal.SIG_IGN)
+
+    def _note(self, signum: int, _frame: FrameType | None) -> None:
+        if signum == signal.SIGHUP:
+            # A terminal that hangs up also sends SIGCONT, at which Textual would draw again.
+            for of_job_control in (signal.SIGCONT, signal.SIGTSTP):
+                signal.signal(of_job_control, lambda _signum, _frame: None)
+        else:
+            now = time.monotonic()
+            if self._ended_at is None:
+                self._ended_at = now
+            elif self._forced_at is None and now - self._ended_at > _SAME_SIGNAL:
+                self._forced_at = now
+                signal.alarm(_ALARM_AFTER)
+        self._signals.put(signal.Signals(signum))
+
+    def _watch(self) -> None:
+        # Restoring a terminal from the background must not stop the process.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
+        while True:
+            try:
+                self._turn()
+            except Exception as error:
+                # Whatever it is: without this thread the process would hear no signal.
+                self._note_failure(error)
+
+    def _note_failure(self, error: Exception) -> None:
+        try:
+            if str(error) != self._failure:
+                LOG.exception("the watch over the end of the process failed, and goes on")
+            self._failure = str(error)
+        except MemoryError:
+            time.sleep(_LOOK)
+
+    _failure = ""
+
+    def _turn(self) -> None:
+        with contextlib.suppress(Empty):
+            self._act(self._signals.get(timeout=_LOOK))
+        # After each signal, too: somebody may send them without a pause.
+        self._look()
+
+    def _act(self, received: signal.Signals) -> None:
+        LOG.info("received %s", received.name)
+        if received is signal.SIGHUP:
+            self._hang_up()
+            return
+        hurrying = bool(self._session.snapshot().end_waits_for)
+        if hurrying:
+            # What is given up by that was told with the wait.
+            self._session.hurry()
+            self._outlet.tell(f"{received.name}: {self.hurrying}")
+        if not self._told_to_end:
+            if not hurrying:
+                self._session.send(Finish(by_signal=True))
+                self._outlet.tell(f"{received.name}: {self.ending}")
+            self._told_to_end = True
+        if self._forced_at is not None and not self._told_of_force:
+            self._told_of_force = True
+            self._outlet.tell(f"{received.name}: {self.forcing}")
+
+    def _hang_up(self) -> None:
+        if self.hung_up.is_set():
+            return
+        LOG.info("the terminal is gone; training goes on without a screen")
+        self.hung_up.set()
+        self._outlet.let_go()
+        self._session.send(GoUnattended())
+        self._outlet.close()
+
+    def _look(self) -> None:
+        if self._outlet.lost:
+            self._hang_up()
+        self._look_whether_read()
+        if not self._session.join(0):
+            if self._forced_at is not None and time.monotonic() - self._forced_at > _FORCED_AFTER:
+                self._force()
+            return
+        # A run that failed stays on the screen until the person has read why, if one is there.
+        last = self._session.snapshot()
+        stays = last.phase is Phase.FAILED and not last.ended_because
+        stays = stays and self._outlet.keeps_failures and not self._nobody_watches(last)
+        told = self._told_to_end or self.closing.is_set() or self.hung_up.is_set()
+        if told or not stays:
+            self._see_to_the_end()
+
+    def _nobody_watches(self, last: Snapshot) -> bool:
+        """Whether nobody is there to read why the run failed; the machine costs meanwhile."""
+        shown, now = last.wait_ends_at, time.monotonic()
+        if shown is None:
+            return False
+        if self._screen_until is None or self._screen_until[0] != shown:
+            # By a clock that nobody sets.
+            self._screen_until = shown, now + shown - time.time()
+        return now >= self._screen_until[1] or self._unread_looks >= _UNREAD_LOOKS
+
+    def _look_whether_read(self) -> None:
+        """Tell the run when nobody reads the outlet any more, and when somebody does again."""
+        was_read = self._unread_looks < _UNREAD_LOOKS
+        self._unread_looks = 0 if self._outlet.takes_output else self._unread_looks + 1
+        is_read = self._unread_looks < _UNREAD_LOOKS
+        if is_read is not was_read:
+            LOG.info("the terminal takes %s", "output again" if is_read else "no output any more")
+            self._session.send(ScreenReads(is_read))
+
+    def _see_to_the_end(self) -> None:
+        if self._ended_since is None:
+            self._ended_since = time.monotonic()
+            self._outlet.close()
+        waited = time.monotonic() - self._ended_since
+        if waited > _END_AFTER:
+            LOG.warning("the process did not end by itself; ending it; %s", _what_still_runs())
+            flush_log()
+            interrupted = self._session.snapshot().interrupted
+            os._exit(exit_code(self._session.error, interrupted=interrupted))
+        if waited > _LET_GO_AFTER:
+            self._outlet.let_go()
+
+    def _force(self) -> None:
+        """End the process although its engine has not ended."""
+        code = 1
+        try:
+            run = self._session.snapshot()
+            told = f"ended by a second signal at step {run.step:,}"
+            if run.unsaved:
+                told += f"; {count_of_steps(run.unsaved)} not saved"
+            else:
+                told += ", which is saved"
+                code = exit_code(self._session.error, interrupted=run.interrupted)
+            self._outlet.let_go(f"voicecoach: {told}")
+            LOG.error("%s; %s", told, _what_still_runs())
+            flush_log()
+        finally:
+            os._exit(code)
+
+
+def _what_still_runs() -> str:
+    """Return where every thread is, for the log of a process that has to be ended."""
+    frames = sys._current_frames()
+    places = []
+    for thread in threading.enumerate():
+        frame = frames.get(thread.ident or 0)
+        if frame is not None:
+            stack = "".join(traceback.format_stack(frame))
+            places.append(f"{thread.name}, daemon {thread.daemon}:\n{stack}")
+    return "\n".join(places)

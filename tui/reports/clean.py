@@ -1,0 +1,40 @@
+"""What `voicecoach clean` tells at its end."""
+
+import shlex
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from engine.jobs.clean import Cleaned
+
+_MOST_LEFT_OUT = 20
+
+
+def print_cleaned(cleaned: "Cleaned") -> None:
+    """Print what the copy holds, what was done to it, and what it lacks."""
+    console = Console(markup=False, highlight=False, emoji=False)
+    clips, left_out = len(cleaned.changes), cleaned.left_out
+    console.print(f"{cleaned.folder}: {clips:,} clips, {cleaned.hours:.2f} h")
+    trimmed = sum(change.trimmed for change in cleaned.changes)
+    shortened = [change.shortened for change in cleaned.changes if change.shortened]
+    gains = sorted(change.gain for change in cleaned.changes)
+    console.print(
+        f"{trimmed:,.0f} s cut at the ends; {sum(shortened):,.0f} s cut out of the pauses of "
+        f"{len(shortened):,} clips; loudness changed by {gains[0]:+.1f} to {gains[-1]:+.1f} dB"
+    )
+    if left_out:
+        console.print(f"left out {len(left_out):,} row{'s' * (len(left_out) > 1)}:")
+        table = Table(box=None, padding=(0, 2, 0, 0))
+        table.add_column("line", justify="right")
+        table.add_column("clip")
+        table.add_column("why", overflow="fold")
+        for row in left_out[:_MOST_LEFT_OUT]:
+            table.add_row(str(row.line), Text(row.clip_id or "–"), Text(row.reason))
+        console.print(table)
+        if len(left_out) > _MOST_LEFT_OUT:
+            more = len(left_out) - _MOST_LEFT_OUT
+            console.print(f"and {more:,} more: clean.json lists all")
+    console.print(f"next: voicecoach check {shlex.quote(str(cleaned.folder))}")

@@ -1,0 +1,140 @@
+"""What `voicecoach info` prints: a voice as tables for people, or as JSON for scripts."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from engine.check.report import UnknownCharacter
+from tui import formatting as wording
+from tui.reports import check_words as words
+
+_MOST_LEFT_OUT = 20
+_MOST_UNKNOWN = 12
+
+
+def print_json(description: Mapping[str, Any]) -> None:
+    """Print a voice's description with its keys in a fixed order."""
+    text = json.dumps(description, indent=2, sort_keys=True, ensure_ascii=False)
+    # All but the ends of lines stands inside quotes, where JSON has an escape for it.
+    sys.stdout.write("".join(map(_escaped, text)) + "\n")
+
+
+def _escaped(letter: str) -> str:
+    return letter if letter.isprintable() or letter == "\n" else json.dumps(letter)[1:-1]
+
+
+def print_tables(description: Mapping[str, Any]) -> None:
+    """Print a voice's description as one table of facts and one of its networks."""
+    console = Console(markup=False, highlight=False, emoji=False)
+    console.print(_facts(description))
+    console.print(_networks(description["networks"]))
+    left_out = description["corpus"].get("left_out", ())
+    if left_out:
+        console.print(_left_out(left_out))
+        if len(left_out) > _MOST_LEFT_OUT:
+            console.print(
+                f"and {len(left_out) - _MOST_LEFT_OUT:,} more: voicecoach info --json lists all"
+            )
+
+
+def _facts(description: Mapping[str, Any]) -> Table:
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in _flat(description, ""):
+        table.add_row(_text(name), _text(_words(name, value)))
+    return table
+
+
+def _text(data: object) -> Text:
+    """A cell; what came from data is shown and neither parsed nor obeyed."""
+    return Text(wording.printable(str(data)))
+
+
+def _flat(values: Mapping[str, Any], under: str) -> list[tuple[str, Any]]:
+    rows: list[tuple[str, Any]] = []
+    for name, value in values.items():
+        if not under and name == "networks":
+            continue
+        full = f"{under} {name}".strip().replace("_", " ")
+        if name == "left_out":
+            rows.append((full, f"{len(value):,} clips"))
+        elif name == "unknown_characters":
+            rows.extend(_unknown(full, value))
+        elif isinstance(value, Mapping):
+            rows.extend(_flat(value, full))
+        else:
+            rows.append((full, value))
+    return rows
+
+
+def _unknown(full: str, said: Sequence[Any]) -> list[tuple[str, str]]:
+    """A row for each character that the voice has no symbol for, as the check words it."""
+    lines = [_about_unknown(one) for one in said[:_MOST_UNKNOWN]] or ["none"]
+    if len(said) > _MOST_UNKNOWN:
+        lines.append(f"and {len(said) - _MOST_UNKNOWN:,} more: voicecoach info --json lists all")
+    return list(zip([full] + [""] * len(lines), lines, strict=False))
+
+
+def _about_unknown(said: Any) -> str:  # noqa: ANN401 - what a file says, which anybody can write
+    kinds = {"character": str, "count": int, "line": int, "example": str, "becomes": str}
+    if not isinstance(said, dict) or {n: type(value) for n, value in said.items()} != kinds:
+        return str(said)
+    one = UnknownCharacter(**said)
+    if not one.character:
+        return str(said)
+    symbol, times, becomes = words.unknown(one)
+    return f"{symbol}  {times}, {becomes}; first in line {one.line:,}: {one.example}"
+
+
+def _words(name: str, value: Any) -> str:  # noqa: ANN401 - whatever JSON can hold
+    if value is None:
+        return "–"
+    if isinstance(value, list | tuple):
+        return ", ".join(str(item) for item in value) or "none"
+    if name.endswith("usd"):
+        return wording.dollars(value)
+    if name.endswith("price"):
+        return wording.price(value)
+    if isinstance(value, float):
+        return f"{value:,.2f}" if value >= 1 else f"{value:.3g}"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return str(value)
+
+
+def _networks(networks: Mapping[str, Mapping[str, Any]]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("network")
+    for heading in ("step", "base step", "since base"):
+        table.add_column(heading, justify="right")
+    table.add_column("checkpoints")
+    bad = any(network.get("damaged") for network in networks.values())
+    if bad:
+        table.add_column("damaged", overflow="fold")
+    for key, network in networks.items():
+        name = f"{key}, {network['size']}" if network.get("size") else key
+        step, base = network.get("step"), network.get("base_step")
+        own = step - base if step is not None and base is not None else None
+        cells = [_words("", count) for count in (step, base, own)]
+        checkpoints = [f"{count:,}" for count in network.get("checkpoints", ())]
+        damaged = [_text(" ".join(network.get("damaged", ())))] if bad else []
+        table.add_row(
+            Text(name), *(Text(cell) for cell in cells), Text(" ".join(checkpoints)), *damaged
+        )
+    return table
+
+
+def _left_out(clips: Sequence[Mapping[str, Any]]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("line", justify="right")
+    table.add_column("clip left out")
+    table.add_column("why", overflow="fold")
+    for clip in clips[:_MOST_LEFT_OUT]:
+        table.add_row(*(_text(clip.get(key, "")) for key in ("line", "id", "reason")))
+    return table

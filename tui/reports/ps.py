@@ -1,0 +1,147 @@
+"""What `voicecoach ps` prints: the runs of this host, asked where they stand."""
+
+import json
+import shlex
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from engine.attach.client import glance
+from engine.attach.last_known import LastKnown, last_known
+from engine.attach.messages import Glance
+from engine.attach.registry import KnownRun, known_runs
+from engine.run.snapshot import Phase
+from tui import formatting as wording
+from tui.widgets.status_words import NETWORKS
+
+_ANSWER_WITHIN = 2.0
+"""Seconds that a run may take to say where it stands."""
+_AT_ONCE = 16
+_STILL = 15.0
+"""Seconds without a step that are worth naming: a checkpoint takes less."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of this host, and what it said of itself."""
+
+    known: KnownRun
+    glance: Glance | None
+    """None where it does not answer."""
+    kept: LastKnown | None = None
+    """Of one that does not answer, what it has written down."""
+
+    def as_json(self, now: float) -> dict[str, Any]:
+        """Plain values, the same fields whether it answers or not."""
+        entry, said = self.known.entry, self.glance
+        fields: dict[str, Any] = dict.fromkeys(Glance.__dataclass_fields__)
+        if said is not None:
+            fields |= {**asdict(said), "phase": said.phase.value}
+        elif self.kept is not None:
+            fields |= asdict(self.kept)
+        still, phase = fields.pop("still_seconds"), fields.pop("phase_seconds")
+        return {
+            **fields,
+            "voice": entry.voice,
+            "network": entry.network,
+            "pid": entry.process.pid,
+            "folder": str(entry.voice_folder),
+            "since": round(entry.since, 3),
+            "answers": said is not None,
+            "last_sign_of_life": round(self.known.seen if said is None else now, 3),
+            "last_change": None if still is None else round(now - float(still), 3),
+            "phase_since": None if phase is None else round(now - float(phase), 3),
+        }
+
+
+def look_at_runs() -> list[Run]:
+    """Ask every run of this host where it stands; one that does not answer holds up no other.
+
+    Raises:
+        InputError: the list of runs cannot be read.
+    """
+    known = known_runs()
+    if not known:
+        return []
+    with ThreadPoolExecutor(min(_AT_ONCE, len(known))) as pool:
+        return list(pool.map(_look_at, known))
+
+
+def _look_at(known: KnownRun) -> Run:
+    entry = known.entry
+    said = glance(entry.voice_folder, _ANSWER_WITHIN)
+    # Another process than the one that is listed may serve the folder by now.
+    if said is not None and said.pid == entry.process.pid:
+        return Run(known, said)
+    return Run(known, None, last_known(entry.voice_folder, entry.network))
+
+
+def print_runs_as_json(runs: list[Run]) -> None:
+    """Print the runs for scripts; times are seconds since the epoch."""
+    now = time.time()
+    json.dump([run.as_json(now) for run in runs], sys.stdout, indent=2, sort_keys=True)
+    sys.stdout.write("\n")
+
+
+def print_runs(runs: list[Run]) -> None:
+    """Print the runs as a table for people."""
+    console = Console(markup=False, highlight=False, emoji=False)
+    if not runs:
+        console.print("no run of yours is on this host")
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    for heading in ("voice", "network", "step", "state", "spent", "last sign", "pid", "screens"):
+        right = heading in ("step", "pid", "screens")
+        table.add_column(
+            heading,
+            justify="right" if right else "left",
+            overflow="fold",
+            no_wrap=heading != "voice",
+        )
+    now = time.time()
+    for run in runs:
+        table.add_row(*(Text(wording.printable(cell)) for cell in _cells(run, now)))
+    console.print(table)
+    console.print("to look at one:")
+    for run in runs:
+        folder = wording.printable(shlex.quote(str(run.known.entry.voice_folder)))
+        console.print(f"  voicecoach attach {folder}", soft_wrap=True)
+
+
+def _cells(run: Run, now: float) -> list[str]:
+    entry, said = run.known.entry, run.glance
+    name, network, pid = entry.voice, NETWORKS[entry.network], str(entry.process.pid)
+    if said is None:
+        kept, since = run.kept, wording.duration(max(0.0, now - run.known.seen))
+        step = "" if kept is None or kept.step is None else wording.steps(kept.step)
+        spent = "" if kept is None or kept.spent is None else wording.dollars(kept.spent)
+        return [name, network, step, f"silent for {since}", spent, f"{since} ago", pid, ""]
+    step, spent = wording.steps(said.step), wording.dollars(said.spent)
+    return [name, network, step, _state(said), spent, "now", pid, _screens(said)]
+
+
+def _screens(said: Glance) -> str:
+    return f"{said.screens} + {said.readers} reading" if said.readers else str(said.screens)
+
+
+def _state(said: Glance) -> str:
+    """Say how fast a run that makes steps is, and how long any other does what it does.
+
+    Of one that waits for a person, and ends by itself, it is said when.
+    """
+    if said.wait_ends_at is not None:
+        until = wording.clock(datetime.fromtimestamp(said.wait_ends_at))
+        return f"waits until {until}"
+    if said.phase is not Phase.TRAINING:
+        return f"{said.phase.value}, {wording.duration(said.phase_seconds)}"
+    speed = said.steps_per_second
+    if said.still_seconds >= max(_STILL, 3 / speed if speed else 0.0):
+        return f"no step for {wording.duration(said.still_seconds)}"
+    return wording.speed(speed) if speed else said.phase.value
