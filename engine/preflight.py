@@ -24,7 +24,7 @@ from engine.machine.cloud.metadata import require_base
 from engine.machine.lock import LOCK_NAME
 from engine.networks.specs import PRESETS, preset_spec
 from engine.preflight_stop import require_stop_ahead
-from engine.run.options import Price, TrainOrder
+from engine.run.options import Price, TrainOptions
 from engine.run.stop import AlreadyThereError
 from engine.text.mapping import require_vocabulary
 from engine.text.vocabulary import Vocabulary
@@ -66,7 +66,7 @@ class Plan:
     """The cloud whose metadata service may be asked; None where not one request may leave."""
 
 
-def make_plan(order: TrainOrder) -> Plan:
+def make_plan(order: TrainOptions) -> Plan:
     """Check an order against its voice folder.
 
     Raises:
@@ -152,7 +152,7 @@ def _require_budget(budget: float, ledger: Ledger, price: float) -> None:
         )
 
 
-def _cloud_of(order: TrainOrder) -> CloudName | None:
+def _cloud_of(order: TrainOptions) -> CloudName | None:
     """The cloud whose metadata service may be asked.
 
     Raises:
@@ -184,7 +184,7 @@ def _with_price(settings: VoiceSettings, price: Price | None) -> VoiceSettings:
     return replace(settings, price=price, price_auto=False)
 
 
-def _step_of(order: TrainOrder) -> int:
+def _step_of(order: TrainOptions) -> int:
     entries = list_checkpoints(order.voice_folder / order.network / "checkpoints")
     if entries:
         return entries[-1].step
@@ -197,7 +197,7 @@ def _step_of(order: TrainOrder) -> int:
     return 0 if source is None else int(read_state(source)["step"])
 
 
-def _settings_of(order: TrainOrder) -> VoiceSettings:
+def _settings_of(order: TrainOptions) -> VoiceSettings:
     """The settings of a voice that exists."""
     folder = order.voice_folder
     voice = Voice.open(folder)
@@ -227,7 +227,7 @@ def _settings_of(order: TrainOrder) -> VoiceSettings:
     return settings
 
 
-def _require_own_vocabulary(order: TrainOrder, settings: VoiceSettings) -> None:
+def _require_own_vocabulary(order: TrainOptions, settings: VoiceSettings) -> None:
     """Refuse other symbols for a voice that exists: its weights know their rows by them.
 
     Raises:
@@ -248,7 +248,7 @@ def _require_own_vocabulary(order: TrainOrder, settings: VoiceSettings) -> None:
         )
 
 
-def _new_settings(order: TrainOrder) -> VoiceSettings:
+def _new_settings(order: TrainOptions) -> VoiceSettings:
     """The settings of a new voice: the source's, where there is one."""
     folder = order.voice_folder
     if order.dataset is None:
@@ -326,7 +326,7 @@ def _preset_of(state: dict[str, Any], settings: VoiceSettings) -> PresetName:
     return settings.preset
 
 
-def _require_fitting_source(order: TrainOrder) -> None:
+def _require_fitting_source(order: TrainOptions) -> None:
     """Refuse a lone checkpoint of another network, and weights that their own voice disowns.
 
     Other symbols than the voice's are no hindrance: each finds its row, or a neighbour's.

@@ -2,13 +2,13 @@
 
 from engine.checkpoints.folders import is_sound, list_checkpoints
 from engine.errors import InputError
-from engine.run.options import QUOTE_A_SUM, TrainOrder
+from engine.run.options import QUOTE_A_SUM, TrainOptions
 from engine.run.stop import AlreadyThereError, StopRule
 from engine.run.stored_stop import KeptStop, read_kept_stop
 from engine.voice.spend import Ledger
 
 
-def require_stop_ahead(order: TrainOrder, step: int, ledger: Ledger, price: float) -> str:
+def require_stop_ahead(order: TrainOptions, step: int, ledger: Ledger, price: float) -> str:
     """Refuse a stop that lies behind; return the stop as it was asked for, empty without one.
 
     Args:
@@ -31,7 +31,7 @@ def require_stop_ahead(order: TrainOrder, step: int, ledger: Ledger, price: floa
     return order.stop.text
 
 
-def _kept_stop(order: TrainOrder) -> KeptStop | None:
+def _kept_stop(order: TrainOptions) -> KeptStop | None:
     """The stop of the run before that this order keeps to; None where it has another, or none.
 
     Raises:
@@ -47,7 +47,7 @@ def _kept_stop(order: TrainOrder) -> KeptStop | None:
 
 
 def _require_kept_ahead(
-    kept: KeptStop, order: TrainOrder, step: int, ledger: Ledger, price: float
+    kept: KeptStop, order: TrainOptions, step: int, ledger: Ledger, price: float
 ) -> None:
     """Refuse to go on where the run before had come to its stop, and could not say so any more.
 
@@ -71,14 +71,14 @@ def _require_kept_ahead(
         )
 
 
-def _sound_step(order: TrainOrder, step: int) -> int:
+def _sound_step(order: TrainOptions, step: int) -> int:
     """The step of the newest checkpoint that is not damaged; `step` where there is none."""
     entries = list_checkpoints(order.voice_folder / order.network / "checkpoints")
     return next((one.step for one in reversed(entries) if is_sound(one.path)), step)
 
 
 def _require_rule_ahead(
-    stop: StopRule, order: TrainOrder, step: int, ledger: Ledger, price: float
+    stop: StopRule, order: TrainOptions, step: int, ledger: Ledger, price: float
 ) -> None:
     """Refuse a stop that lies behind.
 

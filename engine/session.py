@@ -19,10 +19,10 @@ from engine.mirror.uploader import Hearers, Sender
 from engine.new_folder import unusable
 from engine.preflight import Plan, make_plan
 from engine.run.commands import Command, GoUnattended, Inbox, KeyPressed, ScreenReads
-from engine.run.options import TrainOrder
+from engine.run.options import TrainOptions
+from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
-from engine.run.state import Board
-from engine.training.cost import PaidTime
+from engine.training.cost import CostMeter
 from engine.training.folder_watch import FolderWatch
 from engine.training.gpu_watch import GpuWatch
 from engine.training.machine_watch import MachineWatch
@@ -62,7 +62,7 @@ class Session:
     processes look at the run, and steer it, through a socket in the voice folder.
     """
 
-    def __init__(self, order: TrainOrder) -> None:
+    def __init__(self, order: TrainOptions) -> None:
         """Check the order and take the voice folder; import nothing heavy.
 
         Raises:
@@ -87,13 +87,13 @@ class Session:
         try:
             self._voice = _write_settings(order.voice_folder, plan)
             self._voice.lock = self._claim.lock
-            self._board = Board(_first_snapshot(order, plan, self._voice))
-            self._paid = PaidTime(self._board, self._voice, order.network)
+            self._publisher = Publisher(_first_snapshot(order, plan, self._voice))
+            self._paid = CostMeter(self._publisher, self._voice, order.network)
             self._inbox = Inbox()
-            self._machine = MachineWatch(order, plan, self._board, self._inbox)
+            self._machine = MachineWatch(order, plan, self._publisher, self._inbox)
             self._folder = FolderWatch(
                 self._claim.lock,
-                self._board,
+                self._publisher,
                 self._inbox,
                 lambda folder: self._server.restore_socket(folder),
             )
@@ -104,7 +104,7 @@ class Session:
             raise
         self._audience = Audience(
             self._inbox.send,
-            lambda screens, readers: self._board.update(screens=screens, readers=readers),
+            lambda screens, readers: self._publisher.update(screens=screens, readers=readers),
             at_home=order.attended,
         )
         self._server = Server(order.voice_folder, self.snapshot, self.send, self._audience)
@@ -114,12 +114,12 @@ class Session:
 
     def start(self) -> None:
         """Start the engine thread, and serve the screens of others; returns at once."""
-        _tell_budget(self._budget_before, self._voice.settings.budget, self._board)
+        _tell_budget(self._budget_before, self._voice.settings.budget, self._publisher)
         try:
             if self._voice.locate() == self._order.voice_folder:
                 self._server.start()
         except (OSError, EngineError) as error:
-            self._board.warn(
+            self._publisher.warn(
                 f"no other screen can attach: {self._voice.folder / 'socket'} cannot be opened "
                 f"({getattr(error, 'strerror', None) or error})"
             )
@@ -127,7 +127,7 @@ class Session:
 
     def snapshot(self) -> Snapshot:
         """Return the newest picture of the run; never waits."""
-        return self._board.snapshot
+        return self._publisher.snapshot
 
     def send(self, command: Command) -> None:
         """Ask for something; it happens at the next step boundary. Never waits."""
@@ -158,7 +158,7 @@ class Session:
 
     def _run(self) -> None:
         """The engine thread, from the first to the last thing it does."""
-        with Watchdog(self._board, self._voice.log) as watchdog:
+        with Watchdog(self._publisher, self._voice.log) as watchdog:
             self._run_watched(watchdog)
 
     def _run_watched(self, watchdog: Watchdog) -> None:
@@ -173,7 +173,7 @@ class Session:
             self._close_mirror()
             failure = self._folder.failure()
             if failure is None:
-                self._board.update(phase=Phase.STOPPED, steps_per_second=None)
+                self._publisher.update(phase=Phase.STOPPED, steps_per_second=None)
             else:
                 self._tell_failure(failure, str(failure))
         except BaseException as error:
@@ -181,10 +181,10 @@ class Session:
             self.error = error
             self._fail(error)
         finally:
-            if not self._board.snapshot.phase.ended:
+            if not self._publisher.snapshot.phase.ended:
                 told = f"The run failed; {self._voice.log} says why."
                 self._wait_for_reader()
-                self._board.update(phase=Phase.FAILED, failure=told)
+                self._publisher.update(phase=Phase.FAILED, failure=told)
             self._ended.set()
             self._machine.end()
             self._folder.end()
@@ -193,7 +193,7 @@ class Session:
             self._claim.release()
 
     def _end_paid_time(self) -> None:
-        step = self._board.snapshot.step
+        step = self._publisher.snapshot.step
         try:
             while not self._paid.ended and (news := self._inbox.next_of((NewPrice,), 0.0)):
                 # Of a preparation alone no trainer has heard what it costs.
@@ -202,17 +202,17 @@ class Session:
                 self._paid.change_price(news.usd, step)
             self._paid.end(step)
         except EngineError as error:
-            self._board.event(str(error), "error")
+            self._publisher.event(str(error), "error")
         except Exception as error:
             # What is told of the run itself must not depend on the account.
             _log.exception("the account cannot be closed")
             text = f"the account cannot be closed: {type(error).__name__}: {error}"
-            self._board.event(text, "error")
+            self._publisher.event(text, "error")
 
     def _close_mirror(self) -> None:
         """Let the mirror have the ledger as it is at the end."""
         if self._mirror is not None:
-            left = _seconds_for_mirror(self._board.snapshot)
+            left = _seconds_for_mirror(self._publisher.snapshot)
             self._mirror.close(min(_LEDGER_SECONDS, left))
 
     def _undo(self) -> None:
@@ -245,19 +245,19 @@ class Session:
 
     def _tell_failure(self, error: BaseException, text: str) -> None:
         self.error = error
-        self._board.event(text, "error")
+        self._publisher.event(text, "error")
         self._wait_for_reader()
-        self._board.update(phase=Phase.FAILED, failure=text, steps_per_second=None)
+        self._publisher.update(phase=Phase.FAILED, failure=text, steps_per_second=None)
 
     def _wait_for_reader(self) -> None:
         """Show until when the screen stays open, for somebody to read why the run failed."""
         waits = self._order.attended and not self._order.hold
         until = time.time() + MAX_WAIT_SECONDS if waits else None
-        self._board.update(wait_ends_at=until)
+        self._publisher.update(wait_ends_at=until)
 
     def _train(self, watchdog: Watchdog) -> None:
         # Early: whoever counts on a copy is to see at once that there is none.
-        hearers = Hearers(lambda state: self._board.update(mirror=state), self._board.event)
+        hearers = Hearers(lambda state: self._publisher.update(mirror=state), self._publisher.event)
         address = mirror_to_use(self._order, self._voice, hearers)
         # torch comes in here, after the first screen is on.
         from engine.machine.device import gpu_uuid
@@ -267,18 +267,18 @@ class Session:
         prepared = self._prepare()
         if prepared is None:
             return
-        GpuWatch(gpu_uuid(prepared.learner.device), self._board, self._ended).start()
+        GpuWatch(gpu_uuid(prepared.learner.device), self._publisher, self._ended).start()
         clip = prepared.watched_clip
         recording = Recording(prepared.store.clips[clip], prepared.store.coarse_mel(clip))
         auditions = Auditions(
-            self._voice, prepared.network, prepared.learner.spec, recording, self._board
+            self._voice, prepared.network, prepared.learner.spec, recording, self._publisher
         )
         mirror = self._mirror = self._start_mirror(address, hearers)
         try:
             Trainer(
                 prepared,
                 self._order,
-                self._board,
+                self._publisher,
                 self._inbox,
                 auditions,
                 self._paid,
@@ -299,12 +299,12 @@ class Session:
             return
         except EngineError as error:
             _log.warning("the mirror is waited for all the same: %s", error)
-        seconds = _seconds_for_mirror(self._board.snapshot)
-        self._board.update(end_waits_for="mirror", end_waits_until=time.time() + seconds)
+        seconds = _seconds_for_mirror(self._publisher.snapshot)
+        self._publisher.update(end_waits_for="mirror", end_waits_until=time.time() + seconds)
         try:
             mirror.finish(seconds)
         finally:
-            self._board.update(end_waits_for="")
+            self._publisher.update(end_waits_for="")
 
     def _prepare(self) -> "Prepared | None":
         """Make ready what a trainer needs; None where the person, or the cloud, ended that.
@@ -317,12 +317,12 @@ class Session:
         from engine.training.setup import prepare
 
         try:
-            return prepare(self._order, self._voice, self._board, self._inbox)
+            return prepare(self._order, self._voice, self._publisher, self._inbox)
         except Cancelled as end:
             if self._machine.heeds_before_training() or not isinstance(end, Declined):
-                self._board.event("ended before the first step")
+                self._publisher.event("ended before the first step")
                 return None
-            self._board.event("ended before the first step: the corpus is to be mended")
+            self._publisher.event("ended before the first step: the corpus is to be mended")
             if self._took_dataset:
                 # Once it is mended, the same command makes the voice.
                 self._undo()
@@ -433,7 +433,7 @@ def _write_settings(folder: Path, plan: Plan) -> Voice:
     return voice
 
 
-def _tell_budget(before: float | None, now: float, board: Board) -> None:
+def _tell_budget(before: float | None, now: float, publisher: Publisher) -> None:
     """Say that the order changes the budget: a shell may have made another sum of it."""
     if before is None:
         return
@@ -441,12 +441,12 @@ def _tell_budget(before: float | None, now: float, board: Board) -> None:
     text = f"budget was {was}, is {is_}"
     if before > 0 and (now == 0 or now < before):
         # What is likely to be a mistake ends the run early, or never.
-        board.warn(text)
+        publisher.warn(text)
     else:
-        board.event(text)
+        publisher.event(text)
 
 
-def _first_snapshot(order: TrainOrder, plan: Plan, voice: Voice) -> Snapshot:
+def _first_snapshot(order: TrainOptions, plan: Plan, voice: Voice) -> Snapshot:
     settings = voice.settings
     return Snapshot(
         phase=Phase.PREPARING,

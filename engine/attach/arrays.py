@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from engine.errors import InputError
 
-_MOST_VALUES = 1 << 20
+_MAX_VALUES = 1 << 20
 _LEVELS = 255
 _FARTHEST = 1e30
 _FIELDS = {"shape", "low", "high", "levels"}
@@ -28,7 +28,7 @@ def encode_array(array: NDArray[np.floating[Any]]) -> dict[str, Any]:
     Raises:
         InputError: it has more values than a screen could show.
     """
-    if array.size > _MOST_VALUES:
+    if array.size > _MAX_VALUES:
         raise InputError(f"an array of {array.size:,} values is too large for a screen")
     values = np.nan_to_num(np.asarray(array, np.float64), nan=0.0, posinf=0.0, neginf=0.0)
     values = values.clip(-_FARTHEST, _FARTHEST)
@@ -61,9 +61,9 @@ def decode_array(said: object) -> NDArray[np.float32]:
 def _shape(said: object) -> tuple[int, ...]:
     if not isinstance(said, list) or len(said) > 4:
         raise InputError("an array has no shape")
-    if not all(type(length) is int and 0 <= length <= _MOST_VALUES for length in said):
+    if not all(type(length) is int and 0 <= length <= _MAX_VALUES for length in said):
         raise InputError("an array has a shape that cannot be")
-    if math.prod(said) > _MOST_VALUES:
+    if math.prod(said) > _MAX_VALUES:
         raise InputError("an array is larger than any that is sent")
     return tuple(said)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from engine.attach.deltas import apply
 from engine.attach.messages import (
-    MOST_FROM_SERVER,
+    MAX_FROM_SERVER,
     Ask,
     Glance,
     Hello,
@@ -39,10 +39,10 @@ _ANSWER_WITHIN = 10.0
 """Seconds that a run may take to answer."""
 _SILENT_AFTER = 8.0
 """Seconds without a word after which the person is told: an idle run speaks every two."""
-_MOST_PARTS = 10_000
-_MOST_UNFINISHED = 64 * 1024 * 1024
+_MAX_PARTS = 10_000
+_MAX_UNFINISHED = 64 * 1024 * 1024
 """Bytes of a snapshot that comes in parts: with all plots that a run keeps it has some 10 MB."""
-_MOST_WAITING = 1000
+_MAX_WAITING = 1000
 _DIES_WITHIN = 2.0
 """Seconds between the end of a connection and that of the process that had it."""
 
@@ -67,8 +67,8 @@ class _Lines:
             del self._bytes[: end + 1]
             self._searched = 0
         self._searched = len(self._bytes)
-        if self._searched > MOST_FROM_SERVER:
-            raise InputError(f"the run sends a line of more than {MOST_FROM_SERVER:,} bytes")
+        if self._searched > MAX_FROM_SERVER:
+            raise InputError(f"the run sends a line of more than {MAX_FROM_SERVER:,} bytes")
         return lines
 
 
@@ -93,7 +93,7 @@ class _Picture:
             return
         self._parts.append(message)
         self._bytes += len(line)
-        if len(self._parts) > _MOST_PARTS or self._bytes > _MOST_UNFINISHED:
+        if len(self._parts) > _MAX_PARTS or self._bytes > _MAX_UNFINISHED:
             raise InputError("the run sends a snapshot without end")
         if message.complete:
             self.snapshot = apply(self.snapshot, self._parts)
@@ -157,7 +157,7 @@ class RemoteSession:
             line = write(Leave()) if command.train_on else b""
         else:
             line = write(Ask(command))
-        if line and len(self._commands) < _MOST_WAITING and not self._closing.is_set():
+        if line and len(self._commands) < _MAX_WAITING and not self._closing.is_set():
             self._commands.append(line)
             self._call()
 

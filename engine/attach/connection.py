@@ -7,7 +7,7 @@ import termios
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from engine.attach.messages import MOST_FROM_CLIENT, Refusal, Role, write
+from engine.attach.messages import MAX_FROM_CLIENT, Refusal, Role, write
 from engine.errors import InputError
 from engine.run.snapshot import Snapshot
 
@@ -15,7 +15,7 @@ Clock = Callable[[], float]
 """Counts seconds."""
 
 # Commands that a person with ten fingers, or a script in their place, can mean in a second.
-_MOST_A_SECOND = 100
+_MAX_A_SECOND = 100
 # Seconds in which a process that runs has taken something of what it was sent.
 _TAKES_WITHIN = 8.0
 _AT_ONCE = 64 * 1024
@@ -113,8 +113,8 @@ class Connection:
         self._in += came
         *whole, rest = self._in.split(b"\n")
         self._in = rest
-        if len(rest) > MOST_FROM_CLIENT or any(len(line) > MOST_FROM_CLIENT for line in whole):
-            raise InputError(f"a line is longer than {MOST_FROM_CLIENT:,} bytes")
+        if len(rest) > MAX_FROM_CLIENT or any(len(line) > MAX_FROM_CLIENT for line in whole):
+            raise InputError(f"a line is longer than {MAX_FROM_CLIENT:,} bytes")
         for line in whole:
             self._count(now)
             yield bytes(line)
@@ -123,8 +123,8 @@ class Connection:
         self._asked.append(now)
         while self._asked[0] < now - 1:
             self._asked.popleft()
-        if len(self._asked) > _MOST_A_SECOND:
-            raise InputError(f"more than {_MOST_A_SECOND} lines in a second")
+        if len(self._asked) > _MAX_A_SECOND:
+            raise InputError(f"more than {_MAX_A_SECOND} lines in a second")
 
     def refuse(self, text: str, now: float) -> None:
         """Say why it ends here, if the other side still takes it, and send nothing else."""

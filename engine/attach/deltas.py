@@ -15,7 +15,7 @@ from engine.run.snapshot import Snapshot
 
 # Items of a tuple of arrays that one line may hold: the largest plot takes some 50 kB.
 _ITEMS_A_LINE = 50
-_MOST_ITEMS = 1_000_000
+_MAX_ITEMS = 1_000_000
 
 
 def changes(before: Snapshot | None, after: Snapshot) -> Iterator[Part]:
@@ -81,7 +81,7 @@ def _changed(name: str, hint: Any, old: Any, change: FieldChange) -> Any:  # noq
     if not _is_series(hint) or not isinstance(old, tuple) or change.kept_from > len(old):
         raise InputError(f"Snapshot.{name} cannot be changed in this way")
     kept = old[change.kept_from :]
-    if len(kept) + len(new) > _MOST_ITEMS:
+    if len(kept) + len(new) > _MAX_ITEMS:
         raise InputError(f"Snapshot.{name} has more items than a screen could show")
     return (*kept, *new)
 

@@ -14,9 +14,9 @@ from engine.run.stop import MAX_STEPS
 VERSION = 3
 """Of the wire; both sides refuse any other."""
 
-MOST_FROM_CLIENT = 64 * 1024
+MAX_FROM_CLIENT = 64 * 1024
 """Bytes of a line that a screen may send."""
-MOST_FROM_SERVER = 32 * 1024 * 1024
+MAX_FROM_SERVER = 32 * 1024 * 1024
 """Bytes of a line that a run may send."""
 
 _MAX_SECONDS = 1e12

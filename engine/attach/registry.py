@@ -20,8 +20,8 @@ from engine.state_folder import require_own, state_folder, write_own
 
 _log = logging.getLogger(__name__)
 
-_MOST_BYTES = 64 * 1024
-_MOST_RUNS = 1000
+_MAX_BYTES = 64 * 1024
+_MAX_RUNS = 1000
 _MAX_SINCE = 1e12
 _FORGOTTEN_AFTER = 30 * 86_400.0
 """Seconds without a sign of life."""
@@ -116,7 +116,7 @@ def known_runs() -> list[KnownRun]:
 def _entries(folder: Path) -> Iterator[Path]:
     with os.scandir(folder) as found:
         for number, item in enumerate(found):
-            if number >= _MOST_RUNS:
+            if number >= _MAX_RUNS:
                 return
             if item.name.endswith(".json") and item.is_file(follow_symlinks=False):
                 yield Path(item.path)
@@ -127,7 +127,7 @@ def _known(path: Path) -> KnownRun | None:
     try:
         with path.open("rb") as file:
             touched = os.fstat(file.fileno()).st_mtime
-            entry: RunEntry = decode(load(file.read(_MOST_BYTES)), RunEntry)
+            entry: RunEntry = decode(load(file.read(_MAX_BYTES)), RunEntry)
     except FileNotFoundError:
         return None  # it ended just now
     except (InputError, OSError) as error:

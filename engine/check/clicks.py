@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from engine.check.faults import Fault
 
 # Leaps by less are drowned in speech, and make no candidates; in shares of full scale.
-_LEAST_LEAP = 0.15
+_MIN_LEAP = 0.15
 # How many times a click leaps beyond all that is around it. In LJ Speech, whose consonants are
 # hard, a burst of breath comes to 4 at most.
 _BEYOND = 8.0
@@ -15,7 +15,7 @@ _CLICK, _AROUND = 0.0004, 0.015
 # A leap beside which all is this still is judged as if it were not: one step of 12 bits.
 _STILL = 2**-11
 # The highest leaps that are looked at.
-_MOST_CANDIDATES = 400
+_MAX_CANDIDATES = 400
 _ADVICE = "cut it out or record it again, or leave the clip out"
 
 
@@ -43,8 +43,8 @@ def click_faults(channel: NDArray[np.float32], rate: int) -> list[Fault]:
 
 def _clicks(leaps: NDArray[np.float32], inside: int, around: int) -> list[int]:
     """Where leaps are that stand out, the highest first."""
-    candidates = np.flatnonzero(leaps >= _LEAST_LEAP)
-    candidates = candidates[np.argsort(-leaps[candidates], kind="stable")][:_MOST_CANDIDATES]
+    candidates = np.flatnonzero(leaps >= _MIN_LEAP)
+    candidates = candidates[np.argsort(-leaps[candidates], kind="stable")][:_MAX_CANDIDATES]
     found: list[int] = []
     for place in map(int, candidates):
         if any(abs(place - other) <= inside for other in found):

@@ -10,7 +10,7 @@ LONGEST_PAUSE = 0.5
 # Seconds over which the attention loses its way.
 _HARMFUL = 2.0
 # Pauses that are told one by one.
-_MOST_TOLD = 3
+_MAX_TOLD = 3
 
 
 def pause_faults(levels: Levels, cut_before: float, cut_after: float) -> list[Fault]:
@@ -51,8 +51,8 @@ def _inner(pauses: list[tuple[float, float]]) -> list[Fault]:
     if not pauses:
         return []
     longest = max(seconds for _, seconds in pauses)
-    told = [f"{seconds:.2f} s from {start:.2f} s on" for start, seconds in pauses[:_MOST_TOLD]]
-    more = f", and {len(pauses) - _MOST_TOLD} more" if len(pauses) > _MOST_TOLD else ""
+    told = [f"{seconds:.2f} s from {start:.2f} s on" for start, seconds in pauses[:_MAX_TOLD]]
+    more = f", and {len(pauses) - _MAX_TOLD} more" if len(pauses) > _MAX_TOLD else ""
     advice = f"cut pauses to {LONGEST_PAUSE} s, as `voicecoach clean` does, or split the clip there"
     return [Fault("inner-pause", _severity(longest), f"{', '.join(told)}{more}", advice, longest)]
 

@@ -16,8 +16,8 @@ from engine.errors import InputError
 
 # Seconds of a recording that are read, and samples of all channels: a damaged header may
 # promise more than memory holds.
-_MOST_SECONDS = 60
-_MOST_VALUES = 2**23
+_MAX_SECONDS = 60
+_MAX_VALUES = 2**23
 _BLOCK = 2**19
 # Rates in Hz that sound cards and converters know, with room on both sides.
 _LOWEST_RATE, _HIGHEST_RATE = 1_000, 768_000
@@ -28,9 +28,9 @@ _RIFF_HEADER, _CHUNK_HEADER = 12, 8
 # What programs write that do not know the size in advance lies above this.
 _UNKNOWN_SIZE = 0x7FFF_0000
 # Chunks that are looked at to find the samples.
-_MOST_CHUNKS = 64
+_MAX_CHUNKS = 64
 # Bytes behind the samples that are more than padding, and how a chunk's name looks.
-_LEAST_REST = 2_000
+_MIN_REST = 2_000
 _CHUNK_NAME = re.compile(rb"[A-Za-z][A-Za-z0-9_ ]{3}")
 # Seconds that may be missing without a word being lost.
 _NEGLIGIBLE = 0.02
@@ -171,7 +171,7 @@ def _read(path: Path, file: soundfile.SoundFile) -> Sound:
         figure = f"its header tells a rate of {rate:,} Hz and the coding {file.subtype}"
         faults.append(Fault("unreadable", "error", figure, "export it again as 16-bit WAV or FLAC"))
         return Sound(np.empty((0, 1), np.float32), rate, 0.0, False, tuple(faults))
-    most = min(_MOST_SECONDS * rate, _MOST_VALUES // file.channels)
+    most = min(_MAX_SECONDS * rate, _MAX_VALUES // file.channels)
     samples, broken = _samples(file, most)
     seconds = len(samples) / rate
     faults.extend(_incomplete(seconds, broken))
@@ -307,7 +307,7 @@ def _unread_rest(path: Path, file: soundfile.SoundFile) -> list[Fault]:
         return []
     promised, held = _promised_and_held(path)
     rest = held - promised - promised % 2
-    if not promised or rest < _LEAST_REST:
+    if not promised or rest < _MIN_REST:
         return []
     with path.open("rb") as wav:
         wav.seek(-rest, os.SEEK_END)
@@ -330,7 +330,7 @@ def _promised_and_held(path: Path) -> tuple[int, int]:
     size = path.stat().st_size
     with path.open("rb") as file:
         order = "big" if file.read(_RIFF_HEADER)[:4] == b"RIFX" else "little"
-        for _ in range(_MOST_CHUNKS):
+        for _ in range(_MAX_CHUNKS):
             header = file.read(_CHUNK_HEADER)
             if len(header) < _CHUNK_HEADER:
                 break

@@ -9,7 +9,7 @@ from engine.check.loudness import Levels, decibels
 
 _FFT = 1_024
 # Frames that are looked at: as many, spread over the recording, tell what all of them do.
-_MOST_FRAMES = 160
+_MAX_FRAMES = 160
 # Power above a frequency, in dB of all, below which nothing is there: speech that was recorded
 # with its highs has 30 dB more, and the rounding of 16 bits lies lower.
 _NOTHING = -65.0
@@ -51,7 +51,7 @@ def highest_frequency(mono: NDArray[np.float32], rate: int) -> float | None:
     if len(mono) < 2 * _FFT:
         return None
     frames = sliding_window_view(mono, _FFT)[:: _FFT // 2]
-    frames = frames[:: -(-len(frames) // _MOST_FRAMES)]
+    frames = frames[:: -(-len(frames) // _MAX_FRAMES)]
     spectra = np.fft.rfft(frames * np.hanning(_FFT).astype(np.float32), axis=1)
     power = np.einsum("tf,tf->f", np.abs(spectra), np.abs(spectra), dtype=np.float64)
     power[:2] = 0  # direct current would outweigh the speech

@@ -25,7 +25,7 @@ from engine.text.unknown import unknown_characters
 from engine.text.vocabulary import Vocabulary
 
 # Each may hold a minute of sound in many channels some times over.
-_MOST_THREADS = 16
+_MAX_THREADS = 16
 # Clips that training needs: one to learn from and one to be judged by.
 _FEWEST_CLIPS = 2
 # Hours of speech with which the BBC's voices were made, at least, and with which nobody's can.
@@ -153,7 +153,7 @@ def _examined(
     paths = [path for *_, path in named]
     clips = []
     on_progress(0, len(named))
-    with ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(min(_MAX_THREADS, os.cpu_count() or 1)) as pool:
         workers = Workers(pool, cancelled, "The corpus was not checked to its end.")
         measured = workers.map(lambda path: examine(path, audio, limits), paths)
         pairs = zip(named, measured, strict=True)

@@ -29,7 +29,7 @@ _SHORTEST_SQUASHED = 0.8
 # than a quarter below it, where that height has a share of the samples at all. The speech of LJ
 # Speech has 0.6 at most, a limiter makes 1, and clipping 1.6 and more.
 _GATHERED = 1.4
-_LEAST_GATHERED = 0.004
+_MIN_GATHERED = 0.004
 _HEIGHTS = np.arange(0.4, 1.0, 0.05)
 # A peak so low is no sign of clipping but of too few steps.
 _LOWEST_PEAK = 0.02
@@ -108,7 +108,7 @@ def _gathering_height(still: NDArray[np.float32]) -> float | None:
     for height in _HEIGHTS:
         around = between(0.92 * height, 1.08 * height)
         below = between(0.68 * height, 0.84 * height)
-        if around > _LEAST_GATHERED * len(relative) and around > _GATHERED * below:
+        if around > _MIN_GATHERED * len(relative) and around > _GATHERED * below:
             return float(height)
     return None
 

@@ -14,8 +14,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from engine.checkpoints.folders import (
+    MAX_TENSOR_BYTES,
     MOMENTS,
-    MOST_TENSOR_BYTES,
     damaged,
     is_checkpoint,
     read_state,
@@ -367,7 +367,7 @@ def _tensors(folder: Path, name: str, digests: dict[str, str], most: int) -> dic
     descriptor = open_plain(path)
     size = os.fstat(descriptor).st_size
     os.close(descriptor)
-    most = min(most + _MAX_BESIDE, MOST_TENSOR_BYTES)
+    most = min(most + _MAX_BESIDE, MAX_TENSOR_BYTES)
     if size > most:
         raise ValueError(f"{name} is too large for its network (maximum {most:,} bytes)")
     if name in digests and digest_of(path) != digests[name]:

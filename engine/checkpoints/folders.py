@@ -28,7 +28,7 @@ _MAX_FORMAT = 1000
 MOMENTS = "optimizer.safetensors"
 """The largest file of a checkpoint, without which it speaks, and trains on with moments anew."""
 
-MOST_TENSOR_BYTES = 2**32
+MAX_TENSOR_BYTES = 2**32
 """More than any file of tensors has. The BBC's largest network has 341 MB with all that Adam
 remembers; a file of holes can have any number, which would all be read, or taken of the memory."""
 
@@ -37,7 +37,7 @@ _DAMAGED_FOLDER = re.compile(r"step-([0-9]{9,10})-damaged(-[0-9]+)?")
 # The last line but one of state.json: the checksum of what stands before it.
 _SEAL = '  "checksum": "{}"\n}}\n'
 # More than any state.json has; one that is longer is none.
-_MOST_BYTES = 2**20
+_MAX_BYTES = 2**20
 # The seed of a voice, and the numbers in a network; both far below.
 _MAX_SEED = 2**63 - 1
 _MAX_PARAMETERS = 2**40
@@ -178,7 +178,7 @@ def is_sound(checkpoint: Path) -> bool:
             if name == MOMENTS and not (checkpoint / name).exists():
                 continue
             with plain_file(checkpoint / name) as file:
-                if os.fstat(file.fileno()).st_size > MOST_TENSOR_BYTES:
+                if os.fstat(file.fileno()).st_size > MAX_TENSOR_BYTES:
                     return False
                 if hashlib.file_digest(file, "sha256").hexdigest() != digest:
                     return False
@@ -202,7 +202,7 @@ def read_state(checkpoint: Path) -> dict[str, Any]:
     path = checkpoint / "state.json"
     try:
         # The bytes themselves: reading as text would make other ends of lines alike.
-        text = read_plain(path, _MOST_BYTES).decode()
+        text = read_plain(path, _MAX_BYTES).decode()
         state = json.loads(text)
     except PermissionError as error:
         raise InputError(f"Cannot read the checkpoint {checkpoint}: {error.strerror}.") from error

@@ -11,7 +11,7 @@ from engine.checkpoints.folders import (
 )
 from engine.choices import NetworkName
 from engine.errors import InputError
-from engine.run.state import Board
+from engine.run.publisher import Publisher
 from engine.voice.folder import Voice
 
 
@@ -25,10 +25,10 @@ class NewestGood:
     """The step of the newest one, where that is damaged."""
 
 
-def load_newest_good(voice: Voice, network: NetworkName, board: Board) -> NewestGood:
+def load_newest_good(voice: Voice, network: NetworkName, publisher: Publisher) -> NewestGood:
     """Find the newest checkpoint of a network of which no byte has changed.
 
-    Newer ones that are damaged are named on the board and moved aside, never removed.
+    Newer ones that are damaged are named in the snapshot and moved aside, never removed.
 
     Raises:
         InputError: one cannot be read, or all are damaged: where nothing is good, nothing is
@@ -45,7 +45,7 @@ def load_newest_good(voice: Voice, network: NetworkName, board: Board) -> Newest
             bad.append(error)
             continue
         for place, fault in zip(newest_first, bad, strict=False):
-            _put_aside(network, place, fault, checkpoint.step, board)
+            _put_aside(network, place, fault, checkpoint.step, publisher)
         return NewestGood(checkpoint, newest_first[0].step if bad else None)
     if bad:
         raise InputError(
@@ -91,13 +91,13 @@ def _put_aside(
     entry: CheckpointEntry,
     fault: DamagedCheckpointError,
     used: int,
-    board: Board,
+    publisher: Publisher,
 ) -> None:
     try:
         where, done = f"it is kept as {move_aside(entry.path).name}", "set aside"
     except OSError as error:
         where, done = f"it cannot be renamed ({error.strerror})", "passed over"
-    board.warn(
+    publisher.warn(
         f"{fault.what}: {where}, and the one of step {used:,} is used",
         f"Checkpoint {entry.step:,} of {network} is damaged: {done}, and that of step {used:,} is "
         f"used.",

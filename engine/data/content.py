@@ -12,9 +12,9 @@ from engine.files import remove_all, write_whole
 from engine.plain_files import read_plain
 
 # Clips that are named one by one of each kind of change.
-_MOST_NAMED = 3
+_MAX_NAMED = 3
 # More than the list of any corpus has; a file that is longer is none.
-_MOST_BYTES = 2**26
+_MAX_BYTES = 2**26
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def load_content(folder: Path, key: str) -> CorpusContent | None:
     """Read what was kept under a key; None where that is gone or damaged."""
     path = _path(folder, key)
     try:
-        clips = json.loads(read_plain(path, _MOST_BYTES))
+        clips = json.loads(read_plain(path, _MAX_BYTES))
     except (OSError, ValueError, RecursionError):
         return None
     if not isinstance(clips, dict) or not all(isinstance(one, str) for one in clips.values()):
@@ -84,8 +84,8 @@ def sentence_about_change(old: CorpusContent, new: CorpusContent) -> str:
 
 def names(ids: list[str]) -> str:
     """Name the first few of some clips."""
-    more = "" if len(ids) <= _MOST_NAMED else ", …"
-    return ", ".join(ids[:_MOST_NAMED]) + more
+    more = "" if len(ids) <= _MAX_NAMED else ", …"
+    return ", ".join(ids[:_MAX_NAMED]) + more
 
 
 def _path(folder: Path, key: str) -> Path:

@@ -19,7 +19,7 @@ from engine.files import remove_all, replacing
 from engine.plain_files import plain_file, read_plain
 
 # More than the index of any corpus has; a file that is longer is none.
-_MOST_BYTES = 2**28
+_MAX_BYTES = 2**28
 # Bytes of numbers that are summed at a time.
 _PIECE = 2**22
 
@@ -82,7 +82,7 @@ class FeatureIndex:
 def load_index(folder: Path, key: str) -> FeatureIndex | None:
     """Read the index of a complete cache; None when there is none or it is damaged."""
     try:
-        content: dict[str, Any] = json.loads(read_plain(folder / f"{key}.json", _MOST_BYTES))
+        content: dict[str, Any] = json.loads(read_plain(folder / f"{key}.json", _MAX_BYTES))
         written = content.pop("checksum")
         # json turns tuples into lists, of which the checksum is the same.
         if written != checksum(content) or content["key"] != key:

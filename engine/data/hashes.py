@@ -9,7 +9,7 @@ from pathlib import Path
 from engine.plain_files import open_private, read_plain
 
 # More than the record of any corpus has; a file that is longer is none.
-_MOST_BYTES = 2**28
+_MAX_BYTES = 2**28
 # The name of the record's own checksum, which no absolute path has.
 _SUM = "checksum"
 
@@ -59,7 +59,7 @@ class ContentHashes:
 
 def _read(record: Path) -> dict[str, list[object]]:
     try:
-        content = json.loads(read_plain(record, _MOST_BYTES))
+        content = json.loads(read_plain(record, _MAX_BYTES))
     except (OSError, ValueError, RecursionError):
         return {}
     if not isinstance(content, dict) or content.pop(_SUM, None) != _sum(content):

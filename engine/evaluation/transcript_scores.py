@@ -47,7 +47,7 @@ _READS_ALONG = 0.1
 _DEVIATIONS = 6.0
 _NEAREST = 0.25
 # Where even strangers' are not so many off, it begins here, for right ones reach them.
-_LEAST = 3.0
+_MIN = 3.0
 # Weight of attention's focus and pace beside the loss, all in standard deviations.
 _ATTENTION = 0.25
 # Attention off a steady pace that is not suspicious yet: a pause is enough for as much.
@@ -286,7 +286,7 @@ def _disbelief(evidence: Sequence[Evidence]) -> NDArray[np.float64]:
     middle, deviation = float(np.median(ratios)), max(_deviation(ratios), 1e-9)
     strange = float(np.median(np.concatenate([piece.strange_ratios for piece in evidence])))
     # Beyond the strangers' middle a transcript is worth no more than another's.
-    gap = max(strange - middle, _LEAST * deviation)
+    gap = max(strange - middle, _MIN * deviation)
     room = min(max(_DEVIATIONS * deviation, _NEAREST * gap), gap)
     astray = _standard(np.log([max(piece.off_diagonal, 1e-9) for piece in evidence]))
     blurred = _standard(np.array([-piece.focus for piece in evidence]))

@@ -28,18 +28,18 @@ CORPUS_FIGURES = ("clips", "training_clips", "held_out_clips", "left_out_clips",
 """What a card tells of the corpus; null where nobody counted."""
 
 _FORMAT = 1
-_MOST_BYTES = 2**20
+_MAX_BYTES = 2**20
 _MUTE = "This voice has no SSRN: it speaks from the mel alone, which sounds muffled."
 _DIGEST = re.compile("[0-9a-f]{64}")
 # Sizes far beyond those of any voice, to keep what a stranger asks for within a machine's means:
 # the longest text and sentence.
-_MOST_RATE = 768_000
-_MOST_SYMBOLS = 4_000
-_MOST_FRAMES = 4_000
+_MAX_RATE = 768_000
+_MAX_SYMBOLS = 4_000
+_MAX_FRAMES = 4_000
 # Levels whose powers single precision can still square.
-_MOST_REFERENCE_DB = 100.0
-_MOST_RANGE_DB = 300.0
-_MOST_SHARPENING = 3.0
+_MAX_REFERENCE_DB = 100.0
+_MAX_RANGE_DB = 300.0
+_MAX_SHARPENING = 3.0
 # Two layers of SSRN double the frames.
 _REDUCTION = 4
 
@@ -114,9 +114,9 @@ def read_card(folder: Path) -> ExportCard:
     """
     path = folder / CARD
     with opened(path) as (file, size):
-        if size > _MOST_BYTES:
-            raise InputError(f"{path} is too large (maximum {_MOST_BYTES:,} bytes).")
-        content = file.read(_MOST_BYTES)
+        if size > _MAX_BYTES:
+            raise InputError(f"{path} is too large (maximum {_MAX_BYTES:,} bytes).")
+        content = file.read(_MAX_BYTES)
     return parse(content, path)
 
 
@@ -132,7 +132,7 @@ def parse(content: bytes, path: Path) -> ExportCard:
         raise InputError(f"{path} is no card of a voice: {error}; export it again.") from error
     fields = Fields(said, path)
     fields.whole("format", _FORMAT, _FORMAT)
-    symbols = fields.text("symbols", most=_MOST_BYTES)
+    symbols = fields.text("symbols", most=_MAX_BYTES)
     cleaner = fields.choice("cleaner", get_args(CleanerName))
     try:
         Vocabulary(symbols, cleaner)
@@ -145,7 +145,7 @@ def parse(content: bytes, path: Path) -> ExportCard:
         exported=fields.text("exported"),
         symbols=symbols,
         cleaner=cleaner,
-        sharpening=fields.number("sharpening", above=0, most=_MOST_SHARPENING),
+        sharpening=fields.number("sharpening", above=0, most=_MAX_SHARPENING),
         audio=audio,
         limits=_limits(fields.table("limits")),
         networks=_networks(fields.table("networks"), len(symbols), audio),
@@ -158,15 +158,15 @@ def _audio(fields: Fields) -> AudioSpec:
     win_length = fields.whole("win_length", 1, n_fft)
     _require_fields_of(AudioSpec, fields)
     return AudioSpec(
-        sample_rate=fields.whole("sample_rate", 1, _MOST_RATE),
+        sample_rate=fields.whole("sample_rate", 1, _MAX_RATE),
         n_fft=n_fft,
         hop_length=fields.whole("hop_length", 1, win_length),
         win_length=win_length,
         n_mels=fields.whole("n_mels", 1, n_fft // 2 + 1),
         preemphasis=fields.share("preemphasis"),
-        trim_db=fields.number("trim_db", above=0, most=_MOST_RANGE_DB),
-        ref_db=fields.number("ref_db", above=0, most=_MOST_REFERENCE_DB),
-        max_db=fields.number("max_db", above=0, most=_MOST_RANGE_DB),
+        trim_db=fields.number("trim_db", above=0, most=_MAX_RANGE_DB),
+        ref_db=fields.number("ref_db", above=0, most=_MAX_REFERENCE_DB),
+        max_db=fields.number("max_db", above=0, most=_MAX_RANGE_DB),
         reduction=fields.whole("reduction", _REDUCTION, _REDUCTION),
     )
 
@@ -175,8 +175,8 @@ def _limits(fields: Fields) -> Limits:
     _require_fields_of(Limits, fields)
     return Limits(
         # Room for a character and the end.
-        max_characters=fields.whole("max_characters", 2, _MOST_SYMBOLS),
-        max_coarse_frames=fields.whole("max_coarse_frames", 1, _MOST_FRAMES),
+        max_characters=fields.whole("max_characters", 2, _MAX_SYMBOLS),
+        max_coarse_frames=fields.whole("max_coarse_frames", 1, _MAX_FRAMES),
     )
 
 

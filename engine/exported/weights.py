@@ -22,8 +22,8 @@ from engine.networks.text2mel import Text2Mel
 
 _Shapes = dict[str, tuple[int, ...]]
 # Bytes of the longest header that is read, and of the largest tensors together.
-_MOST_HEADER = 2**20
-_MOST_WEIGHTS = 2**32
+_MAX_HEADER = 2**20
+_MAX_WEIGHTS = 2**32
 # As safetensors writes them.
 _SAFETENSORS = {"float32": "F32", "float16": "F16"}
 _TORCH = {"float32": torch.float32, "float16": torch.float16}
@@ -93,13 +93,13 @@ def _shapes_of(spec: NetworkSpec) -> _Shapes:
 def _read(path: Path, parameters: int, card: NetworkCard) -> bytes:
     """Read a file whose size is that of its tensors and a header."""
     need = _TORCH[card.dtype].itemsize * parameters
-    if need > _MOST_WEIGHTS:
+    if need > _MAX_WEIGHTS:
         raise InputError(
-            f"{path}: networks of more than {_MOST_WEIGHTS:,} bytes are not read, and the card "
+            f"{path}: networks of more than {_MAX_WEIGHTS:,} bytes are not read, and the card "
             f"tells of {need:,}."
         )
     with opened(path) as (file, size):
-        if not need < size <= need + _MOST_HEADER:
+        if not need < size <= need + _MAX_HEADER:
             raise InputError(
                 f"{path} has {size:,} bytes where the card tells of {need:,} bytes of weights and "
                 f"a short header: it is cut short, or belongs to another voice; copy it again."
@@ -114,7 +114,7 @@ def _header(content: bytes) -> dict[str, object]:
         ValueError: there is none.
     """
     length = int.from_bytes(content[:8], "little")
-    if length > min(len(content) - 8, _MOST_HEADER):
+    if length > min(len(content) - 8, _MAX_HEADER):
         raise ValueError(f"its header claims {length:,} bytes")
     try:
         said = json.loads(content[8 : 8 + length].decode("utf-8"))

@@ -30,7 +30,7 @@ _SUSPICIOUS, _DISBELIEVED = 1.0, 1.5
 
 
 @dataclass(frozen=True)
-class CheckOrder:
+class CheckOptions:
     """What shall be checked, and for which voice."""
 
     dataset: Path
@@ -74,7 +74,7 @@ class CheckOrder:
         return settings_of(self.against)
 
 
-def require_able(order: CheckOrder, *, deep: bool, estimate: bool) -> None:
+def require_able(order: CheckOptions, *, deep: bool, estimate: bool) -> None:
     """Refuse at once what would fail only after the files have been checked.
 
     Raises:
@@ -92,7 +92,7 @@ def require_able(order: CheckOrder, *, deep: bool, estimate: bool) -> None:
 
 
 def check_files(
-    order: CheckOrder, *, on_progress: Callable[[int, int], None], cancelled: Callable[[], bool]
+    order: CheckOptions, *, on_progress: Callable[[int, int], None], cancelled: Callable[[], bool]
 ) -> Survey:
     """Check the list, the texts and the recordings.
 
@@ -114,7 +114,7 @@ def check_files(
 def with_estimates(
     report: CheckReport,
     found: Survey,
-    order: CheckOrder,
+    order: CheckOptions,
     *,
     on_progress: Callable[[int, int], None],
     cancelled: Callable[[], bool],
@@ -149,7 +149,7 @@ def with_estimates(
     )
 
 
-def _sizes(order: CheckOrder) -> tuple[PresetName, Mapping[NetworkName, NetworkSpec]]:
+def _sizes(order: CheckOptions) -> tuple[PresetName, Mapping[NetworkName, NetworkSpec]]:
     """The preset that is estimated, and the networks that the voice has already, of any size.
 
     Raises:
@@ -166,7 +166,7 @@ def _sizes(order: CheckOrder) -> tuple[PresetName, Mapping[NetworkName, NetworkS
 def with_doubts(
     report: CheckReport,
     found: Survey,
-    order: CheckOrder,
+    order: CheckOptions,
     *,
     on_progress: Callable[[int, int], None],
     cancelled: Callable[[], bool],

@@ -9,7 +9,7 @@ from engine.errors import EngineError, InputError
 from engine.files import make_folder, replacing
 from engine.machine.lock import LOCK_NAME, acquire_lock, require_untrained
 from engine.new_folder import unusable
-from engine.run.options import Price, TrainOrder
+from engine.run.options import Price, TrainOptions
 from engine.run.stop import Stop
 from engine.voice.folder import Voice
 
@@ -41,7 +41,7 @@ def demo_order(
     budget: float | None = None,
     device: str = "auto",
     checkpoint_every: int | None = None,
-) -> TrainOrder:
+) -> TrainOptions:
     """Order the fine-tuning of the bundled voice on the bundled corpus, in `folder`.
 
     The corpus is copied beside the voice, so that the folder stands on its own. A demo that
@@ -52,7 +52,7 @@ def demo_order(
         EngineError: the demo is not installed, or its corpus cannot be copied.
     """
     corpus = folder / "corpus"
-    order = TrainOrder(
+    order = TrainOptions(
         folder,
         stop=stop,
         price=price,

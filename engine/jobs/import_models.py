@@ -32,7 +32,7 @@ from engine.tf_import.models import (
     models_in,
 )
 from engine.tf_import.weights import Collector
-from engine.training.learner import MOST_UPDATES
+from engine.training.learner import MAX_UPDATES
 from engine.voice.folder import Voice
 from engine.voice.settings import VoiceSettings
 
@@ -318,7 +318,7 @@ def _import_network(
     found: FoundNetwork, voice: Voice, shown: Callable[[str], str], on_progress: OnProgress
 ) -> ImportedNetwork:
     weights, moments = _read(found, on_progress)
-    count = torch.tensor(float(min(found.updates, MOST_UPDATES)))
+    count = torch.tensor(float(min(found.updates, MAX_UPDATES)))
     optimizer = {
         **{f"{kind}/{name}": t for kind, part in moments.items() for name, t in part.items()},
         **{f"step/{name}": count.clone() for name in moments.get("exp_avg", {})},

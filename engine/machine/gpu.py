@@ -7,7 +7,7 @@ _log = logging.getLogger(__name__)
 
 # Readings that fail one after the other until there are to be no more; one alone may fail while
 # the driver is busy.
-_MOST_FAILURES = 5
+_MAX_FAILURES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class GpuMonitor:
             reading = self._read()
         except Exception as error:
             self._failures += 1
-            if self._failures >= _MOST_FAILURES:
+            if self._failures >= _MAX_FAILURES:
                 self._handle = None
                 self.absent = _words(error)
                 _log.warning("the GPU is read no more", exc_info=error)

@@ -18,7 +18,7 @@ from engine.machine.cloud.machine import SpotNotice
 _log = logging.getLogger(__name__)
 
 # Bytes of the command's output that the log keeps: the last ones, where the trouble stands.
-_MOST_OUTPUT = 16 * 1024
+_MAX_OUTPUT = 16 * 1024
 # Seconds that a command gets although the deadline is nearer.
 _SHORTEST = 5.0
 
@@ -110,5 +110,5 @@ class Hook:
 
 def _last_of(output: IO[bytes]) -> str:
     size = output.seek(0, os.SEEK_END)
-    output.seek(max(0, size - _MOST_OUTPUT))
+    output.seek(max(0, size - _MAX_OUTPUT))
     return output.read().decode("utf-8", errors="replace").rstrip()

@@ -19,7 +19,7 @@ LOCK_NAME = "lock"
 SETTINGS_NAME = "voice.toml"
 """The settings' name; a folder that has lost them together with its lock file was deleted."""
 
-_MOST_BYTES = 200
+_MAX_BYTES = 200
 _SOMEBODY = "another process"
 _HOLDER = re.compile(r"process (?P<pid>[0-9]{1,9}) since [0-9: -]{1,20}")
 
@@ -297,13 +297,13 @@ def _held(folder: Path, holder: str) -> str:
 def _sign(descriptor: int) -> None:
     """Write who we are, as a whole: a reader must not meet half of one name and half of another."""
     since = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")
-    os.pwrite(descriptor, f"process {os.getpid()} since {since}\n".encode().ljust(_MOST_BYTES), 0)
-    os.ftruncate(descriptor, _MOST_BYTES)
+    os.pwrite(descriptor, f"process {os.getpid()} since {since}\n".encode().ljust(_MAX_BYTES), 0)
+    os.ftruncate(descriptor, _MAX_BYTES)
 
 
 def _signature(descriptor: int) -> str | None:
     """Who wrote the lock file last; None for a process that is no more, which has no lock."""
-    said = os.pread(descriptor, _MOST_BYTES, 0).decode(errors="replace").strip()
+    said = os.pread(descriptor, _MAX_BYTES, 0).decode(errors="replace").strip()
     match = _HOLDER.fullmatch(said)
     if match is None or not Path(f"/proc/{match['pid']}").exists():
         return None

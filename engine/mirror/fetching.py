@@ -18,7 +18,7 @@ Progress = Callable[[int, int], None]
 # Left free on the disk beside what is fetched, in bytes.
 _MARGIN = 2**26
 # Bytes of a small file, which is taken into memory: a history of some ten million steps.
-_MOST_SMALL = 2**28
+_MAX_SMALL = 2**28
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def _places(held: Holdings, name: str) -> Iterator[tuple[str, str, FileMark]]:
 
 
 def _content(way: Way, piece: Piece, store: Path) -> bytes:
-    if piece.mark.size > _MOST_SMALL:
+    if piece.mark.size > _MAX_SMALL:
         raise DamagedError(f"{piece.place.name} is said to have {piece.mark.size:,} bytes")
     require_room(way.folder, piece.mark.size)
     return fetch(way, piece, store, lambda _: None).read_bytes()

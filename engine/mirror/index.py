@@ -9,7 +9,7 @@ from engine.mirror.layout import (
     LATEST,
     MANIFEST,
     MARKER,
-    MOST_BYTES,
+    MAX_BYTES,
     FormatError,
     Latest,
     Manifest,
@@ -63,7 +63,7 @@ def read_marker(target: Target) -> Marker | None:
         DamagedMarkerError: there is something else under that name.
         InputError: it is of another format.
     """
-    content = target.read(MARKER, MOST_BYTES)
+    content = target.read(MARKER, MAX_BYTES)
     if content is None:
         return None
     try:
@@ -136,7 +136,7 @@ def _marker_of_checkpoints(target: Target) -> Marker | None:
 
 
 def _read_latest(target: Target) -> Latest | None:
-    content = target.read(LATEST, MOST_BYTES)
+    content = target.read(LATEST, MAX_BYTES)
     try:
         return None if content is None else parse_latest(content)
     except ValueError:
@@ -150,7 +150,7 @@ def read_manifest(target: Target, key: str) -> Manifest | None:
     Raises:
         MirrorError: the mirror cannot be reached.
     """
-    content = target.read(f"{key}/{MANIFEST}", MOST_BYTES)
+    content = target.read(f"{key}/{MANIFEST}", MAX_BYTES)
     if content is None:
         return None
     try:

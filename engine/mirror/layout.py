@@ -25,7 +25,7 @@ MARKER = "mirror.json"
 """The file that makes a place a mirror."""
 MANIFEST = "manifest.json"
 """The file that makes a folder in it a complete checkpoint."""
-MOST_BYTES = 1_000_000
+MAX_BYTES = 1_000_000
 """The longest marker or manifest that is read."""
 VOICE_FILES = {
     "voice.toml": "voice.toml",
@@ -55,8 +55,8 @@ LATEST_FOLDER = "voice"
 """Where they are."""
 
 _FORMAT = 1
-_MOST_FILES = 100
-_MOST_SIZE = 2**40
+_MAX_FILES = 100
+_MAX_SIZE = 2**40
 _ID = re.compile(r"[0-9a-f]{32}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _CHECKPOINT_FILE = re.compile(r"[a-z0-9_][a-z0-9_-]{0,40}\.(safetensors|json)")
@@ -249,7 +249,7 @@ def is_checkpoint_file(name: str) -> bool:
 
 
 def _object(content: bytes) -> dict[str, Any]:
-    if len(content) > MOST_BYTES:
+    if len(content) > MAX_BYTES:
         raise ValueError("it is too long")
     try:
         said = json.loads(content.decode("utf-8"))
@@ -269,14 +269,14 @@ def _marks_as_said(marks: dict[str, FileMark]) -> dict[str, Any]:
 
 
 def _marks(said: object, names: re.Pattern[str] | None) -> dict[str, FileMark]:
-    if not isinstance(said, dict) or len(said) > _MOST_FILES:
+    if not isinstance(said, dict) or len(said) > _MAX_FILES:
         raise ValueError("it lists no files")
     marks = {}
     for name, mark in said.items():
         known = name in VOICE_FILES if names is None else names.fullmatch(name)
         if not known or not isinstance(mark, dict):
             raise ValueError(f"it names the file {name[:60]!r}, which no checkpoint has")
-        marks[name] = FileMark(_whole(mark, "size", _MOST_SIZE), _matching(mark, "sha256", _SHA256))
+        marks[name] = FileMark(_whole(mark, "size", _MAX_SIZE), _matching(mark, "sha256", _SHA256))
     return marks
 
 

@@ -21,17 +21,17 @@ from engine.errors import InputError
 from engine.mirror.address import checked_address, told
 from engine.mirror.uploader import Hearers
 from engine.plain_files import read_plain
-from engine.run.options import TrainOrder
+from engine.run.options import TrainOptions
 from engine.run.snapshot import MirrorState
 from engine.state_folder import require_own, state_folder, write_own
 from engine.voice.folder import Voice
 
 _log = logging.getLogger(__name__)
 
-_MOST_BYTES = 64 * 1024
+_MAX_BYTES = 64 * 1024
 # Of one voice; the ones that were named last are kept.
-_MOST_ADDRESSES = 20
-_MOST_VOICES = 1000
+_MAX_ADDRESSES = 20
+_MAX_VOICES = 1000
 # Characters of an address.
 _SHOWN = 80
 
@@ -47,7 +47,7 @@ class _Named:
     """As `checked_address` returns them, the one that was named last first."""
 
 
-def mirror_to_use(order: TrainOrder, voice: Voice, hearers: Hearers) -> str | None:
+def mirror_to_use(order: TrainOptions, voice: Voice, hearers: Hearers) -> str | None:
     """Say where a run copies its checkpoints to; None for nowhere.
 
     A mirror that the order names is remembered. One that `voice.toml` alone names is left alone,
@@ -97,7 +97,7 @@ def remember(voice_folder: Path, address: str) -> None:
         # One in use is not among the oldest.
         os.utime(path)
         return
-    addresses = (address, *(one for one in before if one != address))[:_MOST_ADDRESSES]
+    addresses = (address, *(one for one in before if one != address))[:_MAX_ADDRESSES]
     write_own(path, dump(encode(_Named(folder, socket.gethostname(), addresses), _Named)))
     try:
         _forget_the_gone(path)
@@ -138,7 +138,7 @@ def _known(voice_folder: Path) -> tuple[str, ...]:
 
 def _read(path: Path) -> _Named | None:
     try:
-        named: _Named = decode(load(read_plain(path, _MOST_BYTES)), _Named)
+        named: _Named = decode(load(read_plain(path, _MAX_BYTES)), _Named)
     except FileNotFoundError:
         return None
     except (OSError, InputError) as error:
@@ -157,7 +157,7 @@ def _forget_the_gone(but: Path) -> None:
             continue
         named = _read(path)
         gone = named is not None and named.host == socket.gethostname() and _is_gone(named)
-        if gone or number >= _MOST_VOICES:
+        if gone or number >= _MAX_VOICES:
             with contextlib.suppress(OSError):
                 path.unlink()
 

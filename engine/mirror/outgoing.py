@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from engine.checkpoints.folders import MOST_TENSOR_BYTES, CheckpointEntry, read_state
+from engine.checkpoints.folders import MAX_TENSOR_BYTES, CheckpointEntry, read_state
 from engine.choices import NETWORKS, NetworkName
 from engine.errors import InputError
 from engine.mirror.fingerprint import Fingerprint, fingerprint
@@ -90,7 +90,7 @@ class Outgoing:
         digest = self.digest(entry.path)
         paths = [one for one in sorted(entry.path.iterdir()) if is_checkpoint_file(one.name)]
         # What is larger is never loaded, and would take hours to read.
-        fit = all(path.stat().st_size <= MOST_TENSOR_BYTES for path in paths)
+        fit = all(path.stat().st_size <= MAX_TENSOR_BYTES for path in paths)
         files = {path.name: (path, fingerprint(path)) for path in paths} if fit else {}
         if not fit or not _is_sound(entry.path, files):
             if digest is None or self.digest(entry.path) != digest:

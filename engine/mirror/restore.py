@@ -41,7 +41,7 @@ from engine.voice.settings import VoiceSettings, edited, parse_settings
 
 _LEDGER = "spend.jsonl"
 # Bytes; no ledger has as many.
-_MOST_LEDGER = 2**27
+_MAX_LEDGER = 2**27
 
 
 def fetch_voice(way: Way, held: Holdings, change: Callable[[VoiceSettings], VoiceSettings]) -> None:
@@ -114,7 +114,7 @@ def _knows_ledger(path: Path, held: Holdings) -> bool:
     if mark is None:
         return True
     try:
-        ours = read_plain(path, _MOST_LEDGER)
+        ours = read_plain(path, _MAX_LEDGER)
     except FileNotFoundError:
         return False
     except OSError:
@@ -218,7 +218,7 @@ def settings_here(
 
 def _merge_ledger(path: Path, theirs: bytes) -> None:
     """Write what is in the mirror's ledger, and of ours what is not in it, in that order."""
-    ours = read_plain(path, _MOST_LEDGER).splitlines() if path.exists() else []
+    ours = read_plain(path, _MAX_LEDGER).splitlines() if path.exists() else []
     lines = theirs.splitlines()
     known = set(lines)
     lines += [line for line in ours if line not in known]

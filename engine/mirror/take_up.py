@@ -24,7 +24,7 @@ from engine.mirror.named import is_named, remember
 from engine.mirror.restore import catch_up, fetch_voice, networks_ahead, settings_here
 from engine.mirror.store import MirrorError, Target, open_target
 from engine.preflight import as_stored, require_dataset
-from engine.run.options import TrainOrder
+from engine.run.options import TrainOptions
 from engine.voice.folder import RESTORING, Voice
 
 _log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ class Manners:
     open: Callable[[str], Target] = open_target
 
 
-def take_up(order: TrainOrder, manners: Manners) -> TrainOrder:
+def take_up(order: TrainOptions, manners: Manners) -> TrainOptions:
     """Bring the voice of an order to where its mirror stands.
 
     Returns:
@@ -120,7 +120,7 @@ def _checked(asked: str, folder: Path) -> str:
     return address
 
 
-def _bring(order: TrainOrder, place: str, address: str, manners: Manners) -> int | None:
+def _bring(order: TrainOptions, place: str, address: str, manners: Manners) -> int | None:
     """Fetch from one mirror what it has and this machine has not.
 
     Returns:
@@ -192,7 +192,7 @@ def _require_same(held: Holdings, voice: Voice, address: str) -> None:
     )
 
 
-def _fetch_here(way: Way, held: Holdings, order: TrainOrder, address: str) -> None:
+def _fetch_here(way: Way, held: Holdings, order: TrainOptions, address: str) -> None:
     """Fetch the whole voice into a folder that has none.
 
     Raises:

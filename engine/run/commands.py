@@ -8,7 +8,7 @@ from queue import Empty, SimpleQueue
 from time import monotonic
 
 from engine.machine.cloud.news import Interruption, MachineNews
-from engine.run.stop import MOST_USD, StopRule
+from engine.run.stop import MAX_USD, StopRule
 
 # Characters; a minute or two of speech.
 _LONGEST_SENTENCE = 2_000
@@ -38,8 +38,8 @@ class SetBudget:
         Raises:
             ValueError: it is none.
         """
-        if not 0 <= self.usd <= MOST_USD:
-            raise ValueError(f"a budget is from $0 to ${MOST_USD:,.0f}")
+        if not 0 <= self.usd <= MAX_USD:
+            raise ValueError(f"a budget is from $0 to ${MAX_USD:,.0f}")
 
 
 @dataclass(frozen=True, slots=True)

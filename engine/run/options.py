@@ -17,7 +17,7 @@ from engine.errors import InputError
 from engine.machine.cloud.metadata import require_base
 from engine.run.stop import (
     HOW_TO_SAY_WHEN_IN_A_SHELL,
-    MOST_USD,
+    MAX_USD,
     NONE,
     Stop,
     parse_budget,
@@ -97,7 +97,7 @@ def parse_price(text: str) -> Price:
 
 
 @dataclass(frozen=True)
-class TrainOrder:
+class TrainOptions:
     """One run of training, as it was ordered.
 
     None means: as the voice has it, or the default for a new voice.
@@ -155,7 +155,7 @@ class TrainOrder:
             raise InputError(
                 f"--price is {self.price:g}; give US dollars an hour, such as 0.99, or auto"
             )
-        if self.budget is not None and not 0 <= self.budget <= MOST_USD:
+        if self.budget is not None and not 0 <= self.budget <= MAX_USD:
             raise InputError(f"--budget is {self.budget}; give US dollars, such as 30, or none")
         if self.metadata_url is not None:
             require_base(self.metadata_url)

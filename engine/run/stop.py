@@ -24,8 +24,8 @@ _MONEY = re.compile(rf"\$(?P<usd>{_NUMBER}|\.[0-9]+)")
 _SPACE_AT_A_SIGN = re.compile(r"(?<![0-9])\s+|\s+(?![0-9])")
 MAX_STEPS = 10**9
 """No network has a later step: a hundred steps a second, day and night, for four months."""
-_MOST_SECONDS = 100_000 * 3600.0
-MOST_USD = 10.0**9
+_MAX_SECONDS = 100_000 * 3600.0
+MAX_USD = 10.0**9
 """No sum of money is larger."""
 
 
@@ -127,7 +127,7 @@ def parse_stop(text: str, forms: str = HOW_TO_SAY_WHEN) -> StopRule:
         raise InputError(f"cannot read {_shown(text)} as a time to stop; write {forms}")
     if rule.amount <= 0:
         raise InputError(f"{_shown(text)} asks for no training at all; write {forms}")
-    most = {"time": _MOST_SECONDS, "money": MOST_USD}.get(rule.kind, MAX_STEPS)
+    most = {"time": _MAX_SECONDS, "money": MAX_USD}.get(rule.kind, MAX_STEPS)
     if rule.amount > most:
         raise InputError(f"{_shown(text)} is more than anyone can train; write {forms}")
     return rule
@@ -144,7 +144,7 @@ def parse_budget(text: str) -> float:
         return 0.0
     match = _MONEY.fullmatch(said if said.startswith("$") else f"${said}")
     usd = math.nan if match is None else _number(match["usd"])
-    if not usd <= MOST_USD:
+    if not usd <= MAX_USD:
         raise InputError(
             f"cannot read {_shown(text)} as a budget; write US dollars for the whole voice, such "
             f"as 30 or 30.50, or none"

@@ -14,11 +14,11 @@ from engine.errors import EngineError, InputError
 from engine.files import make_folder, write_whole
 from engine.formatting import whole_minutes
 from engine.plain_files import read_plain
-from engine.run.stop import MAX_STEPS, MOST_USD, Stop, StopPoint, StopRule
+from engine.run.stop import MAX_STEPS, MAX_USD, Stop, StopPoint, StopRule
 
 _NAME = "stop.json"
-_MOST_BYTES = 1_000
-_MOST_SECONDS = 1e12
+_MAX_BYTES = 1_000
+_MAX_SECONDS = 1e12
 _LONGEST_TEXT = 200
 
 
@@ -55,7 +55,7 @@ def read_kept_stop(network_folder: Path) -> KeptStop | None:
     """
     path = network_folder / _NAME
     try:
-        said = json.loads(read_plain(path, _MOST_BYTES))
+        said = json.loads(read_plain(path, _MAX_BYTES))
         return _kept(said)
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -114,9 +114,9 @@ def _kept(said: Any) -> KeptStop | None:  # noqa: ANN401 (what JSON has)
             raise ValueError("its step is none")
         return KeptStop(StopPoint(step=int(_amount(said["step"], MAX_STEPS))), text)
     if "training_seconds" in said:
-        seconds = _amount(said["training_seconds"], _MOST_SECONDS)
+        seconds = _amount(said["training_seconds"], _MAX_SECONDS)
         return KeptStop(StopPoint(training_seconds=seconds), text)
-    return KeptStop(StopPoint(usd=_amount(said.get("usd"), MOST_USD)), text)
+    return KeptStop(StopPoint(usd=_amount(said.get("usd"), MAX_USD)), text)
 
 
 def _amount(value: object, most: float) -> float:

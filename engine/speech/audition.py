@@ -28,8 +28,8 @@ from engine.networks.specs import NetworkSpec
 from engine.networks.ssrn import SSRN
 from engine.networks.text2mel import Text2Mel
 from engine.plain_files import read_plain
+from engine.run.publisher import Publisher
 from engine.run.snapshot import AttentionPlot, Sample
-from engine.run.state import Board
 from engine.run.stop import MAX_STEPS
 from engine.speech.attention_file import write_attention
 from engine.speech.loudness import level
@@ -43,8 +43,8 @@ from engine.voice.folder import Voice
 _log = logging.getLogger(__name__)
 
 # Of a list, and of what it says, far more than there can be.
-_MOST_BYTES = 2**26
-_MOST_SECONDS = 10**6
+_MAX_BYTES = 2**26
+_MAX_SECONDS = 10**6
 # Numbers enough for torch to share the work on them among all threads.
 _FOR_ALL_THREADS = 2**18
 
@@ -73,37 +73,37 @@ class Auditions:
         network: NetworkName,
         spec: NetworkSpec,
         recording: Recording,
-        board: Board,
+        publisher: Publisher,
     ) -> None:
         self._voice = voice
         self._network = network
         self._spec = spec
         self._recording = recording
-        self._board = board
+        self._publisher = publisher
         self._job: tuple[Mapping[str, Tensor], int, str] | None = None
         self._ended = 0
         self._cancelled = threading.Event()
         self.sentence = voice.settings.sentence
         """What the next audition speaks."""
         for sample in read_samples(voice):
-            board.add_sample(sample)
-        self._worker = SideWriter("a sample", self._work, board.event)
+            publisher.add_sample(sample)
+        self._worker = SideWriter("a sample", self._work, publisher.event)
         self._worker.start()
         self._worker.ask()  # without a job: see `_work`
 
     def begin(self, copy_weights: Callable[[], Mapping[str, Tensor]], step: int) -> None:
         """Start a sample with the weights of this moment; returns once they are copied."""
-        if self._board.snapshot.auditioning:
-            self._board.event("a sample is being made already; wait for it", "warning")
+        if self._publisher.snapshot.auditioning:
+            self._publisher.event("a sample is being made already; wait for it", "warning")
             return
         try:
             self._job = (copy_weights(), step, self.sentence)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            self._board.event("no sample: too little memory for a copy of the weights", "error")
+            self._publisher.event("no sample: too little memory for a copy of the weights", "error")
             return
-        self._board.update(auditioning=True)
+        self._publisher.update(auditioning=True)
         self._worker.ask()
 
     def close(self) -> None:
@@ -123,30 +123,30 @@ class Auditions:
                 sample = self._speak(weights, step, sentence)
             else:
                 sample = self._resynthesise(weights, step)
-            self._board.add_sample(sample)
-            self._board.event(f"sample of step {step:,}: {sample.path.name}")
+            self._publisher.add_sample(sample)
+            self._publisher.event(f"sample of step {step:,}: {sample.path.name}")
             self._list(sample)
         except Cancelled:
-            self._board.event("the sample under way was given up")
+            self._publisher.event("the sample under way was given up")
         except VoicecoachError as error:
-            self._board.event(f"no sample: {error}", "error")
+            self._publisher.event(f"no sample: {error}", "error")
         except Exception as error:
             # A sample that fails must not end the training that it listens to.
             _log.exception("audition failed")
-            self._board.event(
+            self._publisher.event(
                 f"no sample: {type(error).__name__}: {error}; {self._voice.log} says where", "error"
             )
         finally:
             self._ended += 1
             self._job = None
-            self._board.update(auditioning=False, auditions=self._ended)
+            self._publisher.update(auditioning=False, auditions=self._ended)
 
     def _list(self, sample: Sample) -> None:
         try:
             self._voice.locate()
             append_sample(self._voice, sample)
         except EngineError as error:
-            self._board.event(f"later runs will not list this sample: {error}", "warning")
+            self._publisher.event(f"later runs will not list this sample: {error}", "warning")
 
     def _speak(self, weights: Mapping[str, Tensor], step: int, sentence: str) -> Sample:
         text2mel = network_with(self._spec, weights)
@@ -171,7 +171,7 @@ class Auditions:
         symbols = "".join(part.text + "E" for part in spoken.parts)
         weights_read_only = spoken.attention.copy()
         weights_read_only.flags.writeable = False
-        self._board.add_plot(AttentionPlot(step, symbols, weights_read_only, "audition"))
+        self._publisher.add_plot(AttentionPlot(step, symbols, weights_read_only, "audition"))
         told = listeners_note(spoken, sentence, self._voice.vocabulary)
         note = "; ".join(filter(None, (told, damaged)))
         return Sample(step, sentence, path, len(spoken.waveform) / spoken.sample_rate, note)
@@ -281,7 +281,7 @@ def append_sample(voice: Voice, sample: Sample) -> None:
 def read_samples(voice: Voice) -> list[Sample]:
     """The samples of earlier runs whose files are still there, oldest first."""
     try:
-        text = read_plain(voice.samples / "samples.jsonl", _MOST_BYTES).decode(errors="replace")
+        text = read_plain(voice.samples / "samples.jsonl", _MAX_BYTES).decode(errors="replace")
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -304,7 +304,7 @@ def read_samples(voice: Voice) -> list[Sample]:
             )
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             continue  # blank, or cut off by the end of a process
-        sound = 0 <= sample.step <= MAX_STEPS and 0 <= sample.seconds <= _MOST_SECONDS
+        sound = 0 <= sample.step <= MAX_STEPS and 0 <= sample.seconds <= _MAX_SECONDS
         if sound and path.is_file():
             found.append(sample)
     return found

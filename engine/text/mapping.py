@@ -19,7 +19,7 @@ from engine.text.vocabulary import Vocabulary
 # P and E have the same meaning in every vocabulary and are nobody's neighbours.
 _RESERVED = 2
 # Symbols that a sentence about them lists.
-_MOST_NAMED = 24
+_MAX_NAMED = 24
 
 # Where a mark starts from: the first of these that the source has. Marks inside a sentence end at
 # the space, as which a voice without them reads them; those that end a sentence at one another.
@@ -224,6 +224,6 @@ def _quoted(symbol: str) -> str:
 
 
 def _listed(names: list[str]) -> str:
-    shown = ", ".join(names[:_MOST_NAMED])
-    more = len(names) - _MOST_NAMED
+    shown = ", ".join(names[:_MAX_NAMED])
+    more = len(names) - _MAX_NAMED
     return f"{shown} and {more:,} more" if more > 0 else shown

@@ -15,8 +15,8 @@ from engine.tf_import.files import is_checkpoint_file
 SUFFIXES = (".tar", ".tar.gz", ".tgz")
 """How the names of archives end."""
 
-_MOST_BYTES = 4 * 10**9
-_MOST_MEMBERS = 20_000
+_MAX_BYTES = 4 * 10**9
+_MAX_MEMBERS = 20_000
 # Bytes between the contents of two files: headers of tar, which may be longer than usual for
 # long names, but which are held in memory.
 _LONGEST_HEADER = 2**20
@@ -64,9 +64,9 @@ class _Stream:
         data = self._source.read(_BLOCK if count < 0 else count)
         self._total += len(data)
         self.allowed -= len(data)
-        if self._total > _MOST_BYTES:
+        if self._total > _MAX_BYTES:
             raise InputError(
-                f"{self._archive} holds more than {_MOST_BYTES // 10**9} GB; unpack it yourself "
+                f"{self._archive} holds more than {_MAX_BYTES // 10**9} GB; unpack it yourself "
                 f"and give the folder of the models."
             )
         if self.allowed < 0:
@@ -123,9 +123,9 @@ def _take_files(stream: _Stream, archive: Path, folder: Path) -> None:
             if member is None:
                 break
             members += 1
-            if members > _MOST_MEMBERS:
+            if members > _MAX_MEMBERS:
                 raise InputError(
-                    f"{archive} holds more than {_MOST_MEMBERS:,} files; unpack it yourself and "
+                    f"{archive} holds more than {_MAX_MEMBERS:,} files; unpack it yourself and "
                     f"give the folder of the models."
                 )
             if not member.isreg() or member.issparse():
@@ -136,7 +136,7 @@ def _take_files(stream: _Stream, archive: Path, folder: Path) -> None:
             stream.allowed = member.size + _LONGEST_HEADER
             _copy(content, member.size, target, archive)
     # To the end, where gzip keeps its own checksum.
-    stream.allowed = _MOST_BYTES
+    stream.allowed = _MAX_BYTES
     while stream.read(_BLOCK):
         pass
 

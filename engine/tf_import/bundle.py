@@ -40,11 +40,11 @@ _DTYPES: dict[int, np.dtype[Any]] = {
 # Strings, resources and variants: their checksum is not that of the bytes as they lie there.
 _WITHOUT_CHECKSUM = {7, 20, 21}
 _FORMAT_VERSION = 1
-_MOST_SHARDS = 1_000
-_MOST_DIMENSIONS = 16
-_MOST_ELEMENTS = 2**40
+_MAX_SHARDS = 1_000
+_MAX_DIMENSIONS = 16
+_MAX_ELEMENTS = 2**40
 # The BBC's largest network takes 341 MB with all that Adam remembers.
-_MOST_BYTES = 2**32
+_MAX_BYTES = 2**32
 # Of one variable, which is read as a whole.
 _MAX_VARIABLE_BYTES = 2**29
 
@@ -171,8 +171,8 @@ class Bundle:
                     f"copy both."
                 )
             held = path.stat().st_size
-            if held > _MOST_BYTES:
-                raise InputError(f"{path} is too large (maximum {_MOST_BYTES:,} bytes).")
+            if held > _MAX_BYTES:
+                raise InputError(f"{path} is too large (maximum {_MAX_BYTES:,} bytes).")
             if held < needed:
                 raise InputError(
                     f"{path} is cut short: its index promises {needed:,} bytes, the file holds "
@@ -210,7 +210,7 @@ def _shards(header: bytes | None) -> int:
     if not isinstance(oldest_reader, int) or oldest_reader > _FORMAT_VERSION:
         raise FormatError("it is written in a later format")
     shards = said.get(1, 0)
-    if not isinstance(shards, int) or not 1 <= shards <= _MOST_SHARDS:
+    if not isinstance(shards, int) or not 1 <= shards <= _MAX_SHARDS:
         raise FormatError(f"it tells of {shards!r} data files")
     return shards
 
@@ -255,9 +255,9 @@ def _shape(message: bytes) -> tuple[int, ...]:
             sizes.append(size)
         elif number == 3 and value:
             raise FormatError("a shape is unknown")
-    if len(sizes) > _MOST_DIMENSIONS:
+    if len(sizes) > _MAX_DIMENSIONS:
         raise FormatError(f"a shape has {len(sizes)} dimensions")
-    if math.prod(size or 1 for size in sizes) > _MOST_ELEMENTS:
+    if math.prod(size or 1 for size in sizes) > _MAX_ELEMENTS:
         raise FormatError("a shape is larger than any file")
     return tuple(sizes)
 

@@ -14,7 +14,7 @@ NOTE = "checkpoint"
 _DATA = re.compile(r"(.+)\.data-[0-9]{5}-of-[0-9]{5}")
 _NAMED = re.compile(r'^model_checkpoint_path: "([^"\n]+)"', re.MULTILINE)
 _SMALL = 64_000
-_MOST_FILES = 20_000
+_MAX_FILES = 20_000
 _DEEPEST = 8
 
 
@@ -103,9 +103,9 @@ def _files(folder: Path) -> Iterator[Path]:
             folders.clear()
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         seen += len(names) + len(folders)
-        if seen > _MOST_FILES:
+        if seen > _MAX_FILES:
             raise InputError(
-                f"{folder} holds more than {_MOST_FILES:,} files; give the folder of the models "
+                f"{folder} holds more than {_MAX_FILES:,} files; give the folder of the models "
                 f"itself."
             )
         yield from (here / name for name in sorted(names) if not name.startswith("."))

@@ -37,7 +37,7 @@ _USUAL_ENDINGS: dict[NetworkName, str] = {"text2mel": "-1", "ssrn": "-2"}
 _DECAYS = {"beta1_power": 0.9, "beta2_power": 0.999}
 # Below this single precision loses digits, and some devices write 0.
 _SMALLEST_POWER = 1e-37
-_MOST_POWERS = 100_000
+_MAX_POWERS = 100_000
 
 
 @dataclass(frozen=True)
@@ -183,7 +183,7 @@ def _updates(power: float, decay: float) -> int | None:
 
     None where it is a power of some other rate.
     """
-    powers: NDArray[Any] = np.multiply.accumulate(np.full(_MOST_POWERS, decay, np.float32))
+    powers: NDArray[Any] = np.multiply.accumulate(np.full(_MAX_POWERS, decay, np.float32))
     steps = int(np.abs(powers - power).argmin())
     return steps if math.isclose(float(powers[steps]), power, rel_tol=1e-5) else None
 

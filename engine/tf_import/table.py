@@ -18,8 +18,8 @@ _FOOTER = 48
 _TRAILER = 5
 _PLAIN, _SNAPPY = 0, 1
 # A table of the BBC's largest network has 66 kB and 820 entries with keys of at most 55 bytes.
-_MOST_BYTES = 2**24
-_MOST_ENTRIES = 20_000
+_MAX_BYTES = 2**24
+_MAX_ENTRIES = 20_000
 _LONGEST_KEY = 1_024
 
 
@@ -31,10 +31,10 @@ def read_table(path: Path) -> dict[bytes, bytes]:
     """
     try:
         size = path.stat().st_size
-        if size > _MOST_BYTES:
+        if size > _MAX_BYTES:
             raise InputError(
                 f"{path} is too large for the index of a TensorFlow checkpoint (maximum "
-                f"{_MOST_BYTES:,} bytes); give the file that belongs to the checkpoint."
+                f"{_MAX_BYTES:,} bytes); give the file that belongs to the checkpoint."
             )
         data = path.read_bytes()
     except OSError as error:
@@ -68,8 +68,8 @@ def _table(data: bytes) -> dict[bytes, bytes]:
         for key, value in _entries(_block(data, offset, size, end)):
             if table and key <= last:
                 raise FormatError("its keys are not in order")
-            if len(table) == _MOST_ENTRIES:
-                raise FormatError(f"it has more than {_MOST_ENTRIES:,} entries")
+            if len(table) == _MAX_ENTRIES:
+                raise FormatError(f"it has more than {_MAX_ENTRIES:,} entries")
             table[key] = value
             last = key
     return table

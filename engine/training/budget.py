@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from engine.errors import VoicecoachError
 from engine.formatting import whole_minutes
-from engine.run.state import Board
-from engine.run.stop import MOST_USD
-from engine.training.ledger_keeper import LedgerKeeper
+from engine.run.publisher import Publisher
+from engine.run.stop import MAX_USD
+from engine.training.ledger_keeper import SpendRecorder
 from engine.voice.folder import Voice
 
 WARNING_SHARE = 0.8
@@ -21,10 +21,10 @@ _ENDLESS = 1e10
 class Budget:
     """Warns where most of the budget is spent, and knows when it is used up."""
 
-    def __init__(self, voice: Voice, board: Board, ledger: LedgerKeeper) -> None:
+    def __init__(self, voice: Voice, publisher: Publisher, ledger: SpendRecorder) -> None:
         """Take the budget from the voice's settings."""
         self._voice = voice
-        self._board = board
+        self._publisher = publisher
         self._ledger = ledger
         self._usd = voice.settings.budget
         self._warned = False
@@ -50,11 +50,11 @@ class Budget:
         ledger = self._ledger
         if not self._warned and ledger.spent >= WARNING_SHARE * self._usd:
             self._warned = True
-            self._board.event(self._warning(), "warning")
+            self._publisher.event(self._warning(), "warning")
         unknown = ledger.price <= 0 and ledger.run_seconds >= _PRICE_SECONDS
         if unknown and not self._told_unknown:
             self._told_unknown = True
-            self._board.event(
+            self._publisher.event(
                 f"the budget of ${self._usd:,.2f} cannot be enforced: no price is known; give "
                 f"--price",
                 "warning",
@@ -73,20 +73,20 @@ class Budget:
         """Set another budget in US dollars, 0 for none; say whether it could be taken."""
         spent = self._ledger.spent
         trouble = ""
-        if not (math.isfinite(usd) and 0 <= usd <= MOST_USD):
+        if not (math.isfinite(usd) and 0 <= usd <= MAX_USD):
             trouble = "the budget must be an amount of US dollars"
         elif 0 < usd <= spent:
             trouble = f"a budget of ${usd:,.2f} is too small: ${spent:,.2f} is spent already"
         elif usd > 0 and self._ledger.price <= 0 and not self._voice.settings.price_auto:
             trouble = "a budget needs a price; end, and give --price in $ an hour"
         if trouble:
-            self._board.event(trouble, "error")
+            self._publisher.event(trouble, "error")
             return False
         self._usd, self._warned = usd, False
-        self._board.update(budget=usd)
-        self._board.event(f"budget ${usd:,.2f}" if usd else "no budget")
+        self._publisher.update(budget=usd)
+        self._publisher.event(f"budget ${usd:,.2f}" if usd else "no budget")
         try:
             self._voice.save(replace(self._voice.settings, budget=usd))
         except VoicecoachError as error:
-            self._board.event(f"the budget lasts for this run only: {error}", "warning")
+            self._publisher.event(f"the budget lasts for this run only: {error}", "warning")
         return True

@@ -19,7 +19,7 @@ from engine.voice.folder import Voice
 # Part of every key: raise it when the checks find something else in the same corpus.
 _FORMAT = 1
 # More than the report of any corpus has; a file that is longer is none.
-_MOST_BYTES = 2**26
+_MAX_BYTES = 2**26
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def load_record(voice: Voice, key: str) -> CheckRecord | None:
     A record that is damaged or of another form is as good as none: the check makes it anew.
     """
     try:
-        kept = json.loads(read_plain(voice.check_record, _MOST_BYTES))
+        kept = json.loads(read_plain(voice.check_record, _MAX_BYTES))
         if not isinstance(kept, dict) or kept.get("key") != key:
             return None
         report = _rebuilt(CheckReport, kept["report"])

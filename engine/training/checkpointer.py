@@ -16,7 +16,7 @@ from engine.checkpoints.checkpoint import Checkpoint, Unlogged
 from engine.errors import EngineError
 from engine.formatting import whole_minutes
 from engine.machine.lock import FolderLostError
-from engine.run.state import Board
+from engine.run.publisher import Publisher
 from engine.training.checkpoint_writer import CheckpointWriter, OnSaved, Outcome
 from engine.training.clock import TrainingClock
 from engine.training.setup import Prepared
@@ -43,7 +43,7 @@ class Keeper:
     def __init__(
         self,
         prepared: Prepared,
-        board: Board,
+        publisher: Publisher,
         clock: TrainingClock,
         first: Sequence[Callable[[], None]],
         beside: Sequence[SideWriter],
@@ -54,7 +54,7 @@ class Keeper:
 
         Args:
             prepared: what is trained, and where.
-            board: where checkpoints, and trouble with them, are told.
+            publisher: where checkpoints, and trouble with them, are told.
             clock: training time, which is what is at risk.
             first: bring to the disk what has to be there before a checkpoint.
             beside: what else is on its way to the same disk.
@@ -64,7 +64,7 @@ class Keeper:
         self._prepared = prepared
         self._voice = prepared.voice
         self._network = prepared.network
-        self._board = board
+        self._publisher = publisher
         self._clock = clock
         self._copy = StateCopy(prepared.learner)
         self._writer = CheckpointWriter(
@@ -142,7 +142,7 @@ class Keeper:
             recovery=learner.recovery,
         )
         self._writer.begin(checkpoint, ready)
-        self._board.update(saving_step=step)
+        self._publisher.update(saving_step=step)
 
     def save(self, step: int, unlogged: Unlogged) -> bool:
         """Write this step, and wait until it is safe; False where it was, or nothing was learned.
@@ -185,16 +185,16 @@ class Keeper:
                     if left < RETRY_SECONDS[0] or self._wait_at_end(left):
                         raise EngineError(f"{error} {self._about_lost()}") from error
         finally:
-            self._board.update(end_waits_for="")
+            self._publisher.update(end_waits_for="")
 
     def _wait_at_end(self, left: float) -> bool:
         """Wait until the next try, with so many seconds left in all; say whether it is given up."""
-        self._board.beat()
-        self._board.update(end_waits_for="disk", end_waits_until=time.time() + left)
+        self._publisher.beat()
+        self._publisher.update(end_waits_for="disk", end_waits_until=time.time() + left)
         return self._hurried.wait(RETRY_SECONDS[0])
 
     def _about_lost(self) -> str:
-        snapshot = self._board.snapshot
+        snapshot = self._publisher.snapshot
         steps = "1 step is" if snapshot.unsaved == 1 else f"{snapshot.unsaved:,} steps are"
         if self.saved_step is None:
             return f"{steps} lost: there is no checkpoint before them."
@@ -205,7 +205,7 @@ class Keeper:
         while not self._writer.wait(_LOOK_SECONDS):
             # A disk that hangs holds up the end of a run: the person has to know it.
             self._look_at_disk()
-            self._board.beat()
+            self._publisher.beat()
         outcome = self._look()
         return None if outcome is None else outcome.failure
 
@@ -215,7 +215,7 @@ class Keeper:
         self.saved_step = None if found is None else step
         self._copied_seconds = self._clock.seconds
         self._wanted = False
-        self._board.update(checkpoint_step=self.saved_step)
+        self._publisher.update(checkpoint_step=self.saved_step)
 
     def _is_due(self, step: int) -> bool:
         settings = self._voice.settings
@@ -229,7 +229,7 @@ class Keeper:
         """Take note of a checkpoint that was written or could not be; warn of a slow disk."""
         outcome = self._writer.take_outcome()
         if outcome is not None:
-            self._board.update(saving_step=None)
+            self._publisher.update(saving_step=None)
             self.write_seconds = outcome.seconds
             if outcome.failure is None:
                 self._succeeded(outcome)
@@ -259,11 +259,11 @@ class Keeper:
         again = " again: the disk takes them" if self._failures else ""
         self._failures = 0
         self._last_failure = self._refusal = self._slow = ""
-        self._board.update(checkpoint_step=outcome.step)
+        self._publisher.update(checkpoint_step=outcome.step)
         self._trouble("")
-        self._board.event(f"checkpoint {outcome.step:,} saved{again}")
+        self._publisher.event(f"checkpoint {outcome.step:,} saved{again}")
         if outcome.warning:
-            self._board.event(outcome.warning, "warning")
+            self._publisher.event(outcome.warning, "warning")
 
     def _failed(self, failure: EngineError) -> None:
         """Tell it, once for each reason, and try again a little later each time."""
@@ -275,11 +275,11 @@ class Keeper:
         # The same trouble at another step, or with a little more or less room, is not told again.
         kind = re.sub(r"[0-9.]+", "", text)
         if kind != self._last_failure:
-            self._board.event(text, "error")
+            self._publisher.event(text, "error")
         self._last_failure = kind
         self._refusal, self._slow = text, ""
         self._trouble(text)
 
     def _trouble(self, text: str) -> None:
-        if self._board.snapshot.saving_trouble != text:
-            self._board.update(saving_trouble=text)
+        if self._publisher.snapshot.saving_trouble != text:
+            self._publisher.update(saving_trouble=text)

@@ -16,7 +16,7 @@ from engine.data.content import (
 )
 from engine.errors import EngineError
 from engine.files import make_folder, sentence_about_left
-from engine.run.state import Board
+from engine.run.publisher import Publisher
 from engine.training.lookout import look_every
 from engine.voice.folder import Voice
 
@@ -29,7 +29,7 @@ def tell_change(
     network: NetworkName,
     checkpoint: Checkpoint | None,
     content: CorpusContent,
-    board: Board,
+    publisher: Publisher,
 ) -> str:
     """Tell in what the corpus differs from the one that a checkpoint was trained on.
 
@@ -48,7 +48,7 @@ def tell_change(
             "which clips is not known here" if old is None else sentence_about_change(old, content)
         )
         text = f"the corpus is not the one that {network} was trained on so far: {what}"
-        board.warn(
+        publisher.warn(
             f"{text}; training goes on with the corpus as it is",
             f"The corpus is not the one that {network} was trained on so far: {what}.",
         )
@@ -58,9 +58,9 @@ def tell_change(
         content.save(folder)
         left = keep_only(folder, {known, content.key})
         if left:
-            board.event(sentence_about_left(left), "warning")
+            publisher.event(sentence_about_left(left), "warning")
     except (EngineError, OSError) as error:
-        board.event(f"a later run cannot say what changes in the corpus: {error}", "warning")
+        publisher.event(f"a later run cannot say what changes in the corpus: {error}", "warning")
     return text
 
 
@@ -71,8 +71,8 @@ class CorpusWatch:
     changed them shall know that it does.
     """
 
-    def __init__(self, dataset: Path, recordings: Iterable[Path], board: Board) -> None:
-        self._board = board
+    def __init__(self, dataset: Path, recordings: Iterable[Path], publisher: Publisher) -> None:
+        self._publisher = publisher
         self._paths = (dataset / METADATA, *recordings)
         self._before = {path: _state(path) for path in self._paths}
         self._told = False
@@ -103,14 +103,14 @@ class CorpusWatch:
             if paths
         ]
         touched = f"of the corpus were touched while it is trained on: {', '.join(parts)}"
-        self._board.warn(
+        self._publisher.warn(
             f"files {touched}; this run goes on with what it has read, the next one takes what is "
             f"there then",
             f"Files {touched}; the next run takes what is there then.",
         )
 
     def _work(self) -> None:
-        look_every(_LOOK_SECONDS, self._stopped, self.look, self._board)
+        look_every(_LOOK_SECONDS, self._stopped, self.look, self._publisher)
 
 
 def _state(path: Path) -> tuple[int, int] | None:

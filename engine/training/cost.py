@@ -12,10 +12,10 @@ from engine.choices import NetworkName
 from engine.errors import EngineError
 from engine.formatting import whole_minutes
 from engine.machine.lock import FolderLostError
+from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase
-from engine.run.state import Board
 from engine.training.clock import RunningTime, TrainingClock
-from engine.training.ledger_keeper import LedgerKeeper
+from engine.training.ledger_keeper import SpendRecorder
 from engine.training.lookout import look_every
 from engine.training.side_writer import SideWriter
 from engine.voice.folder import Voice
@@ -37,23 +37,23 @@ _IDLE = (Phase.PREPARING, Phase.CHECKED, Phase.PAUSED, Phase.AT_STOP)
 _WAITING = (Phase.CHECKED, Phase.PAUSED, Phase.AT_STOP)
 
 
-class PaidTime:
+class CostMeter:
     """The clock and the ledger of a run, and what is told of the time that makes no steps."""
 
-    def __init__(self, board: Board, voice: Voice, network: NetworkName) -> None:
+    def __init__(self, publisher: Publisher, voice: Voice, network: NetworkName) -> None:
         """Begin to count; what a killed process had left open comes into the ledger.
 
         Raises:
             EngineError: the ledger cannot be read or written.
         """
-        self._board = board
+        self._publisher = publisher
         self._running = RunningTime()
         self._began = self._running.look()
         self._final: float | None = None
         self.clock = TrainingClock(self._running.look)
         """Counts training."""
-        step = board.snapshot.step
-        self.ledger = LedgerKeeper(voice, network, self.clock, step, self._seconds)
+        step = publisher.snapshot.step
+        self.ledger = SpendRecorder(voice, network, self.clock, step, self._seconds)
         """Counts what all of it costs."""
         self._stopped = 0.0
         self._noted = 0.0
@@ -64,8 +64,8 @@ class PaidTime:
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="cost tracking", daemon=True)
         self._ledger_failed = False
-        self._ledger_writer = SideWriter("the account", self._write_ledger, board.event)
-        self._note_writer = SideWriter("the open account", self._note, board.event)
+        self._ledger_writer = SideWriter("the account", self._write_ledger, publisher.event)
+        self._note_writer = SideWriter("the open account", self._note, publisher.event)
 
     def _seconds(self) -> float:
         """Seconds since the run began, those included in which the process was stopped."""
@@ -80,14 +80,14 @@ class PaidTime:
         kept = self.ledger.taken_over
         if kept:
             seconds, usd = sum(one.seconds for one in kept), sum(one.usd for one in kept)
-            self._board.event(
+            self._publisher.event(
                 f"the run before was killed: its last {whole_minutes(seconds)}, ${usd:.2f}, are in "
                 f"the ledger"
             )
         lost = self.ledger.unreadable
         if lost:
             which = f"line {lost[0]:,}" if len(lost) == 1 else f"{len(lost):,} lines"
-            self._board.warn(
+            self._publisher.warn(
                 f"spend.jsonl is damaged: {which} cannot be read, and what was paid then is "
                 f"missing from all sums"
             )
@@ -127,7 +127,7 @@ class PaidTime:
         except EngineError as error:
             if not self._ledger_failed:
                 spent = self.ledger.spent
-                self._board.event(f"{error} ${spent:.2f} are spent so far.", "warning")
+                self._publisher.event(f"{error} ${spent:.2f} are spent so far.", "warning")
             self._ledger_failed = True
         else:
             self._ledger_failed = False
@@ -165,9 +165,9 @@ class PaidTime:
         self.tell()
 
     def tell(self) -> None:
-        """Put the sums on the board."""
+        """Put the sums in the snapshot."""
         ledger = self.ledger
-        self._board.update(
+        self._publisher.update(
             spent=ledger.spent,
             idle_usd=ledger.idle_usd,
             idle_seconds=ledger.idle_seconds,
@@ -175,7 +175,7 @@ class PaidTime:
         )
 
     def _run(self) -> None:
-        look_every(_LOOK_SECONDS, self._ended, self.look, self._board)
+        look_every(_LOOK_SECONDS, self._ended, self.look, self._publisher)
 
     def look(self) -> None:
         """Look once at the clock and at what the run does."""
@@ -188,7 +188,7 @@ class PaidTime:
 
     def _note(self) -> None:
         try:
-            self.ledger.note_open(self._board.snapshot.step)
+            self.ledger.note_open(self._publisher.snapshot.step)
         except (OSError, EngineError) as error:
             if not self._note_failed:
                 _log.warning("what is under way cannot be written down: %s", error)
@@ -203,11 +203,13 @@ class PaidTime:
         seconds, self._stopped = stopped - self._stopped, stopped
         price = self.ledger.price
         cost = f", which cost ${seconds / 3600 * price:.2f}" if price > 0 else ""
-        self._board.event(f"this process was stopped for {whole_minutes(seconds)}{cost}", "warning")
+        self._publisher.event(
+            f"this process was stopped for {whole_minutes(seconds)}{cost}", "warning"
+        )
         self.tell()
 
     def _tell_idle(self, now: float) -> None:
-        phase = self._board.snapshot.phase
+        phase = self._publisher.snapshot.phase
         if phase not in _IDLE:
             # Steps tell it as well, but not while one hangs, and that costs as much.
             self._waits = None
@@ -218,21 +220,21 @@ class PaidTime:
             self._waits = phase
             self._idle_before = (ledger.idle_seconds, ledger.idle_usd)
             self._shown = self._reminded = now
-            self._board.update(wait_seconds=0.0, wait_usd=0.0)
+            self._publisher.update(wait_seconds=0.0, wait_usd=0.0)
             if phase in _WAITING and ledger.price > 0:
-                self._board.event(f"{phase.value}: {still_costs(ledger.price)}", "warning")
+                self._publisher.event(f"{phase.value}: {still_costs(ledger.price)}", "warning")
             return
         seconds = ledger.idle_seconds - self._idle_before[0]
         usd = ledger.idle_usd - self._idle_before[1]
         every = _FIRST_FIGURES_SECONDS if seconds < _FIRST_SECONDS else _FIGURES_SECONDS
         if now - self._shown >= every:
             self._shown = now
-            self._board.update(wait_seconds=seconds, wait_usd=usd)
+            self._publisher.update(wait_seconds=seconds, wait_usd=usd)
             self.tell()
         if now - self._reminded >= _REMINDER_SECONDS and ledger.price > 0:
             self._reminded = now
             text = f"{phase.value} for {whole_minutes(seconds)}, which cost ${usd:.2f}"
-            self._board.event(f"{text}: {still_costs(ledger.price)}", "warning")
+            self._publisher.event(f"{text}: {still_costs(ledger.price)}", "warning")
 
 
 def still_costs(price: float) -> str:

@@ -13,9 +13,9 @@ from engine.data.clips import Clip
 from engine.errors import Cancelled, Declined, EngineError
 from engine.machine.cloud.news import Interruption
 from engine.run.commands import Finish, FolderGone, GoOn, GoUnattended, Hold, Inbox
-from engine.run.options import TrainOrder
+from engine.run.options import TrainOptions
+from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Progress
-from engine.run.state import Board
 from engine.training.check_record import CheckRecord, corpus_key, load_record, save_record
 from engine.training.estimating import Estimating
 from engine.voice.folder import Voice
@@ -27,13 +27,13 @@ WAIT_SECONDS = 60
 that is paid by the hour must not wait for nobody."""
 
 # Errors that are told one by one where there is no screen.
-_MOST_NAMED = 8
+_MAX_NAMED = 8
 # Seconds between looks at the inbox while no countdown runs.
 _IDLE_SECONDS = 5.0
 
 
 def check_before_training(
-    order: TrainOrder, voice: Voice, clips: Sequence[Clip], board: Board, inbox: Inbox
+    order: TrainOptions, voice: Voice, clips: Sequence[Clip], publisher: Publisher, inbox: Inbox
 ) -> frozenset[int]:
     """Check the corpus unless that was done, show the report, and wait where it has errors.
 
@@ -49,27 +49,27 @@ def check_before_training(
             machine away.
         Declined: `Finish` was the answer to what was found.
     """
-    record, fresh = _record_of(voice, board, inbox)
+    record, fresh = _record_of(voice, publisher, inbox)
     if record is None:
         return frozenset()
     report = record.report
-    board.update(check=report)
+    publisher.update(check=report)
     attended = order.attended and inbox.next_of((GoUnattended,), 0) is None
     told: frozenset[int] = frozenset()
     if fresh:
-        _tell(voice, board, report, attended=attended)
+        _tell(voice, publisher, report, attended=attended)
         if not attended:
-            told = _tell_errors(voice, board, report)
+            told = _tell_errors(voice, publisher, report)
     # Of fewer than two clips nothing can be learned: what comes next says so, and ends the run.
     if attended and report.harmful and report.usable > 1 and not record.accepted:
-        with Estimating(order, voice.settings, clips, board):
-            _await_answer(board, inbox)
+        with Estimating(order, voice.settings, clips, publisher):
+            _await_answer(publisher, inbox)
     if not record.accepted:
-        _keep(voice, board, replace(record, accepted=True))
+        _keep(voice, publisher, replace(record, accepted=True))
     return told
 
 
-def _record_of(voice: Voice, board: Board, inbox: Inbox) -> tuple[CheckRecord | None, bool]:
+def _record_of(voice: Voice, publisher: Publisher, inbox: Inbox) -> tuple[CheckRecord | None, bool]:
     """The record of the corpus as it is, and whether it was made just now.
 
     None where the check itself failed: that is told, and costs no training.
@@ -79,22 +79,22 @@ def _record_of(voice: Voice, board: Board, inbox: Inbox) -> tuple[CheckRecord | 
         known = load_record(voice, key)
         if known is not None:
             return known, False
-        record = CheckRecord(key, _check(voice, board, inbox), accepted=False)
+        record = CheckRecord(key, _check(voice, publisher, inbox), accepted=False)
     except Cancelled:
         raise
     except Exception as error:
         _log.exception("the check failed")
-        board.event(
+        publisher.event(
             f"the corpus could not be checked ({error}): it is trained on as it is", "error"
         )
         return None, False
-    _keep(voice, board, record)
+    _keep(voice, publisher, record)
     return record, True
 
 
-def _check(voice: Voice, board: Board, inbox: Inbox) -> CheckReport:
+def _check(voice: Voice, publisher: Publisher, inbox: Inbox) -> CheckReport:
     def show(done: int, total: int) -> None:
-        board.update(progress=Progress("checking the recordings", done, total))
+        publisher.update(progress=Progress("checking the recordings", done, total))
 
     settings = voice.settings
     return check_corpus(
@@ -107,14 +107,14 @@ def _check(voice: Voice, board: Board, inbox: Inbox) -> CheckReport:
     )
 
 
-def _keep(voice: Voice, board: Board, record: CheckRecord) -> None:
+def _keep(voice: Voice, publisher: Publisher, record: CheckRecord) -> None:
     try:
         save_record(voice, record)
     except EngineError as error:
-        board.event(f"{error} The next run will check the corpus again.", "warning")
+        publisher.event(f"{error} The next run will check the corpus again.", "warning")
 
 
-def _tell(voice: Voice, board: Board, report: CheckReport, *, attended: bool) -> None:
+def _tell(voice: Voice, publisher: Publisher, report: CheckReport, *, attended: bool) -> None:
     counts = report.counts()
     found = f"{_count(counts['error'], 'error')}, {_count(counts['warning'], 'warning')}"
     text = f"corpus checked: {_count(report.usable, 'clip')}, {found}"
@@ -122,20 +122,20 @@ def _tell(voice: Voice, board: Board, report: CheckReport, *, attended: bool) ->
         check = f"`voicecoach check {shlex.quote(str(voice.dataset))}` lists them"
         text += "; k shows them" if attended else f"; {check}"
     # A screen shows the errors themselves.
-    board.event(text, "warning" if report.harmful and not attended else "information")
+    publisher.event(text, "warning" if report.harmful and not attended else "information")
 
 
 def _count(number: int, noun: str) -> str:
     return f"1 {noun}" if number == 1 else f"{number:,} {noun}s" if number else f"no {noun}s"
 
 
-def _tell_errors(voice: Voice, board: Board, report: CheckReport) -> frozenset[int]:
+def _tell_errors(voice: Voice, publisher: Publisher, report: CheckReport) -> frozenset[int]:
     errors = [finding for finding in report.findings if finding.severity == "error"]
-    for finding in errors[:_MOST_NAMED]:
-        board.event(_line_about(finding), "error")
-    if len(errors) > _MOST_NAMED:
-        more = f"and {len(errors) - _MOST_NAMED:,} more; {voice.check_record} lists them all"
-        board.event(more, "error")
+    for finding in errors[:_MAX_NAMED]:
+        publisher.event(_line_about(finding), "error")
+    if len(errors) > _MAX_NAMED:
+        more = f"and {len(errors) - _MAX_NAMED:,} more; {voice.check_record} lists them all"
+        publisher.event(more, "error")
     return frozenset(finding.line for finding in errors if finding.line is not None)
 
 
@@ -146,7 +146,7 @@ def _line_about(finding: Finding) -> str:
     return f"{line}{about}{': ' if about else ''}{kind}, {finding.figure}; {finding.advice}"
 
 
-def _await_answer(board: Board, inbox: Inbox) -> None:
+def _await_answer(publisher: Publisher, inbox: Inbox) -> None:
     """Wait until the person has made up their mind, or has gone, or the countdown has ended.
 
     Raises:
@@ -156,8 +156,8 @@ def _await_answer(board: Board, inbox: Inbox) -> None:
     deadline: float | None = monotonic() + WAIT_SECONDS
     seconds: int | None = WAIT_SECONDS
     while seconds is None or seconds > 0:
-        board.beat()
-        board.update(phase=Phase.CHECKED, seconds_to_start=seconds)
+        publisher.beat()
+        publisher.update(phase=Phase.CHECKED, seconds_to_start=seconds)
         patience = _IDLE_SECONDS
         if deadline is not None and seconds is not None:
             # Until the number that is shown changes.
@@ -173,16 +173,16 @@ def _await_answer(board: Board, inbox: Inbox) -> None:
                 raise Declined("The corpus was not to be trained on.")
             case GoUnattended():
                 # It stays in the inbox, for the trainer has to know it too.
-                board.event("nobody is there to ask: training begins on the usable clips")
+                publisher.event("nobody is there to ask: training begins on the usable clips")
                 break
             case GoOn():
                 inbox.take_out(answer)
-                board.event("training begins on the usable clips")
+                publisher.event("training begins on the usable clips")
                 break
             case Hold():
                 inbox.take_out(answer)
                 deadline = None
         seconds = None if deadline is None else math.ceil(deadline - monotonic())
     else:
-        board.event("nobody answered: training begins on the usable clips")
-    board.update(phase=Phase.PREPARING, seconds_to_start=None)
+        publisher.event("nobody answered: training begins on the usable clips")
+    publisher.update(phase=Phase.PREPARING, seconds_to_start=None)

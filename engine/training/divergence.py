@@ -9,9 +9,9 @@ from typing import Any
 from engine.run.stop import MAX_STEPS
 from engine.training.finite import Skips
 
-MOST_SKIPPED = 5
+MAX_SKIPPED = 5
 """Steps in a row that may be skipped before a run goes back to its last good checkpoint."""
-MOST_ROLLBACKS = 3
+MAX_ROLLBACKS = 3
 """Times that a run goes back by itself; the next time it waits for a person."""
 RATE_FACTOR = 0.5
 """What the learning rate is multiplied by each time."""
@@ -45,7 +45,7 @@ class Recovery:
     rate_factor: float = 1.0
     """The learning rate of the recipe is multiplied by this."""
     rollbacks: int = 0
-    """Times that the run went back, of the `MOST_ROLLBACKS` that are allowed."""
+    """Times that the run went back, of the `MAX_ROLLBACKS` that are allowed."""
     salt: int = 0
     """Part of the seed of batches and dropout where it is not 0: a run that made the very same
     steps again would run into the same trouble."""
@@ -113,7 +113,7 @@ class Health:
             skips: what was skipped since the last look.
             loss: the mean since the last logged step; None where there is none that is finite.
         """
-        if skips.in_a_row >= MOST_SKIPPED:
+        if skips.in_a_row >= MAX_SKIPPED:
             return f"{skips.in_a_row} steps in a row had a loss or a gradient that is not finite"
         limit = self.limit
         if loss is not None and limit is not None and not loss <= limit:

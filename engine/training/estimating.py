@@ -10,9 +10,9 @@ from engine.data.audio import recording_length
 from engine.data.clip_shape import ClipShape
 from engine.data.clips import Clip
 from engine.data.spectrograms import coarse_frames
-from engine.run.options import TrainOrder
+from engine.run.options import TrainOptions
+from engine.run.publisher import Publisher
 from engine.run.snapshot import Progress
-from engine.run.state import Board
 from engine.run.stop import StopRule
 from engine.training.throughput import Plan, with_estimates
 from engine.voice.folder import Voice, own_specs
@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 
 class Estimating:
-    """Times a few steps in a thread of its own and adds what they tell to the report on the board.
+    """Times a few steps in a thread of its own and adds the result to the report in the snapshot.
 
     While it does, `Snapshot.progress` says so. torch draws from one random state for all threads,
     and the steps need the device: leaving the `with` block gives up what is not known yet, and
@@ -30,19 +30,23 @@ class Estimating:
     """
 
     def __init__(
-        self, order: TrainOrder, settings: VoiceSettings, clips: Sequence[Clip], board: Board
+        self,
+        order: TrainOptions,
+        settings: VoiceSettings,
+        clips: Sequence[Clip],
+        publisher: Publisher,
     ) -> None:
         """Take the clips that training would learn from."""
         self._order = order
         self._settings = settings
         self._clips = clips
-        self._board = board
+        self._publisher = publisher
         self._enough = threading.Event()
         self._thread = threading.Thread(target=self._run, name="estimate")
 
     def __enter__(self) -> "Estimating":
         """Begin."""
-        self._board.update(progress=Progress("timing training steps", 0, 1))
+        self._publisher.update(progress=Progress("timing training steps", 0, 1))
         self._thread.start()
         return self
 
@@ -61,12 +65,12 @@ class Estimating:
             self._publish()
         except Exception as error:
             _log.exception("training could not be timed")
-            self._board.event(f"training could not be timed ({error})", "warning")
+            self._publisher.event(f"training could not be timed ({error})", "warning")
         finally:
-            self._board.update(progress=None)
+            self._publisher.update(progress=None)
 
     def _publish(self) -> None:
-        report = self._board.snapshot.check
+        report = self._publisher.snapshot.check
         assert report is not None
         report = with_estimates(
             report,
@@ -77,7 +81,7 @@ class Estimating:
             cancelled=self._enough.is_set,
         )
         if not self._enough.is_set():
-            self._board.update(check=report)
+            self._publisher.update(check=report)
 
     def _plan(self) -> Plan:
         settings, network = self._settings, self._order.network
@@ -100,7 +104,7 @@ class Estimating:
         if isinstance(stop, StopRule) and stop.kind == "more steps":
             return int(stop.amount)
         if isinstance(stop, StopRule) and stop.kind == "step":
-            return max(1, int(stop.amount) - self._board.snapshot.step)
+            return max(1, int(stop.amount) - self._publisher.snapshot.step)
         return USUAL_STEPS[self._order.network]
 
     def _shapes(self) -> Iterator[ClipShape]:

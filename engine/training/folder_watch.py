@@ -9,8 +9,8 @@ from pathlib import Path
 from engine.errors import EngineError
 from engine.machine.lock import FolderLock, FolderLostError, LockRemovedError
 from engine.run.commands import FolderGone, Inbox
+from engine.run.publisher import Publisher
 from engine.run.snapshot import Snapshot
-from engine.run.state import Board
 from engine.training.lookout import look_every
 
 _SECONDS = 1.0
@@ -38,7 +38,7 @@ class FolderWatch:
     def __init__(
         self,
         lock: FolderLock,
-        board: Board,
+        publisher: Publisher,
         inbox: Inbox,
         restore_socket: Callable[[Path], None],
     ) -> None:
@@ -46,13 +46,13 @@ class FolderWatch:
 
         Args:
             lock: of the folder.
-            board: shows where the folder is, and what has become of it.
+            publisher: shows where the folder is, and what has become of it.
             inbox: through which the trainer is told that the folder is gone.
             restore_socket: opens the run's socket anew in the folder if its file was removed;
                 called at each look that finds nothing amiss.
         """
         self._lock = lock
-        self._board = board
+        self._publisher = publisher
         self._inbox = inbox
         self._restore_socket = restore_socket
         self._turn = threading.Lock()
@@ -81,13 +81,13 @@ class FolderWatch:
             confirmed, self._seen = trouble == self._seen, trouble
             if self._restored < self._lock.restored:
                 self._restored = self._lock.restored
-                self._board.warn(
+                self._publisher.warn(
                     f"the lock file of {self._lock.folder} was removed: it was made again; while "
                     f"it is missing, another run can start in the folder"
                 )
             if trouble.text and confirmed and not self._told.text:
                 self._told = trouble
-                self._board.warn(f"{trouble.text}: ending the run", severity="error")
+                self._publisher.warn(f"{trouble.text}: ending the run", severity="error")
                 self._inbox.send(FolderGone())
             if not (trouble.text or self._lock_missing):
                 self._restore_socket(self._lock.folder)
@@ -98,7 +98,7 @@ class FolderWatch:
         To be asked for when everything that can be saved is saved. Where the cloud takes the
         machine away, that is the reason of the end, and this is only told.
         """
-        last = self._board.snapshot
+        last = self._publisher.snapshot
         if self._ended.is_set() or last.interrupted:
             return None
         now = self._trouble()
@@ -108,12 +108,12 @@ class FolderWatch:
             return None
         if not trouble.lost:
             back = "" if now.text else " and back"
-            last = self._board.snapshot
+            last = self._publisher.snapshot
             return EngineError(
                 f"{trouble.text}{back} during training, so the run ended; {self._saved(last)}"
             )
         # Of what was saved there nobody knows what is left.
-        self._board.update(checkpoint_step=None)
+        self._publisher.update(checkpoint_step=None)
         text = f"{trouble.text}: the run ended at step {last.step:,} and could save nothing more"
         mirror = last.mirror
         if mirror is not None and mirror.safe_step is not None:
@@ -121,7 +121,7 @@ class FolderWatch:
         return EngineError(f"{text}.")
 
     def _run(self) -> None:
-        look_every(_SECONDS, self._ended, self.look, self._board)
+        look_every(_SECONDS, self._ended, self.look, self._publisher)
 
     def _trouble(self, *, restore: bool = False) -> _Trouble:
         """Look for the folder; the lock file may be restored when two looks have missed it."""
@@ -135,9 +135,9 @@ class FolderWatch:
         except EngineError:
             return _Trouble()
         self._lock_missing = False
-        if self._board.snapshot.voice_folder != folder:
+        if self._publisher.snapshot.voice_folder != folder:
             # Screens name it in their hints.
-            self._board.update(voice_folder=folder)
+            self._publisher.update(voice_folder=folder)
         if not self._lock.moved:
             return _Trouble()
         return _Trouble(f"{self._lock.named} was moved to {folder}")

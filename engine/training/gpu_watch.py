@@ -3,7 +3,7 @@
 import threading
 
 from engine.machine.gpu import GpuMonitor
-from engine.run.state import Board
+from engine.run.publisher import Publisher
 from engine.training.lookout import look_every
 
 _SECONDS = 2.0
@@ -11,12 +11,12 @@ _SECONDS = 2.0
 
 
 class GpuWatch:
-    """Puts readings of one GPU on the board until there are none any more."""
+    """Puts readings of one GPU in the snapshot until there are none any more."""
 
-    def __init__(self, uuid: str | None, board: Board, ended: threading.Event) -> None:
+    def __init__(self, uuid: str | None, publisher: Publisher, ended: threading.Event) -> None:
         """Prepare to watch the GPU with this UUID, None for training on the CPU, until an end."""
         self._uuid = uuid
-        self._board = board
+        self._publisher = publisher
         self._ended = ended
         self._monitor: GpuMonitor | None = None
 
@@ -25,11 +25,11 @@ class GpuWatch:
         threading.Thread(target=self._run, name="GPU monitoring", daemon=True).start()
 
     def _run(self) -> None:
-        look_every(_SECONDS, self._ended, self._look, self._board, first=0.0)
+        look_every(_SECONDS, self._ended, self._look, self._publisher, first=0.0)
 
     def _look(self) -> None:
         if self._monitor is None:
             self._monitor = GpuMonitor(self._uuid)
         elif self._monitor.absent:
             return
-        self._board.update(gpu=self._monitor.read(), gpu_absent=self._monitor.absent)
+        self._publisher.update(gpu=self._monitor.read(), gpu_absent=self._monitor.absent)

@@ -15,8 +15,8 @@ from engine.exported.card import read_card
 from engine.exported.folder import weights_file
 from engine.exported.weights import load_network
 from engine.networks.specs import SSRNSpec
-from engine.run.options import TrainOrder
-from engine.run.state import Board
+from engine.run.options import TrainOptions
+from engine.run.publisher import Publisher
 from engine.text.mapping import map_symbols, never_read
 from engine.text.vocabulary import Vocabulary
 from engine.training.divergence import Recovery
@@ -30,13 +30,13 @@ _SOUND_OF_SOURCE = (
 )
 
 
-def newest_checkpoint(voice: Voice, network: NetworkName, board: Board) -> NewestGood:
+def newest_checkpoint(voice: Voice, network: NetworkName, publisher: Publisher) -> NewestGood:
     """Find the newest good checkpoint, refused when it is not for this voice's symbols and sound.
 
     Raises:
         InputError: none can be used, or the voice's settings do not fit it.
     """
-    found = load_newest_good(voice, network, board)
+    found = load_newest_good(voice, network, publisher)
     checkpoint = found.checkpoint
     if checkpoint is None:
         return found
@@ -44,7 +44,7 @@ def newest_checkpoint(voice: Voice, network: NetworkName, board: Board) -> Newes
     _require_symbols(checkpoint, voice.settings, path)
     _require_sound(checkpoint, voice.settings, path, "set {} in its [audio] to fit")
     if checkpoint.step != checkpoint.base_step and not checkpoint.optimizer:
-        board.warn(
+        publisher.warn(
             f"{path} has no optimizer.safetensors: Adam starts anew",
             f"Checkpoint {checkpoint.step:,} of {network} has no optimizer.safetensors: Adam "
             f"starts anew.",
@@ -52,7 +52,7 @@ def newest_checkpoint(voice: Voice, network: NetworkName, board: Board) -> Newes
     return found
 
 
-def take_over_source(order: TrainOrder, voice: Voice, board: Board) -> None:
+def take_over_source(order: TrainOptions, voice: Voice, publisher: Publisher) -> None:
     """Take over from `--from` each network that the voice has not, at its own step.
 
     What is taken is what speaks. Where that is an average of the weights, Adam's moments are not
@@ -61,32 +61,32 @@ def take_over_source(order: TrainOrder, voice: Voice, board: Board) -> None:
     along and training goes on as if it had never stopped.
 
     A Text2Mel with other symbols has its embedding moved by symbol; what became of each is told
-    on the board and kept in the `state.json` of the base checkpoint.
+    in the snapshot and kept in the `state.json` of the base checkpoint.
 
     Raises:
         InputError: a checkpoint cannot be used, or is of another sound than the voice.
     """
     if order.vocabulary is not None or order.cleaner is not None:
-        _tell_never_read(voice.vocabulary, board)
+        _tell_never_read(voice.vocabulary, publisher)
     if order.source is None:
         return
     found = _weights_in(order.source)
     if order.network not in found:
-        board.warn(f"{order.source} has no {order.network}: it starts fresh")
+        publisher.warn(f"{order.source} has no {order.network}: it starts fresh")
     for network, path in found.items():
         if voice.newest(network) is not None:
             continue
         if is_exported(order.source):
-            theirs = _exported_checkpoint(order.source, network, voice.settings, board)
+            theirs = _exported_checkpoint(order.source, network, voice.settings, publisher)
         else:
             theirs = load_checkpoint(path, to_speak=has_average(path))
         _require_sound(theirs, voice.settings, path, _SOUND_OF_SOURCE)
         base = _as_base(theirs)
-        board.event(
+        publisher.event(
             f"{network} starts from step {theirs.step:,} of {order.source}, "
             f"{_about_moments(base, voice.settings)}"
         )
-        base = _for_symbols(base, voice.settings.symbols, path, board)
+        base = _for_symbols(base, voice.settings.symbols, path, publisher)
         voice.locate()
         save_checkpoint(base, voice.checkpoint_folder(network, theirs.step))
 
@@ -103,7 +103,7 @@ def _weights_in(source: Path) -> dict[NetworkName, Path]:
 
 
 def _exported_checkpoint(
-    source: Path, network: NetworkName, settings: VoiceSettings, board: Board
+    source: Path, network: NetworkName, settings: VoiceSettings, publisher: Publisher
 ) -> Checkpoint:
     """A network of an export as the checkpoint that it was made from, without Adam's moments.
 
@@ -114,7 +114,7 @@ def _exported_checkpoint(
     card = exported.networks[network]
     weights = load_network(source, network, card).state_dict()
     if card.dtype != "float32":
-        board.event(f"{source / weights_file(network)} has weights of 16 bits: widened to 32")
+        publisher.event(f"{source / weights_file(network)} has weights of 16 bits: widened to 32")
     return Checkpoint(
         network=network,
         spec=card.spec,
@@ -154,8 +154,8 @@ def _about_moments(base: Checkpoint, settings: VoiceSettings) -> str:
     return f"with the weights that speak: Adam's moments form anew{rise}"
 
 
-def _for_symbols(base: Checkpoint, symbols: str, path: Path, board: Board) -> Checkpoint:
-    """The base with the voice's symbols, and on the board what became of each.
+def _for_symbols(base: Checkpoint, symbols: str, path: Path, publisher: Publisher) -> Checkpoint:
+    """The base with the voice's symbols, and in the snapshot what became of each.
 
     Raises:
         InputError: it cannot be told which row is whose.
@@ -174,16 +174,16 @@ def _for_symbols(base: Checkpoint, symbols: str, path: Path, board: Board) -> Ch
     if mapping.same:
         return base
     for sentence in mapping.sentences():
-        board.event(f"text2mel: {sentence}")
+        publisher.event(f"text2mel: {sentence}")
     return with_symbols(base, mapping)
 
 
-def _tell_never_read(vocabulary: Vocabulary, board: Board) -> None:
+def _tell_never_read(vocabulary: Vocabulary, publisher: Publisher) -> None:
     idle = never_read(vocabulary)
     if not idle:
         return
     other = "" if vocabulary.cleaner == "plain" else ", or make the voice with --cleaner plain"
-    board.event(
+    publisher.event(
         f"the cleaner {vocabulary.cleaner} never reads {' '.join(idle)}: these symbols learn "
         f"nothing; leave them out{other}",
         "warning",

@@ -22,7 +22,7 @@ from engine.training.recipe import Recipe, learning_rate
 
 # Which random numbers of a step: 0 and 1 are those of its batch.
 _DROPOUT = 2
-MOST_UPDATES = 2**24
+MAX_UPDATES = 2**24
 """How far Adam counts its steps: single precision adds no 1 to it. What depends on the count has
 long been constant there."""
 
@@ -368,7 +368,7 @@ def _seed_of(seed: int, salt: int, step: int) -> int:
 
 
 def _count(steps: Tensor) -> int:
-    if not (steps.numel() == 1 and 0 <= float(steps) <= MOST_UPDATES):
+    if not (steps.numel() == 1 and 0 <= float(steps) <= MAX_UPDATES):
         raise RuntimeError("Adam's count of steps is no number of steps")
     return int(steps)
 

@@ -10,7 +10,7 @@ from engine.time_of_day import now
 from engine.training.clock import TrainingClock
 from engine.voice.folder import Voice
 from engine.voice.open_spend import OpenSpend
-from engine.voice.spend import Stretch, StretchKind
+from engine.voice.spend import SpendEntry, StretchKind
 
 # Time that may be missing from the ledger when the machine is lost; of a process that is killed
 # the file of open stretches knows more.
@@ -38,7 +38,7 @@ class _Closed:
     """What of it was for idle time."""
 
 
-class LedgerKeeper:
+class SpendRecorder:
     """Closes the stretches under way where training is saved, and adds them to the ledger.
 
     A stretch that is closed waits in memory for `flush`, which another thread may call.
@@ -89,8 +89,8 @@ class LedgerKeeper:
         self._writing = threading.Lock()
         # Who changes what is closed, what waits for the ledger, and what is on its way there.
         self._turn = threading.Lock()
-        self._waiting: list[Stretch] = []
-        self._leaving: list[Stretch] = []
+        self._waiting: list[SpendEntry] = []
+        self._leaving: list[SpendEntry] = []
         self._ledger_size = self._ledger.size
 
     @property
@@ -178,10 +178,12 @@ class LedgerKeeper:
             idle = closed.idle + seconds
             self._closed = replace(closed, since=stretch.end, idle=idle, idle_usd=idle_usd)
 
-    def _stretch(self, kind: StretchKind, seconds: float, step: int) -> Stretch:
+    def _stretch(self, kind: StretchKind, seconds: float, step: int) -> SpendEntry:
         closed = self._closed
         first = closed.step if kind == "training" else step
-        return Stretch(closed.since, now(), self._network, first, step, seconds, self.price, kind)
+        return SpendEntry(
+            closed.since, now(), self._network, first, step, seconds, self.price, kind
+        )
 
     def flush(self) -> None:
         """Bring to the ledger what waits for it, and wait until it is safe on the disk.
@@ -250,9 +252,9 @@ def _path_of_open(voice: Voice) -> Path:
     return voice.folder / "spend.open"
 
 
-def _joined(stretches: Sequence[Stretch]) -> list[Stretch]:
+def _joined(stretches: Sequence[SpendEntry]) -> list[SpendEntry]:
     """Make one of each two that go on from one another, so that few wait for a disk that hangs."""
-    joined: list[Stretch] = []
+    joined: list[SpendEntry] = []
     for stretch in stretches:
         same = (place for place, one in enumerate(joined) if one.kind == stretch.kind)
         last = max(same, default=None)
@@ -266,7 +268,7 @@ def _joined(stretches: Sequence[Stretch]) -> list[Stretch]:
     return joined
 
 
-def _goes_on(before: Stretch, stretch: Stretch) -> bool:
+def _goes_on(before: SpendEntry, stretch: SpendEntry) -> bool:
     """Whether a stretch of the same kind is one with the last before it."""
     if before.price != stretch.price:
         return False

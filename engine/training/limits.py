@@ -3,12 +3,12 @@
 import math
 
 from engine.errors import EngineError, InputError
+from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase
-from engine.run.state import Board
 from engine.run.stop import Stop, StopPoint, StopRule
 from engine.run.stored_stop import KeptStop, keep_stop, read_kept_stop
 from engine.training.budget import Budget
-from engine.training.ledger_keeper import LedgerKeeper
+from engine.training.ledger_keeper import SpendRecorder
 from engine.training.rollback import SickError
 from engine.training.setup import Prepared
 from engine.training.standing import Standing
@@ -21,8 +21,8 @@ class Stopping:
     def __init__(
         self,
         prepared: Prepared,
-        board: Board,
-        ledger: LedgerKeeper,
+        publisher: Publisher,
+        ledger: SpendRecorder,
         standing: Standing,
         tending: Tending,
     ) -> None:
@@ -30,11 +30,11 @@ class Stopping:
         self._voice = voice = prepared.voice
         self._network = prepared.network
         self._settings = voice.settings
-        self._board = board
+        self._publisher = publisher
         self._ledger = ledger
         self._standing = standing
         self._tending = tending
-        self._budget = Budget(voice, board, ledger)
+        self._budget = Budget(voice, publisher, ledger)
         self._point: StopPoint | None = None
 
     @property
@@ -63,15 +63,15 @@ class Stopping:
         kept = self._read_kept(asked)
         if kept is not None and kept.holds_for(asked):
             self._point = kept.point
-            self._board.update(stop=kept.point, stop_text=kept.text)
-            self._board.event(
+            self._publisher.update(stop=kept.point, stop_text=kept.text)
+            self._publisher.event(
                 f"its stop was {kept.words}: kept; s, or another --stop-at, changes it"
             )
             return
         self.set(asked if isinstance(asked, StopRule) else None, spent)
         if kept is not None:
             now = "none" if self._point is None else KeptStop(self._point, "").words
-            self._board.event(f"its stop was {kept.words}, is {now}")
+            self._publisher.event(f"its stop was {kept.words}, is {now}")
 
     def _read_kept(self, asked: Stop | None) -> KeptStop | None:
         try:
@@ -79,7 +79,7 @@ class Stopping:
         except InputError as error:
             if asked is None:
                 raise
-            self._board.event(str(error), "warning")
+            self._publisher.event(str(error), "warning")
             return None
 
     def set(self, rule: StopRule | None, spent: float | None = None) -> None:
@@ -102,14 +102,14 @@ class Stopping:
             else rule.resolve(self._standing.step, ledger.voice_seconds, held, price)
         )
         text = rule.text if rule else ""
-        self._board.update(stop=self._point, stop_text=text)
+        self._publisher.update(stop=self._point, stop_text=text)
         self._keep(None if self._point is None else KeptStop(self._point, text))
 
     def _keep(self, stop: KeptStop | None) -> None:
         try:
             keep_stop(self._voice.locate() / self._network, stop)
         except EngineError as error:
-            self._board.event(f"the stop lasts for this run only: {error}", "warning")
+            self._publisher.event(f"the stop lasts for this run only: {error}", "warning")
 
     def change(self, rule: StopRule | None) -> bool:
         """Stop elsewhere because a person asks it; say whether that can be."""
@@ -118,9 +118,9 @@ class Stopping:
         try:
             self.set(rule)
         except InputError as error:
-            self._board.event(str(error), "error")
+            self._publisher.event(str(error), "error")
             return False
-        self._board.event(f"stop at {rule.text}" if rule else "no stop: training goes on")
+        self._publisher.event(f"stop at {rule.text}" if rule else "no stop: training goes on")
         return True
 
     def change_budget(self, usd: float) -> bool:
@@ -135,16 +135,16 @@ class Stopping:
     def refuses(self) -> bool:
         """Whether nothing goes on, because the budget is used up; if so, say it."""
         if self._budget.used_up:
-            self._board.event(self._budget.sentence, "error")
+            self._publisher.event(self._budget.sentence, "error")
         return self._budget.used_up
 
     def arrive(self) -> None:
         """The stop is reached, or the budget: end, or save and wait for the person."""
         standing = self._standing
         if self._budget.used_up:
-            self._board.event(self._budget.sentence, "warning")
+            self._publisher.event(self._budget.sentence, "warning")
         else:
-            self._board.event(f"reached the stop at step {standing.step:,}")
+            self._publisher.event(f"reached the stop at step {standing.step:,}")
         standing.at_stop = standing.attended
         restarts = standing.restarts
         saved = False

@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from engine.run.state import Board
+from engine.run.publisher import Publisher
 
 _log = logging.getLogger(__name__)
 
@@ -13,7 +13,7 @@ def look_every(
     seconds: float,
     ended: threading.Event,
     look: Callable[[], None],
-    board: Board,
+    publisher: Publisher,
     *,
     first: float | None = None,
 ) -> None:
@@ -29,17 +29,17 @@ def look_every(
         try:
             look()
         except Exception as error:
-            told = _tell(error, told, board)
+            told = _tell(error, told, publisher)
 
 
-def _tell(error: Exception, told: str, board: Board) -> str:
+def _tell(error: Exception, told: str, publisher: Publisher) -> str:
     """Tell a failure unless it was told last; return what was told."""
     try:
         name = threading.current_thread().name
         text = f"{name} failed: {type(error).__name__}: {error}"
         if text != told:
             _log.exception("%s failed", name)
-            board.event(text, "error")
+            publisher.event(text, "error")
         return text
     except MemoryError:
         # There is none left to tell it with, and the next look is still needed.

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from engine.formatting import duration
 from engine.run.snapshot import LostSteps
-from engine.voice.spend import Stretch
+from engine.voice.spend import SpendEntry
 
 
 def lost_steps(
-    stretches: Sequence[Stretch],
+    stretches: Sequence[SpendEntry],
     network: str,
     step: int,
     last_logged: int | None,

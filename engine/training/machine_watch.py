@@ -14,8 +14,8 @@ from engine.machine.cloud.watcher import Watcher
 from engine.machine.hook import Hook
 from engine.preflight import Plan
 from engine.run.commands import Inbox
-from engine.run.options import TrainOrder
-from engine.run.state import Board
+from engine.run.options import TrainOptions
+from engine.run.publisher import Publisher
 from engine.training.lookout import look_every
 from engine.training.spot import tell
 
@@ -32,19 +32,19 @@ _BEAT_SECONDS = 1.0
 class MachineWatch:
     """Two threads of no consequence to a step: one looks for notices, one reads the price."""
 
-    def __init__(self, order: TrainOrder, plan: Plan, board: Board, inbox: Inbox) -> None:
+    def __init__(self, order: TrainOptions, plan: Plan, publisher: Publisher, inbox: Inbox) -> None:
         """Prepare to watch; where the plan names no cloud, nothing is ever asked.
 
         Raises:
             InputError: the environment names no address of a metadata service.
         """
-        self._board = board
+        self._publisher = publisher
         self._inbox = inbox
         self._price_auto = plan.settings.price_auto
         self.hook: Hook | None = None
         """What the person wants to be run when the machine is taken away."""
         if order.on_interrupt is not None:
-            self.hook = Hook(order.on_interrupt, order.voice_folder, board.event)
+            self.hook = Hook(order.on_interrupt, order.voice_folder, publisher.event)
         self._ended = threading.Event()
         self._known: SimpleQueue[Machine] = SimpleQueue()
         self._turn = threading.Condition()
@@ -65,7 +65,7 @@ class MachineWatch:
             if self._price_auto:
                 self._begin("price lookup", self._watch_price)
         elif self._price_auto:
-            self._board.event("no price: this machine is of no cloud; give --price", "warning")
+            self._publisher.event("no price: this machine is of no cloud; give --price", "warning")
 
     def look_for_notice(self) -> Interruption | None:
         """Ask the cloud at once, for a few seconds at most; return what waits in the inbox.
@@ -89,8 +89,8 @@ class MachineWatch:
         news = self.look_for_notice()
         if news is None:
             return False
-        tell(self._board, news.notice, "ending")
-        self._board.update(interrupted=True)
+        tell(self._publisher, news.notice, "ending")
+        self._publisher.update(interrupted=True)
         if self.hook is not None:
             self.hook.start(news.notice)
         return True
@@ -98,7 +98,7 @@ class MachineWatch:
     def wait_for_hook(self) -> None:
         """Let the person's command come to its end, once all is saved; its deadline bounds it."""
         while self.hook is not None and not self.hook.wait(_BEAT_SECONDS):
-            self._board.beat()
+            self._publisher.beat()
 
     def end(self) -> None:
         """Watch no more; returns at once."""
@@ -122,15 +122,15 @@ class MachineWatch:
 
     def machine_known(self, machine: Machine) -> None:
         """Show which machine this is; where that is asked for, its price is read from now on."""
-        self._board.update(machine=machine)
-        self._board.event(f"machine: {machine.words}")
+        self._publisher.update(machine=machine)
+        self._publisher.event(f"machine: {machine.words}")
         self._known.put(machine)
 
     def _watch_price(self) -> None:
         """Read the price again and again, once it is known which machine this is."""
         machine = self._known.get()
-        prices = _Prices(machine, self._base, self._board, self._inbox)
-        look_every(_PRICE_SECONDS, self._ended, prices.look, self._board, first=0.0)
+        prices = _Prices(machine, self._base, self._publisher, self._inbox)
+        look_every(_PRICE_SECONDS, self._ended, prices.look, self._publisher, first=0.0)
 
     def noticed(self, notice: SpotNotice) -> None:
         """Tell the trainer."""
@@ -144,16 +144,16 @@ class MachineWatch:
 
     def happened(self, text: str, severity: str) -> None:
         """Tell the person."""
-        self._board.event(text, severity)
+        self._publisher.event(text, severity)
 
 
 class _Prices:
     """Reads what a machine costs; what AWS said once is kept where it says nothing later."""
 
-    def __init__(self, machine: Machine, base: str, board: Board, inbox: Inbox) -> None:
+    def __init__(self, machine: Machine, base: str, publisher: Publisher, inbox: Inbox) -> None:
         self._machine = machine
         self._base = base
-        self._board = board
+        self._publisher = publisher
         self._inbox = inbox
         self._told = ""
         self._asked = False
@@ -170,7 +170,7 @@ class _Prices:
         if price is not None:
             self._inbox.send(NewPrice(price.usd, price.source))
         if trouble and trouble != self._told:
-            self._board.event(trouble, "warning")
+            self._publisher.event(trouble, "warning")
         self._told = trouble
 
 

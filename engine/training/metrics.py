@@ -4,11 +4,11 @@ from engine.checkpoints.checkpoint import Unlogged
 from engine.errors import EngineError
 from engine.machine.lock import FolderLostError
 from engine.networks.text2mel import Text2MelOutput
+from engine.run.publisher import Publisher
 from engine.run.snapshot import Losses, Phase
-from engine.run.state import Board
 from engine.training.attention_plot import make_plot
 from engine.training.clock import TrainingClock
-from engine.training.ledger_keeper import LedgerKeeper
+from engine.training.ledger_keeper import SpendRecorder
 from engine.training.loss_sums import LossSums
 from engine.training.losses import LossParts
 from engine.training.lost_steps import lost_steps, sentence_about
@@ -23,10 +23,10 @@ _HELD_OUT_EVERY = 100
 
 
 class Teller:
-    """Tells the board, and the history on disk, what the steps come to."""
+    """Tells the snapshot, and the history on disk, what the steps come to."""
 
     def __init__(
-        self, prepared: Prepared, board: Board, clock: TrainingClock, ledger: LedgerKeeper
+        self, prepared: Prepared, publisher: Publisher, clock: TrainingClock, ledger: SpendRecorder
     ) -> None:
         """Read the history of the network up to where it stands.
 
@@ -36,7 +36,7 @@ class Teller:
         self._prepared = prepared
         self._network = prepared.network
         self._learner = prepared.learner
-        self._board = board
+        self._publisher = publisher
         self._clock = clock
         self._ledger = ledger
         self._sums = LossSums(prepared.unlogged, prepared.learner.device)
@@ -44,7 +44,7 @@ class Teller:
         path = prepared.voice.history(prepared.network)
         self._history = History(path, up_to=prepared.step)
         self._history_failed = False
-        self.history_writer = SideWriter("the history", self._write_history, board.event)
+        self.history_writer = SideWriter("the history", self._write_history, publisher.event)
         """Brings the losses to the disk."""
 
     def begin(self, saved_step: int | None) -> None:
@@ -54,7 +54,7 @@ class Teller:
         held_out = self._history.last_held_out
         if held_out is None:
             held_out = self._held_out_loss()
-        self._board.update(
+        self._publisher.update(
             phase=Phase.TRAINING,
             progress=None,
             step=step,
@@ -72,7 +72,9 @@ class Teller:
         verb = "continued from" if step else "started at"
         if self._prepared.corpus_change:
             self.note(step, self._prepared.corpus_change)
-        self._board.event(f"{self._network} {verb} step {step:,}{since}; held-out {held_out:.4f}")
+        self._publisher.event(
+            f"{self._network} {verb} step {step:,}{since}; held-out {held_out:.4f}"
+        )
         self._tell_lost()
         self.draw_attention(step)
 
@@ -81,7 +83,7 @@ class Teller:
         self._sums.add(parts)
         self._clock.mark(step)
         losses, changes = self._log(step) if step % LOG_EVERY == 0 else (None, {})
-        self._board.update(
+        self._publisher.update(
             step=step,
             learning_rate=self._learner.learning_rate(step),
             steps_per_second=self._clock.steps_per_second,
@@ -114,8 +116,8 @@ class Teller:
             self._follow_voice()
             self._history.cut_back(step)
         except EngineError as error:
-            self._board.event(str(error), "warning")
-        self._board.update(
+            self._publisher.event(str(error), "warning")
+        self._publisher.update(
             step=step,
             learning_rate=self._learner.learning_rate(step + 1),
             losses=None,
@@ -132,8 +134,8 @@ class Teller:
             self._prepared.damaged,
         )
         if lost is not None:
-            self._board.update(lost=lost)
-            self._board.event(sentence_about(lost), "warning")
+            self._publisher.update(lost=lost)
+            self._publisher.event(sentence_about(lost), "warning")
 
     def note(self, step: int, what: str) -> None:
         """Write into the history, beside the losses, what happened to the run at a step."""
@@ -167,7 +169,7 @@ class Teller:
         except FolderLostError:
             pass  # whoever watches over the folder tells it
         except EngineError as error:
-            self._board.event(f"{error} The last losses are not kept.", "error")
+            self._publisher.event(f"{error} The last losses are not kept.", "error")
 
     def draw_attention(self, step: int) -> None:
         """Draw the attention of the watched clip; SSRN has none."""
@@ -178,14 +180,14 @@ class Teller:
         clip = self._prepared.store.clips[self._prepared.watched_clip]
         sentence = self._prepared.voice.vocabulary.clean(clip.text) + "E"
         source = f"held-out {clip.clip_id}"
-        self._board.add_plot(make_plot(output.attention[0], sentence, step, source))
+        self._publisher.add_plot(make_plot(output.attention[0], sentence, step, source))
 
     def _held_out_loss(self) -> float:
         parts, _ = self._learner.judge(self._prepared.held_out)
         return float(parts.total)
 
     def _log(self, step: int) -> tuple[Losses | None, dict[str, object]]:
-        """Log the losses, unless none was finite; return them and what changes on the board."""
+        """Log the losses, unless none was finite; return them and what changes in the snapshot."""
         losses = self._sums.means()
         if losses is None:
             return None, {}
@@ -208,7 +210,7 @@ class Teller:
             self._history_failed = True  # whoever watches over the folder tells it
         except EngineError as error:
             if not self._history_failed:
-                self._board.event(f"{error} Losses stay in memory until they fit.", "warning")
+                self._publisher.event(f"{error} Losses stay in memory until they fit.", "warning")
             self._history_failed = True
         else:
             self._history_failed = False

@@ -5,8 +5,8 @@ from typing import NamedTuple
 from engine.checkpoints.checkpoint import Checkpoint, Unlogged, load_checkpoint
 from engine.checkpoints.folders import CheckpointEntry, DamagedCheckpointError, move_aside
 from engine.errors import EngineError, InputError
-from engine.run.state import Board
-from engine.training.divergence import MOST_ROLLBACKS, Health, Recovery
+from engine.run.publisher import Publisher
+from engine.training.divergence import MAX_ROLLBACKS, Health, Recovery
 from engine.training.setup import Prepared, moments_from
 from engine.training.state_copy import all_finite
 
@@ -27,10 +27,10 @@ class GoneBack(NamedTuple):
 class Rollbacks:
     """Notices that a run is sick, and takes it back to weights that were sound."""
 
-    def __init__(self, prepared: Prepared, board: Board) -> None:
+    def __init__(self, prepared: Prepared, publisher: Publisher) -> None:
         self._prepared = prepared
         self._learner = prepared.learner
-        self._board = board
+        self._publisher = publisher
         recipe = self._learner.recipe
         restart = self._learner.moments_from and self._learner.moments_from + recipe.restart_steps
         self._health = Health(warm_from=max(recipe.warmup_steps, restart))
@@ -62,7 +62,7 @@ class Rollbacks:
     @property
     def exhausted(self) -> bool:
         """Whether the run has gone back as often as it may without a person's word."""
-        return self._learner.recovery.rollbacks >= MOST_ROLLBACKS
+        return self._learner.recovery.rollbacks >= MAX_ROLLBACKS
 
     def go_back(self, step: int, trouble: str) -> GoneBack:
         """Take the weights of the last good checkpoint, or fresh ones where there never was any.
@@ -87,7 +87,7 @@ class Rollbacks:
             self._set(self._learner.recovery.after(step))
             terms = self._terms()
         why = f"{self._prepared.network} fell sick at step {step:,}: {trouble}; {where}, {terms}"
-        self._board.warn(why, severity="error")
+        self._publisher.warn(why, severity="error")
         return GoneBack(back, checkpoint.unlogged if checkpoint else Unlogged(), why)
 
     def try_again(self) -> str:
@@ -99,7 +99,7 @@ class Rollbacks:
         recovery = self._learner.recovery
         return (
             f"with {recovery.rate_factor:g} of the recipe's learning rate and other batches "
-            f"({recovery.rollbacks} of {MOST_ROLLBACKS})"
+            f"({recovery.rollbacks} of {MAX_ROLLBACKS})"
         )
 
     def _set(self, recovery: Recovery) -> None:
@@ -108,7 +108,7 @@ class Rollbacks:
 
     def _show(self) -> None:
         recovery = self._learner.recovery
-        self._board.update(
+        self._publisher.update(
             rate_factor=recovery.rate_factor, rollbacks=recovery.rollbacks, skipped=self._skipped
         )
 
@@ -119,7 +119,7 @@ class Rollbacks:
             return
         self._told_at = 2 * self._skipped
         what = "1 step was" if self._skipped == 1 else f"{self._skipped:,} steps were"
-        self._board.event(
+        self._publisher.event(
             f"{what} skipped up to step {step:,}: the loss or a gradient was not finite; the "
             f"weights are untouched by it",
             "warning",
@@ -161,7 +161,7 @@ class Rollbacks:
                 kept = f"it is kept as {move_aside(entry.path).name}"
             except OSError as error:
                 kept = f"it cannot be renamed ({error.strerror})"
-            self._board.warn(
+            self._publisher.warn(
                 f"{what.rstrip('.')}: {kept}",
                 f"Checkpoint {entry.step:,} of {self._prepared.network} is not sound: {kept}.",
             )

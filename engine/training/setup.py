@@ -25,9 +25,9 @@ from engine.machine.device import (
 from engine.machine.lock import LOCK_NAME
 from engine.networks.specs import NetworkSpec, preset_spec, size_of
 from engine.run.commands import Inbox
-from engine.run.options import TrainOrder
+from engine.run.options import TrainOptions
+from engine.run.publisher import Publisher
 from engine.run.snapshot import Progress
-from engine.run.state import Board
 from engine.training.attention_plot import choose_clip
 from engine.training.corpus_change import tell_change
 from engine.training.initial_weights import newest_checkpoint, take_over_source
@@ -71,7 +71,7 @@ class Prepared:
     """In what the corpus differs from the one that the checkpoint was trained on."""
 
 
-def prepare(order: TrainOrder, voice: Voice, board: Board, inbox: Inbox) -> Prepared:
+def prepare(order: TrainOptions, voice: Voice, publisher: Publisher, inbox: Inbox) -> Prepared:
     """Read the corpus, compute what is missing of its features, load or make the weights.
 
     Raises:
@@ -81,19 +81,19 @@ def prepare(order: TrainOrder, voice: Voice, board: Board, inbox: Inbox) -> Prep
             answer to what the check of the corpus found.
     """
     recipe = recipe_named(voice.settings.recipe)
-    device, precision = _prepare_device(order, voice.settings, recipe, board)
-    _sweep(voice, order.network, board)
-    _warn_if_exposed(voice, board)
+    device, precision = _prepare_device(order, voice.settings, recipe, publisher)
+    _sweep(voice, order.network, publisher)
+    _warn_if_exposed(voice, publisher)
     # Before the features, which take long: a voice that is ended meanwhile, and taken up again
     # without `--from`, must not start from nothing.
-    board.update(progress=Progress("loading weights", 0, 1))
-    take_over_source(order, voice, board)
-    newest = newest_checkpoint(voice, order.network, board)
+    publisher.update(progress=Progress("loading weights", 0, 1))
+    take_over_source(order, voice, publisher)
+    newest = newest_checkpoint(voice, order.network, publisher)
     checkpoint = newest.checkpoint
     spec = checkpoint.spec if checkpoint else fresh_spec(order.network, voice.settings)
-    board.update(preset=size_of(spec))
+    publisher.update(preset=size_of(spec))
     require_room_to_train(voice, spec, recipe)
-    store, training, held = open_material(order, voice, board, inbox)
+    store, training, held = open_material(order, voice, publisher, inbox)
     learner = _make_learner(order.network, voice, recipe, checkpoint, device, precision)
 
     def source(clips: list[int], crop: int | None) -> BatchSource:
@@ -109,7 +109,7 @@ def prepare(order: TrainOrder, voice: Voice, board: Board, inbox: Inbox) -> Prep
 
     batches = source(training, recipe.crop_frames if order.network == "ssrn" else None)
     batches.draw_with(learner.recovery.salt)
-    _try_longest(learner, batches, board)
+    _try_longest(learner, batches, publisher)
     whole = source(held, None)
     watched = choose_clip(store, held)
     return Prepared(
@@ -125,12 +125,12 @@ def prepare(order: TrainOrder, voice: Voice, board: Board, inbox: Inbox) -> Prep
         base_step=checkpoint.base_step if checkpoint else 0,
         unlogged=checkpoint.unlogged if checkpoint else Unlogged(),
         damaged=newest.damaged,
-        corpus_change=tell_change(voice, order.network, checkpoint, store.content, board),
+        corpus_change=tell_change(voice, order.network, checkpoint, store.content, publisher),
     )
 
 
 def _prepare_device(
-    order: TrainOrder, settings: VoiceSettings, recipe: Recipe, board: Board
+    order: TrainOptions, settings: VoiceSettings, recipe: Recipe, publisher: Publisher
 ) -> tuple[torch.device, torch.dtype]:
     """Choose the device and its arithmetic, make its steps repeatable, and show it.
 
@@ -145,13 +145,13 @@ def _prepare_device(
     leave_a_core_for_the_screen()
     make_repeatable(device)
     word = "bf16" if precision == torch.bfloat16 else "fp32"
-    board.update(device=describe_device(device), precision=word)
+    publisher.update(device=describe_device(device), precision=word)
     if unused:
-        board.warn(unused)
+        publisher.warn(unused)
     return device, precision
 
 
-def _sweep(voice: Voice, network: NetworkName, board: Board) -> None:
+def _sweep(voice: Voice, network: NetworkName, publisher: Publisher) -> None:
     """Clear away what killed processes left half written; what cannot be removed is told."""
     voice.locate()
     home = voice.folder / network
@@ -161,16 +161,16 @@ def _sweep(voice: Voice, network: NetworkName, board: Board) -> None:
     for folder in (voice.folder, voice.samples, home, home / "corpora"):
         try:
             if left := sentence_about_left(sweep_parts(folder)):
-                board.event(left, "warning")
+                publisher.event(left, "warning")
         except OSError as error:
             _log.info("%s is not swept: %s", folder, error)
 
 
-def _warn_if_exposed(voice: Voice, board: Board) -> None:
+def _warn_if_exposed(voice: Voice, publisher: Publisher) -> None:
     """Warn where others can read a voice: one from elsewhere, or on a disk that refuses chmod."""
     folder = voice.folder
     if any(is_exposed(path, folder) for path in (voice.log, folder / LOCK_NAME)):
-        board.warn(
+        publisher.warn(
             f"other users of this host can read this voice: the file system of {voice.folder} "
             f"refuses chmod; mount it with umask=077, or move the voice to another disk",
             "Other users of this host can read this voice: its file system refuses chmod. Mount it "
@@ -183,7 +183,7 @@ def _warn_if_exposed(voice: Voice, board: Board) -> None:
         _log.info("not known whether others can read %s: %s", folder, error)
         return
     if exposed:
-        board.warn(
+        publisher.warn(
             f"Other users of this host can read files of {folder}, its {' and '.join(exposed[:2])} "
             f"included; `chmod -R go= {shlex.quote(str(folder))}` makes it private."
         )
@@ -209,13 +209,13 @@ def _exposed_parts(voice: Voice) -> list[str]:
     ]
 
 
-def _try_longest(learner: Learner, batches: BatchSource, board: Board) -> None:
+def _try_longest(learner: Learner, batches: BatchSource, publisher: Publisher) -> None:
     """Try the longest batch before the first step, so that too little memory does not show later.
 
     Raises:
         EngineError: not even a single clip of it fits.
     """
-    board.update(progress=Progress("trying the longest batch", 0, 1))
+    publisher.update(progress=Progress("trying the longest batch", 0, 1))
     try:
         learner.try_out(batches.longest())
     except (RuntimeError, MemoryError) as error:
@@ -224,7 +224,7 @@ def _try_longest(learner: Learner, batches: BatchSource, board: Board) -> None:
         where = "for a single one of the longest clips"
         raise EngineError(sentence_about_too_little(learner.device, where, error)) from error
     if learner.parts > 1:
-        board.event(sentence_about_parts(learner.parts, learner.device), "warning")
+        publisher.event(sentence_about_parts(learner.parts, learner.device), "warning")
 
 
 def _make_learner(

@@ -1,10 +1,10 @@
 """Where a run is sick: back to weights that were sound, and a person asked where that is vain."""
 
+from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase
-from engine.run.state import Board
 from engine.training.checkpointer import Keeper
-from engine.training.cost import PaidTime
-from engine.training.divergence import MOST_ROLLBACKS
+from engine.training.cost import CostMeter
+from engine.training.divergence import MAX_ROLLBACKS
 from engine.training.metrics import Teller
 from engine.training.rollback import Rollbacks, SickError
 from engine.training.setup import Prepared
@@ -17,19 +17,19 @@ class Sickness:
     def __init__(
         self,
         prepared: Prepared,
-        board: Board,
+        publisher: Publisher,
         standing: Standing,
-        paid: PaidTime,
+        paid: CostMeter,
         keeper: Keeper,
         teller: Teller,
     ) -> None:
         self._base_step = prepared.base_step
-        self._board = board
+        self._publisher = publisher
         self._standing = standing
         self._paid = paid
         self._keeper = keeper
         self._teller = teller
-        self._rollbacks = Rollbacks(prepared, board)
+        self._rollbacks = Rollbacks(prepared, publisher)
         self.given_up = ""
         """Why a person is waited for, as a sentence; empty while the run goes on by itself."""
 
@@ -88,7 +88,7 @@ class Sickness:
             SickError: nobody is there.
         """
         self.given_up = (
-            f"{why}. The learning rate was lowered {MOST_ROLLBACKS} times already: look at the "
+            f"{why}. The learning rate was lowered {MAX_ROLLBACKS} times already: look at the "
             f"recordings, make a voice with another preset, or train with --precision fp32."
         )
         standing = self._standing
@@ -96,14 +96,14 @@ class Sickness:
             return
         if not standing.attended:
             raise SickError(self.given_up)
-        self._board.event(f"paused at step {standing.step:,}: p tries again", "error")
-        self._board.update(alarm=self.given_up)
+        self._publisher.event(f"paused at step {standing.step:,}: p tries again", "error")
+        self._publisher.update(alarm=self.given_up)
         standing.wait(Phase.PAUSED)
 
     def try_again(self) -> None:
         """Go on because a person wants it, with a still lower learning rate and other batches."""
         self.given_up = ""
         self._standing.restarts += 1
-        self._board.update(alarm="")
+        self._publisher.update(alarm="")
         terms = self._rollbacks.try_again()
-        self._board.event(f"tried again from step {self._standing.step:,} {terms}")
+        self._publisher.event(f"tried again from step {self._standing.step:,} {terms}")

@@ -8,7 +8,7 @@ from datetime import datetime
 from engine.machine.cloud.machine import SpotNotice
 from engine.machine.cloud.news import Interruption, NoticeGone, SpotWarning
 from engine.machine.hook import Hook
-from engine.run.state import Board
+from engine.run.publisher import Publisher
 
 _SHORTEST_MARGIN = 10.0
 """Seconds before the deadline at which the last checkpoint is begun, at least: of the half minute
@@ -31,16 +31,19 @@ class Interruptions:
     """What the cloud has said, and what is left of the time until then."""
 
     def __init__(
-        self, board: Board, hook: Hook | None, monotonic: Callable[[], float] = time.monotonic
+        self,
+        publisher: Publisher,
+        hook: Hook | None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Begin with no notice.
 
         Args:
-            board: where all of it is told.
+            publisher: where all of it is told.
             hook: the person's command for an interruption.
             monotonic: the clock of deadlines, in seconds.
         """
-        self._board = board
+        self._publisher = publisher
         self._hook = hook
         self._monotonic = monotonic
         self._end = math.inf
@@ -75,16 +78,18 @@ class Interruptions:
         # Of several the last one holds: a warning takes the place of a notice with a time.
         self._end = math.inf
         if isinstance(news, NoticeGone):
-            self._board.update(spot_notice=None)
-            self._board.event("the cloud has taken its notice back: training goes on", "warning")
+            self._publisher.update(spot_notice=None)
+            self._publisher.event(
+                "the cloud has taken its notice back: training goes on", "warning"
+            )
             return
-        tell(self._board, news.notice)
+        tell(self._publisher, news.notice)
         write_seconds = save()
         if isinstance(news, Interruption):
             self._set_end(news.notice, margin(write_seconds, step_seconds))
             left = self._end - self._monotonic()
             if left > 0 and not ending:
-                self._board.event(f"training goes on for {left:.0f} s, to the last safe second")
+                self._publisher.event(f"training goes on for {left:.0f} s, to the last safe second")
             if self._hook is not None:
                 self._hook.start(news.notice)
 
@@ -100,16 +105,16 @@ class Interruptions:
         The one that was saved at once is on its way first: with less time `left` than for both,
         no further one comes through, and the steps at least go on.
         """
-        mirror = self._board.snapshot.mirror
+        mirror = self._publisher.snapshot.mirror
         if mirror is None or mirror.trouble or mirror.seconds is None:
             return 0.0
         return mirror.seconds if 2 * mirror.seconds <= left else 0.0
 
 
-def tell(board: Board, notice: SpotNotice, doing: str = "saving") -> None:
-    """Put a notice on the board, with the time of the end where there is one, and what is done."""
-    board.update(spot_notice=notice)
+def tell(publisher: Publisher, notice: SpotNotice, doing: str = "saving") -> None:
+    """Put a notice in the snapshot, with the time of the end where there is one."""
+    publisher.update(spot_notice=notice)
     when = ""
     if notice.deadline is not None:
         when = f" at {datetime.fromtimestamp(notice.deadline):%H:%M:%S}"
-    board.event(f"{notice.text}{when}: {doing} at once", "warning")
+    publisher.event(f"{notice.text}{when}: {doing} at once", "warning")

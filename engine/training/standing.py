@@ -2,8 +2,8 @@
 
 import time
 
+from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase
-from engine.run.state import Board
 from engine.training.clock import RunningTime, TrainingClock
 
 MAX_WAIT_SECONDS = 300.0
@@ -21,7 +21,7 @@ class Standing:
     def __init__(
         self,
         step: int,
-        board: Board,
+        publisher: Publisher,
         clock: TrainingClock,
         *,
         attended: bool,
@@ -31,12 +31,12 @@ class Standing:
 
         Args:
             step: the global step that was made last.
-            board: where the phase is shown, and when a wait ends.
+            publisher: where the phase is shown, and when a wait ends.
             clock: counts training, and not waits.
             attended: whether a screen that can steer is there.
             hold: whether to wait for a person without limit.
         """
-        self._board = board
+        self._publisher = publisher
         self._clock = clock
         self.step = step
         """The global step that was made last."""
@@ -68,11 +68,11 @@ class Standing:
         """
         self.paused = True
         self._clock.pause()
-        self._board.update(phase=phase, steps_per_second=None)
+        self._publisher.update(phase=phase, steps_per_second=None)
         if asked or self._hold or self._wait_ends is not None:
             return
         if self.screens_read:
-            self._board.event(
+            self._publisher.event(
                 f"the run ends by itself after {_minutes()} without a key; --hold waits without "
                 f"limit"
             )
@@ -90,7 +90,7 @@ class Standing:
         if not self.screens_read:
             return "no terminal takes the screen's output"
         left = self._wait_ends - self._time.look()
-        shown = self._board.snapshot.wait_ends_at
+        shown = self._publisher.snapshot.wait_ends_at
         if shown is None or abs(time.time() + left - shown) > _SHOWN_WITHIN:
             self._set_wait_end(self._wait_ends)
         return f"nobody pressed a key for {_minutes()}" if left <= 0 else ""
@@ -111,13 +111,13 @@ class Standing:
         """Make steps again."""
         self.paused = self.at_stop = False
         self._set_wait_end(None)
-        self._board.update(phase=Phase.TRAINING)
+        self._publisher.update(phase=Phase.TRAINING)
 
     def _set_wait_end(self, at: float | None) -> None:
         """Let the wait end at a moment of the running time, None for never, and show it."""
         self._wait_ends = at
         shown = None if at is None else time.time() + at - self._time.look()
-        self._board.update(wait_ends_at=shown)
+        self._publisher.update(wait_ends_at=shown)
 
 
 def _minutes() -> str:

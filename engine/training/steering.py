@@ -23,11 +23,11 @@ from engine.run.commands import (
     SetSentence,
     StopAt,
 )
+from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase
-from engine.run.state import Board
 from engine.run.stop import StopRule
 from engine.speech.audition import Auditions
-from engine.training.cost import PaidTime
+from engine.training.cost import CostMeter
 from engine.training.limits import Stopping
 from engine.training.rollback import SickError
 from engine.training.setup import Prepared
@@ -46,10 +46,10 @@ class Steering:
     def __init__(
         self,
         prepared: Prepared,
-        board: Board,
+        publisher: Publisher,
         inbox: Inbox,
         auditions: Auditions,
-        paid: PaidTime,
+        paid: CostMeter,
         standing: Standing,
         stopping: Stopping,
         tending: Tending,
@@ -59,7 +59,7 @@ class Steering:
     ) -> None:
         self._voice = prepared.voice
         self._learner = prepared.learner
-        self._board = board
+        self._publisher = publisher
         self._inbox = inbox
         self._auditions = auditions
         self._paid = paid
@@ -78,13 +78,13 @@ class Steering:
         """
         standing = self._standing
         while True:
-            self._board.beat()
+            self._publisher.beat()
             while (command := self._inbox.take()) is not None:
                 self._carry_out(command)
             if standing.finishing:
                 return False
             if self._interruptions.over:
-                self._board.event("the last safe second: saving and ending", "warning")
+                self._publisher.event("the last safe second: saving and ending", "warning")
                 return False
             self._stopping.look()
             if not standing.at_stop and self._stopping.reached:
@@ -144,7 +144,7 @@ class Steering:
                 self._go_unattended(train_on=train_on)
             case GoAttended():
                 self._standing.attended = self._standing.screens_read = True
-                self._board.event("a screen is attached")
+                self._publisher.event("a screen is attached")
             case KeyPressed():
                 self._standing.note_key()
             case ScreenReads(reads):
@@ -166,7 +166,7 @@ class Steering:
     def _pause(self) -> None:
         if not self._standing.paused:
             self._standing.wait(Phase.PAUSED, asked=True)
-            self._board.event(f"paused at step {self._standing.step:,}")
+            self._publisher.event(f"paused at step {self._standing.step:,}")
 
     def _go_on(self) -> None:
         standing = self._standing
@@ -175,17 +175,19 @@ class Steering:
         if standing.at_stop:
             if self._stopping.reached:
                 self._stopping.set(None)
-            self._board.update(first_step=standing.step, first_run_seconds=self._paid.clock.seconds)
-            self._board.update(first_spent=self._paid.ledger.spent)
+            self._publisher.update(
+                first_step=standing.step, first_run_seconds=self._paid.clock.seconds
+            )
+            self._publisher.update(first_spent=self._paid.ledger.spent)
         if self._sickness.given_up:
             self._sickness.try_again()
         standing.go_on()
-        self._board.event("training goes on")
+        self._publisher.event("training goes on")
 
     def _go_unattended(self, *, train_on: bool) -> None:
         standing = self._standing
         standing.attended = False
-        self._board.event("going on without a screen")
+        self._publisher.event("going on without a screen")
         self._tending.try_to_save()
         if standing.at_stop:
             standing.finishing = True
@@ -195,7 +197,7 @@ class Steering:
         if standing.paused:
             if self._sickness.given_up:
                 raise SickError(self._sickness.given_up)
-            self._board.event("nobody is there to end the pause: saving and ending", "warning")
+            self._publisher.event("nobody is there to end the pause: saving and ending", "warning")
             standing.finishing = True
 
     def _end_wait(self, why: str) -> None:
@@ -204,8 +206,8 @@ class Steering:
         Raises:
             SickError: the run is sick, and waited for what the person wants to try.
         """
-        self._board.event(f"{why}: the run ends")
-        self._board.update(ended_because=why, wait_ends_at=None)
+        self._publisher.event(f"{why}: the run ends")
+        self._publisher.update(ended_because=why, wait_ends_at=None)
         if self._sickness.given_up:
             raise SickError(f"{self._sickness.given_up} The run ended because {why}.")
         self._standing.finishing = True
@@ -213,15 +215,15 @@ class Steering:
     def _set_sentence(self, sentence: str) -> None:
         text = sentence.strip()
         if not any(map(str.isalnum, self._voice.vocabulary.clean(text))):
-            self._board.event(f"nothing to speak in {sentence!r}", "error")
+            self._publisher.event(f"nothing to speak in {sentence!r}", "error")
             return
         self._auditions.sentence = text
-        self._board.update(sentence=text)
-        self._board.event(f"sentence: {text}")
+        self._publisher.update(sentence=text)
+        self._publisher.event(f"sentence: {text}")
         try:
             self._voice.save(replace(self._voice.settings, sentence=text))
         except VoicecoachError as error:
-            self._board.event(f"the sentence lasts for this run only: {error}", "warning")
+            self._publisher.event(f"the sentence lasts for this run only: {error}", "warning")
 
     def _hear(self, news: SpotWarning | Interruption | NoticeGone, *, ending: bool = False) -> None:
         speed = self._paid.clock.steps_per_second
@@ -232,5 +234,5 @@ class Steering:
     def _change_price(self, new: NewPrice) -> None:
         self._paid.change_price(new.usd, self._standing.step)
         ledger = self._paid.ledger
-        self._board.event(f"price: ${new.usd:.4g}/h ({new.source})")
-        self._board.update(price=ledger.price, price_source=new.source, spent=ledger.spent)
+        self._publisher.event(f"price: ${new.usd:.4g}/h ({new.source})")
+        self._publisher.update(price=ledger.price, price_source=new.source, spent=ledger.spent)

@@ -4,9 +4,9 @@ How a step comes to the disk, and when one is due, is the keeper's matter.
 """
 
 from engine.errors import EngineError
-from engine.run.state import Board
+from engine.run.publisher import Publisher
 from engine.training.checkpointer import DivergedError, Keeper
-from engine.training.cost import PaidTime
+from engine.training.cost import CostMeter
 from engine.training.metrics import Teller
 from engine.training.rollback import SickError
 from engine.training.sickness import Sickness
@@ -18,14 +18,14 @@ class Tending:
 
     def __init__(
         self,
-        board: Board,
+        publisher: Publisher,
         standing: Standing,
-        paid: PaidTime,
+        paid: CostMeter,
         keeper: Keeper,
         teller: Teller,
         sickness: Sickness,
     ) -> None:
-        self._board = board
+        self._publisher = publisher
         self._standing = standing
         self._paid = paid
         self._keeper = keeper
@@ -55,9 +55,9 @@ class Tending:
         """Do as a person asks who wants this step saved."""
         step = self._standing.step
         if step == 0:
-            self._board.event("nothing has been learned yet that could be saved")
+            self._publisher.event("nothing has been learned yet that could be saved")
         elif step == self._keeper.saved_step:
-            self._board.event(f"step {step:,} is saved already")
+            self._publisher.event(f"step {step:,} is saved already")
         else:
             self.try_to_save()
 

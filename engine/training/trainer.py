@@ -7,14 +7,14 @@ from engine.data.batches import Prefetcher
 from engine.errors import EngineError
 from engine.machine.lock import FolderLostError
 from engine.run.commands import Inbox
-from engine.run.options import TrainOrder
+from engine.run.options import TrainOptions
+from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase
-from engine.run.state import Board
 from engine.speech.audition import Auditions
 from engine.training.checkpoint_writer import OnSaved
 from engine.training.checkpointer import Keeper
 from engine.training.corpus_change import CorpusWatch
-from engine.training.cost import PaidTime
+from engine.training.cost import CostMeter
 from engine.training.limits import Stopping
 from engine.training.machine_watch import MachineWatch
 from engine.training.metrics import LOG_EVERY, Teller
@@ -39,11 +39,11 @@ class Trainer:
     def __init__(
         self,
         prepared: Prepared,
-        order: TrainOrder,
-        board: Board,
+        order: TrainOptions,
+        publisher: Publisher,
         inbox: Inbox,
         auditions: Auditions,
-        paid: PaidTime,
+        paid: CostMeter,
         machine: MachineWatch,
         watchdog: Watchdog,
         on_saved: Sequence[OnSaved] = (),
@@ -51,25 +51,27 @@ class Trainer:
         self._prepared = prepared
         self._learner = prepared.learner
         self._order = order
-        self._board = board
+        self._publisher = publisher
         self._paid = paid
         voice, ledger = prepared.voice, paid.ledger
         self._standing = Standing(
-            prepared.step, board, paid.clock, attended=order.attended, hold=order.hold
+            prepared.step, publisher, paid.clock, attended=order.attended, hold=order.hold
         )
         # The newest checkpoint may be an earlier one than it seemed.
         ledger.go_back(prepared.step)
-        self._teller = teller = Teller(prepared, board, paid.clock, ledger)
+        self._teller = teller = Teller(prepared, publisher, paid.clock, ledger)
         beside = (*paid.writers, teller.history_writer)
         first = (teller.make_history_safe, ledger.flush)
-        self._keeper = Keeper(prepared, board, paid.clock, first, beside, on_saved, inbox.hurried)
+        self._keeper = Keeper(
+            prepared, publisher, paid.clock, first, beside, on_saved, inbox.hurried
+        )
         kept = (self._standing, paid, self._keeper, self._teller)
-        self._sickness = Sickness(prepared, board, *kept)
-        self._tending = Tending(board, *kept, self._sickness)
-        self._stopping = Stopping(prepared, board, ledger, self._standing, self._tending)
+        self._sickness = Sickness(prepared, publisher, *kept)
+        self._tending = Tending(publisher, *kept, self._sickness)
+        self._stopping = Stopping(prepared, publisher, ledger, self._standing, self._tending)
         self._steering = Steering(
             prepared,
-            board,
+            publisher,
             inbox,
             auditions,
             paid,
@@ -77,11 +79,11 @@ class Trainer:
             self._stopping,
             self._tending,
             self._sickness,
-            Interruptions(board, machine.hook),
+            Interruptions(publisher, machine.hook),
             machine.look_for_notice,
         )
         recordings = (clip.path for clip in prepared.store.clips)
-        self._corpus_watch = CorpusWatch(voice.dataset, recordings, board)
+        self._corpus_watch = CorpusWatch(voice.dataset, recordings, publisher)
         self._watchdog = watchdog
         watchdog.shares_processor = self._learner.device.type == "cpu"
 
@@ -100,7 +102,7 @@ class Trainer:
             self._stopping.begin(self._order.stop, self._paid.ledger.spent_before)
             self._teller.begin(self._keeper.saved_step)
             self._paid.close_stretch(self._standing.step)
-            self._board.update(first_spent=self._paid.ledger.spent)
+            self._publisher.update(first_spent=self._paid.ledger.spent)
             self._corpus_watch.start()
             try:
                 self._make_steps()
@@ -108,11 +110,11 @@ class Trainer:
                 self._corpus_watch.stop()
             # To wait for a disk that refuses the last step is no training.
             self._paid.clock.pause()
-            self._board.update(phase=Phase.STOPPING, wait_ends_at=None)
+            self._publisher.update(phase=Phase.STOPPING, wait_ends_at=None)
             cut_short = self._steering.ends_cut_short()
             self._end_on_disk(cut_short=cut_short)
             self._stopping.end(cut_short=cut_short)
-            self._board.update(interrupted=cut_short)
+            self._publisher.update(interrupted=cut_short)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -161,7 +163,7 @@ class Trainer:
             losses = self._teller.tell(step, parts)
         if self._learner.parts > whole:
             told = sentence_about_parts(self._learner.parts, self._learner.device)
-            self._board.event(told, "warning")
+            self._publisher.event(told, "warning")
         if step % LOG_EVERY == 0:
             loss = None if losses is None else losses.total
             if self._sickness.falls_back_after(loss):
@@ -188,7 +190,7 @@ class Trainer:
             if not cut_short:
                 raise
             step = self._standing.step
-            self._board.event(f"step {step:,} is lost with this machine: {error}", "error")
+            self._publisher.event(f"step {step:,} is lost with this machine: {error}", "error")
 
     def _rescue(self, error: BaseException) -> None:
         """Save what was learned before a fault; the fault itself is told by whoever catches it."""
@@ -197,10 +199,10 @@ class Trainer:
         except Exception as second:
             # The device may be gone: the newest checkpoint on disk has to do.
             step = self._standing.step
-            self._board.event(f"step {step:,} cannot be saved: {second}", "error")
+            self._publisher.event(f"step {step:,} cannot be saved: {second}", "error")
         else:
             if kept:
-                self._board.event(f"saved before the end by {type(error).__name__}", "warning")
+                self._publisher.event(f"saved before the end by {type(error).__name__}", "warning")
 
     def _end_paid_time(self) -> None:
         try:
@@ -209,4 +211,4 @@ class Trainer:
             pass  # whoever watches over the folder tells it
         except EngineError as error:
             spent = self._paid.ledger.spent
-            self._board.event(f"{error} ${spent:.2f} are spent in all.", "error")
+            self._publisher.event(f"{error} ${spent:.2f} are spent in all.", "error")

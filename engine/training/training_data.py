@@ -11,26 +11,26 @@ from engine.errors import EngineError, InputError
 from engine.files import write_whole
 from engine.machine.lock import FolderLostError
 from engine.run.commands import Inbox
-from engine.run.options import TrainOrder
+from engine.run.options import TrainOptions
+from engine.run.publisher import Publisher
 from engine.run.snapshot import Progress
-from engine.run.state import Board
 from engine.text.unknown import sentence_about, unknown_characters
 from engine.training.data_check import check_before_training
 from engine.voice.folder import Voice
 
 # Clips left out that are named one by one on the screen; corpus.json has all.
-_MOST_NAMED = 8
+_MAX_NAMED = 8
 # Characters without a symbol that are told one by one.
-_MOST_UNKNOWN = 6
+_MAX_UNKNOWN = 6
 
 
 def open_material(
-    order: TrainOrder, voice: Voice, board: Board, inbox: Inbox
+    order: TrainOptions, voice: Voice, publisher: Publisher, inbox: Inbox
 ) -> tuple[FeatureStore, list[int], list[int]]:
     """Return the features, the numbers of the clips to train on and of the held-out ones.
 
     The corpus is checked first, and a person at a screen asked where it has errors:
-    features take far longer. What was left out is told on the board; all that was found out is in
+    features take far longer. The snapshot says what was left out; everything found is in
     `check.json` and `corpus.json`.
 
     Raises:
@@ -39,15 +39,15 @@ def open_material(
         Declined: the person did not want to train on what the check found.
     """
     settings = voice.settings
-    board.update(progress=Progress("reading the corpus", 0, 1))
+    publisher.update(progress=Progress("reading the corpus", 0, 1))
     corpus = open_corpus(voice.dataset, voice.vocabulary, settings.limits, settings.audio)
     rows, _ = read_metadata(voice.dataset / METADATA)
     unknown = unknown_characters(rows, voice.vocabulary)
-    _tell_unknown(unknown, board)
-    told = check_before_training(order, voice, corpus.clips, board, inbox)
+    _tell_unknown(unknown, publisher)
+    told = check_before_training(order, voice, corpus.clips, publisher, inbox)
 
     def show(done: int, total: int) -> None:
-        board.update(progress=Progress("computing features", done, total))
+        publisher.update(progress=Progress("computing features", done, total))
 
     features = voice.locate() / "features"
 
@@ -69,7 +69,7 @@ def open_material(
         on_progress=show,
         cancelled=is_to_end,
         magnitudes=order.network == "ssrn",
-        on_damage=lambda sentence: board.event(sentence, "warning"),
+        on_damage=lambda sentence: publisher.event(sentence, "warning"),
     )
     if len(store.clips) < 2:
         raise InputError(
@@ -80,43 +80,47 @@ def open_material(
     training = [i for i, clip in enumerate(store.clips) if clip.clip_id not in ids]
     held = [i for i, clip in enumerate(store.clips) if clip.clip_id in ids]
     rejected = sorted((*corpus.rejected, *store.rejected), key=lambda clip: clip.line)
-    _tell_rejected(rejected, told, corpus, board, voice)
-    _write_report(voice, board, store, rejected, unknown, len(training), sorted(ids))
+    _tell_rejected(rejected, told, corpus, publisher, voice)
+    _write_report(voice, publisher, store, rejected, unknown, len(training), sorted(ids))
     return store, training, held
 
 
-def _tell_unknown(unknown: tuple[UnknownCharacter, ...], board: Board) -> None:
+def _tell_unknown(unknown: tuple[UnknownCharacter, ...], publisher: Publisher) -> None:
     """Tell which characters of the corpus the voice has no symbol for, and what it reads."""
-    for one in unknown[:_MOST_UNKNOWN]:
+    for one in unknown[:_MAX_UNKNOWN]:
         # What is lost of words changes what a network learns; lost punctuation hardly does.
         lost = one.character.isalnum() and not one.becomes.strip()
         text = f"without a symbol: {sentence_about(one)}"
-        board.event(text, "warning" if lost else "information")
-    if len(unknown) > _MOST_UNKNOWN:
-        more = len(unknown) - _MOST_UNKNOWN
+        publisher.event(text, "warning" if lost else "information")
+    if len(unknown) > _MAX_UNKNOWN:
+        more = len(unknown) - _MAX_UNKNOWN
         others = "1 other character" if more == 1 else f"{more:,} other characters"
-        board.event(f"and {others} without a symbol; corpus.json lists all")
+        publisher.event(f"and {others} without a symbol; corpus.json lists all")
 
 
 def _tell_rejected(
-    rejected: list[Rejected], told: frozenset[int], corpus: Corpus, board: Board, voice: Voice
+    rejected: list[Rejected],
+    told: frozenset[int],
+    corpus: Corpus,
+    publisher: Publisher,
+    voice: Voice,
 ) -> None:
     """Tell what was left out, line by line but for those whose fault was `told` already."""
     total = len(corpus.rejected) + len(corpus.clips)
     if not rejected:
         return
-    board.event(f"left out {len(rejected)} of {total} rows of metadata.csv", "warning")
+    publisher.event(f"left out {len(rejected)} of {total} rows of metadata.csv", "warning")
     untold = [clip for clip in rejected if clip.line not in told]
-    for clip in untold[:_MOST_NAMED]:
-        board.event(f"line {clip.line}: {clip.clip_id or 'no id'} {clip.reason}", "warning")
-    if len(untold) > _MOST_NAMED:
-        more = len(untold) - _MOST_NAMED
-        board.event(f"and {more} more; {voice.corpus_report} lists them all", "warning")
+    for clip in untold[:_MAX_NAMED]:
+        publisher.event(f"line {clip.line}: {clip.clip_id or 'no id'} {clip.reason}", "warning")
+    if len(untold) > _MAX_NAMED:
+        more = len(untold) - _MAX_NAMED
+        publisher.event(f"and {more} more; {voice.corpus_report} lists them all", "warning")
 
 
 def _write_report(
     voice: Voice,
-    board: Board,
+    publisher: Publisher,
     store: FeatureStore,
     rejected: list[Rejected],
     unknown: tuple[UnknownCharacter, ...],
@@ -139,4 +143,4 @@ def _write_report(
         voice.locate()
         write_whole(voice.corpus_report, text.encode(), make_folders=False)
     except EngineError as error:
-        board.event(str(error), "warning")
+        publisher.event(str(error), "warning")

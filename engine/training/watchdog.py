@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from engine.plain_files import open_private
-from engine.run.state import Board
+from engine.run.publisher import Publisher
 from engine.training.lookout import look_every
 
 _log = logging.getLogger(__name__)
@@ -38,23 +38,23 @@ _ENGINE = str(Path(__file__).parents[1])
 class Watchdog:
     """Looks at the engine's thread from another one; a context manager.
 
-    The engine moves when it beats (see `Board.beat`), ends a step, or makes progress in what it
+    The engine moves when it beats (see `Publisher.beat`), ends a step, or makes progress in what it
     prepares, whatever holds it up otherwise: a kernel, a disk, a lock, a thread that never begins.
     What an end waits for is none of its business, nor is a step during an audition on the same
     processor.
     """
 
     def __init__(
-        self, board: Board, log: Path, *, clock: Callable[[], float] = time.monotonic
+        self, publisher: Publisher, log: Path, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         """Watch the thread that makes this call.
 
         Args:
-            board: where an engine that hangs is told.
+            publisher: where an engine that hangs is told.
             log: the file that takes the stacks of all threads.
             clock: monotonic time in seconds.
         """
-        self._board = board
+        self._publisher = publisher
         self._log = log
         self._clock = clock
         self._thread_id = threading.get_ident()
@@ -114,8 +114,8 @@ class Watchdog:
         """Look once, and tell what is new."""
         now = self._clock()
         passed, self._looked = min(now - self._looked, 2 * _LOOK_SECONDS), now
-        run = self._board.snapshot
-        seen = (self._board.beats, self._done, self._in_step, run.phase, run.progress)
+        run = self._publisher.snapshot
+        seen = (self._publisher.beats, self._done, self._in_step, run.phase, run.progress)
         if seen != self._seen or run.end_waits_for:
             self._seen, self._waited = seen, 0.0
             self._clear()
@@ -125,19 +125,19 @@ class Watchdog:
             self._tell()
 
     def _work(self) -> None:
-        look_every(_LOOK_SECONDS, self._stopped, self.look, self._board)
+        look_every(_LOOK_SECONDS, self._stopped, self.look, self._publisher)
         self._clear()
 
     def _tell(self) -> None:
         what = "the run has made no progress"
         if self._in_step:
-            what = f"step {self._board.snapshot.step + 1:,} has not ended"
+            what = f"step {self._publisher.snapshot.step + 1:,} has not ended"
         text = (
             f"{what} for {self._waited:.0f} s: it hangs in {self._place()}; the stacks of all "
             f"threads are in {self._log}; `kill {os.getpid()}`, twice, ends the run"
         )
-        self._board.event(text, "error")
-        self._board.update(alarm=text)
+        self._publisher.event(text, "error")
+        self._publisher.update(alarm=text)
         self._told = text
         try:
             descriptor = open_private(self._log, os.O_WRONLY | os.O_APPEND)
@@ -151,10 +151,10 @@ class Watchdog:
     def _clear(self) -> None:
         if not self._told:
             return
-        if self._board.snapshot.alarm == self._told:
-            self._board.update(alarm="")
+        if self._publisher.snapshot.alarm == self._told:
+            self._publisher.update(alarm="")
         self._told = ""
-        self._board.event("the run is making progress again")
+        self._publisher.event("the run is making progress again")
 
     def _place(self) -> str:
         """The innermost of our own functions that the engine's thread is in."""

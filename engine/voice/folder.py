@@ -33,8 +33,8 @@ RESTORING = ".restoring"
 """Where files lie while a voice is fetched from its mirror; safe to delete."""
 
 # More than these files ever have; ones that are longer are none.
-_MOST_SETTINGS = 2**20
-_MOST_REPORT = 2**26
+_MAX_SETTINGS = 2**20
+_MAX_REPORT = 2**26
 _MAX_HOURS = 10**9
 # What a report of a corpus says, and of what kind it is.
 _REPORT: dict[str, type | UnionType] = {
@@ -86,7 +86,7 @@ class Voice:
         """
         path = folder / SETTINGS
         try:
-            text = read_plain(path, _MOST_SETTINGS).decode()
+            text = read_plain(path, _MAX_SETTINGS).decode()
             require_plain(folder)
         except FileNotFoundError:
             raise InputError(_what_is_there_instead(folder)) from None
@@ -221,7 +221,7 @@ class Voice:
             return
         path = self.locate() / SETTINGS
         try:
-            text = read_plain(path, _MOST_SETTINGS).decode()
+            text = read_plain(path, _MAX_SETTINGS).decode()
         except (OSError, UnicodeDecodeError) as error:
             raise EngineError(f"Cannot read {path}: {error}.") from error
         write_whole(path, _encoded(edited(text, self.settings, settings)), make_folders=False)
@@ -404,7 +404,7 @@ def read_corpus_report(voice: Voice) -> dict[str, Any]:
     """What the last run found out about the corpus; every run writes it anew."""
     path = voice.corpus_report
     try:
-        report = json.loads(read_plain(path, _MOST_REPORT))
+        report = json.loads(read_plain(path, _MAX_REPORT))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError) as error:

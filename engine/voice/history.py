@@ -18,9 +18,9 @@ from engine.run.stop import MAX_STEPS
 # Points of the curve that the screen draws; a terminal has fewer columns.
 _POINTS = 400
 # Lines that wait in memory for a disk that takes none; beyond them the oldest go.
-_MOST_WAITING = 20_000
+_MAX_WAITING = 20_000
 # Bytes of a line; none of ours has as many.
-_MOST_LINE = 2**16
+_MAX_LINE = 2**16
 # A hundred million steps take less; a file of holes can have any number, which would all be read.
 _MAX_BYTES = 2**30
 # No loss comes near it, and a curve of those that did could not be drawn.
@@ -106,7 +106,7 @@ class History:
         self._writing = threading.Lock()
         # Who changes what waits: steps and lines.
         self._turn = threading.Lock()
-        self._waiting: deque[tuple[int, str]] = deque(maxlen=_MOST_WAITING)
+        self._waiting: deque[tuple[int, str]] = deque(maxlen=_MAX_WAITING)
         self._forget()
         self.last_step: int | None = None
         """The last step that the file had when it was opened, saved or not."""
@@ -231,7 +231,7 @@ class History:
     def _put_back(self, lines: list[tuple[int, str]]) -> None:
         """Let lines wait again, before those that have come since."""
         with self._turn:
-            self._waiting = deque((*lines, *self._waiting), maxlen=_MOST_WAITING)
+            self._waiting = deque((*lines, *self._waiting), maxlen=_MAX_WAITING)
 
     def make_safe(self) -> None:
         """Write what waits, and wait until all of the file survives a power cut.
@@ -268,7 +268,7 @@ def _lines(path: Path) -> Iterator[_Line]:
                 f"training goes on without its curve"
             )
         # Of a line without end, no more than a piece is in memory; it is no line of ours.
-        while raw := file.readline(_MOST_LINE):
+        while raw := file.readline(_MAX_LINE):
             if (line := _parse(start, raw)) is not None and raw.endswith(b"\n"):
                 yield line
             start += len(raw)

@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine.plain_files import open_private, plain_file
-from engine.voice.spend import Ledger, Stretch, line_of, parse_stretch
+from engine.voice.spend import Ledger, SpendEntry, line_of, parse_stretch
 
 _log = logging.getLogger(__name__)
 
 # Far more than two lines need; more is not ours.
-_MOST_BYTES = 16 * 1024
+_MAX_BYTES = 16 * 1024
 _SIZE = re.compile(r"[0-9]{1,12}", re.ASCII)
 
 
@@ -29,7 +29,7 @@ class OpenSpend:
         self.path = path
         """Where the file is; whoever moves it says so here."""
 
-    def write(self, stretches: Sequence[Stretch], ledger_size: int) -> None:
+    def write(self, stretches: Sequence[SpendEntry], ledger_size: int) -> None:
         """Replace what it says.
 
         Args:
@@ -56,7 +56,7 @@ class OpenSpend:
         with contextlib.suppress(FileNotFoundError):
             self.path.unlink()
 
-    def take_over(self, ledger: Ledger) -> list[Stretch]:
+    def take_over(self, ledger: Ledger) -> list[SpendEntry]:
         """Add to the ledger what a killed process left open, and return it.
 
         Raises:
@@ -71,7 +71,7 @@ class OpenSpend:
             _log.warning("%s cannot be removed: %s", self.path, error)
         return stretches
 
-    def left(self, ledger: Ledger) -> list[Stretch]:
+    def left(self, ledger: Ledger) -> list[SpendEntry]:
         """What was written down last and is not in the ledger.
 
         Raises:
@@ -79,14 +79,14 @@ class OpenSpend:
         """
         try:
             with plain_file(self.path) as file:
-                content = file.read(_MOST_BYTES + 1)
+                content = file.read(_MAX_BYTES + 1)
         except FileNotFoundError:
             return []
         except OSError as error:
             _log.warning("%s cannot be read: %s", self.path, error)
             return []
         size, _, rest = content.decode(errors="replace").partition("\n")
-        if len(content) > _MOST_BYTES or not _SIZE.fullmatch(size):
+        if len(content) > _MAX_BYTES or not _SIZE.fullmatch(size):
             return []
         lines = rest.split("\n")
         count = _how_many(ledger.since(int(size)), lines)

@@ -13,19 +13,19 @@ from engine.plain_files import read_plain
 from engine.run.stop import MAX_STEPS
 
 # More than any voice has in its lifetime; a file that is longer is no ledger.
-_MOST_BYTES = 2**27
+_MAX_BYTES = 2**27
 # It is too large, a link, or no plain file.
 _NO_LEDGER = (errno.EFBIG, errno.ELOOP, errno.EINVAL)
 # More than any training takes, so that no sum of them is beyond what can be counted.
-_MOST_SECONDS = 1e10
-_MOST_PRICE = 1e16
+_MAX_SECONDS = 1e10
+_MAX_PRICE = 1e16
 
 StretchKind = Literal["training", "idle"]
 """What a stretch was paid for: steps, or a machine that waits or prepares them."""
 
 
 @dataclass(frozen=True)
-class Stretch:
+class SpendEntry:
     """A stretch of training, or of idle time, at one price."""
 
     start: str
@@ -50,7 +50,7 @@ class Stretch:
         for step in (self.first_step, self.last_step):
             if type(step) is not int or not 0 <= step <= MAX_STEPS:
                 raise ValueError(f"{step!r} is no step")
-        for number, most in ((self.seconds, _MOST_SECONDS), (self.price, _MOST_PRICE)):
+        for number, most in ((self.seconds, _MAX_SECONDS), (self.price, _MAX_PRICE)):
             # What is no number is in no range either.
             if type(number) not in (int, float) or not 0 <= number <= most:
                 raise ValueError(f"{number!r} is neither time nor money")
@@ -69,7 +69,7 @@ class Ledger:
         """Where the file is; whoever moves it says so here."""
 
     @cached_property
-    def stretches(self) -> list[Stretch]:
+    def stretches(self) -> list[SpendEntry]:
         """All stretches, oldest first.
 
         Raises:
@@ -88,7 +88,7 @@ class Ledger:
         return tuple(number for number, stretch in self._lines if stretch is None)
 
     @cached_property
-    def _lines(self) -> list[tuple[int, Stretch | None]]:
+    def _lines(self) -> list[tuple[int, SpendEntry | None]]:
         """Every line that is not empty, by its number."""
         lines = self._read().decode(errors="replace").split("\n")
         return [
@@ -98,7 +98,7 @@ class Ledger:
     def _read(self) -> bytes:
         """The file; nothing where there is none."""
         try:
-            return read_plain(self.path, _MOST_BYTES)
+            return read_plain(self.path, _MAX_BYTES)
         except FileNotFoundError:
             return b""
         except OSError as error:
@@ -136,7 +136,7 @@ class Ledger:
         except OSError:
             return 0
 
-    def _of(self, kind: StretchKind) -> list[Stretch]:
+    def _of(self, kind: StretchKind) -> list[SpendEntry]:
         return [stretch for stretch in self.stretches if stretch.kind == kind]
 
     def since(self, size: int) -> str | None:
@@ -148,7 +148,7 @@ class Ledger:
         content = self._read()
         return content[size:].decode(errors="replace") if size <= len(content) else None
 
-    def add(self, *stretches: Stretch) -> None:
+    def add(self, *stretches: SpendEntry) -> None:
         """Append stretches, all of them at once, and make them safe on disk.
 
         Raises:
@@ -161,14 +161,14 @@ class Ledger:
         known.extend(stretches)
 
 
-def line_of(stretch: Stretch) -> str:
+def line_of(stretch: SpendEntry) -> str:
     """Return a stretch as a line of the ledger, without the end of the line."""
     return json.dumps(asdict(stretch))
 
 
-def parse_stretch(line: str) -> Stretch | None:
+def parse_stretch(line: str) -> SpendEntry | None:
     """Read a line of the ledger; None for one that a dying process left unfinished."""
     try:
-        return Stretch(**json.loads(line))
+        return SpendEntry(**json.loads(line))
     except (ValueError, TypeError, OverflowError, RecursionError):
         return None

@@ -12,7 +12,7 @@ from engine.networks.build import build_network
 from engine.networks.specs import SSRNSpec, Text2MelSpec
 from engine.voice.folder import Voice
 from engine.voice.settings import VoiceSettings
-from engine.voice.spend import Stretch
+from engine.voice.spend import SpendEntry
 
 PATH = Path(__file__).resolve().parents[2] / "assets" / "recipe" / "bundle.py"
 SPEC = importlib.util.spec_from_file_location("recipe_bundle", PATH)
@@ -36,7 +36,7 @@ def add_network(voice: Voice, network, spec) -> None:
 @pytest.fixture
 def trained(tmp_path) -> Voice:
     voice = Voice.create(tmp_path / "trained", VoiceSettings(Path("corpus")))
-    voice.ledger.add(Stretch("", "", "text2mel", 0, 900, 60.0, 0.5))
+    voice.ledger.add(SpendEntry("", "", "text2mel", 0, 900, 60.0, 0.5))
     add_network(voice, "text2mel", Text2MelSpec(34, 4, embedding=4, hidden=4))
     return voice
 

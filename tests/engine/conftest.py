@@ -16,7 +16,7 @@ from engine.data.audio import AudioSpec
 from engine.networks.build import build_network
 from engine.networks.specs import SSRNSpec, Text2MelSpec
 from engine.run.commands import Command
-from engine.run.options import TrainOrder, parse_stop_option
+from engine.run.options import TrainOptions, parse_stop_option
 from engine.run.snapshot import Snapshot
 from engine.session import Session
 from engine.voice.folder import Voice
@@ -126,7 +126,7 @@ def start(
 ) -> Session:
     """Start a run on the CPU in single precision, with commands that wait for it already."""
     folder = voice.folder if isinstance(voice, Voice) else voice
-    order = TrainOrder(
+    order = TrainOptions(
         folder,
         device="cpu",
         precision="fp32",

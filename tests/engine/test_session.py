@@ -9,11 +9,11 @@ import pytest
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.errors import EngineError, InputError
 from engine.run.commands import Finish, GoOn, StopAt
-from engine.run.options import TrainOrder
+from engine.run.options import TrainOptions
 from engine.run.snapshot import Phase
 from engine.run.stop import parse_stop
 from engine.session import Session
-from engine.training.cost import PaidTime
+from engine.training.cost import CostMeter
 from engine.voice.folder import Voice
 from engine.voice.settings import VoiceSettings
 
@@ -245,7 +245,7 @@ def test_a_voice_ended_before_its_first_step_keeps_the_weights_it_was_to_start_f
 
 
 def test_a_device_that_is_not_there_leaves_no_voice_behind(tmp_path, speech):
-    session = Session(TrainOrder(tmp_path / "voice", dataset=speech, device="cuda:99"))
+    session = Session(TrainOptions(tmp_path / "voice", dataset=speech, device="cuda:99"))
     session.start()
     assert session.join(60)
     assert isinstance(session.error, InputError)
@@ -273,7 +273,7 @@ def test_the_corpus_of_a_voice_may_grow(make_voice, tmp_path, training, speech):
 )
 def test_numbers_of_no_use_are_refused_by_option(tmp_path, changes):
     with pytest.raises(InputError, match="--" + next(iter(changes)).replace("_", "-")):
-        TrainOrder(tmp_path, **changes)
+        TrainOptions(tmp_path, **changes)
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path, training, speech):
@@ -289,7 +289,7 @@ def test_a_fault_of_the_account_hides_no_failure(make_voice, training, monkeypat
     def refuse(*_):
         raise EngineError("The device is gone.")
 
-    monkeypatch.setattr(PaidTime, "end", fail)
+    monkeypatch.setattr(CostMeter, "end", fail)
     monkeypatch.setattr("engine.training.setup.prepare", refuse)
     session = training.start(make_voice(), "+1")
     snapshot = training.end(session)

@@ -12,7 +12,7 @@ import pytest
 from engine.checkpoints.folders import list_checkpoints
 from engine.errors import EngineError, InputError
 from engine.machine.lock import acquire_lock
-from engine.run.options import TrainOrder
+from engine.run.options import TrainOptions
 from engine.session import Session
 from engine.voice.folder import Voice
 from engine.voice.settings import VoiceSettings
@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 class Contender:
     """A process of its own that takes a voice folder when it is told to, and then waits."""
 
-    def __init__(self, order: TrainOrder, delay: float) -> None:
+    def __init__(self, order: TrainOptions, delay: float) -> None:
         go, self._go = os.pipe()
         self._said, say = os.pipe()
         self.pid = os.fork()
@@ -63,7 +63,7 @@ class Contender:
 def test_the_loser_of_two_starts_is_told_who_trains(tmp_path, speech):
     for number in range(PAIRS):
         folder = tmp_path / "voices" / str(number)
-        order = TrainOrder(folder, dataset=speech, device="cpu")
+        order = TrainOptions(folder, dataset=speech, device="cpu")
         # The second comes later and later: into each moment of what the first does.
         pair = [Contender(order, 0.0), Contender(order, number * 150e-6)]
         for one in pair:
@@ -90,7 +90,7 @@ def test_a_voice_that_came_to_be_meanwhile_is_kept(tmp_path, speech, monkeypatch
         return acquire_lock(where)
 
     monkeypatch.setattr("engine.session.acquire_lock", lock_after_another)
-    session = Session(TrainOrder(folder, dataset=speech))
+    session = Session(TrainOptions(folder, dataset=speech))
     assert session.snapshot().budget == 30
     settings = Voice.open(folder).settings
     assert (settings.preset, settings.budget) == ("small", 30)
@@ -100,12 +100,12 @@ def test_a_voice_that_came_to_be_meanwhile_is_kept(tmp_path, speech, monkeypatch
 def test_a_refused_start_leaves_nothing_in_a_folder_that_it_made(tmp_path, speech):
     folder = tmp_path / "some" / "where" / "voice"
     with pytest.raises(InputError, match="no dataset folder"):
-        Session(TrainOrder(folder, dataset=tmp_path / "nowhere"))
+        Session(TrainOptions(folder, dataset=tmp_path / "nowhere"))
     assert list(tmp_path.iterdir()) == []
     folder.mkdir(parents=True)
     (folder / "letter.txt").write_text("dear")
     with pytest.raises(InputError, match="something else"):
-        Session(TrainOrder(folder, dataset=speech))
+        Session(TrainOptions(folder, dataset=speech))
     assert [path.name for path in folder.iterdir()] == ["letter.txt"]
 
 

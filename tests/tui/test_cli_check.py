@@ -101,10 +101,10 @@ def test_estimates_of_this_machine_and_of_the_bbc() -> None:
 
 
 def test_the_published_figures_are_of_the_full_size() -> None:
-    from engine.jobs.check import CheckOrder, check_files
+    from engine.jobs.check import CheckOptions, check_files
     from engine.training.throughput import Plan, published_training
 
-    order = CheckOrder(SPEECH)
+    order = CheckOptions(SPEECH)
     found = check_files(order, on_progress=lambda done, total: None, cancelled=lambda: False)
     assert len(found.shapes) == 3
     settings = order.settings()

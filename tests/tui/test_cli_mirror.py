@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from engine.mirror.store import open_target
 from engine.mirror.uploader import Hearers, Sender
-from engine.run.options import TrainOrder
+from engine.run.options import TrainOptions
 from engine.voice.folder import Voice
 from tui.cli import app
 
@@ -34,8 +34,8 @@ def mirror(tmp_path: Path) -> str:
 def order_of(monkeypatch: pytest.MonkeyPatch):
     """Give `train` some arguments; return what it told, and the order that would be carried out."""
 
-    def run(*arguments: str) -> tuple[str, TrainOrder]:
-        orders: list[TrainOrder] = []
+    def run(*arguments: str) -> tuple[str, TrainOptions]:
+        orders: list[TrainOptions] = []
         monkeypatch.setattr(
             "tui.commands.train.run_training",
             lambda make_order, **more: orders.append(make_order()) or 0,

@@ -8,8 +8,8 @@ import tempfile
 
 import pytest
 
+from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
-from engine.run.state import Board
 from tui.process.log_file import flush_log, log_of_this_process, open_log
 
 
@@ -32,9 +32,9 @@ def _logging_as_it_was():
 def test_what_the_engine_says_is_in_the_log(tmp_path):
     log = open_log(tmp_path)
     first = Snapshot(Phase.TRAINING, "alice", tmp_path, "text2mel", "small", "standard")
-    Board(first).event("checkpoint 5 saved")
+    Publisher(first).event("checkpoint 5 saved")
     flush_log()
-    assert "engine.run.state: checkpoint 5 saved" in log.read_text()
+    assert "engine.run.publisher: checkpoint 5 saved" in log.read_text()
 
 
 @pytest.mark.usefixtures("_logging_as_it_was")
@@ -58,7 +58,7 @@ def test_empty_logs_of_killed_processes_are_removed_and_nothing_else(tmp_path, m
 @pytest.mark.usefixtures("_logging_as_it_was")
 @pytest.mark.parametrize("stuck", [False, True], ids=["rotates", "cannot rotate"])
 def test_old_logs_are_private_and_lose_no_record(tmp_path, monkeypatch, stuck):
-    monkeypatch.setattr("tui.process.log_file._MOST_BYTES", 2000)
+    monkeypatch.setattr("tui.process.log_file._MAX_BYTES", 2000)
     before = os.umask(0o022)
 
     def refuse(*_):
@@ -82,7 +82,7 @@ def test_old_logs_are_private_and_lose_no_record(tmp_path, monkeypatch, stuck):
 
 @pytest.mark.usefixtures("_logging_as_it_was")
 def test_a_full_log_of_a_moved_voice_rotates_no_other(tmp_path, monkeypatch):
-    monkeypatch.setattr("tui.process.log_file._MOST_BYTES", 1_000)
+    monkeypatch.setattr("tui.process.log_file._MAX_BYTES", 1_000)
     mine = tmp_path / "alice"
     mine.mkdir()
     open_log(mine)

@@ -159,7 +159,7 @@ def test_hiding_takes_no_long_time_whatever_the_text():
 
 
 def test_the_log_is_for_its_owner_alone(tmp_path, monkeypatch, request):
-    monkeypatch.setattr("tui.process.log_file._MOST_BYTES", 200)
+    monkeypatch.setattr("tui.process.log_file._MAX_BYTES", 200)
     log = request.getfixturevalue("log")
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
     for number in range(9):

@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
+from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
-from engine.run.state import Board
 from tui.process import queued_log
 from tui.process.queued_log import QueuedLog
 
@@ -52,10 +52,10 @@ def lines(disk):
 
 
 def test_no_step_waits_for_a_disk_that_hangs(tmp_path, disk, log):
-    board = Board(Snapshot(Phase.TRAINING, "v", tmp_path, "text2mel", "small", "standard"))
+    publisher = Publisher(Snapshot(Phase.TRAINING, "v", tmp_path, "text2mel", "small", "standard"))
     for number in range(50):
         # This thread would wait for a minute, and the disk's handler then fail.
-        board.event(f"checkpoint {number} saved", "warning")
+        publisher.event(f"checkpoint {number} saved", "warning")
     assert disk.begun.wait(60)
     assert lines(disk) == []
     disk.released.set()
@@ -84,7 +84,7 @@ def test_what_is_spoken_of_is_written_as_it_was(disk, log):
 
 
 def test_a_log_that_is_held_up_for_long_takes_no_more_memory_and_says_so(disk, log, monkeypatch):
-    monkeypatch.setattr(queued_log, "_MOST_WAITING", 3)
+    monkeypatch.setattr(queued_log, "_MAX_WAITING", 3)
     logger = logging.getLogger("engine")
     logger.info("one")
     assert disk.begun.wait(60)

@@ -11,7 +11,7 @@ from engine.run.stop import parse_stop
 from tui.command_line import DeviceOption, PriceOption, app, told
 
 if TYPE_CHECKING:
-    from engine.jobs.check import CheckOrder
+    from engine.jobs.check import CheckOptions
 
 
 @app.command(epilog="Example: voicecoach check recordings/alice --against voices/base --price 0.99")
@@ -58,9 +58,9 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> int:
     """Check a corpus before training is paid for; exit 1 if anything in it would do harm."""
-    from engine.jobs.check import CheckOrder
+    from engine.jobs.check import CheckOptions
 
-    order = CheckOrder(
+    order = CheckOptions(
         dataset=dataset,
         against=against,
         doubting=voice,
@@ -74,7 +74,7 @@ def check(
     return _run(order, deep=deep, estimate=estimate, as_json=as_json)
 
 
-def _run(order: "CheckOrder", *, deep: bool, estimate: bool, as_json: bool) -> int:
+def _run(order: "CheckOptions", *, deep: bool, estimate: bool, as_json: bool) -> int:
     from engine.jobs.check import check_files, require_able, with_doubts, with_estimates
     from tui.reports.check import print_check
     from tui.reports.info import print_json

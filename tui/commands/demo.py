@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from engine.run.options import TrainOrder, parse_budget_option, parse_price, parse_stop_option
+from engine.run.options import TrainOptions, parse_budget_option, parse_price, parse_stop_option
 from tui.command_line import (
     AsciiOption,
     AutoPriceOption,
@@ -37,7 +37,7 @@ def demo(
 ) -> int:
     """Fine-tune the bundled voice on the bundled recordings: the whole job, in small."""
 
-    def make_order() -> TrainOrder:
+    def make_order() -> TrainOptions:
         from engine.jobs.demo import demo_order
 
         order = demo_order(voice, stop=stop, price=usd, budget=most, device=device)

@@ -8,7 +8,7 @@ import typer
 from engine.choices import CleanerName, CloudChoice, NetworkName, Precision, PresetName, RecipeName
 from engine.errors import InputError
 from engine.mirror.address import HOW_TO_SAY_WHERE, is_mirror
-from engine.run.options import TrainOrder, parse_budget_option, parse_price, parse_stop_option
+from engine.run.options import TrainOptions, parse_budget_option, parse_price, parse_stop_option
 from tui.command_line import (
     AsciiOption,
     AutoPriceOption,
@@ -135,7 +135,7 @@ def train(
 ) -> int:
     """Train a voice, or go on with one that exists."""
     from_mirror = source is not None and is_mirror(source)
-    order = TrainOrder(
+    order = TrainOptions(
         voice_folder=_voice_folder(voice, dataset),
         dataset=dataset,
         network=network,

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 
-from engine.run.options import TrainOrder
+from engine.run.options import TrainOptions
 
 
-def run_training(make_order: Callable[[], TrainOrder], *, headless: bool, ascii_only: bool) -> int:
+def run_training(
+    make_order: Callable[[], TrainOptions], *, headless: bool, ascii_only: bool
+) -> int:
     """Train as ordered; return the exit code."""
     if not headless:
         from tui.process.terminal import has_terminal

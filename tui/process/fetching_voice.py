@@ -4,13 +4,13 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from engine.mirror.take_up import Manners, take_up
-from engine.run.options import TrainOrder
+from engine.run.options import TrainOptions
 from tui.reports.progress import progress
 
 _MEGABYTE = 1_000_000
 
 
-def with_mirror(order: TrainOrder) -> TrainOrder:
+def with_mirror(order: TrainOptions) -> TrainOptions:
     """Bring the voice of an order to where its mirror stands; return the order for the run.
 
     Raises:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, TextIO
 
 from engine.plain_files import whole_path
 from engine.run.commands import Finish, GoUnattended
-from engine.run.options import TrainOrder
+from engine.run.options import TrainOptions
 from engine.run.snapshot import Phase
 from engine.session import Session
 from tui.process.closing import Closing
@@ -31,7 +31,7 @@ LOG = logging.getLogger(__name__)
 
 _LOOK = 0.2
 """Seconds between two looks at what the end waits for."""
-_MOST_FAILURES = 3
+_MAX_FAILURES = 3
 """Failures of a screen within `_FAILS_WITHIN` after which it is opened once more."""
 _FAILS_WITHIN = 60.0
 """Seconds."""
@@ -63,7 +63,7 @@ class Screen:
         """
         now = time.monotonic()
         self._failures = [at for at in self._failures if now - at < _FAILS_WITHIN] + [now]
-        if self._is_to_close or self.lost or len(self._failures) > _MOST_FAILURES:
+        if self._is_to_close or self.lost or len(self._failures) > _MAX_FAILURES:
             return False
         self.app = self._make_app()
         return True
@@ -107,7 +107,7 @@ class Screen:
         self.terminal.leave()
 
 
-def train_with_screen(make_order: Callable[[], TrainOrder], *, ascii_only: bool) -> int:
+def train_with_screen(make_order: Callable[[], TrainOptions], *, ascii_only: bool) -> int:
     """Train as ordered with the app open; return the exit code.
 
     Args:

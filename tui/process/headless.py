@@ -15,7 +15,7 @@ from queue import SimpleQueue
 from typing import TextIO
 
 from engine.plain_files import whole_path
-from engine.run.options import TrainOrder
+from engine.run.options import TrainOptions
 from engine.run.snapshot import Event, Phase, Snapshot
 from engine.run.stop import AlreadyThereError
 from engine.session import Session
@@ -34,7 +34,7 @@ _EVERY = 5.0
 """Seconds from one line to the next."""
 
 
-def train_headless(make_order: Callable[[], TrainOrder], first_line: str = "") -> int:
+def train_headless(make_order: Callable[[], TrainOptions], first_line: str = "") -> int:
     """Train as ordered, writing lines to standard output; return the exit code.
 
     A voice that is at its stop already is done, and no error: whatever starts a job again after

@@ -18,7 +18,7 @@ from tui.process.queued_log import QueuedLog
 
 NAME = "voicecoach.log"
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-_MOST_BYTES = 1_000_000
+_MAX_BYTES = 1_000_000
 _OLD_ONES = 3
 
 
@@ -26,7 +26,7 @@ class _LogFile(RotatingFileHandler):
     """A log that its owner alone can read, and that leads to no other file."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path, maxBytes=_MOST_BYTES, backupCount=_OLD_ONES, encoding="utf-8")
+        super().__init__(path, maxBytes=_MAX_BYTES, backupCount=_OLD_ONES, encoding="utf-8")
         self.setFormatter(DiscreetFormatter(_FORMAT))
         self._home = path.parent.stat()
 

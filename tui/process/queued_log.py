@@ -6,7 +6,7 @@ from logging.handlers import QueueHandler, QueueListener
 from queue import SimpleQueue
 
 # Records that wait for the disk; what comes then is counted and left out.
-_MOST_WAITING = 10_000
+_MAX_WAITING = 10_000
 # Seconds that an end waits for them.
 _END_SECONDS = 5.0
 
@@ -49,7 +49,7 @@ class QueuedLog(QueueHandler):
         """Let a record be written soon."""
         if not self._queues:
             self.file.handle(record)
-        elif self.queue.qsize() >= _MOST_WAITING:
+        elif self.queue.qsize() >= _MAX_WAITING:
             self._left_out += 1
         else:
             if self._left_out:

@@ -12,10 +12,10 @@ from engine.check.report import CheckReport, Doubt, Finding, Severity
 from tui import formatting as wording
 from tui.reports import check_words as words
 
-_MOST_OF_A_KIND = 10
-_MOST_ADVICE = 3
-_MOST_UNKNOWN = 12
-_MOST_DOUBTS = 25
+_MAX_OF_A_KIND = 10
+_MAX_ADVICE = 3
+_MAX_UNKNOWN = 12
+_MAX_DOUBTS = 25
 _WIDEST_CLIP = 24
 _WIDEST = 120
 """Columns: lines longer than this are hard to follow on any terminal."""
@@ -86,14 +86,14 @@ class _View:
             f"  {len(group.findings):,}",
         )
         advised = group.by_advice
-        few = len(group.findings) <= _MOST_OF_A_KIND
-        most = _MOST_OF_A_KIND if few else max(1, _MOST_OF_A_KIND // len(advised))
-        for findings in advised[:_MOST_OF_A_KIND]:
+        few = len(group.findings) <= _MAX_OF_A_KIND
+        most = _MAX_OF_A_KIND if few else max(1, _MAX_OF_A_KIND // len(advised))
+        for findings in advised[:_MAX_OF_A_KIND]:
             self._part(title, self._findings(findings[:most]), apart=bool(title))
             self._say_more(len(findings) - most)
             self._advise([findings[0].advice])
             title = Text()
-        self._say_more(sum(map(len, advised[_MOST_OF_A_KIND:])))
+        self._say_more(sum(map(len, advised[_MAX_OF_A_KIND:])))
 
     def _advise(self, advised: Iterable[str]) -> None:
         mark = "->" if self._ascii else "→"
@@ -116,7 +116,7 @@ class _View:
     def _unknown(self, groups: Sequence[words.Group]) -> None:
         """The characters themselves say more than the findings about them, which head them."""
         rows = []
-        for character in self._report.unknown[:_MOST_UNKNOWN]:
+        for character in self._report.unknown[:_MAX_UNKNOWN]:
             symbol, times, becomes = words.unknown(character)
             example = wording.printable(character.example)
             rows.append([symbol, times, becomes, f"line {character.line:,}", example])
@@ -125,19 +125,19 @@ class _View:
             title = Text.assemble((gravest.severity, _STYLES[gravest.severity]), "  ", title)
         title.append(f"  {len(self._report.unknown):,}", "not bold")
         self._part(title, self._lines(rows, right=(1, 3)))
-        self._say_more(len(self._report.unknown) - _MOST_UNKNOWN)
+        self._say_more(len(self._report.unknown) - _MAX_UNKNOWN)
         every = dict.fromkeys(f.advice for group in groups for f in group.findings)
-        self._advise(list(every)[:_MOST_ADVICE])
+        self._advise(list(every)[:_MAX_ADVICE])
 
     def _doubts(self) -> None:
         doubts = self._report.doubts
-        rows = [_cells(place, doubt) for place, doubt in enumerate(doubts[:_MOST_DOUBTS], 1)]
+        rows = [_cells(place, doubt) for place, doubt in enumerate(doubts[:_MAX_DOUBTS], 1)]
         if rows:
             heads = ["", "doubt", "line", "clip", "loss", "of others", "focus", "transcript"]
             rows.insert(0, heads)
         title = "transcripts that the voice doubts; from 1.00 on it does not believe them"
         self._part(title, self._lines(rows, right=(0, 1, 2, 4, 5, 6)))
-        self._say_more(len(doubts) - _MOST_DOUBTS)
+        self._say_more(len(doubts) - _MAX_DOUBTS)
 
     def _lines(self, rows: list[list[str]], right: tuple[int, ...]) -> Table:
         """Set rows in columns, those of `right` to the right; what is too wide is cut at the end.

@@ -24,7 +24,7 @@ UNKNOWN = "unknown-character"
 MEASURING = "measuring what training takes…"
 """Said until the estimate is there."""
 
-_MOST_BARS = 16
+_MAX_BARS = 16
 
 
 def counted(count: int, noun: str) -> str:
@@ -127,7 +127,7 @@ class Bar:
 def bars(lengths: Histogram) -> list[Bar]:
     """Turn a histogram of seconds into rows, without the empty ones at both ends."""
     edges, counts = list(lengths.edges), list(lengths.counts)
-    while len(counts) > _MOST_BARS:
+    while len(counts) > _MAX_BARS:
         counts = [sum(counts[i : i + 2]) for i in range(0, len(counts), 2)]
         edges = [*edges[:-1:2], edges[-1]]
     filled = [index for index, count in enumerate(counts) if count]

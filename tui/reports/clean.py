@@ -10,7 +10,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from engine.jobs.clean import Cleaned
 
-_MOST_LEFT_OUT = 20
+_MAX_LEFT_OUT = 20
 
 
 def print_cleaned(cleaned: "Cleaned") -> None:
@@ -31,10 +31,10 @@ def print_cleaned(cleaned: "Cleaned") -> None:
         table.add_column("line", justify="right")
         table.add_column("clip")
         table.add_column("why", overflow="fold")
-        for row in left_out[:_MOST_LEFT_OUT]:
+        for row in left_out[:_MAX_LEFT_OUT]:
             table.add_row(str(row.line), Text(row.clip_id or "–"), Text(row.reason))
         console.print(table)
-        if len(left_out) > _MOST_LEFT_OUT:
-            more = len(left_out) - _MOST_LEFT_OUT
+        if len(left_out) > _MAX_LEFT_OUT:
+            more = len(left_out) - _MAX_LEFT_OUT
             console.print(f"and {more:,} more: clean.json lists all")
     console.print(f"next: voicecoach check {shlex.quote(str(cleaned.folder))}")

@@ -13,8 +13,8 @@ from engine.check.report import UnknownCharacter
 from tui import formatting as wording
 from tui.reports import check_words as words
 
-_MOST_LEFT_OUT = 20
-_MOST_UNKNOWN = 12
+_MAX_LEFT_OUT = 20
+_MAX_UNKNOWN = 12
 
 
 def print_json(description: Mapping[str, Any]) -> None:
@@ -36,9 +36,9 @@ def print_tables(description: Mapping[str, Any]) -> None:
     left_out = description["corpus"].get("left_out", ())
     if left_out:
         console.print(_left_out(left_out))
-        if len(left_out) > _MOST_LEFT_OUT:
+        if len(left_out) > _MAX_LEFT_OUT:
             console.print(
-                f"and {len(left_out) - _MOST_LEFT_OUT:,} more: voicecoach info --json lists all"
+                f"and {len(left_out) - _MAX_LEFT_OUT:,} more: voicecoach info --json lists all"
             )
 
 
@@ -75,9 +75,9 @@ def _flat(values: Mapping[str, Any], under: str) -> list[tuple[str, Any]]:
 
 def _unknown(full: str, said: Sequence[Any]) -> list[tuple[str, str]]:
     """A row for each character that the voice has no symbol for, as the check words it."""
-    lines = [_about_unknown(one) for one in said[:_MOST_UNKNOWN]] or ["none"]
-    if len(said) > _MOST_UNKNOWN:
-        lines.append(f"and {len(said) - _MOST_UNKNOWN:,} more: voicecoach info --json lists all")
+    lines = [_about_unknown(one) for one in said[:_MAX_UNKNOWN]] or ["none"]
+    if len(said) > _MAX_UNKNOWN:
+        lines.append(f"and {len(said) - _MAX_UNKNOWN:,} more: voicecoach info --json lists all")
     return list(zip([full] + [""] * len(lines), lines, strict=False))
 
 
@@ -135,6 +135,6 @@ def _left_out(clips: Sequence[Mapping[str, Any]]) -> Table:
     table.add_column("line", justify="right")
     table.add_column("clip left out")
     table.add_column("why", overflow="fold")
-    for clip in clips[:_MOST_LEFT_OUT]:
+    for clip in clips[:_MAX_LEFT_OUT]:
         table.add_row(*(_text(clip.get(key, "")) for key in ("line", "id", "reason")))
     return table

@@ -18,7 +18,7 @@ Points = list[tuple[float, float]]
 
 _AS_GOOD_AS_INFINITE = 1e30
 
-MOST_POINTS = 200
+MAX_POINTS = 200
 """More than the cells of a plot can show; plotext's time grows with the points."""
 
 
@@ -30,8 +30,8 @@ def draw_curve(
     `colours` are those of the line, of the dots and of the axes. Losses that are not finite
     are left out. plotext is given places from 0 to 1: it divides by ranges that can be 0.
     """
-    line = thin(finite(curve.steps, curve.losses), MOST_POINTS)
-    dots = thin(finite(curve.held_out_steps, curve.held_out), MOST_POINTS)
+    line = thin(finite(curve.steps, curve.losses), MAX_POINTS)
+    dots = thin(finite(curve.held_out_steps, curve.held_out), MAX_POINTS)
     if not line and not dots:
         return Text("no finite loss to draw")
     if size.width < 12 or size.height < 3:

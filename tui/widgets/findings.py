@@ -12,7 +12,7 @@ from engine.check.report import CheckReport, Finding
 from tui import formatting as wording
 from tui.reports import check_words as words
 
-_MOST = 1000
+_MAX = 1000
 """Rows: a table of many thousands takes seconds to fill, and nobody reads it to its end."""
 
 _WIDEST_CLIP = 20
@@ -43,7 +43,7 @@ class Findings(DataTable[Text]):
         self._shown = (report, theme)
         self._listed = [
             finding for group in words.grouped(report.findings) for finding in group.findings
-        ][:_MOST]
+        ][:_MAX]
         self.clear(columns=True)
         self.add_columns("", "", "", "", "")
         for finding in self._listed:

@@ -14,7 +14,7 @@ from textual.strip import Strip
 from engine.run.snapshot import Event
 from tui import formatting as wording
 
-MOST_EVENTS = 500
+MAX_EVENTS = 500
 
 _COLOURS = {"information": "foreground", "warning": "warning", "error": "error"}
 
@@ -53,7 +53,7 @@ class Happenings(ScrollView, can_focus=True):
 
     def _add(self, events: list[Event]) -> None:
         following = self.scroll_offset.y >= self.max_scroll_y
-        self._events = [*self._events, *events][-MOST_EVENTS:]
+        self._events = [*self._events, *events][-MAX_EVENTS:]
         self._wrap()
         if following:
             self.scroll_end(animate=False)

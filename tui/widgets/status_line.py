@@ -9,11 +9,11 @@ from textual.widget import Widget
 from tui.widgets.parts import Line
 
 
-class Stretch(Widget):
+class SpendEntry(Widget):
     """Some words in a line; what follows the last change is not drawn anew."""
 
     DEFAULT_CSS = """
-    Stretch { height: 1; width: 1fr; text-wrap: nowrap; text-overflow: clip; }
+    SpendEntry { height: 1; width: 1fr; text-wrap: nowrap; text-overflow: clip; }
     """
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class StatusLine(Horizontal):
 
     def __init__(self, id: str) -> None:
         super().__init__(id=id)
-        self._left, self._right = Stretch(), Stretch()
+        self._left, self._right = SpendEntry(), SpendEntry()
         self._right.styles.width = 0
 
     def compose(self) -> ComposeResult:

@@ -10,7 +10,7 @@ from tui.widgets.money_words import budget_share_words
 
 _GRAVEST = "error"
 # Cells that a text has in its second line, however narrow the screen.
-_LEAST = 8
+_MIN = 8
 
 
 class Warnings:
@@ -75,5 +75,5 @@ def _in_two_lines(text: str, width: int, taken: int) -> str:
     first, *rest = wrap(text, width) or [""]
     if not rest:
         return text
-    room = max(_LEAST, width - taken)
+    room = max(_MIN, width - taken)
     return f"{first} {wrap(' '.join(rest), room, max_lines=1, placeholder='…')[0]}"

@@ -19,10 +19,10 @@ METADATA_VARIABLE = "VOICECOACH_METADATA_URL"
 # Seconds until a service on the machine's own host must have answered.
 _PATIENCE = 2.0
 # Bytes; the longest answer we ask for is a list of a few events.
-_MOST_BYTES = 256 * 1024
+_MAX_BYTES = 256 * 1024
 _CHUNK = 16 * 1024
 # Letters of an error.
-_MOST_SAID = 100
+_MAX_SAID = 100
 
 
 class MetadataError(Exception):
@@ -114,8 +114,8 @@ class MetadataService:
         content = b""
         while chunk := read(_CHUNK):
             content += chunk
-            if len(content) > _MOST_BYTES:
-                raise OddReplyError(f"answers to {path} with more than {_MOST_BYTES:,} bytes")
+            if len(content) > _MAX_BYTES:
+                raise OddReplyError(f"answers to {path} with more than {_MAX_BYTES:,} bytes")
             if time.monotonic() > until:
                 raise MetadataError(f"does not end its answer to {path}")
         return content
@@ -131,4 +131,4 @@ def _cut_off(connection: "HTTPConnection") -> None:
 def _said(error: Exception) -> str:
     """What went wrong, of which the service itself may have said a part, or a page."""
     text = "".join(letter if letter.isprintable() else " " for letter in str(error))
-    return " ".join(text.split())[:_MOST_SAID] or type(error).__name__
+    return " ".join(text.split())[:_MAX_SAID] or type(error).__name__

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 from engine.attach.last_known import LastKnown, last_known
 from engine.voice.open_spend import OpenSpend
-from engine.voice.spend import Ledger, Stretch
+from engine.voice.spend import Ledger, SpendEntry
 
-HOUR = Stretch("2026-01-01T00:00", "2026-01-01T01:00", "text2mel", 0, 700, 3600.0, 1.0)
+HOUR = SpendEntry("2026-01-01T00:00", "2026-01-01T01:00", "text2mel", 0, 700, 3600.0, 1.0)
 
 
 def test_the_newest_of_ledger_open_stretches_and_checkpoints_is_told(tmp_path):

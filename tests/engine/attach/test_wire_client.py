@@ -12,7 +12,7 @@ import pytest
 
 from engine.attach.client import RemoteSession, glance
 from engine.attach.deltas import changes
-from engine.attach.messages import MOST_FROM_SERVER, Part, Refusal, Welcome, write
+from engine.attach.messages import MAX_FROM_SERVER, Part, Refusal, Welcome, write
 from engine.attach.sockets import listen
 from engine.errors import InputError
 from engine.machine.lock import acquire_lock
@@ -25,18 +25,18 @@ ROOT = Path(__file__).resolve().parents[3]
 RUN = """
 import sys, threading, time
 from pathlib import Path
-from engine.run.state import Board
+from engine.run.publisher import Publisher
 from engine.machine.lock import acquire_lock
 from engine.run.snapshot import Phase, Snapshot
 from engine.attach.clients import Audience
 from engine.attach.server import Server
 folder = Path(sys.argv[1])
 acquire_lock(folder)
-board = Board(Snapshot(Phase.TRAINING, "a", folder, "ssrn", "small", "standard", step=7))
-Server(folder, lambda: board.snapshot, print, Audience(print, print, at_home=False)).start()
+publisher = Publisher(Snapshot(Phase.TRAINING, "a", folder, "ssrn", "small", "standard", step=7))
+Server(folder, lambda: publisher.snapshot, print, Audience(print, print, at_home=False)).start()
 print("serving", flush=True)
 while True:
-    board.update(step=board.snapshot.step + 1)
+    publisher.update(step=publisher.snapshot.step + 1)
     time.sleep(0.01)
 """
 
@@ -224,7 +224,7 @@ SEEN = b"".join(
         (WELCOME + SEEN.replace(b'"TRAINING"', b'"DANCING"'), "DANCING"),
         (WELCOME + SEEN.replace(b'"step":', b'"stamp":'), "stamp"),
         (WELCOME + b'{"v":3,' + b'"x":' * 20_000 + b"\n", "deeply|no JSON"),
-        (b"a" * (MOST_FROM_SERVER + 1), "bytes"),
+        (b"a" * (MAX_FROM_SERVER + 1), "bytes"),
     ],
     ids=lambda value: repr(value[:30]),
 )
@@ -279,7 +279,7 @@ def test_a_screen_that_fails_itself_does_not_show_a_picture_that_looks_alive(
 
 
 def test_a_snapshot_without_end_is_not_kept(answer, tmp_path, monkeypatch):
-    monkeypatch.setattr("engine.attach.client._MOST_UNFINISHED", 3 * len(SEEN))
+    monkeypatch.setattr("engine.attach.client._MAX_UNFINISHED", 3 * len(SEEN))
     part = write(Part({}, complete=False))
     answer(WELCOME + part * (4 * len(SEEN) // len(part)))
     with pytest.raises(InputError, match="without end"):

@@ -15,7 +15,7 @@ import pytest
 from engine.attach.client import RemoteSession, glance
 from engine.attach.clients import Audience
 from engine.attach.deltas import changes
-from engine.attach.messages import MOST_FROM_CLIENT, Ask, Hello, Leave, read_from_server, write
+from engine.attach.messages import MAX_FROM_CLIENT, Ask, Hello, Leave, read_from_server, write
 from engine.attach.registry import known_runs, runs_folder
 from engine.attach.server import MAX_CONNECTIONS, MAX_SCREENS, Server
 from engine.attach.sockets import connect
@@ -30,8 +30,8 @@ from engine.run.commands import (
     SaveCheckpoint,
     ScreenReads,
 )
+from engine.run.publisher import Publisher
 from engine.run.snapshot import AttentionPlot, Event, Phase, Snapshot
-from engine.run.state import Board
 
 
 def until(true, what: str):
@@ -57,7 +57,7 @@ class FakeRun:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.lock = acquire_lock(folder)
-        self.board = Board(
+        self.publisher = Publisher(
             Snapshot(
                 Phase.TRAINING, "alice", folder, "text2mel", "small", "standard",
                 step=1, price=0.5, spent=0.25, steps_per_second=3.0,
@@ -67,19 +67,21 @@ class FakeRun:
         self.asked: list[object] = []
         self.audience = Audience(
             self.asked.append,
-            lambda number, readers: self.board.update(screens=number, readers=readers),
+            lambda number, readers: self.publisher.update(screens=number, readers=readers),
             at_home=at_home,
         )
-        self.server = Server(folder, lambda: self.board.snapshot, self.asked.append, self.audience)
+        self.server = Server(
+            folder, lambda: self.publisher.snapshot, self.asked.append, self.audience
+        )
         self.server.start()
 
     @property
     def screens(self) -> int:
-        return self.board.snapshot.screens
+        return self.publisher.snapshot.screens
 
     def end(self, phase: Phase = Phase.STOPPED) -> None:
         if self.lock is not None:
-            self.board.update(phase=phase)
+            self.publisher.update(phase=phase)
             self.server.close()
             self.lock.release()
             self.lock = None
@@ -135,10 +137,10 @@ class Raw:
 
 def test_a_screen_sees_the_whole_and_then_what_changes(run):
     session = RemoteSession(run.folder)
-    assert session.snapshot() == replace(run.board.snapshot, screens=1)
-    run.board.event("half [way]")
-    run.board.update(step=871_204, phase=Phase.PAUSED)
-    until(lambda: session.snapshot() == run.board.snapshot, "the change")
+    assert session.snapshot() == replace(run.publisher.snapshot, screens=1)
+    run.publisher.event("half [way]")
+    run.publisher.update(step=871_204, phase=Phase.PAUSED)
+    until(lambda: session.snapshot() == run.publisher.snapshot, "the change")
     session.close()
     until(lambda: run.screens == 0, "the screen to be gone")
 
@@ -176,7 +178,7 @@ def test_the_last_screen_to_go_leaves_the_run_unattended(make_run, tmp_path):
 @pytest.mark.parametrize("phase", [Phase.STOPPED, Phase.FAILED])
 def test_every_screen_learns_how_the_run_ended(run, phase):
     sessions = [RemoteSession(run.folder) for _ in range(3)]
-    run.board.update(failure="the disk is full")
+    run.publisher.update(failure="the disk is full")
     run.end(phase)
     for session in sessions:
         assert session.join(20)
@@ -265,8 +267,8 @@ NOT_OBEYED = [
     HELLO + b'{"v": 3, "kind": "Ask", "command": {"kind": "Finish", "x": 1}}\n',
     HELLO + write(Ask(GoUnattended())) + write(Ask(Finish())),
     HELLO + b"[" * 60_000 + b"\n",
-    HELLO + b"{" * (MOST_FROM_CLIENT + 1),
-    HELLO + b'{"v": 3, "kind": "' + b"a" * MOST_FROM_CLIENT + b'"}\n',
+    HELLO + b"{" * (MAX_FROM_CLIENT + 1),
+    HELLO + b'{"v": 3, "kind": "' + b"a" * MAX_FROM_CLIENT + b'"}\n',
     HELLO + write(Ask(Pause())) * 101 + write(Ask(Finish())),
     write(Hello("glance")) + write(Ask(Finish())),
 ]  # fmt: skip
@@ -316,7 +318,7 @@ def test_silent_connections_keep_nobody_out(run):
         assert len(run.server._clients) <= MAX_CONNECTIONS
         if number % 100 == 99:
             assert glance(run.folder, 20).screens == 1
-    run.board.update(step=5)
+    run.publisher.update(step=5)
     until(lambda: session.snapshot().step == 5, "the one that was there to be served")
     newcomer = RemoteSession(run.folder)
     newcomer.close()
@@ -330,7 +332,7 @@ def test_a_screen_too_many_is_told_so(run, reading):
     screens = [Raw(run.folder) for _ in range(MAX_SCREENS)]
     for number, screen in enumerate(screens):
         screen.send(write(Hello("screen" if number % 2 else "reader")))
-    until(lambda: run.board.snapshot.readers + run.screens == MAX_SCREENS, "all of them")
+    until(lambda: run.publisher.snapshot.readers + run.screens == MAX_SCREENS, "all of them")
     for _ in range(50):
         with pytest.raises(InputError, match="32 screens are attached to it; close one"):
             RemoteSession(run.folder, reading=reading)
@@ -352,12 +354,12 @@ def test_another_user_is_told_so_after_hello(run, monkeypatch, role):
     assert raw.refusal() == "this run belongs to another user"
     raw.close()
     assert run.asked == []
-    assert (run.screens, run.board.snapshot.readers) == (0, 0)
+    assert (run.screens, run.publisher.snapshot.readers) == (0, 0)
 
 
 def test_a_screen_that_does_not_read_costs_one_picture_and_then_sees_the_newest(run):
     big = AttentionPlot(1, "a", np.random.default_rng(1).random((180, 210), np.float32), "")
-    run.board.update(attention=(big,) * 40)
+    run.publisher.update(attention=(big,) * 40)
     raw = Raw(run.folder)
     raw.send(HELLO)
     [client] = until(lambda: list(run.server._clients), "the client")
@@ -365,8 +367,8 @@ def test_a_screen_that_does_not_read_costs_one_picture_and_then_sees_the_newest(
     reader = RemoteSession(run.folder)
     waiting = None
     for step in range(2, 6):
-        run.board.add_plot(big)
-        run.board.update(step=step)
+        run.publisher.add_plot(big)
+        run.publisher.update(step=step)
         until(lambda step=step: reader.snapshot().step == step, "a screen that reads")
         now = sum(map(len, client._out))
         waiting = waiting or now
@@ -384,15 +386,15 @@ def test_a_screen_that_does_not_read_costs_one_picture_and_then_sees_the_newest(
 
 
 def test_a_field_that_cannot_be_sent_ends_the_connection_and_is_told(run):
-    run.board.update(attention=(AttentionPlot(1, "a", np.zeros((2048, 1024), np.float32), ""),))
+    run.publisher.update(attention=(AttentionPlot(1, "a", np.zeros((2048, 1024), np.float32), ""),))
     with pytest.raises(InputError, match="too large"):
         RemoteSession(run.folder)
-    run.board.update(attention=())
+    run.publisher.update(attention=())
     RemoteSession(run.folder).close()
 
 
 def test_a_glance_tells_where_the_run_stands(run):
-    run.board.update(phase=Phase.PAUSED, stop_text="900k")
+    run.publisher.update(phase=Phase.PAUSED, stop_text="900k")
     told = glance(run.folder, 20)
     assert (told.voice, told.network, told.phase, told.step) == (
         "alice", "text2mel", Phase.PAUSED, 1,
@@ -405,26 +407,26 @@ def test_a_glance_tells_where_the_run_stands(run):
 
 def test_what_moves_are_steps_and_events_and_not_whatever_changes(tmp_path):
     now = 100.0
-    board = Board(Snapshot(Phase.TRAINING, "a", tmp_path, "ssrn", "small", "standard"))
+    publisher = Publisher(Snapshot(Phase.TRAINING, "a", tmp_path, "ssrn", "small", "standard"))
     audience = Audience(print, lambda number, readers: None, at_home=False)
-    server = Server(tmp_path, lambda: board.snapshot, print, audience, clock=lambda: now)
+    server = Server(tmp_path, lambda: publisher.snapshot, print, audience, clock=lambda: now)
     now = 150.0
-    board.update(gpu_absent="there is none")
+    publisher.update(gpu_absent="there is none")
     server._look()
     assert (server._glance().still_seconds, server._glance().phase_seconds) == (50, 50)
-    board.event("saved")
+    publisher.event("saved")
     server._look()
     assert (server._glance().still_seconds, server._glance().phase_seconds) == (0, 50)
-    board.update(phase=Phase.AT_STOP)
+    publisher.update(phase=Phase.AT_STOP)
     server._look()
     assert server._glance().phase_seconds == 0
 
 
 def test_who_says_nothing_is_not_kept(tmp_path):
     now = 100.0
-    board = Board(Snapshot(Phase.TRAINING, "a", tmp_path, "ssrn", "small", "standard"))
+    publisher = Publisher(Snapshot(Phase.TRAINING, "a", tmp_path, "ssrn", "small", "standard"))
     audience = Audience(print, lambda number, readers: None, at_home=False)
-    server = Server(tmp_path, lambda: board.snapshot, print, audience, clock=lambda: now)
+    server = Server(tmp_path, lambda: publisher.snapshot, print, audience, clock=lambda: now)
     server.start()
     raw = Raw(tmp_path)
     until(lambda: server._clients, "the client")
@@ -435,9 +437,9 @@ def test_who_says_nothing_is_not_kept(tmp_path):
 
 
 def test_many_that_have_gone_take_no_place(tmp_path):
-    board = Board(Snapshot(Phase.TRAINING, "a", tmp_path, "ssrn", "small", "standard"))
+    publisher = Publisher(Snapshot(Phase.TRAINING, "a", tmp_path, "ssrn", "small", "standard"))
     audience = Audience(print, lambda number, readers: None, at_home=False)
-    server = Server(tmp_path, lambda: board.snapshot, print, audience)
+    server = Server(tmp_path, lambda: publisher.snapshot, print, audience)
     # Some stay and more knock and go while the thread that serves them gets no turn.
     held = threading.Event()
     server._register = lambda: held.wait(30)
@@ -456,9 +458,9 @@ def test_many_that_have_gone_take_no_place(tmp_path):
 
 def test_a_reader_sees_all_and_is_nobody_to_wait_for(run):
     reader = RemoteSession(run.folder, reading=True)
-    until(lambda: run.board.snapshot.readers == 1, "the reader")
+    until(lambda: run.publisher.snapshot.readers == 1, "the reader")
     assert run.screens == 0
-    run.board.update(step=7)
+    run.publisher.update(step=7)
     until(lambda: reader.snapshot().step == 7, "the change")
     screen = RemoteSession(run.folder)
     screen.close()
@@ -477,7 +479,7 @@ def test_a_reader_that_asks_is_refused_and_not_obeyed(run, line):
     raw.send(write(Hello("reader")) + line)
     assert "only a screen that came to steer" in raw.refusal()
     raw.close()
-    until(lambda: run.board.snapshot.readers == 0, "the reader to be gone")
+    until(lambda: run.publisher.snapshot.readers == 0, "the reader to be gone")
     assert run.asked == []
 
 
@@ -521,7 +523,7 @@ def test_a_screen_that_takes_nothing_does_not_count(run, monkeypatch, full):
     monkeypatch.setattr("engine.attach.connection._TAKES_WITHIN", 0.5)
     if full:
         big = AttentionPlot(1, "a", np.random.default_rng(1).random((180, 210), np.float32), "")
-        run.board.update(attention=(big,) * 40)
+        run.publisher.update(attention=(big,) * 40)
     raw = Raw(run.folder)
     raw.send(HELLO)
     until(lambda: run.asked[-1:] == [ScreenReads(reads=False)], "the run to notice")
@@ -559,7 +561,7 @@ def test_the_last_word_of_a_screen_that_goes_while_it_is_written_to_is_heard(run
         return changes(before, after)
 
     monkeypatch.setattr("engine.attach.server.changes", leave_meanwhile)
-    run.board.update(step=2)
+    run.publisher.update(step=2)
     until(lambda: run.screens == 0, "the screen to be gone")
     assert run.asked == [GoAttended(), GoUnattended(train_on=True)]
 
@@ -595,7 +597,7 @@ def test_runs_and_screens_that_have_ended_hold_no_files(tmp_path):
         run.end()
         with pytest.raises(InputError):
             RemoteSession(run.folder)
-        Server(run.folder, lambda: run.board.snapshot, print, run.audience).close()
+        Server(run.folder, lambda: run.publisher.snapshot, print, run.audience).close()
 
     once(0)
     before = open_files()

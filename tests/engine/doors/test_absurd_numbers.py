@@ -30,7 +30,7 @@ from engine.mirror.layout import (
 from engine.networks.specs import MAX_WIDTH
 from engine.run.commands import SetBudget
 from engine.run.snapshot import Phase
-from engine.run.stop import MAX_STEPS, MOST_USD
+from engine.run.stop import MAX_STEPS, MAX_USD
 from engine.run.stored_stop import read_kept_stop
 from engine.speech.audition import read_samples
 from engine.training.check_record import load_record
@@ -315,7 +315,7 @@ def test_no_number_from_a_run_or_of_the_list_of_runs_is_a_surprise(tmp_path):
                 assert 0 <= read.step <= MAX_STEPS
                 assert math.isfinite(read.spent + read.price + read.phase_seconds)
             elif isinstance(read, Ask):
-                assert 0 <= read.command.usd <= MOST_USD
+                assert 0 <= read.command.usd <= MAX_USD
             else:
                 assert math.isfinite(read.since)
                 assert read.process.runs in (True, False)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.mirror.layout import (
-    MOST_BYTES,
+    MAX_BYTES,
     VOICE_FILES,
     FileMark,
     Latest,
@@ -134,7 +134,7 @@ def test_no_file_of_a_voice_has_such_a_name(name):
 
 @pytest.mark.parametrize(
     "content",
-    [b"[" * 100_000, b'{"format": 1' + b"0" * 5000 + b"}", b" " * (MOST_BYTES + 1), b"\xff\xfe{}"],
+    [b"[" * 100_000, b'{"format": 1' + b"0" * 5000 + b"}", b" " * (MAX_BYTES + 1), b"\xff\xfe{}"],
     ids=["nested", "digits", "long", "bytes"],
 )
 def test_a_bomb_is_refused_like_anything_else(content):

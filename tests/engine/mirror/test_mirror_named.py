@@ -16,7 +16,7 @@ from engine.mirror.named import is_named, mirror_to_use, remember
 from engine.mirror.store import open_target
 from engine.mirror.take_up import Manners, take_up
 from engine.mirror.uploader import Hearers
-from engine.run.options import TrainOrder
+from engine.run.options import TrainOptions
 from engine.run.snapshot import Phase
 from engine.state_folder import state_folder
 from engine.voice.folder import Voice
@@ -43,7 +43,7 @@ def forbidden(address: str):
 
 def train(training, voice: Voice, stop: str, manners=None, **more):
     """Train as the command does: take the mirror up, then start a run."""
-    order = take_up(TrainOrder(voice.folder, **more), manners or Manners())
+    order = take_up(TrainOptions(voice.folder, **more), manners or Manners())
     session = training.start(
         voice, stop, mirror=order.mirror, mirror_sequence=order.mirror_sequence
     )
@@ -83,7 +83,7 @@ def test_a_voice_that_was_restored_goes_on_without_the_option(
     train(training, voice, "2", mirror=address)
     shutil.rmtree(state_folder())
     fresh = tmp_path / "fresh"
-    take_up(TrainOrder(fresh, dataset=speech, **{option: address}), Manners())
+    take_up(TrainOptions(fresh, dataset=speech, **{option: address}), Manners())
     last = train(training, Voice.open(fresh), "4")
     assert (last.mirror.safe_step, last.mirror.unnamed) == (4, False)
 
@@ -102,7 +102,7 @@ def test_another_voice_with_the_same_line_is_another_matter(voice, tmp_path):
 def test_a_line_that_was_changed_since_names_nothing(voice, training, address):
     remember(voice.folder, BUCKET)
     voice.save(replace(voice.settings, mirror=str(Path(address).parent / "theirs")))
-    order = take_up(TrainOrder(voice.folder), Manners(open=forbidden))
+    order = take_up(TrainOptions(voice.folder), Manners(open=forbidden))
     assert order.mirror is None
     assert train(training, voice, "1").mirror.unnamed
 
@@ -110,7 +110,7 @@ def test_a_line_that_was_changed_since_names_nothing(voice, training, address):
 @pytest.mark.parametrize("stored", ["s3://user:geheim@bucket/a", "s3:/half", "\x1b[2J", "-", "a b"])
 def test_a_line_that_is_no_address_stops_no_run_and_is_told_safely(make_voice, stored):
     voice = make_voice(text2mel=None, mirror=stored)
-    order = take_up(TrainOrder(voice.folder), Manners(open=forbidden))
+    order = take_up(TrainOptions(voice.folder), Manners(open=forbidden))
     assert order.mirror is None
     states, events = [], []
     hearers = Hearers(states.append, lambda text, severity: events.append(text))

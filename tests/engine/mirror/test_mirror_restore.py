@@ -14,7 +14,7 @@ from engine.mirror.index import look
 from engine.mirror.layout import MANIFEST, MARKER, FileMark
 from engine.mirror.store import MirrorError, open_target
 from engine.mirror.take_up import Manners, take_up
-from engine.run.options import TrainOrder
+from engine.run.options import TrainOptions
 from engine.voice.folder import RESTORING, Voice
 
 
@@ -53,8 +53,8 @@ def content(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
-def order(folder: Path, **more) -> TrainOrder:
-    return TrainOrder(folder, mirror="memory://mirror", **more)
+def order(folder: Path, **more) -> TrainOptions:
+    return TrainOptions(folder, mirror="memory://mirror", **more)
 
 
 def test_a_fresh_machine_gets_the_newest_of_both_networks_bit_for_bit(alice, manners, heard):
@@ -76,12 +76,12 @@ def test_a_fresh_machine_gets_the_newest_of_both_networks_bit_for_bit(alice, man
 
 def test_from_names_a_mirror_that_must_hold_a_voice(alice, make, memory, manners):
     fresh = alice.folder.with_name("fresh")
-    taken = take_up(TrainOrder(fresh, restore="memory://mirror"), manners)
+    taken = take_up(TrainOptions(fresh, restore="memory://mirror"), manners)
     assert (taken.restore, taken.mirror) == (None, "memory://mirror")
     assert Voice.open(fresh).newest("text2mel").step == 200
     memory._files.rm(memory._root, recursive=True)
     with pytest.raises(InputError, match="no voice with checkpoints at"):
-        take_up(TrainOrder(fresh.with_name("none"), restore="memory://mirror"), manners)
+        take_up(TrainOptions(fresh.with_name("none"), restore="memory://mirror"), manners)
     assert not fresh.with_name("none").exists()
 
 
@@ -346,7 +346,7 @@ def strange(alice, address, send, make):
 
 def fetch(strange, **more) -> list[str]:
     heard: list[str] = []
-    take_up(TrainOrder(strange.voice, mirror=str(strange.folder), **more), Manners(heard.append))
+    take_up(TrainOptions(strange.voice, mirror=str(strange.folder), **more), Manners(heard.append))
     return heard
 
 
@@ -419,7 +419,7 @@ def test_a_marker_that_is_none_is_refused_and_not_written_over(tmp_path, text):
     mirror.mkdir()
     (mirror / MARKER).write_text(text)
     with pytest.raises(InputError, match=r"mirror\.json .* is no mirror's"):
-        take_up(TrainOrder(tmp_path / "in", mirror=str(mirror)), Manners())
+        take_up(TrainOptions(tmp_path / "in", mirror=str(mirror)), Manners())
     assert (mirror / MARKER).read_text() == text
 
 
@@ -441,10 +441,10 @@ def test_a_mirror_of_a_later_format_is_refused(strange):
 def test_a_mirror_in_its_own_voice_is_refused(alice):
     for place in (alice.folder, alice.folder / "copy", alice.folder.parent):
         with pytest.raises(InputError, match="one in the other"):
-            take_up(TrainOrder(alice.folder, mirror=str(place)), Manners())
+            take_up(TrainOptions(alice.folder, mirror=str(place)), Manners())
 
 
 def test_a_disk_that_is_not_mounted_is_not_made(alice, tmp_path):
     with pytest.raises(InputError, match="mount"):
-        take_up(TrainOrder(alice.folder, mirror=str(tmp_path / "nas" / "alice")), Manners())
+        take_up(TrainOptions(alice.folder, mirror=str(tmp_path / "nas" / "alice")), Manners())
     assert not (tmp_path / "nas").exists()

@@ -14,7 +14,7 @@ from engine.mirror.index import look
 from engine.mirror.store import MirrorError, open_target
 from engine.mirror.take_up import Manners, take_up
 from engine.run.commands import Finish, SaveCheckpoint
-from engine.run.options import TrainOrder
+from engine.run.options import TrainOptions
 from engine.run.snapshot import Phase
 from engine.voice.folder import Voice
 
@@ -88,7 +88,7 @@ def test_a_run_goes_on_while_the_store_is_down_and_on_another_machine_bit_for_bi
     monkeypatch.setattr("engine.mirror.uploader.Backoff", lambda: Backoff(0.05, 0.1))
     straight = make_voice()
     moved = copy_voice(straight, "moved")
-    order = take_up(TrainOrder(moved.folder, mirror=ADDRESS), Manners())
+    order = take_up(TrainOptions(moved.folder, mirror=ADDRESS), Manners())
     session = training.start(
         moved, mirror=order.mirror, mirror_sequence=order.mirror_sequence, price=1.0
     )
@@ -111,7 +111,7 @@ def test_a_run_goes_on_while_the_store_is_down_and_on_another_machine_bit_for_bi
     assert look(open_target(ADDRESS)).newest_step("text2mel") == last.step
 
     fresh = tmp_path / "fresh"
-    order = take_up(TrainOrder(fresh, dataset=speech, restore=ADDRESS), Manners())
+    order = take_up(TrainOptions(fresh, dataset=speech, restore=ADDRESS), Manners())
     here = Voice.open(fresh)
     for path in here.checkpoint_folder("text2mel", last.step).iterdir():
         there = moved.checkpoint_folder("text2mel", last.step) / path.name
@@ -164,7 +164,7 @@ def test_where_the_store_does_not_vouch_the_file_is_read_back(store, tmp_path):
 def test_no_bucket_and_no_permission_are_told_at_once(store, tmp_path):
     heard: list[str] = []
     with pytest.raises(MirrorError, match="bucket does not exist") as caught:
-        take_up(TrainOrder(tmp_path / "v", mirror="s3://nowhere/alice"), Manners(heard.append))
+        take_up(TrainOptions(tmp_path / "v", mirror="s3://nowhere/alice"), Manners(heard.append))
     assert caught.value.refused
     assert heard == []
 
@@ -173,6 +173,6 @@ def test_a_store_that_is_down_is_out_of_reach_and_not_empty(store, tmp_path):
     store.down()
     waits: list[float] = []
     with pytest.raises(EngineError, match="when the mirror can be reached"):
-        take_up(TrainOrder(tmp_path / "v", mirror=ADDRESS), Manners(wait=waits.append))
+        take_up(TrainOptions(tmp_path / "v", mirror=ADDRESS), Manners(wait=waits.append))
     assert len(waits) == 7
     assert not (tmp_path / "v").exists()

@@ -113,7 +113,7 @@ def test_what_is_no_archive_is_refused(archive, content):
 
 
 def test_an_archive_of_zeros_is_not_unpacked_for_ever(archive, monkeypatch):
-    monkeypatch.setattr("engine.tf_import.archive._MOST_BYTES", 10_000_000)
+    monkeypatch.setattr("engine.tf_import.archive._MAX_BYTES", 10_000_000)
     archive.write_bytes(packed({"models/x.wav": bytes(11_000_000)}))
     with pytest.raises(InputError, match="holds more than"):
         contents(archive)

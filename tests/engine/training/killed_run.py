@@ -9,13 +9,13 @@ import os
 import sys
 from pathlib import Path
 
-from engine.run.options import TrainOrder
+from engine.run.options import TrainOptions
 from engine.run.stop import parse_stop
 from engine.session import Session
 
 
 def train(folder: str, stop: str, every: str) -> int:
-    order = TrainOrder(
+    order = TrainOptions(
         Path(folder),
         device="cpu",
         precision="fp32",

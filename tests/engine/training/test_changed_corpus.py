@@ -9,8 +9,8 @@ import pytest
 
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.data.content import CorpusContent, load_content, sentence_about_change
+from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
-from engine.run.state import Board
 from engine.training.corpus_change import CorpusWatch
 from engine.training.learner import Learner
 
@@ -113,9 +113,11 @@ def test_a_key_that_is_none_is_refused(make_voice, training, key):
 
 
 def watch(corpus):
-    board = Board(Snapshot(Phase.TRAINING, "v", corpus, "text2mel", "small", "standard"))
+    publisher = Publisher(Snapshot(Phase.TRAINING, "v", corpus, "text2mel", "small", "standard"))
     paths = sorted((corpus / "wavs").iterdir())
-    return CorpusWatch(corpus, paths, board), lambda: [e.text for e in board.snapshot.events]
+    return CorpusWatch(corpus, paths, publisher), lambda: [
+        e.text for e in publisher.snapshot.events
+    ]
 
 
 def test_files_that_change_under_a_run_are_told_once(corpus):

@@ -7,7 +7,7 @@ import pytest
 from engine.errors import EngineError
 from engine.training import clock as clocks
 from engine.training.clock import TrainingClock
-from engine.training.ledger_keeper import LedgerKeeper
+from engine.training.ledger_keeper import SpendRecorder
 from engine.voice.spend import Ledger
 
 
@@ -68,7 +68,7 @@ def test_speed_is_that_of_the_last_seconds(time):
 def test_every_second_is_in_the_ledger_once(make_voice, time):
     voice = make_voice(price=3600.0)
     clock = TrainingClock()
-    keeper = LedgerKeeper(voice, "text2mel", clock, step=10)
+    keeper = SpendRecorder(voice, "text2mel", clock, step=10)
     clock.start()
     for step, seconds in ((20, 5.0), (20, 1.0), (30, 7.0)):
         time.now += seconds
@@ -86,13 +86,13 @@ def test_every_second_is_in_the_ledger_once(make_voice, time):
     assert kept.usd == keeper.spent == 13.0
     assert keeper.voice_seconds == 13.0
     # The next run counts on from there.
-    again = LedgerKeeper(voice, "ssrn", TrainingClock(), step=0)
+    again = SpendRecorder(voice, "ssrn", TrainingClock(), step=0)
     assert (again.spent, again.voice_seconds) == (13.0, 13.0)
 
 
 def test_a_killed_process_hides_a_minute_at_most(make_voice, time):
     clock = TrainingClock()
-    keeper = LedgerKeeper(make_voice(), "text2mel", clock, step=0)
+    keeper = SpendRecorder(make_voice(), "text2mel", clock, step=0)
     clock.start()
     time.now += 59
     assert not keeper.due
@@ -105,7 +105,7 @@ def test_a_killed_process_hides_a_minute_at_most(make_voice, time):
 def test_what_cannot_be_written_is_in_the_next_stretch(make_voice, time):
     voice = make_voice(price=3600.0)
     clock = TrainingClock()
-    keeper = LedgerKeeper(voice, "text2mel", clock, step=0)
+    keeper = SpendRecorder(voice, "text2mel", clock, step=0)
     clock.start()
     time.now += 5
     (voice.folder / "spend.jsonl").mkdir()
@@ -123,7 +123,7 @@ def test_what_cannot_be_written_is_in_the_next_stretch(make_voice, time):
 
 def test_a_disk_that_hangs_once_it_has_a_line_holds_up_no_stretch(make_voice, time, monkeypatch):
     clock = TrainingClock()
-    keeper = LedgerKeeper(make_voice(price=3600.0), "text2mel", clock, step=0)
+    keeper = SpendRecorder(make_voice(price=3600.0), "text2mel", clock, step=0)
     clock.start()
     time.now += 5
     keeper.close_stretch(10)
@@ -153,7 +153,7 @@ def test_a_disk_that_hangs_once_it_has_a_line_holds_up_no_stretch(make_voice, ti
 def test_what_waits_for_the_disk_keeps_its_price_and_its_steps(make_voice, time):
     voice = make_voice(price=3600.0)
     clock = TrainingClock()
-    keeper = LedgerKeeper(voice, "text2mel", clock, step=0)
+    keeper = SpendRecorder(voice, "text2mel", clock, step=0)
     clock.start()
     for step in (5, 10):
         time.now += 2
@@ -176,21 +176,21 @@ def test_what_waits_for_the_disk_keeps_its_price_and_its_steps(make_voice, time)
 def test_a_process_that_is_killed_while_the_ledger_is_written_counts_once(make_voice, time):
     voice = make_voice(price=3600.0)
     clock = TrainingClock()
-    keeper = LedgerKeeper(voice, "text2mel", clock, step=0)
+    keeper = SpendRecorder(voice, "text2mel", clock, step=0)
     clock.start()
     time.now += 5
     keeper.close_stretch(10)
     time.now += 3
     keeper.note_open(16)
     before = (voice.folder / "spend.open").read_bytes()
-    assert LedgerKeeper(voice, "text2mel", TrainingClock(), step=10).spent == 8.0
+    assert SpendRecorder(voice, "text2mel", TrainingClock(), step=10).spent == 8.0
     # The disk takes the stretch at last, and the process is killed before the next note.
     (voice.folder / "spend.jsonl").unlink()
     keeper.flush()
     (voice.folder / "spend.open").write_bytes(before)
-    again = LedgerKeeper(voice, "text2mel", TrainingClock(), step=10)
+    again = SpendRecorder(voice, "text2mel", TrainingClock(), step=10)
     assert again.spent == 8.0
     assert [(s.first_step, s.last_step) for s in voice.ledger.stretches] == [(0, 10), (10, 16)]
     # Taken over once: the note that a dead process left is of no use then.
     (voice.folder / "spend.open").write_bytes(before)
-    assert LedgerKeeper(voice, "text2mel", TrainingClock(), step=10).spent == 8.0
+    assert SpendRecorder(voice, "text2mel", TrainingClock(), step=10).spent == 8.0

@@ -19,12 +19,12 @@ from engine.run.commands import (
     SetBudget,
     StopAt,
 )
+from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
-from engine.run.state import Board
 from engine.run.stop import AlreadyThereError, parse_budget, parse_stop
 from engine.training import clock as clocks
 from engine.training import ledger_keeper
-from engine.training.cost import PaidTime
+from engine.training.cost import CostMeter
 from engine.voice.folder import Voice, describe
 
 
@@ -64,15 +64,15 @@ def late(monkeypatch) -> Late:
     return late
 
 
-def board_of(voice: Voice, phase: Phase = Phase.PREPARING) -> Board:
-    return Board(Snapshot(phase, voice.name, voice.folder, "text2mel", "small", "standard"))
+def board_of(voice: Voice, phase: Phase = Phase.PREPARING) -> Publisher:
+    return Publisher(Snapshot(phase, voice.name, voice.folder, "text2mel", "small", "standard"))
 
 
-def texts(board: Board) -> list[str]:
-    return [event.text for event in board.snapshot.events]
+def texts(publisher: Publisher) -> list[str]:
+    return [event.text for event in publisher.snapshot.events]
 
 
-def pass_seconds(time: Time, paid: PaidTime, seconds: int) -> None:
+def pass_seconds(time: Time, paid: CostMeter, seconds: int) -> None:
     for _ in range(seconds):
         time.now += 1
         paid.look()
@@ -89,20 +89,20 @@ def at_stop(snapshot: Snapshot) -> bool:
 
 def test_idle_time_costs_as_much_and_is_kept_apart(make_voice, time):
     voice = make_voice(price=3600.0)
-    board = board_of(voice)
-    paid = PaidTime(board, voice, "text2mel")
+    publisher = board_of(voice)
+    paid = CostMeter(publisher, voice, "text2mel")
     pass_seconds(time, paid, 5)
     paid.clock.start()
     pass_seconds(time, paid, 3)
     paid.clock.pause()
-    board.update(phase=Phase.PAUSED, step=10)
+    publisher.update(phase=Phase.PAUSED, step=10)
     pass_seconds(time, paid, 4)
     paid.end(10)
     ledger = Voice.open(voice.folder).ledger
     assert [(s.kind, s.seconds) for s in ledger.stretches] == [("idle", 9.0), ("training", 3.0)]
     assert (ledger.usd, ledger.idle_usd, ledger.seconds) == (12.0, 9.0, 3.0)
-    assert (board.snapshot.spent, board.snapshot.idle_usd) == (12.0, 9.0)
-    assert (board.snapshot.voice_seconds, board.snapshot.idle_seconds) == (3.0, 9.0)
+    assert (publisher.snapshot.spent, publisher.snapshot.idle_usd) == (12.0, 9.0)
+    assert (publisher.snapshot.voice_seconds, publisher.snapshot.idle_seconds) == (3.0, 9.0)
     # Nothing is open any more, and the end comes once.
     paid.end(10)
     assert Voice.open(voice.folder).ledger.usd == 12.0
@@ -110,17 +110,17 @@ def test_idle_time_costs_as_much_and_is_kept_apart(make_voice, time):
 
 def test_the_spend_goes_on_while_a_step_hangs(make_voice, time):
     voice = make_voice(price=3600.0)
-    board = board_of(voice, Phase.TRAINING)
-    paid = PaidTime(board, voice, "text2mel")
+    publisher = board_of(voice, Phase.TRAINING)
+    paid = CostMeter(publisher, voice, "text2mel")
     paid.clock.start()
     pass_seconds(time, paid, 30)
-    assert board.snapshot.spent == pytest.approx(30)
+    assert publisher.snapshot.spent == pytest.approx(30)
 
 
 def test_a_ledger_that_takes_nothing_is_not_tried_at_every_step(make_voice, time):
     voice = make_voice(price=3600.0)
-    board = board_of(voice)
-    paid = PaidTime(board, voice, "text2mel")
+    publisher = board_of(voice)
+    paid = CostMeter(publisher, voice, "text2mel")
     ledger = paid.ledger
     (voice.folder / "spend.jsonl").mkdir()
     paid.clock.start()
@@ -142,80 +142,80 @@ def test_a_ledger_that_takes_nothing_is_not_tried_at_every_step(make_voice, time
     assert ledger.due
     # Nothing was lost meanwhile, and it was told once.
     assert Voice.open(voice.folder).ledger.seconds == 180
-    assert sum("spend.jsonl cannot be written" in text for text in texts(board)) == 1
+    assert sum("spend.jsonl cannot be written" in text for text in texts(publisher)) == 1
 
 
 def test_a_wait_is_told_at_once_and_every_hour_and_its_figures_move(make_voice, time):
     voice = make_voice(price=1.0)
-    board = board_of(voice, Phase.TRAINING)
-    paid = PaidTime(board, voice, "text2mel")
-    board.update(phase=Phase.PAUSED)
+    publisher = board_of(voice, Phase.TRAINING)
+    paid = CostMeter(publisher, voice, "text2mel")
+    publisher.update(phase=Phase.PAUSED)
     pass_seconds(time, paid, 1)
-    assert texts(board) == ["paused: this machine still costs $1.00/h"]
+    assert texts(publisher) == ["paused: this machine still costs $1.00/h"]
     pass_seconds(time, paid, 9)
-    assert board.snapshot.wait_seconds == 0
+    assert publisher.snapshot.wait_seconds == 0
     # Every ten seconds while somebody may look whether they move, then every minute.
     pass_seconds(time, paid, 15)
-    assert board.snapshot.wait_seconds == pytest.approx(20)
-    assert board.snapshot.spent == pytest.approx(21 / 3600)
+    assert publisher.snapshot.wait_seconds == pytest.approx(20)
+    assert publisher.snapshot.spent == pytest.approx(21 / 3600)
     pass_seconds(time, paid, 275)
-    assert board.snapshot.wait_seconds == pytest.approx(290)
+    assert publisher.snapshot.wait_seconds == pytest.approx(290)
     pass_seconds(time, paid, 40)
-    assert board.snapshot.wait_seconds == pytest.approx(290)
+    assert publisher.snapshot.wait_seconds == pytest.approx(290)
     pass_seconds(time, paid, 80)
-    assert board.snapshot.wait_seconds == pytest.approx(410)
-    assert board.snapshot.wait_usd == pytest.approx(410 / 3600)
-    assert len(texts(board)) == 1
+    assert publisher.snapshot.wait_seconds == pytest.approx(410)
+    assert publisher.snapshot.wait_usd == pytest.approx(410 / 3600)
+    assert len(texts(publisher)) == 1
     pass_seconds(time, paid, 3600)
-    assert texts(board)[1:] == [
+    assert texts(publisher)[1:] == [
         "paused for 1h00m, which cost $1.00: this machine still costs $1.00/h"
     ]
-    board.update(phase=Phase.TRAINING)
+    publisher.update(phase=Phase.TRAINING)
     pass_seconds(time, paid, 1)
-    assert board.snapshot.idle_usd == pytest.approx(paid.ledger.idle_usd)
+    assert publisher.snapshot.idle_usd == pytest.approx(paid.ledger.idle_usd)
     paid.end(0)
 
 
 def test_a_killed_process_hides_ten_seconds_at_most(make_voice, time):
     voice = make_voice(price=3600.0)
-    board = board_of(voice, Phase.TRAINING)
-    paid = PaidTime(board, voice, "text2mel")
+    publisher = board_of(voice, Phase.TRAINING)
+    paid = CostMeter(publisher, voice, "text2mel")
     paid.clock.start()
-    board.update(step=7)
+    publisher.update(step=7)
     pass_seconds(time, paid, 39)
     # It is killed here; the next run finds what was open.
-    again = PaidTime(board_of(voice), Voice.open(voice.folder), "text2mel")
+    again = CostMeter(board_of(voice), Voice.open(voice.folder), "text2mel")
     assert again.ledger.spent == pytest.approx(39, abs=10)
     assert again.ledger.voice_seconds == pytest.approx(again.ledger.spent)
     (stretch,) = voice.ledger.stretches
     assert (stretch.first_step, stretch.last_step, stretch.kind) == (0, 7, "training")
-    third = PaidTime(board_of(voice), Voice.open(voice.folder), "text2mel")
+    third = CostMeter(board_of(voice), Voice.open(voice.folder), "text2mel")
     assert third.ledger.spent == again.ledger.spent
 
 
 def test_what_the_ledger_has_already_is_not_taken_over_again(make_voice, time):
     voice = make_voice(price=3600.0)
-    paid = PaidTime(board_of(voice), voice, "text2mel")
+    paid = CostMeter(board_of(voice), voice, "text2mel")
     paid.clock.start()
     pass_seconds(time, paid, 20)
     paid.close_stretch(5)
     paid.settle()
     # Killed before the file of open stretches is written anew.
     assert (voice.folder / "spend.open").exists()
-    again = PaidTime(board_of(voice), Voice.open(voice.folder), "text2mel")
+    again = CostMeter(board_of(voice), Voice.open(voice.folder), "text2mel")
     assert again.ledger.spent == 20.0
 
 
 def test_a_line_of_the_ledger_hides_nothing_that_is_still_open(make_voice, time):
     voice = make_voice(price=3600.0)
-    paid = PaidTime(board_of(voice), voice, "text2mel")
+    paid = CostMeter(board_of(voice), voice, "text2mel")
     pass_seconds(time, paid, 3)
     paid.clock.start()
     pass_seconds(time, paid, 20)
     # A step that hangs: what it takes stays open, and the idle time before it does not.
     paid.close_stretch(0)
     paid.settle()
-    again = PaidTime(board_of(voice), Voice.open(voice.folder), "text2mel")
+    again = CostMeter(board_of(voice), Voice.open(voice.folder), "text2mel")
     assert (again.ledger.spent, again.ledger.idle_usd) == (23.0, 3.0)
 
 
@@ -223,13 +223,13 @@ def test_a_line_of_the_ledger_hides_nothing_that_is_still_open(make_voice, time)
 def test_a_damaged_file_of_open_stretches_costs_nothing(make_voice, time, content):
     voice = make_voice(price=3600.0)
     (voice.folder / "spend.open").write_bytes(content)
-    assert PaidTime(board_of(voice), voice, "text2mel").ledger.spent == 0
+    assert CostMeter(board_of(voice), voice, "text2mel").ledger.spent == 0
 
 
 def test_a_process_that_was_stopped_paid_for_idle_time(make_voice, time):
     voice = make_voice(price=3600.0)
-    board = board_of(voice, Phase.TRAINING)
-    paid = PaidTime(board, voice, "text2mel")
+    publisher = board_of(voice, Phase.TRAINING)
+    paid = CostMeter(publisher, voice, "text2mel")
     paid.clock.start()
     pass_seconds(time, paid, 5)
     time.now += 300
@@ -237,7 +237,7 @@ def test_a_process_that_was_stopped_paid_for_idle_time(make_voice, time):
     pass_seconds(time, paid, 5)
     assert paid.ledger.voice_seconds == 10
     assert (paid.ledger.idle_seconds, paid.ledger.spent) == (300, 310)
-    assert "this process was stopped for 5m, which cost $300.00" in texts(board)
+    assert "this process was stopped for 5m, which cost $300.00" in texts(publisher)
     paid.end(3)
 
 
@@ -245,7 +245,7 @@ def test_the_time_of_day_may_jump_without_changing_an_amount(make_voice, time, m
     days = iter(f"20{year}-01-01T00:00:00+00:00" for year in range(99, 10, -1))
     monkeypatch.setattr(ledger_keeper, "now", lambda: next(days))
     voice = make_voice(price=3600.0)
-    paid = PaidTime(board_of(voice), voice, "text2mel")
+    paid = CostMeter(board_of(voice), voice, "text2mel")
     paid.clock.start()
     for step in (5, 9):
         pass_seconds(time, paid, 4)
@@ -259,7 +259,7 @@ def test_the_time_of_day_may_jump_without_changing_an_amount(make_voice, time, m
 
 def test_every_stretch_of_training_and_of_idle_time_keeps_its_price(make_voice, time):
     voice = make_voice(price=3600.0)
-    paid = PaidTime(board_of(voice), voice, "text2mel")
+    paid = CostMeter(board_of(voice), voice, "text2mel")
     pass_seconds(time, paid, 2)
     paid.clock.start()
     pass_seconds(time, paid, 3)

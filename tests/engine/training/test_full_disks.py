@@ -237,7 +237,7 @@ def test_minutes_make_a_checkpoint_whatever_the_step(make_voice, training):
 LIMITED = """
 import resource, sys
 from pathlib import Path
-from engine.run.options import TrainOrder
+from engine.run.options import TrainOptions
 from engine.session import Session
 from engine.run.stop import parse_stop
 from engine.run.commands import Finish
@@ -245,7 +245,8 @@ from engine.training import checkpointer as saving
 
 saving.RETRY_SECONDS = (0.0,)
 saving.END_SECONDS = -1.0
-session = Session(TrainOrder(Path(sys.argv[1]), device="cpu", precision="fp32", checkpoint_every=4))
+options = TrainOptions(Path(sys.argv[1]), device="cpu", precision="fp32", checkpoint_every=4)
+session = Session(options)
 session.start()
 limits = resource.getrlimit(resource.RLIMIT_FSIZE)
 def until(condition):

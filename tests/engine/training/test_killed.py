@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from engine.training.lost_steps import lost_steps, sentence_about
-from engine.voice.spend import Stretch
+from engine.voice.spend import SpendEntry
 
 LAST = 45
 EVERY = 8
@@ -121,7 +121,7 @@ def test_a_killed_run_still_ends_where_it_was_to(make_voice, runs):
 
 
 def stretch(first, last, seconds=100.0, price=3.6, network="text2mel", kind="training"):
-    return Stretch("", "", network, first, last, seconds, price, kind)
+    return SpendEntry("", "", network, first, last, seconds, price, kind)
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,13 @@
 
 from threading import Event
 
+from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
-from engine.run.state import Board
 from engine.training.lookout import look_every
 
 
 def test_a_look_that_fails_is_told_once_and_the_next_one_is_made(tmp_path):
-    board = Board(Snapshot(Phase.TRAINING, "v", tmp_path, "text2mel", "small", "standard"))
+    publisher = Publisher(Snapshot(Phase.TRAINING, "v", tmp_path, "text2mel", "small", "standard"))
     ended = Event()
     looks = []
 
@@ -19,8 +19,8 @@ def test_a_look_that_fails_is_told_once_and_the_next_one_is_made(tmp_path):
         if len(looks) in (2, 3):
             raise ZeroDivisionError("by nought")
 
-    look_every(0.0, ended, look, board)
+    look_every(0.0, ended, look, publisher)
     assert len(looks) == 4
-    [event] = board.snapshot.events
+    [event] = publisher.snapshot.events
     assert "failed: ZeroDivisionError: by nought" in event.text
     assert event.severity == "error"

@@ -286,7 +286,7 @@ RUN_WITH_A_LIMIT = """
 import resource, sys
 from pathlib import Path
 
-from engine.run.options import TrainOrder
+from engine.run.options import TrainOptions
 from engine.session import Session
 from engine.run.stop import parse_stop
 from engine.training.learner import Learner
@@ -303,7 +303,7 @@ def limited(learner, batch):
 
 
 Learner.try_out = limited
-order = TrainOrder(Path(sys.argv[1]), device="cpu", precision="fp32", stop=parse_stop("1"))
+order = TrainOptions(Path(sys.argv[1]), device="cpu", precision="fp32", stop=parse_stop("1"))
 session = Session(order)
 session.start()
 session.join()

@@ -23,8 +23,8 @@ from engine.attach.sockets import connect
 from engine.errors import EngineError, InputError
 from engine.machine.lock import FolderLostError, LockRemovedError, acquire_lock, holder_of
 from engine.run.commands import Finish, Inbox, Pause
+from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
-from engine.run.state import Board
 from engine.run.stored_stop import read_kept_stop
 from engine.training.folder_watch import FolderWatch
 from engine.voice.folder import Voice
@@ -241,7 +241,7 @@ def test_another_voice_in_the_old_place_is_left_alone(voice, make_voice, command
 def test_what_a_moved_run_says_of_its_steps(voice, changes, told):
     lock = acquire_lock(voice.folder)
     first = Snapshot(Phase.TRAINING, "alice", voice.folder, "text2mel", "small", "standard")
-    watch = FolderWatch(lock, Board(replace(first, **changes)), Inbox(), lambda folder: None)
+    watch = FolderWatch(lock, Publisher(replace(first, **changes)), Inbox(), lambda folder: None)
     moved = voice.folder.rename(voice.folder.with_name("moved"))
     assert str(watch.failure()).endswith(told.format(moved))
     lock.release()

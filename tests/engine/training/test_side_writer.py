@@ -2,17 +2,17 @@
 
 import threading
 
+from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
-from engine.run.state import Board
 from engine.training.side_writer import SideWriter
 
 
 def board_of(folder):
-    return Board(Snapshot(Phase.TRAINING, "voice", folder, "text2mel", "small", "standard"))
+    return Publisher(Snapshot(Phase.TRAINING, "voice", folder, "text2mel", "small", "standard"))
 
 
-def texts(board):
-    return [event.text for event in board.snapshot.events]
+def texts(publisher):
+    return [event.text for event in publisher.snapshot.events]
 
 
 def test_whoever_asks_goes_on_while_the_disk_hangs(tmp_path):
@@ -52,20 +52,20 @@ def test_the_end_waits_for_what_was_asked_for(tmp_path):
 
 
 def test_what_nobody_foresaw_is_told_once_and_tried_again(tmp_path):
-    board, tries = board_of(tmp_path), []
+    publisher, tries = board_of(tmp_path), []
 
     def write():
         tries.append(1)
         raise ZeroDivisionError("of all things")
 
-    writer = SideWriter("the account", write, board.event)
+    writer = SideWriter("the account", write, publisher.event)
     writer.start()
     for _ in range(3):
         writer.ask()
         writer.settle()
     writer.end()
     assert len(tries) == 3
-    assert texts(board) == ["the account cannot be written: ZeroDivisionError: of all things"]
+    assert texts(publisher) == ["the account cannot be written: ZeroDivisionError: of all things"]
 
 
 def test_where_no_thread_can_begin_it_is_written_by_whoever_asks(tmp_path, monkeypatch):

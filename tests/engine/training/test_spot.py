@@ -14,8 +14,8 @@ from engine.machine.cloud.machine import Clock, SpotNotice
 from engine.machine.cloud.news import Interruption, NewPrice, NoticeGone, SpotWarning
 from engine.machine.cloud.prices import Price
 from engine.run.commands import Finish, GoOn, Pause
+from engine.run.publisher import Publisher
 from engine.run.snapshot import MirrorState, Phase, Snapshot
-from engine.run.state import Board
 from engine.training import checkpoint_writer, machine_watch
 from engine.training import spot as interruption
 from engine.training.setup import prepare
@@ -80,10 +80,12 @@ def test_the_last_checkpoint_gets_the_time_that_its_way_to_the_mirror_takes(
     make_voice, mirror, left
 ):
     voice = make_voice()
-    board = Board(Snapshot(Phase.TRAINING, "v", voice.folder, "text2mel", "small", "standard"))
-    board.update(mirror=mirror)
+    publisher = Publisher(
+        Snapshot(Phase.TRAINING, "v", voice.folder, "text2mel", "small", "standard")
+    )
+    publisher.update(mirror=mirror)
     now = [1000.0]
-    interruptions = Interruptions(board, None, lambda: now[0])
+    interruptions = Interruptions(publisher, None, lambda: now[0])
     notice = SpotNotice("AWS terminates this machine", time.time() + 110, now[0] + 110)
     interruptions.hear(Interruption(notice), lambda: 0.0, None)
     now[0] += left - 0.1
@@ -93,10 +95,10 @@ def test_the_last_checkpoint_gets_the_time_that_its_way_to_the_mirror_takes(
 
 
 def test_a_warning_in_the_place_of_a_notice_sets_no_end(make_voice):
-    board = Board(
+    publisher = Publisher(
         Snapshot(Phase.TRAINING, "v", make_voice().folder, "text2mel", "small", "standard")
     )
-    interruptions = Interruptions(board, None)
+    interruptions = Interruptions(publisher, None)
     interruptions.hear(end_in(0), lambda: 0.0, None)
     assert interruptions.standing
     assert interruptions.over
@@ -369,9 +371,9 @@ def test_the_preparation_costs_what_the_cloud_says_meanwhile(
 ):
     monkeypatch.setattr(machine_watch, "aws_spot_price", lambda *_: Price(3600.0, "AWS spot"))
 
-    def prepare_slowly(order, voice, board, inbox):
+    def prepare_slowly(order, voice, publisher, inbox):
         assert inbox.next_of((NewPrice,), 60) is not None
-        return prepare(order, voice, board, inbox)
+        return prepare(order, voice, publisher, inbox)
 
     monkeypatch.setattr("engine.training.setup.prepare", prepare_slowly)
     # However little of it there is.
@@ -390,7 +392,7 @@ def test_a_preparation_that_is_given_up_costs_what_the_cloud_says(
 ):
     monkeypatch.setattr(machine_watch, "aws_spot_price", lambda *_: Price(3600.0, "AWS spot"))
 
-    def give_up(order, voice, board, inbox):
+    def give_up(order, voice, publisher, inbox):
         assert inbox.next_of((NewPrice,), 60) is not None
         raise Cancelled("The features were not completed.")
 

@@ -5,7 +5,7 @@ import torch
 
 from engine.errors import InputError
 from engine.machine import device as devices
-from engine.run.options import TrainOrder
+from engine.run.options import TrainOptions
 from engine.run.snapshot import Phase
 from engine.run.stop import parse_stop
 from engine.session import Session
@@ -19,7 +19,7 @@ def run_to_one(training, monkeypatch, tmp_path):
     monkeypatch.setattr(devices, "_CONTROL", tmp_path)
 
     def run(voice, **changes):
-        session = Session(TrainOrder(voice.folder, stop=parse_stop("1"), **changes))
+        session = Session(TrainOptions(voice.folder, stop=parse_stop("1"), **changes))
         session.start()
         return session, training.end(session)
 

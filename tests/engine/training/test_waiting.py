@@ -3,8 +3,8 @@
 import pytest
 
 from engine.run.commands import Finish, GoOn, KeyPressed, SaveCheckpoint, ScreenReads
+from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
-from engine.run.state import Board
 from engine.training import clock as clocks
 from engine.training import standing as standings
 from engine.training.clock import TrainingClock
@@ -47,9 +47,11 @@ def no_patience(monkeypatch) -> None:
     monkeypatch.setattr(standings, "MAX_WAIT_SECONDS", 0.0)
 
 
-def standing_of(tmp_path, **options) -> tuple[Standing, Board]:
-    board = Board(Snapshot(Phase.TRAINING, "alice", tmp_path, "text2mel", "small", "standard"))
-    return Standing(3, board, TrainingClock(), attended=True, **options), board
+def standing_of(tmp_path, **options) -> tuple[Standing, Publisher]:
+    publisher = Publisher(
+        Snapshot(Phase.TRAINING, "alice", tmp_path, "text2mel", "small", "standard")
+    )
+    return Standing(3, publisher, TrainingClock(), attended=True, **options), publisher
 
 
 def at_stop(snapshot: Snapshot) -> bool:
@@ -57,29 +59,29 @@ def at_stop(snapshot: Snapshot) -> bool:
 
 
 def test_a_wait_ends_five_minutes_after_the_last_key(tmp_path, time):
-    standing, board = standing_of(tmp_path)
+    standing, publisher = standing_of(tmp_path)
     standing.note_key()  # before the wait: it counts from its beginning
     standing.wait(Phase.AT_STOP)
-    assert board.snapshot.wait_ends_at == time.time() + 300
+    assert publisher.snapshot.wait_ends_at == time.time() + 300
     assert time.wait(standing, 290) == ""
-    events = board.snapshot.events
+    events = publisher.snapshot.events
     standing.note_key()
-    assert board.snapshot.wait_ends_at == time.time() + 300
-    assert board.snapshot.events == events
+    assert publisher.snapshot.wait_ends_at == time.time() + 300
+    assert publisher.snapshot.events == events
     assert time.wait(standing, 299) == ""
     assert time.wait(standing, 1) == "nobody pressed a key for 5 minutes"
     standing.go_on()
-    assert board.snapshot.wait_ends_at is None
+    assert publisher.snapshot.wait_ends_at is None
     assert time.wait(standing, 999) == ""
 
 
 def test_a_stopped_process_finds_its_wait_where_it_was(tmp_path, time):
-    standing, board = standing_of(tmp_path)
+    standing, publisher = standing_of(tmp_path)
     standing.wait(Phase.AT_STOP)
     assert time.wait(standing, 200) == ""
     time.now += 3600
     assert standing.why_wait_ends() == ""
-    assert board.snapshot.wait_ends_at == time.time() + 100
+    assert publisher.snapshot.wait_ends_at == time.time() + 100
     assert time.wait(standing, 99) == ""
     assert time.wait(standing, 1) != ""
 
@@ -94,12 +96,12 @@ def test_a_wait_that_becomes_another_is_no_longer(tmp_path, time):
 
 @pytest.mark.parametrize("how", ["asked", "hold"])
 def test_a_pause_and_a_hold_have_no_limit(tmp_path, time, how):
-    standing, board = standing_of(tmp_path, hold=how == "hold")
+    standing, publisher = standing_of(tmp_path, hold=how == "hold")
     standing.wait(Phase.PAUSED, asked=how == "asked")
     standing.screens_read = how == "asked"
     assert time.wait(standing, 9999) == ""
-    assert board.snapshot.wait_ends_at is None
-    assert board.snapshot.events == ()
+    assert publisher.snapshot.wait_ends_at is None
+    assert publisher.snapshot.events == ()
 
 
 def test_a_pause_that_no_terminal_shows_has_one(tmp_path, time):

@@ -4,8 +4,8 @@ from threading import Event
 
 import pytest
 
+from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Progress, Snapshot
-from engine.run.state import Board
 from engine.training.learner import Learner
 from engine.training.watchdog import Watchdog
 
@@ -15,9 +15,11 @@ class Watched:
 
     def __init__(self, folder, *, shares_processor=True, step_seconds=0.1, steps=30):
         self.now = 0.0
-        self.board = Board(Snapshot(Phase.TRAINING, "v", folder, "text2mel", "small", "standard"))
+        self.publisher = Publisher(
+            Snapshot(Phase.TRAINING, "v", folder, "text2mel", "small", "standard")
+        )
         self.log = folder / "voicecoach.log"
-        self.dog = Watchdog(self.board, self.log, clock=lambda: self.now)
+        self.dog = Watchdog(self.publisher, self.log, clock=lambda: self.now)
         self.dog.shares_processor = shares_processor
         for _ in range(steps):
             with self.dog.step():
@@ -31,7 +33,7 @@ class Watched:
 
     @property
     def alarm(self):
-        return self.board.snapshot.alarm
+        return self.publisher.snapshot.alarm
 
 
 def test_a_step_that_hangs_is_told_once_and_cleared_when_it_ends(tmp_path):
@@ -44,7 +46,7 @@ def test_a_step_that_hangs_is_told_once_and_cleared_when_it_ends(tmp_path):
         one.look_for(100)
     one.look_for(1)
     assert one.alarm == ""
-    texts = [event.text for event in one.board.snapshot.events]
+    texts = [event.text for event in one.publisher.snapshot.events]
     assert len(texts) == 2
     assert texts[1] == "the run is making progress again"
     log = one.log.read_text()
@@ -76,7 +78,7 @@ def test_an_engine_that_hangs_between_steps_is_told(tmp_path):
     one = Watched(tmp_path)
     one.look_for(32)
     assert "the run has made no progress for 31 s: it hangs in " in one.alarm
-    one.board.beat()
+    one.publisher.beat()
     one.look_for(1)
     assert one.alarm == ""
 
@@ -87,15 +89,15 @@ def test_an_engine_that_moves_hangs_nowhere(tmp_path, moves):
     for done in range(20):
         one.look_for(20)
         if moves == "beats":
-            one.board.beat()
+            one.publisher.beat()
         else:
-            one.board.update(progress=Progress("computing features", done, 20))
+            one.publisher.update(progress=Progress("computing features", done, 20))
     assert one.alarm == ""
 
 
 def test_a_wait_that_is_shown_as_one_is_no_hang(tmp_path):
     one = Watched(tmp_path)
-    one.board.update(phase=Phase.STOPPING, end_waits_for="mirror")
+    one.publisher.update(phase=Phase.STOPPING, end_waits_for="mirror")
     one.look_for(1000)
     assert one.alarm == ""
 
@@ -112,11 +114,11 @@ def test_a_suspended_process_does_not_hang(tmp_path):
 @pytest.mark.parametrize("shares_processor", [True, False])
 def test_an_audition_on_the_same_processor_is_waited_for(tmp_path, shares_processor):
     one = Watched(tmp_path, shares_processor=shares_processor)
-    one.board.update(auditioning=True)
+    one.publisher.update(auditioning=True)
     with one.dog.step():
         one.look_for(100)
         assert bool(one.alarm) is not shares_processor
-        one.board.update(auditioning=False)
+        one.publisher.update(auditioning=False)
         one.look_for(100)
         assert one.alarm
 
@@ -126,7 +128,7 @@ def test_a_log_that_cannot_be_written_costs_only_the_stacks(tmp_path):
     one.log.mkdir()
     with one.dog.step():
         one.look_for(40)
-    assert any("hangs" in event.text for event in one.board.snapshot.events)
+    assert any("hangs" in event.text for event in one.publisher.snapshot.events)
 
 
 def test_a_run_says_where_it_hangs_and_goes_on(make_voice, training, monkeypatch):

@@ -15,7 +15,7 @@ from engine.errors import EngineError, InputError
 from engine.machine.lock import acquire_lock, holder_of
 from engine.voice.folder import Voice, describe
 from engine.voice.settings import VoiceSettings
-from engine.voice.spend import Stretch
+from engine.voice.spend import SpendEntry
 
 
 def test_a_folder_without_a_voice_says_how_to_make_one(tmp_path):
@@ -83,8 +83,8 @@ def test_a_description_of_a_voice_that_has_learned_nothing(tmp_path):
 
 def test_a_description_of_a_voice_that_was_trained(make_voice):
     voice = make_voice(text2mel=871_000, base_step=855_000, ssrn=767_000)
-    voice.ledger.add(Stretch("a", "b", "text2mel", 855_000, 871_000, 7200.0, 0.99))
-    voice.ledger.add(Stretch("b", "c", "text2mel", 871_000, 871_000, 1800.0, 0.5, "idle"))
+    voice.ledger.add(SpendEntry("a", "b", "text2mel", 855_000, 871_000, 7200.0, 0.99))
+    voice.ledger.add(SpendEntry("b", "c", "text2mel", 871_000, 871_000, 1800.0, 0.5, "idle"))
     voice.save(replace(voice.settings, budget=30.0))
     said = describe(voice.folder)
     assert said["networks"]["text2mel"]["step"] == 871_000

@@ -3,11 +3,11 @@
 import pytest
 
 from engine.errors import EngineError, InputError
-from engine.voice.spend import Ledger, Stretch
+from engine.voice.spend import Ledger, SpendEntry
 
 
-def stretch(seconds=3600.0, price=0.99, first=0, last=10) -> Stretch:
-    return Stretch("2026-01-01", "2026-01-02", "text2mel", first, last, seconds, price)
+def stretch(seconds=3600.0, price=0.99, first=0, last=10) -> SpendEntry:
+    return SpendEntry("2026-01-01", "2026-01-02", "text2mel", first, last, seconds, price)
 
 
 def test_nothing_was_spent_before_the_first_stretch(tmp_path):

@@ -35,7 +35,7 @@ from engine.run.commands import (
     SetSentence,
     StopAt,
 )
-from engine.run.options import TrainOrder
+from engine.run.options import TrainOptions
 from engine.run.snapshot import Event, Phase, Snapshot
 from tui.app import VoicecoachApp
 from tui.cli import main
@@ -60,7 +60,7 @@ def _is_screen() -> bool:
 class CountingSession:
     """Counts a hundred steps a second until it is told to finish."""
 
-    def __init__(self, order: TrainOrder) -> None:
+    def __init__(self, order: TrainOptions) -> None:
         self._folder = order.voice_folder
         self._folder.mkdir(parents=True, exist_ok=True)
         if os.environ.get("COUNTING_REFUSES"):

@@ -8,7 +8,7 @@ from textual.geometry import Size
 
 from engine.run.snapshot import LossCurve
 from tui.widgets.axes import linear_ticks, log_ticks, step_labels, value_labels
-from tui.widgets.curve import MOST_POINTS, draw_curve, finite, grew_visibly, thin
+from tui.widgets.curve import MAX_POINTS, draw_curve, finite, grew_visibly, thin
 
 COLOURS = ((90, 200, 170), (230, 180, 80), (130, 140, 150))
 values = st.floats(width=32)
@@ -38,8 +38,8 @@ def test_a_falling_loss_is_drawn_from_the_upper_left_to_the_lower_right():
 @given(st.lists(st.tuples(st.floats(0, 1e6), st.floats(-1e6, 1e6)), max_size=900, unique=True))
 def test_thinning_keeps_the_extremes(points):
     points.sort()
-    kept = thin(points, MOST_POINTS)
-    assert len(kept) <= max(MOST_POINTS, 0) or kept == points
+    kept = thin(points, MAX_POINTS)
+    assert len(kept) <= max(MAX_POINTS, 0) or kept == points
     if points:
         losses = [loss for _, loss in points]
         assert min(loss for _, loss in kept) == min(losses)

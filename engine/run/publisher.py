@@ -11,15 +11,15 @@ from engine.run.snapshot import AttentionPlot, Event, Sample, Snapshot
 _log = logging.getLogger(__name__)
 
 # Older ones go: the screen shows a few dozen, the log file has all.
-_MOST_EVENTS = 300
-_MOST_PLOTS = 200
-_MOST_SAMPLES = 500
-_MOST_WARNINGS = 50
+_MAX_EVENTS = 300
+_MAX_PLOTS = 200
+_MAX_SAMPLES = 500
+_MAX_WARNINGS = 50
 
 _LEVELS = {"information": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
-class Board:
+class Publisher:
     """Holds one immutable snapshot and replaces it as a whole.
 
     Writers (the trainer, auditions, the GPU monitor) take turns for the microseconds of a
@@ -65,23 +65,23 @@ class Board:
         self._tell(text, severity)
         with self._turn:
             warning = Event(time.time(), short or text, severity)
-            warnings = (*self._snapshot.warnings, warning)[-_MOST_WARNINGS:]
+            warnings = (*self._snapshot.warnings, warning)[-_MAX_WARNINGS:]
             self._snapshot = replace(self._snapshot, warnings=warnings)
 
     def _tell(self, text: str, severity: str) -> None:
         _log.log(_LEVELS[severity], "%s", text)
         with self._turn:
             events = (*self._snapshot.events, Event(time.time(), text, severity))
-            self._snapshot = replace(self._snapshot, events=events[-_MOST_EVENTS:])
+            self._snapshot = replace(self._snapshot, events=events[-_MAX_EVENTS:])
 
     def add_plot(self, plot: AttentionPlot) -> None:
         """Append a plot of the attention."""
         with self._turn:
-            plots = (*self._snapshot.attention, plot)[-_MOST_PLOTS:]
+            plots = (*self._snapshot.attention, plot)[-_MAX_PLOTS:]
             self._snapshot = replace(self._snapshot, attention=plots)
 
     def add_sample(self, sample: Sample) -> None:
         """Append a sample."""
         with self._turn:
-            samples = (*self._snapshot.samples, sample)[-_MOST_SAMPLES:]
+            samples = (*self._snapshot.samples, sample)[-_MAX_SAMPLES:]
             self._snapshot = replace(self._snapshot, samples=samples)
