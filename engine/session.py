@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Protocol
 from engine.attach.clients import Audience
 from engine.attach.server import Server
 from engine.errors import Cancelled, Declined, EngineError, InputError, VoicecoachError
-from engine.files import remove_all, sentence_about_left, write_whole
+from engine.files import remove_all, unremoved_message, unusable_path, write_whole
 from engine.machine.cloud.news import NewPrice
 from engine.machine.lock import LOCK_NAME, FolderLostError, acquire_lock
 from engine.mirror.named import mirror_to_use
 from engine.mirror.store import open_target
 from engine.mirror.uploader import Hearers, Sender
-from engine.new_folder import unusable
 from engine.preflight import Plan, make_plan
 from engine.run.commands import Command, GoUnattended, Inbox, KeyPressed, ScreenReads
 from engine.run.options import TrainOptions
@@ -367,7 +366,7 @@ class _Claim:
             self._made_lock = not (folder / LOCK_NAME).exists()
             self.lock = acquire_lock(folder)
         except OSError as error:
-            raise unusable(folder, error) from error
+            raise unusable_path(folder, error) from error
 
     def remember(self) -> None:
         """Note what is in the folder before the run writes into it, for `undo`.
@@ -380,7 +379,7 @@ class _Claim:
             self._before = {path.name for path in self._folder.iterdir()}
             self._settings = settings.read_bytes() if settings.is_file() else None
         except OSError as error:
-            raise unusable(self._folder, error) from error
+            raise unusable_path(self._folder, error) from error
 
     def forget(self) -> None:
         """Remove the lock file, and the folders, where they were made for this claim alone."""
@@ -410,7 +409,7 @@ class _Claim:
             return
         left = remove_all(one for one in self._folder.iterdir() if one.name not in self._before)
         if left:
-            _log.warning("%s", sentence_about_left(left))
+            _log.warning("%s", unremoved_message(left))
         self.forget()
         if self._settings is not None:
             write_whole(self._folder / SETTINGS, self._settings)

@@ -22,12 +22,11 @@ from engine.choices import NetworkName
 from engine.data.audio import load_recording
 from engine.data.clips import Clip
 from engine.errors import Cancelled, EngineError, InputError, VoicecoachError
-from engine.files import append_line
+from engine.files import append_line, read_plain
 from engine.networks.build import network_with
 from engine.networks.specs import NetworkSpec
 from engine.networks.ssrn import SSRN
 from engine.networks.text2mel import Text2Mel
-from engine.plain_files import read_plain
 from engine.run.publisher import Publisher
 from engine.run.snapshot import AttentionPlot, Sample
 from engine.run.stop import MAX_STEPS

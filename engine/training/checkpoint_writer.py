@@ -9,7 +9,7 @@ from pathlib import Path
 from engine.checkpoints.checkpoint import Checkpoint, remove_superseded, save_checkpoint
 from engine.choices import NetworkName
 from engine.errors import EngineError
-from engine.files import sentence_about_left
+from engine.files import unremoved_message
 from engine.training.side_writer import SideWriter
 from engine.voice.folder import Voice
 
@@ -167,7 +167,7 @@ class CheckpointWriter:
             return f"old checkpoints cannot be removed: {error}"
         new = {path: error for path, error in left.items() if path not in self._not_removed}
         self._not_removed |= new.keys()
-        return sentence_about_left(new)
+        return unremoved_message(new)
 
     def _tell(self, target: Path) -> None:
         for on_saved in self._on_saved:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 
 from engine.checkpoints.checkpoint import Checkpoint, Unlogged
 from engine.errors import EngineError
-from engine.formatting import whole_minutes
+from engine.formatting import plural, whole_minutes
 from engine.machine.lock import FolderLostError
 from engine.run.publisher import Publisher
 from engine.training.checkpoint_writer import CheckpointWriter, OnSaved, Outcome
@@ -195,7 +195,7 @@ class Keeper:
 
     def _about_lost(self) -> str:
         snapshot = self._publisher.snapshot
-        steps = "1 step is" if snapshot.unsaved == 1 else f"{snapshot.unsaved:,} steps are"
+        steps = plural(snapshot.unsaved, "step is", "steps are")
         if self.saved_step is None:
             return f"{steps} lost: there is no checkpoint before them."
         return f"{steps} lost; the newest checkpoint is that of step {self.saved_step:,}."

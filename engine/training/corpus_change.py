@@ -15,7 +15,7 @@ from engine.data.content import (
     sentence_about_change,
 )
 from engine.errors import EngineError
-from engine.files import make_folder, sentence_about_left
+from engine.files import make_folder, unremoved_message
 from engine.run.publisher import Publisher
 from engine.training.lookout import look_every
 from engine.voice.folder import Voice
@@ -58,7 +58,7 @@ def tell_change(
         content.save(folder)
         left = keep_only(folder, {known, content.key})
         if left:
-            publisher.event(sentence_about_left(left), "warning")
+            publisher.event(unremoved_message(left), "warning")
     except (EngineError, OSError) as error:
         publisher.event(f"a later run cannot say what changes in the corpus: {error}", "warning")
     return text

@@ -13,7 +13,7 @@ from engine.choices import NETWORKS, NetworkName
 from engine.data.batches import Batch, BatchSource
 from engine.data.features import FeatureStore
 from engine.errors import EngineError, InputError
-from engine.files import is_exposed, sentence_about_left, sweep_parts
+from engine.files import is_exposed, sweep_parts, unremoved_message
 from engine.machine.device import (
     choose_device,
     choose_precision,
@@ -156,11 +156,11 @@ def _sweep(voice: Voice, network: NetworkName, publisher: Publisher) -> None:
     voice.locate()
     home = voice.folder / network
     # Of checkpoints it is told when the first one is saved, and they are tried again.
-    if left := sentence_about_left(sweep(home / "checkpoints")):
+    if left := unremoved_message(sweep(home / "checkpoints")):
         _log.warning("%s", left)
     for folder in (voice.folder, voice.samples, home, home / "corpora"):
         try:
-            if left := sentence_about_left(sweep_parts(folder)):
+            if left := unremoved_message(sweep_parts(folder)):
                 publisher.event(left, "warning")
         except OSError as error:
             _log.info("%s is not swept: %s", folder, error)

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from engine.plain_files import open_private
+from engine.files import open_private
 from engine.run.publisher import Publisher
 from engine.training.lookout import look_every
 
