@@ -31,7 +31,7 @@ from engine.training.watchdog import Watchdog
 from engine.voice.folder import SETTINGS, Voice
 
 if TYPE_CHECKING:
-    from engine.training.setup import Prepared
+    from engine.training.setup import TrainingContext
 
 _log = logging.getLogger(__name__)
 
@@ -268,7 +268,7 @@ class Session:
         if prepared is None:
             return
         GpuWatch(gpu_uuid(prepared.learner.device), self._publisher, self._ended).start()
-        clip = prepared.watched_clip
+        clip = prepared.attention_clip
         recording = Recording(prepared.store.clips[clip], prepared.store.coarse_mel(clip))
         auditions = Auditions(
             self._voice, prepared.network, prepared.learner.spec, recording, self._publisher
@@ -306,7 +306,7 @@ class Session:
         finally:
             self._publisher.update(end_waits_for="")
 
-    def _prepare(self) -> "Prepared | None":
+    def _prepare(self) -> "TrainingContext | None":
         """Make ready what a trainer needs; None where the person, or the cloud, ended that.
 
         Raises:
