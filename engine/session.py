@@ -31,7 +31,7 @@ from engine.training.watchdog import Watchdog
 from engine.voice.folder import SETTINGS, Voice
 
 if TYPE_CHECKING:
-    from engine.training.setup import Prepared
+    from engine.training.setup import TrainingContext
 
 _log = logging.getLogger(__name__)
 
@@ -276,7 +276,7 @@ class Session:
             lambda reading, absent: self._publisher.update(gpu=reading, gpu_absent=absent),
             self._publisher.event,
         )
-        clip = prepared.watched_clip
+        clip = prepared.attention_clip
         recording = Recording(prepared.store.clips[clip], prepared.store.coarse_mel(clip))
         auditions = Auditions(
             self._voice, prepared.network, prepared.learner.spec, recording, self._publisher
@@ -314,7 +314,7 @@ class Session:
         finally:
             self._publisher.update(end_waits_for="")
 
-    def _prepare(self) -> "Prepared | None":
+    def _prepare(self) -> "TrainingContext | None":
         """Make ready what a trainer needs; None where the person, or the cloud, ended that.
 
         Raises:

@@ -20,7 +20,7 @@ from engine.machine.lock import FolderLostError
 from engine.run.publisher import Publisher
 from engine.training.checkpoint_writer import CheckpointWriter, OnSaved, Outcome
 from engine.training.clock import TrainingClock
-from engine.training.setup import Prepared
+from engine.training.setup import TrainingContext
 from engine.training.state_copy import StateCopy, all_finite
 
 # Seconds from a checkpoint that could not be written to the next try, the last for all after.
@@ -42,7 +42,7 @@ class Keeper:
 
     def __init__(
         self,
-        prepared: Prepared,
+        prepared: TrainingContext,
         publisher: Publisher,
         clock: TrainingClock,
         first: Sequence[Callable[[], None]],

@@ -13,7 +13,7 @@ from engine.training.ledger_keeper import SpendRecorder
 from engine.training.loss_sums import LossSums
 from engine.training.losses import LossParts
 from engine.training.lost_steps import lost_steps, sentence_about
-from engine.training.setup import Prepared
+from engine.training.setup import TrainingContext
 from engine.voice.history import Entry, History
 
 LOG_EVERY = 10
@@ -26,7 +26,11 @@ class Teller:
     """Tells the snapshot, and the history on disk, what the steps come to."""
 
     def __init__(
-        self, prepared: Prepared, publisher: Publisher, clock: TrainingClock, ledger: SpendRecorder
+        self,
+        prepared: TrainingContext,
+        publisher: Publisher,
+        clock: TrainingClock,
+        ledger: SpendRecorder,
     ) -> None:
         """Read the history of the network up to where it stands.
 
@@ -175,9 +179,9 @@ class Teller:
         """Draw the attention of the watched clip; SSRN has none."""
         if self._network == "ssrn":
             return
-        _, output = self._learner.judge(self._prepared.watched)
+        _, output = self._learner.judge(self._prepared.attention_batch)
         assert isinstance(output, Text2MelOutput)
-        clip = self._prepared.store.clips[self._prepared.watched_clip]
+        clip = self._prepared.store.clips[self._prepared.attention_clip]
         sentence = self._prepared.voice.vocabulary.clean(clip.text) + "E"
         source = f"held-out {clip.clip_id}"
         self._publisher.add_plot(make_plot(output.attention[0], sentence, step, source))
