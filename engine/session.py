@@ -11,6 +11,7 @@ from engine.attach.clients import Audience
 from engine.attach.server import Server
 from engine.errors import Cancelled, Declined, EngineError, InputError, VoicecoachError
 from engine.files import remove_all, unremoved_message, unusable_path, write_whole
+from engine.machine.background import Poller
 from engine.machine.cloud.news import NewPrice
 from engine.machine.lock import LOCK_NAME, FolderLostError, acquire_lock
 from engine.mirror.named import mirror_to_use
@@ -23,14 +24,13 @@ from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
 from engine.training.cost import CostMeter
 from engine.training.folder_watch import FolderWatch
-from engine.training.gpu_watch import GpuWatch
 from engine.training.machine_watch import MachineWatch
 from engine.training.standing import MAX_WAIT_SECONDS
 from engine.training.watchdog import Watchdog
 from engine.voice.folder import SETTINGS, Voice
 
 if TYPE_CHECKING:
-    from engine.training.setup import Prepared
+    from engine.training.setup import TrainingContext
 
 _log = logging.getLogger(__name__)
 
@@ -108,6 +108,7 @@ class Session:
         )
         self._server = Server(order.voice_folder, self.snapshot, self.send, self._audience)
         self._mirror: Sender | None = None
+        self._gpu: Poller | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=False)
 
@@ -185,6 +186,8 @@ class Session:
                 self._wait_for_reader()
                 self._publisher.update(phase=Phase.FAILED, failure=told)
             self._ended.set()
+            if self._gpu is not None:
+                self._gpu.stop()
             self._machine.end()
             self._folder.end()
             # Before the lock is free: whoever takes it next opens a socket of the same name.
@@ -260,14 +263,19 @@ class Session:
         address = mirror_to_use(self._order, self._voice, hearers)
         # torch comes in here, after the first screen is on.
         from engine.machine.device import gpu_uuid
+        from engine.machine.gpu import poll_gpu
         from engine.speech.audition import Auditions, Recording
         from engine.training.trainer import Trainer
 
         prepared = self._prepare()
         if prepared is None:
             return
-        GpuWatch(gpu_uuid(prepared.learner.device), self._publisher, self._ended).start()
-        clip = prepared.watched_clip
+        self._gpu = poll_gpu(
+            gpu_uuid(prepared.learner.device),
+            lambda reading, absent: self._publisher.update(gpu=reading, gpu_absent=absent),
+            self._publisher.event,
+        )
+        clip = prepared.attention_clip
         recording = Recording(prepared.store.clips[clip], prepared.store.coarse_mel(clip))
         auditions = Auditions(
             self._voice, prepared.network, prepared.learner.spec, recording, self._publisher
@@ -305,7 +313,7 @@ class Session:
         finally:
             self._publisher.update(end_waits_for="")
 
-    def _prepare(self) -> "Prepared | None":
+    def _prepare(self) -> "TrainingContext | None":
         """Make ready what a trainer needs; None where the person, or the cloud, ended that.
 
         Raises:

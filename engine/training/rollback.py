@@ -8,7 +8,7 @@ from engine.errors import EngineError, InputError
 from engine.formatting import plural
 from engine.run.publisher import Publisher
 from engine.training.divergence import MAX_ROLLBACKS, Health, Recovery
-from engine.training.setup import Prepared, moments_from
+from engine.training.setup import TrainingContext, moments_from
 from engine.training.state_copy import all_finite
 
 
@@ -28,7 +28,7 @@ class GoneBack(NamedTuple):
 class Rollbacks:
     """Notices that a run is sick, and takes it back to weights that were sound."""
 
-    def __init__(self, prepared: Prepared, publisher: Publisher) -> None:
+    def __init__(self, prepared: TrainingContext, publisher: Publisher) -> None:
         self._prepared = prepared
         self._learner = prepared.learner
         self._publisher = publisher

@@ -47,7 +47,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Prepared:
+class TrainingContext:
     """What a trainer needs."""
 
     voice: Voice
@@ -57,9 +57,9 @@ class Prepared:
     batches: BatchSource
     held_out: Batch
     """All held-out clips in one batch, on the device."""
-    watched: Batch
+    attention_batch: Batch
     """The clip whose attention is drawn, on the device."""
-    watched_clip: int
+    attention_clip: int
     step: int
     """The global step from which training goes on."""
     base_step: int
@@ -71,7 +71,9 @@ class Prepared:
     """In what the corpus differs from the one that the checkpoint was trained on."""
 
 
-def prepare(order: TrainOptions, voice: Voice, publisher: Publisher, inbox: Inbox) -> Prepared:
+def prepare(
+    order: TrainOptions, voice: Voice, publisher: Publisher, inbox: Inbox
+) -> TrainingContext:
     """Read the corpus, compute what is missing of its features, load or make the weights.
 
     Raises:
@@ -112,15 +114,15 @@ def prepare(order: TrainOptions, voice: Voice, publisher: Publisher, inbox: Inbo
     _try_longest(learner, batches, publisher)
     whole = source(held, None)
     watched = choose_clip(store, held)
-    return Prepared(
+    return TrainingContext(
         voice=voice,
         network=order.network,
         learner=learner,
         store=store,
         batches=batches,
         held_out=whole.gather(np.array(held)).to(device),
-        watched=whole.gather(np.array([watched])).to(device),
-        watched_clip=watched,
+        attention_batch=whole.gather(np.array([watched])).to(device),
+        attention_clip=watched,
         step=checkpoint.step if checkpoint else 0,
         base_step=checkpoint.base_step if checkpoint else 0,
         unlogged=checkpoint.unlogged if checkpoint else Unlogged(),
