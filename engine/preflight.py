@@ -243,8 +243,8 @@ def _require_own_vocabulary(options: TrainOptions, settings: VoiceSettings) -> N
     if options.cleaner is not None and options.cleaner != settings.cleaner:
         raise InputError(
             f"The voice in {folder} has the cleaner {settings.cleaner}, not {options.cleaner}; "
-            f"leave --cleaner out, or make another voice from it: `voicecoach train DATASET --voice NEW "
-            f"--from {folder} --cleaner {options.cleaner}`."
+            f"leave --cleaner out, or make another voice from it: `voicecoach train DATASET "
+            f"--voice NEW --from {folder} --cleaner {options.cleaner}`."
         )
 
 
