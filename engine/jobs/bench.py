@@ -17,7 +17,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from engine.checkpoints.checkpoint import Checkpoint, save_checkpoint
-from engine.checkpoints.folders import step_folder
 from engine.choices import NetworkName, PresetName
 from engine.data.audio import AudioSpec
 from engine.data.batches import Batch
@@ -36,6 +35,7 @@ from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
 from engine.training.learner import Learner
 from engine.training.recipe import recipe_named
 from engine.training.state_copy import StateCopy, all_finite
+from engine.voice.layout import step_folder
 
 # A batch as a corpus of short clips gives it.
 _CHARACTERS = 40

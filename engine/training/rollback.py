@@ -3,12 +3,13 @@
 from typing import NamedTuple
 
 from engine.checkpoints.checkpoint import Checkpoint, Unlogged, load_checkpoint
-from engine.checkpoints.folders import CheckpointEntry, DamagedCheckpointError, move_aside
+from engine.checkpoints.folders import DamagedCheckpointError, move_aside
 from engine.errors import EngineError, InputError
 from engine.run.publisher import Publisher
 from engine.training.divergence import MAX_ROLLBACKS, Health, Recovery
 from engine.training.setup import Prepared, moments_from
 from engine.training.state_copy import all_finite
+from engine.voice.layout import CheckpointEntry
 
 
 class SickError(EngineError):

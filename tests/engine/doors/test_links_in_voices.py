@@ -8,9 +8,10 @@ import pytest
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.errors import InputError
 from engine.files import append_line, write_whole
+from engine.jobs.info import describe
 from engine.jobs.say import say
 from engine.plain_files import read_plain, require_plain
-from engine.voice.folder import Voice, describe
+from engine.voice.folder import Voice
 
 STEP = "text2mel/checkpoints/step-000000005"
 FILES = [
