@@ -12,10 +12,9 @@ import torch
 from engine.checkpoints.checkpoint import Checkpoint, load_checkpoint, write_checkpoint
 from engine.checkpoints.folders import DamagedCheckpointError
 from engine.errors import InputError
-from engine.files import SHARED, replacing, sync_folder
-from engine.new_folder import new_folder
+from engine.files import SHARED, fsync, new_folder, replacing
+from engine.formatting import printable, timestamp
 from engine.speech.speaker import text2mel_checkpoint
-from engine.time_of_day import now
 from engine.voice.folder import Voice, read_corpus_report
 from engine.voice.layout import CheckpointEntry
 from engine.voice.settings import VoiceSettings
@@ -74,7 +73,7 @@ def export_voice(
         paths = list(folder.rglob("*"))
         size = sum(path.stat().st_size for path in paths if path.is_file())
         for inner in (*filter(Path.is_dir, paths), folder):
-            sync_folder(inner)
+            fsync(inner)
     steps = {checkpoint.network: checkpoint.step for checkpoint in checkpoints}
     return Exported(out, steps["text2mel"], steps.get("ssrn"), size)
 
@@ -154,9 +153,9 @@ def _readme(voice: Voice, checkpoints: Sequence[Checkpoint], *, half: bool) -> s
     if len(checkpoints) == 1:
         rows.append(_NO_SSRN)
     return Template(_README.read_text(encoding="utf-8")).substitute(
-        name="".join(letter if letter.isprintable() else "?" for letter in voice.name) or "voice",
+        name=printable(voice.name),
         version=version("voicecoach"),
-        date=now(),
+        date=timestamp(),
         corpus=_corpus(read_corpus_report(voice)),
         networks="\n".join(rows),
     )

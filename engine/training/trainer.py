@@ -24,7 +24,7 @@ from engine.training.microbatch import (
     sentence_about_too_little,
 )
 from engine.training.rollback import SickError
-from engine.training.setup import Prepared
+from engine.training.setup import TrainingContext
 from engine.training.sickness import Sickness
 from engine.training.spot import Interruptions
 from engine.training.standing import Standing
@@ -38,7 +38,7 @@ class Trainer:
 
     def __init__(
         self,
-        prepared: Prepared,
+        prepared: TrainingContext,
         order: TrainOptions,
         publisher: Publisher,
         inbox: Inbox,
