@@ -14,7 +14,6 @@ from engine.checkpoints.folders import (
     source_checkpoints,
 )
 from engine.choices import CloudName, PresetName
-from engine.data.clips import METADATA, RECORDINGS
 from engine.errors import InputError
 from engine.exported.card import read_card
 from engine.exported.folder import CARD
@@ -28,6 +27,7 @@ from engine.run.options import Price, TrainOptions
 from engine.run.stop import AlreadyThereError
 from engine.text.mapping import require_vocabulary
 from engine.text.vocabulary import Vocabulary
+from engine.voice.dataset import as_stored, require_dataset
 from engine.voice.folder import RESTORING, Voice, is_exported, settings_of
 from engine.voice.settings import VoiceSettings
 from engine.voice.spend import Ledger
@@ -273,12 +273,6 @@ def _new_settings(order: TrainOptions) -> VoiceSettings:
     return replace(settings, **{name: value for name, value in said.items() if value is not None})
 
 
-def as_stored(dataset: Path, folder: Path) -> Path:
-    """A dataset inside the voice folder is named from there, so that the folder can be moved."""
-    dataset, home = dataset.resolve(), folder.resolve()
-    return dataset.relative_to(home) if dataset.is_relative_to(home) else dataset
-
-
 def _like_source(source: Path, settings: VoiceSettings) -> VoiceSettings:
     """Settings for weights that come from another voice, from a checkpoint of one, or an export.
 
@@ -375,18 +369,6 @@ def _symbols_of(checkpoint: Path) -> str:
 def _home_of(checkpoint: Path) -> Path:
     """The voice folder that a checkpoint would be of, by where it lies."""
     return checkpoint.resolve().parent.parent.parent
-
-
-def require_dataset(dataset: Path) -> None:
-    """Refuse at once what cannot be a corpus; its rows are looked at later."""
-    if not dataset.is_dir():
-        raise InputError(f"There is no dataset folder {dataset}; check the path.")
-    for name, kind in ((METADATA, "file"), (RECORDINGS, "folder")):
-        if not (dataset / name).exists():
-            raise InputError(
-                f"{dataset} has no {kind} {name}; a dataset in LJ Speech layout has "
-                f"{METADATA} and {RECORDINGS}/."
-            )
 
 
 def _require_room(folder: Path, dataset: Path) -> None:

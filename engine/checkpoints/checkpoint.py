@@ -24,15 +24,22 @@ from engine.checkpoints.folders import (
 )
 from engine.checkpoints.tensor_file import bytes_of, digest_of, digest_on_disk, write_tensors
 from engine.choices import NetworkName
-from engine.disk_space import require_room
 from engine.errors import EngineError, InputError
-from engine.files import PRIVATE_FOLDER, make_folder, remove, remove_all, sync_folder
+from engine.files import (
+    PRIVATE_FOLDER,
+    fsync,
+    make_folder,
+    open_plain,
+    open_private,
+    remove,
+    remove_all,
+    require_room,
+)
+from engine.formatting import timestamp
 from engine.networks.build import build_network, network_with
 from engine.networks.specs import NetworkSpec, read_spec
 from engine.networks.ssrn import SSRN
 from engine.networks.text2mel import Text2Mel
-from engine.plain_files import open_plain, open_private
-from engine.time_of_day import now
 from engine.training.divergence import Recovery, recovery_from
 from engine.voice.folder import Voice
 
@@ -121,9 +128,9 @@ def save_checkpoint(checkpoint: Checkpoint, target: Path) -> None:
         state = sealed({**_state(checkpoint), "sha256": digests})
         _write_synced(temporary / "state.json", state.encode())
         _read_again(temporary, digests, state)
-        sync_folder(temporary)
+        fsync(temporary)
         _put_in_place(temporary, target)
-        sync_folder(target.parent)
+        fsync(target.parent)
     except (OSError, ValueError) as error:
         shutil.rmtree(temporary, ignore_errors=True)
         raise EngineError(
@@ -215,7 +222,7 @@ def _state(checkpoint: Checkpoint) -> dict[str, Any]:
         "symbols": checkpoint.symbols,
         "parameters": sum(tensor.numel() for tensor in checkpoint.weights.values()),
         "spec": asdict(checkpoint.spec),
-        "saved": now(),
+        "saved": timestamp(),
         "unlogged": asdict(checkpoint.unlogged),
     }
     if checkpoint.corpus:

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from engine.choices import NETWORKS, NetworkName
-from engine.errors import InputError, brief
+from engine.errors import InputError
+from engine.files import plain_file, read_plain
+from engine.formatting import brief
 from engine.networks.specs import read_spec
-from engine.plain_files import plain_file, read_plain
 from engine.run.stop import MAX_STEPS
 
 FORMAT = 2

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from engine.plain_files import open_private
+from engine.files import open_private
 
 # The names of https://github.com/huggingface/safetensors#format for what a network can hold.
 _KINDS = {

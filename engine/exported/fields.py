@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from engine.errors import InputError
+from engine.formatting import brief
 
 _SHOWN = 60
 # Categories of characters that steer a terminal, or that no file can hold.
@@ -108,7 +109,4 @@ class Fields:
         return full if full.isprintable() and len(full) <= _SHOWN else repr(full)[:_SHOWN]
 
     def _error(self, name: str, value: object, need: str) -> InputError:
-        shown = repr(value)
-        if len(shown) > _SHOWN:
-            shown = shown[: _SHOWN - 1] + "…"
-        return InputError(f"{self._path}: {name} is {shown}; {need}.")
+        return InputError(f"{self._path}: {name} is {brief(value)}; {need}.")

@@ -32,7 +32,7 @@ def opened(path: Path) -> Iterator[tuple[IO[bytes], int]]:
     are refused.
 
     Raises:
-        InputError: there is no such file, it is no plain file, or it cannot be read.
+        InputError: there is no such file, it is not a plain file, or it cannot be read.
     """
     try:
         # Not to wait for somebody who writes into a pipe.

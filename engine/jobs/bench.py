@@ -21,7 +21,7 @@ from engine.checkpoints.folders import step_folder
 from engine.choices import NetworkName, PresetName
 from engine.data.audio import AudioSpec
 from engine.data.batches import Batch
-from engine.disk_space import in_bytes
+from engine.formatting import format_bytes
 from engine.machine.device import (
     choose_device,
     choose_precision,
@@ -124,7 +124,7 @@ def _checkpoint_comparisons(
             ready()
             save_checkpoint(_checkpoint(learner, network, tensors), target)
 
-        title = f"wait of the steps for a checkpoint of {network}, {in_bytes(copy.bytes)}"
+        title = f"wait of the steps for a checkpoint of {network}, {format_bytes(copy.bytes)}"
         yield _compare(title, stall, "writing it to the disk here", write, max(2, rounds // 4))
     yield _compare(title, stall, "one step", step, rounds)
 

@@ -13,10 +13,9 @@ from engine.errors import InputError
 from engine.exported.card import CORPUS_FIGURES, ExportCard, NetworkCard, render
 from engine.exported.folder import CARD, weights_file
 from engine.exported.weights import pack
-from engine.files import sync_folder
-from engine.new_folder import new_folder
+from engine.files import fsync, new_folder
+from engine.formatting import printable, timestamp
 from engine.speech.speaker import text2mel_checkpoint
-from engine.time_of_day import now
 from engine.voice.folder import Voice, is_exported, read_corpus_report
 
 
@@ -129,7 +128,7 @@ def _files(voice: Voice, checkpoints: list[Checkpoint], dtype: str) -> dict[str,
     card = ExportCard(
         name=_writable(voice.name),
         voicecoach=version("voicecoach"),
-        exported=now(),
+        exported=timestamp(),
         symbols=checkpoints[0].symbols,
         cleaner=settings.cleaner,
         sharpening=settings.sharpening,
@@ -146,8 +145,7 @@ def _files(voice: Voice, checkpoints: list[Checkpoint], dtype: str) -> dict[str,
 
 def _writable(name: str) -> str:
     """A folder's name as a card can hold it."""
-    shown = "".join(character if character.isprintable() else "?" for character in name)
-    return shown[:200] or "voice"
+    return printable(name[:200]) or "voice"
 
 
 def _corpus_figures(voice: Voice) -> Mapping[str, float | None]:
@@ -181,4 +179,4 @@ def _write_folder(target: Path, files: Mapping[str, bytes]) -> None:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-        sync_folder(folder)
+        fsync(folder)

@@ -8,9 +8,8 @@ import numpy as np
 
 from engine.choices import SynthesisName
 from engine.errors import EngineError, InputError
-from engine.files import SHARED, make_folder, write_whole
+from engine.files import PRIVATE, SHARED, make_folder, write_whole
 from engine.machine.device import choose_device, leave_a_core_for_the_screen
-from engine.plain_files import PRIVATE
 from engine.speech.audition import listeners_note, unused
 from engine.speech.speaker import open_speaker
 from engine.speech.utterance import Utterance, write_wav

@@ -7,9 +7,9 @@ from pathlib import Path
 from engine.checkpoints.folders import MAX_TENSOR_BYTES, CheckpointEntry, read_state
 from engine.choices import NETWORKS, NetworkName
 from engine.errors import InputError
+from engine.files import plain_file, read_plain
 from engine.mirror.fingerprint import Fingerprint, fingerprint
 from engine.mirror.layout import VOICE_FILES, is_checkpoint_file
-from engine.plain_files import plain_file, read_plain
 from engine.voice.folder import Voice
 
 Files = dict[str, tuple[Path, Fingerprint]]

@@ -14,14 +14,14 @@ from collections.abc import Callable, Sequence
 
 from engine.checkpoints.checkpoint import Checkpoint, Unlogged
 from engine.errors import EngineError
-from engine.formatting import whole_minutes
+from engine.formatting import plural, whole_minutes
+from engine.machine.background import DiskWriter
 from engine.machine.lock import FolderLostError
 from engine.run.publisher import Publisher
 from engine.training.checkpoint_writer import CheckpointWriter, OnSaved, Outcome
 from engine.training.clock import TrainingClock
 from engine.training.finite import all_finite
-from engine.training.setup import Prepared
-from engine.training.side_writer import SideWriter
+from engine.training.setup import TrainingContext
 from engine.training.state_copy import StateCopy
 
 # Seconds from a checkpoint that could not be written to the next try, the last for all after.
@@ -43,11 +43,11 @@ class Keeper:
 
     def __init__(
         self,
-        prepared: Prepared,
+        prepared: TrainingContext,
         publisher: Publisher,
         clock: TrainingClock,
         first: Sequence[Callable[[], None]],
-        beside: Sequence[SideWriter],
+        beside: Sequence[DiskWriter],
         on_saved: Sequence[OnSaved] = (),
         hurried: threading.Event | None = None,
     ) -> None:
@@ -196,7 +196,7 @@ class Keeper:
 
     def _about_lost(self) -> str:
         snapshot = self._publisher.snapshot
-        steps = "1 step is" if snapshot.unsaved == 1 else f"{snapshot.unsaved:,} steps are"
+        steps = plural(snapshot.unsaved, "step is", "steps are")
         if self.saved_step is None:
             return f"{steps} lost: there is no checkpoint before them."
         return f"{steps} lost; the newest checkpoint is that of step {self.saved_step:,}."

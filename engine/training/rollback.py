@@ -5,10 +5,11 @@ from typing import NamedTuple
 from engine.checkpoints.checkpoint import Checkpoint, Unlogged, load_checkpoint
 from engine.checkpoints.folders import CheckpointEntry, DamagedCheckpointError, move_aside
 from engine.errors import EngineError, InputError
+from engine.formatting import plural
 from engine.run.publisher import Publisher
 from engine.training.divergence import MAX_ROLLBACKS, Health, Recovery
 from engine.training.finite import all_finite
-from engine.training.setup import Prepared
+from engine.training.setup import TrainingContext
 
 
 class SickError(EngineError):
@@ -27,7 +28,7 @@ class GoneBack(NamedTuple):
 class Rollbacks:
     """Notices that a run is sick, and takes it back to weights that were sound."""
 
-    def __init__(self, prepared: Prepared, publisher: Publisher) -> None:
+    def __init__(self, prepared: TrainingContext, publisher: Publisher) -> None:
         self._prepared = prepared
         self._learner = prepared.learner
         self._publisher = publisher
@@ -119,7 +120,7 @@ class Rollbacks:
         if self._skipped < self._told_at:
             return
         self._told_at = 2 * self._skipped
-        what = "1 step was" if self._skipped == 1 else f"{self._skipped:,} steps were"
+        what = plural(self._skipped, "step was", "steps were")
         self._publisher.event(
             f"{what} skipped up to step {step:,}: the loss or a gradient was not finite; the "
             f"weights are untouched by it",

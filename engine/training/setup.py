@@ -13,7 +13,7 @@ from engine.choices import NETWORKS, NetworkName
 from engine.data.batches import Batch, BatchSource
 from engine.data.features import FeatureStore
 from engine.errors import EngineError, InputError
-from engine.files import is_exposed, sentence_about_left, sweep_parts
+from engine.files import is_exposed, sweep_parts, unremoved_message
 from engine.machine.device import (
     choose_device,
     choose_precision,
@@ -44,7 +44,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Prepared:
+class TrainingContext:
     """What a trainer needs."""
 
     voice: Voice
@@ -54,9 +54,9 @@ class Prepared:
     batches: BatchSource
     held_out: Batch
     """All held-out clips in one batch, on the device."""
-    watched: Batch
+    attention_batch: Batch
     """The clip whose attention is drawn, on the device."""
-    watched_clip: int
+    attention_clip: int
     step: int
     """The global step from which training goes on."""
     base_step: int
@@ -68,7 +68,9 @@ class Prepared:
     """In what the corpus differs from the one that the checkpoint was trained on."""
 
 
-def prepare(order: TrainOptions, voice: Voice, publisher: Publisher, inbox: Inbox) -> Prepared:
+def prepare(
+    order: TrainOptions, voice: Voice, publisher: Publisher, inbox: Inbox
+) -> TrainingContext:
     """Read the corpus, compute what is missing of its features, load or make the weights.
 
     Raises:
@@ -109,15 +111,15 @@ def prepare(order: TrainOptions, voice: Voice, publisher: Publisher, inbox: Inbo
     _try_longest(learner, batches, publisher)
     whole = source(held, None)
     watched = choose_clip(store, held)
-    return Prepared(
+    return TrainingContext(
         voice=voice,
         network=order.network,
         learner=learner,
         store=store,
         batches=batches,
         held_out=whole.gather(np.array(held)).to(device),
-        watched=whole.gather(np.array([watched])).to(device),
-        watched_clip=watched,
+        attention_batch=whole.gather(np.array([watched])).to(device),
+        attention_clip=watched,
         step=checkpoint.step if checkpoint else 0,
         base_step=checkpoint.base_step if checkpoint else 0,
         unlogged=checkpoint.unlogged if checkpoint else Unlogged(),
@@ -153,11 +155,11 @@ def _sweep(voice: Voice, network: NetworkName, publisher: Publisher) -> None:
     voice.locate()
     home = voice.folder / network
     # Of checkpoints it is told when the first one is saved, and they are tried again.
-    if left := sentence_about_left(sweep(home / "checkpoints")):
+    if left := unremoved_message(sweep(home / "checkpoints")):
         _log.warning("%s", left)
     for folder in (voice.folder, voice.samples, home, home / "corpora"):
         try:
-            if left := sentence_about_left(sweep_parts(folder)):
+            if left := unremoved_message(sweep_parts(folder)):
                 publisher.event(left, "warning")
         except OSError as error:
             _log.info("%s is not swept: %s", folder, error)

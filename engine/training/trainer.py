@@ -21,7 +21,7 @@ from engine.training.machine_watch import MachineWatch
 from engine.training.metrics import LOG_EVERY, Teller
 from engine.training.microbatch import micro_batches_notice, out_of_memory_message
 from engine.training.rollback import SickError
-from engine.training.setup import Prepared
+from engine.training.setup import TrainingContext
 from engine.training.sickness import Sickness
 from engine.training.spot import Interruptions
 from engine.training.standing import Standing
@@ -35,7 +35,7 @@ class Trainer:
 
     def __init__(
         self,
-        prepared: Prepared,
+        prepared: TrainingContext,
         order: TrainOptions,
         publisher: Publisher,
         inbox: Inbox,

@@ -19,10 +19,9 @@ from engine.choices import NETWORKS, NetworkName
 from engine.errors import EngineError, InputError
 from engine.exported.card import NetworkCard, read_card
 from engine.exported.folder import CARD, has_card, weights_file
-from engine.files import make_folder, write_whole
+from engine.files import make_folder, read_plain, require_plain, write_whole
 from engine.machine.lock import SETTINGS_NAME, FolderLock
 from engine.networks.specs import OWN_SIZE, NetworkSpec, preset_of, read_spec, size_of
-from engine.plain_files import read_plain, require_plain
 from engine.text.vocabulary import Vocabulary
 from engine.voice.settings import VoiceSettings, edited, parse_settings
 from engine.voice.spend import Ledger

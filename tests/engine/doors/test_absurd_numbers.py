@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from engine.attach.codec import decode, encode, load
 from engine.attach.messages import Ask, Glance, read_from_client, read_from_server, write
-from engine.attach.processes import ProcessId
 from engine.attach.registry import RunEntry
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.errors import InputError
 from engine.exported.card import CARD, read_card
 from engine.jobs.export import export_voice
 from engine.jobs.say import say
+from engine.machine.processes import ProcessId
 from engine.mirror.layout import (
     FileMark,
     Latest,

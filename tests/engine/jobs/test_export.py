@@ -189,7 +189,7 @@ def test_a_write_that_breaks_off_leaves_nothing(make_voice, tmp_path, monkeypatc
     def full(folder):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("engine.jobs.export.sync_folder", full)
+    monkeypatch.setattr("engine.jobs.export.fsync", full)
     with pytest.raises(EngineError, match=r"out cannot be written: No space left"):
         export_voice(voice.folder, tmp_path / "out")
     assert names(tmp_path) == ["voice"]

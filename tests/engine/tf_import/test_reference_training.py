@@ -165,7 +165,7 @@ def by_their_names(learner):
 def test_the_counters_go_on(learner, batch, reference):
     made = learner("text2mel")
     made.step(batch, STEP + 1)
-    moments = made.optimizer_state()
+    moments = made.live_state()["optimizer"]
     assert {float(value) for name, value in moments.items() if name.startswith("step/")} == {4.0}
     theirs = reference("text2mel-one-step-later")
     names = list(theirs.names)
