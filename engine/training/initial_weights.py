@@ -6,6 +6,7 @@ from pathlib import Path
 from engine.checkpoints.checkpoint import Checkpoint, has_average, load_checkpoint, save_checkpoint
 from engine.checkpoints.folders import source_checkpoints
 from engine.checkpoints.newest_good import NewestGood, load_newest_good
+from engine.checkpoints.recovery import Recovery
 from engine.choices import NetworkName
 from engine.errors import InputError
 from engine.networks.specs import SSRNSpec
@@ -13,7 +14,6 @@ from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
 from engine.text.mapping import map_symbols, never_read
 from engine.text.vocabulary import Vocabulary
-from engine.training.divergence import Recovery
 from engine.training.recipe import recipe_named
 from engine.training.vocabulary_mapping import require_rows_of_symbols, with_symbols
 from engine.voice.folder import Voice
