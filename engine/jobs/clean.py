@@ -24,7 +24,7 @@ from engine.data.workers import Workers
 from engine.errors import InputError
 from engine.files import new_folder, require_makeable
 from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
-from engine.voice.folder import settings_of
+from engine.voice.folder import Voice
 
 REPORT = "clean.json"
 """What was left out and what was changed, beside the mended `metadata.csv`."""
@@ -104,7 +104,7 @@ def _rules(against: Path | None) -> tuple[Vocabulary, Limits]:
     """
     if against is None:
         return Vocabulary(BBC_SYMBOLS), Limits()
-    settings = settings_of(against)
+    settings = Voice.open(against).settings
     return Vocabulary(settings.symbols, settings.cleaner), settings.limits
 
 

@@ -11,7 +11,6 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
-from engine.checkpoints.folders import step_folder
 from engine.choices import NETWORKS, NetworkName
 from engine.errors import EngineError, InputError
 from engine.files import (
@@ -37,6 +36,7 @@ from engine.mirror.index import Holdings
 from engine.mirror.layout import VOICE_FILES, Manifest
 from engine.mirror.store import MirrorError, Target
 from engine.voice.folder import RESTORING, SETTINGS, Voice
+from engine.voice.layout import step_folder
 from engine.voice.settings import VoiceSettings, edited, parse_settings
 
 _LEDGER = "spend.jsonl"

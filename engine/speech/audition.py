@@ -24,6 +24,7 @@ from engine.data.clips import Clip
 from engine.errors import Cancelled, EngineError, InputError, VoicecoachError
 from engine.files import append_line, read_plain
 from engine.machine.background import DiskWriter
+from engine.machine.device import is_out_of_memory
 from engine.networks.build import network_with
 from engine.networks.specs import NetworkSpec
 from engine.networks.ssrn import SSRN
@@ -36,7 +37,6 @@ from engine.speech.loudness import level
 from engine.speech.utterance import Utterance, resynthesise, speak, write_wav
 from engine.speech.vocoder import VocoderSettings
 from engine.text.vocabulary import Vocabulary
-from engine.training.microbatch import is_out_of_memory
 from engine.voice.folder import Voice
 
 _log = logging.getLogger(__name__)

@@ -179,7 +179,7 @@ class Teller:
         """Draw the attention of the watched clip; SSRN has none."""
         if self._network == "ssrn":
             return
-        _, output = self._learner.judge(self._prepared.attention_batch)
+        _, output = self._learner.evaluate(self._prepared.attention_batch)
         assert isinstance(output, Text2MelOutput)
         clip = self._prepared.store.clips[self._prepared.attention_clip]
         sentence = self._prepared.voice.vocabulary.clean(clip.text) + "E"
@@ -187,7 +187,7 @@ class Teller:
         self._publisher.add_plot(make_plot(output.attention[0], sentence, step, source))
 
     def _held_out_loss(self) -> float:
-        parts, _ = self._learner.judge(self._prepared.held_out)
+        parts, _ = self._learner.evaluate(self._prepared.held_out)
         return float(parts.total)
 
     def _log(self, step: int) -> tuple[Losses | None, dict[str, object]]:

@@ -45,7 +45,7 @@ def checkpoint_bytes_of(spec: NetworkSpec, recipe: Recipe) -> int:
     """Bytes of a checkpoint to train on from: weights, their average if kept, Adam's moments."""
     with torch.device("meta"):
         weights = sum(one.numel() for one in build_network(spec).parameters())
-    copies = 3 if recipe.average_decay is None else 4
+    copies = 3 if recipe.ema_decay is None else 4
     return copies * weights * _BYTES_OF_A_WEIGHT
 
 

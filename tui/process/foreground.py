@@ -15,9 +15,9 @@ from engine.run.commands import Finish, ScreenDetached
 from engine.run.options import TrainOptions
 from engine.run.snapshot import Phase
 from engine.session import Session
+from tui.process.background import Front, open_front
 from tui.process.closing import Closing
 from tui.process.endings import sentence_about, sentence_about_end
-from tui.process.front import Front, open_front
 from tui.process.last_wait import LastWait
 from tui.process.log_file import added_to, open_log
 from tui.process.signals import Watch, exit_code

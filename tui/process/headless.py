@@ -69,7 +69,7 @@ def train_headless(make_options: Callable[[], TrainOptions], first_line: str = "
         lines.write(sentence_about_end(last))
     else:
         LOG.error("training failed", exc_info=error)
-        lines.complain(f"voicecoach: {sentence_about(error, log)}")
+        lines.print_error(f"voicecoach: {sentence_about(error, log)}")
     rent = sentence_about_rent(last)
     if rent:
         lines.write(rent)
@@ -186,7 +186,7 @@ class Lines:
         """Write a line to standard output."""
         self._out.write(wording.printable(text))
 
-    def complain(self, text: str) -> None:
+    def print_error(self, text: str) -> None:
         """Write a line to standard error."""
         self._errors.write(wording.printable(text))
 

@@ -8,8 +8,9 @@ import pytest
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.errors import InputError
 from engine.files import append_line, read_plain, require_plain, write_whole
+from engine.jobs.info import describe
 from engine.jobs.say import say
-from engine.voice.folder import Voice, describe
+from engine.voice.folder import Voice
 
 STEP = "text2mel/checkpoints/step-000000005"
 FILES = [
