@@ -5,8 +5,7 @@ import math
 from engine.errors import EngineError, InputError
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase
-from engine.run.stop import Stop, StopPoint, StopRule
-from engine.run.stored_stop import KeptStop, keep_stop, read_kept_stop
+from engine.run.stop import Stop, StopPoint, StopRule, StoredStop, read_stored_stop, store_stop
 from engine.training.budget import Budget
 from engine.training.ledger_keeper import SpendRecorder
 from engine.training.rollback import SickError
@@ -61,7 +60,7 @@ class Stopping:
                 read.
         """
         kept = self._read_kept(asked)
-        if kept is not None and kept.holds_for(asked):
+        if kept is not None and kept.matches(asked):
             self._point = kept.point
             self._publisher.update(stop=kept.point, stop_text=kept.text)
             self._publisher.event(
@@ -70,12 +69,12 @@ class Stopping:
             return
         self.set(asked if isinstance(asked, StopRule) else None, spent)
         if kept is not None:
-            now = "none" if self._point is None else KeptStop(self._point, "").words
+            now = "none" if self._point is None else StoredStop(self._point, "").words
             self._publisher.event(f"its stop was {kept.words}, is {now}")
 
-    def _read_kept(self, asked: Stop | None) -> KeptStop | None:
+    def _read_kept(self, asked: Stop | None) -> StoredStop | None:
         try:
-            return read_kept_stop(self._voice.folder / self._network)
+            return read_stored_stop(self._voice.folder / self._network)
         except InputError as error:
             if asked is None:
                 raise
@@ -103,11 +102,11 @@ class Stopping:
         )
         text = rule.text if rule else ""
         self._publisher.update(stop=self._point, stop_text=text)
-        self._keep(None if self._point is None else KeptStop(self._point, text))
+        self._keep(None if self._point is None else StoredStop(self._point, text))
 
-    def _keep(self, stop: KeptStop | None) -> None:
+    def _keep(self, stop: StoredStop | None) -> None:
         try:
-            keep_stop(self._voice.locate() / self._network, stop)
+            store_stop(self._voice.locate() / self._network, stop)
         except EngineError as error:
             self._publisher.event(f"the stop lasts for this run only: {error}", "warning")
 
