@@ -30,7 +30,7 @@ from engine.speech.audition import Auditions
 from engine.training.cost import CostMeter
 from engine.training.limits import Stopping
 from engine.training.rollback import SickError
-from engine.training.setup import Prepared
+from engine.training.setup import TrainingContext
 from engine.training.sickness import Sickness
 from engine.training.spot import Interruptions
 from engine.training.standing import Standing
@@ -45,7 +45,7 @@ class Steering:
 
     def __init__(
         self,
-        prepared: Prepared,
+        prepared: TrainingContext,
         publisher: Publisher,
         inbox: Inbox,
         auditions: Auditions,
@@ -135,7 +135,7 @@ class Steering:
             case SaveCheckpoint():
                 self._tending.ask_to_save()
             case Audition():
-                self._auditions.begin(self._learner.speaking_weights, self._standing.step)
+                self._auditions.begin(self._learner.ema_weights, self._standing.step)
             case SetSentence(sentence):
                 self._set_sentence(sentence)
             case DrawAttention():
