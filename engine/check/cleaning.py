@@ -33,7 +33,6 @@ _REPAIRABLE = {
 _NO_ROWS = {"header"}
 
 
-
 @dataclass(frozen=True, slots=True)
 class LeftOut:
     """A row that the copy does not have."""

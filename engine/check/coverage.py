@@ -44,7 +44,9 @@ z: e4
 _ENTRY = re.compile(r"([a-z])(\d+)")
 PAIRS = {
     first + second: int(share)
-    for first, entries in (line.split(": ") for line in _PAIR_TABLE.strip().replace("\n   ", " ").splitlines())
+    for first, entries in (
+        line.split(": ") for line in _PAIR_TABLE.strip().replace("\n   ", " ").splitlines()
+    )
     for second, share in _ENTRY.findall(entries)
 }
 """English letter pairs and their share of all pairs, in hundredths of a percent."""
@@ -69,7 +71,9 @@ def measure_coverage(texts: Sequence[str], vocabulary: Vocabulary) -> Coverage:
         return Coverage(characters, absent, (), None)
     pairs = Counter(a + b for text in texts for a, b in pairwise(text))
     total = sum(count for pair, count in pairs.items() if pair.isalpha())
-    missing = [pair for pair in PAIRS if not pairs[pair] and total * PAIRS[pair] / _ALL >= _EXPECTED]
+    missing = [
+        pair for pair in PAIRS if not pairs[pair] and total * PAIRS[pair] / _ALL >= _EXPECTED
+    ]
     missing.sort(key=lambda pair: -PAIRS[pair])
     present = sum(share for pair, share in PAIRS.items() if pairs[pair])
     return Coverage(characters, absent, tuple(missing), present / _ALL)
@@ -91,7 +95,9 @@ def coverage_findings(coverage: Coverage) -> list[Finding]:
     if absent:
         advice = "record sentences with words that have them"
         severity: Severity = "warning" if large else "note"
-        findings.append(_finding("absent-letters", severity, ", ".join(absent), advice, len(absent)))
+        findings.append(
+            _finding("absent-letters", severity, ", ".join(absent), advice, len(absent))
+        )
     if marks:
         advice = "record some sentences with them if they should change how the voice speaks"
         findings.append(_finding("absent-marks", "note", ", ".join(marks), advice, len(marks)))

@@ -154,7 +154,7 @@ def _mean_level(levels: NDArray[np.float64]) -> float:
 
 
 def level_faults(levels: Levels, seconds: float) -> list[Fault]:
-    """Speech that is too quiet or too loud, and noise, which cannot be measured in a word or two."""
+    """Too quiet or too loud speech, and noise, which cannot be measured in a word or two."""
     noise = _noisy(levels.signal_to_noise) if seconds >= _MIN_NOISE_SECONDS else []
     return [*_speech_level(levels.speech), *noise]
 

@@ -14,7 +14,7 @@ from engine.check.encoding import (
     wide_fault,
 )
 from engine.check.recording_files import UnlistedRecording, match_recordings
-from engine.check.report import Fault, Finding, UnknownCharacter
+from engine.check.report import Fault, Finding, Severity, UnknownCharacter
 from engine.check.transcripts import is_left_out, text_faults
 from engine.choices import CleanerName
 from engine.data.clips import METADATA, Limits, recording_key, require_layout
@@ -138,7 +138,7 @@ def unknown_findings(unknown: Iterable[UnknownCharacter], cleaner: CleanerName) 
         # read as its neighbour teaches the wrong sound. Lost punctuation is seldom heard.
         lost_letter = cleaner == "plain" or not lost.becomes.strip()
         letter = lost_letter and any(map(str.isalnum, lost.character))
-        severity = "warning" if letter else "note"
+        severity: Severity = "warning" if letter else "note"
         fault = Fault(
             "unknown-character", severity, sentence_about(lost), advice, float(lost.count)
         )

@@ -109,6 +109,20 @@ def survey(
     return Survey(report, shapes, {clip.line: _file(clip, dataset) for clip in clips})
 
 
+def check_corpus(
+    dataset: Path,
+    vocabulary: Vocabulary,
+    limits: Limits,
+    audio: AudioSpec,
+    *,
+    on_progress: Callable[[int, int], None],
+    cancelled: Callable[[], bool],
+) -> CheckReport:
+    """The report of `survey` alone."""
+    found = survey(dataset, vocabulary, limits, audio, on_progress=on_progress, cancelled=cancelled)
+    return found.report
+
+
 def _examine(
     named: Sequence[tuple[int, str, str, Path]],
     limits: Limits,
@@ -133,7 +147,10 @@ def _sound_findings(
 ) -> list[Finding]:
     compared = compare_recordings(clips, audio.sample_rate)
     return [
-        *(fault.at(_file(clip, dataset), clip.line, clip.clip_id) for clip, fault in compared.single),
+        *(
+            fault.at(_file(clip, dataset), clip.line, clip.clip_id)
+            for clip, fault in compared.single
+        ),
         *(fault.at(RECORDINGS) for fault in compared.common),
     ]
 

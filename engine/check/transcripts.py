@@ -12,7 +12,6 @@ from engine.check.encoding import character_fault
 from engine.check.report import Fault, Severity
 from engine.data.clips import Limits
 from engine.formatting import printable
-from engine.formatting import printable
 from engine.text.vocabulary import Vocabulary
 
 # A text so many times longer than the limit is not cleaned to count its symbols.

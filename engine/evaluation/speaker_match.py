@@ -24,7 +24,9 @@ _WARPS = (1.0, 0.85, 0.72, 1.18, 1.39)
 _MIN_SPREAD = 1e-3
 
 
-def speaker_changes(mels: Sequence[Mel], spoken: Sequence[Mel], audio: AudioSpec) -> list[MelChange]:
+def speaker_changes(
+    mels: Sequence[Mel], spoken: Sequence[Mel], audio: AudioSpec
+) -> list[MelChange]:
     """Return the changes worth trying.
 
     Args:
@@ -52,4 +54,5 @@ def speaker_changes(mels: Sequence[Mel], spoken: Sequence[Mel], audio: AudioSpec
 
 
 def _changed(mel: Mel, stretch: Mel, scale: Mel, offset: Mel) -> Mel:
-    return np.clip(mel @ stretch * scale + offset, 1e-8, 1)
+    changed: Mel = np.clip(mel @ stretch * scale + offset, 1e-8, 1)
+    return changed

@@ -194,8 +194,8 @@ def add_transcript_scores(
 def _finding(score: TranscriptScore, files: Survey) -> Finding:
     severity: Severity = "error" if score.score >= _WRONG else "warning"
     figure = (
-        f"the text hardly helps: loss {score.loss:.3f} with it, {score.other_loss:.3f} with another "
-        f"clip's"
+        f"the text hardly helps: loss {score.loss:.3f} with it, "
+        f"{score.other_loss:.3f} with another clip's"
     )
     advice = "listen to it and compare every word with its text"
     fault = Fault("doubted-transcript", severity, figure, advice, score.score)
