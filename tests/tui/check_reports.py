@@ -82,9 +82,13 @@ BROKEN = replace(
 DOUBTED = replace(
     CLEAN,
     doubts=(
-        TranscriptScore(88, "alice-0088", "we shall meet again in the spring, she said, and left", 1.31,
-              0.21, 0.19, 0.31, 0.4),
-        TranscriptScore(412, "alice-0412", "two birds sat on the old wall", 0.52, 0.11, 0.2, 0.8, 0.1),
+        TranscriptScore(
+            88, "alice-0088", "we shall meet again in the spring, she said, and left",
+            1.31, 0.21, 0.19, 0.31, 0.4,
+        ),
+        TranscriptScore(
+            412, "alice-0412", "two birds sat on the old wall", 0.52, 0.11, 0.2, 0.8, 0.1
+        ),
     ),
 )  # fmt: skip
 """After a check with `--deep`."""
