@@ -6,11 +6,15 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from typing import Annotated
+
+from msgspec import Meta
 
 from engine.data.audio import AudioSpec, load_recording, recording_length
 from engine.data.metadata import Rejected, Row, read_metadata
 from engine.data.spectrograms import coarse_frames, trim
 from engine.errors import InputError
+from engine.serialization import MAX_NUMBER, Count
 from engine.text.vocabulary import Vocabulary
 
 METADATA = "metadata.csv"
@@ -28,9 +32,9 @@ _SHOWN = 40
 class Limits:
     """The longest clip that a voice is trained on; the defaults are the BBC's."""
 
-    max_characters: int = 180
+    max_characters: Annotated[int, Meta(ge=2, le=MAX_NUMBER)] = 180
     """Symbols of the text, its E included."""
-    max_coarse_frames: int = 210
+    max_coarse_frames: Count = 210
     """Coarse frames of the recording after trimming."""
 
 

@@ -37,7 +37,7 @@ from engine.mirror.layout import VOICE_FILES, Manifest
 from engine.mirror.store import MirrorError, Target
 from engine.voice.folder import RESTORING, SETTINGS, Voice
 from engine.voice.layout import step_folder
-from engine.voice.settings import VoiceSettings, edited, parse_settings
+from engine.voice.settings import VoiceSettings, parse_settings, settings_text
 
 _LEDGER = "spend.jsonl"
 # Bytes; no ledger has as many.
@@ -73,7 +73,7 @@ def fetch_voice(way: Way, held: Holdings, change: Callable[[VoiceSettings], Voic
                 _merge_ledger(way.folder / VOICE_FILES[name], content)
             elif name != SETTINGS:
                 write_whole(way.folder / VOICE_FILES[name], content)
-        text = edited(small[SETTINGS].decode(), settings, change(settings))
+        text = settings_text(change(settings), settings, small[SETTINGS].decode())
         write_whole(way.folder / SETTINGS, text.encode())
 
 
