@@ -19,13 +19,12 @@ from engine.check.named_recordings import Waiting, match_recordings
 from engine.check.report import Finding, UnknownCharacter
 from engine.check.transcripts import left_out, text_faults
 from engine.choices import CleanerName
-from engine.data.clips import METADATA, Limits, recording_key, require_layout
+from engine.data.clips import METADATA, CorpusScan, Limits, recording_key
 from engine.data.metadata import (
     Line,
     Rejected,
     Row,
-    parse_line,
-    read_bytes,
+    parse_lines,
     shown,
     split_lines,
 )
@@ -66,16 +65,12 @@ class Listing:
     """The recordings of lines that are no rows, or that name them wrongly."""
 
 
-def read_listing(dataset: Path, vocabulary: Vocabulary, limits: Limits) -> Listing:
-    """Read `metadata.csv` as training does, and find what is wrong with it line by line.
+def read_listing(scan: CorpusScan, vocabulary: Vocabulary, limits: Limits) -> Listing:
+    """Find what is wrong with `metadata.csv` line by line.
 
     Whatever the file holds becomes findings; the recordings are only looked for, not opened.
-
-    Raises `InputError` where there is no folder with `metadata.csv` and `wavs/`, or the file
-    cannot be read at all.
     """
-    require_layout(dataset)
-    data = read_bytes(dataset / METADATA)
+    data, lines, parsed = scan.content, list(scan.lines), (scan.rows, scan.malformed)
     wide = wide_encoding(data)
     if wide:
         # Training reads no row of it; all else that is wrong with it is found all the same.
@@ -84,12 +79,14 @@ def read_listing(dataset: Path, vocabulary: Vocabulary, limits: Limits) -> Listi
             total = sum(bool(line.strip()) for line in text.splitlines())
             return Listing((), total, (_placed(wide_fault(wide)),), {}, frozenset(), ())
         data = text.encode()
-    lines = [line for line in split_lines(data) if line.content.strip() or line.damage]
-    entries, findings = _parse(lines)
+        lines = split_lines(data)
+        parsed = parse_lines(lines)
+    lines = [line for line in lines if line.content.strip() or line.damage]
+    entries, findings = _parse(lines, *parsed)
     text_findings, unusable = _check_texts(entries, vocabulary, limits)
     read = {line.number for _, line in entries}
     claimed = {line.number: _claimed(line) for line in lines if line.number not in read}
-    matched = match_recordings(dataset, entries, claimed)
+    matched = match_recordings(scan, entries, claimed)
     findings += _about_file(data, lines) + _compare(entries, vocabulary)
     findings += text_findings + matched.findings
     listing = Listing(
@@ -176,11 +173,14 @@ def _about_file(data: bytes, lines: Sequence[Line]) -> list[Finding]:
     return findings
 
 
-def _parse(lines: Sequence[Line]) -> tuple[list[tuple[Row, Line]], list[Finding]]:
+def _parse(
+    lines: Sequence[Line], rows: Iterable[Row], malformed: Iterable[Rejected]
+) -> tuple[list[tuple[Row, Line]], list[Finding]]:
     """The rows with their lines, and what is wrong with lines that are none."""
     entries: list[tuple[Row, Line]] = []
     findings: list[Finding] = []
-    seen: dict[str, int] = {}
+    parsed_lines = {parsed.line: parsed for parsed in (*rows, *malformed)}
+    first_lines = {recording_key(row.clip_id): row.line for row in rows}
     by_number = {line.number: line for line in lines}
     for line in lines:
         damage = damage_fault(line)
@@ -192,12 +192,12 @@ def _parse(lines: Sequence[Line]) -> tuple[list[tuple[Row, Line]], list[Finding]
         if oddity:
             findings.append(_placed(oddity, line.number, _claimed(line)))
             continue
-        parsed = parse_line(line, seen)
+        parsed = parsed_lines[line.number]
         if isinstance(parsed, Row):
             entries.append((parsed, line))
         elif not damage:
             fault = _malformed(
-                line, parsed, by_number.get(seen.get(recording_key(line.clip_id), 0))
+                line, parsed, by_number.get(first_lines.get(recording_key(line.clip_id), 0))
             )
             findings.append(_placed(fault, line.number, _claimed(line)))
     return entries, findings

@@ -125,7 +125,7 @@ class MendingJob:
         frames = coarse_frames(len(waveform), self.audio)
         if frames > self.limits.max_coarse_frames:
             return (
-                f"{too_long(frames, len(waveform) / rate, self.limits, self.audio)}, "
+                f"{too_long(len(waveform) / rate, self.limits, self.audio)}, "
                 f"without its pauses"
             )
         faults = level_faults(measure_levels(waveform, rate), len(waveform) / rate)

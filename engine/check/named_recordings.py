@@ -1,6 +1,5 @@
 """The recordings that the rows of a list name, and the files that no row does."""
 
-import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from engine.check.report import Finding
 from engine.data.clips import (
     METADATA,
     RECORDINGS,
-    find_recordings,
+    CorpusScan,
     recording_key,
 )
 from engine.data.metadata import Line, Row, shown
@@ -51,7 +50,7 @@ class Matched:
 
 
 def match_recordings(
-    dataset: Path, rows: Sequence[tuple[Row, Line]], claimed: Mapping[int, str]
+    scan: CorpusScan, rows: Sequence[tuple[Row, Line]], claimed: Mapping[int, str]
 ) -> Matched:
     """Find the recording of each row by the row's id, and what does not match.
 
@@ -60,9 +59,9 @@ def match_recordings(
     """
     named = {recording_key(row.clip_id) for row, _ in rows}
     folder = _Folder(
-        dataset / RECORDINGS,
-        find_recordings(dataset / RECORDINGS),
-        _other_sounds(dataset / RECORDINGS),
+        scan.dataset / RECORDINGS,
+        scan.recordings,
+        _other_sounds(scan),
         named.union(map(recording_key, claimed.values())),
     )
     matched: dict[str, Path] = {}
@@ -122,14 +121,13 @@ def _bare(clip_id: str) -> str:
     return _UNSEEN.sub("", _DASHES.sub("-", _COPY.sub("", _ANY_SOUND.sub("", name))))
 
 
-def _other_sounds(folder: Path) -> dict[str, Path]:
-    found = {}
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            path = Path(parent, name)
-            if _OTHER_SOUND.search(name):
-                found[recording_key(path.relative_to(folder).with_suffix(""))] = path
-    return found
+def _other_sounds(scan: CorpusScan) -> dict[str, Path]:
+    folder = scan.dataset / RECORDINGS
+    return {
+        recording_key(path.relative_to(folder).with_suffix("")): path
+        for path in scan.files
+        if _OTHER_SOUND.search(path.name)
+    }
 
 
 def _missing(row: Row, second: str, folder: _Folder) -> tuple[Finding, str]:

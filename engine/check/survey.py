@@ -1,9 +1,7 @@
 """Everything that can be known about a corpus from its files alone, in one report."""
 
 import math
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +15,8 @@ from engine.check.recordings import examine
 from engine.check.report import SEVERITIES, CheckReport, Finding, Histogram, Spread
 from engine.check.speaking_rate import TimedText, rate_findings
 from engine.data.audio import AudioSpec
-from engine.data.clip_shape import ClipShape
-from engine.data.clips import RECORDINGS, Limits
+from engine.data.clips import RECORDINGS, ClipShape, CorpusScan, Limits, map_in_order
 from engine.data.spectrograms import coarse_frames
-from engine.data.workers import Workers
 from engine.text.unknown import unknown_characters
 from engine.text.vocabulary import Vocabulary
 
@@ -33,7 +29,7 @@ _LITTLE, _VERY_LITTLE = 1.0, 1 / 12
 
 
 def check_corpus(
-    dataset: Path,
+    scan: CorpusScan,
     vocabulary: Vocabulary,
     limits: Limits,
     audio: AudioSpec,
@@ -43,7 +39,7 @@ def check_corpus(
 ) -> CheckReport:
     """Check the list, the texts and the recordings of a corpus; see `survey`."""
     return survey(
-        dataset, vocabulary, limits, audio, on_progress=on_progress, cancelled=cancelled
+        scan, vocabulary, limits, audio, on_progress=on_progress, cancelled=cancelled
     ).report
 
 
@@ -59,7 +55,7 @@ class Survey:
 
 
 def survey(
-    dataset: Path,
+    scan: CorpusScan,
     vocabulary: Vocabulary,
     limits: Limits,
     audio: AudioSpec,
@@ -73,10 +69,10 @@ def survey(
     called from the calling thread. The same corpus gives the same report.
 
     Raises:
-        InputError: there is no corpus in the folder at all.
         Cancelled: `cancelled()` became true.
     """
-    listing = read_listing(dataset, vocabulary, limits)
+    dataset = scan.dataset
+    listing = read_listing(scan, vocabulary, limits)
     known = [
         (row.line, row.clip_id, vocabulary.clean(row.text), listing.recordings[row.clip_id])
         for row in listing.rows
@@ -153,13 +149,17 @@ def _examined(
     paths = [path for *_, path in named]
     clips = []
     on_progress(0, len(named))
-    with ThreadPoolExecutor(min(_MAX_THREADS, os.cpu_count() or 1)) as pool:
-        workers = Workers(pool, cancelled, "The corpus was not checked to its end.")
-        measured = workers.map(lambda path: examine(path, audio, limits), paths)
-        pairs = zip(named, measured, strict=True)
-        for done, ((line, clip_id, text, _), recording) in enumerate(pairs, start=1):
-            clips.append(Clip(line, clip_id, text, recording))
-            on_progress(done, len(named))
+    measured = map_in_order(
+        lambda path: examine(path, audio, limits),
+        paths,
+        cancelled=cancelled,
+        if_cancelled="The corpus was not checked to its end.",
+        max_threads=_MAX_THREADS,
+    )
+    pairs = zip(named, measured, strict=True)
+    for done, ((line, clip_id, text, _), recording) in enumerate(pairs, start=1):
+        clips.append(Clip(line, clip_id, text, recording))
+        on_progress(done, len(named))
     return clips
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from engine.check.report import Doubt
 from engine.checkpoints.checkpoint import load_checkpoint, speaking_network
 from engine.data.audio import recording_length
-from engine.data.clips import Clip, open_corpus
+from engine.data.clips import Clip, scan_corpus, usable_clips
 from engine.errors import Cancelled, InputError
 from engine.evaluation.speaker_match import matches
 from engine.evaluation.teacher_forcing import Evidence, Hearing, TeacherForcing, hear
@@ -84,7 +84,7 @@ def rank_doubts(
     load = _from_export if is_exported(voice) else _from_voice
     network, vocabulary = load(voice)
     network.to(choose_device(device))
-    corpus = open_corpus(dataset, vocabulary, settings.limits, settings.audio)
+    corpus = usable_clips(scan_corpus(dataset), vocabulary, settings.limits)
     forcing = TeacherForcing(network, vocabulary, settings.limits)
     batches = _batches(corpus.clips)
     on_progress(0, len(corpus.clips))
@@ -133,7 +133,10 @@ def _batches(clips: Sequence[Clip]) -> list[list[Clip]]:
     """Clips of like duration together, in batches of nearly equal size."""
 
     def seconds(clip: Clip) -> float:
-        samples, rate = recording_length(clip.path)
+        try:
+            samples, rate = recording_length(clip.path)
+        except InputError:
+            return 0.0  # left out when it is read
         return samples / rate
 
     ordered = sorted(clips, key=seconds)

@@ -11,7 +11,7 @@ from pathlib import Path
 from engine.check.report import USUAL_STEPS, CheckReport, Doubt, Finding
 from engine.check.survey import Survey, in_order, survey
 from engine.choices import NetworkName, PresetName
-from engine.data.clips import METADATA
+from engine.data.clips import METADATA, scan_corpus
 from engine.errors import InputError
 from engine.networks.specs import NetworkSpec
 from engine.text.vocabulary import Vocabulary
@@ -102,7 +102,7 @@ def check_files(
     """
     settings = order.settings()
     return survey(
-        order.dataset,
+        scan_corpus(order.dataset),
         Vocabulary(settings.symbols, settings.cleaner),
         settings.limits,
         settings.audio,

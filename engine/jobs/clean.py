@@ -18,9 +18,14 @@ from engine.check.mended_clips import (
     without_doubtful,
 )
 from engine.data.audio import AudioSpec
-from engine.data.clips import METADATA, RECORDINGS, Limits
-from engine.data.metadata import read_bytes, split_lines
-from engine.data.workers import Workers
+from engine.data.clips import (
+    METADATA,
+    RECORDINGS,
+    CorpusScan,
+    Limits,
+    map_in_order,
+    scan_corpus,
+)
 from engine.errors import InputError
 from engine.new_folder import new_folder, require_makeable, without_detours
 from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
@@ -73,18 +78,22 @@ def clean(
     _require_place(dataset, out)
     require_makeable(out)
     vocabulary, limits = _rules(against)
-    listing = read_listing(dataset, vocabulary, limits)
+    scan = scan_corpus(dataset)
+    listing = read_listing(scan, vocabulary, limits)
     _require_readable(dataset, listing)
     harmful = harmful_lines(listing.findings)
     rows = [row for row in listing.rows if row.line not in harmful]
     with new_folder(out) as folder:
         job = MendingJob(listing.recordings, folder / RECORDINGS, AudioSpec(), limits)
-        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            workers = Workers(pool, cancelled, "The copy was not completed.")
-            outcomes: list[Outcome] = []
-            for outcome in workers.map(job.mend_one, rows):
-                outcomes.append(outcome)
-                on_progress(len(outcomes), len(rows))
+        outcomes: list[Outcome] = []
+        for outcome in map_in_order(
+            job.mend_one,
+            rows,
+            cancelled=cancelled,
+            if_cancelled="The copy was not completed.",
+        ):
+            outcomes.append(outcome)
+            on_progress(len(outcomes), len(rows))
         kept = without_doubtful(outcomes, vocabulary, folder / RECORDINGS)
         left_out = [*harmful.values(), *(o for o in kept if isinstance(o, LeftOut))]
         changes = tuple(o.change for o in kept if isinstance(o, Kept))
@@ -93,7 +102,7 @@ def clean(
             raise InputError(_nothing_left(dataset, left_out))
         seconds = sum(o.seconds for o in kept if isinstance(o, Kept))
         cleaned = Cleaned(out, changes, tuple(left_out), seconds / 3600)
-        _write_lists(dataset, folder, cleaned)
+        _write_lists(scan, folder, cleaned)
     return cleaned
 
 
@@ -141,9 +150,9 @@ def _require_place(dataset: Path, out: Path) -> None:
         raise InputError(f"--out {out} is not empty; name a folder that does not exist yet.")
 
 
-def _write_lists(dataset: Path, folder: Path, cleaned: Cleaned) -> None:
+def _write_lists(scan: CorpusScan, folder: Path, cleaned: Cleaned) -> None:
     """Write `metadata.csv` with the texts as they were, and the report beside it."""
-    lines = {line.number: line for line in split_lines(read_bytes(dataset / METADATA))}
+    lines = {line.number: line for line in scan.lines}
     rows = [
         "|".join([change.clip_id, *lines[change.line].fields[1:]]) for change in cleaned.changes
     ]

@@ -6,7 +6,7 @@ import pytest
 
 from engine.check.listing import Listing, read_listing
 from engine.check.report import Finding
-from engine.data.clips import Limits
+from engine.data.clips import Limits, scan_corpus
 from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
 
 
@@ -17,7 +17,7 @@ def listing(dataset: Path, content: str, *files: str) -> Listing:
         path.touch()
     (dataset / "wavs").mkdir(exist_ok=True)
     (dataset / "metadata.csv").write_text(content, encoding="utf-8")
-    return read_listing(dataset, Vocabulary(BBC_SYMBOLS), Limits())
+    return read_listing(scan_corpus(dataset), Vocabulary(BBC_SYMBOLS), Limits())
 
 
 def told(findings: tuple[Finding, ...]) -> list[tuple[int | None, str, str]]:

@@ -16,7 +16,7 @@ import soxr
 from engine.check.report import CheckReport
 from engine.check.survey import check_corpus, survey
 from engine.data.audio import AudioSpec
-from engine.data.clips import Limits
+from engine.data.clips import Limits, scan_corpus
 from engine.errors import Cancelled, InputError
 from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
 
@@ -86,7 +86,7 @@ def copied(good: Path, folder: Path) -> Corpus:
 
 def checked(folder: Path) -> CheckReport:
     return check_corpus(
-        folder,
+        scan_corpus(folder),
         Vocabulary(BBC_SYMBOLS),
         Limits(),
         AudioSpec(),
@@ -394,7 +394,7 @@ def test_shapes_and_files_are_of_the_usable_clips(good: Path, tmp_path: Path) ->
     spoil(corpus, "no_text", 3)
     corpus.save()
     found = survey(
-        corpus.folder,
+        scan_corpus(corpus.folder),
         Vocabulary(BBC_SYMBOLS),
         Limits(),
         AudioSpec(),
@@ -424,7 +424,7 @@ def test_progress_and_cancelling(good: Path) -> None:
     def run(limit: int) -> None:
         told.clear()
         check_corpus(
-            good,
+            scan_corpus(good),
             Vocabulary(BBC_SYMBOLS),
             Limits(),
             AudioSpec(),
