@@ -24,10 +24,10 @@ from engine.attach.messages import (
     read_from_server,
     write,
 )
-from engine.attach.processes import is_running
 from engine.attach.sockets import SOCKET_NAME, connect, peer
 from engine.errors import InputError
 from engine.machine.lock import LOCK_NAME, holder_of
+from engine.machine.processes import is_running
 from engine.run.commands import Command, GoUnattended
 from engine.run.snapshot import Event, Phase, Snapshot
 from engine.voice.folder import SETTINGS

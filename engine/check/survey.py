@@ -17,6 +17,7 @@ from engine.check.speaking_rate import TimedText, rate_findings
 from engine.data.audio import AudioSpec
 from engine.data.clips import RECORDINGS, ClipShape, CorpusScan, Limits, map_in_order
 from engine.data.spectrograms import coarse_frames
+from engine.formatting import printable
 from engine.text.unknown import unknown_characters
 from engine.text.vocabulary import Vocabulary
 
@@ -191,7 +192,7 @@ def _general(fault: Fault) -> Finding:
 def _file(path: Path, dataset: Path) -> str:
     """A file below the dataset, fit to be shown."""
     name = path.relative_to(dataset).as_posix()
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name)
+    return printable(name)
 
 
 def _amount(usable: int, hours: float) -> list[Fault]:

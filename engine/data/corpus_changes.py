@@ -8,8 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from engine.errors import InputError
-from engine.files import remove_all, replacing, write_whole
-from engine.plain_files import read_plain
+from engine.files import read_plain, remove_all, replacing, write_whole
 from engine.serialization import from_json
 
 UNREADABLE = "unreadable"

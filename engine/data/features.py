@@ -30,12 +30,13 @@ from engine.data.spectrograms import analyse, coarse_frames, is_silent, trim
 from engine.errors import Cancelled, EngineError, InputError
 from engine.files import (
     PRIVATE_FOLDER,
+    plain_file,
+    read_plain,
     remove_all,
     replacing,
-    sentence_about_left,
     sweep_parts,
+    unremoved_message,
 )
-from engine.plain_files import plain_file, read_plain
 from engine.serialization import from_json, from_plain, to_json
 
 # Part of every key: raise it when the numbers or their layout change.
@@ -264,7 +265,7 @@ class _Builder:
         old = [path for path in self.folder.glob("*.features") if path.stem != index.key]
         left |= remove_all(one for path in old for one in (path.with_suffix(".json"), path))
         if left:
-            self.on_damage(sentence_about_left(left))
+            self.on_damage(unremoved_message(left))
         return index, known
 
     def _map(self, function: Callable[[_Known], _R], clips: list[_Known]) -> Iterator[_R]:

@@ -18,12 +18,12 @@ from pathlib import Path
 
 from engine.attach.codec import decode, dump, encode, load
 from engine.errors import InputError
+from engine.files import read_plain
+from engine.machine.state_folder import require_own, state_folder, write_own
 from engine.mirror.address import checked_address, told
 from engine.mirror.uploader import Hearers
-from engine.plain_files import read_plain
 from engine.run.options import TrainOptions
 from engine.run.snapshot import MirrorState
-from engine.state_folder import require_own, state_folder, write_own
 from engine.voice.folder import Voice
 
 _log = logging.getLogger(__name__)

@@ -23,8 +23,8 @@ from engine.mirror.index import Holdings, look
 from engine.mirror.named import is_named, remember
 from engine.mirror.restore import catch_up, fetch_voice, networks_ahead, settings_here
 from engine.mirror.store import MirrorError, Target, open_target
-from engine.preflight import as_stored, require_dataset
 from engine.run.options import TrainOptions
+from engine.voice.dataset import as_stored, require_dataset
 from engine.voice.folder import RESTORING, Voice
 
 _log = logging.getLogger(__name__)

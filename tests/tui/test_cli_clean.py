@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from engine.new_folder import new_folder
+from engine.files import new_folder
 from tui.cli import app
 from tui.command_line import tidy_end
 

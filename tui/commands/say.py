@@ -16,7 +16,7 @@ from tui.formatting import printable
 @told
 def say(
     text: Annotated[str, typer.Argument(help="What to say.")],
-    voice: Annotated[Path, typer.Option(help="The voice folder, or an exported voice.")],
+    voice: Annotated[Path, typer.Option(help="The voice folder.")],
     step: Annotated[
         int | None,
         typer.Option(help="The Text2Mel checkpoint to speak with.", show_default="the newest"),
@@ -30,7 +30,7 @@ def say(
         typer.Option(
             metavar="FILE.wav",
             help="Where to write.",
-            show_default="the voice's samples/; of an export: here",
+            show_default="the voice's samples/",
         ),
     ] = None,
     arrays: Annotated[

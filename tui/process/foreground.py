@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
 
-from engine.plain_files import whole_path
+from engine.files import absolute_path
 from engine.run.commands import Finish, GoUnattended
 from engine.run.options import TrainOptions
 from engine.run.snapshot import Phase
@@ -245,7 +245,7 @@ class _Supervision:
     def _keep_training(self) -> None:
         self._session.send(GoUnattended(train_on=True))
         self._terminal.say(f"training goes on without a screen, as process {os.getpid()}")
-        voice = shlex.quote(str(whole_path(self._session.snapshot().voice_folder)))
+        voice = shlex.quote(str(absolute_path(self._session.snapshot().voice_folder)))
         self._terminal.say(f"to come back to it:   voicecoach attach {voice}")
         self._terminal.say(f"to save and stop it:  kill {os.getpid()}")
         self._terminal.say(f"what it does:         tail -f {self._log}")

@@ -14,7 +14,7 @@ from datetime import datetime
 from queue import SimpleQueue
 from typing import TextIO
 
-from engine.plain_files import whole_path
+from engine.files import absolute_path
 from engine.run.options import TrainOptions
 from engine.run.snapshot import Event, Phase, Snapshot
 from engine.run.stop import AlreadyThereError
@@ -61,7 +61,7 @@ def train_headless(make_order: Callable[[], TrainOptions], first_line: str = "")
     watch.handle_signals()
     session.start()
     watch.start()
-    voice = shlex.quote(str(whole_path(order.voice_folder)))
+    voice = shlex.quote(str(absolute_path(order.voice_folder)))
     lines.write(f"a screen for it, from any terminal: voicecoach attach {voice}")
     last = _follow(session, lines)
     error = session.error

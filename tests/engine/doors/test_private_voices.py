@@ -84,7 +84,7 @@ def test_what_is_handed_on_has_the_permissions_of_the_umask(make_voice, tmp_path
     export, copy, wav = (tmp_path / "out" / name for name in ("export", "clean", "hello.wav"))
     export_voice(voice.folder, export)
     clean(speech, copy, on_progress=lambda done, total: None)
-    say(export, TEXT, out=wav, arrays=wav.with_suffix(".npz"))
+    say(voice.folder, TEXT, out=wav, arrays=wav.with_suffix(".npz"))
     for path in (tmp_path / "out").rglob("*"):
         assert path.stat().st_mode & 0o777 == (0o755 if path.is_dir() else 0o644), path
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import InputError
+from engine.machine.state_folder import state_folder
 from engine.mirror.index import look
 from engine.mirror.named import is_named, mirror_to_use, remember
 from engine.mirror.store import open_target
@@ -18,7 +19,6 @@ from engine.mirror.take_up import Manners, take_up
 from engine.mirror.uploader import Hearers
 from engine.run.options import TrainOptions
 from engine.run.snapshot import Phase
-from engine.state_folder import state_folder
 from engine.voice.folder import Voice
 
 BUCKET = "s3://bucket/alice"
