@@ -70,7 +70,8 @@ def read_listing(scan: CorpusScan, vocabulary: Vocabulary, limits: Limits) -> Li
 
     Whatever the file holds becomes findings; the recordings are only looked for, not opened.
     """
-    data, lines, parsed = scan.content, list(scan.lines), (scan.rows, scan.malformed)
+    data, lines = scan.content, list(scan.lines)
+    rows, malformed = list(scan.rows), list(scan.malformed)
     wide = wide_encoding(data)
     if wide:
         # Training reads no row of it; all else that is wrong with it is found all the same.
@@ -80,9 +81,9 @@ def read_listing(scan: CorpusScan, vocabulary: Vocabulary, limits: Limits) -> Li
             return Listing((), total, (_placed(wide_fault(wide)),), {}, frozenset(), ())
         data = text.encode()
         lines = split_lines(data)
-        parsed = parse_lines(lines)
+        rows, malformed = parse_lines(lines)
     lines = [line for line in lines if line.content.strip() or line.damage]
-    entries, findings = _parse(lines, *parsed)
+    entries, findings = _parse(lines, rows, malformed)
     text_findings, unusable = _check_texts(entries, vocabulary, limits)
     read = {line.number for _, line in entries}
     claimed = {line.number: _claimed(line) for line in lines if line.number not in read}
@@ -179,7 +180,8 @@ def _parse(
     """The rows with their lines, and what is wrong with lines that are none."""
     entries: list[tuple[Row, Line]] = []
     findings: list[Finding] = []
-    parsed_lines = {parsed.line: parsed for parsed in (*rows, *malformed)}
+    parsed_lines: dict[int, Row | Rejected] = {row.line: row for row in rows}
+    parsed_lines |= {one.line: one for one in malformed}
     first_lines = {recording_key(row.clip_id): row.line for row in rows}
     by_number = {line.number: line for line in lines}
     for line in lines:

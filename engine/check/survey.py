@@ -89,7 +89,7 @@ def survey(
     hours = sum(seconds) / 3600
     timed = [_timed(clip, dataset) for clip in clips if clip.recording.seconds]
     rates, speaking_rate = rate_findings(timed)
-    unknown = unknown_characters(listing.rows, vocabulary)
+    unknown = unknown_characters({row.line: row.text for row in listing.rows}, vocabulary)
     covered = coverage([clip.text for clip in usable], vocabulary)
     findings = [
         *listing.findings,

@@ -130,7 +130,7 @@ def with_estimates(
 
     settings = order.settings()
     preset, own = _sizes(order)
-    plan = estimate.Plan(
+    plan = estimate.EstimateRequest(
         preset=preset,
         recipe=settings.recipe,
         vocabulary_size=len(settings.symbols),
@@ -138,7 +138,7 @@ def with_estimates(
         limits=settings.limits,
         steps={"text2mel": order.steps, "ssrn": max(1, round(order.steps * _SSRN_SHARE))},
         price=order.price,
-        own=own,
+        existing=own,
     )
     return estimate.with_estimates(
         report,

@@ -1,9 +1,7 @@
 """`voicecoach clean`: a mended copy of a corpus; the original is only read."""
 
 import json
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 

@@ -14,7 +14,6 @@ from engine.run.snapshot import Phase
 from engine.speech.audition import Auditions
 from engine.training.checkpoint_writer import OnSaved
 from engine.training.checkpointer import Keeper
-from engine.training.corpus_change import CorpusWatch
 from engine.training.cost import CostMeter
 from engine.training.limits import Stopping
 from engine.training.machine_watch import MachineWatch
@@ -27,6 +26,7 @@ from engine.training.spot import Interruptions
 from engine.training.standing import Standing
 from engine.training.steering import Steering
 from engine.training.tending import Tending
+from engine.training.training_data import CorpusWatch
 from engine.training.watchdog import Watchdog
 
 

@@ -33,7 +33,7 @@ from engine.run.snapshot import Phase
 from engine.run.stop import MAX_STEPS, MAX_USD
 from engine.run.stored_stop import read_kept_stop
 from engine.speech.audition import read_samples
-from engine.training.check_record import load_record
+from engine.training.data_check import load_record
 from engine.voice.folder import read_corpus_report
 from engine.voice.history import History
 from engine.voice.open_spend import OpenSpend
