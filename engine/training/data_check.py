@@ -19,7 +19,7 @@ from engine.errors import Cancelled, Declined, EngineError, InputError
 from engine.files import read_plain, write_whole
 from engine.formatting import plural
 from engine.machine.cloud.news import Interruption
-from engine.run.commands import Finish, FolderGone, GoOn, GoUnattended, Hold, Inbox
+from engine.run.commands import Continue, Finish, FolderGone, Hold, Inbox, ScreenDetached
 from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Progress
@@ -104,7 +104,7 @@ class DataCheck:
     def wait_for_answer(self) -> None:
         """Wait for a person at a screen where the corpus has errors and nobody has agreed yet.
 
-        `GoOn` begins, `Hold` stops the countdown, and without an answer training begins.
+        `Continue` begins, `Hold` stops the countdown, and without an answer training begins.
         Meanwhile a few steps are timed to estimate what training would take.
 
         Raises:
@@ -122,7 +122,7 @@ class DataCheck:
         self._save(replace(record, accepted=True))
 
     def _attended(self) -> bool:
-        return self._options.attended and self._inbox.next_of((GoUnattended,), 0) is None
+        return self._options.attended and self._inbox.next_of((ScreenDetached,), 0) is None
 
     def _check(self, key: str, scan: CorpusScan) -> CheckRecord:
         def show(done: int, total: int) -> None:
@@ -135,7 +135,7 @@ class DataCheck:
             settings.limits,
             settings.audio,
             on_progress=show,
-            cancelled=self._inbox.asks_to_finish,
+            cancelled=self._inbox.finish_requested,
         )
         return CheckRecord(key, found.report, accepted=False, shapes=found.shapes)
 
@@ -178,7 +178,7 @@ class DataCheck:
             if deadline is not None and seconds is not None:
                 # Until the number that is shown changes.
                 timeout = max(0.0, deadline - monotonic() - (seconds - 1))
-            kinds = (GoOn, Hold, Finish, GoUnattended, Interruption, FolderGone)
+            kinds = (Continue, Hold, Finish, ScreenDetached, Interruption, FolderGone)
             answer = self._inbox.next_of(kinds, timeout)
             match answer:
                 case Interruption():
@@ -187,11 +187,11 @@ class DataCheck:
                     raise Cancelled("The voice folder is gone.")
                 case Finish():
                     raise Declined("The corpus was not to be trained on.")
-                case GoUnattended():
+                case ScreenDetached():
                     # It stays in the inbox, for the trainer has to know it too.
                     begins = "nobody is there to ask: training on the usable clips"
                     break
-                case GoOn():
+                case Continue():
                     self._inbox.take_out(answer)
                     begins = "training on the usable clips"
                     break

@@ -4,10 +4,11 @@ from typing import NamedTuple
 
 from engine.checkpoints.checkpoint import Checkpoint, Unlogged, load_checkpoint
 from engine.checkpoints.folders import DamagedCheckpointError, move_aside
+from engine.checkpoints.recovery import Recovery
 from engine.errors import EngineError, InputError
 from engine.formatting import plural
 from engine.run.publisher import Publisher
-from engine.training.divergence import MAX_ROLLBACKS, Health, Recovery
+from engine.training.divergence import MAX_ROLLBACKS, Health
 from engine.training.finite import all_finite
 from engine.training.setup import TrainingContext
 from engine.voice.layout import CheckpointEntry

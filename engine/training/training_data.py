@@ -131,7 +131,7 @@ def _open_features(
             raise
         except EngineError:
             pass  # a disk that does not answer is asked again
-        return inbox.asks_to_finish()
+        return inbox.finish_requested()
 
     return FeatureStore.open(
         corpus,
