@@ -86,6 +86,14 @@ class CorpusScan:
     files: tuple[Path, ...]
     """Every file below `wavs/`."""
 
+    def with_content(self, content: bytes) -> "CorpusScan":
+        """The same files with another list."""
+        lines = split_lines(content)
+        rows, malformed = parse_lines(lines)
+        return CorpusScan(
+            self.dataset, content, tuple(lines), tuple(rows), tuple(malformed), self.files
+        )
+
     @cached_property
     def recordings(self) -> dict[str, list[Path]]:
         """WAV and FLAC files by their `recording_key`, the one that is used first."""
@@ -119,12 +127,10 @@ def scan_corpus(dataset: Path) -> CorpusScan:
     """
     _require_layout(dataset)
     content = read_bytes(dataset / METADATA)
-    lines = split_lines(content)
-    rows, malformed = parse_lines(lines)
     files = tuple(
         Path(parent, name) for parent, _, names in os.walk(dataset / RECORDINGS) for name in names
     )
-    return CorpusScan(dataset, content, tuple(lines), tuple(rows), tuple(malformed), files)
+    return CorpusScan(dataset, b"", (), (), (), files).with_content(content)
 
 
 def usable_clips(scan: CorpusScan, vocabulary: Vocabulary, limits: Limits) -> Corpus:

@@ -166,7 +166,7 @@ def test_memory_that_is_too_small_for_a_single_clip_is_a_finding(small_audio, mo
     request = EstimateRequest(
         "small", "standard", 40, small_audio, Limits(), {"text2mel": 10}, price=None
     )
-    nothing = Histogram((0.0,), ()), None, None, None, (), Coverage({}, (), {}, (), None)
+    nothing = Histogram((0.0,), ()), None, None, None, (), Coverage({}, (), (), None)
     report = with_estimates(
         CheckReport("recordings", 3, 3, 0.1, (), *nothing), [ClipShape(9, 8)] * 3, request, "cpu",
         on_progress=lambda done, total: None, cancelled=lambda: False,

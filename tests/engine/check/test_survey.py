@@ -14,7 +14,7 @@ import soundfile
 import soxr
 
 from engine.check.report import CheckReport
-from engine.check.survey import check_corpus, survey
+from engine.check.survey import survey
 from engine.data.audio import AudioSpec
 from engine.data.clips import Limits, scan_corpus
 from engine.errors import Cancelled, InputError
@@ -85,14 +85,14 @@ def copied(good: Path, folder: Path) -> Corpus:
 
 
 def checked(folder: Path) -> CheckReport:
-    return check_corpus(
+    return survey(
         scan_corpus(folder),
         Vocabulary(BBC_SYMBOLS),
         Limits(),
         AudioSpec(),
         on_progress=lambda done, total: None,
         cancelled=lambda: False,
-    )
+    ).report
 
 
 Plant = Callable[[Corpus, Line], None]
@@ -423,7 +423,7 @@ def test_progress_and_cancelling(good: Path) -> None:
 
     def run(limit: int) -> None:
         told.clear()
-        check_corpus(
+        survey(
             scan_corpus(good),
             Vocabulary(BBC_SYMBOLS),
             Limits(),
