@@ -13,9 +13,9 @@ from engine.errors import Cancelled, Declined, EngineError, InputError, Voicecoa
 from engine.files import remove_all, sentence_about_left, write_whole
 from engine.machine.cloud.news import NewPrice
 from engine.machine.lock import LOCK_NAME, FolderLostError, acquire_lock
-from engine.mirror.named import mirror_to_use
-from engine.mirror.store import open_target
-from engine.mirror.uploader import Hearers, Sender
+from engine.mirror.confirmed import mirror_to_use
+from engine.mirror.store import open_store
+from engine.mirror.uploader import Uploader
 from engine.new_folder import unusable
 from engine.preflight import Plan, make_plan
 from engine.run.commands import Command, GoUnattended, Inbox, KeyPressed, ScreenReads
@@ -108,7 +108,7 @@ class Session:
             at_home=order.attended,
         )
         self._server = Server(order.voice_folder, self.snapshot, self.send, self._audience)
-        self._mirror: Sender | None = None
+        self._mirror: Uploader | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=False)
 
@@ -257,8 +257,7 @@ class Session:
 
     def _train(self, watchdog: Watchdog) -> None:
         # Early: whoever counts on a copy is to see at once that there is none.
-        hearers = Hearers(lambda state: self._publisher.update(mirror=state), self._publisher.event)
-        address = mirror_to_use(self._order, self._voice, hearers)
+        address = mirror_to_use(self._order, self._voice, self._publisher)
         # torch comes in here, after the first screen is on.
         from engine.machine.device import gpu_uuid
         from engine.speech.audition import Auditions, Recording
@@ -273,7 +272,7 @@ class Session:
         auditions = Auditions(
             self._voice, prepared.network, prepared.learner.spec, recording, self._publisher
         )
-        mirror = self._mirror = self._start_mirror(address, hearers)
+        mirror = self._mirror = self._start_mirror(address)
         try:
             Trainer(
                 prepared,
@@ -291,7 +290,7 @@ class Session:
             if mirror is not None:
                 self._wait_for_mirror(mirror)
 
-    def _wait_for_mirror(self, mirror: Sender) -> None:
+    def _wait_for_mirror(self, mirror: Uploader) -> None:
         try:
             self._voice.locate()
         except FolderLostError:
@@ -332,19 +331,19 @@ class Session:
             raise
         return None
 
-    def _start_mirror(self, address: str | None, hearers: Hearers) -> Sender | None:
+    def _start_mirror(self, address: str | None) -> Uploader | None:
         """Begin to copy checkpoints to where the voice has its mirror."""
         if address is None:
             return None
-        sender = Sender(
+        uploader = Uploader(
             self._voice,
             self._order.network,
-            lambda: open_target(address),
-            hearers,
-            seen=self._order.mirror_sequence,
+            lambda: open_store(address),
+            self._publisher,
+            sequence=self._order.mirror_sequence,
         )
-        sender.start()
-        return sender
+        uploader.start()
+        return uploader
 
 
 class _Claim:
