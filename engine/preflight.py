@@ -7,16 +7,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from engine.checkpoints.folders import (
-    is_checkpoint,
-    list_checkpoints,
-    read_state,
-    source_checkpoints,
-)
+from engine.checkpoints.folders import read_state, source_checkpoints
 from engine.choices import CloudName, PresetName
 from engine.errors import InputError
-from engine.exported.card import read_card
-from engine.exported.folder import CARD
 from engine.machine.cloud.connect import metadata_base
 from engine.machine.cloud.firmware import chosen_cloud
 from engine.machine.cloud.metadata import require_base
@@ -28,7 +21,8 @@ from engine.run.stop import AlreadyThereError
 from engine.text.mapping import require_vocabulary
 from engine.text.vocabulary import Vocabulary
 from engine.voice.dataset import as_stored, require_dataset
-from engine.voice.folder import RESTORING, Voice, is_exported, settings_of
+from engine.voice.folder import OLD_EXPORT, RESTORING, Voice
+from engine.voice.layout import is_checkpoint, list_checkpoints
 from engine.voice.settings import VoiceSettings
 from engine.voice.spend import Ledger
 
@@ -77,12 +71,6 @@ def make_plan(order: TrainOptions) -> Plan:
     folder = order.voice_folder
     if order.vocabulary is not None:
         require_vocabulary(order.vocabulary)
-    if is_exported(folder):
-        raise InputError(
-            f"{folder} is an export of a voice, which stays as it is; train the voice that it is "
-            f"of, or another that starts from it: `voicecoach train DATASET --voice NEW --from "
-            f"{folder}`."
-        )
     new = not Voice.exists(folder)
     settings = _new_settings(order) if new else _settings_of(order)
     changes: dict[str, Any] = {
@@ -190,9 +178,6 @@ def _step_of(order: TrainOptions) -> int:
         return entries[-1].step
     if order.source is None:
         return 0
-    if is_exported(order.source):
-        card = read_card(order.source).networks.get(order.network)
-        return 0 if card is None else card.step
     source = source_checkpoints(order.source).get(order.network)
     return 0 if source is None else int(read_state(source)["step"])
 
@@ -274,10 +259,10 @@ def _new_settings(order: TrainOptions) -> VoiceSettings:
 
 
 def _like_source(source: Path, settings: VoiceSettings) -> VoiceSettings:
-    """Settings for weights that come from another voice, from a checkpoint of one, or an export.
+    """Settings for weights that come from another voice or from a checkpoint of one.
 
     Raises:
-        InputError: `source` is none of these.
+        InputError: `source` is neither.
     """
     home = source
     if is_checkpoint(source):
@@ -285,12 +270,12 @@ def _like_source(source: Path, settings: VoiceSettings) -> VoiceSettings:
         if not Voice.exists(home):
             preset = _preset_of(read_state(source), settings)
             return replace(settings, symbols=_symbols_of(source), preset=preset)
-    if not Voice.exists(home) and not is_exported(home):
+    if not Voice.exists(home) and not (home / OLD_EXPORT).is_file():
         raise InputError(
-            f"{source} is no voice (no voice.toml), no checkpoint (no state.json) and no export "
-            f"(no {CARD}); give the folder of a voice, one of its step-… folders, or an export."
+            f"{source} is neither a voice (no voice.toml) nor a checkpoint (no state.json); give "
+            f"the folder of a voice, or one of its step-… folders."
         )
-    theirs = settings_of(home)
+    theirs = Voice.open(home).settings
     return replace(
         settings,
         preset=theirs.preset,
@@ -329,9 +314,6 @@ def _require_fitting_source(order: TrainOptions) -> None:
         InputError: saying what does not fit.
     """
     assert order.source is not None
-    # Its card tells of symbols and sizes that are those of its weights, or it is refused.
-    if is_exported(order.source):
-        return
     found = source_checkpoints(order.source)
     if is_checkpoint(order.source):
         theirs = read_state(order.source)["network"]

@@ -1,10 +1,11 @@
 """The stop of an order, its own or that of the run it takes up, held against where the voice is."""
 
-from engine.checkpoints.folders import is_sound, list_checkpoints
+from engine.checkpoints.folders import is_sound
 from engine.errors import InputError
 from engine.run.options import QUOTE_A_SUM, TrainOptions
 from engine.run.stop import AlreadyThereError, StopRule
 from engine.run.stored_stop import KeptStop, read_kept_stop
+from engine.voice.layout import list_checkpoints
 from engine.voice.spend import Ledger
 
 

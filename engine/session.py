@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Protocol
 from engine.attach.clients import Audience
 from engine.attach.server import Server
 from engine.errors import Cancelled, Declined, EngineError, InputError, VoicecoachError
-from engine.files import remove_all, sentence_about_left, write_whole
+from engine.files import remove_all, unremoved_message, unusable_path, write_whole
+from engine.machine.background import Poller
 from engine.machine.cloud.news import NewPrice
 from engine.machine.lock import LOCK_NAME, FolderLostError, acquire_lock
 from engine.mirror.confirmed import mirror_to_use
 from engine.mirror.store import open_store
 from engine.mirror.uploader import Uploader
-from engine.new_folder import unusable
 from engine.preflight import Plan, make_plan
 from engine.run.commands import Command, GoUnattended, Inbox, KeyPressed, ScreenReads
 from engine.run.options import TrainOptions
@@ -24,7 +24,6 @@ from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
 from engine.training.cost import CostMeter
 from engine.training.folder_watch import FolderWatch
-from engine.training.gpu_watch import GpuWatch
 from engine.training.machine_watch import MachineWatch
 from engine.training.standing import MAX_WAIT_SECONDS
 from engine.training.watchdog import Watchdog
@@ -109,6 +108,7 @@ class Session:
         )
         self._server = Server(order.voice_folder, self.snapshot, self.send, self._audience)
         self._mirror: Uploader | None = None
+        self._gpu: Poller | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=False)
 
@@ -186,6 +186,8 @@ class Session:
                 self._wait_for_reader()
                 self._publisher.update(phase=Phase.FAILED, failure=told)
             self._ended.set()
+            if self._gpu is not None:
+                self._gpu.stop()
             self._machine.end()
             self._folder.end()
             # Before the lock is free: whoever takes it next opens a socket of the same name.
@@ -260,13 +262,18 @@ class Session:
         address = mirror_to_use(self._order, self._voice, self._publisher)
         # torch comes in here, after the first screen is on.
         from engine.machine.device import gpu_uuid
+        from engine.machine.gpu import poll_gpu
         from engine.speech.audition import Auditions, Recording
         from engine.training.trainer import Trainer
 
         prepared = self._prepare()
         if prepared is None:
             return
-        GpuWatch(gpu_uuid(prepared.learner.device), self._publisher, self._ended).start()
+        self._gpu = poll_gpu(
+            gpu_uuid(prepared.learner.device),
+            lambda reading, absent: self._publisher.update(gpu=reading, gpu_absent=absent),
+            self._publisher.event,
+        )
         clip = prepared.attention_clip
         recording = Recording(prepared.store.clips[clip], prepared.store.coarse_mel(clip))
         auditions = Auditions(
@@ -366,7 +373,7 @@ class _Claim:
             self._made_lock = not (folder / LOCK_NAME).exists()
             self.lock = acquire_lock(folder)
         except OSError as error:
-            raise unusable(folder, error) from error
+            raise unusable_path(folder, error) from error
 
     def remember(self) -> None:
         """Note what is in the folder before the run writes into it, for `undo`.
@@ -379,7 +386,7 @@ class _Claim:
             self._before = {path.name for path in self._folder.iterdir()}
             self._settings = settings.read_bytes() if settings.is_file() else None
         except OSError as error:
-            raise unusable(self._folder, error) from error
+            raise unusable_path(self._folder, error) from error
 
     def forget(self) -> None:
         """Remove the lock file, and the folders, where they were made for this claim alone."""
@@ -409,7 +416,7 @@ class _Claim:
             return
         left = remove_all(one for one in self._folder.iterdir() if one.name not in self._before)
         if left:
-            _log.warning("%s", sentence_about_left(left))
+            _log.warning("%s", unremoved_message(left))
         self.forget()
         if self._settings is not None:
             write_whole(self._folder / SETTINGS, self._settings)

@@ -6,6 +6,7 @@ from collections import Counter
 
 from engine.check.faults import Fault
 from engine.data.metadata import Line
+from engine.formatting import printable
 
 # The longer marks first: UTF-32's begins with UTF-16's.
 _MARKS = (
@@ -195,4 +196,4 @@ _MANGLED = _mangled_pattern()
 def _around(text: str, place: int) -> str:
     start = max(0, place - 12)
     shown = text[start : place + 14]
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in shown)
+    return printable(shown)

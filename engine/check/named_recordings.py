@@ -15,6 +15,7 @@ from engine.data.clips import (
     recording_key,
 )
 from engine.data.metadata import Line, Row, shown
+from engine.formatting import printable
 
 # Sound in files that are not read.
 _OTHER_SOUND = re.compile(
@@ -96,7 +97,7 @@ class _Folder:
     def file(self, path: Path) -> str:
         """A file below the dataset, fit to be shown."""
         text = f"{RECORDINGS}/{path.relative_to(self.path).as_posix()}"
-        return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+        return printable(text)
 
     @cached_property
     def unclaimed(self) -> dict[str, list[str]]:

@@ -21,6 +21,7 @@ from engine.data.clip_shape import ClipShape
 from engine.data.clips import RECORDINGS, Limits
 from engine.data.spectrograms import coarse_frames
 from engine.data.workers import Workers
+from engine.formatting import printable
 from engine.text.unknown import unknown_characters
 from engine.text.vocabulary import Vocabulary
 
@@ -191,7 +192,7 @@ def _general(fault: Fault) -> Finding:
 def _file(path: Path, dataset: Path) -> str:
     """A file below the dataset, fit to be shown."""
     name = path.relative_to(dataset).as_posix()
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name)
+    return printable(name)
 
 
 def _amount(usable: int, hours: float) -> list[Fault]:

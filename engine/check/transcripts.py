@@ -12,6 +12,7 @@ from engine.check.encoding import character_fault
 from engine.check.faults import Fault
 from engine.check.report import Severity
 from engine.data.clips import Limits
+from engine.formatting import printable
 from engine.text.vocabulary import Vocabulary
 
 # A text so many times longer than a network reads is not cleaned to count its symbols.
@@ -342,5 +343,4 @@ _CHECKS: tuple[Callable[[_Transcript], Fault | None], ...] = (
 
 
 def _quoted(text: str) -> str:
-    shown = text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
-    return "“" + "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in shown) + "”"
+    return f"“{printable(text, _SHOWN)}”"

@@ -14,13 +14,11 @@ from engine.data.clips import Clip, open_corpus
 from engine.errors import Cancelled, InputError
 from engine.evaluation.speaker_match import matches
 from engine.evaluation.teacher_forcing import Evidence, Hearing, TeacherForcing, hear
-from engine.exported.card import read_card
-from engine.exported.weights import load_network
 from engine.machine.device import choose_device
 from engine.networks.text2mel import Text2Mel
 from engine.speech.synthesizer import Synthesizer
 from engine.text.vocabulary import Vocabulary
-from engine.voice.folder import Voice, is_exported, settings_of
+from engine.voice.folder import Voice
 from engine.voice.settings import VoiceSettings
 
 # Clips of like duration that are predicted together and lend each other their transcripts.
@@ -65,7 +63,7 @@ def rank_doubts(
     """Rank the clips of a corpus by how little a trained voice believes their transcripts.
 
     Args:
-        voice: a voice with a trained Text2Mel, or an export, best of the same speaker.
+        voice: a voice with a trained Text2Mel, best of the same speaker.
         dataset: the corpus, in LJ Speech layout; nothing is written there.
         device: `auto`, `cpu` or `cuda:N`.
         on_progress: called with clips done and clips in all, from the calling thread.
@@ -80,9 +78,9 @@ def rank_doubts(
         EngineError: the network's weights yield numbers that are not finite.
         Cancelled: `cancelled()` was true.
     """
-    settings = settings_of(voice)
-    load = _from_export if is_exported(voice) else _from_voice
-    network, vocabulary = load(voice)
+    opened = Voice.open(voice)
+    settings = opened.settings
+    network, vocabulary = _text2mel_of(opened)
     network.to(choose_device(device))
     corpus = open_corpus(dataset, vocabulary, settings.limits, settings.audio)
     forcing = TeacherForcing(network, vocabulary, settings.limits)
@@ -99,17 +97,8 @@ def rank_doubts(
     return _judge(evidence)
 
 
-def _from_export(folder: Path) -> tuple[Text2Mel, Vocabulary]:
-    """The Text2Mel of an export and the symbols that it reads."""
-    card = read_card(folder)
-    network = load_network(folder, "text2mel", card.networks["text2mel"])
-    assert isinstance(network, Text2Mel)
-    return network, Vocabulary(card.symbols, card.cleaner)
-
-
-def _from_voice(folder: Path) -> tuple[Text2Mel, Vocabulary]:
+def _text2mel_of(voice: Voice) -> tuple[Text2Mel, Vocabulary]:
     """The voice's newest Text2Mel and the symbols that it reads."""
-    voice = Voice.open(folder)
     entry = voice.newest("text2mel")
     if entry is None:
         raise InputError(

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from engine.check.report import USUAL_STEPS, CheckReport, Doubt, Finding
 from engine.check.survey import Survey, in_order, survey
+from engine.checkpoints.folders import specs_of
 from engine.choices import NetworkName, PresetName
 from engine.data.clips import METADATA
 from engine.errors import InputError
 from engine.networks.specs import NetworkSpec
 from engine.text.vocabulary import Vocabulary
-from engine.voice.folder import own_specs, settings_of
+from engine.voice.folder import Voice
 from engine.voice.settings import VoiceSettings
 
 TEXT2MEL_STEPS = USUAL_STEPS["text2mel"]
@@ -71,7 +72,7 @@ class CheckOptions:
         """
         if self.against is None:
             return VoiceSettings()
-        return settings_of(self.against)
+        return Voice.open(self.against).settings
 
 
 def require_able(order: CheckOptions, *, deep: bool, estimate: bool) -> None:
@@ -82,7 +83,7 @@ def require_able(order: CheckOptions, *, deep: bool, estimate: bool) -> None:
     """
     order.settings()
     if deep:
-        settings_of(order.judge)
+        Voice.open(order.judge)
     if estimate:
         _sizes(order)
     if deep or estimate:
@@ -157,10 +158,11 @@ def _sizes(order: CheckOptions) -> tuple[PresetName, Mapping[NetworkName, Networ
     """
     if order.preset is not None:
         return order.preset, {}
-    voice = order.against or order.doubting
-    if voice is None:
+    folder = order.against or order.doubting
+    if folder is None:
         return order.settings().preset, {}
-    return settings_of(voice).preset, own_specs(voice)
+    voice = Voice.open(folder)
+    return voice.settings.preset, specs_of(voice)
 
 
 def with_doubts(

@@ -22,9 +22,9 @@ from engine.data.clips import METADATA, RECORDINGS, Limits
 from engine.data.metadata import read_bytes, split_lines
 from engine.data.workers import Workers
 from engine.errors import InputError
-from engine.new_folder import new_folder, require_makeable, without_detours
+from engine.files import new_folder, require_makeable
 from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
-from engine.voice.folder import settings_of
+from engine.voice.folder import Voice
 
 REPORT = "clean.json"
 """What was left out and what was changed, beside the mended `metadata.csv`."""
@@ -69,7 +69,6 @@ def clean(
         EngineError: the copy cannot be written; nothing is left of it.
         Cancelled: `cancelled()` became true; nothing is left of the copy.
     """
-    out = without_detours(out)
     _require_place(dataset, out)
     require_makeable(out)
     vocabulary, limits = _rules(against)
@@ -105,7 +104,7 @@ def _rules(against: Path | None) -> tuple[Vocabulary, Limits]:
     """
     if against is None:
         return Vocabulary(BBC_SYMBOLS), Limits()
-    settings = settings_of(against)
+    settings = Voice.open(against).settings
     return Vocabulary(settings.symbols, settings.cleaner), settings.limits
 
 

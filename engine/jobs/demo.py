@@ -4,14 +4,13 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from engine.checkpoints.folders import list_checkpoints
 from engine.errors import EngineError, InputError
-from engine.files import make_folder, replacing
+from engine.files import make_folder, replacing, unusable_path
 from engine.machine.lock import LOCK_NAME, acquire_lock, require_untrained
-from engine.new_folder import unusable
 from engine.run.options import Price, TrainOptions
 from engine.run.stop import Stop
 from engine.voice.folder import Voice
+from engine.voice.layout import list_checkpoints
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 # Built into the wheel at the first place; in a checkout they lie at the second.
@@ -83,7 +82,7 @@ def _copy_corpus(source: Path, target: Path) -> None:
     try:
         make_folder(target, private_from=target.parent)
     except OSError as error:
-        raise unusable(target.parent, error) from error
+        raise unusable_path(target.parent, error) from error
     try:
         # The contents alone: permissions and times cannot be set on every file system.
         for path in sorted(source.rglob("*")):

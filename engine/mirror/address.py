@@ -5,8 +5,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from engine.errors import InputError
+from engine.files import absolute_path
+from engine.formatting import printable
 from engine.mirror.layout import MARKER
-from engine.plain_files import whole_path
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 # A forgotten slash: no folder is meant.
@@ -29,27 +30,24 @@ def checked_address(text: str) -> str:
     if not text or not text.isprintable():
         raise InputError(f"--mirror is {text!r}; give {EXAMPLES}.")
     if "::" in text.partition("arn:")[0] or _HALF_SCHEME.match(text):
-        raise InputError(f"--mirror is {without_secrets(text)}; give one plain address: {EXAMPLES}.")
+        raise _unusable(text, f"give one plain address: {EXAMPLES}")
     match = _SCHEME.match(text)
     if match is None:
-        return str(whole_path(Path(text).expanduser()))
+        return str(absolute_path(Path(text).expanduser()))
     kind, rest = match[1].lower(), text[match.end() :]
     if kind in _FOLDERS:
-        return _folder(text, rest)
+        path = rest.removeprefix("localhost")  # the host of a file:// URL is this one (RFC 8089)
+        if not path.startswith("/"):
+            example = "file:///mnt/disk/alice, or without the file://"
+            raise _unusable(text, f"give a folder's absolute path, as in {example}")
+        return str(absolute_path(Path(path)))
     _require_no_secret(text)
     _require_place(text, kind)
     return f"{kind}://{rest}".rstrip("/")
 
 
-def _folder(text: str, rest: str) -> str:
-    """The path in a `file://` URL, whose host is this one (RFC 8089)."""
-    path = rest.removeprefix("localhost")
-    if not path.startswith("/"):
-        raise InputError(
-            f"--mirror is {without_secrets(text)}; give a folder's absolute path, as in file:///mnt/disk/alice, "
-            f"or without the file://."
-        )
-    return str(whole_path(Path(path)))
+def _unusable(text: str, advice: str) -> InputError:
+    return InputError(f"--mirror is {without_secrets(text)}; {advice}.")
 
 
 def _require_no_secret(url: str) -> None:
@@ -57,28 +55,28 @@ def _require_no_secret(url: str) -> None:
         parts = urlsplit(url)
         secret = parts.password is not None
     except ValueError:
-        raise InputError(f"--mirror is {without_secrets(url)}; give {EXAMPLES}.") from None
+        raise _unusable(url, f"give {EXAMPLES}") from None
     if secret:
         raise InputError(
             f"--mirror {without_secrets(url)} contains a password, which would be written into "
             f"voice.toml; put it where the cloud's own tools look, such as ~/.aws/credentials."
         )
     if parts.query or parts.fragment or not parts.netloc:
-        raise InputError(f"--mirror is {without_secrets(url)}; give {EXAMPLES}.")
+        raise _unusable(url, f"give {EXAMPLES}")
 
 
 def _require_place(url: str, kind: str) -> None:
     """Refuse what names no bucket, or climbs out of one."""
     host, _, path = url.partition("://")[2].partition("/")
     if kind in _BUCKETS and not _BUCKET.fullmatch(host):
-        # As a part of a URL, so that a key before an @ is left out of it, too.
+        # As a part of a URL, so that a key before an @ is left out, too.
         shown = without_secrets(f"://{host}").removeprefix("://")
         raise InputError(
-            f"--mirror is {without_secrets(url)}: {shown!r} is not a bucket name (3 to 63 letters, digits, "
-            f"- and .); give {EXAMPLES}."
+            f"--mirror is {without_secrets(url)}: {shown!r} is not a bucket name (3 to 63 letters, "
+            f"digits, - and .); give {EXAMPLES}."
         )
     if not {".", ".."}.isdisjoint(path.split("/")):
-        raise InputError(f"--mirror is {without_secrets(url)}; give it without . and .. in it.")
+        raise _unusable(url, "give it without . and .. in it")
 
 
 def is_mirror(text: str) -> bool:
@@ -88,7 +86,5 @@ def is_mirror(text: str) -> bool:
 
 def without_secrets(text: object, max_length: int = 200) -> str:
     """A text for the person, on one line: without a URL's password or control characters."""
-    line = " ".join(str(text).split())
-    line = "".join(letter if letter.isprintable() else "·" for letter in line)
-    line = _PASSWORD.sub("://…@", line)
+    line = _PASSWORD.sub("://…@", printable(" ".join(str(text).split())))
     return line if len(line) <= max_length else line[: max_length - 1] + "…"

@@ -14,10 +14,9 @@ import shlex
 from pathlib import Path
 
 from engine.errors import EngineError, InputError
-from engine.files import write_whole
+from engine.files import read_plain, write_whole
 from engine.machine.state_folder import require_own, state_folder, write_own
 from engine.mirror.address import checked_address, without_secrets
-from engine.plain_files import read_plain
 from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
 from engine.run.snapshot import MirrorState

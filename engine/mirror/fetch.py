@@ -6,21 +6,21 @@ is cut off leaves nothing that counts, and the next one continues with what is t
 """
 
 import contextlib
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from engine.checkpoints.folders import step_folder
 from engine.choices import NETWORKS, NetworkName
 from engine.errors import EngineError, InputError
 from engine.files import (
     PRIVATE_FOLDER,
+    fsync,
     make_folder,
+    read_plain,
     remove_all,
-    sentence_about_left,
-    sync_folder,
+    require_room,
+    unremoved_message,
     write_whole,
 )
 from engine.machine.lock import acquire_lock
@@ -28,8 +28,8 @@ from engine.mirror.fingerprint import fingerprint
 from engine.mirror.index import Index
 from engine.mirror.layout import LATEST_FOLDER, VOICE_FILES, FileInfo, Manifest
 from engine.mirror.store import MirrorError, Store
-from engine.plain_files import read_plain
 from engine.voice.folder import RESTORING, SETTINGS, Voice
+from engine.voice.layout import step_folder
 from engine.voice.settings import VoiceSettings, edited, parse_settings
 
 Report = Callable[[str], None]
@@ -138,7 +138,7 @@ def _receiving(transfer: Transfer) -> Iterator[Path]:
             parts.unlink()
         parts.mkdir(PRIVATE_FOLDER, exist_ok=True)
         yield parts
-        if left := sentence_about_left(remove_all([parts])):
+        if left := unremoved_message(remove_all([parts])):
             transfer.report(left)
     except OSError as error:
         raise EngineError(f"{folder} cannot be written: {error.strerror}.") from error
@@ -175,7 +175,7 @@ def _fetch_checkpoint(transfer: Transfer, manifest: Manifest, parts: Path) -> No
         name: info for name, info in manifest.files.items() if not _is_there(home / name, info)
     }
     total = sum(info.size for info in missing.values())
-    _require_room(transfer.folder, total)
+    require_room(transfer.folder, total + _MARGIN, f"fetching {manifest.network}")
     done = 0
 
     def progress(size: int) -> None:
@@ -190,8 +190,8 @@ def _fetch_checkpoint(transfer: Transfer, manifest: Manifest, parts: Path) -> No
     make_folder(home, private_from=transfer.folder)
     for name in sorted(arrived, key=lambda name: name == "state.json"):
         arrived[name].replace(home / name)
-    sync_folder(home)
-    sync_folder(home.parent)
+    fsync(home)
+    fsync(home.parent)
 
 
 def _fetch(
@@ -225,15 +225,6 @@ def _is_there(path: Path, info: FileInfo) -> bool:
     return fingerprint(path).sha256 == info.sha256
 
 
-def _require_room(folder: Path, size: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if size + _MARGIN > free:
-        raise EngineError(
-            f"{folder} has room for {free / 1e6:,.0f} MB, but {size / 1e6:,.0f} MB are to be "
-            f"fetched; free some space or give another --voice."
-        )
-
-
 # Small files.
 
 
@@ -249,7 +240,7 @@ def _fetch_small(transfer: Transfer, names: Iterable[str], parts: Path) -> dict[
             try:
                 if info.size > _MAX_SMALL:
                     raise DamagedError(f"{name} is listed with {info.size:,} bytes")
-                _require_room(transfer.folder, info.size)
+                require_room(transfer.folder, info.size + _MARGIN, f"fetching {name}")
                 part = _fetch(transfer.store, key, info, parts, lambda _: None)
                 found[name] = part.read_bytes()
                 break

@@ -53,9 +53,7 @@ class Index:
         """The index with one checkpoint more."""
         found = _newest_first([*self.checkpoints[manifest.network], manifest])
         checkpoints = {**self.checkpoints, manifest.network: found}
-        return replace(
-            self, checkpoints=checkpoints, incomplete=self.incomplete - {manifest.key}
-        )
+        return replace(self, checkpoints=checkpoints, incomplete=self.incomplete - {manifest.key})
 
 
 class DamagedMarkerError(InputError):

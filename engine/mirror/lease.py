@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from engine.choices import NETWORKS, NetworkName
 from engine.errors import EngineError, InputError
+from engine.formatting import timestamp
 from engine.mirror.address import without_secrets
 from engine.mirror.index import (
     DamagedMarkerError,
@@ -18,7 +19,6 @@ from engine.mirror.index import (
 from engine.mirror.layout import MARKER, Manifest, Marker, encoded
 from engine.mirror.outgoing import Outgoing
 from engine.mirror.store import MirrorError, Store
-from engine.time_of_day import now
 
 
 class LeaseLostError(EngineError):
@@ -46,7 +46,7 @@ class Lease:
         self._outgoing = outgoing
         self._address = without_secrets(settings.mirror)
         self._sequence = sequence
-        run = f"process {os.getpid()} on {socket.gethostname()} since {now()}"
+        run = f"process {os.getpid()} on {socket.gethostname()} since {timestamp()}"
         self._marker = Marker(settings.id, outgoing.voice.name, secrets.token_hex(16), run)
 
     @property

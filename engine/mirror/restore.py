@@ -125,9 +125,7 @@ def _checked(named: str, folder: Path) -> str:
     return address
 
 
-def _bring(
-    options: TrainOptions, place: str, address: str, fetching: FetchOptions
-) -> int | None:
+def _bring(options: TrainOptions, place: str, address: str, fetching: FetchOptions) -> int | None:
     """Fetch from one mirror what it has and this machine lacks.
 
     Returns:

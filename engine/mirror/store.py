@@ -16,10 +16,9 @@ from random import Random
 from typing import IO, Any
 
 from engine.errors import EngineError, InputError
-from engine.files import make_folder, sync_folder
+from engine.files import fsync, make_folder, open_private
 from engine.mirror.address import EXAMPLES, without_secrets
 from engine.mirror.fingerprint import PART_BYTES, Fingerprint, Hasher
-from engine.plain_files import open_private
 
 _S3, _GCS = "'voicecoach[s3]'", "'voicecoach[gcs]'"
 # The kinds of places, and what to install for each. fsspec knows more, most of which cannot be
@@ -243,7 +242,7 @@ class Store:
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
-        sync_folder(path.parent)
+        fsync(path.parent)
 
     def _require_inside(self, key: str) -> None:
         """Refuse a link in a folder that leads out of it, as a stranger's might have."""
@@ -256,7 +255,7 @@ class Store:
         """Refuse a device or a pipe, which would never end, or block."""
         self._require_inside(key)
         if self.is_local and not stat.S_ISREG(Path(self._path(key)).stat().st_mode):
-            raise PermissionError("it is no plain file")
+            raise PermissionError("it is not a plain file")
 
     @contextlib.contextmanager
     def _errors(self, action: str, key: str) -> Iterator[None]:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from engine.checkpoints.folders import CheckpointEntry, read_state, superseded
+from engine.checkpoints.folders import read_state, superseded
 from engine.choices import NetworkName
 from engine.errors import InputError
 from engine.mirror.address import without_secrets
@@ -22,6 +22,7 @@ from engine.mirror.layout import (
 from engine.mirror.lease import Lease
 from engine.mirror.outgoing import Files, GoneError, Outgoing
 from engine.mirror.store import MirrorError, Store
+from engine.voice.layout import CheckpointEntry
 
 INTERVAL = 60.0
 """Seconds between two sendings of the small files, as between two lines of the spend."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 
 from engine.check.report import USUAL_STEPS
+from engine.checkpoints.folders import specs_of
 from engine.data.audio import recording_length
 from engine.data.clip_shape import ClipShape
 from engine.data.clips import Clip
@@ -15,7 +16,7 @@ from engine.run.publisher import Publisher
 from engine.run.snapshot import Progress
 from engine.run.stop import StopRule
 from engine.training.throughput import Plan, with_estimates
-from engine.voice.folder import Voice, own_specs
+from engine.voice.folder import Voice
 from engine.voice.settings import VoiceSettings
 
 _log = logging.getLogger(__name__)
@@ -95,7 +96,7 @@ class Estimating:
             steps={network: self._steps()},
             price=settings.price or None,
             precision=self._order.precision,
-            own=own_specs(folder) if Voice.exists(folder) else {},
+            own=specs_of(Voice.open(folder)) if Voice.exists(folder) else {},
         )
 
     def _steps(self) -> int:

@@ -13,11 +13,12 @@ from engine.choices import NETWORKS, NetworkName
 from engine.data.batches import Batch, BatchSource
 from engine.data.features import FeatureStore
 from engine.errors import EngineError, InputError
-from engine.files import is_exposed, sentence_about_left, sweep_parts
+from engine.files import is_exposed, sweep_parts, unremoved_message
 from engine.machine.device import (
     choose_device,
     choose_precision,
     describe_device,
+    is_out_of_memory,
     leave_a_core_for_the_screen,
     make_repeatable,
     unused_gpu,
@@ -32,11 +33,7 @@ from engine.training.attention_plot import choose_clip
 from engine.training.corpus_change import tell_change
 from engine.training.initial_weights import newest_checkpoint, take_over_source
 from engine.training.learner import Learner
-from engine.training.microbatch import (
-    is_out_of_memory,
-    sentence_about_parts,
-    sentence_about_too_little,
-)
+from engine.training.microbatch import micro_batches_notice, out_of_memory_message
 from engine.training.recipe import Recipe, recipe_named
 from engine.training.room_to_train import require_room_to_train
 from engine.training.training_data import open_material
@@ -158,11 +155,11 @@ def _sweep(voice: Voice, network: NetworkName, publisher: Publisher) -> None:
     voice.locate()
     home = voice.folder / network
     # Of checkpoints it is told when the first one is saved, and they are tried again.
-    if left := sentence_about_left(sweep(home / "checkpoints")):
+    if left := unremoved_message(sweep(home / "checkpoints")):
         _log.warning("%s", left)
     for folder in (voice.folder, voice.samples, home, home / "corpora"):
         try:
-            if left := sentence_about_left(sweep_parts(folder)):
+            if left := unremoved_message(sweep_parts(folder)):
                 publisher.event(left, "warning")
         except OSError as error:
             _log.info("%s is not swept: %s", folder, error)
@@ -219,14 +216,14 @@ def _try_longest(learner: Learner, batches: BatchSource, publisher: Publisher) -
     """
     publisher.update(progress=Progress("trying the longest batch", 0, 1))
     try:
-        learner.try_out(batches.longest())
+        learner.probe_memory(batches.longest())
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
         where = "for a single one of the longest clips"
-        raise EngineError(sentence_about_too_little(learner.device, where, error)) from error
-    if learner.parts > 1:
-        publisher.event(sentence_about_parts(learner.parts, learner.device), "warning")
+        raise EngineError(out_of_memory_message(learner.device, where, error)) from error
+    if learner.micro_batches > 1:
+        publisher.event(micro_batches_notice(learner.micro_batches, learner.device), "warning")
 
 
 def _make_learner(
@@ -249,29 +246,19 @@ def _make_learner(
         device=device,
         precision=precision,
         seed=settings.seed,
-        moments_from=moments_from(checkpoint),
-        recovery=checkpoint.recovery if checkpoint else None,
         max_characters=settings.limits.max_characters,
         max_frames=settings.limits.max_coarse_frames,
     )
     if checkpoint is not None:
+        learner.recovery = checkpoint.recovery
         try:
-            learner.load_weights(checkpoint.weights, checkpoint.average)
-            if checkpoint.optimizer:
-                learner.load_optimizer_state(checkpoint.optimizer)
+            learner.restore(checkpoint)
         except (KeyError, RuntimeError) as error:
             raise InputError(
                 f"The checkpoint of {network} at step {checkpoint.step} does not fit its own "
                 f"state.json: {str(error).splitlines()[0]}; move it away to use the one before."
             ) from error
     return learner
-
-
-def moments_from(checkpoint: Checkpoint | None) -> int:
-    """The step at which Adam starts, or started, without moments."""
-    if checkpoint is None:
-        return 0
-    return checkpoint.moments_from if checkpoint.optimizer else checkpoint.step
 
 
 def fresh_spec(network: NetworkName, settings: VoiceSettings) -> NetworkSpec:

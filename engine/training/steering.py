@@ -135,7 +135,7 @@ class Steering:
             case SaveCheckpoint():
                 self._tending.ask_to_save()
             case Audition():
-                self._auditions.begin(self._learner.speaking_weights, self._standing.step)
+                self._auditions.begin(self._learner.ema_weights, self._standing.step)
             case SetSentence(sentence):
                 self._set_sentence(sentence)
             case DrawAttention():

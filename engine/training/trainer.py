@@ -5,6 +5,7 @@ from contextlib import ExitStack
 
 from engine.data.batches import Prefetcher
 from engine.errors import EngineError
+from engine.machine.device import is_out_of_memory
 from engine.machine.lock import FolderLostError
 from engine.run.commands import Inbox
 from engine.run.options import TrainOptions
@@ -18,11 +19,7 @@ from engine.training.cost import CostMeter
 from engine.training.limits import Stopping
 from engine.training.machine_watch import MachineWatch
 from engine.training.metrics import LOG_EVERY, Teller
-from engine.training.microbatch import (
-    is_out_of_memory,
-    sentence_about_parts,
-    sentence_about_too_little,
-)
+from engine.training.microbatch import micro_batches_notice, out_of_memory_message
 from engine.training.rollback import SickError
 from engine.training.setup import TrainingContext
 from engine.training.sickness import Sickness
@@ -120,7 +117,7 @@ class Trainer:
                 raise
             where = f"at step {self._standing.step:,}"
             device = self._learner.device
-            raise EngineError(sentence_about_too_little(device, where, error)) from error
+            raise EngineError(out_of_memory_message(device, where, error)) from error
         finally:
             self._paid.clock.pause()
             # Whoever takes the voice folder next must find nobody writing in it. Whatever becomes
@@ -156,13 +153,13 @@ class Trainer:
 
     def _make_step(self, batches: Prefetcher) -> None:
         step = self._standing.step + 1
-        whole = self._learner.parts
+        whole = self._learner.micro_batches
         with self._watchdog.step():
             parts = self._learner.step(batches.next(), step)
             self._standing.step = step
             losses = self._teller.tell(step, parts)
-        if self._learner.parts > whole:
-            told = sentence_about_parts(self._learner.parts, self._learner.device)
+        if self._learner.micro_batches > whole:
+            told = micro_batches_notice(self._learner.micro_batches, self._learner.device)
             self._publisher.event(told, "warning")
         if step % LOG_EVERY == 0:
             loss = None if losses is None else losses.total

@@ -9,6 +9,7 @@ from engine.data.features import FeatureStore
 from engine.data.metadata import Rejected, read_metadata
 from engine.errors import EngineError, InputError
 from engine.files import write_whole
+from engine.formatting import plural
 from engine.machine.lock import FolderLostError
 from engine.run.commands import Inbox
 from engine.run.options import TrainOptions
@@ -94,7 +95,7 @@ def _tell_unknown(unknown: tuple[UnknownCharacter, ...], publisher: Publisher) -
         publisher.event(text, "warning" if lost else "information")
     if len(unknown) > _MAX_UNKNOWN:
         more = len(unknown) - _MAX_UNKNOWN
-        others = "1 other character" if more == 1 else f"{more:,} other characters"
+        others = plural(more, "other character")
         publisher.event(f"and {others} without a symbol; corpus.json lists all")
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from engine.checkpoints.folders import list_checkpoints
 from engine.errors import EngineError, InputError
 from engine.machine.lock import acquire_lock
 from engine.run.options import TrainOptions
 from engine.session import Session
 from engine.voice.folder import Voice
+from engine.voice.layout import list_checkpoints
 from engine.voice.settings import VoiceSettings
 
 PAIRS = 24

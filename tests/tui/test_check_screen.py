@@ -60,10 +60,10 @@ async def test_the_screen_goes_when_training_begins():
         await look(app, pilot)
         session.change(phase=Phase.PREPARING, seconds_to_start=None)
         await look(app, pilot)
-        assert app.screen is app.supervision
+        assert app.screen is app.run_screen
         session.change(phase=Phase.TRAINING)
         await look(app, pilot)
-        assert app.screen is app.supervision
+        assert app.screen is app.run_screen
 
 
 async def test_a_question_about_leaving_outlasts_the_countdown():
@@ -77,7 +77,7 @@ async def test_a_question_about_leaving_outlasts_the_countdown():
         assert "Training has not begun, and nothing is lost." in text_of(app)
         await pilot.press("escape")
         await look(app, pilot)
-        assert app.screen is app.supervision
+        assert app.screen is app.run_screen
 
 
 async def test_the_countdown_follows_the_engine_and_stops_when_held():
@@ -219,7 +219,7 @@ async def test_k_shows_the_report_during_the_run(report, closing):
         assert "begin: training has begun already" in said_to_the_person(app)
         assert session.sent == []
         await pilot.press(closing)
-        assert app.screen is app.supervision
+        assert app.screen is app.run_screen
 
 
 async def test_k_says_why_there_is_no_report_yet():
@@ -231,7 +231,7 @@ async def test_k_says_why_there_is_no_report_yet():
         session.change(phase=Phase.TRAINING)
         await look(app, pilot)
         await pilot.press("k")
-        assert app.screen is app.supervision
+        assert app.screen is app.run_screen
         assert "the recordings were not checked; what happened says why" in log_of(app)
 
 

@@ -8,14 +8,14 @@ import typer
 from engine.choices import PresetName
 from engine.errors import InputError
 from engine.run.stop import parse_stop
-from tui.command_line import DeviceOption, PriceOption, app, told
+from tui.command_line import DeviceOption, PriceOption, app, reports_errors
 
 if TYPE_CHECKING:
     from engine.jobs.check import CheckOptions
 
 
 @app.command(epilog="Example: voicecoach check recordings/alice --against voices/base --price 0.99")
-@told
+@reports_errors
 def check(
     dataset: Annotated[
         Path, typer.Argument(help="Recordings in LJ Speech layout: metadata.csv and wavs/.")

@@ -16,13 +16,13 @@ from tui.command_line import (
     HoldOption,
     StopOption,
     app,
-    told,
+    reports_errors,
 )
 from tui.commands.training import run_training
 
 
 @app.command(epilog="Example: voicecoach demo --stop-at +500")
-@told
+@reports_errors
 def demo(
     voice: Annotated[Path, typer.Option(help="The voice folder to make or go on with.")] = Path(
         "voices/demo"

@@ -18,14 +18,14 @@ from tui.command_line import (
     HoldOption,
     StopOption,
     app,
-    told,
+    reports_errors,
 )
 from tui.commands.training import run_training
 from tui.process.fetching_voice import with_mirror
 
 
 @app.command(epilog="Example: voicecoach train recordings/alice --stop-at +20k --price 0.99")
-@told
+@reports_errors
 def train(
     dataset: Annotated[
         Path | None,

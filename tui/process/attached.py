@@ -9,10 +9,10 @@ from typing import Literal, TextIO
 from engine.attach.client import RemoteSession
 from engine.run.commands import Command, Finish, GoUnattended, KeyPressed, ScreenReads
 from engine.run.snapshot import Phase, Snapshot
+from tui.process.background import Front, open_front
 from tui.process.closing import Closing
 from tui.process.endings import sentence_about_end
 from tui.process.foreground import Screen, show
-from tui.process.front import Front, open_front
 from tui.process.last_wait import LastWait
 from tui.process.log_file import added_to, flush_log, log_of_this_process
 from tui.process.signals import Watch

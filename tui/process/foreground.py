@@ -10,14 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
 
-from engine.plain_files import whole_path
+from engine.files import absolute_path
 from engine.run.commands import Finish, GoUnattended
 from engine.run.options import TrainOptions
 from engine.run.snapshot import Phase
 from engine.session import Session
+from tui.process.background import Front, open_front
 from tui.process.closing import Closing
 from tui.process.endings import sentence_about, sentence_about_end
-from tui.process.front import Front, open_front
 from tui.process.last_wait import LastWait
 from tui.process.log_file import added_to, open_log
 from tui.process.signals import Watch, exit_code
@@ -245,7 +245,7 @@ class _Supervision:
     def _keep_training(self) -> None:
         self._session.send(GoUnattended(train_on=True))
         self._terminal.say(f"training goes on without a screen, as process {os.getpid()}")
-        voice = shlex.quote(str(whole_path(self._session.snapshot().voice_folder)))
+        voice = shlex.quote(str(absolute_path(self._session.snapshot().voice_folder)))
         self._terminal.say(f"to come back to it:   voicecoach attach {voice}")
         self._terminal.say(f"to save and stop it:  kill {os.getpid()}")
         self._terminal.say(f"what it does:         tail -f {self._log}")

@@ -22,7 +22,7 @@ from tui.widgets.parts import Part, line
 from tui.widgets.status_line import StatusLine
 
 if TYPE_CHECKING:
-    from tui.screens.run_screen import RunScreen
+    from tui.screens.run_actions import RunActions
 
 
 class CheckScreen(KeyedScreen):
@@ -38,7 +38,7 @@ class CheckScreen(KeyedScreen):
     ]
     AUTO_FOCUS = "#findings"
 
-    def __init__(self, run: "RunScreen", snapshot: Snapshot) -> None:
+    def __init__(self, run: "RunActions", snapshot: Snapshot) -> None:
         """Take the main screen of the run, which leaves and sends on behalf of this one."""
         super().__init__()
         self._run = run

@@ -12,7 +12,7 @@ from engine.jobs.clean import clean
 from engine.jobs.demo import demo_order
 from engine.jobs.export import export_voice
 from engine.jobs.say import say
-from engine.mirror.take_up import Manners, take_up
+from engine.mirror.restore import FetchOptions, restore_from_mirror
 from engine.run.commands import Audition
 from engine.run.options import TrainOptions
 from engine.voice.folder import Voice
@@ -61,7 +61,7 @@ def test_what_is_new_in_a_shared_voice_is_private(shared, tmp_path, training):
     # The folders stay as they are; `lock` and `spend.jsonl`, too, are for their owner alone now.
     assert exposed(shared.folder) <= before - {"lock", "spend.jsonl", "voice.toml"}
     order = TrainOptions(tmp_path / "fetched", restore=str(mirror), mirror=str(mirror))
-    take_up(order, Manners(tell=lambda _: None))
+    restore_from_mirror(order, FetchOptions(report=lambda _: None))
     assert (tmp_path / "fetched" / "voice.toml").is_file()
     assert exposed(tmp_path / "fetched") == set()
 
@@ -84,7 +84,7 @@ def test_what_is_handed_on_has_the_permissions_of_the_umask(make_voice, tmp_path
     export, copy, wav = (tmp_path / "out" / name for name in ("export", "clean", "hello.wav"))
     export_voice(voice.folder, export)
     clean(speech, copy, on_progress=lambda done, total: None)
-    say(export, TEXT, out=wav, arrays=wav.with_suffix(".npz"))
+    say(voice.folder, TEXT, out=wav, arrays=wav.with_suffix(".npz"))
     for path in (tmp_path / "out").rglob("*"):
         assert path.stat().st_mode & 0o777 == (0o755 if path.is_dir() else 0o644), path
 

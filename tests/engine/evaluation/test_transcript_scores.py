@@ -17,7 +17,6 @@ from engine.errors import Cancelled, EngineError, InputError
 from engine.evaluation.teacher_forcing import Evidence
 from engine.evaluation.transcript_scores import _require_judgement, rank_doubts
 from engine.jobs.demo import demo_assets
-from engine.jobs.export import export_voice
 from engine.text.vocabulary import BBC_SYMBOLS
 from engine.voice.folder import Voice
 
@@ -194,12 +193,6 @@ def test_a_network_that_sees_padding_gets_its_texts_at_full_length(tmp_path):
     assert checkpoint.symbols == BBC_SYMBOLS
     doubts = rank(voice.folder, plant(tmp_path / "corpus", swapped(("demo-01", "demo-02"))))
     assert {doubt.clip_id for doubt in doubts[:2]} == {"demo-01", "demo-02"}
-
-
-def test_an_export_judges_as_the_voice_that_it_is_of(tmp_path):
-    corpus = plant(tmp_path / "corpus", swapped(("demo-01", "demo-02")), DOZEN[:6])
-    export_voice(VOICE, tmp_path / "export")
-    assert rank(tmp_path / "export", corpus) == rank(VOICE, corpus)
 
 
 @pytest.mark.parametrize(("focus", "judges"), [(0.01, False), (0.09, False), (0.4, True)])

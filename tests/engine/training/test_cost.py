@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from engine.errors import InputError
+from engine.jobs.info import describe
 from engine.run.commands import (
     Finish,
     GoOn,
@@ -25,7 +26,7 @@ from engine.run.stop import AlreadyThereError, parse_budget, parse_stop
 from engine.training import clock as clocks
 from engine.training import ledger_keeper
 from engine.training.cost import CostMeter
-from engine.voice.folder import Voice, describe
+from engine.voice.folder import Voice
 
 
 class Time:

@@ -9,11 +9,12 @@ import torch
 from safetensors.torch import load_file
 
 from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
+from engine.checkpoints.recovery import Recovery, recovery_from
 from engine.data.batches import BatchSource
 from engine.errors import EngineError
 from engine.run.commands import Finish, GoOn, GoUnattended, ScreenReads
 from engine.run.snapshot import Phase
-from engine.training.divergence import Health, Recovery, recovery_from
+from engine.training.divergence import Health
 from engine.training.finite import Skips
 from engine.training.learner import Learner, move_unless
 

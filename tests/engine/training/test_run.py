@@ -5,6 +5,7 @@ import json
 import pytest
 
 from engine.errors import InputError
+from engine.jobs.info import describe
 from engine.run.commands import (
     Audition,
     DrawAttention,
@@ -18,7 +19,7 @@ from engine.run.commands import (
 )
 from engine.run.snapshot import Phase
 from engine.run.stop import parse_stop
-from engine.voice.folder import Voice, describe
+from engine.voice.folder import Voice
 
 
 def steps(voice, network="text2mel"):

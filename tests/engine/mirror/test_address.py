@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from engine.errors import InputError
-from engine.mirror.address import checked_address, is_mirror, told
-from engine.mirror.store import open_target
+from engine.mirror.address import checked_address, is_mirror, without_secrets
+from engine.mirror.store import open_store
 
 
 @pytest.mark.parametrize(
@@ -70,13 +70,13 @@ def test_a_mirror_is_told_from_a_voice(tmp_path):
 
 
 def test_what_libraries_say_is_one_line_without_passwords():
-    said = told("Could not\nconnect to http://user:geheim@host/\x1b[31mred" + "x" * 900)
+    said = without_secrets("Could not\nconnect to http://user:geheim@host/\x1b[31mred" + "x" * 900)
     assert "geheim" not in said
     assert said.isprintable()
     assert len(said) <= 200
 
 
-def test_a_library_that_is_not_there_is_named_with_its_extra(monkeypatch):
+def test_a_library_that_is_not_there_is_confirmed_with_its_extra(monkeypatch):
     import fsspec
 
     def missing(protocol):
@@ -84,9 +84,9 @@ def test_a_library_that_is_not_there_is_named_with_its_extra(monkeypatch):
 
     monkeypatch.setattr(fsspec, "get_filesystem_class", missing)
     with pytest.raises(InputError, match=r"pip install 'voicecoach\[gcs\]'\."):
-        open_target("gs://bucket/alice")
+        open_store("gs://bucket/alice")
     with pytest.raises(InputError, match=r"is not installed: pip install paramiko\."):
-        open_target("sftp://host/alice")
+        open_store("sftp://host/alice")
 
 
 @pytest.mark.parametrize(
@@ -96,4 +96,4 @@ def test_a_library_that_is_not_there_is_named_with_its_extra(monkeypatch):
 )  # fmt: skip
 def test_a_place_that_cannot_be_written_to_is_refused_before_it_is_asked(address):
     with pytest.raises(InputError, match=r"of no kind that can be written to; give s3://"):
-        open_target(address)
+        open_store(address)
