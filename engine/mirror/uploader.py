@@ -47,7 +47,7 @@ class Uploader:
         publisher: Publisher,
         *,
         sequence: int | None,
-        retry_seconds: Callable[[int], float] = backoff,
+        retry_seconds: Callable[[int], float] | None = None,
         idle: float | None = None,
         interval: float = INTERVAL,
     ) -> None:
@@ -69,7 +69,7 @@ class Uploader:
         self._publisher = publisher
         self._outgoing = Outgoing(voice, network, self._report_damaged)
         self._lease = Lease(self._outgoing, sequence)
-        self._retry_seconds = retry_seconds
+        self._retry_seconds = retry_seconds or backoff
         self._idle = _IDLE_SECONDS if idle is None else idle
         self._interval = interval
         self._store: Store | None = None

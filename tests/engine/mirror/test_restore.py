@@ -10,9 +10,11 @@ import pytest
 
 from engine.errors import EngineError, InputError
 from engine.machine.lock import acquire_lock
+from engine.mirror.confirmed import CONFIRMATION
 from engine.mirror.index import read_index
-from engine.mirror.layout import MANIFEST, MARKER, FileInfo
-from engine.mirror.restore import FetchOptions, restore_from_mirror
+from engine.mirror.layout import MANIFEST, MARKER, FileInfo, encoded
+from engine.mirror.restore import FetchOptions
+from engine.mirror.restore import restore_from_mirror as restore
 from engine.mirror.store import MirrorError, open_store
 from engine.run.options import TrainOptions
 from engine.voice.folder import RESTORING, Voice
@@ -27,7 +29,7 @@ def heard() -> list[str]:
 def fetching(memory, heard) -> FetchOptions:
     """Every address is the mirror in memory; waits are noted and not made."""
     return FetchOptions(
-        tell=heard.append,
+        report=heard.append,
         wait=lambda seconds: heard.append(f"waited {seconds:.1f}"),
         open=lambda address: memory,
     )
@@ -47,9 +49,13 @@ def alice(make, memory, send) -> SimpleNamespace:
     return voice
 
 
+# Made here and never fetched.
+OWN = ("lock", CONFIRMATION)
+
+
 def content(folder: Path) -> dict[str, bytes]:
     """All files of a folder."""
-    files = [path for path in folder.rglob("*") if path.is_file() and path.name != "lock"]
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name not in OWN]
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
@@ -59,7 +65,7 @@ def order(folder: Path, **more) -> TrainOptions:
 
 def test_a_fresh_machine_gets_the_newest_of_both_networks_bit_for_bit(alice, fetching, heard):
     fresh = alice.folder.with_name("fresh")
-    taken = restore_from_mirror(order(fresh), fetching)
+    taken = restore(order(fresh), fetching)
     voice = Voice.open(fresh)
     assert voice.settings == alice.settings
     ours, theirs = content(fresh), content(alice.folder)
@@ -76,14 +82,12 @@ def test_a_fresh_machine_gets_the_newest_of_both_networks_bit_for_bit(alice, fet
 
 def test_from_names_a_mirror_that_must_hold_a_voice(alice, make, memory, fetching):
     fresh = alice.folder.with_name("fresh")
-    taken = restore_from_mirror(TrainOptions(fresh, restore="memory://mirror"), fetching)
+    taken = restore(TrainOptions(fresh, restore="memory://mirror"), fetching)
     assert (taken.restore, taken.mirror) == (None, "memory://mirror")
     assert Voice.open(fresh).newest("text2mel").step == 200
     memory._files.rm(memory._root, recursive=True)
     with pytest.raises(InputError, match="no voice with checkpoints at"):
-        restore_from_mirror(
-            TrainOptions(fresh.with_name("none"), restore="memory://mirror"), fetching
-        )
+        restore(TrainOptions(fresh.with_name("none"), restore="memory://mirror"), fetching)
     assert not fresh.with_name("none").exists()
 
 
@@ -93,15 +97,15 @@ def test_recordings_are_where_this_machine_has_them(alice, fetching, tmp_path):
     (corpus / "metadata.csv").write_text("a|b")
     fresh = tmp_path / "fresh"
     with pytest.raises(InputError, match="no dataset folder"):
-        restore_from_mirror(order(fresh, dataset=tmp_path / "nowhere"), fetching)
-    restore_from_mirror(order(fresh, dataset=corpus), fetching)
+        restore(order(fresh, dataset=tmp_path / "nowhere"), fetching)
+    restore(order(fresh, dataset=corpus), fetching)
     assert Voice.open(fresh).dataset == corpus
 
 
 def test_from_a_voice_is_left_out_once_the_mirror_has_its_own(alice, fetching, heard, tmp_path):
     fresh = tmp_path / "fresh"
-    assert restore_from_mirror(order(fresh, source=tmp_path / "base"), fetching).source is None
-    assert any("--from" in text and "left out" in text for text in heard)
+    assert restore(order(fresh, source=tmp_path / "base"), fetching).source is None
+    assert any("--from" in text and "ignored" in text for text in heard)
     # The other network has not begun: it starts from there.
     shutil.rmtree(fresh / "ssrn")
 
@@ -117,7 +121,7 @@ def test_a_voice_that_is_behind_catches_up_and_keeps_what_it_paid(
     (behind.folder / "voice.toml").write_text(
         "# mine\n" + (behind.folder / "voice.toml").read_text()
     )
-    taken = restore_from_mirror(order(behind.folder), fetching)
+    taken = restore(order(behind.folder), fetching)
     assert taken.mirror_sequence == 4
     assert behind.newest("text2mel").step == 300
     assert behind.newest("ssrn").step == 50
@@ -125,13 +129,13 @@ def test_a_voice_that_is_behind_catches_up_and_keeps_what_it_paid(
     ledger = (behind.folder / "spend.jsonl").read_text().splitlines()
     assert ledger == ['{"start": "a"}', '{"start": "b"}', '{"start": "c"}']
     assert behind.history("text2mel").read_bytes() == alice.history("text2mel").read_bytes()
-    assert any("step 200 is here: it goes on from there" in text for text in heard)
+    assert any("step 200 is here: continuing from the mirror" in text for text in heard)
 
 
 def test_a_voice_that_is_ahead_stays_as_it_is(alice, make, fetching, heard):
     make.save(alice, 300)
     before = content(alice.folder)
-    assert restore_from_mirror(order(alice.folder), fetching).mirror_sequence == 3
+    assert restore(order(alice.folder), fetching).mirror_sequence == 3
     assert content(alice.folder) == before
     assert heard == []
 
@@ -142,7 +146,7 @@ def test_another_voice_is_refused_whatever_its_step(alice, make, fetching, their
     make.save(other, 100)
     before = content(other.folder)
     with pytest.raises(InputError, match=r"holds .* alice, last written by process"):
-        restore_from_mirror(order(other.folder), fetching)
+        restore(order(other.folder), fetching)
     assert content(other.folder) == before
 
 
@@ -153,10 +157,10 @@ def test_a_voice_that_lost_its_settings_gets_them_from_its_mirror(alice, fetchin
     (alice.folder / "spend.open").touch()
     path.write_bytes(b"")
     with pytest.raises(InputError, match="fetches it once the damaged file is removed"):
-        restore_from_mirror(order(alice.folder), fetching)
+        restore(order(alice.folder), fetching)
     path.unlink()
     before = content(alice.folder)
-    restore_from_mirror(order(alice.folder), fetching)
+    restore(order(alice.folder), fetching)
     assert Voice.open(alice.folder).settings == alice.settings
     after = content(alice.folder)
     after.pop("voice.toml")
@@ -168,7 +172,7 @@ def test_a_folder_in_which_a_run_has_just_begun_is_told(alice, fetching, tmp_pat
     lock = acquire_lock(folder)
     (folder / "voice.toml.123.part").touch()
     with pytest.raises(InputError, match=f"is being trained by process {os.getpid()} since"):
-        restore_from_mirror(order(folder), fetching)
+        restore(order(folder), fetching)
     lock.release()
 
 
@@ -176,8 +180,8 @@ def test_somebody_elses_files_are_not_mixed_with_a_voice(alice, fetching, tmp_pa
     folder = tmp_path / "taxes"
     folder.mkdir()
     (folder / "2026.pdf").write_text("mine")
-    with pytest.raises(InputError, match="holds something else than a voice"):
-        restore_from_mirror(order(folder), fetching)
+    with pytest.raises(InputError, match="is not empty and is not a voice folder"):
+        restore(order(folder), fetching)
     assert content(folder) == {"2026.pdf": b"mine"}
 
 
@@ -185,20 +189,18 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(alice, memory, fetchin
     newest = read_index(memory).checkpoints["text2mel"][0].key
     memory._files._files.pipe_file(f"{memory._root}/{newest}/weights.safetensors", b"x" * 1250)
     fresh = tmp_path / "fresh"
-    restore_from_mirror(order(fresh), fetching)
+    restore(order(fresh), fetching)
     assert Voice.open(fresh).newest("text2mel").step == 100
-    assert any("is damaged" in text and "one before is used" in text for text in heard)
+    assert any("is damaged" in text and "using the one before" in text for text in heard)
 
 
-def test_a_checkpoint_without_a_file_or_a_manifest_does_not_count(
-    alice, memory, fetching, tmp_path
-):
+def test_a_checkpoint_lacking_a_file_does_not_count(alice, memory, fetching, tmp_path):
     newest = read_index(memory).checkpoints["text2mel"][0].key
     memory._files._files.rm(f"{memory._root}/{newest}/state.json")
-    restore_from_mirror(order(tmp_path / "one"), fetching)
+    restore(order(tmp_path / "one"), fetching)
     assert Voice.open(tmp_path / "one").newest("text2mel").step == 100
     memory._files._files.rm(f"{memory._root}/{newest}/{MANIFEST}")
-    restore_from_mirror(order(tmp_path / "two"), fetching)
+    restore(order(tmp_path / "two"), fetching)
     assert Voice.open(tmp_path / "two").newest("text2mel").step == 100
 
 
@@ -213,7 +215,7 @@ def test_a_fetch_that_was_cut_off_goes_on_where_it_was(alice, memory, fetching, 
                 raise ConnectionResetError("the line is dead")
 
     memory._files.before = cut_off
-    restore_from_mirror(order(fresh), fetching)
+    restore(order(fresh), fetching)
     assert Voice.open(fresh).newest("text2mel").step == 200
     # The first network's weights were there already and are not fetched again.
     assert len(opened) == 3
@@ -227,8 +229,8 @@ def test_with_nothing_here_the_mirror_is_waited_for_and_then_given_up(
         raise ConnectionError("Could not connect")
 
     memory._files.before = refuse
-    with pytest.raises(EngineError, match="give the command again when the mirror can be reached"):
-        restore_from_mirror(order(tmp_path / "fresh"), fetching)
+    with pytest.raises(EngineError, match="try again when the mirror can be reached"):
+        restore(order(tmp_path / "fresh"), fetching)
     waits = [float(text.split()[1]) for text in heard if text.startswith("waited")]
     assert len(waits) == 7
     assert 30 < sum(waits) <= 127
@@ -240,9 +242,9 @@ def test_with_a_voice_here_training_goes_on_without_the_mirror(alice, memory, fe
         raise ConnectionError("Could not connect")
 
     memory._files.before = refuse
-    taken = restore_from_mirror(order(alice.folder), fetching)
+    taken = restore(order(alice.folder), fetching)
     assert (taken.mirror, taken.mirror_sequence) == ("memory://mirror", None)
-    assert any("out of reach, training goes on without it" in text for text in heard)
+    assert any("out of reach, training continues without it" in text for text in heard)
     assert not any(text.startswith("waited") for text in heard)
 
 
@@ -253,13 +255,13 @@ def test_a_mirror_that_refuses_is_told_at_once(alice, memory, fetching, tmp_path
     memory._files.before = refuse
     for folder in (alice.folder, tmp_path / "fresh"):
         with pytest.raises(MirrorError, match="Access Denied"):
-            restore_from_mirror(order(folder), fetching)
+            restore(order(folder), fetching)
 
 
 def test_an_empty_mirror_is_tried_before_hours_are_trained(make, memory, fetching, tmp_path):
     written = []
     memory._files.before = lambda what, path: written.append((what, path.rpartition("/")[2][:5]))
-    assert restore_from_mirror(order(tmp_path / "new"), fetching).mirror_sequence == 0
+    assert restore(order(tmp_path / "new"), fetching).mirror_sequence == 0
     assert written[-2:] == [("pipe", "probe"), ("cat", "probe")]
     assert memory.names("") == []
 
@@ -269,7 +271,7 @@ def test_an_empty_mirror_is_tried_before_hours_are_trained(make, memory, fetchin
 
     memory._files.before = read_only
     with pytest.raises(MirrorError, match="cannot write probe-"):
-        restore_from_mirror(order(tmp_path / "new"), fetching)
+        restore(order(tmp_path / "new"), fetching)
 
 
 @pytest.fixture
@@ -285,7 +287,7 @@ def later(alice, memory, send) -> SimpleNamespace:
 def test_what_was_paid_after_the_last_checkpoint_is_known_on_a_fresh_machine(
     later, fetching, tmp_path
 ):
-    restore_from_mirror(order(tmp_path / "fresh"), fetching)
+    restore(order(tmp_path / "fresh"), fetching)
     ours = (tmp_path / "fresh" / "spend.jsonl").read_bytes()
     assert ours == (later.folder / "spend.jsonl").read_bytes()
     assert ours.endswith(b'{"start": "c"}\n')
@@ -293,11 +295,11 @@ def test_what_was_paid_after_the_last_checkpoint_is_known_on_a_fresh_machine(
 
 def test_what_another_machine_paid_comes_here_without_a_later_step(later, fetching, heard):
     (later.folder / "spend.jsonl").write_text('{"start": "a"}\n{"start": "mine"}\n')
-    restore_from_mirror(order(later.folder), fetching)
+    restore(order(later.folder), fetching)
     lines = (later.folder / "spend.jsonl").read_text().splitlines()
     assert lines == [f'{{"start": "{what}"}}' for what in ("a", "b", "c", "mine")]
     before = content(later.folder)
-    restore_from_mirror(order(later.folder), fetching)
+    restore(order(later.folder), fetching)
     assert content(later.folder) == before
 
 
@@ -314,7 +316,7 @@ def test_a_damaged_ledger_gives_way_to_that_of_the_last_checkpoint(
     else:
         marks = {**latest.voice_files, "spend.jsonl": FileInfo(2**39, "0" * 64)}
         files.pipe_file(f"{root}/latest.json", encoded(replace(latest, voice_files=marks)))
-    restore_from_mirror(order(tmp_path / "fresh"), fetching)
+    restore(order(tmp_path / "fresh"), fetching)
     assert (tmp_path / "fresh" / "spend.jsonl").read_text() == '{"start": "a"}\n{"start": "b"}\n'
     assert (what == "latest.json") or any("spend.jsonl" in text for text in heard)
 
@@ -324,13 +326,13 @@ def test_damaged_settings_give_way_to_those_of_the_checkpoint_before(
 ):
     newest = max(read_index(memory).all, key=lambda manifest: manifest.sequence)
     memory._files._files.pipe_file(f"{memory._root}/{newest.key}/voice.toml", b"oops")
-    restore_from_mirror(order(tmp_path / "fresh"), fetching)
+    restore(order(tmp_path / "fresh"), fetching)
     assert Voice.open(tmp_path / "fresh").settings == alice.settings
     assert any("voice.toml is not what was written" in text for text in heard)
     for manifest in read_index(memory).all:
         memory._files._files.pipe_file(f"{memory._root}/{manifest.key}/voice.toml", b"oops")
-    with pytest.raises(InputError, match=r"has no voice\.toml that is as it was written"):
-        restore_from_mirror(order(tmp_path / "other"), fetching)
+    with pytest.raises(InputError, match=r"has no intact voice\.toml"):
+        restore(order(tmp_path / "other"), fetching)
 
 
 # What a stranger may have put into a mirror.
@@ -350,7 +352,7 @@ def strange(alice, address, send, make):
 
 def fetch(strange, **more) -> list[str]:
     heard: list[str] = []
-    restore_from_mirror(
+    restore(
         TrainOptions(strange.voice, mirror=str(strange.folder), **more), FetchOptions(heard.append)
     )
     return heard
@@ -388,7 +390,7 @@ def test_more_than_the_disk_has_room_for_is_not_begun(strange):
     folder = strange.folder / huge.key
     shutil.copytree(strange.newest, folder)
     (folder / MANIFEST).write_bytes(encoded(huge))
-    with pytest.raises(EngineError, match=r"has room for .* MB are to be fetched"):
+    with pytest.raises(EngineError, match=r"fetching text2mel needs .* free"):
         fetch(strange)
 
 
@@ -400,7 +402,7 @@ def test_nothing_else_that_lies_in_a_mirror_comes_along(strange):
     names = {path.name for path in strange.voice.rglob("*") if path.is_file()}
     assert names == {
         "voice.toml",
-        "lock",
+        *OWN,
         "history.jsonl",
         "weights.safetensors",
         "state.json",
@@ -424,8 +426,8 @@ def test_a_marker_that_is_none_is_refused_and_not_written_over(tmp_path, text):
     mirror = tmp_path / "mirror"
     mirror.mkdir()
     (mirror / MARKER).write_text(text)
-    with pytest.raises(InputError, match=r"mirror\.json .* is no mirror's"):
-        restore_from_mirror(TrainOptions(tmp_path / "in", mirror=str(mirror)), FetchOptions())
+    with pytest.raises(InputError, match=r"mirror\.json .* is not a mirror's"):
+        restore(TrainOptions(tmp_path / "in", mirror=str(mirror)), FetchOptions())
     assert (mirror / MARKER).read_text() == text
 
 
@@ -446,13 +448,11 @@ def test_a_mirror_of_a_later_format_is_refused(strange):
 
 def test_a_mirror_in_its_own_voice_is_refused(alice):
     for place in (alice.folder, alice.folder / "copy", alice.folder.parent):
-        with pytest.raises(InputError, match="one in the other"):
-            restore_from_mirror(TrainOptions(alice.folder, mirror=str(place)), FetchOptions())
+        with pytest.raises(InputError, match="inside one another"):
+            restore(TrainOptions(alice.folder, mirror=str(place)), FetchOptions())
 
 
 def test_a_disk_that_is_not_mounted_is_not_made(alice, tmp_path):
     with pytest.raises(InputError, match="mount"):
-        restore_from_mirror(
-            TrainOptions(alice.folder, mirror=str(tmp_path / "nas" / "alice")), FetchOptions()
-        )
+        restore(TrainOptions(alice.folder, mirror=str(tmp_path / "nas" / "alice")), FetchOptions())
     assert not (tmp_path / "nas").exists()

@@ -5,13 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from engine.mirror.backoff import Backoff
 from safetensors.torch import load_file
 
 from engine.errors import EngineError
 from engine.mirror.fingerprint import fingerprint
 from engine.mirror.index import read_index
-from engine.mirror.restore import FetchOptions, restore_from_mirror
+from engine.mirror.restore import FetchOptions
+from engine.mirror.restore import restore_from_mirror as restore
 from engine.mirror.store import MirrorError, open_store
 from engine.run.commands import Finish, SaveCheckpoint
 from engine.run.options import TrainOptions
@@ -85,10 +85,10 @@ def test_a_run_goes_on_while_the_store_is_down_and_on_another_machine_bit_for_bi
 ):
     monkeypatch.setattr("engine.mirror.uploader._IDLE_SECONDS", 0.02)
     monkeypatch.setattr("engine.mirror.uploader._LAST_SECONDS", 0.1)
-    monkeypatch.setattr("engine.mirror.uploader.Backoff", lambda: Backoff(0.05, 0.1))
+    monkeypatch.setattr("engine.mirror.uploader.backoff", lambda failures: 0.1)
     straight = make_voice()
     moved = copy_voice(straight, "moved")
-    order = restore_from_mirror(TrainOptions(moved.folder, mirror=ADDRESS), FetchOptions())
+    order = restore(TrainOptions(moved.folder, mirror=ADDRESS), FetchOptions())
     session = training.start(
         moved, mirror=order.mirror, mirror_sequence=order.mirror_sequence, price=1.0
     )
@@ -111,9 +111,7 @@ def test_a_run_goes_on_while_the_store_is_down_and_on_another_machine_bit_for_bi
     assert read_index(open_store(ADDRESS)).newest_step("text2mel") == last.step
 
     fresh = tmp_path / "fresh"
-    order = restore_from_mirror(
-        TrainOptions(fresh, dataset=speech, restore=ADDRESS), FetchOptions()
-    )
+    order = restore(TrainOptions(fresh, dataset=speech, restore=ADDRESS), FetchOptions())
     here = Voice.open(fresh)
     for path in here.checkpoint_folder("text2mel", last.step).iterdir():
         there = moved.checkpoint_folder("text2mel", last.step) / path.name
@@ -166,7 +164,7 @@ def test_where_the_store_does_not_vouch_the_file_is_read_back(store, tmp_path):
 def test_no_bucket_and_no_permission_are_told_at_once(store, tmp_path):
     heard: list[str] = []
     with pytest.raises(MirrorError, match="bucket does not exist") as caught:
-        restore_from_mirror(
+        restore(
             TrainOptions(tmp_path / "v", mirror="s3://nowhere/alice"), FetchOptions(heard.append)
         )
     assert caught.value.refused
@@ -177,8 +175,6 @@ def test_a_store_that_is_down_is_out_of_reach_and_not_empty(store, tmp_path):
     store.down()
     waits: list[float] = []
     with pytest.raises(EngineError, match="when the mirror can be reached"):
-        restore_from_mirror(
-            TrainOptions(tmp_path / "v", mirror=ADDRESS), FetchOptions(wait=waits.append)
-        )
+        restore(TrainOptions(tmp_path / "v", mirror=ADDRESS), FetchOptions(wait=waits.append))
     assert len(waits) == 7
     assert not (tmp_path / "v").exists()

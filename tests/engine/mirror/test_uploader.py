@@ -37,7 +37,7 @@ def test_all_that_is_kept_goes_there_the_newest_of_the_run_first(make, memory, s
 
 
 def test_a_later_checkpoint_goes_there_too_and_then_what_is_superseded_goes(make, memory, send):
-    voice = make.voice(keep_newest=2, keep_interval=500)
+    voice = make.voice(keep_newest=2, keep_every=500)
     make.save(voice, 100)
     run = send(voice, memory)
     for step in (200, 300, 500, 600):
@@ -166,7 +166,7 @@ def test_a_mirror_can_be_left_behind(make, memory, send):
     memory._files.before = hang
     run = send(voice, memory)
     done = []
-    end = threading.Thread(store=lambda: done.append(run.uploader.finish(3600)))
+    end = threading.Thread(target=lambda: done.append(run.uploader.finish(3600)))
     end.start()
     run.uploader.hurry()
     end.join(60)
