@@ -36,7 +36,7 @@ class Trainer:
     def __init__(
         self,
         prepared: TrainingContext,
-        order: TrainOptions,
+        options: TrainOptions,
         publisher: Publisher,
         inbox: Inbox,
         auditions: Auditions,
@@ -47,12 +47,12 @@ class Trainer:
     ) -> None:
         self._prepared = prepared
         self._learner = prepared.learner
-        self._order = order
+        self._options = options
         self._publisher = publisher
         self._paid = paid
         voice, ledger = prepared.voice, paid.ledger
         self._standing = Standing(
-            prepared.step, publisher, paid.clock, attended=order.attended, hold=order.hold
+            prepared.step, publisher, paid.clock, attended=options.attended, hold=options.hold
         )
         # The newest checkpoint may be an earlier one than it seemed.
         ledger.go_back(prepared.step)
@@ -96,7 +96,7 @@ class Trainer:
             self._keeper.start()
             self._steering.hear_price()
             # What the preparation cost may have used up the sum at which to stop.
-            self._stopping.begin(self._order.stop, self._paid.ledger.spent_before)
+            self._stopping.begin(self._options.stop, self._paid.ledger.spent_before)
             self._teller.begin(self._keeper.saved_step)
             self._paid.close_stretch(self._standing.step)
             self._publisher.update(first_spent=self._paid.ledger.spent)

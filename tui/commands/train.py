@@ -135,7 +135,7 @@ def train(
 ) -> int:
     """Train a voice, or go on with one that exists."""
     from_mirror = source is not None and is_mirror(source)
-    order = TrainOptions(
+    options = TrainOptions(
         voice_folder=_voice_folder(voice, dataset),
         dataset=dataset,
         network=network,
@@ -159,7 +159,7 @@ def train(
         hold=hold,
         restore=source if from_mirror else None,
     )
-    return run_training(lambda: with_mirror(order), headless=headless, ascii_only=ascii_only)
+    return run_training(lambda: with_mirror(options), headless=headless, ascii_only=ascii_only)
 
 
 def _voice_folder(voice: Path | None, dataset: Path | None) -> Path:

@@ -10,8 +10,8 @@ from tui.reports.progress import progress
 _MEGABYTE = 1_000_000
 
 
-def with_mirror(order: TrainOptions) -> TrainOptions:
-    """Bring the voice of an order to where its mirror stands; return the order for the run.
+def with_mirror(options: TrainOptions) -> TrainOptions:
+    """Bring the voice of a run to where its mirror is; return the options for the run.
 
     Raises:
         InputError: the mirror is of no use for this voice.
@@ -29,4 +29,4 @@ def with_mirror(order: TrainOptions) -> TrainOptions:
             bar[0](done // _MEGABYTE, max(1, total // _MEGABYTE))
 
         fetching = FetchOptions(report=Lines().write, progress=show)
-        return restore_from_mirror(order, fetching)
+        return restore_from_mirror(options, fetching)

@@ -34,14 +34,14 @@ _EVERY = 5.0
 """Seconds from one line to the next."""
 
 
-def train_headless(make_order: Callable[[], TrainOptions], first_line: str = "") -> int:
+def train_headless(make_options: Callable[[], TrainOptions], first_line: str = "") -> int:
     """Train as ordered, writing lines to standard output; return the exit code.
 
     A voice that is at its stop already is done, and no error: whatever starts a job again after
     its machine went away may do so once too often.
 
     Args:
-        make_order: makes the order, and may prepare files for it.
+        make_options: makes the order, and may prepare files for it.
         first_line: is written before that.
 
     Raises:
@@ -49,19 +49,19 @@ def train_headless(make_order: Callable[[], TrainOptions], first_line: str = "")
     """
     if first_line:
         Lines().write(first_line)
-    order = replace(make_order(), attended=False)
+    options = replace(make_options(), attended=False)
     try:
-        session = Session(order)
+        session = Session(options)
     except AlreadyThereError as there:
         Lines().write(f"nothing to do: {there}")
         return 0
-    log = open_log(order.voice_folder)
+    log = open_log(options.voice_folder)
     lines = Lines()
     watch = Watch(session, lines)
     watch.handle_signals()
     session.start()
     watch.start()
-    voice = shlex.quote(str(absolute_path(order.voice_folder)))
+    voice = shlex.quote(str(absolute_path(options.voice_folder)))
     lines.write(f"a screen for it, from any terminal: voicecoach attach {voice}")
     last = _follow(session, lines)
     error = session.error

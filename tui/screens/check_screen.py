@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.widgets import DataTable, Static
 
 from engine.check.report import CheckReport
-from engine.run.commands import GoOn, Hold
+from engine.run.commands import Continue, Hold
 from engine.run.snapshot import Phase, Snapshot
 from tui import formatting as wording
 from tui.keys import CHECK_KEYS, Key, Moment, find
@@ -144,7 +144,7 @@ class CheckScreen(KeyedScreen):
 
     def action_begin(self) -> None:
         """Train on the usable clips at once."""
-        self._run.session.send(GoOn())
+        self._run.session.send(Continue())
 
     def action_hold(self) -> None:
         """Stop the countdown."""

@@ -9,7 +9,7 @@ import pytest
 
 from engine.jobs import demo
 from engine.jobs.clean import clean
-from engine.jobs.demo import demo_order
+from engine.jobs.demo import demo_options
 from engine.jobs.export import export_voice
 from engine.jobs.say import say
 from engine.mirror.restore import FetchOptions, restore_from_mirror
@@ -72,8 +72,8 @@ def test_nobody_else_reaches_the_demo(make_voice, tmp_path, speech, monkeypatch,
     shutil.move(voice.folder, tmp_path / "assets" / "voice")
     monkeypatch.setattr(demo, "_ASSETS", (tmp_path / "assets",))
     folder = tmp_path / "voices" / "demo"
-    order = demo_order(folder)
-    training.end(training.start(folder, "+1", dataset=order.dataset, source=order.source))
+    options = demo_options(folder)
+    training.end(training.start(folder, "+1", dataset=options.dataset, source=options.source))
     assert exposed(folder) == set()
     assert folder.parent.stat().st_mode & 0o777 == 0o755
 

@@ -41,9 +41,9 @@ def forbidden(address: str):
 
 def train(training, voice: Voice, stop: str, fetching=None, **more):
     """Train as the command does: restore from the mirror, then start a run."""
-    order = restore_from_mirror(TrainOptions(voice.folder, **more), fetching or FetchOptions())
+    options = restore_from_mirror(TrainOptions(voice.folder, **more), fetching or FetchOptions())
     session = training.start(
-        voice, stop, mirror=order.mirror, mirror_sequence=order.mirror_sequence
+        voice, stop, mirror=options.mirror, mirror_sequence=options.mirror_sequence
     )
     return training.end(session)
 
@@ -108,18 +108,18 @@ def test_a_strangers_confirmation_proves_nothing(voice, state):
 def test_a_changed_line_is_not_confirmed(voice, training, address):
     confirm(voice.folder, BUCKET)
     voice.save(replace(voice.settings, mirror=str(Path(address).parent / "theirs")))
-    order = restore_from_mirror(TrainOptions(voice.folder), FetchOptions(open=forbidden))
-    assert order.mirror is None
+    options = restore_from_mirror(TrainOptions(voice.folder), FetchOptions(open=forbidden))
+    assert options.mirror is None
     assert train(training, voice, "1").mirror.unnamed
 
 
 @pytest.mark.parametrize("stored", ["s3://user:geheim@bucket/a", "s3:/half", "\x1b[2J", "-", "a b"])
 def test_a_line_that_is_no_address_stops_no_run(make_voice, stored):
     voice = make_voice(text2mel=None, mirror=stored)
-    order = restore_from_mirror(TrainOptions(voice.folder), FetchOptions(open=forbidden))
-    assert order.mirror is None
+    options = restore_from_mirror(TrainOptions(voice.folder), FetchOptions(open=forbidden))
+    assert options.mirror is None
     publisher = Publisher(Snapshot(Phase.PREPARING, "a", voice.folder, "text2mel", "", ""))
-    assert mirror_to_use(order, voice, publisher) is None
+    assert mirror_to_use(options, voice, publisher) is None
     mirror, [event] = publisher.snapshot.mirror, publisher.snapshot.events
     shown = mirror.address + mirror.trouble + event.text
     assert "geheim" not in shown
