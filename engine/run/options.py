@@ -96,6 +96,11 @@ def parse_price(text: str) -> Price:
         ) from error
 
 
+MAX_WAIT_SECONDS = 300.0
+"""A run that waits for a person ends after so long without a key, unless `hold` is set: the machine
+costs as much as one that trains."""
+
+
 @dataclass(frozen=True)
 class TrainOptions:
     """One run of training, as it was ordered.

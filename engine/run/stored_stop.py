@@ -31,7 +31,7 @@ class KeptStop:
 
     @property
     def words(self) -> str:
-        """Name the point, as in "its stop was …"."""
+        """Name the point, as in "still stopping at …"."""
         if self.point.step is not None:
             return f"{self.point.step:,}"
         if self.point.training_seconds is not None:
