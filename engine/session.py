@@ -18,7 +18,7 @@ from engine.mirror.named import mirror_to_use
 from engine.mirror.store import open_target
 from engine.mirror.uploader import Hearers, Sender
 from engine.preflight import Plan, make_plan
-from engine.run.commands import Command, GoUnattended, Inbox, KeyPressed, ScreenReads
+from engine.run.commands import Command, Inbox, KeyPressed, ScreenDetached, TerminalStalled
 from engine.run.options import MAX_WAIT_SECONDS, TrainOptions
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
@@ -60,7 +60,7 @@ class Session:
     processes look at the run, and steer it, through a socket in the voice folder.
     """
 
-    def __init__(self, order: TrainOptions) -> None:
+    def __init__(self, options: TrainOptions) -> None:
         """Check the order and take the voice folder; import nothing heavy.
 
         Raises:
@@ -70,11 +70,11 @@ class Session:
         """
         self.error: BaseException | None = None
         """What ended the run, when it did not end as asked."""
-        self._order = order
+        self._options = options
         # The lock comes first: what a plan is made of changes while another process trains.
-        self._claim = _Claim(order.voice_folder)
+        self._claim = _Claim(options.voice_folder)
         try:
-            plan = make_plan(order)
+            plan = make_plan(options)
             self._claim.remember()
         except BaseException:
             self._claim.forget()
@@ -83,12 +83,12 @@ class Session:
         self._took_dataset = plan.takes_dataset
         self._budget_before = plan.budget_before
         try:
-            self._voice = _write_settings(order.voice_folder, plan)
+            self._voice = _write_settings(options.voice_folder, plan)
             self._voice.lock = self._claim.lock
-            self._publisher = Publisher(_first_snapshot(order, plan, self._voice))
-            self._paid = CostMeter(self._publisher, self._voice, order.network)
+            self._publisher = Publisher(_first_snapshot(options, plan, self._voice))
+            self._paid = CostMeter(self._publisher, self._voice, options.network)
             self._inbox = Inbox()
-            self._machine = MachineWatch(order, plan, self._publisher, self._inbox)
+            self._machine = MachineWatch(options, plan, self._publisher, self._inbox)
             self._folder = FolderWatch(
                 self._claim.lock,
                 self._publisher,
@@ -103,9 +103,9 @@ class Session:
         self._audience = Audience(
             self._inbox.send,
             lambda screens, readers: self._publisher.update(screens=screens, readers=readers),
-            at_home=order.attended,
+            at_home=options.attended,
         )
-        self._server = Server(order.voice_folder, self.snapshot, self.send, self._audience)
+        self._server = Server(options.voice_folder, self.snapshot, self.send, self._audience)
         self._mirror: Sender | None = None
         self._gpu: Poller | None = None
         self._ended = threading.Event()
@@ -115,7 +115,7 @@ class Session:
         """Start the engine thread, and serve the screens of others; returns at once."""
         _tell_budget(self._budget_before, self._voice.settings.budget, self._publisher)
         try:
-            if self._voice.locate() == self._order.voice_folder:
+            if self._voice.locate() == self._options.voice_folder:
                 self._server.start()
         except (OSError, EngineError) as error:
             self._publisher.warn(
@@ -130,11 +130,11 @@ class Session:
 
     def send(self, command: Command) -> None:
         """Ask for something; it happens at the next step boundary. Never waits."""
-        if isinstance(command, GoUnattended):
+        if isinstance(command, ScreenDetached):
             # Whether the run goes on unattended is for all screens together to say.
-            self._audience.leave_home(train_on=command.train_on)
-        elif isinstance(command, ScreenReads):
-            self._audience.home_reads(command.reads)
+            self._audience.leave_home(keep_training=command.keep_training)
+        elif isinstance(command, TerminalStalled):
+            self._audience.home_reads(not command.stalled)
         elif isinstance(command, KeyPressed) and self._ended.is_set():
             self._wait_for_reader()
         else:
@@ -252,14 +252,14 @@ class Session:
 
     def _wait_for_reader(self) -> None:
         """Show until when the screen stays open, for somebody to read why the run failed."""
-        waits = self._order.attended and not self._order.hold
+        waits = self._options.attended and not self._options.hold
         until = time.time() + MAX_WAIT_SECONDS if waits else None
         self._publisher.update(wait_ends_at=until)
 
     def _train(self, watchdog: Watchdog) -> None:
         # Early: whoever counts on a copy is to see at once that there is none.
         hearers = Hearers(lambda state: self._publisher.update(mirror=state), self._publisher.event)
-        address = mirror_to_use(self._order, self._voice, hearers)
+        address = mirror_to_use(self._options, self._voice, hearers)
         # torch comes in here, after the first screen is on.
         from engine.machine.device import gpu_uuid
         from engine.machine.gpu import poll_gpu
@@ -283,7 +283,7 @@ class Session:
         try:
             Trainer(
                 prepared,
-                self._order,
+                self._options,
                 self._publisher,
                 Services(
                     self._inbox,
@@ -325,7 +325,7 @@ class Session:
         from engine.training.setup import prepare
 
         try:
-            return prepare(self._order, self._voice, self._publisher, self._inbox)
+            return prepare(self._options, self._voice, self._publisher, self._inbox)
         except Cancelled as end:
             if self._machine.heeds_before_training() or not isinstance(end, Declined):
                 self._publisher.event("ended before the first step")
@@ -346,10 +346,10 @@ class Session:
             return None
         sender = Sender(
             self._voice,
-            self._order.network,
+            self._options.network,
             lambda: open_target(address),
             hearers,
-            seen=self._order.mirror_sequence,
+            seen=self._options.mirror_sequence,
         )
         sender.start()
         return sender
@@ -454,15 +454,15 @@ def _tell_budget(before: float | None, now: float, publisher: Publisher) -> None
         publisher.event(text)
 
 
-def _first_snapshot(order: TrainOptions, plan: Plan, voice: Voice) -> Snapshot:
+def _first_snapshot(options: TrainOptions, plan: Plan, voice: Voice) -> Snapshot:
     settings = voice.settings
     return Snapshot(
         phase=Phase.PREPARING,
         voice=voice.name,
         voice_folder=voice.folder,
-        network=order.network,
+        network=options.network,
         # Of weights that there are it is known once they are read.
-        preset=settings.preset if plan.new and order.source is None else "",
+        preset=settings.preset if plan.new and options.source is None else "",
         recipe=settings.recipe,
         step=plan.step,
         first_step=plan.step,
@@ -470,5 +470,5 @@ def _first_snapshot(order: TrainOptions, plan: Plan, voice: Voice) -> Snapshot:
         price=settings.price,
         budget=settings.budget,
         sentence=settings.sentence,
-        screens=int(order.attended),
+        screens=int(options.attended),
     )

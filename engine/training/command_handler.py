@@ -8,21 +8,21 @@ from engine.errors import VoicecoachError
 from engine.machine.cloud.news import Interruption, NewPrice, NoticeGone, SpotWarning
 from engine.run.commands import (
     Audition,
-    DrawAttention,
+    Continue,
     Finish,
     FolderGone,
-    GoAttended,
-    GoOn,
-    GoUnattended,
     Inbox,
     KeyPressed,
     Message,
     Pause,
+    PlotAttention,
     SaveCheckpoint,
-    ScreenReads,
+    ScreenAttached,
+    ScreenDetached,
     SetBudget,
     SetSentence,
     StopAt,
+    TerminalStalled,
 )
 from engine.run.options import MAX_WAIT_SECONDS, TrainOptions
 from engine.run.publisher import Publisher
@@ -59,8 +59,8 @@ class RunState:
         """The global step that was made last."""
         self.attended = options.attended
         """Whether there is a person to wait for, at a screen that can steer."""
-        self.screens_read = True
-        """Whether the terminal of any such screen takes output."""
+        self.terminal_stalled = False
+        """Whether no terminal of such a screen takes output."""
         self.paused = False
         """Whether no steps are made, for whatever reason."""
         self.at_stop = False
@@ -86,7 +86,7 @@ class RunState:
         self._publisher.update(phase=phase, steps_per_second=None)
         if by_person or self._hold or self._wait_ends is not None:
             return
-        if self.screens_read:
+        if not self.terminal_stalled:
             self._publisher.event(
                 f"the run ends after {_minutes()} without a key; --hold waits without limit"
             )
@@ -107,7 +107,7 @@ class RunState:
         """Return why the wait for a person is over, as a clause; empty while it lasts."""
         if self._wait_ends is None:
             return self._why_pause_ends()
-        if not self.screens_read:
+        if self.terminal_stalled:
             return "no terminal takes the screen's output"
         left = self._wait_ends - self._time.look()
         shown = self._publisher.snapshot.wait_ends_at
@@ -117,7 +117,7 @@ class RunState:
 
     def _why_pause_ends(self) -> str:
         """A pause that a person asked for lasts as long as some terminal takes output."""
-        if self._hold or self.screens_read:
+        if self._hold or not self.terminal_stalled:
             self._unread_since = None
             return ""
         now = self._time.look()
@@ -143,7 +143,7 @@ class TryAgain:
 
 
 SpotNews = SpotWarning | Interruption | NoticeGone
-Request = SaveCheckpoint | DrawAttention | GoUnattended | TryAgain | SpotNews
+Request = SaveCheckpoint | PlotAttention | ScreenDetached | TryAgain | SpotNews
 """What only the trainer can do."""
 
 
@@ -188,17 +188,17 @@ class CommandHandler:
                     yield from self._resume(state)
             case Pause():
                 self._pause(state)
-            case GoOn():
+            case Continue():
                 yield from self._resume(state)
-            case GoUnattended():
+            case ScreenDetached():
                 yield from self._go_unattended(command, state)
-            case GoAttended():
-                state.attended = state.screens_read = True
+            case ScreenAttached():
+                state.attended, state.terminal_stalled = True, False
                 self._publisher.event("a screen is attached")
             case KeyPressed():
                 state.key_pressed()
-            case ScreenReads(reads):
-                state.screens_read = reads
+            case TerminalStalled(stalled):
+                state.terminal_stalled = stalled
             case Finish(by_signal):
                 state.finishing, state.gives_up_stop = True, not by_signal
             case FolderGone():
@@ -209,7 +209,7 @@ class CommandHandler:
                 self._set_sentence(sentence)
             case NewPrice():
                 self._change_price(command, state.step)
-            case SaveCheckpoint() | DrawAttention():
+            case SaveCheckpoint() | PlotAttention():
                 yield command
             case SpotWarning() | Interruption() | NoticeGone():
                 yield command
@@ -236,11 +236,11 @@ class CommandHandler:
         state.resume()
         self._publisher.event("training continues")
 
-    def _go_unattended(self, command: GoUnattended, state: RunState) -> Iterator[Request]:
+    def _go_unattended(self, command: ScreenDetached, state: RunState) -> Iterator[Request]:
         state.attended = False
         self._publisher.event("continuing without a screen")
         yield command
-        if state.paused and command.train_on and not state.at_stop:
+        if state.paused and command.keep_training and not state.at_stop:
             yield from self._resume(state)
         if state.paused:
             if not state.at_stop and not state.diverged:

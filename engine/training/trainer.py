@@ -13,7 +13,7 @@ from engine.errors import EngineError
 from engine.machine.cloud.news import Interruption, NoticeGone, SpotWarning
 from engine.machine.device import is_out_of_memory
 from engine.machine.lock import FolderLostError
-from engine.run.commands import DrawAttention, GoUnattended, Inbox, SaveCheckpoint
+from engine.run.commands import Inbox, PlotAttention, SaveCheckpoint, ScreenDetached
 from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Losses, Phase
@@ -177,9 +177,9 @@ class Trainer:
         match request:
             case SaveCheckpoint():
                 self._save_on_request()
-            case GoUnattended():
+            case ScreenDetached():
                 self._save_soon()
-            case DrawAttention():
+            case PlotAttention():
                 self._metrics.draw_attention(step)
             case TryAgain():
                 self._learner.recovery = self._divergence.try_again(step)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.run.commands import Finish, GoOn, KeyPressed, SaveCheckpoint, ScreenReads
+from engine.run.commands import Continue, Finish, KeyPressed, SaveCheckpoint, TerminalStalled
 from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
@@ -100,7 +100,7 @@ def test_a_wait_that_becomes_another_is_no_longer(tmp_path, time):
 def test_a_pause_and_a_hold_have_no_limit(tmp_path, time, how):
     state, publisher = state_of(tmp_path, hold=how == "hold")
     state.pause(Phase.PAUSED, by_person=how == "asked")
-    state.screens_read = how == "asked"
+    state.terminal_stalled = how != "asked"
     assert time.wait(state, 9999) == ""
     assert publisher.snapshot.wait_ends_at is None
     assert publisher.snapshot.events == ()
@@ -109,11 +109,11 @@ def test_a_pause_and_a_hold_have_no_limit(tmp_path, time, how):
 def test_a_pause_that_no_terminal_shows_has_one(tmp_path, time):
     state, _ = state_of(tmp_path)
     state.pause(Phase.PAUSED, by_person=True)
-    state.screens_read = False
+    state.terminal_stalled = True
     assert time.wait(state, 290) == ""
-    state.screens_read = True
+    state.terminal_stalled = False
     assert time.wait(state, 1) == ""
-    state.screens_read = False
+    state.terminal_stalled = True
     assert time.wait(state, 300) == ""
     assert "no terminal has taken the screen's output for 5 minutes" in time.wait(state, 1)
 
@@ -141,18 +141,18 @@ def test_a_key_moves_the_end_of_the_wait(make_voice, training):
 
 @pytest.mark.parametrize("when", ["before", "at the stop"])
 def test_a_screen_that_nobody_reads_is_not_waited_for(make_voice, training, when):
-    before = [ScreenReads(reads=False)] if when == "before" else []
+    before = [TerminalStalled(stalled=True)] if when == "before" else []
     session = training.start(make_voice(), "+3", *before, attended=True)
     if not before:
         training.until(session, lambda s: s.wait_ends_at is not None)
-        session.send(ScreenReads(reads=False))
+        session.send(TerminalStalled(stalled=True))
     snapshot = training.end(session)
     assert (snapshot.phase, snapshot.step, snapshot.saved) == (Phase.STOPPED, 3, True)
     assert snapshot.ended_because == "no terminal takes the screen's output"
 
 
 def test_a_screen_that_is_read_again_is_waited_for(make_voice, training):
-    screens = ScreenReads(reads=False), ScreenReads(reads=True)
+    screens = TerminalStalled(stalled=True), TerminalStalled(stalled=False)
     session = training.start(make_voice(), "+3", *screens, attended=True)
     training.until(session, lambda s: s.wait_ends_at is not None)
     session.send(Finish())
@@ -161,7 +161,7 @@ def test_a_screen_that_is_read_again_is_waited_for(make_voice, training):
 
 @pytest.mark.usefixtures("no_patience")
 def test_hold_waits_for_keys_and_readers_without_limit(make_voice, training):
-    unread = ScreenReads(reads=False)
+    unread = TerminalStalled(stalled=True)
     session = training.start(make_voice(), "+3", unread, attended=True, hold=True)
     training.until(session, at_stop)
     # By the time that it is carried out, the trainer has looked whether the wait is over.
@@ -175,7 +175,7 @@ def test_hold_waits_for_keys_and_readers_without_limit(make_voice, training):
 def test_going_on_at_the_stop_ends_the_limit(make_voice, training):
     session = training.start(make_voice(), "+2", attended=True)
     training.until(session, lambda s: s.wait_ends_at is not None)
-    session.send(GoOn())
+    session.send(Continue())
     assert training.until(session, lambda s: s.step > 3).wait_ends_at is None
     session.send(Finish())
     training.end(session)
