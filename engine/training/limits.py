@@ -7,8 +7,15 @@ from engine.choices import NetworkName
 from engine.errors import EngineError, InputError, VoicecoachError
 from engine.formatting import whole_minutes
 from engine.run.publisher import Publisher
-from engine.run.stop import MAX_USD, Stop, StopPoint, StopRule
-from engine.run.stored_stop import KeptStop, keep_stop, read_kept_stop
+from engine.run.stop import (
+    MAX_USD,
+    Stop,
+    StopPoint,
+    StopRule,
+    StoredStop,
+    read_stored_stop,
+    store_stop,
+)
 from engine.training.ledger_keeper import SpendRecorder
 from engine.voice.folder import Voice
 
@@ -56,7 +63,7 @@ class Limits:
                 read.
         """
         stored = self._read_stored(requested)
-        if stored is not None and stored.holds_for(requested):
+        if stored is not None and stored.matches(requested):
             self._point = stored.point
             self._publisher.update(stop=stored.point, stop_text=stored.text)
             self._publisher.event(
@@ -65,12 +72,12 @@ class Limits:
             return
         self.set_stop(requested if isinstance(requested, StopRule) else None, step, spent)
         if stored is not None:
-            new = "no stop" if self._point is None else KeptStop(self._point, "").words
+            new = "no stop" if self._point is None else self._point.words
             self._publisher.event(f"stop changed from {stored.words} to {new}")
 
-    def _read_stored(self, requested: Stop | None) -> KeptStop | None:
+    def _read_stored(self, requested: Stop | None) -> StoredStop | None:
         try:
-            return read_kept_stop(self._voice.folder / self._network)
+            return read_stored_stop(self._voice.folder / self._network)
         except InputError as error:
             if requested is None:
                 raise
@@ -112,15 +119,15 @@ class Limits:
         )
         text = rule.text if rule else ""
         self._publisher.update(stop=self._point, stop_text=text)
-        self._store(None if self._point is None else KeptStop(self._point, text))
+        self._store(None if self._point is None else StoredStop(self._point, text))
 
     def forget_stop(self) -> None:
         """Store no stop for the next run: this one is reached, or was given up."""
         self._store(None)
 
-    def _store(self, stop: KeptStop | None) -> None:
+    def _store(self, stop: StoredStop | None) -> None:
         try:
-            keep_stop(self._voice.locate() / self._network, stop)
+            store_stop(self._voice.locate() / self._network, stop)
         except EngineError as error:
             self._publisher.event(f"the stop is kept for this run only: {error}", "warning")
 

@@ -125,9 +125,9 @@ def test_a_stop_is_held_against_the_newest_that_is_good(trained, training, stop)
 
 def test_a_stop_behind_all_that_is_good_is_refused(trained, training):
     flip(trained.newest("text2mel").path / "average.safetensors", 0.5, 4)
-    with pytest.raises(AlreadyThereError, match="stands at step 3"):
+    with pytest.raises(AlreadyThereError, match="already at step 3"):
         training.start(trained, "3")
-    with pytest.raises(InputError, match="cannot stop at step 2: the voice stands at 3"):
+    with pytest.raises(InputError, match="cannot stop at step 2: already at step 3"):
         training.start(trained, "2")
 
 

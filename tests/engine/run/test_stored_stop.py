@@ -10,8 +10,7 @@ from engine.mirror.take_up import Manners, take_up
 from engine.run.commands import Continue, Finish, Pause, StopAt
 from engine.run.options import TrainOptions
 from engine.run.snapshot import Phase
-from engine.run.stop import AlreadyThereError, StopPoint, parse_stop
-from engine.run.stored_stop import KeptStop, read_kept_stop
+from engine.run.stop import AlreadyThereError, StopPoint, StoredStop, parse_stop, read_stored_stop
 from engine.voice.folder import Voice
 
 
@@ -64,7 +63,7 @@ def test_a_run_that_a_signal_ended_keeps_its_stop(begun, training, again):
 def test_a_fresh_machine_takes_the_stop_from_the_mirror(make_voice, training, tmp_path):
     voice = make_voice(text2mel=1000, base_step=1000)
     mirror, fresh = str(tmp_path / "mirror"), tmp_path / "fresh"
-    for stop, kept in (("+2M", KeptStop(StopPoint(step=2_001_000), "+2M")), ("+1", None)):
+    for stop, kept in (("+2M", StoredStop(StopPoint(step=2_001_000), "+2M")), ("+1", None)):
         session = training.start(voice, stop, mirror=mirror)
         if kept is not None:
             training.until(session, lambda s: s.step > 1000)
@@ -72,7 +71,7 @@ def test_a_fresh_machine_takes_the_stop_from_the_mirror(make_voice, training, tm
         training.end(session)
         take_up(TrainOptions(fresh, mirror=mirror), Manners())
         assert Voice.open(fresh).newest("text2mel").step == session.snapshot().step
-        assert read_kept_stop(fresh / "text2mel") == kept
+        assert read_stored_stop(fresh / "text2mel") == kept
         shutil.rmtree(fresh)
 
 
