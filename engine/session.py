@@ -19,13 +19,12 @@ from engine.mirror.store import open_store
 from engine.mirror.uploader import Uploader
 from engine.preflight import Plan, make_plan
 from engine.run.commands import Command, Inbox, KeyPressed, ScreenDetached, TerminalStalled
-from engine.run.options import TrainOptions
+from engine.run.options import MAX_WAIT_SECONDS, TrainOptions
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
 from engine.training.cost import CostMeter
 from engine.training.folder_watch import FolderWatch
 from engine.training.machine_watch import MachineWatch
-from engine.training.standing import MAX_WAIT_SECONDS
 from engine.training.watchdog import Watchdog
 from engine.voice.folder import SETTINGS, Voice
 
@@ -264,7 +263,7 @@ class Session:
         from engine.machine.device import gpu_uuid
         from engine.machine.gpu import poll_gpu
         from engine.speech.audition import Auditions, Recording
-        from engine.training.trainer import Trainer
+        from engine.training.trainer import Services, Trainer
 
         prepared = self._prepare()
         if prepared is None:
@@ -285,12 +284,14 @@ class Session:
                 prepared,
                 self._options,
                 self._publisher,
-                self._inbox,
-                auditions,
-                self._paid,
-                self._machine,
-                watchdog,
-                on_saved=() if mirror is None else (mirror.wake,),
+                Services(
+                    self._inbox,
+                    auditions,
+                    self._paid,
+                    self._machine,
+                    watchdog,
+                    on_saved=() if mirror is None else (mirror.wake,),
+                ),
             ).run()
         finally:
             auditions.close()

@@ -29,7 +29,6 @@ from engine.run.commands import Inbox
 from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Progress
-from engine.training.attention_plot import choose_clip
 from engine.training.corpus_change import tell_change
 from engine.training.initial_weights import newest_checkpoint, take_over_source
 from engine.training.learner import Learner
@@ -110,7 +109,7 @@ def prepare(
     batches.draw_with(learner.recovery.salt)
     _try_longest(learner, batches, publisher)
     whole = source(held, None)
-    watched = choose_clip(store, held)
+    watched = _typical_clip(store, held)
     return TrainingContext(
         voice=voice,
         network=options.network,
@@ -206,6 +205,11 @@ def _exposed_parts(voice: Voice) -> list[str]:
         for words, paths in parts.items()
         if any(is_exposed(path, voice.folder) for path in paths)
     ]
+
+
+def _typical_clip(store: FeatureStore, clips: list[int]) -> int:
+    """Return the clip of middle length, to draw the attention of."""
+    return sorted(clips, key=store.coarse_frames)[len(clips) // 2]
 
 
 def _try_longest(learner: Learner, batches: BatchSource, publisher: Publisher) -> None:

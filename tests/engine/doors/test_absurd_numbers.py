@@ -30,8 +30,7 @@ from engine.mirror.layout import (
 from engine.networks.specs import MAX_WIDTH
 from engine.run.commands import SetBudget
 from engine.run.snapshot import Phase
-from engine.run.stop import MAX_STEPS, MAX_USD
-from engine.run.stored_stop import read_kept_stop
+from engine.run.stop import MAX_STEPS, MAX_USD, read_stored_stop
 from engine.speech.audition import read_samples
 from engine.training.check_record import load_record
 from engine.voice.folder import read_corpus_report
@@ -270,7 +269,7 @@ def test_no_number_in_a_small_file_is_a_surprise(voice, training):
         json.dumps(read_corpus_report(voice))
         json.dumps(describe(voice.folder))
         with a_short_sentence_at_most("stop.json"):
-            kept = read_kept_stop(network)
+            kept = read_stored_stop(network)
             assert kept is None or kept.words
 
     check()
