@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperCommand
 
 from engine.errors import EngineError, VoicecoachError
-from engine.run.stop import HOW_TO_SAY_WHEN_IN_A_SHELL
+from engine.run.stop import STOP_FORMS_IN_A_SHELL
 from tui.formatting import printable
 from tui.process.terminal import open_missing_streams
 
@@ -72,7 +72,7 @@ StopOption = Annotated[
     str | None,
     typer.Option(
         metavar="WHEN",
-        help=f"When to stop: {HOW_TO_SAY_WHEN_IN_A_SHELL}, or none.",
+        help=f"When to stop: {STOP_FORMS_IN_A_SHELL}, or none.",
         show_default="the one that the run before had not come to",
     ),
 ]

@@ -30,7 +30,6 @@ from engine.run.commands import Inbox
 from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Progress
-from engine.training.attention_plot import choose_clip
 from engine.training.initial_weights import newest_checkpoint, take_over_source
 from engine.training.learner import Learner
 from engine.training.microbatch import micro_batches_notice, out_of_memory_message
@@ -103,7 +102,7 @@ def prepare(
     batches.reseed(learner.recovery.salt)
     _probe_memory(learner, batches, publisher)
     whole = _batch_source(data.held_out, data, voice, network, recipe, None)
-    clip = choose_clip(data.store, data.held_out)
+    clip = _typical_clip(data.store, data.held_out)
     return TrainingContext(
         voice=voice,
         network=network,
@@ -228,6 +227,11 @@ def _exposed_parts(voice: Voice) -> list[str]:
         for words, paths in parts.items()
         if any(is_exposed(path, voice.folder) for path in paths)
     ]
+
+
+def _typical_clip(store: FeatureStore, clips: list[int]) -> int:
+    """Return the clip of middle length, to draw the attention of."""
+    return sorted(clips, key=store.coarse_frames)[len(clips) // 2]
 
 
 def _probe_memory(learner: Learner, batches: BatchSource, publisher: Publisher) -> None:

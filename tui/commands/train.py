@@ -7,7 +7,7 @@ import typer
 
 from engine.choices import CleanerName, CloudChoice, NetworkName, Precision, PresetName, RecipeName
 from engine.errors import InputError
-from engine.mirror.address import HOW_TO_SAY_WHERE, is_mirror
+from engine.mirror.address import EXAMPLES, is_mirror
 from engine.run.options import TrainOptions, parse_budget_option, parse_price, parse_stop_option
 from tui.command_line import (
     AsciiOption,
@@ -124,7 +124,7 @@ def train(
         str | None,
         typer.Option(
             metavar="URL",
-            help=f"Where to copy every checkpoint: {HOW_TO_SAY_WHERE}. If the voice is there and "
+            help=f"Where to copy every checkpoint: {EXAMPLES}. If the voice is there and "
             "not here, it goes on from there.",
             show_default="as the voice has it",
         ),
