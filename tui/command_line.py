@@ -15,7 +15,7 @@ from typer.core import TyperCommand
 
 from engine.errors import EngineError, VoicecoachError
 from engine.formatting import printable
-from engine.run.stop import HOW_TO_SAY_WHEN_IN_A_SHELL
+from engine.run.stop import STOP_FORMS_IN_A_SHELL
 from tui.process.terminal import open_missing_streams
 
 LOG = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ StopOption = Annotated[
     str | None,
     typer.Option(
         metavar="WHEN",
-        help=f"When to stop: {HOW_TO_SAY_WHEN_IN_A_SHELL}, or none.",
+        help=f"When to stop: {STOP_FORMS_IN_A_SHELL}, or none.",
         show_default="the previous run's stop, if not reached",
     ),
 ]

@@ -7,7 +7,7 @@ from check_reports import BROKEN, CLEAN, missing
 from fake_session import FakeSession, preparing, training
 from seeing import SIZES, app_on, lines_of, log_of, look, text_of
 
-from engine.run.commands import Finish, GoOn, Hold
+from engine.run.commands import Continue, Finish, Hold
 from engine.run.snapshot import Phase, Progress, Snapshot
 from tui.app import VoicecoachApp
 from tui.keys import CHECK_KEYS
@@ -41,7 +41,9 @@ async def test_errors_are_shown_before_training_without_a_key(size):
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize(("key", "command"), [("enter", GoOn()), ("h", Hold()), ("space", Hold())])
+@pytest.mark.parametrize(
+    ("key", "command"), [("enter", Continue()), ("h", Hold()), ("space", Hold())]
+)
 async def test_a_key_answers_the_question(size, key, command):
     session = FakeSession(checked())
     app = app_on(session)
@@ -260,7 +262,7 @@ async def test_the_palette_answers_the_question_too():
         await pilot.pause()
         await pilot.press("enter")
         await pilot.pause()
-        assert session.sent == [GoOn()]
+        assert session.sent == [Continue()]
 
 
 async def test_thousands_of_findings_are_listed_up_to_a_limit_that_is_told():

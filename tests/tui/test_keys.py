@@ -6,9 +6,9 @@ from seeing import SIZES, app_on, lines_of, log_of, look, text_of
 
 from engine.run.commands import (
     Audition,
-    DrawAttention,
-    GoOn,
+    Continue,
     Pause,
+    PlotAttention,
     SaveCheckpoint,
     SetBudget,
     SetSentence,
@@ -26,7 +26,7 @@ from tui.process.endings import ExitReason
         ("a", Audition(), "audition asked for at step 871,204"),
         ("c", SaveCheckpoint(), "checkpoint asked for"),
         ("p", Pause(), "pause asked for"),
-        ("n", DrawAttention(), "attention plot asked for"),
+        ("n", PlotAttention(), "attention plot asked for"),
     ],
 )
 async def test_a_key_asks_the_engine_and_says_so_at_once(size, key, command, words):
@@ -52,7 +52,7 @@ async def test_p_pauses_and_goes_on():
         assert "Paused at step 871,204." in text_of(app)
         assert "p go on" in text_of(app).splitlines()[-1]
         await pilot.press("p")
-        assert session.sent == [GoOn()]
+        assert session.sent == [Continue()]
 
 
 async def test_e_changes_the_sentence_that_auditions_speak():
@@ -101,9 +101,9 @@ async def test_the_stop_dialog_says_what_an_answer_means_and_sends_it(said, mean
 @pytest.mark.parametrize(
     ("said", "trouble"),
     [
-        ("soon", "cannot read 'soon' as a time to stop"),
-        ("860k", "the voice stands at 871,204 already"),
-        ("$0.10", "$0.65 is spent already"),
+        ("soon", "cannot read 'soon' as a stop"),
+        ("860k", "already at step 871,204"),
+        ("$0.10", "already spent $0.65"),
     ],
 )
 async def test_the_stop_dialog_says_in_place_why_an_answer_cannot_be_taken(said, trouble):

@@ -38,10 +38,10 @@ def demo(
     """Fine-tune the bundled voice on the bundled recordings: a small run, start to finish."""
 
     def make_options() -> TrainOptions:
-        from engine.jobs.demo import demo_order
+        from engine.jobs.demo import demo_options
 
-        order = demo_order(voice, stop=stop, price=usd, budget=most, device=device)
-        return replace(order, hold=hold)
+        options = demo_options(voice, stop=stop, price=usd, budget=most, device=device)
+        return replace(options, hold=hold)
 
     stop = None if stop_at is None else parse_stop_option(stop_at)
     most = None if budget is None else parse_budget_option(budget)

@@ -9,7 +9,7 @@ import typer
 
 from engine.choices import CleanerName, CloudChoice, NetworkName, Precision, PresetName, RecipeName
 from engine.errors import InputError
-from engine.mirror.address import HOW_TO_SAY_WHERE, is_mirror
+from engine.mirror.address import EXAMPLES, is_mirror
 from engine.run.options import TrainOptions, parse_budget_option, parse_price, parse_stop_option
 from tui.command_line import (
     AsciiOption,
@@ -130,7 +130,7 @@ def train(
         str | None,
         typer.Option(
             metavar="URL",
-            help=f"Copy every checkpoint to {HOW_TO_SAY_WHERE}. A voice that is there and not here "
+            help=f"Copy every checkpoint to {EXAMPLES}. A voice that is there and not here "
             "continues from there.",
             show_default="as the voice has it",
         ),
@@ -178,7 +178,7 @@ def _voice_folder(voice: Path | None, dataset: Path | None) -> Path:
 
 def _restore(options: TrainOptions) -> TrainOptions:
     """Bring the voice to where its mirror stands; return the options for the run."""
-    from engine.mirror.take_up import Manners, take_up
+    from engine.mirror.restore import FetchOptions, restore_from_mirror
     from tui.process.headless import Lines
     from tui.reports.progress import progress
 
@@ -191,7 +191,7 @@ def _restore(options: TrainOptions) -> TrainOptions:
                 bar.append(stack.enter_context(progress("fetching, in MB")))
             bar[0](done // 10**6, max(1, total // 10**6))
 
-        return take_up(options, Manners(tell=Lines().write, progress=show))
+        return restore_from_mirror(options, FetchOptions(report=Lines().write, progress=show))
 
 
 def run_training(

@@ -8,7 +8,7 @@ from pathlib import Path
 from engine.errors import InputError, VoicecoachError
 from engine.formatting import plural, printable
 from engine.run.snapshot import Event, Snapshot
-from engine.run.stored_stop import read_kept_stop
+from engine.run.stop import read_stored_stop
 from engine.voice.folder import Voice
 from tui import formatting
 
@@ -68,7 +68,7 @@ def describe_rent(last: Snapshot) -> str:
 
 def _to_its_stop(last: Snapshot) -> str:
     try:
-        stop = read_kept_stop(last.voice_folder / last.network)
+        stop = read_stored_stop(last.voice_folder / last.network)
     except InputError:
         # The next run says so, and asks for a stop.
         return ""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal, TextIO
 
 from engine.attach.client import RemoteSession
 from engine.files import absolute_path
-from engine.run.commands import Command, Finish, GoUnattended, KeyPressed, ScreenReads
+from engine.run.commands import Command, Finish, KeyPressed, ScreenDetached, TerminalStalled
 from engine.run.options import TrainOptions
 from engine.run.snapshot import Phase, Snapshot
 from engine.session import Session
@@ -248,7 +248,7 @@ class _OwnRun(_Run):
 
     def end(self, closed: Closed, *, hung_up: bool) -> int:
         if hung_up:
-            self._session.send(GoUnattended())
+            self._session.send(ScreenDetached())
             self._screen.let_go()
         elif closed == "keep training":
             self._keep_training()
@@ -268,7 +268,7 @@ class _OwnRun(_Run):
         return phase is Phase.STOPPING or phase.ended
 
     def _keep_training(self) -> None:
-        self._session.send(GoUnattended(train_on=True))
+        self._session.send(ScreenDetached(keep_training=True))
         say = self._terminal.say
         say(f"training continues without a screen, as process {os.getpid()}")
         voice = shlex.quote(str(absolute_path(self._session.snapshot().voice_folder)))
@@ -307,8 +307,8 @@ class _Attachment:
 
     def send(self, command: Command) -> None:
         """Take what would end the run, or leave it alone, as the wish to leave it."""
-        assert isinstance(command, Finish | GoUnattended | ScreenReads)
-        if not isinstance(command, ScreenReads):
+        assert isinstance(command, Finish | ScreenDetached | TerminalStalled)
+        if not isinstance(command, TerminalStalled):
             self.left = True
         elif not self._reading:
             self._session.send(command)
@@ -368,7 +368,7 @@ class _AttachedRun(_Run):
             self.say_end(last, f"voicecoach: {last.failure}" if failed else describe_end(last))
         else:
             if not self._reading:
-                self._session.send(GoUnattended(train_on=closed == "keep training"))
+                self._session.send(ScreenDetached(keep_training=closed == "keep training"))
             self._terminal.say(f"the run continues as process {self._session.pid}")
             again = f"voicecoach attach {shlex.quote(str(self._voice))}"
             self._terminal.say(f"to come back to it:  {again}")

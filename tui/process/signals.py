@@ -14,7 +14,7 @@ from typing import Protocol
 
 from engine.errors import VoicecoachError
 from engine.formatting import plural
-from engine.run.commands import Finish, GoUnattended, ScreenReads
+from engine.run.commands import Finish, ScreenDetached, TerminalStalled
 from engine.run.snapshot import Phase, Snapshot
 from engine.session import SessionLike
 from tui.process.logs import flush_log
@@ -219,7 +219,7 @@ class SignalWatch:
         LOG.info("the terminal is gone; training continues without a screen")
         self.hung_up.set()
         self._outlet.let_go()
-        self._session.send(GoUnattended())
+        self._session.send(ScreenDetached())
         self._outlet.close()
 
     def _check(self) -> None:
@@ -255,7 +255,7 @@ class SignalWatch:
         is_read = self._unread_polls < _UNREAD_POLLS
         if is_read is not was_read:
             LOG.info("the terminal takes %s", "output again" if is_read else "no output any more")
-            self._session.send(ScreenReads(is_read))
+            self._session.send(TerminalStalled(not is_read))
 
     def _end(self) -> None:
         if self._ended_at is None:

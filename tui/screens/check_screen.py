@@ -9,7 +9,7 @@ from textual.widgets import DataTable, Static
 
 from engine.check.report import CheckReport
 from engine.formatting import printable
-from engine.run.commands import GoOn, Hold
+from engine.run.commands import Continue, Hold
 from engine.run.snapshot import Phase, Snapshot
 from tui.keys import CHECK_KEYS, Key, Moment, find
 from tui.reports import check_words as words
@@ -144,7 +144,7 @@ class CheckScreen(KeyedScreen):
 
     def action_begin(self) -> None:
         """Train on the usable clips at once."""
-        self._run.session.send(GoOn())
+        self._run.session.send(Continue())
 
     def action_hold(self) -> None:
         """Stop the countdown."""

@@ -8,10 +8,10 @@ from engine.formatting import plural, printable
 from engine.run.commands import (
     Audition,
     Command,
-    DrawAttention,
+    Continue,
     Finish,
-    GoOn,
     Pause,
+    PlotAttention,
     SaveCheckpoint,
     SetBudget,
     SetSentence,
@@ -83,11 +83,11 @@ class RunActions(KeyedScreen):
 
     def action_go_on(self) -> None:
         """Ask to go on."""
-        self.ask(GoOn(), "going on")
+        self.ask(Continue(), "going on")
 
     def action_draw_attention(self) -> None:
         """Ask for a new attention plot."""
-        self.ask(DrawAttention(), "attention plot asked for")
+        self.ask(PlotAttention(), "attention plot asked for")
 
     def action_stop_at(self) -> None:
         """Ask the person when to stop."""
