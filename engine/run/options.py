@@ -96,6 +96,11 @@ def parse_price(text: str) -> Price:
         ) from error
 
 
+MAX_WAIT_SECONDS = 300.0
+"""A run that waits for a person ends after so long without a key, unless `hold` is set: the machine
+costs as much as one that trains."""
+
+
 @dataclass(frozen=True)
 class TrainOptions:
     """One run of training, as it was ordered.
@@ -145,7 +150,7 @@ class TrainOptions:
     a person has named that place on this machine."""
     mirror_sequence: int | None = None
     """The highest sequence in the mirror when the order was taken up; None where it could not be
-    reached. See `engine.mirror.take_up`."""
+    reached. See `engine.mirror.restore`."""
     restore: str | None = None
     """A mirror whose voice is fetched and goes on, as `--from` names it."""
 

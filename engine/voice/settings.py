@@ -95,7 +95,7 @@ class VoiceSettings:
     sharpening: Positive = 1.2
     """See `engine.speech.vocoder.VocoderSettings`."""
     mirror: Annotated[str, Meta(min_length=1)] | None = None
-    """Where checkpoints are copied to, if a person named it here; see `engine.mirror.named`."""
+    """Where checkpoints are copied to, if a person named it here; see `engine.mirror.confirmed`."""
     id: Annotated[str, Meta(min_length=1)] | None = None
     """Identifies the voice in its mirror; None for one that never had a mirror."""
     audio: AudioSpec = field(default_factory=AudioSpec)
