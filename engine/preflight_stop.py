@@ -6,16 +6,16 @@ from engine.run.options import QUOTE_A_SUM, TrainOptions
 from engine.run.stop import AlreadyThereError, StopRule
 from engine.run.stored_stop import KeptStop, read_kept_stop
 from engine.voice.layout import list_checkpoints
-from engine.voice.spend import Ledger
+from engine.voice.spend import SpendLog
 
 
-def require_stop_ahead(order: TrainOptions, step: int, ledger: Ledger, price: float) -> str:
+def require_stop_ahead(order: TrainOptions, step: int, spend: SpendLog, price: float) -> str:
     """Refuse a stop that lies behind; return the stop as it was asked for, empty without one.
 
     Args:
         order: which may name a stop.
         step: that of the newest checkpoint.
-        ledger: what the voice has cost.
+        spend: what the voice has cost.
         price: US dollars an hour, infinite where the cloud is yet to say it.
 
     Raises:
@@ -24,11 +24,11 @@ def require_stop_ahead(order: TrainOptions, step: int, ledger: Ledger, price: fl
     """
     kept = _kept_stop(order)
     if kept is not None:
-        _require_kept_ahead(kept, order, step, ledger, price)
+        _require_kept_ahead(kept, order, step, spend, price)
         return kept.text
     if not isinstance(order.stop, StopRule):
         return ""
-    _require_rule_ahead(order.stop, order, step, ledger, price)
+    _require_rule_ahead(order.stop, order, step, spend, price)
     return order.stop.text
 
 
@@ -48,7 +48,7 @@ def _kept_stop(order: TrainOptions) -> KeptStop | None:
 
 
 def _require_kept_ahead(
-    kept: KeptStop, order: TrainOptions, step: int, ledger: Ledger, price: float
+    kept: KeptStop, order: TrainOptions, step: int, spend: SpendLog, price: float
 ) -> None:
     """Refuse to go on where the run before had come to its stop, and could not say so any more.
 
@@ -63,7 +63,7 @@ def _require_kept_ahead(
         )
 
     def reached(step: int) -> bool:
-        return kept.point.reached(step, ledger.seconds, ledger.usd)
+        return kept.point.reached(step, spend.seconds, spend.usd)
 
     if reached(step) and reached(_sound_step(order, step)):
         raise AlreadyThereError(
@@ -79,7 +79,7 @@ def _sound_step(order: TrainOptions, step: int) -> int:
 
 
 def _require_rule_ahead(
-    stop: StopRule, order: TrainOptions, step: int, ledger: Ledger, price: float
+    stop: StopRule, order: TrainOptions, step: int, spend: SpendLog, price: float
 ) -> None:
     """Refuse a stop that lies behind.
 
@@ -88,13 +88,13 @@ def _require_rule_ahead(
         InputError: saying where it stands.
     """
     try:
-        stop.resolve(step, ledger.seconds, ledger.usd, price)
+        stop.resolve(step, spend.seconds, spend.usd, price)
     except InputError as error:
         # To read them all takes long, and is needed where the answer depends on it alone.
         sound = _sound_step(order, step)
         entries = list_checkpoints(order.voice_folder / order.network / "checkpoints")
         if sound != step:
-            stop.resolve(sound, ledger.seconds, ledger.usd, price)
+            stop.resolve(sound, spend.seconds, spend.usd, price)
         elif isinstance(error, AlreadyThereError) and not entries:
             # Where the weights of another voice stand, this one has not been trained to.
             raise InputError(str(error)) from error

@@ -7,7 +7,7 @@ from engine.errors import VoicecoachError
 from engine.formatting import whole_minutes
 from engine.run.publisher import Publisher
 from engine.run.stop import MAX_USD
-from engine.training.ledger_keeper import SpendRecorder
+from engine.training.cost import CostMeter
 from engine.voice.folder import Voice
 
 WARNING_SHARE = 0.8
@@ -21,11 +21,11 @@ _ENDLESS = 1e10
 class Budget:
     """Warns where most of the budget is spent, and knows when it is used up."""
 
-    def __init__(self, voice: Voice, publisher: Publisher, ledger: SpendRecorder) -> None:
+    def __init__(self, voice: Voice, publisher: Publisher, cost: CostMeter) -> None:
         """Take the budget from the voice's settings."""
         self._voice = voice
         self._publisher = publisher
-        self._ledger = ledger
+        self._cost = cost
         self._usd = voice.settings.budget
         self._warned = False
         self._told_unknown = False
@@ -33,13 +33,13 @@ class Budget:
     @property
     def used_up(self) -> bool:
         """Whether all of it is spent."""
-        return 0 < self._usd <= self._ledger.spent
+        return 0 < self._usd <= self._cost.spent
 
     @property
     def sentence(self) -> str:
         """Say that it is used up, and what goes on."""
         return (
-            f"the budget of ${self._usd:,.2f} is used up: ${self._ledger.spent:,.2f} is spent; a "
+            f"the budget of ${self._usd:,.2f} is used up: ${self._cost.spent:,.2f} is spent; a "
             f"larger budget lets training go on"
         )
 
@@ -47,11 +47,11 @@ class Budget:
         """Warn once at four fifths, and once where it cannot be watched."""
         if self._usd <= 0:
             return
-        ledger = self._ledger
-        if not self._warned and ledger.spent >= WARNING_SHARE * self._usd:
+        cost = self._cost
+        if not self._warned and cost.spent >= WARNING_SHARE * self._usd:
             self._warned = True
             self._publisher.event(self._warning(), "warning")
-        unknown = ledger.price <= 0 and ledger.run_seconds >= _PRICE_SECONDS
+        unknown = cost.price <= 0 and cost.run_seconds >= _PRICE_SECONDS
         if unknown and not self._told_unknown:
             self._told_unknown = True
             self._publisher.event(
@@ -61,7 +61,7 @@ class Budget:
             )
 
     def _warning(self) -> str:
-        spent, price = self._ledger.spent, self._ledger.price
+        spent, price = self._cost.spent, self._cost.price
         share = math.floor(100 * spent / self._usd)
         left = ""
         if price > 0 and spent < self._usd:
@@ -71,13 +71,13 @@ class Budget:
 
     def change(self, usd: float) -> bool:
         """Set another budget in US dollars, 0 for none; say whether it could be taken."""
-        spent = self._ledger.spent
+        spent = self._cost.spent
         trouble = ""
         if not (math.isfinite(usd) and 0 <= usd <= MAX_USD):
             trouble = "the budget must be an amount of US dollars"
         elif 0 < usd <= spent:
             trouble = f"a budget of ${usd:,.2f} is too small: ${spent:,.2f} is spent already"
-        elif usd > 0 and self._ledger.price <= 0 and not self._voice.settings.price_auto:
+        elif usd > 0 and self._cost.price <= 0 and not self._voice.settings.price_auto:
             trouble = "a budget needs a price; end, and give --price in $ an hour"
         if trouble:
             self._publisher.event(trouble, "error")

@@ -19,7 +19,7 @@ from engine.machine.background import DiskWriter
 from engine.machine.lock import FolderLostError
 from engine.run.publisher import Publisher
 from engine.training.checkpoint_writer import CheckpointWriter, OnSaved, Outcome
-from engine.training.clock import TrainingClock
+from engine.training.cost import CostMeter
 from engine.training.finite import all_finite
 from engine.training.setup import TrainingContext
 from engine.training.state_copy import StateCopy
@@ -45,7 +45,7 @@ class Keeper:
         self,
         prepared: TrainingContext,
         publisher: Publisher,
-        clock: TrainingClock,
+        cost: CostMeter,
         first: Sequence[Callable[[], None]],
         beside: Sequence[DiskWriter],
         on_saved: Sequence[OnSaved] = (),
@@ -56,7 +56,7 @@ class Keeper:
         Args:
             prepared: what is trained, and where.
             publisher: where checkpoints, and trouble with them, are told.
-            clock: training time, which is what is at risk.
+            cost: training time, which is what is at risk.
             first: bring to the disk what has to be there before a checkpoint.
             beside: what else is on its way to the same disk.
             on_saved: told of each checkpoint that is safe on disk.
@@ -66,7 +66,7 @@ class Keeper:
         self._voice = prepared.voice
         self._network = prepared.network
         self._publisher = publisher
-        self._clock = clock
+        self._cost = cost
         self._copy = StateCopy(prepared.learner)
         self._writer = CheckpointWriter(
             self._voice, self._network, prepared.base_step, on_saved, first
@@ -75,7 +75,7 @@ class Keeper:
         self._hurried = hurried or threading.Event()
         self.saved_step = prepared.step if self._voice.checkpoints(self._network) else None
         """The newest checkpoint on disk that is good."""
-        self._copied_seconds = clock.seconds
+        self._copied_seconds = cost.run_training_seconds
         self.write_seconds = 0.0
         """What the last checkpoint took to be written, in seconds."""
         self._wanted = False
@@ -124,7 +124,7 @@ class Keeper:
         if not all_finite((*live["weights"].values(), *live["ema"].values())):
             raise DivergedError("weights are not finite")
         tensors, ready = self._copy.take()
-        self._copied_seconds = self._clock.seconds
+        self._copied_seconds = self._cost.run_training_seconds
         self._wanted = False
         checkpoint = Checkpoint(
             network=self._network,
@@ -214,7 +214,7 @@ class Keeper:
         """Take note that the run stands where the checkpoint of a step was made."""
         found = self._voice.newest(self._network)
         self.saved_step = None if found is None else step
-        self._copied_seconds = self._clock.seconds
+        self._copied_seconds = self._cost.run_training_seconds
         self._wanted = False
         self._publisher.update(checkpoint_step=self.saved_step)
 
@@ -223,7 +223,7 @@ class Keeper:
         if step % settings.checkpoint_every == 0:
             return True
         # What is trained while the checkpoint is being written is at risk as well.
-        at_risk = self._clock.seconds - self._copied_seconds + self.write_seconds
+        at_risk = self._cost.run_training_seconds - self._copied_seconds + self.write_seconds
         return at_risk >= settings.checkpoint_minutes * 60
 
     def _look(self) -> Outcome | None:

@@ -8,7 +8,7 @@ from engine.run.snapshot import Phase
 from engine.run.stop import Stop, StopPoint, StopRule
 from engine.run.stored_stop import KeptStop, keep_stop, read_kept_stop
 from engine.training.budget import Budget
-from engine.training.ledger_keeper import SpendRecorder
+from engine.training.cost import CostMeter
 from engine.training.rollback import SickError
 from engine.training.setup import TrainingContext
 from engine.training.standing import Standing
@@ -22,7 +22,7 @@ class Stopping:
         self,
         prepared: TrainingContext,
         publisher: Publisher,
-        ledger: SpendRecorder,
+        cost: CostMeter,
         standing: Standing,
         tending: Tending,
     ) -> None:
@@ -31,10 +31,10 @@ class Stopping:
         self._network = prepared.network
         self._settings = voice.settings
         self._publisher = publisher
-        self._ledger = ledger
+        self._cost = cost
         self._standing = standing
         self._tending = tending
-        self._budget = Budget(voice, publisher, ledger)
+        self._budget = Budget(voice, publisher, cost)
         self._point: StopPoint | None = None
 
     @property
@@ -46,8 +46,8 @@ class Stopping:
     def _at_point(self) -> bool:
         if self._point is None:
             return False
-        ledger = self._ledger
-        return self._point.reached(self._standing.step, ledger.voice_seconds, ledger.spent)
+        cost = self._cost
+        return self._point.reached(self._standing.step, cost.training_seconds, cost.spent)
 
     def begin(self, asked: Stop | None, spent: float) -> None:
         """Take up the stop that was ordered, or the one that the run before had not come to.
@@ -92,14 +92,14 @@ class Stopping:
         Raises:
             InputError: the point lies behind.
         """
-        ledger = self._ledger
+        cost = self._cost
         # One that the cloud is yet to say can be asked for money as well.
-        price = ledger.price or (math.inf if self._settings.price_auto else 0.0)
-        held = ledger.spent if spent is None else spent
+        price = cost.price or (math.inf if self._settings.price_auto else 0.0)
+        held = cost.spent if spent is None else spent
         self._point = (
             None
             if rule is None
-            else rule.resolve(self._standing.step, ledger.voice_seconds, held, price)
+            else rule.resolve(self._standing.step, cost.training_seconds, held, price)
         )
         text = rule.text if rule else ""
         self._publisher.update(stop=self._point, stop_text=text)

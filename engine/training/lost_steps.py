@@ -8,7 +8,7 @@ from engine.voice.spend import SpendEntry
 
 
 def lost_steps(
-    stretches: Sequence[SpendEntry],
+    entries: Sequence[SpendEntry],
     network: str,
     step: int,
     last_logged: int | None,
@@ -17,23 +17,23 @@ def lost_steps(
     """What was made after a checkpoint and is not in it; None where nothing was.
 
     Args:
-        stretches: the ledger, oldest first.
+        entries: the spend, oldest first.
         network: which network is trained.
         step: the step of the checkpoint.
         last_logged: the last step that the history has, which may be known from there alone.
         damaged: the newest checkpoint, where that is damaged and was passed over.
     """
     until, seconds, usd = max(step, last_logged or 0), 0.0, 0.0
-    ours = [one for one in stretches if one.network == network and one.kind == "training"]
-    for stretch in reversed(ours):
-        made = stretch.last_step - stretch.first_step
-        beyond = stretch.last_step - max(stretch.first_step, step)
+    ours = [one for one in entries if one.network == network and one.kind == "training"]
+    for entry in reversed(ours):
+        made = entry.last_step - entry.first_step
+        beyond = entry.last_step - max(entry.first_step, step)
         if made > 0 and beyond > 0:
-            until = max(until, stretch.last_step)
-            seconds += stretch.seconds * beyond / made
-            usd += stretch.usd * beyond / made
+            until = max(until, entry.last_step)
+            seconds += entry.seconds * beyond / made
+            usd += entry.usd * beyond / made
         # What came before it led to the checkpoint, or was lost once already.
-        if made > 0 and stretch.first_step <= step:
+        if made > 0 and entry.first_step <= step:
             break
     return LostSteps(step, until, seconds, usd, damaged) if until > step else None
 

@@ -8,8 +8,7 @@ from engine.networks.text2mel import Text2MelOutput
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Losses, Phase
 from engine.training.attention_plot import make_plot
-from engine.training.clock import TrainingClock
-from engine.training.ledger_keeper import SpendRecorder
+from engine.training.cost import CostMeter
 from engine.training.loss_sums import LossSums
 from engine.training.losses import LossParts
 from engine.training.lost_steps import lost_steps, sentence_about
@@ -29,8 +28,7 @@ class Teller:
         self,
         prepared: TrainingContext,
         publisher: Publisher,
-        clock: TrainingClock,
-        ledger: SpendRecorder,
+        cost: CostMeter,
     ) -> None:
         """Read the history of the network up to where it stands.
 
@@ -41,8 +39,7 @@ class Teller:
         self._network = prepared.network
         self._learner = prepared.learner
         self._publisher = publisher
-        self._clock = clock
-        self._ledger = ledger
+        self._cost = cost
         self._sums = LossSums(prepared.unlogged, prepared.learner.device)
         prepared.voice.locate()
         path = prepared.voice.history(prepared.network)
@@ -65,9 +62,9 @@ class Teller:
             base_step=base,
             first_step=step,
             learning_rate=self._learner.learning_rate(step + 1),
-            price=self._ledger.price,
-            voice_seconds=self._ledger.voice_seconds,
-            spent=self._ledger.spent,
+            price=self._cost.price,
+            voice_seconds=self._cost.training_seconds,
+            spent=self._cost.spent,
             checkpoint_step=saved_step,
             curve=self._history.curve,
             held_out=held_out,
@@ -85,15 +82,15 @@ class Teller:
     def tell(self, step: int, parts: LossParts) -> Losses | None:
         """Publish a step; every so often read the losses from the device, log and return them."""
         self._sums.add(parts)
-        self._clock.mark(step)
+        self._cost.mark_step(step)
         losses, changes = self._log(step) if step % LOG_EVERY == 0 else (None, {})
         self._publisher.update(
             step=step,
             learning_rate=self._learner.learning_rate(step),
-            steps_per_second=self._clock.steps_per_second,
-            run_seconds=self._clock.seconds,
-            voice_seconds=self._ledger.voice_seconds,
-            spent=self._ledger.spent,
+            steps_per_second=self._cost.steps_per_second,
+            run_seconds=self._cost.run_training_seconds,
+            voice_seconds=self._cost.training_seconds,
+            spent=self._cost.spent,
             **changes,
         )
         return losses
@@ -131,7 +128,7 @@ class Teller:
     def _tell_lost(self) -> None:
         """Tell what the run before had made and not saved."""
         lost = lost_steps(
-            self._prepared.voice.ledger.stretches,
+            self._prepared.voice.spend.entries,
             self._network,
             self._prepared.step,
             self._history.last_step,

@@ -3,11 +3,11 @@
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase
 from engine.training.checkpointer import Keeper
-from engine.training.cost import CostMeter
 from engine.training.divergence import MAX_ROLLBACKS
 from engine.training.metrics import Teller
 from engine.training.rollback import Rollbacks, SickError
 from engine.training.setup import TrainingContext
+from engine.training.spend_recorder import SpendRecorder
 from engine.training.standing import Standing
 
 
@@ -19,14 +19,14 @@ class Sickness:
         prepared: TrainingContext,
         publisher: Publisher,
         standing: Standing,
-        paid: CostMeter,
+        spend: SpendRecorder,
         keeper: Keeper,
         teller: Teller,
     ) -> None:
         self._base_step = prepared.base_step
         self._publisher = publisher
         self._standing = standing
-        self._paid = paid
+        self._spend = spend
         self._keeper = keeper
         self._teller = teller
         self._rollbacks = Rollbacks(prepared, publisher)
@@ -64,13 +64,13 @@ class Sickness:
         """
         if not trouble:
             return False
-        self._paid.close_stretch(self._standing.step)
+        self._spend.record(self._standing.step)
         self._keeper.settle()
         hopeless = self._rollbacks.exhausted
         step, unlogged, why = self._rollbacks.go_back(self._standing.step, trouble)
         self._standing.step = step
         self._standing.restarts += 1
-        self._paid.ledger.go_back(step)
+        self._spend.roll_back(step)
         self._teller.go_back(step, unlogged)
         self._teller.note(step, why)
         self._keeper.went_back(step)

@@ -4,7 +4,7 @@ import time
 
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase
-from engine.training.clock import RunningTime, TrainingClock
+from engine.training.cost import CostMeter, RunningClock
 
 MAX_WAIT_SECONDS = 300.0
 """Without a key for so long, a run that waits for a person ends by itself: the machine costs as
@@ -22,7 +22,7 @@ class Standing:
         self,
         step: int,
         publisher: Publisher,
-        clock: TrainingClock,
+        cost: CostMeter,
         *,
         attended: bool,
         hold: bool = False,
@@ -32,12 +32,12 @@ class Standing:
         Args:
             step: the global step that was made last.
             publisher: where the phase is shown, and when a wait ends.
-            clock: counts training, and not waits.
+            cost: counts training, and not waits.
             attended: whether a screen that can steer is there.
             hold: whether to wait for a person without limit.
         """
         self._publisher = publisher
-        self._clock = clock
+        self._cost = cost
         self.step = step
         """The global step that was made last."""
         self.restarts = 0
@@ -56,7 +56,7 @@ class Standing:
         self.given_up = False
         """Whether that is because a person, who has seen where the run stands, wants no more."""
         self._hold = hold
-        self._time = RunningTime()
+        self._time = RunningClock()
         self._wait_ends: float | None = None
         self._unread_since: float | None = None
 
@@ -67,7 +67,7 @@ class Standing:
         `why_wait_ends`.
         """
         self.paused = True
-        self._clock.pause()
+        self._cost.pause_training()
         self._publisher.update(phase=phase, steps_per_second=None)
         if asked or self._hold or self._wait_ends is not None:
             return
@@ -76,12 +76,12 @@ class Standing:
                 f"the run ends by itself after {_minutes()} without a key; --hold waits without "
                 f"limit"
             )
-        self._set_wait_end(self._time.look() + MAX_WAIT_SECONDS)
+        self._set_wait_end(self._time.read() + MAX_WAIT_SECONDS)
 
     def note_key(self) -> None:
         """Somebody pressed a key: a wait for them lasts as long again."""
         if self._wait_ends is not None:
-            self._set_wait_end(self._time.look() + MAX_WAIT_SECONDS)
+            self._set_wait_end(self._time.read() + MAX_WAIT_SECONDS)
 
     def why_wait_ends(self) -> str:
         """Say why the wait for a person is over, in a clause; empty while it lasts."""
@@ -89,7 +89,7 @@ class Standing:
             return self._why_pause_ends()
         if not self.screens_read:
             return "no terminal takes the screen's output"
-        left = self._wait_ends - self._time.look()
+        left = self._wait_ends - self._time.read()
         shown = self._publisher.snapshot.wait_ends_at
         if shown is None or abs(time.time() + left - shown) > _SHOWN_WITHIN:
             self._set_wait_end(self._wait_ends)
@@ -100,7 +100,7 @@ class Standing:
         if self._hold or self.screens_read:
             self._unread_since = None
             return ""
-        now = self._time.look()
+        now = self._time.read()
         if self._unread_since is None:
             self._unread_since = now
         if now - self._unread_since < MAX_WAIT_SECONDS:
@@ -116,7 +116,7 @@ class Standing:
     def _set_wait_end(self, at: float | None) -> None:
         """Let the wait end at a moment of the running time, None for never, and show it."""
         self._wait_ends = at
-        shown = None if at is None else time.time() + at - self._time.look()
+        shown = None if at is None else time.time() + at - self._time.read()
         self._publisher.update(wait_ends_at=shown)
 
 

@@ -27,11 +27,11 @@ from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase
 from engine.run.stop import StopRule
 from engine.speech.audition import Auditions
-from engine.training.cost import CostMeter
 from engine.training.limits import Stopping
 from engine.training.rollback import SickError
 from engine.training.setup import TrainingContext
 from engine.training.sickness import Sickness
+from engine.training.spend_recorder import SpendRecorder
 from engine.training.spot import Interruptions
 from engine.training.standing import Standing
 from engine.training.tending import Tending
@@ -49,7 +49,7 @@ class Steering:
         publisher: Publisher,
         inbox: Inbox,
         auditions: Auditions,
-        paid: CostMeter,
+        spend: SpendRecorder,
         standing: Standing,
         stopping: Stopping,
         tending: Tending,
@@ -62,7 +62,7 @@ class Steering:
         self._publisher = publisher
         self._inbox = inbox
         self._auditions = auditions
-        self._paid = paid
+        self._spend = spend
         self._standing = standing
         self._stopping = stopping
         self._tending = tending
@@ -95,8 +95,8 @@ class Steering:
             if why := standing.why_wait_ends():
                 self._end_wait(why)
                 continue
-            if self._paid.ledger.due:
-                self._paid.close_stretch(standing.step)
+            if self._spend.cost.entry_due:
+                self._spend.record(standing.step)
             self._tending.tend()
             self._inbox.wait(_IDLE_SECONDS)
 
@@ -176,9 +176,9 @@ class Steering:
             if self._stopping.reached:
                 self._stopping.set(None)
             self._publisher.update(
-                first_step=standing.step, first_run_seconds=self._paid.clock.seconds
+                first_step=standing.step, first_run_seconds=self._spend.cost.run_training_seconds
             )
-            self._publisher.update(first_spent=self._paid.ledger.spent)
+            self._publisher.update(first_spent=self._spend.cost.spent)
         if self._sickness.given_up:
             self._sickness.try_again()
         standing.go_on()
@@ -226,13 +226,13 @@ class Steering:
             self._publisher.event(f"the sentence lasts for this run only: {error}", "warning")
 
     def _hear(self, news: SpotWarning | Interruption | NoticeGone, *, ending: bool = False) -> None:
-        speed = self._paid.clock.steps_per_second
+        speed = self._spend.cost.steps_per_second
         self._interruptions.hear(
             news, self._tending.save_at_once, 1 / speed if speed else None, ending=ending
         )
 
     def _change_price(self, new: NewPrice) -> None:
-        self._paid.change_price(new.usd, self._standing.step)
-        ledger = self._paid.ledger
+        self._spend.change_price(new.usd, self._standing.step)
+        cost = self._spend.cost
         self._publisher.event(f"price: ${new.usd:.4g}/h ({new.source})")
-        self._publisher.update(price=ledger.price, price_source=new.source, spent=ledger.spent)
+        self._publisher.update(price=cost.price, price_source=new.source, spent=cost.spent)

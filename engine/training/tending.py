@@ -6,10 +6,10 @@ How a step comes to the disk, and when one is due, is the keeper's matter.
 from engine.errors import EngineError
 from engine.run.publisher import Publisher
 from engine.training.checkpointer import DivergedError, Keeper
-from engine.training.cost import CostMeter
 from engine.training.metrics import Teller
 from engine.training.rollback import SickError
 from engine.training.sickness import Sickness
+from engine.training.spend_recorder import SpendRecorder
 from engine.training.standing import Standing
 
 
@@ -20,14 +20,14 @@ class Tending:
         self,
         publisher: Publisher,
         standing: Standing,
-        paid: CostMeter,
+        spend: SpendRecorder,
         keeper: Keeper,
         teller: Teller,
         sickness: Sickness,
     ) -> None:
         self._publisher = publisher
         self._standing = standing
-        self._paid = paid
+        self._spend = spend
         self._keeper = keeper
         self._teller = teller
         self._sickness = sickness
@@ -41,7 +41,7 @@ class Tending:
         step = self._standing.step
         if not self._keeper.wants(step):
             return
-        self._paid.close_stretch(step)
+        self._spend.record(step)
         if self._sickness.falls_back_unsaved():
             return
         try:
@@ -97,7 +97,7 @@ class Tending:
             EngineError: the checkpoint cannot be written.
         """
         step = self._standing.step
-        self._paid.close_stretch(step)
+        self._spend.record(step)
         self._keeper.settle()
         if step in (0, self._keeper.saved_step):
             return False

@@ -15,7 +15,6 @@ from engine.speech.audition import Auditions
 from engine.training.checkpoint_writer import OnSaved
 from engine.training.checkpointer import Keeper
 from engine.training.corpus_change import CorpusWatch
-from engine.training.cost import CostMeter
 from engine.training.limits import Stopping
 from engine.training.machine_watch import MachineWatch
 from engine.training.metrics import LOG_EVERY, Teller
@@ -23,6 +22,7 @@ from engine.training.microbatch import micro_batches_notice, out_of_memory_messa
 from engine.training.rollback import SickError
 from engine.training.setup import TrainingContext
 from engine.training.sickness import Sickness
+from engine.training.spend_recorder import SpendRecorder, spent_so_far
 from engine.training.spot import Interruptions
 from engine.training.standing import Standing
 from engine.training.steering import Steering
@@ -40,7 +40,7 @@ class Trainer:
         publisher: Publisher,
         inbox: Inbox,
         auditions: Auditions,
-        paid: CostMeter,
+        spend: SpendRecorder,
         machine: MachineWatch,
         watchdog: Watchdog,
         on_saved: Sequence[OnSaved] = (),
@@ -49,29 +49,27 @@ class Trainer:
         self._learner = prepared.learner
         self._order = order
         self._publisher = publisher
-        self._paid = paid
-        voice, ledger = prepared.voice, paid.ledger
+        self._spend = spend
+        voice, cost = prepared.voice, spend.cost
         self._standing = Standing(
-            prepared.step, publisher, paid.clock, attended=order.attended, hold=order.hold
+            prepared.step, publisher, cost, attended=order.attended, hold=order.hold
         )
         # The newest checkpoint may be an earlier one than it seemed.
-        ledger.go_back(prepared.step)
-        self._teller = teller = Teller(prepared, publisher, paid.clock, ledger)
-        beside = (*paid.writers, teller.history_writer)
-        first = (teller.make_history_safe, ledger.flush)
-        self._keeper = Keeper(
-            prepared, publisher, paid.clock, first, beside, on_saved, inbox.hurried
-        )
-        kept = (self._standing, paid, self._keeper, self._teller)
+        spend.roll_back(prepared.step)
+        self._teller = teller = Teller(prepared, publisher, cost)
+        beside = (*spend.writers, teller.history_writer)
+        first = (teller.make_history_safe, spend.flush)
+        self._keeper = Keeper(prepared, publisher, cost, first, beside, on_saved, inbox.hurried)
+        kept = (self._standing, spend, self._keeper, self._teller)
         self._sickness = Sickness(prepared, publisher, *kept)
         self._tending = Tending(publisher, *kept, self._sickness)
-        self._stopping = Stopping(prepared, publisher, ledger, self._standing, self._tending)
+        self._stopping = Stopping(prepared, publisher, cost, self._standing, self._tending)
         self._steering = Steering(
             prepared,
             publisher,
             inbox,
             auditions,
-            paid,
+            spend,
             self._standing,
             self._stopping,
             self._tending,
@@ -96,17 +94,17 @@ class Trainer:
             self._keeper.start()
             self._steering.hear_price()
             # What the preparation cost may have used up the sum at which to stop.
-            self._stopping.begin(self._order.stop, self._paid.ledger.spent_before)
+            self._stopping.begin(self._order.stop, self._spend.cost.spent_before)
             self._teller.begin(self._keeper.saved_step)
-            self._paid.close_stretch(self._standing.step)
-            self._publisher.update(first_spent=self._paid.ledger.spent)
+            self._spend.record(self._standing.step)
+            self._publisher.update(first_spent=self._spend.cost.spent)
             self._corpus_watch.start()
             try:
                 self._make_steps()
             finally:
                 self._corpus_watch.stop()
             # To wait for a disk that refuses the last step is no training.
-            self._paid.clock.pause()
+            self._spend.cost.pause_training()
             self._publisher.update(phase=Phase.STOPPING, wait_ends_at=None)
             cut_short = self._steering.ends_cut_short()
             self._end_on_disk(cut_short=cut_short)
@@ -119,11 +117,11 @@ class Trainer:
             device = self._learner.device
             raise EngineError(out_of_memory_message(device, where, error)) from error
         finally:
-            self._paid.clock.pause()
+            self._spend.cost.pause_training()
             # Whoever takes the voice folder next must find nobody writing in it. Whatever becomes
             # of one of these, the others are done: the last to be named is the first.
             with ExitStack() as last:
-                last.callback(self._end_paid_time)
+                last.callback(self._end_spend)
                 last.callback(self._teller.end)
                 last.callback(self._keeper.end)
 
@@ -147,7 +145,7 @@ class Trainer:
         while self._steering.obey():
             if standing.restarts > restarts:
                 return True
-            self._paid.clock.start()
+            self._spend.cost.start_training()
             self._make_step(batches)
         return False
 
@@ -165,8 +163,8 @@ class Trainer:
             loss = None if losses is None else losses.total
             if self._sickness.falls_back_after(loss):
                 return
-        if self._paid.ledger.due:
-            self._paid.close_stretch(step)
+        if self._spend.cost.entry_due:
+            self._spend.record(step)
         self._tending.tend()
         if self._stopping.reached:
             self._stopping.arrive()
@@ -201,11 +199,10 @@ class Trainer:
             if kept:
                 self._publisher.event(f"saved before the end by {type(error).__name__}", "warning")
 
-    def _end_paid_time(self) -> None:
+    def _end_spend(self) -> None:
         try:
-            self._paid.end(self._standing.step)
+            self._spend.end(self._standing.step)
         except FolderLostError:
             pass  # whoever watches over the folder tells it
         except EngineError as error:
-            spent = self._paid.ledger.spent
-            self._publisher.event(f"{error} ${spent:.2f} are spent in all.", "error")
+            self._publisher.event(f"{error}{spent_so_far(self._spend.cost)}", "error")

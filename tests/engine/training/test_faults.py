@@ -221,9 +221,7 @@ def test_files_that_only_tell_cannot_end_a_run(make_voice, training):
     session.send(Finish())
     assert training.end(session).phase is Phase.STOPPED
     # What could not be written was kept for the next try.
-    assert ("training", 5, 25) in [
-        (s.kind, s.first_step, s.last_step) for s in voice.ledger.stretches
-    ]
+    assert ("training", 5, 25) in [(s.kind, s.first_step, s.last_step) for s in voice.spend.entries]
 
 
 @pytest.mark.usefixtures("written_at_once")

@@ -5,10 +5,11 @@ import pytest
 from engine.run.commands import Finish, GoOn, KeyPressed, SaveCheckpoint, ScreenReads
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
-from engine.training import clock as clocks
+from engine.training import cost as costs
 from engine.training import standing as standings
-from engine.training.clock import TrainingClock
+from engine.training.cost import CostMeter
 from engine.training.standing import Standing
+from engine.voice.spend import SpendLog
 
 
 class Time:
@@ -36,7 +37,7 @@ class Time:
 @pytest.fixture
 def time(monkeypatch) -> Time:
     time = Time()
-    monkeypatch.setattr(clocks, "time", time)
+    monkeypatch.setattr(costs, "time", time)
     monkeypatch.setattr(standings, "time", time)
     return time
 
@@ -51,7 +52,8 @@ def standing_of(tmp_path, **options) -> tuple[Standing, Publisher]:
     publisher = Publisher(
         Snapshot(Phase.TRAINING, "alice", tmp_path, "text2mel", "small", "standard")
     )
-    return Standing(3, publisher, TrainingClock(), attended=True, **options), publisher
+    cost = CostMeter("text2mel", 3, 0.0, SpendLog(tmp_path / "spend.jsonl"))
+    return Standing(3, publisher, cost, attended=True, **options), publisher
 
 
 def at_stop(snapshot: Snapshot) -> bool:
