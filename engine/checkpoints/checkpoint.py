@@ -21,6 +21,7 @@ from engine.checkpoints.folders import (
     sealed,
     superseded,
 )
+from engine.checkpoints.recovery import Recovery, recovery_from
 from engine.checkpoints.tensor_file import bytes_of, digest_of, digest_on_disk, write_tensors
 from engine.choices import NetworkName
 from engine.errors import EngineError, InputError
@@ -39,7 +40,6 @@ from engine.networks.build import build_network, network_with
 from engine.networks.specs import NetworkSpec, read_spec
 from engine.networks.ssrn import SSRN
 from engine.networks.text2mel import Text2Mel
-from engine.training.divergence import Recovery, recovery_from
 from engine.voice.folder import Voice
 from engine.voice.layout import is_checkpoint
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from engine.checkpoints.checkpoint import Checkpoint, has_average, load_checkpoint, save_checkpoint
 from engine.checkpoints.folders import source_checkpoints
 from engine.checkpoints.newest_good import NewestGood, load_newest_good
+from engine.checkpoints.recovery import Recovery
 from engine.choices import NetworkName
 from engine.errors import InputError
 from engine.networks.specs import SSRNSpec
@@ -13,7 +14,6 @@ from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
 from engine.text.mapping import map_symbols, never_read
 from engine.text.vocabulary import Vocabulary
-from engine.training.divergence import Recovery
 from engine.training.recipe import recipe_named
 from engine.training.vocabulary_mapping import require_rows_of_symbols, with_symbols
 from engine.voice.folder import Voice
@@ -46,7 +46,7 @@ def newest_checkpoint(voice: Voice, network: NetworkName, publisher: Publisher) 
     return found
 
 
-def take_over_source(order: TrainOptions, voice: Voice, publisher: Publisher) -> None:
+def take_over_source(options: TrainOptions, voice: Voice, publisher: Publisher) -> None:
     """Take over from `--from` each network that the voice has not, at its own step.
 
     What is taken is what speaks. Where that is an average of the weights, Adam's moments are not
@@ -60,13 +60,13 @@ def take_over_source(order: TrainOptions, voice: Voice, publisher: Publisher) ->
     Raises:
         InputError: a checkpoint cannot be used, or is of another sound than the voice.
     """
-    if order.vocabulary is not None or order.cleaner is not None:
+    if options.vocabulary is not None or options.cleaner is not None:
         _tell_never_read(voice.vocabulary, publisher)
-    if order.source is None:
+    if options.source is None:
         return
-    found = source_checkpoints(order.source)
-    if order.network not in found:
-        publisher.warn(f"{order.source} has no {order.network}: it starts fresh")
+    found = source_checkpoints(options.source)
+    if options.network not in found:
+        publisher.warn(f"{options.source} has no {options.network}: it starts fresh")
     for network, path in found.items():
         if voice.newest(network) is not None:
             continue
@@ -74,7 +74,7 @@ def take_over_source(order: TrainOptions, voice: Voice, publisher: Publisher) ->
         _require_sound(theirs, voice.settings, path, _SOUND_OF_SOURCE)
         base = _as_base(theirs)
         publisher.event(
-            f"{network} starts from step {theirs.step:,} of {order.source}, "
+            f"{network} starts from step {theirs.step:,} of {options.source}, "
             f"{_about_moments(base, voice.settings)}"
         )
         base = _for_symbols(base, voice.settings.symbols, path, publisher)

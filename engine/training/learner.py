@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from engine.checkpoints.checkpoint import Checkpoint
+from engine.checkpoints.recovery import Recovery
 from engine.data.batches import Batch
 from engine.machine.device import free_memory, is_out_of_memory
 from engine.networks.build import build_network
@@ -16,7 +17,6 @@ from engine.networks.dropout import part_of_batch, uniform
 from engine.networks.specs import NetworkSpec
 from engine.networks.ssrn import SSRNOutput
 from engine.networks.text2mel import Text2Mel, Text2MelOutput
-from engine.training.divergence import Recovery
 from engine.training.finite import FiniteGuard, Skips
 from engine.training.losses import LossParts, ssrn_loss, text2mel_loss
 from engine.training.microbatch import added, split, weighted, weights_of

@@ -29,7 +29,6 @@ from engine.run.commands import Inbox
 from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Progress
-from engine.training.attention_plot import choose_clip
 from engine.training.corpus_change import tell_change
 from engine.training.initial_weights import newest_checkpoint, take_over_source
 from engine.training.learner import Learner
@@ -69,7 +68,7 @@ class TrainingContext:
 
 
 def prepare(
-    order: TrainOptions, voice: Voice, publisher: Publisher, inbox: Inbox
+    options: TrainOptions, voice: Voice, publisher: Publisher, inbox: Inbox
 ) -> TrainingContext:
     """Read the corpus, compute what is missing of its features, load or make the weights.
 
@@ -80,40 +79,40 @@ def prepare(
             answer to what the check of the corpus found.
     """
     recipe = recipe_named(voice.settings.recipe)
-    device, precision = _prepare_device(order, voice.settings, recipe, publisher)
-    _sweep(voice, order.network, publisher)
+    device, precision = _prepare_device(options, voice.settings, recipe, publisher)
+    _sweep(voice, options.network, publisher)
     _warn_if_exposed(voice, publisher)
     # Before the features, which take long: a voice that is ended meanwhile, and taken up again
     # without `--from`, must not start from nothing.
     publisher.update(progress=Progress("loading weights", 0, 1))
-    take_over_source(order, voice, publisher)
-    newest = newest_checkpoint(voice, order.network, publisher)
+    take_over_source(options, voice, publisher)
+    newest = newest_checkpoint(voice, options.network, publisher)
     checkpoint = newest.checkpoint
-    spec = checkpoint.spec if checkpoint else fresh_spec(order.network, voice.settings)
+    spec = checkpoint.spec if checkpoint else fresh_spec(options.network, voice.settings)
     publisher.update(preset=size_of(spec))
     require_room_to_train(voice, spec, recipe)
-    store, training, held = open_material(order, voice, publisher, inbox)
-    learner = _make_learner(order.network, voice, recipe, checkpoint, device, precision)
+    store, training, held = open_material(options, voice, publisher, inbox)
+    learner = _make_learner(options.network, voice, recipe, checkpoint, device, precision)
 
     def source(clips: list[int], crop: int | None) -> BatchSource:
         return BatchSource(
             store,
             voice.vocabulary,
-            magnitudes=order.network == "ssrn",
+            magnitudes=options.network == "ssrn",
             clips=clips,
             batch_size=recipe.batch_size,
             crop_frames=crop,
             seed=voice.settings.seed,
         )
 
-    batches = source(training, recipe.crop_frames if order.network == "ssrn" else None)
+    batches = source(training, recipe.crop_frames if options.network == "ssrn" else None)
     batches.draw_with(learner.recovery.salt)
     _try_longest(learner, batches, publisher)
     whole = source(held, None)
-    watched = choose_clip(store, held)
+    watched = _typical_clip(store, held)
     return TrainingContext(
         voice=voice,
-        network=order.network,
+        network=options.network,
         learner=learner,
         store=store,
         batches=batches,
@@ -124,23 +123,23 @@ def prepare(
         base_step=checkpoint.base_step if checkpoint else 0,
         unlogged=checkpoint.unlogged if checkpoint else Unlogged(),
         damaged=newest.damaged,
-        corpus_change=tell_change(voice, order.network, checkpoint, store.content, publisher),
+        corpus_change=tell_change(voice, options.network, checkpoint, store.content, publisher),
     )
 
 
 def _prepare_device(
-    order: TrainOptions, settings: VoiceSettings, recipe: Recipe, publisher: Publisher
+    options: TrainOptions, settings: VoiceSettings, recipe: Recipe, publisher: Publisher
 ) -> tuple[torch.device, torch.dtype]:
     """Choose the device and its arithmetic, make its steps repeatable, and show it.
 
     Raises:
         InputError: it cannot be used, or the GPU of a machine that is paid for would not be.
     """
-    device = choose_device(order.device)
-    unused = unused_gpu(order.device, device)
+    device = choose_device(options.device)
+    unused = unused_gpu(options.device, device)
     if unused and (settings.price > 0 or settings.price_auto):
         raise InputError(f"{unused}. To pay for steps on the CPU all the same, give --device cpu.")
-    precision = choose_precision(order.precision, device, exact=recipe.exact)
+    precision = choose_precision(options.precision, device, exact=recipe.exact)
     leave_a_core_for_the_screen()
     make_repeatable(device)
     word = "bf16" if precision == torch.bfloat16 else "fp32"
@@ -206,6 +205,11 @@ def _exposed_parts(voice: Voice) -> list[str]:
         for words, paths in parts.items()
         if any(is_exposed(path, voice.folder) for path in paths)
     ]
+
+
+def _typical_clip(store: FeatureStore, clips: list[int]) -> int:
+    """Return the clip of middle length, to draw the attention of."""
+    return sorted(clips, key=store.coarse_frames)[len(clips) // 2]
 
 
 def _try_longest(learner: Learner, batches: BatchSource, publisher: Publisher) -> None:

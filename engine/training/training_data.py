@@ -26,7 +26,7 @@ _MAX_UNKNOWN = 6
 
 
 def open_material(
-    order: TrainOptions, voice: Voice, publisher: Publisher, inbox: Inbox
+    options: TrainOptions, voice: Voice, publisher: Publisher, inbox: Inbox
 ) -> tuple[FeatureStore, list[int], list[int]]:
     """Return the features, the numbers of the clips to train on and of the held-out ones.
 
@@ -45,7 +45,7 @@ def open_material(
     rows, _ = read_metadata(voice.dataset / METADATA)
     unknown = unknown_characters(rows, voice.vocabulary)
     _tell_unknown(unknown, publisher)
-    told = check_before_training(order, voice, corpus.clips, publisher, inbox)
+    told = check_before_training(options, voice, corpus.clips, publisher, inbox)
 
     def show(done: int, total: int) -> None:
         publisher.update(progress=Progress("computing features", done, total))
@@ -60,7 +60,7 @@ def open_material(
             raise
         except EngineError:
             pass  # a disk that does not answer this now is asked again
-        return inbox.asks_to_finish()
+        return inbox.finish_requested()
 
     store = FeatureStore.open(
         corpus,
@@ -69,7 +69,7 @@ def open_material(
         features,
         on_progress=show,
         cancelled=is_to_end,
-        magnitudes=order.network == "ssrn",
+        magnitudes=options.network == "ssrn",
         on_damage=lambda sentence: publisher.event(sentence, "warning"),
     )
     if len(store.clips) < 2:

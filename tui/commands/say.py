@@ -6,14 +6,14 @@ from typing import Annotated
 import typer
 
 from engine.choices import SynthesisName
-from tui.command_line import DeviceOption, Speaking, app, complain, told
+from tui.command_line import DeviceOption, TextCommand, app, print_error, reports_errors
 from tui.formatting import printable
 
 
 @app.command(
-    cls=Speaking, epilog='Example: voicecoach say "It is good to talk." --voice voices/alice'
+    cls=TextCommand, epilog='Example: voicecoach say "It is good to talk." --voice voices/alice'
 )
-@told
+@reports_errors
 def say(
     text: Annotated[str, typer.Argument(help="What to say.")],
     voice: Annotated[Path, typer.Option(help="The voice folder.")],
@@ -61,6 +61,6 @@ def say(
 
         trouble = play_to_the_end(said.path)
         if trouble:
-            complain(f"cannot play it: {trouble}")
+            print_error(f"cannot play it: {trouble}")
             return 1
     return 0

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from engine.errors import InputError, VoicecoachError
 from engine.run.snapshot import Snapshot
-from engine.run.stored_stop import read_kept_stop
+from engine.run.stop import read_stored_stop
 from engine.voice.folder import Voice
 from tui import formatting as wording
 
@@ -64,7 +64,7 @@ def sentence_about_rent(last: Snapshot) -> str:
 def _to_its_stop(last: Snapshot) -> str:
     """Say to which stop the next run goes on, where this one had not come to it."""
     try:
-        kept = read_kept_stop(last.voice_folder / last.network)
+        kept = read_stored_stop(last.voice_folder / last.network)
     except InputError:
         # The next run says so, and asks for a stop.
         return ""

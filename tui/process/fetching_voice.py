@@ -3,15 +3,15 @@
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from engine.mirror.take_up import Manners, take_up
+from engine.mirror.restore import FetchOptions, restore_from_mirror
 from engine.run.options import TrainOptions
 from tui.reports.progress import progress
 
 _MEGABYTE = 1_000_000
 
 
-def with_mirror(order: TrainOptions) -> TrainOptions:
-    """Bring the voice of an order to where its mirror stands; return the order for the run.
+def with_mirror(options: TrainOptions) -> TrainOptions:
+    """Bring the voice of a run to where its mirror is; return the options for the run.
 
     Raises:
         InputError: the mirror is of no use for this voice.
@@ -28,4 +28,5 @@ def with_mirror(order: TrainOptions) -> TrainOptions:
                 bar.append(stack.enter_context(progress("fetching, in MB")))
             bar[0](done // _MEGABYTE, max(1, total // _MEGABYTE))
 
-        return take_up(order, Manners(tell=Lines().write, progress=show))
+        fetching = FetchOptions(report=Lines().write, progress=show)
+        return restore_from_mirror(options, fetching)

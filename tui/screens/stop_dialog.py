@@ -11,7 +11,7 @@ from textual.widgets import Input, Static
 from engine.errors import InputError
 from engine.run.commands import SetBudget, StopAt
 from engine.run.snapshot import Snapshot
-from engine.run.stop import HOW_TO_SAY_WHEN, NONE, StopPoint, parse_budget, parse_stop
+from engine.run.stop import NONE, STOP_FORMS, StopPoint, parse_budget, parse_stop
 from tui import formatting as wording
 from tui.screens.dialog import Dialog
 
@@ -43,7 +43,7 @@ class StopDialog(Dialog[StopAt | SetBudget]):
         self._meaning = Static("", id="meaning", markup=False)
         budget = "budget 40 ($ that the voice may cost in all), budget none"
         self._forms = (
-            Static(HOW_TO_SAY_WHEN, id="forms", classes="hint", markup=False),
+            Static(STOP_FORMS, id="forms", classes="hint", markup=False),
             Static(budget, id="budget-forms", classes="hint", markup=False),
         )
 
