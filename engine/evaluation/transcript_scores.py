@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.check.report import Doubt
-from engine.checkpoints.checkpoint import load_checkpoint, speaking_network
+from engine.checkpoints.checkpoint import inference_network, load_checkpoint
 from engine.data.audio import recording_length
 from engine.data.clips import Clip, open_corpus
 from engine.errors import Cancelled, InputError
@@ -105,8 +105,8 @@ def _text2mel_of(voice: Voice) -> tuple[Text2Mel, Vocabulary]:
             f"The voice {voice.folder} cannot judge transcripts: its Text2Mel has no checkpoint; "
             f"train it first."
         )
-    checkpoint = load_checkpoint(entry.path, to_speak=True)
-    network = speaking_network(checkpoint)
+    checkpoint = load_checkpoint(entry.path, with_optimizer=False)
+    network = inference_network(checkpoint)
     if not isinstance(network, Text2Mel):
         raise InputError(f"{entry.path} holds an {checkpoint.network}, not a text2mel.")
     bands = voice.settings.audio.n_mels

@@ -4,7 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from engine.checkpoints.folders import read_state, superseded
+from engine.checkpoints.retention import superseded
+from engine.checkpoints.state import read_state
 from engine.choices import NetworkName
 from engine.errors import InputError
 from engine.mirror.address import told
@@ -63,7 +64,7 @@ class Delivery:
         voice = self._outgoing.voice
         newest = voice.newest(network)
         try:
-            base = 0 if newest is None else int(read_state(newest.path)["base_step"])
+            base = 0 if newest is None else read_state(newest.path).base_step
         except InputError:
             # Removed, or found damaged, at this moment: the next time will do.
             return None

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.checkpoints.checkpoint import Checkpoint, remove_superseded, save_checkpoint
+from engine.checkpoints.checkpoint import Checkpoint, save_checkpoint
+from engine.checkpoints.retention import remove_superseded
 from engine.choices import NetworkName
 from engine.errors import EngineError
 from engine.files import unremoved_message

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 
 from engine.check.report import USUAL_STEPS
-from engine.checkpoints.folders import specs_of
+from engine.checkpoints.state import specs_of
 from engine.data.audio import recording_length
 from engine.data.clip_shape import ClipShape
 from engine.data.clips import Clip

@@ -3,10 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
-from engine.checkpoints.checkpoint import Checkpoint, has_average, load_checkpoint, save_checkpoint
-from engine.checkpoints.folders import source_checkpoints
-from engine.checkpoints.newest_good import NewestGood, load_newest_good
+from engine.checkpoints.checkpoint import Checkpoint, has_ema, load_checkpoint, save_checkpoint
+from engine.checkpoints.newest_good import NewestGood, find_newest_good, set_aside_damaged
 from engine.checkpoints.recovery import Recovery
+from engine.checkpoints.state import source_checkpoints
 from engine.choices import NetworkName
 from engine.errors import InputError
 from engine.networks.specs import SSRNSpec
@@ -30,7 +30,8 @@ def newest_checkpoint(voice: Voice, network: NetworkName, publisher: Publisher) 
     Raises:
         InputError: none can be used, or the voice's settings do not fit it.
     """
-    found = load_newest_good(voice, network, publisher)
+    found = find_newest_good(voice, network)
+    set_aside_damaged(found, publisher)
     checkpoint = found.checkpoint
     if checkpoint is None:
         return found
@@ -70,7 +71,7 @@ def take_over_source(order: TrainOptions, voice: Voice, publisher: Publisher) ->
     for network, path in found.items():
         if voice.newest(network) is not None:
             continue
-        theirs = load_checkpoint(path, to_speak=has_average(path))
+        theirs = load_checkpoint(path, with_optimizer=not has_ema(path))
         _require_sound(theirs, voice.settings, path, _SOUND_OF_SOURCE)
         base = _as_base(theirs)
         publisher.event(
@@ -84,13 +85,13 @@ def take_over_source(order: TrainOptions, voice: Voice, publisher: Publisher) ->
 
 def _as_base(theirs: Checkpoint) -> Checkpoint:
     """What a voice starts from: the weights that speak, and Adam's moments where they are its."""
-    moments = {} if theirs.average else theirs.optimizer
+    moments = {} if theirs.ema else theirs.optimizer
     return replace(
         theirs,
         base_step=theirs.step,
-        moments_from=theirs.moments_from if moments else 0,
-        weights=theirs.speaking,
-        average={},
+        optimizer_start_step=theirs.optimizer_start_step if moments else 0,
+        weights=theirs.inference_weights,
+        ema={},
         optimizer=moments,
         symbols_from={},
         corpus="",

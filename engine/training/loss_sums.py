@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from engine.checkpoints.checkpoint import Unlogged
+from engine.checkpoints.state import Unlogged
 from engine.run.snapshot import Losses
 from engine.training.losses import LossParts
 

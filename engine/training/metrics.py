@@ -1,6 +1,6 @@
 """What training tells: the losses, the curve, the counters and the attention."""
 
-from engine.checkpoints.checkpoint import Unlogged
+from engine.checkpoints.state import Unlogged
 from engine.errors import EngineError
 from engine.machine.background import DiskWriter
 from engine.machine.lock import FolderLostError

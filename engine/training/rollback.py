@@ -2,16 +2,16 @@
 
 from typing import NamedTuple
 
-from engine.checkpoints.checkpoint import Checkpoint, Unlogged, load_checkpoint
-from engine.checkpoints.folders import DamagedCheckpointError, move_aside
+from engine.checkpoints.checkpoint import Checkpoint
+from engine.checkpoints.newest_good import find_newest_good, set_aside_damaged
 from engine.checkpoints.recovery import Recovery
+from engine.checkpoints.state import Unlogged
 from engine.errors import EngineError, InputError
 from engine.formatting import plural
 from engine.run.publisher import Publisher
 from engine.training.divergence import MAX_ROLLBACKS, Health
 from engine.training.finite import all_finite
 from engine.training.setup import TrainingContext
-from engine.voice.layout import CheckpointEntry
 
 
 class SickError(EngineError):
@@ -132,46 +132,22 @@ class Rollbacks:
     def _last_good(self) -> Checkpoint | None:
         """The newest checkpoint that is whole and finite; None where there is none of any kind.
 
-        Newer ones that are not are told and moved aside.
+        Newer ones that are not are set aside.
 
         Raises:
             SickError: there are some, but none is good, or one cannot be read.
         """
-        self._prepared.voice.locate()
-        entries = self._prepared.voice.checkpoints(self._prepared.network)
-        bad: list[tuple[CheckpointEntry, str]] = []
-        for entry in reversed(entries):
-            try:
-                checkpoint = load_checkpoint(entry.path)
-            except DamagedCheckpointError as error:
-                bad.append((entry, str(error)))
-                continue
-            except InputError as error:
-                # A disk that refuses is no reason to put a good checkpoint aside.
-                raise SickError(f"{self._prepared.network} fell sick: {error}") from error
-            if _is_finite(checkpoint):
-                self._put_aside(bad)
-                return checkpoint
-            bad.append((entry, f"The checkpoint {entry.path} has weights that are not finite"))
-        if bad:
-            raise SickError(
-                f"{self._prepared.network} fell sick, and no checkpoint is sound: {bad[0][1]}"
+        try:
+            found = find_newest_good(
+                self._prepared.voice, self._prepared.network, is_sound=_is_finite
             )
-        return None
-
-    def _put_aside(self, bad: list[tuple[CheckpointEntry, str]]) -> None:
-        for entry, what in bad:
-            try:
-                kept = f"it is kept as {move_aside(entry.path).name}"
-            except OSError as error:
-                kept = f"it cannot be renamed ({error.strerror})"
-            self._publisher.warn(
-                f"{what.rstrip('.')}: {kept}",
-                f"Checkpoint {entry.step:,} of {self._prepared.network} is not sound: {kept}.",
-            )
+        except InputError as error:
+            raise SickError(f"{self._prepared.network} fell sick: {error}") from error
+        set_aside_damaged(found, self._publisher)
+        return found.checkpoint
 
 
 def _is_finite(checkpoint: Checkpoint) -> bool:
     # By the same measure as what is to be saved: else it could be gone back to, and not saved.
-    saved = all_finite((*checkpoint.weights.values(), *checkpoint.average.values()))
+    saved = all_finite((*checkpoint.weights.values(), *checkpoint.ema.values()))
     return saved and all(bool(one.isfinite().all()) for one in checkpoint.optimizer.values())

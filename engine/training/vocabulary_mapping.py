@@ -22,7 +22,7 @@ def require_rows_of_symbols(checkpoint: Checkpoint) -> None:
         InputError: its embedding has not a row for each of its symbols.
     """
     tables = [(name, checkpoint.optimizer.get(name)) for name in _MOMENTS]
-    tables += [(_EMBEDDING, checkpoint.average.get(_EMBEDDING))]
+    tables += [(_EMBEDDING, checkpoint.ema.get(_EMBEDDING))]
     found = [(name, table) for name, table in tables if table is not None]
     if _EMBEDDING not in checkpoint.weights:
         raise InputError(f"its weights have no {_EMBEDDING}")
@@ -61,7 +61,7 @@ def with_symbols(checkpoint: Checkpoint, mapping: SymbolMapping) -> Checkpoint:
         spec=replace(checkpoint.spec, vocabulary_size=len(mapping.ours)),
         symbols=mapping.ours,
         weights=moved(checkpoint.weights),
-        average=moved(checkpoint.average),
+        ema=moved(checkpoint.ema),
         optimizer={**checkpoint.optimizer, **moments},
         symbols_from=mapping.as_json(),
     )

@@ -8,7 +8,7 @@ from dataclasses import asdict
 import pytest
 
 from engine.checkpoints.checkpoint import load_checkpoint
-from engine.checkpoints.folders import DamagedCheckpointError, read_state, sealed
+from engine.checkpoints.state import DamagedCheckpointError, read_state, sealed
 from engine.data.feature_file import checksum
 from engine.errors import InputError, VoicecoachError
 from engine.jobs.info import describe
