@@ -94,7 +94,7 @@ def test_what_has_to_be_safe_before_a_checkpoint_is_tried_before(voice, checkpoi
 
 
 def test_what_the_disk_gives_back_otherwise_is_not_a_checkpoint(voice, checkpoint, monkeypatch):
-    monkeypatch.setattr("engine.checkpoints.checkpoint.digest_on_disk", lambda path: "0" * 64)
+    monkeypatch.setattr("engine.checkpoints.checkpoint.sha256_of", lambda path, **_: "0" * 64)
     writer = CheckpointWriter(voice, "text2mel", 3, (), ())
     outcome = written(writer, replace(checkpoint, step=4))
     assert "reading weights.safetensors back gives other content" in str(outcome.failure)
