@@ -14,18 +14,17 @@ from engine.files import remove_all, unremoved_message, unusable_path, write_who
 from engine.machine.background import Poller
 from engine.machine.cloud.news import NewPrice
 from engine.machine.lock import LOCK_NAME, FolderLostError, acquire_lock
-from engine.mirror.named import mirror_to_use
-from engine.mirror.store import open_target
-from engine.mirror.uploader import Hearers, Sender
+from engine.mirror.confirmed import mirror_to_use
+from engine.mirror.store import open_store
+from engine.mirror.uploader import Uploader
 from engine.preflight import Plan, make_plan
-from engine.run.commands import Command, GoUnattended, Inbox, KeyPressed, ScreenReads
-from engine.run.options import TrainOptions
+from engine.run.commands import Command, Inbox, KeyPressed, ScreenDetached, TerminalStalled
+from engine.run.options import MAX_WAIT_SECONDS, TrainOptions
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
 from engine.training.cost import CostMeter
 from engine.training.folder_watch import FolderWatch
 from engine.training.machine_watch import MachineWatch
-from engine.training.standing import MAX_WAIT_SECONDS
 from engine.training.watchdog import Watchdog
 from engine.voice.folder import SETTINGS, Voice
 
@@ -61,7 +60,7 @@ class Session:
     processes look at the run, and steer it, through a socket in the voice folder.
     """
 
-    def __init__(self, order: TrainOptions) -> None:
+    def __init__(self, options: TrainOptions) -> None:
         """Check the order and take the voice folder; import nothing heavy.
 
         Raises:
@@ -71,11 +70,11 @@ class Session:
         """
         self.error: BaseException | None = None
         """What ended the run, when it did not end as asked."""
-        self._order = order
+        self._options = options
         # The lock comes first: what a plan is made of changes while another process trains.
-        self._claim = _Claim(order.voice_folder)
+        self._claim = _Claim(options.voice_folder)
         try:
-            plan = make_plan(order)
+            plan = make_plan(options)
             self._claim.remember()
         except BaseException:
             self._claim.forget()
@@ -84,12 +83,12 @@ class Session:
         self._took_dataset = plan.takes_dataset
         self._budget_before = plan.budget_before
         try:
-            self._voice = _write_settings(order.voice_folder, plan)
+            self._voice = _write_settings(options.voice_folder, plan)
             self._voice.lock = self._claim.lock
-            self._publisher = Publisher(_first_snapshot(order, plan, self._voice))
-            self._paid = CostMeter(self._publisher, self._voice, order.network)
+            self._publisher = Publisher(_first_snapshot(options, plan, self._voice))
+            self._paid = CostMeter(self._publisher, self._voice, options.network)
             self._inbox = Inbox()
-            self._machine = MachineWatch(order, plan, self._publisher, self._inbox)
+            self._machine = MachineWatch(options, plan, self._publisher, self._inbox)
             self._folder = FolderWatch(
                 self._claim.lock,
                 self._publisher,
@@ -104,10 +103,10 @@ class Session:
         self._audience = Audience(
             self._inbox.send,
             lambda screens, readers: self._publisher.update(screens=screens, readers=readers),
-            at_home=order.attended,
+            at_home=options.attended,
         )
-        self._server = Server(order.voice_folder, self.snapshot, self.send, self._audience)
-        self._mirror: Sender | None = None
+        self._server = Server(options.voice_folder, self.snapshot, self.send, self._audience)
+        self._mirror: Uploader | None = None
         self._gpu: Poller | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=False)
@@ -116,7 +115,7 @@ class Session:
         """Start the engine thread, and serve the screens of others; returns at once."""
         _tell_budget(self._budget_before, self._voice.settings.budget, self._publisher)
         try:
-            if self._voice.locate() == self._order.voice_folder:
+            if self._voice.locate() == self._options.voice_folder:
                 self._server.start()
         except (OSError, EngineError) as error:
             self._publisher.warn(
@@ -131,11 +130,11 @@ class Session:
 
     def send(self, command: Command) -> None:
         """Ask for something; it happens at the next step boundary. Never waits."""
-        if isinstance(command, GoUnattended):
+        if isinstance(command, ScreenDetached):
             # Whether the run goes on unattended is for all screens together to say.
-            self._audience.leave_home(train_on=command.train_on)
-        elif isinstance(command, ScreenReads):
-            self._audience.home_reads(command.reads)
+            self._audience.leave_home(keep_training=command.keep_training)
+        elif isinstance(command, TerminalStalled):
+            self._audience.home_reads(not command.stalled)
         elif isinstance(command, KeyPressed) and self._ended.is_set():
             self._wait_for_reader()
         else:
@@ -253,19 +252,18 @@ class Session:
 
     def _wait_for_reader(self) -> None:
         """Show until when the screen stays open, for somebody to read why the run failed."""
-        waits = self._order.attended and not self._order.hold
+        waits = self._options.attended and not self._options.hold
         until = time.time() + MAX_WAIT_SECONDS if waits else None
         self._publisher.update(wait_ends_at=until)
 
     def _train(self, watchdog: Watchdog) -> None:
         # Early: whoever counts on a copy is to see at once that there is none.
-        hearers = Hearers(lambda state: self._publisher.update(mirror=state), self._publisher.event)
-        address = mirror_to_use(self._order, self._voice, hearers)
+        address = mirror_to_use(self._options, self._voice, self._publisher)
         # torch comes in here, after the first screen is on.
         from engine.machine.device import gpu_uuid
         from engine.machine.gpu import poll_gpu
         from engine.speech.audition import Auditions, Recording
-        from engine.training.trainer import Trainer
+        from engine.training.trainer import Services, Trainer
 
         prepared = self._prepare()
         if prepared is None:
@@ -280,25 +278,27 @@ class Session:
         auditions = Auditions(
             self._voice, prepared.network, prepared.learner.spec, recording, self._publisher
         )
-        mirror = self._mirror = self._start_mirror(address, hearers)
+        mirror = self._mirror = self._start_mirror(address)
         try:
             Trainer(
                 prepared,
-                self._order,
+                self._options,
                 self._publisher,
-                self._inbox,
-                auditions,
-                self._paid,
-                self._machine,
-                watchdog,
-                on_saved=() if mirror is None else (mirror.wake,),
+                Services(
+                    self._inbox,
+                    auditions,
+                    self._paid,
+                    self._machine,
+                    watchdog,
+                    on_saved=() if mirror is None else (mirror.wake,),
+                ),
             ).run()
         finally:
             auditions.close()
             if mirror is not None:
                 self._wait_for_mirror(mirror)
 
-    def _wait_for_mirror(self, mirror: Sender) -> None:
+    def _wait_for_mirror(self, mirror: Uploader) -> None:
         try:
             self._voice.locate()
         except FolderLostError:
@@ -324,7 +324,7 @@ class Session:
         from engine.training.setup import prepare
 
         try:
-            return prepare(self._order, self._voice, self._publisher, self._inbox)
+            return prepare(self._options, self._voice, self._publisher, self._inbox)
         except Cancelled as end:
             if self._machine.heeds_before_training() or not isinstance(end, Declined):
                 self._publisher.event("ended before the first step")
@@ -339,19 +339,19 @@ class Session:
             raise
         return None
 
-    def _start_mirror(self, address: str | None, hearers: Hearers) -> Sender | None:
+    def _start_mirror(self, address: str | None) -> Uploader | None:
         """Begin to copy checkpoints to where the voice has its mirror."""
         if address is None:
             return None
-        sender = Sender(
+        uploader = Uploader(
             self._voice,
-            self._order.network,
-            lambda: open_target(address),
-            hearers,
-            seen=self._order.mirror_sequence,
+            self._options.network,
+            lambda: open_store(address),
+            self._publisher,
+            sequence=self._options.mirror_sequence,
         )
-        sender.start()
-        return sender
+        uploader.start()
+        return uploader
 
 
 class _Claim:
@@ -453,15 +453,15 @@ def _tell_budget(before: float | None, now: float, publisher: Publisher) -> None
         publisher.event(text)
 
 
-def _first_snapshot(order: TrainOptions, plan: Plan, voice: Voice) -> Snapshot:
+def _first_snapshot(options: TrainOptions, plan: Plan, voice: Voice) -> Snapshot:
     settings = voice.settings
     return Snapshot(
         phase=Phase.PREPARING,
         voice=voice.name,
         voice_folder=voice.folder,
-        network=order.network,
+        network=options.network,
         # Of weights that there are it is known once they are read.
-        preset=settings.preset if plan.new and order.source is None else "",
+        preset=settings.preset if plan.new and options.source is None else "",
         recipe=settings.recipe,
         step=plan.step,
         first_step=plan.step,
@@ -469,5 +469,5 @@ def _first_snapshot(order: TrainOptions, plan: Plan, voice: Voice) -> Snapshot:
         price=settings.price,
         budget=settings.budget,
         sentence=settings.sentence,
-        screens=int(order.attended),
+        screens=int(options.attended),
     )

@@ -32,7 +32,7 @@ def demo_assets() -> Path:
     )
 
 
-def demo_order(
+def demo_options(
     folder: Path,
     *,
     stop: Stop | None = None,
@@ -51,7 +51,7 @@ def demo_order(
         EngineError: the demo is not installed, or its corpus cannot be copied.
     """
     corpus = folder / "corpus"
-    order = TrainOptions(
+    options = TrainOptions(
         folder,
         stop=stop,
         price=price,
@@ -71,11 +71,11 @@ def demo_order(
             _copy_corpus(demo_assets() / "corpus", corpus)
         finally:
             lock.release()
-        return replace(order, dataset=corpus, source=demo_assets() / "voice")
-    if list_checkpoints(folder / order.network / "checkpoints"):
-        return order
+        return replace(options, dataset=corpus, source=demo_assets() / "voice")
+    if list_checkpoints(folder / options.network / "checkpoints"):
+        return options
     # It was ended before it had its weights.
-    return replace(order, source=demo_assets() / "voice")
+    return replace(options, source=demo_assets() / "voice")
 
 
 def _copy_corpus(source: Path, target: Path) -> None:

@@ -47,7 +47,7 @@ def newest_checkpoint(voice: Voice, network: NetworkName, publisher: Publisher) 
     return found
 
 
-def take_over_source(order: TrainOptions, voice: Voice, publisher: Publisher) -> None:
+def take_over_source(options: TrainOptions, voice: Voice, publisher: Publisher) -> None:
     """Take over from `--from` each network that the voice has not, at its own step.
 
     What is taken is what speaks. Where that is an average of the weights, Adam's moments are not
@@ -61,13 +61,13 @@ def take_over_source(order: TrainOptions, voice: Voice, publisher: Publisher) ->
     Raises:
         InputError: a checkpoint cannot be used, or is of another sound than the voice.
     """
-    if order.vocabulary is not None or order.cleaner is not None:
+    if options.vocabulary is not None or options.cleaner is not None:
         _tell_never_read(voice.vocabulary, publisher)
-    if order.source is None:
+    if options.source is None:
         return
-    found = source_checkpoints(order.source)
-    if order.network not in found:
-        publisher.warn(f"{order.source} has no {order.network}: it starts fresh")
+    found = source_checkpoints(options.source)
+    if options.network not in found:
+        publisher.warn(f"{options.source} has no {options.network}: it starts fresh")
     for network, path in found.items():
         if voice.newest(network) is not None:
             continue
@@ -75,7 +75,7 @@ def take_over_source(order: TrainOptions, voice: Voice, publisher: Publisher) ->
         _require_sound(theirs, voice.settings, path, _SOUND_OF_SOURCE)
         base = _as_base(theirs)
         publisher.event(
-            f"{network} starts from step {theirs.step:,} of {order.source}, "
+            f"{network} starts from step {theirs.step:,} of {options.source}, "
             f"{_about_moments(base, voice.settings)}"
         )
         base = _for_symbols(base, voice.settings.symbols, path, publisher)

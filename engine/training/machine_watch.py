@@ -32,7 +32,9 @@ _BEAT_SECONDS = 1.0
 class MachineWatch:
     """Two threads of no consequence to a step: one looks for notices, one reads the price."""
 
-    def __init__(self, order: TrainOptions, plan: Plan, publisher: Publisher, inbox: Inbox) -> None:
+    def __init__(
+        self, options: TrainOptions, plan: Plan, publisher: Publisher, inbox: Inbox
+    ) -> None:
         """Prepare to watch; where the plan names no cloud, nothing is ever asked.
 
         Raises:
@@ -43,8 +45,8 @@ class MachineWatch:
         self._price_auto = plan.settings.price_auto
         self.hook: Hook | None = None
         """What the person wants to be run when the machine is taken away."""
-        if order.on_interrupt is not None:
-            self.hook = Hook(order.on_interrupt, order.voice_folder, publisher.event)
+        if options.on_interrupt is not None:
+            self.hook = Hook(options.on_interrupt, options.voice_folder, publisher.event)
         self._ended = threading.Event()
         self._known: SimpleQueue[Machine] = SimpleQueue()
         self._turn = threading.Condition()
@@ -53,7 +55,7 @@ class MachineWatch:
         self._watcher: Watcher | None = None
         self._price_poller: Poller | None = None
         if plan.cloud is not None:
-            self._base = metadata_base(plan.cloud, order.metadata_url)
+            self._base = metadata_base(plan.cloud, options.metadata_url)
             self._watcher = Watcher(plan.cloud, connect(plan.cloud, self._base), self)
 
     def start(self) -> None:

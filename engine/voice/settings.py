@@ -90,7 +90,7 @@ class VoiceSettings:
     sharpening: float = 1.2
     """See `engine.speech.vocoder.VocoderSettings`."""
     mirror: str | None = None
-    """Where checkpoints are copied to, if a person named it here; see `engine.mirror.named`."""
+    """Where checkpoints are copied to, if a person named it here; see `engine.mirror.confirmed`."""
     id: str | None = None
     """By which a mirror knows the voice again; None for one that never had a mirror."""
     audio: AudioSpec = field(default_factory=AudioSpec)

@@ -1,21 +1,21 @@
-"""`voicecoach bench`: what this machine can do."""
+"""`voicecoach bench`: how fast this machine is."""
 
 from typing import Annotated
 
 import typer
 
 from engine.choices import PresetName
-from tui.command_line import DeviceOption, app, told
+from tui.command_line import DeviceOption, app, reports_errors
 
 
 @app.command(epilog="Example: voicecoach bench --preset bbc --device cuda:0")
-@told
+@reports_errors
 def bench(
     preset: Annotated[PresetName, typer.Option(help="Size of the networks.")] = "small",
     device: DeviceOption = "auto",
-    rounds: Annotated[int, typer.Option(min=1, help="Pairs that are timed.")] = 12,
+    rounds: Annotated[int, typer.Option(min=1, help="Pairs of measurements.")] = 12,
 ) -> int:
-    """Measure this machine: steps, checkpoints and synthesis, as ratios within one run."""
+    """Measure the speed of steps, checkpoints and synthesis on this machine."""
     from engine.jobs.bench import Comparison, run_bench
 
     def show(found: Comparison) -> None:

@@ -1,4 +1,4 @@
-"""`voicecoach check`: what can be known about a corpus before training is paid for."""
+"""`voicecoach check`: finds faults in a corpus before you pay for training."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,14 +8,14 @@ import typer
 from engine.choices import PresetName
 from engine.errors import InputError
 from engine.run.stop import parse_stop
-from tui.command_line import DeviceOption, PriceOption, app, told
+from tui.command_line import DeviceOption, PriceOption, app, reports_errors
 
 if TYPE_CHECKING:
     from engine.jobs.check import CheckOptions
 
 
 @app.command(epilog="Example: voicecoach check recordings/alice --against voices/base --price 0.99")
-@told
+@reports_errors
 def check(
     dataset: Annotated[
         Path, typer.Argument(help="Recordings in LJ Speech layout: metadata.csv and wavs/.")
@@ -24,14 +24,14 @@ def check(
         Path | None,
         typer.Option(
             metavar="VOICE",
-            help="The voice that shall learn from it: its symbols, sound and limits count.",
-            show_default="the BBC's symbols, sound and limits",
+            help="Check against this voice's vocabulary, audio settings and limits.",
+            show_default="the BBC's",
         ),
     ] = None,
     deep: Annotated[
         bool,
         typer.Option(
-            "--deep", help="Rank the clips whose transcript a trained voice does not believe."
+            "--deep", help="Rank clips by how badly their transcripts fit, using a trained voice."
         ),
     ] = False,
     voice: Annotated[
@@ -47,7 +47,7 @@ def check(
     steps: Annotated[
         str,
         typer.Option(
-            metavar="STEPS", help="Text2Mel steps in the estimate; SSRN takes half as many."
+            metavar="STEPS", help="Text2Mel steps in the estimate; SSRN gets half as many."
         ),
     ] = "20k",
     price: PriceOption = None,
@@ -55,46 +55,53 @@ def check(
     estimate: Annotated[
         bool, typer.Option(help="Time a few training steps on this machine.")
     ] = True,
-    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> int:
-    """Check a corpus before training is paid for; exit 1 if anything in it would do harm."""
+    """Check a corpus before you pay for training; exit with 1 if it has errors."""
     from engine.jobs.check import CheckOptions
 
     order = CheckOptions(
         dataset=dataset,
         against=against,
-        doubting=voice,
+        voice=voice,
         preset=preset,
         steps=_steps(steps),
         price=price,
         device=device,
     )
     if voice is not None and not deep:
-        raise InputError("--voice is the voice that judges transcripts: add --deep, or leave it.")
+        raise InputError("--voice is only for --deep: add --deep, or leave out --voice.")
     return _run(order, deep=deep, estimate=estimate, as_json=as_json)
 
 
 def _run(order: "CheckOptions", *, deep: bool, estimate: bool, as_json: bool) -> int:
-    from engine.jobs.check import check_files, require_able, with_doubts, with_estimates
+    from engine.jobs.check import (
+        add_estimates,
+        add_transcript_scores,
+        check_files,
+        validate,
+    )
     from tui.reports.check import print_check
     from tui.reports.info import print_json
     from tui.reports.progress import progress
 
     # Before the minutes that the files take.
-    require_able(order, deep=deep, estimate=estimate)
+    validate(order, deep=deep, estimate=estimate)
     with progress("checking the recordings") as show:
         found = check_files(order, on_progress=show, cancelled=_never)
     report, refusal = found.report, None
     if deep and report.usable:
         try:
-            with progress("judging the transcripts") as show:
-                report = with_doubts(report, found, order, on_progress=show, cancelled=_never)
+            with progress("scoring the transcripts") as show:
+                report = add_transcript_scores(
+                    report, found, order, on_progress=show, cancelled=_never
+                )
         except InputError as error:
-            # What was found in minutes is shown all the same.
+            # The findings so far are shown all the same.
             refusal = error
     if estimate and report.usable:
         with progress("timing training steps") as show:
-            report = with_estimates(report, found, order, on_progress=show, cancelled=_never)
+            report = add_estimates(report, found, order, on_progress=show, cancelled=_never)
     if as_json:
         print_json(report.as_json())
     else:

@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from tui.command_line import app, told
+from tui.command_line import app, reports_errors
 
 
 @app.command(epilog="Example: voicecoach info voices/alice --json")
-@told
+@reports_errors
 def info(
     voice: Annotated[Path, typer.Argument(help="The voice folder.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

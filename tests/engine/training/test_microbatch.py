@@ -298,8 +298,8 @@ def limited(learner, batch):
 
 
 Learner.probe_memory = limited
-order = TrainOptions(Path(sys.argv[1]), device="cpu", precision="fp32", stop=parse_stop("1"))
-session = Session(order)
+options = TrainOptions(Path(sys.argv[1]), device="cpu", precision="fp32", stop=parse_stop("1"))
+session = Session(options)
 session.start()
 session.join()
 snapshot = session.snapshot()

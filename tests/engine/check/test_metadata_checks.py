@@ -1,0 +1,336 @@
+"""The list of a corpus, told line by line."""
+
+import codecs
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.check.metadata_checks import Metadata, check_metadata, unknown_findings
+from engine.check.report import Finding, UnknownCharacter
+from engine.data.clips import Limits, scan_corpus, usable_clips
+from engine.errors import InputError
+from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
+
+FIXTURE = Path(__file__).parents[2] / "fixtures" / "ljspeech-3"
+DEMO = Path(__file__).parents[3] / "assets" / "demo" / "corpus"
+BBC = Vocabulary(BBC_SYMBOLS)
+CLIPS = 12
+
+
+def sentence(number: int) -> str:
+    """One of many good texts, no two alike."""
+    animal = ("horse", "goose", "mouse", "sheep", "camel", "llama")[number % 6]
+    place = ("garden", "kitchen", "village", "harbour")[number % 4]
+    return f"A very old {animal} walked slowly through the {place} to look for door {'x' * number}."
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with recordings clip-0 and on, which are only looked for; lists come and go."""
+    folder = tmp_path_factory.mktemp("listed")
+    (folder / "wavs").mkdir()
+    for number in range(CLIPS):
+        (folder / "wavs" / f"clip-{number}.wav").touch()
+    return folder
+
+
+Read = Callable[[str | bytes], Metadata]
+
+
+@pytest.fixture(scope="module")
+def read(dataset: Path) -> Read:
+    def read(content: str | bytes) -> Metadata:
+        data = content if isinstance(content, bytes) else content.encode()
+        (dataset / "metadata.csv").write_bytes(data)
+        return check_metadata(scan_corpus(dataset), BBC, Limits())
+
+    return read
+
+
+def about_lines(listing: Metadata) -> list[Finding]:
+    return [finding for finding in listing.findings if finding.line is not None]
+
+
+def test_real_corpora_have_nothing_that_harms() -> None:
+    for folder, clips in ((FIXTURE, 3), (DEMO, 60)):
+        listing = check_metadata(scan_corpus(folder), BBC, Limits())
+        assert len(listing.rows) == listing.total == len(listing.recordings) == clips
+        assert [f for f in listing.findings if f.severity != "note"] == []
+        assert listing.left_out == frozenset()
+
+
+def test_rows_and_recordings_are_those_of_training(read: Read, dataset: Path) -> None:
+    listing = read("clip-1|Hello there.\n\nclip-2.wav|Dr. Who.|Doctor Who.\nlost|Gone.\n")
+    assert listing.rows == scan_corpus(dataset).rows
+    assert listing.total == 3
+    assert listing.recordings == {
+        "clip-1": dataset / "wavs" / "clip-1.wav",
+        "clip-2": dataset / "wavs" / "clip-2.wav",
+    }
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "severity", "clip_id", "said"),
+    [
+        ("clip-0|a|b|c", "field-count", "error", "clip-0", "4 fields"),
+        ("only some words", "field-count", "error", "only some words", "1 field,"),
+        ("so, it goes on", "field-count", "error", "so", "1 field,"),
+        ("clip-0\tsome words", "wrong-separator", "error", "clip-0", "tabs, not by |"),
+        ("clip-0;some words", "wrong-separator", "error", "clip-0", "semicolons"),
+        ("clip-0,some words", "wrong-separator", "error", "clip-0", "commas"),
+        ('"clip 0","some words"', "wrong-separator", "error", "clip 0", "commas"),
+        ("clip-0｜some words", "wrong-separator", "error", "clip-0", "by ｜"),
+        ('"clip-0"|"some words"', "csv-quotes", "error", "clip-0", "the id"),
+        ("|some words.", "no-id", "error", "", "no id"),
+        ("clip-0|", "no-text", "error", "clip-0", "no text"),
+        ("../clip-0|words.", "outside-wavs", "error", "../clip-0", "leads out"),
+        ("cl\x07ip|words.", "unprintable-id", "error", "cl�ip", "cannot be printed"),
+        ("\ufeffclip-0|words.", "byte-order-mark", "error", "clip-0", "U+FEFF"),
+        ("clip-0|wor\x00ds here.", "zero-byte", "error", "clip-0", "column 11"),
+        ("clip-1|Other words.", "duplicate-id", "error", "clip-1", "line 1, with another text"),
+        ("lost-1|Some words.", "missing-recording", "error", "lost-1", "no such file"),
+        ("Clip-1|Some words.", "ids-alike", "warning", "Clip-1", "from clip-1 in line 1"),
+    ],
+)
+def test_a_bad_line_is_told_with_its_number(
+    read: Read, line: str, kind: str, severity: str, clip_id: str, said: str
+) -> None:
+    listing = read(f"clip-1|{sentence(1)}\n\n{line}\nclip-2|{sentence(2)}\n")
+    found = [finding for finding in about_lines(listing) if finding.kind == kind]
+    assert [(f.line, f.severity, f.clip_id) for f in found] == [(3, severity, clip_id)]
+    assert said in found[0].figure
+    assert found[0].advice
+    assert {finding.line for finding in about_lines(listing)} == {3}
+
+
+def test_a_latin_1_line_spoils_no_other(read: Read) -> None:
+    listing = read(b"clip-0|One.\nclip-1|caf\xe9 au lait.\nclip-2|Two.\nclip-3|\xff.")
+    assert [(f.line, f.kind, f.clip_id, f.value) for f in about_lines(listing)] == [
+        (2, "not-utf-8", "clip-1", 11),
+        (4, "not-utf-8", "clip-3", 8),
+    ]
+    assert "0xe9 (é in Windows-1252) at column 11" in about_lines(listing)[0].figure
+    assert [row.clip_id for row in listing.rows] == ["clip-0", "clip-2"]
+    assert listing.total == 4
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"])
+def test_a_wide_encoding_is_told_once(read: Read, encoding: str) -> None:
+    content = "".join(f"clip-{n}|{sentence(n)}\n" for n in range(4))
+    listing = read(content.encode(encoding))
+    assert [(f.kind, f.line) for f in listing.findings if f.severity == "error"] == [
+        ("not-utf-8", None)
+    ]
+    assert encoding[:6].upper() in listing.findings[0].figure
+    assert (listing.rows, listing.total) == ((), 4)
+    assert [(each.line, each.clip_id) for each in listing.unlisted] == [
+        (n + 1, f"clip-{n}") for n in range(4)
+    ]
+
+
+def test_lines_of_a_wide_encoding_are_told_all_the_same(read: Read) -> None:
+    listing = read(f"clip-0|{sentence(0)}\r\nclip-1\r\nclip-0|TODO\r\n".encode("utf-16"))
+    errors = [(f.kind, f.line) for f in listing.findings if f.severity == "error"]
+    assert errors == [("not-utf-8", None), ("field-count", 2), ("duplicate-id", 3)]
+
+
+def test_lines_of_a_damaged_wide_encoding_are_not_counted(read: Read) -> None:
+    whole = f"clip-0|{sentence(0)}\nclip-1\nclip-2|\n".encode("utf-16")
+    for place in (6, 9):
+        listing = read(whole[:place] + b"x" + whole[place:])
+        assert [(f.kind, f.line) for f in listing.findings] == [("not-utf-8", None)]
+
+
+def test_recordings_wait_for_lines_that_cannot_be_read(read: Read) -> None:
+    lines = ["clip-0|a|b|c|d", "CLIP-1|Yes.", "clip-2\tNo.", "clip-3|", "clip-4|I see.", "clip-4|"]
+    listing = read("\n".join(lines))
+    assert [(each.line, each.path.stem) for each in listing.unlisted] == [
+        (n, f"clip-{n - 1}") for n in (1, 2, 3, 4)
+    ]
+
+
+def test_a_byte_order_mark_does_no_harm(read: Read) -> None:
+    listing = read(codecs.BOM_UTF8 + b"clip-0|Hello there.")
+    assert [row.clip_id for row in listing.rows] == ["clip-0"]
+    assert [f.severity for f in listing.findings if f.kind == "byte-order-mark"] == ["note"]
+
+
+def test_line_ends_of_several_kinds_are_told(read: Read) -> None:
+    listing = read("clip-0|One.\nclip-1|Two.\rclip-2|Three.\nclip-3|Four.\n")
+    mixed = [finding for finding in listing.findings if finding.kind == "mixed-line-ends"]
+    assert [(f.line, f.severity) for f in mixed] == [(2, "note")]
+    assert "3 in LF, 1 in CR" in mixed[0].figure
+
+
+@pytest.mark.parametrize("content", [b"", b"\n \r\n", codecs.BOM_UTF8])
+def test_an_empty_list_is_an_error(read: Read, content: bytes) -> None:
+    listing = read(content)
+    assert [f.kind for f in listing.findings if f.severity == "error"] == ["empty-list"]
+    assert listing.total == 0
+
+
+@pytest.mark.parametrize("header", ["id|text", "file|transcription|normalized_text", "wav|text|"])
+def test_a_header_is_no_clip(read: Read, header: str) -> None:
+    listing = read(f"{header}\nclip-0|Hello there.")
+    assert [(f.line, f.kind, f.severity) for f in about_lines(listing)] == [
+        (1, "header", "warning")
+    ]
+    assert [row.clip_id for row in listing.rows] == ["clip-0"]
+
+
+def test_the_same_text_twice_is_told_with_the_other_line(read: Read) -> None:
+    listing = read(f"clip-0|{sentence(0)}\nclip-1|Yes.\nclip-2|{sentence(0).upper()}\nclip-3|yes")
+    same = [finding for finding in listing.findings if finding.kind == "same-text"]
+    assert [(f.line, f.severity) for f in same] == [(3, "warning"), (4, "note")]
+    assert "clip-0 in line 1" in same[0].figure
+
+
+def test_a_slipped_column_is_told_with_the_line_it_comes_from(read: Read) -> None:
+    slipped = f"clip-0|The cat sat on the mat.|{sentence(1)}"
+    listing = read(f"{slipped}\nclip-1|{sentence(1)}|{sentence(1)}")
+    columns = [finding for finding in listing.findings if finding.kind == "columns-differ"]
+    assert [(f.line, f.severity) for f in columns] == [(1, "error")]
+    assert columns[0].figure == "the last field is the text of line 2"
+
+
+def test_clips_are_left_out_for_their_text_as_in_training(read: Read) -> None:
+    listing = read(f"clip-0|{'word ' * 40}\nclip-1|~~\nclip-2|Fine.\nclip-3|{'x' * 100_000}")
+    assert listing.left_out == {"clip-0", "clip-1", "clip-3"}
+    assert [(f.line, f.kind) for f in listing.findings if f.severity == "error"] == [
+        (1, "text-too-long"),
+        (2, "unreadable-text"),
+        (4, "text-too-long"),
+    ]
+
+
+def test_no_corpus_is_refused(tmp_path: Path) -> None:
+    for made in (None, "metadata.csv"):
+        if made:
+            (tmp_path / made).touch()
+        with pytest.raises(InputError):
+            check_metadata(scan_corpus(tmp_path), BBC, Limits())
+    with pytest.raises(InputError):
+        check_metadata(scan_corpus(tmp_path / "nowhere"), BBC, Limits())
+
+
+PLANTED: dict[str, Callable[[int], bytes]] = {
+    "field-count": lambda n: f"clip-{n}|one|two|three".encode(),
+    "wrong-separator": lambda n: f"clip-{n}\t{sentence(n)}".encode(),
+    "no-text": lambda n: f"clip-{n}| ".encode(),
+    "no-id": lambda n: f" |{sentence(n)}".encode(),
+    "outside-wavs": lambda n: f"../../clip-{n}|{sentence(n)}".encode(),
+    "missing-recording": lambda n: f"lost-{n}|{sentence(n)}".encode(),
+    "not-utf-8": lambda n: f"clip-{n}|{sentence(n)}".encode() + b"\xe9\xe8",
+    "zero-byte": lambda n: f"clip-{n}|\0{sentence(n)}".encode(),
+    "csv-quotes": lambda n: f'"clip-{n}"|"{sentence(n)}"'.encode(),
+    "duplicate-id": lambda n: f"clip-0|{sentence(n)}".encode(),
+    "text-too-long": lambda n: f"clip-{n}|{sentence(n) * 5}".encode(),
+    "unreadable-text": lambda n: f"clip-{n}|{'~' * (n + 1)}".encode(),
+    "placeholder": lambda n: f"clip-{n}|{'x' * (n + 1)}".encode(),
+    "annotation": lambda n: f"clip-{n}|[laughter] {sentence(n)}".encode(),
+    "other-script": lambda n: f"clip-{n}|Привет {'мир ' * n}".encode(),
+    "mangled-characters": lambda n: f"clip-{n}|CafÃ©: {sentence(n)}".encode(),
+    "lost-character": lambda n: f"clip-{n}|Caf�: {sentence(n)}".encode(),
+    "columns-differ": lambda n: f"clip-{n}|{sentence(n)}|Nobody ever said anything.".encode(),
+    "text-is-id": lambda n: f"clip-{n}|clip-{n}".encode(),
+}
+
+
+# The first number in a text loads the library that writes numbers out.
+@settings(deadline=None, max_examples=40)
+@given(
+    faults=st.lists(st.sampled_from([None, *PLANTED]), min_size=1, max_size=CLIPS - 1),
+    ends=st.lists(st.sampled_from([b"\n", b"\r\n", b"\r"]), min_size=30, max_size=30),
+    blank=st.sets(st.integers(1, CLIPS)),
+    mark=st.sampled_from([b"", codecs.BOM_UTF8]),
+)
+def test_planted_faults_are_told_at_exactly_their_lines(
+    read: Read, faults: list[str | None], ends: list[bytes], blank: set[int], mark: bytes
+) -> None:
+    lines = [f"clip-0|{sentence(0)}".encode()]
+    planted = []
+    for number, fault in enumerate(faults, start=1):
+        if number in blank:
+            # Not empty, so that a CR before and an LF after do not become one end.
+            lines.append(b" ")
+        good = f"clip-{number}|{sentence(number)}".encode()
+        lines.append(PLANTED[fault](number) if fault else good)
+        if fault:
+            planted.append((len(lines), fault))
+    content = b"".join(line + end for line, end in zip(lines, ends, strict=False))
+    listing = read(mark + content)
+    errors = [(f.line, f.kind) for f in listing.findings if f.severity == "error"]
+    assert errors == planted
+    assert listing.total == len(faults) + 1
+
+
+@settings(deadline=None)
+@given(
+    line=st.integers(0, 2),
+    place=st.floats(0, 1),
+    length=st.integers(0, 30),
+    inserted=st.binary(max_size=12)
+    | st.text(max_size=6).map(str.encode)
+    | st.sampled_from([b"|", b"||", b"\t", b'"', b"\0", b"\xff\xfe", codecs.BOM_UTF8, b"<b>"]),
+)
+def test_a_line_that_was_spoilt_spoils_no_other(
+    tmp_path_factory: pytest.TempPathFactory, line: int, place: float, length: int, inserted: bytes
+) -> None:
+    lines = (FIXTURE / "metadata.csv").read_bytes().splitlines()
+    start = int(place * len(lines[line]))
+    inserted = inserted.replace(b"\r", b"").replace(b"\n", b"")
+    lines[line] = lines[line][:start] + inserted + lines[line][start + length :]
+    folder = tmp_path_factory.getbasetemp() / "mutated"
+    (folder / "wavs").mkdir(parents=True, exist_ok=True)
+    (folder / "metadata.csv").write_bytes(b"\r\n".join(lines))
+    listing = check_metadata(scan_corpus(folder), BBC, Limits())
+    told = {f.line for f in listing.findings if f.kind not in ("missing-recording", "same-text")}
+    if not any(f.line is None and f.kind == "not-utf-8" for f in listing.findings):
+        assert told <= {line + 1, None}
+        assert len({row.line for row in listing.rows} - {line + 1}) == 2
+
+
+@settings(deadline=None)
+@given(
+    st.binary(max_size=300)
+    | st.text(alphabet="ab1|./\\\n\r\x00\"'é \t<>[]&;Ã©�\ufeff").map(str.encode)
+    | st.text(max_size=60).map(lambda text: text.encode("utf-16"))
+)
+def test_any_bytes_give_a_listing(read: Read, dataset: Path, content: bytes) -> None:
+    listing = read(content)
+    lines = content.count(b"\n") + content.count(b"\r") + 1
+    assert all(1 <= (finding.line or 1) <= lines for finding in listing.findings)
+    assert all(finding.clip_id.isprintable() for finding in listing.findings)
+    assert all(finding.figure.isprintable() for finding in listing.findings)
+    try:
+        usable_clips(scan_corpus(dataset), BBC, Limits())
+    except InputError as error:
+        if "not UTF-8" in str(error):
+            assert any(finding.kind == "not-utf-8" for finding in listing.findings)
+            return
+    left = {row.line for row in scan_corpus(dataset).rows} - {row.line for row in listing.rows}
+    told = {finding.line for finding in listing.findings}
+    assert left <= told or None in told
+
+
+@pytest.mark.parametrize(("cleaner", "accent"), [("english", "note"), ("plain", "warning")])
+def test_unknown_characters_are_told_by_what_is_lost(cleaner, accent) -> None:
+    findings = unknown_findings(
+        [
+            UnknownCharacter("ß", 3, 7, "Straße", " "),
+            UnknownCharacter("”", 2, 9, "he said ”so”", " "),
+            UnknownCharacter("!", 1, 4, "stop!", "."),
+            UnknownCharacter("é", 1, 5, "café", "e"),
+        ],
+        cleaner,
+    )
+    assert [(f.severity, f.line, f.value) for f in findings] == [
+        ("warning", 7, 3),
+        ("note", 9, 2),
+        ("note", 4, 1),
+        (accent, 5, 1),
+    ]
+    assert "ß" in findings[0].figure

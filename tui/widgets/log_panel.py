@@ -1,0 +1,96 @@
+"""What happened: oldest first, the newest in sight until the person scrolls back."""
+
+from datetime import datetime
+
+from rich.segment import Segment
+from rich.style import Style
+from rich.text import Text
+from textual import events
+from textual.color import Color
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from engine.formatting import printable
+from engine.run.snapshot import Event
+from tui import formatting
+
+MAX_EVENTS = 500
+
+_COLOURS = {"information": "foreground", "warning": "warning", "error": "error"}
+
+
+class LogPanel(ScrollView, can_focus=True):
+    """The log: the engine's events and the app's own, in the order in which they came."""
+
+    BORDER_TITLE = "what happened"
+
+    def __init__(self) -> None:
+        super().__init__(id="log", classes="panel")
+        self._from_engine: tuple[Event, ...] = ()
+        self._events: list[Event] = []
+        self._lines: list[tuple[str, str, str]] = []
+        """Time, text and severity of each line as it is wrapped now."""
+
+    def show(self, events: tuple[Event, ...]) -> list[Event]:
+        """Add what the engine said since, and return that."""
+        if events is self._from_engine:
+            return []
+        known = {id(event) for event in self._from_engine}
+        new = [event for event in events if id(event) not in known]
+        self._from_engine = events
+        if new:
+            self._add(new)
+        return new
+
+    def say(self, event: Event) -> None:
+        """Add what the app itself has to say."""
+        self._add([event])
+
+    @property
+    def lines(self) -> list[str]:
+        """The log as it reads."""
+        return [f"{time:5} {text}" for time, text, _ in self._lines]
+
+    def _add(self, events: list[Event]) -> None:
+        following = self.scroll_offset.y >= self.max_scroll_y
+        self._events = [*self._events, *events][-MAX_EVENTS:]
+        self._wrap()
+        if following:
+            self.scroll_end(animate=False)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Wrap the lines anew at another width."""
+        self._wrap()
+        self.scroll_end(animate=False)
+
+    def _wrap(self) -> None:
+        width = self.scrollable_content_region.width
+        console = self.app.console
+        self._lines = []
+        for event in self._events:
+            text = Text(printable(event.text))
+            time = formatting.clock(datetime.fromtimestamp(event.time))
+            for line in text.wrap(console, max(8, width - 6)):
+                self._lines.append((time, line.plain.rstrip(), event.severity))
+                time = ""
+        self.virtual_size = Size(width, len(self._lines))
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """Return one line of what is in sight."""
+        width = self.scrollable_content_region.width
+        place = self.scroll_offset.y + y
+        if place >= len(self._lines):
+            return Strip.blank(width, self.rich_style)
+        time, text, severity = self._lines[place]
+        segments = [
+            Segment(f"{time:5} ", self._style("quiet")),
+            Segment(text, self._style(_COLOURS.get(severity, "foreground"))),
+        ]
+        return Strip(segments).adjust_cell_length(width, self.rich_style)
+
+    def _style(self, colour: str) -> Style:
+        return self.rich_style + Style(
+            color=Color.parse(self.app.theme_variables[colour]).rich_color
+        )
