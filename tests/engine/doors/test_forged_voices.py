@@ -62,6 +62,8 @@ def test_a_state_that_is_a_bomb_is_damaged(newest, bomb):
         {"unlogged": {"count": 3, "sums": [1, 2, float("nan")]}},
         {"corpus": "../../../../etc/passwd"},
         {"recovery": {"rate_factor": float("nan")}},
+        {"recovery": {"rate_factor": 2.0}},
+        {"recovery": {"salt": 0.5}},
         {"symbols_from": 7},
     ],
     ids=lambda changes: str(changes)[:40],
