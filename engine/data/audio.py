@@ -15,6 +15,7 @@ import soxr
 from numpy.typing import NDArray
 
 from engine.errors import InputError
+from engine.serialization import Amount, Count, Positive
 
 # How WAV (of either byte order, or above 4 GB) and FLAC begin. Other formats are not handed to
 # libsndfile: its MP3 decoder writes its doubts on stderr, which is the person's screen.
@@ -46,25 +47,25 @@ class AudioSpec:
     12.5 ms and 50 ms and truncates them to whole samples.
     """
 
-    sample_rate: int = 22_050
+    sample_rate: Count = 22_050
     """Samples per second."""
-    n_fft: int = 2_048
+    n_fft: Count = 2_048
     """Samples in a Fourier transform."""
-    hop_length: int = 275
+    hop_length: Count = 275
     """Samples from one frame to the next."""
-    win_length: int = 1_102
+    win_length: Count = 1_102
     """Samples under the Hann window."""
-    n_mels: int = 80
+    n_mels: Count = 80
     """Mel bands (Slaney norm, 0 Hz to the Nyquist frequency)."""
-    preemphasis: float = 0.97
+    preemphasis: Amount = 0.97
     """Coefficient of the first-order high-pass filter applied before analysis."""
-    trim_db: float = 60.0
+    trim_db: Positive = 60.0
     """Leading and trailing sound this far below the peak is cut."""
-    ref_db: float = 20.0
+    ref_db: Positive = 20.0
     """Level in dB that is normalised to 1."""
-    max_db: float = 100.0
+    max_db: Positive = 100.0
     """Range in dB that is normalised to the unit interval."""
-    reduction: int = 4
+    reduction: Count = 4
     """Frames in one coarse frame, the paper's r."""
 
     @property

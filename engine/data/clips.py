@@ -9,11 +9,21 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePath
-from typing import TypeVar
+from typing import Annotated, TypeVar
+
+from msgspec import Meta
 
 from engine.data.audio import AudioSpec
-from engine.data.metadata import Line, Rejected, Row, parse_lines, read_bytes, split_lines
+from engine.data.metadata import (
+    Line,
+    Rejected,
+    Row,
+    parse_lines,
+    read_bytes,
+    split_lines,
+)
 from engine.errors import Cancelled, InputError
+from engine.serialization import MAX_NUMBER, Count
 from engine.text.vocabulary import Vocabulary
 
 METADATA = "metadata.csv"
@@ -34,9 +44,9 @@ _R = TypeVar("_R")
 class Limits:
     """The longest clip that a voice is trained on; the defaults are the BBC's."""
 
-    max_characters: int = 180
+    max_characters: Annotated[int, Meta(ge=2, le=MAX_NUMBER)] = 180
     """Symbols of the text, its E included."""
-    max_coarse_frames: int = 210
+    max_coarse_frames: Count = 210
     """Coarse frames of the recording after trimming."""
 
 
