@@ -27,7 +27,6 @@ from engine.training.command_handler import (
     SpotNews,
     TryAgain,
 )
-from engine.training.corpus_change import CorpusWatch
 from engine.training.divergence import MAX_ROLLBACKS, DivergedError, Divergence
 from engine.training.limits import LimitReached, Limits
 from engine.training.machine_watch import MachineWatch
@@ -36,6 +35,7 @@ from engine.training.microbatch import micro_batches_notice, out_of_memory_messa
 from engine.training.setup import TrainingContext
 from engine.training.spend_recorder import SpendRecorder, spent_so_far
 from engine.training.spot import Interruptions
+from engine.training.training_data import CorpusWatch
 from engine.training.watchdog import Watchdog
 
 # Seconds between two looks at the inbox while no steps are made.

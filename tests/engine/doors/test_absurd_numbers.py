@@ -13,7 +13,7 @@ from engine.attach.codec import decode, encode, load
 from engine.attach.messages import Ask, Glance, read_from_client, read_from_server, write
 from engine.attach.registry import RunEntry
 from engine.checkpoints.checkpoint import load_checkpoint
-from engine.checkpoints.folders import specs_of
+from engine.checkpoints.state import specs_of
 from engine.errors import InputError
 from engine.jobs.info import describe
 from engine.jobs.say import say
@@ -32,7 +32,7 @@ from engine.run.commands import SetBudget
 from engine.run.snapshot import Phase
 from engine.run.stop import MAX_STEPS, MAX_USD, read_stored_stop
 from engine.speech.audition import read_samples
-from engine.training.check_record import load_record
+from engine.training.data_check import load_record
 from engine.voice.folder import read_corpus_report
 from engine.voice.history import History
 from engine.voice.settings import parse_settings
