@@ -7,57 +7,25 @@ from engine.text.english.context import (
     ends_sentence,
     next_word,
     previous_word,
+    spoken_forms,
     starts_sentence,
     word_list,
 )
 from engine.text.english.times_and_dates import SHORT_MONTHS
 
 # Before a name, so that the dot ends no sentence.
-_TITLES = {
-    "mr": "Mister", "mrs": "Missis", "ms": "Miz", "messrs": "Messieurs", "mme": "Madame",
-    "mlle": "Mademoiselle", "dr": "Doctor", "drs": "Doctors", "prof": "Professor",
-    "gen": "General", "col": "Colonel", "capt": "Captain", "cpt": "Captain", "maj": "Major",
-    "lt": "Lieutenant", "lieut": "Lieutenant", "sgt": "Sergeant", "sergt": "Sergeant",
-    "cpl": "Corporal", "pvt": "Private", "brig": "Brigadier", "adm": "Admiral",
-    "cmdr": "Commander", "cdr": "Commander", "comdr": "Commander", "rev": "Reverend",
-    "revd": "Reverend", "hon": "Honourable", "gov": "Governor", "sen": "Senator",
-    "rep": "Representative", "pres": "President", "supt": "Superintendent", "insp": "Inspector",
-    "wm": "William", "chas": "Charles", "thos": "Thomas", "geo": "George", "jas": "James",
-    "fr": "Father", "rt": "Right", "mt": "Mount", "ft": "Fort", "ste": "Saint",
-}  # fmt: skip
-_DAYS = {
-    "Mon": "Monday", "Tue": "Tuesday", "Tues": "Tuesday", "Wed": "Wednesday", "Thu": "Thursday",
-    "Thur": "Thursday", "Thurs": "Thursday", "Fri": "Friday", "Sat": "Saturday", "Sun": "Sunday",
-}  # fmt: skip
+_TITLES = spoken_forms("titles")
+_DAYS = spoken_forms("days")
 # May end a sentence.
 _WORDS = {
-    "co": "company", "corp": "corporation", "inc": "incorporated", "ltd": "limited",
-    "bros": "brothers", "jr": "junior", "jnr": "junior", "sr": "senior", "snr": "senior",
-    "esq": "esquire", "ave": "avenue", "blvd": "boulevard", "rd": "road", "hwy": "highway",
-    "pkwy": "parkway", "dept": "department", "govt": "government", "assn": "association",
-    "assoc": "association", "univ": "university", "intl": "international", "natl": "national",
-    "approx": "approximately", "incl": "including", "excl": "excluding", "misc": "miscellaneous",
-    "viz": "namely", "ibid": "ibidem", "cf": "compare", "mfg": "manufacturing",
+    **spoken_forms("abbreviations"),
     **{short.lower(): day for short, day in _DAYS.items() if short not in ("Sat", "Sun")},
     **{short.lower(): month for short, month in SHORT_MONTHS.items() if short != "May"},
-}  # fmt: skip
+}
 # With a number after them.
-_NUMBERED = {
-    "no": "number", "nos": "numbers", "nr": "number", "p": "page", "pp": "pages", "pg": "page",
-    "pgs": "pages", "vol": "volume", "vols": "volumes", "ch": "chapter", "chap": "chapter",
-    "chs": "chapters", "sec": "section", "sect": "section", "art": "article", "fig": "figure",
-    "figs": "figures", "eq": "equation", "tab": "table", "c": "circa", "ca": "circa",
-    "op": "opus", "pt": "part", "pts": "parts", "bk": "book", "para": "paragraph",
-    "max": "maximum", "min": "minimum", "ver": "version", "tel": "telephone",
-    "ext": "extension", "apt": "apartment", "rm": "room", "vers": "verses", "ll": "lines",
-    "cap": "chapter", "est": "established", "ed": "edition", "rt": "route",
-    "v": "verse", "vv": "verses",
-}  # fmt: skip
+_NUMBERED = spoken_forms("numbered")
 # Also in lower case; the rest begin with a capital, or are words.
-_LOWER = word_list(
-    "mr mrs ms dr prof co corp inc ltd bros jr sr esq ave blvd dept govt approx incl excl misc viz "
-    "ibid cf"
-)
+_LOWER = word_list("lower_case")
 _DOTTED = re.compile(r"(?<![^\W_]|[.'’&])([A-Za-z]{1,7})\.(?![A-Za-z])")
 # Written without the dot, as in Britain.
 _BARE = re.compile(

@@ -1,25 +1,26 @@
 """What stands around a match, and words put in its place."""
 
 import re
+import tomllib
 from collections.abc import Callable
+from pathlib import Path
+
+_WORDS = tomllib.loads(Path(__file__).with_name("words.toml").read_text("utf-8"))
+BOOKS: list[str] = _WORDS["books"]
+"""Books of the Bible, as parts of an expression."""
 
 
-def word_list(words: str) -> frozenset[str]:
-    """The words of a text, in no order."""
-    return frozenset(words.split())
+def word_list(name: str) -> frozenset[str]:
+    """A list of `words.toml`."""
+    return frozenset(_WORDS[name].split())
 
 
-_STARTERS = word_list(
-    """
-    a after all also although an and another are as at because before both but by can could did
-    do does each even every everyone few finally for from had has have he her here his how
-    however i if in is it its later let many meanwhile more most my never next no nobody not
-    nothing now of on once one or our perhaps she should since so some somebody soon still such
-    that the their then there these they this those though through thus to today tomorrow two
-    under until upon was we were what when where whether which while who why will with without
-    would yes yesterday yet you your
-    """
-)
+def spoken_forms(name: str) -> dict[str, str]:
+    """A table of `words.toml`: what is spoken, by how it is written."""
+    return {form: words for words, forms in _WORDS[name].items() for form in forms.split("|")}
+
+
+_STARTERS = word_list("starters")
 _NEXT_WORD = re.compile(r"""[ "'”’»)\]]{1,4}["'“‘«(\[]{0,2}([^\W\d_]{1,20})""")
 _PREVIOUS_WORD = re.compile(r"([\w'’]{1,30})[ ,]{1,2}$")
 _REACH = 34

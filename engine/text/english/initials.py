@@ -23,22 +23,11 @@ _CAPITALS = re.compile(r"(?<![A-Za-z0-9'’])([A-Z]{2,6})((?:['’]?s)?)(?![A-Za
 _AND = re.compile(r"(?<![\w&])([A-Z]{1,3}) ?& ?([A-Z]{1,3})(?![\w&])")
 _VOWELS = frozenset("AEIOUY")
 # Read letter by letter although they have vowels that could make them words.
-_KNOWN = word_list(
-    """
-    ABC AC ACLU AD ADHD AFL AFP AI AKA AMD AOL AP API APR ATM BA BCE BMI BP CBE CBI CE CEO CFO CIA
-    CIO CNN COO CPI CPU CTO DA DIY DNA DOA DOJ DUI DVLA EC EEC EEG EFTA EKG EPA ER ESA ESP ESPN
-    ETA EU EUR FA FAO FAQ FBI FCA FDA FIA FOI GDP GI GMO GNU GPA GPU GUI HBO HIV HQ IBM ICBM ICU
-    ID IDE IEEE ILO IMF IMO IO IOC IOU IP IPA IPO IQ IRA IRC IRS ISBN ISO ISP ITN ITV IUCN IV IVF
-    JFK KGB LA LAPD LCD MBA MBE MIA MIT MOD MOT MRI NBA NCAA NGO NHS NI NSA NSPCC NUJ NYC NYPD OAP
-    OBE OECD OEM ONS OTC PA PE PTA RAC RAF RIBA RNA RSI RSPCA SA SAS SEC SEO SI SOS SQL SUV
-    TNA TUC TV UAE UAV UCLA UDP UFO UHF UI UK UN UPS URI URL USA USAF USB USC USD USDA USPS USS USSR
-    UV VHF VIP YMCA YWCA
-    """
-)
+_KNOWN = word_list("acronyms")
 # A word too: letters only where other words are not in capitals.
-_OFTEN_WORDS = word_list("US AC AP BA DA EC ER ID IO LA MIA MIT MOD MOT PA PE SA SEC SI")
+_OFTEN_WORDS = word_list("often_words")
 # Sounds without a vowel, and short forms that are no initials.
-_SOUNDS = word_list("BRR BRRR GRR GRRR HM HMM HMMM MM MMM PFFT PSST SH SHH SHHH TSK TUT ZZZ")
+_SOUNDS = word_list("sounds")
 _LOWER = re.compile(r"[a-z]{2}")
 _SPOKEN_OK = re.compile(r"(?<![\w.'’-])OK(?![\w'’-])")
 _DEGREE_LETTERS = {"BSc": "b s c", "MSc": "m s c", "MPhil": "m phil", "PhDs": "p h d's"}

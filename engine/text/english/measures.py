@@ -9,43 +9,13 @@ from engine.text.english.context import (
     next_word,
     respoken,
     spliced,
+    spoken_forms,
     starts_sentence,
     word_list,
 )
 from engine.text.english.numbers import NUMBER, cardinal, fraction, mixed, quantity
 
-# The name of a unit and how it is written; the plural stands after a slash where no rule makes it.
-_NAMES = {
-    "kilometre": "km", "metre": "m", "centimetre": "cm", "millimetre": "mm", "nanometre": "nm",
-    "micrometre": "µm|μm", "mile": "mi", "foot": "ft|′", "yard": "yd|yds", "inch": "in.|″",
-    "nautical mile": "nmi", "square kilometre": "km^2|km2|sq km", "square metre": "m^2|m2|sq m",
-    "square centimetre": "cm^2|cm2", "square millimetre": "mm^2", "cubic metre": "m^3|m3",
-    "cubic centimetre": "cm^3|cm3", "square foot": "sq ft|sq. ft", "cubic foot": "cu ft|cu. ft",
-    "square mile": "sq mi|sq. mi", "hectare": "ha", "kilogram": "kg", "gram": "g",
-    "milligram": "mg", "microgram": "µg|μg", "pound": "lb|lbs", "ounce": "oz", "gallon": "gal",
-    "quart": "qt", "teaspoon": "tsp", "tablespoon": "tbsp", "litre": "l|L", "millilitre": "ml|mL",
-    "centilitre": "cl", "decilitre": "dl|dL", "c c/c c": "cc", "second": "s|sec|secs",
-    "second squared/seconds squared": "s^2", "millisecond": "ms", "microsecond": "µs|μs",
-    "nanosecond": "ns", "minute": "min|mins", "hour": "h|hr|hrs", "year": "yr|yrs",
-    "hertz/hertz": "Hz", "kilohertz/kilohertz": "kHz", "megahertz/megahertz": "MHz",
-    "gigahertz/gigahertz": "GHz", "watt": "W", "kilowatt": "kW", "megawatt": "MW", "gigawatt": "GW",
-    "kilowatt hour": "kWh", "megawatt hour": "MWh", "watt hour": "Wh", "volt": "V",
-    "kilovolt": "kV", "millivolt": "mV", "milliamp": "mA", "milliamp hour": "mAh",
-    "kilojoule": "kJ", "megajoule": "MJ", "calorie": "cal", "kilocalorie": "kcal", "pascal": "Pa",
-    "hectopascal": "hPa", "kilopascal": "kPa", "megapascal": "MPa", "mile per gallon": "mpg",
-    "pound per square inch": "psi", "mile per hour": "mph|m p h", "kilometre per hour": "kph|kmh",
-    "revolution per minute": "rpm", "horsepower/horsepower": "hp", "frame per second": "fps",
-    "beat per minute": "bpm", "part per million": "ppm", "dot per inch": "dpi", "kilobyte": "KB|kB",
-    "megabyte": "MB", "gigabyte": "GB", "terabyte": "TB", "petabyte": "PB", "kibibyte": "KiB",
-    "mebibyte": "MiB", "gibibyte": "GiB", "tebibyte": "TiB", "kilobit": "kbit", "megabit": "Mbit",
-    "gigabit": "Gbit", "kilobit per second": "kbps", "megabit per second": "Mbps",
-    "gigabit per second": "Gbps", "decibel": "dB", "pixel": "px", "ohm": "Ω", "kilohm": "kΩ",
-    "megohm": "MΩ", "degree Celsius/degrees Celsius": "°C|° C",
-    "degree Fahrenheit/degrees Fahrenheit": "°F|° F", "degree": "°", "percent/percent": "%",
-    "per thousand/per thousand": "‰", "billion/billion": "bn", "trillion/trillion": "tn",
-    "million/million": "mn", "thousand/thousand": "k",
-}  # fmt: skip
-_UNITS = {sign: name for name, signs in _NAMES.items() for sign in signs.split("|")}
+_UNITS = spoken_forms("units")
 _PLURALS = {"foot": "feet", "inch": "inches"}
 _QUANTITY = rf"(?:\d{{1,4}} )?\d{{1,3}}/\d{{1,3}}(?![\d/])|{NUMBER}|\.\d{{1,15}}"
 _FRACTION = re.compile(r"(?:(\d{1,4}) )?(\d{1,3})/(\d{1,3})")
@@ -63,12 +33,8 @@ _FEET = re.compile(r"(?<=\d)['’](?= (?:tall|high|long|wide|deep)\b)")
 # Quotes after a number: an inch has one of them, as far as no quotation is open there.
 _QUOTE = re.compile('["“”]')
 _INCHES = re.compile(r"(?<![\w.,:/+-])\d{1,3}(?:\.\d{1,3})?(?:/\d{1,3})?$")
-_SPOKE = frozenset({"said", "says", "asked", "replied", "cried", "wrote", "thought", "told"})
-# What an inch does not describe, unlike in "a 12 inch record".
-_FREE = word_list(
-    "long wide tall high deep thick across apart by square of in on at to from is are was were and "
-    "or but more less off above below per"
-)
+_SPEAKING = word_list("speaking")
+_AFTER_INCHES = word_list("after_inches")
 # From and to with the unit at both: 10°C–15°C.
 _UNIT_TWICE = re.compile(
     r"(?<=\d) ?(°[CF]?|[ckm]?m|kg|%) ?([-–—]) ?(?=\d{1,6}(?:\.\d{1,6})? ?\1(?![\w°]))"
@@ -108,7 +74,7 @@ def _is_inch(text: str, mark: re.Match[str]) -> bool:
         return True
     # The quotation may have begun in the clip before.
     word = next_word(mark)
-    return word[:1].islower() and word not in _SPOKE and not starts_sentence(word.capitalize())
+    return word[:1].islower() and word not in _SPEAKING and not starts_sentence(word.capitalize())
 
 
 def measures_spoken(text: str) -> str:
@@ -192,7 +158,12 @@ def _names(unit: str) -> tuple[str, str]:
 def _is_adjective(match: re.Match[str]) -> bool:
     """Whether the measure describes what follows: a 5 km run."""
     following = next_word(match)
-    if match[4] == "″" and match[6] == "" and following[:1].islower() and following not in _FREE:
+    if (
+        match[4] == "″"
+        and match[6] == ""
+        and following[:1].islower()
+        and following not in _AFTER_INCHES
+    ):
         return True
     if match[4] == "°" and _CORNER.match(match.string, match.end()):
         return True

@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from engine.text.english.context import follows_article, respoken
+from engine.text.english.context import follows_article, respoken, spoken_forms
 from engine.text.english.numbers import NUMBER, cardinal, quantity
 
 
@@ -14,25 +14,8 @@ class _Currency(NamedTuple):
     parts: str = ""
 
 
-_DOLLAR = _Currency("dollar", "dollars", "cent", "cents")
-_POUND = _Currency("pound", "pounds", "penny", "pence")
-_EURO = _Currency("euro", "euros", "cent", "cents")
-_YEN = _Currency("yen", "yen")
-_RUPEE = _Currency("rupee", "rupees")
 _CURRENCIES = {
-    **dict.fromkeys(("$", "US$", "USD"), _DOLLAR),
-    **dict.fromkeys(("£", "GBP"), _POUND),
-    **dict.fromkeys(("€", "EUR"), _EURO),
-    **dict.fromkeys(("¥", "JPY"), _YEN),
-    **dict.fromkeys(("₹", "Rs"), _RUPEE),
-    "A$": _Currency("Australian dollar", "Australian dollars", "cent", "cents"),
-    "C$": _Currency("Canadian dollar", "Canadian dollars", "cent", "cents"),
-    "CHF": _Currency("Swiss franc", "Swiss francs"),
-    "₽": _Currency("rouble", "roubles"),
-    "₩": _Currency("won", "won"),
-    "₿": _Currency("bitcoin", "bitcoins"),
-    "¢": _Currency("cent", "cents"),
-    "p": _Currency("penny", "pence"),
+    sign: _Currency(*names.split("/")) for sign, names in spoken_forms("currencies").items()
 }
 _SCALES = {
     "k": "thousand", "m": "million", "mn": "million", "mln": "million", "b": "billion",

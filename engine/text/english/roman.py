@@ -18,28 +18,9 @@ _SMALL = re.compile(
 _PREVIOUS = re.compile(r"([^\W\d_][\w'’]{0,30})(?:, | )$")
 
 # Things that are counted: "Chapter IV" is chapter four.
-_COUNTED = word_list(
-    """
-    act annex apollo appendix article book bowl canto chapter chromosome class column exhibit factor
-    fantasy fig figure gemini godfather group grade item level line lot mark map mk model no number
-    numbers page panzer part phase plate point psalm question rambo rocky round rule saturn scene
-    schedule section series stage state step table theorem title tome trek type unit variant version
-    vol volume volumes war
-    """
-)
+_COUNTED = word_list("counted")
 # Rulers and popes of whom there were so many that V and X, and in places I, are numbers.
-_RULERS = word_list(
-    """
-    adrian albert alexander alfonso alphonso amadeus anne baldwin benedict boniface calixtus carlos
-    casimir catherine celestine charles christian clement constantine cyrus darius edmund edward
-    elizabeth emmanuel eric ernest eugene ferdinand francis frederick george gregory gustav
-    gustavus haakon harald henri henry honorius innocent isabella ivan james john joseph julius
-    justinian leo leopold louis ludwig malcolm manuel margaret maria martin mary matilda
-    maximilian mehmed michael murad napoleon nicholas olaf otto paul peter philip pius ptolemy
-    ramesses ramses richard robert rudolf selim sigismund sixtus stephen suleiman theodosius urban
-    victoria wilhelm william xerxes
-    """
-)
+_RULERS = word_list("rulers")
 _AFTER_FIRST = re.compile(
     r"(?:[,;:.!?)\"”’—-]|$| (?:of|was|is|and|died|reigned|became|ruled|made|gave|in|at|by|to|the|"
     r"who|whose|wore|took|came|went|married|lost|won|fought|granted|founded)\b)|['’]s\b"

@@ -2,6 +2,8 @@
 
 import re
 
+from engine.text.english.context import spoken_forms
+
 _BEFORE_NUMBERS = (
     (re.compile(r"(?<!\w)(?:#|№) ?(?=\d)"), "number "),
     (re.compile(r"[~≈∼≃] ?(?=[\d$£€.])"), "about "),
@@ -33,21 +35,9 @@ _PER = re.compile(
     r"(\d[\d.,]{0,15}(?:[ -]?[A-Za-z]{1,4})?)/(day|week|month|year|hour|minute|second|night|person|"
     r"head|mile|litre|ton|tonne|kg|lb|km|kWh|hr|min|sec|yr)\b"
 )
-_SHORT = {
-    "kg": "kilogram", "lb": "pound", "km": "kilometre", "kWh": "kilowatt hour",
-    "hr": "hour", "min": "minute", "sec": "second", "yr": "year",
-}  # fmt: skip
+_SHORT = spoken_forms("per")
 _HAS_SIGN = re.compile(r"[#№~≈∼≃≤≥<>±^x✕✖×*·÷+−=–-]|\de\d")
-_WORDS = {
-    "&": "and", "@": "at", "%": "percent", "‰": "per thousand", "+": "plus", "=": "equals",
-    "≠": "is not equal to", "≈": "is about", "≤": "is at most", "≥": "is at least",
-    "±": "plus or minus",
-    "×": "times", "÷": "divided by", "−": "minus", "√": "square root of", "∞": "infinity",
-    "∑": "sum of", "∫": "integral of", "∂": "partial", "∆": "delta", "∈": "in", "→": "to",
-    "°": "degrees", "§": "section", "¶": "paragraph", "©": "copyright", "$": "dollars",
-    "£": "pounds", "€": "euros", "¥": "yen", "₹": "rupees", "₽": "roubles", "₩": "won",
-    "₿": "bitcoins", "¢": "cents", "µ": "micro", "#": "hash", "№": "number",
-}  # fmt: skip
+_WORDS = spoken_forms("signs")
 _SIGN = re.compile(r" ?([" + re.escape("".join(_WORDS)) + r"]) ?")
 _POWERS = (
     (re.compile(r"(?<=[\w)])\^2(?!\d)"), " squared "),
@@ -63,12 +53,7 @@ _HASHTAG = re.compile(r"(?<!\w)#([^\W\d_]\w{0,60})")
 _NEXT_IN_HASHTAG = re.compile(r"(?<=[a-z])(?=[A-Z])|_")
 _SLASH = re.compile(r" ?[/\\] ?")
 _GREEK = re.compile(r"(?<![^\W_])([\u0391-\u03a9\u03b1-\u03c9])(?![^\W\d_])")
-# From U+03B1 on, in the order of Unicode, which has two small letters sigma.
-_GREEK_NAMES = (
-    "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda",
-    "mu", "nu", "xi", "omicron", "pi", "rho", "sigma", "sigma", "tau", "upsilon", "phi", "chi",
-    "psi", "omega",
-)  # fmt: skip
+_GREEK_NAMES = spoken_forms("greek")
 
 _ENDINGS = (
     "ac|ai|app|au|biz|ca|ch|co|com|de|dev|edu|eu|fm|fr|gov|ie|info|io|it|jp|me|mil|museum|net|nl|"
@@ -86,11 +71,7 @@ _PAGE = re.compile(
 )
 _MAIL = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _MARK = re.compile(r"[^\w]|_")
-_ADDRESS_MARKS = {
-    ".": "dot", "@": "at", "/": "slash", "-": "dash", "_": "underscore", ":": "colon",
-    "?": "question mark", "=": "equals", "&": "and", "#": "hash", "%": "percent", "~": "tilde",
-    "+": "plus",
-}  # fmt: skip
+_ADDRESS_MARKS = spoken_forms("address_marks")
 
 
 def addresses_spoken(text: str) -> str:
@@ -130,7 +111,7 @@ def powers_spoken(text: str) -> str:
 def signs_spoken(text: str) -> str:
     """All other signs as words."""
     if not text.isascii():
-        text = _GREEK.sub(lambda match: f" {_GREEK_NAMES[ord(match[1].lower()) - ord('α')]} ", text)
+        text = _GREEK.sub(lambda match: f" {_GREEK_NAMES[match[1].lower()]} ", text)
     if "#" in text:
         text = _HASHTAG.sub(
             # Its words, as far as capitals separate them: #MeToo.

@@ -5,7 +5,7 @@ Where 3/4/1999 does not say which is the day, the day comes first, as in Britain
 
 import re
 
-from engine.text.english.context import at_end, next_word, respoken, spliced
+from engine.text.english.context import BOOKS, at_end, next_word, respoken, spliced, spoken_forms
 from engine.text.english.numbers import cardinal, ordinal, year
 
 MONTHS = (
@@ -26,21 +26,8 @@ _CONTINUES = re.compile(
     + "|".join(MONTHS)
 )
 
-_BOOKS = (
-    "Genesis", "Exodus", "Leviticus", "Numbers", "Deuteronomy", "Joshua", "Judges", "Ruth",
-    "Samuel", "Kings", "Chronicles", "Ezra", "Nehemiah", "Esther", "Job", "Psalms?", "Proverbs",
-    "Ecclesiastes", "Song of Songs", "Song of Solomon", "Isaiah", "Jeremiah", "Lamentations",
-    "Ezekiel", "Daniel", "Hosea", "Joel", "Amos", "Obadiah", "Jonah", "Micah", "Nahum", "Habakkuk",
-    "Zephaniah", "Haggai", "Zechariah", "Malachi", "Matthew", "Mark", "Luke", "John", "Acts",
-    "Romans", "Corinthians", "Galatians", "Ephesians", "Philippians", "Colossians",
-    "Thessalonians", "Timothy", "Titus", "Philemon", "Hebrews", "James", "Peter", "Jude",
-    "Revelation",
-)  # fmt: skip
-_SHORT_BOOKS = {
-    "Gen.": "Genesis", "Ps.": "Psalm", "Isa.": "Isaiah", "Matt.": "Matthew", "Rom.": "Romans",
-    "Cor.": "Corinthians", "Rev.": "Revelation",
-}  # fmt: skip
-_BOOK = "|".join([*_BOOKS, *map(re.escape, _SHORT_BOOKS)])
+_SHORT_BOOKS = spoken_forms("short_books")
+_BOOK = "|".join([*BOOKS, *map(re.escape, _SHORT_BOOKS)])
 # No verse is numbered 05, as the minutes of a time are.
 _VERSES = re.compile(
     rf"(?<!\w)(?:([1-3]) )?({_BOOK}) (\d{{1,3}}):([1-9]\d{{0,2}})"
