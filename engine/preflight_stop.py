@@ -3,8 +3,7 @@
 from engine.checkpoints.folders import is_sound
 from engine.errors import InputError
 from engine.run.options import QUOTE_A_SUM, TrainOptions
-from engine.run.stop import AlreadyThereError, StopRule
-from engine.run.stored_stop import KeptStop, read_kept_stop
+from engine.run.stop import AlreadyThereError, StopRule, StoredStop, read_stored_stop
 from engine.voice.layout import list_checkpoints
 from engine.voice.spend import Ledger
 
@@ -32,23 +31,23 @@ def require_stop_ahead(options: TrainOptions, step: int, ledger: Ledger, price: 
     return options.stop.text
 
 
-def _kept_stop(options: TrainOptions) -> KeptStop | None:
+def _kept_stop(options: TrainOptions) -> StoredStop | None:
     """The stop of the run before that this order keeps to; None where it has another, or none.
 
     Raises:
         InputError: the order names none, and what is kept cannot be read.
     """
     try:
-        kept = read_kept_stop(options.voice_folder / options.network)
+        kept = read_stored_stop(options.voice_folder / options.network)
     except InputError:
         if options.stop is None:
             raise
         return None
-    return kept if kept is not None and kept.holds_for(options.stop) else None
+    return kept if kept is not None and kept.matches(options.stop) else None
 
 
 def _require_kept_ahead(
-    kept: KeptStop, options: TrainOptions, step: int, ledger: Ledger, price: float
+    kept: StoredStop, options: TrainOptions, step: int, ledger: Ledger, price: float
 ) -> None:
     """Refuse to go on where the run before had come to its stop, and could not say so any more.
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from engine.check.report import TranscriptScore
 from engine.checkpoints.checkpoint import load_checkpoint, speaking_network
 from engine.data.audio import recording_length
-from engine.data.clips import Clip, open_corpus
+from engine.data.clips import Clip, scan_corpus, usable_clips
 from engine.errors import Cancelled, InputError
 from engine.evaluation.speaker_match import Mel, MelChange, speaker_changes
 from engine.evaluation.teacher_forcing import (
@@ -86,7 +86,7 @@ def score_transcripts(
     settings = opened.settings
     network, vocabulary = _text2mel_of(opened)
     network.to(choose_device(device))
-    corpus = open_corpus(dataset, vocabulary, settings.limits, settings.audio)
+    corpus = usable_clips(scan_corpus(dataset), vocabulary, settings.limits)
     judge = _Judge(
         TeacherForcing(network, vocabulary, settings.limits), settings, corpus.clips, cancelled
     )
@@ -184,7 +184,10 @@ def _batches(clips: Sequence[Clip]) -> list[list[Clip]]:
     """Clips of similar duration together, in batches of nearly equal size."""
 
     def seconds(clip: Clip) -> float:
-        samples, rate = recording_length(clip.path)
+        try:
+            samples, rate = recording_length(clip.path)
+        except InputError:
+            return 0.0  # left out when it is read
         return samples / rate
 
     ordered = sorted(clips, key=seconds)

@@ -105,7 +105,7 @@ def test_the_one_before_is_used_and_the_damaged_one_is_kept(trained, training):
     )
     # The steps are made again because of it, and this is what is said.
     assert (snapshot.lost.since, snapshot.lost.until, snapshot.lost.damaged) == (3, 5, 5)
-    assert any("as checkpoint 5 was damaged" in text for text in training.texts(snapshot))
+    assert any("because checkpoint 5 was damaged" in text for text in training.texts(snapshot))
     kept = folder.with_name("step-000000005-damaged")
     assert sorted(path.name for path in kept.iterdir())[-1] == "weights.safetensors"
     assert [entry.path for entry in damaged_checkpoints(folder.parent)] == [kept]
@@ -125,9 +125,9 @@ def test_a_stop_is_held_against_the_newest_that_is_good(trained, training, stop)
 
 def test_a_stop_behind_all_that_is_good_is_refused(trained, training):
     flip(trained.newest("text2mel").path / "average.safetensors", 0.5, 4)
-    with pytest.raises(AlreadyThereError, match="stands at step 3"):
+    with pytest.raises(AlreadyThereError, match="already at step 3"):
         training.start(trained, "3")
-    with pytest.raises(InputError, match="cannot stop at step 2: the voice stands at 3"):
+    with pytest.raises(InputError, match="cannot stop at step 2: already at step 3"):
         training.start(trained, "2")
 
 

@@ -7,9 +7,8 @@ import torch
 
 from engine.checkpoints.checkpoint import load_checkpoint, remove_superseded, save_checkpoint
 from engine.errors import EngineError
-from engine.training.checkpoint_writer import CheckpointWriter
+from engine.training.checkpoint_writer import CheckpointWriter, StateCopy
 from engine.training.finite import all_finite
-from engine.training.state_copy import StateCopy
 
 
 def written(writer, checkpoint):

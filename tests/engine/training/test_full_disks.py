@@ -19,7 +19,7 @@ from engine.files import append_line, require_room
 from engine.run.commands import Finish, SaveCheckpoint
 from engine.run.snapshot import Phase
 from engine.training import checkpoint_writer
-from engine.training.checkpointer import Keeper
+from engine.training.checkpointer import Checkpointer
 from engine.voice import history, spend
 
 ROOT = Path(__file__).parents[3]
@@ -75,7 +75,7 @@ def test_training_goes_on_beside_a_disk_that_refuses(make_voice, training, disk,
     told = training.texts(snapshot)
     # Told once, however often it was tried.
     assert sum(os.strerror(error) in text for text in told) == 1
-    assert any("saved again" in text for text in told)
+    assert any("saved after failed" in text for text in told)
     session.send(Finish())
     snapshot = training.end(session)
     assert snapshot.saved
@@ -147,7 +147,7 @@ def test_the_end_says_what_a_disk_that_hangs_keeps_it_waiting_for(
 
     monkeypatch.setattr(checkpoint_writer, "save_checkpoint", hang)
     monkeypatch.setattr("engine.training.checkpointer._SLOW_SECONDS", 0.0)
-    monkeypatch.setattr("engine.training.checkpointer._LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("engine.training.checkpointer._CHECK_SECONDS", 0.01)
     session = training.start(voice, "4")
     snapshot = training.until(session, lambda s: "checkpoint of step 4" in s.saving_trouble)
     assert "the disk is slow" in snapshot.saving_trouble
@@ -177,7 +177,7 @@ def test_a_disk_that_hangs_holds_up_no_step_and_loses_no_line(make_voice, traini
     monkeypatch.setattr("engine.training.ledger_keeper._LONGEST_SECONDS", 0.0)
     session = training.start(voice, attended=True)
     snapshot = training.until(session, lambda s: s.step > 30 and s.saving_trouble)
-    assert re.search(r"the .*(account|history) has been .* disk is slow", snapshot.saving_trouble)
+    assert re.search(r"disk is slow: writing the .*(account|history) has", snapshot.saving_trouble)
     # A checkpoint is good only where the history up to it is safe.
     session.send(SaveCheckpoint())
     saving = training.until(session, lambda s: s.saving_step)
@@ -319,15 +319,15 @@ def test_a_voice_toml_that_was_removed_is_written_again(make_voice, training):
 
 
 def test_what_the_last_checkpoint_waits_for_is_no_training(make_voice, training, monkeypatch):
-    save_at_last = Keeper.save_at_last
+    save_last = Checkpointer.save_last
     counted = []
 
-    def watched(keeper, step, unlogged):
+    def watched(keeper, *given):
         # A clock that counts is never twice at the same place.
         counted.append((keeper._clock.seconds, keeper._clock.seconds))
-        return save_at_last(keeper, step, unlogged)
+        return save_last(keeper, *given)
 
-    monkeypatch.setattr(Keeper, "save_at_last", watched)
+    monkeypatch.setattr(Checkpointer, "save_last", watched)
     session = training.start(make_voice())
     training.until(session, lambda snapshot: snapshot.step > 3)
     session.send(Finish())

@@ -25,7 +25,7 @@ from engine.machine.lock import FolderLostError, LockRemovedError, acquire_lock,
 from engine.run.commands import Finish, Inbox, Pause
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
-from engine.run.stored_stop import read_kept_stop
+from engine.run.stop import read_stored_stop
 from engine.training.folder_watch import FolderWatch
 from engine.voice.folder import Voice
 
@@ -167,7 +167,7 @@ def test_a_moved_voice_is_saved_where_it_is(voice, commands):
     assert run.wait() == 1
     assert not voice.folder.exists()
     assert_all_is_in(moved, run)
-    assert read_kept_stop(moved / "text2mel").point.step == 500_000
+    assert read_stored_stop(moved / "text2mel").point.step == 500_000
     assert f"{voice.folder} was moved to {moved} during training" in run.complained
     command = re.search(r"to continue: voicecoach (.*)", run.complained)[1]
     assert command == f"train --voice '{moved}'"

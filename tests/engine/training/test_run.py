@@ -149,7 +149,7 @@ def test_pausing_makes_no_steps_and_counts_no_time(make_voice, training):
     assert snapshot.sentence == "A new sentence."
     assert Voice.open(voice.folder).settings.sentence == "A new sentence."
     told = training.texts(snapshot)
-    assert told.count("training goes on") == 1
+    assert told.count("training continues") == 1
     assert sum(text.startswith("paused at step") for text in told) == 1
     assert sum(text.startswith("nothing to speak") for text in told) == 1
 
@@ -190,8 +190,8 @@ def test_a_checkpoint_is_written_on_demand_once(make_voice, training):
     session = training.start(voice, "+3", SaveCheckpoint(), attended=True)
     training.until(session, at_stop)
     session.send(SaveCheckpoint())
-    snapshot = training.until(session, lambda s: "saved already" in s.events[-1].text)
-    assert "nothing has been learned yet that could be saved" in training.texts(snapshot)
+    snapshot = training.until(session, lambda s: "already saved" in s.events[-1].text)
+    assert "nothing to save before the first step" in training.texts(snapshot)
     session.send(StopAt(None))
     training.until(session, lambda s: s.step > 3)
     session.send(SaveCheckpoint())
