@@ -6,10 +6,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from engine.checkpoints.checkpoint import Checkpoint, has_average, load_checkpoint, save_checkpoint
-from engine.checkpoints.folders import source_checkpoints
-from engine.checkpoints.newest_good import NewestGood, load_newest_good
+from engine.checkpoints.checkpoint import Checkpoint, has_ema, load_checkpoint, save_checkpoint
+from engine.checkpoints.newest_good import NewestGood, find_newest_good, set_aside_damaged
 from engine.checkpoints.recovery import Recovery
+from engine.checkpoints.state import source_checkpoints
 from engine.choices import NetworkName
 from engine.errors import InputError
 from engine.networks.specs import SSRNSpec, Text2MelSpec
@@ -32,7 +32,8 @@ def newest_checkpoint(voice: Voice, network: NetworkName, publisher: Publisher) 
     Raises:
         InputError: none can be used, or its symbols or audio settings are not the voice's.
     """
-    found = load_newest_good(voice, network, publisher)
+    found = find_newest_good(voice, network)
+    set_aside_damaged(found, publisher)
     checkpoint = found.checkpoint
     if checkpoint is None:
         return found
@@ -72,7 +73,7 @@ def take_over_source(options: TrainOptions, voice: Voice, publisher: Publisher) 
     for network, path in found.items():
         if voice.newest(network) is not None:
             continue
-        source = load_checkpoint(path, to_speak=has_average(path))
+        source = load_checkpoint(path, with_optimizer=not has_ema(path))
         remedy = "give the folder of its voice with --from and a new one with --voice"
         _require_audio(source, voice.settings, path, f"{remedy}, to take over its {{}}")
         base = _as_base(source)
@@ -110,7 +111,7 @@ def with_symbols(checkpoint: Checkpoint, mapping: SymbolMapping) -> Checkpoint:
         spec=replace(checkpoint.spec, vocabulary_size=len(mapping.target)),
         symbols=mapping.target,
         weights=moved(checkpoint.weights),
-        average=moved(checkpoint.average),
+        ema=moved(checkpoint.ema),
         optimizer={**checkpoint.optimizer, **moments},
         symbols_from=mapping.as_json(),
     )
@@ -124,13 +125,13 @@ def _move_rows(table: Tensor, mapping: SymbolMapping) -> Tensor:
 
 def _as_base(source: Checkpoint) -> Checkpoint:
     """What a voice starts from: the weights that speak, and the optimizer state if it is theirs."""
-    optimizer = {} if source.average else source.optimizer
+    optimizer = {} if source.ema else source.optimizer
     return replace(
         source,
         base_step=source.step,
-        moments_from=source.moments_from if optimizer else 0,
-        weights=source.speaking,
-        average={},
+        optimizer_start_step=source.optimizer_start_step if optimizer else 0,
+        weights=source.inference_weights,
+        ema={},
         optimizer=optimizer,
         symbols_from={},
         corpus="",
@@ -170,9 +171,7 @@ def _require_row_per_symbol(checkpoint: Checkpoint) -> None:
     if _EMBEDDING not in checkpoint.weights:
         raise InputError(f"its weights have no {_EMBEDDING}")
     tables = [(name, checkpoint.optimizer.get(name)) for name in _MOMENTS]
-    tables += [
-        (_EMBEDDING, one.get(_EMBEDDING)) for one in (checkpoint.average, checkpoint.weights)
-    ]
+    tables += [(_EMBEDDING, one.get(_EMBEDDING)) for one in (checkpoint.ema, checkpoint.weights)]
     symbols = len(checkpoint.symbols)
     for name, table in tables:
         if table is not None and (table.ndim != 2 or len(table) != symbols):

@@ -13,7 +13,7 @@ from engine.attach.codec import decode, encode, load
 from engine.attach.messages import Ask, Glance, read_from_client, read_from_server, write
 from engine.attach.registry import RunEntry
 from engine.checkpoints.checkpoint import load_checkpoint
-from engine.checkpoints.folders import specs_of
+from engine.checkpoints.state import specs_of
 from engine.errors import InputError
 from engine.jobs.info import describe
 from engine.jobs.say import say

@@ -329,7 +329,7 @@ def test_moments_that_were_lost_are_told(make_voice, training):
     snapshot = training.end(training.start(voice, "5"))
     assert snapshot.step == 5
     assert any("optimizer reset" in text for text in training.texts(snapshot))
-    assert load_checkpoint(voice.newest("text2mel").path).moments_from == 3
+    assert load_checkpoint(voice.newest("text2mel").path).optimizer_start_step == 3
 
 
 def test_symbols_or_sound_that_the_weights_were_not_trained_with_are_refused(make_voice, training):
