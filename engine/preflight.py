@@ -7,18 +7,18 @@ here, once; the trainer is handed the result.
 import math
 import secrets
 import shlex
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from engine.checkpoints.folders import is_sound, read_state, source_checkpoints
-from engine.choices import CloudName, PresetName
+from engine.checkpoints.state import is_intact, read_state, source_checkpoints
+from engine.choices import CloudName
 from engine.errors import InputError
 from engine.machine.cloud.connect import metadata_base
 from engine.machine.cloud.firmware import chosen_cloud
 from engine.machine.cloud.metadata import require_base
 from engine.machine.lock import LOCK_NAME
-from engine.networks.specs import PRESETS, preset_spec
+from engine.networks.specs import preset_of
 from engine.run.options import QUOTE_A_SUM, Price, TrainOptions
 from engine.run.stop import (
     NONE,
@@ -33,7 +33,7 @@ from engine.voice.dataset import as_stored, require_dataset
 from engine.voice.folder import OLD_EXPORT, RESTORING, Voice
 from engine.voice.layout import is_checkpoint, list_checkpoints
 from engine.voice.settings import VoiceSettings
-from engine.voice.spend import Ledger
+from engine.voice.spend import SpendLog
 
 # What a run that ended early may have left in the folder of a voice that is yet to be.
 _LEFTOVERS = {
@@ -101,7 +101,7 @@ def check_options(options: TrainOptions) -> Preflight:
         _require_empty(folder, dataset)
     cloud = _cloud(options)
     money = _Money(
-        Ledger(folder / "spend.jsonl"),
+        SpendLog(folder / "spend.jsonl"),
         # A price that the cloud is yet to say can be asked for money as well.
         math.inf if cloud and settings.price_auto else settings.price,
     )
@@ -139,7 +139,7 @@ def _cloud(options: TrainOptions) -> CloudName | None:
 class _Money:
     """What the voice has cost, and what an hour costs."""
 
-    ledger: Ledger
+    spend: SpendLog
     price: float
 
     def check_budget(self, budget: float) -> None:
@@ -152,10 +152,10 @@ class _Money:
         """
         if budget <= 0:
             return
-        ledger = self.ledger
-        if ledger.unreadable and not ledger.stretches:
+        log = self.spend
+        if log.unreadable and not log.entries:
             raise InputError(
-                f"the budget of ${budget:,.2f} cannot be enforced, because {ledger.path} is "
+                f"the budget of ${budget:,.2f} cannot be enforced, because {log.path} is "
                 f"damaged: none of its lines can be read; restore it from a backup or the voice's "
                 f"mirror, or remove it to count from $0"
             )
@@ -164,8 +164,8 @@ class _Money:
                 f"the budget of ${budget:,.2f} cannot be enforced, because this run has no price; "
                 f"give --price in $ an hour, or --budget none"
             )
-        if ledger.usd >= budget:
-            spent, idle = ledger.usd, ledger.idle_usd
+        if log.usd >= budget:
+            spent, idle = log.usd, log.idle_usd
             raise AlreadyThereError(
                 f"the budget of ${budget:,.2f} is used up: ${spent:,.2f} is spent, "
                 f"${spent - idle:,.2f} on training and ${idle:,.2f} on idle time; give a larger "
@@ -174,7 +174,7 @@ class _Money:
 
     def resolve(self, stop: StopRule | StoredStop, step: int) -> None:
         """Refuse a stop that lies behind; raises as `StopRule.resolve`."""
-        stop.resolve(step, self.ledger.seconds, self.ledger.usd, self.price)
+        stop.resolve(step, self.spend.seconds, self.spend.usd, self.price)
 
 
 def _budget_notes(before: float, now: float) -> tuple[Note, ...]:
@@ -218,7 +218,7 @@ def _require_ahead(
     except InputError as error:
         checkpoints = list_checkpoints(options.voice_folder / options.network / "checkpoints")
         # To read all checkpoints takes long, and is needed only where the answer depends on it.
-        sound = next((one.step for one in reversed(checkpoints) if is_sound(one.path)), step)
+        sound = next((one.step for one in reversed(checkpoints) if is_intact(one.path)), step)
         there = isinstance(error, AlreadyThereError)
         if sound == step and there and not checkpoints:
             # Where the weights of another voice stand, this one has not been trained to.
@@ -237,7 +237,7 @@ def _first_step(options: TrainOptions) -> int:
     if options.source is None:
         return 0
     source = source_checkpoints(options.source).get(options.network)
-    return 0 if source is None else int(read_state(source)["step"])
+    return 0 if source is None else read_state(source).step
 
 
 # The settings
@@ -372,7 +372,7 @@ def _like_source(source: Path, settings: VoiceSettings) -> VoiceSettings:
     if is_checkpoint(source):
         home = _home_of(source)
         if not Voice.exists(home):
-            preset = _preset_of(read_state(source), settings)
+            preset = preset_of(read_state(source).network_spec) or settings.preset
             return replace(settings, symbols=_symbols_of(source), preset=preset)
     if not Voice.exists(home) and not (home / OLD_EXPORT).is_file():
         raise InputError(
@@ -384,22 +384,6 @@ def _like_source(source: Path, settings: VoiceSettings) -> VoiceSettings:
     return replace(settings, **{name: getattr(theirs, name) for name in names})
 
 
-def _preset_of(state: dict[str, Any], settings: VoiceSettings) -> PresetName:
-    """The preset that a checkpoint's sizes are those of; the usual one for sizes of one's own."""
-    audio, said = settings.audio, state.get("spec")
-    for preset in PRESETS:
-        spec = preset_spec(
-            preset,
-            state["network"],
-            vocabulary_size=len(state["symbols"]),
-            n_mels=audio.n_mels,
-            n_bins=audio.n_bins,
-        )
-        if isinstance(said, dict) and said.get("hidden") == asdict(spec)["hidden"]:
-            return preset
-    return settings.preset
-
-
 def _require_fitting_source(options: TrainOptions) -> None:
     """Refuse a lone checkpoint of another network, and weights that their own voice disowns.
 
@@ -407,7 +391,7 @@ def _require_fitting_source(options: TrainOptions) -> None:
     assert options.source is not None
     found = source_checkpoints(options.source)
     if is_checkpoint(options.source):
-        theirs = read_state(options.source)["network"]
+        theirs = read_state(options.source).network
         if options.network != theirs:
             raise InputError(
                 f"{options.source} is a checkpoint of {theirs}, not of {options.network}; give the "
@@ -427,7 +411,7 @@ def _require_fitting_source(options: TrainOptions) -> None:
 
 def _symbols_of(checkpoint: Path) -> str:
     """The symbols that a checkpoint was trained with."""
-    symbols: str = read_state(checkpoint)["symbols"]
+    symbols = read_state(checkpoint).symbols
     try:
         Vocabulary(symbols)
     except InputError as error:

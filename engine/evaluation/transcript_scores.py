@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.check.report import TranscriptScore
-from engine.checkpoints.checkpoint import load_checkpoint, speaking_network
+from engine.checkpoints.checkpoint import inference_network, load_checkpoint
 from engine.data.audio import recording_length
 from engine.data.clips import Clip, scan_corpus, usable_clips
 from engine.errors import Cancelled, InputError
@@ -110,10 +110,9 @@ def _text2mel_of(voice: Voice) -> tuple[Text2Mel, Vocabulary]:
             f"The voice {voice.folder} cannot judge transcripts: its Text2Mel has no checkpoint; "
             f"train it first."
         )
-    checkpoint = load_checkpoint(entry.path, to_speak=True)
-    network = speaking_network(checkpoint)
-    if not isinstance(network, Text2Mel):
-        raise InputError(f"{entry.path} holds an {checkpoint.network}, not a text2mel.")
+    checkpoint = load_checkpoint(entry.path, with_optimizer=False)
+    network = inference_network(checkpoint)
+    assert isinstance(network, Text2Mel)
     bands = voice.settings.audio.n_mels
     if network.spec.n_mels != bands:
         raise InputError(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from engine.check.report import USUAL_STEPS, CheckReport, Fault, Finding, Severity, TranscriptScore
 from engine.check.survey import Survey, in_order, survey
-from engine.checkpoints.folders import specs_of
+from engine.checkpoints.state import specs_of
 from engine.choices import NetworkName, PresetName
 from engine.data.clips import METADATA, scan_corpus
 from engine.errors import InputError

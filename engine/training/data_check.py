@@ -13,7 +13,7 @@ from time import monotonic
 
 from engine.check.report import USUAL_STEPS, CheckReport, Finding
 from engine.check.survey import survey
-from engine.checkpoints.folders import specs_of
+from engine.checkpoints.state import specs_of
 from engine.data.clips import RECORDINGS, ClipShape, CorpusScan
 from engine.errors import Cancelled, Declined, EngineError, InputError
 from engine.files import read_plain, write_whole

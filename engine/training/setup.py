@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from engine.checkpoints.checkpoint import Checkpoint, Unlogged, sweep
+from engine.checkpoints.checkpoint import Checkpoint
+from engine.checkpoints.retention import sweep
+from engine.checkpoints.state import Unlogged
 from engine.choices import NETWORKS, NetworkName
 from engine.data.batches import Batch, BatchSource
 from engine.data.features import FeatureStore
@@ -115,7 +117,7 @@ def prepare(
         step=checkpoint.step if checkpoint else 0,
         base_step=checkpoint.base_step if checkpoint else 0,
         unlogged=checkpoint.unlogged if checkpoint else Unlogged(),
-        damaged=newest.damaged,
+        damaged=newest.damaged_step,
         corpus_change=report_corpus_change(
             voice, network, checkpoint, data.store.content, publisher
         ),
@@ -219,7 +221,7 @@ def _exposed_parts(voice: Voice) -> list[str]:
     parts = {
         "weights": [entry.path / "weights.safetensors" for entry in newest if entry],
         "features": voice.features.glob("*.features"),
-        "spend": [voice.ledger.path],
+        "spend": [voice.spend.path],
         "settings": [voice.folder / SETTINGS],
     }
     return [

@@ -1,4 +1,4 @@
-"""A stop outlives the run that had not come to it, and no longer than that."""
+"""The stop in `stop.json` outlives the run that did not reach it, and no longer than that."""
 
 import json
 import shutil
@@ -12,6 +12,8 @@ from engine.run.options import TrainOptions
 from engine.run.snapshot import Phase
 from engine.run.stop import AlreadyThereError, StopPoint, StoredStop, parse_stop, read_stored_stop
 from engine.voice.folder import Voice
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -49,7 +51,7 @@ def about_stops(training, snapshot):
 
 
 @pytest.mark.parametrize("again", [None, "+2M"])
-def test_a_run_that_a_signal_ended_keeps_its_stop(begun, training, again):
+def test_run_ended_by_a_signal_keeps_its_stop(begun, training, again):
     voice, last = begun("+2M", Finish(by_signal=True))
     assert last.stop == StopPoint(step=2_001_000)
     # And so does the one after it, however often it is ended.
@@ -60,7 +62,7 @@ def test_a_run_that_a_signal_ended_keeps_its_stop(begun, training, again):
         assert about_stops(training, snapshot) == [kept]
 
 
-def test_a_fresh_machine_takes_the_stop_from_the_mirror(make_voice, training, tmp_path):
+def test_new_machine_takes_the_stop_from_the_mirror(make_voice, training, tmp_path):
     voice = make_voice(text2mel=1000, base_step=1000)
     mirror, fresh = str(tmp_path / "mirror"), tmp_path / "fresh"
     for stop, kept in (("+2M", StoredStop(StopPoint(step=2_001_000), "+2M")), ("+1", None)):
@@ -75,44 +77,44 @@ def test_a_fresh_machine_takes_the_stop_from_the_mirror(make_voice, training, tm
         shutil.rmtree(fresh)
 
 
-def test_training_time_and_sums_are_kept_as_they_were_meant_first(begun, training):
+def test_times_and_sums_keep_their_first_meaning(begun, training):
     voice, last = begun("50h", Finish(by_signal=True), price=0.01)
     snapshot = first_words(training, voice, "50h")
     assert snapshot.stop == last.stop
     assert 50 * 3600 <= snapshot.stop.training_seconds < snapshot.voice_seconds + 50 * 3600
     snapshot = first_words(training, voice, "$10")
     (told,) = about_stops(training, snapshot)
-    assert told == "stop changed from 2d02h of training in all to $10.00 spent"
+    assert told == "stop changed from 2d02h of training in all to $10"
     assert first_words(training, voice).stop == StopPoint(usd=10)
     with pytest.raises(InputError, match=r"to stop at \$10\.00 spent, but this run has no price"):
         training.start(voice, price=0.0)
 
 
-def test_other_words_take_its_place_and_none_takes_it_away(begun, training):
+def test_another_stop_replaces_it_and_none_removes_it(begun, training):
     voice, _ = begun("+2M", Finish(by_signal=True))
     snapshot = first_words(training, voice, "3M")
-    assert about_stops(training, snapshot) == ["stop changed from 2,001,000 to 3,000,000"]
+    assert about_stops(training, snapshot) == ["stop changed from 2,001,000 to 3M"]
     snapshot = first_words(training, voice, "none")
-    assert about_stops(training, snapshot) == ["stop changed from 3,000,000 to no stop"]
+    assert about_stops(training, snapshot) == ["stop changed from 3,000,000 to none"]
     assert snapshot.stop is None
     assert first_words(training, voice).stop is None
 
 
-def test_a_stop_that_was_set_on_the_way_is_kept_too(begun, training):
+def test_stop_set_during_the_run_is_kept(begun, training):
     voice, _ = begun(None, StopAt(parse_stop("7M")), Finish(by_signal=True))
     assert first_words(training, voice).stop == StopPoint(step=7_000_000)
     voice_without, _ = begun("+2M", StopAt(None), Finish(by_signal=True), name="other")
     assert first_words(training, voice_without).stop is None
 
 
-def test_who_ends_a_run_at_its_screen_gives_up_its_stop(begun, training):
+def test_ending_a_run_at_its_screen_gives_up_the_stop(begun, training):
     voice, _ = begun("+2M", Finish())
     snapshot = first_words(training, voice)
     assert (snapshot.stop, about_stops(training, snapshot)) == (None, [])
 
 
 @pytest.mark.parametrize("attended", [False, True])
-def test_a_stop_that_was_reached_is_over(make_voice, training, attended):
+def test_reached_stop_is_forgotten(make_voice, training, attended):
     voice = make_voice()
     session = training.start(voice, "+3", attended=attended)
     if attended:
@@ -126,19 +128,19 @@ def test_a_stop_that_was_reached_is_over(make_voice, training, attended):
     assert training.end(training.start(voice, "+3")).step == first.step + 3
 
 
-def test_each_network_has_its_own(begun, training):
+def test_each_network_has_its_own_stop(begun, training):
     voice, _ = begun("+2M", Finish(by_signal=True), ssrn=5)
     assert first_words(training, voice, network="ssrn").stop is None
     assert first_words(training, voice).stop == StopPoint(step=2_001_000)
 
 
-def test_a_run_that_could_not_say_that_it_was_at_its_stop_does_not_train_on(make_voice, training):
+def test_reached_but_stored_stop_refuses_to_start(make_voice, training):
     voice = make_voice(text2mel=1000)
     kept = voice.folder / "text2mel" / "stop.json"
     for said in ({"text": "+20", "step": 1000}, {"text": "+20", "step": 900}):
         kept.write_text(json.dumps(said))
         for again in (None, "+20"):
-            with pytest.raises(AlreadyThereError, match="has come to its stop"):
+            with pytest.raises(AlreadyThereError, match="has reached its stop"):
                 training.start(voice, again)
     assert training.end(training.start(voice, "+2")).step == 1002
 
@@ -155,15 +157,14 @@ def test_a_run_that_could_not_say_that_it_was_at_its_stop_does_not_train_on(make
         '{"text": "+2", "step": 5000, "more": 1}', '{"text": "+2", "step": 5000}' + " " * 2000,
     ],
 )  # fmt: skip
-def test_what_a_stranger_wrote_there_is_refused_in_a_sentence(make_voice, training, said):
-    voice = make_voice()
-    (voice.folder / "text2mel" / "stop.json").write_text(said)
+def test_damaged_stop_file_is_refused_in_one_sentence(tmp_path, said):
+    (tmp_path / "stop.json").write_text(said)
     with pytest.raises(InputError, match=r"stop\.json, where .* --stop-at none$") as refused:
-        training.start(voice)
+        read_stored_stop(tmp_path)
     assert len(str(refused.value)) < 400
 
 
-def test_where_it_cannot_be_read_another_takes_its_place(make_voice, training):
+def test_damaged_stop_file_is_replaced_by_another_stop(make_voice, training):
     voice = make_voice()
     kept = voice.folder / "text2mel" / "stop.json"
     kept.write_text("]")
