@@ -69,6 +69,8 @@ class RunState:
         """Why the run waits for a person after it diverged again and again; a sentence."""
         self.finishing = False
         """Whether it is time to end."""
+        self.ended_because = ""
+        """Why that is so where nobody asked for it, as a clause."""
         self.gives_up_stop = False
         """Whether that is because a person at a screen wants no more of this run."""
         self._time = RunningTime()
@@ -171,6 +173,10 @@ class CommandHandler:
         self._publisher.beat()
         while (command := self._inbox.take()) is not None:
             yield from self._carry_out(command, state)
+        if state.paused and not state.finishing and (why := state.why_wait_ends()):
+            self._publisher.event(f"{why}: the run ends")
+            self._publisher.update(ended_because=why, wait_ends_at=None)
+            state.ended_because, state.finishing = why, True
 
     def process_prices(self, step: int) -> None:
         """Take up the prices that have arrived by now: the preparation cost money as well."""

@@ -415,7 +415,7 @@ def test_an_unread_pause_is_held_until_it_reaches_the_budget(make_voice, trainin
     voice = make_voice()
     commands = Pause(), TerminalStalled(stalled=True), SaveCheckpoint()
     session = training.start(voice, None, *commands, price=1.0, budget=30.0, attended=True)
-    training.until(session, lambda s: any("could be saved" in t for t in training.texts(s)))
+    training.until(session, lambda s: any("nothing to save" in t for t in training.texts(s)))
     assert training.until(session, paused).wait_ends_at is None
     late.added += 31 * 3600
     last = training.end(session)
