@@ -3,18 +3,18 @@
 import math
 import secrets
 import shlex
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from engine.checkpoints.folders import read_state, source_checkpoints
-from engine.choices import CloudName, PresetName
+from engine.checkpoints.state import read_state, source_checkpoints
+from engine.choices import CloudName
 from engine.errors import InputError
 from engine.machine.cloud.connect import metadata_base
 from engine.machine.cloud.firmware import chosen_cloud
 from engine.machine.cloud.metadata import require_base
 from engine.machine.lock import LOCK_NAME
-from engine.networks.specs import PRESETS, preset_spec
+from engine.networks.specs import preset_of
 from engine.preflight_stop import require_stop_ahead
 from engine.run.options import Price, TrainOptions
 from engine.run.stop import AlreadyThereError
@@ -179,7 +179,7 @@ def _step_of(options: TrainOptions) -> int:
     if options.source is None:
         return 0
     source = source_checkpoints(options.source).get(options.network)
-    return 0 if source is None else int(read_state(source)["step"])
+    return 0 if source is None else read_state(source).step
 
 
 def _settings_of(options: TrainOptions) -> VoiceSettings:
@@ -268,7 +268,7 @@ def _like_source(source: Path, settings: VoiceSettings) -> VoiceSettings:
     if is_checkpoint(source):
         home = _home_of(source)
         if not Voice.exists(home):
-            preset = _preset_of(read_state(source), settings)
+            preset = preset_of(read_state(source).network_spec) or settings.preset
             return replace(settings, symbols=_symbols_of(source), preset=preset)
     if not Voice.exists(home) and not (home / OLD_EXPORT).is_file():
         raise InputError(
@@ -289,22 +289,6 @@ def _like_source(source: Path, settings: VoiceSettings) -> VoiceSettings:
     )
 
 
-def _preset_of(state: dict[str, Any], settings: VoiceSettings) -> PresetName:
-    """The preset that a checkpoint's sizes are those of; the usual one for sizes of one's own."""
-    audio, said = settings.audio, state.get("spec")
-    for preset in PRESETS:
-        spec = preset_spec(
-            preset,
-            state["network"],
-            vocabulary_size=len(state["symbols"]),
-            n_mels=audio.n_mels,
-            n_bins=audio.n_bins,
-        )
-        if isinstance(said, dict) and said.get("hidden") == asdict(spec)["hidden"]:
-            return preset
-    return settings.preset
-
-
 def _require_fitting_source(options: TrainOptions) -> None:
     """Refuse a lone checkpoint of another network, and weights that their own voice disowns.
 
@@ -316,7 +300,7 @@ def _require_fitting_source(options: TrainOptions) -> None:
     assert options.source is not None
     found = source_checkpoints(options.source)
     if is_checkpoint(options.source):
-        theirs = read_state(options.source)["network"]
+        theirs = read_state(options.source).network
         if options.network != theirs:
             raise InputError(
                 f"{options.source} is a checkpoint of {theirs}, not of {options.network}; give the "
@@ -340,7 +324,7 @@ def _symbols_of(checkpoint: Path) -> str:
     Raises:
         InputError: they are no vocabulary.
     """
-    symbols: str = read_state(checkpoint)["symbols"]
+    symbols = read_state(checkpoint).symbols
     try:
         Vocabulary(symbols)
     except InputError as error:

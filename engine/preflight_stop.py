@@ -1,6 +1,6 @@
 """The stop of an order, its own or that of the run it takes up, held against where the voice is."""
 
-from engine.checkpoints.folders import is_sound
+from engine.checkpoints.state import is_intact
 from engine.errors import InputError
 from engine.run.options import QUOTE_A_SUM, TrainOptions
 from engine.run.stop import AlreadyThereError, StopRule, StoredStop, read_stored_stop
@@ -74,7 +74,7 @@ def _require_kept_ahead(
 def _sound_step(options: TrainOptions, step: int) -> int:
     """The step of the newest checkpoint that is not damaged; `step` where there is none."""
     entries = list_checkpoints(options.voice_folder / options.network / "checkpoints")
-    return next((one.step for one in reversed(entries) if is_sound(one.path)), step)
+    return next((one.step for one in reversed(entries) if is_intact(one.path)), step)
 
 
 def _require_rule_ahead(

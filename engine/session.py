@@ -14,9 +14,9 @@ from engine.files import remove_all, unremoved_message, unusable_path, write_who
 from engine.machine.background import Poller
 from engine.machine.cloud.news import NewPrice
 from engine.machine.lock import LOCK_NAME, FolderLostError, acquire_lock
-from engine.mirror.named import mirror_to_use
-from engine.mirror.store import open_target
-from engine.mirror.uploader import Hearers, Sender
+from engine.mirror.confirmed import mirror_to_use
+from engine.mirror.store import open_store
+from engine.mirror.uploader import Uploader
 from engine.preflight import Plan, make_plan
 from engine.run.commands import Command, Inbox, KeyPressed, ScreenDetached, TerminalStalled
 from engine.run.options import MAX_WAIT_SECONDS, TrainOptions
@@ -106,7 +106,7 @@ class Session:
             at_home=options.attended,
         )
         self._server = Server(options.voice_folder, self.snapshot, self.send, self._audience)
-        self._mirror: Sender | None = None
+        self._mirror: Uploader | None = None
         self._gpu: Poller | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=False)
@@ -258,8 +258,7 @@ class Session:
 
     def _train(self, watchdog: Watchdog) -> None:
         # Early: whoever counts on a copy is to see at once that there is none.
-        hearers = Hearers(lambda state: self._publisher.update(mirror=state), self._publisher.event)
-        address = mirror_to_use(self._options, self._voice, hearers)
+        address = mirror_to_use(self._options, self._voice, self._publisher)
         # torch comes in here, after the first screen is on.
         from engine.machine.device import gpu_uuid
         from engine.machine.gpu import poll_gpu
@@ -279,7 +278,7 @@ class Session:
         auditions = Auditions(
             self._voice, prepared.network, prepared.learner.spec, recording, self._publisher
         )
-        mirror = self._mirror = self._start_mirror(address, hearers)
+        mirror = self._mirror = self._start_mirror(address)
         try:
             Trainer(
                 prepared,
@@ -299,7 +298,7 @@ class Session:
             if mirror is not None:
                 self._wait_for_mirror(mirror)
 
-    def _wait_for_mirror(self, mirror: Sender) -> None:
+    def _wait_for_mirror(self, mirror: Uploader) -> None:
         try:
             self._voice.locate()
         except FolderLostError:
@@ -340,19 +339,19 @@ class Session:
             raise
         return None
 
-    def _start_mirror(self, address: str | None, hearers: Hearers) -> Sender | None:
+    def _start_mirror(self, address: str | None) -> Uploader | None:
         """Begin to copy checkpoints to where the voice has its mirror."""
         if address is None:
             return None
-        sender = Sender(
+        uploader = Uploader(
             self._voice,
             self._options.network,
-            lambda: open_target(address),
-            hearers,
-            seen=self._options.mirror_sequence,
+            lambda: open_store(address),
+            self._publisher,
+            sequence=self._options.mirror_sequence,
         )
-        sender.start()
-        return sender
+        uploader.start()
+        return uploader
 
 
 class _Claim:

@@ -6,11 +6,10 @@ Imports neither torch nor librosa, so that it answers at once.
 from pathlib import Path
 from typing import Any
 
-from engine.checkpoints.folders import damaged_checkpoints, read_state, spec_in
+from engine.checkpoints.state import damaged_checkpoints, read_state
 from engine.choices import NETWORKS, NetworkName
 from engine.networks.specs import OWN_SIZE, size_of
 from engine.voice.folder import Voice, read_corpus_report
-from engine.voice.layout import CheckpointEntry
 from engine.voice.settings import VoiceSettings
 from engine.voice.spend import Ledger
 
@@ -72,27 +71,20 @@ def _last_price(settings: VoiceSettings, ledger: Ledger) -> float:
 
 
 def _describe_network(voice: Voice, network: NetworkName) -> dict[str, Any]:
-    folder = voice.folder / network / "checkpoints"
-    bad = [entry.path for entry in damaged_checkpoints(folder)]
+    bad = [entry.path for entry in damaged_checkpoints(voice.folder / network / "checkpoints")]
     checkpoints = [entry for entry in voice.checkpoints(network) if entry.path not in bad]
     damaged = {"damaged": [path.name for path in bad]} if bad else {}
     if not checkpoints:
         return {**_NOTHING, **damaged}
-    state = read_state(checkpoints[-1].path)
-    spec = spec_in(state, checkpoints[-1].path)
-    origin = _origin_of_symbols(checkpoints, state["base_step"])
+    newest = read_state(checkpoints[-1].path)
+    base = [entry for entry in checkpoints if entry.step == newest.base_step]
+    origin = read_state(base[0].path).symbols_from if base else {}
     return {
-        "step": checkpoints[-1].step,
-        "base_step": state["base_step"],
-        "size": size_of(spec),
-        "parameters": state.get("parameters"),
+        "step": newest.step,
+        "base_step": newest.base_step,
+        "size": size_of(newest.network_spec),
+        "parameters": newest.parameters,
         "checkpoints": [entry.step for entry in checkpoints],
-        **({} if origin is None else {"symbols_from": origin}),
+        **({"symbols_from": origin} if origin else {}),
         **damaged,
     }
-
-
-def _origin_of_symbols(checkpoints: list[CheckpointEntry], base_step: int) -> Any:  # noqa: ANN401
-    """Where a Text2Mel's embeddings came from, if it started from one with other symbols."""
-    base = [entry for entry in checkpoints if entry.step == base_step]
-    return read_state(base[0].path).get("symbols_from") if base else None

@@ -150,7 +150,7 @@ class TrainOptions:
     a person has named that place on this machine."""
     mirror_sequence: int | None = None
     """The highest sequence in the mirror when the order was taken up; None where it could not be
-    reached. See `engine.mirror.take_up`."""
+    reached. See `engine.mirror.restore`."""
     restore: str | None = None
     """A mirror whose voice is fetched and goes on, as `--from` names it."""
 

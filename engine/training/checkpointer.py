@@ -11,7 +11,8 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from engine.checkpoints.checkpoint import Checkpoint, Unlogged
+from engine.checkpoints.checkpoint import Checkpoint
+from engine.checkpoints.state import Unlogged
 from engine.errors import EngineError
 from engine.formatting import plural, whole_minutes
 from engine.machine.background import DiskWriter
@@ -134,9 +135,9 @@ class Checkpointer:
             base_step=self._context.base_step,
             recipe=learner.recipe.name,
             seed=self._voice.settings.seed,
-            moments_from=learner.optimizer_start_step,
+            optimizer_start_step=learner.optimizer_start_step,
             weights=tensors["weights"],
-            average=tensors["ema"],
+            ema=tensors["ema"],
             optimizer=tensors["optimizer"],
             unlogged=unlogged,
             corpus=self._context.store.content.key,

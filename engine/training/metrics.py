@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from engine.checkpoints.checkpoint import Unlogged
+from engine.checkpoints.state import Unlogged
 from engine.errors import EngineError
 from engine.formatting import duration, plural
 from engine.machine.background import DiskWriter

@@ -27,7 +27,6 @@ from engine.training.command_handler import (
     SpotNews,
     TryAgain,
 )
-from engine.training.corpus_change import CorpusWatch
 from engine.training.cost import CostMeter
 from engine.training.divergence import MAX_ROLLBACKS, DivergedError, Divergence
 from engine.training.limits import LimitReached, Limits
@@ -36,6 +35,7 @@ from engine.training.metrics import LOG_EVERY, Metrics
 from engine.training.microbatch import micro_batches_notice, out_of_memory_message
 from engine.training.setup import TrainingContext
 from engine.training.spot import Interruptions
+from engine.training.training_data import CorpusWatch
 from engine.training.watchdog import Watchdog
 
 # Seconds between two iterations of the loop while no steps are made.

@@ -183,10 +183,10 @@ def test_a_voice_taken_from_another_keeps_its_steps_and_its_kind(
     source = load_checkpoint(theirs.checkpoint_folder("text2mel", 880))
     # What speaks is what is taken over, without the moments that belong to other weights.
     assert base.optimizer == {}
-    for name, weight in source.average.items():
+    for name, weight in source.ema.items():
         assert base.weights[name].equal(weight)
-    assert base.moments_from == 0
-    assert load_checkpoint(mine.checkpoint_folder("text2mel", 882)).moments_from == 880
+    assert base.optimizer_start_step == 0
+    assert load_checkpoint(mine.checkpoint_folder("text2mel", 882)).optimizer_start_step == 880
 
 
 def test_a_voice_taken_from_one_checkpoint(make_voice, tmp_path, training, speech):

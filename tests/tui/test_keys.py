@@ -16,7 +16,7 @@ from engine.run.commands import (
 )
 from engine.run.snapshot import Phase
 from engine.run.stop import parse_stop
-from tui.process.exit_reason import ExitReason
+from tui.process.endings import ExitReason
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -8,12 +8,12 @@ from dataclasses import asdict
 import pytest
 
 from engine.checkpoints.checkpoint import load_checkpoint
-from engine.checkpoints.folders import DamagedCheckpointError, read_state, sealed
-from engine.data.feature_file import checksum
+from engine.checkpoints.state import DamagedCheckpointError, read_state, sealed
+from engine.data.corpus_changes import checksum
 from engine.errors import InputError, VoicecoachError
 from engine.jobs.info import describe
 from engine.speech.audition import read_samples
-from engine.training.check_record import load_record
+from engine.training.data_check import load_record
 from engine.voice.folder import Voice
 from engine.voice.history import History
 from engine.voice.spend import Ledger
@@ -62,6 +62,8 @@ def test_a_state_that_is_a_bomb_is_damaged(newest, bomb):
         {"unlogged": {"count": 3, "sums": [1, 2, float("nan")]}},
         {"corpus": "../../../../etc/passwd"},
         {"recovery": {"rate_factor": float("nan")}},
+        {"recovery": {"rate_factor": 2.0}},
+        {"recovery": {"salt": 0.5}},
         {"symbols_from": 7},
     ],
     ids=lambda changes: str(changes)[:40],

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.checkpoints.checkpoint import load_checkpoint, remove_superseded, save_checkpoint
+from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
+from engine.checkpoints.retention import remove_superseded
 from engine.errors import EngineError
 from engine.networks.specs import Text2MelSpec
 from engine.run.snapshot import Phase
@@ -74,7 +75,7 @@ def test_a_failed_checkpoint_is_not_announced(voice, write, monkeypatch):
 
 
 def test_what_the_disk_gives_back_changed_is_no_checkpoint(voice, write, monkeypatch):
-    monkeypatch.setattr("engine.checkpoints.checkpoint.digest_on_disk", lambda path: "0" * 64)
+    monkeypatch.setattr("engine.checkpoints.checkpoint.sha256_of", lambda path, **_: "0" * 64)
     assert write().failure is not None
     assert steps(voice) == [3]
 

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from engine.errors import InputError
-from engine.mirror.take_up import Manners, take_up
+from engine.mirror.restore import FetchOptions, restore_from_mirror
 from engine.run.commands import Continue, Finish, Pause, StopAt
 from engine.run.options import TrainOptions
 from engine.run.snapshot import Phase
@@ -61,7 +61,7 @@ def test_a_new_machine_takes_the_stop_from_the_mirror(make_voice, training, tmp_
             training.until(session, lambda s: s.step > 1000)
             session.send(Finish(by_signal=True))
         training.end(session)
-        take_up(TrainOptions(fresh, mirror=mirror), Manners())
+        restore_from_mirror(TrainOptions(fresh, mirror=mirror), FetchOptions())
         assert Voice.open(fresh).newest("text2mel").step == session.snapshot().step
         assert read_stored_stop(fresh / "text2mel") == kept
         shutil.rmtree(fresh)

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from engine.errors import InputError
-from engine.mirror.address import checked_address, is_mirror, told
-from engine.mirror.store import open_target
+from engine.mirror.address import checked_address, is_mirror, without_secrets
+from engine.mirror.store import open_store
 
 
 @pytest.mark.parametrize(
@@ -33,21 +33,21 @@ def test_an_address_is_kept_as_one_place(text, address):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("s3://AKIA:geheim@bucket/alice", "has a password"),
+        ("s3://AKIA:geheim@bucket/alice", "contains a password"),
         ("https://u:geheim@[broken/x", "--mirror is"),
         ("s3://bucket/alice?secret=geheim", "give s3://"),
-        ("simplecache::s3://u:geheim@bucket", "one plain place"),
+        ("simplecache::s3://u:geheim@bucket", "one plain address"),
         ("s3:///alice", "give s3://"),
         ("s3://", "give s3://"),
-        ("s3://bu cket/alice", "'bu cket' is no bucket name (3 to 63 letters, digits, - and .)"),
-        ("s3://b/x", "'b' is no bucket name"),
-        ("gs://bücket/alice", "is no bucket name"),
-        ("s3://AKIAKEY@bucket/alice", "'…@bucket' is no bucket name"),
+        ("s3://bu cket/alice", "'bu cket' is not a bucket name (3 to 63 letters, digits, - and .)"),
+        ("s3://b/x", "'b' is not a bucket name"),
+        ("gs://bücket/alice", "is not a bucket name"),
+        ("s3://AKIAKEY@bucket/alice", "'…@bucket' is not a bucket name"),
         ("s3://bucket/../../alice", "without . and .."),
-        ("s3:/bucket/alice", "one plain place"),
-        ("gs:bucket/alice", "one plain place"),
-        ("file://relative", "whole path, as in file:///mnt"),
-        ("file://", "whole path, as in file:///mnt"),
+        ("s3:/bucket/alice", "one plain address"),
+        ("gs:bucket/alice", "one plain address"),
+        ("file://relative", "absolute path, as in file:///mnt"),
+        ("file://", "absolute path, as in file:///mnt"),
         ("memory://", "give s3://"),
         ("", "give s3://"),
         ("s3://bucket/\x1b[2J", "give s3://"),
@@ -70,13 +70,13 @@ def test_a_mirror_is_told_from_a_voice(tmp_path):
 
 
 def test_what_libraries_say_is_one_line_without_passwords():
-    said = told("Could not\nconnect to http://user:geheim@host/\x1b[31mred" + "x" * 900)
+    said = without_secrets("Could not\nconnect to http://user:geheim@host/\x1b[31mred" + "x" * 900)
     assert "geheim" not in said
     assert said.isprintable()
     assert len(said) <= 200
 
 
-def test_a_library_that_is_not_there_is_named_with_its_extra(monkeypatch):
+def test_a_library_that_is_not_there_is_confirmed_with_its_extra(monkeypatch):
     import fsspec
 
     def missing(protocol):
@@ -84,9 +84,9 @@ def test_a_library_that_is_not_there_is_named_with_its_extra(monkeypatch):
 
     monkeypatch.setattr(fsspec, "get_filesystem_class", missing)
     with pytest.raises(InputError, match=r"pip install 'voicecoach\[gcs\]'\."):
-        open_target("gs://bucket/alice")
+        open_store("gs://bucket/alice")
     with pytest.raises(InputError, match=r"is not installed: pip install paramiko\."):
-        open_target("sftp://host/alice")
+        open_store("sftp://host/alice")
 
 
 @pytest.mark.parametrize(
@@ -94,6 +94,6 @@ def test_a_library_that_is_not_there_is_named_with_its_extra(monkeypatch):
     ["gopher://bucket/alice", "ftp://127.0.0.1:9/alice", "http://127.0.0.1:9/x", "memory://alice",
      "data://x", "github://o:r@/x", "zip://x", "reference://x", "jupyter://127.0.0.1:9/x"],
 )  # fmt: skip
-def test_a_place_that_cannot_be_written_to_is_refused_before_it_is_asked(address):
-    with pytest.raises(InputError, match=r"of no kind that can be written to; give s3://"):
-        open_target(address)
+def test_an_unsupported_place_is_refused_unopened(address):
+    with pytest.raises(InputError, match=r"of an unsupported kind; give s3://"):
+        open_store(address)

@@ -3,20 +3,18 @@
 import hashlib
 import json
 import threading
-from random import Random
 
 import pytest
 
 from engine.mirror import outgoing
-from engine.mirror.backoff import Backoff
 from engine.mirror.fingerprint import fingerprint
-from engine.mirror.index import look
-from engine.mirror.layout import MANIFEST, MARKER, Marker
-from engine.mirror.store import Target, open_target
+from engine.mirror.index import read_index
+from engine.mirror.layout import MANIFEST, MARKER, Marker, encoded
+from engine.mirror.store import Store, backoff, open_store
 
 
-def steps(target: Target, network="text2mel") -> list[int]:
-    return sorted(manifest.step for manifest in look(target).checkpoints[network])
+def steps(store: Store, network="text2mel") -> list[int]:
+    return sorted(manifest.step for manifest in read_index(store).checkpoints[network])
 
 
 def test_all_that_is_kept_goes_there_the_newest_of_the_run_first(make, memory, send):
@@ -29,7 +27,7 @@ def test_all_that_is_kept_goes_there_the_newest_of_the_run_first(make, memory, s
     assert steps(memory, "ssrn") == [50]
     order = [path.split("/")[-2][:14] for path in memory._files.written if MANIFEST in path]
     assert order == ["step-000000200", "step-000000100", "step-000000050"]
-    held = look(memory)
+    held = read_index(memory)
     newest = held.checkpoints["text2mel"][0]
     for name, mark in newest.voice_files.items():
         content = memory.read(f"{newest.key}/{name}", 10**6)
@@ -48,11 +46,11 @@ def test_a_later_checkpoint_goes_there_too_and_then_what_is_superseded_goes(make
     run.safe(600)
     make.save(voice, 700)
     run.safe(700)
-    run.sender.finish(30)
+    run.uploader.finish(30)
     # The newest two, and the first from 500 on.
     assert steps(memory) == [500, 600, 700]
     names = {path.split("/")[2] for path in memory._files._files.find(memory._root)}
-    assert {name[:14] for name in memory.folders("text2mel")} == {
+    assert {name[:14] for name in memory.names("text2mel")} == {
         "step-000000500",
         "step-000000600",
         "step-000000700",
@@ -79,7 +77,7 @@ def test_a_checkpoint_counts_only_once_its_manifest_is_there(make, memory, send)
     run.safe(200)
     assert steps(memory) == [100, 200]
     # What was cut off is cleared away once a whole one is there.
-    run.until(lambda state: len(memory.folders("text2mel")) == 2 or state is None)
+    run.until(lambda state: len(memory.names("text2mel")) == 2 or state is None)
 
 
 @pytest.mark.parametrize("what", ["cut off", "changed"])
@@ -110,7 +108,7 @@ def test_a_listing_that_is_late_hides_nothing_that_the_marker_names(make, memory
     run.safe(100)
     make.save(voice, 200)
     run.safe(200)
-    newest = look(memory).checkpoints["text2mel"][0].key
+    newest = read_index(memory).checkpoints["text2mel"][0].key
     memory._files.hidden = {newest.split("/")[1]}
     assert steps(memory) == [100, 200]
 
@@ -142,7 +140,7 @@ def test_the_end_waits_for_the_last_checkpoint_and_no_longer_than_it_may(make, m
     voice = make.voice()
     make.save(voice, 100)
     run = send(voice, memory)
-    assert run.sender.finish(30)
+    assert run.uploader.finish(30)
     assert steps(memory) == [100]
     assert run.events[-1] == "information: mirror: step 100 is safe at memory://mirror"
 
@@ -151,9 +149,9 @@ def test_the_end_waits_for_the_last_checkpoint_and_no_longer_than_it_may(make, m
 
     memory._files.before = refuse
     make.save(voice, 200)
-    run = send(voice, memory, seen=look_sequence(memory))
-    assert not run.sender.finish(0.1)
-    assert "is not at the mirror" in run.events[-1]
+    run = send(voice, memory, sequence=sequence_of(memory))
+    assert not run.uploader.finish(0.1)
+    assert "is not in the mirror" in run.events[-1]
     assert "the next run sends it" in run.events[-1]
 
 
@@ -168,19 +166,19 @@ def test_a_mirror_can_be_left_behind(make, memory, send):
     memory._files.before = hang
     run = send(voice, memory)
     done = []
-    end = threading.Thread(target=lambda: done.append(run.sender.finish(3600)))
+    end = threading.Thread(target=lambda: done.append(run.uploader.finish(3600)))
     end.start()
-    run.sender.hurry()
+    run.uploader.hurry()
     end.join(60)
     waits.set()
     assert done == [False]
-    assert any("nobody waits for it" in event for event in run.events)
+    assert any("the wait was ended" in event for event in run.events)
 
 
-def look_sequence(target: Target) -> int:
-    before, target._files.before = target._files.before, lambda what, path: None
-    sequence = look(target).sequence
-    target._files.before = before
+def sequence_of(store: Store) -> int:
+    before, store._files.before = store._files.before, lambda what, path: None
+    sequence = read_index(store).sequence
+    store._files.before = before
     return sequence
 
 
@@ -220,11 +218,11 @@ def test_a_step_that_was_made_anew_takes_the_place_of_the_first(make, memory, se
     make.save(voice, 100)
     run = send(voice, memory)
     run.safe(100)
-    before = look(memory).checkpoints["text2mel"][0]
+    before = read_index(memory).checkpoints["text2mel"][0]
     make.save(voice, 100, content=b"other weights" * 100)
     wanted = hashlib.sha256(b"other weights" * 100).hexdigest()
-    assert run.sender.finish(30)
-    (after,) = look(memory).checkpoints["text2mel"]
+    assert run.uploader.finish(30)
+    (after,) = read_index(memory).checkpoints["text2mel"]
     assert after.files["weights.safetensors"].sha256 == wanted
     assert after.sequence > before.sequence
 
@@ -254,7 +252,7 @@ def test_a_step_that_is_made_anew_while_it_is_sent_is_no_damage(
         memory._files.before = lambda what, path: make_anew_at(path) if what == "put" else None
     run = send(voice, memory)
     run.safe(100)
-    (held,) = look(memory).checkpoints["text2mel"]
+    (held,) = read_index(memory).checkpoints["text2mel"]
     assert held.files["weights.safetensors"].sha256 == hashlib.sha256(content).hexdigest()
     assert not run.events
 
@@ -266,9 +264,9 @@ def test_a_mirror_of_another_voice_is_left_alone(make, memory, send):
     before = memory.read(MARKER, 10**6)
     ours = make.voice("ours")
     make.save(ours, 900)
-    run = send(ours, memory, seen=None)
+    run = send(ours, memory, sequence=None)
     run.until(lambda state: "another voice" in state.trouble)
-    assert not run.sender.finish(30)
+    assert not run.uploader.finish(30)
     assert memory.read(MARKER, 10**6) == before
     assert steps(memory) == [100]
 
@@ -279,7 +277,7 @@ def test_later_steps_that_another_machine_made_are_not_written_over(make, memory
     send(voice, memory).safe(200)
     behind = make.voice("behind")
     make.save(behind, 100)
-    run = send(behind, memory, seen=None)
+    run = send(behind, memory, sequence=None)
     run.until(lambda state: "has later steps of this voice" in state.trouble)
     assert steps(memory) == [200]
 
@@ -289,22 +287,22 @@ def test_who_wrote_last_has_the_mirror_and_the_other_stops(make, memory, send):
     make.save(voice, 100)
     first = send(voice, memory)
     first.safe(100)
-    held = look(memory)
+    held = read_index(memory)
     second = Marker(make.ID, "alice", "other", "process 7 on elsewhere", held.marker.newest)
-    memory.write(MARKER, second.encoded())
+    memory.write(MARKER, encoded(second))
     make.save(voice, 200)
     state = first.until(lambda state: state.trouble)
-    assert "is written by process 7 on elsewhere now" in state.trouble
+    assert "process 7 on elsewhere has taken over the mirror" in state.trouble
     assert steps(memory) == [100]
 
 
 def test_a_disk_that_is_mounted_no_more_is_not_taken_for_an_empty_mirror(make, address, send):
     voice = make.voice()
     make.save(voice, 100)
-    target = open_target(address)
-    run = send(voice, target)
+    store = open_store(address)
+    run = send(voice, store)
     run.safe(100)
-    (target.read(MARKER, 10**6), target._files.rm(f"{address}/{MARKER}"))
+    (store.read(MARKER, 10**6), store._files.rm(f"{address}/{MARKER}"))
     make.save(voice, 200)
     state = run.until(lambda state: state.trouble)
     assert "has lost its mirror.json" in state.trouble
@@ -320,8 +318,9 @@ def test_a_store_that_comes_back_without_what_it_held_is_filled_again(make, memo
     make.save(voice, 200)
     run.safe(200)
     assert (steps(memory), steps(memory, "ssrn")) == ([100, 200], [50])
-    assert "warning: mirror: memory://mirror has lost its mirror.json: all is sent there again" in (
-        run.events
+    assert (
+        "warning: mirror: memory://mirror has lost its mirror.json: everything is sent there again"
+        in (run.events)
     )
 
 
@@ -331,7 +330,7 @@ def test_a_marker_is_written_anew_over_checkpoints_that_stay(make, memory, send,
     make.save(voice, 100)
     run = send(voice, memory)
     run.safe(100)
-    before = look(memory).sequence
+    before = read_index(memory).sequence
     if what == "damaged":
         memory._files._files.pipe_file(f"{memory._root}/{MARKER}", b'{"format": 1, "id"')
     else:
@@ -340,7 +339,7 @@ def test_a_marker_is_written_anew_over_checkpoints_that_stay(make, memory, send,
     make.save(voice, 200)
     run.safe(200)
     assert steps(memory) == [100, 200]
-    assert look(memory).sequence == before + 1
+    assert read_index(memory).sequence == before + 1
     assert not [path for path in memory._files.written if "step-000000100" in path]
 
 
@@ -355,8 +354,8 @@ def test_what_else_lies_in_a_place_without_a_marker_stays(make, memory, send):
     make.save(ours, 100)
     run = send(ours, memory)
     run.safe(100)
-    assert run.sender.finish(30)
-    assert sorted(name[:14] for name in memory.folders("text2mel")) == [
+    assert run.uploader.finish(30)
+    assert sorted(name[:14] for name in memory.names("text2mel")) == [
         "step-000000100",
         "step-000000900",
     ]
@@ -371,22 +370,22 @@ def test_a_later_step_that_was_found_damaged_there_is_not_called_safe_and_is_sen
     run = send(voice, memory)
     run.safe(200)
     run.close()
-    newest = look(memory).checkpoints["text2mel"][0]
+    newest = read_index(memory).checkpoints["text2mel"][0]
     memory._files._files.pipe_file(f"{memory._root}/{newest.key}/weights.safetensors", b"x" * 1250)
     # As on a fresh machine, which fetched the one before.
     for file in doomed.iterdir():
         file.unlink()
     doomed.rmdir()
-    run = send(voice, memory, seen=look(memory).sequence)
+    run = send(voice, memory, sequence=read_index(memory).sequence)
     run.safe(100)
     make.save(voice, 150)
     run.safe(150)
-    assert run.sender.finish(30)
+    assert run.uploader.finish(30)
     assert steps(memory) == [100, 150]
     # The same steps, made again, are the same to the byte.
     make.save(voice, 200)
     run.safe(200)
-    again = look(memory).checkpoints["text2mel"][0]
+    again = read_index(memory).checkpoints["text2mel"][0]
     assert again.files == newest.files
     assert again.sequence > newest.sequence
     content = memory.read(f"{again.key}/weights.safetensors", 10**6)
@@ -395,8 +394,8 @@ def test_a_later_step_that_was_found_damaged_there_is_not_called_safe_and_is_sen
 
 def test_a_voice_without_a_checkpoint_leaves_no_trace(make, memory, send):
     run = send(make.voice(), memory)
-    assert run.sender.finish(30)
-    assert look(memory) is None
+    assert run.uploader.finish(30)
+    assert read_index(memory) is None
 
 
 def test_the_last_line_of_a_growing_history_is_sent_whole_or_not_at_all(make, memory, send):
@@ -406,17 +405,17 @@ def test_the_last_line_of_a_growing_history_is_sent_whole_or_not_at_all(make, me
         file.write('{"step": 110, "lo')
     run = send(voice, memory)
     run.safe(100)
-    key = look(memory).checkpoints["text2mel"][0].key
+    key = read_index(memory).checkpoints["text2mel"][0].key
     lines = memory.read(f"{key}/text2mel-history.jsonl", 10**6).splitlines()
     assert [json.loads(line)["step"] for line in lines] == [100]
 
 
-def ledger_there(target: Target) -> list[str]:
+def ledger_there(store: Store) -> list[str]:
     """The lines of the ledger in a mirror, where they went there after its last checkpoint."""
-    latest = look(target).latest
+    latest = read_index(store).latest
     if latest is None:
         return []
-    content = target.read(f"voice/{latest.places['spend.jsonl']}", 10**6)
+    content = store.read(f"voice/{latest.names['spend.jsonl']}", 10**6)
     assert hashlib.sha256(content).hexdigest() == latest.voice_files["spend.jsonl"].sha256
     return content.decode().splitlines()
 
@@ -432,14 +431,14 @@ def test_the_ledger_goes_there_between_checkpoints_and_nothing_else_piles_up(
     voice = make.voice()
     make.save(voice, 100)
     pay(voice, "a")
-    run = send(voice, memory, every=0)
+    run = send(voice, memory, interval=0)
     run.safe(100)
     until(lambda: len(ledger_there(memory)) == 1)
     for number in range(3):
         pay(voice, str(number))
         until(lambda number=number: len(ledger_there(memory)) == number + 2)
-    until(lambda: len(memory.folders("voice")) == 2)
-    assert {name.rpartition(".")[0] for name in memory.folders("voice")} == {
+    until(lambda: len(memory.names("voice")) == 2)
+    assert {name.rpartition(".")[0] for name in memory.names("voice")} == {
         "voice.toml",
         "spend.jsonl",
     }
@@ -449,9 +448,9 @@ def test_the_ledger_goes_there_between_checkpoints_and_nothing_else_piles_up(
 def test_the_ledger_goes_there_no_more_often_than_it_may_and_at_the_end(make, memory, send):
     voice = make.voice()
     make.save(voice, 100)
-    run = send(voice, memory, every=10**6)
+    run = send(voice, memory, interval=10**6)
     run.safe(100)
-    assert run.sender.finish(30)
+    assert run.uploader.finish(30)
     first = memory.read("latest.json", 10**6)
     pay(voice, "a")
     make.save(voice, 200)
@@ -459,9 +458,9 @@ def test_the_ledger_goes_there_no_more_often_than_it_may_and_at_the_end(make, me
     # The checkpoint took the ledger with it; by itself it does not go yet.
     assert memory.read("latest.json", 10**6) == first
     pay(voice, "b")
-    run.sender.close(30)
+    run.uploader.close(30)
     assert ledger_there(memory) == ['{"start": "a"}', '{"start": "b"}']
-    assert not [event for event in run.events if "ledger" in event]
+    assert not [event for event in run.events if "spend" in event]
 
 
 def test_a_ledger_that_did_not_arrive_at_the_end_is_told(make, memory, send):
@@ -469,40 +468,37 @@ def test_a_ledger_that_did_not_arrive_at_the_end_is_told(make, memory, send):
     make.save(voice, 100)
     run = send(voice, memory)
     run.safe(100)
-    assert run.sender.finish(30)
+    assert run.uploader.finish(30)
     pay(voice, "a")
 
     def refuse(what, path):
         raise ConnectionError("Could not connect")
 
     memory._files.before = refuse
-    run.sender.close(0.1)
-    assert any("last lines of the ledger are not at the mirror" in text for text in run.events)
+    run.uploader.close(0.1)
+    assert any("last lines of the spend are not in the mirror" in text for text in run.events)
 
 
 def test_a_ledger_is_not_sent_to_a_mirror_that_another_run_took(make, memory, send, until):
     voice = make.voice()
     make.save(voice, 100)
-    run = send(voice, memory, every=0)
+    run = send(voice, memory, interval=0)
     run.safe(100)
-    until(lambda: look(memory).latest is not None)
+    until(lambda: read_index(memory).latest is not None)
     second = Marker(make.ID, "alice", "other", "process 7 on elsewhere", {})
-    memory.write(MARKER, second.encoded())
+    memory.write(MARKER, encoded(second))
     before = memory.read("latest.json", 10**6)
     pay(voice, "a")
-    run.until(lambda state: "is written by process 7" in state.trouble)
+    run.until(lambda state: "process 7 on elsewhere has taken over" in state.trouble)
     assert memory.read("latest.json", 10**6) == before
 
 
-def test_waits_double_up_to_a_limit_and_start_anew_after_a_success():
-    backoff = Backoff(1.0, 300.0, Random(3))
-    waits = [backoff.failed() for _ in range(2000)]
-    for number, wait in enumerate(waits):
-        limit = min(300.0, 2.0 ** min(number, 60))
-        assert limit / 2 <= wait <= limit
-    assert len(set(waits[20:])) > 1
-    backoff.succeeded()
-    assert backoff.failed() <= 1.0
+def test_retry_waits_double_up_to_a_limit_with_jitter():
+    for failures in (1, 2, 3, 10, 2000):
+        limit = min(300.0, 2.0 ** min(failures - 1, 60))
+        waits = {backoff(failures) for _ in range(50)}
+        assert all(limit / 2 <= wait <= limit for wait in waits)
+        assert len(waits) > 1
 
 
 def test_one_that_cannot_be_removed_there_keeps_no_other(make, memory, send):
@@ -519,10 +515,10 @@ def test_one_that_cannot_be_removed_there_keeps_no_other(make, memory, send):
     for step in (200, 300, 400):
         make.save(voice, step)
         run.safe(step)
-    assert run.sender.finish(30)
+    assert run.uploader.finish(30)
     # What is left of it is no checkpoint, and is told once.
     assert steps(memory) == [400]
-    names = {name[:14] for name in memory.folders("text2mel")}
+    names = {name[:14] for name in memory.names("text2mel")}
     assert names == {"step-000000100", "step-000000400"}
     told = [event for event in run.events if "cannot remove" in event]
     assert len(told) == 1
@@ -532,8 +528,8 @@ def test_one_that_cannot_be_removed_there_keeps_no_other(make, memory, send):
     memory._files.before = lambda what, path: None
     make.save(voice, 500)
     run.safe(500)
-    assert run.sender.finish(30)
-    assert {name[:14] for name in memory.folders("text2mel")} == {"step-000000500"}
+    assert run.uploader.finish(30)
+    assert {name[:14] for name in memory.names("text2mel")} == {"step-000000500"}
 
 
 def test_an_old_one_that_stays_here_is_sent_once(make, memory, send):
@@ -546,7 +542,7 @@ def test_an_old_one_that_stays_here_is_sent_once(make, memory, send):
         run.safe(step)
     # The run looks again, more than once, and finds nothing to send.
     for _ in range(3):
-        assert run.sender.finish(30)
+        assert run.uploader.finish(30)
     sent = [path.split("/")[-2][:14] for path in memory._files.written if MANIFEST in path]
     assert sent == ["step-000000100", "step-000000200", "step-000000300"]
     assert steps(memory) == [300]

@@ -8,11 +8,11 @@ import pytest
 from safetensors.torch import load_file
 
 from engine.errors import EngineError
-from engine.mirror.backoff import Backoff
 from engine.mirror.fingerprint import fingerprint
-from engine.mirror.index import look
-from engine.mirror.store import MirrorError, open_target
-from engine.mirror.take_up import Manners, take_up
+from engine.mirror.index import read_index
+from engine.mirror.restore import FetchOptions
+from engine.mirror.restore import restore_from_mirror as restore
+from engine.mirror.store import MirrorError, open_store
 from engine.run.commands import Finish, SaveCheckpoint
 from engine.run.options import TrainOptions
 from engine.run.snapshot import Phase
@@ -85,10 +85,10 @@ def test_a_run_goes_on_while_the_store_is_down_and_on_another_machine_bit_for_bi
 ):
     monkeypatch.setattr("engine.mirror.uploader._IDLE_SECONDS", 0.02)
     monkeypatch.setattr("engine.mirror.uploader._LAST_SECONDS", 0.1)
-    monkeypatch.setattr("engine.mirror.uploader.Backoff", lambda: Backoff(0.05, 0.1))
+    monkeypatch.setattr("engine.mirror.uploader.backoff", lambda failures: 0.1)
     straight = make_voice()
     moved = copy_voice(straight, "moved")
-    options = take_up(TrainOptions(moved.folder, mirror=ADDRESS), Manners())
+    options = restore(TrainOptions(moved.folder, mirror=ADDRESS), FetchOptions())
     session = training.start(
         moved, mirror=options.mirror, mirror_sequence=options.mirror_sequence, price=1.0
     )
@@ -108,10 +108,10 @@ def test_a_run_goes_on_while_the_store_is_down_and_on_another_machine_bit_for_bi
     assert last.phase is Phase.STOPPED
     assert (last.mirror.safe_step, last.mirror.trouble) == (last.step, "")
     assert f"mirror: step {last.step:,} is safe at {ADDRESS}" in training.texts(last)
-    assert look(open_target(ADDRESS)).newest_step("text2mel") == last.step
+    assert read_index(open_store(ADDRESS)).newest_step("text2mel") == last.step
 
     fresh = tmp_path / "fresh"
-    options = take_up(TrainOptions(fresh, dataset=speech, restore=ADDRESS), Manners())
+    options = restore(TrainOptions(fresh, dataset=speech, restore=ADDRESS), FetchOptions())
     here = Voice.open(fresh)
     for path in here.checkpoint_folder("text2mel", last.step).iterdir():
         there = moved.checkpoint_folder("text2mel", last.step) / path.name
@@ -136,7 +136,7 @@ def test_a_large_file_goes_in_parts_and_is_vouched_for_without_being_read_back(
     monkeypatch.setattr("engine.mirror.store.PART_BYTES", part)
     path = tmp_path / "weights.safetensors"
     path.write_bytes(bytes(range(256)) * (2 * part // 256) + b"and some more")
-    target = open_target(ADDRESS)
+    target = open_store(ADDRESS)
     monkeypatch.setattr(target, "_blocks", None)
     mark = fingerprint(path)
     target.put(path, "a/weights.safetensors", mark)
@@ -153,7 +153,7 @@ def test_a_large_file_goes_in_parts_and_is_vouched_for_without_being_read_back(
 def test_where_the_store_does_not_vouch_the_file_is_read_back(store, tmp_path):
     path = tmp_path / "state.json"
     path.write_bytes(b"{}" * 1000)
-    target = open_target(ADDRESS)
+    target = open_store(ADDRESS)
     # As in a bucket that is encrypted with a key of one's own: the ETag is no MD5 of ours.
     mark = replace(fingerprint(path), md5="00" * 16, md5_of_parts="")
     target.put(path, "a/state.json", mark)
@@ -164,7 +164,9 @@ def test_where_the_store_does_not_vouch_the_file_is_read_back(store, tmp_path):
 def test_no_bucket_and_no_permission_are_told_at_once(store, tmp_path):
     heard: list[str] = []
     with pytest.raises(MirrorError, match="bucket does not exist") as caught:
-        take_up(TrainOptions(tmp_path / "v", mirror="s3://nowhere/alice"), Manners(heard.append))
+        restore(
+            TrainOptions(tmp_path / "v", mirror="s3://nowhere/alice"), FetchOptions(heard.append)
+        )
     assert caught.value.refused
     assert heard == []
 
@@ -173,6 +175,6 @@ def test_a_store_that_is_down_is_out_of_reach_and_not_empty(store, tmp_path):
     store.down()
     waits: list[float] = []
     with pytest.raises(EngineError, match="when the mirror can be reached"):
-        take_up(TrainOptions(tmp_path / "v", mirror=ADDRESS), Manners(wait=waits.append))
+        restore(TrainOptions(tmp_path / "v", mirror=ADDRESS), FetchOptions(wait=waits.append))
     assert len(waits) == 7
     assert not (tmp_path / "v").exists()
