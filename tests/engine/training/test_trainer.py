@@ -69,7 +69,7 @@ def test_a_run_stops_at_a_sum_of_money(make_voice, training):
     snapshot = training.end(training.start(voice, "$5", price=360_000.0))
     assert snapshot.phase is Phase.STOPPED
     assert voice.ledger.usd >= 5
-    with pytest.raises(InputError, match="spent already"):
+    with pytest.raises(InputError, match="already spent"):
         training.start(voice, "$5")
 
 
