@@ -49,12 +49,12 @@ def test_a_run_stops_at_its_step(make_voice, training, text, step):
 def test_a_run_stops_after_a_time_and_records_it(make_voice, training):
     voice = make_voice()
     training.end(training.start(voice, "0.00001h", price=1000.0))
-    first = voice.ledger
+    first = voice.spend
     assert first.seconds >= 0.036
     snapshot = training.end(training.start(voice, "0.00001h", price=2000.0))
-    both = voice.ledger
+    both = voice.spend
     assert both.seconds >= 0.072
-    trained = [s for s in both.stretches if s.kind == "training" and s.last_step > s.first_step]
+    trained = [s for s in both.entries if s.kind == "training" and s.last_step > s.first_step]
     assert [entry.price for entry in trained] == [1000.0, 2000.0]
     assert trained[1].first_step == trained[0].last_step
     assert trained[1].last_step == snapshot.step
@@ -68,7 +68,7 @@ def test_a_run_stops_at_a_sum_of_money(make_voice, training):
         training.start(voice, "$5")
     snapshot = training.end(training.start(voice, "$5", price=360_000.0))
     assert snapshot.phase is Phase.STOPPED
-    assert voice.ledger.usd >= 5
+    assert voice.spend.usd >= 5
     with pytest.raises(InputError, match="already spent"):
         training.start(voice, "$5")
 
@@ -180,7 +180,7 @@ def test_a_checkpoint_on_request_is_written_once(make_voice, training):
     last = training.end(session)
     assert len(steps(voice)) in (3, 4)
     assert steps(voice)[-1] == last.step
-    assert voice.ledger.stretches[-1].last_step == last.step
+    assert voice.spend.entries[-1].last_step == last.step
 
 
 def test_what_a_snapshot_shows_of_a_run(make_voice, training):
@@ -311,5 +311,5 @@ def test_files_that_only_report_cannot_end_a_run(make_voice, training):
     session.send(Finish())
     assert training.end(session).phase is Phase.STOPPED
     # What could not be written was kept for the next try.
-    kept = [(s.kind, s.first_step, s.last_step) for s in voice.ledger.stretches]
+    kept = [(s.kind, s.first_step, s.last_step) for s in voice.spend.entries]
     assert ("training", 7, 25) in kept
