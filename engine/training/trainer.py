@@ -38,9 +38,6 @@ from engine.training.spot import Interruptions
 from engine.training.training_data import CorpusWatch
 from engine.training.watchdog import Watchdog
 
-# Seconds between two iterations of the loop while no steps are made.
-_IDLE_SECONDS = 0.5
-
 
 @dataclass(frozen=True)
 class Services:
@@ -150,7 +147,7 @@ class Trainer:
                     continue
                 self._save_if_due()
                 if state.paused:
-                    self._inbox.wait(_IDLE_SECONDS)
+                    self._commands.wait(state)
                     continue
                 losses = self._make_step(batches)
                 if state.step % LOG_EVERY == 0:
