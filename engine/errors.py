@@ -26,12 +26,3 @@ class Cancelled(Exception):  # noqa: N818 (a request that was granted, not an er
 
 class Declined(Cancelled):
     """The person saw what the check of the corpus found, and did not want to train on it."""
-
-
-_MAX_BRIEF = 60
-
-
-def brief(value: object) -> str:
-    """Show a value in a message: as Python writes it, cut off where it is long."""
-    text = repr(value)
-    return text if len(text) <= _MAX_BRIEF else text[: _MAX_BRIEF - 1] + "…"

@@ -1,4 +1,42 @@
-"""Lengths of time as a person reads them, on the screen, in lines and in the log alike."""
+"""Words for people: counts, sizes, durations, times, and text that is safe to show."""
+
+from datetime import UTC, datetime
+
+_MAX_BRIEF = 60
+
+
+def plural(number: int, one: str, many: str = "") -> str:
+    """Write a count with its noun: `1 clip`, `1,204 clips`, `2 steps were`.
+
+    `many` is the plural where it is not `one` with an s.
+    """
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def printable(text: str, max_length: int | None = None) -> str:
+    """Make text from data safe to show in one line: nothing in it that a terminal would obey.
+
+    Text longer than `max_length` is cut, and ends in an ellipsis.
+    """
+    if max_length is not None and len(text) > max_length:
+        return printable(text[:max_length]) + "…"
+    return "".join(
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
+    )
+
+
+def brief(value: object) -> str:
+    """Show a value in an error message: as Python writes it, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= _MAX_BRIEF else text[: _MAX_BRIEF - 1] + "…"
+
+
+def format_bytes(count: int) -> str:
+    """Write a size with its unit: `1.62 GB`, `38.1 MB`, `12 kB`."""
+    for unit, size in (("GB", 10**9), ("MB", 10**6)):
+        if count >= size:
+            return f"{count / size:.3g} {unit}"
+    return f"{max(1, -(-count // 1000))} kB"
 
 
 def duration(seconds: float) -> str:
@@ -15,6 +53,11 @@ def duration(seconds: float) -> str:
 
 
 def whole_minutes(seconds: float) -> str:
-    """Write what nobody follows by the second: `45s`, and from a minute on `2m`, `1h05m`."""
+    """Write a length of time without its seconds: `45s`, and from a minute on `2m`, `1h05m`."""
     whole = int(seconds)
     return duration(whole if whole < 60 else whole - whole % 60).removesuffix("00s")
+
+
+def timestamp() -> str:
+    """The time in UTC, ISO 8601 to the second, as files have it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

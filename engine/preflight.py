@@ -7,17 +7,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from engine.checkpoints.folders import (
-    is_checkpoint,
-    list_checkpoints,
-    read_state,
-    source_checkpoints,
-)
+from engine.checkpoints.folders import read_state, source_checkpoints
 from engine.choices import CloudName, PresetName
-from engine.data.clips import METADATA, RECORDINGS
 from engine.errors import InputError
-from engine.exported.card import read_card
-from engine.exported.folder import CARD
 from engine.machine.cloud.connect import metadata_base
 from engine.machine.cloud.firmware import chosen_cloud
 from engine.machine.cloud.metadata import require_base
@@ -28,7 +20,9 @@ from engine.run.options import Price, TrainOptions
 from engine.run.stop import AlreadyThereError
 from engine.text.mapping import require_vocabulary
 from engine.text.vocabulary import Vocabulary
-from engine.voice.folder import RESTORING, Voice, is_exported, settings_of
+from engine.voice.dataset import as_stored, require_dataset
+from engine.voice.folder import OLD_EXPORT, RESTORING, Voice
+from engine.voice.layout import is_checkpoint, list_checkpoints
 from engine.voice.settings import VoiceSettings
 from engine.voice.spend import Ledger
 
@@ -66,7 +60,7 @@ class Plan:
     """The cloud whose metadata service may be asked; None where not one request may leave."""
 
 
-def make_plan(order: TrainOptions) -> Plan:
+def make_plan(options: TrainOptions) -> Plan:
     """Check an order against its voice folder.
 
     Raises:
@@ -74,29 +68,23 @@ def make_plan(order: TrainOptions) -> Plan:
         InputError: the order contradicts the voice, the dataset or the source, or its stop lies
             behind.
     """
-    folder = order.voice_folder
-    if order.vocabulary is not None:
-        require_vocabulary(order.vocabulary)
-    if is_exported(folder):
-        raise InputError(
-            f"{folder} is an export of a voice, which stays as it is; train the voice that it is "
-            f"of, or another that starts from it: `voicecoach train DATASET --voice NEW --from "
-            f"{folder}`."
-        )
+    folder = options.voice_folder
+    if options.vocabulary is not None:
+        require_vocabulary(options.vocabulary)
     new = not Voice.exists(folder)
-    settings = _new_settings(order) if new else _settings_of(order)
+    settings = _new_settings(options) if new else _settings_of(options)
     changes: dict[str, Any] = {
-        "recipe": order.recipe,
-        "dropout": order.dropout,
-        "budget": order.budget,
-        "checkpoint_every": order.checkpoint_every,
-        "checkpoint_minutes": order.checkpoint_minutes,
-        "mirror": order.mirror,
+        "recipe": options.recipe,
+        "dropout": options.dropout,
+        "budget": options.budget,
+        "checkpoint_every": options.checkpoint_every,
+        "checkpoint_minutes": options.checkpoint_minutes,
+        "mirror": options.mirror,
     }
     said = {name: value for name, value in changes.items() if value is not None}
-    budget_before = None if order.budget in (None, settings.budget) else settings.budget
-    settings = _with_price(_with_id(replace(settings, **said)), order.price)
-    cloud = _cloud_of(order)
+    budget_before = None if options.budget in (None, settings.budget) else settings.budget
+    settings = _with_price(_with_id(replace(settings, **said)), options.price)
+    cloud = _cloud_of(options)
     if settings.dataset is None:
         raise InputError(
             f"The voice in {folder} has no recordings yet; say what it shall learn from: "
@@ -107,14 +95,14 @@ def make_plan(order: TrainOptions) -> Plan:
     if new:
         _require_room(folder, dataset)
     takes_dataset = new or Voice.open(folder).settings.dataset is None
-    plan = Plan(settings, _step_of(order), new, takes_dataset, "", budget_before, cloud)
+    plan = Plan(settings, _step_of(options), new, takes_dataset, "", budget_before, cloud)
     ledger = Ledger(folder / "spend.jsonl")
     # One that the cloud is yet to say can be asked for money as well.
     price = math.inf if cloud and settings.price_auto else settings.price
     if settings.budget > 0:
         _require_countable(settings.budget, ledger)
         _require_budget(settings.budget, ledger, price)
-    return replace(plan, stop_text=require_stop_ahead(order, plan.step, ledger, price))
+    return replace(plan, stop_text=require_stop_ahead(options, plan.step, ledger, price))
 
 
 def _require_countable(budget: float, ledger: Ledger) -> None:
@@ -152,20 +140,20 @@ def _require_budget(budget: float, ledger: Ledger, price: float) -> None:
         )
 
 
-def _cloud_of(order: TrainOptions) -> CloudName | None:
+def _cloud_of(options: TrainOptions) -> CloudName | None:
     """The cloud whose metadata service may be asked.
 
     Raises:
         InputError: there is none, and the price is to come from it; or its address is none.
     """
-    cloud = chosen_cloud(order.cloud)
-    if order.price == "auto" and cloud is None:
+    cloud = chosen_cloud(options.cloud)
+    if options.price == "auto" and cloud is None:
         raise InputError(
             "--price auto needs a machine of AWS, GCP or Azure, and the firmware of this one names "
             "none of them; give US dollars an hour, such as --price 0.99."
         )
     if cloud is not None:
-        require_base(metadata_base(cloud, order.metadata_url))
+        require_base(metadata_base(cloud, options.metadata_url))
     return cloud
 
 
@@ -184,106 +172,97 @@ def _with_price(settings: VoiceSettings, price: Price | None) -> VoiceSettings:
     return replace(settings, price=price, price_auto=False)
 
 
-def _step_of(order: TrainOptions) -> int:
-    entries = list_checkpoints(order.voice_folder / order.network / "checkpoints")
+def _step_of(options: TrainOptions) -> int:
+    entries = list_checkpoints(options.voice_folder / options.network / "checkpoints")
     if entries:
         return entries[-1].step
-    if order.source is None:
+    if options.source is None:
         return 0
-    if is_exported(order.source):
-        card = read_card(order.source).networks.get(order.network)
-        return 0 if card is None else card.step
-    source = source_checkpoints(order.source).get(order.network)
+    source = source_checkpoints(options.source).get(options.network)
     return 0 if source is None else int(read_state(source)["step"])
 
 
-def _settings_of(order: TrainOptions) -> VoiceSettings:
+def _settings_of(options: TrainOptions) -> VoiceSettings:
     """The settings of a voice that exists."""
-    folder = order.voice_folder
+    folder = options.voice_folder
     voice = Voice.open(folder)
     settings = voice.settings
     if settings.dataset is None:
         # A voice that was imported: the first recordings that it is trained on become its own.
-        given = order.dataset and as_stored(order.dataset, folder)
+        given = options.dataset and as_stored(options.dataset, folder)
         settings = replace(settings, dataset=given)
-    elif order.dataset is not None and order.dataset.resolve() != voice.dataset:
+    elif options.dataset is not None and options.dataset.resolve() != voice.dataset:
         raise InputError(
-            f"The voice in {folder} learns from {voice.dataset}, not from {order.dataset}; leave "
+            f"The voice in {folder} learns from {voice.dataset}, not from {options.dataset}; leave "
             f"the dataset out, or make another voice with --voice."
         )
-    if order.preset is not None and order.preset != settings.preset:
+    if options.preset is not None and options.preset != settings.preset:
         raise InputError(
-            f"The voice in {folder} has the preset {settings.preset}, not {order.preset}; "
+            f"The voice in {folder} has the preset {settings.preset}, not {options.preset}; "
             f"leave --preset out, or make another voice with --voice."
         )
-    _require_own_vocabulary(order, settings)
-    if order.source is not None:
-        if voice.checkpoints(order.network):
+    _require_own_vocabulary(options, settings)
+    if options.source is not None:
+        if voice.checkpoints(options.network):
             raise InputError(
-                f"The voice in {folder} has a {order.network} already, which --from would "
+                f"The voice in {folder} has a {options.network} already, which --from would "
                 f"replace; leave --from out to train it on, or make another voice with --voice."
             )
-        _require_fitting_source(order)
+        _require_fitting_source(options)
     return settings
 
 
-def _require_own_vocabulary(order: TrainOptions, settings: VoiceSettings) -> None:
+def _require_own_vocabulary(options: TrainOptions, settings: VoiceSettings) -> None:
     """Refuse other symbols for a voice that exists: its weights know their rows by them.
 
     Raises:
         InputError: saying how to make a voice with those symbols.
     """
-    folder = order.voice_folder
-    if order.vocabulary is not None and order.vocabulary != settings.symbols:
+    folder = options.voice_folder
+    if options.vocabulary is not None and options.vocabulary != settings.symbols:
         raise InputError(
             f"The voice in {folder} reads the symbols {settings.symbols!r}, and a voice keeps its "
             f"symbols; leave --vocabulary out, or make another voice from it: `voicecoach train "
-            f"DATASET --voice NEW --from {folder} --vocabulary {shlex.quote(order.vocabulary)}`."
+            f"DATASET --voice NEW --from {folder} --vocabulary {shlex.quote(options.vocabulary)}`."
         )
-    if order.cleaner is not None and order.cleaner != settings.cleaner:
+    if options.cleaner is not None and options.cleaner != settings.cleaner:
         raise InputError(
-            f"The voice in {folder} has the cleaner {settings.cleaner}, not {order.cleaner}; leave "
-            f"--cleaner out, or make another voice from it: `voicecoach train DATASET --voice NEW "
-            f"--from {folder} --cleaner {order.cleaner}`."
+            f"The voice in {folder} has the cleaner {settings.cleaner}, not {options.cleaner}; "
+            f"leave --cleaner out, or make another voice from it: `voicecoach train DATASET "
+            f"--voice NEW --from {folder} --cleaner {options.cleaner}`."
         )
 
 
-def _new_settings(order: TrainOptions) -> VoiceSettings:
+def _new_settings(options: TrainOptions) -> VoiceSettings:
     """The settings of a new voice: the source's, where there is one."""
-    folder = order.voice_folder
-    if order.dataset is None:
+    folder = options.voice_folder
+    if options.dataset is None:
         raise InputError(
             f"There is no voice in {folder}; say what it shall learn from: "
             f"`voicecoach train DATASET --voice {folder}`."
         )
-    settings = VoiceSettings(dataset=as_stored(order.dataset, folder))
-    if order.source is not None:
-        settings = _like_source(order.source, settings)
-        if order.preset is not None and order.preset != settings.preset:
+    settings = VoiceSettings(dataset=as_stored(options.dataset, folder))
+    if options.source is not None:
+        settings = _like_source(options.source, settings)
+        if options.preset is not None and options.preset != settings.preset:
             raise InputError(
-                f"The weights in {order.source} have the preset {settings.preset}, not "
-                f"{order.preset}; leave --preset out."
+                f"The weights in {options.source} have the preset {settings.preset}, not "
+                f"{options.preset}; leave --preset out."
             )
-        _require_fitting_source(order)
+        _require_fitting_source(options)
     said: dict[str, Any] = {
-        "preset": order.preset,
-        "symbols": order.vocabulary,
-        "cleaner": order.cleaner,
+        "preset": options.preset,
+        "symbols": options.vocabulary,
+        "cleaner": options.cleaner,
     }
     return replace(settings, **{name: value for name, value in said.items() if value is not None})
 
 
-def as_stored(dataset: Path, folder: Path) -> Path:
-    """A dataset inside the voice folder is named from there, so that the folder can be moved."""
-    dataset, home = dataset.resolve(), folder.resolve()
-    return dataset.relative_to(home) if dataset.is_relative_to(home) else dataset
-
-
 def _like_source(source: Path, settings: VoiceSettings) -> VoiceSettings:
-    """Settings for weights that come from another voice, from a checkpoint of one, or an export.
+    """Settings for weights that come from another voice or from a checkpoint of one.
 
     Raises:
-        InputError: `source` is none of these.
+        InputError: `source` is neither.
     """
     home = source
     if is_checkpoint(source):
@@ -291,12 +270,12 @@ def _like_source(source: Path, settings: VoiceSettings) -> VoiceSettings:
         if not Voice.exists(home):
             preset = _preset_of(read_state(source), settings)
             return replace(settings, symbols=_symbols_of(source), preset=preset)
-    if not Voice.exists(home) and not is_exported(home):
+    if not Voice.exists(home) and not (home / OLD_EXPORT).is_file():
         raise InputError(
-            f"{source} is no voice (no voice.toml), no checkpoint (no state.json) and no export "
-            f"(no {CARD}); give the folder of a voice, one of its step-… folders, or an export."
+            f"{source} is neither a voice (no voice.toml) nor a checkpoint (no state.json); give "
+            f"the folder of a voice, or one of its step-… folders."
         )
-    theirs = settings_of(home)
+    theirs = Voice.open(home).settings
     return replace(
         settings,
         preset=theirs.preset,
@@ -326,7 +305,7 @@ def _preset_of(state: dict[str, Any], settings: VoiceSettings) -> PresetName:
     return settings.preset
 
 
-def _require_fitting_source(order: TrainOptions) -> None:
+def _require_fitting_source(options: TrainOptions) -> None:
     """Refuse a lone checkpoint of another network, and weights that their own voice disowns.
 
     Other symbols than the voice's are no hindrance: each finds its row, or a neighbour's.
@@ -334,16 +313,13 @@ def _require_fitting_source(order: TrainOptions) -> None:
     Raises:
         InputError: saying what does not fit.
     """
-    assert order.source is not None
-    # Its card tells of symbols and sizes that are those of its weights, or it is refused.
-    if is_exported(order.source):
-        return
-    found = source_checkpoints(order.source)
-    if is_checkpoint(order.source):
-        theirs = read_state(order.source)["network"]
-        if order.network != theirs:
+    assert options.source is not None
+    found = source_checkpoints(options.source)
+    if is_checkpoint(options.source):
+        theirs = read_state(options.source)["network"]
+        if options.network != theirs:
             raise InputError(
-                f"{order.source} is a checkpoint of {theirs}, not of {order.network}; give the "
+                f"{options.source} is a checkpoint of {theirs}, not of {options.network}; give the "
                 f"folder of its voice, or --network {theirs}."
             )
     if "text2mel" not in found:
@@ -375,18 +351,6 @@ def _symbols_of(checkpoint: Path) -> str:
 def _home_of(checkpoint: Path) -> Path:
     """The voice folder that a checkpoint would be of, by where it lies."""
     return checkpoint.resolve().parent.parent.parent
-
-
-def require_dataset(dataset: Path) -> None:
-    """Refuse at once what cannot be a corpus; its rows are looked at later."""
-    if not dataset.is_dir():
-        raise InputError(f"There is no dataset folder {dataset}; check the path.")
-    for name, kind in ((METADATA, "file"), (RECORDINGS, "folder")):
-        if not (dataset / name).exists():
-            raise InputError(
-                f"{dataset} has no {kind} {name}; a dataset in LJ Speech layout has "
-                f"{METADATA} and {RECORDINGS}/."
-            )
 
 
 def _require_room(folder: Path, dataset: Path) -> None:

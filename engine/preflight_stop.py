@@ -1,18 +1,19 @@
 """The stop of an order, its own or that of the run it takes up, held against where the voice is."""
 
-from engine.checkpoints.folders import is_sound, list_checkpoints
+from engine.checkpoints.folders import is_sound
 from engine.errors import InputError
 from engine.run.options import QUOTE_A_SUM, TrainOptions
 from engine.run.stop import AlreadyThereError, StopRule
 from engine.run.stored_stop import KeptStop, read_kept_stop
+from engine.voice.layout import list_checkpoints
 from engine.voice.spend import Ledger
 
 
-def require_stop_ahead(order: TrainOptions, step: int, ledger: Ledger, price: float) -> str:
+def require_stop_ahead(options: TrainOptions, step: int, ledger: Ledger, price: float) -> str:
     """Refuse a stop that lies behind; return the stop as it was asked for, empty without one.
 
     Args:
-        order: which may name a stop.
+        options: which may name a stop.
         step: that of the newest checkpoint.
         ledger: what the voice has cost.
         price: US dollars an hour, infinite where the cloud is yet to say it.
@@ -21,33 +22,33 @@ def require_stop_ahead(order: TrainOptions, step: int, ledger: Ledger, price: fl
         AlreadyThereError: the voice has been trained to its stop.
         InputError: saying where it stands; or what is kept of a stop cannot be read.
     """
-    kept = _kept_stop(order)
+    kept = _kept_stop(options)
     if kept is not None:
-        _require_kept_ahead(kept, order, step, ledger, price)
+        _require_kept_ahead(kept, options, step, ledger, price)
         return kept.text
-    if not isinstance(order.stop, StopRule):
+    if not isinstance(options.stop, StopRule):
         return ""
-    _require_rule_ahead(order.stop, order, step, ledger, price)
-    return order.stop.text
+    _require_rule_ahead(options.stop, options, step, ledger, price)
+    return options.stop.text
 
 
-def _kept_stop(order: TrainOptions) -> KeptStop | None:
+def _kept_stop(options: TrainOptions) -> KeptStop | None:
     """The stop of the run before that this order keeps to; None where it has another, or none.
 
     Raises:
         InputError: the order names none, and what is kept cannot be read.
     """
     try:
-        kept = read_kept_stop(order.voice_folder / order.network)
+        kept = read_kept_stop(options.voice_folder / options.network)
     except InputError:
-        if order.stop is None:
+        if options.stop is None:
             raise
         return None
-    return kept if kept is not None and kept.holds_for(order.stop) else None
+    return kept if kept is not None and kept.holds_for(options.stop) else None
 
 
 def _require_kept_ahead(
-    kept: KeptStop, order: TrainOptions, step: int, ledger: Ledger, price: float
+    kept: KeptStop, options: TrainOptions, step: int, ledger: Ledger, price: float
 ) -> None:
     """Refuse to go on where the run before had come to its stop, and could not say so any more.
 
@@ -64,21 +65,21 @@ def _require_kept_ahead(
     def reached(step: int) -> bool:
         return kept.point.reached(step, ledger.seconds, ledger.usd)
 
-    if reached(step) and reached(_sound_step(order, step)):
+    if reached(step) and reached(_sound_step(options, step)):
         raise AlreadyThereError(
             f"the voice has come to its stop, {kept.words}; give another --stop-at, such as +1k, "
             f"or none to train on without one"
         )
 
 
-def _sound_step(order: TrainOptions, step: int) -> int:
+def _sound_step(options: TrainOptions, step: int) -> int:
     """The step of the newest checkpoint that is not damaged; `step` where there is none."""
-    entries = list_checkpoints(order.voice_folder / order.network / "checkpoints")
+    entries = list_checkpoints(options.voice_folder / options.network / "checkpoints")
     return next((one.step for one in reversed(entries) if is_sound(one.path)), step)
 
 
 def _require_rule_ahead(
-    stop: StopRule, order: TrainOptions, step: int, ledger: Ledger, price: float
+    stop: StopRule, options: TrainOptions, step: int, ledger: Ledger, price: float
 ) -> None:
     """Refuse a stop that lies behind.
 
@@ -90,8 +91,8 @@ def _require_rule_ahead(
         stop.resolve(step, ledger.seconds, ledger.usd, price)
     except InputError as error:
         # To read them all takes long, and is needed where the answer depends on it alone.
-        sound = _sound_step(order, step)
-        entries = list_checkpoints(order.voice_folder / order.network / "checkpoints")
+        sound = _sound_step(options, step)
+        entries = list_checkpoints(options.voice_folder / options.network / "checkpoints")
         if sound != step:
             stop.resolve(sound, ledger.seconds, ledger.usd, price)
         elif isinstance(error, AlreadyThereError) and not entries:

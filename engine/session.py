@@ -10,28 +10,27 @@ from typing import TYPE_CHECKING, Protocol
 from engine.attach.clients import Audience
 from engine.attach.server import Server
 from engine.errors import Cancelled, Declined, EngineError, InputError, VoicecoachError
-from engine.files import remove_all, sentence_about_left, write_whole
+from engine.files import remove_all, unremoved_message, unusable_path, write_whole
+from engine.machine.background import Poller
 from engine.machine.cloud.news import NewPrice
 from engine.machine.lock import LOCK_NAME, FolderLostError, acquire_lock
 from engine.mirror.named import mirror_to_use
 from engine.mirror.store import open_target
 from engine.mirror.uploader import Hearers, Sender
-from engine.new_folder import unusable
 from engine.preflight import Plan, make_plan
-from engine.run.commands import Command, GoUnattended, Inbox, KeyPressed, ScreenReads
+from engine.run.commands import Command, Inbox, KeyPressed, ScreenDetached, TerminalStalled
 from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
 from engine.training.cost import CostMeter
 from engine.training.folder_watch import FolderWatch
-from engine.training.gpu_watch import GpuWatch
 from engine.training.machine_watch import MachineWatch
 from engine.training.standing import MAX_WAIT_SECONDS
 from engine.training.watchdog import Watchdog
 from engine.voice.folder import SETTINGS, Voice
 
 if TYPE_CHECKING:
-    from engine.training.setup import Prepared
+    from engine.training.setup import TrainingContext
 
 _log = logging.getLogger(__name__)
 
@@ -62,7 +61,7 @@ class Session:
     processes look at the run, and steer it, through a socket in the voice folder.
     """
 
-    def __init__(self, order: TrainOptions) -> None:
+    def __init__(self, options: TrainOptions) -> None:
         """Check the order and take the voice folder; import nothing heavy.
 
         Raises:
@@ -72,11 +71,11 @@ class Session:
         """
         self.error: BaseException | None = None
         """What ended the run, when it did not end as asked."""
-        self._order = order
+        self._options = options
         # The lock comes first: what a plan is made of changes while another process trains.
-        self._claim = _Claim(order.voice_folder)
+        self._claim = _Claim(options.voice_folder)
         try:
-            plan = make_plan(order)
+            plan = make_plan(options)
             self._claim.remember()
         except BaseException:
             self._claim.forget()
@@ -85,12 +84,12 @@ class Session:
         self._took_dataset = plan.takes_dataset
         self._budget_before = plan.budget_before
         try:
-            self._voice = _write_settings(order.voice_folder, plan)
+            self._voice = _write_settings(options.voice_folder, plan)
             self._voice.lock = self._claim.lock
-            self._publisher = Publisher(_first_snapshot(order, plan, self._voice))
-            self._paid = CostMeter(self._publisher, self._voice, order.network)
+            self._publisher = Publisher(_first_snapshot(options, plan, self._voice))
+            self._paid = CostMeter(self._publisher, self._voice, options.network)
             self._inbox = Inbox()
-            self._machine = MachineWatch(order, plan, self._publisher, self._inbox)
+            self._machine = MachineWatch(options, plan, self._publisher, self._inbox)
             self._folder = FolderWatch(
                 self._claim.lock,
                 self._publisher,
@@ -105,10 +104,11 @@ class Session:
         self._audience = Audience(
             self._inbox.send,
             lambda screens, readers: self._publisher.update(screens=screens, readers=readers),
-            at_home=order.attended,
+            at_home=options.attended,
         )
-        self._server = Server(order.voice_folder, self.snapshot, self.send, self._audience)
+        self._server = Server(options.voice_folder, self.snapshot, self.send, self._audience)
         self._mirror: Sender | None = None
+        self._gpu: Poller | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=False)
 
@@ -116,7 +116,7 @@ class Session:
         """Start the engine thread, and serve the screens of others; returns at once."""
         _tell_budget(self._budget_before, self._voice.settings.budget, self._publisher)
         try:
-            if self._voice.locate() == self._order.voice_folder:
+            if self._voice.locate() == self._options.voice_folder:
                 self._server.start()
         except (OSError, EngineError) as error:
             self._publisher.warn(
@@ -131,11 +131,11 @@ class Session:
 
     def send(self, command: Command) -> None:
         """Ask for something; it happens at the next step boundary. Never waits."""
-        if isinstance(command, GoUnattended):
+        if isinstance(command, ScreenDetached):
             # Whether the run goes on unattended is for all screens together to say.
-            self._audience.leave_home(train_on=command.train_on)
-        elif isinstance(command, ScreenReads):
-            self._audience.home_reads(command.reads)
+            self._audience.leave_home(keep_training=command.keep_training)
+        elif isinstance(command, TerminalStalled):
+            self._audience.home_reads(not command.stalled)
         elif isinstance(command, KeyPressed) and self._ended.is_set():
             self._wait_for_reader()
         else:
@@ -186,6 +186,8 @@ class Session:
                 self._wait_for_reader()
                 self._publisher.update(phase=Phase.FAILED, failure=told)
             self._ended.set()
+            if self._gpu is not None:
+                self._gpu.stop()
             self._machine.end()
             self._folder.end()
             # Before the lock is free: whoever takes it next opens a socket of the same name.
@@ -251,24 +253,29 @@ class Session:
 
     def _wait_for_reader(self) -> None:
         """Show until when the screen stays open, for somebody to read why the run failed."""
-        waits = self._order.attended and not self._order.hold
+        waits = self._options.attended and not self._options.hold
         until = time.time() + MAX_WAIT_SECONDS if waits else None
         self._publisher.update(wait_ends_at=until)
 
     def _train(self, watchdog: Watchdog) -> None:
         # Early: whoever counts on a copy is to see at once that there is none.
         hearers = Hearers(lambda state: self._publisher.update(mirror=state), self._publisher.event)
-        address = mirror_to_use(self._order, self._voice, hearers)
+        address = mirror_to_use(self._options, self._voice, hearers)
         # torch comes in here, after the first screen is on.
         from engine.machine.device import gpu_uuid
+        from engine.machine.gpu import poll_gpu
         from engine.speech.audition import Auditions, Recording
         from engine.training.trainer import Trainer
 
         prepared = self._prepare()
         if prepared is None:
             return
-        GpuWatch(gpu_uuid(prepared.learner.device), self._publisher, self._ended).start()
-        clip = prepared.watched_clip
+        self._gpu = poll_gpu(
+            gpu_uuid(prepared.learner.device),
+            lambda reading, absent: self._publisher.update(gpu=reading, gpu_absent=absent),
+            self._publisher.event,
+        )
+        clip = prepared.attention_clip
         recording = Recording(prepared.store.clips[clip], prepared.store.coarse_mel(clip))
         auditions = Auditions(
             self._voice, prepared.network, prepared.learner.spec, recording, self._publisher
@@ -277,7 +284,7 @@ class Session:
         try:
             Trainer(
                 prepared,
-                self._order,
+                self._options,
                 self._publisher,
                 self._inbox,
                 auditions,
@@ -306,7 +313,7 @@ class Session:
         finally:
             self._publisher.update(end_waits_for="")
 
-    def _prepare(self) -> "Prepared | None":
+    def _prepare(self) -> "TrainingContext | None":
         """Make ready what a trainer needs; None where the person, or the cloud, ended that.
 
         Raises:
@@ -317,7 +324,7 @@ class Session:
         from engine.training.setup import prepare
 
         try:
-            return prepare(self._order, self._voice, self._publisher, self._inbox)
+            return prepare(self._options, self._voice, self._publisher, self._inbox)
         except Cancelled as end:
             if self._machine.heeds_before_training() or not isinstance(end, Declined):
                 self._publisher.event("ended before the first step")
@@ -338,10 +345,10 @@ class Session:
             return None
         sender = Sender(
             self._voice,
-            self._order.network,
+            self._options.network,
             lambda: open_target(address),
             hearers,
-            seen=self._order.mirror_sequence,
+            seen=self._options.mirror_sequence,
         )
         sender.start()
         return sender
@@ -367,7 +374,7 @@ class _Claim:
             self._made_lock = not (folder / LOCK_NAME).exists()
             self.lock = acquire_lock(folder)
         except OSError as error:
-            raise unusable(folder, error) from error
+            raise unusable_path(folder, error) from error
 
     def remember(self) -> None:
         """Note what is in the folder before the run writes into it, for `undo`.
@@ -380,7 +387,7 @@ class _Claim:
             self._before = {path.name for path in self._folder.iterdir()}
             self._settings = settings.read_bytes() if settings.is_file() else None
         except OSError as error:
-            raise unusable(self._folder, error) from error
+            raise unusable_path(self._folder, error) from error
 
     def forget(self) -> None:
         """Remove the lock file, and the folders, where they were made for this claim alone."""
@@ -410,7 +417,7 @@ class _Claim:
             return
         left = remove_all(one for one in self._folder.iterdir() if one.name not in self._before)
         if left:
-            _log.warning("%s", sentence_about_left(left))
+            _log.warning("%s", unremoved_message(left))
         self.forget()
         if self._settings is not None:
             write_whole(self._folder / SETTINGS, self._settings)
@@ -446,15 +453,15 @@ def _tell_budget(before: float | None, now: float, publisher: Publisher) -> None
         publisher.event(text)
 
 
-def _first_snapshot(order: TrainOptions, plan: Plan, voice: Voice) -> Snapshot:
+def _first_snapshot(options: TrainOptions, plan: Plan, voice: Voice) -> Snapshot:
     settings = voice.settings
     return Snapshot(
         phase=Phase.PREPARING,
         voice=voice.name,
         voice_folder=voice.folder,
-        network=order.network,
+        network=options.network,
         # Of weights that there are it is known once they are read.
-        preset=settings.preset if plan.new and order.source is None else "",
+        preset=settings.preset if plan.new and options.source is None else "",
         recipe=settings.recipe,
         step=plan.step,
         first_step=plan.step,
@@ -462,5 +469,5 @@ def _first_snapshot(order: TrainOptions, plan: Plan, voice: Voice) -> Snapshot:
         price=settings.price,
         budget=settings.budget,
         sentence=settings.sentence,
-        screens=int(order.attended),
+        screens=int(options.attended),
     )

@@ -19,7 +19,7 @@ from textual.theme import ThemeProvider
 from engine.run.commands import KeyPressed
 from engine.run.snapshot import Phase, Snapshot
 from tui.ascii_filter import AsciiFilter
-from tui.audio import fetching
+from tui.audio import scp
 from tui.audio.listening import Listening
 from tui.audio.player import Player
 from tui.key_order import KeyOrder
@@ -29,7 +29,7 @@ from tui.screens.check_screen import CheckScreen
 from tui.screens.dialog import Dialog
 from tui.screens.keyed_screen import KeyedScreen
 from tui.screens.palette import Palette
-from tui.screens.supervision import Supervision
+from tui.screens.run_screen import RunScreen
 from tui.themes import DARK, LIGHT
 
 if TYPE_CHECKING:
@@ -100,15 +100,15 @@ class VoicecoachApp(App[ExitReason]):
         self.before_end = session.snapshot()
         """The run as this screen saw it last before its end began."""
         self._polls = 0
-        self.supervision = Supervision(
-            session, Listening(player), now, address or fetching.address(),
+        self.run_screen = RunScreen(
+            session, Listening(player), now, address or scp.address(),
             ascii_only=ascii_only, plain=colourless, reading=reading,
         )  # fmt: skip
-        self.supervision.attached = attached
+        self.run_screen.attached = attached
 
     def get_default_screen(self) -> Screen[None]:
         """Open with the one screen there is."""
-        return self.supervision
+        return self.run_screen
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Let nothing but ASCII pass where the terminal shows nothing else."""
@@ -134,7 +134,7 @@ class VoicecoachApp(App[ExitReason]):
         self._seen = snapshot.phase
         covered = self._look_at_check(snapshot)
         plots = self._polls % _POLLS_A_PLOT == 0
-        self.supervision.show(snapshot, plots=plots, covered=covered)
+        self.run_screen.show(snapshot, plots=plots, covered=covered)
         self._polls += 1
 
     def _look_at_check(self, snapshot: Snapshot) -> bool:
@@ -146,7 +146,7 @@ class VoicecoachApp(App[ExitReason]):
         for screen in there:
             screen.show(snapshot)
         if not there and snapshot.phase is Phase.CHECKED:
-            self.push_screen(CheckScreen(self.supervision, snapshot))
+            self.push_screen(CheckScreen(self.run_screen, snapshot))
         return any(isinstance(screen, CheckScreen) for screen in self.screen_stack)
 
     def _is_over(self, snapshot: Snapshot) -> bool:
@@ -209,11 +209,11 @@ class VoicecoachApp(App[ExitReason]):
         """Ask as `q` does: Textual binds ctrl+q to this wherever the person is."""
         while not isinstance(self.screen, KeyedScreen):
             self.pop_screen()
-        self.supervision.action_leave()
+        self.run_screen.action_leave()
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Offer every key of the screen in the palette, and the choice of a theme."""
-        keyed = screen if isinstance(screen, KeyedScreen) else self.supervision
+        keyed = screen if isinstance(screen, KeyedScreen) else self.run_screen
         moment = keyed.moment
         for key in keyed.KEYS:
             if not key.is_absent(moment):

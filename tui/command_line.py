@@ -78,7 +78,7 @@ StopOption = Annotated[
 ]
 
 
-class Speaking(TyperCommand):
+class TextCommand(TyperCommand):
     """A command whose argument is a text, which may begin with a dash as `-5°C` does."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 (typer's own)
@@ -88,7 +88,7 @@ class Speaking(TyperCommand):
         return super().parse_args(ctx, args)
 
 
-def told(command: Callable[_Given, int]) -> Callable[_Given, None]:
+def reports_errors(command: Callable[_Given, int]) -> Callable[_Given, None]:
     """Turn what a command returns or raises into a sentence on stderr and an exit code."""
 
     @functools.wraps(command)
@@ -97,7 +97,7 @@ def told(command: Callable[_Given, int]) -> Callable[_Given, None]:
             code = command(*args, **kwargs)
             sys.stdout.flush()
         except VoicecoachError as error:
-            complain(str(error))
+            print_error(str(error))
             code = error.exit_code
         except KeyboardInterrupt:
             code = _INTERRUPTED
@@ -185,7 +185,7 @@ def standard_streams() -> Iterator[None]:
         yield
     except OutputError as error:
         # Of the help or the version; a command tells its own.
-        complain(str(error))
+        print_error(str(error))
         sys.exit(error.exit_code)
     finally:
         sys.stdout, sys.stderr = before
@@ -199,12 +199,12 @@ def _tell_unforeseen(error: Exception) -> int:
 
     log = log_of_this_process()
     LOG.exception("the command failed")
-    complain(sentence_about(error, log))
+    print_error(sentence_about(error, log))
     return 1
 
 
 @contextlib.contextmanager
-def tidy_end() -> Iterator[None]:
+def unwind_on_sigterm() -> Iterator[None]:
     """Let a SIGTERM unwind the block, so that what is half made is removed first."""
 
     def leave(number: int, _: object) -> NoReturn:
@@ -217,7 +217,7 @@ def tidy_end() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def complain(sentence: str) -> None:
+def print_error(sentence: str) -> None:
     """Write a sentence for the person on stderr, in one line whatever the names in it hold."""
     print(f"voicecoach: {printable(sentence)}", file=sys.stderr)
 

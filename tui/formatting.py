@@ -4,6 +4,8 @@ import math
 from datetime import datetime, timedelta
 
 from engine.formatting import duration as duration
+from engine.formatting import plural
+from engine.formatting import printable as printable
 from engine.formatting import whole_minutes as whole_minutes
 
 
@@ -14,7 +16,7 @@ def steps(count: int) -> str:
 
 def count_of_steps(count: int) -> str:
     """Write how many steps: `1 step`, `1,204 steps`."""
-    return f"{count:,} step{'' if count == 1 else 's'}"
+    return plural(count, "step")
 
 
 def short_steps(count: float) -> str:
@@ -91,8 +93,3 @@ def lowered(factor: float) -> str:
 def gigabytes(used: int, total: int) -> str:
     """Write memory in use out of what there is: `3.1/80 GB`."""
     return f"{used / 1e9:.1f}/{total / 1e9:.0f} GB"
-
-
-def printable(text: str) -> str:
-    """Replace what a terminal would obey instead of show: text from data can hold anything."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)

@@ -24,11 +24,11 @@ from engine.attach.messages import (
     read_from_server,
     write,
 )
-from engine.attach.processes import is_running
 from engine.attach.sockets import SOCKET_NAME, connect, peer
 from engine.errors import InputError
 from engine.machine.lock import LOCK_NAME, holder_of
-from engine.run.commands import Command, GoUnattended
+from engine.machine.processes import is_running
+from engine.run.commands import Command, ScreenDetached
 from engine.run.snapshot import Event, Phase, Snapshot
 from engine.voice.folder import SETTINGS
 
@@ -150,11 +150,11 @@ class RemoteSession:
     def send(self, command: Command) -> None:
         """Ask for something; it happens at the next step boundary. Never waits.
 
-        `GoUnattended` says how the person leaves: the run hears of it when the connection ends,
+        `ScreenDetached` says how the person leaves: the run hears of it when the connection ends,
         and heeds it where nobody else is there.
         """
-        if isinstance(command, GoUnattended):
-            line = write(Leave()) if command.train_on else b""
+        if isinstance(command, ScreenDetached):
+            line = write(Leave()) if command.keep_training else b""
         else:
             line = write(Ask(command))
         if line and len(self._commands) < _MAX_WAITING and not self._closing.is_set():

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 
-from engine.run.commands import Command, GoAttended, GoUnattended, ScreenReads
+from engine.run.commands import Command, ScreenAttached, ScreenDetached, TerminalStalled
 
 
 class Audience:
@@ -39,10 +39,10 @@ class Audience:
         self._others_unread = 0
         self._any_reads = True
 
-    def leave_home(self, *, train_on: bool = False) -> None:
+    def leave_home(self, *, keep_training: bool = False) -> None:
         """The screen of the run's own process closes, or its terminal is gone.
 
-        `train_on` is whether the person asked for training to go on. A terminal that hangs up
+        `keep_training` is whether the person asked for training to go on. A terminal that hangs up
         after that changes nothing.
         """
         with self._turn:
@@ -51,7 +51,7 @@ class Audience:
             self._has_left, self._at_home = True, False
             self._tell()
             if not self._others:
-                self._send(GoUnattended(train_on))
+                self._send(ScreenDetached(keep_training))
             else:
                 self._compare()
 
@@ -63,18 +63,18 @@ class Audience:
             self._tell()
             if first:
                 self._any_reads = True
-                self._send(GoAttended())
+                self._send(ScreenAttached())
             else:
                 self._compare()
 
-    def leave(self, *, train_on: bool = False, reads: bool = True) -> None:
+    def leave(self, *, keep_training: bool = False, reads: bool = True) -> None:
         """A screen of another process goes, however it goes; `reads` is what it did last."""
         with self._turn:
             self._others -= 1
             self._others_unread -= not reads
             self._tell()
             if not self._others and not self._at_home:
-                self._send(GoUnattended(train_on))
+                self._send(ScreenDetached(keep_training))
             else:
                 self._compare()
 
@@ -97,7 +97,7 @@ class Audience:
         reads = (self._at_home and self._home_reads) or self._others > self._others_unread
         if reads is not self._any_reads:
             self._any_reads = reads
-            self._send(ScreenReads(reads))
+            self._send(TerminalStalled(not reads))
 
     def come_to_read(self) -> None:
         """A screen that only reads attaches."""

@@ -16,6 +16,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+import msgspec
 import numpy as np
 
 from engine.attach.arrays import decode_array, encode_array
@@ -83,7 +84,9 @@ def _no_constant(name: str) -> None:
 def hints_of(cls: type) -> dict[str, Any]:
     """The types of a dataclass's fields, resolved, in their order."""
     hints = get_type_hints(cls)
-    return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
+    if issubclass(cls, msgspec.Struct):
+        return {name: hints[name] for name in cls.__struct_fields__}
+    return {field.name: hints[field.name] for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
 
 
 def _dataclasses_in(hint: Any) -> dict[str, type]:  # noqa: ANN401
@@ -92,7 +95,9 @@ def _dataclasses_in(hint: Any) -> dict[str, type]:  # noqa: ANN401
 
 
 def _is_dataclass(hint: Any) -> bool:  # noqa: ANN401
-    return isinstance(hint, type) and dataclasses.is_dataclass(hint)
+    return isinstance(hint, type) and (
+        dataclasses.is_dataclass(hint) or issubclass(hint, msgspec.Struct)
+    )
 
 
 def _is_union(hint: Any) -> bool:  # noqa: ANN401

@@ -30,7 +30,7 @@ class Connection:
         self.opened = opened
         self.role: Role | None = None
         """None until it has said hello."""
-        self.train_on = False
+        self.keep_training = False
         """Whether whoever is behind it asked, leaving, for training to go on."""
         self.shown: Snapshot | None = None
         """What it has, once all that goes out has gone."""

@@ -4,9 +4,9 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.checkpoints.folders import list_checkpoints
 from engine.choices import NetworkName
 from engine.errors import VoicecoachError
+from engine.voice.layout import list_checkpoints
 from engine.voice.open_spend import OpenSpend
 from engine.voice.spend import Ledger
 

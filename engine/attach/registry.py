@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.attach.codec import decode, dump, encode, load
-from engine.attach.processes import ProcessId
 from engine.choices import NetworkName
 from engine.errors import InputError
-from engine.state_folder import require_own, state_folder, write_own
+from engine.machine.processes import ProcessId
+from engine.machine.state_folder import require_own, state_folder, write_own
 
 _log = logging.getLogger(__name__)
 

@@ -30,7 +30,7 @@ from engine.attach.messages import (
 from engine.attach.registry import Registration
 from engine.attach.sockets import SocketFile, is_trusted, listen
 from engine.errors import InputError
-from engine.run.commands import Command, GoAttended, GoUnattended, ScreenReads
+from engine.run.commands import Command, ScreenAttached, ScreenDetached, TerminalStalled
 from engine.run.snapshot import Snapshot
 
 _log = logging.getLogger(__name__)
@@ -325,11 +325,11 @@ class Server:
         elif client.role != "screen":
             raise InputError("only a screen that came to steer can ask for something")
         elif isinstance(message, Leave):
-            client.train_on = True
-        elif isinstance(message.command, GoAttended | GoUnattended):
+            client.keep_training = True
+        elif isinstance(message.command, ScreenAttached | ScreenDetached):
             raise InputError("a screen comes and goes by its connection alone")
-        elif isinstance(message.command, ScreenReads):
-            client.terminal_reads = message.command.reads
+        elif isinstance(message.command, TerminalStalled):
+            client.terminal_reads = not message.command.stalled
         else:
             self._send(message.command)
 
@@ -421,7 +421,9 @@ class Server:
             self._selector.unregister(client.socket)
         client.close()
         if client.role == "screen":
-            self._audience.leave(train_on=client.train_on, reads=client.counted_as_reading)
+            self._audience.leave(
+                keep_training=client.keep_training, reads=client.counted_as_reading
+            )
         elif client.role == "reader":
             self._audience.leave_reading()
 

@@ -7,7 +7,7 @@ import stat
 import struct
 from pathlib import Path
 
-from engine.plain_files import PRIVATE
+from engine.files import PRIVATE
 
 SOCKET_NAME = "socket"
 """The socket's name in the voice folder."""

@@ -1,117 +1,119 @@
-"""Which characters and sounds a corpus lets a voice hear, against English at large."""
+"""Which letters and letter pairs of English a corpus has, for a network that reads letters."""
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
-from engine.check.english import PAIRS, SHARES
-from engine.check.phonemes import of_word, spoken_words
 from engine.check.report import Coverage, Finding, Severity
 from engine.data.clips import METADATA
 from engine.text.vocabulary import Vocabulary
 
-# A phoneme is rare below this part of its share in English, where that would let the corpus have
-# it this many times: fewer may be missing by chance.
-_RARE = 0.3
+# How often each letter follows another inside English words, in hundredths of a percent of all
+# letter pairs; pairs rarer than 0.015 % are left out, 0.6 % of all. Source: the unigram
+# probabilities of the American English language model of CMU Sphinx (`en-us.lm.bin` in
+# pocketsphinx 5) for the words of its dictionary.
+_PAIR_TABLE = """
+a: n205 t149 r97 l92 s83 y41 c36 d34 v34 i32 m29 b25 h22 g17 k17 u16 p14 f7 w6 z2
+b: e66 u34 o26 a22 l19 i11 r8 y8 s3
+c: o58 a56 h45 e43 t27 k20 i15 r10 l10 u9 c4 y2
+d: e50 o50 i35 a17 r16 s12 u7 y7 n6 d5 l3 g2
+e: r180 n127 a101 s97 d86 l52 t52 e51 c35 y34 v33 m29 i20 x15 o14 p12 w12 f11 g7 b3 k3 h2 q2
+f: o50 i31 e21 r19 f15 a15 t10 u10 l4
+g: e39 h36 o35 r14 a13 i12 u10 s7 l4 n4 g3 y2
+h: e302 a152 i89 o67 t25 u15 r10 y5 s2
+i: n245 t133 s95 c43 l41 d38 o38 g33 r28 f28 m28 e28 k24 v24 a14 p5 x5 b5 z3
+j: u18 o6 e3 a2
+k: e50 n27 i21 s7 a4
+l: l87 e75 i70 y50 a40 o38 d36 s13 t7 u7 k5 f5 p3 v3 w2 m2
+m: e91 a45 o35 i26 y18 p15 u10 s6 b6 m6
+n: d147 g115 e82 t79 o76 i30 s29 c22 a21 k18 y15 n9 l7 u6 f4 v3 m2
+o: u184 n151 r114 f71 w62 m56 t55 o34 l31 p26 s25 d19 v17 i15 k15 b11 c9 h8 e6 g6 a4 y3
+p: e45 l30 r28 o26 a23 p12 i11 u9 t5 h5 s4
+q: u8
+r: e193 i55 o53 a39 s38 t32 y26 d15 n12 k11 u10 r10 m8 l8 c8 g6 v4 p2 f2
+s: t104 e84 o58 i41 a37 h32 s27 u21 p13 c10 n6 m5 k4 l4 y3 w2
+t: h402 o120 e91 i77 a42 y29 r29 s23 t20 u19 w17 l10 c5 m2
+u: s65 t64 r48 n43 l35 p17 g15 c15 e12 a10 m9 i7 d6 b5 y3 f3
+v: e110 i18 a6 o5
+w: a55 e55 h54 o40 i37 n8 s4 r3
+x: t5 p5 a3 c2 i2
+y: o84 e34 s11 i6 t4 b4
+z: e4
+"""
+_ENTRY = re.compile(r"([a-z])(\d+)")
+PAIRS = {
+    first + second: int(share)
+    for first, entries in (
+        line.split(": ") for line in _PAIR_TABLE.strip().replace("\n   ", " ").splitlines()
+    )
+    for second, share in _ENTRY.findall(entries)
+}
+"""English letter pairs and their share of all pairs, in hundredths of a percent."""
+
+_ALL = sum(PAIRS.values())
+# A pair is missing where a corpus of this size should have it so many times: fewer is chance.
 _EXPECTED = 5.0
 # Below this share of English's pairs a voice meets many for the first time when it speaks.
-_FEW_PAIRS = 0.8
-# A corpus with fewer letters is not asked for every sound.
-_LETTERS = 2000
-# Words in which a person hears the sounds.
-_HEARD_IN = (
-    "AA=odd AE=at AH=hut AO=law AW=cow AY=hide B=be CH=cheese D=dee DH=that EH=red ER=hurt "
-    "EY=ate F=fee G=green HH=he IH=it IY=eat JH=joy K=key L=lee M=me N=knee NG=ping OW=oat "
-    "OY=toy P=pea R=read S=sea SH=she T=tea TH=thin UH=hood UW=two V=vee W=we Y=yes Z=zoo "
-    "ZH=measure"
-)
-_EXAMPLES = dict(entry.split("=") for entry in _HEARD_IN.split())
+_FEW_PAIRS = 0.9
+# Letters below which a corpus is too small to be asked for every pair.
+_MIN_LETTERS = 2000
+_MAX_LISTED = 12
 
 
-def coverage(texts: Sequence[str], vocabulary: Vocabulary) -> Coverage:
-    """Count the symbols and, of an English voice, the phonemes of cleaned transcripts."""
+def measure_coverage(texts: Sequence[str], vocabulary: Vocabulary) -> Coverage:
+    """Count the symbols and, for an English voice, the letter pairs of cleaned transcripts."""
     counted = Counter(symbol for text in texts for symbol in text)
-    # P and E are none that a text could have.
+    # The first two symbols are padding and end, which no text has.
     characters = {symbol: counted[symbol] for symbol in vocabulary.symbols[2:] if symbol != " "}
     absent = tuple(symbol for symbol, count in characters.items() if not count)
     if vocabulary.cleaner != "english":
-        return Coverage(characters, absent, {}, (), None)
-    phonemes, pairs = _count_sounds(texts)
-    total = phonemes.total()
-    shares = {name: 100 * phonemes[name] / total if total else 0.0 for name in SHARES}
-    rare = [
-        name
-        for name, usual in SHARES.items()
-        if not phonemes[name] or (shares[name] < _RARE * usual and total * usual / 100 >= _EXPECTED)
+        return Coverage(characters, absent, (), None)
+    pairs = Counter(a + b for text in texts for a, b in pairwise(text))
+    total = sum(count for pair, count in pairs.items() if pair.isalpha())
+    missing = [
+        pair for pair in PAIRS if not pairs[pair] and total * PAIRS[pair] / _ALL >= _EXPECTED
     ]
-    rare.sort(key=lambda name: (shares[name] / SHARES[name], name))
-    met = sum(share for pair, share in PAIRS.items() if pairs[pair])
-    return Coverage(characters, absent, shares, tuple(rare), met / sum(PAIRS.values()))
-
-
-def _count_sounds(texts: Iterable[str]) -> tuple[Counter[str], Counter[tuple[str, str]]]:
-    """How often a corpus has each phoneme, and each pair of them inside a word."""
-    words = Counter(word for text in texts for word in spoken_words(text))
-    phonemes: Counter[str] = Counter()
-    pairs: Counter[tuple[str, str]] = Counter()
-    for word, count in words.items():
-        sounds = of_word(word)
-        for sound in sounds:
-            phonemes[sound] += count
-        for pair in pairwise(sounds):
-            pairs[pair] += count
-    return phonemes, pairs
+    missing.sort(key=lambda pair: -PAIRS[pair])
+    present = sum(share for pair, share in PAIRS.items() if pairs[pair])
+    return Coverage(characters, absent, tuple(missing), present / _ALL)
 
 
 def coverage_findings(coverage: Coverage) -> list[Finding]:
-    """Tell which letters and sounds a voice trained on this would never or hardly have heard.
+    """Report letters, marks and letter pairs that a voice trained on this would never have read.
 
-    A corpus without any transcript is told elsewhere; one of a few sentences is not asked for
-    the sounds that would take more.
+    A corpus without transcripts is reported elsewhere; one of a few sentences is not asked for
+    letter pairs.
     """
     letters = sum(count for symbol, count in coverage.characters.items() if symbol.isalpha())
     if not letters:
         return []
-    findings = []
+    large = letters >= _MIN_LETTERS
     absent = [symbol for symbol in coverage.absent_characters if symbol.isalpha()]
-    marks = [symbol for symbol in coverage.absent_characters if not symbol.isalpha()]
-    severity: Severity = "warning" if letters >= _LETTERS else "note"
+    marks = [f"“{symbol}”" for symbol in coverage.absent_characters if not symbol.isalpha()]
+    findings = []
     if absent:
+        advice = "record sentences with words that have them"
+        severity: Severity = "warning" if large else "note"
         findings.append(
-            _finding("absent-letters", severity, absent, "record texts with words that have them")
+            _finding("absent-letters", severity, ", ".join(absent), advice, len(absent))
         )
     if marks:
-        advice = "record some sentences with them, if they shall change how the voice speaks"
-        findings.append(_finding("absent-marks", "note", [f"“{mark}”" for mark in marks], advice))
-    if letters < _LETTERS:
-        return findings
-    silent = [name for name in coverage.rare_phonemes if not coverage.phonemes[name]]
-    faint = [name for name in coverage.rare_phonemes if coverage.phonemes[name]]
-    advice = "record some sentences with such words"
-    if silent:
-        findings.append(_finding("absent-sounds", "warning", list(map(_sound, silent)), advice))
-    if faint:
-        findings.append(_finding("rare-sounds", "note", list(map(_sound, faint)), advice))
-    if coverage.pairs is not None and coverage.pairs < _FEW_PAIRS:
-        findings.append(
-            Finding(
-                kind="few-pairs",
-                severity="note",
-                line=None,
-                clip_id="",
-                file=METADATA,
-                figure=f"{coverage.pairs:.0%} of English's pairs of sounds occur",
-                advice="record more varied sentences",
-                value=coverage.pairs,
-            )
-        )
+        advice = "record some sentences with them if they should change how the voice speaks"
+        findings.append(_finding("absent-marks", "note", ", ".join(marks), advice, len(marks)))
+    missing = coverage.absent_pairs
+    if large and missing:
+        figure = ", ".join(missing[:_MAX_LISTED])
+        if len(missing) > _MAX_LISTED:
+            figure += f" and {len(missing) - _MAX_LISTED} more"
+        advice = "record some sentences with words that have these letters next to each other"
+        findings.append(_finding("absent-pairs", "note", figure, advice, len(missing)))
+    if large and coverage.pairs is not None and coverage.pairs < _FEW_PAIRS:
+        figure = f"only {coverage.pairs:.0%} of English letter pairs occur"
+        advice = "record more varied sentences"
+        findings.append(_finding("few-pairs", "note", figure, advice, coverage.pairs))
     return findings
 
 
-def _sound(phoneme: str) -> str:
-    return f"{phoneme} as in {_EXAMPLES[phoneme]}"
-
-
-def _finding(kind: str, severity: Severity, things: Sequence[str], advice: str) -> Finding:
-    figure = ", ".join(things)
-    return Finding(kind, severity, None, "", METADATA, figure, advice, float(len(things)))
+def _finding(kind: str, severity: Severity, figure: str, advice: str, value: float) -> Finding:
+    return Finding(kind, severity, None, "", METADATA, figure, advice, float(value))

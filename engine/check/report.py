@@ -11,15 +11,15 @@ from engine.choices import NetworkName
 
 Severity = Literal["error", "warning", "note"]
 """`error` would harm training or leaves a clip out, `warning` may cost quality, `note` is for
-information alone."""
+information only."""
 
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
-"""The severities, gravest first."""
+"""The severities, most severe first."""
 
 
 USUAL_STEPS: dict[NetworkName, int] = {"text2mel": 20_000, "ssrn": 10_000}
-"""Steps that an estimate is of where nobody says how many: fine-tuning from a model of another
-speaker. SSRN learns from all speakers alike and takes half as many."""
+"""Default steps of an estimate: fine-tuning from a model of another speaker. SSRN is less
+speaker-dependent and takes half as many."""
 
 _HERE = "this machine"
 
@@ -31,7 +31,7 @@ def this_machine(device: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that a person should know before paying for training."""
+    """One thing to know before paying for training."""
 
     kind: str
     """What it is, in a word or two with hyphens: `missing-recording`, `clipped`."""
@@ -43,11 +43,28 @@ class Finding:
     file: str
     """File below the dataset that it is about: `wavs/alice-0003.wav`, `metadata.csv`."""
     figure: str
-    """What was measured or found, with its unit: `3.1 % of the samples at full scale`."""
+    """What was measured or found, with its unit: `3.1 % of samples at full scale`."""
     advice: str
     """What to do about it, as a sentence without its full stop."""
     value: float | None = None
     """The figure as a number in the unit that `figure` names, where there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A finding before it is known where it belongs; the fields are those of `Finding`."""
+
+    kind: str
+    severity: Severity
+    figure: str
+    advice: str
+    value: float | None = None
+
+    def at(self, file: str, line: int | None = None, clip_id: str = "") -> Finding:
+        """The finding at its place."""
+        return Finding(
+            self.kind, self.severity, line, clip_id, file, self.figure, self.advice, self.value
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,20 +104,18 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How much of English a corpus lets a voice hear."""
+    """How much of English a corpus covers."""
 
     characters: dict[str, int]
     """Times that the cleaned transcripts have each symbol of the voice, spaces left out."""
     absent_characters: tuple[str, ...]
     """Symbols of the voice that no transcript has."""
-    phonemes: dict[str, float]
-    """Share of each phoneme (ARPAbet without stress) in percent, by letter-to-sound rules; empty
-    where the voice is not English."""
-    rare_phonemes: tuple[str, ...]
-    """Phonemes far rarer than in English at large, rarest first."""
+    absent_pairs: tuple[str, ...]
+    """Letter pairs of English that a corpus of this size should have and does not, commonest
+    first; empty where the voice is not English."""
     pairs: float | None
-    """Share of English's pairs of phonemes, weighed by how common they are, that the corpus has
-    at least once, from 0 to 1; None where the voice is not English."""
+    """Share of English's letter pairs, weighted by how common they are, that the corpus has at
+    least once, from 0 to 1; None where the voice is not English."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,15 +141,15 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
-    """A clip whose transcript a trained voice does or does not believe."""
+class TranscriptScore:
+    """How well a clip's transcript fits its recording, as a trained voice hears it."""
 
     line: int
     clip_id: str
     text: str
     """The transcript, cleaned."""
     score: float
-    """How much the voice disbelieves it; higher is worse, and 1 the limit of suspicion."""
+    """How badly the transcript fits; higher is worse, from 1 on it is suspicious."""
     loss: float
     """Teacher-forced L1 loss with the transcript."""
     other_loss: float
@@ -148,7 +163,7 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """All that is known about a corpus before training."""
+    """Everything known about a corpus before training."""
 
     dataset: str
     rows: int
@@ -158,7 +173,7 @@ class CheckReport:
     hours: float
     """Duration of the usable clips, trimmed."""
     findings: tuple[Finding, ...]
-    """Gravest first, then by line."""
+    """Most severe first, then by line."""
     lengths: Histogram
     """Durations of the usable clips in seconds, trimmed."""
     speaking_rate: Spread | None
@@ -171,8 +186,8 @@ class CheckReport:
     """Most frequent first."""
     coverage: Coverage
     estimates: tuple[Estimate, ...] = ()
-    doubts: tuple[Doubt, ...] = ()
-    """The least believed first; empty without `--deep`."""
+    doubts: tuple[TranscriptScore, ...] = ()
+    """The worst fitting transcripts first; empty without `--deep`."""
 
     @property
     def harmful(self) -> bool:

@@ -1,33 +1,33 @@
-"""What the spectrum of a recording tells: highs that were never there, and mains hum."""
+"""Faults that show in the spectrum of a recording: missing highs, and mains hum."""
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from engine.check.faults import Fault
-from engine.check.loudness import Levels, decibels
+from engine.check.levels import Levels, decibels
+from engine.check.report import Fault, Severity
 
 _FFT = 1_024
-# Frames that are looked at: as many, spread over the recording, tell what all of them do.
+# So many frames, spread over the recording, show what all of them would.
 _MAX_FRAMES = 160
-# Power above a frequency, in dB of all, below which nothing is there: speech that was recorded
-# with its highs has 30 dB more, and the rounding of 16 bits lies lower.
+# Power above a frequency, in dB of all, that counts as no sound: speech that was recorded with
+# its highs has 30 dB more, and the rounding of 16 bits lies lower.
 _NOTHING = -65.0
 # Share of the bandwidth that speech fills; the filters of converters end a little below 1.
 _FILLED = 0.8
 # Highest frequency in Hz of what came by telephone or from a rate of 11 kHz.
 _TELEPHONE = 5_700.0
 
-# Mains: the fundamental in Hz and how far around it the grid may stray; the neighbourhood that a
-# hum stands out of.
+# Mains: its frequency in Hz and how far the grid may stray from it; the neighbourhood that a hum
+# stands out of, and by how many dB.
 _MAINS = (50.0, 60.0)
 _STRAYS = 0.6
 _NEIGHBOURHOOD = 12.0
 _STANDS_OUT = 15.0
-# Level of the hum below that of the speech in dB, from which it is heard.
+# Hum less than so many dB below the speech is heard.
 _HEARD = 36.0
-# Samples a second that are left to look for hum in, and seconds under which it is not told from
-# a low voice.
+# Sample rate in Hz at which hum is looked for, and seconds below which it cannot be told from a
+# low voice.
 _SLOW_RATE = 500.0
 _SHORTEST = 1.5
 
@@ -37,7 +37,7 @@ def spectrum_faults(
 ) -> list[Fault]:
     """Faults of samples `(N,)` at the voice's rate in Hz, which were `recorded_rate` in the file.
 
-    Highs that the file's own rate has no room for are not missed a second time.
+    Highs that the file's own rate has no room for are reported elsewhere.
     """
     return [*_upsampled(mono, rate, recorded_rate), *_hum(mono, rate, levels)]
 
@@ -64,19 +64,16 @@ def highest_frequency(mono: NDArray[np.float32], rate: int) -> float | None:
 
 def _upsampled(mono: NDArray[np.float32], rate: int, recorded_rate: int) -> list[Fault]:
     highest = highest_frequency(mono, rate)
-    fitting = min(rate, recorded_rate) / 2
-    if highest is None or highest >= _FILLED * fitting:
+    possible = min(rate, recorded_rate) / 2
+    if highest is None or highest >= _FILLED * possible:
         return []
-    return [
-        Fault(
-            "upsampled",
-            "error" if highest < _TELEPHONE else "warning",
-            f"has nothing above {highest / 1000:.1f} of {fitting / 1000:.0f} kHz: it was recorded "
-            f"or coded at a lower rate",
-            "export it again from the original recording; the voice will sound as dull as it",
-            highest,
-        )
-    ]
+    figure = (
+        f"no sound above {highest / 1000:.1f} kHz, where {possible / 1000:.0f} is possible: it was "
+        f"recorded or coded at a lower rate"
+    )
+    advice = "export it again from the original recording, or the voice will sound as dull"
+    severity: Severity = "error" if highest < _TELEPHONE else "warning"
+    return [Fault("upsampled", severity, figure, advice, highest)]
 
 
 def _hum(mono: NDArray[np.float32], rate: int, levels: Levels) -> list[Fault]:
@@ -94,13 +91,7 @@ def _hum(mono: NDArray[np.float32], rate: int, levels: Levels) -> list[Fault]:
         beside = np.median(power[(away > 2 * _STRAYS) & (away <= _NEIGHBOURHOOD)])
         level = float(decibels(np.asarray(line)))
         if line > beside * 10 ** (_STANDS_OUT / 10) and level > levels.speech - _HEARD:
-            return [
-                Fault(
-                    "hum",
-                    "warning",
-                    f"mains hum of {mains:.0f} Hz, {levels.speech - level:.0f} dB below its speech",
-                    "take it out with a high-pass filter, as `voicecoach clean` does",
-                    mains,
-                )
-            ]
+            figure = f"{mains:.0f} Hz mains hum, {levels.speech - level:.0f} dB below the speech"
+            advice = "remove it with a high-pass filter, as `voicecoach clean` does"
+            return [Fault("hum", "warning", figure, advice, mains)]
     return []

@@ -1,4 +1,4 @@
-"""Everything that can be known about a corpus from its files alone, in one report."""
+"""Everything that the files of a corpus show, in one report."""
 
 import math
 import os
@@ -9,42 +9,35 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.check.coverage import coverage, coverage_findings
-from engine.check.cross_checks import Clip, judge_together
-from engine.check.faults import Fault
-from engine.check.listing import read_listing, unknown_findings
+from engine.check.coverage import coverage_findings, measure_coverage
+from engine.check.cross_checks import ExaminedClip, compare_recordings
+from engine.check.metadata_checks import check_metadata, unknown_findings
 from engine.check.recordings import examine
-from engine.check.report import SEVERITIES, CheckReport, Finding, Histogram, Spread
+from engine.check.report import (
+    SEVERITIES,
+    CheckReport,
+    Fault,
+    Finding,
+    Histogram,
+    Severity,
+    Spread,
+)
 from engine.check.speaking_rate import TimedText, rate_findings
 from engine.data.audio import AudioSpec
 from engine.data.clip_shape import ClipShape
 from engine.data.clips import RECORDINGS, Limits
 from engine.data.spectrograms import coarse_frames
 from engine.data.workers import Workers
+from engine.formatting import plural, printable
 from engine.text.unknown import unknown_characters
 from engine.text.vocabulary import Vocabulary
 
-# Each may hold a minute of sound in many channels some times over.
+# Each may hold a minute of sound in many channels several times.
 _MAX_THREADS = 16
-# Clips that training needs: one to learn from and one to be judged by.
-_FEWEST_CLIPS = 2
-# Hours of speech with which the BBC's voices were made, at least, and with which nobody's can.
+# One clip to learn from and one to evaluate on.
+_MIN_CLIPS = 2
+# Hours of speech that the BBC's voices were made of, at least, and that are never enough.
 _LITTLE, _VERY_LITTLE = 1.0, 1 / 12
-
-
-def check_corpus(
-    dataset: Path,
-    vocabulary: Vocabulary,
-    limits: Limits,
-    audio: AudioSpec,
-    *,
-    on_progress: Callable[[int, int], None],
-    cancelled: Callable[[], bool],
-) -> CheckReport:
-    """Check the list, the texts and the recordings of a corpus; see `survey`."""
-    return survey(
-        dataset, vocabulary, limits, audio, on_progress=on_progress, cancelled=cancelled
-    ).report
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,59 +69,94 @@ def survey(
         InputError: there is no corpus in the folder at all.
         Cancelled: `cancelled()` became true.
     """
-    listing = read_listing(dataset, vocabulary, limits)
-    known = [
-        (row.line, row.clip_id, vocabulary.clean(row.text), listing.recordings[row.clip_id])
-        for row in listing.rows
-        if row.clip_id in listing.recordings
+    metadata = check_metadata(dataset, vocabulary, limits)
+    listed = [
+        (row.line, row.clip_id, vocabulary.clean(row.text), metadata.recordings[row.clip_id])
+        for row in metadata.rows
+        if row.clip_id in metadata.recordings
     ]
-    waiting = [(each.line, each.clip_id, "", each.path) for each in listing.waiting]
-    examined = _examined([*known, *waiting], limits, audio, on_progress, cancelled)
-    clips = examined[: len(known)]
-    usable = [
-        clip for clip in clips if clip.recording.usable and clip.clip_id not in listing.left_out
-    ]
-    seconds = [clip.recording.seconds for clip in usable if clip.recording.seconds is not None]
-    hours = sum(seconds) / 3600
+    unlisted = [(each.line, each.clip_id, "", each.path) for each in metadata.unlisted]
+    examined = _examine([*listed, *unlisted], limits, audio, on_progress, cancelled)
+    clips = examined[: len(listed)]
+    usable = [c for c in clips if c.recording.usable and c.clip_id not in metadata.left_out]
+    seconds = [clip.recording.seconds or 0.0 for clip in usable if clip.recording.seconds]
     timed = [_timed(clip, dataset) for clip in clips if clip.recording.seconds]
     rates, speaking_rate = rate_findings(timed)
-    unknown = unknown_characters(listing.rows, vocabulary)
-    covered = coverage([clip.text for clip in usable], vocabulary)
+    unknown = unknown_characters(metadata.rows, vocabulary)
+    coverage = measure_coverage([clip.text for clip in usable], vocabulary)
     findings = [
-        *listing.findings,
-        *_findings_of_sound(examined, dataset, audio),
-        *map(_general, _amount(len(usable), hours)),
+        *metadata.findings,
+        *_sound_findings(examined, dataset, audio),
+        *_amount(len(usable), sum(seconds) / 3600),
         *rates,
         *unknown_findings(unknown, vocabulary.cleaner),
-        *coverage_findings(covered),
+        *coverage_findings(coverage),
     ]
     report = CheckReport(
         dataset=str(dataset),
-        rows=listing.total,
+        rows=metadata.total,
         usable=len(usable),
-        hours=hours,
+        hours=sum(seconds) / 3600,
         findings=in_order(findings),
         lengths=_histogram(seconds, limits, audio),
         speaking_rate=speaking_rate,
         loudness=_spread(clip.recording.loudness for clip in usable),
         noise=_spread(clip.recording.signal_to_noise for clip in usable),
         unknown=unknown,
-        coverage=covered,
+        coverage=coverage,
     )
-    files = {clip.line: _file(clip.recording.path, dataset) for clip in clips}
-    return Survey(report, tuple(_shape(clip, audio) for clip in usable), files)
+    shapes = tuple(_shape(clip, audio) for clip in usable)
+    return Survey(report, shapes, {clip.line: _file(clip, dataset) for clip in clips})
 
 
-def _findings_of_sound(clips: Sequence[Clip], dataset: Path, audio: AudioSpec) -> list[Finding]:
-    judged = judge_together(clips, audio.sample_rate)
+def check_corpus(
+    dataset: Path,
+    vocabulary: Vocabulary,
+    limits: Limits,
+    audio: AudioSpec,
+    *,
+    on_progress: Callable[[int, int], None],
+    cancelled: Callable[[], bool],
+) -> CheckReport:
+    """The report of `survey` alone."""
+    found = survey(dataset, vocabulary, limits, audio, on_progress=on_progress, cancelled=cancelled)
+    return found.report
+
+
+def _examine(
+    named: Sequence[tuple[int, str, str, Path]],
+    limits: Limits,
+    audio: AudioSpec,
+    on_progress: Callable[[int, int], None],
+    cancelled: Callable[[], bool],
+) -> list[ExaminedClip]:
+    """Measure recordings, each with its line, id and cleaned text."""
+    clips = []
+    on_progress(0, len(named))
+    with ThreadPoolExecutor(min(_MAX_THREADS, os.cpu_count() or 1)) as pool:
+        workers = Workers(pool, cancelled, "The check of the corpus was cancelled.")
+        measured = workers.map(lambda each: examine(each[3], audio, limits), named)
+        for (line, clip_id, text, _), recording in zip(named, measured, strict=True):
+            clips.append(ExaminedClip(line, clip_id, text, recording))
+            on_progress(len(clips), len(named))
+    return clips
+
+
+def _sound_findings(
+    clips: Sequence[ExaminedClip], dataset: Path, audio: AudioSpec
+) -> list[Finding]:
+    compared = compare_recordings(clips, audio.sample_rate)
     return [
-        *(_finding(fault, clip, dataset) for clip, fault in judged.single),
-        *map(_general, judged.common),
+        *(
+            fault.at(_file(clip, dataset), clip.line, clip.clip_id)
+            for clip, fault in compared.single
+        ),
+        *(fault.at(RECORDINGS) for fault in compared.common),
     ]
 
 
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Findings gravest first, then by line; those about no line come before the others."""
+    """Findings most severe first, then by line; those about no line come before the others."""
     return tuple(
         sorted(
             findings,
@@ -137,84 +165,41 @@ def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     )
 
 
-def _shape(clip: Clip, audio: AudioSpec) -> ClipShape:
+def _shape(clip: ExaminedClip, audio: AudioSpec) -> ClipShape:
     samples = round((clip.recording.seconds or 0.0) * audio.sample_rate)
     return ClipShape(len(clip.text) + 1, coarse_frames(samples, audio))
 
 
-def _examined(
-    named: Sequence[tuple[int, str, str, Path]],
-    limits: Limits,
-    audio: AudioSpec,
-    on_progress: Callable[[int, int], None],
-    cancelled: Callable[[], bool],
-) -> list[Clip]:
-    """Recordings, each with its line, id and cleaned text, with what was measured of them."""
-    paths = [path for *_, path in named]
-    clips = []
-    on_progress(0, len(named))
-    with ThreadPoolExecutor(min(_MAX_THREADS, os.cpu_count() or 1)) as pool:
-        workers = Workers(pool, cancelled, "The corpus was not checked to its end.")
-        measured = workers.map(lambda path: examine(path, audio, limits), paths)
-        pairs = zip(named, measured, strict=True)
-        for done, ((line, clip_id, text, _), recording) in enumerate(pairs, start=1):
-            clips.append(Clip(line, clip_id, text, recording))
-            on_progress(done, len(named))
-    return clips
-
-
-def _timed(clip: Clip, dataset: Path) -> TimedText:
+def _timed(clip: ExaminedClip, dataset: Path) -> TimedText:
     seconds = clip.recording.seconds or 0.0
-    file = _file(clip.recording.path, dataset)
-    return TimedText(clip.line, clip.clip_id, file, clip.text, seconds)
+    return TimedText(clip.line, clip.clip_id, _file(clip, dataset), clip.text, seconds)
 
 
-def _finding(fault: Fault, clip: Clip, dataset: Path) -> Finding:
-    return Finding(
-        fault.kind,
-        fault.severity,
-        clip.line,
-        clip.clip_id,
-        _file(clip.recording.path, dataset),
-        fault.figure,
-        fault.advice,
-        fault.value,
-    )
+def _file(clip: ExaminedClip, dataset: Path) -> str:
+    """A recording below the dataset, fit to be shown."""
+    return printable(clip.recording.path.relative_to(dataset).as_posix())
 
 
-def _general(fault: Fault) -> Finding:
-    return Finding(
-        fault.kind, fault.severity, None, "", RECORDINGS, fault.figure, fault.advice, fault.value
-    )
-
-
-def _file(path: Path, dataset: Path) -> str:
-    """A file below the dataset, fit to be shown."""
-    name = path.relative_to(dataset).as_posix()
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name)
-
-
-def _amount(usable: int, hours: float) -> list[Fault]:
+def _amount(usable: int, hours: float) -> list[Finding]:
     """Whether there is enough to learn from."""
-    if usable < _FEWEST_CLIPS:
-        figure = f"{usable} usable clip{'s' * (usable != 1)}"
-        advice = "mend the errors or record more: training needs one to learn from and one to test"
-        return [Fault("too-few-clips", "error", figure, advice, float(usable))]
+    if usable < _MIN_CLIPS:
+        figure = plural(usable, "usable clip")
+        advice = "fix the errors or record more: training needs one clip to learn from, one to test"
+        return [Fault("too-few-clips", "error", figure, advice, float(usable)).at(RECORDINGS)]
     if hours >= _LITTLE:
         return []
     minutes = 60 * hours
     length = f"{60 * minutes:.0f} seconds" if minutes < 1 else f"{minutes:.1f} minutes"
-    figure = f"{length} of usable speech"
     advice = "record more: the BBC's voices were made from one to three hours"
-    return [
-        Fault("little-speech", "warning" if hours < _VERY_LITTLE else "note", figure, advice, hours)
-    ]
+    severity: Severity = "warning" if hours < _VERY_LITTLE else "note"
+    figure = f"{length} of usable speech"
+    return [Fault("little-speech", severity, figure, advice, hours).at(RECORDINGS)]
 
 
 def _histogram(seconds: Sequence[float], limits: Limits, audio: AudioSpec) -> Histogram:
-    """Durations second by second up to the longest that is allowed."""
-    longest = math.ceil(limits.max_coarse_frames * audio.coarse_frame_seconds)
-    counts, edges = np.histogram(seconds, bins=max(1, longest), range=(0, max(1, longest)))
+    """Durations second by second up to the limit."""
+    longest = max(1, math.ceil(limits.max_coarse_frames * audio.coarse_frame_seconds))
+    counts, edges = np.histogram(seconds, bins=longest, range=(0, longest))
     return Histogram(tuple(map(float, edges)), tuple(map(int, counts)))
 
 

@@ -1,4 +1,4 @@
-"""Transcripts that nobody can have spoken as they are written, found one by one."""
+"""Transcripts that nobody can have spoken as they are written, checked one by one."""
 
 import html
 import re
@@ -9,14 +9,14 @@ from difflib import SequenceMatcher
 from functools import cached_property
 
 from engine.check.encoding import character_fault
-from engine.check.faults import Fault
-from engine.check.report import Severity
+from engine.check.report import Fault, Severity
 from engine.data.clips import Limits
+from engine.formatting import printable
 from engine.text.vocabulary import Vocabulary
 
-# A text so many times longer than a network reads is not cleaned to count its symbols.
+# A text so many times longer than the limit is not cleaned to count its symbols.
 _HOPELESS = 20
-_SHOWN = 40
+_MAX_QUOTED = 40
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 # What transcribers write for sounds that are no words.
 _NO_WORDS = re.compile(
@@ -36,14 +36,14 @@ _TIME_STAMP = re.compile(r"\b\d{1,2}:\d{2}:\d{2}(?:[.,]\d+)?|\b\d{1,2}:\d{2}[.,]
 _SPEAKER = re.compile(r"^(?:[A-Z][A-Z .'-]{1,25}|(?i:speaker) ?[A-Z0-9]{1,2}):\s")
 _REPEATED = re.compile(r"\b([^\W\d_]+(?:['’][^\W\d_]+)?)\s+\1\b", re.IGNORECASE)
 _PLACEHOLDER = re.compile(r"#?n/a|nan|null|todo|tbd|tba|x{2,}|\?{2,}|-{2,}|#\w+[!?]|text", re.I)
-# Words that good English has twice in a row, numbers among them.
+# Words that good English repeats, numbers among them.
 _DOUBLED = re.compile(
     "that|had|very|so|no|yes|ha|ho|he|well|long|many|now|there|come|oh|bye|far|again|never|on|out|"
     "is|do|her|more|much|really|too|you|what|who|where|why|go|one|two|three|four|five|six|seven|"
     "eight|nine|zero|hundred|hear|knock|tick|tut|please|wait|night|boo|la|blah|hush|in|up",
     re.IGNORECASE,
 )
-# No common English word is longer; what is has lost its spaces.
+# No common English word is longer: a longer one has lost its spaces.
 _LONGEST_WORD = 24
 
 
@@ -53,7 +53,7 @@ def text_faults(
     """What is wrong with the transcript of one clip.
 
     `raw` is the field after the id and `text` what training reads: the same where there is no
-    other field. A fault that changes nothing of what the voice reads is not told.
+    other field. A fault that does not change what the voice reads is not reported.
     """
     transcript = _Transcript(clip_id, raw, text, vocabulary)
     unusable = _unusable(transcript, limits)
@@ -62,8 +62,8 @@ def text_faults(
     return [fault for check in _CHECKS if (fault := check(transcript))]
 
 
-def left_out(fault: Fault) -> bool:
-    """Whether training leaves a clip out for this fault of its text."""
+def is_left_out(fault: Fault) -> bool:
+    """Whether training leaves a clip out because of this fault of its text."""
     return fault.kind in (_UNREADABLE, _TOO_LONG)
 
 
@@ -73,7 +73,7 @@ _TOO_LONG = "text-too-long"
 
 @dataclass(frozen=True)
 class _Transcript:
-    """A text with what is asked of it more than once."""
+    """A text with what several checks need."""
 
     clip_id: str
     raw: str
@@ -93,7 +93,7 @@ class _Transcript:
         return _words(self.text)
 
     def matters(self, without: str) -> bool:
-        """Whether the voice reads the text otherwise than this one."""
+        """Whether the voice reads the text differently from this one."""
         return self.vocabulary.clean(without) != self.cleaned
 
 
@@ -102,34 +102,32 @@ def _words(text: str) -> list[str]:
 
 
 def _unusable(transcript: _Transcript, limits: Limits) -> Fault | None:
-    shorten = "cut the recording and its text at a pause, into clips of their own"
+    shorten = "cut the recording and its text at a pause, into separate clips"
     limit = limits.max_characters
     characters = len(" ".join(transcript.text.split()))
-    if characters > _HOPELESS * limit:
-        figure = f"{characters:,} characters, where {limit - 1} with an E after them are the limit"
-        return Fault(_TOO_LONG, "error", figure, shorten, float(characters))
-    if not transcript.cleaned:
-        figure = f"nothing of {_quoted(transcript.text)} can be read"
-        advice = "write what is spoken in the voice's letters, or delete the line"
-        return Fault(_UNREADABLE, "error", figure, advice)
-    symbols = len(transcript.cleaned) + 1
-    if symbols > limit:
-        figure = f"{symbols} symbols with its E, where {limit} are the limit"
-        return Fault(_TOO_LONG, "error", figure, shorten, float(symbols))
-    return None
+    if characters <= _HOPELESS * limit:
+        if not transcript.cleaned:
+            figure = f"none of {_quoted(transcript.text)} can be read"
+            advice = "write what is spoken in the voice's letters, or delete the line"
+            return Fault(_UNREADABLE, "error", figure, advice)
+        characters = len(transcript.cleaned) + 1  # the end of a sentence is a symbol, too
+    if characters <= limit:
+        return None
+    figure = f"{characters:,} characters; the limit is {limit}"
+    return Fault(_TOO_LONG, "error", figure, shorten, float(characters))
 
 
 def _no_words(transcript: _Transcript) -> Fault | None:
     if any(map(str.isalnum, transcript.cleaned)):
         return None
-    figure = f"{_quoted(transcript.text)} has nothing to speak"
+    figure = f"{_quoted(transcript.text)} contains nothing to speak"
     return Fault("no-words", "error", figure, "write what is spoken, or delete the line")
 
 
 def _placeholder(transcript: _Transcript) -> Fault | None:
     text = transcript.text
     if _PLACEHOLDER.fullmatch(text):
-        figure = f"{_quoted(text)} stands in for a text"
+        figure = f"{_quoted(text)} is a placeholder"
         return Fault("placeholder", "error", figure, "write what is spoken, or delete the line")
     name = transcript.clip_id.rsplit("/", 1)[-1].casefold()
     if text.casefold() in (name, name + ".wav", name + ".flac") and not name.isalpha():
@@ -137,15 +135,19 @@ def _placeholder(transcript: _Transcript) -> Fault | None:
     return None
 
 
+def _character(transcript: _Transcript) -> Fault | None:
+    return character_fault(transcript.text)
+
+
 def _control(transcript: _Transcript) -> Fault | None:
     for column, character in enumerate(transcript.text, start=1):
         category = unicodedata.category(character)
-        # A zero byte is told with its line; joiners shape letters in some scripts.
+        # A zero byte is reported with its line; joiners shape letters in some scripts.
         if category not in ("Cc", "Cf", "Co", "Cn", "Zl", "Zp") or character in "\t\0\u200c\u200d":
             continue
         kind = "control-character" if category == "Cc" else "invisible-character"
         figure = f"U+{ord(character):04X} as character {column} of the text"
-        return Fault(kind, "warning", figure, "delete what is not seen", float(column))
+        return Fault(kind, "warning", figure, "delete the invisible character", float(column))
     return None
 
 
@@ -153,56 +155,44 @@ def _annotation(transcript: _Transcript) -> Fault | None:
     found = _NO_WORDS.search(transcript.text)
     if not found or not transcript.matters(_NO_WORDS.sub(" ", transcript.text)):
         return None
-    advice = "write only what is spoken; leave clips out in which something else is heard"
+    advice = "write only what is spoken; leave out clips in which something else is heard"
     return Fault("annotation", "error", f"{_quoted(found.group())} is not spoken", advice)
 
 
 def _markup(transcript: _Transcript) -> Fault | None:
     text = _NO_WORDS.sub(" ", transcript.text)
-    found = _TAG.search(text)
-    if found:
-        matters = transcript.matters(_TAG.sub(" ", transcript.text))
-        figure = f"{_quoted(found.group())} is markup"
-        return Fault("markup", "error" if matters else "note", figure, "leave tags out of the text")
-    found = _ENTITY.search(text)
-    unescaped = html.unescape(transcript.text)
-    if not found or unescaped == transcript.text:
+    if found := _TAG.search(text):
+        without, what = _TAG.sub(" ", transcript.text), "markup"
+        advice = "leave tags out of the text"
+    else:
+        found = _ENTITY.search(text)
+        without, what = html.unescape(transcript.text), "an HTML entity"
+        advice = "write the character that it stands for"
+    if not found or without == transcript.text:
         return None
-    severity: Severity = "error" if transcript.matters(unescaped) else "note"
-    figure = f"{_quoted(found.group())} is an HTML entity"
-    return Fault("markup", severity, figure, "write the character that it stands for")
-
-
-def _escape(transcript: _Transcript) -> Fault | None:
-    found = _ESCAPE.search(transcript.text)
-    if not found:
-        return None
-    figure = f"{found.group()} is an escape of some programming language"
-    return Fault("escape", "error", figure, "write the character that it stands for, or a space")
+    severity: Severity = "error" if transcript.matters(without) else "note"
+    return Fault("markup", severity, f"{_quoted(found.group())} is {what}", advice)
 
 
 def _brackets(transcript: _Transcript) -> Fault | None:
     found = _BRACKETED.search(_NO_WORDS.sub(" ", transcript.text))
     if not found or not transcript.matters(transcript.text.replace(found.group(), " ")):
         return None
-    advice = "take the brackets away where it is spoken, and all of it where it is not"
+    advice = "delete the brackets if it is spoken, and all of it if not"
     return Fault("bracketed", "warning", f"{_quoted(found.group())} in brackets", advice)
 
 
-def _time_stamp(transcript: _Transcript) -> Fault | None:
-    found = _TIME_STAMP.search(transcript.text)
-    if not found:
-        return None
-    figure = f"{_quoted(found.group())} looks like the time stamp of a subtitle"
-    return Fault("time-stamp", "warning", figure, "delete it unless it is spoken")
+def _pattern(
+    kind: str, severity: Severity, pattern: re.Pattern[str], what: str, advice: str
+) -> Callable[[_Transcript], Fault | None]:
+    """A check that reports what an expression finds."""
 
+    def check(transcript: _Transcript) -> Fault | None:
+        found = pattern.search(transcript.text)
+        figure = f"{_quoted(found.group().strip())} {what}" if found else ""
+        return Fault(kind, severity, figure, advice) if found else None
 
-def _speaker(transcript: _Transcript) -> Fault | None:
-    found = _SPEAKER.search(transcript.text)
-    if not found:
-        return None
-    figure = f"{_quoted(found.group().strip())} looks like the name of who speaks"
-    return Fault("speaker-label", "warning", figure, "delete it unless it is spoken")
+    return check
 
 
 def _digits(transcript: _Transcript) -> Fault | None:
@@ -218,13 +208,11 @@ def _capitals(transcript: _Transcript) -> Fault | None:
     letters = sum(map(str.isalpha, transcript.text))
     if not transcript.text.isupper() or letters < 8 or len(transcript.words) < 2:
         return None
-    spelled = transcript.matters(transcript.text.lower())
-    figure = f"{_quoted(transcript.text)} is in capitals throughout"
-    if spelled:
+    figure = f"{_quoted(transcript.text)} is all in capitals"
+    if transcript.matters(transcript.text.lower()):
         advice = "write it in lower case: words in capitals are read as abbreviations"
-    else:
-        advice = "nothing, where it is read like any other text"
-    return Fault("all-capitals", "warning" if spelled else "note", figure, advice)
+        return Fault("all-capitals", "warning", figure, advice)
+    return Fault("all-capitals", "note", figure, "nothing to do: it is read like any other text")
 
 
 def _repeated(transcript: _Transcript) -> Fault | None:
@@ -237,9 +225,8 @@ def _repeated(transcript: _Transcript) -> Fault | None:
     if transcript.english:
         for found in _REPEATED.finditer(transcript.text):
             if not _DOUBLED.fullmatch(found.group(1)):
-                return Fault(
-                    "repeated-word", "warning", f"{_quoted(found.group())} in the text", advice
-                )
+                figure = f"{_quoted(found.group())} in the text"
+                return Fault("repeated-word", "warning", figure, advice)
     return None
 
 
@@ -249,9 +236,9 @@ def _script(transcript: _Transcript) -> Fault | None:
         return None
     foreign = []
     for word in _WORD.findall(transcript.text):
-        scripts = {_script_of(letter) for letter in word if letter.isalpha()}
+        scripts = {unicodedata.name(c, "UNNAMED").split(" ")[0] for c in word if c.isalpha()}
         if len(scripts & {"LATIN", "CYRILLIC", "GREEK"}) > 1:
-            figure = f"{_quoted(word)} has letters of several alphabets that look alike"
+            figure = f"{_quoted(word)} mixes letters of different alphabets that look alike"
             return Fault("mixed-alphabets", "warning", figure, "type the word again")
         if scripts - {"LATIN", "FEMININE", "MASCULINE"}:
             foreign.append(word)
@@ -263,18 +250,13 @@ def _script(transcript: _Transcript) -> Fault | None:
     return Fault("other-script", "error" if mostly else "warning", figure, advice)
 
 
-def _script_of(letter: str) -> str:
-    return unicodedata.name(letter, "UNNAMED").split(" ")[0]
-
-
 def _long_word(transcript: _Transcript) -> Fault | None:
     longest = max(transcript.words, key=len, default="")
     if not transcript.english or len(longest) <= _LONGEST_WORD:
         return None
     figure = f"{_quoted(longest)} is {len(longest)} letters long"
-    return Fault(
-        "long-word", "warning", figure, "put the spaces back that are missing", float(len(longest))
-    )
+    advice = "restore the missing spaces"
+    return Fault("long-word", "warning", figure, advice, float(len(longest)))
 
 
 def _columns(transcript: _Transcript) -> Fault | None:
@@ -282,23 +264,23 @@ def _columns(transcript: _Transcript) -> Fault | None:
     raw, text = transcript.raw, transcript.text
     if raw == text or not raw:
         return None
-    # Short words with digits or full stops about may be abbreviations, written out in the other.
+    # Short words next to digits or full stops may be abbreviations, written out in the other.
     shortest = 4 if re.search(r"\d|\.\S", raw) else 2
     words = [word for word in _words(raw) if len(word) >= shortest and word != "dr"]
     if len(words) < 2:
         return None
     shared = max(
-        _in_order(words, spoken)
+        _shared_in_order(words, spoken)
         for spoken in (transcript.words, transcript.cleaned.replace(",", "").split())
     )
     if shared > 0.34 or (shared > 0 and len(words) < 3):
         return None
-    figure = f"{_quoted(raw)} is written out as {_quoted(text)}"
-    advice = "look whether a column slipped: both texts of a line must say the same"
+    figure = f"{_quoted(raw)} is normalised as {_quoted(text)}"
+    advice = "check whether a column moved: both texts of a line must say the same"
     return Fault("columns-differ", "error", figure, advice, round(shared, 3))
 
 
-def _in_order(words: list[str], spoken: list[str]) -> float:
+def _shared_in_order(words: list[str], spoken: list[str]) -> float:
     """Share of the words that are spoken in their order: any two texts share "of" and "the"."""
     blocks = SequenceMatcher(None, words, spoken, autojunk=False).get_matching_blocks()
     return sum(block.size for block in blocks) / len(words)
@@ -308,16 +290,8 @@ def _csv_quotes(transcript: _Transcript) -> Fault | None:
     text = transcript.raw
     if not (len(text) > 2 and text[0] == text[-1] == '"' and '""' in text[1:-1]):
         return None
-    return Fault(
-        "csv-quotes",
-        "warning",
-        f"{_quoted(text)} is in the quotes that a CSV writer puts",
-        "write the list without quoting: quotes are text here",
-    )
-
-
-def _character(transcript: _Transcript) -> Fault | None:
-    return character_fault(transcript.text)
+    advice = "write the file without quoting: quotes are text here"
+    return Fault("csv-quotes", "warning", f"{_quoted(text)} is in CSV quotes", advice)
 
 
 _CHECKS: tuple[Callable[[_Transcript], Fault | None], ...] = (
@@ -327,10 +301,28 @@ _CHECKS: tuple[Callable[[_Transcript], Fault | None], ...] = (
     _control,
     _annotation,
     _markup,
-    _escape,
+    _pattern(
+        "escape",
+        "error",
+        _ESCAPE,
+        "is an escape sequence",
+        "write the character that it stands for, or a space",
+    ),
     _brackets,
-    _time_stamp,
-    _speaker,
+    _pattern(
+        "time-stamp",
+        "warning",
+        _TIME_STAMP,
+        "looks like the time stamp of a subtitle",
+        "delete it unless it is spoken",
+    ),
+    _pattern(
+        "speaker-label",
+        "warning",
+        _SPEAKER,
+        "looks like the name of a speaker",
+        "delete it unless it is spoken",
+    ),
     _digits,
     _capitals,
     _repeated,
@@ -342,5 +334,4 @@ _CHECKS: tuple[Callable[[_Transcript], Fault | None], ...] = (
 
 
 def _quoted(text: str) -> str:
-    shown = text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
-    return "“" + "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in shown) + "”"
+    return f"“{printable(text, _MAX_QUOTED)}”"

@@ -1,12 +1,11 @@
-"""What the samples themselves tell: clipping, direct current, dropouts, clicks, a cut end."""
+"""Faults that show in the samples: clipping, DC offset, dropouts, clicks, a cut end, channels."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.check.clicks import click_faults
-from engine.check.faults import Fault
-from engine.check.loudness import Levels, runs
-from engine.check.report import Severity
+from engine.check.levels import Levels, runs
+from engine.check.report import Fault, Severity
+from engine.formatting import plural
 
 _STEP_16 = 1 / 32_768
 # Samples in a row at the same height that make a flat top, and flat tops that make clipping: a
@@ -23,26 +22,44 @@ _HARMFUL_CLIPPING = 0.005
 # whose tops were cut and then coded or converted has one or more. Short clips prove nothing.
 _NEAR_THE_PEAK = 0.9
 _SQUASHED = 0.009
-_SHORTEST_SQUASHED = 0.8
-# Heights of a wave are the rarer the higher they are, but gather where it was limited, also after
-# the tops were made round by coding or conversion: how many times more there are around a height
-# than a quarter below it, where that height has a share of the samples at all. The speech of LJ
-# Speech has 0.6 at most, a limiter makes 1, and clipping 1.6 and more.
+_MIN_SQUASHED_SECONDS = 0.8
+# Higher samples are rarer, but they gather where a wave was limited, even after coding or
+# conversion rounded the tops: how many times more samples there are around a height than a
+# quarter below it, where that height has a share of the samples at all. LJ Speech has 0.6 at
+# most, a limiter makes 1, and clipping 1.6 and more.
 _GATHERED = 1.4
 _MIN_GATHERED = 0.004
 _HEIGHTS = np.arange(0.4, 1.0, 0.05)
-# A peak so low is no sign of clipping but of too few steps.
+# So low a peak is no sign of clipping but of too few steps.
 _LOWEST_PEAK = 0.02
 # Mean of the samples in shares of full scale.
 _OFFSET, _HARMFUL_OFFSET = 0.008, 0.1
 # Seconds of samples that do not change, between samples that do: a buffer that ran dry.
-_SHORTEST_DROPOUT, _LONGEST_DROPOUT = 0.004, 0.5
+_MIN_DROPOUT, _MAX_DROPOUT = 0.004, 0.5
 _HARMFUL_DROPOUT = 0.05
-# Seconds before and after a dropout in which there is speech, and the level below it, in dB.
+# Seconds of speech before and after a dropout, and its level below the recording's, in dB.
 _BESIDE = 0.005
 _BESIDE_LEVEL = 20.0
 # The last frame's level below the speech in dB, less than which a word was cut off.
 _CUT_END = 12.0
+# Smaller leaps drown in speech, in shares of full scale.
+_MIN_LEAP = 0.15
+# How many times higher a click leaps than everything around it. In LJ Speech, whose consonants
+# are hard, a burst of breath reaches 4 at most.
+_CLICK_RATIO = 8.0
+# Seconds before and after: of a click itself, ringing included, and of its neighbourhood.
+_CLICK, _AROUND = 0.0004, 0.015
+# A quieter neighbourhood counts as this loud: one step of 12 bits.
+_STILL = 2**-11
+# The highest leaps that are examined.
+_MAX_CANDIDATES = 400
+# Amplitude of a channel as a share of the loudest, below which it is silent.
+_DEAD = 0.003
+# Correlation with the loudest channel: below the first a channel is another recording or another
+# place in the room; below the second mixing takes away from both.
+_ALIKE = 0.9
+_DIFFERENT = 0.5
+_OPPOSED = -0.2
 
 _RECORD_LOWER = "record it again at a lower level, or leave the clip out"
 
@@ -56,7 +73,7 @@ def waveform_faults(samples: NDArray[np.float32], rate: int, levels: Levels) -> 
         *_over_full_scale(loudest),
         *_offset(samples),
         # The edges of a gap click, too.
-        *(dropouts or click_faults(loudest, rate)),
+        *(dropouts or _clicks(loudest, rate)),
         *_cut_off(levels),
     ]
 
@@ -68,39 +85,39 @@ def _clipped(channel: NDArray[np.float32], rate: int) -> list[Fault]:
         return []
     for side in (channel, -channel):
         top = float(side.max())
-        near = side >= top - max(1.5 * _STEP_16, _FLATNESS * abs(top))
-        starts, ends = runs(near)
+        starts, ends = runs(side >= top - max(1.5 * _STEP_16, _FLATNESS * abs(top)))
         lengths = ends - starts
         long = lengths[lengths >= _FLAT_SAMPLES]
         flat, tops = flat + int(long.sum()), tops + len(long)
     share = flat / len(channel)
     at_full_scale = peak >= _FULL_SCALE
-    if tops >= (_FLAT_TOPS_AT_FULL_SCALE if at_full_scale else _FLAT_TOPS):
-        height = "full scale" if at_full_scale else f"{100 * peak:.0f} % of full scale"
-        figure = f"{100 * share:.2g} % of its samples lie in {tops:,} flat tops at {height}"
-        severity: Severity = "error" if share >= _HARMFUL_CLIPPING else "warning"
-        return [Fault("clipped", severity, figure, _RECORD_LOWER, 100 * share)]
-    return _squashed(channel, rate)
+    if tops < (_FLAT_TOPS_AT_FULL_SCALE if at_full_scale else _FLAT_TOPS):
+        return _squashed(channel, rate)
+    height = "full scale" if at_full_scale else f"{100 * peak:.0f} % of full scale"
+    figure = f"{100 * share:.2g} % of samples in {tops:,} flat tops at {height}"
+    severity: Severity = "error" if share >= _HARMFUL_CLIPPING else "warning"
+    return [Fault("clipped", severity, figure, _RECORD_LOWER, 100 * share)]
 
 
 def _squashed(channel: NDArray[np.float32], rate: int) -> list[Fault]:
-    if len(channel) < _SHORTEST_SQUASHED * rate:
+    """Clipping that shows in how often each height occurs, because the tops are flat no more."""
+    if len(channel) < _MIN_SQUASHED_SECONDS * rate:
         return []
-    still = np.abs(channel - np.float32(channel.mean(dtype=np.float64)))
-    share = float((still > _NEAR_THE_PEAK * still.max()).mean())
+    heights = np.abs(channel - np.float32(channel.mean(dtype=np.float64)))
+    share = float((heights > _NEAR_THE_PEAK * heights.max()).mean())
     if share >= _SQUASHED:
-        figure = f"{100 * share:.2g} % of its samples are squashed into the tenth below its peak"
+        figure = f"{100 * share:.2g} % of samples within the top tenth of the peak"
         return [Fault("clipped", "warning", figure, _RECORD_LOWER, 100 * share)]
-    height = _gathering_height(still)
+    height = _gathering_height(heights)
     if height is None:
         return []
-    figure = f"its samples gather at {100 * height:.0f} % of its peak, where its tops were cut"
+    figure = f"samples pile up at {100 * height:.0f} % of the peak, where the tops were cut"
     return [Fault("clipped", "warning", figure, _RECORD_LOWER, 100 * height)]
 
 
-def _gathering_height(still: NDArray[np.float32]) -> float | None:
+def _gathering_height(heights: NDArray[np.float32]) -> float | None:
     """The share of the peak at which a wave was limited; None for a wave that was not."""
-    relative = np.sort(still / still.max())
+    relative = np.sort(heights / heights.max())
 
     def between(low: float, high: float) -> int:
         return int(np.searchsorted(relative, high) - np.searchsorted(relative, low))
@@ -117,8 +134,8 @@ def _over_full_scale(channel: NDArray[np.float32]) -> list[Fault]:
     peak = float(np.abs(channel).max())
     if peak <= 1.0:
         return []
-    figure = f"its samples reach {peak:.2f} times full scale"
-    advice = "lower it before it is saved in another format, which would clip it"
+    advice = "lower it before saving it in another format, which would clip it"
+    figure = f"samples reach {peak:.2f} times full scale"
     return [Fault("over-full-scale", "warning", figure, advice, peak)]
 
 
@@ -127,28 +144,22 @@ def _offset(samples: NDArray[np.float32]) -> list[Fault]:
     offset = float(means[np.abs(means).argmax()])
     if abs(offset) < _OFFSET:
         return []
-    return [
-        Fault(
-            "dc-offset",
-            "error" if abs(offset) >= _HARMFUL_OFFSET else "warning",
-            f"its mean lies {100 * offset:+.1f} % of full scale off zero",
-            "take it out with a high-pass filter, as `voicecoach clean` does",
-            100 * offset,
-        )
-    ]
+    severity: Severity = "error" if abs(offset) >= _HARMFUL_OFFSET else "warning"
+    figure = f"DC offset of {100 * offset:+.1f} % of full scale"
+    advice = "remove it with a high-pass filter, as `voicecoach clean` does"
+    return [Fault("dc-offset", severity, figure, advice, 100 * offset)]
 
 
 def _dropouts(channel: NDArray[np.float32], rate: int, speech: float) -> list[Fault]:
-    """Stretches of one and the same value in the middle of sound."""
-    shortest = max(4, int(_SHORTEST_DROPOUT * rate))
+    """Runs of one and the same value in the middle of sound."""
     starts, ends = runs(np.diff(channel) == 0)
-    long = ends - starts >= shortest
+    long = ends - starts >= max(4, int(_MIN_DROPOUT * rate))
     beside = max(2, int(_BESIDE * rate))
     loud = 10 ** ((speech - _BESIDE_LEVEL) / 20)
     found = [
         (int(start), int(end - start))
         for start, end in zip(starts[long], ends[long], strict=True)
-        if end - start <= _LONGEST_DROPOUT * rate
+        if end - start <= _MAX_DROPOUT * rate
         and _moves(channel[max(0, start - beside) : start], loud)
         and _moves(channel[end + 1 : end + 1 + beside], loud)
         and _jumps(channel, int(start), int(end), loud)
@@ -156,15 +167,13 @@ def _dropouts(channel: NDArray[np.float32], rate: int, speech: float) -> list[Fa
     if not found:
         return []
     total = sum(length for _, length in found) / rate
+    severity: Severity = "error" if total >= _HARMFUL_DROPOUT else "warning"
+    figure = (
+        f"{plural(len(found), 'gap')} in the speech, {1000 * total:.0f} ms in total, "
+        f"first at {found[0][0] / rate:.2f} s"
+    )
     return [
-        Fault(
-            "dropout",
-            "error" if total >= _HARMFUL_DROPOUT else "warning",
-            f"{len(found)} gap{'s' * (len(found) > 1)} of {1000 * total:.0f} ms in all in the "
-            f"speech, the first {found[0][0] / rate:.2f} s from the start",
-            "export it again, or leave the clip out",
-            1000 * total,
-        )
+        Fault("dropout", severity, figure, "export it again, or leave the clip out", 1000 * total)
     ]
 
 
@@ -173,10 +182,49 @@ def _moves(samples: NDArray[np.float32], level: float) -> bool:
 
 
 def _jumps(channel: NDArray[np.float32], start: int, end: int, level: float) -> bool:
-    """Whether sound breaks off at a stretch, or sets in, and does not fade as speech does."""
+    """Whether sound breaks off at a gap, or sets in after it, and does not fade as speech does."""
     still = channel[start]
     sides = channel[max(0, start - 2) : start], channel[end + 1 : end + 3]
     return any(float(np.abs(side - still).max(initial=0)) > level / 2 for side in sides)
+
+
+def _clicks(channel: NDArray[np.float32], rate: int) -> list[Fault]:
+    """The clicks of one channel `(N,)` as one fault.
+
+    A sample's leap is its distance from the middle of its neighbours. Speech leaps too, most of
+    all in an s, but for hundredths of a second, and not between samples that lie still.
+    """
+    if len(channel) < 3:
+        return []
+    leaps = np.abs(channel[1:-1] - (channel[:-2] + channel[2:]) / 2)
+    clicks = _places_of_clicks(leaps, max(2, round(_CLICK * rate)), round(_AROUND * rate))
+    if not clicks:
+        return []
+    highest = max(clicks, key=lambda place: float(leaps[place]))
+    leap = min(100.0, 100 * float(leaps[highest]))
+    several = "" if len(clicks) == 1 else ", the highest"
+    figure = (
+        f"{plural(len(clicks), 'click')}{several} of {leap:.0f} % of full scale, "
+        f"at {(highest + 1) / rate:.2f} s"
+    )
+    advice = "cut it out or record it again, or leave the clip out"
+    return [Fault("click", "warning", figure, advice, leap)]
+
+
+def _places_of_clicks(leaps: NDArray[np.float32], inside: int, around: int) -> list[int]:
+    """Where leaps stand out from their neighbourhood, the highest first."""
+    candidates = np.flatnonzero(leaps >= _MIN_LEAP)
+    candidates = candidates[np.argsort(-leaps[candidates], kind="stable")][:_MAX_CANDIDATES]
+    found: list[int] = []
+    for place in map(int, candidates):
+        if any(abs(place - other) <= inside for other in found):
+            continue
+        before = leaps[max(0, place - around) : max(0, place - inside)]
+        after = leaps[place + inside + 1 : place + around + 1]
+        beside = max(_STILL, float(before.max(initial=0)), float(after.max(initial=0)))
+        if leaps[place] >= _CLICK_RATIO * beside:
+            found.append(place)
+    return found
 
 
 def _cut_off(levels: Levels) -> list[Fault]:
@@ -184,12 +232,48 @@ def _cut_off(levels: Levels) -> list[Fault]:
     # Nothing but noise has no end that could be cut.
     if below >= _CUT_END or levels.signal_to_noise < _CUT_END + 8:
         return []
-    return [
-        Fault(
-            "cut-off",
-            "warning",
-            f"ends in the middle of a sound, {below:.0f} dB below the level of its speech",
-            "compare its last word with the text; copy or cut it again",
-            below,
-        )
+    figure = f"ends in the middle of a sound, {below:.0f} dB below the speech"
+    advice = "compare its last word with the text; copy or cut it again"
+    return [Fault("cut-off", "warning", figure, advice, below)]
+
+
+def channel_faults(samples: NDArray[np.float32]) -> list[Fault]:
+    """What mixing channels `(N, channels)` into one would do to the speech."""
+    count = samples.shape[1]
+    if count < 2 or not len(samples):
+        return []
+    kind = "stereo" if count == 2 else "many-channels"
+    figure = f"{count} channels, which are mixed into one"
+    faults = [Fault(kind, "note", figure, "nothing to do", float(count))]
+    centred = samples - samples.mean(axis=0)
+    powers = np.einsum("nc,nc->c", centred, centred, dtype=np.float64)
+    loudest = int(powers.argmax())
+    if powers[loudest] <= 0:
+        return faults
+    alive = powers > powers[loudest] * _DEAD**2
+    if not alive.all():
+        silent = int((~alive).sum())
+        figure = f"{silent} of {count} channels silent, which makes the mix quieter"
+        advice = "export only the channel with the voice"
+        faults.append(Fault("dead-channel", "warning", figure, advice, float(silent)))
+    correlations = [
+        float(np.dot(centred[:, loudest], centred[:, channel]))
+        / float(np.sqrt(powers[loudest] * powers[channel]))
+        for channel in np.flatnonzero(alive)
+        if channel != loudest
     ]
+    if correlations and min(correlations) < _ALIKE:
+        faults.append(_different(min(correlations)))
+    return faults
+
+
+def _different(correlation: float) -> Fault:
+    figure = f"correlation of the channels {correlation:.2f}"
+    advice = "export only the better channel"
+    if correlation < _OPPOSED:
+        figure += ": they cancel each other in the mix"
+        return Fault("opposed-channels", "error", figure, advice, correlation)
+    if correlation < _DIFFERENT:
+        figure += ": they hold two different sounds"
+        return Fault("different-channels", "error", figure, advice, correlation)
+    return Fault("different-channels", "warning", figure, advice, correlation)

@@ -17,24 +17,31 @@ from engine.checkpoints.folders import (
     MAX_TENSOR_BYTES,
     MOMENTS,
     damaged,
-    is_checkpoint,
     read_state,
     sealed,
     superseded,
 )
+from engine.checkpoints.recovery import Recovery, recovery_from
 from engine.checkpoints.tensor_file import bytes_of, digest_of, digest_on_disk, write_tensors
 from engine.choices import NetworkName
-from engine.disk_space import require_room
 from engine.errors import EngineError, InputError
-from engine.files import PRIVATE_FOLDER, make_folder, remove, remove_all, sync_folder
+from engine.files import (
+    PRIVATE,
+    PRIVATE_FOLDER,
+    fsync,
+    make_folder,
+    open_plain,
+    remove,
+    remove_all,
+    require_room,
+)
+from engine.formatting import timestamp
 from engine.networks.build import build_network, network_with
 from engine.networks.specs import NetworkSpec, read_spec
 from engine.networks.ssrn import SSRN
 from engine.networks.text2mel import Text2Mel
-from engine.plain_files import open_plain, open_private
-from engine.time_of_day import now
-from engine.training.divergence import Recovery, recovery_from
 from engine.voice.folder import Voice
+from engine.voice.layout import is_checkpoint
 
 _WEIGHTS = "weights.safetensors"
 _AVERAGE = "average.safetensors"
@@ -114,22 +121,32 @@ def save_checkpoint(checkpoint: Checkpoint, target: Path) -> None:
         # In a voice folder that is there: one that was deleted must not come back without its lock.
         make_folder(target.parent, within=target.parents[2])
         temporary.mkdir(PRIVATE_FOLDER)
-        digests = {
-            name: write_tensors(tensors, temporary / name)
-            for name, tensors in _files(checkpoint).items()
-        }
-        state = sealed({**_state(checkpoint), "sha256": digests})
-        _write_synced(temporary / "state.json", state.encode())
-        _read_again(temporary, digests, state)
-        sync_folder(temporary)
+        write_checkpoint(checkpoint, temporary)
+        fsync(temporary)
         _put_in_place(temporary, target)
-        sync_folder(target.parent)
+        fsync(target.parent)
     except (OSError, ValueError) as error:
         shutil.rmtree(temporary, ignore_errors=True)
         raise EngineError(
             f"The checkpoint {target} cannot be written: {_reason(error)}; {_remedy(error)}the "
             f"ones before it are untouched."
         ) from error
+
+
+def write_checkpoint(checkpoint: Checkpoint, folder: Path, mode: int = PRIVATE) -> None:
+    """Write a checkpoint's files into a folder, and compare what the disk has with them.
+
+    Raises:
+        OSError: they cannot be written, or are not as they were written.
+        ValueError: a tensor is of a type that no such file holds.
+    """
+    digests = {
+        name: write_tensors(tensors, folder / name, mode)
+        for name, tensors in _files(checkpoint).items()
+    }
+    state = sealed({**_state(checkpoint), "sha256": digests})
+    _write_synced(folder / "state.json", state.encode(), mode)
+    _read_again(folder, digests, state)
 
 
 def checkpoint_bytes(checkpoint: Checkpoint) -> int:
@@ -148,8 +165,8 @@ def _files(checkpoint: Checkpoint) -> dict[str, dict[str, Tensor]]:
     return files
 
 
-def _write_synced(path: Path, content: bytes) -> None:
-    descriptor = open_private(path, os.O_WRONLY | os.O_TRUNC)
+def _write_synced(path: Path, content: bytes, mode: int) -> None:
+    descriptor = open_plain(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with open(descriptor, "wb") as file:  # noqa: PTH123 (no path)
         file.write(content)
         file.flush()
@@ -215,7 +232,7 @@ def _state(checkpoint: Checkpoint) -> dict[str, Any]:
         "symbols": checkpoint.symbols,
         "parameters": sum(tensor.numel() for tensor in checkpoint.weights.values()),
         "spec": asdict(checkpoint.spec),
-        "saved": now(),
+        "saved": timestamp(),
         "unlogged": asdict(checkpoint.unlogged),
     }
     if checkpoint.corpus:
@@ -263,7 +280,15 @@ def load_checkpoint(folder: Path, *, to_speak: bool = False) -> Checkpoint:
         )
     except PermissionError as error:
         raise InputError(f"Cannot read {error.filename}: {error.strerror}.") from error
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, OverflowError) as error:
+    except (
+        OSError,
+        SafetensorError,
+        LookupError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        ArithmeticError,
+    ) as error:
         raise damaged(folder, str(error)) from error
 
 

@@ -11,15 +11,23 @@ import json
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from engine.choices import NETWORKS, NetworkName
-from engine.errors import InputError, brief
-from engine.networks.specs import read_spec
-from engine.plain_files import plain_file, read_plain
+from engine.errors import InputError
+from engine.files import plain_file, read_plain
+from engine.formatting import brief
+from engine.networks.specs import NetworkSpec, read_spec
 from engine.run.stop import MAX_STEPS
+from engine.voice.folder import Voice
+from engine.voice.layout import (
+    STEP_FOLDER,
+    CheckpointEntry,
+    is_checkpoint,
+    list_checkpoints,
+    step_folders,
+)
 
 FORMAT = 2
 """What `state.json` says of itself. Format 1 has no checksum of its own."""
@@ -32,7 +40,6 @@ MAX_TENSOR_BYTES = 2**32
 """More than any file of tensors has. The BBC's largest network has 341 MB with all that Adam
 remembers; a file of holes can have any number, which would all be read, or taken of the memory."""
 
-_STEP_FOLDER = re.compile(r"step-([0-9]{9,10})")
 _DAMAGED_FOLDER = re.compile(r"step-([0-9]{9,10})-damaged(-[0-9]+)?")
 # The last line but one of state.json: the checksum of what stands before it.
 _SEAL = '  "checksum": "{}"\n}}\n'
@@ -50,43 +57,6 @@ class DamagedCheckpointError(InputError):
         """Take what is damaged, and what to do about it."""
         super().__init__(f"{what}; {remedy}.")
         self.what = what
-
-
-@dataclass(frozen=True)
-class CheckpointEntry:
-    """A checkpoint on disk."""
-
-    step: int
-    path: Path
-
-
-def step_folder(checkpoints: Path, step: int) -> Path:
-    """Where the checkpoint of a step is, or will be."""
-    return checkpoints / f"step-{step:09d}"
-
-
-def list_checkpoints(folder: Path) -> list[CheckpointEntry]:
-    """The complete checkpoints in a folder, oldest first."""
-    if not folder.is_dir():
-        return []
-    found = [
-        CheckpointEntry(int(match[1]), path)
-        for path in folder.iterdir()
-        if (match := _STEP_FOLDER.fullmatch(path.name)) and is_checkpoint(path)
-    ]
-    return sorted(found, key=lambda entry: entry.step)
-
-
-def step_folders(folder: Path) -> list[CheckpointEntry]:
-    """All that has the name of a checkpoint, oldest first, whether or not it is complete."""
-    if not folder.is_dir():
-        return []
-    found = [
-        CheckpointEntry(int(match[1]), path)
-        for path in folder.iterdir()
-        if (match := _STEP_FOLDER.fullmatch(path.name)) and path.is_dir()
-    ]
-    return sorted(found, key=lambda entry: entry.step)
 
 
 def damaged_checkpoints(folder: Path) -> list[CheckpointEntry]:
@@ -156,15 +126,6 @@ def _is_as_written(text: str, state: dict[str, Any]) -> bool:
     return bool(mark) and text == body + _SEAL.format(hashlib.sha256(body.encode()).hexdigest())
 
 
-def is_checkpoint(folder: Path) -> bool:
-    """Whether a folder is a complete checkpoint, as far as the disk can tell."""
-    try:
-        return (folder / "state.json").is_file()
-    except OSError:
-        # Whoever reads this folder says why; the others are good checkpoints all the same.
-        return False
-
-
 def is_sound(checkpoint: Path) -> bool:
     """Whether no byte of a checkpoint has changed, as far as its own checksums tell.
 
@@ -218,7 +179,7 @@ def read_state(checkpoint: Path) -> dict[str, Any]:
         _require_sound(state)
     except (InputError, ValueError) as error:
         raise damaged(checkpoint, f"{path}: {error}") from error
-    match = _STEP_FOLDER.fullmatch(checkpoint.name)
+    match = STEP_FOLDER.fullmatch(checkpoint.name)
     if match and int(match[1]) != state["step"]:
         raise damaged(checkpoint, f"{path} is of step {state['step']:,}, not of its folder's")
     return state
@@ -274,7 +235,7 @@ def _require_whole(state: dict[str, Any], name: str, least: int, most: int) -> i
 
 def damaged(checkpoint: Path, what: str) -> DamagedCheckpointError:
     """Say what is damaged of a checkpoint, and which one is before it."""
-    match = _STEP_FOLDER.fullmatch(checkpoint.name)
+    match = STEP_FOLDER.fullmatch(checkpoint.name)
     before = [
         entry
         for entry in (list_checkpoints(checkpoint.parent) if match else [])
@@ -318,3 +279,29 @@ def _newest_of(voice: Path) -> dict[NetworkName, Path]:
         if entries:
             found[network] = entries[-1].path
     return found
+
+
+def specs_of(voice: Voice) -> dict[NetworkName, NetworkSpec]:
+    """The specs of the networks that a voice has: those of its newest checkpoints.
+
+    Raises:
+        InputError: a checkpoint's `state.json` is damaged.
+    """
+    newest = {network: voice.newest(network) for network in NETWORKS}
+    return {
+        network: spec_in(read_state(entry.path), entry.path)
+        for network, entry in newest.items()
+        if entry is not None
+    }
+
+
+def spec_in(state: dict[str, Any], checkpoint: Path) -> NetworkSpec:
+    """The spec of a network in a checkpoint's state.
+
+    Raises:
+        InputError: it has none that can be used.
+    """
+    try:
+        return read_spec(state["network"], state.get("spec"))
+    except InputError as error:
+        raise InputError(f"{checkpoint / 'state.json'}: {error}.") from error

@@ -3,16 +3,12 @@
 from dataclasses import dataclass
 
 from engine.checkpoints.checkpoint import Checkpoint, load_checkpoint
-from engine.checkpoints.folders import (
-    CheckpointEntry,
-    DamagedCheckpointError,
-    move_aside,
-    step_folders,
-)
+from engine.checkpoints.folders import DamagedCheckpointError, move_aside
 from engine.choices import NetworkName
 from engine.errors import InputError
 from engine.run.publisher import Publisher
 from engine.voice.folder import Voice
+from engine.voice.layout import CheckpointEntry, step_folders
 
 
 @dataclass(frozen=True)

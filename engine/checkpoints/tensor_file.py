@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from engine.plain_files import open_private
+from engine.files import PRIVATE, open_plain
 
 # The names of https://github.com/huggingface/safetensors#format for what a network can hold.
 _KINDS = {
@@ -29,12 +29,13 @@ _KINDS = {
 _PIECE = 2**22
 
 
-def write_tensors(tensors: Mapping[str, Tensor], path: Path) -> str:
+def write_tensors(tensors: Mapping[str, Tensor], path: Path, mode: int = PRIVATE) -> str:
     """Write a safetensors file, make it safe on the disk, and return its SHA-256.
 
     Args:
         tensors: on the CPU, by name.
         path: the file, which is made.
+        mode: its permissions, less the umask.
 
     Raises:
         OSError: it cannot be written.
@@ -42,7 +43,7 @@ def write_tensors(tensors: Mapping[str, Tensor], path: Path) -> str:
     """
     pieces = {name: _bytes_of(tensor) for name, tensor in tensors.items()}
     digest = hashlib.sha256()
-    descriptor = open_private(path, os.O_WRONLY | os.O_TRUNC)
+    descriptor = open_plain(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with open(descriptor, "wb", buffering=0) as file:  # noqa: PTH123 (no path)
         for piece in (memoryview(_header(tensors, pieces)), *pieces.values()):
             for start in range(0, len(piece), _PIECE):

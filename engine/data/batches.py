@@ -1,7 +1,6 @@
 """Batches of clips: which clips make step s, and how they become tensors on the device."""
 
 import logging
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.data.features import FeatureStore
+from engine.machine.background import repeat
 from engine.text.vocabulary import Vocabulary
 
 _log = logging.getLogger(__name__)
@@ -25,8 +25,6 @@ _log = logging.getLogger(__name__)
 _LENGTH_BLUR = 0.1
 # Batches made ahead of the step that takes them.
 _AHEAD = 4
-# Seconds after which the thread that makes them looks for memory again.
-_RETRY_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -198,7 +196,7 @@ class Prefetcher:
         # The step whose batch is made next; None while none is wanted.
         self._step: int | None = None
         self._making = self._ended = False
-        self._thread = Thread(target=self._work, name="batches", daemon=True)
+        self._thread = Thread(target=lambda: repeat(self._make_next), name="batches", daemon=True)
         self._thread.start()
 
     def restart(self, first_step: int, salt: int = 0) -> None:
@@ -225,29 +223,22 @@ class Prefetcher:
             raise item
         return item
 
-    def _work(self) -> None:
-        while self._goes_on():
-            pass
-
-    def _goes_on(self) -> bool:
-        """Make the next batch; say whether more are wanted. No want of memory ends the thread."""
+    def _make_next(self) -> bool:
+        """Make the next batch; False at the end."""
+        step = self._wait()
+        if step is None:
+            return False
+        item: Batch | Exception
         try:
-            step = self._wait()
-            if step is None:
-                return False
-            item: Batch | Exception
-            try:
-                item = self._source.batch(step).staged(self._device)
-            except Exception as error:  # handed to the trainer, which owns the run
-                item = error
-            with self._turn:
-                self._making = False
-                if self._step == step:
-                    self._ready.append(item)
-                    self._step = step + 1
-                self._turn.notify_all()
-        except MemoryError:
-            time.sleep(_RETRY_SECONDS)
+            item = self._source.batch(step).staged(self._device)
+        except Exception as error:  # handed to the trainer, which owns the run
+            item = error
+        with self._turn:
+            self._making = False
+            if self._step == step:
+                self._ready.append(item)
+                self._step = step + 1
+            self._turn.notify_all()
         return True
 
     def _wait(self) -> int | None:

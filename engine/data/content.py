@@ -8,8 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from engine.data.feature_file import checksum
-from engine.files import remove_all, write_whole
-from engine.plain_files import read_plain
+from engine.files import read_plain, remove_all, write_whole
 
 # Clips that are named one by one of each kind of change.
 _MAX_NAMED = 3

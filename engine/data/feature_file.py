@@ -15,8 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from engine.files import remove_all, replacing
-from engine.plain_files import plain_file, read_plain
+from engine.files import plain_file, read_plain, remove_all, replacing
 
 # More than the index of any corpus has; a file that is longer is none.
 _MAX_BYTES = 2**28

@@ -27,7 +27,7 @@ from engine.data.metadata import Rejected
 from engine.data.spectrograms import analyse, coarse_frames, is_silent, trim
 from engine.data.workers import Workers
 from engine.errors import Cancelled, EngineError, InputError
-from engine.files import PRIVATE_FOLDER, replacing, sentence_about_left, sweep_parts
+from engine.files import PRIVATE_FOLDER, replacing, sweep_parts, unremoved_message
 
 # Part of every key: raise it when the numbers or their layout change.
 _FORMAT = 1
@@ -133,7 +133,7 @@ class FeatureStore:
                     index = _build(corpus, audio, limits, folder, key, workers, on_progress)
                     left |= keep_only(folder, key)
                     if left:
-                        on_damage(sentence_about_left(left))
+                        on_damage(unremoved_message(left))
                 else:
                     on_progress(len(corpus.clips), len(corpus.clips))
         except OSError as error:

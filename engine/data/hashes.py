@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from engine.plain_files import open_private, read_plain
+from engine.files import open_private, read_plain
 
 # More than the record of any corpus has; a file that is longer is none.
 _MAX_BYTES = 2**28

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from engine.errors import InputError
+from engine.formatting import printable
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # Not splitlines: that also cuts at characters such as U+2028 that may stand inside a sentence.
@@ -146,9 +147,7 @@ def parse_line(line: Line, seen: dict[str, int]) -> Row | Rejected:
 
 def shown(text: str) -> str:
     """Doubtful text fit for one line of a terminal: no control characters, not endless."""
-    start = text[: _LONGEST_SHOWN + 1]
-    printable = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in start)
-    return printable if len(printable) <= _LONGEST_SHOWN else printable[:_LONGEST_SHOWN] + "…"
+    return printable(text, _LONGEST_SHOWN)
 
 
 def _decoded(number: int, data: bytes) -> Line:

@@ -1,4 +1,4 @@
-"""What an attention matrix tells about how a text was read, in three numbers."""
+"""How well a text was read, in three numbers measured from an attention matrix."""
 
 from dataclasses import dataclass
 
@@ -11,15 +11,15 @@ from engine.networks.attention import guide
 
 @dataclass(frozen=True)
 class AttentionMeasures:
-    """Measures of one attention matrix A `(N, T)`; most telling on free-running speech."""
+    """Measures of one attention matrix A `(N, T)`; most telling for free-running speech."""
 
     focus: float
-    """How sharply every frame looks at one character: mean over t of max over n; 1 is best."""
+    """How sharply every frame attends to one character: mean over t of max over n; 1 is best."""
     off_diagonal: float
     """How much attention strays from a steady pace: mean of A·W with the guide's W (paper
     section 4.2); 0 is best."""
     coverage_penalty: float
-    """Whether characters are skipped or dwelt on: mean over n of log(1 + (1 − Σₜ A)²), zero
+    """Whether characters are skipped or repeated: mean over n of log(1 + (1 − Σₜ A)²), zero
     when each gets one frame's worth of attention."""
 
 

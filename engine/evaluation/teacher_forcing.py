@@ -1,10 +1,10 @@
 """Clips predicted frame by frame from their true frames, with their own transcript and others'.
 
-A clip that is hard to predict, because it is loud, noisy or spoken by somebody else, is so with
-any transcript. What its own transcript is worth shows only beside transcripts of other clips.
+A clip that is hard to predict, because it is loud, noisy or spoken by somebody else, is hard with
+any transcript. How much its own transcript helps only shows against transcripts of other clips.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,57 +19,54 @@ from engine.data.clips import Clip, Limits
 from engine.data.spectrograms import analyse, coarse_frames, is_silent, trim
 from engine.errors import InputError
 from engine.evaluation.attention_measures import measure_attention
+from engine.evaluation.speaker_match import Mel, MelChange
 from engine.networks.attention import attend
 from engine.networks.text2mel import Text2Mel
 from engine.speech.synthesizer import require_finite
 from engine.text.vocabulary import Vocabulary
 
-STRANGERS = 8
+OTHER_TEXTS = 8
 """Transcripts of other clips that each clip is predicted with, where there are so many."""
 
-Hearing = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""How a coarse mel `(T, n_mels)` is changed before the network hears it."""
-
 
 @dataclass(frozen=True)
-class Heard:
-    """A clip and its sound."""
+class AnalysedClip:
+    """A clip and its coarse mel `(T, n_mels)`."""
 
     clip: Clip
-    mel: NDArray[np.float32]
-    """Coarse mel, `(T, n_mels)`."""
+    mel: Mel
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """What a network made of one clip."""
+class Prediction:
+    """How well a network predicts one clip."""
 
     clip: Clip
     loss: float
     """Mean absolute difference with the clip's own transcript."""
     others: NDArray[np.float64]
-    """The same with transcripts of other clips, `(strangers,)`."""
+    """The same with transcripts of other clips, `(others,)`."""
     focus: float
     """Mean over frames of the largest attention weight, with its own transcript."""
     off_diagonal: float
     """Share of that attention away from a steady pace: A·W (paper section 4.2) summed over the
-    text, mean over frames; so it does not hang on how long the text is."""
+    text, mean over frames, so that it does not depend on the length of the text."""
 
     @cached_property
     def other_loss(self) -> float:
-        """The middle of the losses with other transcripts."""
+        """The median of the losses with other transcripts."""
         return float(np.median(self.others))
 
     @cached_property
     def ratio(self) -> float:
-        """Loss with the own transcript over that with others': 1 where it is worth nothing."""
+        """Loss with its own transcript over that with others': 1 where it does not help."""
         return self.loss / self.other_loss
 
     @cached_property
-    def strange_ratios(self) -> NDArray[np.float64]:
+    def other_ratios(self) -> NDArray[np.float64]:
         """The same ratio of every other transcript to the rest: how a wrong one behaves.
 
-        `(strangers,)`, or nothing where there is only one.
+        `(others,)`, or empty where there is only one.
         """
         if len(self.others) < 2:
             return np.empty(0)
@@ -77,12 +74,9 @@ class Evidence:
         return self.others / np.array(rest)
 
 
-def hear(clips: Sequence[Clip], audio: AudioSpec, limits: Limits) -> list[Heard]:
-    """Analyse recordings as training does; what it would leave out is left out.
-
-    Which those are, the check of the recordings tells.
-    """
-    heard = []
+def analyse_clips(clips: Sequence[Clip], audio: AudioSpec, limits: Limits) -> list[AnalysedClip]:
+    """Analyse recordings as training does; those that it would leave out are left out."""
+    analysed = []
     for clip in clips:
         try:
             waveform = load_recording(clip.path, audio.sample_rate)
@@ -92,8 +86,9 @@ def hear(clips: Sequence[Clip], audio: AudioSpec, limits: Limits) -> list[Heard]
             continue
         frames = coarse_frames(len(trim(waveform, audio.trim_db)), audio)
         if frames <= limits.max_coarse_frames:
-            heard.append(Heard(clip, analyse(waveform, audio)[0][:: audio.reduction]))
-    return heard
+            mel = analyse(waveform, audio)[0][:: audio.reduction]
+            analysed.append(AnalysedClip(clip, mel))
+    return analysed
 
 
 class TeacherForcing:
@@ -106,68 +101,44 @@ class TeacherForcing:
         self._device = network.text_encoder.embedding.weight.device
 
     @torch.inference_mode()
-    def examine(
-        self, heard: Sequence[Heard], hearings: Sequence[Hearing | None]
-    ) -> list[list[Evidence]]:
+    def predict(
+        self, clips: Sequence[AnalysedClip], change: MelChange | None = None
+    ) -> list[Prediction]:
         """Predict every clip of a batch with its own transcript and with its neighbours'.
 
-        The texts are encoded once; each clip lends its own to those that follow it. Clips of
-        the same transcript are no strangers, and a clip without strangers gives no evidence.
-
-        Returns:
-            The evidence of all clips, for each way of hearing them.
+        The texts are encoded once; each clip lends its own to those that follow it. Clips with
+        the same transcript do not count as others, and a clip without others has no prediction.
+        `change` is applied to all mels.
 
         Raises:
             EngineError: the network's weights yield numbers that are not finite.
         """
-        symbols = [self.vocabulary.encode(piece.clip.text) for piece in heard]
-        width = max(map(len, symbols))
-        if not self.network.spec.mask_text:
-            width = self._limits.max_characters
-        rows = [row + [0] * (width - len(row)) for row in symbols]
-        text = torch.tensor(rows, device=self._device)
-        key, value = self.network.text_encoder.encode(text)
-        return [
-            list(self._evidence(heard, symbols, (text, key, value), hearing))
-            for hearing in hearings
-        ]
-
-    def _evidence(
-        self,
-        heard: Sequence[Heard],
-        symbols: Sequence[Sequence[int]],
-        encoded: tuple[Tensor, Tensor, Tensor],
-        hearing: Hearing | None,
-    ) -> Iterator[Evidence]:
-        mels = [piece.mel if hearing is None else hearing(piece.mel) for piece in heard]
+        if not clips:
+            return []
+        symbols = [self.vocabulary.encode(each.clip.text) for each in clips]
+        mels = [each.mel if change is None else change(each.mel) for each in clips]
         truth = torch.zeros(len(mels), max(map(len, mels)), mels[0].shape[1])
         for row, mel in enumerate(mels):
             truth[row, : len(mel)] = torch.from_numpy(mel)
-        losses, attention = self._predict(truth.to(self._device), encoded)
-        for row, mel in enumerate(mels):
-            per_text = losses[row, :, : len(mel)].mean(axis=1, dtype=np.float64)
-            # Text s of this row is that of the clip s places before it.
-            strange = [s for s in range(1, len(per_text)) if symbols[row - s] != symbols[row]]
-            if not strange:
-                continue
-            characters = len(symbols[row])
-            measures = measure_attention(attention[row, :characters, : len(mel)])
-            yield Evidence(
-                heard[row].clip,
-                float(per_text[0]),
-                per_text[strange],
-                measures.focus,
-                measures.off_diagonal * characters,
-            )
+        losses, attention = self._losses(self._padded(symbols), truth.to(self._device))
+        return list(_predictions(clips, symbols, losses, attention))
 
-    def _predict(
-        self, truth: Tensor, encoded: tuple[Tensor, Tensor, Tensor]
+    def _padded(self, symbols: Sequence[Sequence[int]]) -> Tensor:
+        """Texts `(B, N)`; a network that sees padding gets them at full length."""
+        width = max(map(len, symbols))
+        if not self.network.spec.mask_text:
+            width = self._limits.max_characters
+        rows = [[*row, *[0] * (width - len(row))] for row in symbols]
+        return torch.tensor(rows, device=self._device)
+
+    def _losses(
+        self, text: Tensor, truth: Tensor
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Losses `(B, 1 + strangers, T)`, the own text's first, and its attention `(B, N, T)`."""
-        text, key, value = encoded
+        """Losses `(B, 1 + others, T)`, the own text's first, and its attention `(B, N, T)`."""
+        key, value = self.network.text_encoder.encode(text)
         query = self.network.audio_encoder(F.pad(truth, (0, 0, 1, 0))[:, :-1])
         losses, attentions = [], []
-        for shift in range(1 + min(STRANGERS, len(truth) - 1)):
+        for shift in range(1 + min(OTHER_TEXTS, len(truth) - 1)):
             mask = (text != 0).roll(shift, 0) if self.network.spec.mask_text else None
             joined, weights = attend(query, key.roll(shift, 0), value.roll(shift, 0), mask)
             mel = torch.sigmoid(self.network.audio_decoder(joined).float())
@@ -177,3 +148,27 @@ class TeacherForcing:
         found = torch.stack(losses, dim=1).cpu().numpy()
         require_finite(found)
         return found, attentions[0].cpu().numpy()
+
+
+def _predictions(
+    clips: Sequence[AnalysedClip],
+    symbols: Sequence[Sequence[int]],
+    losses: NDArray[np.float32],
+    attention: NDArray[np.float32],
+) -> Iterator[Prediction]:
+    for row, each in enumerate(clips):
+        frames = len(each.mel)
+        per_text = losses[row, :, :frames].mean(axis=1, dtype=np.float64)
+        # Text s of this row is that of the clip s places before it.
+        others = [s for s in range(1, len(per_text)) if symbols[row - s] != symbols[row]]
+        if not others:
+            continue
+        characters = len(symbols[row])
+        measures = measure_attention(attention[row, :characters, :frames])
+        yield Prediction(
+            each.clip,
+            float(per_text[0]),
+            per_text[others],
+            measures.focus,
+            measures.off_diagonal * characters,
+        )

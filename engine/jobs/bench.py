@@ -17,11 +17,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from engine.checkpoints.checkpoint import Checkpoint, save_checkpoint
-from engine.checkpoints.folders import step_folder
 from engine.choices import NetworkName, PresetName
 from engine.data.audio import AudioSpec
 from engine.data.batches import Batch
-from engine.disk_space import in_bytes
+from engine.formatting import format_bytes
 from engine.machine.device import (
     choose_device,
     choose_precision,
@@ -33,9 +32,11 @@ from engine.networks.specs import Text2MelSpec, preset_spec
 from engine.networks.text2mel import Text2Mel
 from engine.speech.synthesizer import Synthesizer
 from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
+from engine.training.finite import all_finite
 from engine.training.learner import Learner
 from engine.training.recipe import recipe_named
-from engine.training.state_copy import StateCopy, all_finite
+from engine.training.state_copy import StateCopy
+from engine.voice.layout import step_folder
 
 # A batch as a corpus of short clips gives it.
 _CHARACTERS = 40
@@ -112,7 +113,7 @@ def _checkpoint_comparisons(
 
     def stall() -> None:
         live = learner.live_state()
-        all_finite((*live["weights"].values(), *live["average"].values()))
+        all_finite((*live["weights"].values(), *live["ema"].values()))
         copy.take()[1]()
 
     with tempfile.TemporaryDirectory(dir=".", prefix=".voicecoach-bench-") as folder:
@@ -123,7 +124,7 @@ def _checkpoint_comparisons(
             ready()
             save_checkpoint(_checkpoint(learner, network, tensors), target)
 
-        title = f"wait of the steps for a checkpoint of {network}, {in_bytes(copy.bytes)}"
+        title = f"wait of the steps for a checkpoint of {network}, {format_bytes(copy.bytes)}"
         yield _compare(title, stall, "writing it to the disk here", write, max(2, rounds // 4))
     yield _compare(title, stall, "one step", step, rounds)
 
@@ -141,7 +142,7 @@ def _checkpoint(
         seed=1,
         moments_from=0,
         weights=tensors["weights"],
-        average=tensors["average"],
+        average=tensors["ema"],
         optimizer=tensors["optimizer"],
     )
 

@@ -1,33 +1,34 @@
-"""`voicecoach clean`: a mended copy of a corpus; the original is only read."""
+"""`voicecoach clean`: a repaired copy of a corpus; the original is only read."""
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from engine.check.listing import Listing, read_listing
-from engine.check.mended_clips import (
+from engine.check.cleaning import (
     Change,
     Kept,
     LeftOut,
-    MendingJob,
     Outcome,
+    RepairJob,
     harmful_lines,
-    without_doubtful,
+    without_wrong_texts,
 )
+from engine.check.metadata_checks import Metadata, check_metadata
 from engine.data.audio import AudioSpec
-from engine.data.clips import METADATA, RECORDINGS, Limits
+from engine.data.clips import METADATA, RECORDINGS
 from engine.data.metadata import read_bytes, split_lines
 from engine.data.workers import Workers
 from engine.errors import InputError
-from engine.new_folder import new_folder, require_makeable, without_detours
-from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
-from engine.voice.folder import settings_of
+from engine.files import new_folder, require_makeable
+from engine.text.vocabulary import Vocabulary
+from engine.voice.folder import Voice
+from engine.voice.settings import VoiceSettings
 
 REPORT = "clean.json"
-"""What was left out and what was changed, beside the mended `metadata.csv`."""
+"""What was left out and what was changed, next to the repaired `metadata.csv`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def clean(
 ) -> Cleaned:
     """Write a copy of a corpus that is fit for training, in the same layout.
 
-    Recordings become mono WAV of 22,050 Hz and 16 bits, mended as `engine.check.mending` says.
+    Recordings become mono WAV of 22,050 Hz and 16 bits, repaired as `engine.check.repair` says.
     Rows that training could not use, or that would harm it, are left out and listed in
     `clean.json`. The same corpus always gives the same files.
 
@@ -60,78 +61,64 @@ def clean(
         dataset: the corpus, in LJ Speech layout.
         out: the folder to make; it may exist if it is empty.
         against: the voice whose symbols and limits decide; the BBC's without it.
-        on_progress: is told the clips that are done, and of how many.
-        cancelled: is asked between two clips.
+        on_progress: called with clips done and clips in all.
+        cancelled: asked between two clips.
 
     Raises:
-        InputError: there is no such corpus, nothing in it is usable, or `out` is taken or can
-            never be made.
+        InputError: there is no such corpus or voice, nothing in it is usable, or `out` is taken
+            or cannot be made.
         EngineError: the copy cannot be written; nothing is left of it.
         Cancelled: `cancelled()` became true; nothing is left of the copy.
     """
-    out = without_detours(out)
     _require_place(dataset, out)
     require_makeable(out)
-    vocabulary, limits = _rules(against)
-    listing = read_listing(dataset, vocabulary, limits)
-    _require_readable(dataset, listing)
-    harmful = harmful_lines(listing.findings)
-    rows = [row for row in listing.rows if row.line not in harmful]
-    with new_folder(out) as folder:
-        job = MendingJob(listing.recordings, folder / RECORDINGS, AudioSpec(), limits)
-        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            workers = Workers(pool, cancelled, "The copy was not completed.")
-            outcomes: list[Outcome] = []
-            for outcome in workers.map(job.mend_one, rows):
-                outcomes.append(outcome)
-                on_progress(len(outcomes), len(rows))
-        kept = without_doubtful(outcomes, vocabulary, folder / RECORDINGS)
-        left_out = [*harmful.values(), *(o for o in kept if isinstance(o, LeftOut))]
-        changes = tuple(o.change for o in kept if isinstance(o, Kept))
-        left_out.sort(key=lambda row: row.line)
-        if not changes:
-            raise InputError(_nothing_left(dataset, left_out))
-        seconds = sum(o.seconds for o in kept if isinstance(o, Kept))
-        cleaned = Cleaned(out, changes, tuple(left_out), seconds / 3600)
+    settings = VoiceSettings() if against is None else Voice.open(against).settings
+    vocabulary = Vocabulary(settings.symbols, settings.cleaner)
+    metadata = check_metadata(dataset, vocabulary, settings.limits)
+    _require_readable(dataset, metadata)
+    harmful = harmful_lines(metadata.findings)
+    rows = [row for row in metadata.rows if row.line not in harmful]
+    with new_folder(out) as folder, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        job = RepairJob(metadata.recordings, folder / RECORDINGS, AudioSpec(), settings.limits)
+        outcomes: list[Outcome] = []
+        workers = Workers(pool, cancelled, "The copy was not completed.")
+        for outcome in workers.map(job.repair_one, rows):
+            outcomes.append(outcome)
+            on_progress(len(outcomes), len(rows))
+        outcomes = without_wrong_texts(outcomes, vocabulary, folder / RECORDINGS)
+        cleaned = _summary(out, outcomes, harmful.values())
+        if not cleaned.changes:
+            raise InputError(_nothing_left(dataset, cleaned.left_out))
         _write_lists(dataset, folder, cleaned)
     return cleaned
 
 
-def _rules(against: Path | None) -> tuple[Vocabulary, Limits]:
-    """What decides which clips are usable.
+def _summary(out: Path, outcomes: Sequence[Outcome], harmful: Iterable[LeftOut]) -> Cleaned:
+    kept = [outcome for outcome in outcomes if isinstance(outcome, Kept)]
+    left_out = [*harmful, *(outcome for outcome in outcomes if isinstance(outcome, LeftOut))]
+    return Cleaned(
+        out,
+        tuple(clip.change for clip in kept),
+        tuple(sorted(left_out, key=lambda row: row.line)),
+        sum(clip.seconds for clip in kept) / 3600,
+    )
 
-    Raises:
-        InputError: there is no voice in the folder.
-    """
-    if against is None:
-        return Vocabulary(BBC_SYMBOLS), Limits()
-    settings = settings_of(against)
-    return Vocabulary(settings.symbols, settings.cleaner), settings.limits
 
-
-def _require_readable(dataset: Path, listing: Listing) -> None:
-    """Refuse a list of which nothing can be read, for the reason that it has.
-
-    Raises:
-        InputError: saying which.
-    """
-    if listing.rows:
+def _require_readable(dataset: Path, metadata: Metadata) -> None:
+    """Raise `InputError` where no row can be read, for the reason found."""
+    if metadata.rows:
         return
-    for found in listing.findings:
+    for found in metadata.findings:
         if found.severity == "error" and found.line is None:
             raise InputError(f"{dataset / METADATA}: {found.figure}; {found.advice}.")
 
 
 def _require_place(dataset: Path, out: Path) -> None:
-    """Refuse to write into the original or among somebody's files.
-
-    Raises:
-        InputError: saying which.
-    """
+    """Raise `InputError` for a folder inside the original or with files in it."""
     if out.resolve().is_relative_to(dataset.resolve()):
         raise InputError(
-            f"--out {out} lies in the corpus that is cleaned, which is never touched; name a "
-            f"folder beside it."
+            f"--out {out} is inside the corpus that is cleaned, which is never changed; name a "
+            f"folder outside it."
         )
     if not out.exists():
         return
@@ -142,7 +129,7 @@ def _require_place(dataset: Path, out: Path) -> None:
 
 
 def _write_lists(dataset: Path, folder: Path, cleaned: Cleaned) -> None:
-    """Write `metadata.csv` with the texts as they were, and the report beside it."""
+    """Write `metadata.csv` with the texts unchanged, and the report next to it."""
     lines = {line.number: line for line in split_lines(read_bytes(dataset / METADATA))}
     rows = [
         "|".join([change.clip_id, *lines[change.line].fields[1:]]) for change in cleaned.changes
@@ -160,9 +147,9 @@ def _write_lists(dataset: Path, folder: Path, cleaned: Cleaned) -> None:
 
 def _nothing_left(dataset: Path, left_out: Sequence[LeftOut]) -> str:
     if not left_out:
-        return f"{dataset / METADATA} has no row; write a line id|text for each recording."
+        return f"{dataset / METADATA} has no rows; write one line id|text per recording."
     first = left_out[0]
     return (
-        f"Nothing of {dataset} can be mended: all {len(left_out)} rows would harm training. "
+        f"Nothing in {dataset} can be repaired: all {len(left_out)} rows would harm training. "
         f"Line {first.line}, {first.clip_id or 'no id'}: {first.reason}."
     )

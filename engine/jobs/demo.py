@@ -4,14 +4,13 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from engine.checkpoints.folders import list_checkpoints
 from engine.errors import EngineError, InputError
-from engine.files import make_folder, replacing
+from engine.files import make_folder, replacing, unusable_path
 from engine.machine.lock import LOCK_NAME, acquire_lock, require_untrained
-from engine.new_folder import unusable
 from engine.run.options import Price, TrainOptions
 from engine.run.stop import Stop
 from engine.voice.folder import Voice
+from engine.voice.layout import list_checkpoints
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 # Built into the wheel at the first place; in a checkout they lie at the second.
@@ -33,7 +32,7 @@ def demo_assets() -> Path:
     )
 
 
-def demo_order(
+def demo_options(
     folder: Path,
     *,
     stop: Stop | None = None,
@@ -52,7 +51,7 @@ def demo_order(
         EngineError: the demo is not installed, or its corpus cannot be copied.
     """
     corpus = folder / "corpus"
-    order = TrainOptions(
+    options = TrainOptions(
         folder,
         stop=stop,
         price=price,
@@ -72,18 +71,18 @@ def demo_order(
             _copy_corpus(demo_assets() / "corpus", corpus)
         finally:
             lock.release()
-        return replace(order, dataset=corpus, source=demo_assets() / "voice")
-    if list_checkpoints(folder / order.network / "checkpoints"):
-        return order
+        return replace(options, dataset=corpus, source=demo_assets() / "voice")
+    if list_checkpoints(folder / options.network / "checkpoints"):
+        return options
     # It was ended before it had its weights.
-    return replace(order, source=demo_assets() / "voice")
+    return replace(options, source=demo_assets() / "voice")
 
 
 def _copy_corpus(source: Path, target: Path) -> None:
     try:
         make_folder(target, private_from=target.parent)
     except OSError as error:
-        raise unusable(target.parent, error) from error
+        raise unusable_path(target.parent, error) from error
     try:
         # The contents alone: permissions and times cannot be set on every file system.
         for path in sorted(source.rglob("*")):

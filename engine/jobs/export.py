@@ -1,23 +1,26 @@
-"""`voicecoach export`: a voice made into a few files that can be used elsewhere."""
+"""`voicecoach export`: a small voice folder to pass on, without the traces of this machine."""
 
-import os
-from collections.abc import Mapping
-from dataclasses import dataclass
-from hashlib import sha256
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from string import Template
+from typing import Any
 
-from engine.checkpoints.checkpoint import Checkpoint, load_checkpoint, speaking_network
-from engine.checkpoints.folders import CheckpointEntry, DamagedCheckpointError
+import torch
+
+from engine.checkpoints.checkpoint import Checkpoint, load_checkpoint, write_checkpoint
+from engine.checkpoints.folders import DamagedCheckpointError
 from engine.errors import InputError
-from engine.exported.card import CORPUS_FIGURES, ExportCard, NetworkCard, render
-from engine.exported.folder import CARD, weights_file
-from engine.exported.weights import pack
-from engine.files import sync_folder
-from engine.new_folder import new_folder
+from engine.files import SHARED, fsync, new_folder, replacing
+from engine.formatting import printable, timestamp
 from engine.speech.speaker import text2mel_checkpoint
-from engine.time_of_day import now
-from engine.voice.folder import Voice, is_exported, read_corpus_report
+from engine.voice.folder import Voice, read_corpus_report
+from engine.voice.layout import CheckpointEntry
+from engine.voice.settings import VoiceSettings
+
+_README = Path(__file__).with_name("export_readme.md")
+_NO_SSRN = "\nThis voice has no SSRN: it speaks from the mel alone, which sounds muffled.\n"
 
 
 @dataclass(frozen=True)
@@ -36,33 +39,42 @@ class Exported:
 def export_voice(
     voice_folder: Path, out: Path, *, step: int | None = None, half: bool = False
 ) -> Exported:
-    """Write the weights that speak, as safetensors, and a readable card beside them.
+    """Write a small voice folder: settings, one checkpoint per network, and a README.
 
-    The folder appears when it is complete and on the disk, or not at all.
+    The folder appears when it is complete and on the disk, or not at all. Its weights are the EMA
+    weights where the voice has them; optimizer state, dataset, price, budget, mirror, spend and
+    history are left out.
 
     Args:
         voice_folder: the voice.
-        out: the folder to make; it may be there, empty.
-        step: a checkpoint of Text2Mel; the newest without it. Of SSRN it is always the newest.
+        out: the folder to make; it may exist, empty.
+        step: the Text2Mel checkpoint to export, the newest by default. Of SSRN it is the newest.
         half: write weights of 16 bits, at half the size; they speak nearly the same.
 
     Raises:
-        InputError: no such voice or checkpoint, one that cannot be exported, or a folder that
-            holds something already.
+        InputError: there is no such voice or checkpoint, one cannot be exported, or the folder is
+            not empty.
         EngineError: the folder cannot be written.
     """
-    if is_exported(voice_folder):
-        raise InputError(f"{voice_folder} is an exported voice already; copy the folder.")
     voice = Voice.open(voice_folder)
     target = _require_free(out)
     entries = [text2mel_checkpoint(voice, step)]
     if (ssrn := voice.newest("ssrn")) is not None:
         entries.append(ssrn)
-    checkpoints = [_load(voice, entry) for entry in entries]
-    files = _files(voice, checkpoints, "float16" if half else "float32")
-    _write_folder(target, files)
+    checkpoints = [_stripped(_load(voice, entry), half=half) for entry in entries]
+    with new_folder(target) as folder:
+        copy = Voice.create(folder, _settings(voice, checkpoints[0].symbols), SHARED)
+        for checkpoint in checkpoints:
+            place = copy.checkpoint_folder(checkpoint.network, checkpoint.step)
+            place.mkdir(parents=True)
+            write_checkpoint(checkpoint, place, SHARED)
+        with replacing(folder / "README.md", SHARED) as file:
+            file.write(_readme(voice, checkpoints, half=half).encode(errors="replace"))
+        paths = list(folder.rglob("*"))
+        size = sum(path.stat().st_size for path in paths if path.is_file())
+        for inner in (*filter(Path.is_dir, paths), folder):
+            fsync(inner)
     steps = {checkpoint.network: checkpoint.step for checkpoint in checkpoints}
-    size = sum(len(content) for content in files.values())
     return Exported(out, steps["text2mel"], steps.get("ssrn"), size)
 
 
@@ -83,6 +95,79 @@ def _load(voice: Voice, entry: CheckpointEntry) -> Checkpoint:
         raise DamagedCheckpointError(error.what, remedy) from error
 
 
+def _stripped(checkpoint: Checkpoint, *, half: bool) -> Checkpoint:
+    """The weights that speak, and what they are; nothing that only training needs.
+
+    Raises:
+        InputError: a weight is not finite, or too large for 16 bits.
+    """
+    weights = {}
+    for name, tensor in checkpoint.speaking.items():
+        if not tensor.isfinite().all():
+            raise InputError(
+                f"The weights {name} hold numbers that are not finite: the training has diverged; "
+                f"choose an earlier checkpoint."
+            )
+        weights[name] = tensor.to(torch.float16) if half else tensor
+        if not weights[name].isfinite().all():
+            raise InputError(
+                f"The weights {name} hold numbers too large for 16 bits; export without --half."
+            )
+    return Checkpoint(
+        network=checkpoint.network,
+        spec=checkpoint.spec,
+        symbols=checkpoint.symbols,
+        step=checkpoint.step,
+        base_step=checkpoint.base_step,
+        recipe=checkpoint.recipe,
+        seed=checkpoint.seed,
+        moments_from=0,
+        weights=weights,
+        average={},
+        optimizer={},
+    )
+
+
+def _settings(voice: Voice, symbols: str) -> VoiceSettings:
+    """The voice's settings without those of the machine that trained it."""
+    return replace(
+        voice.settings,
+        symbols=symbols,
+        dataset=None,
+        price=0.0,
+        price_auto=False,
+        budget=0.0,
+        mirror=None,
+        id=None,
+    )
+
+
+def _readme(voice: Voice, checkpoints: Sequence[Checkpoint], *, half: bool) -> str:
+    rows = ["| network | step | base step | recipe | parameters | weights |", "|---" * 6 + "|"]
+    for one in checkpoints:
+        parameters = sum(tensor.numel() for tensor in one.weights.values())
+        rows.append(
+            f"| {one.network} | {one.step:,} | {one.base_step:,} | {one.recipe} | {parameters:,} "
+            f"| {16 if half else 32} bits |"
+        )
+    if len(checkpoints) == 1:
+        rows.append(_NO_SSRN)
+    return Template(_README.read_text(encoding="utf-8")).substitute(
+        name=printable(voice.name),
+        version=version("voicecoach"),
+        date=timestamp(),
+        corpus=_corpus(read_corpus_report(voice)),
+        networks="\n".join(rows),
+    )
+
+
+def _corpus(report: dict[str, Any]) -> str:
+    """How much the voice was trained on; paths and texts of the recordings may be private."""
+    if "clips" not in report or "hours" not in report:
+        return "a corpus of unknown size"
+    return f"{report['clips']:,} clips, {report['hours']:,.2f} hours"
+
+
 def _require_free(out: Path) -> Path:
     """Return where the folder really goes.
 
@@ -93,7 +178,7 @@ def _require_free(out: Path) -> Path:
         target = out.resolve()
         if target.is_dir():
             if any(target.iterdir()):
-                raise InputError(f"--out {out} holds something already; name a new folder.")
+                raise InputError(f"--out {out} is not empty; name a new folder.")
         elif target.exists():
             raise InputError(f"--out {out} is a file; name a new folder.")
         elif not target.parent.is_dir():
@@ -101,84 +186,3 @@ def _require_free(out: Path) -> Path:
     except (OSError, RuntimeError) as error:
         raise InputError(f"--out {out} cannot be used: {error}.") from error
     return target
-
-
-def _files(voice: Voice, checkpoints: list[Checkpoint], dtype: str) -> dict[str, bytes]:
-    """The files of an export by name, complete.
-
-    Raises:
-        InputError: the voice cannot be exported; saying why.
-    """
-    files: dict[str, bytes] = {}
-    networks = {}
-    for checkpoint in checkpoints:
-        # Refuses weights that are not those of the spec.
-        speaking_network(checkpoint)
-        content = pack(checkpoint.speaking, dtype)
-        files[weights_file(checkpoint.network)] = content
-        networks[checkpoint.network] = NetworkCard(
-            spec=checkpoint.spec,
-            step=checkpoint.step,
-            base_step=checkpoint.base_step,
-            recipe=checkpoint.recipe,
-            parameters=sum(tensor.numel() for tensor in checkpoint.speaking.values()),
-            dtype=dtype,
-            sha256=sha256(content).hexdigest(),
-        )
-    settings = voice.settings
-    card = ExportCard(
-        name=_writable(voice.name),
-        voicecoach=version("voicecoach"),
-        exported=now(),
-        symbols=checkpoints[0].symbols,
-        cleaner=settings.cleaner,
-        sharpening=settings.sharpening,
-        audio=settings.audio,
-        limits=settings.limits,
-        networks=networks,
-        corpus=_corpus_figures(voice),
-    )
-    try:
-        return {CARD: render(card), **files}
-    except InputError as error:
-        raise InputError(f"The voice {voice.folder} cannot be exported: {error}") from error
-
-
-def _writable(name: str) -> str:
-    """A folder's name as a card can hold it."""
-    shown = "".join(character if character.isprintable() else "?" for character in name)
-    return shown[:200] or "voice"
-
-
-def _corpus_figures(voice: Voice) -> Mapping[str, float | None]:
-    """Figures alone, for texts and paths of the recordings may be private."""
-    report = read_corpus_report(voice)
-    figures: dict[str, float | None] = {
-        "held_out_clips": _length(report.get("held_out")),
-        "left_out_clips": _length(report.get("left_out")),
-    }
-    for name in ("clips", "training_clips", "hours"):
-        value = report.get(name)
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        figures[name] = value if number else None
-    return {name: figures[name] for name in CORPUS_FIGURES}
-
-
-def _length(found: object) -> int | None:
-    return len(found) if isinstance(found, list) else None
-
-
-def _write_folder(target: Path, files: Mapping[str, bytes]) -> None:
-    """Write files into a folder that appears when all of them are safe.
-
-    Raises:
-        InputError: there can be no such folder.
-        EngineError: it cannot be written; nothing is left of it.
-    """
-    with new_folder(target) as folder:
-        for name, content in files.items():
-            with (folder / name).open("xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        sync_folder(folder)

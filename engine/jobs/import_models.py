@@ -17,9 +17,8 @@ from engine.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from engine.choices import NETWORKS, NetworkName, PresetName
 from engine.data.audio import AudioSpec
 from engine.errors import InputError
-from engine.files import PRIVATE_FOLDER
+from engine.files import PRIVATE_FOLDER, new_folder, require_makeable
 from engine.networks.specs import PRESETS, SSRNSpec, Text2MelSpec, preset_spec
-from engine.new_folder import new_folder, require_makeable, without_detours
 from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
 from engine.tf_import.archive import SUFFIXES, unpacked
 from engine.tf_import.files import NOTE, newest_by_name, prefix_of
@@ -102,7 +101,6 @@ def import_voice(
             can never be made.
         EngineError: the voice cannot be written.
     """
-    voice_folder = without_detours(voice_folder)
     _require_no_voice(voice_folder)
     require_makeable(voice_folder)
     if symbols is not None:

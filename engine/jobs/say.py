@@ -8,13 +8,11 @@ import numpy as np
 
 from engine.choices import SynthesisName
 from engine.errors import EngineError, InputError
-from engine.files import SHARED, make_folder, write_whole
+from engine.files import PRIVATE, SHARED, make_folder, write_whole
 from engine.machine.device import choose_device, leave_a_core_for_the_screen
-from engine.plain_files import PRIVATE
 from engine.speech.audition import listeners_note, unused
 from engine.speech.speaker import open_speaker
 from engine.speech.utterance import Utterance, write_wav
-from engine.voice.folder import is_exported
 
 _NOT_ITS_OWN = (
     "spoken as the BBC's code speaks, but this network was never shown the padding that the "
@@ -44,15 +42,14 @@ def say(
     arrays: Path | None = None,
     device: str = "cpu",
 ) -> Said:
-    """Speak a text with a voice's checkpoint and its newest SSRN, or with an exported voice.
+    """Speak a text with a voice's checkpoint and its newest SSRN.
 
     Args:
-        voice_folder: the voice, or the export.
+        voice_folder: the voice.
         text: what to say.
         step: a checkpoint of Text2Mel; the newest without it.
         synthesis: our own, or that of the BBC's code, for comparison with what that computed.
-        out: the WAV file; without it a new file among the voice's samples, or for an export in
-            the current folder.
+        out: the WAV file; without it a new file among the voice's samples.
         arrays: an npz file for mel `(T/4, 80)`, magnitude `(T, F)`, alignment `(N, T/4)`; the
             BBC's synthesis has N and T/4 at the voice's limits, 180 and 210, for every line.
         device: `auto`, `cpu` or `cuda:N`.
@@ -75,7 +72,7 @@ def say(
     utterance = speaker.speak(text, synthesis)
     path = out or unused(speaker.sample(text))
     # A sample in the voice stays private; whatever lies elsewhere is made to be handed on.
-    mode = PRIVATE if out is None and not is_exported(voice_folder) else SHARED
+    mode = PRIVATE if out is None else SHARED
     _make_folder(path.parent)
     write_wav(path, utterance.waveform, utterance.sample_rate, mode)
     if arrays is not None:

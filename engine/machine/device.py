@@ -1,5 +1,6 @@
 """Where the steps are made: choosing the device and its arithmetic."""
 
+import gc
 import os
 import re
 from pathlib import Path
@@ -167,3 +168,30 @@ def leave_a_core_for_the_screen() -> None:
     """
     cores = len(os.sched_getaffinity(0))
     torch.set_num_threads(max(1, min(torch.get_num_threads(), cores - 1)))
+
+
+# Out of memory, where torch raises no error class of its own for it: the host's, also as oneDNN
+# says it; a GPU's as cuBLAS and cuDNN say it, or where another process has filled it.
+_OUT_OF_MEMORY = (
+    "can't allocate memory",
+    "could not create a memory object",
+    "could not create a primitive",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUBLAS_STATUS_NOT_INITIALIZED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error means that a GPU or the host is out of memory."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(one in str(error) for one in _OUT_OF_MEMORY)
+
+
+def free_memory(device: torch.device) -> None:
+    """Release the memory that a failed step has left behind."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()

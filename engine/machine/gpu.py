@@ -1,13 +1,17 @@
 """What the GPU is doing, read through NVIDIA's management library where it answers."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from engine.machine.background import Poller, Report
 
 _log = logging.getLogger(__name__)
 
 # Readings that fail one after the other until there are to be no more; one alone may fail while
 # the driver is busy.
 _MAX_FAILURES = 5
+_POLL_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,31 @@ class GpuMonitor:
             return float(self._nvml.nvmlDeviceGetPowerUsage(self._handle)) / 1000
         except self._nvml.NVMLError:
             return None
+
+
+def poll_gpu(
+    uuid: str | None, update: Callable[[GpuReading | None, str], None], report: Report
+) -> Poller:
+    """Start to read a GPU every two seconds, in a thread that a slow driver may hold up.
+
+    Args:
+        uuid: of the GPU; None when training is on the CPU.
+        update: takes each reading and why there are none; not called again once there are none.
+        report: takes an unexpected failure.
+    """
+    monitor: GpuMonitor | None = None
+
+    def check() -> None:
+        nonlocal monitor
+        if monitor is None:
+            monitor = GpuMonitor(uuid)
+        elif monitor.absent:
+            return
+        update(monitor.read(), monitor.absent)
+
+    poller = Poller("GPU monitoring", _POLL_SECONDS, check, report, first=0.0)
+    poller.start()
+    return poller
 
 
 def _words(error: Exception) -> str:

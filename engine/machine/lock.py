@@ -10,9 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from engine.errors import EngineError, InputError
-from engine.files import make_folder
-from engine.new_folder import unusable
-from engine.plain_files import PRIVATE, make_private
+from engine.files import PRIVATE, make_folder, make_private, unusable_path
 
 LOCK_NAME = "lock"
 """The lock file's name in its folder."""
@@ -183,7 +181,7 @@ def acquire_lock(folder: Path) -> FolderLock:
         except OSError as error:
             if isinstance(error, FileNotFoundError) and tries_left:
                 continue  # another process has just removed the folder that it had made
-            raise unusable(folder, error) from error
+            raise unusable_path(folder, error) from error
         try:
             descriptor = _take(directory, folder)
         except FileNotFoundError:
@@ -217,7 +215,7 @@ def _take(directory: int, folder: Path, *, create: bool = True) -> int:
         except FileNotFoundError:
             raise
         except OSError as error:
-            raise unusable(path, error) from error
+            raise unusable_path(path, error) from error
         try:
             _lock(descriptor, folder)
             if _is_named(directory, descriptor):

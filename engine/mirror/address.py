@@ -5,8 +5,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from engine.errors import InputError
+from engine.files import absolute_path
+from engine.formatting import printable
 from engine.mirror.layout import MARKER
-from engine.plain_files import whole_path
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 # A slash that was forgotten; no folder is meant.
@@ -33,7 +34,7 @@ def checked_address(text: str) -> str:
         raise InputError(f"--mirror is {told(text)}; give one plain place: {HOW_TO_SAY_WHERE}.")
     match = _SCHEME.match(text)
     if match is None:
-        return str(whole_path(Path(text).expanduser()))
+        return str(absolute_path(Path(text).expanduser()))
     kind, rest = match[1].lower(), text[match.end() :]
     if kind in _FOLDERS:
         return _folder(text, rest)
@@ -50,7 +51,7 @@ def _folder(text: str, rest: str) -> str:
             f"--mirror is {told(text)}; give a folder's whole path, as in file:///mnt/disk/alice, "
             f"or without the file://."
         )
-    return str(whole_path(Path(path)))
+    return str(absolute_path(Path(path)))
 
 
 def _require_no_secret(url: str) -> None:
@@ -90,6 +91,6 @@ def is_mirror(text: str) -> bool:
 def told(text: object, most: int = 200) -> str:
     """A text for the person, in one line: no password of a URL in it, nothing a terminal obeys."""
     line = " ".join(str(text).split())
-    line = "".join(letter if letter.isprintable() else "·" for letter in line)
+    line = printable(line)
     line = _PASSWORD.sub("://…@", line)
     return line if len(line) <= most else line[: most - 1] + "…"

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from engine.checkpoints.folders import CheckpointEntry, read_state, superseded
+from engine.checkpoints.folders import read_state, superseded
 from engine.choices import NetworkName
 from engine.errors import InputError
 from engine.mirror.address import told
@@ -13,6 +13,7 @@ from engine.mirror.layout import MANIFEST, Manifest
 from engine.mirror.lease import Possession
 from engine.mirror.outgoing import Files, GoneError, Outgoing
 from engine.mirror.store import MirrorError, Target
+from engine.voice.layout import CheckpointEntry
 
 
 class Delivery:

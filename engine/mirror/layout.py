@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.choices import NETWORKS, NetworkName
+from engine.formatting import printable
 from engine.run.stop import MAX_STEPS
 
 MARKER = "mirror.json"
@@ -298,4 +299,4 @@ def _words(said: dict[str, Any], name: str) -> str:
     value = said.get(name)
     if not isinstance(value, str) or len(value) > 500:
         raise ValueError(f"its {name} is not one")
-    return "".join(letter if letter.isprintable() else "·" for letter in value)
+    return printable(value)

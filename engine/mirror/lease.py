@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from engine.choices import NETWORKS, NetworkName
 from engine.errors import EngineError, InputError
+from engine.formatting import timestamp
 from engine.mirror.address import told
 from engine.mirror.index import DamagedMarkerError, Holdings, look, look_as, read_marker
 from engine.mirror.layout import MARKER, Manifest, Marker
 from engine.mirror.outgoing import Outgoing
 from engine.mirror.store import MirrorError, Target
-from engine.time_of_day import now
 
 
 class TakenError(EngineError):
@@ -146,4 +146,4 @@ class Possession:
 
 def _this_run() -> str:
     """This process, for a person who wonders who writes to a mirror."""
-    return f"process {os.getpid()} on {socket.gethostname()} since {now()}"
+    return f"process {os.getpid()} on {socket.gethostname()} since {timestamp()}"

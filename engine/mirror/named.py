@@ -18,12 +18,12 @@ from pathlib import Path
 
 from engine.attach.codec import decode, dump, encode, load
 from engine.errors import InputError
+from engine.files import read_plain
+from engine.machine.state_folder import require_own, state_folder, write_own
 from engine.mirror.address import checked_address, told
 from engine.mirror.uploader import Hearers
-from engine.plain_files import read_plain
 from engine.run.options import TrainOptions
 from engine.run.snapshot import MirrorState
-from engine.state_folder import require_own, state_folder, write_own
 from engine.voice.folder import Voice
 
 _log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class _Named:
     """As `checked_address` returns them, the one that was named last first."""
 
 
-def mirror_to_use(order: TrainOptions, voice: Voice, hearers: Hearers) -> str | None:
+def mirror_to_use(options: TrainOptions, voice: Voice, hearers: Hearers) -> str | None:
     """Say where a run copies its checkpoints to; None for nowhere.
 
     A mirror that the order names is remembered. One that `voice.toml` alone names is left alone,
@@ -59,9 +59,9 @@ def mirror_to_use(order: TrainOptions, voice: Voice, hearers: Hearers) -> str | 
     address = voice.settings.mirror
     if address is None:
         return None
-    if order.mirror is not None:
+    if options.mirror is not None:
         try:
-            remember(voice.folder, order.mirror)
+            remember(voice.folder, options.mirror)
         except OSError as error:
             hearers.event(
                 f"that {told(address)} is this voice's mirror cannot be remembered "

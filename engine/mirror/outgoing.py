@@ -4,13 +4,14 @@ import hashlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from engine.checkpoints.folders import MAX_TENSOR_BYTES, CheckpointEntry, read_state
+from engine.checkpoints.folders import MAX_TENSOR_BYTES, read_state
 from engine.choices import NETWORKS, NetworkName
 from engine.errors import InputError
+from engine.files import plain_file, read_plain
 from engine.mirror.fingerprint import Fingerprint, fingerprint
 from engine.mirror.layout import VOICE_FILES, is_checkpoint_file
-from engine.plain_files import plain_file, read_plain
 from engine.voice.folder import Voice
+from engine.voice.layout import CheckpointEntry
 
 Files = dict[str, tuple[Path, Fingerprint]]
 """Files by the names that they have in the mirror."""

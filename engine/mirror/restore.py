@@ -11,15 +11,15 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
-from engine.checkpoints.folders import step_folder
 from engine.choices import NETWORKS, NetworkName
 from engine.errors import EngineError, InputError
 from engine.files import (
     PRIVATE_FOLDER,
+    fsync,
     make_folder,
+    read_plain,
     remove_all,
-    sentence_about_left,
-    sync_folder,
+    unremoved_message,
     write_whole,
 )
 from engine.machine.lock import acquire_lock
@@ -35,8 +35,8 @@ from engine.mirror.fetching import (
 from engine.mirror.index import Holdings
 from engine.mirror.layout import VOICE_FILES, Manifest
 from engine.mirror.store import MirrorError, Target
-from engine.plain_files import read_plain
 from engine.voice.folder import RESTORING, SETTINGS, Voice
+from engine.voice.layout import step_folder
 from engine.voice.settings import VoiceSettings, edited, parse_settings
 
 _LEDGER = "spend.jsonl"
@@ -149,7 +149,7 @@ def _taking(way: Way) -> Iterator[Path]:
             store.unlink()
         store.mkdir(PRIVATE_FOLDER, exist_ok=True)
         yield store
-        if left := sentence_about_left(remove_all([store])):
+        if left := unremoved_message(remove_all([store])):
             way.tell(left)
     except OSError as error:
         raise EngineError(f"{folder} cannot be written: {error.strerror}.") from error
@@ -196,8 +196,8 @@ def _fetch_checkpoint(way: Way, manifest: Manifest, store: Path) -> None:
     make_folder(home, private_from=way.folder)
     for part, place in sorted(arrived, key=lambda each: each[1].name == "state.json"):
         part.replace(place)
-    sync_folder(home)
-    sync_folder(home.parent)
+    fsync(home)
+    fsync(home.parent)
 
 
 def _parsed(content: bytes, target: Target) -> VoiceSettings:

@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from engine.errors import EngineError, InputError
-from engine.files import make_folder, sync_folder
+from engine.files import fsync, make_folder, open_private
 from engine.mirror.address import HOW_TO_SAY_WHERE, told
 from engine.mirror.fingerprint import PART_BYTES, Fingerprint, Hasher
-from engine.plain_files import open_private
 
 _S3, _GCS = "'voicecoach[s3]'", "'voicecoach[gcs]'"
 # The kinds of places, and what is to be installed for each. fsspec knows more, of which most cannot
@@ -241,7 +240,7 @@ class Target:
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
-        sync_folder(path.parent)
+        fsync(path.parent)
 
     def _require_inside(self, key: str) -> None:
         """Refuse a link in a folder that leads out of it, as a stranger's might have.
@@ -264,7 +263,7 @@ class Target:
         """
         self._require_inside(key)
         if self._local and not stat.S_ISREG(Path(self._path(key)).stat().st_mode):
-            raise PermissionError("it is no plain file")
+            raise PermissionError("it is not a plain file")
 
     @contextlib.contextmanager
     def _trouble(self, what: str, key: str) -> Iterator[None]:

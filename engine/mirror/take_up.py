@@ -23,8 +23,8 @@ from engine.mirror.index import Holdings, look
 from engine.mirror.named import is_named, remember
 from engine.mirror.restore import catch_up, fetch_voice, networks_ahead, settings_here
 from engine.mirror.store import MirrorError, Target, open_target
-from engine.preflight import as_stored, require_dataset
 from engine.run.options import TrainOptions
+from engine.voice.dataset import as_stored, require_dataset
 from engine.voice.folder import RESTORING, Voice
 
 _log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ class Manners:
     open: Callable[[str], Target] = open_target
 
 
-def take_up(order: TrainOptions, manners: Manners) -> TrainOptions:
+def take_up(options: TrainOptions, manners: Manners) -> TrainOptions:
     """Bring the voice of an order to where its mirror stands.
 
     Returns:
@@ -70,25 +70,25 @@ def take_up(order: TrainOptions, manners: Manners) -> TrainOptions:
         MirrorError: it cannot be reached, and there is nothing here to go on from; or it refuses.
         EngineError: the voice folder cannot be written.
     """
-    folder = order.voice_folder
+    folder = options.voice_folder
     here = Voice.exists(folder)
-    asked = order.mirror or order.restore or (_named_before(folder) if here else None)
+    asked = options.mirror or options.restore or (_named_before(folder) if here else None)
     if asked is None:
-        return order
+        return options
     address = _checked(asked, folder)
     sequence: int | None = None
-    for place in dict.fromkeys([checked_address(order.restore or asked), address]):
-        sequence = _bring(order, place, address, manners)
+    for place in dict.fromkeys([checked_address(options.restore or asked), address]):
+        sequence = _bring(options, place, address, manners)
     try:
         # Before the run, which may be refused for something else.
         remember(folder, address)
     except OSError as error:
         _log.warning("%s cannot be remembered: %s", told(address), error)
-    source = order.source
-    if source is not None and Voice.exists(folder) and Voice.open(folder).newest(order.network):
+    source = options.source
+    if source is not None and Voice.exists(folder) and Voice.open(folder).newest(options.network):
         manners.tell(f"--from {source} is left out: {folder} goes on from where it stands")
         source = None
-    return replace(order, mirror=address, mirror_sequence=sequence, restore=None, source=source)
+    return replace(options, mirror=address, mirror_sequence=sequence, restore=None, source=source)
 
 
 def _named_before(folder: Path) -> str | None:
@@ -120,15 +120,15 @@ def _checked(asked: str, folder: Path) -> str:
     return address
 
 
-def _bring(order: TrainOptions, place: str, address: str, manners: Manners) -> int | None:
+def _bring(options: TrainOptions, place: str, address: str, manners: Manners) -> int | None:
     """Fetch from one mirror what it has and this machine has not.
 
     Returns:
         The highest sequence that the mirror holds; None where it cannot be reached and the voice
         here can go on without it.
     """
-    folder = order.voice_folder
-    must_hold = order.restore is not None and place == checked_address(order.restore)
+    folder = options.voice_folder
+    must_hold = options.restore is not None and place == checked_address(options.restore)
 
     def bring() -> int:
         target = manners.open(place)
@@ -146,7 +146,7 @@ def _bring(order: TrainOptions, place: str, address: str, manners: Manners) -> i
         if Voice.exists(folder):
             _bring_up_to(way, held, Voice.open(folder))
         else:
-            _fetch_here(way, held, order, address)
+            _fetch_here(way, held, options, address)
         return held.sequence
 
     if not Voice.exists(folder):
@@ -192,16 +192,18 @@ def _require_same(held: Holdings, voice: Voice, address: str) -> None:
     )
 
 
-def _fetch_here(way: Way, held: Holdings, order: TrainOptions, address: str) -> None:
+def _fetch_here(way: Way, held: Holdings, options: TrainOptions, address: str) -> None:
     """Fetch the whole voice into a folder that has none.
 
     Raises:
         InputError: there is something else in the folder, or a process trains in it.
     """
-    if order.dataset is not None:
-        require_dataset(order.dataset)
-    recordings = None if order.dataset is None else as_stored(order.dataset, order.voice_folder)
-    _require_empty(order.voice_folder, recordings)
+    if options.dataset is not None:
+        require_dataset(options.dataset)
+    recordings = (
+        None if options.dataset is None else as_stored(options.dataset, options.voice_folder)
+    )
+    _require_empty(options.voice_folder, recordings)
     way.tell(f"fetching {told(held.marker.voice)} from its mirror {way.target.address}")
     fetch_voice(
         way,

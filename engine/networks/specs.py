@@ -4,7 +4,8 @@ from dataclasses import dataclass, fields
 from typing import get_args
 
 from engine.choices import NetworkName, PresetName
-from engine.errors import InputError, brief
+from engine.errors import InputError
+from engine.formatting import brief
 
 MAX_WIDTH = 2**14
 """Channels, mel bands or bins: the weights of one square layer of that width take a gigabyte."""

@@ -3,148 +3,127 @@
 import threading
 import unicodedata
 from collections import deque
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from time import monotonic
+
+import msgspec
 
 from engine.machine.cloud.news import Interruption, MachineNews
 from engine.run.stop import MAX_USD, StopRule
 
 # Characters; a minute or two of speech.
-_LONGEST_SENTENCE = 2_000
+_MAX_SENTENCE = 2_000
 
 
-def _shown(character: str) -> str:
-    return " " if unicodedata.category(character) in ("Cc", "Cs") else character
-
-
-@dataclass(frozen=True, slots=True)
-class StopAt:
-    """Stop when the rule says; None trains on until told otherwise."""
+class StopAt(msgspec.Struct, frozen=True, tag=True):
+    """Stop when the rule says; None trains on without a stop."""
 
     rule: StopRule | None
 
 
-@dataclass(frozen=True, slots=True)
-class SetBudget:
-    """Let all runs of the voice together cost so much; stopped at a smaller budget, go on."""
+class SetBudget(msgspec.Struct, frozen=True, tag=True):
+    """Set the budget for all runs of the voice; a run that waits at a smaller one goes on."""
 
     usd: float
     """US dollars; 0 for no budget."""
 
     def __post_init__(self) -> None:
-        """Refuse what is no sum, and could not be kept.
-
-        Raises:
-            ValueError: it is none.
-        """
+        """Raises ValueError where it is not an amount of money."""
         if not 0 <= self.usd <= MAX_USD:
             raise ValueError(f"a budget is from $0 to ${MAX_USD:,.0f}")
 
 
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """Make no steps until `GoOn`; a paused run can still speak and be saved."""
+class Pause(msgspec.Struct, frozen=True, tag=True):
+    """Make no steps until `Continue`; a paused run can still speak and be saved."""
 
 
-@dataclass(frozen=True, slots=True)
-class GoOn:
-    """Take up the steps after `Pause`; at the stop, train on without one; after a check that
-    found errors, begin."""
+class Continue(msgspec.Struct, frozen=True, tag=True):
+    """Resume after `Pause`; at the stop, train on without one; after a check that found errors,
+    begin."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(msgspec.Struct, frozen=True, tag=True):
     """After a check that found errors, wait for an answer however long it takes."""
 
 
-@dataclass(frozen=True, slots=True)
-class SaveCheckpoint:
+class SaveCheckpoint(msgspec.Struct, frozen=True, tag=True):
     """Write a checkpoint at the next step boundary."""
 
 
-@dataclass(frozen=True, slots=True)
-class Audition:
+class Audition(msgspec.Struct, frozen=True, tag=True):
     """Speak the sentence (or, for SSRN, a held-out recording) with the weights of this moment."""
 
 
-@dataclass(frozen=True, slots=True)
-class SetSentence:
+class SetSentence(msgspec.Struct, frozen=True, tag=True):
     """Change what auditions speak.
 
-    It is kept in the voice's settings, shown, and spoken in a thread that nobody waits for: of
-    what comes from a terminal's clipboard or from another process, characters that a terminal
-    obeys or no file can hold become spaces, and what is too long is cut.
+    Control characters, such as a clipboard may have, become spaces; what is too long is cut.
     """
 
     sentence: str
 
     def __post_init__(self) -> None:
-        words = "".join(map(_shown, self.sentence[:_LONGEST_SENTENCE])).split()
-        object.__setattr__(self, "sentence", " ".join(words))
+        shown = (
+            " " if unicodedata.category(letter) in ("Cc", "Cs") else letter
+            for letter in self.sentence[:_MAX_SENTENCE]
+        )
+        msgspec.structs.force_setattr(self, "sentence", " ".join("".join(shown).split()))
 
 
-@dataclass(frozen=True, slots=True)
-class DrawAttention:
-    """Renew the attention of the fixed held-out sentence now."""
+class PlotAttention(msgspec.Struct, frozen=True, tag=True):
+    """Plot the attention of the fixed held-out sentence now."""
 
 
-@dataclass(frozen=True, slots=True)
-class GoUnattended:
-    """The screen goes away: from now on end at the stop, and while paused, instead of waiting."""
+class ScreenDetached(msgspec.Struct, frozen=True, tag=True):
+    """The last screen has gone: from now on end at the stop, and while paused, without waiting."""
 
-    train_on: bool = False
-    """Whether the person who left last asked for training to go on: that ends a pause, and not
-    the run."""
+    keep_training: bool = False
+    """Whether the person who left asked for training to go on: that ends a pause, not the run."""
 
 
-@dataclass(frozen=True, slots=True)
-class GoAttended:
-    """A screen is there again: from now on wait at the stop for what the person wants next."""
+class ScreenAttached(msgspec.Struct, frozen=True, tag=True):
+    """There is a screen again: from now on wait at the stop for what the person wants next."""
 
 
-@dataclass(frozen=True, slots=True)
-class KeyPressed:
-    """Somebody pressed a key on a screen that can steer: a wait for them starts its limit anew."""
+class KeyPressed(msgspec.Struct, frozen=True, tag=True):
+    """A key was pressed on a screen that can steer: a wait for the person starts anew."""
 
 
-@dataclass(frozen=True, slots=True)
-class ScreenReads:
+class TerminalStalled(msgspec.Struct, frozen=True, tag=True):
     """The terminal of a screen has stopped taking output, or takes it again."""
 
-    reads: bool
-    """Whether it takes output; to the trainer, whether that of any screen does."""
+    stalled: bool
+    """Whether it takes none; to the trainer, whether no screen's terminal does."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finish:
+class Finish(msgspec.Struct, frozen=True, tag=True):
     """Write a checkpoint and end."""
 
     by_signal: bool = False
-    """Whether the process was told to end, and not the run by a person at a screen: whoever takes
-    the run up then keeps to its stop."""
+    """Whether a signal ended the process, and not a person at a screen: whoever resumes the run
+    then keeps its stop."""
 
 
 Command = (
     StopAt
     | SetBudget
     | Pause
-    | GoOn
+    | Continue
     | Hold
     | SaveCheckpoint
     | Audition
     | SetSentence
-    | DrawAttention
-    | GoUnattended
-    | GoAttended
+    | PlotAttention
+    | ScreenDetached
+    | ScreenAttached
     | KeyPressed
-    | ScreenReads
+    | TerminalStalled
     | Finish
 )
+"""What screens send, of this process and of others; `engine.serialization` writes and reads it."""
 
 
-@dataclass(frozen=True, slots=True)
-class FolderGone:
+class FolderGone(msgspec.Struct, frozen=True):
     """The voice folder was moved, deleted or locked by another run: save if possible, and end."""
 
 
@@ -179,7 +158,7 @@ class Inbox:
         if not self._arrived:
             self._collect(seconds)
 
-    def asks_to_finish(self) -> bool:
+    def finish_requested(self) -> bool:
         """Whether `Finish`, an `Interruption` or `FolderGone` waits inside; looked at while long
         work is under way that would be lost if it were not complete."""
         self._collect()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from engine.errors import InputError
+from engine.formatting import brief
 
 _STEPS_AND_TIMES = "900k or 900000 (a step), +20k (steps from now), 2h or 90m (of training)"
 HOW_TO_SAY_WHEN = f"{_STEPS_AND_TIMES}, $10"
@@ -124,12 +125,12 @@ def parse_stop(text: str, forms: str = HOW_TO_SAY_WHEN) -> StopRule:
     said = _SPACE_AT_A_SIGN.sub("", text.strip())
     rule = _parse_steps(said, forms) or _parse_time(said) or _parse_money(said)
     if rule is None:
-        raise InputError(f"cannot read {_shown(text)} as a time to stop; write {forms}")
+        raise InputError(f"cannot read {brief(text)} as a time to stop; write {forms}")
     if rule.amount <= 0:
-        raise InputError(f"{_shown(text)} asks for no training at all; write {forms}")
+        raise InputError(f"{brief(text)} asks for no training at all; write {forms}")
     most = {"time": _MAX_SECONDS, "money": MAX_USD}.get(rule.kind, MAX_STEPS)
     if rule.amount > most:
-        raise InputError(f"{_shown(text)} is more than anyone can train; write {forms}")
+        raise InputError(f"{brief(text)} is more than anyone can train; write {forms}")
     return rule
 
 
@@ -146,7 +147,7 @@ def parse_budget(text: str) -> float:
     usd = math.nan if match is None else _number(match["usd"])
     if not usd <= MAX_USD:
         raise InputError(
-            f"cannot read {_shown(text)} as a budget; write US dollars for the whole voice, such "
+            f"cannot read {brief(text)} as a budget; write US dollars for the whole voice, such "
             f"as 30 or 30.50, or none"
         )
     return usd
@@ -179,7 +180,3 @@ def _parse_money(said: str) -> StopRule | None:
 def _number(said: str | None) -> float:
     """A number as it was written, 0 for none; too many digits to be meant become a huge one."""
     return min(float((said or "0").replace(",", "")), 1e15)
-
-
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= 40 else text[:39] + "…")

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import EngineError, InputError
-from engine.files import make_folder, write_whole
+from engine.files import make_folder, read_plain, write_whole
 from engine.formatting import whole_minutes
-from engine.plain_files import read_plain
 from engine.run.stop import MAX_STEPS, MAX_USD, Stop, StopPoint, StopRule
 
 _NAME = "stop.json"

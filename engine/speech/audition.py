@@ -22,12 +22,13 @@ from engine.choices import NetworkName
 from engine.data.audio import load_recording
 from engine.data.clips import Clip
 from engine.errors import Cancelled, EngineError, InputError, VoicecoachError
-from engine.files import append_line
+from engine.files import append_line, read_plain
+from engine.machine.background import DiskWriter
+from engine.machine.device import is_out_of_memory
 from engine.networks.build import network_with
 from engine.networks.specs import NetworkSpec
 from engine.networks.ssrn import SSRN
 from engine.networks.text2mel import Text2Mel
-from engine.plain_files import read_plain
 from engine.run.publisher import Publisher
 from engine.run.snapshot import AttentionPlot, Sample
 from engine.run.stop import MAX_STEPS
@@ -36,8 +37,6 @@ from engine.speech.loudness import level
 from engine.speech.utterance import Utterance, resynthesise, speak, write_wav
 from engine.speech.vocoder import VocoderSettings
 from engine.text.vocabulary import Vocabulary
-from engine.training.microbatch import is_out_of_memory
-from engine.training.side_writer import SideWriter
 from engine.voice.folder import Voice
 
 _log = logging.getLogger(__name__)
@@ -87,9 +86,9 @@ class Auditions:
         """What the next audition speaks."""
         for sample in read_samples(voice):
             publisher.add_sample(sample)
-        self._worker = SideWriter("a sample", self._work, publisher.event)
+        self._worker = DiskWriter("a sample", self._work, publisher.event)
         self._worker.start()
-        self._worker.ask()  # without a job: see `_work`
+        self._worker.request()  # without a job: see `_work`
 
     def begin(self, copy_weights: Callable[[], Mapping[str, Tensor]], step: int) -> None:
         """Start a sample with the weights of this moment; returns once they are copied."""
@@ -104,12 +103,12 @@ class Auditions:
             self._publisher.event("no sample: too little memory for a copy of the weights", "error")
             return
         self._publisher.update(auditioning=True)
-        self._worker.ask()
+        self._worker.request()
 
     def close(self) -> None:
         """Give up a sample under way, and end the thread."""
         self._cancelled.set()
-        self._worker.end()
+        self._worker.stop()
 
     def _work(self) -> None:
         if self._job is None:

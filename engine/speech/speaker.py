@@ -1,24 +1,22 @@
-"""What can speak: a voice's checkpoint with its newest SSRN, or a voice that was exported."""
+"""What can speak: a voice's checkpoint with its newest SSRN."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.checkpoints.checkpoint import Checkpoint, load_checkpoint, speaking_network
-from engine.checkpoints.folders import CheckpointEntry
 from engine.checkpoints.newest_good import load_newest_to_speak
 from engine.choices import SynthesisName
 from engine.data.audio import AudioSpec
 from engine.data.clips import Limits
 from engine.errors import InputError
-from engine.exported.card import read_card
-from engine.exported.weights import load_network
 from engine.networks.ssrn import SSRN
 from engine.networks.text2mel import Text2Mel
-from engine.speech.audition import load_ssrn, sample_name, slug
+from engine.speech.audition import load_ssrn, sample_name
 from engine.speech.utterance import Utterance, speak
 from engine.speech.vocoder import VocoderSettings
 from engine.text.vocabulary import Vocabulary
-from engine.voice.folder import Voice, is_exported
+from engine.voice.folder import Voice
+from engine.voice.layout import CheckpointEntry
 
 
 @dataclass(frozen=True)
@@ -38,14 +36,12 @@ class Speaker:
     """See `engine.speech.vocoder.VocoderSettings`; the BBC's synthesis has its own."""
     samples: Path
     """The folder for samples that nobody gave a place."""
-    prefix: str = ""
-    """How the file names of such samples begin."""
     note: str = ""
     """Which newer checkpoints are damaged, and were passed over; empty where all is well."""
 
     def sample(self, text: str) -> Path:
         """Where a sample of a text goes that nobody gave a place; there may be a file already."""
-        return self.samples / (self.prefix + sample_name(self.step, self.ssrn_step, text))
+        return self.samples / sample_name(self.step, self.ssrn_step, text)
 
     def speak(self, text: str, synthesis: SynthesisName) -> Utterance:
         """Speak a text of any length; see `engine.speech.utterance.speak`."""
@@ -60,21 +56,6 @@ class Speaker:
             synthesis=synthesis,
             settings=VocoderSettings(self.sharpening) if synthesis == "standard" else None,
         )
-
-
-def open_speaker(folder: Path, step: int | None = None) -> Speaker:
-    """Load what speaks from a voice or from an export.
-
-    Args:
-        folder: either of them.
-        step: a checkpoint of Text2Mel; the newest without it.
-
-    Raises:
-        InputError: there is neither in the folder, no such checkpoint, or something is damaged.
-    """
-    if is_exported(folder):
-        return _from_export(folder, step)
-    return _from_voice(Voice.open(folder), step)
 
 
 def text2mel_checkpoint(voice: Voice, step: int | None) -> CheckpointEntry:
@@ -100,7 +81,17 @@ def text2mel_checkpoint(voice: Voice, step: int | None) -> CheckpointEntry:
     )
 
 
-def _from_voice(voice: Voice, step: int | None) -> Speaker:
+def open_speaker(folder: Path, step: int | None = None) -> Speaker:
+    """Load what speaks from a voice folder.
+
+    Args:
+        folder: of the voice.
+        step: a checkpoint of Text2Mel; the newest without it.
+
+    Raises:
+        InputError: there is no voice in the folder, no such checkpoint, or something is damaged.
+    """
+    voice = Voice.open(folder)
     checkpoint, damaged = _text2mel(voice, step)
     text2mel = speaking_network(checkpoint)
     if not isinstance(text2mel, Text2Mel):
@@ -160,31 +151,3 @@ def _require_fit(speaker: Speaker, voice: Voice) -> None:
                 f"The voice {voice.folder} does not fit together: {name} is {theirs}, but there "
                 f"are {ours} {what}; undo what was edited."
             )
-
-
-def _from_export(folder: Path, step: int | None) -> Speaker:
-    card = read_card(folder)
-    told = card.networks["text2mel"]
-    if step is not None and step != told.step:
-        raise InputError(
-            f"The export {folder} holds the Text2Mel of step {told.step:,} alone, not of step "
-            f"{step:,}; leave out --step."
-        )
-    text2mel = load_network(folder, "text2mel", told)
-    of_ssrn = card.networks.get("ssrn")
-    ssrn = load_network(folder, "ssrn", of_ssrn) if of_ssrn else None
-    assert isinstance(text2mel, Text2Mel)
-    assert ssrn is None or isinstance(ssrn, SSRN)
-    return Speaker(
-        text2mel=text2mel,
-        step=told.step,
-        ssrn=ssrn,
-        ssrn_step=of_ssrn.step if of_ssrn else None,
-        vocabulary=Vocabulary(card.symbols, card.cleaner),
-        audio=card.audio,
-        limits=card.limits,
-        sharpening=card.sharpening,
-        # An export is there to be passed on: nothing is written into it.
-        samples=Path(),
-        prefix=f"{slug(card.name)}_",
-    )

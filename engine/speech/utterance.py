@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from engine.choices import SynthesisName
 from engine.data.audio import AudioSpec
 from engine.errors import Cancelled, EngineError, InputError
-from engine.files import write_whole
+from engine.files import PRIVATE, write_whole
 from engine.networks.ssrn import SSRN
 from engine.networks.text2mel import Text2Mel
-from engine.plain_files import PRIVATE
 from engine.speech.attention_window import AttentionWindow
 from engine.speech.bbc_synthesis import ORIGINAL_VOCODER, OriginalSynthesizer
 from engine.speech.loudness import join, level

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from engine.check.report import UnknownCharacter
 from engine.data.metadata import Row
+from engine.formatting import printable
 from engine.text.vocabulary import Vocabulary
 
 # Characters of a transcript shown on either side of the one that it is about.
@@ -75,4 +76,4 @@ def _around(text: str, character: str) -> str:
     place = max(text.find(character), 0) or max(text.lower().find(character), 0)
     start, end = max(0, place - _AROUND), place + len(character) + _AROUND
     shown = (_CUT if start else "") + text[start:end].strip() + (_CUT if end < len(text) else "")
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in shown)
+    return printable(shown)

@@ -12,8 +12,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from engine.check.report import CheckReport
 from engine.data.clips import METADATA, RECORDINGS
 from engine.data.metadata import read_bytes
-from engine.files import write_whole
-from engine.plain_files import read_plain
+from engine.files import read_plain, write_whole
 from engine.voice.folder import Voice
 
 # Part of every key: raise it when the checks find something else in the same corpus.

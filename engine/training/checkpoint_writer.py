@@ -9,8 +9,8 @@ from pathlib import Path
 from engine.checkpoints.checkpoint import Checkpoint, remove_superseded, save_checkpoint
 from engine.choices import NetworkName
 from engine.errors import EngineError
-from engine.files import sentence_about_left
-from engine.training.side_writer import SideWriter
+from engine.files import unremoved_message
+from engine.machine.background import DiskWriter
 from engine.voice.folder import Voice
 
 _log = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ class CheckpointWriter:
         self._base_step = base_step
         self._on_saved = on_saved
         self._first = first
-        self._writer = SideWriter("a checkpoint", self._work, self._log_failure)
+        self._writer = DiskWriter("a checkpoint", self._work, self._log_failure)
         self._job: tuple[Checkpoint, Callable[[], None]] | None = None
         self._began = 0.0
         self._outcome: Outcome | None = None
@@ -83,7 +83,7 @@ class CheckpointWriter:
 
     def end(self) -> None:
         """Wait for the checkpoint under way, and end the thread."""
-        self._writer.end()
+        self._writer.stop()
 
     def begin(self, checkpoint: Checkpoint, ready: Callable[[], None]) -> None:
         """Begin to write a checkpoint, whose tensors must stay as they are until it is done.
@@ -95,11 +95,11 @@ class CheckpointWriter:
         assert self.wait(0), "one at a time: the tensors of the one before are still needed"
         self.step, self._began = checkpoint.step, time.monotonic()
         self._job = (checkpoint, ready)
-        self._writer.ask()
+        self._writer.request()
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait until nothing is being written, at most so long; say whether that is so."""
-        return self._writer.settle(seconds)
+        return self._writer.wait(seconds)
 
     def take_outcome(self) -> Outcome | None:
         """Return how the last one went, once; None while it is under way or there is none."""
@@ -167,7 +167,7 @@ class CheckpointWriter:
             return f"old checkpoints cannot be removed: {error}"
         new = {path: error for path, error in left.items() if path not in self._not_removed}
         self._not_removed |= new.keys()
-        return sentence_about_left(new)
+        return unremoved_message(new)
 
     def _tell(self, target: Path) -> None:
         for on_saved in self._on_saved:

@@ -14,14 +14,15 @@ from collections.abc import Callable, Sequence
 
 from engine.checkpoints.checkpoint import Checkpoint, Unlogged
 from engine.errors import EngineError
-from engine.formatting import whole_minutes
+from engine.formatting import plural, whole_minutes
+from engine.machine.background import DiskWriter
 from engine.machine.lock import FolderLostError
 from engine.run.publisher import Publisher
 from engine.training.checkpoint_writer import CheckpointWriter, OnSaved, Outcome
 from engine.training.clock import TrainingClock
-from engine.training.setup import Prepared
-from engine.training.side_writer import SideWriter
-from engine.training.state_copy import StateCopy, all_finite
+from engine.training.finite import all_finite
+from engine.training.setup import TrainingContext
+from engine.training.state_copy import StateCopy
 
 # Seconds from a checkpoint that could not be written to the next try, the last for all after.
 RETRY_SECONDS = (5.0, 10.0, 20.0, 40.0, 60.0)
@@ -42,11 +43,11 @@ class Keeper:
 
     def __init__(
         self,
-        prepared: Prepared,
+        prepared: TrainingContext,
         publisher: Publisher,
         clock: TrainingClock,
         first: Sequence[Callable[[], None]],
-        beside: Sequence[SideWriter],
+        beside: Sequence[DiskWriter],
         on_saved: Sequence[OnSaved] = (),
         hurried: threading.Event | None = None,
     ) -> None:
@@ -120,7 +121,7 @@ class Keeper:
         """
         learner = self._prepared.learner
         live = learner.live_state()
-        if not all_finite((*live["weights"].values(), *live["average"].values())):
+        if not all_finite((*live["weights"].values(), *live["ema"].values())):
             raise DivergedError("weights are not finite")
         tensors, ready = self._copy.take()
         self._copied_seconds = self._clock.seconds
@@ -133,9 +134,9 @@ class Keeper:
             base_step=self._prepared.base_step,
             recipe=learner.recipe.name,
             seed=self._voice.settings.seed,
-            moments_from=learner.moments_from,
+            moments_from=learner.optimizer_start_step,
             weights=tensors["weights"],
-            average=tensors["average"],
+            average=tensors["ema"],
             optimizer=tensors["optimizer"],
             unlogged=unlogged,
             corpus=self._prepared.store.content.key,
@@ -195,7 +196,7 @@ class Keeper:
 
     def _about_lost(self) -> str:
         snapshot = self._publisher.snapshot
-        steps = "1 step is" if snapshot.unsaved == 1 else f"{snapshot.unsaved:,} steps are"
+        steps = plural(snapshot.unsaved, "step is", "steps are")
         if self.saved_step is None:
             return f"{steps} lost: there is no checkpoint before them."
         return f"{steps} lost; the newest checkpoint is that of step {self.saved_step:,}."

@@ -1,6 +1,5 @@
 """A corpus that is not what it was: since the last checkpoint, or while a run learns from it."""
 
-import threading
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,9 +14,9 @@ from engine.data.content import (
     sentence_about_change,
 )
 from engine.errors import EngineError
-from engine.files import make_folder, sentence_about_left
+from engine.files import make_folder, unremoved_message
+from engine.machine.background import Poller
 from engine.run.publisher import Publisher
-from engine.training.lookout import look_every
 from engine.voice.folder import Voice
 
 # Seconds between two looks at the files of the corpus.
@@ -58,7 +57,7 @@ def tell_change(
         content.save(folder)
         left = keep_only(folder, {known, content.key})
         if left:
-            publisher.event(sentence_about_left(left), "warning")
+            publisher.event(unremoved_message(left), "warning")
     except (EngineError, OSError) as error:
         publisher.event(f"a later run cannot say what changes in the corpus: {error}", "warning")
     return text
@@ -76,16 +75,15 @@ class CorpusWatch:
         self._paths = (dataset / METADATA, *recordings)
         self._before = {path: _state(path) for path in self._paths}
         self._told = False
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="corpus monitoring", daemon=True)
+        self._poller = Poller("corpus monitoring", _LOOK_SECONDS, self.look, publisher.event)
 
     def start(self) -> None:
         """Begin to look, every minute."""
-        self._thread.start()
+        self._poller.start()
 
     def stop(self) -> None:
         """Look no more; a look under way is not waited for."""
-        self._stopped.set()
+        self._poller.stop()
 
     def look(self) -> None:
         """Look once; the first change is told, and no other."""
@@ -94,7 +92,7 @@ class CorpusWatch:
         now = {path: _state(path) for path in self._paths}
         gone = [path for path in self._paths if now[path] is None and self._before[path]]
         changed = [path for path in self._paths if now[path] and now[path] != self._before[path]]
-        if self._stopped.is_set() or not (gone or changed):
+        if self._poller.stopped or not (gone or changed):
             return
         self._told = True
         parts = [
@@ -108,9 +106,6 @@ class CorpusWatch:
             f"there then",
             f"Files {touched}; the next run takes what is there then.",
         )
-
-    def _work(self) -> None:
-        look_every(_LOOK_SECONDS, self._stopped, self.look, self._publisher)
 
 
 def _state(path: Path) -> tuple[int, int] | None:

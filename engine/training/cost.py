@@ -6,18 +6,16 @@ the process.
 """
 
 import logging
-import threading
 
 from engine.choices import NetworkName
 from engine.errors import EngineError
 from engine.formatting import whole_minutes
+from engine.machine.background import DiskWriter, Poller
 from engine.machine.lock import FolderLostError
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase
 from engine.training.clock import RunningTime, TrainingClock
 from engine.training.ledger_keeper import SpendRecorder
-from engine.training.lookout import look_every
-from engine.training.side_writer import SideWriter
 from engine.voice.folder import Voice
 
 _log = logging.getLogger(__name__)
@@ -61,11 +59,11 @@ class CostMeter:
         self._waits: Phase | None = None
         self._idle_before = (0.0, 0.0)
         self._shown = self._reminded = 0.0
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="cost tracking", daemon=True)
+        self._ended = False
+        self._poller = Poller("cost tracking", _LOOK_SECONDS, self.look, publisher.event)
         self._ledger_failed = False
-        self._ledger_writer = SideWriter("the account", self._write_ledger, publisher.event)
-        self._note_writer = SideWriter("the open account", self._note, publisher.event)
+        self._ledger_writer = DiskWriter("the account", self._write_ledger, publisher.event)
+        self._note_writer = DiskWriter("the open account", self._note, publisher.event)
 
     def _seconds(self) -> float:
         """Seconds since the run began, those included in which the process was stopped."""
@@ -92,32 +90,32 @@ class CostMeter:
                 f"missing from all sums"
             )
         self.tell()
-        self._thread.start()
+        self._poller.start()
 
     @property
     def ended(self) -> bool:
         """Whether the ledger is closed, and nothing is counted any more."""
-        return self._ended.is_set()
+        return self._ended
 
     @property
-    def writers(self) -> tuple[SideWriter, ...]:
+    def writers(self) -> tuple[DiskWriter, ...]:
         """What brings the account to the disk."""
         return self._ledger_writer, self._note_writer
 
     def close_stretch(self, step: int) -> None:
         """Bring the ledger up to date, soon; what it cannot take now is part of the next try."""
         self.ledger.close_stretch(step)
-        self._ledger_writer.ask()
+        self._ledger_writer.request()
 
     def change_price(self, usd: float, step: int) -> None:
         """Let the machine cost something else from here on, in US dollars an hour."""
         self.ledger.change_price(usd, step)
-        self._ledger_writer.ask()
+        self._ledger_writer.request()
 
     def settle(self) -> None:
         """Wait until what was to be written has been tried."""
         for writer in self.writers:
-            writer.settle()
+            writer.wait()
 
     def _write_ledger(self) -> None:
         try:
@@ -132,7 +130,7 @@ class CostMeter:
         else:
             self._ledger_failed = False
             # What is open comes after another ledger: a process that is killed hides it otherwise.
-            self._note_writer.ask()
+            self._note_writer.request()
 
     def end(self, step: int) -> None:
         """Look no more, and close the ledger.
@@ -140,17 +138,16 @@ class CostMeter:
         Raises:
             EngineError: the ledger cannot be written.
         """
-        if self._ended.is_set():
+        if self._ended:
             return
-        self._ended.set()
-        if self._thread.ident is not None:
-            self._thread.join()
+        self._ended = True
+        self._poller.stop(wait=True)
         self.clock.pause()
         # What the ledger takes to be written is not counted: the sums are those that it has.
         self._final = self._seconds()
         self.ledger.close_stretch(step, last=True)
         for writer in self.writers:
-            writer.end()
+            writer.stop()
         try:
             self.ledger.flush()
         except EngineError:
@@ -174,16 +171,13 @@ class CostMeter:
             voice_seconds=ledger.voice_seconds,
         )
 
-    def _run(self) -> None:
-        look_every(_LOOK_SECONDS, self._ended, self.look, self._publisher)
-
     def look(self) -> None:
         """Look once at the clock and at what the run does."""
         now = self._running.look()
         self._tell_stopped()
         if now - self._noted >= _NOTE_SECONDS:
             self._noted = now
-            self._note_writer.ask()
+            self._note_writer.request()
         self._tell_idle(self._seconds())
 
     def _note(self) -> None:

@@ -12,7 +12,7 @@ from engine.check.survey import check_corpus
 from engine.data.clips import Clip
 from engine.errors import Cancelled, Declined, EngineError
 from engine.machine.cloud.news import Interruption
-from engine.run.commands import Finish, FolderGone, GoOn, GoUnattended, Hold, Inbox
+from engine.run.commands import Continue, Finish, FolderGone, Hold, Inbox, ScreenDetached
 from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Progress
@@ -33,11 +33,11 @@ _IDLE_SECONDS = 5.0
 
 
 def check_before_training(
-    order: TrainOptions, voice: Voice, clips: Sequence[Clip], publisher: Publisher, inbox: Inbox
+    options: TrainOptions, voice: Voice, clips: Sequence[Clip], publisher: Publisher, inbox: Inbox
 ) -> frozenset[int]:
     """Check the corpus unless that was done, show the report, and wait where it has errors.
 
-    The wait is for a person at a screen: `GoOn` begins, `Hold` stops the countdown, and without
+    The wait is for a person at a screen: `Continue` begins, `Hold` stops the countdown, and without
     an answer training begins on the usable `clips`. Meanwhile it is estimated what training on
     them would take. Without a screen nothing is waited for, and errors are told as lines.
 
@@ -54,7 +54,7 @@ def check_before_training(
         return frozenset()
     report = record.report
     publisher.update(check=report)
-    attended = order.attended and inbox.next_of((GoUnattended,), 0) is None
+    attended = options.attended and inbox.next_of((ScreenDetached,), 0) is None
     told: frozenset[int] = frozenset()
     if fresh:
         _tell(voice, publisher, report, attended=attended)
@@ -62,7 +62,7 @@ def check_before_training(
             told = _tell_errors(voice, publisher, report)
     # Of fewer than two clips nothing can be learned: what comes next says so, and ends the run.
     if attended and report.harmful and report.usable > 1 and not record.accepted:
-        with Estimating(order, voice.settings, clips, publisher):
+        with Estimating(options, voice.settings, clips, publisher):
             _await_answer(publisher, inbox)
     if not record.accepted:
         _keep(voice, publisher, replace(record, accepted=True))
@@ -103,7 +103,7 @@ def _check(voice: Voice, publisher: Publisher, inbox: Inbox) -> CheckReport:
         settings.limits,
         settings.audio,
         on_progress=show,
-        cancelled=inbox.asks_to_finish,
+        cancelled=inbox.finish_requested,
     )
 
 
@@ -162,7 +162,7 @@ def _await_answer(publisher: Publisher, inbox: Inbox) -> None:
         if deadline is not None and seconds is not None:
             # Until the number that is shown changes.
             patience = max(0.0, deadline - monotonic() - (seconds - 1))
-        kinds = (GoOn, Hold, Finish, GoUnattended, Interruption, FolderGone)
+        kinds = (Continue, Hold, Finish, ScreenDetached, Interruption, FolderGone)
         answer = inbox.next_of(kinds, patience)
         match answer:
             case Interruption():
@@ -171,11 +171,11 @@ def _await_answer(publisher: Publisher, inbox: Inbox) -> None:
                 raise Cancelled("The voice folder is gone.")
             case Finish():
                 raise Declined("The corpus was not to be trained on.")
-            case GoUnattended():
+            case ScreenDetached():
                 # It stays in the inbox, for the trainer has to know it too.
                 publisher.event("nobody is there to ask: training begins on the usable clips")
                 break
-            case GoOn():
+            case Continue():
                 inbox.take_out(answer)
                 publisher.event("training begins on the usable clips")
                 break

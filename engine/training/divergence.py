@@ -2,22 +2,14 @@
 
 import math
 from collections import deque
-from dataclasses import dataclass, replace
 from statistics import median
-from typing import Any
 
-from engine.run.stop import MAX_STEPS
 from engine.training.finite import Skips
 
 MAX_SKIPPED = 5
 """Steps in a row that may be skipped before a run goes back to its last good checkpoint."""
 MAX_ROLLBACKS = 3
 """Times that a run goes back by itself; the next time it waits for a person."""
-RATE_FACTOR = 0.5
-"""What the learning rate is multiplied by each time."""
-FORGIVEN_AFTER = 5000
-"""Steps beyond the trouble after which going back is not counted any more. The learning rate
-stays as low as it has become."""
 
 # Logged losses that are the recent range, and how few of them are none yet.
 _RANGE = 200
@@ -34,53 +26,6 @@ _SHARE = 0.25
 # logged loss was more than 3 % above the lowest before it, the warm-up included.
 _TIMES = 2.0
 _FEW = 5
-# Times that a run may have gone back, in all.
-_MAX_COUNT = 10**6
-
-
-@dataclass(frozen=True, slots=True)
-class Recovery:
-    """What became of a run that fell sick; part of every later checkpoint."""
-
-    rate_factor: float = 1.0
-    """The learning rate of the recipe is multiplied by this."""
-    rollbacks: int = 0
-    """Times that the run went back, of the `MAX_ROLLBACKS` that are allowed."""
-    salt: int = 0
-    """Part of the seed of batches and dropout where it is not 0: a run that made the very same
-    steps again would run into the same trouble."""
-    sick_step: int = 0
-    """The step at which the last trouble was noticed."""
-
-    def after(self, step: int) -> "Recovery":
-        """Return what holds after going back once more, from trouble at a step."""
-        return Recovery(self.rate_factor * RATE_FACTOR, self.rollbacks + 1, self.salt + 1, step)
-
-    def tried_again(self) -> "Recovery":
-        """Return what holds where a person wants another try after the last one."""
-        return replace(self.after(self.sick_step), rollbacks=1)
-
-    def forgiven(self, step: int) -> "Recovery":
-        """Return what holds at a step: after a long sound stretch nothing is counted."""
-        if self.rollbacks and step >= self.sick_step + FORGIVEN_AFTER:
-            return replace(self, rollbacks=0)
-        return self
-
-
-def recovery_from(said: dict[str, Any]) -> Recovery:
-    """Read what `state.json` says; nothing means that the run was never sick.
-
-    Raises:
-        ValueError, TypeError: it says nonsense.
-    """
-    recovery = Recovery(**said)
-    for name, most in (("rollbacks", _MAX_COUNT), ("salt", _MAX_COUNT), ("sick_step", MAX_STEPS)):
-        count = getattr(recovery, name)
-        if type(count) is not int or not 0 <= count <= most:
-            raise ValueError(f"recovery.{name} in state.json is no whole number up to {most:,}")
-    if type(recovery.rate_factor) not in (int, float) or not 0 < recovery.rate_factor <= 1:
-        raise ValueError("recovery.rate_factor in state.json is no number above 0, up to 1")
-    return recovery
 
 
 class Health:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 
 from engine.check.report import USUAL_STEPS
+from engine.checkpoints.folders import specs_of
 from engine.data.audio import recording_length
 from engine.data.clip_shape import ClipShape
 from engine.data.clips import Clip
@@ -15,7 +16,7 @@ from engine.run.publisher import Publisher
 from engine.run.snapshot import Progress
 from engine.run.stop import StopRule
 from engine.training.throughput import Plan, with_estimates
-from engine.voice.folder import Voice, own_specs
+from engine.voice.folder import Voice
 from engine.voice.settings import VoiceSettings
 
 _log = logging.getLogger(__name__)
@@ -31,13 +32,13 @@ class Estimating:
 
     def __init__(
         self,
-        order: TrainOptions,
+        options: TrainOptions,
         settings: VoiceSettings,
         clips: Sequence[Clip],
         publisher: Publisher,
     ) -> None:
         """Take the clips that training would learn from."""
-        self._order = order
+        self._options = options
         self._settings = settings
         self._clips = clips
         self._publisher = publisher
@@ -76,7 +77,7 @@ class Estimating:
             report,
             list(self._shapes()),
             self._plan(),
-            self._order.device,
+            self._options.device,
             on_progress=lambda done, total: None,
             cancelled=self._enough.is_set,
         )
@@ -84,8 +85,8 @@ class Estimating:
             self._publisher.update(check=report)
 
     def _plan(self) -> Plan:
-        settings, network = self._settings, self._order.network
-        folder = self._order.voice_folder
+        settings, network = self._settings, self._options.network
+        folder = self._options.voice_folder
         return Plan(
             preset=settings.preset,
             recipe=settings.recipe,
@@ -94,18 +95,18 @@ class Estimating:
             limits=settings.limits,
             steps={network: self._steps()},
             price=settings.price or None,
-            precision=self._order.precision,
-            own=own_specs(folder) if Voice.exists(folder) else {},
+            precision=self._options.precision,
+            own=specs_of(Voice.open(folder)) if Voice.exists(folder) else {},
         )
 
     def _steps(self) -> int:
         """Steps to the stop, or as many as are usual where it is a time or a sum, or none."""
-        stop = self._order.stop
+        stop = self._options.stop
         if isinstance(stop, StopRule) and stop.kind == "more steps":
             return int(stop.amount)
         if isinstance(stop, StopRule) and stop.kind == "step":
             return max(1, int(stop.amount) - self._publisher.snapshot.step)
-        return USUAL_STEPS[self._order.network]
+        return USUAL_STEPS[self._options.network]
 
     def _shapes(self) -> Iterator[ClipShape]:
         """The lengths that the headers tell; what trimming takes away is little."""

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import EngineError
+from engine.machine.background import Poller
 from engine.machine.lock import FolderLock, FolderLostError, LockRemovedError
 from engine.run.commands import FolderGone, Inbox
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Snapshot
-from engine.training.lookout import look_every
 
 _SECONDS = 1.0
 """Seconds between two looks."""
@@ -56,7 +56,7 @@ class FolderWatch:
         self._inbox = inbox
         self._restore_socket = restore_socket
         self._turn = threading.Lock()
-        self._ended = threading.Event()
+        self._poller = Poller("voice folder monitoring", _SECONDS, self.look, publisher.event)
         self._seen = _Trouble()
         self._told = _Trouble()
         self._lock_missing = False
@@ -64,18 +64,18 @@ class FolderWatch:
 
     def start(self) -> None:
         """Begin to watch; returns at once."""
-        threading.Thread(target=self._run, name="voice folder monitoring", daemon=True).start()
+        self._poller.start()
 
     def end(self) -> None:
         """Watch no more; a look under way is waited for."""
-        self._ended.set()
+        self._poller.stop()
         with self._turn:
             pass
 
     def look(self) -> None:
         """Look once; what two looks have found in the same way is told, and ends the run."""
         with self._turn:
-            if self._ended.is_set():
+            if self._poller.stopped:
                 return
             trouble = self._trouble(restore=self._lock_missing)
             confirmed, self._seen = trouble == self._seen, trouble
@@ -99,7 +99,7 @@ class FolderWatch:
         machine away, that is the reason of the end, and this is only told.
         """
         last = self._publisher.snapshot
-        if self._ended.is_set() or last.interrupted:
+        if self._poller.stopped or last.interrupted:
             return None
         now = self._trouble()
         # It may be back since it ended the run.
@@ -119,9 +119,6 @@ class FolderWatch:
         if mirror is not None and mirror.safe_step is not None:
             text += f"; the mirror {mirror.address} has step {mirror.safe_step:,}"
         return EngineError(f"{text}.")
-
-    def _run(self) -> None:
-        look_every(_SECONDS, self._ended, self.look, self._publisher)
 
     def _trouble(self, *, restore: bool = False) -> _Trouble:
         """Look for the folder; the lock file may be restored when two looks have missed it."""

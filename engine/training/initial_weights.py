@@ -1,7 +1,4 @@
-"""The weights that a run starts from: the voice's own newest, or those of another voice.
-
-Another voice is a folder that can be trained, a checkpoint of one, or an export.
-"""
+"""The weights that a run starts from: the voice's own newest, or those of another voice."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,20 +6,17 @@ from pathlib import Path
 from engine.checkpoints.checkpoint import Checkpoint, has_average, load_checkpoint, save_checkpoint
 from engine.checkpoints.folders import source_checkpoints
 from engine.checkpoints.newest_good import NewestGood, load_newest_good
+from engine.checkpoints.recovery import Recovery
 from engine.choices import NetworkName
 from engine.errors import InputError
-from engine.exported.card import read_card
-from engine.exported.folder import weights_file
-from engine.exported.weights import load_network
 from engine.networks.specs import SSRNSpec
 from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
 from engine.text.mapping import map_symbols, never_read
 from engine.text.vocabulary import Vocabulary
-from engine.training.divergence import Recovery
 from engine.training.recipe import recipe_named
 from engine.training.vocabulary_mapping import require_rows_of_symbols, with_symbols
-from engine.voice.folder import Voice, is_exported
+from engine.voice.folder import Voice
 from engine.voice.settings import VoiceSettings
 
 _SOUND_OF_SOURCE = (
@@ -52,7 +46,7 @@ def newest_checkpoint(voice: Voice, network: NetworkName, publisher: Publisher) 
     return found
 
 
-def take_over_source(order: TrainOptions, voice: Voice, publisher: Publisher) -> None:
+def take_over_source(options: TrainOptions, voice: Voice, publisher: Publisher) -> None:
     """Take over from `--from` each network that the voice has not, at its own step.
 
     What is taken is what speaks. Where that is an average of the weights, Adam's moments are not
@@ -66,68 +60,26 @@ def take_over_source(order: TrainOptions, voice: Voice, publisher: Publisher) ->
     Raises:
         InputError: a checkpoint cannot be used, or is of another sound than the voice.
     """
-    if order.vocabulary is not None or order.cleaner is not None:
+    if options.vocabulary is not None or options.cleaner is not None:
         _tell_never_read(voice.vocabulary, publisher)
-    if order.source is None:
+    if options.source is None:
         return
-    found = _weights_in(order.source)
-    if order.network not in found:
-        publisher.warn(f"{order.source} has no {order.network}: it starts fresh")
+    found = source_checkpoints(options.source)
+    if options.network not in found:
+        publisher.warn(f"{options.source} has no {options.network}: it starts fresh")
     for network, path in found.items():
         if voice.newest(network) is not None:
             continue
-        if is_exported(order.source):
-            theirs = _exported_checkpoint(order.source, network, voice.settings, publisher)
-        else:
-            theirs = load_checkpoint(path, to_speak=has_average(path))
+        theirs = load_checkpoint(path, to_speak=has_average(path))
         _require_sound(theirs, voice.settings, path, _SOUND_OF_SOURCE)
         base = _as_base(theirs)
         publisher.event(
-            f"{network} starts from step {theirs.step:,} of {order.source}, "
+            f"{network} starts from step {theirs.step:,} of {options.source}, "
             f"{_about_moments(base, voice.settings)}"
         )
         base = _for_symbols(base, voice.settings.symbols, path, publisher)
         voice.locate()
         save_checkpoint(base, voice.checkpoint_folder(network, theirs.step))
-
-
-def _weights_in(source: Path) -> dict[NetworkName, Path]:
-    """Where a source has the weights of each network: checkpoints, or the files of an export.
-
-    Raises:
-        InputError: there are none, or the card of an export cannot be used.
-    """
-    if is_exported(source):
-        return {name: source / weights_file(name) for name in read_card(source).networks}
-    return source_checkpoints(source)
-
-
-def _exported_checkpoint(
-    source: Path, network: NetworkName, settings: VoiceSettings, publisher: Publisher
-) -> Checkpoint:
-    """A network of an export as the checkpoint that it was made from, without Adam's moments.
-
-    Raises:
-        InputError: the weights are missing, damaged, or not those that the card tells of.
-    """
-    exported = read_card(source)
-    card = exported.networks[network]
-    weights = load_network(source, network, card).state_dict()
-    if card.dtype != "float32":
-        publisher.event(f"{source / weights_file(network)} has weights of 16 bits: widened to 32")
-    return Checkpoint(
-        network=network,
-        spec=card.spec,
-        symbols=exported.symbols,
-        step=card.step,
-        base_step=card.base_step,
-        recipe=card.recipe,
-        seed=settings.seed,
-        moments_from=0,
-        weights=dict(weights),
-        average={},
-        optimizer={},
-    )
 
 
 def _as_base(theirs: Checkpoint) -> Checkpoint:

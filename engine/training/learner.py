@@ -1,4 +1,4 @@
-"""One network, its optimiser and its average: what makes a step, and what a checkpoint holds."""
+"""One network, its optimizer and its EMA: what makes a step, and what a checkpoint holds."""
 
 import math
 from collections.abc import Mapping
@@ -8,23 +8,28 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from engine.checkpoints.checkpoint import Checkpoint
+from engine.checkpoints.recovery import Recovery
 from engine.data.batches import Batch
+from engine.machine.device import free_memory, is_out_of_memory
 from engine.networks.build import build_network
 from engine.networks.dropout import part_of_batch, uniform
 from engine.networks.specs import NetworkSpec
 from engine.networks.ssrn import SSRNOutput
 from engine.networks.text2mel import Text2Mel, Text2MelOutput
-from engine.training.divergence import Recovery
 from engine.training.finite import FiniteGuard, Skips
 from engine.training.losses import LossParts, ssrn_loss, text2mel_loss
-from engine.training.microbatch import added, give_back, is_out_of_memory, share, split, weighed
+from engine.training.microbatch import added, split, weighted, weights_of
 from engine.training.recipe import Recipe, learning_rate
 
-# Which random numbers of a step: 0 and 1 are those of its batch.
+# The stream of random numbers of a step; 0 and 1 are those of its batch.
 _DROPOUT = 2
 MAX_UPDATES = 2**24
-"""How far Adam counts its steps: single precision adds no 1 to it. What depends on the count has
-long been constant there."""
+"""How far Adam counts its steps in single precision, where adding 1 to it changes nothing any
+more. What depends on the count has long been constant there."""
+
+Output = Text2MelOutput | SSRNOutput
+"""What a network returns."""
 
 
 class Learner:
@@ -38,22 +43,18 @@ class Learner:
         device: torch.device,
         precision: torch.dtype,
         seed: int,
-        moments_from: int = 0,
-        recovery: Recovery | None = None,
         max_characters: int = 180,
         max_frames: int = 210,
     ) -> None:
-        """Build the network with fresh weights, drawn from `seed`.
-
-        `moments_from` is the step at which Adam started without moments; see `learning_rate`.
-        `recovery` is what became of a run that fell sick.
-        """
+        """Build the network with fresh weights, drawn from `seed`."""
         self.spec = spec
         self.recipe = recipe
         self.device = device
         self.precision = precision
-        self.moments_from = moments_from
-        self.recovery = recovery or Recovery()
+        self.optimizer_start_step = 0
+        """The step at which Adam started without moments; see `learning_rate`."""
+        self.recovery = Recovery()
+        """What divergence has changed: the learning rate, and the seed of batches and dropout."""
         self._seed = seed
         self._max_characters = max_characters
         self._max_frames = max_frames
@@ -62,72 +63,84 @@ class Learner:
         self._optimizer = torch.optim.Adam(
             self._parameters, betas=recipe.betas, eps=recipe.adam_epsilon, fused=True
         )
-        # Steps since Adam's moments were zero; known here so that no step waits for the device.
+        # Updates since Adam's moments were zero; counted here so that no step waits for the device.
         self._updates = 0
         self._guard = FiniteGuard(device)
-        self.parts = 1
-        """In how many parts a batch is made, because the memory is too small for all of it."""
-        self._judged_parts = 1
-        self._average: list[Tensor] | None = None
-        if recipe.average_decay is not None:
-            self._average = [p.detach().clone() for p in self._parameters]
+        self.micro_batches = 1
+        """Gradients are accumulated over so many micro-batches, for want of memory."""
+        self._evaluation_splits = 1
+        self._ema: list[Tensor] | None = None
+        if recipe.ema_decay is not None:
+            self._ema = [p.detach().clone() for p in self._parameters]
 
     def _fresh_network(self) -> nn.Module:
         torch.manual_seed(self._seed)
         return build_network(self.spec)
 
-    def start_anew(self) -> None:
-        """Take the fresh weights again with which it was built, and no moments."""
+    def reset(self) -> None:
+        """Return to the fresh weights with which it was built, without optimizer state."""
         self.load_weights(self._fresh_network().state_dict())
-        self.forget_moments()
+        self._reset_optimizer()
 
-    def forget_moments(self) -> None:
-        """Let Adam start anew."""
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Take over the weights, the EMA and the optimizer state of a checkpoint, if it has one.
+
+        Raises:
+            KeyError, RuntimeError: names or shapes are not those of this network.
+        """
+        self.load_weights(checkpoint.weights, checkpoint.average)
+        self._reset_optimizer()
+        if checkpoint.optimizer:
+            self._load_optimizer_state(checkpoint.optimizer)
+        start = checkpoint.moments_from if checkpoint.optimizer else checkpoint.step
+        self.optimizer_start_step = start
+
+    def _reset_optimizer(self) -> None:
         self._optimizer.state.clear()
         self._updates = 0
-        self._guard.forget()
+        self._guard.reset()
 
     def step(self, batch: Batch, step: int) -> LossParts:
         """Make global step number `step` (from 1) on a batch and return its losses, detached.
 
-        Where the loss or a gradient is not finite, weights, moments and average stay as they are;
-        `take_skips` tells how often that was.
+        Where the loss or a gradient is not finite, weights, optimizer state and EMA stay as they
+        are; `take_skips` counts such steps.
         """
-        parts = self._find_gradients(batch, step)
+        losses = self._compute_gradients(batch, step)
         self._prepare_update(step)
         gradients = [p.grad for p in self._parameters if p.grad is not None]
-        sick = self._guard.judge(parts.total, gradients)
+        skip = self._guard.check(losses.total, gradients)
         nn.utils.clip_grad_value_(self._parameters, self.recipe.clip_value)
-        # Adam's kernel looks at it where it runs, and then changes neither weights nor moments.
-        self._optimizer.found_inf = sick  # type: ignore[attr-defined]
+        # Adam's kernel reads this on the device, and then changes neither weights nor moments.
+        self._optimizer.found_inf = skip  # type: ignore[attr-defined]
         self._optimizer.step()
-        if sick.is_cpu:
-            # Elsewhere to know it now would mean to wait.
-            self._updates -= int(sick)
-        self._update_average(step, sick)
-        return parts
+        if skip.is_cpu:
+            # On a GPU, reading it now would wait for the device.
+            self._updates -= int(skip)
+        self._update_ema(step, skip)
+        return losses
 
-    def try_out(self, batch: Batch) -> None:
-        """Find the gradients of a batch and throw them away, so that too little memory shows now.
+    def probe_memory(self, batch: Batch) -> None:
+        """Compute the gradients of a batch and drop them, to see now whether the memory suffices.
 
-        No random number and no weight is another afterwards; `parts` may be.
+        Weights and random state stay as they are; `micro_batches` may grow.
 
         Raises:
             RuntimeError, MemoryError: not even a single clip fits.
         """
         devices = [] if self.device.type == "cpu" else [self.device]
-        # The room that Adam's moments will take, where there are none yet.
+        # The memory that Adam's moments will take, where there are none yet.
         missing = [p for p in self._parameters if p not in self._optimizer.state]
         moments = [torch.empty_like(p) for p in missing for _ in range(2)]
         with torch.random.fork_rng(devices):
-            self._find_gradients(batch, 0)
+            self._compute_gradients(batch, 0)
         self._optimizer.zero_grad(set_to_none=True)
         del moments
 
-    def _find_gradients(self, batch: Batch, step: int) -> LossParts:
-        """Leave the gradients of a batch with the weights, and return its losses.
+    def _compute_gradients(self, batch: Batch, step: int) -> LossParts:
+        """Leave the gradients of a batch in `.grad`, and return its losses.
 
-        Where the memory is too small the batch is made in `parts`, from here on.
+        Where the memory is too small, `micro_batches` doubles, for all later steps too.
         """
         self.network.train()
         while True:
@@ -135,47 +148,47 @@ class Learner:
             try:
                 return self._accumulate(batch, step)
             except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error) or self.parts >= len(batch.text):
+                if not is_out_of_memory(error) or self.micro_batches >= len(batch.text):
                     raise
-            # Here, where the error is gone, so are the tensors that its frames held.
-            self.parts = min(2 * self.parts, len(batch.text))
+            # Outside of `except`: the tensors that the error's frames held are gone by now.
+            self.micro_batches = min(2 * self.micro_batches, len(batch.text))
             self._optimizer.zero_grad(set_to_none=True)
-            give_back(self.device)
+            free_memory(self.device)
 
     def _accumulate(self, batch: Batch, step: int) -> LossParts:
-        """Add up the gradients of the parts of a batch, weighed so that they are the whole's."""
-        # Dropout is a function of (seed, salt, step) and the place in the batch: a run taken up
-        # again draws the same, in however many parts.
+        """Accumulate the gradients of micro-batches, weighted to add up to those of the batch."""
+        # Dropout is a function of (seed, salt, step) and the place in the batch: a resumed run
+        # draws the same, in however many micro-batches.
         seed = _seed_of(self._seed, self.recovery.salt, step)
-        if self.parts == 1:
+        if self.micro_batches == 1:
             torch.manual_seed(seed)
             losses = self.losses(batch.to(self.device))
             losses.total.backward()  # type: ignore[no-untyped-call]
             return losses.detached()
-        done: LossParts | None = None
-        for rows, part in split(batch, self.parts):
+        total: LossParts | None = None
+        for rows, part in split(batch, self.micro_batches):
             torch.manual_seed(seed)
             with part_of_batch(rows):
-                counts_for = share(part, batch, self.recipe)
-                losses = weighed(self.losses(part.to(self.device)), counts_for)
+                weights = weights_of(part, batch, self.recipe)
+                losses = weighted(self.losses(part.to(self.device)), weights)
             losses.total.backward()  # type: ignore[no-untyped-call]
-            done = losses.detached() if done is None else added(done, losses.detached())
-        assert done is not None
-        return done
+            total = losses.detached() if total is None else added(total, losses.detached())
+        assert total is not None
+        return total
 
     def take_skips(self) -> Skips:
-        """Return what was skipped since the last call; waits for the device."""
+        """Return how many steps were skipped since the last call; waits for the device."""
         skips = self._guard.read()
         if self.device.type != "cpu":
             self._updates -= skips.steps
         return skips
 
     def _prepare_update(self, step: int) -> None:
-        """Set what Adam's next update depends on besides the gradients.
+        """Set Adam's learning rate and epsilon for a step.
 
-        On a GPU a skipped step is counted as an update until `take_skips` is asked. With
-        `epsilon_hat` the few steps between take the epsilon of one update later; a run taken up
-        from a checkpoint among them makes them again with the right one, not bit for bit.
+        On a GPU a skipped step counts as an update until `take_skips` is called. With
+        `epsilon_hat` the few steps between use the epsilon of one update later; a run resumed
+        among them repeats them with the right one, not bit for bit.
         """
         self._updates += 1
         epsilon = self.recipe.adam_epsilon
@@ -188,11 +201,13 @@ class Learner:
 
     def learning_rate(self, step: int) -> float:
         """Return the learning rate of a global step."""
-        return learning_rate(step, self.recipe, self.moments_from) * self.recovery.rate_factor
+        return (
+            learning_rate(step, self.recipe, self.optimizer_start_step) * self.recovery.rate_factor
+        )
 
     def losses(self, batch: Batch) -> LossParts:
         """Return the losses of a batch with the weights under training, teacher-forced."""
-        with self._arithmetic():
+        with self._autocast():
             if isinstance(self.network, Text2Mel):
                 output = self.network(batch.text, self._hide_frames(batch.mel))
             else:
@@ -200,85 +215,85 @@ class Learner:
         return self._loss(output, batch)
 
     @torch.inference_mode()
-    def judge(self, batch: Batch) -> tuple[LossParts, Text2MelOutput | SSRNOutput]:
-        """Return losses and output of a batch with the weights that speak, without dropout.
+    def evaluate(self, batch: Batch) -> tuple[LossParts, Output]:
+        """Return losses and output of a batch with the EMA weights, without dropout.
 
-        It too is made in parts where the memory is too small.
+        Where the memory is too small it is done in micro-batches too.
         """
         while True:
             try:
-                return self._judge_parts(batch)
+                return self._evaluate_split(batch)
             except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error) or self._judged_parts >= len(batch.text):
+                if not is_out_of_memory(error) or self._evaluation_splits >= len(batch.text):
                     raise
-            self._judged_parts *= 2
-            give_back(self.device)
+            self._evaluation_splits *= 2
+            free_memory(self.device)
 
-    def _judge_parts(self, batch: Batch) -> tuple[LossParts, Text2MelOutput | SSRNOutput]:
-        if self._judged_parts == 1:
-            return self._judge_whole(batch)
-        done: LossParts | None = None
+    def _evaluate_split(self, batch: Batch) -> tuple[LossParts, Output]:
+        if self._evaluation_splits == 1:
+            return self._evaluate_batch(batch)
+        total: LossParts | None = None
         outputs = []
-        for _, part in split(batch, self._judged_parts):
-            losses, output = self._judge_whole(part)
-            losses = weighed(losses, share(part, batch, self.recipe))
-            done = losses if done is None else added(done, losses)
+        for _, part in split(batch, self._evaluation_splits):
+            losses, output = self._evaluate_batch(part)
+            losses = weighted(losses, weights_of(part, batch, self.recipe))
+            total = losses if total is None else added(total, losses)
             outputs.append(output)
-        assert done is not None
+        assert total is not None
         joined = (torch.cat(tensors) for tensors in zip(*outputs, strict=True))
-        return done, type(outputs[0])(*joined)
+        return total, type(outputs[0])(*joined)
 
-    def _judge_whole(self, batch: Batch) -> tuple[LossParts, Text2MelOutput | SSRNOutput]:
+    def _evaluate_batch(self, batch: Batch) -> tuple[LossParts, Output]:
         self.network.eval()
         names = (name for name, _ in self.network.named_parameters())
-        speaking = dict(zip(names, self._average or self._parameters, strict=True))
+        weights = dict(zip(names, self._ema or self._parameters, strict=True))
         inputs = (batch.text, batch.mel) if isinstance(self.network, Text2Mel) else (batch.mel,)
-        with self._arithmetic():
-            output = functional_call(self.network, speaking, inputs)
+        with self._autocast():
+            output = functional_call(self.network, weights, inputs)
         return self._loss(output, batch), output
 
-    def _arithmetic(self) -> torch.autocast:
+    def _autocast(self) -> torch.autocast:
         enabled = self.precision != torch.float32
         return torch.autocast(self.device.type, self.precision, enabled=enabled)
 
-    def _loss(self, output: Text2MelOutput | SSRNOutput, batch: Batch) -> LossParts:
+    def _loss(self, output: Output, batch: Batch) -> LossParts:
         if isinstance(output, Text2MelOutput):
             return text2mel_loss(output, batch, self.recipe, self._max_characters, self._max_frames)
         return ssrn_loss(output, batch, self.recipe)
 
     def _hide_frames(self, mel: Tensor) -> Tensor:
-        share = self.recipe.frame_drop
-        if not self.network.training or share <= 0:
+        dropped = self.recipe.frame_drop
+        if not self.network.training or dropped <= 0:
             return mel
-        kept = uniform(mel.shape[:2], mel.device) >= share
+        kept = uniform(mel.shape[:2], mel.device) >= dropped
         return mel * kept.unsqueeze(-1)
 
     @torch.no_grad()
-    def _update_average(self, step: int, sick: Tensor) -> None:
-        """Move the average towards the weights, unless the step was `sick`."""
-        if self._average is None:
+    def _update_ema(self, step: int, skip: Tensor) -> None:
+        """Move the EMA towards the weights, unless the step is to `skip`."""
+        if self._ema is None:
             return
-        decay = self.recipe.average_decay
+        decay = self.recipe.ema_decay
         assert decay is not None
-        # Early in a run from fresh weights a long memory would still speak with noise.
+        # Early in a run from fresh weights, a long memory would still be mostly noise.
         decay = min(decay, (1 + step) / (10 + step))
-        if sick.is_cpu:
-            if not sick:
-                torch._foreach_lerp_(self._average, list[Tensor](self._parameters), 1 - decay)
+        if skip.is_cpu:
+            if not skip:
+                torch._foreach_lerp_(self._ema, list[Tensor](self._parameters), 1 - decay)
             return
-        move_unless(sick, self._average, list[Tensor](self._parameters), 1 - decay)
+        move_unless(skip, self._ema, list[Tensor](self._parameters), 1 - decay)
 
     def live_state(self) -> dict[str, dict[str, Tensor]]:
         """Return what a checkpoint holds: the tensors themselves, which the next step changes.
 
-        Under `weights`, `average` (empty without one) and `optimizer` (empty before the first
-        step), each by variable name.
+        Under `weights`, `ema` (empty without one) and `optimizer` (empty before the first step),
+        each by variable name.
         """
         named = dict(self.network.named_parameters())
-        average = () if self._average is None else zip(named, self._average, strict=True)
+        ema = () if self._ema is None else zip(named, self._ema, strict=True)
         return {
             "weights": {name: parameter.detach() for name, parameter in named.items()},
-            "average": dict(average),
+            "ema": dict(ema),
             "optimizer": {
                 f"{key}/{name}": value
                 for name, parameter in named.items()
@@ -286,90 +301,65 @@ class Learner:
             },
         }
 
-    def speaking_weights(self) -> dict[str, Tensor]:
-        """Return copies, on the CPU, of what speaks: the average, or the weights themselves."""
-        return self.average() or self.weights()
-
-    def average(self) -> dict[str, Tensor]:
-        """Return copies, on the CPU, of the average of the weights; empty without one."""
-        if self._average is None:
-            return {}
-        names = (name for name, _ in self.network.named_parameters())
-        return {name: _copy(t) for name, t in zip(names, self._average, strict=True)}
-
-    def weights(self) -> dict[str, Tensor]:
-        """Return copies, on the CPU, of the weights that are being trained."""
-        return {name: _copy(p) for name, p in self.network.named_parameters()}
+    def ema_weights(self) -> dict[str, Tensor]:
+        """Return copies, on the CPU, of the weights to speak with: the EMA, if there is one."""
+        live = self.live_state()
+        chosen = live["ema"] or live["weights"]
+        return {name: tensor.to("cpu", copy=True) for name, tensor in chosen.items()}
 
     def load_weights(
-        self, weights: Mapping[str, Tensor], average: Mapping[str, Tensor] | None = None
+        self, weights: Mapping[str, Tensor], ema: Mapping[str, Tensor] | None = None
     ) -> None:
-        """Take weights over, and their average; without one, it starts from the weights.
+        """Take over weights and their EMA; without one, it starts from the weights.
 
         Raises:
             KeyError, RuntimeError: names or shapes are not those of this network.
         """
         self.network.load_state_dict(dict(weights), strict=True)
-        if self._average is not None:
-            source = average or weights
+        if self._ema is not None:
+            source = ema or weights
             names = (name for name, _ in self.network.named_parameters())
-            self._average = [
+            self._ema = [
                 _fitting(source[name], parameter).to(self.device, copy=True)
                 for name, parameter in zip(names, self._parameters, strict=True)
             ]
 
-    def optimizer_state(self) -> dict[str, Tensor]:
-        """Return copies, on the CPU, of Adam's moments, by variable name."""
-        return {
-            f"{key}/{name}": _copy(value)
-            for name, parameter in self.network.named_parameters()
-            for key, value in self._optimizer.state.get(parameter, {}).items()
-        }
-
     @torch.no_grad()
-    def load_optimizer_state(self, state: Mapping[str, Tensor]) -> None:
-        """Take Adam's moments over, and how many steps they have seen.
-
-        Raises:
-            KeyError, RuntimeError: a variable's moments are missing, or not of its shape.
-        """
-        updates = 0
+    def _load_optimizer_state(self, state: Mapping[str, Tensor]) -> None:
+        """Take over Adam's moments and how many steps they have seen."""
         for name, parameter in self.network.named_parameters():
             moments = (state[f"{key}/{name}"] for key in ("exp_avg", "exp_avg_sq"))
             first, second = (
                 _fitting(moment, parameter).to(self.device, copy=True) for moment in moments
             )
-            # The fused optimiser counts its steps where the weights are.
-            count = state[f"step/{name}"].to(self.device, copy=True)
-            updates = max(updates, _count(state[f"step/{name}"]))
+            self._updates = max(self._updates, _count(state[f"step/{name}"]))
             self._optimizer.state[parameter] = {
-                "step": count,
+                # Fused Adam counts its steps where the weights are.
+                "step": state[f"step/{name}"].to(self.device, copy=True),
                 "exp_avg": first,
                 "exp_avg_sq": second,
             }
-        self._updates = updates
-        self._guard.forget()
 
 
-def move_unless(sick: Tensor, tensors: list[Tensor], targets: list[Tensor], share: float) -> None:
-    """Move tensors by a share of the way to their targets, or not at all where `sick` is 1.
+def move_unless(skip: Tensor, tensors: list[Tensor], targets: list[Tensor], share: float) -> None:
+    """Move tensors by a share of the way to their targets, or not at all where `skip` is 1.
 
-    It is decided on the device: the host need not wait to know.
+    The device decides; the host does not wait.
     """
     ways = torch._foreach_sub(targets, tensors)
-    torch._foreach_mul_(ways, (1 - sick) * share)
+    torch._foreach_mul_(ways, (1 - skip) * share)
     torch._foreach_add_(tensors, ways)
 
 
 def _seed_of(seed: int, salt: int, step: int) -> int:
-    """A seed for every step of every run, mixed so that no two of them are alike."""
+    """A seed for every step of every run, mixed so that no two are alike."""
     entropy = (seed, _DROPOUT, step, salt) if salt else (seed, _DROPOUT, step)
     return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0])
 
 
 def _count(steps: Tensor) -> int:
     if not (steps.numel() == 1 and 0 <= float(steps) <= MAX_UPDATES):
-        raise RuntimeError("Adam's count of steps is no number of steps")
+        raise RuntimeError("Adam's step count is not a valid number")
     return int(steps)
 
 
@@ -379,8 +369,3 @@ def _fitting(tensor: Tensor, parameter: nn.Parameter) -> Tensor:
             f"a shape is {tuple(tensor.shape)} where the network has {tuple(parameter.shape)}"
         )
     return tensor
-
-
-def _copy(tensor: Tensor) -> Tensor:
-    """A copy on the CPU that later steps leave alone."""
-    return tensor.detach().to("cpu", copy=True)

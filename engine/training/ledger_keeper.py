@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.choices import NetworkName
-from engine.time_of_day import now
+from engine.formatting import timestamp
 from engine.training.clock import TrainingClock
 from engine.voice.folder import Voice
 from engine.voice.open_spend import OpenSpend
@@ -84,7 +84,7 @@ class SpendRecorder:
         self._past_idle_seconds = self._ledger.idle_seconds
         self._past_usd = self._ledger.usd
         self._past_idle_usd = self._ledger.idle_usd
-        self._closed = _Closed(now(), step)
+        self._closed = _Closed(timestamp(), step)
         # Who changes the ledger, which a slow disk may hold; never needed to close a stretch.
         self._writing = threading.Lock()
         # Who changes what is closed, what waits for the ledger, and what is on its way there.
@@ -182,7 +182,7 @@ class SpendRecorder:
         closed = self._closed
         first = closed.step if kind == "training" else step
         return SpendEntry(
-            closed.since, now(), self._network, first, step, seconds, self.price, kind
+            closed.since, timestamp(), self._network, first, step, seconds, self.price, kind
         )
 
     def flush(self) -> None:

@@ -10,7 +10,7 @@ from engine.run.stored_stop import KeptStop, keep_stop, read_kept_stop
 from engine.training.budget import Budget
 from engine.training.ledger_keeper import SpendRecorder
 from engine.training.rollback import SickError
-from engine.training.setup import Prepared
+from engine.training.setup import TrainingContext
 from engine.training.standing import Standing
 from engine.training.tending import Tending
 
@@ -20,7 +20,7 @@ class Stopping:
 
     def __init__(
         self,
-        prepared: Prepared,
+        prepared: TrainingContext,
         publisher: Publisher,
         ledger: SpendRecorder,
         standing: Standing,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from engine.formatting import duration
+from engine.formatting import duration, plural
 from engine.run.snapshot import LostSteps
 from engine.voice.spend import SpendEntry
 
@@ -40,7 +40,7 @@ def lost_steps(
 
 def sentence_about(lost: LostSteps) -> str:
     """Tell what was lost: `412 steps since checkpoint 871,000 were lost: 1m58s, $0.03, and …`."""
-    steps = "1 step" if lost.count == 1 else f"{lost.count:,} steps"
+    steps = plural(lost.count, "step")
     was, are = ("was", "is") if lost.count == 1 else ("were", "are")
     since = f"since checkpoint {lost.since:,}" if lost.since else "from the first on"
     why = "" if lost.damaged is None else f", as checkpoint {lost.damaged:,} was damaged"

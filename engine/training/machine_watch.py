@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 
+from engine.machine.background import Poller
 from engine.machine.cloud.aws_spot_price import PriceError, aws_spot_price
 from engine.machine.cloud.connect import connect, metadata_base
 from engine.machine.cloud.machine import Machine, SpotNotice
@@ -16,7 +17,6 @@ from engine.preflight import Plan
 from engine.run.commands import Inbox
 from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
-from engine.training.lookout import look_every
 from engine.training.spot import tell
 
 _log = logging.getLogger(__name__)
@@ -32,7 +32,9 @@ _BEAT_SECONDS = 1.0
 class MachineWatch:
     """Two threads of no consequence to a step: one looks for notices, one reads the price."""
 
-    def __init__(self, order: TrainOptions, plan: Plan, publisher: Publisher, inbox: Inbox) -> None:
+    def __init__(
+        self, options: TrainOptions, plan: Plan, publisher: Publisher, inbox: Inbox
+    ) -> None:
         """Prepare to watch; where the plan names no cloud, nothing is ever asked.
 
         Raises:
@@ -43,16 +45,17 @@ class MachineWatch:
         self._price_auto = plan.settings.price_auto
         self.hook: Hook | None = None
         """What the person wants to be run when the machine is taken away."""
-        if order.on_interrupt is not None:
-            self.hook = Hook(order.on_interrupt, order.voice_folder, publisher.event)
+        if options.on_interrupt is not None:
+            self.hook = Hook(options.on_interrupt, options.voice_folder, publisher.event)
         self._ended = threading.Event()
         self._known: SimpleQueue[Machine] = SimpleQueue()
         self._turn = threading.Condition()
         # How many looks were asked for, in all; before the one under way; before the last one.
         self._asked = self._looking = self._looked = 0
         self._watcher: Watcher | None = None
+        self._price_poller: Poller | None = None
         if plan.cloud is not None:
-            self._base = metadata_base(plan.cloud, order.metadata_url)
+            self._base = metadata_base(plan.cloud, options.metadata_url)
             self._watcher = Watcher(plan.cloud, connect(plan.cloud, self._base), self)
 
     def start(self) -> None:
@@ -103,6 +106,8 @@ class MachineWatch:
     def end(self) -> None:
         """Watch no more; returns at once."""
         self._ended.set()
+        if self._price_poller is not None:
+            self._price_poller.stop()
         with self._turn:
             self._turn.notify_all()
 
@@ -130,7 +135,10 @@ class MachineWatch:
         """Read the price again and again, once it is known which machine this is."""
         machine = self._known.get()
         prices = _Prices(machine, self._base, self._publisher, self._inbox)
-        look_every(_PRICE_SECONDS, self._ended, prices.look, self._publisher, first=0.0)
+        self._price_poller = Poller(
+            "price lookup", _PRICE_SECONDS, prices.look, self._publisher.event, first=0.0
+        )
+        self._price_poller.start()
 
     def noticed(self, notice: SpotNotice) -> None:
         """Tell the trainer."""

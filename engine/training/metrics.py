@@ -2,6 +2,7 @@
 
 from engine.checkpoints.checkpoint import Unlogged
 from engine.errors import EngineError
+from engine.machine.background import DiskWriter
 from engine.machine.lock import FolderLostError
 from engine.networks.text2mel import Text2MelOutput
 from engine.run.publisher import Publisher
@@ -12,8 +13,7 @@ from engine.training.ledger_keeper import SpendRecorder
 from engine.training.loss_sums import LossSums
 from engine.training.losses import LossParts
 from engine.training.lost_steps import lost_steps, sentence_about
-from engine.training.setup import Prepared
-from engine.training.side_writer import SideWriter
+from engine.training.setup import TrainingContext
 from engine.voice.history import Entry, History
 
 LOG_EVERY = 10
@@ -26,7 +26,11 @@ class Teller:
     """Tells the snapshot, and the history on disk, what the steps come to."""
 
     def __init__(
-        self, prepared: Prepared, publisher: Publisher, clock: TrainingClock, ledger: SpendRecorder
+        self,
+        prepared: TrainingContext,
+        publisher: Publisher,
+        clock: TrainingClock,
+        ledger: SpendRecorder,
     ) -> None:
         """Read the history of the network up to where it stands.
 
@@ -44,7 +48,7 @@ class Teller:
         path = prepared.voice.history(prepared.network)
         self._history = History(path, up_to=prepared.step)
         self._history_failed = False
-        self.history_writer = SideWriter("the history", self._write_history, publisher.event)
+        self.history_writer = DiskWriter("the history", self._write_history, publisher.event)
         """Brings the losses to the disk."""
 
     def begin(self, saved_step: int | None) -> None:
@@ -140,7 +144,7 @@ class Teller:
     def note(self, step: int, what: str) -> None:
         """Write into the history, beside the losses, what happened to the run at a step."""
         self._history.note(step, what)
-        self.history_writer.ask()
+        self.history_writer.request()
 
     def make_history_safe(self) -> None:
         """Bring the losses so far to the disk, from whatever thread, and wait for it.
@@ -162,7 +166,7 @@ class Teller:
 
     def end(self) -> None:
         """Wait until the history is on the disk; losses that it does not take are told."""
-        self.history_writer.end()
+        self.history_writer.stop()
         try:
             self._follow_voice()
             self._history.flush()
@@ -175,15 +179,15 @@ class Teller:
         """Draw the attention of the watched clip; SSRN has none."""
         if self._network == "ssrn":
             return
-        _, output = self._learner.judge(self._prepared.watched)
+        _, output = self._learner.evaluate(self._prepared.attention_batch)
         assert isinstance(output, Text2MelOutput)
-        clip = self._prepared.store.clips[self._prepared.watched_clip]
+        clip = self._prepared.store.clips[self._prepared.attention_clip]
         sentence = self._prepared.voice.vocabulary.clean(clip.text) + "E"
         source = f"held-out {clip.clip_id}"
         self._publisher.add_plot(make_plot(output.attention[0], sentence, step, source))
 
     def _held_out_loss(self) -> float:
-        parts, _ = self._learner.judge(self._prepared.held_out)
+        parts, _ = self._learner.evaluate(self._prepared.held_out)
         return float(parts.total)
 
     def _log(self, step: int) -> tuple[Losses | None, dict[str, object]]:
@@ -197,7 +201,7 @@ class Teller:
             held_out = self._held_out_loss()
         entry = Entry(step, losses, self._learner.learning_rate(step), held_out)
         self._history.add(entry)
-        self.history_writer.ask()
+        self.history_writer.request()
         changes: dict[str, object] = {"losses": losses, "curve": self._history.curve}
         return losses, changes if held_out is None else {**changes, "held_out": held_out}
 

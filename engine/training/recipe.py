@@ -1,4 +1,4 @@
-"""How a network is taught: every number of a recipe in one place."""
+"""Recipes: every hyperparameter of training in one place."""
 
 import math
 from dataclasses import dataclass
@@ -38,8 +38,8 @@ class Recipe:
     that are trained already: its first steps are all of full size, whatever the gradient."""
     crop_frames: int | None = 16
     """Coarse frames of the random crops that SSRN learns from; None takes whole clips."""
-    average_decay: float | None = 0.999
-    """Decay a step of the running average of the weights, which is what speaks: it is smoother
+    ema_decay: float | None = 0.999
+    """Decay a step of the EMA of the weights, which is what speaks: it is smoother
     than the weights of a moment. None speaks with the weights themselves."""
     drop_logits: bool = False
     """Whether dropout falls on the last layer too."""
@@ -71,23 +71,23 @@ def recipe_named(name: RecipeName) -> Recipe:
         restart_steps=1,
         crop_frames=None,
         drop_logits=True,
-        average_decay=None,
+        ema_decay=None,
         exact=True,
     )
 
 
-def learning_rate(step: int, recipe: Recipe, moments_from: int = 0) -> float:
+def learning_rate(step: int, recipe: Recipe, optimizer_start_step: int = 0) -> float:
     """Return the learning rate of a *global* step (from 1).
 
     Rises linearly to the peak at the end of the warm-up and falls with the inverse square root
     after it, as in "Attention Is All You Need" (section 5.3). As a function of the global step
     alone it can neither be lost nor restart: a voice that continues at step 855,000 continues
-    at 6.8e-5. Only where Adam's moments had to start anew, at step `moments_from`, does it rise
+    at 6.8e-5. Only where the optimizer state was reset, at `optimizer_start_step`, does it rise
     to that over `restart_steps`.
     """
     warmup = recipe.warmup_steps
     rise = step / (warmup * math.sqrt(warmup))
     rate = recipe.peak_rate * math.sqrt(warmup) * min(rise, 1 / math.sqrt(step))
-    if moments_from:
-        rate *= min(1.0, (step - moments_from) / recipe.restart_steps)
+    if optimizer_start_step:
+        rate *= min(1.0, (step - optimizer_start_step) / recipe.restart_steps)
     return rate

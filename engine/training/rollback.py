@@ -3,12 +3,15 @@
 from typing import NamedTuple
 
 from engine.checkpoints.checkpoint import Checkpoint, Unlogged, load_checkpoint
-from engine.checkpoints.folders import CheckpointEntry, DamagedCheckpointError, move_aside
+from engine.checkpoints.folders import DamagedCheckpointError, move_aside
+from engine.checkpoints.recovery import Recovery
 from engine.errors import EngineError, InputError
+from engine.formatting import plural
 from engine.run.publisher import Publisher
-from engine.training.divergence import MAX_ROLLBACKS, Health, Recovery
-from engine.training.setup import Prepared, moments_from
-from engine.training.state_copy import all_finite
+from engine.training.divergence import MAX_ROLLBACKS, Health
+from engine.training.finite import all_finite
+from engine.training.setup import TrainingContext
+from engine.voice.layout import CheckpointEntry
 
 
 class SickError(EngineError):
@@ -27,12 +30,13 @@ class GoneBack(NamedTuple):
 class Rollbacks:
     """Notices that a run is sick, and takes it back to weights that were sound."""
 
-    def __init__(self, prepared: Prepared, publisher: Publisher) -> None:
+    def __init__(self, prepared: TrainingContext, publisher: Publisher) -> None:
         self._prepared = prepared
         self._learner = prepared.learner
         self._publisher = publisher
         recipe = self._learner.recipe
-        restart = self._learner.moments_from and self._learner.moments_from + recipe.restart_steps
+        start = self._learner.optimizer_start_step
+        restart = start and start + recipe.restart_steps
         self._health = Health(warm_from=max(recipe.warmup_steps, restart))
         self._skipped = 0
         # Steps told of are 1, then at least twice as many each time: a run that skips again and
@@ -77,9 +81,9 @@ class Rollbacks:
         checkpoint = self._last_good()
         back, where = 0, "anew from fresh weights"
         if checkpoint is None:
-            self._learner.start_anew()
+            self._learner.reset()
         else:
-            self._take(checkpoint)
+            self._learner.restore(checkpoint)
             back, where = checkpoint.step, f"back to step {checkpoint.step:,}"
         self._health.go_back(back)
         terms = "for the last time"
@@ -118,7 +122,7 @@ class Rollbacks:
         if self._skipped < self._told_at:
             return
         self._told_at = 2 * self._skipped
-        what = "1 step was" if self._skipped == 1 else f"{self._skipped:,} steps were"
+        what = plural(self._skipped, "step was", "steps were")
         self._publisher.event(
             f"{what} skipped up to step {step:,}: the loss or a gradient was not finite; the "
             f"weights are untouched by it",
@@ -165,13 +169,6 @@ class Rollbacks:
                 f"{what.rstrip('.')}: {kept}",
                 f"Checkpoint {entry.step:,} of {self._prepared.network} is not sound: {kept}.",
             )
-
-    def _take(self, checkpoint: Checkpoint) -> None:
-        self._learner.load_weights(checkpoint.weights, checkpoint.average)
-        self._learner.forget_moments()
-        if checkpoint.optimizer:
-            self._learner.load_optimizer_state(checkpoint.optimizer)
-        self._learner.moments_from = moments_from(checkpoint)
 
 
 def _is_finite(checkpoint: Checkpoint) -> bool:

@@ -6,8 +6,9 @@ import torch
 
 from engine.data.audio import AudioSpec, recording_length
 from engine.data.clips import RECORDINGS, find_recordings
-from engine.disk_space import in_bytes, require_room
 from engine.errors import InputError
+from engine.files import require_room
+from engine.formatting import format_bytes
 from engine.networks.build import build_network
 from engine.networks.specs import NetworkSpec
 from engine.training.recipe import Recipe
@@ -30,9 +31,9 @@ def require_room_to_train(voice: Voice, spec: NetworkSpec, recipe: Recipe) -> No
     """
     checkpoint = checkpoint_bytes_of(spec, recipe)
     features = 0 if any(voice.features.glob("*.features")) else _features_bytes(voice)
-    parts = [f"two checkpoints of {in_bytes(checkpoint)}"]
+    parts = [f"two checkpoints of {format_bytes(checkpoint)}"]
     if features:
-        parts.append(f"features of {in_bytes(features)}")
+        parts.append(f"features of {format_bytes(features)}")
     require_room(
         voice.folder,
         2 * checkpoint + features + _HISTORY_BYTES,
@@ -44,7 +45,7 @@ def checkpoint_bytes_of(spec: NetworkSpec, recipe: Recipe) -> int:
     """Bytes of a checkpoint to train on from: weights, their average if kept, Adam's moments."""
     with torch.device("meta"):
         weights = sum(one.numel() for one in build_network(spec).parameters())
-    copies = 3 if recipe.average_decay is None else 4
+    copies = 3 if recipe.ema_decay is None else 4
     return copies * weights * _BYTES_OF_A_WEIGHT
 
 

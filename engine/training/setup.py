@@ -13,11 +13,12 @@ from engine.choices import NETWORKS, NetworkName
 from engine.data.batches import Batch, BatchSource
 from engine.data.features import FeatureStore
 from engine.errors import EngineError, InputError
-from engine.files import is_exposed, sentence_about_left, sweep_parts
+from engine.files import is_exposed, sweep_parts, unremoved_message
 from engine.machine.device import (
     choose_device,
     choose_precision,
     describe_device,
+    is_out_of_memory,
     leave_a_core_for_the_screen,
     make_repeatable,
     unused_gpu,
@@ -32,11 +33,7 @@ from engine.training.attention_plot import choose_clip
 from engine.training.corpus_change import tell_change
 from engine.training.initial_weights import newest_checkpoint, take_over_source
 from engine.training.learner import Learner
-from engine.training.microbatch import (
-    is_out_of_memory,
-    sentence_about_parts,
-    sentence_about_too_little,
-)
+from engine.training.microbatch import micro_batches_notice, out_of_memory_message
 from engine.training.recipe import Recipe, recipe_named
 from engine.training.room_to_train import require_room_to_train
 from engine.training.training_data import open_material
@@ -47,7 +44,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Prepared:
+class TrainingContext:
     """What a trainer needs."""
 
     voice: Voice
@@ -57,9 +54,9 @@ class Prepared:
     batches: BatchSource
     held_out: Batch
     """All held-out clips in one batch, on the device."""
-    watched: Batch
+    attention_batch: Batch
     """The clip whose attention is drawn, on the device."""
-    watched_clip: int
+    attention_clip: int
     step: int
     """The global step from which training goes on."""
     base_step: int
@@ -71,7 +68,9 @@ class Prepared:
     """In what the corpus differs from the one that the checkpoint was trained on."""
 
 
-def prepare(order: TrainOptions, voice: Voice, publisher: Publisher, inbox: Inbox) -> Prepared:
+def prepare(
+    options: TrainOptions, voice: Voice, publisher: Publisher, inbox: Inbox
+) -> TrainingContext:
     """Read the corpus, compute what is missing of its features, load or make the weights.
 
     Raises:
@@ -81,67 +80,67 @@ def prepare(order: TrainOptions, voice: Voice, publisher: Publisher, inbox: Inbo
             answer to what the check of the corpus found.
     """
     recipe = recipe_named(voice.settings.recipe)
-    device, precision = _prepare_device(order, voice.settings, recipe, publisher)
-    _sweep(voice, order.network, publisher)
+    device, precision = _prepare_device(options, voice.settings, recipe, publisher)
+    _sweep(voice, options.network, publisher)
     _warn_if_exposed(voice, publisher)
     # Before the features, which take long: a voice that is ended meanwhile, and taken up again
     # without `--from`, must not start from nothing.
     publisher.update(progress=Progress("loading weights", 0, 1))
-    take_over_source(order, voice, publisher)
-    newest = newest_checkpoint(voice, order.network, publisher)
+    take_over_source(options, voice, publisher)
+    newest = newest_checkpoint(voice, options.network, publisher)
     checkpoint = newest.checkpoint
-    spec = checkpoint.spec if checkpoint else fresh_spec(order.network, voice.settings)
+    spec = checkpoint.spec if checkpoint else fresh_spec(options.network, voice.settings)
     publisher.update(preset=size_of(spec))
     require_room_to_train(voice, spec, recipe)
-    store, training, held = open_material(order, voice, publisher, inbox)
-    learner = _make_learner(order.network, voice, recipe, checkpoint, device, precision)
+    store, training, held = open_material(options, voice, publisher, inbox)
+    learner = _make_learner(options.network, voice, recipe, checkpoint, device, precision)
 
     def source(clips: list[int], crop: int | None) -> BatchSource:
         return BatchSource(
             store,
             voice.vocabulary,
-            magnitudes=order.network == "ssrn",
+            magnitudes=options.network == "ssrn",
             clips=clips,
             batch_size=recipe.batch_size,
             crop_frames=crop,
             seed=voice.settings.seed,
         )
 
-    batches = source(training, recipe.crop_frames if order.network == "ssrn" else None)
+    batches = source(training, recipe.crop_frames if options.network == "ssrn" else None)
     batches.draw_with(learner.recovery.salt)
     _try_longest(learner, batches, publisher)
     whole = source(held, None)
     watched = choose_clip(store, held)
-    return Prepared(
+    return TrainingContext(
         voice=voice,
-        network=order.network,
+        network=options.network,
         learner=learner,
         store=store,
         batches=batches,
         held_out=whole.gather(np.array(held)).to(device),
-        watched=whole.gather(np.array([watched])).to(device),
-        watched_clip=watched,
+        attention_batch=whole.gather(np.array([watched])).to(device),
+        attention_clip=watched,
         step=checkpoint.step if checkpoint else 0,
         base_step=checkpoint.base_step if checkpoint else 0,
         unlogged=checkpoint.unlogged if checkpoint else Unlogged(),
         damaged=newest.damaged,
-        corpus_change=tell_change(voice, order.network, checkpoint, store.content, publisher),
+        corpus_change=tell_change(voice, options.network, checkpoint, store.content, publisher),
     )
 
 
 def _prepare_device(
-    order: TrainOptions, settings: VoiceSettings, recipe: Recipe, publisher: Publisher
+    options: TrainOptions, settings: VoiceSettings, recipe: Recipe, publisher: Publisher
 ) -> tuple[torch.device, torch.dtype]:
     """Choose the device and its arithmetic, make its steps repeatable, and show it.
 
     Raises:
         InputError: it cannot be used, or the GPU of a machine that is paid for would not be.
     """
-    device = choose_device(order.device)
-    unused = unused_gpu(order.device, device)
+    device = choose_device(options.device)
+    unused = unused_gpu(options.device, device)
     if unused and (settings.price > 0 or settings.price_auto):
         raise InputError(f"{unused}. To pay for steps on the CPU all the same, give --device cpu.")
-    precision = choose_precision(order.precision, device, exact=recipe.exact)
+    precision = choose_precision(options.precision, device, exact=recipe.exact)
     leave_a_core_for_the_screen()
     make_repeatable(device)
     word = "bf16" if precision == torch.bfloat16 else "fp32"
@@ -156,11 +155,11 @@ def _sweep(voice: Voice, network: NetworkName, publisher: Publisher) -> None:
     voice.locate()
     home = voice.folder / network
     # Of checkpoints it is told when the first one is saved, and they are tried again.
-    if left := sentence_about_left(sweep(home / "checkpoints")):
+    if left := unremoved_message(sweep(home / "checkpoints")):
         _log.warning("%s", left)
     for folder in (voice.folder, voice.samples, home, home / "corpora"):
         try:
-            if left := sentence_about_left(sweep_parts(folder)):
+            if left := unremoved_message(sweep_parts(folder)):
                 publisher.event(left, "warning")
         except OSError as error:
             _log.info("%s is not swept: %s", folder, error)
@@ -217,14 +216,14 @@ def _try_longest(learner: Learner, batches: BatchSource, publisher: Publisher) -
     """
     publisher.update(progress=Progress("trying the longest batch", 0, 1))
     try:
-        learner.try_out(batches.longest())
+        learner.probe_memory(batches.longest())
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
         where = "for a single one of the longest clips"
-        raise EngineError(sentence_about_too_little(learner.device, where, error)) from error
-    if learner.parts > 1:
-        publisher.event(sentence_about_parts(learner.parts, learner.device), "warning")
+        raise EngineError(out_of_memory_message(learner.device, where, error)) from error
+    if learner.micro_batches > 1:
+        publisher.event(micro_batches_notice(learner.micro_batches, learner.device), "warning")
 
 
 def _make_learner(
@@ -247,29 +246,19 @@ def _make_learner(
         device=device,
         precision=precision,
         seed=settings.seed,
-        moments_from=moments_from(checkpoint),
-        recovery=checkpoint.recovery if checkpoint else None,
         max_characters=settings.limits.max_characters,
         max_frames=settings.limits.max_coarse_frames,
     )
     if checkpoint is not None:
+        learner.recovery = checkpoint.recovery
         try:
-            learner.load_weights(checkpoint.weights, checkpoint.average)
-            if checkpoint.optimizer:
-                learner.load_optimizer_state(checkpoint.optimizer)
+            learner.restore(checkpoint)
         except (KeyError, RuntimeError) as error:
             raise InputError(
                 f"The checkpoint of {network} at step {checkpoint.step} does not fit its own "
                 f"state.json: {str(error).splitlines()[0]}; move it away to use the one before."
             ) from error
     return learner
-
-
-def moments_from(checkpoint: Checkpoint | None) -> int:
-    """The step at which Adam starts, or started, without moments."""
-    if checkpoint is None:
-        return 0
-    return checkpoint.moments_from if checkpoint.optimizer else checkpoint.step
 
 
 def fresh_spec(network: NetworkName, settings: VoiceSettings) -> NetworkSpec:

@@ -7,7 +7,7 @@ from engine.training.cost import CostMeter
 from engine.training.divergence import MAX_ROLLBACKS
 from engine.training.metrics import Teller
 from engine.training.rollback import Rollbacks, SickError
-from engine.training.setup import Prepared
+from engine.training.setup import TrainingContext
 from engine.training.standing import Standing
 
 
@@ -16,7 +16,7 @@ class Sickness:
 
     def __init__(
         self,
-        prepared: Prepared,
+        prepared: TrainingContext,
         publisher: Publisher,
         standing: Standing,
         paid: CostMeter,

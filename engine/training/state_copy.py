@@ -6,7 +6,7 @@ so that its pages are there when they are needed.
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -83,16 +83,6 @@ class StateCopy:
                 _log.warning("no pinned memory for checkpoints, so steps wait for them: %s", error)
                 self.pinned = False
         return torch.empty(like.shape, dtype=like.dtype)
-
-
-def all_finite(tensors: Iterable[Tensor]) -> bool:
-    """Whether every number is finite; waits for the device once, not for every tensor.
-
-    Their squares are summed, which is many times as fast as looking at each: numbers beyond 1e19,
-    which no sound weight is near, count as infinite too.
-    """
-    lengths = torch._foreach_norm(list(tensors))
-    return bool(torch.stack(list(lengths)).isfinite().all())
 
 
 def _nothing() -> None:

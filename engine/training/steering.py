@@ -7,21 +7,21 @@ from engine.errors import VoicecoachError
 from engine.machine.cloud.news import Interruption, NewPrice, NoticeGone, SpotWarning
 from engine.run.commands import (
     Audition,
-    DrawAttention,
+    Continue,
     Finish,
     FolderGone,
-    GoAttended,
-    GoOn,
-    GoUnattended,
     Inbox,
     KeyPressed,
     Message,
     Pause,
+    PlotAttention,
     SaveCheckpoint,
-    ScreenReads,
+    ScreenAttached,
+    ScreenDetached,
     SetBudget,
     SetSentence,
     StopAt,
+    TerminalStalled,
 )
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase
@@ -30,7 +30,7 @@ from engine.speech.audition import Auditions
 from engine.training.cost import CostMeter
 from engine.training.limits import Stopping
 from engine.training.rollback import SickError
-from engine.training.setup import Prepared
+from engine.training.setup import TrainingContext
 from engine.training.sickness import Sickness
 from engine.training.spot import Interruptions
 from engine.training.standing import Standing
@@ -45,7 +45,7 @@ class Steering:
 
     def __init__(
         self,
-        prepared: Prepared,
+        prepared: TrainingContext,
         publisher: Publisher,
         inbox: Inbox,
         auditions: Auditions,
@@ -130,25 +130,25 @@ class Steering:
                     self._go_on()
             case Pause():
                 self._pause()
-            case GoOn():
+            case Continue():
                 self._go_on()
             case SaveCheckpoint():
                 self._tending.ask_to_save()
             case Audition():
-                self._auditions.begin(self._learner.speaking_weights, self._standing.step)
+                self._auditions.begin(self._learner.ema_weights, self._standing.step)
             case SetSentence(sentence):
                 self._set_sentence(sentence)
-            case DrawAttention():
+            case PlotAttention():
                 self._tending.draw_attention()
-            case GoUnattended(train_on):
-                self._go_unattended(train_on=train_on)
-            case GoAttended():
+            case ScreenDetached(keep_training):
+                self._go_unattended(keep_training=keep_training)
+            case ScreenAttached():
                 self._standing.attended = self._standing.screens_read = True
                 self._publisher.event("a screen is attached")
             case KeyPressed():
                 self._standing.note_key()
-            case ScreenReads(reads):
-                self._standing.screens_read = reads
+            case TerminalStalled(stalled):
+                self._standing.screens_read = not stalled
             case Finish(by_signal):
                 self._standing.finishing = True
                 self._standing.given_up = not by_signal
@@ -184,7 +184,7 @@ class Steering:
         standing.go_on()
         self._publisher.event("training goes on")
 
-    def _go_unattended(self, *, train_on: bool) -> None:
+    def _go_unattended(self, *, keep_training: bool) -> None:
         standing = self._standing
         standing.attended = False
         self._publisher.event("going on without a screen")
@@ -192,7 +192,7 @@ class Steering:
         if standing.at_stop:
             standing.finishing = True
             return
-        if standing.paused and train_on:
+        if standing.paused and keep_training:
             self._go_on()
         if standing.paused:
             if self._sickness.given_up:

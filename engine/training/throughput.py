@@ -18,11 +18,11 @@ from engine.machine.device import (
     choose_device,
     choose_precision,
     describe_device,
+    is_out_of_memory,
     leave_a_core_for_the_screen,
 )
 from engine.networks.specs import NetworkSpec, Text2MelSpec, preset_spec, size_of
 from engine.training.learner import Learner
-from engine.training.microbatch import is_out_of_memory
 from engine.training.recipe import Recipe, recipe_named
 
 # Where in the corpus, sorted by length, the timed batches lie; the middle comes first, because

@@ -5,6 +5,7 @@ from contextlib import ExitStack
 
 from engine.data.batches import Prefetcher
 from engine.errors import EngineError
+from engine.machine.device import is_out_of_memory
 from engine.machine.lock import FolderLostError
 from engine.run.commands import Inbox
 from engine.run.options import TrainOptions
@@ -18,13 +19,9 @@ from engine.training.cost import CostMeter
 from engine.training.limits import Stopping
 from engine.training.machine_watch import MachineWatch
 from engine.training.metrics import LOG_EVERY, Teller
-from engine.training.microbatch import (
-    is_out_of_memory,
-    sentence_about_parts,
-    sentence_about_too_little,
-)
+from engine.training.microbatch import micro_batches_notice, out_of_memory_message
 from engine.training.rollback import SickError
-from engine.training.setup import Prepared
+from engine.training.setup import TrainingContext
 from engine.training.sickness import Sickness
 from engine.training.spot import Interruptions
 from engine.training.standing import Standing
@@ -38,8 +35,8 @@ class Trainer:
 
     def __init__(
         self,
-        prepared: Prepared,
-        order: TrainOptions,
+        prepared: TrainingContext,
+        options: TrainOptions,
         publisher: Publisher,
         inbox: Inbox,
         auditions: Auditions,
@@ -50,12 +47,12 @@ class Trainer:
     ) -> None:
         self._prepared = prepared
         self._learner = prepared.learner
-        self._order = order
+        self._options = options
         self._publisher = publisher
         self._paid = paid
         voice, ledger = prepared.voice, paid.ledger
         self._standing = Standing(
-            prepared.step, publisher, paid.clock, attended=order.attended, hold=order.hold
+            prepared.step, publisher, paid.clock, attended=options.attended, hold=options.hold
         )
         # The newest checkpoint may be an earlier one than it seemed.
         ledger.go_back(prepared.step)
@@ -99,7 +96,7 @@ class Trainer:
             self._keeper.start()
             self._steering.hear_price()
             # What the preparation cost may have used up the sum at which to stop.
-            self._stopping.begin(self._order.stop, self._paid.ledger.spent_before)
+            self._stopping.begin(self._options.stop, self._paid.ledger.spent_before)
             self._teller.begin(self._keeper.saved_step)
             self._paid.close_stretch(self._standing.step)
             self._publisher.update(first_spent=self._paid.ledger.spent)
@@ -120,7 +117,7 @@ class Trainer:
                 raise
             where = f"at step {self._standing.step:,}"
             device = self._learner.device
-            raise EngineError(sentence_about_too_little(device, where, error)) from error
+            raise EngineError(out_of_memory_message(device, where, error)) from error
         finally:
             self._paid.clock.pause()
             # Whoever takes the voice folder next must find nobody writing in it. Whatever becomes
@@ -156,13 +153,13 @@ class Trainer:
 
     def _make_step(self, batches: Prefetcher) -> None:
         step = self._standing.step + 1
-        whole = self._learner.parts
+        whole = self._learner.micro_batches
         with self._watchdog.step():
             parts = self._learner.step(batches.next(), step)
             self._standing.step = step
             losses = self._teller.tell(step, parts)
-        if self._learner.parts > whole:
-            told = sentence_about_parts(self._learner.parts, self._learner.device)
+        if self._learner.micro_batches > whole:
+            told = micro_batches_notice(self._learner.micro_batches, self._learner.device)
             self._publisher.event(told, "warning")
         if step % LOG_EVERY == 0:
             loss = None if losses is None else losses.total

@@ -9,6 +9,7 @@ from engine.data.features import FeatureStore
 from engine.data.metadata import Rejected, read_metadata
 from engine.errors import EngineError, InputError
 from engine.files import write_whole
+from engine.formatting import plural
 from engine.machine.lock import FolderLostError
 from engine.run.commands import Inbox
 from engine.run.options import TrainOptions
@@ -25,7 +26,7 @@ _MAX_UNKNOWN = 6
 
 
 def open_material(
-    order: TrainOptions, voice: Voice, publisher: Publisher, inbox: Inbox
+    options: TrainOptions, voice: Voice, publisher: Publisher, inbox: Inbox
 ) -> tuple[FeatureStore, list[int], list[int]]:
     """Return the features, the numbers of the clips to train on and of the held-out ones.
 
@@ -44,7 +45,7 @@ def open_material(
     rows, _ = read_metadata(voice.dataset / METADATA)
     unknown = unknown_characters(rows, voice.vocabulary)
     _tell_unknown(unknown, publisher)
-    told = check_before_training(order, voice, corpus.clips, publisher, inbox)
+    told = check_before_training(options, voice, corpus.clips, publisher, inbox)
 
     def show(done: int, total: int) -> None:
         publisher.update(progress=Progress("computing features", done, total))
@@ -59,7 +60,7 @@ def open_material(
             raise
         except EngineError:
             pass  # a disk that does not answer this now is asked again
-        return inbox.asks_to_finish()
+        return inbox.finish_requested()
 
     store = FeatureStore.open(
         corpus,
@@ -68,7 +69,7 @@ def open_material(
         features,
         on_progress=show,
         cancelled=is_to_end,
-        magnitudes=order.network == "ssrn",
+        magnitudes=options.network == "ssrn",
         on_damage=lambda sentence: publisher.event(sentence, "warning"),
     )
     if len(store.clips) < 2:
@@ -94,7 +95,7 @@ def _tell_unknown(unknown: tuple[UnknownCharacter, ...], publisher: Publisher) -
         publisher.event(text, "warning" if lost else "information")
     if len(unknown) > _MAX_UNKNOWN:
         more = len(unknown) - _MAX_UNKNOWN
-        others = "1 other character" if more == 1 else f"{more:,} other characters"
+        others = plural(more, "other character")
         publisher.event(f"and {others} without a symbol; corpus.json lists all")
 
 

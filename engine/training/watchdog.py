@@ -13,9 +13,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from engine.plain_files import open_private
+from engine.files import open_private
+from engine.machine.background import Poller
 from engine.run.publisher import Publisher
-from engine.training.lookout import look_every
 
 _log = logging.getLogger(__name__)
 
@@ -68,15 +68,11 @@ class Watchdog:
         self._looked = clock()
         self._waited = 0.0
         self._told = ""
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="watchdog", daemon=True)
+        self._poller = Poller("watchdog", _LOOK_SECONDS, self.look, publisher.event)
 
     def __enter__(self) -> Self:
         """Begin to look, every second."""
-        try:
-            self._thread.start()
-        except RuntimeError as error:
-            _log.warning("no watchdog: %s", error)
+        self._poller.start()
         return self
 
     def __exit__(
@@ -86,9 +82,8 @@ class Watchdog:
         trace: TracebackType | None,
     ) -> None:
         """Look no more."""
-        self._stopped.set()
-        if self._thread.ident is not None:
-            self._thread.join()
+        self._poller.stop(wait=True)
+        self._clear()
 
     @contextmanager
     def step(self) -> Iterator[None]:
@@ -123,10 +118,6 @@ class Watchdog:
             self._waited += passed
         if self._waited > self.limit and not self._told:
             self._tell()
-
-    def _work(self) -> None:
-        look_every(_LOOK_SECONDS, self._stopped, self.look, self._publisher)
-        self._clear()
 
     def _tell(self) -> None:
         what = "the run has made no progress"

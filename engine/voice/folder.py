@@ -8,27 +8,19 @@ from pathlib import Path
 from types import UnionType
 from typing import Any
 
-from engine.checkpoints.folders import (
-    CheckpointEntry,
-    damaged_checkpoints,
-    list_checkpoints,
-    read_state,
-    step_folder,
-)
-from engine.choices import NETWORKS, NetworkName
+from engine.choices import NetworkName
 from engine.errors import EngineError, InputError
-from engine.exported.card import NetworkCard, read_card
-from engine.exported.folder import CARD, has_card, weights_file
-from engine.files import make_folder, write_whole
+from engine.files import PRIVATE, make_folder, read_plain, require_plain, write_whole
 from engine.machine.lock import SETTINGS_NAME, FolderLock
-from engine.networks.specs import OWN_SIZE, NetworkSpec, preset_of, read_spec, size_of
-from engine.plain_files import read_plain, require_plain
 from engine.text.vocabulary import Vocabulary
+from engine.voice.layout import CheckpointEntry, list_checkpoints, step_folder
 from engine.voice.settings import VoiceSettings, edited, parse_settings
 from engine.voice.spend import Ledger
 
 SETTINGS = SETTINGS_NAME
 """The file that makes a folder a voice."""
+OLD_EXPORT = "voice.json"
+"""What an export was told by before version 0.2; it is a voice folder since."""
 RESTORING = ".restoring"
 """Where files lie while a voice is fetched from its mirror; safe to delete."""
 
@@ -45,8 +37,6 @@ _REPORT: dict[str, type | UnionType] = {
     "left_out": list,
     "unknown_characters": list,
 }
-
-_NOTHING: dict[str, Any] = {"step": None, "base_step": None, "parameters": None, "checkpoints": []}
 
 
 class Voice:
@@ -99,7 +89,7 @@ class Voice:
         return cls(folder, parse_settings(text, path))
 
     @classmethod
-    def create(cls, folder: Path, settings: VoiceSettings) -> "Voice":
+    def create(cls, folder: Path, settings: VoiceSettings, mode: int = PRIVATE) -> "Voice":
         """Make a new voice in a folder, which is made too where there is none.
 
         Raises:
@@ -108,7 +98,7 @@ class Voice:
         """
         if folder.is_dir():
             require_plain(folder)
-        write_whole(folder / SETTINGS, _encoded(edited(None, None, settings)))
+        write_whole(folder / SETTINGS, _encoded(edited(None, None, settings)), mode)
         return cls(folder, settings)
 
     def restore_settings(self) -> bool:
@@ -246,158 +236,12 @@ def _encoded(settings: str) -> bytes:
 
 def _what_is_there_instead(folder: Path) -> str:
     """Say why a folder without `voice.toml` is no voice, and what to do."""
-    if has_card(folder):
-        return (
-            f"{folder} is an export of a voice, made for speaking; give the folder of the voice "
-            f"that it is of."
-        )
-    if (folder / weights_file("text2mel")).is_file():
-        return f"{folder} is an export of a voice without its card, {CARD}; export it again."
+    if (folder / OLD_EXPORT).is_file():
+        return f"{folder} was exported by an earlier version; export the voice again."
     return (
         f"There is no voice in {folder} (no voice.toml); make one with "
         f"`voicecoach train DATASET --voice {folder}`."
     )
-
-
-def is_exported(folder: Path) -> bool:
-    """Whether the folder holds an exported voice, and not one that can be trained."""
-    return has_card(folder) and not Voice.exists(folder)
-
-
-def settings_of(folder: Path) -> VoiceSettings:
-    """The settings of a voice; of an export, what its card says of them.
-
-    Raises:
-        InputError: there is neither in the folder, or it cannot be used.
-    """
-    if not is_exported(folder):
-        return Voice.open(folder).settings
-    card = read_card(folder)
-    spec = card.networks["text2mel"].spec
-    return VoiceSettings(
-        preset=preset_of(spec) or VoiceSettings.preset,
-        dropout=spec.dropout,
-        symbols=card.symbols,
-        cleaner=card.cleaner,
-        sharpening=card.sharpening,
-        audio=card.audio,
-        limits=card.limits,
-    )
-
-
-def own_specs(folder: Path) -> dict[NetworkName, NetworkSpec]:
-    """The specs of the networks that a voice, or an export, has: those of its newest checkpoints.
-
-    Raises:
-        InputError: there is neither in the folder, or a checkpoint's `state.json` is damaged.
-    """
-    if is_exported(folder):
-        return {network: card.spec for network, card in read_card(folder).networks.items()}
-    voice = Voice.open(folder)
-    specs: dict[NetworkName, NetworkSpec] = {}
-    for network in NETWORKS:
-        entry = voice.newest(network)
-        if entry is not None:
-            specs[network] = _spec_in(read_state(entry.path), entry.path)
-    return specs
-
-
-def _spec_in(state: dict[str, Any], checkpoint: Path) -> NetworkSpec:
-    """The spec that a checkpoint's state tells.
-
-    Raises:
-        InputError: it tells none that can be used.
-    """
-    try:
-        return read_spec(state["network"], state.get("spec"))
-    except InputError as error:
-        raise InputError(f"{checkpoint / 'state.json'}: {error}.") from error
-
-
-def describe(folder: Path) -> dict[str, Any]:
-    """Return what there is to know about a voice or an export, for `voicecoach info`.
-
-    Raises:
-        InputError: there is neither in the folder, its newest checkpoint is damaged, or its card
-            cannot be used.
-    """
-    if is_exported(folder):
-        return _describe_export(folder)
-    voice = Voice.open(folder)
-    settings, ledger = voice.settings, voice.ledger
-    networks = {network: _describe_network(voice, network) for network in NETWORKS}
-    return {
-        "voice": voice.name,
-        "folder": str(folder),
-        "vocabulary": settings.symbols,
-        "preset": _preset(settings, networks),
-        "recipe": settings.recipe,
-        "cleaner": settings.cleaner,
-        "corpus": {
-            "dataset": None if settings.dataset is None else str(voice.dataset),
-            **read_corpus_report(voice),
-        },
-        "networks": networks,
-        "samples": len(list(voice.samples.glob("*.wav"))) if voice.samples.is_dir() else 0,
-        "spend": {
-            "usd": round(ledger.usd, 4),
-            "training_usd": round(ledger.usd - ledger.idle_usd, 4),
-            "idle_usd": round(ledger.idle_usd, 4),
-            "hours": round(ledger.seconds / 3600, 4),
-            "idle_hours": round(ledger.idle_seconds / 3600, 4),
-            "budget_usd": settings.budget or None,
-            "price": _last_price(settings, ledger),
-            **_missing_spend(ledger),
-        },
-    }
-
-
-def _missing_spend(ledger: Ledger) -> dict[str, Any]:
-    """What the sums lack, where lines of the ledger are damaged."""
-    count = len(ledger.unreadable)
-    return {"problem": f"{ledger.path}: {count:,} damaged, not counted"} if count else {}
-
-
-def _preset(settings: VoiceSettings, networks: dict[NetworkName, dict[str, Any]]) -> str:
-    """The preset of a voice; `own size` where a network of it has widths of its own."""
-    sizes = [network["size"] for network in networks.values() if "size" in network]
-    return OWN_SIZE if any(size.startswith(OWN_SIZE) for size in sizes) else settings.preset
-
-
-def _last_price(settings: VoiceSettings, ledger: Ledger) -> float:
-    """US dollars an hour; where the cloud says it, what it said last."""
-    if settings.price_auto and ledger.stretches:
-        return ledger.stretches[-1].price
-    return settings.price
-
-
-def _describe_export(folder: Path) -> dict[str, Any]:
-    card = read_card(folder)
-    return {
-        "voice": card.name,
-        "folder": str(folder),
-        "vocabulary": card.symbols,
-        "cleaner": card.cleaner,
-        "corpus": {name: count for name, count in card.corpus.items() if count is not None},
-        "networks": {
-            network: _describe_exported(card.networks.get(network)) for network in NETWORKS
-        },
-        "export": {"at": card.exported, "by": f"voicecoach {card.voicecoach}"},
-    }
-
-
-def _describe_exported(network: NetworkCard | None) -> dict[str, Any]:
-    if network is None:
-        return dict(_NOTHING)
-    return {
-        "step": network.step,
-        "base_step": network.base_step,
-        "size": size_of(network.spec),
-        "parameters": network.parameters,
-        "checkpoints": [network.step],
-        "recipe": network.recipe,
-        "dtype": network.dtype,
-    }
 
 
 def read_corpus_report(voice: Voice) -> dict[str, Any]:
@@ -431,30 +275,3 @@ def _is_flat(item: Any) -> bool:  # noqa: ANN401
     return isinstance(item, dict) and not any(
         isinstance(value, dict | list) for value in item.values()
     )
-
-
-def _describe_network(voice: Voice, network: NetworkName) -> dict[str, Any]:
-    folder = voice.folder / network / "checkpoints"
-    bad = [entry.path for entry in damaged_checkpoints(folder)]
-    checkpoints = [entry for entry in voice.checkpoints(network) if entry.path not in bad]
-    damaged = {"damaged": [path.name for path in bad]} if bad else {}
-    if not checkpoints:
-        return {**_NOTHING, **damaged}
-    state = read_state(checkpoints[-1].path)
-    spec = _spec_in(state, checkpoints[-1].path)
-    origin = _origin_of_symbols(checkpoints, state["base_step"])
-    return {
-        "step": checkpoints[-1].step,
-        "base_step": state["base_step"],
-        "size": size_of(spec),
-        "parameters": state.get("parameters"),
-        "checkpoints": [entry.step for entry in checkpoints],
-        **({} if origin is None else {"symbols_from": origin}),
-        **damaged,
-    }
-
-
-def _origin_of_symbols(checkpoints: list[CheckpointEntry], base_step: int) -> Any:  # noqa: ANN401
-    """Where a Text2Mel's embeddings came from, if it started from one with other symbols."""
-    base = [entry for entry in checkpoints if entry.step == base_step]
-    return read_state(base[0].path).get("symbols_from") if base else None

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import EngineError, InputError
-from engine.files import append_line, make_folder, sync_file, write_whole
-from engine.plain_files import plain_file
+from engine.files import append_line, fsync, make_folder, plain_file, write_whole
 from engine.run.snapshot import LossCurve, Losses
 from engine.run.stop import MAX_STEPS
 
@@ -241,7 +240,7 @@ class History:
         """
         self.flush()
         try:
-            sync_file(self.path)
+            fsync(self.path)
         except FileNotFoundError:
             return  # nothing was logged yet
         except OSError as error:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine.plain_files import open_private, plain_file
+from engine.files import open_private, plain_file
 from engine.voice.spend import Ledger, SpendEntry, line_of, parse_stretch
 
 _log = logging.getLogger(__name__)

@@ -12,7 +12,8 @@ from tomlkit.exceptions import TOMLKitError
 from engine.choices import CleanerName, PresetName, RecipeName
 from engine.data.audio import MAX_FFT, AudioSpec
 from engine.data.clips import Limits
-from engine.errors import InputError, brief
+from engine.errors import InputError
+from engine.formatting import brief
 from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
 
 DEFAULT_SENTENCE = "The morning train leaves at half past seven."

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from engine.errors import EngineError, InputError
-from engine.files import append_line
-from engine.plain_files import read_plain
+from engine.files import append_line, read_plain
 from engine.run.stop import MAX_STEPS
 
 # More than any voice has in its lifetime; a file that is longer is no ledger.

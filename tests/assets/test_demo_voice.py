@@ -8,9 +8,10 @@ from types import ModuleType
 
 import pytest
 
+from engine.choices import NETWORKS
 from engine.jobs.demo import demo_assets
+from engine.jobs.info import describe
 from engine.jobs.say import say
-from engine.voice.folder import NETWORKS, describe
 
 RECIPE = Path(__file__).resolve().parents[2] / "assets" / "recipe"
 

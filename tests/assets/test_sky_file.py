@@ -84,7 +84,7 @@ def test_the_command_in_it_is_one_that_voicecoach_takes(task, tmp_path, monkeypa
     orders = []
     monkeypatch.setattr(
         "tui.commands.train.run_training",
-        lambda make_order, headless, ascii_only: orders.append((make_order, headless)) or 0,
+        lambda make_options, headless, ascii_only: orders.append((make_options, headless)) or 0,
     )
     envs = {**task["envs"], "HOME": str(tmp_path)}
     line = subprocess.run(
@@ -96,9 +96,9 @@ def test_the_command_in_it_is_one_that_voicecoach_takes(task, tmp_path, monkeypa
     ).stdout
     result = CliRunner().invoke(app, shlex.split(line))
     assert result.exit_code == 0, result.output
-    ((make_order, headless),) = orders
+    ((make_options, headless),) = orders
     assert headless
-    order = make_order.__closure__[0].cell_contents
+    order = make_options.__closure__[0].cell_contents
     assert order.mirror == "s3://my-bucket/voices/alice"
     assert order.stop.text == "900k"
     assert order.price == "auto"

@@ -126,14 +126,14 @@ def start(
 ) -> Session:
     """Start a run on the CPU in single precision, with commands that wait for it already."""
     folder = voice.folder if isinstance(voice, Voice) else voice
-    order = TrainOptions(
+    options = TrainOptions(
         folder,
         device="cpu",
         precision="fp32",
         stop=None if stop is None else parse_stop_option(stop),
         **changes,
     )
-    session = Session(order)
+    session = Session(options)
     for command in commands:
         session.send(command)
     session.start()

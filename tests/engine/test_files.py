@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 
 from engine.errors import EngineError
 from engine.files import (
+    absolute_path,
     append_line,
     make_folder,
     remove,
     remove_all,
     replacing,
-    sentence_about_left,
     sweep_parts,
+    unremoved_message,
     write_whole,
 )
 
@@ -40,7 +41,7 @@ def test_a_file_and_its_folder_are_made(tmp_path):
 def made_safe(monkeypatch):
     """The folders whose entries were made to survive a power cut, in that order."""
     folders = []
-    monkeypatch.setattr("engine.files.sync_folder", folders.append)
+    monkeypatch.setattr("engine.files.fsync", folders.append)
     return folders
 
 
@@ -170,10 +171,9 @@ def test_one_that_cannot_be_removed_keeps_no_other(tmp_path, monkeypatch):
     left = remove_all(sorted(tmp_path.iterdir()))
     assert sorted(left) == [tmp_path / name for name in "abd"]
     assert names(tmp_path) == ["a", "b", "d"]
-    said = sentence_about_left(left)
+    said = unremoved_message(left)
     assert f"{tmp_path / 'a'} (Operation not permitted)" in said
-    assert "lsattr" in said
-    assert sentence_about_left({}) == ""
+    assert unremoved_message({}) == ""
 
 
 def test_a_file_that_cannot_be_removed_is_left_alone_in_its_folder(tmp_path, make_unremovable):
@@ -187,3 +187,17 @@ def test_a_file_that_cannot_be_removed_is_left_alone_in_its_folder(tmp_path, mak
         remove(folder)
     assert names(folder) == ["inside"]
     assert "a" in names(folder / "inside")
+
+
+def test_a_path_is_written_whole_and_without_detours(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert absolute_path(Path("voices/alice")) == tmp_path / "voices" / "alice"
+    assert absolute_path(Path("voices/../mirrors/./alice/")) == tmp_path / "mirrors" / "alice"
+
+
+def test_links_stay_and_what_lies_behind_one_is_not_guessed(tmp_path):
+    (tmp_path / "far" / "away").mkdir(parents=True)
+    (tmp_path / "near").symlink_to(tmp_path / "far" / "away")
+    assert absolute_path(tmp_path / "near" / "alice") == tmp_path / "near" / "alice"
+    # Beside the folder that the link leads to, and not beside the link.
+    assert absolute_path(tmp_path / "near" / ".." / "alice") == tmp_path / "near" / ".." / "alice"

@@ -11,10 +11,11 @@ import torch
 from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint, speaking_network
 from engine.checkpoints.folders import sealed
 from engine.errors import InputError
+from engine.jobs.info import describe
 from engine.run.commands import Finish
 from engine.run.snapshot import Phase
 from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
-from engine.voice.folder import Voice, describe
+from engine.voice.folder import Voice
 
 KYUBYONG = "PE abcdefghijklmnopqrstuvwxyz'.?"
 BACKWARDS = BBC_SYMBOLS[:2] + BBC_SYMBOLS[:1:-1]

@@ -8,7 +8,7 @@ import pytest
 
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.errors import EngineError, InputError
-from engine.run.commands import Finish, GoOn, StopAt
+from engine.run.commands import Continue, Finish, StopAt
 from engine.run.options import TrainOptions
 from engine.run.snapshot import Phase
 from engine.run.stop import parse_stop
@@ -42,7 +42,7 @@ def test_a_new_voice_is_made_trained_and_described(tmp_path, training, speech):
 def test_clips_that_are_left_out_are_told_with_their_lines(make_voice, training, tones):
     voice = make_voice(dataset=tones)
     # A screen shows what the check found; the log has every row that is left out.
-    session = training.start(voice, "+1", GoOn(), attended=True)
+    session = training.start(voice, "+1", Continue(), attended=True)
     snapshot = training.until(session, lambda s: s.phase is Phase.AT_STOP)
     session.send(Finish())
     training.end(session)

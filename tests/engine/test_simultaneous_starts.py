@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from engine.checkpoints.folders import list_checkpoints
 from engine.errors import EngineError, InputError
 from engine.machine.lock import acquire_lock
 from engine.run.options import TrainOptions
 from engine.session import Session
 from engine.voice.folder import Voice
+from engine.voice.layout import list_checkpoints
 from engine.voice.settings import VoiceSettings
 
 PAIRS = 24
@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 class Contender:
     """A process of its own that takes a voice folder when it is told to, and then waits."""
 
-    def __init__(self, order: TrainOptions, delay: float) -> None:
+    def __init__(self, options: TrainOptions, delay: float) -> None:
         go, self._go = os.pipe()
         self._said, say = os.pipe()
         self.pid = os.fork()
@@ -35,7 +35,7 @@ class Contender:
             while time.monotonic() < until:
                 pass
             try:
-                Session(order)
+                Session(options)
                 told = "took it"
             except (InputError, EngineError) as error:
                 told = str(error)
@@ -63,9 +63,9 @@ class Contender:
 def test_the_loser_of_two_starts_is_told_who_trains(tmp_path, speech):
     for number in range(PAIRS):
         folder = tmp_path / "voices" / str(number)
-        order = TrainOptions(folder, dataset=speech, device="cpu")
+        options = TrainOptions(folder, dataset=speech, device="cpu")
         # The second comes later and later: into each moment of what the first does.
-        pair = [Contender(order, 0.0), Contender(order, number * 150e-6)]
+        pair = [Contender(options, 0.0), Contender(options, number * 150e-6)]
         for one in pair:
             one.start()
         outcomes = {one.pid: one.outcome() for one in pair}

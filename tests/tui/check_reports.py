@@ -5,11 +5,11 @@ from dataclasses import replace
 from engine.check.report import (
     CheckReport,
     Coverage,
-    Doubt,
     Estimate,
     Finding,
     Histogram,
     Spread,
+    TranscriptScore,
     UnknownCharacter,
 )
 
@@ -27,8 +27,7 @@ CLEAN = CheckReport(
     coverage=Coverage(
         characters={"a": 5012, "b": 903},
         absent_characters=("q", ";"),
-        phonemes={"AA": 2.1},
-        rare_phonemes=("ZH", "OY"),
+        absent_pairs=("ex", "gn"),
         pairs=0.87,
     ),
     estimates=(
@@ -83,9 +82,13 @@ BROKEN = replace(
 DOUBTED = replace(
     CLEAN,
     doubts=(
-        Doubt(88, "alice-0088", "we shall meet again in the spring, she said, and left", 1.31,
-              0.21, 0.19, 0.31, 0.4),
-        Doubt(412, "alice-0412", "two birds sat on the old wall", 0.52, 0.11, 0.2, 0.8, 0.1),
+        TranscriptScore(
+            88, "alice-0088", "we shall meet again in the spring, she said, and left",
+            1.31, 0.21, 0.19, 0.31, 0.4,
+        ),
+        TranscriptScore(
+            412, "alice-0412", "two birds sat on the old wall", 0.52, 0.11, 0.2, 0.8, 0.1
+        ),
     ),
 )  # fmt: skip
 """After a check with `--deep`."""

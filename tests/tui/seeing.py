@@ -21,7 +21,7 @@ def text_of(app: VoicecoachApp) -> str:
 
 
 def log_of(app: VoicecoachApp) -> str:
-    return " ".join(" ".join(app.supervision.happenings.lines).split())
+    return " ".join(" ".join(app.run_screen.log_panel.lines).split())
 
 
 async def look(app: VoicecoachApp, pilot) -> None:

@@ -7,7 +7,7 @@ from check_reports import BROKEN, CLEAN, missing
 from fake_session import FakeSession, preparing, training
 from seeing import SIZES, app_on, lines_of, log_of, look, text_of
 
-from engine.run.commands import Finish, GoOn, Hold
+from engine.run.commands import Continue, Finish, Hold
 from engine.run.snapshot import Phase, Progress, Snapshot
 from tui.app import VoicecoachApp
 from tui.keys import CHECK_KEYS
@@ -41,7 +41,9 @@ async def test_errors_are_shown_before_training_without_a_key(size):
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize(("key", "command"), [("enter", GoOn()), ("h", Hold()), ("space", Hold())])
+@pytest.mark.parametrize(
+    ("key", "command"), [("enter", Continue()), ("h", Hold()), ("space", Hold())]
+)
 async def test_a_key_answers_the_question(size, key, command):
     session = FakeSession(checked())
     app = app_on(session)
@@ -60,10 +62,10 @@ async def test_the_screen_goes_when_training_begins():
         await look(app, pilot)
         session.change(phase=Phase.PREPARING, seconds_to_start=None)
         await look(app, pilot)
-        assert app.screen is app.supervision
+        assert app.screen is app.run_screen
         session.change(phase=Phase.TRAINING)
         await look(app, pilot)
-        assert app.screen is app.supervision
+        assert app.screen is app.run_screen
 
 
 async def test_a_question_about_leaving_outlasts_the_countdown():
@@ -77,7 +79,7 @@ async def test_a_question_about_leaving_outlasts_the_countdown():
         assert "Training has not begun, and nothing is lost." in text_of(app)
         await pilot.press("escape")
         await look(app, pilot)
-        assert app.screen is app.supervision
+        assert app.screen is app.run_screen
 
 
 async def test_the_countdown_follows_the_engine_and_stops_when_held():
@@ -219,7 +221,7 @@ async def test_k_shows_the_report_during_the_run(report, closing):
         assert "begin: training has begun already" in said_to_the_person(app)
         assert session.sent == []
         await pilot.press(closing)
-        assert app.screen is app.supervision
+        assert app.screen is app.run_screen
 
 
 async def test_k_says_why_there_is_no_report_yet():
@@ -231,7 +233,7 @@ async def test_k_says_why_there_is_no_report_yet():
         session.change(phase=Phase.TRAINING)
         await look(app, pilot)
         await pilot.press("k")
-        assert app.screen is app.supervision
+        assert app.screen is app.run_screen
         assert "the recordings were not checked; what happened says why" in log_of(app)
 
 
@@ -260,7 +262,7 @@ async def test_the_palette_answers_the_question_too():
         await pilot.pause()
         await pilot.press("enter")
         await pilot.pause()
-        assert session.sent == [GoOn()]
+        assert session.sent == [Continue()]
 
 
 async def test_thousands_of_findings_are_listed_up_to_a_limit_that_is_told():

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from engine.new_folder import new_folder
+from engine.files import new_folder
 from tui.cli import app
-from tui.command_line import tidy_end
+from tui.command_line import unwind_on_sigterm
 
 SPEECH = Path(__file__).parents[1] / "fixtures" / "ljspeech-3"
 
@@ -63,7 +63,7 @@ def test_a_way_round_makes_no_folder_that_it_passes_by(corpus, tmp_path):
 
 
 def test_told_to_end_it_removes_what_is_half_made(tmp_path):
-    with pytest.raises(SystemExit) as ended, tidy_end(), new_folder(tmp_path / "a" / "b"):
+    with pytest.raises(SystemExit) as ended, unwind_on_sigterm(), new_folder(tmp_path / "a" / "b"):
         os.kill(os.getpid(), signal.SIGTERM)
     assert ended.value.code == 128 + signal.SIGTERM
     assert not list(tmp_path.iterdir())

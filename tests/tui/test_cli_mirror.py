@@ -31,14 +31,14 @@ def mirror(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def order_of(monkeypatch: pytest.MonkeyPatch):
+def options_of(monkeypatch: pytest.MonkeyPatch):
     """Give `train` some arguments; return what it told, and the order that would be carried out."""
 
     def run(*arguments: str) -> tuple[str, TrainOptions]:
         orders: list[TrainOptions] = []
         monkeypatch.setattr(
             "tui.commands.train.run_training",
-            lambda make_order, **more: orders.append(make_order()) or 0,
+            lambda make_options, **more: orders.append(make_options()) or 0,
         )
         result = CliRunner().invoke(app, ["train", *arguments])
         assert result.exit_code == 0, result.output
@@ -54,33 +54,33 @@ def refusal(*arguments: str) -> str:
     return result.stderr
 
 
-def test_the_same_command_begins_and_goes_on(mirror, order_of, tmp_path):
+def test_the_same_command_begins_and_goes_on(mirror, options_of, tmp_path):
     command = (
         *(str(SPEECH), "--voice", str(tmp_path / "vm" / "alice")),
         *("--from", str(DEMO_VOICE), "--mirror", mirror, "--headless"),
     )
-    told, order = order_of(*command)
+    told, options = options_of(*command)
     assert f"fetching alice from its mirror {mirror}" in told
     assert "text2mel at step 10,000 fetched" in told
     assert "ssrn at step 8,000 fetched" in told
-    assert (order.mirror, order.source, order.restore) == (mirror, None, None)
+    assert (options.mirror, options.source, options.restore) == (mirror, None, None)
     there, here = (Voice.open(tmp_path / name) for name in ("alice", "vm/alice"))
     assert here.settings == there.settings
-    told, order = order_of(*command)
+    told, options = options_of(*command)
     assert "fetch" not in told
-    assert order.source is None
+    assert options.source is None
 
 
-def test_from_takes_a_mirror_for_what_it_is(mirror, order_of, tmp_path):
+def test_from_takes_a_mirror_for_what_it_is(mirror, options_of, tmp_path):
     fresh = tmp_path / "fresh"
-    told, order = order_of("--voice", str(fresh), "--from", mirror)
+    told, options = options_of("--voice", str(fresh), "--from", mirror)
     assert "fetching alice" in told
-    assert order.mirror == mirror
+    assert options.mirror == mirror
     # From a voice, another one starts: nothing is fetched.
     other = str(tmp_path / "other")
-    told, order = order_of(str(SPEECH), "--voice", other, "--from", str(tmp_path / "alice"))
+    told, options = options_of(str(SPEECH), "--voice", other, "--from", str(tmp_path / "alice"))
     assert told == ""
-    assert (order.source, order.mirror) == (tmp_path / "alice", None)
+    assert (options.source, options.mirror) == (tmp_path / "alice", None)
 
 
 def test_what_cannot_be_is_one_sentence(mirror, tmp_path):

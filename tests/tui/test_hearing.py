@@ -98,7 +98,7 @@ async def test_r_plays_the_newest_sample_and_the_list_plays_the_highlighted_one(
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("r")
         assert player.played == [newest.path]
-        app.supervision.samples.focus()
+        app.run_screen.samples.focus()
         await pilot.press("down", "down", "enter")
         assert player.played[1:] == [oldest.path]
         await pilot.press("up", "space", "down", "r")
@@ -113,13 +113,13 @@ async def test_the_highlight_follows_the_newest_sample_unless_the_person_moved()
     async with app.run_test(size=(80, 24)) as pilot:
         with_sample(session, sample(872_000))
         await look(app, pilot)
-        assert app.supervision.chosen_sample() is session.current.samples[-1]
-        app.supervision.samples.focus()
+        assert app.run_screen.chosen_sample() is session.current.samples[-1]
+        app.run_screen.samples.focus()
         await pilot.press("down")
-        chosen = app.supervision.chosen_sample()
+        chosen = app.run_screen.chosen_sample()
         with_sample(session, sample(873_000))
         await look(app, pilot)
-        assert app.supervision.chosen_sample() is chosen
+        assert app.run_screen.chosen_sample() is chosen
 
 
 async def test_o_plays_the_recording_beside_an_ssrn_sample():

@@ -6,9 +6,9 @@ from seeing import SIZES, app_on, lines_of, log_of, look, text_of
 
 from engine.run.commands import (
     Audition,
-    DrawAttention,
-    GoOn,
+    Continue,
     Pause,
+    PlotAttention,
     SaveCheckpoint,
     SetBudget,
     SetSentence,
@@ -26,7 +26,7 @@ from tui.process.exit_reason import ExitReason
         ("a", Audition(), "audition asked for at step 871,204"),
         ("c", SaveCheckpoint(), "checkpoint asked for"),
         ("p", Pause(), "pause asked for"),
-        ("n", DrawAttention(), "attention plot asked for"),
+        ("n", PlotAttention(), "attention plot asked for"),
     ],
 )
 async def test_a_key_asks_the_engine_and_says_so_at_once(size, key, command, words):
@@ -52,7 +52,7 @@ async def test_p_pauses_and_goes_on():
         assert "Paused at step 871,204." in text_of(app)
         assert "p go on" in text_of(app).splitlines()[-1]
         await pilot.press("p")
-        assert session.sent == [GoOn()]
+        assert session.sent == [Continue()]
 
 
 async def test_e_changes_the_sentence_that_auditions_speak():
@@ -117,7 +117,7 @@ async def test_the_stop_dialog_says_in_place_why_an_answer_cannot_be_taken(said,
         assert trouble in words
         assert session.sent == []
         await pilot.press("escape")
-        assert app.screen is app.supervision
+        assert app.screen is app.run_screen
 
 
 async def test_the_stop_dialog_opens_with_the_present_stop_and_none_takes_it_away():
@@ -127,7 +127,7 @@ async def test_the_stop_dialog_opens_with_the_present_stop_and_none_takes_it_awa
         await pilot.press("s")
         assert app.screen.query_one("Input").value == "900,000"
         await pilot.press("enter")
-        assert app.screen is app.supervision
+        assert app.screen is app.run_screen
         await pilot.press("s", "backspace", "enter")
         # A key too many takes no stop away.
         assert "write none to train without a stop; esc leaves it at 900,000" in text_of(app)
@@ -143,7 +143,7 @@ async def test_without_a_stop_an_empty_answer_changes_nothing():
     app = app_on(session)
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("s", "enter")
-        assert app.screen is app.supervision
+        assert app.screen is app.run_screen
     assert session.sent == []
 
 
@@ -158,7 +158,7 @@ async def test_at_the_budget_the_header_says_so_and_s_asks_for_a_larger_one():
         assert app.screen.query_one("Input").value == "budget $"
         assert "$0.65 is spent: how much may the voice cost in all?" in text_of(app)
         await pilot.press("enter", *"40", "enter")
-        assert app.screen is app.supervision
+        assert app.screen is app.run_screen
     assert session.sent == [SetBudget(40.0)]
 
 
@@ -197,7 +197,7 @@ async def test_a_key_that_does_nothing_now_says_why(snapshot, key, why):
         await pilot.press(key)
         assert why in log_of(app)
         assert session.sent == []
-        assert app.screen is app.supervision
+        assert app.screen is app.run_screen
 
 
 async def test_after_a_failure_only_leaving_is_left():
@@ -208,7 +208,7 @@ async def test_after_a_failure_only_leaving_is_left():
         await look(app, pilot)
         await pilot.press("s", "a", "c", "p", "e")
         assert session.sent == []
-        assert app.screen is app.supervision
+        assert app.screen is app.run_screen
         assert "stop at: the engine has ended; only q is left" in log_of(app)
         await pilot.press("q")
     assert app.return_value is ExitReason.ENDED
@@ -219,7 +219,7 @@ async def test_help_lists_every_key_of_the_bottom_line_and_says_which_rest():
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("question_mark")
         seen = text_of(app)
-        for binding in app.supervision._bindings.key_to_bindings.values():
+        for binding in app.run_screen._bindings.key_to_bindings.values():
             tooltip = binding[0].tooltip
             if tooltip and binding[0].action not in ("go_on", "dismiss_warning"):
                 assert tooltip in seen

@@ -70,9 +70,9 @@ async def test_escape_stays():
         await pilot.press("q")
         assert "The run is training at step 871,204." in text_of(app)
         await pilot.press("escape")
-        assert app.screen is app.supervision
+        assert app.screen is app.run_screen
         await pilot.press("q", "down", "down", "enter")
-        assert app.screen is app.supervision
+        assert app.screen is app.run_screen
     assert session.sent == []
 
 
@@ -95,7 +95,7 @@ async def test_a_stop_that_could_not_be_saved_is_told_and_can_be_saved_again():
         assert "Step 871,204 could not be saved" in text_of(app)
         await pilot.press("escape", "c")
         assert session.sent == [SaveCheckpoint()]
-        assert app.screen is app.supervision
+        assert app.screen is app.run_screen
 
 
 async def test_the_end_of_the_run_closes_the_screen():
@@ -164,14 +164,14 @@ async def test_keys_that_come_before_a_dialog_is_gone_end_no_screen(opens, close
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press(opens)
         dialog = app.screen
-        assert dialog is not app.supervision
+        assert dialog is not app.run_screen
         # As a terminal hands them over: both at once.
         for _ in range(3):
             app.post_message(events.Key(closes, None))
         await pilot.pause()
         assert dialog not in app.screen_stack
         await pilot.press(opens)
-        assert app.screen is not app.supervision
+        assert app.screen is not app.run_screen
     assert app.return_value is None
 
 
@@ -194,7 +194,7 @@ async def test_keys_that_come_before_the_palette_is_ready_end_no_screen(keys):
                 app.post_message(events.Key(key, None))
             await pilot.pause()
             await pilot.pause()
-        assert app.screen is app.supervision
+        assert app.screen is app.run_screen
     assert app.return_value is None
 
 
@@ -203,7 +203,7 @@ async def test_pages_of_a_list_without_room_are_not_turned(opens):
     app = app_on(FakeSession(training()))
     async with app.run_test(size=(20, 4)) as pilot:
         await pilot.press(opens, "pagedown", "pageup", "pagedown")
-        assert app.screen is not app.supervision
+        assert app.screen is not app.run_screen
         await pilot.press("escape")
     assert app.return_value is None
 
@@ -214,8 +214,8 @@ async def test_a_dialog_that_is_closed_before_it_is_drawn_ends_no_screen():
         for opens in "seseq":
             for key in (opens, "escape"):
                 app.post_message(events.Key(key, key if len(key) == 1 else None))
-            await until(pilot, lambda: app.screen is not app.supervision)
-            await until(pilot, lambda: app.screen is app.supervision)
+            await until(pilot, lambda: app.screen is not app.run_screen)
+            await until(pilot, lambda: app.screen is app.run_screen)
     assert app.return_value is None
 
 
@@ -228,7 +228,7 @@ async def test_what_is_typed_ahead_of_a_dialog_is_not_lost(opens, before):
         for key in (opens, "end", *"900k", "enter"):
             app.post_message(events.Key(key, key if len(key) == 1 else None))
         await until(pilot, lambda: session.sent)
-        assert app.screen is app.supervision
+        assert app.screen is app.run_screen
     [asked] = session.sent
     assert asked in (StopAt(parse_stop("900k")), SetSentence(f"{before}900k"))
 
@@ -243,7 +243,7 @@ async def test_what_deletes_in_a_burst_deletes_what_was_there_before(opens, dele
         for key in (opens, *deletes, *"950k", "enter", "p"):
             app.post_message(events.Key(key, key if len(key) == 1 else None))
         await until(pilot, lambda: len(session.sent) == 2)
-        assert app.screen is app.supervision
+        assert app.screen is app.run_screen
     wanted = StopAt(parse_stop("950k")) if opens == "s" else SetSentence("950k")
     assert session.sent == [wanted, Pause()]
 
@@ -260,7 +260,7 @@ async def test_a_key_that_is_lost_on_its_way_holds_up_no_other():
         field.post_message(events.Callback(callback=field.remove))
         app.post_message(events.Key("1", "1"))
         app.post_message(events.Key("escape", None))
-        await until(pilot, lambda: app.screen is app.supervision)
+        await until(pilot, lambda: app.screen is app.run_screen)
 
 
 @pytest.mark.parametrize("opens", ["ctrl+p", "s"])
@@ -275,8 +275,8 @@ async def test_what_was_closed_for_the_question_behind_q_closes_nothing_else(ope
         above.dismiss(None)
         await pilot.pause()
         assert app.screen is question
-        assert question is not app.supervision
+        assert question is not app.run_screen
         await pilot.press("escape")
         above.dismiss(None)
-        assert app.screen is app.supervision
+        assert app.screen is app.run_screen
     assert app.return_value is None

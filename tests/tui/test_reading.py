@@ -34,7 +34,7 @@ async def test_keys_that_steer_are_not_offered_and_say_why_they_do_nothing(size)
             assert words not in bottom
         for key in STEERING:
             await pilot.press(key)
-            assert app.screen is app.supervision
+            assert app.screen is app.run_screen
         assert log_of(app).count("this screen only reads") == len(STEERING)
     assert session.sent == []
 
@@ -47,7 +47,7 @@ async def test_keys_that_read_work():
         await pilot.press("left")
         assert "865k" in text_of(app)
         await pilot.press("r")
-        assert app.supervision.listening.status.playing is not None
+        assert app.run_screen.listening.status.playing is not None
         await pilot.press("question_mark")
         text = text_of(app)
         assert "Play the highlighted sample again" in text

@@ -8,8 +8,8 @@ import pytest
 
 from engine.attach.last_known import LastKnown
 from engine.attach.messages import Glance
-from engine.attach.processes import ProcessId
 from engine.attach.registry import KnownRun, RunEntry
+from engine.machine.processes import ProcessId
 from engine.run.snapshot import Phase
 from tui.reports.ps import Run, print_runs, print_runs_as_json
 

@@ -6,11 +6,11 @@ from typing import Annotated
 import typer
 
 from engine.errors import InputError
-from tui.command_line import AsciiOption, app, told
+from tui.command_line import AsciiOption, app, reports_errors
 
 
 @app.command(epilog="Example: voicecoach attach voices/alice")
-@told
+@reports_errors
 def attach(
     voice: Annotated[
         Path | None,

@@ -5,11 +5,11 @@ from typing import Annotated
 import typer
 
 from engine.choices import PresetName
-from tui.command_line import DeviceOption, app, told
+from tui.command_line import DeviceOption, app, reports_errors
 
 
 @app.command(epilog="Example: voicecoach bench --preset bbc --device cuda:0")
-@told
+@reports_errors
 def bench(
     preset: Annotated[PresetName, typer.Option(help="Size of the networks.")] = "small",
     device: DeviceOption = "auto",

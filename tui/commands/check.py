@@ -8,14 +8,14 @@ import typer
 from engine.choices import PresetName
 from engine.errors import InputError
 from engine.run.stop import parse_stop
-from tui.command_line import DeviceOption, PriceOption, app, told
+from tui.command_line import DeviceOption, PriceOption, app, reports_errors
 
 if TYPE_CHECKING:
     from engine.jobs.check import CheckOptions
 
 
 @app.command(epilog="Example: voicecoach check recordings/alice --against voices/base --price 0.99")
-@told
+@reports_errors
 def check(
     dataset: Annotated[
         Path, typer.Argument(help="Recordings in LJ Speech layout: metadata.csv and wavs/.")
@@ -63,7 +63,7 @@ def check(
     order = CheckOptions(
         dataset=dataset,
         against=against,
-        doubting=voice,
+        voice=voice,
         preset=preset,
         steps=_steps(steps),
         price=price,
@@ -75,26 +75,33 @@ def check(
 
 
 def _run(order: "CheckOptions", *, deep: bool, estimate: bool, as_json: bool) -> int:
-    from engine.jobs.check import check_files, require_able, with_doubts, with_estimates
+    from engine.jobs.check import (
+        add_estimates,
+        add_transcript_scores,
+        check_files,
+        validate,
+    )
     from tui.reports.check import print_check
     from tui.reports.info import print_json
     from tui.reports.progress import progress
 
     # Before the minutes that the files take.
-    require_able(order, deep=deep, estimate=estimate)
+    validate(order, deep=deep, estimate=estimate)
     with progress("checking the recordings") as show:
         found = check_files(order, on_progress=show, cancelled=_never)
     report, refusal = found.report, None
     if deep and report.usable:
         try:
             with progress("judging the transcripts") as show:
-                report = with_doubts(report, found, order, on_progress=show, cancelled=_never)
+                report = add_transcript_scores(
+                    report, found, order, on_progress=show, cancelled=_never
+                )
         except InputError as error:
             # What was found in minutes is shown all the same.
             refusal = error
     if estimate and report.usable:
         with progress("timing training steps") as show:
-            report = with_estimates(report, found, order, on_progress=show, cancelled=_never)
+            report = add_estimates(report, found, order, on_progress=show, cancelled=_never)
     if as_json:
         print_json(report.as_json())
     else:

@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from tui.command_line import app, tidy_end, told
+from tui.command_line import app, reports_errors, unwind_on_sigterm
 
 
 @app.command(epilog="Example: voicecoach clean recordings --out recordings-clean")
-@told
+@reports_errors
 def clean(
     dataset: Annotated[
         Path, typer.Argument(help="Recordings in LJ Speech layout: metadata.csv and wavs/.")
@@ -29,7 +29,7 @@ def clean(
     from tui.reports.clean import print_cleaned
     from tui.reports.progress import progress
 
-    with tidy_end(), progress("mending the recordings") as show:
+    with unwind_on_sigterm(), progress("mending the recordings") as show:
         cleaned = make_copy(dataset, out, against=against, on_progress=show)
     print_cleaned(cleaned)
     return 0

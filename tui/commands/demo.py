@@ -16,13 +16,13 @@ from tui.command_line import (
     HoldOption,
     StopOption,
     app,
-    told,
+    reports_errors,
 )
 from tui.commands.training import run_training
 
 
 @app.command(epilog="Example: voicecoach demo --stop-at +500")
-@told
+@reports_errors
 def demo(
     voice: Annotated[Path, typer.Option(help="The voice folder to make or go on with.")] = Path(
         "voices/demo"
@@ -37,13 +37,13 @@ def demo(
 ) -> int:
     """Fine-tune the bundled voice on the bundled recordings: the whole job, in small."""
 
-    def make_order() -> TrainOptions:
-        from engine.jobs.demo import demo_order
+    def make_options() -> TrainOptions:
+        from engine.jobs.demo import demo_options
 
-        order = demo_order(voice, stop=stop, price=usd, budget=most, device=device)
-        return replace(order, hold=hold)
+        options = demo_options(voice, stop=stop, price=usd, budget=most, device=device)
+        return replace(options, hold=hold)
 
     stop = None if stop_at is None else parse_stop_option(stop_at)
     most = None if budget is None else parse_budget_option(budget)
     usd = None if price is None else parse_price(price)
-    return run_training(make_order, headless=headless, ascii_only=ascii_only)
+    return run_training(make_options, headless=headless, ascii_only=ascii_only)

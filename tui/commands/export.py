@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from tui.command_line import app, told
+from tui.command_line import app, reports_errors
 
 
 @app.command(epilog="Example: voicecoach export voices/alice --out alice-1.0")
-@told
+@reports_errors
 def export(
     voice: Annotated[Path, typer.Argument(help="The voice folder.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to make.")],

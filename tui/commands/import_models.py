@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tui.command_line import app, tidy_end, told
+from tui.command_line import app, reports_errors, unwind_on_sigterm
 
 if TYPE_CHECKING:
     from engine.jobs.import_models import Imported
@@ -20,7 +20,7 @@ _ShowProgress = Callable[[str, int, int], None]
 @app.command(
     "import", epilog="Example: voicecoach import ljspeech_model_v1.2.tar.gz --voice voices/base"
 )
-@told
+@reports_errors
 def import_models(
     models: Annotated[
         Path,
@@ -42,7 +42,7 @@ def import_models(
     """Make a voice out of models that the BBC's DC-TTS code has trained."""
     from engine.jobs.import_models import import_voice
 
-    with tidy_end(), _progress() as show:
+    with unwind_on_sigterm(), _progress() as show:
         imported = import_voice(models, voice, symbols=vocabulary, on_progress=show)
     _tell(imported)
     return 0

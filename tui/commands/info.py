@@ -5,17 +5,17 @@ from typing import Annotated
 
 import typer
 
-from tui.command_line import app, told
+from tui.command_line import app, reports_errors
 
 
 @app.command(epilog="Example: voicecoach info voices/alice --json")
-@told
+@reports_errors
 def info(
-    voice: Annotated[Path, typer.Argument(help="The voice folder, or an exported voice.")],
-    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+    voice: Annotated[Path, typer.Argument(help="The voice folder.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> int:
-    """Tell what a voice is made of: corpus, networks, checkpoints, spend."""
-    from engine.voice.folder import describe
+    """Show what a voice is made of: corpus, networks, checkpoints, spend."""
+    from engine.jobs.info import describe
     from tui.reports.info import print_json, print_tables
 
     (print_json if as_json else print_tables)(describe(voice))

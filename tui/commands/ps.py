@@ -4,11 +4,11 @@ from typing import Annotated
 
 import typer
 
-from tui.command_line import app, told
+from tui.command_line import app, reports_errors
 
 
 @app.command(epilog="Example: voicecoach ps --json")
-@told
+@reports_errors
 def ps(
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> int:

@@ -6,17 +6,17 @@ from typing import Annotated
 import typer
 
 from engine.choices import SynthesisName
-from tui.command_line import DeviceOption, Speaking, app, complain, told
+from tui.command_line import DeviceOption, TextCommand, app, print_error, reports_errors
 from tui.formatting import printable
 
 
 @app.command(
-    cls=Speaking, epilog='Example: voicecoach say "It is good to talk." --voice voices/alice'
+    cls=TextCommand, epilog='Example: voicecoach say "It is good to talk." --voice voices/alice'
 )
-@told
+@reports_errors
 def say(
     text: Annotated[str, typer.Argument(help="What to say.")],
-    voice: Annotated[Path, typer.Option(help="The voice folder, or an exported voice.")],
+    voice: Annotated[Path, typer.Option(help="The voice folder.")],
     step: Annotated[
         int | None,
         typer.Option(help="The Text2Mel checkpoint to speak with.", show_default="the newest"),
@@ -30,7 +30,7 @@ def say(
         typer.Option(
             metavar="FILE.wav",
             help="Where to write.",
-            show_default="the voice's samples/; of an export: here",
+            show_default="the voice's samples/",
         ),
     ] = None,
     arrays: Annotated[
@@ -61,6 +61,6 @@ def say(
 
         trouble = play_to_the_end(said.path)
         if trouble:
-            complain(f"cannot play it: {trouble}")
+            print_error(f"cannot play it: {trouble}")
             return 1
     return 0

@@ -18,14 +18,14 @@ from tui.command_line import (
     HoldOption,
     StopOption,
     app,
-    told,
+    reports_errors,
 )
 from tui.commands.training import run_training
 from tui.process.fetching_voice import with_mirror
 
 
 @app.command(epilog="Example: voicecoach train recordings/alice --stop-at +20k --price 0.99")
-@told
+@reports_errors
 def train(
     dataset: Annotated[
         Path | None,
@@ -135,7 +135,7 @@ def train(
 ) -> int:
     """Train a voice, or go on with one that exists."""
     from_mirror = source is not None and is_mirror(source)
-    order = TrainOptions(
+    options = TrainOptions(
         voice_folder=_voice_folder(voice, dataset),
         dataset=dataset,
         network=network,
@@ -159,7 +159,7 @@ def train(
         hold=hold,
         restore=source if from_mirror else None,
     )
-    return run_training(lambda: with_mirror(order), headless=headless, ascii_only=ascii_only)
+    return run_training(lambda: with_mirror(options), headless=headless, ascii_only=ascii_only)
 
 
 def _voice_folder(voice: Path | None, dataset: Path | None) -> Path:

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Literal, TextIO
 
 from engine.attach.client import RemoteSession
-from engine.run.commands import Command, Finish, GoUnattended, KeyPressed, ScreenReads
+from engine.run.commands import Command, Finish, KeyPressed, ScreenDetached, TerminalStalled
 from engine.run.snapshot import Phase, Snapshot
+from tui.process.background import Front, open_front
 from tui.process.closing import Closing
 from tui.process.endings import sentence_about_end
 from tui.process.foreground import Screen, show
-from tui.process.front import Front, open_front
 from tui.process.last_wait import LastWait
 from tui.process.log_file import added_to, flush_log, log_of_this_process
 from tui.process.signals import Watch
@@ -70,8 +70,8 @@ class _Attachment:
 
     def send(self, command: Command) -> None:
         """Take what would end the run, or leave it alone, as the wish to leave it."""
-        assert isinstance(command, Finish | GoUnattended | ScreenReads)
-        if not isinstance(command, ScreenReads):
+        assert isinstance(command, Finish | ScreenDetached | TerminalStalled)
+        if not isinstance(command, TerminalStalled):
             self.left = True
         elif not self._reading:
             self._session.send(command)
@@ -168,7 +168,7 @@ class _Attached:
                 self._terminal.say(line)
             return 1 if failed else 0
         if not self._reading:
-            self._session.send(GoUnattended(train_on=reason == "keep training"))
+            self._session.send(ScreenDetached(keep_training=reason == "keep training"))
         self._terminal.say(f"the run goes on, as process {self._session.pid}")
         again = f"voicecoach attach {shlex.quote(str(self._voice))}"
         self._terminal.say(f"to come back to it:  {again}")

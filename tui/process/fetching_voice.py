@@ -10,7 +10,7 @@ from tui.reports.progress import progress
 _MEGABYTE = 1_000_000
 
 
-def with_mirror(order: TrainOptions) -> TrainOptions:
+def with_mirror(options: TrainOptions) -> TrainOptions:
     """Bring the voice of an order to where its mirror stands; return the order for the run.
 
     Raises:
@@ -28,4 +28,4 @@ def with_mirror(order: TrainOptions) -> TrainOptions:
                 bar.append(stack.enter_context(progress("fetching, in MB")))
             bar[0](done // _MEGABYTE, max(1, total // _MEGABYTE))
 
-        return take_up(order, Manners(tell=Lines().write, progress=show))
+        return take_up(options, Manners(tell=Lines().write, progress=show))

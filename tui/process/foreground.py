@@ -10,14 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
 
-from engine.plain_files import whole_path
-from engine.run.commands import Finish, GoUnattended
+from engine.files import absolute_path
+from engine.run.commands import Finish, ScreenDetached
 from engine.run.options import TrainOptions
 from engine.run.snapshot import Phase
 from engine.session import Session
+from tui.process.background import Front, open_front
 from tui.process.closing import Closing
 from tui.process.endings import sentence_about, sentence_about_end
-from tui.process.front import Front, open_front
 from tui.process.last_wait import LastWait
 from tui.process.log_file import added_to, open_log
 from tui.process.signals import Watch, exit_code
@@ -107,11 +107,11 @@ class Screen:
         self.terminal.leave()
 
 
-def train_with_screen(make_order: Callable[[], TrainOptions], *, ascii_only: bool) -> int:
+def train_with_screen(make_options: Callable[[], TrainOptions], *, ascii_only: bool) -> int:
     """Train as ordered with the app open; return the exit code.
 
     Args:
-        make_order: makes the order, and may prepare files for it. It is called in the process
+        make_options: makes the order, and may prepare files for it. It is called in the process
             that trains.
         ascii_only: draw without Unicode blocks.
 
@@ -120,9 +120,9 @@ def train_with_screen(make_order: Callable[[], TrainOptions], *, ascii_only: boo
     """
     terminal = Terminal()
     front = open_front(terminal)
-    order = replace(make_order(), attended=True)
-    session = Session(order)
-    log = open_log(order.voice_folder)
+    options = replace(make_options(), attended=True)
+    session = Session(options)
+    log = open_log(options.voice_folder)
     return _Supervision(session, front, terminal, log, ascii_only=ascii_only).run()
 
 
@@ -239,13 +239,13 @@ class _Supervision:
                 self._terminal.say(told)
 
     def _go_on_unseen(self) -> None:
-        self._session.send(GoUnattended())
+        self._session.send(ScreenDetached())
         self._screen.let_go()
 
     def _keep_training(self) -> None:
-        self._session.send(GoUnattended(train_on=True))
+        self._session.send(ScreenDetached(keep_training=True))
         self._terminal.say(f"training goes on without a screen, as process {os.getpid()}")
-        voice = shlex.quote(str(whole_path(self._session.snapshot().voice_folder)))
+        voice = shlex.quote(str(absolute_path(self._session.snapshot().voice_folder)))
         self._terminal.say(f"to come back to it:   voicecoach attach {voice}")
         self._terminal.say(f"to save and stop it:  kill {os.getpid()}")
         self._terminal.say(f"what it does:         tail -f {self._log}")

@@ -14,7 +14,7 @@ from datetime import datetime
 from queue import SimpleQueue
 from typing import TextIO
 
-from engine.plain_files import whole_path
+from engine.files import absolute_path
 from engine.run.options import TrainOptions
 from engine.run.snapshot import Event, Phase, Snapshot
 from engine.run.stop import AlreadyThereError
@@ -34,14 +34,14 @@ _EVERY = 5.0
 """Seconds from one line to the next."""
 
 
-def train_headless(make_order: Callable[[], TrainOptions], first_line: str = "") -> int:
+def train_headless(make_options: Callable[[], TrainOptions], first_line: str = "") -> int:
     """Train as ordered, writing lines to standard output; return the exit code.
 
     A voice that is at its stop already is done, and no error: whatever starts a job again after
     its machine went away may do so once too often.
 
     Args:
-        make_order: makes the order, and may prepare files for it.
+        make_options: makes the order, and may prepare files for it.
         first_line: is written before that.
 
     Raises:
@@ -49,19 +49,19 @@ def train_headless(make_order: Callable[[], TrainOptions], first_line: str = "")
     """
     if first_line:
         Lines().write(first_line)
-    order = replace(make_order(), attended=False)
+    options = replace(make_options(), attended=False)
     try:
-        session = Session(order)
+        session = Session(options)
     except AlreadyThereError as there:
         Lines().write(f"nothing to do: {there}")
         return 0
-    log = open_log(order.voice_folder)
+    log = open_log(options.voice_folder)
     lines = Lines()
     watch = Watch(session, lines)
     watch.handle_signals()
     session.start()
     watch.start()
-    voice = shlex.quote(str(whole_path(order.voice_folder)))
+    voice = shlex.quote(str(absolute_path(options.voice_folder)))
     lines.write(f"a screen for it, from any terminal: voicecoach attach {voice}")
     last = _follow(session, lines)
     error = session.error
@@ -69,7 +69,7 @@ def train_headless(make_order: Callable[[], TrainOptions], first_line: str = "")
         lines.write(sentence_about_end(last))
     else:
         LOG.error("training failed", exc_info=error)
-        lines.complain(f"voicecoach: {sentence_about(error, log)}")
+        lines.print_error(f"voicecoach: {sentence_about(error, log)}")
     rent = sentence_about_rent(last)
     if rent:
         lines.write(rent)
@@ -186,7 +186,7 @@ class Lines:
         """Write a line to standard output."""
         self._out.write(wording.printable(text))
 
-    def complain(self, text: str) -> None:
+    def print_error(self, text: str) -> None:
         """Write a line to standard error."""
         self._errors.write(wording.printable(text))
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TextIO, cast
 
 from engine.errors import EngineError
-from engine.plain_files import open_private
+from engine.files import open_private
 from tui.process.log_secrets import DiscreetFormatter, shown, without_secrets
 from tui.process.queued_log import QueuedLog
 

@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Protocol
 
 from engine.errors import VoicecoachError
-from engine.run.commands import Finish, GoUnattended, ScreenReads
+from engine.run.commands import Finish, ScreenDetached, TerminalStalled
 from engine.run.snapshot import Phase, Snapshot
 from engine.session import SessionLike
 from tui.formatting import count_of_steps
@@ -228,7 +228,7 @@ class Watch:
         LOG.info("the terminal is gone; training goes on without a screen")
         self.hung_up.set()
         self._outlet.let_go()
-        self._session.send(GoUnattended())
+        self._session.send(ScreenDetached())
         self._outlet.close()
 
     def _look(self) -> None:
@@ -264,7 +264,7 @@ class Watch:
         is_read = self._unread_looks < _UNREAD_LOOKS
         if is_read is not was_read:
             LOG.info("the terminal takes %s", "output again" if is_read else "no output any more")
-            self._session.send(ScreenReads(is_read))
+            self._session.send(TerminalStalled(not is_read))
 
     def _see_to_the_end(self) -> None:
         if self._ended_since is None:

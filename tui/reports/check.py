@@ -8,7 +8,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from engine.check.report import CheckReport, Doubt, Finding, Severity
+from engine.check.report import CheckReport, Finding, Severity, TranscriptScore
 from tui import formatting as wording
 from tui.reports import check_words as words
 
@@ -53,7 +53,7 @@ class _View:
             if group.kind != words.UNKNOWN:
                 self._group(group)
         self._unknown([group for group in groups if group.kind == words.UNKNOWN])
-        self._facts("what it lets a voice hear of English", words.coverage(report.coverage))
+        self._facts("English coverage", words.coverage(report.coverage))
         self._facts("what training takes", map(words.estimate, report.estimates))
         self._doubts()
 
@@ -187,7 +187,7 @@ class _View:
         return Text(said, style=style)
 
 
-def _cells(place: int, doubt: Doubt) -> list[str]:
+def _cells(place: int, doubt: TranscriptScore) -> list[str]:
     clip = wording.printable(doubt.clip_id)
     return [
         f"{place}.",

@@ -25,6 +25,7 @@ MEASURING = "measuring what training takes…"
 """Said until the estimate is there."""
 
 _MAX_BARS = 16
+_MAX_PAIRS = 12
 
 
 def counted(count: int, noun: str) -> str:
@@ -204,12 +205,14 @@ def _reading(becomes: str) -> str:
 
 
 def coverage(found: Coverage) -> list[tuple[str, str]]:
-    """Return what of English the corpus lets a voice hear, as a name and what is to be said."""
+    """Return how much of English the corpus covers, as names and figures."""
     listed = []
     if found.pairs is not None:
-        listed.append(("pairs of sounds", f"{100 * found.pairs:.0f} % of what English says"))
-    if found.rare_phonemes:
-        listed.append(("rare sounds", ", ".join(found.rare_phonemes)))
+        listed.append(("letter pairs", f"{100 * found.pairs:.0f} % of English"))
+    if found.absent_pairs:
+        missing = ", ".join(found.absent_pairs[:_MAX_PAIRS])
+        left = len(found.absent_pairs) - _MAX_PAIRS
+        listed.append(("missing pairs", missing + (f" and {left} more" if left > 0 else "")))
     return listed
 
 

@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.widgets import DataTable, Static
 
 from engine.check.report import CheckReport
-from engine.run.commands import GoOn, Hold
+from engine.run.commands import Continue, Hold
 from engine.run.snapshot import Phase, Snapshot
 from tui import formatting as wording
 from tui.keys import CHECK_KEYS, Key, Moment, find
@@ -22,7 +22,7 @@ from tui.widgets.parts import Part, line
 from tui.widgets.status_line import StatusLine
 
 if TYPE_CHECKING:
-    from tui.screens.run_screen import RunScreen
+    from tui.screens.run_actions import RunActions
 
 
 class CheckScreen(KeyedScreen):
@@ -38,7 +38,7 @@ class CheckScreen(KeyedScreen):
     ]
     AUTO_FOCUS = "#findings"
 
-    def __init__(self, run: "RunScreen", snapshot: Snapshot) -> None:
+    def __init__(self, run: "RunActions", snapshot: Snapshot) -> None:
         """Take the main screen of the run, which leaves and sends on behalf of this one."""
         super().__init__()
         self._run = run
@@ -144,7 +144,7 @@ class CheckScreen(KeyedScreen):
 
     def action_begin(self) -> None:
         """Train on the usable clips at once."""
-        self._run.session.send(GoOn())
+        self._run.session.send(Continue())
 
     def action_hold(self) -> None:
         """Stop the countdown."""

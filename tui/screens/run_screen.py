@@ -1,37 +1,39 @@
-"""What the keys ask of the run and of the player, apart from how the screen looks."""
+"""The main screen: where the run stands, how it learns, how it sounds."""
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from engine.run.commands import (
-    Audition,
-    Command,
-    DrawAttention,
-    Finish,
-    GoOn,
-    Pause,
-    SaveCheckpoint,
-    SetBudget,
-    SetSentence,
-    StopAt,
-)
-from engine.run.snapshot import Phase, Sample, Snapshot
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.widgets import DataTable
+
+from engine.run.snapshot import Event, Phase, Sample, Snapshot
 from tui import formatting as wording
-from tui.audio import fetching
 from tui.audio.listening import Listening
-from tui.process.exit_reason import ExitReason
-from tui.screens.keyed_screen import KeyedScreen
-from tui.screens.quit_dialog import Leaving, QuitDialog
-from tui.screens.sentence_dialog import SentenceDialog
-from tui.screens.stop_dialog import StopDialog
+from tui.keys import KEYS, Key, Moment
+from tui.screens.check_screen import CheckScreen
+from tui.screens.run_actions import RunActions
+from tui.silence import Silence
+from tui.widgets.attention_view import AttentionView
+from tui.widgets.keys_footer import KeysFooter
+from tui.widgets.log_panel import LogPanel
+from tui.widgets.loss_plot import LossPlot
+from tui.widgets.notice import Notice
+from tui.widgets.panels import Panels
+from tui.widgets.samples import Samples
+from tui.widgets.status import Status
 
 if TYPE_CHECKING:
     from engine.session import SessionLike
 
 
-class RunScreen(KeyedScreen):
-    """The actions behind the keys; every one says at once that it was understood."""
+class RunScreen(RunActions):
+    """Shows one snapshot after the other; draws only what changed."""
+
+    KEYS: ClassVar[tuple[Key, ...]] = KEYS
+    BINDINGS: ClassVar[list[BindingType]] = [binding for key in KEYS for binding in key.bindings()]
+    AUTO_FOCUS = ""
 
     def __init__(
         self,
@@ -40,187 +42,136 @@ class RunScreen(KeyedScreen):
         now: Callable[[], datetime],
         address: str,
         *,
+        ascii_only: bool,
+        plain: bool,
         reading: bool = False,
     ) -> None:
-        """Take `address` as what a person's own machine calls this host, `user@host`."""
-        super().__init__()
-        self.reading = reading
-        """Whether the person only looks on, and asks the run for nothing."""
-        self.session = session
-        self.listening = listening
-        self.now = now
-        self.address = address
-        self.snapshot: Snapshot = session.snapshot()
-        self.attached = False
-        """Whether another process trains, so that leaving leaves the run alone."""
+        """Draw in ASCII alone where `ascii_only`, and without colour where `plain`."""
+        super().__init__(session, listening, now, address, reading=reading)
+        self._ascii_only = ascii_only
+        self._silence = Silence()
+        self._phase_since = wording.clock(now())
+        self._sound_error = ""
+        self.status = Status(ascii_only=ascii_only, reading=reading)
+        self.notice = Notice(reading=reading)
+        self.loss = LossPlot(ascii_only=ascii_only)
+        self.attention = AttentionView(plain=plain or ascii_only)
+        self.samples = Samples()
+        self.log_panel = LogPanel()
+        self.panels = Panels((self.loss, self.attention), (self.samples, self.log_panel))
+
+    def compose(self) -> ComposeResult:
+        """Lay the status on top, the plots below it, what is heard and what happened last."""
+        self.set_class(self._ascii_only, "-ascii")
+        yield self.status
+        yield self.notice
+        yield self.panels
+        yield KeysFooter()
+
+    def show(self, snapshot: Snapshot, *, plots: bool, covered: bool = False) -> None:
+        """Show a snapshot; the plots, which cost more, only where `plots`.
+
+        Under another screen (`covered`) only what happens is followed: Textual draws the upper
+        screen anew, and whole, for whatever changes below it.
+        """
+        if snapshot.phase is not self.snapshot.phase:
+            self._phase_since = wording.clock(self.now())
+        self.snapshot = snapshot
+        silent = self._silence.look(snapshot, self.now())
+        if not covered:
+            self._show_state(snapshot, silent, plots=plots)
+        self._show_events(snapshot)
+        asked_for = self.listening.look(snapshot)
+        if asked_for is not None:
+            if asked_for.note:
+                self.say(f"sample at {wording.steps(asked_for.step)}: {asked_for.note}")
+            self.hear(asked_for)
+        self.show_sound()
+        if not covered:
+            self.refresh_keys()
+
+    def _show_state(self, snapshot: Snapshot, silent: float | None, *, plots: bool) -> None:
+        now = self.now()
+        self.status.show(snapshot, now, self._time(now), silent, losses=plots)
+        self.notice.show(snapshot, now)
+        self.panels.leave_out(self.attention if snapshot.network == "ssrn" else None)
+        if plots:
+            self.loss.show(snapshot.curve)
+            self.attention.show(snapshot.attention)
 
     def show_sound(self) -> None:
         """Show what sounds now, and whether a sample is on its way."""
-        raise NotImplementedError
+        snapshot, sound = self.snapshot, self.listening.status
+        self.samples.show(snapshot.samples, sound.playing, self.listening.heard)
+        speaking = snapshot.auditioning or self.listening.awaiting
+        spoken = snapshot.sentence if snapshot.network == "text2mel" else ""
+        self.samples.say_state(spoken, speaking, sound.unavailable)
+        if sound.last_error != self._sound_error:
+            self._sound_error = sound.last_error
+            if sound.last_error:
+                self.say(f"no sound: {sound.last_error}", "warning")
 
-    def chosen_sample(self) -> Sample | None:
-        """Return the sample that the person means."""
-        raise NotImplementedError
+    def _show_events(self, snapshot: Snapshot) -> None:
+        for event in self.log_panel.show(snapshot.events):
+            if event.severity != "information" and not self._log_in_sight:
+                self.notify(event.text, severity="warning", markup=False)
 
-    def ask(self, command: Command, words: str) -> None:
-        """Send a command to the engine, and say so."""
-        self.session.send(command)
-        self.say(words)
-
-    def action_audition(self) -> None:
-        """Ask for a sample; it is played when it comes."""
-        self.listening.ask(self.snapshot)
-        self.ask(Audition(), f"audition asked for at step {wording.steps(self.snapshot.step)}")
-
-    def action_checkpoint(self) -> None:
-        """Ask for a checkpoint."""
-        self.ask(SaveCheckpoint(), "checkpoint asked for")
-
-    def action_pause(self) -> None:
-        """Ask for a pause."""
-        self.ask(Pause(), "pause asked for")
-
-    def action_go_on(self) -> None:
-        """Ask to go on."""
-        self.ask(GoOn(), "going on")
-
-    def action_draw_attention(self) -> None:
-        """Ask for a new attention plot."""
-        self.ask(DrawAttention(), "attention plot asked for")
-
-    def action_stop_at(self) -> None:
-        """Ask the person when to stop."""
-        self.app.push_screen(StopDialog(lambda: self.snapshot, self.now), self._take_stop)
-
-    def _take_stop(self, answer: StopAt | SetBudget | None) -> None:
-        if isinstance(answer, SetBudget):
-            self.ask(answer, f"budget asked for: {wording.dollars(answer.usd)}")
-        elif answer is not None:
-            until = "no stop: trains until told" if answer.rule is None else answer.rule.text
-            self.ask(answer, f"stop asked for: {until}" if answer.rule else until)
-
-    def action_sentence(self) -> None:
-        """Ask the person what auditions shall speak."""
-        self.app.push_screen(SentenceDialog(self.snapshot.sentence), self._take_sentence)
-
-    def _take_sentence(self, sentence: str | None) -> None:
-        if sentence is not None and sentence != self.snapshot.sentence:
-            self.ask(SetSentence(sentence), "another sentence asked for")
-
-    def action_leave(self) -> None:
-        """Leave at once where nothing can be lost, else ask what becomes of the run."""
-        phase = self.snapshot.phase
-        if phase.ended:
-            self.app.exit(ExitReason.ENDED)
-        elif self.reading:
-            self.app.exit(ExitReason.KEEP_TRAINING)
-        elif phase is Phase.CHECKED:
-            dialog = QuitDialog(
-                "Training has not begun, and nothing is lost.",
-                stop="end, and mend the recordings",
-                keep="train on the usable clips without the screen",
-            )
-            self.app.push_screen(dialog, self._take_leaving)
-        elif phase is Phase.STOPPING or (
-            phase is Phase.AT_STOP and self.snapshot.saved and not self._in_company
-        ):
-            self._take_leaving("stop")
-        else:
-            step = wording.steps(self.snapshot.step)
-            about = f"The run is {phase.value}"
-            about += "." if phase is Phase.PREPARING else f" at step {step}."
-            if phase is Phase.AT_STOP:
-                about = f"Step {step} could not be saved; esc stays, and c tries again."
-                if self.snapshot.saved:
-                    about = f"Step {step} is the stop, and is saved."
-            about = " ".join(filter(None, (about, self._about_unsaved())))
-            self.app.push_screen(self._quit_dialog(about), self._take_leaving)
-
-    def _about_unsaved(self) -> str:
-        """Say what is lost at the end where the disk takes no checkpoints."""
-        snapshot = self.snapshot
-        if not snapshot.saving_trouble or not snapshot.unsaved:
-            return ""
-        steps = wording.count_of_steps(snapshot.unsaved)
-        why = wording.printable(snapshot.saving_trouble).rstrip(".")
-        if snapshot.saving_step is not None:
-            return f"{steps} not saved yet: {why}."
-        return f"{steps} cannot be saved: {why}; or they are lost, two minutes after you stop."
+    def _time(self, now: datetime) -> str:
+        """Return the time of day, or since when nothing moves: a still screen sends nothing."""
+        still = (Phase.CHECKED, Phase.PAUSED, Phase.AT_STOP, Phase.FAILED, Phase.STOPPED)
+        return f"since {self._phase_since}" if self.snapshot.phase in still else wording.clock(now)
 
     @property
-    def _in_company(self) -> bool:
-        """Whether other screens steer the run."""
-        return self.snapshot.screens > 1
+    def _log_in_sight(self) -> bool:
+        return self.log_panel.is_on_screen
 
-    def _quit_dialog(self, about: str) -> QuitDialog:
-        others = self.snapshot.screens - 1
-        if others > 0:
-            screens = "Another screen looks" if others == 1 else f"{others} other screens look"
-            about = f"{about} {screens} at it too."
-            if self.snapshot.phase is Phase.PAUSED:
-                about += " The last to leave ends the pause."
-        keep = self._words_for_keeping()
-        if not self.attached:
-            return QuitDialog(about, keep=keep)
-        stop = "stop and save, for all screens" if others > 0 else "stop and save"
-        return QuitDialog(about, stop=stop, keep=keep, keep_first=True)
+    def say(self, text: str, severity: str = "information") -> None:
+        """Write in the log; where that is out of sight, show it for a moment."""
+        self.log_panel.say(Event(self.event_time(), text, severity))
+        if not self._log_in_sight:
+            level = "warning" if severity != "information" else "information"
+            self.notify(text, severity=level, markup=False)  # type: ignore[arg-type]
 
-    def _words_for_keeping(self) -> str:
-        """Say what becomes of the run where the person does not end it."""
-        phase = self.snapshot.phase
-        if phase is Phase.AT_STOP:
-            return (
-                "leave it to the others"
-                if self._in_company
-                else "leave: it saves once more, and ends"
-            )
-        if phase is Phase.PAUSED:
-            return "leave it paused" if self._in_company else "end the pause, and let it train"
-        return "leave, and let it run" if self.attached else "keep training without the screen"
+    def chosen_sample(self) -> Sample | None:
+        """Return the highlighted sample, the newest one unless the person moved."""
+        return self.samples.chosen
 
-    def _take_leaving(self, answer: Leaving | None) -> None:
-        if answer == "stop":
-            self.session.send(Finish())
-            self.app.exit(ExitReason.QUIT)
-        elif answer == "keep":
-            self.app.exit(ExitReason.KEEP_TRAINING)
+    @property
+    def moment(self) -> Moment:
+        """What decides which keys do something now."""
+        return Moment(
+            self.snapshot,
+            len(self.attention.plots),
+            warned=self.notice.warns(self.snapshot),
+            reading=self.reading,
+            attached=self.attached,
+        )
 
-    def hear(self, sample: Sample) -> None:
-        """Play a sample, or say how to fetch it where this host has no sound."""
-        unavailable = self.listening.status.unavailable
-        if unavailable:
-            line = fetching.scp_line(self.address, sample.path)
-            self.say(f"no sound here ({unavailable}); y copies: {line}", "warning")
-        else:
-            self.listening.play(sample.path)
-            self.show_sound()
+    def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
+        """Play the sample that was picked in the list."""
+        self.action_replay()
 
-    def action_replay(self) -> None:
-        """Play the highlighted sample."""
-        sample = self.chosen_sample()
-        if sample is not None:
-            self.hear(sample)
+    def action_attention_older(self) -> None:
+        """Look at an older attention plot."""
+        self.attention.turn(-1)
 
-    def action_original(self) -> None:
-        """Play the recording that a sample was made from."""
-        sample = self.chosen_sample()
-        if sample is None or sample.original is None:
-            self.say("this sample has no recording beside it", "warning")
-        elif self.listening.status.unavailable:
-            line = fetching.scp_line(self.address, sample.original)
-            self.say(f"no sound here ({self.listening.status.unavailable}): {line}", "warning")
-        else:
-            self.listening.play(sample.original)
-            self.show_sound()
+    def action_attention_newer(self) -> None:
+        """Look at a newer attention plot."""
+        self.attention.turn(1)
 
-    def action_copy_scp(self) -> None:
-        """Put the scp line of the highlighted sample on the person's own clipboard."""
-        sample = self.chosen_sample()
-        if sample is not None:
-            line = fetching.scp_line(self.address, sample.path)
-            self.app.copy_to_clipboard(line)
-            self.say(f"copied, where the terminal allows it: {line}")
+    def action_check(self) -> None:
+        """Look at what the check of the recordings found."""
+        self.app.push_screen(CheckScreen(self, self.snapshot))
 
-    def event_time(self) -> float:
-        """Return the moment as events carry it."""
-        return self.now().timestamp()
+    def action_dismiss_warning(self) -> None:
+        """Show the warning on top no more."""
+        self.notice.dismiss(self.snapshot, self.now())
+        self.refresh_keys()
+
+    def action_maximise(self) -> None:
+        """Give one panel the whole screen, or give it back."""
+        self.panels.maximise()
+
+    def action_next_panel(self) -> None:
+        """Go to the next panel."""
+        self.panels.next()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from engine.errors import InputError
+from engine.formatting import printable
 
 if TYPE_CHECKING:
     from http.client import HTTPConnection
@@ -130,5 +131,4 @@ def _cut_off(connection: "HTTPConnection") -> None:
 
 def _said(error: Exception) -> str:
     """What went wrong, of which the service itself may have said a part, or a page."""
-    text = "".join(letter if letter.isprintable() else " " for letter in str(error))
-    return " ".join(text.split())[:_MAX_SAID] or type(error).__name__
+    return printable(" ".join(str(error).split()))[:_MAX_SAID] or type(error).__name__

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from engine.formatting import brief
 from engine.machine.cloud.metadata import OddReplyError, Reply
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
@@ -35,7 +36,7 @@ def token_in(reply: Reply) -> str:
 def _matching(pattern: re.Pattern[str], reply: Reply, what: str) -> str:
     text = reply.text.strip()
     if reply.status != 200 or not pattern.fullmatch(text):
-        raise OddReplyError(f"gives {what} as {_shown(text)} (status {reply.status})")
+        raise OddReplyError(f"gives {what} as {brief(text)} (status {reply.status})")
     return text
 
 
@@ -50,7 +51,7 @@ def object_in(reply: Reply, what: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         found = None
     if reply.status != 200 or not isinstance(found, dict):
-        raise OddReplyError(f"gives {what} as {_shown(reply.text)} (status {reply.status})")
+        raise OddReplyError(f"gives {what} as {brief(reply.text)} (status {reply.status})")
     return found
 
 
@@ -68,9 +69,4 @@ def moment_in(said: object, what: str) -> float:
                 return aware.timestamp()
             except (ValueError, TypeError, IndexError, OverflowError):
                 continue
-    raise OddReplyError(f"gives {what} as {_shown(said)}, which is no time")
-
-
-def _shown(said: object) -> str:
-    text = repr(said)
-    return text if len(text) <= 60 else text[:59] + "…"
+    raise OddReplyError(f"gives {what} as {brief(said)}, which is no time")

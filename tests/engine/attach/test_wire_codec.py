@@ -7,6 +7,7 @@ import math
 import typing
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -53,7 +54,8 @@ def values_of(hint) -> st.SearchStrategy:
     """Values of a type as dataclasses name it, arrays among them."""
     if typing.get_origin(hint) is np.ndarray:
         return WEIGHTS
-    if dataclasses.is_dataclass(hint) and hint is not StopRule:
+    is_struct = isinstance(hint, type) and issubclass(hint, msgspec.Struct)
+    if is_struct or (dataclasses.is_dataclass(hint) and hint is not StopRule):
         fields = {name: values_of(part) for name, part in hints_of(hint).items()}
         return st.builds(hint, **fields)
     if typing.get_origin(hint) is tuple and typing.get_args(hint)[1:] == (Ellipsis,):

@@ -3,7 +3,7 @@
 from engine.attach.client import RemoteSession, glance
 from engine.attach.registry import known_runs
 from engine.attach.sockets import connect
-from engine.run.commands import Finish, GoOn, GoUnattended, Pause, StopAt
+from engine.run.commands import Continue, Finish, Pause, ScreenDetached, StopAt
 from engine.run.snapshot import Phase
 from engine.run.stop import parse_stop
 
@@ -59,9 +59,9 @@ def test_the_own_screen_may_go_while_another_is_there(make_voice, training):
     session = training.start(voice, None, Pause(), attended=True)
     training.until(session, lambda s: s.phase is Phase.PAUSED)
     remote = RemoteSession(voice.folder)
-    session.send(GoUnattended())
+    session.send(ScreenDetached())
     training.until(session, lambda s: s.screens == 1)
-    remote.send(GoOn())
+    remote.send(Continue())
     training.until(session, lambda s: s.step > 101)
     remote.close()
     training.until(session, lambda s: "going on without a screen" in training.texts(s))

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.attach.processes import ProcessId
 from engine.attach.registry import Registration, known_runs, runs_folder
 from engine.errors import InputError
+from engine.machine.processes import ProcessId
 
 
 @pytest.fixture(autouse=True)
@@ -152,7 +152,7 @@ def test_the_name_of_a_process_may_hold_anything(tmp_path):
     try:
         started = ProcessId(sleeper.pid, 1, ProcessId.of_this().boot)
         assert not started.runs
-        from engine.attach.processes import is_running
+        from engine.machine.processes import is_running
 
         assert is_running(sleeper.pid)
     finally:

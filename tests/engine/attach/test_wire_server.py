@@ -23,12 +23,12 @@ from engine.errors import InputError
 from engine.machine.lock import acquire_lock
 from engine.run.commands import (
     Finish,
-    GoAttended,
-    GoUnattended,
     KeyPressed,
     Pause,
     SaveCheckpoint,
-    ScreenReads,
+    ScreenAttached,
+    ScreenDetached,
+    TerminalStalled,
 )
 from engine.run.publisher import Publisher
 from engine.run.snapshot import AttentionPlot, Event, Phase, Snapshot
@@ -147,7 +147,7 @@ def test_a_screen_sees_the_whole_and_then_what_changes(run):
 
 def test_commands_arrive_in_order_and_from_all_screens(run):
     one, other = RemoteSession(run.folder), RemoteSession(run.folder)
-    assert run.asked == [GoAttended()]
+    assert run.asked == [ScreenAttached()]
     run.asked.clear()
     for _ in range(20):
         one.send(Pause())
@@ -155,8 +155,8 @@ def test_commands_arrive_in_order_and_from_all_screens(run):
     until(lambda: len(run.asked) == 20, "all of the first")
     other.send(SaveCheckpoint())
     other.close()
-    until(lambda: GoUnattended() in run.asked, "both to be gone")
-    assert run.asked == [Pause()] * 20 + [SaveCheckpoint(), GoUnattended()]
+    until(lambda: ScreenDetached() in run.asked, "both to be gone")
+    assert run.asked == [Pause()] * 20 + [SaveCheckpoint(), ScreenDetached()]
 
 
 def test_the_last_screen_to_go_leaves_the_run_unattended(make_run, tmp_path):
@@ -169,10 +169,10 @@ def test_the_last_screen_to_go_leaves_the_run_unattended(make_run, tmp_path):
     assert run.asked == []
     other.close()
     until(lambda: run.screens == 0, "nobody to be left")
-    assert run.asked == [GoUnattended()]
+    assert run.asked == [ScreenDetached()]
     RemoteSession(run.folder).close()
     until(lambda: len(run.asked) == 3, "one that came and went")
-    assert run.asked == [GoUnattended(), GoAttended(), GoUnattended()]
+    assert run.asked == [ScreenDetached(), ScreenAttached(), ScreenDetached()]
 
 
 @pytest.mark.parametrize("phase", [Phase.STOPPED, Phase.FAILED])
@@ -208,7 +208,7 @@ def test_a_folder_of_any_depth_and_name(make_run, tmp_path):
     assert session.snapshot().voice_folder == deep
     assert glance(deep, 20).step == 1
     session.close()
-    assert run.asked[0] == GoAttended()
+    assert run.asked[0] == ScreenAttached()
 
 
 def test_what_a_dead_process_left_is_replaced(make_run, tmp_path):
@@ -265,7 +265,7 @@ NOT_OBEYED = [
     HELLO + HELLO,
     HELLO + b'{"v": 9, "kind": "Ask", "command": {"kind": "Finish"}}\n',
     HELLO + b'{"v": 3, "kind": "Ask", "command": {"kind": "Finish", "x": 1}}\n',
-    HELLO + write(Ask(GoUnattended())) + write(Ask(Finish())),
+    HELLO + write(Ask(ScreenDetached())) + write(Ask(Finish())),
     HELLO + b"[" * 60_000 + b"\n",
     HELLO + b"{" * (MAX_FROM_CLIENT + 1),
     HELLO + b'{"v": 3, "kind": "' + b"a" * MAX_FROM_CLIENT + b'"}\n',
@@ -307,7 +307,7 @@ def test_half_a_line_is_waited_for(run):
     raw.send(line[:20])
     raw.close()
     until(lambda: run.screens == 0, "the screen to be gone")
-    assert run.asked == [GoAttended(), Pause(), GoUnattended()]
+    assert run.asked == [ScreenAttached(), Pause(), ScreenDetached()]
 
 
 def test_silent_connections_keep_nobody_out(run):
@@ -466,7 +466,7 @@ def test_a_reader_sees_all_and_is_nobody_to_wait_for(run):
     screen.close()
     until(lambda: run.screens == 0, "the screen to be gone")
     # The reader is still there, and the run is told that nobody is.
-    assert run.asked == [GoAttended(), GoUnattended()]
+    assert run.asked == [ScreenAttached(), ScreenDetached()]
     assert glance(run.folder, 20).readers == 1
     run.end()
     assert reader.join(20)
@@ -496,7 +496,7 @@ def test_screens_count_while_any_of_their_terminals_takes_output(make_run, tmp_p
     one, other = RemoteSession(run.folder), RemoteSession(run.folder)
     reader = RemoteSession(run.folder, reading=True)
     until(lambda: run.screens == 3, "both")
-    one.send(ScreenReads(reads=False))
+    one.send(TerminalStalled(stalled=True))
     one.send(KeyPressed())
     until(lambda: KeyPressed() in run.asked, "the key")
     run.audience.home_reads(reads=False)
@@ -504,17 +504,17 @@ def test_screens_count_while_any_of_their_terminals_takes_output(make_run, tmp_p
     # The last of them leaves, and whoever only looks on is nobody to wait for.
     other.close()
     until(lambda: len(run.asked) == 2, "nobody to read")
-    one.send(ScreenReads(reads=True))
+    one.send(TerminalStalled(stalled=False))
     until(lambda: len(run.asked) == 3, "one to read again")
     one.close()
     until(lambda: len(run.asked) == 4, "nobody to read again")
     RemoteSession(run.folder).close()
     until(lambda: len(run.asked) == 6, "one that came and went")
-    unread, read = ScreenReads(reads=False), ScreenReads(reads=True)
+    unread, read = TerminalStalled(stalled=True), TerminalStalled(stalled=False)
     assert run.asked == [KeyPressed(), unread, read, unread, read, unread]
     run.audience.leave_home()
     run.audience.home_reads(reads=True)
-    assert run.asked[6:] == [GoUnattended()]
+    assert run.asked[6:] == [ScreenDetached()]
     reader.close()
 
 
@@ -526,11 +526,11 @@ def test_a_screen_that_takes_nothing_does_not_count(run, monkeypatch, full):
         run.publisher.update(attention=(big,) * 40)
     raw = Raw(run.folder)
     raw.send(HELLO)
-    until(lambda: run.asked[-1:] == [ScreenReads(reads=False)], "the run to notice")
+    until(lambda: run.asked[-1:] == [TerminalStalled(stalled=True)], "the run to notice")
     assert run.screens == 1
     taken = threading.Thread(target=raw.kinds_to_the_end)
     taken.start()
-    until(lambda: run.asked[-1] == ScreenReads(reads=True), "the run to notice again")
+    until(lambda: run.asked[-1] == TerminalStalled(stalled=False), "the run to notice again")
     run.end()
     taken.join()
     raw.close()
@@ -541,12 +541,12 @@ def test_who_leaves_last_says_whether_training_goes_on(make_run, tmp_path):
     one, other = RemoteSession(run.folder), RemoteSession(run.folder)
     until(lambda: run.screens == 3, "both")
     # All three at the same moment, and none knows of the others.
-    run.audience.leave_home(train_on=True)
+    run.audience.leave_home(keep_training=True)
     for session in (one, other):
-        session.send(GoUnattended(train_on=True))
+        session.send(ScreenDetached(keep_training=True))
         session.close()
     until(lambda: run.screens == 0, "nobody to be left")
-    assert run.asked == [GoUnattended(train_on=True)]
+    assert run.asked == [ScreenDetached(keep_training=True)]
 
 
 def test_the_last_word_of_a_screen_that_goes_while_it_is_written_to_is_heard(run, monkeypatch):
@@ -563,26 +563,26 @@ def test_the_last_word_of_a_screen_that_goes_while_it_is_written_to_is_heard(run
     monkeypatch.setattr("engine.attach.server.changes", leave_meanwhile)
     run.publisher.update(step=2)
     until(lambda: run.screens == 0, "the screen to be gone")
-    assert run.asked == [GoAttended(), GoUnattended(train_on=True)]
+    assert run.asked == [ScreenAttached(), ScreenDetached(keep_training=True)]
 
 
 def test_the_wish_of_one_who_left_before_the_last_is_forgotten(run):
     one, other = RemoteSession(run.folder), RemoteSession(run.folder)
-    one.send(GoUnattended(train_on=True))
+    one.send(ScreenDetached(keep_training=True))
     one.close()
     until(lambda: run.screens == 1, "one to be gone")
     other.close()
     until(lambda: run.screens == 0, "nobody to be left")
-    assert run.asked == [GoAttended(), GoUnattended(train_on=False)]
+    assert run.asked == [ScreenAttached(), ScreenDetached(keep_training=False)]
 
 
 def test_a_terminal_that_hangs_up_behind_a_person_who_left_changes_nothing(run):
     run.end()
     asked = []
     audience = Audience(asked.append, lambda number, readers: None, at_home=True)
-    audience.leave_home(train_on=True)
+    audience.leave_home(keep_training=True)
     audience.leave_home()
-    assert asked == [GoUnattended(train_on=True)]
+    assert asked == [ScreenDetached(keep_training=True)]
 
 
 def open_files() -> int:

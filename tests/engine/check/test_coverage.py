@@ -1,13 +1,11 @@
-"""What a corpus lets a voice hear of English."""
-
-from pathlib import Path
+"""How much of English a corpus covers."""
 
 import pytest
+from paths import ROOT
 
-from engine.check.coverage import coverage, coverage_findings
+from engine.check.coverage import PAIRS, coverage_findings, measure_coverage
 from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
 
-RECIPE = Path(__file__).parents[3] / "assets" / "recipe"
 BBC = Vocabulary(BBC_SYMBOLS)
 
 
@@ -17,40 +15,46 @@ def everyday() -> list[str]:
     lines = [
         line
         for name in ("demo.txt", "varied.txt", "held-out.txt")
-        for line in (RECIPE / name).read_text("utf-8").splitlines()
+        for line in (ROOT / "assets" / "recipe" / name).read_text("utf-8").splitlines()
     ]
     return [BBC.clean(line) for line in lines if line.strip()]
 
 
+def test_table_has_letter_pairs_and_their_shares() -> None:
+    assert all(len(pair) == 2 and pair.isalpha() for pair in PAIRS)
+    assert 9_900 < sum(PAIRS.values()) < 10_000
+    assert max(PAIRS, key=lambda pair: PAIRS[pair]) == "th"
+
+
 def test_everyday_sentences_cover_english(everyday: list[str]) -> None:
-    found = coverage(everyday, BBC)
-    assert sum(found.phonemes.values()) == pytest.approx(100)
+    found = measure_coverage(everyday, BBC)
     assert found.pairs is not None
-    assert found.pairs > 0.9
-    assert not {"T", "N", "S", "IH", "AH"} & set(found.rare_phonemes)
+    assert found.pairs > 0.95
+    assert not {"th", "he", "in", "qu", "zz"} & set(found.absent_pairs)
     assert not any(f.severity == "warning" for f in coverage_findings(found))
 
 
-def test_sounds_that_are_left_out_are_told(everyday: list[str]) -> None:
-    found = coverage([text for text in everyday if "oy" not in text and "oi" not in text], BBC)
-    assert found.phonemes["OY"] == 0
-    assert found.rare_phonemes[0] == "OY"
-    absent = [f for f in coverage_findings(found) if f.kind == "absent-sounds"]
-    assert [f.severity for f in absent] == ["warning"]
-    assert "OY as in toy" in absent[0].figure
+def test_missing_letter_pairs_are_reported(everyday: list[str]) -> None:
+    texts = [" ".join(word for word in text.split() if "th" not in word) for text in everyday]
+    found = measure_coverage(texts, BBC)
+    assert found.absent_pairs[0] == "th"
+    absent = [f for f in coverage_findings(found) if f.kind == "absent-pairs"]
+    assert [f.severity for f in absent] == ["note"]
+    assert absent[0].figure.startswith("th, ")
 
 
-def test_rare_sounds_are_told_beside_english(everyday: list[str]) -> None:
-    without = [" ".join(word for word in text.split() if "h" not in word) for text in everyday]
-    counted = coverage([*without, "he has his hat."], BBC)
-    assert counted.phonemes["HH"] > 0
-    rare = [f for f in coverage_findings(counted) if f.kind == "rare-sounds"]
-    assert [f.severity for f in rare] == ["note"]
-    assert "HH as in he" in rare[0].figure
+def test_monotonous_texts_have_few_pairs() -> None:
+    found = measure_coverage(["one two three four five six seven eight nine ten."] * 60, BBC)
+    (few,) = [f for f in coverage_findings(found) if f.kind == "few-pairs"]
+    assert few.value == found.pairs
+    assert found.pairs is not None
+    assert found.pairs < 0.5
+    (absent,) = [f for f in coverage_findings(found) if f.kind == "absent-pairs"]
+    assert absent.figure.endswith(f"and {len(found.absent_pairs) - 12} more")
 
 
 def test_symbols_are_counted() -> None:
-    found = coverage(["abba, abba.", "quack"], BBC)
+    found = measure_coverage(["abba, abba.", "quack"], BBC)
     assert {s: n for s, n in found.characters.items() if n} == {
         "a": 5, "b": 4, ",": 1, ".": 1, "q": 1, "u": 1, "c": 1, "k": 1,
     }  # fmt: skip
@@ -60,21 +64,20 @@ def test_symbols_are_counted() -> None:
 
 def test_absent_letters_warn_and_absent_marks_do_not(everyday: list[str]) -> None:
     texts = [text.replace("z", "s").replace(";", ",") for text in everyday]
-    told = {f.kind: f for f in coverage_findings(coverage(texts, BBC))}
-    assert (told["absent-letters"].severity, told["absent-letters"].figure) == ("warning", "z")
-    assert told["absent-marks"].severity == "note"
-    assert "“;”" in told["absent-marks"].figure
+    found = {f.kind: f for f in coverage_findings(measure_coverage(texts, BBC))}
+    assert (found["absent-letters"].severity, found["absent-letters"].figure) == ("warning", "z")
+    assert (found["absent-marks"].severity, found["absent-marks"].figure) == ("note", "“;”")
 
 
-def test_a_few_sentences_are_not_asked_for_every_sound() -> None:
-    few = coverage_findings(coverage(["in being comparatively modern."], BBC))
+def test_few_sentences_need_not_have_every_pair() -> None:
+    few = coverage_findings(measure_coverage(["in being comparatively modern."], BBC))
     assert {f.kind for f in few} == {"absent-letters", "absent-marks"}
     assert {f.severity for f in few} == {"note"}
-    assert coverage_findings(coverage([], BBC)) == []
+    assert coverage_findings(measure_coverage([], BBC)) == []
 
 
 def test_another_language_has_characters_only() -> None:
-    found = coverage(["schöne grüße"], Vocabulary(BBC_SYMBOLS + "äöüß", "plain"))
+    found = measure_coverage(["schöne grüße"], Vocabulary(BBC_SYMBOLS + "äöüß", "plain"))
     assert found.characters["ö"] == 1
     assert found.absent_characters[-1] == "ä"
-    assert (found.phonemes, found.rare_phonemes, found.pairs) == ({}, (), None)
+    assert (found.absent_pairs, found.pairs) == ((), None)

@@ -18,10 +18,11 @@ from engine.checkpoints.checkpoint import (
     speaking_network,
     sweep,
 )
-from engine.checkpoints.folders import list_checkpoints, sealed, source_checkpoints
+from engine.checkpoints.folders import sealed, source_checkpoints
 from engine.errors import EngineError, InputError
 from engine.networks.build import build_network
 from engine.networks.specs import SSRNSpec, Text2MelSpec
+from engine.voice.layout import list_checkpoints
 
 SPEC = Text2MelSpec(34, n_mels=6, embedding=4, hidden=4)
 
@@ -116,7 +117,7 @@ def test_a_write_that_breaks_off_leaves_the_one_before(tmp_path, monkeypatch):
     target = tmp_path / "step-000000005"
     save_checkpoint(checkpoint(), target)
 
-    def full(path, content):
+    def full(*_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("engine.checkpoints.checkpoint._write_synced", full)

@@ -16,8 +16,9 @@ from engine.checkpoints.folders import (
     sealed,
 )
 from engine.errors import InputError, VoicecoachError
+from engine.jobs.info import describe
 from engine.run.stop import AlreadyThereError
-from engine.voice.folder import Voice, describe
+from engine.voice.folder import Voice
 from engine.voice.history import History
 
 KEEP_FIXTURES = settings(

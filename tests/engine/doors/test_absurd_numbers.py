@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from engine.attach.codec import decode, encode, load
 from engine.attach.messages import Ask, Glance, read_from_client, read_from_server, write
-from engine.attach.processes import ProcessId
 from engine.attach.registry import RunEntry
 from engine.checkpoints.checkpoint import load_checkpoint
+from engine.checkpoints.folders import specs_of
 from engine.errors import InputError
-from engine.exported.card import CARD, read_card
-from engine.jobs.export import export_voice
+from engine.jobs.info import describe
 from engine.jobs.say import say
+from engine.machine.processes import ProcessId
 from engine.mirror.layout import (
     FileMark,
     Latest,
@@ -34,7 +34,7 @@ from engine.run.stop import MAX_STEPS, MAX_USD
 from engine.run.stored_stop import read_kept_stop
 from engine.speech.audition import read_samples
 from engine.training.check_record import load_record
-from engine.voice.folder import describe, own_specs, read_corpus_report
+from engine.voice.folder import read_corpus_report
 from engine.voice.history import History
 from engine.voice.open_spend import OpenSpend
 from engine.voice.settings import parse_settings
@@ -132,7 +132,7 @@ def test_no_number_of_a_state_is_a_surprise(voice):
     @example(("parameters",), "9" * 5000)
     def check(place, number):
         (checkpoint / "state.json").write_text(sealed_as_it_is(with_number(state, place, number)))
-        for use in (load_checkpoint, lambda _: own_specs(voice.folder)):
+        for use in (load_checkpoint, lambda _: specs_of(voice)):
             with a_short_sentence_at_most(f"{checkpoint}"):
                 use(checkpoint)
         # One that is damaged is named in what is said of the others.
@@ -200,21 +200,6 @@ def test_the_largest_numbers_that_are_let_in_do_no_harm(voice, training):
     session = training.start(voice, "+2")
     snapshot = training.end(session)
     assert (session.error, snapshot.step) == (None, step + 2)
-
-
-def test_no_number_of_a_card_is_a_surprise(voice, tmp_path):
-    export_voice(voice.folder, tmp_path / "export")
-    said = json.loads((tmp_path / "export" / CARD).read_text())
-
-    @property_test(150)
-    @given(st.sampled_from(numbers_in(said)), ABSURD)
-    def check(place, number):
-        (tmp_path / "export" / CARD).write_text(json.dumps(with_number(said, place, number)))
-        with a_short_sentence_at_most(CARD):
-            read_card(tmp_path / "export")
-            json.dumps(describe(tmp_path / "export"))
-
-    check()
 
 
 def test_no_number_of_the_settings_is_a_surprise(voice):

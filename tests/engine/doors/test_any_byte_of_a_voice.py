@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.errors import VoicecoachError
+from engine.jobs.info import describe
 from engine.jobs.say import say
-from engine.voice.folder import Voice, describe
+from engine.voice.folder import Voice
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from engine.errors import InputError
-from engine.jobs.export import export_voice
 from engine.mirror.outgoing import GoneError, Outgoing
 from engine.voice.history import History
 
@@ -38,12 +37,11 @@ def holes(path):
 
 @pytest.fixture
 def make(make_voice, copy_voice, speech, tmp_path):
-    """Copies of a voice, of an export and of recordings, one file of each being of holes."""
+    """Copies of a voice and of recordings, one file of each being of holes."""
     voice = make_voice(text2mel=5)
-    export_voice(voice.folder, tmp_path / "export")
 
     def copy(what: str, name: str) -> str:
-        source = {"voice": voice.folder, "export": tmp_path / "export", "recordings": speech}[what]
+        source = {"voice": voice.folder, "recordings": speech}[what]
         target = tmp_path / f"{what} {name.replace('/', ' ')}"
         shutil.copytree(source, target)
         holes(target / name)
@@ -58,7 +56,6 @@ def test_each_is_told_in_a_sentence_and_takes_little_memory(make, tmp_path):
     for name in ("m.index", "m.data-00000-of-00001", "checkpoint"):
         holes(tmp_path / "models" / name)
     out = str(tmp_path / "out")
-    new = ["--voice", str(tmp_path / "new"), "--headless"]
     cases = [
         (["check", make("recordings", "metadata.csv")], 2, "too large (maximum 67,108,864 bytes)"),
         (["clean", str(tmp_path / "recordings metadata.csv"), "--out", out], 2, "maximum 67,108"),
@@ -73,9 +70,6 @@ def test_each_is_told_in_a_sentence_and_takes_little_memory(make, tmp_path):
             2,
             "damaged",
         ),
-        (["info", make("export", "voice.json")], 2, "too large (maximum 1,048,576 bytes)"),
-        (["train", "no", "--from", str(tmp_path / "export voice.json"), *new], 2, "maximum 1,048"),
-        (["say", "la", "--voice", make("export", "text2mel.safetensors")], 2, "the card tells of"),
         (["import", str(tmp_path / "models"), "--voice", out], 2, "too large for the index"),
     ]
     done = subprocess.run(

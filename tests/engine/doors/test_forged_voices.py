@@ -11,9 +11,10 @@ from engine.checkpoints.checkpoint import load_checkpoint
 from engine.checkpoints.folders import DamagedCheckpointError, read_state, sealed
 from engine.data.feature_file import checksum
 from engine.errors import InputError, VoicecoachError
+from engine.jobs.info import describe
 from engine.speech.audition import read_samples
 from engine.training.check_record import load_record
-from engine.voice.folder import Voice, describe
+from engine.voice.folder import Voice
 from engine.voice.history import History
 from engine.voice.spend import Ledger
 

@@ -7,10 +7,10 @@ import pytest
 
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.errors import InputError
-from engine.files import append_line, write_whole
+from engine.files import append_line, read_plain, require_plain, write_whole
+from engine.jobs.info import describe
 from engine.jobs.say import say
-from engine.plain_files import read_plain, require_plain
-from engine.voice.folder import Voice, describe
+from engine.voice.folder import Voice
 
 STEP = "text2mel/checkpoints/step-000000005"
 FILES = [
@@ -112,7 +112,7 @@ def test_a_lone_checkpoint_is_read_with_the_same_care(voice, tmp_path, name, kin
         os.mkfifo(lone / name)
     with pytest.raises(InputError, match=str(lone)) as caught:
         load_checkpoint(lone)
-    assert ("it is a link" if kind == "link" else "no plain file") in str(caught.value)
+    assert ("it is a link" if kind == "link" else "not a plain file") in str(caught.value)
 
 
 def test_nothing_is_written_through_a_link(outside, tmp_path):

@@ -9,7 +9,7 @@ import pytest
 
 from engine.jobs import demo
 from engine.jobs.clean import clean
-from engine.jobs.demo import demo_order
+from engine.jobs.demo import demo_options
 from engine.jobs.export import export_voice
 from engine.jobs.say import say
 from engine.mirror.take_up import Manners, take_up
@@ -60,8 +60,8 @@ def test_what_is_new_in_a_shared_voice_is_private(shared, tmp_path, training):
     assert exposed(mirror) == {"mirror"}
     # The folders stay as they are; `lock` and `spend.jsonl`, too, are for their owner alone now.
     assert exposed(shared.folder) <= before - {"lock", "spend.jsonl", "voice.toml"}
-    order = TrainOptions(tmp_path / "fetched", restore=str(mirror), mirror=str(mirror))
-    take_up(order, Manners(tell=lambda _: None))
+    options = TrainOptions(tmp_path / "fetched", restore=str(mirror), mirror=str(mirror))
+    take_up(options, Manners(tell=lambda _: None))
     assert (tmp_path / "fetched" / "voice.toml").is_file()
     assert exposed(tmp_path / "fetched") == set()
 
@@ -72,8 +72,8 @@ def test_nobody_else_reaches_the_demo(make_voice, tmp_path, speech, monkeypatch,
     shutil.move(voice.folder, tmp_path / "assets" / "voice")
     monkeypatch.setattr(demo, "_ASSETS", (tmp_path / "assets",))
     folder = tmp_path / "voices" / "demo"
-    order = demo_order(folder)
-    training.end(training.start(folder, "+1", dataset=order.dataset, source=order.source))
+    options = demo_options(folder)
+    training.end(training.start(folder, "+1", dataset=options.dataset, source=options.source))
     assert exposed(folder) == set()
     assert folder.parent.stat().st_mode & 0o777 == 0o755
 
@@ -84,7 +84,7 @@ def test_what_is_handed_on_has_the_permissions_of_the_umask(make_voice, tmp_path
     export, copy, wav = (tmp_path / "out" / name for name in ("export", "clean", "hello.wav"))
     export_voice(voice.folder, export)
     clean(speech, copy, on_progress=lambda done, total: None)
-    say(export, TEXT, out=wav, arrays=wav.with_suffix(".npz"))
+    say(voice.folder, TEXT, out=wav, arrays=wav.with_suffix(".npz"))
     for path in (tmp_path / "out").rglob("*"):
         assert path.stat().st_mode & 0o777 == (0o755 if path.is_dir() else 0o644), path
 

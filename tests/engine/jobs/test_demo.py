@@ -8,7 +8,7 @@ import pytest
 
 from engine.errors import EngineError, InputError
 from engine.jobs import demo
-from engine.jobs.demo import demo_order
+from engine.jobs.demo import demo_options
 from engine.machine.lock import acquire_lock
 from engine.run.commands import Finish
 from engine.run.snapshot import Phase
@@ -33,7 +33,7 @@ def test_a_demo_that_has_just_begun_is_left_alone(assets, tmp_path, other):
     lock = acquire_lock(folder)
     (folder / other).mkdir()
     with pytest.raises(InputError, match=f"is being trained by process {os.getpid()} since"):
-        demo_order(folder)
+        demo_options(folder)
     lock.release()
     assert list((folder / other).iterdir()) == []
 
@@ -42,9 +42,9 @@ def test_the_demo_goes_on_from_the_bundled_voice(assets, tmp_path, training):
     folder = tmp_path / "demo"
 
     def run(stop):
-        order = demo_order(folder, stop=parse_stop(stop), price=0.5, device="cpu")
+        options = demo_options(folder, stop=parse_stop(stop), price=0.5, device="cpu")
         return training.end(
-            training.start(folder, stop, dataset=order.dataset, source=order.source)
+            training.start(folder, stop, dataset=options.dataset, source=options.source)
         )
 
     snapshot = run("+2")
@@ -62,24 +62,31 @@ def test_the_demo_goes_on_from_the_bundled_voice(assets, tmp_path, training):
 
 def test_an_order_carries_what_was_asked(assets, tmp_path):
     stop = parse_stop("+3")
-    order = demo_order(tmp_path / "demo", stop=stop, price=2.0, device="cpu", checkpoint_every=7)
-    assert (order.stop, order.price, order.device, order.checkpoint_every) == (stop, 2.0, "cpu", 7)
-    assert (order.dataset, order.source) == (tmp_path / "demo" / "corpus", assets / "voice")
+    options = demo_options(
+        tmp_path / "demo", stop=stop, price=2.0, device="cpu", checkpoint_every=7
+    )
+    assert (options.stop, options.price, options.device, options.checkpoint_every) == (
+        stop,
+        2.0,
+        "cpu",
+        7,
+    )
+    assert (options.dataset, options.source) == (tmp_path / "demo" / "corpus", assets / "voice")
 
 
 def test_a_demo_that_ended_before_it_had_its_weights_gets_them(assets, tmp_path, training):
     folder = tmp_path / "demo"
-    order = demo_order(folder)
-    ended = training.start(folder, None, Finish(), dataset=order.dataset, source=order.source)
+    options = demo_options(folder)
+    ended = training.start(folder, None, Finish(), dataset=options.dataset, source=options.source)
     training.end(ended)
-    again = demo_order(folder)
+    again = demo_options(folder)
     snapshot = training.end(training.start(folder, "+1", source=again.source))
     assert (snapshot.phase, snapshot.base_step) == (Phase.STOPPED, 855)
 
 
 def test_a_copy_that_was_cut_off_is_completed(assets, tmp_path):
     (tmp_path / "demo" / "corpus" / "wavs").mkdir(parents=True)
-    demo_order(tmp_path / "demo")
+    demo_options(tmp_path / "demo")
     copied = sorted(path.name for path in (tmp_path / "demo" / "corpus").rglob("*"))
     assert copied == sorted(path.name for path in (assets / "corpus").rglob("*"))
 
@@ -88,17 +95,17 @@ def test_a_folder_with_something_else_is_left_alone(assets, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").touch()
     with pytest.raises(InputError, match="something else"):
-        demo_order(tmp_path / "mine")
+        demo_options(tmp_path / "mine")
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["letter.txt"]
 
 
 def test_an_installation_without_the_demo_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(demo, "_ASSETS", (tmp_path / "nothing",))
     with pytest.raises(EngineError, match="install"):
-        demo_order(tmp_path / "demo")
+        demo_options(tmp_path / "demo")
 
 
 def test_a_place_that_cannot_be_written_is_told(assets, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="cannot be made or written"):
-        demo_order(tmp_path / "file" / "demo")
+        demo_options(tmp_path / "file" / "demo")

@@ -1,7 +1,6 @@
 """`say`: a text to a file, and the numbers behind it."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +9,6 @@ import soundfile
 from engine.checkpoints.folders import sealed
 from engine.data.clips import Limits
 from engine.errors import InputError
-from engine.jobs.export import export_voice
 from engine.jobs.say import say
 from engine.speech.audition import NO_SSRN
 
@@ -44,20 +42,6 @@ def test_without_out_the_voice_keeps_it(make_voice):
     assert said.path == voice.samples / "text2mel-0_no-ssrn_two-birds-sat-one-flew.wav"
     assert NO_SSRN in said.note
     assert say(voice.folder, TEXT).path != said.path
-
-
-def test_an_export_speaks_into_the_current_folder(make_voice, tmp_path, monkeypatch):
-    voice = make_voice("Alice's", text2mel=871, ssrn=767)
-    export_voice(voice.folder, tmp_path / "out")
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    said = say(tmp_path / "out", TEXT)
-    assert said.path == Path("alice-s_text2mel-871_ssrn-767_two-birds-sat-one-flew.wav")
-    assert soundfile.info(said.path).duration == pytest.approx(said.seconds)
-    assert say(tmp_path / "out", TEXT).path.stem == said.path.stem + "-2"
-    assert len(list((tmp_path / "out").iterdir())) == 3
-    with pytest.raises(InputError, match="Text2Mel of step 871 alone, not of step 5"):
-        say(tmp_path / "out", TEXT, step=5)
 
 
 def test_the_original_speaks_a_line_whole_and_at_full_length(make_voice, tmp_path, small_audio):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import InputError
+from engine.machine.state_folder import state_folder
 from engine.mirror.index import look
 from engine.mirror.named import is_named, mirror_to_use, remember
 from engine.mirror.store import open_target
@@ -18,7 +19,6 @@ from engine.mirror.take_up import Manners, take_up
 from engine.mirror.uploader import Hearers
 from engine.run.options import TrainOptions
 from engine.run.snapshot import Phase
-from engine.state_folder import state_folder
 from engine.voice.folder import Voice
 
 BUCKET = "s3://bucket/alice"
@@ -43,9 +43,9 @@ def forbidden(address: str):
 
 def train(training, voice: Voice, stop: str, manners=None, **more):
     """Train as the command does: take the mirror up, then start a run."""
-    order = take_up(TrainOptions(voice.folder, **more), manners or Manners())
+    options = take_up(TrainOptions(voice.folder, **more), manners or Manners())
     session = training.start(
-        voice, stop, mirror=order.mirror, mirror_sequence=order.mirror_sequence
+        voice, stop, mirror=options.mirror, mirror_sequence=options.mirror_sequence
     )
     return training.end(session)
 
@@ -102,19 +102,19 @@ def test_another_voice_with_the_same_line_is_another_matter(voice, tmp_path):
 def test_a_line_that_was_changed_since_names_nothing(voice, training, address):
     remember(voice.folder, BUCKET)
     voice.save(replace(voice.settings, mirror=str(Path(address).parent / "theirs")))
-    order = take_up(TrainOptions(voice.folder), Manners(open=forbidden))
-    assert order.mirror is None
+    options = take_up(TrainOptions(voice.folder), Manners(open=forbidden))
+    assert options.mirror is None
     assert train(training, voice, "1").mirror.unnamed
 
 
 @pytest.mark.parametrize("stored", ["s3://user:geheim@bucket/a", "s3:/half", "\x1b[2J", "-", "a b"])
 def test_a_line_that_is_no_address_stops_no_run_and_is_told_safely(make_voice, stored):
     voice = make_voice(text2mel=None, mirror=stored)
-    order = take_up(TrainOptions(voice.folder), Manners(open=forbidden))
-    assert order.mirror is None
+    options = take_up(TrainOptions(voice.folder), Manners(open=forbidden))
+    assert options.mirror is None
     states, events = [], []
     hearers = Hearers(states.append, lambda text, severity: events.append(text))
-    assert mirror_to_use(order, voice, hearers) is None
+    assert mirror_to_use(options, voice, hearers) is None
     [state], [event] = states, events
     assert "geheim" not in state.address + state.trouble + event
     assert (state.address + state.trouble + event).isprintable()

@@ -88,9 +88,9 @@ def test_a_run_goes_on_while_the_store_is_down_and_on_another_machine_bit_for_bi
     monkeypatch.setattr("engine.mirror.uploader.Backoff", lambda: Backoff(0.05, 0.1))
     straight = make_voice()
     moved = copy_voice(straight, "moved")
-    order = take_up(TrainOptions(moved.folder, mirror=ADDRESS), Manners())
+    options = take_up(TrainOptions(moved.folder, mirror=ADDRESS), Manners())
     session = training.start(
-        moved, mirror=order.mirror, mirror_sequence=order.mirror_sequence, price=1.0
+        moved, mirror=options.mirror, mirror_sequence=options.mirror_sequence, price=1.0
     )
     training.until(session, lambda s: s.mirror is not None and s.mirror.safe_step == 0)
 
@@ -111,7 +111,7 @@ def test_a_run_goes_on_while_the_store_is_down_and_on_another_machine_bit_for_bi
     assert look(open_target(ADDRESS)).newest_step("text2mel") == last.step
 
     fresh = tmp_path / "fresh"
-    order = take_up(TrainOptions(fresh, dataset=speech, restore=ADDRESS), Manners())
+    options = take_up(TrainOptions(fresh, dataset=speech, restore=ADDRESS), Manners())
     here = Voice.open(fresh)
     for path in here.checkpoint_folder("text2mel", last.step).iterdir():
         there = moved.checkpoint_folder("text2mel", last.step) / path.name

@@ -2,22 +2,22 @@
 
 import threading
 
-from engine.run.commands import Finish, GoOn, GoUnattended, Hold, Inbox, Pause, SetSentence
+from engine.run.commands import Continue, Finish, Hold, Inbox, Pause, ScreenDetached, SetSentence
 
 
 def test_commands_come_out_in_the_order_in_which_they_were_sent():
     inbox = Inbox()
-    for command in (Pause(), GoOn(), Finish()):
+    for command in (Pause(), Continue(), Finish()):
         inbox.send(command)
-    assert [inbox.take() for _ in range(4)] == [Pause(), GoOn(), Finish(), None]
+    assert [inbox.take() for _ in range(4)] == [Pause(), Continue(), Finish(), None]
 
 
 def test_looking_for_finish_takes_nothing_out():
     inbox = Inbox()
     inbox.send(Pause())
-    assert not inbox.asks_to_finish()
+    assert not inbox.finish_requested()
     inbox.send(Finish())
-    assert inbox.asks_to_finish()
+    assert inbox.finish_requested()
     assert [inbox.take(), inbox.take()] == [Pause(), Finish()]
 
 
@@ -33,17 +33,17 @@ def test_waiting_ends_with_a_command_from_another_thread():
 def test_waiting_returns_at_once_when_something_is_there_already():
     inbox = Inbox()
     inbox.send(Pause())
-    assert not inbox.asks_to_finish()
+    assert not inbox.finish_requested()
     inbox.wait(60)
     assert inbox.take() == Pause()
 
 
 def test_a_kind_of_command_is_found_among_others_which_stay_in_order():
     inbox = Inbox()
-    for command in (Pause(), GoOn(), Hold()):
+    for command in (Pause(), Continue(), Hold()):
         inbox.send(command)
-    found = inbox.next_of((Hold, GoOn), 60)
-    assert found == GoOn()
+    found = inbox.next_of((Hold, Continue), 60)
+    assert found == Continue()
     inbox.take_out(found)
     assert inbox.next_of((Finish,), 0) is None
     assert [inbox.take() for _ in range(3)] == [Pause(), Hold(), None]
@@ -52,17 +52,17 @@ def test_a_kind_of_command_is_found_among_others_which_stay_in_order():
 def test_waiting_for_a_kind_of_command_lasts_over_others():
     inbox = Inbox()
     inbox.send(Pause())
-    assert not inbox.asks_to_finish()
+    assert not inbox.finish_requested()
 
     def send() -> None:
-        inbox.send(GoOn())
-        inbox.send(GoUnattended())
+        inbox.send(Continue())
+        inbox.send(ScreenDetached())
 
     sender = threading.Thread(target=send)
     sender.start()
-    assert inbox.next_of((GoUnattended,), 60) == GoUnattended()
+    assert inbox.next_of((ScreenDetached,), 60) == ScreenDetached()
     sender.join()
-    assert [inbox.take() for _ in range(3)] == [Pause(), GoOn(), GoUnattended()]
+    assert [inbox.take() for _ in range(3)] == [Pause(), Continue(), ScreenDetached()]
 
 
 def test_a_sentence_holds_nothing_that_a_terminal_obeys_or_a_file_cannot_hold():

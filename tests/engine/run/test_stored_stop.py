@@ -7,7 +7,7 @@ import pytest
 
 from engine.errors import InputError
 from engine.mirror.take_up import Manners, take_up
-from engine.run.commands import Finish, GoOn, Pause, StopAt
+from engine.run.commands import Continue, Finish, Pause, StopAt
 from engine.run.options import TrainOptions
 from engine.run.snapshot import Phase
 from engine.run.stop import AlreadyThereError, StopPoint, parse_stop
@@ -114,7 +114,7 @@ def test_a_stop_that_was_reached_is_over(make_voice, training, attended):
     session = training.start(voice, "+3", attended=attended)
     if attended:
         training.until(session, lambda s: s.phase is Phase.AT_STOP and s.checkpoint_step == 3)
-        session.send(GoOn())
+        session.send(Continue())
         training.until(session, lambda s: s.step > 3)
         session.send(Finish(by_signal=True))
     first = training.end(session)

@@ -10,7 +10,7 @@ import soundfile
 import torch
 
 from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
-from engine.run.commands import Audition, DrawAttention, Finish, SetSentence
+from engine.run.commands import Audition, Finish, PlotAttention, SetSentence
 from engine.run.snapshot import Phase
 from engine.speech.audition import NO_SSRN, listeners_note, read_samples, slug, unused
 from engine.speech.synthesizer import Spoken
@@ -126,7 +126,7 @@ def test_one_sample_is_made_at_a_time(make_voice, training, at_stop):
     session.send(Audition())
     training.until(session, lambda s: s.auditioning)
     session.send(Audition())
-    session.send(DrawAttention())
+    session.send(PlotAttention())
     snapshot = training.until(session, lambda s: len(s.attention) > 2)
     assert "a sample is being made already; wait for it" in training.texts(snapshot)
 

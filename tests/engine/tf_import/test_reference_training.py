@@ -40,8 +40,7 @@ def learner(reference_voice):
             precision=torch.float32,
             seed=1,
         )
-        made.load_weights(checkpoint.weights)
-        made.load_optimizer_state(checkpoint.optimizer)
+        made.restore(checkpoint)
         return made
 
     return make
@@ -151,10 +150,14 @@ def test_one_step_lands_where_the_originals_does(learner, batch, reference, netw
 
 def by_their_names(learner):
     """Weights and both moments as arrays by the original's names."""
-    moments = learner.optimizer_state()
-    found = as_original({name: t.numpy() for name, t in learner.weights().items()})
+    state = {
+        group: {name: tensor.numpy().copy() for name, tensor in tensors.items()}
+        for group, tensors in learner.live_state().items()
+    }
+    found = as_original(state["weights"])
     for kind, slot in (("exp_avg/", "/Adam"), ("exp_avg_sq/", "/Adam_1")):
-        own = {n.removeprefix(kind): t.numpy() for n, t in moments.items() if n.startswith(kind)}
+        moments = state["optimizer"].items()
+        own = {name.removeprefix(kind): one for name, one in moments if name.startswith(kind)}
         found |= {name + slot: array for name, array in as_original(own).items()}
     return found
 
@@ -162,7 +165,7 @@ def by_their_names(learner):
 def test_the_counters_go_on(learner, batch, reference):
     made = learner("text2mel")
     made.step(batch, STEP + 1)
-    moments = made.optimizer_state()
+    moments = made.live_state()["optimizer"]
     assert {float(value) for name, value in moments.items() if name.startswith("step/")} == {4.0}
     theirs = reference("text2mel-one-step-later")
     names = list(theirs.names)

@@ -15,14 +15,14 @@ from engine.session import Session
 
 
 def train(folder: str, stop: str, every: str) -> int:
-    order = TrainOptions(
+    options = TrainOptions(
         Path(folder),
         device="cpu",
         precision="fp32",
         stop=parse_stop(stop),
         checkpoint_every=int(every),
     )
-    session = Session(order)
+    session = Session(options)
     session.start()
     told = -1
     while not session.join(0.001):

@@ -8,7 +8,8 @@ import torch
 from engine.checkpoints.checkpoint import load_checkpoint, remove_superseded, save_checkpoint
 from engine.errors import EngineError
 from engine.training.checkpoint_writer import CheckpointWriter
-from engine.training.state_copy import StateCopy, all_finite
+from engine.training.finite import all_finite
+from engine.training.state_copy import StateCopy
 
 
 def written(writer, checkpoint):
@@ -60,7 +61,7 @@ def test_nobody_is_told_of_one_that_failed(voice, checkpoint, monkeypatch):
 
 def test_the_folders_of_a_first_checkpoint_are_made_safe_with_it(tmp_path, checkpoint, monkeypatch):
     safe = []
-    monkeypatch.setattr("engine.files.sync_folder", safe.append)
+    monkeypatch.setattr("engine.files.fsync", safe.append)
     save_checkpoint(checkpoint, tmp_path / "text2mel" / "checkpoints" / "step-000000004")
     assert safe == [tmp_path, tmp_path / "text2mel"]
 

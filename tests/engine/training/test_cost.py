@@ -9,15 +9,16 @@ from datetime import UTC, datetime
 import pytest
 
 from engine.errors import InputError
+from engine.jobs.info import describe
 from engine.run.commands import (
+    Continue,
     Finish,
-    GoOn,
-    GoUnattended,
     Pause,
     SaveCheckpoint,
-    ScreenReads,
+    ScreenDetached,
     SetBudget,
     StopAt,
+    TerminalStalled,
 )
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
@@ -25,7 +26,7 @@ from engine.run.stop import AlreadyThereError, parse_budget, parse_stop
 from engine.training import clock as clocks
 from engine.training import ledger_keeper
 from engine.training.cost import CostMeter
-from engine.voice.folder import Voice, describe
+from engine.voice.folder import Voice
 
 
 class Time:
@@ -381,7 +382,7 @@ def test_beside_a_screen_a_used_up_budget_waits_to_be_raised(make_voice, trainin
     late.added += 31 * 3600
     stopped = training.until(session, at_stop)
     assert stopped.checkpoint_step == stopped.step
-    for command in (GoOn(), StopAt(parse_stop("+5")), SetBudget(5.0)):
+    for command in (Continue(), StopAt(parse_stop("+5")), SetBudget(5.0)):
         session.send(command)
     refused = training.until(session, lambda s: any("too small" in t for t in training.texts(s)))
     assert refused.step == stopped.step
@@ -402,7 +403,7 @@ def test_a_pause_is_paid_for_and_ends_where_the_budget_does(make_voice, training
     late.added += 31 * 3600
     snapshot = training.until(session, at_stop)
     assert snapshot.step == before.step
-    session.send(GoUnattended())
+    session.send(ScreenDetached())
     last = training.end(session)
     assert last.idle_usd == pytest.approx(31, abs=0.1)
     # The hours that were added are none of training.
@@ -412,7 +413,7 @@ def test_a_pause_is_paid_for_and_ends_where_the_budget_does(make_voice, training
 
 def test_an_unread_pause_is_held_until_it_reaches_the_budget(make_voice, training, late):
     voice = make_voice()
-    commands = Pause(), ScreenReads(reads=False), SaveCheckpoint()
+    commands = Pause(), TerminalStalled(stalled=True), SaveCheckpoint()
     session = training.start(voice, None, *commands, price=1.0, budget=30.0, attended=True)
     training.until(session, lambda s: any("could be saved" in t for t in training.texts(s)))
     assert training.until(session, paused).wait_ends_at is None

@@ -12,7 +12,7 @@ from engine.check.report import CheckReport, Coverage, Histogram
 from engine.data.clip_shape import ClipShape
 from engine.data.clips import Limits
 from engine.errors import InputError
-from engine.run.commands import Finish, GoOn, GoUnattended, Hold, SetSentence
+from engine.run.commands import Continue, Finish, Hold, ScreenDetached, SetSentence
 from engine.run.snapshot import Phase
 from engine.training import data_check as checking
 from engine.training import estimating
@@ -82,7 +82,7 @@ def test_at_a_screen_errors_are_waited_with_until_the_answer(make_voice, trainin
     assert not voice.features.exists()
     # What is asked for meanwhile waits its turn.
     session.send(SetSentence("Hello you."))
-    session.send(GoOn())
+    session.send(Continue())
     snapshot = training.until(session, lambda s: s.phase is Phase.AT_STOP)
     assert (snapshot.step, snapshot.sentence, snapshot.seconds_to_start) == (1, "Hello you.", None)
     session.send(Finish())
@@ -97,7 +97,7 @@ def test_at_a_screen_errors_are_waited_with_until_the_answer(make_voice, trainin
 def test_a_held_countdown_waits_for_the_answer(make_voice, training, broken):
     session = training.start(make_voice(dataset=broken), "+1", Hold(), attended=True)
     training.until(session, lambda s: checked(s) and s.seconds_to_start is None)
-    session.send(GoOn())
+    session.send(Continue())
     training.until(session, lambda s: s.phase is Phase.AT_STOP)
     session.send(Finish())
     training.end(session)
@@ -114,7 +114,7 @@ def test_while_the_person_reads_training_is_timed(make_voice, training, broken):
     assert estimate.measured
     assert estimate.hours == pytest.approx(2 / estimate.steps_per_second / 3600)
     assert estimate.usd == pytest.approx(3.6 * estimate.hours)
-    session.send(GoOn())
+    session.send(Continue())
     training.until(session, lambda s: s.phase is Phase.AT_STOP)
     session.send(Finish())
     training.end(session)
@@ -165,7 +165,7 @@ def test_memory_that_is_too_small_for_a_single_clip_is_a_finding(small_audio, mo
 
     monkeypatch.setattr(Learner, "losses", lack)
     plan = Plan("small", "standard", 40, small_audio, Limits(), {"text2mel": 10}, price=None)
-    nothing = Histogram((0.0,), ()), None, None, None, (), Coverage({}, (), {}, (), None)
+    nothing = Histogram((0.0,), ()), None, None, None, (), Coverage({}, (), (), None)
     report = with_estimates(
         CheckReport("recordings", 3, 3, 0.1, (), *nothing), [ClipShape(9, 8)] * 3, plan, "cpu",
         on_progress=lambda done, total: None, cancelled=lambda: False,
@@ -192,11 +192,11 @@ def test_without_an_answer_training_begins_on_the_usable_clips(
 @pytest.mark.parametrize("when", ["before", "during"])
 def test_a_screen_that_goes_away_lets_training_begin(make_voice, training, broken, when):
     voice = make_voice(dataset=broken)
-    early = (GoUnattended(),) if when == "before" else (Hold(),)
+    early = (ScreenDetached(),) if when == "before" else (Hold(),)
     session = training.start(voice, "+1", *early, attended=True)
     if when == "during":
         training.until(session, checked)
-        session.send(GoUnattended())
+        session.send(ScreenDetached())
     # The trainer knows too that nobody is there: it ends at its stop.
     assert training.end(session).step == 1
 
@@ -212,7 +212,7 @@ def test_who_declines_to_train_has_no_new_voice(tmp_path, training, broken):
     assert not folder.exists()
     assert sorted(path.name for path in broken.iterdir()) == ["README.md", "metadata.csv", "wavs"]
     # The very same command asks again.
-    session = training.start(folder, "+1", GoUnattended(), **given)
+    session = training.start(folder, "+1", ScreenDetached(), **given)
     assert training.end(session).step == 1
 
 

@@ -9,11 +9,12 @@ import torch
 from safetensors.torch import load_file
 
 from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
+from engine.checkpoints.recovery import Recovery, recovery_from
 from engine.data.batches import BatchSource
 from engine.errors import EngineError
-from engine.run.commands import Finish, GoOn, GoUnattended, ScreenReads
+from engine.run.commands import Continue, Finish, ScreenDetached, TerminalStalled
 from engine.run.snapshot import Phase
-from engine.training.divergence import Health, Recovery, recovery_from
+from engine.training.divergence import Health
 from engine.training.finite import Skips
 from engine.training.learner import Learner, move_unless
 
@@ -145,7 +146,7 @@ def test_after_three_times_a_run_waits_for_a_person(hopeless, training):
     assert (snapshot.step, snapshot.rate_factor, snapshot.rollbacks) == (20, 0.125, 3)
     assert "fell sick" in snapshot.alarm
     assert sum("fell sick" in text for text in training.texts(snapshot)) == 4
-    session.send(GoOn())
+    session.send(Continue())
     snapshot = training.until(session, lambda s: s.phase is Phase.PAUSED and s.rollbacks == 3)
     session.send(Finish())
     snapshot = training.end(session)
@@ -159,7 +160,7 @@ def test_a_person_may_let_it_try_again(hopeless, training, monkeypatch):
     session = training.start(hopeless, "30", attended=True)
     training.until(session, lambda s: s.phase is Phase.PAUSED)
     monkeypatch.undo()  # the person has found the reason
-    session.send(GoOn())
+    session.send(Continue())
     snapshot = training.until(session, lambda s: s.phase is Phase.AT_STOP)
     assert (snapshot.step, snapshot.rate_factor, snapshot.rollbacks) == (30, 0.0625, 1)
     assert snapshot.alarm == ""
@@ -177,7 +178,7 @@ def test_a_diverged_run_waits_no_longer_than_somebody_is_there(
     session = training.start(hopeless, "60", attended=True)
     if how == "unread":
         training.until(session, lambda s: s.wait_ends_at is not None)
-        session.send(ScreenReads(reads=False))
+        session.send(TerminalStalled(stalled=True))
     snapshot = training.end(session)
     assert (snapshot.phase, session.error.exit_code) == (Phase.FAILED, 1)
     assert "fell sick at step 30" in snapshot.failure
@@ -191,7 +192,7 @@ def test_where_nobody_can_be_waited_for_it_ends_and_says_so(hopeless, training, 
     session = training.start(hopeless, "60", attended=leaves)
     if leaves:
         training.until(session, lambda s: s.phase is Phase.PAUSED)
-        session.send(GoUnattended())
+        session.send(ScreenDetached())
     snapshot = training.end(session)
     assert snapshot.phase is Phase.FAILED
     assert isinstance(session.error, EngineError)

@@ -93,7 +93,7 @@ def test_a_fault_in_the_middle_saves_what_was_learned(make_voice, training, monk
     def break_off(learner, batch, step=6):
         if step == 6:
             # What is drawn beside a checkpoint cannot be computed any more either.
-            monkeypatch.setattr(Learner, "judge", break_off)
+            monkeypatch.setattr(Learner, "evaluate", break_off)
             raise RuntimeError("the device fell off")
         return make_step(learner, batch, step)
 
@@ -112,7 +112,7 @@ def test_a_fault_in_the_middle_saves_what_was_learned(make_voice, training, monk
     assert training.end(training.start(voice, "+1")).step == 6
 
 
-@pytest.mark.parametrize("work", ["step", "judge"])
+@pytest.mark.parametrize("work", ["step", "evaluate"])
 def test_too_little_memory_is_told_in_a_sentence(make_voice, training, monkeypatch, work):
     def too_much(*_):
         raise torch.OutOfMemoryError("tried to allocate 20 GiB")

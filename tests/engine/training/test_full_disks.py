@@ -14,9 +14,8 @@ import pytest
 
 from engine.checkpoints import tensor_file
 from engine.checkpoints.checkpoint import load_checkpoint
-from engine.disk_space import in_bytes, require_room
 from engine.errors import EngineError
-from engine.files import append_line
+from engine.files import append_line, require_room
 from engine.run.commands import Finish, SaveCheckpoint
 from engine.run.snapshot import Phase
 from engine.training import checkpoint_writer
@@ -90,7 +89,7 @@ def test_a_disk_with_too_little_room_is_not_tried(make_voice, training, monkeypa
     voice = make_voice()
     session = training.start(voice, attended=True)
     training.until(session, lambda s: s.step > 2)
-    monkeypatch.setattr("engine.disk_space.free_bytes", lambda path: 1000)
+    monkeypatch.setattr("engine.files.free_bytes", lambda path: 1000)
     session.send(SaveCheckpoint())
     snapshot = training.until(session, lambda s: s.saving_trouble)
     assert "but 1 kB are free" in snapshot.saving_trouble
@@ -103,7 +102,7 @@ def test_a_disk_with_too_little_room_is_not_tried(make_voice, training, monkeypa
 
 def test_too_little_room_is_told_before_anything_is_computed(make_voice, training, monkeypatch):
     voice = make_voice()
-    monkeypatch.setattr("engine.disk_space.free_bytes", lambda path: 4_300_000)
+    monkeypatch.setattr("engine.files.free_bytes", lambda path: 4_300_000)
     session = training.start(voice, "+1")
     snapshot = training.end(session)
     assert isinstance(session.error, EngineError)
@@ -303,15 +302,6 @@ def test_a_full_file_system_is_told_with_figures(little_disk):
     (little_disk / "filled").write_bytes(bytes(900_000))
     with pytest.raises(EngineError, match=r"needs 500 kB, but 1\d\d kB are free"):
         require_room(little_disk / "voice" / "checkpoints", 500_000, "The checkpoint")
-
-
-def test_sizes_have_units():
-    assert [in_bytes(n) for n in (1, 12_345, 38_100_000, 1_620_000_000)] == [
-        "1 kB",
-        "13 kB",
-        "38.1 MB",
-        "1.62 GB",
-    ]
 
 
 def test_a_voice_toml_that_was_removed_is_written_again(make_voice, training):

@@ -27,7 +27,7 @@ def batch():
 
 
 @pytest.fixture
-def said(batch):
+def output(batch):
     generator = torch.Generator().manual_seed(2)
     logits = torch.randn(3, 12, BANDS, generator=generator)
     attention = torch.softmax(torch.randn(3, 8, 12, generator=generator), dim=1)
@@ -49,15 +49,15 @@ def places(lengths, bands):
     return [(b, t, f) for b, n in enumerate(lengths) for t in range(n) for f in range(bands)]
 
 
-def test_text2mel_is_judged_by_real_frames_and_each_ones_own_guide(batch, said):
-    loss = text2mel_loss(said, batch, STANDARD, 180, 210)
-    l1, entropy = by_loop(said.logits, batch.mel, places(FRAMES, BANDS))
+def test_text2mel_loss_of_real_frames_with_a_guide_for_each_clip(batch, output):
+    loss = text2mel_loss(output, batch, STANDARD, 180, 210)
+    l1, entropy = by_loop(output.logits, batch.mel, places(FRAMES, BANDS))
     total, count = 0.0, 0
     for b in range(3):
         for n in range(TEXTS[b]):
             for t in range(FRAMES[b]):
                 away = n / TEXTS[b] - t / FRAMES[b]
-                total += float(said.attention[b, n, t]) * (1 - math.exp(-(away**2) / 0.08))
+                total += float(output.attention[b, n, t]) * (1 - math.exp(-(away**2) / 0.08))
                 count += 1
     assert float(loss.l1) == pytest.approx(l1, rel=1e-5)
     assert float(loss.divergence) == pytest.approx(entropy, rel=1e-5)
@@ -65,22 +65,22 @@ def test_text2mel_is_judged_by_real_frames_and_each_ones_own_guide(batch, said):
     assert float(loss.total) == pytest.approx(l1 + entropy + total / count, rel=1e-5)
 
 
-def test_the_bbcs_recipe_takes_plain_means_and_one_guide_for_all(batch, said):
-    loss = text2mel_loss(said, batch, BBC, 180, 210)
-    l1, entropy = by_loop(said.logits, batch.mel, places([12] * 3, BANDS))
+def test_bbc_recipe_takes_plain_means_and_one_guide_for_all(batch, output):
+    loss = text2mel_loss(output, batch, BBC, 180, 210)
+    l1, entropy = by_loop(output.logits, batch.mel, places([12] * 3, BANDS))
     total = 0.0
     for b in range(3):
         for n in range(8):
             for t in range(12):
                 away = n / 180 - t / 210
-                total += float(said.attention[b, n, t]) * (1 - math.exp(-(away**2) / 0.08))
+                total += float(output.attention[b, n, t]) * (1 - math.exp(-(away**2) / 0.08))
     assert float(loss.l1) == pytest.approx(l1, rel=1e-5)
     assert float(loss.divergence) == pytest.approx(entropy, rel=1e-5)
     assert float(loss.attention) == pytest.approx(total / (3 * 8 * 12), rel=1e-5)
 
 
 @pytest.mark.parametrize(("recipe", "lengths"), [(STANDARD, FRAMES), (BBC, [12] * 3)])
-def test_ssrn_is_judged_by_fine_frames(batch, recipe, lengths):
+def test_ssrn_loss_is_computed_on_fine_frames(batch, recipe, lengths):
     logits = torch.randn(3, 48, BINS, generator=torch.Generator().manual_seed(3))
     loss = ssrn_loss(SSRNOutput(logits, torch.sigmoid(logits)), batch, recipe)
     fine = [4 * length for length in lengths]
@@ -91,16 +91,16 @@ def test_ssrn_is_judged_by_fine_frames(batch, recipe, lengths):
     assert loss.attention is None
 
 
-def test_what_is_said_of_padding_costs_nothing(batch, said):
-    loss = text2mel_loss(said, batch, STANDARD, 180, 210)
-    logits, attention = said.logits.clone(), said.attention.clone()
+def test_padding_costs_nothing(batch, output):
+    loss = text2mel_loss(output, batch, STANDARD, 180, 210)
+    logits, attention = output.logits.clone(), output.attention.clone()
     logits[1, 7:], attention[1, 3:], attention[1, :, 7:] = 50, 1, 1
     louder = Text2MelOutput(logits, torch.sigmoid(logits), attention)
     assert float(text2mel_loss(louder, batch, STANDARD, 180, 210).total) == float(loss.total)
     assert float(text2mel_loss(louder, batch, BBC, 180, 210).total) > float(loss.total)
 
 
-def test_a_perfect_diagonal_is_not_penalised(batch, said):
+def test_a_perfect_diagonal_is_not_penalised(batch, output):
     n = t = 12
     attention = torch.eye(12).expand(3, 12, 12)
     whole = Batch(
@@ -109,5 +109,5 @@ def test_a_perfect_diagonal_is_not_penalised(batch, said):
         batch.mel,
         torch.full((3,), t),
     )
-    output = Text2MelOutput(said.logits, said.mel, attention)
-    assert float(text2mel_loss(output, whole, STANDARD, 180, 210).attention) == 0
+    diagonal = Text2MelOutput(output.logits, output.mel, attention)
+    assert float(text2mel_loss(diagonal, whole, STANDARD, 180, 210).attention) == 0

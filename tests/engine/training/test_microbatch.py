@@ -1,4 +1,4 @@
-"""Memory that is too small for a batch: it is made in parts, and comes to the same."""
+"""Gradient accumulation where the memory is too small for a batch."""
 
 import os
 import subprocess
@@ -14,12 +14,12 @@ from engine.data.batches import Batch, BatchSource
 from engine.errors import EngineError
 from engine.machine.cloud.machine import Clock
 from engine.machine.cloud.news import Interruption
+from engine.machine.device import is_out_of_memory
 from engine.networks.specs import SSRNSpec, Text2MelSpec
 from engine.run.commands import Audition
 from engine.run.snapshot import Phase
 from engine.training import spot as interruption
 from engine.training.learner import Learner
-from engine.training.microbatch import is_out_of_memory
 from engine.training.recipe import recipe_named
 
 TEXT2MEL = Text2MelSpec(34, n_mels=6, embedding=8, hidden=8, dropout=0.2)
@@ -47,10 +47,10 @@ def batch():
     )
 
 
-def learner(spec, recipe="standard"):
+def make_learner(spec, recipe="standard"):
     return Learner(
         spec,
-        replace(recipe_named(recipe), frame_drop=0.2, average_decay=None),
+        replace(recipe_named(recipe), frame_drop=0.2, ema_decay=None),
         device=torch.device("cpu"),
         precision=torch.float32,
         seed=1,
@@ -59,12 +59,12 @@ def learner(spec, recipe="standard"):
 
 @pytest.fixture
 def exact(monkeypatch, batch):
-    """Compute in double precision: what order of sums does to a small network is not the matter."""
+    """Compute in double precision, so that the order of sums does not matter."""
     monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)
     wide = replace(batch, mel=batch.mel.double(), magnitude=batch.magnitude.double())
 
     def make(spec, recipe="standard"):
-        one = learner(spec, recipe)
+        one = make_learner(spec, recipe)
         one.network.double()
         return one
 
@@ -78,11 +78,11 @@ def gradients(one):
 @pytest.mark.parametrize("recipe", ["standard", "bbc"])
 @pytest.mark.parametrize("spec", [TEXT2MEL, SSRN])
 @pytest.mark.parametrize("parts", [2, 3, 5])
-def test_a_batch_in_parts_is_the_same_mathematics_and_dropout(spec, recipe, parts, exact):
+def test_micro_batches_give_the_gradients_of_the_batch(spec, recipe, parts, exact):
     make, batch = exact
     whole, parted = make(spec, recipe), make(spec, recipe)
-    parted.parts = parts
-    one, other = whole._find_gradients(batch, 5), parted._find_gradients(batch, 5)
+    parted.micro_batches = parts
+    one, other = whole._compute_gradients(batch, 5), parted._compute_gradients(batch, 5)
     for a, b in zip(one, other, strict=True):
         assert a is b is None or float(a) == pytest.approx(float(b), rel=1e-6)
     ours = gradients(parted)
@@ -91,10 +91,10 @@ def test_a_batch_in_parts_is_the_same_mathematics_and_dropout(spec, recipe, part
 
 
 @pytest.mark.parametrize("spec", [TEXT2MEL, SSRN])
-def test_in_single_precision_parts_differ_by_rounding_alone(spec, batch):
-    whole, parted = learner(spec), learner(spec)
-    parted.parts = 3
-    one, other = whole._find_gradients(batch, 5), parted._find_gradients(batch, 5)
+def test_in_fp32_micro_batches_differ_by_rounding_alone(spec, batch):
+    whole, parted = make_learner(spec), make_learner(spec)
+    parted.micro_batches = 3
+    one, other = whole._compute_gradients(batch, 5), parted._compute_gradients(batch, 5)
     assert float(one.total) == pytest.approx(float(other.total), rel=1e-5)
     ours = gradients(parted)
     for name, gradient in gradients(whole).items():
@@ -118,48 +118,48 @@ def with_room_for(monkeypatch, clips, error=torch.OutOfMemoryError):
 
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError, RuntimeError, MemoryError])
-def test_a_batch_that_does_not_fit_is_made_in_parts_from_then_on(monkeypatch, batch, error):
-    one = learner(TEXT2MEL)
+def test_a_batch_that_does_not_fit_is_split_from_then_on(monkeypatch, batch, error):
+    one = make_learner(TEXT2MEL)
     asked = with_room_for(monkeypatch, 2, error)
     one.step(batch, 1)
-    assert one.parts == 4
+    assert one.micro_batches == 4
     assert asked == [5, 2, 3, 1, 1, 1, 2]
     asked.clear()
     one.step(batch, 2)
     assert asked == [1, 1, 1, 2]
 
 
-def test_trying_a_batch_out_changes_nothing(batch):
-    one = learner(TEXT2MEL)
-    weights, state = one.weights(), torch.get_rng_state()
-    one.try_out(batch)
-    assert torch.equal(torch.get_rng_state(), state)
-    assert all(torch.equal(w, weights[name]) for name, w in one.weights().items())
-    assert one.optimizer_state() == {}
+def test_probing_the_memory_changes_nothing(batch):
+    one = make_learner(TEXT2MEL)
+    weights, random = one.ema_weights(), torch.get_rng_state()
+    one.probe_memory(batch)
+    assert torch.equal(torch.get_rng_state(), random)
+    assert all(torch.equal(w, weights[name]) for name, w in one.ema_weights().items())
+    assert one.live_state()["optimizer"] == {}
     assert one.take_skips() == (0, 0)
 
 
 @pytest.mark.parametrize("spec", [TEXT2MEL, SSRN])
-def test_judging_in_parts_says_the_same(monkeypatch, exact, spec):
+def test_evaluation_in_micro_batches_gives_the_same(monkeypatch, exact, spec):
     make, batch = exact
     one = make(spec)
-    losses, output = one.judge(batch)
-    judge = Learner._judge_whole
+    losses, output = one.evaluate(batch)
+    evaluate = Learner._evaluate_batch
 
     def limited(one, batch):
         if len(batch.text) > 2:
             raise torch.OutOfMemoryError("no")
-        return judge(one, batch)
+        return evaluate(one, batch)
 
-    monkeypatch.setattr(Learner, "_judge_whole", limited)
-    in_parts, joined = one.judge(batch)
-    assert float(in_parts.total) == pytest.approx(float(losses.total), rel=1e-6)
+    monkeypatch.setattr(Learner, "_evaluate_batch", limited)
+    in_micro_batches, joined = one.evaluate(batch)
+    assert float(in_micro_batches.total) == pytest.approx(float(losses.total), rel=1e-6)
     for a, b in zip(output, joined, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("network", ["text2mel", "ssrn"])
-def test_too_little_memory_shows_before_the_first_step_and_is_told_once(
+def test_too_little_memory_is_found_before_the_first_step(
     make_voice, training, monkeypatch, tones, network
 ):
     voice = make_voice(dataset=tones, ssrn=0)
@@ -167,15 +167,13 @@ def test_too_little_memory_shows_before_the_first_step_and_is_told_once(
     snapshot = training.end(training.start(voice, "3", network=network))
     assert snapshot.phase is Phase.STOPPED
     assert snapshot.step == 3
-    [told] = [text for text in training.texts(snapshot) if "in 4 parts" in text]
-    assert "memory of cpu" in told
+    [notice] = [text for text in training.texts(snapshot) if "4 micro-batches" in text]
+    assert "memory of cpu" in notice
     # Whole, in two, in four; then three steps in four.
     assert asked == [16, 8] + [4] * 4 + [4] * 12
 
 
-def test_memory_that_lacks_in_the_middle_of_a_run_does_not_end_it(
-    make_voice, training, monkeypatch
-):
+def test_running_out_of_memory_does_not_end_a_run(make_voice, training, monkeypatch):
     voice = make_voice()
     make_step = Learner.step
 
@@ -187,12 +185,10 @@ def test_memory_that_lacks_in_the_middle_of_a_run_does_not_end_it(
     monkeypatch.setattr(Learner, "step", step)
     snapshot = training.end(training.start(voice, "6"))
     assert snapshot.step == 6
-    assert sum("in 2 parts" in text for text in training.texts(snapshot)) == 1
+    assert sum("2 micro-batches" in text for text in training.texts(snapshot)) == 1
 
 
-def test_a_device_without_room_for_the_batch_itself_gets_it_in_parts(
-    make_voice, training, monkeypatch
-):
+def test_a_batch_too_large_for_the_device_is_copied_in_pieces(make_voice, training, monkeypatch):
     voice = make_voice()
     make_step, move = Learner.step, Batch.to
 
@@ -209,7 +205,7 @@ def test_a_device_without_room_for_the_batch_itself_gets_it_in_parts(
     monkeypatch.setattr(Learner, "step", step)
     snapshot = training.end(training.start(voice, "6"))
     assert (snapshot.phase, snapshot.step) == (Phase.STOPPED, 6)
-    assert sum("in 2 parts" in text for text in training.texts(snapshot)) == 1
+    assert sum("2 micro-batches" in text for text in training.texts(snapshot)) == 1
 
 
 @pytest.mark.parametrize(
@@ -225,11 +221,11 @@ def test_a_device_without_room_for_the_batch_itself_gets_it_in_parts(
         (ValueError("CUDA error: out of memory"), False),
     ],
 )
-def test_too_little_memory_is_told_from_other_trouble(error, is_it):
+def test_out_of_memory_is_recognized(error, is_it):
     assert is_out_of_memory(error) is is_it
 
 
-def test_a_run_that_is_split_in_the_middle_makes_the_same_steps(
+def test_splitting_in_the_middle_of_a_run_keeps_its_losses(
     make_voice, copy_voice, training, monkeypatch, tones
 ):
     voice = make_voice(dataset=tones, dropout=0.3)
@@ -238,9 +234,9 @@ def test_a_run_that_is_split_in_the_middle_makes_the_same_steps(
     made = {}
 
     def watched(one, batch, number):
-        parts = make_step(one, batch, number)
-        made[number] = float(parts.total)
-        return parts
+        losses = make_step(one, batch, number)
+        made[number] = float(losses.total)
+        return losses
 
     def with_less_from_the_fourth(one, batch, number):
         if number == 4:
@@ -252,13 +248,13 @@ def test_a_run_that_is_split_in_the_middle_makes_the_same_steps(
     whole = dict(made)
     made.clear()
     monkeypatch.setattr(Learner, "step", with_less_from_the_fourth)
-    told = training.texts(training.end(training.start(split, "8")))
-    assert any("in 4 parts" in text for text in told)
+    events = training.texts(training.end(training.start(split, "8")))
+    assert any("4 micro-batches" in text for text in events)
     assert [made[step] for step in (1, 2, 3)] == [whole[step] for step in (1, 2, 3)]
     assert made == pytest.approx(whole, rel=1e-4)
 
 
-def test_where_not_even_one_clip_fits_it_says_what_to_do(make_voice, training, monkeypatch):
+def test_where_not_even_one_clip_fits_the_error_says_what_to_do(make_voice, training, monkeypatch):
     with_room_for(monkeypatch, 0)
     session = training.start(make_voice(), "2")
     snapshot = training.end(session)
@@ -267,7 +263,7 @@ def test_where_not_even_one_clip_fits_it_says_what_to_do(make_voice, training, m
     assert "--preset small" in snapshot.failure
 
 
-def test_the_batch_that_is_tried_is_the_longest(make_voice, training, monkeypatch, tones):
+def test_the_memory_is_probed_with_the_longest_batch(make_voice, training, monkeypatch, tones):
     frames = []
     gather = BatchSource.gather
 
@@ -278,7 +274,7 @@ def test_the_batch_that_is_tried_is_the_longest(make_voice, training, monkeypatc
 
     monkeypatch.setattr(BatchSource, "gather", watched)
     training.end(training.start(make_voice(dataset=tones), "8"))
-    # The first is the one that is tried, the next two are of held-out clips.
+    # The first is the probe, the next two are of held-out clips.
     assert frames[0] >= max(frames[3:])
 
 
@@ -290,21 +286,20 @@ from engine.run.options import TrainOptions
 from engine.session import Session
 from engine.run.stop import parse_stop
 from engine.training.learner import Learner
-from engine.training.microbatch import is_out_of_memory
 
-try_out = Learner.try_out
+probe_memory = Learner.probe_memory
 
 
 def limited(learner, batch):
     [line] = [line for line in open("/proc/self/status") if line.startswith("VmSize")]
     most = int(line.split()[1]) * 1024 + 250 * 2**20
     resource.setrlimit(resource.RLIMIT_AS, (most, resource.RLIM_INFINITY))
-    try_out(learner, batch)
+    probe_memory(learner, batch)
 
 
-Learner.try_out = limited
-order = TrainOptions(Path(sys.argv[1]), device="cpu", precision="fp32", stop=parse_stop("1"))
-session = Session(order)
+Learner.probe_memory = limited
+options = TrainOptions(Path(sys.argv[1]), device="cpu", precision="fp32", stop=parse_stop("1"))
+session = Session(options)
 session.start()
 session.join()
 snapshot = session.snapshot()
@@ -312,7 +307,9 @@ print(snapshot.phase.value, snapshot.step, *(event.text for event in snapshot.ev
 """
 
 
-def test_a_process_that_may_take_little_memory_trains_all_the_same(make_voice, tones):
+@pytest.mark.slow
+@pytest.mark.process
+def test_a_process_with_little_memory_trains_all_the_same(make_voice, tones):
     voice = make_voice(dataset=tones, hidden=128)
     command = [sys.executable, "-c", RUN_WITH_A_LIMIT, str(voice.folder)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -324,11 +321,10 @@ def test_a_process_that_may_take_little_memory_trains_all_the_same(make_voice, t
     assert any("the memory of cpu is too small for a whole batch" in line for line in lines)
 
 
+@pytest.mark.slow
 def test_a_run_starts_no_thread_after_its_first_step(make_voice, training, monkeypatch, tmp_path):
-    """A host without memory may give a thread that never begins: whoever starts it waits for ever.
-
-    A checkpoint, a sample, a rollback, a notice that the machine is taken away with the person's
-    command, and the end: all find their threads waiting.
+    """Without memory, `Thread.start` may wait forever; checkpoint, sample, rollback, spot notice
+    with its command, and the end all find their threads waiting.
     """
     begun, late = threading.Event(), []
     start = threading.Thread.start
@@ -346,8 +342,8 @@ def test_a_run_starts_no_thread_after_its_first_step(make_voice, training, monke
 
     def batch_that_diverges(source, step):
         made = batch_of(source, step)
-        sick = 20 <= step < 40 and not source._salt
-        return replace(made, mel=torch.full_like(made.mel, float("nan"))) if sick else made
+        bad = 20 <= step < 40 and not source._salt
+        return replace(made, mel=torch.full_like(made.mel, float("nan"))) if bad else made
 
     monkeypatch.setattr(Learner, "step", lambda *given: begun.set() or make_step(*given))
     monkeypatch.setattr(BatchSource, "batch", batch_that_diverges)

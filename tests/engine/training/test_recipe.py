@@ -39,11 +39,11 @@ def test_the_rate_is_always_a_small_positive_number(step, recipe):
 
 def test_nothing_but_the_global_step_decides_the_bbcs_rate():
     bbc = recipe_named("bbc")
-    assert learning_rate(855_001, bbc, moments_from=855_000) == learning_rate(855_001, bbc)
+    assert learning_rate(855_001, bbc, optimizer_start_step=855_000) == learning_rate(855_001, bbc)
 
 
 @given(st.integers(1, 10**6), st.integers(1, 10**4))
-def test_without_moments_the_rate_rises_to_the_curve_and_stays_on_it(base, more):
+def test_after_an_optimizer_reset_the_rate_rises_to_the_curve(base, more):
     recipe = recipe_named("standard")
     usual, rising = learning_rate(base + more, recipe), learning_rate(base + more, recipe, base)
     share = min(1.0, more / recipe.restart_steps)
@@ -61,7 +61,7 @@ def test_the_bbcs_recipe_is_the_bbcs():
     assert not bbc.masked
     assert not bbc.own_lengths
     assert bbc.crop_frames is None
-    assert bbc.average_decay is None
+    assert bbc.ema_decay is None
     assert bbc.frame_drop == 0
     assert bbc.drop_logits
     assert bbc.epsilon_hat

@@ -5,20 +5,21 @@ import json
 import pytest
 
 from engine.errors import InputError
+from engine.jobs.info import describe
 from engine.run.commands import (
     Audition,
-    DrawAttention,
+    Continue,
     Finish,
-    GoOn,
-    GoUnattended,
     Pause,
+    PlotAttention,
     SaveCheckpoint,
+    ScreenDetached,
     SetSentence,
     StopAt,
 )
 from engine.run.snapshot import Phase
 from engine.run.stop import parse_stop
-from engine.voice.folder import Voice, describe
+from engine.voice.folder import Voice
 
 
 def steps(voice, network="text2mel"):
@@ -110,7 +111,7 @@ def test_at_the_stop_a_screen_is_waited_for(make_voice, training):
 def test_going_on_at_the_stop_is_going_on_without_one(make_voice, training):
     session = training.start(make_voice(), "+2", attended=True)
     training.until(session, at_stop)
-    session.send(GoOn())
+    session.send(Continue())
     snapshot = training.until(session, lambda s: s.step > 4)
     assert (snapshot.phase, snapshot.stop) == (Phase.TRAINING, None)
     session.send(Finish())
@@ -120,12 +121,12 @@ def test_going_on_at_the_stop_is_going_on_without_one(make_voice, training):
 def test_a_screen_that_goes_away_at_the_stop_ends_the_run(make_voice, training):
     session = training.start(make_voice(), "+2", attended=True)
     training.until(session, at_stop)
-    session.send(GoUnattended())
+    session.send(ScreenDetached())
     assert training.end(session).phase is Phase.STOPPED
 
 
 def test_a_screen_that_goes_away_before_the_stop_does_not_stop_the_run(make_voice, training):
-    session = training.start(make_voice(), "+6", GoUnattended(), attended=True)
+    session = training.start(make_voice(), "+6", ScreenDetached(), attended=True)
     assert training.end(session).step == 6
 
 
@@ -134,14 +135,14 @@ def test_pausing_makes_no_steps_and_counts_no_time(make_voice, training):
     session = training.start(voice, "+9", Pause(), price=1.0)
     before = training.until(session, paused)
     session.send(Pause())
-    session.send(DrawAttention())
+    session.send(PlotAttention())
     snapshot = training.until(session, lambda s: len(s.attention) > len(before.attention))
     assert (snapshot.step, snapshot.run_seconds) == (before.step, before.run_seconds)
     session.send(SetSentence("  A new sentence. "))
     session.send(SetSentence("!!! ---"))
     session.send(SaveCheckpoint())
-    session.send(GoOn())
-    session.send(GoOn())
+    session.send(Continue())
+    session.send(Continue())
     snapshot = training.end(session)
     assert snapshot.step == 9
     assert snapshot.first_step == 0
@@ -159,7 +160,7 @@ def test_a_screen_that_goes_away_while_paused_ends_the_run_safely(make_voice, tr
     training.until(session, lambda s: s.step > 41)
     session.send(Pause())
     at = training.until(session, paused).step
-    session.send(GoUnattended())
+    session.send(ScreenDetached())
     snapshot = training.end(session)
     assert (snapshot.phase, snapshot.step) == (Phase.STOPPED, at)
     assert steps(voice) == [40, at]
@@ -168,7 +169,7 @@ def test_a_screen_that_goes_away_while_paused_ends_the_run_safely(make_voice, tr
 def test_whoever_leaves_a_pause_to_train_on_ends_it(make_voice, training):
     session = training.start(make_voice(), "+6", Pause(), attended=True)
     training.until(session, paused)
-    session.send(GoUnattended(train_on=True))
+    session.send(ScreenDetached(keep_training=True))
     snapshot = training.end(session)
     assert (snapshot.phase, snapshot.step) == (Phase.STOPPED, 6)
 
@@ -225,7 +226,7 @@ def test_what_the_screen_shows_of_a_run(make_voice, training):
 
 def test_ssrn_has_no_attention_to_draw(make_voice, training):
     voice = make_voice(ssrn=10)
-    snapshot = training.end(training.start(voice, "+12", DrawAttention(), network="ssrn"))
+    snapshot = training.end(training.start(voice, "+12", PlotAttention(), network="ssrn"))
     assert (snapshot.phase, snapshot.step) == (Phase.STOPPED, 22)
     assert snapshot.attention == ()
     assert snapshot.losses.attention is None

@@ -13,7 +13,7 @@ from engine.machine.cloud.aws_spot_price import PriceError
 from engine.machine.cloud.machine import Clock, SpotNotice
 from engine.machine.cloud.news import Interruption, NewPrice, NoticeGone, SpotWarning
 from engine.machine.cloud.prices import Price
-from engine.run.commands import Finish, GoOn, Pause
+from engine.run.commands import Continue, Finish, Pause
 from engine.run.publisher import Publisher
 from engine.run.snapshot import MirrorState, Phase, Snapshot
 from engine.training import checkpoint_writer, machine_watch
@@ -305,7 +305,7 @@ def test_the_price_of_each_stretch_is_kept(make_voice, training):
     voice = make_voice(text2mel=5, base_step=5)
     session = training.start(voice, "+400", Pause(), price=1000.0, attended=True)
     training.until(session, lambda s: s.phase is Phase.PAUSED)
-    session.send(GoOn())
+    session.send(Continue())
     training.until(session, lambda s: s.step > 10)
     session.send(NewPrice(2000.0, "AWS spot us-east-1b, 14:00"))
     snapshot = training.until(session, lambda s: s.price == 2000.0)
@@ -371,9 +371,9 @@ def test_the_preparation_costs_what_the_cloud_says_meanwhile(
 ):
     monkeypatch.setattr(machine_watch, "aws_spot_price", lambda *_: Price(3600.0, "AWS spot"))
 
-    def prepare_slowly(order, voice, publisher, inbox):
+    def prepare_slowly(options, voice, publisher, inbox):
         assert inbox.next_of((NewPrice,), 60) is not None
-        return prepare(order, voice, publisher, inbox)
+        return prepare(options, voice, publisher, inbox)
 
     monkeypatch.setattr("engine.training.setup.prepare", prepare_slowly)
     # However little of it there is.
@@ -392,7 +392,7 @@ def test_a_preparation_that_is_given_up_costs_what_the_cloud_says(
 ):
     monkeypatch.setattr(machine_watch, "aws_spot_price", lambda *_: Price(3600.0, "AWS spot"))
 
-    def give_up(order, voice, publisher, inbox):
+    def give_up(options, voice, publisher, inbox):
         assert inbox.next_of((NewPrice,), 60) is not None
         raise Cancelled("The features were not completed.")
 

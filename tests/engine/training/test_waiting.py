@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.run.commands import Finish, GoOn, KeyPressed, SaveCheckpoint, ScreenReads
+from engine.run.commands import Continue, Finish, KeyPressed, SaveCheckpoint, TerminalStalled
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
 from engine.training import clock as clocks
@@ -139,18 +139,18 @@ def test_a_key_moves_the_end_of_the_wait(make_voice, training):
 
 @pytest.mark.parametrize("when", ["before", "at the stop"])
 def test_a_screen_that_nobody_reads_is_not_waited_for(make_voice, training, when):
-    before = [ScreenReads(reads=False)] if when == "before" else []
+    before = [TerminalStalled(stalled=True)] if when == "before" else []
     session = training.start(make_voice(), "+3", *before, attended=True)
     if not before:
         training.until(session, lambda s: s.wait_ends_at is not None)
-        session.send(ScreenReads(reads=False))
+        session.send(TerminalStalled(stalled=True))
     snapshot = training.end(session)
     assert (snapshot.phase, snapshot.step, snapshot.saved) == (Phase.STOPPED, 3, True)
     assert snapshot.ended_because == "no terminal takes the screen's output"
 
 
 def test_a_screen_that_is_read_again_is_waited_for(make_voice, training):
-    screens = ScreenReads(reads=False), ScreenReads(reads=True)
+    screens = TerminalStalled(stalled=True), TerminalStalled(stalled=False)
     session = training.start(make_voice(), "+3", *screens, attended=True)
     training.until(session, lambda s: s.wait_ends_at is not None)
     session.send(Finish())
@@ -159,7 +159,7 @@ def test_a_screen_that_is_read_again_is_waited_for(make_voice, training):
 
 @pytest.mark.usefixtures("no_patience")
 def test_hold_waits_for_keys_and_readers_without_limit(make_voice, training):
-    unread = ScreenReads(reads=False)
+    unread = TerminalStalled(stalled=True)
     session = training.start(make_voice(), "+3", unread, attended=True, hold=True)
     training.until(session, at_stop)
     # By the time that it is carried out, the trainer has looked whether the wait is over.
@@ -173,7 +173,7 @@ def test_hold_waits_for_keys_and_readers_without_limit(make_voice, training):
 def test_going_on_at_the_stop_ends_the_limit(make_voice, training):
     session = training.start(make_voice(), "+2", attended=True)
     training.until(session, lambda s: s.wait_ends_at is not None)
-    session.send(GoOn())
+    session.send(Continue())
     assert training.until(session, lambda s: s.step > 3).wait_ends_at is None
     session.send(Finish())
     training.end(session)

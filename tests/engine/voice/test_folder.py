@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from engine.errors import EngineError, InputError
+from engine.jobs.info import describe
 from engine.machine.lock import acquire_lock, holder_of
-from engine.voice.folder import Voice, describe
+from engine.voice.folder import Voice
 from engine.voice.settings import VoiceSettings
 from engine.voice.spend import SpendEntry
 

@@ -165,7 +165,7 @@ def test_a_history_that_is_safe_has_all_that_was_added(tmp_path, monkeypatch):
     history.make_safe()
     history.add(entry(10))
     safe = []
-    monkeypatch.setattr("engine.voice.history.sync_file", lambda path: safe.extend(lines(path)))
+    monkeypatch.setattr("engine.voice.history.fsync", lambda path: safe.extend(lines(path)))
     history.make_safe()
     assert [line["step"] for line in safe] == [10]
 

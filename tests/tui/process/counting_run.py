@@ -25,15 +25,15 @@ from engine.errors import EngineError, InputError
 from engine.run.commands import (
     Audition,
     Command,
+    Continue,
     Finish,
-    GoAttended,
-    GoOn,
-    GoUnattended,
     Pause,
     SaveCheckpoint,
-    ScreenReads,
+    ScreenAttached,
+    ScreenDetached,
     SetSentence,
     StopAt,
+    TerminalStalled,
 )
 from engine.run.options import TrainOptions
 from engine.run.snapshot import Event, Phase, Snapshot
@@ -60,8 +60,8 @@ def _is_screen() -> bool:
 class CountingSession:
     """Counts a hundred steps a second until it is told to finish."""
 
-    def __init__(self, order: TrainOptions) -> None:
-        self._folder = order.voice_folder
+    def __init__(self, options: TrainOptions) -> None:
+        self._folder = options.voice_folder
         self._folder.mkdir(parents=True, exist_ok=True)
         if os.environ.get("COUNTING_REFUSES"):
             raise InputError("another process trains in this voice: 4711")
@@ -69,13 +69,19 @@ class CountingSession:
         self._turn = threading.Lock()
         self.error: BaseException | None = None
         self._snapshot = Snapshot(
-            Phase.PREPARING, "voice", self._folder, order.network, "small", "standard", device="cpu"
+            Phase.PREPARING,
+            "voice",
+            self._folder,
+            options.network,
+            "small",
+            "standard",
+            device="cpu",
         )
-        self._audience = Audience(self._obey, self._show_screens, at_home=order.attended)
+        self._audience = Audience(self._obey, self._show_screens, at_home=options.attended)
         self._server = Server(self._folder, lambda: self._snapshot, self._obey, self._audience)
         self._thread = threading.Thread(target=self._run)
         self._paused = False
-        self._write("attended", str(order.attended))
+        self._write("attended", str(options.attended))
 
     def start(self) -> None:
         self._server.start()
@@ -91,10 +97,10 @@ class CountingSession:
         return self._snapshot
 
     def send(self, command: Command) -> None:
-        if isinstance(command, GoUnattended):
-            self._audience.leave_home(train_on=command.train_on)
-        elif isinstance(command, ScreenReads):
-            self._audience.home_reads(command.reads)
+        if isinstance(command, ScreenDetached):
+            self._audience.leave_home(keep_training=command.keep_training)
+        elif isinstance(command, TerminalStalled):
+            self._audience.home_reads(not command.stalled)
         else:
             self._obey(command)
 
@@ -102,13 +108,13 @@ class CountingSession:
         with (self._folder / "asked").open("a") as file:
             file.write(f"{type(command).__name__}\n")
         match command:
-            case GoUnattended(train_on):
-                self._write("unattended", "train on" if train_on else "yes")
-            case GoAttended():
+            case ScreenDetached(keep_training):
+                self._write("unattended", "train on" if keep_training else "yes")
+            case ScreenAttached():
                 (self._folder / "unattended").unlink(missing_ok=True)
             case Finish():
                 self._finish.set()
-            case Pause() | GoOn():
+            case Pause() | Continue():
                 self._paused = isinstance(command, Pause)
                 phase = Phase.PAUSED if self._paused else Phase.TRAINING
                 self._change(phase=phase)
@@ -120,8 +126,8 @@ class CountingSession:
                 self._happens("saved as asked")
             case Audition():
                 self._happens("spoken as asked")
-            case ScreenReads(reads):
-                self._write("read", "yes" if reads else "no")
+            case TerminalStalled(stalled):
+                self._write("read", "no" if stalled else "yes")
 
     def _show_screens(self, screens: int, readers: int) -> None:
         self._change(screens=screens, readers=readers)

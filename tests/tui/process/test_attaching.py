@@ -61,7 +61,7 @@ def test_a_run_that_was_left_is_taken_up_steered_left_and_taken_up_again(runs, u
         runs.wait_until(lambda command=command: command in asked(runs), command)
     runs.wait_until(lambda: "Paused at step" in terminal.text, "the pause on the screen")
     terminal.type("p")
-    runs.wait_until(lambda: "GoOn" in asked(runs), "the steps")
+    runs.wait_until(lambda: "Continue" in asked(runs), "the steps")
     terminal.type("s")
     runs.wait_until(lambda: "none: no stop" in terminal.text, "the question when to stop")
     terminal.type("90k\r")

@@ -141,7 +141,7 @@ def test_training_outlives_a_closed_terminal(runs) -> None:
     runs.wait_until(lambda: not runs.is_alive(engine), "the end")
     assert runs.said("checkpoint")
     # Whatever told of it, it was heard once.
-    assert (runs.said("asked") or "").count("GoUnattended") == 1
+    assert (runs.said("asked") or "").count("ScreenDetached") == 1
 
 
 def test_training_outlives_the_process_in_front(runs) -> None:

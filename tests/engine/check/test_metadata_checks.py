@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.check.listing import Listing, read_listing, unknown_findings
+from engine.check.metadata_checks import Metadata, check_metadata, unknown_findings
 from engine.check.report import Finding, UnknownCharacter
 from engine.data.clips import Limits
 from engine.data.metadata import read_metadata
@@ -38,26 +38,26 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-Read = Callable[[str | bytes], Listing]
+Read = Callable[[str | bytes], Metadata]
 
 
 @pytest.fixture(scope="module")
 def read(dataset: Path) -> Read:
-    def read(content: str | bytes) -> Listing:
+    def read(content: str | bytes) -> Metadata:
         data = content if isinstance(content, bytes) else content.encode()
         (dataset / "metadata.csv").write_bytes(data)
-        return read_listing(dataset, BBC, Limits())
+        return check_metadata(dataset, BBC, Limits())
 
     return read
 
 
-def about_lines(listing: Listing) -> list[Finding]:
+def about_lines(listing: Metadata) -> list[Finding]:
     return [finding for finding in listing.findings if finding.line is not None]
 
 
 def test_real_corpora_have_nothing_that_harms() -> None:
     for folder, clips in ((FIXTURE, 3), (DEMO, 60)):
-        listing = read_listing(folder, BBC, Limits())
+        listing = check_metadata(folder, BBC, Limits())
         assert len(listing.rows) == listing.total == len(listing.recordings) == clips
         assert [f for f in listing.findings if f.severity != "note"] == []
         assert listing.left_out == frozenset()
@@ -127,7 +127,7 @@ def test_a_wide_encoding_is_told_once(read: Read, encoding: str) -> None:
     ]
     assert encoding[:6].upper() in listing.findings[0].figure
     assert (listing.rows, listing.total) == ((), 4)
-    assert [(each.line, each.clip_id) for each in listing.waiting] == [
+    assert [(each.line, each.clip_id) for each in listing.unlisted] == [
         (n + 1, f"clip-{n}") for n in range(4)
     ]
 
@@ -148,7 +148,7 @@ def test_lines_of_a_damaged_wide_encoding_are_not_counted(read: Read) -> None:
 def test_recordings_wait_for_lines_that_cannot_be_read(read: Read) -> None:
     lines = ["clip-0|a|b|c|d", "CLIP-1|Yes.", "clip-2\tNo.", "clip-3|", "clip-4|I see.", "clip-4|"]
     listing = read("\n".join(lines))
-    assert [(each.line, each.path.stem) for each in listing.waiting] == [
+    assert [(each.line, each.path.stem) for each in listing.unlisted] == [
         (n, f"clip-{n - 1}") for n in (1, 2, 3, 4)
     ]
 
@@ -212,9 +212,9 @@ def test_no_corpus_is_refused(tmp_path: Path) -> None:
         if made:
             (tmp_path / made).touch()
         with pytest.raises(InputError):
-            read_listing(tmp_path, BBC, Limits())
+            check_metadata(tmp_path, BBC, Limits())
     with pytest.raises(InputError):
-        read_listing(tmp_path / "nowhere", BBC, Limits())
+        check_metadata(tmp_path / "nowhere", BBC, Limits())
 
 
 PLANTED: dict[str, Callable[[int], bytes]] = {
@@ -287,7 +287,7 @@ def test_a_line_that_was_spoilt_spoils_no_other(
     folder = tmp_path_factory.getbasetemp() / "mutated"
     (folder / "wavs").mkdir(parents=True, exist_ok=True)
     (folder / "metadata.csv").write_bytes(b"\r\n".join(lines))
-    listing = read_listing(folder, BBC, Limits())
+    listing = check_metadata(folder, BBC, Limits())
     told = {f.line for f in listing.findings if f.kind not in ("missing-recording", "same-text")}
     if not any(f.line is None and f.kind == "not-utf-8" for f in listing.findings):
         assert told <= {line + 1, None}

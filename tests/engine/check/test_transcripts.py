@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.check.faults import Fault
+from engine.check.report import Fault
 from engine.check.transcripts import text_faults
 from engine.data.clips import Limits
 from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary

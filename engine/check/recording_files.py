@@ -1,4 +1,4 @@
-"""The recordings that the rows of a list name, and the files that no row does."""
+"""The recordings that the rows of `metadata.csv` name, and the files that no row names."""
 
 import os
 import re
@@ -7,14 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from engine.check.report import Finding
-from engine.data.clips import (
-    METADATA,
-    RECORDINGS,
-    find_recordings,
-    recording_key,
-)
+from engine.check.report import Fault, Finding
+from engine.data.clips import METADATA, RECORDINGS, find_recordings, recording_key
 from engine.data.metadata import Line, Row, shown
+from engine.formatting import printable
 
 # Sound in files that are not read.
 _OTHER_SOUND = re.compile(
@@ -30,8 +26,8 @@ _ANY_SOUND = re.compile(rf"{_OTHER_SOUND.pattern}|\.(?:wav|flac)$", re.IGNORECAS
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """A recording that waits for a mended line."""
+class UnlistedRecording:
+    """A recording that a line means but does not name as training needs it."""
 
     line: int
     clip_id: str
@@ -45,8 +41,8 @@ class Matched:
 
     recordings: dict[str, Path]
     """The recording of each row that has one, by the row's id."""
-    waiting: tuple[Waiting, ...]
-    """Those that other lines mean, in the order of the lines; each is there once."""
+    unlisted: tuple[UnlistedRecording, ...]
+    """Those that other lines mean, in the order of the lines; each appears once."""
     findings: list[Finding]
 
 
@@ -55,8 +51,8 @@ def match_recordings(
 ) -> Matched:
     """Find the recording of each row by the row's id, and what does not match.
 
-    `claimed` are the ids of lines that could not be read as rows, by their number: their
-    recordings wait for a mended line and are no orphans.
+    `claimed` are the ids of lines that could not be read as rows, by line number: their
+    recordings only lack a correct line and are no orphans.
     """
     named = {recording_key(row.clip_id) for row, _ in rows}
     folder = _Folder(
@@ -80,7 +76,7 @@ def match_recordings(
     findings += _unnamed(folder, set(meant.values()))
     keys = {**meant, **{line: recording_key(name) for line, name in claimed.items()}}
     taken = {recording_key(clip_id) for clip_id in matched}
-    return Matched(matched, tuple(_waiting(folder, keys, taken)), findings)
+    return Matched(matched, tuple(_unlisted(folder, keys, taken)), findings)
 
 
 @dataclass(frozen=True)
@@ -95,12 +91,11 @@ class _Folder:
 
     def file(self, path: Path) -> str:
         """A file below the dataset, fit to be shown."""
-        text = f"{RECORDINGS}/{path.relative_to(self.path).as_posix()}"
-        return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+        return printable(f"{RECORDINGS}/{path.relative_to(self.path).as_posix()}")
 
     @cached_property
     def unclaimed(self) -> dict[str, list[str]]:
-        """Keys of recordings that nobody names, by what remains of the key when it is bare."""
+        """Keys of recordings that no line names, by their `_bare` form."""
         found: dict[str, list[str]] = {}
         for key in self.recordings:
             if key not in self.named:
@@ -108,12 +103,14 @@ class _Folder:
         return found
 
 
-def _waiting(folder: _Folder, keys: Mapping[int, str], taken: set[str]) -> Iterable[Waiting]:
+def _unlisted(
+    folder: _Folder, keys: Mapping[int, str], taken: set[str]
+) -> Iterable[UnlistedRecording]:
     """The recordings with these keys that no other line has."""
     first = {key: line for line, key in sorted(keys.items(), reverse=True)}
     for key, line in sorted(first.items(), key=lambda item: item[1]):
         if key in folder.recordings and key not in taken:
-            yield Waiting(line, shown(key), folder.recordings[key][0])
+            yield UnlistedRecording(line, shown(key), folder.recordings[key][0])
 
 
 def _bare(clip_id: str) -> str:
@@ -123,13 +120,13 @@ def _bare(clip_id: str) -> str:
 
 
 def _other_sounds(folder: Path) -> dict[str, Path]:
-    found = {}
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            path = Path(parent, name)
-            if _OTHER_SOUND.search(name):
-                found[recording_key(path.relative_to(folder).with_suffix(""))] = path
-    return found
+    paths = [
+        Path(parent, name)
+        for parent, _, names in os.walk(folder)
+        for name in names
+        if _OTHER_SOUND.search(name)
+    ]
+    return {recording_key(path.relative_to(folder).with_suffix("")): path for path in paths}
 
 
 def _missing(row: Row, second: str, folder: _Folder) -> tuple[Finding, str]:
@@ -138,63 +135,44 @@ def _missing(row: Row, second: str, folder: _Folder) -> tuple[Finding, str]:
     kind, meant = "missing-recording", key
     figure = "there is no such file"
     advice = f"put the recording into {RECORDINGS}/, or delete the line"
-    alike = folder.unclaimed.get(_bare(row.clip_id), [])
+    similar = folder.unclaimed.get(_bare(row.clip_id), [])
     other = folder.other_sounds.get(key) or folder.other_sounds.get(_OTHER_SOUND.sub("", key))
-    if second and recording_key(_ANY_SOUND.sub("", second)) in folder.recordings:
-        kind, meant = "swapped-fields", recording_key(_ANY_SOUND.sub("", second))
-        figure = f"the text stands where the id {shown(second)} should"
+    swapped = recording_key(_ANY_SOUND.sub("", second))
+    if second and swapped in folder.recordings:
+        kind, meant = "swapped-fields", swapped
+        figure = f"the text comes first, then the id {shown(second)}"
         advice = "write the id first: id|text"
     elif other:
-        figure = f"there is only {folder.file(other)}, which is not read"
+        figure = f"there is only {folder.file(other)}, a format that is not supported"
         advice = "convert it to WAV or FLAC"
         meant = recording_key(other.relative_to(folder.path).with_suffix(""))
-    elif len(alike) == 1:
-        figure = f"there is {folder.file(folder.recordings[alike[0]][0])}, which no row names"
+    elif len(similar) == 1:
+        figure = f"there is {folder.file(folder.recordings[similar[0]][0])}, which no row names"
         advice = "write the id exactly as the file is named, letter by letter"
-        meant = alike[0]
+        meant = similar[0]
     file = f"{RECORDINGS}/{shown(row.clip_id)}.wav"
-    return Finding(kind, "error", row.line, shown(row.clip_id), file, figure, advice), meant
+    return Fault(kind, "error", figure, advice).at(file, row.line, shown(row.clip_id)), meant
 
 
 def _double(row: Row, folder: _Folder, path: Path, used: Path) -> Finding:
-    return Finding(
-        "two-recordings",
-        "warning",
-        row.line,
-        shown(row.clip_id),
-        folder.file(path),
-        f"{folder.file(used)} is used instead",
-        "keep the right one of the two and delete the other",
-    )
+    figure = f"{folder.file(used)} is used instead"
+    fault = Fault("two-recordings", "warning", figure, "keep the right one and delete the other")
+    return fault.at(folder.file(path), row.line, shown(row.clip_id))
 
 
 def _unnamed(folder: _Folder, meant: set[str]) -> list[Finding]:
-    """Files that no row names or means, sound first."""
+    """Files that no row names or means, readable recordings first."""
     findings = []
+    figure = f"no row of {METADATA} names it"
+    advice = "add a line with its transcript, or remove it"
+    orphan = Fault("orphaned-recording", "warning", figure, advice)
     for key, paths in sorted(folder.recordings.items()):
-        if key in folder.named or key in meant or paths[0].name.startswith("."):
-            continue
-        findings.append(
-            _about_file(
-                "orphaned-recording",
-                folder.file(paths[0]),
-                f"no row of {METADATA} names it",
-                "add a line with its transcript, or take it away",
-            )
-        )
+        if key not in folder.named | meant and not paths[0].name.startswith("."):
+            findings.append(orphan.at(folder.file(paths[0])))
+    advice = "convert it to WAV or FLAC and add a line for it, or remove it"
     for key, path in sorted(folder.other_sounds.items()):
-        if key in meant or key in folder.recordings or path.name.startswith("."):
-            continue
-        findings.append(
-            _about_file(
-                "other-format",
-                folder.file(path),
-                f"{path.suffix[1:].upper()} is not read",
-                "convert it to WAV or FLAC, and give it a line, or take it away",
-            )
-        )
+        if key not in meant and key not in folder.recordings and not path.name.startswith("."):
+            figure = f"{path.suffix[1:].upper()} is not supported"
+            fault = Fault("other-format", "warning", figure, advice)
+            findings.append(fault.at(folder.file(path)))
     return findings
-
-
-def _about_file(kind: str, file: str, figure: str, advice: str) -> Finding:
-    return Finding(kind, "warning", None, "", file, figure, advice)

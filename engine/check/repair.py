@@ -5,12 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.check.loudness import HOP_SECONDS, Levels, measure_levels, runs
-from engine.check.pauses import LONGEST_PAUSE
+from engine.check.levels import HOP_SECONDS, LONGEST_PAUSE, Levels, measure_levels, runs
 
 SPEECH_LEVEL = -20.0
-"""Level of the speech in a mended recording, in dB of full scale: a decibel below LJ Speech,
-whose voice most voices start from; most speakers' peaks have room above it."""
+"""Level of the speech in a repaired recording, in dB of full scale: a decibel below LJ Speech,
+from which most voices start; most speakers' peaks have room above it."""
 
 # Below this, in Hz, there is no voice but the room, the desk and the mains.
 _LOWEST = 100.0
@@ -19,16 +18,16 @@ _ORDER = 4
 _BEFORE, _AFTER = 0.1, 0.15
 # Pauses are cut a little below the limit, because frames measure them to 20 ms.
 _CAPPED_PAUSE = LONGEST_PAUSE - 0.04
-# Seconds over which what comes after a cut pause is faded in, so that the room does not jump.
+# Seconds of cross-fade where a pause was cut, so that the room does not jump.
 _FADE = 0.02
-# Cutting a pause moves the estimate of the noise a little, which can lay bare another pause.
+# Cutting a pause changes the noise estimate a little, which can reveal another pause.
 _ROUNDS = 4
 _PEAK = 0.95
 
 
 @dataclass(frozen=True)
-class Mended:
-    """A mended recording, and what was done to it."""
+class Repaired:
+    """A repaired recording, and what was done to it."""
 
     waveform: NDArray[np.float32]
     """Mono samples `(N,)`; empty where the recording has no sound that could be speech."""
@@ -40,18 +39,18 @@ class Mended:
     """Amplification in dB."""
 
 
-def mend(waveform: NDArray[np.float32], sample_rate: int) -> Mended:
-    """Mend mono samples `(N,)` of a rate in Hz.
+def repair(waveform: NDArray[np.float32], sample_rate: int) -> Repaired:
+    """Repair mono samples `(N,)` of a rate in Hz.
 
-    A high-pass of 100 Hz (Butterworth, forwards and backwards, so that no phase turns) takes out
-    rumble and direct current; the ends are cut to a tenth of a second around the sound; pauses
+    A high-pass of 100 Hz (Butterworth, forwards and backwards, so that no phase turns) removes
+    rumble and DC offset; the ends are cut to a tenth of a second around the sound; pauses
     inside are capped at 0.5 s; the speech is brought to one level, or less where its peak would
-    pass 95 % of full scale. The same samples always give the same result.
+    exceed 95 % of full scale. The same samples always give the same result.
     """
     filtered = _high_pass(waveform, sample_rate)
     levels = measure_levels(filtered, sample_rate)
     if not levels.speaks().any():
-        return Mended(np.empty(0, np.float32), 0.0, 0.0, 0.0)
+        return Repaired(np.empty(0, np.float32), 0.0, 0.0, 0.0)
     trimmed = _trimmed(filtered, levels, sample_rate)
     capped = trimmed
     for _ in range(_ROUNDS):
@@ -60,7 +59,7 @@ def mend(waveform: NDArray[np.float32], sample_rate: int) -> Mended:
         if len(capped) == before:
             break
     gain = _gain(capped, sample_rate)
-    return Mended(
+    return Repaired(
         (capped * np.float32(10 ** (gain / 20))).astype(np.float32),
         (len(waveform) - len(trimmed)) / sample_rate,
         (len(trimmed) - len(capped)) / sample_rate,

@@ -19,13 +19,13 @@ MAX_EVENTS = 500
 _COLOURS = {"information": "foreground", "warning": "warning", "error": "error"}
 
 
-class Happenings(ScrollView, can_focus=True):
+class LogPanel(ScrollView, can_focus=True):
     """The log: the engine's events and the app's own, in the order in which they came."""
 
     BORDER_TITLE = "what happened"
 
     def __init__(self) -> None:
-        super().__init__(id="happenings", classes="panel")
+        super().__init__(id="log", classes="panel")
         self._from_engine: tuple[Event, ...] = ()
         self._events: list[Event] = []
         self._lines: list[tuple[str, str, str]] = []

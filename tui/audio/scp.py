@@ -5,7 +5,7 @@ import shlex
 import socket
 from pathlib import Path
 
-from engine.plain_files import whole_path
+from engine.files import absolute_path
 
 
 def address() -> str:
@@ -20,4 +20,4 @@ def address() -> str:
 
 def scp_line(where: str, path: Path) -> str:
     """Write the command that copies a file from `where` to the current folder."""
-    return f"scp {shlex.quote(f'{where}:{whole_path(path)}')} ."
+    return f"scp {shlex.quote(f'{where}:{absolute_path(path)}')} ."

@@ -1,4 +1,4 @@
-"""Which clips of a corpus can be mended, and the mended recordings on disk."""
+"""Which clips of a corpus can be repaired, and the repaired recordings on disk."""
 
 import hashlib
 import io
@@ -10,12 +10,11 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from engine.check.faults import Fault
-from engine.check.loudness import level_faults, measure_levels
-from engine.check.mending import mend
-from engine.check.outline import Outline, copies, outline
+from engine.check.fingerprint import Fingerprint, find_copies, fingerprint
+from engine.check.levels import level_faults, measure_levels
 from engine.check.recordings import examine
-from engine.check.report import Finding
+from engine.check.repair import repair
+from engine.check.report import Fault, Finding
 from engine.check.speaking_rate import SHIFTED, TimedText, rate_findings
 from engine.data.audio import AudioSpec, load_recording
 from engine.data.clips import RECORDINGS, Limits, too_long
@@ -24,17 +23,11 @@ from engine.data.spectrograms import coarse_frames
 from engine.errors import InputError
 from engine.text.vocabulary import Vocabulary
 
-# Errors of `check` that mending takes away, or that are looked for again after it; whatever else
-# would harm training is left out.
-_MENDABLE = {
-    "dc-offset",
-    "hum",
-    "inner-pause",
-    "leading-pause",
-    "noisy",
-    "over-full-scale",
-    "too-long",
-    "trailing-pause",
+# Errors of `check` that repairing removes, or that are checked again after it; clips with any
+# other error are left out.
+_REPAIRABLE = {
+    *("dc-offset", "hum", "noisy", "over-full-scale", "too-long"),
+    *("inner-pause", "leading-pause", "trailing-pause"),
 }
 # Findings that do no harm to training, which reads no row there.
 _NO_ROWS = {"header"}
@@ -73,8 +66,8 @@ class Kept:
     seconds: float
     digest: bytes
     """The same for the same samples."""
-    outline: Outline | None
-    """Alike for the same sound in another format or loudness."""
+    fingerprint: Fingerprint | None
+    """Similar for the same sound in another format or loudness."""
     change: Change
 
 
@@ -82,45 +75,45 @@ Outcome = Kept | LeftOut
 
 
 @dataclass(frozen=True)
-class MendingJob:
-    """How each recording of a corpus is mended, and where to."""
+class RepairJob:
+    """How the recordings of a corpus are repaired, and where they are written."""
 
     recordings: Mapping[str, Path]
     folder: Path
     audio: AudioSpec
     limits: Limits
 
-    def mend_one(self, row: Row) -> Outcome:
-        """Mend a row's recording and write it."""
+    def repair_one(self, row: Row) -> Outcome:
+        """Repair a row's recording and write it."""
         path = self.recordings[row.clip_id]
         for fault in examine(path, self.audio, self.limits).faults:
-            if fault.severity == "error" and fault.kind not in _MENDABLE:
+            if fault.severity == "error" and fault.kind not in _REPAIRABLE:
                 return LeftOut(row.line, row.clip_id, _reason(fault))
         try:
             waveform = load_recording(path, self.audio.sample_rate)
         except InputError as error:
             return LeftOut(row.line, row.clip_id, str(error).rstrip("."))
-        mended = mend(waveform, self.audio.sample_rate)
-        problem = self._problem(mended.waveform)
+        repaired = repair(waveform, self.audio.sample_rate)
+        problem = self._problem(repaired.waveform)
         if problem:
             return LeftOut(row.line, row.clip_id, problem)
-        self._write(row.clip_id, mended.waveform)
+        self._write(row.clip_id, repaired.waveform)
         change = Change(
             row.line,
             row.clip_id,
-            round(mended.trimmed, 3),
-            round(mended.shortened, 3),
-            round(mended.gain, 2),
+            round(repaired.trimmed, 3),
+            round(repaired.shortened, 3),
+            round(repaired.gain, 2),
         )
-        digest = hashlib.sha256(mended.waveform.tobytes()).digest()
-        seconds = len(mended.waveform) / self.audio.sample_rate
-        levels = measure_levels(mended.waveform, self.audio.sample_rate)
-        return Kept(row, seconds, digest, outline(levels, 0.0, seconds), change)
+        digest = hashlib.sha256(repaired.waveform.tobytes()).digest()
+        seconds = len(repaired.waveform) / self.audio.sample_rate
+        levels = measure_levels(repaired.waveform, self.audio.sample_rate)
+        return Kept(row, seconds, digest, fingerprint(levels, 0.0, seconds), change)
 
     def _problem(self, waveform: NDArray[np.float32]) -> str:
-        """What still harms training after mending; empty for nothing."""
+        """What still harms training after the repair; empty for nothing."""
         if not len(waveform):
-            return "holds no sound that stands out from its noise"
+            return "has no sound that stands out from its noise"
         rate = self.audio.sample_rate
         frames = coarse_frames(len(waveform), self.audio)
         if frames > self.limits.max_coarse_frames:
@@ -156,10 +149,10 @@ def _reason(finding: Finding | Fault) -> str:
     return kind if finding.figure == kind else f"{kind}: {finding.figure}"
 
 
-def without_doubtful(
+def without_wrong_texts(
     outcomes: Sequence[Outcome], vocabulary: Vocabulary, folder: Path
 ) -> list[Outcome]:
-    """Take out clips that cannot hold what their text says; their files go, too."""
+    """Leave out clips that cannot contain what their text says, and delete their files."""
     kept = [outcome for outcome in outcomes if isinstance(outcome, Kept)]
     odd = {**_same_sound(kept), **_odd_rates(kept, vocabulary)}
     result: list[Outcome] = []
@@ -175,7 +168,7 @@ def without_doubtful(
 def _odd_rates(kept: Sequence[Kept], vocabulary: Vocabulary) -> dict[int, LeftOut]:
     """Clips whose text nobody could say in the time.
 
-    Those that are left are looked at again: without the worst, others stand out.
+    The rest are checked again: without the worst, others stand out.
     """
     clips = [
         TimedText(
@@ -199,17 +192,17 @@ def _odd_rates(kept: Sequence[Kept], vocabulary: Vocabulary) -> dict[int, LeftOu
 
 
 def _clip_by_clip(finding: Finding, clips: Sequence[TimedText]) -> list[Finding]:
-    """A finding about a stretch of texts as one about each of them."""
+    """A finding about several texts as one about each of them."""
     if finding.kind != SHIFTED or finding.value is None:
         return [finding]
     start = next(place for place, clip in enumerate(clips) if clip.line == finding.line)
-    stretch = clips[start : start + round(finding.value)]
-    return [replace(finding, line=clip.line, clip_id=clip.clip_id) for clip in stretch]
+    shifted = clips[start : start + round(finding.value)]
+    return [replace(finding, line=clip.line, clip_id=clip.clip_id) for clip in shifted]
 
 
 def _same_sound(kept: Sequence[Kept]) -> dict[int, LeftOut]:
-    """Clips of one sound and several texts: no one can tell here which is right."""
-    groups = copies([clip.outline for clip in kept], [clip.seconds for clip in kept])
+    """Clips of one sound and several texts: which text is right is not known."""
+    groups = find_copies([clip.fingerprint for clip in kept], [clip.seconds for clip in kept])
     by_digest: dict[bytes, list[int]] = {}
     for place, clip in enumerate(kept):
         by_digest.setdefault(clip.digest, []).append(place)

@@ -1,4 +1,4 @@
-"""How loud the speech of a recording is, how loud its silence, and where the speech is."""
+"""How loud the speech of a recording is, how loud its noise, and where it pauses."""
 
 from dataclasses import dataclass
 
@@ -6,18 +6,17 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from engine.check.faults import Fault
+from engine.check.report import Fault, Severity
 
 HOP_SECONDS = 0.01
 """From one frame to the next; a frame is twice as long."""
 
 _LOWEST = -100.0
-# Frames quieter than this hold the rounding of 16 bits at most: they tell of an editor, not of
-# the room.
+# Frames quieter than this hold at most the rounding of 16 bits: they come from an editor, not
+# from the room.
 _DIGITAL_SILENCE = -90.0
-# The loudest frames and the quietest are taken as a few together, so that a click is not the
-# speech, nor one lucky frame the room: a tenth of a second, and a share of the frames. Pauses
-# longer than so many seconds are left out.
+# Several of the loudest and the quietest frames are taken together, so that a click is not the
+# speech, nor one lucky frame the room. Pauses longer than so many seconds are left out.
 _LOUDEST_FRAMES = 10
 _QUIETEST_SHARE = 0.03
 _QUIETEST_FRAMES = 3
@@ -28,7 +27,7 @@ _SPEECH_RANGE = 20.0
 _PAUSE_DEPTH = 35.0
 # Above the noise by this much something is, if there is room for it.
 _ABOVE_NOISE = 6.0
-# Frames of sound that are shorter than a speech sound: clicks do not end a pause.
+# Shorter runs of frames are no speech sound: clicks do not end a pause.
 _SHORTEST_SOUND = 3
 # Frames of one level, within so many decibels and this far below the speech, hold no speech
 # however loud they are over the noise elsewhere: a fan, or the room of another recording.
@@ -40,8 +39,14 @@ _QUIET, _NEARLY_SILENT = -36.0, -48.0
 _TOO_LOUD = -7.0
 # Decibels of the speech over the noise.
 _NOISY, _DROWNED = 25.0, 12.0
-# Seconds of a recording that is sure to have a moment without speech.
-_SHORTEST_JUDGED = 0.75
+# Seconds from which on a recording is sure to have a moment without speech.
+_MIN_NOISE_SECONDS = 0.75
+LONGEST_PAUSE = 0.5
+"""Seconds; the BBC cut longer pauses out of their recordings."""
+
+# Seconds of a pause in which attention loses its place.
+_HARMFUL_PAUSE = 2.0
+_MAX_LISTED_PAUSES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,25 +154,25 @@ def _mean_level(levels: NDArray[np.float64]) -> float:
 
 
 def level_faults(levels: Levels, seconds: float) -> list[Fault]:
-    """Too little sound or too much, and noise, which cannot be told of a word or two."""
-    noise = _noisy(levels.signal_to_noise) if seconds >= _SHORTEST_JUDGED else []
-    return [*_level(levels.speech), *noise]
+    """Too quiet or too loud speech, and noise, which cannot be measured in a word or two."""
+    noise = _noisy(levels.signal_to_noise) if seconds >= _MIN_NOISE_SECONDS else []
+    return [*_speech_level(levels.speech), *noise]
 
 
-def level_in_words(level: float) -> str:
+def format_level(level: float) -> str:
     """Write a level: `−23 dB`, with the minus sign that is as wide as a digit."""
     return f"{round(level)} dB".replace("-", "−")
 
 
-def _level(speech: float) -> list[Fault]:
-    figure = f"its speech has {level_in_words(speech)} of full scale"
+def _speech_level(speech: float) -> list[Fault]:
+    figure = f"speech at {format_level(speech)} of full scale"
     if speech > _TOO_LOUD:
-        advice = "listen to it: such a level has only noise or sound driven far into clipping"
+        advice = "listen to it: only noise or heavily clipped sound is this loud"
         return [Fault("too-loud", "error", figure, advice, speech)]
     if speech >= _QUIET:
         return []
     if speech < _NEARLY_SILENT:
-        advice = "record it again, or leave the clip out: there is next to nothing to hear"
+        advice = "record it again or leave the clip out: there is next to nothing to hear"
         return [Fault("nearly-silent", "error", figure, advice, speech)]
     advice = "raise it to the level of the others, about −20 dB"
     return [Fault("quiet", "warning", figure, advice, speech)]
@@ -176,10 +181,57 @@ def _level(speech: float) -> list[Fault]:
 def _noisy(ratio: float) -> list[Fault]:
     if ratio >= _NOISY:
         return []
-    figure = f"its speech is only {ratio:.0f} dB over the noise"
+    figure = f"speech only {ratio:.0f} dB above the noise"
     if ratio < _DROWNED:
         advice = "record it again or leave the clip out: the voice would learn the noise"
         return [Fault("noisy", "error", figure, advice, ratio)]
-    return [
-        Fault("noisy", "warning", figure, "listen to it; take the noise out, or the clip", ratio)
+    advice = "listen to it; remove the noise or the clip"
+    return [Fault("noisy", "warning", figure, advice, ratio)]
+
+
+def pause_faults(levels: Levels, cut_before: float, cut_after: float) -> list[Fault]:
+    """Pauses at the start, at the end and inside, with their place in seconds.
+
+    `cut_before` and `cut_after` are the seconds that training trims: a pause that it cuts is
+    only worth a note.
+    """
+    speaks = levels.speaks()
+    if not speaks.any():
+        return []
+    starts, ends = runs(speaks)
+    leading = float(starts[0]) * HOP_SECONDS
+    trailing = float(len(speaks) - ends[-1]) * HOP_SECONDS
+    inner = [
+        (float(end) * HOP_SECONDS, float(start - end) * HOP_SECONDS)
+        for end, start in zip(ends[:-1], starts[1:], strict=True)
     ]
+    return [
+        *_outer_pause("leading-pause", leading, cut_before, "before the first sound"),
+        *_outer_pause("trailing-pause", trailing, cut_after, "after the last sound"),
+        *_inner_pauses([pause for pause in inner if pause[1] > LONGEST_PAUSE]),
+    ]
+
+
+def _outer_pause(kind: str, seconds: float, cut: float, place: str) -> list[Fault]:
+    if seconds <= LONGEST_PAUSE:
+        return []
+    figure = f"{seconds:.2f} s {place}"
+    if seconds - cut <= LONGEST_PAUSE:
+        return [Fault(kind, "note", figure, "nothing to do: training trims it", seconds)]
+    advice = f"cut it to less than {LONGEST_PAUSE} s, as `voicecoach clean` does"
+    return [Fault(kind, _pause_severity(seconds - cut), figure, advice, seconds)]
+
+
+def _inner_pauses(pauses: list[tuple[float, float]]) -> list[Fault]:
+    if not pauses:
+        return []
+    longest = max(seconds for _, seconds in pauses)
+    listed = [f"{seconds:.2f} s at {start:.2f} s" for start, seconds in pauses[:_MAX_LISTED_PAUSES]]
+    left = len(pauses) - _MAX_LISTED_PAUSES
+    figure = ", ".join(listed) + (f", and {left} more" if left > 0 else "")
+    advice = f"cut pauses to {LONGEST_PAUSE} s, as `voicecoach clean` does, or split the clip there"
+    return [Fault("inner-pause", _pause_severity(longest), figure, advice, longest)]
+
+
+def _pause_severity(seconds: float) -> Severity:
+    return "error" if seconds >= _HARMFUL_PAUSE else "warning"

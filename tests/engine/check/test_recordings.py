@@ -197,7 +197,7 @@ def test_clicks_are_counted_and_told_with_their_place(tmp_path: Path) -> None:
     found = judged(written(tmp_path, with_clicks(speech(), 0.7)))
     figure = next(fault.figure for fault in found.faults if fault.kind == "click")
     assert figure.startswith("1 click of ")
-    assert figure.endswith("0.70 s from the start")
+    assert figure.endswith("at 0.70 s")
     found = judged(written(tmp_path, with_clicks(speech(), 0.7, 1.3, 2.0)))
     figure = next(fault.figure for fault in found.faults if fault.kind == "click")
     assert figure.startswith("3 clicks, the highest of ")
@@ -207,7 +207,7 @@ def test_a_pause_is_told_with_its_place(tmp_path: Path) -> None:
     x = speech()
     pause = np.concatenate([x, room(0.9), x])
     (fault,) = [f for f in judged(written(tmp_path, pause)).faults if f.kind == "inner-pause"]
-    place = float(fault.figure.split(" from ")[1].split()[0])
+    place = float(fault.figure.split(" at ")[1].split()[0])
     assert place == pytest.approx(len(x) / RATE, abs=0.15)
     assert fault.value == pytest.approx(0.95, abs=0.15)
 

@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from engine.check.mended_clips import Change, Kept, LeftOut, Outcome, without_doubtful
+from engine.check.cleaning import Change, Kept, LeftOut, Outcome, without_wrong_texts
 from engine.check.speaking_rate import TimedText, rate_findings
 from engine.data.metadata import Row
 from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
@@ -49,14 +49,14 @@ def errors(outcomes: list[Outcome]) -> list[int | None]:
 
 def test_all_texts_that_fit_stay(tmp_path: Path) -> None:
     outcomes = kept(tmp_path, 0)
-    assert without_doubtful(outcomes, VOCABULARY, tmp_path) == outcomes
+    assert without_wrong_texts(outcomes, VOCABULARY, tmp_path) == outcomes
 
 
 def test_no_text_that_slipped_harms_what_is_left(tmp_path: Path) -> None:
     for slipped in (1, -1, 3):
         outcomes = kept(tmp_path, slipped)
         assert errors(outcomes)
-        cleaned = without_doubtful(outcomes, VOCABULARY, tmp_path)
+        cleaned = without_wrong_texts(outcomes, VOCABULARY, tmp_path)
         assert not errors(cleaned)
         assert len(cleaned) == len(outcomes)
         left = {o.row.clip_id for o in cleaned if isinstance(o, Kept)}

@@ -4,20 +4,20 @@ from pathlib import Path
 
 import pytest
 
-from engine.check.listing import Listing, read_listing
+from engine.check.metadata_checks import Metadata, check_metadata
 from engine.check.report import Finding
 from engine.data.clips import Limits
 from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
 
 
-def listing(dataset: Path, content: str, *files: str) -> Listing:
+def listing(dataset: Path, content: str, *files: str) -> Metadata:
     for name in files:
         path = dataset / "wavs" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     (dataset / "wavs").mkdir(exist_ok=True)
     (dataset / "metadata.csv").write_text(content, encoding="utf-8")
-    return read_listing(dataset, Vocabulary(BBC_SYMBOLS), Limits())
+    return check_metadata(dataset, Vocabulary(BBC_SYMBOLS), Limits())
 
 
 def told(findings: tuple[Finding, ...]) -> list[tuple[int | None, str, str]]:
