@@ -14,18 +14,17 @@ from engine.files import remove_all, unremoved_message, unusable_path, write_who
 from engine.machine.background import Poller
 from engine.machine.cloud.news import NewPrice
 from engine.machine.lock import LOCK_NAME, FolderLostError, acquire_lock
-from engine.mirror.named import mirror_to_use
-from engine.mirror.store import open_target
-from engine.mirror.uploader import Hearers, Sender
+from engine.mirror.confirmed import mirror_to_use
+from engine.mirror.store import open_store
+from engine.mirror.uploader import Uploader
 from engine.preflight import Plan, make_plan
 from engine.run.commands import Command, Inbox, KeyPressed, ScreenDetached, TerminalStalled
-from engine.run.options import TrainOptions
+from engine.run.options import MAX_WAIT_SECONDS, TrainOptions
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
-from engine.training.cost import CostMeter
 from engine.training.folder_watch import FolderWatch
 from engine.training.machine_watch import MachineWatch
-from engine.training.standing import MAX_WAIT_SECONDS
+from engine.training.spend_recorder import SpendRecorder
 from engine.training.watchdog import Watchdog
 from engine.voice.folder import SETTINGS, Voice
 
@@ -38,8 +37,8 @@ _log = logging.getLogger(__name__)
 _MIRROR_SECONDS = 120.0
 # Seconds before a cloud takes the machine away in which nothing is waited for any more.
 _LAST_SECONDS = 1.0
-# Seconds that the end of a run waits for the ledger's last lines, once all else is in the mirror.
-_LEDGER_SECONDS = 10.0
+# Seconds that the end of a run waits for the last of the spend, once all else is in the mirror.
+_SPEND_SECONDS = 10.0
 
 
 class SessionLike(Protocol):
@@ -87,7 +86,7 @@ class Session:
             self._voice = _write_settings(options.voice_folder, plan)
             self._voice.lock = self._claim.lock
             self._publisher = Publisher(_first_snapshot(options, plan, self._voice))
-            self._paid = CostMeter(self._publisher, self._voice, options.network)
+            self._spend = SpendRecorder(self._publisher, self._voice, options.network)
             self._inbox = Inbox()
             self._machine = MachineWatch(options, plan, self._publisher, self._inbox)
             self._folder = FolderWatch(
@@ -107,7 +106,7 @@ class Session:
             at_home=options.attended,
         )
         self._server = Server(options.voice_folder, self.snapshot, self.send, self._audience)
-        self._mirror: Sender | None = None
+        self._mirror: Uploader | None = None
         self._gpu: Poller | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=False)
@@ -164,12 +163,12 @@ class Session:
     def _run_watched(self, watchdog: Watchdog) -> None:
         """Prepare, train, and say how it ended, whatever happens."""
         try:
-            self._paid.start()
+            self._spend.start()
             self._machine.start()
             self._folder.start()
             self._train(watchdog)
             self._machine.wait_for_hook()
-            self._end_paid_time()
+            self._end_spend()
             self._close_mirror()
             failure = self._folder.failure()
             if failure is None:
@@ -194,28 +193,28 @@ class Session:
             self._server.close()
             self._claim.release()
 
-    def _end_paid_time(self) -> None:
+    def _end_spend(self) -> None:
         step = self._publisher.snapshot.step
         try:
-            while not self._paid.ended and (news := self._inbox.next_of((NewPrice,), 0.0)):
+            while not self._spend.ended and (news := self._inbox.next_of((NewPrice,), 0.0)):
                 # Of a preparation alone no trainer has heard what it costs.
                 assert isinstance(news, NewPrice)
                 self._inbox.take_out(news)
-                self._paid.change_price(news.usd, step)
-            self._paid.end(step)
+                self._spend.change_price(news.usd, step)
+            self._spend.end(step)
         except EngineError as error:
             self._publisher.event(str(error), "error")
         except Exception as error:
             # What is told of the run itself must not depend on the account.
-            _log.exception("the account cannot be closed")
-            text = f"the account cannot be closed: {type(error).__name__}: {error}"
+            _log.exception("the spend log cannot be closed")
+            text = f"the spend log cannot be closed: {type(error).__name__}: {error}"
             self._publisher.event(text, "error")
 
     def _close_mirror(self) -> None:
-        """Let the mirror have the ledger as it is at the end."""
+        """Let the mirror have the spend as it is at the end."""
         if self._mirror is not None:
             left = _seconds_for_mirror(self._publisher.snapshot)
-            self._mirror.close(min(_LEDGER_SECONDS, left))
+            self._mirror.close(min(_SPEND_SECONDS, left))
 
     def _undo(self) -> None:
         """Take a new voice away again; nothing may be written into its folder meanwhile.
@@ -226,7 +225,7 @@ class Session:
             return
         # It would put the lock file back.
         self._folder.end()
-        self._end_paid_time()
+        self._end_spend()
         self._claim.undo()
 
     def _fail(self, error: BaseException) -> None:
@@ -235,7 +234,7 @@ class Session:
             _log.error("the engine failed", exc_info=error)
             text = f"{type(error).__name__}: {error}; {self._voice.log} says where."
         try:
-            self._end_paid_time()
+            self._end_spend()
             self._close_mirror()
         finally:
             failure = self._folder.failure()
@@ -259,13 +258,12 @@ class Session:
 
     def _train(self, watchdog: Watchdog) -> None:
         # Early: whoever counts on a copy is to see at once that there is none.
-        hearers = Hearers(lambda state: self._publisher.update(mirror=state), self._publisher.event)
-        address = mirror_to_use(self._options, self._voice, hearers)
+        address = mirror_to_use(self._options, self._voice, self._publisher)
         # torch comes in here, after the first screen is on.
         from engine.machine.device import gpu_uuid
         from engine.machine.gpu import poll_gpu
         from engine.speech.audition import Auditions, Recording
-        from engine.training.trainer import Trainer
+        from engine.training.trainer import Services, Trainer
 
         prepared = self._prepare()
         if prepared is None:
@@ -280,25 +278,27 @@ class Session:
         auditions = Auditions(
             self._voice, prepared.network, prepared.learner.spec, recording, self._publisher
         )
-        mirror = self._mirror = self._start_mirror(address, hearers)
+        mirror = self._mirror = self._start_mirror(address)
         try:
             Trainer(
                 prepared,
                 self._options,
                 self._publisher,
-                self._inbox,
-                auditions,
-                self._paid,
-                self._machine,
-                watchdog,
-                on_saved=() if mirror is None else (mirror.wake,),
+                Services(
+                    self._inbox,
+                    auditions,
+                    self._spend,
+                    self._machine,
+                    watchdog,
+                    on_saved=() if mirror is None else (mirror.wake,),
+                ),
             ).run()
         finally:
             auditions.close()
             if mirror is not None:
                 self._wait_for_mirror(mirror)
 
-    def _wait_for_mirror(self, mirror: Sender) -> None:
+    def _wait_for_mirror(self, mirror: Uploader) -> None:
         try:
             self._voice.locate()
         except FolderLostError:
@@ -339,19 +339,19 @@ class Session:
             raise
         return None
 
-    def _start_mirror(self, address: str | None, hearers: Hearers) -> Sender | None:
+    def _start_mirror(self, address: str | None) -> Uploader | None:
         """Begin to copy checkpoints to where the voice has its mirror."""
         if address is None:
             return None
-        sender = Sender(
+        uploader = Uploader(
             self._voice,
             self._options.network,
-            lambda: open_target(address),
-            hearers,
-            seen=self._options.mirror_sequence,
+            lambda: open_store(address),
+            self._publisher,
+            sequence=self._options.mirror_sequence,
         )
-        sender.start()
-        return sender
+        uploader.start()
+        return uploader
 
 
 class _Claim:

@@ -23,7 +23,7 @@ from tui.audio import scp
 from tui.audio.listening import Listening
 from tui.audio.player import Player
 from tui.key_order import KeyOrder
-from tui.process.exit_reason import ExitReason
+from tui.process.endings import ExitReason
 from tui.process.terminal_driver import TerminalDriver
 from tui.screens.check_screen import CheckScreen
 from tui.screens.dialog import Dialog

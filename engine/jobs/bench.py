@@ -32,10 +32,10 @@ from engine.networks.specs import Text2MelSpec, preset_spec
 from engine.networks.text2mel import Text2Mel
 from engine.speech.synthesizer import Synthesizer
 from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
+from engine.training.checkpoint_writer import StateCopy
 from engine.training.finite import all_finite
 from engine.training.learner import Learner
 from engine.training.recipe import recipe_named
-from engine.training.state_copy import StateCopy
 from engine.voice.layout import step_folder
 
 # A batch as a corpus of short clips gives it.
@@ -140,9 +140,9 @@ def _checkpoint(
         base_step=0,
         recipe=learner.recipe.name,
         seed=1,
-        moments_from=0,
+        optimizer_start_step=0,
         weights=tensors["weights"],
-        average=tensors["ema"],
+        ema=tensors["ema"],
         optimizer=tensors["optimizer"],
     )
 

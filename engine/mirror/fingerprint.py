@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.mirror.layout import FileMark
+from engine.mirror.layout import FileInfo
 
 PART_BYTES = 50 * 2**20
 """A file of two parts or more goes to S3 in parts of this size."""
@@ -27,9 +27,9 @@ class Fingerprint:
     they are (Amazon S3 User Guide, Checking object integrity)."""
 
     @property
-    def mark(self) -> FileMark:
-        """What a manifest says of the file."""
-        return FileMark(self.size, self.sha256)
+    def info(self) -> FileInfo:
+        """What a manifest says about the file."""
+        return FileInfo(self.size, self.sha256)
 
     def is_vouched_for(self, info: dict[str, Any]) -> bool:
         """Whether what a filesystem of fsspec says of a file proves that it is this one."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from engine.choices import NETWORKS, NetworkName
 from engine.errors import InputError
-from engine.mirror.address import told
+from engine.mirror.address import without_secrets
 from engine.mirror.layout import (
     LATEST,
     MANIFEST,
@@ -14,31 +14,30 @@ from engine.mirror.layout import (
     Latest,
     Manifest,
     Marker,
-    parse_latest,
+    is_checkpoint_folder,
+    parse,
     parse_manifest,
-    parse_marker,
-    step_of,
 )
-from engine.mirror.store import Target
+from engine.mirror.store import Store
 
 
 @dataclass(frozen=True)
-class Holdings:
-    """A mirror as it was when it was looked at."""
+class Index:
+    """A mirror's content when it was listed."""
 
     marker: Marker
     checkpoints: dict[NetworkName, list[Manifest]]
-    """The complete ones of each network, the newest first; of a step that was made anew, the
-    last."""
+    """The complete ones of each network, newest first; of a step that was sent twice, the later
+    first."""
     incomplete: set[str]
-    """Folders without a manifest that can be believed: cut off, or damaged."""
+    """Folders without a valid manifest: cut off, or damaged."""
     latest: Latest | None = None
-    """The voice's small files, where they went there after the last of the checkpoints."""
+    """The voice's small files, where they were sent after the last checkpoint."""
 
     @property
     def sequence(self) -> int:
-        """The highest sequence of all; 0 where there is none."""
-        return max((found.sequence for found in self.all), default=0)
+        """The highest sequence of all; 0 without checkpoints."""
+        return max((manifest.sequence for manifest in self.all), default=0)
 
     @property
     def all(self) -> list[Manifest]:
@@ -46,115 +45,106 @@ class Holdings:
         return [manifest for found in self.checkpoints.values() for manifest in found]
 
     def newest_step(self, network: NetworkName) -> int | None:
-        """The newest step of a network; None where there is none."""
+        """The newest step of a network; None without checkpoints."""
         found = self.checkpoints[network]
         return found[0].step if found else None
 
+    def with_checkpoint(self, manifest: Manifest) -> "Index":
+        """The index with one checkpoint more."""
+        found = _newest_first([*self.checkpoints[manifest.network], manifest])
+        checkpoints = {**self.checkpoints, manifest.network: found}
+        return replace(self, checkpoints=checkpoints, incomplete=self.incomplete - {manifest.key})
+
 
 class DamagedMarkerError(InputError):
-    """What lies in the place of a marker is none."""
+    """The file in the place of the marker is not one."""
 
 
-def read_marker(target: Target) -> Marker | None:
-    """Read whose mirror it is; None where it is nobody's yet.
+def read_marker(store: Store) -> Marker | None:
+    """Read whose mirror it is; None where there is none yet.
 
     Raises:
         MirrorError: it cannot be reached.
         DamagedMarkerError: there is something else under that name.
         InputError: it is of another format.
     """
-    content = target.read(MARKER, MAX_BYTES)
+    content = store.read(MARKER, MAX_BYTES)
     if content is None:
         return None
     try:
-        return parse_marker(content)
-    except ValueError as error:
+        return parse(content, Marker)
+    except InputError as error:
         kind = InputError if isinstance(error, FormatError) else DamagedMarkerError
         raise kind(
-            f"{MARKER} at {told(target.address)} is no mirror's: {told(error)}; give another place "
-            f"with --mirror."
+            f"{MARKER} at {without_secrets(store.address)} is not a mirror's: "
+            f"{without_secrets(error)}; give another place with --mirror."
         ) from error
 
 
-def look(target: Target) -> Holdings | None:
-    """Read what a mirror holds; None where there is no mirror yet.
+def read_index(store: Store) -> Index | None:
+    """List what a mirror holds; None where there is no mirror yet.
 
-    The marker's word counts beside the listing: a listing may be late. Where the marker is damaged,
-    the checkpoints say whose they are.
+    Where the marker is damaged, the checkpoints say whose they are.
 
     Raises:
         MirrorError: it cannot be reached.
         InputError: there is something else in its place.
     """
     try:
-        marker = read_marker(target)
+        marker = read_marker(store)
     except DamagedMarkerError:
-        marker = _marker_of_checkpoints(target)
-        if marker is None:
+        found = [_read_manifest(store, key) for key in _checkpoint_folders(store)]
+        ids = {manifest.id for manifest in found if manifest is not None}
+        if len(ids) != 1:
             raise
-    return None if marker is None else look_as(target, marker)
+        marker = Marker(ids.pop(), "a voice", "", "an unknown run")
+    return None if marker is None else index_of(store, marker)
 
 
-def look_as(target: Target, marker: Marker) -> Holdings:
-    """Read what a mirror holds whose marker is known.
+def index_of(store: Store, marker: Marker) -> Index:
+    """List what a mirror with a known marker holds.
 
     Raises:
         MirrorError: it cannot be reached.
     """
-    checkpoints: dict[NetworkName, list[Manifest]] = {}
+    checkpoints: dict[NetworkName, list[Manifest]] = {network: [] for network in NETWORKS}
     incomplete = set()
-    for network in NETWORKS:
-        keys = {f"{network}/{name}" for name in target.folders(network)}
-        keys |= {marker.newest[network]} if network in marker.newest else set()
-        found = []
-        for key in sorted(key for key in keys if step_of(key) is not None):
-            manifest = read_manifest(target, key)
-            if manifest is None or manifest.id != marker.id:
-                incomplete.add(key)
-            else:
-                found.append(manifest)
-        checkpoints[network] = sorted(
-            found, key=lambda each: (each.step, each.sequence), reverse=True
-        )
-    held = Holdings(marker, checkpoints, incomplete)
-    latest = _read_latest(target)
-    if latest is None or latest.id != marker.id or latest.sequence < held.sequence:
-        return held
-    return replace(held, latest=latest)
+    # A listing may be late: the marker's word counts, too.
+    for key in sorted({*_checkpoint_folders(store), *marker.newest.values()}):
+        manifest = _read_manifest(store, key)
+        if manifest is None or manifest.id != marker.id:
+            incomplete.add(key)
+        else:
+            checkpoints[manifest.network].append(manifest)
+    sorted_checkpoints = {name: _newest_first(found) for name, found in checkpoints.items()}
+    index = Index(marker, sorted_checkpoints, incomplete)
+    latest = _read_latest(store)
+    if latest is None or latest.id != marker.id or latest.sequence < index.sequence:
+        return index
+    return replace(index, latest=latest)
 
 
-def _marker_of_checkpoints(target: Target) -> Marker | None:
-    """A marker made from what the checkpoints say; None where they are not of one voice."""
-    ids = set()
-    for network in NETWORKS:
-        for name in target.folders(network):
-            key = f"{network}/{name}"
-            manifest = None if step_of(key) is None else read_manifest(target, key)
-            if manifest is not None:
-                ids.add(manifest.id)
-    return Marker(ids.pop(), "a voice", "", "somebody") if len(ids) == 1 else None
+def _newest_first(manifests: list[Manifest]) -> list[Manifest]:
+    return sorted(manifests, key=lambda each: (each.step, each.sequence), reverse=True)
 
 
-def _read_latest(target: Target) -> Latest | None:
-    content = target.read(LATEST, MAX_BYTES)
+def _checkpoint_folders(store: Store) -> list[str]:
+    found = [f"{network}/{name}" for network in NETWORKS for name in store.names(network)]
+    return [key for key in found if is_checkpoint_folder(key)]
+
+
+def _read_latest(store: Store) -> Latest | None:
+    content = store.read(LATEST, MAX_BYTES)
     try:
-        return None if content is None else parse_latest(content)
-    except ValueError:
-        # What went there with the last checkpoint is older by some minutes at most.
-        return None
+        return None if content is None else parse(content, Latest)
+    except InputError:
+        return None  # what was sent with the last checkpoint is a few minutes older at most
 
 
-def read_manifest(target: Target, key: str) -> Manifest | None:
-    """Read the manifest of a folder; None where there is none that can be believed.
-
-    Raises:
-        MirrorError: the mirror cannot be reached.
-    """
-    content = target.read(f"{key}/{MANIFEST}", MAX_BYTES)
-    if content is None:
-        return None
+def _read_manifest(store: Store, key: str) -> Manifest | None:
+    """The manifest of a folder; None without a valid one, which counts as incomplete."""
+    content = store.read(f"{key}/{MANIFEST}", MAX_BYTES)
     try:
-        return parse_manifest(content, key)
-    except ValueError:
-        # Cut off or tampered with: as good as none, and told as one that is incomplete.
+        return None if content is None else parse_manifest(content, key)
+    except InputError:
         return None

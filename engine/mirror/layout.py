@@ -1,33 +1,40 @@
-"""What lies in a mirror, by name, and the two kinds of JSON in it, read as a stranger's.
+"""What lies in a mirror, by name, and the JSON files in it, read as a stranger's.
 
     mirror.json                        whose voice it is, who writes, where the newest are
     text2mel/step-000871000.TAG/       a checkpoint's files as they are in the voice folder
         voice.toml, spend.jsonl, …     the small files of the voice, as they were with it
         manifest.json                  written last: size and SHA-256 of every file beside it
-    latest.json                        which of the next the voice's small files are between two
-    voice/spend.jsonl.TAG, …           checkpoints: size and SHA-256 of each
+    latest.json                        size and SHA-256 of the newest small files, which are sent
+    voice/spend.jsonl.TAG, …           between checkpoints, too
 
-A checkpoint counts once its manifest is there. TAG is a hash of what the manifest says, or of the
-file itself, so that no file that is vouched for is ever written over, not even where a step is made
-anew.
+A checkpoint counts once its manifest is there. TAG is a hash of the manifest, or of the file
+itself, so that no file that is vouched for is ever overwritten, not even by the same step made
+again.
 """
 
 import hashlib
 import json
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, TypeVar
 
-from engine.choices import NETWORKS, NetworkName
-from engine.formatting import printable
+from msgspec import Meta
+
+from engine.choices import NetworkName
+from engine.errors import InputError
 from engine.run.stop import MAX_STEPS
+from engine.serialization import from_json, to_plain
 
 MARKER = "mirror.json"
 """The file that makes a place a mirror."""
 MANIFEST = "manifest.json"
 """The file that makes a folder in it a complete checkpoint."""
+LATEST = "latest.json"
+"""The file that names the newest small files."""
+LATEST_FOLDER = "voice"
+"""The folder of those files."""
 MAX_BYTES = 1_000_000
-"""The longest marker or manifest that is read."""
+"""The longest JSON file that is read."""
 VOICE_FILES = {
     "voice.toml": "voice.toml",
     "spend.jsonl": "spend.jsonl",
@@ -38,265 +45,157 @@ VOICE_FILES = {
     "text2mel-stop.json": "text2mel/stop.json",
     "ssrn-stop.json": "ssrn/stop.json",
 }
-"""The small files of a voice that go with every checkpoint: name in the mirror, path in the voice
-folder."""
-LATEST = "latest.json"
-"""The file that names the small files which went there last."""
-LATEST_FILES = (
-    "voice.toml",
-    "spend.jsonl",
-    "corpus.json",
-    "check.json",
-    "text2mel-stop.json",
-    "ssrn-stop.json",
-)
-"""Those that go there by time too. What a history has beyond the checkpoint that a run takes up is
-cut off: it goes with checkpoints alone."""
-LATEST_FOLDER = "voice"
-"""Where they are."""
+"""The small files sent with every checkpoint: name in the mirror → path in the voice folder."""
+LATEST_FILES = tuple(name for name in VOICE_FILES if not name.endswith("-history.jsonl"))
+"""Those that are sent between checkpoints, too. Of a history, what lies beyond the checkpoint that
+a run resumes from is cut off: it is sent with checkpoints alone."""
 
 _FORMAT = 1
-_MAX_FILES = 100
-_MAX_SIZE = 2**40
-_ID = re.compile(r"[0-9a-f]{32}")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_CHECKPOINT_FILE = re.compile(r"[a-z0-9_][a-z0-9_-]{0,40}\.(safetensors|json)")
-_KEY = re.compile(r"(text2mel|ssrn)/step-([0-9]{9,10})\.[0-9a-f]{16}")
-_REQUIRED = ("weights.safetensors", "state.json")
+_CHECKPOINT_FILE = r"\A(?!manifest\.json)[a-z0-9_][a-z0-9_-]{0,40}\.(safetensors|json)\Z"
+_FOLDER = r"\A(text2mel|ssrn)/step-([0-9]{9,10})\.[0-9a-f]{16}\Z"
+
+_Id = Annotated[str, Meta(pattern=r"\A[0-9a-f]{32}\Z")]
+_Sha256 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+_Sequence = Annotated[int, Meta(ge=0, le=2**53)]
+_Text = Annotated[str, Meta(max_length=500)]
+_CheckpointFile = Annotated[str, Meta(pattern=_CHECKPOINT_FILE)]
+_VoiceFile = Annotated[str, Meta(pattern=rf"\A({'|'.join(map(re.escape, VOICE_FILES))})\Z")]
+
+
+class FormatError(InputError):
+    """The file is of another format than this one, and perhaps as it should be."""
 
 
 @dataclass(frozen=True)
-class FileMark:
-    """How a file is known again."""
+class FileInfo:
+    """By what a file is recognised."""
 
-    size: int
+    size: Annotated[int, Meta(ge=0, le=2**40)]
     """Bytes."""
-    sha256: str
+    sha256: _Sha256
+
+
+_VoiceFiles = Annotated[dict[_VoiceFile, FileInfo], Meta(max_length=100)]
 
 
 @dataclass(frozen=True)
 class Manifest:
     """A checkpoint in a mirror, and the small files of its voice at that time."""
 
-    id: str
+    id: _Id
     """The voice's."""
     network: NetworkName
-    step: int
-    sequence: int
+    step: Annotated[int, Meta(ge=0, le=MAX_STEPS)]
+    sequence: _Sequence
     """Grows with every checkpoint that is sent; the small files of the highest are the newest."""
-    files: dict[str, FileMark]
-    """The checkpoint's, by name."""
-    voice_files: dict[str, FileMark] = field(default_factory=dict)
-    """The voice's, by their names in `VOICE_FILES`."""
+    files: Annotated[dict[_CheckpointFile, FileInfo], Meta(max_length=100)]
+    voice_files: _VoiceFiles
+
+    def __post_init__(self) -> None:
+        """Require the files that make a checkpoint.
+
+        Raises:
+            ValueError: one is missing.
+        """
+        if not self.files.keys() >= {"weights.safetensors", "state.json"}:
+            raise ValueError("a checkpoint has weights.safetensors and state.json")
 
     @property
     def key(self) -> str:
         """The checkpoint's folder in the mirror."""
-        tag = hashlib.sha256(self.encoded()).hexdigest()[:16]
+        tag = hashlib.sha256(encoded(self)).hexdigest()[:16]
         return f"{self.network}/step-{self.step:09d}.{tag}"
-
-    @property
-    def size(self) -> int:
-        """Bytes of all its files."""
-        return sum(mark.size for mark in (*self.files.values(), *self.voice_files.values()))
-
-    def encoded(self) -> bytes:
-        """The text of `manifest.json`."""
-        said = {
-            "format": _FORMAT,
-            "id": self.id,
-            "network": self.network,
-            "step": self.step,
-            "sequence": self.sequence,
-            "files": _marks_as_said(self.files),
-            "voice_files": _marks_as_said(self.voice_files),
-        }
-        return (json.dumps(said, indent=1) + "\n").encode()
 
 
 @dataclass(frozen=True)
 class Latest:
-    """What `latest.json` says: the small files of the voice as they went there last."""
+    """The small files of a voice as they were sent last."""
 
-    id: str
-    """The voice's."""
-    sequence: int
-    """The highest of the checkpoints that were there before: a later one has later files."""
-    voice_files: dict[str, FileMark]
-    """By their names in `VOICE_FILES`."""
+    id: _Id
+    sequence: _Sequence
+    """The highest of the checkpoints sent before: one with a higher sequence has newer files."""
+    voice_files: _VoiceFiles
 
     @property
-    def places(self) -> dict[str, str]:
-        """Where the files are in `LATEST_FOLDER`, by their names."""
-        return {name: f"{name}.{mark.sha256[:16]}" for name, mark in self.voice_files.items()}
-
-    def encoded(self) -> bytes:
-        """The text of `latest.json`."""
-        said = {
-            "format": _FORMAT,
-            "id": self.id,
-            "sequence": self.sequence,
-            "voice_files": _marks_as_said(self.voice_files),
-        }
-        return (json.dumps(said, indent=1) + "\n").encode()
+    def names(self) -> dict[str, str]:
+        """The files' names in `LATEST_FOLDER`, by their names in `VOICE_FILES`."""
+        return {name: f"{name}.{info.sha256[:16]}" for name, info in self.voice_files.items()}
 
 
 @dataclass(frozen=True)
 class Marker:
-    """What `mirror.json` says."""
+    """Whose mirror it is."""
 
-    id: str
-    """The voice's: 32 hexadecimal digits, made by chance when it is first mirrored."""
-    voice: str
+    id: _Id
+    """The voice's: random, made when it is first mirrored."""
+    voice: _Text
     """The voice's name, for a person who looks."""
-    token: str
-    """Of the run that writes here: another run takes its turn by writing its own."""
-    writer: str
+    token: _Text
+    """Of the run that writes here: another run takes over by writing its own."""
+    writer: _Text
     """That run, for a person: process, host and since when."""
-    newest: dict[NetworkName, str] = field(default_factory=dict)
-    """Where the newest checkpoint of each network is, should a listing not tell yet."""
+    newest: dict[NetworkName, Annotated[str, Meta(pattern=_FOLDER)]] = field(default_factory=dict)
+    """The newest checkpoint of each network, in case a listing does not have it yet."""
 
-    def encoded(self) -> bytes:
-        """The text of `mirror.json`."""
-        said = {
-            "format": _FORMAT,
-            "id": self.id,
-            "voice": self.voice,
-            "token": self.token,
-            "writer": self.writer,
-            "newest": self.newest,
-        }
-        return (json.dumps(said, indent=1, ensure_ascii=False) + "\n").encode()
+    def __post_init__(self) -> None:
+        """Require that each checkpoint is of its network.
+
+        Raises:
+            ValueError: one is not.
+        """
+        if any(not key.startswith(f"{network}/") for network, key in self.newest.items()):
+            raise ValueError("the newest checkpoint is of another network")
 
 
-class FormatError(ValueError):
-    """It is of another format than this one, and perhaps as it should be."""
+_T = TypeVar("_T", Manifest, Latest, Marker)
 
 
-def step_of(key: str) -> int | None:
-    """The step of a checkpoint's folder in a mirror; None for any other name."""
-    match = _KEY.fullmatch(key)
-    return None if match is None else int(match[2])
+def encoded(content: Manifest | Latest | Marker) -> bytes:
+    """The text of a JSON file in a mirror. A manifest's must not change: its hash is a name."""
+    plain = {"format": _FORMAT, **to_plain(content)}
+    for name in ("files", "voice_files"):
+        if name in plain:
+            plain[name] = dict(sorted(plain[name].items()))
+    return (json.dumps(plain, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+@dataclass(frozen=True)
+class _Header:
+    format: int
+
+
+def parse(content: bytes, kind: type[_T]) -> _T:
+    """Read a JSON file of a mirror.
+
+    Raises:
+        FormatError: it is of another format.
+        InputError: it is damaged, or names what no voice has.
+    """
+    if len(content) > MAX_BYTES:
+        raise InputError("it is too long")
+    header = from_json(content, _Header, "it is damaged")
+    if header.format != _FORMAT:
+        raise FormatError(f"its format is {str(header.format)[:20]}, not {_FORMAT}")
+    return from_json(content, kind, "it is damaged")
 
 
 def parse_manifest(content: bytes, key: str) -> Manifest:
     """Read the manifest of the folder `key`.
 
     Raises:
-        ValueError: it is damaged, of another folder, or names what no checkpoint has.
+        InputError: as `parse`, or it is another folder's.
     """
-    said = _object(content)
-    network, step = said.get("network"), _whole(said, "step", MAX_STEPS)
-    if network not in NETWORKS:
-        raise ValueError(f"its network is {network!r}")
-    manifest = Manifest(
-        id=_matching(said, "id", _ID),
-        network=network,
-        step=step,
-        sequence=_whole(said, "sequence", 2**53),
-        files=_marks(said.get("files"), _CHECKPOINT_FILE),
-        voice_files=_marks(said.get("voice_files"), None),
-    )
-    missing = [name for name in _REQUIRED if name not in manifest.files]
-    if missing or MANIFEST in manifest.files:
-        raise ValueError("it is not that of a checkpoint")
+    manifest = parse(content, Manifest)
     if manifest.key != key:
-        raise ValueError("its content is not what was written")
+        raise InputError("it is not what was written")
     return manifest
 
 
-def parse_latest(content: bytes) -> Latest:
-    """Read a `latest.json`.
-
-    Raises:
-        ValueError: it is damaged, or names what no voice has.
-    """
-    said = _object(content)
-    return Latest(
-        id=_matching(said, "id", _ID),
-        sequence=_whole(said, "sequence", 2**53),
-        voice_files=_marks(said.get("voice_files"), None),
-    )
-
-
-def parse_marker(content: bytes) -> Marker:
-    """Read a `mirror.json`.
-
-    Raises:
-        FormatError: it is of another format.
-        ValueError: it is damaged or no mirror's.
-    """
-    said = _object(content)
-    newest = said.get("newest")
-    if not isinstance(newest, dict):
-        raise ValueError("it does not say where the newest checkpoints are")
-    for network, key in newest.items():
-        if network not in NETWORKS or not isinstance(key, str) or step_of(key) is None:
-            raise ValueError("it names what is no checkpoint")
-        if not key.startswith(f"{network}/"):
-            raise ValueError("it takes one network for the other")
-    return Marker(
-        id=_matching(said, "id", _ID),
-        voice=_words(said, "voice"),
-        token=_words(said, "token"),
-        writer=_words(said, "writer"),
-        newest=newest,
-    )
+def is_checkpoint_folder(key: str) -> bool:
+    """Whether a path in a mirror is that of a checkpoint."""
+    return re.search(_FOLDER, key) is not None
 
 
 def is_checkpoint_file(name: str) -> bool:
     """Whether a file of that name is part of a checkpoint."""
-    return _CHECKPOINT_FILE.fullmatch(name) is not None and name != MANIFEST
-
-
-def _object(content: bytes) -> dict[str, Any]:
-    if len(content) > MAX_BYTES:
-        raise ValueError("it is too long")
-    try:
-        said = json.loads(content.decode("utf-8"))
-    except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
-    if not isinstance(said, dict):
-        raise ValueError("it is no JSON object")
-    if said.get("format") != _FORMAT:
-        raise FormatError(f"its format is {str(said.get('format'))[:20]}, not {_FORMAT}")
-    return said
-
-
-def _marks_as_said(marks: dict[str, FileMark]) -> dict[str, Any]:
-    return {
-        name: {"size": mark.size, "sha256": mark.sha256} for name, mark in sorted(marks.items())
-    }
-
-
-def _marks(said: object, names: re.Pattern[str] | None) -> dict[str, FileMark]:
-    if not isinstance(said, dict) or len(said) > _MAX_FILES:
-        raise ValueError("it lists no files")
-    marks = {}
-    for name, mark in said.items():
-        known = name in VOICE_FILES if names is None else names.fullmatch(name)
-        if not known or not isinstance(mark, dict):
-            raise ValueError(f"it names the file {name[:60]!r}, which no checkpoint has")
-        marks[name] = FileMark(_whole(mark, "size", _MAX_SIZE), _matching(mark, "sha256", _SHA256))
-    return marks
-
-
-def _whole(said: dict[str, Any], name: str, most: int) -> int:
-    value = said.get(name)
-    if type(value) is not int or not 0 <= value <= most:
-        raise ValueError(f"its {name} is no number that can be")
-    return value
-
-
-def _matching(said: dict[str, Any], name: str, pattern: re.Pattern[str]) -> str:
-    value = said.get(name)
-    if not isinstance(value, str) or pattern.fullmatch(value) is None:
-        raise ValueError(f"its {name} is not one")
-    return value
-
-
-def _words(said: dict[str, Any], name: str) -> str:
-    value = said.get(name)
-    if not isinstance(value, str) or len(value) > 500:
-        raise ValueError(f"its {name} is not one")
-    return printable(value)
+    return re.search(_CHECKPOINT_FILE, name) is not None

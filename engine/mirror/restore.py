@@ -1,225 +1,263 @@
-"""Fetches a voice from its mirror, or what the mirror has beyond the voice that is here.
+"""What happens with a mirror before a run: is there something to resume from, and may it be used.
 
-Every file is compared with size and SHA-256 of its manifest before it gets its name. `state.json`
-of a checkpoint comes after its tensors and `voice.toml` after all else, so that a fetch that is cut
-off leaves nothing that counts, and the next one goes on with what is there already.
+`train --mirror URL` is one command for the first machine and for every later one. Where the mirror
+holds the voice and this machine does not, the voice is fetched; where it holds later steps of the
+voice that is here, these are fetched; where it holds another voice, the options are refused.
+`train --from URL` is the same with a mirror that must hold a voice. A mirror that only `voice.toml`
+names is not contacted; see `engine.mirror.confirmed`.
 """
 
-import contextlib
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from hashlib import sha256
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from engine.choices import NETWORKS, NetworkName
 from engine.errors import EngineError, InputError
-from engine.files import (
-    PRIVATE_FOLDER,
-    fsync,
-    make_folder,
-    read_plain,
-    remove_all,
-    unremoved_message,
-    write_whole,
+from engine.machine.lock import LOCK_NAME, require_untrained
+from engine.mirror.address import checked_address, without_secrets
+from engine.mirror.confirmed import CONFIRMATION, confirm, is_confirmed
+from engine.mirror.fetch import (
+    Progress,
+    Report,
+    Transfer,
+    catch_up,
+    fetch_voice,
+    networks_ahead,
 )
-from engine.machine.lock import acquire_lock
-from engine.mirror.fetching import (
-    DamagedError,
-    Piece,
-    Way,
-    fetch,
-    fetch_small,
-    is_there,
-    require_room,
-)
-from engine.mirror.index import Holdings
-from engine.mirror.layout import VOICE_FILES, Manifest
-from engine.mirror.store import MirrorError, Target
-from engine.voice.folder import RESTORING, SETTINGS, Voice
-from engine.voice.layout import step_folder
-from engine.voice.settings import VoiceSettings, edited, parse_settings
+from engine.mirror.index import Index, read_index
+from engine.mirror.store import MirrorError, Store, backoff, open_store
+from engine.run.options import TrainOptions
+from engine.voice.dataset import as_stored, require_dataset
+from engine.voice.folder import RESTORING, Voice
 
-_LEDGER = "spend.jsonl"
-# Bytes; no ledger has as many.
-_MAX_LEDGER = 2**27
-
-
-def fetch_voice(way: Way, held: Holdings, change: Callable[[VoiceSettings], VoiceSettings]) -> None:
-    """Make the voice that a mirror holds in a folder that has none.
-
-    Args:
-        way: from where to where.
-        held: what the mirror holds: one complete checkpoint or more.
-        change: what is different here in its settings.
-
-    Raises:
-        InputError: what the mirror holds is no voice.
-        MirrorError: the mirror cannot be reached.
-        EngineError: the folder cannot be written.
-    """
-    with _taking(way) as store:
-        for network in NETWORKS:
-            if held.checkpoints[network]:
-                _fetch_newest(way, held.checkpoints[network], store)
-        small = fetch_small(way, held, VOICE_FILES, store)
-        if SETTINGS not in small:
-            raise InputError(
-                f"The mirror {way.target.address} has no {SETTINGS} that is as it was written."
-            )
-        settings = _parsed(small[SETTINGS], way.target)
-        for name, content in small.items():
-            if name == _LEDGER:
-                # Of a voice that lost its settings alone, the ledger here may know more.
-                _merge_ledger(way.folder / VOICE_FILES[name], content)
-            elif name != SETTINGS:
-                write_whole(way.folder / VOICE_FILES[name], content)
-        text = edited(small[SETTINGS].decode(), settings, change(settings))
-        write_whole(way.folder / SETTINGS, text.encode())
+_log = logging.getLogger(__name__)
+# Tries for a voice that is not here, with waits of 1, 2, 4 … seconds at most: two minutes.
+_TRIES = 8
+# What a fetch that was cut off, or a run that ended early, has left.
+_LEFTOVERS = {
+    LOCK_NAME,
+    "socket",
+    "features",
+    "text2mel",
+    "ssrn",
+    "samples",
+    "spend.jsonl",
+    "spend.open",
+    "corpus.json",
+    "check.json",
+    CONFIRMATION,
+    RESTORING,
+}
 
 
-def catch_up(way: Way, held: Holdings, voice: Voice) -> None:
-    """Fetch each network of which the mirror is ahead of a voice that exists.
+@dataclass(frozen=True)
+class FetchOptions:
+    """How a fetch is reported, and how mirrors are opened and waited for."""
 
-    Its ledger becomes that of both: what either knows was paid.
+    report: Report = lambda _: None
+    progress: Progress = lambda _done, _total: None
+    wait: Callable[[float], object] = lambda seconds: threading.Event().wait(seconds)
+    open: Callable[[str], Store] = open_store
+
+
+def restore_from_mirror(options: TrainOptions, fetching: FetchOptions) -> TrainOptions:
+    """Bring the voice of a run to where its mirror is.
+
+    Returns:
+        The options with the mirror that the run is to use, and without a `--from` that no longer
+        matters, as the voice has its network.
 
     Raises:
-        MirrorError: the mirror cannot be reached.
-        EngineError: the folder cannot be written.
+        InputError: the mirror holds another voice, or none where one is required; it is of an
+            unknown kind, or needs a library.
+        MirrorError: it cannot be reached, and there is nothing here to resume from; or it refuses.
+        EngineError: the voice folder cannot be written.
     """
-    ahead = networks_ahead(held, voice)
-    path = way.folder / VOICE_FILES[_LEDGER]
-    if not ahead and _knows_ledger(path, held):
-        return
-    with _taking(way) as store:
-        for network in ahead:
-            own = voice.newest(network)
-            beyond = [
-                manifest
-                for manifest in held.checkpoints[network]
-                if own is None or manifest.step > own.step
-            ]
-            _fetch_newest(way, beyond, store)
-            wanted = {f"{network}-history.jsonl", f"{network}-stop.json"}
-            for name, content in fetch_small(way, held, wanted, store).items():
-                write_whole(way.folder / VOICE_FILES[name], content)
-        ledger = fetch_small(way, held, {_LEDGER}, store)
-        if ledger:
-            _merge_ledger(path, ledger[_LEDGER])
+    folder = options.voice_folder
+    named = options.mirror or options.restore
+    if named is None and Voice.exists(folder):
+        stored = Voice.open(folder).settings.mirror
+        named = stored if stored is not None and is_confirmed(folder, stored) else None
+    if named is None:
+        return options
+    address = _checked(named, folder)
+    sequence: int | None = None
+    for place in dict.fromkeys([checked_address(options.restore or named), address]):
+        sequence = _bring(options, place, address, fetching)
+    source = options.source
+    if Voice.exists(folder):
+        _try_to_confirm(folder, address)
+        if source is not None and Voice.open(folder).newest(options.network):
+            fetching.report(f"--from {source} is ignored: {folder} continues from its own steps")
+            source = None
+    return replace(options, mirror=address, mirror_sequence=sequence, restore=None, source=source)
 
 
-def _knows_ledger(path: Path, held: Holdings) -> bool:
-    """Whether the ledger here begins as the mirror's does: it has all that one says, then."""
-    newest = held.latest or max(held.all, key=lambda manifest: manifest.sequence)
-    mark = newest.voice_files.get(_LEDGER)
-    if mark is None:
-        return True
+def _try_to_confirm(folder: Path, address: str) -> None:
+    # Before the run, which may be refused for something else.
     try:
-        ours = read_plain(path, _MAX_LEDGER)
-    except FileNotFoundError:
-        return False
-    except OSError:
-        # Whoever opens the ledger says what is wrong with it.
-        return True
-    return sha256(ours[: mark.size]).hexdigest() == mark.sha256
+        confirm(folder, address)
+    except (OSError, EngineError) as error:
+        _log.warning("cannot record the mirror %s: %s", without_secrets(address), error)
 
 
-def networks_ahead(held: Holdings, voice: Voice) -> list[NetworkName]:
-    """The networks of which the mirror has a later step than the voice here."""
-    ahead: list[NetworkName] = []
-    for network in NETWORKS:
-        theirs, own = held.newest_step(network), voice.newest(network)
-        if theirs is not None and (own is None or theirs > own.step):
-            ahead.append(network)
-    return ahead
-
-
-@contextlib.contextmanager
-def _taking(way: Way) -> Iterator[Path]:
-    """Hold a voice folder's lock; give a folder inside for files on their way.
+def _checked(named: str, folder: Path) -> str:
+    """The address to mirror to.
 
     Raises:
-        InputError: a run trains in it, or it cannot be made.
-        EngineError: it cannot be written.
+        InputError: it is none, or is in the voice itself.
     """
-    folder = way.folder
-    lock = acquire_lock(folder)
-    store = folder / RESTORING
-    try:
-        if store.is_symlink():
-            store.unlink()
-        store.mkdir(PRIVATE_FOLDER, exist_ok=True)
-        yield store
-        if left := unremoved_message(remove_all([store])):
-            way.tell(left)
-    except OSError as error:
-        raise EngineError(f"{folder} cannot be written: {error.strerror}.") from error
-    finally:
-        lock.release()
+    address = checked_address(named)
+    if "://" in address:
+        return address
+    place = Path(address).resolve()
+    if place.is_relative_to(folder.resolve()) or folder.resolve().is_relative_to(place):
+        raise InputError(
+            f"The mirror {address} and the voice folder {folder} are inside one another; give "
+            f"another place with --mirror, best on another disk."
+        )
+    if not place.parent.is_dir():
+        raise InputError(
+            f"There is no folder {place.parent} for the mirror {place.name}; make it, or mount "
+            f"what belongs there."
+        )
+    return address
 
 
-def _fetch_newest(way: Way, manifests: list[Manifest], store: Path) -> Manifest:
-    """Fetch the newest checkpoint that is as its manifest says; tell of those that are not.
+def _bring(options: TrainOptions, place: str, address: str, fetching: FetchOptions) -> int | None:
+    """Fetch from one mirror what it has and this machine lacks.
 
-    Raises:
-        MirrorError: none is, or the mirror cannot be reached.
+    Returns:
+        The highest sequence that the mirror holds; None where it cannot be reached and the voice
+        here can go on without it.
     """
-    for manifest in manifests:
-        try:
-            _fetch_checkpoint(way, manifest, store)
-        except DamagedError as error:
-            way.tell(f"{manifest.key} in the mirror is damaged ({error}): the one before is used")
+    folder = options.voice_folder
+    must_hold = options.restore is not None and place == checked_address(options.restore)
+
+    def bring() -> int:
+        store = fetching.open(place)
+        index = read_index(store)
+        if index is None or not index.all:
+            # A run that was given up before its first checkpoint may have been there.
+            if must_hold:
+                raise InputError(
+                    f"There is no voice with checkpoints at {without_secrets(place)}; --from takes "
+                    f"a mirror, a voice's folder or a checkpoint."
+                )
+            store.require_usable()
+            return 0
+        transfer = Transfer(store, folder, index, fetching.report, fetching.progress)
+        if Voice.exists(folder):
+            _catch_up(transfer, Voice.open(folder))
         else:
-            way.tell(
-                f"{manifest.network} at step {manifest.step:,} fetched from {way.target.address}"
-            )
-            return manifest
-    raise MirrorError(f"no checkpoint at {way.target.address} is as it was written", refused=True)
+            _fetch_whole(transfer, options, address)
+        return index.sequence
 
-
-def _fetch_checkpoint(way: Way, manifest: Manifest, store: Path) -> None:
-    home = step_folder(way.folder / manifest.network / "checkpoints", manifest.step)
-    pieces = [
-        Piece(f"{manifest.key}/{name}", mark, home / name)
-        for name, mark in manifest.files.items()
-        if not is_there(home / name, mark)
-    ]
-    require_room(way.folder, sum(piece.mark.size for piece in pieces))
-    total = sum(piece.mark.size for piece in pieces)
-    done = 0
-
-    def step(size: int) -> None:
-        nonlocal done
-        done += size
-        way.progress(min(done, total), total)
-
-    arrived = [(fetch(way, piece, store, step), piece.place) for piece in pieces]
-    make_folder(home, private_from=way.folder)
-    for part, place in sorted(arrived, key=lambda each: each[1].name == "state.json"):
-        part.replace(place)
-    fsync(home)
-    fsync(home.parent)
-
-
-def _parsed(content: bytes, target: Target) -> VoiceSettings:
-    path = Path(target.address) / SETTINGS
+    if not Voice.exists(folder):
+        return _with_retries(bring, fetching)
     try:
-        return parse_settings(content.decode(), path)
-    except UnicodeDecodeError as error:
-        raise InputError(f"Cannot read {path}: it is not UTF-8.") from error
+        return bring()
+    except MirrorError as error:
+        if error.refused or must_hold:
+            raise
+        fetching.report(f"the mirror is out of reach, training continues without it: {error}")
+        return None
 
 
-def settings_here(
-    settings: VoiceSettings, dataset: Path | None, address: str, identity: str
-) -> VoiceSettings:
-    """The settings of a fetched voice: its recordings as given here, its mirror as named here."""
-    here = replace(settings, mirror=address, id=identity)
-    return here if dataset is None else replace(here, dataset=dataset)
+def _catch_up(transfer: Transfer, voice: Voice) -> None:
+    """Fetch what the mirror has beyond the voice here.
+
+    Raises:
+        InputError: it is another voice's.
+    """
+    index, address = transfer.index, transfer.store.address
+    _require_same_voice(index, voice, address)
+    for network in networks_ahead(index, voice):
+        own = voice.newest(network)
+        here = "there is none" if own is None else f"step {own.step:,} is"
+        transfer.report(
+            f"{address} has {network} at step {index.newest_step(network):,}, {here} here: "
+            f"continuing from the mirror"
+        )
+    catch_up(transfer, voice)
 
 
-def _merge_ledger(path: Path, theirs: bytes) -> None:
-    """Write what is in the mirror's ledger, and of ours what is not in it, in that order."""
-    ours = read_plain(path, _MAX_LEDGER).splitlines() if path.exists() else []
-    lines = theirs.splitlines()
-    known = set(lines)
-    lines += [line for line in ours if line not in known]
-    write_whole(path, b"".join(line + b"\n" for line in lines))
+def _require_same_voice(index: Index, voice: Voice, address: str) -> None:
+    if voice.settings.id == index.marker.id:
+        return
+    other = "another voice than" if voice.settings.id else "a voice already, which is not"
+    raise InputError(
+        f"The mirror {without_secrets(address)} holds {other} {voice.folder}: "
+        f"{without_secrets(index.marker.voice)}, last written by "
+        f"{without_secrets(index.marker.writer)}; give another place with --mirror, or a new "
+        f"folder with --voice to continue that one."
+    )
+
+
+def _fetch_whole(transfer: Transfer, options: TrainOptions, address: str) -> None:
+    """Fetch the whole voice into a folder that has none.
+
+    Raises:
+        InputError: there is something else in the folder, or a process trains in it.
+    """
+    dataset = options.dataset
+    if dataset is not None:
+        require_dataset(dataset)
+        dataset = as_stored(dataset, options.voice_folder)
+    _require_free(options.voice_folder, dataset)
+    marker = transfer.index.marker
+    transfer.report(
+        f"fetching {without_secrets(marker.voice)} from its mirror {transfer.store.address}"
+    )
+    here = {"mirror": address, "id": marker.id}
+    if dataset is not None:
+        here["dataset"] = dataset  # type: ignore[assignment]
+    fetch_voice(transfer, lambda settings: replace(settings, **here))  # type: ignore[arg-type]
+
+
+def _require_free(folder: Path, dataset: Path | None) -> None:
+    """Refuse to fetch a voice among somebody's other files.
+
+    Raises:
+        InputError: naming one; or who trains in the folder.
+    """
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise InputError(f"{folder} is a file; give a folder with --voice.")
+    expected = set(_LEFTOVERS)
+    if dataset is not None and dataset.parts and not dataset.is_absolute():
+        expected.add(dataset.parts[0])
+    for path in sorted(folder.iterdir()):
+        if path.name not in expected and not path.name.startswith("voicecoach.log"):
+            # It may be of a run that has just begun.
+            require_untrained(folder)
+            raise InputError(
+                f"{folder} is not empty and is not a voice folder ({path.name}); name a new "
+                f"folder with --voice."
+            )
+
+
+def _with_retries(bring: Callable[[], int], fetching: FetchOptions) -> int:
+    """Try for some minutes: a machine that has nothing to resume from can only wait.
+
+    Raises:
+        MirrorError: it refuses.
+        EngineError: it did not work.
+    """
+    for failures in range(1, _TRIES + 1):
+        try:
+            return bring()
+        except MirrorError as error:
+            if error.refused:
+                raise
+            if failures == _TRIES:
+                raise EngineError(
+                    f"{error}. Without it, it is unknown where to continue; try again when the "
+                    f"mirror can be reached."
+                ) from error
+            seconds = backoff(failures, 60)
+            fetching.report(f"{error}; trying again in {seconds:.0f} s")
+            fetching.wait(seconds)
+    raise AssertionError("not reached")

@@ -1,9 +1,8 @@
-"""Sends a voice's checkpoints to its mirror, in a thread of its own that training never waits for.
+"""Copies a voice's checkpoints to its mirror, in a thread that training never waits for.
 
-It looks at the voice folder every few seconds and brings the mirror to where that is: the newest
-checkpoint first, then whatever else is kept, and every minute the small files, the ledger among
-them. What the pruning of the folder took away meanwhile is never sent, so that a slow network makes
-no queue.
+Every few seconds it compares the voice folder with the mirror and sends what is missing: the
+newest checkpoint first, then the others, and every minute the small files, the spend among them.
+What was pruned meanwhile is never sent, so that a slow network builds no queue.
 """
 
 import contextlib
@@ -12,135 +11,119 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from engine.choices import NetworkName
 from engine.errors import EngineError, InputError
 from engine.machine.lock import FolderLostError
-from engine.mirror.address import told
-from engine.mirror.backoff import Backoff
-from engine.mirror.bookkeeping import EVERY_SECONDS, Bookkeeping
-from engine.mirror.delivery import Delivery
-from engine.mirror.lease import LostMarkerError, Possession, TakenError
+from engine.mirror.address import without_secrets
+from engine.mirror.lease import Lease, LeaseLostError, MarkerLostError
 from engine.mirror.outgoing import GoneError, Outgoing
-from engine.mirror.store import Target
+from engine.mirror.store import Store, backoff
+from engine.mirror.sync import INTERVAL, Sync
+from engine.run.publisher import Publisher
 from engine.run.snapshot import MirrorState
 from engine.voice.folder import Voice
 
 _log = logging.getLogger(__name__)
 
-# Seconds between two looks at the voice folder.
+# Seconds between two comparisons of the voice folder with the mirror.
 _IDLE_SECONDS = 2.0
 # Seconds between two tries while the end of the run waits for the last checkpoint.
 _LAST_SECONDS = 3.0
-# Seconds that the end of a run takes without a word.
-_PATIENCE = 1.0
+# Seconds that the end of a run may take without a message.
+_QUIET_SECONDS = 1.0
 
 
-@dataclass(frozen=True)
-class Hearers:
-    """Who hears of a mirror's state and of what happens; called from the sender's thread."""
-
-    state: Callable[[MirrorState], None]
-    event: Callable[[str, str], None]
-    """Text and severity."""
-
-
-class Sender:
-    """Keeps the mirror of a voice where the voice is."""
+class Uploader:
+    """Keeps the mirror of a voice in line with the voice."""
 
     def __init__(
         self,
         voice: Voice,
         network: NetworkName,
-        open_target: Callable[[], Target],
-        hearers: Hearers,
+        open_store: Callable[[], Store],
+        publisher: Publisher,
         *,
-        seen: int | None,
-        backoff: Backoff | None = None,
+        sequence: int | None,
+        retry_seconds: Callable[[int], float] | None = None,
         idle: float | None = None,
-        every: float = EVERY_SECONDS,
+        interval: float = INTERVAL,
     ) -> None:
-        """Prepare to send; nothing is asked of the mirror before `start`.
+        """Prepare; the mirror is not touched before `start`.
 
         Args:
             voice: whose checkpoints; its settings have an id and a mirror.
-            network: the one that is trained, which goes first.
-            open_target: opens the mirror.
-            hearers: who hears of it.
-            seen: the highest sequence in the mirror when the run looked at it, None where it
-                could not. A mirror that holds more by the time of the first sending has been
-                written by another run.
-            backoff: how long to wait after failures.
-            idle: seconds between two looks at the voice folder.
-            every: seconds between two sendings of the small files.
+            network: the one that is trained, which is sent first.
+            open_store: opens the mirror.
+            publisher: told of the mirror's state and of what happens, from another thread.
+            sequence: the highest in the mirror when the run was started, None where it was out
+                of reach. A mirror that has a higher one by now was written by another run.
+            retry_seconds: how long to wait after so many failures in a row.
+            idle: seconds between two comparisons.
+            interval: seconds between two sendings of the small files.
         """
         assert voice.settings.mirror is not None
-        self._open_target = open_target
-        self._hearers = hearers
-        self._outgoing = Outgoing(voice, network, self._tell_damaged)
-        self._possession = Possession(self._outgoing, seen)
-        self._backoff = backoff or Backoff()
+        self._open_store = open_store
+        self._publisher = publisher
+        self._outgoing = Outgoing(voice, network, self._report_damaged)
+        self._lease = Lease(self._outgoing, sequence)
+        self._retry_seconds = retry_seconds or backoff
         self._idle = _IDLE_SECONDS if idle is None else idle
-        self._target: Target | None = None
-        self._every = every
-        self._delivery: Delivery | None = None
-        self._books: Bookkeeping | None = None
+        self._interval = interval
+        self._store: Store | None = None
+        self._sync: Sync | None = None
+        self._failures = 0
+        self._reported_keys: set[str] = set()
         self._wake = threading.Event()
-        self._turn = threading.Condition()
-        # How often all was asked to be there, and what of that has been answered.
-        self._asked = self._answered = 0
-        self._given_up = self._hurried = False
-        self._not_removed: set[str] = set()
         self._closed = threading.Event()
-        self._state = MirrorState(told(voice.settings.mirror))
+        # How often "send everything" was requested, and how much of that has been done.
+        self._changed = threading.Condition()
+        self._requested = self._done = 0
+        self._given_up = self._hurried = False
+        self._state = MirrorState(without_secrets(voice.settings.mirror))
         self._thread = threading.Thread(target=self._run, name="mirror", daemon=True)
 
     def start(self) -> None:
         """Start sending, in a thread that ends with the process."""
-        self._hearers.state(self._state)
+        self._publisher.update(mirror=self._state)
         self._thread.start()
 
     def wake(self, _saved: Path) -> None:
-        """Look at the voice folder now, for a checkpoint has been saved; returns at once."""
+        """Compare now, as a checkpoint was saved; returns at once."""
         self._wake.set()
 
     def finish(self, seconds: float) -> bool:
-        """Wait until all that is kept here is safe there, at most so long.
-
-        Returns:
-            Whether it is.
-        """
-        asked = self._ask()
-        if not self._is_answered(asked, min(seconds, _PATIENCE), hurried=False):
-            self._hearers.event(
-                f"mirror: sending what is saved to {self._state.address}, for {seconds:.0f} s at "
-                f"most",
-                "information",
+        """Wait until everything is safe in the mirror, at most so long; return whether it is."""
+        request = self._request()
+        if not self._wait_for(request, min(seconds, _QUIET_SECONDS), can_hurry=False):
+            self._publisher.event(
+                f"mirror: sending what is saved to {self._state.address}, for up to {seconds:.0f} s"
             )
-            self._is_answered(asked, max(0.0, seconds - _PATIENCE))
+            self._wait_for(request, max(0.0, seconds - _QUIET_SECONDS))
         state = self._state
-        if self._is_answered(asked, 0) and not state.trouble:
+        if self._wait_for(request, 0) and not state.trouble:
             if state.safe_step is not None:
-                text = f"mirror: step {state.safe_step:,} is safe at {state.address}"
-                self._hearers.event(text, "information")
+                self._publisher.event(
+                    f"mirror: step {state.safe_step:,} is safe at {state.address}"
+                )
             return True
         self._given_up = True
-        why = state.trouble or ("nobody waits for it" if self._hurried else "it takes longer")
-        self._hearers.event(
-            f"the last checkpoint is not at the mirror {state.address} ({why}); it is safe on this "
+        why = state.trouble or ("the wait was ended" if self._hurried else "it takes longer")
+        self._publisher.event(
+            f"the last checkpoint is not in the mirror {state.address} ({why}); it is safe on this "
             f"machine, and the next run sends it",
             "warning",
         )
         return False
 
     def close(self, seconds: float) -> None:
-        """Send what the small files say at the end, in so many seconds at most; then no more."""
+        """Send the small files a last time, in at most so many seconds; then nothing more."""
         waits = not self._given_up and not self._state.trouble
-        if waits and not self._is_answered(self._ask(), seconds):
-            self._hearers.event(
-                f"the last lines of the ledger are not at the mirror {self._state.address}; they "
+        if waits and not self._wait_for(self._request(), seconds):
+            self._publisher.event(
+                f"the last lines of the spend are not in the mirror {self._state.address}; they "
                 f"are safe on this machine, and the next run sends them",
                 "warning",
             )
@@ -149,146 +132,138 @@ class Sender:
 
     def hurry(self) -> None:
         """Have the end of the run wait no longer; from any thread."""
-        with self._turn:
+        with self._changed:
             self._hurried = True
-            self._turn.notify_all()
+            self._changed.notify_all()
 
-    def _ask(self) -> int:
-        with self._turn:
-            self._asked += 1
+    def _request(self) -> int:
+        with self._changed:
+            self._requested += 1
         self._wake.set()
-        return self._asked
+        return self._requested
 
-    def _is_answered(self, asked: int, seconds: float, *, hurried: bool = True) -> bool:
-        """Whether all that there was by then is there, or the mirror is lost to us.
-
-        A wait that is not to be `hurried` takes its time whatever was asked.
-        """
-        with self._turn:
-            self._turn.wait_for(
-                lambda: (self._hurried and hurried) or self._answered >= asked,
-                seconds,
+    def _wait_for(self, request: int, seconds: float, *, can_hurry: bool = True) -> bool:
+        """Wait until a request is done, or never will be; return whether that is so."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: (self._hurried and can_hurry) or self._done >= request, seconds
             )
-            return self._answered >= asked
+            return self._done >= request
 
-    def _answer(self, asked: int) -> None:
-        with self._turn:
-            self._answered = asked
-            self._turn.notify_all()
+    def _finish_request(self, request: int) -> None:
+        with self._changed:
+            self._done = max(self._done, request)
+            self._changed.notify_all()
 
-    # What follows is for the sender's own thread.
+    # What follows runs in the uploader's thread.
 
     def _run(self) -> None:
         while not self._closed.is_set():
-            asked = self._asked
+            request = self._requested
             try:
-                self._bring_up_to_date(at_once=asked > self._answered)
-            except (TakenError, FolderLostError) as error:
-                self._note_trouble(str(error), "error")
-                self._answer(sys.maxsize)
+                self._bring_up_to_date(now=request > self._done)
+            except (LeaseLostError, FolderLostError) as error:
+                self._report_trouble(str(error), "error")
+                self._finish_request(sys.maxsize)
                 return
-            except LostMarkerError as error:
-                # A store that came back without what it held is filled again.
-                self._delivery = self._books = None
-                self._note_trouble(f"{error}: all is sent there again", "warning")
-                seconds = self._backoff.failed()
             except Exception as error:
-                # Whatever it is, training goes on, and so do the tries.
-                if not isinstance(error, EngineError | OSError):
-                    _log.exception("the mirror failed")
-                self._note_trouble(told(error), "warning")
-                seconds = self._backoff.failed()
+                # Whatever it is, training continues, and so do the tries.
+                seconds = self._note_failure(error)
             else:
                 self._note_success()
+                self._finish_request(request)
                 seconds = self._idle
-                if asked > self._answered:
-                    self._answer(asked)
-            if self._asked > self._answered:
+            if self._requested > self._done:
                 seconds = min(seconds, _LAST_SECONDS)
             self._wake.wait(seconds)
             self._wake.clear()
 
-    def _bring_up_to_date(self, *, at_once: bool) -> None:
-        """Send what is missing, the newest first, then remove what is kept no longer.
+    def _bring_up_to_date(self, *, now: bool) -> None:
+        """Send what is missing, newest first, then remove what is no longer kept.
 
-        The small files are sent when it is time for them, or `at_once`.
+        The small files are sent when they are due, or `now`.
 
         Raises:
-            MirrorError: the mirror cannot be reached or written.
-            TakenError: another run writes there.
+            LeaseLostError: another run has taken over the mirror.
+            EngineError: the mirror cannot be reached or written, or the voice folder is gone.
         """
-        if self._delivery is None or self._books is None:
+        if self._sync is None:
             if not self._outgoing.checkpoints():
-                # A voice that is given up before its first checkpoint leaves no trace there.
-                return
-            self._delivery, self._books = self._begin()
-        sent = False
-        while (missing := self._delivery.missing()) and not self._closed.is_set():
-            self._say(pending=len(missing))
+                return  # a voice without a checkpoint leaves no trace in a mirror
+            self._sync = self._begin()
+        sync, sent = self._sync, False
+        while (missing := sync.missing()) and not self._closed.is_set():
+            self._show(pending=len(missing))
             start = time.monotonic()
             with contextlib.suppress(GoneError):
-                self._delivery.send(*missing[0])
-                self._say(safe_step=self._delivery.safe_step, seconds=time.monotonic() - start)
+                sync.send_checkpoint(*missing[0])
+                self._show(safe_step=sync.safe_step, seconds=time.monotonic() - start)
                 sent = True
-                self._books.send(self._delivery.sequence)
-        self._say(pending=0, safe_step=self._delivery.safe_step)
+                sync.send_small_files()
+        self._show(pending=0, safe_step=sync.safe_step)
         if sent:
-            self._delivery.remove_superseded()
-        if self._delivery.sequence:
-            self._books.send(self._delivery.sequence, at_once=at_once)
-        self._tell_not_removed()
+            sync.remove_superseded()
+        sync.send_small_files(now=now)
+        self._report_not_removed()
 
-    def _begin(self) -> tuple[Delivery, Bookkeeping]:
+    def _begin(self) -> Sync:
         try:
-            if self._target is None:
-                self._target = self._open_target()
+            if self._store is None:
+                self._store = self._open_store()
         except InputError as error:
-            raise TakenError(str(error)) from error
-        delivery = Delivery(self._outgoing, self._target, self._possession)
-        return delivery, Bookkeeping(self._outgoing, self._target, self._possession, self._every)
+            raise LeaseLostError(str(error)) from error
+        return Sync(self._outgoing, self._store, self._lease, self._interval)
 
-    # What is told.
+    def _note_failure(self, error: Exception) -> float:
+        """Report a failure; return the seconds until the next try."""
+        text = without_secrets(error)
+        if isinstance(error, MarkerLostError):
+            # A store that came back without its content is filled again.
+            self._sync = None
+            text = f"{error}: everything is sent there again"
+        elif not isinstance(error, EngineError | OSError):
+            _log.exception("the mirror failed")
+        self._report_trouble(text, "warning")
+        self._failures += 1
+        return self._retry_seconds(self._failures)
 
-    def _say(self, **changes: object) -> None:
+    def _note_success(self) -> None:
+        self._failures = 0
+        if self._state.trouble:
+            step = self._state.safe_step
+            self._publisher.event(
+                f"mirror: {'nothing' if step is None else f'step {step:,}'} is safe at "
+                f"{self._state.address} again"
+            )
+        self._show(trouble="", since=None)
+
+    def _show(self, **changes: object) -> None:
         state = replace(self._state, **changes)  # type: ignore[arg-type]
         if state != self._state:
             self._state = state
-            self._hearers.state(state)
+            self._publisher.update(mirror=state)
 
-    def _tell_damaged(self, checkpoint: Path) -> None:
-        self._hearers.event(f"{checkpoint} is damaged and not sent to the mirror", "warning")
+    def _report_damaged(self, checkpoint: Path) -> None:
+        self._publisher.event(f"{checkpoint} is damaged and not sent to the mirror", "warning")
 
-    def _tell_not_removed(self) -> None:
-        """Tell once of each thing in the mirror that cannot be removed."""
-        assert self._target is not None
-        for key, why in self._target.not_removed.items():
-            if key not in self._not_removed:
-                self._not_removed.add(key)
-                text = f"mirror: {why}; no longer needed: delete it by hand"
-                self._hearers.event(text, "warning")
+    def _report_not_removed(self) -> None:
+        """Report once each file in the mirror that cannot be removed."""
+        assert self._store is not None
+        for key, reason in self._store.not_removed.items():
+            if key not in self._reported_keys:
+                self._reported_keys.add(key)
+                text = f"mirror: {reason}; no longer needed: delete it by hand"
+                self._publisher.event(text, "warning")
 
-    def _note_trouble(self, text: str, severity: str) -> None:
+    def _report_trouble(self, text: str, severity: str) -> None:
         if not self._state.trouble:
-            self._hearers.event(f"mirror: {text}", severity)
+            self._publisher.event(f"mirror: {text}", severity)
         since = self._state.since if self._state.trouble else time.time()
-        self._say(trouble=text, since=since, pending=max(1, self._count_missing()))
+        self._show(trouble=text, since=since, pending=max(1, self._count_missing()))
 
     def _count_missing(self) -> int:
         try:
-            if self._delivery is None:
-                return len(self._outgoing.checkpoints())
-            return len(self._delivery.missing())
+            outgoing = self._outgoing.checkpoints() if self._sync is None else self._sync.missing()
+            return len(outgoing)
         except (OSError, EngineError):
-            # The disk is the trouble that is being told of.
-            return 1
-
-    def _note_success(self) -> None:
-        self._backoff.succeeded()
-        if self._state.trouble:
-            safe = self._state.safe_step
-            self._hearers.event(
-                f"mirror: {'nothing' if safe is None else f'step {safe:,}'} is safe at "
-                f"{self._state.address} again",
-                "information",
-            )
-        self._say(trouble="", since=None)
+            return 1  # the disk is the trouble that is being reported

@@ -16,9 +16,9 @@ from engine.choices import (
 from engine.errors import InputError
 from engine.machine.cloud.metadata import require_base
 from engine.run.stop import (
-    HOW_TO_SAY_WHEN_IN_A_SHELL,
     MAX_USD,
     NONE,
+    STOP_FORMS_IN_A_SHELL,
     Stop,
     parse_budget,
     parse_stop,
@@ -68,7 +68,7 @@ def parse_stop_option(text: str) -> Stop:
     said = text.strip()
     if said.lower() == NONE:
         return NONE
-    forms = f"{HOW_TO_SAY_WHEN_IN_A_SHELL}, or none"
+    forms = f"{STOP_FORMS_IN_A_SHELL}, or none"
     try:
         rule = parse_stop(said, forms)
     except InputError as error:
@@ -96,6 +96,11 @@ def parse_price(text: str) -> Price:
         ) from error
 
 
+MAX_WAIT_SECONDS = 300.0
+"""A run that waits for a person ends after so long without a key, unless `hold` is set: the machine
+costs as much as one that trains."""
+
+
 @dataclass(frozen=True)
 class TrainOptions:
     """One run of training, as it was ordered.
@@ -119,7 +124,7 @@ class TrainOptions:
     device: str = "auto"
     """`auto`, `cpu` or `cuda:N`."""
     stop: Stop | None = None
-    """None for the stop that the network has kept, if any; see `engine.run.stored_stop`."""
+    """None for the stop that the network has kept, if any; see `engine.run.stop`."""
     price: Price | None = None
     budget: float | None = None
     """US dollars that all runs of the voice may cost, idle time included; 0 for no budget."""
@@ -145,7 +150,7 @@ class TrainOptions:
     a person has named that place on this machine."""
     mirror_sequence: int | None = None
     """The highest sequence in the mirror when the order was taken up; None where it could not be
-    reached. See `engine.mirror.take_up`."""
+    reached. See `engine.mirror.restore`."""
     restore: str | None = None
     """A mirror whose voice is fetched and goes on, as `--from` names it."""
 

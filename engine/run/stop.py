@@ -1,18 +1,28 @@
-"""When a run shall stop: one small language for the command line and the screen."""
+"""When a run stops: what a person writes, what it means, and what is stored for the next run.
+
+A run that is killed, or whose machine is taken away, has not reached its stop. The next run keeps
+that stop: `+20k` counted anew from the newest checkpoint would train, and cost, more than was
+asked for. So the stop lies beside the network's checkpoints, in `stop.json`.
+"""
 
 import math
 import re
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Literal
 
-from engine.errors import InputError
-from engine.formatting import brief
+from msgspec import Meta, Struct
+
+from engine.errors import EngineError, InputError
+from engine.files import make_folder, read_plain, write_whole
+from engine.formatting import brief, whole_minutes
+from engine.serialization import from_json, to_json
 
 _STEPS_AND_TIMES = "900k or 900000 (a step), +20k (steps from now), 2h or 90m (of training)"
-HOW_TO_SAY_WHEN = f"{_STEPS_AND_TIMES}, $10"
+STOP_FORMS = f"{_STEPS_AND_TIMES}, $10"
 """The forms that `parse_stop` understands, for prompts and errors."""
-HOW_TO_SAY_WHEN_IN_A_SHELL = f"{_STEPS_AND_TIMES}, '$10' (in quotes)"
-"""The same for the command line, where a shell takes `$1` of a bare $10 for a name of its own."""
+STOP_FORMS_IN_A_SHELL = f"{_STEPS_AND_TIMES}, '$10' (in quotes)"
+"""The same for the command line, where a shell takes `$1` of a bare $10 for a variable."""
 NONE: Literal["none"] = "none"
 """The word for no stop, and for no budget."""
 
@@ -25,9 +35,13 @@ _MONEY = re.compile(rf"\$(?P<usd>{_NUMBER}|\.[0-9]+)")
 _SPACE_AT_A_SIGN = re.compile(r"(?<![0-9])\s+|\s+(?![0-9])")
 MAX_STEPS = 10**9
 """No network has a later step: a hundred steps a second, day and night, for four months."""
-_MAX_SECONDS = 100_000 * 3600.0
 MAX_USD = 10.0**9
 """No sum of money is larger."""
+_MAX_HOURS = 100_000
+_MAX_TEXT = 200
+
+_STORED = "stop.json"
+_MAX_BYTES = 1_000
 
 
 class AlreadyThereError(InputError):
@@ -53,16 +67,41 @@ class StopPoint:
             return training_seconds >= self.training_seconds
         return self.usd is not None and usd >= self.usd
 
+    @property
+    def words(self) -> str:
+        """Name the point, as in "still stopping at …"."""
+        if self.step is not None:
+            return f"{self.step:,}"
+        if self.training_seconds is not None:
+            return f"{whole_minutes(self.training_seconds)} of training in all"
+        return f"${self.usd:,.2f} spent"
+
 
 @dataclass(frozen=True)
 class StopRule:
-    """What a person asked for, before it is known where the run stands."""
+    """What a person asked for, before it is known where the run stands.
+
+    Raises ValueError for an amount or a text that nobody can mean: rules come from other
+    processes, too.
+    """
 
     kind: Literal["step", "more steps", "time", "money"]
     amount: float
     """Steps, seconds or US dollars."""
-    text: str
+    text: Annotated[str, Meta(max_length=_MAX_TEXT)]
     """As it was written."""
+
+    def __post_init__(self) -> None:
+        if not self.amount > 0:
+            raise ValueError("must be more than 0")
+        largest, unit = {
+            "time": (_MAX_HOURS * 3600, f"{_MAX_HOURS:,} hours"),
+            "money": (MAX_USD, f"${MAX_USD:,.0f}"),
+        }.get(self.kind, (MAX_STEPS, f"{MAX_STEPS:,} steps"))
+        if not self.amount <= largest:
+            raise ValueError(f"is too large (maximum {unit})")
+        if not self.text.isprintable():
+            raise ValueError("has characters that cannot be shown")
 
     def resolve(self, step: int, training_seconds: float, usd: float, price: float) -> StopPoint:
         """Turn the rule into a point on the counters.
@@ -75,44 +114,46 @@ class StopRule:
             InputError: the point lies behind or beyond `MAX_STEPS`, or money is asked of a
                 machine without a price.
         """
-        if self.kind == "more steps":
-            last = step + int(self.amount)
-            if last > MAX_STEPS:
-                raise InputError(
-                    f"cannot stop at {self.text}: that is step {last:,}, and the maximum is "
-                    f"{MAX_STEPS:,}; give fewer steps"
-                )
-            return StopPoint(step=last)
         if self.kind == "time":
             return StopPoint(training_seconds=training_seconds + self.amount)
+        if self.kind == "money":
+            self._require_unspent(usd, price)
+            return StopPoint(usd=self.amount)
         if self.kind == "step":
-            if self.amount == step:
-                raise AlreadyThereError(
-                    f"the voice stands at step {step:,}, where it was to stop; give a later step, "
-                    f"or +1k for a thousand more"
-                )
-            if self.amount < step:
-                raise InputError(
-                    f"cannot stop at step {int(self.amount):,}: the voice stands at {step:,} "
-                    f"already; give a later step, or +1k for a thousand more"
-                )
+            self._require_ahead(step)
             return StopPoint(step=int(self.amount))
+        last = step + int(self.amount)
+        if last > MAX_STEPS:
+            raise InputError(
+                f"cannot stop at {self.text}: that is step {last:,}, and the maximum is "
+                f"{MAX_STEPS:,}; give fewer steps"
+            )
+        return StopPoint(step=last)
+
+    def _require_ahead(self, step: int) -> None:
+        advice = "give a later step, or +1k for 1,000 more"
+        if self.amount == step:
+            raise AlreadyThereError(f"already at step {step:,}; {advice}")
+        if self.amount < step:
+            asked = f"{int(self.amount):,}"
+            raise InputError(f"cannot stop at step {asked}: already at step {step:,}; {advice}")
+
+    def _require_unspent(self, usd: float, price: float) -> None:
         if price <= 0:
             raise InputError(
                 f"cannot stop at {self.text}: this run has no price; give --price in $ an hour"
             )
         if self.amount <= usd:
             raise AlreadyThereError(
-                f"cannot stop at {self.text}: ${usd:.2f} is spent already; give a larger sum"
+                f"cannot stop at {self.text}: already spent ${usd:,.2f}; give a larger amount"
             )
-        return StopPoint(usd=self.amount)
 
 
 Stop = StopRule | Literal["none"]
 """When to stop, or that training goes on without end."""
 
 
-def parse_stop(text: str, forms: str = HOW_TO_SAY_WHEN) -> StopRule:
+def parse_stop(text: str, forms: str = STOP_FORMS) -> StopRule:
     """Read `900k`, `900000`, `+20k`, `2h`, `90m`, `1h30m` or `$10`.
 
     Args:
@@ -122,15 +163,13 @@ def parse_stop(text: str, forms: str = HOW_TO_SAY_WHEN) -> StopRule:
     Raises:
         InputError: the text is none of these, or asks for nothing at all or for too much.
     """
-    said = _SPACE_AT_A_SIGN.sub("", text.strip())
-    rule = _parse_steps(said, forms) or _parse_time(said) or _parse_money(said)
+    compact = _SPACE_AT_A_SIGN.sub("", text.strip())
+    try:
+        rule = _parse_steps(compact) or _parse_time(compact) or _parse_money(compact)
+    except ValueError as error:
+        raise InputError(f"{brief(text)} {error}; write {forms}") from None
     if rule is None:
-        raise InputError(f"cannot read {brief(text)} as a time to stop; write {forms}")
-    if rule.amount <= 0:
-        raise InputError(f"{brief(text)} asks for no training at all; write {forms}")
-    most = {"time": _MAX_SECONDS, "money": MAX_USD}.get(rule.kind, MAX_STEPS)
-    if rule.amount > most:
-        raise InputError(f"{brief(text)} is more than anyone can train; write {forms}")
+        raise InputError(f"cannot read {brief(text)} as a stop; write {forms}")
     return rule
 
 
@@ -140,10 +179,10 @@ def parse_budget(text: str) -> float:
     Raises:
         InputError: it is no sum of money.
     """
-    said = _SPACE_AT_A_SIGN.sub("", text.strip())
-    if said.lower() == NONE:
+    compact = _SPACE_AT_A_SIGN.sub("", text.strip())
+    if compact.lower() == NONE:
         return 0.0
-    match = _MONEY.fullmatch(said if said.startswith("$") else f"${said}")
+    match = _MONEY.fullmatch(compact if compact.startswith("$") else f"${compact}")
     usd = math.nan if match is None else _number(match["usd"])
     if not usd <= MAX_USD:
         raise InputError(
@@ -153,30 +192,108 @@ def parse_budget(text: str) -> float:
     return usd
 
 
-def _parse_steps(said: str, forms: str) -> StopRule | None:
+def _parse_steps(text: str) -> StopRule | None:
     # A bare 90m is ninety minutes: whoever means ninety million steps writes M.
-    match = _STEP.fullmatch(said)
+    match = _STEP.fullmatch(text)
     if match is None:
         return None
     factor = {"": 1, "k": 1_000, "K": 1_000, "M": 1_000_000}[match["unit"]]
     steps = _number(match["number"]) * factor
-    if steps < 1 or steps.is_integer():
-        return StopRule("more steps" if match["plus"] else "step", math.floor(steps), said)
-    raise InputError(f"{said!r} is no whole number of steps; write {forms}")
+    if steps >= 1 and not steps.is_integer():
+        raise ValueError("is not a whole number of steps")
+    return StopRule("more steps" if match["plus"] else "step", math.floor(steps), text)
 
 
-def _parse_time(said: str) -> StopRule | None:
-    match = _TIME.fullmatch(said)
-    if match is None or not said:
+def _parse_time(text: str) -> StopRule | None:
+    match = _TIME.fullmatch(text)
+    if match is None or not text:
         return None
-    return StopRule("time", _number(match["hours"]) * 3600 + _number(match["minutes"]) * 60, said)
+    return StopRule("time", _number(match["hours"]) * 3600 + _number(match["minutes"]) * 60, text)
 
 
-def _parse_money(said: str) -> StopRule | None:
-    match = _MONEY.fullmatch(said)
-    return None if match is None else StopRule("money", _number(match["usd"]), said)
+def _parse_money(text: str) -> StopRule | None:
+    match = _MONEY.fullmatch(text)
+    return None if match is None else StopRule("money", _number(match["usd"]), text)
 
 
-def _number(said: str | None) -> float:
+def _number(text: str | None) -> float:
     """A number as it was written, 0 for none; too many digits to be meant become a huge one."""
-    return min(float((said or "0").replace(",", "")), 1e15)
+    return min(float((text or "0").replace(",", "")), 1e15)
+
+
+@dataclass(frozen=True)
+class StoredStop:
+    """Where the previous run was to stop."""
+
+    point: StopPoint
+    text: str
+    """As it was asked for."""
+
+    @property
+    def words(self) -> str:
+        """Name the point."""
+        return self.point.words
+
+    def matches(self, requested: Stop | None) -> bool:
+        """Whether a start that asks for this stop, or for none, keeps the stored one.
+
+        The same words again mean the same end, and not as much once more.
+        """
+        if requested is None:
+            return True
+        return isinstance(requested, StopRule) and requested.text == self.text
+
+
+class _StopFile(Struct, omit_defaults=True, forbid_unknown_fields=True):
+    """`stop.json`: the text and one point, or nothing for no stop."""
+
+    text: Annotated[str, Meta(max_length=_MAX_TEXT)] = ""
+    step: Annotated[int, Meta(gt=0, le=MAX_STEPS)] | None = None
+    training_seconds: Annotated[float, Meta(gt=0, le=1e12)] | None = None
+    usd: Annotated[float, Meta(gt=0, le=MAX_USD)] | None = None
+
+    def __post_init__(self) -> None:
+        points = [self.step, self.training_seconds, self.usd]
+        if 3 - points.count(None) != bool(self.text) or not self.text.isprintable():
+            raise ValueError("expected a text and one point")
+
+
+def read_stored_stop(network_folder: Path) -> StoredStop | None:
+    """The stop that the network of a voice has not reached yet; None where it has none.
+
+    Raises:
+        InputError: the file is damaged, or cannot be read.
+    """
+    path = network_folder / _STORED
+    try:
+        file = from_json(read_plain(path, _MAX_BYTES), _StopFile, path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, InputError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else "it is damaged"
+        raise InputError(
+            f"{path}, where the voice was to stop, cannot be read ({why}); give the stop again "
+            f"with --stop-at, or give --stop-at none"
+        ) from error
+    point = StopPoint(file.step, file.training_seconds, file.usd)
+    return StoredStop(point, file.text) if file.text else None
+
+
+def store_stop(network_folder: Path, stop: StoredStop | None) -> None:
+    """Store where the network of a voice is to stop; None where it is there, or goes on.
+
+    No stop is written as well, where there was one, for the copy of the file in a mirror.
+
+    Raises:
+        EngineError: it cannot be written.
+    """
+    path = network_folder / _STORED
+    if stop is None and not path.exists():
+        return
+    file = _StopFile() if stop is None else _StopFile(stop.text, **asdict(stop.point))
+    try:
+        # In a voice folder that is there: one that was deleted must not come back.
+        make_folder(network_folder, within=network_folder.parent)
+    except OSError as error:
+        raise EngineError(f"{network_folder} cannot be made: {error.strerror}.") from error
+    write_whole(path, to_json(file) + b"\n", make_folders=False)

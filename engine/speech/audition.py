@@ -16,12 +16,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.checkpoints.checkpoint import speaking_network
-from engine.checkpoints.newest_good import load_newest_to_speak
+from engine.checkpoints.checkpoint import inference_network
+from engine.checkpoints.newest_good import find_newest_good
 from engine.choices import NetworkName
 from engine.data.audio import load_recording
 from engine.data.clips import Clip
-from engine.errors import Cancelled, EngineError, InputError, VoicecoachError
+from engine.errors import Cancelled, EngineError, VoicecoachError
 from engine.files import append_line, read_plain
 from engine.machine.background import DiskWriter
 from engine.machine.device import is_out_of_memory
@@ -225,14 +225,12 @@ def load_ssrn(voice: Voice) -> tuple[SSRN | None, int | None, str]:
     Raises:
         InputError: none can be used.
     """
-    checkpoint, note = load_newest_to_speak(voice, "ssrn")
-    if checkpoint is None:
+    found = find_newest_good(voice, "ssrn", with_optimizer=False)
+    if found.checkpoint is None:
         return None, None, ""
-    ssrn = speaking_network(checkpoint)
-    if not isinstance(ssrn, SSRN):
-        path = voice.checkpoint_folder("ssrn", checkpoint.step)
-        raise InputError(f"{path} holds a {checkpoint.network}, not an SSRN; move it away.")
-    return ssrn, checkpoint.step, note
+    ssrn = inference_network(found.checkpoint)
+    assert isinstance(ssrn, SSRN)
+    return ssrn, found.checkpoint.step, found.note
 
 
 def slug(text: str, most: int = 40) -> str:

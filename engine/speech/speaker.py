@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.checkpoints.checkpoint import Checkpoint, load_checkpoint, speaking_network
-from engine.checkpoints.newest_good import load_newest_to_speak
+from engine.checkpoints.checkpoint import Checkpoint, inference_network, load_checkpoint
+from engine.checkpoints.newest_good import find_newest_good
 from engine.choices import SynthesisName
 from engine.data.audio import AudioSpec
 from engine.data.clips import Limits
@@ -93,10 +93,8 @@ def open_speaker(folder: Path, step: int | None = None) -> Speaker:
     """
     voice = Voice.open(folder)
     checkpoint, damaged = _text2mel(voice, step)
-    text2mel = speaking_network(checkpoint)
-    if not isinstance(text2mel, Text2Mel):
-        path = voice.checkpoint_folder("text2mel", checkpoint.step)
-        raise InputError(f"{path} holds an {checkpoint.network}, not a text2mel.")
+    text2mel = inference_network(checkpoint)
+    assert isinstance(text2mel, Text2Mel)
     ssrn, ssrn_step, damaged_ssrn = load_ssrn(voice)
     speaker = Speaker(
         text2mel=text2mel,
@@ -122,10 +120,10 @@ def _text2mel(voice: Voice, step: int | None) -> tuple[Checkpoint, str]:
     """
     entry = text2mel_checkpoint(voice, step)
     if step is None:
-        checkpoint, damaged = load_newest_to_speak(voice, "text2mel")
-        if checkpoint is not None:
-            return checkpoint, damaged
-    return load_checkpoint(entry.path, to_speak=True), ""
+        found = find_newest_good(voice, "text2mel", with_optimizer=False)
+        if found.checkpoint is not None:
+            return found.checkpoint, found.note
+    return load_checkpoint(entry.path, with_optimizer=False), ""
 
 
 def _require_fit(speaker: Speaker, voice: Voice) -> None:

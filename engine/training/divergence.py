@@ -1,38 +1,75 @@
-"""When a run is sick: steps that are no numbers, and losses far above their recent range."""
+"""Detects that training diverged, and finds the checkpoint to roll back to."""
 
 import math
 from collections import deque
+from dataclasses import dataclass
 from statistics import median
 
-from engine.training.finite import Skips
+from engine.checkpoints.checkpoint import Checkpoint
+from engine.checkpoints.newest_good import find_newest_good, set_aside_damaged
+from engine.checkpoints.recovery import Recovery
+from engine.checkpoints.state import Unlogged
+from engine.errors import EngineError, InputError
+from engine.formatting import plural
+from engine.run.publisher import Publisher
+from engine.training.finite import Skips, all_finite
+from engine.training.setup import TrainingContext
 
 MAX_SKIPPED = 5
-"""Steps in a row that may be skipped before a run goes back to its last good checkpoint."""
+"""After so many skipped steps in a row, a run is rolled back."""
 MAX_ROLLBACKS = 3
-"""Times that a run goes back by itself; the next time it waits for a person."""
+"""Rollbacks that a run makes by itself; after the next one it waits for a person."""
 
-# Logged losses that are the recent range, and how few of them are none yet.
+# How many logged losses are the recent range, and below how many there is none yet.
 _RANGE = 200
-_YOUNG = 50
-# A loss is far above its range where it exceeds the median by so many deviations (the median
+_MIN_RANGE = 50
+# A loss is far above the range where it exceeds the median by so many deviations (the median
 # absolute one, times 1.4826 as for a normal distribution) and by this share of it besides. In
 # healthy runs of some ten thousand steps no logged loss was above the median by 2 deviations or
 # by 1 %; where a network has collapsed the loss is about twice as high.
 _DEVIATIONS = 12.0
 _NORMAL = 1.4826
 _SHARE = 0.25
-# A young run, or one in its warm-up, has no range yet: there a loss is far above what it should be
-# where it is so many times the lowest of the last ones, once there are a few. In healthy runs no
-# logged loss was more than 3 % above the lowest before it, the warm-up included.
+# A young run, or one in its warm-up, has no range yet: there a loss is far too high where it is so
+# many times the lowest of the last ones, once there are a few. In healthy runs no logged loss was
+# more than 3 % above the lowest before it, the warm-up included.
 _TIMES = 2.0
 _FEW = 5
 
 
-class Health:
-    """Watches the logged losses of one run and what it skips.
+class DivergedError(EngineError):
+    """The run diverged, and rolling back does not help."""
 
-    The recent range is that of this process: a run that was taken up again is young again, and so
-    no change of the corpus or the settings in between can look like a sickness.
+
+@dataclass(frozen=True)
+class Rollback:
+    """Where a run that diverged is to continue, and how."""
+
+    checkpoint: Checkpoint | None
+    """The last good one; None to start again from fresh weights."""
+    recovery: Recovery
+    """The lowered learning rate, and the salt of batches and dropout."""
+    final: bool
+    """Whether the run was rolled back often enough by itself, and a person has to decide."""
+    text: str
+    """What happened."""
+
+    @property
+    def step(self) -> int:
+        """The global step from which training continues."""
+        return self.checkpoint.step if self.checkpoint else 0
+
+    @property
+    def unlogged(self) -> Unlogged:
+        """The losses between there and the last logged step before it."""
+        return self.checkpoint.unlogged if self.checkpoint else Unlogged()
+
+
+class LossRange:
+    """The logged losses of one run, and how high the next may be.
+
+    It knows this process's losses alone: a resumed run is young again, so that no change of the
+    corpus or the settings in between looks like divergence.
     """
 
     def __init__(self, warm_from: int) -> None:
@@ -42,21 +79,21 @@ class Health:
 
     @property
     def limit(self) -> float | None:
-        """The loss from which on it is far above its recent range; None for a very young run."""
+        """The highest loss that is not far above the range; None for a very young run."""
         losses = [loss for step, loss in self._recent if step > self._warm_from]
-        if len(losses) < _YOUNG:
+        if len(losses) < _MIN_RANGE:
             lowest = min((loss for _, loss in self._recent), default=0.0)
             return _TIMES * lowest if len(self._recent) >= _FEW else None
         middle = median(losses)
         deviation = _NORMAL * median(abs(loss - middle) for loss in losses)
         return middle + max(_DEVIATIONS * deviation, _SHARE * abs(middle))
 
-    def trouble(self, skips: Skips, loss: float | None) -> str:
-        """Say what is sick, in words that follow "at step s"; nothing where all is well.
+    def fault(self, skips: Skips, loss: float | None) -> str:
+        """Return what is wrong, in words that follow "at step s"; empty where nothing is.
 
         Args:
-            skips: what was skipped since the last look.
-            loss: the mean since the last logged step; None where there is none that is finite.
+            skips: the steps that were skipped since the last call.
+            loss: the mean since the last logged step; None where none was finite.
         """
         if skips.in_a_row >= MAX_SKIPPED:
             return f"{skips.in_a_row} steps in a row had a loss or a gradient that is not finite"
@@ -66,12 +103,129 @@ class Health:
             return f"the loss is {loss:.3f}, far above its recent {middle:.3f}"
         return ""
 
-    def remember(self, step: int, loss: float | None) -> None:
-        """Take a logged loss into the recent range."""
+    def add(self, step: int, loss: float | None) -> None:
+        """Make a logged loss part of the range."""
         if loss is not None and math.isfinite(loss):
             self._recent.append((step, loss))
 
-    def go_back(self, step: int) -> None:
+    def roll_back(self, step: int) -> None:
         """Forget what came after a step."""
         kept = [(at, loss) for at, loss in self._recent if at <= step]
         self._recent = deque(kept, maxlen=_RANGE)
+
+
+class Divergence:
+    """Says whether a run diverged, and where it is to continue; the trainer rolls it back."""
+
+    def __init__(self, context: TrainingContext, publisher: Publisher) -> None:
+        self._context = context
+        self._learner = learner = context.learner
+        self._publisher = publisher
+        restart = learner.optimizer_start_step
+        if restart:
+            restart += learner.recipe.restart_steps
+        self._range = LossRange(warm_from=max(learner.recipe.warmup_steps, restart))
+        self._skipped = 0
+        # Skipped steps are reported at 1, then each time there are twice as many.
+        self._report_at = 1
+        self._show(learner.recovery)
+
+    def check(self, step: int, loss: float | None) -> str:
+        """Check a logged step; return what is wrong, empty where nothing is.
+
+        Args:
+            step: the global step.
+            loss: the mean since the last logged step; None where none was finite.
+        """
+        fault = self._fault(step, loss)
+        if not fault:
+            self._range.add(step, loss)
+            forgiven = self._learner.recovery.forgiven(step)
+            if forgiven != self._learner.recovery:
+                self._learner.recovery = forgiven
+                self._show(forgiven)
+        return fault
+
+    def check_before_save(self, step: int, loss: float | None) -> str:
+        """Check a step that is to be saved, the weights included; as `check` does."""
+        if fault := self._fault(step, loss):
+            return fault
+        live = self._learner.live_state()
+        sound = all_finite((*live["weights"].values(), *live["ema"].values()))
+        return "" if sound else "weights are not finite"
+
+    def _fault(self, step: int, loss: float | None) -> str:
+        skips = self._learner.take_skips()
+        if skips.steps:
+            self._report_skips(step, skips.steps)
+        return self._range.fault(skips, loss)
+
+    def rollback(self, step: int, fault: str) -> Rollback:
+        """Find the last good checkpoint, and the terms on which to continue from it.
+
+        Raises:
+            DivergedError: there are checkpoints, but none can be used.
+        """
+        before = self._learner.recovery
+        final = before.rollbacks >= MAX_ROLLBACKS
+        checkpoint = self._last_good()
+        recovery = before if final else before.after(step)
+        where = f"to {checkpoint.step:,}" if checkpoint else "to fresh weights"
+        terms = "for the last time" if final else _terms(recovery)
+        text = f"{self._context.network} diverged at step {step:,}: {fault}; rolled back {where}"
+        self._range.roll_back(checkpoint.step if checkpoint else 0)
+        self._show(recovery)
+        return Rollback(checkpoint, recovery, final, f"{text}, {terms}")
+
+    def try_again(self, step: int) -> Recovery:
+        """Return the terms of another try that a person asked for."""
+        recovery = self._learner.recovery.tried_again()
+        self._show(recovery)
+        self._publisher.event(f"trying again from step {step:,}, {_terms(recovery)}")
+        return recovery
+
+    def _show(self, recovery: Recovery) -> None:
+        self._publisher.update(
+            rate_factor=recovery.rate_factor, rollbacks=recovery.rollbacks, skipped=self._skipped
+        )
+
+    def _report_skips(self, step: int, steps: int) -> None:
+        self._skipped += steps
+        self._show(self._learner.recovery)
+        if self._skipped < self._report_at:
+            return
+        self._report_at = 2 * self._skipped
+        self._publisher.event(
+            f"{plural(self._skipped, 'step')} skipped up to step {step:,}, with a loss or gradient "
+            f"that is not finite; the weights are unaffected",
+            "warning",
+        )
+
+    def _last_good(self) -> Checkpoint | None:
+        """The newest checkpoint that is whole and finite; None where there is none of any kind.
+
+        Newer ones that are not are reported and moved aside.
+
+        Raises:
+            DivergedError: there are some, but none is good, or one cannot be read.
+        """
+        voice, network = self._context.voice, self._context.network
+        try:
+            found = find_newest_good(voice, network, is_sound=_is_finite)
+        except InputError as error:
+            raise DivergedError(f"{network} diverged: {error}") from error
+        set_aside_damaged(found, self._publisher)
+        return found.checkpoint
+
+
+def _terms(recovery: Recovery) -> str:
+    return (
+        f"learning rate × {recovery.rate_factor:g}, new batch order "
+        f"({recovery.rollbacks} of {MAX_ROLLBACKS})"
+    )
+
+
+def _is_finite(checkpoint: Checkpoint) -> bool:
+    # By the same measure as before a save: else a run could roll back to it, and not save it.
+    sound = all_finite((*checkpoint.weights.values(), *checkpoint.ema.values()))
+    return sound and all(bool(one.isfinite().all()) for one in checkpoint.optimizer.values())

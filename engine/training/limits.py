@@ -1,175 +1,214 @@
-"""Where a run stops: at the point that was ordered, or where its budget is used up."""
+"""Where a run stops: at the point that was asked for, or where the voice's budget is spent."""
 
 import math
+from dataclasses import dataclass, replace
 
-from engine.errors import EngineError, InputError
+from engine.choices import NetworkName
+from engine.errors import EngineError, InputError, VoicecoachError
+from engine.formatting import whole_minutes
 from engine.run.publisher import Publisher
-from engine.run.snapshot import Phase
-from engine.run.stop import Stop, StopPoint, StopRule
-from engine.run.stored_stop import KeptStop, keep_stop, read_kept_stop
-from engine.training.budget import Budget
-from engine.training.ledger_keeper import SpendRecorder
-from engine.training.rollback import SickError
-from engine.training.setup import TrainingContext
-from engine.training.standing import Standing
-from engine.training.tending import Tending
+from engine.run.stop import (
+    MAX_USD,
+    Stop,
+    StopPoint,
+    StopRule,
+    StoredStop,
+    read_stored_stop,
+    store_stop,
+)
+from engine.training.cost import CostMeter
+from engine.voice.folder import Voice
+
+WARNING_SHARE = 0.8
+"""Share of the budget at which a warning is shown."""
+# A cloud that is asked for the price answers well before.
+_PRICE_SECONDS = 60.0
+# At a price of next to nothing, a budget lasts longer than can be written.
+_MAX_SECONDS = 1e10
 
 
-class Stopping:
-    """Knows the stop and the budget, and what is to be done where one is reached."""
+@dataclass(frozen=True, slots=True)
+class LimitReached:
+    """Why no further step is made."""
+
+    text: str
+    severity: str = "information"
+
+
+class Limits:
+    """Knows the stop and the budget of a run; says when one is reached, and changes them."""
 
     def __init__(
-        self,
-        prepared: TrainingContext,
-        publisher: Publisher,
-        ledger: SpendRecorder,
-        standing: Standing,
-        tending: Tending,
+        self, voice: Voice, network: NetworkName, publisher: Publisher, cost: CostMeter
     ) -> None:
         """Begin without a stop, and with the budget from the voice's settings."""
-        self._voice = voice = prepared.voice
-        self._network = prepared.network
-        self._settings = voice.settings
+        self._voice = voice
+        self._network = network
         self._publisher = publisher
-        self._ledger = ledger
-        self._standing = standing
-        self._tending = tending
-        self._budget = Budget(voice, publisher, ledger)
+        self._cost = cost
         self._point: StopPoint | None = None
+        self._budget = voice.settings.budget
+        self._warned_of_share = self._warned_of_price = False
 
-    @property
-    def reached(self) -> bool:
-        """Whether it is time to end, by the stop or by the budget."""
-        return self._budget.used_up or self._at_point
-
-    @property
-    def _at_point(self) -> bool:
-        if self._point is None:
-            return False
-        ledger = self._ledger
-        return self._point.reached(self._standing.step, ledger.voice_seconds, ledger.spent)
-
-    def begin(self, asked: Stop | None, spent: float) -> None:
-        """Take up the stop that was ordered, or the one that the run before had not come to.
+    def begin(self, requested: Stop | None, step: int, spent: float) -> None:
+        """Take up the stop that was asked for, or the one that the previous run did not reach.
 
         Args:
-            asked: when to stop; None for where the run before was to, if anywhere.
-            spent: the US dollars of the voice when the run began.
+            requested: when to stop; None for the previous run's stop, if there is one.
+            step: the global step.
+            spent: the US dollars that the voice had cost when the run began.
 
         Raises:
-            InputError: the point lies behind; or nothing was ordered, and what is kept cannot be
+            InputError: the point lies behind; or none is requested, and the stored one cannot be
                 read.
         """
-        kept = self._read_kept(asked)
-        if kept is not None and kept.holds_for(asked):
-            self._point = kept.point
-            self._publisher.update(stop=kept.point, stop_text=kept.text)
+        stored = self._read_stored(requested)
+        if stored is not None and stored.matches(requested):
+            self._point = stored.point
+            self._publisher.update(stop=stored.point, stop_text=stored.text)
             self._publisher.event(
-                f"its stop was {kept.words}: kept; s, or another --stop-at, changes it"
+                f"still stopping at {stored.words}, as before; s or --stop-at changes that"
             )
             return
-        self.set(asked if isinstance(asked, StopRule) else None, spent)
-        if kept is not None:
-            now = "none" if self._point is None else KeptStop(self._point, "").words
-            self._publisher.event(f"its stop was {kept.words}, is {now}")
+        self.set_stop(requested if isinstance(requested, StopRule) else None, step, spent)
+        if stored is not None:
+            new = "no stop" if self._point is None else self._point.words
+            self._publisher.event(f"stop changed from {stored.words} to {new}")
 
-    def _read_kept(self, asked: Stop | None) -> KeptStop | None:
+    def _read_stored(self, requested: Stop | None) -> StoredStop | None:
         try:
-            return read_kept_stop(self._voice.folder / self._network)
+            return read_stored_stop(self._voice.folder / self._network)
         except InputError as error:
-            if asked is None:
+            if requested is None:
                 raise
             self._publisher.event(str(error), "warning")
             return None
 
-    def set(self, rule: StopRule | None, spent: float | None = None) -> None:
-        """Resolve a rule against the counters, or train without end.
+    def reached(self, step: int) -> LimitReached | None:
+        """Return which limit is reached at a step, the budget before the stop; None for none."""
+        if self._budget_spent:
+            return LimitReached(self._budget_text(), "warning")
+        if self.stop_reached(step):
+            return LimitReached(f"reached the stop at step {step:,}")
+        return None
+
+    def stop_reached(self, step: int) -> bool:
+        """Whether the stop itself is reached, whatever the budget."""
+        cost = self._cost
+        return self._point is not None and self._point.reached(
+            step, cost.training_seconds, cost.spent
+        )
+
+    def set_stop(self, rule: StopRule | None, step: int, spent: float | None = None) -> None:
+        """Resolve a rule to a point on the counters, and store it; None trains without end.
 
         Args:
             rule: when to stop.
-            spent: the US dollars against which a sum is held; None for those of this moment.
+            step: the global step.
+            spent: the US dollars that a sum is compared with; None for those spent by now.
 
         Raises:
             InputError: the point lies behind.
         """
-        ledger = self._ledger
-        # One that the cloud is yet to say can be asked for money as well.
-        price = ledger.price or (math.inf if self._settings.price_auto else 0.0)
-        held = ledger.spent if spent is None else spent
+        cost = self._cost
+        # A price that the cloud is yet to name will do for a stop at a sum of money.
+        price = cost.price or (math.inf if self._voice.settings.price_auto else 0.0)
+        spent = cost.spent if spent is None else spent
         self._point = (
-            None
-            if rule is None
-            else rule.resolve(self._standing.step, ledger.voice_seconds, held, price)
+            None if rule is None else rule.resolve(step, cost.training_seconds, spent, price)
         )
         text = rule.text if rule else ""
         self._publisher.update(stop=self._point, stop_text=text)
-        self._keep(None if self._point is None else KeptStop(self._point, text))
+        self._store(None if self._point is None else StoredStop(self._point, text))
 
-    def _keep(self, stop: KeptStop | None) -> None:
+    def forget_stop(self) -> None:
+        """Store no stop for the next run: this one is reached, or was given up."""
+        self._store(None)
+
+    def _store(self, stop: StoredStop | None) -> None:
         try:
-            keep_stop(self._voice.locate() / self._network, stop)
+            store_stop(self._voice.locate() / self._network, stop)
         except EngineError as error:
-            self._publisher.event(f"the stop lasts for this run only: {error}", "warning")
+            self._publisher.event(f"the stop is kept for this run only: {error}", "warning")
 
-    def change(self, rule: StopRule | None) -> bool:
-        """Stop elsewhere because a person asks it; say whether that can be."""
-        if self.refuses():
+    def change_stop(self, rule: StopRule | None, step: int) -> bool:
+        """Set another stop, as a person asks; return whether that is possible."""
+        if self.refuse_to_resume():
             return False
         try:
-            self.set(rule)
+            self.set_stop(rule, step)
         except InputError as error:
             self._publisher.event(str(error), "error")
             return False
-        self._publisher.event(f"stop at {rule.text}" if rule else "no stop: training goes on")
+        self._publisher.event(f"stop at {rule.text}" if rule else "no stop")
         return True
 
-    def change_budget(self, usd: float) -> bool:
-        """Set another budget; say whether a run that it had stopped may go on."""
-        before = self._budget.used_up
-        return self._budget.change(usd) and before and not self.reached
+    def refuse_to_resume(self) -> bool:
+        """Whether training cannot continue, because the budget is spent; if so, say it."""
+        if self._budget_spent:
+            self._publisher.event(self._budget_text(), "error")
+        return self._budget_spent
 
-    def look(self) -> None:
-        """Warn once where most of the budget is spent."""
-        self._budget.look()
+    @property
+    def _budget_spent(self) -> bool:
+        return 0 < self._budget <= self._cost.spent
 
-    def refuses(self) -> bool:
-        """Whether nothing goes on, because the budget is used up; if so, say it."""
-        if self._budget.used_up:
-            self._publisher.event(self._budget.sentence, "error")
-        return self._budget.used_up
+    def _budget_text(self) -> str:
+        return (
+            f"the budget of ${self._budget:,.2f} is used up: ${self._cost.spent:,.2f} spent; "
+            f"set a larger budget to continue"
+        )
 
-    def arrive(self) -> None:
-        """The stop is reached, or the budget: end, or save and wait for the person."""
-        standing = self._standing
-        if self._budget.used_up:
-            self._publisher.event(self._budget.sentence, "warning")
-        else:
-            self._publisher.event(f"reached the stop at step {standing.step:,}")
-        standing.at_stop = standing.attended
-        restarts = standing.restarts
-        saved = False
-        try:
-            self._tending.save_and_draw()
-            saved = True
-        except SickError:
-            raise
-        except EngineError:
-            pass  # the keeper has told it, and tries again at the end, or while a person waits
-        if saved and self._at_point:
-            self._keep(None)
-        if standing.restarts > restarts:
-            # What was to be saved was sick, and the stop lies ahead again.
-            standing.at_stop = False
-        elif standing.attended:
-            standing.wait(Phase.AT_STOP)
-        else:
-            standing.finishing = True
+    def change_budget(self, usd: float, step: int) -> bool:
+        """Set another budget in US dollars, 0 for none.
 
-    def end(self, *, cut_short: bool) -> None:
-        """Keep the stop for whoever takes the run up, unless it is reached or was given up.
-
-        Args:
-            cut_short: whether the cloud takes the machine away, whatever else was asked.
+        Returns whether a run that had stopped at the budget may continue.
         """
-        if self._at_point or (self._standing.given_up and not cut_short):
-            self._keep(None)
+        was_spent = self._budget_spent
+        if error := self._budget_error(usd):
+            self._publisher.event(error, "error")
+            return False
+        self._budget, self._warned_of_share = usd, False
+        self._publisher.update(budget=usd)
+        self._publisher.event(f"budget ${usd:,.2f}" if usd else "no budget")
+        try:
+            self._voice.save(replace(self._voice.settings, budget=usd))
+        except VoicecoachError as error:
+            self._publisher.event(f"the budget is kept for this run only: {error}", "warning")
+        return was_spent and self.reached(step) is None
+
+    def _budget_error(self, usd: float) -> str:
+        spent = self._cost.spent
+        if not (math.isfinite(usd) and 0 <= usd <= MAX_USD):
+            return "the budget must be an amount of US dollars"
+        if 0 < usd <= spent:
+            return f"a budget of ${usd:,.2f} is too small: ${spent:,.2f} is spent already"
+        if usd > 0 and self._cost.price <= 0 and not self._voice.settings.price_auto:
+            return "a budget needs a price: end the run, and give --price in $ an hour"
+        return ""
+
+    def warn(self) -> None:
+        """Warn once when most of the budget is spent, and once if no price is known."""
+        if self._budget <= 0:
+            return
+        cost = self._cost
+        if not self._warned_of_share and cost.spent >= WARNING_SHARE * self._budget:
+            self._warned_of_share = True
+            self._publisher.event(self._share_text(), "warning")
+        unknown = cost.price <= 0 and cost.run_seconds >= _PRICE_SECONDS
+        if unknown and not self._warned_of_price:
+            self._warned_of_price = True
+            self._publisher.event(
+                f"the budget of ${self._budget:,.2f} cannot be enforced: no price is known; give "
+                f"--price",
+                "warning",
+            )
+
+    def _share_text(self) -> str:
+        spent, price = self._cost.spent, self._cost.price
+        share = math.floor(100 * spent / self._budget)
+        left = ""
+        if price > 0 and spent < self._budget:
+            seconds = min((self._budget - spent) / price * 3600, _MAX_SECONDS)
+            left = f"; the rest lasts {whole_minutes(seconds)}"
+        return f"{share} % of the budget is spent: ${spent:,.2f} of ${self._budget:,.2f}{left}"

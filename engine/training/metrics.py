@@ -1,60 +1,95 @@
-"""What training tells: the losses, the curve, the counters and the attention."""
+"""What a run reports: losses, their history, the held-out loss and the attention."""
 
-from engine.checkpoints.checkpoint import Unlogged
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from engine.checkpoints.state import Unlogged
 from engine.errors import EngineError
+from engine.formatting import duration, plural
 from engine.machine.background import DiskWriter
 from engine.machine.lock import FolderLostError
 from engine.networks.text2mel import Text2MelOutput
 from engine.run.publisher import Publisher
-from engine.run.snapshot import Losses, Phase
-from engine.training.attention_plot import make_plot
-from engine.training.clock import TrainingClock
-from engine.training.ledger_keeper import SpendRecorder
-from engine.training.loss_sums import LossSums
+from engine.run.snapshot import AttentionPlot, Losses, LostSteps, Phase
+from engine.training.cost import CostMeter
 from engine.training.losses import LossParts
-from engine.training.lost_steps import lost_steps, sentence_about
 from engine.training.setup import TrainingContext
 from engine.voice.history import Entry, History
+from engine.voice.spend import SpendEntry
 
 LOG_EVERY = 10
 """Steps between readings of the loss: each waits for the device."""
-# Steps between looks at the held-out set.
-_HELD_OUT_EVERY = 100
+# Steps between evaluations of the held-out clips.
+_EVALUATE_EVERY = 100
 
 
-class Teller:
-    """Tells the snapshot, and the history on disk, what the steps come to."""
+class LossSums:
+    """Sums of losses on the device since the last logged step, without those not finite."""
 
-    def __init__(
-        self,
-        prepared: TrainingContext,
-        publisher: Publisher,
-        clock: TrainingClock,
-        ledger: SpendRecorder,
-    ) -> None:
-        """Read the history of the network up to where it stands.
+    def __init__(self, unlogged: Unlogged, device: torch.device) -> None:
+        """Continue from the sums that a checkpoint has."""
+        self._sums: Tensor | None = None
+        if unlogged.count:
+            numbers = (float(unlogged.count), *unlogged.sums)
+            self._sums = torch.tensor(numbers, dtype=torch.float32, device=device)
+
+    def add(self, losses: LossParts) -> None:
+        """Add the losses of a step; waits for nothing."""
+        numbers = torch.stack([loss for loss in losses if loss is not None])
+        # The first number counts the steps: only the device knows how many are in the sums.
+        numbers = torch.cat((torch.ones_like(numbers[:1]), numbers))
+        numbers = torch.where(torch.isfinite(numbers).all(), numbers, torch.zeros_like(numbers))
+        self._sums = numbers if self._sums is None else self._sums + numbers
+
+    def means(self) -> Losses | None:
+        """The means, read from the device; None where no step is in them."""
+        if self._sums is None:
+            return None
+        one, total, l1, divergence, *attention = (self._sums / self._sums[0]).tolist()
+        if one != 1.0:  # 0 / 0: there was no step
+            return None
+        return Losses(total, l1, divergence, attention[0] if attention else None)
+
+    @property
+    def unlogged(self) -> Unlogged:
+        """What a checkpoint keeps of them, read from the device."""
+        if self._sums is None:
+            return Unlogged()
+        count, *sums = self._sums.tolist()
+        return Unlogged(int(count), tuple(sums)) if count else Unlogged()
+
+    def clear(self) -> None:
+        """Start again from nothing."""
+        self._sums = None
+
+
+class Metrics:
+    """Publishes what each step comes to, and writes the logged ones to the history."""
+
+    def __init__(self, context: TrainingContext, publisher: Publisher, cost: CostMeter) -> None:
+        """Read the history of the network up to the step of its checkpoint.
 
         Raises:
             EngineError: the history cannot be read.
         """
-        self._prepared = prepared
-        self._network = prepared.network
-        self._learner = prepared.learner
+        self._context = context
+        self._learner = context.learner
         self._publisher = publisher
-        self._clock = clock
-        self._ledger = ledger
-        self._sums = LossSums(prepared.unlogged, prepared.learner.device)
-        prepared.voice.locate()
-        path = prepared.voice.history(prepared.network)
-        self._history = History(path, up_to=prepared.step)
+        self._cost = cost
+        self._sums = LossSums(context.unlogged, context.learner.device)
+        context.voice.locate()
+        path = context.voice.history(context.network)
+        self._history = History(path, up_to=context.step)
         self._history_failed = False
         self.history_writer = DiskWriter("the history", self._write_history, publisher.event)
-        """Brings the losses to the disk."""
+        """Writes the losses to the disk."""
 
     def begin(self, saved_step: int | None) -> None:
         """Show where training stands before its first step; the history is written from here on."""
         self.history_writer.start()
-        step, base = self._prepared.step, self._prepared.base_step
+        step, base = self._context.step, self._context.base_step
         held_out = self._history.last_held_out
         if held_out is None:
             held_out = self._held_out_loss()
@@ -65,38 +100,54 @@ class Teller:
             base_step=base,
             first_step=step,
             learning_rate=self._learner.learning_rate(step + 1),
-            price=self._ledger.price,
-            voice_seconds=self._ledger.voice_seconds,
-            spent=self._ledger.spent,
+            price=self._cost.price,
+            voice_seconds=self._cost.training_seconds,
+            spent=self._cost.spent,
             checkpoint_step=saved_step,
             curve=self._history.curve,
             held_out=held_out,
         )
+        if self._context.corpus_change:
+            self._note(step, self._context.corpus_change)
         since = f", {step - base:,} since base" if step else ""
-        verb = "continued from" if step else "started at"
-        if self._prepared.corpus_change:
-            self.note(step, self._prepared.corpus_change)
         self._publisher.event(
-            f"{self._network} {verb} step {step:,}{since}; held-out {held_out:.4f}"
+            f"{self._context.network} {'continued from' if step else 'started at'} step {step:,}"
+            f"{since}; held-out {held_out:.4f}"
         )
-        self._tell_lost()
+        self._report_lost_steps()
         self.draw_attention(step)
 
-    def tell(self, step: int, parts: LossParts) -> Losses | None:
-        """Publish a step; every so often read the losses from the device, log and return them."""
-        self._sums.add(parts)
-        self._clock.mark(step)
-        losses, changes = self._log(step) if step % LOG_EVERY == 0 else (None, {})
+    def add(self, step: int, losses: LossParts) -> Losses | None:
+        """Publish a step; every `LOG_EVERY` steps read the losses, log and return their means."""
+        self._sums.add(losses)
+        self._cost.mark_step(step)
+        logged, changes = self._log(step) if step % LOG_EVERY == 0 else (None, {})
         self._publisher.update(
             step=step,
             learning_rate=self._learner.learning_rate(step),
-            steps_per_second=self._clock.steps_per_second,
-            run_seconds=self._clock.seconds,
-            voice_seconds=self._ledger.voice_seconds,
-            spent=self._ledger.spent,
+            steps_per_second=self._cost.steps_per_second,
+            run_seconds=self._cost.run_training_seconds,
+            voice_seconds=self._cost.training_seconds,
+            spent=self._cost.spent,
             **changes,
         )
-        return losses
+        return logged
+
+    def _log(self, step: int) -> tuple[Losses | None, dict[str, object]]:
+        """Log the losses, unless none was finite; return them and what changes in the snapshot."""
+        losses = self._sums.means()
+        if losses is None:
+            return None, {}
+        self._sums.clear()
+        held_out = self._held_out_loss() if step % _EVALUATE_EVERY == 0 else None
+        self._history.add(Entry(step, losses, self._learner.learning_rate(step), held_out))
+        self.history_writer.request()
+        changes: dict[str, object] = {"losses": losses, "curve": self._history.curve}
+        return losses, changes if held_out is None else {**changes, "held_out": held_out}
+
+    def _held_out_loss(self) -> float:
+        losses, _ = self._learner.evaluate(self._context.held_out)
+        return float(losses.total)
 
     def loss_since_logged(self) -> float | None:
         """The mean loss since the last logged step, read from the device; None without a step."""
@@ -105,19 +156,20 @@ class Teller:
 
     @property
     def unlogged(self) -> Unlogged:
-        """The losses since the last logged step, which belong to the checkpoint of this one."""
+        """The losses since the last logged step, which belong in the checkpoint of this one."""
         return self._sums.unlogged
 
-    def go_back(self, step: int, unlogged: Unlogged) -> None:
-        """Take back what was told of the steps after one, from whose checkpoint training goes on.
+    def roll_back(self, step: int, unlogged: Unlogged, text: str) -> None:
+        """Take back what was logged after a step, from whose checkpoint training continues.
 
         Args:
             step: the step of the checkpoint.
-            unlogged: what that checkpoint says.
+            unlogged: the losses that the checkpoint has.
+            text: what happened, for the history.
         """
         self._sums = LossSums(unlogged, self._learner.device)
         try:
-            self._follow_voice()
+            self._locate_history()
             self._history.cut_back(step)
         except EngineError as error:
             self._publisher.event(str(error), "warning")
@@ -127,24 +179,39 @@ class Teller:
             losses=None,
             curve=self._history.curve,
         )
+        self._note(step, text)
 
-    def _tell_lost(self) -> None:
-        """Tell what the run before had made and not saved."""
+    def _note(self, step: int, text: str) -> None:
+        self._history.note(step, text)
+        self.history_writer.request()
+
+    def draw_attention(self, step: int) -> None:
+        """Draw the attention of a fixed held-out clip; SSRN has none."""
+        context = self._context
+        if context.network == "ssrn":
+            return
+        _, output = self._learner.evaluate(context.attention_batch)
+        assert isinstance(output, Text2MelOutput)
+        clip = context.store.clips[context.attention_clip]
+        sentence = context.voice.vocabulary.clean(clip.text) + "E"
+        # Weights that diverged must not take the screen with them.
+        weights = torch.nan_to_num(output.attention[0].float()).cpu().numpy().copy()
+        weights.flags.writeable = False
+        plot = AttentionPlot(step, sentence, weights, f"held-out {clip.clip_id}")
+        self._publisher.add_plot(plot)
+
+    def _report_lost_steps(self) -> None:
+        """Report what the previous run had made and not saved."""
+        context = self._context
         lost = lost_steps(
-            self._prepared.voice.ledger.stretches,
-            self._network,
-            self._prepared.step,
+            [one for one in context.voice.spend.entries if one.network == context.network],
+            context.step,
             self._history.last_step,
-            self._prepared.damaged,
+            context.damaged,
         )
         if lost is not None:
             self._publisher.update(lost=lost)
-            self._publisher.event(sentence_about(lost), "warning")
-
-    def note(self, step: int, what: str) -> None:
-        """Write into the history, beside the losses, what happened to the run at a step."""
-        self._history.note(step, what)
-        self.history_writer.request()
+            self._publisher.event(lost_steps_text(lost), "warning")
 
     def make_history_safe(self) -> None:
         """Bring the losses so far to the disk, from whatever thread, and wait for it.
@@ -152,69 +219,75 @@ class Teller:
         Raises:
             EngineError: they cannot be written.
         """
-        self._follow_voice()
+        self._locate_history()
         self._history.make_safe()
 
-    def _follow_voice(self) -> None:
-        """Write the history where the voice is now.
+    def _locate_history(self) -> None:
+        """Find the history where the voice is now.
 
         Raises:
             EngineError: its folder is gone.
         """
-        self._prepared.voice.locate()
-        self._history.path = self._prepared.voice.history(self._network)
-
-    def end(self) -> None:
-        """Wait until the history is on the disk; losses that it does not take are told."""
-        self.history_writer.stop()
-        try:
-            self._follow_voice()
-            self._history.flush()
-        except FolderLostError:
-            pass  # whoever watches over the folder tells it
-        except EngineError as error:
-            self._publisher.event(f"{error} The last losses are not kept.", "error")
-
-    def draw_attention(self, step: int) -> None:
-        """Draw the attention of the watched clip; SSRN has none."""
-        if self._network == "ssrn":
-            return
-        _, output = self._learner.evaluate(self._prepared.attention_batch)
-        assert isinstance(output, Text2MelOutput)
-        clip = self._prepared.store.clips[self._prepared.attention_clip]
-        sentence = self._prepared.voice.vocabulary.clean(clip.text) + "E"
-        source = f"held-out {clip.clip_id}"
-        self._publisher.add_plot(make_plot(output.attention[0], sentence, step, source))
-
-    def _held_out_loss(self) -> float:
-        parts, _ = self._learner.evaluate(self._prepared.held_out)
-        return float(parts.total)
-
-    def _log(self, step: int) -> tuple[Losses | None, dict[str, object]]:
-        """Log the losses, unless none was finite; return them and what changes in the snapshot."""
-        losses = self._sums.means()
-        if losses is None:
-            return None, {}
-        self._sums.clear()
-        held_out = None
-        if step % _HELD_OUT_EVERY == 0:
-            held_out = self._held_out_loss()
-        entry = Entry(step, losses, self._learner.learning_rate(step), held_out)
-        self._history.add(entry)
-        self.history_writer.request()
-        changes: dict[str, object] = {"losses": losses, "curve": self._history.curve}
-        return losses, changes if held_out is None else {**changes, "held_out": held_out}
+        self._context.voice.locate()
+        self._history.path = self._context.voice.history(self._context.network)
 
     def _write_history(self) -> None:
         """Write what waits; a full disk costs time, and not the run."""
         try:
-            self._follow_voice()
+            self._locate_history()
             self._history.flush()
         except FolderLostError:
-            self._history_failed = True  # whoever watches over the folder tells it
+            self._history_failed = True  # the folder watch reports it
         except EngineError as error:
             if not self._history_failed:
                 self._publisher.event(f"{error} Losses stay in memory until they fit.", "warning")
             self._history_failed = True
         else:
             self._history_failed = False
+
+    def end(self) -> None:
+        """Wait until the history is on disk; report losses that it does not take."""
+        self.history_writer.stop()
+        try:
+            self._locate_history()
+            self._history.flush()
+        except FolderLostError:
+            pass  # the folder watch reports it
+        except EngineError as error:
+            self._publisher.event(f"{error} The last losses are not in the history.", "error")
+
+
+def lost_steps(
+    spend: Sequence[SpendEntry], step: int, last_logged: int | None, damaged: int | None = None
+) -> LostSteps | None:
+    """Return what was made after a checkpoint and is not in it; None where nothing was.
+
+    Args:
+        spend: what the network has cost, oldest first.
+        step: the step of the checkpoint.
+        last_logged: the last step in the history, which may be known from there alone.
+        damaged: the newest checkpoint, where that is damaged and was passed over.
+    """
+    until, seconds, usd = max(step, last_logged or 0), 0.0, 0.0
+    for entry in reversed([one for one in spend if one.kind == "training"]):
+        made = entry.last_step - entry.first_step
+        beyond = entry.last_step - max(entry.first_step, step)
+        if made > 0 and beyond > 0:
+            until = max(until, entry.last_step)
+            seconds += entry.seconds * beyond / made
+            usd += entry.usd * beyond / made
+        # What came before it led to the checkpoint, or was lost once already.
+        if made > 0 and entry.first_step <= step:
+            break
+    return LostSteps(step, until, seconds, usd, damaged) if until > step else None
+
+
+def lost_steps_text(lost: LostSteps) -> str:
+    """Say what was lost: `lost 412 steps since checkpoint 871,000 (1m58s, $0.03); …`."""
+    since = f"since checkpoint {lost.since:,}" if lost.since else "since the start"
+    why = "" if lost.damaged is None else f", because checkpoint {lost.damaged:,} was damaged"
+    cost = [duration(lost.seconds)] if lost.seconds else []
+    cost += [f"${lost.usd:,.2f}"] if lost.usd else []
+    figures = f" ({', '.join(cost)})" if cost else ""
+    them = "it" if lost.count == 1 else "them"
+    return f"lost {plural(lost.count, 'step')} {since}{figures}{why}; repeating {them}"

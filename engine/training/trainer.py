@@ -1,211 +1,412 @@
-"""The loop: obey, step, tell, save; and stop exactly where the person said."""
+"""The training loop. It acts; the tools around it say what to do, and do not know each other.
+
+`CommandHandler` carries out what was asked, `Limits` says that the stop is reached, `Divergence`
+that the run is to be rolled back, `Checkpointer` that a checkpoint is due, `Metrics` reports.
+"""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 
 from engine.data.batches import Prefetcher
 from engine.errors import EngineError
+from engine.machine.cloud.news import Interruption, NoticeGone, SpotWarning
 from engine.machine.device import is_out_of_memory
 from engine.machine.lock import FolderLostError
-from engine.run.commands import Inbox
+from engine.run.commands import Inbox, PlotAttention, SaveCheckpoint, ScreenDetached
 from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
-from engine.run.snapshot import Phase
+from engine.run.snapshot import Losses, Phase
 from engine.speech.audition import Auditions
 from engine.training.checkpoint_writer import OnSaved
-from engine.training.checkpointer import Keeper
-from engine.training.corpus_change import CorpusWatch
-from engine.training.cost import CostMeter
-from engine.training.limits import Stopping
+from engine.training.checkpointer import Checkpointer
+from engine.training.command_handler import (
+    CommandHandler,
+    Request,
+    RunState,
+    SpotNews,
+    TryAgain,
+)
+from engine.training.divergence import MAX_ROLLBACKS, DivergedError, Divergence
+from engine.training.limits import LimitReached, Limits
 from engine.training.machine_watch import MachineWatch
-from engine.training.metrics import LOG_EVERY, Teller
+from engine.training.metrics import LOG_EVERY, Metrics
 from engine.training.microbatch import micro_batches_notice, out_of_memory_message
-from engine.training.rollback import SickError
 from engine.training.setup import TrainingContext
-from engine.training.sickness import Sickness
+from engine.training.spend_recorder import SpendRecorder, spent_so_far
 from engine.training.spot import Interruptions
-from engine.training.standing import Standing
-from engine.training.steering import Steering
-from engine.training.tending import Tending
+from engine.training.training_data import CorpusWatch
 from engine.training.watchdog import Watchdog
+
+# Seconds between two looks at the inbox while no steps are made.
+_IDLE_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Services:
+    """What runs beside the loop from before the first step to after the last."""
+
+    inbox: Inbox
+    auditions: Auditions
+    spend: SpendRecorder
+    machine: MachineWatch
+    watchdog: Watchdog
+    on_saved: Sequence[OnSaved] = ()
 
 
 class Trainer:
-    """Trains one network of one voice until it is told to stop."""
+    """Trains one network of one voice until a limit is reached or it is told to end."""
 
     def __init__(
         self,
-        prepared: TrainingContext,
+        context: TrainingContext,
         options: TrainOptions,
         publisher: Publisher,
-        inbox: Inbox,
-        auditions: Auditions,
-        paid: CostMeter,
-        machine: MachineWatch,
-        watchdog: Watchdog,
-        on_saved: Sequence[OnSaved] = (),
+        services: Services,
     ) -> None:
-        self._prepared = prepared
-        self._learner = prepared.learner
+        self._context = context
+        self._learner = context.learner
         self._options = options
         self._publisher = publisher
-        self._paid = paid
-        voice, ledger = prepared.voice, paid.ledger
-        self._standing = Standing(
-            prepared.step, publisher, paid.clock, attended=options.attended, hold=options.hold
-        )
+        self._inbox = services.inbox
+        self._spend = spend = services.spend
+        self._cost = spend.cost
+        self._machine = services.machine
+        self._watchdog = services.watchdog
+        self._watchdog.shares_processor = self._learner.device.type == "cpu"
+        self._state = RunState(context.step, options, publisher, spend.cost)
         # The newest checkpoint may be an earlier one than it seemed.
-        ledger.go_back(prepared.step)
-        self._teller = teller = Teller(prepared, publisher, paid.clock, ledger)
-        beside = (*paid.writers, teller.history_writer)
-        first = (teller.make_history_safe, ledger.flush)
-        self._keeper = Keeper(
-            prepared, publisher, paid.clock, first, beside, on_saved, inbox.hurried
-        )
-        kept = (self._standing, paid, self._keeper, self._teller)
-        self._sickness = Sickness(prepared, publisher, *kept)
-        self._tending = Tending(publisher, *kept, self._sickness)
-        self._stopping = Stopping(prepared, publisher, ledger, self._standing, self._tending)
-        self._steering = Steering(
-            prepared,
+        spend.roll_back(context.step)
+        self._metrics = metrics = Metrics(context, publisher, spend.cost)
+        self._checkpointer = Checkpointer(
+            context,
             publisher,
-            inbox,
-            auditions,
-            paid,
-            self._standing,
-            self._stopping,
-            self._tending,
-            self._sickness,
-            Interruptions(publisher, machine.hook),
-            machine.look_for_notice,
+            spend.cost,
+            before_write=(metrics.make_history_safe, spend.flush),
+            writers=(*spend.writers, metrics.history_writer),
+            on_saved=services.on_saved,
         )
-        recordings = (clip.path for clip in prepared.store.clips)
-        self._corpus_watch = CorpusWatch(voice.dataset, recordings, publisher)
-        self._watchdog = watchdog
-        watchdog.shares_processor = self._learner.device.type == "cpu"
+        self._divergence = Divergence(context, publisher)
+        self._limits = Limits(context.voice, context.network, publisher, spend.cost)
+        self._commands = CommandHandler(
+            context, publisher, services.inbox, services.auditions, self._limits, spend
+        )
+        self._interruptions = Interruptions(publisher, services.machine.hook)
+        recordings = (clip.path for clip in context.store.clips)
+        self._corpus_watch = CorpusWatch(context.voice.dataset, recordings, publisher)
+        # Whether the batches that were made ahead are of other steps than those to come.
+        self._batches_stale = True
 
     def run(self) -> None:
-        """Train until the stop, `Finish`, or a fault; the last checkpoint is safe on return.
+        """Train until the stop, the budget, `Finish` or a fault; return when all is saved.
 
         Raises:
-            EngineError: the run fell sick again and again with nobody there, the device lacks
+            EngineError: the run diverged again and again with nobody there, the device is out of
                 memory, or the last checkpoint cannot be written.
-            InputError: the stop that was ordered lies behind.
+            InputError: the stop that was asked for lies behind.
         """
         try:
-            self._keeper.start()
-            self._steering.hear_price()
-            # What the preparation cost may have used up the sum at which to stop.
-            self._stopping.begin(self._options.stop, self._paid.ledger.spent_before)
-            self._teller.begin(self._keeper.saved_step)
-            self._paid.close_stretch(self._standing.step)
-            self._publisher.update(first_spent=self._paid.ledger.spent)
+            self._begin()
             self._corpus_watch.start()
             try:
-                self._make_steps()
+                self._train()
+            except BaseException as error:
+                self._rescue(error)
+                raise
             finally:
                 self._corpus_watch.stop()
-            # To wait for a disk that refuses the last step is no training.
-            self._paid.clock.pause()
-            self._publisher.update(phase=Phase.STOPPING, wait_ends_at=None)
-            cut_short = self._steering.ends_cut_short()
-            self._end_on_disk(cut_short=cut_short)
-            self._stopping.end(cut_short=cut_short)
-            self._publisher.update(interrupted=cut_short)
+            self._finish()
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            where = f"at step {self._standing.step:,}"
+            where = f"at step {self._state.step:,}"
             device = self._learner.device
             raise EngineError(out_of_memory_message(device, where, error)) from error
         finally:
-            self._paid.clock.pause()
-            # Whoever takes the voice folder next must find nobody writing in it. Whatever becomes
-            # of one of these, the others are done: the last to be named is the first.
-            with ExitStack() as last:
-                last.callback(self._end_paid_time)
-                last.callback(self._teller.end)
-                last.callback(self._keeper.end)
+            self._cost.pause_training()
+            # Nothing may write in the voice folder any more when this returns. Each is called
+            # whatever becomes of the others, the last one first.
+            with ExitStack() as stack:
+                stack.callback(self._end_spend)
+                stack.callback(self._metrics.end)
+                stack.callback(self._checkpointer.stop_thread)
 
-    def _make_steps(self) -> None:
-        try:
-            with Prefetcher(self._prepared.batches, self._learner.device) as batches:
-                while self._make_steps_in_order(batches):
-                    pass
-        except BaseException as error:
-            self._rescue(error)
-            raise
+    def _begin(self) -> None:
+        self._checkpointer.start_thread()
+        self._commands.process_prices(self._state.step)
+        # What the preparation cost may have used up the sum at which to stop.
+        self._limits.begin(self._options.stop, self._state.step, self._cost.spent_before)
+        self._metrics.begin(self._checkpointer.saved_step)
+        self._spend.record(self._state.step)
+        self._publisher.update(first_spent=self._cost.spent)
 
-    def _make_steps_in_order(self, batches: Prefetcher) -> bool:
-        """Make one step after the other; False when it is time to end, True where a run went back.
+    def _train(self) -> None:
+        """The loop, from the first step to the last."""
+        state = self._state
+        with Prefetcher(self._context.batches, self._learner.device) as batches:
+            while not self._process_commands():
+                if not state.at_stop and (limit := self._limits.reached(state.step)):
+                    self._stop(limit)
+                    continue
+                if state.paused:
+                    self._wait()
+                    continue
+                logged = self._make_step(batches)
+                if state.step % LOG_EVERY == 0:
+                    loss = None if logged is None else logged.total
+                    fault = self._divergence.check(state.step, loss)
+                    if fault:
+                        self._roll_back(fault)
+                        continue
+                self._save_what_is_due()
 
-        Batches that were made ahead are of no use then.
-        """
-        standing = self._standing
-        restarts = standing.restarts
-        batches.restart(standing.step + 1, self._learner.recovery.salt)
-        while self._steering.obey():
-            if standing.restarts > restarts:
-                return True
-            self._paid.clock.start()
-            self._make_step(batches)
-        return False
+    def _process_commands(self) -> bool:
+        """Do what was asked since the last step; return whether it is time to end."""
+        state = self._state
+        for request in self._commands.process(state):
+            self._carry_out(request)
+        if state.diverged and not state.attended:
+            raise DivergedError(state.diverged)
+        if not state.finishing and self._interruptions.over:
+            self._publisher.event("the last safe second: saving and ending", "warning")
+            state.finishing = True
+        self._limits.warn()
+        return state.finishing
 
-    def _make_step(self, batches: Prefetcher) -> None:
-        step = self._standing.step + 1
-        whole = self._learner.micro_batches
+    def _carry_out(self, request: Request) -> None:
+        step = self._state.step
+        match request:
+            case SaveCheckpoint():
+                self._save_on_request()
+            case ScreenDetached():
+                self._save_soon()
+            case PlotAttention():
+                self._metrics.draw_attention(step)
+            case TryAgain():
+                self._learner.recovery = self._divergence.try_again(step)
+                self._batches_stale = True
+                self._publisher.update(alarm="")
+            case SpotWarning() | Interruption() | NoticeGone():
+                self._handle_spot_news(request)
+
+    def _make_step(self, batches: Prefetcher) -> Losses | None:
+        """Make the next step; return the mean losses where they were logged."""
+        step = self._state.step + 1
+        if self._batches_stale:
+            batches.restart(step, self._learner.recovery.salt)
+            self._batches_stale = False
+        micro_batches = self._learner.micro_batches
+        self._cost.start_training()
         with self._watchdog.step():
-            parts = self._learner.step(batches.next(), step)
-            self._standing.step = step
-            losses = self._teller.tell(step, parts)
-        if self._learner.micro_batches > whole:
-            told = micro_batches_notice(self._learner.micro_batches, self._learner.device)
-            self._publisher.event(told, "warning")
-        if step % LOG_EVERY == 0:
-            loss = None if losses is None else losses.total
-            if self._sickness.falls_back_after(loss):
-                return
-        if self._paid.ledger.due:
-            self._paid.close_stretch(step)
-        self._tending.tend()
-        if self._stopping.reached:
-            self._stopping.arrive()
+            losses = self._learner.step(batches.next(), step)
+            self._state.step = step
+            logged = self._metrics.add(step, losses)
+        if self._learner.micro_batches > micro_batches:
+            notice = micro_batches_notice(self._learner.micro_batches, self._learner.device)
+            self._publisher.event(notice, "warning")
+        return logged
 
-    def _end_on_disk(self, *, cut_short: bool) -> None:
-        """Save the last step; a run that is `cut_short` has no time to wait for a full disk.
+    def _stop(self, limit: LimitReached) -> None:
+        """Save at the stop or the budget; then wait for the person, or end."""
+        state, step = self._state, self._state.step
+        self._publisher.event(limit.text, limit.severity)
+        try:
+            self._save_and_draw()
+        except DivergedError:
+            raise
+        except EngineError:
+            pass  # the checkpointer has reported it, and retries while waiting or at the end
+        else:
+            if state.step != step:
+                return  # rolled back: the stop lies ahead again
+            if self._limits.stop_reached(step):
+                self._limits.forget_stop()
+        if state.attended:
+            state.at_stop = True
+            state.pause(Phase.AT_STOP)
+        else:
+            state.finishing = True
 
-        What such a run cannot save the next machine makes again.
+    def _wait(self) -> None:
+        """Wait a moment for a command; end a wait for a person that has lasted too long."""
+        if why := self._state.why_wait_ends():
+            self._publisher.event(f"{why}: the run ends")
+            self._publisher.update(ended_because=why, wait_ends_at=None)
+            if self._state.diverged:
+                raise DivergedError(f"{self._state.diverged} The run ended because {why}.")
+            self._state.finishing = True
+            return
+        self._save_what_is_due()
+        self._inbox.wait(_IDLE_SECONDS)
+
+    def _save_what_is_due(self) -> None:
+        """Record the spend, and begin a checkpoint with the attention, where they are due."""
+        step = self._state.step
+        if self._cost.entry_due:
+            self._spend.record(step)
+        if not self._checkpointer.due(step):
+            return
+        self._spend.record(step)
+        if self._rolled_back_before_save():
+            return
+        self._checkpointer.start(step, self._metrics.unlogged)
+        self._metrics.draw_attention(step)
+
+    def _save_on_request(self) -> None:
+        step = self._state.step
+        if step == 0:
+            self._publisher.event("nothing to save before the first step")
+        elif self._checkpointer.is_saved(step):
+            self._publisher.event(f"step {step:,} is already saved")
+        else:
+            self._save_soon()
+
+    def _save_soon(self) -> None:
+        """Save this step, or the first one after the checkpoint that is being written."""
+        self._checkpointer.request()
+        self._save_what_is_due()
+
+    def _save(self, *, last: bool = False) -> bool:
+        """Save this step and wait until it is on disk; return whether there was anything to save.
+
+        The `last` step of a run is worth a longer wait for a disk that refuses it.
 
         Raises:
-            EngineError: the checkpoint cannot be written, and the machine stays.
+            EngineError: the checkpoint cannot be written.
         """
+        step = self._state.step
+        self._spend.record(step)
+        self._checkpointer.wait()
+        if self._checkpointer.is_saved(step) or self._rolled_back_before_save():
+            return False
+        unlogged = self._metrics.unlogged
+        if last:
+            self._checkpointer.save_last(step, unlogged, self._inbox.hurried)
+        else:
+            self._checkpointer.save(step, unlogged)
+        return True
+
+    def _save_and_draw(self, *, last: bool = False) -> None:
+        if self._save(last=last):
+            self._metrics.draw_attention(self._state.step)
+
+    def _rolled_back_before_save(self) -> bool:
+        """Check what is to be saved; where it diverged, roll back instead."""
+        loss = self._metrics.loss_since_logged()
+        fault = self._divergence.check_before_save(self._state.step, loss)
+        if fault:
+            self._roll_back(fault)
+        return bool(fault)
+
+    def _roll_back(self, fault: str) -> None:
+        """Return to the last good checkpoint, with a lower learning rate and other batches.
+
+        The checkpoint is written again with what has changed, so that a resumed run has no more
+        tries than one that never ended. Imported weights stay as they were imported.
+
+        Raises:
+            DivergedError: no checkpoint is good, or it was tried often enough and nobody is there.
+        """
+        self._spend.record(self._state.step)
+        self._checkpointer.wait()
+        target = self._divergence.rollback(self._state.step, fault)
+        if target.checkpoint is None:
+            self._learner.reset()
+        else:
+            self._learner.restore(target.checkpoint)
+        self._learner.recovery = target.recovery
+        self._state.step = target.step
+        self._batches_stale = True
+        self._publisher.warn(target.text, severity="error")
+        self._spend.roll_back(target.step)
+        self._metrics.roll_back(target.step, target.unlogged, target.text)
+        self._checkpointer.roll_back(target.step)
+        if target.final:
+            self._give_up(target.text)
+        elif target.step > self._context.base_step:
+            self._checkpointer.start(target.step, target.unlogged)
+
+    def _give_up(self, text: str) -> None:
+        """Wait for a person; without one, end."""
+        if self._state.finishing:
+            return
+        message = (
+            f"{text}. The learning rate was lowered {MAX_ROLLBACKS} times already: check the "
+            f"recordings, make a voice with another preset, or train with --precision fp32."
+        )
+        if not self._state.attended:
+            raise DivergedError(message)
+        self._state.diverged = message
+        self._publisher.event(f"paused at step {self._state.step:,}: p tries again", "error")
+        self._publisher.update(alarm=message)
+        self._state.pause(Phase.PAUSED)
+
+    def _handle_spot_news(self, news: SpotNews, *, ending: bool = False) -> None:
+        speed = self._cost.steps_per_second
+        step_seconds = 1 / speed if speed else None
+        self._interruptions.hear(news, self._save_at_once, step_seconds, ending=ending)
+
+    def _save_at_once(self) -> float:
+        """Save this step, and have failures retried; return the seconds that the write took."""
         try:
-            self._tending.save_and_draw(last=not cut_short)
-        except SickError:
+            self._save()
+        except DivergedError:
+            raise
+        except EngineError:
+            self._checkpointer.request()
+        return self._checkpointer.write_seconds
+
+    def _finish(self) -> None:
+        """Save the last step, and keep the stop for whoever resumes, unless it is done with."""
+        # Waiting for a disk that refuses the last step is not training.
+        self._cost.pause_training()
+        self._publisher.update(phase=Phase.STOPPING, wait_ends_at=None)
+        interrupted = self._is_interrupted()
+        try:
+            self._save_and_draw(last=not interrupted)
+        except DivergedError:
             raise
         except EngineError as error:
-            if not cut_short:
+            if not interrupted:
                 raise
-            step = self._standing.step
+            # There is no time to wait for a full disk; the next machine repeats these steps.
+            step = self._state.step
             self._publisher.event(f"step {step:,} is lost with this machine: {error}", "error")
+        gives_up_stop = self._state.gives_up_stop and not interrupted
+        if gives_up_stop or self._limits.stop_reached(self._state.step):
+            self._limits.forget_stop()
+        self._publisher.update(interrupted=interrupted)
+
+    def _is_interrupted(self) -> bool:
+        """Whether the run ends because its cloud takes the machine away.
+
+        A run at its stop needs no other machine. Whoever asked it to end may have been the machine
+        as it shuts down, before its notice was seen: so the cloud is asked once more.
+        """
+        if self._limits.reached(self._state.step):
+            return False
+        if not self._interruptions.standing:
+            news = self._machine.look_for_notice()
+            if news is not None:
+                self._handle_spot_news(news, ending=True)
+        return self._interruptions.standing
 
     def _rescue(self, error: BaseException) -> None:
-        """Save what was learned before a fault; the fault itself is told by whoever catches it."""
+        """Save what was learned before a fault, which whoever catches it reports."""
         try:
-            kept = self._tending.save()
+            saved = self._save()
         except Exception as second:
             # The device may be gone: the newest checkpoint on disk has to do.
-            step = self._standing.step
+            step = self._state.step
             self._publisher.event(f"step {step:,} cannot be saved: {second}", "error")
         else:
-            if kept:
-                self._publisher.event(f"saved before the end by {type(error).__name__}", "warning")
+            if saved:
+                self._publisher.event(f"saved before ending with {type(error).__name__}", "warning")
 
-    def _end_paid_time(self) -> None:
+    def _end_spend(self) -> None:
         try:
-            self._paid.end(self._standing.step)
+            self._spend.end(self._state.step)
         except FolderLostError:
-            pass  # whoever watches over the folder tells it
+            pass  # the folder watch reports it
         except EngineError as error:
-            spent = self._paid.ledger.spent
-            self._publisher.event(f"{error} ${spent:.2f} are spent in all.", "error")
+            self._publisher.event(f"{error}{spent_so_far(self._cost)}", "error")

@@ -1,30 +1,27 @@
-"""Small voices that are trained for real: few clips, narrow networks, short transforms."""
+"""Small voices that are trained for real: few clips, narrow networks, short transforms.
+
+The engine is imported in the fixtures that need it: a test of a parser answers at once.
+"""
+
+from __future__ import annotations
 
 import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pytest
-import soundfile
+from paths import SPEECH
 
-from engine.checkpoints.checkpoint import Checkpoint, save_checkpoint
-from engine.data.audio import AudioSpec
-from engine.networks.build import build_network
-from engine.networks.specs import SSRNSpec, Text2MelSpec
-from engine.run.commands import Command
-from engine.run.options import TrainOptions, parse_stop_option
-from engine.run.snapshot import Snapshot
-from engine.session import Session
-from engine.voice.folder import Voice
-from engine.voice.settings import VoiceSettings
-
-SPEECH = Path(__file__).parents[1] / "fixtures" / "ljspeech-3"
-# Fewer bins and bands than a voice has, so that a step takes milliseconds.
-SMALL_AUDIO = AudioSpec(n_fft=512, win_length=512, n_mels=20)
+if TYPE_CHECKING:
+    from engine.data.audio import AudioSpec
+    from engine.run.commands import Command
+    from engine.run.snapshot import Snapshot
+    from engine.session import Session
+    from engine.voice.folder import Voice
 
 
 @pytest.fixture(scope="session")
@@ -35,12 +32,18 @@ def speech() -> Path:
 
 @pytest.fixture(scope="session")
 def small_audio() -> AudioSpec:
-    return SMALL_AUDIO
+    """Fewer bins and bands than a voice has, so that a step takes milliseconds."""
+    from engine.data.audio import AudioSpec
+
+    return AudioSpec(n_fft=512, win_length=512, n_mels=20)
 
 
 @pytest.fixture(scope="session")
 def tones(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A corpus of 23 short sounds of very different lengths, and of 3 rows that are no good."""
+    import numpy as np
+    import soundfile
+
     folder = tmp_path_factory.mktemp("tones")
     (folder / "wavs").mkdir()
     rows = ["tone-lost|there is no such recording"]
@@ -59,11 +62,8 @@ def tones(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-MakeVoice = Callable[..., Voice]
-
-
 @pytest.fixture
-def make_voice(tmp_path: Path) -> MakeVoice:
+def make_voice(tmp_path: Path, small_audio: AudioSpec) -> Callable[..., Voice]:
     """Make a voice with narrow networks of random weights, at the steps that are asked for."""
 
     def make(
@@ -76,17 +76,23 @@ def make_voice(tmp_path: Path) -> MakeVoice:
         hidden: int = 16,
         **settings: Any,
     ) -> Voice:
+        import torch
+
+        from engine.checkpoints.checkpoint import Checkpoint, save_checkpoint
+        from engine.networks.build import build_network
+        from engine.networks.specs import SSRNSpec, Text2MelSpec
+        from engine.voice.folder import Voice
+        from engine.voice.settings import VoiceSettings
+
         voice = Voice.create(
             tmp_path / name,
-            VoiceSettings(dataset=dataset, preset="small", audio=SMALL_AUDIO, **settings),
+            VoiceSettings(dataset=dataset, preset="small", audio=small_audio, **settings),
         )
         symbols = voice.settings.symbols
         specs = {
-            "text2mel": Text2MelSpec(len(symbols), SMALL_AUDIO.n_mels, embedding=16, hidden=hidden),
-            "ssrn": SSRNSpec(SMALL_AUDIO.n_mels, SMALL_AUDIO.n_bins, hidden=hidden),
+            "text2mel": Text2MelSpec(len(symbols), small_audio.n_mels, embedding=16, hidden=hidden),
+            "ssrn": SSRNSpec(small_audio.n_mels, small_audio.n_bins, hidden=hidden),
         }
-        import torch
-
         torch.manual_seed(7)
         for network, step in (("text2mel", text2mel), ("ssrn", ssrn)):
             if step is None:
@@ -100,9 +106,9 @@ def make_voice(tmp_path: Path) -> MakeVoice:
                 base_step=min(base_step, step),
                 recipe="standard",
                 seed=1,
-                moments_from=0,
+                optimizer_start_step=0,
                 weights={name: weight.detach() for name, weight in weights.items()},
-                average={},
+                ema={},
                 optimizer={},
             )
             save_checkpoint(checkpoint, voice.checkpoint_folder(network, step))
@@ -116,6 +122,8 @@ def copy_voice() -> Callable[[Voice, str], Voice]:
     """Copy a voice folder beside itself."""
 
     def copy(voice: Voice, name: str) -> Voice:
+        from engine.voice.folder import Voice
+
         return Voice.open(Path(shutil.copytree(voice.folder, voice.folder.with_name(name))))
 
     return copy
@@ -125,7 +133,10 @@ def start(
     voice: Voice | Path, stop: str | None = None, *commands: Command, **changes: Any
 ) -> Session:
     """Start a run on the CPU in single precision, with commands that wait for it already."""
-    folder = voice.folder if isinstance(voice, Voice) else voice
+    from engine.run.options import TrainOptions, parse_stop_option
+    from engine.session import Session
+
+    folder = voice if isinstance(voice, Path) else voice.folder
     options = TrainOptions(
         folder,
         device="cpu",
@@ -163,8 +174,6 @@ def texts(snapshot: Snapshot) -> list[str]:
 @pytest.fixture
 def training() -> Any:
     """The ways to run a session: `start`, `until`, `end`, and the `texts` of what happened."""
-    from types import SimpleNamespace
-
     return SimpleNamespace(start=start, until=until, end=end, texts=texts)
 
 

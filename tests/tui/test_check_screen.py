@@ -11,7 +11,7 @@ from engine.run.commands import Continue, Finish, Hold
 from engine.run.snapshot import Phase, Progress, Snapshot
 from tui.app import VoicecoachApp
 from tui.keys import CHECK_KEYS
-from tui.process.exit_reason import ExitReason
+from tui.process.endings import ExitReason
 from tui.screens.check_screen import CheckScreen
 
 

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from engine.mirror.store import open_target
-from engine.mirror.uploader import Hearers, Sender
+from engine.mirror.store import open_store
+from engine.mirror.uploader import Uploader
 from engine.run.options import TrainOptions
+from engine.run.publisher import Publisher
+from engine.run.snapshot import Phase, Snapshot
 from engine.voice.folder import Voice
 from tui.cli import app
 
@@ -23,10 +25,12 @@ def mirror(tmp_path: Path) -> str:
     address = str(tmp_path / "mirror")
     alice = Voice.open(Path(shutil.copytree(DEMO_VOICE, tmp_path / "alice")))
     alice.save(replace(alice.settings, mirror=address, id="ab" * 16, dataset=SPEECH))
-    hearers = Hearers(lambda state: None, lambda text, severity: None)
-    sender = Sender(alice, "text2mel", lambda: open_target(address), hearers, seen=0, idle=0.01)
-    sender.start()
-    assert sender.finish(60)
+    publisher = Publisher(Snapshot(Phase.TRAINING, "alice", alice.folder, "text2mel", "", ""))
+    uploader = Uploader(
+        alice, "text2mel", lambda: open_store(address), publisher, sequence=0, idle=0.01
+    )
+    uploader.start()
+    assert uploader.finish(60)
     return address
 
 
@@ -85,8 +89,8 @@ def test_from_takes_a_mirror_for_what_it_is(mirror, options_of, tmp_path):
 
 def test_what_cannot_be_is_one_sentence(mirror, tmp_path):
     new = ("--voice", str(tmp_path / "new"))
-    assert "has a password" in refusal(*new, "--from", "s3://user:geheim@bucket/alice")
-    assert "of no kind that can be written to" in refusal(*new, "--from", "gopher://bucket/alice")
+    assert "contains a password" in refusal(*new, "--from", "s3://user:geheim@bucket/alice")
+    assert "of an unsupported kind" in refusal(*new, "--from", "gopher://bucket/alice")
     other = Path(shutil.copytree(DEMO_VOICE, tmp_path / "bob"))
     said = refusal(str(SPEECH), "--voice", str(other), "--mirror", mirror)
     assert "holds a voice already" in said

@@ -16,7 +16,7 @@ from engine.run.commands import (
 )
 from engine.run.snapshot import Phase
 from engine.run.stop import parse_stop
-from tui.process.exit_reason import ExitReason
+from tui.process.endings import ExitReason
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -101,9 +101,9 @@ async def test_the_stop_dialog_says_what_an_answer_means_and_sends_it(said, mean
 @pytest.mark.parametrize(
     ("said", "trouble"),
     [
-        ("soon", "cannot read 'soon' as a time to stop"),
-        ("860k", "the voice stands at 871,204 already"),
-        ("$0.10", "$0.65 is spent already"),
+        ("soon", "cannot read 'soon' as a stop"),
+        ("860k", "already at step 871,204"),
+        ("$0.10", "already spent $0.65"),
     ],
 )
 async def test_the_stop_dialog_says_in_place_why_an_answer_cannot_be_taken(said, trouble):

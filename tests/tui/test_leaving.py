@@ -8,7 +8,7 @@ from textual import events
 from engine.run.commands import Finish, Pause, SaveCheckpoint, SetSentence, StopAt
 from engine.run.snapshot import Phase
 from engine.run.stop import StopPoint, parse_stop
-from tui.process.exit_reason import ExitReason
+from tui.process.endings import ExitReason
 
 
 async def until(pilot, true) -> None:

@@ -9,7 +9,7 @@ from textual.widgets import Static
 
 from engine.run.commands import SetBudget
 from engine.run.snapshot import Phase
-from tui.process.endings import sentence_about_end, sentence_about_rent
+from tui.process.endings import describe_end, describe_rent
 from tui.process.headless import line_about
 
 
@@ -117,22 +117,22 @@ def test_the_way_to_go_on_names_the_stop_that_holds_or_gives_it_again(tmp_path):
         ("damaged", "to go on: voicecoach train"),
     ):
         stop.write_text(content)
-        assert words in sentence_about_end(ended)
+        assert words in describe_end(ended)
     # Before the first step nothing is kept yet: the command itself is to say it.
     unset = replace(ended, stop=None, stop_text="$10", checkpoint_step=871_000)
-    assert sentence_about_end(unset).endswith(f"--voice {tmp_path} --stop-at '$10'")
+    assert describe_end(unset).endswith(f"--voice {tmp_path} --stop-at '$10'")
 
 
 def test_the_last_sentences_say_what_the_machine_goes_on_to_cost():
     ended = training(phase=Phase.STOPPED, budget=30.0)
-    assert sentence_about_rent(ended) == (
+    assert describe_rent(ended) == (
         "spent $0.65; this machine still costs $0.99/h until you stop it"
     )
-    assert "$0.12 of it for idle time" in sentence_about_rent(replace(ended, idle_usd=0.12))
-    assert sentence_about_rent(replace(ended, price=0.0)) == ""
-    assert sentence_about_rent(replace(ended, interrupted=True)) == ""
-    assert "budget" not in sentence_about_end(ended)
-    used = sentence_about_end(replace(ended, spent=30.01))
+    assert "$0.12 of it for idle time" in describe_rent(replace(ended, idle_usd=0.12))
+    assert describe_rent(replace(ended, price=0.0)) == ""
+    assert describe_rent(replace(ended, interrupted=True)) == ""
+    assert "budget" not in describe_end(ended)
+    used = describe_end(replace(ended, spent=30.01))
     assert used.startswith(
         "the budget of $30.00 is used up: $30.01 is spent; saved at step 871,000"
     )

@@ -9,7 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.check.report import CheckReport, Finding, Severity, TranscriptScore
-from tui import formatting as wording
+from engine.formatting import printable
+from tui import formatting
 from tui.reports import check_words as words
 
 _MAX_OF_A_KIND = 10
@@ -44,7 +45,7 @@ class _View:
     def print(self) -> None:
         report = self._report
         style = "bold red" if report.harmful or not report.usable else "bold green"
-        self._put(Text(wording.printable(report.dataset), style="bold"))
+        self._put(Text(printable(report.dataset), style="bold"))
         self._put(Text(words.verdict(report), style=style))
         self._facts("", words.facts(report))
         self._lengths()
@@ -107,7 +108,7 @@ class _View:
         table.add_column(overflow="fold")
         for finding in findings:
             line = f"line {finding.line:,}" if finding.line is not None else ""
-            figure = wording.printable(finding.figure)
+            figure = printable(finding.figure)
             table.add_row(
                 self._text(line, "dim"), self._text(words.subject(finding)), self._text(figure)
             )
@@ -118,7 +119,7 @@ class _View:
         rows = []
         for character in self._report.unknown[:_MAX_UNKNOWN]:
             symbol, times, becomes = words.unknown(character)
-            example = wording.printable(character.example)
+            example = printable(character.example)
             rows.append([symbol, times, becomes, f"line {character.line:,}", example])
         title = Text("characters that the voice has no symbol for", "bold")
         for gravest in groups[:1]:
@@ -188,14 +189,14 @@ class _View:
 
 
 def _cells(place: int, doubt: TranscriptScore) -> list[str]:
-    clip = wording.printable(doubt.clip_id)
+    clip = printable(doubt.clip_id)
     return [
         f"{place}.",
         f"{doubt.score:.2f}",
         f"{doubt.line:,}",
         set_cell_size(clip, min(_WIDEST_CLIP, cell_len(clip))),
-        wording.loss(doubt.loss),
-        wording.loss(doubt.other_loss),
+        formatting.loss(doubt.loss),
+        formatting.loss(doubt.other_loss),
         f"{doubt.focus:.2f}",
-        wording.printable(doubt.text),
+        printable(doubt.text),
     ]

@@ -15,7 +15,8 @@ from engine.check.report import (
     UnknownCharacter,
 )
 from engine.choices import NetworkName
-from tui import formatting as wording
+from engine.formatting import duration, printable
+from tui import formatting
 
 _NETWORKS: dict[NetworkName, str] = {"text2mel": "Text2Mel", "ssrn": "SSRN"}
 UNKNOWN = "unknown-character"
@@ -82,7 +83,7 @@ def hours(report: CheckReport) -> str:
     if not report.usable:
         return "none"
     mean = report.hours * 3600 / report.usable
-    return f"{wording.duration(report.hours * 3600)}, {mean:.1f} s a clip on average"
+    return f"{duration(report.hours * 3600)}, {mean:.1f} s a clip on average"
 
 
 def _spread(spread: Spread, unit: str, places: int) -> str:
@@ -101,7 +102,7 @@ def short_facts(report: CheckReport, width: int) -> str:
     """
     words = [f"{report.usable:,} usable clips"]
     if report.usable:
-        words.append(wording.duration(report.hours * 3600))
+        words.append(duration(report.hours * 3600))
     for spread, unit in ((report.speaking_rate, "characters/s"), (report.noise, "dB over noise")):
         if spread is not None:
             words.append(f"{spread.median:.0f} {unit}")
@@ -169,7 +170,7 @@ def grouped(findings: Sequence[Finding]) -> list[Group]:
 
 def kind(name: str) -> str:
     """Write a kind of finding as words: `missing recording`."""
-    return wording.printable(name).replace("-", " ")
+    return printable(name).replace("-", " ")
 
 
 def subject(finding: Finding) -> str:
@@ -177,7 +178,7 @@ def subject(finding: Finding) -> str:
     name = finding.file
     if finding.clip_id and (not name or "/" not in name):
         name = finding.clip_id
-    return wording.printable(name)
+    return printable(name)
 
 
 def line_number(line: int | None) -> str:
@@ -187,7 +188,7 @@ def line_number(line: int | None) -> str:
 
 def sentence(advice: str) -> str:
     """Write an advice as a sentence: with a capital and a full stop."""
-    said = wording.printable(advice).strip()
+    said = printable(advice).strip()
     return said if not said else said[0].upper() + said[1:].rstrip(".") + "."
 
 
@@ -195,7 +196,7 @@ def unknown(character: UnknownCharacter) -> tuple[str, str, str]:
     """Write a character that the voice lacks: itself, how often it comes, what it becomes."""
     symbol = character.character
     shown = symbol if symbol.isprintable() and symbol.strip() else f"U+{ord(symbol[0]):04X}"
-    return shown, f"{character.count:,}×", _reading(wording.printable(character.becomes))
+    return shown, f"{character.count:,}×", _reading(printable(character.becomes))
 
 
 def _reading(becomes: str) -> str:
@@ -219,20 +220,20 @@ def coverage(found: Coverage) -> list[tuple[str, str]]:
 def estimate(one: Estimate) -> tuple[str, str]:
     """Write what a network would take: its name, and steps, speed, time and money."""
     name = f"{_NETWORKS[one.network]} {one.preset}"
-    words = f"{one.steps:,} steps at {wording.speed(one.steps_per_second)}"
-    words += f", batch {one.batch_size}: {wording.duration(one.hours * 3600)}"
+    words = f"{one.steps:,} steps at {formatting.speed(one.steps_per_second)}"
+    words += f", batch {one.batch_size}: {duration(one.hours * 3600)}"
     if one.usd is not None and one.hours > 0:
-        words += f", {wording.dollars(one.usd)} at {wording.price(one.usd / one.hours)}"
-    return name, f"{words} on {wording.printable(one.machine)}"
+        words += f", {formatting.dollars(one.usd)} at {formatting.price(one.usd / one.hours)}"
+    return name, f"{words} on {printable(one.machine)}"
 
 
 def short_estimate(one: Estimate) -> str:
     """Write only what it costs: `20,000 steps: 10h41m, $10.58`."""
-    cost = "" if one.usd is None else f", {wording.dollars(one.usd)}"
-    return f"{counted(one.steps, 'step')}: {wording.duration(one.hours * 3600)}{cost}"
+    cost = "" if one.usd is None else f", {formatting.dollars(one.usd)}"
+    return f"{counted(one.steps, 'step')}: {duration(one.hours * 3600)}{cost}"
 
 
 def estimate_in_lines(one: Estimate) -> list[tuple[str, str]]:
     """Write the same for a narrow panel: what it costs, and below it how fast it is where."""
-    speed = f"{wording.speed(one.steps_per_second)}, {wording.printable(one.machine)}"
+    speed = f"{formatting.speed(one.steps_per_second)}, {printable(one.machine)}"
     return [(f"{_NETWORKS[one.network]} {one.preset}", short_estimate(one)), ("", speed)]

@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.check.report import UnknownCharacter
-from tui import formatting as wording
+from engine.formatting import printable
+from tui import formatting
 from tui.reports import check_words as words
 
 _MAX_LEFT_OUT = 20
@@ -53,7 +54,7 @@ def _facts(description: Mapping[str, Any]) -> Table:
 
 def _text(data: object) -> Text:
     """A cell; what came from data is shown and neither parsed nor obeyed."""
-    return Text(wording.printable(str(data)))
+    return Text(printable(str(data)))
 
 
 def _flat(values: Mapping[str, Any], under: str) -> list[tuple[str, Any]]:
@@ -98,9 +99,9 @@ def _words(name: str, value: Any) -> str:  # noqa: ANN401 - whatever JSON can ho
     if isinstance(value, list | tuple):
         return ", ".join(str(item) for item in value) or "none"
     if name.endswith("usd"):
-        return wording.dollars(value)
+        return formatting.dollars(value)
     if name.endswith("price"):
-        return wording.price(value)
+        return formatting.price(value)
     if isinstance(value, float):
         return f"{value:,.2f}" if value >= 1 else f"{value:.3g}"
     if isinstance(value, int) and not isinstance(value, bool):

@@ -17,8 +17,9 @@ from engine.attach.client import glance
 from engine.attach.last_known import LastKnown, last_known
 from engine.attach.messages import Glance
 from engine.attach.registry import KnownRun, known_runs
+from engine.formatting import duration, printable
 from engine.run.snapshot import Phase
-from tui import formatting as wording
+from tui import formatting
 from tui.widgets.status_words import NETWORKS
 
 _ANSWER_WITHIN = 2.0
@@ -107,11 +108,11 @@ def print_runs(runs: list[Run]) -> None:
         )
     now = time.time()
     for run in runs:
-        table.add_row(*(Text(wording.printable(cell)) for cell in _cells(run, now)))
+        table.add_row(*(Text(printable(cell)) for cell in _cells(run, now)))
     console.print(table)
     console.print("to look at one:")
     for run in runs:
-        folder = wording.printable(shlex.quote(str(run.known.entry.voice_folder)))
+        folder = printable(shlex.quote(str(run.known.entry.voice_folder)))
         console.print(f"  voicecoach attach {folder}", soft_wrap=True)
 
 
@@ -119,11 +120,11 @@ def _cells(run: Run, now: float) -> list[str]:
     entry, said = run.known.entry, run.glance
     name, network, pid = entry.voice, NETWORKS[entry.network], str(entry.process.pid)
     if said is None:
-        kept, since = run.kept, wording.duration(max(0.0, now - run.known.seen))
-        step = "" if kept is None or kept.step is None else wording.steps(kept.step)
-        spent = "" if kept is None or kept.spent is None else wording.dollars(kept.spent)
+        kept, since = run.kept, duration(max(0.0, now - run.known.seen))
+        step = "" if kept is None or kept.step is None else f"{kept.step:,}"
+        spent = "" if kept is None or kept.spent is None else formatting.dollars(kept.spent)
         return [name, network, step, f"silent for {since}", spent, f"{since} ago", pid, ""]
-    step, spent = wording.steps(said.step), wording.dollars(said.spent)
+    step, spent = f"{said.step:,}", formatting.dollars(said.spent)
     return [name, network, step, _state(said), spent, "now", pid, _screens(said)]
 
 
@@ -137,11 +138,11 @@ def _state(said: Glance) -> str:
     Of one that waits for a person, and ends by itself, it is said when.
     """
     if said.wait_ends_at is not None:
-        until = wording.clock(datetime.fromtimestamp(said.wait_ends_at))
+        until = formatting.clock(datetime.fromtimestamp(said.wait_ends_at))
         return f"waits until {until}"
     if said.phase is not Phase.TRAINING:
-        return f"{said.phase.value}, {wording.duration(said.phase_seconds)}"
+        return f"{said.phase.value}, {duration(said.phase_seconds)}"
     speed = said.steps_per_second
     if said.still_seconds >= max(_STILL, 3 / speed if speed else 0.0):
-        return f"no step for {wording.duration(said.still_seconds)}"
-    return wording.speed(speed) if speed else said.phase.value
+        return f"no step for {duration(said.still_seconds)}"
+    return formatting.speed(speed) if speed else said.phase.value

@@ -8,9 +8,9 @@ from textual.content import Content
 from textual.widgets import DataTable, Static
 
 from engine.check.report import CheckReport
+from engine.formatting import printable
 from engine.run.commands import Continue, Hold
 from engine.run.snapshot import Phase, Snapshot
-from tui import formatting as wording
 from tui.keys import CHECK_KEYS, Key, Moment, find
 from tui.reports import check_words as words
 from tui.screens.keyed_screen import KeyedScreen
@@ -90,9 +90,9 @@ class CheckScreen(KeyedScreen):
             return
         self._heading.show(
             line(
-                [Part(wording.printable(snapshot.voice), "bold $primary"),
+                [Part(printable(snapshot.voice), "bold $primary"),
                  Part("check of the recordings", "bold")],
-                [Part(wording.printable(report.dataset), "$quiet", rank=1)],
+                [Part(printable(report.dataset), "$quiet", rank=1)],
                 self._heading.content_size.width,
             )
         )  # fmt: skip

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from engine.formatting import plural, printable
 from engine.run.commands import (
     Audition,
     Command,
@@ -17,10 +18,10 @@ from engine.run.commands import (
     StopAt,
 )
 from engine.run.snapshot import Phase, Sample, Snapshot
-from tui import formatting as wording
+from tui import formatting
 from tui.audio import scp
 from tui.audio.listening import Listening
-from tui.process.exit_reason import ExitReason
+from tui.process.endings import ExitReason
 from tui.screens.keyed_screen import KeyedScreen
 from tui.screens.quit_dialog import Leaving, QuitDialog
 from tui.screens.sentence_dialog import SentenceDialog
@@ -70,7 +71,7 @@ class RunActions(KeyedScreen):
     def action_audition(self) -> None:
         """Ask for a sample; it is played when it comes."""
         self.listening.ask(self.snapshot)
-        self.ask(Audition(), f"audition asked for at step {wording.steps(self.snapshot.step)}")
+        self.ask(Audition(), f"audition asked for at step {self.snapshot.step:,}")
 
     def action_checkpoint(self) -> None:
         """Ask for a checkpoint."""
@@ -94,7 +95,7 @@ class RunActions(KeyedScreen):
 
     def _take_stop(self, answer: StopAt | SetBudget | None) -> None:
         if isinstance(answer, SetBudget):
-            self.ask(answer, f"budget asked for: {wording.dollars(answer.usd)}")
+            self.ask(answer, f"budget asked for: {formatting.dollars(answer.usd)}")
         elif answer is not None:
             until = "no stop: trains until told" if answer.rule is None else answer.rule.text
             self.ask(answer, f"stop asked for: {until}" if answer.rule else until)
@@ -126,7 +127,7 @@ class RunActions(KeyedScreen):
         ):
             self._take_leaving("stop")
         else:
-            step = wording.steps(self.snapshot.step)
+            step = f"{self.snapshot.step:,}"
             about = f"The run is {phase.value}"
             about += "." if phase is Phase.PREPARING else f" at step {step}."
             if phase is Phase.AT_STOP:
@@ -141,8 +142,8 @@ class RunActions(KeyedScreen):
         snapshot = self.snapshot
         if not snapshot.saving_trouble or not snapshot.unsaved:
             return ""
-        steps = wording.count_of_steps(snapshot.unsaved)
-        why = wording.printable(snapshot.saving_trouble).rstrip(".")
+        steps = plural(snapshot.unsaved, "step")
+        why = printable(snapshot.saving_trouble).rstrip(".")
         if snapshot.saving_step is not None:
             return f"{steps} not saved yet: {why}."
         return f"{steps} cannot be saved: {why}; or they are lost, two minutes after you stop."

@@ -9,7 +9,7 @@ from textual.binding import BindingType
 from textual.widgets import DataTable
 
 from engine.run.snapshot import Event, Phase, Sample, Snapshot
-from tui import formatting as wording
+from tui import formatting
 from tui.audio.listening import Listening
 from tui.keys import KEYS, Key, Moment
 from tui.screens.check_screen import CheckScreen
@@ -50,7 +50,7 @@ class RunScreen(RunActions):
         super().__init__(session, listening, now, address, reading=reading)
         self._ascii_only = ascii_only
         self._silence = Silence()
-        self._phase_since = wording.clock(now())
+        self._phase_since = formatting.clock(now())
         self._sound_error = ""
         self.status = Status(ascii_only=ascii_only, reading=reading)
         self.notice = Notice(reading=reading)
@@ -75,7 +75,7 @@ class RunScreen(RunActions):
         screen anew, and whole, for whatever changes below it.
         """
         if snapshot.phase is not self.snapshot.phase:
-            self._phase_since = wording.clock(self.now())
+            self._phase_since = formatting.clock(self.now())
         self.snapshot = snapshot
         silent = self._silence.look(snapshot, self.now())
         if not covered:
@@ -84,7 +84,7 @@ class RunScreen(RunActions):
         asked_for = self.listening.look(snapshot)
         if asked_for is not None:
             if asked_for.note:
-                self.say(f"sample at {wording.steps(asked_for.step)}: {asked_for.note}")
+                self.say(f"sample at {asked_for.step:,}: {asked_for.note}")
             self.hear(asked_for)
         self.show_sound()
         if not covered:
@@ -119,7 +119,9 @@ class RunScreen(RunActions):
     def _time(self, now: datetime) -> str:
         """Return the time of day, or since when nothing moves: a still screen sends nothing."""
         still = (Phase.CHECKED, Phase.PAUSED, Phase.AT_STOP, Phase.FAILED, Phase.STOPPED)
-        return f"since {self._phase_since}" if self.snapshot.phase in still else wording.clock(now)
+        return (
+            f"since {self._phase_since}" if self.snapshot.phase in still else formatting.clock(now)
+        )
 
     @property
     def _log_in_sight(self) -> bool:

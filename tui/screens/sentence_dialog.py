@@ -4,7 +4,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Input, Static
 
-from tui import formatting as wording
+from engine.formatting import printable
 from tui.screens.dialog import Dialog
 
 
@@ -13,7 +13,7 @@ class SentenceDialog(Dialog[str]):
 
     def __init__(self, sentence: str) -> None:
         super().__init__()
-        self._sentence = wording.printable(sentence)
+        self._sentence = printable(sentence)
         self._trouble = Static("", id="trouble")
 
     def compose(self) -> ComposeResult:

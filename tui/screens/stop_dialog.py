@@ -9,10 +9,11 @@ from textual.containers import Vertical
 from textual.widgets import Input, Static
 
 from engine.errors import InputError
+from engine.formatting import duration
 from engine.run.commands import SetBudget, StopAt
 from engine.run.snapshot import Snapshot
-from engine.run.stop import HOW_TO_SAY_WHEN, NONE, StopPoint, parse_budget, parse_stop
-from tui import formatting as wording
+from engine.run.stop import NONE, STOP_FORMS, StopPoint, parse_budget, parse_stop
+from tui import formatting
 from tui.screens.dialog import Dialog
 
 _BUDGET = "budget"
@@ -43,7 +44,7 @@ class StopDialog(Dialog[StopAt | SetBudget]):
         self._meaning = Static("", id="meaning", markup=False)
         budget = "budget 40 ($ that the voice may cost in all), budget none"
         self._forms = (
-            Static(HOW_TO_SAY_WHEN, id="forms", classes="hint", markup=False),
+            Static(STOP_FORMS, id="forms", classes="hint", markup=False),
             Static(budget, id="budget-forms", classes="hint", markup=False),
         )
 
@@ -99,7 +100,7 @@ def standing_answer(snapshot: Snapshot) -> str:
     if stop is None or stop.reached(snapshot.step, snapshot.voice_seconds, snapshot.spent):
         return ""
     if stop.step is not None:
-        return wording.steps(stop.step)
+        return f"{stop.step:,}"
     if stop.usd is not None:
         return f"${stop.usd:g}"
     left = (stop.training_seconds or 0.0) - snapshot.voice_seconds
@@ -114,7 +115,7 @@ def meaning(said: str, snapshot: Snapshot, now: datetime) -> tuple[str, bool]:
     if said.lower() == NONE:
         return "no stop: it trains until you say so", False
     if said == _NEW_BUDGET.strip():
-        spent = wording.dollars(snapshot.spent)
+        spent = formatting.dollars(snapshot.spent)
         return f"{spent} is spent: how much may the voice cost in all?", False
     try:
         answer = read_answer(said, snapshot)
@@ -128,7 +129,7 @@ def meaning(said: str, snapshot: Snapshot, now: datetime) -> tuple[str, bool]:
         return str(error), True
     words = _where_and_when(point, snapshot, now)
     if replace(snapshot, stop=point).budget_comes_first:
-        words += f" · but the budget of {wording.dollars(snapshot.budget)} comes first"
+        words += f" · but the budget of {formatting.dollars(snapshot.budget)} comes first"
     return words, False
 
 
@@ -162,7 +163,7 @@ def _require_budget(usd: float, snapshot: Snapshot) -> None:
         raise InputError("a budget needs a price: this run has none; give --price in $ an hour")
     if 0 < usd <= snapshot.spent:
         raise InputError(
-            f"{wording.dollars(snapshot.spent)} is spent already; give a budget that is larger"
+            f"{formatting.dollars(snapshot.spent)} is spent already; give a budget that is larger"
         )
 
 
@@ -170,7 +171,7 @@ def _about_budget(usd: float, snapshot: Snapshot, now: datetime) -> str:
     if usd <= 0:
         return "no budget"
     there = _where_and_when(StopPoint(usd=usd), replace(snapshot, budget=0.0), now)
-    return f"budget {wording.dollars(usd)}: {there}"
+    return f"budget {formatting.dollars(usd)}: {there}"
 
 
 def _where_and_when(point: StopPoint, snapshot: Snapshot, now: datetime) -> str:
@@ -178,13 +179,13 @@ def _where_and_when(point: StopPoint, snapshot: Snapshot, now: datetime) -> str:
     seconds, speed = there.seconds_to_stop, snapshot.steps_per_second
     words = []
     if point.step is not None:
-        words.append(f"step {wording.steps(point.step)}")
+        words.append(f"step {point.step:,}")
     elif seconds is not None and speed:
-        words.append(f"about step {wording.steps(round(snapshot.step + seconds * speed))}")
+        words.append(f"about step {round(snapshot.step + seconds * speed):,}")
     if seconds is None:
         words.append("the time is known once it trains")
     else:
-        words.append(f"{wording.arrival(now, seconds)} (in {wording.duration(seconds)})")
+        words.append(f"{formatting.arrival(now, seconds)} (in {duration(seconds)})")
     if snapshot.price > 0 and there.spent_at_stop is not None:
-        words.append(f"{wording.dollars(there.spent_at_stop)} spent")
+        words.append(f"{formatting.dollars(there.spent_at_stop)} spent")
     return " · ".join(words)

@@ -11,7 +11,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from engine.run.snapshot import AttentionPlot
-from tui import formatting as wording
+from tui import formatting
 from tui.widgets import attention_picture as picture
 from tui.widgets.axes import linear_ticks
 
@@ -86,7 +86,7 @@ class AttentionView(Widget, can_focus=True):
             return
         self.border_title = Content.assemble(
             "attention",
-            (f" · {wording.short_steps(plot.step)}", "$foreground"),
+            (f" · {formatting.short_steps(plot.step)}", "$foreground"),
             (f" · {plot.source}" if plot.source else "", "$quiet"),
         )
         among = f"{self.place + 1} of {len(self._plots)}" if len(self._plots) > 1 else ""

@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from engine.check.report import CheckReport, Histogram
-from tui import formatting as wording
+from engine.formatting import printable
 from tui.reports import check_words as words
 
 _NAME = 15
@@ -95,7 +95,7 @@ def _unknown(report: CheckReport) -> Content:
                 (f"{symbol} ", "bold"),
                 f"{times} {becomes}",
                 (f" · line {character.line:,} ", "$quiet"),
-                wording.printable(character.example),
+                printable(character.example),
             )
         )
     return Content("\n").join(lines)

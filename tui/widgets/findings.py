@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.widgets import DataTable
 
 from engine.check.report import CheckReport, Finding
-from tui import formatting as wording
+from engine.formatting import printable
 from tui.reports import check_words as words
 
 _MAX = 1000
@@ -65,14 +65,14 @@ class Findings(DataTable[Text]):
         colour: Callable[[str], Style] = lambda name: Style(  # noqa: E731
             color=Color.parse(self.app.theme_variables[name]).rich_color
         )
-        clip = Text(wording.printable(finding.clip_id or finding.file))
+        clip = Text(printable(finding.clip_id or finding.file))
         clip.truncate(_WIDEST_CLIP, overflow="ellipsis")
         return [
             Text(finding.severity, style=colour(_COLOURS[finding.severity])),
             Text(words.line_number(finding.line), style=colour("quiet"), justify="right"),
             clip,
             Text(words.kind(finding.kind)),
-            Text(wording.printable(finding.figure), style=colour("quiet")),
+            Text(printable(finding.figure), style=colour("quiet")),
         ]
 
 
@@ -81,10 +81,10 @@ def detail(finding: Finding | None) -> Content:
     if finding is None:
         return Content("Nothing was found.")
     line = f"line {finding.line:,} · " if finding.line is not None else ""
-    about = wording.printable(finding.file or finding.clip_id)
+    about = printable(finding.file or finding.clip_id)
     return Content.assemble(
         (f"{line}{about}{' · ' if about else ''}", "$quiet"),
-        wording.printable(finding.figure),
+        printable(finding.figure),
         "\n",
         (words.sentence(finding.advice), "bold"),
     )

@@ -11,8 +11,9 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from engine.formatting import printable
 from engine.run.snapshot import Event
-from tui import formatting as wording
+from tui import formatting
 
 MAX_EVENTS = 500
 
@@ -68,8 +69,8 @@ class LogPanel(ScrollView, can_focus=True):
         console = self.app.console
         self._lines = []
         for event in self._events:
-            text = Text(wording.printable(event.text))
-            time = wording.clock(datetime.fromtimestamp(event.time))
+            text = Text(printable(event.text))
+            time = formatting.clock(datetime.fromtimestamp(event.time))
             for line in text.wrap(console, max(8, width - 6)):
                 self._lines.append((time, line.plain.rstrip(), event.severity))
                 time = ""

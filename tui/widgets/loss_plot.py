@@ -11,7 +11,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from engine.run.snapshot import LossCurve
-from tui import formatting as wording
+from tui import formatting
 from tui.widgets.curve import draw_curve, grew_visibly
 
 _LEFT_FOR = 10
@@ -49,7 +49,7 @@ class LossPlot(Widget, can_focus=True):
         """Say in the title how small the held-out loss has been, and at which step."""
         title, best = Content(self.BORDER_TITLE), self._newest.best
         if best is not None:
-            said = f"{wording.loss(best)} at {wording.steps(self._newest.best_step)}"
+            said = f"{formatting.loss(best)} at {self._newest.best_step:,}"
             title = Content.assemble(self.BORDER_TITLE, f" · best held-out {said}")
             if title.cell_length > self.size.width - _CORNERS:
                 title = Content.assemble(

@@ -4,8 +4,8 @@ from datetime import datetime
 
 from textual.content import Content
 
+from engine.formatting import printable
 from engine.run.snapshot import Snapshot
-from tui import formatting as wording
 from tui.widgets.parts import Part
 
 
@@ -20,7 +20,7 @@ def mirror_part(snapshot: Snapshot) -> Part:
         return Part("mirror behind", "bold $warning", rank=1)
     if mirror.safe_step is None:
         return Part("nothing yet", "$quiet", rank=3, label="mirror")
-    return Part(wording.steps(mirror.safe_step), "$quiet", rank=3, label="mirror")
+    return Part(f"{mirror.safe_step:,}", "$quiet", rank=3, label="mirror")
 
 
 def mirror_words(snapshot: Snapshot) -> Content:
@@ -28,13 +28,13 @@ def mirror_words(snapshot: Snapshot) -> Content:
     mirror = snapshot.mirror
     if mirror is None or not mirror.trouble:
         return Content("")
-    trouble = wording.printable(mirror.trouble)
+    trouble = printable(mirror.trouble)
     if mirror.unnamed:
         return Content.assemble(("No mirror:", "bold"), f" {trouble}.")
     since = "" if mirror.since is None else f" since {datetime.fromtimestamp(mirror.since):%H:%M}"
     safe = (
         "Nothing is known to be safe there."
         if mirror.safe_step is None
-        else f"Safe there: step {wording.steps(mirror.safe_step)}."
+        else f"Safe there: step {mirror.safe_step:,}."
     )
     return Content.assemble((f"Mirror behind{since}:", "bold"), f" {trouble}.  {safe}")

@@ -2,8 +2,9 @@
 
 from textual.content import Content
 
+from engine.formatting import whole_minutes
 from engine.run.snapshot import Phase, Snapshot
-from tui import formatting as wording
+from tui import formatting
 
 _WARNING_SHARE = 0.8
 _WAITING = (Phase.CHECKED, Phase.PAUSED, Phase.AT_STOP, Phase.FAILED)
@@ -19,7 +20,7 @@ def budget_share_words(snapshot: Snapshot) -> Content:
     if not budget_is_short(snapshot) or snapshot.budget_is_used_up:
         return Content("")
     share = int(100 * snapshot.spent / snapshot.budget)
-    budget = wording.dollars(snapshot.budget)
+    budget = formatting.dollars(snapshot.budget)
     return Content.styled(f"{share} % of the budget of {budget} is spent.", "bold $warning")
 
 
@@ -30,7 +31,7 @@ def used_up_words(snapshot: Snapshot, *, reading: bool = False) -> Content:
     """
     if not budget_is_short(snapshot) or not snapshot.budget_is_used_up:
         return Content("")
-    budget, spent = wording.dollars(snapshot.budget), wording.dollars(snapshot.spent)
+    budget, spent = formatting.dollars(snapshot.budget), formatting.dollars(snapshot.spent)
     raising = Content("") if reading else Content.assemble(("s", "bold $training"), " raises it")
     used_up = f"The budget of {budget} is used up: {spent} is spent."
     return Content.assemble((used_up, "bold $error"), "  ", raising)
@@ -42,8 +43,8 @@ def idle_words(snapshot: Snapshot) -> Content:
         return Content("")
     if snapshot.phase is Phase.CHECKED and snapshot.seconds_to_start is not None:
         return Content("")
-    words = f"This machine still costs {wording.price(snapshot.price)}"
+    words = f"This machine still costs {formatting.price(snapshot.price)}"
     if snapshot.wait_seconds >= 60:
-        waited = wording.whole_minutes(snapshot.wait_seconds)
-        words += f" · idle {wording.dollars(snapshot.wait_usd)} so far ({waited})"
+        waited = whole_minutes(snapshot.wait_seconds)
+        words += f" · idle {formatting.dollars(snapshot.wait_usd)} so far ({waited})"
     return Content.styled(words, "bold $warning")

@@ -7,8 +7,9 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import ProgressBar, Static
 
+from engine.formatting import duration, printable
 from engine.run.snapshot import Phase, Snapshot
-from tui import formatting as wording
+from tui import formatting
 from tui.widgets.mirror_words import mirror_words
 from tui.widgets.money_words import idle_words, used_up_words
 from tui.widgets.spot_words import spot_words
@@ -94,7 +95,7 @@ def notice_words(snapshot: Snapshot, *, reading: bool = False) -> Content:
         case Phase.PAUSED:
             again = "try again" if snapshot.alarm else "go on"
             paused = Content.assemble(
-                (f"Paused at step {wording.steps(snapshot.step)}.", "bold"),
+                (f"Paused at step {snapshot.step:,}.", "bold"),
                 "  ",
                 _keys(("p", again), ("a", "hear it"), ("q", "leave"), reading=reading),
             )
@@ -106,17 +107,17 @@ def notice_words(snapshot: Snapshot, *, reading: bool = False) -> Content:
             )
             return _after(stands, _saving_trouble(snapshot))
         case Phase.STOPPING:
-            saving = f"Saving step {wording.steps(snapshot.step)}, then this screen closes."
+            saving = f"Saving step {snapshot.step:,}, then this screen closes."
             return _after(Content(saving), _saving_trouble(snapshot))
         case Phase.TRAINING:
             trouble = _after(_alarm(snapshot), _saving_trouble(snapshot))
             return _after(trouble, _lost(snapshot))
         case Phase.FAILED:
             kept = snapshot.checkpoint_step
-            saved = "" if kept is None else f"  Saved up to step {wording.steps(kept)}."
+            saved = "" if kept is None else f"  Saved up to step {kept:,}."
             failed = Content.assemble(
                 (
-                    wording.printable(snapshot.failure) or "The engine ended without saying why.",
+                    printable(snapshot.failure) or "The engine ended without saying why.",
                     "bold",
                 ),
                 saved,
@@ -129,14 +130,14 @@ def notice_words(snapshot: Snapshot, *, reading: bool = False) -> Content:
 
 def _alarm(snapshot: Snapshot) -> Content:
     """Say where a step hangs, or why a run waits for the person."""
-    return Content.assemble((wording.printable(snapshot.alarm), "bold $error"))
+    return Content.assemble((printable(snapshot.alarm), "bold $error"))
 
 
 def _wait_end(snapshot: Snapshot, *, reading: bool, what: str = "Ends") -> Content:
     """Say when a run that waits for a person ends by itself, or the screen of one that failed."""
     if snapshot.wait_ends_at is None:
         return Content("")
-    at = wording.clock(datetime.fromtimestamp(snapshot.wait_ends_at))
+    at = formatting.clock(datetime.fromtimestamp(snapshot.wait_ends_at))
     where = " on another screen" if reading else ""
     return Content.styled(f"{what} at {at} unless a key is pressed{where}.", "bold $warning")
 
@@ -146,10 +147,10 @@ def _saving_trouble(snapshot: Snapshot) -> Content:
     if not snapshot.saving_trouble:
         return Content("")
     saved = snapshot.checkpoint_step
-    since = "" if saved is None else f" since step {wording.steps(saved)}"
+    since = "" if saved is None else f" since step {saved:,}"
     own = snapshot.step - (saved if saved is not None else snapshot.base_step)
-    at_risk = f"Not saved{since}, {wording.steps(own)} steps at risk: "
-    why = wording.printable(snapshot.saving_trouble)
+    at_risk = f"Not saved{since}, {own:,} steps at risk: "
+    why = printable(snapshot.saving_trouble)
     return Content.assemble((at_risk, "bold $error"), why)
 
 
@@ -160,12 +161,12 @@ def _lost(snapshot: Snapshot) -> Content:
         return Content("")
     why = ""
     if lost.damaged is not None:
-        why = f": checkpoint {wording.steps(lost.damaged)} was damaged"
-    cost = [wording.duration(lost.seconds), wording.dollars(lost.usd) if lost.usd else ""]
+        why = f": checkpoint {lost.damaged:,} was damaged"
+    cost = [duration(lost.seconds), formatting.dollars(lost.usd) if lost.usd else ""]
     took = ", ".join(part for part in cost if part)
     return Content(
-        f"Making {wording.steps(lost.count)} steps again that were lost since checkpoint "
-        f"{wording.steps(lost.since)} ({took}){why}."
+        f"Making {lost.count:,} steps again that were lost since checkpoint "
+        f"{lost.since:,} ({took}){why}."
     )
 
 
@@ -194,7 +195,7 @@ def _checked(snapshot: Snapshot, *, reading: bool) -> Content:
 
 
 def _at_stop(snapshot: Snapshot, *, reading: bool) -> Content:
-    step = wording.steps(snapshot.step)
+    step = f"{snapshot.step:,}"
     # Of a budget that is used up it is said above what goes on.
     later = () if snapshot.budget_is_used_up else (("s", "go on to a later stop"),)
     if snapshot.saved:

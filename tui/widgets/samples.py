@@ -9,8 +9,8 @@ from textual.content import Content
 from textual.coordinate import Coordinate
 from textual.widgets import DataTable
 
+from engine.formatting import printable
 from engine.run.snapshot import Sample
-from tui import formatting as wording
 
 _MARK = 2
 """The column that says whether a sample sounds or was heard."""
@@ -76,7 +76,7 @@ class Samples(DataTable[Text]):
 
     def _cells(self, sample: Sample) -> list[Text]:
         return [
-            Text(wording.steps(sample.step), justify="right"),
+            Text(f"{sample.step:,}", justify="right"),
             Text(f"{sample.seconds:.1f} s", justify="right"),
             self._mark(sample),
             self._note(sample),
@@ -84,7 +84,7 @@ class Samples(DataTable[Text]):
 
     @staticmethod
     def _note(sample: Sample) -> Text:
-        note, sentence = wording.printable(sample.note), wording.printable(sample.sentence)
+        note, sentence = printable(sample.note), printable(sample.sentence)
         return Text.assemble(note, "  " if note and sentence else "", (sentence, "dim"))
 
     def _mark(self, sample: Sample) -> Text:
@@ -100,7 +100,7 @@ class Samples(DataTable[Text]):
             return
         self._state = state
         self.border_title = Content.assemble(
-            "samples", (f" · “{wording.printable(sentence)}”" if sentence else "", "$foreground")
+            "samples", (f" · “{printable(sentence)}”" if sentence else "", "$foreground")
         )
         if speaking:
             self.border_subtitle = Content.styled("speaking…", "bold $training")

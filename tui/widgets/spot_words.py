@@ -4,8 +4,9 @@ from datetime import datetime
 
 from textual.content import Content
 
+from engine.formatting import printable
 from engine.run.snapshot import Phase, Snapshot
-from tui import formatting as wording
+from tui import formatting
 
 
 def spot_words(snapshot: Snapshot, now: datetime) -> Content:
@@ -13,12 +14,12 @@ def spot_words(snapshot: Snapshot, now: datetime) -> Content:
     notice = snapshot.spot_notice
     if notice is None or snapshot.phase.ended:
         return Content("")
-    said = wording.printable(notice.text)
+    said = printable(notice.text)
     kept = snapshot.checkpoint_step
-    saved = "Nothing is saved yet." if kept is None else f"Saved: step {wording.steps(kept)}."
+    saved = "Nothing is saved yet." if kept is None else f"Saved: step {kept:,}."
     if notice.deadline is None:
         return Content.assemble((f"{said}.", "bold"), f"  {saved}")
-    left = wording.countdown(notice.deadline - now.timestamp())
+    left = formatting.countdown(notice.deadline - now.timestamp())
     on = snapshot.phase is Phase.TRAINING
     then = "  Training goes on to the last safe second." if on else ""
     return Content.assemble((f"{said} in {left}.", "bold $error"), f"  {saved}{then}")

@@ -5,8 +5,9 @@ import re
 from datetime import datetime
 
 from engine.choices import NetworkName
+from engine.formatting import duration, printable
 from engine.run.snapshot import Phase, Snapshot
-from tui import formatting as wording
+from tui import formatting
 from tui.widgets.mirror_words import mirror_part
 from tui.widgets.parts import Line, Part, line
 
@@ -31,13 +32,13 @@ def title_line(snapshot: Snapshot, time: str, width: int, *, reading: bool = Fal
     A screen that only reads says that as well.
     """
     left = [
-        Part(wording.printable(snapshot.voice), "bold $primary"),
+        Part(printable(snapshot.voice), "bold $primary"),
         Part(NETWORKS[snapshot.network], "bold"),
         Part(snapshot.preset, rank=4),
         Part(f"{snapshot.recipe} recipe" if snapshot.recipe else "", rank=6),
         Part(re.sub(r"NVIDIA |GeForce ", "", snapshot.device), rank=3),
         Part(snapshot.precision, rank=5),
-        Part(wording.printable(snapshot.machine.words) if snapshot.machine else "", rank=3),
+        Part(printable(snapshot.machine.words) if snapshot.machine else "", rank=3),
     ]
     right = [
         Part("read-only" if reading else "", "bold $accent"),
@@ -51,16 +52,16 @@ def step_line(snapshot: Snapshot, silent: float | None, width: int) -> Line:
     """Say the global step, the steps since the base, the speed and the time they took."""
     if snapshot.phase.before_steps:
         # The base and the time so far are read with the checkpoint: nothing is said of them yet.
-        known = Part(wording.steps(snapshot.step), "bold $foreground", label="step")
+        known = Part(f"{snapshot.step:,}", "bold $foreground", label="step")
         unknown = Part("not known yet", "$quiet", label="step")
         return line([known if snapshot.step else unknown], [], width)
     if snapshot.base_step:
-        since = f"{wording.steps(snapshot.step - snapshot.base_step)} since base "
-        base = f"{since}{wording.steps(snapshot.base_step)}"
+        since = f"{snapshot.step - snapshot.base_step:,} since base "
+        base = f"{since}{snapshot.base_step:,}"
     else:
         base = "from scratch"
     left = [
-        Part(wording.steps(snapshot.step), "bold $foreground", label="step"),
+        Part(f"{snapshot.step:,}", "bold $foreground", label="step"),
         Part(base, rank=1, gap="   "),
         mirror_part(snapshot),
     ]
@@ -70,19 +71,19 @@ def step_line(snapshot: Snapshot, silent: float | None, width: int) -> Line:
 
 def _speed(snapshot: Snapshot, silent: float | None) -> Part:
     if silent is not None:
-        return Part(f"no step for {wording.duration(silent)}", "bold $warning", rank=1)
+        return Part(f"no step for {duration(silent)}", "bold $warning", rank=1)
     if snapshot.steps_per_second and snapshot.phase is Phase.TRAINING:
-        return Part(wording.speed(snapshot.steps_per_second), "bold", rank=1)
+        return Part(formatting.speed(snapshot.steps_per_second), "bold", rank=1)
     return Part("")
 
 
 def _times(snapshot: Snapshot) -> list[Part]:
-    run = wording.duration(snapshot.run_seconds)
+    run = duration(snapshot.run_seconds)
     if snapshot.voice_seconds - snapshot.run_seconds < 1:
         return [Part(f"{run} of training", "$quiet", rank=2)]
     return [
         Part(f"{run} this run", "$quiet", rank=2),
-        Part(f"{wording.duration(snapshot.voice_seconds)} in all", "$quiet", rank=3),
+        Part(f"{duration(snapshot.voice_seconds)} in all", "$quiet", rank=3),
     ]
 
 
@@ -96,14 +97,14 @@ def stop_line(
         hint = "" if snapshot.phase.before_steps or reading else "s sets one"
         return line([Part(asked), Part("" if snapshot.stop_text else hint)], [], width)
     if snapshot.budget_comes_first:
-        asked = f"budget {wording.dollars(snapshot.budget)}"
+        asked = f"budget {formatting.dollars(snapshot.budget)}"
     else:
         asked = f"stop at {stop_point(snapshot)}"
     words = [Part(asked, "bold", gap="")]
     seconds = snapshot.seconds_to_stop
     if snapshot.phase is Phase.TRAINING and seconds is not None:
-        words.append(Part(wording.arrival(now, seconds), "bold $primary"))
-        words.append(Part(f"in {wording.duration(seconds)}", "$quiet", gap="  "))
+        words.append(Part(formatting.arrival(now, seconds), "bold $primary"))
+        words.append(Part(f"in {duration(seconds)}", "$quiet", gap="  "))
     bar_width = max(8, width - sum(len(part.text) + 3 for part in words) - 8)
     percent = f"{int(share * 100):>3} %"
     left = [*_bar(share, bar_width, ascii_only), Part(percent, "bold", gap=" ")]
@@ -116,10 +117,10 @@ def stop_point(snapshot: Snapshot) -> str:
     if stop is None:
         return "no step"
     if stop.step is not None:
-        return wording.steps(stop.step)
+        return f"{stop.step:,}"
     if stop.training_seconds is not None:
-        return f"{wording.duration(stop.training_seconds)} of training"
-    return f"{wording.dollars(stop.usd or 0)} spent"
+        return f"{duration(stop.training_seconds)} of training"
+    return f"{formatting.dollars(stop.usd or 0)} spent"
 
 
 def _bar(share: float, width: int, ascii_only: bool) -> list[Part]:
@@ -135,17 +136,17 @@ def money_line(snapshot: Snapshot, width: int) -> Line:
     """Say what it has cost and will have cost, the price behind it, and how busy the GPU is."""
     left = []
     if snapshot.price > 0 or snapshot.spent > 0:
-        left.append(Part(f"spent {wording.dollars(snapshot.spent)}", "bold"))
+        left.append(Part(f"spent {formatting.dollars(snapshot.spent)}", "bold"))
         if snapshot.spent_at_stop is not None and snapshot.phase is Phase.TRAINING:
             where = "budget" if snapshot.budget_comes_first else "stop"
-            left.append(Part(f"{wording.dollars(snapshot.spent_at_stop)} at the {where}"))
+            left.append(Part(f"{formatting.dollars(snapshot.spent_at_stop)} at the {where}"))
         if snapshot.idle_usd >= 0.01:
-            left.append(Part(f"{wording.dollars(snapshot.idle_usd)} idle", "$quiet", 3))
+            left.append(Part(f"{formatting.dollars(snapshot.idle_usd)} idle", "$quiet", 3))
         if snapshot.budget > 0 and not snapshot.budget_comes_first:
-            left.append(Part(f"budget {wording.dollars(snapshot.budget)}", "$quiet", 2))
-    left.append(Part(wording.price(snapshot.price), "$quiet"))
+            left.append(Part(f"budget {formatting.dollars(snapshot.budget)}", "$quiet", 2))
+    left.append(Part(formatting.price(snapshot.price), "$quiet"))
     if snapshot.price > 0:
-        left.append(Part(wording.printable(snapshot.price_source), "$quiet", 1, gap=", "))
+        left.append(Part(printable(snapshot.price_source), "$quiet", 1, gap=", "))
     return line(left, _gpu(snapshot), width)
 
 
@@ -155,7 +156,7 @@ def _gpu(snapshot: Snapshot) -> list[Part]:
         return [Part(f"GPU: {snapshot.gpu_absent}" if snapshot.gpu_absent else "", "$quiet", 2)]
     parts = [
         Part(f"{gpu.utilisation} %", label="GPU"),
-        Part(wording.gigabytes(gpu.memory_used, gpu.memory_total), rank=2, gap="  "),
+        Part(formatting.gigabytes(gpu.memory_used, gpu.memory_total), rank=2, gap="  "),
     ]
     if gpu.temperature is not None:
         hot = "bold $warning" if gpu.temperature >= 85 else ""
@@ -173,21 +174,21 @@ def loss_line(snapshot: Snapshot, width: int) -> Line:
     else:
         style = "bold $training" if math.isfinite(losses.total) else "bold $error"
         left = [
-            Part(wording.loss(losses.total), style, label="loss"),
+            Part(formatting.loss(losses.total), style, label="loss"),
             *_named("L1", losses.l1, rank=2),
             *_named("div", losses.divergence, rank=3),
             *_named("att", losses.attention, rank=4),
         ]
     if snapshot.held_out is not None:
-        held_out = wording.loss(snapshot.held_out)
+        held_out = formatting.loss(snapshot.held_out)
         left.append(Part(held_out, "bold $held-out", gap="   ", label="held-out"))
     rate = snapshot.learning_rate
     right = []
     if rate is not None:
         right = [
             Part(f"{snapshot.skipped:,} skipped" if snapshot.skipped else "", "$warning", rank=3),
-            Part(wording.learning_rate(rate), rank=1, label="lr"),
-            Part(wording.lowered(snapshot.rate_factor), "$warning", rank=2, gap=" "),
+            Part(formatting.learning_rate(rate), rank=1, label="lr"),
+            Part(formatting.rate_factor(snapshot.rate_factor), "$warning", rank=2, gap=" "),
         ]
     return line(left, right, width)
 
@@ -195,4 +196,4 @@ def loss_line(snapshot: Snapshot, width: int) -> Line:
 def _named(name: str, value: float | None, rank: int) -> list[Part]:
     if value is None:
         return []
-    return [Part(wording.loss(value), rank=rank, gap="  ", label=name)]
+    return [Part(formatting.loss(value), rank=rank, gap="  ", label=name)]

@@ -4,8 +4,8 @@ from textwrap import wrap
 
 from textual.content import Content
 
+from engine.formatting import printable
 from engine.run.snapshot import Event, Snapshot
-from tui import formatting as wording
 from tui.widgets.money_words import budget_share_words
 
 _GRAVEST = "error"
@@ -37,7 +37,7 @@ class Warnings:
             if self._reading:
                 return Content.assemble(share, "  ", keys)
             return Content.assemble(share, "  ", ("s", "bold $training"), " raises it · ", keys)
-        text = _in_two_lines(wording.printable(left[0].text), width, keys.cell_length + 2)
+        text = _in_two_lines(printable(left[0].text), width, keys.cell_length + 2)
         colour = "$error" if left[0].severity == _GRAVEST else "$warning"
         return Content.assemble((text, f"bold {colour}"), "  ", keys)
 

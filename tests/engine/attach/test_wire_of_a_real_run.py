@@ -64,7 +64,7 @@ def test_the_own_screen_may_go_while_another_is_there(make_voice, training):
     remote.send(Continue())
     training.until(session, lambda s: s.step > 101)
     remote.close()
-    training.until(session, lambda s: "going on without a screen" in training.texts(s))
+    training.until(session, lambda s: "continuing without a screen" in training.texts(s))
     assert not session.snapshot().phase.ended
     session.send(Finish())
     assert training.end(session).phase is Phase.STOPPED

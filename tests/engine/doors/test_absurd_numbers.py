@@ -13,32 +13,30 @@ from engine.attach.codec import decode, encode, load
 from engine.attach.messages import Ask, Glance, read_from_client, read_from_server, write
 from engine.attach.registry import RunEntry
 from engine.checkpoints.checkpoint import load_checkpoint
-from engine.checkpoints.folders import specs_of
+from engine.checkpoints.state import specs_of
 from engine.errors import InputError
 from engine.jobs.info import describe
 from engine.jobs.say import say
 from engine.machine.processes import ProcessId
 from engine.mirror.layout import (
-    FileMark,
+    FileInfo,
     Latest,
     Manifest,
     Marker,
-    parse_latest,
+    encoded,
+    parse,
     parse_manifest,
-    parse_marker,
 )
 from engine.networks.specs import MAX_WIDTH
 from engine.run.commands import SetBudget
 from engine.run.snapshot import Phase
-from engine.run.stop import MAX_STEPS, MAX_USD
-from engine.run.stored_stop import read_kept_stop
+from engine.run.stop import MAX_STEPS, MAX_USD, read_stored_stop
 from engine.speech.audition import read_samples
-from engine.training.check_record import load_record
+from engine.training.data_check import load_record
 from engine.voice.folder import read_corpus_report
 from engine.voice.history import History
-from engine.voice.open_spend import OpenSpend
 from engine.voice.settings import parse_settings
-from engine.voice.spend import Ledger
+from engine.voice.spend import SpendLog
 
 ABSURD = st.sampled_from(
     [
@@ -257,11 +255,9 @@ def test_no_number_in_a_small_file_is_a_surprise(voice, training):
         path, place = what
         line = json.dumps(with_number(files[path], place, number)) + "\n"
         path.write_text(f"0\n{line}" if path.name == "spend.open" else line)
-        ledger = Ledger(voice.folder / "spend.jsonl")
+        ledger = SpendLog(voice.folder / "spend.jsonl")
         assert math.isfinite(ledger.usd + ledger.seconds)
-        assert all(
-            math.isfinite(one.usd) for one in OpenSpend(voice.folder / "spend.open").left(ledger)
-        )
+        assert all(math.isfinite(entry.usd) for entry in ledger.open_entries())
         curve = History(network / "history.jsonl", up_to=MAX_STEPS).curve
         assert all(abs(one) <= 1e30 for one in (*curve.losses, *curve.held_out))
         assert all(0 <= step <= MAX_STEPS for step in (*curve.steps, *curve.held_out_steps))
@@ -270,7 +266,7 @@ def test_no_number_in_a_small_file_is_a_surprise(voice, training):
         json.dumps(read_corpus_report(voice))
         json.dumps(describe(voice.folder))
         with a_short_sentence_at_most("stop.json"):
-            kept = read_kept_stop(network)
+            kept = read_stored_stop(network)
             assert kept is None or kept.words
 
     check()
@@ -309,16 +305,16 @@ def test_no_number_from_a_run_or_of_the_list_of_runs_is_a_surprise(tmp_path):
 
 
 def test_no_number_of_a_mirror_is_a_surprise():
-    marks = {name: FileMark(5, "0" * 64) for name in ("state.json", "weights.safetensors")}
-    manifest = Manifest("f" * 32, "text2mel", 5, 1, marks, {"spend.jsonl": FileMark(5, "0" * 64)})
+    marks = {name: FileInfo(5, "0" * 64) for name in ("state.json", "weights.safetensors")}
+    manifest = Manifest("f" * 32, "text2mel", 5, 1, marks, {"spend.jsonl": FileInfo(5, "0" * 64)})
     latest = Latest("f" * 32, 1, manifest.voice_files)
     marker = Marker("f" * 32, "alice", "token", "writer", {"text2mel": manifest.key})
     said = {
         "manifest": (manifest, lambda content: parse_manifest(content, manifest.key)),
-        "latest": (latest, parse_latest),
-        "marker": (marker, parse_marker),
+        "latest": (latest, lambda content: parse(content, Latest)),
+        "marker": (marker, lambda content: parse(content, Marker)),
     }
-    read = {name: json.loads(one.encoded()) for name, (one, _) in said.items()}
+    read = {name: json.loads(encoded(one)) for name, (one, _) in said.items()}
     places = [(name, place) for name, one in read.items() for place in numbers_in(one)]
 
     @property_test(150)
@@ -327,7 +323,7 @@ def test_no_number_of_a_mirror_is_a_surprise():
         name, place = what
         content = json.dumps(with_number(read[name], place, number)).encode()
         # Who reads them takes this for damaged.
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(InputError):
             said[name][1](content)
 
     check()

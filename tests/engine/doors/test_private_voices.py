@@ -12,7 +12,7 @@ from engine.jobs.clean import clean
 from engine.jobs.demo import demo_options
 from engine.jobs.export import export_voice
 from engine.jobs.say import say
-from engine.mirror.take_up import Manners, take_up
+from engine.mirror.restore import FetchOptions, restore_from_mirror
 from engine.run.commands import Audition
 from engine.run.options import TrainOptions
 from engine.voice.folder import Voice
@@ -60,8 +60,8 @@ def test_what_is_new_in_a_shared_voice_is_private(shared, tmp_path, training):
     assert exposed(mirror) == {"mirror"}
     # The folders stay as they are; `lock` and `spend.jsonl`, too, are for their owner alone now.
     assert exposed(shared.folder) <= before - {"lock", "spend.jsonl", "voice.toml"}
-    options = TrainOptions(tmp_path / "fetched", restore=str(mirror), mirror=str(mirror))
-    take_up(options, Manners(tell=lambda _: None))
+    order = TrainOptions(tmp_path / "fetched", restore=str(mirror), mirror=str(mirror))
+    restore_from_mirror(order, FetchOptions(report=lambda _: None))
     assert (tmp_path / "fetched" / "voice.toml").is_file()
     assert exposed(tmp_path / "fetched") == set()
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.checkpoints.folders import sealed
+from engine.checkpoints.state import sealed
 from engine.errors import InputError, VoicecoachError
 from engine.jobs.export import export_voice
 from engine.jobs.info import describe
@@ -49,7 +49,7 @@ def test_links_and_pipes_are_refused(export, tmp_path, name):
         open_speaker(export)
     path.unlink()
     os.mkfifo(path)
-    with pytest.raises(InputError, match="it is no plain file"):
+    with pytest.raises(InputError, match="not a plain file"):
         open_speaker(export)
 
 

@@ -1,4 +1,4 @@
-"""Voices whose checkpoints are a few bytes, mirrors in memory, and mirrors that fail on purpose."""
+"""Voices with tiny checkpoints, mirrors in memory, and mirrors that fail on purpose."""
 
 import hashlib
 import threading
@@ -12,11 +12,10 @@ from types import SimpleNamespace
 import fsspec
 import pytest
 
-from engine.checkpoints.folders import sealed
+from engine.checkpoints.state import sealed
 from engine.mirror.address import checked_address
-from engine.mirror.backoff import Backoff
-from engine.mirror.store import Target
-from engine.mirror.uploader import Hearers, Sender
+from engine.mirror.store import Store
+from engine.mirror.uploader import Uploader
 from engine.run.snapshot import MirrorState
 from engine.voice.folder import Voice
 from engine.voice.settings import VoiceSettings
@@ -72,12 +71,12 @@ class Failing:
 
 
 @pytest.fixture
-def memory() -> Iterator[Target]:
+def memory() -> Iterator[Store]:
     """A mirror in this process's memory, which can be made to fail."""
     root = f"/mirror-{uuid.uuid4().hex}"
     files = fsspec.filesystem("memory")
-    target = Target(Failing(files), root, "memory://mirror")
-    yield target
+    store = Store(Failing(files), root, "memory://mirror")
+    yield store
     if files.exists(root):
         files.rm(root, recursive=True)
 
@@ -114,27 +113,30 @@ def make(tmp_path: Path) -> SimpleNamespace:
 
 
 class Run:
-    """A sender at work, and what it says."""
+    """An uploader at work, and what it reports."""
 
-    def __init__(self, voice: Voice, target: Target, network: str, **more) -> None:
+    def __init__(self, voice: Voice, store: Store, network: str, **more) -> None:
         self.states: list[MirrorState] = []
         self.events: list[str] = []
         self._news = threading.Condition()
-        self.sender = Sender(
+        self.uploader = Uploader(
             voice,
             network,
-            lambda: target,
-            Hearers(self._hear, lambda text, severity: self.events.append(f"{severity}: {text}")),
-            **({"seen": 0} | more),
-            backoff=Backoff(first=0.005, most=0.02),
+            lambda: store,
+            self,
+            **({"sequence": 0} | more),
+            retry_seconds=lambda failures: 0.01,
             idle=0.005,
         )
-        self.sender.start()
+        self.uploader.start()
 
-    def _hear(self, state: MirrorState) -> None:
+    def update(self, *, mirror: MirrorState) -> None:
         with self._news:
-            self.states.append(state)
+            self.states.append(mirror)
             self._news.notify_all()
+
+    def event(self, text: str, severity: str = "information") -> None:
+        self.events.append(f"{severity}: {text}")
 
     @property
     def state(self) -> MirrorState:
@@ -147,8 +149,8 @@ class Run:
 
     def close(self) -> None:
         """Send no more."""
-        self.sender.close(0)
-        self.sender._thread.join(30)
+        self.uploader.close(0)
+        self.uploader._thread.join(30)
 
     def safe(self, step: int) -> MirrorState:
         """Wait until a step is safe in the mirror and nothing else is to be sent."""
@@ -160,8 +162,8 @@ def send() -> Iterator[Callable[..., Run]]:
     """Start to send a voice to a mirror."""
     runs: list[Run] = []
 
-    def start(voice, target, network: str = "text2mel", **more) -> Run:
-        runs.append(Run(voice, target, network, **more))
+    def start(voice, store, network: str = "text2mel", **more) -> Run:
+        runs.append(Run(voice, store, network, **more))
         return runs[-1]
 
     yield start

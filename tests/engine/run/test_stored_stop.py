@@ -6,12 +6,11 @@ import shutil
 import pytest
 
 from engine.errors import InputError
-from engine.mirror.take_up import Manners, take_up
+from engine.mirror.restore import FetchOptions, restore_from_mirror
 from engine.run.commands import Continue, Finish, Pause, StopAt
 from engine.run.options import TrainOptions
 from engine.run.snapshot import Phase
-from engine.run.stop import AlreadyThereError, StopPoint, parse_stop
-from engine.run.stored_stop import KeptStop, read_kept_stop
+from engine.run.stop import AlreadyThereError, StopPoint, StoredStop, parse_stop, read_stored_stop
 from engine.voice.folder import Voice
 
 
@@ -42,7 +41,11 @@ def first_words(training, voice, stop=None, **changes):
 
 
 def about_stops(training, snapshot):
-    return [text for text in training.texts(snapshot) if text.startswith("its stop was")]
+    return [
+        text
+        for text in training.texts(snapshot)
+        if text.startswith(("still stopping", "stop changed"))
+    ]
 
 
 @pytest.mark.parametrize("again", [None, "+2M"])
@@ -53,22 +56,22 @@ def test_a_run_that_a_signal_ended_keeps_its_stop(begun, training, again):
     for _ in range(2):
         snapshot = first_words(training, voice, again)
         assert (snapshot.stop, snapshot.stop_text) == (StopPoint(step=2_001_000), "+2M")
-        kept = "its stop was 2,001,000: kept; s, or another --stop-at, changes it"
+        kept = "still stopping at 2,001,000, as before; s or --stop-at changes that"
         assert about_stops(training, snapshot) == [kept]
 
 
 def test_a_fresh_machine_takes_the_stop_from_the_mirror(make_voice, training, tmp_path):
     voice = make_voice(text2mel=1000, base_step=1000)
     mirror, fresh = str(tmp_path / "mirror"), tmp_path / "fresh"
-    for stop, kept in (("+2M", KeptStop(StopPoint(step=2_001_000), "+2M")), ("+1", None)):
+    for stop, kept in (("+2M", StoredStop(StopPoint(step=2_001_000), "+2M")), ("+1", None)):
         session = training.start(voice, stop, mirror=mirror)
         if kept is not None:
             training.until(session, lambda s: s.step > 1000)
             session.send(Finish(by_signal=True))
         training.end(session)
-        take_up(TrainOptions(fresh, mirror=mirror), Manners())
+        restore_from_mirror(TrainOptions(fresh, mirror=mirror), FetchOptions())
         assert Voice.open(fresh).newest("text2mel").step == session.snapshot().step
-        assert read_kept_stop(fresh / "text2mel") == kept
+        assert read_stored_stop(fresh / "text2mel") == kept
         shutil.rmtree(fresh)
 
 
@@ -79,7 +82,7 @@ def test_training_time_and_sums_are_kept_as_they_were_meant_first(begun, trainin
     assert 50 * 3600 <= snapshot.stop.training_seconds < snapshot.voice_seconds + 50 * 3600
     snapshot = first_words(training, voice, "$10")
     (told,) = about_stops(training, snapshot)
-    assert told == "its stop was 2d02h of training in all, is $10.00 spent"
+    assert told == "stop changed from 2d02h of training in all to $10.00 spent"
     assert first_words(training, voice).stop == StopPoint(usd=10)
     with pytest.raises(InputError, match=r"to stop at \$10\.00 spent, but this run has no price"):
         training.start(voice, price=0.0)
@@ -88,9 +91,9 @@ def test_training_time_and_sums_are_kept_as_they_were_meant_first(begun, trainin
 def test_other_words_take_its_place_and_none_takes_it_away(begun, training):
     voice, _ = begun("+2M", Finish(by_signal=True))
     snapshot = first_words(training, voice, "3M")
-    assert about_stops(training, snapshot) == ["its stop was 2,001,000, is 3,000,000"]
+    assert about_stops(training, snapshot) == ["stop changed from 2,001,000 to 3,000,000"]
     snapshot = first_words(training, voice, "none")
-    assert about_stops(training, snapshot) == ["its stop was 3,000,000, is none"]
+    assert about_stops(training, snapshot) == ["stop changed from 3,000,000 to no stop"]
     assert snapshot.stop is None
     assert first_words(training, voice).stop is None
 

@@ -64,7 +64,7 @@ def test_a_damaged_ssrn_gives_way_to_the_one_before(make_voice, training, at_sto
     session.send(Audition())
     (sample,) = heard(training, session).samples
     assert sample.path.name.startswith("text2mel-41_ssrn-767_")
-    assert "ssrn of step 767 speaks, as that of step 900 is damaged" in sample.note
+    assert "ssrn at step 767, because 900 is damaged" in sample.note
     assert newer.is_dir()
 
 
@@ -105,7 +105,7 @@ def test_a_sample_that_fails_does_not_stop_training(make_voice, training, at_sto
     snapshot = training.until(session, lambda s: s.events[-1].text.startswith("no sample"))
     assert "ssrn/checkpoints/step-000000767" in snapshot.events[-1].text
     sick = {name: torch.full_like(tensor, float("nan")) for name, tensor in good.weights.items()}
-    save_checkpoint(replace(good, weights=sick, average={}), path)
+    save_checkpoint(replace(good, weights=sick, ema={}), path)
     training.until(session, lambda s: not s.auditioning)
     session.send(Audition())
     snapshot = training.until(session, lambda s: "not finite" in s.events[-1].text)

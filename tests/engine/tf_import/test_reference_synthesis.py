@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.checkpoints.checkpoint import load_checkpoint, speaking_network
+from engine.checkpoints.checkpoint import inference_network, load_checkpoint
 from engine.networks.text2mel import Text2Mel
 from engine.speech.bbc_synthesis import synthesise_bbc
 from engine.speech.synthesizer import Synthesizer
@@ -12,12 +12,12 @@ from engine.speech.synthesizer import Synthesizer
 
 @pytest.fixture(scope="module")
 def text2mel(reference_voice) -> Text2Mel:
-    return speaking_network(load_checkpoint(reference_voice.newest("text2mel").path))
+    return inference_network(load_checkpoint(reference_voice.newest("text2mel").path))
 
 
 @pytest.fixture(scope="module")
 def ssrn(reference_voice):
-    return speaking_network(load_checkpoint(reference_voice.newest("ssrn").path))
+    return inference_network(load_checkpoint(reference_voice.newest("ssrn").path))
 
 
 @pytest.fixture(scope="module")

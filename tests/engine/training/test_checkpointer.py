@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from engine.checkpoints.checkpoint import load_checkpoint, remove_superseded, save_checkpoint
+from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
+from engine.checkpoints.retention import remove_superseded
 from engine.errors import EngineError
-from engine.training.checkpoint_writer import CheckpointWriter
+from engine.training.checkpoint_writer import CheckpointWriter, StateCopy
 from engine.training.finite import all_finite
-from engine.training.state_copy import StateCopy
 
 
 def written(writer, checkpoint):
@@ -93,10 +93,10 @@ def test_what_has_to_be_safe_before_a_checkpoint_is_tried_before(voice, checkpoi
 
 
 def test_what_the_disk_gives_back_otherwise_is_not_a_checkpoint(voice, checkpoint, monkeypatch):
-    monkeypatch.setattr("engine.checkpoints.checkpoint.digest_on_disk", lambda path: "0" * 64)
+    monkeypatch.setattr("engine.checkpoints.checkpoint.sha256_of", lambda path, **_: "0" * 64)
     writer = CheckpointWriter(voice, "text2mel", 3, (), ())
     outcome = written(writer, replace(checkpoint, step=4))
-    assert "gives weights.safetensors back other than" in str(outcome.failure)
+    assert "reading weights.safetensors back gives other content" in str(outcome.failure)
     assert [entry.step for entry in voice.checkpoints("text2mel")] == [3]
 
 

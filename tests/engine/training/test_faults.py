@@ -57,8 +57,8 @@ def test_weights_that_are_no_numbers_are_never_saved(
     monkeypatch.setattr(Learner, "step", diverge)
     snapshot = training.end(training.start(voice, "6", checkpoint_every=2))
     assert snapshot.phase is Phase.STOPPED
-    [told] = [text for text in training.texts(snapshot) if "fell sick" in text]
-    assert "at step 4: weights are not finite; back to step 2" in told
+    [told] = [text for text in training.texts(snapshot) if "diverged" in text]
+    assert "at step 4: weights are not finite; rolled back to 2," in told
     assert (steps(voice)[0], steps(voice)[-1]) == (0, 6)
     for entry in voice.checkpoints("text2mel"):
         weights = load_checkpoint(entry.path).weights
@@ -103,7 +103,7 @@ def test_a_fault_in_the_middle_saves_what_was_learned(make_voice, training, monk
     assert snapshot.phase is Phase.FAILED
     assert "the device fell off" in snapshot.failure
     told = training.texts(snapshot)
-    assert "saved before the end by RuntimeError" in told
+    assert "saved before ending with RuntimeError" in told
     assert not any("cannot be saved" in text for text in told)
     assert isinstance(session.error, RuntimeError)
     assert steps(voice) == [0, 5]
@@ -148,7 +148,7 @@ def test_a_checkpoint_that_cannot_be_written_is_told_and_training_goes_on(
     told = training.texts(snapshot)
     # Told once, however often it was tried.
     assert told.count("No space left on device") == 1
-    assert "checkpoint 6 saved again: the disk takes them" in told
+    assert "checkpoint 6 saved after failed attempts" in told
     assert snapshot.saving_trouble == ""
     assert steps(voice) == [0, 6, 8]
 
@@ -181,7 +181,7 @@ def test_a_stop_that_cannot_be_saved_waits_for_space_beside_a_screen(
 
 
 def test_files_that_only_tell_cannot_end_a_run(make_voice, training):
-    """Ledger, history, report of the corpus and the removal of old checkpoints, all in the way."""
+    """Spend, history, report of the corpus and the removal of old checkpoints, all in the way."""
     voice = make_voice(keep_newest=1, keep_every=100)
     session = training.start(voice, "3", attended=True)
     training.until(session, at_stop)
@@ -221,9 +221,7 @@ def test_files_that_only_tell_cannot_end_a_run(make_voice, training):
     session.send(Finish())
     assert training.end(session).phase is Phase.STOPPED
     # What could not be written was kept for the next try.
-    assert ("training", 5, 25) in [
-        (s.kind, s.first_step, s.last_step) for s in voice.ledger.stretches
-    ]
+    assert ("training", 5, 25) in [(s.kind, s.first_step, s.last_step) for s in voice.spend.entries]
 
 
 @pytest.mark.usefixtures("written_at_once")
@@ -328,8 +326,8 @@ def test_moments_that_were_lost_are_told(make_voice, training):
     (voice.newest("text2mel").path / "optimizer.safetensors").unlink()
     snapshot = training.end(training.start(voice, "5"))
     assert snapshot.step == 5
-    assert any("Adam starts anew" in text for text in training.texts(snapshot))
-    assert load_checkpoint(voice.newest("text2mel").path).moments_from == 3
+    assert any("optimizer reset" in text for text in training.texts(snapshot))
+    assert load_checkpoint(voice.newest("text2mel").path).optimizer_start_step == 3
 
 
 def test_symbols_or_sound_that_the_weights_were_not_trained_with_are_refused(make_voice, training):

@@ -1,4 +1,4 @@
-"""kill -9 in the middle of a run: what is made again is made the same, and is told."""
+"""kill -9 in the middle of a run: lost steps are repeated exactly, and reported."""
 
 import json
 import os
@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from paths import ROOT
 from safetensors.torch import load_file
 
-from engine.training.lost_steps import lost_steps, sentence_about
-from engine.voice.spend import SpendEntry
+from engine.training.metrics import lost_steps_text
+
+pytestmark = [pytest.mark.slow, pytest.mark.process]
 
 LAST = 45
 EVERY = 8
@@ -28,7 +30,7 @@ class Runs:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            cwd=Path(__file__).parents[3],
+            cwd=ROOT,
         )
 
     def close(self):
@@ -87,7 +89,7 @@ def tensors(voice):
     }
 
 
-def test_what_a_killed_run_lost_is_made_again_bit_by_bit(make_voice, copy_voice, runs):
+def test_a_killed_run_repeats_lost_steps_bit_for_bit(make_voice, copy_voice, runs):
     straight = make_voice(text2mel=3, base_step=3)
     broken = copy_voice(straight, "broken")
     rng = random.Random(4)
@@ -102,11 +104,11 @@ def test_what_a_killed_run_lost_is_made_again_bit_by_bit(make_voice, copy_voice,
     for name, tensor in theirs.items():
         assert torch.equal(ours[name], tensor), name
     # What was lost had been paid for, and is in the ledger.
-    made = [s.last_step - s.first_step for s in broken.ledger.stretches if s.kind == "training"]
+    made = [s.last_step - s.first_step for s in broken.spend.entries if s.kind == "training"]
     assert sum(made) >= LAST - 3
 
 
-def test_a_killed_run_still_ends_where_it_was_to(make_voice, runs):
+def test_a_killed_run_still_ends_at_its_stop(make_voice, runs):
     voice = make_voice(text2mel=3, base_step=3)
     for _ in range(2):
         begin = voice.newest("text2mel").step
@@ -120,54 +122,7 @@ def test_a_killed_run_still_ends_where_it_was_to(make_voice, runs):
     assert voice.newest("text2mel").step == LAST + 2
 
 
-def stretch(first, last, seconds=100.0, price=3.6, network="text2mel", kind="training"):
-    return SpendEntry("", "", network, first, last, seconds, price, kind)
-
-
-@pytest.mark.parametrize(
-    ("ledger", "step", "logged", "sentence"),
-    [
-        ([stretch(0, 400)], 400, 400, None),
-        ([], 400, 410, "10 steps since checkpoint 400 were lost, and are made again"),
-        (
-            [stretch(0, 400), stretch(400, 812, 118.0, 0.99)],
-            400,
-            810,
-            "412 steps since checkpoint 400 were lost: 1m58s, $0.03, and are made again",
-        ),
-        # Half of a stretch led to the checkpoint.
-        (
-            [stretch(300, 500), stretch(500, 600)],
-            400,
-            None,
-            "200 steps since checkpoint 400 were lost: 2m30s, $0.15, and are made again",
-        ),
-        # What was lost before and has been made again is told once.
-        (
-            [stretch(0, 400), stretch(400, 900), stretch(400, 401, 1.0)],
-            400,
-            None,
-            "1 step since checkpoint 400 was lost: 1s, $0.00, and is made again",
-        ),
-        # The other network's steps, and time in which none were made, lead nowhere.
-        (
-            [stretch(0, 400), stretch(0, 9000, network="ssrn"), stretch(400, 400, kind="idle")],
-            400,
-            None,
-            None,
-        ),
-        ([stretch(0, 9, 7200.0, 0.0)], 0, 9, "9 steps from the first on were lost: 2h00m, and"),
-    ],
-)
-def test_what_was_lost_is_told_with_what_it_cost(ledger, step, logged, sentence):
-    lost = lost_steps(ledger, "text2mel", step, logged)
-    if sentence is None:
-        assert lost is None
-    else:
-        assert sentence_about(lost).startswith(sentence)
-
-
-def test_a_run_after_a_killed_one_says_what_was_lost(make_voice, training, runs):
+def test_a_run_after_a_killed_one_reports_what_was_lost(make_voice, training, runs):
     voice = make_voice(text2mel=3, base_step=3, price=36.0)
     history = voice.history("text2mel")
 
@@ -183,4 +138,4 @@ def test_a_run_after_a_killed_one_says_what_was_lost(make_voice, training, runs)
     snapshot = training.end(session)
     assert snapshot.lost.since == saved
     assert snapshot.lost.count > 0
-    assert sentence_about(snapshot.lost) in training.texts(snapshot)
+    assert lost_steps_text(snapshot.lost) in training.texts(snapshot)

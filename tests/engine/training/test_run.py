@@ -48,12 +48,12 @@ def test_a_stop_at_a_step_is_at_that_step(make_voice, training, text, step):
 def test_a_stop_after_a_time_ends_by_itself_and_the_ledger_has_it(make_voice, training):
     voice = make_voice()
     training.end(training.start(voice, "0.00001h", price=1000.0))
-    first = voice.ledger
+    first = voice.spend
     assert first.seconds >= 0.036
     snapshot = training.end(training.start(voice, "0.00001h", price=2000.0))
-    both = voice.ledger
+    both = voice.spend
     assert both.seconds >= 0.072
-    trained = [s for s in both.stretches if s.kind == "training" and s.last_step > s.first_step]
+    trained = [s for s in both.entries if s.kind == "training" and s.last_step > s.first_step]
     assert [stretch.price for stretch in trained] == [1000.0, 2000.0]
     assert trained[1].first_step == trained[0].last_step
     assert trained[1].last_step == snapshot.step
@@ -65,7 +65,7 @@ def test_a_stop_at_a_sum_of_money_spends_it(make_voice, training):
     voice = make_voice()
     snapshot = training.end(training.start(voice, "$5", price=360_000.0))
     assert snapshot.phase is Phase.STOPPED
-    assert voice.ledger.usd >= 5
+    assert voice.spend.usd >= 5
     assert describe(voice.folder)["spend"]["usd"] >= 5
     with pytest.raises(InputError, match="spent already"):
         training.start(voice, "$5")
@@ -149,7 +149,7 @@ def test_pausing_makes_no_steps_and_counts_no_time(make_voice, training):
     assert snapshot.sentence == "A new sentence."
     assert Voice.open(voice.folder).settings.sentence == "A new sentence."
     told = training.texts(snapshot)
-    assert told.count("training goes on") == 1
+    assert told.count("training continues") == 1
     assert sum(text.startswith("paused at step") for text in told) == 1
     assert sum(text.startswith("nothing to speak") for text in told) == 1
 
@@ -182,7 +182,7 @@ def test_finish_saves_where_it_stands(make_voice, training):
     snapshot = training.end(session)
     assert snapshot.phase is Phase.STOPPED
     assert steps(voice) == [0, snapshot.step]
-    assert voice.ledger.stretches[-1].last_step == snapshot.step
+    assert voice.spend.entries[-1].last_step == snapshot.step
 
 
 def test_a_checkpoint_is_written_on_demand_once(make_voice, training):
@@ -190,8 +190,8 @@ def test_a_checkpoint_is_written_on_demand_once(make_voice, training):
     session = training.start(voice, "+3", SaveCheckpoint(), attended=True)
     training.until(session, at_stop)
     session.send(SaveCheckpoint())
-    snapshot = training.until(session, lambda s: "saved already" in s.events[-1].text)
-    assert "nothing has been learned yet that could be saved" in training.texts(snapshot)
+    snapshot = training.until(session, lambda s: "already saved" in s.events[-1].text)
+    assert "nothing to save before the first step" in training.texts(snapshot)
     session.send(StopAt(None))
     training.until(session, lambda s: s.step > 3)
     session.send(SaveCheckpoint())

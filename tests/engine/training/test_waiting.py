@@ -3,12 +3,14 @@
 import pytest
 
 from engine.run.commands import Continue, Finish, KeyPressed, SaveCheckpoint, TerminalStalled
+from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
-from engine.training import clock as clocks
-from engine.training import standing as standings
-from engine.training.clock import TrainingClock
-from engine.training.standing import Standing
+from engine.training import command_handler
+from engine.training import cost as costs
+from engine.training.command_handler import RunState
+from engine.training.cost import CostMeter
+from engine.voice.spend import SpendLog
 
 
 class Time:
@@ -23,11 +25,11 @@ class Time:
     def time(self) -> float:
         return self.now + 1_700_000_000
 
-    def wait(self, standing: Standing, seconds: int) -> str:
+    def wait(self, state: RunState, seconds: int) -> str:
         """Let time pass while the trainer looks once a second; return why the wait ended."""
         for _ in range(seconds):
             self.now += 1
-            why = standing.why_wait_ends()
+            why = state.why_wait_ends()
             if why:
                 return why
         return ""
@@ -36,22 +38,24 @@ class Time:
 @pytest.fixture
 def time(monkeypatch) -> Time:
     time = Time()
-    monkeypatch.setattr(clocks, "time", time)
-    monkeypatch.setattr(standings, "time", time)
+    monkeypatch.setattr(costs, "time", time)
+    monkeypatch.setattr(command_handler, "time", time)
     return time
 
 
 @pytest.fixture
 def no_patience(monkeypatch) -> None:
     """Let a wait with a limit end at the first look."""
-    monkeypatch.setattr(standings, "MAX_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(command_handler, "MAX_WAIT_SECONDS", 0.0)
 
 
-def standing_of(tmp_path, **options) -> tuple[Standing, Publisher]:
+def state_of(tmp_path, **options) -> tuple[RunState, Publisher]:
     publisher = Publisher(
         Snapshot(Phase.TRAINING, "alice", tmp_path, "text2mel", "small", "standard")
     )
-    return Standing(3, publisher, TrainingClock(), attended=True, **options), publisher
+    given = TrainOptions(tmp_path, attended=True, **options)
+    cost = CostMeter("text2mel", 3, 0.0, SpendLog(tmp_path / "spend.jsonl"))
+    return RunState(3, given, publisher, cost), publisher
 
 
 def at_stop(snapshot: Snapshot) -> bool:
@@ -59,61 +63,61 @@ def at_stop(snapshot: Snapshot) -> bool:
 
 
 def test_a_wait_ends_five_minutes_after_the_last_key(tmp_path, time):
-    standing, publisher = standing_of(tmp_path)
-    standing.note_key()  # before the wait: it counts from its beginning
-    standing.wait(Phase.AT_STOP)
+    state, publisher = state_of(tmp_path)
+    state.key_pressed()  # before the wait: it counts from its beginning
+    state.pause(Phase.AT_STOP)
     assert publisher.snapshot.wait_ends_at == time.time() + 300
-    assert time.wait(standing, 290) == ""
+    assert time.wait(state, 290) == ""
     events = publisher.snapshot.events
-    standing.note_key()
+    state.key_pressed()
     assert publisher.snapshot.wait_ends_at == time.time() + 300
     assert publisher.snapshot.events == events
-    assert time.wait(standing, 299) == ""
-    assert time.wait(standing, 1) == "nobody pressed a key for 5 minutes"
-    standing.go_on()
+    assert time.wait(state, 299) == ""
+    assert time.wait(state, 1) == "nobody pressed a key for 5 minutes"
+    state.resume()
     assert publisher.snapshot.wait_ends_at is None
-    assert time.wait(standing, 999) == ""
+    assert time.wait(state, 999) == ""
 
 
 def test_a_stopped_process_finds_its_wait_where_it_was(tmp_path, time):
-    standing, publisher = standing_of(tmp_path)
-    standing.wait(Phase.AT_STOP)
-    assert time.wait(standing, 200) == ""
+    state, publisher = state_of(tmp_path)
+    state.pause(Phase.AT_STOP)
+    assert time.wait(state, 200) == ""
     time.now += 3600
-    assert standing.why_wait_ends() == ""
+    assert state.why_wait_ends() == ""
     assert publisher.snapshot.wait_ends_at == time.time() + 100
-    assert time.wait(standing, 99) == ""
-    assert time.wait(standing, 1) != ""
+    assert time.wait(state, 99) == ""
+    assert time.wait(state, 1) != ""
 
 
 def test_a_wait_that_becomes_another_is_no_longer(tmp_path, time):
-    standing, _ = standing_of(tmp_path)
-    standing.wait(Phase.PAUSED)
-    assert time.wait(standing, 200) == ""
-    standing.wait(Phase.AT_STOP)
-    assert time.wait(standing, 100) != ""
+    state, _ = state_of(tmp_path)
+    state.pause(Phase.PAUSED)
+    assert time.wait(state, 200) == ""
+    state.pause(Phase.AT_STOP)
+    assert time.wait(state, 100) != ""
 
 
 @pytest.mark.parametrize("how", ["asked", "hold"])
 def test_a_pause_and_a_hold_have_no_limit(tmp_path, time, how):
-    standing, publisher = standing_of(tmp_path, hold=how == "hold")
-    standing.wait(Phase.PAUSED, asked=how == "asked")
-    standing.screens_read = how == "asked"
-    assert time.wait(standing, 9999) == ""
+    state, publisher = state_of(tmp_path, hold=how == "hold")
+    state.pause(Phase.PAUSED, by_person=how == "asked")
+    state.terminal_stalled = how != "asked"
+    assert time.wait(state, 9999) == ""
     assert publisher.snapshot.wait_ends_at is None
     assert publisher.snapshot.events == ()
 
 
 def test_a_pause_that_no_terminal_shows_has_one(tmp_path, time):
-    standing, _ = standing_of(tmp_path)
-    standing.wait(Phase.PAUSED, asked=True)
-    standing.screens_read = False
-    assert time.wait(standing, 290) == ""
-    standing.screens_read = True
-    assert time.wait(standing, 1) == ""
-    standing.screens_read = False
-    assert time.wait(standing, 300) == ""
-    assert "no terminal has taken the screen's output for 5 minutes" in time.wait(standing, 1)
+    state, _ = state_of(tmp_path)
+    state.pause(Phase.PAUSED, by_person=True)
+    state.terminal_stalled = True
+    assert time.wait(state, 290) == ""
+    state.terminal_stalled = False
+    assert time.wait(state, 1) == ""
+    state.terminal_stalled = True
+    assert time.wait(state, 300) == ""
+    assert "no terminal has taken the screen's output for 5 minutes" in time.wait(state, 1)
 
 
 @pytest.mark.usefixtures("no_patience")
@@ -164,7 +168,7 @@ def test_hold_waits_for_keys_and_readers_without_limit(make_voice, training):
     training.until(session, at_stop)
     # By the time that it is carried out, the trainer has looked whether the wait is over.
     session.send(SaveCheckpoint())
-    snapshot = training.until(session, lambda s: "saved already" in s.events[-1].text)
+    snapshot = training.until(session, lambda s: "already saved" in s.events[-1].text)
     assert (snapshot.phase, snapshot.wait_ends_at) == (Phase.AT_STOP, None)
     session.send(Finish())
     assert training.end(session).ended_because == ""

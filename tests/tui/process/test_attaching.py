@@ -69,7 +69,7 @@ def test_a_run_that_was_left_is_taken_up_steered_left_and_taken_up_again(runs, u
     runs.wait_until(lambda: "stop at 90k" in terminal.text, "the stop on the screen")
 
     leave(runs, terminal)
-    runs.wait_until(lambda: "the run goes on" in terminal.text, "what became of it")
+    runs.wait_until(lambda: "the run continues as process" in terminal.text, "what became of it")
     runs.wait_until(terminal.is_as_it_was, "the terminal to be as it was")
     runs.wait_until(lambda: runs.said("unattended"), "the engine to hear that nobody looks")
     assert runs.is_alive(unseen)
@@ -127,7 +127,7 @@ def test_every_screen_closes_with_what_went_wrong_and_what_the_machine_costs(run
         runs.wait_until(lambda t=terminal: "until you stop it" in t.text, "the last line")
         closing = terminal.text[terminal.text.rindex("warning: ") :]
         assert closing.startswith("warning: the mirror is behind")
-        assert "spent $1.50; this machine still costs $0.99/h until you stop it" in closing
+        assert "spent $1.50; the machine still costs $0.99/h until you stop it" in closing
     assert "saved at step" in other.text
 
 
@@ -233,7 +233,7 @@ def test_a_screen_that_reads_sees_the_run_and_steers_nothing(runs, unseen) -> No
     assert "0 + 1 reading" in ps(runs)
     reader.type("q")
     assert reader.wait() == 0
-    runs.wait_until(lambda: "the run goes on" in reader.text, "what became of it")
+    runs.wait_until(lambda: "the run continues as process" in reader.text, "what became of it")
     runs.wait_until(reader.is_as_it_was, "the terminal to be as it was")
     assert asked(runs) == before
     assert runs.is_alive(unseen)

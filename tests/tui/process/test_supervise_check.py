@@ -29,7 +29,7 @@ def test_who_leaves_has_no_voice_and_is_told_so(runs, asked) -> None:
     asked.type("s")
 
     assert asked.wait() == 0
-    runs.wait_until(lambda: "nothing was trained; mend" in asked.text, "the last line")
+    runs.wait_until(lambda: "nothing was trained; fix" in asked.text, "the last line")
     runs.wait_until(asked.is_as_it_was, "the terminal to be as it was")
     assert not runs.voice.exists()
 
@@ -42,4 +42,4 @@ def test_who_begins_is_trained_for(runs, asked) -> None:
     asked.type("q")
 
     assert asked.wait() == 0
-    runs.wait_until(lambda: "saved at step 1; to go on" in asked.text, "the last line")
+    runs.wait_until(lambda: "saved at step 1; to continue" in asked.text, "the last line")

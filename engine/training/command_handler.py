@@ -1,0 +1,271 @@
+"""What a person, their terminal and the cloud ask of a run, carried out between two steps."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from engine.errors import VoicecoachError
+from engine.machine.cloud.news import Interruption, NewPrice, NoticeGone, SpotWarning
+from engine.run.commands import (
+    Audition,
+    Continue,
+    Finish,
+    FolderGone,
+    Inbox,
+    KeyPressed,
+    Message,
+    Pause,
+    PlotAttention,
+    SaveCheckpoint,
+    ScreenAttached,
+    ScreenDetached,
+    SetBudget,
+    SetSentence,
+    StopAt,
+    TerminalStalled,
+)
+from engine.run.options import MAX_WAIT_SECONDS, TrainOptions
+from engine.run.publisher import Publisher
+from engine.run.snapshot import Phase
+from engine.speech.audition import Auditions
+from engine.training.cost import CostMeter, RunningClock
+from engine.training.limits import Limits
+from engine.training.setup import TrainingContext
+from engine.training.spend_recorder import SpendRecorder
+
+# The shown end of a wait may be so far off, in seconds, before it is corrected: the time of day
+# can be set, and a process that was suspended continues where it was.
+_SHOWN_WITHIN = 5.0
+
+
+class RunState:
+    """Where a run stands: at which step, for whom, and whether it makes steps or waits."""
+
+    def __init__(
+        self, step: int, options: TrainOptions, publisher: Publisher, cost: CostMeter
+    ) -> None:
+        """Stand at a global step, ready to make the next.
+
+        Args:
+            step: the global step that was made last.
+            options: whether a screen is there, and whether to wait for the person without limit.
+            publisher: shows the phase, and when a wait ends.
+            cost: counts training, and not waits.
+        """
+        self._publisher = publisher
+        self._cost = cost
+        self._hold = options.hold
+        self.step = step
+        """The global step that was made last."""
+        self.attended = options.attended
+        """Whether there is a person to wait for, at a screen that can steer."""
+        self.terminal_stalled = False
+        """Whether no terminal of such a screen takes output."""
+        self.paused = False
+        """Whether no steps are made, for whatever reason."""
+        self.at_stop = False
+        """Whether that is because the stop, or the budget, is reached."""
+        self.diverged = ""
+        """Why the run waits for a person after it diverged again and again; a sentence."""
+        self.finishing = False
+        """Whether it is time to end."""
+        self.gives_up_stop = False
+        """Whether that is because a person at a screen wants no more of this run."""
+        self._time = RunningClock()
+        self._wait_ends: float | None = None
+        self._unread_since: float | None = None
+
+    def pause(self, phase: Phase, *, by_person: bool = False) -> None:
+        """Make no more steps until `resume`; the phase says why.
+
+        A pause that no person asked for has a limit, unless `--hold` was given: a waiting machine
+        costs as much as one that trains. See `why_wait_ends`.
+        """
+        self.paused = True
+        self._cost.pause_training()
+        self._publisher.update(phase=phase, steps_per_second=None)
+        if by_person or self._hold or self._wait_ends is not None:
+            return
+        if not self.terminal_stalled:
+            self._publisher.event(
+                f"the run ends after {_minutes()} without a key; --hold waits without limit"
+            )
+        self._set_wait_end(self._time.read() + MAX_WAIT_SECONDS)
+
+    def resume(self) -> None:
+        """Make steps again."""
+        self.paused = self.at_stop = False
+        self._set_wait_end(None)
+        self._publisher.update(phase=Phase.TRAINING)
+
+    def key_pressed(self) -> None:
+        """Restart the limit of a wait: somebody is there."""
+        if self._wait_ends is not None:
+            self._set_wait_end(self._time.read() + MAX_WAIT_SECONDS)
+
+    def why_wait_ends(self) -> str:
+        """Return why the wait for a person is over, as a clause; empty while it lasts."""
+        if self._wait_ends is None:
+            return self._why_pause_ends()
+        if self.terminal_stalled:
+            return "no terminal takes the screen's output"
+        left = self._wait_ends - self._time.read()
+        shown = self._publisher.snapshot.wait_ends_at
+        if shown is None or abs(time.time() + left - shown) > _SHOWN_WITHIN:
+            self._set_wait_end(self._wait_ends)
+        return f"nobody pressed a key for {_minutes()}" if left <= 0 else ""
+
+    def _why_pause_ends(self) -> str:
+        """A pause that a person asked for lasts as long as some terminal takes output."""
+        if self._hold or not self.terminal_stalled:
+            self._unread_since = None
+            return ""
+        now = self._time.read()
+        if self._unread_since is None:
+            self._unread_since = now
+        if now - self._unread_since < MAX_WAIT_SECONDS:
+            return ""
+        return f"no terminal has taken the screen's output for {_minutes()}"
+
+    def _set_wait_end(self, at: float | None) -> None:
+        self._wait_ends = at
+        shown = None if at is None else time.time() + at - self._time.read()
+        self._publisher.update(wait_ends_at=shown)
+
+
+def _minutes() -> str:
+    return f"{MAX_WAIT_SECONDS / 60:g} minutes"
+
+
+@dataclass(frozen=True, slots=True)
+class TryAgain:
+    """A person lets a diverged run try once more."""
+
+
+SpotNews = SpotWarning | Interruption | NoticeGone
+Request = SaveCheckpoint | PlotAttention | ScreenDetached | TryAgain | SpotNews
+"""What only the trainer can do."""
+
+
+class CommandHandler:
+    """Carries out commands, and hands on to the trainer what only it can do."""
+
+    def __init__(
+        self,
+        context: TrainingContext,
+        publisher: Publisher,
+        inbox: Inbox,
+        auditions: Auditions,
+        limits: Limits,
+        spend: SpendRecorder,
+    ) -> None:
+        self._context = context
+        self._publisher = publisher
+        self._inbox = inbox
+        self._auditions = auditions
+        self._limits = limits
+        self._spend = spend
+        self._cost = spend.cost
+
+    def process(self, state: RunState) -> Iterator[Request]:
+        """Carry out what has arrived; yield what the trainer is to do, in the order of arrival."""
+        self._publisher.beat()
+        while (command := self._inbox.take()) is not None:
+            yield from self._carry_out(command, state)
+
+    def process_prices(self, step: int) -> None:
+        """Take up the prices that have arrived by now: the preparation cost money as well."""
+        while isinstance(news := self._inbox.next_of((NewPrice,), 0.0), NewPrice):
+            self._inbox.take_out(news)
+            self._change_price(news, step)
+
+    def _carry_out(self, command: Message, state: RunState) -> Iterator[Request]:
+        match command:
+            case StopAt(rule):
+                if self._limits.change_stop(rule, state.step) and state.at_stop:
+                    yield from self._resume(state)
+            case SetBudget(usd):
+                if self._limits.change_budget(usd, state.step) and state.at_stop:
+                    yield from self._resume(state)
+            case Pause():
+                self._pause(state)
+            case Continue():
+                yield from self._resume(state)
+            case ScreenDetached():
+                yield from self._go_unattended(command, state)
+            case ScreenAttached():
+                state.attended, state.terminal_stalled = True, False
+                self._publisher.event("a screen is attached")
+            case KeyPressed():
+                state.key_pressed()
+            case TerminalStalled(stalled):
+                state.terminal_stalled = stalled
+            case Finish(by_signal):
+                state.finishing, state.gives_up_stop = True, not by_signal
+            case FolderGone():
+                state.finishing = True
+            case Audition():
+                self._auditions.begin(self._context.learner.ema_weights, state.step)
+            case SetSentence(sentence):
+                self._set_sentence(sentence)
+            case NewPrice():
+                self._change_price(command, state.step)
+            case SaveCheckpoint() | PlotAttention():
+                yield command
+            case SpotWarning() | Interruption() | NoticeGone():
+                yield command
+
+    def _pause(self, state: RunState) -> None:
+        if not state.paused:
+            state.pause(Phase.PAUSED, by_person=True)
+            self._publisher.event(f"paused at step {state.step:,}")
+
+    def _resume(self, state: RunState) -> Iterator[Request]:
+        if not state.paused or self._limits.refuse_to_resume():
+            return
+        if state.at_stop:
+            if self._limits.reached(state.step):
+                self._limits.set_stop(None, state.step)
+            self._publisher.update(
+                first_step=state.step,
+                first_run_seconds=self._cost.run_training_seconds,
+                first_spent=self._cost.spent,
+            )
+        if state.diverged:
+            state.diverged = ""
+            yield TryAgain()
+        state.resume()
+        self._publisher.event("training continues")
+
+    def _go_unattended(self, command: ScreenDetached, state: RunState) -> Iterator[Request]:
+        state.attended = False
+        self._publisher.event("continuing without a screen")
+        yield command
+        if state.paused and command.keep_training and not state.at_stop:
+            yield from self._resume(state)
+        if state.paused:
+            if not state.at_stop and not state.diverged:
+                self._publisher.event(
+                    "nobody is there to end the pause: saving and ending", "warning"
+                )
+            state.finishing = True
+
+    def _set_sentence(self, sentence: str) -> None:
+        text, voice = sentence.strip(), self._context.voice
+        if not any(map(str.isalnum, voice.vocabulary.clean(text))):
+            self._publisher.event(f"nothing to speak in {sentence!r}", "error")
+            return
+        self._auditions.sentence = text
+        self._publisher.update(sentence=text)
+        self._publisher.event(f"sentence: {text}")
+        try:
+            voice.save(replace(voice.settings, sentence=text))
+        except VoicecoachError as error:
+            self._publisher.event(f"the sentence is kept for this run only: {error}", "warning")
+
+    def _change_price(self, new: NewPrice, step: int) -> None:
+        self._spend.change_price(new.usd, step)
+        self._publisher.event(f"price: ${new.usd:.4g}/h ({new.source})")
+        self._publisher.update(
+            price=self._cost.price, price_source=new.source, spent=self._cost.spent
+        )

@@ -1,0 +1,180 @@
+"""A mirror on S3: a server that speaks it, on this machine, and training that is real."""
+
+import socket
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+from engine.errors import EngineError
+from engine.mirror.fingerprint import fingerprint
+from engine.mirror.index import read_index
+from engine.mirror.restore import FetchOptions
+from engine.mirror.restore import restore_from_mirror as restore
+from engine.mirror.store import MirrorError, open_store
+from engine.run.commands import Finish, SaveCheckpoint
+from engine.run.options import TrainOptions
+from engine.run.snapshot import Phase
+from engine.voice.folder import Voice
+
+ADDRESS = "s3://bucket/voices/alice"
+
+
+class Store:
+    """moto's S3 server on a port of its own, which can go down and come up with all it holds."""
+
+    def __init__(self) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self._server = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def up(self) -> None:
+        from moto.server import ThreadedMotoServer
+
+        self._server = ThreadedMotoServer("127.0.0.1", self.port, verbose=False)
+        self._server.start()
+
+    def down(self) -> None:
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    import fsspec
+    from moto.server import DomainDispatcherApplication  # noqa: F401 (pays for the import)
+
+    store = Store()
+    for name, value in {
+        "AWS_ENDPOINT_URL_S3": store.url,
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_CONFIG_FILE": str(tmp_path / "none"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none"),
+        "MOTO_ALLOW_NONEXISTENT_REGION": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    store.up()
+    fsspec.filesystem("s3", skip_instance_cache=True).mkdir("bucket")
+    yield store
+    store.down()
+    import moto.backends
+
+    moto.backends.get_backend("s3").reset()
+
+
+def weights(voice: Voice, step: int) -> dict:
+    folder = voice.checkpoint_folder("text2mel", step)
+    return {
+        (path.name, name): tensor
+        for path in folder.glob("*.safetensors")
+        for name, tensor in load_file(path).items()
+    }
+
+
+def test_a_run_goes_on_while_the_store_is_down_and_on_another_machine_bit_for_bit(
+    make_voice, copy_voice, training, store, speech, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("engine.mirror.uploader._IDLE_SECONDS", 0.02)
+    monkeypatch.setattr("engine.mirror.uploader._LAST_SECONDS", 0.1)
+    monkeypatch.setattr("engine.mirror.uploader.backoff", lambda failures: 0.1)
+    straight = make_voice()
+    moved = copy_voice(straight, "moved")
+    options = restore(TrainOptions(moved.folder, mirror=ADDRESS), FetchOptions())
+    session = training.start(
+        moved, mirror=options.mirror, mirror_sequence=options.mirror_sequence, price=1.0
+    )
+    training.until(session, lambda s: s.mirror is not None and s.mirror.safe_step == 0)
+
+    store.down()
+    training.until(session, lambda s: s.step >= 5)
+    session.send(SaveCheckpoint())
+    behind = training.until(session, lambda s: s.mirror.trouble and s.mirror.pending)
+    # No step waits for a store that is not there: they are made as before.
+    training.until(session, lambda s: s.step >= behind.step + 20)
+    assert session.snapshot().mirror.trouble
+
+    store.up()
+    session.send(Finish())
+    last = training.end(session)
+    assert last.phase is Phase.STOPPED
+    assert (last.mirror.safe_step, last.mirror.trouble) == (last.step, "")
+    assert f"mirror: step {last.step:,} is safe at {ADDRESS}" in training.texts(last)
+    assert read_index(open_store(ADDRESS)).newest_step("text2mel") == last.step
+
+    fresh = tmp_path / "fresh"
+    options = restore(TrainOptions(fresh, dataset=speech, restore=ADDRESS), FetchOptions())
+    here = Voice.open(fresh)
+    for path in here.checkpoint_folder("text2mel", last.step).iterdir():
+        there = moved.checkpoint_folder("text2mel", last.step) / path.name
+        assert fingerprint(path) == fingerprint(there), path.name
+    assert here.history("text2mel").read_bytes() == moved.history("text2mel").read_bytes()
+    assert here.spend.usd == moved.spend.usd > 0
+
+    stop = str(last.step + 7)
+    assert training.end(training.start(fresh, stop, mirror=ADDRESS, mirror_sequence=None)).saved
+    assert training.end(training.start(straight, stop)).saved
+    ours, theirs = weights(here, last.step + 7), weights(straight, last.step + 7)
+    assert ours.keys() == theirs.keys()
+    assert all(ours[name].equal(theirs[name]) for name in ours)
+    assert here.spend.usd > moved.spend.usd
+
+
+def test_a_large_file_goes_in_parts_and_is_vouched_for_without_being_read_back(
+    store, tmp_path, monkeypatch
+):
+    part = 5 * 2**20  # the least that S3 takes
+    monkeypatch.setattr("engine.mirror.fingerprint.PART_BYTES", part)
+    monkeypatch.setattr("engine.mirror.store.PART_BYTES", part)
+    path = tmp_path / "weights.safetensors"
+    path.write_bytes(bytes(range(256)) * (2 * part // 256) + b"and some more")
+    target = open_store(ADDRESS)
+    monkeypatch.setattr(target, "_blocks", None)
+    mark = fingerprint(path)
+    target.put(path, "a/weights.safetensors", mark)
+    info = target._files.info("bucket/voices/alice/a/weights.safetensors")
+    assert info["ETag"].strip('"') == mark.md5_of_parts != mark.md5
+    assert mark.md5_of_parts.endswith("-3")
+    path.write_bytes(b"{}")
+    target.put(path, "a/state.json", fingerprint(path))
+    with pytest.raises(TypeError):
+        # Had it not been vouched for, it would have been read.
+        target.put(path, "a/state.json", replace(mark, size=2, md5="00" * 16, md5_of_parts=""))
+
+
+def test_where_the_store_does_not_vouch_the_file_is_read_back(store, tmp_path):
+    path = tmp_path / "state.json"
+    path.write_bytes(b"{}" * 1000)
+    target = open_store(ADDRESS)
+    # As in a bucket that is encrypted with a key of one's own: the ETag is no MD5 of ours.
+    mark = replace(fingerprint(path), md5="00" * 16, md5_of_parts="")
+    target.put(path, "a/state.json", mark)
+    with pytest.raises(MirrorError, match="did not arrive"):
+        target.put(path, "a/state.json", replace(mark, sha256="00" * 32))
+
+
+def test_no_bucket_and_no_permission_are_told_at_once(store, tmp_path):
+    heard: list[str] = []
+    with pytest.raises(MirrorError, match="bucket does not exist") as caught:
+        restore(
+            TrainOptions(tmp_path / "v", mirror="s3://nowhere/alice"), FetchOptions(heard.append)
+        )
+    assert caught.value.refused
+    assert heard == []
+
+
+def test_a_store_that_is_down_is_out_of_reach_and_not_empty(store, tmp_path):
+    store.down()
+    waits: list[float] = []
+    with pytest.raises(EngineError, match="when the mirror can be reached"):
+        restore(TrainOptions(tmp_path / "v", mirror=ADDRESS), FetchOptions(wait=waits.append))
+    assert len(waits) == 7
+    assert not (tmp_path / "v").exists()
