@@ -24,7 +24,7 @@ from engine.voice.dataset import as_stored, require_dataset
 from engine.voice.folder import OLD_EXPORT, RESTORING, Voice
 from engine.voice.layout import is_checkpoint, list_checkpoints
 from engine.voice.settings import VoiceSettings
-from engine.voice.spend import Ledger
+from engine.voice.spend import SpendLog
 
 # What a run that ended early may have left in the folder of a voice that is yet to be.
 _LEFTOVERS = {
@@ -96,30 +96,30 @@ def make_plan(options: TrainOptions) -> Plan:
         _require_room(folder, dataset)
     takes_dataset = new or Voice.open(folder).settings.dataset is None
     plan = Plan(settings, _step_of(options), new, takes_dataset, "", budget_before, cloud)
-    ledger = Ledger(folder / "spend.jsonl")
+    spend = SpendLog(folder / "spend.jsonl")
     # One that the cloud is yet to say can be asked for money as well.
     price = math.inf if cloud and settings.price_auto else settings.price
     if settings.budget > 0:
-        _require_countable(settings.budget, ledger)
-        _require_budget(settings.budget, ledger, price)
-    return replace(plan, stop_text=require_stop_ahead(options, plan.step, ledger, price))
+        _require_countable(settings.budget, spend)
+        _require_budget(settings.budget, spend, price)
+    return replace(plan, stop_text=require_stop_ahead(options, plan.step, spend, price))
 
 
-def _require_countable(budget: float, ledger: Ledger) -> None:
+def _require_countable(budget: float, spend: SpendLog) -> None:
     """Refuse a budget where nothing that was spent can be read, as after a power cut.
 
     Raises:
-        InputError: saying what to do about the ledger.
+        InputError: saying what to do about the spend.
     """
-    if ledger.unreadable and not ledger.stretches:
+    if spend.unreadable and not spend.entries:
         raise InputError(
-            f"the budget of ${budget:,.2f} cannot be enforced, because {ledger.path} is damaged: "
+            f"the budget of ${budget:,.2f} cannot be enforced, because {spend.path} is damaged: "
             f"none of its lines can be read; restore it from a backup or the voice's mirror, or "
             f"remove it to count from $0"
         )
 
 
-def _require_budget(budget: float, ledger: Ledger, price: float) -> None:
+def _require_budget(budget: float, spend: SpendLog, price: float) -> None:
     """Refuse a budget that is used up, or that nobody can watch.
 
     Raises:
@@ -131,8 +131,8 @@ def _require_budget(budget: float, ledger: Ledger, price: float) -> None:
             f"the budget of ${budget:,.2f} cannot be enforced, because this run has no price; give "
             f"--price in $ an hour, or --budget none"
         )
-    if ledger.usd >= budget:
-        spent, idle = ledger.usd, ledger.idle_usd
+    if spend.usd >= budget:
+        spent, idle = spend.usd, spend.idle_usd
         raise AlreadyThereError(
             f"the budget of ${budget:,.2f} is used up: ${spent:,.2f} is spent, "
             f"${spent - idle:,.2f} on training and ${idle:,.2f} on idle time; give a larger "

@@ -27,13 +27,13 @@ from engine.training.command_handler import (
     SpotNews,
     TryAgain,
 )
-from engine.training.cost import CostMeter
 from engine.training.divergence import MAX_ROLLBACKS, DivergedError, Divergence
 from engine.training.limits import LimitReached, Limits
 from engine.training.machine_watch import MachineWatch
 from engine.training.metrics import LOG_EVERY, Metrics
 from engine.training.microbatch import micro_batches_notice, out_of_memory_message
 from engine.training.setup import TrainingContext
+from engine.training.spend_recorder import SpendRecorder, spent_so_far
 from engine.training.spot import Interruptions
 from engine.training.training_data import CorpusWatch
 from engine.training.watchdog import Watchdog
@@ -48,7 +48,7 @@ class Services:
 
     inbox: Inbox
     auditions: Auditions
-    cost: CostMeter
+    spend: SpendRecorder
     machine: MachineWatch
     watchdog: Watchdog
     on_saved: Sequence[OnSaved] = ()
@@ -69,26 +69,27 @@ class Trainer:
         self._options = options
         self._publisher = publisher
         self._inbox = services.inbox
-        self._cost = cost = services.cost
+        self._spend = spend = services.spend
+        self._cost = spend.cost
         self._machine = services.machine
         self._watchdog = services.watchdog
         self._watchdog.shares_processor = self._learner.device.type == "cpu"
-        self._state = RunState(context.step, options, publisher, cost.clock)
+        self._state = RunState(context.step, options, publisher, spend.cost)
         # The newest checkpoint may be an earlier one than it seemed.
-        cost.ledger.go_back(context.step)
-        self._metrics = metrics = Metrics(context, publisher, cost)
+        spend.roll_back(context.step)
+        self._metrics = metrics = Metrics(context, publisher, spend.cost)
         self._checkpointer = Checkpointer(
             context,
             publisher,
-            cost.clock,
-            before_write=(metrics.make_history_safe, cost.ledger.flush),
-            writers=(*cost.writers, metrics.history_writer),
+            spend.cost,
+            before_write=(metrics.make_history_safe, spend.flush),
+            writers=(*spend.writers, metrics.history_writer),
             on_saved=services.on_saved,
         )
         self._divergence = Divergence(context, publisher)
-        self._limits = Limits(context.voice, context.network, publisher, cost.ledger)
+        self._limits = Limits(context.voice, context.network, publisher, spend.cost)
         self._commands = CommandHandler(
-            context, publisher, services.inbox, services.auditions, self._limits, cost
+            context, publisher, services.inbox, services.auditions, self._limits, spend
         )
         self._interruptions = Interruptions(publisher, services.machine.hook)
         recordings = (clip.path for clip in context.store.clips)
@@ -122,7 +123,7 @@ class Trainer:
             device = self._learner.device
             raise EngineError(out_of_memory_message(device, where, error)) from error
         finally:
-            self._cost.clock.pause()
+            self._cost.pause_training()
             # Nothing may write in the voice folder any more when this returns. Each is called
             # whatever becomes of the others, the last one first.
             with ExitStack() as stack:
@@ -134,10 +135,10 @@ class Trainer:
         self._checkpointer.start_thread()
         self._commands.process_prices(self._state.step)
         # What the preparation cost may have used up the sum at which to stop.
-        self._limits.begin(self._options.stop, self._state.step, self._cost.ledger.spent_before)
+        self._limits.begin(self._options.stop, self._state.step, self._cost.spent_before)
         self._metrics.begin(self._checkpointer.saved_step)
-        self._cost.close_stretch(self._state.step)
-        self._publisher.update(first_spent=self._cost.ledger.spent)
+        self._spend.record(self._state.step)
+        self._publisher.update(first_spent=self._cost.spent)
 
     def _train(self) -> None:
         """The loop, from the first step to the last."""
@@ -195,7 +196,7 @@ class Trainer:
             batches.restart(step, self._learner.recovery.salt)
             self._batches_stale = False
         micro_batches = self._learner.micro_batches
-        self._cost.clock.start()
+        self._cost.start_training()
         with self._watchdog.step():
             losses = self._learner.step(batches.next(), step)
             self._state.step = step
@@ -241,11 +242,11 @@ class Trainer:
     def _save_what_is_due(self) -> None:
         """Record the spend, and begin a checkpoint with the attention, where they are due."""
         step = self._state.step
-        if self._cost.ledger.due:
-            self._cost.close_stretch(step)
+        if self._cost.entry_due:
+            self._spend.record(step)
         if not self._checkpointer.due(step):
             return
-        self._cost.close_stretch(step)
+        self._spend.record(step)
         if self._rolled_back_before_save():
             return
         self._checkpointer.start(step, self._metrics.unlogged)
@@ -274,7 +275,7 @@ class Trainer:
             EngineError: the checkpoint cannot be written.
         """
         step = self._state.step
-        self._cost.close_stretch(step)
+        self._spend.record(step)
         self._checkpointer.wait()
         if self._checkpointer.is_saved(step) or self._rolled_back_before_save():
             return False
@@ -306,7 +307,7 @@ class Trainer:
         Raises:
             DivergedError: no checkpoint is good, or it was tried often enough and nobody is there.
         """
-        self._cost.close_stretch(self._state.step)
+        self._spend.record(self._state.step)
         self._checkpointer.wait()
         target = self._divergence.rollback(self._state.step, fault)
         if target.checkpoint is None:
@@ -317,7 +318,7 @@ class Trainer:
         self._state.step = target.step
         self._batches_stale = True
         self._publisher.warn(target.text, severity="error")
-        self._cost.ledger.go_back(target.step)
+        self._spend.roll_back(target.step)
         self._metrics.roll_back(target.step, target.unlogged, target.text)
         self._checkpointer.roll_back(target.step)
         if target.final:
@@ -341,7 +342,7 @@ class Trainer:
         self._state.pause(Phase.PAUSED)
 
     def _handle_spot_news(self, news: SpotNews, *, ending: bool = False) -> None:
-        speed = self._cost.clock.steps_per_second
+        speed = self._cost.steps_per_second
         step_seconds = 1 / speed if speed else None
         self._interruptions.hear(news, self._save_at_once, step_seconds, ending=ending)
 
@@ -358,7 +359,7 @@ class Trainer:
     def _finish(self) -> None:
         """Save the last step, and keep the stop for whoever resumes, unless it is done with."""
         # Waiting for a disk that refuses the last step is not training.
-        self._cost.clock.pause()
+        self._cost.pause_training()
         self._publisher.update(phase=Phase.STOPPING, wait_ends_at=None)
         interrupted = self._is_interrupted()
         try:
@@ -404,9 +405,8 @@ class Trainer:
 
     def _end_spend(self) -> None:
         try:
-            self._cost.end(self._state.step)
+            self._spend.end(self._state.step)
         except FolderLostError:
             pass  # the folder watch reports it
         except EngineError as error:
-            spent = self._cost.ledger.spent
-            self._publisher.event(f"{error} ${spent:.2f} spent in all.", "error")
+            self._publisher.event(f"{error}{spent_so_far(self._cost)}", "error")

@@ -181,7 +181,7 @@ def test_a_stop_that_cannot_be_saved_waits_for_space_beside_a_screen(
 
 
 def test_files_that_only_tell_cannot_end_a_run(make_voice, training):
-    """Ledger, history, report of the corpus and the removal of old checkpoints, all in the way."""
+    """Spend, history, report of the corpus and the removal of old checkpoints, all in the way."""
     voice = make_voice(keep_newest=1, keep_every=100)
     session = training.start(voice, "3", attended=True)
     training.until(session, at_stop)
@@ -221,9 +221,7 @@ def test_files_that_only_tell_cannot_end_a_run(make_voice, training):
     session.send(Finish())
     assert training.end(session).phase is Phase.STOPPED
     # What could not be written was kept for the next try.
-    assert ("training", 5, 25) in [
-        (s.kind, s.first_step, s.last_step) for s in voice.ledger.stretches
-    ]
+    assert ("training", 5, 25) in [(s.kind, s.first_step, s.last_step) for s in voice.spend.entries]
 
 
 @pytest.mark.usefixtures("written_at_once")

@@ -173,29 +173,29 @@ def test_a_disk_that_hangs_holds_up_no_step_and_loses_no_line(make_voice, traini
     voice = make_voice(price=3600.0)
     disk = HungLines(monkeypatch)
     monkeypatch.setattr("engine.training.checkpointer._SLOW_SECONDS", 0.0)
-    # An account that falls due at every step.
-    monkeypatch.setattr("engine.training.ledger_keeper._LONGEST_SECONDS", 0.0)
+    # A spend entry that falls due at every step.
+    monkeypatch.setattr("engine.training.cost._MAX_OPEN_SECONDS", 0.0)
     session = training.start(voice, attended=True)
     snapshot = training.until(session, lambda s: s.step > 30 and s.saving_trouble)
-    assert re.search(r"disk is slow: writing the .*(account|history) has", snapshot.saving_trouble)
+    assert re.search(r"disk is slow: writing the .*(spend|history).* has", snapshot.saving_trouble)
     # A checkpoint is good only where the history up to it is safe.
     session.send(SaveCheckpoint())
     saving = training.until(session, lambda s: s.saving_step)
     snapshot = training.until(session, lambda s: s.step > saving.step + 10)
     assert (snapshot.saving_step, snapshot.checkpoint_step) == (saving.saving_step, 0)
     assert not voice.history("text2mel").exists()
-    assert voice.ledger.stretches == []
+    assert voice.spend.entries == []
     disk.go_on.set()
     training.until(session, lambda s: s.checkpoint_step == saving.saving_step)
     session.send(Finish())
     snapshot = training.end(session)
     logged = [json.loads(line)["step"] for line in voice.history("text2mel").open()]
     assert logged == list(range(10, snapshot.step + 1, 10))
-    kept = [s for s in voice.ledger.stretches if s.kind == "training"]
+    kept = [s for s in voice.spend.entries if s.kind == "training"]
     assert [s.first_step for s in kept] == [0, *(s.last_step for s in kept[:-1])]
     assert kept[-1].last_step == snapshot.step
     # A dollar a second; a millisecond of either kind is worth no line.
-    assert voice.ledger.usd == pytest.approx(snapshot.spent, abs=2e-3)
+    assert voice.spend.usd == pytest.approx(snapshot.spent, abs=2e-3)
 
 
 def test_the_end_waits_for_room(make_voice, training, monkeypatch, disk):
@@ -283,7 +283,7 @@ def test_files_that_the_system_does_not_let_grow(make_voice):
     # What could not be written waited: no line is missing, and none was cut off.
     assert logged == list(range(10, logged[-1] + 1, 10))
     assert logged[-1] == steps(voice)[-1] // 10 * 10
-    assert voice.ledger.stretches[-1].last_step == steps(voice)[-1]
+    assert voice.spend.entries[-1].last_step == steps(voice)[-1]
 
 
 @pytest.fixture
@@ -324,7 +324,7 @@ def test_what_the_last_checkpoint_waits_for_is_no_training(make_voice, training,
 
     def watched(keeper, *given):
         # A clock that counts is never twice at the same place.
-        counted.append((keeper._clock.seconds, keeper._clock.seconds))
+        counted.append((keeper._cost.run_training_seconds, keeper._cost.run_training_seconds))
         return save_last(keeper, *given)
 
     monkeypatch.setattr(Checkpointer, "save_last", watched)

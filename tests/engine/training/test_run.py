@@ -48,12 +48,12 @@ def test_a_stop_at_a_step_is_at_that_step(make_voice, training, text, step):
 def test_a_stop_after_a_time_ends_by_itself_and_the_ledger_has_it(make_voice, training):
     voice = make_voice()
     training.end(training.start(voice, "0.00001h", price=1000.0))
-    first = voice.ledger
+    first = voice.spend
     assert first.seconds >= 0.036
     snapshot = training.end(training.start(voice, "0.00001h", price=2000.0))
-    both = voice.ledger
+    both = voice.spend
     assert both.seconds >= 0.072
-    trained = [s for s in both.stretches if s.kind == "training" and s.last_step > s.first_step]
+    trained = [s for s in both.entries if s.kind == "training" and s.last_step > s.first_step]
     assert [stretch.price for stretch in trained] == [1000.0, 2000.0]
     assert trained[1].first_step == trained[0].last_step
     assert trained[1].last_step == snapshot.step
@@ -65,7 +65,7 @@ def test_a_stop_at_a_sum_of_money_spends_it(make_voice, training):
     voice = make_voice()
     snapshot = training.end(training.start(voice, "$5", price=360_000.0))
     assert snapshot.phase is Phase.STOPPED
-    assert voice.ledger.usd >= 5
+    assert voice.spend.usd >= 5
     assert describe(voice.folder)["spend"]["usd"] >= 5
     with pytest.raises(InputError, match="spent already"):
         training.start(voice, "$5")
@@ -182,7 +182,7 @@ def test_finish_saves_where_it_stands(make_voice, training):
     snapshot = training.end(session)
     assert snapshot.phase is Phase.STOPPED
     assert steps(voice) == [0, snapshot.step]
-    assert voice.ledger.stretches[-1].last_step == snapshot.step
+    assert voice.spend.entries[-1].last_step == snapshot.step
 
 
 def test_a_checkpoint_is_written_on_demand_once(make_voice, training):

@@ -6,10 +6,11 @@ from engine.run.commands import Continue, Finish, KeyPressed, SaveCheckpoint, Te
 from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
-from engine.training import clock as clocks
 from engine.training import command_handler
-from engine.training.clock import TrainingClock
+from engine.training import cost as costs
 from engine.training.command_handler import RunState
+from engine.training.cost import CostMeter
+from engine.voice.spend import SpendLog
 
 
 class Time:
@@ -37,7 +38,7 @@ class Time:
 @pytest.fixture
 def time(monkeypatch) -> Time:
     time = Time()
-    monkeypatch.setattr(clocks, "time", time)
+    monkeypatch.setattr(costs, "time", time)
     monkeypatch.setattr(command_handler, "time", time)
     return time
 
@@ -53,7 +54,8 @@ def state_of(tmp_path, **options) -> tuple[RunState, Publisher]:
         Snapshot(Phase.TRAINING, "alice", tmp_path, "text2mel", "small", "standard")
     )
     given = TrainOptions(tmp_path, attended=True, **options)
-    return RunState(3, given, publisher, TrainingClock()), publisher
+    cost = CostMeter("text2mel", 3, 0.0, SpendLog(tmp_path / "spend.jsonl"))
+    return RunState(3, given, publisher, cost), publisher
 
 
 def at_stop(snapshot: Snapshot) -> bool:
