@@ -21,7 +21,6 @@ from engine.machine.lock import LOCK_NAME
 from engine.networks.specs import preset_of
 from engine.run.options import QUOTE_A_SUM, Price, TrainOptions
 from engine.run.stop import (
-    NONE,
     AlreadyThereError,
     StopRule,
     StoredStop,
@@ -204,7 +203,7 @@ def _stop(
     if rule is not None:
         _require_ahead(rule, options, step, money)
     if stored is not None:
-        notes = (Note(f"stop changed from {stored.words} to {rule.text if rule else NONE}"),)
+        notes = (Note(f"stop changed from {stored.words} to {rule.text if rule else 'no stop'}"),)
     return rule, notes
 
 

@@ -277,9 +277,7 @@ class Session:
         )
         clip = prepared.attention_clip
         recording = Recording(prepared.store.clips[clip], prepared.store.coarse_mel(clip))
-        auditions = Auditions(
-            self._voice, prepared.network, prepared.learner.spec, recording, self._publisher
-        )
+        auditions = Auditions(self._voice, prepared.learner.spec, recording, self._publisher)
         mirror = self._mirror = self._start_mirror(address)
         try:
             Trainer(
