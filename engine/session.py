@@ -445,7 +445,7 @@ def _tell_budget(before: float | None, now: float, publisher: Publisher) -> None
     if before is None:
         return
     was, is_ = (f"${usd:,.2f}" if usd else "none" for usd in (before, now))
-    text = f"budget was {was}, is {is_}"
+    text = f"budget is now {is_} (was {was})"
     if before > 0 and (now == 0 or now < before):
         # What is likely to be a mistake ends the run early, or never.
         publisher.warn(text)

@@ -4,11 +4,11 @@ import pytest
 from fake_session import FakeSession, event, training
 from seeing import SIZES, app_on, log_of, look, text_of
 from textual.content import Content
+from tui.widgets.notice import used_up_words
 
 from engine.run.snapshot import Phase, Snapshot
 from tui.keys import CHECK_KEYS, KEYS
-from tui.widgets.money_words import used_up_words
-from tui.widgets.notice import notice_words
+from tui.widgets.notice import phase_words
 from tui.widgets.warnings import Warnings
 
 STEERING = ("a", "s", "c", "p", "e", "n")
@@ -81,7 +81,7 @@ def test_every_key_that_asks_the_run_for_something_steers():
 )
 def test_notices_name_no_key_that_steers(fields):
     snapshot = training(**fields)
-    for words in (notice_words, used_up_words, warning_words):
+    for words in (phase_words, used_up_words, warning_words):
         content = words(snapshot, reading=True)
         styled = {content.plain[span.start : span.end] for span in content.spans}
         assert not styled & {"a", "s", "c", "p", "h", "enter"}

@@ -3,9 +3,9 @@
 from datetime import datetime, timedelta
 
 from fake_session import training
+from tui.widgets.status import StallTimer
 
 from engine.run.snapshot import Phase
-from tui.silence import Silence
 
 START = datetime(2026, 3, 14, 14, 2)
 
@@ -15,22 +15,22 @@ def after(seconds: float) -> datetime:
 
 
 def test_a_run_without_steps_is_told_in_coarse_strides():
-    silence = Silence()
-    heard = [silence.look(training(), after(s)) for s in (0, 10, 16, 19, 21, 59, 61, 130)]
+    timer = StallTimer()
+    heard = [timer.update(training(), after(s)) for s in (0, 10, 16, 19, 21, 59, 61, 130)]
     assert heard == [None, None, 15, 15, 20, 55, 60, 120]
 
 
 def test_a_step_or_a_pause_begins_anew():
-    silence = Silence()
-    silence.look(training(), after(0))
-    assert silence.look(training(), after(30)) == 30
-    assert silence.look(training(step=871_205), after(31)) is None
-    assert silence.look(training(step=871_205, phase=Phase.PAUSED), after(99)) is None
-    assert silence.look(training(step=871_205), after(100)) is None
+    timer = StallTimer()
+    timer.update(training(), after(0))
+    assert timer.update(training(), after(30)) == 30
+    assert timer.update(training(step=871_205), after(31)) is None
+    assert timer.update(training(step=871_205, phase=Phase.PAUSED), after(99)) is None
+    assert timer.update(training(step=871_205), after(100)) is None
 
 
 def test_slow_steps_are_not_taken_for_silence():
-    silence = Silence()
-    silence.look(training(steps_per_second=0.1), after(0))
-    assert silence.look(training(steps_per_second=0.1), after(150)) is None
-    assert silence.look(training(steps_per_second=0.1), after(250)) == 240
+    timer = StallTimer()
+    timer.update(training(steps_per_second=0.1), after(0))
+    assert timer.update(training(steps_per_second=0.1), after(150)) is None
+    assert timer.update(training(steps_per_second=0.1), after(250)) == 240

@@ -106,7 +106,7 @@ async def test_a_run_that_failed_unwatched_closes_its_screen():
         await look(app, pilot)
         because = "nobody pressed a key for 5 minutes"
         session.change(phase=Phase.FAILED, failure="it diverged", ended_because=because)
-        app.look()
+        app.poll()
         await pilot.pause()
         assert not app.is_running
 

@@ -181,7 +181,7 @@ def test_ps_lists_runs_and_those_that_are_silent(runs, unseen) -> None:
     [silent] = json.loads(ps(runs, "--json"))
     assert (silent["answers"], silent["step"]) == (False, None)
     assert silent["last_sign_of_life"] <= run["last_sign_of_life"] + 60
-    assert "silent for" in ps(runs)
+    assert "no answer for" in ps(runs)
     os.kill(unseen, signal.SIGCONT)
 
 

@@ -5,7 +5,7 @@ from seeing import app_on, look, text_of
 
 from engine.run.snapshot import Phase
 from tui.process.headless import line_about
-from tui.widgets.notice import notice_words
+from tui.widgets.notice import phase_words
 
 
 async def test_a_step_that_hangs_stands_on_the_screen_until_it_ends():
@@ -23,10 +23,10 @@ async def test_a_step_that_hangs_stands_on_the_screen_until_it_ends():
 
 
 def test_a_run_that_waits_because_it_is_sick_says_why_and_how_to_go_on():
-    words = notice_words(training(phase=Phase.PAUSED, alarm="it fell sick")).plain
+    words = phase_words(training(phase=Phase.PAUSED, alarm="it fell sick")).plain
     assert words.startswith("it fell sick")
     assert "p try again" in words
-    assert "p go on" in notice_words(training(phase=Phase.PAUSED)).plain
+    assert "p go on" in phase_words(training(phase=Phase.PAUSED)).plain
 
 
 async def test_a_lowered_rate_and_skipped_steps_are_on_the_status_and_on_every_line():

@@ -5,7 +5,7 @@ from seeing import app_on, look, text_of
 
 from engine.run.snapshot import MirrorState
 from tui.process.headless import line_about
-from tui.widgets.mirror_words import mirror_words
+from tui.widgets.notice import mirror_words
 
 BEHIND = MirrorState(
     "s3://bucket/alice",

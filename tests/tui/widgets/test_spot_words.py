@@ -9,8 +9,8 @@ from engine.machine.cloud.machine import Machine, SpotNotice
 from engine.run.snapshot import Phase
 from tui.process.headless import line_about
 from tui.process.signals import exit_code
-from tui.widgets.spot_words import spot_words
-from tui.widgets.status_words import money_line, title_line
+from tui.widgets.notice import spot_words
+from tui.widgets.status import money_line, title_line
 
 AWAY = SpotNotice("AWS terminates this machine", NOON.timestamp() + 107.5, 1000.0)
 MACHINE = Machine("aws", "g5.xlarge", "us-east-1b", "us-east-1", spot=True)
