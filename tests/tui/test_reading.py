@@ -4,11 +4,10 @@ import pytest
 from fake_session import FakeSession, event, training
 from seeing import SIZES, app_on, log_of, look, text_of
 from textual.content import Content
-from tui.widgets.notice import used_up_words
 
 from engine.run.snapshot import Phase, Snapshot
 from tui.keys import CHECK_KEYS, KEYS
-from tui.widgets.notice import phase_words
+from tui.widgets.notice import phase_words, used_up_words
 from tui.widgets.warnings import Warnings
 
 STEERING = ("a", "s", "c", "p", "e", "n")
@@ -50,11 +49,11 @@ async def test_keys_that_read_work():
         assert app.run_screen.listening.status.playing is not None
         await pilot.press("question_mark")
         text = text_of(app)
-        assert "Play the highlighted sample again" in text
-        assert "Save the weights" not in text
-        assert "Leave; the run goes on" in text
+        assert "Play the selected sample" in text
+        assert "Save a checkpoint" not in text
+        assert "Close this screen; the run continues" in text
         assert "Suspend this screen" in text
-        assert "keys that steer are left out" in text
+        assert "keys that change the run are left out" in text
     assert session.sent == []
 
 

@@ -3,9 +3,9 @@
 from datetime import datetime, timedelta
 
 from fake_session import training
-from tui.widgets.status import StallTimer
 
 from engine.run.snapshot import Phase
+from tui.widgets.status import StallTimer
 
 START = datetime(2026, 3, 14, 14, 2)
 
