@@ -3,18 +3,18 @@
 import math
 import secrets
 import shlex
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from engine.checkpoints.folders import read_state, source_checkpoints
-from engine.choices import CloudName, PresetName
+from engine.checkpoints.state import read_state, source_checkpoints
+from engine.choices import CloudName
 from engine.errors import InputError
 from engine.machine.cloud.connect import metadata_base
 from engine.machine.cloud.firmware import chosen_cloud
 from engine.machine.cloud.metadata import require_base
 from engine.machine.lock import LOCK_NAME
-from engine.networks.specs import PRESETS, preset_spec
+from engine.networks.specs import preset_of
 from engine.preflight_stop import require_stop_ahead
 from engine.run.options import Price, TrainOptions
 from engine.run.stop import AlreadyThereError
@@ -24,7 +24,7 @@ from engine.voice.dataset import as_stored, require_dataset
 from engine.voice.folder import OLD_EXPORT, RESTORING, Voice
 from engine.voice.layout import is_checkpoint, list_checkpoints
 from engine.voice.settings import VoiceSettings
-from engine.voice.spend import Ledger
+from engine.voice.spend import SpendLog
 
 # What a run that ended early may have left in the folder of a voice that is yet to be.
 _LEFTOVERS = {
@@ -96,30 +96,30 @@ def make_plan(options: TrainOptions) -> Plan:
         _require_room(folder, dataset)
     takes_dataset = new or Voice.open(folder).settings.dataset is None
     plan = Plan(settings, _step_of(options), new, takes_dataset, "", budget_before, cloud)
-    ledger = Ledger(folder / "spend.jsonl")
+    spend = SpendLog(folder / "spend.jsonl")
     # One that the cloud is yet to say can be asked for money as well.
     price = math.inf if cloud and settings.price_auto else settings.price
     if settings.budget > 0:
-        _require_countable(settings.budget, ledger)
-        _require_budget(settings.budget, ledger, price)
-    return replace(plan, stop_text=require_stop_ahead(options, plan.step, ledger, price))
+        _require_countable(settings.budget, spend)
+        _require_budget(settings.budget, spend, price)
+    return replace(plan, stop_text=require_stop_ahead(options, plan.step, spend, price))
 
 
-def _require_countable(budget: float, ledger: Ledger) -> None:
+def _require_countable(budget: float, spend: SpendLog) -> None:
     """Refuse a budget where nothing that was spent can be read, as after a power cut.
 
     Raises:
-        InputError: saying what to do about the ledger.
+        InputError: saying what to do about the spend.
     """
-    if ledger.unreadable and not ledger.stretches:
+    if spend.unreadable and not spend.entries:
         raise InputError(
-            f"the budget of ${budget:,.2f} cannot be enforced, because {ledger.path} is damaged: "
+            f"the budget of ${budget:,.2f} cannot be enforced, because {spend.path} is damaged: "
             f"none of its lines can be read; restore it from a backup or the voice's mirror, or "
             f"remove it to count from $0"
         )
 
 
-def _require_budget(budget: float, ledger: Ledger, price: float) -> None:
+def _require_budget(budget: float, spend: SpendLog, price: float) -> None:
     """Refuse a budget that is used up, or that nobody can watch.
 
     Raises:
@@ -131,8 +131,8 @@ def _require_budget(budget: float, ledger: Ledger, price: float) -> None:
             f"the budget of ${budget:,.2f} cannot be enforced, because this run has no price; give "
             f"--price in $ an hour, or --budget none"
         )
-    if ledger.usd >= budget:
-        spent, idle = ledger.usd, ledger.idle_usd
+    if spend.usd >= budget:
+        spent, idle = spend.usd, spend.idle_usd
         raise AlreadyThereError(
             f"the budget of ${budget:,.2f} is used up: ${spent:,.2f} is spent, "
             f"${spent - idle:,.2f} on training and ${idle:,.2f} on idle time; give a larger "
@@ -179,7 +179,7 @@ def _step_of(options: TrainOptions) -> int:
     if options.source is None:
         return 0
     source = source_checkpoints(options.source).get(options.network)
-    return 0 if source is None else int(read_state(source)["step"])
+    return 0 if source is None else read_state(source).step
 
 
 def _settings_of(options: TrainOptions) -> VoiceSettings:
@@ -268,7 +268,7 @@ def _like_source(source: Path, settings: VoiceSettings) -> VoiceSettings:
     if is_checkpoint(source):
         home = _home_of(source)
         if not Voice.exists(home):
-            preset = _preset_of(read_state(source), settings)
+            preset = preset_of(read_state(source).network_spec) or settings.preset
             return replace(settings, symbols=_symbols_of(source), preset=preset)
     if not Voice.exists(home) and not (home / OLD_EXPORT).is_file():
         raise InputError(
@@ -289,22 +289,6 @@ def _like_source(source: Path, settings: VoiceSettings) -> VoiceSettings:
     )
 
 
-def _preset_of(state: dict[str, Any], settings: VoiceSettings) -> PresetName:
-    """The preset that a checkpoint's sizes are those of; the usual one for sizes of one's own."""
-    audio, said = settings.audio, state.get("spec")
-    for preset in PRESETS:
-        spec = preset_spec(
-            preset,
-            state["network"],
-            vocabulary_size=len(state["symbols"]),
-            n_mels=audio.n_mels,
-            n_bins=audio.n_bins,
-        )
-        if isinstance(said, dict) and said.get("hidden") == asdict(spec)["hidden"]:
-            return preset
-    return settings.preset
-
-
 def _require_fitting_source(options: TrainOptions) -> None:
     """Refuse a lone checkpoint of another network, and weights that their own voice disowns.
 
@@ -316,7 +300,7 @@ def _require_fitting_source(options: TrainOptions) -> None:
     assert options.source is not None
     found = source_checkpoints(options.source)
     if is_checkpoint(options.source):
-        theirs = read_state(options.source)["network"]
+        theirs = read_state(options.source).network
         if options.network != theirs:
             raise InputError(
                 f"{options.source} is a checkpoint of {theirs}, not of {options.network}; give the "
@@ -340,7 +324,7 @@ def _symbols_of(checkpoint: Path) -> str:
     Raises:
         InputError: they are no vocabulary.
     """
-    symbols: str = read_state(checkpoint)["symbols"]
+    symbols = read_state(checkpoint).symbols
     try:
         Vocabulary(symbols)
     except InputError as error:

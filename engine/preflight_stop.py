@@ -1,20 +1,20 @@
 """The stop of an order, its own or that of the run it takes up, held against where the voice is."""
 
-from engine.checkpoints.folders import is_sound
+from engine.checkpoints.state import is_intact
 from engine.errors import InputError
 from engine.run.options import QUOTE_A_SUM, TrainOptions
 from engine.run.stop import AlreadyThereError, StopRule, StoredStop, read_stored_stop
 from engine.voice.layout import list_checkpoints
-from engine.voice.spend import Ledger
+from engine.voice.spend import SpendLog
 
 
-def require_stop_ahead(options: TrainOptions, step: int, ledger: Ledger, price: float) -> str:
+def require_stop_ahead(options: TrainOptions, step: int, spend: SpendLog, price: float) -> str:
     """Refuse a stop that lies behind; return the stop as it was asked for, empty without one.
 
     Args:
         options: which may name a stop.
         step: that of the newest checkpoint.
-        ledger: what the voice has cost.
+        spend: what the voice has cost.
         price: US dollars an hour, infinite where the cloud is yet to say it.
 
     Raises:
@@ -23,11 +23,11 @@ def require_stop_ahead(options: TrainOptions, step: int, ledger: Ledger, price: 
     """
     kept = _kept_stop(options)
     if kept is not None:
-        _require_kept_ahead(kept, options, step, ledger, price)
+        _require_kept_ahead(kept, options, step, spend, price)
         return kept.text
     if not isinstance(options.stop, StopRule):
         return ""
-    _require_rule_ahead(options.stop, options, step, ledger, price)
+    _require_rule_ahead(options.stop, options, step, spend, price)
     return options.stop.text
 
 
@@ -47,7 +47,7 @@ def _kept_stop(options: TrainOptions) -> StoredStop | None:
 
 
 def _require_kept_ahead(
-    kept: StoredStop, options: TrainOptions, step: int, ledger: Ledger, price: float
+    kept: StoredStop, options: TrainOptions, step: int, spend: SpendLog, price: float
 ) -> None:
     """Refuse to go on where the run before had come to its stop, and could not say so any more.
 
@@ -62,7 +62,7 @@ def _require_kept_ahead(
         )
 
     def reached(step: int) -> bool:
-        return kept.point.reached(step, ledger.seconds, ledger.usd)
+        return kept.point.reached(step, spend.seconds, spend.usd)
 
     if reached(step) and reached(_sound_step(options, step)):
         raise AlreadyThereError(
@@ -74,11 +74,11 @@ def _require_kept_ahead(
 def _sound_step(options: TrainOptions, step: int) -> int:
     """The step of the newest checkpoint that is not damaged; `step` where there is none."""
     entries = list_checkpoints(options.voice_folder / options.network / "checkpoints")
-    return next((one.step for one in reversed(entries) if is_sound(one.path)), step)
+    return next((one.step for one in reversed(entries) if is_intact(one.path)), step)
 
 
 def _require_rule_ahead(
-    stop: StopRule, options: TrainOptions, step: int, ledger: Ledger, price: float
+    stop: StopRule, options: TrainOptions, step: int, spend: SpendLog, price: float
 ) -> None:
     """Refuse a stop that lies behind.
 
@@ -87,13 +87,13 @@ def _require_rule_ahead(
         InputError: saying where it stands.
     """
     try:
-        stop.resolve(step, ledger.seconds, ledger.usd, price)
+        stop.resolve(step, spend.seconds, spend.usd, price)
     except InputError as error:
         # To read them all takes long, and is needed where the answer depends on it alone.
         sound = _sound_step(options, step)
         entries = list_checkpoints(options.voice_folder / options.network / "checkpoints")
         if sound != step:
-            stop.resolve(sound, ledger.seconds, ledger.usd, price)
+            stop.resolve(sound, spend.seconds, spend.usd, price)
         elif isinstance(error, AlreadyThereError) and not entries:
             # Where the weights of another voice stand, this one has not been trained to.
             raise InputError(str(error)) from error

@@ -22,9 +22,9 @@ from engine.run.commands import Command, Inbox, KeyPressed, ScreenDetached, Term
 from engine.run.options import MAX_WAIT_SECONDS, TrainOptions
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
-from engine.training.cost import CostMeter
 from engine.training.folder_watch import FolderWatch
 from engine.training.machine_watch import MachineWatch
+from engine.training.spend_recorder import SpendRecorder
 from engine.training.watchdog import Watchdog
 from engine.voice.folder import SETTINGS, Voice
 
@@ -37,8 +37,8 @@ _log = logging.getLogger(__name__)
 _MIRROR_SECONDS = 120.0
 # Seconds before a cloud takes the machine away in which nothing is waited for any more.
 _LAST_SECONDS = 1.0
-# Seconds that the end of a run waits for the ledger's last lines, once all else is in the mirror.
-_LEDGER_SECONDS = 10.0
+# Seconds that the end of a run waits for the last of the spend, once all else is in the mirror.
+_SPEND_SECONDS = 10.0
 
 
 class SessionLike(Protocol):
@@ -86,7 +86,7 @@ class Session:
             self._voice = _write_settings(options.voice_folder, plan)
             self._voice.lock = self._claim.lock
             self._publisher = Publisher(_first_snapshot(options, plan, self._voice))
-            self._paid = CostMeter(self._publisher, self._voice, options.network)
+            self._spend = SpendRecorder(self._publisher, self._voice, options.network)
             self._inbox = Inbox()
             self._machine = MachineWatch(options, plan, self._publisher, self._inbox)
             self._folder = FolderWatch(
@@ -163,12 +163,12 @@ class Session:
     def _run_watched(self, watchdog: Watchdog) -> None:
         """Prepare, train, and say how it ended, whatever happens."""
         try:
-            self._paid.start()
+            self._spend.start()
             self._machine.start()
             self._folder.start()
             self._train(watchdog)
             self._machine.wait_for_hook()
-            self._end_paid_time()
+            self._end_spend()
             self._close_mirror()
             failure = self._folder.failure()
             if failure is None:
@@ -193,28 +193,28 @@ class Session:
             self._server.close()
             self._claim.release()
 
-    def _end_paid_time(self) -> None:
+    def _end_spend(self) -> None:
         step = self._publisher.snapshot.step
         try:
-            while not self._paid.ended and (news := self._inbox.next_of((NewPrice,), 0.0)):
+            while not self._spend.ended and (news := self._inbox.next_of((NewPrice,), 0.0)):
                 # Of a preparation alone no trainer has heard what it costs.
                 assert isinstance(news, NewPrice)
                 self._inbox.take_out(news)
-                self._paid.change_price(news.usd, step)
-            self._paid.end(step)
+                self._spend.change_price(news.usd, step)
+            self._spend.end(step)
         except EngineError as error:
             self._publisher.event(str(error), "error")
         except Exception as error:
             # What is told of the run itself must not depend on the account.
-            _log.exception("the account cannot be closed")
-            text = f"the account cannot be closed: {type(error).__name__}: {error}"
+            _log.exception("the spend log cannot be closed")
+            text = f"the spend log cannot be closed: {type(error).__name__}: {error}"
             self._publisher.event(text, "error")
 
     def _close_mirror(self) -> None:
-        """Let the mirror have the ledger as it is at the end."""
+        """Let the mirror have the spend as it is at the end."""
         if self._mirror is not None:
             left = _seconds_for_mirror(self._publisher.snapshot)
-            self._mirror.close(min(_LEDGER_SECONDS, left))
+            self._mirror.close(min(_SPEND_SECONDS, left))
 
     def _undo(self) -> None:
         """Take a new voice away again; nothing may be written into its folder meanwhile.
@@ -225,7 +225,7 @@ class Session:
             return
         # It would put the lock file back.
         self._folder.end()
-        self._end_paid_time()
+        self._end_spend()
         self._claim.undo()
 
     def _fail(self, error: BaseException) -> None:
@@ -234,7 +234,7 @@ class Session:
             _log.error("the engine failed", exc_info=error)
             text = f"{type(error).__name__}: {error}; {self._voice.log} says where."
         try:
-            self._end_paid_time()
+            self._end_spend()
             self._close_mirror()
         finally:
             failure = self._folder.failure()
@@ -275,9 +275,7 @@ class Session:
         )
         clip = prepared.attention_clip
         recording = Recording(prepared.store.clips[clip], prepared.store.coarse_mel(clip))
-        auditions = Auditions(
-            self._voice, prepared.network, prepared.learner.spec, recording, self._publisher
-        )
+        auditions = Auditions(self._voice, prepared.learner.spec, recording, self._publisher)
         mirror = self._mirror = self._start_mirror(address)
         try:
             Trainer(
@@ -287,7 +285,7 @@ class Session:
                 Services(
                     self._inbox,
                     auditions,
-                    self._paid,
+                    self._spend,
                     self._machine,
                     watchdog,
                     on_saved=() if mirror is None else (mirror.wake,),

@@ -102,7 +102,7 @@ def test_estimates_of_this_machine_and_of_the_bbc() -> None:
 
 def test_the_published_figures_are_of_the_full_size() -> None:
     from engine.jobs.check import CheckOptions, check_files
-    from engine.training.throughput import Plan, published_training
+    from engine.training.throughput import EstimateRequest, published_training
 
     order = CheckOptions(SPEECH)
     found = check_files(order, on_progress=lambda done, total: None, cancelled=lambda: False)
@@ -110,7 +110,7 @@ def test_the_published_figures_are_of_the_full_size() -> None:
     settings = order.settings()
     steps = {"text2mel": 670_000, "ssrn": 49_000}
     plans = [
-        Plan(preset, "standard", 34, settings.audio, settings.limits, steps, None)
+        EstimateRequest(preset, "standard", 34, settings.audio, settings.limits, steps, None)
         for preset in ("bbc", "small")
     ]
     full, small = map(published_training, plans)

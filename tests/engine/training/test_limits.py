@@ -1,4 +1,4 @@
-"""A stop outlives the run that had not come to it, and no longer than that."""
+"""A stop outlives the run that did not reach it, and no longer than that."""
 
 import json
 import shutil
@@ -31,36 +31,28 @@ def begun(make_voice, training):
     return begin
 
 
-def first_words(training, voice, stop=None, **changes):
-    """Start again, pause at once, and end by a signal; return the snapshot at its first step."""
+def stops(training, voice, stop=None, **changes):
+    """Start again, pause at once, end by a signal; return the stop, and what was said of it."""
     session = training.start(voice, stop, Pause(), **changes)
     snapshot = training.until(session, lambda s: s.phase is Phase.PAUSED)
     session.send(Finish(by_signal=True))
     training.end(session)
-    return snapshot
-
-
-def about_stops(training, snapshot):
-    return [
-        text
-        for text in training.texts(snapshot)
-        if text.startswith(("still stopping", "stop changed"))
-    ]
+    words = ("still stopping", "stop changed")
+    return snapshot.stop, [text for text in training.texts(snapshot) if text.startswith(words)]
 
 
 @pytest.mark.parametrize("again", [None, "+2M"])
-def test_a_run_that_a_signal_ended_keeps_its_stop(begun, training, again):
+def test_a_run_ended_by_a_signal_keeps_its_stop(begun, training, again):
     voice, last = begun("+2M", Finish(by_signal=True))
     assert last.stop == StopPoint(step=2_001_000)
     # And so does the one after it, however often it is ended.
     for _ in range(2):
-        snapshot = first_words(training, voice, again)
-        assert (snapshot.stop, snapshot.stop_text) == (StopPoint(step=2_001_000), "+2M")
-        kept = "still stopping at 2,001,000, as before; s or --stop-at changes that"
-        assert about_stops(training, snapshot) == [kept]
+        stop, texts = stops(training, voice, again)
+        assert stop == StopPoint(step=2_001_000)
+        assert texts == ["still stopping at 2,001,000, as before; s or --stop-at changes that"]
 
 
-def test_a_fresh_machine_takes_the_stop_from_the_mirror(make_voice, training, tmp_path):
+def test_a_new_machine_takes_the_stop_from_the_mirror(make_voice, training, tmp_path):
     voice = make_voice(text2mel=1000, base_step=1000)
     mirror, fresh = str(tmp_path / "mirror"), tmp_path / "fresh"
     for stop, kept in (("+2M", StoredStop(StopPoint(step=2_001_000), "+2M")), ("+1", None)):
@@ -75,44 +67,41 @@ def test_a_fresh_machine_takes_the_stop_from_the_mirror(make_voice, training, tm
         shutil.rmtree(fresh)
 
 
-def test_training_time_and_sums_are_kept_as_they_were_meant_first(begun, training):
+def test_times_and_sums_are_kept_as_they_were_first_meant(begun, training):
     voice, last = begun("50h", Finish(by_signal=True), price=0.01)
-    snapshot = first_words(training, voice, "50h")
-    assert snapshot.stop == last.stop
-    assert 50 * 3600 <= snapshot.stop.training_seconds < snapshot.voice_seconds + 50 * 3600
-    snapshot = first_words(training, voice, "$10")
-    (told,) = about_stops(training, snapshot)
-    assert told == "stop changed from 2d02h of training in all to $10.00 spent"
-    assert first_words(training, voice).stop == StopPoint(usd=10)
-    with pytest.raises(InputError, match=r"to stop at \$10\.00 spent, but this run has no price"):
+    stop, _ = stops(training, voice, "50h")
+    assert stop == last.stop
+    assert 50 * 3600 <= stop.training_seconds < last.voice_seconds + 50 * 3600
+    stop, texts = stops(training, voice, "$10")
+    assert texts == ["stop changed from 2d02h of training in all to $10.00 spent"]
+    assert stops(training, voice)[0] == StopPoint(usd=10)
+    with pytest.raises(InputError, match=r"\$10\.00 spent, but this run has no price"):
         training.start(voice, price=0.0)
 
 
-def test_other_words_take_its_place_and_none_takes_it_away(begun, training):
+def test_another_stop_replaces_it_and_none_removes_it(begun, training):
     voice, _ = begun("+2M", Finish(by_signal=True))
-    snapshot = first_words(training, voice, "3M")
-    assert about_stops(training, snapshot) == ["stop changed from 2,001,000 to 3,000,000"]
-    snapshot = first_words(training, voice, "none")
-    assert about_stops(training, snapshot) == ["stop changed from 3,000,000 to no stop"]
-    assert snapshot.stop is None
-    assert first_words(training, voice).stop is None
+    _, texts = stops(training, voice, "3M")
+    assert texts == ["stop changed from 2,001,000 to 3,000,000"]
+    stop, texts = stops(training, voice, "none")
+    assert (stop, texts) == (None, ["stop changed from 3,000,000 to no stop"])
+    assert stops(training, voice)[0] is None
 
 
-def test_a_stop_that_was_set_on_the_way_is_kept_too(begun, training):
+def test_a_stop_set_during_the_run_is_kept(begun, training):
     voice, _ = begun(None, StopAt(parse_stop("7M")), Finish(by_signal=True))
-    assert first_words(training, voice).stop == StopPoint(step=7_000_000)
-    voice_without, _ = begun("+2M", StopAt(None), Finish(by_signal=True), name="other")
-    assert first_words(training, voice_without).stop is None
+    assert stops(training, voice)[0] == StopPoint(step=7_000_000)
+    voice, _ = begun("+2M", StopAt(None), Finish(by_signal=True), name="other")
+    assert stops(training, voice)[0] is None
 
 
-def test_who_ends_a_run_at_its_screen_gives_up_its_stop(begun, training):
+def test_a_person_who_ends_a_run_gives_up_its_stop(begun, training):
     voice, _ = begun("+2M", Finish())
-    snapshot = first_words(training, voice)
-    assert (snapshot.stop, about_stops(training, snapshot)) == (None, [])
+    assert stops(training, voice) == (None, [])
 
 
 @pytest.mark.parametrize("attended", [False, True])
-def test_a_stop_that_was_reached_is_over(make_voice, training, attended):
+def test_a_reached_stop_is_forgotten(make_voice, training, attended):
     voice = make_voice()
     session = training.start(voice, "+3", attended=attended)
     if attended:
@@ -121,22 +110,21 @@ def test_a_stop_that_was_reached_is_over(make_voice, training, attended):
         training.until(session, lambda s: s.step > 3)
         session.send(Finish(by_signal=True))
     first = training.end(session)
-    snapshot = first_words(training, voice)
-    assert (snapshot.stop, about_stops(training, snapshot)) == (None, [])
+    assert stops(training, voice) == (None, [])
     assert training.end(training.start(voice, "+3")).step == first.step + 3
 
 
-def test_each_network_has_its_own(begun, training):
+def test_each_network_has_its_own_stop(begun, training):
     voice, _ = begun("+2M", Finish(by_signal=True), ssrn=5)
-    assert first_words(training, voice, network="ssrn").stop is None
-    assert first_words(training, voice).stop == StopPoint(step=2_001_000)
+    assert stops(training, voice, network="ssrn")[0] is None
+    assert stops(training, voice)[0] == StopPoint(step=2_001_000)
 
 
-def test_a_run_that_could_not_say_that_it_was_at_its_stop_does_not_train_on(make_voice, training):
+def test_a_run_killed_at_its_stop_does_not_train_on(make_voice, training):
     voice = make_voice(text2mel=1000)
-    kept = voice.folder / "text2mel" / "stop.json"
-    for said in ({"text": "+20", "step": 1000}, {"text": "+20", "step": 900}):
-        kept.write_text(json.dumps(said))
+    path = voice.folder / "text2mel" / "stop.json"
+    for content in ({"text": "+20", "step": 1000}, {"text": "+20", "step": 900}):
+        path.write_text(json.dumps(content))
         for again in (None, "+20"):
             with pytest.raises(AlreadyThereError, match="has come to its stop"):
                 training.start(voice, again)
@@ -144,7 +132,7 @@ def test_a_run_that_could_not_say_that_it_was_at_its_stop_does_not_train_on(make
 
 
 @pytest.mark.parametrize(
-    "said",
+    "content",
     [
         "", "[]", "7", "null", "{", '{"text": "+2"}', '{"step": 5000}', "[" * 900,
         '{"text": "+2", "step": true}', '{"text": "+2", "step": 5.5}', '{"text": "+2", "step": -1}',
@@ -155,19 +143,19 @@ def test_a_run_that_could_not_say_that_it_was_at_its_stop_does_not_train_on(make
         '{"text": "+2", "step": 5000, "more": 1}', '{"text": "+2", "step": 5000}' + " " * 2000,
     ],
 )  # fmt: skip
-def test_what_a_stranger_wrote_there_is_refused_in_a_sentence(make_voice, training, said):
+def test_an_impossible_stop_file_is_refused_in_a_sentence(make_voice, training, content):
     voice = make_voice()
-    (voice.folder / "text2mel" / "stop.json").write_text(said)
+    (voice.folder / "text2mel" / "stop.json").write_text(content)
     with pytest.raises(InputError, match=r"stop\.json, where .* --stop-at none$") as refused:
         training.start(voice)
     assert len(str(refused.value)) < 400
 
 
-def test_where_it_cannot_be_read_another_takes_its_place(make_voice, training):
+def test_a_new_stop_replaces_an_unreadable_one(make_voice, training):
     voice = make_voice()
-    kept = voice.folder / "text2mel" / "stop.json"
-    kept.write_text("]")
+    path = voice.folder / "text2mel" / "stop.json"
+    path.write_text("]")
     last = training.end(training.start(voice, "+2"))
     assert last.step == 2
     assert any("stop.json" in text for text in training.texts(last))
-    assert json.loads(kept.read_text()) == {}
+    assert json.loads(path.read_text()) == {}
