@@ -182,7 +182,9 @@ def _budget_notes(before: float, now: float) -> tuple[Note, ...]:
         return ()
     was, is_ = (f"${usd:,.2f}" if usd else "none" for usd in (before, now))
     # What is likely to be a mistake ends the run early, or never.
-    return (Note(f"budget was {was}, is {is_}", warn=before > 0 and (now == 0 or now < before)),)
+    return (
+        Note(f"budget is now {is_} (was {was})", warn=before > 0 and (now == 0 or now < before)),
+    )
 
 
 def _stop(
