@@ -5,7 +5,12 @@ from typing import Annotated
 import typer
 
 from engine.choices import PresetName
+from engine.formatting import duration
 from tui.command_line import DeviceOption, app, reports_errors
+from tui.formatting import speed
+
+_STEPS = 20_000
+_ROW = "{:<34} {:>9}   {:<30} {:>9} {:>6}"
 
 
 @app.command(epilog="Example: voicecoach bench --preset bbc --device cuda:0")
@@ -18,12 +23,18 @@ def bench(
     """Measure the speed of steps, checkpoints and synthesis on this machine."""
     from engine.jobs.bench import Comparison, run_bench
 
+    first = True
+
     def show(found: Comparison) -> None:
-        typer.echo(
-            f"{found.what}: {found.seconds * 1000:.1f} ms; {found.other}: "
-            f"{found.other_seconds * 1000:.1f} ms, {found.ratio:.2f} times as long"
-        )
+        nonlocal first
+        if first:
+            total = duration(_STEPS * found.seconds)
+            typer.echo(f"{speed(1 / found.seconds)}: {_STEPS:,} steps take {total}\n")
+            typer.echo(_ROW.format("what", "ms", "compared with", "ms", "ratio"))
+            first = False
+        ours, other = f"{found.seconds * 1000:.1f}", f"{found.other_seconds * 1000:.1f}"
+        typer.echo(_ROW.format(found.what, ours, found.other, other, f"{found.ratio:.2f}"))
 
     where = run_bench(preset, device, rounds, show)
-    typer.echo(f"on {where}, preset {preset}; medians of {rounds} pairs, timed in turn")
+    typer.echo(f"\non {where}, preset {preset}; medians of {rounds} pairs, timed in turn")
     return 0

@@ -9,6 +9,7 @@ import pytest
 import soundfile
 from click.testing import Result
 from dc_tts_files import write_models
+from paths import DEMO_VOICE, SPEECH
 from typer.testing import CliRunner
 
 from engine.check.report import CheckReport
@@ -17,9 +18,6 @@ from engine.text.vocabulary import BBC_SYMBOLS
 from engine.voice.folder import Voice
 from engine.voice.settings import VoiceSettings
 from tui.cli import app
-
-DEMO_VOICE = Path(__file__).parents[2] / "assets" / "demo" / "voice"
-SPEECH = Path(__file__).parents[1] / "fixtures" / "ljspeech-3"
 
 
 def run(*arguments: object) -> Result:
