@@ -49,7 +49,7 @@ async def test_p_pauses_and_goes_on():
         session.change(phase=Phase.PAUSED)
         await look(app, pilot)
         await pilot.pause()
-        assert "Paused at 871,204." in text_of(app)
+        assert "Paused at 871,204;" in text_of(app)
         assert "p resume" in text_of(app).splitlines()[-1]
         await pilot.press("p")
         assert session.sent == [Continue()]

@@ -135,7 +135,7 @@ async def test_other_screens_are_named_and_keep_their_pause():
     app = app_on(session, attached=True)
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("q")
-        assert "2 other screens are open on it." in text_of(app)
+        assert "2 other screens are open on" in text_of(app)
         assert "stop and save (ends the run for everyone)" in text_of(app)
         assert "The last to leave ends the pause." in text_of(app)
         await pilot.press("k")

@@ -66,16 +66,16 @@ async def test_the_bar_of_a_budget_shows_what_the_whole_voice_has_spent():
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_a_paused_run_says_what_the_machine_costs_and_has_cost(size):
+async def test_a_pause_says_what_the_machine_costs(size):
     session = FakeSession(training(phase=Phase.PAUSED))
     app = app_on(session)
     async with app.run_test(size=size) as pilot:
         await look(app, pilot)
-        assert "The machine still costs $0.99/h" in text_of(app)
+        assert "Paused at 871,204; the machine still costs $0.99/h." in text_of(app)
         session.change(wait_seconds=424.0, wait_usd=0.12, idle_usd=0.32)
         await look(app, pilot)
         seen = text_of(app)
-        assert "The machine still costs $0.99/h · $0.12 idle so far (7m)" in seen
+        assert "$0.12 idle so far (7m)" in seen
         assert "$0.32 idle" in seen
         session.change(price=0.0)
         await look(app, pilot)

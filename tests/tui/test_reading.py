@@ -1,4 +1,4 @@
-"""A screen that only reads: it shows everything, and asks the run for nothing."""
+"""A read-only screen: it shows everything, and asks the run for nothing."""
 
 import pytest
 from fake_session import FakeSession, event, training
@@ -18,7 +18,7 @@ def warning_words(snapshot: Snapshot, *, reading: bool = False) -> Content:
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_keys_that_steer_are_not_offered_and_say_why_they_do_nothing(size):
+async def test_a_read_only_screen_refuses_keys_that_steer(size):
     session = FakeSession(training())
     app = app_on(session, attached=True, reading=True)
     async with app.run_test(size=size) as pilot:
@@ -34,7 +34,7 @@ async def test_keys_that_steer_are_not_offered_and_say_why_they_do_nothing(size)
         for key in STEERING:
             await pilot.press(key)
             assert app.screen is app.run_screen
-        assert log_of(app).count("this screen only reads") == len(STEERING)
+        assert log_of(app).count("this screen is read-only") == len(STEERING)
     assert session.sent == []
 
 
@@ -53,7 +53,7 @@ async def test_keys_that_read_work():
         assert "Save a checkpoint" not in text
         assert "Close this screen; the run continues" in text
         assert "Suspend this screen" in text
-        assert "keys that change the run are left out" in text
+        assert "keys that change the run are left" in text
     assert session.sent == []
 
 

@@ -41,7 +41,7 @@ async def test_one_warning_after_the_other_stands_until_it_is_dismissed(size):
     assert "1,730" not in seen
 
 
-async def test_a_long_warning_leaves_room_for_what_stands_below_it():
+async def test_a_long_warning_leaves_room_below_it():
     long = event(0, "the corpus differs: " + "a-very-long-name.wav, " * 40, "warning")
     paused = training(warnings=(long,), phase=Phase.PAUSED)
     app = app_on(FakeSession(paused))
@@ -49,11 +49,10 @@ async def test_a_long_warning_leaves_room_for_what_stands_below_it():
         await look(app, pilot)
         seen = text_of(app)
     assert "…  d dismiss" in seen
-    assert "Paused at 871,204." in seen
-    assert "The machine still costs $0.99/h" in seen
+    assert "Paused at 871,204; the machine still costs $0.99/h." in seen
 
 
-async def test_whoever_only_reads_dismisses_warnings_on_their_own_screen():
+async def test_a_read_only_screen_dismisses_its_own_warnings():
     app = app_on(FakeSession(training(warnings=(CORPUS,), budget=0.8)), reading=True)
     async with app.run_test(size=(80, 24)) as pilot:
         await look(app, pilot)

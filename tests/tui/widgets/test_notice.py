@@ -173,7 +173,10 @@ def test_what_becomes_of_the_run_depends_on_what_it_does():
 
 def test_a_warning_has_no_countdown_and_nothing_is_markup():
     warned = training(spot_notice=SpotNotice("[b]soon[/b]\x1b"))
-    assert spot_words(warned, NOON).plain == "[b]soon[/b] .  Saved: step 871,000."
+    assert (
+        spot_words(warned, NOON).plain
+        == "[b]soon[/b]\N{REPLACEMENT CHARACTER}.  Saved: step 871,000."
+    )
 
 
 def test_the_status_names_the_machine_and_where_the_price_is_from():
