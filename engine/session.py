@@ -12,7 +12,7 @@ from engine.attach.server import Server
 from engine.errors import Cancelled, Declined, EngineError, InputError, VoicecoachError
 from engine.files import remove_all, unremoved_message, unusable_path, write_whole
 from engine.machine.background import Poller
-from engine.machine.cloud.news import NewPrice
+from engine.machine.cloud.machine import NewPrice
 from engine.machine.lock import LOCK_NAME, FolderLostError, acquire_lock
 from engine.mirror.confirmed import mirror_to_use
 from engine.mirror.store import open_store
@@ -23,8 +23,8 @@ from engine.run.options import MAX_WAIT_SECONDS, TrainOptions
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
 from engine.training.folder_watch import FolderWatch
-from engine.training.machine_watch import MachineWatch
 from engine.training.spend_recorder import SpendRecorder
+from engine.training.spot import SpotWatch
 from engine.training.watchdog import Watchdog
 from engine.voice.folder import SETTINGS, Voice
 
@@ -88,7 +88,7 @@ class Session:
             self._publisher = Publisher(_first_snapshot(options, plan, self._voice))
             self._spend = SpendRecorder(self._publisher, self._voice, options.network)
             self._inbox = Inbox()
-            self._machine = MachineWatch(options, plan, self._publisher, self._inbox)
+            self._spot = SpotWatch(options, plan, self._publisher, self._inbox)
             self._folder = FolderWatch(
                 self._claim.lock,
                 self._publisher,
@@ -164,10 +164,10 @@ class Session:
         """Prepare, train, and say how it ended, whatever happens."""
         try:
             self._spend.start()
-            self._machine.start()
+            self._spot.start()
             self._folder.start()
             self._train(watchdog)
-            self._machine.wait_for_hook()
+            self._spot.wait_for_hook()
             self._end_spend()
             self._close_mirror()
             failure = self._folder.failure()
@@ -187,7 +187,7 @@ class Session:
             self._ended.set()
             if self._gpu is not None:
                 self._gpu.stop()
-            self._machine.end()
+            self._spot.stop()
             self._folder.end()
             # Before the lock is free: whoever takes it next opens a socket of the same name.
             self._server.close()
@@ -288,7 +288,7 @@ class Session:
                     self._inbox,
                     auditions,
                     self._spend,
-                    self._machine,
+                    self._spot,
                     watchdog,
                     on_saved=() if mirror is None else (mirror.wake,),
                 ),
@@ -326,7 +326,7 @@ class Session:
         try:
             return prepare(self._options, self._voice, self._publisher, self._inbox)
         except Cancelled as end:
-            if self._machine.heeds_before_training() or not isinstance(end, Declined):
+            if self._spot.ended_preparation() or not isinstance(end, Declined):
                 self._publisher.event("ended before the first step")
                 return None
             self._publisher.event("ended before the first step: the corpus is to be mended")
