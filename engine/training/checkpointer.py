@@ -85,10 +85,14 @@ class Checkpointer:
         self.wait()
         self._writer.stop()
 
-    def request(self) -> None:
-        """Make a checkpoint due at the next step, whatever the disk said before."""
-        self._requested = True
-        self._retry_at = 0.0
+    def request(self, step: int, *, report: bool = True) -> None:
+        """Have a step saved now, or the first one after the write under way; report if it is."""
+        if not self.is_saved(step):
+            self._requested = True
+            self._retry_at = 0.0
+        elif report:
+            saved = f"step {step:,} is already saved" if step else "nothing to save at step 0"
+            self._publisher.event(saved)
 
     def is_saved(self, step: int) -> bool:
         """Whether there is nothing to save: a checkpoint has this step, or nothing was learned."""

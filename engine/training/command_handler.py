@@ -39,6 +39,8 @@ from engine.training.limits import Limits
 from engine.training.setup import TrainingContext
 from engine.training.spend_recorder import SpendRecorder
 
+# Seconds between two iterations of the loop while no steps are made.
+_IDLE_SECONDS = 0.5
 # The shown end of a wait may be so far off, in seconds, before it is corrected: the time of day
 # can be set, and a process that was suspended continues where it was.
 _SHOWN_WITHIN = 5.0
@@ -75,6 +77,8 @@ class RunState:
         """Why the run waits for a person after it diverged again and again; a sentence."""
         self.finishing = False
         """Whether it is time to end."""
+        self.ended_because = ""
+        """Why that is so where nobody asked for it, as a clause."""
         self.gives_up_stop = False
         """Whether that is because a person at a screen wants no more of this run."""
         self._time = RunningClock()
@@ -177,6 +181,15 @@ class CommandHandler:
         self._publisher.beat()
         while (command := self._inbox.take()) is not None:
             yield from self._carry_out(command, state)
+
+    def wait(self, state: RunState) -> None:
+        """Wait a moment for the next command; end a wait for a person that has lasted too long."""
+        if why := state.why_wait_ends():
+            self._publisher.event(f"{why}: the run ends")
+            self._publisher.update(ended_because=why, wait_ends_at=None)
+            state.ended_because, state.finishing = why, True
+        else:
+            self._inbox.wait(_IDLE_SECONDS)
 
     def process_prices(self, step: int) -> None:
         """Take up the prices that have arrived by now: the preparation cost money as well."""

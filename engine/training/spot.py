@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
+from engine.choices import CloudName
 from engine.machine.background import Poller
 from engine.machine.cloud.detect import connect, metadata_base
 from engine.machine.cloud.machine import (
@@ -20,10 +21,10 @@ from engine.machine.cloud.machine import (
 from engine.machine.cloud.notices import NoticeWatcher
 from engine.machine.cloud.prices import PriceLookup
 from engine.machine.hook import Hook
-from engine.preflight import Plan
 from engine.run.commands import Inbox
 from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
+from engine.voice.settings import VoiceSettings
 
 # Seconds before the deadline at which the last checkpoint is begun, at least: of the half minute
 # that some clouds give, a third.
@@ -41,25 +42,30 @@ class SpotWatch:
     """Polls the cloud for notices and prices, in threads that a slow service may hold up."""
 
     def __init__(
-        self, options: TrainOptions, plan: Plan, publisher: Publisher, inbox: Inbox
+        self,
+        options: TrainOptions,
+        cloud: CloudName | None,
+        settings: VoiceSettings,
+        publisher: Publisher,
+        inbox: Inbox,
     ) -> None:
-        """Prepare to watch; where the plan names no cloud, nothing is ever asked.
+        """Prepare to watch; outside of clouds, nothing is ever asked.
 
         Raises:
             InputError: the environment names no address of a metadata service.
         """
         self._publisher = publisher
         self._inbox = inbox
-        self._price_auto = plan.settings.price_auto
+        self._price_auto = settings.price_auto
         self.hook: Hook | None = None
         """The person's command for when the machine is taken away."""
         if options.on_interrupt is not None:
             self.hook = Hook(options.on_interrupt, options.voice_folder, publisher.event)
         self._pollers: list[Poller] = []
-        if plan.cloud is not None:
-            self._base = metadata_base(plan.cloud, options.metadata_url)
-            cloud, report = connect(plan.cloud, self._base), publisher.event
-            notices = NoticeWatcher(plan.cloud, cloud, inbox.send, self._on_machine, report)
+        if cloud is not None:
+            self._base = metadata_base(cloud, options.metadata_url)
+            service, report = connect(cloud, self._base), publisher.event
+            notices = NoticeWatcher(cloud, service, inbox.send, self._on_machine, report)
             self._pollers.append(notices.poller)
 
     def start(self) -> None:

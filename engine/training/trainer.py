@@ -36,9 +36,6 @@ from engine.training.spot import SpotDeadline, SpotWatch
 from engine.training.training_data import CorpusWatch
 from engine.training.watchdog import Watchdog
 
-# Seconds between two looks at the inbox while no steps are made.
-_IDLE_SECONDS = 0.5
-
 
 @dataclass(frozen=True)
 class Services:
@@ -146,25 +143,24 @@ class Trainer:
                 if not state.at_stop and (limit := self._limits.reached(state.step)):
                     self._stop(limit)
                     continue
+                self._save_if_due()
                 if state.paused:
-                    self._wait()
+                    self._commands.wait(state)
                     continue
-                logged = self._make_step(batches)
+                losses = self._make_step(batches)
                 if state.step % LOG_EVERY == 0:
-                    loss = None if logged is None else logged.total
-                    fault = self._divergence.check(state.step, loss)
-                    if fault:
+                    loss = None if losses is None else losses.total
+                    if fault := self._divergence.check(state.step, loss):
                         self._roll_back(fault)
-                        continue
-                self._save_what_is_due()
 
     def _process_commands(self) -> bool:
         """Do what was asked since the last step; return whether it is time to end."""
         state = self._state
         for request in self._commands.process(state):
             self._carry_out(request)
-        if state.diverged and not state.attended:
-            raise DivergedError(state.diverged)
+        if state.diverged and (state.ended_because or not state.attended):
+            why = f" The run ended because {state.ended_because}." if state.ended_because else ""
+            raise DivergedError(f"{state.diverged}{why}")
         if not state.finishing and self._deadline.reached:
             self._publisher.event("the last safe second: saving and ending", "warning")
             state.finishing = True
@@ -175,9 +171,9 @@ class Trainer:
         step = self._state.step
         match request:
             case SaveCheckpoint():
-                self._save_on_request()
+                self._checkpointer.request(step)
             case ScreenDetached():
-                self._save_soon()
+                self._checkpointer.request(step, report=False)
             case PlotAttention():
                 self._metrics.draw_attention(step)
             case TryAgain():
@@ -225,44 +221,15 @@ class Trainer:
         else:
             state.finishing = True
 
-    def _wait(self) -> None:
-        """Wait a moment for a command; end a wait for a person that has lasted too long."""
-        if why := self._state.why_wait_ends():
-            self._publisher.event(f"{why}: the run ends")
-            self._publisher.update(ended_because=why, wait_ends_at=None)
-            if self._state.diverged:
-                raise DivergedError(f"{self._state.diverged} The run ended because {why}.")
-            self._state.finishing = True
-            return
-        self._save_what_is_due()
-        self._inbox.wait(_IDLE_SECONDS)
-
-    def _save_what_is_due(self) -> None:
+    def _save_if_due(self) -> None:
         """Record the spend, and begin a checkpoint with the attention, where they are due."""
         step = self._state.step
-        if self._cost.entry_due:
+        due = self._checkpointer.due(step)
+        if due or self._cost.entry_due:
             self._spend.record(step)
-        if not self._checkpointer.due(step):
-            return
-        self._spend.record(step)
-        if self._rolled_back_before_save():
-            return
-        self._checkpointer.start(step, self._metrics.unlogged)
-        self._metrics.draw_attention(step)
-
-    def _save_on_request(self) -> None:
-        step = self._state.step
-        if step == 0:
-            self._publisher.event("nothing to save before the first step")
-        elif self._checkpointer.is_saved(step):
-            self._publisher.event(f"step {step:,} is already saved")
-        else:
-            self._save_soon()
-
-    def _save_soon(self) -> None:
-        """Save this step, or the first one after the checkpoint that is being written."""
-        self._checkpointer.request()
-        self._save_what_is_due()
+        if due and not self._rolled_back_before_save():
+            self._checkpointer.start(step, self._metrics.unlogged)
+            self._metrics.draw_attention(step)
 
     def _save(self, *, last: bool = False) -> bool:
         """Save this step and wait until it is on disk; return whether there was anything to save.
@@ -351,7 +318,7 @@ class Trainer:
         except DivergedError:
             raise
         except EngineError:
-            self._checkpointer.request()
+            self._checkpointer.request(self._state.step, report=False)
         return self._checkpointer.write_seconds
 
     def _finish(self) -> None:

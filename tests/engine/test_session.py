@@ -107,7 +107,7 @@ def test_no_voice_is_made_among_other_files(tmp_path, training, speech, place):
     folder = dataset if place == "recordings" else tmp_path / "home"
     before = sorted(path.name for path in folder.iterdir())
     said = refused(training, folder, "+1", dataset=dataset)
-    assert "something else" in said
+    assert "not a voice folder" in said
     assert sorted(path.name for path in folder.iterdir()) == before
 
 

@@ -31,10 +31,10 @@ from engine.networks.specs import MAX_WIDTH
 from engine.run.commands import SetBudget
 from engine.run.snapshot import Phase
 from engine.run.stop import MAX_STEPS, MAX_USD, read_stored_stop
-from engine.speech.audition import read_samples
 from engine.training.data_check import load_record
 from engine.voice.folder import read_corpus_report
 from engine.voice.history import History
+from engine.voice.samples import read_samples
 from engine.voice.settings import parse_settings
 from engine.voice.spend import SpendLog
 

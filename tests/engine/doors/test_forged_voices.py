@@ -12,10 +12,10 @@ from engine.checkpoints.state import DamagedCheckpointError, read_state, sealed
 from engine.data.corpus_changes import checksum
 from engine.errors import InputError, VoicecoachError
 from engine.jobs.info import describe
-from engine.speech.audition import read_samples
 from engine.training.data_check import load_record
 from engine.voice.folder import Voice
 from engine.voice.history import History
+from engine.voice.samples import read_samples
 from engine.voice.spend import SpendLog
 
 DEEP = "[" * 100_000

@@ -99,7 +99,7 @@ def test_a_read_terminal_without_keys_ends_the_run_at_its_stop(runs, dataset: Pa
     begin = [str(dataset), "--preset", "small", "--device", "cpu", "--stop-at", "+1"]
     command = [sys.executable, str(WAITING_RUN), "train", "--voice", str(runs.voice)]
     held = runs.start([*command, *begin, "--hold"])
-    runs.wait_until(lambda: "Stopped at step 1, saved" in held.text, "the stop")
+    runs.wait_until(lambda: "Stopped at 1, saved" in held.text, "the stop")
     held.type("e!\r")
     # By then the engine has looked whether its wait is over.
     runs.wait_until(lambda: "sentence: " in runs.said("voicecoach.log"), "an answer")

@@ -8,7 +8,7 @@ from textual.geometry import Size
 
 from engine.run.snapshot import LossCurve
 from tui.widgets.axes import linear_ticks, log_ticks, step_labels, value_labels
-from tui.widgets.curve import MAX_POINTS, draw_curve, finite, grew_visibly, thin
+from tui.widgets.loss_plot import MAX_POINTS, draw_curve, finite, grew_visibly, thin
 
 COLOURS = ((90, 200, 170), (230, 180, 80), (130, 140, 150))
 values = st.floats(width=32)

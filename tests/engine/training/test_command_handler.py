@@ -26,7 +26,7 @@ class Time:
         return self.now + 1_700_000_000
 
     def wait(self, state: RunState, seconds: int) -> str:
-        """Let time pass while the trainer looks once a second; return why the wait ended."""
+        """Let time pass, checked once a second; return why the wait ended."""
         for _ in range(seconds):
             self.now += 1
             why = state.why_wait_ends()
@@ -45,7 +45,7 @@ def time(monkeypatch) -> Time:
 
 @pytest.fixture
 def no_patience(monkeypatch) -> None:
-    """Let a wait with a limit end at the first look."""
+    """Let a wait with a limit end at once."""
     monkeypatch.setattr(command_handler, "MAX_WAIT_SECONDS", 0.0)
 
 
@@ -64,7 +64,7 @@ def at_stop(snapshot: Snapshot) -> bool:
 
 def test_a_wait_ends_five_minutes_after_the_last_key(tmp_path, time):
     state, publisher = state_of(tmp_path)
-    state.key_pressed()  # before the wait: it counts from its beginning
+    state.key_pressed()  # before the wait: no limit runs yet
     state.pause(Phase.AT_STOP)
     assert publisher.snapshot.wait_ends_at == time.time() + 300
     assert time.wait(state, 290) == ""
@@ -79,7 +79,7 @@ def test_a_wait_ends_five_minutes_after_the_last_key(tmp_path, time):
     assert time.wait(state, 999) == ""
 
 
-def test_a_stopped_process_finds_its_wait_where_it_was(tmp_path, time):
+def test_time_of_a_suspended_process_does_not_count(tmp_path, time):
     state, publisher = state_of(tmp_path)
     state.pause(Phase.AT_STOP)
     assert time.wait(state, 200) == ""
@@ -90,7 +90,7 @@ def test_a_stopped_process_finds_its_wait_where_it_was(tmp_path, time):
     assert time.wait(state, 1) != ""
 
 
-def test_a_wait_that_becomes_another_is_no_longer(tmp_path, time):
+def test_a_pause_that_becomes_another_lasts_no_longer(tmp_path, time):
     state, _ = state_of(tmp_path)
     state.pause(Phase.PAUSED)
     assert time.wait(state, 200) == ""
@@ -98,17 +98,17 @@ def test_a_wait_that_becomes_another_is_no_longer(tmp_path, time):
     assert time.wait(state, 100) != ""
 
 
-@pytest.mark.parametrize("how", ["asked", "hold"])
-def test_a_pause_and_a_hold_have_no_limit(tmp_path, time, how):
+@pytest.mark.parametrize("how", ["by person", "hold"])
+def test_a_pause_by_a_person_and_a_hold_have_no_limit(tmp_path, time, how):
     state, publisher = state_of(tmp_path, hold=how == "hold")
-    state.pause(Phase.PAUSED, by_person=how == "asked")
-    state.terminal_stalled = how != "asked"
+    state.pause(Phase.PAUSED, by_person=how == "by person")
+    state.terminal_stalled = how == "hold"
     assert time.wait(state, 9999) == ""
     assert publisher.snapshot.wait_ends_at is None
     assert publisher.snapshot.events == ()
 
 
-def test_a_pause_that_no_terminal_shows_has_one(tmp_path, time):
+def test_a_pause_that_no_terminal_shows_has_a_limit(tmp_path, time):
     state, _ = state_of(tmp_path)
     state.pause(Phase.PAUSED, by_person=True)
     state.terminal_stalled = True
@@ -125,9 +125,9 @@ def test_a_run_at_its_stop_ends_without_a_key(make_voice, training):
     snapshot = training.end(training.start(make_voice(), "+3", attended=True))
     assert (snapshot.phase, snapshot.step, snapshot.saved) == (Phase.STOPPED, 3, True)
     assert snapshot.ended_because == "nobody pressed a key for 0 minutes"
-    told = training.texts(snapshot)
-    said = next(text for text in told if "without a key; --hold waits without limit" in text)
-    assert told.index(said) < told.index("nobody pressed a key for 0 minutes: the run ends")
+    events = training.texts(snapshot)
+    notice = next(text for text in events if "without a key; --hold waits without limit" in text)
+    assert events.index(notice) < events.index("nobody pressed a key for 0 minutes: the run ends")
 
 
 def test_a_key_moves_the_end_of_the_wait(make_voice, training):
@@ -136,13 +136,15 @@ def test_a_key_moves_the_end_of_the_wait(make_voice, training):
     session.send(KeyPressed())
     moved = training.until(session, lambda s: s.wait_ends_at > first.wait_ends_at)
     assert at_stop(moved)
+    session.send(Continue())
+    assert training.until(session, lambda s: s.step > 3).wait_ends_at is None
     session.send(Finish())
     snapshot = training.end(session)
     assert (snapshot.ended_because, snapshot.wait_ends_at) == ("", None)
 
 
 @pytest.mark.parametrize("when", ["before", "at the stop"])
-def test_a_screen_that_nobody_reads_is_not_waited_for(make_voice, training, when):
+def test_a_stalled_terminal_is_not_waited_for(make_voice, training, when):
     before = [TerminalStalled(stalled=True)] if when == "before" else []
     session = training.start(make_voice(), "+3", *before, attended=True)
     if not before:
@@ -153,31 +155,22 @@ def test_a_screen_that_nobody_reads_is_not_waited_for(make_voice, training, when
     assert snapshot.ended_because == "no terminal takes the screen's output"
 
 
-def test_a_screen_that_is_read_again_is_waited_for(make_voice, training):
-    screens = TerminalStalled(stalled=True), TerminalStalled(stalled=False)
-    session = training.start(make_voice(), "+3", *screens, attended=True)
+def test_a_terminal_that_recovers_is_waited_for(make_voice, training):
+    commands = TerminalStalled(stalled=True), TerminalStalled(stalled=False)
+    session = training.start(make_voice(), "+3", *commands, attended=True)
     training.until(session, lambda s: s.wait_ends_at is not None)
     session.send(Finish())
     assert training.end(session).ended_because == ""
 
 
 @pytest.mark.usefixtures("no_patience")
-def test_hold_waits_for_keys_and_readers_without_limit(make_voice, training):
-    unread = TerminalStalled(stalled=True)
-    session = training.start(make_voice(), "+3", unread, attended=True, hold=True)
+def test_hold_waits_for_keys_and_terminals_without_limit(make_voice, training):
+    stalled = TerminalStalled(stalled=True)
+    session = training.start(make_voice(), "+3", stalled, attended=True, hold=True)
     training.until(session, at_stop)
-    # By the time that it is carried out, the trainer has looked whether the wait is over.
+    # Once it is carried out, the end of the wait has been checked.
     session.send(SaveCheckpoint())
     snapshot = training.until(session, lambda s: "already saved" in s.events[-1].text)
     assert (snapshot.phase, snapshot.wait_ends_at) == (Phase.AT_STOP, None)
     session.send(Finish())
     assert training.end(session).ended_because == ""
-
-
-def test_going_on_at_the_stop_ends_the_limit(make_voice, training):
-    session = training.start(make_voice(), "+2", attended=True)
-    training.until(session, lambda s: s.wait_ends_at is not None)
-    session.send(Continue())
-    assert training.until(session, lambda s: s.step > 3).wait_ends_at is None
-    session.send(Finish())
-    training.end(session)

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.widgets.parts import Part, line
+from tui.widgets.status_line import Part, line
 
 words = st.text("abc 12", min_size=1, max_size=12)
 optional = st.builds(Part, words, rank=st.integers(1, 5), label=st.sampled_from(["", "lr"]))

@@ -1,11 +1,11 @@
-"""The loop as a person drives it: stops, pauses, commands, checkpoints, counters."""
+"""The loop as a person drives it: stops, pauses, checkpoints, counters, and faults."""
 
 import json
 
 import pytest
+import torch
 
-from engine.errors import InputError
-from engine.jobs.info import describe
+from engine.errors import EngineError, InputError
 from engine.run.commands import (
     Audition,
     Continue,
@@ -19,6 +19,7 @@ from engine.run.commands import (
 )
 from engine.run.snapshot import Phase
 from engine.run.stop import parse_stop
+from engine.training.learner import Learner
 from engine.voice.folder import Voice
 
 
@@ -35,7 +36,7 @@ def paused(snapshot):
 
 
 @pytest.mark.parametrize(("text", "step"), [("+3", 103), ("105", 105), ("0.107k", 107)])
-def test_a_stop_at_a_step_is_at_that_step(make_voice, training, text, step):
+def test_a_run_stops_at_its_step(make_voice, training, text, step):
     voice = make_voice(text2mel=100, base_step=60)
     snapshot = training.end(training.start(voice, text))
     assert (snapshot.phase, snapshot.failure) == (Phase.STOPPED, "")
@@ -45,7 +46,7 @@ def test_a_stop_at_a_step_is_at_that_step(make_voice, training, text, step):
     assert steps(voice) == [100, step]
 
 
-def test_a_stop_after_a_time_ends_by_itself_and_the_ledger_has_it(make_voice, training):
+def test_a_run_stops_after_a_time_and_records_it(make_voice, training):
     voice = make_voice()
     training.end(training.start(voice, "0.00001h", price=1000.0))
     first = voice.spend
@@ -54,30 +55,26 @@ def test_a_stop_after_a_time_ends_by_itself_and_the_ledger_has_it(make_voice, tr
     both = voice.spend
     assert both.seconds >= 0.072
     trained = [s for s in both.entries if s.kind == "training" and s.last_step > s.first_step]
-    assert [stretch.price for stretch in trained] == [1000.0, 2000.0]
+    assert [entry.price for entry in trained] == [1000.0, 2000.0]
     assert trained[1].first_step == trained[0].last_step
     assert trained[1].last_step == snapshot.step
     assert first.usd < snapshot.spent == pytest.approx(both.usd)
     assert snapshot.voice_seconds > snapshot.run_seconds > 0
 
 
-def test_a_stop_at_a_sum_of_money_spends_it(make_voice, training):
+def test_a_run_stops_at_a_sum_of_money(make_voice, training):
     voice = make_voice()
+    with pytest.raises(InputError, match="--price"):
+        training.start(voice, "$5")
     snapshot = training.end(training.start(voice, "$5", price=360_000.0))
     assert snapshot.phase is Phase.STOPPED
     assert voice.spend.usd >= 5
-    assert describe(voice.folder)["spend"]["usd"] >= 5
-    with pytest.raises(InputError, match="spent already"):
+    with pytest.raises(InputError, match="already spent"):
         training.start(voice, "$5")
 
 
-def test_money_without_a_price_is_refused_before_anything_happens(make_voice, training):
-    with pytest.raises(InputError, match="--price"):
-        training.start(make_voice(), "$5")
-
-
 @pytest.mark.usefixtures("written_at_once")
-def test_checkpoints_come_at_every_multiple_and_old_ones_go(make_voice, training):
+def test_checkpoints_at_every_multiple_and_old_ones_go(make_voice, training):
     voice = make_voice(text2mel=5, base_step=5, keep_newest=2, keep_every=8)
     snapshot = training.end(training.start(voice, "19", checkpoint_every=2))
     assert snapshot.phase is Phase.STOPPED
@@ -89,7 +86,7 @@ def test_checkpoints_come_at_every_multiple_and_old_ones_go(make_voice, training
     assert len(list((voice.folder / "text2mel" / "checkpoints").iterdir())) == 5
 
 
-def test_at_the_stop_a_screen_is_waited_for(make_voice, training):
+def test_at_the_stop_a_run_waits_for_its_screen(make_voice, training):
     voice = make_voice()
     session = training.start(voice, "+3", attended=True, price=1.0)
     snapshot = training.until(session, at_stop)
@@ -103,34 +100,28 @@ def test_at_the_stop_a_screen_is_waited_for(make_voice, training):
     snapshot = training.until(session, lambda s: at_stop(s) and s.step == 5)
     assert (snapshot.first_step, snapshot.checkpoint_step) == (3, 5)
     assert snapshot.first_run_seconds > 0
-    session.send(Finish())
-    assert training.end(session).step == 5
-    assert steps(voice) == [0, 3, 5]
-
-
-def test_going_on_at_the_stop_is_going_on_without_one(make_voice, training):
-    session = training.start(make_voice(), "+2", attended=True)
-    training.until(session, at_stop)
+    # To continue at the stop is to train on without one.
     session.send(Continue())
-    snapshot = training.until(session, lambda s: s.step > 4)
+    snapshot = training.until(session, lambda s: s.step > 6)
     assert (snapshot.phase, snapshot.stop) == (Phase.TRAINING, None)
     session.send(Finish())
-    training.end(session)
+    last = training.end(session)
+    assert steps(voice) == [0, 3, 5, last.step]
 
 
-def test_a_screen_that_goes_away_at_the_stop_ends_the_run(make_voice, training):
+def test_a_screen_detached_at_the_stop_ends_the_run(make_voice, training):
     session = training.start(make_voice(), "+2", attended=True)
     training.until(session, at_stop)
     session.send(ScreenDetached())
     assert training.end(session).phase is Phase.STOPPED
 
 
-def test_a_screen_that_goes_away_before_the_stop_does_not_stop_the_run(make_voice, training):
+def test_a_screen_detached_before_the_stop_ends_nothing(make_voice, training):
     session = training.start(make_voice(), "+6", ScreenDetached(), attended=True)
     assert training.end(session).step == 6
 
 
-def test_pausing_makes_no_steps_and_counts_no_time(make_voice, training):
+def test_a_pause_makes_no_steps_and_counts_no_time(make_voice, training):
     voice = make_voice()
     session = training.start(voice, "+9", Pause(), price=1.0)
     before = training.until(session, paused)
@@ -148,13 +139,13 @@ def test_pausing_makes_no_steps_and_counts_no_time(make_voice, training):
     assert snapshot.first_step == 0
     assert snapshot.sentence == "A new sentence."
     assert Voice.open(voice.folder).settings.sentence == "A new sentence."
-    told = training.texts(snapshot)
-    assert told.count("training continues") == 1
-    assert sum(text.startswith("paused at step") for text in told) == 1
-    assert sum(text.startswith("nothing to speak") for text in told) == 1
+    events = training.texts(snapshot)
+    assert events.count("training continues") == 1
+    assert sum(text.startswith("paused at step") for text in events) == 1
+    assert sum(text.startswith("nothing to speak") for text in events) == 1
 
 
-def test_a_screen_that_goes_away_while_paused_ends_the_run_safely(make_voice, training):
+def test_a_screen_detached_while_paused_ends_the_run(make_voice, training):
     voice = make_voice(text2mel=40)
     session = training.start(voice, attended=True)
     training.until(session, lambda s: s.step > 41)
@@ -166,7 +157,7 @@ def test_a_screen_that_goes_away_while_paused_ends_the_run_safely(make_voice, tr
     assert steps(voice) == [40, at]
 
 
-def test_whoever_leaves_a_pause_to_train_on_ends_it(make_voice, training):
+def test_a_screen_may_detach_from_a_pause_to_keep_training(make_voice, training):
     session = training.start(make_voice(), "+6", Pause(), attended=True)
     training.until(session, paused)
     session.send(ScreenDetached(keep_training=True))
@@ -174,40 +165,29 @@ def test_whoever_leaves_a_pause_to_train_on_ends_it(make_voice, training):
     assert (snapshot.phase, snapshot.step) == (Phase.STOPPED, 6)
 
 
-def test_finish_saves_where_it_stands(make_voice, training):
-    voice = make_voice()
-    session = training.start(voice)
-    training.until(session, lambda s: s.step > 2)
-    session.send(Finish())
-    snapshot = training.end(session)
-    assert snapshot.phase is Phase.STOPPED
-    assert steps(voice) == [0, snapshot.step]
-    assert voice.spend.entries[-1].last_step == snapshot.step
-
-
-def test_a_checkpoint_is_written_on_demand_once(make_voice, training):
+def test_a_checkpoint_on_request_is_written_once(make_voice, training):
     voice = make_voice()
     session = training.start(voice, "+3", SaveCheckpoint(), attended=True)
     training.until(session, at_stop)
     session.send(SaveCheckpoint())
     snapshot = training.until(session, lambda s: "already saved" in s.events[-1].text)
-    assert "nothing to save before the first step" in training.texts(snapshot)
+    assert "nothing to save at step 0" in training.texts(snapshot)
     session.send(StopAt(None))
     training.until(session, lambda s: s.step > 3)
     session.send(SaveCheckpoint())
     training.until(session, lambda s: s.checkpoint_step > 3)
     session.send(Finish())
-    training.end(session)
+    last = training.end(session)
     assert len(steps(voice)) in (3, 4)
+    assert steps(voice)[-1] == last.step
+    assert voice.spend.entries[-1].last_step == last.step
 
 
-def test_what_the_screen_shows_of_a_run(make_voice, training):
+def test_what_a_snapshot_shows_of_a_run(make_voice, training):
     voice = make_voice(text2mel=1090, base_step=1000)
     snapshot = training.end(training.start(voice, "+20"))
-    assert snapshot.losses.attention is not None
-    assert snapshot.losses.total == pytest.approx(
-        snapshot.losses.l1 + snapshot.losses.divergence + snapshot.losses.attention, rel=1e-4
-    )
+    losses = snapshot.losses
+    assert losses.total == pytest.approx(losses.l1 + losses.divergence + losses.attention, rel=1e-4)
     assert snapshot.held_out is not None
     assert snapshot.curve.steps == (1100, 1110)
     assert snapshot.curve.held_out_steps == (1100,)
@@ -234,7 +214,7 @@ def test_ssrn_has_no_attention_to_draw(make_voice, training):
     assert steps(voice) == [0]
 
 
-def test_an_audition_under_way_is_given_up_at_the_end(make_voice, training):
+def test_the_end_gives_up_the_audition_under_way(make_voice, training):
     voice = make_voice(sentence="la " * 500)
     session = training.start(voice, "+1", attended=True)
     training.until(session, at_stop)
@@ -245,3 +225,91 @@ def test_an_audition_under_way_is_given_up_at_the_end(make_voice, training):
     assert not snapshot.auditioning
     assert "the sample under way was given up" in training.texts(snapshot)
     assert snapshot.samples == ()
+
+
+def test_a_fault_saves_what_was_learned(make_voice, training, monkeypatch):
+    voice = make_voice()
+    make_step = Learner.step
+
+    def break_off(learner, batch, step=6):
+        if step == 6:
+            # The attention cannot be computed any more either.
+            monkeypatch.setattr(Learner, "evaluate", break_off)
+            raise RuntimeError("the device fell off")
+        return make_step(learner, batch, step)
+
+    monkeypatch.setattr(Learner, "step", break_off)
+    session = training.start(voice, "+20")
+    snapshot = training.end(session)
+    assert snapshot.phase is Phase.FAILED
+    assert "the device fell off" in snapshot.failure
+    events = training.texts(snapshot)
+    assert "saved before ending with RuntimeError" in events
+    assert not any("cannot be saved" in text for text in events)
+    assert isinstance(session.error, RuntimeError)
+    assert steps(voice) == [0, 5]
+    assert (snapshot.step, snapshot.checkpoint_step) == (5, 5)
+    monkeypatch.undo()
+    assert training.end(training.start(voice, "+1")).step == 6
+
+
+@pytest.mark.parametrize("work", ["step", "evaluate"])
+def test_out_of_memory_is_reported_in_a_sentence(make_voice, training, monkeypatch, work):
+    def too_much(*_):
+        raise torch.OutOfMemoryError("tried to allocate 20 GiB")
+
+    monkeypatch.setattr(Learner, work, too_much)
+    session = training.start(make_voice(), "+2")
+    snapshot = training.end(session)
+    assert isinstance(session.error, EngineError)
+    assert "--preset small" in snapshot.failure
+
+
+def test_at_the_stop_a_refused_checkpoint_is_retried(make_voice, training, monkeypatch):
+    voice = make_voice()
+
+    def full(checkpoint, target):
+        raise EngineError("No space left on device")
+
+    monkeypatch.setattr("engine.training.checkpoint_writer.save_checkpoint", full)
+    session = training.start(voice, "3", attended=True)
+    snapshot = training.until(session, at_stop)
+    assert snapshot.checkpoint_step == 0
+    monkeypatch.undo()
+    session.send(SaveCheckpoint())
+    training.until(session, lambda s: s.checkpoint_step == 3)
+    session.send(Finish())
+    assert training.end(session).phase is Phase.STOPPED
+    assert steps(voice) == [0, 3]
+
+
+def test_files_that_only_report_cannot_end_a_run(make_voice, training):
+    """Spend, history and the report of the corpus, with folders in their way."""
+    voice = make_voice(keep_newest=1, keep_every=100)
+    training.end(training.start(voice, "5"))
+    voice.corpus_report.unlink()
+    voice.corpus_report.mkdir()
+    spend, history = voice.folder / "spend.jsonl", voice.history("text2mel")
+    session = training.start(voice, "7", attended=True)
+    training.until(session, at_stop)
+    for path in (spend, history):
+        path.unlink(missing_ok=True)
+        path.mkdir()
+    session.send(StopAt(parse_stop("25")))
+
+    def reported(snapshot):
+        texts = training.texts(snapshot)
+        return at_stop(snapshot) and snapshot.step == 25 and all(
+            any(f"{path.name} cannot be written" in text for text in texts)
+            for path in (spend, history)
+        )  # fmt: skip
+
+    events = training.texts(training.until(session, reported))
+    assert sum("history.jsonl cannot be written" in text for text in events) == 1
+    assert any("corpus.json cannot be written" in text for text in events)
+    spend.rmdir()
+    session.send(Finish())
+    assert training.end(session).phase is Phase.STOPPED
+    # What could not be written was kept for the next try.
+    kept = [(s.kind, s.first_step, s.last_step) for s in voice.spend.entries]
+    assert ("training", 7, 25) in kept
