@@ -7,8 +7,7 @@ from pathlib import Path
 from engine.choices import NetworkName
 from engine.errors import VoicecoachError
 from engine.voice.layout import list_checkpoints
-from engine.voice.open_spend import OpenSpend
-from engine.voice.spend import Ledger
+from engine.voice.spend import SpendLog
 
 _log = logging.getLogger(__name__)
 
@@ -20,16 +19,16 @@ class LastKnown:
     step: int | None
     """None where nothing says it."""
     spent: float | None
-    """US dollars, the voice's all; None where the ledger cannot be read."""
+    """US dollars, the voice's all; None where the log cannot be read."""
 
 
 def last_known(folder: Path, network: NetworkName) -> LastKnown:
     """Read from a voice folder where its run stood, and what it had cost."""
-    ledger = Ledger(folder / "spend.jsonl")
+    log = SpendLog(folder / "spend.jsonl")
     try:
-        under_way = OpenSpend(folder / "spend.open").left(ledger)
-        spent = ledger.usd + sum(stretch.usd for stretch in under_way)
-        steps = [one.last_step for one in under_way if one.network == network]
+        open_entries = log.open_entries()
+        spent = log.usd + sum(entry.usd for entry in open_entries)
+        steps = [entry.last_step for entry in open_entries if entry.network == network]
     except VoicecoachError as error:
         _log.warning("%s", error)
         spent, steps = None, []

@@ -37,7 +37,7 @@ def spoiled(tmp_path: Path) -> Path:
 def test_good_speech_ends_with_0() -> None:
     result = run(SPEECH, "--no-estimate")
     assert result.exit_code == 0, result.output
-    assert "3 usable of 3" in result.stdout
+    assert "3 of 3 usable" in result.stdout
     assert "steps/s" not in result.stdout
     assert result.stderr == ""
 
@@ -136,7 +136,7 @@ def test_a_voice_that_cannot_judge_costs_no_report(tmp_path: Path) -> None:
     Voice.create(tmp_path / "voice", VoiceSettings())
     result = run(SPEECH, "--deep", "--against", tmp_path / "voice", "--no-estimate")
     assert result.exit_code == 2
-    assert "3 usable of 3" in result.stdout
+    assert "3 of 3 usable" in result.stdout
     assert "no checkpoint" in result.stderr
 
 
