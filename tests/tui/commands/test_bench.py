@@ -1,4 +1,6 @@
-"""`voicecoach bench`: how fast this machine is, as a table."""
+"""`voicecoach bench`: a table of this machine's figures."""
+
+import re
 
 import pytest
 from typer.testing import CliRunner
@@ -7,15 +9,14 @@ from tui.cli import app
 
 
 @pytest.mark.slow
-def test_the_table_compares_two_ways_of_each_thing() -> None:
+def test_the_first_row_says_how_long_training_takes() -> None:
     result = CliRunner().invoke(app, ["bench", "--device", "cpu", "--rounds", "1"])
     assert result.exit_code == 0, result.output
     first, *_, last = result.output.splitlines()
-    assert ": 20,000 steps take " in first
-    assert "on cpu, preset small" in last
-    ratios = [line.split()[-1] for line in result.output.splitlines()[3:-2]]
-    assert len(ratios) >= 3
-    assert all(float(ratio) > 0 for ratio in ratios)
+    assert re.search(r"^text2mel step, \w+ +[\d.]+ steps/s: 20,000 steps take \w+ ", first)
+    assert last == "cpu, preset small; medians of 1 pair, timed in turn"
+    for row in ("ssrn step", "text2mel checkpoint", "ssrn checkpoint", "text2mel synthesis"):
+        assert f"\n{row}" in result.output
 
 
 def test_a_device_that_is_not_there_is_one_sentence() -> None:
