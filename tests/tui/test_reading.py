@@ -1,8 +1,8 @@
 """A read-only screen: it shows everything, and asks the run for nothing."""
 
 import pytest
-from fake_session import FakeSession, event, training
-from seeing import SIZES, app_on, log_of, look, text_of
+from fake_session import event, training
+from seeing import SIZES, log_of, look, opened, text_of
 from textual.content import Content
 
 from engine.run.snapshot import Phase, Snapshot
@@ -19,9 +19,7 @@ def warning_words(snapshot: Snapshot, *, reading: bool = False) -> Content:
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_a_read_only_screen_refuses_keys_that_steer(size):
-    session = FakeSession(training())
-    app = app_on(session, attached=True, reading=True)
-    async with app.run_test(size=size) as pilot:
+    async with opened(training(), attached=True, reading=True, size=size) as (app, session, pilot):
         await look(app, pilot)
         await pilot.pause()
         text = text_of(app)
@@ -39,9 +37,7 @@ async def test_a_read_only_screen_refuses_keys_that_steer(size):
 
 
 async def test_keys_that_read_work():
-    session = FakeSession(training())
-    app = app_on(session, attached=True, reading=True)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training(), attached=True, reading=True) as (app, session, pilot):
         await look(app, pilot)
         await pilot.press("left")
         assert "865k" in text_of(app)

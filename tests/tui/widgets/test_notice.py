@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from fake_session import NOON, FakeSession, preparing, training
-from seeing import app_on, look, text_of
+from fake_session import NOON, preparing, training
+from seeing import look, opened, text_of
 
 from engine.machine.cloud.machine import Machine, SpotNotice
 from engine.run.snapshot import LostSteps, MirrorState, Phase
@@ -16,9 +16,7 @@ from tui.widgets.status import money_line, title_line
 
 
 async def test_a_step_that_hangs_stands_on_the_screen_until_it_ends():
-    session = FakeSession(training())
-    app = app_on(session)
-    async with app.run_test(size=(120, 40)) as pilot:
+    async with opened(training(), size=(120, 40)) as (app, session, pilot):
         await pilot.pause()
         assert "hangs" not in text_of(app)
         session.change(alarm="step 871,205 hangs in [Learner.step]")
@@ -38,8 +36,7 @@ def test_a_run_that_waits_because_it_is_sick_says_why_and_how_to_go_on():
 
 async def test_a_lowered_rate_and_skipped_steps_are_on_the_status_and_on_every_line():
     snapshot = training(rate_factor=0.25, skipped=12)
-    app = app_on(FakeSession(snapshot))
-    async with app.run_test(size=(120, 40)) as pilot:
+    async with opened(snapshot, size=(120, 40)) as (app, _, pilot):
         await pilot.pause()
         assert "12 skipped · lr 6.8e-5 (×0.25)" in text_of(app)
     assert "lr 6.8e-5 (×0.25)  12 steps skipped" in line_about(snapshot)
@@ -61,17 +58,16 @@ UNNAMED = MirrorState(
 
 
 async def test_the_step_that_is_safe_elsewhere_is_shown():
-    app = app_on(FakeSession(training(mirror=MirrorState("s3://bucket/alice", 871_000))))
-    async with app.run_test(size=(120, 40)) as pilot:
+    async with opened(
+        training(mirror=MirrorState("s3://bucket/alice", 871_000)), size=(120, 40)
+    ) as (app, _, pilot):
         await look(app, pilot)
         assert "mirror 871,000" in text_of(app)
         assert "behind" not in text_of(app)
 
 
 async def test_a_mirror_out_of_reach_is_said_on_top_and_gone_once_it_is_back():
-    session = FakeSession(training(mirror=BEHIND))
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training(mirror=BEHIND)) as (app, session, pilot):
         await look(app, pilot)
         said = " ".join(text_of(app).split())
         assert "Mirror behind since 14:00:" in said
@@ -84,8 +80,7 @@ async def test_a_mirror_out_of_reach_is_said_on_top_and_gone_once_it_is_back():
 
 
 async def test_a_mirror_that_nobody_named_is_said_to_get_nothing():
-    app = app_on(FakeSession(training(mirror=UNNAMED)))
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training(mirror=UNNAMED)) as (app, _, pilot):
         await look(app, pilot)
         said = " ".join(text_of(app).split())
         assert "No mirror: voice.toml names the mirror s3://evil/[alice]: nothing is copied" in said
