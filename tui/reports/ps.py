@@ -35,7 +35,7 @@ class Run:
     known: KnownRun
     glance: Glance | None
     """None where it does not answer."""
-    kept: LastKnown | None = None
+    last_known: LastKnown | None = None
     """What a run that does not answer wrote down last."""
 
     def as_json(self, now: float) -> dict[str, Any]:
@@ -44,8 +44,8 @@ class Run:
         fields: dict[str, Any] = dict.fromkeys(Glance.__dataclass_fields__)
         if answer is not None:
             fields |= {**asdict(answer), "phase": answer.phase.value}
-        elif self.kept is not None:
-            fields |= asdict(self.kept)
+        elif self.last_known is not None:
+            fields |= asdict(self.last_known)
         still, phase = fields.pop("still_seconds"), fields.pop("phase_seconds")
         return {
             **fields,
@@ -119,9 +119,9 @@ def _cells(run: Run, now: float) -> list[str]:
     entry, answer = run.known.entry, run.glance
     name, network, pid = entry.voice, NETWORKS[entry.network], str(entry.process.pid)
     if answer is None:
-        kept, since = run.kept, duration(max(0.0, now - run.known.seen))
-        step = "" if kept is None or kept.step is None else f"{kept.step:,}"
-        spent = "" if kept is None or kept.spent is None else formatting.dollars(kept.spent)
+        last, since = run.last_known, duration(max(0.0, now - run.known.seen))
+        step = "" if last is None or last.step is None else f"{last.step:,}"
+        spent = "" if last is None or last.spent is None else formatting.dollars(last.spent)
         return [name, network, step, f"no answer for {since}", spent, f"{since} ago", pid, ""]
     step, spent = f"{answer.step:,}", formatting.dollars(answer.spent)
     return [name, network, step, _state(answer), spent, "now", pid, _screens(answer)]
