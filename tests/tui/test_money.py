@@ -14,7 +14,7 @@ from tui.process.headless import line_about
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_a_budget_that_runs_out_is_named_until_it_is_dismissed_or_raised(size):
+async def test_a_short_budget_is_shown_until_dismissed_or_raised(size):
     async with opened(training(budget=0.8, spent=0.63), size=size) as (app, session, pilot):
         await look(app, pilot)
         assert "of the budget of" not in text_of(app)
@@ -52,7 +52,7 @@ async def test_the_nearer_of_stop_and_budget_is_what_is_projected():
     assert "spent $0.65 · $0.66 at the budget" in seen
 
 
-async def test_the_bar_of_a_budget_shows_what_the_whole_voice_has_spent():
+async def test_the_bar_of_a_budget_shows_the_whole_spend():
     snapshot = training(stop=None, budget=1.0, spent=0.285, first_spent=0.285)
     async with opened(snapshot) as (app, _, pilot):
         await look(app, pilot)
@@ -88,7 +88,7 @@ async def test_the_budget_is_raised_behind_s():
         assert session.sent == [SetBudget(40.0)]
 
 
-async def test_a_stop_beyond_the_budget_says_that_the_budget_comes_first():
+async def test_a_stop_beyond_the_budget_says_so():
     async with opened(training(budget=0.68)) as (app, _, pilot):
         await pilot.press("s")
         meaning = app.screen.query_one("#meaning", Static)

@@ -12,7 +12,7 @@ DIVERGED = event(9, "text2mel diverged at step 871,000.", "error")
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_one_warning_after_the_other_stands_until_it_is_dismissed(size):
+async def test_warnings_are_shown_one_by_one_until_dismissed(size):
     run = training(warnings=(DIVERGED, CORPUS, DAMAGED), budget=0.8)
     async with opened(run, size=size) as (app, session, pilot):
         await look(app, pilot)
@@ -58,7 +58,7 @@ async def test_a_read_only_screen_dismisses_its_own_warnings():
         assert "dismiss" not in text_of(app)
 
 
-async def test_the_key_is_there_only_while_there_is_something_to_dismiss():
+async def test_d_exists_only_while_there_is_a_warning():
     async with opened(training(warnings=(CORPUS,))) as (app, _, pilot):
         await look(app, pilot)
         assert app.screen.check_action("dismiss_warning", ()) is True
