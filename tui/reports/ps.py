@@ -13,10 +13,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from engine.attach.client import glance
-from engine.attach.last_known import LastKnown, last_known
-from engine.attach.messages import Glance
-from engine.attach.registry import KnownRun, known_runs
+from engine.attach.client import ask_status
+from engine.attach.messages import Status
+from engine.attach.registry import KnownRun, LastSeen, known_runs, last_seen
 from engine.run.snapshot import Phase
 from tui import formatting as wording
 from tui.widgets.status_words import NETWORKS
@@ -30,22 +29,23 @@ _STILL = 15.0
 
 @dataclass(frozen=True)
 class Run:
-    """A run of this host, and what it said of itself."""
+    """A run of this host, and what it answered."""
 
     known: KnownRun
-    glance: Glance | None
+    status: Status | None
     """None where it does not answer."""
-    kept: LastKnown | None = None
-    """Of one that does not answer, what it has written down."""
+    last_seen: LastSeen | None = None
+    """Of one that does not answer, what it wrote down last."""
 
     def as_json(self, now: float) -> dict[str, Any]:
         """Plain values, the same fields whether it answers or not."""
-        entry, said = self.known.entry, self.glance
-        fields: dict[str, Any] = dict.fromkeys(Glance.__dataclass_fields__)
-        if said is not None:
-            fields |= {**asdict(said), "phase": said.phase.value}
-        elif self.kept is not None:
-            fields |= asdict(self.kept)
+        entry, status = self.known.entry, self.status
+        fields: dict[str, Any] = dict.fromkeys(Status.__struct_fields__)
+        if status is not None:
+            fields = {name: getattr(status, name) for name in fields}
+            fields["phase"] = status.phase.value
+        elif self.last_seen is not None:
+            fields |= asdict(self.last_seen)
         still, phase = fields.pop("still_seconds"), fields.pop("phase_seconds")
         return {
             **fields,
@@ -54,8 +54,8 @@ class Run:
             "pid": entry.process.pid,
             "folder": str(entry.voice_folder),
             "since": round(entry.since, 3),
-            "answers": said is not None,
-            "last_sign_of_life": round(self.known.seen if said is None else now, 3),
+            "answers": status is not None,
+            "last_sign_of_life": round(self.known.seen if status is None else now, 3),
             "last_change": None if still is None else round(now - float(still), 3),
             "phase_since": None if phase is None else round(now - float(phase), 3),
         }
@@ -76,11 +76,11 @@ def look_at_runs() -> list[Run]:
 
 def _look_at(known: KnownRun) -> Run:
     entry = known.entry
-    said = glance(entry.voice_folder, _ANSWER_WITHIN)
+    status = ask_status(entry.voice_folder, _ANSWER_WITHIN)
     # Another process than the one that is listed may serve the folder by now.
-    if said is not None and said.pid == entry.process.pid:
-        return Run(known, said)
-    return Run(known, None, last_known(entry.voice_folder, entry.network))
+    if status is not None and status.pid == entry.process.pid:
+        return Run(known, status)
+    return Run(known, None, last_seen(entry.voice_folder, entry.network))
 
 
 def print_runs_as_json(runs: list[Run]) -> None:
@@ -116,32 +116,32 @@ def print_runs(runs: list[Run]) -> None:
 
 
 def _cells(run: Run, now: float) -> list[str]:
-    entry, said = run.known.entry, run.glance
+    entry, status = run.known.entry, run.status
     name, network, pid = entry.voice, NETWORKS[entry.network], str(entry.process.pid)
-    if said is None:
-        kept, since = run.kept, wording.duration(max(0.0, now - run.known.seen))
-        step = "" if kept is None or kept.step is None else wording.steps(kept.step)
-        spent = "" if kept is None or kept.spent is None else wording.dollars(kept.spent)
+    if status is None:
+        last, since = run.last_seen, wording.duration(max(0.0, now - run.known.seen))
+        step = "" if last is None or last.step is None else wording.steps(last.step)
+        spent = "" if last is None or last.spent is None else wording.dollars(last.spent)
         return [name, network, step, f"silent for {since}", spent, f"{since} ago", pid, ""]
-    step, spent = wording.steps(said.step), wording.dollars(said.spent)
-    return [name, network, step, _state(said), spent, "now", pid, _screens(said)]
+    step, spent = wording.steps(status.step), wording.dollars(status.spent)
+    return [name, network, step, _state(status), spent, "now", pid, _screens(status)]
 
 
-def _screens(said: Glance) -> str:
-    return f"{said.screens} + {said.readers} reading" if said.readers else str(said.screens)
+def _screens(status: Status) -> str:
+    return f"{status.screens} + {status.readers} reading" if status.readers else str(status.screens)
 
 
-def _state(said: Glance) -> str:
+def _state(status: Status) -> str:
     """Say how fast a run that makes steps is, and how long any other does what it does.
 
-    Of one that waits for a person, and ends by itself, it is said when.
+    Of one that waits for a person, and ends by itself, that time is shown.
     """
-    if said.wait_ends_at is not None:
-        until = wording.clock(datetime.fromtimestamp(said.wait_ends_at))
+    if status.wait_ends_at is not None:
+        until = wording.clock(datetime.fromtimestamp(status.wait_ends_at))
         return f"waits until {until}"
-    if said.phase is not Phase.TRAINING:
-        return f"{said.phase.value}, {wording.duration(said.phase_seconds)}"
-    speed = said.steps_per_second
-    if said.still_seconds >= max(_STILL, 3 / speed if speed else 0.0):
-        return f"no step for {wording.duration(said.still_seconds)}"
-    return wording.speed(speed) if speed else said.phase.value
+    if status.phase is not Phase.TRAINING:
+        return f"{status.phase.value}, {wording.duration(status.phase_seconds)}"
+    speed = status.steps_per_second
+    if status.still_seconds >= max(_STILL, 3 / speed if speed else 0.0):
+        return f"no step for {wording.duration(status.still_seconds)}"
+    return wording.speed(speed) if speed else status.phase.value

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from engine.attach.messages import Hello, write
+from engine.attach.messages import GREETING, Hello, frame
 from engine.attach.server import MAX_SCREENS
 from engine.attach.sockets import connect
 
@@ -189,7 +189,7 @@ def test_a_screen_too_many_is_told_so_and_ps_is_answered(runs, unseen) -> None:
     with contextlib.ExitStack() as screens:
         for _ in range(MAX_SCREENS):
             connection = screens.enter_context(connect(runs.voice, 20))
-            connection.sendall(write(Hello("reader")))
+            connection.sendall(GREETING + frame(Hello("reader")))
         runs.wait_until(lambda: json.loads(ps(runs, "--json"))[0]["readers"] == 32, "all of them")
         for options in ((), ("--read-only",)):
             late = runs.start([sys.executable, "-m", "tui", "attach", str(runs.voice), *options])
