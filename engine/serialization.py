@@ -9,7 +9,7 @@ MessagePack for screens in other processes: it carries NaN, infinities and array
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -19,6 +19,15 @@ from engine.errors import InputError
 _T = TypeVar("_T")
 _Encode = Callable[[Any], Any]
 _Decode = Callable[[Any], Any]
+
+MAX_NUMBER = 2**31 - 1
+"""The largest number in a file that a person writes."""
+Count = Annotated[int, msgspec.Meta(ge=1, le=MAX_NUMBER)]
+"""A whole number above 0, in dataclasses that are read from files."""
+Positive = Annotated[float, msgspec.Meta(gt=0, le=MAX_NUMBER)]
+"""A number above 0."""
+Amount = Annotated[float, msgspec.Meta(ge=0, le=MAX_NUMBER)]
+"""A number that is 0 or more."""
 
 MAX_ARRAY_VALUES = 1 << 20
 """The largest array that a screen or a file could have use for."""

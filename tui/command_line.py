@@ -1,4 +1,4 @@
-"""What all commands share: the command line itself, common options, how errors are told."""
+"""What all commands share: the command line itself, common options, error messages."""
 
 import contextlib
 import functools
@@ -14,8 +14,8 @@ import typer
 from typer.core import TyperCommand
 
 from engine.errors import EngineError, VoicecoachError
+from engine.formatting import printable
 from engine.run.stop import STOP_FORMS_IN_A_SHELL
-from tui.formatting import printable
 from tui.process.terminal import open_missing_streams
 
 LOG = logging.getLogger(__name__)
@@ -41,29 +41,29 @@ HoldOption = Annotated[
     bool,
     typer.Option(
         "--hold",
-        help="While a screen is open, wait at the stop or the budget without limit, not just 5 "
-        "minutes after the last key.",
+        help="With a screen, wait at the stop or the budget without limit, not only 5 minutes "
+        "after the last key.",
     ),
 ]
 HeadlessOption = Annotated[
-    bool, typer.Option("--headless", help="No screen: one readable line every few seconds.")
+    bool, typer.Option("--headless", help="No screen: print a line every few seconds.")
 ]
 PriceOption = Annotated[
     float | None,
-    typer.Option(metavar="USD", help="What this machine costs, in US dollars an hour."),
+    typer.Option(metavar="USD", help="Price of this machine in US dollars per hour."),
 ]
 AutoPriceOption = Annotated[
     str | None,
     typer.Option(
         metavar="USD",
-        help="What this machine costs, in US dollars an hour, or auto: what its cloud says.",
+        help="Price of this machine in US dollars per hour, or auto: ask its cloud.",
     ),
 ]
 BudgetOption = Annotated[
     str | None,
     typer.Option(
         metavar="AMOUNT",
-        help="What all training of the voice may cost, idle time included, such as 30: warns at "
+        help="Budget in US dollars for all training of the voice, idle time included: warns at "
         "80 %, saves and ends at 100 %; none for no budget.",
         show_default="as the voice has it",
     ),
@@ -73,23 +73,23 @@ StopOption = Annotated[
     typer.Option(
         metavar="WHEN",
         help=f"When to stop: {STOP_FORMS_IN_A_SHELL}, or none.",
-        show_default="the one that the run before had not come to",
+        show_default="the previous run's stop, if not reached",
     ),
 ]
 
 
 class TextCommand(TyperCommand):
-    """A command whose argument is a text, which may begin with a dash as `-5°C` does."""
+    """A command whose argument is a text, which may start with a dash as `-5°C` does."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 (typer's own)
-        """Take for text what begins with a dash that no letter or dash follows."""
+        """Take an argument that starts with a dash and no letter or dash after it as text."""
         if any(_DASHED_TEXT.match(argument) for argument in args):
             ctx.ignore_unknown_options = True
         return super().parse_args(ctx, args)
 
 
 def reports_errors(command: Callable[_Given, int]) -> Callable[_Given, None]:
-    """Turn what a command returns or raises into a sentence on stderr and an exit code."""
+    """Turn what a command returns or raises into an exit code and a sentence on stderr."""
 
     @functools.wraps(command)
     def run(*args: _Given.args, **kwargs: _Given.kwargs) -> None:
@@ -104,43 +104,39 @@ def reports_errors(command: Callable[_Given, int]) -> Callable[_Given, None]:
         except Exception as error:
             if os.environ.get("VOICECOACH_DEBUG") or isinstance(error, typer.Exit):
                 raise
-            code = _tell_unforeseen(error)
+            code = _report_unexpected(error)
         raise typer.Exit(code)
 
     return run
 
 
 class OutputError(EngineError):
-    """Standard output takes nothing, for another reason than that nobody reads it any more."""
+    """Standard output cannot be written, and not because its reader is gone."""
 
 
 class _Output:
-    """Standard output or standard error, whose failures Python makes tracebacks of.
+    """Standard output or standard error without the tracebacks that Python makes of failures.
 
-    A reader that has gone has seen enough: the command ends as it would have. What standard error
-    does not take can be told nowhere.
+    A reader that is gone has seen enough: the command ends as it would have. What standard error
+    does not take is dropped.
     """
 
-    def __init__(self, stream: TextIO, *, tells: bool) -> None:
+    def __init__(self, stream: TextIO, *, raises: bool) -> None:
         self._stream = stream
-        self._tells = tells
+        self._raises = raises
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 (whatever the stream has)
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        """Write text.
-
-        Raises:
-            OutputError: standard output does not take it.
-        """
-        with self._seen_to():
+        """Write text; raises OutputError where standard output does not take it."""
+        with self._failures_handled():
             self._stream.write(text)
         return len(text)
 
     def flush(self) -> None:
         """Write what is buffered; raises as `write`."""
-        with self._seen_to():
+        with self._failures_handled():
             self._stream.flush()
 
     def let_go(self) -> None:
@@ -151,16 +147,16 @@ class _Output:
             self._point_nowhere()
 
     @contextlib.contextmanager
-    def _seen_to(self) -> Iterator[None]:
+    def _failures_handled(self) -> Iterator[None]:
         try:
             yield
         except BrokenPipeError:
             self._point_nowhere()
         except OSError as error:
-            if self._tells:
+            if self._raises:
                 raise OutputError(
                     f"standard output cannot be written ({error.strerror or error}); free some "
-                    f"space there, or send it elsewhere."
+                    f"space there, or redirect it elsewhere."
                 ) from error
 
     def _point_nowhere(self) -> None:
@@ -171,7 +167,7 @@ class _Output:
 
 @contextlib.contextmanager
 def standard_streams() -> Iterator[None]:
-    """Let standard output and standard error be full, closed or without a reader meanwhile."""
+    """Bear standard streams that are full, closed or without a reader."""
     open_missing_streams()
     before = sys.stdout, sys.stderr
     # Of one that was closed Python makes None.
@@ -179,12 +175,12 @@ def standard_streams() -> Iterator[None]:
         stream or open(number, "w", closefd=False)  # noqa: SIM115 (a descriptor)
         for number, stream in enumerate(before, start=1)
     )
-    made = [_Output(out, tells=True), _Output(errors, tells=False)]
+    made = [_Output(out, raises=True), _Output(errors, raises=False)]
     sys.stdout, sys.stderr = made
     try:
         yield
     except OutputError as error:
-        # Of the help or the version; a command tells its own.
+        # Of the help or the version; a command reports its own.
         print_error(str(error))
         sys.exit(error.exit_code)
     finally:
@@ -193,19 +189,19 @@ def standard_streams() -> Iterator[None]:
             stream.let_go()
 
 
-def _tell_unforeseen(error: Exception) -> int:
-    from tui.process.endings import sentence_about
-    from tui.process.log_file import log_of_this_process
+def _report_unexpected(error: Exception) -> int:
+    from tui.process.endings import describe_error
+    from tui.process.logs import log_of_this_process
 
     log = log_of_this_process()
     LOG.exception("the command failed")
-    print_error(sentence_about(error, log))
+    print_error(describe_error(error, log))
     return 1
 
 
 @contextlib.contextmanager
 def unwind_on_sigterm() -> Iterator[None]:
-    """Let a SIGTERM unwind the block, so that what is half made is removed first."""
+    """Raise SystemExit at a SIGTERM, so that half-made files are removed on the way out."""
 
     def leave(number: int, _: object) -> NoReturn:
         sys.exit(128 + number)
@@ -234,7 +230,9 @@ def _show_version(asked: bool) -> None:
 def _voicecoach(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_show_version, is_eager=True, help="Say which one."),
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
     ] = False,
 ) -> None:
     """Train a synthetic voice on a GPU host and supervise it from a terminal."""

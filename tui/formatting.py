@@ -1,42 +1,33 @@
-"""Numbers as the screen says them: with units, in words a person reads at a glance."""
+"""Numbers as the screen shows them, with units."""
 
 import math
 from datetime import datetime, timedelta
 
-from engine.formatting import duration as duration
-from engine.formatting import plural
-from engine.formatting import printable as printable
-from engine.formatting import whole_minutes as whole_minutes
+from engine.choices import NetworkName
+from engine.formatting import duration, printable
 
-
-def steps(count: int) -> str:
-    """Write a step count in full: `871,204`."""
-    return f"{count:,}"
-
-
-def count_of_steps(count: int) -> str:
-    """Write how many steps: `1 step`, `1,204 steps`."""
-    return plural(count, "step")
+NETWORKS: dict[NetworkName, str] = {"text2mel": "Text2Mel", "ssrn": "SSRN"}
+"""The networks as they are called in speech."""
 
 
 def short_steps(count: float) -> str:
-    """Write a step count for an axis or a list: `871k`, `1.5k`, `850`."""
-    if abs(count) < 1000:
-        return f"{count:.0f}"
+    """Write a step count for an axis or a title: `871k`, `1.5k`, but `4,050`."""
+    if abs(count) < 1000 or round(count) % 100:
+        return f"{count:,.0f}"
     return f"{count / 1000:.1f}".removesuffix(".0") + "k"
 
 
 def countdown(seconds: float) -> str:
-    """Write what is left until something happens, as wide one second as the next: `1m07s`."""
+    """Write the time left until something happens, in a constant width: ` 7s`, `1m07s`."""
     whole = max(0, int(seconds))
     if whole < 60:
         return f"{whole:>2}s"
     return f"{whole // 60}m{whole % 60:02d}s" if whole < 3600 else duration(whole)
 
 
-def clock(moment: datetime) -> str:
+def clock(moment: datetime | float) -> str:
     """Write the time of day: `14:02`."""
-    return f"{moment:%H:%M}"
+    return f"{moment if isinstance(moment, datetime) else datetime.fromtimestamp(moment):%H:%M}"
 
 
 def arrival(now: datetime, seconds: float) -> str:
@@ -58,9 +49,9 @@ def dollars(amount: float) -> str:
 
 
 def price(per_hour: float, source: str = "") -> str:
-    """Write what the machine costs, and who says so: `$0.99/h`, or that nothing was said."""
-    said = f", {printable(source)}" if source else ""
-    return f"{dollars(per_hour)}/h{said}" if per_hour > 0 else "no price given"
+    """Write what the machine costs, and who says so: `$0.99/h`, `no price given`."""
+    says = f", {printable(source)}" if source else ""
+    return f"{dollars(per_hour)}/h{says}" if per_hour > 0 else "no price given"
 
 
 def speed(steps_per_second: float) -> str:
@@ -85,8 +76,8 @@ def learning_rate(value: float) -> str:
     return f"{mantissa}e{int(exponent)}"
 
 
-def lowered(factor: float) -> str:
-    """Say what of the recipe's learning rate is left; nothing where all of it is."""
+def rate_factor(factor: float) -> str:
+    """Write by what the recipe's learning rate is multiplied: `(×0.5)`; nothing for 1."""
     return "" if factor == 1 else f"(×{factor:g})"
 
 

@@ -21,8 +21,7 @@ from engine.files import process_start, read_plain
 from engine.machine.state_folder import require_own, state_folder, write_own
 from engine.serialization import from_plain, to_plain
 from engine.voice.layout import list_checkpoints
-from engine.voice.open_spend import OpenSpend
-from engine.voice.spend import Ledger
+from engine.voice.spend import SpendLog
 
 _log = logging.getLogger(__name__)
 
@@ -168,11 +167,11 @@ class LastSeen:
 
 def last_seen(folder: Path, network: NetworkName) -> LastSeen:
     """Read from a voice folder where its run was, and what it had cost."""
-    ledger = Ledger(folder / "spend.jsonl")
+    log = SpendLog(folder / "spend.jsonl")
     try:
-        under_way = OpenSpend(folder / "spend.open").left(ledger)
-        spent = ledger.usd + sum(entry.usd for entry in under_way)
-        steps = [entry.last_step for entry in under_way if entry.network == network]
+        open_entries = log.open_entries()
+        spent = log.usd + sum(entry.usd for entry in open_entries)
+        steps = [entry.last_step for entry in open_entries if entry.network == network]
     except VoicecoachError as error:
         _log.warning("%s", error)
         spent, steps = None, []

@@ -117,10 +117,7 @@ class RepairJob:
         rate = self.audio.sample_rate
         frames = coarse_frames(len(waveform), self.audio)
         if frames > self.limits.max_coarse_frames:
-            return (
-                f"{too_long(frames, len(waveform) / rate, self.limits, self.audio)}, "
-                f"without its pauses"
-            )
+            return f"{too_long(len(waveform) / rate, self.limits, self.audio)}, without its pauses"
         faults = level_faults(measure_levels(waveform, rate), len(waveform) / rate)
         return next((_reason(fault) for fault in faults if fault.severity == "error"), "")
 

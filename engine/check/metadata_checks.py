@@ -17,15 +17,12 @@ from engine.check.recording_files import UnlistedRecording, match_recordings
 from engine.check.report import Fault, Finding, Severity, UnknownCharacter
 from engine.check.transcripts import is_left_out, text_faults
 from engine.choices import CleanerName
-from engine.data.clips import METADATA, Limits, recording_key, require_layout
+from engine.data.clips import METADATA, CorpusScan, Limits, recording_key
 from engine.data.metadata import (
     Line,
     Rejected,
     Row,
-    parse_line,
-    read_bytes,
     shown,
-    split_lines,
 )
 from engine.text.unknown import sentence_about
 from engine.text.vocabulary import Vocabulary
@@ -72,36 +69,33 @@ class Metadata:
     """The recordings of lines that cannot be read, or that name them wrongly."""
 
 
-def check_metadata(dataset: Path, vocabulary: Vocabulary, limits: Limits) -> Metadata:
-    """Read `metadata.csv` as training does, and find what is wrong with it line by line.
+def check_metadata(scan: CorpusScan, vocabulary: Vocabulary, limits: Limits) -> Metadata:
+    """Find what is wrong with `metadata.csv` line by line.
 
     Whatever the file holds becomes findings; recordings are only looked up, not opened.
-
-    Raises `InputError` where there is no folder with `metadata.csv` and `wavs/`, or the file
-    cannot be read at all.
     """
-    require_layout(dataset)
-    data = read_bytes(dataset / METADATA)
-    codec = wide_codec(data)
+    codec = wide_codec(scan.content)
     if codec is None:
-        return _check(data, dataset, vocabulary, limits)
+        return _check(scan, vocabulary, limits)
     # Training cannot read any row of it; everything else that is wrong is found all the same.
-    text = data.decode(codec, "replace")
+    text = scan.content.decode(codec, "replace")
     whole = wide_fault(codec).at(METADATA)
-    if not is_whole(data, codec):
+    if not is_whole(scan.content, codec):
         total = sum(bool(line.strip()) for line in text.splitlines())
         return Metadata((), total, (whole,), {}, frozenset(), ())
-    return _without_rows(_check(text.encode(), dataset, vocabulary, limits), whole)
+    return _without_rows(_check(scan.with_content(text.encode()), vocabulary, limits), whole)
 
 
-def _check(data: bytes, dataset: Path, vocabulary: Vocabulary, limits: Limits) -> Metadata:
-    lines = [line for line in split_lines(data) if line.content.strip() or line.damage]
-    entries, findings = _parse(lines)
+def _check(scan: CorpusScan, vocabulary: Vocabulary, limits: Limits) -> Metadata:
+    lines = [line for line in scan.lines if line.content.strip() or line.damage]
+    entries, findings = _parse(scan, lines)
     text_findings, unusable = _check_texts(entries, vocabulary, limits)
     read = {line.number for _, line in entries}
     claimed = {line.number: _claimed_id(line) for line in lines if line.number not in read}
-    matched = match_recordings(dataset, entries, claimed)
-    findings += _file_findings(data, lines) + _compare_rows(entries) + _no_end(entries, vocabulary)
+    matched = match_recordings(scan, entries, claimed)
+    findings += (
+        _file_findings(scan.content, lines) + _compare_rows(entries) + _no_end(entries, vocabulary)
+    )
     findings += text_findings + matched.findings
     return Metadata(
         rows=tuple(row for row, _ in entries),
@@ -166,21 +160,23 @@ def _file_findings(data: bytes, lines: Sequence[Line]) -> list[Finding]:
     return findings
 
 
-def _parse(lines: Sequence[Line]) -> tuple[list[tuple[Row, Line]], list[Finding]]:
+def _parse(scan: CorpusScan, lines: Sequence[Line]) -> tuple[list[tuple[Row, Line]], list[Finding]]:
     """The rows with their lines, and what is wrong with lines that are no rows."""
     entries: list[tuple[Row, Line]] = []
     findings: list[Finding] = []
-    seen: dict[str, int] = {}
+    parsed: dict[int, Row | Rejected] = {row.line: row for row in scan.rows}
+    parsed |= {one.line: one for one in scan.malformed}
+    first_lines = {recording_key(row.clip_id): row.line for row in scan.rows}
     by_number = {line.number: line for line in lines}
     for line in lines:
         faults = [damage_fault(line)]
         if not line.damage:
             odd = _header(line, first=line is lines[0]) or _quoted_id(line)
-            row = None if odd else parse_line(line, seen)
+            row = None if odd else parsed[line.number]
             if isinstance(row, Row):
                 entries.append((row, line))
             elif row and not faults[0]:
-                first = by_number.get(seen.get(recording_key(line.clip_id), 0))
+                first = by_number.get(first_lines.get(recording_key(line.clip_id), 0))
                 odd = _malformed(line, row, first)
             faults.append(odd)
         clip_id = shown(_claimed_id(line))

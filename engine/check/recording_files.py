@@ -1,6 +1,5 @@
 """The recordings that the rows of `metadata.csv` name, and the files that no row names."""
 
-import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from engine.check.report import Fault, Finding
-from engine.data.clips import METADATA, RECORDINGS, find_recordings, recording_key
+from engine.data.clips import METADATA, RECORDINGS, CorpusScan, recording_key
 from engine.data.metadata import Line, Row, shown
 from engine.formatting import printable
 
@@ -47,7 +46,7 @@ class Matched:
 
 
 def match_recordings(
-    dataset: Path, rows: Sequence[tuple[Row, Line]], claimed: Mapping[int, str]
+    scan: CorpusScan, rows: Sequence[tuple[Row, Line]], claimed: Mapping[int, str]
 ) -> Matched:
     """Find the recording of each row by the row's id, and what does not match.
 
@@ -56,9 +55,9 @@ def match_recordings(
     """
     named = {recording_key(row.clip_id) for row, _ in rows}
     folder = _Folder(
-        dataset / RECORDINGS,
-        find_recordings(dataset / RECORDINGS),
-        _other_sounds(dataset / RECORDINGS),
+        scan.dataset / RECORDINGS,
+        scan.recordings,
+        _other_sounds(scan),
         named.union(map(recording_key, claimed.values())),
     )
     matched: dict[str, Path] = {}
@@ -119,13 +118,9 @@ def _bare(clip_id: str) -> str:
     return _UNSEEN.sub("", _DASHES.sub("-", _COPY.sub("", _ANY_SOUND.sub("", name))))
 
 
-def _other_sounds(folder: Path) -> dict[str, Path]:
-    paths = [
-        Path(parent, name)
-        for parent, _, names in os.walk(folder)
-        for name in names
-        if _OTHER_SOUND.search(name)
-    ]
+def _other_sounds(scan: CorpusScan) -> dict[str, Path]:
+    folder = scan.dataset / RECORDINGS
+    paths = [path for path in scan.files if _OTHER_SOUND.search(path.name)]
     return {recording_key(path.relative_to(folder).with_suffix("")): path for path in paths}
 
 

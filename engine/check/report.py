@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 from engine.choices import NetworkName
+from engine.text.unknown import UnknownCharacter as UnknownCharacter  # a part of the report
 
 Severity = Literal["error", "warning", "note"]
 """`error` would harm training or leaves a clip out, `warning` may cost quality, `note` is for
@@ -65,21 +66,6 @@ class Fault:
         return Finding(
             self.kind, self.severity, line, clip_id, file, self.figure, self.advice, self.value
         )
-
-
-@dataclass(frozen=True, slots=True)
-class UnknownCharacter:
-    """A character that transcripts have and the voice has no symbol for."""
-
-    character: str
-    count: int
-    """Times that the corpus has it."""
-    line: int
-    """The first line in `metadata.csv` with it, from 1."""
-    example: str
-    """The text around it there, cut to a width that fits one line of a terminal."""
-    becomes: str
-    """What is read in its place."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,7 @@
 """Everything that the files of a corpus show, in one report."""
 
 import math
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,10 +22,8 @@ from engine.check.report import (
 )
 from engine.check.speaking_rate import TimedText, rate_findings
 from engine.data.audio import AudioSpec
-from engine.data.clip_shape import ClipShape
-from engine.data.clips import RECORDINGS, Limits
+from engine.data.clips import RECORDINGS, ClipShape, CorpusScan, Limits, map_in_order
 from engine.data.spectrograms import coarse_frames
-from engine.data.workers import Workers
 from engine.formatting import plural, printable
 from engine.text.unknown import unknown_characters
 from engine.text.vocabulary import Vocabulary
@@ -52,7 +48,7 @@ class Survey:
 
 
 def survey(
-    dataset: Path,
+    scan: CorpusScan,
     vocabulary: Vocabulary,
     limits: Limits,
     audio: AudioSpec,
@@ -66,10 +62,10 @@ def survey(
     called from the calling thread. The same corpus gives the same report.
 
     Raises:
-        InputError: there is no corpus in the folder at all.
         Cancelled: `cancelled()` became true.
     """
-    metadata = check_metadata(dataset, vocabulary, limits)
+    dataset = scan.dataset
+    metadata = check_metadata(scan, vocabulary, limits)
     listed = [
         (row.line, row.clip_id, vocabulary.clean(row.text), metadata.recordings[row.clip_id])
         for row in metadata.rows
@@ -82,7 +78,7 @@ def survey(
     seconds = [clip.recording.seconds or 0.0 for clip in usable if clip.recording.seconds]
     timed = [_timed(clip, dataset) for clip in clips if clip.recording.seconds]
     rates, speaking_rate = rate_findings(timed)
-    unknown = unknown_characters(metadata.rows, vocabulary)
+    unknown = unknown_characters({row.line: row.text for row in metadata.rows}, vocabulary)
     coverage = measure_coverage([clip.text for clip in usable], vocabulary)
     findings = [
         *metadata.findings,
@@ -109,20 +105,6 @@ def survey(
     return Survey(report, shapes, {clip.line: _file(clip, dataset) for clip in clips})
 
 
-def check_corpus(
-    dataset: Path,
-    vocabulary: Vocabulary,
-    limits: Limits,
-    audio: AudioSpec,
-    *,
-    on_progress: Callable[[int, int], None],
-    cancelled: Callable[[], bool],
-) -> CheckReport:
-    """The report of `survey` alone."""
-    found = survey(dataset, vocabulary, limits, audio, on_progress=on_progress, cancelled=cancelled)
-    return found.report
-
-
 def _examine(
     named: Sequence[tuple[int, str, str, Path]],
     limits: Limits,
@@ -133,12 +115,16 @@ def _examine(
     """Measure recordings, each with its line, id and cleaned text."""
     clips = []
     on_progress(0, len(named))
-    with ThreadPoolExecutor(min(_MAX_THREADS, os.cpu_count() or 1)) as pool:
-        workers = Workers(pool, cancelled, "The check of the corpus was cancelled.")
-        measured = workers.map(lambda each: examine(each[3], audio, limits), named)
-        for (line, clip_id, text, _), recording in zip(named, measured, strict=True):
-            clips.append(ExaminedClip(line, clip_id, text, recording))
-            on_progress(len(clips), len(named))
+    measured = map_in_order(
+        lambda each: examine(each[3], audio, limits),
+        named,
+        cancelled=cancelled,
+        if_cancelled="The check of the corpus was cancelled.",
+        max_threads=_MAX_THREADS,
+    )
+    for (line, clip_id, text, _), recording in zip(named, measured, strict=True):
+        clips.append(ExaminedClip(line, clip_id, text, recording))
+        on_progress(len(clips), len(named))
     return clips
 
 

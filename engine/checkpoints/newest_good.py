@@ -1,9 +1,11 @@
-"""The newest checkpoint that is as it was written; damaged ones are passed over, and told."""
+"""The newest checkpoint that is as it was written, and what becomes of damaged ones."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from engine.checkpoints.checkpoint import Checkpoint, load_checkpoint
-from engine.checkpoints.folders import DamagedCheckpointError, move_aside
+from engine.checkpoints.state import DamagedCheckpointError
 from engine.choices import NetworkName
 from engine.errors import InputError
 from engine.run.publisher import Publisher
@@ -13,88 +15,89 @@ from engine.voice.layout import CheckpointEntry, step_folders
 
 @dataclass(frozen=True)
 class NewestGood:
-    """What was found where the newest good checkpoint was looked for."""
+    """The newest good checkpoint of a network, and the damaged ones that are newer."""
 
+    network: NetworkName
     checkpoint: Checkpoint | None
-    """None where there is none of any kind."""
-    damaged: int | None = None
-    """The step of the newest one, where that is damaged."""
+    """None where the network has no checkpoint."""
+    damaged: tuple[tuple[CheckpointEntry, str], ...] = ()
+    """Newest first, each with a sentence about its damage, without a full stop."""
+
+    @property
+    def damaged_step(self) -> int | None:
+        """The step of the newest checkpoint, where that is damaged."""
+        return self.damaged[0][0].step if self.damaged else None
+
+    @property
+    def note(self) -> str:
+        """What a listener must know; empty where all is well."""
+        if not self.damaged or self.checkpoint is None:
+            return ""
+        steps = ", ".join(f"{entry.step:,}" for entry, _ in self.damaged)
+        return f"{self.network} at step {self.checkpoint.step:,}, because {steps} is damaged"
 
 
-def load_newest_good(voice: Voice, network: NetworkName, publisher: Publisher) -> NewestGood:
-    """Find the newest checkpoint of a network of which no byte has changed.
+def find_newest_good(
+    voice: Voice,
+    network: NetworkName,
+    *,
+    with_optimizer: bool = True,
+    is_sound: Callable[[Checkpoint], bool] = lambda checkpoint: True,
+) -> NewestGood:
+    """Find the newest checkpoint of a network of which no byte has changed; nothing is moved.
 
-    Newer ones that are damaged are named in the snapshot and moved aside, never removed.
-
-    Raises:
-        InputError: one cannot be read, or all are damaged: where nothing is good, nothing is
-            moved, and training does not begin anew by itself.
-    """
-    bad: list[DamagedCheckpointError] = []
-    voice.locate()
-    folders = step_folders(voice.folder / network / "checkpoints")
-    newest_first = list(reversed(folders))
-    for entry in newest_first:
-        try:
-            checkpoint = load_checkpoint(entry.path)
-        except DamagedCheckpointError as error:
-            bad.append(error)
-            continue
-        for place, fault in zip(newest_first, bad, strict=False):
-            _put_aside(network, place, fault, checkpoint.step, publisher)
-        return NewestGood(checkpoint, newest_first[0].step if bad else None)
-    if bad:
-        raise InputError(
-            f"No checkpoint of {network} in {voice.folder} is as it was written: {bad[0]} Put back "
-            f"a copy of one, or move them all away to begin anew."
-        )
-    return NewestGood(None)
-
-
-def load_newest_to_speak(voice: Voice, network: NetworkName) -> tuple[Checkpoint | None, str]:
-    """Return the newest good checkpoint of a network to speak with, and a note for listeners.
-
-    Nothing is moved: another process may train. The checkpoint is None where there is none; the
-    note says which newer ones are damaged, and is empty where all is well.
+    Args:
+        voice: whose.
+        network: of which network.
+        with_optimizer: load what only training needs.
+        is_sound: whether the weights can be used; the others count as damaged.
 
     Raises:
         InputError: one cannot be read, or all are damaged.
     """
-    newest: DamagedCheckpointError | None = None
-    passed: list[int] = []
-    for entry in reversed(voice.checkpoints(network)):
+    voice.locate()
+    bad: list[tuple[CheckpointEntry, str]] = []
+    for entry in reversed(step_folders(voice.folder / network / "checkpoints")):
         try:
-            checkpoint = load_checkpoint(entry.path, to_speak=True)
+            checkpoint = load_checkpoint(entry.path, with_optimizer=with_optimizer)
         except DamagedCheckpointError as error:
-            newest = newest or error
-            passed.append(entry.step)
+            bad.append((entry, error.what))
             continue
-        return checkpoint, _note(network, passed, checkpoint.step)
-    if newest:
-        raise newest
-    return None, ""
+        if is_sound(checkpoint):
+            return NewestGood(network, checkpoint, tuple(bad))
+        bad.append((entry, f"The checkpoint {entry.path} has weights that are not finite"))
+    if bad:
+        raise InputError(
+            f"No checkpoint of {network} in {voice.folder} is good: {bad[0][1]}. Restore one from "
+            f"a backup or the mirror, or move them all away to start over."
+        )
+    return NewestGood(network, None)
 
 
-def _note(network: NetworkName, passed: list[int], used: int) -> str:
-    if not passed:
-        return ""
-    steps = ", ".join(f"{step:,}" for step in passed)
-    return f"{network} of step {used:,} speaks, as that of step {steps} is damaged"
+def set_aside_damaged(found: NewestGood, publisher: Publisher) -> None:
+    """Rename the damaged checkpoints that are newer than the good one, and warn; none is removed.
+
+    Where none is good none is damaged here: `find_newest_good` raised.
+    """
+    assert found.checkpoint is not None or not found.damaged
+    for entry, what in found.damaged:
+        try:
+            where, done = f"kept as {_move_aside(entry.path).name}", "set aside"
+        except OSError as error:
+            where, done = f"it cannot be renamed ({error.strerror})", "passed over"
+        assert found.checkpoint is not None
+        step = f"{found.checkpoint.step:,}"
+        publisher.warn(
+            f"{what}: {where}; using step {step}",
+            f"Checkpoint {entry.step:,} of {found.network} is damaged: {done}, using step {step}.",
+        )
 
 
-def _put_aside(
-    network: NetworkName,
-    entry: CheckpointEntry,
-    fault: DamagedCheckpointError,
-    used: int,
-    publisher: Publisher,
-) -> None:
-    try:
-        where, done = f"it is kept as {move_aside(entry.path).name}", "set aside"
-    except OSError as error:
-        where, done = f"it cannot be renamed ({error.strerror})", "passed over"
-    publisher.warn(
-        f"{fault.what}: {where}, and the one of step {used:,} is used",
-        f"Checkpoint {entry.step:,} of {network} is damaged: {done}, and that of step {used:,} is "
-        f"used.",
-    )
+def _move_aside(checkpoint: Path) -> Path:
+    """Give a damaged checkpoint a name that is never listed, removed or swept; return it."""
+    target = checkpoint.with_name(f"{checkpoint.name}-damaged")
+    number = 1
+    while target.exists():
+        number += 1
+        target = checkpoint.with_name(f"{checkpoint.name}-damaged-{number}")
+    return checkpoint.rename(target)

@@ -41,7 +41,7 @@ def write_tensors(tensors: Mapping[str, Tensor], path: Path, mode: int = PRIVATE
         OSError: it cannot be written.
         ValueError: a tensor is of a kind that such a file cannot hold.
     """
-    pieces = {name: _bytes_of(tensor) for name, tensor in tensors.items()}
+    pieces = {name: _raw_bytes(tensor) for name, tensor in tensors.items()}
     digest = hashlib.sha256()
     descriptor = open_plain(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with open(descriptor, "wb", buffering=0) as file:  # noqa: PTH123 (no path)
@@ -49,29 +49,24 @@ def write_tensors(tensors: Mapping[str, Tensor], path: Path, mode: int = PRIVATE
             for start in range(0, len(piece), _PIECE):
                 part = piece[start : start + _PIECE]
                 digest.update(part)
-                _write_all(file.fileno(), part)
+                while part:
+                    part = part[os.write(file.fileno(), part) :]
         os.fsync(file.fileno())
     return digest.hexdigest()
 
 
-def digest_of(path: Path) -> str:
+def sha256_of(path: Path, *, from_disk: bool = False) -> str:
     """The SHA-256 of a file.
+
+    With `from_disk` the system is asked to forget its copy in memory first, so that the disk is
+    read where it can be; file systems that live in memory have nothing else.
 
     Raises:
         OSError: it cannot be read.
     """
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def digest_on_disk(path: Path) -> str:
-    """The SHA-256 of what the disk has of a file that was just made safe there.
-
-    The system is asked to forget its copy in memory first, so that the disk is read where it can
-    be; file systems that live in memory have nothing else.
-    """
-    with path.open("rb") as file:
-        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        if from_disk:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -80,7 +75,7 @@ def bytes_of(tensors: Mapping[str, Tensor]) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
 
 
-def _bytes_of(tensor: Tensor) -> memoryview:
+def _raw_bytes(tensor: Tensor) -> memoryview:
     flat = tensor.detach().contiguous().reshape(-1).view(torch.uint8)
     return flat.numpy().data.cast("B")
 
@@ -102,8 +97,3 @@ def _header(tensors: Mapping[str, Tensor], pieces: Mapping[str, memoryview]) -> 
     # Spaces, so that the numbers begin where a machine reads them fastest.
     text += b" " * (-len(text) % 8)
     return len(text).to_bytes(8, "little") + text
-
-
-def _write_all(descriptor: int, part: memoryview) -> None:
-    while part:
-        part = part[os.write(descriptor, part) :]

@@ -1,9 +1,13 @@
 """How sound is described: sample rate, frames and bands, and reading a recording."""
 
 import contextlib
+import hashlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import soundfile
@@ -11,6 +15,7 @@ import soxr
 from numpy.typing import NDArray
 
 from engine.errors import InputError
+from engine.serialization import Amount, Count, Positive
 
 # How WAV (of either byte order, or above 4 GB) and FLAC begin. Other formats are not handed to
 # libsndfile: its MP3 decoder writes its doubts on stderr, which is the person's screen.
@@ -42,25 +47,25 @@ class AudioSpec:
     12.5 ms and 50 ms and truncates them to whole samples.
     """
 
-    sample_rate: int = 22_050
+    sample_rate: Count = 22_050
     """Samples per second."""
-    n_fft: int = 2_048
+    n_fft: Count = 2_048
     """Samples in a Fourier transform."""
-    hop_length: int = 275
+    hop_length: Count = 275
     """Samples from one frame to the next."""
-    win_length: int = 1_102
+    win_length: Count = 1_102
     """Samples under the Hann window."""
-    n_mels: int = 80
+    n_mels: Count = 80
     """Mel bands (Slaney norm, 0 Hz to the Nyquist frequency)."""
-    preemphasis: float = 0.97
+    preemphasis: Amount = 0.97
     """Coefficient of the first-order high-pass filter applied before analysis."""
-    trim_db: float = 60.0
+    trim_db: Positive = 60.0
     """Leading and trailing sound this far below the peak is cut."""
-    ref_db: float = 20.0
+    ref_db: Positive = 20.0
     """Level in dB that is normalised to 1."""
-    max_db: float = 100.0
+    max_db: Positive = 100.0
     """Range in dB that is normalised to the unit interval."""
-    reduction: int = 4
+    reduction: Count = 4
     """Frames in one coarse frame, the paper's r."""
 
     @property
@@ -74,35 +79,125 @@ class AudioSpec:
         return self.reduction * self.hop_length / self.sample_rate
 
 
+class RecordingFile:
+    """A WAV or FLAC file, opened once for its hash, its length and its samples.
+
+    A context manager. Whatever is wrong with the file is an `InputError` that names it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the file; whether it is a recording shows when its length or samples are read.
+
+        Raises:
+            InputError: it is missing, or cannot be opened.
+        """
+        self.path = path
+        with _naming(path):
+            if not path.is_file():
+                raise InputError(f"{path} does not exist or is not a file.")
+            # Without a buffer: libsndfile reads from the same descriptor.
+            self._file = path.open("rb", buffering=0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if "sound" in self.__dict__:
+            self.sound.close()
+        self._file.close()
+
+    def content_hash(self) -> str:
+        """SHA-256 of the bytes of the file.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        with _naming(self.path):
+            self._file.seek(0)
+            return hashlib.file_digest(self._file, "sha256").hexdigest()
+
+    @cached_property
+    def sound(self) -> soundfile.SoundFile:
+        """The decoder, at the first sample.
+
+        Raises:
+            InputError: it is neither WAV nor FLAC, or damaged, cut short or too large.
+        """
+        with _naming(self.path):
+            self._require_sound()
+            self._file.seek(0)
+            return soundfile.SoundFile(self._file.fileno(), closefd=False)
+
+    def length(self) -> tuple[int, int]:
+        """Samples of a channel and sample rate in Hz, as the header has them.
+
+        Raises:
+            InputError: as `sound`.
+        """
+        return int(self.sound.frames), int(self.sound.samplerate)
+
+    def mono(self, sample_rate: int) -> NDArray[np.float32]:
+        """Read all samples as mono `(N,)` at a sample rate in Hz.
+
+        Channels are mixed down by their mean; another sample rate is converted by soxr's high
+        quality recipe, which is also librosa's default.
+
+        Raises:
+            InputError: as `sound`, or there is no sample, or one that is no sound level.
+        """
+        rate = self.sound.samplerate
+        with _naming(self.path):
+            samples = _read(self.sound)  # (N, channels)
+        if not np.abs(samples).max(initial=0) < ABSURD:  # so is NaN
+            raise InputError(f"{self.path} holds samples that are no sound level; export it again.")
+        mono: NDArray[np.float32] = samples.mean(axis=1)
+        if rate != sample_rate and len(mono):
+            mono = soxr.resample(mono, rate, sample_rate, quality="HQ")
+        if not len(mono):
+            raise InputError(f"{self.path} is empty: the recording holds no sample.")
+        return mono
+
+    def _require_sound(self) -> None:
+        """Refuse what must not, or need not, be handed to libsndfile."""
+        self._file.seek(0)
+        start = self._file.read(8)
+        held = os.fstat(self._file.fileno()).st_size
+        stated = int.from_bytes(start[4:], "little") + 8
+        if not start:
+            raise InputError(f"{self.path} is empty: the file holds nothing.")
+        if start[:4] not in _STARTS:
+            raise InputError(f"{self.path} is neither WAV nor FLAC; convert it to one of them.")
+        if held > MAX_RECORDING_BYTES:
+            raise InputError(
+                f"{self.path} is too large (maximum {MAX_RECORDING_BYTES:,} bytes); cut it into "
+                f"clips."
+            )
+        cut_short = held >= _HEADER and held + _SLACK < stated < _UNKNOWN_SIZE
+        if start[:4] == b"RIFF" and cut_short:
+            raise InputError(
+                f"{self.path} is cut short: its header promises {stated:,} bytes, the file holds "
+                f"{held:,}; copy it again."
+            )
+
+
 def recording_length(path: Path) -> tuple[int, int]:
     """Samples of a channel and sample rate in Hz of a WAV or FLAC file, from its header.
 
-    Raises `InputError` naming the file when it is missing or unreadable.
+    Raises:
+        InputError: naming the file when it is missing or unreadable.
     """
-    with _naming(path):
-        info = soundfile.info(path)
-        return int(info.frames), int(info.samplerate)
+    with RecordingFile(path) as recording:
+        return recording.length()
 
 
 def load_recording(path: Path, sample_rate: int) -> NDArray[np.float32]:
     """Read a WAV or FLAC file as mono samples `(N,)` at a sample rate in Hz.
 
-    Channels are mixed down by their mean; another sample rate is converted by soxr's high
-    quality recipe, which is also librosa's default.
-
-    Raises `InputError` naming the file when it is missing, unreadable or empty.
+    Raises:
+        InputError: naming the file when it is missing, unreadable or empty.
     """
-    with _naming(path), soundfile.SoundFile(path) as file:
-        rate = file.samplerate
-        samples = _read(file)  # (N, channels)
-    if not np.abs(samples).max(initial=0) < ABSURD:  # so is NaN
-        raise InputError(f"{path} holds samples that are no sound level; export it again.")
-    mono: NDArray[np.float32] = samples.mean(axis=1)
-    if rate != sample_rate and len(mono):
-        mono = soxr.resample(mono, rate, sample_rate, quality="HQ")
-    if not len(mono):
-        raise InputError(f"{path} is empty: the recording holds no sample.")
-    return mono
+    with RecordingFile(path) as recording:
+        return recording.mono(sample_rate)
 
 
 def _read(file: soundfile.SoundFile) -> NDArray[np.float32]:
@@ -119,25 +214,6 @@ def _read(file: soundfile.SoundFile) -> NDArray[np.float32]:
 def _naming(path: Path) -> Iterator[None]:
     """Turn trouble with reading a recording into one sentence that names it."""
     try:
-        if not path.is_file():
-            raise InputError(f"{path} does not exist or is not a file.")
-        with path.open("rb") as file:
-            start = file.read(4)
-            promised = int.from_bytes(file.read(4), "little") + 8
-        if not start:
-            raise InputError(f"{path} is empty: the file holds nothing.")
-        if start not in _STARTS:
-            raise InputError(f"{path} is neither WAV nor FLAC; convert it to one of them.")
-        held = path.stat().st_size
-        if held > MAX_RECORDING_BYTES:
-            raise InputError(
-                f"{path} is too large (maximum {MAX_RECORDING_BYTES:,} bytes); cut it into clips."
-            )
-        if start == b"RIFF" and held >= _HEADER and held + _SLACK < promised < _UNKNOWN_SIZE:
-            raise InputError(
-                f"{path} is cut short: its header promises {promised:,} bytes, the file holds "
-                f"{held:,}; copy it again."
-            )
         yield
     except (soundfile.SoundFileError, OSError) as error:
         words = getattr(error, "error_string", None) or getattr(error, "strerror", None) or error

@@ -112,7 +112,7 @@ class BatchSource:
         self._salt: tuple[int, ...] = ()
         self._epoch_order = lru_cache(maxsize=2)(self._order_of_epoch)
 
-    def draw_with(self, salt: int) -> None:
+    def reseed(self, salt: int) -> None:
         """Draw other orders and crops from here on, unless the salt is 0.
 
         While a `Prefetcher` works, only it may call this.
@@ -205,7 +205,7 @@ class Prefetcher:
             self._step = None
             self._turn.wait_for(lambda: not self._making)
             self._ready.clear()
-            self._source.draw_with(salt)
+            self._source.reseed(salt)
             self._step = first_step
             self._turn.notify_all()
 

@@ -3,14 +3,27 @@
 import hashlib
 import os
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePath
+from typing import Annotated, TypeVar
 
-from engine.data.audio import AudioSpec, load_recording, recording_length
-from engine.data.metadata import Rejected, Row, read_metadata
-from engine.data.spectrograms import coarse_frames, trim
-from engine.errors import InputError
+from msgspec import Meta
+
+from engine.data.audio import AudioSpec
+from engine.data.metadata import (
+    Line,
+    Rejected,
+    Row,
+    parse_lines,
+    read_bytes,
+    split_lines,
+)
+from engine.errors import Cancelled, InputError
+from engine.serialization import MAX_NUMBER, Count
 from engine.text.vocabulary import Vocabulary
 
 METADATA = "metadata.csv"
@@ -18,19 +31,22 @@ RECORDINGS = "wavs"
 
 # In the order in which they are preferred when a clip has both.
 RECORDING_SUFFIXES = (".wav", ".flac")
-# A recording this many times longer than the limit is not opened to see what trimming leaves.
-_HOPELESS = 4
 # Characters of a text that a reason quotes.
-_SHOWN = 40
+_MAX_QUOTED = 40
+# Items worked on ahead of the one whose result is wanted, per thread: bounds the memory.
+_AHEAD = 4
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
 
 
 @dataclass(frozen=True)
 class Limits:
     """The longest clip that a voice is trained on; the defaults are the BBC's."""
 
-    max_characters: int = 180
+    max_characters: Annotated[int, Meta(ge=2, le=MAX_NUMBER)] = 180
     """Symbols of the text, its E included."""
-    max_coarse_frames: int = 210
+    max_coarse_frames: Count = 210
     """Coarse frames of the recording after trimming."""
 
 
@@ -48,9 +64,62 @@ class Clip:
     """The transcript, cleaned by the vocabulary."""
 
 
+@dataclass(frozen=True, slots=True)
+class ClipShape:
+    """The lengths of a clip, which decide how long a step with it takes."""
+
+    characters: int
+    """Symbols of the text, its E included."""
+    frames: int
+    """Coarse frames."""
+
+
+@dataclass(frozen=True)
+class CorpusScan:
+    """A corpus folder: its list, parsed, and the files below `wavs/`, none of them opened.
+
+    It is made once (`scan_corpus`), and everything that looks at a corpus starts from it: the
+    check, the choice of clips to train on, and the features. So `metadata.csv` is read and parsed
+    once, and a recording is opened once by the check and once for its features.
+    """
+
+    dataset: Path
+    """The folder that holds `metadata.csv` and `wavs/`."""
+    content: bytes
+    """`metadata.csv` as it is."""
+    lines: tuple[Line, ...]
+    """All its lines, blank ones and those with bytes that are not UTF-8 included."""
+    rows: tuple[Row, ...]
+    """The lines that name a clip and its text, in order."""
+    malformed: tuple[Rejected, ...]
+    """The other lines, but for blank ones and those that are not UTF-8."""
+    files: tuple[Path, ...]
+    """Every file below `wavs/`."""
+
+    def with_content(self, content: bytes) -> "CorpusScan":
+        """The same files with another list."""
+        lines = split_lines(content)
+        rows, malformed = parse_lines(lines)
+        return CorpusScan(
+            self.dataset, content, tuple(lines), tuple(rows), tuple(malformed), self.files
+        )
+
+    @cached_property
+    def recordings(self) -> dict[str, list[Path]]:
+        """WAV and FLAC files by their `recording_key`, the one that is used first."""
+        found: dict[str, list[Path]] = {}
+        for path in self.files:
+            if path.suffix.lower() in RECORDING_SUFFIXES:
+                name = path.relative_to(self.dataset / RECORDINGS).with_suffix("")
+                found.setdefault(recording_key(name), []).append(path)
+        for paths in found.values():
+            paths.sort(key=_preference)
+        return found
+
+
 @dataclass(frozen=True)
 class Corpus:
-    """The recordings of a folder and what was found out about them."""
+    """The clips of a corpus that can be used, as far as its list and its files tell."""
 
     directory: Path
     """The folder that holds `metadata.csv` and `wavs/`."""
@@ -60,29 +129,51 @@ class Corpus:
     """Clips left out, in the order of their lines."""
 
 
-def open_corpus(dataset: Path, vocabulary: Vocabulary, limits: Limits, audio: AudioSpec) -> Corpus:
-    """Read the list of a corpus in LJ Speech layout and check every clip that it names.
+def scan_corpus(dataset: Path) -> CorpusScan:
+    """Parse the list of a corpus in LJ Speech layout and find its files.
 
-    Of a recording only the header is read, unless it is so long that only trimming could bring
-    it within the limits; what shows in the samples alone is found by `FeatureStore.open`.
-
-    Raises `InputError` when there is no such corpus or no clip in it can be used.
+    Raises:
+        InputError: there is no such folder, or its list cannot be read.
     """
-    require_layout(dataset)
-    rows, malformed = read_metadata(dataset / METADATA)
-    recordings = find_recordings(dataset / RECORDINGS)
+    _require_layout(dataset)
+    content = read_bytes(dataset / METADATA)
+    files = tuple(
+        Path(parent, name) for parent, _, names in os.walk(dataset / RECORDINGS) for name in names
+    )
+    return CorpusScan(dataset, b"", (), (), (), files).with_content(content)
+
+
+def usable_clips(scan: CorpusScan, vocabulary: Vocabulary, limits: Limits) -> Corpus:
+    """Choose the clips whose text can be read and that have a recording.
+
+    No recording is opened: whether it can be used shows when its features are computed.
+
+    Raises:
+        InputError: the list is not UTF-8, or no clip in it can be used.
+    """
+    for line in scan.lines:
+        if line.damage:
+            raise InputError(
+                f"{scan.dataset / METADATA}, line {line.number}: byte 0x{line.damage[0]:02x} is "
+                f"not UTF-8; save the file with the encoding UTF-8."
+            )
     clips: list[Clip] = []
-    rejected = list(malformed)
-    for row in rows:
-        clip = _check(row, recordings, vocabulary, limits, audio)
-        if isinstance(clip, Clip):
-            clips.append(clip)
+    rejected = list(scan.malformed)
+    for row in scan.rows:
+        text = vocabulary.clean(row.text)
+        paths = scan.recordings.get(recording_key(row.clip_id))
+        if not paths:
+            reason = f"has no recording {row.clip_id}.wav or .flac in {RECORDINGS}"
         else:
-            rejected.append(clip)
+            reason = _problem_of_text(row.text, text, limits)
+        if paths and not reason:
+            clips.append(Clip(row.line, row.clip_id, paths[0], text))
+        else:
+            rejected.append(Rejected(row.line, row.clip_id, reason))
     rejected.sort(key=lambda clip: clip.line)
     if not clips:
-        raise InputError(_nothing_usable(dataset, rejected))
-    return Corpus(dataset, tuple(clips), tuple(rejected))
+        raise InputError(_nothing_usable(scan.dataset, rejected))
+    return Corpus(scan.dataset, tuple(clips), tuple(rejected))
 
 
 def held_out(clips: Iterable[Clip]) -> frozenset[str]:
@@ -99,13 +190,14 @@ def held_out(clips: Iterable[Clip]) -> frozenset[str]:
     return frozenset(ids[: max(1, min(8, len(ids) // 10))])
 
 
-def too_long(frames: int, seconds: float, limits: Limits, audio: AudioSpec) -> str:
-    """Say why a recording of so many coarse frames is left out."""
-    limit = limits.max_coarse_frames
-    return (
-        f"lasts {seconds:.1f} s ({frames} coarse frames), "
-        f"but the limit is {limit * audio.coarse_frame_seconds:.1f} s ({limit})"
-    )
+def too_long(seconds: float, limits: Limits, audio: AudioSpec) -> str:
+    """Why a recording is left out that is longer than the limit."""
+    return f"is {seconds:.1f} s long; the limit is {max_seconds(limits, audio):.1f} s"
+
+
+def max_seconds(limits: Limits, audio: AudioSpec) -> float:
+    """The longest recording that a voice is trained on, in seconds after trimming."""
+    return limits.max_coarse_frames * audio.coarse_frame_seconds
 
 
 def reason_of(error: InputError, path: Path) -> str:
@@ -113,8 +205,52 @@ def reason_of(error: InputError, path: Path) -> str:
     return str(error).replace(str(path), path.name).rstrip(".")
 
 
-def require_layout(dataset: Path) -> None:
-    """Raise `InputError` when there is no folder with `metadata.csv` and `wavs/`."""
+def recording_key(clip_id: PurePath | str) -> str:
+    """An id in one Unicode form, because macOS and Linux write accents differently."""
+    return unicodedata.normalize("NFC", str(clip_id))
+
+
+def map_in_order(
+    function: Callable[[_T], _R],
+    items: Sequence[_T],
+    *,
+    cancelled: Callable[[], bool],
+    if_cancelled: str,
+    max_threads: int = 64,
+) -> Iterator[_R]:
+    """Yield the results for recordings in order, computed in threads, only a few ahead.
+
+    numpy, soxr and libsndfile let threads overlap.
+
+    Args:
+        function: called in the threads.
+        items: its arguments.
+        cancelled: asked in the calling thread before each result.
+        if_cancelled: what has not been completed then, as a sentence.
+        max_threads: fewer where the host has fewer CPUs.
+
+    Raises:
+        Cancelled: `cancelled()` was true.
+    """
+    threads = min(max_threads, os.cpu_count() or 1)
+    waiting: deque[Future[_R]] = deque()
+    remaining = iter(items)
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            for _ in range(len(items)):
+                for item in remaining:
+                    waiting.append(pool.submit(function, item))
+                    if len(waiting) >= _AHEAD * threads:
+                        break
+                if cancelled():
+                    raise Cancelled(if_cancelled)
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _require_layout(dataset: Path) -> None:
     if dataset.is_file():
         raise InputError(
             f"{dataset} is a file; give the folder that holds {METADATA} and {RECORDINGS}/."
@@ -132,76 +268,18 @@ def require_layout(dataset: Path) -> None:
         )
 
 
-def find_recordings(folder: Path) -> dict[str, list[Path]]:
-    """All recordings below a folder by their `recording_key`, the one that is used first."""
-    found: dict[str, list[Path]] = {}
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            path = Path(parent, name)
-            if path.suffix.lower() in RECORDING_SUFFIXES:
-                key = recording_key(path.relative_to(folder).with_suffix(""))
-                found.setdefault(key, []).append(path)
-    for paths in found.values():
-        paths.sort(key=_preference)
-    return found
-
-
-def recording_key(clip_id: PurePath | str) -> str:
-    """An id in one Unicode form, because macOS and Linux write accents differently."""
-    return unicodedata.normalize("NFC", str(clip_id))
-
-
 def _preference(path: Path) -> tuple[int, str]:
     return RECORDING_SUFFIXES.index(path.suffix.lower()), path.name
 
 
-def _check(
-    row: Row,
-    recordings: Mapping[str, Sequence[Path]],
-    vocabulary: Vocabulary,
-    limits: Limits,
-    audio: AudioSpec,
-) -> Clip | Rejected:
-    text = vocabulary.clean(row.text)
-    paths = recordings.get(recording_key(row.clip_id))
-    if not paths:
-        reason = f"has no recording {row.clip_id}.wav or .flac in {RECORDINGS}"
-    else:
-        path = paths[0]
-        reason = _problem_of_text(row.text, text, limits) or _problem_of_recording(
-            path, limits, audio
-        )
-        if not reason:
-            return Clip(row.line, row.clip_id, path, text)
-    return Rejected(row.line, row.clip_id, reason)
-
-
 def _problem_of_text(original: str, text: str, limits: Limits) -> str:
     if not text:
-        shown = original if len(original) <= _SHOWN else original[:_SHOWN] + "…"
-        return f"has no character of the vocabulary in its text {shown!r}"
+        quoted = original if len(original) <= _MAX_QUOTED else original[:_MAX_QUOTED] + "…"
+        return f"has no character of the vocabulary in its text {quoted!r}"
     symbols = len(text) + 1
     if symbols > limits.max_characters:
-        return (
-            f"has a text of {symbols} symbols with its E, but the limit is {limits.max_characters}"
-        )
+        return f"has a text of {symbols} characters; the limit is {limits.max_characters}"
     return ""
-
-
-def _problem_of_recording(path: Path, limits: Limits, audio: AudioSpec) -> str:
-    try:
-        samples, rate = recording_length(path)
-        if not samples:
-            return "is empty: the recording holds no sample"
-        seconds = samples / rate
-        frames = coarse_frames(int(seconds * audio.sample_rate), audio)
-        if limits.max_coarse_frames < frames <= _HOPELESS * limits.max_coarse_frames:
-            trimmed = trim(load_recording(path, audio.sample_rate), audio.trim_db)
-            seconds = len(trimmed) / audio.sample_rate
-            frames = coarse_frames(len(trimmed), audio)
-    except InputError as error:
-        return reason_of(error, path)
-    return too_long(frames, seconds, limits, audio) if frames > limits.max_coarse_frames else ""
 
 
 def _nothing_usable(dataset: Path, rejected: list[Rejected]) -> str:

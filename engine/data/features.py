@@ -1,41 +1,124 @@
-"""The cache of a corpus: what the networks learn from, in one memory-mapped file."""
+"""The cache of a corpus: what the networks learn from, in one memory-mapped file.
+
+`<key>.features` holds float16 numbers and nothing else: the magnitudes of all clips one after
+another, then their coarse mels one after another. `<key>.json` beside it is the index: which clips
+these are, and checksums of the numbers. It is written last, so a cache with an index is complete.
+"""
 
 import os
 import zlib
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import IO, Annotated, TypeVar
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
-from engine.data.audio import AudioSpec, load_recording
-from engine.data.clips import Clip, Corpus, Limits, reason_of, too_long
-from engine.data.content import CorpusContent, hash_of_clip
-from engine.data.feature_file import (
-    Entry,
-    FeatureIndex,
+from engine.data.audio import AudioSpec, RecordingFile
+from engine.data.clips import Clip, Corpus, Limits, map_in_order, reason_of, too_long
+from engine.data.corpus_changes import (
+    UNREADABLE,
+    CorpusContent,
+    RecordingHashes,
     checksum,
-    features_path,
-    is_as_written,
-    keep_only,
-    load_index,
+    hash_of_clip,
 )
-from engine.data.hashes import ContentHashes
 from engine.data.metadata import Rejected
 from engine.data.spectrograms import analyse, coarse_frames, is_silent, trim
-from engine.data.workers import Workers
 from engine.errors import Cancelled, EngineError, InputError
-from engine.files import PRIVATE_FOLDER, replacing, sweep_parts, unremoved_message
+from engine.files import (
+    PRIVATE_FOLDER,
+    plain_file,
+    read_plain,
+    remove_all,
+    replacing,
+    sweep_parts,
+    unremoved_message,
+)
+from engine.serialization import from_json, from_plain, to_json
 
 # Part of every key: raise it when the numbers or their layout change.
 _FORMAT = 1
-_UNDONE = "The features were not completed."
+_IF_CANCELLED = "The features were not completed."
+# More than the index of any corpus has; a file that is longer is none.
+_MAX_INDEX_BYTES = 2**28
+# Bytes of numbers whose checksum is computed at a time.
+_BLOCK = 2**22
+# A recording this many times longer than the limit is not decoded to see what trimming leaves.
+_HOPELESS = 4
+
+_Count = Annotated[int, Meta(gt=0, lt=2**31)]
+_Known = tuple[Clip, str | None]
+"""A clip and the hash of its recording, None where that is not known yet."""
+_R = TypeVar("_R")
 
 
-def _nobody_is_told(_sentence: str) -> None:
-    """Let a damaged cache be made again in silence."""
+@dataclass(frozen=True)
+class IndexEntry:
+    """A usable clip's share of the file."""
+
+    clip_id: str
+    """Path of the recording below `wavs/`, without its extension."""
+    frames: _Count
+    """Frames of its magnitude, a multiple of `reduction`."""
+
+
+@dataclass(frozen=True)
+class FeatureIndex:
+    """What a file of features holds."""
+
+    key: str
+    """Hash of all that the features depend on; the name of the file."""
+    n_bins: _Count
+    """Numbers in a frame of magnitude."""
+    n_mels: _Count
+    """Numbers in a frame of coarse mel."""
+    reduction: _Count
+    """Frames of magnitude for one frame of coarse mel."""
+    entries: tuple[IndexEntry, ...]
+    """Usable clips in the order in which they lie in the file."""
+    rejected: tuple[tuple[str, str], ...]
+    """Id and reason of each clip that failed in analysis."""
+    magnitude_sum: int
+    """CRC-32 of all magnitudes, as they lie in the file."""
+    mel_sum: int
+    """CRC-32 of all coarse mels, as they lie in the file."""
+
+    def __post_init__(self) -> None:
+        if any(entry.frames % self.reduction for entry in self.entries):
+            raise ValueError("a clip has part of a coarse frame")
+
+    @property
+    def frames(self) -> int:
+        """Frames of magnitude of all clips."""
+        return sum(entry.frames for entry in self.entries)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return self.mels_from + 2 * self.frames // self.reduction * self.n_mels
+
+    @property
+    def mels_from(self) -> int:
+        """Where in the file the coarse mels begin, in bytes."""
+        return 2 * self.frames * self.n_bins
+
+    def save(self, folder: Path) -> None:
+        """Write the index beside its file, which must be complete by now."""
+        content = {**asdict(self), "bytes": self.size}
+        content["checksum"] = checksum(content)
+        with replacing(folder / f"{self.key}.json") as file:
+            file.write(to_json(content, indent=1))
+
+    def describes(self, corpus: Corpus, audio: AudioSpec) -> bool:
+        """Whether it has each clip of a corpus once, and the sizes of its audio constants."""
+        ids = [entry.clip_id for entry in self.entries] + [one for one, _ in self.rejected]
+        sizes = (self.n_bins, self.n_mels, self.reduction)
+        return sizes == (audio.n_bins, audio.n_mels, audio.reduction) and sorted(ids) == sorted(
+            clip.clip_id for clip in corpus.clips
+        )
 
 
 class FeatureStore:
@@ -58,33 +141,26 @@ class FeatureStore:
     """What the usable clips consist of, their transcripts included."""
 
     def __init__(
-        self,
-        corpus: Corpus,
-        audio: AudioSpec,
-        index: FeatureIndex,
-        path: Path,
-        recordings: dict[str, str],
+        self, corpus: Corpus, audio: AudioSpec, index: FeatureIndex, path: Path, hashes: list[str]
     ) -> None:
         by_id = {clip.clip_id: clip for clip in corpus.clips}
         self.clips = tuple(by_id[entry.clip_id] for entry in index.entries)
         self.rejected = tuple(
             Rejected(by_id[clip_id].line, clip_id, reason) for clip_id, reason in index.rejected
         )
+        hash_of = {clip.clip_id: one for clip, one in zip(corpus.clips, hashes, strict=True)}
         self.content = CorpusContent(
-            {clip.clip_id: hash_of_clip(recordings[clip.clip_id], clip.text) for clip in self.clips}
+            {clip.clip_id: hash_of_clip(hash_of[clip.clip_id], clip.text) for clip in self.clips}
         )
         self.key = index.key
         self.audio = audio
         counts = [entry.frames for entry in index.entries]
         self._starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
-        total, bins = index.frames, index.n_bins
-        self._magnitude: NDArray[np.float16] = np.memmap(path, np.float16, "r", shape=(total, bins))
+        shape = (index.frames, index.n_bins)
+        self._magnitude: NDArray[np.float16] = np.memmap(path, np.float16, "r", shape=shape)
+        shape = (index.frames // index.reduction, index.n_mels)
         self._mel: NDArray[np.float16] = np.memmap(
-            path,
-            np.float16,
-            "r",
-            offset=2 * total * bins,
-            shape=(total // index.reduction, index.n_mels),
+            path, np.float16, "r", offset=index.mels_from, shape=shape
         )
 
     @classmethod
@@ -98,47 +174,29 @@ class FeatureStore:
         on_progress: Callable[[int, int], None],
         cancelled: Callable[[], bool],
         magnitudes: bool = True,
-        on_damage: Callable[[str], None] = _nobody_is_told,
+        on_damage: Callable[[str], None] = lambda sentence: None,
     ) -> "FeatureStore":
         """Open the features of a corpus in a cache folder, and compute them first if need be.
 
         They are taken from the folder when the same recordings were analysed there with the
         same constants; transcripts may differ. `on_progress(done, total)` counts clips and
-        ends at the total; it and `cancelled` are called from the calling thread. Of a cache in
-        which a number has changed nothing is taken: `on_damage` is told in a sentence, as it is
-        of old features that cannot be removed. Without `magnitudes`, which nobody will ask for
-        then, the coarse mels alone are looked through.
+        ends at the total; it and `cancelled` are called from the calling thread. Where a number
+        in the cache has changed, all are computed again, and `on_damage` gets a sentence about
+        it, as about old features that cannot be removed. Without `magnitudes`, which Text2Mel
+        does not read, only the coarse mels are verified.
 
-        Raises `Cancelled` as soon as `cancelled()` is true, leaving nothing half-made;
-        `InputError` when no clip can be used; `EngineError` when the folder cannot be written.
+        Raises:
+            Cancelled: `cancelled()` was true; nothing half-made is left.
+            InputError: no clip can be used.
+            EngineError: the folder cannot be written.
         """
+        builder = _Builder(corpus, audio, limits, folder, on_progress, cancelled, on_damage)
         try:
             folder.mkdir(PRIVATE_FOLDER, exist_ok=True)
-            on_progress(0, len(corpus.clips))
-            with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-                workers = Workers(pool, cancelled, _UNDONE)
-                recordings = _hash_recordings(corpus, folder, workers)
-                key = _key(recordings, audio, limits)
-                index = load_index(folder, key)
-                if index is not None and not _is_of(index, corpus, audio):
-                    index = None
-                if index is not None and not _is_sound(folder, index, magnitudes, cancelled):
-                    on_damage(
-                        f"{features_path(folder, key)} is damaged: its numbers are not those that "
-                        f"were computed; they are computed again"
-                    )
-                    index = None
-                if index is None:
-                    left = sweep_parts(folder)
-                    index = _build(corpus, audio, limits, folder, key, workers, on_progress)
-                    left |= keep_only(folder, key)
-                    if left:
-                        on_damage(unremoved_message(left))
-                else:
-                    on_progress(len(corpus.clips), len(corpus.clips))
+            index, hashes = builder.load_or_build(magnitudes)
         except OSError as error:
             raise EngineError(
-                f"The features cannot be kept in {folder}: {error.strerror or error}. "
+                f"The features cannot be written to {folder}: {error.strerror or error}. "
                 "Free some space or choose another place for the voice."
             ) from error
         if not index.entries:
@@ -147,7 +205,7 @@ class FeatureStore:
                 f"{corpus.directory} is no usable corpus: none of its {len(index.rejected)} "
                 f"recordings can be used; {clip_id} {reason}."
             )
-        return cls(corpus, audio, index, features_path(folder, key), recordings)
+        return cls(corpus, audio, index, _features_path(folder, index.key), hashes)
 
     def coarse_mel(self, i: int) -> NDArray[np.float16]:
         """Every `reduction`-th mel frame of clip i, `(T / reduction, n_mels)`, read-only."""
@@ -166,115 +224,174 @@ class FeatureStore:
 
 @dataclass(frozen=True)
 class _Analysed:
-    """What one recording came to: features, or the reason why there are none."""
+    """The hash of a recording and its features, or the reason why it has none."""
 
-    mel: NDArray[np.float16]
-    magnitude: NDArray[np.float16]
+    hash: str
     problem: str = ""
+    mel: NDArray[np.float16] | None = None
+    magnitude: NDArray[np.float16] | None = None
 
 
-def _analyse_clip(clip: Clip, audio: AudioSpec, limits: Limits) -> _Analysed:
-    nothing = np.empty((0, 0), np.float16)
+@dataclass(frozen=True)
+class _Builder:
+    """Finds the features of a corpus in a cache folder, or computes them."""
+
+    corpus: Corpus
+    audio: AudioSpec
+    limits: Limits
+    folder: Path
+    on_progress: Callable[[int, int], None]
+    cancelled: Callable[[], bool]
+    on_damage: Callable[[str], None]
+
+    def load_or_build(self, magnitudes: bool) -> tuple[FeatureIndex, list[str]]:
+        """The index of a complete cache, and the hash of each clip's recording."""
+        clips = self.corpus.clips
+        self.on_progress(0, len(clips))
+        record = RecordingHashes(self.folder / "recordings.json")
+        hashes = [record.known(clip.path) for clip in clips]
+        if any(self.folder.glob("*.features")):
+            hashes = list(self._map(_hash, list(zip(clips, hashes, strict=True))))
+        known = [one for one in hashes if one is not None]
+        if len(known) == len(clips):
+            record.save({clip.path: one for clip, one in zip(clips, known, strict=True)})
+            index = self._load(self._key(known), magnitudes)
+            if index is not None:
+                self.on_progress(len(clips), len(clips))
+                return index, known
+        left = sweep_parts(self.folder)
+        index, known = self._build(hashes)
+        record.save({clip.path: one for clip, one in zip(clips, known, strict=True)})
+        old = [path for path in self.folder.glob("*.features") if path.stem != index.key]
+        left |= remove_all(one for path in old for one in (path.with_suffix(".json"), path))
+        if left:
+            self.on_damage(unremoved_message(left))
+        return index, known
+
+    def _map(self, function: Callable[[_Known], _R], clips: list[_Known]) -> Iterator[_R]:
+        return map_in_order(function, clips, cancelled=self.cancelled, if_cancelled=_IF_CANCELLED)
+
+    def _key(self, hashes: list[str]) -> str:
+        """Hash of all that the features depend on."""
+        clips = zip(self.corpus.clips, hashes, strict=True)
+        ingredients = {
+            "format": _FORMAT,
+            "audio": asdict(self.audio),
+            "max_coarse_frames": self.limits.max_coarse_frames,
+            "clips": [[clip.clip_id, one] for clip, one in clips],
+        }
+        return checksum(ingredients)[:32]
+
+    def _load(self, key: str, magnitudes: bool) -> FeatureIndex | None:
+        index = _load_index(self.folder, key)
+        if index is None or not index.describes(self.corpus, self.audio):
+            return None
+        sections = [(index.mels_from, index.size, index.mel_sum)]
+        if magnitudes:
+            sections.append((0, index.mels_from, index.magnitude_sum))
+        path = _features_path(self.folder, key)
+        with plain_file(path) as file:
+            if all(self._sum(file, start, end) == stated for start, end, stated in sections):
+                return index
+        self.on_damage(
+            f"{path} is damaged: its numbers are not those that were computed; they are computed "
+            f"again"
+        )
+        return None
+
+    def _sum(self, file: IO[bytes], start: int, end: int) -> int:
+        """The CRC-32 of what lies between two places of a file."""
+        file.seek(start)
+        found = 0
+        while piece := file.read(min(_BLOCK, end - file.tell())):
+            found = zlib.crc32(piece, found)
+            if self.cancelled():
+                raise Cancelled(_IF_CANCELLED)
+        return found
+
+    def _build(self, hashes: list[str | None]) -> tuple[FeatureIndex, list[str]]:
+        """Analyse every clip and write the file and its index."""
+        entries: list[IndexEntry] = []
+        rejected: list[tuple[str, str]] = []
+        mels: list[NDArray[np.float16]] = []
+        found: list[str] = []
+        magnitude_sum = mel_sum = 0
+        clips = list(zip(self.corpus.clips, hashes, strict=True))
+        # Its name is a hash of all recordings, which is known when they have been read.
+        unnamed = self.folder / "new.features"
+        with replacing(unnamed) as file:
+            for (clip, _), result in zip(clips, self._map(self._analyse, clips), strict=True):
+                found.append(result.hash)
+                if result.mel is None or result.magnitude is None:
+                    rejected.append((clip.clip_id, result.problem))
+                else:
+                    entries.append(IndexEntry(clip.clip_id, len(result.magnitude)))
+                    file.write(result.magnitude.data)
+                    magnitude_sum = zlib.crc32(result.magnitude.data, magnitude_sum)
+                    mels.append(np.ascontiguousarray(result.mel))
+                self.on_progress(len(found), len(clips))
+            for mel in mels:
+                file.write(mel.data)
+                mel_sum = zlib.crc32(mel.data, mel_sum)
+        sizes = (self.audio.n_bins, self.audio.n_mels, self.audio.reduction)
+        index = FeatureIndex(
+            self._key(found), *sizes, tuple(entries), tuple(rejected), magnitude_sum, mel_sum
+        )
+        unnamed.rename(_features_path(self.folder, index.key))
+        index.save(self.folder)
+        return index, found
+
+    def _analyse(self, item: _Known) -> _Analysed:
+        """Hash a recording, unless its hash is known, and analyse it; the file is opened once."""
+        clip, known = item
+        digest = known or UNREADABLE
+        try:
+            with RecordingFile(clip.path) as recording:
+                digest = known or recording.content_hash()
+                samples, rate = recording.length()
+                seconds = samples / rate
+                frames = coarse_frames(int(seconds * self.audio.sample_rate), self.audio)
+                if frames > _HOPELESS * self.limits.max_coarse_frames:
+                    return _Analysed(digest, too_long(seconds, self.limits, self.audio))
+                waveform = recording.mono(self.audio.sample_rate)
+        except InputError as error:
+            return _Analysed(digest, reason_of(error, clip.path))
+        if is_silent(waveform):
+            return _Analysed(digest, "is silent")
+        trimmed = trim(waveform, self.audio.trim_db)
+        if coarse_frames(len(trimmed), self.audio) > self.limits.max_coarse_frames:
+            seconds = len(trimmed) / self.audio.sample_rate
+            return _Analysed(digest, too_long(seconds, self.limits, self.audio))
+        mel, magnitude = analyse(waveform, self.audio)
+        coarse = mel[:: self.audio.reduction].astype(np.float16)
+        return _Analysed(digest, "", coarse, magnitude.astype(np.float16))
+
+
+def _hash(item: _Known) -> str:
+    clip, known = item
+    if known is not None:
+        return known
     try:
-        waveform = load_recording(clip.path, audio.sample_rate)
-    except InputError as error:
-        return _Analysed(nothing, nothing, reason_of(error, clip.path))
-    if is_silent(waveform):
-        return _Analysed(nothing, nothing, "is silent")
-    trimmed = trim(waveform, audio.trim_db)
-    frames = coarse_frames(len(trimmed), audio)
-    if frames > limits.max_coarse_frames:
-        seconds = len(trimmed) / audio.sample_rate
-        return _Analysed(nothing, nothing, too_long(frames, seconds, limits, audio))
-    mel, magnitude = analyse(waveform, audio)
-    return _Analysed(mel[:: audio.reduction].astype(np.float16), magnitude.astype(np.float16))
+        with RecordingFile(clip.path) as recording:
+            return recording.content_hash()
+    except InputError:
+        return UNREADABLE
 
 
-def _hash_recordings(corpus: Corpus, folder: Path, workers: Workers) -> dict[str, str]:
-    """Hashes of what the recordings hold, by the id of their clip."""
-    hashes = ContentHashes(folder / "recordings.json")
-    paths = [clip.path for clip in corpus.clips]
-    contents = list(workers.map(hashes.of, paths))
-    workers.stop_if_cancelled()
-    hashes.save(paths)
-    return {clip.clip_id: content for clip, content in zip(corpus.clips, contents, strict=True)}
+def _load_index(folder: Path, key: str) -> FeatureIndex | None:
+    """Read the index of a complete cache; None when there is none or it is damaged."""
+    try:
+        content = from_json(read_plain(folder / f"{key}.json", _MAX_INDEX_BYTES), dict, key)
+        stated = content.pop("checksum", None)
+        if stated != checksum(content):
+            return None
+        index = from_plain(content, FeatureIndex, key)
+        with plain_file(_features_path(folder, key)) as file:
+            size = os.fstat(file.fileno()).st_size
+    except (OSError, InputError):
+        return None
+    return index if index.key == key and index.size == size else None
 
 
-def _is_of(index: FeatureIndex, corpus: Corpus, audio: AudioSpec) -> bool:
-    """Whether an index, which came with the voice perhaps, tells of each clip once."""
-    sizes = (index.n_bins, index.n_mels, index.reduction)
-    told = [entry.clip_id for entry in index.entries] + [one for one, _ in index.rejected]
-    return sizes == (audio.n_bins, audio.n_mels, audio.reduction) and sorted(told) == sorted(
-        clip.clip_id for clip in corpus.clips
-    )
-
-
-def _is_sound(
-    folder: Path, index: FeatureIndex, magnitudes: bool, cancelled: Callable[[], bool]
-) -> bool:
-    """Whether the numbers of a cache are as they were computed.
-
-    Raises:
-        Cancelled: that was asked for meanwhile.
-        OSError: they cannot be read.
-    """
-
-    def stop() -> None:
-        if cancelled():
-            raise Cancelled(_UNDONE)
-
-    return is_as_written(folder, index, magnitudes=magnitudes, stop=stop)
-
-
-def _key(recordings: dict[str, str], audio: AudioSpec, limits: Limits) -> str:
-    """Hash of all that the features depend on."""
-    ingredients = {
-        "format": _FORMAT,
-        "audio": asdict(audio),
-        "max_coarse_frames": limits.max_coarse_frames,
-        "clips": [list(one) for one in recordings.items()],
-    }
-    return checksum(ingredients)[:32]
-
-
-def _build(
-    corpus: Corpus,
-    audio: AudioSpec,
-    limits: Limits,
-    folder: Path,
-    key: str,
-    workers: Workers,
-    on_progress: Callable[[int, int], None],
-) -> FeatureIndex:
-    """Analyse every clip and write the file and its index."""
-    entries: list[Entry] = []
-    rejected: list[tuple[str, str]] = []
-    mels: list[NDArray[np.float16]] = []
-    total = len(corpus.clips)
-    magnitude_sum = mel_sum = 0
-    with replacing(features_path(folder, key)) as file:
-        results = workers.map(lambda clip: _analyse_clip(clip, audio, limits), corpus.clips)
-        for done, (clip, result) in enumerate(zip(corpus.clips, results, strict=True), start=1):
-            if result.problem:
-                rejected.append((clip.clip_id, result.problem))
-            else:
-                entries.append(Entry(clip.clip_id, len(result.magnitude)))
-                file.write(result.magnitude.data)
-                magnitude_sum = zlib.crc32(result.magnitude.data, magnitude_sum)
-                mels.append(np.ascontiguousarray(result.mel))
-            on_progress(done, total)
-        for mel in mels:
-            file.write(mel.data)
-            mel_sum = zlib.crc32(mel.data, mel_sum)
-    index = FeatureIndex(
-        key,
-        audio.n_bins,
-        audio.n_mels,
-        audio.reduction,
-        tuple(entries),
-        tuple(rejected),
-        magnitude_sum,
-        mel_sum,
-    )
-    index.save(folder)
-    return index
+def _features_path(folder: Path, key: str) -> Path:
+    return folder / f"{key}.features"

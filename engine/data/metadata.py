@@ -1,7 +1,14 @@
-"""The list of a corpus: `metadata.csv` in the layout of LJ Speech."""
+"""The list of a corpus: `metadata.csv` in the layout of LJ Speech.
+
+A line is `id|text` or `id|text|normalised text`, of which the normalised text is taken where there
+is one. The id may end in `.wav` or `.flac`. The file is UTF-8, with or without a byte order mark;
+lines end in LF, CRLF or CR; blank lines are skipped. Quotes are text and group nothing. Ids that
+differ only in their Unicode form are the same.
+"""
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -31,7 +38,7 @@ class Line:
 
     @cached_property
     def fields(self) -> list[str]:
-        """What stands between the bars, without white space around it."""
+        """The fields between the bars, without white space around them."""
         return [field.strip() for field in self.content.split("|")]
 
     @property
@@ -43,7 +50,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Row:
-    """One clip as the list tells it."""
+    """One clip of the list."""
 
     line: int
     """Line in `metadata.csv`, from 1."""
@@ -60,40 +67,11 @@ class Rejected:
     line: int
     """Line in `metadata.csv`, from 1."""
     clip_id: str
-    """Id as far as it could be read, fit to be shown."""
+    """Id as far as it could be read, printable."""
     reason: str
-    """What is wrong, with figures: reads on after "line 3, clip-3: "."""
+    """What is wrong, with figures; continues "line 3, clip-3: "."""
     kind: str = field(default="unusable", compare=False)
     """The same in a word or two with hyphens, to group by."""
-
-
-def read_metadata(path: Path) -> tuple[list[Row], list[Rejected]]:
-    """Read `id|text` or `id|text|normalised text` from every line of a file.
-
-    The normalised text is taken where there is one. The id may end in `.wav` or `.flac`. The
-    file is UTF-8, with or without a byte order mark; lines end in LF, CRLF or CR; blank lines
-    are skipped. Quotes are text and group nothing. Ids that differ only in their Unicode form
-    are the same.
-
-    Raises `InputError` when the file cannot be read or is not UTF-8.
-    """
-    rows: list[Row] = []
-    rejected: list[Rejected] = []
-    seen: dict[str, int] = {}
-    for line in split_lines(read_bytes(path)):
-        if line.damage:
-            raise InputError(
-                f"{path}, line {line.number}: byte 0x{line.damage[0]:02x} is not UTF-8; "
-                "save the file with the encoding UTF-8."
-            )
-        if not line.content.strip():
-            continue
-        row = parse_line(line, seen)
-        if isinstance(row, Row):
-            rows.append(row)
-        else:
-            rejected.append(row)
-    return rows, rejected
 
 
 def read_bytes(path: Path) -> bytes:
@@ -122,11 +100,23 @@ def split_lines(data: bytes) -> list[Line]:
     return [_decoded(number, line) for number, line in enumerate(lines, start=1)]
 
 
-def parse_line(line: Line, seen: dict[str, int]) -> Row | Rejected:
-    """The row of a line that is not blank, or what is wrong with it.
+def parse_lines(lines: Iterable[Line]) -> tuple[list[Row], list[Rejected]]:
+    """The clips of a list, and the lines that name none; blank and damaged ones are skipped."""
+    rows: list[Row] = []
+    rejected: list[Rejected] = []
+    lines_by_id: dict[str, int] = {}
+    for line in lines:
+        if line.damage or not line.content.strip():
+            continue
+        parsed = _parse_line(line, lines_by_id)
+        if isinstance(parsed, Row):
+            rows.append(parsed)
+        else:
+            rejected.append(parsed)
+    return rows, rejected
 
-    `seen` has the line of each id that is taken, in Unicode form C, and gets that of the row.
-    """
+
+def _parse_line(line: Line, lines_by_id: dict[str, int]) -> Row | Rejected:
     fields = line.fields
     problem = _problem_of_id(line.clip_id)
     if len(fields) not in (2, 3):
@@ -138,7 +128,7 @@ def parse_line(line: Line, seen: dict[str, int]) -> Row | Rejected:
     text = fields[-1] or fields[1]
     if not text:
         return Rejected(line.number, line.clip_id, "has no text", "no-text")
-    first = seen.setdefault(unicodedata.normalize("NFC", line.clip_id), line.number)
+    first = lines_by_id.setdefault(unicodedata.normalize("NFC", line.clip_id), line.number)
     if first != line.number:
         reason = f"has the same id as line {first}"
         return Rejected(line.number, line.clip_id, reason, "duplicate-id")

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.check.report import TranscriptScore
-from engine.checkpoints.checkpoint import load_checkpoint, speaking_network
+from engine.checkpoints.checkpoint import inference_network, load_checkpoint
 from engine.data.audio import recording_length
-from engine.data.clips import Clip, open_corpus
+from engine.data.clips import Clip, scan_corpus, usable_clips
 from engine.errors import Cancelled, InputError
 from engine.evaluation.speaker_match import Mel, MelChange, speaker_changes
 from engine.evaluation.teacher_forcing import (
@@ -86,7 +86,7 @@ def score_transcripts(
     settings = opened.settings
     network, vocabulary = _text2mel_of(opened)
     network.to(choose_device(device))
-    corpus = open_corpus(dataset, vocabulary, settings.limits, settings.audio)
+    corpus = usable_clips(scan_corpus(dataset), vocabulary, settings.limits)
     judge = _Judge(
         TeacherForcing(network, vocabulary, settings.limits), settings, corpus.clips, cancelled
     )
@@ -110,10 +110,9 @@ def _text2mel_of(voice: Voice) -> tuple[Text2Mel, Vocabulary]:
             f"The voice {voice.folder} cannot judge transcripts: its Text2Mel has no checkpoint; "
             f"train it first."
         )
-    checkpoint = load_checkpoint(entry.path, to_speak=True)
-    network = speaking_network(checkpoint)
-    if not isinstance(network, Text2Mel):
-        raise InputError(f"{entry.path} holds an {checkpoint.network}, not a text2mel.")
+    checkpoint = load_checkpoint(entry.path, with_optimizer=False)
+    network = inference_network(checkpoint)
+    assert isinstance(network, Text2Mel)
     bands = voice.settings.audio.n_mels
     if network.spec.n_mels != bands:
         raise InputError(
@@ -184,7 +183,10 @@ def _batches(clips: Sequence[Clip]) -> list[list[Clip]]:
     """Clips of similar duration together, in batches of nearly equal size."""
 
     def seconds(clip: Clip) -> float:
-        samples, rate = recording_length(clip.path)
+        try:
+            samples, rate = recording_length(clip.path)
+        except InputError:
+            return 0.0  # left out when it is read
         return samples / rate
 
     ordered = sorted(clips, key=seconds)

@@ -140,9 +140,9 @@ def _checkpoint(
         base_step=0,
         recipe=learner.recipe.name,
         seed=1,
-        moments_from=0,
+        optimizer_start_step=0,
         weights=tensors["weights"],
-        average=tensors["ema"],
+        ema=tensors["ema"],
         optimizer=tensors["optimizer"],
     )
 

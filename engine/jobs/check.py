@@ -10,9 +10,9 @@ from pathlib import Path
 
 from engine.check.report import USUAL_STEPS, CheckReport, Fault, Finding, Severity, TranscriptScore
 from engine.check.survey import Survey, in_order, survey
-from engine.checkpoints.folders import specs_of
+from engine.checkpoints.state import specs_of
 from engine.choices import NetworkName, PresetName
-from engine.data.clips import METADATA
+from engine.data.clips import METADATA, scan_corpus
 from engine.errors import InputError
 from engine.networks.specs import NetworkSpec
 from engine.text.vocabulary import Vocabulary
@@ -102,7 +102,7 @@ def check_files(
     """
     settings = options.settings()
     return survey(
-        options.dataset,
+        scan_corpus(options.dataset),
         Vocabulary(settings.symbols, settings.cleaner),
         settings.limits,
         settings.audio,
@@ -129,7 +129,7 @@ def add_estimates(
 
     settings = options.settings()
     preset, own = _sizes(options)
-    plan = estimate.Plan(
+    plan = estimate.EstimateRequest(
         preset=preset,
         recipe=settings.recipe,
         vocabulary_size=len(settings.symbols),
@@ -137,7 +137,7 @@ def add_estimates(
         limits=settings.limits,
         steps={"text2mel": options.steps, "ssrn": max(1, round(options.steps * _SSRN_SHARE))},
         price=options.price,
-        own=own,
+        existing=own,
     )
     return estimate.with_estimates(
         report,

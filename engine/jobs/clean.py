@@ -1,9 +1,7 @@
 """`voicecoach clean`: a repaired copy of a corpus; the original is only read."""
 
 import json
-import os
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -18,9 +16,7 @@ from engine.check.cleaning import (
 )
 from engine.check.metadata_checks import Metadata, check_metadata
 from engine.data.audio import AudioSpec
-from engine.data.clips import METADATA, RECORDINGS
-from engine.data.metadata import read_bytes, split_lines
-from engine.data.workers import Workers
+from engine.data.clips import METADATA, RECORDINGS, CorpusScan, map_in_order, scan_corpus
 from engine.errors import InputError
 from engine.files import new_folder, require_makeable
 from engine.text.vocabulary import Vocabulary
@@ -74,22 +70,24 @@ def clean(
     require_makeable(out)
     settings = VoiceSettings() if against is None else Voice.open(against).settings
     vocabulary = Vocabulary(settings.symbols, settings.cleaner)
-    metadata = check_metadata(dataset, vocabulary, settings.limits)
+    scan = scan_corpus(dataset)
+    metadata = check_metadata(scan, vocabulary, settings.limits)
     _require_readable(dataset, metadata)
     harmful = harmful_lines(metadata.findings)
     rows = [row for row in metadata.rows if row.line not in harmful]
-    with new_folder(out) as folder, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with new_folder(out) as folder:
         job = RepairJob(metadata.recordings, folder / RECORDINGS, AudioSpec(), settings.limits)
         outcomes: list[Outcome] = []
-        workers = Workers(pool, cancelled, "The copy was not completed.")
-        for outcome in workers.map(job.repair_one, rows):
+        for outcome in map_in_order(
+            job.repair_one, rows, cancelled=cancelled, if_cancelled="The copy was not completed."
+        ):
             outcomes.append(outcome)
             on_progress(len(outcomes), len(rows))
         outcomes = without_wrong_texts(outcomes, vocabulary, folder / RECORDINGS)
         cleaned = _summary(out, outcomes, harmful.values())
         if not cleaned.changes:
             raise InputError(_nothing_left(dataset, cleaned.left_out))
-        _write_lists(dataset, folder, cleaned)
+        _write_lists(scan, folder, cleaned)
     return cleaned
 
 
@@ -128,9 +126,9 @@ def _require_place(dataset: Path, out: Path) -> None:
         raise InputError(f"--out {out} is not empty; name a folder that does not exist yet.")
 
 
-def _write_lists(dataset: Path, folder: Path, cleaned: Cleaned) -> None:
+def _write_lists(scan: CorpusScan, folder: Path, cleaned: Cleaned) -> None:
     """Write `metadata.csv` with the texts unchanged, and the report next to it."""
-    lines = {line.number: line for line in split_lines(read_bytes(dataset / METADATA))}
+    lines = {line.number: line for line in scan.lines}
     rows = [
         "|".join([change.clip_id, *lines[change.line].fields[1:]]) for change in cleaned.changes
     ]

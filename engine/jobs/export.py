@@ -10,10 +10,10 @@ from typing import Any
 import torch
 
 from engine.checkpoints.checkpoint import Checkpoint, load_checkpoint, write_checkpoint
-from engine.checkpoints.folders import DamagedCheckpointError
+from engine.checkpoints.state import DamagedCheckpointError
 from engine.errors import InputError
 from engine.files import SHARED, fsync, new_folder, replacing
-from engine.formatting import printable, timestamp
+from engine.formatting import duration, printable, timestamp
 from engine.speech.speaker import text2mel_checkpoint
 from engine.voice.folder import Voice, read_corpus_report
 from engine.voice.layout import CheckpointEntry
@@ -86,7 +86,7 @@ def _load(voice: Voice, entry: CheckpointEntry) -> Checkpoint:
         InputError: it cannot be read.
     """
     try:
-        return load_checkpoint(entry.path, to_speak=True)
+        return load_checkpoint(entry.path, with_optimizer=False)
     except DamagedCheckpointError as error:
         before = [one.step for one in voice.checkpoints("text2mel") if one.step < entry.step]
         if entry not in voice.checkpoints("text2mel") or not before:
@@ -102,7 +102,7 @@ def _stripped(checkpoint: Checkpoint, *, half: bool) -> Checkpoint:
         InputError: a weight is not finite, or too large for 16 bits.
     """
     weights = {}
-    for name, tensor in checkpoint.speaking.items():
+    for name, tensor in checkpoint.inference_weights.items():
         if not tensor.isfinite().all():
             raise InputError(
                 f"The weights {name} hold numbers that are not finite: the training has diverged; "
@@ -121,9 +121,9 @@ def _stripped(checkpoint: Checkpoint, *, half: bool) -> Checkpoint:
         base_step=checkpoint.base_step,
         recipe=checkpoint.recipe,
         seed=checkpoint.seed,
-        moments_from=0,
+        optimizer_start_step=0,
         weights=weights,
-        average={},
+        ema={},
         optimizer={},
     )
 
@@ -165,7 +165,7 @@ def _corpus(report: dict[str, Any]) -> str:
     """How much the voice was trained on; paths and texts of the recordings may be private."""
     if "clips" not in report or "hours" not in report:
         return "a corpus of unknown size"
-    return f"{report['clips']:,} clips, {report['hours']:,.2f} hours"
+    return f"{report['clips']:,} clips, {duration(3600 * report['hours'])}"
 
 
 def _require_free(out: Path) -> Path:

@@ -329,9 +329,9 @@ def _import_network(
         base_step=found.step,
         recipe="bbc",
         seed=voice.settings.seed,
-        moments_from=0,
+        optimizer_start_step=0,
         weights=weights,
-        average={},
+        ema={},
         optimizer=optimizer,
     )
     on_progress(f"writing {found.title}", 0, 0)

@@ -30,7 +30,7 @@ from engine.mirror.layout import LATEST_FOLDER, VOICE_FILES, FileInfo, Manifest
 from engine.mirror.store import MirrorError, Store
 from engine.voice.folder import RESTORING, SETTINGS, Voice
 from engine.voice.layout import step_folder
-from engine.voice.settings import VoiceSettings, edited, parse_settings
+from engine.voice.settings import VoiceSettings, parse_settings, settings_text
 
 Report = Callable[[str], None]
 Progress = Callable[[int, int], None]
@@ -87,7 +87,7 @@ def fetch_voice(transfer: Transfer, change: Callable[[VoiceSettings], VoiceSetti
                 _merge_spend(folder / VOICE_FILES[name], content)
             elif name != SETTINGS:
                 write_whole(folder / VOICE_FILES[name], content)
-        text = edited(small[SETTINGS].decode(), settings, change(settings))
+        text = settings_text(change(settings), settings, small[SETTINGS].decode())
         write_whole(folder / SETTINGS, text.encode())
 
 

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from engine.checkpoints.folders import MAX_TENSOR_BYTES, read_state
+from engine.checkpoints.state import MAX_TENSOR_BYTES, read_state
 from engine.choices import NETWORKS, NetworkName
 from engine.errors import InputError
 from engine.files import read_plain
@@ -112,10 +112,9 @@ class Outgoing:
 def _is_intact(checkpoint: Path, files: Files) -> bool:
     """Whether the files are those that the checkpoint's `state.json` names."""
     try:
-        written = read_state(checkpoint).get("sha256", {})
+        written = read_state(checkpoint).checksums
         return all(
-            name in files and files[name][1].sha256 == digest
-            for name, digest in dict(written).items()
+            name in files and files[name][1].sha256 == digest for name, digest in written.items()
         )
     except (InputError, TypeError, ValueError):
         return False

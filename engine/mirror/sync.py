@@ -5,7 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from engine.checkpoints.folders import read_state, superseded
+from engine.checkpoints.retention import superseded
+from engine.checkpoints.state import read_state
 from engine.choices import NetworkName
 from engine.errors import InputError
 from engine.mirror.address import without_secrets
@@ -134,7 +135,7 @@ class Sync:
         voice = self._outgoing.voice
         newest = voice.newest(network)
         try:
-            base = 0 if newest is None else int(read_state(newest.path)["base_step"])
+            base = 0 if newest is None else read_state(newest.path).base_step
         except InputError:
             return None  # just removed, or damaged: the next time will do
         return superseded(steps, voice.settings.keep_newest, voice.settings.keep_every, base)

@@ -1,91 +1,69 @@
 """The sizes of the two networks, and the presets a person can ask for by name."""
 
-from dataclasses import dataclass, fields
-from typing import get_args
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, get_args
+
+from msgspec import Meta
 
 from engine.choices import NetworkName, PresetName
 from engine.errors import InputError
 from engine.formatting import brief
+from engine.serialization import from_plain
 
 MAX_WIDTH = 2**14
-"""Channels, mel bands or bins: the weights of one square layer of that width take a gigabyte."""
-MAX_VOCABULARY = 2**16
-"""Symbols that a network reads."""
+"""Channels, mel bands, bins or symbols: one square layer of that width takes a gigabyte."""
+
+_Width = Annotated[int, Meta(ge=1, le=MAX_WIDTH)]
+_Share = Annotated[float, Meta(ge=0, lt=1)]
+_Epsilon = Annotated[float, Meta(gt=0, lt=1)]
 
 
 @dataclass(frozen=True)
 class Text2MelSpec:
     """What fixes the shape of a Text2Mel; letters as in the paper's section 3."""
 
-    vocabulary_size: int
+    vocabulary_size: _Width
     """Symbols, padding and end of sentence included."""
-    n_mels: int = 80
+    n_mels: _Width = 80
     """Mel bands, the paper's F."""
-    embedding: int = 128
+    embedding: _Width = 128
     """Width of a symbol's embedding, the paper's e."""
-    hidden: int = 256
+    hidden: _Width = 256
     """Width of the audio side and half that of the text side, the paper's d."""
-    dropout: float = 0.05
+    dropout: _Share = 0.05
     """Share of activations dropped after every layer but the last while training."""
-    logit_dropout: float = 0.0
+    logit_dropout: _Share = 0.0
     """The same for the last layer. The BBC's code drops logits too, which sets the prediction to
     one half there and teaches nothing."""
-    epsilon: float = 1e-5
+    epsilon: _Epsilon = 1e-5
     """Added to the variance by layer normalisation. The BBC's weights want TensorFlow's 1e-12;
     training from random weights with so small a value overflows at the all-zero first frame."""
     mask_text: bool = True
     """Keep padding positions at zero through the text encoder, so that a sentence is encoded the
     same alone and in a batch. The BBC's code does not, and needs its texts padded to 180."""
 
-    def __post_init__(self) -> None:
-        _require_sizes(self)
-
 
 @dataclass(frozen=True)
 class SSRNSpec:
     """What fixes the shape of an SSRN (spectrogram super-resolution network)."""
 
-    n_mels: int = 80
+    n_mels: _Width = 80
     """Mel bands of the coarse mel that comes in."""
-    n_bins: int = 1025
+    n_bins: _Width = 1025
     """Bins of the magnitude spectrum that goes out, the paper's F'."""
-    hidden: int = 512
+    hidden: _Width = 512
     """Width, the paper's c."""
-    dropout: float = 0.05
+    dropout: _Share = 0.05
     """Share of activations dropped after every layer but the last while training."""
-    logit_dropout: float = 0.0
+    logit_dropout: _Share = 0.0
     """The same for the last layer. The BBC's code drops logits too, which sets the prediction to
     one half there and teaches nothing."""
-    epsilon: float = 1e-5
+    epsilon: _Epsilon = 1e-5
     """Added to the variance by layer normalisation; see `Text2MelSpec.epsilon`."""
-
-    def __post_init__(self) -> None:
-        _require_sizes(self)
 
 
 NetworkSpec = Text2MelSpec | SSRNSpec
-
-
-def _require_sizes(spec: NetworkSpec) -> None:
-    """Refuse sizes that no network can have, and types other than those of the fields.
-
-    Raises:
-        InputError: naming the field.
-    """
-    for entry in fields(spec):
-        value = getattr(spec, entry.name)
-        most = MAX_VOCABULARY if entry.name == "vocabulary_size" else MAX_WIDTH
-        if entry.type is bool:
-            fits, need = type(value) is bool, "true or false"
-        elif entry.type is int:
-            fits = type(value) is int and 0 < value <= most
-            need = f"a whole number from 1 to {most:,}"
-        else:
-            least = "above" if entry.name == "epsilon" else "from"
-            fits = type(value) in (int, float) and 0 <= value < 1 and (value > 0 or least == "from")
-            need = f"a number {least} 0 and below 1"
-        if not fits:
-            raise InputError(f"{entry.name} is {brief(value)} in the network's size; give {need}")
 
 
 _WIDTHS: dict[PresetName, dict[str, int]] = {
@@ -131,14 +109,15 @@ def size_of(spec: NetworkSpec) -> str:
     return f"{OWN_SIZE} (e = {spec.embedding}, d = {spec.hidden})"
 
 
-def read_spec(network: NetworkName, said: object) -> NetworkSpec:
-    """Take a spec as a checkpoint's `state.json` or another file says it.
+def read_spec(network: NetworkName, plain: Mapping[str, object]) -> NetworkSpec:
+    """Read a spec as a checkpoint's `state.json` has it.
 
     Raises:
         InputError: it is no spec of that network, or one far beyond the sizes of any.
     """
-    kind = Text2MelSpec if network == "text2mel" else SSRNSpec
-    try:
-        return kind(**said)  # type: ignore[arg-type]
-    except TypeError as error:
-        raise InputError(f"spec is {brief(said)}; the sizes of a {network} are needed") from error
+    kind: type[NetworkSpec] = Text2MelSpec if network == "text2mel" else SSRNSpec
+    # One that is not known may change what the others mean.
+    if unknown := plain.keys() - kind.__dataclass_fields__.keys():
+        raise InputError(f"spec: {brief(min(unknown))} is no size of a {network}")
+    spec: NetworkSpec = from_plain(plain, kind, "spec")
+    return spec

@@ -1,7 +1,7 @@
 """From one vocabulary to another: which symbol's embedding every symbol starts from.
 
-A network knows a symbol by its row of the embedding. Rows are moved by symbol and never by their
-number: two vocabularies of the same length may still mean another letter with every row.
+A symbol is a row of the embedding. Rows are moved by symbol and never by number: in two
+vocabularies of the same length every row may be another letter.
 """
 
 import shlex
@@ -16,13 +16,15 @@ from anyascii import anyascii
 from engine.errors import InputError
 from engine.text.vocabulary import Vocabulary
 
-# P and E have the same meaning in every vocabulary and are nobody's neighbours.
+# P and E have the same meaning in every vocabulary and are never neighbours.
 _RESERVED = 2
 # Symbols that a sentence about them lists.
 _MAX_NAMED = 24
+# Where a symbol may stand: the cleaner drops some marks where no word is beside them.
+_CONTEXTS = ("{}", "a{}a", "a {}a", "a{} a", "a {} a")
 
-# Where a mark starts from: the first of these that the source has. Marks inside a sentence end at
-# the space, as which a voice without them reads them; those that end a sentence at one another.
+# The symbol that a mark starts from: the first of these that the source has. For marks inside a
+# sentence the last is the space, as which a voice without them reads them.
 _NEIGHBOURS = {
     ",": ";: ",
     ";": ",: ",
@@ -52,86 +54,86 @@ _NEIGHBOURS = {
 class SymbolMapping:
     """How the rows of one vocabulary become those of another."""
 
-    theirs: str
+    source: str
     """The symbols of the source, in the order of its rows."""
-    ours: str
+    target: str
     """The symbols of the voice, in the order of its rows."""
     starts: tuple[str | None, ...]
-    """For each of ours, the source's symbol whose row it starts from: itself, or a neighbour.
-    None: it has neither, and starts from the mean of the source's letters."""
+    """For each target symbol, the source symbol whose row it starts from: itself, or a neighbour.
+    None: there is neither, and it starts from the mean of the source's letters."""
 
     @property
     def same(self) -> bool:
         """Whether nothing changes, the order included."""
-        return self.theirs == self.ours
+        return self.source == self.target
 
     @property
     def rows(self) -> tuple[int | None, ...]:
-        """For each of ours, the source's row; None for the mean of `letter_rows`."""
-        return tuple(None if start is None else self.theirs.index(start) for start in self.starts)
+        """For each target symbol, the source's row; None for the mean of `letter_rows`."""
+        return tuple(None if start is None else self.source.index(start) for start in self.starts)
 
     @property
     def known(self) -> tuple[bool, ...]:
-        """For each of ours, whether the source has it: only its row has been trained as itself."""
-        return tuple(start == own for own, start in zip(self.ours, self.starts, strict=True))
+        """For each target symbol, whether the source has it, so that its row is trained."""
+        return tuple(start == own for own, start in zip(self.target, self.starts, strict=True))
 
     @property
     def letter_rows(self) -> tuple[int, ...]:
-        """The rows of the source's letters; of all that it reads where it has no letter."""
-        read = range(_RESERVED, len(self.theirs))
-        return tuple(row for row in read if self.theirs[row].isalpha()) or tuple(read)
+        """The rows of the source's letters, or of all symbols but P and E if it has none."""
+        read = range(_RESERVED, len(self.source))
+        return tuple(row for row in read if self.source[row].isalpha()) or tuple(read)
 
     @cached_property
     def neighbours(self) -> dict[str, str]:
         """The source's symbol that each new one starts from, where it has a neighbour."""
         return {
             own: start
-            for own, start in zip(self.ours, self.starts, strict=True)
+            for own, start in zip(self.target, self.starts, strict=True)
             if start is not None and start != own
         }
 
     @property
-    def strangers(self) -> str:
+    def without_neighbour(self) -> str:
         """New symbols that start from the mean of the letters."""
-        pairs = zip(self.ours, self.starts, strict=True)
+        pairs = zip(self.target, self.starts, strict=True)
         return "".join(own for own, start in pairs if start is None)
 
     @property
     def dropped(self) -> str:
-        """Symbols of the source that the voice has not."""
-        return "".join(symbol for symbol in self.theirs if symbol not in self.ours)
+        """Symbols of the source that the voice lacks."""
+        return "".join(symbol for symbol in self.source if symbol not in self.target)
 
     def as_json(self) -> dict[str, Any]:
-        """The mapping as a person may read it in `state.json`."""
+        """The mapping as it stands in `state.json`."""
         return {
-            "source": self.theirs,
+            "source": self.source,
             "from_neighbour": self.neighbours,
-            "from_mean_of_letters": self.strangers,
+            "from_mean_of_letters": self.without_neighbour,
             "dropped": self.dropped,
         }
 
     def sentences(self) -> list[str]:
-        """What happens to the symbols, in a line for each kind of change."""
+        """What happens to the symbols, one sentence for each kind of change."""
         kept = sum(self.known)
-        if kept == len(self.ours) == len(self.theirs):
-            return [f"its {kept} symbols have another order here; each keeps its own embedding"]
-        lines = [f"{kept} of {len(self.ours)} symbols are the source's and keep their embeddings"]
+        if kept == len(self.target) == len(self.source):
+            return [f"its {kept} symbols are in another order here; each keeps its embedding"]
+        lines = [f"{kept} of {len(self.target)} symbols keep the source's embeddings"]
         if self.neighbours:
             origins = [f"{_quoted(own)} from {_quoted(of)}" for own, of in self.neighbours.items()]
             lines.append(f"new symbols start from a neighbour: {_listed(origins)}")
-        if self.strangers:
-            listed = _listed([_quoted(symbol) for symbol in self.strangers])
+        if self.without_neighbour:
+            listed = _listed([_quoted(symbol) for symbol in self.without_neighbour])
             lines.append(
                 f"new symbols without a neighbour start from the mean of the letters: {listed}"
             )
         if self.dropped:
             listed = _listed([_quoted(symbol) for symbol in self.dropped])
-            lines.append(f"symbols of the source that are not read here: {listed}")
+            lines.append(f"symbols of the source that this voice lacks: {listed}")
         return lines
 
 
-def map_symbols(theirs: str, ours: str) -> SymbolMapping:
-    """Find for every symbol of `ours` the one of `theirs` that it starts from.
+def map_symbols(source: str, target: str) -> SymbolMapping:
+    """Find for every symbol of `target` the one of `source` that it starts from.
 
     Marks have the neighbours of a table. A letter starts from the one that it has under its
     accent (`ä` from `a`), another of the same base (`a` from `ä`), or the first of its
@@ -140,56 +142,52 @@ def map_symbols(theirs: str, ours: str) -> SymbolMapping:
     Raises:
         InputError: one of them is no vocabulary.
     """
-    for symbols in (theirs, ours):
+    for symbols in (source, target):
         Vocabulary(symbols)
-    readable = theirs[_RESERVED:]
-    starts = (next(_candidates(symbol, readable), None) for symbol in ours[_RESERVED:])
-    return SymbolMapping(theirs, ours, (*ours[:_RESERVED], *starts))
+    readable = source[_RESERVED:]
+    starts = (next(_candidates(symbol, readable), None) for symbol in target[_RESERVED:])
+    return SymbolMapping(source, target, (*target[:_RESERVED], *starts))
 
 
 def require_vocabulary(symbols: str) -> None:
-    """Refuse what a person typed as an option and is no vocabulary.
+    """Refuse a value of `--vocabulary` that is no vocabulary.
 
     Raises:
-        InputError: saying what to type instead.
+        InputError: with a vocabulary to type instead.
     """
     try:
         if not symbols.isprintable():
-            raise InputError(f"The vocabulary {symbols!r} has characters that cannot be seen.")
+            raise InputError(f"The vocabulary {symbols!r} has invisible characters.")
         Vocabulary(symbols)
     except InputError as error:
-        line = shlex.quote(_mended(symbols))
+        line = shlex.quote(_corrected(symbols))
         raise InputError(f"{str(error).rstrip('.')}: type --vocabulary {line}.") from error
 
 
-def never_read(vocabulary: Vocabulary) -> str:
-    """Symbols that text never comes to after cleaning, so that their rows are never trained.
+def unread_symbols(vocabulary: Vocabulary) -> str:
+    """Symbols that cleaned text never contains, so that their rows are never trained.
 
-    With the cleaner `english` these are digits, say, which are spoken as words before.
+    With the cleaner `english` these are digits, for example, which are written out as words.
     """
     return "".join(
         symbol
         for symbol in vocabulary.symbols[_RESERVED:]
-        # Alone, within a word, before one and after one: a mark may need company to count.
-        if not any(symbol in vocabulary.clean(text.format(symbol)) for text in _COMPANY)
+        if not any(symbol in vocabulary.clean(text.format(symbol)) for text in _CONTEXTS)
     )
 
 
-_COMPANY = ("{}", "a{}a", "a {}a", "a{} a", "a {} a")
-
-
-def _candidates(symbol: str, theirs: str) -> Iterator[str]:
-    """The symbols of the source that this one can start from, the nearest first."""
-    if symbol in theirs:
+def _candidates(symbol: str, source: str) -> Iterator[str]:
+    """The symbols of the source that this one can start from, the best first."""
+    if symbol in source:
         yield symbol
-    yield from (near for near in _NEIGHBOURS.get(symbol, "") if near in theirs)
+    yield from (near for near in _NEIGHBOURS.get(symbol, "") if near in source)
     if symbol.isalpha():
         base = _base(symbol)
-        if base in theirs:
+        if base in source:
             yield base
-        yield from (other for other in theirs if other.isalpha() and _base(other) == base)
+        yield from (other for other in source if other.isalpha() and _base(other) == base)
     latin = _first_of_transliteration(symbol)
-    if latin and latin in theirs:
+    if latin and latin in source:
         yield latin
     if unicodedata.category(symbol).startswith("P"):
         yield " "
@@ -201,9 +199,9 @@ def _base(letter: str) -> str:
 
 
 def _first_of_transliteration(symbol: str) -> str:
-    """The Latin letter or the digit that a symbol is likest to; empty where that means little.
+    """The Latin letter or digit that a symbol starts with in transliteration; empty if unclear.
 
-    Scripts without case are left out: the first letter of a Chinese word says nothing of it.
+    Scripts without case are left out: the first letter of a Chinese word says nothing about it.
     """
     if unicodedata.category(symbol) not in ("Ll", "Lu", "Lt", "Nd"):
         return ""
@@ -211,8 +209,8 @@ def _first_of_transliteration(symbol: str) -> str:
     return first if first.isalnum() else ""
 
 
-def _mended(symbols: str) -> str:
-    """The vocabulary that was probably meant."""
+def _corrected(symbols: str) -> str:
+    """The vocabulary that was probably meant, which is a valid one."""
     rest = dict.fromkeys(symbol for symbol in symbols if symbol.isprintable())
     return "".join(dict.fromkeys(["P", "E", " ", *rest]))
 

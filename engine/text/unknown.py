@@ -2,10 +2,9 @@
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from engine.check.report import UnknownCharacter
-from engine.data.metadata import Row
 from engine.formatting import printable
 from engine.text.vocabulary import Vocabulary
 
@@ -14,31 +13,49 @@ _AROUND = 18
 _CUT = "…"
 
 
-def unknown_characters(rows: Iterable[Row], vocabulary: Vocabulary) -> tuple[UnknownCharacter, ...]:
+@dataclass(frozen=True, slots=True)
+class UnknownCharacter:
+    """A character that transcripts have and the voice has no symbol for."""
+
+    character: str
+    count: int
+    """Times that the corpus has it."""
+    line: int
+    """The first line in `metadata.csv` with it, from 1."""
+    example: str
+    """The text around it there, cut to a width that fits one line of a terminal."""
+    becomes: str
+    """What is read in its place."""
+
+
+def unknown_characters(
+    texts: Mapping[int, str], vocabulary: Vocabulary
+) -> tuple[UnknownCharacter, ...]:
     """Count the characters of a corpus that are lost on a voice, the most frequent first.
+
+    `texts` are the transcripts by their line in `metadata.csv`.
 
     Each comes with the first line that has it, so that a person can look at what it is for:
     a transcript whose quotation marks are lost reads the same, one whose `ñ` are lost does not.
     """
     counts: Counter[str] = Counter()
-    first: dict[str, Row] = {}
-    for row in rows:
-        found = vocabulary.unknown(row.text)
+    first_lines: dict[str, int] = {}
+    for line, text in texts.items():
+        found = vocabulary.unknown(text)
         counts.update(found)
         for character in found:
-            first.setdefault(character, row)
+            first_lines.setdefault(character, line)
+    # The first line decides between equals, so that the order is the same for the same list.
+    order = sorted(counts, key=lambda one: (-counts[one], first_lines[one], one))
     return tuple(
         UnknownCharacter(
-            character=character,
-            count=count,
-            line=first[character].line,
-            example=_around(first[character].text, character),
-            becomes=vocabulary.replacement(character),
+            character,
+            counts[character],
+            first_lines[character],
+            _around(texts[first_lines[character]], character),
+            vocabulary.replacement(character),
         )
-        # The first line decides between equals, so that the order is the same for the same list.
-        for character, count in sorted(
-            counts.items(), key=lambda item: (-item[1], first[item[0]].line, item[0])
-        )
+        for character in order
     )
 
 

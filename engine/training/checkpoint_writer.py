@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from engine.checkpoints.checkpoint import Checkpoint, remove_superseded, save_checkpoint
+from engine.checkpoints.checkpoint import Checkpoint, save_checkpoint
+from engine.checkpoints.retention import remove_superseded
 from engine.choices import NetworkName
 from engine.errors import EngineError
 from engine.files import unremoved_message

@@ -5,15 +5,15 @@ from collections import deque
 from dataclasses import dataclass
 from statistics import median
 
-from engine.checkpoints.checkpoint import Checkpoint, Unlogged, load_checkpoint
-from engine.checkpoints.folders import DamagedCheckpointError, move_aside
+from engine.checkpoints.checkpoint import Checkpoint
+from engine.checkpoints.newest_good import find_newest_good, set_aside_damaged
 from engine.checkpoints.recovery import Recovery
+from engine.checkpoints.state import Unlogged
 from engine.errors import EngineError, InputError
 from engine.formatting import plural
 from engine.run.publisher import Publisher
 from engine.training.finite import Skips, all_finite
 from engine.training.setup import TrainingContext
-from engine.voice.layout import CheckpointEntry
 
 MAX_SKIPPED = 5
 """After so many skipped steps in a row, a run is rolled back."""
@@ -210,35 +210,12 @@ class Divergence:
             DivergedError: there are some, but none is good, or one cannot be read.
         """
         voice, network = self._context.voice, self._context.network
-        voice.locate()
-        bad: list[tuple[CheckpointEntry, str]] = []
-        for entry in reversed(voice.checkpoints(network)):
-            try:
-                checkpoint = load_checkpoint(entry.path)
-            except DamagedCheckpointError as error:
-                bad.append((entry, str(error)))
-                continue
-            except InputError as error:
-                # A disk that refuses is no reason to move a good checkpoint aside.
-                raise DivergedError(f"{network} diverged: {error}") from error
-            if _is_finite(checkpoint):
-                self._move_aside(bad)
-                return checkpoint
-            bad.append((entry, f"The checkpoint {entry.path} has weights that are not finite"))
-        if bad:
-            raise DivergedError(f"{network} diverged, and no checkpoint is good: {bad[0][1]}")
-        return None
-
-    def _move_aside(self, bad: list[tuple[CheckpointEntry, str]]) -> None:
-        for entry, what in bad:
-            try:
-                result = f"kept as {move_aside(entry.path).name}"
-            except OSError as error:
-                result = f"cannot be renamed ({error.strerror})"
-            self._publisher.warn(
-                f"{what.rstrip('.')}: {result}",
-                f"Checkpoint {entry.step:,} of {self._context.network} is not good: {result}.",
-            )
+        try:
+            found = find_newest_good(voice, network, is_sound=_is_finite)
+        except InputError as error:
+            raise DivergedError(f"{network} diverged: {error}") from error
+        set_aside_damaged(found, self._publisher)
+        return found.checkpoint
 
 
 def _terms(recovery: Recovery) -> str:
@@ -250,5 +227,5 @@ def _terms(recovery: Recovery) -> str:
 
 def _is_finite(checkpoint: Checkpoint) -> bool:
     # By the same measure as before a save: else a run could roll back to it, and not save it.
-    sound = all_finite((*checkpoint.weights.values(), *checkpoint.average.values()))
+    sound = all_finite((*checkpoint.weights.values(), *checkpoint.ema.values()))
     return sound and all(bool(one.isfinite().all()) for one in checkpoint.optimizer.values())

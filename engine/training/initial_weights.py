@@ -3,124 +3,161 @@
 from dataclasses import replace
 from pathlib import Path
 
-from engine.checkpoints.checkpoint import Checkpoint, has_average, load_checkpoint, save_checkpoint
-from engine.checkpoints.folders import source_checkpoints
-from engine.checkpoints.newest_good import NewestGood, load_newest_good
+import torch
+from torch import Tensor
+
+from engine.checkpoints.checkpoint import Checkpoint, has_ema, load_checkpoint, save_checkpoint
+from engine.checkpoints.newest_good import NewestGood, find_newest_good, set_aside_damaged
 from engine.checkpoints.recovery import Recovery
+from engine.checkpoints.state import source_checkpoints
 from engine.choices import NetworkName
 from engine.errors import InputError
-from engine.networks.specs import SSRNSpec
+from engine.networks.specs import SSRNSpec, Text2MelSpec
 from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
-from engine.text.mapping import map_symbols, never_read
+from engine.text.mapping import SymbolMapping, map_symbols, unread_symbols
 from engine.text.vocabulary import Vocabulary
 from engine.training.recipe import recipe_named
-from engine.training.vocabulary_mapping import require_rows_of_symbols, with_symbols
 from engine.voice.folder import Voice
 from engine.voice.settings import VoiceSettings
 
-_SOUND_OF_SOURCE = (
-    "name its voice's folder with --from and a new one with --voice, so that {} comes along"
-)
+_EMBEDDING = "text_encoder.embedding.weight"
+# Adam's moments of the embedding have a row for each symbol too; its count of steps has none.
+_MOMENTS = (f"exp_avg/{_EMBEDDING}", f"exp_avg_sq/{_EMBEDDING}")
 
 
 def newest_checkpoint(voice: Voice, network: NetworkName, publisher: Publisher) -> NewestGood:
-    """Find the newest good checkpoint, refused when it is not for this voice's symbols and sound.
+    """Load the newest good checkpoint; refuse one that does not fit the voice's settings.
 
     Raises:
-        InputError: none can be used, or the voice's settings do not fit it.
+        InputError: none can be used, or its symbols or audio settings are not the voice's.
     """
-    found = load_newest_good(voice, network, publisher)
+    found = find_newest_good(voice, network)
+    set_aside_damaged(found, publisher)
     checkpoint = found.checkpoint
     if checkpoint is None:
         return found
     path = voice.checkpoint_folder(network, checkpoint.step)
     _require_symbols(checkpoint, voice.settings, path)
-    _require_sound(checkpoint, voice.settings, path, "set {} in its [audio] to fit")
+    _require_audio(checkpoint, voice.settings, path, "set {} in its [audio] to match")
     if checkpoint.step != checkpoint.base_step and not checkpoint.optimizer:
         publisher.warn(
-            f"{path} has no optimizer.safetensors: Adam starts anew",
-            f"Checkpoint {checkpoint.step:,} of {network} has no optimizer.safetensors: Adam "
-            f"starts anew.",
+            f"{path} has no optimizer.safetensors: optimizer reset",
+            f"Checkpoint {checkpoint.step:,} of {network} has no optimizer.safetensors: "
+            f"optimizer reset.",
         )
     return found
 
 
 def take_over_source(options: TrainOptions, voice: Voice, publisher: Publisher) -> None:
-    """Take over from `--from` each network that the voice has not, at its own step.
+    """Copy from `--from` each network that the voice lacks, with its step.
 
-    What is taken is what speaks. Where that is an average of the weights, Adam's moments are not
-    of it: it starts without them, and the learning rate rises while they form. Where the trained
-    weights themselves speak (those from TensorFlow, and the recipe `bbc`), their moments come
-    along and training goes on as if it had never stopped.
+    The weights are those that speak. Where that is the EMA, the optimizer state does not belong to
+    them: the optimizer is reset, with a warm-up of the learning rate. Where the trained weights
+    themselves speak (those from TensorFlow, and the recipe `bbc`), their optimizer state comes
+    along, and training continues as if it had never stopped.
 
-    A Text2Mel with other symbols has its embedding moved by symbol; what became of each is told
-    in the snapshot and kept in the `state.json` of the base checkpoint.
+    A Text2Mel with other symbols has its embedding moved by symbol; what became of each is
+    reported, and saved in the `state.json` of the base checkpoint.
 
     Raises:
-        InputError: a checkpoint cannot be used, or is of another sound than the voice.
+        InputError: a checkpoint cannot be used, or has other audio settings than the voice.
     """
     if options.vocabulary is not None or options.cleaner is not None:
-        _tell_never_read(voice.vocabulary, publisher)
+        _report_unread_symbols(voice.vocabulary, publisher)
     if options.source is None:
         return
     found = source_checkpoints(options.source)
     if options.network not in found:
-        publisher.warn(f"{options.source} has no {options.network}: it starts fresh")
+        publisher.warn(f"{options.source} has no {options.network}: starting from random weights")
     for network, path in found.items():
         if voice.newest(network) is not None:
             continue
-        theirs = load_checkpoint(path, to_speak=has_average(path))
-        _require_sound(theirs, voice.settings, path, _SOUND_OF_SOURCE)
-        base = _as_base(theirs)
+        source = load_checkpoint(path, with_optimizer=not has_ema(path))
+        remedy = "give the folder of its voice with --from and a new one with --voice"
+        _require_audio(source, voice.settings, path, f"{remedy}, to take over its {{}}")
+        base = _as_base(source)
         publisher.event(
-            f"{network} starts from step {theirs.step:,} of {options.source}, "
-            f"{_about_moments(base, voice.settings)}"
+            f"{network} starts from step {source.step:,} of {options.source}, "
+            f"{_about_optimizer(base, voice.settings)}"
         )
-        base = _for_symbols(base, voice.settings.symbols, path, publisher)
+        base = _with_voice_symbols(base, voice.settings.symbols, path, publisher)
         voice.locate()
-        save_checkpoint(base, voice.checkpoint_folder(network, theirs.step))
+        save_checkpoint(base, voice.checkpoint_folder(network, source.step))
 
 
-def _as_base(theirs: Checkpoint) -> Checkpoint:
-    """What a voice starts from: the weights that speak, and Adam's moments where they are its."""
-    moments = {} if theirs.average else theirs.optimizer
+def with_symbols(checkpoint: Checkpoint, mapping: SymbolMapping) -> Checkpoint:
+    """Return a Text2Mel's checkpoint for the symbols of `mapping.target`.
+
+    A symbol that the source has keeps its row, to the bit, and Adam's moments of it; padding and
+    the end of a sentence are such symbols. A new one starts from its neighbour's row, or from the
+    mean of the letters', and from moments of zero, so that it learns fast at first.
+    """
+    assert isinstance(checkpoint.spec, Text2MelSpec)
+
+    def moved(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        if _EMBEDDING not in tensors:
+            return tensors
+        return {**tensors, _EMBEDDING: _move_rows(tensors[_EMBEDDING], mapping)}
+
+    known = torch.tensor(mapping.known).unsqueeze(-1)  # (symbols, 1)
+    moments = {
+        name: _move_rows(checkpoint.optimizer[name], mapping) * known
+        for name in _MOMENTS
+        if name in checkpoint.optimizer
+    }
     return replace(
-        theirs,
-        base_step=theirs.step,
-        moments_from=theirs.moments_from if moments else 0,
-        weights=theirs.speaking,
-        average={},
-        optimizer=moments,
+        checkpoint,
+        spec=replace(checkpoint.spec, vocabulary_size=len(mapping.target)),
+        symbols=mapping.target,
+        weights=moved(checkpoint.weights),
+        ema=moved(checkpoint.ema),
+        optimizer={**checkpoint.optimizer, **moments},
+        symbols_from=mapping.as_json(),
+    )
+
+
+def _move_rows(table: Tensor, mapping: SymbolMapping) -> Tensor:
+    """Rows of `table` `(source, e)` as those of the mapping's symbols, `(target, e)`."""
+    mean = table[list(mapping.letter_rows)].mean(dim=0)
+    return torch.stack([mean if row is None else table[row] for row in mapping.rows])
+
+
+def _as_base(source: Checkpoint) -> Checkpoint:
+    """What a voice starts from: the weights that speak, and the optimizer state if it is theirs."""
+    optimizer = {} if source.ema else source.optimizer
+    return replace(
+        source,
+        base_step=source.step,
+        optimizer_start_step=source.optimizer_start_step if optimizer else 0,
+        weights=source.inference_weights,
+        ema={},
+        optimizer=optimizer,
         symbols_from={},
         corpus="",
         recovery=Recovery(),
     )
 
 
-def _about_moments(base: Checkpoint, settings: VoiceSettings) -> str:
+def _about_optimizer(base: Checkpoint, settings: VoiceSettings) -> str:
     if base.optimizer:
-        return "with Adam's moments: training goes on where it stood"
+        return "with its optimizer state"
     steps = recipe_named(settings.recipe).restart_steps
-    rise = f", while the learning rate rises over {steps} steps" if steps > 1 else ""
-    return f"with the weights that speak: Adam's moments form anew{rise}"
+    warm_up = f", {steps}-step warm-up" if steps > 1 else ""
+    return f"from the weights that speak; optimizer reset{warm_up}"
 
 
-def _for_symbols(base: Checkpoint, symbols: str, path: Path, publisher: Publisher) -> Checkpoint:
-    """The base with the voice's symbols, and in the snapshot what became of each.
-
-    Raises:
-        InputError: it cannot be told which row is whose.
-    """
-    # SSRN never sees text.
-    if base.network == "ssrn":
+def _with_voice_symbols(
+    base: Checkpoint, symbols: str, path: Path, publisher: Publisher
+) -> Checkpoint:
+    if base.network == "ssrn":  # never sees text
         return replace(base, symbols=symbols)
     try:
-        require_rows_of_symbols(base)
+        _require_row_per_symbol(base)
         mapping = map_symbols(base.symbols, symbols)
     except InputError as error:
         raise InputError(
-            f"The weights in {path} cannot be taken over: {str(error).rstrip('.')}; give another "
+            f"The weights in {path} cannot be used: {str(error).rstrip('.')}; give another "
             f"checkpoint with --from."
         ) from error
     if mapping.same:
@@ -130,48 +167,53 @@ def _for_symbols(base: Checkpoint, symbols: str, path: Path, publisher: Publishe
     return with_symbols(base, mapping)
 
 
-def _tell_never_read(vocabulary: Vocabulary, publisher: Publisher) -> None:
-    idle = never_read(vocabulary)
-    if not idle:
+def _require_row_per_symbol(checkpoint: Checkpoint) -> None:
+    if _EMBEDDING not in checkpoint.weights:
+        raise InputError(f"its weights have no {_EMBEDDING}")
+    tables = [(name, checkpoint.optimizer.get(name)) for name in _MOMENTS]
+    tables += [(_EMBEDDING, one.get(_EMBEDDING)) for one in (checkpoint.ema, checkpoint.weights)]
+    symbols = len(checkpoint.symbols)
+    for name, table in tables:
+        if table is not None and (table.ndim != 2 or len(table) != symbols):
+            raise InputError(
+                f"its {name} has the shape {tuple(table.shape)}, but its state.json names "
+                f"{symbols} symbols, one for each row"
+            )
+
+
+def _report_unread_symbols(vocabulary: Vocabulary, publisher: Publisher) -> None:
+    unread = unread_symbols(vocabulary)
+    if not unread:
         return
     other = "" if vocabulary.cleaner == "plain" else ", or make the voice with --cleaner plain"
     publisher.event(
-        f"the cleaner {vocabulary.cleaner} never reads {' '.join(idle)}: these symbols learn "
+        f"the cleaner {vocabulary.cleaner} never produces {' '.join(unread)}: these symbols learn "
         f"nothing; leave them out{other}",
         "warning",
     )
 
 
 def _require_symbols(checkpoint: Checkpoint, settings: VoiceSettings, path: Path) -> None:
-    """Refuse the voice's own weights where they were trained with other symbols.
-
-    Raises:
-        InputError: saying with which.
-    """
     # SSRN never sees text.
     if checkpoint.network == "text2mel" and checkpoint.symbols != settings.symbols:
         raise InputError(
             f"The weights in {path} were trained with the symbols {checkpoint.symbols!r}, "
-            f"but voice.toml says {settings.symbols!r}; write the former there. For other symbols "
-            f"make another voice: `voicecoach train DATASET --from {path} --vocabulary SYMBOLS`."
+            f"but voice.toml has {settings.symbols!r}; change it back. For other symbols make "
+            f"another voice: `voicecoach train DATASET --from {path} --vocabulary SYMBOLS`."
         )
 
 
-def _require_sound(
+def _require_audio(
     checkpoint: Checkpoint, settings: VoiceSettings, path: Path, remedy: str
 ) -> None:
-    """Refuse weights for another sound; `remedy` says what to do about the setting `{}`.
-
-    Raises:
-        InputError: saying in what it differs.
-    """
+    """Refuse weights for other audio settings; `remedy` says what to do about the setting `{}`."""
     spec, audio = checkpoint.spec, settings.audio
     sizes = [("n_mels", spec.n_mels, audio.n_mels, "n_mels")]
     if isinstance(spec, SSRNSpec):
         sizes.append(("n_bins", spec.n_bins, audio.n_bins, "n_fft"))
-    for name, theirs, ours, setting in sizes:
-        if theirs != ours:
+    for name, trained, ours, setting in sizes:
+        if trained != ours:
             raise InputError(
-                f"The weights in {path} have {name} = {theirs}, but voice.toml gives {ours}; "
+                f"The weights in {path} have {name} = {trained}, but voice.toml gives {ours}; "
                 f"{remedy.format(setting)}."
             )

@@ -88,11 +88,11 @@ class Learner:
         Raises:
             KeyError, RuntimeError: names or shapes are not those of this network.
         """
-        self.load_weights(checkpoint.weights, checkpoint.average)
+        self.load_weights(checkpoint.weights, checkpoint.ema)
         self._reset_optimizer()
         if checkpoint.optimizer:
             self._load_optimizer_state(checkpoint.optimizer)
-        start = checkpoint.moments_from if checkpoint.optimizer else checkpoint.step
+        start = checkpoint.optimizer_start_step if checkpoint.optimizer else checkpoint.step
         self.optimizer_start_step = start
 
     def _reset_optimizer(self) -> None:

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 
+from engine.choices import CloudName
 from engine.machine.background import Poller
 from engine.machine.cloud.aws_spot_price import PriceError, aws_spot_price
 from engine.machine.cloud.connect import connect, metadata_base
@@ -13,11 +14,11 @@ from engine.machine.cloud.news import Interruption, NewPrice, NoticeGone, SpotWa
 from engine.machine.cloud.prices import Price, table_price
 from engine.machine.cloud.watcher import Watcher
 from engine.machine.hook import Hook
-from engine.preflight import Plan
 from engine.run.commands import Inbox
 from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
 from engine.training.spot import tell
+from engine.voice.settings import VoiceSettings
 
 _log = logging.getLogger(__name__)
 
@@ -33,16 +34,21 @@ class MachineWatch:
     """Two threads of no consequence to a step: one looks for notices, one reads the price."""
 
     def __init__(
-        self, options: TrainOptions, plan: Plan, publisher: Publisher, inbox: Inbox
+        self,
+        options: TrainOptions,
+        cloud: CloudName | None,
+        settings: VoiceSettings,
+        publisher: Publisher,
+        inbox: Inbox,
     ) -> None:
-        """Prepare to watch; where the plan names no cloud, nothing is ever asked.
+        """Prepare to watch; where there is no cloud, nothing is ever asked.
 
         Raises:
             InputError: the environment names no address of a metadata service.
         """
         self._publisher = publisher
         self._inbox = inbox
-        self._price_auto = plan.settings.price_auto
+        self._price_auto = settings.price_auto
         self.hook: Hook | None = None
         """What the person wants to be run when the machine is taken away."""
         if options.on_interrupt is not None:
@@ -54,9 +60,9 @@ class MachineWatch:
         self._asked = self._looking = self._looked = 0
         self._watcher: Watcher | None = None
         self._price_poller: Poller | None = None
-        if plan.cloud is not None:
-            self._base = metadata_base(plan.cloud, options.metadata_url)
-            self._watcher = Watcher(plan.cloud, connect(plan.cloud, self._base), self)
+        if cloud is not None:
+            self._base = metadata_base(cloud, options.metadata_url)
+            self._watcher = Watcher(cloud, connect(cloud, self._base), self)
 
     def start(self) -> None:
         """Begin to watch; returns at once."""

@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from engine.checkpoints.checkpoint import Checkpoint, Unlogged, sweep
+from engine.checkpoints.checkpoint import Checkpoint
+from engine.checkpoints.retention import sweep
+from engine.checkpoints.state import Unlogged
 from engine.choices import NETWORKS, NetworkName
 from engine.data.batches import Batch, BatchSource
 from engine.data.features import FeatureStore
@@ -24,22 +26,27 @@ from engine.machine.device import (
     unused_gpu,
 )
 from engine.machine.lock import LOCK_NAME
+from engine.networks.build import build_network
 from engine.networks.specs import NetworkSpec, preset_spec, size_of
 from engine.run.commands import Inbox
 from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Progress
-from engine.training.corpus_change import tell_change
 from engine.training.initial_weights import newest_checkpoint, take_over_source
 from engine.training.learner import Learner
 from engine.training.microbatch import micro_batches_notice, out_of_memory_message
 from engine.training.recipe import Recipe, recipe_named
-from engine.training.room_to_train import require_room_to_train
-from engine.training.training_data import open_material
+from engine.training.training_data import (
+    TrainingData,
+    load_training_data,
+    report_corpus_change,
+)
 from engine.voice.folder import SETTINGS, Voice
 from engine.voice.settings import VoiceSettings
 
 _log = logging.getLogger(__name__)
+
+_BYTES_OF_A_WEIGHT = 4
 
 
 @dataclass(frozen=True)
@@ -70,7 +77,7 @@ class TrainingContext:
 def prepare(
     options: TrainOptions, voice: Voice, publisher: Publisher, inbox: Inbox
 ) -> TrainingContext:
-    """Read the corpus, compute what is missing of its features, load or make the weights.
+    """Load or make the weights, read the corpus, compute what is missing of its features.
 
     Raises:
         InputError: the dataset, the device or the weights cannot be used.
@@ -78,59 +85,76 @@ def prepare(
         Cancelled: the person asked to finish before it was done; `Declined` where that was their
             answer to what the check of the corpus found.
     """
-    recipe = recipe_named(voice.settings.recipe)
+    network, recipe = options.network, recipe_named(voice.settings.recipe)
     device, precision = _prepare_device(options, voice.settings, recipe, publisher)
-    _sweep(voice, options.network, publisher)
+    _remove_leftovers(voice, network, publisher)
     _warn_if_exposed(voice, publisher)
-    # Before the features, which take long: a voice that is ended meanwhile, and taken up again
-    # without `--from`, must not start from nothing.
+    # Before the features, which take long: a run that ends meanwhile, and is resumed without
+    # `--from`, must not start from nothing.
     publisher.update(progress=Progress("loading weights", 0, 1))
     take_over_source(options, voice, publisher)
-    newest = newest_checkpoint(voice, options.network, publisher)
+    newest = newest_checkpoint(voice, network, publisher)
     checkpoint = newest.checkpoint
-    spec = checkpoint.spec if checkpoint else fresh_spec(options.network, voice.settings)
+    spec = checkpoint.spec if checkpoint else _fresh_spec(network, voice.settings)
     publisher.update(preset=size_of(spec))
-    require_room_to_train(voice, spec, recipe)
-    store, training, held = open_material(options, voice, publisher, inbox)
-    learner = _make_learner(options.network, voice, recipe, checkpoint, device, precision)
-
-    def source(clips: list[int], crop: int | None) -> BatchSource:
-        return BatchSource(
-            store,
-            voice.vocabulary,
-            magnitudes=options.network == "ssrn",
-            clips=clips,
-            batch_size=recipe.batch_size,
-            crop_frames=crop,
-            seed=voice.settings.seed,
-        )
-
-    batches = source(training, recipe.crop_frames if options.network == "ssrn" else None)
-    batches.draw_with(learner.recovery.salt)
-    _try_longest(learner, batches, publisher)
-    whole = source(held, None)
-    watched = _typical_clip(store, held)
+    data = load_training_data(options, voice, _checkpoint_bytes(spec, recipe), publisher, inbox)
+    learner = _make_learner(voice, spec, recipe, checkpoint, device, precision)
+    crop = recipe.crop_frames if network == "ssrn" else None
+    batches = _batch_source(data.training, data, voice, network, recipe, crop)
+    batches.reseed(learner.recovery.salt)
+    _probe_memory(learner, batches, publisher)
+    whole = _batch_source(data.held_out, data, voice, network, recipe, None)
+    clip = _typical_clip(data.store, data.held_out)
     return TrainingContext(
         voice=voice,
-        network=options.network,
+        network=network,
         learner=learner,
-        store=store,
+        store=data.store,
         batches=batches,
-        held_out=whole.gather(np.array(held)).to(device),
-        attention_batch=whole.gather(np.array([watched])).to(device),
-        attention_clip=watched,
+        held_out=whole.gather(np.array(data.held_out)).to(device),
+        attention_batch=whole.gather(np.array([clip])).to(device),
+        attention_clip=clip,
         step=checkpoint.step if checkpoint else 0,
         base_step=checkpoint.base_step if checkpoint else 0,
         unlogged=checkpoint.unlogged if checkpoint else Unlogged(),
-        damaged=newest.damaged,
-        corpus_change=tell_change(voice, options.network, checkpoint, store.content, publisher),
+        damaged=newest.damaged_step,
+        corpus_change=report_corpus_change(
+            voice, network, checkpoint, data.store.content, publisher
+        ),
     )
+
+
+def _batch_source(
+    clips: list[int],
+    data: TrainingData,
+    voice: Voice,
+    network: NetworkName,
+    recipe: Recipe,
+    crop_frames: int | None,
+) -> BatchSource:
+    return BatchSource(
+        data.store,
+        voice.vocabulary,
+        magnitudes=network == "ssrn",
+        clips=clips,
+        batch_size=recipe.batch_size,
+        crop_frames=crop_frames,
+        seed=voice.settings.seed,
+    )
+
+
+def _checkpoint_bytes(spec: NetworkSpec, recipe: Recipe) -> int:
+    """Bytes of a checkpoint to train on from: weights, their EMA if there is one, Adam's state."""
+    with torch.device("meta"):
+        weights = sum(one.numel() for one in build_network(spec).parameters())
+    copies = 3 if recipe.ema_decay is None else 4
+    return copies * weights * _BYTES_OF_A_WEIGHT
 
 
 def _prepare_device(
     options: TrainOptions, settings: VoiceSettings, recipe: Recipe, publisher: Publisher
 ) -> tuple[torch.device, torch.dtype]:
-    """Choose the device and its arithmetic, make its steps repeatable, and show it.
+    """Choose the device and the numeric precision, make its steps repeatable, and publish both.
 
     Raises:
         InputError: it cannot be used, or the GPU of a machine that is paid for would not be.
@@ -138,7 +162,7 @@ def _prepare_device(
     device = choose_device(options.device)
     unused = unused_gpu(options.device, device)
     if unused and (settings.price > 0 or settings.price_auto):
-        raise InputError(f"{unused}. To pay for steps on the CPU all the same, give --device cpu.")
+        raise InputError(f"{unused}. To train on the CPU anyway, give --device cpu.")
     precision = choose_precision(options.precision, device, exact=recipe.exact)
     leave_a_core_for_the_screen()
     make_repeatable(device)
@@ -149,11 +173,11 @@ def _prepare_device(
     return device, precision
 
 
-def _sweep(voice: Voice, network: NetworkName, publisher: Publisher) -> None:
-    """Clear away what killed processes left half written; what cannot be removed is told."""
+def _remove_leftovers(voice: Voice, network: NetworkName, publisher: Publisher) -> None:
+    """Remove what killed processes left half written; what cannot be removed is reported."""
     voice.locate()
     home = voice.folder / network
-    # Of checkpoints it is told when the first one is saved, and they are tried again.
+    # Those of checkpoints are removed, or reported, again when the first one is saved.
     if left := unremoved_message(sweep(home / "checkpoints")):
         _log.warning("%s", left)
     for folder in (voice.folder, voice.samples, home, home / "corpora"):
@@ -161,7 +185,7 @@ def _sweep(voice: Voice, network: NetworkName, publisher: Publisher) -> None:
             if left := unremoved_message(sweep_parts(folder)):
                 publisher.event(left, "warning")
         except OSError as error:
-            _log.info("%s is not swept: %s", folder, error)
+            _log.info("leftovers in %s are not removed: %s", folder, error)
 
 
 def _warn_if_exposed(voice: Voice, publisher: Publisher) -> None:
@@ -197,7 +221,7 @@ def _exposed_parts(voice: Voice) -> list[str]:
     parts = {
         "weights": [entry.path / "weights.safetensors" for entry in newest if entry],
         "features": voice.features.glob("*.features"),
-        "spend": [voice.ledger.path],
+        "spend": [voice.spend.path],
         "settings": [voice.folder / SETTINGS],
     }
     return [
@@ -212,7 +236,7 @@ def _typical_clip(store: FeatureStore, clips: list[int]) -> int:
     return sorted(clips, key=store.coarse_frames)[len(clips) // 2]
 
 
-def _try_longest(learner: Learner, batches: BatchSource, publisher: Publisher) -> None:
+def _probe_memory(learner: Learner, batches: BatchSource, publisher: Publisher) -> None:
     """Try the longest batch before the first step, so that too little memory does not show later.
 
     Raises:
@@ -231,15 +255,14 @@ def _try_longest(learner: Learner, batches: BatchSource, publisher: Publisher) -
 
 
 def _make_learner(
-    network: NetworkName,
     voice: Voice,
+    spec: NetworkSpec,
     recipe: Recipe,
     checkpoint: Checkpoint | None,
     device: torch.device,
     precision: torch.dtype,
 ) -> Learner:
     settings = voice.settings
-    spec = checkpoint.spec if checkpoint else fresh_spec(network, settings)
     learner = Learner(
         replace(
             spec,
@@ -259,13 +282,14 @@ def _make_learner(
             learner.restore(checkpoint)
         except (KeyError, RuntimeError) as error:
             raise InputError(
-                f"The checkpoint of {network} at step {checkpoint.step} does not fit its own "
-                f"state.json: {str(error).splitlines()[0]}; move it away to use the one before."
+                f"The checkpoint of {checkpoint.network} at step {checkpoint.step} does not fit "
+                f"its own state.json: {str(error).splitlines()[0]}; move it away to use the "
+                f"previous one."
             ) from error
     return learner
 
 
-def fresh_spec(network: NetworkName, settings: VoiceSettings) -> NetworkSpec:
+def _fresh_spec(network: NetworkName, settings: VoiceSettings) -> NetworkSpec:
     """The spec of a network that starts from fresh weights."""
     return preset_spec(
         settings.preset,

@@ -1,4 +1,4 @@
-"""What training would take: a few real steps on this machine, and what the BBC measured."""
+"""How long training would take: a few real steps on this machine, and what the BBC measured."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,8 +12,7 @@ from engine.check.survey import in_order
 from engine.choices import NetworkName, Precision, PresetName, RecipeName
 from engine.data.audio import AudioSpec
 from engine.data.batches import Batch
-from engine.data.clip_shape import ClipShape
-from engine.data.clips import METADATA, Limits
+from engine.data.clips import METADATA, ClipShape, Limits
 from engine.machine.device import (
     choose_device,
     choose_precision,
@@ -29,7 +28,7 @@ from engine.training.recipe import Recipe, recipe_named
 # a slow machine has time for that alone.
 _PLACES = (0.5, 0.25, 0.75, 0.1, 0.9)
 # Seconds after which no further step is timed.
-_ENOUGH_SECONDS = 3.0
+_MAX_TIMED_SECONDS = 3.0
 
 # Steps a second that the BBC's code made on a V100 with batches of 32 (670,000 Text2Mel steps in
 # 27.9 hours, 49,000 SSRN steps in 5.35 hours).
@@ -43,12 +42,12 @@ class OutOfMemory(Exception):  # noqa: N818 (a finding about the machine, not a 
 
 
 class _Interrupted(Exception):  # noqa: N818 (a wish, not a defect)
-    """A step was left in its middle."""
+    """A step was cancelled before its end."""
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What shall be trained."""
+class EstimateRequest:
+    """What is to be trained."""
 
     preset: PresetName
     recipe: RecipeName
@@ -60,17 +59,17 @@ class Plan:
     price: float | None
     """US dollars an hour."""
     precision: Precision = "auto"
-    own: Mapping[NetworkName, NetworkSpec] = field(default_factory=dict)
-    """The networks that there are already: they keep their widths, whatever the preset."""
+    existing: Mapping[NetworkName, NetworkSpec] = field(default_factory=dict)
+    """The networks that the voice already has: they keep their widths, whatever the preset."""
 
     def spec(self, network: NetworkName) -> NetworkSpec:
-        """What is trained: the network that there is, or one of the preset, for this corpus."""
+        """The spec of a network: the voice's own, or the preset's, with the sizes asked for."""
         n_mels, n_bins = self.audio.n_mels, self.audio.n_bins
-        own = self.own.get(network)
-        if isinstance(own, Text2MelSpec):
-            return replace(own, vocabulary_size=self.vocabulary_size, n_mels=n_mels)
-        if own is not None:
-            return replace(own, n_mels=n_mels, n_bins=n_bins)
+        existing = self.existing.get(network)
+        if isinstance(existing, Text2MelSpec):
+            return replace(existing, vocabulary_size=self.vocabulary_size, n_mels=n_mels)
+        if existing is not None:
+            return replace(existing, n_mels=n_mels, n_bins=n_bins)
         return preset_spec(
             self.preset,
             network,
@@ -83,7 +82,7 @@ class Plan:
 def with_estimates(
     report: CheckReport,
     shapes: Sequence[ClipShape],
-    plan: Plan,
+    request: EstimateRequest,
     device: str,
     *,
     on_progress: Callable[[int, int], None],
@@ -97,10 +96,10 @@ def with_estimates(
     Raises:
         InputError: there is no such device.
     """
-    published = published_training(plan)
+    published = published_training(request)
     try:
         measured = measure_training(
-            shapes, plan, device, on_progress=on_progress, cancelled=cancelled
+            shapes, request, device, on_progress=on_progress, cancelled=cancelled
         )
     except OutOfMemory as error:
         advice = "use a GPU with more memory, or split the longest clips"
@@ -112,7 +111,7 @@ def with_estimates(
 
 def measure_training(
     shapes: Sequence[ClipShape],
-    plan: Plan,
+    request: EstimateRequest,
     device: str,
     *,
     on_progress: Callable[[int, int], None],
@@ -124,7 +123,7 @@ def measure_training(
 
     Args:
         shapes: of the usable clips.
-        plan: what shall be trained.
+        request: what is to be trained.
         device: `auto`, `cpu` or `cuda:N`.
         on_progress: called with networks that were timed and their number.
         cancelled: asked from layer to layer, as a step may take many seconds; what was not
@@ -136,99 +135,108 @@ def measure_training(
     """
     where = choose_device(device)
     leave_a_core_for_the_screen()
-    recipe = recipe_named(plan.recipe)
+    recipe = recipe_named(request.recipe)
     machine = this_machine(describe_device(where))
     estimates = []
-    for done, (network, steps) in enumerate(plan.steps.items()):
+    for done, (network, steps) in enumerate(request.steps.items()):
         if not shapes or cancelled():
             break
-        on_progress(done, len(plan.steps))
+        on_progress(done, len(request.steps))
         try:
-            rate = _steps_a_second(network, shapes, plan, recipe, where, cancelled)
+            rate = _steps_a_second(network, shapes, request, recipe, where, cancelled)
         except _Interrupted:
             break
         size = min(recipe.batch_size, len(shapes))
-        estimates.append(_estimate(network, plan, machine, size, steps, rate))
+        estimates.append(_estimate(network, request, machine, size, steps, rate))
     return tuple(estimates)
 
 
-def published_training(plan: Plan) -> tuple[Estimate, ...]:
+def published_training(request: EstimateRequest) -> tuple[Estimate, ...]:
     """What the BBC's own figures say of the full size; nothing of other sizes."""
     return tuple(
-        _estimate(network, plan, _PUBLISHED_MACHINE, _PUBLISHED_BATCH, steps, _PUBLISHED[network])
-        for network, steps in plan.steps.items()
-        if size_of(plan.spec(network)) == "bbc"
+        _estimate(
+            network, request, _PUBLISHED_MACHINE, _PUBLISHED_BATCH, steps, _PUBLISHED[network]
+        )
+        for network, steps in request.steps.items()
+        if size_of(request.spec(network)) == "bbc"
     )
 
 
 def _estimate(
-    network: NetworkName, plan: Plan, machine: str, batch_size: int, steps: int, rate: float
+    network: NetworkName,
+    request: EstimateRequest,
+    machine: str,
+    batch_size: int,
+    steps: int,
+    rate: float,
 ) -> Estimate:
     hours = steps / rate / 3600
-    usd = None if plan.price is None else hours * plan.price
+    usd = None if request.price is None else hours * request.price
     return Estimate(
-        network, size_of(plan.spec(network)), machine, batch_size, steps, rate, hours, usd
+        network, size_of(request.spec(network)), machine, batch_size, steps, rate, hours, usd
     )
 
 
 def _steps_a_second(
     network: NetworkName,
     shapes: Sequence[ClipShape],
-    plan: Plan,
+    request: EstimateRequest,
     recipe: Recipe,
     device: torch.device,
     cancelled: Callable[[], bool],
 ) -> float:
     try:
-        learner = _learner(network, plan, recipe, device)
+        learner = _learner(network, request, recipe, device)
         _make_interruptible(learner.network, cancelled)
-        batches = _batches(network, shapes, plan, recipe, device)
+        batches = _batches(network, shapes, request, recipe, device)
         for batch in (batches[-1], *batches) if device.type == "cuda" else batches[:1]:
             _timed_step(learner, batch)
         seconds: list[float] = []
         for batch in batches[: len(_PLACES)]:
             seconds.append(_timed_step(learner, batch))
-            if sum(seconds) > _ENOUGH_SECONDS or cancelled():
+            if sum(seconds) > _MAX_TIMED_SECONDS or cancelled():
                 break
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
         # A batch that does not fit is made in parts, down to single clips.
         raise OutOfMemory(
-            f"{network}, {size_of(plan.spec(network))}, does not fit the memory of "
+            f"{network}, {size_of(request.spec(network))}, does not fit the memory of "
             f"{describe_device(device)} with the longest clips, not even one at a time"
         ) from error
     return len(seconds) / sum(seconds)
 
 
-def _learner(network: NetworkName, plan: Plan, recipe: Recipe, device: torch.device) -> Learner:
+def _learner(
+    network: NetworkName, request: EstimateRequest, recipe: Recipe, device: torch.device
+) -> Learner:
     return Learner(
-        plan.spec(network),
+        request.spec(network),
         recipe,
         device=device,
-        precision=choose_precision(plan.precision, device, exact=recipe.exact),
+        precision=choose_precision(request.precision, device, exact=recipe.exact),
         seed=1,
-        max_characters=plan.limits.max_characters,
-        max_frames=plan.limits.max_coarse_frames,
+        max_characters=request.limits.max_characters,
+        max_frames=request.limits.max_coarse_frames,
     )
 
 
 def _make_interruptible(network: nn.Module, cancelled: Callable[[], bool]) -> None:
-    def look(*_given: object) -> None:
+    def check(*_: object) -> None:
         if cancelled():
             raise _Interrupted
 
     for module in network.modules():
-        module.register_forward_pre_hook(look)
+        module.register_forward_pre_hook(check)
     for parameter in network.parameters():
         # Called on the way back, when the parameter's gradient is known.
-        parameter.register_hook(look)  # type: ignore[no-untyped-call]
+        parameter.register_hook(check)  # type: ignore[no-untyped-call]
 
 
 def _batches(
     network: NetworkName,
     shapes: Sequence[ClipShape],
-    plan: Plan,
+    request: EstimateRequest,
     recipe: Recipe,
     device: torch.device,
 ) -> list[Batch]:
@@ -238,18 +246,20 @@ def _batches(
     starts = [round(place * (len(by_length) - size)) for place in _PLACES]
     chosen = [by_length[start : start + size] for start in (*starts, len(by_length) - size)]
     crop = recipe.crop_frames if network == "ssrn" else None
-    return [_batch(network, clips, plan, crop).staged(device) for clips in chosen]
+    return [_batch(network, clips, request, crop).staged(device) for clips in chosen]
 
 
-def _batch(network: NetworkName, clips: Iterable[ClipShape], plan: Plan, crop: int | None) -> Batch:
+def _batch(
+    network: NetworkName, clips: Iterable[ClipShape], request: EstimateRequest, crop: int | None
+) -> Batch:
     """Noise in the shape of clips, padded to the longest: its numbers take as long."""
     clips = list(clips)
     frames = torch.tensor([min(clip.frames, crop or clip.frames) for clip in clips])
     characters = torch.tensor([clip.characters for clip in clips])
-    longest, audio = int(frames.max()), plan.audio
+    longest, audio = int(frames.max()), request.audio
     generator = torch.Generator().manual_seed(1)
     text = torch.randint(
-        2, plan.vocabulary_size, (len(clips), int(characters.max())), generator=generator
+        2, request.vocabulary_size, (len(clips), int(characters.max())), generator=generator
     )
     magnitude = None
     if network == "ssrn":

@@ -1,147 +1,287 @@
-"""What a run learns from: the clips of the corpus, their features, and a report on both."""
+"""What a run learns from: the clips of the corpus and their features, and changes of either."""
 
-import json
-from dataclasses import asdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
 
-from engine.check.report import UnknownCharacter
-from engine.data.clips import METADATA, Corpus, held_out, open_corpus
+from engine.checkpoints.checkpoint import Checkpoint
+from engine.choices import NetworkName
+from engine.data.clips import METADATA, Corpus, held_out, scan_corpus, usable_clips
+from engine.data.corpus_changes import CorpusContent, first_few, keep_only, load_content
 from engine.data.features import FeatureStore
-from engine.data.metadata import Rejected, read_metadata
+from engine.data.metadata import Rejected
 from engine.errors import EngineError, InputError
-from engine.files import write_whole
-from engine.formatting import plural
+from engine.files import make_folder, require_room, unremoved_message, write_whole
+from engine.formatting import format_bytes, plural
+from engine.machine.background import Poller
 from engine.machine.lock import FolderLostError
 from engine.run.commands import Inbox
 from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Progress
-from engine.text.unknown import sentence_about, unknown_characters
-from engine.training.data_check import check_before_training
+from engine.serialization import to_json
+from engine.text.unknown import UnknownCharacter, sentence_about, unknown_characters
+from engine.training.data_check import CheckRecord, DataCheck
 from engine.voice.folder import Voice
 
 # Clips left out that are named one by one on the screen; corpus.json has all.
 _MAX_NAMED = 8
-# Characters without a symbol that are told one by one.
+# Characters without a symbol that are reported one by one.
 _MAX_UNKNOWN = 6
+# Lines of a few hundred thousand steps.
+_HISTORY_BYTES = 2**22
+_BYTES_OF_A_FEATURE = 2
+# Seconds between two checks whether files of the corpus have changed.
+_WATCH_SECONDS = 60.0
 
 
-def open_material(
-    options: TrainOptions, voice: Voice, publisher: Publisher, inbox: Inbox
-) -> tuple[FeatureStore, list[int], list[int]]:
-    """Return the features, the numbers of the clips to train on and of the held-out ones.
+@dataclass(frozen=True)
+class TrainingData:
+    """The features of a corpus, and which of its clips are trained on."""
 
-    The corpus is checked first, and a person at a screen asked where it has errors:
-    features take far longer. The snapshot says what was left out; everything found is in
-    `check.json` and `corpus.json`.
+    store: FeatureStore
+    training: list[int]
+    """Numbers of the clips to train on."""
+    held_out: list[int]
+    """Numbers of the clips that are never trained on."""
+
+
+def load_training_data(
+    options: TrainOptions,
+    voice: Voice,
+    checkpoint_bytes: int,
+    publisher: Publisher,
+    inbox: Inbox,
+) -> TrainingData:
+    """Read the corpus, check it, and compute its features unless they are in the cache.
+
+    The check comes first, and a person at a screen is asked where it found errors: features take
+    far longer. The snapshot says what was left out; everything found is in `check.json` and
+    `corpus.json`.
 
     Raises:
         InputError: the dataset cannot be used.
+        EngineError: the disk has no room for two checkpoints of `checkpoint_bytes` and features.
         Cancelled: the person asked to finish before the features were complete.
         Declined: the person did not want to train on what the check found.
     """
     settings = voice.settings
     publisher.update(progress=Progress("reading the corpus", 0, 1))
-    corpus = open_corpus(voice.dataset, voice.vocabulary, settings.limits, settings.audio)
-    rows, _ = read_metadata(voice.dataset / METADATA)
-    unknown = unknown_characters(rows, voice.vocabulary)
-    _tell_unknown(unknown, publisher)
-    told = check_before_training(options, voice, corpus.clips, publisher, inbox)
+    scan = scan_corpus(voice.dataset)
+    corpus = usable_clips(scan, voice.vocabulary, settings.limits)
+    unknown = unknown_characters({row.line: row.text for row in scan.rows}, voice.vocabulary)
+    _report_unknown(unknown, publisher)
+    check = DataCheck(options, voice, publisher, inbox)
+    check.run(scan)
+    _require_room(voice, checkpoint_bytes, check.record)
+    check.wait_for_answer()
+    store = _open_features(corpus, options.network, voice, publisher, inbox)
+    if len(store.clips) < 2:
+        raise InputError(
+            f"{voice.dataset} has a single usable clip; training needs at least two, one to "
+            f"train on and one to evaluate with."
+        )
+    ids = held_out(store.clips)
+    data = TrainingData(
+        store,
+        training=[i for i, clip in enumerate(store.clips) if clip.clip_id not in ids],
+        held_out=[i for i, clip in enumerate(store.clips) if clip.clip_id in ids],
+    )
+    rejected = sorted((*corpus.rejected, *store.rejected), key=lambda clip: clip.line)
+    _report_rejected(rejected, len(scan.rows) + len(scan.malformed), check, voice, publisher)
+    _save_report(data, rejected, unknown, voice, publisher)
+    return data
+
+
+def _require_room(voice: Voice, checkpoint_bytes: int, record: CheckRecord | None) -> None:
+    """Refuse to begin where checkpoints could not be saved.
+
+    Two of them must fit, because a new one is there before an old one goes, and the features,
+    unless there are some, or nobody knows how long the recordings are.
+    """
+    audio, features = voice.settings.audio, 0
+    if record is not None and not any(voice.features.glob("*.features")):
+        frames = record.report.hours * 3600 * audio.sample_rate / audio.hop_length
+        frames += record.report.usable * audio.reduction
+        numbers = audio.n_bins + audio.n_mels / audio.reduction
+        features = int(frames * numbers * _BYTES_OF_A_FEATURE)
+    parts = [f"two checkpoints of {format_bytes(checkpoint_bytes)}"]
+    if features:
+        parts.append(f"features of {format_bytes(features)}")
+    require_room(
+        voice.folder,
+        2 * checkpoint_bytes + features + _HISTORY_BYTES,
+        f"Training ({', '.join(parts)} and the history)",
+    )
+
+
+def _open_features(
+    corpus: Corpus, network: NetworkName, voice: Voice, publisher: Publisher, inbox: Inbox
+) -> FeatureStore:
+    folder = voice.locate() / "features"
 
     def show(done: int, total: int) -> None:
         publisher.update(progress=Progress("computing features", done, total))
 
-    features = voice.locate() / "features"
-
-    def is_to_end() -> bool:
+    def cancelled() -> bool:
         try:
-            if voice.locate() != features.parent:
-                raise FolderLostError(f"{features.parent} was moved.")
+            if voice.locate() != folder.parent:
+                raise FolderLostError(f"{folder.parent} was moved.")
         except FolderLostError:
             raise
         except EngineError:
-            pass  # a disk that does not answer this now is asked again
+            pass  # a disk that does not answer is asked again
         return inbox.finish_requested()
 
-    store = FeatureStore.open(
+    return FeatureStore.open(
         corpus,
-        settings.audio,
-        settings.limits,
-        features,
+        voice.settings.audio,
+        voice.settings.limits,
+        folder,
         on_progress=show,
-        cancelled=is_to_end,
-        magnitudes=options.network == "ssrn",
+        cancelled=cancelled,
+        magnitudes=network == "ssrn",
         on_damage=lambda sentence: publisher.event(sentence, "warning"),
     )
-    if len(store.clips) < 2:
-        raise InputError(
-            f"{voice.dataset} has a single usable clip; training needs at least two, one to "
-            f"learn from and one to be judged by."
-        )
-    ids = held_out(store.clips)
-    training = [i for i, clip in enumerate(store.clips) if clip.clip_id not in ids]
-    held = [i for i, clip in enumerate(store.clips) if clip.clip_id in ids]
-    rejected = sorted((*corpus.rejected, *store.rejected), key=lambda clip: clip.line)
-    _tell_rejected(rejected, told, corpus, publisher, voice)
-    _write_report(voice, publisher, store, rejected, unknown, len(training), sorted(ids))
-    return store, training, held
 
 
-def _tell_unknown(unknown: tuple[UnknownCharacter, ...], publisher: Publisher) -> None:
-    """Tell which characters of the corpus the voice has no symbol for, and what it reads."""
+def _report_unknown(unknown: tuple[UnknownCharacter, ...], publisher: Publisher) -> None:
+    """Report the characters that the voice has no symbol for, and what is read instead."""
     for one in unknown[:_MAX_UNKNOWN]:
-        # What is lost of words changes what a network learns; lost punctuation hardly does.
+        # A lost letter changes what a network learns; lost punctuation hardly does.
         lost = one.character.isalnum() and not one.becomes.strip()
         text = f"without a symbol: {sentence_about(one)}"
         publisher.event(text, "warning" if lost else "information")
     if len(unknown) > _MAX_UNKNOWN:
-        more = len(unknown) - _MAX_UNKNOWN
-        others = plural(more, "other character")
-        publisher.event(f"and {others} without a symbol; corpus.json lists all")
+        others = plural(len(unknown) - _MAX_UNKNOWN, "other character")
+        publisher.event(f"and {others} without a symbol; see corpus.json")
 
 
-def _tell_rejected(
-    rejected: list[Rejected],
-    told: frozenset[int],
-    corpus: Corpus,
-    publisher: Publisher,
-    voice: Voice,
+def _report_rejected(
+    rejected: list[Rejected], rows: int, check: DataCheck, voice: Voice, publisher: Publisher
 ) -> None:
-    """Tell what was left out, line by line but for those whose fault was `told` already."""
-    total = len(corpus.rejected) + len(corpus.clips)
+    """Report the clips left out, one by one unless the check has done so."""
     if not rejected:
         return
-    publisher.event(f"left out {len(rejected)} of {total} rows of metadata.csv", "warning")
-    untold = [clip for clip in rejected if clip.line not in told]
-    for clip in untold[:_MAX_NAMED]:
+    publisher.event(f"left out {len(rejected)} of {rows} rows of metadata.csv", "warning")
+    rest = [clip for clip in rejected if clip.line not in check.reported]
+    for clip in rest[:_MAX_NAMED]:
         publisher.event(f"line {clip.line}: {clip.clip_id or 'no id'} {clip.reason}", "warning")
-    if len(untold) > _MAX_NAMED:
-        more = len(untold) - _MAX_NAMED
-        publisher.event(f"and {more} more; {voice.corpus_report} lists them all", "warning")
+    if len(rest) > _MAX_NAMED:
+        publisher.event(f"and {len(rest) - _MAX_NAMED} more; see {voice.corpus_report}", "warning")
 
 
-def _write_report(
-    voice: Voice,
-    publisher: Publisher,
-    store: FeatureStore,
+def _save_report(
+    data: TrainingData,
     rejected: list[Rejected],
     unknown: tuple[UnknownCharacter, ...],
-    training: int,
-    held: list[str],
+    voice: Voice,
+    publisher: Publisher,
 ) -> None:
+    store = data.store
     frames = sum(store.coarse_frames(i) for i in range(len(store.clips)))
     report = {
         "clips": len(store.clips),
-        "training_clips": training,
-        "held_out": held,
+        "training_clips": len(data.training),
+        "held_out": sorted(store.clips[i].clip_id for i in data.held_out),
         "hours": round(frames * store.audio.coarse_frame_seconds / 3600, 4),
         "left_out": [
             {"line": clip.line, "id": clip.clip_id, "reason": clip.reason} for clip in rejected
         ],
-        "unknown_characters": [asdict(one) for one in unknown],
+        "unknown_characters": unknown,
     }
-    text = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
     try:
         voice.locate()
-        write_whole(voice.corpus_report, text.encode(), make_folders=False)
+        write_whole(voice.corpus_report, to_json(report, indent=2) + b"\n", make_folders=False)
     except EngineError as error:
         publisher.event(str(error), "warning")
+
+
+def report_corpus_change(
+    voice: Voice,
+    network: NetworkName,
+    checkpoint: Checkpoint | None,
+    content: CorpusContent,
+    publisher: Publisher,
+) -> str:
+    """Report in what the corpus differs from the one that a checkpoint was trained on.
+
+    Training goes on with the corpus as it is. What it consists of is saved beside the checkpoints,
+    so that a later run can compare.
+
+    Returns:
+        What was reported; nothing where nothing differs, or no other corpus is known.
+    """
+    folder = voice.folder / network / "corpora"
+    known = checkpoint.corpus if checkpoint else ""
+    text = ""
+    if known and known != content.key:
+        old = load_content(folder, known)
+        what = "which clips is not known here" if old is None else content.changes_since(old)
+        text = f"recordings changed since {network} was last trained: {what}"
+        publisher.warn(
+            f"{text}; training goes on with the corpus as it is",
+            f"Recordings changed since {network} was last trained: {what}.",
+        )
+    try:
+        folder = voice.locate() / network / "corpora"
+        make_folder(folder, within=voice.folder)
+        content.save(folder)
+        if left := keep_only(folder, {known, content.key}):
+            publisher.event(unremoved_message(left), "warning")
+    except (EngineError, OSError) as error:
+        publisher.event(f"a later run cannot say what changes in the corpus: {error}", "warning")
+    return text
+
+
+class CorpusWatch:
+    """Checks every minute, in a thread that a slow disk may hold up, whether the corpus changes.
+
+    A run learns from its features, which no change of the recordings touches; but the person who
+    changes them should know that.
+    """
+
+    def __init__(self, dataset: Path, recordings: Iterable[Path], publisher: Publisher) -> None:
+        self._publisher = publisher
+        self._before = {path: _state(path) for path in (dataset / METADATA, *recordings)}
+        self._reported = False
+        self._poller = Poller("corpus monitoring", _WATCH_SECONDS, self.check, publisher.event)
+
+    def start(self) -> None:
+        """Start to check."""
+        self._poller.start()
+
+    def stop(self) -> None:
+        """Check no more; a check under way is not waited for."""
+        self._poller.stop()
+
+    def check(self) -> None:
+        """Report files that have changed since the start, the first time that there are some."""
+        if self._reported:
+            return
+        now = {path: _state(path) for path in self._before}
+        gone = [path for path in now if now[path] is None and self._before[path]]
+        changed = [path for path in now if now[path] and now[path] != self._before[path]]
+        if self._poller.stopped or not (gone or changed):
+            return
+        self._reported = True
+        parts = [
+            f"{len(paths):,} {what} ({first_few([path.name for path in paths])})"
+            for what, paths in (("gone", gone), ("changed", changed))
+            if paths
+        ]
+        touched = f"of the corpus changed during training: {', '.join(parts)}"
+        self._publisher.warn(
+            f"files {touched}; this run goes on with what it has read, the next one reads the new "
+            f"files",
+            f"Files {touched}; the next run reads the new ones.",
+        )
+
+
+def _state(path: Path) -> tuple[int, int] | None:
+    """Size and time of change of a file; None where it is gone."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_size, stat.st_mtime_ns

@@ -14,8 +14,8 @@ from engine.files import PRIVATE, make_folder, read_plain, require_plain, write_
 from engine.machine.lock import SETTINGS_NAME, FolderLock
 from engine.text.vocabulary import Vocabulary
 from engine.voice.layout import CheckpointEntry, list_checkpoints, step_folder
-from engine.voice.settings import VoiceSettings, edited, parse_settings
-from engine.voice.spend import Ledger
+from engine.voice.settings import VoiceSettings, parse_settings, settings_text
+from engine.voice.spend import SpendLog
 
 SETTINGS = SETTINGS_NAME
 """The file that makes a folder a voice."""
@@ -98,7 +98,7 @@ class Voice:
         """
         if folder.is_dir():
             require_plain(folder)
-        write_whole(folder / SETTINGS, _encoded(edited(None, None, settings)), mode)
+        write_whole(folder / SETTINGS, _encoded(settings_text(settings)), mode)
         return cls(folder, settings)
 
     def restore_settings(self) -> bool:
@@ -109,7 +109,7 @@ class Voice:
         """
         if Voice.exists(self.folder):
             return False
-        content = _encoded(edited(None, None, self.settings))
+        content = _encoded(settings_text(self.settings))
         write_whole(self.folder / SETTINGS, content, make_folders=False)
         return True
 
@@ -179,9 +179,9 @@ class Voice:
         return self.folder / "check.json"
 
     @property
-    def ledger(self) -> Ledger:
+    def spend(self) -> SpendLog:
         """What training has cost."""
-        return Ledger(self.folder / "spend.jsonl")
+        return SpendLog(self.folder / "spend.jsonl")
 
     def history(self, network: NetworkName) -> Path:
         """The losses of a network, one line a logged step."""
@@ -214,7 +214,9 @@ class Voice:
             text = read_plain(path, _MAX_SETTINGS).decode()
         except (OSError, UnicodeDecodeError) as error:
             raise EngineError(f"Cannot read {path}: {error}.") from error
-        write_whole(path, _encoded(edited(text, self.settings, settings)), make_folders=False)
+        write_whole(
+            path, _encoded(settings_text(settings, self.settings, text)), make_folders=False
+        )
         self.settings = settings
 
 

@@ -25,8 +25,8 @@ def add_network(voice: Voice, network, spec) -> None:
     save_checkpoint(
         Checkpoint(
             network=network, spec=spec, symbols=voice.settings.symbols, step=900, base_step=0,
-            recipe="standard", seed=1, moments_from=0, weights=weights,
-            average={name: weight + 1 for name, weight in weights.items()},
+            recipe="standard", seed=1, optimizer_start_step=0, weights=weights,
+            ema={name: weight + 1 for name, weight in weights.items()},
             optimizer={"step/x": torch.tensor(900.0)},
         ),
         voice.checkpoint_folder(network, 900),
@@ -36,7 +36,7 @@ def add_network(voice: Voice, network, spec) -> None:
 @pytest.fixture
 def trained(tmp_path) -> Voice:
     voice = Voice.create(tmp_path / "trained", VoiceSettings(Path("corpus")))
-    voice.ledger.add(SpendEntry("", "", "text2mel", 0, 900, 60.0, 0.5))
+    voice.spend.add(SpendEntry("", "", "text2mel", 0, 900, 60.0, 0.5))
     add_network(voice, "text2mel", Text2MelSpec(34, 4, embedding=4, hidden=4))
     return voice
 
@@ -49,8 +49,8 @@ def test_the_weights_that_speak_are_kept_and_an_older_bundle_gives_way(trained, 
     made = Voice.open(out)
     full = load_checkpoint(trained.newest("text2mel").path)
     small = load_checkpoint(made.newest("text2mel").path)
-    assert (small.step, small.average, small.optimizer) == (900, {}, {})
-    for name, weight in full.average.items():
+    assert (small.step, small.ema, small.optimizer) == (900, {}, {})
+    for name, weight in full.ema.items():
         assert torch.equal(small.weights[name], weight.half().float())
 
 

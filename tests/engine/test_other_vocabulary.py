@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint, speaking_network
-from engine.checkpoints.folders import sealed
+from engine.checkpoints.checkpoint import inference_network, load_checkpoint, save_checkpoint
+from engine.checkpoints.state import sealed
 from engine.errors import InputError
 from engine.jobs.info import describe
 from engine.run.commands import Finish
@@ -62,7 +62,7 @@ def said_of(voice, text):
     ids = torch.tensor([Vocabulary(checkpoint.symbols, "plain").encode(text)])
     mel = torch.linspace(0, 1, 7 * checkpoint.spec.n_mels).reshape(1, 7, -1)
     with torch.inference_mode():
-        return speaking_network(checkpoint)(ids, mel)
+        return inference_network(checkpoint)(ids, mel)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_new_symbols_start_where_it_is_said(make_voice, take_over):
     letters = [BBC_SYMBOLS.index(letter) for letter in "abcdefghijklmnopqrstuvwxyz"]
     torch.testing.assert_close(after[-1], before[letters].mean(dim=0))
     assert any("mean of the letters: '中'" in text for text in told)
-    assert any('not read here: "\'"' in text for text in told)
+    assert any('this voice lacks: "\'"' in text for text in told)
 
 
 def test_where_rows_came_from_is_kept_with_the_base(make_voice, take_over, training):
@@ -158,7 +158,7 @@ def test_where_the_trained_weights_speak_their_moments_come_along_by_symbol(
     training.end(training.start(source, "+2"))
     mine, told = take_over(source, vocabulary=GERMAN, cleaner="plain", recipe="bbc")
     before, after = newest(source).optimizer, newest(mine).optimizer
-    assert any("with Adam's moments" in text for text in told)
+    assert any("with its optimizer state" in text for text in told)
     assert before.keys() == after.keys()
     for moment in ("exp_avg", "exp_avg_sq"):
         name = f"{moment}/{ROWS}"
@@ -171,7 +171,7 @@ def test_where_the_trained_weights_speak_their_moments_come_along_by_symbol(
                 assert not moved.any()
         before.pop(name), after.pop(name)
     assert all(torch.equal(after[name], value) for name, value in before.items())
-    assert newest(mine).moments_from == newest(source).moments_from == 10
+    assert newest(mine).optimizer_start_step == newest(source).optimizer_start_step == 10
     assert training.end(training.start(mine, "+1")).step == 13
 
 
@@ -198,15 +198,15 @@ def test_where_an_average_speaks_moments_form_anew_and_the_rate_rises(
     source = make_voice("theirs", text2mel=871)
     training.end(training.start(source, "+1"))
     mine, told = take_over(source, vocabulary=BACKWARDS)
-    assert any("form anew, while the learning rate rises over 500 steps" in text for text in told)
+    assert any("optimizer reset, 500-step warm-up" in text for text in told)
     base = newest(mine)
     assert base.optimizer == {}
     theirs = newest(source)
     for symbol in BBC_SYMBOLS:
         ours = row(base.weights[ROWS], BACKWARDS, symbol)
-        assert torch.equal(ours, row(theirs.average[ROWS], BBC_SYMBOLS, symbol))
+        assert torch.equal(ours, row(theirs.ema[ROWS], BBC_SYMBOLS, symbol))
     training.end(training.start(mine, "+1"))
-    assert newest(mine).moments_from == 872
+    assert newest(mine).optimizer_start_step == 872
 
 
 def test_a_voice_keeps_its_symbols(make_voice, training):
@@ -230,7 +230,7 @@ def test_symbols_that_the_cleaner_never_reads_are_told(tmp_path, training, speec
         tmp_path / "new", None, Finish(), dataset=speech, vocabulary=MINIMAL + "Q"
     )
     told = training.texts(training.end(session))
-    assert any("never reads Q" in text for text in told)
+    assert any("never produces Q" in text for text in told)
 
 
 def test_characters_without_a_symbol_are_told_before_training_with_a_line(
@@ -294,7 +294,7 @@ def imported(make_voice, training):
     training.end(training.start(donor, "+2"))
     theirs = newest(donor)
     voice = make_voice("imported", dataset=None, text2mel=None)
-    base = replace(theirs, base_step=theirs.step, moments_from=0)
+    base = replace(theirs, base_step=theirs.step, optimizer_start_step=0)
     save_checkpoint(base, voice.checkpoint_folder("text2mel", theirs.step))
     return voice
 
@@ -309,8 +309,8 @@ def test_an_imported_voice_takes_its_first_recordings_as_its_own(make_voice, tra
     snapshot = training.end(training.start(voice, "+1", dataset=speech))
     assert (snapshot.step, snapshot.base_step, snapshot.failure) == (43, 42, "")
     assert Voice.open(voice.folder).dataset == speech
-    assert newest(voice).moments_from == 0
-    assert not any("anew" in text for text in training.texts(snapshot))
+    assert newest(voice).optimizer_start_step == 0
+    assert not any("optimizer reset" in text for text in training.texts(snapshot))
     # Its Text2Mel is of a size of its own; its SSRN is the preset's.
     snapshot = training.end(training.start(voice, "+1", network="ssrn"))
     assert (snapshot.step, snapshot.failure) == (1, "")

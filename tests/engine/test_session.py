@@ -107,7 +107,7 @@ def test_no_voice_is_made_among_other_files(tmp_path, training, speech, place):
     folder = dataset if place == "recordings" else tmp_path / "home"
     before = sorted(path.name for path in folder.iterdir())
     said = refused(training, folder, "+1", dataset=dataset)
-    assert "something else" in said
+    assert "not a voice folder" in said
     assert sorted(path.name for path in folder.iterdir()) == before
 
 
@@ -183,10 +183,10 @@ def test_a_voice_taken_from_another_keeps_its_steps_and_its_kind(
     source = load_checkpoint(theirs.checkpoint_folder("text2mel", 880))
     # What speaks is what is taken over, without the moments that belong to other weights.
     assert base.optimizer == {}
-    for name, weight in source.average.items():
+    for name, weight in source.ema.items():
         assert base.weights[name].equal(weight)
-    assert base.moments_from == 0
-    assert load_checkpoint(mine.checkpoint_folder("text2mel", 882)).moments_from == 880
+    assert base.optimizer_start_step == 0
+    assert load_checkpoint(mine.checkpoint_folder("text2mel", 882)).optimizer_start_step == 880
 
 
 def test_a_voice_taken_from_one_checkpoint(make_voice, tmp_path, training, speech):
@@ -282,7 +282,7 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path, training, speech):
         training.start(tmp_path / "file" / "voice", dataset=speech)
 
 
-def test_a_fault_of_the_account_hides_no_failure(make_voice, training, monkeypatch):
+def test_a_fault_of_the_spend_log_hides_no_failure(make_voice, training, monkeypatch):
     def fail(*_, **__):
         raise ZeroDivisionError("by nought")
 
@@ -296,7 +296,7 @@ def test_a_fault_of_the_account_hides_no_failure(make_voice, training, monkeypat
     assert (snapshot.phase, snapshot.failure) == (Phase.FAILED, "The device is gone.")
     assert str(session.error) == "The device is gone."
     told = training.texts(snapshot)
-    assert "the account cannot be closed: ZeroDivisionError: by nought" in told
+    assert "the spend log cannot be closed: ZeroDivisionError: by nought" in told
 
 
 def test_what_fails_before_the_start_leaves_neither_voice_nor_lock(

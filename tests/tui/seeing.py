@@ -27,5 +27,5 @@ def log_of(app: VoicecoachApp) -> str:
 async def look(app: VoicecoachApp, pilot) -> None:
     """Let the app look often enough to show numbers and plots."""
     for _ in range(4):
-        app.look()
+        app.poll()
     await pilot.pause()

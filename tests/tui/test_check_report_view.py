@@ -28,15 +28,15 @@ def printed(report, width: int = 80, encoding: str = "utf-8") -> str:
 @pytest.mark.parametrize(
     ("report", "answer"),
     [
-        (BROKEN, "Not ready: 3 errors, 12 warnings, 1 note in 1,240 rows. Mend the errors first."),
-        (CLEAN, "Ready to train: nothing was found in 1,240 rows."),
+        (BROKEN, "Not ready: 3 errors, 12 warnings, 1 note in 1,240 clips. Fix the errors first."),
+        (CLEAN, "Ready to train: no findings in 1,240 clips."),
         (
             replace(BROKEN, findings=BROKEN.findings[3:4]),
-            "Ready to train: no errors, 1 warning in 1,240 rows.",
+            "Ready to train: no errors, 1 warning in 1,240 clips.",
         ),
         (
             replace(BROKEN, rows=1, usable=0, hours=0.0, findings=(missing(1),)),
-            "No clip can be used: 1 error in 1 row. Mend the errors first.",
+            "No clip can be used: 1 error in 1 clip. Fix the errors first.",
         ),
     ],
 )
@@ -47,13 +47,12 @@ def test_the_answer_comes_before_everything_else(report, answer):
 def test_figures_carry_their_units():
     said = printed(CLEAN)
     for figure in (
-        "1,240 usable of 1,240 rows",
+        "1,240 of 1,240 usable",
         "2h08m, 6.2 s a clip on average",
         "14.3 characters/s (11.9 to 17.2)",
         "−23.1 dBFS (−26.0 to −20.4)",
         "41 dB (30 to 52)",
-        "87 % of what English says",
-        "ZH, OY",
+        "87 % of English",
     ):
         assert figure in said
     assert "$10.58 at $0.99/h on this machine (cpu)" in " ".join(said.split())
@@ -104,7 +103,7 @@ def test_of_many_findings_of_a_kind_the_first_few_are_shown():
     many = replace(CLEAN, findings=tuple(missing(line) for line in range(1, 1001)))
     said = printed(many)
     assert "error  missing recording  1,000" in said
-    assert "and 990 more (--json lists all)" in said
+    assert "and 990 more (see --json)" in said
     assert "line 1  wavs" in said
     assert "line 11  wavs" not in said
     block = said[said.index("missing recording") : said.index("what it lets")]

@@ -11,7 +11,7 @@ from engine.run.commands import Continue, Finish, Hold
 from engine.run.snapshot import Phase, Progress, Snapshot
 from tui.app import VoicecoachApp
 from tui.keys import CHECK_KEYS
-from tui.process.exit_reason import ExitReason
+from tui.process.endings import ExitReason
 from tui.screens.check_screen import CheckScreen
 
 
@@ -32,8 +32,8 @@ async def test_errors_are_shown_before_training_without_a_key(size):
         await look(app, pilot)
         assert isinstance(app.screen, CheckScreen)
         seen = " ".join(text_of(app).split())
-        assert "Not ready: 3 errors, 12 warnings, 1 note in 1,240 rows. Mend the errors" in seen
-        assert "Training begins in 47 s on 1,237 usable clips." in seen
+        assert "3 errors, 12 warnings, 1 note" in seen
+        assert "3 of 1,240 clips have errors. Training starts in 47 s without them." in seen
         assert "alice-0012" in seen
         # What a transcript or an id holds is shown, not obeyed.
         assert "[red]alice-0700" in seen
@@ -76,7 +76,7 @@ async def test_a_question_about_leaving_outlasts_the_countdown():
         await pilot.press("q")
         session.change(phase=Phase.PREPARING, seconds_to_start=None)
         await look(app, pilot)
-        assert "Training has not begun, and nothing is lost." in text_of(app)
+        assert "Training has not started; nothing is lost." in text_of(app)
         await pilot.press("escape")
         await look(app, pilot)
         assert app.screen is app.run_screen
@@ -89,16 +89,16 @@ async def test_the_countdown_follows_the_engine_and_stops_when_held():
         await look(app, pilot)
         session.change(seconds_to_start=46)
         await look(app, pilot)
-        assert "begins in 46 s" in text_of(app)
+        assert "starts in 46 s" in text_of(app)
         session.change(seconds_to_start=None)
         await look(app, pilot)
         seen = " ".join(text_of(app).split())
-        asked = "Train on 1,237 usable clips, or mend the errors first? enter begin · q leave"
+        asked = "3 of 1,240 clips have errors. enter start without them · q quit"
         assert asked in seen
-        assert "This machine still costs $0.99/h" in seen
+        assert "The machine still costs $0.99/h" in seen
         await pilot.press("h")
         assert session.sent == []
-        assert "it waits for your answer already" in said_to_the_person(app)
+        assert "the countdown is already stopped" in said_to_the_person(app)
 
 
 async def test_the_advice_is_that_of_the_highlighted_finding():
@@ -123,7 +123,7 @@ async def test_figures_lengths_and_characters_are_in_sight_where_there_is_room()
         for words in ("14.3 characters/s (11.9 to", "5–6 s 260 ███", "é 14× read as e · line 31"):
             assert words in seen
         await pilot.press("tab")
-        assert "they are in sight already" in said_to_the_person(app)
+        assert "they are already on the screen" in said_to_the_person(app)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -133,7 +133,7 @@ async def test_what_training_takes_is_measured_while_the_person_reads(size):
     app = app_on(session)
     async with app.run_test(size=size) as pilot:
         await look(app, pilot)
-        assert "measuring what training takes…" in " ".join(text_of(app).split())
+        assert "measuring speed…" in " ".join(text_of(app).split())
         session.change(check=BROKEN, progress=None)
         await look(app, pilot)
         seen = " ".join(text_of(app).replace("│", " ").split())
@@ -191,7 +191,7 @@ async def test_leaving_before_training_says_that_nothing_is_lost(keys, sent, rea
     async with app.run_test(size=(80, 24)) as pilot:
         await look(app, pilot)
         await pilot.press(keys[0])
-        assert "Training has not begun, and nothing is lost." in text_of(app)
+        assert "Training has not started; nothing is lost." in text_of(app)
         assert "train on the usable clips without the screen" in text_of(app)
         await pilot.press(keys[1])
     assert session.sent == sent
@@ -204,7 +204,7 @@ async def test_the_question_cannot_be_closed_unanswered():
         await look(app, pilot)
         await pilot.press("escape", "k")
         assert isinstance(app.screen, CheckScreen)
-        assert "training has not begun; enter begins it" in said_to_the_person(app)
+        assert "training has not started; enter starts it" in said_to_the_person(app)
 
 
 @pytest.mark.parametrize(("report", "closing"), [(CLEAN, "k"), (BROKEN, "escape")])
@@ -216,9 +216,9 @@ async def test_k_shows_the_report_during_the_run(report, closing):
         await look(app, pilot)
         assert isinstance(app.screen, CheckScreen)
         assert "check of the recordings" in text_of(app)
-        assert ("Nothing was found." in text_of(app)) is (not report.findings)
+        assert ("No findings." in text_of(app)) is (not report.findings)
         await pilot.press("enter", "h")
-        assert "begin: training has begun already" in said_to_the_person(app)
+        assert "start: training has already started" in said_to_the_person(app)
         assert session.sent == []
         await pilot.press(closing)
         assert app.screen is app.run_screen
@@ -234,7 +234,7 @@ async def test_k_says_why_there_is_no_report_yet():
         await look(app, pilot)
         await pilot.press("k")
         assert app.screen is app.run_screen
-        assert "the recordings were not checked; what happened says why" in log_of(app)
+        assert "the recordings were not checked; see the log" in log_of(app)
 
 
 async def test_help_and_palette_of_the_check_have_all_its_keys():
@@ -247,7 +247,7 @@ async def test_help_and_palette_of_the_check_have_all_its_keys():
         for key in CHECK_KEYS:
             assert key.help in seen
             assert key.label.capitalize() in offered
-        assert "not now: training has not begun; enter begins it" in seen
+        assert "not now: training has not started; enter starts it" in seen
         await pilot.press("escape")
         assert isinstance(app.screen, CheckScreen)
 

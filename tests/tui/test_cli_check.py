@@ -37,7 +37,7 @@ def spoiled(tmp_path: Path) -> Path:
 def test_good_speech_ends_with_0() -> None:
     result = run(SPEECH, "--no-estimate")
     assert result.exit_code == 0, result.output
-    assert "3 usable of 3" in result.stdout
+    assert "3 of 3 usable" in result.stdout
     assert "steps/s" not in result.stdout
     assert result.stderr == ""
 
@@ -102,7 +102,7 @@ def test_estimates_of_this_machine_and_of_the_bbc() -> None:
 
 def test_the_published_figures_are_of_the_full_size() -> None:
     from engine.jobs.check import CheckOptions, check_files
-    from engine.training.throughput import Plan, published_training
+    from engine.training.throughput import EstimateRequest, published_training
 
     order = CheckOptions(SPEECH)
     found = check_files(order, on_progress=lambda done, total: None, cancelled=lambda: False)
@@ -110,7 +110,7 @@ def test_the_published_figures_are_of_the_full_size() -> None:
     settings = order.settings()
     steps = {"text2mel": 670_000, "ssrn": 49_000}
     plans = [
-        Plan(preset, "standard", 34, settings.audio, settings.limits, steps, None)
+        EstimateRequest(preset, "standard", 34, settings.audio, settings.limits, steps, None)
         for preset in ("bbc", "small")
     ]
     full, small = map(published_training, plans)
@@ -136,7 +136,7 @@ def test_a_voice_that_cannot_judge_costs_no_report(tmp_path: Path) -> None:
     Voice.create(tmp_path / "voice", VoiceSettings())
     result = run(SPEECH, "--deep", "--against", tmp_path / "voice", "--no-estimate")
     assert result.exit_code == 2
-    assert "3 usable of 3" in result.stdout
+    assert "3 of 3 usable" in result.stdout
     assert "no checkpoint" in result.stderr
 
 

@@ -73,4 +73,4 @@ def test_a_stop_of_zeros_is_asked_for_again(voice):
     (voice.folder / "text2mel" / "stop.json").write_bytes(bytes(64))
     told = CliRunner().invoke(app, ["train", "--voice", str(voice.folder), "--headless"])
     assert told.exit_code == 2
-    assert "say it again with --stop-at" in told.stderr
+    assert "give the stop again with --stop-at" in told.stderr

@@ -8,7 +8,7 @@ from textual import events
 from engine.run.commands import Finish, Pause, SaveCheckpoint, SetSentence, StopAt
 from engine.run.snapshot import Phase
 from engine.run.stop import StopPoint, parse_stop
-from tui.process.exit_reason import ExitReason
+from tui.process.endings import ExitReason
 
 
 async def until(pilot, true) -> None:
@@ -39,7 +39,7 @@ async def test_keep_training_closes_the_screen_alone():
     assert app.return_value is ExitReason.KEEP_TRAINING
 
 
-async def test_before_the_end_it_is_said_what_a_full_disk_makes_of_it():
+async def test_quitting_says_what_a_full_disk_loses():
     why = "The checkpoint needs 8 MB, but 4 MB are free; free 4 MB there."
     session = FakeSession(training(saving_trouble=why, checkpoint_step=870_896))
     app = app_on(session)
@@ -47,7 +47,7 @@ async def test_before_the_end_it_is_said_what_a_full_disk_makes_of_it():
         await pilot.press("q")
         said = str(app.screen.query_one("Static").content)
         assert "308 steps cannot be saved: The checkpoint needs 8 MB" in said
-        assert "free 4 MB there; or they are lost" in said
+        assert "free 4 MB there; otherwise lost" in said
 
 
 @pytest.mark.parametrize("attached", [False, True])
@@ -56,7 +56,7 @@ async def test_leaving_a_pause_alone_says_that_it_ends(attached):
     app = app_on(session, attached=attached)
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("q")
-        assert "end the pause, and let it train" in text_of(app)
+        assert "end the pause and keep training" in text_of(app)
         await pilot.press("k")
     # Whoever leaves last is known where the screens are counted, and not here.
     assert session.sent == []
@@ -85,12 +85,12 @@ async def test_at_the_stop_nothing_is_asked_because_all_is_saved():
     assert app.return_value is ExitReason.QUIT
 
 
-async def test_a_stop_that_could_not_be_saved_is_told_and_can_be_saved_again():
+async def test_a_stop_that_could_not_be_saved_can_be_saved_again():
     session = FakeSession(training(phase=Phase.AT_STOP))
     app = app_on(session)
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
-        assert "Stopped at step 871,204, not saved" in text_of(app)
+        assert "Stopped at 871,204, not saved" in text_of(app)
         await pilot.press("q")
         assert "Step 871,204 could not be saved" in text_of(app)
         await pilot.press("escape", "c")
@@ -107,7 +107,7 @@ async def test_the_end_of_the_run_closes_the_screen():
     assert app.return_value is ExitReason.ENDED
 
 
-async def test_a_run_that_never_began_closes_the_screen_for_the_sentence_on_the_terminal():
+async def test_a_run_that_never_started_closes_the_screen():
     session = FakeSession(preparing())
     app = app_on(session)
     async with app.run_test(size=(80, 24)) as pilot:
@@ -116,7 +116,7 @@ async def test_a_run_that_never_began_closes_the_screen_for_the_sentence_on_the_
     assert app.return_value is ExitReason.ENDED
 
 
-async def test_leaving_an_attached_screen_leaves_the_run_alone_unless_asked():
+async def test_an_attached_screen_leaves_the_run_alone_unless_asked():
     for keys, sent, reason in (
         (("q", "enter"), [], ExitReason.KEEP_TRAINING),
         (("q", "k"), [], ExitReason.KEEP_TRAINING),
@@ -130,13 +130,13 @@ async def test_leaving_an_attached_screen_leaves_the_run_alone_unless_asked():
         assert app.return_value is reason
 
 
-async def test_who_is_not_alone_is_told_so_and_ends_no_pause_of_others():
+async def test_other_screens_are_named_and_keep_their_pause():
     session = FakeSession(training(phase=Phase.PAUSED, screens=3))
     app = app_on(session, attached=True)
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("q")
-        assert "2 other screens look at" in text_of(app)
-        assert "stop and save, for all screens" in text_of(app)
+        assert "2 other screens are open on it." in text_of(app)
+        assert "stop and save (ends the run for everyone)" in text_of(app)
         assert "The last to leave ends the pause." in text_of(app)
         await pilot.press("k")
     assert session.sent == []
@@ -144,12 +144,12 @@ async def test_who_is_not_alone_is_told_so_and_ends_no_pause_of_others():
 
 
 @pytest.mark.parametrize("attached", [False, True])
-async def test_at_the_stop_it_is_asked_where_others_look_on(attached):
+async def test_at_the_stop_others_are_asked_about(attached):
     session = FakeSession(training(phase=Phase.AT_STOP, checkpoint_step=871_204, screens=2))
     app = app_on(session, attached=attached)
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("q")
-        assert "Step 871,204 is the stop, and is saved." in text_of(app)
+        assert "Stopped at 871,204, saved." in text_of(app)
         await pilot.press("k")
     assert session.sent == []
     assert app.return_value is ExitReason.KEEP_TRAINING
@@ -159,7 +159,7 @@ async def test_at_the_stop_it_is_asked_where_others_look_on(attached):
     ("opens", "closes"),
     [("s", "enter"), ("e", "enter"), ("q", "escape"), ("question_mark", "escape"), ("s", "escape")],
 )
-async def test_keys_that_come_before_a_dialog_is_gone_end_no_screen(opens, closes):
+async def test_keys_before_a_dialog_is_gone_end_no_screen(opens, closes):
     app = app_on(FakeSession(training()))
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press(opens)
@@ -185,7 +185,7 @@ async def test_a_screen_that_only_reads_is_left_at_once():
 
 
 @pytest.mark.parametrize("keys", [("escape", "escape", "escape"), ("pagedown", "escape")])
-async def test_keys_that_come_before_the_palette_is_ready_end_no_screen(keys):
+async def test_keys_before_the_palette_is_ready_end_no_screen(keys):
     app = app_on(FakeSession(training()))
     async with app.run_test(size=(80, 24)) as pilot:
         for _ in range(5):
@@ -208,7 +208,7 @@ async def test_pages_of_a_list_without_room_are_not_turned(opens):
     assert app.return_value is None
 
 
-async def test_a_dialog_that_is_closed_before_it_is_drawn_ends_no_screen():
+async def test_a_dialog_closed_before_it_is_drawn_ends_no_screen():
     app = app_on(FakeSession(training()))
     async with app.run_test(size=(80, 24)) as pilot:
         for opens in "seseq":
@@ -235,7 +235,7 @@ async def test_what_is_typed_ahead_of_a_dialog_is_not_lost(opens, before):
 
 @pytest.mark.parametrize("opens", ["s", "e"])
 @pytest.mark.parametrize("deletes", [["ctrl+u"], ["ctrl+a", "ctrl+k"], ["home", *["delete"] * 40]])
-async def test_what_deletes_in_a_burst_deletes_what_was_there_before(opens, deletes):
+async def test_deleting_in_a_burst_deletes_what_was_there(opens, deletes):
     session = FakeSession(training(stop=StopPoint(step=900_000)))
     app = app_on(session)
     async with app.run_test(size=(80, 24)) as pilot:
@@ -264,7 +264,7 @@ async def test_a_key_that_is_lost_on_its_way_holds_up_no_other():
 
 
 @pytest.mark.parametrize("opens", ["ctrl+p", "s"])
-async def test_what_was_closed_for_the_question_behind_q_closes_nothing_else(opens):
+async def test_what_ctrl_q_closed_closes_nothing_else(opens):
     app = app_on(FakeSession(training()))
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press(opens)

@@ -9,7 +9,7 @@ from textual.widgets import Static
 
 from engine.run.commands import SetBudget
 from engine.run.snapshot import Phase
-from tui.process.endings import sentence_about_end, sentence_about_rent
+from tui.process.endings import describe_end, describe_rent
 from tui.process.headless import line_about
 
 
@@ -22,7 +22,7 @@ async def test_a_budget_that_runs_out_is_named_until_it_is_dismissed_or_raised(s
         assert "of the budget of" not in text_of(app)
         session.change(spent=0.65)
         await look(app, pilot)
-        assert "81 % of the budget of $0.80 is spent.  s raises it · d dismisses" in text_of(app)
+        assert "81 % of the budget of $0.80 is spent.  s raise it · d dismiss" in text_of(app)
         await pilot.press("d")
         assert "of the budget of" not in text_of(app)
         session.change(spent=0.7)
@@ -38,8 +38,8 @@ async def test_a_budget_that_runs_out_is_named_until_it_is_dismissed_or_raised(s
         session.change(budget=0.8, spent=0.81, phase=Phase.AT_STOP)
         await look(app, pilot)
         seen = text_of(app)
-    assert "The budget of $0.80 is used up: $0.81 is spent.  s raises it" in seen
-    assert "This machine still costs $0.99/h" in seen
+    assert "The budget of $0.80 is used up: $0.81 spent.  s raise it" in seen
+    assert "The machine still costs $0.99/h" in seen
 
 
 async def test_the_nearer_of_stop_and_budget_is_what_is_projected():
@@ -71,11 +71,11 @@ async def test_a_paused_run_says_what_the_machine_costs_and_has_cost(size):
     app = app_on(session)
     async with app.run_test(size=size) as pilot:
         await look(app, pilot)
-        assert "This machine still costs $0.99/h" in text_of(app)
+        assert "The machine still costs $0.99/h" in text_of(app)
         session.change(wait_seconds=424.0, wait_usd=0.12, idle_usd=0.32)
         await look(app, pilot)
         seen = text_of(app)
-        assert "This machine still costs $0.99/h · idle $0.12 so far (7m)" in seen
+        assert "The machine still costs $0.99/h · $0.12 idle so far (7m)" in seen
         assert "$0.32 idle" in seen
         session.change(price=0.0)
         await look(app, pilot)
@@ -88,7 +88,7 @@ async def test_the_budget_is_raised_behind_s():
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("s", *["backspace"] * 12, *"budget 0.5")
         meaning = app.screen.query_one("#meaning", Static)
-        assert "$0.65 is spent already" in str(meaning.content)
+        assert "$0.65 is already spent" in str(meaning.content)
         await pilot.press("enter")
         assert session.sent == []
         await pilot.press(*["backspace"] * 3, *"$40")
@@ -106,40 +106,41 @@ async def test_a_stop_beyond_the_budget_says_that_the_budget_comes_first():
         assert "but the budget of $0.68 comes first" in str(meaning.content)
 
 
-def test_the_way_to_go_on_names_the_stop_that_holds_or_gives_it_again(tmp_path):
+def test_the_command_to_continue_keeps_the_stop(tmp_path):
     (tmp_path / "text2mel").mkdir()
     stop = tmp_path / "text2mel" / "stop.json"
     ended = training(phase=Phase.STOPPED, voice_folder=tmp_path)
     for content, words in (
-        ('{"text": "+20k", "step": 900000}', "to go on to its stop at 900,000: voicecoach train"),
-        ('{"text": "$10", "usd": 10}', "to go on to its stop at $10.00 spent: voicecoach train"),
-        ("{}", "to go on: voicecoach train"),
-        ("damaged", "to go on: voicecoach train"),
+        (
+            '{"text": "+20k", "step": 900000}',
+            "to continue to its stop at 900,000: voicecoach train",
+        ),
+        ('{"text": "$10", "usd": 10}', "to continue to its stop at $10.00 spent: voicecoach"),
+        ("{}", "to continue: voicecoach train"),
+        ("damaged", "to continue: voicecoach train"),
     ):
         stop.write_text(content)
-        assert words in sentence_about_end(ended)
+        assert words in describe_end(ended)
     # Before the first step nothing is kept yet: the command itself is to say it.
     unset = replace(ended, stop=None, stop_text="$10", checkpoint_step=871_000)
-    assert sentence_about_end(unset).endswith(f"--voice {tmp_path} --stop-at '$10'")
+    assert describe_end(unset).endswith(f"--voice {tmp_path} --stop-at '$10'")
 
 
-def test_the_last_sentences_say_what_the_machine_goes_on_to_cost():
+def test_the_last_line_says_what_the_machine_costs():
     ended = training(phase=Phase.STOPPED, budget=30.0)
-    assert sentence_about_rent(ended) == (
-        "spent $0.65; this machine still costs $0.99/h until you stop it"
+    assert describe_rent(ended) == (
+        "spent $0.65; the machine still costs $0.99/h until you stop it"
     )
-    assert "$0.12 of it for idle time" in sentence_about_rent(replace(ended, idle_usd=0.12))
-    assert sentence_about_rent(replace(ended, price=0.0)) == ""
-    assert sentence_about_rent(replace(ended, interrupted=True)) == ""
-    assert "budget" not in sentence_about_end(ended)
-    used = sentence_about_end(replace(ended, spent=30.01))
-    assert used.startswith(
-        "the budget of $30.00 is used up: $30.01 is spent; saved at step 871,000"
-    )
+    assert "($0.12 idle)" in describe_rent(replace(ended, idle_usd=0.12))
+    assert describe_rent(replace(ended, price=0.0)) == ""
+    assert describe_rent(replace(ended, interrupted=True)) == ""
+    assert "budget" not in describe_end(ended)
+    used = describe_end(replace(ended, spent=30.01))
+    assert used.startswith("the budget of $30.00 is used up ($30.01 spent); saved at step 871,000")
     assert "--budget" in used
 
 
-def test_the_lines_without_a_screen_name_the_nearer_of_stop_and_budget():
+def test_headless_lines_name_the_nearer_of_stop_and_budget():
     assert "  stop at 900,000 · " in line_about(training(budget=30.0))
     assert "  budget $0.66 · " in line_about(training(budget=0.66))
     assert "  budget $0.66 · " in line_about(training(budget=0.66, stop=None, stop_text=""))

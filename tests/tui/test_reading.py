@@ -7,8 +7,7 @@ from textual.content import Content
 
 from engine.run.snapshot import Phase, Snapshot
 from tui.keys import CHECK_KEYS, KEYS
-from tui.widgets.money_words import used_up_words
-from tui.widgets.notice import notice_words
+from tui.widgets.notice import phase_words, used_up_words
 from tui.widgets.warnings import Warnings
 
 STEERING = ("a", "s", "c", "p", "e", "n")
@@ -50,11 +49,11 @@ async def test_keys_that_read_work():
         assert app.run_screen.listening.status.playing is not None
         await pilot.press("question_mark")
         text = text_of(app)
-        assert "Play the highlighted sample again" in text
-        assert "Save the weights" not in text
-        assert "Leave; the run goes on" in text
+        assert "Play the selected sample" in text
+        assert "Save a checkpoint" not in text
+        assert "Close this screen; the run continues" in text
         assert "Suspend this screen" in text
-        assert "keys that steer are left out" in text
+        assert "keys that change the run are left out" in text
     assert session.sent == []
 
 
@@ -81,7 +80,7 @@ def test_every_key_that_asks_the_run_for_something_steers():
 )
 def test_notices_name_no_key_that_steers(fields):
     snapshot = training(**fields)
-    for words in (notice_words, used_up_words, warning_words):
+    for words in (phase_words, used_up_words, warning_words):
         content = words(snapshot, reading=True)
         styled = {content.plain[span.start : span.end] for span in content.spans}
         assert not styled & {"a", "s", "c", "p", "h", "enter"}

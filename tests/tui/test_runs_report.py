@@ -96,7 +96,7 @@ def test_names_are_never_markup_nor_obeyed_by_the_terminal(capsys):
 
 def test_without_runs_it_says_so(capsys):
     print_runs([])
-    assert capsys.readouterr().out == "no run of yours is on this host\n"
+    assert capsys.readouterr().out == "you have no run on this host\n"
     print_runs_as_json([])
     assert json.loads(capsys.readouterr().out) == []
 

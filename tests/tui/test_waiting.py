@@ -10,7 +10,7 @@ from textual import events
 
 from engine.run.commands import KeyPressed
 from engine.run.snapshot import Phase, Snapshot
-from tui.process.endings import sentence_about_end
+from tui.process.endings import describe_end
 from tui.process.headless import line_about
 
 ENDS = NOON.timestamp() + 300
@@ -106,7 +106,7 @@ async def test_a_run_that_failed_unwatched_closes_its_screen():
         await look(app, pilot)
         because = "nobody pressed a key for 5 minutes"
         session.change(phase=Phase.FAILED, failure="it diverged", ended_because=because)
-        app.look()
+        app.poll()
         await pilot.pause()
         assert not app.is_running
 
@@ -120,6 +120,6 @@ def test_lines_and_the_last_sentence_say_it_too(tmp_path):
         voice_folder=tmp_path,
         ended_because="nobody pressed a key for 5 minutes",
     )
-    assert sentence_about_end(ended).startswith(
-        "nobody pressed a key for 5 minutes, so the run ended: saved at step 871,204; to go on"
+    assert describe_end(ended).startswith(
+        "nobody pressed a key for 5 minutes, so the run ended: saved at step 871,204; to continue"
     )

@@ -1,4 +1,4 @@
-"""`voicecoach attach`: comes back to a run."""
+"""`voicecoach attach`: opens a screen on a run."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +15,7 @@ def attach(
     voice: Annotated[
         Path | None,
         typer.Argument(
-            help="The voice folder. May be left out where this host has one run.",
+            help="The voice folder. Optional if this host has one run.",
             show_default=False,
         ),
     ] = None,
@@ -23,20 +23,18 @@ def attach(
         bool,
         typer.Option(
             "--read-only",
-            help="Look on and steer nothing; a run at its stop, or paused, does not wait for you.",
+            help="Watch only; a run that is paused or at its stop does not wait for you.",
         ),
     ] = False,
     ascii_only: AsciiOption = False,
 ) -> int:
-    """Open the screen on a run that goes on elsewhere; any number of screens can."""
-    from tui.process.attached import attach_with_screen
+    """Open a screen on a running training; up to 32 screens can be open at once."""
+    from tui.process.run import attach_with_screen
     from tui.process.terminal import has_terminal
 
     folder = _only_run() if voice is None else voice
     if not has_terminal():
-        raise InputError(
-            "attach needs a terminal; `voicecoach ps --json` tells a script where the runs stand"
-        )
+        raise InputError("attach needs a terminal; scripts can use `voicecoach ps --json`")
     return attach_with_screen(folder, reading=read_only, ascii_only=ascii_only)
 
 
@@ -47,6 +45,6 @@ def _only_run() -> Path:
     if len(runs) == 1:
         return runs[0].entry.voice_folder
     if not runs:
-        raise InputError("no run of yours is on this host; `voicecoach train` begins one")
+        raise InputError("you have no run on this host; `voicecoach train` starts one")
     names = ", ".join(str(run.entry.voice_folder) for run in runs)
-    raise InputError(f"this host has {len(runs)} runs; say which: {names}")
+    raise InputError(f"you have {len(runs)} runs on this host; name one: {names}")

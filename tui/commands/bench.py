@@ -1,4 +1,4 @@
-"""`voicecoach bench`: what this machine can do."""
+"""`voicecoach bench`: how fast this machine is."""
 
 from typing import Annotated
 
@@ -13,9 +13,9 @@ from tui.command_line import DeviceOption, app, reports_errors
 def bench(
     preset: Annotated[PresetName, typer.Option(help="Size of the networks.")] = "small",
     device: DeviceOption = "auto",
-    rounds: Annotated[int, typer.Option(min=1, help="Pairs that are timed.")] = 12,
+    rounds: Annotated[int, typer.Option(min=1, help="Pairs of measurements.")] = 12,
 ) -> int:
-    """Measure this machine: steps, checkpoints and synthesis, as ratios within one run."""
+    """Measure the speed of steps, checkpoints and synthesis on this machine."""
     from engine.jobs.bench import Comparison, run_bench
 
     def show(found: Comparison) -> None:

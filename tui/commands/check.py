@@ -1,4 +1,4 @@
-"""`voicecoach check`: what can be known about a corpus before training is paid for."""
+"""`voicecoach check`: finds faults in a corpus before you pay for training."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,14 +24,14 @@ def check(
         Path | None,
         typer.Option(
             metavar="VOICE",
-            help="The voice that shall learn from it: its symbols, sound and limits count.",
-            show_default="the BBC's symbols, sound and limits",
+            help="Check against this voice's vocabulary, audio settings and limits.",
+            show_default="the BBC's",
         ),
     ] = None,
     deep: Annotated[
         bool,
         typer.Option(
-            "--deep", help="Rank the clips whose transcript a trained voice does not believe."
+            "--deep", help="Rank clips by how badly their transcripts fit, using a trained voice."
         ),
     ] = False,
     voice: Annotated[
@@ -47,7 +47,7 @@ def check(
     steps: Annotated[
         str,
         typer.Option(
-            metavar="STEPS", help="Text2Mel steps in the estimate; SSRN takes half as many."
+            metavar="STEPS", help="Text2Mel steps in the estimate; SSRN gets half as many."
         ),
     ] = "20k",
     price: PriceOption = None,
@@ -55,9 +55,9 @@ def check(
     estimate: Annotated[
         bool, typer.Option(help="Time a few training steps on this machine.")
     ] = True,
-    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> int:
-    """Check a corpus before training is paid for; exit 1 if anything in it would do harm."""
+    """Check a corpus before you pay for training; exit with 1 if it has errors."""
     from engine.jobs.check import CheckOptions
 
     order = CheckOptions(
@@ -70,7 +70,7 @@ def check(
         device=device,
     )
     if voice is not None and not deep:
-        raise InputError("--voice is the voice that judges transcripts: add --deep, or leave it.")
+        raise InputError("--voice is only for --deep: add --deep, or leave out --voice.")
     return _run(order, deep=deep, estimate=estimate, as_json=as_json)
 
 
@@ -92,12 +92,12 @@ def _run(order: "CheckOptions", *, deep: bool, estimate: bool, as_json: bool) ->
     report, refusal = found.report, None
     if deep and report.usable:
         try:
-            with progress("judging the transcripts") as show:
+            with progress("scoring the transcripts") as show:
                 report = add_transcript_scores(
                     report, found, order, on_progress=show, cancelled=_never
                 )
         except InputError as error:
-            # What was found in minutes is shown all the same.
+            # The findings so far are shown all the same.
             refusal = error
     if estimate and report.usable:
         with progress("timing training steps") as show:

@@ -1,4 +1,4 @@
-"""`voicecoach clean`: a mended copy of a corpus."""
+"""`voicecoach clean`: a cleaned copy of a corpus."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,22 +14,22 @@ def clean(
     dataset: Annotated[
         Path, typer.Argument(help="Recordings in LJ Speech layout: metadata.csv and wavs/.")
     ],
-    out: Annotated[Path, typer.Option(help="The folder to make; it must not exist, or be empty.")],
+    out: Annotated[Path, typer.Option(help="The folder to create; it must be empty or not exist.")],
     against: Annotated[
         Path | None,
         typer.Option(
             metavar="VOICE",
-            help="The voice whose symbols and limits decide what is usable.",
+            help="Keep what is usable with this voice's vocabulary and limits.",
             show_default="the BBC's",
         ),
     ] = None,
 ) -> int:
-    """Make a mended copy of recordings: 22,050 Hz mono, high-pass, pauses cut, one loudness."""
+    """Make a clean copy of a corpus: 22,050 Hz mono, high-pass, pauses cut, even loudness."""
     from engine.jobs.clean import clean as make_copy
     from tui.reports.clean import print_cleaned
     from tui.reports.progress import progress
 
-    with unwind_on_sigterm(), progress("mending the recordings") as show:
+    with unwind_on_sigterm(), progress("cleaning the recordings") as show:
         cleaned = make_copy(dataset, out, against=against, on_progress=show)
     print_cleaned(cleaned)
     return 0

@@ -1,4 +1,4 @@
-"""`voicecoach demo`: the whole job, in small."""
+"""`voicecoach demo`: a small training run from start to finish."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -18,13 +18,13 @@ from tui.command_line import (
     app,
     reports_errors,
 )
-from tui.commands.training import run_training
+from tui.commands.train import run_training
 
 
 @app.command(epilog="Example: voicecoach demo --stop-at +500")
 @reports_errors
 def demo(
-    voice: Annotated[Path, typer.Option(help="The voice folder to make or go on with.")] = Path(
+    voice: Annotated[Path, typer.Option(help="The voice folder to create or continue.")] = Path(
         "voices/demo"
     ),
     stop_at: StopOption = None,
@@ -35,7 +35,7 @@ def demo(
     headless: HeadlessOption = False,
     ascii_only: AsciiOption = False,
 ) -> int:
-    """Fine-tune the bundled voice on the bundled recordings: the whole job, in small."""
+    """Fine-tune the bundled voice on the bundled recordings: a small run, start to finish."""
 
     def make_options() -> TrainOptions:
         from engine.jobs.demo import demo_options

@@ -1,4 +1,4 @@
-"""`voicecoach export`: a voice to be used elsewhere."""
+"""`voicecoach export`: a voice for use elsewhere."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,14 +12,12 @@ from tui.command_line import app, reports_errors
 @reports_errors
 def export(
     voice: Annotated[Path, typer.Argument(help="The voice folder.")],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to make.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to create.")],
     step: Annotated[
         int | None,
         typer.Option(help="The Text2Mel checkpoint to export.", show_default="the newest"),
     ] = None,
-    half: Annotated[
-        bool, typer.Option("--half", help="Weights of 16 bits: half the size.")
-    ] = False,
+    half: Annotated[bool, typer.Option("--half", help="16-bit weights: half the size.")] = False,
 ) -> int:
     """Write a voice's weights and a readable card, to be used elsewhere; `say` speaks with it."""
     from engine.jobs.export import export_voice

@@ -1,4 +1,4 @@
-"""`voicecoach import`: a voice out of the checkpoints of the BBC's DC-TTS code."""
+"""`voicecoach import`: a voice from checkpoints of the BBC's DC-TTS code."""
 
 import contextlib
 import shlex
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from engine.formatting import printable
 from tui.command_line import app, reports_errors, unwind_on_sigterm
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def import_models(
             "the prefix of one checkpoint, such as models/LJ01-1/model_gs_1450k."
         ),
     ],
-    voice: Annotated[Path, typer.Option(help="The voice folder to make.")],
+    voice: Annotated[Path, typer.Option(help="The voice folder to create.")],
     vocabulary: Annotated[
         str | None,
         typer.Option(
@@ -39,18 +40,18 @@ def import_models(
         ),
     ] = None,
 ) -> int:
-    """Make a voice out of models that the BBC's DC-TTS code has trained."""
+    """Make a voice from models trained with the BBC's DC-TTS code."""
     from engine.jobs.import_models import import_voice
 
     with unwind_on_sigterm(), _progress() as show:
         imported = import_voice(models, voice, symbols=vocabulary, on_progress=show)
-    _tell(imported)
+    _print(imported)
     return 0
 
 
 @contextlib.contextmanager
 def _progress() -> Iterator[_ShowProgress]:
-    """A bar for each thing that is done, on stderr where that is a terminal."""
+    """Show a bar on stderr where that is a terminal."""
     if not sys.stderr.isatty():
         yield lambda what, done, total: None
         return
@@ -60,7 +61,7 @@ def _progress() -> Iterator[_ShowProgress]:
     console = Console(stderr=True, markup=False, highlight=False)
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn())
     with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("looking at the files", total=None)
+        task = progress.add_task("reading the files", total=None)
 
         def show(what: str, done: int, total: int) -> None:
             # Without a total, which only writing has, the bar is in motion instead.
@@ -69,14 +70,13 @@ def _progress() -> Iterator[_ShowProgress]:
         yield show
 
 
-def _tell(imported: "Imported") -> None:
-    from tui.formatting import printable
+def _print(imported: "Imported") -> None:
 
     for network in imported.networks:
         moments = (
-            f"Adam's moments of {network.updates:,} steps"
+            f"optimizer state of {network.updates:,} steps"
             if network.moments
-            else "no moments of Adam: they form anew"
+            else "no optimizer state: it starts empty"
         )
         typer.echo(f"{network.title}  step {network.step:,}  {network.parameters:,} parameters")
         typer.echo(f"  {network.sizes}; {moments}")
@@ -85,13 +85,13 @@ def _tell(imported: "Imported") -> None:
     for note in imported.notes:
         typer.echo(f"note: {printable(note)}")
     folder = shlex.quote(str(imported.voice_folder))
-    typer.echo(f"The voice is in {printable(folder)}. To go on:")
+    typer.echo(f"The voice is in {printable(folder)}. Next:")
     if imported.missing == "text2mel":
-        typer.echo("  (before it can speak it needs Text2Mel too: import both, or train one)")
+        typer.echo("  (it cannot speak without Text2Mel: import both networks, or train one)")
     else:
         typer.echo(f'  voicecoach say "It is good to talk." --voice {printable(folder)}')
     if imported.missing == "ssrn":
-        typer.echo("  (without SSRN it sounds muffled: import both, or train one)")
+        typer.echo("  (without SSRN it sounds muffled: import both networks, or train one)")
     for network in imported.networks:
         typer.echo(
             f"  voicecoach train RECORDINGS --voice {printable(folder)} --network {network.network}"

@@ -1,4 +1,4 @@
-"""`voicecoach say`: a text spoken by a voice."""
+"""`voicecoach say`: speaks a text with a voice."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from engine.choices import SynthesisName
+from engine.formatting import printable
 from tui.command_line import DeviceOption, TextCommand, app, print_error, reports_errors
-from tui.formatting import printable
 
 
 @app.command(
@@ -23,25 +23,25 @@ def say(
     ] = None,
     synthesis: Annotated[
         SynthesisName,
-        typer.Option(help="How to speak; bbc is the BBC's own way, slow, there to compare."),
+        typer.Option(help="Method; bbc is the BBC's own, slow, for comparison."),
     ] = "standard",
     out: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE.wav",
-            help="Where to write.",
+            help="The file to write.",
             show_default="the voice's samples/",
         ),
     ] = None,
     arrays: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.npz", help="Write mel, magnitude and alignment here as well."),
+        typer.Option(metavar="FILE.npz", help="Also write mel, magnitude and alignment here."),
     ] = None,
     device: DeviceOption = "auto",
     play: Annotated[bool, typer.Option("--play", help="Play it on this host.")] = False,
     show_text: Annotated[
         bool,
-        typer.Option("--show-text", help="Only print the text as it would be read, by sentences."),
+        typer.Option("--show-text", help="Only print the text as the voice reads it, by sentence."),
     ] = False,
 ) -> int:
     """Speak a text with a voice and write it to a file."""
@@ -53,14 +53,16 @@ def say(
         return 0
     from engine.jobs.say import say as speak
 
-    said = speak(voice, text, step=step, synthesis=synthesis, out=out, arrays=arrays, device=device)
-    note = f" ({said.note})" if said.note else ""
-    typer.echo(printable(f"{said.path}  {said.seconds:.1f} s{note}"))
+    spoken = speak(
+        voice, text, step=step, synthesis=synthesis, out=out, arrays=arrays, device=device
+    )
+    note = f" ({spoken.note})" if spoken.note else ""
+    typer.echo(printable(f"{spoken.path}  {spoken.seconds:.1f} s{note}"))
     if play:
         from tui.audio.sound_card import play_to_the_end
 
-        trouble = play_to_the_end(said.path)
+        trouble = play_to_the_end(spoken.path)
         if trouble:
-            print_error(f"cannot play it: {trouble}")
+            print_error(f"cannot play {spoken.path}: {trouble}")
             return 1
     return 0

@@ -1,5 +1,7 @@
-"""`voicecoach train`: makes a voice, or goes on with one."""
+"""`voicecoach train`: trains a new voice or continues an existing one."""
 
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -20,8 +22,7 @@ from tui.command_line import (
     app,
     reports_errors,
 )
-from tui.commands.training import run_training
-from tui.process.fetching_voice import with_mirror
+from tui.process.terminal import has_terminal
 
 
 @app.command(epilog="Example: voicecoach train recordings/alice --stop-at +20k --price 0.99")
@@ -31,7 +32,7 @@ def train(
         Path | None,
         typer.Argument(
             help="Recordings in LJ Speech layout: metadata.csv and wavs/. "
-            "May be left out for a voice that exists."
+            "Optional for an existing voice."
         ),
     ] = None,
     voice: Annotated[
@@ -44,24 +45,24 @@ def train(
         typer.Option(
             "--from",
             metavar="WHERE",
-            help="A voice, an export or a checkpoint that a new voice starts from; or the mirror "
-            "of a voice, which goes on here as if it had never stopped.",
+            help="A voice, an export or a checkpoint to start a new voice from; or the mirror of a "
+            "voice, to continue it here as if it had never stopped.",
         ),
     ] = None,
     vocabulary: Annotated[
         str | None,
         typer.Option(
             metavar="SYMBOLS",
-            help="What a new voice reads: P, E, space, letters, marks. With --from, each symbol "
-            "keeps its embedding, and the others start from a neighbour's.",
+            help="Symbols of a new voice: P, E, space, letters, marks. With --from, symbols that "
+            "the source has keep their embeddings; new ones start from a similar symbol's.",
             show_default="the source's, or the BBC's 34",
         ),
     ] = None,
     cleaner: Annotated[
         CleanerName | None,
         typer.Option(
-            help="How a new voice reads text: numbers and abbreviations as English words, or "
-            "plainly as it is written.",
+            help="How a new voice reads text: english spells out numbers and abbreviations, plain "
+            "reads the text as written.",
             show_default="the source's, or english",
         ),
     ] = None,
@@ -71,7 +72,7 @@ def train(
     ] = None,
     recipe: Annotated[
         RecipeName | None,
-        typer.Option(help="How to train; bbc is there to compare.", show_default="standard"),
+        typer.Option(help="Training recipe; bbc is for comparison.", show_default="standard"),
     ] = None,
     stop_at: StopOption = None,
     price: AutoPriceOption = None,
@@ -84,7 +85,7 @@ def train(
         float | None,
         typer.Option(
             metavar="MINUTES",
-            help="Minutes of training that may be lost with the machine at most.",
+            help="Save at least every MINUTES.",
             show_default="5",
         ),
     ] = None,
@@ -92,40 +93,45 @@ def train(
         float | None,
         typer.Option(
             metavar="SHARE",
-            help="Activations dropped in training; 0 learns faster from many hours.",
+            help="Dropout; 0 learns faster from many hours of speech.",
             show_default="0.05",
         ),
     ] = None,
-    precision: Annotated[Precision, typer.Option(help="Arithmetic of a step.")] = "auto",
+    precision: Annotated[
+        Precision,
+        typer.Option(
+            help="Numeric precision. auto uses bf16 where supported; --recipe bbc always uses fp32."
+        ),
+    ] = "auto",
     device: DeviceOption = "auto",
     cloud: Annotated[
         CloudChoice | None,
         typer.Option(
-            help="Whose metadata service says when a spot machine is taken away; none asks nobody.",
-            show_default="auto: the one that the firmware names",
+            help="Cloud to poll for spot interruptions; none disables it.",
+            show_default="auto: as the firmware says",
         ),
     ] = None,
     metadata_url: Annotated[
         str | None,
         typer.Option(
             metavar="URL",
-            help="Where that service is, if not where the cloud has it.",
+            help="Address of the cloud's metadata service.",
         ),
     ] = None,
     on_interrupt: Annotated[
         str | None,
         typer.Option(
             metavar="CMD",
-            help="A shell command to run when the machine is taken away; it finds the voice "
-            "folder in VOICECOACH_VOICE and the time in VOICECOACH_DEADLINE.",
+            help="Shell command to run at a spot interruption, with VOICECOACH_VOICE (the voice "
+            "folder) and VOICECOACH_DEADLINE (the time) in its environment.",
         ),
     ] = None,
     mirror: Annotated[
         str | None,
         typer.Option(
             metavar="URL",
-            help=f"Where to copy every checkpoint: {EXAMPLES}. If the voice is there and "
-            "not here, it goes on from there.",
+            help=f"Copy every checkpoint to {EXAMPLES}. A voice that is there and not here "
+            "continues from there.",
             show_default="as the voice has it",
         ),
     ] = None,
@@ -133,7 +139,7 @@ def train(
     headless: HeadlessOption = False,
     ascii_only: AsciiOption = False,
 ) -> int:
-    """Train a voice, or go on with one that exists."""
+    """Train a new voice or continue an existing one."""
     from_mirror = source is not None and is_mirror(source)
     options = TrainOptions(
         voice_folder=_voice_folder(voice, dataset),
@@ -159,12 +165,44 @@ def train(
         hold=hold,
         restore=source if from_mirror else None,
     )
-    return run_training(lambda: with_mirror(options), headless=headless, ascii_only=ascii_only)
+    return run_training(lambda: _restore(options), headless=headless, ascii_only=ascii_only)
 
 
 def _voice_folder(voice: Path | None, dataset: Path | None) -> Path:
     if voice is not None:
         return voice
     if dataset is None:
-        raise InputError("nothing to train: give a dataset, or --voice with a voice that exists")
+        raise InputError("nothing to train: give a dataset, or --voice with an existing voice")
     return Path("voices") / (dataset.resolve().name or "voice")
+
+
+def _restore(options: TrainOptions) -> TrainOptions:
+    """Bring the voice to where its mirror stands; return the options for the run."""
+    from engine.mirror.restore import FetchOptions, restore_from_mirror
+    from tui.process.headless import Lines
+    from tui.reports.progress import progress
+
+    with ExitStack() as stack:
+        bar: list[Callable[[int, int], None]] = []
+
+        def show(done: int, total: int) -> None:
+            # No bar for the usual case, in which there is nothing to fetch.
+            if not bar:
+                bar.append(stack.enter_context(progress("fetching, in MB")))
+            bar[0](done // 10**6, max(1, total // 10**6))
+
+        return restore_from_mirror(options, FetchOptions(report=Lines().write, progress=show))
+
+
+def run_training(
+    make_options: Callable[[], TrainOptions], *, headless: bool, ascii_only: bool
+) -> int:
+    """Train, with a screen where there is a terminal; return the exit code."""
+    if not headless and has_terminal():
+        from tui.process.run import train_with_screen
+
+        return train_with_screen(make_options, ascii_only=ascii_only)
+    from tui.process.headless import train_headless
+
+    why = "" if headless else "no screen, because this is not a terminal: training with --headless"
+    return train_headless(make_options, first_line=why)

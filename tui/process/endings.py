@@ -1,79 +1,132 @@
-"""How the end of a command is told: in one sentence, whatever it was."""
+"""How a command ends: why its screen closed, and the last lines on the terminal."""
 
+import time
+from collections.abc import Callable, Iterator
+from enum import Enum
 from pathlib import Path
 
 from engine.errors import InputError, VoicecoachError
-from engine.run.snapshot import Snapshot
+from engine.formatting import plural, printable
+from engine.run.snapshot import Event, Snapshot
 from engine.run.stop import read_stored_stop
 from engine.voice.folder import Voice
-from tui import formatting as wording
+from tui import formatting
+
+_REPEAT_SECONDS = 30.0
+"""From one sentence to the next about the same wait."""
 
 
-def sentence_about(error: BaseException, log: Path) -> str:
-    """Tell an error in one sentence; one that nobody foresaw points at the log.
+class ExitReason(Enum):
+    """Why a screen closed."""
 
-    Args:
-        error: what happened.
-        log: the file that has, or will have, the traceback.
-    """
+    QUIT = "quit"
+    """The person asked to stop and save; the engine has been told to finish."""
+    KEEP_TRAINING = "keep training"
+    """The person left; the run continues without a screen."""
+    ENDED = "ended"
+    """The engine ended, as asked or by a fault."""
+
+
+def describe_error(error: BaseException, log: Path) -> str:
+    """Describe an error in one sentence; one that nobody foresaw refers to the log."""
     if isinstance(error, VoicecoachError):
         return str(error)
-    told = " ".join(str(error).split())
+    message = " ".join(str(error).split())
     kind = type(error).__name__
-    what = f"{kind}: {told}" if told else kind
-    return f"something went wrong that voicecoach did not foresee ({what}); the log is {log}"
+    return f"unexpected error ({kind}: {message}); see {log}".replace(": )", ")")
 
 
-def sentence_about_end(last: Snapshot) -> str:
-    """Tell where a run that ended as asked was saved, and how to go on.
-
-    A voice whose recordings are to be mended first was not even made.
-    """
+def describe_end(last: Snapshot) -> str:
+    """Say where a run that ended as asked was saved, and how to continue it."""
     again = last.command_to_continue
     if last.checkpoint_step is None:
         if not Voice.exists(last.voice_folder):
-            return "nothing was trained; mend the recordings and give the same command again"
-        return f"{_cut_short(last)}ended before the first step; to begin again: {again}"
-    ended = f"{last.ended_because}, so the run ended: " if last.ended_because else ""
+            return "nothing was trained; fix the recordings and run the same command again"
+        return f"{_interruption(last)}ended before the first step; to start again: {again}"
+    because = f"{last.ended_because}, so the run ended: " if last.ended_because else ""
+    saved = f"saved at step {last.checkpoint_step:,}"
     if last.budget_is_used_up:
-        budget, spent = wording.dollars(last.budget), wording.dollars(last.spent)
+        budget, spent = formatting.dollars(last.budget), formatting.dollars(last.spent)
         return (
-            f"{ended}the budget of {budget} is used up: {spent} is spent; saved at step "
-            f"{last.checkpoint_step:,}; to go on: {again} --budget AMOUNT, with a larger one"
+            f"{because}the budget of {budget} is used up ({spent} spent); {saved}; "
+            f"to continue with a larger one: {again} --budget AMOUNT"
         )
-    saved = f"{_cut_short(last)}{ended}saved at step {last.checkpoint_step:,}"
-    return f"{saved}; to go on{_to_its_stop(last)}: {again}"
+    return f"{_interruption(last)}{because}{saved}; to continue{_to_its_stop(last)}: {again}"
 
 
-def sentence_about_rent(last: Snapshot) -> str:
-    """Say what the machine goes on to cost after a run; empty where that is not known.
-
-    A machine that its cloud takes away costs nothing for long.
-    """
+def describe_rent(last: Snapshot) -> str:
+    """Say what the machine goes on to cost after a run; empty where that is not known."""
+    # A machine that its cloud takes away costs nothing for long.
     if last.price <= 0 or last.interrupted:
         return ""
-    idle = (
-        f", {wording.dollars(last.idle_usd)} of it for idle time" if last.idle_usd >= 0.01 else ""
-    )
+    idle = f" ({formatting.dollars(last.idle_usd)} idle)" if last.idle_usd >= 0.01 else ""
     return (
-        f"spent {wording.dollars(last.spent)}{idle}; this machine still costs "
-        f"{wording.price(last.price)} until you stop it"
+        f"spent {formatting.dollars(last.spent)}{idle}; the machine still costs "
+        f"{formatting.price(last.price)} until you stop it"
     )
 
 
 def _to_its_stop(last: Snapshot) -> str:
-    """Say to which stop the next run goes on, where this one had not come to it."""
     try:
-        kept = read_stored_stop(last.voice_folder / last.network)
+        stop = read_stored_stop(last.voice_folder / last.network)
     except InputError:
         # The next run says so, and asks for a stop.
         return ""
-    return "" if kept is None else f" to its stop at {kept.words}"
+    return "" if stop is None else f" to its stop at {stop.words}"
 
 
-def _cut_short(last: Snapshot) -> str:
-    """Say first that it was the cloud that ended the run, where it was."""
+def _interruption(last: Snapshot) -> str:
     if not last.interrupted:
         return ""
     notice = last.spot_notice
-    return "interrupted: " if notice is None else f"interrupted, for {notice.text}: "
+    return "interrupted: " if notice is None else f"interrupted ({notice.text}): "
+
+
+def closing_lines(before_end: Snapshot, last: Snapshot, how: str) -> Iterator[str]:
+    """Yield the last lines below a closed screen.
+
+    Args:
+        before_end: the run before its end began; nobody had time to read what happened later.
+        last: the run at its end.
+        how: the sentence about how it ended.
+    """
+    known = before_end.events[-1:]
+    for event in events_after(known[0] if known else None, last.events):
+        # The failure itself is in `how` already.
+        if event.severity != "information" and not last.failure.startswith(event.text):
+            yield f"{event.severity}: {event.text}"
+    yield how
+    yield from filter(None, [describe_rent(last)])
+
+
+def events_after(known: Event | None, events: tuple[Event, ...]) -> tuple[Event, ...]:
+    """Return the events after a known one; all of them if it is not among them."""
+    for index in range(len(events) - 1, -1, -1):
+        if events[index] == known:
+            return events[index + 1 :]
+    return events
+
+
+class LastWait:
+    """Says what the end of a run waits for, how long at most, and how to give it up."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._reported = ""
+        self._next = 0.0
+
+    def report(self, snapshot: Snapshot, give_up: str = "Ctrl+C") -> str:
+        """Return what is new to say; `give_up` is what ends the wait, if anything does here."""
+        now = self._clock()
+        waits_for = snapshot.end_waits_for
+        if not waits_for or (waits_for == self._reported and now < self._next):
+            self._reported = waits_for
+            return ""
+        self._reported, self._next = waits_for, now + _REPEAT_SECONDS
+        left = formatting.countdown(snapshot.end_waits_until - now).strip()
+        if waits_for == "mirror":
+            skips = f"; {give_up} skips it" if give_up else ""
+            return f"waiting for the mirror, up to {left}{skips}"
+        words = f"saving… {printable(snapshot.saving_trouble)} Retrying for another {left}"
+        steps = plural(snapshot.unsaved, "step")
+        return f"{words}; {give_up} gives up {steps}" if give_up else words

@@ -1,4 +1,4 @@
-"""Trains without a screen: one readable line every few seconds, and what happens as it happens."""
+"""Trains without a screen: one readable line every few seconds, and events as they happen."""
 
 import contextlib
 import io
@@ -15,62 +15,66 @@ from queue import SimpleQueue
 from typing import TextIO
 
 from engine.files import absolute_path
+from engine.formatting import duration, plural, printable
 from engine.run.options import TrainOptions
 from engine.run.snapshot import Event, Phase, Snapshot
 from engine.run.stop import AlreadyThereError
 from engine.session import Session
-from tui import formatting as wording
-from tui.process.endings import sentence_about, sentence_about_end, sentence_about_rent
-from tui.process.last_wait import LastWait
-from tui.process.log_file import open_log
-from tui.process.signals import Watch, exit_code
+from tui import formatting
+from tui.process.endings import (
+    LastWait,
+    describe_end,
+    describe_error,
+    describe_rent,
+    events_after,
+)
+from tui.process.logs import open_log
+from tui.process.signals import SignalWatch, exit_code
 from tui.process.terminal import let_go_of_standard_streams
 
 LOG = logging.getLogger(__name__)
 
-_LOOK = 0.2
-"""Seconds between two looks for something that happened."""
-_EVERY = 5.0
-"""Seconds from one line to the next."""
+_POLL_SECONDS = 0.2
+_LINE_SECONDS = 5.0
 
 
 def train_headless(make_options: Callable[[], TrainOptions], first_line: str = "") -> int:
-    """Train as ordered, writing lines to standard output; return the exit code.
+    """Train, writing lines to standard output; return the exit code.
 
     A voice that is at its stop already is done, and no error: whatever starts a job again after
     its machine went away may do so once too often.
 
     Args:
-        make_options: makes the order, and may prepare files for it.
+        make_options: makes the options, and may prepare files for them.
         first_line: is written before that.
 
     Raises:
-        InputError: the order cannot be carried out.
+        InputError: the options cannot be used.
     """
+    lines = Lines()
     if first_line:
-        Lines().write(first_line)
+        lines.write(first_line)
     options = replace(make_options(), attended=False)
     try:
         session = Session(options)
     except AlreadyThereError as there:
-        Lines().write(f"nothing to do: {there}")
+        lines.write(f"nothing to do: {there}")
         return 0
     log = open_log(options.voice_folder)
-    lines = Lines()
-    watch = Watch(session, lines)
+    watch = SignalWatch(session, lines)
     watch.handle_signals()
     session.start()
     watch.start()
     voice = shlex.quote(str(absolute_path(options.voice_folder)))
-    lines.write(f"a screen for it, from any terminal: voicecoach attach {voice}")
+    lines.write(f"to open its screen, in any terminal: voicecoach attach {voice}")
     last = _follow(session, lines)
     error = session.error
     if error is None:
-        lines.write(sentence_about_end(last))
+        lines.write(describe_end(last))
     else:
         LOG.error("training failed", exc_info=error)
-        lines.print_error(f"voicecoach: {sentence_about(error, log)}")
-    rent = sentence_about_rent(last)
+        lines.print_error(f"voicecoach: {describe_error(error, log)}")
+    rent = describe_rent(last)
     if rent:
         lines.write(rent)
     watch.close()
@@ -78,47 +82,30 @@ def train_headless(make_options: Callable[[], TrainOptions], first_line: str = "
 
 
 def _follow(session: Session, lines: "Lines") -> Snapshot:
-    """Write what the session says until it has ended; return the last snapshot."""
-    news, wait = News(), LastWait()
+    """Write what the session reports until it has ended; return the last snapshot."""
+    known: Event | None = None
+    wait = LastWait()
     next_line = time.monotonic()
-    ended = False
-    shown: str | None = None
+    ended, shown = False, ""
     while True:
         snapshot = session.snapshot()
-        for event in news.since(snapshot.events):
+        for event in events_after(known, snapshot.events):
             lines.write(event_line(event))
-        told = wait.look(snapshot, give_up="another signal")
-        if told:
-            lines.write(told)
-        lines.write_kept()
+        known = snapshot.events[-1] if snapshot.events else known
+        waiting = wait.report(snapshot, give_up="another signal")
+        if waiting:
+            lines.write(waiting)
+        lines.write_queued()
         if time.monotonic() >= next_line or snapshot.phase is Phase.STOPPED:
-            next_line = time.monotonic() + _EVERY
+            next_line = time.monotonic() + _LINE_SECONDS
             text = line_about(snapshot)
             if text != shown:
                 lines.write(f"{datetime.now():%H:%M:%S}  {text}")
                 shown = text
         if ended:
             return snapshot
-        # One more look after the end, for what the engine said last.
-        ended = session.join(_LOOK)
-
-
-class News:
-    """Tells which events have not been told yet."""
-
-    def __init__(self) -> None:
-        self._last: Event | None = None
-
-    def since(self, events: tuple[Event, ...]) -> Iterator[Event]:
-        """Yield the events after the last one yielded, oldest first."""
-        start = 0
-        for index in range(len(events) - 1, -1, -1):
-            if events[index] is self._last:
-                start = index + 1
-                break
-        for event in events[start:]:
-            self._last = event
-            yield event
+        # Once more after the end, for what the engine reported last.
+        ended = session.join(_POLL_SECONDS)
 
 
 class _Stream:
@@ -135,7 +122,7 @@ class _Stream:
         self._dropped = 0
 
     def write(self, line: str) -> None:
-        """Write a line, or drop it; the log says when that begins, and when lines arrive again."""
+        """Write a line, or drop it; the log says when that begins, and when it ends."""
         try:
             self._put(line)
         except (OSError, ValueError) as error:
@@ -143,7 +130,7 @@ class _Stream:
             trouble = getattr(error, "strerror", None) or str(error)
             if trouble != self._trouble:
                 LOG.warning(
-                    "%s cannot be written (%s): lines are dropped until it can; training goes on",
+                    "%s cannot be written (%s): lines are dropped until it can; training continues",
                     self._name,
                     trouble,
                 )
@@ -170,34 +157,33 @@ class _Stream:
 class Lines:
     """Standard output and standard error, which may be full, closed or hung up at any time."""
 
-    def __init__(self) -> None:
-        self._out = _Stream("standard output", sys.stdout)
-        self._errors = _Stream("standard error", sys.stderr)
-        self._kept: SimpleQueue[str] = SimpleQueue()
-
     lost = False
     """Lines that nobody reads do no harm."""
     keeps_failures = False
-    """Lines stay where they are."""
     takes_output = True
-    """Nobody is waited for because of them either."""
+    """Nobody is waited for because of them."""
+
+    def __init__(self) -> None:
+        self._out = _Stream("standard output", sys.stdout)
+        self._errors = _Stream("standard error", sys.stderr)
+        self._queue: SimpleQueue[str] = SimpleQueue()
 
     def write(self, text: str) -> None:
         """Write a line to standard output."""
-        self._out.write(wording.printable(text))
+        self._out.write(printable(text))
 
     def print_error(self, text: str) -> None:
         """Write a line to standard error."""
-        self._errors.write(wording.printable(text))
+        self._errors.write(printable(text))
 
     def tell(self, text: str) -> None:
-        """Keep a sentence until the main thread writes it: writing could keep the watch waiting."""
-        self._kept.put(text)
+        """Queue a sentence for the main thread: writing it could keep the watch waiting."""
+        self._queue.put(text)
 
-    def write_kept(self) -> None:
-        """Write what was told since the last time."""
-        while not self._kept.empty():
-            self.write(self._kept.get())
+    def write_queued(self) -> None:
+        """Write what was queued by `tell`."""
+        while not self._queue.empty():
+            self.write(self._queue.get())
 
     def close(self) -> None:
         """Do nothing: the lines end with the engine."""
@@ -206,7 +192,7 @@ class Lines:
         """Say last words where that needs no waiting; then write nowhere but into files."""
         if last_words and select.select([], [2], [], 0)[1]:
             with contextlib.suppress(OSError):
-                os.write(2, f"{wording.printable(last_words)}\n".encode())
+                os.write(2, f"{printable(last_words)}\n".encode())
         let_go_of_standard_streams()
 
 
@@ -223,18 +209,18 @@ def line_about(snapshot: Snapshot) -> str:
         if progress is None:
             return "preparing"
         return f"preparing: {progress.what}, {progress.done:,} of {progress.total:,}"
-    parts = [*_spot(snapshot), _where(snapshot), *_losses(snapshot)]
+    parts = [*_spot(snapshot), _position(snapshot), *_losses(snapshot)]
     if snapshot.learning_rate is not None:
-        lowered = wording.lowered(snapshot.rate_factor)
-        parts.append(f"lr {wording.learning_rate(snapshot.learning_rate)} {lowered}".rstrip())
+        factor = formatting.rate_factor(snapshot.rate_factor)
+        parts.append(f"lr {formatting.learning_rate(snapshot.learning_rate)} {factor}".rstrip())
     if snapshot.skipped:
-        parts.append(f"{snapshot.skipped:,} steps skipped")
+        parts.append(f"{plural(snapshot.skipped, 'step')} skipped")
     if snapshot.steps_per_second:
-        parts.append(wording.speed(snapshot.steps_per_second))
+        parts.append(formatting.speed(snapshot.steps_per_second))
     parts.extend(_stop(snapshot))
     if snapshot.price > 0:
-        price = wording.price(snapshot.price, snapshot.price_source)
-        parts.append(f"spent {wording.dollars(snapshot.spent)} at {price}")
+        price = formatting.price(snapshot.price, snapshot.price_source)
+        parts.append(f"spent {formatting.dollars(snapshot.spent)} at {price}")
     parts.extend(_mirror(snapshot))
     return "  ".join(parts)
 
@@ -242,8 +228,8 @@ def line_about(snapshot: Snapshot) -> str:
 def _spot(snapshot: Snapshot) -> Iterator[str]:
     notice = snapshot.spot_notice
     if notice is not None and notice.deadline is not None and not snapshot.phase.ended:
-        left = wording.countdown(notice.deadline - time.time()).strip()
-        yield f"{wording.printable(notice.text)} in {left}:"
+        left = formatting.countdown(notice.deadline - time.time()).strip()
+        yield f"{printable(notice.text)} in {left}:"
 
 
 def _mirror(snapshot: Snapshot) -> Iterator[str]:
@@ -255,12 +241,12 @@ def _mirror(snapshot: Snapshot) -> Iterator[str]:
         yield f"{safe} safe in the mirror{', which is behind' if mirror.trouble else ''}"
 
 
-def _where(snapshot: Snapshot) -> str:
+def _position(snapshot: Snapshot) -> str:
     own = snapshot.step - snapshot.base_step
     base = f" ({own:,} since base {snapshot.base_step:,})" if snapshot.base_step else ""
     phase = "" if snapshot.phase is Phase.TRAINING else f"{snapshot.phase_words}  "
     if snapshot.wait_ends_at is not None:
-        at = wording.clock(datetime.fromtimestamp(snapshot.wait_ends_at))
+        at = formatting.clock(snapshot.wait_ends_at)
         phase = f"{snapshot.phase_words}, ends at {at} unless a key is pressed  "
     return f"{phase}step {snapshot.step:,}{base}"
 
@@ -268,25 +254,25 @@ def _where(snapshot: Snapshot) -> str:
 def _losses(snapshot: Snapshot) -> Iterator[str]:
     losses = snapshot.losses
     if losses is not None:
-        parts = f"l1 {wording.loss(losses.l1)}, bd {wording.loss(losses.divergence)}"
+        parts = f"l1 {formatting.loss(losses.l1)}, bd {formatting.loss(losses.divergence)}"
         if losses.attention is not None:
-            parts += f", att {wording.loss(losses.attention)}"
-        yield f"loss {wording.loss(losses.total)} ({parts})"
+            parts += f", att {formatting.loss(losses.attention)}"
+        yield f"loss {formatting.loss(losses.total)} ({parts})"
     if snapshot.held_out is not None:
-        yield f"held-out {wording.loss(snapshot.held_out)}"
+        yield f"held-out {formatting.loss(snapshot.held_out)}"
 
 
 def _stop(snapshot: Snapshot) -> Iterator[str]:
     if snapshot.end_point is None:
         return
-    asked = f"stop at {snapshot.stop_text}"
+    stop = f"stop at {snapshot.stop_text}"
     if snapshot.budget_comes_first:
-        asked = f"budget {wording.dollars(snapshot.budget)}"
+        stop = f"budget {formatting.dollars(snapshot.budget)}"
     elif snapshot.stop is not None and snapshot.stop.step is not None:
-        asked = f"stop at {snapshot.stop.step:,}"
+        stop = f"stop at {snapshot.stop.step:,}"
     left = snapshot.seconds_to_stop
     if left is None or snapshot.phase.ended:
-        yield asked
+        yield stop
     else:
-        when = wording.arrival(datetime.now(), left)
-        yield f"{asked} · {when} (in {wording.duration(left)})"
+        when = formatting.arrival(datetime.now(), left)
+        yield f"{stop} · {when} (in {duration(left)})"

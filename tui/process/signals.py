@@ -13,37 +13,35 @@ from types import FrameType
 from typing import Protocol
 
 from engine.errors import VoicecoachError
+from engine.formatting import plural
 from engine.run.commands import Finish, ScreenDetached, TerminalStalled
 from engine.run.snapshot import Phase, Snapshot
 from engine.session import SessionLike
-from tui.formatting import count_of_steps
-from tui.process.log_file import flush_log
+from tui.process.logs import flush_log
 from tui.process.terminal import allow_freeing_writes
 
 LOG = logging.getLogger(__name__)
 
-_LOOK = 0.2
-"""Seconds between two looks at the engine thread."""
-_UNREAD_LOOKS = 25
-"""Looks in a row, of 5 s in all, at which an outlet takes no output before it counts as unread."""
+_POLL_SECONDS = 0.2
+_UNREAD_POLLS = 25
+"""Polls in a row, of 5 s in all, at which an outlet takes no output before it counts as unread."""
 _LET_GO_AFTER = 5.0
 """Seconds that the process gets to end by itself once its engine has."""
 _END_AFTER = 8.0
 """Seconds after which it is ended."""
 _SAME_SIGNAL = 0.5
 """Seconds within which signals count as one: whoever ends a whole group of processes sends it to
-this one and to the front, which passes it on."""
+this one and to the front, which forwards it."""
 _FORCED_AFTER = 10.0
 """Seconds that the engine gets to end after a second signal."""
 _ALARM_AFTER = 20
-"""Seconds after which the system ends the process, where the watch itself is lost."""
+"""Seconds after which the system ends the process, should the watch itself be lost."""
 _INTERRUPTED = 75
-"""EX_TEMPFAIL of sysexits.h, a failure that may not last: whoever started the process can start
-it again on another machine."""
+"""EX_TEMPFAIL of sysexits.h: whoever started the process can start it again elsewhere."""
 
 
 class WatchedSession(SessionLike, Protocol):
-    """A session in this process, whose thread can be waited for."""
+    """A session whose end can be waited for."""
 
     @property
     def error(self) -> BaseException | None:
@@ -51,7 +49,7 @@ class WatchedSession(SessionLike, Protocol):
         ...
 
     def join(self, timeout: float | None = None) -> bool:
-        """Wait for the engine thread; say whether it has ended."""
+        """Wait for the engine; return whether it has ended."""
         ...
 
     def hurry(self) -> None:
@@ -89,35 +87,29 @@ class Outlet(Protocol):
         ...
 
     def let_go(self, last_words: str = "") -> None:
-        """Say some last words where that needs no waiting; then give up terminal, standard input
-        and output, so that nothing can wait for them."""
+        """Give up the terminal and the standard streams, so that nothing can wait for them."""
         ...
 
 
 def exit_code(error: BaseException | None, *, interrupted: bool) -> int:
-    """Return what the process ends with after `error`: 0, 1, or 2 for bad input.
-
-    Without an error it is 0, or 75 where the cloud took the machine away (`interrupted`).
-    """
+    """Return the exit code of a run: 0, 1, 2 for bad input, 75 where the cloud ended it."""
     if error is None:
         return _INTERRUPTED if interrupted else 0
     return error.exit_code if isinstance(error, VoicecoachError) else 1
 
 
-class Watch:
+class SignalWatch:
     """Turns SIGTERM, SIGINT and SIGHUP into commands, and ends the process if it does not end.
 
     A signal handler only notes the signal: what it interrupts may hold the very lock that a
-    command needs. A thread of the watch does the rest; it is a daemon, there to the last moment.
-    Should that thread be lost, for want of memory say, the alarm that a second signal sets has the
-    system end the process.
+    command needs. A daemon thread does the rest. Should that thread be lost, for want of memory
+    say, the alarm that a second signal sets has the system end the process.
     """
 
     ending = "saving a checkpoint, then ending"
     """What the first signal to end leads to."""
     forcing = f"ending within {_FORCED_AFTER:.0f} s, whether or not the checkpoint is saved"
-    """What the second one leads to: a run that does not move must not stay for ever."""
-
+    """What the second one leads to."""
     hurrying = "waiting no longer"
     """What one leads to while the end waits for a disk or a mirror."""
 
@@ -126,14 +118,15 @@ class Watch:
         self._outlet = outlet
         self._signals: SimpleQueue[signal.Signals] = SimpleQueue()
         # When the first signal to end came, and the first that was meant as another one.
-        self._ended_at: float | None = None
+        self._asked_at: float | None = None
         self._forced_at: float | None = None
-        # Which of them the run and the person have been told.
-        self._told_to_end = self._told_of_force = False
-        self._ended_since: float | None = None
-        self._unread_looks = 0
-        # The end of the wait for somebody to read why the run failed: as shown, and by our clock.
+        # Which of them the person has been told of.
+        self._reported_end = self._reported_force = False
+        self._ended_at: float | None = None
+        self._unread_polls = 0
+        # When the screen of a failed run closes: as shown, and by our clock.
         self._screen_until: tuple[float, float] | None = None
+        self._failure = ""
         self.closing = threading.Event()
         """Set once the main thread shows nothing more and is about to end the process."""
         self.hung_up = threading.Event()
@@ -170,9 +163,9 @@ class Watch:
                 signal.signal(of_job_control, lambda _signum, _frame: None)
         else:
             now = time.monotonic()
-            if self._ended_at is None:
-                self._ended_at = now
-            elif self._forced_at is None and now - self._ended_at > _SAME_SIGNAL:
+            if self._asked_at is None:
+                self._asked_at = now
+            elif self._forced_at is None and now - self._asked_at > _SAME_SIGNAL:
                 self._forced_at = now
                 signal.alarm(_ALARM_AFTER)
         self._signals.put(signal.Signals(signum))
@@ -190,18 +183,16 @@ class Watch:
     def _note_failure(self, error: Exception) -> None:
         try:
             if str(error) != self._failure:
-                LOG.exception("the watch over the end of the process failed, and goes on")
+                LOG.exception("the watch over signals failed, and continues")
             self._failure = str(error)
         except MemoryError:
-            time.sleep(_LOOK)
-
-    _failure = ""
+            time.sleep(_POLL_SECONDS)
 
     def _turn(self) -> None:
         with contextlib.suppress(Empty):
-            self._act(self._signals.get(timeout=_LOOK))
+            self._act(self._signals.get(timeout=_POLL_SECONDS))
         # After each signal, too: somebody may send them without a pause.
-        self._look()
+        self._check()
 
     def _act(self, received: signal.Signals) -> None:
         LOG.info("received %s", received.name)
@@ -213,28 +204,28 @@ class Watch:
             # What is given up by that was told with the wait.
             self._session.hurry()
             self._outlet.tell(f"{received.name}: {self.hurrying}")
-        if not self._told_to_end:
+        if not self._reported_end:
             if not hurrying:
                 self._session.send(Finish(by_signal=True))
                 self._outlet.tell(f"{received.name}: {self.ending}")
-            self._told_to_end = True
-        if self._forced_at is not None and not self._told_of_force:
-            self._told_of_force = True
+            self._reported_end = True
+        if self._forced_at is not None and not self._reported_force:
+            self._reported_force = True
             self._outlet.tell(f"{received.name}: {self.forcing}")
 
     def _hang_up(self) -> None:
         if self.hung_up.is_set():
             return
-        LOG.info("the terminal is gone; training goes on without a screen")
+        LOG.info("the terminal is gone; training continues without a screen")
         self.hung_up.set()
         self._outlet.let_go()
         self._session.send(ScreenDetached())
         self._outlet.close()
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         if self._outlet.lost:
             self._hang_up()
-        self._look_whether_read()
+        self._check_read()
         if not self._session.join(0):
             if self._forced_at is not None and time.monotonic() - self._forced_at > _FORCED_AFTER:
                 self._force()
@@ -242,12 +233,12 @@ class Watch:
         # A run that failed stays on the screen until the person has read why, if one is there.
         last = self._session.snapshot()
         stays = last.phase is Phase.FAILED and not last.ended_because
-        stays = stays and self._outlet.keeps_failures and not self._nobody_watches(last)
-        told = self._told_to_end or self.closing.is_set() or self.hung_up.is_set()
-        if told or not stays:
-            self._see_to_the_end()
+        stays = stays and self._outlet.keeps_failures and not self._nobody_is_there(last)
+        must_end = self._reported_end or self.closing.is_set() or self.hung_up.is_set()
+        if must_end or not stays:
+            self._end()
 
-    def _nobody_watches(self, last: Snapshot) -> bool:
+    def _nobody_is_there(self, last: Snapshot) -> bool:
         """Whether nobody is there to read why the run failed; the machine costs meanwhile."""
         shown, now = last.wait_ends_at, time.monotonic()
         if shown is None:
@@ -255,24 +246,24 @@ class Watch:
         if self._screen_until is None or self._screen_until[0] != shown:
             # By a clock that nobody sets.
             self._screen_until = shown, now + shown - time.time()
-        return now >= self._screen_until[1] or self._unread_looks >= _UNREAD_LOOKS
+        return now >= self._screen_until[1] or self._unread_polls >= _UNREAD_POLLS
 
-    def _look_whether_read(self) -> None:
+    def _check_read(self) -> None:
         """Tell the run when nobody reads the outlet any more, and when somebody does again."""
-        was_read = self._unread_looks < _UNREAD_LOOKS
-        self._unread_looks = 0 if self._outlet.takes_output else self._unread_looks + 1
-        is_read = self._unread_looks < _UNREAD_LOOKS
+        was_read = self._unread_polls < _UNREAD_POLLS
+        self._unread_polls = 0 if self._outlet.takes_output else self._unread_polls + 1
+        is_read = self._unread_polls < _UNREAD_POLLS
         if is_read is not was_read:
             LOG.info("the terminal takes %s", "output again" if is_read else "no output any more")
             self._session.send(TerminalStalled(not is_read))
 
-    def _see_to_the_end(self) -> None:
-        if self._ended_since is None:
-            self._ended_since = time.monotonic()
+    def _end(self) -> None:
+        if self._ended_at is None:
+            self._ended_at = time.monotonic()
             self._outlet.close()
-        waited = time.monotonic() - self._ended_since
+        waited = time.monotonic() - self._ended_at
         if waited > _END_AFTER:
-            LOG.warning("the process did not end by itself; ending it; %s", _what_still_runs())
+            LOG.warning("the process did not end by itself; ending it; %s", _stacks_of_threads())
             flush_log()
             interrupted = self._session.snapshot().interrupted
             os._exit(exit_code(self._session.error, interrupted=interrupted))
@@ -284,20 +275,20 @@ class Watch:
         code = 1
         try:
             run = self._session.snapshot()
-            told = f"ended by a second signal at step {run.step:,}"
+            sentence = f"ended by a second signal at step {run.step:,}"
             if run.unsaved:
-                told += f"; {count_of_steps(run.unsaved)} not saved"
+                sentence += f"; {plural(run.unsaved, 'step')} not saved"
             else:
-                told += ", which is saved"
+                sentence += ", which is saved"
                 code = exit_code(self._session.error, interrupted=run.interrupted)
-            self._outlet.let_go(f"voicecoach: {told}")
-            LOG.error("%s; %s", told, _what_still_runs())
+            self._outlet.let_go(f"voicecoach: {sentence}")
+            LOG.error("%s; %s", sentence, _stacks_of_threads())
             flush_log()
         finally:
             os._exit(code)
 
 
-def _what_still_runs() -> str:
+def _stacks_of_threads() -> str:
     """Return where every thread is, for the log of a process that has to be ended."""
     frames = sys._current_frames()
     places = []

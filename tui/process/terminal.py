@@ -1,5 +1,6 @@
 """The terminal that the command was started in: talked to without waiting, and left as it was."""
 
+import asyncio
 import contextlib
 import os
 import select
@@ -8,10 +9,11 @@ import stat
 import sys
 import termios
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import Any, TextIO
 
-from tui.formatting import printable
+from engine.formatting import printable
 
 _MODES_OFF = (
     "\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1015l\x1b[?1006l"  # mouse reports
@@ -23,6 +25,8 @@ _MODES_OFF = (
     "\x1b[0m"  # no colour
 )
 _SCREEN_OFF = "\x1b[<u\x1b[?1049l"  # kitty's keys, alternate screen
+
+_Handler = Callable[[int, FrameType | None], Any]
 
 # Wakes a thread out of a system call; the handler has nothing to do.
 _POKE = signal.SIGUSR1
@@ -208,3 +212,46 @@ def _point(source: int, *targets: int) -> None:
     for target in targets:
         os.dup2(source, target, inheritable=target <= 2)
     os.close(source)
+
+
+class Suspension:
+    """Ctrl+Z and `fg` for a Textual app, in the event loop instead of in a signal handler.
+
+    Textual's own handlers close and open the screen inside the signal handler and wait there for
+    the queue of the thread that writes; what the signal interrupted may be holding that very
+    queue. They also open the screen a second time at a SIGCONT that follows no suspension.
+    """
+
+    def __init__(self, draw: Callable[[], object], before_stop: Callable[[], object]) -> None:
+        """Take what draws everything anew, and what is called before this process stops."""
+        self._draw = draw
+        self._before_stop = before_stop
+        self._close_and_stop: _Handler | None = None
+        self._open: _Handler | None = None
+        self._suspended = False
+
+    def take_over(self) -> None:
+        """Replace Textual's handlers; call it in the event loop of a running app."""
+        self._close_and_stop = _handler_of(signal.SIGTSTP)
+        self._open = _handler_of(signal.SIGCONT)
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTSTP, self._suspend)
+        loop.add_signal_handler(signal.SIGCONT, self._resume)
+
+    def _suspend(self) -> None:
+        if self._close_and_stop is not None and not self._suspended:
+            self._suspended = True
+            self._before_stop()
+            self._close_and_stop(signal.SIGTSTP, None)
+
+    def _resume(self) -> None:
+        if self._open is not None and self._suspended:
+            self._suspended = False
+            self._open(signal.SIGCONT, None)
+        # A SIGSTOP does not close the screen, and a shell may have written on it since.
+        self._draw()
+
+
+def _handler_of(signum: signal.Signals) -> _Handler | None:
+    handler = signal.getsignal(signum)
+    return handler if callable(handler) else None

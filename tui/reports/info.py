@@ -1,4 +1,4 @@
-"""What `voicecoach info` prints: a voice as tables for people, or as JSON for scripts."""
+"""What `voicecoach info` prints: a voice as tables or as JSON."""
 
 import json
 import sys
@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.check.report import UnknownCharacter
-from tui import formatting as wording
+from engine.formatting import printable
+from tui import formatting
 from tui.reports import check_words as words
 
 _MAX_LEFT_OUT = 20
@@ -37,9 +38,7 @@ def print_tables(description: Mapping[str, Any]) -> None:
     if left_out:
         console.print(_left_out(left_out))
         if len(left_out) > _MAX_LEFT_OUT:
-            console.print(
-                f"and {len(left_out) - _MAX_LEFT_OUT:,} more: voicecoach info --json lists all"
-            )
+            console.print(f"and {len(left_out) - _MAX_LEFT_OUT:,} more (see --json)")
 
 
 def _facts(description: Mapping[str, Any]) -> Table:
@@ -53,7 +52,7 @@ def _facts(description: Mapping[str, Any]) -> Table:
 
 def _text(data: object) -> Text:
     """A cell; what came from data is shown and neither parsed nor obeyed."""
-    return Text(wording.printable(str(data)))
+    return Text(printable(str(data)))
 
 
 def _flat(values: Mapping[str, Any], under: str) -> list[tuple[str, Any]]:
@@ -73,21 +72,21 @@ def _flat(values: Mapping[str, Any], under: str) -> list[tuple[str, Any]]:
     return rows
 
 
-def _unknown(full: str, said: Sequence[Any]) -> list[tuple[str, str]]:
-    """A row for each character that the voice has no symbol for, as the check words it."""
-    lines = [_about_unknown(one) for one in said[:_MAX_UNKNOWN]] or ["none"]
-    if len(said) > _MAX_UNKNOWN:
-        lines.append(f"and {len(said) - _MAX_UNKNOWN:,} more: voicecoach info --json lists all")
+def _unknown(full: str, values: Sequence[Any]) -> list[tuple[str, str]]:
+    """A row for each character outside the vocabulary, as the check words it."""
+    lines = [_about_unknown(one) for one in values[:_MAX_UNKNOWN]] or ["none"]
+    if len(values) > _MAX_UNKNOWN:
+        lines.append(f"and {len(values) - _MAX_UNKNOWN:,} more (see --json)")
     return list(zip([full] + [""] * len(lines), lines, strict=False))
 
 
-def _about_unknown(said: Any) -> str:  # noqa: ANN401 - what a file says, which anybody can write
+def _about_unknown(value: Any) -> str:  # noqa: ANN401 - what a file says, which anybody can write
     kinds = {"character": str, "count": int, "line": int, "example": str, "becomes": str}
-    if not isinstance(said, dict) or {n: type(value) for n, value in said.items()} != kinds:
-        return str(said)
-    one = UnknownCharacter(**said)
+    if not isinstance(value, dict) or {n: type(v) for n, v in value.items()} != kinds:
+        return str(value)
+    one = UnknownCharacter(**value)
     if not one.character:
-        return str(said)
+        return str(value)
     symbol, times, becomes = words.unknown(one)
     return f"{symbol}  {times}, {becomes}; first in line {one.line:,}: {one.example}"
 
@@ -98,9 +97,9 @@ def _words(name: str, value: Any) -> str:  # noqa: ANN401 - whatever JSON can ho
     if isinstance(value, list | tuple):
         return ", ".join(str(item) for item in value) or "none"
     if name.endswith("usd"):
-        return wording.dollars(value)
+        return formatting.dollars(value)
     if name.endswith("price"):
-        return wording.price(value)
+        return formatting.price(value)
     if isinstance(value, float):
         return f"{value:,.2f}" if value >= 1 else f"{value:.3g}"
     if isinstance(value, int) and not isinstance(value, bool):

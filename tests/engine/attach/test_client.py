@@ -161,6 +161,7 @@ class FakeServer:
         self._hold = hold
         self._later = later
         self.release = threading.Event()
+        self._ended = False
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
 
@@ -178,9 +179,10 @@ class FakeServer:
                     connected.sendall(self._later)
 
     def end(self) -> None:
-        if not self.release.is_set() or self._thread.is_alive():
-            self.release.set()
-            self._thread.join()
+        self.release.set()
+        self._thread.join()
+        if not self._ended:
+            self._ended = True
             self._listener.close()
 
 

@@ -20,8 +20,7 @@ from engine.attach.registry import (
 )
 from engine.errors import InputError
 from engine.files import is_running
-from engine.voice.open_spend import OpenSpend
-from engine.voice.spend import Ledger, SpendEntry
+from engine.voice.spend import SpendEntry, SpendLog
 
 
 @pytest.fixture(autouse=True)
@@ -201,12 +200,11 @@ def test_last_seen_reads_the_spend_and_the_checkpoints(tmp_path):
     checkpoint = tmp_path / "text2mel" / "checkpoints" / "step-000000700"
     checkpoint.mkdir(parents=True)
     (checkpoint / "state.json").write_text("{}")
-    ledger = Ledger(tmp_path / "spend.jsonl")
-    ledger.add(hour)
+    spend = SpendLog(tmp_path / "spend.jsonl")
+    spend.add(hour)
     assert last_seen(tmp_path, "text2mel") == LastSeen(700, 1.0)
     idle = replace(hour, kind="idle", first_step=712, last_step=712)
-    under_way = (replace(hour, first_step=700, last_step=712), idle)
-    OpenSpend(tmp_path / "spend.open").write(under_way, ledger.size)
+    spend.write_open((replace(hour, first_step=700, last_step=712), idle), spend.size)
     assert last_seen(tmp_path, "text2mel") == LastSeen(712, 3.0)
     assert last_seen(tmp_path, "ssrn") == LastSeen(None, 3.0)
 

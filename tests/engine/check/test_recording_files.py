@@ -6,7 +6,7 @@ import pytest
 
 from engine.check.metadata_checks import Metadata, check_metadata
 from engine.check.report import Finding
-from engine.data.clips import Limits
+from engine.data.clips import Limits, scan_corpus
 from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
 
 
@@ -17,7 +17,7 @@ def listing(dataset: Path, content: str, *files: str) -> Metadata:
         path.touch()
     (dataset / "wavs").mkdir(exist_ok=True)
     (dataset / "metadata.csv").write_text(content, encoding="utf-8")
-    return check_metadata(dataset, Vocabulary(BBC_SYMBOLS), Limits())
+    return check_metadata(scan_corpus(dataset), Vocabulary(BBC_SYMBOLS), Limits())
 
 
 def told(findings: tuple[Finding, ...]) -> list[tuple[int | None, str, str]]:

@@ -14,9 +14,9 @@ import soundfile
 import soxr
 
 from engine.check.report import CheckReport
-from engine.check.survey import check_corpus, survey
+from engine.check.survey import survey
 from engine.data.audio import AudioSpec
-from engine.data.clips import Limits
+from engine.data.clips import Limits, scan_corpus
 from engine.errors import Cancelled, InputError
 from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
 
@@ -85,14 +85,14 @@ def copied(good: Path, folder: Path) -> Corpus:
 
 
 def checked(folder: Path) -> CheckReport:
-    return check_corpus(
-        folder,
+    return survey(
+        scan_corpus(folder),
         Vocabulary(BBC_SYMBOLS),
         Limits(),
         AudioSpec(),
         on_progress=lambda done, total: None,
         cancelled=lambda: False,
-    )
+    ).report
 
 
 Plant = Callable[[Corpus, Line], None]
@@ -394,7 +394,7 @@ def test_shapes_and_files_are_of_the_usable_clips(good: Path, tmp_path: Path) ->
     spoil(corpus, "no_text", 3)
     corpus.save()
     found = survey(
-        corpus.folder,
+        scan_corpus(corpus.folder),
         Vocabulary(BBC_SYMBOLS),
         Limits(),
         AudioSpec(),
@@ -423,8 +423,8 @@ def test_progress_and_cancelling(good: Path) -> None:
 
     def run(limit: int) -> None:
         told.clear()
-        check_corpus(
-            good,
+        survey(
+            scan_corpus(good),
             Vocabulary(BBC_SYMBOLS),
             Limits(),
             AudioSpec(),

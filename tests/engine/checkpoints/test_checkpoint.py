@@ -12,13 +12,12 @@ from safetensors.torch import load_file
 
 from engine.checkpoints.checkpoint import (
     Checkpoint,
+    inference_network,
     load_checkpoint,
-    remove_superseded,
     save_checkpoint,
-    speaking_network,
-    sweep,
 )
-from engine.checkpoints.folders import sealed, source_checkpoints
+from engine.checkpoints.retention import remove_superseded, sweep
+from engine.checkpoints.state import sealed, source_checkpoints
 from engine.errors import EngineError, InputError
 from engine.networks.build import build_network
 from engine.networks.specs import SSRNSpec, Text2MelSpec
@@ -27,7 +26,7 @@ from engine.voice.layout import list_checkpoints
 SPEC = Text2MelSpec(34, n_mels=6, embedding=4, hidden=4)
 
 
-def checkpoint(step=5, *, spec=SPEC, average=True, moments=True) -> Checkpoint:
+def checkpoint(step=5, *, spec=SPEC, ema=True, moments=True) -> Checkpoint:
     torch.manual_seed(step)
     weights = {n: p.detach().clone() for n, p in build_network(spec).named_parameters()}
     return Checkpoint(
@@ -38,9 +37,9 @@ def checkpoint(step=5, *, spec=SPEC, average=True, moments=True) -> Checkpoint:
         base_step=2,
         recipe="standard",
         seed=3,
-        moments_from=2,
+        optimizer_start_step=2,
         weights=weights,
-        average={n: p + 1 for n, p in weights.items()} if average else {},
+        ema={n: p + 1 for n, p in weights.items()} if ema else {},
         optimizer={f"exp_avg/{n}": p + 2 for n, p in weights.items()} if moments else {},
     )
 
@@ -63,11 +62,11 @@ def test_what_was_saved_is_loaded(tmp_path, spec):
     saved = checkpoint(spec=spec)
     save_checkpoint(saved, tmp_path / "step-000000005")
     loaded = load_checkpoint(tmp_path / "step-000000005")
-    for name in ("weights", "average", "optimizer"):
+    for name in ("weights", "ema", "optimizer"):
         assert same(getattr(saved, name), getattr(loaded, name))
-    for name in ("network", "spec", "symbols", "step", "base_step", "seed", "moments_from"):
+    for name in ("network", "spec", "symbols", "step", "base_step", "seed", "optimizer_start_step"):
         assert getattr(saved, name) == getattr(loaded, name)
-    assert load_checkpoint(tmp_path / "step-000000005", to_speak=True).optimizer == {}
+    assert load_checkpoint(tmp_path / "step-000000005", with_optimizer=False).optimizer == {}
 
 
 def test_a_state_is_readable_and_tells_the_size(tmp_path):
@@ -78,7 +77,7 @@ def test_a_state_is_readable_and_tells_the_size(tmp_path):
 
 
 def test_half_precision_comes_back_single(tmp_path):
-    single = checkpoint(average=False, moments=False)
+    single = checkpoint(ema=False, moments=False)
     halves = {name: tensor.half() for name, tensor in single.weights.items()}
     save_checkpoint(replace(single, weights=halves), tmp_path / "c")
     assert {t.dtype for t in load_file(tmp_path / "c/weights.safetensors").values()} == {
@@ -87,7 +86,7 @@ def test_half_precision_comes_back_single(tmp_path):
     loaded = load_checkpoint(tmp_path / "c")
     assert {t.dtype for t in loaded.weights.values()} == {torch.float32}
     assert same(loaded.weights, {n: t.float() for n, t in halves.items()})
-    speaking_network(loaded)(torch.tensor([[2, 1]]), torch.rand(1, 3, 6))
+    inference_network(loaded)(torch.tensor([[2, 1]]), torch.rand(1, 3, 6))
 
 
 def test_weights_outlive_the_file_that_they_were_read_from(tmp_path):
@@ -101,9 +100,9 @@ def test_weights_outlive_the_file_that_they_were_read_from(tmp_path):
 
 def test_the_average_speaks(tmp_path):
     saved = checkpoint()
-    assert same(dict(speaking_network(saved).named_parameters()), saved.average)
-    plain = checkpoint(average=False)
-    assert same(dict(speaking_network(plain).named_parameters()), plain.weights)
+    assert same(dict(inference_network(saved).named_parameters()), saved.ema)
+    plain = checkpoint(ema=False)
+    assert same(dict(inference_network(plain).named_parameters()), plain.weights)
 
 
 def test_a_disk_that_is_in_the_way_leaves_nothing_and_says_so(tmp_path):
@@ -129,9 +128,9 @@ def test_a_write_that_breaks_off_leaves_the_one_before(tmp_path, monkeypatch):
 
 def test_a_checkpoint_made_again_takes_the_place_of_the_one_before(tmp_path):
     target = tmp_path / "step-000000005"
-    save_checkpoint(checkpoint(average=True), target)
-    save_checkpoint(checkpoint(average=False), target)
-    assert load_checkpoint(target).average == {}
+    save_checkpoint(checkpoint(ema=True), target)
+    save_checkpoint(checkpoint(ema=False), target)
+    assert load_checkpoint(target).ema == {}
     assert names(tmp_path) == [target.name]
 
 
@@ -157,7 +156,7 @@ def test_what_cannot_be_put_back_keeps_nothing_else(tmp_path, monkeypatch):
 
 def test_a_checkpoint_that_cannot_be_renamed_is_kept(tmp_path, monkeypatch):
     target = tmp_path / "step-000000005"
-    save_checkpoint(checkpoint(average=True), target)
+    save_checkpoint(checkpoint(ema=True), target)
     rename = Path.rename
 
     def refuse(path, to):
@@ -165,8 +164,8 @@ def test_a_checkpoint_that_cannot_be_renamed_is_kept(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Path, "rename", refuse)
     with pytest.raises(EngineError, match=r"copy the voice to another disk.*are untouched"):
-        save_checkpoint(checkpoint(average=False), target)
-    assert load_checkpoint(target).average
+        save_checkpoint(checkpoint(ema=False), target)
+    assert load_checkpoint(target).ema
     assert names(tmp_path) == [target.name]
 
 
@@ -233,7 +232,7 @@ def test_weights_of_another_size_are_bad_input(tmp_path):
     save_checkpoint(checkpoint(), tmp_path / "c")
     _edit(tmp_path / "c", spec={"vocabulary_size": 34, "n_mels": 6, "embedding": 4, "hidden": 8})
     with pytest.raises(InputError, match="does not fit"):
-        speaking_network(load_checkpoint(tmp_path / "c"))
+        inference_network(load_checkpoint(tmp_path / "c"))
 
 
 def test_the_newest_the_multiples_and_the_base_are_kept(make_voice):

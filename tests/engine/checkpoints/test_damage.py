@@ -1,5 +1,6 @@
 """A checkpoint of which any byte has changed: named, kept, and the one before is used."""
 
+import json
 import shutil
 
 import pytest
@@ -8,11 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.checkpoints.checkpoint import load_checkpoint
-from engine.checkpoints.folders import (
+from engine.checkpoints.state import (
     DamagedCheckpointError,
     damaged_checkpoints,
-    is_sound,
-    read_state,
+    is_intact,
     sealed,
 )
 from engine.errors import InputError, VoicecoachError
@@ -98,11 +98,9 @@ def test_the_one_before_is_used_and_the_damaged_one_is_kept(trained, training):
     [told] = [text for text in training.texts(snapshot) if "is damaged" in text]
     assert "optimizer.safetensors is not as it was written" in told
     assert "kept as step-000000005-damaged" in told
-    assert "the one of step 3 is used" in told
+    assert "using step 3" in told
     [warning] = snapshot.warnings
-    assert warning.text == (
-        "Checkpoint 5 of text2mel is damaged: set aside, and that of step 3 is used."
-    )
+    assert warning.text == ("Checkpoint 5 of text2mel is damaged: set aside, using step 3.")
     # The steps are made again because of it, and this is what is said.
     assert (snapshot.lost.since, snapshot.lost.until, snapshot.lost.damaged) == (3, 5, 5)
     assert any("because checkpoint 5 was damaged" in text for text in training.texts(snapshot))
@@ -133,13 +131,13 @@ def test_a_stop_behind_all_that_is_good_is_refused(trained, training):
 
 def test_sums_for_other_files_than_its_own_are_not_taken(trained):
     folder = trained.newest("text2mel").path
-    assert is_sound(folder)
+    assert is_intact(folder)
     (folder / "optimizer.safetensors").unlink()
-    assert is_sound(folder)
-    state = read_state(folder)
+    assert is_intact(folder)
+    state = json.loads((folder / "state.json").read_text())
     state["sha256"]["../../../voice.toml"] = "0" * 64
     (folder / "state.json").write_text(sealed(state))
-    assert not is_sound(folder)
+    assert not is_intact(folder)
 
 
 def test_a_checkpoint_without_its_state_counts_as_damaged(trained, training):
@@ -190,7 +188,7 @@ def test_no_byte_of_a_voice_brings_a_traceback_or_other_weights(trained, trainin
             mine = Voice.open(copies)
             describe(copies)
             History(mine.history("text2mel"), up_to=5)
-            assert mine.ledger.seconds >= 0
+            assert mine.spend.seconds >= 0
             for entry in mine.checkpoints("text2mel"):
                 loaded = load_checkpoint(entry.path)
                 assert same(loaded.weights, good[entry.step].weights)

@@ -1,5 +1,6 @@
 """Reading recordings of every kind that a person may have."""
 
+import hashlib
 from pathlib import Path
 
 import librosa
@@ -8,18 +9,19 @@ import pytest
 import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from paths import SPEECH
 
-from engine.data.audio import AudioSpec, load_recording, recording_length
+from engine.data.audio import AudioSpec, RecordingFile, load_recording, recording_length
 from engine.errors import InputError
 
-FIXTURE = Path(__file__).parents[2] / "fixtures" / "ljspeech-3" / "wavs" / "LJ001-0008.flac"
+FIXTURE = SPEECH / "wavs" / "LJ001-0008.flac"
 
 
 def tone(hertz: float, seconds: float, rate: int) -> np.ndarray:
     return np.sin(2 * np.pi * hertz * np.arange(int(seconds * rate)) / rate)
 
 
-@pytest.mark.parametrize("rate", [8_000, 16_000, 22_050, 44_100, 48_000, 11_111, 96_000])
+@pytest.mark.parametrize("rate", [8_000, 22_050, 48_000, 11_111])
 @pytest.mark.parametrize("suffix", ["wav", "flac"])
 def test_any_sample_rate_becomes_the_asked_one(tmp_path: Path, rate: int, suffix: str) -> None:
     path = tmp_path / f"tone.{suffix}"
@@ -65,10 +67,20 @@ def test_more_samples_than_one_block_are_all_read(tmp_path: Path) -> None:
     np.testing.assert_array_equal(load_recording(path, 22_050) * 32_768, ramp)
 
 
-def test_length_is_read_from_the_header() -> None:
+def test_length_is_in_the_header() -> None:
     samples, rate = recording_length(FIXTURE)
     assert rate == 22_050
     assert samples == len(load_recording(FIXTURE, rate))
+
+
+def test_file_is_hashed_and_decoded_by_one_opening() -> None:
+    expected = load_recording(FIXTURE, 22_050)
+    with RecordingFile(FIXTURE) as recording:
+        assert recording.length() == (len(expected), 22_050)
+        assert recording.content_hash() == hashlib.sha256(FIXTURE.read_bytes()).hexdigest()
+    with RecordingFile(FIXTURE) as recording:
+        recording.content_hash()
+        np.testing.assert_array_equal(recording.mono(22_050), expected)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +122,7 @@ _FLAC = FIXTURE.read_bytes()[:20_000]
 
 
 @given(st.dictionaries(st.integers(0, 120), st.integers(0, 255), min_size=1, max_size=5))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_a_damaged_header_never_ends_in_a_traceback(
     tmp_path_factory: pytest.TempPathFactory, damage: dict[int, int]
 ) -> None:

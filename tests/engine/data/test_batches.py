@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from engine.data.batches import BatchSource, Prefetcher
-from engine.data.clips import Limits, open_corpus
+from engine.data.clips import Limits, scan_corpus, usable_clips
 from engine.data.features import FeatureStore
 from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
 
@@ -18,7 +18,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(scope="module")
 def store(tones, small_audio, tmp_path_factory):
-    corpus = open_corpus(tones, VOCABULARY, Limits(), small_audio)
+    corpus = usable_clips(scan_corpus(tones), VOCABULARY, Limits())
     return FeatureStore.open(
         corpus,
         small_audio,
@@ -154,7 +154,7 @@ def test_batches_made_ahead_are_those_of_the_source(store):
 
 def test_a_restart_makes_the_batches_of_another_step_and_salt(store):
     salted = source(store)
-    salted.draw_with(5)
+    salted.reseed(5)
     with Prefetcher(source(store), CPU) as ahead:
         plain = source(store)
         for first, salt, expected in ((3, 0, plain), (40, 5, salted), (1, 0, plain)):
@@ -181,8 +181,8 @@ class _Failing:
     def __init__(self, batches, at):
         self.batches, self.at = batches, at
 
-    def draw_with(self, salt):
-        self.batches.draw_with(salt)
+    def reseed(self, salt):
+        self.batches.reseed(salt)
 
     def batch(self, step):
         if step == self.at:

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from paths import SPEECH
 
 from engine.data.audio import AudioSpec, load_recording
 from engine.data.spectrograms import analyse, coarse_frames, is_silent, mel_filter_bank, trim
 
 AUDIO = AudioSpec()
-SPEECH = sorted((Path(__file__).parents[2] / "fixtures" / "ljspeech-3" / "wavs").glob("*.flac"))
+CLIPS = sorted((SPEECH / "wavs").glob("*.flac"))
 
 
 def tone(hertz: float, samples: int, level: float = 0.5) -> np.ndarray:
@@ -42,7 +43,7 @@ def librosas(waveform: np.ndarray, audio: AudioSpec) -> tuple[np.ndarray, np.nda
     return normalised(bank @ magnitude), normalised(magnitude)
 
 
-@pytest.mark.parametrize("path", SPEECH, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", CLIPS, ids=lambda path: path.stem)
 @pytest.mark.parametrize(
     "audio",
     [
@@ -107,13 +108,6 @@ def test_hiss_below_the_floor_of_a_quiet_recording_is_kept_as_librosa_does() -> 
     np.testing.assert_array_equal(trim(waveform, 60), expected)
 
 
-def test_silence_around_a_tone_is_trimmed_to_the_frames_that_hear_it() -> None:
-    silence = np.zeros(22_050, np.float32)
-    trimmed = trim(np.concatenate([silence, tone(440, 22_050), silence]), 60)
-    # Frames of 2048 samples stand around every 512th: the sound keeps up to 1024 + 512 each side.
-    assert 22_050 <= len(trimmed) <= 22_050 + 2 * (1_024 + 512)
-
-
 @pytest.mark.parametrize("samples", [1, 274, 275, 1_100, 22_050, 66_150])
 def test_frames_are_one_a_hop_and_one_more_in_fours(samples: int) -> None:
     mel, magnitude = analyse(tone(440, samples), AUDIO)
@@ -122,10 +116,6 @@ def test_frames_are_one_a_hop_and_one_more_in_fours(samples: int) -> None:
     assert mel.shape == (padded, 80)
     assert magnitude.shape == (padded, 1_025)
     assert coarse_frames(samples, AUDIO) == padded // 4
-
-
-def test_three_seconds_are_sixty_or_so_coarse_frames() -> None:
-    assert coarse_frames(3 * 22_050, AUDIO) == 61  # 241 frames
 
 
 def test_a_tone_has_the_level_worked_out_by_hand() -> None:
@@ -140,13 +130,6 @@ def test_a_tone_has_the_level_worked_out_by_hand() -> None:
     middle = magnitude[40]
     assert middle.argmax() == place
     assert middle[place] == pytest.approx(expected, abs=1e-3)
-
-
-def test_louder_is_higher_by_the_decibels() -> None:
-    quiet, _ = analyse(tone(1_000, 22_050, 0.01), AUDIO)
-    loud, _ = analyse(tone(1_000, 22_050, 0.1), AUDIO)
-    band = quiet[40].argmax()
-    assert loud[40, band] - quiet[40, band] == pytest.approx(0.2, abs=1e-3)  # 20 dB of 100
 
 
 @given(seed=st.integers(0, 99), level=st.sampled_from([1e-4, 0.01, 1.0, 1e5]))

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from engine.checkpoints.checkpoint import load_checkpoint
-from engine.checkpoints.folders import specs_of
+from engine.checkpoints.state import specs_of
 from engine.errors import InputError
 from engine.jobs.info import describe
 from engine.jobs.say import say
@@ -25,13 +25,12 @@ from engine.mirror.layout import (
 )
 from engine.networks.specs import MAX_WIDTH
 from engine.run.stop import MAX_STEPS, read_stored_stop
-from engine.speech.audition import read_samples
-from engine.training.check_record import load_record
+from engine.training.data_check import load_record
 from engine.voice.folder import read_corpus_report
 from engine.voice.history import History
-from engine.voice.open_spend import OpenSpend
+from engine.voice.samples import read_samples
 from engine.voice.settings import parse_settings
-from engine.voice.spend import Ledger
+from engine.voice.spend import SpendLog
 
 ABSURD = st.sampled_from(
     [
@@ -250,11 +249,9 @@ def test_no_number_in_a_small_file_is_a_surprise(voice, training):
         path, place = what
         line = json.dumps(with_number(files[path], place, number)) + "\n"
         path.write_text(f"0\n{line}" if path.name == "spend.open" else line)
-        ledger = Ledger(voice.folder / "spend.jsonl")
+        ledger = SpendLog(voice.folder / "spend.jsonl")
         assert math.isfinite(ledger.usd + ledger.seconds)
-        assert all(
-            math.isfinite(one.usd) for one in OpenSpend(voice.folder / "spend.open").left(ledger)
-        )
+        assert all(math.isfinite(entry.usd) for entry in ledger.open_entries())
         curve = History(network / "history.jsonl", up_to=MAX_STEPS).curve
         assert all(abs(one) <= 1e30 for one in (*curve.losses, *curve.held_out))
         assert all(0 <= step <= MAX_STEPS for step in (*curve.steps, *curve.held_out_steps))

@@ -53,7 +53,7 @@ def test_an_export_is_a_small_voice_folder(make_voice, tmp_path):
     assert ours == replace(theirs, dataset=None, price=0, budget=0, mirror=None, id=None)
     readme = (done.folder / "README.md").read_text()
     assert "# voice\n" in readme
-    assert "90 clips, 0.25 hours" in readme
+    assert "90 clips, 15m00s" in readme
     assert "| text2mel | 871 | 855 | standard |" in readme
     # Nothing of the machine that it was trained on.
     for path in files:
@@ -82,10 +82,10 @@ def test_the_ema_weights_are_exported(make_voice, tmp_path):
     entry = voice.newest("text2mel")
     checkpoint = load_checkpoint(entry.path)
     ema = {name: weight + 0.01 for name, weight in checkpoint.weights.items()}
-    save_checkpoint(replace(checkpoint, average=ema, optimizer=dict(ema)), entry.path)
+    save_checkpoint(replace(checkpoint, ema=ema, optimizer=dict(ema)), entry.path)
     folder = export_voice(voice.folder, tmp_path / "out").folder
     found = load_checkpoint(Voice.open(folder).newest("text2mel").path)
-    assert (found.average, found.optimizer) == ({}, {})
+    assert (found.ema, found.optimizer) == ({}, {})
     assert all(torch.equal(found.weights[name], ema[name]) for name in ema)
 
 

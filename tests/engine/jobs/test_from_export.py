@@ -66,7 +66,7 @@ def test_the_step_of_the_network_that_is_trained_counts(export, training, tmp_pa
     assert (snapshot.step, snapshot.base_step, snapshot.failure) == (768, 767, "")
     # The optimizer starts anew.
     ours = Voice.open(tmp_path / "mine")
-    assert load_checkpoint(ours.newest("ssrn").path).moments_from == 767
+    assert load_checkpoint(ours.newest("ssrn").path).optimizer_start_step == 767
 
 
 def test_an_export_is_trained_on_like_an_imported_voice(export, training, speech):

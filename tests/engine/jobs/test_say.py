@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from engine.checkpoints.folders import sealed
+from engine.checkpoints.state import sealed
 from engine.data.clips import Limits
 from engine.errors import InputError
 from engine.jobs.say import say
-from engine.speech.audition import NO_SSRN
+from engine.speech.speaker import NO_SSRN
 
 TEXT = "Two birds sat. One flew."
 
@@ -101,8 +101,8 @@ def test_the_newest_that_is_good_speaks_and_says_so(make_voice, training):
         weights.write_bytes(content)
     said = say(voice.folder, "Hello.")
     assert (said.step, said.ssrn_step) == (5, 3)
-    assert "text2mel of step 5 speaks, as that of step 7 is damaged" in said.note
-    assert "ssrn of step 3 speaks, as that of step 4 is damaged" in said.note
+    assert "text2mel at step 5, because 7 is damaged" in said.note
+    assert "ssrn at step 3, because 4 is damaged" in said.note
     # Whoever asks for a step gets that one or none.
     with pytest.raises(InputError, match="step-000000007 is damaged"):
         say(voice.folder, "Hello.", step=7)

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import fsspec
 import pytest
 
-from engine.checkpoints.folders import sealed
+from engine.checkpoints.state import sealed
 from engine.mirror.address import checked_address
 from engine.mirror.store import Store
 from engine.mirror.uploader import Uploader

@@ -1,19 +1,23 @@
 """Sizes that no network can have, and networks from given weights."""
 
+from dataclasses import asdict
+
 import pytest
 import torch
 
 from engine.errors import InputError
 from engine.networks.build import build_network, network_with
-from engine.networks.specs import SSRNSpec, Text2MelSpec, preset_spec
+from engine.networks.specs import SSRNSpec, Text2MelSpec, preset_spec, read_spec
 
 SPECS = [Text2MelSpec(34, n_mels=6, embedding=4, hidden=4), SSRNSpec(6, 9, hidden=4)]
 
 
-@pytest.mark.parametrize("change", [{"hidden": 0}, {"dropout": 1.0}, {"epsilon": -1.0}])
+@pytest.mark.parametrize(
+    "change", [{"hidden": 0}, {"dropout": 1.0}, {"epsilon": -1.0}, {"depth": 5}]
+)
 def test_impossible_sizes_are_named(change):
     with pytest.raises(InputError, match=next(iter(change))):
-        SSRNSpec(6, 9, **change)
+        read_spec("ssrn", {**asdict(SSRNSpec(6, 9)), **change})
 
 
 def test_small_is_smaller_than_bbc():

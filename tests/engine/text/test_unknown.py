@@ -6,19 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.data.metadata import Row
 from engine.text.unknown import name_of, sentence_about, unknown_characters
 from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
 
 PLAIN = Vocabulary(BBC_SYMBOLS, "plain")
 
 
-def rows(*transcripts: str) -> list[Row]:
-    """Rows on the lines 1, 3, 5 … of a list."""
-    return [Row(2 * n + 1, f"clip-{n}", text) for n, text in enumerate(transcripts)]
+def rows(*transcripts: str) -> dict[int, str]:
+    """Texts on the lines 1, 3, 5 … of a list."""
+    return {2 * n + 1: text for n, text in enumerate(transcripts)}
 
 
-def test_the_most_frequent_comes_first_with_the_first_line_that_has_it() -> None:
+def test_most_frequent_comes_first_with_its_first_line() -> None:
     found = unknown_characters(rows("All is known.", 'Stop ¤ "now"', 'A "word" at § last'), PLAIN)
     assert [(one.character, one.count, one.line) for one in found] == [
         ('"', 4, 3),
@@ -28,12 +27,12 @@ def test_the_most_frequent_comes_first_with_the_first_line_that_has_it() -> None
     assert found[0].example == 'Stop ¤ "now"'
 
 
-def test_a_corpus_that_the_voice_can_read_has_none() -> None:
+def test_readable_corpus_has_none() -> None:
     assert unknown_characters(rows("Cafe; TEA?\tYes."), PLAIN) == ()
-    assert unknown_characters([], PLAIN) == ()
+    assert unknown_characters({}, PLAIN) == ()
 
 
-def test_the_example_is_a_cutting_around_the_character_fit_for_a_line() -> None:
+def test_example_is_printable_text_around_the_character() -> None:
     text = "the quick brown fox jumps over\x1b the lazy % dog and runs away again"
     [escape, percent] = unknown_characters(rows(text), PLAIN)
     assert percent.example == "…ps over\N{REPLACEMENT CHARACTER} the lazy % dog and runs away…"
@@ -41,7 +40,7 @@ def test_the_example_is_a_cutting_around_the_character_fit_for_a_line() -> None:
     assert escape.example.isprintable()
 
 
-def test_the_example_shows_a_capital_and_a_decomposed_letter_where_they_stand() -> None:
+def test_example_finds_capitals_and_decomposed_letters() -> None:
     greek = Vocabulary("PE abcdefghijklmnopqrstuvwxyz.", "plain")
     text = "a long way before anything is said of Ωmega and"
     [omega] = unknown_characters(rows(text), greek)
@@ -52,7 +51,7 @@ def test_the_example_shows_a_capital_and_a_decomposed_letter_where_they_stand() 
     assert "\ud558" in hangul.example
 
 
-def test_one_sentence_says_it_all() -> None:
+def test_sentence() -> None:
     [quote] = unknown_characters(rows('He said "stop" to her.'), PLAIN)
     assert sentence_about(quote) == (
         '\'"\' 2 times, first in line 1 (He said "stop" to her.): '
@@ -72,27 +71,26 @@ def test_one_sentence_says_it_all() -> None:
         ("\x00", "U+0000"),
     ],
 )
-def test_a_character_is_named_so_that_it_can_be_told_from_its_likes(
-    character: str, name: str
-) -> None:
+def test_lookalikes_are_named_by_number(character: str, name: str) -> None:
     assert name_of(character) == name
 
 
 @given(st.lists(st.text()))
-def test_counts_are_those_of_the_vocabulary_and_lines_have_the_character(
+def test_counts_and_lines_are_right_for_any_texts(
     transcripts: list[str],
 ) -> None:
     listed = rows(*transcripts)
     found = unknown_characters(listed, PLAIN)
-    total: Counter[str] = sum((PLAIN.unknown(row.text) for row in listed), Counter())
+    total: Counter[str] = sum(map(PLAIN.unknown, listed.values()), Counter())
     assert {one.character: one.count for one in found} == dict(total)
     for one in found:
-        first = next(row for row in listed if PLAIN.unknown(row.text)[one.character])
-        assert one.line == first.line
+        assert one.line == next(
+            n for n, text in listed.items() if PLAIN.unknown(text)[one.character]
+        )
         assert "\n" not in sentence_about(one)
 
 
-def test_letters_that_lose_their_accents_are_counted() -> None:
+def test_letters_losing_their_accents_count() -> None:
     found = unknown_characters(rows("Bäume, ÄPFEL", "schöne Bäume"), PLAIN)
     assert [(u.character, u.count, u.line, u.becomes) for u in found] == [
         ("ä", 3, 1, "a"),

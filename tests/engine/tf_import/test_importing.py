@@ -76,8 +76,8 @@ def test_both_networks_come_with_step_weights_moments_and_count(tmp_path, target
     ):
         checkpoint = checkpoint_of(voice, network)
         assert (checkpoint.step, checkpoint.base_step) == (step, step)
-        assert checkpoint.moments_from == 0
-        assert checkpoint.average == {}
+        assert checkpoint.optimizer_start_step == 0
+        assert checkpoint.ema == {}
         count = sum(int(np.prod(shape)) for shape in shapes.values())
         assert sum(tensor.numel() for tensor in checkpoint.weights.values()) == count
         assert len(checkpoint.optimizer) == 3 * len(checkpoint.weights)

@@ -32,7 +32,11 @@ def learner(reference_voice):
 
     def make(network):
         checkpoint = load_checkpoint(reference_voice.newest(network).path)
-        assert (checkpoint.step, checkpoint.base_step, checkpoint.moments_from) == (STEP, STEP, 0)
+        assert (checkpoint.step, checkpoint.base_step, checkpoint.optimizer_start_step) == (
+            STEP,
+            STEP,
+            0,
+        )
         made = Learner(
             replace(checkpoint.spec, dropout=0.0),
             recipe_named("bbc"),
@@ -190,6 +194,6 @@ def test_the_train_command_goes_on_from_the_imported_step(
         assert snapshot.precision == "fp32"
         assert snapshot.learning_rate == pytest.approx(1e-3 * (STEP + 2) / 4000)
         later = load_checkpoint(voice.newest(network).path)
-        assert (later.step, later.base_step, later.moments_from) == (STEP + 2, STEP, 0)
+        assert (later.step, later.base_step, later.optimizer_start_step) == (STEP + 2, STEP, 0)
         name = next(name for name in later.optimizer if name.startswith("step/"))
         assert float(later.optimizer[name]) == 3 + 2

@@ -8,11 +8,11 @@ from threading import Event
 import pytest
 
 from engine.checkpoints.checkpoint import load_checkpoint
-from engine.data.content import CorpusContent, load_content, sentence_about_change
+from engine.data.corpus_changes import CorpusContent, load_content
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
-from engine.training.corpus_change import CorpusWatch
 from engine.training.learner import Learner
+from engine.training.training_data import CorpusWatch
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def corpus(tones, tmp_path):
 
 
 def told(training, snapshot):
-    return [text for text in training.texts(snapshot) if text.startswith("the corpus is not")]
+    return [text for text in training.texts(snapshot) if text.startswith("recordings changed")]
 
 
 def test_what_changed_since_the_last_checkpoint_is_told_and_trained_on(
@@ -46,7 +46,7 @@ def test_what_changed_since_the_last_checkpoint_is_told_and_trained_on(
     [sentence] = told(training, snapshot)
     assert "1 added (tone-30), 1 removed (tone-08), 2 changed (tone-02, tone-05)" in sentence
     [warning] = snapshot.warnings
-    assert warning.text.startswith("The corpus is not the one that text2mel was trained on so far")
+    assert warning.text.startswith("Recordings changed since text2mel was last trained")
     after = load_checkpoint(voice.newest("text2mel").path).corpus
     assert len(after) == 32
     assert after != before
@@ -86,7 +86,7 @@ def test_another_corpus_is_told_though_its_list_is_lost(make_voice, training, co
 def test_many_changes_are_counted_and_a_few_named():
     old = CorpusContent({f"{i:02d}": "a" for i in range(20)})
     new = CorpusContent({f"{i:02d}": "b" for i in range(15)})
-    sentence = sentence_about_change(old, new)
+    sentence = new.changes_since(old)
     assert sentence == "5 removed (15, 16, 17, …), 15 changed (00, 01, 02, …)"
 
 
@@ -99,14 +99,6 @@ def test_a_list_that_is_damaged_counts_as_none(tmp_path, damage):
     assert load_content(tmp_path, content.key) is None
     content.save(tmp_path)
     assert load_content(tmp_path, content.key) == content
-
-
-@pytest.mark.parametrize("key", ["../../voice", "x" * 32, 3, None])
-def test_a_key_that_is_none_is_refused(make_voice, training, key):
-    from engine.checkpoints.checkpoint import _corpus
-
-    with pytest.raises(ValueError, match="key of a corpus"):
-        _corpus(key)
 
 
 # Under a run.
@@ -122,15 +114,15 @@ def watch(corpus):
 
 def test_files_that_change_under_a_run_are_told_once(corpus):
     one, texts = watch(corpus)
-    one.look()
+    one.check()
     assert texts() == []
     (corpus / "wavs" / "tone-01.wav").unlink()
     os.utime(corpus / "metadata.csv", (1, 1))
-    one.look()
+    one.check()
     [text] = texts()
     assert "1 gone (tone-01.wav), 1 changed (metadata.csv)" in text
     (corpus / "wavs" / "tone-02.wav").unlink()
-    one.look()
+    one.check()
     assert len(texts()) == 1
 
 
@@ -147,7 +139,7 @@ def test_recordings_that_vanish_under_a_run_do_no_harm(make_voice, training, cor
         return make_step(learner, batch, number)
 
     monkeypatch.setattr(Learner, "step", step)
-    monkeypatch.setattr("engine.training.corpus_change._LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("engine.training.training_data._WATCH_SECONDS", 0.01)
     session = training.start(voice, "5")
     training.until(
         session, lambda s: any("files of the corpus" in text for text in training.texts(s))

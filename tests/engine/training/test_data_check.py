@@ -9,16 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.check.report import CheckReport, Coverage, Histogram
-from engine.data.clip_shape import ClipShape
-from engine.data.clips import Limits
+from engine.check.survey import survey
+from engine.data.clips import ClipShape, Limits, scan_corpus
 from engine.errors import InputError
 from engine.run.commands import Continue, Finish, Hold, ScreenDetached, SetSentence
 from engine.run.snapshot import Phase
 from engine.training import data_check as checking
-from engine.training import estimating
-from engine.training.check_record import CheckRecord, corpus_key, load_record, save_record
+from engine.training.data_check import CheckRecord, corpus_key, load_record, save_record
 from engine.training.learner import Learner
-from engine.training.throughput import Plan, measure_training, with_estimates
+from engine.training.throughput import EstimateRequest, measure_training, with_estimates
 from engine.voice.folder import Voice
 
 
@@ -129,7 +128,7 @@ def test_timing_that_fails_is_told_and_ends(make_voice, training, broken, monkey
     def fail(*_given, **_options) -> None:
         raise ZeroDivisionError("no clock")
 
-    monkeypatch.setattr(estimating, "with_estimates", fail)
+    monkeypatch.setattr(checking, "with_estimates", fail)
     session = training.start(make_voice(dataset=broken), "+1", Hold(), attended=True)
     told = "training could not be timed (no clock)"
     snapshot = training.until(session, lambda s: told in training.texts(s) and not s.progress)
@@ -143,11 +142,11 @@ def test_timing_that_fails_is_told_and_ends(make_voice, training, broken, monkey
 def test_a_step_that_is_timed_ends_in_its_middle(small_audio, looks):
     """On a slow machine a step takes many seconds, for which nobody waits who wants to leave."""
     asked = iter(range(looks))
-    plan = Plan(
+    request = EstimateRequest(
         "small", "standard", 40, small_audio, Limits(), {"text2mel": 10, "ssrn": 10}, price=None
     )
     estimates = measure_training(
-        [ClipShape(9, 8)] * 3, plan, "cpu",
+        [ClipShape(9, 8)] * 3, request, "cpu",
         on_progress=lambda done, total: None, cancelled=lambda: next(asked, None) is None,
     )  # fmt: skip
     assert len(estimates) < 2
@@ -164,10 +163,12 @@ def test_memory_that_is_too_small_for_a_single_clip_is_a_finding(small_audio, mo
         return losses(self, batch)
 
     monkeypatch.setattr(Learner, "losses", lack)
-    plan = Plan("small", "standard", 40, small_audio, Limits(), {"text2mel": 10}, price=None)
+    request = EstimateRequest(
+        "small", "standard", 40, small_audio, Limits(), {"text2mel": 10}, price=None
+    )
     nothing = Histogram((0.0,), ()), None, None, None, (), Coverage({}, (), (), None)
     report = with_estimates(
-        CheckReport("recordings", 3, 3, 0.1, (), *nothing), [ClipShape(9, 8)] * 3, plan, "cpu",
+        CheckReport("recordings", 3, 3, 0.1, (), *nothing), [ClipShape(9, 8)] * 3, request, "cpu",
         on_progress=lambda done, total: None, cancelled=lambda: False,
     )  # fmt: skip
     found = [(finding.kind, finding.severity, finding.figure) for finding in report.findings]
@@ -183,7 +184,7 @@ def test_without_an_answer_training_begins_on_the_usable_clips(
     voice = make_voice(dataset=broken)
     session = training.start(voice, "+1", attended=True)
     snapshot = training.until(session, lambda s: s.phase is Phase.AT_STOP)
-    assert any(text.startswith("nobody answered") for text in training.texts(snapshot))
+    assert any(text.startswith("no answer") for text in training.texts(snapshot))
     assert json.loads(voice.corpus_report.read_text())["clips"] == 3
     session.send(Finish())
     training.end(session)
@@ -249,7 +250,7 @@ def test_a_check_that_fails_is_told_and_costs_no_training(make_voice, training, 
     def fail(*_given, **_options) -> CheckReport:
         raise ZeroDivisionError("no loudness")
 
-    monkeypatch.setattr(checking, "check_corpus", fail)
+    monkeypatch.setattr(checking, "survey", fail)
     snapshot = training.end(training.start(make_voice(), "+1"))
     assert (snapshot.step, snapshot.check) == (1, None)
     assert any("could not be checked (no loudness)" in text for text in training.texts(snapshot))
@@ -258,8 +259,10 @@ def test_a_check_that_fails_is_told_and_costs_no_training(make_voice, training, 
 def test_a_record_comes_back_as_it_was(make_voice, training, broken):
     voice = make_voice(dataset=broken)
     snapshot = training.end(training.start(voice, "+1"))
-    record = load_record(voice, corpus_key(voice))
-    assert record == CheckRecord(corpus_key(voice), snapshot.check, accepted=True)
+    key = corpus_key(voice, scan_corpus(broken))
+    record = load_record(voice, key)
+    assert (record.key, record.report, record.accepted) == (key, snapshot.check, True)
+    assert len(record.shapes) == 3
     assert load_record(voice, "another corpus") is None
 
 
@@ -277,11 +280,12 @@ def test_a_record_comes_back_as_it_was(make_voice, training, broken):
 )
 def test_a_damaged_record_counts_as_none(make_voice, broken, damage):
     voice = make_voice(dataset=broken)
-    key = corpus_key(voice)
-    report = checking.check_corpus(
-        voice.dataset, voice.vocabulary, voice.settings.limits, voice.settings.audio,
+    scan = scan_corpus(broken)
+    key = corpus_key(voice, scan)
+    report = survey(
+        scan, voice.vocabulary, voice.settings.limits, voice.settings.audio,
         on_progress=lambda done, total: None, cancelled=lambda: False,
-    )  # fmt: skip
+    ).report  # fmt: skip
     save_record(voice, CheckRecord(key, report, accepted=False))
     assert load_record(voice, key).report == report
     kept = json.loads(voice.check_record.read_text())

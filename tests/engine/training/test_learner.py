@@ -50,8 +50,8 @@ def checkpoint_of(learner, step=5):
     tensors = {group: {n: t.clone() for n, t in live[group].items()} for group in live}
     return Checkpoint(
         network="text2mel", spec=learner.spec, symbols="", step=step, base_step=0,
-        recipe="standard", seed=1, moments_from=0,
-        weights=tensors["weights"], average=tensors["ema"], optimizer=tensors["optimizer"],
+        recipe="standard", seed=1, optimizer_start_step=0,
+        weights=tensors["weights"], ema=tensors["ema"], optimizer=tensors["optimizer"],
     )  # fmt: skip
 
 
@@ -159,7 +159,7 @@ def test_tensors_that_do_not_fit_are_refused(batch, damage):
     elif damage == "shape":
         checkpoint.optimizer[f"exp_avg/{BIAS}"] = torch.zeros(1)
     else:
-        checkpoint.average[BIAS] = torch.zeros(1)
+        checkpoint.ema[BIAS] = torch.zeros(1)
     with pytest.raises((KeyError, RuntimeError)):
         make_learner().restore(checkpoint)
 

@@ -312,11 +312,11 @@ def test_the_price_of_each_stretch_is_kept(make_voice, training):
     assert snapshot.price_source == "AWS spot us-east-1b, 14:00"
     session.send(end_in(0))
     snapshot = training.end(session)
-    ledger = Voice.open(voice.folder).ledger
-    trained = [stretch for stretch in ledger.stretches if stretch.kind == "training"]
+    ledger = Voice.open(voice.folder).spend
+    trained = [stretch for stretch in ledger.entries if stretch.kind == "training"]
     assert [trained[0].price, trained[-1].price] == [1000.0, 2000.0]
     assert trained[0].last_step == trained[1].first_step
-    assert {stretch.price for stretch in ledger.stretches} == {1000.0, 2000.0}
+    assert {stretch.price for stretch in ledger.entries} == {1000.0, 2000.0}
     assert snapshot.spent == pytest.approx(ledger.usd, rel=0.2)
 
 
@@ -340,7 +340,7 @@ def test_a_real_watch_sees_it_all_and_reads_the_price(
     snapshot = training.end(session)
     assert (snapshot.phase, snapshot.interrupted) == (Phase.STOPPED, True)
     assert steps(voice)[-1] == snapshot.step
-    assert voice.ledger.stretches[-1].price == 0.51
+    assert voice.spend.entries[-1].price == 0.51
 
 
 def test_the_price_is_read_again_and_kept_where_aws_falls_silent(
@@ -377,14 +377,14 @@ def test_the_preparation_costs_what_the_cloud_says_meanwhile(
 
     monkeypatch.setattr("engine.training.setup.prepare", prepare_slowly)
     # However little of it there is.
-    monkeypatch.setattr("engine.training.ledger_keeper._WORTH_A_LINE", 0.001)
+    monkeypatch.setattr("engine.training.cost._MIN_IDLE_SECONDS", 0.001)
     voice = make_voice(price_auto=True)
     session = training.start(voice, "3", cloud="aws", metadata_url=fake_cloud.url)
     snapshot = training.end(session)
-    stretches = voice.ledger.stretches
+    stretches = voice.spend.entries
     assert stretches[0].kind == "idle"
     assert {stretch.price for stretch in stretches} == {3600.0}
-    assert snapshot.idle_usd == pytest.approx(voice.ledger.idle_usd)
+    assert snapshot.idle_usd == pytest.approx(voice.spend.idle_usd)
 
 
 def test_a_preparation_that_is_given_up_costs_what_the_cloud_says(
@@ -401,8 +401,8 @@ def test_a_preparation_that_is_given_up_costs_what_the_cloud_says(
     session = training.start(voice, "3", cloud="aws", metadata_url=fake_cloud.url)
     snapshot = training.end(session)
     assert snapshot.phase is Phase.STOPPED
-    assert {(one.kind, one.price) for one in voice.ledger.stretches} == {("idle", 3600.0)}
-    assert snapshot.spent == pytest.approx(voice.ledger.usd)
+    assert {(one.kind, one.price) for one in voice.spend.entries} == {("idle", 3600.0)}
+    assert snapshot.spent == pytest.approx(voice.spend.usd)
 
 
 def test_a_fault_in_reading_the_price_is_told_and_the_price_is_read_again(

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from engine.data.audio import AudioSpec
 from engine.errors import InputError
 from engine.run.options import parse_price
-from engine.voice.settings import VoiceSettings, edited, parse_settings
+from engine.voice.settings import VoiceSettings, parse_settings, settings_text
 
 PATH = Path("voices/alice/voice.toml")
 SETTINGS = VoiceSettings(dataset=Path("recordings"), price=0.99, audio=AudioSpec(n_mels=40))
-TEXT = edited(None, None, SETTINGS)
+TEXT = settings_text(SETTINGS)
 
 
 def whole(*lines: str) -> str:
@@ -58,7 +58,7 @@ def test_what_a_person_wrote_stays_when_a_setting_changes():
     mine = "# my own words\n" + TEXT.replace(
         "price = 0.99", "price =   0.99   # until March"
     ).replace("seed = 1\n", "seed = 1 # lucky\n\n# and a line\n")
-    changed = edited(mine, SETTINGS, replace(SETTINGS, price=0.5, sentence="Hello there."))
+    changed = settings_text(replace(SETTINGS, price=0.5, sentence="Hello there."), SETTINGS, mine)
     again = parse_settings(changed, PATH)
     assert (again.price, again.sentence) == (0.5, "Hello there.")
     for words in ("# my own words", "# until March", "# lucky", "# and a line"):
@@ -69,14 +69,16 @@ def test_what_a_person_wrote_stays_when_a_setting_changes():
 
 def test_what_a_person_edited_meanwhile_stays():
     mine = TEXT.replace("checkpoint_every = 1000", "checkpoint_every = 250")
-    changed = edited(mine, SETTINGS, replace(SETTINGS, sentence="Hello there."))
+    changed = settings_text(replace(SETTINGS, sentence="Hello there."), SETTINGS, mine)
     assert parse_settings(changed, PATH).checkpoint_every == 250
 
 
 def test_a_setting_that_was_left_out_is_added_where_it_belongs():
     mine = TEXT.replace("budget = 0.0", "# none").replace("dropout", "# dropout")
     old = parse_settings(mine, PATH)
-    changed = edited(mine, old, replace(old, budget=30.0, audio=AudioSpec(n_mels=40, trim_db=50.0)))
+    changed = settings_text(
+        replace(old, budget=30.0, audio=AudioSpec(n_mels=40, trim_db=50.0)), old, mine
+    )
     again = parse_settings(changed, PATH)
     assert again.budget == 30
     assert again.audio == AudioSpec(n_mels=40, trim_db=50.0)
@@ -134,8 +136,8 @@ def test_a_dataset_that_is_no_path_is_refused(text):
 
 def test_an_imported_voice_has_no_dataset_and_keeps_it_out_of_the_file():
     settings = replace(SETTINGS, dataset=None)
-    assert "dataset =" not in edited(None, None, settings)
-    assert parse_settings(edited(None, None, settings), PATH) == settings
+    assert "dataset =" not in settings_text(settings)
+    assert parse_settings(settings_text(settings), PATH) == settings
 
 
 NAMES = st.sampled_from([*VoiceSettings.__dataclass_fields__, "audio.n_fft", "limits", "x", ""])
@@ -152,7 +154,7 @@ def test_any_text_is_a_voice_or_bad_input(text):
             settings = parse_settings(said, PATH)
         except InputError:
             continue
-        assert parse_settings(edited(None, None, settings), PATH) == settings
+        assert parse_settings(settings_text(settings), PATH) == settings
 
 
 def test_deep_nesting_is_bad_input():
@@ -176,11 +178,11 @@ def test_a_price_that_the_cloud_says_is_one_word_in_the_file(tmp_path):
     path = tmp_path / "voice.toml"
     settings = replace(parse_settings(whole('price = "auto"'), path), seed=2)
     assert (settings.price, settings.price_auto) == (0.0, True)
-    text = edited(None, None, settings)
+    text = settings_text(settings)
     assert 'price = "auto"' in text
     assert "price_auto" not in text
     assert parse_settings(text, path) == settings
-    numbered = edited(text, settings, replace(settings, price=0.5, price_auto=False))
+    numbered = settings_text(replace(settings, price=0.5, price_auto=False), settings, text)
     assert parse_settings(numbered, path).price == 0.5
     for wrong in ('price = "dear"', "price_auto = true"):
         with pytest.raises(InputError, match="price"):

@@ -16,8 +16,8 @@ from textual.message import Message
 
 import engine.attach.connection
 import tui.app
-import tui.process.foreground
 import tui.process.headless
+import tui.process.run
 import tui.process.signals
 from engine.attach.screens import Screens
 from engine.attach.server import Server
@@ -252,7 +252,7 @@ def _is_to_fail() -> bool:
 
 
 if __name__ == "__main__":
-    tui.process.foreground.Session = CountingSession
+    tui.process.run.Session = CountingSession
     tui.process.headless.Session = CountingSession
     if SCREEN_FAULT:
         tui.app.VoicecoachApp = FailingScreen
@@ -263,8 +263,8 @@ if __name__ == "__main__":
         tui.process.signals._FORCED_AFTER = float(os.environ["COUNTING_FORCED_AFTER"])
     if os.environ.get("COUNTING_WATCH") == "lost":
         tui.process.signals._ALARM_AFTER = 1
-        tui.process.signals.Watch.start = lambda _watch: None
+        tui.process.signals.SignalWatch.start = lambda _watch: None
     # Sooner than a person would notice.
-    tui.process.signals._UNREAD_LOOKS = 5
+    tui.process.signals._UNREAD_POLLS = 5
     engine.attach.connection._STALLED_AFTER = 1.0
     main()

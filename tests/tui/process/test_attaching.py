@@ -59,7 +59,7 @@ def test_a_run_that_was_left_is_taken_up_steered_left_and_taken_up_again(runs, u
     for key, command in (("a", "Audition"), ("c", "SaveCheckpoint"), ("p", "Pause")):
         terminal.type(key)
         runs.wait_until(lambda command=command: command in asked(runs), command)
-    runs.wait_until(lambda: "Paused at step" in terminal.text, "the pause on the screen")
+    runs.wait_until(lambda: "Paused at" in terminal.text, "the pause on the screen")
     terminal.type("p")
     runs.wait_until(lambda: "Continue" in asked(runs), "the steps")
     terminal.type("s")
@@ -69,7 +69,7 @@ def test_a_run_that_was_left_is_taken_up_steered_left_and_taken_up_again(runs, u
     runs.wait_until(lambda: "stop at 90k" in terminal.text, "the stop on the screen")
 
     leave(runs, terminal)
-    runs.wait_until(lambda: "the run goes on" in terminal.text, "what became of it")
+    runs.wait_until(lambda: "the run continues as process" in terminal.text, "what became of it")
     runs.wait_until(terminal.is_as_it_was, "the terminal to be as it was")
     runs.wait_until(lambda: runs.said("unattended"), "the engine to hear that nobody looks")
     assert runs.is_alive(unseen)
@@ -97,7 +97,7 @@ def test_two_screens_look_at_a_run_and_it_outlives_its_own(runs) -> None:
     other = attach(runs)
     other.wait_for_screen()
     own.type("p")
-    runs.wait_until(lambda: "Paused at step" in other.text, "the pause on the other screen")
+    runs.wait_until(lambda: "Paused at" in other.text, "the pause on the other screen")
 
     own.type("q")
     runs.wait_until(lambda: "Another screen" in own.text, "the question")
@@ -127,7 +127,7 @@ def test_every_screen_closes_with_what_went_wrong_and_what_the_machine_costs(run
         runs.wait_until(lambda t=terminal: "until you stop it" in t.text, "the last line")
         closing = terminal.text[terminal.text.rindex("warning: ") :]
         assert closing.startswith("warning: the mirror is behind")
-        assert "spent $1.50; this machine still costs $0.99/h until you stop it" in closing
+        assert "spent $1.50; the machine still costs $0.99/h until you stop it" in closing
     assert "saved at step" in other.text
 
 
@@ -181,7 +181,7 @@ def test_ps_lists_runs_and_those_that_are_silent(runs, unseen) -> None:
     [silent] = json.loads(ps(runs, "--json"))
     assert (silent["answers"], silent["step"]) == (False, None)
     assert silent["last_sign_of_life"] <= run["last_sign_of_life"] + 60
-    assert "silent for" in ps(runs)
+    assert "no answer for" in ps(runs)
     os.kill(unseen, signal.SIGCONT)
 
 
@@ -202,7 +202,7 @@ def test_attach_without_a_terminal_or_a_run_says_what_to_do(runs) -> None:
     for arguments, sentence in (
         ([str(runs.folder)], "There is no voice"),
         ([str(runs.voice)], "There is no voice"),
-        ([], "no run of yours is on this host"),
+        ([], "you have no run on this host"),
     ):
         terminal = runs.start([sys.executable, "-m", "tui", "attach", *arguments])
         assert terminal.wait() == 2
@@ -233,7 +233,7 @@ def test_a_screen_that_reads_sees_the_run_and_steers_nothing(runs, unseen) -> No
     assert "0 + 1 reading" in ps(runs)
     reader.type("q")
     assert reader.wait() == 0
-    runs.wait_until(lambda: "the run goes on" in reader.text, "what became of it")
+    runs.wait_until(lambda: "the run continues as process" in reader.text, "what became of it")
     runs.wait_until(reader.is_as_it_was, "the terminal to be as it was")
     assert asked(runs) == before
     assert runs.is_alive(unseen)
@@ -247,7 +247,7 @@ def test_two_screens_that_leave_a_pause_at_once_let_it_train(runs) -> None:
     other.wait_for_screen()
     own.type("p")
     for terminal in (own, other):
-        runs.wait_until(lambda t=terminal: "Paused at step" in t.text, "the pause")
+        runs.wait_until(lambda t=terminal: "Paused at" in t.text, "the pause")
         terminal.type("q")
         runs.wait_until(lambda t=terminal: "The last to leave" in t.text, "the question")
     for terminal in (own, other):

@@ -138,7 +138,7 @@ print("heavy:", sorted({{"torch", "librosa", "numba", "scipy"}} & sys.modules.ke
     ("arguments", "more"),
     [
         (["--help"], ""),
-        (["train", "--help"], "import tui.process.foreground, tui.process.headless, tui.app"),
+        (["train", "--help"], "import tui.process.run, tui.process.headless, tui.app"),
         (["info", "VOICE"], ""),
     ],
     ids=["help", "first screen", "info"],

@@ -87,7 +87,7 @@ def test_training_outlives_the_reader_of_its_lines(runs) -> None:
     [
         ("engine", 1, "the disk is full: free some space and continue"),
         ("input", 2, "nothing usable in metadata.csv: see the list above"),
-        ("unforeseen", 1, "did not foresee (ZeroDivisionError: division [by] zero)"),
+        ("unforeseen", 1, "unexpected error (ZeroDivisionError: division [by] zero)"),
     ],
 )
 def test_a_fault_is_one_sentence(runs, fault: str, code: int, sentence: str) -> None:

@@ -28,8 +28,8 @@ def test_a_failing_screen_ends_no_run(runs, fault: str) -> None:
 
     (runs.folder / "fail-always").touch()
     assert terminal.wait() == 0
-    runs.wait_until(lambda: "the screen failed again and again" in terminal.text, "the sentence")
-    assert f"training goes on without a screen, as process {engine}" in terminal.text
+    runs.wait_until(lambda: "the screen keeps failing" in terminal.text, "the sentence")
+    assert f"training continues without a screen, as process {engine}" in terminal.text
     assert runs.is_alive(engine)
     assert not runs.said("checkpoint")
     runs.wait_until(terminal.is_as_it_was, "the terminal to be as it was")
@@ -51,8 +51,8 @@ def test_a_failing_attached_screen_says_so_and_ends(runs, fault: str) -> None:
 
     (runs.folder / "fail-always").touch()
     assert terminal.wait() == 1
-    runs.wait_until(lambda: "the screen failed; the run goes on" in terminal.text, "the sentence")
-    [log] = re.findall(r"the details are in (\S+)", terminal.text)
+    runs.wait_until(lambda: "the screen failed; the run continues" in terminal.text, "the sentence")
+    [log] = re.findall(r"see (\S+\.log)", terminal.text)
     assert f"the {fault} failed" in Path(log).read_text()
     runs.wait_until(terminal.is_as_it_was, "the terminal to be as it was")
     assert runs.is_alive(engine)
@@ -103,4 +103,4 @@ def test_a_screen_that_fails_while_the_run_saves_lets_it_end(runs) -> None:
 
     assert terminal.wait() == 0
     runs.wait_until(lambda: "saved at step" in terminal.text, "the last line")
-    assert "training goes on" not in terminal.text
+    assert "training continues" not in terminal.text

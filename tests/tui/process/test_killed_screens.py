@@ -31,7 +31,7 @@ def test_a_killed_screen_of_another_run_leaves_its_terminal_usable(runs, attache
     os.kill(worker, signal.SIGKILL)
 
     assert terminal.wait() == 128 + signal.SIGKILL
-    runs.wait_until(lambda: "the run that it looked at goes on" in terminal.text, "the sentence")
+    runs.wait_until(lambda: "the run itself continues" in terminal.text, "the sentence")
     runs.wait_until(terminal.is_as_it_was, "the terminal to be as it was")
     assert runs.is_alive(engine)
 

@@ -7,7 +7,7 @@ FAILING = """
 import os, signal, sys, threading
 from types import SimpleNamespace
 from engine.run.snapshot import Phase
-from tui.process import signals as watch
+from tui.process import signals
 from tui.process.headless import Lines
 
 heard, looked = threading.Event(), threading.Event()
@@ -26,7 +26,7 @@ session = SimpleNamespace(
     ),
     send=lambda command: heard.set(),
 )
-one = watch.Watch(session, Outlet())
+one = signals.SignalWatch(session, Outlet())
 one.handle_signals()
 one.start()
 assert looked.wait(60)

@@ -18,7 +18,7 @@ def asked(runs, tmp_path: Path):
     command = ["train", str(dataset), "--voice", str(runs.voice), "--preset", "small"]
     command += ["--device", "cpu", "--precision", "fp32", "--stop-at", "+1"]
     terminal = runs.start([sys.executable, "-m", "tui", *command])
-    runs.wait_until(lambda: "Training begins in" in terminal.text, "the question")
+    runs.wait_until(lambda: "Training starts in" in terminal.text, "the question")
     runs.wait_until(lambda: "LJ001-9999" in terminal.text, "the finding")
     return terminal
 
@@ -29,7 +29,7 @@ def test_who_leaves_has_no_voice_and_is_told_so(runs, asked) -> None:
     asked.type("s")
 
     assert asked.wait() == 0
-    runs.wait_until(lambda: "nothing was trained; mend" in asked.text, "the last line")
+    runs.wait_until(lambda: "nothing was trained; fix" in asked.text, "the last line")
     runs.wait_until(asked.is_as_it_was, "the terminal to be as it was")
     assert not runs.voice.exists()
 
@@ -38,8 +38,8 @@ def test_who_begins_is_trained_for(runs, asked) -> None:
     asked.type("\r")
     first = runs.voice / "text2mel" / "checkpoints" / "step-000000001"
     runs.wait_until(first.is_dir, "the first checkpoint")
-    runs.wait_until(lambda: "Stopped at step 1, saved." in asked.text, "the stop")
+    runs.wait_until(lambda: "Stopped at 1, saved." in asked.text, "the stop")
     asked.type("q")
 
     assert asked.wait() == 0
-    runs.wait_until(lambda: "saved at step 1; to go on" in asked.text, "the last line")
+    runs.wait_until(lambda: "saved at step 1; to continue" in asked.text, "the last line")

@@ -71,7 +71,7 @@ def test_keep_training_gives_the_prompt_back(runs) -> None:
     [
         ("engine", 1, "the disk is full: free some space and continue"),
         ("input", 2, "nothing usable in metadata.csv: see the list above"),
-        ("unforeseen", 1, "did not foresee (ZeroDivisionError: division [by] zero)"),
+        ("unforeseen", 1, "unexpected error (ZeroDivisionError: division [by] zero)"),
     ],
 )
 def test_a_failed_run_is_shown_and_then_told(runs, fault: str, code: int, sentence: str) -> None:
@@ -124,8 +124,8 @@ def test_a_screen_that_crashes_again_and_again_costs_no_step(runs) -> None:
     (runs.voice / "crash-screen").touch()
 
     assert terminal.wait() == 0
-    runs.wait_until(lambda: "the screen failed" in terminal.text, "the sentence")
-    assert f"training goes on without a screen, as process {engine}" in terminal.text
+    runs.wait_until(lambda: "the screen keeps failing" in terminal.text, "the sentence")
+    assert f"training continues without a screen, as process {engine}" in terminal.text
     assert runs.is_alive(engine)
     assert not runs.said("checkpoint")
     assert "voicecoach.log" in terminal.text

@@ -96,7 +96,7 @@ def test_the_end_says_what_it_waits_for_and_another_signal_gives_it_up(runs, sto
         terminal.type("qs")
         runs.wait_until(lambda: "gives up" in terminal.text, "what the end waits for")
         said = " ".join(terminal.text.split())
-        assert "saving… No space left on device: free 3.8 MB there. Tried for 1m" in said
+        assert "saving… No space left on device: free 3.8 MB there. Retrying for another 1m" in said
         assert "; Ctrl+C gives up " in said
         assert terminal.process.poll() is None
         # The terminal makes a signal of it, for there is no screen any more.

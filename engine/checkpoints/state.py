@@ -1,0 +1,283 @@
+"""`state.json`: the readable half of a checkpoint.
+
+It ends with a checksum of every byte before it, and holds those of the files of tensors beside it:
+a checkpoint of which any byte has changed is told from a good one. Nothing here imports torch.
+"""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from engine.checkpoints.recovery import Recovery
+from engine.choices import NETWORKS, NetworkName
+from engine.errors import InputError
+from engine.files import plain_file, read_plain
+from engine.networks.specs import NetworkSpec, read_spec
+from engine.run.stop import MAX_STEPS
+from engine.serialization import from_json
+from engine.voice.folder import Voice
+from engine.voice.layout import (
+    STEP_FOLDER,
+    CheckpointEntry,
+    is_checkpoint,
+    list_checkpoints,
+    step_folders,
+)
+
+STATE_FILE = "state.json"
+WEIGHTS_FILE = "weights.safetensors"
+EMA_FILE = "average.safetensors"
+OPTIMIZER_FILE = "optimizer.safetensors"
+"""The largest file of a checkpoint; without it the optimizer starts anew."""
+
+MAX_TENSOR_BYTES = 2**32
+"""More than any file of tensors has. The BBC's largest network has 341 MB with all that Adam
+remembers; a file of holes can have any number, which would all be read, or taken of the memory."""
+
+FORMAT = 2
+"""What `state.json` says of itself. Format 1 has no checksum of its own."""
+_MAX_FORMAT = 1000
+_MAX_BYTES = 2**20
+# No loss of the steps between two lines of the history comes near it.
+_MAX_LOSS_SUM = 1e30
+# The last line but one of state.json: the checksum of what stands before it.
+_SEAL = '  "checksum": "{}"\n}}\n'
+
+_DAMAGED_FOLDER = re.compile(r"step-([0-9]{9,10})-damaged(-[0-9]+)?")
+
+_Step = Annotated[int, Meta(ge=0, le=MAX_STEPS)]
+
+
+class DamagedCheckpointError(InputError):
+    """A checkpoint that is not as it was written; the message names the file."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        """Take what is damaged, and what to do about it."""
+        super().__init__(f"{what}; {remedy}.")
+        self.what = what
+
+
+@dataclass(frozen=True)
+class Unlogged:
+    """Losses of the steps since the last logged one, so that a resumed run logs the same.
+
+    The sums are of single precision; as numbers of Python they are exact.
+    """
+
+    count: Annotated[int, Meta(ge=0, le=2**31)] = 0
+    """Steps."""
+    sums: tuple[float, ...] = ()
+    """Sums over these steps of the loss and of each of its parts; empty without a step."""
+
+
+class CheckpointState(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    rename={"optimizer_start_step": "moments_from", "checksums": "sha256"},
+):
+    """What `state.json` says; see `engine.checkpoints.checkpoint.Checkpoint`."""
+
+    network: NetworkName
+    step: _Step
+    base_step: _Step
+    recipe: str
+    seed: Annotated[int, Meta(ge=0, le=2**63 - 1)]
+    optimizer_start_step: _Step = 0
+    symbols: str
+    parameters: Annotated[int, Meta(ge=1, le=2**40)] | None = None
+    spec: dict[str, Any]
+    """The sizes of the network; see `network_spec`."""
+    saved: str = ""
+    """When, in UTC."""
+    symbols_from: dict[str, Any] = msgspec.field(default_factory=dict)
+    unlogged: Unlogged = Unlogged()
+    corpus: Annotated[str, Meta(pattern=r"^([0-9a-f]{32})?\Z")] = ""
+    """Part of a path, and therefore a plain key."""
+    recovery: Recovery = Recovery()
+    checksums: dict[str, str] = msgspec.field(default_factory=dict)
+    """SHA-256 of each file of tensors."""
+
+    @property
+    def network_spec(self) -> NetworkSpec:
+        """The sizes of the network."""
+        return read_spec(self.network, self.spec)
+
+
+class _Seal(msgspec.Struct):
+    """What says by which rules a `state.json` is read."""
+
+    format: Any = None
+    checksum: Any = None
+
+
+def sealed(state: Mapping[str, Any]) -> str:
+    """The text of a `state.json`, with the checksum of every byte before it as its last entry."""
+    plain = {name: value for name, value in state.items() if name != "checksum"}
+    body = json.dumps({**plain, "format": FORMAT}, indent=2, ensure_ascii=False)
+    body = body.removesuffix("\n}") + ",\n"
+    return body + _SEAL.format(hashlib.sha256(body.encode()).hexdigest())
+
+
+def read_state(checkpoint: Path) -> CheckpointState:
+    """Read a checkpoint's `state.json`.
+
+    Raises:
+        DamagedCheckpointError: it is gone, is not as it was written, or says what cannot be: its
+            checksum anybody can make.
+        InputError: it cannot be read, or a later voicecoach wrote it.
+    """
+    path = checkpoint / STATE_FILE
+    try:
+        text = read_plain(path, _MAX_BYTES).decode()
+        seal = from_json(text, _Seal, STATE_FILE)
+    except PermissionError as error:
+        raise InputError(f"Cannot read the checkpoint {checkpoint}: {error.strerror}.") from error
+    except (OSError, ValueError, InputError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise damaged(checkpoint, f"state.json cannot be read: {why}") from error
+    if not _is_as_written(text, seal):
+        raise damaged(checkpoint, "state.json is not as it was written")
+    if type(seal.format) is not int or not 1 <= seal.format <= _MAX_FORMAT:
+        raise damaged(checkpoint, f"state.json has no format from 1 to {FORMAT}")
+    if seal.format > FORMAT:
+        # Not damaged, and not to be set aside.
+        raise InputError(
+            f"{path} has format {seal.format}, which a later voicecoach wrote; this one reads "
+            f"formats up to {FORMAT}: install that one."
+        )
+    try:
+        state = from_json(text, CheckpointState, STATE_FILE)
+        _require_possible(state)
+    except InputError as error:
+        raise damaged(checkpoint, str(error)) from error
+    match = STEP_FOLDER.fullmatch(checkpoint.name)
+    if match and int(match[1]) != state.step:
+        raise damaged(checkpoint, f"{path} is of step {state.step:,}, not of its folder's")
+    network = checkpoint.absolute().parents[1].name
+    if network in NETWORKS and network != state.network:
+        raise damaged(checkpoint, f"{path} is of {state.network}, not of {network}")
+    return state
+
+
+def _require_possible(state: CheckpointState) -> None:
+    read_spec(state.network, state.spec)
+    if max(state.base_step, state.optimizer_start_step) > state.step:
+        raise InputError(f"{STATE_FILE}: base_step or moments_from lies beyond step")
+    count, sums = state.unlogged.count, state.unlogged.sums
+    if len(sums) not in ((3, 4) if count else (0,)) or any(
+        abs(one) > _MAX_LOSS_SUM for one in sums
+    ):
+        raise InputError(f"{STATE_FILE}: unlogged has sums that no network logs")
+
+
+def _is_as_written(text: str, seal: _Seal) -> bool:
+    """Whether no byte of a `state.json` has changed; format 1 has no checksum to say so."""
+    if seal.checksum is None and seal.format == 1:
+        return True
+    body, mark, _ = text.rpartition('  "checksum": "')
+    return bool(mark) and text == body + _SEAL.format(hashlib.sha256(body.encode()).hexdigest())
+
+
+def damaged(checkpoint: Path, what: str) -> DamagedCheckpointError:
+    """The error for a damaged checkpoint, which names the one before it."""
+    match = STEP_FOLDER.fullmatch(checkpoint.name)
+    step = int(match[1]) if match else 0
+    before = [one for one in list_checkpoints(checkpoint.parent) if one.step < step]
+    remedy = "there is none before it"
+    if before:
+        remedy = (
+            f"the one before is of step {before[-1].step:,}, {before[-1].path.name}: move the "
+            f"damaged one away to use it"
+        )
+    return DamagedCheckpointError(f"The checkpoint {checkpoint} is damaged: {what}", remedy)
+
+
+def damaged_checkpoints(folder: Path) -> list[CheckpointEntry]:
+    """What is damaged, as far as can be told without reading tensors, oldest first.
+
+    Those that a run set aside, and those whose `state.json` is missing or not as it was written.
+    """
+    if not folder.is_dir():
+        return []
+    found = [entry for entry in step_folders(folder) if not _has_good_state(entry.path)]
+    for path in folder.iterdir():
+        if match := _DAMAGED_FOLDER.fullmatch(path.name):
+            found.append(CheckpointEntry(int(match[1]), path))
+    return sorted(found, key=lambda entry: entry.step)
+
+
+def _has_good_state(checkpoint: Path) -> bool:
+    try:
+        read_state(checkpoint)
+    except InputError:
+        return False
+    return True
+
+
+def is_intact(checkpoint: Path) -> bool:
+    """Whether no byte of a checkpoint has changed, as far as its own checksums tell.
+
+    It takes as long as reading all of it.
+    """
+    try:
+        for name, digest in read_state(checkpoint).checksums.items():
+            if Path(name).name != name:
+                return False
+            if name == OPTIMIZER_FILE and not (checkpoint / name).exists():
+                continue
+            with plain_file(checkpoint / name) as file:
+                if os.fstat(file.fileno()).st_size > MAX_TENSOR_BYTES:
+                    return False
+                if hashlib.file_digest(file, "sha256").hexdigest() != digest:
+                    return False
+    except (InputError, OSError, ValueError):
+        return False
+    return True
+
+
+def specs_of(voice: Voice) -> dict[NetworkName, NetworkSpec]:
+    """The specs of the networks that a voice has: those of its newest checkpoints.
+
+    Raises:
+        InputError: a checkpoint's `state.json` is damaged.
+    """
+    newest = {network: voice.newest(network) for network in NETWORKS}
+    return {
+        network: read_state(entry.path).network_spec
+        for network, entry in newest.items()
+        if entry is not None
+    }
+
+
+def source_checkpoints(source: Path) -> dict[NetworkName, Path]:
+    """Find the newest checkpoints in a voice.
+
+    Of a voice's checkpoint, take that one, and the newest of the other network beside it: a
+    Text2Mel is heard through the SSRN of its voice.
+
+    Raises:
+        InputError: it is neither, or a voice without checkpoints.
+    """
+    if is_checkpoint(source):
+        return {**_newest_in(source.resolve().parents[2]), read_state(source).network: source}
+    found = _newest_in(source)
+    if not found:
+        raise InputError(
+            f"{source} is neither a voice with checkpoints nor a checkpoint; give the folder of "
+            f"a voice, or one of its step-… folders."
+        )
+    return found
+
+
+def _newest_in(folder: Path) -> dict[NetworkName, Path]:
+    entries = {network: list_checkpoints(folder / network / "checkpoints") for network in NETWORKS}
+    return {network: found[-1].path for network, found in entries.items() if found}

@@ -1,0 +1,315 @@
+"""The log of a voice: written by a thread of its own, without secrets or control characters."""
+
+import io
+import logging
+import os
+import re
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from logging.handlers import QueueHandler, QueueListener, RotatingFileHandler
+from pathlib import Path
+from queue import SimpleQueue
+from typing import TextIO, cast
+from urllib.parse import quote, quote_plus
+
+from engine.errors import EngineError
+from engine.files import open_private
+
+NAME = "voicecoach.log"
+_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+_MAX_BYTES = 1_000_000
+_MAX_OLD_FILES = 3
+_MAX_WAITING = 10_000
+"""Records that wait for the disk; what comes then is counted and left out."""
+_END_SECONDS = 5.0
+"""Seconds that an end waits for them."""
+
+_HIDDEN = "…"
+_SENSITIVE = (
+    r"(?:secret|token|passw(?:or)?d|passphrase|api_?-?key|access_?-?key|account_?-?key|private_?-?key"
+    r"|credential|signature|authori[sz]ation|cookie)"
+)
+_SECRET_VARIABLE = re.compile(
+    r"key|token|secret|passw|passphrase|credential|signature|cookie|auth", re.IGNORECASE
+)
+_MIN_SECRET = 6
+"""Characters: shorter values ("1", "true", "none") are no secrets."""
+_PATTERNS = [
+    (re.compile(pattern, re.IGNORECASE | re.DOTALL), replacement)
+    for pattern, replacement in (
+        # The whole environment, as Python writes it.
+        (r"environ\(\{.*?(?:\}\)|\Z)", f"environ({{{_HIDDEN}}})"),
+        (r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*-----|\Z)", _HIDDEN),
+        # A header of HTTP, and what it may hold.
+        (
+            r"((?:proxy-)?authorization['\"]?\s*[:=,]\s*b?)(['\"]?)[^'\"\r\n]+",
+            rf"\1\2{_HIDDEN}",
+        ),
+        (r"\b(bearer|basic)\s+[\w.~+/=-]{6,}", rf"\1 {_HIDDEN}"),
+        # user:password@ of a URL, and what signs one.
+        (r"(://)[^/\s'\"<>]{0,400}@", rf"\1{_HIDDEN}@"),
+        (r"(://)[^/\s'\"<>@]{0,200}:[^\s'\"<>@]{0,200}@", rf"\1{_HIDDEN}@"),
+        (
+            rf"([?&;][^?=&;\s'\"]{{0,40}}(?:sig|key|code|{_SENSITIVE})[^?=&;\s'\"]{{0,40}}=)"
+            r"[^&;\s'\"<>]+",
+            rf"\1{_HIDDEN}",
+        ),
+        # name = value, "name": "value", name=b'value', and XML.
+        (
+            rf"({_SENSITIVE}[\w-]{{0,40}}['\"]?\s{{0,8}}(?:=>|[=:])\s{{0,8}}b?)"
+            r"(?:\"(?:[^\"\\\n]|\\.)+\"|'(?:[^'\\\n]|\\.)+'|[^\s'\",;&<>)}\]]+)",
+            rf"\1{_HIDDEN}",
+        ),
+        (rf"(<[\w-]{{0,40}}{_SENSITIVE}[\w-]{{0,40}}>)[^<]+", rf"\1{_HIDDEN}"),
+        # Keys of AWS and Hugging Face; signed tokens.
+        (r"\b(?:(?:AKIA|ASIA)[A-Z0-9]{12,}\b|hf_\w{20,})", _HIDDEN),
+        (r"\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?", _HIDDEN),
+    )
+]
+
+
+def without_secrets(text: str, environment: Mapping[str, str] = os.environ) -> str:
+    """Hide credentials in a text.
+
+    Hidden are the values of environment variables whose names say that they are secret, as they
+    stand and as a URL has them; passwords and signatures in URLs; what is called a key, a token
+    and the like; keys that are known by their form.
+    """
+    for secret in sorted(_secrets_of(environment), key=len, reverse=True):
+        text = text.replace(secret, _HIDDEN)
+    for pattern, replacement in _PATTERNS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def _secrets_of(environment: Mapping[str, str]) -> set[str]:
+    values = {
+        value
+        for name, value in environment.items()
+        if _SECRET_VARIABLE.search(name)
+        and len(value) >= _MIN_SECRET
+        # The path of a file with keys is no secret, and helps whoever reads the log.
+        and not (value.startswith("/") and os.path.lexists(value))
+    }
+    return {
+        form
+        for value in values
+        for form in (value, quote(value, safe=""), quote_plus(value), repr(value)[1:-1])
+    }
+
+
+def _escaped(text: str) -> str:
+    """Write control characters, which a terminal that shows the log would obey, as escapes."""
+    return "".join(
+        c if c in "\n\t" or c.isprintable() else c.encode("unicode_escape").decode() for c in text
+    )
+
+
+class DiscreetFormatter(logging.Formatter):
+    """Formats records of any library, tracebacks included, without what a log must not have."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the text of a record."""
+        return _escaped(without_secrets(super().format(record)))
+
+
+def _open_to_append(path: Path) -> io.TextIOWrapper:
+    descriptor = open_private(path, os.O_WRONLY | os.O_APPEND)
+    return open(descriptor, "a", encoding="utf-8", errors="backslashreplace")  # noqa: PTH123
+
+
+class _LogFile(RotatingFileHandler):
+    """A log that its owner alone can read, and that leads to no other file."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, maxBytes=_MAX_BYTES, backupCount=_MAX_OLD_FILES, encoding="utf-8")
+        self.setFormatter(DiscreetFormatter(_FORMAT))
+        self._home = path.parent.stat()
+
+    def _open(self) -> io.TextIOWrapper:
+        return _open_to_append(Path(self.baseFilename))
+
+    def doRollover(self) -> None:  # noqa: N802 (logging's own name)
+        # A failure would lose the record that is being written, and every one after it.
+        with suppress(OSError):
+            super().doRollover()
+
+    def shouldRollover(self, record: logging.LogRecord) -> int:  # noqa: N802 (logging's name)
+        return super().shouldRollover(record) if self._has_its_name() else 0
+
+    def _has_its_name(self) -> bool:
+        """Whether the name leads to the open file, or to none in the folder of the run.
+
+        A voice folder can be moved during a run, and another run take its place.
+        """
+        path = Path(self.baseFilename)
+        try:
+            if path.exists() and self.stream is not None:
+                return os.path.samestat(os.fstat(self.stream.fileno()), path.stat())
+            return os.path.samestat(path.parent.stat(), self._home)
+        except OSError:
+            return False
+
+
+class _Writer(QueueListener):
+    """The thread that writes; an event in the queue says that all before it is written."""
+
+    def handle(self, record: logging.LogRecord | threading.Event) -> None:
+        if isinstance(record, threading.Event):
+            record.set()
+        else:
+            super().handle(record)
+
+
+class QueuedLog(QueueHandler):
+    """Passes records to a thread, which writes them into a file in the order in which they came.
+
+    A step of training that waited for its log would wait for as long as a network disk is away.
+    Messages and tracebacks are formatted at once: what they speak of may change.
+    """
+
+    queue: SimpleQueue[logging.LogRecord | threading.Event | None]
+
+    def __init__(self, file: logging.FileHandler) -> None:
+        """Write into a file that is open already; it is closed with this handler."""
+        super().__init__(SimpleQueue())
+        self.file = file
+        """What writes; its formatter is the one that counts."""
+        self._left_out = 0
+        self._writer = _Writer(self.queue, file)
+        self._queues = True
+        try:
+            self._writer.start()
+        except RuntimeError:
+            # The system allows no more threads; a log that waits is better than none.
+            self._queues = False
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        """Let a record be written soon."""
+        if not self._queues:
+            self.file.handle(record)
+        elif self.queue.qsize() >= _MAX_WAITING:
+            self._left_out += 1
+        else:
+            if self._left_out:
+                text = f"{self._left_out:,} lines are missing here: the disk was too slow"
+                where = (__name__, logging.WARNING, __file__, 0)
+                self.queue.put(logging.LogRecord(*where, text, None, None))
+                self._left_out = 0
+            self.queue.put(record)
+
+    def flush(self) -> None:
+        """Wait until all that was logged is written, for a few seconds at most."""
+        self._is_written()
+
+    def close(self) -> None:
+        """Write what was logged, and end the thread; a disk that hangs keeps nobody for long.
+
+        What is logged afterwards is written at once.
+        """
+        if self._queues and self._is_written():
+            self._queues = False
+            self._writer.stop()
+            self.file.close()
+        super().close()
+
+    def _is_written(self) -> bool:
+        if not self._queues:
+            return True
+        written = threading.Event()
+        self.queue.put(written)
+        return written.wait(_END_SECONDS)
+
+
+def open_log(voice_folder: Path) -> Path:
+    """Send all logging of this process, and Python's warnings, to the voice's log.
+
+    The root logger gets it, so that no library's message finds its way onto the screen.
+
+    Raises:
+        EngineError: it cannot be written.
+    """
+    path = voice_folder / NAME
+    try:
+        handler = QueuedLog(_LogFile(path))
+    except OSError as error:
+        raise EngineError(
+            f"The log {path} cannot be written: {error.strerror}; move it away, or choose another "
+            f"place for the voice."
+        ) from error
+    logging.getLogger().addHandler(handler)
+    for ours in ("engine", "tui"):
+        logging.getLogger(ours).setLevel(logging.INFO)
+    logging.captureWarnings(True)
+    # A full disk must not print tracebacks onto the screen.
+    logging.raiseExceptions = False
+    return path
+
+
+def log_of_this_process() -> Path:
+    """Return the log that this process writes; without one, open one among the temporary files."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, QueuedLog):
+            return Path(handler.file.baseFilename)
+    descriptor, name = tempfile.mkstemp(prefix=f"voicecoach-{os.getpid()}-", suffix=".log")
+    os.close(descriptor)
+    logging.getLogger().addHandler(QueuedLog(_LogFile(Path(name))))
+    return Path(name)
+
+
+def flush_log() -> None:
+    """Wait until all that was logged is in its file, for a few seconds at most."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, QueuedLog):
+            handler.flush()
+
+
+@contextmanager
+def open_to_print(log: Path) -> Iterator[TextIO]:
+    """Open a log for what is printed and not logged; credentials in it are hidden as well.
+
+    What a library written in C prints straight to the descriptor is taken as it is.
+
+    Raises:
+        EngineError: it cannot be opened.
+    """
+    try:
+        file = _open_to_append(log)
+    except OSError as error:
+        raise EngineError(f"The log {log} cannot be written: {error.strerror}.") from error
+    discreet = _DiscreetText(file)
+    try:
+        yield cast("TextIO", discreet)
+    finally:
+        discreet.flush()
+        with suppress(OSError):
+            file.close()
+
+
+class _DiscreetText(io.TextIOBase):
+    """Text on its way into a log, masked line by line; a full disk must not end the screen."""
+
+    def __init__(self, file: io.TextIOWrapper) -> None:
+        self._file = file
+        self._line = ""
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    def write(self, text: str) -> int:
+        whole, end, self._line = (self._line + text).rpartition("\n")
+        self._put(whole + end)
+        return len(text)
+
+    def flush(self) -> None:
+        rest, self._line = self._line, ""
+        self._put(rest)
+        with suppress(OSError):
+            self._file.flush()
+
+    def _put(self, text: str) -> None:
+        if text:
+            with suppress(OSError):
+                self._file.write(_escaped(without_secrets(text)))
