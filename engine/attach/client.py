@@ -271,7 +271,7 @@ class RemoteSession:
             log = self._folder / "voicecoach.log"
             return f"Process {self.pid}, which trained, has ended; {log} says how{others}."
         return (
-            f"Process {self.pid}, which trained, is gone without a message: it was killed, or the "
+            f"Process {self.pid}, which trained, is gone: it was killed, or the "
             f"machine ran out of memory; `{self._snapshot.command_to_continue}` continues from "
             f"what was saved."
         )

@@ -1,12 +1,11 @@
-"""The spot price of this moment, from AWS by boto3: an extra, which loads late."""
+"""AWS's current spot price, by boto3: an extra, which loads late."""
 
 import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from engine.machine.cloud.machine import Machine
-from engine.machine.cloud.prices import Price
+from engine.machine.cloud.machine import Machine, NewPrice
 
 # Seconds; AWS answers within one.
 _CONNECT, _READ = 3, 5
@@ -19,11 +18,11 @@ class PriceError(Exception):
 
 def aws_spot_price(
     machine: Machine, metadata: str, now: Callable[[], datetime] = datetime.now
-) -> Price:
+) -> NewPrice:
     """Ask AWS what the machine costs as a spot machine in its zone.
 
-    The account's right to ask comes from wherever boto3 finds it; a role of the machine is got
-    from the same metadata service as all else.
+    Credentials come from wherever boto3 finds them; a role of the machine from the same metadata
+    service as all else.
 
     Args:
         machine: of AWS, with type and region.
@@ -44,22 +43,22 @@ def aws_spot_price(
     core.set_config_variable("ec2_metadata_service_endpoint", metadata)
     core.set_config_variable("metadata_service_timeout", 1)
     core.set_config_variable("metadata_service_num_attempts", 1)
-    waits = Config(
+    config = Config(
         connect_timeout=_CONNECT,
         read_timeout=_READ,
         retries={"total_max_attempts": _ATTEMPTS, "mode": "standard"},
     )
     try:
         session = boto3.session.Session(botocore_session=core, region_name=machine.region)
-        client = session.client("ec2", config=waits)
-        answer = client.describe_spot_price_history(
+        client = session.client("ec2", config=config)
+        response = client.describe_spot_price_history(
             InstanceTypes=[machine.instance_type],
             ProductDescriptions=["Linux/UNIX"],
             StartTime=datetime.now(UTC),
         )
     except (BotoCoreError, ClientError, ValueError) as error:
         raise PriceError(" ".join(str(error).split())[:200]) from error
-    return Price(*_newest(answer.get("SpotPriceHistory", []), machine, now()))
+    return NewPrice(*_newest(response.get("SpotPriceHistory", []), machine, now()))
 
 
 def _newest(rows: list[dict[str, Any]], machine: Machine, now: datetime) -> tuple[float, str]:

@@ -1,20 +1,29 @@
-"""Which cloud a machine is of, as its own firmware says: a file is read, nobody is asked."""
+"""Which cloud a machine is of, as its own firmware says, and the way to its metadata service."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from engine.choices import CLOUD_CHOICES, CloudChoice, CloudName
 from engine.errors import InputError
+from engine.machine.cloud import aws, azure, gcp
+from engine.machine.cloud.metadata import METADATA_VARIABLE, Cloud, MetadataService
 
 DMI = Path("/sys/class/dmi/id")
 """Where Linux shows the strings of the firmware's DMI (SMBIOS) tables."""
 
 CLOUD_VARIABLE = "VOICECOACH_CLOUD"
-"""The environment's answer where no `--cloud` is given."""
+"""The environment's choice where no `--cloud` is given."""
 
+_BASES: dict[CloudName, str] = {"aws": aws.BASE, "gcp": gcp.BASE, "azure": azure.BASE}
+_CLOUDS: dict[CloudName, Callable[[MetadataService], Cloud]] = {
+    "aws": aws.Aws,
+    "gcp": gcp.Gcp,
+    "azure": azure.Azure,
+}
 # Azure's machines have this asset tag; their vendor is that of any Hyper-V.
 _AZURE_TAG = "7783-7084-3265-9085-8269-3286-77"
-_LONGEST = 256
+_MAX_STRING = 256
 
 
 def chosen_cloud(asked: CloudChoice | None, dmi: Path | None = None) -> CloudName | None:
@@ -22,17 +31,19 @@ def chosen_cloud(asked: CloudChoice | None, dmi: Path | None = None) -> CloudNam
 
     Args:
         asked: `--cloud`; None for the environment's `VOICECOACH_CLOUD`, or else `auto`.
-        dmi: where the firmware's strings lie, if not where Linux has them.
+        dmi: where the firmware's strings are, if not where Linux has them.
 
     Raises:
         InputError: the environment names no such choice.
     """
-    said = asked or os.environ.get(CLOUD_VARIABLE) or "auto"
-    if said not in CLOUD_CHOICES:
-        raise InputError(f"{CLOUD_VARIABLE} is {said!r}; write one of {', '.join(CLOUD_CHOICES)}.")
-    if said == "auto":
+    choice = asked or os.environ.get(CLOUD_VARIABLE) or "auto"
+    if choice not in CLOUD_CHOICES:
+        raise InputError(
+            f"{CLOUD_VARIABLE} is {choice!r}; write one of {', '.join(CLOUD_CHOICES)}."
+        )
+    if choice == "auto":
         return cloud_of_firmware(dmi or DMI)
-    return None if said == "none" else said
+    return None if choice == "none" else choice
 
 
 def cloud_of_firmware(dmi: Path) -> CloudName | None:
@@ -50,15 +61,27 @@ def cloud_of_firmware(dmi: Path) -> CloudName | None:
         return "aws"
     if vendor == "Google" and product == "Google Compute Engine":
         return "gcp"
-    if _string(dmi, "chassis_asset_tag") == _AZURE_TAG:
-        return "azure"
-    return None
+    return "azure" if _string(dmi, "chassis_asset_tag") == _AZURE_TAG else None
 
 
 def _string(dmi: Path, name: str) -> str:
     """A string of the firmware; empty where there is none, or not for us to read."""
     try:
         with (dmi / name).open("rb") as file:
-            return file.read(_LONGEST).decode("ascii", errors="replace").strip()
+            return file.read(_MAX_STRING).decode("ascii", errors="replace").strip()
     except OSError:
         return ""
+
+
+def metadata_base(name: CloudName, asked: str | None) -> str:
+    """The base address of a cloud's metadata service: asked for, the environment's, or its own."""
+    return asked or os.environ.get(METADATA_VARIABLE) or _BASES[name]
+
+
+def connect(name: CloudName, base: str) -> Cloud:
+    """Return the cloud at a base address; nothing is asked yet.
+
+    Raises:
+        InputError: the base address is none.
+    """
+    return _CLOUDS[name](MetadataService(base))

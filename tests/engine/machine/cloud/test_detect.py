@@ -3,7 +3,7 @@
 import pytest
 
 from engine.errors import InputError
-from engine.machine.cloud.firmware import chosen_cloud, cloud_of_firmware
+from engine.machine.cloud.detect import chosen_cloud, cloud_of_firmware
 
 AMAZON = {"sys_vendor": "Amazon EC2", "product_name": "g5.xlarge", "bios_vendor": "Amazon EC2"}
 XEN = {"sys_vendor": "Xen", "product_name": "HVM domU", "bios_vendor": "Xen"}
@@ -40,9 +40,7 @@ def test_the_firmware_names_the_cloud_or_none(machine, strings, cloud):
     assert cloud_of_firmware(machine(**strings)) == cloud
 
 
-def test_what_is_said_goes_before_the_environment_and_that_before_the_firmware(
-    machine, monkeypatch
-):
+def test_the_option_counts_before_environment_and_firmware(machine, monkeypatch):
     amazon = machine(**AMAZON)
     monkeypatch.setenv("VOICECOACH_CLOUD", "gcp")
     assert chosen_cloud("azure", amazon) == "azure"
