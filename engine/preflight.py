@@ -14,8 +14,7 @@ from typing import Any
 from engine.checkpoints.state import is_intact, read_state, source_checkpoints
 from engine.choices import CloudName
 from engine.errors import InputError
-from engine.machine.cloud.connect import metadata_base
-from engine.machine.cloud.firmware import chosen_cloud
+from engine.machine.cloud.detect import chosen_cloud, metadata_base
 from engine.machine.cloud.metadata import require_base
 from engine.machine.lock import LOCK_NAME
 from engine.networks.specs import preset_of

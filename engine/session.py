@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from engine.attach.clients import Audience
+from engine.attach.screens import Screens
 from engine.attach.server import Server
 from engine.errors import Cancelled, Declined, EngineError, InputError, VoicecoachError
 from engine.machine.background import Poller
-from engine.machine.cloud.news import NewPrice
+from engine.machine.cloud.machine import NewPrice
 from engine.machine.lock import FolderLostError
 from engine.mirror.confirmed import mirror_to_use
 from engine.mirror.store import open_store
@@ -23,8 +23,8 @@ from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
 from engine.run.stop import NONE
 from engine.training.folder_watch import FolderWatch
-from engine.training.machine_watch import MachineWatch
 from engine.training.spend_recorder import SpendRecorder
+from engine.training.spot import SpotWatch
 from engine.training.watchdog import Watchdog
 from engine.voice.claim import VoiceClaim
 from engine.voice.folder import Voice
@@ -87,7 +87,7 @@ class Session:
             self._publisher = Publisher(_first_snapshot(options, preflight, self._voice))
             self._spend = SpendRecorder(self._publisher, self._voice, options.network)
             self._inbox = Inbox()
-            self._machine = MachineWatch(
+            self._spot = SpotWatch(
                 options, preflight.cloud, self._voice.settings, self._publisher, self._inbox
             )
             self._folder = FolderWatch(
@@ -101,12 +101,12 @@ class Session:
                 self._claim.undo()
             self._claim.release()
             raise
-        self._audience = Audience(
+        self._screens = Screens(
             self._inbox.send,
             lambda screens, readers: self._publisher.update(screens=screens, readers=readers),
-            at_home=options.attended,
+            own=options.attended,
         )
-        self._server = Server(options.voice_folder, self.snapshot, self.send, self._audience)
+        self._server = Server(options.voice_folder, self.snapshot, self.send, self._screens)
         self._mirror: Uploader | None = None
         self._gpu: Poller | None = None
         self._ended = threading.Event()
@@ -134,9 +134,9 @@ class Session:
         """Ask for something; it happens at the next step boundary. Never waits."""
         if isinstance(command, ScreenDetached):
             # Whether the run goes on unattended is for all screens together to say.
-            self._audience.leave_home(keep_training=command.keep_training)
+            self._screens.remove_own(keep_training=command.keep_training)
         elif isinstance(command, TerminalStalled):
-            self._audience.home_reads(not command.stalled)
+            self._screens.set_own_reads(not command.stalled)
         elif isinstance(command, KeyPressed) and self._ended.is_set():
             self._wait_for_reader()
         else:
@@ -166,10 +166,10 @@ class Session:
         """Prepare, train, and say how it ended, whatever happens."""
         try:
             self._spend.start()
-            self._machine.start()
+            self._spot.start()
             self._folder.start()
             self._train(watchdog)
-            self._machine.wait_for_hook()
+            self._spot.wait_for_hook()
             self._end_spend()
             self._close_mirror()
             failure = self._folder.failure()
@@ -189,7 +189,7 @@ class Session:
             self._ended.set()
             if self._gpu is not None:
                 self._gpu.stop()
-            self._machine.end()
+            self._spot.stop()
             self._folder.end()
             # Before the lock is free: whoever takes it next opens a socket of the same name.
             self._server.close()
@@ -288,7 +288,7 @@ class Session:
                     self._inbox,
                     auditions,
                     self._spend,
-                    self._machine,
+                    self._spot,
                     watchdog,
                     on_saved=() if mirror is None else (mirror.wake,),
                 ),
@@ -326,7 +326,7 @@ class Session:
         try:
             return prepare(self._options, self._voice, self._publisher, self._inbox)
         except Cancelled as end:
-            if self._machine.heeds_before_training() or not isinstance(end, Declined):
+            if self._spot.ended_preparation() or not isinstance(end, Declined):
                 self._publisher.event("ended before the first step")
                 return None
             self._publisher.event("ended before the first step: the corpus is to be mended")

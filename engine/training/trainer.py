@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from engine.data.batches import Prefetcher
 from engine.errors import EngineError
-from engine.machine.cloud.news import Interruption, NoticeGone, SpotWarning
+from engine.machine.cloud.machine import Interruption, NoticeGone, SpotNews, SpotWarning
 from engine.machine.device import is_out_of_memory
 from engine.machine.lock import FolderLostError
 from engine.run.commands import Inbox, PlotAttention, SaveCheckpoint, ScreenDetached
@@ -24,17 +24,15 @@ from engine.training.command_handler import (
     CommandHandler,
     Request,
     RunState,
-    SpotNews,
     TryAgain,
 )
 from engine.training.divergence import MAX_ROLLBACKS, DivergedError, Divergence
 from engine.training.limits import LimitReached, Limits
-from engine.training.machine_watch import MachineWatch
 from engine.training.metrics import LOG_EVERY, Metrics
 from engine.training.microbatch import micro_batches_notice, out_of_memory_message
 from engine.training.setup import TrainingContext
 from engine.training.spend_recorder import SpendRecorder, spent_so_far
-from engine.training.spot import Interruptions
+from engine.training.spot import SpotDeadline, SpotWatch
 from engine.training.training_data import CorpusWatch
 from engine.training.watchdog import Watchdog
 
@@ -46,7 +44,7 @@ class Services:
     inbox: Inbox
     auditions: Auditions
     spend: SpendRecorder
-    machine: MachineWatch
+    spot: SpotWatch
     watchdog: Watchdog
     on_saved: Sequence[OnSaved] = ()
 
@@ -68,7 +66,7 @@ class Trainer:
         self._inbox = services.inbox
         self._spend = spend = services.spend
         self._cost = spend.cost
-        self._machine = services.machine
+        self._spot = services.spot
         self._watchdog = services.watchdog
         self._watchdog.shares_processor = self._learner.device.type == "cpu"
         self._state = RunState(context.step, options, publisher, spend.cost)
@@ -88,7 +86,7 @@ class Trainer:
         self._commands = CommandHandler(
             context, publisher, services.inbox, services.auditions, self._limits, spend
         )
-        self._interruptions = Interruptions(publisher, services.machine.hook)
+        self._deadline = SpotDeadline(publisher, services.spot.hook)
         recordings = (clip.path for clip in context.store.clips)
         self._corpus_watch = CorpusWatch(context.voice.dataset, recordings, publisher)
         # Whether the batches that were made ahead are of other steps than those to come.
@@ -163,7 +161,7 @@ class Trainer:
         if state.diverged and (state.ended_because or not state.attended):
             why = f" The run ended because {state.ended_because}." if state.ended_because else ""
             raise DivergedError(f"{state.diverged}{why}")
-        if not state.finishing and self._interruptions.over:
+        if not state.finishing and self._deadline.reached:
             self._publisher.event("the last safe second: saving and ending", "warning")
             state.finishing = True
         self._limits.warn()
@@ -311,7 +309,7 @@ class Trainer:
     def _handle_spot_news(self, news: SpotNews, *, ending: bool = False) -> None:
         speed = self._cost.steps_per_second
         step_seconds = 1 / speed if speed else None
-        self._interruptions.hear(news, self._save_at_once, step_seconds, ending=ending)
+        self._deadline.handle(news, self._save_at_once, step_seconds, ending=ending)
 
     def _save_at_once(self) -> float:
         """Save this step, and have failures retried; return the seconds that the write took."""
@@ -352,11 +350,11 @@ class Trainer:
         """
         if self._limits.reached(self._state.step):
             return False
-        if not self._interruptions.standing:
-            news = self._machine.look_for_notice()
+        if not self._deadline.known:
+            news = self._spot.check_now()
             if news is not None:
                 self._handle_spot_news(news, ending=True)
-        return self._interruptions.standing
+        return self._deadline.known
 
     def _rescue(self, error: BaseException) -> None:
         """Save what was learned before a fault, which whoever catches it reports."""

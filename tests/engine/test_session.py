@@ -306,7 +306,7 @@ def test_what_fails_before_the_start_leaves_neither_voice_nor_lock(
         raise InputError("no such metadata service")
 
     with monkeypatch.context() as patch:
-        patch.setattr("engine.session.MachineWatch", fail)
+        patch.setattr("engine.session.SpotWatch", fail)
         given = {"dataset": speech, "preset": "small"}
         assert refused(training, tmp_path / "voice", "+1", **given) == "no such metadata service"
     assert not (tmp_path / "voice").exists()
