@@ -35,13 +35,7 @@ from engine.voice.spend import SpendLog
 
 # What a run that ended early may have left in the folder of a voice that is yet to be.
 _LEFTOVERS = {
-    LOCK_NAME,
-    "socket",
-    "voicecoach.log",
-    "features",
-    "corpus.json",
-    "check.json",
-    RESTORING,
+    *(LOCK_NAME, "socket", "voicecoach.log", "features", "corpus.json", "check.json", RESTORING)
 }
 
 
@@ -141,13 +135,7 @@ class _Money:
     price: float
 
     def check_budget(self, budget: float) -> None:
-        """Refuse a budget that is used up, or that cannot be enforced; 0 is none.
-
-        Raises:
-            AlreadyThereError: it is used up; saying what is spent, and on what.
-            InputError: there is no price, or nothing that was spent can be read, as after a power
-                cut.
-        """
+        """Refuse a budget that is used up, or that cannot be enforced; 0 is none."""
         if budget <= 0:
             return
         log = self.spend
