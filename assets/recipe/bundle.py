@@ -28,7 +28,7 @@ def bundle(voice: Voice, out: Path, sentence: str) -> int:
         raise InputError(f"The voice {voice.folder} has no {lacking[0]}; train it first.")
     if out.exists():
         # Nobody has trained in a bundle; whatever else is there is somebody's work.
-        if not Voice.exists(out) or Voice.open(out).ledger.stretches:
+        if not Voice.exists(out) or Voice.open(out).spend.entries:
             raise InputError(f"{out} holds something else than a bundled voice; give a new folder.")
         shutil.rmtree(out)
     theirs = voice.settings

@@ -1,34 +1,31 @@
-"""How fast the engine is on this machine, as ratios of things timed in turn within one run.
+"""How fast this machine is: steps, checkpoints and synthesis.
 
-Absolute times change from machine to machine and from minute to minute; a ratio of two ways of
-doing the same, timed alternately, tells whether a way is worth having.
+Times change from minute to minute; two ways of doing the same are therefore timed in turn.
 """
 
-import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from engine.check.report import USUAL_STEPS
 from engine.checkpoints.checkpoint import Checkpoint, save_checkpoint
-from engine.choices import NetworkName, PresetName
+from engine.choices import NETWORKS, NetworkName, PresetName
 from engine.data.audio import AudioSpec
 from engine.data.batches import Batch
-from engine.formatting import format_bytes
+from engine.formatting import duration, format_bytes
 from engine.machine.device import (
     choose_device,
     choose_precision,
     describe_device,
     leave_a_core_for_the_screen,
 )
-from engine.networks.layers import Convolution
-from engine.networks.specs import Text2MelSpec, preset_spec
+from engine.networks.specs import NetworkSpec, Text2MelSpec, preset_spec
 from engine.networks.text2mel import Text2Mel
 from engine.speech.synthesizer import Synthesizer
 from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
@@ -44,23 +41,21 @@ _FRAMES = 48
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """Two ways of doing the same."""
+class Result:
+    """One measurement: a row of the table that `bench` prints."""
 
     what: str
-    seconds: float
-    """Median time of voicecoach's way."""
-    other: str
-    other_seconds: float
-    """Median time of the other way."""
-    ratio: float
-    """Median of the other way's time over ours, pair by pair; above 1 ours is faster."""
+    """What was measured, such as `text2mel step, bf16`."""
+    result: str
+    """Its figures with their units."""
+    compared: str
+    """How that compares with another way of doing the same."""
 
 
 def run_bench(
-    preset: PresetName, asked_device: str, rounds: int, on_result: Callable[[Comparison], None]
+    preset: PresetName, asked_device: str, rounds: int, on_result: Callable[[Result], None]
 ) -> str:
-    """Time step, checkpoint and synthesis of a preset, and tell each result as it comes.
+    """Time step, checkpoint and synthesis of a preset, and report each result as it comes.
 
     Checkpoints are written below the current folder, and removed.
 
@@ -72,46 +67,39 @@ def run_bench(
     """
     device = choose_device(asked_device)
     leave_a_core_for_the_screen()
-    networks: tuple[NetworkName, ...] = ("text2mel", "ssrn")
-    for network in networks:
-        for comparison in _step_comparisons(preset, network, device, rounds):
-            on_result(comparison)
-        for comparison in _checkpoint_comparisons(preset, network, device, rounds):
-            on_result(comparison)
-    on_result(_synthesis(preset, rounds))
+    for network in NETWORKS:
+        on_result(_step_result(preset, network, device, rounds))
+        on_result(_checkpoint_result(preset, network, device, rounds))
+    on_result(_synthesis_result(preset, rounds))
     return describe_device(device)
 
 
-def _step_comparisons(
+def _step_result(
     preset: PresetName, network: NetworkName, device: torch.device, rounds: int
-) -> Iterator[Comparison]:
-    """A training step against the same in single precision, and with library convolutions."""
+) -> Result:
+    """A training step against the same in single precision."""
     batch = _random_batch(network, device)
     best = choose_precision("auto", device)
-    word = "bf16" if best == torch.bfloat16 else "fp32"
     ours = _stepper(_learner(preset, network, device, best), batch)
-    title = f"{network} step, {word}"
-    if best != torch.float32:
-        single = _stepper(_learner(preset, network, device, torch.float32), batch)
-        yield _compare(title, ours, "in fp32", single, rounds)
-
-    def library() -> None:
-        with _library_convolutions():
-            ours()
-
-    yield _compare(title, ours, "with conv1d of the library", library, rounds)
+    single = _stepper(_learner(preset, network, device, torch.float32), batch)
+    seconds, _, ratio = _time_in_turn(ours, single, rounds)
+    steps = USUAL_STEPS[network]
+    return Result(
+        f"{network} step, {'bf16' if best == torch.bfloat16 else 'fp32'}",
+        f"{1 / seconds:,.1f} steps/s: {steps:,} steps take {duration(steps * seconds)}",
+        f"{ratio:.2f} times as fast as fp32",
+    )
 
 
-def _checkpoint_comparisons(
+def _checkpoint_result(
     preset: PresetName, network: NetworkName, device: torch.device, rounds: int
-) -> Iterator[Comparison]:
-    """How long the steps wait for a checkpoint: against the writing of it, and against a step."""
+) -> Result:
+    """How long the steps wait for a checkpoint, against the writing of it."""
     learner = _learner(preset, network, device, choose_precision("auto", device))
-    step = _stepper(learner, _random_batch(network, device))
-    step()
+    _stepper(learner, _random_batch(network, device))()
     copy = StateCopy(learner)
 
-    def stall() -> None:
+    def wait() -> None:
         live = learner.live_state()
         all_finite((*live["weights"].values(), *live["ema"].values()))
         copy.take()[1]()
@@ -124,9 +112,12 @@ def _checkpoint_comparisons(
             ready()
             save_checkpoint(_checkpoint(learner, network, tensors), target)
 
-        title = f"wait of the steps for a checkpoint of {network}, {format_bytes(copy.bytes)}"
-        yield _compare(title, stall, "writing it to the disk here", write, max(2, rounds // 4))
-    yield _compare(title, stall, "one step", step, rounds)
+        waiting, writing, _ = _time_in_turn(wait, write, max(2, rounds // 4))
+    return Result(
+        f"{network} checkpoint, {format_bytes(copy.bytes)}",
+        f"training waits {waiting * 1000:,.1f} ms",
+        f"writing takes {writing * 1000:,.0f} ms, in the background",
+    )
 
 
 def _checkpoint(
@@ -150,15 +141,15 @@ def _checkpoint(
 def _learner(
     preset: PresetName, network: NetworkName, device: torch.device, precision: torch.dtype
 ) -> Learner:
-    audio = AudioSpec()
-    spec = preset_spec(
-        preset,
-        network,
-        vocabulary_size=len(BBC_SYMBOLS),
-        n_mels=audio.n_mels,
-        n_bins=audio.n_bins,
+    spec, recipe = _spec(preset, network), recipe_named("standard")
+    return Learner(spec, recipe, device=device, precision=precision, seed=1)
+
+
+def _spec(preset: PresetName, network: NetworkName) -> NetworkSpec:
+    audio, symbols = AudioSpec(), len(BBC_SYMBOLS)
+    return preset_spec(
+        preset, network, vocabulary_size=symbols, n_mels=audio.n_mels, n_bins=audio.n_bins
     )
-    return Learner(spec, recipe_named("standard"), device=device, precision=precision, seed=1)
 
 
 def _stepper(learner: Learner, batch: Batch) -> Callable[[], None]:
@@ -188,34 +179,10 @@ def _random_batch(network: NetworkName, device: torch.device) -> Batch:
     ).to(device)
 
 
-@contextmanager
-def _library_convolutions() -> Iterator[None]:
-    """Compute convolutions through `conv1d`, which wants channels before frames."""
-    ours = Convolution.forward
-
-    def forward(self: Convolution, x: Tensor) -> Tensor:
-        left = self.reach if self.causal else self.reach // 2
-        padded = F.pad(x.transpose(1, 2), (left, self.reach - left))
-        weight = self.weight.transpose(1, 2)
-        return F.conv1d(padded, weight, self.bias, dilation=self.dilation).transpose(1, 2)
-
-    Convolution.forward = forward  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        Convolution.forward = ours  # type: ignore[method-assign]
-
-
-def _synthesis(preset: PresetName, rounds: int) -> Comparison:
-    """One sentence frame by frame on the CPU, against its own duration as sound."""
+def _synthesis_result(preset: PresetName, rounds: int) -> Result:
+    """One sentence frame by frame on the CPU."""
     audio, vocabulary = AudioSpec(), Vocabulary(BBC_SYMBOLS)
-    spec = preset_spec(
-        preset,
-        "text2mel",
-        vocabulary_size=len(vocabulary),
-        n_mels=audio.n_mels,
-        n_bins=audio.n_bins,
-    )
+    spec = _spec(preset, "text2mel")
     assert isinstance(spec, Text2MelSpec)
     torch.manual_seed(1)
     text2mel = Text2Mel(spec).eval()
@@ -231,29 +198,24 @@ def _synthesis(preset: PresetName, rounds: int) -> Comparison:
         for frames in range(1, _FRAMES + 1):
             text2mel(text, torch.zeros(1, frames, audio.n_mels))
 
-    return _compare(
-        f"{_FRAMES} frames of speech, frame by frame",
-        cached,
-        "the whole network for every frame",
-        whole,
-        max(2, rounds // 4),
+    ours, _, ratio = _time_in_turn(cached, whole, max(2, rounds // 4))
+    seconds = _FRAMES * audio.reduction * audio.hop_length / audio.sample_rate
+    return Result(
+        "text2mel synthesis on the CPU",
+        f"{seconds / ours:.1f} s of speech per second",
+        f"{ratio:.2f} times as fast as the whole network for every frame",
     )
 
 
-def _compare(
-    what: str, ours: Callable[[], None], other: str, theirs: Callable[[], None], rounds: int
-) -> Comparison:
-    """Time both in turn, after one warm-up each."""
+def _time_in_turn(
+    ours: Callable[[], None], theirs: Callable[[], None], rounds: int
+) -> tuple[float, float, float]:
+    """Median seconds of both, and of the ratio of theirs to ours, after one warm-up each."""
     ours()
     theirs()
     pairs = [(_time(ours), _time(theirs)) for _ in range(rounds)]
-    return Comparison(
-        what,
-        statistics.median(a for a, _ in pairs),
-        other,
-        statistics.median(b for _, b in pairs),
-        statistics.median(b / a for a, b in pairs),
-    )
+    ratios = [b / a for a, b in pairs]
+    return median(a for a, _ in pairs), median(b for _, b in pairs), median(ratios)
 
 
 def _time(work: Callable[[], None]) -> float:

@@ -13,7 +13,7 @@ from engine.checkpoints.checkpoint import Checkpoint, load_checkpoint, write_che
 from engine.checkpoints.state import DamagedCheckpointError
 from engine.errors import InputError
 from engine.files import SHARED, fsync, new_folder, replacing
-from engine.formatting import printable, timestamp
+from engine.formatting import duration, printable, timestamp
 from engine.speech.speaker import text2mel_checkpoint
 from engine.voice.folder import Voice, read_corpus_report
 from engine.voice.layout import CheckpointEntry
@@ -165,7 +165,7 @@ def _corpus(report: dict[str, Any]) -> str:
     """How much the voice was trained on; paths and texts of the recordings may be private."""
     if "clips" not in report or "hours" not in report:
         return "a corpus of unknown size"
-    return f"{report['clips']:,} clips, {report['hours']:,.2f} hours"
+    return f"{report['clips']:,} clips, {duration(3600 * report['hours'])}"
 
 
 def _require_free(out: Path) -> Path:

@@ -11,7 +11,7 @@ from engine.choices import NETWORKS, NetworkName
 from engine.networks.specs import OWN_SIZE, size_of
 from engine.voice.folder import Voice, read_corpus_report
 from engine.voice.settings import VoiceSettings
-from engine.voice.spend import Ledger
+from engine.voice.spend import SpendLog
 
 _NOTHING: dict[str, Any] = {"step": None, "base_step": None, "parameters": None, "checkpoints": []}
 
@@ -23,7 +23,7 @@ def describe(folder: Path) -> dict[str, Any]:
         InputError: there is no voice in the folder, or its newest checkpoint is damaged.
     """
     voice = Voice.open(folder)
-    settings, ledger = voice.settings, voice.ledger
+    settings, spend = voice.settings, voice.spend
     networks = {network: _describe_network(voice, network) for network in NETWORKS}
     return {
         "voice": voice.name,
@@ -39,22 +39,22 @@ def describe(folder: Path) -> dict[str, Any]:
         "networks": networks,
         "samples": len(list(voice.samples.glob("*.wav"))) if voice.samples.is_dir() else 0,
         "spend": {
-            "usd": round(ledger.usd, 4),
-            "training_usd": round(ledger.usd - ledger.idle_usd, 4),
-            "idle_usd": round(ledger.idle_usd, 4),
-            "hours": round(ledger.seconds / 3600, 4),
-            "idle_hours": round(ledger.idle_seconds / 3600, 4),
+            "usd": round(spend.usd, 4),
+            "training_usd": round(spend.usd - spend.idle_usd, 4),
+            "idle_usd": round(spend.idle_usd, 4),
+            "hours": round(spend.seconds / 3600, 4),
+            "idle_hours": round(spend.idle_seconds / 3600, 4),
             "budget_usd": settings.budget or None,
-            "price": _last_price(settings, ledger),
-            **_missing_spend(ledger),
+            "price": _last_price(settings, spend),
+            **_missing_spend(spend),
         },
     }
 
 
-def _missing_spend(ledger: Ledger) -> dict[str, Any]:
-    """What the sums lack, where lines of the ledger are damaged."""
-    count = len(ledger.unreadable)
-    return {"problem": f"{ledger.path}: {count:,} damaged, not counted"} if count else {}
+def _missing_spend(spend: SpendLog) -> dict[str, Any]:
+    """What the sums lack, where lines of the spend are damaged."""
+    count = len(spend.unreadable)
+    return {"problem": f"{spend.path}: {count:,} damaged, not counted"} if count else {}
 
 
 def _preset(settings: VoiceSettings, networks: dict[NetworkName, dict[str, Any]]) -> str:
@@ -63,10 +63,10 @@ def _preset(settings: VoiceSettings, networks: dict[NetworkName, dict[str, Any]]
     return OWN_SIZE if any(size.startswith(OWN_SIZE) for size in sizes) else settings.preset
 
 
-def _last_price(settings: VoiceSettings, ledger: Ledger) -> float:
+def _last_price(settings: VoiceSettings, spend: SpendLog) -> float:
     """US dollars an hour; where the cloud says it, what it said last."""
-    if settings.price_auto and ledger.stretches:
-        return ledger.stretches[-1].price
+    if settings.price_auto and spend.entries:
+        return spend.entries[-1].price
     return settings.price
 
 

@@ -7,16 +7,17 @@ from pathlib import Path
 import numpy as np
 
 from engine.choices import SynthesisName
-from engine.errors import EngineError, InputError
-from engine.files import PRIVATE, SHARED, make_folder, write_whole
+from engine.errors import InputError
+from engine.files import PRIVATE, SHARED, write_whole
 from engine.machine.device import choose_device, leave_a_core_for_the_screen
-from engine.speech.audition import listeners_note, unused
 from engine.speech.speaker import open_speaker
 from engine.speech.utterance import Utterance, write_wav
+from engine.voice.folder import Voice
+from engine.voice.samples import sample_name, unused_path
 
-_NOT_ITS_OWN = (
-    "spoken as the BBC's code speaks, but this network was never shown the padding that the "
-    "BBC's was: judge it by --synthesis standard"
+_TRAINED_WITH_MASKS = (
+    "spoken as the BBC's code speaks, but this network was trained without padding, unlike the "
+    "BBC's: judge it by --synthesis standard"
 )
 
 
@@ -60,39 +61,31 @@ def say(
     """
     for path, option in ((out, "--out"), (arrays, "--arrays")):
         if path is not None:
-            _check_place(path, option)
+            _require_writable(path, option)
     if out is not None and out.suffix.lower() not in ("", ".wav"):
         raise InputError(f"--out {out}: only WAV is written; give a name that ends in .wav.")
     target = choose_device(device)
     leave_a_core_for_the_screen()
-    speaker = open_speaker(voice_folder, step)
+    voice = Voice.open(voice_folder)
+    speaker = open_speaker(voice, step)
     for network in (speaker.text2mel, speaker.ssrn):
         if network is not None:
             network.to(target)
     utterance = speaker.speak(text, synthesis)
-    path = out or unused(speaker.sample(text))
+    path = out or unused_path(voice.samples / sample_name(speaker.step, speaker.ssrn_step, text))
+    if out is None:
+        voice.make_samples()
     # A sample in the voice stays private; whatever lies elsewhere is made to be handed on.
-    mode = PRIVATE if out is None else SHARED
-    _make_folder(path.parent)
-    write_wav(path, utterance.waveform, utterance.sample_rate, mode)
+    write_wav(path, utterance.waveform, utterance.sample_rate, SHARED if out else PRIVATE)
     if arrays is not None:
         _write_arrays(arrays, utterance)
-    seconds = len(utterance.waveform) / utterance.sample_rate
-    notes = [listeners_note(utterance, text, speaker.vocabulary), speaker.note]
+    note = speaker.note(utterance, text)
     if synthesis == "bbc" and speaker.text2mel.spec.mask_text:
-        notes.append(_NOT_ITS_OWN)
-    note = "; ".join(filter(None, notes))
-    return Said(path, seconds, speaker.step, speaker.ssrn_step, note)
+        note = "; ".join(filter(None, (note, _TRAINED_WITH_MASKS)))
+    return Said(path, utterance.seconds, speaker.step, speaker.ssrn_step, note)
 
 
-def _make_folder(folder: Path) -> None:
-    try:
-        make_folder(folder)
-    except OSError as error:
-        raise EngineError(f"{folder} cannot be made: {error.strerror}.") from error
-
-
-def _check_place(path: Path, option: str) -> None:
+def _require_writable(path: Path, option: str) -> None:
     """Refuse a file that cannot be written before time goes into what it would hold."""
     if path.is_dir():
         raise InputError(f"{option} {path} is a folder; name a file in it.")

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from engine.errors import Cancelled
 from engine.networks.text2mel import Text2Mel
-from engine.speech.synthesizer import Spoken, numbered, require_finite
+from engine.speech.synthesizer import Spoken, require_finite, symbol_tensor
 from engine.speech.vocoder import VocoderSettings
 from engine.text.vocabulary import Vocabulary
 
@@ -58,7 +58,7 @@ class OriginalSynthesizer:
             Cancelled: `cancelled()` became true.
         """
         text = self._vocabulary.clean(sentence)
-        symbols = numbered(text, self._vocabulary, self._max_characters, padded=True)
+        symbols = symbol_tensor(text, self._vocabulary, self._max_characters, padded=True)
         device = self._text2mel.text_encoder.embedding.weight.device
         mels, attentions = synthesise_bbc(
             self._text2mel, symbols.to(device), self._max_frames, cancelled=cancelled

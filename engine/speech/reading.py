@@ -1,24 +1,28 @@
-"""What a voice reads where a text is given: numbers as words, marks that it has, by sentences."""
+"""What a voice reads of a text, without loading a network."""
 
 from pathlib import Path
 
 from engine.errors import InputError
-from engine.text.vocabulary import split_sentences
+from engine.text.vocabulary import Vocabulary, split_sentences
 from engine.voice.folder import Voice
 
 
 def text_as_read(voice_folder: Path, text: str) -> list[str]:
-    """Return the sentences that a voice would speak one by one, without loading a network.
+    """Return the sentences that a voice would speak one by one, numbers as words.
 
     Raises:
         InputError: there is no such voice, or nothing in the text that it can read.
     """
     voice = Voice.open(voice_folder)
-    vocabulary = voice.vocabulary
-    sentences = split_sentences(text, vocabulary, voice.settings.limits.max_characters)
+    max_characters = voice.settings.limits.max_characters
+    sentences = split_sentences(text, voice.vocabulary, max_characters)
     if not sentences:
-        raise InputError(
-            "There is nothing to speak; this voice reads the characters "
-            f"{vocabulary.symbols[2:]!r}."
-        )
+        raise nothing_to_speak(voice.vocabulary)
     return sentences
+
+
+def nothing_to_speak(vocabulary: Vocabulary) -> InputError:
+    """The error for a text without a character that the voice reads."""
+    return InputError(
+        f"There is nothing to speak; this voice reads the characters {vocabulary.symbols[2:]!r}."
+    )

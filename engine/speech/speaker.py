@@ -1,22 +1,24 @@
-"""What can speak: a voice's checkpoint with its newest SSRN."""
+"""What can speak: a Text2Mel, its voice's newest SSRN, and what the voice says of both."""
 
+import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
-from engine.checkpoints.checkpoint import Checkpoint, inference_network, load_checkpoint
+from engine.checkpoints.checkpoint import inference_network, load_checkpoint
 from engine.checkpoints.newest_good import find_newest_good
 from engine.choices import SynthesisName
-from engine.data.audio import AudioSpec
-from engine.data.clips import Limits
 from engine.errors import InputError
 from engine.networks.ssrn import SSRN
 from engine.networks.text2mel import Text2Mel
-from engine.speech.audition import load_ssrn, sample_name
 from engine.speech.utterance import Utterance, speak
 from engine.speech.vocoder import VocoderSettings
 from engine.text.vocabulary import Vocabulary
 from engine.voice.folder import Voice
 from engine.voice.layout import CheckpointEntry
+from engine.voice.settings import VoiceSettings
+
+NO_SSRN = "no SSRN yet: straight from the mel"
+"""The note of a sample that was made without an SSRN."""
 
 
 @dataclass(frozen=True)
@@ -30,32 +32,105 @@ class Speaker:
     ssrn_step: int | None
     vocabulary: Vocabulary
     """The symbols that the weights were trained with."""
-    audio: AudioSpec
-    limits: Limits
-    sharpening: float
-    """See `engine.speech.vocoder.VocoderSettings`; the BBC's synthesis has its own."""
-    samples: Path
-    """The folder for samples that nobody gave a place."""
-    note: str = ""
+    settings: VoiceSettings
+    """Audio constants, limits and sharpening; the BBC's synthesis has a sharpening of its own."""
+    damaged: str = ""
     """Which newer checkpoints are damaged, and were passed over; empty where all is well."""
 
-    def sample(self, text: str) -> Path:
-        """Where a sample of a text goes that nobody gave a place; there may be a file already."""
-        return self.samples / sample_name(self.step, self.ssrn_step, text)
-
-    def speak(self, text: str, synthesis: SynthesisName) -> Utterance:
+    def speak(
+        self,
+        text: str,
+        synthesis: SynthesisName = "standard",
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Utterance:
         """Speak a text of any length; see `engine.speech.utterance.speak`."""
+        sharpening = self.settings.sharpening
         return speak(
             text,
             self.text2mel,
             self.ssrn,
             self.vocabulary,
-            self.audio,
-            max_characters=self.limits.max_characters,
-            max_frames=self.limits.max_coarse_frames,
+            self.settings.audio,
+            limits=self.settings.limits,
             synthesis=synthesis,
-            settings=VocoderSettings(self.sharpening) if synthesis == "standard" else None,
+            vocoder=VocoderSettings(sharpening) if synthesis == "standard" else None,
+            cancelled=cancelled,
         )
+
+    def note(self, utterance: Utterance, text: str) -> str:
+        """What a listener must know of a text as it was spoken; empty when all is well."""
+        unknown = [one for one in self.vocabulary.unknown(text) if self._is_missed(one)]
+        notes = (
+            f"not spoken, the voice lacks them: {' '.join(unknown)}" if unknown else "",
+            "" if utterance.ssrn else NO_SSRN,
+            "" if utterance.finished else "cut short: the end of a sentence was not found",
+            self.damaged,
+        )
+        return "; ".join(filter(None, notes))
+
+    def _is_missed(self, character: str) -> bool:
+        """Whether a listener misses a character for which there is no symbol.
+
+        That is none with another in its place, and in English no quote or hyphen.
+        """
+        if not self.vocabulary.replacement(character).isspace():
+            return False
+        punctuation = unicodedata.category(character[0])[0] == "P"
+        return self.vocabulary.cleaner == "plain" or not punctuation
+
+
+def open_speaker(voice: Voice, step: int | None = None) -> Speaker:
+    """Load what speaks from a voice.
+
+    Args:
+        voice: the voice.
+        step: a checkpoint of Text2Mel; the newest good one without it.
+
+    Raises:
+        InputError: there is no such checkpoint, or something is damaged.
+    """
+    entry = text2mel_checkpoint(voice, step)
+    damaged = ""
+    if step is None:
+        found = find_newest_good(voice, "text2mel", with_optimizer=False)
+        checkpoint, damaged = found.checkpoint, found.note
+        assert checkpoint is not None  # there is an entry
+    else:
+        checkpoint = load_checkpoint(entry.path, with_optimizer=False)
+    text2mel = inference_network(checkpoint)
+    assert isinstance(text2mel, Text2Mel)
+    return with_newest_ssrn(voice, text2mel, checkpoint.step, checkpoint.symbols, damaged)
+
+
+def with_newest_ssrn(
+    voice: Voice, text2mel: Text2Mel, step: int, symbols: str, damaged: str = ""
+) -> Speaker:
+    """Join a Text2Mel with the voice's newest good SSRN, if there is one.
+
+    Args:
+        voice: the voice.
+        text2mel: the network.
+        step: at which its weights stand.
+        symbols: that it was trained with.
+        damaged: which newer checkpoints of it are damaged.
+
+    Raises:
+        InputError: there are only damaged ones, or the networks do not fit each other.
+    """
+    found = find_newest_good(voice, "ssrn", with_optimizer=False)
+    ssrn = inference_network(found.checkpoint) if found.checkpoint else None
+    assert ssrn is None or isinstance(ssrn, SSRN)
+    speaker = Speaker(
+        text2mel=text2mel,
+        step=step,
+        ssrn=ssrn,
+        ssrn_step=found.checkpoint.step if found.checkpoint else None,
+        vocabulary=Vocabulary(symbols, voice.settings.cleaner),
+        settings=voice.settings,
+        damaged="; ".join(filter(None, (damaged, found.note))),
+    )
+    _require_fit(speaker, voice)
+    return speaker
 
 
 def text2mel_checkpoint(voice: Voice, step: int | None) -> CheckpointEntry:
@@ -81,58 +156,13 @@ def text2mel_checkpoint(voice: Voice, step: int | None) -> CheckpointEntry:
     )
 
 
-def open_speaker(folder: Path, step: int | None = None) -> Speaker:
-    """Load what speaks from a voice folder.
-
-    Args:
-        folder: of the voice.
-        step: a checkpoint of Text2Mel; the newest without it.
-
-    Raises:
-        InputError: there is no voice in the folder, no such checkpoint, or something is damaged.
-    """
-    voice = Voice.open(folder)
-    checkpoint, damaged = _text2mel(voice, step)
-    text2mel = inference_network(checkpoint)
-    assert isinstance(text2mel, Text2Mel)
-    ssrn, ssrn_step, damaged_ssrn = load_ssrn(voice)
-    speaker = Speaker(
-        text2mel=text2mel,
-        step=checkpoint.step,
-        ssrn=ssrn,
-        ssrn_step=ssrn_step,
-        vocabulary=Vocabulary(checkpoint.symbols, voice.settings.cleaner),
-        audio=voice.settings.audio,
-        limits=voice.settings.limits,
-        sharpening=voice.settings.sharpening,
-        samples=voice.samples,
-        note="; ".join(filter(None, (damaged, damaged_ssrn))),
-    )
-    _require_fit(speaker, voice)
-    return speaker
-
-
-def _text2mel(voice: Voice, step: int | None) -> tuple[Checkpoint, str]:
-    """The checkpoint of a step; without one the newest good, and which newer ones are damaged.
-
-    Raises:
-        InputError: there is none that can be used.
-    """
-    entry = text2mel_checkpoint(voice, step)
-    if step is None:
-        found = find_newest_good(voice, "text2mel", with_optimizer=False)
-        if found.checkpoint is not None:
-            return found.checkpoint, found.note
-    return load_checkpoint(entry.path, with_optimizer=False), ""
-
-
 def _require_fit(speaker: Speaker, voice: Voice) -> None:
     """Refuse networks that cannot speak together, as an edit of a file may have left them.
 
     Raises:
         InputError: saying which sizes differ.
     """
-    audio, spec = speaker.audio, speaker.text2mel.spec
+    audio, spec = speaker.settings.audio, speaker.text2mel.spec
     sizes = [
         ("Text2Mel's vocabulary_size", spec.vocabulary_size, len(speaker.vocabulary), "symbols"),
         ("Text2Mel's n_mels", spec.n_mels, audio.n_mels, "mel bands in voice.toml"),

@@ -10,10 +10,14 @@ from torch import Tensor
 
 from engine.errors import Cancelled, EngineError, InputError
 from engine.networks.text2mel import Text2Mel
-from engine.speech.attention_window import AttentionWindow, look
 from engine.speech.incremental import IncrementalStack
+from engine.speech.reading import nothing_to_speak
 from engine.text.vocabulary import Vocabulary
 
+# Where attention counts as natural, around the character that the frame before attended to
+# (arXiv 1710.08969, section 4.2).
+_BACK = 1
+_AHEAD = 3
 # A frame is quiet when its loudest band lies this far below the loudest band so far, on the
 # networks' scale (40 dB of 100). The last frames of recordings trimmed at 60 dB lie there, the
 # consonants that end a word do not.
@@ -52,7 +56,6 @@ class Synthesizer:
         *,
         max_frames: int = 210,
         max_characters: int = 180,
-        window: AttentionWindow = "paper",
     ) -> None:
         """Take the network as it is now.
 
@@ -62,13 +65,11 @@ class Synthesizer:
             max_frames: coarse frames at which a sentence that finds no end is cut short.
             max_characters: longest sentence, its E included; what a network trained without
                 text masks sees its texts padded to.
-            window: how attention is held to the text's order.
         """
         self._text2mel = text2mel.eval()
         self._vocabulary = vocabulary
         self._max_frames = max_frames
         self._max_characters = max_characters
-        self._window = window
 
     @torch.inference_mode()
     def mel(self, sentence: str, *, cancelled: Callable[[], bool] = lambda: False) -> Spoken:
@@ -81,8 +82,8 @@ class Synthesizer:
         """
         text = self._vocabulary.clean(sentence)
         padded = not self._text2mel.spec.mask_text
-        symbols = numbered(text, self._vocabulary, self._max_characters, padded=padded)
-        frames = _FreeRun(self._text2mel, symbols, self._max_frames, self._window)
+        symbols = symbol_tensor(text, self._vocabulary, self._max_characters, padded=padded)
+        frames = _FreeRun(self._text2mel, symbols, self._max_frames)
         ending = _Ending(last=len(text))
         finished = False
         while not finished and frames.count < self._max_frames:
@@ -97,25 +98,24 @@ class Synthesizer:
         return Spoken(text, mel, np.ascontiguousarray(attention), finished)
 
 
-def numbered(text: str, vocabulary: Vocabulary, most: int, *, padded: bool) -> Tensor:
-    """Return the indices of cleaned text and its E, `(1, N)`, or `(1, most)` where padded.
+def symbol_tensor(
+    text: str, vocabulary: Vocabulary, max_characters: int, *, padded: bool
+) -> Tensor:
+    """Return the indices of cleaned text and its E, `(1, N)`, padded `(1, max_characters)`.
 
     Raises:
-        InputError: there is no text, or more than `most` symbols of it.
+        InputError: there is no text, or it has more than `max_characters` symbols.
     """
     if not text:
-        raise InputError(
-            "There is nothing to speak; this voice reads the characters "
-            f"{vocabulary.symbols[2:]!r}."
-        )
+        raise nothing_to_speak(vocabulary)
     symbols = vocabulary.indices(text)
-    if len(symbols) > most:
+    if len(symbols) > max_characters:
         raise InputError(
             f"The sentence {text[:30] + '…'!r} has {len(text)} characters, but the voice reads "
-            f"at most {most - 1} at once; split it."
+            f"at most {max_characters - 1} at once; split it."
         )
     if padded:
-        symbols += [0] * (most - len(symbols))
+        symbols += [0] * (max_characters - len(symbols))
     return torch.tensor([symbols])
 
 
@@ -132,24 +132,39 @@ def require_finite(mel: NDArray[np.float32]) -> None:
         )
 
 
+def windowed_attention(scores: Tensor, previous: int) -> tuple[Tensor, int]:
+    """Return one frame's attention `(N,)` and the character it attends to most.
+
+    Attention is free, but when its peak leaves `[previous − 1, previous + 3]` it is put wholly on
+    the character after `previous` (arXiv 1710.08969, section 4.2).
+
+    Args:
+        scores: of the frame's query against every character, before the softmax, `(N,)`.
+        previous: the character that the frame before attended to; 0 for the first frame.
+    """
+    weights = torch.softmax(scores, dim=0)
+    attended = int(weights.argmax())
+    if previous - _BACK <= attended <= previous + _AHEAD:
+        return weights, attended
+    forced = min(previous + 1, len(scores) - 1)
+    weights = torch.zeros_like(scores)
+    weights[forced] = 1.0
+    return weights, forced
+
+
 class _FreeRun:
     """A Text2Mel fed with its own frames."""
 
-    def __init__(
-        self, text2mel: Text2Mel, symbols: Tensor, max_frames: int, window: AttentionWindow
-    ) -> None:
+    def __init__(self, text2mel: Text2Mel, symbols: Tensor, max_frames: int) -> None:
         weight = text2mel.text_encoder.embedding.weight
         dtype, device = weight.dtype, weight.device
         key, value = text2mel.text_encoder.encode(symbols.to(device))
         length = int(symbols.count_nonzero())
-        # Padding colours the encoding of a network without text masks, but is never attended to;
-        # only the original's window reaches over the end of the text.
-        seen = symbols.shape[1] if window == "bbc" else length
-        self._keys = key[0, :seen].T / key.shape[-1] ** 0.5  # (d, N)
-        self._values = value[0, :seen]  # (N, d)
+        # Padding colours the encoding of a network without text masks, but is never attended to.
+        self._keys = key[0, :length].T / key.shape[-1] ** 0.5  # (d, N)
+        self._values = value[0, :length]  # (N, d)
         self._encoder = IncrementalStack(text2mel.audio_encoder, 1, dtype, device)
         self._decoder = IncrementalStack(text2mel.audio_decoder, 1, dtype, device)
-        self._window = window
         n_mels = text2mel.spec.n_mels
         self._before = torch.zeros(1, n_mels, dtype=dtype, device=device)
         self.mel = torch.empty(max_frames, n_mels, dtype=dtype, device=device)
@@ -161,12 +176,12 @@ class _FreeRun:
         """Speak one more frame."""
         query = self._encoder.step(self._before)  # (1, d)
         scores = (query @ self._keys)[0]
-        weights, self.attended = look(scores, self.attended, self._window)
+        weights, self.attended = windowed_attention(scores, self.attended)
         context = weights @ self._values
         logits = self._decoder.step(torch.cat((context[None], query), dim=-1))
         self._before = torch.sigmoid(logits)
         self.mel[self.count] = self._before[0]
-        self.attention[self.count] = weights[: self.attention.shape[1]]
+        self.attention[self.count] = weights
         self.count += 1
 
     def loudness(self) -> float:

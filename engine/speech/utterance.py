@@ -10,19 +10,29 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.linalg import block_diag
 
 from engine.choices import SynthesisName
 from engine.data.audio import AudioSpec
-from engine.errors import Cancelled, EngineError, InputError
+from engine.data.clips import Limits
+from engine.errors import EngineError
 from engine.files import PRIVATE, write_whole
 from engine.networks.ssrn import SSRN
 from engine.networks.text2mel import Text2Mel
-from engine.speech.attention_window import AttentionWindow
 from engine.speech.bbc_synthesis import ORIGINAL_VOCODER, OriginalSynthesizer
-from engine.speech.loudness import join, level
+from engine.speech.reading import nothing_to_speak
 from engine.speech.synthesizer import Spoken, Synthesizer
-from engine.speech.vocoder import VocoderSettings, magnitude_from_mel, vocode
+from engine.speech.vocoder import VocoderSettings, limit_peak, magnitude_from_mel, vocode
 from engine.text.vocabulary import Vocabulary, split_sentences
+
+PAUSE_SECONDS = 0.7
+"""Silence between two sentences."""
+
+# Root mean square of voiced sound: −20 dB of full scale, as recordings of speech commonly have.
+_LEVEL = 0.1
+# Pauses say nothing about loudness: only blocks this close to the loudest are counted, in dB.
+_VOICED_DB = 30.0
+_BLOCK = 512
 
 
 @dataclass(frozen=True)
@@ -45,6 +55,16 @@ class Utterance:
     """Whether an SSRN made the magnitude; if not, it was spread from the mel bands."""
 
     @property
+    def seconds(self) -> float:
+        """How long it sounds."""
+        return len(self.waveform) / self.sample_rate
+
+    @property
+    def symbols(self) -> str:
+        """The symbols that were read, an E after each part: the rows of `attention`."""
+        return "".join(part.text + "E" for part in self.parts)
+
+    @property
     def finished(self) -> bool:
         """Whether every sentence was spoken to its end."""
         return all(part.finished for part in self.parts)
@@ -59,14 +79,6 @@ class Sound(NamedTuple):
     """Normalised magnitude, `(T, n_bins)`."""
 
 
-def _no_progress(done: int, total: int) -> None:
-    """Nobody watches."""
-
-
-def _never() -> bool:
-    return False
-
-
 def speak(
     text: str,
     text2mel: Text2Mel,
@@ -74,70 +86,63 @@ def speak(
     vocabulary: Vocabulary,
     audio: AudioSpec,
     *,
-    max_characters: int = 180,
-    max_frames: int = 210,
-    window: AttentionWindow = "paper",
+    limits: Limits,
     synthesis: SynthesisName = "standard",
-    settings: VocoderSettings | None = None,
-    on_progress: Callable[[int, int], None] = _no_progress,
-    cancelled: Callable[[], bool] = _never,
+    vocoder: VocoderSettings | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> Utterance:
-    """Speak a text of any length.
+    """Speak a text of any length: per sentence from symbols to mel, magnitude and waveform.
 
     Args:
-        text: what to say; cut into sentences, and those into parts if they are too long. The
-            BBC's synthesis takes a line whole, as long as it is short enough.
-        text2mel: on the device that is to speak, in float32; put into evaluation mode.
-        ssrn: likewise; None spreads the mel bands over the bins instead.
+        text: what to say; the BBC's synthesis speaks it line by line.
+        text2mel: the network, in float32, on the device that is to speak.
+        ssrn: likewise; without it the mel bands are spread over the bins.
         vocabulary: the symbols that the networks were trained with.
         audio: the audio constants that they were trained with.
-        max_characters: symbols of the longest part, its E included.
-        max_frames: coarse frames at which a part that finds no end is cut short; exactly so many
-            are spoken by the BBC's synthesis.
-        window: how attention is held to the text's order; the BBC's synthesis has its own.
+        limits: symbols of the longest part, its E included, and coarse frames at which a part that
+            finds no end is cut short; the BBC's synthesis speaks exactly so many.
         synthesis: ours, frame by frame until the end of the text, or that of the BBC's code.
-        settings: of the vocoder; those of the synthesis without them.
-        on_progress: called with the parts done and their total, first with 0.
-        cancelled: asked between frames whether to give up.
+        vocoder: settings of the vocoder; the synthesis has its own default.
+        cancelled: polled between frames.
 
     Raises:
         InputError: the text has nothing that the voice can speak.
         EngineError: a network's weights yield numbers that are not finite.
         Cancelled: `cancelled()` became true.
     """
-    as_bbc = synthesis == "bbc"
-    cut = _lines if as_bbc else split_sentences
-    sentences = cut(text, vocabulary, max_characters)
+    synthesizer_type: type[OriginalSynthesizer | Synthesizer]
+    if synthesis == "bbc":
+        split, synthesizer_type, default = _lines, OriginalSynthesizer, ORIGINAL_VOCODER
+    else:
+        split, synthesizer_type, default = split_sentences, Synthesizer, VocoderSettings()
+    sentences = split(text, vocabulary, limits.max_characters)
     if not sentences:
-        raise InputError(
-            f"There is nothing to speak in {_shortened(text)!r}; this voice reads the characters "
-            f"{vocabulary.symbols[2:]!r}."
-        )
-    settings = settings or (ORIGINAL_VOCODER if as_bbc else VocoderSettings())
-    limits = {"max_frames": max_frames, "max_characters": max_characters}
-    synthesizer = (
-        OriginalSynthesizer(text2mel, vocabulary, **limits)
-        if as_bbc
-        else Synthesizer(text2mel, vocabulary, window=window, **limits)
+        raise nothing_to_speak(vocabulary)
+    synthesizer = synthesizer_type(
+        text2mel,
+        vocabulary,
+        max_frames=limits.max_coarse_frames,
+        max_characters=limits.max_characters,
     )
     parts: list[Spoken] = []
     sounds: list[Sound] = []
-    on_progress(0, len(sentences))
     for sentence in sentences:
-        part = synthesizer.mel(sentence, cancelled=cancelled)
-        if cancelled():
-            raise Cancelled("The text was not spoken to its end.")
-        parts.append(part)
-        sounds.append(_sound(part.mel, ssrn, audio, settings))
-        on_progress(len(parts), len(sentences))
+        parts.append(synthesizer.mel(sentence, cancelled=cancelled))
+        sounds.append(_sound(parts[-1].mel, ssrn, audio, vocoder or default))
+    return _joined(parts, sounds, audio.sample_rate, ssrn is not None)
+
+
+def _joined(
+    parts: Sequence[Spoken], sounds: Sequence[Sound], sample_rate: int, ssrn: bool
+) -> Utterance:
     return Utterance(
-        waveform=join([sound.waveform for sound in sounds], audio.sample_rate),
-        sample_rate=audio.sample_rate,
+        waveform=join([sound.waveform for sound in sounds], sample_rate),
+        sample_rate=sample_rate,
         mel=np.concatenate([part.mel for part in parts]),
         magnitude=np.concatenate([sound.magnitude for sound in sounds]),
-        attention=_along_diagonal([part.attention for part in parts]),
+        attention=block_diag(*(part.attention for part in parts)),
         parts=tuple(parts),
-        ssrn=ssrn is not None,
+        ssrn=ssrn,
     )
 
 
@@ -145,16 +150,15 @@ def resynthesise(
     mel: NDArray[np.floating],
     ssrn: SSRN | None,
     audio: AudioSpec,
-    settings: VocoderSettings | None = None,
+    vocoder: VocoderSettings,
 ) -> Sound:
     """Make a recording's true coarse mel `(T / 4, n_mels)` sound again, to judge an SSRN alone.
 
-    The waveform has the level of `engine.speech.loudness.level`, so that the recording itself
-    can be set beside it at the same one.
+    The waveform has the level of `level`, so that it can be compared with the recording.
 
     Raises `EngineError` when the network's weights yield numbers that are not finite.
     """
-    sound = _sound(mel.astype(np.float32), ssrn, audio, settings or VocoderSettings())
+    sound = _sound(mel.astype(np.float32), ssrn, audio, vocoder)
     return Sound(level(sound.waveform), sound.magnitude)
 
 
@@ -176,6 +180,37 @@ def write_wav(
     write_whole(path, buffer.getvalue(), mode, make_folders=False)
 
 
+def level(waveform: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Bring samples `(n,)` to the level at which every sample is heard; peak at most 0.95."""
+    return join([waveform], sample_rate=1)
+
+
+def join(parts: Sequence[NDArray[np.float32]], sample_rate: int) -> NDArray[np.float32]:
+    """Join sentences with 0.7 s of silence between them, all equally loud.
+
+    Equal is the root mean square of their voiced blocks. If a peak would pass 0.95, all of
+    them are turned down alike.
+    """
+    pause = np.zeros(round(PAUSE_SECONDS * sample_rate), np.float32)
+    pieces: list[NDArray[np.float32]] = []
+    for part in parts:
+        loudness = _voiced_rms(part)
+        gain = _LEVEL / loudness if loudness > 0 else 0.0
+        pieces += [part * np.float32(gain), pause]
+    joined: NDArray[np.float32] = np.concatenate(pieces[:-1])
+    return limit_peak(joined)
+
+
+def _voiced_rms(waveform: NDArray[np.float32]) -> float:
+    """Root mean square of the blocks that are not pauses; 0 for silence."""
+    blocks = np.pad(waveform, (0, -len(waveform) % _BLOCK)).reshape(-1, _BLOCK)
+    power = np.square(blocks, dtype=np.float64).mean(axis=1)
+    loudest = power.max(initial=0.0)
+    if loudest == 0:
+        return 0.0
+    return float(np.sqrt(power[power >= loudest * 10 ** (-_VOICED_DB / 10)].mean()))
+
+
 def _lines(text: str, vocabulary: Vocabulary, max_characters: int) -> list[str]:
     """Cut text at line ends, and a line that is too long into sentences."""
     pieces = []
@@ -189,11 +224,11 @@ def _lines(text: str, vocabulary: Vocabulary, max_characters: int) -> list[str]:
 
 
 def _sound(
-    mel: NDArray[np.float32], ssrn: SSRN | None, audio: AudioSpec, settings: VocoderSettings
+    mel: NDArray[np.float32], ssrn: SSRN | None, audio: AudioSpec, vocoder: VocoderSettings
 ) -> Sound:
     """Sharpen a coarse mel, by SSRN if there is one, and make it sound."""
     magnitude = magnitude_from_mel(mel, audio) if ssrn is None else _sharpened(mel, ssrn)
-    return Sound(vocode(magnitude, audio, settings), magnitude)
+    return Sound(vocode(magnitude, audio, vocoder), magnitude)
 
 
 @torch.inference_mode()
@@ -208,18 +243,3 @@ def _sharpened(mel: NDArray[np.float32], ssrn: SSRN) -> NDArray[np.float32]:
             "has diverged; go back to an earlier checkpoint."
         )
     return magnitude
-
-
-def _along_diagonal(blocks: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Place matrices corner to corner, zeros elsewhere."""
-    rows, columns = (sum(block.shape[axis] for block in blocks) for axis in (0, 1))
-    joined = np.zeros((rows, columns), np.float32)
-    row = column = 0
-    for block in blocks:
-        joined[row : row + block.shape[0], column : column + block.shape[1]] = block
-        row, column = row + block.shape[0], column + block.shape[1]
-    return joined
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= 40 else text[:39] + "…"

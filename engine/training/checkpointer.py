@@ -19,7 +19,7 @@ from engine.machine.background import DiskWriter
 from engine.machine.lock import FolderLostError
 from engine.run.publisher import Publisher
 from engine.training.checkpoint_writer import CheckpointWriter, OnSaved, Outcome, StateCopy
-from engine.training.clock import TrainingClock
+from engine.training.cost import CostMeter
 from engine.training.setup import TrainingContext
 
 # Seconds before a failed write is retried; the last one holds for all further retries.
@@ -39,7 +39,7 @@ class Checkpointer:
         self,
         context: TrainingContext,
         publisher: Publisher,
-        clock: TrainingClock,
+        cost: CostMeter,
         before_write: Sequence[Callable[[], None]],
         writers: Sequence[DiskWriter],
         on_saved: Sequence[OnSaved] = (),
@@ -49,7 +49,7 @@ class Checkpointer:
         Args:
             context: what is trained, and where.
             publisher: where checkpoints, and trouble with them, are reported.
-            clock: training time, which is what is at risk.
+            cost: training time, which is what is at risk.
             before_write: bring to the disk what has to be there before a checkpoint.
             writers: of other files on the same disk, to notice that it is slow.
             on_saved: called with each checkpoint that is safe on disk.
@@ -58,7 +58,7 @@ class Checkpointer:
         self._voice = context.voice
         self._network = context.network
         self._publisher = publisher
-        self._clock = clock
+        self._cost = cost
         self._copy = StateCopy(context.learner)
         self._writer = CheckpointWriter(
             self._voice, self._network, context.base_step, on_saved, before_write
@@ -66,7 +66,7 @@ class Checkpointer:
         self._writers = writers
         self.saved_step = context.step if self._voice.checkpoints(self._network) else None
         """The newest good checkpoint on disk."""
-        self._copied_at = clock.seconds
+        self._copied_at = cost.run_training_seconds
         self.write_seconds = 0.0
         """How long the last write took."""
         self._requested = False
@@ -85,10 +85,14 @@ class Checkpointer:
         self.wait()
         self._writer.stop()
 
-    def request(self) -> None:
-        """Make a checkpoint due at the next step, whatever the disk said before."""
-        self._requested = True
-        self._retry_at = 0.0
+    def request(self, step: int, *, report: bool = True) -> None:
+        """Have a step saved now, or the first one after the write under way; report if it is."""
+        if not self.is_saved(step):
+            self._requested = True
+            self._retry_at = 0.0
+        elif report:
+            saved = f"step {step:,} is already saved" if step else "nothing to save at step 0"
+            self._publisher.event(saved)
 
     def is_saved(self, step: int) -> bool:
         """Whether there is nothing to save: a checkpoint has this step, or nothing was learned."""
@@ -109,7 +113,7 @@ class Checkpointer:
         if step % settings.checkpoint_every == 0:
             return True
         # What is trained while the checkpoint is being written is at risk as well.
-        at_risk = self._clock.seconds - self._copied_at + self.write_seconds
+        at_risk = self._cost.run_training_seconds - self._copied_at + self.write_seconds
         return at_risk >= settings.checkpoint_minutes * 60
 
     def start(self, step: int, unlogged: Unlogged) -> None:
@@ -120,7 +124,7 @@ class Checkpointer:
             unlogged: the losses since the last logged step.
         """
         tensors, wait_for_copy = self._copy.take()
-        self._copied_at = self._clock.seconds
+        self._copied_at = self._cost.run_training_seconds
         self._requested = False
         learner = self._context.learner
         checkpoint = Checkpoint(
@@ -202,7 +206,7 @@ class Checkpointer:
         """Note that the run was rolled back to the checkpoint of a step."""
         found = self._voice.newest(self._network)
         self.saved_step = None if found is None else step
-        self._copied_at = self._clock.seconds
+        self._copied_at = self._cost.run_training_seconds
         self._requested = False
         self._publisher.update(checkpoint_step=self.saved_step)
 

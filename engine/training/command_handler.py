@@ -5,7 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from engine.errors import VoicecoachError
-from engine.machine.cloud.news import Interruption, NewPrice, NoticeGone, SpotWarning
+from engine.machine.cloud.machine import (
+    Interruption,
+    NewPrice,
+    NoticeGone,
+    SpotNews,
+    SpotWarning,
+)
 from engine.run.commands import (
     Audition,
     Continue,
@@ -28,11 +34,13 @@ from engine.run.options import MAX_WAIT_SECONDS, TrainOptions
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase
 from engine.speech.audition import Auditions
-from engine.training.clock import RunningTime, TrainingClock
-from engine.training.cost import CostMeter
+from engine.training.cost import CostMeter, RunningClock
 from engine.training.limits import Limits
 from engine.training.setup import TrainingContext
+from engine.training.spend_recorder import SpendRecorder
 
+# Seconds between two iterations of the loop while no steps are made.
+_IDLE_SECONDS = 0.5
 # The shown end of a wait may be so far off, in seconds, before it is corrected: the time of day
 # can be set, and a process that was suspended continues where it was.
 _SHOWN_WITHIN = 5.0
@@ -42,7 +50,7 @@ class RunState:
     """Where a run stands: at which step, for whom, and whether it makes steps or waits."""
 
     def __init__(
-        self, step: int, options: TrainOptions, publisher: Publisher, clock: TrainingClock
+        self, step: int, options: TrainOptions, publisher: Publisher, cost: CostMeter
     ) -> None:
         """Stand at a global step, ready to make the next.
 
@@ -50,10 +58,10 @@ class RunState:
             step: the global step that was made last.
             options: whether a screen is there, and whether to wait for the person without limit.
             publisher: shows the phase, and when a wait ends.
-            clock: counts training, and not waits.
+            cost: counts training, and not waits.
         """
         self._publisher = publisher
-        self._clock = clock
+        self._cost = cost
         self._hold = options.hold
         self.step = step
         """The global step that was made last."""
@@ -69,9 +77,11 @@ class RunState:
         """Why the run waits for a person after it diverged again and again; a sentence."""
         self.finishing = False
         """Whether it is time to end."""
+        self.ended_because = ""
+        """Why that is so where nobody asked for it, as a clause."""
         self.gives_up_stop = False
         """Whether that is because a person at a screen wants no more of this run."""
-        self._time = RunningTime()
+        self._time = RunningClock()
         self._wait_ends: float | None = None
         self._unread_since: float | None = None
 
@@ -82,7 +92,7 @@ class RunState:
         costs as much as one that trains. See `why_wait_ends`.
         """
         self.paused = True
-        self._clock.pause()
+        self._cost.pause_training()
         self._publisher.update(phase=phase, steps_per_second=None)
         if by_person or self._hold or self._wait_ends is not None:
             return
@@ -90,7 +100,7 @@ class RunState:
             self._publisher.event(
                 f"the run ends after {_minutes()} without a key; --hold waits without limit"
             )
-        self._set_wait_end(self._time.look() + MAX_WAIT_SECONDS)
+        self._set_wait_end(self._time.read() + MAX_WAIT_SECONDS)
 
     def resume(self) -> None:
         """Make steps again."""
@@ -101,7 +111,7 @@ class RunState:
     def key_pressed(self) -> None:
         """Restart the limit of a wait: somebody is there."""
         if self._wait_ends is not None:
-            self._set_wait_end(self._time.look() + MAX_WAIT_SECONDS)
+            self._set_wait_end(self._time.read() + MAX_WAIT_SECONDS)
 
     def why_wait_ends(self) -> str:
         """Return why the wait for a person is over, as a clause; empty while it lasts."""
@@ -109,7 +119,7 @@ class RunState:
             return self._why_pause_ends()
         if self.terminal_stalled:
             return "no terminal takes the screen's output"
-        left = self._wait_ends - self._time.look()
+        left = self._wait_ends - self._time.read()
         shown = self._publisher.snapshot.wait_ends_at
         if shown is None or abs(time.time() + left - shown) > _SHOWN_WITHIN:
             self._set_wait_end(self._wait_ends)
@@ -120,7 +130,7 @@ class RunState:
         if self._hold or not self.terminal_stalled:
             self._unread_since = None
             return ""
-        now = self._time.look()
+        now = self._time.read()
         if self._unread_since is None:
             self._unread_since = now
         if now - self._unread_since < MAX_WAIT_SECONDS:
@@ -129,7 +139,7 @@ class RunState:
 
     def _set_wait_end(self, at: float | None) -> None:
         self._wait_ends = at
-        shown = None if at is None else time.time() + at - self._time.look()
+        shown = None if at is None else time.time() + at - self._time.read()
         self._publisher.update(wait_ends_at=shown)
 
 
@@ -142,7 +152,6 @@ class TryAgain:
     """A person lets a diverged run try once more."""
 
 
-SpotNews = SpotWarning | Interruption | NoticeGone
 Request = SaveCheckpoint | PlotAttention | ScreenDetached | TryAgain | SpotNews
 """What only the trainer can do."""
 
@@ -157,20 +166,30 @@ class CommandHandler:
         inbox: Inbox,
         auditions: Auditions,
         limits: Limits,
-        cost: CostMeter,
+        spend: SpendRecorder,
     ) -> None:
         self._context = context
         self._publisher = publisher
         self._inbox = inbox
         self._auditions = auditions
         self._limits = limits
-        self._cost = cost
+        self._spend = spend
+        self._cost = spend.cost
 
     def process(self, state: RunState) -> Iterator[Request]:
         """Carry out what has arrived; yield what the trainer is to do, in the order of arrival."""
         self._publisher.beat()
         while (command := self._inbox.take()) is not None:
             yield from self._carry_out(command, state)
+
+    def wait(self, state: RunState) -> None:
+        """Wait a moment for the next command; end a wait for a person that has lasted too long."""
+        if why := state.why_wait_ends():
+            self._publisher.event(f"{why}: the run ends")
+            self._publisher.update(ended_because=why, wait_ends_at=None)
+            state.ended_because, state.finishing = why, True
+        else:
+            self._inbox.wait(_IDLE_SECONDS)
 
     def process_prices(self, step: int) -> None:
         """Take up the prices that have arrived by now: the preparation cost money as well."""
@@ -227,8 +246,8 @@ class CommandHandler:
                 self._limits.set_stop(None, state.step)
             self._publisher.update(
                 first_step=state.step,
-                first_run_seconds=self._cost.clock.seconds,
-                first_spent=self._cost.ledger.spent,
+                first_run_seconds=self._cost.run_training_seconds,
+                first_spent=self._cost.spent,
             )
         if state.diverged:
             state.diverged = ""
@@ -263,7 +282,8 @@ class CommandHandler:
             self._publisher.event(f"the sentence is kept for this run only: {error}", "warning")
 
     def _change_price(self, new: NewPrice, step: int) -> None:
-        self._cost.change_price(new.usd, step)
+        self._spend.change_price(new.usd, step)
         self._publisher.event(f"price: ${new.usd:.4g}/h ({new.source})")
-        ledger = self._cost.ledger
-        self._publisher.update(price=ledger.price, price_source=new.source, spent=ledger.spent)
+        self._publisher.update(
+            price=self._cost.price, price_source=new.source, spent=self._cost.spent
+        )

@@ -1,236 +1,239 @@
-"""The time that is paid for, from the start of a run to its end: a thread that looks once a second.
+"""What a run costs: its hours of training and of idle time, times the price of the machine.
 
-The engine's own thread counts training; it cannot tell how long it waits, prepares or was stopped
-while it does so. This thread says what idle time costs, and writes down what would be lost with
-the process.
+What is paid for is the machine, from the start of the process on: time in which no steps are made,
+because they are being prepared or the run waits, is idle, and costs as much.
+
+Durations come from CLOCK_MONOTONIC, which a change of the time of day, by a person, NTP or the
+end of summer time, does not touch. It stands still while the machine sleeps, and that is meant:
+a virtual machine that its cloud suspends, and a laptop that is closed, cost nothing by the hour.
+CLOCK_BOOTTIME would count those hours.
 """
 
-import logging
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, replace
 
 from engine.choices import NetworkName
-from engine.errors import EngineError
-from engine.formatting import whole_minutes
-from engine.machine.background import DiskWriter, Poller
-from engine.machine.lock import FolderLostError
-from engine.run.publisher import Publisher
-from engine.run.snapshot import Phase
-from engine.training.clock import RunningTime, TrainingClock
-from engine.training.ledger_keeper import SpendRecorder
-from engine.voice.folder import Voice
+from engine.formatting import timestamp
+from engine.voice.spend import SpendEntry, SpendKind, SpendLog
 
-_log = logging.getLogger(__name__)
+# Speed is that of about this many seconds, so that it follows changes without trembling.
+_SPEED_SECONDS = 15.0
+# A process that reads the clock every second and has not done so for this long was suspended.
+_SUSPENDED_SECONDS = 10.0
+# Time without an entry that a lost machine may hide; of a killed process `spend.open` knows more.
+_MAX_OPEN_SECONDS = 60.0
+# Idle time that is worth an entry while the run goes on, and that of a last entry: less is what
+# lies between two readings of a clock.
+_MIN_IDLE_SECONDS = 1.0
+_MIN_SECONDS = 0.001
 
-_LOOK_SECONDS = 1.0
-# A killed process hides so much of its cost at most.
-_NOTE_SECONDS = 10.0
-# The figures of idle time on the screen: a still screen sends next to nothing, but in the first
-# minutes of a wait somebody is there who looks whether they move.
-_FIGURES_SECONDS = 60.0
-_FIRST_FIGURES_SECONDS = 10.0
-_FIRST_SECONDS = 300.0
-_REMINDER_SECONDS = 3600.0
 
-_IDLE = (Phase.PREPARING, Phase.CHECKED, Phase.PAUSED, Phase.AT_STOP)
-# To prepare the steps is work: it is paid for, and nobody has to be warned of it at once.
-_WAITING = (Phase.CHECKED, Phase.PAUSED, Phase.AT_STOP)
+class RunningClock:
+    """Seconds in which this process could run, without those in which Ctrl+Z had suspended it.
+
+    The kernel tells nobody of a SIGSTOP. Somebody has to read the clock once a second: a gap
+    between two readings that is far longer is time in which the process did not run.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last = time.monotonic()
+        self.suspended = 0.0
+        """Seconds in which the process was suspended, as far as that was noticed."""
+
+    def read(self) -> float:
+        """Return the seconds on the clock."""
+        with self._lock:
+            now = time.monotonic()
+            if now - self._last > _SUSPENDED_SECONDS:
+                self.suspended += now - self._last
+            self._last = now
+            return now - self.suspended
+
+
+@dataclass(frozen=True, slots=True)
+class _Closed:
+    """What of this run is in entries; replaced as a whole, since other threads read it."""
+
+    since: str
+    """When the open periods began, in UTC."""
+    step: int
+    training: float = 0.0
+    """Seconds."""
+    idle: float = 0.0
+    """Seconds."""
+    usd: float = 0.0
+    """US dollars, idle time included."""
+    idle_usd: float = 0.0
 
 
 class CostMeter:
-    """The clock and the ledger of a run, and what is told of the time that makes no steps."""
+    """Counts training, idle time, the speed of steps, and what all of it costs.
 
-    def __init__(self, publisher: Publisher, voice: Voice, network: NetworkName) -> None:
-        """Begin to count; what a killed process had left open comes into the ledger.
+    Any thread may read; training is started and paused by the trainer alone, and periods are closed
+    by the `SpendRecorder` alone.
+    """
 
-        Raises:
-            EngineError: the ledger cannot be read or written.
-        """
-        self._publisher = publisher
-        self._running = RunningTime()
-        self._began = self._running.look()
-        self._final: float | None = None
-        self.clock = TrainingClock(self._running.look)
-        """Counts training."""
-        step = publisher.snapshot.step
-        self.ledger = SpendRecorder(voice, network, self.clock, step, self._seconds)
-        """Counts what all of it costs."""
-        self._stopped = 0.0
-        self._noted = 0.0
-        self._note_failed = False
-        self._waits: Phase | None = None
-        self._idle_before = (0.0, 0.0)
-        self._shown = self._reminded = 0.0
-        self._ended = False
-        self._poller = Poller("cost tracking", _LOOK_SECONDS, self.look, publisher.event)
-        self._ledger_failed = False
-        self._ledger_writer = DiskWriter("the account", self._write_ledger, publisher.event)
-        self._note_writer = DiskWriter("the open account", self._note, publisher.event)
+    def __init__(self, network: NetworkName, step: int, price: float, past: SpendLog) -> None:
+        """Begin to count idle time.
 
-    def _seconds(self) -> float:
-        """Seconds since the run began, those included in which the process was stopped."""
-        if self._final is not None:
-            return self._final
-        return self._running.look() - self._began + self._running.stopped
-
-    def start(self) -> None:
-        """Show what was spent, and begin to look; returns at once."""
-        for writer in self.writers:
-            writer.start()
-        kept = self.ledger.taken_over
-        if kept:
-            seconds, usd = sum(one.seconds for one in kept), sum(one.usd for one in kept)
-            self._publisher.event(
-                f"the run before was killed: its last {whole_minutes(seconds)}, ${usd:.2f}, are in "
-                f"the ledger"
-            )
-        lost = self.ledger.unreadable
-        if lost:
-            which = f"line {lost[0]:,}" if len(lost) == 1 else f"{len(lost):,} lines"
-            self._publisher.warn(
-                f"spend.jsonl is damaged: {which} cannot be read, and what was paid then is "
-                f"missing from all sums"
-            )
-        self.tell()
-        self._poller.start()
-
-    @property
-    def ended(self) -> bool:
-        """Whether the ledger is closed, and nothing is counted any more."""
-        return self._ended
-
-    @property
-    def writers(self) -> tuple[DiskWriter, ...]:
-        """What brings the account to the disk."""
-        return self._ledger_writer, self._note_writer
-
-    def close_stretch(self, step: int) -> None:
-        """Bring the ledger up to date, soon; what it cannot take now is part of the next try."""
-        self.ledger.close_stretch(step)
-        self._ledger_writer.request()
-
-    def change_price(self, usd: float, step: int) -> None:
-        """Let the machine cost something else from here on, in US dollars an hour."""
-        self.ledger.change_price(usd, step)
-        self._ledger_writer.request()
-
-    def settle(self) -> None:
-        """Wait until what was to be written has been tried."""
-        for writer in self.writers:
-            writer.wait()
-
-    def _write_ledger(self) -> None:
-        try:
-            self.ledger.flush()
-        except FolderLostError:
-            self._ledger_failed = True  # whoever watches over the folder tells it
-        except EngineError as error:
-            if not self._ledger_failed:
-                spent = self.ledger.spent
-                self._publisher.event(f"{error} ${spent:.2f} are spent so far.", "warning")
-            self._ledger_failed = True
-        else:
-            self._ledger_failed = False
-            # What is open comes after another ledger: a process that is killed hides it otherwise.
-            self._note_writer.request()
-
-    def end(self, step: int) -> None:
-        """Look no more, and close the ledger.
+        Args:
+            network: what is trained.
+            step: the global step.
+            price: US dollars an hour; 0 where it is not known.
+            past: what the voice has cost before.
 
         Raises:
-            EngineError: the ledger cannot be written.
+            EngineError: the spend log cannot be read.
         """
-        if self._ended:
-            return
-        self._ended = True
-        self._poller.stop(wait=True)
-        self.clock.pause()
-        # What the ledger takes to be written is not counted: the sums are those that it has.
-        self._final = self._seconds()
-        self.ledger.close_stretch(step, last=True)
-        for writer in self.writers:
-            writer.stop()
-        try:
-            self.ledger.flush()
-        except EngineError:
-            # The next run takes over what the ledger does not take.
-            self._note()
-            raise
-        try:
-            self.ledger.end()
-        except (OSError, EngineError) as error:
-            # The ledger has grown since: nobody takes it over.
-            _log.warning("the file of open stretches cannot be removed: %s", error)
-        self.tell()
+        self._network = network
+        self.price = price
+        """US dollars an hour."""
+        self._past_seconds, self._past_idle_seconds = past.seconds, past.idle_seconds
+        self._past_usd, self._past_idle_usd = past.usd, past.idle_usd
+        self._clock = RunningClock()
+        self._began = self._clock.read()
+        self._ended: float | None = None
+        self._closed = _Closed(timestamp(), step)
+        # One value, so that another thread never meets half of a change.
+        self._training: tuple[float, float | None] = (0.0, None)
+        self._marks: deque[tuple[float, int]] = deque()
 
-    def tell(self) -> None:
-        """Put the sums in the snapshot."""
-        ledger = self.ledger
-        self._publisher.update(
-            spent=ledger.spent,
-            idle_usd=ledger.idle_usd,
-            idle_seconds=ledger.idle_seconds,
-            voice_seconds=ledger.voice_seconds,
-        )
+    def start_training(self) -> None:
+        """Count time as training from here on."""
+        before, started = self._training
+        if started is None:
+            self._training = (before, self._clock.read())
 
-    def look(self) -> None:
-        """Look once at the clock and at what the run does."""
-        now = self._running.look()
-        self._tell_stopped()
-        if now - self._noted >= _NOTE_SECONDS:
-            self._noted = now
-            self._note_writer.request()
-        self._tell_idle(self._seconds())
+    def pause_training(self) -> None:
+        """Count time as idle from here on; the speed is measured anew afterwards."""
+        self._training = (self.run_training_seconds, None)
+        self._marks.clear()
 
-    def _note(self) -> None:
-        try:
-            self.ledger.note_open(self._publisher.snapshot.step)
-        except (OSError, EngineError) as error:
-            if not self._note_failed:
-                _log.warning("what is under way cannot be written down: %s", error)
-            self._note_failed = True
+    def mark_step(self, step: int) -> None:
+        """Note that a step is done; after one that was done before, the speed is measured anew."""
+        now = self._clock.read()
+        if self._marks and step <= self._marks[-1][1]:
+            self._marks.clear()
+        self._marks.append((now, step))
+        while len(self._marks) > 2 and now - self._marks[0][0] > _SPEED_SECONDS:
+            self._marks.popleft()
+
+    @property
+    def steps_per_second(self) -> float | None:
+        """Recent speed; None before two steps."""
+        if len(self._marks) < 2:
+            return None
+        (first_time, first), (last_time, last) = self._marks[0], self._marks[-1]
+        return (last - first) / (last_time - first_time) if last_time > first_time else None
+
+    @property
+    def run_training_seconds(self) -> float:
+        """Training time of this run."""
+        before, started = self._training
+        return before if started is None else before + self._clock.read() - started
+
+    @property
+    def run_seconds(self) -> float:
+        """Seconds for which this run has been paid, in which it was suspended included."""
+        if self._ended is not None:
+            return self._ended
+        return self._clock.read() - self._began + self._clock.suspended
+
+    @property
+    def suspended_seconds(self) -> float:
+        """Seconds of this run in which the process was suspended."""
+        return self._clock.suspended
+
+    @property
+    def training_seconds(self) -> float:
+        """Training time of the voice, all its runs together."""
+        return self._past_seconds + self.run_training_seconds
+
+    @property
+    def idle_seconds(self) -> float:
+        """Idle time of the voice, all its runs together."""
+        return self._past_idle_seconds + self._run_idle_seconds()
+
+    @property
+    def spent(self) -> float:
+        """Spend of the voice in US dollars, all its runs together, idle time included."""
+        closed = self._closed
+        return self._past_usd + closed.usd + sum(self._open(closed)) / 3600 * self.price
+
+    @property
+    def idle_usd(self) -> float:
+        """The part of the spend that was for idle time, in US dollars."""
+        closed = self._closed
+        _, idle = self._open(closed)
+        return self._past_idle_usd + closed.idle_usd + idle / 3600 * self.price
+
+    @property
+    def spent_before(self) -> float:
+        """Spend of the voice in US dollars when this run began."""
+        return self._past_usd
+
+    @property
+    def entry_due(self) -> bool:
+        """Whether so much is open that a lost machine would hide it."""
+        return sum(self._open(self._closed)) >= _MAX_OPEN_SECONDS
+
+    def open_entries(self, step: int) -> list[SpendEntry]:
+        """The open periods as if they ended now."""
+        kinds: tuple[SpendKind, ...] = ("training", "idle")
+        return [
+            self._entry(kind, seconds, step)
+            for kind, seconds in zip(kinds, self._open(self._closed), strict=True)
+            if seconds > _MIN_SECONDS
+        ]
+
+    def close(self, step: int, *, last: bool = False) -> list[SpendEntry]:
+        """Close the open periods and return them as entries.
+
+        Time without a step, and a moment of idle time, stay open, unless these are the `last`
+        entries, or the last at their price.
+        """
+        entries = []
+        training, idle = self._open(self._closed)
+        if idle >= (_MIN_SECONDS if last else _MIN_IDLE_SECONDS):
+            entries.append(self._close("idle", idle, step))
+        if step != self._closed.step or (last and training > _MIN_SECONDS):
+            entries.append(self._close("training", training, step))
+        return entries
+
+    def roll_back(self, step: int) -> None:
+        """Begin the next entry at an earlier step, whose steps are made anew."""
+        self._closed = replace(self._closed, step=step)
+
+    def end(self) -> None:
+        """Count no more: from here on all sums stay as they are."""
+        self.pause_training()
+        self._ended = self.run_seconds
+
+    def _run_idle_seconds(self) -> float:
+        # Training first: what passes between the two readings is then idle, and not less than 0.
+        training = self.run_training_seconds
+        return max(0.0, self.run_seconds - training)
+
+    def _open(self, closed: _Closed) -> tuple[float, float]:
+        """Seconds of training and of idle time that are in no entry yet."""
+        training = max(0.0, self.run_training_seconds - closed.training)
+        return training, max(0.0, self._run_idle_seconds() - closed.idle)
+
+    def _close(self, kind: SpendKind, seconds: float, step: int) -> SpendEntry:
+        entry, closed = self._entry(kind, seconds, step), self._closed
+        closed = replace(closed, since=entry.end, usd=closed.usd + entry.usd)
+        if kind == "training":
+            training = closed.training + seconds
+            self._closed = replace(closed, step=step, training=training)
         else:
-            self._note_failed = False
+            idle, idle_usd = closed.idle + seconds, closed.idle_usd + entry.usd
+            self._closed = replace(closed, idle=idle, idle_usd=idle_usd)
+        return entry
 
-    def _tell_stopped(self) -> None:
-        stopped = self._running.stopped
-        if stopped == self._stopped:
-            return
-        seconds, self._stopped = stopped - self._stopped, stopped
-        price = self.ledger.price
-        cost = f", which cost ${seconds / 3600 * price:.2f}" if price > 0 else ""
-        self._publisher.event(
-            f"this process was stopped for {whole_minutes(seconds)}{cost}", "warning"
-        )
-        self.tell()
-
-    def _tell_idle(self, now: float) -> None:
-        phase = self._publisher.snapshot.phase
-        if phase not in _IDLE:
-            # Steps tell it as well, but not while one hangs, and that costs as much.
-            self._waits = None
-            self.tell()
-            return
-        ledger = self.ledger
-        if phase is not self._waits:
-            self._waits = phase
-            self._idle_before = (ledger.idle_seconds, ledger.idle_usd)
-            self._shown = self._reminded = now
-            self._publisher.update(wait_seconds=0.0, wait_usd=0.0)
-            if phase in _WAITING and ledger.price > 0:
-                self._publisher.event(f"{phase.value}: {still_costs(ledger.price)}", "warning")
-            return
-        seconds = ledger.idle_seconds - self._idle_before[0]
-        usd = ledger.idle_usd - self._idle_before[1]
-        every = _FIRST_FIGURES_SECONDS if seconds < _FIRST_SECONDS else _FIGURES_SECONDS
-        if now - self._shown >= every:
-            self._shown = now
-            self._publisher.update(wait_seconds=seconds, wait_usd=usd)
-            self.tell()
-        if now - self._reminded >= _REMINDER_SECONDS and ledger.price > 0:
-            self._reminded = now
-            text = f"{phase.value} for {whole_minutes(seconds)}, which cost ${usd:.2f}"
-            self._publisher.event(f"{text}: {still_costs(ledger.price)}", "warning")
-
-
-def still_costs(price: float) -> str:
-    """Say what a machine that makes no steps costs, in US dollars an hour."""
-    return f"this machine still costs ${price:,.2f}/h"
+    def _entry(self, kind: SpendKind, seconds: float, step: int) -> SpendEntry:
+        first = self._closed.step if kind == "training" else step
+        since, price = self._closed.since, self.price
+        return SpendEntry(since, timestamp(), self._network, first, step, seconds, price, kind)

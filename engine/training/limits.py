@@ -13,10 +13,9 @@ from engine.run.stop import (
     StopPoint,
     StopRule,
     StoredStop,
-    read_stored_stop,
     store_stop,
 )
-from engine.training.ledger_keeper import SpendRecorder
+from engine.training.cost import CostMeter
 from engine.voice.folder import Voice
 
 WARNING_SHARE = 0.8
@@ -39,50 +38,36 @@ class Limits:
     """Knows the stop and the budget of a run; says when one is reached, and changes them."""
 
     def __init__(
-        self, voice: Voice, network: NetworkName, publisher: Publisher, ledger: SpendRecorder
+        self, voice: Voice, network: NetworkName, publisher: Publisher, cost: CostMeter
     ) -> None:
         """Begin without a stop, and with the budget from the voice's settings."""
         self._voice = voice
         self._network = network
         self._publisher = publisher
-        self._ledger = ledger
+        self._cost = cost
         self._point: StopPoint | None = None
         self._budget = voice.settings.budget
         self._warned_of_share = self._warned_of_price = False
 
-    def begin(self, requested: Stop | None, step: int, spent: float) -> None:
-        """Take up the stop that was asked for, or the one that the previous run did not reach.
+    def begin(self, stop: Stop | None, step: int, spent: float) -> None:
+        """Take up the stop of the options, which may be the one the previous run did not reach.
 
         Args:
-            requested: when to stop; None for the previous run's stop, if there is one.
+            stop: when to stop, as preflight left it.
             step: the global step.
             spent: the US dollars that the voice had cost when the run began.
 
         Raises:
-            InputError: the point lies behind; or none is requested, and the stored one cannot be
-                read.
+            InputError: the point lies behind.
         """
-        stored = self._read_stored(requested)
-        if stored is not None and stored.matches(requested):
-            self._point = stored.point
-            self._publisher.update(stop=stored.point, stop_text=stored.text)
-            self._publisher.event(
-                f"still stopping at {stored.words}, as before; s or --stop-at changes that"
-            )
+        if not isinstance(stop, StoredStop):
+            self.set_stop(stop if isinstance(stop, StopRule) else None, step, spent)
             return
-        self.set_stop(requested if isinstance(requested, StopRule) else None, step, spent)
-        if stored is not None:
-            new = "no stop" if self._point is None else self._point.words
-            self._publisher.event(f"stop changed from {stored.words} to {new}")
-
-    def _read_stored(self, requested: Stop | None) -> StoredStop | None:
-        try:
-            return read_stored_stop(self._voice.folder / self._network)
-        except InputError as error:
-            if requested is None:
-                raise
-            self._publisher.event(str(error), "warning")
-            return None
+        self._point = stop.point
+        self._publisher.update(stop=stop.point, stop_text=stop.text)
+        self._publisher.event(
+            f"still stopping at {stop.words}, as before; s or --stop-at changes that"
+        )
 
     def reached(self, step: int) -> LimitReached | None:
         """Return which limit is reached at a step, the budget before the stop; None for none."""
@@ -94,9 +79,9 @@ class Limits:
 
     def stop_reached(self, step: int) -> bool:
         """Whether the stop itself is reached, whatever the budget."""
-        ledger = self._ledger
+        cost = self._cost
         return self._point is not None and self._point.reached(
-            step, ledger.voice_seconds, ledger.spent
+            step, cost.training_seconds, cost.spent
         )
 
     def set_stop(self, rule: StopRule | None, step: int, spent: float | None = None) -> None:
@@ -110,12 +95,12 @@ class Limits:
         Raises:
             InputError: the point lies behind.
         """
-        ledger = self._ledger
+        cost = self._cost
         # A price that the cloud is yet to name will do for a stop at a sum of money.
-        price = ledger.price or (math.inf if self._voice.settings.price_auto else 0.0)
-        spent = ledger.spent if spent is None else spent
+        price = cost.price or (math.inf if self._voice.settings.price_auto else 0.0)
+        spent = cost.spent if spent is None else spent
         self._point = (
-            None if rule is None else rule.resolve(step, ledger.voice_seconds, spent, price)
+            None if rule is None else rule.resolve(step, cost.training_seconds, spent, price)
         )
         text = rule.text if rule else ""
         self._publisher.update(stop=self._point, stop_text=text)
@@ -151,11 +136,11 @@ class Limits:
 
     @property
     def _budget_spent(self) -> bool:
-        return 0 < self._budget <= self._ledger.spent
+        return 0 < self._budget <= self._cost.spent
 
     def _budget_text(self) -> str:
         return (
-            f"the budget of ${self._budget:,.2f} is used up: ${self._ledger.spent:,.2f} spent; "
+            f"the budget of ${self._budget:,.2f} is used up: ${self._cost.spent:,.2f} spent; "
             f"set a larger budget to continue"
         )
 
@@ -178,12 +163,12 @@ class Limits:
         return was_spent and self.reached(step) is None
 
     def _budget_error(self, usd: float) -> str:
-        spent = self._ledger.spent
+        spent = self._cost.spent
         if not (math.isfinite(usd) and 0 <= usd <= MAX_USD):
             return "the budget must be an amount of US dollars"
         if 0 < usd <= spent:
             return f"a budget of ${usd:,.2f} is too small: ${spent:,.2f} is spent already"
-        if usd > 0 and self._ledger.price <= 0 and not self._voice.settings.price_auto:
+        if usd > 0 and self._cost.price <= 0 and not self._voice.settings.price_auto:
             return "a budget needs a price: end the run, and give --price in $ an hour"
         return ""
 
@@ -191,11 +176,11 @@ class Limits:
         """Warn once when most of the budget is spent, and once if no price is known."""
         if self._budget <= 0:
             return
-        ledger = self._ledger
-        if not self._warned_of_share and ledger.spent >= WARNING_SHARE * self._budget:
+        cost = self._cost
+        if not self._warned_of_share and cost.spent >= WARNING_SHARE * self._budget:
             self._warned_of_share = True
             self._publisher.event(self._share_text(), "warning")
-        unknown = ledger.price <= 0 and ledger.run_seconds >= _PRICE_SECONDS
+        unknown = cost.price <= 0 and cost.run_seconds >= _PRICE_SECONDS
         if unknown and not self._warned_of_price:
             self._warned_of_price = True
             self._publisher.event(
@@ -205,7 +190,7 @@ class Limits:
             )
 
     def _share_text(self) -> str:
-        spent, price = self._ledger.spent, self._ledger.price
+        spent, price = self._cost.spent, self._cost.price
         share = math.floor(100 * spent / self._budget)
         left = ""
         if price > 0 and spent < self._budget:

@@ -77,8 +77,7 @@ class Metrics:
         self._context = context
         self._learner = context.learner
         self._publisher = publisher
-        self._clock = cost.clock
-        self._ledger = cost.ledger
+        self._cost = cost
         self._sums = LossSums(context.unlogged, context.learner.device)
         context.voice.locate()
         path = context.voice.history(context.network)
@@ -101,9 +100,9 @@ class Metrics:
             base_step=base,
             first_step=step,
             learning_rate=self._learner.learning_rate(step + 1),
-            price=self._ledger.price,
-            voice_seconds=self._ledger.voice_seconds,
-            spent=self._ledger.spent,
+            price=self._cost.price,
+            voice_seconds=self._cost.training_seconds,
+            spent=self._cost.spent,
             checkpoint_step=saved_step,
             curve=self._history.curve,
             held_out=held_out,
@@ -121,15 +120,15 @@ class Metrics:
     def add(self, step: int, losses: LossParts) -> Losses | None:
         """Publish a step; every `LOG_EVERY` steps read the losses, log and return their means."""
         self._sums.add(losses)
-        self._clock.mark(step)
+        self._cost.mark_step(step)
         logged, changes = self._log(step) if step % LOG_EVERY == 0 else (None, {})
         self._publisher.update(
             step=step,
             learning_rate=self._learner.learning_rate(step),
-            steps_per_second=self._clock.steps_per_second,
-            run_seconds=self._clock.seconds,
-            voice_seconds=self._ledger.voice_seconds,
-            spent=self._ledger.spent,
+            steps_per_second=self._cost.steps_per_second,
+            run_seconds=self._cost.run_training_seconds,
+            voice_seconds=self._cost.training_seconds,
+            spent=self._cost.spent,
             **changes,
         )
         return logged
@@ -205,7 +204,7 @@ class Metrics:
         """Report what the previous run had made and not saved."""
         context = self._context
         lost = lost_steps(
-            [one for one in context.voice.ledger.stretches if one.network == context.network],
+            [one for one in context.voice.spend.entries if one.network == context.network],
             context.step,
             self._history.last_step,
             context.damaged,

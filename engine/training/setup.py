@@ -221,7 +221,7 @@ def _exposed_parts(voice: Voice) -> list[str]:
     parts = {
         "weights": [entry.path / "weights.safetensors" for entry in newest if entry],
         "features": voice.features.glob("*.features"),
-        "spend": [voice.ledger.path],
+        "spend": [voice.spend.path],
         "settings": [voice.folder / SETTINGS],
     }
     return [

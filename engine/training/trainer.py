@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from engine.data.batches import Prefetcher
 from engine.errors import EngineError
-from engine.machine.cloud.news import Interruption, NoticeGone, SpotWarning
+from engine.machine.cloud.machine import Interruption, NoticeGone, SpotNews, SpotWarning
 from engine.machine.device import is_out_of_memory
 from engine.machine.lock import FolderLostError
 from engine.run.commands import Inbox, PlotAttention, SaveCheckpoint, ScreenDetached
@@ -24,22 +24,17 @@ from engine.training.command_handler import (
     CommandHandler,
     Request,
     RunState,
-    SpotNews,
     TryAgain,
 )
-from engine.training.cost import CostMeter
 from engine.training.divergence import MAX_ROLLBACKS, DivergedError, Divergence
 from engine.training.limits import LimitReached, Limits
-from engine.training.machine_watch import MachineWatch
 from engine.training.metrics import LOG_EVERY, Metrics
 from engine.training.microbatch import micro_batches_notice, out_of_memory_message
 from engine.training.setup import TrainingContext
-from engine.training.spot import Interruptions
+from engine.training.spend_recorder import SpendRecorder, spent_so_far
+from engine.training.spot import SpotDeadline, SpotWatch
 from engine.training.training_data import CorpusWatch
 from engine.training.watchdog import Watchdog
-
-# Seconds between two looks at the inbox while no steps are made.
-_IDLE_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -48,8 +43,8 @@ class Services:
 
     inbox: Inbox
     auditions: Auditions
-    cost: CostMeter
-    machine: MachineWatch
+    spend: SpendRecorder
+    spot: SpotWatch
     watchdog: Watchdog
     on_saved: Sequence[OnSaved] = ()
 
@@ -69,28 +64,29 @@ class Trainer:
         self._options = options
         self._publisher = publisher
         self._inbox = services.inbox
-        self._cost = cost = services.cost
-        self._machine = services.machine
+        self._spend = spend = services.spend
+        self._cost = spend.cost
+        self._spot = services.spot
         self._watchdog = services.watchdog
         self._watchdog.shares_processor = self._learner.device.type == "cpu"
-        self._state = RunState(context.step, options, publisher, cost.clock)
+        self._state = RunState(context.step, options, publisher, spend.cost)
         # The newest checkpoint may be an earlier one than it seemed.
-        cost.ledger.go_back(context.step)
-        self._metrics = metrics = Metrics(context, publisher, cost)
+        spend.roll_back(context.step)
+        self._metrics = metrics = Metrics(context, publisher, spend.cost)
         self._checkpointer = Checkpointer(
             context,
             publisher,
-            cost.clock,
-            before_write=(metrics.make_history_safe, cost.ledger.flush),
-            writers=(*cost.writers, metrics.history_writer),
+            spend.cost,
+            before_write=(metrics.make_history_safe, spend.flush),
+            writers=(*spend.writers, metrics.history_writer),
             on_saved=services.on_saved,
         )
         self._divergence = Divergence(context, publisher)
-        self._limits = Limits(context.voice, context.network, publisher, cost.ledger)
+        self._limits = Limits(context.voice, context.network, publisher, spend.cost)
         self._commands = CommandHandler(
-            context, publisher, services.inbox, services.auditions, self._limits, cost
+            context, publisher, services.inbox, services.auditions, self._limits, spend
         )
-        self._interruptions = Interruptions(publisher, services.machine.hook)
+        self._deadline = SpotDeadline(publisher, services.spot.hook)
         recordings = (clip.path for clip in context.store.clips)
         self._corpus_watch = CorpusWatch(context.voice.dataset, recordings, publisher)
         # Whether the batches that were made ahead are of other steps than those to come.
@@ -122,7 +118,7 @@ class Trainer:
             device = self._learner.device
             raise EngineError(out_of_memory_message(device, where, error)) from error
         finally:
-            self._cost.clock.pause()
+            self._cost.pause_training()
             # Nothing may write in the voice folder any more when this returns. Each is called
             # whatever becomes of the others, the last one first.
             with ExitStack() as stack:
@@ -134,10 +130,10 @@ class Trainer:
         self._checkpointer.start_thread()
         self._commands.process_prices(self._state.step)
         # What the preparation cost may have used up the sum at which to stop.
-        self._limits.begin(self._options.stop, self._state.step, self._cost.ledger.spent_before)
+        self._limits.begin(self._options.stop, self._state.step, self._cost.spent_before)
         self._metrics.begin(self._checkpointer.saved_step)
-        self._cost.close_stretch(self._state.step)
-        self._publisher.update(first_spent=self._cost.ledger.spent)
+        self._spend.record(self._state.step)
+        self._publisher.update(first_spent=self._cost.spent)
 
     def _train(self) -> None:
         """The loop, from the first step to the last."""
@@ -147,26 +143,25 @@ class Trainer:
                 if not state.at_stop and (limit := self._limits.reached(state.step)):
                     self._stop(limit)
                     continue
+                self._save_if_due()
                 if state.paused:
-                    self._wait()
+                    self._commands.wait(state)
                     continue
-                logged = self._make_step(batches)
+                losses = self._make_step(batches)
                 if state.step % LOG_EVERY == 0:
-                    loss = None if logged is None else logged.total
-                    fault = self._divergence.check(state.step, loss)
-                    if fault:
+                    loss = None if losses is None else losses.total
+                    if fault := self._divergence.check(state.step, loss):
                         self._roll_back(fault)
-                        continue
-                self._save_what_is_due()
 
     def _process_commands(self) -> bool:
         """Do what was asked since the last step; return whether it is time to end."""
         state = self._state
         for request in self._commands.process(state):
             self._carry_out(request)
-        if state.diverged and not state.attended:
-            raise DivergedError(state.diverged)
-        if not state.finishing and self._interruptions.over:
+        if state.diverged and (state.ended_because or not state.attended):
+            why = f" The run ended because {state.ended_because}." if state.ended_because else ""
+            raise DivergedError(f"{state.diverged}{why}")
+        if not state.finishing and self._deadline.reached:
             self._publisher.event("the last safe second: saving and ending", "warning")
             state.finishing = True
         self._limits.warn()
@@ -176,9 +171,9 @@ class Trainer:
         step = self._state.step
         match request:
             case SaveCheckpoint():
-                self._save_on_request()
+                self._checkpointer.request(step)
             case ScreenDetached():
-                self._save_soon()
+                self._checkpointer.request(step, report=False)
             case PlotAttention():
                 self._metrics.draw_attention(step)
             case TryAgain():
@@ -195,7 +190,7 @@ class Trainer:
             batches.restart(step, self._learner.recovery.salt)
             self._batches_stale = False
         micro_batches = self._learner.micro_batches
-        self._cost.clock.start()
+        self._cost.start_training()
         with self._watchdog.step():
             losses = self._learner.step(batches.next(), step)
             self._state.step = step
@@ -226,44 +221,15 @@ class Trainer:
         else:
             state.finishing = True
 
-    def _wait(self) -> None:
-        """Wait a moment for a command; end a wait for a person that has lasted too long."""
-        if why := self._state.why_wait_ends():
-            self._publisher.event(f"{why}: the run ends")
-            self._publisher.update(ended_because=why, wait_ends_at=None)
-            if self._state.diverged:
-                raise DivergedError(f"{self._state.diverged} The run ended because {why}.")
-            self._state.finishing = True
-            return
-        self._save_what_is_due()
-        self._inbox.wait(_IDLE_SECONDS)
-
-    def _save_what_is_due(self) -> None:
+    def _save_if_due(self) -> None:
         """Record the spend, and begin a checkpoint with the attention, where they are due."""
         step = self._state.step
-        if self._cost.ledger.due:
-            self._cost.close_stretch(step)
-        if not self._checkpointer.due(step):
-            return
-        self._cost.close_stretch(step)
-        if self._rolled_back_before_save():
-            return
-        self._checkpointer.start(step, self._metrics.unlogged)
-        self._metrics.draw_attention(step)
-
-    def _save_on_request(self) -> None:
-        step = self._state.step
-        if step == 0:
-            self._publisher.event("nothing to save before the first step")
-        elif self._checkpointer.is_saved(step):
-            self._publisher.event(f"step {step:,} is already saved")
-        else:
-            self._save_soon()
-
-    def _save_soon(self) -> None:
-        """Save this step, or the first one after the checkpoint that is being written."""
-        self._checkpointer.request()
-        self._save_what_is_due()
+        due = self._checkpointer.due(step)
+        if due or self._cost.entry_due:
+            self._spend.record(step)
+        if due and not self._rolled_back_before_save():
+            self._checkpointer.start(step, self._metrics.unlogged)
+            self._metrics.draw_attention(step)
 
     def _save(self, *, last: bool = False) -> bool:
         """Save this step and wait until it is on disk; return whether there was anything to save.
@@ -274,7 +240,7 @@ class Trainer:
             EngineError: the checkpoint cannot be written.
         """
         step = self._state.step
-        self._cost.close_stretch(step)
+        self._spend.record(step)
         self._checkpointer.wait()
         if self._checkpointer.is_saved(step) or self._rolled_back_before_save():
             return False
@@ -306,7 +272,7 @@ class Trainer:
         Raises:
             DivergedError: no checkpoint is good, or it was tried often enough and nobody is there.
         """
-        self._cost.close_stretch(self._state.step)
+        self._spend.record(self._state.step)
         self._checkpointer.wait()
         target = self._divergence.rollback(self._state.step, fault)
         if target.checkpoint is None:
@@ -317,7 +283,7 @@ class Trainer:
         self._state.step = target.step
         self._batches_stale = True
         self._publisher.warn(target.text, severity="error")
-        self._cost.ledger.go_back(target.step)
+        self._spend.roll_back(target.step)
         self._metrics.roll_back(target.step, target.unlogged, target.text)
         self._checkpointer.roll_back(target.step)
         if target.final:
@@ -341,9 +307,9 @@ class Trainer:
         self._state.pause(Phase.PAUSED)
 
     def _handle_spot_news(self, news: SpotNews, *, ending: bool = False) -> None:
-        speed = self._cost.clock.steps_per_second
+        speed = self._cost.steps_per_second
         step_seconds = 1 / speed if speed else None
-        self._interruptions.hear(news, self._save_at_once, step_seconds, ending=ending)
+        self._deadline.handle(news, self._save_at_once, step_seconds, ending=ending)
 
     def _save_at_once(self) -> float:
         """Save this step, and have failures retried; return the seconds that the write took."""
@@ -352,13 +318,13 @@ class Trainer:
         except DivergedError:
             raise
         except EngineError:
-            self._checkpointer.request()
+            self._checkpointer.request(self._state.step, report=False)
         return self._checkpointer.write_seconds
 
     def _finish(self) -> None:
         """Save the last step, and keep the stop for whoever resumes, unless it is done with."""
         # Waiting for a disk that refuses the last step is not training.
-        self._cost.clock.pause()
+        self._cost.pause_training()
         self._publisher.update(phase=Phase.STOPPING, wait_ends_at=None)
         interrupted = self._is_interrupted()
         try:
@@ -384,11 +350,11 @@ class Trainer:
         """
         if self._limits.reached(self._state.step):
             return False
-        if not self._interruptions.standing:
-            news = self._machine.look_for_notice()
+        if not self._deadline.known:
+            news = self._spot.check_now()
             if news is not None:
                 self._handle_spot_news(news, ending=True)
-        return self._interruptions.standing
+        return self._deadline.known
 
     def _rescue(self, error: BaseException) -> None:
         """Save what was learned before a fault, which whoever catches it reports."""
@@ -404,9 +370,8 @@ class Trainer:
 
     def _end_spend(self) -> None:
         try:
-            self._cost.end(self._state.step)
+            self._spend.end(self._state.step)
         except FolderLostError:
             pass  # the folder watch reports it
         except EngineError as error:
-            spent = self._cost.ledger.spent
-            self._publisher.event(f"{error} ${spent:.2f} spent in all.", "error")
+            self._publisher.event(f"{error}{spent_so_far(self._cost)}", "error")

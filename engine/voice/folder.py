@@ -15,7 +15,7 @@ from engine.machine.lock import SETTINGS_NAME, FolderLock
 from engine.text.vocabulary import Vocabulary
 from engine.voice.layout import CheckpointEntry, list_checkpoints, step_folder
 from engine.voice.settings import VoiceSettings, parse_settings, settings_text
-from engine.voice.spend import Ledger
+from engine.voice.spend import SpendLog
 
 SETTINGS = SETTINGS_NAME
 """The file that makes a folder a voice."""
@@ -179,9 +179,9 @@ class Voice:
         return self.folder / "check.json"
 
     @property
-    def ledger(self) -> Ledger:
+    def spend(self) -> SpendLog:
         """What training has cost."""
-        return Ledger(self.folder / "spend.jsonl")
+        return SpendLog(self.folder / "spend.jsonl")
 
     def history(self, network: NetworkName) -> Path:
         """The losses of a network, one line a logged step."""

@@ -36,7 +36,7 @@ def add_network(voice: Voice, network, spec) -> None:
 @pytest.fixture
 def trained(tmp_path) -> Voice:
     voice = Voice.create(tmp_path / "trained", VoiceSettings(Path("corpus")))
-    voice.ledger.add(SpendEntry("", "", "text2mel", 0, 900, 60.0, 0.5))
+    voice.spend.add(SpendEntry("", "", "text2mel", 0, 900, 60.0, 0.5))
     add_network(voice, "text2mel", Text2MelSpec(34, 4, embedding=4, hidden=4))
     return voice
 

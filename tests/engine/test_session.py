@@ -107,7 +107,7 @@ def test_no_voice_is_made_among_other_files(tmp_path, training, speech, place):
     folder = dataset if place == "recordings" else tmp_path / "home"
     before = sorted(path.name for path in folder.iterdir())
     said = refused(training, folder, "+1", dataset=dataset)
-    assert "something else" in said
+    assert "not a voice folder" in said
     assert sorted(path.name for path in folder.iterdir()) == before
 
 
@@ -282,7 +282,7 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path, training, speech):
         training.start(tmp_path / "file" / "voice", dataset=speech)
 
 
-def test_a_fault_of_the_account_hides_no_failure(make_voice, training, monkeypatch):
+def test_a_fault_of_the_spend_log_hides_no_failure(make_voice, training, monkeypatch):
     def fail(*_, **__):
         raise ZeroDivisionError("by nought")
 
@@ -296,7 +296,7 @@ def test_a_fault_of_the_account_hides_no_failure(make_voice, training, monkeypat
     assert (snapshot.phase, snapshot.failure) == (Phase.FAILED, "The device is gone.")
     assert str(session.error) == "The device is gone."
     told = training.texts(snapshot)
-    assert "the account cannot be closed: ZeroDivisionError: by nought" in told
+    assert "the spend log cannot be closed: ZeroDivisionError: by nought" in told
 
 
 def test_what_fails_before_the_start_leaves_neither_voice_nor_lock(
@@ -306,7 +306,7 @@ def test_what_fails_before_the_start_leaves_neither_voice_nor_lock(
         raise InputError("no such metadata service")
 
     with monkeypatch.context() as patch:
-        patch.setattr("engine.session.MachineWatch", fail)
+        patch.setattr("engine.session.SpotWatch", fail)
         given = {"dataset": speech, "preset": "small"}
         assert refused(training, tmp_path / "voice", "+1", **given) == "no such metadata service"
     assert not (tmp_path / "voice").exists()

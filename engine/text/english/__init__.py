@@ -9,20 +9,21 @@ import re
 import unicodedata
 
 from engine.text.english.abbreviations import abbreviations_spoken
-from engine.text.english.addresses import addresses_spoken
-from engine.text.english.characters import typed
-from engine.text.english.dates import dates_spoken
+from engine.text.english.characters import latin, romanised, typed
 from engine.text.english.figures import figures_spoken, long_runs_spoken
 from engine.text.english.initials import acronyms_spoken, initials_spoken
-from engine.text.english.letters import latin, romanised
 from engine.text.english.marks import READ_AS, punctuated
 from engine.text.english.measures import inches_marked, measures_spoken
 from engine.text.english.money import money_spoken
 from engine.text.english.numbers import digit_by_digit
 from engine.text.english.roman import roman_spoken
-from engine.text.english.symbols import powers_spoken, signs_of_numbers_spoken, signs_spoken
-from engine.text.english.times import times_spoken
-from engine.text.english.verses import verses_spoken
+from engine.text.english.symbols import (
+    addresses_spoken,
+    powers_spoken,
+    signs_of_numbers_spoken,
+    signs_spoken,
+)
+from engine.text.english.times_and_dates import dates_spoken, times_spoken, verses_spoken
 
 __all__ = ["spoken", "stand_in", "worded"]
 

@@ -1,12 +1,12 @@
-"""What a person cannot have meant to be read: markup, invisible characters, odd forms of common
-ones. All that is left is the text as a keyboard would write it, as far as a keyboard can.
-"""
+"""Characters: without markup and invisible ones, in common forms, and in English letters."""
 
 import html
 import re
 import unicodedata
 from fractions import Fraction
 from functools import lru_cache
+
+from engine.text.english.numbers import digit_by_digit
 
 # With the semicolon only: "AT&T" and "R&D" have none.
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
@@ -32,6 +32,9 @@ _GROUPED = re.compile(r"(?<![\d.,])\d{1,3}(?:[\u00a0\u2009\u202f]\d{3}){1,4}(?!\
 _SPACE = re.compile(r"\s+")
 _FORMS_OF_MARKS = ((0xFF01, 0xFF5E), (0xFE50, 0xFE6B), (0x3371, 0x33DF))
 _SPECIAL = {"º": "°", "№": "No. ", "℃": "°C", "℉": "°F", "℅": "care of ", "⁄": "/", "∕": "/"}
+# What `marks.punctuated` reads; all other signs are left out.
+_MARKS = frozenset("—–―‒…‐‑‘’‚‛“”„‟«»‹›′″、。，！？：；·¿¡ʼʻ「」『』〈〉《》【】")
+_ASCII_MARKS = str.maketrans("‐‑、。，！？：；", "--,.,!?:;")
 
 
 def typed(line: str) -> str:
@@ -90,3 +93,63 @@ def _digits(character: str) -> str:
     value = Fraction(unicodedata.numeric(character)).limit_denominator(1000)
     # A space: 3¾ is not 33/4.
     return f" {value} " if value.denominator > 1 else f" {value.numerator} "
+
+
+def latin(text: str) -> str:
+    """The text in the letters a to z, ASCII's marks, and the marks that English prints."""
+    if text.isascii():
+        return text
+    return "".join(map(romanised, unicodedata.normalize("NFC", text)))
+
+
+@lru_cache(maxsize=8192)
+def romanised(character: str) -> str:
+    """One character as English letters; a mark stays, and what has no sound is empty."""
+    if character.isascii():
+        return character
+    if character in _MARKS:
+        return character.translate(_ASCII_MARKS)
+    match unicodedata.category(character)[0]:
+        case "P":
+            return _mark(character)
+        case "S" | "M" | "C":
+            return ""
+        case "Z":
+            return " "
+    return _letters(character)
+
+
+def _letters(character: str) -> str:
+    """A letter as English letters; never empty."""
+    import anyascii  # its tables are read when they are needed
+
+    base = unicodedata.normalize("NFD", character)[0]
+    if base.isascii() and base.isalpha():
+        return base
+    found = anyascii.anyascii(character)
+    if not character.isupper():
+        found = found.lower()
+    kept = "".join(c if c.isalpha() or c in " '" else _spelled_digit(c) for c in found)
+    if any(map(str.isalpha, kept)):
+        return kept
+    if not character.isalnum() or unicodedata.category(character) == "Lm":
+        return ""
+    return f" {_script_of(character)} "
+
+
+def _spelled_digit(character: str) -> str:
+    return f" {digit_by_digit(character)} " if character.isdecimal() else " "
+
+
+def _mark(character: str) -> str:
+    import anyascii
+
+    found = anyascii.anyascii(character)
+    return found if len(found) == 1 and found in ".,;:?!'\"-()[]{}" else " "
+
+
+def _script_of(character: str) -> str:
+    """The script of a letter that nothing tells the sound of, as a word."""
+    name = unicodedata.name(character, "letter").split()[0]
+    word = "".join(letter for letter in name.lower() if "a" <= letter <= "z")
+    return word or "letter"

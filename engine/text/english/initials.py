@@ -2,8 +2,14 @@
 
 import re
 
-from engine.text.english.context import at_end, ends_sentence, next_word, starts_sentence
-from engine.text.english.word_list import word_list
+from engine.text.english.context import (
+    at_end,
+    ends_sentence,
+    next_word,
+    previous_word,
+    starts_sentence,
+    word_list,
+)
 
 _WORDS = {"e.g": "for example", "i.e": "that is", "a.k.a": "also known as"}
 # A sentence goes on after these, whatever follows.
@@ -12,41 +18,25 @@ _DOTTED = re.compile(r"(?<![\w.'’])([A-Za-z](?:\.[A-Za-z])+)(?![\w'’])(\.?)"
 _DOTTED_POSSESSIVE = re.compile(r"(?<![\w.'’])([A-Za-z](?:\.[A-Za-z])+)\.?(?=['’]s\b)")
 _IN_A_ROW = re.compile(r"(?<![\w.'’])([A-Z])\.(?= [A-Z]\.)")
 _SINGLE = re.compile(r"(?<![\w.'’°])([A-Z])\.(?= [A-Za-z])")
-_PREVIOUS = re.compile(r"([\w'’]{1,30})[ ,]{1,2}$")
-_REACH = 34
 
 _CAPITALS = re.compile(r"(?<![A-Za-z0-9'’])([A-Z]{2,6})((?:['’]?s)?)(?![A-Za-z0-9]|['’][a-z])")
 _AND = re.compile(r"(?<![\w&])([A-Z]{1,3}) ?& ?([A-Z]{1,3})(?![\w&])")
 _VOWELS = frozenset("AEIOUY")
 # Read letter by letter although they have vowels that could make them words.
-_KNOWN = word_list(
-    """
-    ABC AC ACLU AD ADHD AFL AFP AI AKA AMD AOL AP API APR ATM BA BCE BMI BP CBE CBI CE CEO CFO CIA
-    CIO CNN COO CPI CPU CTO DA DIY DNA DOA DOJ DUI DVLA EC EEC EEG EFTA EKG EPA ER ESA ESP ESPN
-    ETA EU EUR FA FAO FAQ FBI FCA FDA FIA FOI GDP GI GMO GNU GPA GPU GUI HBO HIV HQ IBM ICBM ICU
-    ID IDE IEEE ILO IMF IMO IO IOC IOU IP IPA IPO IQ IRA IRC IRS ISBN ISO ISP ITN ITV IUCN IV IVF
-    JFK KGB LA LAPD LCD MBA MBE MIA MIT MOD MOT MRI NBA NCAA NGO NHS NI NSA NSPCC NUJ NYC NYPD OAP
-    OBE OECD OEM ONS OTC PA PE PTA RAC RAF RIBA RNA RSI RSPCA SA SAS SEC SEO SI SOS SQL SUV
-    TNA TUC TV UAE UAV UCLA UDP UFO UHF UI UK UN UPS URI URL USA USAF USB USC USD USDA USPS USS USSR
-    UV VHF VIP YMCA YWCA
-    """
-)
+_KNOWN = word_list("acronyms")
 # A word too: letters only where other words are not in capitals.
-_OFTEN_WORDS = word_list("US AC AP BA DA EC ER ID IO LA MIA MIT MOD MOT PA PE SA SEC SI")
+_OFTEN_WORDS = word_list("often_words")
 # Sounds without a vowel, and short forms that are no initials.
-_SOUNDS = word_list("BRR BRRR GRR GRRR HM HMM HMMM MM MMM PFFT PSST SH SHH SHHH TSK TUT ZZZ")
+_SOUNDS = word_list("sounds")
 _LOWER = re.compile(r"[a-z]{2}")
 _SPOKEN_OK = re.compile(r"(?<![\w.'’-])OK(?![\w'’-])")
-_UNPRONOUNCEABLE = {
-    "BSc": "b s c", "MSc": "m s c", "BSC": "b s c", "MPhil": "m phil",
-    "PhDs": "p h d's",
-}  # fmt: skip
+_DEGREE_LETTERS = {"BSc": "b s c", "MSc": "m s c", "MPhil": "m phil", "PhDs": "p h d's"}
 _DIOXIDE = re.compile(r"(?<![\w.'’-])CO(?= two\b)")
 _DEGREES = re.compile(r"(?<![\w.'’-])(?:BSc|MSc|MPhil|PhDs)(?![\w'’-])")
 
 
 def initials_spoken(text: str) -> str:
-    """Letters with dots as letters with spaces; a dot stays only where it ends a sentence too."""
+    """Letters with dots as letters with spaces; a dot stays only where it also ends a sentence."""
     text = _DOTTED_POSSESSIVE.sub(lambda match: match[1].replace(".", " "), text)
     text = _DOTTED.sub(_dotted, text)
     text = _IN_A_ROW.sub(r"\1", text)
@@ -56,9 +46,9 @@ def initials_spoken(text: str) -> str:
 def acronyms_spoken(text: str) -> str:
     """Acronyms letter by letter, if they are known or have no vowel: "b b c"; others are words."""
     if "&" in text:
-        text = _AND.sub(_joined, text)
+        text = _AND.sub(lambda match: f"{' '.join(match[1])} and {' '.join(match[2])}", text)
     text = _SPOKEN_OK.sub("okay", text)
-    text = _DEGREES.sub(lambda match: _UNPRONOUNCEABLE[match[0]], text)
+    text = _DEGREES.sub(lambda match: _DEGREE_LETTERS[match[0]], text)
     text = _DIOXIDE.sub("c o", text)
     shouted = _LOWER.search(text) is None
     return _CAPITALS.sub(lambda match: _acronym(match, shouted), text)
@@ -66,34 +56,24 @@ def acronyms_spoken(text: str) -> str:
 
 def _dotted(match: re.Match[str]) -> str:
     letters, stop = match.groups()
-    words = _WORDS.get(letters.lower(), letters.replace(".", " "))
-    if not stop:
-        return words
-    text, end = match.string, match.end()
-    half_of_day = letters.lower() in ("a.m", "p.m")
-    new = half_of_day and next_word(text, end)[:1].isupper()
-    if letters.lower() in _INTRODUCING:
-        return words + (stop if at_end(text, end) else "")
-    return words + (stop if new or ends_sentence(text, end) else "")
+    key = letters.lower()
+    words = _WORDS.get(key, letters.replace(".", " "))
+    if key in _INTRODUCING:
+        return words + (stop if at_end(match) else "")
+    new = key in ("a.m", "p.m") and next_word(match)[:1].isupper()
+    return words + (stop if new or ends_sentence(match) else "")
 
 
 def _single(match: re.Match[str]) -> str:
-    """One initial: "John F. Kennedy" and "E. coli" go on, "plan B. He left." does not."""
-    text, end = match.string, match.end()
-    following = next_word(text, end)
-    if not following or at_end(text, end):
+    """One initial: "John F. Kennedy" and "E. coli" continue, "plan B. He left." does not."""
+    following = next_word(match)
+    if not following or at_end(match):
         return match[0]
     if following[0].islower():
         return match[1]
-    before = _PREVIOUS.search(text, max(0, match.start() - _REACH), match.start())
-    named = before is not None and before[1][0].isupper()
-    if starts_sentence(following) or (match[1] == "I" and not named):
-        return match[0]
-    return match[1]
-
-
-def _joined(match: re.Match[str]) -> str:
-    return f"{' '.join(match[1])} and {' '.join(match[2])}"
+    named = previous_word(match)[:1].isupper()
+    ends = starts_sentence(following) or (match[1] == "I" and not named)
+    return match[0] if ends else match[1]
 
 
 def _acronym(match: re.Match[str], shouted: bool) -> str:

@@ -2,7 +2,7 @@
 
 import re
 
-from engine.text.english.word_list import word_list
+from engine.text.english.context import word_list
 
 _QUOTES = re.compile("[\"“”„‟«»‹›″「」『』〈〉《》【】]|''|``|‘‘|’’")
 _APOSTROPHES = re.compile("[‘’‚‛ʼʻ′`]")
@@ -19,8 +19,7 @@ _NOTHING = re.compile(r"[^A-Za-z.,;:?! '-]+")
 _SPACES = re.compile(r" {2,}")
 _LEADING = " .,;:?!-"
 
-# Words that are written with an apostrophe before or after.
-_HEADLESS = word_list("tis twas twere twill em cause til till bout round neath gainst cos n")
+_HEADLESS = word_list("with_apostrophe")
 _EDGE = re.compile(r"(?<![A-Za-z])'+(?=([A-Za-z]{0,10}))|'+(?![A-Za-z])")
 
 READ_AS = {
@@ -41,13 +40,11 @@ def punctuated(text: str) -> str:
     """
     if _NOTHING.search(text):
         text = _APOSTROPHES.sub("'", _QUOTES.sub("", text))
-        if "(" in text or "[" in text or "{" in text:
-            text = _opened(text)
-        text = _CLOSING.sub(_closed, text)
-    if "-" in text or "—" in text or "–" in text or "―" in text or "‒" in text:
-        text = _HYPHENS.sub(" ", _DASH.sub(_dash, text))
-    if "…" in text or ".." in text or ". ." in text:
-        text = _ELLIPSIS.sub(_pause, text)
+        text = _PLURAL.sub(r"\1", text)
+        text = _OPENING.sub(lambda match: ", " if _adds_a_pause(match) else " ", text)
+        text = _CLOSING.sub(lambda match: ", " if match.end() < len(match.string) else "", text)
+    text = _DASH.sub(lambda match: "; " if _adds_a_pause(match) else " ", text)
+    text = _ELLIPSIS.sub(_pause, _HYPHENS.sub(" ", text))
     if "'" in text:
         text = _without_quotes(text)
     text = _SPACES.sub(" ", _NOTHING.sub(" ", text))
@@ -56,26 +53,10 @@ def punctuated(text: str) -> str:
     return text.lstrip(_LEADING).rstrip(" -")
 
 
-def _opened(text: str) -> str:
-    return _OPENING.sub(_parted, _PLURAL.sub(r"\1", text))
-
-
-def _parted(match: re.Match[str]) -> str:
-    return ", " if _after_word(match) else " "
-
-
-def _dash(match: re.Match[str]) -> str:
-    return "; " if _after_word(match) else " "
-
-
-def _after_word(match: re.Match[str]) -> bool:
-    """Whether no other mark stands before this one, which then adds nothing."""
+def _adds_a_pause(match: re.Match[str]) -> bool:
+    """Whether no other mark stands before this one, which would then add nothing."""
     before = match.string[max(0, match.start() - 1) : match.start()]
     return not before or before not in ".,;:?!"
-
-
-def _closed(match: re.Match[str]) -> str:
-    return ", " if match.end() < len(match.string) else ""
 
 
 def _pause(match: re.Match[str]) -> str:
@@ -97,11 +78,10 @@ def _without_quotes(text: str) -> str:
     def kept(match: re.Match[str]) -> str:
         nonlocal open_quote
         word, start = match[1], match.start()
-        if word is not None and word:
-            if word.lower() in _HEADLESS:
-                return "'"
-            open_quote = True
-            return ""
+        if word:
+            headless = word.lower() in _HEADLESS
+            open_quote = open_quote or not headless
+            return "'" if headless else ""
         if open_quote:
             open_quote = False
             return ""

@@ -3,8 +3,8 @@
 import re
 from typing import NamedTuple
 
-from engine.text.english.context import spliced
-from engine.text.english.numbers import NUMBER, cardinal, is_one, quantity
+from engine.text.english.context import follows_article, respoken, spoken_forms
+from engine.text.english.numbers import NUMBER, cardinal, quantity
 
 
 class _Currency(NamedTuple):
@@ -14,40 +14,13 @@ class _Currency(NamedTuple):
     parts: str = ""
 
 
-_DOLLAR = _Currency("dollar", "dollars", "cent", "cents")
-_POUND = _Currency("pound", "pounds", "penny", "pence")
-_EURO = _Currency("euro", "euros", "cent", "cents")
-_YEN = _Currency("yen", "yen")
 _CURRENCIES = {
-    "$": _DOLLAR,
-    "US$": _DOLLAR,
-    "USD": _DOLLAR,
-    "A$": _Currency("Australian dollar", "Australian dollars", "cent", "cents"),
-    "C$": _Currency("Canadian dollar", "Canadian dollars", "cent", "cents"),
-    "£": _POUND,
-    "GBP": _POUND,
-    "€": _EURO,
-    "EUR": _EURO,
-    "¥": _YEN,
-    "JPY": _YEN,
-    "CHF": _Currency("Swiss franc", "Swiss francs"),
-    "₹": _Currency("rupee", "rupees"),
-    "Rs": _Currency("rupee", "rupees"),
-    "₽": _Currency("rouble", "roubles"),
-    "₩": _Currency("won", "won"),
-    "₿": _Currency("bitcoin", "bitcoins"),
-    "¢": _Currency("cent", "cents"),
-    "p": _Currency("penny", "pence"),
+    sign: _Currency(*names.split("/")) for sign, names in spoken_forms("currencies").items()
 }
 _SCALES = {
-    "k": "thousand",
-    "m": "million",
-    "mn": "million",
-    "mln": "million",
-    "b": "billion",
-    "bn": "billion",
-    "tn": "trillion",
-}
+    "k": "thousand", "m": "million", "mn": "million", "mln": "million", "b": "billion",
+    "bn": "billion", "tn": "trillion",
+}  # fmt: skip
 _SCALE = r"(?: ?(thousand|million|billion|trillion|mln|mn|bn|tn|[kKmMbB])(?!\w))?"
 _BEFORE = r"((?<![A-Za-z])(?:US|A|C)\$|(?<![A-Za-z])(?:USD|GBP|EUR|JPY|CHF|Rs\.?) ?|[$£€¥₹₽₩₿]) ?"
 _AFTER = r" ?(USD|GBP|EUR|JPY|CHF|[£€¥₹₽₩₿¢](?! ?\d)|\$(?! ?\d)|p)(?!\w)"
@@ -58,8 +31,6 @@ _SIGN_FIRST = re.compile(
 _SIGN_LAST = re.compile(rf"(?<![\w.,])({NUMBER})(?:{_TO}({NUMBER}))?{_AFTER}")
 _OLD_POUNDS = re.compile(r"£ ?(\d{1,9}),? (\d{1,2})s\b\.?(?:,? (\d{1,2})d\b\.?)?")
 _SHILLINGS = re.compile(r"(?<![\w.,])(\d{1,2})s\.,? (\d{1,2})d\b\.?")
-_ADJECTIVE = re.compile(r"\b[Aa]n? $")
-
 # Nouns that a sum describes, with or without an article: a £5m deal, £10 notes.
 _DESCRIBED = re.compile(
     r"[ -](?:bill|bond|bonus|budget|business|cheque|check|coin|company|contract|deal|fee|fine|fund|"
@@ -71,9 +42,9 @@ _DESCRIBED = re.compile(
 def money_spoken(text: str) -> str:
     """Sums as words: "five dollars and twenty cents", "one point five billion euros"."""
     if "£" in text:
-        text = _OLD_POUNDS.sub(_old_pounds, text)
-    text = _SHILLINGS.sub(_shillings, text)
-    return _SIGN_LAST.sub(_sign_last, _SIGN_FIRST.sub(_sign_first, text))
+        text = respoken(_OLD_POUNDS, _old_pounds, text)
+    text = respoken(_SHILLINGS, lambda match: " and ".join(_old_coins("", *match.groups())), text)
+    return respoken(_SIGN_LAST, _sign_last, respoken(_SIGN_FIRST, _sign_first, text))
 
 
 def _sign_first(match: re.Match[str]) -> str:
@@ -81,21 +52,18 @@ def _sign_first(match: re.Match[str]) -> str:
     currency = _CURRENCIES[sign.strip(" .")]
     if last:
         # "$1–2 million" counts millions on both sides, and "$5–10" dollars.
-        words = _amount(first, scale) + " to " + _sum(last, last_scale, currency)
-    else:
-        words = _sum(first, scale, currency)
-        if _is_adjective(match):
-            words = _sum(first, scale, currency._replace(several=currency.one))
-    return spliced(match, words)
+        return _amount(first, scale) + " to " + _sum(last, last_scale, currency)
+    if _is_adjective(match):
+        currency = currency._replace(several=currency.one)
+    return _sum(first, scale, currency)
 
 
-def _sign_last(match: re.Match[str]) -> str:
+def _sign_last(match: re.Match[str]) -> str | None:
     first, last, sign = match.groups()
     if sign == "p" and (last or len(first) > 2):
-        return match[0]  # 1080p is a picture
+        return None  # 1080p is a picture
     words = f"{quantity(first)} to " if last else ""
-    words += _sum(last or first, None, _CURRENCIES[sign])
-    return spliced(match, words)
+    return words + _sum(last or first, None, _CURRENCIES[sign])
 
 
 def _amount(number: str, scale: str | None) -> str:
@@ -106,11 +74,11 @@ def _amount(number: str, scale: str | None) -> str:
 def _sum(number: str, scale: str | None, currency: _Currency) -> str:
     whole, _, decimals = number.partition(".")
     if scale or len(decimals) != 2 or not currency.part:
-        single = is_one(number) and not scale
+        single = number == "1" and not scale
         return f"{_amount(number, scale)} {currency.one if single else currency.several}"
-    parts = _counted(decimals, currency.part, currency.parts)
     if decimals == "00":
         return _counted(whole, currency.one, currency.several)
+    parts = _counted(decimals, currency.part, currency.parts)
     if int(whole.replace(",", "")) == 0:
         return parts
     return f"{_counted(whole, currency.one, currency.several)} and {parts}"
@@ -118,31 +86,26 @@ def _sum(number: str, scale: str | None, currency: _Currency) -> str:
 
 def _counted(number: str, one: str, several: str) -> str:
     value = number.replace(",", "").lstrip("0") or "0"
-    return f"{cardinal(number if value != number and ',' in number else value)} " + (
-        one if value == "1" else several
-    )
+    return f"{cardinal(number if ',' in number else value)} {one if value == '1' else several}"
 
 
 def _is_adjective(match: re.Match[str]) -> bool:
     """Whether the sum describes what follows: a $5 bill, a £20 million bridge."""
     if _DESCRIBED.match(match.string, match.end()):
         return True
-    before = _ADJECTIVE.search(match.string, max(0, match.start() - 4), match.start())
     after = match.string[match.end() : match.end() + 2]
-    return bool(before) and len(after) == 2 and after[0] in " -" and after[1].islower()
+    return follows_article(match) and len(after) == 2 and after[0] in " -" and after[1].islower()
 
 
 def _old_pounds(match: re.Match[str]) -> str:
-    pounds, shillings, pence = match.groups()
-    words = [_counted(pounds, "pound", "pounds"), _counted(shillings, "shilling", "shillings")]
-    if pence:
-        words.append(_counted(pence, "penny", "pence"))
-    return spliced(match, ", ".join(words))
+    return ", ".join(_old_coins(*match.groups()))
 
 
-def _shillings(match: re.Match[str]) -> str:
-    shillings, pence = match.groups()
-    words = (
-        f"{_counted(shillings, 'shilling', 'shillings')} and {_counted(pence, 'penny', 'pence')}"
+def _old_coins(pounds: str, shillings: str, pence: str | None) -> list[str]:
+    """Pounds, shillings and pence in words, as far as they are written."""
+    coins = (
+        (pounds, "pound", "pounds"),
+        (shillings, "shilling", "shillings"),
+        (pence, "penny", "pence"),
     )
-    return spliced(match, words)
+    return [_counted(number, one, several) for number, one, several in coins if number]

@@ -8,11 +8,11 @@ if TYPE_CHECKING:
     import inflect
 
 NUMBER = r"(?:\d{1,3}(?:,\d{3}){1,5}(?!\d)|\d{1,19})(?:\.\d{1,19}(?!\d))?"
-"""A number as it is written, for use in expressions; every repetition is bounded, so that no
-text makes a search take longer than in proportion to its length."""
+"""A number as it is written, for use in expressions; every repetition is bounded, so that the
+time of a search is proportional to the length of the text."""
 
 LONGEST_RUN = 20
-"""Digits in a row that `NUMBER` does not take: they are read one by one before all else."""
+"""Digits in a row that `NUMBER` does not take: they are read one by one before anything else."""
 
 # More digits are a code or a telephone number, not a quantity.
 _LONGEST_WORDS = 15
@@ -20,14 +20,9 @@ _LONGEST_UNGROUPED = 9
 _ROUND = re.compile(r"[1-9]\d{0,2}(?:000){2,4}")
 _DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _ORDINALS = {
-    "one": "first",
-    "two": "second",
-    "three": "third",
-    "five": "fifth",
-    "eight": "eighth",
-    "nine": "ninth",
-    "twelve": "twelfth",
-}
+    "one": "first", "two": "second", "three": "third", "five": "fifth", "eight": "eighth",
+    "nine": "ninth", "twelve": "twelfth",
+}  # fmt: skip
 
 
 @cache
@@ -53,38 +48,26 @@ def cardinal(written: str | int) -> str:
 
 
 def digit_by_digit(digits: str) -> str:
-    """The digits of a text in words, one by one; all else is left out."""
+    """The digits of a text in words, one by one; everything else is left out."""
     return " ".join(_DIGITS[int(digit)] for digit in digits if digit.isdecimal())
 
 
 def quantity(written: str) -> str:
     """A number as `NUMBER` finds it, in words: "three point one four"."""
-    whole, point, decimals = written.partition(".")
+    whole, _, decimals = written.partition(".")
     words = cardinal(whole) if whole else ""
-    if point and decimals:
-        words += f" point {digit_by_digit(decimals)}"
-    return words.strip()
-
-
-def is_one(written: str) -> bool:
-    """Whether what is counted stands in the singular."""
-    return written == "1"
+    return f"{words} point {digit_by_digit(decimals)}".strip() if decimals else words
 
 
 def ordinal(written: str | int) -> str:
     """A place in a row: "twenty first"."""
-    return ordinal_of(cardinal(written))
-
-
-def ordinal_of(words: str) -> str:
-    """A number in words as a place in a row."""
-    before, space, last = words.rpartition(" ")
+    before, space, last = cardinal(written).rpartition(" ")
     place = last[:-1] + "ieth" if last.endswith("y") else _ORDINALS.get(last, last + "th")
     return before + space + place
 
 
 def plural_of(words: str) -> str:
-    """A number in words of which there are several: "nineteen nineties"."""
+    """The plural of a number in words: "nineteen nineties"."""
     if words.endswith("y"):
         return words[:-1] + "ies"
     return words + ("es" if words.endswith("x") else "s")
@@ -110,7 +93,9 @@ def mixed(whole: str, numerator: str, denominator: str) -> str:
 
 
 def year(written: str) -> str:
-    """A year of four digits: "nineteen oh five", "two thousand and seven", "twenty twenty four"."""
+    """A year of four digits or two: "nineteen oh five", "two thousand and seven", "oh five"."""
+    if len(written) == 2:
+        return f"oh {cardinal(int(written))}" if written[0] == "0" else cardinal(written)
     century, rest = divmod(int(written), 100)
     if not century or (rest < 10 and century % 10 == 0):
         return cardinal(int(written))

@@ -2,9 +2,8 @@
 
 import re
 
-from engine.text.english.context import spliced
+from engine.text.english.context import previous_word, spliced, word_list
 from engine.text.english.numbers import cardinal, ordinal, year
-from engine.text.english.word_list import word_list
 
 _VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 _WELL_FORMED = re.compile(
@@ -17,31 +16,11 @@ _SMALL = re.compile(
     r"volume)) ([ivxl]{2,8})(?![\w'’&-])"
 )
 _PREVIOUS = re.compile(r"([^\W\d_][\w'’]{0,30})(?:, | )$")
-_REACH = 34
 
 # Things that are counted: "Chapter IV" is chapter four.
-_COUNTED = word_list(
-    """
-    act annex apollo appendix article book bowl canto chapter chromosome class column exhibit factor
-    fantasy fig figure gemini godfather group grade item level line lot mark map mk model no number
-    numbers page panzer part phase plate point psalm question rambo rocky round rule saturn scene
-    schedule section series stage state step table theorem title tome trek type unit variant version
-    vol volume volumes war
-    """
-)
+_COUNTED = word_list("counted")
 # Rulers and popes of whom there were so many that V and X, and in places I, are numbers.
-_RULERS = word_list(
-    """
-    adrian albert alexander alfonso alphonso amadeus anne baldwin benedict boniface calixtus carlos
-    casimir catherine celestine charles christian clement constantine cyrus darius edmund edward
-    elizabeth emmanuel eric ernest eugene ferdinand francis frederick george gregory gustav
-    gustavus haakon harald henri henry honorius innocent isabella ivan james john joseph julius
-    justinian leo leopold louis ludwig malcolm manuel margaret maria martin mary matilda
-    maximilian mehmed michael murad napoleon nicholas olaf otto paul peter philip pius ptolemy
-    ramesses ramses richard robert rudolf selim sigismund sixtus stephen suleiman theodosius urban
-    victoria wilhelm william xerxes
-    """
-)
+_RULERS = word_list("rulers")
 _AFTER_FIRST = re.compile(
     r"(?:[,;:.!?)\"”’—-]|$| (?:of|was|is|and|died|reigned|became|ruled|made|gave|in|at|by|to|the|"
     r"who|whose|wore|took|came|went|married|lost|won|fought|granted|founded)\b)|['’]s\b"
@@ -61,9 +40,8 @@ def _spoken(match: re.Match[str]) -> str:
     # A single C or D is a letter: Section C, Type D.
     if numeral in ("L", "C", "D", "M") or not _WELL_FORMED.fullmatch(numeral):
         return numeral
-    value = value_of(numeral)
-    before = _PREVIOUS.search(match.string, max(0, match.start() - _REACH), match.start())
-    word = before[1] if before else ""
+    value = _value_of(numeral)
+    word = previous_word(match, _PREVIOUS)
     if word.lower() in _COUNTED and (word == "War" or numeral != "I" or _is_first(match)):
         return spliced(match, cardinal(value))
     if numeral == "IV" and (word.lower() == "an" or _INTO_A_VEIN.match(match.string, match.end())):
@@ -82,7 +60,7 @@ def _small(match: re.Match[str]) -> str:
     numeral = match[2].upper()
     if not _WELL_FORMED.fullmatch(numeral):
         return match[0]
-    return f"{match[1]} {cardinal(value_of(numeral))}"
+    return f"{match[1]} {cardinal(_value_of(numeral))}"
 
 
 def _is_ruler(match: re.Match[str], name: str, numeral: str) -> bool:
@@ -104,7 +82,7 @@ def _is_first(match: re.Match[str]) -> bool:
     return _AFTER_FIRST.match(match.string, match.end()) is not None
 
 
-def value_of(numeral: str) -> int:
+def _value_of(numeral: str) -> int:
     """The value of a Roman numeral."""
     values = [_VALUES[letter] for letter in numeral]
     return sum(

@@ -188,7 +188,7 @@ def test_no_byte_of_a_voice_brings_a_traceback_or_other_weights(trained, trainin
             mine = Voice.open(copies)
             describe(copies)
             History(mine.history("text2mel"), up_to=5)
-            assert mine.ledger.seconds >= 0
+            assert mine.spend.seconds >= 0
             for entry in mine.checkpoints("text2mel"):
                 loaded = load_checkpoint(entry.path)
                 assert same(loaded.weights, good[entry.step].weights)

@@ -12,11 +12,11 @@ from engine.checkpoints.state import DamagedCheckpointError, read_state, sealed
 from engine.data.corpus_changes import checksum
 from engine.errors import InputError, VoicecoachError
 from engine.jobs.info import describe
-from engine.speech.audition import read_samples
 from engine.training.data_check import load_record
 from engine.voice.folder import Voice
 from engine.voice.history import History
-from engine.voice.spend import Ledger
+from engine.voice.samples import read_samples
+from engine.voice.spend import SpendLog
 
 DEEP = "[" * 100_000
 DIGITS = "9" * 5_000
@@ -210,7 +210,7 @@ def test_lines_that_are_bombs_are_passed_over(voice, bomb):
     for place in ("text2mel/history.jsonl", "spend.jsonl", "spend.open", "samples/samples.jsonl"):
         (voice.folder / place).write_text("\n".join(lines))
     assert History(voice.history("text2mel"), up_to=5).curve.losses == (0.5,)
-    assert Ledger(voice.folder / "spend.jsonl").usd == 0
+    assert SpendLog(voice.folder / "spend.jsonl").usd == 0
     assert read_samples(voice) == []
 
 

@@ -53,7 +53,7 @@ def test_an_export_is_a_small_voice_folder(make_voice, tmp_path):
     assert ours == replace(theirs, dataset=None, price=0, budget=0, mirror=None, id=None)
     readme = (done.folder / "README.md").read_text()
     assert "# voice\n" in readme
-    assert "90 clips, 0.25 hours" in readme
+    assert "90 clips, 15m00s" in readme
     assert "| text2mel | 871 | 855 | standard |" in readme
     # Nothing of the machine that it was trained on.
     for path in files:

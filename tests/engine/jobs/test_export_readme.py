@@ -10,6 +10,7 @@ from safetensors.numpy import load_file
 
 from engine.jobs.export import export_voice
 from engine.speech.speaker import open_speaker
+from engine.voice.folder import Voice
 
 TEXT = "two birds sat."
 
@@ -109,7 +110,7 @@ def exported(make_voice, tmp_path):
 
 
 def test_text2mel_can_be_built_from_the_readme(exported, small_audio):
-    speaker = open_speaker(exported)
+    speaker = open_speaker(Voice.open(exported))
     symbols = tomllib.loads((exported / "voice.toml").read_text())["symbols"]
     ids = [symbols.index(character) for character in TEXT] + [1]
     mel = np.random.default_rng(1).random((40, small_audio.n_mels), np.float32)
@@ -122,5 +123,5 @@ def test_text2mel_can_be_built_from_the_readme(exported, small_audio):
 def test_ssrn_can_be_built_from_the_readme(exported, small_audio):
     mel = np.random.default_rng(2).random((12, small_audio.n_mels), np.float32)
     with torch.inference_mode():
-        expected = open_speaker(exported).ssrn(torch.from_numpy(mel)[None]).magnitude[0]
+        expected = open_speaker(Voice.open(exported)).ssrn(torch.from_numpy(mel)[None]).magnitude[0]
     np.testing.assert_allclose(Reader(exported, "ssrn").ssrn(mel), expected, atol=1e-4)

@@ -32,9 +32,9 @@ def export(make_voice, tmp_path):
 
 def use(folder):
     """Both ways into an export: each works or says what is wrong in one sentence."""
-    for way, kind in ((open_speaker, Speaker), (describe, dict)):
+    for way, kind in ((lambda: open_speaker(Voice.open(folder)), Speaker), (None, dict)):
         try:
-            assert isinstance(way(folder), kind)
+            assert isinstance(way() if way else describe(folder), kind)
         except InputError as error:
             assert "\n" not in str(error)  # noqa: PT017 - either way is right
             assert str(folder) in str(error)  # noqa: PT017
@@ -46,11 +46,11 @@ def test_links_and_pipes_are_refused(export, tmp_path, name):
     path.rename(tmp_path / "elsewhere")
     path.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(InputError, match="it is a link"):
-        open_speaker(export)
+        open_speaker(Voice.open(export))
     path.unlink()
     os.mkfifo(path)
     with pytest.raises(InputError, match="not a plain file"):
-        open_speaker(export)
+        open_speaker(Voice.open(export))
 
 
 def test_samples_behind_a_link_are_not_written(export, tmp_path):
@@ -67,7 +67,7 @@ def test_a_changed_bit_is_noticed(export, share):
     content[int(share * len(content))] ^= 1
     (export / WEIGHTS).write_bytes(content)
     with pytest.raises(InputError, match=r"weights\.safetensors is not as it was written"):
-        open_speaker(export)
+        open_speaker(Voice.open(export))
 
 
 def test_sizes_larger_than_the_file_take_no_memory(export):
@@ -75,7 +75,7 @@ def test_sizes_larger_than_the_file_take_no_memory(export):
     state["spec"]["hidden"] = 2**13
     (export / STATE).write_text(sealed(state))
     with pytest.raises(InputError, match="does not fit the sizes"):
-        open_speaker(export)
+        open_speaker(Voice.open(export))
 
 
 def places(value, path=()):
@@ -132,6 +132,5 @@ def test_any_bytes_of_a_file_may_be_forged(export, name, data):
         (export / STATE).write_text(sealed({**state, "sha256": {}}))
         path.write_bytes(good[:start] + data.draw(st.binary(max_size=20)) + good[end:])
         use(export)
-        Voice.exists(export)
     finally:
         path.write_bytes(good)

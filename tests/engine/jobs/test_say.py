@@ -10,7 +10,7 @@ from engine.checkpoints.state import sealed
 from engine.data.clips import Limits
 from engine.errors import InputError
 from engine.jobs.say import say
-from engine.speech.audition import NO_SSRN
+from engine.speech.speaker import NO_SSRN
 
 TEXT = "Two birds sat. One flew."
 

@@ -117,7 +117,7 @@ def test_a_run_goes_on_while_the_store_is_down_and_on_another_machine_bit_for_bi
         there = moved.checkpoint_folder("text2mel", last.step) / path.name
         assert fingerprint(path) == fingerprint(there), path.name
     assert here.history("text2mel").read_bytes() == moved.history("text2mel").read_bytes()
-    assert here.ledger.usd == moved.ledger.usd > 0
+    assert here.spend.usd == moved.spend.usd > 0
 
     stop = str(last.step + 7)
     assert training.end(training.start(fresh, stop, mirror=ADDRESS, mirror_sequence=None)).saved
@@ -125,7 +125,7 @@ def test_a_run_goes_on_while_the_store_is_down_and_on_another_machine_bit_for_bi
     ours, theirs = weights(here, last.step + 7), weights(straight, last.step + 7)
     assert ours.keys() == theirs.keys()
     assert all(ours[name].equal(theirs[name]) for name in ours)
-    assert here.ledger.usd > moved.ledger.usd
+    assert here.spend.usd > moved.spend.usd
 
 
 def test_a_large_file_goes_in_parts_and_is_vouched_for_without_being_read_back(

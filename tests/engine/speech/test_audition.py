@@ -1,6 +1,5 @@
 """Auditions: a sample beside the training, whatever the voice has to speak with."""
 
-import json
 import shutil
 from dataclasses import replace
 
@@ -12,10 +11,10 @@ import torch
 from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from engine.run.commands import Audition, Finish, PlotAttention, SetSentence
 from engine.run.snapshot import Phase
-from engine.speech.audition import NO_SSRN, listeners_note, read_samples, slug, unused
-from engine.speech.synthesizer import Spoken
-from engine.speech.utterance import Utterance
-from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
+from engine.speech.speaker import NO_SSRN
+from engine.voice.samples import read_samples
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -39,7 +38,7 @@ def heard(training, session, count=1):
     return training.until(session, lambda s: len(s.samples) == count and not s.auditioning)
 
 
-def test_without_an_ssrn_the_mel_alone_is_heard_and_it_says_so(make_voice, training, at_stop):
+def test_without_an_ssrn_the_mel_alone_is_heard(make_voice, training, at_stop):
     voice = make_voice(text2mel=40, sentence="Two birds; one wall.")
     session = at_stop(voice)
     session.send(Audition())
@@ -54,28 +53,19 @@ def test_without_an_ssrn_the_mel_alone_is_heard_and_it_says_so(make_voice, train
     assert sample.path.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_damaged_ssrn_gives_way_to_the_one_before(make_voice, training, at_stop):
+def test_with_an_ssrn_both_steps_are_in_the_name(make_voice, training, at_stop):
     voice = make_voice(text2mel=40, ssrn=767)
     newer = shutil.copytree(
         voice.checkpoint_folder("ssrn", 767), voice.checkpoint_folder("ssrn", 900)
     )
     (newer / "weights.safetensors").write_bytes(b"no tensors")
     session = at_stop(voice)
-    session.send(Audition())
-    (sample,) = heard(training, session).samples
-    assert sample.path.name.startswith("text2mel-41_ssrn-767_")
-    assert "ssrn at step 767, because 900 is damaged" in sample.note
-    assert newer.is_dir()
-
-
-def test_with_an_ssrn_both_steps_are_in_the_name(make_voice, training, at_stop):
-    voice = make_voice(text2mel=40, ssrn=767)
-    session = at_stop(voice)
     session.send(SetSentence("Hello"))
     session.send(Audition())
     snapshot = heard(training, session)
     assert snapshot.samples[0].path.name == "text2mel-41_ssrn-767_hello.wav"
-    assert NO_SSRN not in snapshot.samples[0].note
+    assert snapshot.samples[0].note == "ssrn at step 767, because 900 is damaged"
+    assert newer.is_dir()
     plot = snapshot.attention[-1]
     assert (plot.sentence, plot.source, plot.step) == ("helloE", "audition", 41)
     assert plot.weights.shape[0] == len("helloE")
@@ -83,7 +73,7 @@ def test_with_an_ssrn_both_steps_are_in_the_name(make_voice, training, at_stop):
     assert heard(training, session, 2).samples[1].path.name.endswith("hello-2.wav")
 
 
-def test_an_ssrn_is_heard_on_a_recording_beside_the_original(make_voice, training, at_stop):
+def test_an_ssrn_is_heard_beside_the_original_recording(make_voice, training, at_stop):
     voice = make_voice(text2mel=None, ssrn=10)
     session = at_stop(voice, network="ssrn")
     session.send(Audition())
@@ -139,41 +129,8 @@ def test_samples_are_listed_again_by_the_next_run(make_voice, training):
     (sample,) = heard(training, first).samples
     first.send(Finish())
     training.end(first)
-    index = voice.samples / "samples.jsonl"
-    with index.open("a") as file:
-        file.write('[]\n{"step": 1}\n')
-        outside = {"step": 1, "sentence": "", "seconds": 1, "note": "", "original": None}
-        file.write(json.dumps({**outside, "file": "../../voice.toml"}) + "\n")
-        file.write('{"step": 4, "sen')
     again = training.end(training.start(voice, "+1"))
     assert [s.path for s in again.samples] == [sample.path]
     assert again.samples[0].note == sample.note
     sample.path.unlink()
     assert read_samples(voice) == []
-
-
-def test_names_of_samples_are_safe_and_free(tmp_path):
-    assert slug("Ça va? / ../x") == "a-va-x"
-    assert slug("???") == "sample"
-    assert len(slug("long " * 40)) <= 40
-    path = tmp_path / "a.wav"
-    assert unused(path) == path
-    path.touch()
-    (tmp_path / "a-2.wav").touch()
-    assert unused(path).name == "a-3.wav"
-
-
-def spoken_whole(text):
-    """An utterance of which nothing but its text is to be told."""
-    part = Spoken(text, np.zeros((1, 1), np.float32), np.zeros((1, 1), np.float32), True)
-    empty = np.zeros((0, 1), np.float32)
-    return Utterance(np.zeros(0, np.float32), 22_050, empty, empty, empty, (part,), ssrn=True)
-
-
-def test_the_note_names_what_is_lost_to_the_listener():
-    utterance = spoken_whole("x")
-    english, plain = Vocabulary(BBC_SYMBOLS), Vocabulary(BBC_SYMBOLS, "plain")
-    text = "“Well-known” (5 %) — Привет! 🎈"
-    assert listeners_note(utterance, text, english) == "not spoken, the voice lacks them: 🎈"
-    assert listeners_note(utterance, "It’s $5.", english) == ""
-    assert "lacks them: 5 %" in listeners_note(utterance, "5%", plain)

@@ -1,14 +1,17 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.errors import Cancelled, EngineError, InputError
 from engine.evaluation.attention_measures import measure_attention
 from engine.networks.attention import attend
-from engine.speech.synthesizer import Synthesizer
+from engine.speech.synthesizer import Synthesizer, windowed_attention
 
 SENTENCE = "has never been surpassed."
-WINDOWS = pytest.mark.parametrize("window", ["paper", "bbc"])
 
 
 def recompute(network, symbols, spoken):
@@ -25,43 +28,34 @@ def recompute(network, symbols, spoken):
         return torch.sigmoid(logits)[0].numpy(), attend(query, key, value)[1][0].numpy()
 
 
-# The original's window over padding is compared on imported weights in test_reference_synthesis.
-@pytest.mark.parametrize(
-    ("mask_text", "window"), [(True, "paper"), (True, "bbc"), (False, "paper")]
-)
-def test_cached_synthesis_equals_a_full_recomputation_with_the_windows_kept(
-    text2mel, unmasked_text2mel, vocabulary, window, mask_text
+@pytest.mark.parametrize("mask_text", [True, False])
+def test_cached_synthesis_equals_a_full_recomputation(
+    text2mel, unmasked_text2mel, vocabulary, mask_text
 ):
     network = text2mel if mask_text else unmasked_text2mel
-    spoken = Synthesizer(network, vocabulary, window=window, max_frames=90).mel(SENTENCE)
+    spoken = Synthesizer(network, vocabulary, max_frames=90).mel(SENTENCE)
     symbols = vocabulary.encode(SENTENCE)
     padding = [] if mask_text else [0] * (180 - len(symbols))
     mel, free = recompute(network, symbols + padding, spoken)
     np.testing.assert_allclose(spoken.mel, mel, atol=1e-5)
 
     seen = np.where(spoken.attention > 0, free, 0)
-    if window == "bbc":
-        seen /= seen.sum(axis=0)
     forced = spoken.attention.max(axis=0) == 1
     np.testing.assert_allclose(spoken.attention[:, ~forced], seen[:, ~forced], atol=1e-5)
     assert len(spoken.mel) > 5
 
 
-@WINDOWS
-def test_attention_covers_the_symbols_of_the_text_and_sums_to_one(text2mel, vocabulary, window):
-    spoken = Synthesizer(text2mel, vocabulary, window=window).mel("  Déjà vu! ")
+def test_attention_covers_the_text_and_sums_to_one(text2mel, vocabulary):
+    spoken = Synthesizer(text2mel, vocabulary).mel("  Déjà vu! ")
     assert spoken.text == "deja vu"
     assert spoken.attention.shape == (len("deja vu") + 1, len(spoken.mel))
     assert spoken.mel.dtype == spoken.attention.dtype == np.float32
     np.testing.assert_allclose(spoken.attention.sum(axis=0), 1, atol=1e-5)
 
 
-@WINDOWS
-def test_a_voice_that_knows_its_sentence_says_all_of_it_and_stops(
-    trained_text2mel, vocabulary, features, window
-):
+def test_a_sentence_known_by_heart_is_said_in_full(trained_text2mel, vocabulary, features):
     recorded = features[0][::4]
-    spoken = Synthesizer(trained_text2mel, vocabulary, window=window).mel(SENTENCE)
+    spoken = Synthesizer(trained_text2mel, vocabulary).mel(SENTENCE)
     assert spoken.finished
     assert len(spoken.mel) == pytest.approx(len(recorded), abs=3)
     frames = min(len(recorded), len(spoken.mel))
@@ -109,3 +103,34 @@ def test_weights_that_are_not_finite_are_named_as_the_cause(text2mel, vocabulary
         text2mel.audio_decoder.layers[-1].convolution.bias[3] = float("nan")
     with pytest.raises(EngineError, match="earlier checkpoint"):
         Synthesizer(text2mel, vocabulary, max_frames=5).mel(SENTENCE)
+
+
+@given(st.integers(2, 40), st.integers(0, 2**32))
+def test_attention_goes_back_by_one_and_ahead_by_three_at_most(length, seed):
+    generator = torch.Generator().manual_seed(seed)
+    places = [0]
+    for scores in 5 * torch.randn(60, length, generator=generator):
+        weights, attended = windowed_attention(scores, places[-1])
+        assert weights.argmax() == attended
+        assert weights.sum().item() == pytest.approx(1, abs=1e-5)
+        places.append(attended)
+    assert all(-1 <= b - a <= 3 for a, b in pairwise(places))
+
+
+@pytest.mark.parametrize("peak", range(10))
+def test_attention_outside_the_window_is_forced_to_the_next(peak):
+    scores = torch.zeros(10)
+    scores[peak] = 9
+    weights, attended = windowed_attention(scores, 5)
+    if 4 <= peak <= 8:
+        assert attended == peak
+        torch.testing.assert_close(weights, torch.softmax(scores, dim=0))
+    else:
+        assert attended == 6
+        assert weights.tolist() == [0, 0, 0, 0, 0, 0, 1, 0, 0, 0]
+
+
+def test_attention_forced_at_the_end_stays_on_the_last_character():
+    scores = torch.zeros(10)
+    scores[0] = 9
+    assert windowed_attention(scores, 9)[1] == 9

@@ -3,8 +3,9 @@ import pytest
 import soundfile
 import torch
 
+from engine.data.clips import Limits
 from engine.errors import Cancelled, EngineError, InputError
-from engine.speech.utterance import resynthesise, speak, write_wav
+from engine.speech.utterance import join, level, resynthesise, speak, write_wav
 from engine.speech.vocoder import VocoderSettings
 
 QUICK = VocoderSettings(rounds=2)
@@ -15,7 +16,7 @@ PAUSE = round(0.7 * 22_050)
 @pytest.fixture
 def say(text2mel, vocabulary, audio):
     def run(text=TEXT, ssrn=None, **options):
-        options = {"settings": QUICK, "window": "bbc", "max_frames": 60, **options}
+        options = {"vocoder": QUICK, "limits": Limits(180, 60), **options}
         return speak(text, text2mel, ssrn, vocabulary, audio, **options)
 
     return run
@@ -53,7 +54,7 @@ def test_arrays_of_the_sentences_follow_one_another(say, audio):
 
 
 def test_a_long_sentence_is_spoken_in_parts(say):
-    utterance = say("one two three, four five six, seven", max_characters=16, max_frames=9)
+    utterance = say("one two three, four five six, seven", limits=Limits(16, 9))
     assert [part.text for part in utterance.parts] == ["one two three,", "four five six,", "seven"]
     assert not utterance.finished
 
@@ -73,21 +74,15 @@ def test_the_same_text_always_sounds_the_same(say, ssrn):
     np.testing.assert_array_equal(say(ssrn=ssrn).waveform, say(ssrn=ssrn).waveform)
 
 
-def test_progress_counts_the_sentences(say):
-    seen = []
-    say(on_progress=lambda done, total: seen.append((done, total)))
-    assert seen == [(0, 3), (1, 3), (2, 3), (3, 3)]
-
-
 def test_it_gives_up_when_asked(say):
-    done = []
+    answers = iter([False] * 30 + [True])
     with pytest.raises(Cancelled):
-        say(on_progress=lambda part, _: done.append(part), cancelled=lambda: 1 in done)
-    assert done == [0, 1]
+        say(cancelled=lambda: next(answers))
+    assert not list(answers)
 
 
 @pytest.mark.parametrize("text", ["", "  ", "…!?", "[42]", "日本"])
-def test_text_with_nothing_to_speak_is_told_what_the_voice_reads(say, text):
+def test_text_with_nothing_to_speak_is_refused(say, text):
     with pytest.raises(InputError, match=r"nothing to speak.*abcdefghijklmnopqrstuvwxyz"):
         say(text)
 
@@ -119,7 +114,7 @@ def test_a_wav_holds_the_samples_in_sixteen_bits(tmp_path):
     assert [entry.name for entry in path.parent.iterdir()] == ["birch.wav"]
 
 
-def test_a_wav_that_cannot_be_written_leaves_the_old_one_and_nothing_else(tmp_path):
+def test_a_wav_that_cannot_be_written_leaves_nothing(tmp_path):
     folder = tmp_path / "there.wav"
     folder.mkdir()
     (folder / "kept").write_text("")
@@ -127,3 +122,55 @@ def test_a_wav_that_cannot_be_written_leaves_the_old_one_and_nothing_else(tmp_pa
         write_wav(folder, np.zeros(10, np.float32), 22_050)
     assert [entry.name for entry in tmp_path.iterdir()] == ["there.wav"]
     assert (folder / "kept").exists()
+
+
+# Levels of sentences.
+
+RATE = 22_050
+
+
+def tone(seconds: float, loudness: float) -> np.ndarray:
+    time = np.arange(round(seconds * RATE)) / RATE
+    return (loudness * np.sin(2 * np.pi * 220 * time)).astype(np.float32)
+
+
+def rms(waveform) -> float:
+    return float(np.sqrt(np.square(waveform).mean()))
+
+
+def test_parts_are_joined_by_seven_tenths_of_a_second_of_silence():
+    joined = join([tone(1, 0.5), tone(1, 0.5), tone(0.5, 0.5)], RATE)
+    pause = round(0.7 * RATE)
+    assert len(joined) == round(2.5 * RATE) + 2 * pause
+    assert not joined[RATE : RATE + pause].any()
+    assert joined[RATE - 10 : RATE].any()
+    assert joined[RATE + pause : RATE + pause + 10].any()
+
+
+def test_soft_and_loud_parts_come_out_equally_loud():
+    joined = join([tone(1, 0.01), tone(1, 0.9)], RATE)
+    assert rms(joined[:RATE]) == pytest.approx(rms(joined[-RATE:]), rel=0.01)
+
+
+def test_pauses_inside_a_part_do_not_make_it_louder():
+    broken = np.concatenate([tone(1, 0.3), np.zeros(3 * RATE, np.float32), tone(1, 0.3)])
+    joined = join([broken, tone(1, 0.3)], RATE)
+    assert rms(joined[:RATE]) == pytest.approx(rms(joined[-RATE:]), rel=0.05)
+
+
+def test_peaks_are_limited_without_changing_the_balance():
+    clicks = np.zeros(RATE, np.float32)
+    clicks[::500] = 1.0
+    joined = join([clicks, tone(1, 0.5)], RATE)
+    assert np.abs(joined).max() == pytest.approx(0.95, abs=1e-3)
+    assert rms(joined[:RATE]) == pytest.approx(rms(joined[-RATE:]), rel=0.05)
+
+
+def test_silence_stays_silence():
+    joined = join([np.zeros(1000, np.float32), tone(1, 0.5), np.zeros(0, np.float32)], RATE)
+    assert np.isfinite(joined).all()
+    assert not joined[:1000].any()
+
+
+def test_one_sound_gets_the_level_of_all_others():
+    assert rms(level(tone(1, 0.02))) == pytest.approx(rms(level(tone(2, 0.7))), rel=0.01)

@@ -7,7 +7,6 @@ import torch
 from engine.checkpoints.checkpoint import inference_network, load_checkpoint
 from engine.networks.text2mel import Text2Mel
 from engine.speech.bbc_synthesis import synthesise_bbc
-from engine.speech.synthesizer import Synthesizer
 
 
 @pytest.fixture(scope="module")
@@ -45,30 +44,3 @@ def test_free_running_speech_is_the_originals(reference, text2mel, ssrn, texts):
     np.testing.assert_array_equal(attended, theirs.prev_max_attentions[1:])
     sharp = ssrn(mel).magnitude[:, ::8]
     np.testing.assert_allclose(sharp, theirs.Z, rtol=1e-4, atol=1e-5)
-
-
-@torch.inference_mode()
-@pytest.mark.parametrize("number", [0, 1])
-def test_cached_speech_equals_the_whole_network_with_each_frames_own_window(
-    reference, reference_voice, text2mel, texts, number
-):
-    synthesizer = Synthesizer(text2mel, reference_voice.vocabulary, window="bbc")
-    spoken = synthesizer.mel(str(reference("synthesis").texts[number]))
-    cached = torch.from_numpy(spoken.mel)
-    frames = len(cached)
-    assert frames > 10
-
-    before = torch.nn.functional.pad(cached[None], (0, 0, 1, 0))[:, :-1]
-    key, value = text2mel.text_encoder.encode(texts[number : number + 1])
-    query = text2mel.audio_encoder(before)
-    scores = (query @ key.transpose(1, 2) / query.shape[-1] ** 0.5)[0]  # (T, N)
-    weights, previous = torch.zeros_like(scores), 0
-    length = spoken.attention.shape[0]
-    for t in range(frames):
-        seen = slice(previous, previous + 3)
-        weights[t, seen] = scores[t, seen].softmax(dim=0)
-        previous = int(weights[t].argmax())
-    context = weights[None] @ value
-    logits = text2mel.audio_decoder(torch.cat((context, query), dim=-1))
-    np.testing.assert_allclose(cached, torch.sigmoid(logits)[0], atol=1e-5)
-    np.testing.assert_allclose(spoken.attention, weights[:, :length].T, atol=1e-5)

@@ -104,7 +104,7 @@ def test_a_killed_run_repeats_lost_steps_bit_for_bit(make_voice, copy_voice, run
     for name, tensor in theirs.items():
         assert torch.equal(ours[name], tensor), name
     # What was lost had been paid for, and is in the ledger.
-    made = [s.last_step - s.first_step for s in broken.ledger.stretches if s.kind == "training"]
+    made = [s.last_step - s.first_step for s in broken.spend.entries if s.kind == "training"]
     assert sum(made) >= LAST - 3
 
 

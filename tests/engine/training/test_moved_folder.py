@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from engine.attach.client import RemoteSession, glance
+from engine.attach.client import RemoteSession, ask_status
 from engine.attach.sockets import connect
 from engine.errors import EngineError, InputError
 from engine.machine.lock import FolderLostError, LockRemovedError, acquire_lock, holder_of
@@ -154,7 +154,7 @@ def assert_all_is_in(folder, command):
 def assert_step_is_in(folder, step):
     assert steps(folder)[-1] == step
     assert max(logged(folder)) == step // 10 * 10
-    stretches = Voice.open(folder).ledger.stretches
+    stretches = Voice.open(folder).spend.entries
     assert max(stretch.last_step for stretch in stretches) == step
     assert not (folder / "spend.open").exists()
     assert not (folder / "socket").exists()
@@ -222,7 +222,7 @@ def test_another_voice_in_the_old_place_is_left_alone(voice, make_voice, command
     assert [len(steps(voice.folder)), steps(voice.folder)[0]] == [2, 7]
     assert logged(voice.folder) == sorted(set(logged(voice.folder)))
     for folder, price in ((moved, 1.0), (voice.folder, 2.0)):
-        assert {stretch.price for stretch in Voice.open(folder).ledger.stretches} == {price}
+        assert {stretch.price for stretch in Voice.open(folder).spend.entries} == {price}
     assert not (voice.folder / "socket").exists()
 
 
@@ -252,7 +252,7 @@ def test_a_removed_socket_is_opened_again(voice, training):
     training.until(session, lambda s: s.step > 5)
     screen = RemoteSession(voice.folder)
     (voice.folder / "socket").unlink()
-    until(lambda: glance(voice.folder, 10), "the socket")
+    until(lambda: ask_status(voice.folder, 10), "the socket")
     # Whoever was attached before still is.
     screen.send(Finish())
     assert training.end(session).phase is Phase.STOPPED
@@ -353,7 +353,7 @@ def test_a_run_gives_way_to_one_that_took_its_lock(voice, training):
     assert f"ended at step {last.step:,} and could save nothing more" in last.failure
     assert last.checkpoint_step is None
     assert steps(voice.folder) == [3]
-    assert (last.step - 3) > sum(s.last_step - s.first_step for s in voice.ledger.stretches)
+    assert (last.step - 3) > sum(s.last_step - s.first_step for s in voice.spend.entries)
 
 
 def test_a_paused_run_whose_voice_is_moved_ends(voice, training):

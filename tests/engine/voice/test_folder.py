@@ -84,8 +84,8 @@ def test_a_description_of_a_voice_that_has_learned_nothing(tmp_path):
 
 def test_a_description_of_a_voice_that_was_trained(make_voice):
     voice = make_voice(text2mel=871_000, base_step=855_000, ssrn=767_000)
-    voice.ledger.add(SpendEntry("a", "b", "text2mel", 855_000, 871_000, 7200.0, 0.99))
-    voice.ledger.add(SpendEntry("b", "c", "text2mel", 871_000, 871_000, 1800.0, 0.5, "idle"))
+    voice.spend.add(SpendEntry("a", "b", "text2mel", 855_000, 871_000, 7200.0, 0.99))
+    voice.spend.add(SpendEntry("b", "c", "text2mel", 871_000, 871_000, 1800.0, 0.5, "idle"))
     voice.save(replace(voice.settings, budget=30.0))
     said = describe(voice.folder)
     assert said["networks"]["text2mel"]["step"] == 871_000

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from engine.text import english
 from engine.text.english import spoken, worded
-from engine.text.english.word_list import word_list
 from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
 
 VOCABULARIES = [
@@ -18,18 +17,17 @@ VOCABULARIES = [
     Vocabulary("PE abcdefghijklmnopqrstuvwxyz"),
 ]
 # What the rules look for, in any company.
-PIECES = word_list(r"""
+_PIECES = r"""
 1 5 12 1905 2,000 1.5 0 007 - – — . , ; : ! ? ' ’ " “ ” ( ) [ $ £ % & &amp; <b> Mr Dr St etc No vs
 e.g. i.e. U.S. p.m. a.m BBC GPUs VIII I V King Henry Chapter km kg °C / @ # www. example com http://
 x s th st p March Jan a the He é П 漢 ½ ² 😀 ^ * … ... ﬁ ① Ⅷ ٣ 〇 𒀀 ʼ ß + = ~ < > | _ \ ′ ″ ° º № ™
 000 1e6 e5 8" Mon Fri John 3:16 #Me C# call 911 Ω drip deal
-""")
+"""
+PIECES = sorted(set(_PIECES.split()))
 written = st.one_of(
     st.text(),
     st.lists(
-        st.tuples(st.sampled_from(sorted(PIECES)), st.sampled_from(["", "", " ", "\n"])).map(
-            "".join
-        ),
+        st.tuples(st.sampled_from(PIECES), st.sampled_from(["", "", " ", "\n"])).map("".join),
         max_size=14,
     ).map("".join),
 )
@@ -50,7 +48,7 @@ def has_letter_or_digit(text: str) -> bool:
 @example("&nbsp;")
 @example("word¹")
 @example("\U000177ff")
-def test_only_letters_and_known_marks_are_left_and_something_is_said(text: str) -> None:
+def test_only_letters_and_known_marks_are_left(text: str) -> None:
     words = spoken(text)
     assert re.fullmatch(r"[A-Za-z.,;:?! '\n-]*", words)
     if has_letter_or_digit(text):
@@ -59,9 +57,7 @@ def test_only_letters_and_known_marks_are_left_and_something_is_said(text: str) 
 
 @given(written, st.sampled_from(VOCABULARIES))
 @example("e!g. 5 p!m. A.B!com no!5", VOCABULARIES[0])
-def test_cleaned_text_is_of_the_vocabulary_says_something_and_stays(
-    text: str, vocabulary: Vocabulary
-) -> None:
+def test_cleaned_text_fits_the_vocabulary_and_stays(text: str, vocabulary: Vocabulary) -> None:
     cleaned = vocabulary.clean(text)
     assert set(cleaned) <= set(vocabulary.symbols[2:])
     assert vocabulary.clean(cleaned) == cleaned
@@ -70,7 +66,7 @@ def test_cleaned_text_is_of_the_vocabulary_says_something_and_stays(
 
 
 @given(written)
-def test_no_digit_is_left_once_numbers_are_words(text: str) -> None:
+def test_no_digit_is_left(text: str) -> None:
     assert not re.search(r"\d", worded(text))
 
 

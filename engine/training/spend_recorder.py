@@ -1,0 +1,321 @@
+"""Records what a run costs in the voice's spend log, and reports what idle time costs.
+
+A thread of its own looks at the cost once a second: the engine's thread cannot tell how long it
+waits, prepares or was suspended while it does so. Two more write to the disk, which may hang: one
+the spend log, one what a killed process would hide.
+"""
+
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+
+from engine.choices import NetworkName
+from engine.errors import EngineError
+from engine.formatting import plural, whole_minutes
+from engine.machine.background import DiskWriter, Poller
+from engine.machine.lock import FolderLostError
+from engine.run.publisher import Publisher
+from engine.run.snapshot import Phase
+from engine.training.cost import CostMeter
+from engine.voice.folder import Voice
+from engine.voice.spend import SpendEntry
+
+_log = logging.getLogger(__name__)
+
+_POLL_SECONDS = 1.0
+# A killed process hides at most so much of its cost.
+_OPEN_SECONDS = 10.0
+# The figures of idle time on the screen: a still screen sends next to nothing, but in the first
+# minutes of a wait somebody is there who looks whether they move.
+_FIGURES_SECONDS = 60.0
+_FIRST_FIGURES_SECONDS = 10.0
+_FIRST_SECONDS = 300.0
+_REMINDER_SECONDS = 3600.0
+
+_IDLE = (Phase.PREPARING, Phase.CHECKED, Phase.PAUSED, Phase.AT_STOP)
+# Preparing is work: it is paid for, but nobody has to be warned of it at once.
+_WAITING = (Phase.CHECKED, Phase.PAUSED, Phase.AT_STOP)
+
+
+class SpendRecorder:
+    """Closes periods of training and idle time and adds them to the spend log, off the loop."""
+
+    def __init__(self, publisher: Publisher, voice: Voice, network: NetworkName) -> None:
+        """Begin to count; what a killed process had left open is added to the spend log.
+
+        Raises:
+            EngineError: the spend log cannot be read or written.
+        """
+        self._publisher = publisher
+        self._voice = voice
+        self._spend_log = voice.spend
+        self._recovered = self._spend_log.add_open_entries()
+        step, price = publisher.snapshot.step, voice.settings.price
+        self.cost = CostMeter(network, step, price, self._spend_log)
+        """What the run and the voice cost up to this moment."""
+        # Held while the log is written, which may take long; not needed to close a period.
+        self._writing = threading.Lock()
+        # Held to change what is closed, and what waits for the log.
+        self._closing = threading.Lock()
+        self._waiting: list[SpendEntry] = []
+        self._in_writing = 0
+        self._log_size = self._spend_log.size
+        self._log_failed = self._open_failed = False
+        self.ended = False
+        """Whether the spend log is closed, and nothing is counted any more."""
+        self._idle = _IdleReport(publisher, self.cost)
+        self._suspended = 0.0
+        self._open_written = 0.0
+        report = publisher.event
+        self._poller = Poller("cost tracking", _POLL_SECONDS, self.check, report)
+        self._log_writer = DiskWriter("the spend log", self._write_log, report)
+        self._open_writer = DiskWriter("the latest spend", self._write_open, report)
+
+    @property
+    def writers(self) -> tuple[DiskWriter, ...]:
+        """What brings the spend to the disk."""
+        return self._log_writer, self._open_writer
+
+    def start(self) -> None:
+        """Show what was spent, and begin to watch the cost; returns at once."""
+        for writer in self.writers:
+            writer.start()
+        if self._recovered:
+            seconds = whole_minutes(sum(entry.seconds for entry in self._recovered))
+            usd = sum(entry.usd for entry in self._recovered)
+            amount = f"{seconds} (${usd:.2f}) were" if usd else f"{seconds} were"
+            self._publisher.event(f"previous run was killed; its last {amount} added to the spend")
+        damaged = self._spend_log.unreadable
+        if damaged:
+            which = f"line {damaged[0]:,}" if len(damaged) == 1 else plural(len(damaged), "line")
+            self._publisher.warn(
+                f"spend.jsonl is damaged: {which} cannot be read, and what was paid then is "
+                f"missing from all sums"
+            )
+        self.publish()
+        self._poller.start()
+
+    def record(self, step: int) -> None:
+        """Have the spend up to this step on the disk soon."""
+        with self._closing:
+            self._keep(self.cost.close(step))
+        self._log_writer.request()
+
+    def change_price(self, usd: float, step: int) -> None:
+        """Let the machine cost something else from here on, in US dollars an hour.
+
+        What was before keeps the price that it had, unless none was known: then the open periods
+        are taken to have cost as much all along.
+        """
+        with self._closing:
+            if self.cost.price > 0 and self.cost.price != usd:
+                self._keep(self.cost.close(step, last=True))
+            self.cost.price = usd
+        self._log_writer.request()
+
+    def roll_back(self, step: int) -> None:
+        """Begin the next entry at an earlier step, whose steps are made anew."""
+        with self._closing:
+            self.cost.roll_back(step)
+
+    def flush(self) -> None:
+        """Write what waits for the spend log, and wait until it is safe on the disk.
+
+        Raises:
+            EngineError: it cannot be written, and goes on waiting.
+        """
+        with self._writing:
+            with self._closing:
+                entries = self._waiting[:]
+                self._in_writing = len(entries)
+            written, size = 0, self._log_size
+            try:
+                if entries:
+                    self._locate()
+                    self._spend_log.add(*entries)
+                    written, size = len(entries), self._spend_log.size
+            finally:
+                with self._closing:
+                    self._waiting, self._in_writing = self._waiting[written:], 0
+                    self._log_size = size
+
+    def wait(self) -> None:
+        """Wait until what was to be written has been tried."""
+        for writer in self.writers:
+            writer.wait()
+
+    def end(self, step: int) -> None:
+        """Watch no more, and close the spend log.
+
+        Raises:
+            EngineError: the spend log cannot be written.
+        """
+        if self.ended:
+            return
+        self.ended = True
+        self._poller.stop(wait=True)
+        # The time that the log takes to be written is not counted: the sums are those in it.
+        self.cost.end()
+        with self._closing:
+            self._keep(self.cost.close(step, last=True))
+        for writer in self.writers:
+            writer.stop()
+        try:
+            self.flush()
+        except EngineError:
+            # The next run adds what the log does not take.
+            self._write_open()
+            raise
+        try:
+            self._locate()
+            self._spend_log.remove_open()
+        except (OSError, EngineError) as error:
+            # The log has grown since: nobody adds it again.
+            _log.warning("spend.open cannot be removed: %s", error)
+        self.publish()
+
+    def publish(self) -> None:
+        """Put the sums in the snapshot."""
+        cost = self.cost
+        self._publisher.update(
+            spent=cost.spent,
+            idle_usd=cost.idle_usd,
+            idle_seconds=cost.idle_seconds,
+            voice_seconds=cost.training_seconds,
+        )
+
+    def check(self) -> None:
+        """Look once at the clock and at what the run does."""
+        now = self.cost.run_seconds
+        self._report_suspended()
+        if now - self._open_written >= _OPEN_SECONDS:
+            self._open_written = now
+            self._open_writer.request()
+        if self._idle.check(now):
+            self.publish()
+
+    def _keep(self, entries: Sequence[SpendEntry]) -> None:
+        first = self._in_writing
+        self._waiting[first:] = _joined([*self._waiting[first:], *entries])
+
+    def _locate(self) -> None:
+        """Follow a voice folder that was moved.
+
+        Raises:
+            EngineError: it is gone.
+        """
+        self._voice.locate()
+        self._spend_log.path = self._voice.spend.path
+
+    def _write_log(self) -> None:
+        try:
+            self.flush()
+        except FolderLostError:
+            self._log_failed = True  # the folder watch reports it
+        except EngineError as error:
+            if not self._log_failed:
+                self._publisher.event(f"{error}{spent_so_far(self.cost)}", "warning")
+            self._log_failed = True
+        else:
+            self._log_failed = False
+            # What is open comes after another size of the log: a killed process hides it otherwise.
+            self._open_writer.request()
+
+    def _write_open(self) -> None:
+        with self._closing:
+            entries = [*self._waiting, *self.cost.open_entries(self._publisher.snapshot.step)]
+            size = self._log_size
+        try:
+            self._locate()
+            self._spend_log.write_open(entries, size)
+        except (OSError, EngineError) as error:
+            if not self._open_failed:
+                _log.warning("spend.open cannot be written: %s", error)
+            self._open_failed = True
+        else:
+            self._open_failed = False
+
+    def _report_suspended(self) -> None:
+        suspended = self.cost.suspended_seconds
+        if suspended == self._suspended:
+            return
+        seconds, self._suspended = suspended - self._suspended, suspended
+        price = self.cost.price
+        usd = f", which cost ${seconds / 3600 * price:.2f}" if price > 0 else ""
+        self._publisher.event(
+            f"this process was suspended for {whole_minutes(seconds)}{usd}", "warning"
+        )
+        self.publish()
+
+
+class _IdleReport:
+    """Shows and reports what the wait under way costs."""
+
+    def __init__(self, publisher: Publisher, cost: CostMeter) -> None:
+        self._publisher = publisher
+        self._cost = cost
+        self._phase: Phase | None = None
+        self._before = (0.0, 0.0)
+        self._shown = self._reminded = 0.0
+
+    def check(self, now: float) -> bool:
+        """Look at the run's phase; say whether the sums on the screen are due."""
+        phase = self._publisher.snapshot.phase
+        if phase not in _IDLE:
+            # Steps publish the sums as well, but not while one hangs, and that costs as much.
+            self._phase = None
+            return True
+        if phase is not self._phase:
+            self._begin(phase, now)
+            return False
+        seconds = self._cost.idle_seconds - self._before[0]
+        usd = self._cost.idle_usd - self._before[1]
+        if now - self._reminded >= _REMINDER_SECONDS:
+            self._reminded = now
+            self._warn(f"{phase.value} for {whole_minutes(seconds)} (${usd:.2f})")
+        every = _FIRST_FIGURES_SECONDS if seconds < _FIRST_SECONDS else _FIGURES_SECONDS
+        if now - self._shown < every:
+            return False
+        self._shown = now
+        self._publisher.update(wait_seconds=seconds, wait_usd=usd)
+        return True
+
+    def _begin(self, phase: Phase, now: float) -> None:
+        self._phase = phase
+        self._before = (self._cost.idle_seconds, self._cost.idle_usd)
+        self._shown = self._reminded = now
+        self._publisher.update(wait_seconds=0.0, wait_usd=0.0)
+        if phase in _WAITING:
+            self._warn(phase.value)
+
+    def _warn(self, text: str) -> None:
+        if self._cost.price > 0:
+            price = f"the machine still costs ${self._cost.price:,.2f}/h"
+            self._publisher.event(f"{text}; {price}", "warning")
+
+
+def spent_so_far(cost: CostMeter) -> str:
+    """Say what is spent, as a sentence after another one; nothing where no price is known."""
+    return f" Spent so far: ${cost.spent:,.2f}." if cost.spent > 0 else ""
+
+
+def _joined(entries: Sequence[SpendEntry]) -> list[SpendEntry]:
+    """Join entries that continue one another, so that few wait for a disk that hangs."""
+    joined: list[SpendEntry] = []
+    for entry in entries:
+        same = [place for place, one in enumerate(joined) if one.kind == entry.kind]
+        if not same or not _continues(joined[same[-1]], entry):
+            joined.append(entry)
+            continue
+        before = joined[same[-1]]
+        first = entry.first_step if entry.kind == "idle" else before.first_step
+        seconds = before.seconds + entry.seconds
+        joined[same[-1]] = replace(entry, start=before.start, first_step=first, seconds=seconds)
+    return joined
+
+
+def _continues(before: SpendEntry, entry: SpendEntry) -> bool:
+    if before.price != entry.price:
+        return False
+    return entry.kind == "idle" or before.last_step == entry.first_step

@@ -1,0 +1,93 @@
+"""`samples/`: the sounds that a voice was heard in, and the list of them."""
+
+import logging
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
+
+from engine.errors import InputError
+from engine.files import append_line, read_plain
+from engine.run.snapshot import Sample
+from engine.run.stop import MAX_STEPS
+from engine.serialization import from_json, to_json
+from engine.voice.folder import Voice
+
+_log = logging.getLogger(__name__)
+
+_LIST = "samples.jsonl"
+_MAX_BYTES = 2**26
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A line of the list; files are named without their folder."""
+
+    step: Annotated[int, Meta(ge=0, le=MAX_STEPS)]
+    sentence: str
+    file: str
+    seconds: Annotated[float, Meta(ge=0, le=10**6)]
+    note: str
+    original: str | None
+
+
+def append_sample(voice: Voice, sample: Sample) -> None:
+    """Note a sample in `samples/samples.jsonl`, so that later runs list it.
+
+    Raises `EngineError` when the file cannot be written.
+    """
+    line = _Line(
+        step=sample.step,
+        sentence=sample.sentence,
+        file=sample.path.name,
+        seconds=round(sample.seconds, 3),
+        note=sample.note,
+        original=sample.original.name if sample.original else None,
+    )
+    append_line(voice.samples / _LIST, to_json(line).decode())
+
+
+def read_samples(voice: Voice) -> list[Sample]:
+    """The samples of earlier runs whose files are still there, oldest first."""
+    try:
+        content = read_plain(voice.samples / _LIST, _MAX_BYTES)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        _log.warning("the samples of earlier runs are not listed: %s", error)
+        return []
+    found = []
+    for text in content.split(b"\n"):
+        try:
+            line = from_json(text, _Line, _LIST)
+        except InputError:
+            continue  # blank, or cut off by the end of a process
+        # Names alone: a list from elsewhere must not lead out of the folder.
+        path = voice.samples / Path(line.file).name
+        original = voice.samples / Path(line.original).name if line.original else None
+        if path.is_file():
+            found.append(Sample(line.step, line.sentence, path, line.seconds, line.note, original))
+    return found
+
+
+def sample_name(step: int, ssrn_step: int | None, sentence: str) -> str:
+    """The file name of a sample: both networks' steps and the sentence."""
+    ssrn = f"_ssrn-{ssrn_step}" if ssrn_step is not None else "_no-ssrn"
+    return f"text2mel-{step}{ssrn}_{slug(sentence)}.wav"
+
+
+def slug(text: str, max_length: int = 40) -> str:
+    """A few words of a text as part of a file name."""
+    words = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    return words[:max_length].rstrip("-") or "sample"
+
+
+def unused_path(path: Path) -> Path:
+    """The path, or the same with -2, -3, … where a file has it."""
+    candidate, number = path, 1
+    while candidate.exists():
+        number += 1
+        candidate = path.with_stem(f"{path.stem}-{number}")
+    return candidate

@@ -1,0 +1,141 @@
+"""A stop outlives the run that did not reach it, and no longer than that."""
+
+import json
+import shutil
+
+import pytest
+
+from engine.errors import InputError
+from engine.mirror.restore import FetchOptions, restore_from_mirror
+from engine.run.commands import Continue, Finish, Pause, StopAt
+from engine.run.options import TrainOptions
+from engine.run.snapshot import Phase
+from engine.run.stop import AlreadyThereError, StopPoint, StoredStop, parse_stop, read_stored_stop
+from engine.voice.folder import Voice
+
+
+@pytest.fixture
+def begun(make_voice, training):
+    """Begin a run with a stop far off, end it by a command, and return the voice."""
+
+    def begin(stop, *commands, **changes):
+        voice = make_voice(text2mel=1000, base_step=1000, **changes)
+        session = training.start(voice, stop)
+        training.until(session, lambda s: s.step > 1000)
+        for command in commands:
+            session.send(command)
+        last = training.end(session)
+        assert session.error is None
+        return voice, last
+
+    return begin
+
+
+def stops(training, voice, stop=None, **changes):
+    """Start again, pause at once, end by a signal; return the stop, and what was said of it."""
+    session = training.start(voice, stop, Pause(), **changes)
+    snapshot = training.until(session, lambda s: s.phase is Phase.PAUSED)
+    session.send(Finish(by_signal=True))
+    training.end(session)
+    words = ("still stopping", "stop changed")
+    return snapshot.stop, [text for text in training.texts(snapshot) if text.startswith(words)]
+
+
+@pytest.mark.parametrize("again", [None, "+2M"])
+def test_a_run_ended_by_a_signal_keeps_its_stop(begun, training, again):
+    voice, last = begun("+2M", Finish(by_signal=True))
+    assert last.stop == StopPoint(step=2_001_000)
+    # And so does the one after it, however often it is ended.
+    for _ in range(2):
+        stop, texts = stops(training, voice, again)
+        assert stop == StopPoint(step=2_001_000)
+        assert texts == ["still stopping at 2,001,000, as before; s or --stop-at changes that"]
+
+
+def test_a_new_machine_takes_the_stop_from_the_mirror(make_voice, training, tmp_path):
+    voice = make_voice(text2mel=1000, base_step=1000)
+    mirror, fresh = str(tmp_path / "mirror"), tmp_path / "fresh"
+    for stop, kept in (("+2M", StoredStop(StopPoint(step=2_001_000), "+2M")), ("+1", None)):
+        session = training.start(voice, stop, mirror=mirror)
+        if kept is not None:
+            training.until(session, lambda s: s.step > 1000)
+            session.send(Finish(by_signal=True))
+        training.end(session)
+        restore_from_mirror(TrainOptions(fresh, mirror=mirror), FetchOptions())
+        assert Voice.open(fresh).newest("text2mel").step == session.snapshot().step
+        assert read_stored_stop(fresh / "text2mel") == kept
+        shutil.rmtree(fresh)
+
+
+def test_times_and_sums_are_kept_as_they_were_first_meant(begun, training):
+    voice, last = begun("50h", Finish(by_signal=True), price=0.01)
+    stop, _ = stops(training, voice, "50h")
+    assert stop == last.stop
+    assert 50 * 3600 <= stop.training_seconds < last.voice_seconds + 50 * 3600
+    stop, texts = stops(training, voice, "$10")
+    assert texts == ["stop changed from 2d02h of training in all to $10"]
+    assert stops(training, voice)[0] == StopPoint(usd=10)
+    with pytest.raises(InputError, match=r"\$10\.00 spent, but this run has no price"):
+        training.start(voice, price=0.0)
+
+
+def test_another_stop_replaces_it_and_none_removes_it(begun, training):
+    voice, _ = begun("+2M", Finish(by_signal=True))
+    _, texts = stops(training, voice, "3M")
+    assert texts == ["stop changed from 2,001,000 to 3M"]
+    stop, texts = stops(training, voice, "none")
+    assert (stop, texts) == (None, ["stop changed from 3,000,000 to no stop"])
+    assert stops(training, voice)[0] is None
+
+
+def test_a_stop_set_during_the_run_is_kept(begun, training):
+    voice, _ = begun(None, StopAt(parse_stop("7M")), Finish(by_signal=True))
+    assert stops(training, voice)[0] == StopPoint(step=7_000_000)
+    voice, _ = begun("+2M", StopAt(None), Finish(by_signal=True), name="other")
+    assert stops(training, voice)[0] is None
+
+
+def test_a_person_who_ends_a_run_gives_up_its_stop(begun, training):
+    voice, _ = begun("+2M", Finish())
+    assert stops(training, voice) == (None, [])
+
+
+@pytest.mark.parametrize("attended", [False, True])
+def test_a_reached_stop_is_forgotten(make_voice, training, attended):
+    voice = make_voice()
+    session = training.start(voice, "+3", attended=attended)
+    if attended:
+        training.until(session, lambda s: s.phase is Phase.AT_STOP and s.checkpoint_step == 3)
+        session.send(Continue())
+        training.until(session, lambda s: s.step > 3)
+        session.send(Finish(by_signal=True))
+    first = training.end(session)
+    assert stops(training, voice) == (None, [])
+    assert training.end(training.start(voice, "+3")).step == first.step + 3
+
+
+def test_each_network_has_its_own_stop(begun, training):
+    voice, _ = begun("+2M", Finish(by_signal=True), ssrn=5)
+    assert stops(training, voice, network="ssrn")[0] is None
+    assert stops(training, voice)[0] == StopPoint(step=2_001_000)
+
+
+def test_a_run_killed_at_its_stop_does_not_train_on(make_voice, training):
+    voice = make_voice(text2mel=1000)
+    path = voice.folder / "text2mel" / "stop.json"
+    for content in ({"text": "+20", "step": 1000}, {"text": "+20", "step": 900}):
+        path.write_text(json.dumps(content))
+        for again in (None, "+20"):
+            with pytest.raises(AlreadyThereError, match="has reached its stop"):
+                training.start(voice, again)
+    assert training.end(training.start(voice, "+2")).step == 1002
+
+
+def test_a_new_stop_replaces_an_unreadable_one(make_voice, training):
+    voice = make_voice()
+    path = voice.folder / "text2mel" / "stop.json"
+    path.write_text("]")
+    last = training.end(training.start(voice, "+2"))
+    assert last.step == 2
+    assert any("stop.json" in text for text in training.texts(last))
+    assert json.loads(path.read_text()) == {}

@@ -1,0 +1,315 @@
+"""The loop as a person drives it: stops, pauses, checkpoints, counters, and faults."""
+
+import json
+
+import pytest
+import torch
+
+from engine.errors import EngineError, InputError
+from engine.run.commands import (
+    Audition,
+    Continue,
+    Finish,
+    Pause,
+    PlotAttention,
+    SaveCheckpoint,
+    ScreenDetached,
+    SetSentence,
+    StopAt,
+)
+from engine.run.snapshot import Phase
+from engine.run.stop import parse_stop
+from engine.training.learner import Learner
+from engine.voice.folder import Voice
+
+
+def steps(voice, network="text2mel"):
+    return [entry.step for entry in voice.checkpoints(network)]
+
+
+def at_stop(snapshot):
+    return snapshot.phase is Phase.AT_STOP
+
+
+def paused(snapshot):
+    return snapshot.phase is Phase.PAUSED
+
+
+@pytest.mark.parametrize(("text", "step"), [("+3", 103), ("105", 105), ("0.107k", 107)])
+def test_a_run_stops_at_its_step(make_voice, training, text, step):
+    voice = make_voice(text2mel=100, base_step=60)
+    snapshot = training.end(training.start(voice, text))
+    assert (snapshot.phase, snapshot.failure) == (Phase.STOPPED, "")
+    assert snapshot.step == snapshot.checkpoint_step == step
+    assert (snapshot.first_step, snapshot.base_step) == (100, 60)
+    assert snapshot.progress_to_stop == 1
+    assert steps(voice) == [100, step]
+
+
+def test_a_run_stops_after_a_time_and_records_it(make_voice, training):
+    voice = make_voice()
+    training.end(training.start(voice, "0.00001h", price=1000.0))
+    first = voice.spend
+    assert first.seconds >= 0.036
+    snapshot = training.end(training.start(voice, "0.00001h", price=2000.0))
+    both = voice.spend
+    assert both.seconds >= 0.072
+    trained = [s for s in both.entries if s.kind == "training" and s.last_step > s.first_step]
+    assert [entry.price for entry in trained] == [1000.0, 2000.0]
+    assert trained[1].first_step == trained[0].last_step
+    assert trained[1].last_step == snapshot.step
+    assert first.usd < snapshot.spent == pytest.approx(both.usd)
+    assert snapshot.voice_seconds > snapshot.run_seconds > 0
+
+
+def test_a_run_stops_at_a_sum_of_money(make_voice, training):
+    voice = make_voice()
+    with pytest.raises(InputError, match="--price"):
+        training.start(voice, "$5")
+    snapshot = training.end(training.start(voice, "$5", price=360_000.0))
+    assert snapshot.phase is Phase.STOPPED
+    assert voice.spend.usd >= 5
+    with pytest.raises(InputError, match="already spent"):
+        training.start(voice, "$5")
+
+
+@pytest.mark.usefixtures("written_at_once")
+def test_checkpoints_at_every_multiple_and_old_ones_go(make_voice, training):
+    voice = make_voice(text2mel=5, base_step=5, keep_newest=2, keep_every=8)
+    snapshot = training.end(training.start(voice, "19", checkpoint_every=2))
+    assert snapshot.phase is Phase.STOPPED
+    # The base, the multiples of 8, and the newest two.
+    assert steps(voice) == [5, 8, 16, 18, 19]
+    assert Voice.open(voice.folder).settings.checkpoint_every == 2
+    plots = [plot.step for plot in snapshot.attention]
+    assert plots == [5, 6, 8, 10, 12, 14, 16, 18, 19]
+    assert len(list((voice.folder / "text2mel" / "checkpoints").iterdir())) == 5
+
+
+def test_at_the_stop_a_run_waits_for_its_screen(make_voice, training):
+    voice = make_voice()
+    session = training.start(voice, "+3", attended=True, price=1.0)
+    snapshot = training.until(session, at_stop)
+    assert steps(voice) == [0, 3]
+    assert snapshot.steps_per_second is None
+    session.send(StopAt(parse_stop("2")))
+    snapshot = training.until(session, lambda s: "cannot stop at" in s.events[-1].text)
+    assert snapshot.phase is Phase.AT_STOP
+    assert snapshot.stop.step == 3
+    session.send(StopAt(parse_stop("+2")))
+    snapshot = training.until(session, lambda s: at_stop(s) and s.step == 5)
+    assert (snapshot.first_step, snapshot.checkpoint_step) == (3, 5)
+    assert snapshot.first_run_seconds > 0
+    # To continue at the stop is to train on without one.
+    session.send(Continue())
+    snapshot = training.until(session, lambda s: s.step > 6)
+    assert (snapshot.phase, snapshot.stop) == (Phase.TRAINING, None)
+    session.send(Finish())
+    last = training.end(session)
+    assert steps(voice) == [0, 3, 5, last.step]
+
+
+def test_a_screen_detached_at_the_stop_ends_the_run(make_voice, training):
+    session = training.start(make_voice(), "+2", attended=True)
+    training.until(session, at_stop)
+    session.send(ScreenDetached())
+    assert training.end(session).phase is Phase.STOPPED
+
+
+def test_a_screen_detached_before_the_stop_ends_nothing(make_voice, training):
+    session = training.start(make_voice(), "+6", ScreenDetached(), attended=True)
+    assert training.end(session).step == 6
+
+
+def test_a_pause_makes_no_steps_and_counts_no_time(make_voice, training):
+    voice = make_voice()
+    session = training.start(voice, "+9", Pause(), price=1.0)
+    before = training.until(session, paused)
+    session.send(Pause())
+    session.send(PlotAttention())
+    snapshot = training.until(session, lambda s: len(s.attention) > len(before.attention))
+    assert (snapshot.step, snapshot.run_seconds) == (before.step, before.run_seconds)
+    session.send(SetSentence("  A new sentence. "))
+    session.send(SetSentence("!!! ---"))
+    session.send(SaveCheckpoint())
+    session.send(Continue())
+    session.send(Continue())
+    snapshot = training.end(session)
+    assert snapshot.step == 9
+    assert snapshot.first_step == 0
+    assert snapshot.sentence == "A new sentence."
+    assert Voice.open(voice.folder).settings.sentence == "A new sentence."
+    events = training.texts(snapshot)
+    assert events.count("training continues") == 1
+    assert sum(text.startswith("paused at step") for text in events) == 1
+    assert sum(text.startswith("nothing to speak") for text in events) == 1
+
+
+def test_a_screen_detached_while_paused_ends_the_run(make_voice, training):
+    voice = make_voice(text2mel=40)
+    session = training.start(voice, attended=True)
+    training.until(session, lambda s: s.step > 41)
+    session.send(Pause())
+    at = training.until(session, paused).step
+    session.send(ScreenDetached())
+    snapshot = training.end(session)
+    assert (snapshot.phase, snapshot.step) == (Phase.STOPPED, at)
+    assert steps(voice) == [40, at]
+
+
+def test_a_screen_may_detach_from_a_pause_to_keep_training(make_voice, training):
+    session = training.start(make_voice(), "+6", Pause(), attended=True)
+    training.until(session, paused)
+    session.send(ScreenDetached(keep_training=True))
+    snapshot = training.end(session)
+    assert (snapshot.phase, snapshot.step) == (Phase.STOPPED, 6)
+
+
+def test_a_checkpoint_on_request_is_written_once(make_voice, training):
+    voice = make_voice()
+    session = training.start(voice, "+3", SaveCheckpoint(), attended=True)
+    training.until(session, at_stop)
+    session.send(SaveCheckpoint())
+    snapshot = training.until(session, lambda s: "already saved" in s.events[-1].text)
+    assert "nothing to save at step 0" in training.texts(snapshot)
+    session.send(StopAt(None))
+    training.until(session, lambda s: s.step > 3)
+    session.send(SaveCheckpoint())
+    training.until(session, lambda s: s.checkpoint_step > 3)
+    session.send(Finish())
+    last = training.end(session)
+    assert len(steps(voice)) in (3, 4)
+    assert steps(voice)[-1] == last.step
+    assert voice.spend.entries[-1].last_step == last.step
+
+
+def test_what_a_snapshot_shows_of_a_run(make_voice, training):
+    voice = make_voice(text2mel=1090, base_step=1000)
+    snapshot = training.end(training.start(voice, "+20"))
+    losses = snapshot.losses
+    assert losses.total == pytest.approx(losses.l1 + losses.divergence + losses.attention, rel=1e-4)
+    assert snapshot.held_out is not None
+    assert snapshot.curve.steps == (1100, 1110)
+    assert snapshot.curve.held_out_steps == (1100,)
+    assert snapshot.learning_rate > 0
+    assert (snapshot.device, snapshot.precision) == ("cpu", "fp32")
+    plot = snapshot.attention[-1]
+    assert plot.weights.shape[0] == len(plot.sentence)
+    assert plot.sentence.endswith("E")
+    assert plot.source.startswith("held-out LJ001-")
+    assert not plot.weights.flags.writeable
+    assert snapshot.gpu is None
+    assert snapshot.gpu_absent
+    history = [json.loads(line) for line in voice.history("text2mel").read_text().splitlines()]
+    assert [line["step"] for line in history] == [1100, 1110]
+
+
+def test_ssrn_has_no_attention_to_draw(make_voice, training):
+    voice = make_voice(ssrn=10)
+    snapshot = training.end(training.start(voice, "+12", PlotAttention(), network="ssrn"))
+    assert (snapshot.phase, snapshot.step) == (Phase.STOPPED, 22)
+    assert snapshot.attention == ()
+    assert snapshot.losses.attention is None
+    assert steps(voice, "ssrn") == [10, 22]
+    assert steps(voice) == [0]
+
+
+def test_the_end_gives_up_the_audition_under_way(make_voice, training):
+    voice = make_voice(sentence="la " * 500)
+    session = training.start(voice, "+1", attended=True)
+    training.until(session, at_stop)
+    session.send(Audition())
+    training.until(session, lambda s: s.auditioning)
+    session.send(Finish())
+    snapshot = training.end(session)
+    assert not snapshot.auditioning
+    assert "the sample under way was given up" in training.texts(snapshot)
+    assert snapshot.samples == ()
+
+
+def test_a_fault_saves_what_was_learned(make_voice, training, monkeypatch):
+    voice = make_voice()
+    make_step = Learner.step
+
+    def break_off(learner, batch, step=6):
+        if step == 6:
+            # The attention cannot be computed any more either.
+            monkeypatch.setattr(Learner, "evaluate", break_off)
+            raise RuntimeError("the device fell off")
+        return make_step(learner, batch, step)
+
+    monkeypatch.setattr(Learner, "step", break_off)
+    session = training.start(voice, "+20")
+    snapshot = training.end(session)
+    assert snapshot.phase is Phase.FAILED
+    assert "the device fell off" in snapshot.failure
+    events = training.texts(snapshot)
+    assert "saved before ending with RuntimeError" in events
+    assert not any("cannot be saved" in text for text in events)
+    assert isinstance(session.error, RuntimeError)
+    assert steps(voice) == [0, 5]
+    assert (snapshot.step, snapshot.checkpoint_step) == (5, 5)
+    monkeypatch.undo()
+    assert training.end(training.start(voice, "+1")).step == 6
+
+
+@pytest.mark.parametrize("work", ["step", "evaluate"])
+def test_out_of_memory_is_reported_in_a_sentence(make_voice, training, monkeypatch, work):
+    def too_much(*_):
+        raise torch.OutOfMemoryError("tried to allocate 20 GiB")
+
+    monkeypatch.setattr(Learner, work, too_much)
+    session = training.start(make_voice(), "+2")
+    snapshot = training.end(session)
+    assert isinstance(session.error, EngineError)
+    assert "--preset small" in snapshot.failure
+
+
+def test_at_the_stop_a_refused_checkpoint_is_retried(make_voice, training, monkeypatch):
+    voice = make_voice()
+
+    def full(checkpoint, target):
+        raise EngineError("No space left on device")
+
+    monkeypatch.setattr("engine.training.checkpoint_writer.save_checkpoint", full)
+    session = training.start(voice, "3", attended=True)
+    snapshot = training.until(session, at_stop)
+    assert snapshot.checkpoint_step == 0
+    monkeypatch.undo()
+    session.send(SaveCheckpoint())
+    training.until(session, lambda s: s.checkpoint_step == 3)
+    session.send(Finish())
+    assert training.end(session).phase is Phase.STOPPED
+    assert steps(voice) == [0, 3]
+
+
+def test_files_that_only_report_cannot_end_a_run(make_voice, training):
+    """Spend, history and the report of the corpus, with folders in their way."""
+    voice = make_voice(keep_newest=1, keep_every=100)
+    training.end(training.start(voice, "5"))
+    voice.corpus_report.unlink()
+    voice.corpus_report.mkdir()
+    spend, history = voice.folder / "spend.jsonl", voice.history("text2mel")
+    session = training.start(voice, "7", attended=True)
+    training.until(session, at_stop)
+    for path in (spend, history):
+        path.unlink(missing_ok=True)
+        path.mkdir()
+    session.send(StopAt(parse_stop("25")))
+
+    def reported(snapshot):
+        texts = training.texts(snapshot)
+        return at_stop(snapshot) and snapshot.step == 25 and all(
+            any(f"{path.name} cannot be written" in text for text in texts)
+            for path in (spend, history)
+        )  # fmt: skip
+
+    events = training.texts(training.until(session, reported))
+    assert sum("history.jsonl cannot be written" in text for text in events) == 1
+    assert any("corpus.json cannot be written" in text for text in events)
+    spend.rmdir()
+    session.send(Finish())
+    assert training.end(session).phase is Phase.STOPPED
+    # What could not be written was kept for the next try.
+    kept = [(s.kind, s.first_step, s.last_step) for s in voice.spend.entries]
+    assert ("training", 7, 25) in kept
