@@ -74,9 +74,7 @@ class Auditions:
     def begin(self, copy_weights: Callable[[], Mapping[str, Tensor]], step: int) -> None:
         """Start a sample with the weights of this moment; returns once they are copied."""
         if self._publisher.snapshot.auditioning:
-            self._publisher.event(
-                "still making the previous sample; try again when it is done", "warning"
-            )
+            self._publisher.event("still making the previous sample", "warning")
             return
         try:
             self._job = (copy_weights(), step, self.sentence)
@@ -95,8 +93,8 @@ class Auditions:
 
     def _work(self) -> None:
         if self._job is None:
-            # OpenMP starts helper threads for this one, and ends the process where it cannot: better
-            # before the first step.
+            # OpenMP starts helper threads for this one, and ends the process where it cannot: that
+            # should happen before the first step.
             torch.ones(_FOR_ALL_THREADS).mul_(2)
             return
         weights, step, sentence = self._job
