@@ -1,4 +1,8 @@
-"""What an order means for its voice: contradictions are told before anything heavy is loaded."""
+"""Can these options train this voice? Contradictions are found before anything heavy is loaded.
+
+What the options and the voice together mean for the stop, the budget and the price is settled
+here, once; the trainer is handed the result.
+"""
 
 import math
 import secrets
@@ -7,17 +11,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from engine.checkpoints.state import read_state, source_checkpoints
+from engine.checkpoints.state import is_intact, read_state, source_checkpoints
 from engine.choices import CloudName
 from engine.errors import InputError
-from engine.machine.cloud.connect import metadata_base
-from engine.machine.cloud.firmware import chosen_cloud
+from engine.machine.cloud.detect import chosen_cloud, metadata_base
 from engine.machine.cloud.metadata import require_base
 from engine.machine.lock import LOCK_NAME
 from engine.networks.specs import preset_of
-from engine.preflight_stop import require_stop_ahead
-from engine.run.options import Price, TrainOptions
-from engine.run.stop import AlreadyThereError
+from engine.run.options import QUOTE_A_SUM, Price, TrainOptions
+from engine.run.stop import (
+    AlreadyThereError,
+    StopRule,
+    StoredStop,
+    read_stored_stop,
+)
 from engine.text.mapping import require_vocabulary
 from engine.text.vocabulary import Vocabulary
 from engine.voice.dataset import as_stored, require_dataset
@@ -39,113 +46,82 @@ _LEFTOVERS = {
 
 
 @dataclass(frozen=True)
-class Plan:
-    """An order that can be carried out, as far as can be told without reading the corpus."""
+class Note:
+    """What the person is told when the run starts."""
+
+    text: str
+    warn: bool = False
+    """Whether it is likely to be a mistake, and stays on the screen until it is dismissed."""
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """How a run starts, as far as can be told without reading the corpus."""
 
     settings: VoiceSettings
-    """The settings that the run has: the voice's, with what the order changes."""
+    """The voice's settings, with what the options change."""
     step: int
     """The global step from which training goes on."""
     new: bool
     """Whether the voice is yet to be made."""
     takes_dataset: bool
-    """Whether the voice learns from its dataset for the first time: one that is new or has been
-    imported. A dataset that then proves of no use must leave no trace in it."""
-    stop_text: str = ""
-    """The stop as it was asked for, by this order or by that of the run which it takes up."""
-    budget_before: float | None = None
-    """The budget in US dollars that the order changes, 0 where there was none; None where the
-    order leaves it."""
-    cloud: CloudName | None = None
+    """Whether the voice is new or imported, and learns from its dataset for the first time. A
+    dataset that then proves of no use must leave no trace in it."""
+    stop: StopRule | StoredStop | None
+    """When to stop: as the options say, or where the previous run was to stop."""
+    cloud: CloudName | None
     """The cloud whose metadata service may be asked; None where not one request may leave."""
+    notes: tuple[Note, ...] = ()
 
 
-def make_plan(options: TrainOptions) -> Plan:
-    """Check an order against its voice folder.
+def check_options(options: TrainOptions) -> Preflight:
+    """Check the options against the voice folder.
 
     Raises:
         AlreadyThereError: the voice has been trained to its stop, or its budget is used up.
-        InputError: the order contradicts the voice, the dataset or the source, or its stop lies
+        InputError: the options contradict the voice, the dataset or the source, or the stop lies
             behind.
     """
     folder = options.voice_folder
     if options.vocabulary is not None:
         require_vocabulary(options.vocabulary)
     new = not Voice.exists(folder)
-    settings = _new_settings(options) if new else _settings_of(options)
-    changes: dict[str, Any] = {
-        "recipe": options.recipe,
-        "dropout": options.dropout,
-        "budget": options.budget,
-        "checkpoint_every": options.checkpoint_every,
-        "checkpoint_minutes": options.checkpoint_minutes,
-        "mirror": options.mirror,
-    }
-    said = {name: value for name, value in changes.items() if value is not None}
-    budget_before = None if options.budget in (None, settings.budget) else settings.budget
-    settings = _with_price(_with_id(replace(settings, **said)), options.price)
-    cloud = _cloud_of(options)
+    before = _new_settings(options) if new else _existing_settings(options)
+    settings = _with_options(before, options)
     if settings.dataset is None:
         raise InputError(
-            f"The voice in {folder} has no recordings yet; say what it shall learn from: "
+            f"The voice in {folder} has no recordings yet; say what to train on: "
             f"`voicecoach train DATASET --voice {folder}`."
         )
     dataset = (folder / settings.dataset).resolve()
     require_dataset(dataset)
     if new:
-        _require_room(folder, dataset)
-    takes_dataset = new or Voice.open(folder).settings.dataset is None
-    plan = Plan(settings, _step_of(options), new, takes_dataset, "", budget_before, cloud)
-    spend = SpendLog(folder / "spend.jsonl")
-    # One that the cloud is yet to say can be asked for money as well.
-    price = math.inf if cloud and settings.price_auto else settings.price
-    if settings.budget > 0:
-        _require_countable(settings.budget, spend)
-        _require_budget(settings.budget, spend, price)
-    return replace(plan, stop_text=require_stop_ahead(options, plan.step, spend, price))
+        _require_empty(folder, dataset)
+    cloud = _cloud(options)
+    money = _Money(
+        SpendLog(folder / "spend.jsonl"),
+        # A price that the cloud is yet to say can be asked for money as well.
+        math.inf if cloud and settings.price_auto else settings.price,
+    )
+    money.check_budget(settings.budget)
+    step = _first_step(options)
+    stop, stop_notes = _stop(options, step, money)
+    return Preflight(
+        settings=settings,
+        step=step,
+        new=new,
+        takes_dataset=new or Voice.open(folder).settings.dataset is None,
+        stop=stop,
+        cloud=cloud,
+        notes=(*_budget_notes(before.budget, settings.budget), *stop_notes),
+    )
 
 
-def _require_countable(budget: float, spend: SpendLog) -> None:
-    """Refuse a budget where nothing that was spent can be read, as after a power cut.
-
-    Raises:
-        InputError: saying what to do about the spend.
-    """
-    if spend.unreadable and not spend.entries:
-        raise InputError(
-            f"the budget of ${budget:,.2f} cannot be enforced, because {spend.path} is damaged: "
-            f"none of its lines can be read; restore it from a backup or the voice's mirror, or "
-            f"remove it to count from $0"
-        )
+# The price, the budget and the stop
 
 
-def _require_budget(budget: float, spend: SpendLog, price: float) -> None:
-    """Refuse a budget that is used up, or that nobody can watch.
-
-    Raises:
-        AlreadyThereError: it is used up; saying what is spent, and on what.
-        InputError: there is no price.
-    """
-    if price <= 0:
-        raise InputError(
-            f"the budget of ${budget:,.2f} cannot be enforced, because this run has no price; give "
-            f"--price in $ an hour, or --budget none"
-        )
-    if spend.usd >= budget:
-        spent, idle = spend.usd, spend.idle_usd
-        raise AlreadyThereError(
-            f"the budget of ${budget:,.2f} is used up: ${spent:,.2f} is spent, "
-            f"${spent - idle:,.2f} on training and ${idle:,.2f} on idle time; give a larger "
-            f"--budget, or none"
-        )
-
-
-def _cloud_of(options: TrainOptions) -> CloudName | None:
-    """The cloud whose metadata service may be asked.
-
-    Raises:
-        InputError: there is none, and the price is to come from it; or its address is none.
-    """
+def _cloud(options: TrainOptions) -> CloudName | None:
+    """The cloud whose metadata service may be asked."""
     cloud = chosen_cloud(options.cloud)
     if options.price == "auto" and cloud is None:
         raise InputError(
@@ -157,32 +133,144 @@ def _cloud_of(options: TrainOptions) -> CloudName | None:
     return cloud
 
 
-def _with_id(settings: VoiceSettings) -> VoiceSettings:
-    """The settings with what a mirror knows the voice by, where it has a mirror."""
-    if settings.mirror is None or settings.id is not None:
-        return settings
-    return replace(settings, id=secrets.token_hex(16))
+@dataclass(frozen=True)
+class _Money:
+    """What the voice has cost, and what an hour costs."""
+
+    spend: SpendLog
+    price: float
+
+    def check_budget(self, budget: float) -> None:
+        """Refuse a budget that is used up, or that cannot be enforced; 0 is none.
+
+        Raises:
+            AlreadyThereError: it is used up; saying what is spent, and on what.
+            InputError: there is no price, or nothing that was spent can be read, as after a power
+                cut.
+        """
+        if budget <= 0:
+            return
+        log = self.spend
+        if log.unreadable and not log.entries:
+            raise InputError(
+                f"the budget of ${budget:,.2f} cannot be enforced, because {log.path} is "
+                f"damaged: none of its lines can be read; restore it from a backup or the voice's "
+                f"mirror, or remove it to count from $0"
+            )
+        if self.price <= 0:
+            raise InputError(
+                f"the budget of ${budget:,.2f} cannot be enforced, because this run has no price; "
+                f"give --price in $ an hour, or --budget none"
+            )
+        if log.usd >= budget:
+            spent, idle = log.usd, log.idle_usd
+            raise AlreadyThereError(
+                f"the budget of ${budget:,.2f} is used up: ${spent:,.2f} is spent, "
+                f"${spent - idle:,.2f} on training and ${idle:,.2f} on idle time; give a larger "
+                f"--budget, or none"
+            )
+
+    def resolve(self, stop: StopRule | StoredStop, step: int) -> None:
+        """Refuse a stop that lies behind; raises as `StopRule.resolve`."""
+        stop.resolve(step, self.spend.seconds, self.spend.usd, self.price)
 
 
-def _with_price(settings: VoiceSettings, price: Price | None) -> VoiceSettings:
-    if price is None:
-        return settings
-    if price == "auto":
-        return replace(settings, price=0.0, price_auto=True)
-    return replace(settings, price=price, price_auto=False)
+def _budget_notes(before: float, now: float) -> tuple[Note, ...]:
+    """Say that the options change the budget: a shell may have made another sum of it."""
+    if before == now:
+        return ()
+    was, is_ = (f"${usd:,.2f}" if usd else "none" for usd in (before, now))
+    # What is likely to be a mistake ends the run early, or never.
+    return (
+        Note(f"budget is now {is_} (was {was})", warn=before > 0 and (now == 0 or now < before)),
+    )
 
 
-def _step_of(options: TrainOptions) -> int:
-    entries = list_checkpoints(options.voice_folder / options.network / "checkpoints")
-    if entries:
-        return entries[-1].step
+def _stop(
+    options: TrainOptions, step: int, money: _Money
+) -> tuple[StopRule | StoredStop | None, tuple[Note, ...]]:
+    """When to stop, and what to say where the previous run was to stop elsewhere."""
+    try:
+        stored = read_stored_stop(options.voice_folder / options.network)
+        notes: tuple[Note, ...] = ()
+    except InputError as error:
+        if options.stop is None:
+            raise
+        stored, notes = None, (Note(str(error), warn=True),)
+    if stored is not None and stored.matches(options.stop):
+        _require_ahead(stored, options, step, money)
+        return stored, ()
+    rule = options.stop if isinstance(options.stop, StopRule) else None
+    if rule is not None:
+        _require_ahead(rule, options, step, money)
+    if stored is not None:
+        notes = (Note(f"stop changed from {stored.words} to {rule.text if rule else 'no stop'}"),)
+    return rule, notes
+
+
+def _require_ahead(
+    stop: StopRule | StoredStop, options: TrainOptions, step: int, money: _Money
+) -> None:
+    """Refuse a stop that lies behind the newest checkpoint that is not damaged."""
+    try:
+        money.resolve(stop, step)
+        return
+    except InputError as error:
+        checkpoints = list_checkpoints(options.voice_folder / options.network / "checkpoints")
+        # To read all checkpoints takes long, and is needed only where the answer depends on it.
+        sound = next((one.step for one in reversed(checkpoints) if is_intact(one.path)), step)
+        there = isinstance(error, AlreadyThereError)
+        if sound == step and there and not checkpoints:
+            # Where the weights of another voice stand, this one has not been trained to.
+            raise InputError(str(error)) from error
+        if sound == step and stop.text.isdecimal() and not there:
+            raise InputError(f"{error}; {QUOTE_A_SUM}") from error
+        if sound == step:
+            raise
+    money.resolve(stop, sound)
+
+
+def _first_step(options: TrainOptions) -> int:
+    checkpoints = list_checkpoints(options.voice_folder / options.network / "checkpoints")
+    if checkpoints:
+        return checkpoints[-1].step
     if options.source is None:
         return 0
     source = source_checkpoints(options.source).get(options.network)
     return 0 if source is None else read_state(source).step
 
 
-def _settings_of(options: TrainOptions) -> VoiceSettings:
+# The settings
+
+
+def _with_options(settings: VoiceSettings, options: TrainOptions) -> VoiceSettings:
+    """The settings with what the options change, and an id where there is a mirror."""
+    changes: dict[str, Any] = {
+        "recipe": options.recipe,
+        "dropout": options.dropout,
+        "budget": options.budget,
+        "checkpoint_every": options.checkpoint_every,
+        "checkpoint_minutes": options.checkpoint_minutes,
+        "mirror": options.mirror,
+        **_price_changes(options.price),
+    }
+    settings = replace(settings, **_given(changes))
+    if settings.mirror is None or settings.id is not None:
+        return settings
+    return replace(settings, id=secrets.token_hex(16))
+
+
+def _price_changes(price: Price | None) -> dict[str, Any]:
+    if price is None:
+        return {}
+    return {"price": 0.0 if price == "auto" else price, "price_auto": price == "auto"}
+
+
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _existing_settings(options: TrainOptions) -> VoiceSettings:
     """The settings of a voice that exists."""
     folder = options.voice_folder
     voice = Voice.open(folder)
@@ -193,7 +281,7 @@ def _settings_of(options: TrainOptions) -> VoiceSettings:
         settings = replace(settings, dataset=given)
     elif options.dataset is not None and options.dataset.resolve() != voice.dataset:
         raise InputError(
-            f"The voice in {folder} learns from {voice.dataset}, not from {options.dataset}; leave "
+            f"The voice in {folder} is trained on {voice.dataset}, not on {options.dataset}; leave "
             f"the dataset out, or make another voice with --voice."
         )
     if options.preset is not None and options.preset != settings.preset:
@@ -205,31 +293,27 @@ def _settings_of(options: TrainOptions) -> VoiceSettings:
     if options.source is not None:
         if voice.checkpoints(options.network):
             raise InputError(
-                f"The voice in {folder} has a {options.network} already, which --from would "
-                f"replace; leave --from out to train it on, or make another voice with --voice."
+                f"The voice in {folder} already has a {options.network}, which --from would "
+                f"replace; leave --from out to continue it, or make another voice with --voice."
             )
         _require_fitting_source(options)
     return settings
 
 
 def _require_own_vocabulary(options: TrainOptions, settings: VoiceSettings) -> None:
-    """Refuse other symbols for a voice that exists: its weights know their rows by them.
-
-    Raises:
-        InputError: saying how to make a voice with those symbols.
-    """
+    """Refuse other symbols for a voice that exists: its weights know their rows by them."""
     folder = options.voice_folder
+    new_voice = f"make another voice from it: `voicecoach train DATASET --voice NEW --from {folder}"
     if options.vocabulary is not None and options.vocabulary != settings.symbols:
         raise InputError(
             f"The voice in {folder} reads the symbols {settings.symbols!r}, and a voice keeps its "
-            f"symbols; leave --vocabulary out, or make another voice from it: `voicecoach train "
-            f"DATASET --voice NEW --from {folder} --vocabulary {shlex.quote(options.vocabulary)}`."
+            f"symbols; leave --vocabulary out, or {new_voice} "
+            f"--vocabulary {shlex.quote(options.vocabulary)}`."
         )
     if options.cleaner is not None and options.cleaner != settings.cleaner:
         raise InputError(
             f"The voice in {folder} has the cleaner {settings.cleaner}, not {options.cleaner}; "
-            f"leave --cleaner out, or make another voice from it: `voicecoach train DATASET "
-            f"--voice NEW --from {folder} --cleaner {options.cleaner}`."
+            f"leave --cleaner out, or {new_voice} --cleaner {options.cleaner}`."
         )
 
 
@@ -238,7 +322,7 @@ def _new_settings(options: TrainOptions) -> VoiceSettings:
     folder = options.voice_folder
     if options.dataset is None:
         raise InputError(
-            f"There is no voice in {folder}; say what it shall learn from: "
+            f"There is no voice in {folder}; say what to train one on: "
             f"`voicecoach train DATASET --voice {folder}`."
         )
     settings = VoiceSettings(dataset=as_stored(options.dataset, folder))
@@ -250,20 +334,40 @@ def _new_settings(options: TrainOptions) -> VoiceSettings:
                 f"{options.preset}; leave --preset out."
             )
         _require_fitting_source(options)
-    said: dict[str, Any] = {
+    changes: dict[str, Any] = {
         "preset": options.preset,
         "symbols": options.vocabulary,
         "cleaner": options.cleaner,
     }
-    return replace(settings, **{name: value for name, value in said.items() if value is not None})
+    return replace(settings, **_given(changes))
+
+
+def _require_empty(folder: Path, dataset: Path) -> None:
+    """Refuse to make a voice among somebody's other files."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file; give a folder with --voice.")
+    if not folder.exists():
+        return
+    inside = dataset.is_relative_to(folder.resolve()) and dataset != folder.resolve()
+    expected = {dataset.relative_to(folder.resolve()).parts[0]} if inside else set()
+    try:
+        strange = sorted({path.name for path in folder.iterdir()} - expected - _LEFTOVERS)
+    except OSError as error:
+        raise InputError(
+            f"Cannot read the folder {folder}: {error.strerror}; name another one with --voice."
+        ) from error
+    if strange:
+        raise InputError(
+            f"{folder} is not empty and is not a voice folder ({strange[0]}); name a new folder "
+            f"with --voice."
+        )
+
+
+# The source
 
 
 def _like_source(source: Path, settings: VoiceSettings) -> VoiceSettings:
-    """Settings for weights that come from another voice or from a checkpoint of one.
-
-    Raises:
-        InputError: `source` is neither.
-    """
+    """Settings for weights that come from another voice or from a checkpoint of one."""
     home = source
     if is_checkpoint(source):
         home = _home_of(source)
@@ -276,27 +380,14 @@ def _like_source(source: Path, settings: VoiceSettings) -> VoiceSettings:
             f"the folder of a voice, or one of its step-… folders."
         )
     theirs = Voice.open(home).settings
-    return replace(
-        settings,
-        preset=theirs.preset,
-        symbols=theirs.symbols,
-        cleaner=theirs.cleaner,
-        sentence=theirs.sentence,
-        dropout=theirs.dropout,
-        sharpening=theirs.sharpening,
-        audio=theirs.audio,
-        limits=theirs.limits,
-    )
+    names = ["preset", "symbols", "cleaner", "sentence", "dropout", "sharpening", "audio", "limits"]
+    return replace(settings, **{name: getattr(theirs, name) for name in names})
 
 
 def _require_fitting_source(options: TrainOptions) -> None:
     """Refuse a lone checkpoint of another network, and weights that their own voice disowns.
 
-    Other symbols than the voice's are no hindrance: each finds its row, or a neighbour's.
-
-    Raises:
-        InputError: saying what does not fit.
-    """
+    Other symbols than the voice's are no hindrance: each finds its row, or a neighbour's."""
     assert options.source is not None
     found = source_checkpoints(options.source)
     if is_checkpoint(options.source):
@@ -319,40 +410,15 @@ def _require_fitting_source(options: TrainOptions) -> None:
 
 
 def _symbols_of(checkpoint: Path) -> str:
-    """The symbols that a checkpoint was trained with.
-
-    Raises:
-        InputError: they are no vocabulary.
-    """
+    """The symbols that a checkpoint was trained with."""
     symbols = read_state(checkpoint).symbols
     try:
         Vocabulary(symbols)
     except InputError as error:
-        raise InputError(f"The weights in {checkpoint} cannot be taken over: {error}") from error
+        raise InputError(f"The weights in {checkpoint} cannot be used: {error}") from error
     return symbols
 
 
 def _home_of(checkpoint: Path) -> Path:
     """The voice folder that a checkpoint would be of, by where it lies."""
     return checkpoint.resolve().parent.parent.parent
-
-
-def _require_room(folder: Path, dataset: Path) -> None:
-    """Refuse to make a voice among somebody's other files."""
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder} is a file; give a folder with --voice.")
-    if not folder.exists():
-        return
-    inside = dataset.is_relative_to(folder.resolve()) and dataset != folder.resolve()
-    expected = {dataset.relative_to(folder.resolve()).parts[0]} if inside else set()
-    try:
-        strange = sorted({path.name for path in folder.iterdir()} - expected - _LEFTOVERS)
-    except OSError as error:
-        raise InputError(
-            f"Cannot read the folder {folder}: {error.strerror}; name another one with --voice."
-        ) from error
-    if strange:
-        raise InputError(
-            f"{folder} holds something else than a voice ({strange[0]}); name a new folder "
-            f"with --voice."
-        )

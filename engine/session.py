@@ -1,32 +1,33 @@
 """The engine's front door: commands in, snapshots out."""
 
-import contextlib
 import logging
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from engine.attach.clients import Audience
 from engine.attach.server import Server
 from engine.errors import Cancelled, Declined, EngineError, InputError, VoicecoachError
-from engine.files import remove_all, unremoved_message, unusable_path, write_whole
 from engine.machine.background import Poller
-from engine.machine.cloud.news import NewPrice
-from engine.machine.lock import LOCK_NAME, FolderLostError, acquire_lock
+from engine.machine.cloud.machine import NewPrice
+from engine.machine.lock import FolderLostError
 from engine.mirror.confirmed import mirror_to_use
 from engine.mirror.store import open_store
 from engine.mirror.uploader import Uploader
-from engine.preflight import Plan, make_plan
+from engine.preflight import Preflight, check_options
 from engine.run.commands import Command, Inbox, KeyPressed, ScreenDetached, TerminalStalled
 from engine.run.options import MAX_WAIT_SECONDS, TrainOptions
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
+from engine.run.stop import NONE
 from engine.training.folder_watch import FolderWatch
-from engine.training.machine_watch import MachineWatch
 from engine.training.spend_recorder import SpendRecorder
+from engine.training.spot import SpotWatch
 from engine.training.watchdog import Watchdog
-from engine.voice.folder import SETTINGS, Voice
+from engine.voice.claim import VoiceClaim
+from engine.voice.folder import Voice
 
 if TYPE_CHECKING:
     from engine.training.setup import TrainingContext
@@ -61,34 +62,34 @@ class Session:
     """
 
     def __init__(self, options: TrainOptions) -> None:
-        """Check the order and take the voice folder; import nothing heavy.
+        """Check the options and lock the voice folder; import nothing heavy.
 
         Raises:
-            InputError: the order cannot be carried out: no such dataset or voice, another
-                process trains in the voice folder, that cannot be written, and the like.
+            InputError: the options cannot be used: no such dataset or voice, another process
+                trains in the voice folder, that cannot be written, and the like.
             EngineError: the disk is full.
         """
         self.error: BaseException | None = None
         """What ended the run, when it did not end as asked."""
-        self._options = options
-        # The lock comes first: what a plan is made of changes while another process trains.
-        self._claim = _Claim(options.voice_folder)
+        # The lock comes first: what preflight reads changes while another process trains.
+        self._claim = VoiceClaim(options.voice_folder)
         try:
-            plan = make_plan(options)
+            self._preflight = preflight = check_options(options)
             self._claim.remember()
         except BaseException:
-            self._claim.forget()
+            self._claim.remove_lock()
             self._claim.release()
             raise
-        self._took_dataset = plan.takes_dataset
-        self._budget_before = plan.budget_before
+        self._options = replace(options, stop=preflight.stop or NONE)
         try:
-            self._voice = _write_settings(options.voice_folder, plan)
+            self._voice = _write_settings(options.voice_folder, preflight)
             self._voice.lock = self._claim.lock
-            self._publisher = Publisher(_first_snapshot(options, plan, self._voice))
+            self._publisher = Publisher(_first_snapshot(options, preflight, self._voice))
             self._spend = SpendRecorder(self._publisher, self._voice, options.network)
             self._inbox = Inbox()
-            self._machine = MachineWatch(options, plan, self._publisher, self._inbox)
+            self._spot = SpotWatch(
+                options, preflight.cloud, self._voice.settings, self._publisher, self._inbox
+            )
             self._folder = FolderWatch(
                 self._claim.lock,
                 self._publisher,
@@ -96,7 +97,7 @@ class Session:
                 lambda folder: self._server.restore_socket(folder),
             )
         except BaseException:
-            if plan.new:
+            if preflight.new:
                 self._claim.undo()
             self._claim.release()
             raise
@@ -113,7 +114,8 @@ class Session:
 
     def start(self) -> None:
         """Start the engine thread, and serve the screens of others; returns at once."""
-        _tell_budget(self._budget_before, self._voice.settings.budget, self._publisher)
+        for note in self._preflight.notes:
+            (self._publisher.warn if note.warn else self._publisher.event)(note.text)
         try:
             if self._voice.locate() == self._options.voice_folder:
                 self._server.start()
@@ -164,10 +166,10 @@ class Session:
         """Prepare, train, and say how it ended, whatever happens."""
         try:
             self._spend.start()
-            self._machine.start()
+            self._spot.start()
             self._folder.start()
             self._train(watchdog)
-            self._machine.wait_for_hook()
+            self._spot.wait_for_hook()
             self._end_spend()
             self._close_mirror()
             failure = self._folder.failure()
@@ -187,7 +189,7 @@ class Session:
             self._ended.set()
             if self._gpu is not None:
                 self._gpu.stop()
-            self._machine.end()
+            self._spot.stop()
             self._folder.end()
             # Before the lock is free: whoever takes it next opens a socket of the same name.
             self._server.close()
@@ -288,7 +290,7 @@ class Session:
                     self._inbox,
                     auditions,
                     self._spend,
-                    self._machine,
+                    self._spot,
                     watchdog,
                     on_saved=() if mirror is None else (mirror.wake,),
                 ),
@@ -327,15 +329,15 @@ class Session:
         try:
             return prepare(self._options, self._voice, self._publisher, self._inbox)
         except Cancelled as end:
-            if self._machine.heeds_before_training() or not isinstance(end, Declined):
+            if self._spot.ended_preparation() or not isinstance(end, Declined):
                 self._publisher.event("ended before the first step")
                 return None
             self._publisher.event("ended before the first step: the corpus is to be mended")
-            if self._took_dataset:
+            if self._preflight.takes_dataset:
                 # Once it is mended, the same command makes the voice.
                 self._undo()
         except InputError:
-            if self._took_dataset:
+            if self._preflight.takes_dataset:
                 self._undo()
             raise
         return None
@@ -355,75 +357,6 @@ class Session:
         return uploader
 
 
-class _Claim:
-    """A voice folder taken for one run: its lock, and what was in it before."""
-
-    def __init__(self, folder: Path) -> None:
-        """Take the folder, made where there is none.
-
-        Raises:
-            InputError: another process trains in it, or it cannot be made or written.
-            EngineError: the disk is full.
-        """
-        self._folder = folder
-        self._before: set[str] = set()
-        self._settings: bytes | None = None
-        try:
-            if folder.exists() and not folder.is_dir():
-                raise InputError(f"{folder} is a file; give a folder with --voice.")
-            self._made = [one for one in (folder, *folder.parents) if not one.exists()]
-            self._made_lock = not (folder / LOCK_NAME).exists()
-            self.lock = acquire_lock(folder)
-        except OSError as error:
-            raise unusable_path(folder, error) from error
-
-    def remember(self) -> None:
-        """Note what is in the folder before the run writes into it, for `undo`.
-
-        Raises:
-            InputError: it cannot be read.
-        """
-        settings = self._folder / SETTINGS
-        try:
-            self._before = {path.name for path in self._folder.iterdir()}
-            self._settings = settings.read_bytes() if settings.is_file() else None
-        except OSError as error:
-            raise unusable_path(self._folder, error) from error
-
-    def forget(self) -> None:
-        """Remove the lock file, and the folders, where they were made for this claim alone."""
-        if self._made_lock:
-            with contextlib.suppress(OSError):
-                (self._folder / LOCK_NAME).unlink()
-        for folder in self._made:
-            # A folder into which somebody has put something since refuses.
-            with contextlib.suppress(OSError):
-                folder.rmdir()
-
-    def release(self) -> None:
-        """Let others train in the folder."""
-        self.lock.release()
-
-    def undo(self) -> None:
-        """Remove what was made for an order that could not be carried out, and that alone.
-
-        Anything that was there before is the person's, their recordings perhaps, and stays; the
-        settings of a voice become what they were. A folder that was moved meanwhile stays as it is.
-        """
-        try:
-            if self.lock.find() != self._folder:
-                return
-        except EngineError as error:
-            _log.warning("what was made for this run is not removed: %s", error)
-            return
-        left = remove_all(one for one in self._folder.iterdir() if one.name not in self._before)
-        if left:
-            _log.warning("%s", unremoved_message(left))
-        self.forget()
-        if self._settings is not None:
-            write_whole(self._folder / SETTINGS, self._settings)
-
-
 def _seconds_for_mirror(snapshot: Snapshot) -> float:
     """How long the last checkpoint may take to the mirror: less where the machine goes away."""
     notice = snapshot.spot_notice
@@ -433,28 +366,15 @@ def _seconds_for_mirror(snapshot: Snapshot) -> float:
     return min(_MIRROR_SECONDS, max(0.0, left))
 
 
-def _write_settings(folder: Path, plan: Plan) -> Voice:
-    if plan.new:
-        return Voice.create(folder, plan.settings)
+def _write_settings(folder: Path, preflight: Preflight) -> Voice:
+    if preflight.new:
+        return Voice.create(folder, preflight.settings)
     voice = Voice.open(folder)
-    voice.save(plan.settings)
+    voice.save(preflight.settings)
     return voice
 
 
-def _tell_budget(before: float | None, now: float, publisher: Publisher) -> None:
-    """Say that the order changes the budget: a shell may have made another sum of it."""
-    if before is None:
-        return
-    was, is_ = (f"${usd:,.2f}" if usd else "none" for usd in (before, now))
-    text = f"budget was {was}, is {is_}"
-    if before > 0 and (now == 0 or now < before):
-        # What is likely to be a mistake ends the run early, or never.
-        publisher.warn(text)
-    else:
-        publisher.event(text)
-
-
-def _first_snapshot(options: TrainOptions, plan: Plan, voice: Voice) -> Snapshot:
+def _first_snapshot(options: TrainOptions, preflight: Preflight, voice: Voice) -> Snapshot:
     settings = voice.settings
     return Snapshot(
         phase=Phase.PREPARING,
@@ -462,11 +382,11 @@ def _first_snapshot(options: TrainOptions, plan: Plan, voice: Voice) -> Snapshot
         voice_folder=voice.folder,
         network=options.network,
         # Of weights that there are it is known once they are read.
-        preset=settings.preset if plan.new and options.source is None else "",
+        preset=settings.preset if preflight.new and options.source is None else "",
         recipe=settings.recipe,
-        step=plan.step,
-        first_step=plan.step,
-        stop_text=plan.stop_text,
+        step=preflight.step,
+        first_step=preflight.step,
+        stop_text=preflight.stop.text if preflight.stop else "",
         price=settings.price,
         budget=settings.budget,
         sentence=settings.sentence,

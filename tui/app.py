@@ -19,9 +19,7 @@ from textual.theme import ThemeProvider
 from engine.run.commands import KeyPressed
 from engine.run.snapshot import Phase, Snapshot
 from tui.ascii_filter import AsciiFilter
-from tui.audio import scp
-from tui.audio.listening import Listening
-from tui.audio.player import Player
+from tui.audio.listening import Listening, Player, this_host
 from tui.key_order import KeyOrder
 from tui.process.endings import ExitReason
 from tui.process.terminal_driver import TerminalDriver
@@ -39,19 +37,19 @@ __all__ = ["ExitReason", "VoicecoachApp"]
 
 _POLL_SECONDS = 0.25
 _POLLS_A_PLOT = 4
-"""The plots are looked at once a second, the numbers four times."""
+"""The plots are renewed once a second, the numbers four times."""
 _KEY_SECONDS = 2.0
-"""A run that waits for a person is told of their keys no more often."""
+"""A run that waits for a person hears of their keys no more often."""
 _FROM_A_PERSON = (
     events.Key | events.Paste | events.MouseDown | events.MouseScrollDown | events.MouseScrollUp
 )
 
 
 class VoicecoachApp(App[ExitReason]):
-    """Lets a person supervise one run; ends with what they want to become of it.
+    """Supervises one run; returns why it was closed.
 
-    The engine never waits for this app: it looks at the newest snapshot when it is time, and
-    sends commands that the engine reads between steps.
+    The engine never waits for this app: it polls the newest snapshot, and sends commands that
+    the engine reads between steps.
     """
 
     TITLE = "voicecoach"
@@ -75,16 +73,16 @@ class VoicecoachApp(App[ExitReason]):
         attached: bool = False,
         reading: bool = False,
     ) -> None:
-        """Prepare to show a run.
+        """Show a run.
 
         Args:
             session: the run.
             player: what makes samples audible.
             ascii_only: whether to draw with ASCII characters alone.
             now: tells the time of day, in local time.
-            address: what the person's own machine calls this host, `user@host`.
-            attached: whether another process trains, so that leaving leaves the run alone.
-            reading: whether the person only looks on, and asks the run for nothing.
+            address: this host as seen from the person's machine, `user@host`.
+            attached: whether another process trains, so that quitting leaves the run alone.
+            reading: whether the screen is read-only.
         """
         self._ascii_only = ascii_only
         super().__init__(driver_class=TerminalDriver)
@@ -95,34 +93,34 @@ class VoicecoachApp(App[ExitReason]):
         self._session = session
         self._key_order = KeyOrder(self, super().on_event, self._takes_keys)
         self._reading = reading
-        self._key_told = -inf
+        self._key_reported = -inf
         self._seen: Phase | None = None
         self.before_end = session.snapshot()
-        """The run as this screen saw it last before its end began."""
+        """The last snapshot before the run began to end."""
         self._polls = 0
         self.run_screen = RunScreen(
-            session, Listening(player), now, address or scp.address(),
+            session, Listening(player), now, address or this_host(),
             ascii_only=ascii_only, plain=colourless, reading=reading,
         )  # fmt: skip
         self.run_screen.attached = attached
 
     def get_default_screen(self) -> Screen[None]:
-        """Open with the one screen there is."""
+        """Open with the main screen."""
         return self.run_screen
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """Let nothing but ASCII pass where the terminal shows nothing else."""
+        """Filter everything but ASCII with `--ascii`."""
         filters = super().get_line_filters()
         return [*filters, AsciiFilter()] if self._ascii_only else filters
 
     def on_ready(self) -> None:
-        """Begin to look at the run."""
-        self.look()
-        self.set_interval(_POLL_SECONDS, self.look)
+        """Start to poll the run."""
+        self.poll()
+        self.set_interval(_POLL_SECONDS, self.poll)
         self.set_interval(_POLL_SECONDS, self._key_order.go_on)
 
-    def look(self) -> None:
-        """Look at the run once, and show what changed."""
+    def poll(self) -> None:
+        """Read the newest snapshot, and show what changed."""
         if not self.is_running:
             return  # the timer's last tick, while the widgets are taken down
         snapshot = self._session.snapshot()
@@ -132,16 +130,13 @@ class VoicecoachApp(App[ExitReason]):
             self.exit(ExitReason.ENDED)
             return
         self._seen = snapshot.phase
-        covered = self._look_at_check(snapshot)
+        covered = self._show_check(snapshot)
         plots = self._polls % _POLLS_A_PLOT == 0
         self.run_screen.show(snapshot, plots=plots, covered=covered)
         self._polls += 1
 
-    def _look_at_check(self, snapshot: Snapshot) -> bool:
-        """Open the check's screen by itself while its question waits, and keep it true.
-
-        Returns whether it covers the main screen.
-        """
+    def _show_check(self, snapshot: Snapshot) -> bool:
+        """Open the check screen while its question waits; return whether it covers the main one."""
         there = [screen for screen in self.screen_stack if isinstance(screen, CheckScreen)]
         for screen in there:
             screen.show(snapshot)
@@ -150,10 +145,10 @@ class VoicecoachApp(App[ExitReason]):
         return any(isinstance(screen, CheckScreen) for screen in self.screen_stack)
 
     def _is_over(self, snapshot: Snapshot) -> bool:
-        """Say whether there is nothing left to look at.
+        """Return whether there is nothing left to show.
 
-        A run that failed before its first step is told by the supervisor in one sentence on
-        the plain terminal; one that failed later stays on the screen until the person leaves.
+        A run that failed before its first step ends in a sentence on the plain terminal; one
+        that failed later stays on the screen until the person leaves.
         """
         if snapshot.phase is Phase.STOPPED or (snapshot.phase.ended and snapshot.ended_because):
             return True
@@ -170,43 +165,43 @@ class VoicecoachApp(App[ExitReason]):
         timeout: float | None = None,
         markup: bool = False,
     ) -> None:
-        """Show words for a moment, as they are: they may come from data."""
+        """Show a message for a moment, without markup: it may come from data."""
         super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
 
     async def on_event(self, event: events.Event) -> None:
-        """Hand on what is typed one at a time: in a burst, a key may change who gets the next."""
+        """Pass on one key at a time: in a burst, a key may change who gets the next."""
         if isinstance(event, _FROM_A_PERSON) and not event.is_forwarded:
-            self._tell_of_key()
+            self._report_key()
         if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
             await self._key_order.take(event)
         else:
             await super().on_event(event)
 
-    def _tell_of_key(self) -> None:
-        """Let a run that waits for a person know that one is there."""
+    def _report_key(self) -> None:
+        """Tell a run that waits for a person that one is there."""
         waits = self._session.snapshot().wait_ends_at is not None
-        if waits and not self._reading and monotonic() - self._key_told > _KEY_SECONDS:
-            self._key_told = monotonic()
+        if waits and not self._reading and monotonic() - self._key_reported > _KEY_SECONDS:
+            self._key_reported = monotonic()
             self._session.send(KeyPressed())
 
     async def on_dialog_ready(self) -> None:
-        """Hand on what was typed ahead of a dialog."""
+        """Pass on what was typed ahead of a dialog."""
         await self._key_order.go_on()
 
     def _takes_keys(self) -> bool:
         return not isinstance(self.screen, Dialog) or self.screen.takes_keys
 
     def action_command_palette(self) -> None:
-        """Search the keys, and what else there is."""
+        """Open the command palette."""
         if not isinstance(self.screen, Palette):
             self.push_screen(Palette(id="--command-palette"))
 
     def search_themes(self) -> None:
-        """Choose among all colours there are."""
+        """Choose a theme."""
         self.push_screen(Palette([ThemeProvider], placeholder="Search for themes…"))
 
     async def action_quit(self) -> None:
-        """Ask as `q` does: Textual binds ctrl+q to this wherever the person is."""
+        """Ask as `q` does: Textual binds ctrl+q to this everywhere."""
         while not isinstance(self.screen, KeyedScreen):
             self.pop_screen()
         self.run_screen.action_leave()
@@ -217,9 +212,9 @@ class VoicecoachApp(App[ExitReason]):
         moment = keyed.moment
         for key in keyed.KEYS:
             if not key.is_absent(moment):
-                why = key.rests(moment)
+                why = key.why_disabled(moment)
                 does = key.words(moment)
                 words = f"{does} (not now: {why})" if why else does
                 run = partial(keyed.run_key, key)
                 yield SystemCommand(f"{key.label.capitalize()}", words, run)
-        yield SystemCommand("Theme", "Choose among all colours there are", self.search_themes)
+        yield SystemCommand("Theme", "Choose a colour theme", self.search_themes)

@@ -10,14 +10,14 @@ from textual.app import App
 from textual.message_pump import MessagePump
 
 _PATIENCE = 1.0
-"""Seconds after which a key counts as dealt with although nobody said so: what had it is gone."""
+"""Seconds after which a key counts as handled: the widget that had it is gone."""
 _TRIPS = 2
-"""Ways up from what has focus to the app: on the first a key finds its binding, on the second what
-the binding asked for, such as the end of a dialog, is done."""
+"""Ways up from the focused widget to the app: on the first a key finds its binding, on the second
+the binding's action, such as the end of a dialog, is done."""
 
 
 class KeyOrder:
-    """Hands keys and pastes on one at a time.
+    """Passes keys and pastes on one at a time.
 
     Textual hands each to what has focus when it arrives, and looks for its binding once it has
     come back from there. A key that opens a dialog, or deletes, would then act after the
@@ -31,14 +31,7 @@ class KeyOrder:
         may_hand_on: Callable[[], bool],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Keep keys until it is their turn.
-
-        Args:
-            app: whose keys they are.
-            hand_on: gives one to what has focus.
-            may_hand_on: whether what is on top can take one.
-            monotonic: tells how long one has been under way, in seconds.
-        """
+        """Take what passes a key to the focused widget, and whether that can take one now."""
         self._app = app
         self._hand_on = hand_on
         self._may_hand_on = may_hand_on
@@ -48,12 +41,12 @@ class KeyOrder:
         self._since = 0.0
 
     async def take(self, event: events.Event) -> None:
-        """Take a key or a paste, and hand it on once those before it have been dealt with."""
+        """Take a key or a paste, and pass it on once those before it have been handled."""
         self._waiting.append(event)
         await self.go_on()
 
     async def go_on(self) -> None:
-        """Hand on the next one, where that may be; call it again when it may."""
+        """Pass on the next one if possible; call it again when it may be."""
         if self._under_way is not None and self._monotonic() - self._since > _PATIENCE:
             self._under_way = None
         if not self._waiting or self._under_way is not None or not self._may_hand_on():
@@ -68,7 +61,7 @@ class KeyOrder:
         return self._app.focused or self._app.screen
 
     def _follow(self, event: events.Event, node: MessagePump, trips: int) -> None:
-        """Go the way of a key: behind it through the queue of each node that it comes to."""
+        """Follow a key through the queue of each node on its way up."""
         if node is self._app or not node.call_later(self._rise, event, node, trips):
             self._app.call_later(self._arrive, event, trips)
 

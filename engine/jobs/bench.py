@@ -16,11 +16,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from engine.check.report import USUAL_STEPS
 from engine.checkpoints.checkpoint import Checkpoint, save_checkpoint
-from engine.choices import NetworkName, PresetName
+from engine.choices import NETWORKS, NetworkName, PresetName
 from engine.data.audio import AudioSpec
 from engine.data.batches import Batch
-from engine.formatting import format_bytes
+from engine.formatting import duration, format_bytes
 from engine.machine.device import (
     choose_device,
     choose_precision,
@@ -28,7 +29,7 @@ from engine.machine.device import (
     leave_a_core_for_the_screen,
 )
 from engine.networks.layers import Convolution
-from engine.networks.specs import Text2MelSpec, preset_spec
+from engine.networks.specs import NetworkSpec, Text2MelSpec, preset_spec
 from engine.networks.text2mel import Text2Mel
 from engine.speech.synthesizer import Synthesizer
 from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
@@ -44,23 +45,31 @@ _FRAMES = 48
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """Two ways of doing the same."""
+class Result:
+    """One measurement: a row of the table that `bench` prints."""
 
     what: str
-    seconds: float
-    """Median time of voicecoach's way."""
-    other: str
-    other_seconds: float
-    """Median time of the other way."""
+    """What was measured, such as `text2mel step, bf16`."""
+    result: str
+    """Its figures with their units."""
+    compared: str
+    """The ratio to another way of doing the same; times of less than 1 are slower."""
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """Median times of two ways of doing the same, in seconds."""
+
+    ours: float
+    other: float
     ratio: float
     """Median of the other way's time over ours, pair by pair; above 1 ours is faster."""
 
 
 def run_bench(
-    preset: PresetName, asked_device: str, rounds: int, on_result: Callable[[Comparison], None]
+    preset: PresetName, asked_device: str, rounds: int, on_result: Callable[[Result], None]
 ) -> str:
-    """Time step, checkpoint and synthesis of a preset, and tell each result as it comes.
+    """Time step, checkpoint and synthesis of a preset, and report each result as it comes.
 
     Checkpoints are written below the current folder, and removed.
 
@@ -72,39 +81,45 @@ def run_bench(
     """
     device = choose_device(asked_device)
     leave_a_core_for_the_screen()
-    networks: tuple[NetworkName, ...] = ("text2mel", "ssrn")
-    for network in networks:
-        for comparison in _step_comparisons(preset, network, device, rounds):
-            on_result(comparison)
-        for comparison in _checkpoint_comparisons(preset, network, device, rounds):
-            on_result(comparison)
-    on_result(_synthesis(preset, rounds))
+    for network in NETWORKS:
+        for result in (
+            *_step_results(preset, network, device, rounds),
+            *_checkpoint_results(preset, network, device, rounds),
+        ):
+            on_result(result)
+    on_result(_synthesis_result(preset, rounds))
     return describe_device(device)
 
 
-def _step_comparisons(
+def _step_results(
     preset: PresetName, network: NetworkName, device: torch.device, rounds: int
-) -> Iterator[Comparison]:
+) -> Iterator[Result]:
     """A training step against the same in single precision, and with library convolutions."""
     batch = _random_batch(network, device)
     best = choose_precision("auto", device)
-    word = "bf16" if best == torch.bfloat16 else "fp32"
     ours = _stepper(_learner(preset, network, device, best), batch)
-    title = f"{network} step, {word}"
-    if best != torch.float32:
-        single = _stepper(_learner(preset, network, device, torch.float32), batch)
-        yield _compare(title, ours, "in fp32", single, rounds)
 
     def library() -> None:
         with _library_convolutions():
             ours()
 
-    yield _compare(title, ours, "with conv1d of the library", library, rounds)
+    others = [("conv1d of the library", library)]
+    if best != torch.float32:
+        single = _stepper(_learner(preset, network, device, torch.float32), batch)
+        others.insert(0, ("fp32", single))
+    steps = USUAL_STEPS[network]
+    for other, theirs in others:
+        pair = _time_in_turn(ours, theirs, rounds)
+        yield Result(
+            f"{network} step, {'bf16' if best == torch.bfloat16 else 'fp32'}",
+            f"{1 / pair.ours:,.1f} steps/s: {steps:,} steps take {duration(steps * pair.ours)}",
+            f"{pair.ratio:.2f} times as fast as {other}",
+        )
 
 
-def _checkpoint_comparisons(
+def _checkpoint_results(
     preset: PresetName, network: NetworkName, device: torch.device, rounds: int
-) -> Iterator[Comparison]:
+) -> Iterator[Result]:
     """How long the steps wait for a checkpoint: against the writing of it, and against a step."""
     learner = _learner(preset, network, device, choose_precision("auto", device))
     step = _stepper(learner, _random_batch(network, device))
@@ -124,9 +139,17 @@ def _checkpoint_comparisons(
             ready()
             save_checkpoint(_checkpoint(learner, network, tensors), target)
 
-        title = f"wait of the steps for a checkpoint of {network}, {format_bytes(copy.bytes)}"
-        yield _compare(title, stall, "writing it to the disk here", write, max(2, rounds // 4))
-    yield _compare(title, stall, "one step", step, rounds)
+        pair = _time_in_turn(stall, write, max(2, rounds // 4))
+    what = f"{network} checkpoint, {format_bytes(copy.bytes)}"
+    yield Result(
+        what,
+        f"training waits {pair.ours * 1000:,.1f} ms",
+        f"writing takes {pair.other * 1000:,.0f} ms, in the background",
+    )
+    pair = _time_in_turn(stall, step, rounds)
+    yield Result(
+        what, f"training waits {pair.ours * 1000:,.1f} ms", f"{1 / pair.ratio:.2f} times a step"
+    )
 
 
 def _checkpoint(
@@ -150,15 +173,15 @@ def _checkpoint(
 def _learner(
     preset: PresetName, network: NetworkName, device: torch.device, precision: torch.dtype
 ) -> Learner:
-    audio = AudioSpec()
-    spec = preset_spec(
-        preset,
-        network,
-        vocabulary_size=len(BBC_SYMBOLS),
-        n_mels=audio.n_mels,
-        n_bins=audio.n_bins,
+    spec, recipe = _spec(preset, network), recipe_named("standard")
+    return Learner(spec, recipe, device=device, precision=precision, seed=1)
+
+
+def _spec(preset: PresetName, network: NetworkName) -> NetworkSpec:
+    audio, symbols = AudioSpec(), len(BBC_SYMBOLS)
+    return preset_spec(
+        preset, network, vocabulary_size=symbols, n_mels=audio.n_mels, n_bins=audio.n_bins
     )
-    return Learner(spec, recipe_named("standard"), device=device, precision=precision, seed=1)
 
 
 def _stepper(learner: Learner, batch: Batch) -> Callable[[], None]:
@@ -206,16 +229,10 @@ def _library_convolutions() -> Iterator[None]:
         Convolution.forward = ours  # type: ignore[method-assign]
 
 
-def _synthesis(preset: PresetName, rounds: int) -> Comparison:
-    """One sentence frame by frame on the CPU, against its own duration as sound."""
+def _synthesis_result(preset: PresetName, rounds: int) -> Result:
+    """One sentence frame by frame on the CPU."""
     audio, vocabulary = AudioSpec(), Vocabulary(BBC_SYMBOLS)
-    spec = preset_spec(
-        preset,
-        "text2mel",
-        vocabulary_size=len(vocabulary),
-        n_mels=audio.n_mels,
-        n_bins=audio.n_bins,
-    )
+    spec = _spec(preset, "text2mel")
     assert isinstance(spec, Text2MelSpec)
     torch.manual_seed(1)
     text2mel = Text2Mel(spec).eval()
@@ -231,26 +248,22 @@ def _synthesis(preset: PresetName, rounds: int) -> Comparison:
         for frames in range(1, _FRAMES + 1):
             text2mel(text, torch.zeros(1, frames, audio.n_mels))
 
-    return _compare(
-        f"{_FRAMES} frames of speech, frame by frame",
-        cached,
-        "the whole network for every frame",
-        whole,
-        max(2, rounds // 4),
+    pair = _time_in_turn(cached, whole, max(2, rounds // 4))
+    seconds = _FRAMES * audio.reduction * audio.hop_length / audio.sample_rate
+    return Result(
+        "text2mel synthesis on the CPU",
+        f"{seconds / pair.ours:.1f} s of speech per second",
+        f"{pair.ratio:.2f} times as fast as the whole network for every frame",
     )
 
 
-def _compare(
-    what: str, ours: Callable[[], None], other: str, theirs: Callable[[], None], rounds: int
-) -> Comparison:
+def _time_in_turn(ours: Callable[[], None], theirs: Callable[[], None], rounds: int) -> _Pair:
     """Time both in turn, after one warm-up each."""
     ours()
     theirs()
     pairs = [(_time(ours), _time(theirs)) for _ in range(rounds)]
-    return Comparison(
-        what,
+    return _Pair(
         statistics.median(a for a, _ in pairs),
-        other,
         statistics.median(b for _, b in pairs),
         statistics.median(b / a for a, b in pairs),
     )

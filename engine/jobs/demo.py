@@ -7,8 +7,7 @@ from pathlib import Path
 from engine.errors import EngineError, InputError
 from engine.files import make_folder, replacing, unusable_path
 from engine.machine.lock import LOCK_NAME, acquire_lock, require_untrained
-from engine.run.options import Price, TrainOptions
-from engine.run.stop import Stop
+from engine.run.options import TrainOptions
 from engine.voice.folder import Voice
 from engine.voice.layout import list_checkpoints
 
@@ -32,40 +31,27 @@ def demo_assets() -> Path:
     )
 
 
-def demo_options(
-    folder: Path,
-    *,
-    stop: Stop | None = None,
-    price: Price | None = None,
-    budget: float | None = None,
-    device: str = "auto",
-    checkpoint_every: int | None = None,
-) -> TrainOptions:
-    """Order the fine-tuning of the bundled voice on the bundled corpus, in `folder`.
+def demo_options(options: TrainOptions) -> TrainOptions:
+    """Complete options that name a voice folder: fine-tune the bundled voice in it.
 
     The corpus is copied beside the voice, so that the folder stands on its own. A demo that
-    exists goes on where it stood.
+    exists is continued.
 
     Raises:
-        InputError: the folder holds something else, is trained in, or cannot be made.
+        InputError: the folder has other content, is being trained, or cannot be made.
         EngineError: the demo is not installed, or its corpus cannot be copied.
     """
+    folder = options.voice_folder
     corpus = folder / "corpus"
-    options = TrainOptions(
-        folder,
-        stop=stop,
-        price=price,
-        budget=budget,
-        device=device,
-        checkpoint_every=checkpoint_every,
-    )
     if not Voice.exists(folder):
-        # A demo that was refused, at a stop that lies behind for one, leaves its corpus.
+        # A demo that was refused, for example for its stop, leaves its corpus.
         left = (corpus.name, LOCK_NAME)
         if folder.is_dir() and any(entry.name not in left for entry in folder.iterdir()):
             require_untrained(folder)
-            raise InputError(f"{folder} holds something else than a voice; name another --voice.")
-        # Of two that begin at once, neither is to write over what the other trains on.
+            raise InputError(
+                f"{folder} is not empty and is not a voice folder; name another --voice."
+            )
+        # Of two that start at once, neither may overwrite what the other trains on.
         lock = acquire_lock(folder)
         try:
             _copy_corpus(demo_assets() / "corpus", corpus)
@@ -74,7 +60,7 @@ def demo_options(
         return replace(options, dataset=corpus, source=demo_assets() / "voice")
     if list_checkpoints(folder / options.network / "checkpoints"):
         return options
-    # It was ended before it had its weights.
+    # It ended before it had its weights.
     return replace(options, source=demo_assets() / "voice")
 
 

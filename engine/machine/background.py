@@ -29,7 +29,7 @@ class Poller:
         self,
         name: str,
         seconds: float,
-        check: Callable[[], object],
+        check: Callable[[], float | None],
         report: Report,
         *,
         first: float | None = None,
@@ -39,7 +39,7 @@ class Poller:
         Args:
             name: of the thread and in reports, such as `cost tracking`.
             seconds: between two checks.
-            check: called again and again.
+            check: called again and again; may return other seconds until the next call.
             report: takes a failure; the same one is reported once.
             first: seconds before the first check, if not `seconds`.
         """
@@ -48,7 +48,11 @@ class Poller:
         self._check = check
         self._failures = _Failures(f"{name} failed", report)
         self._first = seconds if first is None else first
-        self._stopped = threading.Event()
+        self._changed = threading.Condition()
+        # How many checks have begun, have ended, and are wanted.
+        self._begun = self._done = self._wanted = 0
+        self.stopped = False
+        """Whether `stop` was called."""
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -58,25 +62,41 @@ class Poller:
         except RuntimeError as error:
             _log.warning("no %s: %s", self._name, error)
 
+    def check_now(self, timeout: float) -> None:
+        """Check at once and wait until that has ended, at most `timeout` seconds."""
+        with self._changed:
+            # One that is under way may have looked already.
+            wanted = self._wanted = self._begun + 1
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._done >= wanted, timeout)
+
     def stop(self, *, wait: bool = False) -> None:
         """Check no more; with `wait`, return when a check under way has ended."""
-        self._stopped.set()
+        with self._changed:
+            self.stopped = True
+            self._changed.notify_all()
         if wait and self._thread.ident is not None:
             self._thread.join()
 
-    @property
-    def stopped(self) -> bool:
-        """Whether `stop` was called."""
-        return self._stopped.is_set()
-
     def _run(self) -> None:
-        seconds = self._first
-        while not self._stopped.wait(seconds):
-            seconds = self._seconds
+        pause = self._first
+        while self._wait(pause):
+            pause = self._seconds
             try:
-                self._check()
+                seconds = self._check()
+                pause = self._seconds if seconds is None else seconds
             except Exception as error:
                 self._failures.report(error)
+            with self._changed:
+                self._done = self._begun
+                self._changed.notify_all()
+
+    def _wait(self, seconds: float) -> bool:
+        """Wait until the next check is due or wanted; False when there is to be none."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.stopped or self._wanted > self._begun, seconds)
+            self._begun += 1
+            return not self.stopped
 
 
 class DiskWriter:

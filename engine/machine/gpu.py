@@ -42,7 +42,7 @@ class GpuMonitor:
         self._handle: object | None = None
         self._failures = 0
         if uuid is None:
-            self.absent = "training runs on the CPU"
+            self.absent = "training on the CPU"
             return
         try:
             import pynvml

@@ -8,7 +8,7 @@ from time import monotonic
 
 import msgspec
 
-from engine.machine.cloud.news import Interruption, MachineNews
+from engine.machine.cloud.machine import Interruption, MachineNews
 from engine.run.stop import MAX_USD, StopRule
 
 # Characters; a minute or two of speech.

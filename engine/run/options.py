@@ -124,7 +124,7 @@ class TrainOptions:
     device: str = "auto"
     """`auto`, `cpu` or `cuda:N`."""
     stop: Stop | None = None
-    """None for the stop that the network has kept, if any; see `engine.run.stop`."""
+    """None for the previous run's stop, if it did not reach it; preflight then puts that here."""
     price: Price | None = None
     budget: float | None = None
     """US dollars that all runs of the voice may cost, idle time included; 0 for no budget."""

@@ -149,10 +149,6 @@ class StopRule:
             )
 
 
-Stop = StopRule | Literal["none"]
-"""When to stop, or that training goes on without end."""
-
-
 def parse_stop(text: str, forms: str = STOP_FORMS) -> StopRule:
     """Read `900k`, `900000`, `+20k`, `2h`, `90m`, `1h30m` or `$10`.
 
@@ -234,7 +230,26 @@ class StoredStop:
         """Name the point."""
         return self.point.words
 
-    def matches(self, requested: Stop | None) -> bool:
+    def resolve(self, step: int, training_seconds: float, usd: float, price: float) -> StopPoint:
+        """The point, where it lies ahead; as `StopRule.resolve`.
+
+        Raises:
+            AlreadyThereError: the previous run reached it, and could not write that down.
+            InputError: it is a sum, and there is no price.
+        """
+        if self.point.usd is not None and price <= 0:
+            raise InputError(
+                f"the voice is to stop at {self.words}, but this run has no price; give --price in "
+                f"$ an hour, or another --stop-at, or none"
+            )
+        if self.point.reached(step, training_seconds, usd):
+            raise AlreadyThereError(
+                f"the voice has reached its stop, {self.words}; give another --stop-at, such as "
+                f"+1k, or none to train on without one"
+            )
+        return self.point
+
+    def matches(self, requested: "Stop | None") -> bool:
         """Whether a start that asks for this stop, or for none, keeps the stored one.
 
         The same words again mean the same end, and not as much once more.
@@ -242,6 +257,10 @@ class StoredStop:
         if requested is None:
             return True
         return isinstance(requested, StopRule) and requested.text == self.text
+
+
+Stop = StopRule | StoredStop | Literal["none"]
+"""When to stop, or that training goes on without end."""
 
 
 class _StopFile(Struct, omit_defaults=True, forbid_unknown_fields=True):

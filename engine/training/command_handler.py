@@ -5,7 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from engine.errors import VoicecoachError
-from engine.machine.cloud.news import Interruption, NewPrice, NoticeGone, SpotWarning
+from engine.machine.cloud.machine import (
+    Interruption,
+    NewPrice,
+    NoticeGone,
+    SpotNews,
+    SpotWarning,
+)
 from engine.run.commands import (
     Audition,
     Continue,
@@ -146,7 +152,6 @@ class TryAgain:
     """A person lets a diverged run try once more."""
 
 
-SpotNews = SpotWarning | Interruption | NoticeGone
 Request = SaveCheckpoint | PlotAttention | ScreenDetached | TryAgain | SpotNews
 """What only the trainer can do."""
 

@@ -18,7 +18,7 @@ from engine.data.clips import RECORDINGS, ClipShape, CorpusScan
 from engine.errors import Cancelled, Declined, EngineError, InputError
 from engine.files import read_plain, write_whole
 from engine.formatting import plural
-from engine.machine.cloud.news import Interruption
+from engine.machine.cloud.machine import Interruption
 from engine.run.commands import Continue, Finish, FolderGone, Hold, Inbox, ScreenDetached
 from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher

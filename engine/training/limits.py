@@ -13,7 +13,6 @@ from engine.run.stop import (
     StopPoint,
     StopRule,
     StoredStop,
-    read_stored_stop,
     store_stop,
 )
 from engine.training.cost import CostMeter
@@ -50,39 +49,25 @@ class Limits:
         self._budget = voice.settings.budget
         self._warned_of_share = self._warned_of_price = False
 
-    def begin(self, requested: Stop | None, step: int, spent: float) -> None:
-        """Take up the stop that was asked for, or the one that the previous run did not reach.
+    def begin(self, stop: Stop | None, step: int, spent: float) -> None:
+        """Take up the stop of the options, which may be the one the previous run did not reach.
 
         Args:
-            requested: when to stop; None for the previous run's stop, if there is one.
+            stop: when to stop, as preflight left it.
             step: the global step.
             spent: the US dollars that the voice had cost when the run began.
 
         Raises:
-            InputError: the point lies behind; or none is requested, and the stored one cannot be
-                read.
+            InputError: the point lies behind.
         """
-        stored = self._read_stored(requested)
-        if stored is not None and stored.matches(requested):
-            self._point = stored.point
-            self._publisher.update(stop=stored.point, stop_text=stored.text)
-            self._publisher.event(
-                f"still stopping at {stored.words}, as before; s or --stop-at changes that"
-            )
+        if not isinstance(stop, StoredStop):
+            self.set_stop(stop if isinstance(stop, StopRule) else None, step, spent)
             return
-        self.set_stop(requested if isinstance(requested, StopRule) else None, step, spent)
-        if stored is not None:
-            new = "no stop" if self._point is None else self._point.words
-            self._publisher.event(f"stop changed from {stored.words} to {new}")
-
-    def _read_stored(self, requested: Stop | None) -> StoredStop | None:
-        try:
-            return read_stored_stop(self._voice.folder / self._network)
-        except InputError as error:
-            if requested is None:
-                raise
-            self._publisher.event(str(error), "warning")
-            return None
+        self._point = stop.point
+        self._publisher.update(stop=stop.point, stop_text=stop.text)
+        self._publisher.event(
+            f"still stopping at {stop.words}, as before; s or --stop-at changes that"
+        )
 
     def reached(self, step: int) -> LimitReached | None:
         """Return which limit is reached at a step, the budget before the stop; None for none."""

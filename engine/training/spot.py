@@ -1,34 +1,129 @@
-"""The end that a cloud sets: saved at once, trained to the last safe second, saved again."""
+"""Spot machines: what the cloud announces, and what is done until it takes the machine away.
+
+The step at hand is saved at once; training goes on to the last safe second and is saved again.
+"""
 
 import math
 import time
 from collections.abc import Callable
 from datetime import datetime
 
-from engine.machine.cloud.machine import SpotNotice
-from engine.machine.cloud.news import Interruption, NoticeGone, SpotWarning
+from engine.choices import CloudName
+from engine.machine.background import Poller
+from engine.machine.cloud.detect import connect, metadata_base
+from engine.machine.cloud.machine import (
+    Interruption,
+    Machine,
+    NoticeGone,
+    SpotNews,
+    SpotNotice,
+)
+from engine.machine.cloud.notices import NoticeWatcher
+from engine.machine.cloud.prices import PriceLookup
 from engine.machine.hook import Hook
+from engine.run.commands import Inbox
+from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
+from engine.voice.settings import VoiceSettings
 
-_SHORTEST_MARGIN = 10.0
-"""Seconds before the deadline at which the last checkpoint is begun, at least: of the half minute
-that some clouds give, a third."""
+# Seconds before the deadline at which the last checkpoint is begun, at least: of the half minute
+# that some clouds give, a third.
+_MIN_MARGIN_SECONDS = 10.0
 # A write beside a hook that copies the voice away may take that much longer than the one before.
-_WRITES = 3.0
+_WRITE_FACTOR = 3.0
+_PRICE_SECONDS = 3600.0
+# Seconds that the end of a run waits for an answer about a notice; one takes milliseconds.
+_CHECK_SECONDS = 3.0
+# Seconds between two signs of life while the hook is waited for.
+_BEAT_SECONDS = 1.0
 
 
-def margin(write_seconds: float, step_seconds: float | None) -> float:
-    """Seconds before the deadline at which no further step may begin.
+class SpotWatch:
+    """Polls the cloud for notices and prices, in threads that a slow service may hold up."""
 
-    Args:
-        write_seconds: what the last checkpoint took to be written.
-        step_seconds: what a step takes, where that is known.
-    """
-    return max(_SHORTEST_MARGIN, _WRITES * write_seconds + 2 * (step_seconds or 0.0))
+    def __init__(
+        self,
+        options: TrainOptions,
+        cloud: CloudName | None,
+        settings: VoiceSettings,
+        publisher: Publisher,
+        inbox: Inbox,
+    ) -> None:
+        """Prepare to watch; outside of clouds, nothing is ever asked.
+
+        Raises:
+            InputError: the environment names no address of a metadata service.
+        """
+        self._publisher = publisher
+        self._inbox = inbox
+        self._price_auto = settings.price_auto
+        self.hook: Hook | None = None
+        """The person's command for when the machine is taken away."""
+        if options.on_interrupt is not None:
+            self.hook = Hook(options.on_interrupt, options.voice_folder, publisher.event)
+        self._pollers: list[Poller] = []
+        if cloud is not None:
+            self._base = metadata_base(cloud, options.metadata_url)
+            service, report = connect(cloud, self._base), publisher.event
+            notices = NoticeWatcher(cloud, service, inbox.send, self._on_machine, report)
+            self._pollers.append(notices.poller)
+
+    def start(self) -> None:
+        """Begin to watch; returns at once."""
+        if self.hook is not None:
+            self.hook.start()
+        for poller in self._pollers:
+            poller.start()
+        if self._price_auto and not self._pollers:
+            self._publisher.event("no price: this machine is of no cloud; give --price", "warning")
+
+    def stop(self) -> None:
+        """Watch no more; returns at once."""
+        for poller in self._pollers:
+            poller.stop()
+
+    def check_now(self) -> Interruption | None:
+        """Ask the cloud at once, for a few seconds at most; return an interruption in the inbox.
+
+        A machine that goes down asks its processes to end, and may do so before the next check.
+        """
+        if self._pollers:
+            self._pollers[0].check_now(_CHECK_SECONDS)
+        return self._inbox.interruption()
+
+    def ended_preparation(self) -> bool:
+        """Report an interruption that ended the preparation, where nothing is to be saved.
+
+        Returns whether there is one.
+        """
+        news = self.check_now()
+        if news is None:
+            return False
+        report_notice(self._publisher, news.notice, "ending")
+        self._publisher.update(interrupted=True)
+        if self.hook is not None:
+            self.hook.run(news.notice)
+        return True
+
+    def wait_for_hook(self) -> None:
+        """Let the person's command come to its end, once all is saved; its deadline bounds it."""
+        while self.hook is not None and not self.hook.wait(_BEAT_SECONDS):
+            self._publisher.beat()
+
+    def _on_machine(self, machine: Machine) -> None:
+        """Show which machine this is; with `--price auto`, look up its price from now on."""
+        self._publisher.update(machine=machine)
+        self._publisher.event(f"machine: {machine.words}")
+        if self._price_auto:
+            report = self._publisher.event
+            lookup = PriceLookup(machine, self._base, self._inbox.send, report)
+            poller = Poller("price lookup", _PRICE_SECONDS, lookup.check, report, first=0.0)
+            self._pollers.append(poller)
+            poller.start()
 
 
-class Interruptions:
-    """What the cloud has said, and what is left of the time until then."""
+class SpotDeadline:
+    """The last safe second before the cloud takes the machine away, if it does."""
 
     def __init__(
         self,
@@ -39,7 +134,7 @@ class Interruptions:
         """Begin with no notice.
 
         Args:
-            publisher: where all of it is told.
+            publisher: where all of it is reported.
             hook: the person's command for an interruption.
             monotonic: the clock of deadlines, in seconds.
         """
@@ -49,18 +144,18 @@ class Interruptions:
         self._end = math.inf
 
     @property
-    def standing(self) -> bool:
+    def known(self) -> bool:
         """Whether the cloud is going to take the machine away."""
         return self._end < math.inf
 
     @property
-    def over(self) -> bool:
+    def reached(self) -> bool:
         """Whether the last safe second has come."""
         return self._monotonic() >= self._end
 
-    def hear(
+    def handle(
         self,
-        news: SpotWarning | Interruption | NoticeGone,
+        news: SpotNews,
         save: Callable[[], float],
         step_seconds: float | None,
         *,
@@ -69,21 +164,19 @@ class Interruptions:
         """Do at once what the news calls for.
 
         Args:
-            news: what the cloud said.
+            news: what the cloud announced.
             save: writes a checkpoint of this moment, and returns, once it is safe on the disk,
                 the seconds that the last write took.
             step_seconds: what a step takes, where that is known.
             ending: whether the run ends anyway, before any last safe second.
         """
-        # Of several the last one holds: a warning takes the place of a notice with a time.
+        # The last news holds: a warning takes the place of a notice with a time.
         self._end = math.inf
         if isinstance(news, NoticeGone):
             self._publisher.update(spot_notice=None)
-            self._publisher.event(
-                "the cloud has taken its notice back: training goes on", "warning"
-            )
+            self._publisher.event("the cloud withdrew its notice: training goes on", "warning")
             return
-        tell(self._publisher, news.notice)
+        report_notice(self._publisher, news.notice)
         write_seconds = save()
         if isinstance(news, Interruption):
             self._set_end(news.notice, margin(write_seconds, step_seconds))
@@ -91,19 +184,19 @@ class Interruptions:
             if left > 0 and not ending:
                 self._publisher.event(f"training goes on for {left:.0f} s, to the last safe second")
             if self._hook is not None:
-                self._hook.start(news.notice)
+                self._hook.run(news.notice)
 
     def _set_end(self, notice: SpotNotice, before: float) -> None:
         """End so many seconds before the deadline, and before what the way to a mirror takes."""
         assert notice.last_second is not None
         self._end = notice.last_second - before
-        self._end -= self._seconds_to_mirror(self._end - self._monotonic())
+        self._end -= self._mirror_seconds(self._end - self._monotonic())
 
-    def _seconds_to_mirror(self, left: float) -> float:
+    def _mirror_seconds(self, left: float) -> float:
         """What the last checkpoint takes to the mirror; nothing where it would not arrive.
 
-        The one that was saved at once is on its way first: with less time `left` than for both,
-        no further one comes through, and the steps at least go on.
+        The one that was saved at once is uploaded first: with less time `left` than for both, no
+        further one comes through, and the steps at least go on.
         """
         mirror = self._publisher.snapshot.mirror
         if mirror is None or mirror.trouble or mirror.seconds is None:
@@ -111,7 +204,17 @@ class Interruptions:
         return mirror.seconds if 2 * mirror.seconds <= left else 0.0
 
 
-def tell(publisher: Publisher, notice: SpotNotice, doing: str = "saving") -> None:
+def margin(write_seconds: float, step_seconds: float | None) -> float:
+    """Seconds before the deadline at which no further step may begin.
+
+    Args:
+        write_seconds: what the last checkpoint took to be written.
+        step_seconds: what a step takes, where that is known.
+    """
+    return max(_MIN_MARGIN_SECONDS, _WRITE_FACTOR * write_seconds + 2 * (step_seconds or 0.0))
+
+
+def report_notice(publisher: Publisher, notice: SpotNotice, doing: str = "saving") -> None:
     """Put a notice in the snapshot, with the time of the end where there is one."""
     publisher.update(spot_notice=notice)
     when = ""

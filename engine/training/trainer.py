@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from engine.data.batches import Prefetcher
 from engine.errors import EngineError
-from engine.machine.cloud.news import Interruption, NoticeGone, SpotWarning
+from engine.machine.cloud.machine import Interruption, NoticeGone, SpotNews, SpotWarning
 from engine.machine.device import is_out_of_memory
 from engine.run.commands import Inbox, PlotAttention, SaveCheckpoint, ScreenDetached
 from engine.run.options import TrainOptions
@@ -19,15 +19,14 @@ from engine.run.snapshot import Losses, Phase
 from engine.speech.audition import Auditions
 from engine.training.checkpoint_writer import OnSaved
 from engine.training.checkpointer import Checkpointer
-from engine.training.command_handler import CommandHandler, RunState, SpotNews, TryAgain
+from engine.training.command_handler import CommandHandler, RunState, TryAgain
 from engine.training.divergence import DivergedError, Divergence
 from engine.training.limits import LimitReached, Limits
-from engine.training.machine_watch import MachineWatch
 from engine.training.metrics import LOG_EVERY, Metrics
 from engine.training.microbatch import micro_batches_notice, out_of_memory_message
 from engine.training.setup import TrainingContext
 from engine.training.spend_recorder import SpendRecorder
-from engine.training.spot import Interruptions
+from engine.training.spot import SpotDeadline, SpotWatch
 from engine.training.watchdog import Watchdog
 
 
@@ -38,7 +37,7 @@ class Services:
     inbox: Inbox
     auditions: Auditions
     spend: SpendRecorder
-    machine: MachineWatch
+    spot: SpotWatch
     watchdog: Watchdog
     on_saved: Sequence[OnSaved] = ()
 
@@ -60,7 +59,7 @@ class Trainer:
         self._inbox = services.inbox
         self._spend = spend = services.spend
         self._cost = spend.cost
-        self._machine = services.machine
+        self._spot = services.spot
         self._watchdog = services.watchdog
         self._watchdog.shares_processor = self._learner.device.type == "cpu"
         self._state = RunState(context.step, options, publisher, spend.cost)
@@ -80,7 +79,7 @@ class Trainer:
         self._commands = CommandHandler(
             context, publisher, services.inbox, services.auditions, self._limits, spend
         )
-        self._interruptions = Interruptions(publisher, services.machine.hook)
+        self._deadline = SpotDeadline(publisher, services.spot.hook)
         # Whether the batches that were made ahead are of other steps than those to come.
         self._batches_stale = True
 
@@ -161,7 +160,7 @@ class Trainer:
         if state.diverged and (state.ended_because or not state.attended):
             why = f" The run ended because {state.ended_because}." if state.ended_because else ""
             raise DivergedError(f"{state.diverged}{why}")
-        if not state.finishing and self._interruptions.over:
+        if not state.finishing and self._deadline.reached:
             self._publisher.event("the last safe second: saving and ending", "warning")
             state.finishing = True
         self._limits.warn()
@@ -287,7 +286,7 @@ class Trainer:
     def _handle_spot_news(self, news: SpotNews, *, ending: bool = False) -> None:
         speed = self._cost.steps_per_second
         step_seconds = 1 / speed if speed else None
-        self._interruptions.hear(news, self._save_at_once, step_seconds, ending=ending)
+        self._deadline.handle(news, self._save_at_once, step_seconds, ending=ending)
 
     def _save_at_once(self) -> float:
         """Save this step, and have failures retried; return the seconds that the write took."""
@@ -324,11 +323,11 @@ class Trainer:
         """
         if self._limits.reached(self._state.step):
             return False
-        if not self._interruptions.standing:
-            news = self._machine.look_for_notice()
+        if not self._deadline.known:
+            news = self._spot.check_now()
             if news is not None:
                 self._handle_spot_news(news, ending=True)
-        return self._interruptions.standing
+        return self._deadline.known
 
     def _rescue(self, error: BaseException) -> None:
         """Save what was learned before a fault, which whoever catches it reports."""

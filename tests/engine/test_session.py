@@ -107,7 +107,7 @@ def test_no_voice_is_made_among_other_files(tmp_path, training, speech, place):
     folder = dataset if place == "recordings" else tmp_path / "home"
     before = sorted(path.name for path in folder.iterdir())
     said = refused(training, folder, "+1", dataset=dataset)
-    assert "something else" in said
+    assert "not a voice folder" in said
     assert sorted(path.name for path in folder.iterdir()) == before
 
 
@@ -306,7 +306,7 @@ def test_what_fails_before_the_start_leaves_neither_voice_nor_lock(
         raise InputError("no such metadata service")
 
     with monkeypatch.context() as patch:
-        patch.setattr("engine.session.MachineWatch", fail)
+        patch.setattr("engine.session.SpotWatch", fail)
         given = {"dataset": speech, "preset": "small"}
         assert refused(training, tmp_path / "voice", "+1", **given) == "no such metadata service"
     assert not (tmp_path / "voice").exists()

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from check_reports import BROKEN, CLEAN, missing
 from fake_session import FakeSession, preparing, training
-from seeing import SIZES, app_on, lines_of, log_of, look, text_of
+from seeing import SIZES, app_on, lines_of, log_of, look, opened, text_of
 
 from engine.run.commands import Continue, Finish, Hold
 from engine.run.snapshot import Phase, Progress, Snapshot
@@ -27,13 +27,12 @@ def said_to_the_person(app: VoicecoachApp) -> str:
 
 @pytest.mark.parametrize("size", [*SIZES, (60, 15)])
 async def test_errors_are_shown_before_training_without_a_key(size):
-    app = app_on(FakeSession(checked()))
-    async with app.run_test(size=size) as pilot:
+    async with opened(checked(), size=size) as (app, _, pilot):
         await look(app, pilot)
         assert isinstance(app.screen, CheckScreen)
         seen = " ".join(text_of(app).split())
-        assert "Not ready: 3 errors, 12 warnings, 1 note in 1,240 rows. Mend the errors" in seen
-        assert "Training begins in 47 s on 1,237 usable clips." in seen
+        assert "3 errors, 12 warnings, 1 note" in seen
+        assert "3 of 1,240 clips have errors. Training starts in 47 s without them." in seen
         assert "alice-0012" in seen
         # What a transcript or an id holds is shown, not obeyed.
         assert "[red]alice-0700" in seen
@@ -45,9 +44,7 @@ async def test_errors_are_shown_before_training_without_a_key(size):
     ("key", "command"), [("enter", Continue()), ("h", Hold()), ("space", Hold())]
 )
 async def test_a_key_answers_the_question(size, key, command):
-    session = FakeSession(checked())
-    app = app_on(session)
-    async with app.run_test(size=size) as pilot:
+    async with opened(checked(), size=size) as (app, session, pilot):
         await look(app, pilot)
         await pilot.press(key)
         assert session.sent == [command]
@@ -56,9 +53,7 @@ async def test_a_key_answers_the_question(size, key, command):
 
 
 async def test_the_screen_goes_when_training_begins():
-    session = FakeSession(checked())
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(checked()) as (app, session, pilot):
         await look(app, pilot)
         session.change(phase=Phase.PREPARING, seconds_to_start=None)
         await look(app, pilot)
@@ -69,41 +64,36 @@ async def test_the_screen_goes_when_training_begins():
 
 
 async def test_a_question_about_leaving_outlasts_the_countdown():
-    session = FakeSession(checked())
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(checked()) as (app, session, pilot):
         await look(app, pilot)
         await pilot.press("q")
         session.change(phase=Phase.PREPARING, seconds_to_start=None)
         await look(app, pilot)
-        assert "Training has not begun, and nothing is lost." in text_of(app)
+        assert "Training has not started; nothing is lost." in text_of(app)
         await pilot.press("escape")
         await look(app, pilot)
         assert app.screen is app.run_screen
 
 
 async def test_the_countdown_follows_the_engine_and_stops_when_held():
-    session = FakeSession(checked())
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(checked()) as (app, session, pilot):
         await look(app, pilot)
         session.change(seconds_to_start=46)
         await look(app, pilot)
-        assert "begins in 46 s" in text_of(app)
+        assert "starts in 46 s" in text_of(app)
         session.change(seconds_to_start=None)
         await look(app, pilot)
         seen = " ".join(text_of(app).split())
-        asked = "Train on 1,237 usable clips, or mend the errors first? enter begin · q leave"
+        asked = "3 of 1,240 clips have errors. enter start without them · q quit"
         assert asked in seen
-        assert "This machine still costs $0.99/h" in seen
+        assert "The machine still costs $0.99/h" in seen
         await pilot.press("h")
         assert session.sent == []
-        assert "it waits for your answer already" in said_to_the_person(app)
+        assert "the countdown is already stopped" in said_to_the_person(app)
 
 
 async def test_the_advice_is_that_of_the_highlighted_finding():
-    app = app_on(FakeSession(checked()))
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(checked()) as (app, _, pilot):
         await look(app, pilot)
         await pilot.press("down", "down")
         await pilot.pause()
@@ -116,24 +106,23 @@ async def test_the_advice_is_that_of_the_highlighted_finding():
 
 
 async def test_figures_lengths_and_characters_are_in_sight_where_there_is_room():
-    app = app_on(FakeSession(checked()))
-    async with app.run_test(size=(120, 40)) as pilot:
+    async with opened(checked(), size=(120, 40)) as (app, _, pilot):
         await look(app, pilot)
         seen = text_of(app)
         for words in ("14.3 characters/s (11.9 to", "5–6 s 260 ███", "é 14× read as e · line 31"):
             assert words in seen
         await pilot.press("tab")
-        assert "they are in sight already" in said_to_the_person(app)
+        assert "they are already on the screen" in said_to_the_person(app)
 
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_what_training_takes_is_measured_while_the_person_reads(size):
     unknown = replace(BROKEN, estimates=())
-    session = FakeSession(checked(check=unknown, progress=Progress("timing training steps", 0, 1)))
-    app = app_on(session)
-    async with app.run_test(size=size) as pilot:
+    async with opened(
+        checked(check=unknown, progress=Progress("timing training steps", 0, 1)), size=size
+    ) as (app, session, pilot):
         await look(app, pilot)
-        assert "measuring what training takes…" in " ".join(text_of(app).split())
+        assert "measuring speed…" in " ".join(text_of(app).split())
         session.change(check=BROKEN, progress=None)
         await look(app, pilot)
         seen = " ".join(text_of(app).replace("│", " ").split())
@@ -144,9 +133,9 @@ async def test_what_training_takes_is_measured_while_the_person_reads(size):
 @pytest.mark.parametrize("size", SIZES)
 async def test_the_bottom_line_has_no_key_that_means_nothing_here(size):
     for snapshot, there, gone in (
-        (checked(), ("enter begin", "h hold"), ("k close",)),
-        (checked(seconds_to_start=None), ("enter begin",), ("h hold", "k close")),
-        (training(check=BROKEN), ("k close",), ("enter begin", "h hold")),
+        (checked(), ("enter start", "h hold"), ("k close",)),
+        (checked(seconds_to_start=None), ("enter start",), ("h hold", "k close")),
+        (training(check=BROKEN), ("k close",), ("enter start", "h hold")),
     ):
         app = app_on(FakeSession(snapshot))
         async with app.run_test(size=size) as pilot:
@@ -160,8 +149,7 @@ async def test_the_bottom_line_has_no_key_that_means_nothing_here(size):
 
 
 async def test_tab_shows_the_figures_where_there_is_little_room():
-    app = app_on(FakeSession(checked()))
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(checked()) as (app, _, pilot):
         await look(app, pilot)
         assert "characters/s (11.9" not in text_of(app)
         await pilot.press("tab")
@@ -186,12 +174,10 @@ async def test_tab_shows_the_figures_where_there_is_little_room():
     ],
 )
 async def test_leaving_before_training_says_that_nothing_is_lost(keys, sent, reason):
-    session = FakeSession(checked())
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(checked()) as (app, session, pilot):
         await look(app, pilot)
         await pilot.press(keys[0])
-        assert "Training has not begun, and nothing is lost." in text_of(app)
+        assert "Training has not started; nothing is lost." in text_of(app)
         assert "train on the usable clips without the screen" in text_of(app)
         await pilot.press(keys[1])
     assert session.sent == sent
@@ -199,47 +185,41 @@ async def test_leaving_before_training_says_that_nothing_is_lost(keys, sent, rea
 
 
 async def test_the_question_cannot_be_closed_unanswered():
-    app = app_on(FakeSession(checked()))
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(checked()) as (app, _, pilot):
         await look(app, pilot)
         await pilot.press("escape", "k")
         assert isinstance(app.screen, CheckScreen)
-        assert "training has not begun; enter begins it" in said_to_the_person(app)
+        assert "training has not started; enter starts it" in said_to_the_person(app)
 
 
 @pytest.mark.parametrize(("report", "closing"), [(CLEAN, "k"), (BROKEN, "escape")])
 async def test_k_shows_the_report_during_the_run(report, closing):
-    session = FakeSession(training(check=report))
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training(check=report)) as (app, session, pilot):
         await pilot.press("k")
         await look(app, pilot)
         assert isinstance(app.screen, CheckScreen)
         assert "check of the recordings" in text_of(app)
-        assert ("Nothing was found." in text_of(app)) is (not report.findings)
+        assert ("No findings." in text_of(app)) is (not report.findings)
         await pilot.press("enter", "h")
-        assert "begin: training has begun already" in said_to_the_person(app)
+        assert "start: training has already started" in said_to_the_person(app)
         assert session.sent == []
         await pilot.press(closing)
         assert app.screen is app.run_screen
 
 
 async def test_k_says_why_there_is_no_report_yet():
-    session = FakeSession(preparing())
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(preparing()) as (app, session, pilot):
         await pilot.press("k")
         assert "check: the recordings are still being checked" in log_of(app)
         session.change(phase=Phase.TRAINING)
         await look(app, pilot)
         await pilot.press("k")
         assert app.screen is app.run_screen
-        assert "the recordings were not checked; what happened says why" in log_of(app)
+        assert "the recordings were not checked; see the log" in log_of(app)
 
 
 async def test_help_and_palette_of_the_check_have_all_its_keys():
-    app = app_on(FakeSession(checked()))
-    async with app.run_test(size=(120, 40)) as pilot:
+    async with opened(checked(), size=(120, 40)) as (app, _, pilot):
         await look(app, pilot)
         offered = {command.title for command in app.get_system_commands(app.screen)}
         await pilot.press("question_mark")
@@ -247,17 +227,15 @@ async def test_help_and_palette_of_the_check_have_all_its_keys():
         for key in CHECK_KEYS:
             assert key.help in seen
             assert key.label.capitalize() in offered
-        assert "not now: training has not begun; enter begins it" in seen
+        assert "not now: training has not started; enter starts it" in seen
         await pilot.press("escape")
         assert isinstance(app.screen, CheckScreen)
 
 
 async def test_the_palette_answers_the_question_too():
-    session = FakeSession(checked())
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(checked()) as (app, session, pilot):
         await look(app, pilot)
-        await pilot.press("ctrl+p", *"begin")
+        await pilot.press("ctrl+p", *"start")
         await app.workers.wait_for_complete()
         await pilot.pause()
         await pilot.press("enter")
@@ -267,16 +245,13 @@ async def test_the_palette_answers_the_question_too():
 
 async def test_thousands_of_findings_are_listed_up_to_a_limit_that_is_told():
     many = replace(BROKEN, findings=tuple(missing(line) for line in range(1, 13_101)))
-    app = app_on(FakeSession(checked(check=many)))
-    async with app.run_test(size=(120, 40)) as pilot:
+    async with opened(checked(check=many), size=(120, 40)) as (app, _, pilot):
         await look(app, pilot)
         assert "13,100 errors · 12,100 more in check.json" in text_of(app)
 
 
 async def test_the_end_of_the_run_closes_the_screen():
-    session = FakeSession(checked())
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(checked()) as (app, session, pilot):
         await look(app, pilot)
         session.change(phase=Phase.STOPPED)
         await look(app, pilot)

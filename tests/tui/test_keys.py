@@ -1,8 +1,8 @@
 """What the keys ask of the run."""
 
 import pytest
-from fake_session import FakeSession, preparing, training
-from seeing import SIZES, app_on, lines_of, log_of, look, text_of
+from fake_session import preparing, training
+from seeing import SIZES, lines_of, log_of, look, opened, text_of
 
 from engine.run.commands import (
     Audition,
@@ -23,25 +23,21 @@ from tui.process.endings import ExitReason
 @pytest.mark.parametrize(
     ("key", "command", "words"),
     [
-        ("a", Audition(), "audition asked for at step 871,204"),
-        ("c", SaveCheckpoint(), "checkpoint asked for"),
-        ("p", Pause(), "pause asked for"),
-        ("n", PlotAttention(), "attention plot asked for"),
+        ("a", Audition(), "audition requested at step 871,204"),
+        ("c", SaveCheckpoint(), "checkpoint requested"),
+        ("p", Pause(), "pause requested"),
+        ("n", PlotAttention(), "attention plot requested"),
     ],
 )
-async def test_a_key_asks_the_engine_and_says_so_at_once(size, key, command, words):
-    session = FakeSession(training())
-    app = app_on(session)
-    async with app.run_test(size=size) as pilot:
+async def test_a_key_sends_a_command_and_confirms_it(size, key, command, words):
+    async with opened(training(), size=size) as (app, session, pilot):
         await pilot.press(key)
         assert session.sent == [command]
         assert words in log_of(app)
 
 
 async def test_p_pauses_and_goes_on():
-    session = FakeSession(training())
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training()) as (app, session, pilot):
         # The bottom line is drawn a turn after the screen.
         await look(app, pilot)
         await pilot.pause()
@@ -49,16 +45,14 @@ async def test_p_pauses_and_goes_on():
         session.change(phase=Phase.PAUSED)
         await look(app, pilot)
         await pilot.pause()
-        assert "Paused at step 871,204." in text_of(app)
-        assert "p go on" in text_of(app).splitlines()[-1]
+        assert "Paused at 871,204;" in text_of(app)
+        assert "p resume" in text_of(app).splitlines()[-1]
         await pilot.press("p")
         assert session.sent == [Continue()]
 
 
 async def test_e_changes_the_sentence_that_auditions_speak():
-    session = FakeSession(training())
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training()) as (app, session, pilot):
         await pilot.press("e")
         assert "Two birds sat on the old wall." in text_of(app)
         await pilot.press("backspace", *"now", "enter")
@@ -66,11 +60,9 @@ async def test_e_changes_the_sentence_that_auditions_speak():
 
 
 async def test_an_empty_sentence_is_refused_in_the_dialog():
-    session = FakeSession(training(sentence="a"))
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training(sentence="a")) as (app, session, pilot):
         await pilot.press("e", "backspace", "enter")
-        assert "there is nothing to speak" in text_of(app)
+        assert "empty: write a sentence" in text_of(app)
         await pilot.press("escape")
         assert session.sent == []
 
@@ -84,18 +76,16 @@ async def test_an_empty_sentence_is_refused_in_the_dialog():
         ("$10", "about step 8,079,204 · 23:28 (in 9h26m) · $10.00 spent"),
     ],
 )
-async def test_the_stop_dialog_says_what_an_answer_means_and_sends_it(said, meaning):
-    session = FakeSession(training(stop=None))
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+async def test_the_stop_dialog_shows_what_an_answer_means(said, meaning):
+    async with opened(training(stop=None)) as (app, session, pilot):
         await pilot.press("s")
-        assert "nothing changes; none lets it train until you say so" in text_of(app)
+        assert "no change; none trains until you stop it" in text_of(app)
         app.screen.query_one("Input").value = said
         await pilot.pause()
         assert meaning in text_of(app)
         await pilot.press("enter")
         assert session.sent == [StopAt(parse_stop(said))]
-        assert f"stop asked for: {said}" in log_of(app)
+        assert f"stop at {said} requested" in log_of(app)
 
 
 @pytest.mark.parametrize(
@@ -106,10 +96,8 @@ async def test_the_stop_dialog_says_what_an_answer_means_and_sends_it(said, mean
         ("$0.10", "already spent $0.65"),
     ],
 )
-async def test_the_stop_dialog_says_in_place_why_an_answer_cannot_be_taken(said, trouble):
-    session = FakeSession(training(stop=None))
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+async def test_the_stop_dialog_refuses_what_cannot_be(said, trouble):
+    async with opened(training(stop=None)) as (app, session, pilot):
         await pilot.press("s")
         app.screen.query_one("Input").value = said
         await pilot.press("enter")
@@ -120,51 +108,44 @@ async def test_the_stop_dialog_says_in_place_why_an_answer_cannot_be_taken(said,
         assert app.screen is app.run_screen
 
 
-async def test_the_stop_dialog_opens_with_the_present_stop_and_none_takes_it_away():
-    session = FakeSession(training())
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+async def test_the_stop_dialog_opens_with_the_stop_and_none_removes_it():
+    async with opened(training()) as (app, session, pilot):
         await pilot.press("s")
         assert app.screen.query_one("Input").value == "900,000"
         await pilot.press("enter")
         assert app.screen is app.run_screen
         await pilot.press("s", "backspace", "enter")
         # A key too many takes no stop away.
-        assert "write none to train without a stop; esc leaves it at 900,000" in text_of(app)
+        assert "none trains without a stop; esc keeps 900,000" in text_of(app)
         assert session.sent == []
         await pilot.press(*"none")
-        assert "no stop: it trains until you say so" in text_of(app)
+        assert "no stop: trains until you stop it" in text_of(app)
         await pilot.press("enter")
     assert session.sent == [StopAt(None)]
 
 
 async def test_without_a_stop_an_empty_answer_changes_nothing():
-    session = FakeSession(training(stop=None))
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training(stop=None)) as (app, session, pilot):
         await pilot.press("s", "enter")
         assert app.screen is app.run_screen
     assert session.sent == []
 
 
-async def test_at_the_budget_the_header_says_so_and_s_asks_for_a_larger_one():
+async def test_at_the_budget_s_asks_for_a_larger_one():
     at_budget = {"phase": Phase.AT_STOP, "budget": 0.65, "checkpoint_step": 871_204}
-    session = FakeSession(training(**at_budget))
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training(**at_budget)) as (app, session, pilot):
         await look(app, pilot)
         assert "at the budget" in lines_of(app)[0]
         await pilot.press("s")
         assert app.screen.query_one("Input").value == "budget $"
-        assert "$0.65 is spent: how much may the voice cost in all?" in text_of(app)
+        assert "$0.65 is spent: enter a new total" in text_of(app)
         await pilot.press("enter", *"40", "enter")
         assert app.screen is app.run_screen
     assert session.sent == [SetBudget(40.0)]
 
 
 async def test_left_and_right_turn_the_attention_plots_back_and_forth():
-    app = app_on(FakeSession(training()))
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training()) as (app, _, pilot):
         await pilot.press("left")
         await pilot.pause()
         assert "attention · 865k" in text_of(app)
@@ -180,20 +161,18 @@ async def test_left_and_right_turn_the_attention_plots_back_and_forth():
 @pytest.mark.parametrize(
     ("snapshot", "key", "why"),
     [
-        (preparing(), "c", "the network is still being prepared"),
-        (preparing(), "s", "the network is still being prepared"),
+        (preparing(), "c", "training is still being prepared"),
+        (preparing(), "s", "training is still being prepared"),
         (preparing(), "r", "there is no sample yet; a makes one"),
-        (training(auditioning=True), "a", "the sample before is still being spoken"),
-        (training(attention=()), "left", "there is no other attention plot yet"),
-        (training(phase=Phase.AT_STOP), "p", "the stop is reached; s sets a later one"),
-        (training(checkpoint_step=871_204), "c", "step 871,204 is saved already"),
-        (training(), "o", "only samples of SSRN have a recording beside them"),
+        (training(auditioning=True), "a", "the previous sample is still being spoken"),
+        (training(attention=()), "left", "there is only one attention plot"),
+        (training(phase=Phase.AT_STOP), "p", "the run is at its stop; s sets a later one"),
+        (training(checkpoint_step=871_204), "c", "step 871,204 is already saved"),
+        (training(), "o", "only SSRN samples have an original recording"),
     ],
 )
 async def test_a_key_that_does_nothing_now_says_why(snapshot, key, why):
-    session = FakeSession(snapshot)
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(snapshot) as (app, session, pilot):
         await pilot.press(key)
         assert why in log_of(app)
         assert session.sent == []
@@ -201,22 +180,19 @@ async def test_a_key_that_does_nothing_now_says_why(snapshot, key, why):
 
 
 async def test_after_a_failure_only_leaving_is_left():
-    session = FakeSession(training())
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training()) as (app, session, pilot):
         session.change(phase=Phase.FAILED, failure="out of memory")
         await look(app, pilot)
         await pilot.press("s", "a", "c", "p", "e")
         assert session.sent == []
         assert app.screen is app.run_screen
-        assert "stop at: the engine has ended; only q is left" in log_of(app)
+        assert "stop at: the engine has ended; only q works" in log_of(app)
         await pilot.press("q")
     assert app.return_value is ExitReason.ENDED
 
 
-async def test_help_lists_every_key_of_the_bottom_line_and_says_which_rest():
-    app = app_on(FakeSession(training(samples=())))
-    async with app.run_test(size=(120, 40)) as pilot:
+async def test_help_lists_every_key_and_why_some_are_disabled():
+    async with opened(training(samples=()), size=(120, 40)) as (app, _, pilot):
         await pilot.press("question_mark")
         seen = text_of(app)
         for binding in app.run_screen._bindings.key_to_bindings.values():
@@ -229,9 +205,7 @@ async def test_help_lists_every_key_of_the_bottom_line_and_says_which_rest():
 
 
 async def test_the_palette_finds_every_key():
-    session = FakeSession(training())
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training()) as (app, session, pilot):
         names = {command.title for command in app.get_system_commands(app.screen)}
         assert {"Audition", "Stop at", "Checkpoint", "Pause", "Replay", "Quit", "Theme"} <= names
         await pilot.press("ctrl+p", *"checkpoint")

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from fake_session import FakeSession, training
-from seeing import SIZES, app_on, look, text_of
+from fake_session import training
+from seeing import SIZES, look, opened, text_of
 from textual.widgets import Static
 
 from engine.run.commands import SetBudget
@@ -15,14 +15,12 @@ from tui.process.headless import line_about
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_a_budget_that_runs_out_is_named_until_it_is_dismissed_or_raised(size):
-    session = FakeSession(training(budget=0.8, spent=0.63))
-    app = app_on(session)
-    async with app.run_test(size=size) as pilot:
+    async with opened(training(budget=0.8, spent=0.63), size=size) as (app, session, pilot):
         await look(app, pilot)
         assert "of the budget of" not in text_of(app)
         session.change(spent=0.65)
         await look(app, pilot)
-        assert "81 % of the budget of $0.80 is spent.  s raises it · d dismisses" in text_of(app)
+        assert "81 % of the budget of $0.80 is spent.  s raise it · d dismiss" in text_of(app)
         await pilot.press("d")
         assert "of the budget of" not in text_of(app)
         session.change(spent=0.7)
@@ -38,14 +36,12 @@ async def test_a_budget_that_runs_out_is_named_until_it_is_dismissed_or_raised(s
         session.change(budget=0.8, spent=0.81, phase=Phase.AT_STOP)
         await look(app, pilot)
         seen = text_of(app)
-    assert "The budget of $0.80 is used up: $0.81 is spent.  s raises it" in seen
-    assert "This machine still costs $0.99/h" in seen
+    assert "The budget of $0.80 is used up: $0.81 spent.  s raise it" in seen
+    assert "The machine still costs $0.99/h" in seen
 
 
 async def test_the_nearer_of_stop_and_budget_is_what_is_projected():
-    session = FakeSession(training(budget=30.0))
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training(budget=30.0)) as (app, session, pilot):
         await look(app, pilot)
         assert "stop at 900,000 · 14:04" in text_of(app)
         assert "spent $0.65 · $0.69 at the stop · budget $30.00 · $0.99/h" in text_of(app)
@@ -58,24 +54,21 @@ async def test_the_nearer_of_stop_and_budget_is_what_is_projected():
 
 async def test_the_bar_of_a_budget_shows_what_the_whole_voice_has_spent():
     snapshot = training(stop=None, budget=1.0, spent=0.285, first_spent=0.285)
-    app = app_on(FakeSession(snapshot))
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(snapshot) as (app, _, pilot):
         await look(app, pilot)
         (bar,) = [line for line in text_of(app).splitlines() if "budget $1.00" in line]
     assert " 28 % " in bar
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_a_paused_run_says_what_the_machine_costs_and_has_cost(size):
-    session = FakeSession(training(phase=Phase.PAUSED))
-    app = app_on(session)
-    async with app.run_test(size=size) as pilot:
+async def test_a_pause_says_what_the_machine_costs(size):
+    async with opened(training(phase=Phase.PAUSED), size=size) as (app, session, pilot):
         await look(app, pilot)
-        assert "This machine still costs $0.99/h" in text_of(app)
+        assert "Paused at 871,204; the machine still costs $0.99/h." in text_of(app)
         session.change(wait_seconds=424.0, wait_usd=0.12, idle_usd=0.32)
         await look(app, pilot)
         seen = text_of(app)
-        assert "This machine still costs $0.99/h · idle $0.12 so far (7m)" in seen
+        assert "$0.12 idle so far (7m)" in seen
         assert "$0.32 idle" in seen
         session.change(price=0.0)
         await look(app, pilot)
@@ -83,12 +76,10 @@ async def test_a_paused_run_says_what_the_machine_costs_and_has_cost(size):
 
 
 async def test_the_budget_is_raised_behind_s():
-    session = FakeSession(training(budget=0.8))
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training(budget=0.8)) as (app, session, pilot):
         await pilot.press("s", *["backspace"] * 12, *"budget 0.5")
         meaning = app.screen.query_one("#meaning", Static)
-        assert "$0.65 is spent already" in str(meaning.content)
+        assert "$0.65 is already spent" in str(meaning.content)
         await pilot.press("enter")
         assert session.sent == []
         await pilot.press(*["backspace"] * 3, *"$40")
@@ -98,23 +89,24 @@ async def test_the_budget_is_raised_behind_s():
 
 
 async def test_a_stop_beyond_the_budget_says_that_the_budget_comes_first():
-    session = FakeSession(training(budget=0.68))
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training(budget=0.68)) as (app, _, pilot):
         await pilot.press("s")
         meaning = app.screen.query_one("#meaning", Static)
         assert "but the budget of $0.68 comes first" in str(meaning.content)
 
 
-def test_the_way_to_go_on_names_the_stop_that_holds_or_gives_it_again(tmp_path):
+def test_the_command_to_continue_keeps_the_stop(tmp_path):
     (tmp_path / "text2mel").mkdir()
     stop = tmp_path / "text2mel" / "stop.json"
     ended = training(phase=Phase.STOPPED, voice_folder=tmp_path)
     for content, words in (
-        ('{"text": "+20k", "step": 900000}', "to go on to its stop at 900,000: voicecoach train"),
-        ('{"text": "$10", "usd": 10}', "to go on to its stop at $10.00 spent: voicecoach train"),
-        ("{}", "to go on: voicecoach train"),
-        ("damaged", "to go on: voicecoach train"),
+        (
+            '{"text": "+20k", "step": 900000}',
+            "to continue to its stop at 900,000: voicecoach train",
+        ),
+        ('{"text": "$10", "usd": 10}', "to continue to its stop at $10.00 spent: voicecoach"),
+        ("{}", "to continue: voicecoach train"),
+        ("damaged", "to continue: voicecoach train"),
     ):
         stop.write_text(content)
         assert words in describe_end(ended)
@@ -123,23 +115,21 @@ def test_the_way_to_go_on_names_the_stop_that_holds_or_gives_it_again(tmp_path):
     assert describe_end(unset).endswith(f"--voice {tmp_path} --stop-at '$10'")
 
 
-def test_the_last_sentences_say_what_the_machine_goes_on_to_cost():
+def test_the_last_line_says_what_the_machine_costs():
     ended = training(phase=Phase.STOPPED, budget=30.0)
     assert describe_rent(ended) == (
-        "spent $0.65; this machine still costs $0.99/h until you stop it"
+        "spent $0.65; the machine still costs $0.99/h until you stop it"
     )
-    assert "$0.12 of it for idle time" in describe_rent(replace(ended, idle_usd=0.12))
+    assert "($0.12 idle)" in describe_rent(replace(ended, idle_usd=0.12))
     assert describe_rent(replace(ended, price=0.0)) == ""
     assert describe_rent(replace(ended, interrupted=True)) == ""
     assert "budget" not in describe_end(ended)
     used = describe_end(replace(ended, spent=30.01))
-    assert used.startswith(
-        "the budget of $30.00 is used up: $30.01 is spent; saved at step 871,000"
-    )
+    assert used.startswith("the budget of $30.00 is used up ($30.01 spent); saved at step 871,000")
     assert "--budget" in used
 
 
-def test_the_lines_without_a_screen_name_the_nearer_of_stop_and_budget():
+def test_headless_lines_name_the_nearer_of_stop_and_budget():
     assert "  stop at 900,000 · " in line_about(training(budget=30.0))
     assert "  budget $0.66 · " in line_about(training(budget=0.66))
     assert "  budget $0.66 · " in line_about(training(budget=0.66, stop=None, stop_text=""))

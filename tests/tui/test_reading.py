@@ -1,14 +1,13 @@
-"""A screen that only reads: it shows everything, and asks the run for nothing."""
+"""A read-only screen: it shows everything, and asks the run for nothing."""
 
 import pytest
-from fake_session import FakeSession, event, training
-from seeing import SIZES, app_on, log_of, look, text_of
+from fake_session import event, training
+from seeing import SIZES, log_of, look, opened, text_of
 from textual.content import Content
 
 from engine.run.snapshot import Phase, Snapshot
 from tui.keys import CHECK_KEYS, KEYS
-from tui.widgets.money_words import used_up_words
-from tui.widgets.notice import notice_words
+from tui.widgets.notice import phase_words, used_up_words
 from tui.widgets.warnings import Warnings
 
 STEERING = ("a", "s", "c", "p", "e", "n")
@@ -19,10 +18,8 @@ def warning_words(snapshot: Snapshot, *, reading: bool = False) -> Content:
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_keys_that_steer_are_not_offered_and_say_why_they_do_nothing(size):
-    session = FakeSession(training())
-    app = app_on(session, attached=True, reading=True)
-    async with app.run_test(size=size) as pilot:
+async def test_a_read_only_screen_refuses_keys_that_steer(size):
+    async with opened(training(), attached=True, reading=True, size=size) as (app, session, pilot):
         await look(app, pilot)
         await pilot.pause()
         text = text_of(app)
@@ -35,14 +32,12 @@ async def test_keys_that_steer_are_not_offered_and_say_why_they_do_nothing(size)
         for key in STEERING:
             await pilot.press(key)
             assert app.screen is app.run_screen
-        assert log_of(app).count("this screen only reads") == len(STEERING)
+        assert log_of(app).count("this screen is read-only") == len(STEERING)
     assert session.sent == []
 
 
 async def test_keys_that_read_work():
-    session = FakeSession(training())
-    app = app_on(session, attached=True, reading=True)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training(), attached=True, reading=True) as (app, session, pilot):
         await look(app, pilot)
         await pilot.press("left")
         assert "865k" in text_of(app)
@@ -50,11 +45,11 @@ async def test_keys_that_read_work():
         assert app.run_screen.listening.status.playing is not None
         await pilot.press("question_mark")
         text = text_of(app)
-        assert "Play the highlighted sample again" in text
-        assert "Save the weights" not in text
-        assert "Leave; the run goes on" in text
+        assert "Play the selected sample" in text
+        assert "Save a checkpoint" not in text
+        assert "Close this screen; the run continues" in text
         assert "Suspend this screen" in text
-        assert "keys that steer are left out" in text
+        assert "keys that change the run are left" in text
     assert session.sent == []
 
 
@@ -81,7 +76,7 @@ def test_every_key_that_asks_the_run_for_something_steers():
 )
 def test_notices_name_no_key_that_steers(fields):
     snapshot = training(**fields)
-    for words in (notice_words, used_up_words, warning_words):
+    for words in (phase_words, used_up_words, warning_words):
         content = words(snapshot, reading=True)
         styled = {content.plain[span.start : span.end] for span in content.spans}
         assert not styled & {"a", "s", "c", "p", "h", "enter"}

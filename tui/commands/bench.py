@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from engine.choices import PresetName
+from engine.formatting import plural
 from tui.command_line import DeviceOption, app, reports_errors
 
 
@@ -16,14 +17,11 @@ def bench(
     rounds: Annotated[int, typer.Option(min=1, help="Pairs of measurements.")] = 12,
 ) -> int:
     """Measure the speed of steps, checkpoints and synthesis on this machine."""
-    from engine.jobs.bench import Comparison, run_bench
+    from engine.jobs.bench import Result, run_bench
 
-    def show(found: Comparison) -> None:
-        typer.echo(
-            f"{found.what}: {found.seconds * 1000:.1f} ms; {found.other}: "
-            f"{found.other_seconds * 1000:.1f} ms, {found.ratio:.2f} times as long"
-        )
+    def show(row: Result) -> None:
+        typer.echo(f"{row.what:32}{row.result:46}{row.compared}")
 
     where = run_bench(preset, device, rounds, show)
-    typer.echo(f"on {where}, preset {preset}; medians of {rounds} pairs, timed in turn")
+    typer.echo(f"{where}, preset {preset}; medians of {plural(rounds, 'pair')}, timed in turn")
     return 0

@@ -1,6 +1,5 @@
 """`voicecoach demo`: a small training run from start to finish."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -40,10 +39,14 @@ def demo(
     def make_options() -> TrainOptions:
         from engine.jobs.demo import demo_options
 
-        options = demo_options(voice, stop=stop, price=usd, budget=most, device=device)
-        return replace(options, hold=hold)
+        return demo_options(options)
 
-    stop = None if stop_at is None else parse_stop_option(stop_at)
-    most = None if budget is None else parse_budget_option(budget)
-    usd = None if price is None else parse_price(price)
+    options = TrainOptions(
+        voice,
+        stop=None if stop_at is None else parse_stop_option(stop_at),
+        price=None if price is None else parse_price(price),
+        budget=None if budget is None else parse_budget_option(budget),
+        device=device,
+        hold=hold,
+    )
     return run_training(make_options, headless=headless, ascii_only=ascii_only)

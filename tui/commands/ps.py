@@ -13,7 +13,7 @@ def ps(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> int:
     """List your runs on this host: step, speed or state, spend, last seen."""
-    from tui.reports.ps import look_at_runs, print_runs, print_runs_as_json
+    from tui.reports.ps import print_runs, print_runs_as_json, query_runs
 
-    (print_runs_as_json if as_json else print_runs)(look_at_runs())
+    (print_runs_as_json if as_json else print_runs)(query_runs())
     return 0

@@ -1,4 +1,4 @@
-"""What `voicecoach check` prints for a person: can I train on this, and what is to be mended?"""
+"""What `voicecoach check` prints: whether a corpus can be trained on, and what to fix."""
 
 from collections.abc import Iterable, Sequence
 
@@ -16,7 +16,7 @@ from tui.reports import check_words as words
 _MAX_OF_A_KIND = 10
 _MAX_ADVICE = 3
 _MAX_UNKNOWN = 12
-_MAX_DOUBTS = 25
+_MAX_SCORES = 25
 _WIDEST_CLIP = 24
 _WIDEST = 120
 """Columns: lines longer than this are hard to follow on any terminal."""
@@ -27,7 +27,7 @@ _STYLES: dict[Severity, str] = {"error": "bold red", "warning": "yellow", "note"
 def print_check(report: CheckReport) -> None:
     """Print a report to standard output, as wide as the terminal, without colour in a pipe.
 
-    The answer comes first, then figures about the whole, then what was found, gravest first.
+    The answer comes first, then figures, then the findings, the most severe first.
     """
     console = Console(markup=False, highlight=False, emoji=False)
     _View(console, report).print()
@@ -55,8 +55,8 @@ class _View:
                 self._group(group)
         self._unknown([group for group in groups if group.kind == words.UNKNOWN])
         self._facts("English coverage", words.coverage(report.coverage))
-        self._facts("what training takes", map(words.estimate, report.estimates))
-        self._doubts()
+        self._facts("training estimate", map(words.estimate, report.estimates))
+        self._transcripts()
 
     def _facts(self, title: str, listed: Iterable[tuple[str, str]]) -> None:
         table = Table.grid(padding=(0, 2, 0, 0))
@@ -88,13 +88,13 @@ class _View:
         )
         advised = group.by_advice
         few = len(group.findings) <= _MAX_OF_A_KIND
-        most = _MAX_OF_A_KIND if few else max(1, _MAX_OF_A_KIND // len(advised))
+        per_advice = _MAX_OF_A_KIND if few else max(1, _MAX_OF_A_KIND // len(advised))
         for findings in advised[:_MAX_OF_A_KIND]:
-            self._part(title, self._findings(findings[:most]), apart=bool(title))
-            self._say_more(len(findings) - most)
+            self._part(title, self._findings(findings[:per_advice]), apart=bool(title))
+            self._more(len(findings) - per_advice)
             self._advise([findings[0].advice])
             title = Text()
-        self._say_more(sum(map(len, advised[_MAX_OF_A_KIND:])))
+        self._more(sum(map(len, advised[_MAX_OF_A_KIND:])))
 
     def _advise(self, advised: Iterable[str]) -> None:
         mark = "->" if self._ascii else "→"
@@ -115,36 +115,33 @@ class _View:
         return table
 
     def _unknown(self, groups: Sequence[words.Group]) -> None:
-        """The characters themselves say more than the findings about them, which head them."""
+        """One table of characters, under the most severe finding about them."""
         rows = []
         for character in self._report.unknown[:_MAX_UNKNOWN]:
             symbol, times, becomes = words.unknown(character)
             example = printable(character.example)
             rows.append([symbol, times, becomes, f"line {character.line:,}", example])
-        title = Text("characters that the voice has no symbol for", "bold")
-        for gravest in groups[:1]:
-            title = Text.assemble((gravest.severity, _STYLES[gravest.severity]), "  ", title)
+        title = Text("characters outside the vocabulary", "bold")
+        for worst in groups[:1]:
+            title = Text.assemble((worst.severity, _STYLES[worst.severity]), "  ", title)
         title.append(f"  {len(self._report.unknown):,}", "not bold")
         self._part(title, self._lines(rows, right=(1, 3)))
-        self._say_more(len(self._report.unknown) - _MAX_UNKNOWN)
+        self._more(len(self._report.unknown) - _MAX_UNKNOWN)
         every = dict.fromkeys(f.advice for group in groups for f in group.findings)
         self._advise(list(every)[:_MAX_ADVICE])
 
-    def _doubts(self) -> None:
-        doubts = self._report.doubts
-        rows = [_cells(place, doubt) for place, doubt in enumerate(doubts[:_MAX_DOUBTS], 1)]
+    def _transcripts(self) -> None:
+        scores = self._report.doubts
+        rows = [_cells(place, scored) for place, scored in enumerate(scores[:_MAX_SCORES], 1)]
         if rows:
-            heads = ["", "doubt", "line", "clip", "loss", "of others", "focus", "transcript"]
+            heads = ["", "score", "line", "clip", "loss", "other", "focus", "transcript"]
             rows.insert(0, heads)
-        title = "transcripts that the voice doubts; from 1.00 on it does not believe them"
+        title = "suspicious transcripts (score 1.00 or more: probably wrong)"
         self._part(title, self._lines(rows, right=(0, 1, 2, 4, 5, 6)))
-        self._say_more(len(doubts) - _MAX_DOUBTS)
+        self._more(len(scores) - _MAX_SCORES)
 
     def _lines(self, rows: list[list[str]], right: tuple[int, ...]) -> Table:
-        """Set rows in columns, those of `right` to the right; what is too wide is cut at the end.
-
-        A table of rich's would narrow the figures rather than the text behind them.
-        """
+        """Align columns, those of `right` to the right; cut lines at the end, not the figures."""
         widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
         table = Table.grid()
         table.add_column(no_wrap=True)
@@ -159,9 +156,9 @@ class _View:
             table.add_row(line)
         return table
 
-    def _say_more(self, left: int) -> None:
+    def _more(self, left: int) -> None:
         if left > 0:
-            self._indented(f"and {left:,} more (--json lists all)", "dim")
+            self._indented(f"and {left:,} more (see --json)", "dim")
 
     def _part(self, title: str | Text, table: Table, *, apart: bool = True) -> None:
         if not table.row_count:
@@ -180,23 +177,23 @@ class _View:
             what = self._text(what.plain)
         self._console.print(what, width=self._width)
 
-    def _text(self, said: str, style: str = "") -> Text:
+    def _text(self, text: str, style: str = "") -> Text:
         if self._ascii:
             from tui.ascii_filter import in_ascii
 
-            said = in_ascii(said)
-        return Text(said, style=style)
+            text = in_ascii(text)
+        return Text(text, style=style)
 
 
-def _cells(place: int, doubt: TranscriptScore) -> list[str]:
-    clip = printable(doubt.clip_id)
+def _cells(place: int, scored: TranscriptScore) -> list[str]:
+    clip = printable(scored.clip_id)
     return [
         f"{place}.",
-        f"{doubt.score:.2f}",
-        f"{doubt.line:,}",
+        f"{scored.score:.2f}",
+        f"{scored.line:,}",
         set_cell_size(clip, min(_WIDEST_CLIP, cell_len(clip))),
-        formatting.loss(doubt.loss),
-        formatting.loss(doubt.other_loss),
-        f"{doubt.focus:.2f}",
-        printable(doubt.text),
+        formatting.loss(scored.loss),
+        formatting.loss(scored.other_loss),
+        f"{scored.focus:.2f}",
+        printable(scored.text),
     ]

@@ -14,60 +14,50 @@ from engine.check.report import (
     Spread,
     UnknownCharacter,
 )
-from engine.choices import NetworkName
-from engine.formatting import duration, printable
+from engine.formatting import duration, plural, printable
 from tui import formatting
 
-_NETWORKS: dict[NetworkName, str] = {"text2mel": "Text2Mel", "ssrn": "SSRN"}
 UNKNOWN = "unknown-character"
 """The kind of findings of which the report has a table, too."""
-
-MEASURING = "measuring what training takes…"
-"""Said until the estimate is there."""
 
 _MAX_BARS = 16
 _MAX_PAIRS = 12
 
 
-def counted(count: int, noun: str) -> str:
-    """Write a number of things: `1 error`, `12 warnings`, `no errors`."""
-    if count == 1:
-        return f"1 {noun}"
-    return f"{count:,} {noun}s" if count else f"no {noun}s"
-
-
 def tally(report: CheckReport) -> str:
-    """Write how many findings there are of each severity: `no errors, 3 warnings`.
-
-    Errors are counted even where there are none, for they decide; others where there are some.
-    """
+    """Write how many findings there are of each severity: `no errors, 3 warnings`."""
     counts = report.counts()
+    others = [plural(counts[s], s) for s in SEVERITIES if counts[s] and s != "error"]
     return ", ".join(
-        counted(counts[severity], severity)
-        for severity in SEVERITIES
-        if counts[severity] or severity == "error"
+        [plural(counts["error"], "error") if counts["error"] else "no errors", *others]
     )
+
+
+def errors_words(report: CheckReport) -> str:
+    """Write how many clips have errors: `31 of 449 clips have errors.`"""
+    bad = report.rows - report.usable
+    return f"{bad:,} of {plural(report.rows, 'clip')} {'has' if bad == 1 else 'have'} errors."
 
 
 def verdict(report: CheckReport) -> str:
     """Answer in one sentence whether a voice can be trained on this."""
-    rows = counted(report.rows, "row")
+    clips = f"{tally(report)} in {plural(report.rows, 'clip')}"
     if not report.usable:
-        return f"No clip can be used: {tally(report)} in {rows}. Mend the errors first."
-    clips = f"{tally(report)} in {rows}"
+        return f"No clip can be used: {clips}. Fix the errors first."
     if report.harmful:
-        return f"Not ready: {clips}. Mend the errors first."
+        return f"Not ready: {clips}. Fix the errors first."
     if report.findings:
         return f"Ready to train: {clips}."
-    return f"Ready to train: nothing was found in {rows}."
+    return f"Ready to train: no findings in {plural(report.rows, 'clip')}."
 
 
 def facts(report: CheckReport) -> list[tuple[str, str]]:
-    """Return what is measured of the whole: a name and a figure with its unit."""
-    listed = [
-        ("clips", f"{report.usable:,} usable of {counted(report.rows, 'row')}"),
-        ("speech", hours(report)),
-    ]
+    """Return the figures of the corpus: name and value with its unit."""
+    speech = "none"
+    if report.usable:
+        mean = report.hours * 3600 / report.usable
+        speech = f"{duration(report.hours * 3600)}, {mean:.1f} s a clip on average"
+    listed = [("clips", f"{report.usable:,} of {report.rows:,} usable"), ("speech", speech)]
     for name, spread, unit, places in (
         ("speaking rate", report.speaking_rate, "characters/s", 1),
         ("loudness", report.loudness, "dBFS", 1),
@@ -78,14 +68,6 @@ def facts(report: CheckReport) -> list[tuple[str, str]]:
     return listed
 
 
-def hours(report: CheckReport) -> str:
-    """Write how much speech there is, and how long a clip is in the middle."""
-    if not report.usable:
-        return "none"
-    mean = report.hours * 3600 / report.usable
-    return f"{duration(report.hours * 3600)}, {mean:.1f} s a clip on average"
-
-
 def _spread(spread: Spread, unit: str, places: int) -> str:
     low, median, high = (
         # The screen's minus sign is as wide as a digit; a hyphen would read as a dash.
@@ -93,27 +75,6 @@ def _spread(spread: Spread, unit: str, places: int) -> str:
         for value in (spread.low, spread.median, spread.high)
     )
     return f"{median} {unit} ({low} to {high})"
-
-
-def short_facts(report: CheckReport, width: int) -> str:
-    """Write the same in a line for a narrow screen, and what training takes in others.
-
-    Of these the speed is left out where a line of `width` cells does not hold it.
-    """
-    words = [f"{report.usable:,} usable clips"]
-    if report.usable:
-        words.append(duration(report.hours * 3600))
-    for spread, unit in ((report.speaking_rate, "characters/s"), (report.noise, "dB over noise")):
-        if spread is not None:
-            words.append(f"{spread.median:.0f} {unit}")
-    estimates = [_estimate_in(width, one) for one in report.estimates if one.measured]
-    return "\n".join([" · ".join(words), *estimates])
-
-
-def _estimate_in(width: int, one: Estimate) -> str:
-    *cost, speed = (part for line in estimate_in_lines(one) for part in line if part)
-    whole = " · ".join([*cost, speed])
-    return whole if len(whole) <= width else " · ".join(cost)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +96,9 @@ def bars(lengths: Histogram) -> list[Bar]:
     filled = [index for index, count in enumerate(counts) if count]
     if not filled:
         return []
-    most = max(counts)
+    highest = max(counts)
     return [
-        Bar(f"{edges[i]:g}–{edges[i + 1]:g} s", counts[i], counts[i] / most)
+        Bar(f"{edges[i]:g}–{edges[i + 1]:g} s", counts[i], counts[i] / highest)
         for i in range(filled[0], filled[-1] + 1)
     ]
 
@@ -152,7 +113,7 @@ class Group:
 
     @property
     def by_advice(self) -> list[tuple[Finding, ...]]:
-        """The findings about which the same is to be done, in their order."""
+        """The findings with the same advice, in their order."""
         advised: dict[str, list[Finding]] = {}
         for finding in self.findings:
             advised.setdefault(finding.advice, []).append(finding)
@@ -160,7 +121,7 @@ class Group:
 
 
 def grouped(findings: Sequence[Finding]) -> list[Group]:
-    """Gather findings of one kind and severity, the gravest first, as they come within."""
+    """Group findings by severity and kind, the most severe first."""
     kinds: dict[tuple[Severity, str], list[Finding]] = {}
     for finding in findings:
         kinds.setdefault((finding.severity, finding.kind), []).append(finding)
@@ -181,28 +142,19 @@ def subject(finding: Finding) -> str:
     return printable(name)
 
 
-def line_number(line: int | None) -> str:
-    """Write a line of the list, or nothing."""
-    return "" if line is None else f"{line:,}"
-
-
 def sentence(advice: str) -> str:
-    """Write an advice as a sentence: with a capital and a full stop."""
-    said = printable(advice).strip()
-    return said if not said else said[0].upper() + said[1:].rstrip(".") + "."
+    """Write advice as a sentence, with a capital and a full stop."""
+    text = printable(advice).strip()
+    return text and text[0].upper() + text[1:].rstrip(".") + "."
 
 
 def unknown(character: UnknownCharacter) -> tuple[str, str, str]:
     """Write a character that the voice lacks: itself, how often it comes, what it becomes."""
     symbol = character.character
     shown = symbol if symbol.isprintable() and symbol.strip() else f"U+{ord(symbol[0]):04X}"
-    return shown, f"{character.count:,}×", _reading(printable(character.becomes))
-
-
-def _reading(becomes: str) -> str:
-    if not becomes:
-        return "left out"
-    return f"read as {becomes}" if becomes.strip() else "read as a space"
+    becomes = printable(character.becomes)
+    reading = f"read as {becomes if becomes.strip() else 'a space'}" if becomes else "left out"
+    return shown, f"{character.count:,}×", reading
 
 
 def coverage(found: Coverage) -> list[tuple[str, str]]:
@@ -219,21 +171,20 @@ def coverage(found: Coverage) -> list[tuple[str, str]]:
 
 def estimate(one: Estimate) -> tuple[str, str]:
     """Write what a network would take: its name, and steps, speed, time and money."""
-    name = f"{_NETWORKS[one.network]} {one.preset}"
     words = f"{one.steps:,} steps at {formatting.speed(one.steps_per_second)}"
     words += f", batch {one.batch_size}: {duration(one.hours * 3600)}"
     if one.usd is not None and one.hours > 0:
         words += f", {formatting.dollars(one.usd)} at {formatting.price(one.usd / one.hours)}"
-    return name, f"{words} on {printable(one.machine)}"
+    return _network(one), f"{words} on {printable(one.machine)}"
 
 
-def short_estimate(one: Estimate) -> str:
-    """Write only what it costs: `20,000 steps: 10h41m, $10.58`."""
+def short_estimate(one: Estimate) -> list[tuple[str, str]]:
+    """Write the same in two lines: time and money, and below them the speed and the machine."""
     cost = "" if one.usd is None else f", {formatting.dollars(one.usd)}"
-    return f"{counted(one.steps, 'step')}: {duration(one.hours * 3600)}{cost}"
-
-
-def estimate_in_lines(one: Estimate) -> list[tuple[str, str]]:
-    """Write the same for a narrow panel: what it costs, and below it how fast it is where."""
     speed = f"{formatting.speed(one.steps_per_second)}, {printable(one.machine)}"
-    return [(f"{_NETWORKS[one.network]} {one.preset}", short_estimate(one)), ("", speed)]
+    total = f"{plural(one.steps, 'step')}: {duration(one.hours * 3600)}{cost}"
+    return [(_network(one), total), ("", speed)]
+
+
+def _network(one: Estimate) -> str:
+    return f"{formatting.NETWORKS[one.network]} {one.preset}"

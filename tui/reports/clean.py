@@ -1,4 +1,4 @@
-"""What `voicecoach clean` tells at its end."""
+"""What `voicecoach clean` prints."""
 
 import shlex
 from typing import TYPE_CHECKING
@@ -7,6 +7,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from engine.formatting import plural
+
 if TYPE_CHECKING:
     from engine.jobs.clean import Cleaned
 
@@ -14,7 +16,7 @@ _MAX_LEFT_OUT = 20
 
 
 def print_cleaned(cleaned: "Cleaned") -> None:
-    """Print what the copy holds, what was done to it, and what it lacks."""
+    """Print what the copy holds, what was changed, and what was left out."""
     console = Console(markup=False, highlight=False, emoji=False)
     clips, left_out = len(cleaned.changes), cleaned.left_out
     console.print(f"{cleaned.folder}: {clips:,} clips, {cleaned.hours:.2f} h")
@@ -26,7 +28,7 @@ def print_cleaned(cleaned: "Cleaned") -> None:
         f"{len(shortened):,} clips; loudness changed by {gains[0]:+.1f} to {gains[-1]:+.1f} dB"
     )
     if left_out:
-        console.print(f"left out {len(left_out):,} row{'s' * (len(left_out) > 1)}:")
+        console.print(f"left out {plural(len(left_out), 'row')}:")
         table = Table(box=None, padding=(0, 2, 0, 0))
         table.add_column("line", justify="right")
         table.add_column("clip")
@@ -36,5 +38,5 @@ def print_cleaned(cleaned: "Cleaned") -> None:
         console.print(table)
         if len(left_out) > _MAX_LEFT_OUT:
             more = len(left_out) - _MAX_LEFT_OUT
-            console.print(f"and {more:,} more: clean.json lists all")
+            console.print(f"and {more:,} more (see clean.json)")
     console.print(f"next: voicecoach check {shlex.quote(str(cleaned.folder))}")

@@ -1,4 +1,4 @@
-"""What `voicecoach info` prints: a voice as tables for people, or as JSON for scripts."""
+"""What `voicecoach info` prints: a voice as tables or as JSON."""
 
 import json
 import sys
@@ -38,9 +38,7 @@ def print_tables(description: Mapping[str, Any]) -> None:
     if left_out:
         console.print(_left_out(left_out))
         if len(left_out) > _MAX_LEFT_OUT:
-            console.print(
-                f"and {len(left_out) - _MAX_LEFT_OUT:,} more: voicecoach info --json lists all"
-            )
+            console.print(f"and {len(left_out) - _MAX_LEFT_OUT:,} more (see --json)")
 
 
 def _facts(description: Mapping[str, Any]) -> Table:
@@ -74,21 +72,21 @@ def _flat(values: Mapping[str, Any], under: str) -> list[tuple[str, Any]]:
     return rows
 
 
-def _unknown(full: str, said: Sequence[Any]) -> list[tuple[str, str]]:
-    """A row for each character that the voice has no symbol for, as the check words it."""
-    lines = [_about_unknown(one) for one in said[:_MAX_UNKNOWN]] or ["none"]
-    if len(said) > _MAX_UNKNOWN:
-        lines.append(f"and {len(said) - _MAX_UNKNOWN:,} more: voicecoach info --json lists all")
+def _unknown(full: str, values: Sequence[Any]) -> list[tuple[str, str]]:
+    """A row for each character outside the vocabulary, as the check words it."""
+    lines = [_about_unknown(one) for one in values[:_MAX_UNKNOWN]] or ["none"]
+    if len(values) > _MAX_UNKNOWN:
+        lines.append(f"and {len(values) - _MAX_UNKNOWN:,} more (see --json)")
     return list(zip([full] + [""] * len(lines), lines, strict=False))
 
 
-def _about_unknown(said: Any) -> str:  # noqa: ANN401 - what a file says, which anybody can write
+def _about_unknown(value: Any) -> str:  # noqa: ANN401 - what a file says, which anybody can write
     kinds = {"character": str, "count": int, "line": int, "example": str, "becomes": str}
-    if not isinstance(said, dict) or {n: type(value) for n, value in said.items()} != kinds:
-        return str(said)
-    one = UnknownCharacter(**said)
+    if not isinstance(value, dict) or {n: type(v) for n, v in value.items()} != kinds:
+        return str(value)
+    one = UnknownCharacter(**value)
     if not one.character:
-        return str(said)
+        return str(value)
     symbol, times, becomes = words.unknown(one)
     return f"{symbol}  {times}, {becomes}; first in line {one.line:,}: {one.example}"
 

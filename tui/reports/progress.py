@@ -1,4 +1,4 @@
-"""How far long work on the command line has come: a bar on stderr, where that is a terminal."""
+"""A progress bar on stderr, where that is a terminal."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,10 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 @contextmanager
 def progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Give a function that takes what is done and of how many.
-
-    Where stderr is no terminal nothing is written, so that logs and pipes stay clean.
-    """
+    """Give a function that takes how much is done, out of how much."""
     console = Console(stderr=True, markup=False, highlight=False, emoji=False)
     bar = Progress(
         TextColumn("{task.description}", markup=False),

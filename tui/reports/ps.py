@@ -1,4 +1,4 @@
-"""What `voicecoach ps` prints: the runs of this host, asked where they stand."""
+"""What `voicecoach ps` prints: the runs of this host and their status."""
 
 import json
 import shlex
@@ -6,7 +6,6 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from typing import Any
 
 from rich.console import Console
@@ -20,33 +19,33 @@ from engine.attach.registry import KnownRun, known_runs
 from engine.formatting import duration, printable
 from engine.run.snapshot import Phase
 from tui import formatting
-from tui.widgets.status_words import NETWORKS
+from tui.formatting import NETWORKS
 
 _ANSWER_WITHIN = 2.0
-"""Seconds that a run may take to say where it stands."""
+"""Seconds that a run may take to answer."""
 _AT_ONCE = 16
 _STILL = 15.0
-"""Seconds without a step that are worth naming: a checkpoint takes less."""
+"""Seconds without a step that are worth showing: a checkpoint takes less."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run of this host, and what it said of itself."""
+    """A run of this host, and its own answer."""
 
     known: KnownRun
     glance: Glance | None
     """None where it does not answer."""
-    kept: LastKnown | None = None
-    """Of one that does not answer, what it has written down."""
+    last_known: LastKnown | None = None
+    """What a run that does not answer wrote down last."""
 
     def as_json(self, now: float) -> dict[str, Any]:
         """Plain values, the same fields whether it answers or not."""
-        entry, said = self.known.entry, self.glance
+        entry, answer = self.known.entry, self.glance
         fields: dict[str, Any] = dict.fromkeys(Glance.__dataclass_fields__)
-        if said is not None:
-            fields |= {**asdict(said), "phase": said.phase.value}
-        elif self.kept is not None:
-            fields |= asdict(self.kept)
+        if answer is not None:
+            fields |= {**asdict(answer), "phase": answer.phase.value}
+        elif self.last_known is not None:
+            fields |= asdict(self.last_known)
         still, phase = fields.pop("still_seconds"), fields.pop("phase_seconds")
         return {
             **fields,
@@ -55,15 +54,15 @@ class Run:
             "pid": entry.process.pid,
             "folder": str(entry.voice_folder),
             "since": round(entry.since, 3),
-            "answers": said is not None,
-            "last_sign_of_life": round(self.known.seen if said is None else now, 3),
+            "answers": answer is not None,
+            "last_sign_of_life": round(self.known.seen if answer is None else now, 3),
             "last_change": None if still is None else round(now - float(still), 3),
             "phase_since": None if phase is None else round(now - float(phase), 3),
         }
 
 
-def look_at_runs() -> list[Run]:
-    """Ask every run of this host where it stands; one that does not answer holds up no other.
+def query_runs() -> list[Run]:
+    """Query every run of this host; one that does not answer holds up no other.
 
     Raises:
         InputError: the list of runs cannot be read.
@@ -72,15 +71,15 @@ def look_at_runs() -> list[Run]:
     if not known:
         return []
     with ThreadPoolExecutor(min(_AT_ONCE, len(known))) as pool:
-        return list(pool.map(_look_at, known))
+        return list(pool.map(_query, known))
 
 
-def _look_at(known: KnownRun) -> Run:
+def _query(known: KnownRun) -> Run:
     entry = known.entry
-    said = glance(entry.voice_folder, _ANSWER_WITHIN)
+    answer = glance(entry.voice_folder, _ANSWER_WITHIN)
     # Another process than the one that is listed may serve the folder by now.
-    if said is not None and said.pid == entry.process.pid:
-        return Run(known, said)
+    if answer is not None and answer.pid == entry.process.pid:
+        return Run(known, answer)
     return Run(known, None, last_known(entry.voice_folder, entry.network))
 
 
@@ -95,10 +94,10 @@ def print_runs(runs: list[Run]) -> None:
     """Print the runs as a table for people."""
     console = Console(markup=False, highlight=False, emoji=False)
     if not runs:
-        console.print("no run of yours is on this host")
+        console.print("you have no run on this host")
         return
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    for heading in ("voice", "network", "step", "state", "spent", "last sign", "pid", "screens"):
+    for heading in ("voice", "network", "step", "state", "spent", "last seen", "pid", "screens"):
         right = heading in ("step", "pid", "screens")
         table.add_column(
             heading,
@@ -110,39 +109,35 @@ def print_runs(runs: list[Run]) -> None:
     for run in runs:
         table.add_row(*(Text(printable(cell)) for cell in _cells(run, now)))
     console.print(table)
-    console.print("to look at one:")
+    console.print("to open a screen on one:")
     for run in runs:
         folder = printable(shlex.quote(str(run.known.entry.voice_folder)))
         console.print(f"  voicecoach attach {folder}", soft_wrap=True)
 
 
 def _cells(run: Run, now: float) -> list[str]:
-    entry, said = run.known.entry, run.glance
+    entry, answer = run.known.entry, run.glance
     name, network, pid = entry.voice, NETWORKS[entry.network], str(entry.process.pid)
-    if said is None:
-        kept, since = run.kept, duration(max(0.0, now - run.known.seen))
-        step = "" if kept is None or kept.step is None else f"{kept.step:,}"
-        spent = "" if kept is None or kept.spent is None else formatting.dollars(kept.spent)
-        return [name, network, step, f"silent for {since}", spent, f"{since} ago", pid, ""]
-    step, spent = f"{said.step:,}", formatting.dollars(said.spent)
-    return [name, network, step, _state(said), spent, "now", pid, _screens(said)]
+    if answer is None:
+        last, since = run.last_known, duration(max(0.0, now - run.known.seen))
+        step = "" if last is None or last.step is None else f"{last.step:,}"
+        spent = "" if last is None or last.spent is None else formatting.dollars(last.spent)
+        return [name, network, step, f"no answer for {since}", spent, f"{since} ago", pid, ""]
+    step, spent = f"{answer.step:,}", formatting.dollars(answer.spent)
+    return [name, network, step, _state(answer), spent, "now", pid, _screens(answer)]
 
 
-def _screens(said: Glance) -> str:
-    return f"{said.screens} + {said.readers} reading" if said.readers else str(said.screens)
+def _screens(answer: Glance) -> str:
+    return f"{answer.screens} + {answer.readers} reading" if answer.readers else str(answer.screens)
 
 
-def _state(said: Glance) -> str:
-    """Say how fast a run that makes steps is, and how long any other does what it does.
-
-    Of one that waits for a person, and ends by itself, it is said when.
-    """
-    if said.wait_ends_at is not None:
-        until = formatting.clock(datetime.fromtimestamp(said.wait_ends_at))
-        return f"waits until {until}"
-    if said.phase is not Phase.TRAINING:
-        return f"{said.phase.value}, {duration(said.phase_seconds)}"
-    speed = said.steps_per_second
-    if said.still_seconds >= max(_STILL, 3 / speed if speed else 0.0):
-        return f"no step for {duration(said.still_seconds)}"
-    return formatting.speed(speed) if speed else said.phase.value
+def _state(answer: Glance) -> str:
+    """Show the speed of a training run, and what any other does, and for how long."""
+    if answer.wait_ends_at is not None:
+        return f"waits until {formatting.clock(answer.wait_ends_at)}"
+    if answer.phase is not Phase.TRAINING:
+        return f"{answer.phase.value}, {duration(answer.phase_seconds)}"
+    speed = answer.steps_per_second
+    if answer.still_seconds >= max(_STILL, 3 / speed if speed else 0.0):
+        return f"no step for {duration(answer.still_seconds)}"
+    return formatting.speed(speed) if speed else answer.phase.value

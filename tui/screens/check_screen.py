@@ -1,4 +1,4 @@
-"""What the check of the recordings found: opens by itself where there are errors, else on k."""
+"""The check of the recordings: opens by itself where there are errors, else on k."""
 
 from typing import TYPE_CHECKING, ClassVar
 
@@ -7,29 +7,26 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.widgets import DataTable, Static
 
-from engine.check.report import CheckReport
-from engine.formatting import printable
+from engine.check.report import CheckReport, Estimate
+from engine.formatting import duration, printable
 from engine.run.commands import Continue, Hold
 from engine.run.snapshot import Phase, Snapshot
 from tui.keys import CHECK_KEYS, Key, Moment, find
 from tui.reports import check_words as words
-from tui.screens.keyed_screen import KeyedScreen
+from tui.screens.keyed_screen import KeyedScreen, KeysFooter
 from tui.widgets.check_figures import CheckFigures
 from tui.widgets.findings import Findings, detail
-from tui.widgets.keys_footer import KeysFooter
 from tui.widgets.notice import Notice
-from tui.widgets.parts import Part, line
-from tui.widgets.status_line import StatusLine
+from tui.widgets.status_line import Part, StatusLine, line
 
 if TYPE_CHECKING:
     from tui.screens.run_actions import RunActions
 
 
 class CheckScreen(KeyedScreen):
-    """Answers whether this corpus can be trained on, and asks where there is doubt.
+    """Shows whether a corpus can be trained on, and asks if there are errors.
 
-    While the engine waits for the answer the screen stays; once training has begun it closes by
-    itself, unless it was opened with a key.
+    It stays while the engine waits for the answer, and then closes, unless a key opened it.
     """
 
     KEYS: ClassVar[tuple[Key, ...]] = CHECK_KEYS
@@ -39,7 +36,7 @@ class CheckScreen(KeyedScreen):
     AUTO_FOCUS = "#findings"
 
     def __init__(self, run: "RunActions", snapshot: Snapshot) -> None:
-        """Take the main screen of the run, which leaves and sends on behalf of this one."""
+        """Take the main screen, which quits and sends on behalf of this one."""
         super().__init__()
         self._run = run
         self._snapshot = snapshot
@@ -55,30 +52,30 @@ class CheckScreen(KeyedScreen):
         self._figures = CheckFigures()
 
     def compose(self) -> ComposeResult:
-        """Lay the answer on top, the findings below it, and what to do about them last."""
+        """Lay out the answer, the findings, and what to do about them."""
         self.set_class(self._run.has_class("-ascii"), "-ascii")
         yield self._heading
         yield self._verdict
-        yield self._facts
         yield self._notice
+        yield self._facts
         yield self._findings
         yield self._detail
         yield self._figures
         yield KeysFooter()
 
     def on_mount(self) -> None:
-        """Show what is known."""
+        """Show the first snapshot."""
         self._detail.border_title = "what to do"
         self.show(self._snapshot)
 
     def on_resize(self) -> None:
-        """Fit the title to the width; figures that came into sight need no key."""
+        """Fit the title to the width; figures that have room need no key."""
         if self.moment.figures_in_sight:
             self.remove_class("-figures")
         self.show(self._snapshot)
 
     def show(self, snapshot: Snapshot) -> None:
-        """Show a snapshot, or close where the question is answered."""
+        """Show a snapshot, or close once the question is answered."""
         self._snapshot = snapshot
         asks = snapshot.phase is Phase.CHECKED
         if self._asks and not asks and self.app.screen is self:
@@ -97,6 +94,8 @@ class CheckScreen(KeyedScreen):
             )
         )  # fmt: skip
         self._notice.show(snapshot, self._run.now())
+        # The notice says it as a question.
+        self._verdict.display = not asks
         self._findings.show(report)
         measuring = asks and snapshot.progress is not None
         shown = (report, measuring, self._facts.content_size.width)
@@ -108,19 +107,19 @@ class CheckScreen(KeyedScreen):
     def _show_report(self, report: CheckReport, *, measuring: bool) -> None:
         colour = "$error" if report.harmful or not report.usable else "$success"
         self._verdict.update(Content.styled(words.verdict(report), f"bold {colour}"))
-        facts = words.short_facts(report, self._facts.content_size.width)
+        facts = short_facts(report, self._facts.content_size.width)
         if measuring:
-            facts += f"\n{words.MEASURING}"
+            facts += "\nmeasuring speed…"
         self._facts.update(Content.styled(facts, "$quiet"))
         self._figures.show(report, measuring=measuring)
         self._detail.update(detail(self._findings.chosen))
 
     def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
-        """Say of the highlighted finding what to do about it."""
+        """Show what to do about the selected finding."""
         self._detail.update(detail(self._findings.chosen))
 
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
-        """Enter reaches the list only while it begins nothing: say why."""
+        """Enter reaches the list only while it starts nothing: say why."""
         key = find("begin", self.KEYS)
         if key is not None:
             self.refuse(key)
@@ -143,7 +142,7 @@ class CheckScreen(KeyedScreen):
         self.notify(text, severity=level, markup=False)  # type: ignore[arg-type]
 
     def action_begin(self) -> None:
-        """Train on the usable clips at once."""
+        """Train on the usable clips now."""
         self._run.session.send(Continue())
 
     def action_hold(self) -> None:
@@ -157,11 +156,29 @@ class CheckScreen(KeyedScreen):
 
     def action_close(self) -> None:
         """Go back to the run."""
-        # It takes a turn until it is gone, in which it may be looked at, or closed, once more.
+        # Until it is gone it may be closed once more.
         if not self._gone_back:
             self._gone_back = True
             self.dismiss()
 
     def action_leave(self) -> None:
-        """Ask what becomes of the run, as everywhere."""
+        """Ask what becomes of the run."""
         self._run.action_leave()
+
+
+def short_facts(report: CheckReport, width: int) -> str:
+    """Write the figures in a line, and the training estimates in others of at most `width`."""
+    facts = [f"{report.usable:,} usable clips"]
+    if report.usable:
+        facts.append(duration(report.hours * 3600))
+    for spread, unit in ((report.speaking_rate, "characters/s"), (report.noise, "dB over noise")):
+        if spread is not None:
+            facts.append(f"{spread.median:.0f} {unit}")
+    estimates = [_estimate(one, width) for one in report.estimates if one.measured]
+    return "\n".join([" · ".join(facts), *estimates])
+
+
+def _estimate(one: Estimate, width: int) -> str:
+    *cost, speed = (part for line in words.short_estimate(one) for part in line if part)
+    whole = " · ".join([*cost, speed])
+    return whole if len(whole) <= width else " · ".join(cost)

@@ -14,12 +14,12 @@ from tui.screens.dialog import Dialog
 
 
 class HelpDialog(Dialog[None]):
-    """Lists the keys of a screen, and says of those that rest now why they do."""
+    """Lists the keys of a screen, and says why some are disabled now."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("question_mark,f1,q", "leave_it", "close")]
 
     def __init__(self, keys: Sequence[Key], moment: Moment, displays: Sequence[str]) -> None:
-        """Take the names of the keys, in their order, as the bottom line shows them."""
+        """Take the names of the keys, in their order, as the footer shows them."""
         super().__init__()
         self._keys = keys
         self._moment = moment
@@ -37,7 +37,7 @@ class HelpDialog(Dialog[None]):
         for key, display in zip(self._keys, self._displays, strict=True):
             if key.is_absent(self._moment):
                 continue
-            why = key.rests(self._moment)
+            why = key.why_disabled(self._moment)
             lines.append(
                 Content.assemble(
                     (f"{display:>5}  ", "$quiet" if why else "bold $training"),
@@ -45,18 +45,18 @@ class HelpDialog(Dialog[None]):
                     (f"\n       not now: {why}" if why else "", "italic $quiet"),
                 )
             )
-        suspend = "Suspend the run, training and all; fg takes it up"
+        suspend = "Suspend screen and training; fg resumes both"
         if self._moment.attached:
-            suspend = "Suspend this screen; the run goes on, and fg comes back to it"
+            suspend = "Suspend this screen; the run continues, fg comes back"
         lines.append(
             Content.assemble(
                 ("   ^p  ", "bold $training"),
-                "Search all of this in the command palette\n",
+                "Command palette\n",
                 ("   ^z  ", "bold $training"),
                 suspend,
             )
         )
         if self._moment.reading:
-            note = "       This screen only reads: keys that steer are left out."
+            note = "       This screen is read-only: keys that change the run are left out."
             lines.append(Content.styled(note, "italic $quiet"))
         return Content("\n").join(lines)

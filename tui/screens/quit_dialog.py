@@ -9,8 +9,7 @@ from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from tui.screens.dialog import Dialog
-from tui.widgets.answers import Answers
+from tui.screens.dialog import Answers, Dialog
 
 Leaving = Literal["stop", "keep"]
 
@@ -31,10 +30,7 @@ class QuitDialog(Dialog[Leaving]):
         keep: str = "keep training without the screen",
         keep_first: bool = False,
     ) -> None:
-        """Ask with a sentence that says what is at stake, and name the two answers.
-
-        The first is the one that Enter takes.
-        """
+        """Ask with a sentence about the run; Enter takes the first answer."""
         super().__init__()
         self._about = about
         answers = [("stop", "s", stop), ("keep", "k", keep)]

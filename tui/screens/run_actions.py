@@ -1,4 +1,4 @@
-"""What the keys ask of the run and of the player, apart from how the screen looks."""
+"""What the keys of the main screen do, apart from how it looks."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -19,8 +19,7 @@ from engine.run.commands import (
 )
 from engine.run.snapshot import Phase, Sample, Snapshot
 from tui import formatting
-from tui.audio import scp
-from tui.audio.listening import Listening
+from tui.audio.listening import Listening, scp_line
 from tui.process.endings import ExitReason
 from tui.screens.keyed_screen import KeyedScreen
 from tui.screens.quit_dialog import Leaving, QuitDialog
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class RunActions(KeyedScreen):
-    """The actions behind the keys; every one says at once that it was understood."""
+    """The actions behind the keys; each confirms at once."""
 
     def __init__(
         self,
@@ -43,10 +42,10 @@ class RunActions(KeyedScreen):
         *,
         reading: bool = False,
     ) -> None:
-        """Take `address` as what a person's own machine calls this host, `user@host`."""
+        """Take the address of this host as seen from outside, `user@host`."""
         super().__init__()
         self.reading = reading
-        """Whether the person only looks on, and asks the run for nothing."""
+        """Whether the screen is read-only."""
         self.session = session
         self.listening = listening
         self.now = now
@@ -56,38 +55,38 @@ class RunActions(KeyedScreen):
         """Whether another process trains, so that leaving leaves the run alone."""
 
     def show_sound(self) -> None:
-        """Show what sounds now, and whether a sample is on its way."""
+        """Show what is playing, and whether a sample is on its way."""
         raise NotImplementedError
 
     def chosen_sample(self) -> Sample | None:
-        """Return the sample that the person means."""
+        """Return the selected sample."""
         raise NotImplementedError
 
     def ask(self, command: Command, words: str) -> None:
-        """Send a command to the engine, and say so."""
+        """Send a command to the engine, and confirm it."""
         self.session.send(command)
         self.say(words)
 
     def action_audition(self) -> None:
         """Ask for a sample; it is played when it comes."""
-        self.listening.ask(self.snapshot)
-        self.ask(Audition(), f"audition asked for at step {self.snapshot.step:,}")
+        self.listening.request(self.snapshot)
+        self.ask(Audition(), f"audition requested at step {self.snapshot.step:,}")
 
     def action_checkpoint(self) -> None:
         """Ask for a checkpoint."""
-        self.ask(SaveCheckpoint(), "checkpoint asked for")
+        self.ask(SaveCheckpoint(), "checkpoint requested")
 
     def action_pause(self) -> None:
         """Ask for a pause."""
-        self.ask(Pause(), "pause asked for")
+        self.ask(Pause(), "pause requested")
 
     def action_go_on(self) -> None:
-        """Ask to go on."""
-        self.ask(Continue(), "going on")
+        """Ask to resume."""
+        self.ask(Continue(), "resuming")
 
     def action_draw_attention(self) -> None:
         """Ask for a new attention plot."""
-        self.ask(PlotAttention(), "attention plot asked for")
+        self.ask(PlotAttention(), "attention plot requested")
 
     def action_stop_at(self) -> None:
         """Ask the person when to stop."""
@@ -95,18 +94,18 @@ class RunActions(KeyedScreen):
 
     def _take_stop(self, answer: StopAt | SetBudget | None) -> None:
         if isinstance(answer, SetBudget):
-            self.ask(answer, f"budget asked for: {formatting.dollars(answer.usd)}")
+            self.ask(answer, f"budget: {formatting.dollars(answer.usd)}")
         elif answer is not None:
-            until = "no stop: trains until told" if answer.rule is None else answer.rule.text
-            self.ask(answer, f"stop asked for: {until}" if answer.rule else until)
+            stop = "no stop" if answer.rule is None else f"stop at {answer.rule.text}"
+            self.ask(answer, f"{stop} requested")
 
     def action_sentence(self) -> None:
-        """Ask the person what auditions shall speak."""
+        """Ask the person what auditions speak."""
         self.app.push_screen(SentenceDialog(self.snapshot.sentence), self._take_sentence)
 
     def _take_sentence(self, sentence: str | None) -> None:
         if sentence is not None and sentence != self.snapshot.sentence:
-            self.ask(SetSentence(sentence), "another sentence asked for")
+            self.ask(SetSentence(sentence), "new sentence requested")
 
     def action_leave(self) -> None:
         """Leave at once where nothing can be lost, else ask what becomes of the run."""
@@ -117,13 +116,13 @@ class RunActions(KeyedScreen):
             self.app.exit(ExitReason.KEEP_TRAINING)
         elif phase is Phase.CHECKED:
             dialog = QuitDialog(
-                "Training has not begun, and nothing is lost.",
-                stop="end, and mend the recordings",
+                "Training has not started; nothing is lost.",
+                stop="stop, and fix the recordings",
                 keep="train on the usable clips without the screen",
             )
             self.app.push_screen(dialog, self._take_leaving)
         elif phase is Phase.STOPPING or (
-            phase is Phase.AT_STOP and self.snapshot.saved and not self._in_company
+            phase is Phase.AT_STOP and self.snapshot.saved and not self._shared
         ):
             self._take_leaving("stop")
         else:
@@ -131,14 +130,14 @@ class RunActions(KeyedScreen):
             about = f"The run is {phase.value}"
             about += "." if phase is Phase.PREPARING else f" at step {step}."
             if phase is Phase.AT_STOP:
-                about = f"Step {step} could not be saved; esc stays, and c tries again."
+                about = f"Step {step} could not be saved; esc stays, then c tries again."
                 if self.snapshot.saved:
-                    about = f"Step {step} is the stop, and is saved."
+                    about = f"Stopped at {step}, saved."
             about = " ".join(filter(None, (about, self._about_unsaved())))
             self.app.push_screen(self._quit_dialog(about), self._take_leaving)
 
     def _about_unsaved(self) -> str:
-        """Say what is lost at the end where the disk takes no checkpoints."""
+        """Say what would be lost if the disk takes no checkpoints."""
         snapshot = self.snapshot
         if not snapshot.saving_trouble or not snapshot.unsaved:
             return ""
@@ -146,38 +145,34 @@ class RunActions(KeyedScreen):
         why = printable(snapshot.saving_trouble).rstrip(".")
         if snapshot.saving_step is not None:
             return f"{steps} not saved yet: {why}."
-        return f"{steps} cannot be saved: {why}; or they are lost, two minutes after you stop."
+        return f"{steps} cannot be saved: {why}; otherwise lost two minutes after you stop."
 
     @property
-    def _in_company(self) -> bool:
-        """Whether other screens steer the run."""
+    def _shared(self) -> bool:
+        """Whether other screens control the run."""
         return self.snapshot.screens > 1
 
     def _quit_dialog(self, about: str) -> QuitDialog:
         others = self.snapshot.screens - 1
         if others > 0:
-            screens = "Another screen looks" if others == 1 else f"{others} other screens look"
-            about = f"{about} {screens} at it too."
+            screens = "Another screen is" if others == 1 else f"{others} other screens are"
+            about = f"{about} {screens} open on it."
             if self.snapshot.phase is Phase.PAUSED:
                 about += " The last to leave ends the pause."
         keep = self._words_for_keeping()
         if not self.attached:
             return QuitDialog(about, keep=keep)
-        stop = "stop and save, for all screens" if others > 0 else "stop and save"
+        stop = "stop and save (ends the run for everyone)" if others > 0 else "stop and save"
         return QuitDialog(about, stop=stop, keep=keep, keep_first=True)
 
     def _words_for_keeping(self) -> str:
-        """Say what becomes of the run where the person does not end it."""
+        """Say what becomes of the run if the person does not end it."""
         phase = self.snapshot.phase
         if phase is Phase.AT_STOP:
-            return (
-                "leave it to the others"
-                if self._in_company
-                else "leave: it saves once more, and ends"
-            )
+            return "leave it to the others" if self._shared else "leave: it saves and ends"
         if phase is Phase.PAUSED:
-            return "leave it paused" if self._in_company else "end the pause, and let it train"
-        return "leave, and let it run" if self.attached else "keep training without the screen"
+            return "leave it paused" if self._shared else "end the pause and keep training"
+        return "leave it running" if self.attached else "keep training without the screen"
 
     def _take_leaving(self, answer: Leaving | None) -> None:
         if answer == "stop":
@@ -187,17 +182,17 @@ class RunActions(KeyedScreen):
             self.app.exit(ExitReason.KEEP_TRAINING)
 
     def hear(self, sample: Sample) -> None:
-        """Play a sample, or say how to fetch it where this host has no sound."""
+        """Play a sample, or say how to fetch it if this host has no sound."""
         unavailable = self.listening.status.unavailable
         if unavailable:
-            line = scp.scp_line(self.address, sample.path)
+            line = scp_line(self.address, sample.path)
             self.say(f"no sound here ({unavailable}); y copies: {line}", "warning")
         else:
             self.listening.play(sample.path)
             self.show_sound()
 
     def action_replay(self) -> None:
-        """Play the highlighted sample."""
+        """Play the selected sample."""
         sample = self.chosen_sample()
         if sample is not None:
             self.hear(sample)
@@ -206,21 +201,21 @@ class RunActions(KeyedScreen):
         """Play the recording that a sample was made from."""
         sample = self.chosen_sample()
         if sample is None or sample.original is None:
-            self.say("this sample has no recording beside it", "warning")
+            self.say("this sample has no original recording", "warning")
         elif self.listening.status.unavailable:
-            line = scp.scp_line(self.address, sample.original)
+            line = scp_line(self.address, sample.original)
             self.say(f"no sound here ({self.listening.status.unavailable}): {line}", "warning")
         else:
             self.listening.play(sample.original)
             self.show_sound()
 
     def action_copy_scp(self) -> None:
-        """Put the scp line of the highlighted sample on the person's own clipboard."""
+        """Copy the scp command for the selected sample to the person's own clipboard."""
         sample = self.chosen_sample()
         if sample is not None:
-            line = scp.scp_line(self.address, sample.path)
+            line = scp_line(self.address, sample.path)
             self.app.copy_to_clipboard(line)
-            self.say(f"copied, where the terminal allows it: {line}")
+            self.say(f"copied, if the terminal allows it: {line}")
 
     def event_time(self) -> float:
         """Return the moment as events carry it."""

@@ -1,4 +1,4 @@
-"""The main screen: where the run stands, how it learns, how it sounds."""
+"""The main screen: where the run is, how it learns, how it sounds."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -13,16 +13,15 @@ from tui import formatting
 from tui.audio.listening import Listening
 from tui.keys import KEYS, Key, Moment
 from tui.screens.check_screen import CheckScreen
+from tui.screens.keyed_screen import KeysFooter
 from tui.screens.run_actions import RunActions
-from tui.silence import Silence
 from tui.widgets.attention_view import AttentionView
-from tui.widgets.keys_footer import KeysFooter
 from tui.widgets.log_panel import LogPanel
 from tui.widgets.loss_plot import LossPlot
 from tui.widgets.notice import Notice
 from tui.widgets.panels import Panels
 from tui.widgets.samples import Samples
-from tui.widgets.status import Status
+from tui.widgets.status import StallTimer, Status
 
 if TYPE_CHECKING:
     from engine.session import SessionLike
@@ -49,7 +48,7 @@ class RunScreen(RunActions):
         """Draw in ASCII alone where `ascii_only`, and without colour where `plain`."""
         super().__init__(session, listening, now, address, reading=reading)
         self._ascii_only = ascii_only
-        self._silence = Silence()
+        self._stall = StallTimer()
         self._phase_since = formatting.clock(now())
         self._sound_error = ""
         self.status = Status(ascii_only=ascii_only, reading=reading)
@@ -61,7 +60,7 @@ class RunScreen(RunActions):
         self.panels = Panels((self.loss, self.attention), (self.samples, self.log_panel))
 
     def compose(self) -> ComposeResult:
-        """Lay the status on top, the plots below it, what is heard and what happened last."""
+        """Lay out status, notice, panels and footer."""
         self.set_class(self._ascii_only, "-ascii")
         yield self.status
         yield self.notice
@@ -69,23 +68,23 @@ class RunScreen(RunActions):
         yield KeysFooter()
 
     def show(self, snapshot: Snapshot, *, plots: bool, covered: bool = False) -> None:
-        """Show a snapshot; the plots, which cost more, only where `plots`.
+        """Show a snapshot; the plots, which cost more, only with `plots`.
 
-        Under another screen (`covered`) only what happens is followed: Textual draws the upper
-        screen anew, and whole, for whatever changes below it.
+        Under another screen (`covered`) only events and samples are followed: Textual would
+        redraw the whole upper screen for whatever changes below it.
         """
         if snapshot.phase is not self.snapshot.phase:
             self._phase_since = formatting.clock(self.now())
         self.snapshot = snapshot
-        silent = self._silence.look(snapshot, self.now())
+        silent = self._stall.update(snapshot, self.now())
         if not covered:
             self._show_state(snapshot, silent, plots=plots)
         self._show_events(snapshot)
-        asked_for = self.listening.look(snapshot)
-        if asked_for is not None:
-            if asked_for.note:
-                self.say(f"sample at {asked_for.step:,}: {asked_for.note}")
-            self.hear(asked_for)
+        requested = self.listening.requested(snapshot)
+        if requested is not None:
+            if requested.note:
+                self.say(f"sample at {requested.step:,}: {requested.note}")
+            self.hear(requested)
         self.show_sound()
         if not covered:
             self.refresh_keys()
@@ -100,9 +99,9 @@ class RunScreen(RunActions):
             self.attention.show(snapshot.attention)
 
     def show_sound(self) -> None:
-        """Show what sounds now, and whether a sample is on its way."""
+        """Show what is playing, and whether a sample is on its way."""
         snapshot, sound = self.snapshot, self.listening.status
-        self.samples.show(snapshot.samples, sound.playing, self.listening.heard)
+        self.samples.show(snapshot.samples, sound.playing, self.listening.played)
         speaking = snapshot.auditioning or self.listening.awaiting
         spoken = snapshot.sentence if snapshot.network == "text2mel" else ""
         self.samples.say_state(spoken, speaking, sound.unavailable)
@@ -117,7 +116,7 @@ class RunScreen(RunActions):
                 self.notify(event.text, severity="warning", markup=False)
 
     def _time(self, now: datetime) -> str:
-        """Return the time of day, or since when nothing moves: a still screen sends nothing."""
+        """Return the time of day, or since when nothing changes: a still screen sends nothing."""
         still = (Phase.CHECKED, Phase.PAUSED, Phase.AT_STOP, Phase.FAILED, Phase.STOPPED)
         return (
             f"since {self._phase_since}" if self.snapshot.phase in still else formatting.clock(now)
@@ -128,14 +127,14 @@ class RunScreen(RunActions):
         return self.log_panel.is_on_screen
 
     def say(self, text: str, severity: str = "information") -> None:
-        """Write in the log; where that is out of sight, show it for a moment."""
+        """Write in the log; if that is out of sight, show it for a moment."""
         self.log_panel.say(Event(self.event_time(), text, severity))
         if not self._log_in_sight:
             level = "warning" if severity != "information" else "information"
             self.notify(text, severity=level, markup=False)  # type: ignore[arg-type]
 
     def chosen_sample(self) -> Sample | None:
-        """Return the highlighted sample, the newest one unless the person moved."""
+        """Return the selected sample, the newest one unless the person moved."""
         return self.samples.chosen
 
     @property
@@ -154,19 +153,19 @@ class RunScreen(RunActions):
         self.action_replay()
 
     def action_attention_older(self) -> None:
-        """Look at an older attention plot."""
+        """Show an older attention plot."""
         self.attention.turn(-1)
 
     def action_attention_newer(self) -> None:
-        """Look at a newer attention plot."""
+        """Show a newer attention plot."""
         self.attention.turn(1)
 
     def action_check(self) -> None:
-        """Look at what the check of the recordings found."""
+        """Show the check of the recordings."""
         self.app.push_screen(CheckScreen(self, self.snapshot))
 
     def action_dismiss_warning(self) -> None:
-        """Show the warning on top no more."""
+        """Dismiss the warning at the top."""
         self.notice.dismiss(self.snapshot, self.now())
         self.refresh_keys()
 

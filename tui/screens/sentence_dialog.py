@@ -19,10 +19,10 @@ class SentenceDialog(Dialog[str]):
     def compose(self) -> ComposeResult:
         """Show the present sentence, ready to be changed."""
         with Vertical(classes="dialog") as box:
-            box.border_title = "what auditions speak"
+            box.border_title = "sentence"
             yield Input(self._sentence, select_on_focus=False)
             yield self._trouble
-            yield Static("enter takes it · esc leaves it as it was", classes="hint")
+            yield Static("enter accepts · esc cancels", classes="hint")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Close with the sentence, unless there is none."""
@@ -30,8 +30,8 @@ class SentenceDialog(Dialog[str]):
         if sentence:
             self.dismiss(sentence)
         else:
-            self._trouble.update("there is nothing to speak: write a sentence")
+            self._trouble.update("empty: write a sentence")
 
     def on_input_changed(self) -> None:
-        """Take back the complaint."""
+        """Clear the complaint."""
         self._trouble.update("")

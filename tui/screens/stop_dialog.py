@@ -18,31 +18,27 @@ from tui.screens.dialog import Dialog
 
 _BUDGET = "budget"
 _NEW_BUDGET = f"{_BUDGET} $"
-"""What stands in the field where the budget has ended the run."""
+"""The answer to begin with where the budget has ended the run."""
 
 
 class StopDialog(Dialog[StopAt | SetBudget]):
-    """Asks when the run shall stop, and says at once what an answer would mean.
+    """Sets the stop, or the budget by `budget 40`, and shows at once what an answer means."""
 
-    The budget, which is kept whatever the stop, is changed by `budget 40`.
-    """
-
-    def __init__(self, look: Callable[[], Snapshot], now: Callable[[], datetime]) -> None:
-        """Take the newest snapshot from `look`, so that the meaning stays true while it waits."""
+    def __init__(self, latest: Callable[[], Snapshot], now: Callable[[], datetime]) -> None:
+        """Take what returns the newest snapshot."""
         super().__init__()
-        self._look = look
+        self._latest = latest
         self._now = now
-        snapshot = look()
-        self._standing = standing_answer(snapshot)
+        snapshot = latest()
+        self._current = current_answer(snapshot)
         asks_budget = snapshot.budget_is_used_up
-        # Kept, and not looked for: a dialog may be closed before they are mounted.
         self._input = Input(
-            _NEW_BUDGET if asks_budget else self._standing,
+            _NEW_BUDGET if asks_budget else self._current,
             placeholder=f"{NONE}: no stop",
             select_on_focus=not asks_budget,
         )
         self._meaning = Static("", id="meaning", markup=False)
-        budget = "budget 40 ($ that the voice may cost in all), budget none"
+        budget = "budget 40 (US dollars for the voice in all), budget none"
         self._forms = (
             Static(STOP_FORMS, id="forms", classes="hint", markup=False),
             Static(budget, id="budget-forms", classes="hint", markup=False),
@@ -55,10 +51,10 @@ class StopDialog(Dialog[StopAt | SetBudget]):
             yield self._input
             yield self._meaning
             yield from self._forms
-            yield Static("enter takes it · esc leaves it as it was", classes="hint")
+            yield Static("enter accepts · esc cancels", classes="hint")
 
     def on_mount(self) -> None:
-        """Keep the meaning true as the run goes on."""
+        """Update the meaning as the run continues."""
         self._say_meaning()
         self.set_interval(1, self._say_meaning)
 
@@ -68,24 +64,24 @@ class StopDialog(Dialog[StopAt | SetBudget]):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Close with the answer, unless it cannot be taken."""
-        said = event.value.strip()
-        if said == self._standing:
+        text = event.value.strip()
+        if text == self._current:
             self.dismiss(None)
             return
-        if not said:
-            # A key too many must not take a stop away: that is asked for in a word.
+        if not text:
+            # One key too many must not remove the stop: that takes a word.
             return
         try:
-            answer = read_answer(said, self._look())
+            answer = read_answer(text, self._latest())
         except InputError:
-            # The sentence stands in the dialog already.
+            # The dialog already says why.
             self._say_meaning()
             return
         self.dismiss(answer)
 
     def _say_meaning(self) -> None:
-        said = self._input.value.strip()
-        words, trouble = meaning(said, self._look(), self._now())
+        text = self._input.value.strip()
+        words, trouble = meaning(text, self._latest(), self._now())
         if words != str(self._meaning.content):
             self._meaning.update(words)
             self._meaning.set_class(trouble, "-trouble")
@@ -94,8 +90,8 @@ class StopDialog(Dialog[StopAt | SetBudget]):
                 forms.display = not trouble
 
 
-def standing_answer(snapshot: Snapshot) -> str:
-    """Write the present stop as an answer that means the same now."""
+def current_answer(snapshot: Snapshot) -> str:
+    """Write the present stop as an answer."""
     stop = snapshot.stop
     if stop is None or stop.reached(snapshot.step, snapshot.voice_seconds, snapshot.spent):
         return ""
@@ -108,17 +104,17 @@ def standing_answer(snapshot: Snapshot) -> str:
     return f"{hours}h{minutes:02d}m" if hours else f"{minutes}m"
 
 
-def meaning(said: str, snapshot: Snapshot, now: datetime) -> tuple[str, bool]:
-    """Say what an answer would mean, or why it cannot be taken, and which of the two it is."""
-    if not said:
+def meaning(text: str, snapshot: Snapshot, now: datetime) -> tuple[str, bool]:
+    """Say what an answer means; or what is wrong with it, and True."""
+    if not text:
         return _about_nothing(snapshot), False
-    if said.lower() == NONE:
-        return "no stop: it trains until you say so", False
-    if said == _NEW_BUDGET.strip():
+    if text.lower() == NONE:
+        return "no stop: trains until you stop it", False
+    if text == _NEW_BUDGET.strip():
         spent = formatting.dollars(snapshot.spent)
-        return f"{spent} is spent: how much may the voice cost in all?", False
+        return f"{spent} is spent: enter a new total", False
     try:
-        answer = read_answer(said, snapshot)
+        answer = read_answer(text, snapshot)
         if isinstance(answer, SetBudget):
             return _about_budget(answer.usd, snapshot, now), False
         assert answer.rule is not None
@@ -133,37 +129,37 @@ def meaning(said: str, snapshot: Snapshot, now: datetime) -> tuple[str, bool]:
     return words, False
 
 
-def read_answer(said: str, snapshot: Snapshot) -> StopAt | SetBudget:
+def read_answer(text: str, snapshot: Snapshot) -> StopAt | SetBudget:
     """Read an answer that is not empty; `none` is no stop.
 
     Raises:
-        InputError: it cannot be read, or asks for what lies behind.
+        InputError: it cannot be read, or is in the past.
     """
-    word, _, rest = said.partition(" ")
+    word, _, rest = text.partition(" ")
     if word.lower() == _BUDGET:
         usd = parse_budget(rest)
         _require_budget(usd, snapshot)
         return SetBudget(usd)
-    if said.lower() == NONE:
+    if text.lower() == NONE:
         return StopAt(None)
-    rule = parse_stop(said)
+    rule = parse_stop(text)
     rule.resolve(snapshot.step, snapshot.voice_seconds, snapshot.spent, snapshot.price)
     return StopAt(rule)
 
 
 def _about_nothing(snapshot: Snapshot) -> str:
-    standing = standing_answer(snapshot)
-    if standing:
-        return f"write {NONE} to train without a stop; esc leaves it at {standing}"
-    return f"nothing changes; {NONE} lets it train until you say so"
+    current = current_answer(snapshot)
+    if current:
+        return f"{NONE} trains without a stop; esc keeps {current}"
+    return f"no change; {NONE} trains until you stop it"
 
 
 def _require_budget(usd: float, snapshot: Snapshot) -> None:
     if usd > 0 and snapshot.price <= 0:
-        raise InputError("a budget needs a price: this run has none; give --price in $ an hour")
+        raise InputError("a budget needs a price, and this run has none: start it with --price")
     if 0 < usd <= snapshot.spent:
         raise InputError(
-            f"{formatting.dollars(snapshot.spent)} is spent already; give a budget that is larger"
+            f"{formatting.dollars(snapshot.spent)} is already spent; give a larger budget"
         )
 
 
@@ -183,7 +179,7 @@ def _where_and_when(point: StopPoint, snapshot: Snapshot, now: datetime) -> str:
     elif seconds is not None and speed:
         words.append(f"about step {round(snapshot.step + seconds * speed):,}")
     if seconds is None:
-        words.append("the time is known once it trains")
+        words.append("time unknown until it trains")
     else:
         words.append(f"{formatting.arrival(now, seconds)} (in {duration(seconds)})")
     if snapshot.price > 0 and there.spent_at_stop is not None:

@@ -1,10 +1,14 @@
 """The attention of a sentence: which character was read at which moment."""
 
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.segment import Segment
 from rich.style import Style
-from textual.color import Color
+from textual.color import Color, Gradient
 from textual.content import Content
 from textual.geometry import Size
 from textual.strip import Strip
@@ -12,8 +16,12 @@ from textual.widget import Widget
 
 from engine.run.snapshot import AttentionPlot
 from tui import formatting
-from tui.widgets import attention_picture as picture
 from tui.widgets.axes import linear_ticks
+
+RAMP = " .:-=+*#%@"
+"""From no attention to all of it, for terminals without colour or half blocks."""
+_LEVELS = 16
+"""Shades of the picture: few enough that neighbours are often alike and cost nothing to send."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +34,12 @@ class _Drawing:
     lines: list[Strip]
 
     def fits(self, plot: AttentionPlot, size: Size, theme: str) -> bool:
-        """Say whether nothing has changed since; arrays are told apart by identity."""
+        """Return whether nothing has changed since; arrays are compared by identity."""
         return self.plot is plot and (self.size, self.theme) == (size, theme)
 
 
 class AttentionView(Widget, can_focus=True):
-    """The newest attention plot, or an older one that the person went back to."""
+    """The newest attention plot, or an older one that the person chose."""
 
     BORDER_TITLE = "attention"
 
@@ -57,20 +65,20 @@ class AttentionView(Widget, can_focus=True):
 
     @property
     def place(self) -> int:
-        """Where the plot on show stands among all, counted from 0."""
+        """The index of the plot on show."""
         for index, plot in enumerate(self._plots):
             if plot is self._chosen:
                 return index
         return len(self._plots) - 1
 
     def show(self, plots: tuple[AttentionPlot, ...]) -> None:
-        """Take other plots; a chosen one stays on show as long as it is among them."""
+        """Take new plots; a chosen one stays on show as long as it is among them."""
         if plots is self._plots:
             return
         self._plots = plots
         if not any(plot is self._chosen for plot in plots):
             self._chosen = None
-        self._say_which()
+        self._show_title()
 
     def turn(self, by: int) -> None:
         """Go to an older (−1) or newer (+1) plot."""
@@ -78,9 +86,9 @@ class AttentionView(Widget, can_focus=True):
             place = min(len(self._plots) - 1, max(0, self.place + by))
             # At the newest end again, the view follows what comes.
             self._chosen = None if place == len(self._plots) - 1 else self._plots[place]
-            self._say_which()
+            self._show_title()
 
-    def _say_which(self) -> None:
+    def _show_title(self) -> None:
         plot = self.plot
         if plot is None:
             return
@@ -98,7 +106,7 @@ class AttentionView(Widget, can_focus=True):
         """Return one line of the picture with its axes."""
         plot, size = self.plot, self.content_size
         if plot is None or plot.weights.size == 0:
-            text = "drawn at every checkpoint, and on n" if y == 0 else ""
+            text = "appears at the first checkpoint, or on n" if y == 0 else ""
             quiet = self._quiet
             return Strip([Segment(text, quiet)]).adjust_cell_length(size.width, self.rich_style)
         drawing = self._drawing
@@ -126,10 +134,10 @@ class AttentionView(Widget, can_focus=True):
 
     def _cells(self, plot: AttentionPlot, rows: int, columns: int) -> list[list[Segment]]:
         if self._plain:
-            return picture.ramp_rows(plot.weights, rows, columns, self.rich_style)
+            return ramp_rows(plot.weights, rows, columns, self.rich_style)
         names = ("attention-ground", "attention-middle", "attention-peak")
-        shades = picture.shades_between(*map(self._colour, names))
-        return picture.half_block_rows(plot.weights, rows, columns, shades)
+        shades = shades_between(*map(self._colour, names))
+        return half_block_rows(plot.weights, rows, columns, shades)
 
     @property
     def _quiet(self) -> Style:
@@ -159,3 +167,74 @@ def _column_numbers(frames: int, columns: int) -> str:
             scale[start : start + len(number)] = number
             free = start + len(number) + 1
     return "".join(scale).rstrip()
+
+
+def pool(weights: NDArray[np.float32], rows: int, columns: int) -> NDArray[np.float32]:
+    """Bring an `(N, T)` matrix to `(rows, columns)`, keeping the largest weight of each patch.
+
+    The mean would wash the diagonal out. A side that is too short is stretched.
+    """
+    return _pool_rows(_pool_rows(weights, rows).T, columns).T
+
+
+def _pool_rows(weights: NDArray[np.float32], rows: int) -> NDArray[np.float32]:
+    size = weights.shape[0]
+    starts = np.arange(rows) * size // rows
+    if size <= rows:
+        stretched: NDArray[np.float32] = weights[starts]
+        return stretched
+    pooled: NDArray[np.float32] = np.maximum.reduceat(weights, starts, axis=0)
+    return pooled
+
+
+def levels(pooled: NDArray[np.float32], count: int) -> NDArray[np.int64]:
+    """Turn weights from 0 to 1 into whole shades from 0 to `count` − 1; not a number is 0.
+
+    The square root lifts the weak weights, which say where attention begins to spread.
+    """
+    clean = np.clip(np.nan_to_num(pooled, nan=0.0, posinf=1.0, neginf=0.0), 0.0, 1.0)
+    shades: NDArray[np.int64] = np.rint(np.sqrt(clean) * (count - 1)).astype(np.int64)
+    return shades
+
+
+def half_block_rows(
+    weights: NDArray[np.float32], rows: int, columns: int, shades: tuple[Color, ...]
+) -> list[list[Segment]]:
+    """Draw into `rows` × `columns` cells, each two pixels high."""
+    picture = levels(pool(weights, rows * 2, columns), len(shades))
+    return [_half_block_row(picture[2 * y], picture[2 * y + 1], shades) for y in range(rows)]
+
+
+def _half_block_row(
+    upper: NDArray[np.int64], lower: NDArray[np.int64], shades: tuple[Color, ...]
+) -> list[Segment]:
+    segments: list[Segment] = []
+    changes = np.flatnonzero((np.diff(upper) != 0) | (np.diff(lower) != 0)) + 1
+    edges = [0, *changes.tolist(), len(upper)]
+    for start, end in pairwise(edges):
+        top, bottom = shades[upper[start]], shades[lower[start]]
+        if top == bottom:
+            segments.append(Segment(" " * (end - start), _style(bottom, bottom)))
+        else:
+            segments.append(Segment("▀" * (end - start), _style(top, bottom)))
+    return segments
+
+
+def ramp_rows(
+    weights: NDArray[np.float32], rows: int, columns: int, style: Style
+) -> list[list[Segment]]:
+    """Draw into `rows` × `columns` characters of the ramp."""
+    picture = levels(pool(weights, rows, columns), len(RAMP))
+    return [[Segment("".join(RAMP[shade] for shade in row), style)] for row in picture]
+
+
+@lru_cache(maxsize=8)
+def shades_between(ground: Color, middle: Color, peak: Color) -> tuple[Color, ...]:
+    """Return the shades from no attention to all of it."""
+    gradient = Gradient((0.0, ground), (0.55, middle), (1.0, peak))
+    return tuple(gradient.get_color(index / (_LEVELS - 1)) for index in range(_LEVELS))
+
+
+@lru_cache(maxsize=4096)
+def _style(foreground: Color, background: Color) -> Style:
+    return Style(color=foreground.rich_color, bgcolor=background.rich_color)

@@ -1,4 +1,4 @@
-"""Round numbers for the axes of a plot."""
+"""Scales and ticks for the axes of a plot."""
 
 import math
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ _SMALLEST_ON_LOG = 1e-9
 _ROUND = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 
-def linear_ticks(low: float, high: float, most: int) -> list[float]:
-    """Return up to `most` round values between `low` and `high`, or `low` where none fits."""
+def linear_ticks(low: float, high: float, max_count: int) -> list[float]:
+    """Return up to `max_count` round values between `low` and `high`, or `low` if none fits."""
     if high <= low:
         return [low]
-    rough = (high - low) / max(1, most)
+    rough = (high - low) / max(1, max_count)
     magnitude = 10.0 ** math.floor(math.log10(rough))
     stride = next(r * magnitude for r in _ROUND if r * magnitude >= rough * (1 - 1e-9))
     first = math.ceil(low / stride - 1e-9)
@@ -25,20 +25,20 @@ def linear_ticks(low: float, high: float, most: int) -> list[float]:
     return [index * stride for index in range(first, last + 1)] or [low]
 
 
-def log_ticks(low: float, high: float, most: int) -> list[float]:
-    """Return up to `most` of 1, 2, 5, 10, 20, … between two positive values."""
+def log_ticks(low: float, high: float, max_count: int) -> list[float]:
+    """Return up to `max_count` of 1, 2, 5, 10, 20, … between two positive values."""
     ticks = [
         digit * 10.0**exponent
         for exponent in range(math.floor(math.log10(low)), math.floor(math.log10(high)) + 1)
         for digit in (1, 2, 5)
         if low <= digit * 10.0**exponent <= high
     ]
-    every = max(1, math.ceil(len(ticks) / max(1, most)))
+    every = max(1, math.ceil(len(ticks) / max(1, max_count)))
     return ticks[::every] or [low]
 
 
 def value_labels(ticks: list[float]) -> list[str]:
-    """Write values with as many places as tell them apart."""
+    """Write values with as many decimals as tell them apart."""
     for places in range(2, 7):
         written = [f"{tick:.{places}f}" for tick in ticks]
         if len(set(written)) == len(written) and all(
@@ -50,14 +50,14 @@ def value_labels(ticks: list[float]) -> list[str]:
 
 
 def step_labels(ticks: list[float]) -> list[str]:
-    """Write steps short, in full where a short form would round: 4,050 is not 4k."""
-    rounded = any(tick >= 1000 and abs(tick - 100 * round(tick / 100)) > 1e-6 for tick in ticks)
-    return [f"{tick:,.0f}" if rounded else short_steps(tick) for tick in ticks]
+    """Write steps short, or all in full where a short form would round."""
+    short = [short_steps(tick) for tick in ticks]
+    return short if not any("," in label for label in short) else [f"{tick:,.0f}" for tick in ticks]
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Where the values between two ends stand on an axis from 0 to 1."""
+    """Maps the values between two ends to an axis from 0 to 1."""
 
     low: float
     high: float
@@ -74,15 +74,15 @@ class Scale:
         return self.high - self.low <= max(size * 1e-9, 1e-12)
 
     def place(self, value: float) -> float:
-        """Return where a value stands; in the middle where there is nothing but one value."""
+        """Return the place of a value; the middle where all values are equal."""
         if self.flat:
             return 0.5
         if self.logarithmic:
             return math.log(value / self.low) / math.log(self.high / self.low)
         return (value - self.low) / (self.high - self.low)
 
-    def ticks(self, most: int) -> list[float]:
-        """Return up to about `most` round values to name on the axis."""
+    def ticks(self, max_count: int) -> list[float]:
+        """Return up to about `max_count` round values to name on the axis."""
         if self.flat:
             return [self.low]
-        return (log_ticks if self.logarithmic else linear_ticks)(self.low, self.high, most)
+        return (log_ticks if self.logarithmic else linear_ticks)(self.low, self.high, max_count)

@@ -1,4 +1,4 @@
-"""What a check measured of the whole corpus: figures, lengths, and characters without a symbol."""
+"""What a check measured: figures, lengths, and characters outside the vocabulary."""
 
 from collections.abc import Iterable
 
@@ -16,7 +16,7 @@ _NAME = 15
 
 
 class LengthBars(Static):
-    """How many clips last how long, as bars that fill the panel."""
+    """A histogram of clip lengths that fills the panel."""
 
     def __init__(self) -> None:
         super().__init__(id="lengths", classes="panel", markup=False)
@@ -59,19 +59,19 @@ class CheckFigures(VerticalScroll):
         """Title the panels and lay them out."""
         self._facts.border_title = "figures"
         self._lengths.border_title = "clips by length"
-        self._unknown.border_title = "characters without a symbol"
+        self._unknown.border_title = "characters outside the vocabulary"
         yield self._facts
         yield self._lengths
         yield self._unknown
 
     def show(self, report: CheckReport, *, measuring: bool) -> None:
-        """Show what a report measured; where `measuring`, that the time is still to be known."""
+        """Show a report, and whether the training time is still being measured (`measuring`)."""
         if (report, measuring) == self._shown:
             return
         self._shown = (report, measuring)
-        estimates = [line for one in report.estimates for line in words.estimate_in_lines(one)]
+        estimates = [line for one in report.estimates for line in words.short_estimate(one)]
         if measuring:
-            estimates.append(("training", words.MEASURING))
+            estimates.append(("training", "measuring speed…"))
         listed = [*words.facts(report), *estimates, *words.coverage(report.coverage)]
         self._facts.update(_named(listed))
         self._lengths.show(report.lengths)
@@ -86,7 +86,7 @@ def _named(listed: Iterable[tuple[str, str]]) -> Content:
 
 def _unknown(report: CheckReport) -> Content:
     if not report.unknown:
-        return Content.styled("none: the voice has a symbol for all", "$quiet")
+        return Content.styled("none", "$quiet")
     lines = []
     for character in report.unknown:
         symbol, times, becomes = words.unknown(character)

@@ -1,4 +1,4 @@
-"""What a check found, the gravest on top."""
+"""What a check found, the most severe first."""
 
 from collections.abc import Callable
 
@@ -13,14 +13,14 @@ from engine.formatting import printable
 from tui.reports import check_words as words
 
 _MAX = 1000
-"""Rows: a table of many thousands takes seconds to fill, and nobody reads it to its end."""
+"""Rows: a table of many thousands takes seconds to fill."""
 
 _WIDEST_CLIP = 20
 _COLOURS = {"error": "error", "warning": "warning", "note": "quiet"}
 
 
 class Findings(DataTable[Text]):
-    """One finding a row: how grave, in which line, about which clip, what, and the figure."""
+    """One finding a row: severity, line, clip, kind and figure."""
 
     BORDER_TITLE = "findings"
 
@@ -69,7 +69,11 @@ class Findings(DataTable[Text]):
         clip.truncate(_WIDEST_CLIP, overflow="ellipsis")
         return [
             Text(finding.severity, style=colour(_COLOURS[finding.severity])),
-            Text(words.line_number(finding.line), style=colour("quiet"), justify="right"),
+            Text(
+                "" if finding.line is None else f"{finding.line:,}",
+                style=colour("quiet"),
+                justify="right",
+            ),
             clip,
             Text(words.kind(finding.kind)),
             Text(printable(finding.figure), style=colour("quiet")),
@@ -77,9 +81,9 @@ class Findings(DataTable[Text]):
 
 
 def detail(finding: Finding | None) -> Content:
-    """Say of a finding all that is known, and what to do about it."""
+    """Describe a finding, and what to do about it."""
     if finding is None:
-        return Content("Nothing was found.")
+        return Content("No findings.")
     line = f"line {finding.line:,} · " if finding.line is not None else ""
     about = printable(finding.file or finding.clip_id)
     return Content.assemble(

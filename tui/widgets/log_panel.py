@@ -1,6 +1,4 @@
-"""What happened: oldest first, the newest in sight until the person scrolls back."""
-
-from datetime import datetime
+"""The log: oldest first, the newest in sight until the person scrolls back."""
 
 from rich.segment import Segment
 from rich.style import Style
@@ -21,9 +19,9 @@ _COLOURS = {"information": "foreground", "warning": "warning", "error": "error"}
 
 
 class LogPanel(ScrollView, can_focus=True):
-    """The log: the engine's events and the app's own, in the order in which they came."""
+    """The events of the engine and of the app, in order."""
 
-    BORDER_TITLE = "what happened"
+    BORDER_TITLE = "log"
 
     def __init__(self) -> None:
         super().__init__(id="log", classes="panel")
@@ -33,7 +31,7 @@ class LogPanel(ScrollView, can_focus=True):
         """Time, text and severity of each line as it is wrapped now."""
 
     def show(self, events: tuple[Event, ...]) -> list[Event]:
-        """Add what the engine said since, and return that."""
+        """Add the engine's new events, and return them."""
         if events is self._from_engine:
             return []
         known = {id(event) for event in self._from_engine}
@@ -44,7 +42,7 @@ class LogPanel(ScrollView, can_focus=True):
         return new
 
     def say(self, event: Event) -> None:
-        """Add what the app itself has to say."""
+        """Add an event of the app."""
         self._add([event])
 
     @property
@@ -70,7 +68,7 @@ class LogPanel(ScrollView, can_focus=True):
         self._lines = []
         for event in self._events:
             text = Text(printable(event.text))
-            time = formatting.clock(datetime.fromtimestamp(event.time))
+            time = formatting.clock(event.time)
             for line in text.wrap(console, max(8, width - 6)):
                 self._lines.append((time, line.plain.rstrip(), event.severity))
                 time = ""
@@ -78,7 +76,7 @@ class LogPanel(ScrollView, can_focus=True):
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        """Return one line of what is in sight."""
+        """Return one visible line."""
         width = self.scrollable_content_region.width
         place = self.scroll_offset.y + y
         if place >= len(self._lines):

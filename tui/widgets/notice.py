@@ -7,26 +7,22 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import ProgressBar, Static
 
-from engine.formatting import duration, printable
+from engine.formatting import duration, plural, printable, whole_minutes
 from engine.run.snapshot import Phase, Snapshot
 from tui import formatting
-from tui.widgets.mirror_words import mirror_words
-from tui.widgets.money_words import idle_words, used_up_words
-from tui.widgets.spot_words import spot_words
-from tui.widgets.warnings import Warnings
+from tui.reports.check_words import errors_words
+from tui.widgets.warnings import Warnings, budget_is_short
 
-# Cells of the narrowest usual screen, for as long as the width is not known.
-_NARROW = 78
+_DEFAULT_WIDTH = 78
+"""Cells of the narrowest usual screen, for as long as the width is not known."""
+_RENT = "the machine still costs"
 
 
 class Notice(Vertical):
     """A few words that appear only while there is something to say."""
 
     def __init__(self, *, reading: bool = False, warning: bool = True) -> None:
-        """Say nothing that a key dismisses on a screen that has no such key (not `warning`).
-
-        No keys that steer are named where the person only looks on (`reading`).
-        """
+        """Take whether the screen is read-only, and whether it shows what a key dismisses."""
         super().__init__(id="notice")
         self._reading = reading
         self._words = Static("", id="notice-words", markup=False)
@@ -36,35 +32,32 @@ class Notice(Vertical):
         self._shown: tuple[Phase, str, tuple[int, int] | None] | None = None
 
     def compose(self) -> ComposeResult:
-        """Lay the words above the bar that shows how far a preparation has come."""
+        """Lay the words above the progress of a preparation."""
         yield self._words
         yield self._bar
 
     def show(self, snapshot: Snapshot, now: datetime) -> None:
-        """Say what the cloud, the mirror, the money and the phase call for, or nothing."""
+        """Show what the cloud, the mirror, the money and the phase call for, or nothing."""
         spot, mirror = spot_words(snapshot, now), mirror_words(snapshot)
-        reading = self._reading
-        warned = Content("")
+        warning = Content("")
         if self._warnings is not None:
-            warned = self._warnings.words(snapshot, self.content_size.width or _NARROW)
-        used_up = used_up_words(snapshot, reading=reading)
-        stands = notice_words(snapshot, reading=reading)
-        parts = (spot, mirror, warned, used_up, stands, idle_words(snapshot))
-        words = Content("\n").join(part for part in parts if part.plain)
+            warning = self._warnings.words(snapshot, self.content_size.width or _DEFAULT_WIDTH)
+        used_up = used_up_words(snapshot, reading=self._reading)
+        phase = phase_words(snapshot, reading=self._reading)
+        words = _below(spot, mirror, warning, used_up, phase, idle_words(snapshot))
         progress = snapshot.progress if snapshot.phase is Phase.PREPARING else None
         counts = (progress.done, progress.total) if progress and progress.total else None
         state = (snapshot.phase, words.plain, counts)
         if state == self._shown:
             return
         # A countdown keeps its place: nothing but its line is drawn anew.
-        before = self._shown
-        self._shown = state
+        before, self._shown = self._shown, state
         stays = before is not None and before[0] is state[0] and len(before[1]) == len(state[1])
         self.display = bool(words.plain)
-        for phase in Phase:
-            self.set_class(phase is snapshot.phase, f"-{phase.name.lower()}")
+        for one in Phase:
+            self.set_class(one is snapshot.phase, f"-{one.name.lower()}")
         self.set_class(bool(mirror.plain), "-mirror")
-        self.set_class(bool(warned.plain or used_up.plain), "-warned")
+        self.set_class(bool(warning.plain or used_up.plain), "-warned")
         self.set_class(bool(spot.plain), "-spot")
         self._words.update(words, layout=not stays)
         self._bar.display = counts is not None
@@ -76,68 +69,103 @@ class Notice(Vertical):
         return self._warnings is not None and self._warnings.any(snapshot)
 
     def dismiss(self, snapshot: Snapshot, now: datetime) -> None:
-        """Show the warning in sight no more, and the next one in its place."""
+        """Drop the warning in sight, and show the next one in its place."""
         if self._warnings is not None:
             self._warnings.dismiss(snapshot)
         self.show(snapshot, now)
 
 
-def notice_words(snapshot: Snapshot, *, reading: bool = False) -> Content:
-    """Put into words what a phase means to the person, and what they can do now.
+def spot_words(snapshot: Snapshot, now: datetime) -> Content:
+    """Say that the cloud takes the machine away, when, and what becomes of the run."""
+    notice = snapshot.spot_notice
+    if notice is None or snapshot.phase.ended:
+        return Content("")
+    text = printable(notice.text)
+    newest = snapshot.checkpoint_step
+    saved = "Nothing is saved yet." if newest is None else f"Saved: step {newest:,}."
+    if notice.deadline is None:
+        return Content.assemble((f"{text}.", "bold"), f"  {saved}")
+    left = formatting.countdown(notice.deadline - now.timestamp())
+    training = snapshot.phase is Phase.TRAINING
+    then = "  Training continues until the last safe second." if training else ""
+    return Content.assemble((f"{text} in {left}.", "bold $error"), f"  {saved}{then}")
 
-    Whoever only reads is told of no keys but `q`.
-    """
+
+def mirror_words(snapshot: Snapshot) -> Content:
+    """Say why nothing goes to the mirror, since when, and what is safe there; or nothing."""
+    mirror = snapshot.mirror
+    if mirror is None or not mirror.trouble:
+        return Content("")
+    trouble = printable(mirror.trouble)
+    if mirror.unnamed:
+        return Content.assemble(("No mirror:", "bold"), f" {trouble}.")
+    since = "" if mirror.since is None else f" since {formatting.clock(mirror.since)}"
+    safe = "nothing yet" if mirror.safe_step is None else f"step {mirror.safe_step:,}"
+    return Content.assemble((f"Mirror behind{since}:", "bold"), f" {trouble}.  Safe there: {safe}.")
+
+
+def used_up_words(snapshot: Snapshot, *, reading: bool = False) -> Content:
+    """Say that all of the budget is spent, and what can be done."""
+    if not budget_is_short(snapshot) or not snapshot.budget_is_used_up:
+        return Content("")
+    budget, spent = formatting.dollars(snapshot.budget), formatting.dollars(snapshot.spent)
+    text = f"The budget of {budget} is used up: {spent} spent."
+    return Content.assemble((text, "bold $error"), "  ", _keys(("s", "raise it"), reading=reading))
+
+
+def idle_words(snapshot: Snapshot) -> Content:
+    """Say what an idle machine costs: the rate, and the sum so far."""
+    idle = (Phase.CHECKED, Phase.PAUSED, Phase.AT_STOP, Phase.FAILED)
+    starting = snapshot.phase is Phase.CHECKED and snapshot.seconds_to_start is not None
+    if snapshot.price <= 0 or snapshot.phase not in idle or starting:
+        return Content("")
+    words = []
+    if snapshot.phase is not Phase.PAUSED:
+        # A pause names the price itself.
+        words.append(f"{_RENT.capitalize()} {formatting.price(snapshot.price)}")
+    if snapshot.wait_seconds >= 60:
+        so_far, time = formatting.dollars(snapshot.wait_usd), whole_minutes(snapshot.wait_seconds)
+        words.append(f"{so_far} idle so far ({time})")
+    return Content.styled(" · ".join(words), "bold $warning")
+
+
+def phase_words(snapshot: Snapshot, *, reading: bool = False) -> Content:
+    """Say what a phase means to the person, and what they can do now."""
+    alarm = Content.styled(printable(snapshot.alarm), "bold $error")
+    trouble = _saving_trouble(snapshot)
     match snapshot.phase:
         case Phase.PREPARING:
             return Content(_preparing(snapshot))
         case Phase.CHECKED:
             return _checked(snapshot, reading=reading)
         case Phase.PAUSED:
-            again = "try again" if snapshot.alarm else "go on"
-            paused = Content.assemble(
-                (f"Paused at step {snapshot.step:,}.", "bold"),
-                "  ",
-                _keys(("p", again), ("a", "hear it"), ("q", "leave"), reading=reading),
-            )
-            stands = _after(paused, _wait_end(snapshot, reading=reading))
-            return _after(_after(_alarm(snapshot), stands), _saving_trouble(snapshot))
+            again = "try again" if snapshot.alarm else "resume"
+            keys = _keys(("p", again), ("a", "audition"), ("q", "quit"), reading=reading)
+            costs = f"; {_RENT} {formatting.price(snapshot.price)}" if snapshot.price > 0 else ""
+            paused = Content.assemble((f"Paused at {snapshot.step:,}{costs}.", "bold"), "  ", keys)
+            return _below(alarm, paused, _wait_end(snapshot, reading=reading), trouble)
         case Phase.AT_STOP:
-            stands = _after(
-                _at_stop(snapshot, reading=reading), _wait_end(snapshot, reading=reading)
-            )
-            return _after(stands, _saving_trouble(snapshot))
+            at_stop = _at_stop(snapshot, reading=reading)
+            return _below(at_stop, _wait_end(snapshot, reading=reading), trouble)
         case Phase.STOPPING:
-            saving = f"Saving step {snapshot.step:,}, then this screen closes."
-            return _after(Content(saving), _saving_trouble(snapshot))
+            saving = f"Saving step {snapshot.step:,}; then this screen closes."
+            return _below(Content(saving), trouble)
         case Phase.TRAINING:
-            trouble = _after(_alarm(snapshot), _saving_trouble(snapshot))
-            return _after(trouble, _lost(snapshot))
+            return _below(alarm, trouble, _lost_steps(snapshot))
         case Phase.FAILED:
-            kept = snapshot.checkpoint_step
-            saved = "" if kept is None else f"  Saved up to step {kept:,}."
-            failed = Content.assemble(
-                (
-                    printable(snapshot.failure) or "The engine ended without saying why.",
-                    "bold",
-                ),
-                saved,
-                "  ",
-                _keys(("q", "leave")),
-            )
-            return _after(failed, _wait_end(snapshot, reading=reading, what="This screen closes"))
+            newest = snapshot.checkpoint_step
+            saved = "" if newest is None else f"  Saved up to step {newest:,}."
+            failure = printable(snapshot.failure) or "The engine ended without a reason."
+            failed = Content.assemble((failure, "bold"), saved, "  ", _keys(("q", "quit")))
+            return _below(failed, _wait_end(snapshot, reading=reading, what="This screen closes"))
     return Content("")
-
-
-def _alarm(snapshot: Snapshot) -> Content:
-    """Say where a step hangs, or why a run waits for the person."""
-    return Content.assemble((printable(snapshot.alarm), "bold $error"))
 
 
 def _wait_end(snapshot: Snapshot, *, reading: bool, what: str = "Ends") -> Content:
     """Say when a run that waits for a person ends by itself, or the screen of one that failed."""
     if snapshot.wait_ends_at is None:
         return Content("")
-    at = formatting.clock(datetime.fromtimestamp(snapshot.wait_ends_at))
+    at = formatting.clock(snapshot.wait_ends_at)
     where = " on another screen" if reading else ""
     return Content.styled(f"{what} at {at} unless a key is pressed{where}.", "bold $warning")
 
@@ -148,66 +176,49 @@ def _saving_trouble(snapshot: Snapshot) -> Content:
         return Content("")
     saved = snapshot.checkpoint_step
     since = "" if saved is None else f" since step {saved:,}"
-    own = snapshot.step - (saved if saved is not None else snapshot.base_step)
-    at_risk = f"Not saved{since}, {own:,} steps at risk: "
-    why = printable(snapshot.saving_trouble)
-    return Content.assemble((at_risk, "bold $error"), why)
+    at_risk = f"Not saved{since}, {plural(snapshot.unsaved, 'step')} at risk: "
+    return Content.assemble((at_risk, "bold $error"), printable(snapshot.saving_trouble))
 
 
-def _lost(snapshot: Snapshot) -> Content:
-    """Say which lost steps are being made again, until they are made."""
+def _lost_steps(snapshot: Snapshot) -> Content:
+    """Say which lost steps are being repeated, until they are."""
     lost = snapshot.lost
     if lost is None or snapshot.step >= lost.until:
         return Content("")
-    why = ""
-    if lost.damaged is not None:
-        why = f": checkpoint {lost.damaged:,} was damaged"
-    cost = [duration(lost.seconds), formatting.dollars(lost.usd) if lost.usd else ""]
-    took = ", ".join(part for part in cost if part)
+    why = "" if lost.damaged is None else f": checkpoint {lost.damaged:,} was damaged"
+    cost = f", {formatting.dollars(lost.usd)}" if lost.usd else ""
     return Content(
-        f"Making {lost.count:,} steps again that were lost since checkpoint "
-        f"{lost.since:,} ({took}){why}."
+        f"Repeating {plural(lost.count, 'step')} lost since checkpoint {lost.since:,} "
+        f"({duration(lost.seconds)}{cost}){why}."
     )
 
 
-def _after(first: Content, second: Content) -> Content:
-    """Return two notices, one below the other, or the one that there is."""
-    if not (first.plain and second.plain):
-        return first if first.plain else second
-    return Content.assemble(first, "\n", second)
+def _below(*notices: Content) -> Content:
+    """Set notices one below the other, empty ones left out."""
+    return Content("\n").join(notice for notice in notices if notice.plain)
 
 
 def _checked(snapshot: Snapshot, *, reading: bool) -> Content:
-    usable = 0 if snapshot.check is None else snapshot.check.usable
-    clips = "the usable clip" if usable == 1 else f"{usable:,} usable clips"
-    seconds = snapshot.seconds_to_start
+    report, seconds = snapshot.check, snapshot.seconds_to_start
+    bad = "" if report is None else errors_words(report)
     if seconds is None:
-        return Content.assemble(
-            (f"Train on {clips}, or mend the errors first?", "bold"),
-            "  ",
-            _keys(("enter", "begin"), ("q", "leave"), reading=reading),
-        )
-    return Content.assemble(
-        (f"Training begins in {seconds} s on {clips}.", "bold"),
-        "  ",
-        _keys(("enter", "now"), ("h", "hold"), ("q", "leave"), reading=reading),
-    )
+        keys = _keys(("enter", "start without them"), ("q", "quit"), reading=reading)
+        return Content.assemble((bad, "bold"), "  ", keys)
+    start = f"{bad} Training starts in {seconds} s without them.".lstrip()
+    keys = _keys(("enter", "start"), ("h", "hold"), ("q", "quit"), reading=reading)
+    return Content.assemble((start, "bold"), "  ", keys)
 
 
 def _at_stop(snapshot: Snapshot, *, reading: bool) -> Content:
-    step = f"{snapshot.step:,}"
-    # Of a budget that is used up it is said above what goes on.
-    later = () if snapshot.budget_is_used_up else (("s", "go on to a later stop"),)
+    # The notice of a used-up budget names the key that raises it.
+    later = () if snapshot.budget_is_used_up else (("s", "set a later stop"),)
     if snapshot.saved:
-        return Content.assemble(
-            (f"Stopped at step {step}, saved.", "bold"),
-            "  ",
-            _keys(*later, ("a", "hear it"), ("q", "leave"), reading=reading),
-        )
+        keys = _keys(*later, ("a", "audition"), ("q", "quit"), reading=reading)
+        return Content.assemble((f"Stopped at {snapshot.step:,}, saved.", "bold"), "  ", keys)
     return Content.assemble(
-        (f"Stopped at step {step}, not saved: what happened says why.", "bold $error"),
+        (f"Stopped at {snapshot.step:,}, not saved: see the log.", "bold $error"),
         "  ",
-        _keys(("c", "try again"), ("q", "leave"), reading=reading),
+        _keys(("c", "try again"), ("q", "quit"), reading=reading),
     )
 
 
@@ -221,8 +232,8 @@ def _preparing(snapshot: Snapshot) -> str:
 
 
 def _keys(*keys: tuple[str, str], reading: bool = False) -> Content:
-    pieces: list[str | tuple[str, str]] = []
+    """Name keys and what they do; on a screen that only reads none but `q`."""
     named = [(key, what) for key, what in keys if key == "q" or not reading]
-    for index, (key, what) in enumerate(named):
-        pieces += [" · " if index else "", (key, "bold $training"), f" {what}"]
-    return Content.assemble(*pieces)
+    return Content(" · ").join(
+        Content.assemble((key, "bold $training"), f" {what}") for key, what in named
+    )

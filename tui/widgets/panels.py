@@ -36,7 +36,7 @@ class Panels(Vertical):
         self._show_alone(there[place % len(there)])
 
     def leave_out(self, panel: Widget | None) -> None:
-        """Keep a panel out of sight that has nothing to show in this run."""
+        """Hide a panel that has nothing to show in this run."""
         if panel is not self._left_out:
             self._left_out = panel
             for each in self._order:

@@ -13,15 +13,15 @@ from engine.formatting import printable
 from engine.run.snapshot import Sample
 
 _MARK = 2
-"""The column that says whether a sample sounds or was heard."""
+"""The column that says whether a sample is playing or was played."""
 
 
 class Samples(DataTable[Text]):
-    """A list of what was spoken: at which step, how long, what a listener must know."""
+    """A list of samples: step, length, whether it was played, and a note."""
 
     BORDER_TITLE = "samples"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "select_cursor", "Play the highlighted sample", show=False)
+        Binding("space", "select_cursor", "Play the selected sample", show=False)
     ]
 
     def __init__(self) -> None:
@@ -33,14 +33,14 @@ class Samples(DataTable[Text]):
         self._state: tuple[str, bool, str] | None = None
 
     def on_mount(self) -> None:
-        """Make the columns: step, length, mark, and what is to be known of it."""
+        """Make the columns: step, length, mark and note."""
         for key, width in (("step", None), ("length", None), ("mark", len("playing"))):
             self.add_column("", key=key, width=width)
         self.add_column("", key="note")
 
     @property
     def chosen(self) -> Sample | None:
-        """The highlighted sample; the newest one unless the person moved."""
+        """The selected sample; the newest one unless the person moved."""
         if not self._samples:
             return None
         return self._samples[len(self._samples) - 1 - min(self.cursor_row, self._last)]
@@ -52,7 +52,7 @@ class Samples(DataTable[Text]):
     def show(
         self, samples: tuple[Sample, ...], sounding: Path | None, heard: frozenset[Path]
     ) -> None:
-        """List the samples and mark what sounds now and what was heard."""
+        """List the samples and mark the one that is playing and those that were played."""
         marks = (sounding, heard)
         if samples is self._samples and marks == self._marks:
             return
@@ -61,9 +61,9 @@ class Samples(DataTable[Text]):
             for row, sample in enumerate(reversed(samples)):
                 self.update_cell_at(Coordinate(row, _MARK), self._mark(sample))
             return
-        self._list_anew(samples)
+        self._relist(samples)
 
-    def _list_anew(self, samples: tuple[Sample, ...]) -> None:
+    def _relist(self, samples: tuple[Sample, ...]) -> None:
         chosen = self.chosen
         at_newest = self.cursor_row == 0
         self._samples = samples
@@ -94,7 +94,7 @@ class Samples(DataTable[Text]):
         return Text("played" if sample.path in heard else "new", style="dim")
 
     def say_state(self, sentence: str, speaking: bool, unavailable: str) -> None:
-        """Show what auditions speak, whether one is under way, and whether it can be heard."""
+        """Show what auditions speak, whether one is being made, and whether it can be played."""
         state = (sentence, speaking, unavailable)
         if state == self._state:
             return

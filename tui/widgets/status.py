@@ -1,17 +1,34 @@
-"""The status: the lines that a person reads first."""
+"""The status: where the run is, when it ends, what it costs, how it learns."""
 
+import math
+import re
 from datetime import datetime
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from engine.run.snapshot import Snapshot
-from tui.widgets import status_words as words
-from tui.widgets.status_line import StatusLine
+from engine.formatting import duration, printable
+from engine.run.snapshot import Phase, Snapshot
+from tui import formatting
+from tui.formatting import NETWORKS
+from tui.widgets.status_line import Line, Part, StatusLine, line
+
+_STALLED_SECONDS = 15.0
+"""A checkpoint or an evaluation takes less."""
+_PHASE_STYLES = {
+    Phase.PREPARING: "$secondary",
+    Phase.CHECKED: "bold $accent",
+    Phase.TRAINING: "$success",
+    Phase.PAUSED: "bold $warning",
+    Phase.AT_STOP: "bold $accent",
+    Phase.STOPPING: "$warning",
+    Phase.STOPPED: "$quiet",
+    Phase.FAILED: "bold $error",
+}
 
 
 class Status(Vertical):
-    """Where the run stands, when it ends, what it costs and how it learns."""
+    """Where the run is, when it ends, what it costs and how it learns."""
 
     def __init__(self, *, ascii_only: bool, reading: bool = False) -> None:
         super().__init__(id="status")
@@ -28,24 +45,228 @@ class Status(Vertical):
     def show(
         self, snapshot: Snapshot, now: datetime, time: str, silent: float | None, *, losses: bool
     ) -> None:
-        """Say how it stands.
+        """Show a snapshot.
 
-        `silent` is how long no step was made, where that is worth saying. The line of losses,
-        in which every figure changes at once, follows only where `losses`.
+        `silent` is how long no step was made, if that is worth saying. The line of losses, in
+        which every figure changes at once, is only renewed with `losses`.
         """
         width = self.content_size.width
         if width == 0:
             return
         lines = (
-            words.title_line(snapshot, time, width, reading=self._reading),
-            words.step_line(snapshot, silent, width),
-            words.stop_line(
-                snapshot, now, width, ascii_only=self._ascii_only, reading=self._reading
-            ),
-            words.money_line(snapshot, width),
-            words.loss_line(snapshot, width) if losses or width != self._width else None,
+            title_line(snapshot, time, width, reading=self._reading),
+            step_line(snapshot, silent, width),
+            stop_line(snapshot, now, width, ascii_only=self._ascii_only, reading=self._reading),
+            money_line(snapshot, width),
+            loss_line(snapshot, width) if losses or width != self._width else None,
         )
         self._width = width
-        for widget, line in zip(self._lines, lines, strict=True):
-            if line is not None:
-                widget.show(line)
+        for widget, text in zip(self._lines, lines, strict=True):
+            if text is not None:
+                widget.show(text)
+
+
+class StallTimer:
+    """Measures how long a run that should train has made no step."""
+
+    def __init__(self) -> None:
+        self._step: int | None = None
+        self._since: datetime | None = None
+
+    def update(self, snapshot: Snapshot, now: datetime) -> float | None:
+        """Return the seconds without a step, in coarse strides; None while all is well."""
+        moved = snapshot.step != self._step or snapshot.phase is not Phase.TRAINING
+        if moved or self._since is None:
+            self._step, self._since = snapshot.step, now
+            return None
+        still = (now - self._since).total_seconds()
+        usual = 20 / snapshot.steps_per_second if snapshot.steps_per_second else 0.0
+        if still < max(_STALLED_SECONDS, usual):
+            return None
+        # Coarse, so that the line is not drawn anew four times a second.
+        stride = 5 if still < 60 else 60
+        return still // stride * stride
+
+
+def title_line(snapshot: Snapshot, time: str, width: int, *, reading: bool = False) -> Line:
+    """Show the voice, the network, the device, the phase and the time."""
+    left = [
+        Part(printable(snapshot.voice), "bold $primary"),
+        Part(NETWORKS[snapshot.network], "bold"),
+        Part(snapshot.preset, rank=4),
+        Part(f"{snapshot.recipe} recipe" if snapshot.recipe else "", rank=6),
+        Part(re.sub(r"NVIDIA |GeForce ", "", snapshot.device), rank=3),
+        Part(snapshot.precision, rank=5),
+        Part(printable(snapshot.machine.words) if snapshot.machine else "", rank=3),
+    ]
+    right = [
+        Part("read-only" if reading else "", "bold $accent"),
+        Part(snapshot.phase_words, _PHASE_STYLES[snapshot.phase]),
+        Part(time, "$quiet", rank=2),
+    ]
+    return line(left, right, width)
+
+
+def step_line(snapshot: Snapshot, silent: float | None, width: int) -> Line:
+    """Show the global step, the steps since the base, the speed and the time they took."""
+    if snapshot.phase.before_steps:
+        known = Part(f"{snapshot.step:,}", "bold $foreground", label="step")
+        unknown = Part("not known yet", "$quiet", label="step")
+        return line([known if snapshot.step else unknown], [], width)
+    if snapshot.base_step:
+        since = f"{snapshot.step - snapshot.base_step:,} since base "
+        base = f"{since}{snapshot.base_step:,}"
+    else:
+        base = "from scratch"
+    left = [
+        Part(f"{snapshot.step:,}", "bold $foreground", label="step"),
+        Part(base, rank=1, gap="   "),
+        _mirror_part(snapshot),
+    ]
+    right = [_speed(snapshot, silent), *_times(snapshot)]
+    return line(left, right, width)
+
+
+def _speed(snapshot: Snapshot, silent: float | None) -> Part:
+    if silent is not None:
+        return Part(f"no step for {duration(silent)}", "bold $warning", rank=1)
+    if snapshot.steps_per_second and snapshot.phase is Phase.TRAINING:
+        return Part(formatting.speed(snapshot.steps_per_second), "bold", rank=1)
+    return Part("")
+
+
+def _times(snapshot: Snapshot) -> list[Part]:
+    run = duration(snapshot.run_seconds)
+    if snapshot.voice_seconds - snapshot.run_seconds < 1:
+        return [Part(f"{run} of training", "$quiet", rank=2)]
+    return [
+        Part(f"{run} this run", "$quiet", rank=2),
+        Part(f"{duration(snapshot.voice_seconds)} in all", "$quiet", rank=3),
+    ]
+
+
+def stop_line(
+    snapshot: Snapshot, now: datetime, width: int, *, ascii_only: bool, reading: bool = False
+) -> Line:
+    """Show how far it is to the stop, as a bar, a share and a time of day."""
+    share = snapshot.progress_to_stop
+    if share is None:
+        asked = f"stop at {snapshot.stop_text}" if snapshot.stop_text else "no stop set"
+        hint = "" if snapshot.phase.before_steps or reading else "s sets one"
+        return line([Part(asked), Part("" if snapshot.stop_text else hint)], [], width)
+    if snapshot.budget_comes_first:
+        asked = f"budget {formatting.dollars(snapshot.budget)}"
+    else:
+        asked = f"stop at {stop_point(snapshot)}"
+    words = [Part(asked, "bold", gap="")]
+    seconds = snapshot.seconds_to_stop
+    if snapshot.phase is Phase.TRAINING and seconds is not None:
+        words.append(Part(formatting.arrival(now, seconds), "bold $primary"))
+        words.append(Part(f"in {duration(seconds)}", "$quiet", gap="  "))
+    bar_width = max(8, width - sum(len(part.text) + 3 for part in words) - 8)
+    percent = f"{int(share * 100):>3} %"
+    left = [*_bar(share, bar_width, ascii_only), Part(percent, "bold", gap=" ")]
+    return line(left, words, width)
+
+
+def stop_point(snapshot: Snapshot) -> str:
+    """Name the stop by what it counts."""
+    stop = snapshot.stop
+    if stop is None:
+        return "no step"
+    if stop.step is not None:
+        return f"{stop.step:,}"
+    if stop.training_seconds is not None:
+        return f"{duration(stop.training_seconds)} of training"
+    return f"{formatting.dollars(stop.usd or 0)} spent"
+
+
+def _bar(share: float, width: int, ascii_only: bool) -> list[Part]:
+    done = int(share * width)
+    full, empty = ("#", "-") if ascii_only else ("━", "━")
+    return [
+        Part(full * done, "$primary"),
+        Part(empty * (width - done), "$line", gap=""),
+    ]
+
+
+def money_line(snapshot: Snapshot, width: int) -> Line:
+    """Show the spend so far and at the stop, the price behind it, and how busy the GPU is."""
+    left = []
+    if snapshot.price > 0 or snapshot.spent > 0:
+        left.append(Part(f"spent {formatting.dollars(snapshot.spent)}", "bold"))
+        if snapshot.idle_usd >= 0.01:
+            idle = formatting.dollars(snapshot.idle_usd)
+            left.append(Part(f"({idle} idle)", "$quiet", 3, gap=" "))
+        if snapshot.spent_at_stop is not None and snapshot.phase is Phase.TRAINING:
+            where = "budget" if snapshot.budget_comes_first else "stop"
+            left.append(Part(f"{formatting.dollars(snapshot.spent_at_stop)} at the {where}"))
+        if snapshot.budget > 0 and not snapshot.budget_comes_first:
+            left.append(Part(f"budget {formatting.dollars(snapshot.budget)}", "$quiet", 2))
+    left.append(Part(formatting.price(snapshot.price), "$quiet"))
+    if snapshot.price > 0:
+        left.append(Part(printable(snapshot.price_source), "$quiet", 1, gap=", "))
+    return line(left, _gpu(snapshot), width)
+
+
+def _gpu(snapshot: Snapshot) -> list[Part]:
+    gpu = snapshot.gpu
+    if gpu is None:
+        return [Part(f"no GPU: {snapshot.gpu_absent}" if snapshot.gpu_absent else "", "$quiet", 2)]
+    parts = [
+        Part(f"{gpu.utilisation} %", label="GPU"),
+        Part(formatting.gigabytes(gpu.memory_used, gpu.memory_total), rank=2, gap="  "),
+    ]
+    if gpu.temperature is not None:
+        hot = "bold $warning" if gpu.temperature >= 85 else ""
+        parts.append(Part(f"{gpu.temperature} °C", hot, rank=3, gap="  "))
+    if gpu.power is not None:
+        parts.append(Part(f"{gpu.power:.0f} W", rank=4, gap="  "))
+    return parts
+
+
+def loss_line(snapshot: Snapshot, width: int) -> Line:
+    """Show the loss with its parts, the held-out loss, and the learning rate."""
+    losses = snapshot.losses
+    if losses is None:
+        left = [Part("–", "$quiet", label="loss")]
+    else:
+        style = "bold $training" if math.isfinite(losses.total) else "bold $error"
+        left = [
+            Part(formatting.loss(losses.total), style, label="loss"),
+            *_named("L1", losses.l1, rank=2),
+            *_named("div", losses.divergence, rank=3),
+            *_named("att", losses.attention, rank=4),
+        ]
+    if snapshot.held_out is not None:
+        held_out = formatting.loss(snapshot.held_out)
+        left.append(Part(held_out, "bold $held-out", gap="   ", label="held-out"))
+    rate = snapshot.learning_rate
+    right = []
+    if rate is not None:
+        right = [
+            Part(f"{snapshot.skipped:,} skipped" if snapshot.skipped else "", "$warning", rank=3),
+            Part(formatting.learning_rate(rate), rank=1, label="lr"),
+            Part(formatting.rate_factor(snapshot.rate_factor), "$warning", rank=2, gap=" "),
+        ]
+    return line(left, right, width)
+
+
+def _named(name: str, value: float | None, rank: int) -> list[Part]:
+    if value is None:
+        return []
+    return [Part(formatting.loss(value), rank=rank, gap="  ", label=name)]
+
+
+def _mirror_part(snapshot: Snapshot) -> Part:
+    """Show which step is safe in the mirror, or that it is behind or not used."""
+    mirror = snapshot.mirror
+    if mirror is None:
+        return Part("")
+    if mirror.unnamed:
+        return Part("nothing copied", "bold $warning", rank=1)
+    if mirror.trouble:
+        return Part("mirror behind", "bold $warning", rank=1)
+    if mirror.safe_step is None:
+        return Part("nothing yet", "$quiet", rank=3, label="mirror")
+    return Part(f"{mirror.safe_step:,}", "$quiet", rank=3, label="mirror")

@@ -1,4 +1,7 @@
-"""One line of the status that sends little more than what changed."""
+"""A line of words at both ends of the screen, the least important words left out first."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
@@ -6,14 +9,62 @@ from textual.content import Content
 from textual.geometry import Region
 from textual.widget import Widget
 
-from tui.widgets.parts import Line
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A few words in one style."""
+
+    text: str
+    style: str = ""
+    """A style that may name the theme's colours: `bold $primary`."""
+    rank: int = 0
+    """What goes first when room is short: the highest rank; 0 never goes."""
+    gap: str = " · "
+    """What stands between this part and the one before."""
+    label: str = ""
+    """What the words are, said quietly before them."""
 
 
-class SpendEntry(Widget):
-    """Some words in a line; what follows the last change is not drawn anew."""
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What stands at the two ends of a line."""
+
+    left: Content
+    right: Content
+
+
+def line(left: Sequence[Part], right: Sequence[Part], width: int) -> Line:
+    """Set parts at both ends of a line of `width` cells.
+
+    Parts of the highest rank are left out, one at a time, until the rest fits.
+    """
+    left, right = [part for part in left if part.text], [part for part in right if part.text]
+    while True:
+        start, end = _join(left), _join(right)
+        room = width - start.cell_length - end.cell_length
+        spare = max((*left, *right), key=lambda part: part.rank, default=None)
+        if room >= 2 or (room >= 0 and not right) or spare is None or spare.rank == 0:
+            break
+        (left if spare in left else right).remove(spare)
+    return Line(start, end)
+
+
+def _join(parts: Sequence[Part]) -> Content:
+    pieces: list[str | tuple[str, str]] = []
+    for index, part in enumerate(parts):
+        # In one piece: every change of style costs forty bytes on the wire.
+        before = (part.gap if index else "") + (f"{part.label} " if part.label else "")
+        if before:
+            pieces.append((before, "$quiet"))
+        pieces.append((part.text, part.style))
+    return Content.assemble(*pieces)
+
+
+class LineEnd(Widget):
+    """The words at one end, of which only what changed is drawn anew: every byte crosses ssh."""
 
     DEFAULT_CSS = """
-    SpendEntry { height: 1; width: 1fr; text-wrap: nowrap; text-overflow: clip; }
+    LineEnd { height: 1; width: 1fr; text-wrap: nowrap; text-overflow: clip; }
     """
 
     def __init__(self) -> None:
@@ -46,7 +97,7 @@ class StatusLine(Horizontal):
 
     def __init__(self, id: str) -> None:
         super().__init__(id=id)
-        self._left, self._right = SpendEntry(), SpendEntry()
+        self._left, self._right = LineEnd(), LineEnd()
         self._right.styles.width = 0
 
     def compose(self) -> ComposeResult:

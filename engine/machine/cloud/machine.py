@@ -1,12 +1,12 @@
-"""What a cloud says of the machine that it has let: which one, and when it is taken back."""
+"""A machine rented from a cloud: which one, when it is taken back, what it costs."""
 
+import time
 from dataclasses import dataclass
-from typing import Protocol
 
 from engine.choices import CloudName
 
-CLOUDS: dict[CloudName, str] = {"aws": "AWS", "gcp": "GCP", "azure": "Azure"}
-"""The clouds as they are called in speech."""
+CLOUD_NAMES: dict[CloudName, str] = {"aws": "AWS", "gcp": "GCP", "azure": "Azure"}
+"""The clouds as people write them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,18 +20,20 @@ class Machine:
     """`us-east-1b`; for a machine of Azure outside of zones its region."""
     region: str = ""
     spot: bool | None = None
-    """Whether the cloud may take the machine back at short notice; None where it is not said."""
+    """Whether the cloud may take the machine back at short notice; None if not known."""
 
     @property
     def words(self) -> str:
         """The machine in a few words: `AWS g5.xlarge us-east-1b spot`."""
         life = {True: "spot", False: "on demand", None: ""}[self.spot]
-        return " ".join(filter(None, (CLOUDS[self.cloud], self.instance_type, self.zone, life)))
+        return " ".join(
+            filter(None, (CLOUD_NAMES[self.cloud], self.instance_type, self.zone, life))
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class SpotNotice:
-    """The cloud's word that it takes the machine away, or may soon."""
+    """The cloud's notice that it takes the machine away, or may soon."""
 
     text: str
     """In words: `AWS terminates this machine`."""
@@ -42,36 +44,56 @@ class SpotNotice:
     """The same by `time.monotonic()`, which nobody sets."""
 
 
-class Cloud(Protocol):
-    """What one cloud's metadata service is asked."""
-
-    def identity(self) -> Machine:
-        """Say which machine this is.
-
-        Raises:
-            MetadataError: the service does not answer, or not as it should.
-        """
-        ...
-
-    def notice(self) -> SpotNotice | None:
-        """Return the gravest notice that stands; None when there is none.
-
-        Raises:
-            MetadataError: the service does not answer, or not as it should.
-        """
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """The two clocks by which a deadline is known; a test has its own."""
+    """One moment by the two clocks that a deadline needs."""
 
     wall: float
     """Seconds since the epoch."""
     monotonic: float
     """Seconds by a clock that nobody sets."""
 
+    @staticmethod
+    def now() -> "Clock":
+        """This moment."""
+        return Clock(time.time(), time.monotonic())
+
     def notice(self, text: str, seconds: float) -> SpotNotice:
         """A notice whose deadline is so many seconds from here, and never before."""
         left = max(0.0, seconds)
         return SpotNotice(text, self.wall + left, self.monotonic + left)
+
+
+@dataclass(frozen=True, slots=True)
+class SpotWarning:
+    """The cloud may take the machine away: save what was learned, and go on."""
+
+    notice: SpotNotice
+
+
+@dataclass(frozen=True, slots=True)
+class Interruption:
+    """The cloud takes the machine away at a known time: save, train to the last safe second,
+    save again and end."""
+
+    notice: SpotNotice
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeGone:
+    """The last warning or interruption was withdrawn."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewPrice:
+    """From now on the machine costs something else."""
+
+    usd: float
+    """US dollars an hour."""
+    source: str
+    """Who says so: `AWS spot us-east-1b, 14:00`."""
+
+
+SpotNews = SpotWarning | Interruption | NoticeGone
+MachineNews = SpotNews | NewPrice
+"""What is sent to the trainer, which handles it between steps."""

@@ -1,29 +1,39 @@
-"""Asks a cloud's metadata service: short waits, short answers, no detours."""
+"""Asks a cloud's metadata service: short timeouts, short replies, no proxies or redirects.
+
+A reply that is not as documented raises `OddReplyError`; it never counts as a notice.
+"""
 
 import contextlib
+import re
 import socket
 import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from engine.errors import InputError
-from engine.formatting import printable
+from engine.formatting import brief, printable
+from engine.machine.cloud.machine import Machine, SpotNotice
+from engine.serialization import from_json
 
 if TYPE_CHECKING:
-    from http.client import HTTPConnection
+    from http.client import HTTPConnection, HTTPResponse
 
 METADATA_VARIABLE = "VOICECOACH_METADATA_URL"
 """The environment's base address where no `--metadata-url` is given."""
 
-# Seconds until a service on the machine's own host must have answered.
-_PATIENCE = 2.0
-# Bytes; the longest answer we ask for is a list of a few events.
+_TIMEOUT = 2.0
+# The longest reply we ask for is a list of a few events.
 _MAX_BYTES = 256 * 1024
 _CHUNK = 16 * 1024
-# Letters of an error.
-_MAX_SAID = 100
+_MAX_ERROR_LETTERS = 100
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
+_TOKEN = re.compile(r"[!-~]{1,1024}")
+
+_T = TypeVar("_T")
 
 
 class MetadataError(Exception):
@@ -31,17 +41,86 @@ class MetadataError(Exception):
 
 
 class OddReplyError(MetadataError):
-    """The metadata service answered with something that cannot be understood."""
+    """The metadata service answered something that cannot be understood."""
+
+
+class Cloud(Protocol):
+    """What one cloud's metadata service is asked."""
+
+    def identity(self) -> Machine:
+        """Say which machine this is.
+
+        Raises:
+            MetadataError: the service does not answer, or not as it should.
+        """
+        ...
+
+    def notice(self) -> SpotNotice | None:
+        """Return the gravest notice in force; None when there is none.
+
+        Raises:
+            MetadataError: the service does not answer, or not as it should.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer of 200, 401 or 404; all others are errors."""
+    """A reply of status 200, 401 or 404; all others are errors."""
 
     status: int
     text: str
-    flavor: str
+    flavor: str = ""
     """The header `Metadata-Flavor`, by which Google's service is known."""
+
+    def name(self, what: str) -> str:
+        """The name that the reply consists of; empty where there is none (404).
+
+        Raises:
+            OddReplyError: it is no name.
+        """
+        return "" if self.status == 404 else self._matching(_NAME, what)
+
+    def token(self) -> str:
+        """A token that can be sent as a header.
+
+        Raises:
+            OddReplyError: it cannot.
+        """
+        return self._matching(_TOKEN, "a token")
+
+    def json(self, kind: type[_T], what: str) -> _T:
+        """The JSON object that the reply consists of.
+
+        Raises:
+            OddReplyError: it is none of this kind.
+        """
+        try:
+            if self.status == 200:
+                return from_json(self.text, kind, what)
+        except InputError as error:
+            raise OddReplyError(f"gives {error} ({brief(self.text)})") from error
+        raise OddReplyError(f"gives {what} as {brief(self.text)} (status {self.status})")
+
+    def _matching(self, pattern: re.Pattern[str], what: str) -> str:
+        text = self.text.strip()
+        if self.status != 200 or not pattern.fullmatch(text):
+            raise OddReplyError(f"gives {what} as {brief(text)} (status {self.status})")
+        return text
+
+
+def parse_time(value: object, what: str) -> float:
+    """A time in seconds since the epoch, from ISO 8601 or the form of HTTP's dates.
+
+    Raises:
+        OddReplyError: it is neither.
+    """
+    if isinstance(value, str) and len(value) < 100:
+        for parse in (datetime.fromisoformat, parsedate_to_datetime):
+            with contextlib.suppress(ValueError, TypeError, IndexError, OverflowError):
+                moment = parse(value)
+                return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    raise OddReplyError(f"gives {what} as {brief(value)}, which is no time")
 
 
 def require_base(base: str) -> str:
@@ -64,56 +143,55 @@ def require_base(base: str) -> str:
 
 
 class MetadataService:
-    """One metadata service; no proxy is used and no redirection followed."""
+    """One metadata service, asked request by request."""
 
-    def __init__(self, base: str, patience: float = _PATIENCE) -> None:
-        """Take a base address such as `http://169.254.169.254`; `patience` in seconds.
+    def __init__(self, base: str, timeout: float = _TIMEOUT) -> None:
+        """Take a base address such as `http://169.254.169.254`; `timeout` in seconds.
 
         Raises:
             InputError: the address is none.
         """
-        self.base = require_base(base)
-        parts = urlsplit(self.base)
+        parts = urlsplit(require_base(base))
         self._host, self._port = parts.hostname or "", parts.port or 80
-        self._patience = patience
+        self._timeout = timeout
 
     def ask(self, path: str, headers: dict[str, str], method: str = "GET") -> Reply:
-        """Send one request and return its answer.
+        """Send one request and return its reply.
 
         Raises:
-            MetadataError: no answer in time, or one that is no 200, 401 or 404.
-            OddReplyError: an answer that is too long, or not text.
+            MetadataError: no reply in time, or one that is no 200, 401 or 404.
+            OddReplyError: a reply that is too long, or not text.
         """
-        # These bring in the mail and encryption libraries: nothing for a first screen.
+        # These bring in the mail and encryption libraries: too slow for a first screen.
         from http.client import HTTPConnection, HTTPException
 
-        connection = HTTPConnection(self._host, self._port, timeout=self._patience)
-        # Each byte of an answer's head may come just in time, without end.
-        limit = threading.Timer(2 * self._patience, _cut_off, [connection])
+        connection = HTTPConnection(self._host, self._port, timeout=self._timeout)
+        # Each byte of a reply's head may come just in time, without end.
+        limit = threading.Timer(2 * self._timeout, _cut_off, [connection])
         limit.daemon = True
         limit.start()
         try:
             connection.request(method, path, headers=headers)
-            answer = connection.getresponse()
-            if answer.status not in (200, 401, 404):
-                raise MetadataError(f"answers {answer.status} to {path}")
-            content = self._content(answer.read1, path)
-            flavor = answer.headers.get("Metadata-Flavor", "")
-            return Reply(answer.status, content.decode("utf-8"), flavor)
+            response = connection.getresponse()
+            if response.status not in (200, 401, 404):
+                raise MetadataError(f"answers {response.status} to {path}")
+            flavor = response.headers.get("Metadata-Flavor", "")
+            return Reply(response.status, self._content(response, path).decode("utf-8"), flavor)
         except UnicodeDecodeError as error:
             raise OddReplyError(f"answers to {path} with what is no text") from error
         except (OSError, HTTPException, ValueError) as error:
-            raise MetadataError(f"does not answer: {_said(error)}") from error
+            # The service may have written a part of it, or a page.
+            text = " ".join(printable(str(error)).split())[:_MAX_ERROR_LETTERS]
+            raise MetadataError(f"does not answer: {text or type(error).__name__}") from error
         finally:
             limit.cancel()
             connection.close()
 
-    def _content(self, read: object, path: str) -> bytes:
-        """Read an answer to its end, however slowly it drips, for so long and no longer."""
-        assert callable(read)
-        until = time.monotonic() + self._patience
+    def _content(self, response: "HTTPResponse", path: str) -> bytes:
+        """Read a reply to its end, however slowly it drips, for so long and no longer."""
+        until = time.monotonic() + self._timeout
         content = b""
-        while chunk := read(_CHUNK):
+        while chunk := response.read1(_CHUNK):
             content += chunk
             if len(content) > _MAX_BYTES:
                 raise OddReplyError(f"answers to {path} with more than {_MAX_BYTES:,} bytes")
@@ -127,8 +205,3 @@ def _cut_off(connection: "HTTPConnection") -> None:
     if connection.sock is not None:
         with contextlib.suppress(OSError):
             connection.sock.shutdown(socket.SHUT_RDWR)
-
-
-def _said(error: Exception) -> str:
-    """What went wrong, of which the service itself may have said a part, or a page."""
-    return printable(" ".join(str(error).split()))[:_MAX_SAID] or type(error).__name__

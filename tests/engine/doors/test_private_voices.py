@@ -72,7 +72,7 @@ def test_nobody_else_reaches_the_demo(make_voice, tmp_path, speech, monkeypatch,
     shutil.move(voice.folder, tmp_path / "assets" / "voice")
     monkeypatch.setattr(demo, "_ASSETS", (tmp_path / "assets",))
     folder = tmp_path / "voices" / "demo"
-    options = demo_options(folder)
+    options = demo_options(TrainOptions(folder))
     training.end(training.start(folder, "+1", dataset=options.dataset, source=options.source))
     assert exposed(folder) == set()
     assert folder.parent.stat().st_mode & 0o777 == 0o755

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,11 @@ from engine.jobs import demo
 from engine.jobs.demo import demo_options
 from engine.machine.lock import acquire_lock
 from engine.run.commands import Finish
+from engine.run.options import TrainOptions
 from engine.run.snapshot import Phase
-from engine.run.stop import parse_stop
 from engine.voice.folder import Voice
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -33,7 +36,7 @@ def test_a_demo_that_has_just_begun_is_left_alone(assets, tmp_path, other):
     lock = acquire_lock(folder)
     (folder / other).mkdir()
     with pytest.raises(InputError, match=f"is being trained by process {os.getpid()} since"):
-        demo_options(folder)
+        demo_options(TrainOptions(folder))
     lock.release()
     assert list((folder / other).iterdir()) == []
 
@@ -42,7 +45,7 @@ def test_the_demo_goes_on_from_the_bundled_voice(assets, tmp_path, training):
     folder = tmp_path / "demo"
 
     def run(stop):
-        options = demo_options(folder, stop=parse_stop(stop), price=0.5, device="cpu")
+        options = demo_options(TrainOptions(folder))
         return training.end(
             training.start(folder, stop, dataset=options.dataset, source=options.source)
         )
@@ -60,33 +63,26 @@ def test_the_demo_goes_on_from_the_bundled_voice(assets, tmp_path, training):
     assert run("+1").step == 859
 
 
-def test_an_order_carries_what_was_asked(assets, tmp_path):
-    stop = parse_stop("+3")
-    options = demo_options(
-        tmp_path / "demo", stop=stop, price=2.0, device="cpu", checkpoint_every=7
-    )
-    assert (options.stop, options.price, options.device, options.checkpoint_every) == (
-        stop,
-        2.0,
-        "cpu",
-        7,
-    )
-    assert (options.dataset, options.source) == (tmp_path / "demo" / "corpus", assets / "voice")
+def test_options_stay_as_they_were_given(assets, tmp_path):
+    given = TrainOptions(tmp_path / "demo", price=2.0, device="cpu", checkpoint_every=7)
+    options = demo_options(given)
+    corpus = tmp_path / "demo" / "corpus"
+    assert options == replace(given, dataset=corpus, source=assets / "voice")
 
 
 def test_a_demo_that_ended_before_it_had_its_weights_gets_them(assets, tmp_path, training):
     folder = tmp_path / "demo"
-    options = demo_options(folder)
+    options = demo_options(TrainOptions(folder))
     ended = training.start(folder, None, Finish(), dataset=options.dataset, source=options.source)
     training.end(ended)
-    again = demo_options(folder)
+    again = demo_options(TrainOptions(folder))
     snapshot = training.end(training.start(folder, "+1", source=again.source))
     assert (snapshot.phase, snapshot.base_step) == (Phase.STOPPED, 855)
 
 
 def test_a_copy_that_was_cut_off_is_completed(assets, tmp_path):
     (tmp_path / "demo" / "corpus" / "wavs").mkdir(parents=True)
-    demo_options(tmp_path / "demo")
+    demo_options(TrainOptions(tmp_path / "demo"))
     copied = sorted(path.name for path in (tmp_path / "demo" / "corpus").rglob("*"))
     assert copied == sorted(path.name for path in (assets / "corpus").rglob("*"))
 
@@ -94,18 +90,18 @@ def test_a_copy_that_was_cut_off_is_completed(assets, tmp_path):
 def test_a_folder_with_something_else_is_left_alone(assets, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").touch()
-    with pytest.raises(InputError, match="something else"):
-        demo_options(tmp_path / "mine")
+    with pytest.raises(InputError, match="not empty and is not a voice folder"):
+        demo_options(TrainOptions(tmp_path / "mine"))
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["letter.txt"]
 
 
 def test_an_installation_without_the_demo_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(demo, "_ASSETS", (tmp_path / "nothing",))
     with pytest.raises(EngineError, match="install"):
-        demo_options(tmp_path / "demo")
+        demo_options(TrainOptions(tmp_path / "demo"))
 
 
 def test_a_place_that_cannot_be_written_is_told(assets, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="cannot be made or written"):
-        demo_options(tmp_path / "file" / "demo")
+        demo_options(TrainOptions(tmp_path / "file" / "demo"))

@@ -121,3 +121,33 @@ def test_a_check_that_fails_is_reported_once_and_repeated(report, reports):
     assert done.wait(60)
     poller.stop(wait=True)
     assert reports == [("cost tracking failed: ZeroDivisionError: by nought", "error")]
+
+
+def test_a_check_may_set_its_own_pause_and_be_wanted_at_once(report):
+    checks = []
+
+    def check():
+        checks.append(1)
+        return 3600.0
+
+    poller = Poller("spot notices", 0.0, check, report, first=3600.0)
+    poller.start()
+    for count in (1, 2, 3):
+        poller.check_now(60)
+        assert len(checks) == count
+    poller.stop(wait=True)
+
+
+def test_a_check_that_hangs_is_not_waited_for(report):
+    began, go_on = threading.Event(), threading.Event()
+
+    def check():
+        began.set()
+        assert go_on.wait(60)
+
+    poller = Poller("spot notices", 3600.0, check, report, first=0.0)
+    poller.start()
+    assert began.wait(60)
+    poller.check_now(0.01)
+    go_on.set()
+    poller.stop(wait=True)

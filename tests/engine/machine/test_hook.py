@@ -1,4 +1,4 @@
-"""The command for an interruption: what it is told, how it ends, who waits for it."""
+"""The command for an interruption: what it knows, how it ends, who waits for it."""
 
 import threading
 import time
@@ -15,65 +15,65 @@ def notice(seconds):
 
 
 @pytest.fixture
-def told():
+def reports():
     return []
 
 
 @pytest.fixture
-def run(tmp_path, told):
+def run(tmp_path, reports):
     def start(command, seconds=30.0):
-        hook = Hook(command, tmp_path / "voice", lambda *said: told.append(said))
-        hook.prepare()
-        hook.start(notice(seconds))
+        hook = Hook(command, tmp_path / "voice", lambda *report: reports.append(report))
+        hook.start()
+        hook.run(notice(seconds))
         return hook
 
     return start
 
 
-def test_it_is_told_the_voice_the_notice_and_the_deadline(run, told, tmp_path, caplog):
+def test_it_knows_the_voice_the_notice_and_the_deadline(run, reports, tmp_path, caplog):
     caplog.set_level("INFO")
     run('echo "$VOICECOACH_VOICE|$VOICECOACH_NOTICE|$VOICECOACH_DEADLINE"; echo bad >&2').wait()
-    assert told == [("--on-interrupt is done", "information")]
-    [said] = [record.getMessage() for record in caplog.records if "output" in record.getMessage()]
-    assert f"{tmp_path / 'voice'}|AWS stops this machine|20" in said
-    assert said.endswith("+00:00\nbad")
+    assert reports == [("--on-interrupt is done", "information")]
+    [output] = [record.getMessage() for record in caplog.records if "output" in record.getMessage()]
+    assert f"{tmp_path / 'voice'}|AWS stops this machine|20" in output
+    assert output.endswith("+00:00\nbad")
 
 
-def test_of_a_long_output_the_log_has_the_end(run, told, caplog):
+def test_of_a_long_output_the_log_has_the_end(run, reports, caplog):
     caplog.set_level("INFO")
     run("head -c 3000000 /dev/zero | tr '\\0' x; echo the end").wait()
-    said = caplog.records[-1].getMessage()
-    assert len(said) < 20_000
-    assert said.endswith("the end")
+    output = caplog.records[-1].getMessage()
+    assert len(output) < 20_000
+    assert output.endswith("the end")
 
 
 @pytest.mark.parametrize(
     ("command", "words"),
     [("exit 7", "code 7"), ("no-such-command-there", "code 127"), ("kill -9 $$", "code -9")],
 )
-def test_an_end_in_trouble_is_told(run, told, command, words):
+def test_a_failure_is_reported(run, reports, command, words):
     run(command).wait()
-    [(text, severity)] = told
+    [(text, severity)] = reports
     assert severity == "warning"
     assert words in text
 
 
 @pytest.mark.parametrize("error", [OSError("no processes left"), ValueError("null byte")])
-def test_one_that_cannot_be_run_is_told(run, told, monkeypatch, error):
+def test_a_command_that_cannot_be_run_is_reported(run, reports, monkeypatch, error):
     def refuse(*_given, **_options):
         raise error
 
     monkeypatch.setattr("engine.machine.hook.subprocess.Popen", refuse)
     run("true").wait()
-    assert told == [(f"--on-interrupt cannot be run: {error}", "warning")]
+    assert reports == [(f"--on-interrupt cannot be run: {error}", "warning")]
 
 
-def test_one_that_does_not_end_is_ended_with_all_it_started(run, told, tmp_path, monkeypatch):
-    monkeypatch.setattr("engine.machine.hook._SHORTEST", 0.2)
+def test_a_command_that_hangs_is_ended_with_all_it_started(run, reports, tmp_path, monkeypatch):
+    monkeypatch.setattr("engine.machine.hook._MIN_SECONDS", 0.2)
     late = tmp_path / "late"
     run(f"(sleep 60; touch {late}) & echo $! > {tmp_path / 'child'}; wait", seconds=0).wait()
-    [(text, severity)] = told
-    assert (text, severity) == ("--on-interrupt did not end in time and was ended", "warning")
+    [(text, severity)] = reports
+    assert (text, severity) == ("--on-interrupt took too long and was ended", "warning")
     child = int((tmp_path / "child").read_text())
     # The kernel may take a moment to be done with it.
     for _ in range(1000):
@@ -91,14 +91,14 @@ def _runs(process):
     return state.rpartition(")")[2].split()[0] not in "ZX"
 
 
-def test_it_runs_once_at_a_time(tmp_path, told):
+def test_it_runs_once_at_a_time(tmp_path, reports):
     gate, ran = tmp_path / "gate", tmp_path / "ran"
     command = f"echo x >> {ran}; while [ ! -e {gate} ]; do sleep 0.01; done"
-    hook = Hook(command, tmp_path, lambda *said: told.append(said))
-    hook.prepare()
-    hook.start(notice(60))
-    hook.start(notice(30))
+    hook = Hook(command, tmp_path, lambda *report: reports.append(report))
+    hook.start()
+    hook.run(notice(60))
+    hook.run(notice(30))
     gate.touch()
     hook.wait()
     assert ran.read_text() == "x\n"
-    assert len(told) == 1
+    assert len(reports) == 1

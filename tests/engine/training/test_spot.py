@@ -8,18 +8,22 @@ import pytest
 from fake_metadata import FakeMetadata, after
 
 from engine.errors import Cancelled, EngineError, InputError
-from engine.machine.cloud import watcher
-from engine.machine.cloud.aws_spot_price import PriceError
-from engine.machine.cloud.machine import Clock, SpotNotice
-from engine.machine.cloud.news import Interruption, NewPrice, NoticeGone, SpotWarning
-from engine.machine.cloud.prices import Price
+from engine.machine.cloud import notices, prices
+from engine.machine.cloud.aws_price import PriceError
+from engine.machine.cloud.machine import (
+    Clock,
+    Interruption,
+    NewPrice,
+    NoticeGone,
+    SpotNotice,
+    SpotWarning,
+)
 from engine.run.commands import Continue, Finish, Pause
 from engine.run.publisher import Publisher
 from engine.run.snapshot import MirrorState, Phase, Snapshot
-from engine.training import checkpoint_writer, machine_watch
-from engine.training import spot as interruption
+from engine.training import checkpoint_writer, spot
 from engine.training.setup import prepare
-from engine.training.spot import Interruptions, margin
+from engine.training.spot import SpotDeadline, margin
 from engine.voice.folder import Voice
 
 
@@ -38,8 +42,8 @@ def said(snapshot, text):
 @pytest.fixture
 def close_to_the_edge(monkeypatch):
     """Train up to a fraction of a second before the deadline, so that no test waits for it."""
-    monkeypatch.setattr(interruption, "_SHORTEST_MARGIN", 0.1)
-    monkeypatch.setattr(interruption, "_WRITES", 0.0)
+    monkeypatch.setattr(spot, "_MIN_MARGIN_SECONDS", 0.1)
+    monkeypatch.setattr(spot, "_WRITE_FACTOR", 0.0)
 
 
 @pytest.fixture
@@ -55,7 +59,7 @@ def fake_cloud(monkeypatch, tmp_path):
 
 @pytest.fixture
 def look_often(monkeypatch):
-    monkeypatch.setattr(watcher, "_EVERY", 0.02)
+    monkeypatch.setattr(notices, "_POLL_SECONDS", 0.02)
 
 
 @pytest.mark.parametrize(
@@ -85,26 +89,26 @@ def test_the_last_checkpoint_gets_the_time_that_its_way_to_the_mirror_takes(
     )
     publisher.update(mirror=mirror)
     now = [1000.0]
-    interruptions = Interruptions(publisher, None, lambda: now[0])
+    deadline = SpotDeadline(publisher, None, lambda: now[0])
     notice = SpotNotice("AWS terminates this machine", time.time() + 110, now[0] + 110)
-    interruptions.hear(Interruption(notice), lambda: 0.0, None)
+    deadline.handle(Interruption(notice), lambda: 0.0, None)
     now[0] += left - 0.1
-    assert not interruptions.over
+    assert not deadline.reached
     now[0] += 0.2
-    assert interruptions.over
+    assert deadline.reached
 
 
 def test_a_warning_in_the_place_of_a_notice_sets_no_end(make_voice):
     publisher = Publisher(
         Snapshot(Phase.TRAINING, "v", make_voice().folder, "text2mel", "small", "standard")
     )
-    interruptions = Interruptions(publisher, None)
-    interruptions.hear(end_in(0), lambda: 0.0, None)
-    assert interruptions.standing
-    assert interruptions.over
-    interruptions.hear(SpotWarning(SpotNotice("AWS is likely to take it")), lambda: 0.0, None)
-    assert not interruptions.standing
-    assert not interruptions.over
+    deadline = SpotDeadline(publisher, None)
+    deadline.handle(end_in(0), lambda: 0.0, None)
+    assert deadline.known
+    assert deadline.reached
+    deadline.handle(SpotWarning(SpotNotice("AWS is likely to take it")), lambda: 0.0, None)
+    assert not deadline.known
+    assert not deadline.reached
 
 
 def test_it_saves_at_once_trains_on_and_saves_again(make_voice, training, monkeypatch):
@@ -114,7 +118,7 @@ def test_it_saves_at_once_trains_on_and_saves_again(make_voice, training, monkey
     session.send(end_in(900))
     saved = training.until(session, lambda s: (s.checkpoint_step or 0) > 5).checkpoint_step
     assert training.until(session, lambda s: s.step > saved + 2).spot_notice is not None
-    monkeypatch.setattr(Interruptions, "over", property(lambda _self: True))
+    monkeypatch.setattr(SpotDeadline, "reached", property(lambda _self: True))
     snapshot = training.end(session)
     assert (snapshot.phase, snapshot.interrupted, session.error) == (Phase.STOPPED, True, None)
     base, first, last = steps(voice)
@@ -196,7 +200,7 @@ def test_whom_the_machine_itself_ends_before_its_time_was_cut_short(make_voice, 
 @pytest.fixture
 def one_look_alone(monkeypatch):
     """Let the watcher look once by itself, and then when it is asked to."""
-    monkeypatch.setattr(watcher, "_EVERY", 3600.0)
+    monkeypatch.setattr(notices, "_POLL_SECONDS", 3600.0)
 
 
 def seen_once(training, session, fake_cloud):
@@ -227,7 +231,7 @@ def test_whom_the_machine_ends_before_its_notice_was_seen_was_cut_short(
 def test_who_asks_for_the_end_where_no_cloud_does_was_not_cut_short(
     make_voice, training, fake_cloud, one_look_alone, monkeypatch, fault
 ):
-    monkeypatch.setattr(machine_watch, "_ASK_SECONDS", 0.2 if fault == "silent" else 60)
+    monkeypatch.setattr(spot, "_CHECK_SECONDS", 0.2 if fault == "silent" else 60)
     session = training.start(
         make_voice(text2mel=5, base_step=5), cloud="aws", metadata_url=fake_cloud.url, attended=True
     )
@@ -260,7 +264,7 @@ def test_a_notice_that_is_taken_back_ends_nothing(make_voice, training, close_to
     training.until(session, lambda s: s.step > 5)
     session.send(end_in(60))
     session.send(NoticeGone())
-    snapshot = training.until(session, lambda s: said(s, "taken its notice back"))
+    snapshot = training.until(session, lambda s: said(s, "withdrew its notice"))
     assert snapshot.spot_notice is None
     training.until(session, lambda s: s.step > snapshot.step + 3)
     session.send(Finish())
@@ -292,7 +296,7 @@ def test_the_hook_finds_a_checkpoint_and_is_not_waited_for(
     training.until(session, lambda s: s.step > 7)
     session.send(end_in(900))
     training.until(session, lambda s: said(s, "--on-interrupt ended"))
-    monkeypatch.setattr(Interruptions, "over", property(lambda _self: True))
+    monkeypatch.setattr(SpotDeadline, "reached", property(lambda _self: True))
     snapshot = training.end(session)
     *checkpoints, deadline = told.read_text().split()
     assert [name for name in checkpoints if name.startswith("step-")][1:]
@@ -312,12 +316,12 @@ def test_the_price_of_each_stretch_is_kept(make_voice, training):
     assert snapshot.price_source == "AWS spot us-east-1b, 14:00"
     session.send(end_in(0))
     snapshot = training.end(session)
-    ledger = Voice.open(voice.folder).spend
-    trained = [stretch for stretch in ledger.entries if stretch.kind == "training"]
+    spend = Voice.open(voice.folder).spend
+    trained = [entry for entry in spend.entries if entry.kind == "training"]
     assert [trained[0].price, trained[-1].price] == [1000.0, 2000.0]
     assert trained[0].last_step == trained[1].first_step
-    assert {stretch.price for stretch in ledger.entries} == {1000.0, 2000.0}
-    assert snapshot.spent == pytest.approx(ledger.usd, rel=0.2)
+    assert {entry.price for entry in spend.entries} == {1000.0, 2000.0}
+    assert snapshot.spent == pytest.approx(spend.usd, rel=0.2)
 
 
 def test_a_real_watch_sees_it_all_and_reads_the_price(
@@ -346,7 +350,11 @@ def test_a_real_watch_sees_it_all_and_reads_the_price(
 def test_the_price_is_read_again_and_kept_where_aws_falls_silent(
     make_voice, training, fake_cloud, monkeypatch
 ):
-    answers = [Price(100.0, "AWS spot, first"), PriceError("too busy"), Price(200.0, "AWS spot")]
+    answers = [
+        NewPrice(100.0, "AWS spot, first"),
+        PriceError("too busy"),
+        NewPrice(200.0, "AWS spot"),
+    ]
 
     def asked(machine, base):
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
@@ -354,14 +362,14 @@ def test_the_price_is_read_again_and_kept_where_aws_falls_silent(
             raise answer
         return answer
 
-    monkeypatch.setattr(machine_watch, "aws_spot_price", asked)
-    monkeypatch.setattr(machine_watch, "_PRICE_SECONDS", 0.5)
+    monkeypatch.setattr(prices, "aws_spot_price", asked)
+    monkeypatch.setattr(spot, "_PRICE_SECONDS", 0.5)
     voice = make_voice(price_auto=True)
     session = training.start(voice, None, cloud="aws", metadata_url=fake_cloud.url)
     snapshot = training.until(session, lambda s: s.price == 200.0 and s.step > 5)
-    assert said(snapshot, "(too busy): the price stays as it was")
+    assert said(snapshot, "(too busy); keeping the last price")
     assert said(snapshot, "price: $100/h (AWS spot, first)")
-    assert not said(snapshot, "taking the table's")
+    assert not said(snapshot, "using the table's")
     session.send(Finish())
     training.end(session)
 
@@ -369,7 +377,7 @@ def test_the_price_is_read_again_and_kept_where_aws_falls_silent(
 def test_the_preparation_costs_what_the_cloud_says_meanwhile(
     make_voice, training, fake_cloud, monkeypatch
 ):
-    monkeypatch.setattr(machine_watch, "aws_spot_price", lambda *_: Price(3600.0, "AWS spot"))
+    monkeypatch.setattr(prices, "aws_spot_price", lambda *_: NewPrice(3600.0, "AWS spot"))
 
     def prepare_slowly(options, voice, publisher, inbox):
         assert inbox.next_of((NewPrice,), 60) is not None
@@ -381,16 +389,16 @@ def test_the_preparation_costs_what_the_cloud_says_meanwhile(
     voice = make_voice(price_auto=True)
     session = training.start(voice, "3", cloud="aws", metadata_url=fake_cloud.url)
     snapshot = training.end(session)
-    stretches = voice.spend.entries
-    assert stretches[0].kind == "idle"
-    assert {stretch.price for stretch in stretches} == {3600.0}
+    entries = voice.spend.entries
+    assert entries[0].kind == "idle"
+    assert {entry.price for entry in entries} == {3600.0}
     assert snapshot.idle_usd == pytest.approx(voice.spend.idle_usd)
 
 
 def test_a_preparation_that_is_given_up_costs_what_the_cloud_says(
     make_voice, training, fake_cloud, monkeypatch
 ):
-    monkeypatch.setattr(machine_watch, "aws_spot_price", lambda *_: Price(3600.0, "AWS spot"))
+    monkeypatch.setattr(prices, "aws_spot_price", lambda *_: NewPrice(3600.0, "AWS spot"))
 
     def give_up(options, voice, publisher, inbox):
         assert inbox.next_of((NewPrice,), 60) is not None
@@ -408,7 +416,7 @@ def test_a_preparation_that_is_given_up_costs_what_the_cloud_says(
 def test_a_fault_in_reading_the_price_is_told_and_the_price_is_read_again(
     make_voice, training, fake_cloud, monkeypatch
 ):
-    answers = [ZeroDivisionError("by nought"), Price(0.4, "the table")]
+    answers = [ZeroDivisionError("by nought"), (NewPrice(0.4, "the table"), False)]
 
     def tabled(machine):
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
@@ -416,8 +424,8 @@ def test_a_fault_in_reading_the_price_is_told_and_the_price_is_read_again(
             raise answer
         return answer
 
-    monkeypatch.setattr(machine_watch, "table_price", tabled)
-    monkeypatch.setattr(machine_watch, "_PRICE_SECONDS", 0.1)
+    monkeypatch.setattr(prices, "table_price", tabled)
+    monkeypatch.setattr(spot, "_PRICE_SECONDS", 0.1)
     voice = make_voice(price_auto=True)
     session = training.start(voice, None, cloud="gcp", metadata_url=fake_cloud.url)
     snapshot = training.until(session, lambda s: s.price == 0.4)
@@ -438,7 +446,7 @@ def test_where_the_firmware_names_no_cloud_not_one_request_leaves(
     make_voice, training, tmp_path, monkeypatch, look_often
 ):
     monkeypatch.setenv("VOICECOACH_METADATA_URL", "http://127.0.0.1:9")
-    monkeypatch.setattr("engine.machine.cloud.firmware.DMI", tmp_path)
+    monkeypatch.setattr("engine.machine.cloud.detect.DMI", tmp_path)
     tried = []
 
     class Watched(socket.socket):

@@ -4,7 +4,6 @@ What the engine does is written as small files into the voice folder, where a te
 that a test puts there, and variables, make it fail.
 """
 
-import asyncio
 import os
 import threading
 import time
@@ -44,17 +43,8 @@ from tui.process.terminal_driver import TerminalDriver, TerminalInput
 FAULTS = {
     "engine": EngineError("the disk is full: free some space and continue"),
     "input": InputError("nothing usable in metadata.csv: see the list above"),
-    "unforeseen": ZeroDivisionError("division [by] zero"),
+    "unexpected": ZeroDivisionError("division [by] zero"),
 }
-
-
-def _is_screen() -> bool:
-    """Whether the app asks, and nobody else in its process."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
 
 
 class CountingSession:
@@ -90,10 +80,6 @@ class CountingSession:
             threading.Thread(target=threading.Event().wait).start()
 
     def snapshot(self) -> Snapshot:
-        if _is_screen() and self._asked("crash-screen"):
-            if self._asked("crash-once"):
-                (self._folder / "crash-screen").unlink()
-            raise RuntimeError("the picture [is] crooked")
         return self._snapshot
 
     def send(self, command: Command) -> None:
@@ -197,32 +183,16 @@ class CountingSession:
 
 
 class FailingScreen(VoicecoachApp):
-    """Fails in the way that a variable says, when a file says so."""
-
-    class Failure(Message):
-        pass
+    """Fails in a timer when a file says so, or when it closes."""
 
     def on_ready(self) -> None:
         super().on_ready()
-        if SCREEN_FAULT in ("timer", "handler", "worker"):
-            self.set_interval(0.05, self._look_for_fault)
+        if SCREEN_FAULT == "timer":
+            self.set_interval(0.05, self._fail_if_asked)
 
-    def _look_for_fault(self) -> None:
-        if not _is_to_fail():
-            return
-        match SCREEN_FAULT:
-            case "timer":
-                raise RuntimeError("the timer failed")
-            case "handler":
-                self.post_message(self.Failure())
-            case "worker":
-                self.run_worker(self._fail_in_worker())
-
-    def on_failing_screen_failure(self) -> None:
-        raise RuntimeError("the handler failed")
-
-    async def _fail_in_worker(self) -> None:
-        raise RuntimeError("the worker failed")
+    def _fail_if_asked(self) -> None:
+        if _is_to_fail():
+            raise RuntimeError("the timer [failed]")
 
     def on_unmount(self) -> None:
         if SCREEN_FAULT == "closing":

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 from fake_metadata import FakeMetadata
+from paths import SPEECH
 
-RECORDINGS = Path(__file__).resolve().parents[2] / "fixtures" / "ljspeech-3"
+pytestmark = [pytest.mark.process, pytest.mark.slow]
+
 SPOT_RUN = Path(__file__).with_name("spot_run.py")
 
 
@@ -20,7 +22,7 @@ def fake(tmp_path: Path):
 
 @pytest.fixture
 def command(runs, tmp_path: Path, fake):
-    dataset = shutil.copytree(RECORDINGS, tmp_path / "recordings")
+    dataset = shutil.copytree(SPEECH, tmp_path / "recordings")
     return [
         *(sys.executable, str(SPOT_RUN), "train", str(dataset), "--voice", str(runs.voice)),
         *("--preset", "small", "--device", "cpu", "--precision", "fp32"),
@@ -52,7 +54,7 @@ def test_a_notice_without_a_screen_ends_with_75(runs, fake, command, tmp_path: P
     assert "machine: AWS g5.xlarge us-east-1b spot" in said
     assert "warning: AWS terminates this machine at " in said
     assert "the last safe second" in said
-    assert lines[-1].startswith("interrupted, for AWS terminates this machine: saved at step ")
+    assert lines[-1].startswith("interrupted (AWS terminates this machine: saved at step ")
     first, last = checkpoints(runs)[-2:]
     assert 0 < first < last
     # The command was run while there was one of the two.
@@ -68,6 +70,6 @@ def test_a_notice_on_the_screen_counts_down_and_ends_with_75(runs, fake, command
     fake.take_away(4)
     runs.wait_until(lambda: "AWS terminates this machine in" in terminal.text, "the countdown")
     assert terminal.wait() == 75
-    runs.wait_until(lambda: "interrupted, for AWS" in terminal.text, "the last line")
+    runs.wait_until(lambda: "interrupted (AWS" in terminal.text, "the last line")
     runs.wait_until(terminal.is_as_it_was, "the terminal to be as it was")
     assert len(checkpoints(runs)) >= 1

@@ -5,20 +5,21 @@ import sys
 from pathlib import Path
 
 import pytest
+from paths import SPEECH
 
-RECORDINGS = Path(__file__).resolve().parents[2] / "fixtures" / "ljspeech-3"
+pytestmark = [pytest.mark.process, pytest.mark.slow]
 
 
 @pytest.fixture
 def asked(runs, tmp_path: Path):
     """A run whose screen shows what the check found, and waits."""
-    dataset = Path(shutil.copytree(RECORDINGS, tmp_path / "recordings"))
+    dataset = Path(shutil.copytree(SPEECH, tmp_path / "recordings"))
     with (dataset / "metadata.csv").open("a", encoding="utf-8") as metadata:
         metadata.write("LJ001-9999|nobody [b]recorded[/b] this|nobody recorded this\n")
     command = ["train", str(dataset), "--voice", str(runs.voice), "--preset", "small"]
     command += ["--device", "cpu", "--precision", "fp32", "--stop-at", "+1"]
     terminal = runs.start([sys.executable, "-m", "tui", *command])
-    runs.wait_until(lambda: "Training begins in" in terminal.text, "the question")
+    runs.wait_until(lambda: "Training starts in" in terminal.text, "the question")
     runs.wait_until(lambda: "LJ001-9999" in terminal.text, "the finding")
     return terminal
 
@@ -38,7 +39,7 @@ def test_who_begins_is_trained_for(runs, asked) -> None:
     asked.type("\r")
     first = runs.voice / "text2mel" / "checkpoints" / "step-000000001"
     runs.wait_until(first.is_dir, "the first checkpoint")
-    runs.wait_until(lambda: "Stopped at step 1, saved." in asked.text, "the stop")
+    runs.wait_until(lambda: "Stopped at 1, saved." in asked.text, "the stop")
     asked.type("q")
 
     assert asked.wait() == 0

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from engine.machine.cloud.aws_spot_price import PriceError, aws_spot_price
+from engine.machine.cloud.aws_price import PriceError, aws_spot_price
 from engine.machine.cloud.machine import Machine
 from engine.machine.cloud.prices import SPOT_AS_OF, table_price
 
@@ -18,25 +18,25 @@ def g5(**changes):
 
 @pytest.mark.parametrize("kind", ["g4dn.xlarge", "g5.xlarge", "g6.xlarge", "p3.2xlarge"])
 def test_the_table_knows_spot_and_on_demand_and_its_date(kind):
-    spot = table_price(g5(instance_type=kind))
-    listed = table_price(g5(instance_type=kind, spot=False))
+    spot, spot_is_limit = table_price(g5(instance_type=kind))
+    listed, is_limit = table_price(g5(instance_type=kind, spot=False))
     assert 0 < spot.usd < listed.usd
     assert spot.source == f"highest US spot price, {SPOT_AS_OF}"
     assert listed.source == "list price on demand in us-east-1, August 2026"
-    assert (spot.upper_limit, listed.upper_limit) == (False, False)
+    assert (spot_is_limit, is_limit) == (False, False)
 
 
 @pytest.mark.parametrize("spot", [True, None])
 def test_where_a_spot_price_is_not_known_that_on_demand_is_the_most_it_can_be(spot):
-    price = table_price(Machine("gcp", "g2-standard-4", spot=spot))
+    price, is_limit = table_price(Machine("gcp", "g2-standard-4", spot=spot))
     assert price.source == "at most: list price on demand in us-central1, August 2026"
-    assert price.upper_limit
-    assert price.usd == table_price(Machine("gcp", "g2-standard-4", spot=False)).usd
+    assert is_limit
+    assert price.usd == table_price(Machine("gcp", "g2-standard-4", spot=False))[0].usd
 
 
 def test_no_price_is_made_up():
-    assert table_price(g5(instance_type="m5.large")) is None
-    assert table_price(Machine("gcp", "g5.xlarge")) is None
+    assert table_price(g5(instance_type="m5.large")) == (None, False)
+    assert table_price(Machine("gcp", "g5.xlarge")) == (None, False)
 
 
 @pytest.fixture

@@ -1,0 +1,36 @@
+"""A run that makes no steps."""
+
+from datetime import datetime, timedelta
+
+from fake_session import training
+
+from engine.run.snapshot import Phase
+from tui.widgets.status import StallTimer
+
+START = datetime(2026, 3, 14, 14, 2)
+
+
+def after(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+def test_a_run_without_steps_is_told_in_coarse_strides():
+    timer = StallTimer()
+    heard = [timer.update(training(), after(s)) for s in (0, 10, 16, 19, 21, 59, 61, 130)]
+    assert heard == [None, None, 15, 15, 20, 55, 60, 120]
+
+
+def test_a_step_or_a_pause_begins_anew():
+    timer = StallTimer()
+    timer.update(training(), after(0))
+    assert timer.update(training(), after(30)) == 30
+    assert timer.update(training(step=871_205), after(31)) is None
+    assert timer.update(training(step=871_205, phase=Phase.PAUSED), after(99)) is None
+    assert timer.update(training(step=871_205), after(100)) is None
+
+
+def test_slow_steps_are_not_taken_for_silence():
+    timer = StallTimer()
+    timer.update(training(steps_per_second=0.1), after(0))
+    assert timer.update(training(steps_per_second=0.1), after(150)) is None
+    assert timer.update(training(steps_per_second=0.1), after(250)) == 240
