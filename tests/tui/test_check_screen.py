@@ -105,7 +105,7 @@ async def test_the_advice_is_that_of_the_highlighted_finding():
             assert f"{file} ·" in text_of(app)
 
 
-async def test_figures_lengths_and_characters_are_in_sight_where_there_is_room():
+async def test_figures_are_in_sight_where_there_is_room():
     async with opened(checked(), size=(120, 40)) as (app, _, pilot):
         await look(app, pilot)
         seen = text_of(app)
@@ -243,7 +243,7 @@ async def test_the_palette_answers_the_question_too():
         assert session.sent == [Continue()]
 
 
-async def test_thousands_of_findings_are_listed_up_to_a_limit_that_is_told():
+async def test_thousands_of_findings_are_listed_up_to_a_limit():
     many = replace(BROKEN, findings=tuple(missing(line) for line in range(1, 13_101)))
     async with opened(checked(check=many), size=(120, 40)) as (app, _, pilot):
         await look(app, pilot)

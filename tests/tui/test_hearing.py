@@ -15,7 +15,7 @@ def with_sample(session: FakeSession, new: Sample) -> None:
     session.change(samples=(*session.current.samples, new), auditioning=False)
 
 
-async def test_the_sample_that_was_asked_for_is_played_once_when_it_comes():
+async def test_a_requested_sample_is_played_once_when_it_comes():
     player = FakePlayer()
     async with opened(training(), player) as (app, session, pilot):
         await pilot.press("a")
@@ -31,7 +31,7 @@ async def test_the_sample_that_was_asked_for_is_played_once_when_it_comes():
         assert "speaking…" not in text_of(app)
 
 
-async def test_what_is_asked_for_while_the_network_is_prepared_is_played_when_it_comes():
+async def test_a_sample_requested_while_preparing_is_played_later():
     player = FakePlayer()
     async with opened(preparing(), player) as (app, session, pilot):
         await pilot.press("a")
@@ -41,7 +41,7 @@ async def test_what_is_asked_for_while_the_network_is_prepared_is_played_when_it
         assert [path.name for path in player.played] == [sample(855_000).path.name]
 
 
-async def test_what_a_listener_must_know_is_said_in_full_when_the_sample_comes():
+async def test_the_note_of_a_sample_is_logged_in_full():
     async with opened(training()) as (app, session, pilot):
         await pilot.press("a")
         with_sample(session, sample(871_204, "no SSRN yet: straight from the mel"))
@@ -58,7 +58,7 @@ async def test_a_sample_nobody_asked_for_is_listed_and_not_played():
         assert player.played == []
 
 
-async def test_the_same_sentence_at_the_same_step_is_a_new_sample_all_the_same():
+async def test_the_same_sentence_at_the_same_step_is_a_new_sample():
     player = FakePlayer()
     async with opened(training(), player) as (app, session, pilot):
         await pilot.press("a")
@@ -84,7 +84,7 @@ async def test_an_audition_that_fails_does_not_play_what_comes_later():
         assert "speaking…" not in text_of(app)
 
 
-async def test_r_plays_the_newest_sample_and_the_list_plays_the_highlighted_one():
+async def test_r_plays_the_newest_sample_and_the_list_the_selected():
     session, player = FakeSession(training()), FakePlayer()
     app = app_on(session, player)
     oldest, _, newest = session.current.samples
@@ -100,7 +100,7 @@ async def test_r_plays_the_newest_sample_and_the_list_plays_the_highlighted_one(
         assert "865,000  2.3 s  played" in text_of(app)
 
 
-async def test_the_highlight_follows_the_newest_sample_unless_the_person_moved():
+async def test_the_selection_follows_the_newest_sample_until_moved():
     async with opened(training()) as (app, session, pilot):
         with_sample(session, sample(872_000))
         await look(app, pilot)

@@ -2,9 +2,8 @@
 
 from dataclasses import replace
 
-import pytest
 from fake_session import training
-from seeing import SIZES, look, opened, text_of
+from seeing import look, opened, text_of
 from textual.widgets import Static
 
 from engine.run.commands import SetBudget
@@ -13,9 +12,8 @@ from tui.process.endings import describe_end, describe_rent
 from tui.process.headless import line_about
 
 
-@pytest.mark.parametrize("size", SIZES)
-async def test_a_budget_that_runs_out_is_named_until_it_is_dismissed_or_raised(size):
-    async with opened(training(budget=0.8, spent=0.63), size=size) as (app, session, pilot):
+async def test_a_short_budget_is_shown_until_dismissed_or_raised():
+    async with opened(training(budget=0.8, spent=0.63)) as (app, session, pilot):
         await look(app, pilot)
         assert "of the budget of" not in text_of(app)
         session.change(spent=0.65)
@@ -52,7 +50,7 @@ async def test_the_nearer_of_stop_and_budget_is_what_is_projected():
     assert "spent $0.65 · $0.66 at the budget" in seen
 
 
-async def test_the_bar_of_a_budget_shows_what_the_whole_voice_has_spent():
+async def test_the_bar_of_a_budget_shows_the_whole_spend():
     snapshot = training(stop=None, budget=1.0, spent=0.285, first_spent=0.285)
     async with opened(snapshot) as (app, _, pilot):
         await look(app, pilot)
@@ -60,9 +58,8 @@ async def test_the_bar_of_a_budget_shows_what_the_whole_voice_has_spent():
     assert " 28 % " in bar
 
 
-@pytest.mark.parametrize("size", SIZES)
-async def test_a_pause_says_what_the_machine_costs(size):
-    async with opened(training(phase=Phase.PAUSED), size=size) as (app, session, pilot):
+async def test_a_pause_says_what_the_machine_costs():
+    async with opened(training(phase=Phase.PAUSED)) as (app, session, pilot):
         await look(app, pilot)
         assert "Paused at 871,204; the machine still costs $0.99/h." in text_of(app)
         session.change(wait_seconds=424.0, wait_usd=0.12, idle_usd=0.32)
@@ -88,7 +85,7 @@ async def test_the_budget_is_raised_behind_s():
         assert session.sent == [SetBudget(40.0)]
 
 
-async def test_a_stop_beyond_the_budget_says_that_the_budget_comes_first():
+async def test_a_stop_beyond_the_budget_says_so():
     async with opened(training(budget=0.68)) as (app, _, pilot):
         await pilot.press("s")
         meaning = app.screen.query_one("#meaning", Static)

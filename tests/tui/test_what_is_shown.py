@@ -12,7 +12,7 @@ from engine.run.stop import StopPoint
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_a_training_run_shows_where_it_stands_when_it_ends_and_what_it_costs(size):
+async def test_a_training_run_shows_step_stop_and_spend(size):
     async with opened(training(), size=size) as (app, _, pilot):
         await pilot.pause()
         seen = text_of(app)
@@ -92,7 +92,7 @@ async def test_preparation_says_nothing_that_it_does_not_know_yet():
     assert "of training" not in seen
 
 
-async def test_at_the_stop_the_screen_says_that_all_is_saved_and_what_can_be_done():
+async def test_at_the_stop_the_screen_says_that_all_is_saved():
     async with opened(training()) as (app, session, pilot):
         session.change(phase=Phase.AT_STOP, step=900_000, checkpoint_step=900_000)
         await look(app, pilot)
@@ -102,7 +102,7 @@ async def test_at_the_stop_the_screen_says_that_all_is_saved_and_what_can_be_don
         assert app.is_running
 
 
-async def test_a_failure_stands_on_the_screen_word_for_word_until_the_person_leaves():
+async def test_a_failure_stays_on_the_screen_word_for_word():
     async with opened(training()) as (app, session, pilot):
         session.change(phase=Phase.FAILED, failure="no space left on [/data]; free some [bold]now")
         await look(app, pilot)
@@ -192,7 +192,7 @@ async def test_the_theme_changes_on_a_key():
         assert app.current_theme.dark
 
 
-async def test_the_status_stays_on_top_of_a_panel_that_has_all_the_room():
+async def test_the_status_stays_above_a_maximised_panel():
     async with opened(training()) as (app, _, pilot):
         await pilot.press("x")
         await pilot.pause()

@@ -18,7 +18,7 @@ import tui.app
 import tui.process.headless
 import tui.process.run
 import tui.process.signals
-from engine.attach.clients import Audience
+from engine.attach.screens import Screens
 from engine.attach.server import Server
 from engine.errors import EngineError, InputError
 from engine.run.commands import (
@@ -67,7 +67,7 @@ class CountingSession:
             "standard",
             device="cpu",
         )
-        self._audience = Audience(self._obey, self._show_screens, at_home=options.attended)
+        self._audience = Screens(self._obey, self._show_screens, own=options.attended)
         self._server = Server(self._folder, lambda: self._snapshot, self._obey, self._audience)
         self._thread = threading.Thread(target=self._run)
         self._paused = False
@@ -84,9 +84,9 @@ class CountingSession:
 
     def send(self, command: Command) -> None:
         if isinstance(command, ScreenDetached):
-            self._audience.leave_home(keep_training=command.keep_training)
+            self._audience.remove_own(keep_training=command.keep_training)
         elif isinstance(command, TerminalStalled):
-            self._audience.home_reads(not command.stalled)
+            self._audience.set_own_reads(not command.stalled)
         else:
             self._obey(command)
 
@@ -236,5 +236,5 @@ if __name__ == "__main__":
         tui.process.signals.SignalWatch.start = lambda _watch: None
     # Sooner than a person would notice.
     tui.process.signals._UNREAD_POLLS = 5
-    engine.attach.connection._TAKES_WITHIN = 1.0
+    engine.attach.connection._STALLED_AFTER = 1.0
     main()

@@ -135,14 +135,14 @@ def test_a_killed_run_is_reported_and_leaves_nothing_in_the_way(runs, unseen) ->
     terminal.wait_for(f"Process {unseen}")
     terminal.type("q")
     assert terminal.wait() == 1
-    terminal.wait_for("gone without a word")
+    terminal.wait_for("is gone: it was killed")
     terminal.wait_until_restored()
     assert (runs.voice / "socket").exists()
     assert json.loads(ps(runs, "--json")) == []
 
     late = runs.attach()
     assert late.wait() == 2
-    late.wait_for("Nobody trains the voice")
+    late.wait_for("is not being trained")
 
     (runs.voice / "process").unlink()
     runs.counting()

@@ -79,7 +79,7 @@ def sshd(tmp_path, runs):
     server.process.wait()
 
 
-def test_a_killed_ssh_client_leaves_the_run_and_another_login_takes_it_up(runs, sshd) -> None:
+def test_a_run_survives_its_ssh_client_and_is_attached_again(runs, sshd) -> None:
     whole = runs.environment()
     environment = {name: whole[name] for name in ("PATH", "PYTHONPATH", "XDG_STATE_HOME")}
     first = runs.start(sshd.client(runs.counting_command(), **environment))

@@ -150,7 +150,7 @@ def test_a_suspended_run_comes_back(runs) -> None:
     terminal.wait_until_restored()
 
 
-def test_a_process_that_hangs_is_ended_once_the_checkpoint_is_safe(runs) -> None:
+def test_a_hanging_process_is_ended_once_the_run_is_saved(runs) -> None:
     runs.has_to_be_ended = True
     terminal, _ = opened(runs, COUNTING_HANGS="yes")
     terminal.process.terminate()

@@ -66,7 +66,7 @@ def test_a_histogram_shows_how_long_clips_are():
     assert "0–1" not in bars
 
 
-def test_the_gravest_comes_first_with_its_line_its_file_and_its_advice_once():
+def test_findings_are_listed_by_severity_with_one_advice():
     said = printed(BROKEN)
     kinds = ["missing recording", "malformed row", "inner pause", "orphaned recording"]
     assert sorted(kinds, key=said.index) == kinds
@@ -74,7 +74,7 @@ def test_the_gravest_comes_first_with_its_line_its_file_and_its_advice_once():
     assert said.count("Record it, or delete its line from metadata.csv.") == 1
 
 
-def test_findings_of_a_kind_stand_above_the_advice_that_is_theirs():
+def test_findings_stand_above_their_advice():
     other = [replace(missing(line), advice="look for it") for line in (7, 30)]
     found = (missing(3), other[0], missing(12), other[1])
     said = printed(replace(CLEAN, findings=found)).splitlines()

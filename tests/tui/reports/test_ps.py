@@ -5,11 +5,10 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
-from engine.attach.last_known import LastKnown
-from engine.attach.messages import Glance
-from engine.attach.registry import KnownRun, RunEntry
-from engine.machine.processes import ProcessId
+from engine.attach.messages import Status
+from engine.attach.registry import KnownRun, LastSeen, ProcessId, RunEntry
 from engine.run.snapshot import Phase
 from tui.reports.ps import Run, print_runs, print_runs_as_json
 
@@ -24,7 +23,7 @@ def _at_a_fixed_time_and_width(monkeypatch):
 
 def run(folder: str = "/data/voices/alice", voice: str = "alice", **said: object) -> Run:
     entry = RunEntry(Path(folder), voice, "text2mel", ProcessId(4711, 1, "b"), "gpu-1", NOW - 3600)
-    glance = Glance(
+    status = Status(
         voice,
         "text2mel",
         Phase.TRAINING,
@@ -41,13 +40,11 @@ def run(folder: str = "/data/voices/alice", voice: str = "alice", **said: object
         0,
         None,
     )
-    for name, value in said.items():
-        object.__setattr__(glance, name, value)
-    return Run(KnownRun(entry, NOW - 4), glance)
+    return Run(KnownRun(entry, NOW - 4), structs.replace(status, **said))
 
 
 def silent(run: Run) -> Run:
-    return Run(KnownRun(run.known.entry, NOW - 135), None, LastKnown(871_190, 0.64))
+    return Run(KnownRun(run.known.entry, NOW - 135), None, LastSeen(871_190, 0.64))
 
 
 def test_a_run_has_a_line_and_its_attach_command(capsys):
@@ -85,7 +82,7 @@ def test_a_run_without_steps_or_an_answer_says_so(capsys):
 
 
 def test_an_unknown_run_has_a_line_all_the_same(capsys):
-    print_runs([Run(silent(run()).known, None, LastKnown(None, None))])
+    print_runs([Run(silent(run()).known, None, LastSeen(None, None))])
     assert capsys.readouterr().out.splitlines()[1].split()[:4] == [
         "alice", "Text2Mel", "no", "answer",
     ]  # fmt: skip

@@ -26,7 +26,7 @@ def test_any_losses_can_be_drawn(losses, held_out, ascii_only):
     assert not ascii_only or all(line.isascii() for line in drawn)
 
 
-def test_a_falling_loss_is_drawn_from_the_upper_left_to_the_lower_right():
+def test_a_falling_loss_is_drawn_falling():
     steps = tuple(range(0, 1000, 10))
     curve = LossCurve(steps, tuple(0.4 - 0.0003 * step for step in steps))
     rows = draw_curve(curve, Size(40, 10), COLOURS, True).plain.split("\n")
