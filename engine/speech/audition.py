@@ -22,9 +22,8 @@ from engine.networks.text2mel import Text2Mel
 from engine.run.publisher import Publisher
 from engine.run.snapshot import AttentionPlot, Sample
 from engine.speech.attention_file import write_attention
-from engine.speech.loudness import level
 from engine.speech.speaker import with_newest_ssrn
-from engine.speech.utterance import resynthesise, write_wav
+from engine.speech.utterance import level, resynthesise, write_wav
 from engine.speech.vocoder import VocoderSettings
 from engine.voice.folder import Voice
 from engine.voice.samples import append_sample, read_samples, sample_name, slug, unused_path
