@@ -5,7 +5,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,6 +18,7 @@ from engine.mirror.index import read_index
 from engine.mirror.restore import FetchOptions
 from engine.mirror.store import Store
 from engine.mirror.uploader import Uploader
+from engine.networks.specs import preset_spec
 from engine.run.snapshot import MirrorState
 from engine.voice.folder import Voice
 from engine.voice.settings import VoiceSettings
@@ -93,7 +94,10 @@ def save(voice: Voice, step: int, network: str = "text2mel", content: bytes = b"
         "network": network,
         "step": step,
         "base_step": 0,
+        "recipe": "standard",
+        "seed": 1,
         "symbols": voice.settings.symbols,
+        "spec": asdict(preset_spec("small", network, vocabulary_size=32, n_mels=80, n_bins=1025)),
         "sha256": {"weights.safetensors": hashlib.sha256(weights).hexdigest()},
     }
     (folder / "state.json").write_text(sealed(state))
