@@ -64,7 +64,7 @@ def test_ended_by_a_signal_and_continued_to_a_stop(runs, dataset: Path) -> None:
     done = subprocess.run(
         voicecoach(runs, *more), env=runs.environment(), check=True, capture_output=True, text=True
     )
-    assert "nothing to do: the voice stands at step" in done.stdout
+    assert "nothing to do: already at step" in done.stdout
     budget = [*more[:-3], "--price", "1000", "--budget", "0.001", "--headless"]
     for sentence in ("0.00 is used up", "nothing to do: the budget of $0.00 is used up"):
         done = subprocess.run(
@@ -90,7 +90,7 @@ def test_an_unread_terminal_holds_no_run_at_its_budget(runs, dataset: Path) -> N
     log = runs.said("voicecoach.log")
     assert "no terminal takes the screen's output: the run ends" in log
     # However long the preparation took, and with it the way to the budget.
-    arrived = float(re.search(r"budget of \$10.00 is used up: \$([\d.]+) is spent", log)[1])
+    arrived = float(re.search(r"budget of \$10.00 is used up: \$([\d.]+) spent", log)[1])
     paid = Voice.open(runs.voice).spend.usd
     assert round(paid, 2) >= 10
     # Some seconds to notice and to save; the log rounds to the cent.
