@@ -50,8 +50,6 @@ _DEVIATIONS = 6.0
 _NEAREST = 0.25
 # Where even other clips' transcripts are closer, so many, because right ones reach them.
 _MIN_DEVIATIONS = 3.0
-# Weight of attention's focus and pace against the loss, all in standard deviations.
-_ATTENTION = 0.25
 # Attention off a steady pace that is not suspicious yet: a pause is enough for it.
 _OFF_PACE = 0.15
 
@@ -98,7 +96,7 @@ def score_transcripts(
         predictions += judge.predict(judge.analyse(batch), change)
         done += len(batch)
         on_progress(done, len(corpus.clips))
-    _require_judgement(predictions, voice)
+    require_judgement(predictions, voice)
     return _scores(predictions)
 
 
@@ -215,7 +213,7 @@ def _deviation(values: Sequence[float] | NDArray[np.float64]) -> float:
     return float(median - low) / 1.2816
 
 
-def _require_judgement(predictions: Sequence[Prediction], voice: Path) -> None:
+def require_judgement(predictions: Sequence[Prediction], voice: Path) -> None:
     """Refuse a voice that can hardly tell any transcript from another clip's.
 
     In a small corpus some are told apart by chance: attention must follow the texts as well.
@@ -267,27 +265,14 @@ def _scores(predictions: Sequence[Prediction]) -> tuple[TranscriptScore, ...]:
 
 
 def _loss_scores(predictions: Sequence[Prediction]) -> NDArray[np.float64]:
-    """How little each transcript helps to predict its clip, `(clips,)`; 1 is the limit.
-
-    What counts is the loss against that of other transcripts. How attention reads is added with
-    a small weight: it decides where losses hardly differ, as with another speaker.
-    """
+    """How little each transcript helps to predict its clip, `(clips,)`; 1 is the limit."""
     ratios = np.array([each.ratio for each in predictions])
     middle, deviation = float(np.median(ratios)), max(_deviation(ratios), 1e-9)
     others = float(np.median(np.concatenate([each.other_ratios for each in predictions])))
     # Beyond the median of the others a transcript is no better than another's.
     gap = max(others - middle, _MIN_DEVIATIONS * deviation)
-    room = min(max(_DEVIATIONS * deviation, _NEAREST * gap), gap)
-    astray = _standard(np.log([max(each.off_diagonal, 1e-9) for each in predictions]))
-    blurred = _standard(np.array([-each.focus for each in predictions]))
-    score: NDArray[np.float64] = ratios - middle + _ATTENTION * deviation * (astray + blurred)
-    return score / room
-
-
-def _standard(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Values in standard deviations from their median, clipped to what suspicion needs."""
-    centred = (values - np.median(values)) / max(_spread(values), 1e-9)
-    return np.clip(centred, -_DEVIATIONS, _DEVIATIONS)
+    score: NDArray[np.float64] = ratios - middle
+    return score / min(max(_DEVIATIONS * deviation, _NEAREST * gap), gap)
 
 
 def _spread(values: NDArray[np.float64]) -> float:

@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
+from paths import DEMO_CORPUS, DEMO_VOICE
 
 from engine.check.report import TranscriptScore
 from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from engine.data.clips import Clip
 from engine.errors import Cancelled, EngineError, InputError
 from engine.evaluation.teacher_forcing import Prediction
-from engine.evaluation.transcript_scores import _require_judgement, score_transcripts
-from engine.jobs.demo import demo_assets
+from engine.evaluation.transcript_scores import require_judgement, score_transcripts
 from engine.text.vocabulary import BBC_SYMBOLS
 from engine.voice.folder import Voice
 
-CORPUS = demo_assets() / "corpus"
-VOICE = demo_assets() / "voice"
+pytestmark = pytest.mark.slow
+CORPUS, VOICE = DEMO_CORPUS, DEMO_VOICE
 TEXTS = {
     clip_id: text
     for clip_id, _, text in (
@@ -51,69 +51,58 @@ def swapped(*pairs: tuple[str, str]) -> dict[str, str]:
     return {a: TEXTS[b] for pair in pairs for a, b in (pair, pair[::-1])}
 
 
+PLANTED = swapped(("demo-01", "demo-02"), ("demo-04", "demo-08"))
+"""One pair of nearly equal length, one of very different length."""
+
+
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory) -> tuple[TranscriptScore, ...]:
-    """Two pairs swapped: one of nearly equal length, one of very different length."""
-    changes = swapped(("demo-01", "demo-02"), ("demo-04", "demo-08"))
-    return rank(VOICE, plant(tmp_path_factory.mktemp("planted") / "corpus", changes))
+    return rank(VOICE, plant(tmp_path_factory.mktemp("planted") / "corpus", PLANTED))
 
 
-def test_swapped_transcripts_come_out_on_top_and_are_suspicious(planted):
+def test_swapped_transcripts_are_on_top_and_suspicious(planted):
     assert len(planted) == 12
-    assert {doubt.clip_id for doubt in planted[:4]} == {"demo-01", "demo-02", "demo-04", "demo-08"}
-    assert all(doubt.score >= 1 for doubt in planted[:4])
-    assert all(doubt.score < 1 for doubt in planted[4:])
-    assert [doubt.score for doubt in planted] == sorted(
-        (doubt.score for doubt in planted), reverse=True
-    )
-
-
-def test_a_doubt_says_what_it_is_about(planted):
-    wrong = next(doubt for doubt in planted if doubt.clip_id == "demo-01")
-    assert wrong.line == 1
-    assert wrong.text == TEXTS["demo-02"].lower()
+    assert {score.clip_id for score in planted[:4]} == set(PLANTED)
+    assert all(score.score >= 1 for score in planted[:4])
+    assert all(score.score < 1 for score in planted[4:])
+    assert list(planted) == sorted(planted, key=lambda score: -score.score)
+    wrong = next(score for score in planted if score.clip_id == "demo-01")
+    assert (wrong.line, wrong.text) == (1, TEXTS["demo-02"].lower())
     right = planted[-1]
-    # Its own transcript is worth something to a right clip alone.
+    # Only the right transcript helps to predict a clip.
     assert wrong.loss > 0.8 * wrong.other_loss
     assert right.loss < 0.7 * right.other_loss
     assert wrong.focus < right.focus <= 1
 
 
-def test_no_clip_of_a_sound_corpus_is_suspicious(tmp_path):
-    doubts = rank(VOICE, plant(tmp_path / "corpus", {}))
-    assert max(doubt.score for doubt in doubts) < 1
+def test_correct_corpus_has_nothing_suspicious(tmp_path):
+    scores = rank(VOICE, plant(tmp_path / "corpus", {}))
+    assert max(score.score for score in scores) < 1
 
 
-def test_words_that_are_not_spoken_or_not_written_come_out_on_top(tmp_path):
+def test_missing_and_extra_words_are_on_top(tmp_path):
     changes = {
         "demo-03": TEXTS["demo-03"] + " " + TEXTS["demo-05"],
         "demo-07": "We missed the last bus.",
     }
-    doubts = rank(VOICE, plant(tmp_path / "corpus", changes))
-    assert {doubt.clip_id for doubt in doubts[:2]} == {"demo-03", "demo-07"}
-    assert [doubt.score >= 1 for doubt in doubts].count(True) == 2
+    scores = rank(VOICE, plant(tmp_path / "corpus", changes))
+    assert {score.clip_id for score in scores[:2]} == {"demo-03", "demo-07"}
+    assert [score.score >= 1 for score in scores].count(True) == 2
     # Attention cannot keep a steady pace through a text that is not what is spoken.
-    assert min(doubt.off_diagonal for doubt in doubts[:2]) > max(
-        doubt.off_diagonal for doubt in doubts[2:]
-    )
+    paces = [score.off_diagonal for score in scores]
+    assert min(paces[:2]) > max(paces[2:])
 
 
-def test_the_same_corpus_is_ranked_the_same_and_left_as_it_was(tmp_path, planted):
-    changes = swapped(("demo-01", "demo-02"), ("demo-04", "demo-08"))
-    corpus = plant(tmp_path / "corpus", changes)
+def test_same_corpus_is_ranked_the_same_and_unchanged(tmp_path, planted):
+    corpus = plant(tmp_path / "corpus", PLANTED)
     before = sorted(corpus.rglob("*"))
-    assert rank(VOICE, corpus) == planted
-    assert sorted(corpus.rglob("*")) == before
-
-
-def test_progress_counts_clips_up_to_all(tmp_path):
-    told: list[tuple[int, int]] = []
-    corpus = plant(tmp_path / "corpus", {})
-    score_transcripts(
-        VOICE, corpus, on_progress=lambda *said: told.append(said), cancelled=lambda: False
+    steps: list[tuple[int, int]] = []
+    found = score_transcripts(
+        VOICE, corpus, on_progress=lambda *step: steps.append(step), cancelled=lambda: False
     )
-    assert told[0] == (0, 12)
-    assert told[-1] == (12, 12)
+    assert found == planted
+    assert sorted(corpus.rglob("*")) == before
+    assert (steps[0], steps[-1]) == ((0, 12), (12, 12))
 
 
 def test_it_can_be_cancelled(tmp_path):
@@ -123,18 +112,18 @@ def test_it_can_be_cancelled(tmp_path):
 
 
 def test_another_speaker_is_judged_too(tmp_path):
-    """The same clips a fifth deeper and slower: a longer vocal tract, a lower voice."""
+    """The same clips deeper and slower: a longer vocal tract, a lower voice."""
     changes = swapped(("demo-01", "demo-02"), ("demo-04", "demo-05"))
     corpus = plant(tmp_path / "corpus", changes)
     for path in sorted((corpus / "wavs").iterdir()):
         sound, rate = soundfile.read(path)
         soundfile.write(path, soxr.resample(sound, rate, rate * 1.2), rate)
-    doubts = rank(VOICE, corpus)
-    assert {doubt.clip_id for doubt in doubts[:4]} == {"demo-01", "demo-02", "demo-04", "demo-05"}
-    assert max(doubt.score for doubt in doubts[4:]) < 1
+    scores = rank(VOICE, corpus)
+    assert {score.clip_id for score in scores[:4]} == set(changes)
+    assert max(score.score for score in scores[4:]) < 1
 
 
-def test_a_list_that_is_shifted_throughout_cannot_be_judged(tmp_path):
+def test_list_shifted_throughout_cannot_be_judged(tmp_path):
     clips = DOZEN[:6]
     texts = [TEXTS[clip_id] for clip_id in clips]
     shifted = dict(zip(clips, texts[1:] + texts[:1], strict=True))
@@ -142,12 +131,12 @@ def test_a_list_that_is_shifted_throughout_cannot_be_judged(tmp_path):
         rank(VOICE, plant(tmp_path / "corpus", shifted, clips))
 
 
-def test_a_voice_that_has_learned_nothing_does_not_judge(make_voice, tmp_path):
+def test_untrained_voice_does_not_judge(make_voice, tmp_path):
     with pytest.raises(InputError, match=r"cannot judge .* learned too little"):
         rank(make_voice().folder, plant(tmp_path / "corpus", {}))
 
 
-def test_a_voice_without_text2mel_or_with_other_bands_is_bad_input(make_voice, tmp_path):
+def test_voice_that_cannot_judge_is_bad_input(make_voice, tmp_path):
     corpus = plant(tmp_path / "corpus", {}, DOZEN[:2])
     with pytest.raises(InputError, match="its Text2Mel has no checkpoint"):
         rank(make_voice("mute", text2mel=None).folder, corpus)
@@ -162,19 +151,16 @@ def test_a_voice_without_text2mel_or_with_other_bands_is_bad_input(make_voice, t
         )
 
 
-@pytest.mark.parametrize("count", [1, 3])
-def test_too_few_clips_to_compare_are_bad_input(tmp_path, count):
-    with pytest.raises(InputError, match="at least 4 clips"):
-        rank(VOICE, plant(tmp_path / "corpus", {}, DOZEN[:count]))
-
-
-def test_clips_that_all_say_the_same_have_nothing_to_be_compared_with(tmp_path):
-    changes = dict.fromkeys(DOZEN, "The same again.")
+@pytest.mark.parametrize(
+    ("changes", "clips"),
+    [({}, DOZEN[:1]), ({}, DOZEN[:3]), (dict.fromkeys(DOZEN, "The same again."), DOZEN)],
+)
+def test_too_few_different_transcripts_are_bad_input(tmp_path, changes, clips):
     with pytest.raises(InputError, match="at least 4 clips with different transcripts"):
-        rank(VOICE, plant(tmp_path / "corpus", changes))
+        rank(VOICE, plant(tmp_path / "corpus", changes, clips))
 
 
-def test_weights_that_are_no_numbers_are_an_engine_error(make_voice, tmp_path):
+def test_weights_that_are_not_finite_are_an_engine_error(make_voice, tmp_path):
     voice = make_voice()
     folder = voice.checkpoint_folder("text2mel", 0)
     checkpoint = load_checkpoint(folder)
@@ -184,7 +170,7 @@ def test_weights_that_are_no_numbers_are_an_engine_error(make_voice, tmp_path):
         rank(voice.folder, plant(tmp_path / "corpus", {}, DOZEN[:4]))
 
 
-def test_a_network_that_sees_padding_gets_its_texts_at_full_length(tmp_path):
+def test_network_that_sees_padding_gets_full_length_texts(tmp_path):
     """Imported weights read texts padded to the limit; the same network then judges as well."""
     voice = Voice.open(Path(shutil.copytree(VOICE, tmp_path / "voice")))
     entry = voice.newest("text2mel")
@@ -193,19 +179,18 @@ def test_a_network_that_sees_padding_gets_its_texts_at_full_length(tmp_path):
     spec = dataclasses.replace(checkpoint.spec, mask_text=False)
     save_checkpoint(dataclasses.replace(checkpoint, spec=spec), entry.path)
     assert checkpoint.symbols == BBC_SYMBOLS
-    doubts = rank(voice.folder, plant(tmp_path / "corpus", swapped(("demo-01", "demo-02"))))
-    assert {doubt.clip_id for doubt in doubts[:2]} == {"demo-01", "demo-02"}
+    scores = rank(voice.folder, plant(tmp_path / "corpus", swapped(("demo-01", "demo-02"))))
+    assert {score.clip_id for score in scores[:2]} == {"demo-01", "demo-02"}
 
 
 @pytest.mark.parametrize(("focus", "judges"), [(0.01, False), (0.09, False), (0.4, True)])
-def test_a_voice_whose_attention_follows_no_text_does_not_judge_by_luck(tmp_path, focus, judges):
-    """Of few clips some are told from strangers' by chance, whatever is read."""
+def test_attention_that_follows_no_text_does_not_judge(tmp_path, focus, judges):
+    """With few clips some transcripts are preferred by chance, whatever is read."""
     clip = Clip(1, "a", tmp_path / "a.wav", "go")
-    luck = [
-        Prediction(clip, loss, np.array([0.1, 0.101, 0.099]), focus, 0.02) for loss in [0.09] * 6
-    ]
+    others = np.array([0.1, 0.101, 0.099])
+    luck = [Prediction(clip, loss, others, focus, 0.02) for loss in [0.09] * 6]
     if judges:
-        _require_judgement(luck, VOICE)
+        require_judgement(luck, VOICE)
         return
     with pytest.raises(InputError, match=rf"cannot judge .*does not follow .*focus {focus:.2f}"):
-        _require_judgement(luck, VOICE)
+        require_judgement(luck, VOICE)

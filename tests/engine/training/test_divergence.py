@@ -11,10 +11,9 @@ from safetensors.torch import load_file
 from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from engine.checkpoints.recovery import Recovery
 from engine.data.batches import BatchSource
-from engine.errors import EngineError
 from engine.run.commands import Continue, Finish, ScreenDetached, TerminalStalled
 from engine.run.snapshot import Phase
-from engine.training.divergence import LossRange
+from engine.training.divergence import DivergedError, LossRange
 from engine.training.finite import Skips
 from engine.training.learner import Learner
 
@@ -208,7 +207,7 @@ def test_without_a_screen_a_diverged_run_fails(hopeless, training, leaves):
         session.send(ScreenDetached())
     snapshot = training.end(session)
     assert snapshot.phase is Phase.FAILED
-    assert isinstance(session.error, EngineError)
+    assert isinstance(session.error, DivergedError)
     assert "diverged at step 30" in snapshot.failure
     assert "rolled back to 20" in snapshot.failure
     assert steps(hopeless) == [0, 20]
@@ -329,7 +328,7 @@ def test_where_no_checkpoint_is_good_the_run_fails(make_voice, training):
     session = training.start(voice, "+100")
     snapshot = training.end(session)
     assert (snapshot.phase, snapshot.step) == (Phase.FAILED, 30)
-    assert isinstance(session.error, EngineError)
+    assert isinstance(session.error, DivergedError)
     assert "not finite" in snapshot.failure
     assert "step-000000020" in snapshot.failure
     assert steps(voice) == [20]

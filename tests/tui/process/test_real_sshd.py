@@ -7,7 +7,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,11 +14,15 @@ import pytest
 # Administrators' programs are not on everybody's path.
 WHERE = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 
-pytestmark = pytest.mark.skipif(
-    not all(shutil.which(program, path=WHERE) for program in ("sshd", "ssh", "ssh-keygen"))
-    and "VOICECOACH_REQUIRE_PROGRAMS" not in os.environ,
-    reason="openssh-server and openssh-client are not installed",
-)
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not all(shutil.which(program, path=WHERE) for program in ("sshd", "ssh", "ssh-keygen"))
+        and "VOICECOACH_REQUIRE_PROGRAMS" not in os.environ,
+        reason="openssh-server and openssh-client are not installed",
+    ),
+]
 
 
 class Sshd:
@@ -76,7 +79,7 @@ def sshd(tmp_path, runs):
     server.process.wait()
 
 
-def test_a_killed_ssh_client_leaves_the_run_and_another_login_takes_it_up(runs, sshd) -> None:
+def test_a_run_survives_its_ssh_client_and_is_attached_again(runs, sshd) -> None:
     whole = runs.environment()
     environment = {name: whole[name] for name in ("PATH", "PYTHONPATH", "XDG_STATE_HOME")}
     first = runs.start(sshd.client(runs.counting_command(), **environment))
@@ -88,20 +91,20 @@ def test_a_killed_ssh_client_leaves_the_run_and_another_login_takes_it_up(runs, 
     assert runs.is_alive(engine)
     assert not runs.said("checkpoint")
 
-    attach = [sys.executable, "-m", "tui", "attach", str(runs.voice)]
+    attach = runs.attach_command()
     second = runs.start(sshd.client(attach, **environment))
     second.wait_for_screen()
     runs.wait_until(lambda: not runs.said("unattended"), "the engine to hear that somebody looks")
-    runs.wait_until(lambda: "counting from [nought]" in second.text, "what happened before")
+    second.wait_for("counting from [nought]")
     second.process.send_signal(signal.SIGKILL)
     runs.wait_until(lambda: runs.said("unattended"), "the engine to hear that nobody looks")
 
     third = runs.start(sshd.client(attach, **environment))
     third.wait_for_screen()
     third.type("q")
-    runs.wait_until(lambda: "esc  stay here" in third.text, "the question")
+    third.wait_for("esc  stay here")
     third.type("s")
     assert third.wait() == 0
-    runs.wait_until(lambda: "saved at step" in third.text, "the last line")
+    third.wait_for("saved at step")
     assert runs.said("checkpoint")
     runs.wait_until(lambda: not runs.is_alive(engine), "the end")

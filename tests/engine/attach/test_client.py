@@ -1,0 +1,314 @@
+"""A screen of another process: what it shows when the run dies, hangs or sends nonsense."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from msgspec import Raw
+from paths import ROOT
+
+from engine.attach.client import RemoteSession, ask_status
+from engine.attach.messages import GREETING, MAX_FROM_SERVER, Refusal, Update, frame
+from engine.attach.sockets import Listener
+from engine.attach.updates import update_between
+from engine.errors import InputError
+from engine.machine.lock import acquire_lock
+from engine.run.commands import Pause
+from engine.run.snapshot import Phase, Snapshot
+from engine.serialization import to_msgpack
+
+# A run in a process of its own, that a test can kill.
+RUN = """
+import sys, threading, time
+from pathlib import Path
+from engine.run.publisher import Publisher
+from engine.machine.lock import acquire_lock
+from engine.run.snapshot import Phase, Snapshot
+from engine.attach.screens import Screens
+from engine.attach.server import Server
+folder = Path(sys.argv[1])
+acquire_lock(folder)
+publisher = Publisher(Snapshot(Phase.TRAINING, "a", folder, "ssrn", "small", "standard", step=7))
+Server(folder, lambda: publisher.snapshot, print, Screens(print, print, own=False)).start()
+print("serving", flush=True)
+while True:
+    publisher.update(step=publisher.snapshot.step + 1)
+    time.sleep(0.01)
+"""
+
+
+@pytest.fixture
+def process(tmp_path):
+    run = subprocess.Popen(
+        [sys.executable, "-c", RUN, tmp_path], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert run.stdout.readline() == "serving\n"
+    yield run
+    run.kill()
+    run.wait()
+    run.stdout.close()
+
+
+def texts(session):
+    return [event.text for event in session.snapshot().events]
+
+
+def test_a_killed_run_shows_as_failed_with_the_reason(process, tmp_path):
+    session = RemoteSession(tmp_path)
+    assert session.pid == process.pid
+    process.kill()
+    assert session.join(30)
+    last = session.snapshot()
+    assert (last.phase, last.steps_per_second) == (Phase.FAILED, None)
+    assert last.step >= 7
+    assert f"Process {process.pid}" in last.failure
+    assert f"voicecoach train --voice {tmp_path} --network ssrn" in last.failure
+    process.wait()
+    with pytest.raises(InputError, match="is not being trained"):
+        RemoteSession(tmp_path)
+
+
+def test_a_run_whose_end_was_missed_is_not_called_killed(process, tmp_path):
+    session = RemoteSession(tmp_path)
+    # A run that ends by itself takes its socket away.
+    (tmp_path / "socket").unlink()
+    process.kill()
+    assert session.join(30)
+    assert "has ended" in session.snapshot().failure
+    assert f"{tmp_path / 'voicecoach.log'} says how" in session.snapshot().failure
+    assert "killed" not in session.snapshot().failure
+
+
+def test_the_run_after_a_lost_one_is_named(process, tmp_path, monkeypatch):
+    followed = threading.Event()
+    monkeypatch.setattr("engine.attach.client._DIES_WITHIN", 30.0)
+    monkeypatch.setattr("engine.attach.client.is_running", lambda pid: not followed.is_set())
+    session = RemoteSession(tmp_path)
+    process.kill()
+    process.wait()
+    lock = acquire_lock(tmp_path)
+    followed.set()
+    assert session.join(30)
+    assert f"process {os.getpid()} since" in session.snapshot().failure
+    assert "attach again" in session.snapshot().failure
+    lock.release()
+
+
+def test_silence_is_reported_and_so_is_its_end(process, tmp_path, until):
+    # Longer than a run that goes on lets a screen wait for its next step.
+    session = RemoteSession(tmp_path, silent_after=1.0)
+    until(lambda: session.snapshot().step > 10, "the run")
+    process.send_signal(signal.SIGSTOP)
+    # It stands on the screen as long as it holds, whatever else happens.
+    until(lambda: f"Process {process.pid}" in session.snapshot().alarm, "the word of it")
+    assert any("does not respond" in text for text in texts(session))
+    assert session.snapshot().phase is Phase.TRAINING
+    process.send_signal(signal.SIGCONT)
+    until(lambda: session.snapshot().alarm == "", "its return")
+    assert any("responds again" in text for text in texts(session))
+    # What it was told stays in its place while more happens.
+    before = session.snapshot()
+    until(lambda: session.snapshot().step > before.step, "a step")
+    assert [id(event) for event in session.snapshot().events][:2] == [
+        id(event) for event in before.events
+    ][:2]
+    session.close()
+
+
+# A screen in a process of its own, that a test can stop.
+SCREEN = """
+import sys
+from pathlib import Path
+from engine.attach.client import RemoteSession
+session = RemoteSession(Path(sys.argv[1]), silent_after=0.4)
+print("looking", flush=True)
+sys.stdin.readline()
+step = session.snapshot().step
+while session.snapshot().step <= step + 20:
+    session.join(0.02)
+print([event.text for event in session.snapshot().events], flush=True)
+"""
+
+
+def test_a_screen_that_was_stopped_does_not_blame_the_run(process, tmp_path, until):
+    screen = subprocess.Popen(
+        [sys.executable, "-c", SCREEN, tmp_path],
+        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert screen.stdout.readline() == "looking\n"
+    screen.send_signal(signal.SIGSTOP)
+    before = ask_status(tmp_path, 20).step
+    until(lambda: ask_status(tmp_path, 20).step > before + 150, "the run to go on alone")
+    screen.send_signal(signal.SIGCONT)
+    told, _ = screen.communicate("go on\n", timeout=60)
+    assert "does not respond" not in told
+
+
+class FakeServer:
+    """Answers the first client with bytes of the test's choice."""
+
+    def __init__(
+        self, folder: Path, answer: bytes, *, hold: bool = False, later: bytes = b""
+    ) -> None:
+        self._listener = Listener(folder)
+        self._listener.socket.setblocking(True)
+        self._answer = answer
+        self._hold = hold
+        self._later = later
+        self.release = threading.Event()
+        self._ended = False
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        connected, _ = self._listener.socket.accept()
+        with connected:
+            connected.recv(4096)
+            try:
+                connected.sendall(self._answer)
+            except OSError:
+                return  # the client has heard enough
+            if self._hold:
+                self.release.wait(30)
+                if self._later:
+                    connected.sendall(self._later)
+
+    def end(self) -> None:
+        self.release.set()
+        self._thread.join()
+        if not self._ended:
+            self._ended = True
+            self._listener.close()
+
+
+@pytest.fixture
+def answer(tmp_path):
+    servers = []
+
+    def make(answer: bytes, **options) -> FakeServer:
+        servers.append(FakeServer(tmp_path, answer, **options))
+        return servers[-1]
+
+    yield make
+    for server in servers:
+        server.end()
+
+
+SNAPSHOT = Snapshot(Phase.TRAINING, "a", Path("/v"), "ssrn", "small", "standard", step=9)
+SEEN = GREETING + frame(update_between(None, SNAPSHOT))
+NONSENSE = (8).to_bytes(4, "big") + b"nonsense"
+
+
+@pytest.mark.parametrize(
+    ("sent", "sentence"),
+    [
+        (b"", "is not being trained"),
+        (GREETING, "is not being trained"),
+        (b"220 mail.example ESMTP\r\n", "does not speak voicecoach's protocol"),
+        (GREETING + frame(Refusal("32 screens are attached")), "32 screens"),
+        (b'{"v":3,"kind":"Refusal","text":"?"}\n', "version 3 .* version 4"),
+        (GREETING + frame(Update({"phase": Raw(to_msgpack("dancing"))}, {})), "dancing"),
+        (GREETING + frame(Update({"stamp": Raw(to_msgpack(1))}, {})), "stamp"),
+        (GREETING + NONSENSE, "message from the run"),
+        (GREETING + (MAX_FROM_SERVER + 1).to_bytes(4, "big"), "bytes"),
+    ],
+    ids=lambda value: repr(value[:40]),
+)
+def test_nonsense_is_reported_in_a_sentence(answer, tmp_path, sent, sentence):
+    answer(sent)
+    with pytest.raises(InputError, match=sentence) as caught:
+        RemoteSession(tmp_path)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize(
+    ("later", "failure"),
+    [(NONSENSE, "message from the run"), (frame(Refusal("no more")), "no more")],
+)
+def test_a_run_that_refuses_or_fails_later_shows_as_failed(answer, tmp_path, later, failure):
+    server = answer(SEEN, hold=True, later=later)
+    session = RemoteSession(tmp_path)
+    server.release.set()
+    assert session.join(30)
+    last = session.snapshot()
+    assert (last.phase, last.step) == (Phase.FAILED, 9)
+    assert failure in last.failure
+
+
+def test_a_refusal_is_heard_although_the_run_hung_up(answer, tmp_path, monkeypatch):
+    server = answer(SEEN, hold=True, later=frame(Refusal("too many")))
+    push = RemoteSession._push
+
+    def push_after_the_end(session):
+        server.end()
+        push(session)
+
+    session = RemoteSession(tmp_path)
+    monkeypatch.setattr(RemoteSession, "_push", push_after_the_end)
+    session.send(Pause())
+    assert session.join(30)
+    assert "too many" in session.snapshot().failure
+
+
+def test_a_screen_that_fails_itself_does_not_look_alive(answer, tmp_path, monkeypatch):
+    server = answer(SEEN, hold=True, later=SEEN[len(GREETING) :])
+    session = RemoteSession(tmp_path)
+
+    def fail(before, update):
+        raise ZeroDivisionError("nobody thought of it")
+
+    monkeypatch.setattr("engine.attach.client.apply", fail)
+    server.release.set()
+    assert session.join(30)
+    assert (session.snapshot().phase, session.snapshot().step) == (Phase.FAILED, 9)
+    assert "attach again" in session.snapshot().failure
+
+
+def test_a_lost_connection_is_not_a_death(answer, tmp_path, monkeypatch):
+    monkeypatch.setattr("engine.attach.client._DIES_WITHIN", 0.0)
+    answer(SEEN)
+    session = RemoteSession(tmp_path)
+    assert session.join(30)
+    assert f"connection to process {os.getpid()} has ended" in session.snapshot().failure
+
+
+def test_a_run_that_does_not_answer_is_reported(answer, tmp_path, monkeypatch):
+    monkeypatch.setattr("engine.attach.client._ANSWER_WITHIN", 0.1)
+    answer(b"", hold=True)
+    with pytest.raises(InputError, match=f"Process {os.getpid()} trains.*does not answer"):
+        RemoteSession(tmp_path)
+
+
+@pytest.mark.parametrize("sent", [b"", b"?\n", GREETING, GREETING + frame(Refusal("no"))])
+def test_without_an_answer_there_is_no_status(answer, tmp_path, sent):
+    answer(sent)
+    assert ask_status(tmp_path, 20) is None
+
+
+def test_the_status_is_waited_for_no_longer_than_asked(answer, tmp_path):
+    answer(b"", hold=True)
+    assert ask_status(tmp_path, 0.05) is None
+
+
+def test_a_folder_without_a_run_is_reported(tmp_path):
+    with pytest.raises(InputError, match="There is no voice"):
+        RemoteSession(tmp_path / "nothing")
+    with pytest.raises(InputError, match="There is no voice"):
+        RemoteSession(tmp_path)
+    (tmp_path / "voice.toml").touch()
+    with pytest.raises(InputError, match="is not being trained"):
+        RemoteSession(tmp_path)
+    (tmp_path / "socket").write_text("no socket")
+    with pytest.raises(InputError, match="is not being trained"):
+        RemoteSession(tmp_path)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+        (tmp_path / "socket").unlink()
+        other.bind(str(tmp_path / "socket"))
+        with pytest.raises(InputError, match="is not being trained"):
+            RemoteSession(tmp_path)

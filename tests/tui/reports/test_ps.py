@@ -1,0 +1,114 @@
+"""What `voicecoach ps` prints."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from msgspec import structs
+
+from engine.attach.messages import Status
+from engine.attach.registry import KnownRun, LastSeen, ProcessId, RunEntry
+from engine.run.snapshot import Phase
+from tui.reports.ps import Run, print_runs, print_runs_as_json
+
+NOW = 1_000_000.0
+
+
+@pytest.fixture(autouse=True)
+def _at_a_fixed_time_and_width(monkeypatch):
+    monkeypatch.setattr("tui.reports.ps.time.time", lambda: NOW)
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+def run(folder: str = "/data/voices/alice", voice: str = "alice", **said: object) -> Run:
+    entry = RunEntry(Path(folder), voice, "text2mel", ProcessId(4711, 1, "b"), "gpu-1", NOW - 3600)
+    status = Status(
+        voice,
+        "text2mel",
+        Phase.TRAINING,
+        871_204,
+        212.0,
+        "900k",
+        0.65,
+        0.99,
+        871_000,
+        0.2,
+        764.0,
+        4711,
+        2,
+        0,
+        None,
+    )
+    return Run(KnownRun(entry, NOW - 4), structs.replace(status, **said))
+
+
+def silent(run: Run) -> Run:
+    return Run(KnownRun(run.known.entry, NOW - 135), None, LastSeen(871_190, 0.64))
+
+
+def test_a_run_has_a_line_and_its_attach_command(capsys):
+    print_runs([run()])
+    heading, line, *rest = capsys.readouterr().out.splitlines()
+    assert heading.split() == [
+        "voice", "network", "step", "state", "spent", "last", "seen", "pid", "screens",
+    ]  # fmt: skip
+    assert line.split() == [
+        "alice", "Text2Mel", "871,204", "212", "steps/s", "$0.65", "now", "4711", "2",
+    ]  # fmt: skip
+    assert rest[-1].strip() == "voicecoach attach /data/voices/alice"
+
+
+def test_a_run_without_steps_or_an_answer_says_so(capsys):
+    print_runs(
+        [
+            run(phase=Phase.AT_STOP, steps_per_second=None, still_seconds=4.0),
+            run(phase=Phase.AT_STOP, steps_per_second=None, wait_ends_at=NOW + 300),
+            run(still_seconds=125.0),
+            run(still_seconds=25.0, steps_per_second=0.1),
+            silent(run()),
+        ]
+    )
+    _, waiting, limited, still, slow, mute, *_ = capsys.readouterr().out.splitlines()
+    assert waiting.split()[3:10] == ["at", "the", "stop,", "12m44s", "$0.65", "now", "4711"]
+    until = f"{datetime.fromtimestamp(NOW + 300):%H:%M}"
+    assert limited.split()[3:7] == ["waits", "until", until, "$0.65"]
+    assert still.split()[3:9] == ["no", "step", "for", "2m05s", "$0.65", "now"]
+    assert slow.split()[3:7] == ["10.0", "s/step", "$0.65", "now"]
+    assert mute.split() == [
+        "alice", "Text2Mel", "871,190", "no", "answer", "for", "2m15s", "$0.64", "2m15s", "ago",
+        "4711",
+    ]  # fmt: skip
+
+
+def test_an_unknown_run_has_a_line_all_the_same(capsys):
+    print_runs([Run(silent(run()).known, None, LastSeen(None, None))])
+    assert capsys.readouterr().out.splitlines()[1].split()[:4] == [
+        "alice", "Text2Mel", "no", "answer",
+    ]  # fmt: skip
+
+
+def test_names_are_never_markup_nor_escapes(capsys):
+    print_runs([run("/data/[bold]x\x1b[2J y", "[bold]x\x1b[2J y")])
+    said = capsys.readouterr().out
+    assert "[bold]x" in said
+    assert "\x1b" not in said
+
+
+def test_without_runs_it_says_so(capsys):
+    print_runs([])
+    assert capsys.readouterr().out == "you have no run on this host\n"
+    print_runs_as_json([])
+    assert json.loads(capsys.readouterr().out) == []
+
+
+def test_json_has_the_same_fields_without_an_answer(capsys):
+    print_runs_as_json([run(still_seconds=10.0), silent(run())])
+    answering, mute = json.loads(capsys.readouterr().out)
+    assert answering.keys() == mute.keys()
+    assert (answering["phase"], answering["step"], answering["screens"]) == ("training", 871_204, 2)
+    assert (answering["answers"], answering["last_sign_of_life"]) == (True, NOW)
+    assert (answering["last_change"], answering["phase_since"]) == (NOW - 10, NOW - 764)
+    assert (mute["answers"], mute["last_sign_of_life"]) == (False, NOW - 135)
+    assert (mute["step"], mute["spent"], mute["phase_since"]) == (871_190, 0.64, None)
+    assert (mute["pid"], mute["folder"], mute["since"]) == (4711, "/data/voices/alice", NOW - 3600)
