@@ -44,8 +44,8 @@ class Recipe:
     drop_logits: bool = False
     """Whether dropout falls on the last layer too."""
     exact: bool = False
-    """Whether `--precision auto` is fp32 on every device: with bf16 the steps from a checkpoint lead
-    elsewhere, by nearly the distance that they cover."""
+    """Whether `--precision auto` is fp32 on every device: with bf16 the steps from a checkpoint
+    lead elsewhere, by nearly the distance that they cover."""
     frame_drop: float = 0.0
     """Share of the frames hidden from Text2Mel's audio encoder while training, so that it
     learns to attend to the text and not to copy the frame before."""
