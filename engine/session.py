@@ -192,8 +192,6 @@ class Session:
                 self._inbox.take_out(news)
                 self._spend.change_price(news.usd, step)
             self._spend.end(step)
-        except EngineError as error:
-            self._publisher.event(str(error), "error")
         except Exception as error:
             # What is told of the run itself must not depend on the account.
             _log.exception("the spend log cannot be closed")
@@ -242,6 +240,7 @@ class Session:
         from engine.machine.gpu import poll_gpu
         from engine.speech.audition import Auditions, Recording
         from engine.training.trainer import Services, Trainer
+        from engine.training.training_data import CorpusWatch
 
         prepared = self._prepare()
         if prepared is None:
@@ -255,6 +254,9 @@ class Session:
         recording = Recording(prepared.store.clips[clip], prepared.store.coarse_mel(clip))
         auditions = Auditions(self._voice, prepared.learner.spec, recording, self._publisher)
         self._mirror.start()
+        recordings = (clip.path for clip in prepared.store.clips)
+        corpus_watch = CorpusWatch(self._voice.dataset, recordings, self._publisher)
+        corpus_watch.start()
         try:
             Trainer(
                 prepared,
@@ -270,6 +272,7 @@ class Session:
                 ),
             ).run()
         finally:
+            corpus_watch.stop()
             auditions.close()
             self._mirror.wait()
 
