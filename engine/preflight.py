@@ -22,7 +22,7 @@ from engine.run.options import QUOTE_A_SUM, Price, TrainOptions
 from engine.run.stop import AlreadyThereError, StopRule, StoredStop, read_stored_stop
 from engine.text.mapping import require_vocabulary
 from engine.text.vocabulary import Vocabulary
-from engine.voice.dataset import as_stored, require_dataset
+from engine.voice.dataset import as_stored, require_dataset, require_free
 from engine.voice.folder import OLD_EXPORT, RESTORING, Voice
 from engine.voice.layout import is_checkpoint, list_checkpoints
 from engine.voice.settings import VoiceSettings
@@ -30,7 +30,12 @@ from engine.voice.spend import SpendLog
 
 # What a run that ended early may have left in the folder of a voice that is yet to be.
 _LEFTOVERS = {
-    *(LOCK_NAME, "socket", "voicecoach.log", "features", "corpus.json", "check.json", RESTORING)
+    LOCK_NAME,
+    "socket",
+    "features",
+    "corpus.json",
+    "check.json",
+    RESTORING,
 }
 
 
@@ -84,7 +89,7 @@ def check_options(options: TrainOptions) -> Preflight:
     dataset = (folder / settings.dataset).resolve()
     require_dataset(dataset)
     if new:
-        _require_empty(folder, dataset)
+        require_free(folder, _LEFTOVERS, dataset)
     cloud = _cloud(options)
     # A price that the cloud is yet to say can be asked for money as well.
     price = math.inf if cloud and settings.price_auto else settings.price
@@ -315,27 +320,6 @@ def _new_settings(options: TrainOptions) -> VoiceSettings:
         _require_fitting_source(options)
     changes = {"preset": options.preset, "symbols": options.vocabulary, "cleaner": options.cleaner}
     return replace(settings, **_given(changes))
-
-
-def _require_empty(folder: Path, dataset: Path) -> None:
-    """Refuse to make a voice among somebody's other files."""
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder} is a file; give a folder with --voice.")
-    if not folder.exists():
-        return
-    inside = dataset.is_relative_to(folder.resolve()) and dataset != folder.resolve()
-    expected = {dataset.relative_to(folder.resolve()).parts[0]} if inside else set()
-    try:
-        strange = sorted({path.name for path in folder.iterdir()} - expected - _LEFTOVERS)
-    except OSError as error:
-        raise InputError(
-            f"Cannot read the folder {folder}: {error.strerror}; name another one with --voice."
-        ) from error
-    if strange:
-        raise InputError(
-            f"{folder} is not empty and is not a voice folder ({strange[0]}); name a new folder "
-            f"with --voice."
-        )
 
 
 # The source
