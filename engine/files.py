@@ -418,8 +418,19 @@ def sweep_parts(folder: Path) -> dict[Path, OSError]:
 
 
 def is_running(pid: int) -> bool:
-    """Whether there is a process with this number, of whatever user."""
-    return Path(f"/proc/{pid}").exists()
+    """Whether there is a process with this number, of any user, that has not ended."""
+    return process_start(pid) is not None
+
+
+def process_start(pid: int) -> int | None:
+    """When a process started, in clock ticks from the boot; None if there is none, or a zombie."""
+    try:
+        stat_line = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return None
+    # The name, in brackets, may hold anything, brackets too.
+    fields = stat_line.rpartition(")")[2].split()
+    return None if fields[0] in ("Z", "X") else int(fields[19])
 
 
 # Space

@@ -6,6 +6,7 @@ ignored, so that a newer version may write more. JSON is for files that a person
 MessagePack for screens in other processes: it carries NaN, infinities and arrays as they are.
 """
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -59,7 +60,7 @@ def from_json(raw: bytes | str, kind: type[_T], where: object) -> _T:
 
 def to_msgpack(value: object) -> bytes:
     """Write a value as MessagePack."""
-    return msgspec.msgpack.encode(value, enc_hook=_encode)
+    return msgspec.msgpack.encode(value, enc_hook=_encode_msgpack)
 
 
 def from_msgpack(raw: bytes, kind: type[_T], where: object) -> _T:
@@ -101,6 +102,11 @@ def _sentence(error: Exception) -> str:
     return f"{place}: {message}" if place else message
 
 
+def _encode_msgpack(value: Any) -> Any:  # noqa: ANN401
+    # A path may be no UTF-8, which MessagePack has bytes for.
+    return os.fsencode(value.absolute()) if isinstance(value, Path) else _encode(value)
+
+
 def _encode(value: Any) -> Any:  # noqa: ANN401
     if isinstance(value, Path):
         # The reader may stand in another folder.
@@ -125,6 +131,7 @@ class _Array(msgspec.Struct):
 def _decode(kind: Any, value: Any) -> Any:  # noqa: ANN401
     origin = getattr(kind, "__origin__", kind)
     if kind is Path:
+        value = os.fsdecode(value) if isinstance(value, bytes) else value
         if not isinstance(value, str) or "\0" in value:
             raise ValueError("expected a path")
         return Path(value)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from engine.attach.clients import Audience
+from engine.attach.screens import Screens
 from engine.attach.server import Server
 from engine.errors import Cancelled, Declined, EngineError, InputError, VoicecoachError
 from engine.machine.background import Poller
@@ -101,12 +101,12 @@ class Session:
                 self._claim.undo()
             self._claim.release()
             raise
-        self._audience = Audience(
+        self._screens = Screens(
             self._inbox.send,
             lambda screens, readers: self._publisher.update(screens=screens, readers=readers),
-            at_home=options.attended,
+            own=options.attended,
         )
-        self._server = Server(options.voice_folder, self.snapshot, self.send, self._audience)
+        self._server = Server(options.voice_folder, self.snapshot, self.send, self._screens)
         self._mirror: Uploader | None = None
         self._gpu: Poller | None = None
         self._ended = threading.Event()
@@ -134,9 +134,9 @@ class Session:
         """Ask for something; it happens at the next step boundary. Never waits."""
         if isinstance(command, ScreenDetached):
             # Whether the run goes on unattended is for all screens together to say.
-            self._audience.leave_home(keep_training=command.keep_training)
+            self._screens.remove_own(keep_training=command.keep_training)
         elif isinstance(command, TerminalStalled):
-            self._audience.home_reads(not command.stalled)
+            self._screens.set_own_reads(not command.stalled)
         elif isinstance(command, KeyPressed) and self._ended.is_set():
             self._wait_for_reader()
         else:

@@ -19,9 +19,7 @@ from textual.theme import ThemeProvider
 from engine.run.commands import KeyPressed
 from engine.run.snapshot import Phase, Snapshot
 from tui.ascii_filter import AsciiFilter
-from tui.audio import scp
-from tui.audio.listening import Listening
-from tui.audio.player import Player
+from tui.audio.listening import Listening, Player, this_host
 from tui.key_order import KeyOrder
 from tui.process.endings import ExitReason
 from tui.process.terminal_driver import TerminalDriver
@@ -101,7 +99,7 @@ class VoicecoachApp(App[ExitReason]):
         """The last snapshot before the run began to end."""
         self._polls = 0
         self.run_screen = RunScreen(
-            session, Listening(player), now, address or scp.address(),
+            session, Listening(player), now, address or this_host(),
             ascii_only=ascii_only, plain=colourless, reading=reading,
         )  # fmt: skip
         self.run_screen.attached = attached

@@ -63,8 +63,8 @@ BudgetOption = Annotated[
     str | None,
     typer.Option(
         metavar="AMOUNT",
-        help="Budget in US dollars for all training of the voice, idle time included: warns at "
-        "80 %, saves and ends at 100 %; none for no budget.",
+        help="Budget in US dollars for all training of the voice, idle time included, such as 30: "
+        "warns at 80 %, saves and ends at 100 %; none for no budget.",
         show_default="as the voice has it",
     ),
 ]

@@ -1,65 +1,54 @@
-"""What a run and a screen in another process say to each other: one line of JSON a message."""
+"""What a run and a screen of another process send each other.
 
-from dataclasses import dataclass, fields
-from typing import Any, Literal
+Each side begins with a line of JSON that names its version of the protocol; what follows are
+frames: four bytes of length, then a message in MessagePack.
+"""
 
-from engine.attach.codec import decode, dump, encode, load
+from typing import Annotated, Any, Literal
+
+import msgspec
+
 from engine.choices import NetworkName
 from engine.errors import InputError
 from engine.run.commands import Command
 from engine.run.snapshot import Phase
-from engine.run.stop import MAX_STEPS
+from engine.serialization import from_json, from_msgpack, to_msgpack
 
-VERSION = 3
-"""Of the wire; both sides refuse any other."""
+VERSION = 4
+"""Of the protocol; both sides refuse any other. Version 3 was lines of JSON, each with its `v`."""
+GREETING = f'{{"v":{VERSION}}}\n'.encode()
+"""The first bytes from either side."""
 
 MAX_FROM_CLIENT = 64 * 1024
-"""Bytes of a line that a screen may send."""
-MAX_FROM_SERVER = 32 * 1024 * 1024
-"""Bytes of a line that a run may send."""
+"""Bytes of a frame that a screen may send."""
+MAX_FROM_SERVER = 256 * 1024 * 1024
+"""Bytes of a frame that a run may send: a whole snapshot with all plots has some 5 MB."""
 
-_MAX_SECONDS = 1e12
-_MAX_NUMBER = 1e30
-_MAX_TIME = 1e11  # in the year 5138; calendars end in 9999
+_LENGTH = 4
+_MAX_GREETING = 4096
 
-Role = Literal["screen", "reader", "glance"]
-"""A screen stays and steers; a reader stays and asks for nothing; a glance is answered once."""
+Role = Literal["screen", "reader", "status"]
+"""A screen stays and steers; a reader stays and only looks; for `status` there is one answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hello:
-    """The first line of a client."""
+class Hello(msgspec.Struct, frozen=True, tag=True):
+    """The first message of a client."""
 
     role: Role
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """A screen asks for something."""
+class Ask(msgspec.Struct, frozen=True, tag=True):
+    """A screen sends a command."""
 
     command: Command
 
 
-@dataclass(frozen=True, slots=True)
-class Leave:
-    """The last line of a screen whose person wants the run to train on without them.
-
-    One that goes without a word has no wish.
-    """
+class Leave(msgspec.Struct, frozen=True, tag=True):
+    """The last message of a screen whose person wants the run to train on without them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Welcome:
-    """The answer to the `Hello` of a screen or a reader."""
-
-    pid: int
-    voicecoach: str
-    """The version of the program that trains."""
-
-
-@dataclass(frozen=True, slots=True)
-class Glance:
-    """The answer to a glance: where a run stands, in a few numbers."""
+class Status(msgspec.Struct, frozen=True, tag=True):
+    """The answer for `voicecoach ps`: where a run is, in a few numbers."""
 
     voice: str
     network: NetworkName
@@ -67,140 +56,116 @@ class Glance:
     step: int
     steps_per_second: float | None
     stop: str
-    """As it was asked for; empty without one."""
+    """As it was requested; empty without one."""
     spent: float
-    """US dollars, the voice's all."""
+    """US dollars, for the whole voice."""
     price: float
     """US dollars an hour."""
     checkpoint_step: int | None
     still_seconds: float
-    """Seconds since anything moved in the run: a step, progress, an event."""
+    """Seconds since the last change: a step, progress, an event."""
     phase_seconds: float
-    """Seconds since its phase began."""
+    """Seconds since the phase began."""
     pid: int
     screens: int
-    """Screens that steer it."""
+    """Screens that steer the run."""
     readers: int
     """Screens that only look at it."""
     wait_ends_at: float | None
-    """When a wait ends by itself, in seconds since the epoch; None where none does."""
-
-    def __post_init__(self) -> None:
-        """Refuse numbers that no run has, for whoever shows them counts with them.
-
-        Raises:
-            ValueError: naming one.
-        """
-        limits = {
-            "step": MAX_STEPS,
-            "checkpoint_step": MAX_STEPS,
-            "still_seconds": _MAX_SECONDS,
-            "phase_seconds": _MAX_SECONDS,
-            "wait_ends_at": _MAX_TIME,
-        }
-        for field in fields(self):
-            value = getattr(self, field.name)
-            most = limits.get(field.name, _MAX_NUMBER)
-            # What is no number is in no range either.
-            if isinstance(value, int | float) and not 0 <= value <= most:
-                raise ValueError(f"its {field.name} is no number that a run has")
+    """When a wait for the person ends by itself, in seconds since the epoch."""
 
 
-@dataclass(frozen=True, slots=True)
-class Alive:
+class Alive(msgspec.Struct, frozen=True, tag=True):
     """Nothing has changed, and the process is there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why the other side closes the connection."""
+class Refusal(msgspec.Struct, frozen=True, tag=True):
+    """Why the run closes the connection."""
 
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class FieldChange:
-    """A field's new value; or, of a tuple, what stays of the one before and what is added."""
-
-    said: Any
-    kept_from: int | None = None
-    """Where the items that stay begin in the tuple before; None where the value is new."""
+    text: Annotated[str, msgspec.Meta(max_length=100_000)]
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Fields of the snapshot that changed; with `complete` the picture is whole again."""
+class Tail(msgspec.Struct, frozen=True):
+    """What became of a tuple that grows at its end."""
 
-    fields: dict[str, FieldChange]
-    complete: bool
-
-
-_Client = Hello | Ask | Leave
-_Server = Welcome | Glance | Alive | Refusal
+    kept_from: int
+    """Where the items that are kept begin in the tuple before."""
+    added: msgspec.Raw
 
 
-def write(message: _Client | _Server | Part) -> bytes:
-    """Write a message as one line."""
-    if isinstance(message, Part):
-        changed = {name: _write_change(change) for name, change in message.fields.items()}
-        said = {"kind": "Part", "fields": changed, "complete": message.complete}
-    else:
-        said = encode(message, _Client | _Server)
-    return dump({"v": VERSION, **said})
+class Update(msgspec.Struct, frozen=True, tag=True):
+    """What changed in the snapshot; see `engine.attach.updates`."""
+
+    values: dict[str, msgspec.Raw]
+    """Fields with their new values."""
+    tails: dict[str, Tail]
+    """Tuples that grew: samples, plots, events."""
 
 
-def _write_change(change: FieldChange) -> dict[str, Any]:
-    if change.kept_from is None:
-        return {"is": change.said}
-    return {"from": change.kept_from, "add": change.said}
+FromClient = Hello | Ask | Leave
+FromServer = Status | Alive | Refusal | Update
 
 
-def read_from_client(line: bytes) -> _Client:
-    """Read a line that a client sent.
-
-    Raises:
-        InputError: it is no message, of another version, or asks for nothing that there is.
-    """
-    message: _Client = decode(_body(line), _Client)
-    return message
+def frame(message: FromClient | FromServer) -> bytes:
+    """Encode a message as a frame."""
+    body = to_msgpack(message)
+    return len(body).to_bytes(_LENGTH, "big") + body
 
 
-def read_from_server(line: bytes) -> _Server | Part:
-    """Read a line that a run sent.
+class FrameReader:
+    """Cuts what arrives into messages."""
 
-    Raises:
-        InputError: it is no message, or of another version.
-    """
-    said = _body(line)
-    if said.get("kind") != "Part":
-        message: _Server = decode(said, _Server)
-        return message
-    changed, complete = said.get("fields"), said.get("complete")
-    if set(said) != {"kind", "fields", "complete"} or type(complete) is not bool:
-        raise InputError("a part of a snapshot has other fields than it should")
-    if not isinstance(changed, dict):
-        raise InputError("a part of a snapshot has no fields")
-    return Part({name: _read_change(change) for name, change in changed.items()}, complete)
+    def __init__(self, kind: Any, sender: str, max_bytes: int) -> None:  # noqa: ANN401 (a union)
+        """Expect messages of a kind from a sender, each of at most so many bytes."""
+        self._kind = kind
+        self._sender = sender
+        self._max_bytes = max_bytes
+        self._buffer = bytearray()
+        self._greeted = False
 
+    def feed(self, data: bytes) -> list[bytes]:
+        """Take what arrived; return the frames that are complete, for `read`.
 
-def _read_change(said: object) -> FieldChange:
-    if isinstance(said, dict) and set(said) == {"is"}:
-        return FieldChange(said["is"])
-    if isinstance(said, dict) and set(said) == {"from", "add"}:
-        start = said["from"]
-        if type(start) is int and start >= 0:
-            return FieldChange(said["add"], start)
-    raise InputError("a change of a snapshot cannot be read")
+        Raises:
+            InputError: the other side has another version, or sends what is no frame.
+        """
+        self._buffer += data
+        if not self._greeted and not self._read_greeting():
+            return []
+        frames = []
+        while len(self._buffer) >= _LENGTH:
+            end = _LENGTH + int.from_bytes(self._buffer[:_LENGTH], "big")
+            if end - _LENGTH > self._max_bytes:
+                raise InputError(f"{self._sender} sends more than {self._max_bytes:,} bytes")
+            if len(self._buffer) < end:
+                break
+            frames.append(bytes(self._buffer[_LENGTH:end]))
+            del self._buffer[:end]
+        return frames
 
+    def _read_greeting(self) -> bool:
+        line, separator, rest = self._buffer.partition(b"\n")
+        if not separator:
+            if len(line) > _MAX_GREETING:
+                raise InputError(f"{self._sender} does not speak voicecoach's protocol")
+            return False
+        try:
+            version = from_json(bytes(line), dict[str, msgspec.Raw], "")["v"]
+        except (InputError, KeyError):
+            raise InputError(f"{self._sender} does not speak voicecoach's protocol") from None
+        if bytes(version) != str(VERSION).encode():
+            raise InputError(
+                f"{self._sender} uses version {bytes(version)[:20].decode()} of the protocol and "
+                f"the other side version {VERSION}: attach with the voicecoach that trains"
+            )
+        self._greeted = True
+        self._buffer = rest
+        return True
 
-def _body(line: bytes) -> dict[str, Any]:
-    said = load(line)
-    version = said.pop("v", None)
-    if version != VERSION or type(version) is not int:
-        raise InputError(
-            f"the other side speaks version {version!r} of the wire and this one {VERSION}: "
-            f"attach with the voicecoach that trains"
-            if isinstance(version, int)
-            else "a message names no version of the wire"
-        )
-    return said
+    def read(self, frame: bytes) -> Any:  # noqa: ANN401 (one of the kind)
+        """Read the message in a frame.
+
+        Raises:
+            InputError: it is no message.
+        """
+        return from_msgpack(frame, self._kind, f"a message from {self._sender}")

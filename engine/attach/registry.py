@@ -4,49 +4,71 @@ Not in the runtime folder: the system empties that at the last logout, and a run
 """
 
 import contextlib
+import json
 import logging
 import os
 import socket
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from engine.attach.codec import decode, dump, encode, load
+from msgspec import Meta
+
 from engine.choices import NetworkName
-from engine.errors import InputError
-from engine.machine.processes import ProcessId
+from engine.errors import InputError, VoicecoachError
+from engine.files import process_start, read_plain
 from engine.machine.state_folder import require_own, state_folder, write_own
+from engine.serialization import from_plain, to_plain
+from engine.voice.layout import list_checkpoints
+from engine.voice.spend import SpendLog
 
 _log = logging.getLogger(__name__)
 
 _MAX_BYTES = 64 * 1024
-_MAX_RUNS = 1000
-_MAX_SINCE = 1e12
 _FORGOTTEN_AFTER = 30 * 86_400.0
 """Seconds without a sign of life."""
 
 
 @dataclass(frozen=True, slots=True)
+class ProcessId:
+    """A process of this boot of this machine: numbers come again, these three together do not."""
+
+    pid: int
+    started: int
+    """Clock ticks from the boot to the start of the process."""
+    boot: str
+    """The kernel's name for this boot."""
+
+    @classmethod
+    def of_this(cls) -> "ProcessId":
+        """This process."""
+        return cls(os.getpid(), process_start(os.getpid()) or 0, _boot_id())
+
+    @property
+    def runs(self) -> bool:
+        """Whether it is there; a zombie is not."""
+        return self.boot == _boot_id() and process_start(self.pid) == self.started
+
+
+def _boot_id() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
 class RunEntry:
-    """A run as its file tells of it."""
+    """The file of a run."""
 
     voice_folder: Path
     voice: str
     network: NetworkName
     process: ProcessId
     host: str
-    since: float
+    since: Annotated[float, Meta(ge=0, le=1e11)]
     """When it began, in seconds since the epoch."""
-
-    def __post_init__(self) -> None:
-        """Refuse what is no moment.
-
-        Raises:
-            ValueError: it is none.
-        """
-        if not 0 <= self.since <= _MAX_SINCE:
-            raise ValueError("since is no moment")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +103,7 @@ class Registration:
         entry = RunEntry(voice_folder.resolve(), voice, network, process, host, now)
         name = f"{process.pid}-{process.started}-{os.urandom(4).hex()}.json"
         self._path = runs_folder() / name
-        write_own(self._path, dump(encode(entry, RunEntry)))
+        write_own(self._path, json.dumps(to_plain(entry)).encode() + b"\n")
 
     def touch(self) -> None:
         """Give a sign of life."""
@@ -89,7 +111,7 @@ class Registration:
             os.utime(self._path)
 
     def remove(self) -> None:
-        """Take the file away: the run has ended."""
+        """Remove the file: the run has ended."""
         with contextlib.suppress(OSError):
             self._path.unlink()
 
@@ -105,7 +127,7 @@ def known_runs() -> list[KnownRun]:
         if not folder.is_dir():
             return []
         require_own(folder)
-        found = [run for path in _entries(folder) if (run := _known(path)) is not None]
+        found = [run for path in folder.glob("*.json") if (run := _known(path)) is not None]
     except OSError as error:
         where = f" in {error.filename}" if error.filename else ""
         why = error.strerror or error
@@ -113,30 +135,53 @@ def known_runs() -> list[KnownRun]:
     return sorted(found, key=lambda run: (run.entry.since, str(run.entry.voice_folder)))
 
 
-def _entries(folder: Path) -> Iterator[Path]:
-    with os.scandir(folder) as found:
-        for number, item in enumerate(found):
-            if number >= _MAX_RUNS:
-                return
-            if item.name.endswith(".json") and item.is_file(follow_symlinks=False):
-                yield Path(item.path)
-
-
 def _known(path: Path) -> KnownRun | None:
     """The run of a file; None if it is unreadable, or of a dead process: that is removed."""
     try:
-        with path.open("rb") as file:
-            touched = os.fstat(file.fileno()).st_mtime
-            entry: RunEntry = decode(load(file.read(_MAX_BYTES)), RunEntry)
+        touched = path.lstat().st_mtime
+        # Not `from_json`: a folder's name may be no UTF-8.
+        entry = from_plain(json.loads(read_plain(path, _MAX_BYTES)), RunEntry, path)
     except FileNotFoundError:
         return None  # it ended just now
-    except (InputError, OSError) as error:
-        _log.warning("%s is passed over: %s", path, error)
+    except (InputError, OSError, ValueError, RecursionError) as error:
+        _log.warning("ignoring %s: %s", path, error)
         return None
     if entry.process.runs:
         return KnownRun(entry, touched)
-    # A home folder may be shared by hosts: whether a run of another is dead is not for us to say.
+    # A home folder may be shared by hosts: another host's run may be alive.
     if entry.host == socket.gethostname() or touched < time.time() - _FORGOTTEN_AFTER:
         with contextlib.suppress(OSError):  # the others are listed all the same
             path.unlink()
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class LastSeen:
+    """Where a run that does not answer was when it last wrote it down, some seconds before."""
+
+    step: int | None
+    """None where nothing says it."""
+    spent: float | None
+    """US dollars, for the whole voice; None where the spend cannot be read."""
+
+
+def last_seen(folder: Path, network: NetworkName) -> LastSeen:
+    """Read from a voice folder where its run was, and what it had cost."""
+    log = SpendLog(folder / "spend.jsonl")
+    try:
+        open_entries = log.open_entries()
+        spent = log.usd + sum(entry.usd for entry in open_entries)
+        steps = [entry.last_step for entry in open_entries if entry.network == network]
+    except VoicecoachError as error:
+        _log.warning("%s", error)
+        spent, steps = None, []
+    return LastSeen(steps[-1] if steps else _saved_step(folder, network), spent)
+
+
+def _saved_step(folder: Path, network: NetworkName) -> int | None:
+    try:
+        checkpoints = list_checkpoints(folder / network / "checkpoints")
+    except OSError as error:
+        _log.warning("the checkpoints of %s cannot be listed: %s", folder, error)
+        return None
+    return checkpoints[-1].step if checkpoints else None

@@ -12,39 +12,61 @@ from engine.files import PRIVATE
 SOCKET_NAME = "socket"
 """The socket's name in the voice folder."""
 
-_WAITING = 64
+_BACKLOG = 64
 
 
-class SocketFile:
-    """The file of an open socket, in a folder that may be moved, or replaced by another."""
+class Listener:
+    """The open socket of a voice folder, which may be moved, or replaced by another."""
 
-    def __init__(self, folder: int) -> None:
-        """Take over the descriptor of the folder in which the socket has just been made."""
-        self._folder = folder
-        self._made = _status_in(folder)
+    def __init__(self, folder: Path) -> None:
+        """Open the socket; one that a dead process left is replaced.
+
+        The caller holds the folder's lock, so that no living process loses its own.
+
+        Raises:
+            OSError: the file system has no sockets, a folder has the name, and the like.
+        """
+        self._directory = _open(folder)
+        try:
+            self.socket = _bind(self._directory, folder)
+        except BaseException:
+            os.close(self._directory)
+            raise
+        self._made = _status_in(self._directory)
+        self._missed = False
+        self.successor: Listener | None = None
+        """Opened where the file was removed; the owner takes it and closes this one."""
 
     def is_there(self) -> bool:
         """Whether the socket still has its name in its folder.
 
         Raises:
-            OSError: the folder cannot be looked into.
+            OSError: the folder cannot be read.
         """
         try:
-            return os.path.samestat(_status_in(self._folder), self._made)
+            return os.path.samestat(_status_in(self._directory), self._made)
         except FileNotFoundError:
             return False
 
-    def remove(self) -> None:
-        """Remove the file from its folder, wherever that is; one made by somebody else stays.
+    def restore(self, folder: Path) -> None:
+        """Open a successor where two calls in a row find the file removed; from any thread.
 
         Raises:
-            OSError: it cannot be removed.
+            OSError: the file cannot be looked for, or the socket not be opened.
         """
-        try:
+        if self.successor is None:
+            missed, self._missed = self._missed, not self.is_there()
+            if missed and self._missed:
+                self.successor = Listener(folder)
+
+    def close(self) -> None:
+        """Close the socket and remove its file, wherever the folder is; another's stays."""
+        self.socket.close()
+        # A voice that could not be made has lost its folder already.
+        with contextlib.suppress(OSError):
             if self.is_there():
-                os.unlink(SOCKET_NAME, dir_fd=self._folder)
-        finally:
-            os.close(self._folder)
+                os.unlink(SOCKET_NAME, dir_fd=self._directory)
+        os.close(self._directory)
 
 
 def _open(folder: Path) -> int:
@@ -52,7 +74,7 @@ def _open(folder: Path) -> int:
 
 
 def _short(folder: int) -> str:
-    """A name of the socket in an open folder that is short enough: the kernel takes 107 bytes."""
+    """A path of the socket in an open folder that is short enough: the kernel takes 107 bytes."""
     return f"/proc/self/fd/{folder}/{SOCKET_NAME}"
 
 
@@ -60,18 +82,7 @@ def _status_in(folder: int) -> os.stat_result:
     return os.stat(SOCKET_NAME, dir_fd=folder, follow_symlinks=False)
 
 
-def listen(folder: Path) -> tuple[socket.socket, SocketFile]:
-    """Open the socket of a voice folder; one that a dead process left is replaced.
-
-    Whoever calls this holds the folder's lock, so that no living process loses its own.
-
-    Returns:
-        The socket, and its file, which is to be removed in the end.
-
-    Raises:
-        OSError: the folder's file system has no sockets, a folder has the name, and the like.
-    """
-    directory = _open(folder)
+def _bind(directory: int, folder: Path) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:
         # Linux gives the file the mode of the socket: at no moment can others open it. Where the
@@ -80,36 +91,35 @@ def listen(folder: Path) -> tuple[socket.socket, SocketFile]:
             os.fchmod(listener.fileno(), PRIVATE)
         _remove_left(directory, folder)
         listener.bind(_short(directory))
-        listener.listen(_WAITING)
-        return listener, SocketFile(directory)
+        listener.listen(_BACKLOG)
     except BaseException:
         listener.close()
-        os.close(directory)
         raise
+    return listener
 
 
 def _remove_left(directory: int, folder: Path) -> None:
-    """Remove what a dead process left; what is no socket, nor a link, stays and is an `OSError`."""
+    """Remove a dead process's socket, or a link; anything else stays and is an `OSError`."""
     with contextlib.suppress(FileNotFoundError):
         mode = _status_in(directory).st_mode
         if not (stat.S_ISSOCK(mode) or stat.S_ISLNK(mode)):
-            raise FileExistsError(f"{folder / SOCKET_NAME} is there, and is no socket")
+            raise FileExistsError(f"{folder / SOCKET_NAME} exists and is not a socket")
         os.unlink(SOCKET_NAME, dir_fd=directory)
 
 
 def connect(folder: Path, seconds: float) -> socket.socket:
-    """Connect to the run of a voice folder; the socket waits at most so long from then on.
+    """Connect to the run of a voice folder; the socket has that timeout from then on.
 
     Raises:
         OSError: nobody answers.
         TimeoutError: not in time.
-        PermissionError: whoever answers is another user.
+        PermissionError: another user answers.
     """
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         # A socket that does not block would be refused where others wait to be accepted.
-        patience = struct.pack("ll", int(seconds), int(seconds % 1 * 1e6) or 1)
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, patience)
+        timeout = struct.pack("ll", int(seconds), int(seconds % 1 * 1e6) or 1)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout)
         directory = _open(folder)
         try:
             connection.connect(_short(directory))
@@ -127,10 +137,10 @@ def connect(folder: Path, seconds: float) -> socket.socket:
 
 
 def peer(connection: socket.socket) -> tuple[int, int]:
-    """Process and user of the other side, as the kernel knows them."""
+    """Process and user of the other side, from the kernel."""
     size = struct.calcsize("3i")
-    told = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
-    pid, uid, _gid = struct.unpack("3i", told)
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+    pid, uid, _gid = struct.unpack("3i", credentials)
     return pid, uid
 
 

@@ -19,7 +19,7 @@ from engine.run.snapshot import (
     Snapshot,
 )
 from engine.run.stop import StopPoint
-from tui.audio.player import PlayerStatus
+from tui.audio.listening import PlayerStatus
 
 NOON = datetime(2026, 3, 14, 14, 2)
 SENTENCE = "Two birds sat on the old wall."

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from check_reports import BROKEN, CLEAN, missing
 from fake_session import FakeSession, preparing, training
-from seeing import SIZES, app_on, lines_of, log_of, look, text_of
+from seeing import SIZES, app_on, lines_of, log_of, look, opened, text_of
 
 from engine.run.commands import Continue, Finish, Hold
 from engine.run.snapshot import Phase, Progress, Snapshot
@@ -27,8 +27,7 @@ def said_to_the_person(app: VoicecoachApp) -> str:
 
 @pytest.mark.parametrize("size", [*SIZES, (60, 15)])
 async def test_errors_are_shown_before_training_without_a_key(size):
-    app = app_on(FakeSession(checked()))
-    async with app.run_test(size=size) as pilot:
+    async with opened(checked(), size=size) as (app, _, pilot):
         await look(app, pilot)
         assert isinstance(app.screen, CheckScreen)
         seen = " ".join(text_of(app).split())
@@ -45,9 +44,7 @@ async def test_errors_are_shown_before_training_without_a_key(size):
     ("key", "command"), [("enter", Continue()), ("h", Hold()), ("space", Hold())]
 )
 async def test_a_key_answers_the_question(size, key, command):
-    session = FakeSession(checked())
-    app = app_on(session)
-    async with app.run_test(size=size) as pilot:
+    async with opened(checked(), size=size) as (app, session, pilot):
         await look(app, pilot)
         await pilot.press(key)
         assert session.sent == [command]
@@ -56,9 +53,7 @@ async def test_a_key_answers_the_question(size, key, command):
 
 
 async def test_the_screen_goes_when_training_begins():
-    session = FakeSession(checked())
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(checked()) as (app, session, pilot):
         await look(app, pilot)
         session.change(phase=Phase.PREPARING, seconds_to_start=None)
         await look(app, pilot)
@@ -69,9 +64,7 @@ async def test_the_screen_goes_when_training_begins():
 
 
 async def test_a_question_about_leaving_outlasts_the_countdown():
-    session = FakeSession(checked())
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(checked()) as (app, session, pilot):
         await look(app, pilot)
         await pilot.press("q")
         session.change(phase=Phase.PREPARING, seconds_to_start=None)
@@ -83,9 +76,7 @@ async def test_a_question_about_leaving_outlasts_the_countdown():
 
 
 async def test_the_countdown_follows_the_engine_and_stops_when_held():
-    session = FakeSession(checked())
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(checked()) as (app, session, pilot):
         await look(app, pilot)
         session.change(seconds_to_start=46)
         await look(app, pilot)
@@ -102,8 +93,7 @@ async def test_the_countdown_follows_the_engine_and_stops_when_held():
 
 
 async def test_the_advice_is_that_of_the_highlighted_finding():
-    app = app_on(FakeSession(checked()))
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(checked()) as (app, _, pilot):
         await look(app, pilot)
         await pilot.press("down", "down")
         await pilot.pause()
@@ -115,9 +105,8 @@ async def test_the_advice_is_that_of_the_highlighted_finding():
             assert f"{file} ·" in text_of(app)
 
 
-async def test_figures_lengths_and_characters_are_in_sight_where_there_is_room():
-    app = app_on(FakeSession(checked()))
-    async with app.run_test(size=(120, 40)) as pilot:
+async def test_figures_are_in_sight_where_there_is_room():
+    async with opened(checked(), size=(120, 40)) as (app, _, pilot):
         await look(app, pilot)
         seen = text_of(app)
         for words in ("14.3 characters/s (11.9 to", "5–6 s 260 ███", "é 14× read as e · line 31"):
@@ -129,9 +118,9 @@ async def test_figures_lengths_and_characters_are_in_sight_where_there_is_room()
 @pytest.mark.parametrize("size", SIZES)
 async def test_what_training_takes_is_measured_while_the_person_reads(size):
     unknown = replace(BROKEN, estimates=())
-    session = FakeSession(checked(check=unknown, progress=Progress("timing training steps", 0, 1)))
-    app = app_on(session)
-    async with app.run_test(size=size) as pilot:
+    async with opened(
+        checked(check=unknown, progress=Progress("timing training steps", 0, 1)), size=size
+    ) as (app, session, pilot):
         await look(app, pilot)
         assert "measuring speed…" in " ".join(text_of(app).split())
         session.change(check=BROKEN, progress=None)
@@ -144,9 +133,9 @@ async def test_what_training_takes_is_measured_while_the_person_reads(size):
 @pytest.mark.parametrize("size", SIZES)
 async def test_the_bottom_line_has_no_key_that_means_nothing_here(size):
     for snapshot, there, gone in (
-        (checked(), ("enter begin", "h hold"), ("k close",)),
-        (checked(seconds_to_start=None), ("enter begin",), ("h hold", "k close")),
-        (training(check=BROKEN), ("k close",), ("enter begin", "h hold")),
+        (checked(), ("enter start", "h hold"), ("k close",)),
+        (checked(seconds_to_start=None), ("enter start",), ("h hold", "k close")),
+        (training(check=BROKEN), ("k close",), ("enter start", "h hold")),
     ):
         app = app_on(FakeSession(snapshot))
         async with app.run_test(size=size) as pilot:
@@ -160,8 +149,7 @@ async def test_the_bottom_line_has_no_key_that_means_nothing_here(size):
 
 
 async def test_tab_shows_the_figures_where_there_is_little_room():
-    app = app_on(FakeSession(checked()))
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(checked()) as (app, _, pilot):
         await look(app, pilot)
         assert "characters/s (11.9" not in text_of(app)
         await pilot.press("tab")
@@ -186,9 +174,7 @@ async def test_tab_shows_the_figures_where_there_is_little_room():
     ],
 )
 async def test_leaving_before_training_says_that_nothing_is_lost(keys, sent, reason):
-    session = FakeSession(checked())
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(checked()) as (app, session, pilot):
         await look(app, pilot)
         await pilot.press(keys[0])
         assert "Training has not started; nothing is lost." in text_of(app)
@@ -199,8 +185,7 @@ async def test_leaving_before_training_says_that_nothing_is_lost(keys, sent, rea
 
 
 async def test_the_question_cannot_be_closed_unanswered():
-    app = app_on(FakeSession(checked()))
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(checked()) as (app, _, pilot):
         await look(app, pilot)
         await pilot.press("escape", "k")
         assert isinstance(app.screen, CheckScreen)
@@ -209,9 +194,7 @@ async def test_the_question_cannot_be_closed_unanswered():
 
 @pytest.mark.parametrize(("report", "closing"), [(CLEAN, "k"), (BROKEN, "escape")])
 async def test_k_shows_the_report_during_the_run(report, closing):
-    session = FakeSession(training(check=report))
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training(check=report)) as (app, session, pilot):
         await pilot.press("k")
         await look(app, pilot)
         assert isinstance(app.screen, CheckScreen)
@@ -225,9 +208,7 @@ async def test_k_shows_the_report_during_the_run(report, closing):
 
 
 async def test_k_says_why_there_is_no_report_yet():
-    session = FakeSession(preparing())
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(preparing()) as (app, session, pilot):
         await pilot.press("k")
         assert "check: the recordings are still being checked" in log_of(app)
         session.change(phase=Phase.TRAINING)
@@ -238,8 +219,7 @@ async def test_k_says_why_there_is_no_report_yet():
 
 
 async def test_help_and_palette_of_the_check_have_all_its_keys():
-    app = app_on(FakeSession(checked()))
-    async with app.run_test(size=(120, 40)) as pilot:
+    async with opened(checked(), size=(120, 40)) as (app, _, pilot):
         await look(app, pilot)
         offered = {command.title for command in app.get_system_commands(app.screen)}
         await pilot.press("question_mark")
@@ -253,11 +233,9 @@ async def test_help_and_palette_of_the_check_have_all_its_keys():
 
 
 async def test_the_palette_answers_the_question_too():
-    session = FakeSession(checked())
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(checked()) as (app, session, pilot):
         await look(app, pilot)
-        await pilot.press("ctrl+p", *"begin")
+        await pilot.press("ctrl+p", *"start")
         await app.workers.wait_for_complete()
         await pilot.pause()
         await pilot.press("enter")
@@ -265,18 +243,15 @@ async def test_the_palette_answers_the_question_too():
         assert session.sent == [Continue()]
 
 
-async def test_thousands_of_findings_are_listed_up_to_a_limit_that_is_told():
+async def test_thousands_of_findings_are_listed_up_to_a_limit():
     many = replace(BROKEN, findings=tuple(missing(line) for line in range(1, 13_101)))
-    app = app_on(FakeSession(checked(check=many)))
-    async with app.run_test(size=(120, 40)) as pilot:
+    async with opened(checked(check=many), size=(120, 40)) as (app, _, pilot):
         await look(app, pilot)
         assert "13,100 errors · 12,100 more in check.json" in text_of(app)
 
 
 async def test_the_end_of_the_run_closes_the_screen():
-    session = FakeSession(checked())
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(checked()) as (app, session, pilot):
         await look(app, pilot)
         session.change(phase=Phase.STOPPED)
         await look(app, pilot)

@@ -7,12 +7,11 @@ HEAVY = ("torch", "librosa", "numba", "scipy", "plotext", "sounddevice", "soundf
 
 PROGRAM = """
 import asyncio, sys
-from seeing import app_on, text_of
+from seeing import app_on, opened, text_of
 from fake_session import FakeSession, preparing
 
 async def show():
-    app = app_on(FakeSession(preparing()))
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(preparing()) as (app, _, pilot):
         await pilot.pause()
         assert "alice" in text_of(app)
 

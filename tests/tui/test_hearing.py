@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from fake_session import FakePlayer, FakeSession, preparing, sample, training
-from seeing import app_on, log_of, look, text_of
+from seeing import app_on, log_of, look, opened, text_of
 
 from engine.run.commands import Audition
 from engine.run.snapshot import Sample
@@ -15,10 +15,9 @@ def with_sample(session: FakeSession, new: Sample) -> None:
     session.change(samples=(*session.current.samples, new), auditioning=False)
 
 
-async def test_the_sample_that_was_asked_for_is_played_once_when_it_comes():
-    session, player = FakeSession(training()), FakePlayer()
-    app = app_on(session, player)
-    async with app.run_test(size=(80, 24)) as pilot:
+async def test_a_requested_sample_is_played_once_when_it_comes():
+    player = FakePlayer()
+    async with opened(training(), player) as (app, session, pilot):
         await pilot.press("a")
         session.change(auditioning=True)
         await look(app, pilot)
@@ -32,10 +31,9 @@ async def test_the_sample_that_was_asked_for_is_played_once_when_it_comes():
         assert "speaking…" not in text_of(app)
 
 
-async def test_what_is_asked_for_while_the_network_is_prepared_is_played_when_it_comes():
-    session, player = FakeSession(preparing()), FakePlayer()
-    app = app_on(session, player)
-    async with app.run_test(size=(80, 24)) as pilot:
+async def test_a_sample_requested_while_preparing_is_played_later():
+    player = FakePlayer()
+    async with opened(preparing(), player) as (app, session, pilot):
         await pilot.press("a")
         assert session.sent == [Audition()]
         with_sample(session, sample(855_000))
@@ -43,10 +41,8 @@ async def test_what_is_asked_for_while_the_network_is_prepared_is_played_when_it
         assert [path.name for path in player.played] == [sample(855_000).path.name]
 
 
-async def test_what_a_listener_must_know_is_said_in_full_when_the_sample_comes():
-    session = FakeSession(training())
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+async def test_the_note_of_a_sample_is_logged_in_full():
+    async with opened(training()) as (app, session, pilot):
         await pilot.press("a")
         with_sample(session, sample(871_204, "no SSRN yet: straight from the mel"))
         await look(app, pilot)
@@ -54,19 +50,17 @@ async def test_what_a_listener_must_know_is_said_in_full_when_the_sample_comes()
 
 
 async def test_a_sample_nobody_asked_for_is_listed_and_not_played():
-    session, player = FakeSession(training()), FakePlayer()
-    app = app_on(session, player)
-    async with app.run_test(size=(80, 24)) as pilot:
+    player = FakePlayer()
+    async with opened(training(), player) as (app, session, pilot):
         with_sample(session, sample(872_000))
         await look(app, pilot)
         assert "872,000  2.3 s  new" in text_of(app)
         assert player.played == []
 
 
-async def test_the_same_sentence_at_the_same_step_is_a_new_sample_all_the_same():
-    session, player = FakeSession(training()), FakePlayer()
-    app = app_on(session, player)
-    async with app.run_test(size=(80, 24)) as pilot:
+async def test_the_same_sentence_at_the_same_step_is_a_new_sample():
+    player = FakePlayer()
+    async with opened(training(), player) as (app, session, pilot):
         await pilot.press("a")
         newest = session.current.samples[-1]
         session.change(samples=(*session.current.samples[:-1], replace(newest)))
@@ -75,9 +69,8 @@ async def test_the_same_sentence_at_the_same_step_is_a_new_sample_all_the_same()
 
 
 async def test_an_audition_that_fails_does_not_play_what_comes_later():
-    session, player = FakeSession(training()), FakePlayer()
-    app = app_on(session, player)
-    async with app.run_test(size=(80, 24)) as pilot:
+    player = FakePlayer()
+    async with opened(training(), player) as (app, session, pilot):
         await pilot.press("a")
         await look(app, pilot)
         assert "speaking…" in text_of(app)
@@ -91,7 +84,7 @@ async def test_an_audition_that_fails_does_not_play_what_comes_later():
         assert "speaking…" not in text_of(app)
 
 
-async def test_r_plays_the_newest_sample_and_the_list_plays_the_highlighted_one():
+async def test_r_plays_the_newest_sample_and_the_list_the_selected():
     session, player = FakeSession(training()), FakePlayer()
     app = app_on(session, player)
     oldest, _, newest = session.current.samples
@@ -107,10 +100,8 @@ async def test_r_plays_the_newest_sample_and_the_list_plays_the_highlighted_one(
         assert "865,000  2.3 s  played" in text_of(app)
 
 
-async def test_the_highlight_follows_the_newest_sample_unless_the_person_moved():
-    session = FakeSession(training())
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+async def test_the_selection_follows_the_newest_sample_until_moved():
+    async with opened(training()) as (app, session, pilot):
         with_sample(session, sample(872_000))
         await look(app, pilot)
         assert app.run_screen.chosen_sample() is session.current.samples[-1]
@@ -134,9 +125,8 @@ async def test_o_plays_the_recording_beside_an_ssrn_sample():
 
 @pytest.mark.parametrize("key", ["a", "r"])
 async def test_without_sound_the_screen_says_how_to_fetch_the_sample(key):
-    session, player = FakeSession(training()), FakePlayer(unavailable="no sound device")
-    app = app_on(session, player)
-    async with app.run_test(size=(120, 40)) as pilot:
+    player = FakePlayer(unavailable="no sound device")
+    async with opened(training(), player, size=(120, 40)) as (app, session, pilot):
         assert "no sound here · y copies scp" in text_of(app)
         await pilot.press(key)
         with_sample(session, new := sample(871_204))
@@ -148,18 +138,19 @@ async def test_without_sound_the_screen_says_how_to_fetch_the_sample(key):
 
 
 async def test_y_copies_the_scp_line():
-    session = FakeSession(training())
-    app = app_on(session, FakePlayer(unavailable="no sound device"))
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training(), FakePlayer(unavailable="no sound device")) as (
+        app,
+        session,
+        pilot,
+    ):
         await pilot.press("y")
         path = session.current.samples[-1].path
         assert app.clipboard == f"scp ubuntu@gpu-1:{path} ."
 
 
 async def test_a_sound_that_fails_is_reported_once():
-    session, player = FakeSession(training()), FakePlayer()
-    app = app_on(session, player)
-    async with app.run_test(size=(80, 24)) as pilot:
+    player = FakePlayer()
+    async with opened(training(), player) as (app, _, pilot):
         await pilot.press("r")
         player.last_error = "the sound device is busy"
         await look(app, pilot)

@@ -1,8 +1,8 @@
 """What the keys ask of the run."""
 
 import pytest
-from fake_session import FakeSession, preparing, training
-from seeing import SIZES, app_on, lines_of, log_of, look, text_of
+from fake_session import preparing, training
+from seeing import SIZES, lines_of, log_of, look, opened, text_of
 
 from engine.run.commands import (
     Audition,
@@ -30,18 +30,14 @@ from tui.process.endings import ExitReason
     ],
 )
 async def test_a_key_sends_a_command_and_confirms_it(size, key, command, words):
-    session = FakeSession(training())
-    app = app_on(session)
-    async with app.run_test(size=size) as pilot:
+    async with opened(training(), size=size) as (app, session, pilot):
         await pilot.press(key)
         assert session.sent == [command]
         assert words in log_of(app)
 
 
 async def test_p_pauses_and_goes_on():
-    session = FakeSession(training())
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training()) as (app, session, pilot):
         # The bottom line is drawn a turn after the screen.
         await look(app, pilot)
         await pilot.pause()
@@ -49,16 +45,14 @@ async def test_p_pauses_and_goes_on():
         session.change(phase=Phase.PAUSED)
         await look(app, pilot)
         await pilot.pause()
-        assert "Paused at 871,204." in text_of(app)
+        assert "Paused at 871,204;" in text_of(app)
         assert "p resume" in text_of(app).splitlines()[-1]
         await pilot.press("p")
         assert session.sent == [Continue()]
 
 
 async def test_e_changes_the_sentence_that_auditions_speak():
-    session = FakeSession(training())
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training()) as (app, session, pilot):
         await pilot.press("e")
         assert "Two birds sat on the old wall." in text_of(app)
         await pilot.press("backspace", *"now", "enter")
@@ -66,9 +60,7 @@ async def test_e_changes_the_sentence_that_auditions_speak():
 
 
 async def test_an_empty_sentence_is_refused_in_the_dialog():
-    session = FakeSession(training(sentence="a"))
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training(sentence="a")) as (app, session, pilot):
         await pilot.press("e", "backspace", "enter")
         assert "empty: write a sentence" in text_of(app)
         await pilot.press("escape")
@@ -85,9 +77,7 @@ async def test_an_empty_sentence_is_refused_in_the_dialog():
     ],
 )
 async def test_the_stop_dialog_shows_what_an_answer_means(said, meaning):
-    session = FakeSession(training(stop=None))
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training(stop=None)) as (app, session, pilot):
         await pilot.press("s")
         assert "no change; none trains until you stop it" in text_of(app)
         app.screen.query_one("Input").value = said
@@ -107,9 +97,7 @@ async def test_the_stop_dialog_shows_what_an_answer_means(said, meaning):
     ],
 )
 async def test_the_stop_dialog_refuses_what_cannot_be(said, trouble):
-    session = FakeSession(training(stop=None))
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training(stop=None)) as (app, session, pilot):
         await pilot.press("s")
         app.screen.query_one("Input").value = said
         await pilot.press("enter")
@@ -121,9 +109,7 @@ async def test_the_stop_dialog_refuses_what_cannot_be(said, trouble):
 
 
 async def test_the_stop_dialog_opens_with_the_stop_and_none_removes_it():
-    session = FakeSession(training())
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training()) as (app, session, pilot):
         await pilot.press("s")
         assert app.screen.query_one("Input").value == "900,000"
         await pilot.press("enter")
@@ -139,9 +125,7 @@ async def test_the_stop_dialog_opens_with_the_stop_and_none_removes_it():
 
 
 async def test_without_a_stop_an_empty_answer_changes_nothing():
-    session = FakeSession(training(stop=None))
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training(stop=None)) as (app, session, pilot):
         await pilot.press("s", "enter")
         assert app.screen is app.run_screen
     assert session.sent == []
@@ -149,9 +133,7 @@ async def test_without_a_stop_an_empty_answer_changes_nothing():
 
 async def test_at_the_budget_s_asks_for_a_larger_one():
     at_budget = {"phase": Phase.AT_STOP, "budget": 0.65, "checkpoint_step": 871_204}
-    session = FakeSession(training(**at_budget))
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training(**at_budget)) as (app, session, pilot):
         await look(app, pilot)
         assert "at the budget" in lines_of(app)[0]
         await pilot.press("s")
@@ -163,8 +145,7 @@ async def test_at_the_budget_s_asks_for_a_larger_one():
 
 
 async def test_left_and_right_turn_the_attention_plots_back_and_forth():
-    app = app_on(FakeSession(training()))
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training()) as (app, _, pilot):
         await pilot.press("left")
         await pilot.pause()
         assert "attention · 865k" in text_of(app)
@@ -191,9 +172,7 @@ async def test_left_and_right_turn_the_attention_plots_back_and_forth():
     ],
 )
 async def test_a_key_that_does_nothing_now_says_why(snapshot, key, why):
-    session = FakeSession(snapshot)
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(snapshot) as (app, session, pilot):
         await pilot.press(key)
         assert why in log_of(app)
         assert session.sent == []
@@ -201,9 +180,7 @@ async def test_a_key_that_does_nothing_now_says_why(snapshot, key, why):
 
 
 async def test_after_a_failure_only_leaving_is_left():
-    session = FakeSession(training())
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training()) as (app, session, pilot):
         session.change(phase=Phase.FAILED, failure="out of memory")
         await look(app, pilot)
         await pilot.press("s", "a", "c", "p", "e")
@@ -215,8 +192,7 @@ async def test_after_a_failure_only_leaving_is_left():
 
 
 async def test_help_lists_every_key_and_why_some_are_disabled():
-    app = app_on(FakeSession(training(samples=())))
-    async with app.run_test(size=(120, 40)) as pilot:
+    async with opened(training(samples=()), size=(120, 40)) as (app, _, pilot):
         await pilot.press("question_mark")
         seen = text_of(app)
         for binding in app.run_screen._bindings.key_to_bindings.values():
@@ -229,9 +205,7 @@ async def test_help_lists_every_key_and_why_some_are_disabled():
 
 
 async def test_the_palette_finds_every_key():
-    session = FakeSession(training())
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training()) as (app, session, pilot):
         names = {command.title for command in app.get_system_commands(app.screen)}
         assert {"Audition", "Stop at", "Checkpoint", "Pause", "Replay", "Quit", "Theme"} <= names
         await pilot.press("ctrl+p", *"checkpoint")

@@ -2,7 +2,7 @@
 
 import pytest
 from fake_session import FakeSession, preparing, training
-from seeing import app_on, look, text_of
+from seeing import app_on, look, opened, text_of
 from textual import events
 
 from engine.run.commands import Finish, Pause, SaveCheckpoint, SetSentence, StopAt
@@ -22,18 +22,14 @@ async def until(pilot, true) -> None:
 
 @pytest.mark.parametrize("keys", [("q", "s"), ("q", "enter"), ("ctrl+c", "s"), ("ctrl+q", "s")])
 async def test_stop_and_save_finishes_the_run_and_closes(keys):
-    session = FakeSession(training())
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training()) as (app, session, pilot):
         await pilot.press(*keys)
     assert session.sent == [Finish()]
     assert app.return_value is ExitReason.QUIT
 
 
 async def test_keep_training_closes_the_screen_alone():
-    session = FakeSession(training())
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training()) as (app, session, pilot):
         await pilot.press("q", "k")
     assert session.sent == []
     assert app.return_value is ExitReason.KEEP_TRAINING
@@ -41,9 +37,11 @@ async def test_keep_training_closes_the_screen_alone():
 
 async def test_quitting_says_what_a_full_disk_loses():
     why = "The checkpoint needs 8 MB, but 4 MB are free; free 4 MB there."
-    session = FakeSession(training(saving_trouble=why, checkpoint_step=870_896))
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training(saving_trouble=why, checkpoint_step=870_896)) as (
+        app,
+        _session,
+        pilot,
+    ):
         await pilot.press("q")
         said = str(app.screen.query_one("Static").content)
         assert "308 steps cannot be saved: The checkpoint needs 8 MB" in said
@@ -52,9 +50,11 @@ async def test_quitting_says_what_a_full_disk_loses():
 
 @pytest.mark.parametrize("attached", [False, True])
 async def test_leaving_a_pause_alone_says_that_it_ends(attached):
-    session = FakeSession(training(phase=Phase.PAUSED, screens=1))
-    app = app_on(session, attached=attached)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training(phase=Phase.PAUSED, screens=1), attached=attached) as (
+        app,
+        session,
+        pilot,
+    ):
         await pilot.press("q")
         assert "end the pause and keep training" in text_of(app)
         await pilot.press("k")
@@ -64,9 +64,7 @@ async def test_leaving_a_pause_alone_says_that_it_ends(attached):
 
 
 async def test_escape_stays():
-    session = FakeSession(training())
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training()) as (app, session, pilot):
         await pilot.press("q")
         assert "The run is training at step 871,204." in text_of(app)
         await pilot.press("escape")
@@ -77,18 +75,18 @@ async def test_escape_stays():
 
 
 async def test_at_the_stop_nothing_is_asked_because_all_is_saved():
-    session = FakeSession(training(phase=Phase.AT_STOP, checkpoint_step=871_204))
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training(phase=Phase.AT_STOP, checkpoint_step=871_204)) as (
+        app,
+        session,
+        pilot,
+    ):
         await pilot.press("q")
     assert session.sent == [Finish()]
     assert app.return_value is ExitReason.QUIT
 
 
 async def test_a_stop_that_could_not_be_saved_can_be_saved_again():
-    session = FakeSession(training(phase=Phase.AT_STOP))
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training(phase=Phase.AT_STOP)) as (app, session, pilot):
         await pilot.pause()
         assert "Stopped at 871,204, not saved" in text_of(app)
         await pilot.press("q")
@@ -99,18 +97,14 @@ async def test_a_stop_that_could_not_be_saved_can_be_saved_again():
 
 
 async def test_the_end_of_the_run_closes_the_screen():
-    session = FakeSession(training())
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training()) as (app, session, pilot):
         session.change(phase=Phase.STOPPED)
         await look(app, pilot)
     assert app.return_value is ExitReason.ENDED
 
 
 async def test_a_run_that_never_started_closes_the_screen():
-    session = FakeSession(preparing())
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(preparing()) as (app, session, pilot):
         session.change(phase=Phase.FAILED, failure="no recording can be used")
         await look(app, pilot)
     assert app.return_value is ExitReason.ENDED
@@ -131,11 +125,13 @@ async def test_an_attached_screen_leaves_the_run_alone_unless_asked():
 
 
 async def test_other_screens_are_named_and_keep_their_pause():
-    session = FakeSession(training(phase=Phase.PAUSED, screens=3))
-    app = app_on(session, attached=True)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training(phase=Phase.PAUSED, screens=3), attached=True) as (
+        app,
+        session,
+        pilot,
+    ):
         await pilot.press("q")
-        assert "2 other screens are open on it." in text_of(app)
+        assert "2 other screens are open on" in text_of(app)
         assert "stop and save (ends the run for everyone)" in text_of(app)
         assert "The last to leave ends the pause." in text_of(app)
         await pilot.press("k")
@@ -145,9 +141,9 @@ async def test_other_screens_are_named_and_keep_their_pause():
 
 @pytest.mark.parametrize("attached", [False, True])
 async def test_at_the_stop_others_are_asked_about(attached):
-    session = FakeSession(training(phase=Phase.AT_STOP, checkpoint_step=871_204, screens=2))
-    app = app_on(session, attached=attached)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(
+        training(phase=Phase.AT_STOP, checkpoint_step=871_204, screens=2), attached=attached
+    ) as (app, session, pilot):
         await pilot.press("q")
         assert "Stopped at 871,204, saved." in text_of(app)
         await pilot.press("k")
@@ -160,8 +156,7 @@ async def test_at_the_stop_others_are_asked_about(attached):
     [("s", "enter"), ("e", "enter"), ("q", "escape"), ("question_mark", "escape"), ("s", "escape")],
 )
 async def test_keys_before_a_dialog_is_gone_end_no_screen(opens, closes):
-    app = app_on(FakeSession(training()))
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training()) as (app, _, pilot):
         await pilot.press(opens)
         dialog = app.screen
         assert dialog is not app.run_screen
@@ -176,9 +171,11 @@ async def test_keys_before_a_dialog_is_gone_end_no_screen(opens, closes):
 
 
 async def test_a_screen_that_only_reads_is_left_at_once():
-    session = FakeSession(training(phase=Phase.PAUSED))
-    app = app_on(session, attached=True, reading=True)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training(phase=Phase.PAUSED), attached=True, reading=True) as (
+        app,
+        session,
+        pilot,
+    ):
         await pilot.press("q")
     assert session.sent == []
     assert app.return_value is ExitReason.KEEP_TRAINING
@@ -186,8 +183,7 @@ async def test_a_screen_that_only_reads_is_left_at_once():
 
 @pytest.mark.parametrize("keys", [("escape", "escape", "escape"), ("pagedown", "escape")])
 async def test_keys_before_the_palette_is_ready_end_no_screen(keys):
-    app = app_on(FakeSession(training()))
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training()) as (app, _, pilot):
         for _ in range(5):
             app.action_command_palette()
             for key in keys:
@@ -200,8 +196,7 @@ async def test_keys_before_the_palette_is_ready_end_no_screen(keys):
 
 @pytest.mark.parametrize("opens", ["q", "ctrl+p"])
 async def test_pages_of_a_list_without_room_are_not_turned(opens):
-    app = app_on(FakeSession(training()))
-    async with app.run_test(size=(20, 4)) as pilot:
+    async with opened(training(), size=(20, 4)) as (app, _, pilot):
         await pilot.press(opens, "pagedown", "pageup", "pagedown")
         assert app.screen is not app.run_screen
         await pilot.press("escape")
@@ -209,8 +204,7 @@ async def test_pages_of_a_list_without_room_are_not_turned(opens):
 
 
 async def test_a_dialog_closed_before_it_is_drawn_ends_no_screen():
-    app = app_on(FakeSession(training()))
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training()) as (app, _, pilot):
         for opens in "seseq":
             for key in (opens, "escape"):
                 app.post_message(events.Key(key, key if len(key) == 1 else None))
@@ -221,9 +215,7 @@ async def test_a_dialog_closed_before_it_is_drawn_ends_no_screen():
 
 @pytest.mark.parametrize(("opens", "before"), [("s", ""), ("e", "Two birds sat on the old wall.")])
 async def test_what_is_typed_ahead_of_a_dialog_is_not_lost(opens, before):
-    session = FakeSession(training(stop=None))
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training(stop=None)) as (app, session, pilot):
         await pilot.pause()
         for key in (opens, "end", *"900k", "enter"):
             app.post_message(events.Key(key, key if len(key) == 1 else None))
@@ -236,9 +228,7 @@ async def test_what_is_typed_ahead_of_a_dialog_is_not_lost(opens, before):
 @pytest.mark.parametrize("opens", ["s", "e"])
 @pytest.mark.parametrize("deletes", [["ctrl+u"], ["ctrl+a", "ctrl+k"], ["home", *["delete"] * 40]])
 async def test_deleting_in_a_burst_deletes_what_was_there(opens, deletes):
-    session = FakeSession(training(stop=StopPoint(step=900_000)))
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training(stop=StopPoint(step=900_000))) as (app, session, pilot):
         await pilot.pause()
         for key in (opens, *deletes, *"950k", "enter", "p"):
             app.post_message(events.Key(key, key if len(key) == 1 else None))
@@ -249,9 +239,7 @@ async def test_deleting_in_a_burst_deletes_what_was_there(opens, deletes):
 
 
 async def test_a_key_that_is_lost_on_its_way_holds_up_no_other():
-    session = FakeSession(training())
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training()) as (app, _, pilot):
         await pilot.pause()
         await pilot.press("s")
         await until(pilot, lambda: app.screen.takes_keys)
@@ -265,8 +253,7 @@ async def test_a_key_that_is_lost_on_its_way_holds_up_no_other():
 
 @pytest.mark.parametrize("opens", ["ctrl+p", "s"])
 async def test_what_ctrl_q_closed_closes_nothing_else(opens):
-    app = app_on(FakeSession(training()))
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training()) as (app, _, pilot):
         await pilot.press(opens)
         above = app.screen
         await pilot.press("ctrl+q")

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from fake_session import FakeSession, training
-from seeing import SIZES, app_on, look, text_of
+from fake_session import training
+from seeing import SIZES, look, opened, text_of
 from textual.widgets import Static
 
 from engine.run.commands import SetBudget
@@ -14,10 +14,8 @@ from tui.process.headless import line_about
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_a_budget_that_runs_out_is_named_until_it_is_dismissed_or_raised(size):
-    session = FakeSession(training(budget=0.8, spent=0.63))
-    app = app_on(session)
-    async with app.run_test(size=size) as pilot:
+async def test_a_short_budget_is_shown_until_dismissed_or_raised(size):
+    async with opened(training(budget=0.8, spent=0.63), size=size) as (app, session, pilot):
         await look(app, pilot)
         assert "of the budget of" not in text_of(app)
         session.change(spent=0.65)
@@ -43,9 +41,7 @@ async def test_a_budget_that_runs_out_is_named_until_it_is_dismissed_or_raised(s
 
 
 async def test_the_nearer_of_stop_and_budget_is_what_is_projected():
-    session = FakeSession(training(budget=30.0))
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training(budget=30.0)) as (app, session, pilot):
         await look(app, pilot)
         assert "stop at 900,000 · 14:04" in text_of(app)
         assert "spent $0.65 · $0.69 at the stop · budget $30.00 · $0.99/h" in text_of(app)
@@ -56,26 +52,23 @@ async def test_the_nearer_of_stop_and_budget_is_what_is_projected():
     assert "spent $0.65 · $0.66 at the budget" in seen
 
 
-async def test_the_bar_of_a_budget_shows_what_the_whole_voice_has_spent():
+async def test_the_bar_of_a_budget_shows_the_whole_spend():
     snapshot = training(stop=None, budget=1.0, spent=0.285, first_spent=0.285)
-    app = app_on(FakeSession(snapshot))
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(snapshot) as (app, _, pilot):
         await look(app, pilot)
         (bar,) = [line for line in text_of(app).splitlines() if "budget $1.00" in line]
     assert " 28 % " in bar
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_a_paused_run_says_what_the_machine_costs_and_has_cost(size):
-    session = FakeSession(training(phase=Phase.PAUSED))
-    app = app_on(session)
-    async with app.run_test(size=size) as pilot:
+async def test_a_pause_says_what_the_machine_costs(size):
+    async with opened(training(phase=Phase.PAUSED), size=size) as (app, session, pilot):
         await look(app, pilot)
-        assert "The machine still costs $0.99/h" in text_of(app)
+        assert "Paused at 871,204; the machine still costs $0.99/h." in text_of(app)
         session.change(wait_seconds=424.0, wait_usd=0.12, idle_usd=0.32)
         await look(app, pilot)
         seen = text_of(app)
-        assert "The machine still costs $0.99/h · $0.12 idle so far (7m)" in seen
+        assert "$0.12 idle so far (7m)" in seen
         assert "$0.32 idle" in seen
         session.change(price=0.0)
         await look(app, pilot)
@@ -83,9 +76,7 @@ async def test_a_paused_run_says_what_the_machine_costs_and_has_cost(size):
 
 
 async def test_the_budget_is_raised_behind_s():
-    session = FakeSession(training(budget=0.8))
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training(budget=0.8)) as (app, session, pilot):
         await pilot.press("s", *["backspace"] * 12, *"budget 0.5")
         meaning = app.screen.query_one("#meaning", Static)
         assert "$0.65 is already spent" in str(meaning.content)
@@ -97,10 +88,8 @@ async def test_the_budget_is_raised_behind_s():
         assert session.sent == [SetBudget(40.0)]
 
 
-async def test_a_stop_beyond_the_budget_says_that_the_budget_comes_first():
-    session = FakeSession(training(budget=0.68))
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+async def test_a_stop_beyond_the_budget_says_so():
+    async with opened(training(budget=0.68)) as (app, _, pilot):
         await pilot.press("s")
         meaning = app.screen.query_one("#meaning", Static)
         assert "but the budget of $0.68 comes first" in str(meaning.content)

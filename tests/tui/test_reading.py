@@ -1,8 +1,8 @@
-"""A screen that only reads: it shows everything, and asks the run for nothing."""
+"""A read-only screen: it shows everything, and asks the run for nothing."""
 
 import pytest
-from fake_session import FakeSession, event, training
-from seeing import SIZES, app_on, log_of, look, text_of
+from fake_session import event, training
+from seeing import SIZES, log_of, look, opened, text_of
 from textual.content import Content
 
 from engine.run.snapshot import Phase, Snapshot
@@ -18,10 +18,8 @@ def warning_words(snapshot: Snapshot, *, reading: bool = False) -> Content:
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_keys_that_steer_are_not_offered_and_say_why_they_do_nothing(size):
-    session = FakeSession(training())
-    app = app_on(session, attached=True, reading=True)
-    async with app.run_test(size=size) as pilot:
+async def test_a_read_only_screen_refuses_keys_that_steer(size):
+    async with opened(training(), attached=True, reading=True, size=size) as (app, session, pilot):
         await look(app, pilot)
         await pilot.pause()
         text = text_of(app)
@@ -34,14 +32,12 @@ async def test_keys_that_steer_are_not_offered_and_say_why_they_do_nothing(size)
         for key in STEERING:
             await pilot.press(key)
             assert app.screen is app.run_screen
-        assert log_of(app).count("this screen only reads") == len(STEERING)
+        assert log_of(app).count("this screen is read-only") == len(STEERING)
     assert session.sent == []
 
 
 async def test_keys_that_read_work():
-    session = FakeSession(training())
-    app = app_on(session, attached=True, reading=True)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training(), attached=True, reading=True) as (app, session, pilot):
         await look(app, pilot)
         await pilot.press("left")
         assert "865k" in text_of(app)
@@ -53,7 +49,7 @@ async def test_keys_that_read_work():
         assert "Save a checkpoint" not in text
         assert "Close this screen; the run continues" in text
         assert "Suspend this screen" in text
-        assert "keys that change the run are left out" in text
+        assert "keys that change the run are left" in text
     assert session.sent == []
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 from fake_session import NOON, FakeSession, training
-from seeing import SIZES, app_on, look, text_of
+from seeing import SIZES, look, opened, text_of
 from test_stillness import Watched, settled
 from textual import events
 
@@ -29,16 +29,13 @@ def mouse(kind: type[events.MouseEvent]) -> events.MouseEvent:
 @pytest.mark.parametrize("size", [*SIZES, (53, 20)])
 @pytest.mark.parametrize("phase", [Phase.AT_STOP, Phase.PAUSED])
 async def test_a_screen_says_when_the_wait_ends(size, phase):
-    app = app_on(FakeSession(waiting(phase=phase)))
-    async with app.run_test(size=size) as pilot:
+    async with opened(waiting(phase=phase), size=size) as (app, _, pilot):
         await look(app, pilot)
         assert "Ends at 14:07 unless a key is pressed." in text_of(app)
 
 
 async def test_a_screen_that_only_reads_says_whose_keys_count():
-    session = FakeSession(waiting())
-    app = app_on(session, reading=True)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(waiting(), reading=True) as (app, session, pilot):
         await look(app, pilot)
         assert "Ends at 14:07 unless a key is pressed on another screen." in text_of(app)
         await pilot.press("t", "enter")
@@ -51,9 +48,7 @@ async def test_a_screen_that_only_reads_says_whose_keys_count():
 async def test_what_a_person_does_is_told_to_a_run_that_waits(how, monkeypatch):
     # However slow the test is, its keys come within it.
     monkeypatch.setattr("tui.app._KEY_SECONDS", 3600.0)
-    session = FakeSession(waiting())
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(waiting()) as (app, session, pilot):
         await look(app, pilot)
         if how == "key":
             await pilot.press("tab", "tab", "tab")
@@ -68,9 +63,7 @@ async def test_what_a_person_does_is_told_to_a_run_that_waits(how, monkeypatch):
 
 
 async def test_a_window_that_is_looked_at_or_resized_is_no_key():
-    session = FakeSession(waiting())
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(waiting()) as (app, session, pilot):
         app.post_message(events.AppBlur())
         app.post_message(events.AppFocus())
         await pilot.resize_terminal(100, 30)
@@ -79,9 +72,7 @@ async def test_a_window_that_is_looked_at_or_resized_is_no_key():
 
 
 async def test_a_key_tells_a_run_that_trains_nothing():
-    session = FakeSession(training())
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training()) as (_, session, pilot):
         await pilot.press("tab", "t")
         assert session.sent == []
 
@@ -100,9 +91,7 @@ async def test_another_end_within_the_minute_draws_nothing():
 
 
 async def test_a_run_that_failed_unwatched_closes_its_screen():
-    session = FakeSession(waiting(phase=Phase.PAUSED))
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(waiting(phase=Phase.PAUSED)) as (app, session, pilot):
         await look(app, pilot)
         because = "nobody pressed a key for 5 minutes"
         session.change(phase=Phase.FAILED, failure="it diverged", ended_because=because)

@@ -1,8 +1,8 @@
 """Warnings that a person must have seen: they stand on top until `d` dismisses them."""
 
 import pytest
-from fake_session import FakeSession, event, training
-from seeing import SIZES, app_on, look, text_of
+from fake_session import event, training
+from seeing import SIZES, look, opened, text_of
 
 from engine.run.snapshot import Phase
 
@@ -12,11 +12,9 @@ DIVERGED = event(9, "text2mel diverged at step 871,000.", "error")
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_one_warning_after_the_other_stands_until_it_is_dismissed(size):
+async def test_warnings_are_shown_one_by_one_until_dismissed(size):
     run = training(warnings=(DIVERGED, CORPUS, DAMAGED), budget=0.8)
-    session = FakeSession(run)
-    app = app_on(session)
-    async with app.run_test(size=size) as pilot:
+    async with opened(run, size=size) as (app, session, pilot):
         await look(app, pilot)
         assert "diverged at step 871,000.  d dismiss · +3 more" in text_of(app)
         assert "1,730" not in text_of(app)
@@ -41,21 +39,18 @@ async def test_one_warning_after_the_other_stands_until_it_is_dismissed(size):
     assert "1,730" not in seen
 
 
-async def test_a_long_warning_leaves_room_for_what_stands_below_it():
+async def test_a_long_warning_leaves_room_below_it():
     long = event(0, "the corpus differs: " + "a-very-long-name.wav, " * 40, "warning")
     paused = training(warnings=(long,), phase=Phase.PAUSED)
-    app = app_on(FakeSession(paused))
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(paused) as (app, _, pilot):
         await look(app, pilot)
         seen = text_of(app)
     assert "…  d dismiss" in seen
-    assert "Paused at 871,204." in seen
-    assert "The machine still costs $0.99/h" in seen
+    assert "Paused at 871,204; the machine still costs $0.99/h." in seen
 
 
-async def test_whoever_only_reads_dismisses_warnings_on_their_own_screen():
-    app = app_on(FakeSession(training(warnings=(CORPUS,), budget=0.8)), reading=True)
-    async with app.run_test(size=(80, 24)) as pilot:
+async def test_a_read_only_screen_dismisses_its_own_warnings():
+    async with opened(training(warnings=(CORPUS,), budget=0.8), reading=True) as (app, _, pilot):
         await look(app, pilot)
         seen = text_of(app)
         assert "81 % of the budget of $0.80 is spent.  d dismiss · +1 more" in seen
@@ -63,9 +58,8 @@ async def test_whoever_only_reads_dismisses_warnings_on_their_own_screen():
         assert "dismiss" not in text_of(app)
 
 
-async def test_the_key_is_there_only_while_there_is_something_to_dismiss():
-    app = app_on(FakeSession(training(warnings=(CORPUS,))))
-    async with app.run_test(size=(80, 24)) as pilot:
+async def test_d_exists_only_while_there_is_a_warning():
+    async with opened(training(warnings=(CORPUS,))) as (app, _, pilot):
         await look(app, pilot)
         assert app.screen.check_action("dismiss_warning", ()) is True
         await pilot.press("d")

@@ -5,16 +5,15 @@ from dataclasses import replace
 
 import pytest
 from fake_session import FakeSession, curve, event, preparing, sample, training
-from seeing import SIZES, app_on, lines_of, look, text_of
+from seeing import SIZES, app_on, lines_of, look, opened, text_of
 
 from engine.run.snapshot import LossCurve, Losses, Phase, Progress
 from engine.run.stop import StopPoint
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_a_training_run_shows_where_it_stands_when_it_ends_and_what_it_costs(size):
-    app = app_on(FakeSession(training()))
-    async with app.run_test(size=size) as pilot:
+async def test_a_training_run_shows_step_stop_and_spend(size):
+    async with opened(training(), size=size) as (app, _, pilot):
         await pilot.pause()
         seen = text_of(app)
     for words in (
@@ -32,8 +31,7 @@ async def test_a_training_run_shows_where_it_stands_when_it_ends_and_what_it_cos
 
 @pytest.mark.parametrize("size", [(60, 15), (61, 20), (200, 60), (40, 10), (20, 5)])
 async def test_any_size_of_terminal_keeps_the_step_in_sight(size):
-    app = app_on(FakeSession(training()))
-    async with app.run_test(size=size) as pilot:
+    async with opened(training(), size=size) as (app, _, pilot):
         await pilot.pause()
         assert "step 871,204" in text_of(app)
         await pilot.resize_terminal(80, 24)
@@ -71,9 +69,7 @@ async def test_without_a_gpu_or_a_price_or_a_stop_the_screen_says_so():
 
 
 async def test_preparation_shows_how_far_it_has_come():
-    session = FakeSession(preparing())
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(preparing()) as (app, session, pilot):
         await pilot.pause()
         assert "Preparing…" in text_of(app)
         session.change(progress=Progress("computing features", 3275, 13100))
@@ -87,8 +83,7 @@ async def test_preparation_shows_how_far_it_has_come():
 
 
 async def test_preparation_says_nothing_that_it_does_not_know_yet():
-    app = app_on(FakeSession(preparing(step=4537, stop_text="+200")))
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(preparing(step=4537, stop_text="+200")) as (app, _, pilot):
         await pilot.pause()
         seen = text_of(app)
     assert "step 4,537" in seen
@@ -97,10 +92,8 @@ async def test_preparation_says_nothing_that_it_does_not_know_yet():
     assert "of training" not in seen
 
 
-async def test_at_the_stop_the_screen_says_that_all_is_saved_and_what_can_be_done():
-    session = FakeSession(training())
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+async def test_at_the_stop_the_screen_says_that_all_is_saved():
+    async with opened(training()) as (app, session, pilot):
         session.change(phase=Phase.AT_STOP, step=900_000, checkpoint_step=900_000)
         await look(app, pilot)
         seen = text_of(app)
@@ -109,10 +102,8 @@ async def test_at_the_stop_the_screen_says_that_all_is_saved_and_what_can_be_don
         assert app.is_running
 
 
-async def test_a_failure_stands_on_the_screen_word_for_word_until_the_person_leaves():
-    session = FakeSession(training())
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+async def test_a_failure_stays_on_the_screen_word_for_word():
+    async with opened(training()) as (app, session, pilot):
         session.change(phase=Phase.FAILED, failure="no space left on [/data]; free some [bold]now")
         await look(app, pilot)
         assert "no space left on [/data]; free some [bold]now" in text_of(app)
@@ -142,9 +133,11 @@ async def test_text_from_data_is_shown_as_it_is_and_never_obeyed():
 async def test_a_diverging_loss_does_not_take_the_screen_down():
     broken = replace(curve(0, 4000), losses=(math.nan, math.inf, -math.inf) * 40)
     losses = Losses(math.nan, math.inf, math.nan, None)
-    session = FakeSession(training(curve=broken, losses=losses, held_out=math.nan))
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training(curve=broken, losses=losses, held_out=math.nan)) as (
+        app,
+        session,
+        pilot,
+    ):
         await pilot.pause()
         assert "loss nan  L1 inf  div nan" in text_of(app)
         session.change(curve=LossCurve((1, 2), (math.nan, math.nan)))
@@ -153,8 +146,7 @@ async def test_a_diverging_loss_does_not_take_the_screen_down():
 
 
 async def test_ssrn_has_no_attention_panel():
-    app = app_on(FakeSession(training(network="ssrn", attention=())))
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training(network="ssrn", attention=())) as (app, _, pilot):
         await pilot.pause()
         seen = text_of(app)
     assert "alice · SSRN" in seen
@@ -162,8 +154,11 @@ async def test_ssrn_has_no_attention_panel():
 
 
 async def test_ascii_means_ascii_everywhere():
-    app = app_on(FakeSession(training(sentence="Zoë sings – “loudly”")), ascii_only=True)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training(sentence="Zoë sings – “loudly”"), ascii_only=True) as (
+        app,
+        _,
+        pilot,
+    ):
         await pilot.pause()
         assert text_of(app).isascii()
         assert 'Zoe sings - "loudly"' in text_of(app)
@@ -173,8 +168,7 @@ async def test_ascii_means_ascii_everywhere():
 
 async def test_without_colour_the_attention_is_drawn_in_characters(monkeypatch):
     monkeypatch.setenv("NO_COLOR", "1")
-    app = app_on(FakeSession(training()))
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training()) as (app, _, pilot):
         await pilot.pause()
         seen = text_of(app)
     assert "▀" not in seen
@@ -182,9 +176,7 @@ async def test_without_colour_the_attention_is_drawn_in_characters(monkeypatch):
 
 
 async def test_a_stop_in_money_or_time_is_named_on_its_own_counter():
-    session = FakeSession(training(stop=StopPoint(usd=10.0)))
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training(stop=StopPoint(usd=10.0))) as (app, session, pilot):
         await pilot.pause()
         assert "stop at $10.00 spent · 23:28" in text_of(app)
         session.change(stop=StopPoint(training_seconds=2364 + 5400))
@@ -193,17 +185,15 @@ async def test_a_stop_in_money_or_time_is_named_on_its_own_counter():
 
 
 async def test_the_theme_changes_on_a_key():
-    app = app_on(FakeSession(training()))
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training()) as (app, _, pilot):
         await pilot.press("t")
         assert not app.current_theme.dark
         await pilot.press("t")
         assert app.current_theme.dark
 
 
-async def test_the_status_stays_on_top_of_a_panel_that_has_all_the_room():
-    app = app_on(FakeSession(training()))
-    async with app.run_test(size=(80, 24)) as pilot:
+async def test_the_status_stays_above_a_maximised_panel():
+    async with opened(training()) as (app, _, pilot):
         await pilot.press("x")
         await pilot.pause()
         assert "step 871,204" in lines_of(app)[1]
@@ -224,9 +214,7 @@ async def test_the_status_stays_on_top_of_a_panel_that_has_all_the_room():
     [((80, 24), "loss · best • 0.5165 at 10,000"), ((120, 40), "best held-out 0.5165 at 10,000")],
 )
 async def test_the_least_held_out_loss_stands_above_its_curve(size, said):
-    session = FakeSession(training(curve=LossCurve()))
-    app = app_on(session)
-    async with app.run_test(size=size) as pilot:
+    async with opened(training(curve=LossCurve()), size=size) as (app, session, pilot):
         await look(app, pilot)
         assert "best" not in text_of(app)
         known = replace(curve(0, 12_000), best=0.5165, best_step=10_000)

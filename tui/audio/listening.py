@@ -1,58 +1,101 @@
-"""What is to be heard: the sample that was asked for, once, and any sample again."""
+"""What is played and what was heard; a sample that cannot be played here is fetched by scp."""
 
+import getpass
+import shlex
+import socket
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
+from engine.files import absolute_path
 from engine.run.snapshot import Sample, Snapshot
-from tui.audio.player import Player, PlayerStatus
 
 
-class Listening:
-    """Plays the sample that a key asked for when it comes, and remembers what was heard."""
+@dataclass(frozen=True, slots=True)
+class PlayerStatus:
+    """The state of a player; replaced as a whole, so it can be read at any moment."""
 
-    def __init__(self, player: Player) -> None:
-        self._player = player
-        self._before: Snapshot | None = None
-        self._heard: frozenset[Path] = frozenset()
+    playing: Path | None
+    """The file that is playing now."""
+    unavailable: str = ""
+    """Why there is no sound on this host; empty where there is."""
+    last_error: str = ""
+    """Why the last file could not be played to its end."""
+
+
+class Player(Protocol):
+    """A way to play a sound that never keeps its caller waiting."""
+
+    def play(self, path: Path) -> None:
+        """Start to play a file and return at once; what was playing before stops."""
+        ...
+
+    def stop(self) -> None:
+        """Stop playing."""
+        ...
 
     @property
     def status(self) -> PlayerStatus:
-        """How it stands with sound."""
+        """The present state."""
+        ...
+
+
+class Listening:
+    """Plays a requested sample when it comes, and remembers what was played."""
+
+    def __init__(self, player: Player) -> None:
+        self._player = player
+        self._requested_at: Snapshot | None = None
+        self.played: frozenset[Path] = frozenset()
+        """The samples that were played since the screen opened."""
+
+    @property
+    def status(self) -> PlayerStatus:
+        """The state of the player."""
         return self._player.status
 
     @property
-    def heard(self) -> frozenset[Path]:
-        """The samples that were played since the screen opened."""
-        return self._heard
-
-    @property
     def awaiting(self) -> bool:
-        """Whether a sample was asked for and has not come yet."""
-        return self._before is not None
+        """Whether a sample was requested and has not come yet."""
+        return self._requested_at is not None
 
-    def ask(self, snapshot: Snapshot) -> None:
-        """Remember what there was when the key was pressed."""
-        self._before = snapshot
+    def request(self, snapshot: Snapshot) -> None:
+        """Remember which samples there were when the key was pressed."""
+        self._requested_at = snapshot
 
-    def look(self, snapshot: Snapshot) -> Sample | None:
-        """Return the sample that was asked for, once, when it has come.
+    def requested(self, snapshot: Snapshot) -> Sample | None:
+        """Return the sample that was requested, once, when it has come.
 
-        Samples are told apart by identity: the same sentence at the same step has the same
-        path, and is a new sample all the same.
+        Samples are compared by identity: the same sentence at the same step has the same path,
+        and is a new sample all the same.
         """
-        if self._before is None:
+        before = self._requested_at
+        if before is None:
             return None
-        known = {id(sample) for sample in self._before.samples}
+        known = {id(sample) for sample in before.samples}
         new = [sample for sample in snapshot.samples if id(sample) not in known]
-        if new:
-            self._before = None
-            return new[-1]
-        if snapshot.auditions > self._before.auditions:
-            # It ended without a sample; the engine's log says why.
-            self._before = None
-        return None
+        if new or snapshot.auditions > before.auditions:
+            # One that ended without a sample is explained by the engine's log.
+            self._requested_at = None
+        return new[-1] if new else None
 
     def play(self, path: Path) -> None:
-        """Play a file, and count it as heard where there is sound."""
+        """Play a file, and count it as played where there is sound."""
         self._player.play(path)
         if not self.status.unavailable:
-            self._heard |= {path}
+            self.played |= {path}
+
+
+def this_host() -> str:
+    """Return `user@host` as seen from here; the name may differ from outside."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        # A container may run under a number that no password file knows.
+        return socket.gethostname()
+    return f"{user}@{socket.gethostname()}"
+
+
+def scp_line(address: str, path: Path) -> str:
+    """Write the command that copies a file from `user@host` to the current folder."""
+    return f"scp {shlex.quote(f'{address}:{absolute_path(path)}')} ."

@@ -12,7 +12,7 @@ NO_DEVICE = "no sound device on this host"
 
 
 def main(arguments: list[str]) -> int:
-    """Play the file named by the only argument; without one, only look for a device."""
+    """Play the file named by the only argument; without one, only check for a device."""
     try:
         import sounddevice
     except OSError:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tui.audio import play_wav
-from tui.audio.player import PlayerStatus
+from tui.audio.listening import PlayerStatus
 
 _PROBE_LIMIT = 20.0
 """Seconds: a sound server that accepts and never answers holds an import for minutes."""
@@ -38,7 +38,7 @@ def _start(*arguments: str) -> "subprocess.Popen[str]":
 def _trouble(child: "subprocess.Popen[str]", limit: float) -> str:
     """Wait for a child and return what went wrong, or nothing."""
     try:
-        _, said = child.communicate(timeout=limit)
+        _, output = child.communicate(timeout=limit)
     except subprocess.TimeoutExpired:
         child.kill()
         child.communicate()
@@ -47,7 +47,7 @@ def _trouble(child: "subprocess.Popen[str]", limit: float) -> str:
         return ""
     if child.returncode < 0:
         return f"the sound system crashed the player ({signal.Signals(-child.returncode).name})"
-    lines = said.strip().splitlines()
+    lines = output.strip().splitlines()
     return lines[-1] if lines else f"the player ended with {child.returncode}"
 
 
@@ -61,11 +61,7 @@ def play_to_the_end(path: Path) -> str:
 
 
 class SoundCard:
-    """The host's loudspeakers; a `Player` whose methods return at once.
-
-    Whether there are any is found out once, in the background. Until that is known, a file is
-    played on trial.
-    """
+    """The loudspeakers of this host, if any: a `Player` that looks for them in the background."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -77,21 +73,21 @@ class SoundCard:
 
     @property
     def status(self) -> PlayerStatus:
-        """How it stands with sound now."""
+        """The present state."""
         return self._status
 
     def play(self, path: Path) -> None:
-        """Begin to play a file; what sounded before falls silent."""
-        turn = self._fall_silent(path)
+        """Start to play a file; what was playing before stops."""
+        turn = self._replace(path)
         threading.Thread(
             target=self._play, args=(path, turn), name="voicecoach-sound", daemon=True
         ).start()
 
     def stop(self) -> None:
-        """Fall silent."""
-        self._fall_silent(None)
+        """Stop playing."""
+        self._replace(None)
 
-    def _fall_silent(self, then: Path | None) -> int:
+    def _replace(self, then: Path | None) -> int:
         with self._lock:
             self._turn += 1
             if self._child is not None:

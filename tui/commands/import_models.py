@@ -1,9 +1,6 @@
 """`voicecoach import`: a voice from checkpoints of the BBC's DC-TTS code."""
 
-import contextlib
 import shlex
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,8 +11,6 @@ from tui.command_line import app, reports_errors, unwind_on_sigterm
 
 if TYPE_CHECKING:
     from engine.jobs.import_models import Imported
-
-_ShowProgress = Callable[[str, int, int], None]
 
 
 @app.command(
@@ -42,36 +37,20 @@ def import_models(
 ) -> int:
     """Make a voice from models trained with the BBC's DC-TTS code."""
     from engine.jobs.import_models import import_voice
+    from tui.reports.progress import progress
 
-    with unwind_on_sigterm(), _progress() as show:
-        imported = import_voice(models, voice, symbols=vocabulary, on_progress=show)
+    with unwind_on_sigterm(), progress("reading the files, in MB") as show:
+        imported = import_voice(
+            models,
+            voice,
+            symbols=vocabulary,
+            on_progress=lambda what, done, total: show(done // 10**6, total // 10**6, what),
+        )
     _print(imported)
     return 0
 
 
-@contextlib.contextmanager
-def _progress() -> Iterator[_ShowProgress]:
-    """Show a bar on stderr where that is a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda what, done, total: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
-
-    console = Console(stderr=True, markup=False, highlight=False)
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("reading the files", total=None)
-
-        def show(what: str, done: int, total: int) -> None:
-            # Without a total, which only writing has, the bar is in motion instead.
-            progress.update(task, description=what, completed=done, total=total or None)
-
-        yield show
-
-
 def _print(imported: "Imported") -> None:
-
     for network in imported.networks:
         moments = (
             f"optimizer state of {network.updates:,} steps"

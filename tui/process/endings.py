@@ -55,7 +55,7 @@ def describe_end(last: Snapshot) -> str:
 
 
 def describe_rent(last: Snapshot) -> str:
-    """Say what the machine goes on to cost after a run; empty where that is not known."""
+    """Say what the machine costs after a run; empty where that is not known."""
     # A machine that its cloud takes away costs nothing for long.
     if last.price <= 0 or last.interrupted:
         return ""

@@ -203,7 +203,7 @@ def event_line(event: Event) -> str:
 
 
 def line_about(snapshot: Snapshot) -> str:
-    """Say where the run stands, in one line."""
+    """Describe the state of the run in one line."""
     if snapshot.phase.before_steps:
         progress = snapshot.progress
         if progress is None:

@@ -67,7 +67,7 @@ def attach_with_screen(voice: Path, *, reading: bool, ascii_only: bool) -> int:
 
     Args:
         voice: the voice folder.
-        reading: the person only watches, and the run obeys nothing from here.
+        reading: the screen is read-only.
         ascii_only: draw without Unicode blocks.
 
     Raises:
@@ -362,7 +362,7 @@ class _AttachedRun(_Run):
         last = self._session.snapshot()
         failed = last.phase is Phase.FAILED
         if failed and not self._session.ended_in_sight:
-            # It may well go on: nothing is known of its end.
+            # It may well be running: nothing is known of its end.
             self._terminal.say(f"voicecoach: {last.failure}")
         elif last.phase.ended:
             self.say_end(last, f"voicecoach: {last.failure}" if failed else describe_end(last))

@@ -120,7 +120,7 @@ class SignalWatch:
         # When the first signal to end came, and the first that was meant as another one.
         self._asked_at: float | None = None
         self._forced_at: float | None = None
-        # Which of them the person has been told of.
+        # Which of them was reported.
         self._reported_end = self._reported_force = False
         self._ended_at: float | None = None
         self._unread_polls = 0
@@ -147,11 +147,7 @@ class SignalWatch:
         threading.Thread(target=self._watch, name="voicecoach-watch", daemon=True).start()
 
     def close(self) -> None:
-        """Let the process end: the main thread, which calls this, shows nothing more.
-
-        Signals are ignored from here on: the exit code is to tell how the run ended, and the
-        process is ended soon if it does not end by itself.
-        """
+        """Let the process end, and ignore signals: the exit code is that of the run."""
         self.closing.set()
         for of_end in (signal.SIGTERM, signal.SIGINT):
             signal.signal(of_end, signal.SIG_IGN)
@@ -201,7 +197,7 @@ class SignalWatch:
             return
         hurrying = bool(self._session.snapshot().end_waits_for)
         if hurrying:
-            # What is given up by that was told with the wait.
+            # The wait has said what that gives up.
             self._session.hurry()
             self._outlet.tell(f"{received.name}: {self.hurrying}")
         if not self._reported_end:

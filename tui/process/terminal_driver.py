@@ -29,9 +29,9 @@ LOG = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.1
 _PATIENCE = 2.0
-"""Seconds after which a paste or a sequence that has begun, and gets no longer, counts as over."""
+"""Seconds after which an unfinished paste or sequence counts as over."""
 _TYPED = 16
-"""Bytes at a time that may come of typing: they are no sign that a paste still goes on."""
+"""Bytes at a time that may be typed: they are no sign of a paste that continues."""
 MAX_COLUMNS, MAX_ROWS = 1000, 500
 """More than any terminal has; one can claim 65,535 of each, which would take all memory."""
 MAX_PASTE = 10_000
@@ -119,7 +119,7 @@ class TerminalInput:
             position = end
 
     def give_up_waiting(self) -> Iterator[Message]:
-        """Yield what is to be made of a paste or sequence whose rest is overdue."""
+        """Yield what an unfinished paste or sequence amounts to once its rest is overdue."""
         now = self._monotonic()
         patience = constants.ESCAPE_DELAY if self._unfinished == _ESC else _PATIENCE
         if self._unfinished and now - self._unfinished_since >= patience:
@@ -197,7 +197,7 @@ def _is_printable(code_point: str) -> bool:
 
 
 class TerminalDriver(LinuxDriver):
-    """Textual's driver, with input that goes on whatever is read and whatever fails."""
+    """Textual's driver, whose input survives whatever is read and whatever fails."""
 
     def __init__(
         self,
@@ -216,7 +216,7 @@ class TerminalDriver(LinuxDriver):
         return min(columns, MAX_COLUMNS), min(rows, MAX_ROWS)
 
     def run_input_thread(self) -> None:
-        """Hand on what is read until the screen closes."""
+        """Pass on what is read until the screen closes."""
         terminal_input = TerminalInput()
         logged: set[type[Exception]] = set()
         while not self.exit_event.is_set():
@@ -234,7 +234,7 @@ class TerminalDriver(LinuxDriver):
         if select.select([self.fileno], [], [], _POLL_SECONDS)[0]:
             data = os.read(self.fileno, 4096)
             if not data:
-                # The terminal is gone, which the watch sees to.
+                # The terminal is gone; the signal watch handles that.
                 self.exit_event.wait(_POLL_SECONDS)
             yield from terminal_input.feed(data)
         yield from terminal_input.give_up_waiting()

@@ -88,10 +88,10 @@ class _View:
         )
         advised = group.by_advice
         few = len(group.findings) <= _MAX_OF_A_KIND
-        most = _MAX_OF_A_KIND if few else max(1, _MAX_OF_A_KIND // len(advised))
+        per_advice = _MAX_OF_A_KIND if few else max(1, _MAX_OF_A_KIND // len(advised))
         for findings in advised[:_MAX_OF_A_KIND]:
-            self._part(title, self._findings(findings[:most]), apart=bool(title))
-            self._more(len(findings) - most)
+            self._part(title, self._findings(findings[:per_advice]), apart=bool(title))
+            self._more(len(findings) - per_advice)
             self._advise([findings[0].advice])
             title = Text()
         self._more(sum(map(len, advised[_MAX_OF_A_KIND:])))

@@ -52,7 +52,7 @@ def verdict(report: CheckReport) -> str:
 
 
 def facts(report: CheckReport) -> list[tuple[str, str]]:
-    """Return what is measured of the whole: a name and a figure with its unit."""
+    """Return the figures of the corpus: name and value with its unit."""
     speech = "none"
     if report.usable:
         mean = report.hours * 3600 / report.usable
@@ -96,9 +96,9 @@ def bars(lengths: Histogram) -> list[Bar]:
     filled = [index for index, count in enumerate(counts) if count]
     if not filled:
         return []
-    most = max(counts)
+    highest = max(counts)
     return [
-        Bar(f"{edges[i]:g}–{edges[i + 1]:g} s", counts[i], counts[i] / most)
+        Bar(f"{edges[i]:g}–{edges[i + 1]:g} s", counts[i], counts[i] / highest)
         for i in range(filled[0], filled[-1] + 1)
     ]
 

@@ -1,15 +1,24 @@
 """A progress bar on stderr, where that is a terminal."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 
+class Show(Protocol):
+    """Shows progress."""
+
+    def __call__(self, done: int, total: int, what: str = ..., /) -> None:
+        """Show how much of `what` is done."""
+        ...
+
+
 @contextmanager
-def progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Give a function that takes how much is done, out of how much."""
+def progress(what: str) -> Iterator[Show]:
+    """Give a function that takes how much is done, out of how much, and of what, if it changes."""
     console = Console(stderr=True, markup=False, highlight=False, emoji=False)
     bar = Progress(
         TextColumn("{task.description}", markup=False),
@@ -23,7 +32,8 @@ def progress(what: str) -> Iterator[Callable[[int, int], None]]:
     with bar:
         task = bar.add_task(what, total=None)
 
-        def show(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
+        def show(done: int, total: int, what: str = what) -> None:
+            # A bar without a total is in motion.
+            bar.update(task, description=what, completed=done, total=total or None)
 
         yield show

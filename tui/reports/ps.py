@@ -12,10 +12,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from engine.attach.client import glance
-from engine.attach.last_known import LastKnown, last_known
-from engine.attach.messages import Glance
-from engine.attach.registry import KnownRun, known_runs
+from engine.attach.client import ask_status
+from engine.attach.messages import Status
+from engine.attach.registry import KnownRun, LastSeen, known_runs, last_seen
 from engine.formatting import duration, printable
 from engine.run.snapshot import Phase
 from tui import formatting
@@ -33,19 +32,20 @@ class Run:
     """A run of this host, and its own answer."""
 
     known: KnownRun
-    glance: Glance | None
+    status: Status | None
     """None where it does not answer."""
-    kept: LastKnown | None = None
+    last_seen: LastSeen | None = None
     """What a run that does not answer wrote down last."""
 
     def as_json(self, now: float) -> dict[str, Any]:
         """Plain values, the same fields whether it answers or not."""
-        entry, answer = self.known.entry, self.glance
-        fields: dict[str, Any] = dict.fromkeys(Glance.__dataclass_fields__)
+        entry, answer = self.known.entry, self.status
+        fields: dict[str, Any] = dict.fromkeys(Status.__struct_fields__)
         if answer is not None:
-            fields |= {**asdict(answer), "phase": answer.phase.value}
-        elif self.kept is not None:
-            fields |= asdict(self.kept)
+            fields = {name: getattr(answer, name) for name in fields}
+            fields["phase"] = answer.phase.value
+        elif self.last_seen is not None:
+            fields |= asdict(self.last_seen)
         still, phase = fields.pop("still_seconds"), fields.pop("phase_seconds")
         return {
             **fields,
@@ -76,11 +76,11 @@ def query_runs() -> list[Run]:
 
 def _query(known: KnownRun) -> Run:
     entry = known.entry
-    answer = glance(entry.voice_folder, _ANSWER_WITHIN)
+    answer = ask_status(entry.voice_folder, _ANSWER_WITHIN)
     # Another process than the one that is listed may serve the folder by now.
     if answer is not None and answer.pid == entry.process.pid:
         return Run(known, answer)
-    return Run(known, None, last_known(entry.voice_folder, entry.network))
+    return Run(known, None, last_seen(entry.voice_folder, entry.network))
 
 
 def print_runs_as_json(runs: list[Run]) -> None:
@@ -116,22 +116,22 @@ def print_runs(runs: list[Run]) -> None:
 
 
 def _cells(run: Run, now: float) -> list[str]:
-    entry, answer = run.known.entry, run.glance
+    entry, answer = run.known.entry, run.status
     name, network, pid = entry.voice, NETWORKS[entry.network], str(entry.process.pid)
     if answer is None:
-        kept, since = run.kept, duration(max(0.0, now - run.known.seen))
-        step = "" if kept is None or kept.step is None else f"{kept.step:,}"
-        spent = "" if kept is None or kept.spent is None else formatting.dollars(kept.spent)
+        last, since = run.last_seen, duration(max(0.0, now - run.known.seen))
+        step = "" if last is None or last.step is None else f"{last.step:,}"
+        spent = "" if last is None or last.spent is None else formatting.dollars(last.spent)
         return [name, network, step, f"no answer for {since}", spent, f"{since} ago", pid, ""]
     step, spent = f"{answer.step:,}", formatting.dollars(answer.spent)
     return [name, network, step, _state(answer), spent, "now", pid, _screens(answer)]
 
 
-def _screens(answer: Glance) -> str:
+def _screens(answer: Status) -> str:
     return f"{answer.screens} + {answer.readers} reading" if answer.readers else str(answer.screens)
 
 
-def _state(answer: Glance) -> str:
+def _state(answer: Status) -> str:
     """Show the speed of a training run, and what any other does, and for how long."""
     if answer.wait_ends_at is not None:
         return f"waits until {formatting.clock(answer.wait_ends_at)}"

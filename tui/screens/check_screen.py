@@ -24,10 +24,9 @@ if TYPE_CHECKING:
 
 
 class CheckScreen(KeyedScreen):
-    """Answers whether this corpus can be trained on, and asks where there is doubt.
+    """Shows whether a corpus can be trained on, and asks if there are errors.
 
-    While the engine waits for the answer the screen stays; once training has begun it closes by
-    itself, unless it was opened with a key.
+    It stays while the engine waits for the answer, and then closes, unless a key opened it.
     """
 
     KEYS: ClassVar[tuple[Key, ...]] = CHECK_KEYS
@@ -65,7 +64,7 @@ class CheckScreen(KeyedScreen):
         yield KeysFooter()
 
     def on_mount(self) -> None:
-        """Show what is known."""
+        """Show the first snapshot."""
         self._detail.border_title = "what to do"
         self.show(self._snapshot)
 

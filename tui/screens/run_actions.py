@@ -19,8 +19,7 @@ from engine.run.commands import (
 )
 from engine.run.snapshot import Phase, Sample, Snapshot
 from tui import formatting
-from tui.audio import scp
-from tui.audio.listening import Listening
+from tui.audio.listening import Listening, scp_line
 from tui.process.endings import ExitReason
 from tui.screens.keyed_screen import KeyedScreen
 from tui.screens.quit_dialog import Leaving, QuitDialog
@@ -70,7 +69,7 @@ class RunActions(KeyedScreen):
 
     def action_audition(self) -> None:
         """Ask for a sample; it is played when it comes."""
-        self.listening.ask(self.snapshot)
+        self.listening.request(self.snapshot)
         self.ask(Audition(), f"audition requested at step {self.snapshot.step:,}")
 
     def action_checkpoint(self) -> None:
@@ -82,7 +81,7 @@ class RunActions(KeyedScreen):
         self.ask(Pause(), "pause requested")
 
     def action_go_on(self) -> None:
-        """Ask to go on."""
+        """Ask to resume."""
         self.ask(Continue(), "resuming")
 
     def action_draw_attention(self) -> None:
@@ -186,7 +185,7 @@ class RunActions(KeyedScreen):
         """Play a sample, or say how to fetch it if this host has no sound."""
         unavailable = self.listening.status.unavailable
         if unavailable:
-            line = scp.scp_line(self.address, sample.path)
+            line = scp_line(self.address, sample.path)
             self.say(f"no sound here ({unavailable}); y copies: {line}", "warning")
         else:
             self.listening.play(sample.path)
@@ -204,7 +203,7 @@ class RunActions(KeyedScreen):
         if sample is None or sample.original is None:
             self.say("this sample has no original recording", "warning")
         elif self.listening.status.unavailable:
-            line = scp.scp_line(self.address, sample.original)
+            line = scp_line(self.address, sample.original)
             self.say(f"no sound here ({self.listening.status.unavailable}): {line}", "warning")
         else:
             self.listening.play(sample.original)
@@ -214,7 +213,7 @@ class RunActions(KeyedScreen):
         """Copy the scp command for the selected sample to the person's own clipboard."""
         sample = self.chosen_sample()
         if sample is not None:
-            line = scp.scp_line(self.address, sample.path)
+            line = scp_line(self.address, sample.path)
             self.app.copy_to_clipboard(line)
             self.say(f"copied, if the terminal allows it: {line}")
 

@@ -80,11 +80,11 @@ class RunScreen(RunActions):
         if not covered:
             self._show_state(snapshot, silent, plots=plots)
         self._show_events(snapshot)
-        asked_for = self.listening.look(snapshot)
-        if asked_for is not None:
-            if asked_for.note:
-                self.say(f"sample at {asked_for.step:,}: {asked_for.note}")
-            self.hear(asked_for)
+        requested = self.listening.requested(snapshot)
+        if requested is not None:
+            if requested.note:
+                self.say(f"sample at {requested.step:,}: {requested.note}")
+            self.hear(requested)
         self.show_sound()
         if not covered:
             self.refresh_keys()
@@ -101,7 +101,7 @@ class RunScreen(RunActions):
     def show_sound(self) -> None:
         """Show what is playing, and whether a sample is on its way."""
         snapshot, sound = self.snapshot, self.listening.status
-        self.samples.show(snapshot.samples, sound.playing, self.listening.heard)
+        self.samples.show(snapshot.samples, sound.playing, self.listening.played)
         speaking = snapshot.auditioning or self.listening.awaiting
         spoken = snapshot.sentence if snapshot.network == "text2mel" else ""
         self.samples.say_state(spoken, speaking, sound.unavailable)

@@ -18,7 +18,7 @@ from tui.screens.dialog import Dialog
 
 _BUDGET = "budget"
 _NEW_BUDGET = f"{_BUDGET} $"
-"""What stands in the field where the budget has ended the run."""
+"""The answer to begin with where the budget has ended the run."""
 
 
 class StopDialog(Dialog[StopAt | SetBudget]):
@@ -54,7 +54,7 @@ class StopDialog(Dialog[StopAt | SetBudget]):
             yield Static("enter accepts · esc cancels", classes="hint")
 
     def on_mount(self) -> None:
-        """Keep the meaning true as the run goes on."""
+        """Update the meaning as the run continues."""
         self._say_meaning()
         self.set_interval(1, self._say_meaning)
 

@@ -15,6 +15,7 @@ from tui.widgets.warnings import Warnings, budget_is_short
 
 _DEFAULT_WIDTH = 78
 """Cells of the narrowest usual screen, for as long as the width is not known."""
+_RENT = "the machine still costs"
 
 
 class Notice(Vertical):
@@ -118,11 +119,14 @@ def idle_words(snapshot: Snapshot) -> Content:
     starting = snapshot.phase is Phase.CHECKED and snapshot.seconds_to_start is not None
     if snapshot.price <= 0 or snapshot.phase not in idle or starting:
         return Content("")
-    words = f"The machine still costs {formatting.price(snapshot.price)}"
+    words = []
+    if snapshot.phase is not Phase.PAUSED:
+        # A pause names the price itself.
+        words.append(f"{_RENT.capitalize()} {formatting.price(snapshot.price)}")
     if snapshot.wait_seconds >= 60:
         so_far, time = formatting.dollars(snapshot.wait_usd), whole_minutes(snapshot.wait_seconds)
-        words += f" · {so_far} idle so far ({time})"
-    return Content.styled(words, "bold $warning")
+        words.append(f"{so_far} idle so far ({time})")
+    return Content.styled(" · ".join(words), "bold $warning")
 
 
 def phase_words(snapshot: Snapshot, *, reading: bool = False) -> Content:
@@ -137,7 +141,8 @@ def phase_words(snapshot: Snapshot, *, reading: bool = False) -> Content:
         case Phase.PAUSED:
             again = "try again" if snapshot.alarm else "resume"
             keys = _keys(("p", again), ("a", "audition"), ("q", "quit"), reading=reading)
-            paused = Content.assemble((f"Paused at {snapshot.step:,}.", "bold"), "  ", keys)
+            costs = f"; {_RENT} {formatting.price(snapshot.price)}" if snapshot.price > 0 else ""
+            paused = Content.assemble((f"Paused at {snapshot.step:,}{costs}.", "bold"), "  ", keys)
             return _below(alarm, paused, _wait_end(snapshot, reading=reading), trouble)
         case Phase.AT_STOP:
             at_stop = _at_stop(snapshot, reading=reading)

@@ -9,15 +9,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from engine.attach.codec import decode, encode, load
-from engine.attach.messages import Ask, Glance, read_from_client, read_from_server, write
-from engine.attach.registry import RunEntry
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.checkpoints.state import specs_of
 from engine.errors import InputError
 from engine.jobs.info import describe
 from engine.jobs.say import say
-from engine.machine.processes import ProcessId
 from engine.mirror.layout import (
     FileInfo,
     Latest,
@@ -28,9 +24,7 @@ from engine.mirror.layout import (
     parse_manifest,
 )
 from engine.networks.specs import MAX_WIDTH
-from engine.run.commands import SetBudget
-from engine.run.snapshot import Phase
-from engine.run.stop import MAX_STEPS, MAX_USD, read_stored_stop
+from engine.run.stop import MAX_STEPS, read_stored_stop
 from engine.training.data_check import load_record
 from engine.voice.folder import read_corpus_report
 from engine.voice.history import History
@@ -268,38 +262,6 @@ def test_no_number_in_a_small_file_is_a_surprise(voice, training):
         with a_short_sentence_at_most("stop.json"):
             kept = read_stored_stop(network)
             assert kept is None or kept.words
-
-    check()
-
-
-def test_no_number_from_a_run_or_of_the_list_of_runs_is_a_surprise(tmp_path):
-    glance = Glance(
-        "alice", "text2mel", Phase.TRAINING, 5, 1.5, "+20k", 1.0, 0.5, 4, 0.5, 60.0, 123, 1, 0, 1e9
-    )  # fmt: skip
-    entry = RunEntry(tmp_path, "alice", "text2mel", ProcessId.of_this(), "host", 1.0)
-    ask = json.loads(write(Ask(SetBudget(5.0))))
-    said = {
-        "glance": (json.loads(write(glance)), read_from_server),
-        "ask": (ask, read_from_client),
-        "entry": (encode(entry, RunEntry), lambda line: decode(load(line), RunEntry)),
-    }
-    places = [(name, place) for name, (one, _) in said.items() for place in numbers_in(one)]
-
-    @property_test(250)
-    @given(st.sampled_from(places), ABSURD | st.sampled_from(["nan", "inf", "-inf"]))
-    def check(what, number):
-        name, place = what
-        line = json.dumps(with_number(said[name][0], place, number)).encode()
-        with a_short_sentence_at_most():
-            read = said[name][1](line)
-            if isinstance(read, Glance):
-                assert 0 <= read.step <= MAX_STEPS
-                assert math.isfinite(read.spent + read.price + read.phase_seconds)
-            elif isinstance(read, Ask):
-                assert 0 <= read.command.usd <= MAX_USD
-            else:
-                assert math.isfinite(read.since)
-                assert read.process.runs in (True, False)
 
     check()
 

@@ -74,14 +74,14 @@ def test_a_start_that_changes_the_budget_says_so(make_voice, training):
     assert texts == {
         30.0: [],
         None: [],
-        5.0: [("budget was $30.00, is $5.00", "warning")],
-        0.0: [("budget was $5.00, is none", "warning")],
+        5.0: [("budget is now $5.00 (was $30.00)", "warning")],
+        0.0: [("budget is now none (was $5.00)", "warning")],
     }
     last = training.end(training.start(voice, "+1", budget=0.05))
-    assert "budget was none, is $0.05" in training.texts(last)
+    assert "budget is now $0.05 (was none)" in training.texts(last)
     assert not last.warnings
     last = training.end(training.start(voice, "+1", budget=60.0))
-    assert "budget was $0.05, is $60.00" in training.texts(last)
+    assert "budget is now $60.00 (was $0.05)" in training.texts(last)
     assert not last.warnings
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from engine.attach.client import RemoteSession, glance
+from engine.attach.client import RemoteSession, ask_status
 from engine.attach.sockets import connect
 from engine.errors import EngineError, InputError
 from engine.machine.lock import FolderLostError, LockRemovedError, acquire_lock, holder_of
@@ -252,7 +252,7 @@ def test_a_removed_socket_is_opened_again(voice, training):
     training.until(session, lambda s: s.step > 5)
     screen = RemoteSession(voice.folder)
     (voice.folder / "socket").unlink()
-    until(lambda: glance(voice.folder, 10), "the socket")
+    until(lambda: ask_status(voice.folder, 10), "the socket")
     # Whoever was attached before still is.
     screen.send(Finish())
     assert training.end(session).phase is Phase.STOPPED

@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[3]
 COUNTING_RUN = Path(__file__).with_name("counting_run.py")
 DEADLINE = 60.0
 
@@ -152,6 +152,14 @@ class TerminalProcess:
                 return False
         return self.modes == self.modes_before
 
+    def wait_for(self, words: str) -> None:
+        """Return once words are on the terminal."""
+        wait_until(lambda: words in self.text, repr(words))
+
+    def wait_until_restored(self) -> None:
+        """Return once a shell could be used here again."""
+        wait_until(self.is_as_it_was, "the terminal to be as it was")
+
     def stop_reading(self) -> None:
         """Be a terminal that nobody looks at, its buffer full."""
         self._reading.clear()
@@ -219,6 +227,24 @@ class Runs:
 
     def counting_command(self, *options: str) -> list[str]:
         return [sys.executable, str(COUNTING_RUN), "train", "--voice", str(self.voice), *options]
+
+    def attach_command(self, *options: str) -> list[str]:
+        return [sys.executable, str(COUNTING_RUN), "attach", str(self.voice), *options]
+
+    def attach(self, *options: str, **environment: str) -> TerminalProcess:
+        """Attach a screen to the run, in another terminal."""
+        return self.start(self.attach_command(*options), **environment)
+
+    def leave(self, terminal: TerminalProcess) -> None:
+        """Close a screen and keep its run training."""
+        terminal.type("q")
+        terminal.wait_for("esc  stay here")
+        terminal.type("k")
+        assert terminal.wait() == 0
+
+    def asked(self) -> list[str]:
+        """The names of the commands that the engine has received."""
+        return (self.said("asked") or "").split()
 
     def start(self, arguments: list[str], **environment: str) -> TerminalProcess:
         terminal = TerminalProcess(arguments, self.folder, **environment)

@@ -4,7 +4,6 @@ What the engine does is written as small files into the voice folder, where a te
 that a test puts there, and variables, make it fail.
 """
 
-import asyncio
 import os
 import threading
 import time
@@ -19,7 +18,7 @@ import tui.app
 import tui.process.headless
 import tui.process.run
 import tui.process.signals
-from engine.attach.clients import Audience
+from engine.attach.screens import Screens
 from engine.attach.server import Server
 from engine.errors import EngineError, InputError
 from engine.run.commands import (
@@ -44,17 +43,8 @@ from tui.process.terminal_driver import TerminalDriver, TerminalInput
 FAULTS = {
     "engine": EngineError("the disk is full: free some space and continue"),
     "input": InputError("nothing usable in metadata.csv: see the list above"),
-    "unforeseen": ZeroDivisionError("division [by] zero"),
+    "unexpected": ZeroDivisionError("division [by] zero"),
 }
-
-
-def _is_screen() -> bool:
-    """Whether the app asks, and nobody else in its process."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
 
 
 class CountingSession:
@@ -77,7 +67,7 @@ class CountingSession:
             "standard",
             device="cpu",
         )
-        self._audience = Audience(self._obey, self._show_screens, at_home=options.attended)
+        self._audience = Screens(self._obey, self._show_screens, own=options.attended)
         self._server = Server(self._folder, lambda: self._snapshot, self._obey, self._audience)
         self._thread = threading.Thread(target=self._run)
         self._paused = False
@@ -90,17 +80,13 @@ class CountingSession:
             threading.Thread(target=threading.Event().wait).start()
 
     def snapshot(self) -> Snapshot:
-        if _is_screen() and self._asked("crash-screen"):
-            if self._asked("crash-once"):
-                (self._folder / "crash-screen").unlink()
-            raise RuntimeError("the picture [is] crooked")
         return self._snapshot
 
     def send(self, command: Command) -> None:
         if isinstance(command, ScreenDetached):
-            self._audience.leave_home(keep_training=command.keep_training)
+            self._audience.remove_own(keep_training=command.keep_training)
         elif isinstance(command, TerminalStalled):
-            self._audience.home_reads(not command.stalled)
+            self._audience.set_own_reads(not command.stalled)
         else:
             self._obey(command)
 
@@ -197,32 +183,16 @@ class CountingSession:
 
 
 class FailingScreen(VoicecoachApp):
-    """Fails in the way that a variable says, when a file says so."""
-
-    class Failure(Message):
-        pass
+    """Fails in a timer when a file says so, or when it closes."""
 
     def on_ready(self) -> None:
         super().on_ready()
-        if SCREEN_FAULT in ("timer", "handler", "worker"):
-            self.set_interval(0.05, self._look_for_fault)
+        if SCREEN_FAULT == "timer":
+            self.set_interval(0.05, self._fail_if_asked)
 
-    def _look_for_fault(self) -> None:
-        if not _is_to_fail():
-            return
-        match SCREEN_FAULT:
-            case "timer":
-                raise RuntimeError("the timer failed")
-            case "handler":
-                self.post_message(self.Failure())
-            case "worker":
-                self.run_worker(self._fail_in_worker())
-
-    def on_failing_screen_failure(self) -> None:
-        raise RuntimeError("the handler failed")
-
-    async def _fail_in_worker(self) -> None:
-        raise RuntimeError("the worker failed")
+    def _fail_if_asked(self) -> None:
+        if _is_to_fail():
+            raise RuntimeError("the timer [failed]")
 
     def on_unmount(self) -> None:
         if SCREEN_FAULT == "closing":
@@ -266,5 +236,5 @@ if __name__ == "__main__":
         tui.process.signals.SignalWatch.start = lambda _watch: None
     # Sooner than a person would notice.
     tui.process.signals._UNREAD_POLLS = 5
-    engine.attach.connection._TAKES_WITHIN = 1.0
+    engine.attach.connection._STALLED_AFTER = 1.0
     main()

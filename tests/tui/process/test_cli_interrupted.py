@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 from fake_metadata import FakeMetadata
+from paths import SPEECH
 
-RECORDINGS = Path(__file__).resolve().parents[2] / "fixtures" / "ljspeech-3"
+pytestmark = [pytest.mark.process, pytest.mark.slow]
+
 SPOT_RUN = Path(__file__).with_name("spot_run.py")
 
 
@@ -20,7 +22,7 @@ def fake(tmp_path: Path):
 
 @pytest.fixture
 def command(runs, tmp_path: Path, fake):
-    dataset = shutil.copytree(RECORDINGS, tmp_path / "recordings")
+    dataset = shutil.copytree(SPEECH, tmp_path / "recordings")
     return [
         *(sys.executable, str(SPOT_RUN), "train", str(dataset), "--voice", str(runs.voice)),
         *("--preset", "small", "--device", "cpu", "--precision", "fp32"),

@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
-RECORDINGS = Path(__file__).resolve().parents[2] / "fixtures" / "ljspeech-3"
+import pytest
+from paths import SPEECH
+
+pytestmark = [pytest.mark.process, pytest.mark.slow]
 
 # As on FAT, and on some network shares.
 NO_CHMOD = """
@@ -21,7 +23,7 @@ main()
 
 def test_nobody_else_reaches_a_new_voice(runs) -> None:
     voice = runs.folder / "voices" / "alice"
-    command = [sys.executable, "-c", NO_CHMOD, "train", RECORDINGS, "--voice", voice]
+    command = [sys.executable, "-c", NO_CHMOD, "train", SPEECH, "--voice", voice]
     command += ["--preset", "small", "--device", "cpu", "--stop-at", "+1", "--headless"]
     done = subprocess.run(
         command, env=runs.environment(), umask=0o022, capture_output=True, text=True

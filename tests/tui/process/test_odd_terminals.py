@@ -3,7 +3,6 @@
 import itertools
 import random
 import resource
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 
 from engine.attach.client import RemoteSession
 
-COUNTING_RUN = Path(__file__).with_name("counting_run.py")
+pytestmark = [pytest.mark.process, pytest.mark.slow]
 
 NAMED = {
     "a byte of Latin-1": b"\xe9",
@@ -40,10 +39,6 @@ NAMED = {
 
 KEYS_THAT_END_OR_STOP = b"qQpPcC\x03\x10\x11\x1a"
 """Quit, pause, palette and suspend; and the checkpoint, by which a test asks for an answer."""
-
-
-def attach(runs):
-    return runs.start([sys.executable, str(COUNTING_RUN), "attach", str(runs.voice)])
 
 
 def wait_for_answer(runs, terminal, what: str) -> None:
@@ -83,7 +78,7 @@ def screens(runs) -> Iterator[tuple[Any, Any, RemoteSession]]:
     own = runs.counting()
     runs.engine_process()
     own.wait_for_screen()
-    other = attach(runs)
+    other = runs.attach()
     other.wait_for_screen()
     session = RemoteSession(runs.voice, reading=True)
     yield own, other, session

@@ -7,7 +7,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,11 +14,15 @@ import pytest
 # Administrators' programs are not on everybody's path.
 WHERE = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 
-pytestmark = pytest.mark.skipif(
-    not all(shutil.which(program, path=WHERE) for program in ("sshd", "ssh", "ssh-keygen"))
-    and "VOICECOACH_REQUIRE_PROGRAMS" not in os.environ,
-    reason="openssh-server and openssh-client are not installed",
-)
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not all(shutil.which(program, path=WHERE) for program in ("sshd", "ssh", "ssh-keygen"))
+        and "VOICECOACH_REQUIRE_PROGRAMS" not in os.environ,
+        reason="openssh-server and openssh-client are not installed",
+    ),
+]
 
 
 class Sshd:
@@ -76,7 +79,7 @@ def sshd(tmp_path, runs):
     server.process.wait()
 
 
-def test_a_killed_ssh_client_leaves_the_run_and_another_login_takes_it_up(runs, sshd) -> None:
+def test_a_run_survives_its_ssh_client_and_is_attached_again(runs, sshd) -> None:
     whole = runs.environment()
     environment = {name: whole[name] for name in ("PATH", "PYTHONPATH", "XDG_STATE_HOME")}
     first = runs.start(sshd.client(runs.counting_command(), **environment))
@@ -88,7 +91,7 @@ def test_a_killed_ssh_client_leaves_the_run_and_another_login_takes_it_up(runs, 
     assert runs.is_alive(engine)
     assert not runs.said("checkpoint")
 
-    attach = [sys.executable, "-m", "tui", "attach", str(runs.voice)]
+    attach = runs.attach_command()
     second = runs.start(sshd.client(attach, **environment))
     second.wait_for_screen()
     runs.wait_until(lambda: not runs.said("unattended"), "the engine to hear that somebody looks")

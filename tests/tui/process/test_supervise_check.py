@@ -5,14 +5,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from paths import SPEECH
 
-RECORDINGS = Path(__file__).resolve().parents[2] / "fixtures" / "ljspeech-3"
+pytestmark = [pytest.mark.process, pytest.mark.slow]
 
 
 @pytest.fixture
 def asked(runs, tmp_path: Path):
     """A run whose screen shows what the check found, and waits."""
-    dataset = Path(shutil.copytree(RECORDINGS, tmp_path / "recordings"))
+    dataset = Path(shutil.copytree(SPEECH, tmp_path / "recordings"))
     with (dataset / "metadata.csv").open("a", encoding="utf-8") as metadata:
         metadata.write("LJ001-9999|nobody [b]recorded[/b] this|nobody recorded this\n")
     command = ["train", str(dataset), "--voice", str(runs.voice), "--preset", "small"]

@@ -9,16 +9,18 @@ import sys
 from pathlib import Path
 
 import pytest
+from paths import SPEECH
 
 from engine.voice.folder import Voice
 
+pytestmark = [pytest.mark.process, pytest.mark.slow]
+
 WAITING_RUN = Path(__file__).with_name("waiting_run.py")
-RECORDINGS = Path(__file__).resolve().parents[2] / "fixtures" / "ljspeech-3"
 
 
 @pytest.fixture
 def dataset(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(RECORDINGS, tmp_path / "recordings"))
+    return Path(shutil.copytree(SPEECH, tmp_path / "recordings"))
 
 
 def voicecoach(runs, *arguments: str) -> list[str]:
@@ -128,7 +130,7 @@ def test_a_refused_order_leaves_the_recordings_alone(runs, dataset: Path) -> Non
     runs.wait_until(lambda: "voicecoach: " in terminal.text, "the sentence")
     runs.wait_until(terminal.is_as_it_was, "the terminal to be as it was")
     left = {entry.name for entry in dataset.iterdir()}
-    assert left == {entry.name for entry in RECORDINGS.iterdir()}
+    assert left == {entry.name for entry in SPEECH.iterdir()}
     assert len(list(recordings.iterdir())) == 3
 
 

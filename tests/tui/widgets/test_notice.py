@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from fake_session import NOON, FakeSession, preparing, training
-from seeing import app_on, look, text_of
+from fake_session import NOON, preparing, training
+from seeing import look, opened, text_of
 
 from engine.machine.cloud.machine import Machine, SpotNotice
 from engine.run.snapshot import LostSteps, MirrorState, Phase
@@ -16,9 +16,7 @@ from tui.widgets.status import money_line, title_line
 
 
 async def test_a_step_that_hangs_stands_on_the_screen_until_it_ends():
-    session = FakeSession(training())
-    app = app_on(session)
-    async with app.run_test(size=(120, 40)) as pilot:
+    async with opened(training(), size=(120, 40)) as (app, session, pilot):
         await pilot.pause()
         assert "hangs" not in text_of(app)
         session.change(alarm="step 871,205 hangs in [Learner.step]")
@@ -29,17 +27,16 @@ async def test_a_step_that_hangs_stands_on_the_screen_until_it_ends():
         assert "hangs" not in text_of(app)
 
 
-def test_a_run_that_waits_because_it_is_sick_says_why_and_how_to_go_on():
+def test_a_run_that_diverged_says_so_and_how_to_resume():
     words = phase_words(training(phase=Phase.PAUSED, alarm="it diverged")).plain
     assert words.startswith("it diverged")
     assert "p try again" in words
     assert "p resume" in phase_words(training(phase=Phase.PAUSED)).plain
 
 
-async def test_a_lowered_rate_and_skipped_steps_are_on_the_status_and_on_every_line():
+async def test_a_lowered_rate_and_skipped_steps_are_shown():
     snapshot = training(rate_factor=0.25, skipped=12)
-    app = app_on(FakeSession(snapshot))
-    async with app.run_test(size=(120, 40)) as pilot:
+    async with opened(snapshot, size=(120, 40)) as (app, _, pilot):
         await pilot.pause()
         assert "12 skipped · lr 6.8e-5 (×0.25)" in text_of(app)
     assert "lr 6.8e-5 (×0.25)  12 steps skipped" in line_about(snapshot)
@@ -61,17 +58,16 @@ UNNAMED = MirrorState(
 
 
 async def test_the_step_that_is_safe_elsewhere_is_shown():
-    app = app_on(FakeSession(training(mirror=MirrorState("s3://bucket/alice", 871_000))))
-    async with app.run_test(size=(120, 40)) as pilot:
+    async with opened(
+        training(mirror=MirrorState("s3://bucket/alice", 871_000)), size=(120, 40)
+    ) as (app, _, pilot):
         await look(app, pilot)
         assert "mirror 871,000" in text_of(app)
         assert "behind" not in text_of(app)
 
 
-async def test_a_mirror_out_of_reach_is_said_on_top_and_gone_once_it_is_back():
-    session = FakeSession(training(mirror=BEHIND))
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
+async def test_an_unreachable_mirror_is_shown_until_it_is_back():
+    async with opened(training(mirror=BEHIND)) as (app, session, pilot):
         await look(app, pilot)
         said = " ".join(text_of(app).split())
         assert "Mirror behind since 14:00:" in said
@@ -84,8 +80,7 @@ async def test_a_mirror_out_of_reach_is_said_on_top_and_gone_once_it_is_back():
 
 
 async def test_a_mirror_that_nobody_named_is_said_to_get_nothing():
-    app = app_on(FakeSession(training(mirror=UNNAMED)))
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with opened(training(mirror=UNNAMED)) as (app, _, pilot):
         await look(app, pilot)
         said = " ".join(text_of(app).split())
         assert "No mirror: voice.toml names the mirror s3://evil/[alice]: nothing is copied" in said
@@ -109,7 +104,7 @@ def test_the_lines_of_a_run_without_a_screen_have_it_too():
 FULL = "The checkpoint x cannot be written: No space left on device; free some space."
 
 
-def test_while_nothing_can_be_saved_it_says_why_and_what_is_at_risk():
+def test_steps_at_risk_are_shown_while_nothing_can_be_saved():
     run = replace(training(), step=871_204, checkpoint_step=870_000)
     assert phase_words(run).plain == ""
     said = phase_words(replace(run, saving_trouble=FULL)).plain
@@ -119,7 +114,7 @@ def test_while_nothing_can_be_saved_it_says_why_and_what_is_at_risk():
         assert FULL in phase_words(replace(run, phase=phase, saving_trouble=FULL)).plain
 
 
-def test_before_the_first_checkpoint_all_since_the_base_is_at_risk():
+def test_before_the_first_checkpoint_all_steps_are_at_risk():
     run = replace(training(), step=30, base_step=20, checkpoint_step=None, saving_trouble=FULL)
     assert phase_words(run).plain.startswith("Not saved, 10 steps at risk: ")
 
@@ -173,10 +168,13 @@ def test_what_becomes_of_the_run_depends_on_what_it_does():
 
 def test_a_warning_has_no_countdown_and_nothing_is_markup():
     warned = training(spot_notice=SpotNotice("[b]soon[/b]\x1b"))
-    assert spot_words(warned, NOON).plain == "[b]soon[/b] .  Saved: step 871,000."
+    assert (
+        spot_words(warned, NOON).plain
+        == "[b]soon[/b]\N{REPLACEMENT CHARACTER}.  Saved: step 871,000."
+    )
 
 
-def test_the_status_names_the_machine_and_where_the_price_is_from():
+def test_the_status_names_the_machine_and_price_source():
     snapshot = training(machine=MACHINE, price_source="AWS spot us-east-1b, 14:00", price=0.43)
     assert "AWS g5.xlarge us-east-1b spot" in title_line(snapshot, "14:02", 140).left.plain
     assert "$0.43/h, AWS spot us-east-1b, 14:00" in money_line(snapshot, 140).left.plain

@@ -1,4 +1,4 @@
-"""A screen's side of the wire: what it shows when the run dies, hangs or talks nonsense."""
+"""A screen of another process: what it shows when the run dies, hangs or sends nonsense."""
 
 import os
 import signal
@@ -9,17 +9,18 @@ import threading
 from pathlib import Path
 
 import pytest
+from msgspec import Raw
+from paths import ROOT
 
-from engine.attach.client import RemoteSession, glance
-from engine.attach.deltas import changes
-from engine.attach.messages import MAX_FROM_SERVER, Part, Refusal, Welcome, write
-from engine.attach.sockets import listen
+from engine.attach.client import RemoteSession, ask_status
+from engine.attach.messages import GREETING, MAX_FROM_SERVER, Refusal, Update, frame
+from engine.attach.sockets import Listener
+from engine.attach.updates import update_between
 from engine.errors import InputError
 from engine.machine.lock import acquire_lock
 from engine.run.commands import Pause
 from engine.run.snapshot import Phase, Snapshot
-
-ROOT = Path(__file__).resolve().parents[3]
+from engine.serialization import to_msgpack
 
 # A run in a process of its own, that a test can kill.
 RUN = """
@@ -28,26 +29,17 @@ from pathlib import Path
 from engine.run.publisher import Publisher
 from engine.machine.lock import acquire_lock
 from engine.run.snapshot import Phase, Snapshot
-from engine.attach.clients import Audience
+from engine.attach.screens import Screens
 from engine.attach.server import Server
 folder = Path(sys.argv[1])
 acquire_lock(folder)
 publisher = Publisher(Snapshot(Phase.TRAINING, "a", folder, "ssrn", "small", "standard", step=7))
-Server(folder, lambda: publisher.snapshot, print, Audience(print, print, at_home=False)).start()
+Server(folder, lambda: publisher.snapshot, print, Screens(print, print, own=False)).start()
 print("serving", flush=True)
 while True:
     publisher.update(step=publisher.snapshot.step + 1)
     time.sleep(0.01)
 """
-
-
-def until(true, what: str):
-    pause = threading.Event()
-    for _ in range(3000):
-        if true():
-            return
-        pause.wait(0.01)
-    pytest.fail(f"waited 30 s for {what}")
 
 
 @pytest.fixture
@@ -66,7 +58,7 @@ def texts(session):
     return [event.text for event in session.snapshot().events]
 
 
-def test_a_run_that_was_killed_shows_as_failed_with_the_reason(process, tmp_path):
+def test_a_killed_run_shows_as_failed_with_the_reason(process, tmp_path):
     session = RemoteSession(tmp_path)
     assert session.pid == process.pid
     process.kill()
@@ -77,11 +69,11 @@ def test_a_run_that_was_killed_shows_as_failed_with_the_reason(process, tmp_path
     assert f"Process {process.pid}" in last.failure
     assert f"voicecoach train --voice {tmp_path} --network ssrn" in last.failure
     process.wait()
-    with pytest.raises(InputError, match="Nobody trains the voice"):
+    with pytest.raises(InputError, match="is not being trained"):
         RemoteSession(tmp_path)
 
 
-def test_a_run_whose_end_was_not_heard_is_not_said_to_be_killed(process, tmp_path):
+def test_a_run_whose_end_was_missed_is_not_called_killed(process, tmp_path):
     session = RemoteSession(tmp_path)
     # A run that ends by itself takes its socket away.
     (tmp_path / "socket").unlink()
@@ -92,7 +84,7 @@ def test_a_run_whose_end_was_not_heard_is_not_said_to_be_killed(process, tmp_pat
     assert "killed" not in session.snapshot().failure
 
 
-def test_a_run_that_followed_one_that_was_lost_is_named(process, tmp_path, monkeypatch):
+def test_the_run_after_a_lost_one_is_named(process, tmp_path, monkeypatch):
     followed = threading.Event()
     monkeypatch.setattr("engine.attach.client._DIES_WITHIN", 30.0)
     monkeypatch.setattr("engine.attach.client.is_running", lambda pid: not followed.is_set())
@@ -107,18 +99,18 @@ def test_a_run_that_followed_one_that_was_lost_is_named(process, tmp_path, monke
     lock.release()
 
 
-def test_a_run_that_stands_still_is_told_and_so_is_its_return(process, tmp_path):
+def test_silence_is_reported_and_so_is_its_end(process, tmp_path, until):
     # Longer than a run that goes on lets a screen wait for its next step.
     session = RemoteSession(tmp_path, silent_after=1.0)
     until(lambda: session.snapshot().step > 10, "the run")
     process.send_signal(signal.SIGSTOP)
     # It stands on the screen as long as it holds, whatever else happens.
     until(lambda: f"Process {process.pid}" in session.snapshot().alarm, "the word of it")
-    assert any("no sign of life" in text for text in texts(session))
+    assert any("does not respond" in text for text in texts(session))
     assert session.snapshot().phase is Phase.TRAINING
     process.send_signal(signal.SIGCONT)
     until(lambda: session.snapshot().alarm == "", "its return")
-    assert any("is back" in text for text in texts(session))
+    assert any("responds again" in text for text in texts(session))
     # What it was told stays in its place while more happens.
     before = session.snapshot()
     until(lambda: session.snapshot().step > before.step, "a step")
@@ -143,18 +135,18 @@ print([event.text for event in session.snapshot().events], flush=True)
 """
 
 
-def test_a_screen_that_stood_still_itself_does_not_blame_the_run(process, tmp_path):
+def test_a_screen_that_was_stopped_does_not_blame_the_run(process, tmp_path, until):
     screen = subprocess.Popen(
         [sys.executable, "-c", SCREEN, tmp_path],
         cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert screen.stdout.readline() == "looking\n"
     screen.send_signal(signal.SIGSTOP)
-    before = glance(tmp_path, 20).step
-    until(lambda: glance(tmp_path, 20).step > before + 150, "the run to go on alone")
+    before = ask_status(tmp_path, 20).step
+    until(lambda: ask_status(tmp_path, 20).step > before + 150, "the run to go on alone")
     screen.send_signal(signal.SIGCONT)
     told, _ = screen.communicate("go on\n", timeout=60)
-    assert "no sign of life" not in told
+    assert "does not respond" not in told
 
 
 class FakeServer:
@@ -163,17 +155,18 @@ class FakeServer:
     def __init__(
         self, folder: Path, answer: bytes, *, hold: bool = False, later: bytes = b""
     ) -> None:
-        self._listener, _ = listen(folder)
-        self._listener.setblocking(True)
+        self._listener = Listener(folder)
+        self._listener.socket.setblocking(True)
         self._answer = answer
         self._hold = hold
         self._later = later
         self.release = threading.Event()
+        self._ended = False
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
 
     def _serve(self) -> None:
-        connected, _ = self._listener.accept()
+        connected, _ = self._listener.socket.accept()
         with connected:
             connected.recv(4096)
             try:
@@ -188,15 +181,17 @@ class FakeServer:
     def end(self) -> None:
         self.release.set()
         self._thread.join()
-        self._listener.close()
+        if not self._ended:
+            self._ended = True
+            self._listener.close()
 
 
 @pytest.fixture
 def answer(tmp_path):
     servers = []
 
-    def make(said: bytes, **options) -> FakeServer:
-        servers.append(FakeServer(tmp_path, said, **options))
+    def make(answer: bytes, **options) -> FakeServer:
+        servers.append(FakeServer(tmp_path, answer, **options))
         return servers[-1]
 
     yield make
@@ -204,50 +199,50 @@ def answer(tmp_path):
         server.end()
 
 
-WELCOME = write(Welcome(1, "0.1"))
-SEEN = b"".join(
-    write(part)
-    for part in changes(
-        None, Snapshot(Phase.TRAINING, "a", Path("/v"), "ssrn", "small", "standard", step=9)
-    )
-)
+SNAPSHOT = Snapshot(Phase.TRAINING, "a", Path("/v"), "ssrn", "small", "standard", step=9)
+SEEN = GREETING + frame(update_between(None, SNAPSHOT))
+NONSENSE = (8).to_bytes(4, "big") + b"nonsense"
 
 
 @pytest.mark.parametrize(
-    ("said", "sentence"),
+    ("sent", "sentence"),
     [
-        (b"", "Nobody trains"),
-        (WELCOME, "Nobody trains"),
-        (b"220 mail.example ESMTP\r\n", "no JSON"),
-        (write(Refusal("32 screens look at this run already")), "32 screens"),
-        (WELCOME + SEEN.replace(b'"v":3', b'"v":9', 1), "version 9"),
-        (WELCOME + SEEN.replace(b'"TRAINING"', b'"DANCING"'), "DANCING"),
-        (WELCOME + SEEN.replace(b'"step":', b'"stamp":'), "stamp"),
-        (WELCOME + b'{"v":3,' + b'"x":' * 20_000 + b"\n", "deeply|no JSON"),
-        (b"a" * (MAX_FROM_SERVER + 1), "bytes"),
+        (b"", "is not being trained"),
+        (GREETING, "is not being trained"),
+        (b"220 mail.example ESMTP\r\n", "does not speak voicecoach's protocol"),
+        (GREETING + frame(Refusal("32 screens are attached")), "32 screens"),
+        (b'{"v":3,"kind":"Refusal","text":"?"}\n', "version 3 .* version 4"),
+        (GREETING + frame(Update({"phase": Raw(to_msgpack("dancing"))}, {})), "dancing"),
+        (GREETING + frame(Update({"stamp": Raw(to_msgpack(1))}, {})), "stamp"),
+        (GREETING + NONSENSE, "message from the run"),
+        (GREETING + (MAX_FROM_SERVER + 1).to_bytes(4, "big"), "bytes"),
     ],
-    ids=lambda value: repr(value[:30]),
+    ids=lambda value: repr(value[:40]),
 )
-def test_nonsense_is_told_in_a_sentence(answer, tmp_path, said, sentence):
-    answer(said)
+def test_nonsense_is_reported_in_a_sentence(answer, tmp_path, sent, sentence):
+    answer(sent)
     with pytest.raises(InputError, match=sentence) as caught:
         RemoteSession(tmp_path)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 500
 
 
-def test_a_run_that_talks_nonsense_later_shows_as_failed(answer, tmp_path):
-    server = answer(WELCOME + SEEN, hold=True, later=b"nonsense\n")
+@pytest.mark.parametrize(
+    ("later", "failure"),
+    [(NONSENSE, "message from the run"), (frame(Refusal("no more")), "no more")],
+)
+def test_a_run_that_refuses_or_fails_later_shows_as_failed(answer, tmp_path, later, failure):
+    server = answer(SEEN, hold=True, later=later)
     session = RemoteSession(tmp_path)
     server.release.set()
     assert session.join(30)
-    assert session.snapshot().phase is Phase.FAILED
-    assert session.snapshot().step == 9
-    assert "no JSON" in session.snapshot().failure
+    last = session.snapshot()
+    assert (last.phase, last.step) == (Phase.FAILED, 9)
+    assert failure in last.failure
 
 
 def test_a_refusal_is_heard_although_the_run_hung_up(answer, tmp_path, monkeypatch):
-    server = answer(WELCOME + SEEN, hold=True, later=write(Refusal("too many lines")))
+    server = answer(SEEN, hold=True, later=frame(Refusal("too many")))
     push = RemoteSession._push
 
     def push_after_the_end(session):
@@ -258,73 +253,62 @@ def test_a_refusal_is_heard_although_the_run_hung_up(answer, tmp_path, monkeypat
     monkeypatch.setattr(RemoteSession, "_push", push_after_the_end)
     session.send(Pause())
     assert session.join(30)
-    assert "too many lines" in session.snapshot().failure
+    assert "too many" in session.snapshot().failure
 
 
-def test_a_screen_that_fails_itself_does_not_show_a_picture_that_looks_alive(
-    answer, tmp_path, monkeypatch
-):
-    server = answer(WELCOME + SEEN, hold=True, later=SEEN)
+def test_a_screen_that_fails_itself_does_not_look_alive(answer, tmp_path, monkeypatch):
+    server = answer(SEEN, hold=True, later=SEEN[len(GREETING) :])
     session = RemoteSession(tmp_path)
 
-    def fail(_picture, _line):
+    def fail(before, update):
         raise ZeroDivisionError("nobody thought of it")
 
-    monkeypatch.setattr("engine.attach.client._Picture.take", fail)
+    monkeypatch.setattr("engine.attach.client.apply", fail)
     server.release.set()
     assert session.join(30)
-    snapshot = session.snapshot()
-    assert (snapshot.phase, snapshot.step) == (Phase.FAILED, 9)
-    assert "attach again" in snapshot.failure
+    assert (session.snapshot().phase, session.snapshot().step) == (Phase.FAILED, 9)
+    assert "attach again" in session.snapshot().failure
 
 
-def test_a_snapshot_without_end_is_not_kept(answer, tmp_path, monkeypatch):
-    monkeypatch.setattr("engine.attach.client._MAX_UNFINISHED", 3 * len(SEEN))
-    part = write(Part({}, complete=False))
-    answer(WELCOME + part * (4 * len(SEEN) // len(part)))
-    with pytest.raises(InputError, match="without end"):
-        RemoteSession(tmp_path)
-
-
-def test_a_connection_that_ends_is_told_apart_from_a_death(answer, tmp_path, monkeypatch):
+def test_a_lost_connection_is_not_a_death(answer, tmp_path, monkeypatch):
     monkeypatch.setattr("engine.attach.client._DIES_WITHIN", 0.0)
-    answer(WELCOME + SEEN)
+    answer(SEEN)
     session = RemoteSession(tmp_path)
     assert session.join(30)
     assert f"connection to process {os.getpid()} has ended" in session.snapshot().failure
 
 
-def test_a_run_that_does_not_answer_is_told(answer, tmp_path, monkeypatch):
+def test_a_run_that_does_not_answer_is_reported(answer, tmp_path, monkeypatch):
     monkeypatch.setattr("engine.attach.client._ANSWER_WITHIN", 0.1)
     answer(b"", hold=True)
     with pytest.raises(InputError, match=f"Process {os.getpid()} trains.*does not answer"):
         RemoteSession(tmp_path)
 
 
-@pytest.mark.parametrize("said", [b"", b"?\n", WELCOME, write(Refusal("no"))])
-def test_a_glance_that_is_not_answered_is_none(answer, tmp_path, said):
-    answer(said)
-    assert glance(tmp_path, 20) is None
+@pytest.mark.parametrize("sent", [b"", b"?\n", GREETING, GREETING + frame(Refusal("no"))])
+def test_without_an_answer_there_is_no_status(answer, tmp_path, sent):
+    answer(sent)
+    assert ask_status(tmp_path, 20) is None
 
 
-def test_a_glance_waits_no_longer_than_it_is_told(answer, tmp_path):
+def test_the_status_is_waited_for_no_longer_than_asked(answer, tmp_path):
     answer(b"", hold=True)
-    assert glance(tmp_path, 0.05) is None
+    assert ask_status(tmp_path, 0.05) is None
 
 
-def test_where_nobody_trains_it_says_so(tmp_path):
+def test_a_folder_without_a_run_is_reported(tmp_path):
     with pytest.raises(InputError, match="There is no voice"):
         RemoteSession(tmp_path / "nothing")
     with pytest.raises(InputError, match="There is no voice"):
         RemoteSession(tmp_path)
     (tmp_path / "voice.toml").touch()
-    with pytest.raises(InputError, match="Nobody trains"):
+    with pytest.raises(InputError, match="is not being trained"):
         RemoteSession(tmp_path)
     (tmp_path / "socket").write_text("no socket")
-    with pytest.raises(InputError, match="Nobody trains"):
+    with pytest.raises(InputError, match="is not being trained"):
         RemoteSession(tmp_path)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
         (tmp_path / "socket").unlink()
         other.bind(str(tmp_path / "socket"))
-        with pytest.raises(InputError, match="Nobody trains"):
+        with pytest.raises(InputError, match="is not being trained"):
             RemoteSession(tmp_path)

@@ -3,14 +3,13 @@
 from pathlib import Path
 
 import pytest
+from paths import DEMO_VOICE
 from typer.testing import CliRunner
 
 from tui.cli import app
 
-VOICE = Path(__file__).parents[2] / "assets" / "demo" / "voice"
 
-
-def shown(text, voice=VOICE):
+def shown(text, voice=DEMO_VOICE):
     return CliRunner().invoke(app, ["say", text, "--voice", str(voice), "--show-text"])
 
 
@@ -23,7 +22,9 @@ def test_the_text_is_shown_as_it_is_read_a_sentence_a_line():
     ]
 
 
-@pytest.mark.parametrize(("text", "voice"), [('"…"', VOICE), ("Hello.", Path("no such voice"))])
+@pytest.mark.parametrize(
+    ("text", "voice"), [('"…"', DEMO_VOICE), ("Hello.", Path("no such voice"))]
+)
 def test_nothing_to_read_is_told_in_one_sentence(text, voice):
     ran = shown(text, voice)
     assert ran.exit_code == 2

@@ -5,11 +5,10 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
-from engine.attach.last_known import LastKnown
-from engine.attach.messages import Glance
-from engine.attach.registry import KnownRun, RunEntry
-from engine.machine.processes import ProcessId
+from engine.attach.messages import Status
+from engine.attach.registry import KnownRun, LastSeen, ProcessId, RunEntry
 from engine.run.snapshot import Phase
 from tui.reports.ps import Run, print_runs, print_runs_as_json
 
@@ -24,7 +23,7 @@ def _at_a_fixed_time_and_width(monkeypatch):
 
 def run(folder: str = "/data/voices/alice", voice: str = "alice", **said: object) -> Run:
     entry = RunEntry(Path(folder), voice, "text2mel", ProcessId(4711, 1, "b"), "gpu-1", NOW - 3600)
-    glance = Glance(
+    status = Status(
         voice,
         "text2mel",
         Phase.TRAINING,
@@ -41,20 +40,18 @@ def run(folder: str = "/data/voices/alice", voice: str = "alice", **said: object
         0,
         None,
     )
-    for name, value in said.items():
-        object.__setattr__(glance, name, value)
-    return Run(KnownRun(entry, NOW - 4), glance)
+    return Run(KnownRun(entry, NOW - 4), structs.replace(status, **said))
 
 
 def silent(run: Run) -> Run:
-    return Run(KnownRun(run.known.entry, NOW - 135), None, LastKnown(871_190, 0.64))
+    return Run(KnownRun(run.known.entry, NOW - 135), None, LastSeen(871_190, 0.64))
 
 
-def test_a_run_has_a_line_and_the_command_that_comes_back_to_it(capsys):
+def test_a_run_has_a_line_and_its_attach_command(capsys):
     print_runs([run()])
     heading, line, *rest = capsys.readouterr().out.splitlines()
     assert heading.split() == [
-        "voice", "network", "step", "state", "spent", "last", "sign", "pid", "screens",
+        "voice", "network", "step", "state", "spent", "last", "seen", "pid", "screens",
     ]  # fmt: skip
     assert line.split() == [
         "alice", "Text2Mel", "871,204", "212", "steps/s", "$0.65", "now", "4711", "2",
@@ -62,7 +59,7 @@ def test_a_run_has_a_line_and_the_command_that_comes_back_to_it(capsys):
     assert rest[-1].strip() == "voicecoach attach /data/voices/alice"
 
 
-def test_a_run_that_stands_or_is_silent_says_so(capsys):
+def test_a_run_without_steps_or_an_answer_says_so(capsys):
     print_runs(
         [
             run(phase=Phase.AT_STOP, steps_per_second=None, still_seconds=4.0),
@@ -79,18 +76,19 @@ def test_a_run_that_stands_or_is_silent_says_so(capsys):
     assert still.split()[3:9] == ["no", "step", "for", "2m05s", "$0.65", "now"]
     assert slow.split()[3:7] == ["10.0", "s/step", "$0.65", "now"]
     assert mute.split() == [
-        "alice", "Text2Mel", "871,190", "silent", "for", "2m15s", "$0.64", "2m15s", "ago", "4711",
+        "alice", "Text2Mel", "871,190", "no", "answer", "for", "2m15s", "$0.64", "2m15s", "ago",
+        "4711",
     ]  # fmt: skip
 
 
-def test_a_run_of_which_nothing_is_known_has_a_line_all_the_same(capsys):
-    print_runs([Run(silent(run()).known, None, LastKnown(None, None))])
+def test_an_unknown_run_has_a_line_all_the_same(capsys):
+    print_runs([Run(silent(run()).known, None, LastSeen(None, None))])
     assert capsys.readouterr().out.splitlines()[1].split()[:4] == [
-        "alice", "Text2Mel", "silent", "for",
+        "alice", "Text2Mel", "no", "answer",
     ]  # fmt: skip
 
 
-def test_names_are_never_markup_nor_obeyed_by_the_terminal(capsys):
+def test_names_are_never_markup_nor_escapes(capsys):
     print_runs([run("/data/[bold]x\x1b[2J y", "[bold]x\x1b[2J y")])
     said = capsys.readouterr().out
     assert "[bold]x" in said
@@ -104,7 +102,7 @@ def test_without_runs_it_says_so(capsys):
     assert json.loads(capsys.readouterr().out) == []
 
 
-def test_json_has_the_same_fields_whether_a_run_answers_or_not(capsys):
+def test_json_has_the_same_fields_without_an_answer(capsys):
     print_runs_as_json([run(still_seconds=10.0), silent(run())])
     answering, mute = json.loads(capsys.readouterr().out)
     assert answering.keys() == mute.keys()

@@ -9,6 +9,7 @@ import pytest
 import soundfile
 from click.testing import Result
 from dc_tts_files import write_models
+from paths import DEMO_VOICE, SPEECH
 from typer.testing import CliRunner
 
 from engine.check.report import CheckReport
@@ -17,9 +18,6 @@ from engine.text.vocabulary import BBC_SYMBOLS
 from engine.voice.folder import Voice
 from engine.voice.settings import VoiceSettings
 from tui.cli import app
-
-DEMO_VOICE = Path(__file__).parents[2] / "assets" / "demo" / "voice"
-SPEECH = Path(__file__).parents[1] / "fixtures" / "ljspeech-3"
 
 
 def run(*arguments: object) -> Result:
@@ -155,11 +153,11 @@ def test_a_voice_that_judges_lends_the_estimate_its_preset(tmp_path: Path) -> No
     assert {one["preset"] for one in json.loads(result.stdout)["estimates"]} == {"small"}
 
 
-def test_a_spec_that_is_none_is_told_before_the_recordings_are_read(tmp_path: Path) -> None:
+def test_a_damaged_spec_is_reported_before_the_check(tmp_path: Path) -> None:
     folder = Path(shutil.copytree(DEMO_VOICE, tmp_path / "voice"))
     (path,) = folder.glob("ssrn/checkpoints/*/state.json")
     path.write_text(path.read_text().replace('"hidden"', '"hiden"'))
     result = run(SPEECH, "--against", folder)
     assert result.exit_code == 2
-    assert str(path) in result.stderr
+    assert str(path.parent) in result.stderr
     assert result.stdout == ""

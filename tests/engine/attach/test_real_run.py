@@ -1,6 +1,7 @@
 """The real engine behind its socket: whoever comes, goes or steers, it makes the same steps."""
 
-from engine.attach.client import RemoteSession, glance
+from engine.attach.client import RemoteSession, ask_status
+from engine.attach.messages import GREETING, Hello, frame
 from engine.attach.registry import known_runs
 from engine.attach.sockets import connect
 from engine.run.commands import Continue, Finish, Pause, ScreenDetached, StopAt
@@ -27,7 +28,7 @@ def test_an_attached_screen_sees_what_the_own_screen_sees(make_voice, training):
     assert len(seen.attention) == len(own.attention) > 0
     shapes = [plot.weights.shape for plot in own.attention]
     assert [plot.weights.shape for plot in seen.attention] == shapes
-    assert glance(voice.folder, 20).screens == 2
+    assert ask_status(voice.folder, 20).screens == 2
     remote.send(StopAt(parse_stop("+3")))
     training.until(session, lambda s: at_stop(s) and s.step == 115)
     remote.send(Finish())
@@ -76,7 +77,7 @@ def test_screens_that_come_go_and_do_not_read_change_no_step(make_voice, copy_vo
     watched = training.start(voice, "+40")
     deaf = [connect(voice.folder, 20) for _ in range(5)]
     for connection in deaf:
-        connection.send(b'{"v":3,"kind":"Hello","role":"screen"}\n')
+        connection.send(GREETING + frame(Hello("screen")))
     screens = [RemoteSession(voice.folder) for _ in range(3)]
     screens[0].close()
     deaf[0].send(b"nonsense\n")

@@ -1,17 +1,26 @@
-"""The list of runs: what is in it, who may read it, and what of it is believed."""
+"""The list of runs: what is in it, who may read it, and what of it is trusted."""
 
 import json
 import os
 import pwd
 import stat
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from engine.attach.registry import Registration, known_runs, runs_folder
+from engine.attach.registry import (
+    LastSeen,
+    ProcessId,
+    Registration,
+    known_runs,
+    last_seen,
+    runs_folder,
+)
 from engine.errors import InputError
-from engine.machine.processes import ProcessId
+from engine.files import is_running
+from engine.voice.spend import SpendEntry, SpendLog
 
 
 @pytest.fixture(autouse=True)
@@ -79,14 +88,14 @@ def dead():
     return {"pid": process.pid, "started": 5, "boot": ProcessId.of_this().boot}
 
 
-def test_what_a_dead_process_left_is_removed(tmp_path, dead):
+def test_the_file_of_a_dead_process_is_removed(tmp_path, dead):
     Registration(tmp_path, "alice", "ssrn")
     change(process=dead)
     assert known_runs() == []
     assert list(runs_folder().iterdir()) == []
 
 
-def test_a_number_that_came_again_is_not_the_process_that_was_meant(tmp_path):
+def test_a_reused_process_number_is_another_process(tmp_path):
     for field, value in (("started", 1), ("boot", "another")):
         Registration(tmp_path, "alice", "ssrn")
         said = json.loads(only_file().read_text())["process"]
@@ -108,13 +117,13 @@ def test_the_runs_of_another_host_are_left_to_it(tmp_path, dead):
 @pytest.mark.parametrize(
     "content", [b"", b"\xff", b"{}", b"[" * 60_000, b'{"voice_folder": 5}', b"9" * 100_000]
 )
-def test_what_cannot_be_read_is_passed_over(tmp_path, content):
+def test_a_damaged_file_is_ignored(tmp_path, content):
     Registration(tmp_path, "alice", "ssrn")
     (runs_folder() / "0.json").write_bytes(content)
     assert [run.entry.voice for run in known_runs()] == ["alice"]
 
 
-def test_links_pipes_and_folders_are_passed_over(tmp_path):
+def test_links_pipes_and_folders_are_ignored(tmp_path):
     Registration(tmp_path, "alice", "ssrn")
     os.mkfifo(runs_folder() / "pipe.json")
     (runs_folder() / "folder.json").mkdir()
@@ -128,7 +137,7 @@ def only_file_of(voice: str) -> Path:
     return next(path for path in files if json.loads(path.read_text())["voice"] == voice)
 
 
-def test_a_folder_that_others_may_write_to_is_not_believed(tmp_path):
+def test_a_folder_open_to_others_is_not_trusted(tmp_path):
     Registration(tmp_path, "alice", "ssrn")
     runs_folder().chmod(0o777)
     with pytest.raises(InputError, match="not yours alone"):
@@ -137,7 +146,7 @@ def test_a_folder_that_others_may_write_to_is_not_believed(tmp_path):
         Registration(tmp_path, "alice", "ssrn")
 
 
-def test_an_account_without_a_home_has_no_list_and_says_so(tmp_path, no_home):
+def test_an_account_without_a_home_has_no_list(tmp_path, no_home):
     with pytest.raises(OSError, match="no home folder"):
         Registration(tmp_path, "alice", "ssrn")
     with pytest.raises(InputError, match=r"no home folder; give it one in HOME\.$"):
@@ -152,8 +161,6 @@ def test_the_name_of_a_process_may_hold_anything(tmp_path):
     try:
         started = ProcessId(sleeper.pid, 1, ProcessId.of_this().boot)
         assert not started.runs
-        from engine.machine.processes import is_running
-
         assert is_running(sleeper.pid)
     finally:
         sleeper.kill()
@@ -180,3 +187,30 @@ def test_a_file_that_cannot_be_removed_hides_no_run(tmp_path, monkeypatch):
         assert [run.entry.voice for run in known_runs()] == ["alice"]
     registration.remove()
     assert path.exists()
+
+
+def test_any_bytes_may_be_a_folders_name(tmp_path):
+    Registration(tmp_path / "no \udcff text", "alice", "ssrn")
+    assert known_runs()[0].entry.voice_folder == tmp_path / "no \udcff text"
+
+
+def test_last_seen_reads_the_spend_and_the_checkpoints(tmp_path):
+    hour = SpendEntry("2026-01-01T00:00", "2026-01-01T01:00", "text2mel", 0, 700, 3600.0, 1.0)
+    assert last_seen(tmp_path, "text2mel") == LastSeen(None, 0.0)
+    checkpoint = tmp_path / "text2mel" / "checkpoints" / "step-000000700"
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "state.json").write_text("{}")
+    spend = SpendLog(tmp_path / "spend.jsonl")
+    spend.add(hour)
+    assert last_seen(tmp_path, "text2mel") == LastSeen(700, 1.0)
+    idle = replace(hour, kind="idle", first_step=712, last_step=712)
+    spend.write_open((replace(hour, first_step=700, last_step=712), idle), spend.size)
+    assert last_seen(tmp_path, "text2mel") == LastSeen(712, 3.0)
+    assert last_seen(tmp_path, "ssrn") == LastSeen(None, 3.0)
+
+
+def test_last_seen_is_unknown_where_nothing_can_be_read(tmp_path):
+    (tmp_path / "spend.jsonl").mkdir()
+    (tmp_path / "text2mel").mkdir()
+    (tmp_path / "text2mel" / "checkpoints").write_text("no folder")
+    assert last_seen(tmp_path, "text2mel") == LastSeen(None, None)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from paths import DEMO_VOICE, SPEECH
 from typer.testing import CliRunner
 
 from engine.mirror.store import open_store
@@ -14,9 +15,6 @@ from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
 from engine.voice.folder import Voice
 from tui.cli import app
-
-DEMO_VOICE = Path(__file__).parents[2] / "assets" / "demo" / "voice"
-SPEECH = Path(__file__).parents[1] / "fixtures" / "ljspeech-3"
 
 
 @pytest.fixture

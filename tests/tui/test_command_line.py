@@ -8,12 +8,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from paths import SPEECH
 from typer.testing import CliRunner
 
 from engine.voice.folder import Voice, VoiceSettings
 from tui.cli import app
 
-RECORDINGS = str(Path(__file__).parents[2] / "fixtures" / "ljspeech-3")
 INFO_KEYS = {"voice", "vocabulary", "networks", "spend"}
 
 
@@ -41,8 +41,8 @@ def test_the_version_is_that_of_the_package() -> None:
     ("arguments", "sentence"),
     [
         (["demo", "--voice", "/proc/demo", "--headless"], "/proc/demo cannot be made or written"),
-        (["train", RECORDINGS, "--voice", "/proc/x", "--headless"], "/proc/x cannot be made or"),
-        (["train", RECORDINGS, "--voice", "/sys/x", "--headless"], "Choose another place."),
+        (["train", str(SPEECH), "--voice", "/proc/x", "--headless"], "/proc/x cannot be made or"),
+        (["train", str(SPEECH), "--voice", "/sys/x", "--headless"], "Choose another place."),
         (["train"], "nothing to train: give a dataset, or --voice"),
         (["train", "nowhere", "--headless"], "nowhere"),
         (["train", "nowhere", "--stop-at", "soon"], "cannot read 'soon' as a stop"),

@@ -6,13 +6,12 @@ import signal
 from pathlib import Path
 
 import pytest
+from paths import SPEECH
 from typer.testing import CliRunner
 
 from engine.files import new_folder
 from tui.cli import app
 from tui.command_line import unwind_on_sigterm
-
-SPEECH = Path(__file__).parents[1] / "fixtures" / "ljspeech-3"
 
 
 @pytest.fixture

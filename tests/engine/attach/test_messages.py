@@ -1,0 +1,261 @@
+"""Messages and updates arrive as they were sent; anything else is refused in a sentence."""
+
+import contextlib
+import dataclasses
+import math
+import typing
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from msgspec import Raw
+
+from engine.attach.messages import (
+    GREETING,
+    MAX_FROM_CLIENT,
+    VERSION,
+    Alive,
+    Ask,
+    FrameReader,
+    FromClient,
+    FromServer,
+    Hello,
+    Leave,
+    Refusal,
+    Status,
+    Tail,
+    Update,
+    frame,
+)
+from engine.attach.updates import apply, update_between
+from engine.errors import InputError
+from engine.run.commands import Command, SetBudget, StopAt
+from engine.run.snapshot import AttentionPlot, Event, Phase, Snapshot
+from engine.run.stop import StopRule, parse_stop
+from engine.serialization import to_msgpack
+
+# A path may hold bytes that are no text.
+PATHS = st.binary(min_size=1, max_size=20).map(
+    lambda name: Path("/", name.replace(b"\0", b"x").decode(errors="surrogateescape"))
+)
+RULES = st.sampled_from(["900k", "+20k", "2h", "1h30m", "$10", "0.107k", "90m"]).map(parse_stop)
+WEIGHTS = arrays.arrays(
+    np.float32,
+    arrays.array_shapes(min_dims=2, max_dims=2, min_side=0, max_side=8),
+    elements=st.floats(0, 1, width=32),
+)
+st.register_type_strategy(Path, PATHS)
+st.register_type_strategy(StopRule, RULES)
+st.register_type_strategy(int, st.integers(-(2**60), 2**60))
+
+
+def values_of(hint) -> st.SearchStrategy:
+    """Values of a type as dataclasses name it, arrays among them."""
+    arguments = typing.get_args(hint)
+    if typing.get_origin(hint) is np.ndarray:
+        return WEIGHTS
+    if dataclasses.is_dataclass(hint) and hint is not StopRule:
+        return st.builds(
+            hint, **{name: values_of(part) for name, part in typing.get_type_hints(hint).items()}
+        )
+    if typing.get_origin(hint) is tuple and arguments[1:] == (Ellipsis,):
+        return st.lists(values_of(arguments[0]), max_size=3).map(tuple)
+    if type(None) in arguments:
+        others = [values_of(part) for part in arguments if part is not type(None)]
+        return st.none() | st.one_of(others)
+    return st.from_type(hint)
+
+
+HINTS = typing.get_type_hints(Snapshot)
+SNAPSHOTS = values_of(Snapshot)
+COMMANDS = st.one_of(
+    st.builds(SetBudget, st.floats(0, 1e9)),
+    *(st.from_type(command) for command in typing.get_args(Command) if command is not SetBudget),
+)
+SMALL = Snapshot(Phase.TRAINING, "a", Path("/v"), "ssrn", "small", "standard", step=9)
+
+
+def equal(one: object, other: object) -> bool:
+    """Whether two values are the same, nan to nan, arrays to what a screen can tell apart."""
+    if isinstance(one, np.ndarray):
+        return one.shape == other.shape and np.allclose(one, other, atol=1 / 400)
+    if isinstance(one, float):
+        return one == other or (math.isnan(one) and math.isnan(other))
+    if isinstance(one, tuple | list):
+        return len(one) == len(other) and all(map(equal, one, other))
+    if dataclasses.is_dataclass(one):
+        names = [field.name for field in dataclasses.fields(one)]
+        return all(equal(getattr(one, name), getattr(other, name)) for name in names)
+    return type(one) is type(other) and one == other
+
+
+def received(message, kind=FromServer):
+    """A message as it arrives at the other end."""
+    reader = FrameReader(kind, "a test", 10**8)
+    [body] = reader.feed(GREETING + frame(message))
+    return reader.read(body)
+
+
+@settings(max_examples=40, deadline=None)
+@given(SNAPSHOTS)
+def test_a_snapshot_arrives_as_it_was_sent(snapshot):
+    assert equal(apply(None, received(update_between(None, snapshot))), snapshot)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_updates_turn_one_snapshot_into_the_next(data):
+    before = data.draw(SNAPSHOTS)
+    names = data.draw(st.sets(st.sampled_from(list(HINTS))))
+    fields = {name: data.draw(values_of(HINTS[name])) for name in names}
+    events = (*before.events[data.draw(st.integers(0, 3)) :], Event(1, "x"))
+    after = dataclasses.replace(before, **{"events": events, **fields})
+    seen = apply(None, received(update_between(None, before)))
+    assert equal(apply(seen, received(update_between(before, after))), after)
+
+
+@given(COMMANDS)
+def test_a_command_arrives_as_it_was_sent(command):
+    assert received(Ask(command), FromClient) == Ask(command)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Status("a", "ssrn", Phase.PAUSED, 5, None, "", 1.0, 0.5, 4, 0.5, math.inf, 9, 1, 0, 1e9),
+        Alive(),
+        Refusal("no"),
+    ],
+)
+def test_other_messages_arrive_as_they_were_sent(message):
+    assert received(message) == message
+
+
+def test_only_changes_are_sent_and_of_growing_tuples_the_end():
+    events = tuple(Event(float(number), f"event {number}") for number in range(300))
+    plots = tuple(
+        AttentionPlot(step, "a", np.full((180, 210), 0.5, np.float32), "") for step in range(20)
+    )
+    before = dataclasses.replace(SMALL, events=events, attention=plots, learning_rate=math.nan)
+    assert update_between(before, before) == Update({}, {})
+    after = dataclasses.replace(
+        before, step=7, events=(*events[1:], Event(300.0, "new")), attention=(*plots[1:], plots[0])
+    )
+    update = update_between(before, after)
+    assert (set(update.values), set(update.tails)) == ({"step"}, {"events", "attention"})
+    assert update.tails["events"].kept_from == 1
+    assert len(frame(update)) < 180 * 210 + 1000
+    seen = apply(None, received(update_between(None, before)))
+    assert equal(apply(seen, received(update)), after)
+    assert not seen.attention[0].weights.flags.writeable
+
+
+def test_a_path_means_the_same_wherever_the_other_side_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    snapshot = dataclasses.replace(SMALL, voice_folder=Path("voices/a"))
+    seen = apply(None, received(update_between(None, snapshot)))
+    assert seen.voice_folder == tmp_path / "voices" / "a"
+
+
+@pytest.mark.parametrize(
+    "update",
+    [
+        Update({"step": Raw(to_msgpack(1))}, {}),
+        Update({"colour": Raw(to_msgpack(1))}, {}),
+        Update({}, {"events": Tail(0, Raw(to_msgpack([1])))}),
+    ],
+)
+def test_an_update_of_another_version_is_refused(update):
+    with pytest.raises(InputError, match=r"the voicecoach that trains|\$"):
+        apply(None, update)
+
+
+# Frames.
+
+
+@given(st.lists(COMMANDS, max_size=4), st.data())
+def test_frames_arrive_however_they_are_cut(commands, data):
+    sent = GREETING + b"".join(frame(Ask(command)) for command in commands)
+    reader, seen = FrameReader(FromClient, "a test", MAX_FROM_CLIENT), []
+    while sent:
+        size = data.draw(st.integers(1, len(sent)))
+        seen += [reader.read(body) for body in reader.feed(sent[:size])]
+        sent = sent[size:]
+    assert seen == [Ask(command) for command in commands]
+
+
+@given(st.binary(max_size=300), st.booleans())
+def test_noise_is_refused_or_waited_for(noise, greeted):
+    for kind in (FromClient, FromServer):
+        reader = FrameReader(kind, "a test", MAX_FROM_CLIENT)
+        found = []
+        with contextlib.suppress(InputError):
+            found = [reader.read(body) for body in reader.feed(GREETING * greeted + noise)]
+        assert all(isinstance(message, kind) for message in found)
+
+
+def refused(sent: bytes, kind=FromClient) -> str:
+    reader = FrameReader(kind, "this screen", MAX_FROM_CLIENT)
+
+    def read() -> None:
+        for body in reader.feed(sent):
+            reader.read(body)
+
+    with pytest.raises(InputError) as caught:
+        read()
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("line", [b'{"v":3,"kind":"Hello","role":"screen"}\n', b'{"v": 9}\n'])
+def test_another_version_is_refused_naming_both(line):
+    version = "3" if b"3" in line else "9"
+    assert refused(line) == (
+        f"this screen uses version {version} of the protocol and the other side version "
+        f"{VERSION}: attach with the voicecoach that trains"
+    )
+
+
+@pytest.mark.parametrize(
+    "line", [b"\n", b"GET / HTTP/1.1\r\n", b"null\n", b"{}\n", b"[" * 4000 + b"\n", b"a" * 5000]
+)
+def test_another_protocol_is_refused(line):
+    assert "does not speak voicecoach's protocol" in refused(line)
+
+
+def packed(value) -> bytes:
+    body = to_msgpack(value)
+    return GREETING + len(body).to_bytes(4, "big") + body
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        packed(None),
+        packed({"type": "Hello", "role": "king"}),
+        packed({"type": "Hello"}),
+        packed({"type": "Alive"}),
+        packed({"type": "Ask", "command": None}),
+        packed({"type": "Ask", "command": {"type": "__import__"}}),
+        packed({"type": "Ask", "command": {"type": "SetSentence", "sentence": 5}}),
+        packed({"type": "Ask", "command": {"type": "SetBudget", "usd": math.nan}}),
+        packed({"type": "Ask", "command": {"type": "StopAt", "rule": "900k"}}),
+        GREETING + (4).to_bytes(4, "big") + b"\x91\x91\x91\xc1",
+        GREETING + (60_000).to_bytes(4, "big") + b"\x91" * 60_000,
+        GREETING + (MAX_FROM_CLIENT + 1).to_bytes(4, "big"),
+    ],
+    ids=lambda sent: repr(sent[10:50]),
+)
+def test_what_is_no_message_is_refused_in_a_sentence(sent):
+    text = refused(sent)
+    assert "\n" not in text
+    assert len(text) < 300
+
+
+def test_messages_have_bounds():
+    assert "version" not in refused(packed({"type": "Refusal", "text": "a" * 100_001}), FromServer)
+    assert received(Hello("status"), FromClient) == Hello("status")
+    assert received(Leave(), FromClient) == Leave()
+    assert received(Ask(StopAt(parse_stop("900k"))), FromClient).command.rule.text == "900k"

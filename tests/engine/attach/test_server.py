@@ -1,0 +1,315 @@
+"""A run behind its socket: whatever is sent to it, and whoever does not read, it goes on."""
+
+import os
+import socket
+import stat
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.attach.client import RemoteSession, ask_status
+from engine.attach.messages import (
+    GREETING,
+    MAX_FROM_CLIENT,
+    Ask,
+    Hello,
+    Leave,
+    Refusal,
+    Status,
+    Update,
+    frame,
+)
+from engine.attach.registry import known_runs, runs_folder
+from engine.attach.screens import Screens
+from engine.attach.server import MAX_SCREENS, Server
+from engine.errors import InputError
+from engine.run.commands import (
+    Finish,
+    Pause,
+    SaveCheckpoint,
+    ScreenAttached,
+    ScreenDetached,
+)
+from engine.run.publisher import Publisher
+from engine.run.snapshot import AttentionPlot, Phase, Snapshot
+from engine.serialization import from_msgpack
+
+HELLO = GREETING + frame(Hello("screen"))
+BIG = AttentionPlot(1, "a", np.random.default_rng(1).random((180, 210), np.float32), "")
+
+
+def test_a_screen_sees_the_whole_and_then_what_changes(run, until):
+    session = RemoteSession(run.folder)
+    assert session.snapshot() == replace(run.publisher.snapshot, screens=1)
+    run.publisher.event("half [way]")
+    run.publisher.update(step=871_204, phase=Phase.PAUSED)
+    until(lambda: session.snapshot() == run.publisher.snapshot, "the change")
+    session.close()
+    until(lambda: run.counts == (0, 0), "the screen to be gone")
+
+
+def test_commands_arrive_in_order_and_from_all_screens(run, until):
+    one, other = RemoteSession(run.folder), RemoteSession(run.folder)
+    assert run.asked == [ScreenAttached()]
+    run.asked.clear()
+    for _ in range(200):
+        one.send(Pause())
+    one.close()
+    until(lambda: len(run.asked) == 200, "all of the first")
+    other.send(SaveCheckpoint())
+    other.close()
+    until(lambda: ScreenDetached() in run.asked, "both to be gone")
+    assert run.asked == [Pause()] * 200 + [SaveCheckpoint(), ScreenDetached()]
+
+
+@pytest.mark.parametrize("phase", [Phase.STOPPED, Phase.FAILED])
+def test_every_screen_learns_how_the_run_ended(run, phase):
+    sessions = [RemoteSession(run.folder) for _ in range(3)]
+    run.publisher.update(failure="the disk is full")
+    run.end(phase)
+    for session in sessions:
+        assert session.join(20)
+        assert (session.snapshot().phase, session.snapshot().failure) == (phase, "the disk is full")
+    assert not (run.folder / "socket").exists()
+    assert known_runs() == []
+
+
+# The socket.
+
+
+def test_only_its_owner_can_open_it(run, until):
+    assert stat.S_IMODE((run.folder / "socket").lstat().st_mode) == 0o600
+    [entry] = until(lambda: list(runs_folder().iterdir()), "the registry")
+    assert stat.S_IMODE(entry.stat().st_mode) == 0o600
+    assert stat.S_IMODE(runs_folder().stat().st_mode) == 0o700
+
+
+def test_a_socket_of_another_user_is_not_spoken_to(run, monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 4711)
+    monkeypatch.setattr("engine.attach.sockets.peer", lambda connection: (1, 4712))
+    with pytest.raises(InputError, match="another user"):
+        RemoteSession(run.folder)
+
+
+@pytest.mark.parametrize("role", ["screen", "reader", "status"])
+def test_another_user_is_refused(run, monkeypatch, role, client):
+    monkeypatch.setattr("engine.attach.server.is_trusted", lambda connection: False)
+    raw = client(run.folder, GREETING + frame(Hello(role)))
+    assert raw.refusal() == "this run belongs to another user"
+    raw.close()
+    assert (run.asked, run.counts) == ([], (0, 0))
+
+
+def test_a_folder_of_any_depth_and_name(make_run, tmp_path):
+    deep = tmp_path.joinpath(*["a folder with a näme as long as that"] * 12, "no \udcff text")
+    run = make_run(deep)
+    session = RemoteSession(deep)
+    assert session.snapshot().voice_folder == deep
+    assert ask_status(deep, 20).step == 1
+    session.close()
+    assert run.asked[0] == ScreenAttached()
+
+
+@pytest.mark.parametrize("what", ["socket of a dead process", "link"])
+def test_what_was_left_in_place_of_the_socket_is_replaced(make_run, tmp_path, what):
+    folder, treasure = tmp_path / "alice", tmp_path / "treasure"
+    folder.mkdir()
+    treasure.write_text("gold")
+    if what == "link":
+        (folder / "socket").symlink_to(treasure)
+    else:
+        with socket.socket(socket.AF_UNIX) as dead:
+            dead.bind(str(folder / "socket"))
+        assert ask_status(folder, 20) is None
+        with pytest.raises(InputError, match="is not being trained"):
+            RemoteSession(folder)
+    make_run(folder)
+    RemoteSession(folder).close()
+    assert treasure.read_text() == "gold"
+
+
+def test_a_file_in_place_of_the_socket_stays(tmp_path):
+    (tmp_path / "socket").write_text("somebody's")
+    server = Server(tmp_path, lambda: None, print, Screens(print, print, own=False))
+    with pytest.raises(FileExistsError):
+        server.start()
+    server.close()
+    assert (tmp_path / "socket").read_text() == "somebody's"
+
+
+def test_a_removed_socket_is_opened_again_when_missed_twice(run, until):
+    (run.folder / "socket").unlink()
+    run.server.restore_socket(run.folder)
+    assert not (run.folder / "socket").exists()
+    run.server.restore_socket(run.folder)
+    until(lambda: ask_status(run.folder, 20), "an answer")
+    made = (run.folder / "socket").stat()
+    for _ in range(3):
+        run.server.restore_socket(run.folder)
+    assert os.path.samestat((run.folder / "socket").stat(), made)
+    run.end()
+    assert not (run.folder / "socket").exists()
+
+
+# Clients that send something else, or too much, or nothing.
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        b'{"v":3,"kind":"Hello","role":"screen"}\n',
+        GREETING + frame(Ask(Finish())),
+        HELLO + frame(Hello("screen")),
+        HELLO + frame(Ask(ScreenDetached())) + frame(Ask(Finish())),
+        HELLO + (5).to_bytes(4, "big") + b"hello" + frame(Ask(Finish())),
+        HELLO + (MAX_FROM_CLIENT + 1).to_bytes(4, "big"),
+        GREETING + frame(Hello("status")) + frame(Ask(Finish())),
+        GREETING + frame(Hello("reader")) + frame(Ask(Finish())),
+        GREETING + frame(Hello("reader")) + frame(Leave()),
+    ],
+    ids=lambda sent: repr(sent[-30:]),
+)
+def test_a_malformed_message_ends_that_connection_alone(run, until, sent, client):
+    raw = client(run.folder, sent)
+    *_, last = raw.messages()
+    assert isinstance(last, Refusal | Status)
+    raw.close()
+    until(lambda: run.counts == (0, 0), "the screen to be gone")
+    assert not any(isinstance(command, Finish) for command in run.asked)
+    session = RemoteSession(run.folder)
+    assert session.snapshot().step == 1
+    session.close()
+
+
+def test_a_screen_of_version_3_gets_a_line_that_it_refuses_in_a_sentence(run, client):
+    raw = client(run.folder, b'{"v":3,"kind":"Hello","role":"screen"}\n')
+    assert raw.socket.makefile("rb").readline() == b'{"v":4}\n'
+    raw.close()
+
+
+def test_half_a_message_is_waited_for(run, until, client):
+    raw = client(run.folder)
+    for byte in HELLO:
+        raw.send(bytes([byte]))
+    until(lambda: run.counts == (1, 0), "the screen")
+    pause = frame(Ask(Pause()))
+    raw.send(pause[:8])
+    raw.send(pause[8:])
+    until(lambda: Pause() in run.asked, "the command")
+    raw.send(pause[:8])
+    raw.close()
+    until(lambda: run.counts == (0, 0), "the screen to be gone")
+    assert run.asked == [ScreenAttached(), Pause(), ScreenDetached()]
+
+
+@pytest.mark.parametrize("reading", [False, True])
+def test_the_33rd_screen_is_refused(run, until, reading, client):
+    screens = [
+        client(run.folder, GREETING + frame(Hello("screen" if number % 2 else "reader")))
+        for number in range(MAX_SCREENS)
+    ]
+    until(lambda: sum(run.counts) == MAX_SCREENS, "all of them")
+    for _ in range(5):
+        with pytest.raises(InputError, match="32 screens are attached to it; close one"):
+            RemoteSession(run.folder, reading=reading)
+        status = ask_status(run.folder, 20)
+        assert (status.screens, status.readers) == (16, 16)
+    screens.pop().close()
+    until(lambda: run.counts[0] == 15, "one to be gone")
+    RemoteSession(run.folder, reading=reading).close()
+    for screen in screens:
+        screen.close()
+
+
+def server_at(folder: Path, clock) -> tuple[Server, Publisher]:
+    publisher = Publisher(Snapshot(Phase.TRAINING, "a", folder, "ssrn", "small", "standard"))
+    screens = Screens(print, lambda number, readers: None, own=False)
+    return Server(folder, lambda: publisher.snapshot, print, screens, clock=clock), publisher
+
+
+def test_a_silent_connection_is_closed(tmp_path, until, client):
+    now = 100.0
+    server, _ = server_at(tmp_path, lambda: now)
+    server.start()
+    raw = client(tmp_path)
+    until(lambda: server._clients, "the client")
+    now = 105.5
+    assert list(raw.messages()) == []
+    server.close()
+    raw.close()
+
+
+def test_a_screen_that_does_not_read_has_one_update_waiting(run, until, client):
+    run.publisher.update(attention=(BIG,) * 40)
+    raw = client(run.folder, HELLO)
+    until(lambda: run.counts == (1, 0), "the client")
+    session = RemoteSession(run.folder)
+    for step in range(2, 6):
+        run.publisher.add_plot(BIG)
+        run.publisher.update(step=step)
+        until(lambda step=step: session.snapshot().step == step, "a screen that reads")
+    # Once it reads, the next thing it sees is where the run is then.
+    steps: list[int] = []
+    for message in raw.messages():
+        if isinstance(message, Update) and "step" in message.values:
+            steps.append(from_msgpack(bytes(message.values["step"]), int, "step"))
+        if steps[-1:] == [5]:
+            break
+    assert steps == [1, 5]
+    raw.close()
+    session.close()
+
+
+# Status, for `voicecoach ps`.
+
+
+def test_status_says_where_the_run_is(run):
+    run.publisher.update(phase=Phase.PAUSED, stop_text="900k")
+    status = ask_status(run.folder, 20)
+    assert 0 <= status.still_seconds < 60
+    assert replace_times(status) == Status(
+        "alice", "text2mel", Phase.PAUSED, 1, 3.0, "900k", 0.25, 0.5, None, 0, 0, os.getpid(),
+        0, 0, None,
+    )  # fmt: skip
+    assert run.asked == []
+
+
+def replace_times(status: Status) -> Status:
+    names = Status.__struct_fields__
+    values = {name: getattr(status, name) for name in names}
+    return Status(**{**values, "still_seconds": 0, "phase_seconds": 0})
+
+
+def test_steps_and_events_count_as_changes_and_gpu_readings_do_not(tmp_path):
+    now = 100.0
+    server, publisher = server_at(tmp_path, lambda: now)
+
+    def seconds() -> tuple[float, float]:
+        server._look()
+        return server._status().still_seconds, server._status().phase_seconds
+
+    now = 150.0
+    publisher.update(gpu_absent="there is none")
+    assert seconds() == (50, 50)
+    publisher.event("saved")
+    assert seconds() == (0, 50)
+    publisher.update(phase=Phase.AT_STOP)
+    assert seconds() == (0, 0)
+    server.close()
+
+
+def test_runs_and_screens_that_have_ended_hold_no_files(make_run, tmp_path):
+    def open_files_after(number: int) -> int:
+        run = make_run(tmp_path / str(number))
+        RemoteSession(run.folder).close()
+        run.end()
+        with pytest.raises(InputError):
+            RemoteSession(run.folder)
+        Server(run.folder, lambda: run.publisher.snapshot, print, run.screens).close()
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    before = open_files_after(0)
+    assert max(open_files_after(number) for number in range(1, 6)) <= before

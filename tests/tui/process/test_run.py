@@ -1,0 +1,233 @@
+"""What becomes of a run when its screen is closed, fails or is killed."""
+
+import os
+import re
+import shlex
+import signal
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.process, pytest.mark.slow]
+
+
+def openings(terminal) -> int:
+    return terminal.output.count(b"\x1b[?1049h")
+
+
+def children(process: int) -> list[int]:
+    text = Path(f"/proc/{process}/task/{process}/children").read_text()
+    return [int(one) for one in text.split()]
+
+
+def test_stop_and_save(runs) -> None:
+    terminal = runs.counting()
+    runs.engine_process()
+    terminal.wait_for_screen()
+    (runs.voice / "slow-disk").touch()
+    terminal.type("q")
+    terminal.wait_for("stop and save")
+    terminal.type("s")
+    terminal.wait_for("saving…")
+    (runs.voice / "slow-disk").unlink()
+    assert terminal.wait() == 0
+    terminal.wait_for("saved at step")
+    terminal.wait_until_restored()
+    assert runs.said("checkpoint")
+
+
+def test_keep_training_gives_the_prompt_back(runs) -> None:
+    terminal = runs.start(["bash", "--norc", "--noprofile", "-i"])
+    terminal.type(shlex.join(runs.counting_command()) + "\n")
+    engine = runs.engine_process()
+    terminal.wait_for_screen()
+    terminal.type("q")
+    terminal.wait_for("keep training")
+    terminal.type("k")
+    terminal.wait_for(f"kill {engine}")
+    assert "voicecoach.log" in terminal.text
+    terminal.type("echo code-$?-and-$((40 + 2))\n")
+    terminal.wait_for("code-0-and-42")
+    assert runs.said("unattended")
+    assert not runs.holds_terminal(engine)
+
+    terminal.type("exit\n")
+    terminal.wait()
+    terminal.close()
+    assert runs.is_alive(engine)
+    assert not runs.said("checkpoint")
+    os.kill(engine, signal.SIGTERM)
+    runs.wait_until(lambda: not runs.is_alive(engine), "the end")
+    assert runs.said("checkpoint")
+
+
+def test_a_failed_run_waits_for_its_reader(runs) -> None:
+    terminal = runs.counting(COUNTING_FAULT="unexpected")
+    runs.engine_process()
+    terminal.wait_for_screen()
+    terminal.wait_for("failed")
+    terminal.type("t")
+    assert terminal.process.poll() is None
+    terminal.type("q")
+    assert terminal.wait() == 1
+    terminal.wait_for("unexpected error (ZeroDivisionError: division [by] zero)")
+    terminal.wait_until_restored()
+    assert "Traceback" not in terminal.text
+    assert "Traceback" in runs.said("voicecoach.log")
+
+
+@pytest.mark.parametrize(("seconds", "is_read"), [("1", True), ("9999", False)])
+def test_the_screen_of_a_failed_run_closes_without_a_reader(runs, seconds, is_read) -> None:
+    own = runs.counting(COUNTING_FAULT="input", COUNTING_READER_SECONDS=seconds)
+    runs.engine_process()
+    own.wait_for_screen()
+    if not is_read:
+        own.wait_for("This screen closes at")
+        own.fill()
+    assert own.wait() == 2
+    runs.has_to_be_ended = not is_read
+    if is_read:
+        own.wait_for("voicecoach: nothing usable in metadata.csv")
+        own.wait_until_restored()
+
+
+def test_options_that_cannot_be_used_open_no_screen(runs) -> None:
+    terminal = runs.counting(COUNTING_REFUSES="yes")
+    assert terminal.wait() == 2
+    terminal.wait_for("another process trains in this voice")
+    assert openings(terminal) == 0
+
+
+@pytest.mark.parametrize("fault", ["input thread", "timer"])
+def test_a_failing_screen_ends_no_run(runs, fault: str) -> None:
+    terminal = runs.counting(COUNTING_SCREEN_FAULT=fault)
+    engine = runs.engine_process()
+    terminal.wait_for_screen()
+    (runs.folder / "fail-once").touch()
+    terminal.wait_for("failed and was opened again")
+    assert openings(terminal) == 2
+    terminal.type("c")
+    runs.wait_until(lambda: "SaveCheckpoint" in runs.asked(), "the key's answer")
+
+    (runs.folder / "fail-always").touch()
+    assert terminal.wait() == 0
+    terminal.wait_for("the screen keeps failing")
+    assert f"training continues without a screen, as process {engine}" in terminal.text
+    assert f"the {fault}" in runs.said("voicecoach.log")
+    assert "Traceback" not in terminal.text
+    assert runs.is_alive(engine)
+    assert not runs.said("checkpoint")
+    terminal.wait_until_restored()
+
+
+def test_a_failing_attached_screen_says_so_and_ends(runs) -> None:
+    runs.counting("--headless")
+    engine = runs.engine_process()
+    runs.wait_until(lambda: (runs.voice / "socket").exists(), "the socket")
+    terminal = runs.attach(COUNTING_SCREEN_FAULT="timer", TMPDIR=str(runs.folder))
+    terminal.wait_for_screen()
+    (runs.folder / "fail-always").touch()
+    assert terminal.wait() == 1
+    terminal.wait_for("the screen failed; the run continues")
+    [log] = re.findall(r"see (\S+\.log)", terminal.text)
+    assert "the timer [failed]" in Path(log).read_text()
+    terminal.wait_until_restored()
+    assert runs.is_alive(engine)
+
+
+def test_a_failed_read_leaves_the_screen_open(runs) -> None:
+    terminal = runs.counting(COUNTING_SCREEN_FAULT="reading")
+    runs.engine_process()
+    terminal.wait_for_screen()
+    (runs.folder / "fail-always").touch()
+    log = runs.voice / "voicecoach.log"
+    runs.wait_until(lambda: "the reading failed" in log.read_text(), "the reason in the log")
+    (runs.folder / "fail-always").unlink()
+    terminal.type("c")
+    runs.wait_until(lambda: "SaveCheckpoint" in runs.asked(), "the key's answer")
+    assert openings(terminal) == 1
+    assert log.read_text().count("OSError: the reading failed") == 1
+
+
+def test_the_answer_holds_if_closing_the_screen_fails(runs) -> None:
+    terminal = runs.counting(COUNTING_SCREEN_FAULT="closing")
+    engine = runs.engine_process()
+    terminal.wait_for_screen()
+    runs.leave(terminal)
+    terminal.wait_for(f"kill {engine}")
+    assert openings(terminal) == 1
+    assert "failed" not in terminal.text
+    assert "the closing failed" in runs.said("voicecoach.log")
+
+
+def test_a_screen_that_fails_while_the_run_saves_lets_it_end(runs) -> None:
+    terminal = runs.counting(COUNTING_SCREEN_FAULT="timer")
+    runs.engine_process()
+    terminal.wait_for_screen()
+    (runs.voice / "slow-disk").touch()
+    terminal.process.terminate()
+    terminal.wait_for("saving a checkpoint")
+    (runs.folder / "fail-always").touch()
+    terminal.wait_for("saving…")
+    (runs.voice / "slow-disk").unlink()
+    assert terminal.wait() == 0
+    terminal.wait_for("saved at step")
+    assert "training continues" not in terminal.text
+
+
+def in_a_shell(runs, *command: str):
+    """Start a command as a job of a shell, which stays when the job is gone."""
+    line = "set -m; " + " ".join(command) + "; echo the shell stays; read wait"
+    return runs.start(["/bin/sh", "-c", line])
+
+
+@pytest.mark.parametrize("whose", ["of its run", "of another run"])
+def test_a_killed_front_leaves_the_terminal_usable(runs, whose: str) -> None:
+    if whose == "of its run":
+        shell = in_a_shell(runs, *runs.counting_command())
+        engine = runs.engine_process()
+    else:
+        runs.counting("--headless")
+        engine = runs.engine_process()
+        runs.wait_until(lambda: (runs.voice / "socket").exists(), "the socket")
+        shell = in_a_shell(runs, *runs.attach_command())
+    shell.wait_for_screen()
+    [front] = children(shell.process.pid)
+    [worker] = children(front)
+
+    os.kill(front, signal.SIGKILL)
+
+    shell.wait_for("the shell stays")
+    shell.wait_until_restored()
+    runs.wait_until(
+        lambda: not (runs.is_alive(worker) and runs.holds_terminal(worker)),
+        "the terminal to be let go",
+    )
+    assert runs.is_alive(engine)
+    shell.type("\n")
+    assert shell.wait() == 0
+    if whose == "of its run":
+        os.kill(engine, signal.SIGTERM)
+        runs.wait_until(lambda: not runs.is_alive(engine), "the end")
+        assert runs.said("checkpoint")
+
+
+@pytest.mark.parametrize("whose", ["of its run", "of another run"])
+def test_a_killed_worker_leaves_the_terminal_usable(runs, whose: str) -> None:
+    if whose == "of its run":
+        terminal = runs.counting()
+        sentence = "killed by SIGKILL; the newest checkpoint is kept"
+    else:
+        runs.counting("--headless")
+        runs.engine_process()
+        runs.wait_until(lambda: (runs.voice / "socket").exists(), "the socket")
+        terminal = runs.attach()
+        sentence = "killed by SIGKILL; the run itself continues"
+    engine = runs.engine_process()
+    terminal.wait_for_screen()
+    [worker] = children(terminal.process.pid)
+    os.kill(worker, signal.SIGKILL)
+    assert terminal.wait() == 128 + signal.SIGKILL
+    terminal.wait_for(sentence)
+    terminal.wait_until_restored()
+    assert runs.is_alive(engine) is (whose == "of another run")
