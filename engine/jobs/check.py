@@ -16,8 +16,9 @@ from engine.check.report import (
     Finding,
     Severity,
     TranscriptScore,
+    in_order,
 )
-from engine.check.survey import Survey, in_order, survey
+from engine.check.survey import Survey, survey
 from engine.checkpoints.state import specs_of
 from engine.choices import NetworkName, PresetName
 from engine.data.clips import METADATA, scan_corpus
