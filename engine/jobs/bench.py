@@ -1,19 +1,16 @@
-"""How fast the engine is on this machine, as ratios of things timed in turn within one run.
+"""How fast this machine is: steps, checkpoints and synthesis.
 
-Absolute times change from machine to machine and from minute to minute; a ratio of two ways of
-doing the same, timed alternately, tells whether a way is worth having.
+Times change from minute to minute; two ways of doing the same are therefore timed in turn.
 """
 
-import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from engine.check.report import USUAL_STEPS
@@ -28,7 +25,6 @@ from engine.machine.device import (
     describe_device,
     leave_a_core_for_the_screen,
 )
-from engine.networks.layers import Convolution
 from engine.networks.specs import NetworkSpec, Text2MelSpec, preset_spec
 from engine.networks.text2mel import Text2Mel
 from engine.speech.synthesizer import Synthesizer
@@ -53,17 +49,7 @@ class Result:
     result: str
     """Its figures with their units."""
     compared: str
-    """The ratio to another way of doing the same; times of less than 1 are slower."""
-
-
-@dataclass(frozen=True)
-class _Pair:
-    """Median times of two ways of doing the same, in seconds."""
-
-    ours: float
-    other: float
-    ratio: float
-    """Median of the other way's time over ours, pair by pair; above 1 ours is faster."""
+    """How that compares with another way of doing the same."""
 
 
 def run_bench(
@@ -82,51 +68,38 @@ def run_bench(
     device = choose_device(asked_device)
     leave_a_core_for_the_screen()
     for network in NETWORKS:
-        for result in (
-            *_step_results(preset, network, device, rounds),
-            *_checkpoint_results(preset, network, device, rounds),
-        ):
-            on_result(result)
+        on_result(_step_result(preset, network, device, rounds))
+        on_result(_checkpoint_result(preset, network, device, rounds))
     on_result(_synthesis_result(preset, rounds))
     return describe_device(device)
 
 
-def _step_results(
+def _step_result(
     preset: PresetName, network: NetworkName, device: torch.device, rounds: int
-) -> Iterator[Result]:
-    """A training step against the same in single precision, and with library convolutions."""
+) -> Result:
+    """A training step against the same in single precision."""
     batch = _random_batch(network, device)
     best = choose_precision("auto", device)
     ours = _stepper(_learner(preset, network, device, best), batch)
-
-    def library() -> None:
-        with _library_convolutions():
-            ours()
-
-    others = [("conv1d of the library", library)]
-    if best != torch.float32:
-        single = _stepper(_learner(preset, network, device, torch.float32), batch)
-        others.insert(0, ("fp32", single))
+    single = _stepper(_learner(preset, network, device, torch.float32), batch)
+    seconds, _, ratio = _time_in_turn(ours, single, rounds)
     steps = USUAL_STEPS[network]
-    for other, theirs in others:
-        pair = _time_in_turn(ours, theirs, rounds)
-        yield Result(
-            f"{network} step, {'bf16' if best == torch.bfloat16 else 'fp32'}",
-            f"{1 / pair.ours:,.1f} steps/s: {steps:,} steps take {duration(steps * pair.ours)}",
-            f"{pair.ratio:.2f} times as fast as {other}",
-        )
+    return Result(
+        f"{network} step, {'bf16' if best == torch.bfloat16 else 'fp32'}",
+        f"{1 / seconds:,.1f} steps/s: {steps:,} steps take {duration(steps * seconds)}",
+        f"{ratio:.2f} times as fast as fp32",
+    )
 
 
-def _checkpoint_results(
+def _checkpoint_result(
     preset: PresetName, network: NetworkName, device: torch.device, rounds: int
-) -> Iterator[Result]:
-    """How long the steps wait for a checkpoint: against the writing of it, and against a step."""
+) -> Result:
+    """How long the steps wait for a checkpoint, against the writing of it."""
     learner = _learner(preset, network, device, choose_precision("auto", device))
-    step = _stepper(learner, _random_batch(network, device))
-    step()
+    _stepper(learner, _random_batch(network, device))()
     copy = StateCopy(learner)
 
-    def stall() -> None:
+    def wait() -> None:
         live = learner.live_state()
         all_finite((*live["weights"].values(), *live["ema"].values()))
         copy.take()[1]()
@@ -139,16 +112,11 @@ def _checkpoint_results(
             ready()
             save_checkpoint(_checkpoint(learner, network, tensors), target)
 
-        pair = _time_in_turn(stall, write, max(2, rounds // 4))
-    what = f"{network} checkpoint, {format_bytes(copy.bytes)}"
-    yield Result(
-        what,
-        f"training waits {pair.ours * 1000:,.1f} ms",
-        f"writing takes {pair.other * 1000:,.0f} ms, in the background",
-    )
-    pair = _time_in_turn(stall, step, rounds)
-    yield Result(
-        what, f"training waits {pair.ours * 1000:,.1f} ms", f"{1 / pair.ratio:.2f} times a step"
+        waiting, writing, _ = _time_in_turn(wait, write, max(2, rounds // 4))
+    return Result(
+        f"{network} checkpoint, {format_bytes(copy.bytes)}",
+        f"training waits {waiting * 1000:,.1f} ms",
+        f"writing takes {writing * 1000:,.0f} ms, in the background",
     )
 
 
@@ -163,7 +131,6 @@ def _checkpoint(
         base_step=0,
         recipe=learner.recipe.name,
         seed=1,
-        optimizer_start_step=0,
         weights=tensors["weights"],
         ema=tensors["ema"],
         optimizer=tensors["optimizer"],
@@ -211,24 +178,6 @@ def _random_batch(network: NetworkName, device: torch.device) -> Batch:
     ).to(device)
 
 
-@contextmanager
-def _library_convolutions() -> Iterator[None]:
-    """Compute convolutions through `conv1d`, which wants channels before frames."""
-    ours = Convolution.forward
-
-    def forward(self: Convolution, x: Tensor) -> Tensor:
-        left = self.reach if self.causal else self.reach // 2
-        padded = F.pad(x.transpose(1, 2), (left, self.reach - left))
-        weight = self.weight.transpose(1, 2)
-        return F.conv1d(padded, weight, self.bias, dilation=self.dilation).transpose(1, 2)
-
-    Convolution.forward = forward  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        Convolution.forward = ours  # type: ignore[method-assign]
-
-
 def _synthesis_result(preset: PresetName, rounds: int) -> Result:
     """One sentence frame by frame on the CPU."""
     audio, vocabulary = AudioSpec(), Vocabulary(BBC_SYMBOLS)
@@ -248,25 +197,24 @@ def _synthesis_result(preset: PresetName, rounds: int) -> Result:
         for frames in range(1, _FRAMES + 1):
             text2mel(text, torch.zeros(1, frames, audio.n_mels))
 
-    pair = _time_in_turn(cached, whole, max(2, rounds // 4))
+    ours, _, ratio = _time_in_turn(cached, whole, max(2, rounds // 4))
     seconds = _FRAMES * audio.reduction * audio.hop_length / audio.sample_rate
     return Result(
         "text2mel synthesis on the CPU",
-        f"{seconds / pair.ours:.1f} s of speech per second",
-        f"{pair.ratio:.2f} times as fast as the whole network for every frame",
+        f"{seconds / ours:.1f} s of speech per second",
+        f"{ratio:.2f} times as fast as the whole network for every frame",
     )
 
 
-def _time_in_turn(ours: Callable[[], None], theirs: Callable[[], None], rounds: int) -> _Pair:
-    """Time both in turn, after one warm-up each."""
+def _time_in_turn(
+    ours: Callable[[], None], theirs: Callable[[], None], rounds: int
+) -> tuple[float, float, float]:
+    """Median seconds of both, and of the ratio of theirs to ours, after one warm-up each."""
     ours()
     theirs()
     pairs = [(_time(ours), _time(theirs)) for _ in range(rounds)]
-    return _Pair(
-        statistics.median(a for a, _ in pairs),
-        statistics.median(b for _, b in pairs),
-        statistics.median(b / a for a, b in pairs),
-    )
+    ratios = [b / a for a, b in pairs]
+    return median(a for a, _ in pairs), median(b for _, b in pairs), median(ratios)
 
 
 def _time(work: Callable[[], None]) -> float:

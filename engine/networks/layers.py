@@ -2,7 +2,7 @@
 
 Convolutions over time are written as one matrix product over the taps laid side by side, on
 which bfloat16 pays most; channels last is what the layer normalisation after it wants, and what
-speaking frame by frame needs. `voicecoach bench` compares a step with the library's `conv1d`.
+speaking frame by frame needs.
 """
 
 import torch

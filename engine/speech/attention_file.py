@@ -1,6 +1,5 @@
-"""Attention as a file beside the sound: a picture to look at, or the numbers."""
+"""Attention as a picture, saved with each sample."""
 
-import io
 import struct
 import zlib
 from pathlib import Path
@@ -8,7 +7,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import InputError
 from engine.files import write_whole
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -20,25 +18,15 @@ _RAMP = ((8, 8, 32), (58, 32, 112), (142, 46, 118), (222, 92, 76), (250, 170, 62
 
 
 def write_attention(path: Path, attention: NDArray[np.float32]) -> None:
-    """Write an attention matrix `(N, T)` as `.png` or, to the last digit, as `.npy`.
+    """Write an attention matrix `(N, T)` as a PNG; its folder has to be there.
 
-    Its folder has to be there.
-
-    In the picture the first character is the top row and the first frame the left column, and
-    brightness follows the square root of the weight, so that faint attention shows too.
+    The first character is the top row and the first frame the left column, and brightness follows
+    the square root of the weight, so that faint attention shows too.
 
     Raises:
-        InputError: the name ends in something else.
         EngineError: the file cannot be written.
     """
-    if path.suffix.lower() == ".npy":
-        buffer = io.BytesIO()
-        np.save(buffer, np.asarray(attention, np.float32), allow_pickle=False)
-        write_whole(path, buffer.getvalue(), make_folders=False)
-    elif path.suffix.lower() == ".png":
-        write_whole(path, _png(_shades(attention), _palette()), make_folders=False)
-    else:
-        raise InputError(f"{path} is no name for a picture of attention; let it end in .png.")
+    write_whole(path, _png(_shades(attention), _palette()), make_folders=False)
 
 
 def _shades(attention: NDArray[np.float32]) -> NDArray[np.uint8]:

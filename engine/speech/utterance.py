@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.linalg import block_diag
 
 from engine.choices import SynthesisName
 from engine.data.audio import AudioSpec
@@ -19,11 +20,19 @@ from engine.files import PRIVATE, write_whole
 from engine.networks.ssrn import SSRN
 from engine.networks.text2mel import Text2Mel
 from engine.speech.bbc_synthesis import ORIGINAL_VOCODER, OriginalSynthesizer
-from engine.speech.loudness import join, level
 from engine.speech.reading import nothing_to_speak
 from engine.speech.synthesizer import Spoken, Synthesizer
-from engine.speech.vocoder import VocoderSettings, magnitude_from_mel, vocode
+from engine.speech.vocoder import VocoderSettings, limit_peak, magnitude_from_mel, vocode
 from engine.text.vocabulary import Vocabulary, split_sentences
+
+PAUSE_SECONDS = 0.7
+"""Silence between two sentences."""
+
+# Root mean square of voiced sound: −20 dB of full scale, as recordings of speech commonly have.
+_LEVEL = 0.1
+# Pauses say nothing about loudness: only blocks this close to the loudest are counted, in dB.
+_VOICED_DB = 30.0
+_BLOCK = 512
 
 
 @dataclass(frozen=True)
@@ -131,7 +140,7 @@ def _joined(
         sample_rate=sample_rate,
         mel=np.concatenate([part.mel for part in parts]),
         magnitude=np.concatenate([sound.magnitude for sound in sounds]),
-        attention=_along_diagonal([part.attention for part in parts]),
+        attention=block_diag(*(part.attention for part in parts)),
         parts=tuple(parts),
         ssrn=ssrn,
     )
@@ -145,8 +154,7 @@ def resynthesise(
 ) -> Sound:
     """Make a recording's true coarse mel `(T / 4, n_mels)` sound again, to judge an SSRN alone.
 
-    The waveform has the level of `engine.speech.loudness.level`, so that the recording itself
-    can be set beside it at the same one.
+    The waveform has the level of `level`, so that it can be compared with the recording.
 
     Raises `EngineError` when the network's weights yield numbers that are not finite.
     """
@@ -170,6 +178,37 @@ def write_wav(
         file.setframerate(sample_rate)
         file.writeframes(samples.tobytes())
     write_whole(path, buffer.getvalue(), mode, make_folders=False)
+
+
+def level(waveform: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Bring samples `(n,)` to the level at which every sample is heard; peak at most 0.95."""
+    return join([waveform], sample_rate=1)
+
+
+def join(parts: Sequence[NDArray[np.float32]], sample_rate: int) -> NDArray[np.float32]:
+    """Join sentences with 0.7 s of silence between them, all equally loud.
+
+    Equal is the root mean square of their voiced blocks. If a peak would pass 0.95, all of
+    them are turned down alike.
+    """
+    pause = np.zeros(round(PAUSE_SECONDS * sample_rate), np.float32)
+    pieces: list[NDArray[np.float32]] = []
+    for part in parts:
+        loudness = _voiced_rms(part)
+        gain = _LEVEL / loudness if loudness > 0 else 0.0
+        pieces += [part * np.float32(gain), pause]
+    joined: NDArray[np.float32] = np.concatenate(pieces[:-1])
+    return limit_peak(joined)
+
+
+def _voiced_rms(waveform: NDArray[np.float32]) -> float:
+    """Root mean square of the blocks that are not pauses; 0 for silence."""
+    blocks = np.pad(waveform, (0, -len(waveform) % _BLOCK)).reshape(-1, _BLOCK)
+    power = np.square(blocks, dtype=np.float64).mean(axis=1)
+    loudest = power.max(initial=0.0)
+    if loudest == 0:
+        return 0.0
+    return float(np.sqrt(power[power >= loudest * 10 ** (-_VOICED_DB / 10)].mean()))
 
 
 def _lines(text: str, vocabulary: Vocabulary, max_characters: int) -> list[str]:
@@ -204,14 +243,3 @@ def _sharpened(mel: NDArray[np.float32], ssrn: SSRN) -> NDArray[np.float32]:
             "has diverged; go back to an earlier checkpoint."
         )
     return magnitude
-
-
-def _along_diagonal(blocks: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Place matrices corner to corner, zeros elsewhere."""
-    rows, columns = (sum(block.shape[axis] for block in blocks) for axis in (0, 1))
-    joined = np.zeros((rows, columns), np.float32)
-    row = column = 0
-    for block in blocks:
-        joined[row : row + block.shape[0], column : column + block.shape[1]] = block
-        row, column = row + block.shape[0], column + block.shape[1]
-    return joined

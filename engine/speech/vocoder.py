@@ -1,6 +1,5 @@
 """From a magnitude spectrogram back to sound, by guessing the phases that it lacks."""
 
-import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -12,8 +11,6 @@ from torch import Tensor
 
 from engine.data.audio import AudioSpec
 from engine.data.spectrograms import mel_filter_bank
-from engine.errors import InputError
-from engine.speech.loudness import limit_peak
 
 # Sound this far below the loudest moment, in dB, at the end of a waveform is cut.
 _TAIL_DB = 45.0
@@ -21,6 +18,7 @@ _BLOCK = 512
 # Samples of the cut end that fade to zero, so that the cut does not click.
 _FADE = 256
 _TINY = 1e-8
+_PEAK = 0.95
 
 
 Phases = Literal["random", "zero"]
@@ -44,14 +42,6 @@ class VocoderSettings:
     seed: int = 0
     """Seed of random phases: the same input always makes the same sound."""
 
-    def __post_init__(self) -> None:
-        if not (math.isfinite(self.sharpening) and self.sharpening > 0):
-            raise InputError(f"sharpening is {self.sharpening}; give a positive power such as 1.2")
-        if self.rounds < 1:
-            raise InputError(f"rounds is {self.rounds}; Griffin-Lim needs at least 1")
-        if not 0 <= self.momentum < 2:
-            raise InputError(f"momentum is {self.momentum}; give a number from 0 up to 1 or so")
-
 
 def vocode(
     magnitude: NDArray[np.float32], audio: AudioSpec, settings: VocoderSettings
@@ -64,6 +54,12 @@ def vocode(
     amplitude = _amplitude(magnitude, audio) ** np.float32(settings.sharpening)
     emphasised = _griffin_lim(torch.from_numpy(amplitude), audio, settings).numpy()
     return limit_peak(_trim_end(_deemphasised(emphasised, audio.preemphasis)))
+
+
+def limit_peak(waveform: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Turn samples down as a whole where one would pass 0.95 and so come near to clipping."""
+    peak = float(np.abs(waveform).max(initial=0.0))
+    return waveform * np.float32(_PEAK / peak) if peak > _PEAK else waveform
 
 
 def magnitude_from_mel(mel: NDArray[np.float32], audio: AudioSpec) -> NDArray[np.float32]:

@@ -1,8 +1,8 @@
 """A checkpoint of TensorFlow, version 2 of its format: a "tensor bundle".
 
-`PREFIX.index` is a table from the name of each variable to where it lies and what its checksum
-is, in the messages of TensorFlow's tensor_bundle.proto; `PREFIX.data-00000-of-00001` and its
-like hold the bare numbers.
+`PREFIX.index` is a table from the name of each variable to its place and checksum, in the messages
+of TensorFlow's tensor_bundle.proto; `PREFIX.data-00000-of-00001` and its like hold the bare
+numbers. The encoding of messages is documented at protobuf.dev/programming-guides/encoding.
 """
 
 import math
@@ -15,9 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import InputError
-from engine.tf_import.checksum import masked_crc
-from engine.tf_import.protobuf import FormatError, fields
-from engine.tf_import.table import read_table
+from engine.tf_import.table import FormatError, masked_crc, read_table, varint
 
 INDEX = ".index"
 """How the name of a checkpoint's index ends, after its prefix."""
@@ -37,16 +35,17 @@ _DTYPES: dict[int, np.dtype[Any]] = {
     22: np.dtype("<u4"),
     23: np.dtype("<u8"),
 }
-# Strings, resources and variants: their checksum is not that of the bytes as they lie there.
+# Strings, resources and variants: their checksum is not that of the bytes in the file.
 _WITHOUT_CHECKSUM = {7, 20, 21}
 _FORMAT_VERSION = 1
 _MAX_SHARDS = 1_000
 _MAX_DIMENSIONS = 16
 _MAX_ELEMENTS = 2**40
-# The BBC's largest network takes 341 MB with all that Adam remembers.
+# The BBC's largest network takes 341 MB with Adam's moments.
 _MAX_BYTES = 2**32
 # Of one variable, which is read as a whole.
 _MAX_VARIABLE_BYTES = 2**29
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ class Entry:
     """Where a variable lies."""
 
     dtype: np.dtype[Any] | None
-    """None for a type that numpy has not."""
+    """None for a type that numpy lacks."""
     shape: tuple[int, ...]
     shard: int
     offset: int
@@ -62,7 +61,7 @@ class Entry:
     size: int
     """Bytes."""
     checksum: int | None
-    """Of its bytes, masked; None where it cannot be checked."""
+    """Of its bytes, masked; None where it cannot be verified."""
     sliced: bool
     """Whether it is stored in parts under other names."""
 
@@ -81,7 +80,10 @@ class Bundle:
         table = read_table(self.index)
         try:
             shards = _shards(table.pop(b"", None))
-            self.entries = {_name(key): _entry(value) for key, value in table.items()}
+            # The parts of variables that are stored in slices have keys of bare bytes.
+            self.entries = {
+                key.decode(errors="backslashreplace"): _entry(value) for key, value in table.items()
+            }
             _check_places(self.entries, shards)
         except FormatError as error:
             raise InputError(
@@ -103,12 +105,12 @@ class Bundle:
         """Return the value of a variable.
 
         Raises:
-            InputError: it is damaged, or of a kind that is not read.
+            InputError: it is damaged, or of a type that is not supported.
             KeyError: there is none of that name.
         """
         value = self._value(name, self._read(name))
         if value is None:
-            raise InputError(f"{self.index} has {name!r} of a kind that is not read.")
+            raise InputError(f"{self.index} has {name!r} of a type that is not supported.")
         return value
 
     def values(
@@ -116,8 +118,8 @@ class Bundle:
     ) -> Iterator[tuple[str, NDArray[Any]]]:
         """Yield the variables that are wanted, in the order in which they lie in the files.
 
-        All others are read as well, for their checksums. `on_bytes` is told how many bytes have
-        been read since it was last told.
+        All others are read as well, for their checksums. `on_bytes` is called with the number of
+        bytes read since its last call.
 
         Raises:
             InputError: a variable is damaged.
@@ -125,10 +127,9 @@ class Bundle:
         for name, entry in sorted(self.entries.items(), key=_place):
             data = self._read(name)
             on_bytes(entry.size)
-            if name in wanted:
-                value = self._value(name, data)
-                if value is not None:
-                    yield name, value
+            value = self._value(name, data) if name in wanted else None
+            if value is not None:
+                yield name, value
 
     def _value(self, name: str, data: bytes) -> NDArray[Any] | None:
         entry = self.entries[name]
@@ -137,7 +138,6 @@ class Bundle:
         return np.frombuffer(data, entry.dtype).reshape(entry.shape)
 
     def _read(self, name: str) -> bytes:
-        """The bytes of a variable, as they were written."""
         entry = self.entries[name]
         path = self._shards[entry.shard]
         try:
@@ -146,25 +146,18 @@ class Bundle:
                 data = file.read(entry.size)
         except OSError as error:
             raise InputError(f"Cannot read {path}: {error.strerror}.") from error
-        if len(data) < entry.size or (
-            entry.checksum is not None and masked_crc(data) != entry.checksum
-        ):
+        if len(data) < entry.size or entry.checksum not in (None, masked_crc(data)):
             raise InputError(
-                f"{path} is damaged: the checksum of {name!r} is wrong; copy it again from where "
-                f"it came, together with its index."
+                f"{path} is damaged: the checksum of {name!r} is wrong; copy it again, together "
+                f"with its index."
             )
         return data
 
     def _check_sizes(self) -> None:
-        """Refuse data files that are missing, too short or too large, and variables that are.
-
-        Raises:
-            InputError: naming the file.
-        """
+        """Refuse data files that are missing, too short or too large, and variables that are."""
         for shard, path in enumerate(self._shards):
-            needed = max(
-                (e.offset + e.size for e in self.entries.values() if e.shard == shard), default=0
-            )
+            own = [entry for entry in self.entries.values() if entry.shard == shard]
+            needed = max((entry.offset + entry.size for entry in own), default=0)
             if not path.is_file():
                 raise InputError(
                     f"{self.index} has lost its data: there is no file {path.name} beside it; "
@@ -176,48 +169,67 @@ class Bundle:
             if held < needed:
                 raise InputError(
                     f"{path} is cut short: its index promises {needed:,} bytes, the file holds "
-                    f"{held:,}; copy it again from where it came."
+                    f"{held:,}; copy it again."
                 )
         largest = max((entry.size for entry in self.entries.values()), default=0)
         if largest > _MAX_VARIABLE_BYTES:
             raise InputError(
-                f"{self.index} has a variable of {largest:,} bytes, more than any that is imported "
-                f"here; give a checkpoint of the BBC's or Kyubyong's code."
+                f"{self.index} has a variable of {largest:,} bytes (maximum "
+                f"{_MAX_VARIABLE_BYTES:,}); give a checkpoint of the BBC's or Kyubyong's code."
             )
+
+
+def fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
+    """Read a protobuf message: the number of each field, and its value as a number or as bytes.
+
+    Raises:
+        FormatError: it is no message.
+    """
+    at, end = 0, len(message)
+    while at < end:
+        tag, at = varint(message, at, end)
+        number, kind = divmod(tag, 8)
+        if kind == _VARINT:
+            value, at = varint(message, at, end)
+            yield number, value
+            continue
+        if kind == _BYTES:
+            length, at = varint(message, at, end)
+        elif kind in (_FIXED64, _FIXED32):
+            length = 8 if kind == _FIXED64 else 4
+        else:
+            raise FormatError(f"a field in it is of the unknown kind {kind}")
+        if length > end - at:
+            raise FormatError("a field in it is cut short")
+        content = message[at : at + length]
+        at += length
+        yield number, content if kind == _BYTES else int.from_bytes(content, "little")
 
 
 def _place(item: tuple[str, Entry]) -> tuple[int, int]:
     return item[1].shard, item[1].offset
 
 
-def _name(key: bytes) -> str:
-    try:
-        return key.decode()
-    except UnicodeDecodeError:
-        # The parts of variables that are stored in slices have keys of bare bytes.
-        return key.decode(errors="backslashreplace")
-
-
 def _shards(header: bytes | None) -> int:
-    """How many data files the message BundleHeaderProto tells of."""
+    """The number of data files, from the message BundleHeaderProto."""
     if header is None:
         raise FormatError("it has no header (version 1 of TensorFlow's format has none)")
-    said = {number: value for number, value in fields(header) if number in (1, 2, 3)}
-    if said.get(2, 0) != 0:
+    values = dict(fields(header))
+    if values.get(2, 0) != 0:
         raise FormatError("its numbers are big-endian")
-    version = said.get(3, b"")
+    version = values.get(3, b"")
     oldest_reader = dict(fields(version)).get(2, 0) if isinstance(version, bytes) else None
     if not isinstance(oldest_reader, int) or oldest_reader > _FORMAT_VERSION:
         raise FormatError("it is written in a later format")
-    shards = said.get(1, 0)
+    shards = values.get(1, 0)
     if not isinstance(shards, int) or not 1 <= shards <= _MAX_SHARDS:
-        raise FormatError(f"it tells of {shards!r} data files")
+        raise FormatError(f"it names {shards!r} data files")
     return shards
 
 
 def _entry(message: bytes) -> Entry:
     """Read the message BundleEntryProto."""
-    said: dict[int, int] = {}
+    numbers: dict[int, int] = {}
     shape: tuple[int, ...] = ()
     sliced = False
     for number, value in fields(message):
@@ -227,19 +239,19 @@ def _entry(message: bytes) -> Entry:
             sliced = True
         elif number in (1, 3, 4, 5, 6):
             if not isinstance(value, int):
-                raise FormatError("an entry is written otherwise than TensorFlow writes it")
-            said[number] = value
-    kind, size = said.get(1, 0), said.get(5, 0)
+                raise FormatError("an entry has bytes where TensorFlow writes a number")
+            numbers[number] = value
+    kind, size = numbers.get(1, 0), numbers.get(5, 0)
     dtype = _DTYPES.get(kind)
     if dtype is not None and not sliced and math.prod(shape) * dtype.itemsize != size:
         raise FormatError(f"an entry of shape {shape} has {size:,} bytes")
     return Entry(
         dtype=dtype,
         shape=shape,
-        shard=said.get(3, 0),
-        offset=said.get(4, 0),
+        shard=numbers.get(3, 0),
+        offset=numbers.get(4, 0),
         size=size,
-        checksum=None if sliced or kind in _WITHOUT_CHECKSUM else said.get(6, 0),
+        checksum=None if sliced or kind in _WITHOUT_CHECKSUM else numbers.get(6, 0),
         sliced=sliced,
     )
 
@@ -263,7 +275,7 @@ def _shape(message: bytes) -> tuple[int, ...]:
 
 
 def _check_places(entries: dict[str, Entry], shards: int) -> None:
-    """Refuse variables that lie over each other, as no writer puts them."""
+    """Refuse variables that overlap, as no writer places them: reading them all has no bound."""
     shard, end = 0, 0
     for _, entry in sorted(entries.items(), key=_place):
         if entry.shard >= shards:
@@ -271,5 +283,5 @@ def _check_places(entries: dict[str, Entry], shards: int) -> None:
         if entry.shard != shard:
             shard, end = entry.shard, 0
         if entry.offset < end and entry.size:
-            raise FormatError("variables lie over each other")
+            raise FormatError("variables overlap")
         end = max(end, entry.offset + entry.size)

@@ -6,7 +6,6 @@ stand (`C_1`, `HC_2`, `D_4`), and lays kernels out with the taps first.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -32,13 +31,13 @@ _LAST_OF_SSRN = "SSRN/C_16/conv1d/kernel"
 # TensorFlow's layer normalisation adds this to the variance; with another value the logits of
 # trained weights move.
 _EPSILON = 1e-12
-# No width of either network has ever been near it; beyond, products of widths overflow.
-_WIDEST = 2**16
+# Far above any width of these networks; beyond, products of widths overflow.
+_MAX_WIDTH = 2**16
 
 
 @dataclass(frozen=True)
 class Variable:
-    """What one of the original's variables is to us."""
+    """The parameter of ours that one of the original's variables is, or is a row of."""
 
     parameter: str
     """The name of our parameter."""
@@ -46,31 +45,17 @@ class Variable:
     """The variable's shape."""
     axes: tuple[int, ...] | None = None
     """The order in which our parameter has the variable's last axes; None for the same."""
-    row: int | None = None
-    """Which row of our parameter it is, where ours joins two."""
 
     def to_parameter(self, value: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the value laid out as our parameter, or as the row of it."""
-        if self.axes is None:
-            return value
-        taps_first = value.reshape(value.shape[-3:])
-        return taps_first.transpose(self.axes)
-
-
-def networks_in(names: Mapping[str, object]) -> list[NetworkName]:
-    """Return the networks whose variables are among the names."""
-    return [
-        network
-        for network, scope in SCOPES.items()
-        if any(name.startswith(scope) for name in names)
-    ]
+        """Return the value laid out as our parameter, or as a row of it."""
+        return value if self.axes is None else value.reshape(value.shape[-3:]).transpose(self.axes)
 
 
 def spec_from_shapes(network: NetworkName, shapes: Mapping[str, tuple[int, ...]]) -> NetworkSpec:
-    """Infer a network's sizes from the shapes of its variables.
+    """Derive a network's sizes from the shapes of its variables.
 
     Raises:
-        InputError: the variables that tell are missing, or have other numbers of axes.
+        InputError: one of the variables that show them is missing, or of another shape.
     """
     if network == "text2mel":
         symbols, embedding = _sizes(shapes, _EMBEDDING, 2)
@@ -91,14 +76,14 @@ def spec_from_shapes(network: NetworkName, shapes: Mapping[str, tuple[int, ...]]
 def _sizes(shapes: Mapping[str, tuple[int, ...]], name: str, axes: int) -> tuple[int, ...]:
     shape = shapes.get(name)
     if shape is None:
-        raise InputError(f"it has no variable {name}, which every DC-TTS network of its kind has")
-    if len(shape) != axes or not all(0 < size <= _WIDEST for size in shape):
-        raise InputError(f"its variable {name} has the shape {shape}, which none of DC-TTS has")
+        raise InputError(f"it has no variable {name}, which every such DC-TTS network has")
+    if len(shape) != axes or not all(0 < size <= _MAX_WIDTH for size in shape):
+        raise InputError(f"its variable {name} has the shape {shape}, which no DC-TTS network has")
     return shape
 
 
 def variables_of(spec: NetworkSpec) -> dict[str, Variable]:
-    """Return what each variable of the original is, for a network of these sizes."""
+    """Return the original's variables of a network of these sizes, by their names."""
     with torch.device("meta"):
         network = build_network(spec)
     if isinstance(spec, SSRNSpec):
@@ -164,30 +149,26 @@ def _two_normalisations(
     theirs: str, ours: str, layer: HighwayLayer
 ) -> Iterator[tuple[str, Variable]]:
     shape = tuple(layer.norm_weight.shape[1:])
-    for row, name in enumerate(("H1", "H2")):  # the gate, then the candidate
-        yield f"{theirs}/{name}/gamma", Variable(f"{ours}.norm_weight", shape, row=row)
-        yield f"{theirs}/{name}/beta", Variable(f"{ours}.norm_bias", shape, row=row)
+    for name in ("H1", "H2"):  # the gate, then the candidate: the rows of ours
+        yield f"{theirs}/{name}/gamma", Variable(f"{ours}.norm_weight", shape)
+        yield f"{theirs}/{name}/beta", Variable(f"{ours}.norm_bias", shape)
 
 
-class Collector:
-    """Takes variables in any order, until all parameters of a network are there."""
+def parameters_from(
+    values: dict[str, NDArray[np.float32]], variables: Mapping[str, Variable], slot: str = ""
+) -> dict[str, Tensor]:
+    """Lay out values of the original's variables as our parameters, by our names.
 
-    def __init__(self, variables: Mapping[str, Variable]) -> None:
-        self._variables = variables
-        self._halves: dict[str, dict[int, NDArray[np.float32]]] = {}
-        self.tensors: dict[str, Tensor] = {}
-        """The parameters that are complete, by our names."""
-
-    def take(self, name: str, value: NDArray[Any]) -> None:
-        """Take the variable `name`, single precision and of the shape that `variables` has."""
-        variable = self._variables[name]
-        laid_out = variable.to_parameter(value)
-        if variable.row is None:
-            self.tensors[variable.parameter] = torch.from_numpy(laid_out.copy(order="C"))
-            return
-        halves = self._halves.setdefault(variable.parameter, {})
-        halves[variable.row] = laid_out
-        if len(halves) == 2:
-            both = np.stack((halves[0], halves[1]))
-            self.tensors[variable.parameter] = torch.from_numpy(both)
-            del self._halves[variable.parameter]
+    Args:
+        values: of all `variables`, by their names followed by `slot`; those are removed.
+        variables: from `variables_of`; where two make one parameter, the gate's row comes first.
+        slot: what the names of Adam's moments end with.
+    """
+    rows: dict[str, list[NDArray[np.float32]]] = {}
+    for name, variable in variables.items():
+        laid_out = variable.to_parameter(values.pop(name + slot))
+        rows.setdefault(variable.parameter, []).append(laid_out)
+    return {
+        name: torch.from_numpy(np.stack(parts) if len(parts) > 1 else parts[0].copy(order="C"))
+        for name, parts in rows.items()
+    }

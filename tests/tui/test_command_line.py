@@ -87,7 +87,9 @@ app(["info", "anything"])
 """
 
 
-def test_what_nobody_foresaw_is_one_sentence_that_names_the_log(tmp_path: Path) -> None:
+@pytest.mark.process
+@pytest.mark.slow
+def test_an_unexpected_error_is_one_sentence_that_names_the_log(tmp_path: Path) -> None:
     told = subprocess.run(
         [sys.executable, "-c", FAULTY],
         env=os.environ | {"TMPDIR": str(tmp_path)},
@@ -134,6 +136,8 @@ print("heavy:", sorted({{"torch", "librosa", "numba", "scipy"}} & sys.modules.ke
 """
 
 
+@pytest.mark.process
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "more"),
     [
@@ -163,25 +167,28 @@ OUTPUTS = {
 }
 
 
-@pytest.mark.parametrize("output", OUTPUTS)
-def test_whatever_output_is_there_is_no_traceback(output: str, voice: Path) -> None:
-    """As a shell redirects it; long output and short, and that of the command line itself."""
-    commands = {
-        f"info '{voice}' --json": 0,
-        "check nowhere --no-estimate": 2,
-        "ps": 0,
-        "--version": 0,
-    }
-    for command, code in commands.items():
-        shell = f"set -o pipefail; {sys.executable} -m tui {command} {OUTPUTS[output]}"
-        told = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, timeout=60)
-        refused = output == "full" and code == 0
-        assert told.returncode == (1 if refused else code), command
-        if refused:
-            assert told.stderr == (
-                "voicecoach: standard output cannot be written (No space left on device); free "
-                "some space there, or send it elsewhere.\n"
-            )
-        else:
-            expected = code == 2 and output not in ("all closed", "errors full")
-            assert len(told.stderr.splitlines()) == expected, command
+@pytest.mark.process
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("output", "command", "code"),
+    [
+        # Long output and short, and that of the command line itself.
+        ("full", "info VOICE --json", 1),
+        ("full", "--version", 1),
+        ("no reader", "info VOICE --json", 0),
+        ("closed", "ps", 0),
+        ("all closed", "check nowhere --no-estimate", 2),
+        ("errors full", "check nowhere --no-estimate", 2),
+    ],
+)
+def test_no_output_leads_to_a_traceback(output: str, command: str, code: int, voice: Path) -> None:
+    command = command.replace("VOICE", f"'{voice}'")
+    shell = f"set -o pipefail; {sys.executable} -m tui {command} {OUTPUTS[output]}"
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, timeout=60)
+    assert done.returncode == code
+    assert done.stderr == (
+        "voicecoach: standard output cannot be written (No space left on device); free some "
+        "space there, or redirect it elsewhere.\n"
+        if output == "full"
+        else ""
+    )

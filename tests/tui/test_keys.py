@@ -2,7 +2,7 @@
 
 import pytest
 from fake_session import preparing, training
-from seeing import SIZES, lines_of, log_of, look, opened, text_of
+from seeing import lines_of, log_of, look, opened, text_of
 
 from engine.run.commands import (
     Audition,
@@ -19,7 +19,6 @@ from engine.run.stop import parse_stop
 from tui.process.endings import ExitReason
 
 
-@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(
     ("key", "command", "words"),
     [
@@ -29,8 +28,8 @@ from tui.process.endings import ExitReason
         ("n", PlotAttention(), "attention plot requested"),
     ],
 )
-async def test_a_key_sends_a_command_and_confirms_it(size, key, command, words):
-    async with opened(training(), size=size) as (app, session, pilot):
+async def test_a_key_sends_a_command_and_confirms_it(key, command, words):
+    async with opened(training()) as (app, session, pilot):
         await pilot.press(key)
         assert session.sent == [command]
         assert words in log_of(app)

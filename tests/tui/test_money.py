@@ -2,9 +2,8 @@
 
 from dataclasses import replace
 
-import pytest
 from fake_session import training
-from seeing import SIZES, look, opened, text_of
+from seeing import look, opened, text_of
 from textual.widgets import Static
 
 from engine.run.commands import SetBudget
@@ -13,9 +12,8 @@ from tui.process.endings import describe_end, describe_rent
 from tui.process.headless import line_about
 
 
-@pytest.mark.parametrize("size", SIZES)
-async def test_a_short_budget_is_shown_until_dismissed_or_raised(size):
-    async with opened(training(budget=0.8, spent=0.63), size=size) as (app, session, pilot):
+async def test_a_short_budget_is_shown_until_dismissed_or_raised():
+    async with opened(training(budget=0.8, spent=0.63)) as (app, session, pilot):
         await look(app, pilot)
         assert "of the budget of" not in text_of(app)
         session.change(spent=0.65)
@@ -60,9 +58,8 @@ async def test_the_bar_of_a_budget_shows_the_whole_spend():
     assert " 28 % " in bar
 
 
-@pytest.mark.parametrize("size", SIZES)
-async def test_a_pause_says_what_the_machine_costs(size):
-    async with opened(training(phase=Phase.PAUSED), size=size) as (app, session, pilot):
+async def test_a_pause_says_what_the_machine_costs():
+    async with opened(training(phase=Phase.PAUSED)) as (app, session, pilot):
         await look(app, pilot)
         assert "Paused at 871,204; the machine still costs $0.99/h." in text_of(app)
         session.change(wait_seconds=424.0, wait_usd=0.12, idle_usd=0.32)

@@ -13,6 +13,8 @@ from engine.machine.cloud.machine import Machine, SpotNotice
 from engine.run.snapshot import Losses, Phase, Progress
 from engine.run.stop import StopPoint
 
+pytestmark = pytest.mark.slow
+
 
 def diverged():
     whole = curve(0, 4000, lambda x: 3 * math.exp(-6 * x) + 0.1)

@@ -2,7 +2,7 @@
 
 import pytest
 from fake_session import event, training
-from seeing import SIZES, log_of, look, opened, text_of
+from seeing import log_of, look, opened, text_of
 from textual.content import Content
 
 from engine.run.snapshot import Phase, Snapshot
@@ -17,9 +17,8 @@ def warning_words(snapshot: Snapshot, *, reading: bool = False) -> Content:
     return Warnings(reading=reading).words(snapshot, 78)
 
 
-@pytest.mark.parametrize("size", SIZES)
-async def test_a_read_only_screen_refuses_keys_that_steer(size):
-    async with opened(training(), attached=True, reading=True, size=size) as (app, session, pilot):
+async def test_a_read_only_screen_refuses_keys_that_steer():
+    async with opened(training(), attached=True, reading=True) as (app, session, pilot):
         await look(app, pilot)
         await pilot.pause()
         text = text_of(app)

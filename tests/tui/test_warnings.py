@@ -1,8 +1,7 @@
 """Warnings that a person must have seen: they stand on top until `d` dismisses them."""
 
-import pytest
 from fake_session import event, training
-from seeing import SIZES, look, opened, text_of
+from seeing import look, opened, text_of
 
 from engine.run.snapshot import Phase
 
@@ -11,10 +10,9 @@ DAMAGED = event(2, "Checkpoint 1,730 of text2mel is damaged: set aside.", "warni
 DIVERGED = event(9, "text2mel diverged at step 871,000.", "error")
 
 
-@pytest.mark.parametrize("size", SIZES)
-async def test_warnings_are_shown_one_by_one_until_dismissed(size):
+async def test_warnings_are_shown_one_by_one_until_dismissed():
     run = training(warnings=(DIVERGED, CORPUS, DAMAGED), budget=0.8)
-    async with opened(run, size=size) as (app, session, pilot):
+    async with opened(run) as (app, session, pilot):
         await look(app, pilot)
         assert "diverged at step 871,000.  d dismiss · +3 more" in text_of(app)
         assert "1,730" not in text_of(app)

@@ -5,17 +5,16 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from paths import BBC_REFERENCE
 
 from engine.jobs.import_models import import_voice
 from engine.voice.folder import Voice
-
-REFERENCE = Path(__file__).parents[2] / "fixtures" / "bbc-reference"
 
 
 @pytest.fixture(scope="session")
 def reference_models() -> Path:
     """The archive of both networks."""
-    return REFERENCE / "models.tar.gz"
+    return BBC_REFERENCE / "models.tar.gz"
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +30,7 @@ def reference():
     """What the original computed, by the name of the file that holds it."""
 
     def load(name: str) -> SimpleNamespace:
-        with np.load(REFERENCE / f"{name}.npz") as arrays:
+        with np.load(BBC_REFERENCE / f"{name}.npz") as arrays:
             return SimpleNamespace(**arrays)
 
     return load

@@ -64,7 +64,7 @@ def checkpoint_of(voice, network):
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_both_networks_come_with_step_weights_moments_and_count(tmp_path, target, seed):
+def test_both_networks_with_step_weights_and_moments(tmp_path, target, seed):
     models = write_models(tmp_path / "models", seed=seed, step=45_000)
     told = []
     imported = import_voice(models, target, on_progress=lambda *said: told.append(said))
@@ -94,7 +94,7 @@ def test_both_networks_come_with_step_weights_moments_and_count(tmp_path, target
     assert all(done <= total for what, done, total in told if total)
 
 
-def test_the_usual_sizes_keep_the_usual_sound(tmp_path, target):
+def test_usual_sizes_keep_the_usual_audio_settings(tmp_path, target):
     write_bundle(tmp_path / "ssrn", saved(ssrn_shapes(80, 1025, 2), moments=False))
     imported = import_voice(tmp_path / "ssrn", target)
     audio = Voice.open(target).settings.audio
@@ -104,14 +104,14 @@ def test_the_usual_sizes_keep_the_usual_sound(tmp_path, target):
     assert not imported.notes
 
 
-def test_a_short_transform_shortens_window_and_hop_and_says_so(models, target):
+def test_short_transform_shortens_window_and_hop(models, target):
     imported = import_voice(models, target)
     audio = Voice.open(target).settings.audio
     assert (audio.n_fft, audio.win_length, audio.hop_length, audio.n_mels) == (16, 16, 8, 6)
     assert any("window is set to 16 and the hop to 8" in note for note in imported.notes)
 
 
-def test_a_transform_with_room_for_two_hops_keeps_the_pace_of_the_frames(tmp_path, target):
+def test_transform_of_two_hops_keeps_the_hop(tmp_path, target):
     write_bundle(tmp_path / "ssrn", saved(ssrn_shapes(80, 513, 2), moments=False))
     audio = import_voice(tmp_path / "ssrn", target).audio
     assert (audio.n_fft, audio.win_length, audio.hop_length) == (1024, 1024, 275)
@@ -121,7 +121,7 @@ def test_a_transform_with_room_for_two_hops_keeps_the_pace_of_the_frames(tmp_pat
     ("rows", "symbols", "whose"),
     [(34, BBC_SYMBOLS, "the BBC's 34"), (32, KYUBYONG_SYMBOLS, "Kyubyong's 32")],
 )
-def test_the_vocabulary_is_known_by_its_number(tmp_path, target, rows, symbols, whose):
+def test_vocabulary_by_its_number_of_symbols(tmp_path, target, rows, symbols, whose):
     models = write_models(tmp_path / "models", symbols=rows)
     imported = import_voice(models, target)
     assert imported.symbols == Voice.open(target).settings.symbols == symbols
@@ -129,25 +129,20 @@ def test_the_vocabulary_is_known_by_its_number(tmp_path, target, rows, symbols, 
     assert any(whose in note for note in imported.notes)
 
 
-def test_kyubyongs_symbols_are_the_bbcs_without_comma_and_semicolon():
-    assert len(KYUBYONG_SYMBOLS) == 32
-    assert BBC_SYMBOLS.replace(",", "").replace(";", "") == KYUBYONG_SYMBOLS
-
-
-def test_another_vocabulary_must_be_given_and_fit(tmp_path, target):
+def test_other_vocabulary_must_be_given_and_fit(tmp_path, target):
     models = write_models(tmp_path / "models", symbols=7)
     assert "The models have 7 symbols" in refusal(models, target)
     sentence = refusal(models, target, symbols="PE abc")
     assert "6 symbols" in sentence
     assert "have 7" in sentence
     assert "P (padding)" in refusal(models, target, symbols="abc def")
-    assert "cannot be written" in refusal(models, target, symbols="PE abc\udcff")
+    assert "invisible characters" in refusal(models, target, symbols="PE abc\udcff")
     import_voice(models, target, symbols="PE äöü?")
     assert Voice.open(target).settings.symbols == "PE äöü?"
 
 
 @pytest.mark.parametrize("suffix", ["", ".index", ".data-00000-of-00001"])
-def test_a_prefix_imports_one_network_alone(models, target, suffix):
+def test_prefix_imports_one_network(models, target, suffix):
     prefix = models / "LJ01-1" / f"model_gs_001k{suffix}"
     imported = import_voice(prefix, target)
     assert [one.network for one in imported.networks] == ["text2mel"]
@@ -155,7 +150,7 @@ def test_a_prefix_imports_one_network_alone(models, target, suffix):
     assert not Voice.open(target).checkpoints("ssrn")
 
 
-def test_tensorflows_note_stands_for_the_checkpoint_that_it_names(models, target):
+def test_note_stands_for_the_checkpoint_it_names(models, target):
     note = models / "LJ01-2" / "checkpoint"
     note.write_text('model_checkpoint_path: "/far/away/model_gs_001k"\n')
     assert [one.network for one in import_voice(note, target).networks] == ["ssrn"]
@@ -171,7 +166,7 @@ def test_one_checkpoint_may_hold_both_networks(tmp_path, target):
 
 
 @pytest.mark.parametrize("name", ["m.tar", "m.tar.gz", "m.tgz"])
-def test_an_archive_is_as_good_as_its_folder(models, tmp_path, target, name):
+def test_archive_is_as_good_as_its_folder(models, tmp_path, target, name):
     with tarfile.open(tmp_path / name, "w" if name.endswith(".tar") else "w:gz") as tar:
         tar.add(models, "models")
     imported = import_voice(tmp_path / name, target)
@@ -184,7 +179,7 @@ def test_an_archive_is_as_good_as_its_folder(models, tmp_path, target, name):
     assert imported.networks[0].source == f"{tmp_path / name}/models/LJ01-1/model_gs_001k"
 
 
-def test_weights_without_moments_start_adam_anew(tmp_path, target):
+def test_weights_without_moments_have_no_optimizer_state(tmp_path, target):
     write_bundle(tmp_path / "ssrn", saved(SMALL_SSRN, moments=False))
     imported = import_voice(tmp_path / "ssrn", target)
     assert not imported.networks[0].moments
@@ -202,9 +197,7 @@ def test_weights_without_moments_start_adam_anew(tmp_path, target):
         (150_000, 1_450_000, 1_450_000),
     ],
 )
-def test_adams_count_is_told_by_its_powers_until_they_vanish(
-    tmp_path, target, updates, step, counted
-):
+def test_update_count_comes_from_powers_of_decay(tmp_path, target, updates, step, counted):
     write_bundle(tmp_path / "ssrn", saved(SMALL_SSRN, step=step, updates=updates))
     assert import_voice(tmp_path / "ssrn", target).networks[0].updates == counted
     optimizer = checkpoint_of(Voice.open(target), "ssrn").optimizer
@@ -212,7 +205,7 @@ def test_adams_count_is_told_by_its_powers_until_they_vanish(
 
 
 @pytest.mark.parametrize("power", [0.5**4, 0.9**30, 2.0, -1.0, np.nan])
-def test_powers_of_other_decay_rates_leave_the_global_step(tmp_path, target, power):
+def test_other_decay_rates_leave_the_global_step(tmp_path, target, power):
     variables = saved(SMALL_SSRN, step=77) | {"beta1_power": np.float32(power)}
     write_bundle(tmp_path / "ssrn", variables)
     assert import_voice(tmp_path / "ssrn", target).networks[0].updates == 77
@@ -221,7 +214,7 @@ def test_powers_of_other_decay_rates_leave_the_global_step(tmp_path, target, pow
 # Which of several.
 
 
-def test_of_several_steps_the_highest_is_taken_or_the_one_that_is_named(models, target):
+def test_named_step_else_the_highest_is_imported(models, target):
     later = saved(SMALL_SSRN, step=9000)
     write_bundle(models / "LJ01-2" / "model_gs_009k", later)
     imported = import_voice(models, target)
@@ -236,31 +229,31 @@ NO_NOTES += [f'model_checkpoint_path: "{name}"' for name in ("x" * 999, "a\0b", 
 
 
 @pytest.mark.parametrize("note", NO_NOTES)
-def test_a_note_that_names_nothing_is_passed_over(models, target, note):
+def test_note_that_names_nothing_is_ignored(models, target, note):
     (models / "LJ01-2" / "checkpoint").write_text(note)
     assert import_voice(models, target).networks[1].step == 1001
 
 
-def test_of_several_folders_the_one_that_is_named_as_usual_is_taken(models, target):
+def test_folder_with_the_usual_name_is_imported(models, target):
     shutil.copytree(models / "LJ01-1", models / "LJ01-1-one-step-later")
     imported = import_voice(models, target)
     assert imported.networks[0].source.endswith("LJ01-1/model_gs_001k")
     assert any("one-step-later" in note for note in imported.notes)
 
 
-def test_two_of_a_kind_are_refused_by_both_names(models, target):
+def test_ambiguous_folders_are_refused(models, target):
     shutil.copytree(models / "LJ01-1", models / "LJ02-1")
     sentence = refusal(models, target)
     assert "LJ01-1" in sentence
     assert "LJ02-1" in sentence
 
 
-def test_two_of_one_step_in_one_folder_are_refused(models, target):
+def test_ambiguous_steps_are_refused(models, target):
     write_bundle(models / "LJ01-2" / "again", saved(SMALL_SSRN, step=1001))
     assert "more than one SSRN of step 1,001" in refusal(models, target)
 
 
-def test_checkpoints_of_something_else_and_hidden_files_are_left_alone(models, target):
+def test_other_checkpoints_and_hidden_files_are_ignored(models, target):
     write_bundle(models / "other" / "model", {"dense/kernel": np.zeros(3, np.float32)})
     (models / "LJ01-1" / "._model_gs_001k.index").write_bytes(b"of a Macintosh")
     imported = import_voice(models, target)
@@ -270,29 +263,29 @@ def test_checkpoints_of_something_else_and_hidden_files_are_left_alone(models, t
 # What cannot be imported.
 
 
-def test_a_voice_that_exists_is_not_touched(models, tmp_path):
+def test_existing_voice_is_not_touched(models, tmp_path):
     folder = tmp_path / "voice"
     import_voice(models, folder)
     assert "There is a voice" in refusal(tmp_path / "nothing", folder)
 
 
-def test_other_peoples_files_are_not_mixed_with_a_voice(models, tmp_path, target):
+def test_folder_with_other_files_is_refused(models, tmp_path, target):
     target.mkdir(parents=True)
     (target / "letter.txt").write_text("dear")
     assert "letter.txt" in refusal(models, target)
     assert "not a folder" in refusal(models, target / "letter.txt")
-    assert "letter.txt is a file" in refusal(models, target / "letter.txt" / "voice")
+    assert "Not a directory" in refusal(models, target / "letter.txt" / "voice")
     assert "File name too long" in refusal(models, target / ("x" * 300))
 
 
-def test_an_empty_folder_may_become_the_voice(models, target):
+def test_empty_folder_may_become_the_voice(models, target):
     target.mkdir(parents=True)
     import_voice(models, target)
     assert Voice.exists(target)
 
 
 @pytest.mark.parametrize("network", ["LJ01-1", "LJ01-2"])
-def test_a_lone_network_is_refused_with_the_way_to_import_it(models, target, network):
+def test_lone_network_is_refused_with_its_prefix(models, target, network):
     shutil.rmtree(models / network)
     sentence = refusal(models, target)
     assert ("but no Text2Mel" if network == "LJ01-1" else "but no SSRN") in sentence
@@ -306,9 +299,9 @@ def test_half_a_checkpoint_is_refused(models, target, lost):
     assert "model_gs_001k" in refusal(models / "LJ01-2" / "model_gs_001k", target)
 
 
-def test_networks_of_different_mel_bands_do_not_belong_together(models, target):
+def test_different_mel_bands_are_refused(models, target):
     write_bundle(models / "LJ01-2" / "model_gs_001k", saved(ssrn_shapes(5, 9, 4)))
-    assert "6 mel bands, SSRN reads 5" in refusal(models, target)
+    assert "6 mel bands, SSRN 5" in refusal(models, target)
 
 
 def without(name):
@@ -324,33 +317,28 @@ def without(name):
         (without("gs/global_step"), "no whole number gs/global_step"),
         ({"gs/global_step": np.float32(5)}, "no whole number"),
         ({"gs/global_step": np.zeros(2, np.int32)}, "no whole number"),
-        ({"gs/global_step": np.int32(-5)}, "stands at step -5"),
-        ({"gs/global_step": np.int64(2**40)}, "stands at step 1,099,511,627,776"),
+        ({"gs/global_step": np.int32(-5)}, "at step -5"),
+        ({"gs/global_step": np.int64(2**40)}, "at step 1,099,511,627,776"),
         ({"SSRN/C_1/conv1d/bias": np.zeros(5, np.float32)}, "has the shape (5,), not (4,)"),
         ({"SSRN/C_1/conv1d/bias": np.zeros(4)}, "are float64, not float32"),
         ({"SSRN/C_1/conv1d/bias": np.zeros(4, np.float16)}, "are float16, not float32"),
-        ({"SSRN/C_1/conv1d/bias": np.full(4, np.nan, np.float32)}, "no training leaves behind"),
-        ({"SSRN/C_1/conv1d/bias/Adam": np.full(4, np.inf, np.float32)}, "no training leaves"),
+        ({"SSRN/C_1/conv1d/bias": np.full(4, np.nan, np.float32)}, "no training produces"),
+        ({"SSRN/C_1/conv1d/bias/Adam": np.full(4, np.inf, np.float32)}, "no training produces"),
         ({"SSRN/C_1/conv1d/bias/Adam_1": np.full(4, -1, np.float32)}, "a negative square"),
         ({"SSRN/C_17/conv1d/bias": np.zeros(4, np.float32)}, "'SSRN/C_17/conv1d/bias'"),
-        ({"SSRN/C_1/conv1d/kernel": np.zeros((1, 6, 0), np.float32)}, "none of DC-TTS has"),
+        ({"SSRN/C_1/conv1d/kernel": np.zeros((1, 6, 0), np.float32)}, "no DC-TTS network has"),
     ],
 )
-def test_variables_that_are_not_those_of_dc_tts_are_refused(tmp_path, target, changes, what):
+def test_other_variables_are_refused(tmp_path, target, changes, what):
     variables = changes if len(changes) > 9 else saved(SMALL_SSRN) | changes
     write_bundle(tmp_path / "odd" / "model", variables)
     sentence = refusal(tmp_path / "odd" / "model", target)
     assert what in sentence
 
 
-@pytest.mark.parametrize("bins", [2, 3])
-def test_fewer_bins_than_mel_bands_are_refused(tmp_path, target, bins):
-    write_bundle(tmp_path / "odd" / "model", saved(ssrn_shapes(6, bins, 4)))
-    assert "which no spectrum has" in refusal(tmp_path / "odd" / "model", target)
-
-
-def test_a_single_bin_is_refused(tmp_path, target):
-    write_bundle(tmp_path / "odd" / "model", saved(ssrn_shapes(1, 1, 4)))
+@pytest.mark.parametrize(("mels", "bins"), [(6, 2), (6, 3), (1, 1)])
+def test_fewer_bins_than_mel_bands_are_refused(tmp_path, target, mels, bins):
+    write_bundle(tmp_path / "odd" / "model", saved(ssrn_shapes(mels, bins, 4)))
     assert "which no spectrum has" in refusal(tmp_path / "odd" / "model", target)
 
 
@@ -407,7 +395,7 @@ def compressed(folder):
         (compressed, "compressed (snappy)"),
     ],
 )
-def test_what_is_something_else_is_called_by_its_name(tmp_path, target, make, what):
+def test_other_folders_are_named(tmp_path, target, make, what):
     make(tmp_path / "given")
     assert what in refusal(tmp_path / "given", target)
 
@@ -421,28 +409,23 @@ def test_what_is_something_else_is_called_by_its_name(tmp_path, target, make, wh
         ("model.index", b"short", "is not the index"),
     ],
 )
-def test_a_file_of_another_kind_is_refused(tmp_path, target, name, content, what):
+def test_other_files_are_refused(tmp_path, target, name, content, what):
     (tmp_path / name).write_bytes(content)
     assert what in refusal(tmp_path / name, target)
 
 
-def test_a_version_1_checkpoint_by_its_prefix_is_called_so(tmp_path, target):
-    version_1(tmp_path / "given")
-    assert "version 1" in refusal(tmp_path / "given" / "model_gs_001k", target)
-
-
-def test_nothing_there_is_said(tmp_path, target):
+def test_missing_models_are_named(tmp_path, target):
     assert "There is nothing at" in refusal(tmp_path / "gone[1]", target)
     assert "Cannot read" in refusal(tmp_path / ("long" * 99), target)
 
 
-def test_a_pipe_is_not_waited_for(models, target):
+def test_pipe_is_not_waited_for(models, target):
     os.mkfifo(models / "pipe.index")
     os.mkfifo(models / "LJ01-1" / "checkpoint")
     import_voice(models, target)
 
 
-def test_an_archive_with_one_network_is_refused_by_its_own_name(models, tmp_path, target):
+def test_archive_with_one_network_is_named(models, tmp_path, target):
     shutil.rmtree(models / "LJ01-2")
     with tarfile.open(tmp_path / "m.tar.gz", "w:gz") as tar:
         tar.add(models, "models")
@@ -455,10 +438,8 @@ def sound_models(tmp_path_factory):
 
 
 @given(st.data())
-@settings(max_examples=40, deadline=None)
-def test_damage_anywhere_is_refused_without_a_trace_or_changes_nothing(
-    sound_models, tmp_path_factory, data
-):
+@settings(max_examples=20, deadline=None)
+def test_damage_anywhere_is_refused_or_harmless(sound_models, tmp_path_factory, data):
     home = tmp_path_factory.mktemp("damage")
     models = Path(shutil.copytree(sound_models, home / "models"))
     files = sorted(path for path in models.rglob("*") if path.is_file())

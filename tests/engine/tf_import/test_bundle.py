@@ -45,13 +45,13 @@ def assert_same(found, expected):
 
 
 @pytest.mark.parametrize("shards", [1, 2, 5])
-def test_variables_come_back_from_one_file_or_many(prefix, shards):
+def test_values_from_one_file_or_many(prefix, shards):
     write_bundle(prefix, VARIABLES, shards=shards)
     assert_same(values(prefix), VARIABLES)
     np.testing.assert_array_equal(Bundle(prefix).read("net/a"), VARIABLES["net/a"])
 
 
-def test_only_what_is_wanted_is_kept_but_all_is_counted_and_checked(prefix):
+def test_all_variables_are_verified_and_counted(prefix):
     write_bundle(prefix, VARIABLES)
     told = []
     bundle = Bundle(prefix)
@@ -65,8 +65,8 @@ def test_only_what_is_wanted_is_kept_but_all_is_counted_and_checked(prefix):
 
 
 @given(st.data())
-@settings(max_examples=200)
-def test_a_changed_or_missing_byte_is_noticed_or_changes_nothing(prefix, data):
+@settings(max_examples=50)
+def test_damage_is_detected_or_harmless(prefix, data):
     write_bundle(prefix, VARIABLES)
     path = data.draw(st.sampled_from([index_of(prefix), data_of(prefix)]))
     content = bytearray(path.read_bytes())
@@ -83,26 +83,13 @@ def test_a_changed_or_missing_byte_is_noticed_or_changes_nothing(prefix, data):
         assert path.name.partition(".")[0] in sentence
 
 
-def test_every_bit_of_the_data_matters(prefix):
-    write_bundle(prefix, VARIABLES)
-    whole = data_of(prefix).read_bytes()
-    for place in range(0, len(whole), 7):
-        content = bytearray(whole)
-        content[place] ^= 0x10
-        data_of(prefix).write_bytes(content)
-        with pytest.raises(InputError, match="is damaged"):
-            values(prefix)
-
-
 @given(
     st.one_of(st.just(header()), st.binary(max_size=20)),
     st.dictionaries(st.binary(min_size=1, max_size=12), st.binary(max_size=40), max_size=6),
     st.binary(max_size=64),
 )
-@settings(max_examples=300)
-def test_an_index_with_good_checksums_and_any_content_is_read_or_refused(
-    prefix, head, entries, data
-):
+@settings(max_examples=50)
+def test_any_index_content_is_read_or_refused(prefix, head, entries, data):
     index_of(prefix).write_bytes(table({b"": head, **entries}))
     data_of(prefix).write_bytes(data)
     found, sentence = attempt(values, prefix)
@@ -121,8 +108,8 @@ def promising(size, shape):
     ("entries", "what"),
     [
         ({}, "no header"),
-        ({b"": header(0)}, "tells of 0 data files"),
-        ({b"": header(10**9)}, "tells of 1000000000 data files"),
+        ({b"": header(0)}, "names 0 data files"),
+        ({b"": header(10**9)}, "names 1000000000 data files"),
         ({b"": header(endianness=1)}, "big-endian"),
         ({b"": header(oldest_reader=2)}, "a later format"),
         ({b"": header(), b"a": promising(2**50, (2**24, 2**24))}, "larger than any file"),
@@ -138,37 +125,37 @@ def promising(size, shape):
                 b"a": entry(WHOLE, 0, WHOLE.tobytes()),
                 b"b": entry(WHOLE, 4, WHOLE.tobytes()),
             },
-            "over each other",
+            "overlap",
         ),
         ({b"": header(), b"a": varint(1 << 3 | 3)}, "unknown kind 3"),
-        ({b"": header(), b"a": field(1, b"x")}, "otherwise than TensorFlow writes it"),
+        ({b"": header(), b"a": field(1, b"x")}, "bytes where TensorFlow writes a number"),
     ],
 )
-def test_what_an_index_must_not_claim(prefix, entries, what):
+def test_impossible_index_is_refused(prefix, entries, what):
     index_of(prefix).write_bytes(table(entries))
     data_of(prefix).write_bytes(WHOLE.tobytes())
     with pytest.raises(InputError, match=what):
         values(prefix)
 
 
-def test_an_index_without_its_data_says_which_file_is_missing(prefix):
+def test_missing_data_file_is_named(prefix):
     write_bundle(prefix, VARIABLES)
     data_of(prefix).unlink()
     with pytest.raises(InputError, match=r"no file model_gs_001k\.data-00000-of-00001 beside it"):
         Bundle(prefix)
 
 
-def test_kinds_that_numpy_has_not_are_passed_over(prefix):
+def test_types_that_numpy_lacks_are_skipped(prefix):
     data = b"\5hello"
     odd = field(1, 7) + field(5, len(data)) + varint(6 << 3 | 5) + bytes(4)
     index_of(prefix).write_bytes(table({b"": header(), b"_CHECKPOINTABLE_OBJECT_GRAPH": odd}))
     data_of(prefix).write_bytes(data)
     assert values(prefix) == {}
-    with pytest.raises(InputError, match="of a kind that is not read"):
+    with pytest.raises(InputError, match="of a type that is not supported"):
         Bundle(prefix).read("_CHECKPOINTABLE_OBJECT_GRAPH")
 
 
-def test_a_variable_in_slices_is_passed_over(prefix):
+def test_sliced_variable_is_skipped(prefix):
     sliced = field(1, 1) + field(2, field(2, field(1, 4))) + field(7, b"")
     index_of(prefix).write_bytes(table({b"": header(), b"wide": sliced, b"\0wide": sliced}))
     data_of(prefix).write_bytes(b"")

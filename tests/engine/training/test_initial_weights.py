@@ -1,4 +1,4 @@
-"""Fine-tuning across vocabularies: rows go by symbol, moments with them, and all of it is told."""
+"""Starting from another voice: rows go by symbol, the optimizer with them, and it is reported."""
 
 import json
 import shutil
@@ -23,6 +23,8 @@ GERMAN = "PE aäbcdefghijklmnoöpqrsßtuüvwxyz.,;?!-:"
 MINIMAL = "PE abcdefghijklmnopqrstuvwxyz"
 SHARED = "two birds sat on the old wall"
 ROWS = "text_encoder.embedding.weight"
+
+pytestmark = pytest.mark.slow
 
 
 def refused(training, *given, **changes) -> str:
@@ -129,19 +131,12 @@ def test_where_rows_came_from_is_kept_with_the_base(make_voice, take_over, train
     assert not any(text.startswith("text2mel: ") for text in told)
 
 
-def test_without_a_vocabulary_the_sources_is_taken(make_voice, take_over, training, tmp_path):
-    source = make_voice("theirs", text2mel=5, symbols=GERMAN, cleaner="plain")
-    mine, _ = take_over(source)
+def test_without_a_vocabulary_the_sources_is_taken(make_voice, take_over):
+    mine, _ = take_over(make_voice("theirs", text2mel=5, symbols=GERMAN, cleaner="plain"))
     assert (mine.settings.symbols, mine.settings.cleaner) == (GERMAN, "plain")
-    session = training.start(
-        tmp_path / "new", None, Finish(), dataset=source.dataset, vocabulary=GERMAN, cleaner="plain"
-    )
-    assert training.end(session).failure == ""
-    fresh = Voice.open(tmp_path / "new").settings
-    assert (fresh.symbols, fresh.cleaner) == (GERMAN, "plain")
 
 
-def test_a_voice_that_exists_takes_a_network_of_other_symbols_by_symbol(make_voice, training):
+def test_an_existing_voice_takes_a_network_by_symbol(make_voice, training):
     source = make_voice("theirs", text2mel=871, symbols=KYUBYONG)
     mine = make_voice("mine", text2mel=None, ssrn=3)
     snapshot = training.end(training.start(mine, "+1", source=source.folder))
@@ -151,9 +146,7 @@ def test_a_voice_that_exists_takes_a_network_of_other_symbols_by_symbol(make_voi
     assert base.symbols_from["source"] == KYUBYONG
 
 
-def test_where_the_trained_weights_speak_their_moments_come_along_by_symbol(
-    make_voice, take_over, training
-):
+def test_optimizer_state_comes_along_by_symbol(make_voice, take_over, training):
     source = make_voice("theirs", text2mel=10, recipe="bbc")
     training.end(training.start(source, "+2"))
     mine, told = take_over(source, vocabulary=GERMAN, cleaner="plain", recipe="bbc")
@@ -175,9 +168,7 @@ def test_where_the_trained_weights_speak_their_moments_come_along_by_symbol(
     assert training.end(training.start(mine, "+1")).step == 13
 
 
-def test_with_its_moments_training_goes_on_as_if_it_had_never_stopped(
-    make_voice, copy_voice, take_over, training
-):
+def test_with_its_optimizer_training_continues_exactly(make_voice, copy_voice, take_over, training):
     source = make_voice("theirs", text2mel=10, recipe="bbc")
     training.end(training.start(source, "+2"))
     mine, _ = take_over(source, vocabulary=BACKWARDS, recipe="bbc")
@@ -192,9 +183,7 @@ def test_with_its_moments_training_goes_on_as_if_it_had_never_stopped(
         assert torch.equal(ours[order] if name.endswith(ROWS) and ours.ndim else ours, tensor), name
 
 
-def test_where_an_average_speaks_moments_form_anew_and_the_rate_rises(
-    make_voice, take_over, training
-):
+def test_from_ema_weights_the_optimizer_is_reset(make_voice, take_over, training):
     source = make_voice("theirs", text2mel=871)
     training.end(training.start(source, "+1"))
     mine, told = take_over(source, vocabulary=BACKWARDS)
@@ -225,17 +214,7 @@ def test_what_is_no_vocabulary_is_refused_with_what_to_type(tmp_path, training, 
     assert not (tmp_path / "new").exists()
 
 
-def test_symbols_that_the_cleaner_never_reads_are_told(tmp_path, training, speech):
-    session = training.start(
-        tmp_path / "new", None, Finish(), dataset=speech, vocabulary=MINIMAL + "Q"
-    )
-    told = training.texts(training.end(session))
-    assert any("never produces Q" in text for text in told)
-
-
-def test_characters_without_a_symbol_are_told_before_training_with_a_line(
-    make_voice, training, speech, tmp_path
-):
+def test_unknown_characters_are_reported_before_training(make_voice, training, speech, tmp_path):
     dataset = Path(shutil.copytree(speech, tmp_path / "recordings"))
     first, *others = (dataset / "metadata.csv").read_text().splitlines()
     (dataset / "metadata.csv").write_text("\n".join([first, *(row + " ☃ Жук" for row in others)]))
@@ -303,7 +282,7 @@ def contents(folder):
     return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def test_an_imported_voice_takes_its_first_recordings_as_its_own(make_voice, training, speech):
+def test_an_imported_voice_takes_its_first_recordings(make_voice, training, speech):
     voice = imported(make_voice, training)
     assert "train DATASET" in refused(training, voice, "+1")
     snapshot = training.end(training.start(voice, "+1", dataset=speech))
@@ -318,9 +297,7 @@ def test_an_imported_voice_takes_its_first_recordings_as_its_own(make_voice, tra
 
 
 @pytest.mark.parametrize("rows", ["", "gone|nobody recorded this\n"])
-def test_recordings_of_no_use_leave_no_trace_in_an_imported_voice(
-    make_voice, training, tmp_path, rows
-):
+def test_useless_recordings_leave_no_trace(make_voice, training, tmp_path, rows):
     voice = imported(make_voice, training)
     dataset = tmp_path / "recordings"
     (dataset / "wavs").mkdir(parents=True)

@@ -46,7 +46,7 @@ def contents(archive):
 
 
 @pytest.mark.parametrize("compressed", [True, False])
-def test_files_come_back_and_are_gone_after(archive, compressed):
+def test_files_last_as_long_as_the_block(archive, compressed):
     archive.write_bytes(packed(compressed=compressed))
     told = []
     with unpacked(archive, told.append) as folder:
@@ -56,7 +56,7 @@ def test_files_come_back_and_are_gone_after(archive, compressed):
     assert contents(archive) == FILES
 
 
-def test_other_files_and_all_links_stay_in_it(archive):
+def test_other_files_and_links_are_not_unpacked(archive):
     link = tarfile.TarInfo("models/x.index")
     link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
     hard = tarfile.TarInfo("models/y.index")
@@ -72,19 +72,13 @@ def test_other_files_and_all_links_stay_in_it(archive):
     "name",
     ["../x.index", "/tmp/x.index", "a/../../x.index", "d/" * 20 + "x.index", "y" * 300 + ".index"],
 )
-def test_a_file_outside_the_folder_is_refused(archive, tmp_path, name):
+def test_file_outside_the_folder_is_refused(archive, tmp_path, name):
     archive.write_bytes(packed({name: b"x"}))
     with pytest.raises(InputError, match="outside its folder"):
         contents(archive)
 
 
-def test_long_names_are_read(archive):
-    name = "models/" + "long-" * 30 + "/model_gs_001k.index"
-    archive.write_bytes(packed({name: b"x"}))
-    assert contents(archive) == {name: b"x"}
-
-
-def test_a_file_that_is_there_twice_is_refused(archive):
+def test_duplicate_file_is_refused(archive):
     again = tarfile.TarInfo("a.index")
     archive.write_bytes(packed({"a.index": b"x"}, members=[again]))
     with pytest.raises(InputError, match="twice"):
@@ -92,8 +86,8 @@ def test_a_file_that_is_there_twice_is_refused(archive):
 
 
 @given(st.data())
-@settings(max_examples=150)
-def test_a_damaged_archive_is_refused_or_yields_the_same(archive, data):
+@settings(max_examples=40)
+def test_damaged_archive_is_refused_or_yields_the_same(archive, data):
     content = bytearray(packed())
     place = data.draw(st.integers(0, len(content) - 1))
     if data.draw(st.booleans()):
@@ -106,13 +100,13 @@ def test_a_damaged_archive_is_refused_or_yields_the_same(archive, data):
 
 
 @given(st.binary(max_size=2000))
-def test_what_is_no_archive_is_refused(archive, content):
+def test_any_other_bytes_are_refused(archive, content):
     archive.write_bytes(content)
     found, sentence = attempt(contents, archive)
     assert found == {} or str(archive) in sentence
 
 
-def test_an_archive_of_zeros_is_not_unpacked_for_ever(archive, monkeypatch):
+def test_archive_of_zeros_is_bounded(archive, monkeypatch):
     monkeypatch.setattr("engine.tf_import.archive._MAX_BYTES", 10_000_000)
     archive.write_bytes(packed({"models/x.wav": bytes(11_000_000)}))
     with pytest.raises(InputError, match="holds more than"):
@@ -120,7 +114,7 @@ def test_an_archive_of_zeros_is_not_unpacked_for_ever(archive, monkeypatch):
 
 
 @pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
-def test_a_header_that_claims_to_be_huge_is_not_held_in_memory(archive, kind):
+def test_huge_header_is_not_held_in_memory(archive, kind):
     info = tarfile.TarInfo("x")
     info.type, info.size = kind, 2**30
     head = info.tobuf(tarfile.GNU_FORMAT)
@@ -129,7 +123,7 @@ def test_a_header_that_claims_to_be_huge_is_not_held_in_memory(archive, kind):
         contents(archive)
 
 
-def test_trouble_inside_is_told_with_the_archives_name(archive):
+def test_errors_inside_name_the_archive(archive):
     archive.write_bytes(packed())
     with (
         pytest.raises(InputError, match=r"models\.tar\.gz/models/LJ01-1/x is bad"),
