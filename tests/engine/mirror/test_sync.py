@@ -43,7 +43,6 @@ def test_everything_is_sent_the_newest_of_the_run_first(make, memory, send, step
         content = memory.read(f"{newest.key}/{name}", 10**6)
         assert hashlib.sha256(content).hexdigest() == mark.sha256
     assert {"voice.toml", "text2mel-history.jsonl", "ssrn-history.jsonl"} <= set(newest.voice_files)
-    assert held.marker.newest["text2mel"] == newest.key
 
 
 def test_later_checkpoints_are_sent_and_superseded_ones_removed(make, memory, send, steps):
@@ -106,15 +105,6 @@ def test_what_arrives_damaged_is_sent_again(make, memory, send, what):
     assert any("did not arrive" in event for event in run.events)
     assert any("is safe at memory://mirror again" in event for event in run.events)
     assert len(tries) > 4
-
-
-def test_a_late_listing_hides_nothing_that_the_marker_names(mirrored, make, memory, steps):
-    voice, run = mirrored
-    make.save(voice, 200)
-    run.safe(200)
-    newest = read_index(memory).checkpoints["text2mel"][0].key
-    memory._files.hidden = {newest.split("/")[1]}
-    assert steps() == [100, 200]
 
 
 def test_a_checkpoint_pruned_meanwhile_is_skipped(make, memory, send, steps):
