@@ -132,7 +132,7 @@ class Voice:
         """
         if self.settings.dataset is None:
             raise InputError(
-                f"The voice in {self.folder} has no recordings yet; say what it shall learn from: "
+                f"The voice in {self.folder} has no recordings yet; say what to train on: "
                 f"`voicecoach train DATASET --voice {self.folder}`."
             )
         return (self.folder / self.settings.dataset).resolve()
@@ -232,7 +232,7 @@ def _encoded(settings: str) -> bytes:
         line = settings[: error.start].count("\n")
         shown = settings.split("\n")[line].encode(errors="backslashreplace").decode()
         raise InputError(
-            f"{SETTINGS} holds UTF-8 alone, and this is not: {shown[:200]}; name it otherwise."
+            f"{SETTINGS} can only hold UTF-8, and this is not: {shown[:200]}; rename it."
         ) from error
 
 
