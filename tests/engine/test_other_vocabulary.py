@@ -74,9 +74,7 @@ def said_of(voice, text):
         (BBC_SYMBOLS, MINIMAL, "english"),
     ],
 )
-def test_rows_go_by_symbol_and_shared_text_sounds_the_same(
-    make_voice, take_over, theirs, ours, cleaner
-):
+def test_shared_text_sounds_the_same(make_voice, take_over, theirs, ours, cleaner):
     source = make_voice("theirs", text2mel=871, ssrn=767, symbols=theirs)
     mine, told = take_over(source, vocabulary=ours, cleaner=cleaner)
     assert (mine.settings.symbols, mine.settings.cleaner) == (ours, cleaner)
@@ -96,7 +94,7 @@ def test_rows_go_by_symbol_and_shared_text_sounds_the_same(
     assert all(torch.equal(ours_ssrn.weights[k], v) for k, v in theirs_ssrn.weights.items())
 
 
-def test_new_symbols_start_where_it_is_said(make_voice, take_over):
+def test_new_symbols_start_from_neighbours(make_voice, take_over):
     source = make_voice("theirs", text2mel=5)
     mine, told = take_over(source, vocabulary=GERMAN + "中", cleaner="plain")
     before, after = newest(source).weights[ROWS], newest(mine).weights[ROWS]
@@ -109,7 +107,7 @@ def test_new_symbols_start_where_it_is_said(make_voice, take_over):
     assert any('this voice lacks: "\'"' in text for text in told)
 
 
-def test_where_rows_came_from_is_kept_with_the_base(make_voice, take_over, training):
+def test_base_checkpoint_has_the_mapping(make_voice, take_over, training):
     source = make_voice("theirs", text2mel=5, symbols=KYUBYONG)
     mine, _ = take_over(source, vocabulary=BBC_SYMBOLS)
     training.end(training.start(mine, "+1"))
@@ -129,7 +127,7 @@ def test_where_rows_came_from_is_kept_with_the_base(make_voice, take_over, train
     assert not any(text.startswith("text2mel: ") for text in told)
 
 
-def test_without_a_vocabulary_the_sources_is_taken(make_voice, take_over, training, tmp_path):
+def test_default_vocabulary_is_the_sources(make_voice, take_over, training, tmp_path):
     source = make_voice("theirs", text2mel=5, symbols=GERMAN, cleaner="plain")
     mine, _ = take_over(source)
     assert (mine.settings.symbols, mine.settings.cleaner) == (GERMAN, "plain")
@@ -141,7 +139,7 @@ def test_without_a_vocabulary_the_sources_is_taken(make_voice, take_over, traini
     assert (fresh.symbols, fresh.cleaner) == (GERMAN, "plain")
 
 
-def test_a_voice_that_exists_takes_a_network_of_other_symbols_by_symbol(make_voice, training):
+def test_existing_voice_takes_over_other_symbols(make_voice, training):
     source = make_voice("theirs", text2mel=871, symbols=KYUBYONG)
     mine = make_voice("mine", text2mel=None, ssrn=3)
     snapshot = training.end(training.start(mine, "+1", source=source.folder))
@@ -151,9 +149,7 @@ def test_a_voice_that_exists_takes_a_network_of_other_symbols_by_symbol(make_voi
     assert base.symbols_from["source"] == KYUBYONG
 
 
-def test_where_the_trained_weights_speak_their_moments_come_along_by_symbol(
-    make_voice, take_over, training
-):
+def test_moments_are_moved_with_trained_weights(make_voice, take_over, training):
     source = make_voice("theirs", text2mel=10, recipe="bbc")
     training.end(training.start(source, "+2"))
     mine, told = take_over(source, vocabulary=GERMAN, cleaner="plain", recipe="bbc")
@@ -175,9 +171,7 @@ def test_where_the_trained_weights_speak_their_moments_come_along_by_symbol(
     assert training.end(training.start(mine, "+1")).step == 13
 
 
-def test_with_its_moments_training_goes_on_as_if_it_had_never_stopped(
-    make_voice, copy_voice, take_over, training
-):
+def test_training_continues_exactly_with_its_moments(make_voice, copy_voice, take_over, training):
     source = make_voice("theirs", text2mel=10, recipe="bbc")
     training.end(training.start(source, "+2"))
     mine, _ = take_over(source, vocabulary=BACKWARDS, recipe="bbc")
@@ -192,9 +186,7 @@ def test_with_its_moments_training_goes_on_as_if_it_had_never_stopped(
         assert torch.equal(ours[order] if name.endswith(ROWS) and ours.ndim else ours, tensor), name
 
 
-def test_where_an_average_speaks_moments_form_anew_and_the_rate_rises(
-    make_voice, take_over, training
-):
+def test_ema_weights_reset_the_optimizer(make_voice, take_over, training):
     source = make_voice("theirs", text2mel=871)
     training.end(training.start(source, "+1"))
     mine, told = take_over(source, vocabulary=BACKWARDS)
@@ -209,7 +201,7 @@ def test_where_an_average_speaks_moments_form_anew_and_the_rate_rises(
     assert newest(mine).optimizer_start_step == 872
 
 
-def test_a_voice_keeps_its_symbols(make_voice, training):
+def test_existing_voice_keeps_its_symbols(make_voice, training):
     voice = make_voice()
     said = refused(training, voice, vocabulary=KYUBYONG)
     assert f"--from {voice.folder} --vocabulary" in said
@@ -219,13 +211,13 @@ def test_a_voice_keeps_its_symbols(make_voice, training):
     assert training.end(same).step == 1
 
 
-def test_what_is_no_vocabulary_is_refused_with_what_to_type(tmp_path, training, speech):
+def test_invalid_vocabulary_is_refused(tmp_path, training, speech):
     said = refused(training, tmp_path / "new", dataset=speech, vocabulary="abc")
     assert said.endswith("type --vocabulary 'PE abc'.")
     assert not (tmp_path / "new").exists()
 
 
-def test_symbols_that_the_cleaner_never_reads_are_told(tmp_path, training, speech):
+def test_unread_symbols_are_reported(tmp_path, training, speech):
     session = training.start(
         tmp_path / "new", None, Finish(), dataset=speech, vocabulary=MINIMAL + "Q"
     )
@@ -233,9 +225,7 @@ def test_symbols_that_the_cleaner_never_reads_are_told(tmp_path, training, speec
     assert any("never produces Q" in text for text in told)
 
 
-def test_characters_without_a_symbol_are_told_before_training_with_a_line(
-    make_voice, training, speech, tmp_path
-):
+def test_characters_without_a_symbol_are_reported(make_voice, training, speech, tmp_path):
     dataset = Path(shutil.copytree(speech, tmp_path / "recordings"))
     first, *others = (dataset / "metadata.csv").read_text().splitlines()
     (dataset / "metadata.csv").write_text("\n".join([first, *(row + " ☃ Жук" for row in others)]))
@@ -256,7 +246,7 @@ def edit(path: Path, **changes) -> None:
     path.write_text(sealed({**json.loads(path.read_text()), **changes}))
 
 
-def test_a_source_whose_symbols_cannot_be_right_is_refused(make_voice, tmp_path, training, speech):
+def test_source_with_wrong_symbols_is_refused(make_voice, tmp_path, training, speech):
     source = make_voice("theirs", text2mel=5)
     path = source.newest("text2mel").path
     new = {"dataset": speech, "vocabulary": KYUBYONG}
@@ -278,7 +268,7 @@ def test_a_source_whose_symbols_cannot_be_right_is_refused(make_voice, tmp_path,
     assert not (tmp_path / "new").exists()
 
 
-def test_a_lone_checkpoint_of_another_sound_is_refused(make_voice, tmp_path, training, speech):
+def test_checkpoint_of_other_audio_is_refused(make_voice, tmp_path, training, speech):
     alone = make_voice("theirs").newest("text2mel").path.rename(tmp_path / "alone")
     session = training.start(tmp_path / "new", "+1", source=alone, dataset=speech)
     snapshot = training.end(session)
@@ -303,7 +293,7 @@ def contents(folder):
     return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def test_an_imported_voice_takes_its_first_recordings_as_its_own(make_voice, training, speech):
+def test_imported_voice_takes_its_first_recordings(make_voice, training, speech):
     voice = imported(make_voice, training)
     assert "train DATASET" in refused(training, voice, "+1")
     snapshot = training.end(training.start(voice, "+1", dataset=speech))
@@ -318,9 +308,7 @@ def test_an_imported_voice_takes_its_first_recordings_as_its_own(make_voice, tra
 
 
 @pytest.mark.parametrize("rows", ["", "gone|nobody recorded this\n"])
-def test_recordings_of_no_use_leave_no_trace_in_an_imported_voice(
-    make_voice, training, tmp_path, rows
-):
+def test_useless_recordings_leave_an_imported_voice_alone(make_voice, training, tmp_path, rows):
     voice = imported(make_voice, training)
     dataset = tmp_path / "recordings"
     (dataset / "wavs").mkdir(parents=True)
@@ -331,9 +319,7 @@ def test_recordings_of_no_use_leave_no_trace_in_an_imported_voice(
     assert contents(voice.folder) == before
 
 
-def test_an_imported_voice_outlives_a_network_that_is_not_in_the_source(
-    make_voice, training, tmp_path
-):
+def test_imported_voice_survives_a_failed_run(make_voice, training, tmp_path):
     voice = imported(make_voice, training)
     source = make_voice("theirs", text2mel=None, ssrn=9)
     dataset = tmp_path / "recordings"
