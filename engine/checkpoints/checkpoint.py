@@ -36,10 +36,9 @@ from engine.networks.ssrn import SSRN
 from engine.networks.text2mel import Text2Mel
 from engine.serialization import to_plain
 
-# What a checkpoint takes beside its tensors: their names, and state.json.
-_BESIDE_TENSORS = 2**18
-# What a file of tensors takes beside those of the weights' sizes: their names, the count of steps.
-_MAX_BESIDE = 2**20
+# Room for what is not a weight: names, step counts, state.json.
+_OVERHEAD = 2**18
+_MAX_OVERHEAD = 2**20
 # What a checkpoint and its `state.json` both say.
 _IN_STATE = (
     *("network", "symbols", "step", "base_step", "recipe", "seed", "optimizer_start_step"),
@@ -99,21 +98,20 @@ class Checkpoint:
 
 
 def save_checkpoint(checkpoint: Checkpoint, target: Path) -> None:
-    """Write a checkpoint: a temporary folder, made safe on disk, read again, then renamed.
+    """Write a checkpoint into a temporary folder, sync it, read it back, then rename it.
 
-    Every file is read back and compared with what was to be written before the checkpoint gets
-    its name. Other threads go on meanwhile.
+    Other threads run meanwhile.
 
     Raises:
-        EngineError: there is no room for it, the folder cannot be written, or what the disk gives
-            back is not what was written; nothing is left of it.
+        EngineError: there is no room for it, the folder cannot be written, or reading it back gives
+            something else; nothing is left of it.
     """
     size = checkpoint_bytes(checkpoint)
     require_room(target, size, f"The checkpoint {target.name}")
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         shutil.rmtree(temporary, ignore_errors=True)
-        # In a voice folder that is there: one that was deleted must not come back without its lock.
+        # Only in an existing voice folder: a deleted one must not come back without its lock.
         make_folder(target.parent, within=target.parents[2])
         temporary.mkdir(PRIVATE_FOLDER)
         write_checkpoint(checkpoint, temporary)
@@ -132,11 +130,11 @@ def save_checkpoint(checkpoint: Checkpoint, target: Path) -> None:
 
 
 def write_checkpoint(checkpoint: Checkpoint, folder: Path, mode: int = PRIVATE) -> None:
-    """Write a checkpoint's files into a folder, and compare what the disk has with them.
+    """Write a checkpoint's files into a folder, and read them back.
 
     Raises:
-        OSError: they cannot be written, or are not as they were written.
-        ValueError: a tensor is of a type that no such file holds.
+        OSError: they cannot be written, or reading them back gives something else.
+        ValueError: a tensor has a type that safetensors does not know here.
     """
     checksums = {
         name: write_tensors(tensors, folder / name, mode)
@@ -159,13 +157,13 @@ def write_checkpoint(checkpoint: Checkpoint, folder: Path, mode: int = PRIVATE) 
 
 
 def checkpoint_bytes(checkpoint: Checkpoint) -> int:
-    """The room that a checkpoint takes on disk, rounded up."""
+    """The size of a checkpoint on disk, rounded up."""
     files = _files(checkpoint).values()
-    return sum(bytes_of(tensors) for tensors in files) + _BESIDE_TENSORS
+    return sum(bytes_of(tensors) for tensors in files) + _OVERHEAD
 
 
 def _files(checkpoint: Checkpoint) -> dict[str, dict[str, Tensor]]:
-    """The files of tensors that a checkpoint has, by name."""
+    """The tensor files of a checkpoint by name."""
     files = {
         WEIGHTS_FILE: checkpoint.weights,
         EMA_FILE: checkpoint.ema,
@@ -183,10 +181,10 @@ def _write_synced(path: Path, content: bytes, mode: int) -> None:
 
 
 def _put_in_place(temporary: Path, target: Path) -> None:
-    """Rename; a checkpoint of the same step, made on purpose again, gives way last.
+    """Rename the new checkpoint, and first one of the same step that is saved again.
 
-    It may be the last good one, so it is only ever renamed: a file system that refuses that fails
-    the save.
+    That one may be the last good one, so it is renamed and not removed before: a file system that
+    refuses that fails the save.
 
     Raises:
         OSError: it cannot be renamed.
@@ -223,10 +221,10 @@ def load_checkpoint(folder: Path, *, with_optimizer: bool = True) -> Checkpoint:
     optimizer: dict[str, Tensor] = {}
     try:
         weights = _fitting(tensors(WEIGHTS_FILE, weight_bytes), shapes, WEIGHTS_FILE)
-        # Empty where none was written, but never where it was and has gone.
+        # Absent is fine where none was written, but not where it was lost.
         if EMA_FILE in checksums or has_ema(folder):
             ema = _fitting(tensors(EMA_FILE, weight_bytes), shapes, EMA_FILE)
-        # Somebody may have removed it: it is the largest file.
+        # A person may have deleted it: it is the largest file.
         if with_optimizer and (folder / OPTIMIZER_FILE).exists():
             optimizer = tensors(OPTIMIZER_FILE, 2 * weight_bytes)
     except PermissionError as error:
@@ -250,23 +248,22 @@ def _fitting(tensors: dict[str, Tensor], shapes: _Shapes, name: str) -> dict[str
 
 
 def _read_tensors(path: Path, checksum: str | None, max_bytes: int) -> dict[str, Tensor]:
-    """Read a file of tensors that is still as it was written.
+    """Read a tensor file in single precision.
 
     Raises:
-        ValueError: a byte of it has changed, or it is larger than any of a network of that size.
-        OSError: it is gone.
+        ValueError: a byte of it has changed, or it is too large for its network.
+        OSError: it is missing.
     """
-    # What reads it below follows links, and waits for pipes.
+    # safetensors would follow a link, and wait for a pipe.
     descriptor = open_plain(path)
     size = os.fstat(descriptor).st_size
     os.close(descriptor)
-    max_bytes = min(max_bytes + _MAX_BESIDE, MAX_TENSOR_BYTES)
+    max_bytes = min(max_bytes + _MAX_OVERHEAD, MAX_TENSOR_BYTES)
     if size > max_bytes:
         raise ValueError(f"{path.name} is too large for its network (maximum {max_bytes:,} bytes)")
     if checksum is not None and sha256_of(path) != checksum:
         raise ValueError(f"{path.name} is not as it was written")
-    # Copies: what safetensors returns is the file itself, mapped, and a file that is written
-    # over would take the process with it.
+    # Copies: safetensors returns the mapped file, and overwriting that file would kill the process.
     return {key: tensor.to(torch.float32, copy=True) for key, tensor in load_file(path).items()}
 
 

@@ -1,4 +1,4 @@
-"""The newest checkpoint that is as it was written, and what becomes of damaged ones."""
+"""Finds the newest checkpoint that is not damaged, and sets damaged ones aside."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ def find_newest_good(
     with_optimizer: bool = True,
     is_sound: Callable[[Checkpoint], bool] = lambda checkpoint: True,
 ) -> NewestGood:
-    """Find the newest checkpoint of a network of which no byte has changed; nothing is moved.
+    """Find the newest checkpoint of a network that is not damaged; nothing is moved.
 
     Args:
         voice: whose.
@@ -75,17 +75,13 @@ def find_newest_good(
 
 
 def set_aside_damaged(found: NewestGood, publisher: Publisher) -> None:
-    """Rename the damaged checkpoints that are newer than the good one, and warn; none is removed.
-
-    Where none is good none is damaged here: `find_newest_good` raised.
-    """
-    assert found.checkpoint is not None or not found.damaged
+    """Rename the damaged checkpoints that are newer than the good one, and warn of each."""
     for entry, what in found.damaged:
         try:
             where, done = f"kept as {_move_aside(entry.path).name}", "set aside"
         except OSError as error:
             where, done = f"it cannot be renamed ({error.strerror})", "passed over"
-        assert found.checkpoint is not None
+        assert found.checkpoint is not None  # `find_newest_good` would have raised
         step = f"{found.checkpoint.step:,}"
         publisher.warn(
             f"{what}: {where}; using step {step}",

@@ -1,4 +1,4 @@
-"""Which checkpoints are kept, and clearing away the others and what was cut off."""
+"""Which checkpoints are kept; removes the others and leftovers of interrupted writes."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -58,8 +58,8 @@ def remove_superseded(
 def _hide(checkpoint: Path) -> None:
     """Give a checkpoint that is not kept a name that is never listed.
 
-    overlayfs does not rename a folder of a lower layer: it is removed there. Without its
-    `state.json`, what a removal that is cut off leaves is no checkpoint.
+    overlayfs does not rename a folder of a lower layer: it is removed there, `state.json` first, so
+    that an interrupted removal leaves no checkpoint.
     """
     try:
         checkpoint.rename(checkpoint.with_name(f".{checkpoint.name}.removed"))
@@ -69,10 +69,10 @@ def _hide(checkpoint: Path) -> None:
 
 
 def sweep(folder: Path) -> dict[Path, OSError]:
-    """Clear away what a write or a removal that was cut off has left among checkpoints.
+    """Remove what interrupted writes and removals have left among checkpoints.
 
-    A checkpoint that was about to give way to another of its step, which then did not come,
-    is put back.
+    A checkpoint that was to be replaced by another of its step, which then was not saved, is put
+    back.
 
     Returns:
         What can be neither removed nor put back, each with the reason.
@@ -80,7 +80,7 @@ def sweep(folder: Path) -> dict[Path, OSError]:
     Raises:
         OSError: the folder cannot be read.
     """
-    doomed, left = [], {}
+    leftovers, left = [], {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if not path.name.startswith(".step-"):
             continue
@@ -91,5 +91,5 @@ def sweep(folder: Path) -> dict[Path, OSError]:
             except OSError as error:
                 left[path] = error
         else:
-            doomed.append(path)
-    return left | remove_all(doomed)
+            leftovers.append(path)
+    return left | remove_all(leftovers)

@@ -1,7 +1,7 @@
 """`state.json`: the readable half of a checkpoint.
 
-It ends with a checksum of every byte before it, and holds those of the files of tensors beside it:
-a checkpoint of which any byte has changed is told from a good one. Nothing here imports torch.
+It ends with a checksum of all bytes before it and has those of the tensor files, so that any
+changed byte of a checkpoint is noticed. Nothing here imports torch.
 """
 
 import hashlib
@@ -36,19 +36,19 @@ STATE_FILE = "state.json"
 WEIGHTS_FILE = "weights.safetensors"
 EMA_FILE = "average.safetensors"
 OPTIMIZER_FILE = "optimizer.safetensors"
-"""The largest file of a checkpoint; without it the optimizer starts anew."""
+"""The largest file of a checkpoint; without it the optimizer is reset."""
 
 MAX_TENSOR_BYTES = 2**32
-"""More than any file of tensors has. The BBC's largest network has 341 MB with all that Adam
-remembers; a file of holes can have any number, which would all be read, or taken of the memory."""
+"""The largest tensor file that is read. The BBC's largest network has 341 MB with its optimizer
+state; a sparse file can claim any size."""
 
 FORMAT = 2
-"""What `state.json` says of itself. Format 1 has no checksum of its own."""
+"""The version of `state.json`. Version 1 has no checksum of its own."""
 _MAX_FORMAT = 1000
 _MAX_BYTES = 2**20
 # No loss of the steps between two lines of the history comes near it.
 _MAX_LOSS_SUM = 1e30
-# The last line but one of state.json: the checksum of what stands before it.
+# The end of state.json: the checksum of all before it.
 _SEAL = '  "checksum": "{}"\n}}\n'
 
 _DAMAGED_FOLDER = re.compile(r"step-([0-9]{9,10})-damaged(-[0-9]+)?")
@@ -60,7 +60,7 @@ class DamagedCheckpointError(InputError):
     """A checkpoint that is not as it was written; the message names the file."""
 
     def __init__(self, what: str, remedy: str) -> None:
-        """Take what is damaged, and what to do about it."""
+        """Take what is damaged, as a sentence without its full stop, and what to do about it."""
         super().__init__(f"{what}; {remedy}.")
         self.what = what
 
@@ -113,7 +113,7 @@ class CheckpointState(
 
 
 class _Seal(msgspec.Struct):
-    """What says by which rules a `state.json` is read."""
+    """What decides how a `state.json` is read."""
 
     format: Any = None
     checksum: Any = None
@@ -131,8 +131,8 @@ def read_state(checkpoint: Path) -> CheckpointState:
     """Read a checkpoint's `state.json`.
 
     Raises:
-        DamagedCheckpointError: it is gone, is not as it was written, or says what cannot be: its
-            checksum anybody can make.
+        DamagedCheckpointError: it is missing, is not as it was written, or has impossible values:
+            anybody can compute a checksum.
         InputError: it cannot be read, or a later voicecoach wrote it.
     """
     path = checkpoint / STATE_FILE
@@ -202,9 +202,9 @@ def damaged(checkpoint: Path, what: str) -> DamagedCheckpointError:
 
 
 def damaged_checkpoints(folder: Path) -> list[CheckpointEntry]:
-    """What is damaged, as far as can be told without reading tensors, oldest first.
+    """The damaged checkpoints that can be found without reading tensors, oldest first.
 
-    Those that a run set aside, and those whose `state.json` is missing or not as it was written.
+    Those that a run set aside, and those whose `state.json` is missing or damaged.
     """
     if not folder.is_dir():
         return []
@@ -224,10 +224,7 @@ def _has_good_state(checkpoint: Path) -> bool:
 
 
 def is_intact(checkpoint: Path) -> bool:
-    """Whether no byte of a checkpoint has changed, as far as its own checksums tell.
-
-    It takes as long as reading all of it.
-    """
+    """Whether a checkpoint matches its checksums; takes as long as reading all of it."""
     try:
         for name, digest in read_state(checkpoint).checksums.items():
             if Path(name).name != name:
@@ -261,8 +258,8 @@ def specs_of(voice: Voice) -> dict[NetworkName, NetworkSpec]:
 def source_checkpoints(source: Path) -> dict[NetworkName, Path]:
     """Find the newest checkpoints in a voice.
 
-    Of a voice's checkpoint, take that one, and the newest of the other network beside it: a
-    Text2Mel is heard through the SSRN of its voice.
+    Of a single checkpoint, take it and the newest of the other network of its voice: a Text2Mel is
+    heard through an SSRN.
 
     Raises:
         InputError: it is neither, or a voice without checkpoints.

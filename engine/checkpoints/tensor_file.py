@@ -1,8 +1,7 @@
-"""Files of tensors, written without holding up the threads that make steps.
+"""Writes safetensors files without blocking the training thread.
 
-The library's own writer copies a whole file's tensors into objects of Python and keeps the
-interpreter to itself while it writes. Here each tensor goes to the file as it lies in memory, and
-the interpreter is free while the system copies and while the checksum is computed.
+The library's own writer copies all tensors into Python objects and holds the interpreter lock while
+it writes. Here each tensor is written as it lies in memory, and the lock is free meanwhile.
 """
 
 import hashlib
@@ -30,16 +29,16 @@ _PIECE = 2**22
 
 
 def write_tensors(tensors: Mapping[str, Tensor], path: Path, mode: int = PRIVATE) -> str:
-    """Write a safetensors file, make it safe on the disk, and return its SHA-256.
+    """Write a safetensors file, sync it, and return its SHA-256.
 
     Args:
         tensors: on the CPU, by name.
-        path: the file, which is made.
+        path: the file, which must not exist.
         mode: its permissions, less the umask.
 
     Raises:
         OSError: it cannot be written.
-        ValueError: a tensor is of a kind that such a file cannot hold.
+        ValueError: a tensor has a type that such a file cannot hold.
     """
     pieces = {name: _raw_bytes(tensor) for name, tensor in tensors.items()}
     digest = hashlib.sha256()
@@ -58,8 +57,7 @@ def write_tensors(tensors: Mapping[str, Tensor], path: Path, mode: int = PRIVATE
 def sha256_of(path: Path, *, from_disk: bool = False) -> str:
     """The SHA-256 of a file.
 
-    With `from_disk` the system is asked to forget its copy in memory first, so that the disk is
-    read where it can be; file systems that live in memory have nothing else.
+    With `from_disk` the page cache is dropped first, so that the disk itself is read.
 
     Raises:
         OSError: it cannot be read.
@@ -71,7 +69,7 @@ def sha256_of(path: Path, *, from_disk: bool = False) -> str:
 
 
 def bytes_of(tensors: Mapping[str, Tensor]) -> int:
-    """The size of tensors in a file, a few thousand bytes of names left out."""
+    """The size of tensors in a file, without their names."""
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
 
 
@@ -86,7 +84,7 @@ def _header(tensors: Mapping[str, Tensor], pieces: Mapping[str, memoryview]) -> 
     end = 0
     for name, tensor in tensors.items():
         if tensor.dtype not in _KINDS:
-            raise ValueError(f"{name} holds {tensor.dtype}, which no file of tensors here holds")
+            raise ValueError(f"{name} holds {tensor.dtype}, which cannot be saved")
         start, end = end, end + len(pieces[name])
         places[name] = {
             "dtype": _KINDS[tensor.dtype],
@@ -94,6 +92,6 @@ def _header(tensors: Mapping[str, Tensor], pieces: Mapping[str, memoryview]) -> 
             "data_offsets": [start, end],
         }
     text = json.dumps(places, separators=(",", ":")).encode()
-    # Spaces, so that the numbers begin where a machine reads them fastest.
+    # Aligns the tensors.
     text += b" " * (-len(text) % 8)
     return len(text).to_bytes(8, "little") + text

@@ -58,13 +58,13 @@ def _missing_spend(spend: SpendLog) -> dict[str, Any]:
 
 
 def _preset(settings: VoiceSettings, networks: dict[NetworkName, dict[str, Any]]) -> str:
-    """The preset of a voice; `own size` where a network of it has widths of its own."""
+    """The preset of a voice; `own size` where a network has other widths."""
     sizes = [network["size"] for network in networks.values() if "size" in network]
     return OWN_SIZE if any(size.startswith(OWN_SIZE) for size in sizes) else settings.preset
 
 
 def _last_price(settings: VoiceSettings, spend: SpendLog) -> float:
-    """US dollars an hour; where the cloud says it, what it said last."""
+    """US dollars an hour; with an automatic price, the last one."""
     if settings.price_auto and spend.entries:
         return spend.entries[-1].price
     return settings.price

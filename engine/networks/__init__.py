@@ -1,1 +1,1 @@
-"""What learns: Text2Mel and SSRN of the DC-TTS paper (arXiv 1710.08969)."""
+"""Text2Mel and SSRN of the DC-TTS paper (arXiv 1710.08969)."""

@@ -18,7 +18,7 @@ def build_network(spec: NetworkSpec) -> Text2Mel | SSRN:
 def network_with(spec: NetworkSpec, weights: Mapping[str, Tensor]) -> Text2Mel | SSRN:
     """Return a network in evaluation mode that uses these weights in place.
 
-    No random number is drawn, so that a sample made beside the training does not change it.
+    No random number is drawn, so that a sample made during training does not change it.
 
     Raises:
         RuntimeError: names or shapes of the weights are not those of the network.

@@ -20,7 +20,7 @@ class Rows(NamedTuple):
     """How many there are in all."""
 
 
-# Of this thread alone: an audition beside the steps makes no part of their batch.
+# Per thread: an audition is not part of the training batch.
 _ROWS: ContextVar[Rows | None] = ContextVar("rows of the batch", default=None)
 
 

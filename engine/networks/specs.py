@@ -75,7 +75,7 @@ PRESETS: tuple[PresetName, ...] = get_args(PresetName)
 """The presets, the full size first."""
 
 OWN_SIZE = "own size"
-"""Where a preset is named: a network has widths of its own, as an imported one may."""
+"""Shown in place of a preset where a network has other widths, as an imported one may."""
 
 
 def preset_spec(
@@ -91,7 +91,7 @@ def preset_spec(
 
 
 def preset_of(spec: NetworkSpec) -> PresetName | None:
-    """The preset whose widths a network has; None for widths of its own."""
+    """The preset whose widths a network has, or None."""
     network: NetworkName = "ssrn" if isinstance(spec, SSRNSpec) else "text2mel"
     for preset, known in _WIDTHS.items():
         embedding = spec.embedding if isinstance(spec, Text2MelSpec) else known["embedding"]
@@ -101,7 +101,7 @@ def preset_of(spec: NetworkSpec) -> PresetName | None:
 
 
 def size_of(spec: NetworkSpec) -> str:
-    """Name a size: the preset's name, or the widths of one's own in the paper's letters."""
+    """Name a size: the preset, or else the widths in the paper's letters."""
     if (preset := preset_of(spec)) is not None:
         return preset
     if isinstance(spec, SSRNSpec):

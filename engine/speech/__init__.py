@@ -1,1 +1,1 @@
-"""What is heard: from text to mel, magnitude and waveform, and measures of it."""
+"""From text to mel, magnitude and waveform; samples of a voice in training."""

@@ -1,4 +1,4 @@
-"""Attention as a picture beside the sound."""
+"""Attention as a picture, saved with each sample."""
 
 import struct
 import zlib

@@ -1,4 +1,4 @@
-"""Auditions: hearing the voice as it is now, beside the training and without stopping it."""
+"""Auditions: samples of the voice as it is now, made while training runs."""
 
 import logging
 import threading
@@ -30,7 +30,7 @@ from engine.voice.samples import append_sample, read_samples, sample_name, slug,
 
 _log = logging.getLogger(__name__)
 
-# Numbers enough for torch to share the work on them among all threads.
+# Large enough for torch to share the work among all threads.
 _FOR_ALL_THREADS = 2**18
 
 
@@ -44,9 +44,9 @@ class Recording:
 
 
 class Auditions:
-    """Makes samples one at a time, in a thread of its own, on the CPU.
+    """Makes samples one at a time, in its own thread, on the CPU.
 
-    The GPU stays with the training, and frame-by-frame synthesis would not use it well.
+    Training needs the GPU, and frame-by-frame synthesis would not use it well.
     """
 
     def __init__(
@@ -74,14 +74,14 @@ class Auditions:
     def begin(self, copy_weights: Callable[[], Mapping[str, Tensor]], step: int) -> None:
         """Start a sample with the weights of this moment; returns once they are copied."""
         if self._publisher.snapshot.auditioning:
-            self._publisher.event("a sample is being made already; wait for it", "warning")
+            self._publisher.event("still making the previous sample", "warning")
             return
         try:
             self._job = (copy_weights(), step, self.sentence)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            self._publisher.event("no sample: too little memory for a copy of the weights", "error")
+            self._publisher.event("no sample: not enough memory for a copy of the weights", "error")
             return
         self._publisher.update(auditioning=True)
         self._worker.request()
@@ -93,8 +93,8 @@ class Auditions:
 
     def _work(self) -> None:
         if self._job is None:
-            # OpenMP gives this thread helpers of its own, and ends the process where the system
-            # allows no more threads: if it does, then before the first step.
+            # OpenMP starts helper threads for this one, and ends the process where it cannot: that
+            # should happen before the first step.
             torch.ones(_FOR_ALL_THREADS).mul_(2)
             return
         weights, step, sentence = self._job
@@ -108,7 +108,7 @@ class Auditions:
             self._publisher.event(f"sample of step {step:,}: {sample.path.name}")
             self._list(sample)
         except Cancelled:
-            self._publisher.event("the sample under way was given up")
+            self._publisher.event("the sample was cancelled")
         except VoicecoachError as error:
             self._publisher.event(f"no sample: {error}", "error")
         except Exception as error:

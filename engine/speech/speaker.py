@@ -1,4 +1,4 @@
-"""What can speak: a Text2Mel, its voice's newest SSRN, and what the voice says of both."""
+"""A voice that can speak: its Text2Mel and SSRN with the settings that they need."""
 
 import unicodedata
 from collections.abc import Callable
@@ -35,7 +35,7 @@ class Speaker:
     settings: VoiceSettings
     """Audio constants, limits and sharpening; the BBC's synthesis has a sharpening of its own."""
     damaged: str = ""
-    """Which newer checkpoints are damaged, and were passed over; empty where all is well."""
+    """Which newer checkpoints are damaged; empty where none is."""
 
     def speak(
         self,
@@ -58,21 +58,18 @@ class Speaker:
         )
 
     def note(self, utterance: Utterance, text: str) -> str:
-        """What a listener must know of a text as it was spoken; empty when all is well."""
+        """What a listener must know about how a text was spoken; empty when all is well."""
         unknown = [one for one in self.vocabulary.unknown(text) if self._is_missed(one)]
         notes = (
-            f"not spoken, the voice lacks them: {' '.join(unknown)}" if unknown else "",
+            f"not spoken, no symbol for: {' '.join(unknown)}" if unknown else "",
             "" if utterance.ssrn else NO_SSRN,
-            "" if utterance.finished else "cut short: the end of a sentence was not found",
+            "" if utterance.finished else "cut short: it never reached the end of a sentence",
             self.damaged,
         )
         return "; ".join(filter(None, notes))
 
     def _is_missed(self, character: str) -> bool:
-        """Whether a listener misses a character for which there is no symbol.
-
-        That is none with another in its place, and in English no quote or hyphen.
-        """
+        """Whether a character without a symbol is lost: not replaced, nor English punctuation."""
         if not self.vocabulary.replacement(character).isspace():
             return False
         punctuation = unicodedata.category(character[0])[0] == "P"
@@ -157,7 +154,7 @@ def text2mel_checkpoint(voice: Voice, step: int | None) -> CheckpointEntry:
 
 
 def _require_fit(speaker: Speaker, voice: Voice) -> None:
-    """Refuse networks that cannot speak together, as an edit of a file may have left them.
+    """Refuse networks that do not fit each other, as an edit of voice.toml may have made them.
 
     Raises:
         InputError: saying which sizes differ.
@@ -176,6 +173,6 @@ def _require_fit(speaker: Speaker, voice: Voice) -> None:
     for name, theirs, ours, what in sizes:
         if theirs != ours:
             raise InputError(
-                f"The voice {voice.folder} does not fit together: {name} is {theirs}, but there "
-                f"are {ours} {what}; undo what was edited."
+                f"The networks of {voice.folder} do not match: {name} is {theirs}, but there are "
+                f"{ours} {what}; undo the edit."
             )

@@ -9,7 +9,7 @@ from engine.checkpoints.checkpoint import Checkpoint
 from engine.checkpoints.newest_good import find_newest_good, set_aside_damaged
 from engine.checkpoints.recovery import Recovery
 from engine.checkpoints.state import Unlogged
-from engine.errors import EngineError, InputError
+from engine.errors import InputError, VoicecoachError
 from engine.formatting import plural
 from engine.run.publisher import Publisher
 from engine.training.finite import Skips, all_finite
@@ -37,7 +37,7 @@ _TIMES = 2.0
 _FEW = 5
 
 
-class DivergedError(EngineError):
+class DivergedError(VoicecoachError):
     """The run diverged, and rolling back does not help."""
 
 
@@ -53,6 +53,14 @@ class Rollback:
     """Whether the run was rolled back often enough by itself, and a person has to decide."""
     text: str
     """What happened."""
+
+    @property
+    def advice(self) -> str:
+        """What happened, and what a person can do about it, in sentences."""
+        return (
+            f"{self.text}. The learning rate was lowered {MAX_ROLLBACKS} times already: check the "
+            f"recordings, make a voice with another preset, or train with --precision fp32."
+        )
 
     @property
     def step(self) -> int:
@@ -181,6 +189,7 @@ class Divergence:
         """Return the terms of another try that a person asked for."""
         recovery = self._learner.recovery.tried_again()
         self._show(recovery)
+        self._publisher.update(alarm="")
         self._publisher.event(f"trying again from step {step:,}, {_terms(recovery)}")
         return recovery
 

@@ -16,7 +16,7 @@ from engine.run.snapshot import AttentionPlot, Losses, LostSteps, Phase
 from engine.training.cost import CostMeter
 from engine.training.losses import LossParts
 from engine.training.setup import TrainingContext
-from engine.voice.history import Entry, History
+from engine.voice.history import History
 from engine.voice.spend import SpendEntry
 
 LOG_EVERY = 10
@@ -140,7 +140,7 @@ class Metrics:
             return None, {}
         self._sums.clear()
         held_out = self._held_out_loss() if step % _EVALUATE_EVERY == 0 else None
-        self._history.add(Entry(step, losses, self._learner.learning_rate(step), held_out))
+        self._history.add(step, losses, self._learner.learning_rate(step), held_out)
         self.history_writer.request()
         changes: dict[str, object] = {"losses": losses, "curve": self._history.curve}
         return losses, changes if held_out is None else {**changes, "held_out": held_out}

@@ -146,11 +146,7 @@ class SpendRecorder:
             writer.wait()
 
     def end(self, step: int) -> None:
-        """Watch no more, and close the spend log.
-
-        Raises:
-            EngineError: the spend log cannot be written.
-        """
+        """Watch no more, and close the spend log; report it where that cannot be written."""
         if self.ended:
             return
         self.ended = True
@@ -163,17 +159,21 @@ class SpendRecorder:
             writer.stop()
         try:
             self.flush()
-        except EngineError:
+            self._remove_open()
+        except EngineError as error:
             # The next run adds what the log does not take.
             self._write_open()
-            raise
+            if not isinstance(error, FolderLostError):  # which the folder watch reports
+                self._publisher.event(f"{error}{spent_so_far(self.cost)}", "error")
+        self.publish()
+
+    def _remove_open(self) -> None:
         try:
             self._locate()
             self._spend_log.remove_open()
         except (OSError, EngineError) as error:
             # The log has grown since: nobody adds it again.
             _log.warning("spend.open cannot be removed: %s", error)
-        self.publish()
 
     def publish(self) -> None:
         """Put the sums in the snapshot."""

@@ -12,7 +12,6 @@ from engine.data.batches import Prefetcher
 from engine.errors import EngineError
 from engine.machine.cloud.machine import Interruption, NoticeGone, SpotNews, SpotWarning
 from engine.machine.device import is_out_of_memory
-from engine.machine.lock import FolderLostError
 from engine.run.commands import Inbox, PlotAttention, SaveCheckpoint, ScreenDetached
 from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
@@ -20,20 +19,14 @@ from engine.run.snapshot import Losses, Phase
 from engine.speech.audition import Auditions
 from engine.training.checkpoint_writer import OnSaved
 from engine.training.checkpointer import Checkpointer
-from engine.training.command_handler import (
-    CommandHandler,
-    Request,
-    RunState,
-    TryAgain,
-)
-from engine.training.divergence import MAX_ROLLBACKS, DivergedError, Divergence
+from engine.training.command_handler import CommandHandler, RunState, TryAgain
+from engine.training.divergence import DivergedError, Divergence
 from engine.training.limits import LimitReached, Limits
 from engine.training.metrics import LOG_EVERY, Metrics
 from engine.training.microbatch import micro_batches_notice, out_of_memory_message
 from engine.training.setup import TrainingContext
-from engine.training.spend_recorder import SpendRecorder, spent_so_far
+from engine.training.spend_recorder import SpendRecorder
 from engine.training.spot import SpotDeadline, SpotWatch
-from engine.training.training_data import CorpusWatch
 from engine.training.watchdog import Watchdog
 
 
@@ -87,8 +80,6 @@ class Trainer:
             context, publisher, services.inbox, services.auditions, self._limits, spend
         )
         self._deadline = SpotDeadline(publisher, services.spot.hook)
-        recordings = (clip.path for clip in context.store.clips)
-        self._corpus_watch = CorpusWatch(context.voice.dataset, recordings, publisher)
         # Whether the batches that were made ahead are of other steps than those to come.
         self._batches_stale = True
 
@@ -96,20 +87,17 @@ class Trainer:
         """Train until the stop, the budget, `Finish` or a fault; return when all is saved.
 
         Raises:
-            EngineError: the run diverged again and again with nobody there, the device is out of
-                memory, or the last checkpoint cannot be written.
+            DivergedError: the run diverged again and again, and nobody is there.
+            EngineError: the device is out of memory, or the last checkpoint cannot be written.
             InputError: the stop that was asked for lies behind.
         """
         try:
             self._begin()
-            self._corpus_watch.start()
             try:
                 self._train()
             except BaseException as error:
                 self._rescue(error)
                 raise
-            finally:
-                self._corpus_watch.stop()
             self._finish()
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
@@ -122,7 +110,7 @@ class Trainer:
             # Nothing may write in the voice folder any more when this returns. Each is called
             # whatever becomes of the others, the last one first.
             with ExitStack() as stack:
-                stack.callback(self._end_spend)
+                stack.callback(lambda: self._spend.end(self._state.step))
                 stack.callback(self._metrics.end)
                 stack.callback(self._checkpointer.stop_thread)
 
@@ -157,7 +145,18 @@ class Trainer:
         """Do what was asked since the last step; return whether it is time to end."""
         state = self._state
         for request in self._commands.process(state):
-            self._carry_out(request)
+            match request:
+                case SaveCheckpoint():
+                    self._checkpointer.request(state.step)
+                case ScreenDetached():
+                    self._checkpointer.request(state.step, report=False)
+                case PlotAttention():
+                    self._metrics.draw_attention(state.step)
+                case TryAgain():
+                    self._learner.recovery = self._divergence.try_again(state.step)
+                    self._batches_stale = True
+                case SpotWarning() | Interruption() | NoticeGone():
+                    self._handle_spot_news(request)
         if state.diverged and (state.ended_because or not state.attended):
             why = f" The run ended because {state.ended_because}." if state.ended_because else ""
             raise DivergedError(f"{state.diverged}{why}")
@@ -166,22 +165,6 @@ class Trainer:
             state.finishing = True
         self._limits.warn()
         return state.finishing
-
-    def _carry_out(self, request: Request) -> None:
-        step = self._state.step
-        match request:
-            case SaveCheckpoint():
-                self._checkpointer.request(step)
-            case ScreenDetached():
-                self._checkpointer.request(step, report=False)
-            case PlotAttention():
-                self._metrics.draw_attention(step)
-            case TryAgain():
-                self._learner.recovery = self._divergence.try_again(step)
-                self._batches_stale = True
-                self._publisher.update(alarm="")
-            case SpotWarning() | Interruption() | NoticeGone():
-                self._handle_spot_news(request)
 
     def _make_step(self, batches: Prefetcher) -> Losses | None:
         """Make the next step; return the mean losses where they were logged."""
@@ -206,8 +189,6 @@ class Trainer:
         self._publisher.event(limit.text, limit.severity)
         try:
             self._save_and_draw()
-        except DivergedError:
-            raise
         except EngineError:
             pass  # the checkpointer has reported it, and retries while waiting or at the end
         else:
@@ -287,7 +268,7 @@ class Trainer:
         self._metrics.roll_back(target.step, target.unlogged, target.text)
         self._checkpointer.roll_back(target.step)
         if target.final:
-            self._give_up(target.text)
+            self._give_up(target.advice)
         elif target.step > self._context.base_step:
             self._checkpointer.start(target.step, target.unlogged)
 
@@ -295,15 +276,11 @@ class Trainer:
         """Wait for a person; without one, end."""
         if self._state.finishing:
             return
-        message = (
-            f"{text}. The learning rate was lowered {MAX_ROLLBACKS} times already: check the "
-            f"recordings, make a voice with another preset, or train with --precision fp32."
-        )
         if not self._state.attended:
-            raise DivergedError(message)
-        self._state.diverged = message
+            raise DivergedError(text)
+        self._state.diverged = text
         self._publisher.event(f"paused at step {self._state.step:,}: p tries again", "error")
-        self._publisher.update(alarm=message)
+        self._publisher.update(alarm=text)
         self._state.pause(Phase.PAUSED)
 
     def _handle_spot_news(self, news: SpotNews, *, ending: bool = False) -> None:
@@ -315,8 +292,6 @@ class Trainer:
         """Save this step, and have failures retried; return the seconds that the write took."""
         try:
             self._save()
-        except DivergedError:
-            raise
         except EngineError:
             self._checkpointer.request(self._state.step, report=False)
         return self._checkpointer.write_seconds
@@ -329,8 +304,6 @@ class Trainer:
         interrupted = self._is_interrupted()
         try:
             self._save_and_draw(last=not interrupted)
-        except DivergedError:
-            raise
         except EngineError as error:
             if not interrupted:
                 raise
@@ -367,11 +340,3 @@ class Trainer:
         else:
             if saved:
                 self._publisher.event(f"saved before ending with {type(error).__name__}", "warning")
-
-    def _end_spend(self) -> None:
-        try:
-            self._spend.end(self._state.step)
-        except FolderLostError:
-            pass  # the folder watch reports it
-        except EngineError as error:
-            self._publisher.event(f"{error}{spent_so_far(self._cost)}", "error")

@@ -1,86 +1,108 @@
-"""The losses of a run: every logged step on disk, a few hundred points for the screen."""
+"""The losses of a network: every logged step on disk, a few hundred points for the screen."""
 
-import json
-import math
 import os
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, NamedTuple
+
+from msgspec import Meta
 
 from engine.errors import EngineError, InputError
 from engine.files import append_line, fsync, make_folder, plain_file, write_whole
 from engine.run.snapshot import LossCurve, Losses
 from engine.run.stop import MAX_STEPS
+from engine.serialization import from_json, to_json
 
 # Points of the curve that the screen draws; a terminal has fewer columns.
-_POINTS = 400
+_MAX_POINTS = 400
 # Lines that wait in memory for a disk that takes none; beyond them the oldest go.
 _MAX_WAITING = 20_000
-# Bytes of a line; none of ours has as many.
-_MAX_LINE = 2**16
+# No line of ours is as long.
+_MAX_LINE_BYTES = 2**16
 # A hundred million steps take less; a file of holes can have any number, which would all be read.
 _MAX_BYTES = 2**30
-# No loss comes near it, and a curve of those that did could not be drawn.
-_MAX_LOSS = 1e30
+
+_Loss = Annotated[float, Meta(ge=-1e30, le=1e30)]
+"""No loss comes near the limits, and a curve of those that did could not be drawn."""
 
 
-class Thinned:
-    """A series of any length in at most `_POINTS` points, each the mean of as many values.
+@dataclass(frozen=True)
+class _Line:
+    """A line of the file: a logged step, or a note, as far as it is read back."""
+
+    step: Annotated[int, Meta(ge=0, le=MAX_STEPS)]
+    loss: _Loss | None = None
+    held_out: _Loss | None = None
+    note: str | None = None
+
+
+class _StoredLine(NamedTuple):
+    """A line, its bytes without the end of the line, and where they end in the file."""
+
+    line: _Line
+    raw: bytes
+    end: int = 0
+
+
+class _Thinned:
+    """A series of any length in at most `_MAX_POINTS` points, each the mean of as many values.
 
     When it is full, neighbours are merged and each point stands for twice as many.
     """
 
     def __init__(self) -> None:
-        self._steps: list[int] = []
-        self._values: list[float] = []
+        self.steps: list[int] = []
+        self.values: list[float] = []
         self._per_point = 1
         self._sum = 0.0
         self._count = 0
 
     def add(self, step: int, value: float) -> None:
-        """Append the value of a step."""
         self._sum += value
         self._count += 1
         if self._count < self._per_point:
             return
-        self._steps.append(step)
-        self._values.append(self._sum / self._count)
+        self.steps.append(step)
+        self.values.append(self._sum / self._count)
         self._sum, self._count = 0.0, 0
-        if len(self._steps) >= _POINTS:
-            pairs = zip(self._values[::2], self._values[1::2], strict=True)
-            self._values = [(a + b) / 2 for a, b in pairs]
-            self._steps = self._steps[1::2]
+        if len(self.steps) >= _MAX_POINTS:
+            pairs = zip(self.values[::2], self.values[1::2], strict=True)
+            self.values = [(a + b) / 2 for a, b in pairs]
+            self.steps = self.steps[1::2]
             self._per_point *= 2
 
-    @property
-    def points(self) -> tuple[tuple[int, ...], tuple[float, ...]]:
-        """Steps and values."""
-        return tuple(self._steps), tuple(self._values)
 
+class _Curve:
+    """What of the losses is kept in memory."""
 
-@dataclass(frozen=True)
-class Entry:
-    """A line of the history."""
+    def __init__(self) -> None:
+        self._losses = _Thinned()
+        self._held_out = _Thinned()
+        self.last_held_out: float | None = None
+        self._best: float | None = None
+        self._best_step = 0
 
-    step: int
-    losses: Losses
-    learning_rate: float
-    held_out: float | None
+    def add(self, line: _Line) -> None:
+        if line.loss is not None:
+            self._losses.add(line.step, line.loss)
+        if line.held_out is not None:
+            self._held_out.add(line.step, line.held_out)
+            self.last_held_out = line.held_out
+            if self._best is None or line.held_out < self._best:
+                self._best, self._best_step = line.held_out, line.step
 
-
-@dataclass(frozen=True)
-class _Line:
-    """A line of the file that can be read."""
-
-    start: int
-    """Where it begins, in bytes."""
-    raw: bytes
-    step: int
-    loss: float | None
-    """None in a note, which tells something else of a step."""
-    held_out: float | None
+    def snapshot(self) -> LossCurve:
+        return LossCurve(
+            tuple(self._losses.steps),
+            tuple(self._losses.values),
+            tuple(self._held_out.steps),
+            tuple(self._held_out.values),
+            best=self._best,
+            best_step=self._best_step,
+        )
 
 
 class History:
@@ -90,7 +112,7 @@ class History:
     """
 
     def __init__(self, path: Path, up_to: int) -> None:
-        """Read what there is up to a step, and cut off what lies beyond it.
+        """Read the file up to a step, and cut off what lies beyond it.
 
         What lies beyond was made by a run that did not save it; the same steps are made again,
         and a step is logged once.
@@ -100,137 +122,69 @@ class History:
             EngineError: it cannot be read or written.
         """
         self.path = path
-        """Where the file is; whoever moves it says so here."""
-        # Who changes the file, which a slow disk may hold; never needed to add a line.
+        """Where the file is; whoever moves the voice changes it here."""
+        # Held while the file is changed, which may take long; not needed to add a line.
         self._writing = threading.Lock()
-        # Who changes what waits: steps and lines.
-        self._turn = threading.Lock()
-        self._waiting: deque[tuple[int, str]] = deque(maxlen=_MAX_WAITING)
-        self._forget()
+        self._waiting: deque[_StoredLine] = deque()
+        self._curve = _Curve()
         self.last_step: int | None = None
         """The last step that the file had when it was opened, saved or not."""
         try:
             # In a voice folder that is there: one that was deleted must not come back.
             make_folder(path.parent, within=path.parents[1])
-            if path.exists():
-                self._read(up_to)
+            self._read(up_to)
         except OSError as error:
             raise EngineError(f"The history {path} cannot be used: {error.strerror}.") from error
 
-    def _forget(self) -> None:
-        self._losses = Thinned()
-        self._held_out = Thinned()
-        self.last_held_out: float | None = None
-        self._best: float | None = None
-        self._best_step = 0
+    @property
+    def curve(self) -> LossCurve:
+        """The whole run in a few hundred points."""
+        return self._curve.snapshot()
 
-    def _read(self, up_to: int) -> None:
-        """Remember the last line of every step up to one, and leave the file with these alone."""
-        lines = list(_lines(self.path))
-        self.last_step = max((line.step for line in lines), default=None)
-        latest = {line.step: line for line in lines if line.loss is not None}
-        kept = [
-            line
-            for line in sorted(lines, key=lambda line: line.step)
-            if line.step <= up_to and (line.loss is None or line is latest[line.step])
-        ]
-        self._keep_only(kept, lines)
-        for line in kept:
-            if line.loss is not None:
-                self._remember(line.step, line.loss, line.held_out)
+    @property
+    def last_held_out(self) -> float | None:
+        """The newest loss on the held-out set; None before the first."""
+        return self._curve.last_held_out
 
-    def _keep_only(self, kept: list[_Line], lines: list[_Line]) -> None:
-        """Cut the file off after what is kept; write it anew where that does not do."""
-        if kept == lines[: len(kept)]:
-            end = kept[-1].start + len(kept[-1].raw) if kept else 0
-            if self.path.stat().st_size > end:
-                # Shortening takes no room, of which there may be none.
-                os.truncate(self.path, end)
-        else:
-            content = b"".join(line.raw.rstrip(b"\n") + b"\n" for line in kept)
-            write_whole(self.path, content, make_folders=False)
-
-    def cut_back(self, step: int) -> None:
-        """Take back what was logged after a step, from which training goes on.
-
-        Raises:
-            EngineError: the file cannot be read or written.
-        """
-        with self._writing:
-            waiting = [entry for entry in self._take_waiting() if entry[0] <= step]
-            self._put_back(waiting)
-            self._forget()
-            try:
-                if self.path.exists():
-                    self._read(step)
-            except OSError as error:
-                raise EngineError(
-                    f"The history {self.path} cannot be cut back: {error.strerror}."
-                ) from error
-            finally:
-                for _, text in waiting:
-                    line = _parse(0, text.encode())
-                    if line is not None and line.loss is not None:
-                        self._remember(line.step, line.loss, line.held_out)
-
-    def _remember(self, step: int, loss: float, held_out: float | None) -> None:
-        self._losses.add(step, loss)
-        if held_out is not None:
-            self._held_out.add(step, held_out)
-            self.last_held_out = held_out
-            if math.isfinite(held_out) and (self._best is None or held_out < self._best):
-                self._best, self._best_step = held_out, step
-
-    def add(self, entry: Entry) -> None:
+    def add(
+        self, step: int, losses: Losses, learning_rate: float, held_out: float | None = None
+    ) -> None:
         """Append a logged step; it waits for `flush`."""
-        self._remember(entry.step, entry.losses.total, entry.held_out)
-        line = {
-            "step": entry.step,
-            "loss": entry.losses.total,
-            "l1": entry.losses.l1,
-            "divergence": entry.losses.divergence,
-            "attention": entry.losses.attention,
-            "learning_rate": entry.learning_rate,
-            "held_out": entry.held_out,
+        fields: dict[str, object] = {
+            "step": step,
+            "loss": losses.total,
+            "l1": losses.l1,
+            "divergence": losses.divergence,
+            "attention": losses.attention,
+            "learning_rate": learning_rate,
+            "held_out": held_out,
         }
-        self._add(entry.step, json.dumps(line))
+        self._append(_Line(step, losses.total, held_out), fields)
 
-    def note(self, step: int, what: str) -> None:
+    def note(self, step: int, text: str) -> None:
         """Append what happened to the run at a step; a reader of losses passes over it."""
-        line = json.dumps({"step": step, "note": what}, ensure_ascii=False)
         # Names of files may hold what is no character; a single one would hold up all the losses.
-        self._add(step, line.encode(errors="backslashreplace").decode())
+        text = text.encode(errors="backslashreplace").decode()
+        self._append(_Line(step, note=text), {"step": step, "note": text})
 
-    def _add(self, step: int, line: str) -> None:
-        with self._turn:
-            self._waiting.append((step, line))
+    def _append(self, line: _Line, fields: dict[str, object]) -> None:
+        self._curve.add(line)
+        self._waiting.append(_StoredLine(line, to_json(fields)))
 
     def flush(self) -> None:
         """Write what waits; what comes to wait meanwhile is for the next call.
 
         Raises:
-            EngineError: it cannot be written, and goes on to wait.
+            EngineError: it cannot be written, and goes on waiting.
         """
         with self._writing:
             lines = self._take_waiting()
-            if not lines:
-                return
             try:
-                append_line(self.path, "\n".join(text for _, text in lines))
+                if lines:
+                    append_line(self.path, b"\n".join(line.raw for line in lines).decode())
             except BaseException:
                 self._put_back(lines)
                 raise
-
-    def _take_waiting(self) -> list[tuple[int, str]]:
-        with self._turn:
-            lines = list(self._waiting)
-            self._waiting.clear()
-            return lines
-
-    def _put_back(self, lines: list[tuple[int, str]]) -> None:
-        """Let lines wait again, before those that have come since."""
-        with self._turn:
-            self._waiting = deque((*lines, *self._waiting), maxlen=_MAX_WAITING)
 
     def make_safe(self) -> None:
         """Write what waits, and wait until all of the file survives a power cut.
@@ -246,44 +200,78 @@ class History:
         except OSError as error:
             raise EngineError(f"{self.path} cannot be written: {error.strerror}.") from error
 
-    @property
-    def curve(self) -> LossCurve:
-        """The whole run in a few hundred points."""
-        steps, losses = self._losses.points
-        held_out_steps, held_out = self._held_out.points
-        return LossCurve(
-            steps, losses, held_out_steps, held_out, best=self._best, best_step=self._best_step
-        )
+    def cut_back(self, step: int) -> None:
+        """Remove what was logged after a step, from which training goes on.
+
+        Raises:
+            EngineError: the file cannot be read or written.
+        """
+        with self._writing:
+            waiting = [line for line in self._take_waiting() if line.line.step <= step]
+            self._put_back(waiting)
+            self._curve = _Curve()
+            try:
+                self._read(step)
+            except OSError as error:
+                raise EngineError(
+                    f"The history {self.path} cannot be cut back: {error.strerror}."
+                ) from error
+            finally:
+                for line in waiting:
+                    self._curve.add(line.line)
+
+    def _take_waiting(self) -> list[_StoredLine]:
+        # The trainer may append meanwhile: each of these operations is atomic.
+        return [self._waiting.popleft() for _ in range(len(self._waiting))]
+
+    def _put_back(self, lines: Sequence[_StoredLine]) -> None:
+        """Let lines wait again, before those that have come since."""
+        self._waiting.extendleft(reversed(lines))
+        while len(self._waiting) > _MAX_WAITING:
+            self._waiting.popleft()
+
+    def _read(self, up_to: int) -> None:
+        """Remember the last line of every step up to one, and leave the file with these alone."""
+        if not self.path.exists():
+            return
+        lines = list(_read_lines(self.path))
+        self.last_step = max((one.line.step for one in lines), default=None)
+        latest = {one.line.step: one for one in lines if one.line.loss is not None}
+        kept = [
+            one
+            for one in sorted(lines, key=lambda one: one.line.step)
+            if one.line.step <= up_to and (one.line.loss is None or one is latest[one.line.step])
+        ]
+        end = kept[-1].end if kept else 0
+        if kept != lines[: len(kept)]:
+            content = b"".join(one.raw + b"\n" for one in kept)
+            write_whole(self.path, content, make_folders=False)
+        elif self.path.stat().st_size > end:
+            # Shortening takes no room, of which there may be none.
+            os.truncate(self.path, end)
+        for one in kept:
+            self._curve.add(one.line)
 
 
-def _lines(path: Path) -> Iterator[_Line]:
+def _read_lines(path: Path) -> Iterator[_StoredLine]:
     """The lines of a history that can be read; not the one that a dying process left unfinished."""
-    start = 0
+    end = 0
     with plain_file(path) as file:
-        size = os.fstat(file.fileno()).st_size
-        if size > _MAX_BYTES:
+        if os.fstat(file.fileno()).st_size > _MAX_BYTES:
             raise InputError(
                 f"{path} is too large (maximum {_MAX_BYTES:,} bytes); move it away: "
                 f"training goes on without its curve"
             )
         # Of a line without end, no more than a piece is in memory; it is no line of ours.
-        while raw := file.readline(_MAX_LINE):
-            if (line := _parse(start, raw)) is not None and raw.endswith(b"\n"):
-                yield line
-            start += len(raw)
+        while raw := file.readline(_MAX_LINE_BYTES):
+            end += len(raw)
+            if raw.endswith(b"\n") and (line := _parse(raw)) is not None:
+                yield _StoredLine(line, raw[:-1], end)
 
 
-def _parse(start: int, raw: bytes) -> _Line | None:
+def _parse(raw: bytes) -> _Line | None:
     try:
-        said = json.loads(raw)
-        step, loss, held = said["step"], said.get("loss"), said.get("held_out")
-        loss = None if loss is None and "note" in said else float(loss)
-        held_out = None if held is None else float(held)
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        line = from_json(raw, _Line, "history")
+    except InputError:
         return None
-    # A curve has no place for what is not finite.
-    if type(step) is not int or not 0 <= step <= MAX_STEPS:
-        return None
-    if not all(abs(one) <= _MAX_LOSS for one in (loss or 0.0, held_out or 0.0)):
-        return None
-    return _Line(start, raw, step, loss, held_out)
+    return None if line.loss is None and line.note is None else line

@@ -36,6 +36,8 @@ def tally(report: CheckReport) -> str:
 def errors_words(report: CheckReport) -> str:
     """Write how many clips have errors: `31 of 449 clips have errors.`"""
     bad = report.rows - report.usable
+    if not bad:
+        return f"{plural(report.counts()['error'], 'error')} in {printable(report.dataset)}."
     return f"{bad:,} of {plural(report.rows, 'clip')} {'has' if bad == 1 else 'have'} errors."
 
 

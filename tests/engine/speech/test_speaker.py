@@ -24,9 +24,9 @@ def speaker(cleaner="english", damaged=""):
 @pytest.mark.parametrize(
     ("cleaner", "text", "note"),
     [
-        ("english", "“Well-known” (5 %) — Привет! 🎈", "not spoken, the voice lacks them: 🎈"),
+        ("english", "“Well-known” (5 %) — Привет! 🎈", "not spoken, no symbol for: 🎈"),
         ("english", "It’s $5.", ""),
-        ("plain", "5%", "not spoken, the voice lacks them: 5 %"),
+        ("plain", "5%", "not spoken, no symbol for: 5 %"),
     ],
 )
 def test_the_note_names_what_is_lost_to_the_listener(cleaner, text, note):
@@ -35,4 +35,4 @@ def test_the_note_names_what_is_lost_to_the_listener(cleaner, text, note):
 
 def test_the_note_says_what_spoke():
     note = speaker(damaged="7 is damaged").note(spoken(finished=False, ssrn=False), "Go.")
-    assert note == f"{NO_SSRN}; cut short: the end of a sentence was not found; 7 is damaged"
+    assert note == f"{NO_SSRN}; cut short: it never reached the end of a sentence; 7 is damaged"

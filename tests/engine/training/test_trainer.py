@@ -223,7 +223,7 @@ def test_the_end_gives_up_the_audition_under_way(make_voice, training):
     session.send(Finish())
     snapshot = training.end(session)
     assert not snapshot.auditioning
-    assert "the sample under way was given up" in training.texts(snapshot)
+    assert "the sample was cancelled" in training.texts(snapshot)
     assert snapshot.samples == ()
 
 

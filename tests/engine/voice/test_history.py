@@ -6,15 +6,15 @@ import pytest
 
 from engine.errors import EngineError
 from engine.run.snapshot import Losses
-from engine.voice.history import Entry, History
+from engine.voice.history import History
 
 
 def entry(step, loss=1.0, held_out=None):
-    return Entry(step, Losses(loss, loss / 2, loss / 2, None), 1e-3, held_out)
+    return step, Losses(loss, loss / 2, loss / 2, None), 1e-3, held_out
 
 
 def add(history, one):
-    history.add(one)
+    history.add(*one)
     history.flush()
 
 
@@ -22,7 +22,7 @@ def lines(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def test_what_was_logged_is_there_in_the_next_run(tmp_path):
+def test_the_next_run_has_what_was_logged(tmp_path):
     path = tmp_path / "text2mel" / "history.jsonl"
     history = History(path, up_to=0)
     for step in (10, 20, 30):
@@ -34,7 +34,7 @@ def test_what_was_logged_is_there_in_the_next_run(tmp_path):
     assert again.last_held_out == 9.0
 
 
-def test_steps_that_were_not_saved_or_made_anew_do_not_count_twice(tmp_path):
+def test_steps_that_are_made_again_are_logged_once(tmp_path):
     path = tmp_path / "history.jsonl"
     dead = History(path, up_to=0)
     for step in (10, 20, 30, 40):
@@ -59,7 +59,7 @@ def test_a_line_that_was_cut_off_does_not_swallow_the_next(tmp_path):
     assert History(path, up_to=20).curve.losses == (1.0, 2.0)
 
 
-def test_rubbish_in_the_file_is_passed_over(tmp_path):
+def test_damaged_lines_are_passed_over(tmp_path):
     path = tmp_path / "history.jsonl"
     path.write_bytes(b'\xff\xfe\n[]\n{}\nnull\n{"step": "x", "loss": 1}\n{"step": 5, "loss": 2}\n')
     assert History(path, up_to=9).curve.steps == (5,)
@@ -68,18 +68,18 @@ def test_rubbish_in_the_file_is_passed_over(tmp_path):
 def test_a_long_run_is_thinned_to_means(tmp_path):
     history = History(tmp_path / "history.jsonl", up_to=0)
     for step in range(1, 5001):
-        history._remember(step, float(step), None)
+        history.add(*entry(step, float(step)))
     curve = history.curve
     assert 150 < len(curve.steps) < 400
     assert list(curve.steps) == sorted(curve.steps)
     assert sum(curve.losses) / len(curve.losses) == pytest.approx(2500, rel=0.02)
 
 
-def test_a_file_that_cannot_be_written_is_told_and_the_curve_goes_on(tmp_path):
+def test_a_disk_that_refuses_does_not_stop_the_curve(tmp_path):
     path = tmp_path / "history.jsonl"
     history = History(path, up_to=0)
     path.mkdir()
-    history.add(entry(10))
+    history.add(*entry(10))
     with pytest.raises(EngineError, match=r"history\.jsonl"):
         history.flush()
     assert history.curve.steps == (10,)
@@ -87,7 +87,7 @@ def test_a_file_that_cannot_be_written_is_told_and_the_curve_goes_on(tmp_path):
         History(path, up_to=0)
 
 
-def test_what_the_disk_did_not_take_is_written_when_it_does(tmp_path):
+def test_what_the_disk_refused_is_written_later(tmp_path):
     path = tmp_path / "history.jsonl"
     history = History(path, up_to=0)
     add(history, entry(10))
@@ -102,16 +102,16 @@ def test_what_the_disk_did_not_take_is_written_when_it_does(tmp_path):
     assert [line["step"] for line in lines(path)] == [10, 20, 30, 40]
 
 
-def test_going_back_takes_back_what_was_logged(tmp_path):
+def test_a_rollback_removes_what_was_logged_after_it(tmp_path):
     path = tmp_path / "history.jsonl"
     history = History(path, up_to=0)
     for step in (10, 20, 30):
         add(history, entry(step, held_out=float(step)))
-    history.note(30, "fell sick")
+    history.note(30, "diverged")
     history.cut_back(10)
     assert history.curve.steps == (10,)
     assert history.last_held_out == 10
-    history.note(30, "went back to 10")
+    history.note(30, "rolled back to 10")
     add(history, entry(20, 5.0))
     assert [line["step"] for line in lines(path)] == [10, 30, 20]
     again = History(path, up_to=40)
@@ -120,16 +120,16 @@ def test_going_back_takes_back_what_was_logged(tmp_path):
     assert [line["step"] for line in lines(path)] == [10, 20, 30]
 
 
-def test_what_waits_for_the_disk_is_taken_back_too(tmp_path):
+def test_a_rollback_removes_what_waits_for_the_disk_too(tmp_path):
     path = tmp_path / "history.jsonl"
     history = History(path, up_to=0)
     add(history, entry(10))
     for step in (20, 30):
-        history.add(entry(step, float(step)))
-    history.note(30, "fell sick")
+        history.add(*entry(step, float(step)))
+    history.note(30, "diverged")
     history.cut_back(20)
     assert history.curve.losses == (1.0, 20.0)
-    history.note(20, "went back")
+    history.note(20, "rolled back")
     history.flush()
     assert [line["step"] for line in lines(path)] == [10, 20, 20]
 
@@ -138,7 +138,7 @@ def test_what_waits_outlasts_a_file_that_cannot_be_cut_back(tmp_path):
     path = tmp_path / "history.jsonl"
     history = History(path, up_to=0)
     for step in (10, 20, 30):
-        history.add(entry(step, float(step)))
+        history.add(*entry(step, float(step)))
     path.mkdir()
     with pytest.raises(EngineError, match="cannot be cut back"):
         history.cut_back(20)
@@ -148,29 +148,29 @@ def test_what_waits_outlasts_a_file_that_cannot_be_cut_back(tmp_path):
     assert [line["step"] for line in lines(path)] == [10, 20]
 
 
-def test_a_note_with_what_is_no_character_holds_up_no_loss(tmp_path):
+def test_a_note_with_invalid_characters_holds_up_no_loss(tmp_path):
     path = tmp_path / "history.jsonl"
     history = History(path, up_to=0)
     history.note(10, "missing: stra\u00dfe-\udcff.wav")
     add(history, entry(10))
-    said, logged = lines(path)
-    assert said["note"] == "missing: stra\u00dfe-\udcff.wav"
+    note, logged = lines(path)
+    assert note["note"] == "missing: stra\u00dfe-\\udcff.wav"
     assert logged["loss"] == 1.0
     assert "ß".encode() in path.read_bytes()
 
 
-def test_a_history_that_is_safe_has_all_that_was_added(tmp_path, monkeypatch):
+def test_make_safe_writes_all_that_was_added(tmp_path, monkeypatch):
     path = tmp_path / "history.jsonl"
     history = History(path, up_to=0)
     history.make_safe()
-    history.add(entry(10))
+    history.add(*entry(10))
     safe = []
     monkeypatch.setattr("engine.voice.history.fsync", lambda path: safe.extend(lines(path)))
     history.make_safe()
     assert [line["step"] for line in safe] == [10]
 
 
-def test_a_history_is_cut_back_where_there_is_no_room(tmp_path, monkeypatch):
+def test_a_history_is_cut_back_on_a_full_disk(tmp_path, monkeypatch):
     path = tmp_path / "history.jsonl"
     history = History(path, up_to=0)
     for step in (10, 20, 30):
@@ -185,7 +185,7 @@ def test_a_history_is_cut_back_where_there_is_no_room(tmp_path, monkeypatch):
     assert whole.startswith(path.read_bytes())
 
 
-def test_the_best_held_out_loss_is_known_again_and_taken_back_with_its_step(tmp_path):
+def test_the_best_held_out_loss_follows_a_rollback(tmp_path):
     path = tmp_path / "history.jsonl"
     history = History(path, up_to=0)
     assert history.curve.best is None

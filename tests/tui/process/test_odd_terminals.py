@@ -89,7 +89,7 @@ def end(runs, own, other) -> None:
     own.process.terminate()
     for terminal in (own, other):
         assert terminal.wait() == 0
-        runs.wait_until(terminal.is_as_it_was, "the terminal to be as it was")
+        terminal.wait_until_restored()
     assert runs.said("checkpoint")
 
 
@@ -148,7 +148,7 @@ def test_a_slow_nonblocking_terminal_is_drawn_on_again(runs) -> None:
     terminal.read_on()
     terminal.type("c")
 
-    runs.wait_until(lambda: "saved as asked" in terminal.text, "the screen to show what happened")
+    terminal.wait_for("saved as asked")
     terminal.process.terminate()
     assert terminal.wait() == 0
 

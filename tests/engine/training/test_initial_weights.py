@@ -1,4 +1,4 @@
-"""Fine-tuning across vocabularies: rows go by symbol, moments with them, and all of it is told."""
+"""Starting from another voice: rows go by symbol, the optimizer with them, and it is reported."""
 
 import json
 import shutil
@@ -23,6 +23,8 @@ GERMAN = "PE aäbcdefghijklmnoöpqrsßtuüvwxyz.,;?!-:"
 MINIMAL = "PE abcdefghijklmnopqrstuvwxyz"
 SHARED = "two birds sat on the old wall"
 ROWS = "text_encoder.embedding.weight"
+
+pytestmark = pytest.mark.slow
 
 
 def refused(training, *given, **changes) -> str:
@@ -74,7 +76,9 @@ def said_of(voice, text):
         (BBC_SYMBOLS, MINIMAL, "english"),
     ],
 )
-def test_shared_text_sounds_the_same(make_voice, take_over, theirs, ours, cleaner):
+def test_rows_go_by_symbol_and_shared_text_sounds_the_same(
+    make_voice, take_over, theirs, ours, cleaner
+):
     source = make_voice("theirs", text2mel=871, ssrn=767, symbols=theirs)
     mine, told = take_over(source, vocabulary=ours, cleaner=cleaner)
     assert (mine.settings.symbols, mine.settings.cleaner) == (ours, cleaner)
@@ -94,7 +98,7 @@ def test_shared_text_sounds_the_same(make_voice, take_over, theirs, ours, cleane
     assert all(torch.equal(ours_ssrn.weights[k], v) for k, v in theirs_ssrn.weights.items())
 
 
-def test_new_symbols_start_from_neighbours(make_voice, take_over):
+def test_new_symbols_start_where_it_is_said(make_voice, take_over):
     source = make_voice("theirs", text2mel=5)
     mine, told = take_over(source, vocabulary=GERMAN + "中", cleaner="plain")
     before, after = newest(source).weights[ROWS], newest(mine).weights[ROWS]
@@ -107,7 +111,7 @@ def test_new_symbols_start_from_neighbours(make_voice, take_over):
     assert any('this voice lacks: "\'"' in text for text in told)
 
 
-def test_base_checkpoint_has_the_mapping(make_voice, take_over, training):
+def test_where_rows_came_from_is_kept_with_the_base(make_voice, take_over, training):
     source = make_voice("theirs", text2mel=5, symbols=KYUBYONG)
     mine, _ = take_over(source, vocabulary=BBC_SYMBOLS)
     training.end(training.start(mine, "+1"))
@@ -127,19 +131,12 @@ def test_base_checkpoint_has_the_mapping(make_voice, take_over, training):
     assert not any(text.startswith("text2mel: ") for text in told)
 
 
-def test_default_vocabulary_is_the_sources(make_voice, take_over, training, tmp_path):
-    source = make_voice("theirs", text2mel=5, symbols=GERMAN, cleaner="plain")
-    mine, _ = take_over(source)
+def test_without_a_vocabulary_the_sources_is_taken(make_voice, take_over):
+    mine, _ = take_over(make_voice("theirs", text2mel=5, symbols=GERMAN, cleaner="plain"))
     assert (mine.settings.symbols, mine.settings.cleaner) == (GERMAN, "plain")
-    session = training.start(
-        tmp_path / "new", None, Finish(), dataset=source.dataset, vocabulary=GERMAN, cleaner="plain"
-    )
-    assert training.end(session).failure == ""
-    fresh = Voice.open(tmp_path / "new").settings
-    assert (fresh.symbols, fresh.cleaner) == (GERMAN, "plain")
 
 
-def test_existing_voice_takes_over_other_symbols(make_voice, training):
+def test_an_existing_voice_takes_a_network_by_symbol(make_voice, training):
     source = make_voice("theirs", text2mel=871, symbols=KYUBYONG)
     mine = make_voice("mine", text2mel=None, ssrn=3)
     snapshot = training.end(training.start(mine, "+1", source=source.folder))
@@ -149,7 +146,7 @@ def test_existing_voice_takes_over_other_symbols(make_voice, training):
     assert base.symbols_from["source"] == KYUBYONG
 
 
-def test_moments_are_moved_with_trained_weights(make_voice, take_over, training):
+def test_optimizer_state_comes_along_by_symbol(make_voice, take_over, training):
     source = make_voice("theirs", text2mel=10, recipe="bbc")
     training.end(training.start(source, "+2"))
     mine, told = take_over(source, vocabulary=GERMAN, cleaner="plain", recipe="bbc")
@@ -171,7 +168,7 @@ def test_moments_are_moved_with_trained_weights(make_voice, take_over, training)
     assert training.end(training.start(mine, "+1")).step == 13
 
 
-def test_training_continues_exactly_with_its_moments(make_voice, copy_voice, take_over, training):
+def test_with_its_optimizer_training_continues_exactly(make_voice, copy_voice, take_over, training):
     source = make_voice("theirs", text2mel=10, recipe="bbc")
     training.end(training.start(source, "+2"))
     mine, _ = take_over(source, vocabulary=BACKWARDS, recipe="bbc")
@@ -186,7 +183,7 @@ def test_training_continues_exactly_with_its_moments(make_voice, copy_voice, tak
         assert torch.equal(ours[order] if name.endswith(ROWS) and ours.ndim else ours, tensor), name
 
 
-def test_ema_weights_reset_the_optimizer(make_voice, take_over, training):
+def test_from_ema_weights_the_optimizer_is_reset(make_voice, take_over, training):
     source = make_voice("theirs", text2mel=871)
     training.end(training.start(source, "+1"))
     mine, told = take_over(source, vocabulary=BACKWARDS)
@@ -201,7 +198,7 @@ def test_ema_weights_reset_the_optimizer(make_voice, take_over, training):
     assert newest(mine).optimizer_start_step == 872
 
 
-def test_existing_voice_keeps_its_symbols(make_voice, training):
+def test_a_voice_keeps_its_symbols(make_voice, training):
     voice = make_voice()
     said = refused(training, voice, vocabulary=KYUBYONG)
     assert f"--from {voice.folder} --vocabulary" in said
@@ -211,21 +208,13 @@ def test_existing_voice_keeps_its_symbols(make_voice, training):
     assert training.end(same).step == 1
 
 
-def test_invalid_vocabulary_is_refused(tmp_path, training, speech):
+def test_what_is_no_vocabulary_is_refused_with_what_to_type(tmp_path, training, speech):
     said = refused(training, tmp_path / "new", dataset=speech, vocabulary="abc")
     assert said.endswith("type --vocabulary 'PE abc'.")
     assert not (tmp_path / "new").exists()
 
 
-def test_unread_symbols_are_reported(tmp_path, training, speech):
-    session = training.start(
-        tmp_path / "new", None, Finish(), dataset=speech, vocabulary=MINIMAL + "Q"
-    )
-    told = training.texts(training.end(session))
-    assert any("never produces Q" in text for text in told)
-
-
-def test_characters_without_a_symbol_are_reported(make_voice, training, speech, tmp_path):
+def test_unknown_characters_are_reported_before_training(make_voice, training, speech, tmp_path):
     dataset = Path(shutil.copytree(speech, tmp_path / "recordings"))
     first, *others = (dataset / "metadata.csv").read_text().splitlines()
     (dataset / "metadata.csv").write_text("\n".join([first, *(row + " ☃ Жук" for row in others)]))
@@ -246,7 +235,7 @@ def edit(path: Path, **changes) -> None:
     path.write_text(sealed({**json.loads(path.read_text()), **changes}))
 
 
-def test_source_with_wrong_symbols_is_refused(make_voice, tmp_path, training, speech):
+def test_a_source_whose_symbols_cannot_be_right_is_refused(make_voice, tmp_path, training, speech):
     source = make_voice("theirs", text2mel=5)
     path = source.newest("text2mel").path
     new = {"dataset": speech, "vocabulary": KYUBYONG}
@@ -268,7 +257,7 @@ def test_source_with_wrong_symbols_is_refused(make_voice, tmp_path, training, sp
     assert not (tmp_path / "new").exists()
 
 
-def test_checkpoint_of_other_audio_is_refused(make_voice, tmp_path, training, speech):
+def test_a_lone_checkpoint_of_another_sound_is_refused(make_voice, tmp_path, training, speech):
     alone = make_voice("theirs").newest("text2mel").path.rename(tmp_path / "alone")
     session = training.start(tmp_path / "new", "+1", source=alone, dataset=speech)
     snapshot = training.end(session)
@@ -293,7 +282,7 @@ def contents(folder):
     return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def test_imported_voice_takes_its_first_recordings(make_voice, training, speech):
+def test_an_imported_voice_takes_its_first_recordings(make_voice, training, speech):
     voice = imported(make_voice, training)
     assert "train DATASET" in refused(training, voice, "+1")
     snapshot = training.end(training.start(voice, "+1", dataset=speech))
@@ -308,7 +297,7 @@ def test_imported_voice_takes_its_first_recordings(make_voice, training, speech)
 
 
 @pytest.mark.parametrize("rows", ["", "gone|nobody recorded this\n"])
-def test_useless_recordings_leave_an_imported_voice_alone(make_voice, training, tmp_path, rows):
+def test_useless_recordings_leave_no_trace(make_voice, training, tmp_path, rows):
     voice = imported(make_voice, training)
     dataset = tmp_path / "recordings"
     (dataset / "wavs").mkdir(parents=True)
@@ -319,7 +308,9 @@ def test_useless_recordings_leave_an_imported_voice_alone(make_voice, training, 
     assert contents(voice.folder) == before
 
 
-def test_imported_voice_survives_a_failed_run(make_voice, training, tmp_path):
+def test_an_imported_voice_outlives_a_network_that_is_not_in_the_source(
+    make_voice, training, tmp_path
+):
     voice = imported(make_voice, training)
     source = make_voice("theirs", text2mel=None, ssrn=9)
     dataset = tmp_path / "recordings"

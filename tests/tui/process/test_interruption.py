@@ -54,7 +54,7 @@ def test_a_notice_without_a_screen_ends_with_75(runs, fake, command, tmp_path: P
     assert "machine: AWS g5.xlarge us-east-1b spot" in said
     assert "warning: AWS terminates this machine at " in said
     assert "the last safe second" in said
-    assert lines[-1].startswith("interrupted (AWS terminates this machine: saved at step ")
+    assert lines[-1].startswith("interrupted (AWS terminates this machine): saved at step ")
     first, last = checkpoints(runs)[-2:]
     assert 0 < first < last
     # The command was run while there was one of the two.
@@ -68,8 +68,8 @@ def test_a_notice_on_the_screen_counts_down_and_ends_with_75(runs, fake, command
     history = runs.voice / "text2mel" / "history.jsonl"
     runs.wait_until(history.exists, "the first steps", deadline=60)
     fake.take_away(4)
-    runs.wait_until(lambda: "AWS terminates this machine in" in terminal.text, "the countdown")
+    terminal.wait_for("AWS terminates this machine in")
     assert terminal.wait() == 75
-    runs.wait_until(lambda: "interrupted (AWS" in terminal.text, "the last line")
-    runs.wait_until(terminal.is_as_it_was, "the terminal to be as it was")
+    terminal.wait_for("interrupted (AWS")
+    terminal.wait_until_restored()
     assert len(checkpoints(runs)) >= 1

@@ -19,19 +19,19 @@ def asked(runs, tmp_path: Path):
     command = ["train", str(dataset), "--voice", str(runs.voice), "--preset", "small"]
     command += ["--device", "cpu", "--precision", "fp32", "--stop-at", "+1"]
     terminal = runs.start([sys.executable, "-m", "tui", *command])
-    runs.wait_until(lambda: "Training starts in" in terminal.text, "the question")
-    runs.wait_until(lambda: "LJ001-9999" in terminal.text, "the finding")
+    terminal.wait_for("Training starts in")
+    terminal.wait_for("LJ001-9999")
     return terminal
 
 
 def test_who_leaves_has_no_voice_and_is_told_so(runs, asked) -> None:
     asked.type("q")
-    runs.wait_until(lambda: "nothing is lost" in asked.text, "the question about leaving")
+    asked.wait_for("nothing is lost")
     asked.type("s")
 
     assert asked.wait() == 0
-    runs.wait_until(lambda: "nothing was trained; fix" in asked.text, "the last line")
-    runs.wait_until(asked.is_as_it_was, "the terminal to be as it was")
+    asked.wait_for("nothing was trained; fix")
+    asked.wait_until_restored()
     assert not runs.voice.exists()
 
 
@@ -39,8 +39,8 @@ def test_who_begins_is_trained_for(runs, asked) -> None:
     asked.type("\r")
     first = runs.voice / "text2mel" / "checkpoints" / "step-000000001"
     runs.wait_until(first.is_dir, "the first checkpoint")
-    runs.wait_until(lambda: "Stopped at 1, saved." in asked.text, "the stop")
+    asked.wait_for("Stopped at 1, saved.")
     asked.type("q")
 
     assert asked.wait() == 0
-    runs.wait_until(lambda: "saved at step 1; to continue" in asked.text, "the last line")
+    asked.wait_for("saved at step 1; to continue")
