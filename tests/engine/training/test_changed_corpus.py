@@ -14,6 +14,8 @@ from engine.run.snapshot import Phase, Snapshot
 from engine.training.learner import Learner
 from engine.training.training_data import CorpusWatch
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def corpus(tones, tmp_path):

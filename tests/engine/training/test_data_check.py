@@ -20,6 +20,8 @@ from engine.training.learner import Learner
 from engine.training.throughput import EstimateRequest, measure_training, with_estimates
 from engine.voice.folder import Voice
 
+pytestmark = pytest.mark.slow
+
 
 def checked(snapshot) -> bool:
     return snapshot.phase is Phase.CHECKED
