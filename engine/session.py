@@ -190,7 +190,7 @@ class Session:
             if self._gpu is not None:
                 self._gpu.stop()
             self._spot.stop()
-            self._folder.end()
+            self._folder.stop()
             # Before the lock is free: whoever takes it next opens a socket of the same name.
             self._server.close()
             self._claim.release()
@@ -224,7 +224,7 @@ class Session:
         if self._folder.failure() is not None:
             return
         # It would put the lock file back.
-        self._folder.end()
+        self._folder.stop()
         self._end_spend()
         self._claim.undo()
 
