@@ -31,10 +31,8 @@ PRIVATE_FOLDER = 0o700
 
 _OTHERS = 0o077
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-_A_LINK = "it is a link, and links in a voice are not followed"
-_NOT_PLAIN = "it is not a plain file"
-# What a voice keeps in folders; others in a voice folder are the person's, recordings perhaps.
-_FOLDERS_OF_A_VOICE = frozenset({"text2mel", "ssrn", "samples", "features", ".restoring"})
+A_LINK = "it is a link, and links in a voice are not followed"
+NOT_PLAIN = "it is not a plain file"
 _MAX_NAMED = 3
 
 
@@ -53,20 +51,16 @@ def open_plain(path: Path, flags: int = os.O_RDONLY, mode: int = SHARED) -> int:
         descriptor = os.open(path, flags, mode)
     except OSError as error:
         if error.errno == errno.ELOOP:
-            raise OSError(errno.ELOOP, _A_LINK, str(path)) from None
+            raise OSError(errno.ELOOP, A_LINK, str(path)) from None
         raise
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise OSError(errno.EINVAL, _NOT_PLAIN, str(path))
+        raise OSError(errno.EINVAL, NOT_PLAIN, str(path))
     return descriptor
 
 
 def open_private(path: Path, flags: int) -> int:
-    """Open a plain file to write, made where there is none, and return its descriptor.
-
-    Raises:
-        OSError: as `open_plain`.
-    """
+    """Open a plain file to write, made where there is none; raises as `open_plain`."""
     descriptor = open_plain(path, flags | os.O_CREAT, PRIVATE)
     make_private(descriptor)
     return descriptor
@@ -82,11 +76,7 @@ def make_private(descriptor: int) -> None:
 
 @contextlib.contextmanager
 def plain_file(path: Path) -> Iterator[BufferedReader]:
-    """Open a plain file to read.
-
-    Raises:
-        OSError: as `open_plain`.
-    """
+    """Open a plain file to read; raises as `open_plain`."""
     with open(open_plain(path), "rb") as file:
         yield file
 
@@ -102,44 +92,6 @@ def read_plain(path: Path, max_bytes: int) -> bytes:
     if len(content) > max_bytes:
         raise OSError(errno.EFBIG, f"it is too large (maximum {max_bytes:,} bytes)", str(path))
     return content
-
-
-def require_plain(folder: Path) -> None:
-    """Refuse a voice folder in which links or pipes stand where a voice has files and folders.
-
-    Links to folders that are none of a voice's, such as one to the recordings, are left alone.
-
-    Raises:
-        InputError: naming the first of them.
-        OSError: a folder cannot be read.
-    """
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name in _FOLDERS_OF_A_VOICE or not (entry.is_dir() or _is_socket(entry)):
-                _require_plain_tree(entry)
-
-
-def _require_plain_tree(top: os.DirEntry[str]) -> None:
-    waiting = [top]
-    while waiting:
-        entry = waiting.pop()
-        if entry.is_dir(follow_symlinks=False):
-            with os.scandir(entry.path) as entries:
-                waiting += entries
-        elif not entry.is_file(follow_symlinks=False) and os.path.lexists(entry.path):
-            what = _A_LINK if entry.is_symlink() else _NOT_PLAIN
-            raise InputError(
-                f"{entry.path} cannot be used: {what}; replace it with the file or folder itself, "
-                f"or delete it."
-            )
-
-
-def _is_socket(entry: os.DirEntry[str]) -> bool:
-    """Whether it is a socket, as a run has one: it cannot be opened as a file."""
-    try:
-        return stat.S_ISSOCK(entry.stat(follow_symlinks=False).st_mode)
-    except FileNotFoundError:
-        return False
 
 
 # Writing
@@ -170,14 +122,10 @@ def replacing(path: Path, mode: int = PRIVATE) -> Iterator[IO[bytes]]:
 def write_whole(
     path: Path, content: bytes, mode: int = PRIVATE, *, make_folders: bool = True
 ) -> None:
-    """Write a file so that it is there whole or not at all.
+    """Write a file so that it is there whole or not at all; `mode` as in `replacing`.
 
-    Args:
-        path: the file.
-        content: what it is to hold.
-        mode: its permissions, less the umask.
-        make_folders: make the folders above it where there are none. A run does not, in the voice
-            folder that it has locked: one that is gone must not be made again without its lock.
+    Folders above it are made where there are none, unless a run writes into the voice folder that
+    it has locked: one that is gone must not be made again without its lock.
 
     Raises `EngineError` naming the file when it cannot be written.
     """
@@ -193,12 +141,9 @@ def write_whole(
 
 
 def append_line(path: Path, line: str, *, sync: bool = False) -> None:
-    """Add a line to a text file; a line before it that was cut off does not swallow it.
+    """Add a line to a text file, made if there is none; `sync` waits until it is on the disk.
 
-    Args:
-        path: the file, made if there is none.
-        line: its text, without the end of the line.
-        sync: wait until the line is safe on the disk.
+    A line before it that was cut off does not swallow it.
 
     Raises `EngineError` naming the file when it cannot be written; the file is as it was.
     """
@@ -345,23 +290,6 @@ def absolute_path(path: Path) -> Path:
     """
     short = os.path.normpath(path.absolute())
     return Path(short) if os.path.realpath(short) == os.path.realpath(path) else path.absolute()
-
-
-def is_exposed(path: Path, within: Path) -> bool:
-    """Whether other users of this host can read a file that is in a folder, or below.
-
-    Args:
-        path: the file; one that is not there, or not in that folder, is not exposed.
-        within: that folder; the permissions of those above it do not count.
-    """
-    try:
-        # The group and all others, each of which needs both: to read the file, and to enter.
-        who = path.stat().st_mode >> 2 & 0o011
-        for folder in path.parents[: len(path.relative_to(within).parts)]:
-            who &= folder.stat().st_mode
-    except (OSError, ValueError):
-        return False
-    return bool(who)
 
 
 # Removing

@@ -19,15 +19,10 @@ from engine.machine.cloud.metadata import require_base
 from engine.machine.lock import LOCK_NAME
 from engine.networks.specs import preset_of
 from engine.run.options import QUOTE_A_SUM, Price, TrainOptions
-from engine.run.stop import (
-    AlreadyThereError,
-    StopRule,
-    StoredStop,
-    read_stored_stop,
-)
+from engine.run.stop import AlreadyThereError, StopRule, StoredStop, read_stored_stop
 from engine.text.mapping import require_vocabulary
 from engine.text.vocabulary import Vocabulary
-from engine.voice.dataset import as_stored, require_dataset
+from engine.voice.dataset import as_stored, require_dataset, require_free
 from engine.voice.folder import OLD_EXPORT, RESTORING, Voice
 from engine.voice.layout import is_checkpoint, list_checkpoints
 from engine.voice.settings import VoiceSettings
@@ -37,7 +32,6 @@ from engine.voice.spend import SpendLog
 _LEFTOVERS = {
     LOCK_NAME,
     "socket",
-    "voicecoach.log",
     "features",
     "corpus.json",
     "check.json",
@@ -47,11 +41,10 @@ _LEFTOVERS = {
 
 @dataclass(frozen=True)
 class Note:
-    """What the person is told when the run starts."""
+    """What the person is told when the run starts; a warning stays until it is dismissed."""
 
     text: str
     warn: bool = False
-    """Whether it is likely to be a mistake, and stays on the screen until it is dismissed."""
 
 
 @dataclass(frozen=True)
@@ -96,13 +89,11 @@ def check_options(options: TrainOptions) -> Preflight:
     dataset = (folder / settings.dataset).resolve()
     require_dataset(dataset)
     if new:
-        _require_empty(folder, dataset)
+        require_free(folder, _LEFTOVERS, dataset)
     cloud = _cloud(options)
-    money = _Money(
-        SpendLog(folder / "spend.jsonl"),
-        # A price that the cloud is yet to say can be asked for money as well.
-        math.inf if cloud and settings.price_auto else settings.price,
-    )
+    # A price that the cloud is yet to say can be asked for money as well.
+    price = math.inf if cloud and settings.price_auto else settings.price
+    money = _Money(SpendLog(folder / "spend.jsonl"), price)
     money.check_budget(settings.budget)
     step = _first_step(options)
     stop, stop_notes = _stop(options, step, money)
@@ -141,13 +132,7 @@ class _Money:
     price: float
 
     def check_budget(self, budget: float) -> None:
-        """Refuse a budget that is used up, or that cannot be enforced; 0 is none.
-
-        Raises:
-            AlreadyThereError: it is used up; saying what is spent, and on what.
-            InputError: there is no price, or nothing that was spent can be read, as after a power
-                cut.
-        """
+        """Refuse a budget that is used up, or that cannot be enforced; 0 is none."""
         if budget <= 0:
             return
         log = self.spend
@@ -181,9 +166,8 @@ def _budget_notes(before: float, now: float) -> tuple[Note, ...]:
         return ()
     was, is_ = (f"${usd:,.2f}" if usd else "none" for usd in (before, now))
     # What is likely to be a mistake ends the run early, or never.
-    return (
-        Note(f"budget is now {is_} (was {was})", warn=before > 0 and (now == 0 or now < before)),
-    )
+    warn = before > 0 and (now == 0 or now < before)
+    return (Note(f"budget is now {is_} (was {was})", warn),)
 
 
 def _stop(
@@ -334,33 +318,8 @@ def _new_settings(options: TrainOptions) -> VoiceSettings:
                 f"{options.preset}; leave --preset out."
             )
         _require_fitting_source(options)
-    changes: dict[str, Any] = {
-        "preset": options.preset,
-        "symbols": options.vocabulary,
-        "cleaner": options.cleaner,
-    }
+    changes = {"preset": options.preset, "symbols": options.vocabulary, "cleaner": options.cleaner}
     return replace(settings, **_given(changes))
-
-
-def _require_empty(folder: Path, dataset: Path) -> None:
-    """Refuse to make a voice among somebody's other files."""
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder} is a file; give a folder with --voice.")
-    if not folder.exists():
-        return
-    inside = dataset.is_relative_to(folder.resolve()) and dataset != folder.resolve()
-    expected = {dataset.relative_to(folder.resolve()).parts[0]} if inside else set()
-    try:
-        strange = sorted({path.name for path in folder.iterdir()} - expected - _LEFTOVERS)
-    except OSError as error:
-        raise InputError(
-            f"Cannot read the folder {folder}: {error.strerror}; name another one with --voice."
-        ) from error
-    if strange:
-        raise InputError(
-            f"{folder} is not empty and is not a voice folder ({strange[0]}); name a new folder "
-            f"with --voice."
-        )
 
 
 # The source
@@ -370,7 +329,7 @@ def _like_source(source: Path, settings: VoiceSettings) -> VoiceSettings:
     """Settings for weights that come from another voice or from a checkpoint of one."""
     home = source
     if is_checkpoint(source):
-        home = _home_of(source)
+        home = source.resolve().parents[2]
         if not Voice.exists(home):
             preset = preset_of(read_state(source).network_spec) or settings.preset
             return replace(settings, symbols=_symbols_of(source), preset=preset)
@@ -401,7 +360,7 @@ def _require_fitting_source(options: TrainOptions) -> None:
         return
     weights = found["text2mel"]
     symbols = _symbols_of(weights)
-    home = _home_of(weights)
+    home = weights.resolve().parents[2]
     if Voice.exists(home) and symbols != (owned := Voice.open(home).settings.symbols):
         raise InputError(
             f"The weights in {weights} were trained with the symbols {symbols!r}, but the "
@@ -417,8 +376,3 @@ def _symbols_of(checkpoint: Path) -> str:
     except InputError as error:
         raise InputError(f"The weights in {checkpoint} cannot be used: {error}") from error
     return symbols
-
-
-def _home_of(checkpoint: Path) -> Path:
-    """The voice folder that a checkpoint would be of, by where it lies."""
-    return checkpoint.resolve().parent.parent.parent

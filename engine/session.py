@@ -12,10 +12,7 @@ from engine.attach.server import Server
 from engine.errors import Cancelled, Declined, EngineError, InputError, VoicecoachError
 from engine.machine.background import Poller
 from engine.machine.cloud.machine import NewPrice
-from engine.machine.lock import FolderLostError
-from engine.mirror.confirmed import mirror_to_use
-from engine.mirror.store import open_store
-from engine.mirror.uploader import Uploader
+from engine.mirror.run_mirror import RunMirror
 from engine.preflight import Preflight, check_options
 from engine.run.commands import Command, Inbox, KeyPressed, ScreenDetached, TerminalStalled
 from engine.run.options import MAX_WAIT_SECONDS, TrainOptions
@@ -33,13 +30,6 @@ if TYPE_CHECKING:
     from engine.training.setup import TrainingContext
 
 _log = logging.getLogger(__name__)
-
-# Seconds that the end of a run waits for the last checkpoint to be safe in the mirror.
-_MIRROR_SECONDS = 120.0
-# Seconds before a cloud takes the machine away in which nothing is waited for any more.
-_LAST_SECONDS = 1.0
-# Seconds that the end of a run waits for the last of the spend, once all else is in the mirror.
-_SPEND_SECONDS = 10.0
 
 
 class SessionLike(Protocol):
@@ -107,7 +97,7 @@ class Session:
             own=options.attended,
         )
         self._server = Server(options.voice_folder, self.snapshot, self.send, self._screens)
-        self._mirror: Uploader | None = None
+        self._mirror = RunMirror(self._options, self._voice, self._publisher)
         self._gpu: Poller | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=False)
@@ -148,9 +138,7 @@ class Session:
         What is being written is waited for. Never waits.
         """
         self._inbox.hurried.set()
-        mirror = self._mirror
-        if mirror is not None:
-            mirror.hurry()
+        self._mirror.hurry()
 
     def join(self, timeout: float | None = None) -> bool:
         """Wait for the engine thread, at most `timeout` seconds; say whether it has ended."""
@@ -171,12 +159,12 @@ class Session:
             self._train(watchdog)
             self._spot.wait_for_hook()
             self._end_spend()
-            self._close_mirror()
+            self._mirror.close()
             failure = self._folder.failure()
             if failure is None:
                 self._publisher.update(phase=Phase.STOPPED, steps_per_second=None)
             else:
-                self._tell_failure(failure, str(failure))
+                self._show_failure(failure, str(failure))
         except BaseException as error:
             # First of all, for the rest may fail too, for want of memory.
             self.error = error
@@ -210,19 +198,10 @@ class Session:
             text = f"the spend log cannot be closed: {type(error).__name__}: {error}"
             self._publisher.event(text, "error")
 
-    def _close_mirror(self) -> None:
-        """Let the mirror have the spend as it is at the end."""
-        if self._mirror is not None:
-            left = _seconds_for_mirror(self._publisher.snapshot)
-            self._mirror.close(min(_SPEND_SECONDS, left))
-
     def _undo(self) -> None:
-        """Take a new voice away again; nothing may be written into its folder meanwhile.
-
-        One that somebody moved meanwhile is theirs, and stays.
-        """
-        if self._folder.failure() is not None:
-            return
+        """Take a new voice away again; nothing may be written into its folder meanwhile."""
+        if not self._preflight.takes_dataset or self._folder.failure() is not None:
+            return  # one that somebody moved meanwhile is theirs
         # It would put the lock file back.
         self._folder.stop()
         self._end_spend()
@@ -235,16 +214,13 @@ class Session:
             text = f"{type(error).__name__}: {error}; {self._voice.log} says where."
         try:
             self._end_spend()
-            self._close_mirror()
+            self._mirror.close()
         finally:
+            # Whatever failed while the folder was gone failed because of that.
             failure = self._folder.failure()
-            if failure is None:
-                self._tell_failure(error, text)
-            else:
-                # Whatever failed then failed because of it.
-                self._tell_failure(failure, str(failure))
+            self._show_failure(failure or error, str(failure) if failure else text)
 
-    def _tell_failure(self, error: BaseException, text: str) -> None:
+    def _show_failure(self, error: BaseException, text: str) -> None:
         self.error = error
         self._publisher.event(text, "error")
         self._wait_for_reader()
@@ -258,7 +234,7 @@ class Session:
 
     def _train(self, watchdog: Watchdog) -> None:
         # Early: whoever counts on a copy is to see at once that there is none.
-        address = mirror_to_use(self._options, self._voice, self._publisher)
+        self._mirror.find()
         # torch comes in here, after the first screen is on.
         from engine.machine.device import gpu_uuid
         from engine.machine.gpu import poll_gpu
@@ -277,7 +253,7 @@ class Session:
         clip = prepared.attention_clip
         recording = Recording(prepared.store.clips[clip], prepared.store.coarse_mel(clip))
         auditions = Auditions(self._voice, prepared.learner.spec, recording, self._publisher)
-        mirror = self._mirror = self._start_mirror(address)
+        self._mirror.start()
         recordings = (clip.path for clip in prepared.store.clips)
         corpus_watch = CorpusWatch(self._voice.dataset, recordings, self._publisher)
         corpus_watch.start()
@@ -292,37 +268,18 @@ class Session:
                     self._spend,
                     self._spot,
                     watchdog,
-                    on_saved=() if mirror is None else (mirror.wake,),
+                    on_saved=(self._mirror.wake,),
                 ),
             ).run()
         finally:
             corpus_watch.stop()
             auditions.close()
-            if mirror is not None:
-                self._wait_for_mirror(mirror)
-
-    def _wait_for_mirror(self, mirror: Uploader) -> None:
-        try:
-            self._voice.locate()
-        except FolderLostError:
-            # There is nothing left that could be sent.
-            return
-        except EngineError as error:
-            _log.warning("the mirror is waited for all the same: %s", error)
-        seconds = _seconds_for_mirror(self._publisher.snapshot)
-        self._publisher.update(end_waits_for="mirror", end_waits_until=time.time() + seconds)
-        try:
-            mirror.finish(seconds)
-        finally:
-            self._publisher.update(end_waits_for="")
+            self._mirror.wait()
 
     def _prepare(self) -> "TrainingContext | None":
-        """Make ready what a trainer needs; None where the person, or the cloud, ended that.
+        """Load what a trainer needs; None where the person, or the cloud, ended that.
 
-        Raises:
-            InputError: the dataset, the device or the weights cannot be used; a voice that was
-                to be made for them is taken away again.
-            EngineError: the disk or the memory is too small.
+        A voice that was to be made for a dataset or weights of no use is taken away again.
         """
         from engine.training.setup import prepare
 
@@ -332,38 +289,12 @@ class Session:
             if self._spot.ended_preparation() or not isinstance(end, Declined):
                 self._publisher.event("ended before the first step")
                 return None
-            self._publisher.event("ended before the first step: the corpus is to be mended")
-            if self._preflight.takes_dataset:
-                # Once it is mended, the same command makes the voice.
-                self._undo()
+            self._publisher.event("ended before the first step, to fix the corpus first")
+            self._undo()  # once it is fixed, the same command makes the voice
         except InputError:
-            if self._preflight.takes_dataset:
-                self._undo()
+            self._undo()
             raise
         return None
-
-    def _start_mirror(self, address: str | None) -> Uploader | None:
-        """Begin to copy checkpoints to where the voice has its mirror."""
-        if address is None:
-            return None
-        uploader = Uploader(
-            self._voice,
-            self._options.network,
-            lambda: open_store(address),
-            self._publisher,
-            sequence=self._options.mirror_sequence,
-        )
-        uploader.start()
-        return uploader
-
-
-def _seconds_for_mirror(snapshot: Snapshot) -> float:
-    """How long the last checkpoint may take to the mirror: less where the machine goes away."""
-    notice = snapshot.spot_notice
-    if notice is None or notice.last_second is None:
-        return _MIRROR_SECONDS
-    left = notice.last_second - time.monotonic() - _LAST_SECONDS
-    return min(_MIRROR_SECONDS, max(0.0, left))
 
 
 def _write_settings(folder: Path, preflight: Preflight) -> Voice:

@@ -7,15 +7,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
 import numpy as np
 import soundfile
 import soxr
+from msgspec import Meta
 from numpy.typing import NDArray
 
 from engine.errors import InputError
-from engine.serialization import Amount, Count, Positive
+from engine.serialization import Count
 
 # How WAV (of either byte order, or above 4 GB) and FLAC begin. Other formats are not handed to
 # libsndfile: its MP3 decoder writes its doubts on stderr, which is the person's screen.
@@ -38,6 +39,9 @@ _UNKNOWN_SIZE = 0x7FFF_0000
 # Samples of all channels that are read at once.
 _BLOCK = 2**20
 
+# Single precision can square the powers of such levels.
+_Level = Annotated[float, Meta(gt=0, le=300)]
+
 
 @dataclass(frozen=True)
 class AudioSpec:
@@ -47,7 +51,7 @@ class AudioSpec:
     12.5 ms and 50 ms and truncates them to whole samples.
     """
 
-    sample_rate: Count = 22_050
+    sample_rate: Annotated[int, Meta(ge=1, le=768_000)] = 22_050
     """Samples per second."""
     n_fft: Count = 2_048
     """Samples in a Fourier transform."""
@@ -57,13 +61,13 @@ class AudioSpec:
     """Samples under the Hann window."""
     n_mels: Count = 80
     """Mel bands (Slaney norm, 0 Hz to the Nyquist frequency)."""
-    preemphasis: Amount = 0.97
+    preemphasis: Annotated[float, Meta(ge=0, lt=1)] = 0.97
     """Coefficient of the first-order high-pass filter applied before analysis."""
-    trim_db: Positive = 60.0
+    trim_db: _Level = 60.0
     """Leading and trailing sound this far below the peak is cut."""
-    ref_db: Positive = 20.0
+    ref_db: _Level = 20.0
     """Level in dB that is normalised to 1."""
-    max_db: Positive = 100.0
+    max_db: _Level = 100.0
     """Range in dB that is normalised to the unit interval."""
     reduction: Count = 4
     """Frames in one coarse frame, the paper's r."""

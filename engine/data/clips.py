@@ -23,7 +23,6 @@ from engine.data.metadata import (
     split_lines,
 )
 from engine.errors import Cancelled, InputError
-from engine.serialization import MAX_NUMBER, Count
 from engine.text.vocabulary import Vocabulary
 
 METADATA = "metadata.csv"
@@ -33,6 +32,8 @@ RECORDINGS = "wavs"
 RECORDING_SUFFIXES = (".wav", ".flac")
 # Characters of a text that a reason quotes.
 _MAX_QUOTED = 40
+# Far above any sentence; memory is taken for so many symbols and frames.
+_MAX_LIMIT = 4_000
 # Items worked on ahead of the one whose result is wanted, per thread: bounds the memory.
 _AHEAD = 4
 
@@ -44,9 +45,9 @@ _R = TypeVar("_R")
 class Limits:
     """The longest clip that a voice is trained on; the defaults are the BBC's."""
 
-    max_characters: Annotated[int, Meta(ge=2, le=MAX_NUMBER)] = 180
+    max_characters: Annotated[int, Meta(ge=2, le=_MAX_LIMIT)] = 180
     """Symbols of the text, its E included."""
-    max_coarse_frames: Count = 210
+    max_coarse_frames: Annotated[int, Meta(ge=1, le=_MAX_LIMIT)] = 210
     """Coarse frames of the recording after trimming."""
 
 

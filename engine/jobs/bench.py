@@ -131,7 +131,6 @@ def _checkpoint(
         base_step=0,
         recipe=learner.recipe.name,
         seed=1,
-        optimizer_start_step=0,
         weights=tensors["weights"],
         ema=tensors["ema"],
         optimizer=tensors["optimizer"],

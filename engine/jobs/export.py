@@ -121,10 +121,7 @@ def _stripped(checkpoint: Checkpoint, *, half: bool) -> Checkpoint:
         base_step=checkpoint.base_step,
         recipe=checkpoint.recipe,
         seed=checkpoint.seed,
-        optimizer_start_step=0,
         weights=weights,
-        ema={},
-        optimizer={},
     )
 
 

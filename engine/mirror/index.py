@@ -109,8 +109,7 @@ def index_of(store: Store, marker: Marker) -> Index:
     """
     checkpoints: dict[NetworkName, list[Manifest]] = {network: [] for network in NETWORKS}
     incomplete = set()
-    # A listing may be late: the marker's word counts, too.
-    for key in sorted({*_checkpoint_folders(store), *marker.newest.values()}):
+    for key in _checkpoint_folders(store):
         manifest = _read_manifest(store, key)
         if manifest is None or manifest.id != marker.id:
             incomplete.add(key)

@@ -1,6 +1,6 @@
 """What lies in a mirror, by name, and the JSON files in it, read as a stranger's.
 
-    mirror.json                        whose voice it is, who writes, where the newest are
+    mirror.json                        whose voice it is, and who writes
     text2mel/step-000871000.TAG/       a checkpoint's files as they are in the voice folder
         voice.toml, spend.jsonl, …     the small files of the voice, as they were with it
         manifest.json                  written last: size and SHA-256 of every file beside it
@@ -134,17 +134,8 @@ class Marker:
     """Of the run that writes here: another run takes over by writing its own."""
     writer: _Text
     """That run, for a person: process, host and since when."""
-    newest: dict[NetworkName, Annotated[str, Meta(pattern=_FOLDER)]] = field(default_factory=dict)
-    """The newest checkpoint of each network, in case a listing does not have it yet."""
-
-    def __post_init__(self) -> None:
-        """Require that each checkpoint is of its network.
-
-        Raises:
-            ValueError: one is not.
-        """
-        if any(not key.startswith(f"{network}/") for network, key in self.newest.items()):
-            raise ValueError("the newest checkpoint is of another network")
+    newest: dict[str, str] = field(default_factory=dict)
+    """Written empty: version 0.1 wants it there, for stores whose listings were late."""
 
 
 _T = TypeVar("_T", Manifest, Latest, Marker)

@@ -5,7 +5,7 @@ import secrets
 import socket
 from dataclasses import replace
 
-from engine.choices import NETWORKS, NetworkName
+from engine.choices import NETWORKS
 from engine.errors import EngineError, InputError
 from engine.formatting import timestamp
 from engine.mirror.address import without_secrets
@@ -16,7 +16,7 @@ from engine.mirror.index import (
     read_index,
     read_marker,
 )
-from engine.mirror.layout import MARKER, Manifest, Marker, encoded
+from engine.mirror.layout import MARKER, Marker, encoded
 from engine.mirror.outgoing import Outgoing
 from engine.mirror.store import MirrorError, Store
 
@@ -70,11 +70,9 @@ class Lease:
             index = read_index(store)
         except InputError as error:
             raise LeaseLostError(str(error)) from error
-        newest: dict[NetworkName, str] = {}
         if index is not None and index.all:
             self._require_ours(index)
-            newest = index.marker.newest
-        self._write(store, newest)
+        store.write(MARKER, encoded(self._marker))
         if index is None:
             # Checkpoints of this voice may be there all the same, where a marker was lost. What
             # else is there is not ours to remove.
@@ -85,10 +83,6 @@ class Lease:
     def reserve(self, sequence: int) -> None:
         """Know a checkpoint of that sequence as our own, whether or not it arrives whole."""
         self._sequence = max(self.sequence, sequence)
-
-    def record_newest(self, store: Store, manifest: Manifest) -> None:
-        """Write down where the newest checkpoint of its network is."""
-        self._write(store, {**self._marker.newest, manifest.network: manifest.key})
 
     def require(self, store: Store) -> None:
         """Check that no other run has taken over.
@@ -114,10 +108,6 @@ class Lease:
                 f"{without_secrets(marker.writer)} has taken over the mirror {self._address}: "
                 f"nothing more is sent there from here"
             )
-
-    def _write(self, store: Store, newest: dict[NetworkName, str]) -> None:
-        self._marker = replace(self._marker, newest=newest)
-        store.write(MARKER, encoded(self._marker))
 
     def _without_damaged(self, index: Index) -> Index:
         """Count later steps than the voice has as incomplete: sound, they had been fetched."""

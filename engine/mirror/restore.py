@@ -28,8 +28,9 @@ from engine.mirror.fetch import (
 from engine.mirror.index import Index, read_index
 from engine.mirror.store import MirrorError, Store, backoff, open_store
 from engine.run.options import TrainOptions
-from engine.voice.dataset import as_stored, require_dataset
+from engine.voice.dataset import as_stored, require_dataset, require_free
 from engine.voice.folder import RESTORING, Voice
+from engine.voice.settings import VoiceSettings
 
 _log = logging.getLogger(__name__)
 # Tries for a voice that is not here, with waits of 1, 2, 4 … seconds at most: two minutes.
@@ -201,42 +202,27 @@ def _fetch_whole(transfer: Transfer, options: TrainOptions, address: str) -> Non
     Raises:
         InputError: there is something else in the folder, or a process trains in it.
     """
-    dataset = options.dataset
+    folder, dataset = options.voice_folder, options.dataset
     if dataset is not None:
         require_dataset(dataset)
-        dataset = as_stored(dataset, options.voice_folder)
-    _require_free(options.voice_folder, dataset)
+    try:
+        require_free(folder, _LEFTOVERS, dataset)
+    except InputError:
+        # It may be of a run that has just begun.
+        require_untrained(folder)
+        raise
     marker = transfer.index.marker
     transfer.report(
         f"fetching {without_secrets(marker.voice)} from its mirror {transfer.store.address}"
     )
-    here = {"mirror": address, "id": marker.id}
-    if dataset is not None:
-        here["dataset"] = dataset  # type: ignore[assignment]
-    fetch_voice(transfer, lambda settings: replace(settings, **here))  # type: ignore[arg-type]
 
+    def change(settings: VoiceSettings) -> VoiceSettings:
+        settings = replace(settings, mirror=address, id=marker.id)
+        return (
+            settings if dataset is None else replace(settings, dataset=as_stored(dataset, folder))
+        )
 
-def _require_free(folder: Path, dataset: Path | None) -> None:
-    """Refuse to fetch a voice among somebody's other files.
-
-    Raises:
-        InputError: naming one; or who trains in the folder.
-    """
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise InputError(f"{folder} is a file; give a folder with --voice.")
-    expected = set(_LEFTOVERS)
-    if dataset is not None and dataset.parts and not dataset.is_absolute():
-        expected.add(dataset.parts[0])
-    for path in sorted(folder.iterdir()):
-        if path.name not in expected and not path.name.startswith("voicecoach.log"):
-            # It may be of a run that has just begun.
-            require_untrained(folder)
-            raise InputError(
-                f"{folder} is not empty and is not a voice folder ({path.name}); name a new "
-                f"folder with --voice."
-            )
+    fetch_voice(transfer, change)
 
 
 def _with_retries(bring: Callable[[], int], fetching: FetchOptions) -> int:

@@ -164,9 +164,6 @@ class Sync:
         """Make a checkpoint count whose files are all there."""
         self._lease.reserve(manifest.sequence)
         self._write_verified(f"{manifest.key}/{MANIFEST}", encoded(manifest))
-        newest = self._index.newest_step(manifest.network)
-        if newest is None or manifest.step >= newest:
-            self._lease.record_newest(self._store, manifest)
         self._index = self._index.with_checkpoint(manifest)
 
     def _write_verified(self, key: str, content: bytes) -> None:

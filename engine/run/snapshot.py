@@ -209,9 +209,9 @@ class Snapshot:
     """Loss on the held-out set."""
     learning_rate: float | None = None
     rate_factor: float = 1.0
-    """What of the recipe's learning rate is left since the run fell sick."""
+    """What of the recipe's learning rate is left since the run diverged."""
     rollbacks: int = 0
-    """Times that the run went back to an earlier checkpoint because it fell sick."""
+    """How often the run was rolled back to an earlier checkpoint because it diverged."""
     skipped: int = 0
     """Steps of this run that changed nothing: their loss or a gradient was not finite."""
     alarm: str = ""

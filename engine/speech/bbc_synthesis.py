@@ -25,10 +25,6 @@ _HIDDEN = -(2.0**32) + 1
 _WIDTH = 3
 
 
-def _never() -> bool:
-    return False
-
-
 class OriginalSynthesizer:
     """Speaks texts as the BBC's code does, with the weights of a Text2Mel."""
 
@@ -49,7 +45,7 @@ class OriginalSynthesizer:
         self._max_frames = max_frames
         self._max_characters = max_characters
 
-    def mel(self, sentence: str, *, cancelled: Callable[[], bool] = _never) -> Spoken:
+    def mel(self, sentence: str, *, cancelled: Callable[[], bool] = lambda: False) -> Spoken:
         """Speak one text; its attention `(max_characters, max_frames)` has rows for the padding.
 
         Raises:
@@ -75,7 +71,7 @@ def synthesise_bbc(
     texts: Tensor,
     frames: int = 210,
     *,
-    cancelled: Callable[[], bool] = _never,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> tuple[Tensor, Tensor]:
     """Speak a batch of texts with the whole network run anew for every frame.
 

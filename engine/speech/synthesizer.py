@@ -190,7 +190,7 @@ class _FreeRun:
 
 
 class _Ending:
-    """Tells when a sentence has been spoken, by where attention is and how loud the frames are.
+    """Decides when a sentence has been spoken, by where attention is and how loud the frames are.
 
     Attention reaches the end of the text while its last sound may still be heard, and what a
     network says long after its text is noise. So it speaks on until it is quiet, but not for

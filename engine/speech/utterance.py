@@ -95,12 +95,11 @@ def speak(
 
     Args:
         text: what to say; the BBC's synthesis speaks it line by line.
-        text2mel: the network, in float32, on the device that is to speak.
+        text2mel: in float32, on the device that is to speak.
         ssrn: likewise; without it the mel bands are spread over the bins.
         vocabulary: the symbols that the networks were trained with.
         audio: the audio constants that they were trained with.
-        limits: symbols of the longest part, its E included, and coarse frames at which a part that
-            finds no end is cut short; the BBC's synthesis speaks exactly so many.
+        limits: the longest part in symbols, and in coarse frames where its end is not found.
         synthesis: ours, frame by frame until the end of the text, or that of the BBC's code.
         vocoder: settings of the vocoder; the synthesis has its own default.
         cancelled: polled between frames.

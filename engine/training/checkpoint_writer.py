@@ -1,4 +1,4 @@
-"""Copies what a network has learned, and writes checkpoints of it in a thread beside the steps."""
+"""Copies what a network has learned, and writes checkpoints of it in a background thread."""
 
 import logging
 import time
@@ -38,7 +38,7 @@ class StateCopy:
         self._learner = learner
         self._on_gpu = learner.device.type == "cuda"
         self.pinned = self._on_gpu
-        """Whether a GPU fills it beside the steps."""
+        """Whether a GPU fills it while the steps go on."""
         self._memory: dict[tuple[str, str], Tensor] = {}
         live = learner.live_state()
         for group, tensors in live.items():
@@ -166,7 +166,7 @@ class CheckpointWriter:
         self._writer.request()
 
     def wait(self, seconds: float | None = None) -> bool:
-        """Wait until nothing is being written, at most so long; return whether that is so."""
+        """Wait until nothing is being written, for a limited time; return whether that is so."""
         return self._writer.wait(seconds)
 
     def take_outcome(self) -> Outcome | None:

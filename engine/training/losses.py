@@ -1,4 +1,4 @@
-"""What training makes small: the losses of both networks (paper sections 3 and 4.2)."""
+"""The losses of both networks (paper, arXiv 1710.08969, sections 3 and 4.2)."""
 
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from engine.training.recipe import Recipe
 
 
 class LossParts(NamedTuple):
-    """A loss and what it is the sum of; scalars on the device."""
+    """A loss and the parts that it is the sum of; scalars on the device."""
 
     total: Tensor
     l1: Tensor
@@ -25,7 +25,7 @@ class LossParts(NamedTuple):
     """Guided attention; None for SSRN."""
 
     def detached(self) -> "LossParts":
-        """Return the numbers without the graph that made them."""
+        """Return the numbers without the graph that computed them."""
         attention = None if self.attention is None else self.attention.detach()
         return LossParts(self.total.detach(), self.l1.detach(), self.divergence.detach(), attention)
 
@@ -36,9 +36,9 @@ def text2mel_loss(
     """Return the loss of Text2Mel on a batch.
 
     Args:
-        output: what the network said of the batch.
-        batch: the truth, with `text` `(B, N)` and `mel` `(B, T, n_mels)`.
-        recipe: whether padding counts and whose lengths the guide takes.
+        output: of the network.
+        batch: the targets, with `text` `(B, N)` and `mel` `(B, T, n_mels)`.
+        recipe: whether padding counts, and whose lengths the guide takes.
         max_characters: N of the global guide.
         max_frames: T of the global guide.
     """
@@ -69,7 +69,7 @@ def _present(lengths: Tensor, frames: int) -> Tensor:
 def _spectral(
     logits: Tensor, prediction: Tensor, truth: Tensor, present: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    """Mean absolute difference and mean binary cross entropy, over real frames if told so."""
+    """Mean absolute difference and mean binary cross entropy, over `present` frames."""
     if present is None:
         l1 = (prediction - truth).abs().mean()
         return l1, F.binary_cross_entropy_with_logits(logits, truth)

@@ -39,16 +39,16 @@ class Recipe:
     crop_frames: int | None = 16
     """Coarse frames of the random crops that SSRN learns from; None takes whole clips."""
     ema_decay: float | None = 0.999
-    """Decay a step of the EMA of the weights, which is what speaks: it is smoother
-    than the weights of a moment. None speaks with the weights themselves."""
+    """Decay per step of the EMA of the weights, which the voice speaks with: it is smoother than
+    the weights of one step. None speaks with the weights themselves."""
     drop_logits: bool = False
     """Whether dropout falls on the last layer too."""
     exact: bool = False
-    """Whether `--precision auto` is single precision on every device: with bf16 the steps from a
-    checkpoint end up elsewhere, by nearly the length of their way."""
+    """Whether `--precision auto` is fp32 on every device: with bf16 the steps from a checkpoint
+    lead elsewhere, by nearly the distance that they cover."""
     frame_drop: float = 0.0
     """Share of the frames hidden from Text2Mel's audio encoder while training, so that it
-    learns to listen to the text and not to copy the frame before."""
+    learns to attend to the text and not to copy the frame before."""
 
 
 def recipe_named(name: RecipeName) -> Recipe:
@@ -56,7 +56,7 @@ def recipe_named(name: RecipeName) -> Recipe:
 
     `bbc` is the BBC's own: losses averaged over padding too, one guide for all lengths, whole
     clips for SSRN, batches of 32, a rate that only the global step decides, Adam as TensorFlow
-    computes it, in single precision, and no average of the weights.
+    computes it, in fp32, and no EMA of the weights.
     """
     if name == "standard":
         return Recipe(frame_drop=0.1)

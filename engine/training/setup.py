@@ -15,7 +15,7 @@ from engine.choices import NETWORKS, NetworkName
 from engine.data.batches import Batch, BatchSource
 from engine.data.features import FeatureStore
 from engine.errors import EngineError, InputError
-from engine.files import is_exposed, sweep_parts, unremoved_message
+from engine.files import sweep_parts, unremoved_message
 from engine.machine.device import (
     choose_device,
     choose_precision,
@@ -42,6 +42,7 @@ from engine.training.training_data import (
     report_corpus_change,
 )
 from engine.voice.folder import SETTINGS, Voice
+from engine.voice.layout import is_exposed
 from engine.voice.settings import VoiceSettings
 
 _log = logging.getLogger(__name__)
@@ -64,7 +65,7 @@ class TrainingContext:
     """The clip whose attention is drawn, on the device."""
     attention_clip: int
     step: int
-    """The global step from which training goes on."""
+    """The global step from which training continues."""
     base_step: int
     unlogged: Unlogged
     """Losses of the steps since the last logged one, as the checkpoint has them."""

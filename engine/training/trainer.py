@@ -32,7 +32,7 @@ from engine.training.watchdog import Watchdog
 
 @dataclass(frozen=True)
 class Services:
-    """What runs beside the loop from before the first step to after the last."""
+    """What runs alongside the loop, from before the first step to after the last."""
 
     inbox: Inbox
     auditions: Auditions
@@ -297,7 +297,7 @@ class Trainer:
         return self._checkpointer.write_seconds
 
     def _finish(self) -> None:
-        """Save the last step, and keep the stop for whoever resumes, unless it is done with."""
+        """Save the last step, and keep the stop for the next run unless it is done with."""
         # Waiting for a disk that refuses the last step is not training.
         self._cost.pause_training()
         self._publisher.update(phase=Phase.STOPPING, wait_ends_at=None)
@@ -318,7 +318,7 @@ class Trainer:
     def _is_interrupted(self) -> bool:
         """Whether the run ends because its cloud takes the machine away.
 
-        A run at its stop needs no other machine. Whoever asked it to end may have been the machine
+        A run at its stop needs no other machine. What asked it to end may have been the machine
         as it shuts down, before its notice was seen: so the cloud is asked once more.
         """
         if self._limits.reached(self._state.step):
@@ -330,7 +330,7 @@ class Trainer:
         return self._deadline.known
 
     def _rescue(self, error: BaseException) -> None:
-        """Save what was learned before a fault, which whoever catches it reports."""
+        """Save what was learned before a fault; the caller reports the fault itself."""
         try:
             saved = self._save()
         except Exception as second:

@@ -10,10 +10,10 @@ from typing import Any
 
 from engine.choices import NetworkName
 from engine.errors import EngineError, InputError
-from engine.files import PRIVATE, make_folder, read_plain, require_plain, write_whole
+from engine.files import PRIVATE, make_folder, read_plain, write_whole
 from engine.machine.lock import SETTINGS_NAME, FolderLock
 from engine.text.vocabulary import Vocabulary
-from engine.voice.layout import CheckpointEntry, list_checkpoints, step_folder
+from engine.voice.layout import CheckpointEntry, list_checkpoints, require_plain, step_folder
 from engine.voice.settings import VoiceSettings, parse_settings, settings_text
 from engine.voice.spend import SpendLog
 

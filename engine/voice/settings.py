@@ -92,7 +92,7 @@ class VoiceSettings:
     keep_every: Count = 50_000
     """Steps."""
     sentence: str = DEFAULT_SENTENCE
-    sharpening: Positive = 1.2
+    sharpening: Annotated[float, Meta(gt=0, le=3)] = 1.2
     """See `engine.speech.vocoder.VocoderSettings`."""
     mirror: Annotated[str, Meta(min_length=1)] | None = None
     """Where checkpoints are copied to, if a person named it here; see `engine.mirror.confirmed`."""

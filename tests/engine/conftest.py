@@ -106,10 +106,7 @@ def make_voice(tmp_path: Path, small_audio: AudioSpec) -> Callable[..., Voice]:
                 base_step=min(base_step, step),
                 recipe="standard",
                 seed=1,
-                optimizer_start_step=0,
                 weights={name: weight.detach() for name, weight in weights.items()},
-                ema={},
-                optimizer={},
             )
             save_checkpoint(checkpoint, voice.checkpoint_folder(network, step))
         return voice

@@ -80,9 +80,9 @@ def test_an_option_that_names_nothing_is_a_usage_error(network: str) -> None:
 
 
 FAULTY = """
-import engine.voice.folder
+import engine.jobs.info
 from tui.cli import app
-engine.voice.folder.describe = lambda folder: [][0]
+engine.jobs.info.describe = lambda folder: [][0]
 app(["info", "anything"])
 """
 

@@ -19,7 +19,7 @@ def export(
     ] = None,
     half: Annotated[bool, typer.Option("--half", help="16-bit weights: half the size.")] = False,
 ) -> int:
-    """Write a voice's weights and a readable card, to be used elsewhere; `say` speaks with it."""
+    """Write a small copy of a voice for use elsewhere: settings, weights and a README."""
     from engine.jobs.export import export_voice
 
     done = export_voice(voice, out, step=step, half=half)

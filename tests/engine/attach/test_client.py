@@ -58,6 +58,7 @@ def texts(session):
     return [event.text for event in session.snapshot().events]
 
 
+@pytest.mark.process
 def test_a_killed_run_shows_as_failed_with_the_reason(process, tmp_path):
     session = RemoteSession(tmp_path)
     assert session.pid == process.pid
@@ -73,6 +74,7 @@ def test_a_killed_run_shows_as_failed_with_the_reason(process, tmp_path):
         RemoteSession(tmp_path)
 
 
+@pytest.mark.process
 def test_a_run_whose_end_was_missed_is_not_called_killed(process, tmp_path):
     session = RemoteSession(tmp_path)
     # A run that ends by itself takes its socket away.
@@ -84,6 +86,7 @@ def test_a_run_whose_end_was_missed_is_not_called_killed(process, tmp_path):
     assert "killed" not in session.snapshot().failure
 
 
+@pytest.mark.process
 def test_the_run_after_a_lost_one_is_named(process, tmp_path, monkeypatch):
     followed = threading.Event()
     monkeypatch.setattr("engine.attach.client._DIES_WITHIN", 30.0)
@@ -99,6 +102,7 @@ def test_the_run_after_a_lost_one_is_named(process, tmp_path, monkeypatch):
     lock.release()
 
 
+@pytest.mark.process
 def test_silence_is_reported_and_so_is_its_end(process, tmp_path, until):
     # Longer than a run that goes on lets a screen wait for its next step.
     session = RemoteSession(tmp_path, silent_after=1.0)
@@ -135,6 +139,7 @@ print([event.text for event in session.snapshot().events], flush=True)
 """
 
 
+@pytest.mark.process
 def test_a_screen_that_was_stopped_does_not_blame_the_run(process, tmp_path, until):
     screen = subprocess.Popen(
         [sys.executable, "-c", SCREEN, tmp_path],

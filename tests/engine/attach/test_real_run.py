@@ -1,5 +1,7 @@
 """The real engine behind its socket: whoever comes, goes or steers, it makes the same steps."""
 
+import pytest
+
 from engine.attach.client import RemoteSession, ask_status
 from engine.attach.messages import GREETING, Hello, frame
 from engine.attach.registry import known_runs
@@ -8,12 +10,14 @@ from engine.run.commands import Continue, Finish, Pause, ScreenDetached, StopAt
 from engine.run.snapshot import Phase
 from engine.run.stop import parse_stop
 
+pytestmark = pytest.mark.slow
+
 
 def at_stop(snapshot):
     return snapshot.phase is Phase.AT_STOP
 
 
-def test_an_attached_screen_sees_what_the_own_screen_sees(make_voice, training):
+def test_an_attached_screen_sees_what_the_own_one_sees(make_voice, training):
     voice = make_voice(text2mel=100)
     session = training.start(voice, "+12", attended=True)
     remote = RemoteSession(voice.folder)
@@ -71,7 +75,7 @@ def test_the_own_screen_may_go_while_another_is_there(make_voice, training):
     assert training.end(session).phase is Phase.STOPPED
 
 
-def test_screens_that_come_go_and_do_not_read_change_no_step(make_voice, copy_voice, training):
+def test_screens_that_come_and_go_change_no_step(make_voice, copy_voice, training):
     voice = make_voice(text2mel=100)
     twin = copy_voice(voice, "twin")
     watched = training.start(voice, "+40")
@@ -92,21 +96,13 @@ def test_screens_that_come_go_and_do_not_read_change_no_step(make_voice, copy_vo
     assert snapshot.losses == alone.losses
 
 
-def test_where_no_socket_can_be_training_goes_on_and_says_so(make_voice, training):
+def test_training_goes_on_without_a_socket(make_voice, training):
     voice = make_voice()
     (voice.folder / "socket").mkdir()
     snapshot = training.end(training.start(voice, "+1"))
     assert snapshot.step == 1
     [told] = [text for text in training.texts(snapshot) if "no other screen can attach" in text]
     assert str(voice.folder / "socket") in told
-
-
-def test_a_run_in_a_state_folder_that_is_a_file_goes_on(
-    make_voice, training, tmp_path, monkeypatch
-):
-    (tmp_path / "state").write_text("a file")
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    assert training.end(training.start(make_voice(), "+1")).step == 1
 
 
 def test_an_order_that_is_refused_leaves_no_socket(tmp_path, training):

@@ -115,7 +115,7 @@ def test_a_leave_sent_while_the_screen_is_written_to_counts(run, until, monkeypa
     assert run.asked == [ScreenAttached(), ScreenDetached(keep_training=True)]
 
 
-def test_a_terminal_that_hangs_up_after_the_person_left_changes_nothing():
+def test_a_hang_up_after_the_person_left_changes_nothing():
     asked: list[object] = []
     screens = Screens(asked.append, lambda number, readers: None, own=True)
     screens.remove_own(keep_training=True)

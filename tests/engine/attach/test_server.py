@@ -184,7 +184,7 @@ def test_a_malformed_message_ends_that_connection_alone(run, until, sent, client
     session.close()
 
 
-def test_a_screen_of_version_3_gets_a_line_that_it_refuses_in_a_sentence(run, client):
+def test_a_screen_of_version_3_gets_a_line_it_understands(run, client):
     raw = client(run.folder, b'{"v":3,"kind":"Hello","role":"screen"}\n')
     assert raw.socket.makefile("rb").readline() == b'{"v":4}\n'
     raw.close()
@@ -283,7 +283,7 @@ def replace_times(status: Status) -> Status:
     return Status(**{**values, "still_seconds": 0, "phase_seconds": 0})
 
 
-def test_steps_and_events_count_as_changes_and_gpu_readings_do_not(tmp_path):
+def test_steps_and_events_count_as_changes(tmp_path):
     now = 100.0
     server, publisher = server_at(tmp_path, lambda: now)
 

@@ -149,7 +149,7 @@ def test_a_checkpoint_that_cannot_be_renamed_is_kept(tmp_path, monkeypatch):
     assert names(tmp_path) == [target.name]
 
 
-def test_a_disk_that_does_not_know_of_one_lists_the_others(tmp_path, monkeypatch):
+def test_an_unreadable_checkpoint_hides_no_others(tmp_path, monkeypatch):
     for step in (5, 6):
         save_checkpoint(checkpoint(step), tmp_path / f"step-{step:09d}")
     is_file = Path.is_file

@@ -7,10 +7,11 @@ import pytest
 
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.errors import InputError
-from engine.files import append_line, read_plain, require_plain, write_whole
+from engine.files import append_line, read_plain, write_whole
 from engine.jobs.info import describe
 from engine.jobs.say import say
 from engine.voice.folder import Voice
+from engine.voice.layout import require_plain
 
 STEP = "text2mel/checkpoints/step-000000005"
 FILES = [

@@ -5,6 +5,7 @@
 
 import json
 import os
+import re
 from functools import partial
 
 import pytest
@@ -134,3 +135,21 @@ def test_any_bytes_of_a_file_may_be_forged(export, name, data):
         use(export)
     finally:
         path.write_bytes(good)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("max_characters", 10**9),
+        ("max_coarse_frames", 10**9),
+        ("sample_rate", 10**9),
+        ("preemphasis", 1.0),
+        ("max_db", 1e30),
+        ("sharpening", 100.0),
+    ],
+)
+def test_settings_beyond_any_machine_are_named(export, setting, value):
+    path = export / "voice.toml"
+    path.write_text(re.sub(rf"(?m)^{setting} = .*", f"{setting} = {value}", path.read_text()))
+    with pytest.raises(InputError, match=rf"voice\.toml.*{setting}"):
+        say(export, "Go.")

@@ -4,26 +4,27 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from paths import BBC_REFERENCE
 
 from engine.jobs.export import export_voice
 from engine.jobs.import_models import import_voice
 from engine.jobs.say import say
 
-REFERENCE = Path(__file__).parents[2] / "fixtures" / "bbc-reference"
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory) -> tuple[Path, Path]:
     """The reference's models as a voice, and that voice exported."""
     folder = tmp_path_factory.mktemp("reference")
-    import_voice(REFERENCE / "models.tar.gz", folder / "voice")
+    import_voice(BBC_REFERENCE / "models.tar.gz", folder / "voice")
     export_voice(folder / "voice", folder / "export")
     return folder / "voice", folder / "export"
 
 
 @pytest.mark.parametrize("number", [0, 1])
 def test_a_voice_and_its_export_say_what_the_original_says(folders, tmp_path, number):
-    with np.load(REFERENCE / "synthesis.npz") as theirs:
+    with np.load(BBC_REFERENCE / "synthesis.npz") as theirs:
         text, mel, magnitude = (theirs[name][number] for name in ("texts", "Y", "Z"))
     out, arrays = tmp_path / "said.wav", tmp_path / "said.npz"
     said = say(folders[number], str(text), synthesis="bbc", out=out, arrays=arrays)

@@ -5,7 +5,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,8 +14,11 @@ import pytest
 
 from engine.checkpoints.state import sealed
 from engine.mirror.address import checked_address
+from engine.mirror.index import read_index
+from engine.mirror.restore import FetchOptions
 from engine.mirror.store import Store
 from engine.mirror.uploader import Uploader
+from engine.networks.specs import preset_spec
 from engine.run.snapshot import MirrorState
 from engine.voice.folder import Voice
 from engine.voice.settings import VoiceSettings
@@ -32,8 +35,6 @@ class Failing:
         """Called with the operation and its path; what it raises the caller gets."""
         self.cut_off = lambda path: False
         """Of which paths only half arrives."""
-        self.hidden: set[str] = set()
-        """Names that a listing does not tell yet."""
         self.written: list[str] = []
 
     def __getattr__(self, name: str):
@@ -62,8 +63,7 @@ class Failing:
 
     def ls(self, path, **more):
         self.before("ls", path)
-        found = self._files.ls(path, **more)
-        return [one for one in found if one.rpartition("/")[2] not in self.hidden]
+        return self._files.ls(path, **more)
 
     def rm(self, path, **more) -> None:
         self.before("rm", path)
@@ -91,7 +91,10 @@ def save(voice: Voice, step: int, network: str = "text2mel", content: bytes = b"
         "network": network,
         "step": step,
         "base_step": 0,
+        "recipe": "standard",
+        "seed": 1,
         "symbols": voice.settings.symbols,
+        "spec": asdict(preset_spec("small", network, vocabulary_size=32, n_mels=80, n_bins=1025)),
         "sha256": {"weights.safetensors": hashlib.sha256(weights).hexdigest()},
     }
     (folder / "state.json").write_text(sealed(state))
@@ -99,6 +102,12 @@ def save(voice: Voice, step: int, network: str = "text2mel", content: bytes = b"
     with history.open("a") as file:
         file.write(f'{{"step": {step}, "loss": 0.5}}\n')
     return folder
+
+
+def pay(voice: Voice, what: str) -> None:
+    """Add a line to the spend of a voice."""
+    with (voice.folder / "spend.jsonl").open("a") as file:
+        file.write(f'{{"start": "{what}"}}\n')
 
 
 @pytest.fixture
@@ -109,7 +118,7 @@ def make(tmp_path: Path) -> SimpleNamespace:
         said = VoiceSettings(dataset=tmp_path, mirror="memory://mirror", id=ID)
         return Voice.create(tmp_path / name, replace(said, **settings))
 
-    return SimpleNamespace(voice=voice, save=save, ID=ID)
+    return SimpleNamespace(voice=voice, save=save, pay=pay, ID=ID)
 
 
 class Run:
@@ -172,6 +181,41 @@ def send() -> Iterator[Callable[..., Run]]:
 
 
 @pytest.fixture
+def mirrored(make, memory, send) -> tuple[Voice, Run]:
+    """A voice whose only checkpoint, at step 100, is safe in the mirror, and its upload."""
+    voice = make.voice()
+    make.save(voice, 100)
+    run = send(voice, memory)
+    run.safe(100)
+    return voice, run
+
+
+@pytest.fixture
+def spend_lines(memory) -> Callable[[], list[str]]:
+    """The lines of the spend in the mirror in memory, if sent after the last checkpoint."""
+
+    def lines() -> list[str]:
+        latest = read_index(memory).latest
+        if latest is None:
+            return []
+        content = memory.read(f"voice/{latest.names['spend.jsonl']}", 10**6)
+        assert hashlib.sha256(content).hexdigest() == latest.voice_files["spend.jsonl"].sha256
+        return content.decode().splitlines()
+
+    return lines
+
+
+@pytest.fixture
+def steps(memory) -> Callable[..., list[int]]:
+    """The steps of a network in the mirror in memory."""
+
+    def of(network: str = "text2mel") -> list[int]:
+        return sorted(manifest.step for manifest in read_index(memory).checkpoints[network])
+
+    return of
+
+
+@pytest.fixture
 def address(tmp_path: Path) -> str:
     """The address of a mirror in a folder."""
     (tmp_path / "mirrors").mkdir()
@@ -189,3 +233,32 @@ def until() -> Callable[[Callable[[], bool]], None]:
             threading.Event().wait(0.01)
 
     return wait
+
+
+@pytest.fixture
+def reports() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def fetching(memory, reports) -> FetchOptions:
+    """Every address is the mirror in memory; waits are noted and not made."""
+    return FetchOptions(
+        report=reports.append,
+        wait=lambda seconds: reports.append(f"waited {seconds:.1f}"),
+        open=lambda address: memory,
+    )
+
+
+@pytest.fixture
+def alice(make, memory, send) -> SimpleNamespace:
+    """A voice at step 200 whose mirror has all of it, and then is gone from this machine."""
+    voice = make.voice()
+    make.save(voice, 100)
+    make.save(voice, 200)
+    make.save(voice, 50, "ssrn")
+    (voice.folder / "spend.jsonl").write_text('{"start": "a"}\n{"start": "b"}\n')
+    run = send(voice, memory)
+    run.safe(200)
+    run.close()
+    return voice

@@ -3,7 +3,6 @@
 import pwd
 import shutil
 import stat
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -48,6 +47,7 @@ def train(training, voice: Voice, stop: str, fetching=None, **more):
     return training.end(session)
 
 
+@pytest.mark.slow
 def test_an_unconfirmed_mirror_gets_nothing_and_is_reported(voice, training, address):
     last = train(training, voice, "2", FetchOptions(open=forbidden))
     assert (last.phase, last.step) == (Phase.STOPPED, 2)
@@ -64,6 +64,7 @@ def test_an_unconfirmed_mirror_gets_nothing_and_is_reported(voice, training, add
     )
 
 
+@pytest.mark.slow
 def test_named_once_it_is_used_without_the_option(voice, training, address):
     last = train(training, voice, "2", mirror=address)
     assert (last.mirror.safe_step, last.mirror.unnamed) == (2, False)
@@ -74,6 +75,7 @@ def test_named_once_it_is_used_without_the_option(voice, training, address):
     assert not any(CONFIRMATION in manifest.voice_files for manifest in index.all)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", ["mirror", "restore"])
 def test_a_restored_voice_needs_no_option_again(voice, training, address, speech, tmp_path, option):
     train(training, voice, "2", mirror=address)
@@ -103,14 +105,6 @@ def test_a_strangers_confirmation_proves_nothing(voice, state):
     assert not is_confirmed(voice.folder, BUCKET)
     confirm(voice.folder, BUCKET)
     assert is_confirmed(voice.folder, BUCKET)
-
-
-def test_a_changed_line_is_not_confirmed(voice, training, address):
-    confirm(voice.folder, BUCKET)
-    voice.save(replace(voice.settings, mirror=str(Path(address).parent / "theirs")))
-    options = restore_from_mirror(TrainOptions(voice.folder), FetchOptions(open=forbidden))
-    assert options.mirror is None
-    assert train(training, voice, "1").mirror.unnamed
 
 
 @pytest.mark.parametrize("stored", ["s3://user:geheim@bucket/a", "s3:/half", "\x1b[2J", "-", "a b"])
@@ -143,6 +137,7 @@ def test_a_damaged_confirmation_is_written_again(voice, content):
     assert is_confirmed(voice.folder, BUCKET)
 
 
+@pytest.mark.slow
 def test_a_state_folder_open_to_others_is_not_trusted(voice, training, address):
     confirm(voice.folder, address)
     state_folder().chmod(0o777)
@@ -153,6 +148,7 @@ def test_a_state_folder_open_to_others_is_not_trusted(voice, training, address):
     assert any("cannot record" in text for text in training.texts(last))
 
 
+@pytest.mark.slow
 def test_an_account_without_a_home_trains_all_the_same(voice, training, address, monkeypatch):
     def unknown(uid):
         raise KeyError(uid)

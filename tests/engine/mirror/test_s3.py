@@ -18,6 +18,8 @@ from engine.run.options import TrainOptions
 from engine.run.snapshot import Phase
 from engine.voice.folder import Voice
 
+pytestmark = pytest.mark.slow
+
 ADDRESS = "s3://bucket/voices/alice"
 
 
@@ -80,7 +82,7 @@ def weights(voice: Voice, step: int) -> dict:
     }
 
 
-def test_a_run_goes_on_while_the_store_is_down_and_on_another_machine_bit_for_bit(
+def test_a_run_goes_on_without_its_store_and_elsewhere(
     make_voice, copy_voice, training, store, speech, tmp_path, monkeypatch
 ):
     monkeypatch.setattr("engine.mirror.uploader._IDLE_SECONDS", 0.02)
@@ -128,9 +130,7 @@ def test_a_run_goes_on_while_the_store_is_down_and_on_another_machine_bit_for_bi
     assert here.spend.usd > moved.spend.usd
 
 
-def test_a_large_file_goes_in_parts_and_is_vouched_for_without_being_read_back(
-    store, tmp_path, monkeypatch
-):
+def test_a_large_file_sent_in_parts_is_not_read_back(store, tmp_path, monkeypatch):
     part = 5 * 2**20  # the least that S3 takes
     monkeypatch.setattr("engine.mirror.fingerprint.PART_BYTES", part)
     monkeypatch.setattr("engine.mirror.store.PART_BYTES", part)
@@ -150,7 +150,7 @@ def test_a_large_file_goes_in_parts_and_is_vouched_for_without_being_read_back(
         target.put(path, "a/state.json", replace(mark, size=2, md5="00" * 16, md5_of_parts=""))
 
 
-def test_where_the_store_does_not_vouch_the_file_is_read_back(store, tmp_path):
+def test_a_file_without_its_checksum_there_is_read_back(store, tmp_path):
     path = tmp_path / "state.json"
     path.write_bytes(b"{}" * 1000)
     target = open_store(ADDRESS)
@@ -161,17 +161,17 @@ def test_where_the_store_does_not_vouch_the_file_is_read_back(store, tmp_path):
         target.put(path, "a/state.json", replace(mark, sha256="00" * 32))
 
 
-def test_no_bucket_and_no_permission_are_told_at_once(store, tmp_path):
-    heard: list[str] = []
+def test_a_missing_bucket_is_reported_at_once(store, tmp_path):
+    reports: list[str] = []
     with pytest.raises(MirrorError, match="bucket does not exist") as caught:
         restore(
-            TrainOptions(tmp_path / "v", mirror="s3://nowhere/alice"), FetchOptions(heard.append)
+            TrainOptions(tmp_path / "v", mirror="s3://nowhere/alice"), FetchOptions(reports.append)
         )
     assert caught.value.refused
-    assert heard == []
+    assert reports == []
 
 
-def test_a_store_that_is_down_is_out_of_reach_and_not_empty(store, tmp_path):
+def test_a_store_that_is_down_is_not_empty(store, tmp_path):
     store.down()
     waits: list[float] = []
     with pytest.raises(EngineError, match="when the mirror can be reached"):

@@ -7,7 +7,7 @@ import torch
 from engine.networks.attention import attend, guide
 
 
-def test_every_frame_shares_out_its_attention_over_the_text_alone():
+def test_attention_covers_the_text_alone():
     torch.manual_seed(1)
     query, key, value = torch.randn(2, 7, 4), torch.randn(2, 5, 4), torch.randn(2, 5, 4)
     mask = torch.tensor([[True] * 5, [True, True, False, False, False]])

@@ -26,7 +26,7 @@ def test_a_convolution_is_torchs_with_padding_on_the_right_side(causal, kernel, 
 
 
 @pytest.mark.parametrize("frames", [1, 2, 17])
-def test_upsampling_is_torchs_transposed_convolution_cut_at_the_end(frames):
+def test_upsampling_is_a_transposed_convolution_cut_at_the_end(frames):
     ours = Upsampling(5, epsilon=1e-5, dropout=0.0)
     x = torch.randn(2, frames, 5)
     # conv_transpose1d wants (in, out, kernel).

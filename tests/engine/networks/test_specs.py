@@ -13,7 +13,7 @@ SPECS = [Text2MelSpec(34, n_mels=6, embedding=4, hidden=4), SSRNSpec(6, 9, hidde
 
 
 @pytest.mark.parametrize(
-    "change", [{"hidden": 0}, {"dropout": 1.0}, {"epsilon": -1.0}, {"depth": 5}]
+    "change", [{"hidden": 0}, {"hidden": 2**15}, {"dropout": 1.0}, {"epsilon": -1.0}, {"depth": 5}]
 )
 def test_impossible_sizes_are_named(change):
     with pytest.raises(InputError, match=next(iter(change))):
@@ -30,7 +30,7 @@ def test_small_is_smaller_than_bbc():
 
 
 @pytest.mark.parametrize("spec", SPECS)
-def test_given_weights_are_used_as_they_are_and_draw_no_random_number(spec):
+def test_given_weights_are_used_without_random_numbers(spec):
     fresh = build_network(spec)
     weights = {name: weight.detach().clone() for name, weight in fresh.named_parameters()}
     torch.manual_seed(3)

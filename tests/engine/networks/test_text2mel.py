@@ -67,7 +67,7 @@ def test_the_text_is_seen_whole_in_both_directions(network):
         assert first > 1e-6
 
 
-def test_a_sentence_is_read_the_same_alone_and_beside_a_longer_one(network):
+def test_a_sentence_is_encoded_the_same_alone_and_in_a_batch(network):
     torch.manual_seed(2)
     short, mel = torch.randint(2, 34, (1, 5)), torch.rand(1, 20, SPEC.n_mels)
     text = torch.zeros(2, 60, dtype=torch.long)
@@ -80,7 +80,7 @@ def test_a_sentence_is_read_the_same_alone_and_beside_a_longer_one(network):
     assert (together.attention[0, 5:] == 0).all()
 
 
-def test_without_masks_padding_colours_the_text_as_in_the_bbcs_code():
+def test_without_masks_padding_changes_the_encoding():
     torch.manual_seed(1)
     network = Text2Mel(Text2MelSpec(34, n_mels=12, embedding=8, hidden=16, mask_text=False)).eval()
     short = torch.randint(2, 34, (1, 5))

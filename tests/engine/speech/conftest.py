@@ -1,9 +1,8 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from paths import SPEECH
 from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 
 from engine.data.audio import AudioSpec, load_recording
@@ -14,7 +13,6 @@ from engine.networks.ssrn import SSRN
 from engine.networks.text2mel import Text2Mel
 from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
 
-RECORDINGS = Path(__file__).parents[2] / "fixtures" / "ljspeech-3" / "wavs"
 SENTENCE = "has never been surpassed."
 
 
@@ -32,7 +30,7 @@ def audio() -> AudioSpec:
 @pytest.fixture(scope="session")
 def recording() -> NDArray[np.float32]:
     """The recording of `SENTENCE`."""
-    return load_recording(RECORDINGS / "LJ001-0008.flac", 22_050)
+    return load_recording(SPEECH / "wavs" / "LJ001-0008.flac", 22_050)
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,7 @@ def read_png(content: bytes) -> np.ndarray:
     return np.frombuffer(chunks[b"PLTE"], np.uint8).reshape(256, 3)[rows[:, 1:]]
 
 
-def test_characters_are_rows_from_the_top_and_frames_columns_from_the_left(tmp_path):
+def test_characters_are_rows_and_frames_columns(tmp_path):
     attention = np.zeros((8, 20), np.float32)
     attention[2, 5] = 1
     path = tmp_path / "birch.png"

@@ -30,7 +30,7 @@ def test_rounding_stays_small_at_the_sizes_that_voices_have(preset):
         torch.testing.assert_close(spoken, encoder(x), atol=1e-5, rtol=0)
 
 
-def test_two_stacks_over_the_same_layers_remember_different_pasts(text2mel):
+def test_two_stacks_of_the_same_layers_have_own_pasts(text2mel):
     x = torch.rand(2, 40, text2mel.spec.n_mels)
     one, other = (
         IncrementalStack(text2mel.audio_encoder, 1, torch.float32, "cpu") for _ in range(2)

@@ -26,7 +26,7 @@ def convergence(magnitude, waveform, audio) -> float:
     return float(np.linalg.norm(amplitude(again[:frames]) - wanted) / np.linalg.norm(wanted))
 
 
-def test_a_real_recording_survives_the_way_to_its_magnitude_and_back(recording, features, audio):
+def test_a_recording_survives_its_magnitude(recording, features, audio):
     _, magnitude = features
     waveform = vocode(magnitude, audio, FAITHFUL)
     assert waveform.dtype == np.float32
@@ -46,7 +46,7 @@ def test_momentum_comes_nearer_in_as_many_rounds(features, audio):
     assert convergence(magnitude, fast, audio) < 0.9 * convergence(magnitude, plain, audio)
 
 
-def test_the_same_magnitude_makes_the_same_sound_and_leaves_chance_alone(features, audio):
+def test_sound_is_reproducible_without_global_random_state(features, audio):
     magnitude = features[1][:80]
     torch.manual_seed(5)
     expected = torch.rand(3)
@@ -108,7 +108,7 @@ def test_frames_between_coarse_ones_lie_between_them(features, audio):
     assert np.abs(spread - magnitude).mean() < np.abs(held - magnitude).mean()
 
 
-def test_rounds_from_zero_phases_are_those_of_a_plain_implementation(features, audio):
+def test_zero_phases_match_a_plain_implementation(features, audio):
     """Griffin-Lim as in the BBC's code, on librosa, away from the ends, where it pads."""
     magnitude = features[1][:120]
     wanted = amplitude(magnitude).T ** 1.5

@@ -1,4 +1,4 @@
-"""Writing checkpoints beside the steps: what is announced, and what is removed."""
+"""Writing checkpoints in the background: what is announced, and what is removed."""
 
 import errno
 import os

@@ -4,18 +4,14 @@ import errno
 import json
 import os
 import re
-import subprocess
-import sys
 import threading
 import time
 
 import pytest
-from paths import ROOT
 
 from engine.checkpoints import tensor_file
 from engine.checkpoints.checkpoint import load_checkpoint
-from engine.errors import EngineError
-from engine.files import append_line, require_room
+from engine.files import append_line
 from engine.run.commands import Finish, SaveCheckpoint
 from engine.run.snapshot import Phase
 from engine.training import checkpoint_writer
@@ -214,76 +210,6 @@ def test_minutes_make_a_checkpoint_due_whatever_the_step(make_voice, training):
     session.send(Finish())
     training.end(session)
     assert snapshot.checkpoint_step < 1000
-
-
-LIMITED = """
-import resource, sys
-from pathlib import Path
-from engine.run.options import TrainOptions
-from engine.session import Session
-from engine.run.stop import parse_stop
-from engine.run.commands import Finish
-from engine.training import checkpointer
-
-checkpointer.RETRY_SECONDS = (0.0,)
-checkpointer.END_SECONDS = -1.0
-options = TrainOptions(Path(sys.argv[1]), device="cpu", precision="fp32", checkpoint_every=4)
-session = Session(options)
-session.start()
-limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-def until(condition):
-    while not condition(session.snapshot()):
-        assert not session.join(0.01), session.snapshot().failure
-until(lambda s: s.checkpoint_step)
-resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))
-until(lambda s: s.saving_trouble)
-step = session.snapshot().step
-until(lambda s: s.step > step + 30)
-print(session.snapshot().saving_trouble)
-resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-until(lambda s: not s.saving_trouble)
-session.send(Finish())
-session.join()
-print(session.snapshot().phase.value, session.snapshot().saved)
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.process
-def test_files_that_the_system_does_not_let_grow(make_voice):
-    """RLIMIT_FSIZE: history, spend and checkpoints fail in the middle of a file."""
-    voice = make_voice()
-    done = subprocess.run(
-        [sys.executable, "-c", LIMITED, voice.folder],
-        capture_output=True, text=True, cwd=ROOT, timeout=300,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    trouble, end = done.stdout.splitlines()
-    assert "File too large; free some space" in trouble
-    assert end == "stopped True"
-    logged = [json.loads(line)["step"] for line in voice.history("text2mel").open()]
-    # What could not be written waited: no line is missing, and none was cut off.
-    assert logged == list(range(10, logged[-1] + 1, 10))
-    assert logged[-1] == steps(voice)[-1] // 10 * 10
-    assert voice.spend.entries[-1].last_step == steps(voice)[-1]
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    """A tmpfs of 1 MB, where this process may mount one."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder]
-    if subprocess.run(mount, capture_output=True).returncode != 0:
-        pytest.skip("no file system can be mounted here")
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
-
-
-def test_a_full_file_system_is_reported_with_figures(small_disk):
-    (small_disk / "filled").write_bytes(bytes(900_000))
-    with pytest.raises(EngineError, match=r"needs 500 kB, but 1\d\d kB are free"):
-        require_room(small_disk / "voice" / "checkpoints", 500_000, "The checkpoint")
 
 
 def test_a_removed_voice_toml_is_written_again(make_voice, training):

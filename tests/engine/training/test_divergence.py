@@ -268,24 +268,6 @@ def test_a_loss_far_above_its_range_rolls_back(make_voice, training, monkeypatch
     assert (snapshot.step, snapshot.rate_factor) == (5090, 0.5)
 
 
-@pytest.mark.slow
-def test_a_loss_that_explodes_in_the_warm_up_rolls_back(make_voice, training, monkeypatch):
-    voice = make_voice(text2mel=20)
-    rate = Learner.learning_rate
-
-    def explode(learner, step):
-        high = step > 80 and learner.recovery.rollbacks == 0
-        return rate(learner, step) * (1e6 if high else 1.0)
-
-    monkeypatch.setattr(Learner, "learning_rate", explode)
-    snapshot = training.end(training.start(voice, "160", checkpoint_every=1000))
-    assert (snapshot.phase, snapshot.step) == (Phase.STOPPED, 160)
-    [text] = events(training, snapshot, "diverged")
-    assert "far above its recent" in text
-    assert "rolled back to 20" in text
-    assert snapshot.losses.total < 2
-
-
 @pytest.mark.usefixtures("written_at_once")
 @pytest.mark.parametrize(("at", "stop"), [(4, "6"), (5, "5")])
 def test_infinite_weights_are_never_saved(make_voice, training, monkeypatch, at, stop):

@@ -103,7 +103,7 @@ def test_a_killed_run_repeats_lost_steps_bit_for_bit(make_voice, copy_voice, run
     assert ours.keys() == theirs.keys()
     for name, tensor in theirs.items():
         assert torch.equal(ours[name], tensor), name
-    # What was lost had been paid for, and is in the ledger.
+    # What was lost had been paid for, and is in the spend log.
     made = [s.last_step - s.first_step for s in broken.spend.entries if s.kind == "training"]
     assert sum(made) >= LAST - 3
 
@@ -117,7 +117,7 @@ def test_a_killed_run_still_ends_at_its_stop(make_voice, runs):
     assert voice.newest("text2mel").step < LAST
     assert runs.run(voice.folder, stop="+42") == 0
     assert voice.newest("text2mel").step == LAST
-    # It is there: the same words count anew.
+    # It is reached: the same words count from here.
     assert runs.run(voice.folder, stop="+2") == 0
     assert voice.newest("text2mel").step == LAST + 2
 
@@ -130,7 +130,7 @@ def test_a_run_after_a_killed_one_reports_what_was_lost(make_voice, training, ru
         lines = history.read_text().splitlines() if history.exists() else []
         return lines and json.loads(lines[-1])["step"] > voice.newest("text2mel").step
 
-    # The history comes to the disk beside the steps.
+    # The history is written in the background.
     killed = runs.run(voice.folder, 10, when=has_logged_more_than_it_saved)
     assert killed == signal.SIGKILL
     saved = voice.newest("text2mel").step

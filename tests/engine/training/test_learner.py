@@ -93,15 +93,6 @@ def test_a_restored_learner_makes_the_same_steps(spec, batch):
     assert same(state_of(one), state_of(other))
 
 
-def test_copied_weights_do_not_change_with_later_steps(batch):
-    learner = make_learner()
-    learner.step(batch, 1)
-    copies = learner.ema_weights()
-    before = {name: tensor.clone() for name, tensor in copies.items()}
-    learner.step(batch, 2)
-    assert same(copies, before)
-
-
 def test_evaluation_uses_the_ema_which_moves_slowly(batch):
     learner = make_learner()
     first = weights_of(learner)

@@ -17,7 +17,7 @@ from engine.machine.device import is_out_of_memory
 from engine.networks.specs import SSRNSpec, Text2MelSpec
 from engine.run.commands import Audition
 from engine.run.snapshot import Phase
-from engine.training import spot as interruption
+from engine.training import spot
 from engine.training.learner import Learner
 from engine.training.recipe import recipe_named
 
@@ -307,8 +307,8 @@ def test_a_run_starts_no_thread_after_its_first_step(make_voice, training, monke
         start(thread)
 
     monkeypatch.setattr("threading.Thread.start", watched_start)
-    monkeypatch.setattr(interruption, "_SHORTEST_MARGIN", 0.1)
-    monkeypatch.setattr(interruption, "_WRITES", 0.0)
+    monkeypatch.setattr(spot, "_MIN_MARGIN_SECONDS", 0.1)
+    monkeypatch.setattr(spot, "_WRITE_FACTOR", 0.0)
     make_step = Learner.step
     batch_of = BatchSource.batch
 

@@ -329,14 +329,6 @@ def test_records_beyond_the_queue_are_counted_and_dropped(disk, queued, monkeypa
     assert lines(disk) == ["INFO one", "INFO two", "INFO three", "INFO four", told, "INFO seven"]
 
 
-def test_records_after_the_end_are_written_at_once(disk, queued):
-    disk.released.set()
-    queued.close()
-    logging.getLogger("engine").info("ending the process")
-    assert lines(disk) == ["INFO ending the process"]
-    assert not [one for one in threading.enumerate() if one is queued._writer._thread]
-
-
 def test_a_log_without_a_thread_is_written_at_once(disk, monkeypatch):
     def refuse(_):
         raise RuntimeError("can't start new thread")

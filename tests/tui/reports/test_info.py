@@ -35,7 +35,7 @@ def test_unknown_characters_are_told_in_sentences(told):
 def test_many_unknown_characters_are_counted_and_a_few_named(told):
     lines = told([{**DASH, "character": chr(0x391 + number)} for number in range(15)])
     assert sum("first in line 7" in line for line in lines) == 12
-    assert "and 3 more: voicecoach info --json lists all" in lines
+    assert "and 3 more (see --json)" in lines
 
 
 @pytest.mark.parametrize(
