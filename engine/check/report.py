@@ -4,6 +4,7 @@ Plain values without torch or numpy, so that the screen, the command line and JS
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
@@ -49,6 +50,12 @@ class Finding:
     """What to do about it, as a sentence without its full stop."""
     value: float | None = None
     """The figure as a number in the unit that `figure` names, where there is one."""
+
+
+def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Findings most severe first, then by line; those about no line come before the others."""
+    ranks = {severity: rank for rank, severity in enumerate(SEVERITIES)}
+    return tuple(sorted(findings, key=lambda each: (ranks[each.severity], each.line or 0)))
 
 
 @dataclass(frozen=True, slots=True)

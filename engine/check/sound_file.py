@@ -37,26 +37,13 @@ _NEGLIGIBLE = 0.02
 
 _FLAC_START = b"fLaC"
 # How other files begin that are found under a recording's name.
-_OTHERS = (
-    (b"ID3", "MP3"),
-    (b"\xff\xfb", "MP3"),
-    (b"\xff\xf3", "MP3"),
-    (b"\xff\xf2", "MP3"),
-    (b"\xff\xfa", "MP3"),
-    (b"\xff\xf1", "AAC"),
-    (b"\xff\xf9", "AAC"),
-    (b"OggS", "Ogg"),
-    (b"FORM", "AIFF"),
-    (b".snd", "AU"),
-    (b"caff", "CAF"),
-    (b"\x1aE\xdf\xa3", "Matroska or WebM"),
-    (b"0&\xb2u", "WMA"),
-    (b"#!AMR", "AMR"),
-    (b"PK\x03\x04", "a ZIP archive"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"version https://git-lfs", "a pointer of Git LFS"),
-    (b"<", "a web page"),
-)
+_OTHERS = {
+    b"ID3": "MP3", b"\xff\xfb": "MP3", b"\xff\xf3": "MP3", b"\xff\xf2": "MP3", b"\xff\xfa": "MP3",
+    b"\xff\xf1": "AAC", b"\xff\xf9": "AAC", b"OggS": "Ogg", b"FORM": "AIFF", b".snd": "AU",
+    b"caff": "CAF", b"\x1aE\xdf\xa3": "Matroska or WebM", b"0&\xb2u": "WMA", b"#!AMR": "AMR",
+    b"PK\x03\x04": "a ZIP archive", b"\x1f\x8b": "a gzip archive",
+    b"version https://git-lfs": "a pointer of Git LFS", b"<": "a web page",
+}  # fmt: skip
 # Codings that keep every sample in at least 16 bits.
 _FULL_CODINGS = ("PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
 _EIGHT_BITS = ("PCM_U8", "PCM_S8")
@@ -144,7 +131,7 @@ def _not_a_recording(path: Path) -> Fault | None:
 def _format_of(start: bytes) -> str:
     if start[4:8] == b"ftyp":
         return "MP4 or M4A, not WAV or FLAC"
-    for beginning, name in _OTHERS:
+    for beginning, name in _OTHERS.items():
         if start.startswith(beginning):
             return f"{name}, not WAV or FLAC"
     return "neither WAV nor FLAC" if start.strip(b"\0") else "all zeros, not WAV or FLAC"

@@ -9,17 +9,9 @@ import numpy as np
 
 from engine.check.coverage import coverage_findings, measure_coverage
 from engine.check.cross_checks import ExaminedClip, compare_recordings
-from engine.check.metadata_checks import check_metadata, unknown_findings
+from engine.check.metadata_checks import Metadata, check_metadata, unknown_findings
 from engine.check.recordings import examine
-from engine.check.report import (
-    SEVERITIES,
-    CheckReport,
-    Fault,
-    Finding,
-    Histogram,
-    Severity,
-    Spread,
-)
+from engine.check.report import CheckReport, Fault, Finding, Histogram, Severity, Spread, in_order
 from engine.check.speaking_rate import TimedText, rate_findings
 from engine.data.audio import AudioSpec
 from engine.data.clips import RECORDINGS, ClipShape, CorpusScan, Limits, map_in_order
@@ -66,14 +58,8 @@ def survey(
     """
     dataset = scan.dataset
     metadata = check_metadata(scan, vocabulary, limits)
-    listed = [
-        (row.line, row.clip_id, vocabulary.clean(row.text), metadata.recordings[row.clip_id])
-        for row in metadata.rows
-        if row.clip_id in metadata.recordings
-    ]
-    unlisted = [(each.line, each.clip_id, "", each.path) for each in metadata.unlisted]
-    examined = _examine([*listed, *unlisted], limits, audio, on_progress, cancelled)
-    clips = examined[: len(listed)]
+    examined = _examine(metadata, vocabulary, limits, audio, on_progress, cancelled)
+    clips = examined[: len(metadata.recordings)]
     usable = [c for c in clips if c.recording.usable and c.clip_id not in metadata.left_out]
     seconds = [clip.recording.seconds or 0.0 for clip in usable if clip.recording.seconds]
     timed = [_timed(clip, dataset) for clip in clips if clip.recording.seconds]
@@ -106,13 +92,20 @@ def survey(
 
 
 def _examine(
-    named: Sequence[tuple[int, str, str, Path]],
+    metadata: Metadata,
+    vocabulary: Vocabulary,
     limits: Limits,
     audio: AudioSpec,
     on_progress: Callable[[int, int], None],
     cancelled: Callable[[], bool],
 ) -> list[ExaminedClip]:
-    """Measure recordings, each with its line, id and cleaned text."""
+    """Measure the recordings of all rows, then those of other lines."""
+    named = [
+        (row.line, row.clip_id, vocabulary.clean(row.text), metadata.recordings[row.clip_id])
+        for row in metadata.rows
+        if row.clip_id in metadata.recordings
+    ]
+    named += [(each.line, each.clip_id, "", each.path) for each in metadata.unlisted]
     clips = []
     on_progress(0, len(named))
     measured = map_in_order(
@@ -139,16 +132,6 @@ def _sound_findings(
         ),
         *(fault.at(RECORDINGS) for fault in compared.common),
     ]
-
-
-def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Findings most severe first, then by line; those about no line come before the others."""
-    return tuple(
-        sorted(
-            findings,
-            key=lambda finding: (SEVERITIES.index(finding.severity), finding.line or 0),
-        )
-    )
 
 
 def _shape(clip: ExaminedClip, audio: AudioSpec) -> ClipShape:

@@ -182,17 +182,33 @@ def _brackets(transcript: _Transcript) -> Fault | None:
     return Fault("bracketed", "warning", f"{_quoted(found.group())} in brackets", advice)
 
 
-def _pattern(
-    kind: str, severity: Severity, pattern: re.Pattern[str], what: str, advice: str
-) -> Callable[[_Transcript], Fault | None]:
-    """A check that reports what an expression finds."""
+def _escape(transcript: _Transcript) -> Fault | None:
+    advice = "write the character that it stands for, or a space"
+    return _matched(transcript, _ESCAPE, "escape", "error", "is an escape sequence", advice)
 
-    def check(transcript: _Transcript) -> Fault | None:
-        found = pattern.search(transcript.text)
-        figure = f"{_quoted(found.group().strip())} {what}" if found else ""
-        return Fault(kind, severity, figure, advice) if found else None
 
-    return check
+def _time_stamp(transcript: _Transcript) -> Fault | None:
+    what, advice = "looks like the time stamp of a subtitle", "delete it unless it is spoken"
+    return _matched(transcript, _TIME_STAMP, "time-stamp", "warning", what, advice)
+
+
+def _speaker(transcript: _Transcript) -> Fault | None:
+    what, advice = "looks like the name of a speaker", "delete it unless it is spoken"
+    return _matched(transcript, _SPEAKER, "speaker-label", "warning", what, advice)
+
+
+def _matched(
+    transcript: _Transcript,
+    pattern: re.Pattern[str],
+    kind: str,
+    severity: Severity,
+    what: str,
+    advice: str,
+) -> Fault | None:
+    found = pattern.search(transcript.text)
+    if not found:
+        return None
+    return Fault(kind, severity, f"{_quoted(found.group().strip())} {what}", advice)
 
 
 def _digits(transcript: _Transcript) -> Fault | None:
@@ -295,40 +311,8 @@ def _csv_quotes(transcript: _Transcript) -> Fault | None:
 
 
 _CHECKS: tuple[Callable[[_Transcript], Fault | None], ...] = (
-    _no_words,
-    _placeholder,
-    _character,
-    _control,
-    _annotation,
-    _markup,
-    _pattern(
-        "escape",
-        "error",
-        _ESCAPE,
-        "is an escape sequence",
-        "write the character that it stands for, or a space",
-    ),
-    _brackets,
-    _pattern(
-        "time-stamp",
-        "warning",
-        _TIME_STAMP,
-        "looks like the time stamp of a subtitle",
-        "delete it unless it is spoken",
-    ),
-    _pattern(
-        "speaker-label",
-        "warning",
-        _SPEAKER,
-        "looks like the name of a speaker",
-        "delete it unless it is spoken",
-    ),
-    _digits,
-    _capitals,
-    _repeated,
-    _script,
-    _long_word,
-    _columns,
+    *(_no_words, _placeholder, _character, _control, _annotation, _markup, _escape, _brackets),
+    *(_time_stamp, _speaker, _digits, _capitals, _repeated, _script, _long_word, _columns),
     _csv_quotes,
 )
 

@@ -5,11 +5,20 @@ training would take, and how well each transcript fits.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from engine.check.report import USUAL_STEPS, CheckReport, Fault, Finding, Severity, TranscriptScore
-from engine.check.survey import Survey, in_order, survey
+from engine.check.report import (
+    USUAL_STEPS,
+    CheckReport,
+    Fault,
+    Finding,
+    Severity,
+    TranscriptScore,
+    in_order,
+)
+from engine.check.survey import Survey, survey
 from engine.checkpoints.state import specs_of
 from engine.choices import NetworkName, PresetName
 from engine.data.clips import METADATA, scan_corpus
@@ -19,8 +28,8 @@ from engine.text.vocabulary import Vocabulary
 from engine.voice.folder import Voice
 from engine.voice.settings import VoiceSettings
 
-TEXT2MEL_STEPS = USUAL_STEPS["text2mel"]
-"""Steps of an estimate, unless given."""
+Progress = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
+"""Shows a task with this title; what it yields is called with what is done and the total."""
 
 _MAX_PRICE = 1_000_000
 _SSRN_SHARE = USUAL_STEPS["ssrn"] / USUAL_STEPS["text2mel"]
@@ -36,12 +45,16 @@ class CheckOptions:
     dataset: Path
     against: Path | None = None
     """A voice whose symbols, cleaner, audio and limits apply; the BBC's without one."""
+    deep: bool = False
+    """Score the transcripts."""
     voice: Path | None = None
     """A trained voice that scores transcripts; `against` without one."""
+    estimate: bool = True
+    """Time a few training steps."""
     preset: PresetName | None = None
     """Size of the networks in the estimate; None takes those that the voice has or would get, or
     the full size."""
-    steps: int = TEXT2MEL_STEPS
+    steps: int = USUAL_STEPS["text2mel"]
     """Text2Mel steps in the estimate; SSRN takes half as many."""
     price: float | None = None
     """US dollars an hour."""
@@ -50,86 +63,82 @@ class CheckOptions:
     def __post_init__(self) -> None:
         if self.price is not None and not 0 <= self.price < _MAX_PRICE:
             raise InputError(f"--price is {self.price:g}; give US dollars an hour, such as 0.99.")
-
-    @property
-    def judge(self) -> Path:
-        """The voice that scores transcripts: one named for that, or the one checked against.
-
-        Raises:
-            InputError: there is neither.
-        """
-        voice = self.voice or self.against
-        if voice is None:
+        if self.deep and not (self.voice or self.against):
             raise InputError("--deep needs a trained voice to score transcripts: --voice DIR.")
-        return voice
 
     def settings(self) -> VoiceSettings:
-        """What the corpus is checked against.
+        """What the corpus is checked against; raises `InputError` where there is no such voice."""
+        return VoiceSettings() if self.against is None else Voice.open(self.against).settings
 
-        Raises:
-            InputError: there is no voice in the folder.
-        """
-        if self.against is None:
-            return VoiceSettings()
-        return Voice.open(self.against).settings
+    def sizes(self) -> tuple[PresetName, Mapping[NetworkName, NetworkSpec]]:
+        """The preset that is estimated, and the networks that the voice already has."""
+        folder = self.against or self.voice
+        if self.preset is not None or folder is None:
+            return self.preset or VoiceSettings().preset, {}
+        voice = Voice.open(folder)
+        return voice.settings.preset, specs_of(voice)
 
 
-def validate(options: CheckOptions, *, deep: bool, estimate: bool) -> None:
-    """Refuse at once what would otherwise fail only after the files have been checked.
+def check(options: CheckOptions, progress: Progress) -> tuple[CheckReport, InputError | None]:
+    """Check the files of a corpus, and what the options ask for besides.
+
+    Returns:
+        The report, and why the transcripts could not be scored, if so.
 
     Raises:
-        InputError: there is no such device, or no voice that could score transcripts.
+        InputError: there is no such corpus, voice or device.
     """
-    options.settings()
-    if deep:
-        Voice.open(options.judge)
-    if estimate:
-        _sizes(options)
-    if deep or estimate:
+    settings = options.settings()
+    _require_voice_and_device(options)
+    with progress("checking the recordings") as show:
+        files = survey(
+            scan_corpus(options.dataset),
+            Vocabulary(settings.symbols, settings.cleaner),
+            settings.limits,
+            settings.audio,
+            on_progress=show,
+            cancelled=_never,
+        )
+    report, refusal = files.report, None
+    if options.deep and report.usable:
+        try:
+            with progress("scoring the transcripts") as show:
+                report = _with_scores(report, files, options, show)
+        except InputError as error:
+            # The findings so far are shown all the same.
+            refusal = error
+    if options.estimate and report.usable:
+        with progress("timing training steps") as show:
+            report = _with_estimates(report, files, options, show)
+    return report, refusal
+
+
+def _require_voice_and_device(options: CheckOptions) -> None:
+    """Refuse at once what would otherwise fail only after the files have been checked."""
+    if options.deep:
+        Voice.open(options.voice or options.against or Path())
+    if options.estimate:
+        options.sizes()
+    if options.deep or options.estimate:
+        # torch is imported where it is used: the check of the files needs none.
         from engine.machine.device import choose_device
 
         choose_device(options.device)
 
 
-def check_files(
-    options: CheckOptions, *, on_progress: Callable[[int, int], None], cancelled: Callable[[], bool]
-) -> Survey:
-    """Check the list, the texts and the recordings.
-
-    Raises:
-        InputError: there is no corpus in the folder, or no voice to check it against.
-        Cancelled: `cancelled()` became true.
-    """
-    settings = options.settings()
-    return survey(
-        scan_corpus(options.dataset),
-        Vocabulary(settings.symbols, settings.cleaner),
-        settings.limits,
-        settings.audio,
-        on_progress=on_progress,
-        cancelled=cancelled,
-    )
+def _never() -> bool:
+    """Ctrl+C ends the command itself; nothing else cancels it."""
+    return False
 
 
-def add_estimates(
-    report: CheckReport,
-    files: Survey,
-    options: CheckOptions,
-    *,
-    on_progress: Callable[[int, int], None],
-    cancelled: Callable[[], bool],
+def _with_estimates(
+    report: CheckReport, files: Survey, options: CheckOptions, show: Callable[[int, int], None]
 ) -> CheckReport:
-    """Add how long training would take, on this machine and as the BBC measured it.
-
-    Raises:
-        InputError: there is no such device.
-    """
-    # torch is imported where it is used: the check of the files needs none.
-    from engine.training import throughput as estimate
+    from engine.training.throughput import EstimateRequest, with_estimates
 
     settings = options.settings()
-    preset, own = _sizes(options)
-    plan = estimate.EstimateRequest(
+    preset, existing = options.sizes()
+    request = EstimateRequest(
         preset=preset,
         recipe=settings.recipe,
         vocabulary_size=len(settings.symbols),
@@ -137,55 +146,25 @@ def add_estimates(
         limits=settings.limits,
         steps={"text2mel": options.steps, "ssrn": max(1, round(options.steps * _SSRN_SHARE))},
         price=options.price,
-        existing=own,
+        existing=existing,
     )
-    return estimate.with_estimates(
-        report,
-        files.shapes,
-        plan,
-        options.device,
-        on_progress=on_progress,
-        cancelled=cancelled,
+    return with_estimates(
+        report, files.shapes, request, options.device, on_progress=show, cancelled=_never
     )
 
 
-def _sizes(options: CheckOptions) -> tuple[PresetName, Mapping[NetworkName, NetworkSpec]]:
-    """The preset that is estimated, and the networks that the voice has already, of any size.
-
-    Raises:
-        InputError: the voice named cannot be read.
-    """
-    if options.preset is not None:
-        return options.preset, {}
-    folder = options.against or options.voice
-    if folder is None:
-        return options.settings().preset, {}
-    voice = Voice.open(folder)
-    return voice.settings.preset, specs_of(voice)
-
-
-def add_transcript_scores(
-    report: CheckReport,
-    files: Survey,
-    options: CheckOptions,
-    *,
-    on_progress: Callable[[int, int], None],
-    cancelled: Callable[[], bool],
+def _with_scores(
+    report: CheckReport, files: Survey, options: CheckOptions, show: Callable[[int, int], None]
 ) -> CheckReport:
-    """Add how well each transcript fits, as a trained voice hears it; bad ones become findings.
-
-    Raises:
-        InputError: the options name no voice, or it cannot judge this corpus.
-        Cancelled: `cancelled()` became true.
-    """
+    """Add how well each transcript fits; bad ones become findings."""
     from engine.evaluation.transcript_scores import score_transcripts
 
     scores = score_transcripts(
-        options.judge,
+        options.voice or options.against or Path(),
         options.dataset,
         device=options.device,
-        on_progress=on_progress,
-        cancelled=cancelled,
+        on_progress=show,
+        cancelled=_never,
     )
     suspicious = [_finding(score, files) for score in scores if score.score >= _SUSPICIOUS]
     return replace(report, doubts=scores, findings=in_order([*report.findings, *suspicious]))

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import nn
 
-from engine.check.report import CheckReport, Estimate, Finding, this_machine
-from engine.check.survey import in_order
+from engine.check.report import CheckReport, Estimate, Finding, in_order, this_machine
 from engine.choices import NetworkName, Precision, PresetName, RecipeName
 from engine.data.audio import AudioSpec
 from engine.data.batches import Batch

@@ -1,7 +1,7 @@
 """`voicecoach check`: finds faults in a corpus before you pay for training."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -9,9 +9,6 @@ from engine.choices import PresetName
 from engine.errors import InputError
 from engine.run.stop import parse_stop
 from tui.command_line import DeviceOption, PriceOption, app, reports_errors
-
-if TYPE_CHECKING:
-    from engine.jobs.check import CheckOptions
 
 
 @app.command(epilog="Example: voicecoach check recordings/alice --against voices/base --price 0.99")
@@ -59,49 +56,25 @@ def check(
 ) -> int:
     """Check a corpus before you pay for training; exit with 1 if it has errors."""
     from engine.jobs.check import CheckOptions
+    from engine.jobs.check import check as run_check
+    from tui.reports.check import print_check
+    from tui.reports.info import print_json
+    from tui.reports.progress import progress
 
-    order = CheckOptions(
+    if voice is not None and not deep:
+        raise InputError("--voice is only for --deep: add --deep, or leave out --voice.")
+    options = CheckOptions(
         dataset=dataset,
         against=against,
+        deep=deep,
         voice=voice,
+        estimate=estimate,
         preset=preset,
         steps=_steps(steps),
         price=price,
         device=device,
     )
-    if voice is not None and not deep:
-        raise InputError("--voice is only for --deep: add --deep, or leave out --voice.")
-    return _run(order, deep=deep, estimate=estimate, as_json=as_json)
-
-
-def _run(order: "CheckOptions", *, deep: bool, estimate: bool, as_json: bool) -> int:
-    from engine.jobs.check import (
-        add_estimates,
-        add_transcript_scores,
-        check_files,
-        validate,
-    )
-    from tui.reports.check import print_check
-    from tui.reports.info import print_json
-    from tui.reports.progress import progress
-
-    # Before the minutes that the files take.
-    validate(order, deep=deep, estimate=estimate)
-    with progress("checking the recordings") as show:
-        found = check_files(order, on_progress=show, cancelled=_never)
-    report, refusal = found.report, None
-    if deep and report.usable:
-        try:
-            with progress("scoring the transcripts") as show:
-                report = add_transcript_scores(
-                    report, found, order, on_progress=show, cancelled=_never
-                )
-        except InputError as error:
-            # The findings so far are shown all the same.
-            refusal = error
-    if estimate and report.usable:
-        with progress("timing training steps") as show:
-            report = add_estimates(report, found, order, on_progress=show, cancelled=_never)
+    report, refusal = run_check(options, progress)
     if as_json:
         print_json(report.as_json())
     else:
@@ -109,11 +82,6 @@ def _run(order: "CheckOptions", *, deep: bool, estimate: bool, as_json: bool) ->
     if refusal is not None:
         raise refusal
     return 1 if report.harmful else 0
-
-
-def _never() -> bool:
-    """Ctrl+C ends the command itself; nothing else cancels it."""
-    return False
 
 
 def _steps(text: str) -> int:

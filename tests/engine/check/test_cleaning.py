@@ -1,4 +1,4 @@
-"""Which clips are left out of a mended copy after all were measured."""
+"""Which clips are left out of a repaired copy after all were measured."""
 
 import hashlib
 from pathlib import Path
@@ -18,12 +18,12 @@ READ_SPEECH = """
 """
 
 
-def kept(folder: Path, slipped: int) -> list[Outcome]:
-    """Clips whose texts slipped by so many lines, with a file each."""
+def kept(folder: Path, moved: int) -> list[Outcome]:
+    """Clips whose texts moved by so many lines, with a file each."""
     clips = [clip.split("/") for clip in READ_SPEECH.split()]
     outcomes: list[Outcome] = []
     for place, (_, seconds) in enumerate(clips):
-        text = "y" * int(clips[(place - slipped) % len(clips)][0])
+        text = "y" * int(clips[(place - moved) % len(clips)][0])
         name, line = f"clip-{place}", place + 1
         (folder / f"{name}.wav").write_bytes(b"")
         outcomes.append(
@@ -47,14 +47,14 @@ def errors(outcomes: list[Outcome]) -> list[int | None]:
     return [found.line for found in rate_findings(timed)[0] if found.severity == "error"]
 
 
-def test_all_texts_that_fit_stay(tmp_path: Path) -> None:
+def test_fitting_texts_stay(tmp_path: Path) -> None:
     outcomes = kept(tmp_path, 0)
     assert without_wrong_texts(outcomes, VOCABULARY, tmp_path) == outcomes
 
 
-def test_no_text_that_slipped_harms_what_is_left(tmp_path: Path) -> None:
-    for slipped in (1, -1, 3):
-        outcomes = kept(tmp_path, slipped)
+def test_moved_texts_are_left_out(tmp_path: Path) -> None:
+    for moved in (1, -1, 3):
+        outcomes = kept(tmp_path, moved)
         assert errors(outcomes)
         cleaned = without_wrong_texts(outcomes, VOCABULARY, tmp_path)
         assert not errors(cleaned)

@@ -1,4 +1,4 @@
-"""The list of a corpus, told line by line."""
+"""`metadata.csv`, checked line by line."""
 
 import codecs
 from collections.abc import Callable
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from paths import DEMO_CORPUS, SPEECH
 
 from engine.check.metadata_checks import Metadata, check_metadata, unknown_findings
 from engine.check.report import Finding, UnknownCharacter
@@ -14,8 +15,6 @@ from engine.data.clips import Limits, scan_corpus, usable_clips
 from engine.errors import InputError
 from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
 
-FIXTURE = Path(__file__).parents[2] / "fixtures" / "ljspeech-3"
-DEMO = Path(__file__).parents[3] / "assets" / "demo" / "corpus"
 BBC = Vocabulary(BBC_SYMBOLS)
 CLIPS = 12
 
@@ -50,30 +49,30 @@ def read(dataset: Path) -> Read:
     return read
 
 
-def about_lines(listing: Metadata) -> list[Finding]:
-    return [finding for finding in listing.findings if finding.line is not None]
+def about_lines(checked: Metadata) -> list[Finding]:
+    return [finding for finding in checked.findings if finding.line is not None]
 
 
-def test_real_corpora_have_nothing_that_harms() -> None:
-    for folder, clips in ((FIXTURE, 3), (DEMO, 60)):
-        listing = check_metadata(scan_corpus(folder), BBC, Limits())
-        assert len(listing.rows) == listing.total == len(listing.recordings) == clips
-        assert [f for f in listing.findings if f.severity != "note"] == []
-        assert listing.left_out == frozenset()
+def test_real_corpora_have_no_warnings() -> None:
+    for folder, clips in ((SPEECH, 3), (DEMO_CORPUS, 60)):
+        checked = check_metadata(scan_corpus(folder), BBC, Limits())
+        assert len(checked.rows) == checked.total == len(checked.recordings) == clips
+        assert [f for f in checked.findings if f.severity != "note"] == []
+        assert checked.left_out == frozenset()
 
 
-def test_rows_and_recordings_are_those_of_training(read: Read, dataset: Path) -> None:
-    listing = read("clip-1|Hello there.\n\nclip-2.wav|Dr. Who.|Doctor Who.\nlost|Gone.\n")
-    assert listing.rows == scan_corpus(dataset).rows
-    assert listing.total == 3
-    assert listing.recordings == {
+def test_rows_and_recordings(read: Read, dataset: Path) -> None:
+    checked = read("clip-1|Hello there.\n\nclip-2.wav|Dr. Who.|Doctor Who.\nlost|Gone.\n")
+    assert checked.rows == scan_corpus(dataset).rows
+    assert checked.total == 3
+    assert checked.recordings == {
         "clip-1": dataset / "wavs" / "clip-1.wav",
         "clip-2": dataset / "wavs" / "clip-2.wav",
     }
 
 
 @pytest.mark.parametrize(
-    ("line", "kind", "severity", "clip_id", "said"),
+    ("line", "kind", "severity", "clip_id", "part"),
     [
         ("clip-0|a|b|c", "field-count", "error", "clip-0", "4 fields"),
         ("only some words", "field-count", "error", "only some words", "1 field,"),
@@ -95,111 +94,111 @@ def test_rows_and_recordings_are_those_of_training(read: Read, dataset: Path) ->
         ("Clip-1|Some words.", "ids-alike", "warning", "Clip-1", "from clip-1 in line 1"),
     ],
 )
-def test_a_bad_line_is_told_with_its_number(
-    read: Read, line: str, kind: str, severity: str, clip_id: str, said: str
+def test_bad_line_is_reported_with_its_number(
+    read: Read, line: str, kind: str, severity: str, clip_id: str, part: str
 ) -> None:
-    listing = read(f"clip-1|{sentence(1)}\n\n{line}\nclip-2|{sentence(2)}\n")
-    found = [finding for finding in about_lines(listing) if finding.kind == kind]
+    checked = read(f"clip-1|{sentence(1)}\n\n{line}\nclip-2|{sentence(2)}\n")
+    found = [finding for finding in about_lines(checked) if finding.kind == kind]
     assert [(f.line, f.severity, f.clip_id) for f in found] == [(3, severity, clip_id)]
-    assert said in found[0].figure
+    assert part in found[0].figure
     assert found[0].advice
-    assert {finding.line for finding in about_lines(listing)} == {3}
+    assert {finding.line for finding in about_lines(checked)} == {3}
 
 
-def test_a_latin_1_line_spoils_no_other(read: Read) -> None:
-    listing = read(b"clip-0|One.\nclip-1|caf\xe9 au lait.\nclip-2|Two.\nclip-3|\xff.")
-    assert [(f.line, f.kind, f.clip_id, f.value) for f in about_lines(listing)] == [
+def test_latin_1_line_spoils_no_other(read: Read) -> None:
+    checked = read(b"clip-0|One.\nclip-1|caf\xe9 au lait.\nclip-2|Two.\nclip-3|\xff.")
+    assert [(f.line, f.kind, f.clip_id, f.value) for f in about_lines(checked)] == [
         (2, "not-utf-8", "clip-1", 11),
         (4, "not-utf-8", "clip-3", 8),
     ]
-    assert "0xe9 (é in Windows-1252) at column 11" in about_lines(listing)[0].figure
-    assert [row.clip_id for row in listing.rows] == ["clip-0", "clip-2"]
-    assert listing.total == 4
+    assert "0xe9 (é in Windows-1252) at column 11" in about_lines(checked)[0].figure
+    assert [row.clip_id for row in checked.rows] == ["clip-0", "clip-2"]
+    assert checked.total == 4
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"])
-def test_a_wide_encoding_is_told_once(read: Read, encoding: str) -> None:
+def test_wide_encoding_is_reported_once(read: Read, encoding: str) -> None:
     content = "".join(f"clip-{n}|{sentence(n)}\n" for n in range(4))
-    listing = read(content.encode(encoding))
-    assert [(f.kind, f.line) for f in listing.findings if f.severity == "error"] == [
+    checked = read(content.encode(encoding))
+    assert [(f.kind, f.line) for f in checked.findings if f.severity == "error"] == [
         ("not-utf-8", None)
     ]
-    assert encoding[:6].upper() in listing.findings[0].figure
-    assert (listing.rows, listing.total) == ((), 4)
-    assert [(each.line, each.clip_id) for each in listing.unlisted] == [
+    assert encoding[:6].upper() in checked.findings[0].figure
+    assert (checked.rows, checked.total) == ((), 4)
+    assert [(each.line, each.clip_id) for each in checked.unlisted] == [
         (n + 1, f"clip-{n}") for n in range(4)
     ]
 
 
-def test_lines_of_a_wide_encoding_are_told_all_the_same(read: Read) -> None:
-    listing = read(f"clip-0|{sentence(0)}\r\nclip-1\r\nclip-0|TODO\r\n".encode("utf-16"))
-    errors = [(f.kind, f.line) for f in listing.findings if f.severity == "error"]
+def test_lines_of_a_wide_encoding_are_checked(read: Read) -> None:
+    checked = read(f"clip-0|{sentence(0)}\r\nclip-1\r\nclip-0|TODO\r\n".encode("utf-16"))
+    errors = [(f.kind, f.line) for f in checked.findings if f.severity == "error"]
     assert errors == [("not-utf-8", None), ("field-count", 2), ("duplicate-id", 3)]
 
 
-def test_lines_of_a_damaged_wide_encoding_are_not_counted(read: Read) -> None:
+def test_damaged_wide_encoding_has_no_lines(read: Read) -> None:
     whole = f"clip-0|{sentence(0)}\nclip-1\nclip-2|\n".encode("utf-16")
     for place in (6, 9):
-        listing = read(whole[:place] + b"x" + whole[place:])
-        assert [(f.kind, f.line) for f in listing.findings] == [("not-utf-8", None)]
+        checked = read(whole[:place] + b"x" + whole[place:])
+        assert [(f.kind, f.line) for f in checked.findings] == [("not-utf-8", None)]
 
 
-def test_recordings_wait_for_lines_that_cannot_be_read(read: Read) -> None:
+def test_recordings_of_unreadable_lines_are_unlisted(read: Read) -> None:
     lines = ["clip-0|a|b|c|d", "CLIP-1|Yes.", "clip-2\tNo.", "clip-3|", "clip-4|I see.", "clip-4|"]
-    listing = read("\n".join(lines))
-    assert [(each.line, each.path.stem) for each in listing.unlisted] == [
+    checked = read("\n".join(lines))
+    assert [(each.line, each.path.stem) for each in checked.unlisted] == [
         (n, f"clip-{n - 1}") for n in (1, 2, 3, 4)
     ]
 
 
-def test_a_byte_order_mark_does_no_harm(read: Read) -> None:
-    listing = read(codecs.BOM_UTF8 + b"clip-0|Hello there.")
-    assert [row.clip_id for row in listing.rows] == ["clip-0"]
-    assert [f.severity for f in listing.findings if f.kind == "byte-order-mark"] == ["note"]
+def test_byte_order_mark_is_a_note(read: Read) -> None:
+    checked = read(codecs.BOM_UTF8 + b"clip-0|Hello there.")
+    assert [row.clip_id for row in checked.rows] == ["clip-0"]
+    assert [f.severity for f in checked.findings if f.kind == "byte-order-mark"] == ["note"]
 
 
-def test_line_ends_of_several_kinds_are_told(read: Read) -> None:
-    listing = read("clip-0|One.\nclip-1|Two.\rclip-2|Three.\nclip-3|Four.\n")
-    mixed = [finding for finding in listing.findings if finding.kind == "mixed-line-ends"]
+def test_mixed_line_ends_are_reported(read: Read) -> None:
+    checked = read("clip-0|One.\nclip-1|Two.\rclip-2|Three.\nclip-3|Four.\n")
+    mixed = [finding for finding in checked.findings if finding.kind == "mixed-line-ends"]
     assert [(f.line, f.severity) for f in mixed] == [(2, "note")]
     assert "3 in LF, 1 in CR" in mixed[0].figure
 
 
 @pytest.mark.parametrize("content", [b"", b"\n \r\n", codecs.BOM_UTF8])
-def test_an_empty_list_is_an_error(read: Read, content: bytes) -> None:
-    listing = read(content)
-    assert [f.kind for f in listing.findings if f.severity == "error"] == ["empty-list"]
-    assert listing.total == 0
+def test_empty_file_is_an_error(read: Read, content: bytes) -> None:
+    checked = read(content)
+    assert [f.kind for f in checked.findings if f.severity == "error"] == ["empty-list"]
+    assert checked.total == 0
 
 
 @pytest.mark.parametrize("header", ["id|text", "file|transcription|normalized_text", "wav|text|"])
-def test_a_header_is_no_clip(read: Read, header: str) -> None:
-    listing = read(f"{header}\nclip-0|Hello there.")
-    assert [(f.line, f.kind, f.severity) for f in about_lines(listing)] == [
+def test_header_is_no_clip(read: Read, header: str) -> None:
+    checked = read(f"{header}\nclip-0|Hello there.")
+    assert [(f.line, f.kind, f.severity) for f in about_lines(checked)] == [
         (1, "header", "warning")
     ]
-    assert [row.clip_id for row in listing.rows] == ["clip-0"]
+    assert [row.clip_id for row in checked.rows] == ["clip-0"]
 
 
-def test_the_same_text_twice_is_told_with_the_other_line(read: Read) -> None:
-    listing = read(f"clip-0|{sentence(0)}\nclip-1|Yes.\nclip-2|{sentence(0).upper()}\nclip-3|yes")
-    same = [finding for finding in listing.findings if finding.kind == "same-text"]
+def test_repeated_text_names_the_other_line(read: Read) -> None:
+    checked = read(f"clip-0|{sentence(0)}\nclip-1|Yes.\nclip-2|{sentence(0).upper()}\nclip-3|yes")
+    same = [finding for finding in checked.findings if finding.kind == "same-text"]
     assert [(f.line, f.severity) for f in same] == [(3, "warning"), (4, "note")]
     assert "clip-0 in line 1" in same[0].figure
 
 
-def test_a_slipped_column_is_told_with_the_line_it_comes_from(read: Read) -> None:
+def test_moved_column_names_the_line_it_comes_from(read: Read) -> None:
     slipped = f"clip-0|The cat sat on the mat.|{sentence(1)}"
-    listing = read(f"{slipped}\nclip-1|{sentence(1)}|{sentence(1)}")
-    columns = [finding for finding in listing.findings if finding.kind == "columns-differ"]
+    checked = read(f"{slipped}\nclip-1|{sentence(1)}|{sentence(1)}")
+    columns = [finding for finding in checked.findings if finding.kind == "columns-differ"]
     assert [(f.line, f.severity) for f in columns] == [(1, "error")]
     assert columns[0].figure == "the last field is the text of line 2"
 
 
-def test_clips_are_left_out_for_their_text_as_in_training(read: Read) -> None:
-    listing = read(f"clip-0|{'word ' * 40}\nclip-1|~~\nclip-2|Fine.\nclip-3|{'x' * 100_000}")
-    assert listing.left_out == {"clip-0", "clip-1", "clip-3"}
-    assert [(f.line, f.kind) for f in listing.findings if f.severity == "error"] == [
+def test_clips_are_left_out_for_their_text(read: Read) -> None:
+    checked = read(f"clip-0|{'word ' * 40}\nclip-1|~~\nclip-2|Fine.\nclip-3|{'x' * 100_000}")
+    assert checked.left_out == {"clip-0", "clip-1", "clip-3"}
+    assert [(f.line, f.kind) for f in checked.findings if f.severity == "error"] == [
         (1, "text-too-long"),
         (2, "unreadable-text"),
         (4, "text-too-long"),
@@ -247,7 +246,7 @@ PLANTED: dict[str, Callable[[int], bytes]] = {
     blank=st.sets(st.integers(1, CLIPS)),
     mark=st.sampled_from([b"", codecs.BOM_UTF8]),
 )
-def test_planted_faults_are_told_at_exactly_their_lines(
+def test_planted_faults_are_found_in_their_lines(
     read: Read, faults: list[str | None], ends: list[bytes], blank: set[int], mark: bytes
 ) -> None:
     lines = [f"clip-0|{sentence(0)}".encode()]
@@ -261,10 +260,10 @@ def test_planted_faults_are_told_at_exactly_their_lines(
         if fault:
             planted.append((len(lines), fault))
     content = b"".join(line + end for line, end in zip(lines, ends, strict=False))
-    listing = read(mark + content)
-    errors = [(f.line, f.kind) for f in listing.findings if f.severity == "error"]
+    checked = read(mark + content)
+    errors = [(f.line, f.kind) for f in checked.findings if f.severity == "error"]
     assert errors == planted
-    assert listing.total == len(faults) + 1
+    assert checked.total == len(faults) + 1
 
 
 @settings(deadline=None)
@@ -276,21 +275,21 @@ def test_planted_faults_are_told_at_exactly_their_lines(
     | st.text(max_size=6).map(str.encode)
     | st.sampled_from([b"|", b"||", b"\t", b'"', b"\0", b"\xff\xfe", codecs.BOM_UTF8, b"<b>"]),
 )
-def test_a_line_that_was_spoilt_spoils_no_other(
+def test_damaged_line_spoils_no_other(
     tmp_path_factory: pytest.TempPathFactory, line: int, place: float, length: int, inserted: bytes
 ) -> None:
-    lines = (FIXTURE / "metadata.csv").read_bytes().splitlines()
+    lines = (SPEECH / "metadata.csv").read_bytes().splitlines()
     start = int(place * len(lines[line]))
     inserted = inserted.replace(b"\r", b"").replace(b"\n", b"")
     lines[line] = lines[line][:start] + inserted + lines[line][start + length :]
     folder = tmp_path_factory.getbasetemp() / "mutated"
     (folder / "wavs").mkdir(parents=True, exist_ok=True)
     (folder / "metadata.csv").write_bytes(b"\r\n".join(lines))
-    listing = check_metadata(scan_corpus(folder), BBC, Limits())
-    told = {f.line for f in listing.findings if f.kind not in ("missing-recording", "same-text")}
-    if not any(f.line is None and f.kind == "not-utf-8" for f in listing.findings):
-        assert told <= {line + 1, None}
-        assert len({row.line for row in listing.rows} - {line + 1}) == 2
+    checked = check_metadata(scan_corpus(folder), BBC, Limits())
+    found = {f.line for f in checked.findings if f.kind not in ("missing-recording", "same-text")}
+    if not any(f.line is None and f.kind == "not-utf-8" for f in checked.findings):
+        assert found <= {line + 1, None}
+        assert len({row.line for row in checked.rows} - {line + 1}) == 2
 
 
 @settings(deadline=None)
@@ -299,25 +298,25 @@ def test_a_line_that_was_spoilt_spoils_no_other(
     | st.text(alphabet="ab1|./\\\n\r\x00\"'é \t<>[]&;Ã©�\ufeff").map(str.encode)
     | st.text(max_size=60).map(lambda text: text.encode("utf-16"))
 )
-def test_any_bytes_give_a_listing(read: Read, dataset: Path, content: bytes) -> None:
-    listing = read(content)
+def test_any_bytes_can_be_checked(read: Read, dataset: Path, content: bytes) -> None:
+    checked = read(content)
     lines = content.count(b"\n") + content.count(b"\r") + 1
-    assert all(1 <= (finding.line or 1) <= lines for finding in listing.findings)
-    assert all(finding.clip_id.isprintable() for finding in listing.findings)
-    assert all(finding.figure.isprintable() for finding in listing.findings)
+    assert all(1 <= (finding.line or 1) <= lines for finding in checked.findings)
+    assert all(finding.clip_id.isprintable() for finding in checked.findings)
+    assert all(finding.figure.isprintable() for finding in checked.findings)
     try:
         usable_clips(scan_corpus(dataset), BBC, Limits())
     except InputError as error:
         if "not UTF-8" in str(error):
-            assert any(finding.kind == "not-utf-8" for finding in listing.findings)
+            assert any(finding.kind == "not-utf-8" for finding in checked.findings)
             return
-    left = {row.line for row in scan_corpus(dataset).rows} - {row.line for row in listing.rows}
-    told = {finding.line for finding in listing.findings}
-    assert left <= told or None in told
+    left = {row.line for row in scan_corpus(dataset).rows} - {row.line for row in checked.rows}
+    found = {finding.line for finding in checked.findings}
+    assert left <= found or None in found
 
 
 @pytest.mark.parametrize(("cleaner", "accent"), [("english", "note"), ("plain", "warning")])
-def test_unknown_characters_are_told_by_what_is_lost(cleaner, accent) -> None:
+def test_severity_of_unknown_characters(cleaner, accent) -> None:
     findings = unknown_findings(
         [
             UnknownCharacter("ß", 3, 7, "Straße", " "),

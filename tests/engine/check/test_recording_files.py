@@ -20,7 +20,7 @@ def listing(dataset: Path, content: str, *files: str) -> Metadata:
     return check_metadata(scan_corpus(dataset), Vocabulary(BBC_SYMBOLS), Limits())
 
 
-def told(findings: tuple[Finding, ...]) -> list[tuple[int | None, str, str]]:
+def reported(findings: tuple[Finding, ...]) -> list[tuple[int | None, str, str]]:
     return [(f.line, f.kind, f.file) for f in findings if f.severity != "note"]
 
 
@@ -28,21 +28,21 @@ def test_files_that_no_row_names(tmp_path: Path) -> None:
     found = listing(
         tmp_path, "a|Hello.", "a.wav", "b.wav", "deep/c.flac", "d.MP3", ".hidden.wav", "notes.txt"
     )
-    assert told(found.findings) == [
+    assert reported(found.findings) == [
         (None, "orphaned-recording", "wavs/b.wav"),
         (None, "orphaned-recording", "wavs/deep/c.flac"),
         (None, "other-format", "wavs/d.MP3"),
     ]
 
 
-def test_a_recording_of_a_broken_line_is_no_orphan(tmp_path: Path) -> None:
+def test_recording_of_a_broken_line_is_no_orphan(tmp_path: Path) -> None:
     content = 'a|one|two|three\nb\ttext\n"c"|text\nd.wav,text\ne|'
     found = listing(tmp_path, content, "a.wav", "b.wav", "c.flac", "d.wav", "e.wav")
-    assert [kind for line, kind, _ in told(found.findings) if line is None] == []
+    assert [kind for line, kind, _ in reported(found.findings) if line is None] == []
 
 
 @pytest.mark.parametrize(
-    ("row", "file", "kind", "said"),
+    ("row", "file", "kind", "part"),
     [
         ("Alice-1|Hello.", "alice-1.wav", "missing-recording", "wavs/alice-1.wav"),
         ("wavs/a|Hello.", "a.wav", "missing-recording", "wavs/a.wav"),
@@ -56,18 +56,18 @@ def test_a_recording_of_a_broken_line_is_no_orphan(tmp_path: Path) -> None:
         ("Hello.|a.wav", "a.wav", "swapped-fields", "the id a.wav"),
     ],
 )
-def test_a_missing_recording_is_looked_for_under_other_names(
-    tmp_path: Path, row: str, file: str, kind: str, said: str
+def test_missing_recording_is_found_under_other_names(
+    tmp_path: Path, row: str, file: str, kind: str, part: str
 ) -> None:
     findings = listing(tmp_path, row, file).findings
     found = [finding for finding in findings if finding.severity != "note"]
     assert [(f.line, f.kind, f.severity) for f in found] == [(1, kind, "error")]
-    assert said in found[0].figure
+    assert part in found[0].figure
 
 
-def test_a_recording_in_two_formats(tmp_path: Path) -> None:
+def test_recording_in_two_formats(tmp_path: Path) -> None:
     found = listing(tmp_path, "a|Hello.", "a.flac", "a.wav", "a.WAV")
-    assert told(found.findings) == [
+    assert reported(found.findings) == [
         (1, "two-recordings", "wavs/a.wav"),
         (1, "two-recordings", "wavs/a.flac"),
     ]
@@ -77,10 +77,10 @@ def test_a_recording_in_two_formats(tmp_path: Path) -> None:
 def test_names_in_another_unicode_form_are_found(tmp_path: Path) -> None:
     decomposed = "cafe\N{COMBINING ACUTE ACCENT}"
     found = listing(tmp_path, f"café|Hello.\n{decomposed}|Goodbye.", f"{decomposed}.wav")
-    assert told(found.findings) == [(2, "duplicate-id", "metadata.csv")]
+    assert reported(found.findings) == [(2, "duplicate-id", "metadata.csv")]
     assert list(found.recordings) == ["café"]
 
 
-def test_names_that_cannot_be_printed_are_told_so_that_they_can(tmp_path: Path) -> None:
+def test_unprintable_names_are_shown_safely(tmp_path: Path) -> None:
     found = listing(tmp_path, "a|Hello.", "a.wav", "b\x1b[31m.wav")
-    assert told(found.findings) == [(None, "orphaned-recording", "wavs/b�[31m.wav")]
+    assert reported(found.findings) == [(None, "orphaned-recording", "wavs/b�[31m.wav")]

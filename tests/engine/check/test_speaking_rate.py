@@ -30,14 +30,14 @@ def with_text_of(clip: TimedText, other: TimedText) -> TimedText:
     return TimedText(clip.line, clip.clip_id, clip.file, other.text, clip.seconds)
 
 
-def test_real_speech_is_not_doubted() -> None:
+def test_real_speech_has_no_finding() -> None:
     findings, spread = rate_findings(read_speech())
     assert findings == []
     assert spread is not None
     assert 11 < spread.low < 13 < spread.median < 16 < spread.high < 19
 
 
-def test_texts_that_changed_places_are_told_and_no_others() -> None:
+def test_swapped_texts_are_found_and_no_others() -> None:
     clips = read_speech()
     for a, b in combinations(range(len(clips)), 2):
         changed = list(clips)
@@ -52,7 +52,7 @@ def test_texts_that_changed_places_are_told_and_no_others() -> None:
             assert any(finding.severity == "error" for finding in findings), (a, b)
 
 
-def test_the_figure_tells_the_usual_range_and_the_advice_the_other_line() -> None:
+def test_finding_names_usual_range_and_other_line() -> None:
     clips = read_speech()
     clips[1], clips[3] = with_text_of(clips[1], clips[3]), with_text_of(clips[3], clips[1])
     fast, slow = rate_findings(clips)[0]
@@ -71,27 +71,25 @@ def test_many_wrong_texts_do_not_become_the_norm() -> None:
     for number in wrong:
         clips[number] = timed(clips[number].line, 30, 9.0 + 0.1 * number)
     findings, _ = rate_findings(clips)
-    told = {finding.line for finding in findings if finding.severity == "error"}
-    assert told == {number + 1 for number in wrong}
+    found = {finding.line for finding in findings if finding.severity == "error"}
+    assert found == {number + 1 for number in wrong}
 
 
 @pytest.mark.parametrize(("step", "fitting"), [(1, "next"), (-1, "previous")])
 @pytest.mark.parametrize("first", [0, 16])
-def test_texts_that_slipped_by_a_line_are_told_together(
-    step: int, fitting: str, first: int
-) -> None:
+def test_texts_moved_by_a_line_are_one_finding(step: int, fitting: str, first: int) -> None:
     clips = read_speech()
-    slipped = [
+    moved = [
         clip if n < first else with_text_of(clip, clips[(n + step) % len(clips)])
         for n, clip in enumerate(clips)
     ]
-    shifts = [f for f in rate_findings(slipped)[0] if f.kind == "shifted-texts"]
+    shifts = [f for f in rate_findings(moved)[0] if f.kind == "shifted-texts"]
     assert [finding.severity for finding in shifts] == ["error"]
     assert f"the {fitting} clip's" in shifts[0].figure
     assert abs((shifts[0].line or 0) - first) <= 4
 
 
-def test_what_nobody_can_say_is_told_in_the_smallest_corpus() -> None:
+def test_impossible_rates_are_found_in_two_clips() -> None:
     findings, _ = rate_findings([timed(1, 40, 2.6), timed(2, 90, 1.0), timed(3, 5, 20.0)])
     assert [(f.line, f.kind, f.severity) for f in findings] == [
         (2, "spoken-too-fast", "error"),
@@ -99,23 +97,23 @@ def test_what_nobody_can_say_is_told_in_the_smallest_corpus() -> None:
     ]
 
 
-def test_what_is_too_short_for_a_word_is_not_judged_by_how_fast_it_is() -> None:
+def test_clips_too_short_for_a_word_are_ignored() -> None:
     clips = read_speech()
     clicks = [timed(90 + n, 185, 0.1) for n in range(10)]
     assert rate_findings([*clips, *clicks]) == rate_findings(clips)
 
 
-def test_a_short_clip_is_measured_by_what_anyone_can_say() -> None:
+def test_short_clip_is_compared_with_speech() -> None:
     [finding] = rate_findings([*read_speech(), timed(90, 100, 0.3)])[0]
     assert finding.severity == "error"
     assert finding.figure == "333.3 characters/s over 0.3 s, where speech has 3–35"
 
 
-def test_a_script_of_syllables_is_slow_by_nature() -> None:
+def test_script_of_syllables_is_slow() -> None:
     clips = [TimedText(n, "a", "wavs/a.wav", "漢字" * 5, 4.5) for n in range(4)]
     assert rate_findings(clips)[0] == []
 
 
-def test_clips_without_text_or_sound_are_passed_over() -> None:
+def test_clips_without_text_or_sound_are_ignored() -> None:
     assert rate_findings([timed(1, 0, 1.0), timed(2, 5, 0.0)]) == ([], None)
     assert rate_findings([]) == ([], None)

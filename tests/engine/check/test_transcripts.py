@@ -42,7 +42,7 @@ def test_good_english_has_no_fault(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "kind", "severity", "said"),
+    ("text", "kind", "severity", "part"),
     [
         ("...", "unreadable-text", "error", "“...”"),
         ("nan", "placeholder", "error", "“nan”"),
@@ -75,20 +75,20 @@ def test_good_english_has_no_fault(text: str) -> None:
         ("THE WHOLE TEXT IS LOUD.", "all-capitals", "note", "in capitals"),
     ],
 )
-def test_a_doubtful_text_is_told(text: str, kind: str, severity: str, said: str) -> None:
+def test_faulty_text_is_reported(text: str, kind: str, severity: str, part: str) -> None:
     found = faults(text)
     assert [(fault.kind, fault.severity) for fault in found] == [(kind, severity)]
-    assert said in found[0].figure
+    assert part in found[0].figure
     assert found[0].advice
 
 
 @pytest.mark.parametrize("text", ["He <b>never</b> left.", "Tom &amp; Jerry.", "a &eacute; b"])
-def test_markup_harms_only_where_it_is_read(text: str) -> None:
+def test_markup_is_an_error_only_where_it_is_read(text: str) -> None:
     assert [(fault.kind, fault.severity) for fault in faults(text)] == [("markup", "note")]
     assert [(fault.kind, fault.severity) for fault in faults(text, PLAIN)] == [("markup", "error")]
 
 
-def test_digits_are_told_where_they_are_lost() -> None:
+def test_digits_that_cannot_be_read_are_reported() -> None:
     assert kinds("Das waren 25 Kühe.", PLAIN) == ["unread-digits"]
     assert kinds("Those were 25 cows.") == []
 
@@ -98,11 +98,11 @@ def test_punctuation_alone_is_no_text() -> None:
     assert kinds(". . .") == ["unreadable-text"]
 
 
-def test_words_that_double_in_other_languages_are_not_told() -> None:
+def test_doubled_words_of_other_languages_are_fine() -> None:
     assert kinds("Nous nous levons, und die die da sind.", PLAIN) == []
 
 
-def test_a_text_at_the_limit_is_read_and_one_beyond_left_out() -> None:
+def test_limit_of_characters() -> None:
     words = "la " * 59
     assert kinds(words + "la") == ["repeated-text"]
     assert kinds(words + "la la.") == ["text-too-long"]
@@ -128,5 +128,5 @@ def test_a_text_at_the_limit_is_read_and_one_beyond_left_out() -> None:
         ("", "He was late.", False),
     ],
 )
-def test_columns_that_say_different_things(raw: str, text: str, differ: bool) -> None:
+def test_columns_with_different_texts(raw: str, text: str, differ: bool) -> None:
     assert ("columns-differ" in kinds(text, raw=raw)) == differ

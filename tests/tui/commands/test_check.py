@@ -99,13 +99,9 @@ def test_estimates_of_this_machine_and_of_the_bbc() -> None:
 
 
 def test_the_published_figures_are_of_the_full_size() -> None:
-    from engine.jobs.check import CheckOptions, check_files
     from engine.training.throughput import EstimateRequest, published_training
 
-    order = CheckOptions(SPEECH)
-    found = check_files(order, on_progress=lambda done, total: None, cancelled=lambda: False)
-    assert len(found.shapes) == 3
-    settings = order.settings()
+    settings = VoiceSettings()
     steps = {"text2mel": 670_000, "ssrn": 49_000}
     plans = [
         EstimateRequest(preset, "standard", 34, settings.audio, settings.limits, steps, None)
