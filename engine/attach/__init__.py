@@ -1,1 +1,1 @@
-"""The wire between a run and the screens of other processes: JSON lines on a Unix socket."""
+"""Screens of other processes: they look at a run, and steer it, through a Unix socket."""

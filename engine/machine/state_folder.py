@@ -1,9 +1,10 @@
-"""What voicecoach remembers on a host outside any voice: a folder for its owner alone."""
+"""What voicecoach keeps on a host outside any voice: a folder for its owner alone."""
 
-import contextlib
 import errno
 import os
 from pathlib import Path
+
+from engine.files import make_folder, replacing
 
 
 def state_folder() -> Path:
@@ -16,8 +17,8 @@ def state_folder() -> Path:
     try:
         base = Path(state) if state.startswith("/") else Path.home() / ".local" / "state"
     except RuntimeError as error:
-        told = "this account has no home folder; give it one in HOME"
-        raise FileNotFoundError(errno.ENOENT, told) from error
+        reason = "this account has no home folder; give it one in HOME"
+        raise FileNotFoundError(errno.ENOENT, reason) from error
     return base / "voicecoach"
 
 
@@ -35,21 +36,10 @@ def require_own(folder: Path) -> None:
 def write_own(path: Path, content: bytes) -> None:
     """Write a file, and its folder where there is none, for their owner alone.
 
-    No other process meets half of it. It is not made to survive a power cut: whoever reads it
-    can do without.
-
     Raises:
         OSError: it cannot be written, or the folder is open to others.
     """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(path.parent)
     require_own(path.parent)
-    part = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        part.replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            part.unlink()
-        raise
+    with replacing(path) as file:
+        file.write(content)

@@ -105,14 +105,6 @@ def test_training_goes_on_without_a_socket(make_voice, training):
     assert str(voice.folder / "socket") in told
 
 
-def test_a_run_in_a_state_folder_that_is_a_file_goes_on(
-    make_voice, training, tmp_path, monkeypatch
-):
-    (tmp_path / "state").write_text("a file")
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    assert training.end(training.start(make_voice(), "+1")).step == 1
-
-
 def test_an_order_that_is_refused_leaves_no_socket(tmp_path, training):
     dataset = tmp_path / "recordings"
     (dataset / "wavs").mkdir(parents=True)

@@ -104,6 +104,12 @@ def save(voice: Voice, step: int, network: str = "text2mel", content: bytes = b"
     return folder
 
 
+def pay(voice: Voice, what: str) -> None:
+    """Add a line to the spend of a voice."""
+    with (voice.folder / "spend.jsonl").open("a") as file:
+        file.write(f'{{"start": "{what}"}}\n')
+
+
 @pytest.fixture
 def make(tmp_path: Path) -> SimpleNamespace:
     """Makes voices and their checkpoints: `voice`, `save`, and the `ID` that they have."""
@@ -112,7 +118,7 @@ def make(tmp_path: Path) -> SimpleNamespace:
         said = VoiceSettings(dataset=tmp_path, mirror="memory://mirror", id=ID)
         return Voice.create(tmp_path / name, replace(said, **settings))
 
-    return SimpleNamespace(voice=voice, save=save, ID=ID)
+    return SimpleNamespace(voice=voice, save=save, pay=pay, ID=ID)
 
 
 class Run:
@@ -185,6 +191,21 @@ def mirrored(make, memory, send) -> tuple[Voice, Run]:
 
 
 @pytest.fixture
+def spend_lines(memory) -> Callable[[], list[str]]:
+    """The lines of the spend in the mirror in memory, if sent after the last checkpoint."""
+
+    def lines() -> list[str]:
+        latest = read_index(memory).latest
+        if latest is None:
+            return []
+        content = memory.read(f"voice/{latest.names['spend.jsonl']}", 10**6)
+        assert hashlib.sha256(content).hexdigest() == latest.voice_files["spend.jsonl"].sha256
+        return content.decode().splitlines()
+
+    return lines
+
+
+@pytest.fixture
 def steps(memory) -> Callable[..., list[int]]:
     """The steps of a network in the mirror in memory."""
 
@@ -215,16 +236,16 @@ def until() -> Callable[[Callable[[], bool]], None]:
 
 
 @pytest.fixture
-def heard() -> list[str]:
+def reports() -> list[str]:
     return []
 
 
 @pytest.fixture
-def fetching(memory, heard) -> FetchOptions:
+def fetching(memory, reports) -> FetchOptions:
     """Every address is the mirror in memory; waits are noted and not made."""
     return FetchOptions(
-        report=heard.append,
-        wait=lambda seconds: heard.append(f"waited {seconds:.1f}"),
+        report=reports.append,
+        wait=lambda seconds: reports.append(f"waited {seconds:.1f}"),
         open=lambda address: memory,
     )
 

@@ -3,7 +3,6 @@
 import pwd
 import shutil
 import stat
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -106,15 +105,6 @@ def test_a_strangers_confirmation_proves_nothing(voice, state):
     assert not is_confirmed(voice.folder, BUCKET)
     confirm(voice.folder, BUCKET)
     assert is_confirmed(voice.folder, BUCKET)
-
-
-@pytest.mark.slow
-def test_a_changed_line_is_not_confirmed(voice, training, address):
-    confirm(voice.folder, BUCKET)
-    voice.save(replace(voice.settings, mirror=str(Path(address).parent / "theirs")))
-    options = restore_from_mirror(TrainOptions(voice.folder), FetchOptions(open=forbidden))
-    assert options.mirror is None
-    assert train(training, voice, "1").mirror.unnamed
 
 
 @pytest.mark.parametrize("stored", ["s3://user:geheim@bucket/a", "s3:/half", "\x1b[2J", "-", "a b"])

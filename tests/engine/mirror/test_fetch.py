@@ -28,30 +28,32 @@ def content(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
-def order(folder: Path, **more) -> TrainOptions:
+def options(folder: Path, **more) -> TrainOptions:
     return TrainOptions(folder, mirror="memory://mirror", **more)
 
 
-def test_a_damaged_checkpoint_gives_way_to_the_one_before(alice, memory, fetching, heard, tmp_path):
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(
+    alice, memory, fetching, reports, tmp_path
+):
     newest = read_index(memory).checkpoints["text2mel"][0].key
     memory._files._files.pipe_file(f"{memory._root}/{newest}/weights.safetensors", b"x" * 1250)
     fresh = tmp_path / "fresh"
-    restore(order(fresh), fetching)
+    restore(options(fresh), fetching)
     assert Voice.open(fresh).newest("text2mel").step == 100
-    assert any("is damaged" in text and "using the one before" in text for text in heard)
+    assert any("is damaged" in text and "using the one before" in text for text in reports)
 
 
 def test_a_checkpoint_lacking_a_file_does_not_count(alice, memory, fetching, tmp_path):
     newest = read_index(memory).checkpoints["text2mel"][0].key
     memory._files._files.rm(f"{memory._root}/{newest}/state.json")
-    restore(order(tmp_path / "one"), fetching)
+    restore(options(tmp_path / "one"), fetching)
     assert Voice.open(tmp_path / "one").newest("text2mel").step == 100
     memory._files._files.rm(f"{memory._root}/{newest}/{MANIFEST}")
-    restore(order(tmp_path / "two"), fetching)
+    restore(options(tmp_path / "two"), fetching)
     assert Voice.open(tmp_path / "two").newest("text2mel").step == 100
 
 
-def test_a_fetch_that_was_cut_off_continues(alice, memory, fetching, tmp_path, heard):
+def test_a_fetch_that_was_cut_off_continues(alice, memory, fetching, tmp_path, reports):
     fresh = tmp_path / "fresh"
     opened = []
 
@@ -62,11 +64,11 @@ def test_a_fetch_that_was_cut_off_continues(alice, memory, fetching, tmp_path, h
                 raise ConnectionResetError("the line is dead")
 
     memory._files.before = cut_off
-    restore(order(fresh), fetching)
+    restore(options(fresh), fetching)
     assert Voice.open(fresh).newest("text2mel").step == 200
     # The first network's weights were there already and are not fetched again.
     assert len(opened) == 3
-    assert sum(text.startswith("waited") for text in heard) == 1
+    assert sum(text.startswith("waited") for text in reports) == 1
 
 
 @pytest.fixture
@@ -80,50 +82,50 @@ def later(alice, memory, send) -> SimpleNamespace:
 
 
 def test_the_spend_after_the_last_checkpoint_is_fetched(later, fetching, tmp_path):
-    restore(order(tmp_path / "fresh"), fetching)
+    restore(options(tmp_path / "fresh"), fetching)
     ours = (tmp_path / "fresh" / "spend.jsonl").read_bytes()
     assert ours == (later.folder / "spend.jsonl").read_bytes()
     assert ours.endswith(b'{"start": "c"}\n')
 
 
-def test_spend_of_another_machine_is_merged(later, fetching, heard):
+def test_spend_of_another_machine_is_merged(later, fetching, reports):
     (later.folder / "spend.jsonl").write_text('{"start": "a"}\n{"start": "mine"}\n')
-    restore(order(later.folder), fetching)
+    restore(options(later.folder), fetching)
     lines = (later.folder / "spend.jsonl").read_text().splitlines()
     assert lines == [f'{{"start": "{what}"}}' for what in ("a", "b", "c", "mine")]
     before = content(later.folder)
-    restore(order(later.folder), fetching)
+    restore(options(later.folder), fetching)
     assert content(later.folder) == before
 
 
-@pytest.mark.parametrize("what", ["latest.json", "its ledger", "a ledger without end"])
+@pytest.mark.parametrize("what", ["latest.json", "its spend", "a spend without end"])
 def test_a_damaged_spend_gives_way_to_the_last_checkpoints(
-    later, memory, fetching, heard, tmp_path, what
+    later, memory, fetching, reports, tmp_path, what
 ):
     latest = read_index(memory).latest
     files, root = memory._files._files, memory._root
     if what == "latest.json":
         files.pipe_file(f"{root}/latest.json", encoded(latest)[:-20])
-    elif what == "its ledger":
+    elif what == "its spend":
         files.pipe_file(f"{root}/voice/{latest.names['spend.jsonl']}", b"x" * 48)
     else:
         marks = {**latest.voice_files, "spend.jsonl": FileInfo(2**39, "0" * 64)}
         files.pipe_file(f"{root}/latest.json", encoded(replace(latest, voice_files=marks)))
-    restore(order(tmp_path / "fresh"), fetching)
+    restore(options(tmp_path / "fresh"), fetching)
     assert (tmp_path / "fresh" / "spend.jsonl").read_text() == '{"start": "a"}\n{"start": "b"}\n'
-    assert (what == "latest.json") or any("spend.jsonl" in text for text in heard)
+    assert (what == "latest.json") or any("spend.jsonl" in text for text in reports)
 
 
-def test_damaged_settings_give_way_to_earlier_ones(alice, memory, fetching, heard, tmp_path):
+def test_damaged_settings_give_way_to_earlier_ones(alice, memory, fetching, reports, tmp_path):
     newest = max(read_index(memory).all, key=lambda manifest: manifest.sequence)
     memory._files._files.pipe_file(f"{memory._root}/{newest.key}/voice.toml", b"oops")
-    restore(order(tmp_path / "fresh"), fetching)
+    restore(options(tmp_path / "fresh"), fetching)
     assert Voice.open(tmp_path / "fresh").settings == alice.settings
-    assert any("voice.toml is not what was written" in text for text in heard)
+    assert any("voice.toml is not what was written" in text for text in reports)
     for manifest in read_index(memory).all:
         memory._files._files.pipe_file(f"{memory._root}/{manifest.key}/voice.toml", b"oops")
     with pytest.raises(InputError, match=r"has no intact voice\.toml"):
-        restore(order(tmp_path / "other"), fetching)
+        restore(options(tmp_path / "other"), fetching)
 
 
 # What a stranger may have put into a mirror.
@@ -142,11 +144,12 @@ def strange(alice, address, send, make):
 
 
 def fetch(strange, **more) -> list[str]:
-    heard: list[str] = []
+    reports: list[str] = []
     restore(
-        TrainOptions(strange.voice, mirror=str(strange.folder), **more), FetchOptions(heard.append)
+        TrainOptions(strange.voice, mirror=str(strange.folder), **more),
+        FetchOptions(reports.append),
     )
-    return heard
+    return reports
 
 
 def test_links_out_of_a_mirror_are_not_followed(strange, tmp_path):

@@ -9,11 +9,6 @@ from engine.mirror.layout import MARKER, Marker, encoded
 from engine.mirror.store import open_store
 
 
-def pay(voice, what: str) -> None:
-    with (voice.folder / "spend.jsonl").open("a") as file:
-        file.write(f'{{"start": "{what}"}}\n')
-
-
 def test_a_mirror_of_another_voice_is_left_alone(make, memory, send, steps):
     theirs = make.voice("theirs", id="f" * 32)
     make.save(theirs, 100)
@@ -152,6 +147,6 @@ def test_no_spend_is_sent_to_a_mirror_of_another_run(make, memory, send, until):
     second = Marker(make.ID, "alice", "other", "process 7 on elsewhere")
     memory.write(MARKER, encoded(second))
     before = memory.read("latest.json", 10**6)
-    pay(voice, "a")
+    make.pay(voice, "a")
     run.until(lambda state: "process 7 on elsewhere has taken over" in state.trouble)
     assert memory.read("latest.json", 10**6) == before

@@ -25,13 +25,13 @@ def content(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
-def order(folder: Path, **more) -> TrainOptions:
+def options(folder: Path, **more) -> TrainOptions:
     return TrainOptions(folder, mirror="memory://mirror", **more)
 
 
-def test_a_fresh_machine_gets_the_newest_of_both_networks(alice, fetching, heard):
+def test_a_fresh_machine_gets_the_newest_of_both_networks(alice, fetching, reports):
     fresh = alice.folder.with_name("fresh")
-    taken = restore(order(fresh), fetching)
+    taken = restore(options(fresh), fetching)
     voice = Voice.open(fresh)
     assert voice.settings == alice.settings
     ours, theirs = content(fresh), content(alice.folder)
@@ -42,7 +42,7 @@ def test_a_fresh_machine_gets_the_newest_of_both_networks(alice, fetching, heard
     }
     assert taken.mirror == "memory://mirror"
     assert taken.mirror_sequence == 3
-    assert "text2mel at step 200 fetched from memory://mirror" in heard
+    assert "text2mel at step 200 fetched from memory://mirror" in reports
     assert not (fresh / RESTORING).exists()
 
 
@@ -63,21 +63,21 @@ def test_recordings_are_where_this_machine_has_them(alice, fetching, tmp_path):
     (corpus / "metadata.csv").write_text("a|b")
     fresh = tmp_path / "fresh"
     with pytest.raises(InputError, match="no dataset folder"):
-        restore(order(fresh, dataset=tmp_path / "nowhere"), fetching)
-    restore(order(fresh, dataset=corpus), fetching)
+        restore(options(fresh, dataset=tmp_path / "nowhere"), fetching)
+    restore(options(fresh, dataset=corpus), fetching)
     assert Voice.open(fresh).dataset == corpus
 
 
-def test_from_is_ignored_once_the_mirror_has_its_own_steps(alice, fetching, heard, tmp_path):
+def test_from_is_ignored_once_the_mirror_has_its_own_steps(alice, fetching, reports, tmp_path):
     fresh = tmp_path / "fresh"
-    assert restore(order(fresh, source=tmp_path / "base"), fetching).source is None
-    assert any("--from" in text and "ignored" in text for text in heard)
+    assert restore(options(fresh, source=tmp_path / "base"), fetching).source is None
+    assert any("--from" in text and "ignored" in text for text in reports)
     # The other network has not begun: it starts from there.
     shutil.rmtree(fresh / "ssrn")
 
 
 def test_a_voice_behind_catches_up_and_keeps_its_spend(
-    alice, make, memory, send, fetching, heard, tmp_path
+    alice, make, memory, send, fetching, reports, tmp_path
 ):
     behind = Voice.open(Path(shutil.copytree(alice.folder, tmp_path / "behind")))
     (behind.folder / "spend.jsonl").write_text('{"start": "a"}\n{"start": "c"}\n')
@@ -87,23 +87,23 @@ def test_a_voice_behind_catches_up_and_keeps_its_spend(
     (behind.folder / "voice.toml").write_text(
         "# mine\n" + (behind.folder / "voice.toml").read_text()
     )
-    taken = restore(order(behind.folder), fetching)
+    taken = restore(options(behind.folder), fetching)
     assert taken.mirror_sequence == 4
     assert behind.newest("text2mel").step == 300
     assert behind.newest("ssrn").step == 50
     assert (behind.folder / "voice.toml").read_text().startswith("# mine\n")
-    ledger = (behind.folder / "spend.jsonl").read_text().splitlines()
-    assert ledger == ['{"start": "a"}', '{"start": "b"}', '{"start": "c"}']
+    spend = (behind.folder / "spend.jsonl").read_text().splitlines()
+    assert spend == ['{"start": "a"}', '{"start": "b"}', '{"start": "c"}']
     assert behind.history("text2mel").read_bytes() == alice.history("text2mel").read_bytes()
-    assert any("step 200 is here: continuing from the mirror" in text for text in heard)
+    assert any("step 200 is here: continuing from the mirror" in text for text in reports)
 
 
-def test_a_voice_ahead_stays_as_it_is(alice, make, fetching, heard):
+def test_a_voice_ahead_stays_as_it_is(alice, make, fetching, reports):
     make.save(alice, 300)
     before = content(alice.folder)
-    assert restore(order(alice.folder), fetching).mirror_sequence == 3
+    assert restore(options(alice.folder), fetching).mirror_sequence == 3
     assert content(alice.folder) == before
-    assert heard == []
+    assert reports == []
 
 
 @pytest.mark.parametrize("theirs", [None, "f" * 32])
@@ -112,21 +112,21 @@ def test_another_voice_is_refused(alice, make, fetching, theirs):
     make.save(other, 100)
     before = content(other.folder)
     with pytest.raises(InputError, match=r"holds .* alice, last written by process"):
-        restore(order(other.folder), fetching)
+        restore(options(other.folder), fetching)
     assert content(other.folder) == before
 
 
 def test_lost_settings_are_fetched(alice, fetching):
-    path, ledger = alice.folder / "voice.toml", alice.folder / "spend.jsonl"
-    with ledger.open("a") as file:
+    path, spend = alice.folder / "voice.toml", alice.folder / "spend.jsonl"
+    with spend.open("a") as file:
         file.write('{"start": "c"}\n')
     (alice.folder / "spend.open").touch()
     path.write_bytes(b"")
     with pytest.raises(InputError, match="fetches it once the damaged file is removed"):
-        restore(order(alice.folder), fetching)
+        restore(options(alice.folder), fetching)
     path.unlink()
     before = content(alice.folder)
-    restore(order(alice.folder), fetching)
+    restore(options(alice.folder), fetching)
     assert Voice.open(alice.folder).settings == alice.settings
     after = content(alice.folder)
     after.pop("voice.toml")
@@ -138,7 +138,7 @@ def test_a_folder_in_which_a_run_just_began_is_refused(alice, fetching, tmp_path
     lock = acquire_lock(folder)
     (folder / "voice.toml.123.part").touch()
     with pytest.raises(InputError, match=f"is being trained by process {os.getpid()} since"):
-        restore(order(folder), fetching)
+        restore(options(folder), fetching)
     lock.release()
 
 
@@ -147,32 +147,32 @@ def test_other_files_are_not_mixed_with_a_voice(alice, fetching, tmp_path):
     folder.mkdir()
     (folder / "2026.pdf").write_text("mine")
     with pytest.raises(InputError, match="is not empty and is not a voice folder"):
-        restore(order(folder), fetching)
+        restore(options(folder), fetching)
     assert content(folder) == {"2026.pdf": b"mine"}
 
 
-def test_with_nothing_here_the_mirror_is_waited_for(memory, fetching, heard, tmp_path):
+def test_with_nothing_here_the_mirror_is_waited_for(memory, fetching, reports, tmp_path):
     def refuse(what, path):
         raise ConnectionError("Could not connect")
 
     memory._files.before = refuse
     with pytest.raises(EngineError, match="try again when the mirror can be reached"):
-        restore(order(tmp_path / "fresh"), fetching)
-    waits = [float(text.split()[1]) for text in heard if text.startswith("waited")]
+        restore(options(tmp_path / "fresh"), fetching)
+    waits = [float(text.split()[1]) for text in reports if text.startswith("waited")]
     assert len(waits) == 7
     assert 30 < sum(waits) <= 127
     assert not (tmp_path / "fresh").exists()
 
 
-def test_with_a_voice_here_training_continues_without_it(alice, memory, fetching, heard):
+def test_with_a_voice_here_training_continues_without_it(alice, memory, fetching, reports):
     def refuse(what, path):
         raise ConnectionError("Could not connect")
 
     memory._files.before = refuse
-    taken = restore(order(alice.folder), fetching)
+    taken = restore(options(alice.folder), fetching)
     assert (taken.mirror, taken.mirror_sequence) == ("memory://mirror", None)
-    assert any("out of reach, training continues without it" in text for text in heard)
-    assert not any(text.startswith("waited") for text in heard)
+    assert any("out of reach, training continues without it" in text for text in reports)
+    assert not any(text.startswith("waited") for text in reports)
 
 
 def test_a_refusal_is_reported_at_once(alice, memory, fetching, tmp_path):
@@ -182,13 +182,13 @@ def test_a_refusal_is_reported_at_once(alice, memory, fetching, tmp_path):
     memory._files.before = refuse
     for folder in (alice.folder, tmp_path / "fresh"):
         with pytest.raises(MirrorError, match="Access Denied"):
-            restore(order(folder), fetching)
+            restore(options(folder), fetching)
 
 
 def test_an_empty_mirror_is_tested_before_training(make, memory, fetching, tmp_path):
     written = []
     memory._files.before = lambda what, path: written.append((what, path.rpartition("/")[2][:5]))
-    assert restore(order(tmp_path / "new"), fetching).mirror_sequence == 0
+    assert restore(options(tmp_path / "new"), fetching).mirror_sequence == 0
     assert written[-2:] == [("pipe", "probe"), ("cat", "probe")]
     assert memory.names("") == []
 
@@ -198,7 +198,7 @@ def test_an_empty_mirror_is_tested_before_training(make, memory, fetching, tmp_p
 
     memory._files.before = read_only
     with pytest.raises(MirrorError, match="cannot write probe-"):
-        restore(order(tmp_path / "new"), fetching)
+        restore(options(tmp_path / "new"), fetching)
 
 
 def test_a_mirror_in_its_own_voice_is_refused(alice):

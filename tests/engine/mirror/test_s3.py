@@ -162,13 +162,13 @@ def test_a_file_without_its_checksum_there_is_read_back(store, tmp_path):
 
 
 def test_a_missing_bucket_is_reported_at_once(store, tmp_path):
-    heard: list[str] = []
+    reports: list[str] = []
     with pytest.raises(MirrorError, match="bucket does not exist") as caught:
         restore(
-            TrainOptions(tmp_path / "v", mirror="s3://nowhere/alice"), FetchOptions(heard.append)
+            TrainOptions(tmp_path / "v", mirror="s3://nowhere/alice"), FetchOptions(reports.append)
         )
     assert caught.value.refused
-    assert heard == []
+    assert reports == []
 
 
 def test_a_store_that_is_down_is_not_empty(store, tmp_path):

@@ -9,22 +9,6 @@ from engine.mirror import outgoing
 from engine.mirror.fingerprint import fingerprint
 from engine.mirror.index import read_index
 from engine.mirror.layout import MANIFEST
-from engine.mirror.store import Store
-
-
-def ledger_there(store: Store) -> list[str]:
-    """The lines of the ledger in a mirror, where they went there after its last checkpoint."""
-    latest = read_index(store).latest
-    if latest is None:
-        return []
-    content = store.read(f"voice/{latest.names['spend.jsonl']}", 10**6)
-    assert hashlib.sha256(content).hexdigest() == latest.voice_files["spend.jsonl"].sha256
-    return content.decode().splitlines()
-
-
-def pay(voice, what: str) -> None:
-    with (voice.folder / "spend.jsonl").open("a") as file:
-        file.write(f'{{"start": "{what}"}}\n')
 
 
 def test_everything_is_sent_the_newest_of_the_run_first(make, memory, send, steps):
@@ -155,7 +139,7 @@ def test_a_step_saved_again_while_it_is_sent_is_no_damage(make, memory, send, mo
     folder = make.save(voice, 100)
     content = b"other weights" * 100
 
-    def make_anew_at(path):
+    def save_again_at(path):
         if path.endswith("weights.safetensors") and content not in {
             file.read_bytes() for file in folder.iterdir()
         }:
@@ -163,13 +147,13 @@ def test_a_step_saved_again_while_it_is_sent_is_no_damage(make, memory, send, mo
 
     def read(path):
         found = fingerprint(path)
-        make_anew_at(str(path))
+        save_again_at(str(path))
         return found
 
     if when == "its files are read":
         monkeypatch.setattr(outgoing, "fingerprint", read)
     else:
-        memory._files.before = lambda what, path: make_anew_at(path) if what == "put" else None
+        memory._files.before = lambda what, path: save_again_at(path) if what == "put" else None
     run = send(voice, memory)
     run.safe(100)
     (held,) = read_index(memory).checkpoints["text2mel"]
@@ -195,16 +179,16 @@ def test_half_a_line_of_the_history_is_not_sent(make, memory, send):
     assert [json.loads(line)["step"] for line in lines] == [100]
 
 
-def test_the_spend_is_sent_between_checkpoints(make, memory, send, until, steps):
+def test_the_spend_is_sent_between_checkpoints(make, memory, send, until, steps, spend_lines):
     voice = make.voice()
     make.save(voice, 100)
-    pay(voice, "a")
+    make.pay(voice, "a")
     run = send(voice, memory, interval=0)
     run.safe(100)
-    until(lambda: len(ledger_there(memory)) == 1)
+    until(lambda: len(spend_lines()) == 1)
     for number in range(3):
-        pay(voice, str(number))
-        until(lambda number=number: len(ledger_there(memory)) == number + 2)
+        make.pay(voice, str(number))
+        until(lambda number=number: len(spend_lines()) == number + 2)
     until(lambda: len(memory.names("voice")) == 2)
     assert {name.rpartition(".")[0] for name in memory.names("voice")} == {
         "voice.toml",

@@ -1,6 +1,5 @@
 """The thread that uploads: what it reports, and how long the end of a run waits for it."""
 
-import hashlib
 import threading
 
 from engine.mirror.index import read_index
@@ -12,21 +11,6 @@ def sequence_of(store: Store) -> int:
     sequence = read_index(store).sequence
     store._files.before = before
     return sequence
-
-
-def ledger_there(store: Store) -> list[str]:
-    """The lines of the ledger in a mirror, where they went there after its last checkpoint."""
-    latest = read_index(store).latest
-    if latest is None:
-        return []
-    content = store.read(f"voice/{latest.names['spend.jsonl']}", 10**6)
-    assert hashlib.sha256(content).hexdigest() == latest.voice_files["spend.jsonl"].sha256
-    return content.decode().splitlines()
-
-
-def pay(voice, what: str) -> None:
-    with (voice.folder / "spend.jsonl").open("a") as file:
-        file.write(f'{{"start": "{what}"}}\n')
 
 
 def test_trouble_is_reported_once_and_ends_by_itself(make, memory, send):
@@ -91,28 +75,28 @@ def test_the_wait_for_a_mirror_can_be_ended(make, memory, send):
     assert any("the wait was ended" in event for event in run.events)
 
 
-def test_the_spend_is_sent_once_an_interval_and_at_the_end(make, memory, send):
+def test_the_spend_is_sent_once_an_interval_and_at_the_end(make, memory, send, spend_lines):
     voice = make.voice()
     make.save(voice, 100)
     run = send(voice, memory, interval=10**6)
     run.safe(100)
     assert run.uploader.finish(30)
     first = memory.read("latest.json", 10**6)
-    pay(voice, "a")
+    make.pay(voice, "a")
     make.save(voice, 200)
     run.safe(200)
-    # The checkpoint took the ledger with it; by itself it does not go yet.
+    # The checkpoint took the spend with it; by itself it does not go yet.
     assert memory.read("latest.json", 10**6) == first
-    pay(voice, "b")
+    make.pay(voice, "b")
     run.uploader.close(30)
-    assert ledger_there(memory) == ['{"start": "a"}', '{"start": "b"}']
+    assert spend_lines() == ['{"start": "a"}', '{"start": "b"}']
     assert not [event for event in run.events if "spend" in event]
 
 
-def test_a_spend_that_was_not_sent_at_the_end_is_reported(mirrored, memory):
+def test_a_spend_that_was_not_sent_at_the_end_is_reported(mirrored, memory, make):
     voice, run = mirrored
     assert run.uploader.finish(30)
-    pay(voice, "a")
+    make.pay(voice, "a")
 
     def refuse(what, path):
         raise ConnectionError("Could not connect")
