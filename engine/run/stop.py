@@ -37,6 +37,8 @@ MAX_STEPS = 10**9
 """No network has a later step: a hundred steps a second, day and night, for four months."""
 MAX_USD = 10.0**9
 """No sum of money is larger."""
+BUDGET_WARNING_SHARE = 0.8
+"""Share of the budget at which a warning is shown."""
 _MAX_HOURS = 100_000
 _MAX_TEXT = 200
 

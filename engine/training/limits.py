@@ -8,6 +8,7 @@ from engine.errors import EngineError, InputError, VoicecoachError
 from engine.formatting import whole_minutes
 from engine.run.publisher import Publisher
 from engine.run.stop import (
+    BUDGET_WARNING_SHARE,
     MAX_USD,
     Stop,
     StopPoint,
@@ -18,8 +19,6 @@ from engine.run.stop import (
 from engine.training.cost import CostMeter
 from engine.voice.folder import Voice
 
-WARNING_SHARE = 0.8
-"""Share of the budget at which a warning is shown."""
 # A cloud that is asked for the price answers well before.
 _PRICE_SECONDS = 60.0
 # At a price of next to nothing, a budget lasts longer than can be written.
@@ -177,7 +176,7 @@ class Limits:
         if self._budget <= 0:
             return
         cost = self._cost
-        if not self._warned_of_share and cost.spent >= WARNING_SHARE * self._budget:
+        if not self._warned_of_share and cost.spent >= BUDGET_WARNING_SHARE * self._budget:
             self._warned_of_share = True
             self._publisher.event(self._share_text(), "warning")
         unknown = cost.price <= 0 and cost.run_seconds >= _PRICE_SECONDS

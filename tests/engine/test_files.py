@@ -176,7 +176,7 @@ def test_one_that_cannot_be_removed_keeps_no_other(tmp_path, monkeypatch):
     assert unremoved_message({}) == ""
 
 
-def test_a_file_that_cannot_be_removed_is_left_alone_in_its_folder(tmp_path, make_unremovable):
+def test_all_but_an_unremovable_file_is_removed(tmp_path, make_unremovable):
     folder = tmp_path / "old"
     (folder / "inside").mkdir(parents=True)
     for name in ("a", "z"):

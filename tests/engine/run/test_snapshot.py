@@ -50,7 +50,7 @@ def test_time_to_the_stop_counts_this_run_alone():
     assert snapshot.seconds_to_stop == pytest.approx(3000)
 
 
-def test_money_to_the_stop_counts_this_run_alone_whatever_runs_before_it_cost():
+def test_money_to_the_stop_counts_this_run_alone():
     snapshot = at(StopPoint(usd=1.9))
     assert snapshot.progress_to_stop == pytest.approx(0.25 / (0.25 + 0.75))
     assert snapshot.seconds_to_stop == pytest.approx(3000)

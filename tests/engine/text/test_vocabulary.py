@@ -195,7 +195,7 @@ def test_sentences_are_spoken_one_by_one() -> None:
     ]
 
 
-def test_a_long_sentence_is_cut_at_semicolons_before_commas_before_spaces() -> None:
+def test_long_sentences_are_cut_at_marks_then_spaces() -> None:
     text = "one, two; three, four five six; seven"
     assert split_sentences(text, BBC, 40) == [text]
     assert split_sentences(text, BBC, 32) == ["one, two; three, four five six;", "seven"]

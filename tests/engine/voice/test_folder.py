@@ -157,7 +157,7 @@ def test_a_folder_that_cannot_be_locked_is_told(tmp_path):
         acquire_lock(tmp_path)
 
 
-def test_a_refusal_offers_to_attach_and_to_stop_who_holds_the_voice(tmp_path):
+def test_a_held_voice_offers_to_attach_or_stop(tmp_path):
     lock = acquire_lock(tmp_path)
     with pytest.raises(InputError) as caught:
         acquire_lock(tmp_path)
@@ -195,7 +195,7 @@ def test_a_lock_that_leads_elsewhere_is_not_followed(tmp_path):
     assert (tmp_path / "treasure").read_text() == "gold"
 
 
-def test_a_name_that_is_not_utf_8_is_refused_before_anything_is_written(tmp_path, make_voice):
+def test_a_name_that_is_not_utf_8_is_refused_first(tmp_path, make_voice):
     name = os.fsdecode(b"recordings-\xff")
     with pytest.raises(InputError, match=r"UTF-8 alone.*dataset = .*recordings-\\udcff"):
         Voice.create(tmp_path / "alice", VoiceSettings(dataset=tmp_path / name))

@@ -134,7 +134,7 @@ def test_a_dataset_that_is_no_path_is_refused(text):
         parse_settings(text, PATH)
 
 
-def test_an_imported_voice_has_no_dataset_and_keeps_it_out_of_the_file():
+def test_an_imported_voice_has_no_dataset():
     settings = replace(SETTINGS, dataset=None)
     assert "dataset =" not in settings_text(settings)
     assert parse_settings(settings_text(settings), PATH) == settings
