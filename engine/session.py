@@ -178,7 +178,7 @@ class Session:
             if self._gpu is not None:
                 self._gpu.stop()
             self._spot.stop()
-            self._folder.end()
+            self._folder.stop()
             # Before the lock is free: whoever takes it next opens a socket of the same name.
             self._server.close()
             self._claim.release()
@@ -203,7 +203,7 @@ class Session:
         if not self._preflight.takes_dataset or self._folder.failure() is not None:
             return  # one that somebody moved meanwhile is theirs
         # It would put the lock file back.
-        self._folder.end()
+        self._folder.stop()
         self._end_spend()
         self._claim.undo()
 

@@ -20,8 +20,8 @@ from engine.text.vocabulary import Vocabulary
 
 _log = logging.getLogger(__name__)
 
-# Clips of like length share a batch; each epoch sorts lengths blurred by this much anew, so
-# that the company a clip keeps changes.
+# Clips of similar length share a batch; each epoch sorts lengths with this much noise, so that
+# the other clips of a batch change.
 _LENGTH_BLUR = 0.1
 # Batches made ahead of the step that takes them.
 _AHEAD = 4
@@ -29,7 +29,7 @@ _AHEAD = 4
 
 @dataclass(frozen=True)
 class Batch:
-    """Clips of like length, padded to the longest."""
+    """Clips of similar length, padded to the longest."""
 
     text: Tensor
     """Symbol numbers, 0 for padding, `(B, N)` int64."""
@@ -43,17 +43,17 @@ class Batch:
     """For SSRN, 0 for padding, `(B, 4T, n_bins)` float32."""
 
     def staged(self, device: torch.device) -> "Batch":
-        """Return the batch in memory from which a device copies best: pinned, for a GPU.
+        """Return the batch in pinned memory for a GPU, which copies it in the background.
 
-        Nothing of the device's own memory is taken. A host that pins no more has the batch as it
-        is, and `to` then waits for its copy.
+        No memory of the device is taken. Where the host can pin no more, the batch stays as it is,
+        and `to` waits for the copy.
         """
         if device.type == "cpu":
             return self
         try:
             return self._each(Tensor.pin_memory)
         except RuntimeError as error:
-            _tell_not_pinned(str(error))
+            _log_unpinned(str(error))
             return self
 
     def to(self, device: torch.device) -> "Batch":
@@ -73,7 +73,7 @@ class Batch:
 
 
 @lru_cache(maxsize=8)
-def _tell_not_pinned(why: str) -> None:
+def _log_unpinned(why: str) -> None:
     """Log it once for each reason: a host that refuses one batch refuses them all."""
     _log.info("batches are not pinned, so steps wait for their copies: %s", why)
 
@@ -81,8 +81,7 @@ def _tell_not_pinned(why: str) -> None:
 class BatchSource:
     """The batches of a run; batch s is a function of (seed, salt, s) alone.
 
-    A run that was stopped and taken up again therefore sees the same batches as one that was
-    not, without having to remember where it stood.
+    A run that was stopped and resumed therefore sees the same batches as one that was not.
     """
 
     def __init__(
@@ -113,7 +112,7 @@ class BatchSource:
         self._epoch_order = lru_cache(maxsize=2)(self._order_of_epoch)
 
     def reseed(self, salt: int) -> None:
-        """Draw other orders and crops from here on, unless the salt is 0.
+        """Draw other orders and crops from now on, or the original ones with salt 0.
 
         While a `Prefetcher` works, only it may call this.
         """

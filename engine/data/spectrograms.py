@@ -19,7 +19,7 @@ from engine.data.audio import AudioSpec
 _TRIM_FRAME = 2_048
 _TRIM_HOP = 512
 _TRIM_FLOOR = 1e-5
-# Three steps of a 16-bit sample: nobody speaks on this recording.
+# Three steps of a 16-bit sample: no speech is as quiet.
 _SILENCE = 1e-4
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from engine.check.report import CheckReport
 from engine.choices import NetworkName
+from engine.formatting import plural
 from engine.machine.cloud.machine import Machine, SpotNotice
 from engine.machine.gpu import GpuReading
 from engine.run.stop import StopPoint
@@ -315,6 +316,14 @@ class Snapshot:
         """Steps that no checkpoint on disk has."""
         kept = self.base_step if self.checkpoint_step is None else self.checkpoint_step
         return max(0, self.step - kept)
+
+    @property
+    def unsaved_text(self) -> str:
+        """The loss of these steps in a clause: `12 steps since checkpoint 871,000 are lost`."""
+        step = self.checkpoint_step
+        since = "" if step is None else f" since checkpoint {step:,}"
+        lost = plural(self.unsaved, f"step{since} is lost", f"steps{since} are lost")
+        return lost if self.unsaved else ""
 
     @property
     def budget_is_used_up(self) -> bool:

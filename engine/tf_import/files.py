@@ -9,13 +9,13 @@ from engine.errors import InputError
 from engine.tf_import.bundle import INDEX
 
 NOTE = "checkpoint"
-"""The file in which TensorFlow notes the newest checkpoint of a folder."""
+"""The file in which TensorFlow names the newest checkpoint of a folder."""
 
 _DATA = re.compile(r"(.+)\.data-[0-9]{5}-of-[0-9]{5}")
 _NAMED = re.compile(r'^model_checkpoint_path: "([^"\n]+)"', re.MULTILINE)
 _SMALL = 64_000
 _MAX_FILES = 20_000
-_DEEPEST = 8
+_MAX_DEPTH = 8
 
 
 def is_checkpoint_file(name: str) -> bool:
@@ -50,7 +50,7 @@ def prefixes_in(folder: Path) -> list[Path]:
     Links to folders and hidden files are left alone.
 
     Raises:
-        InputError: there is data without its index, or too much to look through.
+        InputError: there is data without its index, or too many files.
     """
     indices: set[Path] = set()
     data: dict[Path, Path] = {}
@@ -84,7 +84,7 @@ def newest_by_name(folder: Path) -> Path | None:
     except OSError as error:
         raise InputError(f"Cannot read {note}: {error.strerror}.") from error
     match = _NAMED.search(text)
-    # Where training took place it may say a whole path, which here means nothing.
+    # It may hold a whole path of the machine that trained, which means nothing here.
     name = match[1].replace("\\", "/").rpartition("/")[2] if match else ""
     if not name or "\0" in name:
         return None
@@ -99,7 +99,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
     for root, folders, names in os.walk(folder, onerror=refuse):
         here = Path(root)
-        if len(here.relative_to(folder).parts) >= _DEEPEST:
+        if len(here.relative_to(folder).parts) >= _MAX_DEPTH:
             folders.clear()
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         seen += len(names) + len(folders)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from engine.checkpoints.checkpoint import Checkpoint
 from engine.checkpoints.state import Unlogged
 from engine.errors import EngineError
-from engine.formatting import plural, whole_minutes
+from engine.formatting import whole_minutes
 from engine.machine.background import DiskWriter
 from engine.machine.lock import FolderLostError
 from engine.run.publisher import Publisher
@@ -177,7 +177,8 @@ class Checkpointer:
                 except EngineError as error:
                     left = deadline - time.monotonic()
                     if left < RETRY_SECONDS[0] or self._wait_to_retry(left, give_up):
-                        raise EngineError(f"{error} {self._loss_text()}") from error
+                        lost = self._publisher.snapshot.unsaved_text
+                        raise EngineError(f"{error} {lost}.") from error
         finally:
             self._publisher.update(end_waits_for="")
 
@@ -186,12 +187,6 @@ class Checkpointer:
         self._publisher.beat()
         self._publisher.update(end_waits_for="disk", end_waits_until=time.time() + left)
         return give_up.wait(RETRY_SECONDS[0])
-
-    def _loss_text(self) -> str:
-        steps = plural(self._publisher.snapshot.unsaved, "step is", "steps are")
-        if self.saved_step is None:
-            return f"{steps} lost: there is no checkpoint before them."
-        return f"{steps} lost; the newest checkpoint is that of step {self.saved_step:,}."
 
     def wait(self) -> EngineError | None:
         """Wait until nothing is being written; return why the last write failed, if it did."""

@@ -65,7 +65,7 @@ class TrainingContext:
     """The clip whose attention is drawn, on the device."""
     attention_clip: int
     step: int
-    """The global step from which training goes on."""
+    """The global step from which training continues."""
     base_step: int
     unlogged: Unlogged
     """Losses of the steps since the last logged one, as the checkpoint has them."""

@@ -24,19 +24,19 @@ MIN_SECONDS = 30.0
 FIRST_SECONDS = 300.0
 """The limit before it is known what a step takes: while weights are loaded and features computed,
 and for the first steps, which load and choose kernels."""
-# How many times the recent mean a step may take.
-_TIMES = 20.0
+# A step may take so many times the recent mean.
+_FACTOR = 20.0
 # Steps after which it is known what a step takes.
-_KNOWN = 20
-# Seconds between two looks. The time of a look counts for at most twice as much: while the process
-# was suspended (Ctrl+Z, SIGSTOP, a machine asleep) nothing hung.
-_LOOK_SECONDS = 1.0
+_MIN_STEPS = 20
+# Seconds between two checks. A longer pause counts for at most twice as much: while the process was
+# suspended (Ctrl+Z, SIGSTOP, a machine asleep) nothing hung.
+_POLL_SECONDS = 1.0
 
 _ENGINE = str(Path(__file__).parents[1])
 
 
 class Watchdog:
-    """Looks at the engine's thread from another one; a context manager.
+    """Watches the engine's thread from another one; a context manager.
 
     The engine moves when it beats (see `Publisher.beat`), ends a step, or makes progress in what it
     prepares, whatever holds it up otherwise: a kernel, a disk, a lock, a thread that never begins.
@@ -50,7 +50,7 @@ class Watchdog:
         """Watch the thread that makes this call.
 
         Args:
-            publisher: where an engine that hangs is told.
+            publisher: where an engine that hangs is reported.
             log: the file that takes the stacks of all threads.
             clock: monotonic time in seconds.
         """
@@ -65,13 +65,13 @@ class Watchdog:
         """Whether auditions are made where the steps are."""
         # What follows is the watching thread's.
         self._seen: tuple[object, ...] = ()
-        self._looked = clock()
+        self._checked = clock()
         self._waited = 0.0
-        self._told = ""
-        self._poller = Poller("watchdog", _LOOK_SECONDS, self.look, publisher.event)
+        self._reported = ""
+        self._poller = Poller("watchdog", _POLL_SECONDS, self.check, publisher.event)
 
     def __enter__(self) -> Self:
-        """Begin to look, every second."""
+        """Begin to check, every second."""
         self._poller.start()
         return self
 
@@ -81,7 +81,7 @@ class Watchdog:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Look no more."""
+        """Check no more."""
         self._poller.stop(wait=True)
         self._clear()
 
@@ -101,14 +101,14 @@ class Watchdog:
     def limit(self) -> float:
         """Seconds without a move from which on the engine hangs."""
         durations = list(self._durations)
-        if len(durations) < _KNOWN:
+        if len(durations) < _MIN_STEPS:
             return FIRST_SECONDS
-        return max(MIN_SECONDS, _TIMES * sum(durations) / len(durations))
+        return max(MIN_SECONDS, _FACTOR * sum(durations) / len(durations))
 
-    def look(self) -> None:
-        """Look once, and tell what is new."""
+    def check(self) -> None:
+        """Check once, and report what is new."""
         now = self._clock()
-        passed, self._looked = min(now - self._looked, 2 * _LOOK_SECONDS), now
+        passed, self._checked = min(now - self._checked, 2 * _POLL_SECONDS), now
         run = self._publisher.snapshot
         seen = (self._publisher.beats, self._done, self._in_step, run.phase, run.progress)
         if seen != self._seen or run.end_waits_for:
@@ -116,10 +116,10 @@ class Watchdog:
             self._clear()
         elif not (self._in_step and self.shares_processor and run.auditioning):
             self._waited += passed
-        if self._waited > self.limit and not self._told:
-            self._tell()
+        if self._waited > self.limit and not self._reported:
+            self._report()
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         what = "the run has made no progress"
         if self._in_step:
             what = f"step {self._publisher.snapshot.step + 1:,} has not ended"
@@ -129,7 +129,7 @@ class Watchdog:
         )
         self._publisher.event(text, "error")
         self._publisher.update(alarm=text)
-        self._told = text
+        self._reported = text
         try:
             descriptor = open_private(self._log, os.O_WRONLY | os.O_APPEND)
             with open(descriptor, "a", encoding="utf-8") as file:  # noqa: PTH123 (no path)
@@ -140,11 +140,11 @@ class Watchdog:
             _log.warning("the stacks cannot be written: %s", error)
 
     def _clear(self) -> None:
-        if not self._told:
+        if not self._reported:
             return
-        if self._publisher.snapshot.alarm == self._told:
+        if self._publisher.snapshot.alarm == self._reported:
             self._publisher.update(alarm="")
-        self._told = ""
+        self._reported = ""
         self._publisher.event("the run is making progress again")
 
     def _place(self) -> str:

@@ -152,7 +152,7 @@ def test_a_header_that_claims_hours_does_not_take_the_memory(tmp_path: Path) -> 
         load_recording(path, 22_050)
 
 
-def test_a_wav_that_was_cut_short_is_named_and_a_careless_header_is_not(tmp_path: Path) -> None:
+def test_truncated_wav_is_refused_a_wrong_size_is_not(tmp_path: Path) -> None:
     path = tmp_path / "clip.wav"
     soundfile.write(path, np.full(22_050, 0.1), 22_050)
     whole = path.read_bytes()

@@ -52,7 +52,7 @@ def names(batch):
     return sorted(batch.text_lengths.tolist())
 
 
-def test_a_batch_depends_on_seed_and_step_alone(store):
+def test_batch_depends_on_seed_and_step_alone(store):
     one, other = source(store), source(store)
     for step in (3, 1, 40, 855_000):
         assert same(one.batch(step), other.batch(step))
@@ -63,7 +63,7 @@ def test_a_batch_depends_on_seed_and_step_alone(store):
     ]
 
 
-def test_every_clip_comes_at_most_once_an_epoch_and_all_but_a_remainder_do(store):
+def test_an_epoch_has_each_clip_at_most_once(store):
     batches = source(store)
     count = batches.batches_per_epoch
     assert count == len(store.clips) // 4
@@ -92,7 +92,7 @@ def test_clips_of_like_length_share_a_batch(store):
     assert padded < by_chance / 3
 
 
-def test_what_pads_is_zero_and_what_does_not_is_the_clip(store):
+def test_padding_is_zero_and_the_rest_is_the_clip(store):
     clips = [0, 9, 20]
     batch = source(store, magnitudes=True).gather(np.array(clips))
     for row, clip in enumerate(clips):
@@ -108,7 +108,7 @@ def test_what_pads_is_zero_and_what_does_not_is_the_clip(store):
         assert not batch.magnitude[row, 4 * frames :].any()
 
 
-def test_crops_are_the_same_piece_of_mel_and_magnitude(store):
+def test_crops_match_in_mel_and_magnitude(store):
     batches = source(store, magnitudes=True, crop_frames=8)
     starts = set()
     for step in range(1, 30):
@@ -138,13 +138,13 @@ def test_crops_are_the_same_piece_of_mel_and_magnitude(store):
     assert same(again.batch(7), batches.batch(7))
 
 
-def test_a_corpus_smaller_than_a_batch_is_one_batch(store):
+def test_small_corpus_is_one_batch(store):
     batches = source(store, clips=[3, 5], batch_size=16)
     assert batches.batches_per_epoch == 1
     assert len(batches.batch(1).text) == 2
 
 
-def test_batches_made_ahead_are_those_of_the_source(store):
+def test_prefetched_batches_are_those_of_the_source(store):
     batches = source(store)
     with Prefetcher(batches, CPU) as ahead:
         ahead.restart(17)
@@ -152,7 +152,7 @@ def test_batches_made_ahead_are_those_of_the_source(store):
             assert same(ahead.next(), source(store).batch(step))
 
 
-def test_a_restart_makes_the_batches_of_another_step_and_salt(store):
+def test_restart_at_another_step_and_salt(store):
     salted = source(store)
     salted.reseed(5)
     with Prefetcher(source(store), CPU) as ahead:
@@ -163,7 +163,7 @@ def test_a_restart_makes_the_batches_of_another_step_and_salt(store):
                 assert same(ahead.next(), expected.batch(step))
 
 
-def test_a_host_that_pins_no_memory_is_told_of_once(store, monkeypatch, caplog):
+def test_unpinned_memory_is_logged_once(store, monkeypatch, caplog):
     def refuse(tensor):
         raise RuntimeError("no memory may be pinned here")
 
@@ -190,7 +190,7 @@ class _Failing:
         return self.batches.batch(step)
 
 
-def test_a_batch_that_cannot_be_made_is_told_when_its_turn_comes(store):
+def test_failing_batch_raises_in_its_turn(store):
     with Prefetcher(_Failing(source(store), 3), CPU) as ahead:
         ahead.restart(1)
         ahead.next()
@@ -200,7 +200,7 @@ def test_a_batch_that_cannot_be_made_is_told_when_its_turn_comes(store):
 
 
 @pytest.mark.parametrize("taken", [0, 1, 7])
-def test_closing_ends_the_thread_whatever_was_taken(store, taken):
+def test_closing_ends_the_thread(store, taken):
     with Prefetcher(source(store), CPU) as ahead:
         ahead.restart(1)
         for _ in range(taken):

@@ -44,7 +44,7 @@ def test_arithmetic_is_as_asked():
     assert choose_precision("bf16", CPU, exact=True) == torch.bfloat16
 
 
-def test_what_is_to_be_exact_is_not_rounded_where_the_device_could(monkeypatch):
+def test_an_exact_recipe_stays_in_single_precision(monkeypatch):
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
     assert choose_precision("auto", CPU) == torch.bfloat16
     assert choose_precision("auto", CPU, exact=True) == torch.float32
@@ -198,7 +198,7 @@ def test_a_gpu_is_read():
 
 
 @pytest.mark.parametrize("theirs", [None, ":16:8"])
-def test_a_gpu_is_asked_for_the_same_bits_and_the_person_has_the_last_word(monkeypatch, theirs):
+def test_a_gpu_is_made_repeatable_unless_the_person_says_other(monkeypatch, theirs):
     name = "CUBLAS_WORKSPACE_CONFIG"
     monkeypatch.setenv(name, theirs or "")
     if theirs is None:
@@ -213,7 +213,7 @@ def test_a_gpu_is_asked_for_the_same_bits_and_the_person_has_the_last_word(monke
     assert torch.backends.cudnn.deterministic
 
 
-def test_single_precision_is_not_rounded_where_an_image_of_nvidia_would_have_it():
+def test_tf32_stays_off_in_nvidias_images():
     before = torch.get_float32_matmul_precision()
     try:
         # As `TORCH_ALLOW_TF32_CUBLAS_OVERRIDE=1` leaves it when torch is imported.

@@ -87,6 +87,7 @@ def test_duplicate_file_is_refused(archive):
 
 @given(st.data())
 @settings(max_examples=40)
+@pytest.mark.slow
 def test_damaged_archive_is_refused_or_yields_the_same(archive, data):
     content = bytearray(packed())
     place = data.draw(st.integers(0, len(content) - 1))
@@ -100,6 +101,7 @@ def test_damaged_archive_is_refused_or_yields_the_same(archive, data):
 
 
 @given(st.binary(max_size=2000))
+@pytest.mark.slow
 def test_any_other_bytes_are_refused(archive, content):
     archive.write_bytes(content)
     found, sentence = attempt(contents, archive)

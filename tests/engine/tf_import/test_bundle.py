@@ -66,6 +66,7 @@ def test_all_variables_are_verified_and_counted(prefix):
 
 @given(st.data())
 @settings(max_examples=50)
+@pytest.mark.slow
 def test_damage_is_detected_or_harmless(prefix, data):
     write_bundle(prefix, VARIABLES)
     path = data.draw(st.sampled_from([index_of(prefix), data_of(prefix)]))
@@ -89,6 +90,7 @@ def test_damage_is_detected_or_harmless(prefix, data):
     st.binary(max_size=64),
 )
 @settings(max_examples=50)
+@pytest.mark.slow
 def test_any_index_content_is_read_or_refused(prefix, head, entries, data):
     index_of(prefix).write_bytes(table({b"": head, **entries}))
     data_of(prefix).write_bytes(data)

@@ -166,6 +166,7 @@ def test_one_checkpoint_may_hold_both_networks(tmp_path, target):
 
 
 @pytest.mark.parametrize("name", ["m.tar", "m.tar.gz", "m.tgz"])
+@pytest.mark.slow
 def test_archive_is_as_good_as_its_folder(models, tmp_path, target, name):
     with tarfile.open(tmp_path / name, "w" if name.endswith(".tar") else "w:gz") as tar:
         tar.add(models, "models")
@@ -439,6 +440,7 @@ def sound_models(tmp_path_factory):
 
 @given(st.data())
 @settings(max_examples=20, deadline=None)
+@pytest.mark.slow
 def test_damage_anywhere_is_refused_or_harmless(sound_models, tmp_path_factory, data):
     home = tmp_path_factory.mktemp("damage")
     models = Path(shutil.copytree(sound_models, home / "models"))

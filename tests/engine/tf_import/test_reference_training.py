@@ -107,9 +107,7 @@ def test_the_learning_rate_is_the_originals(reference, network):
 
 
 @pytest.mark.parametrize("network", NETWORKS)
-def test_the_gradient_of_every_variable_is_as_long_as_the_originals(
-    learner, batch, reference, network
-):
+def test_gradient_norms_are_the_originals(learner, batch, reference, network):
     made, theirs = learner(network), reference(network)
     made.losses(batch).total.backward()
     parameters = made.network.named_parameters()

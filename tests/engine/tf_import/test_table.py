@@ -50,6 +50,7 @@ def test_fields_of_a_message():
 
 
 @given(TABLES, st.sampled_from([1, 100, 4096]))
+@pytest.mark.slow
 def test_table_round_trip(index, entries, block_size):
     assert read(index, table(entries, block_size=block_size)) == entries
 
@@ -60,6 +61,7 @@ WHOLE = table(ENTRIES, block_size=500)
 
 @given(st.data())
 @settings(max_examples=60)
+@pytest.mark.slow
 def test_changed_bit_is_detected_or_harmless(index, data):
     place = data.draw(st.integers(0, len(WHOLE) - 1))
     changed = bytearray(WHOLE)
@@ -138,6 +140,7 @@ def test_too_large_file_is_not_read(index):
         read_table(index)
 
 
+@pytest.mark.slow
 def test_too_many_entries_are_refused(index):
     with pytest.raises(InputError, match="more than 20,000 entries"):
         read(index, table({f"{n:06d}".encode(): b"" for n in range(20_001)}))

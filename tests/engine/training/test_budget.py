@@ -21,6 +21,8 @@ from engine.run.stop import AlreadyThereError, parse_budget, parse_stop
 from engine.training import cost as costs
 from engine.voice.folder import Voice
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def clock(monkeypatch) -> LateClock:

@@ -201,7 +201,7 @@ def test_steps_that_the_disk_refuses_can_be_given_up(make_voice, training, disk)
     last = training.end(session)
     assert (last.phase, last.end_waits_for, steps(voice)) == (Phase.FAILED, "", [0])
     assert os.strerror(errno.ENOSPC) in last.failure
-    assert "4 steps are lost; the newest checkpoint is that of step 0." in last.failure
+    assert "4 steps since checkpoint 0 are lost." in last.failure
 
 
 def test_minutes_make_a_checkpoint_due_whatever_the_step(make_voice, training):

@@ -308,9 +308,7 @@ def test_useless_recordings_leave_no_trace(make_voice, training, tmp_path, rows)
     assert contents(voice.folder) == before
 
 
-def test_an_imported_voice_outlives_a_network_that_is_not_in_the_source(
-    make_voice, training, tmp_path
-):
+def test_imported_voice_survives_a_failed_run(make_voice, training, tmp_path):
     voice = imported(make_voice, training)
     source = make_voice("theirs", text2mel=None, ssrn=9)
     dataset = tmp_path / "recordings"

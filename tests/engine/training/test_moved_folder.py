@@ -29,6 +29,8 @@ from engine.run.stop import read_stored_stop
 from engine.training.folder_watch import FolderWatch
 from engine.voice.folder import Voice
 
+pytestmark = [pytest.mark.slow, pytest.mark.process]
+
 # Less than the two minutes for which a disk that refuses the last step is tried.
 DEADLINE = 100.0
 

@@ -252,6 +252,7 @@ def test_a_suspended_process_reports_what_that_cost(run, clock):
     assert "this process was suspended for 5m, which cost $300.00" in run.events
 
 
+@pytest.mark.slow
 def test_a_run_writes_its_spend_in_order(make_voice, training):
     voice = make_voice()
     training.end(training.start(voice, "+3"))
@@ -279,6 +280,7 @@ def test_a_damaged_log_is_reported_when_a_run_begins(run, damaged, message):
     assert again.cost.spent == 3.0 * (3 - len(damaged))
 
 
+@pytest.mark.slow
 def test_a_voice_that_is_removed_again_leaves_no_spend(tmp_path, training):
     dataset = tmp_path / "recordings"
     (dataset / "wavs").mkdir(parents=True)

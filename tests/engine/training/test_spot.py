@@ -26,6 +26,8 @@ from engine.training.setup import prepare
 from engine.training.spot import SpotDeadline, margin
 from engine.voice.folder import Voice
 
+pytestmark = pytest.mark.slow
+
 
 def end_in(seconds, text="AWS terminates this machine"):
     return Interruption(Clock(time.time(), time.monotonic()).notice(text, seconds))
@@ -65,7 +67,7 @@ def look_often(monkeypatch):
 @pytest.mark.parametrize(
     ("write", "step", "seconds"), [(0.2, None, 10), (0.2, 0.01, 10), (6, 0.5, 19), (0.1, 8, 16.3)]
 )
-def test_the_margin_is_ten_seconds_unless_a_write_or_a_step_takes_long(write, step, seconds):
+def test_slow_writes_or_steps_make_the_margin_longer(write, step, seconds):
     assert margin(write, step) == pytest.approx(seconds)
 
 
@@ -80,9 +82,7 @@ def test_the_margin_is_ten_seconds_unless_a_write_or_a_step_takes_long(write, st
         (MirrorState("s3://there", seconds=30, trouble="Could not connect"), 100),
     ],
 )
-def test_the_last_checkpoint_gets_the_time_that_its_way_to_the_mirror_takes(
-    make_voice, mirror, left
-):
+def test_the_last_checkpoint_gets_time_to_reach_the_mirror(make_voice, mirror, left):
     voice = make_voice()
     publisher = Publisher(
         Snapshot(Phase.TRAINING, "v", voice.folder, "text2mel", "small", "standard")
@@ -98,7 +98,7 @@ def test_the_last_checkpoint_gets_the_time_that_its_way_to_the_mirror_takes(
     assert deadline.reached
 
 
-def test_a_warning_in_the_place_of_a_notice_sets_no_end(make_voice):
+def test_a_warning_after_a_notice_sets_no_end(make_voice):
     publisher = Publisher(
         Snapshot(Phase.TRAINING, "v", make_voice().folder, "text2mel", "small", "standard")
     )
@@ -127,7 +127,7 @@ def test_it_saves_at_once_trains_on_and_saves_again(make_voice, training, monkey
     assert said(snapshot, "the last safe second")
 
 
-def test_where_no_second_is_safe_the_first_checkpoint_is_the_last(make_voice, training):
+def test_without_a_safe_second_the_first_checkpoint_is_the_last(make_voice, training):
     voice = make_voice(text2mel=5, base_step=5)
     session = training.start(voice)
     training.until(session, lambda s: s.step > 7)
@@ -137,7 +137,7 @@ def test_where_no_second_is_safe_the_first_checkpoint_is_the_last(make_voice, tr
     assert steps(voice) == [5, snapshot.step]
 
 
-def test_a_full_disk_does_not_make_a_failure_of_an_interruption(
+def test_an_interruption_with_a_full_disk_is_no_failure(
     make_voice, training, close_to_the_edge, monkeypatch
 ):
     def refuse(checkpoint, target):
@@ -178,7 +178,7 @@ def test_a_run_that_is_still_preparing_ends_at_once(make_voice, training, tmp_pa
     assert (tmp_path / "ran").read_text() == "AWS terminates this machine\n"
 
 
-def test_who_arrives_at_the_stop_before_that_was_not_cut_short(make_voice, training):
+def test_a_run_that_reaches_its_stop_first_is_not_interrupted(make_voice, training):
     voice = make_voice(text2mel=5, base_step=5)
     session = training.start(voice, "+60")
     training.until(session, lambda s: s.step > 5)
@@ -187,7 +187,7 @@ def test_who_arrives_at_the_stop_before_that_was_not_cut_short(make_voice, train
     assert (snapshot.step, snapshot.interrupted) == (65, False)
 
 
-def test_whom_the_machine_itself_ends_before_its_time_was_cut_short(make_voice, training):
+def test_a_run_ended_by_its_machine_counts_as_interrupted(make_voice, training):
     voice = make_voice(text2mel=5, base_step=5)
     session = training.start(voice)
     training.until(session, lambda s: s.step > 5)
@@ -209,7 +209,7 @@ def seen_once(training, session, fake_cloud):
     training.until(session, lambda s: ("GET", path) in fake_cloud.asked and s.step > 5)
 
 
-def test_whom_the_machine_ends_before_its_notice_was_seen_was_cut_short(
+def test_a_run_ended_before_notice_counts_as_interrupted(
     make_voice, training, fake_cloud, one_look_alone, tmp_path
 ):
     voice = make_voice(text2mel=5, base_step=5)
@@ -228,7 +228,7 @@ def test_whom_the_machine_ends_before_its_notice_was_seen_was_cut_short(
 
 
 @pytest.mark.parametrize("fault", ["", "500", "silent"])
-def test_who_asks_for_the_end_where_no_cloud_does_was_not_cut_short(
+def test_a_run_ended_by_a_person_is_not_interrupted(
     make_voice, training, fake_cloud, one_look_alone, monkeypatch, fault
 ):
     monkeypatch.setattr(spot, "_CHECK_SECONDS", 0.2 if fault == "silent" else 60)
@@ -245,7 +245,7 @@ def test_who_asks_for_the_end_where_no_cloud_does_was_not_cut_short(
     assert snapshot.saved
 
 
-def test_a_preparation_that_the_machine_ends_before_its_notice_was_seen_was_cut_short(
+def test_preparation_ended_before_notice_counts_as_interrupted(
     make_voice, training, fake_cloud, one_look_alone, tones
 ):
     session = training.start(
@@ -258,7 +258,7 @@ def test_a_preparation_that_the_machine_ends_before_its_notice_was_seen_was_cut_
     assert (snapshot.phase, snapshot.interrupted, snapshot.step) == (Phase.STOPPED, True, 0)
 
 
-def test_a_notice_that_is_taken_back_ends_nothing(make_voice, training, close_to_the_edge):
+def test_a_withdrawn_notice_ends_nothing(make_voice, training, close_to_the_edge):
     voice = make_voice(text2mel=5, base_step=5)
     session = training.start(voice)
     training.until(session, lambda s: s.step > 5)
@@ -272,7 +272,7 @@ def test_a_notice_that_is_taken_back_ends_nothing(make_voice, training, close_to
     assert (snapshot.phase, snapshot.interrupted) == (Phase.STOPPED, False)
 
 
-def test_a_warning_is_saved_for_and_training_goes_on(make_voice, training):
+def test_a_warning_saves_and_training_goes_on(make_voice, training):
     voice = make_voice(text2mel=5, base_step=5)
     session = training.start(voice, "+80")
     training.until(session, lambda s: s.step > 5)
@@ -324,7 +324,7 @@ def test_the_price_of_each_stretch_is_kept(make_voice, training):
     assert snapshot.spent == pytest.approx(spend.usd, rel=0.2)
 
 
-def test_a_real_watch_sees_it_all_and_reads_the_price(
+def test_a_run_sees_notices_and_prices_of_its_cloud(
     make_voice, training, fake_cloud, look_often, close_to_the_edge, monkeypatch
 ):
     voice = make_voice(text2mel=5, base_step=5)
@@ -347,7 +347,7 @@ def test_a_real_watch_sees_it_all_and_reads_the_price(
     assert voice.spend.entries[-1].price == 0.51
 
 
-def test_the_price_is_read_again_and_kept_where_aws_falls_silent(
+def test_the_last_spot_price_is_kept_while_aws_gives_none(
     make_voice, training, fake_cloud, monkeypatch
 ):
     answers = [
@@ -374,9 +374,7 @@ def test_the_price_is_read_again_and_kept_where_aws_falls_silent(
     training.end(session)
 
 
-def test_the_preparation_costs_what_the_cloud_says_meanwhile(
-    make_voice, training, fake_cloud, monkeypatch
-):
+def test_preparation_costs_the_price_found_meanwhile(make_voice, training, fake_cloud, monkeypatch):
     monkeypatch.setattr(prices, "aws_spot_price", lambda *_: NewPrice(3600.0, "AWS spot"))
 
     def prepare_slowly(options, voice, publisher, inbox):
@@ -395,7 +393,7 @@ def test_the_preparation_costs_what_the_cloud_says_meanwhile(
     assert snapshot.idle_usd == pytest.approx(voice.spend.idle_usd)
 
 
-def test_a_preparation_that_is_given_up_costs_what_the_cloud_says(
+def test_a_cancelled_preparation_costs_the_price_found(
     make_voice, training, fake_cloud, monkeypatch
 ):
     monkeypatch.setattr(prices, "aws_spot_price", lambda *_: NewPrice(3600.0, "AWS spot"))
@@ -413,7 +411,7 @@ def test_a_preparation_that_is_given_up_costs_what_the_cloud_says(
     assert snapshot.spent == pytest.approx(voice.spend.usd)
 
 
-def test_a_fault_in_reading_the_price_is_told_and_the_price_is_read_again(
+def test_a_failed_price_lookup_is_reported_and_repeated(
     make_voice, training, fake_cloud, monkeypatch
 ):
     answers = [ZeroDivisionError("by nought"), (NewPrice(0.4, "the table"), False)]
@@ -434,7 +432,7 @@ def test_a_fault_in_reading_the_price_is_told_and_the_price_is_read_again(
     training.end(session)
 
 
-def test_who_is_asked_about_the_corpus_need_not_answer(make_voice, training, tones):
+def test_an_interruption_ends_a_run_that_waits_for_an_answer(make_voice, training, tones):
     session = training.start(make_voice(dataset=tones), None, attended=True)
     training.until(session, lambda s: s.phase is Phase.CHECKED)
     session.send(end_in(60))
@@ -442,7 +440,7 @@ def test_who_is_asked_about_the_corpus_need_not_answer(make_voice, training, ton
     assert (snapshot.phase, snapshot.interrupted, snapshot.step) == (Phase.STOPPED, True, 0)
 
 
-def test_where_the_firmware_names_no_cloud_not_one_request_leaves(
+def test_outside_of_clouds_no_request_leaves(
     make_voice, training, tmp_path, monkeypatch, look_often
 ):
     monkeypatch.setenv("VOICECOACH_METADATA_URL", "http://127.0.0.1:9")
@@ -465,7 +463,7 @@ def test_where_the_firmware_names_no_cloud_not_one_request_leaves(
     assert tried == []
 
 
-def test_a_price_that_no_cloud_can_say_is_refused(make_voice, training):
+def test_price_auto_without_a_cloud_is_refused(make_voice, training):
     with pytest.raises(InputError, match="--price auto needs a machine"):
         training.start(make_voice(), "+1", price="auto", cloud="none")
     with pytest.raises(InputError, match="--metadata-url"):

@@ -26,7 +26,7 @@ def run_to_one(training, monkeypatch, tmp_path):
     return run
 
 
-def test_steps_on_the_cpu_are_not_paid_for_unless_the_person_says_so(make_voice, run_to_one):
+def test_with_a_price_an_unused_gpu_ends_the_run(make_voice, run_to_one):
     voice = make_voice()
     session, snapshot = run_to_one(voice, price=0.5)
     assert isinstance(session.error, InputError)

@@ -1,4 +1,4 @@
-"""A step that takes far too long is told, with the place where it hangs."""
+"""A step that takes far too long is reported, with the place where it hangs."""
 
 from threading import Event
 
@@ -11,7 +11,7 @@ from engine.training.watchdog import Watchdog
 
 
 class Watched:
-    """A watchdog that is looked after by hand, and its clock."""
+    """A watchdog that is called by hand, and its clock."""
 
     def __init__(self, folder, *, shares_processor=True, step_seconds=0.1, steps=30):
         self.now = 0.0
@@ -24,34 +24,34 @@ class Watched:
         for _ in range(steps):
             with self.dog.step():
                 self.now += step_seconds
-                self.dog.look()
+                self.dog.check()
 
-    def look_for(self, seconds, tick=1.0):
+    def wait(self, seconds, tick=1.0):
         for _ in range(int(seconds / tick)):
             self.now += tick
-            self.dog.look()
+            self.dog.check()
 
     @property
     def alarm(self):
         return self.publisher.snapshot.alarm
 
 
-def test_a_step_that_hangs_is_told_once_and_cleared_when_it_ends(tmp_path):
+def test_a_hanging_step_is_reported_once_and_cleared_at_its_end(tmp_path):
     one = Watched(tmp_path)
     with one.dog.step():
-        one.look_for(30)
+        one.wait(30)
         assert one.alarm == ""
-        one.look_for(3)
+        one.wait(3)
         assert "step 1 has not ended for 31 s" in one.alarm
-        one.look_for(100)
-    one.look_for(1)
+        one.wait(100)
+    one.wait(1)
     assert one.alarm == ""
     texts = [event.text for event in one.publisher.snapshot.events]
     assert len(texts) == 2
     assert texts[1] == "the run is making progress again"
     log = one.log.read_text()
     assert "test_watchdog.py" in log
-    assert "look_for" in log
+    assert "wait" in log
 
 
 def test_what_far_too_long_is_follows_what_steps_take(tmp_path):
@@ -59,27 +59,27 @@ def test_what_far_too_long_is_follows_what_steps_take(tmp_path):
     assert Watched(tmp_path, step_seconds=6).dog.limit == pytest.approx(120)
     slow = Watched(tmp_path, step_seconds=6)
     with slow.dog.step():
-        slow.look_for(118)
+        slow.wait(118)
         assert slow.alarm == ""
-        slow.look_for(4)
+        slow.wait(4)
         assert slow.alarm
 
 
 def test_the_first_steps_may_take_minutes(tmp_path):
     one = Watched(tmp_path, steps=19)
     with one.dog.step():
-        one.look_for(300)
+        one.wait(300)
         assert one.alarm == ""
-        one.look_for(2)
+        one.wait(2)
         assert "step 1 has not ended for 301 s" in one.alarm
 
 
 def test_an_engine_that_hangs_between_steps_is_told(tmp_path):
     one = Watched(tmp_path)
-    one.look_for(32)
+    one.wait(32)
     assert "the run has made no progress for 31 s: it hangs in " in one.alarm
     one.publisher.beat()
-    one.look_for(1)
+    one.wait(1)
     assert one.alarm == ""
 
 
@@ -87,7 +87,7 @@ def test_an_engine_that_hangs_between_steps_is_told(tmp_path):
 def test_an_engine_that_moves_hangs_nowhere(tmp_path, moves):
     one = Watched(tmp_path)
     for done in range(20):
-        one.look_for(20)
+        one.wait(20)
         if moves == "beats":
             one.publisher.beat()
         else:
@@ -98,16 +98,16 @@ def test_an_engine_that_moves_hangs_nowhere(tmp_path, moves):
 def test_a_wait_that_is_shown_as_one_is_no_hang(tmp_path):
     one = Watched(tmp_path)
     one.publisher.update(phase=Phase.STOPPING, end_waits_for="mirror")
-    one.look_for(1000)
+    one.wait(1000)
     assert one.alarm == ""
 
 
 def test_a_suspended_process_does_not_hang(tmp_path):
     one = Watched(tmp_path)
     with one.dog.step():
-        one.look_for(10)
+        one.wait(10)
         one.now += 3600
-        one.look_for(10)
+        one.wait(10)
     assert one.alarm == ""
 
 
@@ -116,10 +116,10 @@ def test_an_audition_on_the_same_processor_is_waited_for(tmp_path, shares_proces
     one = Watched(tmp_path, shares_processor=shares_processor)
     one.publisher.update(auditioning=True)
     with one.dog.step():
-        one.look_for(100)
+        one.wait(100)
         assert bool(one.alarm) is not shares_processor
         one.publisher.update(auditioning=False)
-        one.look_for(100)
+        one.wait(100)
         assert one.alarm
 
 
@@ -127,10 +127,11 @@ def test_a_log_that_cannot_be_written_costs_only_the_stacks(tmp_path):
     one = Watched(tmp_path)
     one.log.mkdir()
     with one.dog.step():
-        one.look_for(40)
+        one.wait(40)
     assert any("hangs" in event.text for event in one.publisher.snapshot.events)
 
 
+@pytest.mark.slow
 def test_a_run_says_where_it_hangs_and_goes_on(make_voice, training, monkeypatch):
     go_on = Event()
     make_step = Learner.step
@@ -141,7 +142,7 @@ def test_a_run_says_where_it_hangs_and_goes_on(make_voice, training, monkeypatch
         return make_step(learner, batch, step)
 
     monkeypatch.setattr(Learner, "step", hang)
-    for name, value in (("MIN_SECONDS", 0.02), ("_KNOWN", 4), ("_LOOK_SECONDS", 0.01)):
+    for name, value in (("MIN_SECONDS", 0.02), ("_MIN_STEPS", 4), ("_POLL_SECONDS", 0.01)):
         monkeypatch.setattr(f"engine.training.watchdog.{name}", value)
     voice = make_voice()
     session = training.start(voice, "8")

@@ -53,7 +53,7 @@ def test_aws_gives_two_minutes(fake, action):
     assert notice == SpotNotice(f"AWS {action}s this machine", due, 1100.0)
 
 
-def test_a_slow_clock_of_ours_does_not_promise_more_than_aws_does(fake):
+def test_a_slow_clock_promises_no_more_than_aws(fake):
     fake.take_away(5000)
     now = Clock(time.time(), 1000.0)
     assert Aws(MetadataService(fake.url), lambda: now).notice().last_second == 1120.0
@@ -86,7 +86,7 @@ def test_an_expired_token_is_renewed(fake):
     assert [path for _, path in fake.asked].count("/latest/api/token") == 2
 
 
-def test_gcp_counts_its_half_minute_from_the_last_look_without_a_notice(fake):
+def test_gcp_counts_from_the_last_check_without_a_notice(fake):
     clock = [Clock(5000.0, 100.0)]
     cloud = Gcp(MetadataService(fake.url), lambda: clock[0])
     assert cloud.notice() is None
@@ -165,7 +165,7 @@ def test_a_kind_of_event_that_nobody_knows_hides_no_eviction(fake):
 
 
 @pytest.mark.parametrize("when", [None, "soon", 5, {}])
-def test_an_event_of_azure_without_a_time_is_a_warning_and_hides_no_other(fake, when):
+def test_an_azure_event_without_a_time_hides_no_other(fake, when):
     cloud = connect("azure", fake.url)
     fake.events = [azure_event("Preempt", NotBefore=when)]
     assert cloud.notice() == SpotNotice("Azure evicts this machine and does not say when")
@@ -207,7 +207,7 @@ def test_a_service_that_says_nothing_is_left_in_good_time(fake):
 
 
 @pytest.mark.parametrize("drop", [b"H", b"HTTP/", b"\x1b]0;owned\x07\r\n"])
-def test_an_answer_whose_head_never_ends_is_left_and_told_in_few_words(drop):
+def test_a_reply_whose_head_never_ends_is_given_up(drop):
     """Each drop comes before the timeout for one is over."""
     left = threading.Event()
 

@@ -27,7 +27,7 @@ def test_the_table_knows_spot_and_on_demand_and_its_date(kind):
 
 
 @pytest.mark.parametrize("spot", [True, None])
-def test_where_a_spot_price_is_not_known_that_on_demand_is_the_most_it_can_be(spot):
+def test_an_unknown_spot_price_is_at_most_that_on_demand(spot):
     price, is_limit = table_price(Machine("gcp", "g2-standard-4", spot=spot))
     assert price.source == "at most: list price on demand in us-central1, August 2026"
     assert is_limit
@@ -50,17 +50,20 @@ def aws(monkeypatch):
         yield
 
 
+@pytest.mark.slow
 def test_aws_says_the_price_of_the_zone(aws):
     price = aws_spot_price(g5(), NOWHERE, lambda: datetime(2026, 3, 14, 14, 2))
     assert price.usd > 0
     assert price.source == "AWS spot us-east-1b, 14:02"
 
 
+@pytest.mark.slow
 def test_a_zone_without_a_price_is_told(aws):
     with pytest.raises(PriceError, match="no price for g5"):
         aws_spot_price(g5(zone="us-east-1z"), NOWHERE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("said", ["nan", "-1", "0", "inf", "a lot", "1e9"])
 def test_a_price_that_is_none_is_told(aws, monkeypatch, said):
     import boto3.session
@@ -75,7 +78,7 @@ def test_a_price_that_is_none_is_told(aws, monkeypatch, said):
         aws_spot_price(g5(), NOWHERE)
 
 
-def test_without_credentials_nothing_but_the_metadata_service_is_asked(fake, monkeypatch, tmp_path):
+def test_without_credentials_only_the_metadata_service_is_asked(fake, monkeypatch, tmp_path):
     pytest.importorskip("boto3", reason="asks AWS for its price")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
