@@ -155,8 +155,8 @@ class FrameReader:
             raise InputError(f"{self._sender} does not speak voicecoach's protocol") from None
         if bytes(version) != str(VERSION).encode():
             raise InputError(
-                f"{self._sender} uses version {bytes(version)[:20].decode()} of the protocol and "
-                f"the other side version {VERSION}: attach with the voicecoach that trains"
+                f"{self._sender} uses version {bytes(version)[:20].decode()} of the protocol, not "
+                f"{VERSION}: attach with the voicecoach that trains"
             )
         self._greeted = True
         self._buffer = rest

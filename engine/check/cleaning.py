@@ -189,7 +189,6 @@ def _odd_rates(kept: Sequence[Kept], vocabulary: Vocabulary) -> dict[int, LeftOu
 
 
 def _clip_by_clip(finding: Finding, clips: Sequence[TimedText]) -> list[Finding]:
-    """A finding about several texts as one about each of them."""
     if finding.kind != SHIFTED or finding.value is None:
         return [finding]
     start = next(place for place, clip in enumerate(clips) if clip.line == finding.line)

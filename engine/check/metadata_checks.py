@@ -185,7 +185,6 @@ def _parse(scan: CorpusScan, lines: Sequence[Line]) -> tuple[list[tuple[Row, Lin
 
 
 def _claimed_id(line: Line) -> str:
-    """The id that a line means, whatever separates its fields."""
     start = line.content
     for separator in ("|", *_SEPARATORS):
         start = start.split(separator, 1)[0]
@@ -245,7 +244,6 @@ def _separator(content: str) -> str | None:
 
 
 def _letters(text: str) -> str:
-    """A text reduced to what is heard of it."""
     return "".join(filter(str.isalnum, text.casefold()))
 
 
@@ -297,7 +295,6 @@ def _same_text(first: Row, letters: int) -> Fault:
 
 
 def _no_end(entries: Sequence[tuple[Row, Line]], vocabulary: Vocabulary) -> list[Finding]:
-    """One note about all texts that end without punctuation."""
     count = sum(_ENDED.search(row.text) is None for row, _ in entries)
     if not count or "." not in vocabulary.symbols:
         return []

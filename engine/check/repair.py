@@ -90,7 +90,6 @@ def _trimmed(
 
 
 def _with_capped_pauses(waveform: NDArray[np.float32], sample_rate: int) -> NDArray[np.float32]:
-    """Cut the middle out of pauses that are too long, and fade over the cut."""
     starts, ends = runs(measure_levels(waveform, sample_rate).speaks())
     kept: list[NDArray[np.float32]] = []
     position = 0
@@ -113,7 +112,6 @@ def _with_capped_pauses(waveform: NDArray[np.float32], sample_rate: int) -> NDAr
 def _faded(
     before: NDArray[np.float32], after: NDArray[np.float32], length: int
 ) -> NDArray[np.float32]:
-    """Join two parts over so many samples that they share."""
     rise = np.linspace(0, 1, length, dtype=np.float32)
     shared = before[-length:] * (1 - rise) + after[:length] * rise
     return np.concatenate([before[:-length], shared, after[length:]])

@@ -105,7 +105,6 @@ def _starts_as_flac(path: Path) -> bool:
 
 
 def _not_a_recording(path: Path) -> Fault | None:
-    """What is no WAV or FLAC file at all."""
     advice = "put a WAV or FLAC recording in its place"
     if path.is_dir():
         return Fault("not-a-file", "error", "is a folder", advice)
@@ -227,7 +226,6 @@ def _made_sound(samples: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _few_bits(samples: NDArray[np.float32]) -> list[Fault]:
-    """Eight bits that were stored as more."""
     for part in (samples[: 2**14], samples):
         steps = part * np.float32(2**7)
         if not np.array_equal(steps, np.rint(steps)):
@@ -261,7 +259,6 @@ def _size_faults(path: Path, file: soundfile.SoundFile) -> list[Fault]:
 
 
 def _starts_a_chunk(path: Path, rest: int) -> bool:
-    """Whether the last bytes of a file begin with the name of a chunk."""
     with path.open("rb") as wav:
         wav.seek(-rest, os.SEEK_END)
         return _CHUNK_NAME.fullmatch(wav.read(4)) is not None
@@ -285,7 +282,6 @@ def _promised_and_present(path: Path) -> tuple[int, int]:
 
 
 def _absurd(samples: NDArray[np.float32]) -> Fault | None:
-    """Samples that are no numbers, or of a level that no recording has."""
     wrong = int((~np.isfinite(samples)).sum())
     if wrong:
         figure = f"{wrong:,} samples are NaN or infinite"

@@ -145,12 +145,10 @@ def _timed(clip: ExaminedClip, dataset: Path) -> TimedText:
 
 
 def _file(clip: ExaminedClip, dataset: Path) -> str:
-    """A recording below the dataset, fit to be shown."""
     return printable(clip.recording.path.relative_to(dataset).as_posix())
 
 
 def _amount(usable: int, hours: float) -> list[Finding]:
-    """Whether there is enough to learn from."""
     if usable < _MIN_CLIPS:
         figure = plural(usable, "usable clip")
         advice = "fix the errors or record more: training needs one clip to learn from, one to test"
@@ -166,7 +164,6 @@ def _amount(usable: int, hours: float) -> list[Finding]:
 
 
 def _histogram(seconds: Sequence[float], limits: Limits, audio: AudioSpec) -> Histogram:
-    """Durations second by second up to the limit."""
     longest = max(1, math.ceil(limits.max_coarse_frames * audio.coarse_frame_seconds))
     counts, edges = np.histogram(seconds, bins=longest, range=(0, longest))
     return Histogram(tuple(map(float, edges)), tuple(map(int, counts)))

@@ -151,7 +151,6 @@ def _offset(samples: NDArray[np.float32]) -> list[Fault]:
 
 
 def _dropouts(channel: NDArray[np.float32], rate: int, speech: float) -> list[Fault]:
-    """Runs of one and the same value in the middle of sound."""
     starts, ends = runs(np.diff(channel) == 0)
     long = ends - starts >= max(4, int(_MIN_DROPOUT * rate))
     beside = max(2, int(_BESIDE * rate))
@@ -212,7 +211,6 @@ def _clicks(channel: NDArray[np.float32], rate: int) -> list[Fault]:
 
 
 def _places_of_clicks(leaps: NDArray[np.float32], inside: int, around: int) -> list[int]:
-    """Where leaps stand out from their neighbourhood, the highest first."""
     candidates = np.flatnonzero(leaps >= _MIN_LEAP)
     candidates = candidates[np.argsort(-leaps[candidates], kind="stable")][:_MAX_CANDIDATES]
     found: list[int] = []

@@ -101,7 +101,6 @@ def score_transcripts(
 
 
 def _text2mel_of(voice: Voice) -> tuple[Text2Mel, Vocabulary]:
-    """The voice's newest Text2Mel and the symbols that it reads."""
     entry = voice.newest("text2mel")
     if entry is None:
         raise InputError(
@@ -165,7 +164,6 @@ class _Judge:
         return changes[best] if found[best] > _BETTER * max(plain, 0.0) else None
 
     def _speak(self, clips: Sequence[AnalysedClip]) -> list[Mel]:
-        """Coarse mels of some transcripts in the voice's own sound."""
         synthesizer = Synthesizer(
             self._forcing.network,
             self._forcing.vocabulary,
@@ -243,7 +241,6 @@ def require_judgement(predictions: Sequence[Prediction], voice: Path) -> None:
 
 
 def _scores(predictions: Sequence[Prediction]) -> tuple[TranscriptScore, ...]:
-    """Score each clip against the corpus as a whole, the worst first."""
     paces = np.array([each.off_diagonal for each in predictions])
     pace = float(np.median(paces))
     off_pace = max(_DEVIATIONS * _spread(paces), _OFF_PACE - pace)

@@ -103,7 +103,6 @@ def _summary(out: Path, outcomes: Sequence[Outcome], harmful: Iterable[LeftOut])
 
 
 def _require_readable(dataset: Path, metadata: Metadata) -> None:
-    """Raise `InputError` where no row can be read, for the reason found."""
     if metadata.rows:
         return
     for found in metadata.findings:
@@ -112,7 +111,6 @@ def _require_readable(dataset: Path, metadata: Metadata) -> None:
 
 
 def _require_place(dataset: Path, out: Path) -> None:
-    """Raise `InputError` for a folder inside the original or with files in it."""
     if out.resolve().is_relative_to(dataset.resolve()):
         raise InputError(
             f"--out {out} is inside the corpus that is cleaned, which is never changed; name a "
@@ -127,7 +125,6 @@ def _require_place(dataset: Path, out: Path) -> None:
 
 
 def _write_lists(scan: CorpusScan, folder: Path, cleaned: Cleaned) -> None:
-    """Write `metadata.csv` with the texts unchanged, and the report next to it."""
     lines = {line.number: line for line in scan.lines}
     rows = [
         "|".join([change.clip_id, *lines[change.line].fields[1:]]) for change in cleaned.changes

@@ -48,13 +48,7 @@ class FolderLock:
     """
 
     def __init__(self, folder: Path, directory: int, descriptor: int) -> None:
-        """Take over open descriptors.
-
-        Args:
-            folder: the path by which it was locked.
-            directory: of the folder.
-            descriptor: of the lock file, which holds the lock.
-        """
+        """Take over open descriptors of the folder and of its lock file, which holds the lock."""
         self.named = folder
         """The path by which it was locked."""
         self.folder = folder
@@ -89,8 +83,8 @@ class FolderLock:
         with self._turn:
             if self._released:
                 raise FolderLostError(f"{self.folder} is no longer locked by this run.")
-            self.folder = self._look_for_folder()
-            self._hold_on(restore)
+            self.folder = self._found_folder()
+            self._relock(restore)
             return self.folder
 
     def release(self) -> None:
@@ -108,7 +102,7 @@ class FolderLock:
         except OSError:
             return False
 
-    def _look_for_folder(self) -> Path:
+    def _found_folder(self) -> Path:
         for path in (self.named, *self._paths_by_descriptor()):
             try:
                 if os.path.samestat(path.stat(), self._identity):
@@ -128,14 +122,8 @@ class FolderLock:
         # Network file systems let the kernel call a folder deleted that is there.
         return said, Path(str(said).removesuffix(" (deleted)"))
 
-    def _hold_on(self, restore: bool) -> None:
-        """Lock the lock file anew if it was replaced, or was removed and is to be restored.
-
-        Raises:
-            FolderLostError: another process was faster, or the settings are gone as well.
-            LockRemovedError: it was removed.
-            EngineError: it cannot be made, or not be looked at.
-        """
+    def _relock(self, restore: bool) -> None:
+        """Lock the lock file anew if it was replaced, or was removed and is to be restored."""
         path = self.folder / LOCK_NAME
         try:
             if _is_named(self._directory, self._descriptor):
@@ -200,13 +188,7 @@ def acquire_lock(folder: Path) -> FolderLock:
 
 
 def _take(directory: int, folder: Path, *, create: bool = True) -> int:
-    """Lock the lock file of an open folder, and return the descriptor that holds the lock.
-
-    Raises:
-        FileNotFoundError: the folder has been removed, or there is no file and none is created.
-        InputError: another process has the lock, or the lock file cannot be written.
-        EngineError: the disk is full, or the file system knows no locks.
-    """
+    """Lock the lock file of an open folder, and return the descriptor that holds the lock."""
     path = folder / LOCK_NAME
     flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_CREAT if create else 0)
     while True:
@@ -287,7 +269,7 @@ def _held(folder: Path, holder: str) -> str:
     stop = "" if holder == _SOMEBODY else f", or stop it with `kill {holder.split()[1]}`"
     saves = stop and " (it saves first)"
     return (
-        f"The voice in {folder} is being trained by {holder}; look at it with "
+        f"The voice in {folder} is being trained by {holder}; watch it with "
         f"`voicecoach attach {shlex.quote(str(folder))}`{stop}{saves}."
     )
 

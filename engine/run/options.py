@@ -1,4 +1,4 @@
-"""What a person orders when they ask for training: the options of `train`, checked."""
+"""The options of `train`, read and checked."""
 
 import re
 from dataclasses import dataclass
@@ -25,15 +25,15 @@ from engine.run.stop import (
 )
 
 Price = float | Literal["auto"]
-"""US dollars an hour, or that the cloud, or else a table, is to say them."""
+"""US dollars an hour, or that they come from the cloud, or else from a table."""
 
 # What a shell may have left of a sum: of $30 it takes $3 for a name, which stands for nothing, and
 # of a $5 all, so that an option takes the next one for its value.
-_LEFT_BY_A_SHELL = re.compile(r"-.*|[$0-9.,]*")
-_NEVER_WRITTEN = re.compile(r"0[0-9].*")
-_EATEN = "a shell takes the $3 of a bare $30 for a name of its own"
+_MAYBE_A_SUM = re.compile(r"-.*|[$0-9.,]*")
+_LEADING_ZERO = re.compile(r"0[0-9].*")
+_SHELL_VARIABLE = "a shell takes the $3 of a bare $30 for a name of its own"
 QUOTE_A_SUM = "if you meant a sum, quote it for the shell: '$25'"
-"""What is said beside a stop that a shell may have made of a sum."""
+"""A hint for a stop that a shell may have made of a sum."""
 
 
 def parse_budget_option(text: str) -> float:
@@ -45,16 +45,16 @@ def parse_budget_option(text: str) -> float:
     Raises:
         InputError: it is no sum of money; saying what a shell may have done to it.
     """
-    said = text.strip()
+    value = text.strip()
     try:
-        usd = parse_budget(said)
+        usd = parse_budget(value)
     except InputError as error:
-        hint = f"; {_EATEN}, so quote it: '$30'" if _LEFT_BY_A_SHELL.fullmatch(said) else ""
+        hint = f"; {_SHELL_VARIABLE}, so quote it: '$30'" if _MAYBE_A_SUM.fullmatch(value) else ""
         raise InputError(f"{error}{hint}") from error
-    if said.lower() != NONE and (usd == 0 or _NEVER_WRITTEN.fullmatch(said)):
+    if value.lower() != NONE and (usd == 0 or _LEADING_ZERO.fullmatch(value)):
         raise InputError(
-            f"--budget is {said}, which is no budget: {_EATEN}; write 30 or '$30', or none for no "
-            f"budget"
+            f"--budget is {value}, which is no budget: {_SHELL_VARIABLE}; write 30 or '$30', or "
+            f"none for no budget"
         )
     return usd
 
@@ -65,17 +65,17 @@ def parse_stop_option(text: str) -> Stop:
     Raises:
         InputError: it is no time to stop; saying what a shell may have done to it.
     """
-    said = text.strip()
-    if said.lower() == NONE:
+    value = text.strip()
+    if value.lower() == NONE:
         return NONE
     forms = f"{STOP_FORMS_IN_A_SHELL}, or none"
     try:
-        rule = parse_stop(said, forms)
+        rule = parse_stop(value, forms)
     except InputError as error:
-        hint = f"; {QUOTE_A_SUM}" if _LEFT_BY_A_SHELL.fullmatch(said) else ""
+        hint = f"; {QUOTE_A_SUM}" if _MAYBE_A_SUM.fullmatch(value) else ""
         raise InputError(f"{error}{hint}") from error
-    if _NEVER_WRITTEN.fullmatch(said):
-        raise InputError(f"cannot stop at {said}; write {forms}; {QUOTE_A_SUM}")
+    if _LEADING_ZERO.fullmatch(value):
+        raise InputError(f"cannot stop at {value}; write {forms}; {QUOTE_A_SUM}")
     return rule
 
 
@@ -85,11 +85,11 @@ def parse_price(text: str) -> Price:
     Raises:
         InputError: it is none of these.
     """
-    said = text.strip()
-    if said == "auto":
+    value = text.strip()
+    if value == "auto":
         return "auto"
     try:
-        return float(said.removeprefix("$"))
+        return float(value.removeprefix("$"))
     except ValueError as error:
         raise InputError(
             f"--price is {text!r}; give US dollars an hour, such as 0.99, or auto"
@@ -103,7 +103,7 @@ costs as much as one that trains."""
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """One run of training, as it was ordered.
+    """What one run of training was asked to do.
 
     None means: as the voice has it, or the default for a new voice.
     """
@@ -131,7 +131,7 @@ class TrainOptions:
     checkpoint_every: int | None = None
     """Steps from one checkpoint to the next."""
     checkpoint_minutes: float | None = None
-    """Minutes of training from one checkpoint to the next at most."""
+    """A checkpoint is saved at least every so many minutes of training."""
     dropout: float | None = None
     """Share of activations dropped after every layer."""
     attended: bool = False
@@ -139,8 +139,8 @@ class TrainOptions:
     hold: bool = False
     """Wait for the person without limit as long as a screen is there, read or not."""
     cloud: CloudChoice | None = None
-    """Whose metadata service is asked for spot notices; None for what the environment says, or
-    else the one that the firmware names."""
+    """The cloud to poll for spot interruptions; None for the one that the environment or else the
+    firmware names."""
     metadata_url: str | None = None
     """Base address of the metadata service; None for the environment's, or the cloud's own."""
     on_interrupt: str | None = None
@@ -149,7 +149,7 @@ class TrainOptions:
     """Where checkpoints are copied to; None for where the voice has it, if anywhere, provided that
     a person has named that place on this machine."""
     mirror_sequence: int | None = None
-    """The highest sequence in the mirror when the order was taken up; None where it could not be
+    """The highest sequence in the mirror when the run was started; None where it could not be
     reached. See `engine.mirror.restore`."""
     restore: str | None = None
     """A mirror whose voice is fetched and goes on, as `--from` names it."""

@@ -293,7 +293,7 @@ class Snapshot:
     @property
     def stop_is_unset(self) -> bool:
         """Whether a stop was asked for that counts from the first step, which was not made yet:
-        nothing but the order knows of it."""
+        nothing but the options knows of it."""
         return bool(self.stop_text) and self.stop is None
 
     @property

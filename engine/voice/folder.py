@@ -3,15 +3,16 @@
 Reading a voice imports neither torch nor librosa, so that `info` answers at once.
 """
 
-import json
 from pathlib import Path
-from types import UnionType
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
 
 from engine.choices import NetworkName
 from engine.errors import EngineError, InputError
 from engine.files import PRIVATE, make_folder, read_plain, write_whole
 from engine.machine.lock import SETTINGS_NAME, FolderLock
+from engine.serialization import from_json, to_plain
 from engine.text.vocabulary import Vocabulary
 from engine.voice.layout import CheckpointEntry, list_checkpoints, require_plain, step_folder
 from engine.voice.settings import VoiceSettings, parse_settings, settings_text
@@ -28,15 +29,18 @@ RESTORING = ".restoring"
 _MAX_SETTINGS = 2**20
 _MAX_REPORT = 2**26
 _MAX_HOURS = 10**9
-# What a report of a corpus says, and of what kind it is.
-_REPORT: dict[str, type | UnionType] = {
-    "clips": int,
-    "training_clips": int,
-    "held_out": list,
-    "hours": int | float,
-    "left_out": list,
-    "unknown_characters": list,
-}
+_Row = str | dict[str, str | int | float | bool | None]
+
+
+class _Report(Struct, omit_defaults=True):
+    """`corpus.json`, as far as readers of it need it."""
+
+    clips: int | None = None
+    training_clips: int | None = None
+    held_out: list[_Row] | None = None
+    hours: Annotated[float, Meta(ge=0, le=_MAX_HOURS)] | None = None
+    left_out: list[_Row] | None = None
+    unknown_characters: list[_Row] | None = None
 
 
 class Voice:
@@ -132,7 +136,7 @@ class Voice:
         """
         if self.settings.dataset is None:
             raise InputError(
-                f"The voice in {self.folder} has no recordings yet; say what it shall learn from: "
+                f"The voice in {self.folder} has no recordings yet; say what to train on: "
                 f"`voicecoach train DATASET --voice {self.folder}`."
             )
         return (self.folder / self.settings.dataset).resolve()
@@ -232,7 +236,7 @@ def _encoded(settings: str) -> bytes:
         line = settings[: error.start].count("\n")
         shown = settings.split("\n")[line].encode(errors="backslashreplace").decode()
         raise InputError(
-            f"{SETTINGS} holds UTF-8 alone, and this is not: {shown[:200]}; name it otherwise."
+            f"{SETTINGS} can only hold UTF-8, and this is not: {shown[:200]}; rename it."
         ) from error
 
 
@@ -250,30 +254,10 @@ def read_corpus_report(voice: Voice) -> dict[str, Any]:
     """What the last run found out about the corpus; every run writes it anew."""
     path = voice.corpus_report
     try:
-        report = json.loads(read_plain(path, _MAX_REPORT))
+        report: dict[str, Any] = to_plain(from_json(read_plain(path, _MAX_REPORT), _Report, path))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, RecursionError) as error:
-        return {"problem": f"{path} cannot be read: {error}; the next run writes it anew"}
-    if not _is_report(report):
-        return {"problem": f"{path} holds no report; the next run writes it anew"}
-    return {name: report[name] for name in _REPORT if name in report}
-
-
-def _is_report(said: Any) -> bool:  # noqa: ANN401 (what JSON has)
-    """Whether each field of a report is of the kind that readers of it take for granted."""
-    if not isinstance(said, dict):
-        return False
-    if not all(isinstance(said[name], kind) for name, kind in _REPORT.items() if name in said):
-        return False
-    # What is no number is in no range either.
-    if not 0 <= said.get("hours", 0) <= _MAX_HOURS:
-        return False
-    lists = (said.get(name, []) for name, kind in _REPORT.items() if kind is list)
-    return all(isinstance(item, str) or _is_flat(item) for found in lists for item in found)
-
-
-def _is_flat(item: Any) -> bool:  # noqa: ANN401
-    return isinstance(item, dict) and not any(
-        isinstance(value, dict | list) for value in item.values()
-    )
+    except (OSError, InputError) as error:
+        why = error if isinstance(error, InputError) else f"{path} cannot be read: {error}"
+        return {"problem": f"{why}; the next run writes it anew"}
+    return report

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TextIO
+from typing import Literal, TextIO
 
 from engine.attach.client import RemoteSession
 from engine.files import absolute_path
@@ -26,9 +26,6 @@ from tui.process.endings import ExitReason, LastWait, closing_lines, describe_en
 from tui.process.logs import flush_log, log_of_this_process, open_log, open_to_print
 from tui.process.signals import SignalWatch, WatchedSession, exit_code
 from tui.process.terminal import Suspension, Terminal
-
-if TYPE_CHECKING:
-    pass
 
 LOG = logging.getLogger(__name__)
 
@@ -57,9 +54,8 @@ def train_with_screen(make_options: Callable[[], TrainOptions], *, ascii_only: b
     options = replace(make_options(), attended=True)
     session = Session(options)
     log = open_log(options.voice_folder)
-    watch = partial(SignalWatch, session)
     screen = Screen(terminal, front, session, ascii_only=ascii_only)
-    return _OwnRun(session, screen, watch(screen), log).run()
+    return _OwnRun(session, screen, SignalWatch(session, screen), log).run()
 
 
 def attach_with_screen(voice: Path, *, reading: bool, ascii_only: bool) -> int:

@@ -1,8 +1,8 @@
 """English text as the words that are spoken: the front door is `spoken`.
 
 The passes go from what is sure to what is left: addresses, times and dates before numbers, and
-abbreviations before the dots that end sentences are looked at. Every expression repeats
-boundedly or from one place only, so that the time is in proportion to the text.
+abbreviations before the dots that end sentences. Every expression repeats boundedly or from one
+place only, so that the time is proportional to the length of the text.
 """
 
 import re

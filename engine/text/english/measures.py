@@ -146,7 +146,6 @@ def _part_of(part: re.Match[str], one: str) -> str:
 
 
 def _names(unit: str) -> tuple[str, str]:
-    """A unit's name in the singular and in the plural."""
     one, _, several = _UNITS[unit].partition("/")
     if several:
         return one, several

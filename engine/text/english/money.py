@@ -102,7 +102,6 @@ def _old_pounds(match: re.Match[str]) -> str:
 
 
 def _old_coins(pounds: str, shillings: str, pence: str | None) -> list[str]:
-    """Pounds, shillings and pence in words, as far as they are written."""
     coins = (
         (pounds, "pound", "pounds"),
         (shillings, "shilling", "shillings"),

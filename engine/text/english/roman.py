@@ -78,12 +78,10 @@ def _is_ruler(match: re.Match[str], name: str, numeral: str) -> bool:
 
 
 def _is_first(match: re.Match[str]) -> bool:
-    """Whether an I is a number, not the pronoun, by what follows."""
     return _AFTER_FIRST.match(match.string, match.end()) is not None
 
 
 def _value_of(numeral: str) -> int:
-    """The value of a Roman numeral."""
     values = [_VALUES[letter] for letter in numeral]
     return sum(
         -value if value < max(values[place:]) else value for place, value in enumerate(values)

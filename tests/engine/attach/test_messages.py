@@ -213,8 +213,8 @@ def refused(sent: bytes, kind=FromClient) -> str:
 def test_another_version_is_refused_naming_both(line):
     version = "3" if b"3" in line else "9"
     assert refused(line) == (
-        f"this screen uses version {version} of the protocol and the other side version "
-        f"{VERSION}: attach with the voicecoach that trains"
+        f"this screen uses version {version} of the protocol, not {VERSION}: attach with the "
+        f"voicecoach that trains"
     )
 
 

@@ -35,11 +35,6 @@ def _libraries_are_loaded() -> None:
     ENGLISH.clean("1 ж")
 
 
-def test_the_bbcs_vocabulary_has_34_symbols() -> None:
-    assert len(BBC) == 34
-    assert BBC.symbols[:3] == "PE "
-
-
 @pytest.mark.parametrize(
     ("text", "cleaned"),
     [
@@ -226,11 +221,6 @@ def test_abbreviations_end_no_sentence() -> None:
     ]
 
 
-def test_english_with_nothing_to_speak_gives_nothing() -> None:
-    assert split_sentences(" ... !\n?; , 😀 — “”", ENGLISH, 180) == []
-    assert split_sentences("Привет", ENGLISH, 180) == ["privet"]
-
-
 @given(texts, st.integers(2, 60))
 @example("xetc aetc. be.g. cp.m. 5", 4)
 def test_english_pieces_fit_and_are_clean(text: str, limit: int) -> None:
@@ -249,10 +239,3 @@ def test_pieces_fit_and_keep_every_word(text: str, limit: int) -> None:
         assert len(BBC.encode(piece)) <= limit
     letters = re.sub("[^a-z]", "", BBC.clean(text))
     assert re.sub("[^a-z]", "", "".join(pieces)) == letters
-
-
-@given(texts)
-def test_with_room_enough_no_word_is_cut(text: str) -> None:
-    words = re.findall("[a-z']*[a-z][a-z']*", BBC.clean(text))
-    pieces = split_sentences(text, BBC, max(map(len, BBC.clean(text).split(" "))) + 2)
-    assert [word for p in pieces for word in re.findall("[a-z']*[a-z][a-z']*", p)] == words

@@ -197,11 +197,11 @@ def test_a_lock_that_leads_elsewhere_is_not_followed(tmp_path):
 
 def test_a_name_that_is_not_utf_8_is_refused_first(tmp_path, make_voice):
     name = os.fsdecode(b"recordings-\xff")
-    with pytest.raises(InputError, match=r"UTF-8 alone.*dataset = .*recordings-\\udcff"):
+    with pytest.raises(InputError, match=r"can only hold UTF-8.*dataset = .*recordings-\\udcff"):
         Voice.create(tmp_path / "alice", VoiceSettings(dataset=tmp_path / name))
     assert not (tmp_path / "alice").exists()
     voice = make_voice()
     before = (voice.folder / "voice.toml").read_bytes()
-    with pytest.raises(InputError, match="UTF-8 alone"):
+    with pytest.raises(InputError, match="can only hold UTF-8"):
         voice.save(replace(voice.settings, mirror=name))
     assert (voice.folder / "voice.toml").read_bytes() == before
