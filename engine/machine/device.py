@@ -10,7 +10,7 @@ import torch
 from engine.choices import Precision
 from engine.errors import InputError
 
-# What NVIDIA's driver has where it serves a GPU to this process, and where it says its version.
+# What NVIDIA's driver has where it serves a GPU to this process, and where its version is.
 _CONTROL = Path("/dev/nvidiactl")
 _DRIVER = Path("/proc/driver/nvidia/version")
 _OTHER_BUILDS = "https://pytorch.org/get-started/locally/ has other builds"
@@ -61,14 +61,14 @@ def unused_gpu(asked: str, device: torch.device) -> str:
     elif not _CONTROL.exists():
         return ""
     elif torch.version.cuda is None:
-        why = f"torch {torch.__version__} is built for CPUs alone"
+        why = f"torch {torch.__version__} is a CPU-only build"
     else:
         why = (
-            f"torch {torch.__version__} wants a driver for CUDA {torch.version.cuda}, and this "
+            f"torch {torch.__version__} requires a driver for CUDA {torch.version.cuda}, and this "
             f"machine has {_driver()}"
         )
     return (
-        f"the GPU is not used, and steps on the CPU take many times as long: {why}; {_OTHER_BUILDS}"
+        f"the GPU is not used, and training on the CPU is many times slower: {why}; {_OTHER_BUILDS}"
     )
 
 
@@ -164,7 +164,7 @@ def gpu_uuid(device: torch.device) -> str | None:
 def leave_a_core_for_the_screen() -> None:
     """Keep the engine's arithmetic off one of the cores that this process may use.
 
-    Fewer threads, as `OMP_NUM_THREADS` may have said, stay as few.
+    Fewer threads, as `OMP_NUM_THREADS` may demand, stay as few.
     """
     cores = len(os.sched_getaffinity(0))
     torch.set_num_threads(max(1, min(torch.get_num_threads(), cores - 1)))

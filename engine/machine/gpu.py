@@ -16,7 +16,7 @@ _POLL_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class GpuReading:
-    """One look at the GPU."""
+    """One reading of the GPU."""
 
     utilisation: int
     """Per cent of the last sampling period."""
@@ -34,7 +34,7 @@ class GpuMonitor:
     """Reads one GPU; where that is not possible, says why."""
 
     def __init__(self, uuid: str | None) -> None:
-        """Look for the GPU with this UUID, as torch tells it; None when training is on the CPU.
+        """Look for the GPU with this UUID, as torch has it; None when training is on the CPU.
 
         The number that torch counts a GPU by is not NVML's where `CUDA_VISIBLE_DEVICES` is set.
         """
@@ -86,7 +86,7 @@ class GpuMonitor:
         )
 
     def _temperature(self) -> int | None:
-        """Degrees Celsius; some virtual GPUs do not tell."""
+        """Degrees Celsius; some virtual GPUs have no sensor."""
         nvml = self._nvml
         try:
             return int(nvml.nvmlDeviceGetTemperature(self._handle, nvml.NVML_TEMPERATURE_GPU))
@@ -94,7 +94,7 @@ class GpuMonitor:
             return None
 
     def _power(self) -> float | None:
-        """Watts; some virtual GPUs do not tell."""
+        """Watts; some virtual GPUs have no sensor."""
         try:
             return float(self._nvml.nvmlDeviceGetPowerUsage(self._handle)) / 1000
         except self._nvml.NVMLError:

@@ -32,7 +32,7 @@ class Hook:
         Args:
             command: for `sh -c`.
             voice: the voice folder, which the command finds in `VOICECOACH_VOICE`.
-            report: told how the command ended.
+            report: takes how the command ended.
         """
         self._command = command
         self._voice = voice.resolve()

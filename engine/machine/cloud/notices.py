@@ -48,8 +48,8 @@ class NoticeWatcher:
             name: of the cloud.
             cloud: its metadata service.
             send: takes what the trainer has to know.
-            on_machine: told once which machine this is.
-            report: tells the person of trouble with the service.
+            on_machine: takes the machine, once it is known.
+            report: takes problems with the service.
         """
         self._service = f"the metadata service of {CLOUD_NAMES[name]}"
         self._cloud = cloud

@@ -106,10 +106,10 @@ def test_a_gpu_that_torch_has_no_code_for_is_told(seen_gpu):
     [
         ("13.0", "NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.54.15  Tue", "550.54.15"),
         ("13.0", None, "does not say its version"),
-        (None, None, "built for CPUs alone"),
+        (None, None, "is a CPU-only build"),
     ],
 )
-def test_a_gpu_whose_driver_torch_cannot_use_is_told(monkeypatch, tmp_path, cuda, version, why):
+def test_a_gpu_that_torch_cannot_use_is_reported(monkeypatch, tmp_path, cuda, version, why):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.version, "cuda", cuda)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
