@@ -1,6 +1,6 @@
 """What divergence leaves in a checkpoint."""
 
-from engine.checkpoints.recovery import Recovery
+from engine.checkpoints.state import Recovery
 
 
 def test_rollbacks_long_ago_no_longer_count():

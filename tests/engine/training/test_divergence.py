@@ -9,13 +9,12 @@ import torch
 from safetensors.torch import load_file
 
 from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
-from engine.checkpoints.recovery import Recovery
+from engine.checkpoints.state import Recovery
 from engine.data.batches import BatchSource
 from engine.run.commands import Continue, Finish, ScreenDetached, TerminalStalled
 from engine.run.snapshot import Phase
 from engine.training.divergence import DivergedError, LossRange
-from engine.training.finite import Skips
-from engine.training.learner import Learner
+from engine.training.learner import Learner, Skips
 
 BIAS = "audio_decoder.layers.0.convolution.bias"
 NONE = Skips(0, 0)

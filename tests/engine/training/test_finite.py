@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from engine.training.finite import all_finite
+from engine.training.divergence import all_finite
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
