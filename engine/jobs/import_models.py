@@ -15,7 +15,7 @@ from torch import Tensor
 
 from engine.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from engine.choices import NETWORKS, NetworkName, PresetName
-from engine.data.audio import AudioSpec
+from engine.data.audio import MAX_FFT, AudioSpec
 from engine.errors import InputError
 from engine.files import PRIVATE_FOLDER, new_folder, require_makeable
 from engine.networks.specs import SSRNSpec, Text2MelSpec, preset_of
@@ -198,7 +198,7 @@ def _settings(found: FoundModels, symbols: str | None) -> tuple[VoiceSettings, t
         audio = replace(audio, n_mels=spec.n_mels)
     if isinstance(ssrn, SSRNSpec):
         audio = _audio_of_bins(audio, ssrn.n_bins, notes)
-    if not 2 <= audio.n_fft <= 2**16 or audio.n_mels > audio.n_bins:
+    if not 2 <= audio.n_fft <= MAX_FFT or audio.n_mels > audio.n_bins:
         raise InputError(
             f"The models have {audio.n_mels:,} mel bands and {audio.n_bins:,} bins, which no "
             f"spectrum has; give models of DC-TTS."

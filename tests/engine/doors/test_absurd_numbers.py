@@ -105,6 +105,7 @@ def whole_state(voice):
     return {**state, "recovery": recovery}
 
 
+@pytest.mark.slow
 def test_no_number_of_a_state_is_a_surprise(voice):
     state, checkpoint = whole_state(voice), voice.newest("text2mel").path
     places = numbers_in(state)
@@ -220,6 +221,7 @@ def test_no_number_of_the_settings_is_a_surprise(voice):
     check()
 
 
+@pytest.mark.slow
 def test_no_number_in_a_small_file_is_a_surprise(voice, training):
     training.end(training.start(voice, "+20", price=1.0))
     say(voice.folder, "la")

@@ -45,6 +45,7 @@ def damage(path, places, how):
     path.write_bytes(content)
 
 
+@pytest.mark.slow
 def test_whatever_is_damaged_there_is_no_traceback(lived_in, training, tmp_path, caplog):
     files = sorted(
         path.relative_to(lived_in.folder)

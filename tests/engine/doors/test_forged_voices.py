@@ -214,6 +214,7 @@ def test_lines_that_are_bombs_are_passed_over(voice, bomb):
     assert read_samples(voice) == []
 
 
+@pytest.mark.slow
 def test_impossible_spend_lines_prevent_no_run(voice, training):
     honest = {"start": "a", "end": "b", "network": "text2mel", "first_step": 5, "last_step": 9}
     honest |= {"seconds": 60.0, "price": 60.0}
@@ -333,6 +334,7 @@ def test_features_that_do_not_fit_are_computed_again(make_voice, training, chang
 
 
 @pytest.mark.parametrize("bomb", [DEEP, "[NaN]"], ids=["deep", "nan"])
+@pytest.mark.slow
 def test_a_cache_that_is_a_bomb_is_made_anew(voice, training, bomb):
     training.end(training.start(voice, "6"))
     for path in voice.features.rglob("*.json"):

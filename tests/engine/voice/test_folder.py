@@ -178,7 +178,7 @@ def test_a_lock_names_no_process_that_is_gone(tmp_path):
     # Whoever has just taken it has yet to write its name over the dead one's.
     with (tmp_path / "lock").open() as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        with pytest.raises(InputError, match="by another process; look at it") as caught:
+        with pytest.raises(InputError, match="by another process; watch it") as caught:
             acquire_lock(tmp_path)
         assert str(gone.pid) not in str(caught.value)
         assert holder_of(tmp_path) == "another process"
