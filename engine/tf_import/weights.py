@@ -16,7 +16,7 @@ from engine.choices import NetworkName
 from engine.errors import InputError
 from engine.networks.build import build_network
 from engine.networks.layers import ConvolutionLayer, HighwayLayer, Upsampling
-from engine.networks.specs import NetworkSpec, SSRNSpec, Text2MelSpec
+from engine.networks.specs import MAX_WIDTH, NetworkSpec, SSRNSpec, Text2MelSpec
 
 SCOPES: dict[NetworkName, str] = {"text2mel": "Text2Mel/", "ssrn": "SSRN/"}
 """How the names of a network's variables begin."""
@@ -31,8 +31,6 @@ _LAST_OF_SSRN = "SSRN/C_16/conv1d/kernel"
 # TensorFlow's layer normalisation adds this to the variance; with another value the logits of
 # trained weights move.
 _EPSILON = 1e-12
-# Far above any width of these networks; beyond, products of widths overflow.
-_MAX_WIDTH = 2**16
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,7 @@ def _sizes(shapes: Mapping[str, tuple[int, ...]], name: str, axes: int) -> tuple
     shape = shapes.get(name)
     if shape is None:
         raise InputError(f"it has no variable {name}, which every such DC-TTS network has")
-    if len(shape) != axes or not all(0 < size <= _MAX_WIDTH for size in shape):
+    if len(shape) != axes or not all(0 < size <= MAX_WIDTH for size in shape):
         raise InputError(f"its variable {name} has the shape {shape}, which no DC-TTS network has")
     return shape
 
