@@ -12,7 +12,7 @@ from engine.attach.server import Server
 from engine.errors import Cancelled, Declined, EngineError, InputError, VoicecoachError
 from engine.machine.background import Poller
 from engine.machine.cloud.machine import NewPrice
-from engine.mirror.run_mirror import RunMirror
+from engine.mirror.uploader import Uploader, report_unused_mirror
 from engine.preflight import Preflight, check_options
 from engine.run.commands import Command, Inbox, KeyPressed, ScreenDetached, TerminalStalled
 from engine.run.options import MAX_WAIT_SECONDS, TrainOptions
@@ -97,7 +97,13 @@ class Session:
             own=options.attended,
         )
         self._server = Server(options.voice_folder, self.snapshot, self.send, self._screens)
-        self._mirror = RunMirror(self._options, self._voice, self._publisher)
+        self._mirror = Uploader(
+            self._voice,
+            options.network,
+            self._publisher,
+            self._options.mirror,
+            sequence=self._options.mirror_sequence,
+        )
         self._gpu: Poller | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=False)
@@ -234,7 +240,8 @@ class Session:
 
     def _train(self, watchdog: Watchdog) -> None:
         # Early: whoever counts on a copy is to see at once that there is none.
-        self._mirror.find()
+        if self._options.mirror is None:
+            report_unused_mirror(self._voice, self._publisher)
         # torch comes in here, after the first screen is on.
         from engine.machine.device import gpu_uuid
         from engine.machine.gpu import poll_gpu
@@ -268,13 +275,13 @@ class Session:
                     self._spend,
                     self._spot,
                     watchdog,
-                    on_saved=(self._mirror.wake,),
+                    on_saved=self._mirror.wake,
                 ),
             ).run()
         finally:
             corpus_watch.stop()
             auditions.close()
-            self._mirror.wait()
+            self._mirror.finish()
 
     def _prepare(self) -> "TrainingContext | None":
         """Load what a trainer needs; None where the person, or the cloud, ended that.
