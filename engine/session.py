@@ -275,7 +275,7 @@ class Session:
                     self._spend,
                     self._spot,
                     watchdog,
-                    on_saved=(self._mirror.wake,),
+                    on_saved=self._mirror.wake,
                 ),
             ).run()
         finally:
