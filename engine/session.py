@@ -12,7 +12,7 @@ from engine.attach.server import Server
 from engine.errors import Cancelled, Declined, EngineError, InputError, VoicecoachError
 from engine.machine.background import Poller
 from engine.machine.cloud.machine import NewPrice
-from engine.mirror.run_mirror import RunMirror
+from engine.mirror.uploader import Uploader, report_unused_mirror
 from engine.preflight import Preflight, check_options
 from engine.run.commands import Command, Inbox, KeyPressed, ScreenDetached, TerminalStalled
 from engine.run.options import MAX_WAIT_SECONDS, TrainOptions
@@ -89,7 +89,13 @@ class Session:
         self._folder = FolderWatch(
             self._claim.lock, self._publisher, self._inbox, self._server.restore_socket
         )
-        self._mirror = RunMirror(self._options, self._voice, self._publisher)
+        self._mirror = Uploader(
+            self._voice,
+            options.network,
+            self._publisher,
+            self._options.mirror,
+            sequence=self._options.mirror_sequence,
+        )
         self._gpu: Poller | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=False)
@@ -154,7 +160,8 @@ class Session:
         self._spot.start()
         self._folder.start()
         # Early: whoever counts on a copy is to see at once that there is none.
-        self._mirror.find()
+        if self._options.mirror is None:
+            report_unused_mirror(self._voice, self._publisher)
         context = self._prepare()
         if context is not None:
             self._train_prepared(context, watchdog)
@@ -254,14 +261,14 @@ class Session:
             self._spend,
             self._spot,
             watchdog,
-            on_saved=(self._mirror.wake,),
+            on_saved=self._mirror.wake,
         )
         try:
             Trainer(prepared, self._options, self._publisher, services).run()
         finally:
             corpus_watch.stop()
             auditions.close()
-            self._mirror.wait()
+            self._mirror.finish()
 
     def _prepare(self) -> "TrainingContext | None":
         """Load what a trainer needs; None where the person, or the cloud, ended that.

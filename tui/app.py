@@ -100,9 +100,8 @@ class VoicecoachApp(App[ExitReason]):
         self._polls = 0
         self.run_screen = RunScreen(
             session, Listening(player), now, address or this_host(),
-            ascii_only=ascii_only, plain=colourless, reading=reading,
+            ascii_only=ascii_only, plain=colourless, attached=attached, reading=reading,
         )  # fmt: skip
-        self.run_screen.attached = attached
 
     def get_default_screen(self) -> Screen[None]:
         """Open with the main screen."""

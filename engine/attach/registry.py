@@ -4,6 +4,7 @@ Not in the runtime folder: the system empties that at the last logout, and a run
 """
 
 import contextlib
+import errno
 import json
 import logging
 import os
@@ -17,8 +18,7 @@ from msgspec import Meta
 
 from engine.choices import NetworkName
 from engine.errors import InputError, VoicecoachError
-from engine.files import process_start, read_plain
-from engine.machine.state_folder import require_own, state_folder, write_own
+from engine.files import make_folder, process_start, read_plain, replacing
 from engine.serialization import from_plain, to_plain
 from engine.voice.layout import list_checkpoints
 from engine.voice.spend import SpendLog
@@ -81,12 +81,29 @@ class KnownRun:
 
 
 def runs_folder() -> Path:
-    """Where the files are.
+    """Where the files are: below `XDG_STATE_HOME`, by default `~/.local/state`.
 
     Raises:
-        OSError: this account has no home folder.
+        OSError: this account has no home folder, as in some containers.
     """
-    return state_folder() / "runs"
+    state = os.environ.get("XDG_STATE_HOME", "")
+    try:
+        base = Path(state) if state.startswith("/") else Path.home() / ".local" / "state"
+    except RuntimeError as error:
+        reason = "this account has no home folder; give it one in HOME"
+        raise FileNotFoundError(errno.ENOENT, reason) from error
+    return base / "voicecoach" / "runs"
+
+
+def _require_own(folder: Path) -> None:
+    """Refuse a folder in which others could have written.
+
+    Raises:
+        OSError: it is not this person's alone, or is not there.
+    """
+    status = folder.stat()
+    if status.st_uid != os.geteuid() or status.st_mode & 0o022:
+        raise PermissionError(f"{folder} is not yours alone")
 
 
 class Registration:
@@ -103,7 +120,10 @@ class Registration:
         entry = RunEntry(voice_folder.resolve(), voice, network, process, host, now)
         name = f"{process.pid}-{process.started}-{os.urandom(4).hex()}.json"
         self._path = runs_folder() / name
-        write_own(self._path, json.dumps(to_plain(entry)).encode() + b"\n")
+        make_folder(self._path.parent)
+        _require_own(self._path.parent)
+        with replacing(self._path) as file:
+            file.write(json.dumps(to_plain(entry)).encode() + b"\n")
 
     def touch(self) -> None:
         """Give a sign of life."""
@@ -126,7 +146,7 @@ def known_runs() -> list[KnownRun]:
         folder = runs_folder()
         if not folder.is_dir():
             return []
-        require_own(folder)
+        _require_own(folder)
         found = [run for path in folder.glob("*.json") if (run := _known(path)) is not None]
     except OSError as error:
         where = f" in {error.filename}" if error.filename else ""

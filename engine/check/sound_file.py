@@ -112,8 +112,8 @@ def _not_a_recording(path: Path) -> Fault | None:
         return Fault("not-a-file", "error", "is a broken link", advice)
     if not path.is_file():
         return Fault("not-a-file", "error", "is not a file", advice)
-    if path.stat().st_size > MAX_RECORDING_BYTES:
-        figure = f"is too large (maximum {MAX_RECORDING_BYTES:,} bytes)"
+    if (size := path.stat().st_size) > MAX_RECORDING_BYTES:
+        figure = f"{size:,} bytes; the limit is {MAX_RECORDING_BYTES:,}"
         return Fault("too-large", "error", figure, "cut it into clips")
     with path.open("rb") as file:
         start = file.read(64)

@@ -12,7 +12,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from engine.checkpoints.recovery import Recovery
 from engine.checkpoints.state import (
     EMA_FILE,
     MAX_TENSOR_BYTES,
@@ -20,6 +19,7 @@ from engine.checkpoints.state import (
     STATE_FILE,
     WEIGHTS_FILE,
     CheckpointState,
+    Recovery,
     Unlogged,
     damaged,
     read_state,

@@ -93,12 +93,17 @@ class RecordingFile:
         """Open the file; whether it is a recording shows when its length or samples are read.
 
         Raises:
-            InputError: it is missing, or cannot be opened.
+            InputError: it is missing, too large, or cannot be opened.
         """
         self.path = path
         with _naming(path):
             if not path.is_file():
                 raise InputError(f"{path} does not exist or is not a file.")
+            if path.stat().st_size > MAX_RECORDING_BYTES:
+                raise InputError(
+                    f"{path} is too large (maximum {MAX_RECORDING_BYTES:,} bytes); cut it into "
+                    f"clips."
+                )
             # Without a buffer: libsndfile reads from the same descriptor.
             self._file = path.open("rb", buffering=0)
 
@@ -125,7 +130,7 @@ class RecordingFile:
         """The decoder, at the first sample.
 
         Raises:
-            InputError: it is neither WAV nor FLAC, or damaged, cut short or too large.
+            InputError: it is neither WAV nor FLAC, or damaged or cut short.
         """
         with _naming(self.path):
             self._require_sound()
@@ -171,11 +176,6 @@ class RecordingFile:
             raise InputError(f"{self.path} is empty: the file holds nothing.")
         if start[:4] not in _STARTS:
             raise InputError(f"{self.path} is neither WAV nor FLAC; convert it to one of them.")
-        if held > MAX_RECORDING_BYTES:
-            raise InputError(
-                f"{self.path} is too large (maximum {MAX_RECORDING_BYTES:,} bytes); cut it into "
-                f"clips."
-            )
         cut_short = held >= _HEADER and held + _SLACK < stated < _UNKNOWN_SIZE
         if start[:4] == b"RIFF" and cut_short:
             raise InputError(

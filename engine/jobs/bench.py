@@ -31,7 +31,7 @@ from engine.networks.text2mel import Text2Mel
 from engine.speech.synthesizer import Synthesizer
 from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
 from engine.training.checkpoint_writer import StateCopy
-from engine.training.finite import all_finite
+from engine.training.divergence import all_finite
 from engine.training.learner import Learner
 from engine.training.recipe import recipe_named
 from engine.voice.layout import step_folder

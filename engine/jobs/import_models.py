@@ -8,7 +8,6 @@ code would have made.
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from glob import escape
 from pathlib import Path
 
 import torch
@@ -18,8 +17,8 @@ from engine.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from engine.choices import NETWORKS, NetworkName, PresetName
 from engine.data.audio import MAX_FFT, AudioSpec
 from engine.errors import InputError
-from engine.files import PRIVATE_FOLDER, new_folder, require_makeable, unusable_path
-from engine.networks.specs import PRESETS, SSRNSpec, Text2MelSpec, preset_spec
+from engine.files import PRIVATE_FOLDER, new_folder, require_makeable
+from engine.networks.specs import SSRNSpec, Text2MelSpec, preset_of
 from engine.text.mapping import require_vocabulary
 from engine.text.vocabulary import BBC_SYMBOLS
 from engine.tf_import.archive import SUFFIXES, unpacked
@@ -34,6 +33,7 @@ from engine.tf_import.models import (
 )
 from engine.tf_import.weights import parameters_from
 from engine.training.learner import MAX_UPDATES
+from engine.voice.dataset import require_free
 from engine.voice.folder import Voice
 from engine.voice.settings import VoiceSettings
 
@@ -61,10 +61,8 @@ class ImportedNetwork:
     parameters: int
     sizes: str
     """The widths in the paper's letters, in words."""
-    moments: bool
-    """Whether Adam's moments came along."""
-    updates: int
-    """Optimizer steps since the moments were zero."""
+    updates: int | None
+    """Steps of the optimizer state that came along; None where there is none."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,6 @@ class Imported:
     voice_folder: Path
     networks: tuple[ImportedNetwork, ...]
     symbols: str
-    audio: AudioSpec
     notes: tuple[str, ...]
     """Choices that were made for the person, in sentences."""
     missing: NetworkName | None
@@ -103,7 +100,12 @@ def import_voice(
         EngineError: the voice cannot be written.
     """
     require_makeable(voice_folder)
-    _require_empty(voice_folder)
+    if Voice.exists(voice_folder):
+        raise InputError(
+            f"There is a voice in {voice_folder} already; name a new folder with --voice, or "
+            f"remove that one first."
+        )
+    require_free(voice_folder, set(), None)
     if symbols is not None:
         require_vocabulary(symbols)
     with _open_models(models, on_progress) as (found, shown):
@@ -120,29 +122,9 @@ def import_voice(
         voice_folder=voice_folder,
         networks=imported,
         symbols=settings.symbols,
-        audio=settings.audio,
         notes=tuple(shown(note) for note in notes),
         missing=next((name for name in NETWORKS if name not in found.networks), None),
     )
-
-
-def _require_empty(folder: Path) -> None:
-    try:
-        if Voice.exists(folder):
-            raise InputError(
-                f"There is a voice in {folder} already; name a new folder with --voice, or remove "
-                f"that one first."
-            )
-        if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-            raise InputError(f"{folder} is not a folder; name a new one with --voice.")
-        others = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
-    except OSError as error:
-        raise unusable_path(folder, error) from error
-    if others:
-        raise InputError(
-            f"{folder} is not empty and is not a voice folder ({others[0]}); name a new folder "
-            f"with --voice."
-        )
 
 
 # Where the models are.
@@ -181,15 +163,9 @@ def _why_unusable(models: Path) -> str:
         f"({', '.join(SUFFIXES)}), or the prefix of one checkpoint, such as "
         f"models/LJ01-1/model_gs_1450k"
     )
-    data = sorted(models.parent.glob(f"{escape(models.name)}.data-*-of-*"))
-    if models.with_name(models.name + ".meta").is_file():
-        kind = "a checkpoint of version 1 of TensorFlow's format, or one without its index"
-        return f"{models} is {kind}; {wanted}."
     if models.exists():
         return f"{models} is not a TensorFlow checkpoint; {wanted}."
-    if data:
-        return f"{models} has lost its index: there is only {data[0].name}; copy both."
-    return f"There is nothing at {models}; {wanted}."
+    return f"There is no TensorFlow checkpoint at {models}; {wanted}."
 
 
 def _counter(what: str, total: int, on_progress: OnProgress) -> Callable[[int], None]:
@@ -270,16 +246,8 @@ def _symbols(rows: int, given: str | None, notes: list[str]) -> str:
 
 def _preset(found: FoundModels) -> PresetName:
     """The preset with these sizes, or `bbc` where there is none."""
-    for preset in PRESETS:
-        for network in found.networks.values():
-            spec = network.spec
-            n_bins = spec.n_bins if isinstance(spec, SSRNSpec) else AudioSpec().n_bins
-            usual = preset_spec(
-                preset, network.network, vocabulary_size=34, n_mels=spec.n_mels, n_bins=n_bins
-            )
-            if usual.hidden == spec.hidden:
-                return preset
-    return "bbc"
+    presets = [preset_of(network.spec) for network in found.networks.values()]
+    return next((preset for preset in presets if preset is not None), "bbc")
 
 
 # What is written.
@@ -311,8 +279,7 @@ def _import_network(
         step=found.step,
         parameters=sum(tensor.numel() for tensor in weights.values()),
         sizes=_sizes(found),
-        moments=found.has_moments,
-        updates=found.updates,
+        updates=found.updates if found.has_moments else None,
     )
 
 

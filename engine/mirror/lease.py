@@ -32,19 +32,19 @@ class MarkerLostError(MirrorError):
 class Lease:
     """A run's right to write to the mirror of its voice, recorded in the marker there."""
 
-    def __init__(self, outgoing: Outgoing, sequence: int | None) -> None:
+    def __init__(self, outgoing: Outgoing, address: str, sequence: int | None) -> None:
         """Prepare; the mirror is not touched yet.
 
         Args:
-            outgoing: the voice, whose settings have an id and a mirror.
+            outgoing: the voice, whose settings have an id.
+            address: of the mirror.
             sequence: the highest in the mirror when the run was started, None where it was out
                 of reach. A mirror that has a higher one by now was written by another run.
         """
         settings = outgoing.voice.settings
         assert settings.id is not None
-        assert settings.mirror is not None
         self._outgoing = outgoing
-        self._address = without_secrets(settings.mirror)
+        self._address = without_secrets(address)
         self._sequence = sequence
         run = f"process {os.getpid()} on {socket.gethostname()} since {timestamp()}"
         self._marker = Marker(settings.id, outgoing.voice.name, secrets.token_hex(16), run)

@@ -4,10 +4,9 @@
 holds the voice and this machine does not, the voice is fetched; where it holds later steps of the
 voice that is here, these are fetched; where it holds another voice, the options are refused.
 `train --from URL` is the same with a mirror that must hold a voice. A mirror that only `voice.toml`
-names is not contacted; see `engine.mirror.confirmed`.
+names is not contacted; see `report_unused_mirror`.
 """
 
-import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -16,7 +15,6 @@ from pathlib import Path
 from engine.errors import EngineError, InputError
 from engine.machine.lock import LOCK_NAME, require_untrained
 from engine.mirror.address import checked_address, without_secrets
-from engine.mirror.confirmed import CONFIRMATION, confirm, is_confirmed
 from engine.mirror.fetch import (
     Progress,
     Report,
@@ -32,7 +30,6 @@ from engine.voice.dataset import as_stored, require_dataset, require_free
 from engine.voice.folder import RESTORING, Voice
 from engine.voice.settings import VoiceSettings
 
-_log = logging.getLogger(__name__)
 # Tries for a voice that is not here, with waits of 1, 2, 4 … seconds at most: two minutes.
 _TRIES = 8
 # What a fetch that was cut off, or a run that ended early, has left.
@@ -47,7 +44,7 @@ _LEFTOVERS = {
     "spend.open",
     "corpus.json",
     "check.json",
-    CONFIRMATION,
+    "mirror.confirmed",  # version 0.1
     RESTORING,
 }
 
@@ -77,9 +74,6 @@ def restore_from_mirror(options: TrainOptions, fetching: FetchOptions) -> TrainO
     """
     folder = options.voice_folder
     named = options.mirror or options.restore
-    if named is None and Voice.exists(folder):
-        stored = Voice.open(folder).settings.mirror
-        named = stored if stored is not None and is_confirmed(folder, stored) else None
     if named is None:
         return options
     address = _checked(named, folder)
@@ -87,20 +81,11 @@ def restore_from_mirror(options: TrainOptions, fetching: FetchOptions) -> TrainO
     for place in dict.fromkeys([checked_address(options.restore or named), address]):
         sequence = _bring(options, place, address, fetching)
     source = options.source
-    if Voice.exists(folder):
-        _try_to_confirm(folder, address)
-        if source is not None and Voice.open(folder).newest(options.network):
-            fetching.report(f"--from {source} is ignored: {folder} continues from its own steps")
-            source = None
+    exists = Voice.exists(folder)
+    if source is not None and exists and Voice.open(folder).newest(options.network):
+        fetching.report(f"--from {source} is ignored: {folder} continues from its own steps")
+        source = None
     return replace(options, mirror=address, mirror_sequence=sequence, restore=None, source=source)
-
-
-def _try_to_confirm(folder: Path, address: str) -> None:
-    # Before the run, which may be refused for something else.
-    try:
-        confirm(folder, address)
-    except (OSError, EngineError) as error:
-        _log.warning("cannot record the mirror %s: %s", without_secrets(address), error)
 
 
 def _checked(named: str, folder: Path) -> str:

@@ -1,7 +1,6 @@
 """Brings a mirror in line with a voice folder: sends what it lacks, removes what is pruned."""
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -25,22 +24,15 @@ from engine.mirror.outgoing import Files, GoneError, Outgoing
 from engine.mirror.store import MirrorError, Store
 from engine.voice.layout import CheckpointEntry
 
-INTERVAL = 60.0
-"""Seconds between two sendings of the small files, as between two lines of the spend."""
+# Seconds between two sendings of the small files, as between two lines of the spend.
+_INTERVAL = 60.0
 
 
 class Sync:
     """A voice folder, its mirror, and the difference between them."""
 
-    def __init__(
-        self,
-        outgoing: Outgoing,
-        store: Store,
-        lease: Lease,
-        interval: float = INTERVAL,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        """Acquire the mirror; the small files are sent every `interval` seconds at most.
+    def __init__(self, outgoing: Outgoing, store: Store, lease: Lease) -> None:
+        """Acquire the mirror.
 
         Raises:
             LeaseLostError: it belongs to another voice or run.
@@ -49,10 +41,8 @@ class Sync:
         self._outgoing = outgoing
         self._store = store
         self._lease = lease
-        self._interval = interval
-        self._clock = clock
         self._index = lease.acquire(store)
-        self._due = clock()
+        self._due = time.monotonic()
         self._sent: dict[str, tuple[int, int]] | None = None
         """Size and modification time of the small files as they were sent last."""
         self._verified: set[str] = set()
@@ -186,13 +176,13 @@ class Sync:
         if not self._lease.sequence:
             return  # a voice without a checkpoint leaves no trace in a mirror
         current = self._small_file_times()
-        if current == self._sent or not (now or self._clock() >= self._due):
+        if current == self._sent or not (now or time.monotonic() >= self._due):
             return
         self._lease.require(self._store)
         with TemporaryDirectory(prefix="voicecoach-mirror-") as folder:
             self._send_small(self._outgoing.small_files(Path(folder), LATEST_FILES))
         self._sent = current
-        self._due = self._clock() + self._interval
+        self._due = time.monotonic() + _INTERVAL
 
     def _small_file_times(self) -> dict[str, tuple[int, int]]:
         times = {}

@@ -7,6 +7,8 @@ What was pruned meanwhile is never sent, so that a slow network builds no queue.
 
 import contextlib
 import logging
+import math
+import shlex
 import sys
 import threading
 import time
@@ -20,8 +22,8 @@ from engine.machine.lock import FolderLostError
 from engine.mirror.address import without_secrets
 from engine.mirror.lease import Lease, LeaseLostError, MarkerLostError
 from engine.mirror.outgoing import GoneError, Outgoing
-from engine.mirror.store import Store, backoff
-from engine.mirror.sync import INTERVAL, Sync
+from engine.mirror.store import Store, backoff, open_store
+from engine.mirror.sync import Sync
 from engine.run.publisher import Publisher
 from engine.run.snapshot import MirrorState
 from engine.voice.folder import Voice
@@ -31,48 +33,64 @@ _log = logging.getLogger(__name__)
 # Seconds between two comparisons of the voice folder with the mirror.
 _IDLE_SECONDS = 2.0
 # Seconds between two tries while the end of the run waits for the last checkpoint.
-_LAST_SECONDS = 3.0
+_LAST_TRY_SECONDS = 3.0
 # Seconds that the end of a run may take without a message.
 _QUIET_SECONDS = 1.0
+# Seconds that the end of a run waits for the last checkpoint to be safe in the mirror.
+_CHECKPOINT_SECONDS = 120.0
+# Seconds that the end of a run waits for the last of the spend, once all else is in the mirror.
+_SPEND_SECONDS = 10.0
+# Seconds before a cloud takes the machine away in which nothing is waited for any more.
+_NOTICE_MARGIN = 1.0
+
+
+def report_unused_mirror(voice: Voice, publisher: Publisher) -> None:
+    """Warn where a voice names a mirror and the person did not: nothing is copied.
+
+    A `voice.toml` may be somebody else's: to copy to the place it names would be to write, with
+    this person's credentials, where a stranger wants it. The person may count on the copy.
+    """
+    address = voice.settings.mirror
+    if address is None:
+        return
+    shown = without_secrets(address)
+    text = f"voice.toml names the mirror {shown}; add --mirror {shlex.quote(shown)} to copy"
+    publisher.update(mirror=MirrorState(shown, trouble=f"{text} there", unused=True))
+    publisher.event(f"{text} checkpoints there", "warning")
 
 
 class Uploader:
-    """Keeps the mirror of a voice in line with the voice."""
+    """Keeps the mirror of a voice in line with the voice; without an address, does nothing."""
 
     def __init__(
         self,
         voice: Voice,
         network: NetworkName,
-        open_store: Callable[[], Store],
         publisher: Publisher,
+        address: str | None,
         *,
         sequence: int | None,
-        retry_seconds: Callable[[int], float] | None = None,
-        idle: float | None = None,
-        interval: float = INTERVAL,
+        open_store: Callable[[str], Store] = open_store,
     ) -> None:
         """Prepare; the mirror is not touched before `start`.
 
         Args:
-            voice: whose checkpoints; its settings have an id and a mirror.
+            voice: whose checkpoints.
             network: the one that is trained, which is sent first.
-            open_store: opens the mirror.
-            publisher: told of the mirror's state and of what happens, from another thread.
+            publisher: receives the mirror's state and events, from another thread.
+            address: of the mirror, as `checked_address` returned it; None for no mirror.
             sequence: the highest in the mirror when the run was started, None where it was out
                 of reach. A mirror that has a higher one by now was written by another run.
-            retry_seconds: how long to wait after so many failures in a row.
-            idle: seconds between two comparisons.
-            interval: seconds between two sendings of the small files.
+            open_store: opens the mirror.
         """
-        assert voice.settings.mirror is not None
-        self._open_store = open_store
+        self._voice = voice
         self._publisher = publisher
+        self._address = address
+        self._open_store = open_store
         self._outgoing = Outgoing(voice, network, self._report_damaged)
-        self._lease = Lease(self._outgoing, sequence)
-        self._retry_seconds = retry_seconds or backoff
-        self._idle = _IDLE_SECONDS if idle is None else idle
-        self._interval = interval
+        self._sequence = sequence
         self._store: Store | None = None
+        self._lease: Lease | None = None
         self._sync: Sync | None = None
         self._failures = 0
         self._reported_keys: set[str] = set()
@@ -82,20 +100,31 @@ class Uploader:
         self._changed = threading.Condition()
         self._requested = self._done = 0
         self._given_up = self._hurried = False
-        self._state = MirrorState(without_secrets(voice.settings.mirror))
+        self._state = MirrorState(without_secrets(address or ""))
         self._thread = threading.Thread(target=self._run, name="mirror", daemon=True)
 
     def start(self) -> None:
         """Start sending, in a thread that ends with the process."""
-        self._publisher.update(mirror=self._state)
-        self._thread.start()
+        if self._address is not None:
+            self._publisher.update(mirror=self._state)
+            self._thread.start()
 
     def wake(self, _saved: Path) -> None:
         """Compare now, as a checkpoint was saved; returns at once."""
         self._wake.set()
 
-    def finish(self, seconds: float) -> bool:
-        """Wait until everything is safe in the mirror, at most so long; return whether it is."""
+    def finish(self, max_seconds: float = _CHECKPOINT_SECONDS) -> bool:
+        """Wait until everything is safe in the mirror, but not for ever; return whether it is."""
+        if self._thread.ident is None or self._folder_lost():
+            return False
+        seconds = min(max_seconds, self._seconds_left())
+        self._publisher.update(end_waits_for="mirror", end_waits_until=time.time() + seconds)
+        try:
+            return self._finish(seconds)
+        finally:
+            self._publisher.update(end_waits_for="")
+
+    def _finish(self, seconds: float) -> bool:
         request = self._request()
         if not self._wait_for(request, min(seconds, _QUIET_SECONDS), can_hurry=False):
             self._publisher.event(
@@ -118,10 +147,26 @@ class Uploader:
         )
         return False
 
-    def close(self, seconds: float) -> None:
-        """Send the small files a last time, in at most so many seconds; then nothing more."""
-        waits = not self._given_up and not self._state.trouble
-        if waits and not self._wait_for(self._request(), seconds):
+    def _folder_lost(self) -> bool:
+        try:
+            self._voice.locate()
+        except FolderLostError:
+            return True  # there is nothing left that could be sent
+        except EngineError as error:
+            _log.warning("waiting for the mirror all the same: %s", error)
+        return False
+
+    def _seconds_left(self) -> float:
+        """How long the end may wait before the cloud takes the machine away."""
+        notice = self._publisher.snapshot.spot_notice
+        if notice is None or notice.last_second is None:
+            return math.inf
+        return max(0.0, notice.last_second - time.monotonic() - _NOTICE_MARGIN)
+
+    def close(self, max_seconds: float = _SPEND_SECONDS) -> None:
+        """Send the spend as it is at the end, in at most so many seconds; then nothing more."""
+        waits = self._thread.ident is not None and not (self._given_up or self._state.trouble)
+        if waits and not self._wait_for(self._request(), min(max_seconds, self._seconds_left())):
             self._publisher.event(
                 f"the last lines of the spend are not in the mirror {self._state.address}; they "
                 f"are safe on this machine, and the next run sends them",
@@ -172,9 +217,9 @@ class Uploader:
             else:
                 self._note_success()
                 self._finish_request(request)
-                seconds = self._idle
+                seconds = _IDLE_SECONDS
             if self._requested > self._done:
-                seconds = min(seconds, _LAST_SECONDS)
+                seconds = min(seconds, _LAST_TRY_SECONDS)
             self._wake.wait(seconds)
             self._wake.clear()
 
@@ -207,12 +252,15 @@ class Uploader:
         self._report_not_removed()
 
     def _begin(self) -> Sync:
+        assert self._address is not None
         try:
             if self._store is None:
-                self._store = self._open_store()
+                self._store = self._open_store(self._address)
         except InputError as error:
             raise LeaseLostError(str(error)) from error
-        return Sync(self._outgoing, self._store, self._lease, self._interval)
+        if self._lease is None:
+            self._lease = Lease(self._outgoing, self._address, self._sequence)
+        return Sync(self._outgoing, self._store, self._lease)
 
     def _note_failure(self, error: Exception) -> float:
         """Report a failure; return the seconds until the next try."""
@@ -225,7 +273,7 @@ class Uploader:
             _log.exception("the mirror failed")
         self._report_trouble(text, "warning")
         self._failures += 1
-        return self._retry_seconds(self._failures)
+        return backoff(self._failures)
 
     def _note_success(self) -> None:
         self._failures = 0

@@ -146,8 +146,7 @@ class TrainOptions:
     on_interrupt: str | None = None
     """A shell command that is run when the cloud takes the machine away."""
     mirror: str | None = None
-    """Where checkpoints are copied to; None for where the voice has it, if anywhere, provided that
-    a person has named that place on this machine."""
+    """Where checkpoints are copied to, if anywhere."""
     mirror_sequence: int | None = None
     """The highest sequence in the mirror when the run was started; None where it could not be
     reached. See `engine.mirror.restore`."""

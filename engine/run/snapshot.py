@@ -131,8 +131,8 @@ class MirrorState:
     """Why nothing can be sent at the moment; empty when all is well."""
     since: float | None = None
     """When the trouble began, in seconds since the epoch."""
-    unnamed: bool = False
-    """Whether `voice.toml` alone names it and nobody did on this machine: nothing is copied."""
+    unused: bool = False
+    """Whether `voice.toml` names it and `--mirror` does not: nothing is copied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +304,8 @@ class Snapshot:
             command += f" --network {self.network}"
         if self.stop_is_unset:
             command += f" --stop-at {shlex.quote(self.stop_text)}"
+        if self.mirror is not None and not self.mirror.unused:
+            command += f" --mirror {shlex.quote(self.mirror.address)}"
         return command
 
     @property

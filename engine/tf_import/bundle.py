@@ -20,20 +20,13 @@ from engine.tf_import.table import FormatError, masked_crc, read_table, varint
 INDEX = ".index"
 """How the name of a checkpoint's index ends, after its prefix."""
 
-# TensorFlow's numbers for the types of elements (types.proto) that numpy has too.
+# TensorFlow's numbers (types.proto) for the types that checkpoints of DC-TTS may have.
 _DTYPES: dict[int, np.dtype[Any]] = {
     1: np.dtype("<f4"),
     2: np.dtype("<f8"),
     3: np.dtype("<i4"),
-    4: np.dtype("u1"),
-    5: np.dtype("<i2"),
-    6: np.dtype("i1"),
     9: np.dtype("<i8"),
-    10: np.dtype("?"),
-    17: np.dtype("<u2"),
     19: np.dtype("<f2"),
-    22: np.dtype("<u4"),
-    23: np.dtype("<u8"),
 }
 # Strings, resources and variants: their checksum is not that of the bytes in the file.
 _WITHOUT_CHECKSUM = {7, 20, 21}
@@ -43,8 +36,6 @@ _MAX_DIMENSIONS = 16
 _MAX_ELEMENTS = 2**40
 # The BBC's largest network takes 341 MB with Adam's moments.
 _MAX_BYTES = 2**32
-# Of one variable, which is read as a whole.
-_MAX_VARIABLE_BYTES = 2**29
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
@@ -53,7 +44,7 @@ class Entry:
     """Where a variable lies."""
 
     dtype: np.dtype[Any] | None
-    """None for a type that numpy lacks."""
+    """None for a type that is not supported, or a variable stored in slices."""
     shape: tuple[int, ...]
     shard: int
     offset: int
@@ -62,8 +53,6 @@ class Entry:
     """Bytes."""
     checksum: int | None
     """Of its bytes, masked; None where it cannot be verified."""
-    sliced: bool
-    """Whether it is stored in parts under other names."""
 
 
 class Bundle:
@@ -108,10 +97,10 @@ class Bundle:
             InputError: it is damaged, or of a type that is not supported.
             KeyError: there is none of that name.
         """
-        value = self._value(name, self._read(name))
-        if value is None:
+        dtype = self.entries[name].dtype
+        if dtype is None:
             raise InputError(f"{self.index} has {name!r} of a type that is not supported.")
-        return value
+        return np.frombuffer(self._read(name), dtype).reshape(self.entries[name].shape)
 
     def values(
         self, wanted: Container[str], on_bytes: Callable[[int], None] = lambda count: None
@@ -127,15 +116,8 @@ class Bundle:
         for name, entry in sorted(self.entries.items(), key=_place):
             data = self._read(name)
             on_bytes(entry.size)
-            value = self._value(name, data) if name in wanted else None
-            if value is not None:
-                yield name, value
-
-    def _value(self, name: str, data: bytes) -> NDArray[Any] | None:
-        entry = self.entries[name]
-        if entry.dtype is None or entry.sliced:
-            return None
-        return np.frombuffer(data, entry.dtype).reshape(entry.shape)
+            if name in wanted and entry.dtype is not None:
+                yield name, np.frombuffer(data, entry.dtype).reshape(entry.shape)
 
     def _read(self, name: str) -> bytes:
         entry = self.entries[name]
@@ -154,7 +136,7 @@ class Bundle:
         return data
 
     def _check_sizes(self) -> None:
-        """Refuse data files that are missing, too short or too large, and variables that are."""
+        """Refuse data files that are missing, too short or too large."""
         for shard, path in enumerate(self._shards):
             own = [entry for entry in self.entries.values() if entry.shard == shard]
             needed = max((entry.offset + entry.size for entry in own), default=0)
@@ -171,12 +153,6 @@ class Bundle:
                     f"{path} is cut short: its index promises {needed:,} bytes, the file holds "
                     f"{held:,}; copy it again."
                 )
-        largest = max((entry.size for entry in self.entries.values()), default=0)
-        if largest > _MAX_VARIABLE_BYTES:
-            raise InputError(
-                f"{self.index} has a variable of {largest:,} bytes (maximum "
-                f"{_MAX_VARIABLE_BYTES:,}); give a checkpoint of the BBC's or Kyubyong's code."
-            )
 
 
 def fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
@@ -242,8 +218,8 @@ def _entry(message: bytes) -> Entry:
                 raise FormatError("an entry has bytes where TensorFlow writes a number")
             numbers[number] = value
     kind, size = numbers.get(1, 0), numbers.get(5, 0)
-    dtype = _DTYPES.get(kind)
-    if dtype is not None and not sliced and math.prod(shape) * dtype.itemsize != size:
+    dtype = None if sliced else _DTYPES.get(kind)
+    if dtype is not None and math.prod(shape) * dtype.itemsize != size:
         raise FormatError(f"an entry of shape {shape} has {size:,} bytes")
     return Entry(
         dtype=dtype,
@@ -252,7 +228,6 @@ def _entry(message: bytes) -> Entry:
         offset=numbers.get(4, 0),
         size=size,
         checksum=None if sliced or kind in _WITHOUT_CHECKSUM else numbers.get(6, 0),
-        sliced=sliced,
     )
 
 

@@ -14,8 +14,6 @@ NOTE = "checkpoint"
 _DATA = re.compile(r"(.+)\.data-[0-9]{5}-of-[0-9]{5}")
 _NAMED = re.compile(r'^model_checkpoint_path: "([^"\n]+)"', re.MULTILINE)
 _SMALL = 64_000
-_MAX_FILES = 20_000
-_MAX_DEPTH = 8
 
 
 def is_checkpoint_file(name: str) -> bool:
@@ -50,7 +48,7 @@ def prefixes_in(folder: Path) -> list[Path]:
     Links to folders and hidden files are left alone.
 
     Raises:
-        InputError: there is data without its index, or too many files.
+        InputError: there is data without its index, or a folder cannot be read.
     """
     indices: set[Path] = set()
     data: dict[Path, Path] = {}
@@ -92,20 +90,9 @@ def newest_by_name(folder: Path) -> Path | None:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    seen = 0
-
     def refuse(error: OSError) -> None:
         raise InputError(f"Cannot read the folder {error.filename}: {error.strerror}.") from error
 
     for root, folders, names in os.walk(folder, onerror=refuse):
-        here = Path(root)
-        if len(here.relative_to(folder).parts) >= _MAX_DEPTH:
-            folders.clear()
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        seen += len(names) + len(folders)
-        if seen > _MAX_FILES:
-            raise InputError(
-                f"{folder} holds more than {_MAX_FILES:,} files; give the folder of the models "
-                f"itself."
-            )
-        yield from (here / name for name in sorted(names) if not name.startswith("."))
+        yield from (Path(root) / name for name in sorted(names) if not name.startswith("."))

@@ -1,7 +1,6 @@
 """Which checkpoint of TensorFlow holds which network, and how far it had been trained."""
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,8 +23,8 @@ TITLES: dict[NetworkName, str] = {"text2mel": "Text2Mel", "ssrn": "SSRN"}
 
 # The BBC's code writes the networks into folders of these endings.
 _USUAL_ENDINGS: dict[NetworkName, str] = {"text2mel": "-1", "ssrn": "-2"}
-# TensorFlow's Adam keeps the powers of its decay rates: after k steps they are at k + 1.
-_DECAYS = {"beta1_power": 0.9, "beta2_power": 0.999}
+# TensorFlow's Adam keeps a power of its second decay rate: after k steps it is at k + 1.
+_POWER, _DECAY = "beta2_power", 0.999
 # Below this single precision loses digits, and some devices write 0.
 _MIN_POWER = 1e-37
 _MAX_POWERS = 100_000
@@ -85,19 +84,14 @@ class FoundNetwork:
         """Optimizer steps since Adam's moments were zero.
 
         They are not always the global step, which continues where training restarts with fresh
-        moments. The powers of the decay rates show them, as long as single precision holds them;
-        those that have vanished only show that it was long ago.
+        moments. The power of the decay rate, multiplied up step by step, shows them, as long as
+        single precision holds it.
         """
-        counts = []
-        for name, decay in _DECAYS.items():
-            if _is_number(self.bundle, name, "f"):
-                power = float(self.bundle.read(name))
-                if not 0 <= power <= _MIN_POWER:
-                    counts.append(_updates(power, decay))
-        known = [count for count in counts if count is not None]
-        if not known or len(known) < len(counts) or max(known) - min(known) > 1:
-            return self.step
-        return known[-1]
+        power = float(self.bundle.read(_POWER)) if _is_number(self.bundle, _POWER, "f") else 0.0
+        powers = np.multiply.accumulate(np.full(_MAX_POWERS, _DECAY, np.float32))
+        steps = int(np.abs(powers - power).argmin())
+        known = power > _MIN_POWER and math.isclose(float(powers[steps]), power, rel_tol=1e-5)
+        return steps if known else self.step
 
     @property
     def title(self) -> str:
@@ -110,12 +104,10 @@ class FoundNetwork:
 
     def _require_variable(self, name: str, shape: tuple[int, ...]) -> None:
         entry = self.bundle.entries[name]
-        if entry.sliced:
-            raise self._unusable(f"its variable {name} is stored in slices")
         if entry.shape != shape:
             raise self._unusable(f"its variable {name} has the shape {entry.shape}, not {shape}")
         if entry.dtype != np.float32:
-            kind = entry.dtype or "of an unknown type"
+            kind = entry.dtype or "of a type that is not supported"
             raise self._unusable(f"the numbers of its variable {name} are {kind}, not float32")
 
     def _unusable(self, what: str) -> InputError:
@@ -180,8 +172,8 @@ def models_in(folder: Path) -> FoundModels:
     bundles = [Bundle(prefix) for prefix in prefixes_in(folder)]
     if not bundles:
         raise InputError(
-            f"{folder} holds no TensorFlow checkpoint ({_contents(folder)}); give the folder with "
-            f"models such as LJ01-1/model_gs_1450k{INDEX} and its data."
+            f"{folder} holds no TensorFlow checkpoint (no *{INDEX}); give the folder with models "
+            f"such as LJ01-1/model_gs_1450k{INDEX} and its data."
         )
     networks = [networks_of(bundle) for bundle in bundles]
     notes = [
@@ -212,23 +204,9 @@ def models_in(folder: Path) -> FoundModels:
 def _is_number(bundle: Bundle, name: str, kind: str) -> bool:
     """Whether a variable is a single number of a kind, as numpy abbreviates it."""
     entry = bundle.entries.get(name)
-    return (
-        entry is not None
-        and entry.dtype is not None
-        and entry.dtype.kind == kind
-        and entry.shape == ()
-        and not entry.sliced
-    )
-
-
-def _updates(power: float, decay: float) -> int | None:
-    """Steps after which TensorFlow has this power of a decay rate, multiplied up step by step.
-
-    None where it is a power of some other rate.
-    """
-    powers = np.multiply.accumulate(np.full(_MAX_POWERS, decay, np.float32))
-    steps = int(np.abs(powers - power).argmin())
-    return steps if math.isclose(float(powers[steps]), power, rel_tol=1e-5) else None
+    if entry is None or entry.dtype is None:
+        return False
+    return entry.dtype.kind == kind and entry.shape == ()
 
 
 def _choose(candidates: list[FoundNetwork], notes: list[str]) -> FoundNetwork:
@@ -274,20 +252,3 @@ def _other_names(bundle: Bundle) -> str:
     names = [name for name in bundle.entries if not name.endswith("_power")]
     example = repr(min(names)[:80]) if names else "no variable at all"
     return f"it has no variable under Text2Mel/ or SSRN/, but {example}"
-
-
-def _contents(folder: Path) -> str:
-    """What a folder holds that may be taken for a checkpoint, or that it holds nothing."""
-    names = sorted(path.name for path in folder.iterdir())
-    for name in names:
-        if _looks_like_version_1(name, names):
-            return f"{name!r} is one of version 1 of the format, from before TensorFlow 1.0"
-        if name == "saved_model.pb":
-            return "but a SavedModel, which has no training state"
-        if name.endswith((".pt", ".pth", ".safetensors", ".ckpt", ".h5")):
-            return f"{name!r} is another kind of file"
-    return f"there are {len(names):,} other files and folders" if names else "it is empty"
-
-
-def _looks_like_version_1(name: str, names: Iterable[str]) -> bool:
-    return not name.endswith(".meta") and f"{name}.meta" in names

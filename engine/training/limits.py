@@ -105,9 +105,10 @@ class Limits:
         self._publisher.update(stop=self._point, stop_text=text)
         self._store(None if self._point is None else StoredStop(self._point, text))
 
-    def forget_stop(self) -> None:
-        """Store no stop for the next run: this one is reached, or was given up."""
-        self._store(None)
+    def forget_stop_if_reached(self, step: int, *, given_up: bool = False) -> None:
+        """Store no stop for the next run where this one is reached, or was given up."""
+        if given_up or self.stop_reached(step):
+            self._store(None)
 
     def _store(self, stop: StoredStop | None) -> None:
         try:

@@ -37,7 +37,7 @@ _COMMENTS = {
     "keep_newest": "the newest checkpoints are kept",
     "keep_every": "steps; checkpoints at its multiples are kept for good",
     "sentence": "what auditions speak",
-    "mirror": "where checkpoints are copied to, on machines on which --mirror has named it once",
+    "mirror": "where checkpoints were copied to; used only when --mirror names it",
     "id": "identifies this voice in its mirror; do not edit",
 }
 _AUTO = "auto"
@@ -95,7 +95,7 @@ class VoiceSettings:
     sharpening: Annotated[float, Meta(gt=0, le=3)] = 1.2
     """See `engine.speech.vocoder.VocoderSettings`."""
     mirror: Annotated[str, Meta(min_length=1)] | None = None
-    """Where checkpoints are copied to, if a person named it here; see `engine.mirror.confirmed`."""
+    """Where checkpoints were copied to. A run copies only to the mirror that its options name."""
     id: Annotated[str, Meta(min_length=1)] | None = None
     """Identifies the voice in its mirror; None for one that never had a mirror."""
     audio: AudioSpec = field(default_factory=AudioSpec)

@@ -58,7 +58,7 @@ def test_settings_that_were_cut_off_are_refused(voice, tmp_path, command, left):
     assert not (tmp_path / "new").exists()
 
 
-def test_a_budget_without_a_readable_ledger_is_refused(voice):
+def test_a_budget_without_a_readable_spend_log_is_refused(voice):
     (voice.folder / "spend.jsonl").write_bytes(bytes(4096))
     told = CliRunner().invoke(app, ["train", "--voice", str(voice.folder), "--headless"])
     assert told.exit_code == 2

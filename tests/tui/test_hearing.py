@@ -104,13 +104,13 @@ async def test_the_selection_follows_the_newest_sample_until_moved():
     async with opened(training()) as (app, session, pilot):
         with_sample(session, sample(872_000))
         await look(app, pilot)
-        assert app.run_screen.chosen_sample() is session.current.samples[-1]
+        assert app.run_screen.samples.chosen is session.current.samples[-1]
         app.run_screen.samples.focus()
         await pilot.press("down")
-        chosen = app.run_screen.chosen_sample()
+        chosen = app.run_screen.samples.chosen
         with_sample(session, sample(873_000))
         await look(app, pilot)
-        assert app.run_screen.chosen_sample() is chosen
+        assert app.run_screen.samples.chosen is chosen
 
 
 async def test_o_plays_the_recording_beside_an_ssrn_sample():

@@ -54,7 +54,7 @@ def _print(imported: "Imported") -> None:
     for network in imported.networks:
         moments = (
             f"optimizer state of {network.updates:,} steps"
-            if network.moments
+            if network.updates is not None
             else "no optimizer state: it starts empty"
         )
         typer.echo(f"{network.title}  step {network.step:,}  {network.parameters:,} parameters")

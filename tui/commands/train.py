@@ -131,8 +131,7 @@ def train(
         typer.Option(
             metavar="URL",
             help=f"Copy every checkpoint to {EXAMPLES}. A voice that is there and not here "
-            "continues from there.",
-            show_default="as the voice has it",
+            "continues from there. Give it at every start.",
         ),
     ] = None,
     hold: HoldOption = False,

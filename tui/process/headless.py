@@ -234,7 +234,7 @@ def _spot(snapshot: Snapshot) -> Iterator[str]:
 
 def _mirror(snapshot: Snapshot) -> Iterator[str]:
     mirror = snapshot.mirror
-    if mirror is not None and mirror.unnamed:
+    if mirror is not None and mirror.unused:
         yield "nothing is copied to a mirror"
     elif mirror is not None:
         safe = "nothing" if mirror.safe_step is None else f"step {mirror.safe_step:,}"

@@ -1,5 +1,6 @@
 """What `voicecoach check` prints: whether a corpus can be trained on, and what to fix."""
 
+import sys
 from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len, set_cell_size
@@ -30,7 +31,15 @@ def print_check(report: CheckReport) -> None:
     The answer comes first, then figures, then the findings, the most severe first.
     """
     console = Console(markup=False, highlight=False, emoji=False)
-    _View(console, report).print()
+    console.width = min(console.width, _WIDEST)
+    with console.capture() as capture:
+        _View(console, report).print()
+    text = "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
+    if console.options.ascii_only:
+        from tui.ascii_filter import in_ascii
+
+        text = in_ascii(text)
+    sys.stdout.write(text)
 
 
 class _View:
@@ -39,49 +48,30 @@ class _View:
     def __init__(self, console: Console, report: CheckReport) -> None:
         self._console = console
         self._report = report
-        self._width = min(console.width, _WIDEST)
-        self._ascii = console.options.ascii_only
 
     def print(self) -> None:
         report = self._report
         style = "bold red" if report.harmful or not report.usable else "bold green"
-        self._put(Text(printable(report.dataset), style="bold"))
-        self._put(Text(words.verdict(report), style=style))
-        self._facts("", words.facts(report))
-        self._lengths()
+        self._console.print(Text(printable(report.dataset), style="bold"))
+        self._console.print(Text(words.verdict(report), style=style))
+        self._part("", words.facts(report))
+        self._part("clips by length", self._lengths(), right=(0, 1))
         groups = words.grouped(report.findings)
         for group in groups:
             if group.kind != words.UNKNOWN:
                 self._group(group)
         self._unknown([group for group in groups if group.kind == words.UNKNOWN])
-        self._facts("English coverage", words.coverage(report.coverage))
-        self._facts("training estimate", map(words.estimate, report.estimates))
+        self._part("English coverage", words.coverage(report.coverage))
+        self._part("training estimate", map(words.estimate, report.estimates))
         self._transcripts()
 
-    def _facts(self, title: str, listed: Iterable[tuple[str, str]]) -> None:
-        table = Table.grid(padding=(0, 2, 0, 0))
-        table.add_column(no_wrap=True)
-        table.add_column(overflow="fold")
-        for name, figure in listed:
-            table.add_row(self._text(name, "dim"), self._text(figure))
-        self._part(title, table)
-
-    def _lengths(self) -> None:
-        table = Table.grid(padding=(0, 2, 0, 0))
-        table.add_column(justify="right", no_wrap=True)
-        table.add_column(justify="right", no_wrap=True)
-        table.add_column(no_wrap=True)
-        room = max(8, min(60, self._width - 26))
+    def _lengths(self) -> Iterable[tuple[str, str, str]]:
+        room = max(8, min(60, self._console.width - 26))
         for bar in words.bars(self._report.lengths):
-            full = "#" if self._ascii else "█"
-            length = max(1, round(bar.share * room)) if bar.count else 0
-            table.add_row(
-                self._text(bar.label, "dim"), self._text(f"{bar.count:,}"), Text(full * length)
-            )
-        self._part("clips by length", table)
+            yield bar.label, f"{bar.count:,}", "█" * bar.cells(room)
 
     def _group(self, group: words.Group) -> None:
-        title = Text.assemble(
+        title: Text | None = Text.assemble(
             (group.severity, _STYLES[group.severity]),
             (f"  {words.kind(group.kind)}", "bold"),
             f"  {len(group.findings):,}",
@@ -90,104 +80,93 @@ class _View:
         few = len(group.findings) <= _MAX_OF_A_KIND
         per_advice = _MAX_OF_A_KIND if few else max(1, _MAX_OF_A_KIND // len(advised))
         for findings in advised[:_MAX_OF_A_KIND]:
-            self._part(title, self._findings(findings[:per_advice]), apart=bool(title))
+            rows = map(_finding, findings[:per_advice])
+            self._part(title, rows, right=(0,), narrow=1)
             self._more(len(findings) - per_advice)
             self._advise([findings[0].advice])
-            title = Text()
+            title = None
         self._more(sum(map(len, advised[_MAX_OF_A_KIND:])))
 
     def _advise(self, advised: Iterable[str]) -> None:
-        mark = "->" if self._ascii else "→"
         for advice in filter(None, advised):
-            self._indented(f"{mark} {words.sentence(advice)}", "italic")
-
-    def _findings(self, findings: Iterable[Finding]) -> Table:
-        table = Table.grid(padding=(0, 2, 0, 0))
-        table.add_column(justify="right", no_wrap=True)
-        table.add_column(max_width=max(20, self._width // 3), overflow="fold")
-        table.add_column(overflow="fold")
-        for finding in findings:
-            line = f"line {finding.line:,}" if finding.line is not None else ""
-            figure = printable(finding.figure)
-            table.add_row(
-                self._text(line, "dim"), self._text(words.subject(finding)), self._text(figure)
-            )
-        return table
+            self._indented(f"→ {words.sentence(advice)}", "italic")
 
     def _unknown(self, groups: Sequence[words.Group]) -> None:
         """One table of characters, under the most severe finding about them."""
-        rows = []
-        for character in self._report.unknown[:_MAX_UNKNOWN]:
-            symbol, times, becomes = words.unknown(character)
-            example = printable(character.example)
-            rows.append([symbol, times, becomes, f"line {character.line:,}", example])
         title = Text("characters outside the vocabulary", "bold")
         for worst in groups[:1]:
             title = Text.assemble((worst.severity, _STYLES[worst.severity]), "  ", title)
         title.append(f"  {len(self._report.unknown):,}", "not bold")
-        self._part(title, self._lines(rows, right=(1, 3)))
+        rows = [
+            (*words.unknown(one), f"line {one.line:,}", printable(one.example))
+            for one in self._report.unknown[:_MAX_UNKNOWN]
+        ]
+        self._part(title, rows, right=(1, 3), cut=True)
         self._more(len(self._report.unknown) - _MAX_UNKNOWN)
         every = dict.fromkeys(f.advice for group in groups for f in group.findings)
         self._advise(list(every)[:_MAX_ADVICE])
 
     def _transcripts(self) -> None:
         scores = self._report.doubts
-        rows = [_cells(place, scored) for place, scored in enumerate(scores[:_MAX_SCORES], 1)]
+        rows = [_score(place, scored) for place, scored in enumerate(scores[:_MAX_SCORES], 1)]
         if rows:
-            heads = ["", "score", "line", "clip", "loss", "other", "focus", "transcript"]
-            rows.insert(0, heads)
+            rows.insert(0, ("", "score", "line", "clip", "loss", "other", "focus", "transcript"))
         title = "suspicious transcripts (score 1.00 or more: probably wrong)"
-        self._part(title, self._lines(rows, right=(0, 1, 2, 4, 5, 6)))
+        self._part(title, rows, right=(0, 1, 2, 4, 5, 6), cut=True)
         self._more(len(scores) - _MAX_SCORES)
 
-    def _lines(self, rows: list[list[str]], right: tuple[int, ...]) -> Table:
-        """Align columns, those of `right` to the right; cut lines at the end, not the figures."""
-        widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
-        table = Table.grid()
-        table.add_column(no_wrap=True)
-        for row in rows:
-            cells = [
-                " " * (width - cell_len(cell)) + cell if place in right
-                else cell + " " * (width - cell_len(cell))
-                for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-            ]  # fmt: skip
-            line = self._text("  ".join(cells).rstrip())
-            line.truncate(self._width - 2, overflow="crop" if self._ascii else "ellipsis")
-            table.add_row(line)
-        return table
+    def _part(
+        self,
+        title: str | Text | None,
+        rows: Iterable[Sequence[str]],
+        *,
+        right: tuple[int, ...] = (),
+        narrow: int | None = None,
+        cut: bool = False,
+    ) -> None:
+        """Print a table below its title, which stands apart from what precedes it.
+
+        The columns of `right` are right-aligned, `narrow` is folded at a third of the width, and
+        the last column is folded, or else `cut` where the line ends. None is no title.
+        """
+        listed = list(rows)
+        if not listed:
+            return
+        if title is not None:
+            self._console.print()
+        if title:
+            self._console.print(title if isinstance(title, Text) else Text(title, style="bold"))
+        table = Table.grid(padding=(0, 2, 0, 0), expand=cut)
+        last = len(listed[0]) - 1
+        for place in range(last + 1):
+            table.add_column(
+                justify="right" if place in right else "left",
+                style="dim" if place == 0 else "",
+                no_wrap=place not in (last, narrow) or cut,
+                overflow="ellipsis" if cut else "fold",
+                max_width=max(20, self._console.width // 3) if place == narrow else None,
+                ratio=1 if cut and place == last else None,
+            )
+        for row in listed:
+            table.add_row(*map(Text, row))
+        self._console.print(Padding(table, (0, 0, 0, 2), expand=False))
 
     def _more(self, left: int) -> None:
         if left > 0:
             self._indented(f"and {left:,} more (see --json)", "dim")
 
-    def _part(self, title: str | Text, table: Table, *, apart: bool = True) -> None:
-        if not table.row_count:
-            return
-        if apart:
-            self._console.print()
-        if title:
-            self._put(title if isinstance(title, Text) else Text(title, style="bold"))
-        self._put(Padding(table, (0, 0, 0, 2), expand=False))
-
     def _indented(self, line: str, style: str) -> None:
-        self._put(Padding(self._text(line, style), (0, 0, 0, 2), expand=False))
-
-    def _put(self, what: Text | Padding) -> None:
-        if isinstance(what, Text) and self._ascii:
-            what = self._text(what.plain)
-        self._console.print(what, width=self._width)
-
-    def _text(self, text: str, style: str = "") -> Text:
-        if self._ascii:
-            from tui.ascii_filter import in_ascii
-
-            text = in_ascii(text)
-        return Text(text, style=style)
+        self._console.print(Padding(Text(line, style), (0, 0, 0, 2), expand=False))
 
 
-def _cells(place: int, scored: TranscriptScore) -> list[str]:
+def _finding(finding: Finding) -> tuple[str, str, str]:
+    line = f"line {finding.line:,}" if finding.line is not None else ""
+    return line, words.subject(finding), printable(finding.figure)
+
+
+def _score(place: int, scored: TranscriptScore) -> tuple[str, ...]:
     clip = printable(scored.clip_id)
-    return [
+    return (
         f"{place}.",
         f"{scored.score:.2f}",
         f"{scored.line:,}",
@@ -196,4 +175,4 @@ def _cells(place: int, scored: TranscriptScore) -> list[str]:
         formatting.loss(scored.other_loss),
         f"{scored.focus:.2f}",
         printable(scored.text),
-    ]
+    )

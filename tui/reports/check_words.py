@@ -88,6 +88,10 @@ class Bar:
     share: float
     """Length of the bar: 1 for the longest."""
 
+    def cells(self, room: int) -> int:
+        """Return the length of the bar where the longest has `room` cells."""
+        return max(1, round(self.share * room)) if self.count else 0
+
 
 def bars(lengths: Histogram) -> list[Bar]:
     """Turn a histogram of seconds into rows, without the empty ones at both ends."""

@@ -20,7 +20,7 @@ from tui.widgets.notice import Notice
 from tui.widgets.status_line import Part, StatusLine, line
 
 if TYPE_CHECKING:
-    from tui.screens.run_actions import RunActions
+    from tui.screens.run_screen import RunScreen
 
 
 class CheckScreen(KeyedScreen):
@@ -35,7 +35,7 @@ class CheckScreen(KeyedScreen):
     ]
     AUTO_FOCUS = "#findings"
 
-    def __init__(self, run: "RunActions", snapshot: Snapshot) -> None:
+    def __init__(self, run: "RunScreen", snapshot: Snapshot) -> None:
         """Take the main screen, which quits and sends on behalf of this one."""
         super().__init__()
         self._run = run

@@ -39,7 +39,7 @@ class LengthBars(Static):
             Content.assemble(
                 (f"{bar.label:>{label}} ", "$quiet"),
                 (f"{bar.count:>{count},} ", ""),
-                ("█" * (max(1, round(bar.share * room)) if bar.count else 0), "$primary"),
+                ("█" * bar.cells(room), "$primary"),
             )
             for bar in bars
         )

@@ -97,7 +97,7 @@ def mirror_words(snapshot: Snapshot) -> Content:
     if mirror is None or not mirror.trouble:
         return Content("")
     trouble = printable(mirror.trouble)
-    if mirror.unnamed:
+    if mirror.unused:
         return Content.assemble(("No mirror:", "bold"), f" {trouble}.")
     since = "" if mirror.since is None else f" since {formatting.clock(mirror.since)}"
     safe = "nothing yet" if mirror.safe_step is None else f"step {mirror.safe_step:,}"

@@ -263,7 +263,7 @@ def _mirror_part(snapshot: Snapshot) -> Part:
     mirror = snapshot.mirror
     if mirror is None:
         return Part("")
-    if mirror.unnamed:
+    if mirror.unused:
         return Part("nothing copied", "bold $warning", rank=1)
     if mirror.trouble:
         return Part("mirror behind", "bold $warning", rank=1)

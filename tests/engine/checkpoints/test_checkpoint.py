@@ -69,13 +69,6 @@ def test_what_was_saved_is_loaded(tmp_path, spec):
     assert load_checkpoint(tmp_path / "step-000000005", with_optimizer=False).optimizer == {}
 
 
-def test_a_state_is_readable_and_tells_the_size(tmp_path):
-    save_checkpoint(checkpoint(), tmp_path / "c")
-    state = json.loads((tmp_path / "c" / "state.json").read_text())
-    assert state["step"] == 5
-    assert state["parameters"] == sum(t.numel() for t in checkpoint().weights.values())
-
-
 def test_half_precision_comes_back_single(tmp_path):
     single = checkpoint(ema=False, moments=False)
     halves = {name: tensor.half() for name, tensor in single.weights.items()}

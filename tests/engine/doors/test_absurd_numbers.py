@@ -221,8 +221,8 @@ def test_no_number_in_a_small_file_is_a_surprise(voice, training):
     training.end(training.start(voice, "+20", price=1.0))
     say(voice.folder, "la")
     network = voice.folder / "text2mel"
-    stretch = {"start": "a", "end": "b", "network": "text2mel", "first_step": 1, "last_step": 2}
-    stretch |= {"seconds": 1.0, "price": 1.0}
+    entry = {"start": "a", "end": "b", "network": "text2mel", "first_step": 1, "last_step": 2}
+    entry |= {"seconds": 1.0, "price": 1.0}
     sample = {"step": 5, "sentence": "a", "file": "x.wav", "seconds": 1.0, "note": ""}
     (voice.samples / "x.wav").touch()
     files = {
@@ -230,8 +230,8 @@ def test_no_number_in_a_small_file_is_a_surprise(voice, training):
         voice.check_record: json.loads(voice.check_record.read_text()),
         network / "history.jsonl": {"step": 3, "loss": 0.5, "held_out": 0.5},
         network / "stop.json": {"text": "+20k", "step": 20_000},
-        voice.folder / "spend.jsonl": stretch,
-        voice.folder / "spend.open": stretch,
+        voice.folder / "spend.jsonl": entry,
+        voice.folder / "spend.open": entry,
         voice.samples / "samples.jsonl": {**sample, "original": None},
     }
     key = files[voice.check_record]["key"]
@@ -246,9 +246,9 @@ def test_no_number_in_a_small_file_is_a_surprise(voice, training):
         path, place = what
         line = json.dumps(with_number(files[path], place, number)) + "\n"
         path.write_text(f"0\n{line}" if path.name == "spend.open" else line)
-        ledger = SpendLog(voice.folder / "spend.jsonl")
-        assert math.isfinite(ledger.usd + ledger.seconds)
-        assert all(math.isfinite(entry.usd) for entry in ledger.open_entries())
+        log = SpendLog(voice.folder / "spend.jsonl")
+        assert math.isfinite(log.usd + log.seconds)
+        assert all(math.isfinite(entry.usd) for entry in log.open_entries())
         curve = History(network / "history.jsonl", up_to=MAX_STEPS).curve
         assert all(abs(one) <= 1e30 for one in (*curve.losses, *curve.held_out))
         assert all(0 <= step <= MAX_STEPS for step in (*curve.steps, *curve.held_out_steps))

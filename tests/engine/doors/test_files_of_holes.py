@@ -105,7 +105,8 @@ def test_a_recording_of_holes_is_left_out(make, training, tmp_path, small_audio)
     snapshot = training.end(session)
     assert (session.error, snapshot.step) == (None, 1)
     assert any(
-        "is too large (maximum 1,073,741,824 bytes)" in one for one in training.texts(snapshot)
+        "too large, 1,099,511,627,776 bytes; the limit is 1,073,741,824" in one
+        for one in training.texts(snapshot)
     )
 
 

@@ -128,21 +128,22 @@ class Run:
         self.states: list[MirrorState] = []
         self.events: list[str] = []
         self._news = threading.Condition()
+        self.snapshot = SimpleNamespace(spot_notice=None)
         self.uploader = Uploader(
             voice,
             network,
-            lambda: store,
             self,
+            "memory://mirror",
             **({"sequence": 0} | more),
-            retry_seconds=lambda failures: 0.01,
-            idle=0.005,
+            open_store=lambda _: store,
         )
         self.uploader.start()
 
-    def update(self, *, mirror: MirrorState) -> None:
-        with self._news:
-            self.states.append(mirror)
-            self._news.notify_all()
+    def update(self, mirror: MirrorState | None = None, **_) -> None:
+        if mirror is not None:
+            with self._news:
+                self.states.append(mirror)
+                self._news.notify_all()
 
     def event(self, text: str, severity: str = "information") -> None:
         self.events.append(f"{severity}: {text}")
@@ -167,11 +168,14 @@ class Run:
 
 
 @pytest.fixture
-def send() -> Iterator[Callable[..., Run]]:
+def send(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Run]]:
     """Start to send a voice to a mirror."""
     runs: list[Run] = []
+    monkeypatch.setattr("engine.mirror.uploader._IDLE_SECONDS", 0.005)
+    monkeypatch.setattr("engine.mirror.uploader.backoff", lambda failures: 0.01)
 
-    def start(voice, store, network: str = "text2mel", **more) -> Run:
+    def start(voice, store, network: str = "text2mel", interval: float = 60, **more) -> Run:
+        monkeypatch.setattr("engine.mirror.sync._INTERVAL", interval)
         runs.append(Run(voice, store, network, **more))
         return runs[-1]
 

@@ -9,7 +9,6 @@ from types import SimpleNamespace
 import pytest
 
 from engine.errors import EngineError, InputError
-from engine.mirror.confirmed import CONFIRMATION
 from engine.mirror.index import read_index
 from engine.mirror.layout import MANIFEST, MARKER, FileInfo, encoded
 from engine.mirror.restore import FetchOptions
@@ -18,13 +17,10 @@ from engine.mirror.store import MirrorError, open_store
 from engine.run.options import TrainOptions
 from engine.voice.folder import Voice
 
-# Made here and never fetched.
-OWN = ("lock", CONFIRMATION)
-
 
 def content(folder: Path) -> dict[str, bytes]:
     """All files of a folder."""
-    files = [path for path in folder.rglob("*") if path.is_file() and path.name not in OWN]
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name != "lock"]
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
@@ -196,7 +192,7 @@ def test_nothing_else_in_a_mirror_is_fetched(strange):
     names = {path.name for path in strange.voice.rglob("*") if path.is_file()}
     assert names == {
         "voice.toml",
-        *OWN,
+        "lock",
         "history.jsonl",
         "weights.safetensors",
         "state.json",

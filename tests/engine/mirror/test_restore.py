@@ -8,20 +8,16 @@ import pytest
 
 from engine.errors import EngineError, InputError
 from engine.machine.lock import acquire_lock
-from engine.mirror.confirmed import CONFIRMATION
 from engine.mirror.restore import FetchOptions
 from engine.mirror.restore import restore_from_mirror as restore
 from engine.mirror.store import MirrorError
 from engine.run.options import TrainOptions
 from engine.voice.folder import RESTORING, Voice
 
-# Made here and never fetched.
-OWN = ("lock", CONFIRMATION)
-
 
 def content(folder: Path) -> dict[str, bytes]:
     """All files of a folder."""
-    files = [path for path in folder.rglob("*") if path.is_file() and path.name not in OWN]
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name != "lock"]
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 

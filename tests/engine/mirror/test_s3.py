@@ -86,7 +86,7 @@ def test_a_run_goes_on_without_its_store_and_elsewhere(
     make_voice, copy_voice, training, store, speech, tmp_path, monkeypatch
 ):
     monkeypatch.setattr("engine.mirror.uploader._IDLE_SECONDS", 0.02)
-    monkeypatch.setattr("engine.mirror.uploader._LAST_SECONDS", 0.1)
+    monkeypatch.setattr("engine.mirror.uploader._LAST_TRY_SECONDS", 0.1)
     monkeypatch.setattr("engine.mirror.uploader.backoff", lambda failures: 0.1)
     straight = make_voice()
     moved = copy_voice(straight, "moved")

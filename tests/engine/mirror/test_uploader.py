@@ -1,9 +1,17 @@
 """The thread that uploads: what it reports, and how long the end of a run waits for it."""
 
 import threading
+from pathlib import Path
+
+import pytest
 
 from engine.mirror.index import read_index
+from engine.mirror.restore import FetchOptions, restore_from_mirror
 from engine.mirror.store import Store, backoff
+from engine.mirror.uploader import report_unused_mirror
+from engine.run.options import TrainOptions
+from engine.run.publisher import Publisher
+from engine.run.snapshot import Phase, Snapshot
 
 
 def sequence_of(store: Store) -> int:
@@ -112,3 +120,30 @@ def test_retry_waits_double_up_to_a_limit_with_jitter():
         waits = {backoff(failures) for _ in range(50)}
         assert all(limit / 2 <= wait <= limit for wait in waits)
         assert len(waits) > 1
+
+
+@pytest.mark.slow
+def test_a_mirror_that_only_the_voice_names_gets_nothing(make_voice, training, address):
+    voice = make_voice(mirror=address, id="ab" * 16)
+    options = restore_from_mirror(TrainOptions(voice.folder), FetchOptions(open=None))
+    assert options.mirror is None
+    last = training.end(training.start(voice, "2", mirror=options.mirror))
+    assert (last.phase, last.step) == (Phase.STOPPED, 2)
+    assert list(Path(address).parent.iterdir()) == []
+    assert (last.mirror.unused, last.mirror.address) == (True, address)
+    # Before the corpus is read, which may take an hour.
+    assert last.events[0].severity == "warning"
+    assert last.events[0].text == (
+        f"voice.toml names the mirror {address}; add --mirror {address} to copy checkpoints there"
+    )
+
+
+@pytest.mark.parametrize("stored", ["s3://user:geheim@bucket/a", "s3:/half", "\x1b[2J", "-", "a b"])
+def test_a_foreign_address_is_shown_safely(make_voice, stored):
+    voice = make_voice(text2mel=None, mirror=stored)
+    publisher = Publisher(Snapshot(Phase.PREPARING, "a", voice.folder, "text2mel", "", ""))
+    report_unused_mirror(voice, publisher)
+    mirror, [event] = publisher.snapshot.mirror, publisher.snapshot.events
+    shown = mirror.address + mirror.trouble + event.text
+    assert "geheim" not in shown
+    assert shown.isprintable()

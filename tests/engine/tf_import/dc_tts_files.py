@@ -4,6 +4,7 @@ Written from the formats' documentation, apart from the reader that they test; t
 shapes are those that the original's code gives its variables.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import google_crc32c
 import numpy as np
 
 from engine.errors import InputError
+from engine.networks.specs import NetworkSpec
+from engine.tf_import.weights import variables_of
 
 
 def attempt(action, *given):
@@ -34,12 +37,12 @@ BLOCK_SIZE = 4096
 
 
 def varint(number: int) -> bytes:
-    said = bytearray()
+    data = bytearray()
     while number >= 0x80:
-        said.append(number & 0x7F | 0x80)
+        data.append(number & 0x7F | 0x80)
         number >>= 7
-    said.append(number)
-    return bytes(said)
+    data.append(number)
+    return bytes(data)
 
 
 def field(number: int, value: int | bytes) -> bytes:
@@ -195,7 +198,7 @@ def saved(shapes, *, step=1000, updates=3, seed=0, moments=True):
 
 
 def write_models(folder: Path, *, seed=0, step=1000, **sizes) -> Path:
-    """Both networks as the original lays them out below `folder`; small unless told."""
+    """Both networks as the original lays them out below `folder`; small by default."""
     sizes = {"symbols": 34, "n_mels": 6, "e": 4, "d": 4, "n_bins": 9, "c": 4} | sizes
     own = {name: sizes[name] for name in ("symbols", "n_mels", "e", "d")}
     text2mel = saved(text2mel_shapes(**own), step=step, seed=seed)
@@ -206,45 +209,15 @@ def write_models(folder: Path, *, seed=0, step=1000, **sizes) -> Path:
     return folder
 
 
-# Our parameters laid out as the original's variables, written apart from the engine's mapping.
-
-_SCOPES = {
-    "text_encoder": ("Text2Mel/TextEnc", 2),
-    "audio_encoder": ("Text2Mel/AudioEnc", 1),
-    "audio_decoder": ("Text2Mel/AudioDec", 1),
-    "": ("SSRN", 1),
-}
-
-
-def as_original(parameters: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def as_original(spec: NetworkSpec, parameters: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return arrays by our parameters' names as arrays by the original's names."""
-    variables = {}
-    for name, value in parameters.items():
-        if name == "text_encoder.embedding.weight":
-            variables["Text2Mel/TextEnc/embed_1/lookup_table"] = value
-            continue
-        stack, _, rest = name.rpartition("layers.")
-        number, _, what = rest.partition(".")
-        scope, first = _SCOPES[stack.rstrip(".")]
-        place = f"{int(number) + first}"
-        if what == "convolution.weight":
-            highway = f"{stack}layers.{number}.norm_weight" in parameters
-            kind = "HC" if highway else "C"
-            variables[f"{scope}/{kind}_{place}/conv1d/kernel"] = np.moveaxis(value, 0, -1)
-        elif what == "convolution.bias":
-            highway = f"{stack}layers.{number}.norm_weight" in parameters
-            variables[f"{scope}/{'HC' if highway else 'C'}_{place}/conv1d/bias"] = value
-        elif what in ("norm_weight", "norm_bias"):
-            end = "gamma" if what == "norm_weight" else "beta"
-            for row, part in enumerate(("H1", "H2")):
-                variables[f"{scope}/HC_{place}/{part}/{end}"] = value[row]
-        elif what in ("norm.weight", "norm.bias"):
-            upsampling = f"{stack}layers.{number}.weight" in parameters
-            end = "gamma" if what == "norm.weight" else "beta"
-            variables[f"{scope}/{'D' if upsampling else 'C'}_{place}/normalize/{end}"] = value
-        elif what == "weight":
-            kernel = np.swapaxes(value, 0, 1)[None]  # taps, out, in
-            variables[f"{scope}/D_{place}/conv2d_transpose/kernel"] = kernel
-        else:
-            variables[f"{scope}/D_{place}/conv2d_transpose/bias"] = value
-    return variables
+    found, rows = {}, Counter()
+    for name, variable in variables_of(spec).items():
+        value = parameters[variable.parameter]
+        if variable.axes is not None:
+            value = value.transpose(np.argsort(variable.axes))
+        elif value.shape != variable.shape:  # one row of several
+            value = value[rows[variable.parameter]]
+            rows[variable.parameter] += 1
+        found[name] = value.reshape(variable.shape)
+    return found

@@ -48,11 +48,11 @@ def contents(archive):
 @pytest.mark.parametrize("compressed", [True, False])
 def test_files_last_as_long_as_the_block(archive, compressed):
     archive.write_bytes(packed(compressed=compressed))
-    told = []
-    with unpacked(archive, told.append) as folder:
+    counts = []
+    with unpacked(archive, counts.append) as folder:
         assert folder.is_dir()
     assert not folder.exists()
-    assert sum(told) == archive.stat().st_size
+    assert sum(counts) == archive.stat().st_size
     assert contents(archive) == FILES
 
 
@@ -68,20 +68,10 @@ def test_other_files_and_links_are_not_unpacked(archive):
     assert contents(archive) == FILES
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["../x.index", "/tmp/x.index", "a/../../x.index", "d/" * 20 + "x.index", "y" * 300 + ".index"],
-)
-def test_file_outside_the_folder_is_refused(archive, tmp_path, name):
+@pytest.mark.parametrize("name", ["../x.index", "/tmp/x.index", "a/../../x.index"])
+def test_file_outside_the_folder_is_refused(archive, name):
     archive.write_bytes(packed({name: b"x"}))
     with pytest.raises(InputError, match="outside its folder"):
-        contents(archive)
-
-
-def test_duplicate_file_is_refused(archive):
-    again = tarfile.TarInfo("a.index")
-    archive.write_bytes(packed({"a.index": b"x"}, members=[again]))
-    with pytest.raises(InputError, match="twice"):
         contents(archive)
 
 
@@ -98,14 +88,6 @@ def test_damaged_archive_is_refused_or_yields_the_same(archive, data):
     archive.write_bytes(content)
     found, sentence = attempt(contents, archive)
     assert found == FILES or str(archive) in sentence
-
-
-@given(st.binary(max_size=2000))
-@pytest.mark.slow
-def test_any_other_bytes_are_refused(archive, content):
-    archive.write_bytes(content)
-    found, sentence = attempt(contents, archive)
-    assert found == {} or str(archive) in sentence
 
 
 def test_archive_of_zeros_is_bounded(archive, monkeypatch):

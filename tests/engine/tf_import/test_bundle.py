@@ -53,10 +53,10 @@ def test_values_from_one_file_or_many(prefix, shards):
 
 def test_all_variables_are_verified_and_counted(prefix):
     write_bundle(prefix, VARIABLES)
-    told = []
+    counts = []
     bundle = Bundle(prefix)
-    assert [name for name, _ in bundle.values({"net/b"}, told.append)] == ["net/b"]
-    assert sum(told) == bundle.size == data_of(prefix).stat().st_size
+    assert [name for name, _ in bundle.values({"net/b"}, counts.append)] == ["net/b"]
+    assert sum(counts) == bundle.size == data_of(prefix).stat().st_size
     data = bytearray(data_of(prefix).read_bytes())
     data[bundle.entries["net/d"].offset] ^= 1
     data_of(prefix).write_bytes(data)
@@ -84,21 +84,8 @@ def test_damage_is_detected_or_harmless(prefix, data):
         assert path.name.partition(".")[0] in sentence
 
 
-@given(
-    st.one_of(st.just(header()), st.binary(max_size=20)),
-    st.dictionaries(st.binary(min_size=1, max_size=12), st.binary(max_size=40), max_size=6),
-    st.binary(max_size=64),
-)
-@settings(max_examples=50)
-@pytest.mark.slow
-def test_any_index_content_is_read_or_refused(prefix, head, entries, data):
-    index_of(prefix).write_bytes(table({b"": head, **entries}))
-    data_of(prefix).write_bytes(data)
-    found, sentence = attempt(values, prefix)
-    assert found is not None or len(sentence.splitlines()) == 1
-
-
 WHOLE = np.arange(6, dtype=np.float32)
+ENTRY = entry(WHOLE, 0, WHOLE.tobytes())
 
 
 def promising(size, shape):
@@ -121,14 +108,7 @@ def promising(size, shape):
         ({b"": header(), b"a": promising(4, (1,) * 17)}, "17 dimensions"),
         ({b"": header(), b"a": field(1, 1) + field(2, field(3, 1))}, "unknown"),
         ({b"": header(), b"a": entry(WHOLE, 0, WHOLE.tobytes(), 3)}, "data file 3 of 1"),
-        (
-            {
-                b"": header(),
-                b"a": entry(WHOLE, 0, WHOLE.tobytes()),
-                b"b": entry(WHOLE, 4, WHOLE.tobytes()),
-            },
-            "overlap",
-        ),
+        ({b"": header(), b"a": ENTRY, b"b": entry(WHOLE, 4, WHOLE.tobytes())}, "overlap"),
         ({b"": header(), b"a": varint(1 << 3 | 3)}, "unknown kind 3"),
         ({b"": header(), b"a": field(1, b"x")}, "bytes where TensorFlow writes a number"),
     ],
@@ -147,19 +127,13 @@ def test_missing_data_file_is_named(prefix):
         Bundle(prefix)
 
 
-def test_types_that_numpy_lacks_are_skipped(prefix):
+def test_unsupported_types_and_slices_are_skipped(prefix):
     data = b"\5hello"
     odd = field(1, 7) + field(5, len(data)) + varint(6 << 3 | 5) + bytes(4)
-    index_of(prefix).write_bytes(table({b"": header(), b"_CHECKPOINTABLE_OBJECT_GRAPH": odd}))
+    sliced = field(1, 1) + field(2, field(2, field(1, 4))) + field(7, b"")
+    entries = {b"": header(), b"graph": odd, b"wide": sliced, b"\0wide": sliced}
+    index_of(prefix).write_bytes(table(entries))
     data_of(prefix).write_bytes(data)
     assert values(prefix) == {}
     with pytest.raises(InputError, match="of a type that is not supported"):
-        Bundle(prefix).read("_CHECKPOINTABLE_OBJECT_GRAPH")
-
-
-def test_sliced_variable_is_skipped(prefix):
-    sliced = field(1, 1) + field(2, field(2, field(1, 4))) + field(7, b"")
-    index_of(prefix).write_bytes(table({b"": header(), b"wide": sliced, b"\0wide": sliced}))
-    data_of(prefix).write_bytes(b"")
-    assert Bundle(prefix).entries["wide"].sliced
-    assert values(prefix) == {}
+        Bundle(prefix).read("graph")

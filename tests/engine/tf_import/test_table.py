@@ -70,12 +70,6 @@ def test_changed_bit_is_detected_or_harmless(index, data):
     assert found == ENTRIES or str(index) in sentence
 
 
-@given(st.integers(0, len(WHOLE) - 1))
-def test_truncated_table_is_refused(index, length):
-    with pytest.raises(InputError, match="cut short"):
-        read(index, WHOLE[:length])
-
-
 @given(st.binary(max_size=200), st.binary(min_size=40, max_size=40))
 def test_any_bytes_are_a_table_or_refused(index, data, handles):
     found, sentence = attempt(read, index, data + handles + MAGIC)
@@ -125,9 +119,7 @@ def test_impossible_table_is_refused(index, data, what):
         read(index, data)
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"model_checkpoint_path: 'x'\n" * 9, b"PK\3\4" + bytes(99)]
-)
+@pytest.mark.parametrize("content", [b"", b"PK\3\4" + bytes(99), WHOLE[:500], WHOLE[:-1]])
 def test_other_files_are_refused(index, content):
     with pytest.raises(InputError, match="is not the index of a TensorFlow checkpoint"):
         read(index, content)

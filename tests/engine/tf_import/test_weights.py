@@ -45,7 +45,7 @@ def test_every_number_finds_its_place(network, shapes):
     tensors = parameters_from(values, variables_of(spec), "/Adam")
     assert not values
     network_with(spec, tensors)
-    back = as_original({name: t.numpy() for name, t in tensors.items()})
+    back = as_original(spec, {name: t.numpy() for name, t in tensors.items()})
     assert back.keys() == shapes.keys()
     for name, value in back.items():
         np.testing.assert_array_equal(value, variables[name])

@@ -2,20 +2,18 @@
 
 import json
 from dataclasses import replace
-from threading import Event
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
-from engine.checkpoints.recovery import Recovery
+from engine.checkpoints.state import Recovery
 from engine.data.batches import BatchSource
 from engine.run.commands import Continue, Finish, ScreenDetached, TerminalStalled
 from engine.run.snapshot import Phase
 from engine.training.divergence import DivergedError, LossRange
-from engine.training.finite import Skips
-from engine.training.learner import Learner
+from engine.training.learner import Learner, Skips
 
 BIAS = "audio_decoder.layers.0.convolution.bias"
 NONE = Skips(0, 0)
@@ -217,28 +215,6 @@ def test_without_a_screen_a_diverged_run_fails(hopeless, training, leaves):
     assert len(events(training, snapshot, "diverged")) == 1 + 1
 
 
-def test_finishing_among_nan_steps_saves_finite_weights(make_voice, training, monkeypatch):
-    voice = make_voice()
-    reached, finish = Event(), Event()
-    make_step = Learner.step
-
-    def wait_at_8(learner, batch, step):
-        if step == 8:
-            reached.set()
-            assert finish.wait(60)
-        return make_step(learner, batch, step)
-
-    monkeypatch.setattr(Learner, "step", wait_at_8)
-    spoil_batches(monkeypatch, lambda step, salt: step > 5)
-    session = training.start(voice)
-    assert reached.wait(60)
-    session.send(Finish())
-    finish.set()
-    assert training.end(session).phase is Phase.STOPPED
-    assert steps(voice) == [0, 8]
-    assert all(tensor.isfinite().all() for tensor in tensors(voice, 8).values())
-
-
 def test_without_a_checkpoint_it_starts_from_fresh_weights(make_voice, training, monkeypatch):
     voice = make_voice(text2mel=None)
     spoil_batches(monkeypatch, lambda step, salt: salt == 0)
@@ -357,3 +333,10 @@ def test_after_a_rollback_the_range_is_that_of_earlier_steps():
     made.add(490, 1.0)
     made.add(500, 1.0)
     assert made.limit == pytest.approx(1.25)
+
+
+def test_rollbacks_long_ago_no_longer_count():
+    recovery = Recovery().after(100).after(200)
+    assert recovery == Recovery(0.25, 2, 2, 200)
+    assert recovery.forgiven(5199) == recovery
+    assert recovery.forgiven(5200) == Recovery(0.25, 0, 2, 200)

@@ -296,25 +296,17 @@ def test_an_imported_voice_takes_its_first_recordings(make_voice, training, spee
     assert load_checkpoint(voice.newest("ssrn").path).spec.hidden == 128
 
 
-@pytest.mark.parametrize("rows", ["", "gone|nobody recorded this\n"])
-def test_useless_recordings_leave_no_trace(make_voice, training, tmp_path, rows):
+@pytest.mark.parametrize(
+    ("rows", "given"), [("gone|nobody recorded this\n", {"price": 3.0}), ("", {"network": "ssrn"})]
+)
+def test_useless_recordings_leave_no_trace(make_voice, training, tmp_path, rows, given):
     voice = imported(make_voice, training)
+    if given.get("network"):
+        given = {**given, "source": make_voice("theirs", text2mel=None, ssrn=9).folder}
     dataset = tmp_path / "recordings"
     (dataset / "wavs").mkdir(parents=True)
     (dataset / "metadata.csv").write_text(rows)
     before = contents(voice.folder)
-    snapshot = training.end(training.start(voice, "+1", dataset=dataset, price=3.0))
+    snapshot = training.end(training.start(voice, "+1", dataset=dataset, **given))
     assert snapshot.phase is Phase.FAILED
-    assert contents(voice.folder) == before
-
-
-def test_imported_voice_survives_a_failed_run(make_voice, training, tmp_path):
-    voice = imported(make_voice, training)
-    source = make_voice("theirs", text2mel=None, ssrn=9)
-    dataset = tmp_path / "recordings"
-    (dataset / "wavs").mkdir(parents=True)
-    (dataset / "metadata.csv").write_text("")
-    before = contents(voice.folder)
-    given = {"dataset": dataset, "source": source.folder, "network": "ssrn"}
-    assert training.end(training.start(voice, "+1", **given)).phase is Phase.FAILED
     assert contents(voice.folder) == before

@@ -117,19 +117,6 @@ def test_evaluation_changes_nothing(batch):
     assert torch.equal(torch.get_rng_state(), random)
 
 
-def test_an_early_ema_is_not_noise(batch):
-    learner = make_learner()
-    for step in range(1, 41):
-        learner.step(batch, step)
-    trained = make_learner(recipe=replace(RECIPE, ema_decay=None))
-    trained.load_weights(weights_of(learner))
-    fresh, ema, now = (
-        float(one.evaluate(batch)[0].total) for one in (make_learner(), learner, trained)
-    )
-    assert ema < fresh
-    assert ema < now + 0.5 * (fresh - now)
-
-
 @pytest.mark.parametrize("count", [float("nan"), -1.0, 1e30])
 def test_an_impossible_step_count_of_adam_is_refused(batch, count):
     learner = make_learner()

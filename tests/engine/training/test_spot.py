@@ -305,7 +305,7 @@ def test_the_hook_finds_a_checkpoint_and_is_not_waited_for(
     assert "on_interrupt" not in (voice.folder / "voice.toml").read_text()
 
 
-def test_the_price_of_each_stretch_is_kept(make_voice, training):
+def test_the_price_of_each_entry_is_kept(make_voice, training):
     voice = make_voice(text2mel=5, base_step=5)
     session = training.start(voice, "+400", Pause(), price=1000.0, attended=True)
     training.until(session, lambda s: s.phase is Phase.PAUSED)

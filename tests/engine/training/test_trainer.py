@@ -109,18 +109,6 @@ def test_at_the_stop_a_run_waits_for_its_screen(make_voice, training):
     assert steps(voice) == [0, 3, 5, last.step]
 
 
-def test_a_screen_detached_at_the_stop_ends_the_run(make_voice, training):
-    session = training.start(make_voice(), "+2", attended=True)
-    training.until(session, at_stop)
-    session.send(ScreenDetached())
-    assert training.end(session).phase is Phase.STOPPED
-
-
-def test_a_screen_detached_before_the_stop_ends_nothing(make_voice, training):
-    session = training.start(make_voice(), "+6", ScreenDetached(), attended=True)
-    assert training.end(session).step == 6
-
-
 def test_a_pause_makes_no_steps_and_counts_no_time(make_voice, training):
     voice = make_voice()
     session = training.start(voice, "+9", Pause(), price=1.0)
@@ -145,6 +133,20 @@ def test_a_pause_makes_no_steps_and_counts_no_time(make_voice, training):
     assert sum(text.startswith("nothing to speak") for text in events) == 1
 
 
+@pytest.mark.parametrize(
+    ("before", "command", "step"),
+    [
+        ((), ScreenDetached(), 6),
+        ((Pause(),), ScreenDetached(keep_training=True), 6),
+        ((StopAt(parse_stop("2")),), ScreenDetached(), 2),
+    ],
+)
+def test_a_run_whose_screen_detaches_ends_at_its_stop(make_voice, training, before, command, step):
+    session = training.start(make_voice(), "+6", *before, command, attended=True)
+    snapshot = training.end(session)
+    assert (snapshot.phase, snapshot.step) == (Phase.STOPPED, step)
+
+
 def test_a_screen_detached_while_paused_ends_the_run(make_voice, training):
     voice = make_voice(text2mel=40)
     session = training.start(voice, attended=True)
@@ -155,14 +157,6 @@ def test_a_screen_detached_while_paused_ends_the_run(make_voice, training):
     snapshot = training.end(session)
     assert (snapshot.phase, snapshot.step) == (Phase.STOPPED, at)
     assert steps(voice) == [40, at]
-
-
-def test_a_screen_may_detach_from_a_pause_to_keep_training(make_voice, training):
-    session = training.start(make_voice(), "+6", Pause(), attended=True)
-    training.until(session, paused)
-    session.send(ScreenDetached(keep_training=True))
-    snapshot = training.end(session)
-    assert (snapshot.phase, snapshot.step) == (Phase.STOPPED, 6)
 
 
 def test_a_checkpoint_on_request_is_written_once(make_voice, training):
@@ -263,24 +257,6 @@ def test_out_of_memory_is_reported_in_a_sentence(make_voice, training, monkeypat
     snapshot = training.end(session)
     assert isinstance(session.error, EngineError)
     assert "--preset small" in snapshot.failure
-
-
-def test_at_the_stop_a_refused_checkpoint_is_retried(make_voice, training, monkeypatch):
-    voice = make_voice()
-
-    def full(checkpoint, target):
-        raise EngineError("No space left on device")
-
-    monkeypatch.setattr("engine.training.checkpoint_writer.save_checkpoint", full)
-    session = training.start(voice, "3", attended=True)
-    snapshot = training.until(session, at_stop)
-    assert snapshot.checkpoint_step == 0
-    monkeypatch.undo()
-    session.send(SaveCheckpoint())
-    training.until(session, lambda s: s.checkpoint_step == 3)
-    session.send(Finish())
-    assert training.end(session).phase is Phase.STOPPED
-    assert steps(voice) == [0, 3]
 
 
 def test_files_that_only_report_cannot_end_a_run(make_voice, training):

@@ -8,7 +8,6 @@ import pytest
 from paths import DEMO_VOICE, SPEECH
 from typer.testing import CliRunner
 
-from engine.mirror.store import open_store
 from engine.mirror.uploader import Uploader
 from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
@@ -24,9 +23,7 @@ def mirror(tmp_path: Path) -> str:
     alice = Voice.open(Path(shutil.copytree(DEMO_VOICE, tmp_path / "alice")))
     alice.save(replace(alice.settings, mirror=address, id="ab" * 16, dataset=SPEECH))
     publisher = Publisher(Snapshot(Phase.TRAINING, "alice", alice.folder, "text2mel", "", ""))
-    uploader = Uploader(
-        alice, "text2mel", lambda: open_store(address), publisher, sequence=0, idle=0.01
-    )
+    uploader = Uploader(alice, "text2mel", publisher, address, sequence=0)
     uploader.start()
     assert uploader.finish(60)
     return address

@@ -157,5 +157,5 @@ def test_a_run_whose_memory_is_used_up_can_still_be_ended(runs, dataset: Path) -
     assert run.returncode in (0, 1), told
     assert "saved at step" in told or "Out of memory on cpu" in told
     assert newest_step(runs) >= 2
-    ledger = (runs.voice / "spend.jsonl").read_text().splitlines()
-    assert json.loads(ledger[-1])["last_step"] == newest_step(runs)
+    spend = (runs.voice / "spend.jsonl").read_text().splitlines()
+    assert json.loads(spend[-1])["last_step"] == newest_step(runs)

@@ -50,10 +50,10 @@ BEHIND = MirrorState(
     trouble="cannot read mirror.json at s3://bucket/alice: Could not connect [to] the server",
     since=NOON.timestamp() - 120,
 )
-UNNAMED = MirrorState(
+UNUSED = MirrorState(
     "s3://evil/[alice]",
     trouble="voice.toml names the mirror s3://evil/[alice]: nothing is copied; give --mirror X",
-    unnamed=True,
+    unused=True,
 )
 
 
@@ -80,13 +80,13 @@ async def test_an_unreachable_mirror_is_shown_until_it_is_back():
 
 
 async def test_a_mirror_that_nobody_named_is_said_to_get_nothing():
-    async with opened(training(mirror=UNNAMED)) as (app, _, pilot):
+    async with opened(training(mirror=UNUSED)) as (app, _, pilot):
         await look(app, pilot)
         said = " ".join(text_of(app).split())
         assert "No mirror: voice.toml names the mirror s3://evil/[alice]: nothing is copied" in said
         assert "nothing copied" in said
         assert "behind" not in said
-    assert line_about(training(mirror=UNNAMED)).endswith("nothing is copied to a mirror")
+    assert line_about(training(mirror=UNUSED)).endswith("nothing is copied to a mirror")
 
 
 def test_a_run_without_a_mirror_says_nothing_of_one():
