@@ -106,14 +106,21 @@ class RecordingFile:
                 )
             # Without a buffer: libsndfile reads from the same descriptor.
             self._file = path.open("rb", buffering=0)
+            self.size = os.fstat(self._file.fileno()).st_size
+            """Bytes of the file."""
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if "sound" in self.__dict__:
-            self.sound.close()
+        if "decoder" in self.__dict__:
+            self.decoder.close()
         self._file.close()
+
+    def bytes_at(self, start: int, count: int) -> bytes:
+        """So many bytes of the file, or what there is of them; moves no decoder."""
+        with _naming(self.path):
+            return os.pread(self._file.fileno(), count, start)
 
     def content_hash(self) -> str:
         """SHA-256 of the bytes of the file.
@@ -126,16 +133,25 @@ class RecordingFile:
             return hashlib.file_digest(self._file, "sha256").hexdigest()
 
     @cached_property
+    def decoder(self) -> soundfile.SoundFile:
+        """The decoder, at the first sample, of a file that may be cut short.
+
+        Raises:
+            InputError: it cannot be decoded at all.
+        """
+        with _naming(self.path):
+            self._file.seek(0)
+            return soundfile.SoundFile(self._file.fileno(), closefd=False)
+
+    @property
     def sound(self) -> soundfile.SoundFile:
-        """The decoder, at the first sample.
+        """The decoder of a file that can be trained on.
 
         Raises:
             InputError: it is neither WAV nor FLAC, or damaged or cut short.
         """
-        with _naming(self.path):
-            self._require_sound()
-            self._file.seek(0)
-            return soundfile.SoundFile(self._file.fileno(), closefd=False)
+        self.require_whole()
+        return self.decoder
 
     def length(self) -> tuple[int, int]:
         """Samples of a channel and sample rate in Hz, as the header has them.
@@ -166,21 +182,23 @@ class RecordingFile:
             raise InputError(f"{self.path} is empty: the recording holds no sample.")
         return mono
 
-    def _require_sound(self) -> None:
-        """Refuse what must not, or need not, be handed to libsndfile."""
-        self._file.seek(0)
-        start = self._file.read(8)
-        held = os.fstat(self._file.fileno()).st_size
+    def require_whole(self) -> None:
+        """Refuse what must not, or need not, be handed to libsndfile.
+
+        Raises:
+            InputError: it is neither WAV nor FLAC, or cut short.
+        """
+        start = self.bytes_at(0, 8)
         stated = int.from_bytes(start[4:], "little") + 8
         if not start:
             raise InputError(f"{self.path} is empty: the file holds nothing.")
         if start[:4] not in _STARTS:
             raise InputError(f"{self.path} is neither WAV nor FLAC; convert it to one of them.")
-        cut_short = held >= _HEADER and held + _SLACK < stated < _UNKNOWN_SIZE
+        cut_short = self.size >= _HEADER and self.size + _SLACK < stated < _UNKNOWN_SIZE
         if start[:4] == b"RIFF" and cut_short:
             raise InputError(
                 f"{self.path} is cut short: its header promises {stated:,} bytes, the file holds "
-                f"{held:,}; copy it again."
+                f"{self.size:,}; copy it again."
             )
 
 

@@ -47,16 +47,12 @@ def unknown_characters(
             first_lines.setdefault(character, line)
     # The first line decides between equals, so that the order is the same for the same list.
     order = sorted(counts, key=lambda one: (-counts[one], first_lines[one], one))
-    return tuple(
-        UnknownCharacter(
-            character,
-            counts[character],
-            first_lines[character],
-            _around(texts[first_lines[character]], character),
-            vocabulary.replacement(character),
-        )
-        for character in order
-    )
+    unknown = []
+    for one in order:
+        line = first_lines[one]
+        example, becomes = _around(texts[line], one), vocabulary.replacement(one)
+        unknown.append(UnknownCharacter(one, counts[one], line, example, becomes))
+    return tuple(unknown)
 
 
 def sentence_about(unknown: UnknownCharacter) -> str:
@@ -64,11 +60,11 @@ def sentence_about(unknown: UnknownCharacter) -> str:
 
     For example: `'"' 14 times, first in line 3 (he said "stop" to): read as a space`.
     """
-    times = "once" if unknown.count == 1 else f"{unknown.count:,} times"
-    where = "in" if unknown.count == 1 else "first in"
+    times = "once, in" if unknown.count == 1 else f"{unknown.count:,} times, first in"
+    reading = "a space" if unknown.becomes.isspace() else repr(unknown.becomes)
     return (
-        f"{name_of(unknown.character)} {times}, {where} line {unknown.line} "
-        f"({unknown.example}): {_reading(unknown.becomes)}"
+        f"{name_of(unknown.character)} {times} line {unknown.line} ({unknown.example}): "
+        f"{'read as ' + reading if unknown.becomes else 'left out'}"
     )
 
 
@@ -78,12 +74,6 @@ def name_of(character: str) -> str:
     if not character.isprintable() or unicodedata.combining(character[0]):
         return number
     return repr(character) if character.isascii() else f"{character!r} ({number})"
-
-
-def _reading(becomes: str) -> str:
-    if not becomes:
-        return "left out"
-    return "read as a space" if becomes.isspace() else f"read as {becomes!r}"
 
 
 def _around(text: str, character: str) -> str:

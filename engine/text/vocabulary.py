@@ -4,7 +4,7 @@ import re
 import string
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -15,8 +15,6 @@ from engine.text import english
 BBC_SYMBOLS = "PE abcdefghijklmnopqrstuvwxyz'.?,;"
 """The 34 symbols of the BBC's DC-TTS voices: P pads, E ends a sentence."""
 
-_PADDING = "P"
-_END = "E"
 _SENTENCE_END = re.compile(r"([.?!…][\"'”’)\]»]*)\s+")
 _LINE_END = re.compile(r"[\n\r\v\f\x85\u2028\u2029]+")
 _SPACES = re.compile(" +")
@@ -50,19 +48,16 @@ class Vocabulary:
     """How text is made to fit the symbols."""
 
     def __post_init__(self) -> None:
-        shown = repr(self.symbols)
-        if not self.symbols.startswith(_PADDING + _END):
-            raise InputError(
-                f"The vocabulary {shown} must start with P (padding) and E (end of sentence)."
-            )
-        repeated = [symbol for symbol, count in Counter(self.symbols).items() if count > 1]
-        if repeated:
-            raise InputError(
-                f"The vocabulary {shown} has {repeated[0]!r} more than once; "
-                "keep each symbol only once."
-            )
-        if " " not in self.symbols:
-            raise InputError(f"The vocabulary {shown} has no space; add one between the symbols.")
+        [(symbol, count)] = Counter(self.symbols).most_common(1) or [("", 0)]
+        if not self.symbols.startswith("PE"):
+            problem = "must start with P (padding) and E (end of sentence)"
+        elif count > 1:
+            problem = f"has {symbol!r} more than once; keep each symbol only once"
+        elif " " not in self.symbols:
+            problem = "has no space; add one between the symbols"
+        else:
+            return
+        raise InputError(f"The vocabulary {self.symbols!r} {problem}.")
 
     def __len__(self) -> int:
         return len(self.symbols)
@@ -130,24 +125,9 @@ class Vocabulary:
         Raises `ValueError` for a character that is no symbol.
         """
         try:
-            return [*(self._index[symbol] for symbol in cleaned), self.symbols.index(_END)]
+            return [*(self._index[symbol] for symbol in cleaned), self.symbols.index("E")]
         except KeyError as error:
             raise ValueError(f"{error} is no symbol of the vocabulary {self.symbols!r}") from None
-
-    def decode(self, ids: Iterable[int]) -> str:
-        """The text of indices, up to the first E and without padding.
-
-        Raises `ValueError` for an index outside the vocabulary.
-        """
-        text = []
-        for index in ids:
-            if not 0 <= index < len(self.symbols):
-                raise ValueError(f"{index} is no index of a vocabulary of {len(self)} symbols")
-            if self.symbols[index] == _END:
-                break
-            if self.symbols[index] != _PADDING:
-                text.append(self.symbols[index])
-        return "".join(text)
 
     def unknown(self, text: str) -> Counter[str]:
         """How often the text has each character for which there is no symbol, in lower case.
