@@ -157,10 +157,7 @@ class _Judge:
 
     def _speak(self, clips: Sequence[AnalysedClip]) -> list[Mel]:
         synthesizer = Synthesizer(
-            self._forcing.network,
-            self._forcing.vocabulary,
-            max_frames=self._settings.limits.max_coarse_frames,
-            max_characters=self._settings.limits.max_characters,
+            self._forcing.network, self._forcing.vocabulary, self._settings.limits
         )
         count = min(_SPOKEN, len(clips))
         chosen = [clips[len(clips) * i // count].clip for i in range(count)]
