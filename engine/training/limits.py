@@ -65,7 +65,7 @@ class Limits:
         self._point = stop.point
         self._publisher.update(stop=stop.point, stop_text=stop.text)
         self._publisher.event(
-            f"still stopping at {stop.words}, as before; s or --stop-at changes that"
+            f"still stopping at {stop.point.words}, as before; s or --stop-at changes that"
         )
 
     def reached(self, step: int) -> LimitReached | None:
