@@ -18,7 +18,6 @@ import numpy as np
 import pytest
 import soundfile
 
-from engine.attach.client import RemoteSession, ask_status
 from engine.attach.sockets import connect
 from engine.errors import EngineError, InputError
 from engine.machine.lock import FolderLostError, LockRemovedError, acquire_lock, holder_of
@@ -243,24 +242,10 @@ def test_another_voice_in_the_old_place_is_left_alone(voice, make_voice, command
 def test_what_a_moved_run_says_of_its_steps(voice, changes, told):
     lock = acquire_lock(voice.folder)
     first = Snapshot(Phase.TRAINING, "alice", voice.folder, "text2mel", "small", "standard")
-    watch = FolderWatch(lock, Publisher(replace(first, **changes)), Inbox(), lambda folder: None)
+    watch = FolderWatch(lock, Publisher(replace(first, **changes)), Inbox())
     moved = voice.folder.rename(voice.folder.with_name("moved"))
     assert str(watch.failure()).endswith(told.format(moved))
     lock.release()
-
-
-def test_a_removed_socket_is_opened_again(voice, training):
-    session = training.start(voice, None, attended=True)
-    training.until(session, lambda s: s.step > 5)
-    screen = RemoteSession(voice.folder)
-    (voice.folder / "socket").unlink()
-    until(lambda: ask_status(voice.folder, 10), "the socket")
-    # Whoever was attached before still is.
-    screen.send(Finish())
-    assert training.end(session).phase is Phase.STOPPED
-    assert screen.join(20)
-    assert screen.ended_in_sight
-    assert not (voice.folder / "socket").exists()
 
 
 def test_a_voice_moved_before_its_first_step_ends_there(tmp_path, make_voice, commands):
