@@ -58,7 +58,7 @@ def test_a_name_that_a_terminal_would_obey_is_told_in_one_line(tmp_path: Path) -
     told = CliRunner().invoke(app, ["import", str(strange), "--voice", str(tmp_path / "v")])
     assert told.exit_code == 2
     assert len(told.stderr.splitlines()) == 1
-    assert "There is nothing at" in told.stderr
+    assert "There is no TensorFlow checkpoint at" in told.stderr
     assert "\x1b" not in told.stderr
 
 
