@@ -188,7 +188,9 @@ def _stop(
     if rule is not None:
         _require_ahead(rule, options, step, money)
     if stored is not None:
-        notes = (Note(f"stop changed from {stored.words} to {rule.text if rule else 'no stop'}"),)
+        notes = (
+            Note(f"stop changed from {stored.point.words} to {rule.text if rule else 'no stop'}"),
+        )
     return rule, notes
 
 

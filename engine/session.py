@@ -65,30 +65,19 @@ class Session:
         self._claim = VoiceClaim(options.voice_folder)
         try:
             self._preflight = preflight = check_options(options)
-            self._claim.remember()
-        except BaseException:
-            self._claim.remove_lock()
-            self._claim.release()
-            raise
-        self._options = replace(options, stop=preflight.stop or NONE)
-        try:
+            self._options = replace(options, stop=preflight.stop or NONE)
+            if preflight.takes_dataset:
+                self._claim.remember()
             self._voice = _write_settings(options.voice_folder, preflight)
             self._voice.lock = self._claim.lock
+            self._inbox = Inbox()
             self._publisher = Publisher(_first_snapshot(options, preflight, self._voice))
             self._spend = SpendRecorder(self._publisher, self._voice, options.network)
-            self._inbox = Inbox()
             self._spot = SpotWatch(
                 options, preflight.cloud, self._voice.settings, self._publisher, self._inbox
             )
-            self._folder = FolderWatch(
-                self._claim.lock,
-                self._publisher,
-                self._inbox,
-                lambda folder: self._server.restore_socket(folder),
-            )
         except BaseException:
-            if preflight.new:
-                self._claim.undo()
+            self._claim.undo()
             self._claim.release()
             raise
         self._screens = Screens(
@@ -97,6 +86,9 @@ class Session:
             own=options.attended,
         )
         self._server = Server(options.voice_folder, self.snapshot, self.send, self._screens)
+        self._folder = FolderWatch(
+            self._claim.lock, self._publisher, self._inbox, self._server.restore_socket
+        )
         self._mirror = Uploader(
             self._voice,
             options.network,
@@ -152,42 +144,48 @@ class Session:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        """The engine thread, from the first to the last thing it does."""
+        """Prepare, train, and report how it ended: all that the engine thread does."""
         with Watchdog(self._publisher, self._voice.log) as watchdog:
-            self._run_watched(watchdog)
+            try:
+                self._train(watchdog)
+            except BaseException as error:
+                # First of all, for the rest may fail too, for want of memory.
+                self.error = error
+                self._fail(error)
+            finally:
+                self._close()
 
-    def _run_watched(self, watchdog: Watchdog) -> None:
-        """Prepare, train, and say how it ended, whatever happens."""
-        try:
-            self._spend.start()
-            self._spot.start()
-            self._folder.start()
-            self._train(watchdog)
-            self._spot.wait_for_hook()
-            self._end_spend()
-            self._mirror.close()
-            failure = self._folder.failure()
-            if failure is None:
-                self._publisher.update(phase=Phase.STOPPED, steps_per_second=None)
-            else:
-                self._show_failure(failure, str(failure))
-        except BaseException as error:
-            # First of all, for the rest may fail too, for want of memory.
-            self.error = error
-            self._fail(error)
-        finally:
-            if not self._publisher.snapshot.phase.ended:
-                told = f"The run failed; {self._voice.log} says why."
-                self._wait_for_reader()
-                self._publisher.update(phase=Phase.FAILED, failure=told)
-            self._ended.set()
-            if self._gpu is not None:
-                self._gpu.stop()
-            self._spot.stop()
-            self._folder.stop()
-            # Before the lock is free: whoever takes it next opens a socket of the same name.
-            self._server.close()
-            self._claim.release()
+    def _train(self, watchdog: Watchdog) -> None:
+        self._spend.start()
+        self._spot.start()
+        self._folder.start()
+        # Early: whoever counts on a copy is to see at once that there is none.
+        if self._options.mirror is None:
+            report_unused_mirror(self._voice, self._publisher)
+        context = self._prepare()
+        if context is not None:
+            self._train_prepared(context, watchdog)
+        self._spot.wait_for_hook()
+        self._end_spend()
+        self._mirror.close()
+        if (failure := self._folder.failure()) is not None:
+            self._show_failure(failure, str(failure))
+        else:
+            self._publisher.update(phase=Phase.STOPPED, steps_per_second=None)
+
+    def _close(self) -> None:
+        if not self._publisher.snapshot.phase.ended:
+            self._wait_for_reader()
+            failure = f"The run failed; see {self._voice.log}."
+            self._publisher.update(phase=Phase.FAILED, failure=failure)
+        self._ended.set()
+        if self._gpu is not None:
+            self._gpu.stop()
+        self._spot.stop()
+        self._folder.stop()
+        # Before the lock is free: whoever takes it next opens a socket of the same name.
+        self._server.close()
+        self._claim.release()
 
     def _end_spend(self) -> None:
         step = self._publisher.snapshot.step
@@ -205,7 +203,7 @@ class Session:
             self._publisher.event(text, "error")
 
     def _undo(self) -> None:
-        """Take a new voice away again; nothing may be written into its folder meanwhile."""
+        """Remove a new voice again; nothing may be written into its folder meanwhile."""
         if not self._preflight.takes_dataset or self._folder.failure() is not None:
             return  # one that somebody moved meanwhile is theirs
         # It would put the lock file back.
@@ -238,20 +236,13 @@ class Session:
         until = time.time() + MAX_WAIT_SECONDS if waits else None
         self._publisher.update(wait_ends_at=until)
 
-    def _train(self, watchdog: Watchdog) -> None:
-        # Early: whoever counts on a copy is to see at once that there is none.
-        if self._options.mirror is None:
-            report_unused_mirror(self._voice, self._publisher)
-        # torch comes in here, after the first screen is on.
+    def _train_prepared(self, prepared: "TrainingContext", watchdog: Watchdog) -> None:
         from engine.machine.device import gpu_uuid
         from engine.machine.gpu import poll_gpu
         from engine.speech.audition import Auditions, Recording
         from engine.training.trainer import Services, Trainer
         from engine.training.training_data import CorpusWatch
 
-        prepared = self._prepare()
-        if prepared is None:
-            return
         self._gpu = poll_gpu(
             gpu_uuid(prepared.learner.device),
             lambda reading, absent: self._publisher.update(gpu=reading, gpu_absent=absent),
@@ -264,20 +255,16 @@ class Session:
         recordings = (clip.path for clip in prepared.store.clips)
         corpus_watch = CorpusWatch(self._voice.dataset, recordings, self._publisher)
         corpus_watch.start()
+        services = Services(
+            self._inbox,
+            auditions,
+            self._spend,
+            self._spot,
+            watchdog,
+            on_saved=self._mirror.wake,
+        )
         try:
-            Trainer(
-                prepared,
-                self._options,
-                self._publisher,
-                Services(
-                    self._inbox,
-                    auditions,
-                    self._spend,
-                    self._spot,
-                    watchdog,
-                    on_saved=(self._mirror.wake,),
-                ),
-            ).run()
+            Trainer(prepared, self._options, self._publisher, services).run()
         finally:
             corpus_watch.stop()
             auditions.close()
@@ -286,8 +273,9 @@ class Session:
     def _prepare(self) -> "TrainingContext | None":
         """Load what a trainer needs; None where the person, or the cloud, ended that.
 
-        A voice that was to be made for a dataset or weights of no use is taken away again.
+        A voice that was to be made for a dataset or weights of no use is removed again.
         """
+        # torch comes in here, after the first screen is on.
         from engine.training.setup import prepare
 
         try:
@@ -295,13 +283,13 @@ class Session:
         except Cancelled as end:
             if self._spot.ended_preparation() or not isinstance(end, Declined):
                 self._publisher.event("ended before the first step")
-                return None
-            self._publisher.event("ended before the first step, to fix the corpus first")
-            self._undo()  # once it is fixed, the same command makes the voice
+            else:
+                self._publisher.event("ended before the first step, to fix the corpus first")
+                self._undo()  # once it is fixed, the same command makes the voice
+            return None
         except InputError:
             self._undo()
             raise
-        return None
 
 
 def _write_settings(folder: Path, preflight: Preflight) -> Voice:

@@ -34,7 +34,6 @@ class Connection:
     def __init__(self, connected: socket.socket, opened: float) -> None:
         """Take a connection that was accepted at a moment of the server's clock."""
         self.socket = connected
-        self.opened = opened
         self.role: Role | None = None
         """None until it has said hello."""
         self.keep_training = False
@@ -74,11 +73,6 @@ class Connection:
         if self._is_taking or not (self.busy or struct.unpack("i", untaken)[0]):
             self._taken, self._is_taking = now, False
         return self.terminal_reads and now - self._taken <= _STALLED_AFTER
-
-    def overdue(self, now: float, patience: float) -> bool:
-        """Whether it has not said hello, or not taken a refusal, in so many seconds."""
-        since = self.last_sent if self.closing else self.opened
-        return (self.closing or self.role is None) and now - since > patience
 
     def put(self, message: FromServer | bytes, now: float) -> None:
         """Have a message, or a frame, sent."""

@@ -27,18 +27,11 @@ from engine.run.snapshot import Snapshot
 
 _log = logging.getLogger(__name__)
 
-MAX_SCREENS = 32
-"""Screens and readers at the same time; each of them costs a share of every snapshot."""
-MAX_CONNECTIONS = 4 * MAX_SCREENS
-"""With those that have not said hello yet and those of `ps`."""
-
 _ACCEPTED_AT_ONCE = 16
 _INTERVAL = 0.25
 """Seconds between two looks at the snapshot."""
 _ALIVE_AFTER = 2.0
 """Seconds without a change after which a screen is told that the process is there."""
-_HELLO_WITHIN = 5.0
-"""Seconds that a client may take to say what it is."""
 _TOUCH = 10.0
 """Seconds between two signs of life in the registry."""
 _LAST_SECONDS = 2.0
@@ -186,9 +179,6 @@ class Server:
         self._take_successor()
         self._listen(True)
         for client in list(self._clients):
-            if client.overdue(now, _HELLO_WITHIN):
-                self._drop(client)
-                continue
             if client.role == "screen":
                 # Before it is sent more: what it was sent last, it has had time to take.
                 self._screens.set_reads(client, client.reads(now))
@@ -228,7 +218,7 @@ class Server:
             # It still waits there, and this thread must not spin on it.
             self._listen(False)
             return False
-        if len(self._clients) >= MAX_CONNECTIONS:
+        if not is_trusted(connected):
             connected.close()
             return True
         connected.setblocking(False)
@@ -289,20 +279,16 @@ class Server:
         """Answer a hello.
 
         Raises:
-            InputError: it is another user's, said hello before, or there are screens enough.
+            InputError: it said hello before.
         """
         if client.role is not None:
             raise InputError("hello was said already")
-        if not is_trusted(client.socket):
-            raise InputError("this run belongs to another user")
         now = self._clock()
         if hello.role == "status":
             client.role = hello.role
             client.put(self._status(), now)
             client.closing = True
             return
-        if sum(one.stays and not one.closing for one in self._clients) >= MAX_SCREENS:
-            raise InputError(f"{MAX_SCREENS} screens are attached to it; close one of them first")
         client.role = hello.role
         if hello.role == "reader":
             self._screens.count_reader(1)

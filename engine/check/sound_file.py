@@ -1,16 +1,16 @@
 """A recording as its file holds it: what can be read, and what is wrong with the file itself."""
 
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
 from engine.check.report import Fault
-from engine.data.audio import ABSURD, MAX_RECORDING_BYTES, recording_length
+from engine.data.audio import ABSURD, MAX_RECORDING_BYTES, RecordingFile
 from engine.data.clips import reason_of
 from engine.errors import InputError
 
@@ -35,7 +35,6 @@ _CHUNK_NAME = re.compile(rb"[A-Za-z][A-Za-z0-9_ ]{3}")
 # Seconds that may be missing without a word being lost.
 _NEGLIGIBLE = 0.02
 
-_FLAC_START = b"fLaC"
 # How other files begin that are found under a recording's name.
 _OTHERS = {
     b"ID3": "MP3", b"\xff\xfb": "MP3", b"\xff\xf3": "MP3", b"\xff\xf2": "MP3", b"\xff\xfa": "MP3",
@@ -49,6 +48,13 @@ _FULL_CODINGS = ("PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
 _EIGHT_BITS = ("PCM_U8", "PCM_S8")
 _EXPORT_AGAIN = "export it again as 16-bit WAV or FLAC"
 _COPY_AGAIN = "copy or export it again"
+_EIGHT_BIT_FAULT = Fault(
+    "8-bit",
+    "warning",
+    "8 bits a sample, whose noise is audible",
+    "export it again with 16 bits from the original recording",
+    8.0,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,25 +76,26 @@ def read_sound(path: Path) -> Sound:
     """Read a recording as far as possible, at most a minute of it, and check its file.
 
     What training refuses to read is still measured as far as it goes, so that one fault does not
-    hide another.
+    hide another. The file is opened once.
     """
     try:
-        foreign = _not_a_recording(path)
-        if foreign is not None:
-            return _nothing(foreign)
-        with soundfile.SoundFile(path) as file:
-            return _read(path, file)
-    except (soundfile.SoundFileError, OSError) as error:
-        return _nothing(_unreadable(path, error))
+        if fault := _not_a_file(path):
+            return _nothing(0, [fault])
+        with RecordingFile(path) as recording:
+            if fault := _foreign(recording.bytes_at(0, 64)):
+                return _nothing(0, [fault])
+            return _read(recording)
+    except (InputError, OSError) as error:
+        return _nothing(0, [_unreadable(path, error.__cause__ or error)])
 
 
-def _nothing(fault: Fault) -> Sound:
-    return Sound(np.empty((0, 1), np.float32), 0, 0.0, False, (fault,))
+def _nothing(rate: int, faults: list[Fault]) -> Sound:
+    return Sound(np.empty((0, 1), np.float32), rate, 0.0, False, tuple(faults))
 
 
-def _unreadable(path: Path, error: Exception) -> Fault:
-    if isinstance(error, soundfile.SoundFileError) and _starts_as_flac(path):
-        # libsndfile has no usable message for a FLAC file that is cut short.
+def _unreadable(path: Path, error: BaseException) -> Fault:
+    # libsndfile has no usable message for a FLAC file that is cut short.
+    if isinstance(error, soundfile.SoundFileError) and path.suffix.lower() == ".flac":
         figure = "the FLAC file is damaged or cut short"
         return Fault("unreadable", "error", figure, _COPY_AGAIN)
     words = getattr(error, "error_string", None) or getattr(error, "strerror", None) or error
@@ -96,30 +103,24 @@ def _unreadable(path: Path, error: Exception) -> Fault:
     return Fault("unreadable", "error", figure, _EXPORT_AGAIN)
 
 
-def _starts_as_flac(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return file.read(len(_FLAC_START)) == _FLAC_START
-    except OSError:
-        return False
-
-
-def _not_a_recording(path: Path) -> Fault | None:
-    advice = "put a WAV or FLAC recording in its place"
-    if path.is_dir():
-        return Fault("not-a-file", "error", "is a folder", advice)
-    if path.is_symlink() and not path.exists():
-        return Fault("not-a-file", "error", "is a broken link", advice)
-    if not path.is_file():
-        return Fault("not-a-file", "error", "is not a file", advice)
-    if (size := path.stat().st_size) > MAX_RECORDING_BYTES:
+def _not_a_file(path: Path) -> Fault | None:
+    """Reports what is no file, or too large to be a clip, without opening it."""
+    if path.is_file():
+        if (size := path.stat().st_size) <= MAX_RECORDING_BYTES:
+            return None
         figure = f"{size:,} bytes; the limit is {MAX_RECORDING_BYTES:,}"
         return Fault("too-large", "error", figure, "cut it into clips")
-    with path.open("rb") as file:
-        start = file.read(64)
+    figure = "is a folder" if path.is_dir() else "is not a file"
+    if path.is_symlink() and not path.exists():
+        figure = "is a broken link"
+    return Fault("not-a-file", "error", figure, "put a WAV or FLAC recording in its place")
+
+
+def _foreign(start: bytes) -> Fault | None:
+    """Reports another format by how the file starts."""
     if not start:
         return Fault("empty", "error", "the file is empty", _COPY_AGAIN, 0.0)
-    if start.startswith((_FLAC_START, b"RF64", b"RIFX")):
+    if start.startswith((b"fLaC", b"RF64", b"RIFX")):
         return None
     if start.startswith(b"RIFF") and (len(start) < _RIFF_HEADER or start[8:12] == b"WAVE"):
         return None
@@ -136,49 +137,43 @@ def _format_of(start: bytes) -> str:
     return "neither WAV nor FLAC" if start.strip(b"\0") else "all zeros, not WAV or FLAC"
 
 
-def _read(path: Path, file: soundfile.SoundFile) -> Sound:
+def _read(recording: RecordingFile) -> Sound:
+    file = recording.decoder
     rate = int(file.samplerate)
-    faults = [*_coding_faults(path, file), *_size_faults(path, file)]
+    faults = [*_coding_faults(recording), *_size_faults(recording)]
     if not _MIN_RATE <= rate <= _MAX_RATE or file.subtype.startswith("MPEG"):
         figure = f"the header says {rate:,} Hz and the coding {file.subtype}"
-        faults.append(Fault("unreadable", "error", figure, _EXPORT_AGAIN))
-        return Sound(np.empty((0, 1), np.float32), rate, 0.0, False, tuple(faults))
+        return _nothing(rate, [*faults, Fault("unreadable", "error", figure, _EXPORT_AGAIN)])
     max_samples = min(_MAX_SECONDS * rate, _MAX_VALUES // file.channels)
     samples, broken = _samples(file, max_samples)
     seconds = len(samples) / rate
-    faults.extend(_incomplete(seconds, broken))
-    refusal = _refusal(path)
+    if broken:
+        figure = f"the file is damaged at {seconds:.2f} s"
+        faults.append(Fault("unreadable", "error", figure, _COPY_AGAIN, seconds))
+    elif not seconds:
+        advice = "record or export it again"
+        faults.append(Fault("empty", "error", "has no samples", advice, 0.0))
+    refusal = _refusal(recording)
     if refusal and not any(fault.severity == "error" for fault in faults):
         faults.append(Fault("truncated", "error", refusal, _COPY_AGAIN))
     highest = np.abs(samples).max(initial=0)  # NaN where a sample is NaN
-    absurd = _absurd(samples)
-    if absurd is not None:
+    if absurd := _absurd(samples):
         faults.append(absurd)
         samples = _made_sound(samples)
-    if file.subtype not in _EIGHT_BITS:
-        faults.extend(_few_bits(samples))
+    if file.subtype not in _EIGHT_BITS and _has_few_bits(samples):
+        faults.append(_EIGHT_BIT_FAULT)
     if len(samples) == max_samples:
         seconds = max(seconds, file.frames / rate)
     readable = not broken and not refusal and len(samples) > 0 and bool(highest < ABSURD)
     return Sound(samples, rate, seconds, readable, tuple(faults))
 
 
-def _incomplete(seconds: float, broken: bool) -> list[Fault]:
-    """Reports a decoder that gave up after so many seconds, or a file without samples."""
-    if broken:
-        figure = f"the file is damaged at {seconds:.2f} s"
-        return [Fault("unreadable", "error", figure, _COPY_AGAIN, seconds)]
-    if not seconds:
-        return [Fault("empty", "error", "has no samples", "record or export it again", 0.0)]
-    return []
-
-
-def _refusal(path: Path) -> str:
-    """Why training does not even open the file; empty where it does."""
+def _refusal(recording: RecordingFile) -> str:
+    """Why training does not read the file; empty where it does."""
     try:
-        recording_length(path)
+        recording.require_whole()
     except InputError as error:
-        return reason_of(error, path).removeprefix(f"{path.name} ")
+        return reason_of(error, recording.path).removeprefix(f"{recording.path.name} ")
     return ""
 
 
@@ -199,48 +194,27 @@ def _samples(file: soundfile.SoundFile, max_samples: int) -> tuple[NDArray[np.fl
     return np.concatenate(blocks), False
 
 
-def _coding_faults(path: Path, file: soundfile.SoundFile) -> list[Fault]:
-    faults = []
+def _coding_faults(recording: RecordingFile) -> list[Fault]:
+    faults, file = [], recording.decoder
     if file.subtype in _EIGHT_BITS:
-        faults.append(_eight_bits())
+        faults.append(_EIGHT_BIT_FAULT)
     elif file.subtype not in _FULL_CODINGS:
         advice = "export it again as 16-bit WAV or FLAC from the original recording"
         faults.append(Fault("lossy-coding", "warning", f"coded as {file.subtype}", advice))
     container = "FLAC" if file.format == "FLAC" else "WAV"
-    if path.suffix.lower() != f".{container.lower()}":
+    if recording.path.suffix.lower() != f".{container.lower()}":
         advice = f"nothing to do; it is read as {container}"
         faults.append(Fault("misnamed", "note", f"is {container}", advice))
     return faults
 
 
-def _eight_bits() -> Fault:
-    advice = "export it again with 16 bits from the original recording"
-    return Fault("8-bit", "warning", "8 bits a sample, whose noise is audible", advice, 8.0)
-
-
-def _made_sound(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Samples that can be measured: zeros in place of NaN, and nothing over full scale."""
-    sound = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
-    scaled: NDArray[np.float32] = sound / max(1.0, float(np.abs(sound).max(initial=0)))
-    return scaled
-
-
-def _few_bits(samples: NDArray[np.float32]) -> list[Fault]:
-    for part in (samples[: 2**14], samples):
-        steps = part * np.float32(2**7)
-        if not np.array_equal(steps, np.rint(steps)):
-            return []
-    # A few steps may be silence, which has no finer ones.
-    return [_eight_bits()] if np.abs(samples).max(initial=0) > 2 / 2**7 else []
-
-
-def _size_faults(path: Path, file: soundfile.SoundFile) -> list[Fault]:
+def _size_faults(recording: RecordingFile) -> list[Fault]:
     """Samples of a WAV that are missing, or that its header does not mention."""
-    if file.format == "FLAC":
-        return []
-    promised, present = _promised_and_present(path)
+    file = recording.decoder
+    promised, start = (0, 0) if file.format == "FLAC" else _data_chunk(recording)
     if not promised:
         return []
+    present = recording.size - start
     bytes_a_second = file.samplerate * max(1, present / max(1, file.frames))
     if not present or promised - present > _NEGLIGIBLE * bytes_a_second:
         share = 100 * (1 - present / promised)
@@ -250,7 +224,7 @@ def _size_faults(path: Path, file: soundfile.SoundFile) -> list[Fault]:
         )
         return [Fault("truncated", "error", figure, "copy it again from the source", share)]
     rest = present - promised - promised % 2
-    if rest < _MIN_REST or _starts_a_chunk(path, rest):
+    if rest < _MIN_REST or _CHUNK_NAME.fullmatch(recording.bytes_at(recording.size - rest, 4)):
         return []
     share = 100 * rest / present
     figure = f"{rest:,} bytes follow the samples promised by the header, {share:.0f} % of all"
@@ -258,27 +232,36 @@ def _size_faults(path: Path, file: soundfile.SoundFile) -> list[Fault]:
     return [Fault("unread-samples", "warning", figure, advice, share)]
 
 
-def _starts_a_chunk(path: Path, rest: int) -> bool:
-    with path.open("rb") as wav:
-        wav.seek(-rest, os.SEEK_END)
-        return _CHUNK_NAME.fullmatch(wav.read(4)) is not None
-
-
-def _promised_and_present(path: Path) -> tuple[int, int]:
-    """Bytes of samples that a RIFF file promises and has; zeros where it does not say."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        big_endian = file.read(_RIFF_HEADER)[:4] == b"RIFX"
-        for _ in range(_MAX_CHUNKS):
-            header = file.read(_CHUNK_HEADER)
-            if len(header) < _CHUNK_HEADER:
-                break
-            length = int.from_bytes(header[4:], "big" if big_endian else "little")
-            if header[:4] == b"data":
-                known = length < _UNKNOWN_SIZE
-                return (length, size - file.tell()) if known else (0, 0)
-            file.seek(length + length % 2, 1)
+def _data_chunk(recording: RecordingFile) -> tuple[int, int]:
+    """Bytes of samples that a RIFF file promises, and where they start; zeros if unknown."""
+    place = _RIFF_HEADER
+    order: Literal["big", "little"] = "big" if recording.bytes_at(0, 4) == b"RIFX" else "little"
+    for _ in range(_MAX_CHUNKS):
+        header = recording.bytes_at(place, _CHUNK_HEADER)
+        length = int.from_bytes(header[4:], order)
+        place += _CHUNK_HEADER
+        if len(header) < _CHUNK_HEADER:
+            break
+        if header[:4] == b"data":
+            return (length, place) if length < _UNKNOWN_SIZE else (0, 0)
+        place += length + length % 2
     return 0, 0
+
+
+def _has_few_bits(samples: NDArray[np.float32]) -> bool:
+    for part in (samples[: 2**14], samples):
+        steps = part * np.float32(2**7)
+        if not np.array_equal(steps, np.rint(steps)):
+            return False
+    # A few steps may be silence, which has no finer ones.
+    return bool(np.abs(samples).max(initial=0) > 2 / 2**7)
+
+
+def _made_sound(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Samples that can be measured: zeros in place of NaN, and nothing over full scale."""
+    sound = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
+    scaled: NDArray[np.float32] = sound / max(1.0, float(np.abs(sound).max(initial=0)))
+    return scaled
 
 
 def _absurd(samples: NDArray[np.float32]) -> Fault | None:

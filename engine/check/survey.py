@@ -61,14 +61,20 @@ def survey(
     examined = _examine(metadata, vocabulary, limits, audio, on_progress, cancelled)
     clips = examined[: len(metadata.recordings)]
     usable = [c for c in clips if c.recording.usable and c.clip_id not in metadata.left_out]
-    seconds = [clip.recording.seconds or 0.0 for clip in usable if clip.recording.seconds]
-    timed = [_timed(clip, dataset) for clip in clips if clip.recording.seconds]
+    seconds = [clip.recording.seconds for clip in usable if clip.recording.seconds]
+    timed = [
+        TimedText(clip.line, clip.clip_id, _file(clip, dataset), clip.text, clip.recording.seconds)
+        for clip in clips
+        if clip.recording.seconds
+    ]
     rates, speaking_rate = rate_findings(timed)
     unknown = unknown_characters({row.line: row.text for row in metadata.rows}, vocabulary)
     coverage = measure_coverage([clip.text for clip in usable], vocabulary)
+    compared = compare_recordings(examined, audio.sample_rate)
     findings = [
         *metadata.findings,
-        *_sound_findings(examined, dataset, audio),
+        *(fault.at(_file(c, dataset), c.line, c.clip_id) for c, fault in compared.single),
+        *(fault.at(RECORDINGS) for fault in compared.common),
         *_amount(len(usable), sum(seconds) / 3600),
         *rates,
         *unknown_findings(unknown, vocabulary.cleaner),
@@ -121,27 +127,9 @@ def _examine(
     return clips
 
 
-def _sound_findings(
-    clips: Sequence[ExaminedClip], dataset: Path, audio: AudioSpec
-) -> list[Finding]:
-    compared = compare_recordings(clips, audio.sample_rate)
-    return [
-        *(
-            fault.at(_file(clip, dataset), clip.line, clip.clip_id)
-            for clip, fault in compared.single
-        ),
-        *(fault.at(RECORDINGS) for fault in compared.common),
-    ]
-
-
 def _shape(clip: ExaminedClip, audio: AudioSpec) -> ClipShape:
     samples = round((clip.recording.seconds or 0.0) * audio.sample_rate)
     return ClipShape(len(clip.text) + 1, coarse_frames(samples, audio))
-
-
-def _timed(clip: ExaminedClip, dataset: Path) -> TimedText:
-    seconds = clip.recording.seconds or 0.0
-    return TimedText(clip.line, clip.clip_id, _file(clip, dataset), clip.text, seconds)
 
 
 def _file(clip: ExaminedClip, dataset: Path) -> str:

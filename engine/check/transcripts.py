@@ -4,9 +4,9 @@ import html
 import re
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
-from functools import cached_property
+from functools import cached_property, partial
 
 from engine.check.encoding import character_fault
 from engine.check.report import Fault, Severity
@@ -31,9 +31,6 @@ _NO_WORDS = re.compile(
 _TAG = re.compile(r"</?[a-zA-Z][^<>]{0,80}>|<!--.{0,200}?-->")
 _ENTITY = re.compile(r"&(?:[a-zA-Z]{2,10}|#\d{1,7}|#[xX][0-9a-fA-F]{1,6});")
 _BRACKETED = re.compile(r"\[[^\]]{0,60}\]|\{[^}]{0,60}\}")
-_ESCAPE = re.compile(r"\\(?:[nrt\"']|u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2})")
-_TIME_STAMP = re.compile(r"\b\d{1,2}:\d{2}:\d{2}(?:[.,]\d+)?|\b\d{1,2}:\d{2}[.,]\d+|-->")
-_SPEAKER = re.compile(r"^(?:[A-Z][A-Z .'-]{1,25}|(?i:speaker) ?[A-Z0-9]{1,2}):\s")
 _REPEATED = re.compile(r"\b([^\W\d_]+(?:['’][^\W\d_]+)?)\s+\1\b", re.IGNORECASE)
 _PLACEHOLDER = re.compile(r"#?n/a|nan|null|todo|tbd|tba|x{2,}|\?{2,}|-{2,}|#\w+[!?]|text", re.I)
 # Words that good English repeats, numbers among them.
@@ -135,10 +132,6 @@ def _placeholder(transcript: _Transcript) -> Fault | None:
     return None
 
 
-def _character(transcript: _Transcript) -> Fault | None:
-    return character_fault(transcript.text)
-
-
 def _control(transcript: _Transcript) -> Fault | None:
     for column, character in enumerate(transcript.text, start=1):
         category = unicodedata.category(character)
@@ -182,33 +175,12 @@ def _brackets(transcript: _Transcript) -> Fault | None:
     return Fault("bracketed", "warning", f"{_quoted(found.group())} in brackets", advice)
 
 
-def _escape(transcript: _Transcript) -> Fault | None:
-    advice = "write the character that it stands for, or a space"
-    return _matched(transcript, _ESCAPE, "escape", "error", "is an escape sequence", advice)
-
-
-def _time_stamp(transcript: _Transcript) -> Fault | None:
-    what, advice = "looks like the time stamp of a subtitle", "delete it unless it is spoken"
-    return _matched(transcript, _TIME_STAMP, "time-stamp", "warning", what, advice)
-
-
-def _speaker(transcript: _Transcript) -> Fault | None:
-    what, advice = "looks like the name of a speaker", "delete it unless it is spoken"
-    return _matched(transcript, _SPEAKER, "speaker-label", "warning", what, advice)
-
-
-def _matched(
-    transcript: _Transcript,
-    pattern: re.Pattern[str],
-    kind: str,
-    severity: Severity,
-    what: str,
-    advice: str,
-) -> Fault | None:
-    found = pattern.search(transcript.text)
-    if not found:
+def _matched(transcript: _Transcript, found: tuple[re.Pattern[str], Fault]) -> Fault | None:
+    pattern, fault = found
+    match = pattern.search(transcript.text)
+    if not match:
         return None
-    return Fault(kind, severity, f"{_quoted(found.group().strip())} {what}", advice)
+    return replace(fault, figure=f"{_quoted(match.group().strip())} {fault.figure}")
 
 
 def _digits(transcript: _Transcript) -> Fault | None:
@@ -310,10 +282,32 @@ def _csv_quotes(transcript: _Transcript) -> Fault | None:
     return Fault("csv-quotes", "warning", f"{_quoted(text)} is in CSV quotes", advice)
 
 
+_UNLESS_SPOKEN = "delete it unless it is spoken"
+# What should not match anywhere in a text, and what is wrong where it does.
+_PATTERNS = (
+    (
+        re.compile(r"\\(?:[nrt\"']|u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2})"),
+        Fault(
+            "escape",
+            "error",
+            "is an escape sequence",
+            "write the character that it stands for, or a space",
+        ),
+    ),
+    (
+        re.compile(r"\b\d{1,2}:\d{2}:\d{2}(?:[.,]\d+)?|\b\d{1,2}:\d{2}[.,]\d+|-->"),
+        Fault("time-stamp", "warning", "looks like the time stamp of a subtitle", _UNLESS_SPOKEN),
+    ),
+    (
+        re.compile(r"^(?:[A-Z][A-Z .'-]{1,25}|(?i:speaker) ?[A-Z0-9]{1,2}):\s"),
+        Fault("speaker-label", "warning", "looks like the name of a speaker", _UNLESS_SPOKEN),
+    ),
+)
 _CHECKS: tuple[Callable[[_Transcript], Fault | None], ...] = (
-    *(_no_words, _placeholder, _character, _control, _annotation, _markup, _escape, _brackets),
-    *(_time_stamp, _speaker, _digits, _capitals, _repeated, _script, _long_word, _columns),
-    _csv_quotes,
+    *(_no_words, _placeholder, lambda transcript: character_fault(transcript.text), _control),
+    *(_annotation, _markup, _brackets),
+    *(partial(_matched, found=found) for found in _PATTERNS),
+    *(_digits, _capitals, _repeated, _script, _long_word, _columns, _csv_quotes),
 )
 
 

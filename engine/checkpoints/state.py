@@ -9,14 +9,13 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
-from engine.checkpoints.recovery import Recovery
 from engine.choices import NETWORKS, NetworkName
 from engine.errors import InputError
 from engine.files import plain_file, read_plain
@@ -53,7 +52,13 @@ _SEAL = '  "checksum": "{}"\n}}\n'
 
 _DAMAGED_FOLDER = re.compile(r"step-([0-9]{9,10})-damaged(-[0-9]+)?")
 
+RATE_FACTOR = 0.5
+"""What the learning rate is multiplied by at each rollback."""
+FORGIVEN_AFTER = 5000
+"""Steps after a rollback from which on it no longer counts. The learning rate stays lowered."""
+
 _Step = Annotated[int, Meta(ge=0, le=MAX_STEPS)]
+_Count = Annotated[int, Meta(ge=0, le=10**6)]
 
 
 class DamagedCheckpointError(InputError):
@@ -76,6 +81,35 @@ class Unlogged:
     """Steps."""
     sums: tuple[float, ...] = ()
     """Sums over these steps of the loss and of each of its parts; empty without a step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What is different in a run since it diverged."""
+
+    rate_factor: Annotated[float, Meta(gt=0, le=1)] = 1.0
+    """The learning rate of the recipe is multiplied by this."""
+    rollbacks: _Count = 0
+    """How often the run was rolled back, of the `MAX_ROLLBACKS` that are allowed."""
+    salt: _Count = 0
+    """Part of the seed of batches and dropout where it is not 0: the very same steps would diverge
+    again."""
+    sick_step: _Step = 0
+    """The step at which the last divergence was noticed; named as in files of version 0.1."""
+
+    def after(self, step: int) -> "Recovery":
+        """Return what holds after another rollback, from divergence at a step."""
+        return Recovery(self.rate_factor * RATE_FACTOR, self.rollbacks + 1, self.salt + 1, step)
+
+    def tried_again(self) -> "Recovery":
+        """Return what holds where a person wants another try after the last one."""
+        return replace(self.after(self.sick_step), rollbacks=1)
+
+    def forgiven(self, step: int) -> "Recovery":
+        """Return what holds at a step: rollbacks long ago no longer count."""
+        if self.rollbacks and step >= self.sick_step + FORGIVEN_AFTER:
+            return replace(self, rollbacks=0)
+        return self
 
 
 class CheckpointState(

@@ -7,16 +7,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 import numpy as np
-import soundfile
-import soxr
 from msgspec import Meta
 from numpy.typing import NDArray
 
 from engine.errors import InputError
 from engine.serialization import Count
+
+if TYPE_CHECKING:
+    # The screen reads AudioSpec; the libraries that decode load with the first recording.
+    import soundfile
 
 # How WAV (of either byte order, or above 4 GB) and FLAC begin. Other formats are not handed to
 # libsndfile: its MP3 decoder writes its doubts on stderr, which is the person's screen.
@@ -106,14 +108,21 @@ class RecordingFile:
                 )
             # Without a buffer: libsndfile reads from the same descriptor.
             self._file = path.open("rb", buffering=0)
+            self.size = os.fstat(self._file.fileno()).st_size
+            """Bytes of the file."""
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if "sound" in self.__dict__:
-            self.sound.close()
+        if "decoder" in self.__dict__:
+            self.decoder.close()
         self._file.close()
+
+    def bytes_at(self, start: int, count: int) -> bytes:
+        """So many bytes of the file, or what there is of them; moves no decoder."""
+        with _naming(self.path):
+            return os.pread(self._file.fileno(), count, start)
 
     def content_hash(self) -> str:
         """SHA-256 of the bytes of the file.
@@ -126,16 +135,27 @@ class RecordingFile:
             return hashlib.file_digest(self._file, "sha256").hexdigest()
 
     @cached_property
-    def sound(self) -> soundfile.SoundFile:
-        """The decoder, at the first sample.
+    def decoder(self) -> "soundfile.SoundFile":
+        """The decoder, at the first sample, of a file that may be cut short.
+
+        Raises:
+            InputError: it cannot be decoded at all.
+        """
+        import soundfile
+
+        with _naming(self.path):
+            self._file.seek(0)
+            return soundfile.SoundFile(self._file.fileno(), closefd=False)
+
+    @property
+    def sound(self) -> "soundfile.SoundFile":
+        """The decoder of a file that can be trained on.
 
         Raises:
             InputError: it is neither WAV nor FLAC, or damaged or cut short.
         """
-        with _naming(self.path):
-            self._require_sound()
-            self._file.seek(0)
-            return soundfile.SoundFile(self._file.fileno(), closefd=False)
+        self.require_whole()
+        return self.decoder
 
     def length(self) -> tuple[int, int]:
         """Samples of a channel and sample rate in Hz, as the header has them.
@@ -161,26 +181,30 @@ class RecordingFile:
             raise InputError(f"{self.path} holds samples that are no sound level; export it again.")
         mono: NDArray[np.float32] = samples.mean(axis=1)
         if rate != sample_rate and len(mono):
+            import soxr
+
             mono = soxr.resample(mono, rate, sample_rate, quality="HQ")
         if not len(mono):
             raise InputError(f"{self.path} is empty: the recording holds no sample.")
         return mono
 
-    def _require_sound(self) -> None:
-        """Refuse what must not, or need not, be handed to libsndfile."""
-        self._file.seek(0)
-        start = self._file.read(8)
-        held = os.fstat(self._file.fileno()).st_size
+    def require_whole(self) -> None:
+        """Refuse what must not, or need not, be handed to libsndfile.
+
+        Raises:
+            InputError: it is neither WAV nor FLAC, or cut short.
+        """
+        start = self.bytes_at(0, 8)
         stated = int.from_bytes(start[4:], "little") + 8
         if not start:
             raise InputError(f"{self.path} is empty: the file holds nothing.")
         if start[:4] not in _STARTS:
             raise InputError(f"{self.path} is neither WAV nor FLAC; convert it to one of them.")
-        cut_short = held >= _HEADER and held + _SLACK < stated < _UNKNOWN_SIZE
+        cut_short = self.size >= _HEADER and self.size + _SLACK < stated < _UNKNOWN_SIZE
         if start[:4] == b"RIFF" and cut_short:
             raise InputError(
                 f"{self.path} is cut short: its header promises {stated:,} bytes, the file holds "
-                f"{held:,}; copy it again."
+                f"{self.size:,}; copy it again."
             )
 
 
@@ -204,7 +228,7 @@ def load_recording(path: Path, sample_rate: int) -> NDArray[np.float32]:
         return recording.mono(sample_rate)
 
 
-def _read(file: soundfile.SoundFile) -> NDArray[np.float32]:
+def _read(file: "soundfile.SoundFile") -> NDArray[np.float32]:
     """All samples `(N, channels)`, in blocks: a damaged header may claim more than memory holds."""
     blocks = [np.empty((0, file.channels), np.float32)]
     while True:
@@ -217,6 +241,8 @@ def _read(file: soundfile.SoundFile) -> NDArray[np.float32]:
 @contextlib.contextmanager
 def _naming(path: Path) -> Iterator[None]:
     """Turn trouble with reading a recording into one sentence that names it."""
+    import soundfile
+
     try:
         yield
     except (soundfile.SoundFileError, OSError) as error:

@@ -187,19 +187,20 @@ class Prefetcher:
     """
 
     def __init__(self, source: BatchSource, device: torch.device) -> None:
-        """Start the thread, which waits for `restart`."""
+        """Start the thread, which waits for the first call of `next`."""
         self._source = source
         self._device = device
         self._turn = Condition()
         self._ready: deque[Batch | Exception] = deque()
         # The step whose batch is made next; None while none is wanted.
         self._step: int | None = None
+        # The step, and the salt, whose batch was made ahead.
+        self._expected: tuple[int, int] | None = None
         self._making = self._ended = False
         self._thread = Thread(target=lambda: repeat(self._make_next), name="batches", daemon=True)
         self._thread.start()
 
-    def restart(self, first_step: int, salt: int = 0) -> None:
-        """Make the batches from `first_step` on, in the order of a salt; drop those made ahead."""
+    def _restart(self, first_step: int, salt: int) -> None:
         with self._turn:
             self._step = None
             self._turn.wait_for(lambda: not self._making)
@@ -208,12 +209,17 @@ class Prefetcher:
             self._step = first_step
             self._turn.notify_all()
 
-    def next(self) -> Batch:
-        """Return the next batch, staged for the device: whoever makes the step moves it there, as
-        it knows what to do where the device's memory is too small.
+    def next(self, step: int, salt: int = 0) -> Batch:
+        """Return the batch of a step, in the order of a salt, and make those after it ahead.
+
+        It is staged for the device: whoever makes the step moves it there, as it knows what to do
+        where the device's memory is too small.
 
         Raises whatever reading the features raised.
         """
+        if self._expected != (step, salt):
+            self._restart(step, salt)
+        self._expected = step + 1, salt
         with self._turn:
             self._turn.wait_for(lambda: self._ready)
             item = self._ready.popleft()

@@ -18,6 +18,7 @@ from engine.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from engine.choices import NETWORKS, NetworkName, PresetName
 from engine.data.audio import AudioSpec
 from engine.data.batches import Batch
+from engine.data.clips import Limits
 from engine.formatting import duration, format_bytes
 from engine.machine.device import (
     choose_device,
@@ -30,7 +31,7 @@ from engine.networks.text2mel import Text2Mel
 from engine.speech.synthesizer import Synthesizer
 from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
 from engine.training.checkpoint_writer import StateCopy
-from engine.training.finite import all_finite
+from engine.training.divergence import all_finite
 from engine.training.learner import Learner
 from engine.training.recipe import recipe_named
 from engine.voice.layout import step_folder
@@ -185,7 +186,7 @@ def _synthesis_result(preset: PresetName, rounds: int) -> Result:
     assert isinstance(spec, Text2MelSpec)
     torch.manual_seed(1)
     text2mel = Text2Mel(spec).eval()
-    synthesizer = Synthesizer(text2mel, vocabulary, max_frames=_FRAMES)
+    synthesizer = Synthesizer(text2mel, vocabulary, Limits(max_coarse_frames=_FRAMES))
     sentence = "the quick answer is often not the right one."
     text = torch.tensor([vocabulary.encode(sentence)])
 

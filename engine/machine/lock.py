@@ -6,6 +6,7 @@ import re
 import shlex
 import threading
 import time
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 
@@ -20,12 +21,11 @@ SETTINGS_NAME = "voice.toml"
 _MAX_BYTES = 200
 _SOMEBODY = "another process"
 _HOLDER = re.compile(r"process (?P<pid>[0-9]{1,9}) since [0-9: -]{1,20}")
-
-# Somebody who only asks who trains has the lock for a moment.
+# `holder_of` has the lock for a moment.
 _TRIES = 3
-# Others that give up a voice they were to make, and remove its folder with the lock.
-_MAX_REMOVALS = 100
 _BETWEEN_TRIES = 0.05
+# Another process may give up a new voice, and remove its folder with the lock, again and again.
+_MAX_REMOVALS = 100
 
 
 class FolderLostError(EngineError):
@@ -58,14 +58,9 @@ class FolderLock:
         self._directory = directory
         self._identity = os.fstat(directory)
         self._descriptor = descriptor
-        # Whoever looks may put the lock file back, which two must not do at once.
+        # Any thread may put the lock file back, which two must not do at once.
         self._turn = threading.Lock()
         self._released = False
-
-    @property
-    def moved(self) -> bool:
-        """Whether it was found last at another place than where it was locked."""
-        return self.folder != self.named
 
     def find(self, *, restore: bool = False) -> Path:
         """Return where the folder is at this moment.
@@ -83,7 +78,7 @@ class FolderLock:
         with self._turn:
             if self._released:
                 raise FolderLostError(f"{self.folder} is no longer locked by this run.")
-            self.folder = self._found_folder()
+            self.folder = self._find_folder()
             self._relock(restore)
             return self.folder
 
@@ -95,14 +90,7 @@ class FolderLock:
                 os.close(self._descriptor)
                 os.close(self._directory)
 
-    def is_at_home(self) -> bool:
-        """Whether the path by which it was locked leads to it."""
-        try:
-            return os.path.samestat(self.named.stat(), self._identity)
-        except OSError:
-            return False
-
-    def _found_folder(self) -> Path:
+    def _find_folder(self) -> Path:
         for path in (self.named, *self._paths_by_descriptor()):
             try:
                 if os.path.samestat(path.stat(), self._identity):
@@ -116,11 +104,11 @@ class FolderLock:
     def _paths_by_descriptor(self) -> tuple[Path, ...]:
         """Where the kernel says that the open folder is, which has to be verified."""
         try:
-            said = Path(f"/proc/self/fd/{self._directory}").readlink()
+            path = Path(f"/proc/self/fd/{self._directory}").readlink()
         except OSError:
             return ()
         # Network file systems let the kernel call a folder deleted that is there.
-        return said, Path(str(said).removesuffix(" (deleted)"))
+        return path, Path(str(path).removesuffix(" (deleted)"))
 
     def _relock(self, restore: bool) -> None:
         """Lock the lock file anew if it was replaced, or was removed and is to be restored."""
@@ -170,18 +158,16 @@ def acquire_lock(folder: Path) -> FolderLock:
             if isinstance(error, FileNotFoundError) and tries_left:
                 continue  # another process has just removed the folder that it had made
             raise unusable_path(folder, error) from error
-        try:
-            descriptor = _take(directory, folder)
-        except FileNotFoundError:
-            os.close(directory)
-            continue
-        except BaseException:
-            os.close(directory)
-            raise
-        lock = FolderLock(folder, directory, descriptor)
-        if lock.is_at_home():
-            return lock
-        lock.release()
+        with ExitStack() as opened:
+            opened.callback(os.close, directory)
+            try:
+                descriptor = _take(directory, folder)
+                opened.callback(os.close, descriptor)
+                if os.path.samestat(folder.stat(), os.fstat(directory)):
+                    opened.pop_all()
+                    return FolderLock(folder, directory, descriptor)
+            except FileNotFoundError:
+                continue
     raise EngineError(
         f"Cannot lock {folder / LOCK_NAME}: another process keeps removing it; try again."
     )
@@ -198,20 +184,18 @@ def _take(directory: int, folder: Path, *, create: bool = True) -> int:
             raise
         except OSError as error:
             raise unusable_path(path, error) from error
-        try:
-            _lock(descriptor, folder)
-            if _is_named(directory, descriptor):
-                make_private(descriptor)
-                _sign(descriptor)
-                return descriptor
-        except OSError as error:
-            os.close(descriptor)
-            raise EngineError(f"Cannot lock {path}: {error.strerror}.") from error
-        except InputError:
-            os.close(descriptor)
-            raise
-        # It was removed before it was locked, and keeps nobody out.
-        os.close(descriptor)
+        with ExitStack() as opened:
+            opened.callback(os.close, descriptor)
+            try:
+                _lock(descriptor, folder)
+                # One that was removed before it was locked keeps nobody out.
+                if _is_named(directory, descriptor):
+                    make_private(descriptor)
+                    _sign(descriptor)
+                    opened.pop_all()
+                    return descriptor
+            except OSError as error:
+                raise EngineError(f"Cannot lock {path}: {error.strerror}.") from error
 
 
 def _is_named(directory: int, descriptor: int) -> bool:
@@ -235,7 +219,7 @@ def require_untrained(folder: Path) -> None:
     """
     holder = holder_of(folder)
     if holder is not None:
-        raise InputError(_held(folder, holder))
+        raise _held(folder, holder)
 
 
 def holder_of(folder: Path) -> str | None:
@@ -247,30 +231,27 @@ def holder_of(folder: Path) -> str | None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
-        return _signature(descriptor) or _SOMEBODY
+        return _signature(descriptor)
     finally:
         os.close(descriptor)
     return None
 
 
 def _lock(descriptor: int, folder: Path) -> None:
-    for tries_left in reversed(range(_TRIES)):
+    for _ in range(_TRIES):
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
         except BlockingIOError:
-            if tries_left:
-                time.sleep(_BETWEEN_TRIES)
-                continue
-            raise _HeldError(_held(folder, _signature(descriptor) or _SOMEBODY)) from None
-        return
+            time.sleep(_BETWEEN_TRIES)
+    raise _held(folder, _signature(descriptor))
 
 
-def _held(folder: Path, holder: str) -> str:
-    stop = "" if holder == _SOMEBODY else f", or stop it with `kill {holder.split()[1]}`"
-    saves = stop and " (it saves first)"
-    return (
+def _held(folder: Path, holder: str) -> _HeldError:
+    kill = f", or stop it with `kill {holder.split()[1]}` (it saves first)"
+    return _HeldError(
         f"The voice in {folder} is being trained by {holder}; watch it with "
-        f"`voicecoach attach {shlex.quote(str(folder))}`{stop}{saves}."
+        f"`voicecoach attach {shlex.quote(str(folder))}`{'' if holder == _SOMEBODY else kill}."
     )
 
 
@@ -281,10 +262,9 @@ def _sign(descriptor: int) -> None:
     os.ftruncate(descriptor, _MAX_BYTES)
 
 
-def _signature(descriptor: int) -> str | None:
-    """Who wrote the lock file last; None for a process that is no more, which has no lock."""
-    said = os.pread(descriptor, _MAX_BYTES, 0).decode(errors="replace").strip()
-    match = _HOLDER.fullmatch(said)
-    if match is None or not Path(f"/proc/{match['pid']}").exists():
-        return None
-    return said
+def _signature(descriptor: int) -> str:
+    """Who wrote the lock file last, unless that process is no more and so has no lock."""
+    text = os.pread(descriptor, _MAX_BYTES, 0).decode(errors="replace").strip()
+    match = _HOLDER.fullmatch(text)
+    running = match is not None and Path(f"/proc/{match['pid']}").exists()
+    return text if running else _SOMEBODY

@@ -8,7 +8,6 @@ is cut off leaves nothing that counts, and the next one continues with what is t
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 from engine.choices import NETWORKS, NetworkName
@@ -102,8 +101,6 @@ def catch_up(transfer: Transfer, voice: Voice) -> None:
     """
     ahead = networks_ahead(transfer.index, voice)
     path = transfer.folder / VOICE_FILES[_SPEND]
-    if not ahead and _knows_spend(path, transfer.index):
-        return
     with _receiving(transfer) as parts:
         for network in ahead:
             own = voice.newest(network)
@@ -222,7 +219,7 @@ def _fetch(
 def _is_there(path: Path, info: FileInfo) -> bool:
     if path.is_symlink() or not path.is_file() or path.stat().st_size != info.size:
         return False
-    return fingerprint(path).sha256 == info.sha256
+    return fingerprint(path).info == info
 
 
 # Small files.
@@ -269,25 +266,11 @@ def _settings(content: bytes, store: Store) -> VoiceSettings:
         raise InputError(f"Cannot read {path}: it is not UTF-8.") from error
 
 
-def _knows_spend(path: Path, index: Index) -> bool:
-    """Whether the spend here begins as the mirror's does, and so has all of its lines."""
-    newest = index.latest or max(index.all, key=lambda manifest: manifest.sequence)
-    info = newest.voice_files.get(_SPEND)
-    if info is None:
-        return True
-    try:
-        ours = read_plain(path, _MAX_SPEND)
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True  # whoever opens the spend says what is wrong with it
-    return sha256(ours[: info.size]).hexdigest() == info.sha256
-
-
 def _merge_spend(path: Path, theirs: bytes) -> None:
     """Write the mirror's lines, and of ours those that it lacks, in that order."""
     ours = read_plain(path, _MAX_SPEND).splitlines() if path.exists() else []
     lines = theirs.splitlines()
     known = set(lines)
     lines += [line for line in ours if line not in known]
-    write_whole(path, b"".join(line + b"\n" for line in lines))
+    if lines != ours:
+        write_whole(path, b"".join(line + b"\n" for line in lines))

@@ -10,7 +10,6 @@ from engine.mirror.layout import (
     MANIFEST,
     MARKER,
     MAX_BYTES,
-    FormatError,
     Latest,
     Manifest,
     Marker,
@@ -56,17 +55,12 @@ class Index:
         return replace(self, checkpoints=checkpoints, incomplete=self.incomplete - {manifest.key})
 
 
-class DamagedMarkerError(InputError):
-    """The file in the place of the marker is not one."""
-
-
 def read_marker(store: Store) -> Marker | None:
     """Read whose mirror it is; None where there is none yet.
 
     Raises:
         MirrorError: it cannot be reached.
-        DamagedMarkerError: there is something else under that name.
-        InputError: it is of another format.
+        InputError: there is something else under that name.
     """
     content = store.read(MARKER, MAX_BYTES)
     if content is None:
@@ -74,8 +68,7 @@ def read_marker(store: Store) -> Marker | None:
     try:
         return parse(content, Marker)
     except InputError as error:
-        kind = InputError if isinstance(error, FormatError) else DamagedMarkerError
-        raise kind(
+        raise InputError(
             f"{MARKER} at {without_secrets(store.address)} is not a mirror's: "
             f"{without_secrets(error)}; give another place with --mirror."
         ) from error
@@ -84,20 +77,11 @@ def read_marker(store: Store) -> Marker | None:
 def read_index(store: Store) -> Index | None:
     """List what a mirror holds; None where there is no mirror yet.
 
-    Where the marker is damaged, the checkpoints say whose they are.
-
     Raises:
         MirrorError: it cannot be reached.
         InputError: there is something else in its place.
     """
-    try:
-        marker = read_marker(store)
-    except DamagedMarkerError:
-        found = [_read_manifest(store, key) for key in _checkpoint_folders(store)]
-        ids = {manifest.id for manifest in found if manifest is not None}
-        if len(ids) != 1:
-            raise
-        marker = Marker(ids.pop(), "a voice", "", "an unknown run")
+    marker = read_marker(store)
     return None if marker is None else index_of(store, marker)
 
 

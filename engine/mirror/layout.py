@@ -62,10 +62,6 @@ _CheckpointFile = Annotated[str, Meta(pattern=_CHECKPOINT_FILE)]
 _VoiceFile = Annotated[str, Meta(pattern=rf"\A({'|'.join(map(re.escape, VOICE_FILES))})\Z")]
 
 
-class FormatError(InputError):
-    """The file is of another format than this one, and perhaps as it should be."""
-
-
 @dataclass(frozen=True)
 class FileInfo:
     """By what a file is recognised."""
@@ -159,14 +155,13 @@ def parse(content: bytes, kind: type[_T]) -> _T:
     """Read a JSON file of a mirror.
 
     Raises:
-        FormatError: it is of another format.
-        InputError: it is damaged, or names what no voice has.
+        InputError: it is damaged, of another format, or names what no voice has.
     """
     if len(content) > MAX_BYTES:
         raise InputError("it is too long")
     header = from_json(content, _Header, "it is damaged")
     if header.format != _FORMAT:
-        raise FormatError(f"its format is {str(header.format)[:20]}, not {_FORMAT}")
+        raise InputError(f"its format is {str(header.format)[:20]}, not {_FORMAT}")
     return from_json(content, kind, "it is damaged")
 
 

@@ -27,20 +27,18 @@ class GoneError(Exception):
 class Outgoing:
     """A voice folder, in which a run saves and prunes while it is read."""
 
-    def __init__(
-        self, voice: Voice, network: NetworkName, report_damaged: Callable[[Path], None]
-    ) -> None:
-        """Take a voice.
+    def __init__(self, voice: Voice, network: NetworkName, warn: Callable[[str], None]) -> None:
+        """Prepare to read a voice.
 
         Args:
             voice: whose folder it is.
             network: the one that is trained, which is sent first.
-            report_damaged: called once for each checkpoint that is not sent as it is damaged.
+            warn: shows a sentence, once for each checkpoint that is damaged and so not sent.
         """
         self.voice = voice
         self.networks = sorted(NETWORKS, key=lambda other: other != network)
         """In the order in which they are sent."""
-        self._report_damaged = report_damaged
+        self.warn = warn
         self._damaged: set[tuple[Path, str]] = set()
 
     def checkpoints(self) -> list[tuple[NetworkName, CheckpointEntry]]:
@@ -89,7 +87,7 @@ class Outgoing:
             return files
         if digest is not None and self.digest(entry.path) == digest:
             self._damaged.add((entry.path, digest))
-            self._report_damaged(entry.path)
+            self.warn(f"{entry.path} is damaged and not sent to the mirror")
         raise GoneError
 
     def small_files(self, folder: Path, names: Iterable[str] = VOICE_FILES) -> Files:
@@ -112,9 +110,10 @@ class Outgoing:
 def _is_intact(checkpoint: Path, files: Files) -> bool:
     """Whether the files are those that the checkpoint's `state.json` names."""
     try:
-        written = read_state(checkpoint).checksums
-        return all(
-            name in files and files[name][1].sha256 == digest for name, digest in written.items()
+        checksums = read_state(checkpoint).checksums
+        return (
+            checksums.items()
+            <= {name: found.info.sha256 for name, (_, found) in files.items()}.items()
         )
     except (InputError, TypeError, ValueError):
         return False

@@ -18,7 +18,7 @@ from typing import IO, Any
 from engine.errors import EngineError, InputError
 from engine.files import fsync, make_folder, open_private
 from engine.mirror.address import EXAMPLES, without_secrets
-from engine.mirror.fingerprint import PART_BYTES, Fingerprint, Hasher
+from engine.mirror.fingerprint import Fingerprint, Hasher
 
 _S3, _GCS = "'voicecoach[s3]'", "'voicecoach[gcs]'"
 # The kinds of places, and what to install for each. fsspec knows more, most of which cannot be
@@ -43,6 +43,8 @@ _BLOCK = 2**23
 _OPTIONS: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
 # Seconds to wait for a connection, and for an answer on it.
 _S3_TIMEOUTS = {"connect_timeout": 10, "read_timeout": 60, "retries": {"max_attempts": 1}}
+# Larger than any checkpoint's file: sent as one, it gets the MD5 of its content as ETag.
+_S3_CHUNK = 2**32
 _S3_OPTIONS = {**_OPTIONS, "max_concurrency": 1, "config_kwargs": _S3_TIMEOUTS}
 
 # Not for secrets: it only spreads the tries of many hosts.
@@ -81,8 +83,6 @@ class Store:
         """Whether it is a folder, perhaps on a disk that can be unplugged."""
         self.address = address
         """As a person wrote it."""
-        self.not_removed: dict[str, str] = {}
-        """Keys of what could not be removed, each with the reason."""
 
     def read(self, key: str, max_bytes: int) -> bytes | None:
         """Return a small file, at most `max_bytes` + 1 bytes of it; None where there is none."""
@@ -119,7 +119,7 @@ class Store:
                         shutil.copyfileobj(read, file, _BLOCK)
                 else:
                     is_s3 = {"s3", "s3a"}.intersection(self._files.protocol)
-                    parts = {"chunksize": PART_BYTES} if is_s3 else {}
+                    parts = {"chunksize": _S3_CHUNK} if is_s3 else {}
                     self._files.put_file(str(source), self._path(key), **parts)
         except MirrorError as error:
             if not source.exists():
@@ -130,16 +130,16 @@ class Store:
     def _require_arrived(self, key: str, expected: Fingerprint) -> None:
         """Compare size and checksum of what the mirror holds with those of what was sent.
 
-        S3 and GCS report the MD5 that they computed of what they received (S3 as the ETag, of
-        parts the MD5 of their MD5s): where that matches, nothing needs to travel back. In all
-        other cases, such as buckets encrypted with one's own keys, the file is read back.
+        S3 and GCS report the MD5 of what they received: where that matches, nothing needs to
+        travel back. In all other cases, such as buckets encrypted with one's own keys, the file is
+        read back.
         """
         with self._errors("read", key):
             info = self._files.info(self._path(key))
-        if info.get("size") == expected.size and expected.is_vouched_for(info):
+        if info.get("size") == expected.info.size and expected.is_vouched_for(info):
             return
         hasher = Hasher()
-        for block in self._blocks(key, expected.size):
+        for block in self._blocks(key, expected.info.size):
             hasher.update(block)
         if hasher.fingerprint().info != expected.info:
             raise MirrorError(f"{without_secrets(key)} did not arrive at {self.address} as sent")
@@ -172,33 +172,19 @@ class Store:
                 return []
         return [str(path).rstrip("/").rpartition("/")[2] for path in found]
 
-    def remove(self, key: str, first: str = "") -> bool:
-        """Remove what is no longer needed; return whether it is gone.
-
-        What cannot be removed, such as a write-protected file, is noted in `not_removed`.
-
-        Args:
-            key: a file, or a folder.
-            first: the file of a folder that is removed before all others.
+    def remove(self, key: str, first: str = "") -> None:
+        """Remove a file, or a folder of which the file `first` goes before all others.
 
         Raises:
-            MirrorError: the mirror cannot be reached.
+            MirrorError: it cannot be removed.
         """
-        try:
-            with self._errors("remove", key), contextlib.suppress(FileNotFoundError):
-                if first:
-                    with contextlib.suppress(FileNotFoundError):
-                        self._files.rm_file(self._path(f"{key}/{first}"))
-                    self._files.rm(self._path(key), recursive=True)
-                else:
-                    self._files.rm_file(self._path(key))
-        except MirrorError as error:
-            if not (error.refused or self.is_local):
-                raise
-            self.not_removed[key] = str(error)
-            return False
-        self.not_removed.pop(key, None)
-        return True
+        with self._errors("remove", key), contextlib.suppress(FileNotFoundError):
+            if first:
+                with contextlib.suppress(FileNotFoundError):
+                    self._files.rm_file(self._path(f"{key}/{first}"))
+                self._files.rm(self._path(key), recursive=True)
+            else:
+                self._files.rm_file(self._path(key))
 
     def require_usable(self) -> None:
         """Write, read and remove a few bytes.

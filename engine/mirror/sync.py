@@ -45,6 +45,7 @@ class Sync:
         self._due = time.monotonic()
         self._sent: dict[str, tuple[int, int]] | None = None
         """Size and modification time of the small files as they were sent last."""
+        self._not_removed: set[str] = set()
         self._verified: set[str] = set()
         """Small files in the mirror that are known to be as they were sent."""
 
@@ -113,12 +114,25 @@ class Sync:
             newer: set[int] = set()
             for manifest in list(found):
                 unwanted = manifest.step in old or manifest.step in newer
-                if unwanted and self._store.remove(manifest.key, MANIFEST):
+                if unwanted and self._remove(manifest.key, MANIFEST):
                     found.remove(manifest)
                 newer.add(manifest.step)
         for key in sorted(self._index.incomplete):
-            if self._store.remove(key, MANIFEST):
+            if self._remove(key, MANIFEST):
                 self._index.incomplete.remove(key)
+
+    def _remove(self, key: str, first: str = "") -> bool:
+        """Remove what is no longer needed; what cannot be removed is reported once."""
+        try:
+            self._store.remove(key, first)
+        except MirrorError as error:
+            if not (error.refused or self._store.is_local):
+                raise
+            if key not in self._not_removed:
+                self._not_removed.add(key)
+                self._outgoing.warn(f"mirror: {error}; no longer needed: delete it by hand")
+            return False
+        return True
 
     def _superseded(self, network: NetworkName, steps: set[int]) -> set[int] | None:
         """The steps that the voice prunes; None where that cannot be known at this moment."""
@@ -204,5 +218,5 @@ class Sync:
                 self._verified.add(stored)
         self._write_verified(LATEST, encoded(latest))
         for stored in set(self._store.names(LATEST_FOLDER)) - set(latest.names.values()):
-            self._store.remove(f"{LATEST_FOLDER}/{stored}")
+            self._remove(f"{LATEST_FOLDER}/{stored}")
             self._verified.discard(stored)

@@ -20,7 +20,7 @@ from engine.choices import NetworkName
 from engine.errors import EngineError, InputError
 from engine.machine.lock import FolderLostError
 from engine.mirror.address import without_secrets
-from engine.mirror.lease import Lease, LeaseLostError, MarkerLostError
+from engine.mirror.lease import Lease, LeaseLostError
 from engine.mirror.outgoing import GoneError, Outgoing
 from engine.mirror.store import Store, backoff, open_store
 from engine.mirror.sync import Sync
@@ -87,13 +87,12 @@ class Uploader:
         self._publisher = publisher
         self._address = address
         self._open_store = open_store
-        self._outgoing = Outgoing(voice, network, self._report_damaged)
+        self._outgoing = Outgoing(voice, network, self._warn)
         self._sequence = sequence
         self._store: Store | None = None
         self._lease: Lease | None = None
         self._sync: Sync | None = None
         self._failures = 0
-        self._reported_keys: set[str] = set()
         self._wake = threading.Event()
         self._closed = threading.Event()
         # How often "send everything" was requested, and how much of that has been done.
@@ -249,7 +248,6 @@ class Uploader:
         if sent:
             sync.remove_superseded()
         sync.send_small_files(now=now)
-        self._report_not_removed()
 
     def _begin(self) -> Sync:
         assert self._address is not None
@@ -264,14 +262,9 @@ class Uploader:
 
     def _note_failure(self, error: Exception) -> float:
         """Report a failure; return the seconds until the next try."""
-        text = without_secrets(error)
-        if isinstance(error, MarkerLostError):
-            # A store that came back without its content is filled again.
-            self._sync = None
-            text = f"{error}: everything is sent there again"
-        elif not isinstance(error, EngineError | OSError):
+        if not isinstance(error, EngineError | OSError):
             _log.exception("the mirror failed")
-        self._report_trouble(text, "warning")
+        self._report_trouble(without_secrets(error), "warning")
         self._failures += 1
         return backoff(self._failures)
 
@@ -291,27 +284,11 @@ class Uploader:
             self._state = state
             self._publisher.update(mirror=state)
 
-    def _report_damaged(self, checkpoint: Path) -> None:
-        self._publisher.event(f"{checkpoint} is damaged and not sent to the mirror", "warning")
-
-    def _report_not_removed(self) -> None:
-        """Report once each file in the mirror that cannot be removed."""
-        assert self._store is not None
-        for key, reason in self._store.not_removed.items():
-            if key not in self._reported_keys:
-                self._reported_keys.add(key)
-                text = f"mirror: {reason}; no longer needed: delete it by hand"
-                self._publisher.event(text, "warning")
+    def _warn(self, text: str) -> None:
+        self._publisher.event(text, "warning")
 
     def _report_trouble(self, text: str, severity: str) -> None:
         if not self._state.trouble:
             self._publisher.event(f"mirror: {text}", severity)
         since = self._state.since if self._state.trouble else time.time()
-        self._show(trouble=text, since=since, pending=max(1, self._count_missing()))
-
-    def _count_missing(self) -> int:
-        try:
-            outgoing = self._outgoing.checkpoints() if self._sync is None else self._sync.missing()
-            return len(outgoing)
-        except (OSError, EngineError):
-            return 1  # the disk is the trouble that is being reported
+        self._show(trouble=text, since=since, pending=max(1, self._state.pending))

@@ -124,8 +124,7 @@ class StopRule:
         if self.kind == "step":
             self._require_ahead(step)
             return StopPoint(step=int(self.amount))
-        last = step + int(self.amount)
-        if last > MAX_STEPS:
+        if (last := step + int(self.amount)) > MAX_STEPS:
             raise InputError(
                 f"cannot stop at {self.text}: that is step {last:,}, and the maximum is "
                 f"{MAX_STEPS:,}; give fewer steps"
@@ -133,12 +132,11 @@ class StopRule:
         return StopPoint(step=last)
 
     def _require_ahead(self, step: int) -> None:
-        advice = "give a later step, or +1k for 1,000 more"
+        already = f"already at step {step:,}; give a later step, or +1k for 1,000 more"
         if self.amount == step:
-            raise AlreadyThereError(f"already at step {step:,}; {advice}")
+            raise AlreadyThereError(already)
         if self.amount < step:
-            asked = f"{int(self.amount):,}"
-            raise InputError(f"cannot stop at step {asked}: already at step {step:,}; {advice}")
+            raise InputError(f"cannot stop at step {int(self.amount):,}: {already}")
 
     def _require_unspent(self, usd: float, price: float) -> None:
         if price <= 0:
@@ -152,11 +150,7 @@ class StopRule:
 
 
 def parse_stop(text: str, forms: str = STOP_FORMS) -> StopRule:
-    """Read `900k`, `900000`, `+20k`, `2h`, `90m`, `1h30m` or `$10`.
-
-    Args:
-        text: what a person wrote.
-        forms: what errors say can be written.
+    """Read `900k`, `900000`, `+20k`, `2h`, `90m`, `1h30m` or `$10`; errors name the `forms`.
 
     Raises:
         InputError: the text is none of these, or asks for nothing at all or for too much.
@@ -227,11 +221,6 @@ class StoredStop:
     text: str
     """As it was asked for."""
 
-    @property
-    def words(self) -> str:
-        """Name the point."""
-        return self.point.words
-
     def resolve(self, step: int, training_seconds: float, usd: float, price: float) -> StopPoint:
         """The point, where it lies ahead; as `StopRule.resolve`.
 
@@ -241,13 +230,13 @@ class StoredStop:
         """
         if self.point.usd is not None and price <= 0:
             raise InputError(
-                f"the voice is to stop at {self.words}, but this run has no price; give --price in "
-                f"$ an hour, or another --stop-at, or none"
+                f"the voice is to stop at {self.point.words}, but this run has no price; give "
+                f"--price in $ an hour, or another --stop-at, or none"
             )
         if self.point.reached(step, training_seconds, usd):
             raise AlreadyThereError(
-                f"the voice has reached its stop, {self.words}; give another --stop-at, such as "
-                f"+1k, or none to train on without one"
+                f"the voice has reached its stop, {self.point.words}; give another --stop-at, such "
+                f"as +1k, or none to train on without one"
             )
         return self.point
 

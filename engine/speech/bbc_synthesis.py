@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from engine.data.clips import Limits
 from engine.errors import Cancelled
 from engine.networks.text2mel import Text2Mel
 from engine.speech.synthesizer import Spoken, require_finite, symbol_tensor
@@ -25,44 +26,27 @@ _HIDDEN = -(2.0**32) + 1
 _WIDTH = 3
 
 
-class OriginalSynthesizer:
-    """Speaks texts as the BBC's code does, with the weights of a Text2Mel."""
+def speak_as_bbc(
+    text2mel: Text2Mel,
+    vocabulary: Vocabulary,
+    limits: Limits,
+    sentence: str,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Spoken:
+    """Speak one text, padded to the limits, with as many frames as the limits allow.
 
-    def __init__(
-        self,
-        text2mel: Text2Mel,
-        vocabulary: Vocabulary,
-        *,
-        max_frames: int = 210,
-        max_characters: int = 180,
-    ) -> None:
-        """Take the network as it is now; the limits as in `Synthesizer`.
-
-        Every text is padded to `max_characters` and has exactly `max_frames` coarse frames.
-        """
-        self._text2mel = text2mel
-        self._vocabulary = vocabulary
-        self._max_frames = max_frames
-        self._max_characters = max_characters
-
-    def mel(self, sentence: str, *, cancelled: Callable[[], bool] = lambda: False) -> Spoken:
-        """Speak one text; its attention `(max_characters, max_frames)` has rows for the padding.
-
-        Raises:
-            InputError: the text has nothing that the voice can read, or is too long.
-            EngineError: the network's weights yield numbers that are not finite.
-            Cancelled: `cancelled()` became true.
-        """
-        text = self._vocabulary.clean(sentence)
-        symbols = symbol_tensor(text, self._vocabulary, self._max_characters, padded=True)
-        device = self._text2mel.text_encoder.embedding.weight.device
-        mels, attentions = synthesise_bbc(
-            self._text2mel, symbols.to(device), self._max_frames, cancelled=cancelled
-        )
-        mel, attention = mels[0].cpu().numpy(), attentions[0].cpu().numpy()
-        require_finite(mel)
-        reached = int(attention.argmax(axis=0).max())
-        return Spoken(text, mel, attention, finished=reached >= len(text) - 1)
+    The attention has rows for the padding. Raises as `Synthesizer.mel`.
+    """
+    text = vocabulary.clean(sentence)
+    symbols = symbol_tensor(text, vocabulary, limits.max_characters, padded=True)
+    device = text2mel.text_encoder.embedding.weight.device
+    mels, attentions = synthesise_bbc(
+        text2mel, symbols.to(device), limits.max_coarse_frames, cancelled=cancelled
+    )
+    mel, attention = mels[0].cpu().numpy(), attentions[0].cpu().numpy()
+    require_finite(mel)
+    reached = int(attention.argmax(axis=0).max())
+    return Spoken(text, mel, attention, finished=reached >= len(text) - 1)
 
 
 @torch.inference_mode()

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engine.data.clips import Limits
 from engine.errors import Cancelled, EngineError, InputError
 from engine.networks.text2mel import Text2Mel
 from engine.speech.incremental import IncrementalStack
@@ -43,33 +44,27 @@ class Spoken:
     """Weights over the N symbols of the text, E included, `(N, T)`. Every frame sums to 1, unless
     the original's window let it look beyond the text."""
     finished: bool
-    """Whether the end of the text was reached; False when `max_frames` cut it short."""
+    """Whether the end of the text was reached; False when `max_coarse_frames` cut it short."""
 
 
 class Synthesizer:
     """Speaks sentences with the weights of a Text2Mel, which it puts into evaluation mode."""
 
     def __init__(
-        self,
-        text2mel: Text2Mel,
-        vocabulary: Vocabulary,
-        *,
-        max_frames: int = 210,
-        max_characters: int = 180,
+        self, text2mel: Text2Mel, vocabulary: Vocabulary, limits: Limits | None = None
     ) -> None:
         """Take the network as it is now.
 
         Args:
             text2mel: the network, in float32, on the device that is to speak.
             vocabulary: the symbols that it was trained with.
-            max_frames: coarse frames at which a sentence that finds no end is cut short.
-            max_characters: longest sentence, its E included; what a network trained without
-                text masks sees its texts padded to.
+            limits: coarse frames at which a sentence that finds no end is cut short; the longest
+                sentence, its E included, to which a network trained without text masks has its
+                texts padded.
         """
         self._text2mel = text2mel.eval()
         self._vocabulary = vocabulary
-        self._max_frames = max_frames
-        self._max_characters = max_characters
+        self._limits = limits or Limits()
 
     @torch.inference_mode()
     def mel(self, sentence: str, *, cancelled: Callable[[], bool] = lambda: False) -> Spoken:
@@ -81,12 +76,12 @@ class Synthesizer:
             Cancelled: `cancelled()` became true.
         """
         text = self._vocabulary.clean(sentence)
-        padded = not self._text2mel.spec.mask_text
-        symbols = symbol_tensor(text, self._vocabulary, self._max_characters, padded=padded)
-        frames = _FreeRun(self._text2mel, symbols, self._max_frames)
+        padded, max_frames = not self._text2mel.spec.mask_text, self._limits.max_coarse_frames
+        symbols = symbol_tensor(text, self._vocabulary, self._limits.max_characters, padded=padded)
+        frames = _FreeRun(self._text2mel, symbols, max_frames)
         ending = _Ending(last=len(text))
         finished = False
-        while not finished and frames.count < self._max_frames:
+        while not finished and frames.count < max_frames:
             if cancelled():
                 raise Cancelled("The sentence was not spoken to its end.")
             frames.advance()

@@ -19,7 +19,7 @@ from engine.errors import EngineError
 from engine.files import PRIVATE, write_whole
 from engine.networks.ssrn import SSRN
 from engine.networks.text2mel import Text2Mel
-from engine.speech.bbc_synthesis import ORIGINAL_VOCODER, OriginalSynthesizer
+from engine.speech.bbc_synthesis import ORIGINAL_VOCODER, speak_as_bbc
 from engine.speech.reading import nothing_to_speak
 from engine.speech.synthesizer import Spoken, Synthesizer
 from engine.speech.vocoder import VocoderSettings, limit_peak, magnitude_from_mel, vocode
@@ -109,39 +109,30 @@ def speak(
         EngineError: a network's weights yield numbers that are not finite.
         Cancelled: `cancelled()` became true.
     """
-    synthesizer_type: type[OriginalSynthesizer | Synthesizer]
-    if synthesis == "bbc":
-        split, synthesizer_type, default = _lines, OriginalSynthesizer, ORIGINAL_VOCODER
-    else:
-        split, synthesizer_type, default = split_sentences, Synthesizer, VocoderSettings()
+    bbc = synthesis == "bbc"
+    split = _lines if bbc else split_sentences
+    vocoder = vocoder or (ORIGINAL_VOCODER if bbc else VocoderSettings())
     sentences = split(text, vocabulary, limits.max_characters)
     if not sentences:
         raise nothing_to_speak(vocabulary)
-    synthesizer = synthesizer_type(
-        text2mel,
-        vocabulary,
-        max_frames=limits.max_coarse_frames,
-        max_characters=limits.max_characters,
-    )
+    synthesizer = Synthesizer(text2mel, vocabulary, limits)
     parts: list[Spoken] = []
     sounds: list[Sound] = []
     for sentence in sentences:
-        parts.append(synthesizer.mel(sentence, cancelled=cancelled))
-        sounds.append(_sound(parts[-1].mel, ssrn, audio, vocoder or default))
-    return _joined(parts, sounds, audio.sample_rate, ssrn is not None)
-
-
-def _joined(
-    parts: Sequence[Spoken], sounds: Sequence[Sound], sample_rate: int, ssrn: bool
-) -> Utterance:
+        parts.append(
+            speak_as_bbc(text2mel, vocabulary, limits, sentence, cancelled)
+            if bbc
+            else synthesizer.mel(sentence, cancelled=cancelled)
+        )
+        sounds.append(_sound(parts[-1].mel, ssrn, audio, vocoder))
     return Utterance(
-        waveform=join([sound.waveform for sound in sounds], sample_rate),
-        sample_rate=sample_rate,
+        waveform=join([sound.waveform for sound in sounds], audio.sample_rate),
+        sample_rate=audio.sample_rate,
         mel=np.concatenate([part.mel for part in parts]),
         magnitude=np.concatenate([sound.magnitude for sound in sounds]),
         attention=block_diag(*(part.attention for part in parts)),
         parts=tuple(parts),
-        ssrn=ssrn,
+        ssrn=ssrn is not None,
     )
 
 

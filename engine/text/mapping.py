@@ -8,7 +8,6 @@ import shlex
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from anyascii import anyascii
@@ -26,28 +25,11 @@ _CONTEXTS = ("{}", "a{}a", "a {}a", "a{} a", "a {} a")
 # The symbol that a mark starts from: the first of these that the source has. For marks inside a
 # sentence the last is the space, as which a voice without them reads them.
 _NEIGHBOURS = {
-    ",": ";: ",
-    ";": ",: ",
-    ":": ";, ",
-    "–": "—;,- ",
-    "—": "–;,- ",
-    "-": " ",
-    ".": ";!?, ",
-    "!": ".? ",
-    "?": ".! ",
-    "…": ".;, ",
-    "'": "’ ",
-    "’": "' ",
-    "‘": "'’\" ",
-    '"': "“”' ",
-    "“": "\"”' ",
-    "”": "\"“' ",
-    "„": "\"“' ",
-    "«": "\"“' ",
-    "»": "\"”' ",
-    "(": ",; ",
-    ")": ",; ",
-}
+    ",": ";: ", ";": ",: ", ":": ";, ", "–": "—;,- ", "—": "–;,- ", "-": " ",
+    ".": ";!?, ", "!": ".? ", "?": ".! ", "…": ".;, ", "(": ",; ", ")": ",; ",
+    "'": "’ ", "’": "' ", "‘": "'’\" ", '"': "“”' ",
+    "“": "\"”' ", "”": "\"“' ", "„": "\"“' ", "«": "\"“' ", "»": "\"”' ",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -75,7 +57,7 @@ class SymbolMapping:
     @property
     def known(self) -> tuple[bool, ...]:
         """For each target symbol, whether the source has it, so that its row is trained."""
-        return tuple(start == own for own, start in zip(self.target, self.starts, strict=True))
+        return tuple(start == own for own, start in self._pairs)
 
     @property
     def letter_rows(self) -> tuple[int, ...]:
@@ -83,32 +65,29 @@ class SymbolMapping:
         read = range(_RESERVED, len(self.source))
         return tuple(row for row in read if self.source[row].isalpha()) or tuple(read)
 
-    @cached_property
-    def neighbours(self) -> dict[str, str]:
-        """The source's symbol that each new one starts from, where it has a neighbour."""
-        return {
-            own: start
-            for own, start in zip(self.target, self.starts, strict=True)
-            if start is not None and start != own
-        }
-
-    @property
-    def without_neighbour(self) -> str:
-        """New symbols that start from the mean of the letters."""
-        pairs = zip(self.target, self.starts, strict=True)
-        return "".join(own for own, start in pairs if start is None)
-
     @property
     def dropped(self) -> str:
         """Symbols of the source that the voice lacks."""
         return "".join(symbol for symbol in self.source if symbol not in self.target)
 
+    @property
+    def _pairs(self) -> list[tuple[str, str | None]]:
+        return list(zip(self.target, self.starts, strict=True))
+
+    @property
+    def _neighbours(self) -> dict[str, str]:
+        return {own: start for own, start in self._pairs if start is not None and start != own}
+
+    @property
+    def _without_neighbour(self) -> str:
+        return "".join(own for own, start in self._pairs if start is None)
+
     def as_json(self) -> dict[str, Any]:
         """The mapping as it stands in `state.json`."""
         return {
             "source": self.source,
-            "from_neighbour": self.neighbours,
-            "from_mean_of_letters": self.without_neighbour,
+            "from_neighbour": self._neighbours,
+            "from_mean_of_letters": self._without_neighbour,
             "dropped": self.dropped,
         }
 
@@ -117,19 +96,18 @@ class SymbolMapping:
         kept = sum(self.known)
         if kept == len(self.target) == len(self.source):
             return [f"its {kept} symbols are in another order here; each keeps its embedding"]
-        lines = [f"{kept} of {len(self.target)} symbols keep the source's embeddings"]
-        if self.neighbours:
-            origins = [f"{_quoted(own)} from {_quoted(of)}" for own, of in self.neighbours.items()]
-            lines.append(f"new symbols start from a neighbour: {_listed(origins)}")
-        if self.without_neighbour:
-            listed = _listed([_quoted(symbol) for symbol in self.without_neighbour])
-            lines.append(
-                f"new symbols without a neighbour start from the mean of the letters: {listed}"
-            )
-        if self.dropped:
-            listed = _listed([_quoted(symbol) for symbol in self.dropped])
-            lines.append(f"symbols of the source that this voice lacks: {listed}")
-        return lines
+        origins = [f"{_quoted(own)} from {_quoted(of)}" for own, of in self._neighbours.items()]
+        changes = {
+            "new symbols start from a neighbour": origins,
+            "new symbols without a neighbour start from the mean of the letters": [
+                _quoted(symbol) for symbol in self._without_neighbour
+            ],
+            "symbols of the source that this voice lacks": [*map(_quoted, self.dropped)],
+        }
+        return [
+            f"{kept} of {len(self.target)} symbols keep the source's embeddings",
+            *(f"{change}: {_listed(names)}" for change, names in changes.items() if names),
+        ]
 
 
 def map_symbols(source: str, target: str) -> SymbolMapping:
@@ -160,8 +138,9 @@ def require_vocabulary(symbols: str) -> None:
             raise InputError(f"The vocabulary {symbols!r} has invisible characters.")
         Vocabulary(symbols)
     except InputError as error:
-        line = shlex.quote(_corrected(symbols))
-        raise InputError(f"{str(error).rstrip('.')}: type --vocabulary {line}.") from error
+        printable = filter(str.isprintable, symbols)
+        meant = shlex.quote("".join(dict.fromkeys(["P", "E", " ", *printable])))
+        raise InputError(f"{str(error).rstrip('.')}: type --vocabulary {meant}.") from error
 
 
 def unread_symbols(vocabulary: Vocabulary) -> str:
@@ -186,33 +165,19 @@ def _candidates(symbol: str, source: str) -> Iterator[str]:
         if base in source:
             yield base
         yield from (other for other in source if other.isalpha() and _base(other) == base)
-    latin = _first_of_transliteration(symbol)
-    if latin and latin in source:
-        yield latin
-    if unicodedata.category(symbol).startswith("P"):
+    category = unicodedata.category(symbol)
+    # In scripts without case, such as Chinese, the first Latin letter of a word says nothing.
+    if category in ("Ll", "Lu", "Lt", "Nd"):
+        latin = anyascii(symbol)[:1].lower()
+        if latin.isalnum() and latin in source:
+            yield latin
+    if category.startswith("P"):
         yield " "
 
 
 def _base(letter: str) -> str:
     """A letter in lower case without its accent."""
     return unicodedata.normalize("NFD", letter.lower())[0]
-
-
-def _first_of_transliteration(symbol: str) -> str:
-    """The Latin letter or digit that a symbol starts with in transliteration; empty if unclear.
-
-    Scripts without case are left out: the first letter of a Chinese word says nothing about it.
-    """
-    if unicodedata.category(symbol) not in ("Ll", "Lu", "Lt", "Nd"):
-        return ""
-    first = anyascii(symbol)[:1].lower()
-    return first if first.isalnum() else ""
-
-
-def _corrected(symbols: str) -> str:
-    """The vocabulary that was probably meant, which is a valid one."""
-    rest = dict.fromkeys(symbol for symbol in symbols if symbol.isprintable())
-    return "".join(dict.fromkeys(["P", "E", " ", *rest]))
 
 
 def _quoted(symbol: str) -> str:

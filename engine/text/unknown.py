@@ -33,10 +33,8 @@ def unknown_characters(
 ) -> tuple[UnknownCharacter, ...]:
     """Count the characters of a corpus that are lost on a voice, the most frequent first.
 
-    `texts` are the transcripts by their line in `metadata.csv`.
-
-    Each comes with the first line that has it, so that a person can look at what it is for:
-    a transcript whose quotation marks are lost reads the same, one whose `ñ` are lost does not.
+    `texts` are the transcripts by their line in `metadata.csv`. Each character comes with the
+    first line that has it: a text without its quotation marks reads the same, without `ñ` not.
     """
     counts: Counter[str] = Counter()
     first_lines: dict[str, int] = {}
@@ -47,16 +45,12 @@ def unknown_characters(
             first_lines.setdefault(character, line)
     # The first line decides between equals, so that the order is the same for the same list.
     order = sorted(counts, key=lambda one: (-counts[one], first_lines[one], one))
-    return tuple(
-        UnknownCharacter(
-            character,
-            counts[character],
-            first_lines[character],
-            _around(texts[first_lines[character]], character),
-            vocabulary.replacement(character),
-        )
-        for character in order
-    )
+    unknown = []
+    for one in order:
+        line = first_lines[one]
+        example, becomes = _around(texts[line], one), vocabulary.replacement(one)
+        unknown.append(UnknownCharacter(one, counts[one], line, example, becomes))
+    return tuple(unknown)
 
 
 def sentence_about(unknown: UnknownCharacter) -> str:
@@ -64,11 +58,11 @@ def sentence_about(unknown: UnknownCharacter) -> str:
 
     For example: `'"' 14 times, first in line 3 (he said "stop" to): read as a space`.
     """
-    times = "once" if unknown.count == 1 else f"{unknown.count:,} times"
-    where = "in" if unknown.count == 1 else "first in"
+    times = "once, in" if unknown.count == 1 else f"{unknown.count:,} times, first in"
+    reading = "a space" if unknown.becomes.isspace() else repr(unknown.becomes)
     return (
-        f"{name_of(unknown.character)} {times}, {where} line {unknown.line} "
-        f"({unknown.example}): {_reading(unknown.becomes)}"
+        f"{name_of(unknown.character)} {times} line {unknown.line} ({unknown.example}): "
+        f"{'read as ' + reading if unknown.becomes else 'left out'}"
     )
 
 
@@ -78,12 +72,6 @@ def name_of(character: str) -> str:
     if not character.isprintable() or unicodedata.combining(character[0]):
         return number
     return repr(character) if character.isascii() else f"{character!r} ({number})"
-
-
-def _reading(becomes: str) -> str:
-    if not becomes:
-        return "left out"
-    return "read as a space" if becomes.isspace() else f"read as {becomes!r}"
 
 
 def _around(text: str, character: str) -> str:

@@ -4,7 +4,7 @@ import re
 import string
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -15,8 +15,6 @@ from engine.text import english
 BBC_SYMBOLS = "PE abcdefghijklmnopqrstuvwxyz'.?,;"
 """The 34 symbols of the BBC's DC-TTS voices: P pads, E ends a sentence."""
 
-_PADDING = "P"
-_END = "E"
 _SENTENCE_END = re.compile(r"([.?!…][\"'”’)\]»]*)\s+")
 _LINE_END = re.compile(r"[\n\r\v\f\x85\u2028\u2029]+")
 _SPACES = re.compile(" +")
@@ -50,19 +48,16 @@ class Vocabulary:
     """How text is made to fit the symbols."""
 
     def __post_init__(self) -> None:
-        shown = repr(self.symbols)
-        if not self.symbols.startswith(_PADDING + _END):
-            raise InputError(
-                f"The vocabulary {shown} must start with P (padding) and E (end of sentence)."
-            )
-        repeated = [symbol for symbol, count in Counter(self.symbols).items() if count > 1]
-        if repeated:
-            raise InputError(
-                f"The vocabulary {shown} has {repeated[0]!r} more than once; "
-                "keep each symbol only once."
-            )
-        if " " not in self.symbols:
-            raise InputError(f"The vocabulary {shown} has no space; add one between the symbols.")
+        [(symbol, count)] = Counter(self.symbols).most_common(1) or [("", 0)]
+        if not self.symbols.startswith("PE"):
+            problem = "must start with P (padding) and E (end of sentence)"
+        elif count > 1:
+            problem = f"has {symbol!r} more than once; keep each symbol only once"
+        elif " " not in self.symbols:
+            problem = "has no space; add one between the symbols"
+        else:
+            return
+        raise InputError(f"The vocabulary {self.symbols!r} {problem}.")
 
     def __len__(self) -> int:
         return len(self.symbols)
@@ -130,32 +125,15 @@ class Vocabulary:
         Raises `ValueError` for a character that is no symbol.
         """
         try:
-            return [*(self._index[symbol] for symbol in cleaned), self.symbols.index(_END)]
+            return [*(self._index[symbol] for symbol in cleaned), self.symbols.index("E")]
         except KeyError as error:
             raise ValueError(f"{error} is no symbol of the vocabulary {self.symbols!r}") from None
-
-    def decode(self, ids: Iterable[int]) -> str:
-        """The text of indices, up to the first E and without padding.
-
-        Raises `ValueError` for an index outside the vocabulary.
-        """
-        text = []
-        for index in ids:
-            if not 0 <= index < len(self.symbols):
-                raise ValueError(f"{index} is no index of a vocabulary of {len(self)} symbols")
-            if self.symbols[index] == _END:
-                break
-            if self.symbols[index] != _PADDING:
-                text.append(self.symbols[index])
-        return "".join(text)
 
     def unknown(self, text: str) -> Counter[str]:
         """How often the text has each character for which there is no symbol, in lower case.
 
-        A letter that is read without its accent counts, white space does not: a tab or a line
-        end loses nothing by becoming a space. `replacement` tells what is read instead. In
-        English what is spoken as words does not count either, such as digits, `$` and the comma
-        in 1,000.
+        A letter that is read without its accent counts; white space does not, nor in English what
+        is spoken as words: digits, `$`, the comma in 1,000. `replacement` gives what is read.
         """
         written = english.worded(text) if self.cleaner == "english" else text
         return Counter(
@@ -166,10 +144,7 @@ class Vocabulary:
         )
 
     def replacement(self, character: str) -> str:
-        """What is read in place of a character that `unknown` counts.
-
-        It is empty where the character is left out without a trace, and a space where that stays.
-        """
+        """What is read in place of a character that `unknown` counts; may be empty or a space."""
         if self.cleaner == "plain":
             folded = self._folded(character)
             return "".join(part if part in self._index else " " for part in folded).strip() or " "
@@ -179,13 +154,10 @@ class Vocabulary:
 def split_sentences(text: str, vocabulary: Vocabulary, max_characters: int) -> list[str]:
     """Cut text into pieces that can be spoken one by one.
 
-    Every sentence is a piece of its own: it ends at a `.`, `?`, `!` or `…` before white space,
-    or at a line end. One that is too long is cut at `;`, if that is not enough at `,`, then
-    at spaces, and inside a word only when the word alone is too long. Pieces are as long as
-    the limit lets them be, because a voice was trained on whole sentences.
-
-    Each piece is cleaned and has, with its E, at most `max_characters` symbols. Pieces without
-    a letter or digit have nothing to speak and are left out.
+    Every sentence is a piece of its own. One that is too long is cut at `;`, if that is not
+    enough at `,`, then at spaces, and inside a word only when the word alone is too long. Each
+    piece is cleaned and has, with its E, at most `max_characters` symbols; those without a letter
+    or digit are left out.
 
     Raises `ValueError` when the limit leaves no room for one symbol and E.
     """

@@ -113,7 +113,7 @@ class CheckpointWriter:
         voice: Voice,
         network: NetworkName,
         base_step: int,
-        on_saved: Sequence[OnSaved],
+        on_saved: OnSaved,
         before_write: Sequence[Callable[[], None]],
     ) -> None:
         """Write nothing yet.
@@ -204,7 +204,10 @@ class CheckpointWriter:
             failure.__cause__ = error
         else:
             warning = " ".join(filter(None, (warning, self._remove_old(checkpoint.step))))
-            self._announce(target)
+            try:
+                self._on_saved(target)
+            except Exception:
+                _log.exception("a callback failed on the saved checkpoint %s", target)
         finally:
             self._outcome = Outcome(checkpoint.step, self.seconds, failure, warning)
 
@@ -232,10 +235,3 @@ class CheckpointWriter:
         new = {path: error for path, error in left.items() if path not in self._not_removed}
         self._not_removed |= new.keys()
         return unremoved_message(new)
-
-    def _announce(self, target: Path) -> None:
-        for on_saved in self._on_saved:
-            try:
-                on_saved(target)
-            except Exception:
-                _log.exception("a callback failed on the saved checkpoint %s", target)

@@ -42,7 +42,7 @@ class Checkpointer:
         cost: CostMeter,
         before_write: Sequence[Callable[[], None]],
         writers: Sequence[DiskWriter],
-        on_saved: Sequence[OnSaved] = (),
+        on_saved: OnSaved,
     ) -> None:
         """Take the memory for a copy of what the network has learned.
 
@@ -146,41 +146,32 @@ class Checkpointer:
         self._writer.begin(checkpoint, wait_for_copy)
         self._publisher.update(saving_step=step)
 
-    def save(self, step: int, unlogged: Unlogged) -> None:
+    def save(self, step: int, unlogged: Unlogged, give_up: threading.Event | None = None) -> None:
         """Write this step, and wait until it is safe.
 
-        Raises:
-            EngineError: it cannot be written; those before it are untouched.
-        """
-        self.wait()
-        self.start(step, unlogged)
-        failure = self.wait()
-        if failure is not None:
-            raise failure
-        if self.saved_step != step:
-            raise EngineError(f"The checkpoint of step {step:,} was not written; see the log.")
-
-    def save_last(self, step: int, unlogged: Unlogged, give_up: threading.Event) -> None:
-        """Write the last step of a run; retry for two minutes, or until a person gives it up.
+        Args:
+            step: the global step that the learner has made.
+            unlogged: the losses since the last logged step.
+            give_up: retry for two minutes, or until this is set; None for a single try.
 
         Raises:
             FolderLostError: the voice folder is gone.
-            EngineError: it cannot be written; the message says what is lost.
+            EngineError: it cannot be written; the message of a last try says what is lost.
         """
         deadline = time.monotonic() + END_SECONDS
-        try:
-            while True:
-                try:
-                    return self.save(step, unlogged)
-                except FolderLostError:
-                    raise
-                except EngineError as error:
-                    left = deadline - time.monotonic()
-                    if left < RETRY_SECONDS[0] or self._wait_to_retry(left, give_up):
-                        lost = self._publisher.snapshot.unsaved_text
-                        raise EngineError(f"{error} {lost}.") from error
-        finally:
-            self._publisher.update(end_waits_for="")
+        self.wait()
+        self.start(step, unlogged)
+        while (failure := self.wait()) is not None:
+            if give_up is None or isinstance(failure, FolderLostError):
+                raise failure
+            left = deadline - time.monotonic()
+            if left < RETRY_SECONDS[0] or self._wait_to_retry(left, give_up):
+                self._publisher.update(end_waits_for="")
+                raise EngineError(
+                    f"{failure} {self._publisher.snapshot.unsaved_text}."
+                ) from failure
+            self.start(step, unlogged)
+        self._publisher.update(end_waits_for="")
 
     def _wait_to_retry(self, left: float, give_up: threading.Event) -> bool:
         """Wait before the next try, with so many seconds left in all; return whether to give up."""

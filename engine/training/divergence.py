@@ -1,18 +1,20 @@
 """Detects that training diverged, and finds the checkpoint to roll back to."""
 
-import math
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median
 
-from engine.checkpoints.checkpoint import Checkpoint
-from engine.checkpoints.newest_good import find_newest_good, set_aside_damaged
-from engine.checkpoints.recovery import Recovery
-from engine.checkpoints.state import Unlogged
+import torch
+from torch import Tensor
+
+from engine.checkpoints.checkpoint import Checkpoint, find_newest_good, set_aside_damaged
+from engine.checkpoints.state import Recovery, Unlogged
 from engine.errors import InputError, VoicecoachError
 from engine.formatting import plural
 from engine.run.publisher import Publisher
-from engine.training.finite import Skips, all_finite
+from engine.run.snapshot import Losses
+from engine.training.learner import Skips
 from engine.training.setup import TrainingContext
 
 MAX_SKIPPED = 5
@@ -111,10 +113,9 @@ class LossRange:
             return f"the loss is {loss:.3f}, far above its recent {middle:.3f}"
         return ""
 
-    def add(self, step: int, loss: float | None) -> None:
+    def add(self, step: int, loss: float) -> None:
         """Make a logged loss part of the range."""
-        if loss is not None and math.isfinite(loss):
-            self._recent.append((step, loss))
+        self._recent.append((step, loss))
 
     def roll_back(self, step: int) -> None:
         """Forget what came after a step."""
@@ -138,35 +139,36 @@ class Divergence:
         self._report_at = 1
         self._show(learner.recovery)
 
-    def check(self, step: int, loss: float | None) -> str:
+    def check(self, step: int, losses: Losses | None) -> str:
         """Check a logged step; return what is wrong, empty where nothing is.
 
         Args:
             step: the global step.
-            loss: the mean since the last logged step; None where none was finite.
+            losses: means since the last logged step; None where none was finite.
         """
-        fault = self._fault(step, loss)
+        fault = self._fault(step, losses)
         if not fault:
-            self._range.add(step, loss)
+            if losses is not None:
+                self._range.add(step, losses.total)
             forgiven = self._learner.recovery.forgiven(step)
             if forgiven != self._learner.recovery:
                 self._learner.recovery = forgiven
                 self._show(forgiven)
         return fault
 
-    def check_before_save(self, step: int, loss: float | None) -> str:
+    def check_before_save(self, step: int, losses: Losses | None) -> str:
         """Check a step that is to be saved, the weights included; as `check` does."""
-        if fault := self._fault(step, loss):
+        if fault := self._fault(step, losses):
             return fault
         live = self._learner.live_state()
         sound = all_finite((*live["weights"].values(), *live["ema"].values()))
         return "" if sound else "weights are not finite"
 
-    def _fault(self, step: int, loss: float | None) -> str:
+    def _fault(self, step: int, losses: Losses | None) -> str:
         skips = self._learner.take_skips()
         if skips.steps:
             self._report_skips(step, skips.steps)
-        return self._range.fault(skips, loss)
+        return self._range.fault(skips, None if losses is None else losses.total)
 
     def rollback(self, step: int, fault: str) -> Rollback:
         """Find the last good checkpoint, and the terms on which to continue from it.
@@ -238,3 +240,13 @@ def _is_finite(checkpoint: Checkpoint) -> bool:
     # By the same measure as before a save: else a run could roll back to it, and not save it.
     sound = all_finite((*checkpoint.weights.values(), *checkpoint.ema.values()))
     return sound and all(bool(one.isfinite().all()) for one in checkpoint.optimizer.values())
+
+
+def all_finite(tensors: Iterable[Tensor]) -> bool:
+    """Whether every number is finite; waits for the device once, not once a tensor.
+
+    Sums squares, which is many times faster than checking each number; those beyond 1e19, which
+    no sound weight comes near, count as infinite too.
+    """
+    norms = torch._foreach_norm(list(tensors))
+    return bool(torch.stack(list(norms)).isfinite().all())

@@ -133,7 +133,8 @@ class FolderWatch:
         if self._publisher.snapshot.voice_folder != folder:
             # Screens name it in their hints.
             self._publisher.update(voice_folder=folder)
-        moved = f"{self._lock.named} was moved to {folder}" if self._lock.moved else ""
+        named = self._lock.named
+        moved = "" if folder == named else f"{named} was moved to {folder}"
         return _Problem(moved)
 
 

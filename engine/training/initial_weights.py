@@ -6,10 +6,16 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from engine.checkpoints.checkpoint import Checkpoint, has_ema, load_checkpoint, save_checkpoint
-from engine.checkpoints.newest_good import NewestGood, find_newest_good, set_aside_damaged
-from engine.checkpoints.recovery import Recovery
-from engine.checkpoints.state import source_checkpoints
+from engine.checkpoints.checkpoint import (
+    Checkpoint,
+    NewestGood,
+    find_newest_good,
+    has_ema,
+    load_checkpoint,
+    save_checkpoint,
+    set_aside_damaged,
+)
+from engine.checkpoints.state import Recovery, source_checkpoints
 from engine.choices import NetworkName
 from engine.errors import InputError
 from engine.networks.specs import SSRNSpec, Text2MelSpec

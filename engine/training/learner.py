@@ -1,7 +1,8 @@
 """One network, its optimizer and its EMA: what makes a step, and what a checkpoint holds."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from engine.checkpoints.checkpoint import Checkpoint
-from engine.checkpoints.recovery import Recovery
+from engine.checkpoints.state import Recovery
 from engine.data.batches import Batch
 from engine.machine.device import free_memory, is_out_of_memory
 from engine.networks.build import build_network
@@ -17,9 +18,7 @@ from engine.networks.dropout import part_of_batch, uniform
 from engine.networks.specs import NetworkSpec
 from engine.networks.ssrn import SSRNOutput
 from engine.networks.text2mel import Text2Mel, Text2MelOutput
-from engine.training.finite import FiniteGuard, Skips
-from engine.training.losses import LossParts, ssrn_loss, text2mel_loss
-from engine.training.microbatch import added, split, weighted, weights_of
+from engine.training.losses import LossParts, split, ssrn_loss, text2mel_loss, weights_of
 from engine.training.recipe import Recipe, learning_rate
 
 # The stream of random numbers of a step; 0 and 1 are those of its batch.
@@ -30,6 +29,51 @@ more. What depends on the count has long been constant there."""
 
 Output = Text2MelOutput | SSRNOutput
 """What a network returns."""
+
+
+class Skips(NamedTuple):
+    """Steps that were skipped since they were last counted."""
+
+    steps: int
+    """Steps that changed nothing."""
+    in_a_row: int
+    """The longest run of such steps, which may have begun before the last count."""
+
+
+class FiniteGuard:
+    """Checks every step on the device, so that nothing waits for it."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._one = torch.ones((), device=device)
+        self._skipped = torch.zeros((), device=device)
+        self._row = torch.zeros((), device=device)
+        self._longest = torch.zeros((), device=device)
+
+    @torch.no_grad()
+    def check(self, loss: Tensor, gradients: Sequence[Tensor]) -> Tensor:
+        """Return 1 where the loss or a gradient is not finite, 0 where all are; a scalar.
+
+        The gradients must not be clipped yet: clipping makes infinite ones finite.
+        """
+        skip = (~torch.isfinite(loss)).float()
+        # What torch's own gradient scaler calls: one kernel for all, multiplying by 1.
+        torch._amp_foreach_non_finite_check_and_unscale_(list(gradients), skip, self._one)
+        self._skipped += skip
+        self._row = (self._row + skip) * skip
+        self._longest = torch.maximum(self._longest, self._row)
+        return skip
+
+    def read(self) -> Skips:
+        """Return what was skipped since the last call; waits for the device."""
+        steps, longest = torch.stack((self._skipped, self._longest)).tolist()
+        self._skipped = torch.zeros_like(self._skipped)
+        self._longest = self._row
+        return Skips(int(steps), int(longest))
+
+    def reset(self) -> None:
+        """Count from zero, as after a rollback."""
+        for count in (self._skipped, self._row, self._longest):
+            count.zero_()
 
 
 class Learner:
@@ -77,28 +121,25 @@ class Learner:
         torch.manual_seed(self._seed)
         return build_network(self.spec)
 
-    def reset(self) -> None:
-        """Return to the fresh weights with which it was built, without optimizer state."""
-        self.load_weights(self._fresh_network().state_dict())
-        self._reset_optimizer()
-
-    def restore(self, checkpoint: Checkpoint) -> None:
+    def restore(self, checkpoint: Checkpoint | None) -> None:
         """Take over the weights, the EMA and the optimizer state of a checkpoint, if it has one.
+
+        Without a checkpoint, return to the fresh weights with which it was built.
 
         Raises:
             KeyError, RuntimeError: names or shapes are not those of this network.
         """
-        self.load_weights(checkpoint.weights, checkpoint.ema)
-        self._reset_optimizer()
-        if checkpoint.optimizer:
-            self._load_optimizer_state(checkpoint.optimizer)
-        start = checkpoint.optimizer_start_step if checkpoint.optimizer else checkpoint.step
-        self.optimizer_start_step = start
-
-    def _reset_optimizer(self) -> None:
         self._optimizer.state.clear()
         self._updates = 0
         self._guard.reset()
+        if checkpoint is None:
+            self.load_weights(self._fresh_network().state_dict())
+            return
+        self.load_weights(checkpoint.weights, checkpoint.ema)
+        self.optimizer_start_step = checkpoint.step
+        if checkpoint.optimizer:
+            self.optimizer_start_step = checkpoint.optimizer_start_step
+            self._load_optimizer_state(checkpoint.optimizer)
 
     def step(self, batch: Batch, step: int) -> LossParts:
         """Make global step number `step` (from 1) on a batch and return its losses, detached.
@@ -159,7 +200,7 @@ class Learner:
         """Accumulate the gradients of micro-batches, weighted to add up to those of the batch."""
         # Dropout is a function of (seed, salt, step) and the place in the batch: a resumed run
         # draws the same, in however many micro-batches.
-        seed = _seed_of(self._seed, self.recovery.salt, step)
+        seed = _dropout_seed(self._seed, self.recovery.salt, step)
         if self.micro_batches == 1:
             torch.manual_seed(seed)
             losses = self.losses(batch.to(self.device))
@@ -170,9 +211,9 @@ class Learner:
             torch.manual_seed(seed)
             with part_of_batch(rows):
                 weights = weights_of(part, batch, self.recipe)
-                losses = weighted(self.losses(part.to(self.device)), weights)
+                losses = self.losses(part.to(self.device)).weighted(*weights)
             losses.total.backward()  # type: ignore[no-untyped-call]
-            total = losses.detached() if total is None else added(total, losses.detached())
+            total = losses.detached().plus(total)
         assert total is not None
         return total
 
@@ -186,9 +227,8 @@ class Learner:
     def _prepare_update(self, step: int) -> None:
         """Set Adam's learning rate and epsilon for a step.
 
-        On a GPU a skipped step counts as an update until `take_skips` is called. With
-        `epsilon_hat` the few steps between use the epsilon of one update later; a run resumed
-        among them repeats them with the right one, not bit for bit.
+        On a GPU a skipped step counts as an update until `take_skips` is called: with `epsilon_hat`
+        the few steps between use the epsilon of one update later.
         """
         self._updates += 1
         epsilon = self.recipe.adam_epsilon
@@ -214,12 +254,20 @@ class Learner:
                 output = self.network(batch.mel)
         return self._loss(output, batch)
 
+    def _hide_frames(self, mel: Tensor) -> Tensor:
+        dropped = self.recipe.frame_drop
+        if not self.network.training or dropped <= 0:
+            return mel
+        kept = uniform(mel.shape[:2], mel.device) >= dropped
+        return mel * kept.unsqueeze(-1)
+
     @torch.inference_mode()
     def evaluate(self, batch: Batch) -> tuple[LossParts, Output]:
         """Return losses and output of a batch with the EMA weights, without dropout.
 
         Where the memory is too small it is done in micro-batches too.
         """
+        self.network.eval()
         while True:
             try:
                 return self._evaluate_split(batch)
@@ -230,21 +278,16 @@ class Learner:
             free_memory(self.device)
 
     def _evaluate_split(self, batch: Batch) -> tuple[LossParts, Output]:
-        if self._evaluation_splits == 1:
-            return self._evaluate_batch(batch)
-        total: LossParts | None = None
-        outputs = []
+        total, outputs = None, []
         for _, part in split(batch, self._evaluation_splits):
             losses, output = self._evaluate_batch(part)
-            losses = weighted(losses, weights_of(part, batch, self.recipe))
-            total = losses if total is None else added(total, losses)
+            total = losses.weighted(*weights_of(part, batch, self.recipe)).plus(total)
             outputs.append(output)
         assert total is not None
         joined = (torch.cat(tensors) for tensors in zip(*outputs, strict=True))
         return total, type(outputs[0])(*joined)
 
     def _evaluate_batch(self, batch: Batch) -> tuple[LossParts, Output]:
-        self.network.eval()
         names = (name for name, _ in self.network.named_parameters())
         weights = dict(zip(names, self._ema or self._parameters, strict=True))
         inputs = (batch.text, batch.mel) if isinstance(self.network, Text2Mel) else (batch.mel,)
@@ -261,20 +304,12 @@ class Learner:
             return text2mel_loss(output, batch, self.recipe, self._max_characters, self._max_frames)
         return ssrn_loss(output, batch, self.recipe)
 
-    def _hide_frames(self, mel: Tensor) -> Tensor:
-        dropped = self.recipe.frame_drop
-        if not self.network.training or dropped <= 0:
-            return mel
-        kept = uniform(mel.shape[:2], mel.device) >= dropped
-        return mel * kept.unsqueeze(-1)
-
     @torch.no_grad()
     def _update_ema(self, step: int, skip: Tensor) -> None:
         """Move the EMA towards the weights, unless the step is to `skip`."""
-        if self._ema is None:
-            return
         decay = self.recipe.ema_decay
-        assert decay is not None
+        if self._ema is None or decay is None:
+            return
         # Early in a run from fresh weights, a long memory would still be mostly noise.
         decay = min(decay, (1 + step) / (10 + step))
         if skip.is_cpu:
@@ -328,17 +363,16 @@ class Learner:
     def _load_optimizer_state(self, state: Mapping[str, Tensor]) -> None:
         """Take over Adam's moments and how many steps they have seen."""
         for name, parameter in self.network.named_parameters():
-            moments = (state[f"{key}/{name}"] for key in ("exp_avg", "exp_avg_sq"))
-            first, second = (
-                _fitting(moment, parameter).to(self.device, copy=True) for moment in moments
-            )
-            self._updates = max(self._updates, _count(state[f"step/{name}"]))
-            self._optimizer.state[parameter] = {
-                # Fused Adam counts its steps where the weights are.
-                "step": state[f"step/{name}"].to(self.device, copy=True),
-                "exp_avg": first,
-                "exp_avg_sq": second,
-            }
+            count = state[f"step/{name}"]
+            if not (count.numel() == 1 and 0 <= float(count) <= MAX_UPDATES):
+                raise RuntimeError("Adam's step count is not a valid number")
+            self._updates = max(self._updates, int(count))
+            # Fused Adam counts its steps where the weights are.
+            moved = {"step": count.to(self.device, copy=True)}
+            for key in ("exp_avg", "exp_avg_sq"):
+                moment = _fitting(state[f"{key}/{name}"], parameter)
+                moved[key] = moment.to(self.device, copy=True)
+            self._optimizer.state[parameter] = moved
 
 
 def move_unless(skip: Tensor, tensors: list[Tensor], targets: list[Tensor], share: float) -> None:
@@ -351,21 +385,13 @@ def move_unless(skip: Tensor, tensors: list[Tensor], targets: list[Tensor], shar
     torch._foreach_add_(tensors, ways)
 
 
-def _seed_of(seed: int, salt: int, step: int) -> int:
-    """A seed for every step of every run, mixed so that no two are alike."""
+def _dropout_seed(seed: int, salt: int, step: int) -> int:
     entropy = (seed, _DROPOUT, step, salt) if salt else (seed, _DROPOUT, step)
     return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0])
 
 
-def _count(steps: Tensor) -> int:
-    if not (steps.numel() == 1 and 0 <= float(steps) <= MAX_UPDATES):
-        raise RuntimeError("Adam's step count is not a valid number")
-    return int(steps)
-
-
 def _fitting(tensor: Tensor, parameter: nn.Parameter) -> Tensor:
     if tensor.shape != parameter.shape:
-        raise RuntimeError(
-            f"a shape is {tuple(tensor.shape)} where the network has {tuple(parameter.shape)}"
-        )
+        ours, theirs = tuple(parameter.shape), tuple(tensor.shape)
+        raise RuntimeError(f"a shape is {theirs} where the network has {ours}")
     return tensor

@@ -65,7 +65,7 @@ class Limits:
         self._point = stop.point
         self._publisher.update(stop=stop.point, stop_text=stop.text)
         self._publisher.event(
-            f"still stopping at {stop.words}, as before; s or --stop-at changes that"
+            f"still stopping at {stop.point.words}, as before; s or --stop-at changes that"
         )
 
     def reached(self, step: int) -> LimitReached | None:
@@ -105,9 +105,10 @@ class Limits:
         self._publisher.update(stop=self._point, stop_text=text)
         self._store(None if self._point is None else StoredStop(self._point, text))
 
-    def forget_stop(self) -> None:
-        """Store no stop for the next run: this one is reached, or was given up."""
-        self._store(None)
+    def forget_stop_if_reached(self, step: int, *, given_up: bool = False) -> None:
+        """Store no stop for the next run where this one is reached, or was given up."""
+        if given_up or self.stop_reached(step):
+            self._store(None)
 
     def _store(self, stop: StoredStop | None) -> None:
         try:

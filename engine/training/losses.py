@@ -1,5 +1,9 @@
-"""The losses of both networks (paper, arXiv 1710.08969, sections 3 and 4.2)."""
+"""The losses of both networks (paper, arXiv 1710.08969, sections 3 and 4.2).
 
+Those of micro-batches, where the memory is too small for a batch, add up to those of the batch.
+"""
+
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -8,6 +12,7 @@ from torch import Tensor
 
 from engine.data.batches import Batch
 from engine.networks.attention import guide
+from engine.networks.dropout import Rows
 from engine.networks.ssrn import SSRNOutput
 from engine.networks.text2mel import Text2MelOutput
 from engine.training.recipe import Recipe
@@ -28,6 +33,28 @@ class LossParts(NamedTuple):
         """Return the numbers without the graph that computed them."""
         attention = None if self.attention is None else self.attention.detach()
         return LossParts(self.total.detach(), self.l1.detach(), self.divergence.detach(), attention)
+
+    def weighted(self, spectral: Tensor | float, attention: Tensor | float) -> "LossParts":
+        """Return what the losses of a micro-batch add to those of the batch."""
+        l1, divergence = self.l1 * spectral, self.divergence * spectral
+        if self.attention is None:
+            return LossParts(l1 + divergence, l1, divergence, None)
+        guided = self.attention * attention
+        return LossParts(l1 + divergence + guided, l1, divergence, guided)
+
+    def plus(self, other: "LossParts | None") -> "LossParts":
+        """Return the sum with other losses, if there are any."""
+        if other is None:
+            return self
+        attention = None
+        if self.attention is not None and other.attention is not None:
+            attention = other.attention + self.attention
+        return LossParts(
+            other.total + self.total,
+            other.l1 + self.l1,
+            other.divergence + self.divergence,
+            attention,
+        )
 
 
 def text2mel_loss(
@@ -95,3 +122,44 @@ def _attention_loss(
     frames = _present(batch.frame_lengths, t).transpose(1, 2)  # (B, 1, T)
     real = text * frames
     return (attention * penalty * real).sum() / real.sum()
+
+
+def split(batch: Batch, parts: int) -> list[tuple[Rows, Batch]]:
+    """Split a batch into micro-batches of about as many clips, each padded as the whole is.
+
+    With each comes which rows of the batch it has.
+    """
+    rows = len(batch.text)
+    bounds = [rows * i // parts for i in range(parts + 1)]
+    return [
+        (Rows(first, end, rows), _cut(batch, slice(first, end)))
+        for first, end in pairwise(bounds)
+        if end > first
+    ]
+
+
+def _cut(batch: Batch, rows: slice) -> Batch:
+    return Batch(
+        batch.text[rows],
+        batch.text_lengths[rows],
+        batch.mel[rows],
+        batch.frame_lengths[rows],
+        None if batch.magnitude is None else batch.magnitude[rows],
+    )
+
+
+def weights_of(part: Batch, whole: Batch, recipe: Recipe) -> tuple[Tensor | float, Tensor | float]:
+    """Return how much a micro-batch counts in the spectral losses of its batch, and in attention.
+
+    Means run over real frames, and for the attention over real pairs of a character and a frame;
+    where a recipe counts padding too, all clips count the same, as all are padded alike.
+    """
+    if not recipe.masked:
+        rows = len(part.text) / len(whole.text)
+        return rows, rows
+    spectral = part.frame_lengths.sum() / whole.frame_lengths.sum()
+    return spectral, _pairs(part) / _pairs(whole)
+
+
+def _pairs(batch: Batch) -> Tensor:
+    return (batch.text_lengths * batch.frame_lengths).sum()

@@ -15,7 +15,7 @@ from engine.run.publisher import Publisher
 from engine.run.snapshot import AttentionPlot, Losses, LostSteps, Phase
 from engine.training.cost import CostMeter
 from engine.training.losses import LossParts
-from engine.training.setup import TrainingContext
+from engine.training.setup import TrainingContext, micro_batches_notice
 from engine.voice.history import History
 from engine.voice.spend import SpendEntry
 
@@ -79,6 +79,7 @@ class Metrics:
         self._publisher = publisher
         self._cost = cost
         self._sums = LossSums(context.unlogged, context.learner.device)
+        self._micro_batches = context.learner.micro_batches
         context.voice.locate()
         path = context.voice.history(context.network)
         self._history = History(path, up_to=context.step)
@@ -121,6 +122,9 @@ class Metrics:
         """Publish a step; every `LOG_EVERY` steps read the losses, log and return their means."""
         self._sums.add(losses)
         self._cost.mark_step(step)
+        if self._learner.micro_batches > self._micro_batches:
+            self._micro_batches = self._learner.micro_batches
+            self._publisher.event(micro_batches_notice(self._learner), "warning")
         logged, changes = self._log(step) if step % LOG_EVERY == 0 else (None, {})
         self._publisher.update(
             step=step,
@@ -149,10 +153,9 @@ class Metrics:
         losses, _ = self._learner.evaluate(self._context.held_out)
         return float(losses.total)
 
-    def loss_since_logged(self) -> float | None:
-        """The mean loss since the last logged step, read from the device; None without a step."""
-        losses = self._sums.means()
-        return None if losses is None else losses.total
+    def unlogged_means(self) -> Losses | None:
+        """The mean losses since the last logged step, read from the device; None without a step."""
+        return self._sums.means()
 
     @property
     def unlogged(self) -> Unlogged:

@@ -34,7 +34,6 @@ from engine.run.publisher import Publisher
 from engine.run.snapshot import Progress
 from engine.training.initial_weights import newest_checkpoint, take_over_source
 from engine.training.learner import Learner
-from engine.training.microbatch import micro_batches_notice, out_of_memory_message
 from engine.training.recipe import Recipe, recipe_named
 from engine.training.training_data import (
     TrainingData,
@@ -250,9 +249,9 @@ def _probe_memory(learner: Learner, batches: BatchSource, publisher: Publisher) 
         if not is_out_of_memory(error):
             raise
         where = "for a single one of the longest clips"
-        raise EngineError(out_of_memory_message(learner.device, where, error)) from error
+        raise EngineError(out_of_memory_message(learner, where, error)) from error
     if learner.micro_batches > 1:
-        publisher.event(micro_batches_notice(learner.micro_batches, learner.device), "warning")
+        publisher.event(micro_batches_notice(learner), "warning")
 
 
 def _make_learner(
@@ -298,4 +297,22 @@ def _fresh_spec(network: NetworkName, settings: VoiceSettings) -> NetworkSpec:
         vocabulary_size=len(settings.symbols),
         n_mels=settings.audio.n_mels,
         n_bins=settings.audio.n_bins,
+    )
+
+
+def micro_batches_notice(learner: Learner) -> str:
+    """Say that gradients are accumulated, and what that means."""
+    return (
+        f"the memory of {learner.device} is too small for a whole batch: gradients are accumulated "
+        f"over {learner.micro_batches} micro-batches from here on; same losses and dropout, but "
+        f"slower"
+    )
+
+
+def out_of_memory_message(learner: Learner, where: str, error: BaseException) -> str:
+    """Say that not even a single clip fits, and what to do."""
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return (
+        f"Out of memory on {learner.device} {where} ({reason}); stop other programs that use it, "
+        f"or make a voice with --preset small."
     )

@@ -4,13 +4,12 @@
 that the run is to be rolled back, `Checkpointer` that a checkpoint is due, `Metrics` reports.
 """
 
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 from engine.data.batches import Prefetcher
 from engine.errors import EngineError
-from engine.machine.cloud.machine import Interruption, NoticeGone, SpotNews, SpotWarning
+from engine.machine.cloud.machine import SpotNews
 from engine.machine.device import is_out_of_memory
 from engine.run.commands import Inbox, PlotAttention, SaveCheckpoint, ScreenDetached
 from engine.run.options import TrainOptions
@@ -23,8 +22,7 @@ from engine.training.command_handler import CommandHandler, RunState, TryAgain
 from engine.training.divergence import DivergedError, Divergence
 from engine.training.limits import LimitReached, Limits
 from engine.training.metrics import LOG_EVERY, Metrics
-from engine.training.microbatch import micro_batches_notice, out_of_memory_message
-from engine.training.setup import TrainingContext
+from engine.training.setup import TrainingContext, out_of_memory_message
 from engine.training.spend_recorder import SpendRecorder
 from engine.training.spot import SpotDeadline, SpotWatch
 from engine.training.watchdog import Watchdog
@@ -39,7 +37,7 @@ class Services:
     spend: SpendRecorder
     spot: SpotWatch
     watchdog: Watchdog
-    on_saved: Sequence[OnSaved] = ()
+    on_saved: OnSaved
 
 
 class Trainer:
@@ -80,8 +78,6 @@ class Trainer:
             context, publisher, services.inbox, services.auditions, self._limits, spend
         )
         self._deadline = SpotDeadline(publisher, services.spot.hook)
-        # Whether the batches that were made ahead are of other steps than those to come.
-        self._batches_stale = True
 
     def run(self) -> None:
         """Train until the stop, the budget, `Finish` or a fault; return when all is saved.
@@ -102,9 +98,8 @@ class Trainer:
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            where = f"at step {self._state.step:,}"
-            device = self._learner.device
-            raise EngineError(out_of_memory_message(device, where, error)) from error
+            text = out_of_memory_message(self._learner, f"at step {self._state.step:,}", error)
+            raise EngineError(text) from error
         finally:
             self._cost.pause_training()
             # Nothing may write in the voice folder any more when this returns. Each is called
@@ -136,10 +131,9 @@ class Trainer:
                     self._commands.wait(state)
                     continue
                 losses = self._make_step(batches)
-                if state.step % LOG_EVERY == 0:
-                    loss = None if losses is None else losses.total
-                    if fault := self._divergence.check(state.step, loss):
-                        self._roll_back(fault)
+                logged = state.step % LOG_EVERY == 0
+                if logged and (fault := self._divergence.check(state.step, losses)):
+                    self._roll_back(fault)
 
     def _process_commands(self) -> bool:
         """Do what was asked since the last step; return whether it is time to end."""
@@ -154,9 +148,8 @@ class Trainer:
                     self._metrics.draw_attention(state.step)
                 case TryAgain():
                     self._learner.recovery = self._divergence.try_again(state.step)
-                    self._batches_stale = True
-                case SpotWarning() | Interruption() | NoticeGone():
-                    self._handle_spot_news(request)
+                case news:
+                    self._handle_spot_news(news)
         if state.diverged and (state.ended_because or not state.attended):
             why = f" The run ended because {state.ended_because}." if state.ended_because else ""
             raise DivergedError(f"{state.diverged}{why}")
@@ -169,33 +162,25 @@ class Trainer:
     def _make_step(self, batches: Prefetcher) -> Losses | None:
         """Make the next step; return the mean losses where they were logged."""
         step = self._state.step + 1
-        if self._batches_stale:
-            batches.restart(step, self._learner.recovery.salt)
-            self._batches_stale = False
-        micro_batches = self._learner.micro_batches
         self._cost.start_training()
         with self._watchdog.step():
-            losses = self._learner.step(batches.next(), step)
+            batch = batches.next(step, self._learner.recovery.salt)
+            losses = self._learner.step(batch, step)
             self._state.step = step
-            logged = self._metrics.add(step, losses)
-        if self._learner.micro_batches > micro_batches:
-            notice = micro_batches_notice(self._learner.micro_batches, self._learner.device)
-            self._publisher.event(notice, "warning")
-        return logged
+            return self._metrics.add(step, losses)
 
     def _stop(self, limit: LimitReached) -> None:
         """Save at the stop or the budget; then wait for the person, or end."""
         state, step = self._state, self._state.step
         self._publisher.event(limit.text, limit.severity)
         try:
-            self._save_and_draw()
+            self._save(draw=True)
         except EngineError:
             pass  # the checkpointer has reported it, and retries while waiting or at the end
         else:
             if state.step != step:
                 return  # rolled back: the stop lies ahead again
-            if self._limits.stop_reached(step):
-                self._limits.forget_stop()
+            self._limits.forget_stop_if_reached(step)
         if state.attended:
             state.at_stop = True
             state.pause(Phase.AT_STOP)
@@ -212,34 +197,26 @@ class Trainer:
             self._checkpointer.start(step, self._metrics.unlogged)
             self._metrics.draw_attention(step)
 
-    def _save(self, *, last: bool = False) -> bool:
+    def _save(self, *, draw: bool = False, last: bool = False) -> bool:
         """Save this step and wait until it is on disk; return whether there was anything to save.
 
         The `last` step of a run is worth a longer wait for a disk that refuses it.
-
-        Raises:
-            EngineError: the checkpoint cannot be written.
         """
         step = self._state.step
         self._spend.record(step)
         self._checkpointer.wait()
         if self._checkpointer.is_saved(step) or self._rolled_back_before_save():
             return False
-        unlogged = self._metrics.unlogged
-        if last:
-            self._checkpointer.save_last(step, unlogged, self._inbox.hurried)
-        else:
-            self._checkpointer.save(step, unlogged)
+        give_up = self._inbox.hurried if last else None
+        self._checkpointer.save(step, self._metrics.unlogged, give_up)
+        if draw:
+            self._metrics.draw_attention(step)
         return True
-
-    def _save_and_draw(self, *, last: bool = False) -> None:
-        if self._save(last=last):
-            self._metrics.draw_attention(self._state.step)
 
     def _rolled_back_before_save(self) -> bool:
         """Check what is to be saved; where it diverged, roll back instead."""
-        loss = self._metrics.loss_since_logged()
-        fault = self._divergence.check_before_save(self._state.step, loss)
+        losses = self._metrics.unlogged_means()
+        fault = self._divergence.check_before_save(self._state.step, losses)
         if fault:
             self._roll_back(fault)
         return bool(fault)
@@ -249,20 +226,13 @@ class Trainer:
 
         The checkpoint is written again with what has changed, so that a resumed run has no more
         tries than one that never ended. Imported weights stay as they were imported.
-
-        Raises:
-            DivergedError: no checkpoint is good, or it was tried often enough and nobody is there.
         """
         self._spend.record(self._state.step)
         self._checkpointer.wait()
         target = self._divergence.rollback(self._state.step, fault)
-        if target.checkpoint is None:
-            self._learner.reset()
-        else:
-            self._learner.restore(target.checkpoint)
+        self._learner.restore(target.checkpoint)
         self._learner.recovery = target.recovery
         self._state.step = target.step
-        self._batches_stale = True
         self._publisher.warn(target.text, severity="error")
         self._spend.roll_back(target.step)
         self._metrics.roll_back(target.step, target.unlogged, target.text)
@@ -278,10 +248,7 @@ class Trainer:
             return
         if not self._state.attended:
             raise DivergedError(text)
-        self._state.diverged = text
-        self._publisher.event(f"paused at step {self._state.step:,}: p tries again", "error")
-        self._publisher.update(alarm=text)
-        self._state.pause(Phase.PAUSED)
+        self._state.wait_after_divergence(text)
 
     def _handle_spot_news(self, news: SpotNews, *, ending: bool = False) -> None:
         speed = self._cost.steps_per_second
@@ -303,16 +270,15 @@ class Trainer:
         self._publisher.update(phase=Phase.STOPPING, wait_ends_at=None)
         interrupted = self._is_interrupted()
         try:
-            self._save_and_draw(last=not interrupted)
+            self._save(draw=True, last=not interrupted)
         except EngineError as error:
             if not interrupted:
                 raise
             # There is no time to wait for a full disk; the next machine repeats these steps.
-            step = self._state.step
-            self._publisher.event(f"step {step:,} is lost with this machine: {error}", "error")
-        gives_up_stop = self._state.gives_up_stop and not interrupted
-        if gives_up_stop or self._limits.stop_reached(self._state.step):
-            self._limits.forget_stop()
+            text = f"step {self._state.step:,} is lost with this machine: {error}"
+            self._publisher.event(text, "error")
+        given_up = self._state.gives_up_stop and not interrupted
+        self._limits.forget_stop_if_reached(self._state.step, given_up=given_up)
         self._publisher.update(interrupted=interrupted)
 
     def _is_interrupted(self) -> bool:
@@ -323,20 +289,16 @@ class Trainer:
         """
         if self._limits.reached(self._state.step):
             return False
-        if not self._deadline.known:
-            news = self._spot.check_now()
-            if news is not None:
-                self._handle_spot_news(news, ending=True)
+        if not self._deadline.known and (news := self._spot.check_now()):
+            self._handle_spot_news(news, ending=True)
         return self._deadline.known
 
     def _rescue(self, error: BaseException) -> None:
         """Save what was learned before a fault; the caller reports the fault itself."""
         try:
-            saved = self._save()
+            if self._save():
+                self._publisher.event(f"saved before ending with {type(error).__name__}", "warning")
         except Exception as second:
             # The device may be gone: the newest checkpoint on disk has to do.
             step = self._state.step
             self._publisher.event(f"step {step:,} cannot be saved: {second}", "error")
-        else:
-            if saved:
-                self._publisher.event(f"saved before ending with {type(error).__name__}", "warning")

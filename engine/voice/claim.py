@@ -22,7 +22,7 @@ class VoiceClaim:
             EngineError: the disk is full.
         """
         self._folder = folder
-        self._before: set[str] = set()
+        self._before: set[str] | None = None
         self._settings: bytes | None = None
         try:
             if folder.exists() and not folder.is_dir():
@@ -50,18 +50,8 @@ class VoiceClaim:
         """Let others train in the folder."""
         self.lock.release()
 
-    def remove_lock(self) -> None:
-        """Remove the lock file, and the folders, where they were made for this claim alone."""
-        if self._made_lock:
-            with contextlib.suppress(OSError):
-                (self._folder / LOCK_NAME).unlink()
-        for folder in self._made:
-            # A folder into which somebody has put something since refuses.
-            with contextlib.suppress(OSError):
-                folder.rmdir()
-
     def undo(self) -> None:
-        """Remove what the run made in the folder, and that alone.
+        """Remove what the run has made in the folder since `remember`, and the lock.
 
         Anything that was there before is the person's, their recordings perhaps, and stays; the
         settings of a voice become what they were. A folder that was moved meanwhile stays as it is.
@@ -72,9 +62,15 @@ class VoiceClaim:
         except EngineError as error:
             _log.warning("what was made for this run is not removed: %s", error)
             return
-        left = remove_all(one for one in self._folder.iterdir() if one.name not in self._before)
-        if left:
-            _log.warning("%s", unremoved_message(left))
-        self.remove_lock()
+        if self._before is not None:
+            made = (one for one in self._folder.iterdir() if one.name not in self._before)
+            if left := remove_all(made):
+                _log.warning("%s", unremoved_message(left))
+        # Until one cannot be removed, such as a folder into which somebody has put something.
+        with contextlib.suppress(OSError):
+            if self._made_lock:
+                (self._folder / LOCK_NAME).unlink()
+            for folder in self._made:
+                folder.rmdir()
         if self._settings is not None:
             write_whole(self._folder / SETTINGS_NAME, self._settings)

@@ -10,7 +10,6 @@ from seeing import SIZES, app_on, lines_of, log_of, look, opened, text_of
 from engine.run.commands import Continue, Finish, Hold
 from engine.run.snapshot import Phase, Progress, Snapshot
 from tui.app import VoicecoachApp
-from tui.keys import CHECK_KEYS
 from tui.process.endings import ExitReason
 from tui.screens.check_screen import CheckScreen
 
@@ -103,16 +102,6 @@ async def test_the_advice_is_that_of_the_highlighted_finding():
             await pilot.press(key)
             await pilot.pause()
             assert f"{file} ·" in text_of(app)
-
-
-async def test_figures_are_in_sight_where_there_is_room():
-    async with opened(checked(), size=(120, 40)) as (app, _, pilot):
-        await look(app, pilot)
-        seen = text_of(app)
-        for words in ("14.3 characters/s (11.9 to", "5–6 s 260 ███", "é 14× read as e · line 31"):
-            assert words in seen
-        await pilot.press("tab")
-        assert "they are already on the screen" in said_to_the_person(app)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -218,20 +207,6 @@ async def test_k_says_why_there_is_no_report_yet():
         assert "the recordings were not checked; see the log" in log_of(app)
 
 
-async def test_help_and_palette_of_the_check_have_all_its_keys():
-    async with opened(checked(), size=(120, 40)) as (app, _, pilot):
-        await look(app, pilot)
-        offered = {command.title for command in app.get_system_commands(app.screen)}
-        await pilot.press("question_mark")
-        seen = text_of(app)
-        for key in CHECK_KEYS:
-            assert key.help in seen
-            assert key.label.capitalize() in offered
-        assert "not now: training has not started; enter starts it" in seen
-        await pilot.press("escape")
-        assert isinstance(app.screen, CheckScreen)
-
-
 async def test_the_palette_answers_the_question_too():
     async with opened(checked()) as (app, session, pilot):
         await look(app, pilot)
@@ -248,25 +223,3 @@ async def test_thousands_of_findings_are_listed_up_to_a_limit():
     async with opened(checked(check=many), size=(120, 40)) as (app, _, pilot):
         await look(app, pilot)
         assert "13,100 errors · 12,100 more in check.json" in text_of(app)
-
-
-async def test_the_end_of_the_run_closes_the_screen():
-    async with opened(checked()) as (app, session, pilot):
-        await look(app, pilot)
-        session.change(phase=Phase.STOPPED)
-        await look(app, pilot)
-    assert app.return_value is ExitReason.ENDED
-
-
-@pytest.mark.parametrize(("width", "speed"), [(80, False), (100, True)])
-async def test_what_training_takes_is_said_whole_or_without_its_speed(width, speed):
-    one = replace(CLEAN.estimates[0], steps_per_second=7.09, machine="this machine (cuda:0)")
-    other = replace(one, network="ssrn", preset="own size (c = 384)")
-    app = app_on(FakeSession(checked(check=replace(BROKEN, estimates=(one, other)))))
-    async with app.run_test(size=(width, 24)) as pilot:
-        await look(app, pilot)
-        seen = lines_of(app)
-    for name in ("Text2Mel bbc", "SSRN own size (c = 384)"):
-        [line] = [line.strip() for line in seen if name in line]
-        cost = f"{name} · 20,000 steps: 10h40m, $10.58"
-        assert line == (f"{cost} · 7.09 steps/s, this machine (cuda:0)" if speed else cost)

@@ -133,7 +133,7 @@ async def test_without_sound_the_screen_says_how_to_fetch_the_sample(key):
         await look(app, pilot)
         path = new.path if key == "a" else session.current.samples[-2].path
         log = log_of(app).replace(" ", "")
-        assert f"nosoundhere(nosounddevice);ycopies:scpubuntu@gpu-1:{path}." in log
+        assert f"nosoundhere(nosounddevice):scpubuntu@gpu-1:{path}." in log
         assert player.played == []
 
 

@@ -5,9 +5,9 @@ from fake_session import FakeSession, preparing, training
 from seeing import app_on, look, opened, text_of
 from textual import events
 
-from engine.run.commands import Finish, Pause, SaveCheckpoint, SetSentence, StopAt
+from engine.run.commands import Finish, SaveCheckpoint, SetSentence, StopAt
 from engine.run.snapshot import Phase
-from engine.run.stop import StopPoint, parse_stop
+from engine.run.stop import parse_stop
 from tui.process.endings import ExitReason
 
 
@@ -204,16 +204,6 @@ async def test_pages_of_a_list_without_room_are_not_turned(opens):
     assert app.return_value is None
 
 
-async def test_a_dialog_closed_before_it_is_drawn_ends_no_screen():
-    async with opened(training()) as (app, _, pilot):
-        for opens in "seseq":
-            for key in (opens, "escape"):
-                app.post_message(events.Key(key, key if len(key) == 1 else None))
-            await until(pilot, lambda: app.screen is not app.run_screen)
-            await until(pilot, lambda: app.screen is app.run_screen)
-    assert app.return_value is None
-
-
 @pytest.mark.parametrize(("opens", "before"), [("s", ""), ("e", "Two birds sat on the old wall.")])
 async def test_what_is_typed_ahead_of_a_dialog_is_not_lost(opens, before):
     async with opened(training(stop=None)) as (app, session, pilot):
@@ -224,19 +214,6 @@ async def test_what_is_typed_ahead_of_a_dialog_is_not_lost(opens, before):
         assert app.screen is app.run_screen
     [asked] = session.sent
     assert asked in (StopAt(parse_stop("900k")), SetSentence(f"{before}900k"))
-
-
-@pytest.mark.parametrize("opens", ["s", "e"])
-@pytest.mark.parametrize("deletes", [["ctrl+u"], ["ctrl+a", "ctrl+k"], ["home", *["delete"] * 40]])
-async def test_deleting_in_a_burst_deletes_what_was_there(opens, deletes):
-    async with opened(training(stop=StopPoint(step=900_000))) as (app, session, pilot):
-        await pilot.pause()
-        for key in (opens, *deletes, *"950k", "enter", "p"):
-            app.post_message(events.Key(key, key if len(key) == 1 else None))
-        await until(pilot, lambda: len(session.sent) == 2)
-        assert app.screen is app.run_screen
-    wanted = StopAt(parse_stop("950k")) if opens == "s" else SetSentence("950k")
-    assert session.sent == [wanted, Pause()]
 
 
 async def test_a_key_that_is_lost_on_its_way_holds_up_no_other():

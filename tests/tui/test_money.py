@@ -50,28 +50,6 @@ async def test_the_nearer_of_stop_and_budget_is_what_is_projected():
     assert "spent $0.65 · $0.66 at the budget" in seen
 
 
-async def test_the_bar_of_a_budget_shows_the_whole_spend():
-    snapshot = training(stop=None, budget=1.0, spent=0.285, first_spent=0.285)
-    async with opened(snapshot) as (app, _, pilot):
-        await look(app, pilot)
-        (bar,) = [line for line in text_of(app).splitlines() if "budget $1.00" in line]
-    assert " 28 % " in bar
-
-
-async def test_a_pause_says_what_the_machine_costs():
-    async with opened(training(phase=Phase.PAUSED)) as (app, session, pilot):
-        await look(app, pilot)
-        assert "Paused at 871,204; the machine still costs $0.99/h." in text_of(app)
-        session.change(wait_seconds=424.0, wait_usd=0.12, idle_usd=0.32)
-        await look(app, pilot)
-        seen = text_of(app)
-        assert "$0.12 idle so far (7m)" in seen
-        assert "$0.32 idle" in seen
-        session.change(price=0.0)
-        await look(app, pilot)
-        assert "still costs" not in text_of(app)
-
-
 async def test_the_budget_is_raised_behind_s():
     async with opened(training(budget=0.8)) as (app, session, pilot):
         await pilot.press("s", *["backspace"] * 12, *"budget 0.5")

@@ -7,7 +7,7 @@ import pytest
 from fake_session import FakeSession, curve, event, preparing, sample, training
 from seeing import SIZES, app_on, lines_of, look, opened, text_of
 
-from engine.run.snapshot import LossCurve, Losses, Phase, Progress
+from engine.run.snapshot import LossCurve, Losses, Phase
 from engine.run.stop import StopPoint
 
 
@@ -39,49 +39,6 @@ async def test_any_size_of_terminal_keeps_the_step_in_sight(size):
         assert "stop at 900,000" in text_of(app)
 
 
-async def test_a_small_terminal_shows_figures_plots_and_the_way_out():
-    app = app_on(FakeSession(training()))
-    wanted = ("loss 0.0912", "held-out 0.0987", "14:04", "╭─ loss", "attention", "q quit")
-    async with app.run_test(size=(60, 15)) as pilot:
-        # The bottom line is composed anew when the first snapshot says which keys do something.
-        for _ in range(100):
-            await pilot.pause()
-            seen = text_of(app)
-            if all(words in seen for words in wanted):
-                break
-    for words in wanted:
-        assert words in seen
-
-
-async def test_without_a_gpu_or_a_price_or_a_stop_the_screen_says_so():
-    session = FakeSession(
-        training(gpu=None, gpu_absent="no NVIDIA driver", price=0.0, spent=0.0, stop=None,
-                 stop_text="")
-    )  # fmt: skip
-    app = app_on(session)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.pause()
-        seen = text_of(app)
-    assert "no GPU: no NVIDIA driver" in seen
-    assert "no price given" in seen
-    assert "$" not in seen
-    assert "no stop set · s sets one" in seen
-
-
-async def test_preparation_shows_how_far_it_has_come():
-    async with opened(preparing()) as (app, session, pilot):
-        await pilot.pause()
-        assert "Preparing…" in text_of(app)
-        session.change(progress=Progress("computing features", 3275, 13100))
-        await look(app, pilot)
-        assert "Preparing: computing features, 3,275 of 13,100" in text_of(app)
-        assert "25%" in text_of(app)
-        session.current = training()
-        await look(app, pilot)
-        assert "Preparing" not in text_of(app)
-        assert "step 871,204" in text_of(app)
-
-
 async def test_preparation_says_nothing_that_it_does_not_know_yet():
     async with opened(preparing(step=4537, stop_text="+200")) as (app, _, pilot):
         await pilot.pause()
@@ -90,16 +47,6 @@ async def test_preparation_says_nothing_that_it_does_not_know_yet():
     assert "stop at +200" in seen
     assert "from scratch" not in seen
     assert "of training" not in seen
-
-
-async def test_at_the_stop_the_screen_says_that_all_is_saved():
-    async with opened(training()) as (app, session, pilot):
-        session.change(phase=Phase.AT_STOP, step=900_000, checkpoint_step=900_000)
-        await look(app, pilot)
-        seen = text_of(app)
-        assert "Stopped at 900,000, saved.  s set a later stop · a audition" in seen
-        assert "at the stop · since 14:02" in seen
-        assert app.is_running
 
 
 async def test_a_failure_stays_on_the_screen_word_for_word():
@@ -145,14 +92,6 @@ async def test_a_diverging_loss_does_not_take_the_screen_down():
         assert "no finite loss yet" in text_of(app)
 
 
-async def test_ssrn_has_no_attention_panel():
-    async with opened(training(network="ssrn", attention=())) as (app, _, pilot):
-        await pilot.pause()
-        seen = text_of(app)
-    assert "alice · SSRN" in seen
-    assert "attention" not in seen
-
-
 async def test_ascii_means_ascii_everywhere():
     async with opened(training(sentence="Zoë sings – “loudly”"), ascii_only=True) as (
         app,
@@ -182,14 +121,6 @@ async def test_a_stop_in_money_or_time_is_named_on_its_own_counter():
         session.change(stop=StopPoint(training_seconds=2364 + 5400))
         await look(app, pilot)
         assert "stop at 2h09m of training · 15:32  in 1h30m" in text_of(app)
-
-
-async def test_the_theme_changes_on_a_key():
-    async with opened(training()) as (app, _, pilot):
-        await pilot.press("t")
-        assert not app.current_theme.dark
-        await pilot.press("t")
-        assert app.current_theme.dark
 
 
 async def test_the_status_stays_above_a_maximised_panel():

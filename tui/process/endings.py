@@ -72,7 +72,7 @@ def _to_its_stop(last: Snapshot) -> str:
     except InputError:
         # The next run says so, and asks for a stop.
         return ""
-    return "" if stop is None else f" to its stop at {stop.words}"
+    return "" if stop is None else f" to its stop at {stop.point.words}"
 
 
 def _interruption(last: Snapshot) -> str:

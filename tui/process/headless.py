@@ -119,26 +119,19 @@ class _Stream:
         self._stream = stream
         self._torn = False
         self._trouble = ""
-        self._dropped = 0
 
     def write(self, line: str) -> None:
         """Write a line, or drop it; the log says when that begins, and when it ends."""
+        trouble = ""
         try:
             self._put(line)
         except (OSError, ValueError) as error:
-            self._dropped += 1
             trouble = getattr(error, "strerror", None) or str(error)
-            if trouble != self._trouble:
-                LOG.warning(
-                    "%s cannot be written (%s): lines are dropped until it can; training continues",
-                    self._name,
-                    trouble,
-                )
-            self._trouble = trouble
-        else:
-            if self._trouble:
-                LOG.info("%s is written again; %d lines are missing", self._name, self._dropped)
-            self._trouble, self._dropped = "", 0
+        if trouble and trouble != self._trouble:
+            LOG.warning("%s cannot be written (%s): dropping lines", self._name, trouble)
+        elif self._trouble and not trouble:
+            LOG.info("%s is written again", self._name)
+        self._trouble = trouble
 
     def _put(self, line: str) -> None:
         try:

@@ -10,7 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.check.report import UnknownCharacter
+from engine.errors import InputError
 from engine.formatting import printable
+from engine.serialization import from_plain
 from tui import formatting
 from tui.reports import check_words as words
 
@@ -81,10 +83,10 @@ def _unknown(full: str, values: Sequence[Any]) -> list[tuple[str, str]]:
 
 
 def _about_unknown(value: Any) -> str:  # noqa: ANN401 - what a file says, which anybody can write
-    kinds = {"character": str, "count": int, "line": int, "example": str, "becomes": str}
-    if not isinstance(value, dict) or {n: type(v) for n, v in value.items()} != kinds:
+    try:
+        one = from_plain(value, UnknownCharacter, "corpus.json")
+    except InputError:
         return str(value)
-    one = UnknownCharacter(**value)
     if not one.character:
         return str(value)
     symbol, times, becomes = words.unknown(one)

@@ -1,6 +1,5 @@
 """The attention of a sentence: which character was read at which moment."""
 
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
@@ -24,20 +23,6 @@ _LEVELS = 16
 """Shades of the picture: few enough that neighbours are often alike and cost nothing to send."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Drawing:
-    """Finished lines, and what they were drawn for."""
-
-    plot: AttentionPlot
-    size: Size
-    theme: str
-    lines: list[Strip]
-
-    def fits(self, plot: AttentionPlot, size: Size, theme: str) -> bool:
-        """Return whether nothing has changed since; arrays are compared by identity."""
-        return self.plot is plot and (self.size, self.theme) == (size, theme)
-
-
 class AttentionView(Widget, can_focus=True):
     """The newest attention plot, or an older one that the person chose."""
 
@@ -49,7 +34,8 @@ class AttentionView(Widget, can_focus=True):
         self._plain = plain
         self._plots: tuple[AttentionPlot, ...] = ()
         self._chosen: AttentionPlot | None = None
-        self._drawing: _Drawing | None = None
+        self._drawn: tuple[AttentionPlot, Size, str] | None = None
+        self._lines: list[Strip] = []
 
     @property
     def plot(self) -> AttentionPlot | None:
@@ -109,12 +95,11 @@ class AttentionView(Widget, can_focus=True):
             text = "appears at the first checkpoint, or on n" if y == 0 else ""
             quiet = self._quiet
             return Strip([Segment(text, quiet)]).adjust_cell_length(size.width, self.rich_style)
-        drawing = self._drawing
-        theme = self.app.theme
-        if drawing is None or not drawing.fits(plot, size, theme):
-            drawing = self._drawing = _Drawing(plot, size, theme, self._draw(plot, size))
-        if y < len(drawing.lines):
-            return drawing.lines[y].adjust_cell_length(size.width, self.rich_style)
+        drawn = (plot, size, self.app.theme)
+        if self._drawn is None or drawn[0] is not self._drawn[0] or drawn[1:] != self._drawn[1:]:
+            self._drawn, self._lines = drawn, self._draw(plot, size)
+        if y < len(self._lines):
+            return self._lines[y].adjust_cell_length(size.width, self.rich_style)
         return Strip.blank(size.width, self.rich_style)
 
     def _draw(self, plot: AttentionPlot, size: Size) -> list[Strip]:

@@ -326,6 +326,14 @@ def test_not_a_file(tmp_path: Path) -> None:
         assert not found.usable
 
 
+def test_a_recording_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = written(tmp_path, speech())
+    opened, really_open = [], io.open
+    monkeypatch.setattr("io.open", lambda *a, **k: opened.append(a[0]) or really_open(*a, **k))
+    assert examined(path).usable
+    assert opened == [path]
+
+
 # Pairs that can be told apart: the second change is made to the result of the first.
 TOGETHER = [
     ("clipped, then lowered", "offset"), ("clipped, then lowered", "late"),

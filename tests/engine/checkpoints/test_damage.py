@@ -1,10 +1,8 @@
 """A checkpoint of which any byte has changed: named, set aside, and the one before is used."""
 
 import json
-import shutil
 
 import pytest
-import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,11 +13,9 @@ from engine.checkpoints.state import (
     is_intact,
     sealed,
 )
-from engine.errors import InputError, VoicecoachError
+from engine.errors import InputError
 from engine.jobs.info import describe
 from engine.run.stop import AlreadyThereError
-from engine.voice.folder import Voice
-from engine.voice.history import History
 
 KEEP_FIXTURES = settings(
     max_examples=60,
@@ -49,10 +45,6 @@ def trained(make_voice, training):
     voice = make_voice(text2mel=3, base_step=3)
     training.end(training.start(voice, "5"))
     return voice
-
-
-def same(one, other):
-    return one.keys() == other.keys() and all(torch.equal(one[n], other[n]) for n in one)
 
 
 def test_no_byte_of_a_checkpoint_changes_unnoticed(trained):
@@ -125,13 +117,6 @@ def test_checksums_of_other_files_are_not_intact(trained):
     assert not is_intact(folder)
 
 
-def test_a_checkpoint_without_its_state_counts_as_damaged(trained, training):
-    (trained.newest("text2mel").path / "state.json").unlink()
-    snapshot = training.end(training.start(trained, "6"))
-    assert (snapshot.failure, snapshot.first_step) == ("", 3)
-    assert any("kept as step-000000005-damaged" in text for text in training.texts(snapshot))
-
-
 def test_where_nothing_is_good_nothing_begins_anew(trained, training):
     for entry in trained.checkpoints("text2mel"):
         flip(entry.path / "weights.safetensors", 0.9, 1)
@@ -141,45 +126,3 @@ def test_where_nothing_is_good_nothing_begins_anew(trained, training):
     assert "No checkpoint of text2mel" in snapshot.failure
     assert "step-000000005 is damaged" in snapshot.failure
     assert [entry.step for entry in trained.checkpoints("text2mel")] == [3, 5]
-
-
-def test_info_names_what_is_damaged(trained):
-    flip(trained.newest("text2mel").path / "state.json", 0.5, 1)
-    said = describe(trained.folder)["networks"]["text2mel"]
-    assert (said["step"], said["damaged"]) == (3, ["step-000000005"])
-
-
-def test_no_byte_of_a_voice_gives_a_traceback(trained, training, tmp_path):
-    """Any byte of any file: a sentence, or the very weights that a sound voice comes to."""
-    copies = tmp_path / "copies"
-    voice = trained
-    files = sorted(
-        path.relative_to(voice.folder)
-        for path in voice.folder.rglob("*")
-        if path.is_file() and path.name not in ("lock", "voicecoach.log")
-    )
-    good = {entry.step: load_checkpoint(entry.path) for entry in voice.checkpoints("text2mel")}
-
-    @settings(KEEP_FIXTURES, max_examples=30)
-    @given(st.sampled_from(files), places, bits)
-    def check(name, place, bits):
-        shutil.rmtree(copies, ignore_errors=True)
-        shutil.copytree(voice.folder, copies)
-        if (copies / name).stat().st_size == 0:
-            return
-        flip(copies / name, place, bits)
-        told = ""
-        try:
-            mine = Voice.open(copies)
-            describe(copies)
-            History(mine.history("text2mel"), up_to=5)
-            assert mine.spend.seconds >= 0
-            for entry in mine.checkpoints("text2mel"):
-                loaded = load_checkpoint(entry.path)
-                assert same(loaded.weights, good[entry.step].weights)
-                assert same(loaded.optimizer, good[entry.step].optimizer)
-        except VoicecoachError as error:
-            told = str(error)
-        assert "\n" not in told
-
-    check()

@@ -4,7 +4,7 @@ import errno
 import os
 from pathlib import Path
 
-from engine.checkpoints.retention import remove_superseded, sweep
+from engine.checkpoints.retention import sweep
 from engine.voice.layout import is_checkpoint, list_checkpoints
 
 
@@ -47,16 +47,3 @@ def test_a_checkpoint_whose_successor_never_came_is_put_back(tmp_path):
     (tmp_path / "step-000000005").rename(tmp_path / ".step-000000005.4711.old")
     sweep(tmp_path)
     assert is_checkpoint(tmp_path / "step-000000005")
-
-
-def test_the_newest_the_multiples_and_the_base_are_kept(make_voice):
-    voice = make_voice(text2mel=7, base_step=7, keep_newest=3, keep_every=100)
-    folder = voice.folder / "text2mel" / "checkpoints"
-    for step in (50, 100, 150, 200, 250, 300, 310, 320):
-        make(folder / f"step-{step:09d}")
-    assert remove_superseded(voice, "text2mel", base_step=7) == {}
-    left = [entry.step for entry in voice.checkpoints("text2mel")]
-    assert left == [7, 100, 200, 300, 310, 320]
-    assert len(names(folder)) == len(left)
-    assert remove_superseded(voice, "text2mel", base_step=7) == {}
-    assert [entry.step for entry in voice.checkpoints("text2mel")] == left

@@ -147,9 +147,8 @@ def test_small_corpus_is_one_batch(store):
 def test_prefetched_batches_are_those_of_the_source(store):
     batches = source(store)
     with Prefetcher(batches, CPU) as ahead:
-        ahead.restart(17)
         for step in range(17, 37):
-            assert same(ahead.next(), source(store).batch(step))
+            assert same(ahead.next(step), source(store).batch(step))
 
 
 def test_restart_at_another_step_and_salt(store):
@@ -158,9 +157,8 @@ def test_restart_at_another_step_and_salt(store):
     with Prefetcher(source(store), CPU) as ahead:
         plain = source(store)
         for first, salt, expected in ((3, 0, plain), (40, 5, salted), (1, 0, plain)):
-            ahead.restart(first, salt)
             for step in range(first, first + 7):
-                assert same(ahead.next(), expected.batch(step))
+                assert same(ahead.next(step, salt), expected.batch(step))
 
 
 def test_unpinned_memory_is_logged_once(store, monkeypatch, caplog):
@@ -171,9 +169,8 @@ def test_unpinned_memory_is_logged_once(store, monkeypatch, caplog):
     caplog.set_level("INFO")
     batches = source(store)
     with Prefetcher(batches, torch.device("cuda")) as ahead:
-        ahead.restart(1)
         for step in range(1, 6):
-            assert same(ahead.next(), source(store).batch(step))
+            assert same(ahead.next(step), source(store).batch(step))
     assert caplog.text.count("no memory may be pinned here") == 1
 
 
@@ -192,17 +189,15 @@ class _Failing:
 
 def test_failing_batch_raises_in_its_turn(store):
     with Prefetcher(_Failing(source(store), 3), CPU) as ahead:
-        ahead.restart(1)
-        ahead.next()
-        ahead.next()
+        ahead.next(1)
+        ahead.next(2)
         with pytest.raises(OSError, match="the disk is gone"):
-            ahead.next()
+            ahead.next(3)
 
 
 @pytest.mark.parametrize("taken", [0, 1, 7])
 def test_closing_ends_the_thread(store, taken):
     with Prefetcher(source(store), CPU) as ahead:
-        ahead.restart(1)
-        for _ in range(taken):
-            ahead.next()
+        for step in range(1, taken + 1):
+            ahead.next(step)
     assert "batches" not in {thread.name for thread in threading.enumerate()}

@@ -115,11 +115,11 @@ def test_a_checkpoint_with_holes_is_not_sent_to_a_mirror(make_voice):
     voice = make_voice(text2mel=5)
     entry = voice.newest("text2mel")
     holes(entry.path / "optimizer.safetensors")
-    damaged = []
-    outgoing = Outgoing(voice, "text2mel", damaged.append)
+    warnings = []
+    outgoing = Outgoing(voice, "text2mel", warnings.append)
     with pytest.raises(GoneError):
         outgoing.files_of(entry)
-    assert damaged == [entry.path]
+    assert warnings == [f"{entry.path} is damaged and not sent to the mirror"]
     os.truncate(voice.folder / "voice.toml", TERABYTE)
     with pytest.raises(OSError, match="too large"):
         outgoing.small_files(voice.folder.parent)

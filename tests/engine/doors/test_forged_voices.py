@@ -3,7 +3,6 @@
 import json
 import os
 import struct
-from dataclasses import asdict
 
 import pytest
 
@@ -51,18 +50,13 @@ def test_a_state_that_is_a_bomb_is_damaged(newest, bomb):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"step": 10**4000},
         {"step": -1},
-        {"base_step": 2**80},
         {"seed": "one"},
-        {"seed": 1e999},
         {"moments_from": {}},
         {"sha256": 5},
-        {"unlogged": {"count": 1e999}},
         {"unlogged": {"count": 3, "sums": [1, 2, float("nan")]}},
         {"corpus": "../../../../etc/passwd"},
         {"recovery": {"rate_factor": float("nan")}},
-        {"recovery": {"rate_factor": 2.0}},
         {"recovery": {"salt": 0.5}},
         {"symbols_from": 7},
     ],
@@ -78,29 +72,20 @@ def test_a_state_that_says_nonsense_is_damaged(newest, changes):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"hidden": 10**9},
         {"hidden": 2**15},
-        {"embedding": 2**16},
         {"vocabulary_size": 10**30},
         {"hidden": 16.0},
-        {"hidden": "16"},
         {"hidden": True},
         {"epsilon": float("nan")},
-        {"epsilon": 1e300},
-        {"dropout": "none"},
         {"mask_text": 1},
         {"depth": 5},
     ],
     ids=str,
 )
-def test_sizes_in_a_state_take_no_memory(newest, changes, training, voice):
+def test_sizes_in_a_state_take_no_memory(newest, changes):
     forge(newest, spec={**json.loads((newest / "state.json").read_text())["spec"], **changes})
     with pytest.raises(VoicecoachError):
         load_checkpoint(newest)
-    if changes in ({"hidden": 2**15}, {"hidden": 16.0}):
-        session = training.start(voice, "+1")
-        training.end(session)
-        assert isinstance(session.error, VoicecoachError)
 
 
 def header(tensors):
@@ -108,8 +93,11 @@ def header(tensors):
     return struct.pack("<Q", len(text)) + text
 
 
+ENTRY = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
+
+
 def one(**changes):
-    return header({"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8], **changes}})
+    return header({"a": {**ENTRY, **changes}})
 
 
 FORGED = {
@@ -123,17 +111,8 @@ FORGED = {
     "shape of more than there is": one(shape=[2**40]) + bytes(8),
     "shape that overflows": one(shape=[2**62, 2**62]) + bytes(8),
     "no such dtype": one(dtype="OBJECT") + bytes(8),
-    "overlapping": header(
-        {
-            name: {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
-            for name in ("audio_decoder", "b")
-        }
-    )
-    + bytes(8),
-    "a name that leads out": header(
-        {"../../x": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}
-    )
-    + bytes(8),
+    "overlapping": header({"audio_decoder": ENTRY, "b": ENTRY}) + bytes(8),
+    "a name that leads out": header({"../../x": ENTRY}) + bytes(8),
     # What torch.load and np.load would run.
     "pickle": b"\x80\x04cposix\nsystem\n(S'touch owned'\ntR.",
     "zip of torch": b"PK\x03\x04" + bytes(64),
@@ -196,13 +175,6 @@ def test_settings_that_mean_harm_are_one_sentence(voice, line):
     assert len(str(caught.value)) < 7_000
 
 
-def test_settings_without_end_are_not_read(voice):
-    with (voice.folder / "voice.toml").open("ab") as file:
-        file.truncate(2**40)
-    with pytest.raises(InputError, match="too large"):
-        describe(voice.folder)
-
-
 @pytest.mark.parametrize("bomb", BOMBS, ids=NAMES)
 def test_lines_that_are_bombs_are_passed_over(voice, bomb):
     lines = [bomb, '{"step": 3, "loss": 0.5}', bomb, ""]
@@ -227,15 +199,6 @@ def test_impossible_spend_lines_prevent_no_run(voice, training):
     assert 1 < snapshot.spent < 2
 
 
-def test_a_line_without_end_takes_no_memory(voice):
-    """A terabyte of holes is no file for a disk, and one line for a reader."""
-    path = voice.folder / "spend.jsonl"
-    with path.open("wb") as file:
-        file.truncate(2**40)
-    with pytest.raises(VoicecoachError, match="spend"):
-        describe(voice.folder)
-
-
 @pytest.mark.parametrize(
     "changes",
     [
@@ -245,9 +208,7 @@ def test_a_line_without_end_takes_no_memory(voice):
         {"file": 5},
         {"original": ["x"]},
         {"step": 10**300},
-        {"step": "1e9"},
         {"seconds": float("inf")},
-        {"seconds": -1},
     ],
     ids=str,
 )
@@ -309,14 +270,11 @@ def forged_index(index, **changes):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"n_bins": 0},
         {"n_bins": 10**12, "bytes": 10**15},
         {"reduction": 1},
         {"entries": [{"clip_id": "../../etc/passwd", "frames": 4}]},
         {"entries": [{"clip_id": "a", "frames": 4, "path": "/etc/passwd"}]},
-        {"entries": 5},
         {"rejected": [[1, 2]]},
-        {"key": "0" * 32},
     ],
     ids=str,
 )
@@ -333,19 +291,11 @@ def test_features_that_do_not_fit_are_computed_again(make_voice, training, chang
     assert json.loads(path.read_bytes()) == json.loads(good)
 
 
-@pytest.mark.parametrize("bomb", [DEEP, "[NaN]"], ids=["deep", "nan"])
 @pytest.mark.slow
-def test_a_cache_that_is_a_bomb_is_made_anew(voice, training, bomb):
+def test_a_cache_that_is_a_bomb_is_made_anew(voice, training):
     training.end(training.start(voice, "6"))
     for path in voice.features.rglob("*.json"):
-        path.write_text(bomb)
+        path.write_text(DEEP)
     session = training.start(voice, "7")
     assert training.end(session).step == 7
     assert session.error is None
-
-
-def test_a_state_is_told_apart_from_a_forged_one(newest):
-    """The forging above changes what it says it changes, and nothing else."""
-    before = asdict(load_checkpoint(newest).spec)
-    forge(newest)
-    assert asdict(load_checkpoint(newest).spec) == before

@@ -206,10 +206,7 @@ def test_a_fetched_voice_keeps_the_mirror_that_was_named(strange, make, send, ad
     assert Voice.open(strange.voice).settings.mirror == address
 
 
-BROKEN = pytest.mark.parametrize("text", ["[" * 10**5, "", "\x00"], ids=["deep", "empty", "zero"])
-
-
-@BROKEN
+@pytest.mark.parametrize("text", ["[" * 10**5, "", "\x00"], ids=["deep", "empty", "zero"])
 def test_an_invalid_marker_is_refused_and_not_overwritten(tmp_path, text):
     mirror = tmp_path / "mirror"
     mirror.mkdir()
@@ -217,13 +214,6 @@ def test_an_invalid_marker_is_refused_and_not_overwritten(tmp_path, text):
     with pytest.raises(InputError, match=r"mirror\.json .* is not a mirror's"):
         restore(TrainOptions(tmp_path / "in", mirror=str(mirror)), FetchOptions())
     assert (mirror / MARKER).read_text() == text
-
-
-@BROKEN
-def test_checkpoints_say_whose_they_are_without_a_marker(strange, text):
-    (strange.folder / MARKER).write_text(text)
-    fetch(strange)
-    assert Voice.open(strange.voice).newest("text2mel").step == 200
 
 
 def test_a_mirror_of_a_later_format_is_refused(strange):

@@ -11,7 +11,6 @@ from engine.mirror.layout import (
     MAX_BYTES,
     VOICE_FILES,
     FileInfo,
-    FormatError,
     Latest,
     Manifest,
     Marker,
@@ -143,5 +142,5 @@ def test_a_bomb_is_refused_like_anything_else(content):
 
 
 def test_another_format_is_recognised():
-    with pytest.raises(FormatError, match="its format is 2, not 1"):
+    with pytest.raises(InputError, match="its format is 2, not 1"):
         parse(b'{"format": 2}', Marker)

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 import torch
 
+from engine.data.clips import Limits
 from engine.errors import Cancelled, EngineError, InputError
-from engine.speech.bbc_synthesis import OriginalSynthesizer, synthesise_bbc
+from engine.speech.bbc_synthesis import speak_as_bbc, synthesise_bbc
 
 SENTENCES = ("my neighbour keeps three hens.", "where is the bus?")
 FRAMES = 24
@@ -55,10 +56,8 @@ def test_attention_sees_three_characters_from_the_last(unmasked_text2mel, texts)
 
 
 def test_a_text_is_padded_and_always_as_long(unmasked_text2mel, texts, vocabulary):
-    synthesizer = OriginalSynthesizer(
-        unmasked_text2mel, vocabulary, max_frames=FRAMES, max_characters=LENGTH
-    )
-    spoken = synthesizer.mel(SENTENCES[1].upper())
+    limits = Limits(LENGTH, FRAMES)
+    spoken = speak_as_bbc(unmasked_text2mel, vocabulary, limits, SENTENCES[1].upper())
     assert spoken.text == SENTENCES[1]
     mel, attention = synthesise_bbc(unmasked_text2mel, texts[1:], FRAMES)
     np.testing.assert_array_equal(spoken.mel, mel[0])
@@ -81,15 +80,13 @@ def test_the_original_gives_up_when_asked(unmasked_text2mel, texts):
 
 
 def test_the_original_refuses_what_it_cannot_read(unmasked_text2mel, vocabulary):
-    synthesizer = OriginalSynthesizer(unmasked_text2mel, vocabulary, max_characters=8)
-    with pytest.raises(InputError, match="at most 7"):
-        synthesizer.mel("a long sentence")
-    with pytest.raises(InputError, match="nothing to speak"):
-        synthesizer.mel(" ")
+    for text, why in (("a long sentence", "at most 7"), (" ", "nothing to speak")):
+        with pytest.raises(InputError, match=why):
+            speak_as_bbc(unmasked_text2mel, vocabulary, Limits(8), text)
 
 
 def test_weights_that_are_not_finite_are_told(unmasked_text2mel, vocabulary):
     with torch.no_grad():
         unmasked_text2mel.audio_decoder.layers[0].norm.bias[0] = float("nan")
     with pytest.raises(EngineError, match="not finite"):
-        OriginalSynthesizer(unmasked_text2mel, vocabulary, max_frames=3).mel("a")
+        speak_as_bbc(unmasked_text2mel, vocabulary, Limits(180, 3), "a")

@@ -6,6 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.data.clips import Limits
 from engine.errors import Cancelled, EngineError, InputError
 from engine.evaluation.attention_measures import measure_attention
 from engine.networks.attention import attend
@@ -33,7 +34,7 @@ def test_cached_synthesis_equals_a_full_recomputation(
     text2mel, unmasked_text2mel, vocabulary, mask_text
 ):
     network = text2mel if mask_text else unmasked_text2mel
-    spoken = Synthesizer(network, vocabulary, max_frames=90).mel(SENTENCE)
+    spoken = Synthesizer(network, vocabulary, Limits(max_coarse_frames=90)).mel(SENTENCE)
     symbols = vocabulary.encode(SENTENCE)
     padding = [] if mask_text else [0] * (180 - len(symbols))
     mel, free = recompute(network, symbols + padding, spoken)
@@ -67,7 +68,7 @@ def test_a_sentence_known_by_heart_is_said_in_full(trained_text2mel, vocabulary,
 
 
 def test_a_sentence_that_finds_no_end_is_cut_and_says_so(text2mel, vocabulary):
-    spoken = Synthesizer(text2mel, vocabulary, max_frames=7).mel(SENTENCE)
+    spoken = Synthesizer(text2mel, vocabulary, Limits(max_coarse_frames=7)).mel(SENTENCE)
     assert not spoken.finished
     assert spoken.mel.shape == (7, 80)
     assert spoken.attention.shape == (len(SENTENCE) + 1, 7)
@@ -92,7 +93,7 @@ def test_a_sentence_without_readable_characters_is_refused(text2mel, vocabulary)
 
 
 def test_a_sentence_that_is_too_long_is_refused(text2mel, vocabulary):
-    synthesizer = Synthesizer(text2mel, vocabulary, max_characters=10, max_frames=3)
+    synthesizer = Synthesizer(text2mel, vocabulary, Limits(10, 3))
     assert synthesizer.mel("a" * 9).text == "a" * 9
     with pytest.raises(InputError, match="at most 9"):
         synthesizer.mel("a" * 10)
@@ -102,7 +103,7 @@ def test_weights_that_are_not_finite_are_named_as_the_cause(text2mel, vocabulary
     with torch.no_grad():
         text2mel.audio_decoder.layers[-1].convolution.bias[3] = float("nan")
     with pytest.raises(EngineError, match="earlier checkpoint"):
-        Synthesizer(text2mel, vocabulary, max_frames=5).mel(SENTENCE)
+        Synthesizer(text2mel, vocabulary, Limits(max_coarse_frames=5)).mel(SENTENCE)
 
 
 @given(st.integers(2, 40), st.integers(0, 2**32))

@@ -68,11 +68,11 @@ def test_every_symbol_has_an_origin_and_none_is_shifted(source: str, target: str
             assert row is None or row >= 2
     assert set(mapping.dropped) == set(source) - set(target)
     assert mapping.letter_rows
-    told = " ".join(mapping.sentences())
+    sentences = " ".join(mapping.sentences())
     assert all("\n" not in sentence for sentence in mapping.sentences())
     if not mapping.same:
-        assert ("start from" in told) == (not all(mapping.known))
-        assert ("this voice lacks" in told) == bool(mapping.dropped)
+        assert ("start from" in sentences) == (not all(mapping.known))
+        assert ("this voice lacks" in sentences) == bool(mapping.dropped)
 
 
 def test_one_sentence_per_kind_of_change() -> None:
@@ -91,9 +91,6 @@ def test_one_sentence_per_kind_of_change() -> None:
     }
     [line] = map_symbols(BBC_SYMBOLS, BBC_SYMBOLS[:2] + BBC_SYMBOLS[:1:-1]).sentences()
     assert "another order" in line
-
-
-def test_many_symbols_are_cut_to_a_line() -> None:
     kanji = "".join(map(chr, range(0x4E00, 0x4E00 + 500)))
     lines = map_symbols(BBC_SYMBOLS, BBC_SYMBOLS + kanji).sentences()
     assert lines[-1].endswith("and 476 more")

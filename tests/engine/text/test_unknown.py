@@ -25,11 +25,7 @@ def test_most_frequent_comes_first_with_its_first_line() -> None:
         ("§", 1, 5),
     ]
     assert found[0].example == 'Stop ¤ "now"'
-
-
-def test_readable_corpus_has_none() -> None:
     assert unknown_characters(rows("Cafe; TEA?\tYes."), PLAIN) == ()
-    assert unknown_characters({}, PLAIN) == ()
 
 
 def test_example_is_printable_text_around_the_character() -> None:

@@ -8,6 +8,7 @@ import threading
 import time
 
 import pytest
+from saved import steps
 
 from engine.checkpoints import tensor_file
 from engine.checkpoints.checkpoint import load_checkpoint
@@ -17,10 +18,6 @@ from engine.run.snapshot import Phase
 from engine.training import checkpoint_writer
 from engine.training.checkpointer import Checkpointer
 from engine.voice import history, spend
-
-
-def steps(voice, network="text2mel"):
-    return [entry.step for entry in voice.checkpoints(network)]
 
 
 @pytest.fixture
@@ -93,22 +90,6 @@ def test_training_goes_on_while_the_disk_refuses(make_voice, training, disk, err
     assert not [path.name for path in folder.iterdir() if path.name.startswith(".")]
 
 
-@pytest.mark.usefixtures("impatient")
-def test_a_disk_with_too_little_room_is_not_written_to(make_voice, training, monkeypatch):
-    voice = make_voice()
-    session = training.start(voice, attended=True)
-    training.until(session, lambda s: s.step > 2)
-    monkeypatch.setattr("engine.files.free_bytes", lambda path: 1000)
-    session.send(SaveCheckpoint())
-    snapshot = training.until(session, lambda s: s.saving_trouble)
-    assert "but 1 kB are free" in snapshot.saving_trouble
-    monkeypatch.undo()
-    session.send(SaveCheckpoint())
-    training.until(session, lambda s: s.checkpoint_step)
-    session.send(Finish())
-    assert training.end(session).phase is Phase.STOPPED
-
-
 def test_a_slow_disk_delays_no_step_and_is_reported(make_voice, training, monkeypatch):
     voice = make_voice()
     disk = HangingSave(monkeypatch)
@@ -124,16 +105,6 @@ def test_a_slow_disk_delays_no_step_and_is_reported(make_voice, training, monkey
     assert 6 not in steps(voice)
     session.send(Finish())
     assert training.end(session).saved
-
-
-def test_the_end_reports_the_disk_that_it_waits_for(make_voice, training, monkeypatch):
-    disk = HangingSave(monkeypatch)
-    session = training.start(make_voice(), "4")
-    snapshot = training.until(session, lambda s: "checkpoint of step 4" in s.saving_trouble)
-    assert "the disk is slow" in snapshot.saving_trouble
-    disk.released.set()
-    snapshot = training.end(session)
-    assert (snapshot.phase, snapshot.saving_trouble) == (Phase.STOPPED, "")
 
 
 @pytest.fixture
@@ -227,20 +198,17 @@ def test_a_removed_voice_toml_is_written_again(make_voice, training):
 
 
 def test_waiting_for_the_last_checkpoint_is_not_training(make_voice, training, monkeypatch):
-    save_last = Checkpointer.save_last
+    save = Checkpointer.save
     counted = []
 
     def watched(checkpointer, *given):
         # A clock that runs is never twice at the same place.
-        counted.append(
-            (checkpointer._cost.run_training_seconds, checkpointer._cost.run_training_seconds)
-        )
-        return save_last(checkpointer, *given)
+        counted.extend(checkpointer._cost.run_training_seconds for _ in range(2))
+        return save(checkpointer, *given)
 
-    monkeypatch.setattr(Checkpointer, "save_last", watched)
+    monkeypatch.setattr(Checkpointer, "save", watched)
     session = training.start(make_voice())
     training.until(session, lambda snapshot: snapshot.step > 3)
     session.send(Finish())
     snapshot = training.end(session)
-    ((one, other),) = counted
-    assert one == other == snapshot.voice_seconds > 0
+    assert counted[0] == counted[1] == snapshot.voice_seconds > 0

@@ -155,14 +155,6 @@ def test_a_stalled_terminal_is_not_waited_for(make_voice, training, when):
     assert snapshot.ended_because == "no terminal takes the screen's output"
 
 
-def test_a_terminal_that_recovers_is_waited_for(make_voice, training):
-    commands = TerminalStalled(stalled=True), TerminalStalled(stalled=False)
-    session = training.start(make_voice(), "+3", *commands, attended=True)
-    training.until(session, lambda s: s.wait_ends_at is not None)
-    session.send(Finish())
-    assert training.end(session).ended_because == ""
-
-
 @pytest.mark.usefixtures("no_patience")
 def test_hold_waits_for_keys_and_terminals_without_limit(make_voice, training):
     stalled = TerminalStalled(stalled=True)

@@ -95,15 +95,6 @@ def test_at_a_screen_training_waits_for_the_answer(make_voice, training, broken)
     training.end(session)
 
 
-def test_held_countdown_waits_for_the_answer(make_voice, training, broken):
-    session = training.start(make_voice(dataset=broken), "+1", Hold(), attended=True)
-    training.until(session, lambda s: checked(s) and s.seconds_to_start is None)
-    session.send(Continue())
-    training.until(session, lambda s: s.phase is Phase.AT_STOP)
-    session.send(Finish())
-    training.end(session)
-
-
 def test_training_is_timed_during_the_wait(make_voice, training, broken):
     """The order's network, steps and price; the weights come out as if nothing had been timed."""
     voices = [make_voice(name, dataset=broken, price=3.6) for name in ("timed", "untimed")]
@@ -124,19 +115,6 @@ def test_training_is_timed_during_the_wait(make_voice, training, broken):
     assert (timed / "weights.safetensors").read_bytes() == (
         untimed / "weights.safetensors"
     ).read_bytes()
-
-
-def test_failed_timing_is_reported(make_voice, training, broken, monkeypatch):
-    def fail(*_given, **_options) -> None:
-        raise ZeroDivisionError("no clock")
-
-    monkeypatch.setattr(checking, "with_estimates", fail)
-    session = training.start(make_voice(dataset=broken), "+1", Hold(), attended=True)
-    told = "training could not be timed (no clock)"
-    snapshot = training.until(session, lambda s: told in training.texts(s) and not s.progress)
-    assert snapshot.check.estimates == ()
-    session.send(Finish())
-    assert training.end(session).phase is Phase.STOPPED
 
 
 @given(looks=st.integers(0, 400))
@@ -217,25 +195,6 @@ def test_declining_leaves_no_new_voice(tmp_path, training, broken):
     assert training.end(session).step == 1
 
 
-def test_declining_keeps_an_existing_voice_and_asks_again(make_voice, training, broken):
-    voice = make_voice(dataset=broken)
-    for _ in range(2):
-        session = training.start(voice, "+1", attended=True)
-        snapshot = training.until(session, checked)
-        session.send(Finish())
-        assert training.end(session).phase is Phase.STOPPED
-        assert voice.newest("text2mel").step == 0
-    # The second time it was known already, and had only to be asked.
-    assert summaries(training, snapshot) == []
-
-
-def test_finishing_during_the_check_leaves_no_record(make_voice, training):
-    voice = make_voice()
-    snapshot = training.end(training.start(voice, "+1", Finish(), attended=True))
-    assert snapshot.phase is Phase.STOPPED
-    assert not voice.check_record.exists()
-
-
 def test_nothing_is_asked_where_nothing_can_be_trained(tmp_path, training, speech):
     dataset = Path(shutil.copytree(speech, tmp_path / "recordings"))
     rows = (dataset / "metadata.csv").read_text().splitlines()
@@ -254,16 +213,6 @@ def test_failed_check_does_not_prevent_training(make_voice, training, monkeypatc
     snapshot = training.end(training.start(make_voice(), "+1"))
     assert (snapshot.step, snapshot.check) == (1, None)
     assert any("could not be checked (no loudness)" in text for text in training.texts(snapshot))
-
-
-def test_record_round_trip(make_voice, training, broken):
-    voice = make_voice(dataset=broken)
-    snapshot = training.end(training.start(voice, "+1"))
-    key = corpus_key(voice, scan_corpus(broken))
-    record = load_record(voice, key)
-    assert (record.key, record.report, record.accepted) == (key, snapshot.check, True)
-    assert len(record.shapes) == 3
-    assert load_record(voice, "another corpus") is None
 
 
 @pytest.mark.parametrize(

@@ -2,36 +2,21 @@
 
 import json
 from dataclasses import replace
-from threading import Event
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from saved import same, steps, tensors
 
 from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
-from engine.checkpoints.recovery import Recovery
+from engine.checkpoints.state import Recovery
 from engine.data.batches import BatchSource
 from engine.run.commands import Continue, Finish, ScreenDetached, TerminalStalled
 from engine.run.snapshot import Phase
 from engine.training.divergence import DivergedError, LossRange
-from engine.training.finite import Skips
-from engine.training.learner import Learner
+from engine.training.learner import Learner, Skips
 
 BIAS = "audio_decoder.layers.0.convolution.bias"
 NONE = Skips(0, 0)
-
-
-def steps(voice):
-    return [entry.step for entry in voice.checkpoints("text2mel")]
-
-
-def tensors(voice, step):
-    folder = voice.checkpoint_folder("text2mel", step)
-    return {
-        (path.name, name): tensor
-        for path in folder.glob("*.safetensors")
-        for name, tensor in load_file(path).items()
-    }
 
 
 def events(training, snapshot, words):
@@ -87,9 +72,7 @@ def test_a_step_with_a_nan_loss_changes_nothing(
     monkeypatch.setattr(Learner, "step", leave_out)
     training.end(training.start(without, "13"))
     ours, theirs = tensors(with_nan, 13), tensors(without, 13)
-    assert ours.keys() == theirs.keys()
-    for name, tensor in ours.items():
-        assert torch.equal(tensor, theirs[name]), name
+    assert same(ours, theirs)
     count = next(tensor for name, tensor in ours.items() if name[1].startswith("step/"))
     assert count == 12
     # Logged losses are means of the steps that had a finite one.
@@ -143,8 +126,7 @@ def test_a_rolled_back_run_resumes_bit_for_bit(make_voice, copy_voice, training,
     for stop in ("33", "45"):
         snapshot = training.end(training.start(stopped, stop, checkpoint_every=20))
     assert (snapshot.rate_factor, snapshot.rollbacks) == (0.5, 1)
-    ours, theirs = tensors(stopped, 45), tensors(straight, 45)
-    assert all(torch.equal(tensor, theirs[name]) for name, tensor in ours.items())
+    assert same(tensors(stopped, 45), tensors(straight, 45))
 
 
 @pytest.fixture
@@ -215,28 +197,6 @@ def test_without_a_screen_a_diverged_run_fails(hopeless, training, leaves):
     snapshot = training.end(training.start(hopeless, "60"))
     assert snapshot.phase is Phase.FAILED
     assert len(events(training, snapshot, "diverged")) == 1 + 1
-
-
-def test_finishing_among_nan_steps_saves_finite_weights(make_voice, training, monkeypatch):
-    voice = make_voice()
-    reached, finish = Event(), Event()
-    make_step = Learner.step
-
-    def wait_at_8(learner, batch, step):
-        if step == 8:
-            reached.set()
-            assert finish.wait(60)
-        return make_step(learner, batch, step)
-
-    monkeypatch.setattr(Learner, "step", wait_at_8)
-    spoil_batches(monkeypatch, lambda step, salt: step > 5)
-    session = training.start(voice)
-    assert reached.wait(60)
-    session.send(Finish())
-    finish.set()
-    assert training.end(session).phase is Phase.STOPPED
-    assert steps(voice) == [0, 8]
-    assert all(tensor.isfinite().all() for tensor in tensors(voice, 8).values())
 
 
 def test_without_a_checkpoint_it_starts_from_fresh_weights(make_voice, training, monkeypatch):
@@ -357,3 +317,10 @@ def test_after_a_rollback_the_range_is_that_of_earlier_steps():
     made.add(490, 1.0)
     made.add(500, 1.0)
     assert made.limit == pytest.approx(1.25)
+
+
+def test_rollbacks_long_ago_no_longer_count():
+    recovery = Recovery().after(100).after(200)
+    assert recovery == Recovery(0.25, 2, 2, 200)
+    assert recovery.forgiven(5199) == recovery
+    assert recovery.forgiven(5200) == Recovery(0.25, 0, 2, 200)

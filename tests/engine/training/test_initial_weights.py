@@ -136,16 +136,6 @@ def test_without_a_vocabulary_the_sources_is_taken(make_voice, take_over):
     assert (mine.settings.symbols, mine.settings.cleaner) == (GERMAN, "plain")
 
 
-def test_an_existing_voice_takes_a_network_by_symbol(make_voice, training):
-    source = make_voice("theirs", text2mel=871, symbols=KYUBYONG)
-    mine = make_voice("mine", text2mel=None, ssrn=3)
-    snapshot = training.end(training.start(mine, "+1", source=source.folder))
-    assert (snapshot.step, snapshot.failure) == (872, "")
-    base = load_checkpoint(mine.checkpoint_folder("text2mel", 871))
-    assert base.symbols == BBC_SYMBOLS
-    assert base.symbols_from["source"] == KYUBYONG
-
-
 def test_optimizer_state_comes_along_by_symbol(make_voice, take_over, training):
     source = make_voice("theirs", text2mel=10, recipe="bbc")
     training.end(training.start(source, "+2"))
@@ -296,25 +286,17 @@ def test_an_imported_voice_takes_its_first_recordings(make_voice, training, spee
     assert load_checkpoint(voice.newest("ssrn").path).spec.hidden == 128
 
 
-@pytest.mark.parametrize("rows", ["", "gone|nobody recorded this\n"])
-def test_useless_recordings_leave_no_trace(make_voice, training, tmp_path, rows):
+@pytest.mark.parametrize(
+    ("rows", "given"), [("gone|nobody recorded this\n", {"price": 3.0}), ("", {"network": "ssrn"})]
+)
+def test_useless_recordings_leave_no_trace(make_voice, training, tmp_path, rows, given):
     voice = imported(make_voice, training)
+    if given.get("network"):
+        given = {**given, "source": make_voice("theirs", text2mel=None, ssrn=9).folder}
     dataset = tmp_path / "recordings"
     (dataset / "wavs").mkdir(parents=True)
     (dataset / "metadata.csv").write_text(rows)
     before = contents(voice.folder)
-    snapshot = training.end(training.start(voice, "+1", dataset=dataset, price=3.0))
+    snapshot = training.end(training.start(voice, "+1", dataset=dataset, **given))
     assert snapshot.phase is Phase.FAILED
-    assert contents(voice.folder) == before
-
-
-def test_imported_voice_survives_a_failed_run(make_voice, training, tmp_path):
-    voice = imported(make_voice, training)
-    source = make_voice("theirs", text2mel=None, ssrn=9)
-    dataset = tmp_path / "recordings"
-    (dataset / "wavs").mkdir(parents=True)
-    (dataset / "metadata.csv").write_text("")
-    before = contents(voice.folder)
-    given = {"dataset": dataset, "source": source.folder, "network": "ssrn"}
-    assert training.end(training.start(voice, "+1", **given)).phase is Phase.FAILED
     assert contents(voice.folder) == before

@@ -1,8 +1,5 @@
 """Gradient accumulation where the memory is too small for a batch."""
 
-import os
-import subprocess
-import sys
 import threading
 import time
 from dataclasses import replace
@@ -197,35 +194,6 @@ def test_out_of_memory_is_recognized(error, is_it):
     assert is_out_of_memory(error) is is_it
 
 
-def test_splitting_in_the_middle_of_a_run_keeps_its_losses(
-    make_voice, copy_voice, training, monkeypatch, tones
-):
-    voice = make_voice(dataset=tones, dropout=0.3)
-    split = copy_voice(voice, "split")
-    make_step = Learner.step
-    made = {}
-
-    def watched(one, batch, number):
-        losses = make_step(one, batch, number)
-        made[number] = float(losses.total)
-        return losses
-
-    def with_less_from_the_fourth(one, batch, number):
-        if number == 4:
-            with_room_for(monkeypatch, 6)
-        return watched(one, batch, number)
-
-    monkeypatch.setattr(Learner, "step", watched)
-    training.end(training.start(voice, "8"))
-    whole = dict(made)
-    made.clear()
-    monkeypatch.setattr(Learner, "step", with_less_from_the_fourth)
-    events = training.texts(training.end(training.start(split, "8")))
-    assert any("4 micro-batches" in text for text in events)
-    assert [made[step] for step in (1, 2, 3)] == [whole[step] for step in (1, 2, 3)]
-    assert made == pytest.approx(whole, rel=1e-4)
-
-
 def test_where_not_even_one_clip_fits_the_error_says_what_to_do(make_voice, training, monkeypatch):
     with_room_for(monkeypatch, 0)
     session = training.start(make_voice(), "2")
@@ -248,49 +216,6 @@ def test_the_memory_is_probed_with_the_longest_batch(make_voice, training, monke
     training.end(training.start(make_voice(dataset=tones), "8"))
     # The first is the probe, the next two are of held-out clips.
     assert frames[0] >= max(frames[3:])
-
-
-RUN_WITH_A_LIMIT = """
-import resource, sys
-from pathlib import Path
-
-from engine.run.options import TrainOptions
-from engine.session import Session
-from engine.run.stop import parse_stop
-from engine.training.learner import Learner
-
-probe_memory = Learner.probe_memory
-
-
-def limited(learner, batch):
-    [line] = [line for line in open("/proc/self/status") if line.startswith("VmSize")]
-    most = int(line.split()[1]) * 1024 + 250 * 2**20
-    resource.setrlimit(resource.RLIMIT_AS, (most, resource.RLIM_INFINITY))
-    probe_memory(learner, batch)
-
-
-Learner.probe_memory = limited
-options = TrainOptions(Path(sys.argv[1]), device="cpu", precision="fp32", stop=parse_stop("1"))
-session = Session(options)
-session.start()
-session.join()
-snapshot = session.snapshot()
-print(snapshot.phase.value, snapshot.step, *(event.text for event in snapshot.events), sep="\\n")
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.process
-def test_a_process_with_little_memory_trains_all_the_same(make_voice, tones):
-    voice = make_voice(dataset=tones, hidden=128)
-    command = [sys.executable, "-c", RUN_WITH_A_LIMIT, str(voice.folder)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=300, check=True
-    )
-    lines = done.stdout.splitlines()
-    assert lines[:2] == ["stopped", "1"]
-    assert any("the memory of cpu is too small for a whole batch" in line for line in lines)
 
 
 @pytest.mark.slow

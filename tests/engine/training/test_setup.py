@@ -1,9 +1,15 @@
 """What is checked, swept or refused before the first step."""
 
 import pytest
+import torch
 
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.errors import EngineError, InputError
+from engine.machine import device as devices
+from engine.run.options import TrainOptions
+from engine.run.snapshot import Phase
+from engine.run.stop import parse_stop
+from engine.session import Session
 
 
 def test_too_little_room_is_reported_before_features(make_voice, training, monkeypatch):
@@ -24,16 +30,6 @@ def test_half_checkpoints_of_a_dead_process_are_swept(make_voice, training):
     (half / "state.json").write_text("{}")
     assert training.end(training.start(voice, "+1")).step == 1
     assert not half.exists()
-
-
-def test_a_damaged_checkpoint_is_an_input_error(make_voice, training):
-    voice = make_voice()
-    (voice.newest("text2mel").path / "weights.safetensors").write_bytes(b"nothing")
-    session = training.start(voice, "+1")
-    snapshot = training.end(session)
-    assert isinstance(session.error, InputError)
-    assert "step-000000000" in snapshot.failure
-    assert voice.folder.is_dir()
 
 
 def test_a_lost_optimizer_state_is_reported(make_voice, training):
@@ -58,3 +54,36 @@ def test_settings_that_do_not_fit_the_weights_are_refused(make_voice, training, 
     assert isinstance(session.error, InputError)
     assert word in snapshot.failure
     assert [entry.step for entry in voice.checkpoints("text2mel")] == [0]
+
+
+@pytest.fixture
+def run_to_one(training, monkeypatch, tmp_path):
+    """Train to step 1 on `auto`, on a machine with a GPU of whose driver torch knows nothing."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(devices, "_CONTROL", tmp_path)
+
+    def run(voice, **changes):
+        session = Session(TrainOptions(voice.folder, stop=parse_stop("1"), **changes))
+        session.start()
+        return session, training.end(session)
+
+    return run
+
+
+def test_with_a_price_an_unused_gpu_ends_the_run(make_voice, run_to_one):
+    voice = make_voice()
+    session, snapshot = run_to_one(voice, price=0.5)
+    assert isinstance(session.error, InputError)
+    assert "the GPU is not used" in snapshot.failure
+    assert "--device cpu" in snapshot.failure
+    assert snapshot.step == 0
+    _, snapshot = run_to_one(voice, price=0.5, device="cpu")
+    assert (snapshot.phase, snapshot.step) == (Phase.STOPPED, 1)
+
+
+def test_where_nothing_is_paid_it_is_told(make_voice, run_to_one, training):
+    session, snapshot = run_to_one(make_voice())
+    assert session.error is None
+    assert (snapshot.phase, snapshot.step) == (Phase.STOPPED, 1)
+    assert any("the GPU is not used" in text for text in training.texts(snapshot))

@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from saved import steps
 
 from engine.errors import EngineError, InputError
 from engine.run.commands import (
@@ -21,10 +22,6 @@ from engine.run.snapshot import Phase
 from engine.run.stop import parse_stop
 from engine.training.learner import Learner
 from engine.voice.folder import Voice
-
-
-def steps(voice, network="text2mel"):
-    return [entry.step for entry in voice.checkpoints(network)]
 
 
 def at_stop(snapshot):
@@ -109,18 +106,6 @@ def test_at_the_stop_a_run_waits_for_its_screen(make_voice, training):
     assert steps(voice) == [0, 3, 5, last.step]
 
 
-def test_a_screen_detached_at_the_stop_ends_the_run(make_voice, training):
-    session = training.start(make_voice(), "+2", attended=True)
-    training.until(session, at_stop)
-    session.send(ScreenDetached())
-    assert training.end(session).phase is Phase.STOPPED
-
-
-def test_a_screen_detached_before_the_stop_ends_nothing(make_voice, training):
-    session = training.start(make_voice(), "+6", ScreenDetached(), attended=True)
-    assert training.end(session).step == 6
-
-
 def test_a_pause_makes_no_steps_and_counts_no_time(make_voice, training):
     voice = make_voice()
     session = training.start(voice, "+9", Pause(), price=1.0)
@@ -145,6 +130,20 @@ def test_a_pause_makes_no_steps_and_counts_no_time(make_voice, training):
     assert sum(text.startswith("nothing to speak") for text in events) == 1
 
 
+@pytest.mark.parametrize(
+    ("before", "command", "step"),
+    [
+        ((), ScreenDetached(), 6),
+        ((Pause(),), ScreenDetached(keep_training=True), 6),
+        ((StopAt(parse_stop("2")),), ScreenDetached(), 2),
+    ],
+)
+def test_a_run_whose_screen_detaches_ends_at_its_stop(make_voice, training, before, command, step):
+    session = training.start(make_voice(), "+6", *before, command, attended=True)
+    snapshot = training.end(session)
+    assert (snapshot.phase, snapshot.step) == (Phase.STOPPED, step)
+
+
 def test_a_screen_detached_while_paused_ends_the_run(make_voice, training):
     voice = make_voice(text2mel=40)
     session = training.start(voice, attended=True)
@@ -155,14 +154,6 @@ def test_a_screen_detached_while_paused_ends_the_run(make_voice, training):
     snapshot = training.end(session)
     assert (snapshot.phase, snapshot.step) == (Phase.STOPPED, at)
     assert steps(voice) == [40, at]
-
-
-def test_a_screen_may_detach_from_a_pause_to_keep_training(make_voice, training):
-    session = training.start(make_voice(), "+6", Pause(), attended=True)
-    training.until(session, paused)
-    session.send(ScreenDetached(keep_training=True))
-    snapshot = training.end(session)
-    assert (snapshot.phase, snapshot.step) == (Phase.STOPPED, 6)
 
 
 def test_a_checkpoint_on_request_is_written_once(make_voice, training):
@@ -265,51 +256,18 @@ def test_out_of_memory_is_reported_in_a_sentence(make_voice, training, monkeypat
     assert "--preset small" in snapshot.failure
 
 
-def test_at_the_stop_a_refused_checkpoint_is_retried(make_voice, training, monkeypatch):
+def test_a_history_that_cannot_be_written_ends_no_run(make_voice, training):
     voice = make_voice()
-
-    def full(checkpoint, target):
-        raise EngineError("No space left on device")
-
-    monkeypatch.setattr("engine.training.checkpoint_writer.save_checkpoint", full)
-    session = training.start(voice, "3", attended=True)
-    snapshot = training.until(session, at_stop)
-    assert snapshot.checkpoint_step == 0
-    monkeypatch.undo()
-    session.send(SaveCheckpoint())
-    training.until(session, lambda s: s.checkpoint_step == 3)
-    session.send(Finish())
-    assert training.end(session).phase is Phase.STOPPED
-    assert steps(voice) == [0, 3]
-
-
-def test_files_that_only_report_cannot_end_a_run(make_voice, training):
-    """Spend, history and the report of the corpus, with folders in their way."""
-    voice = make_voice(keep_newest=1, keep_every=100)
-    training.end(training.start(voice, "5"))
-    voice.corpus_report.unlink()
-    voice.corpus_report.mkdir()
-    spend, history = voice.folder / "spend.jsonl", voice.history("text2mel")
     session = training.start(voice, "7", attended=True)
     training.until(session, at_stop)
-    for path in (spend, history):
-        path.unlink(missing_ok=True)
-        path.mkdir()
-    session.send(StopAt(parse_stop("25")))
-
-    def reported(snapshot):
-        texts = training.texts(snapshot)
-        return at_stop(snapshot) and snapshot.step == 25 and all(
-            any(f"{path.name} cannot be written" in text for text in texts)
-            for path in (spend, history)
-        )  # fmt: skip
-
-    events = training.texts(training.until(session, reported))
-    assert sum("history.jsonl cannot be written" in text for text in events) == 1
-    assert any("corpus.json cannot be written" in text for text in events)
-    spend.rmdir()
+    voice.history("text2mel").mkdir()
+    session.send(StopAt(parse_stop("35")))
+    training.until(session, lambda s: at_stop(s) and s.step == 35)
     session.send(Finish())
-    assert training.end(session).phase is Phase.STOPPED
-    # What could not be written was kept for the next try.
-    kept = [(s.kind, s.first_step, s.last_step) for s in voice.spend.entries]
-    assert ("training", 7, 25) in kept
+    snapshot = training.end(session)
+    assert snapshot.phase is Phase.STOPPED
+    told = [text for text in training.texts(snapshot) if "history.jsonl cannot be written" in text]
+    assert [text.split(". ")[-1] for text in told] == [
+        "Losses stay in memory until they fit.",
+        "The last losses are not in the history.",
+    ]

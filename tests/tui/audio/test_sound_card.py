@@ -78,18 +78,6 @@ def test_a_new_file_silences_the_one_before(library, sample: Path, tmp_path: Pat
     assert (tmp_path / "played").is_file()
 
 
-def test_stop_falls_silent_at_once(library, sample: Path, tmp_path: Path) -> None:
-    library("def play(samples, rate, blocking):\n    (FOLDER / 'began').touch(); " + HANGS)
-    card = SoundCard()
-    card.play(sample)
-    wait_until((tmp_path / "began").exists)
-
-    card.stop()
-
-    assert card.status.playing is None
-    assert card.status.last_error == ""
-
-
 @pytest.mark.parametrize(
     ("tail", "why"),
     [
