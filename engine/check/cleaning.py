@@ -17,7 +17,7 @@ from engine.check.repair import repair
 from engine.check.report import Fault, Finding
 from engine.check.speaking_rate import SHIFTED, TimedText, rate_findings
 from engine.data.audio import AudioSpec, load_recording
-from engine.data.clips import RECORDINGS, Limits, too_long
+from engine.data.clips import Limits, too_long
 from engine.data.metadata import Row
 from engine.data.spectrograms import coarse_frames
 from engine.errors import InputError
@@ -98,13 +98,8 @@ class RepairJob:
         if problem:
             return LeftOut(row.line, row.clip_id, problem)
         self._write(row.clip_id, repaired.waveform)
-        change = Change(
-            row.line,
-            row.clip_id,
-            round(repaired.trimmed, 3),
-            round(repaired.shortened, 3),
-            round(repaired.gain, 2),
-        )
+        trimmed, shortened = round(repaired.trimmed, 3), round(repaired.shortened, 3)
+        change = Change(row.line, row.clip_id, trimmed, shortened, round(repaired.gain, 2))
         digest = hashlib.sha256(repaired.waveform.tobytes()).digest()
         seconds = len(repaired.waveform) / self.audio.sample_rate
         levels = measure_levels(repaired.waveform, self.audio.sample_rate)
@@ -168,14 +163,8 @@ def _odd_rates(kept: Sequence[Kept], vocabulary: Vocabulary) -> dict[int, LeftOu
     The rest are checked again: without the worst, others stand out.
     """
     clips = [
-        TimedText(
-            clip.row.line,
-            clip.row.clip_id,
-            f"{RECORDINGS}/{clip.row.clip_id}.wav",
-            vocabulary.clean(clip.row.text),
-            clip.seconds,
-        )
-        for clip in kept
+        TimedText(c.row.line, c.row.clip_id, "", vocabulary.clean(c.row.text), c.seconds)
+        for c in kept
     ]
     odd: dict[int, LeftOut] = {}
     while True:

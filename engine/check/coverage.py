@@ -95,9 +95,8 @@ def coverage_findings(coverage: Coverage) -> list[Finding]:
     if absent:
         advice = "record sentences with words that have them"
         severity: Severity = "warning" if large else "note"
-        findings.append(
-            _finding("absent-letters", severity, ", ".join(absent), advice, len(absent))
-        )
+        letter_list = ", ".join(absent)
+        findings.append(_finding("absent-letters", severity, letter_list, advice, len(absent)))
     if marks:
         advice = "record some sentences with them if they should change how the voice speaks"
         findings.append(_finding("absent-marks", "note", ", ".join(marks), advice, len(marks)))

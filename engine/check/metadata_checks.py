@@ -18,12 +18,7 @@ from engine.check.report import Fault, Finding, Severity, UnknownCharacter
 from engine.check.transcripts import is_left_out, text_faults
 from engine.choices import CleanerName
 from engine.data.clips import METADATA, CorpusScan, Limits, recording_key
-from engine.data.metadata import (
-    Line,
-    Rejected,
-    Row,
-    shown,
-)
+from engine.data.metadata import Line, Rejected, Row, shown
 from engine.text.unknown import sentence_about
 from engine.text.vocabulary import Vocabulary
 
@@ -133,9 +128,8 @@ def unknown_findings(unknown: Iterable[UnknownCharacter], cleaner: CleanerName) 
         lost_letter = cleaner == "plain" or not lost.becomes.strip()
         letter = lost_letter and any(map(str.isalnum, lost.character))
         severity: Severity = "warning" if letter else "note"
-        fault = Fault(
-            "unknown-character", severity, sentence_about(lost), advice, float(lost.count)
-        )
+        figure, count = sentence_about(lost), float(lost.count)
+        fault = Fault("unknown-character", severity, figure, advice, count)
         findings.append(fault.at(METADATA, lost.line))
     return findings
 
@@ -280,18 +274,12 @@ def _compare_rows(entries: Sequence[tuple[Row, Line]]) -> list[Finding]:
         letters = _letters(row.text)
         first = texts.setdefault(letters, row)
         if letters and first is not row:
-            faults.append(_same_text(first, len(letters)))
+            severity: Severity = "warning" if len(letters) > _COMMON_LETTERS else "note"
+            figure = f"the same text as {shown(first.clip_id)} in line {first.line}"
+            advice = "listen to both: one may have the other's text, or be a second take of it"
+            faults.append(Fault("same-text", severity, figure, advice))
         findings += [fault.at(METADATA, row.line, shown(row.clip_id)) for fault in faults]
     return findings
-
-
-def _same_text(first: Row, letters: int) -> Fault:
-    return Fault(
-        "same-text",
-        "warning" if letters > _COMMON_LETTERS else "note",
-        f"the same text as {shown(first.clip_id)} in line {first.line}",
-        "listen to both: one may have the other's text, or be a second take of it",
-    )
 
 
 def _no_end(entries: Sequence[tuple[Row, Line]], vocabulary: Vocabulary) -> list[Finding]:

@@ -42,7 +42,7 @@ def spectrum_faults(
     return [*_upsampled(mono, rate, recorded_rate), *_hum(mono, rate, levels)]
 
 
-def highest_frequency(mono: NDArray[np.float32], rate: int) -> float | None:
+def _highest_frequency(mono: NDArray[np.float32], rate: int) -> float | None:
     """The frequency in Hz above which there is nothing; None of a recording too short to tell.
 
     The mean power spectrum of Hann-windowed frames is summed from its upper end until it is
@@ -63,7 +63,7 @@ def highest_frequency(mono: NDArray[np.float32], rate: int) -> float | None:
 
 
 def _upsampled(mono: NDArray[np.float32], rate: int, recorded_rate: int) -> list[Fault]:
-    highest = highest_frequency(mono, rate)
+    highest = _highest_frequency(mono, rate)
     possible = min(rate, recorded_rate) / 2
     if highest is None or highest >= _FILLED * possible:
         return []

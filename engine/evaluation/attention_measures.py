@@ -24,10 +24,7 @@ class AttentionMeasures:
 
 
 def measure_attention(attention: NDArray[np.float32]) -> AttentionMeasures:
-    """Measure an attention matrix `(N, T)` of one sentence, without padding.
-
-    Raises `ValueError` for a matrix without characters or frames.
-    """
+    """Measure an attention matrix `(N, T)` of one sentence; `ValueError` where it is empty."""
     n, t = attention.shape
     if not attention.size:
         raise ValueError(f"an attention matrix of {n} characters and {t} frames has no measures")

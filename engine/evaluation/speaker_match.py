@@ -27,13 +27,7 @@ _MIN_SPREAD = 1e-3
 def speaker_changes(
     mels: Sequence[Mel], spoken: Sequence[Mel], audio: AudioSpec
 ) -> list[MelChange]:
-    """Return the changes worth trying.
-
-    Args:
-        mels: some of the corpus's coarse mels, `(T, n_mels)` each.
-        spoken: coarse mels that the voice spoke, whose mean and spread are the target.
-        audio: gives the frequencies of the bands.
-    """
+    """Changes worth trying to bring a corpus's coarse mels `(T, n_mels)` to those a voice spoke."""
     # Imported where it is used: only another speaker's corpus needs it.
     from librosa import mel_frequencies
 
@@ -43,13 +37,12 @@ def speaker_changes(
     changes: list[MelChange] = []
     for warp in _WARPS:
         places = np.interp(centres * warp, centres, bands)
-        stretch = np.stack([np.interp(places, bands, band) for band in np.eye(audio.n_mels)])
-        stretched = frames @ stretch.astype(np.float32)
+        rows = [np.interp(places, bands, band) for band in np.eye(audio.n_mels)]
+        stretch = np.stack(rows).astype(np.float32)
+        stretched = frames @ stretch
         scale = target.std(axis=0) / np.maximum(stretched.std(axis=0), _MIN_SPREAD)
         offset = target.mean(axis=0) - stretched.mean(axis=0) * scale
-        changes.append(
-            partial(_changed, stretch=stretch.astype(np.float32), scale=scale, offset=offset)
-        )
+        changes.append(partial(_changed, stretch=stretch, scale=scale, offset=offset))
     return changes
 
 

@@ -64,16 +64,8 @@ def score_transcripts(
 ) -> tuple[TranscriptScore, ...]:
     """Rank the clips of a corpus by how badly their transcripts fit, as a trained voice hears it.
 
-    Args:
-        voice: a voice with a trained Text2Mel, best of the same speaker.
-        dataset: the corpus, in LJ Speech layout; nothing is written there.
-        device: `auto`, `cpu` or `cuda:N`.
-        on_progress: called with clips done and clips in all, from the calling thread.
-        cancelled: asked between batches.
-
-    Returns:
-        A score for every clip that training would take, the worst first; from 1 on it is
-        suspicious.
+    Every clip that training would take gets a score, the worst first; from 1 on it is suspicious.
+    `on_progress` gets clips done and clips in all; `cancelled` is asked between batches.
 
     Raises:
         InputError: no such voice, device or corpus, or the voice cannot judge this one.

@@ -18,7 +18,7 @@ from engine.check.metadata_checks import Metadata, check_metadata
 from engine.data.audio import AudioSpec
 from engine.data.clips import METADATA, RECORDINGS, CorpusScan, map_in_order, scan_corpus
 from engine.errors import InputError
-from engine.files import new_folder, require_makeable
+from engine.files import new_folder
 from engine.text.vocabulary import Vocabulary
 from engine.voice.folder import Voice
 from engine.voice.settings import VoiceSettings
@@ -67,7 +67,6 @@ def clean(
         Cancelled: `cancelled()` became true; nothing is left of the copy.
     """
     _require_place(dataset, out)
-    require_makeable(out)
     settings = VoiceSettings() if against is None else Voice.open(against).settings
     vocabulary = Vocabulary(settings.symbols, settings.cleaner)
     scan = scan_corpus(dataset)

@@ -4,8 +4,7 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from engine.checkpoints.checkpoint import inference_network, load_checkpoint
-from engine.checkpoints.newest_good import find_newest_good
+from engine.checkpoints.checkpoint import find_newest_good, inference_network, load_checkpoint
 from engine.choices import SynthesisName
 from engine.errors import InputError
 from engine.networks.ssrn import SSRN

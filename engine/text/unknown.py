@@ -33,10 +33,8 @@ def unknown_characters(
 ) -> tuple[UnknownCharacter, ...]:
     """Count the characters of a corpus that are lost on a voice, the most frequent first.
 
-    `texts` are the transcripts by their line in `metadata.csv`.
-
-    Each comes with the first line that has it, so that a person can look at what it is for:
-    a transcript whose quotation marks are lost reads the same, one whose `ñ` are lost does not.
+    `texts` are the transcripts by their line in `metadata.csv`. Each character comes with the
+    first line that has it: a text without its quotation marks reads the same, without `ñ` not.
     """
     counts: Counter[str] = Counter()
     first_lines: dict[str, int] = {}

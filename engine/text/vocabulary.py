@@ -132,10 +132,8 @@ class Vocabulary:
     def unknown(self, text: str) -> Counter[str]:
         """How often the text has each character for which there is no symbol, in lower case.
 
-        A letter that is read without its accent counts, white space does not: a tab or a line
-        end loses nothing by becoming a space. `replacement` tells what is read instead. In
-        English what is spoken as words does not count either, such as digits, `$` and the comma
-        in 1,000.
+        A letter that is read without its accent counts; white space does not, nor in English what
+        is spoken as words: digits, `$`, the comma in 1,000. `replacement` gives what is read.
         """
         written = english.worded(text) if self.cleaner == "english" else text
         return Counter(
@@ -146,10 +144,7 @@ class Vocabulary:
         )
 
     def replacement(self, character: str) -> str:
-        """What is read in place of a character that `unknown` counts.
-
-        It is empty where the character is left out without a trace, and a space where that stays.
-        """
+        """What is read in place of a character that `unknown` counts; may be empty or a space."""
         if self.cleaner == "plain":
             folded = self._folded(character)
             return "".join(part if part in self._index else " " for part in folded).strip() or " "
@@ -159,13 +154,10 @@ class Vocabulary:
 def split_sentences(text: str, vocabulary: Vocabulary, max_characters: int) -> list[str]:
     """Cut text into pieces that can be spoken one by one.
 
-    Every sentence is a piece of its own: it ends at a `.`, `?`, `!` or `…` before white space,
-    or at a line end. One that is too long is cut at `;`, if that is not enough at `,`, then
-    at spaces, and inside a word only when the word alone is too long. Pieces are as long as
-    the limit lets them be, because a voice was trained on whole sentences.
-
-    Each piece is cleaned and has, with its E, at most `max_characters` symbols. Pieces without
-    a letter or digit have nothing to speak and are left out.
+    Every sentence is a piece of its own. One that is too long is cut at `;`, if that is not
+    enough at `,`, then at spaces, and inside a word only when the word alone is too long. Each
+    piece is cleaned and has, with its E, at most `max_characters` symbols; those without a letter
+    or digit are left out.
 
     Raises `ValueError` when the limit leaves no room for one symbol and E.
     """

@@ -102,6 +102,13 @@ class RunState:
             )
         self._set_wait_end(self._time.read() + MAX_WAIT_SECONDS)
 
+    def wait_after_divergence(self, text: str) -> None:
+        """Wait for a person to let the run try again; a text says what happened."""
+        self.diverged = text
+        self._publisher.event(f"paused at step {self.step:,}: p tries again", "error")
+        self._publisher.update(alarm=text)
+        self.pause(Phase.PAUSED)
+
     def resume(self) -> None:
         """Make steps again."""
         self.paused = self.at_stop = False

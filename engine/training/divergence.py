@@ -8,8 +8,7 @@ from statistics import median
 import torch
 from torch import Tensor
 
-from engine.checkpoints.checkpoint import Checkpoint
-from engine.checkpoints.newest_good import find_newest_good, set_aside_damaged
+from engine.checkpoints.checkpoint import Checkpoint, find_newest_good, set_aside_damaged
 from engine.checkpoints.state import Recovery, Unlogged
 from engine.errors import InputError, VoicecoachError
 from engine.formatting import plural

@@ -6,8 +6,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from engine.checkpoints.checkpoint import Checkpoint, has_ema, load_checkpoint, save_checkpoint
-from engine.checkpoints.newest_good import NewestGood, find_newest_good, set_aside_damaged
+from engine.checkpoints.checkpoint import (
+    Checkpoint,
+    NewestGood,
+    find_newest_good,
+    has_ema,
+    load_checkpoint,
+    save_checkpoint,
+    set_aside_damaged,
+)
 from engine.checkpoints.state import Recovery, source_checkpoints
 from engine.choices import NetworkName
 from engine.errors import InputError

@@ -226,9 +226,6 @@ class Trainer:
 
         The checkpoint is written again with what has changed, so that a resumed run has no more
         tries than one that never ended. Imported weights stay as they were imported.
-
-        Raises:
-            DivergedError: no checkpoint is good, or it was tried often enough and nobody is there.
         """
         self._spend.record(self._state.step)
         self._checkpointer.wait()
@@ -251,10 +248,7 @@ class Trainer:
             return
         if not self._state.attended:
             raise DivergedError(text)
-        self._state.diverged = text
-        self._publisher.event(f"paused at step {self._state.step:,}: p tries again", "error")
-        self._publisher.update(alarm=text)
-        self._state.pause(Phase.PAUSED)
+        self._state.wait_after_divergence(text)
 
     def _handle_spot_news(self, news: SpotNews, *, ending: bool = False) -> None:
         speed = self._cost.steps_per_second

@@ -24,7 +24,7 @@ def voice(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("command", ["demo", "train", "say", "export", "info"])
+@pytest.mark.parametrize("command", ["demo", "train", "import", "say", "export", "info"])
 def test_every_command_explains_itself_with_an_example(command: str) -> None:
     told = CliRunner().invoke(app, [command, "--help"])
     assert told.exit_code == 0

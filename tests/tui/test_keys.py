@@ -123,13 +123,6 @@ async def test_the_stop_dialog_opens_with_the_stop_and_none_removes_it():
     assert session.sent == [StopAt(None)]
 
 
-async def test_without_a_stop_an_empty_answer_changes_nothing():
-    async with opened(training(stop=None)) as (app, session, pilot):
-        await pilot.press("s", "enter")
-        assert app.screen is app.run_screen
-    assert session.sent == []
-
-
 async def test_at_the_budget_s_asks_for_a_larger_one():
     at_budget = {"phase": Phase.AT_STOP, "budget": 0.65, "checkpoint_step": 871_204}
     async with opened(training(**at_budget)) as (app, session, pilot):

@@ -7,8 +7,7 @@ from textual.content import Content
 
 from engine.run.snapshot import Phase, Snapshot
 from tui.keys import CHECK_KEYS, KEYS
-from tui.widgets.notice import phase_words, used_up_words
-from tui.widgets.warnings import Warnings
+from tui.widgets.notice import Warnings, phase_words, used_up_words
 
 STEERING = ("a", "s", "c", "p", "e", "n")
 

@@ -62,15 +62,6 @@ async def test_what_a_person_does_is_told_to_a_run_that_waits(how, monkeypatch):
         assert session.sent == [KeyPressed()]
 
 
-async def test_a_window_that_is_looked_at_or_resized_is_no_key():
-    async with opened(waiting()) as (app, session, pilot):
-        app.post_message(events.AppBlur())
-        app.post_message(events.AppFocus())
-        await pilot.resize_terminal(100, 30)
-        await look(app, pilot)
-        assert session.sent == []
-
-
 async def test_a_key_tells_a_run_that_trains_nothing():
     async with opened(training()) as (_, session, pilot):
         await pilot.press("tab", "t")

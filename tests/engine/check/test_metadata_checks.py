@@ -151,17 +151,21 @@ def test_recordings_of_unreadable_lines_are_unlisted(read: Read) -> None:
     ]
 
 
-def test_byte_order_mark_is_a_note(read: Read) -> None:
-    checked = read(codecs.BOM_UTF8 + b"clip-0|Hello there.")
-    assert [row.clip_id for row in checked.rows] == ["clip-0"]
-    assert [f.severity for f in checked.findings if f.kind == "byte-order-mark"] == ["note"]
-
-
-def test_mixed_line_ends_are_reported(read: Read) -> None:
-    checked = read("clip-0|One.\nclip-1|Two.\rclip-2|Three.\nclip-3|Four.\n")
-    mixed = [finding for finding in checked.findings if finding.kind == "mixed-line-ends"]
-    assert [(f.line, f.severity) for f in mixed] == [(2, "note")]
-    assert "3 in LF, 1 in CR" in mixed[0].figure
+@pytest.mark.parametrize(
+    ("content", "kind", "line", "part"),
+    [
+        (codecs.BOM_UTF8 + b"clip-0|Hello there.", "byte-order-mark", None, "which is ignored"),
+        (b"clip-0|A.\nclip-1|B.\rclip-2|C.\nclip-3|D.\n", "mixed-line-ends", 2, "3 in LF, 1 in CR"),
+    ],
+)
+def test_harmless_bytes_are_a_note(
+    read: Read, content: bytes, kind: str, line: int | None, part: str
+) -> None:
+    checked = read(content)
+    (found,) = [finding for finding in checked.findings if finding.kind == kind]
+    assert (found.severity, found.line) == ("note", line)
+    assert part in found.figure
+    assert checked.rows[0].clip_id == "clip-0"
 
 
 @pytest.mark.parametrize("content", [b"", b"\n \r\n", codecs.BOM_UTF8])
@@ -203,16 +207,6 @@ def test_clips_are_left_out_for_their_text(read: Read) -> None:
         (2, "unreadable-text"),
         (4, "text-too-long"),
     ]
-
-
-def test_no_corpus_is_refused(tmp_path: Path) -> None:
-    for made in (None, "metadata.csv"):
-        if made:
-            (tmp_path / made).touch()
-        with pytest.raises(InputError):
-            check_metadata(scan_corpus(tmp_path), BBC, Limits())
-    with pytest.raises(InputError):
-        check_metadata(scan_corpus(tmp_path / "nowhere"), BBC, Limits())
 
 
 PLANTED: dict[str, Callable[[int], bytes]] = {

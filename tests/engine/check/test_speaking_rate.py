@@ -101,6 +101,7 @@ def test_clips_too_short_for_a_word_are_ignored() -> None:
     clips = read_speech()
     clicks = [timed(90 + n, 185, 0.1) for n in range(10)]
     assert rate_findings([*clips, *clicks]) == rate_findings(clips)
+    assert rate_findings([timed(1, 0, 1.0), timed(2, 5, 0.0)]) == ([], None)
 
 
 def test_short_clip_is_compared_with_speech() -> None:
@@ -112,8 +113,3 @@ def test_short_clip_is_compared_with_speech() -> None:
 def test_script_of_syllables_is_slow() -> None:
     clips = [TimedText(n, "a", "wavs/a.wav", "漢字" * 5, 4.5) for n in range(4)]
     assert rate_findings(clips)[0] == []
-
-
-def test_clips_without_text_or_sound_are_ignored() -> None:
-    assert rate_findings([timed(1, 0, 1.0), timed(2, 5, 0.0)]) == ([], None)
-    assert rate_findings([]) == ([], None)

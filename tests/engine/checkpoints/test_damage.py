@@ -3,7 +3,6 @@
 import json
 
 import pytest
-import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -46,10 +45,6 @@ def trained(make_voice, training):
     voice = make_voice(text2mel=3, base_step=3)
     training.end(training.start(voice, "5"))
     return voice
-
-
-def same(one, other):
-    return one.keys() == other.keys() and all(torch.equal(one[n], other[n]) for n in one)
 
 
 def test_no_byte_of_a_checkpoint_changes_unnoticed(trained):

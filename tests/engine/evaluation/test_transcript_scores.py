@@ -103,10 +103,6 @@ def test_same_corpus_is_ranked_the_same_and_unchanged(tmp_path, planted):
     assert found == planted
     assert sorted(corpus.rglob("*")) == before
     assert (steps[0], steps[-1]) == ((0, 12), (12, 12))
-
-
-def test_it_can_be_cancelled(tmp_path):
-    corpus = plant(tmp_path / "corpus", {})
     with pytest.raises(Cancelled):
         score_transcripts(VOICE, corpus, on_progress=lambda *_: None, cancelled=lambda: True)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from saved import steps
 
 from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from engine.checkpoints.retention import remove_superseded
@@ -15,10 +16,6 @@ from engine.networks.specs import Text2MelSpec
 from engine.training.checkpoint_writer import CheckpointWriter, StateCopy
 from engine.training.learner import Learner
 from engine.training.recipe import recipe_named
-
-
-def steps(voice):
-    return [entry.step for entry in voice.checkpoints("text2mel")]
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import threading
 import time
 
 import pytest
+from saved import steps
 
 from engine.checkpoints import tensor_file
 from engine.checkpoints.checkpoint import load_checkpoint
@@ -17,10 +18,6 @@ from engine.run.snapshot import Phase
 from engine.training import checkpoint_writer
 from engine.training.checkpointer import Checkpointer
 from engine.voice import history, spend
-
-
-def steps(voice, network="text2mel"):
-    return [entry.step for entry in voice.checkpoints(network)]
 
 
 @pytest.fixture

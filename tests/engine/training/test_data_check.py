@@ -195,25 +195,6 @@ def test_declining_leaves_no_new_voice(tmp_path, training, broken):
     assert training.end(session).step == 1
 
 
-def test_declining_keeps_an_existing_voice_and_asks_again(make_voice, training, broken):
-    voice = make_voice(dataset=broken)
-    for _ in range(2):
-        session = training.start(voice, "+1", attended=True)
-        snapshot = training.until(session, checked)
-        session.send(Finish())
-        assert training.end(session).phase is Phase.STOPPED
-        assert voice.newest("text2mel").step == 0
-    # The second time it was known already, and had only to be asked.
-    assert summaries(training, snapshot) == []
-
-
-def test_finishing_during_the_check_leaves_no_record(make_voice, training):
-    voice = make_voice()
-    snapshot = training.end(training.start(voice, "+1", Finish(), attended=True))
-    assert snapshot.phase is Phase.STOPPED
-    assert not voice.check_record.exists()
-
-
 def test_nothing_is_asked_where_nothing_can_be_trained(tmp_path, training, speech):
     dataset = Path(shutil.copytree(speech, tmp_path / "recordings"))
     rows = (dataset / "metadata.csv").read_text().splitlines()

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from saved import same, steps, tensors
 
 from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from engine.checkpoints.state import Recovery
@@ -17,19 +17,6 @@ from engine.training.learner import Learner, Skips
 
 BIAS = "audio_decoder.layers.0.convolution.bias"
 NONE = Skips(0, 0)
-
-
-def steps(voice):
-    return [entry.step for entry in voice.checkpoints("text2mel")]
-
-
-def tensors(voice, step):
-    folder = voice.checkpoint_folder("text2mel", step)
-    return {
-        (path.name, name): tensor
-        for path in folder.glob("*.safetensors")
-        for name, tensor in load_file(path).items()
-    }
 
 
 def events(training, snapshot, words):
@@ -85,9 +72,7 @@ def test_a_step_with_a_nan_loss_changes_nothing(
     monkeypatch.setattr(Learner, "step", leave_out)
     training.end(training.start(without, "13"))
     ours, theirs = tensors(with_nan, 13), tensors(without, 13)
-    assert ours.keys() == theirs.keys()
-    for name, tensor in ours.items():
-        assert torch.equal(tensor, theirs[name]), name
+    assert same(ours, theirs)
     count = next(tensor for name, tensor in ours.items() if name[1].startswith("step/"))
     assert count == 12
     # Logged losses are means of the steps that had a finite one.
@@ -141,8 +126,7 @@ def test_a_rolled_back_run_resumes_bit_for_bit(make_voice, copy_voice, training,
     for stop in ("33", "45"):
         snapshot = training.end(training.start(stopped, stop, checkpoint_every=20))
     assert (snapshot.rate_factor, snapshot.rollbacks) == (0.5, 1)
-    ours, theirs = tensors(stopped, 45), tensors(straight, 45)
-    assert all(torch.equal(tensor, theirs[name]) for name, tensor in ours.items())
+    assert same(tensors(stopped, 45), tensors(straight, 45))
 
 
 @pytest.fixture

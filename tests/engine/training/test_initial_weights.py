@@ -136,16 +136,6 @@ def test_without_a_vocabulary_the_sources_is_taken(make_voice, take_over):
     assert (mine.settings.symbols, mine.settings.cleaner) == (GERMAN, "plain")
 
 
-def test_an_existing_voice_takes_a_network_by_symbol(make_voice, training):
-    source = make_voice("theirs", text2mel=871, symbols=KYUBYONG)
-    mine = make_voice("mine", text2mel=None, ssrn=3)
-    snapshot = training.end(training.start(mine, "+1", source=source.folder))
-    assert (snapshot.step, snapshot.failure) == (872, "")
-    base = load_checkpoint(mine.checkpoint_folder("text2mel", 871))
-    assert base.symbols == BBC_SYMBOLS
-    assert base.symbols_from["source"] == KYUBYONG
-
-
 def test_optimizer_state_comes_along_by_symbol(make_voice, take_over, training):
     source = make_voice("theirs", text2mel=10, recipe="bbc")
     training.end(training.start(source, "+2"))

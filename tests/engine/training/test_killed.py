@@ -1,97 +1,64 @@
-"""kill -9 in the middle of a run: lost steps are repeated exactly, and reported."""
+"""kill -9 in the middle of a run: lost steps are repeated exactly."""
 
-import os
+import multiprocessing
 import random
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
-import torch
-from paths import ROOT
-from safetensors.torch import load_file
+from saved import same, tensors
+
+from engine.run.options import TrainOptions
+from engine.run.stop import parse_stop
+from engine.session import Session
 
 pytestmark = [pytest.mark.slow, pytest.mark.process]
 
 LAST = 45
-EVERY = 8
 
 
-class Runs:
-    """A process that trains in children; see `killed_run.py`."""
-
-    def __init__(self):
-        self._server = subprocess.Popen(
-            [sys.executable, Path(__file__).with_name("killed_run.py")],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-        )
-
-    def close(self):
-        self._server.stdin.close()
-        self._server.stdout.close()
-        self._server.wait()
-
-    def run(self, folder, kill_from=None, wait=0):
-        """Train to the last step, or to a moment after a step; return how the process ended.
-
-        Args:
-            folder: of the voice.
-            kill_from: the first step after which it may be killed.
-            wait: how long after that, in turns of a loop.
-        """
-        self._server.stdin.write(f"{folder} {LAST} {EVERY}\n")
-        self._server.stdin.flush()
-        child = None
-        for line in self._server.stdout:
-            word, number = line.split(maxsplit=1)
-            if word == "pid":
-                child = int(number)
-            elif word == "failed":
-                raise AssertionError(line)
-            elif word == "step" and child and kill_from and int(number) >= kill_from:
-                # Anywhere: in a step, while a checkpoint is written, while it is renamed.
-                for _ in range(wait):
-                    pass
-                os.kill(child, signal.SIGKILL)
-                child = None
-            elif word == "ended":
-                return int(number)
-        raise AssertionError("the server ended")
+def train(folder, step):
+    """Train in a process of its own; `step` shows how far it has come."""
+    stop = parse_stop(str(LAST))
+    session = Session(
+        TrainOptions(folder, device="cpu", precision="fp32", stop=stop, checkpoint_every=8)
+    )
+    session.start()
+    while not session.join(0.001):
+        step.value = session.snapshot().step
+    if session.error is not None:
+        raise session.error
 
 
-@pytest.fixture(scope="module")
-def runs():
-    server = Runs()
-    yield server
-    server.close()
+def run(voice, kill_from=None, turns=0):
+    """Train to the last step, or kill so many turns of a loop after a step; return the exit code.
+
+    So it may end anywhere: in a step, while a checkpoint is written, while it is renamed.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["engine.speech.audition", "engine.training.trainer"])
+    step = context.Value("i", 0, lock=False)
+    process = context.Process(target=train, args=(voice.folder, step))
+    process.start()
+    while process.exitcode is None:
+        process.join(0.001)
+        if kill_from is not None and step.value >= kill_from:
+            for _ in range(turns):
+                pass
+            process.kill()
+            process.join()
+    return process.exitcode
 
 
-def tensors(voice):
-    return {
-        (path.name, name): tensor
-        for path in voice.newest("text2mel").path.glob("*.safetensors")
-        for name, tensor in load_file(path).items()
-    }
-
-
-def test_a_killed_run_repeats_lost_steps_bit_for_bit(make_voice, copy_voice, runs):
+def test_a_killed_run_repeats_lost_steps_bit_for_bit(make_voice, copy_voice):
     straight = make_voice(text2mel=3, base_step=3)
     broken = copy_voice(straight, "broken")
     rng = random.Random(4)
-    assert runs.run(straight.folder) == 0
+    assert run(straight) == 0
     for start, end in ((4, 16), (16, 28), (28, 42)):
-        at = rng.randrange(start, end)
-        assert runs.run(broken.folder, at, rng.randrange(300_000)) == signal.SIGKILL
-    assert runs.run(broken.folder) == 0
+        assert run(broken, rng.randrange(start, end), rng.randrange(300_000)) == -signal.SIGKILL
+    assert run(broken) == 0
     assert broken.history("text2mel").read_bytes() == straight.history("text2mel").read_bytes()
-    ours, theirs = tensors(broken), tensors(straight)
-    assert ours.keys() == theirs.keys()
-    for name, tensor in theirs.items():
-        assert torch.equal(ours[name], tensor), name
+    assert same(tensors(broken, LAST), tensors(straight, LAST))
     # What was lost had been paid for, and is in the spend log.
     made = [s.last_step - s.first_step for s in broken.spend.entries if s.kind == "training"]
     assert sum(made) >= LAST - 3

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from saved import same
 
 from engine.checkpoints.checkpoint import Checkpoint
 from engine.data.batches import Batch
@@ -53,10 +54,6 @@ def checkpoint_of(learner, step=5):
         recipe="standard", seed=1, optimizer_start_step=0,
         weights=tensors["weights"], ema=tensors["ema"], optimizer=tensors["optimizer"],
     )  # fmt: skip
-
-
-def same(one, other):
-    return one.keys() == other.keys() and all(torch.equal(one[n], other[n]) for n in one)
 
 
 @pytest.mark.parametrize("spec", [TEXT2MEL, SSRN])

@@ -98,16 +98,3 @@ def test_padding_costs_nothing(batch, output):
     louder = Text2MelOutput(logits, torch.sigmoid(logits), attention)
     assert float(text2mel_loss(louder, batch, STANDARD, 180, 210).total) == float(loss.total)
     assert float(text2mel_loss(louder, batch, BBC, 180, 210).total) > float(loss.total)
-
-
-def test_a_perfect_diagonal_is_not_penalised(batch, output):
-    n = t = 12
-    attention = torch.eye(12).expand(3, 12, 12)
-    whole = Batch(
-        torch.ones(3, n, dtype=torch.long),
-        torch.full((3,), n),
-        batch.mel,
-        torch.full((3,), t),
-    )
-    diagonal = Text2MelOutput(output.logits, output.mel, attention)
-    assert float(text2mel_loss(diagonal, whole, STANDARD, 180, 210).attention) == 0

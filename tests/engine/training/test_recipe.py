@@ -32,11 +32,6 @@ def test_the_peak_is_where_the_recipe_says(recipe):
     assert rates[peak] / learning_rate(855_000, recipe) > 14
 
 
-@given(st.integers(1, 10**9), st.sampled_from(RECIPES))
-def test_the_rate_is_always_a_small_positive_number(step, recipe):
-    assert 0 < learning_rate(step, recipe) <= recipe.peak_rate * (1 + 1e-9)
-
-
 def test_nothing_but_the_global_step_decides_the_bbcs_rate():
     bbc = recipe_named("bbc")
     assert learning_rate(855_001, bbc, optimizer_start_step=855_000) == learning_rate(855_001, bbc)
@@ -52,16 +47,6 @@ def test_after_an_optimizer_reset_the_rate_rises_to_the_curve(base, more):
 
 def test_the_bbcs_recipe_is_the_bbcs():
     bbc = recipe_named("bbc")
-    assert (bbc.batch_size, bbc.betas, bbc.adam_epsilon, bbc.clip_value) == (
-        32,
-        (0.9, 0.999),
-        1e-8,
-        1.0,
-    )
-    assert not bbc.masked
-    assert not bbc.own_lengths
-    assert bbc.crop_frames is None
-    assert bbc.ema_decay is None
-    assert bbc.frame_drop == 0
-    assert bbc.drop_logits
-    assert bbc.epsilon_hat
+    assert (bbc.batch_size, bbc.betas, bbc.adam_epsilon) == (32, (0.9, 0.999), 1e-8)
+    assert (bbc.clip_value, bbc.crop_frames, bbc.ema_decay, bbc.frame_drop) == (1, None, None, 0)
+    assert (bbc.masked, bbc.own_lengths, bbc.drop_logits, bbc.epsilon_hat) == (0, 0, 1, 1)

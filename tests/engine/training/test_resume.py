@@ -1,27 +1,11 @@
 """A run that was stopped and taken up again makes the same steps as one that was not."""
 
 import pytest
-import torch
-from safetensors.torch import load_file
+from saved import same, tensors
 
 from engine.evaluation.attention_measures import measure_attention
 from engine.run.commands import Audition
 from engine.run.snapshot import Phase
-
-
-def tensors(voice, network, step):
-    folder = voice.checkpoint_folder(network, step)
-    return {
-        (path.name, name): tensor
-        for path in folder.glob("*.safetensors")
-        for name, tensor in load_file(path).items()
-    }
-
-
-def assert_bit_for_bit(one, other):
-    assert one.keys() == other.keys()
-    for name, tensor in one.items():
-        assert torch.equal(tensor, other[name]), name
 
 
 @pytest.mark.parametrize("recipe", ["standard", "bbc"])
@@ -34,11 +18,11 @@ def test_stopping_changes_no_bit(make_voice, copy_voice, training, tones, speech
     training.end(training.start(straight, "30", network=network))
     for stop in ("10", "17", "30"):
         assert training.end(training.start(stopped, stop, network=network)).failure == ""
-    ours, theirs = (tensors(voice, network, 30) for voice in (stopped, straight))
+    ours, theirs = (tensors(voice, 30, network) for voice in (stopped, straight))
     files = {name for name, _ in theirs}
     assert files >= {"weights.safetensors", "optimizer.safetensors"}
     assert ("average.safetensors" in files) == (recipe == "standard")
-    assert_bit_for_bit(ours, theirs)
+    assert same(ours, theirs)
     # At 20 the run that stopped at 17 has the mean of all ten steps as well.
     assert stopped.history(network).read_bytes() == straight.history(network).read_bytes()
     assert len(straight.history(network).read_text().splitlines()) == 3
@@ -49,7 +33,7 @@ def test_listening_changes_no_bit(make_voice, copy_voice, training):
     heard = copy_voice(quiet, "heard")
     training.end(training.start(quiet, "20"))
     training.end(training.start(heard, "20", Audition()))
-    assert_bit_for_bit(tensors(heard, "text2mel", 20), tensors(quiet, "text2mel", 20))
+    assert same(tensors(heard, 20), tensors(quiet, 20))
 
 
 def test_a_few_clips_are_learned_and_attention_turns_diagonal(make_voice, training):
@@ -64,10 +48,3 @@ def test_a_few_clips_are_learned_and_attention_turns_diagonal(make_voice, traini
     assert (first.step, last.step) == (1000, 1260)
     before, after = measure_attention(first.weights), measure_attention(last.weights)
     assert after.off_diagonal < 0.75 * before.off_diagonal
-
-
-def test_ssrn_learns(make_voice, training):
-    voice = make_voice(ssrn=1000, base_step=1000)
-    snapshot = training.end(training.start(voice, "+100", network="ssrn"))
-    assert snapshot.curve.losses[-1] < 0.9 * snapshot.curve.losses[0]
-    assert snapshot.held_out is not None

@@ -1,9 +1,6 @@
 """What a run costs comes to the disk, survives a kill, and is reported while nobody trains."""
 
 import json
-import threading
-from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 from clocks import FakeClock
@@ -13,7 +10,6 @@ from engine.run.snapshot import Phase, Snapshot
 from engine.training import cost as costs
 from engine.training.spend_recorder import SpendRecorder
 from engine.voice.folder import Voice
-from engine.voice.spend import SpendLog
 
 
 @pytest.fixture
@@ -137,42 +133,6 @@ def test_a_log_that_cannot_be_written_is_tried_again_and_reported_once(run):
     assert "Spent so far: $60.00." in " ".join(run.events)
 
 
-def test_without_a_price_no_dollars_are_reported(make_voice, clock):
-    run = Run(clock, make_voice())
-    (run.voice.folder / "spend.jsonl").mkdir()
-    run.train(60, step=7)
-    assert sum("spend.jsonl cannot be written" in text for text in run.events) == 1
-    assert "$" not in " ".join(run.events)
-
-
-def test_a_disk_that_hangs_holds_up_no_entry(run, monkeypatch):
-    run.train(5)
-    run.recorder.record(10)
-    run.train(2)
-    hangs, go_on, recorded = threading.Event(), threading.Event(), threading.Event()
-
-    def size(_):
-        hangs.set()
-        assert go_on.wait(60)
-        return 0
-
-    def record():
-        run.recorder._keep(run.cost.close(30))
-        recorded.set()
-
-    monkeypatch.setattr(SpendLog, "size", property(size))
-    threads = [threading.Thread(target=run.recorder.record, args=[20])]
-    threads.append(threading.Thread(target=record))
-    threads[0].start()
-    assert hangs.wait(60)
-    threads[1].start()
-    was_free = recorded.wait(20)
-    go_on.set()
-    for thread in threads:
-        thread.join()
-    assert was_free
-
-
 # A process that is killed.
 
 
@@ -252,16 +212,6 @@ def test_a_suspended_process_reports_what_that_cost(run, clock):
     assert "this process was suspended for 5m, which cost $300.00" in run.events
 
 
-@pytest.mark.slow
-def test_a_run_writes_its_spend_in_order(make_voice, training):
-    voice = make_voice()
-    training.end(training.start(voice, "+3"))
-    entries = voice.spend.entries
-    assert [e.start for e in entries] == sorted(e.start for e in entries)
-    assert datetime.fromisoformat(entries[-1].end) <= datetime.now(UTC)
-    assert {e.kind for e in entries} == {"training", "idle"}
-
-
 @pytest.mark.parametrize(
     ("damaged", "message"), [([0], "line 1 cannot be read"), ([0, 2], "2 lines cannot be read")]
 )
@@ -278,19 +228,3 @@ def test_a_damaged_log_is_reported_when_a_run_begins(run, damaged, message):
     [warning] = again.publisher.snapshot.warnings
     assert message in warning.text
     assert again.cost.spent == 3.0 * (3 - len(damaged))
-
-
-@pytest.mark.slow
-def test_a_voice_that_is_removed_again_leaves_no_spend(tmp_path, training):
-    dataset = tmp_path / "recordings"
-    (dataset / "wavs").mkdir(parents=True)
-    (dataset / "metadata.csv").write_text("gone|nobody recorded this\n")
-    last = training.end(training.start(tmp_path / "voice", "+1", dataset=dataset, price=1.0))
-    assert last.phase is Phase.FAILED
-    assert not (tmp_path / "voice").exists()
-    assert not any("cannot be written" in text for text in training.texts(last))
-
-
-def test_without_a_budget_none_is_used_up(run):
-    snapshot = run.publisher.snapshot
-    assert not replace(snapshot, budget=0.0, spent=9.0).budget_is_used_up

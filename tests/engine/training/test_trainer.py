@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from saved import steps
 
 from engine.errors import EngineError, InputError
 from engine.run.commands import (
@@ -21,10 +22,6 @@ from engine.run.snapshot import Phase
 from engine.run.stop import parse_stop
 from engine.training.learner import Learner
 from engine.voice.folder import Voice
-
-
-def steps(voice, network="text2mel"):
-    return [entry.step for entry in voice.checkpoints(network)]
 
 
 def at_stop(snapshot):
@@ -259,33 +256,18 @@ def test_out_of_memory_is_reported_in_a_sentence(make_voice, training, monkeypat
     assert "--preset small" in snapshot.failure
 
 
-def test_files_that_only_report_cannot_end_a_run(make_voice, training):
-    """Spend, history and the report of the corpus, with folders in their way."""
-    voice = make_voice(keep_newest=1, keep_every=100)
-    training.end(training.start(voice, "5"))
-    voice.corpus_report.unlink()
-    voice.corpus_report.mkdir()
-    spend, history = voice.folder / "spend.jsonl", voice.history("text2mel")
+def test_a_history_that_cannot_be_written_ends_no_run(make_voice, training):
+    voice = make_voice()
     session = training.start(voice, "7", attended=True)
     training.until(session, at_stop)
-    for path in (spend, history):
-        path.unlink(missing_ok=True)
-        path.mkdir()
-    session.send(StopAt(parse_stop("25")))
-
-    def reported(snapshot):
-        texts = training.texts(snapshot)
-        return at_stop(snapshot) and snapshot.step == 25 and all(
-            any(f"{path.name} cannot be written" in text for text in texts)
-            for path in (spend, history)
-        )  # fmt: skip
-
-    events = training.texts(training.until(session, reported))
-    assert sum("history.jsonl cannot be written" in text for text in events) == 1
-    assert any("corpus.json cannot be written" in text for text in events)
-    spend.rmdir()
+    voice.history("text2mel").mkdir()
+    session.send(StopAt(parse_stop("35")))
+    training.until(session, lambda s: at_stop(s) and s.step == 35)
     session.send(Finish())
-    assert training.end(session).phase is Phase.STOPPED
-    # What could not be written was kept for the next try.
-    kept = [(s.kind, s.first_step, s.last_step) for s in voice.spend.entries]
-    assert ("training", 7, 25) in kept
+    snapshot = training.end(session)
+    assert snapshot.phase is Phase.STOPPED
+    told = [text for text in training.texts(snapshot) if "history.jsonl cannot be written" in text]
+    assert [text.split(". ")[-1] for text in told] == [
+        "Losses stay in memory until they fit.",
+        "The last losses are not in the history.",
+    ]

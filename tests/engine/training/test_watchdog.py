@@ -123,14 +123,6 @@ def test_an_audition_on_the_same_processor_is_waited_for(tmp_path, shares_proces
         assert one.alarm
 
 
-def test_a_log_that_cannot_be_written_costs_only_the_stacks(tmp_path):
-    one = Watched(tmp_path)
-    one.log.mkdir()
-    with one.dog.step():
-        one.wait(40)
-    assert any("hangs" in event.text for event in one.publisher.snapshot.events)
-
-
 @pytest.mark.slow
 def test_a_run_says_where_it_hangs_and_goes_on(make_voice, training, monkeypatch):
     go_on = Event()

@@ -51,27 +51,3 @@ def test_a_vocabulary_that_does_not_fit_is_one_sentence(models: Path, tmp_path: 
     assert len(told.stderr.splitlines()) == 1
     assert "--vocabulary has 5 symbols, but the models have 34" in told.stderr
     assert not (tmp_path / "v").exists()
-
-
-def test_a_name_that_a_terminal_would_obey_is_told_in_one_line(tmp_path: Path) -> None:
-    strange = tmp_path / "no\n\x1b[31mthing"
-    told = CliRunner().invoke(app, ["import", str(strange), "--voice", str(tmp_path / "v")])
-    assert told.exit_code == 2
-    assert len(told.stderr.splitlines()) == 1
-    assert "There is nothing at" in told.stderr
-    assert "\x1b" not in told.stderr
-
-
-@pytest.mark.parametrize("place", ["/proc/foo", "x/y/../" + "z" * 300])
-def test_an_impossible_place_is_refused_first(place: str, tmp_path: Path) -> None:
-    told = CliRunner().invoke(app, ["import", "nothing", "--voice", str(tmp_path / place)])
-    assert told.exit_code == 2
-    assert "cannot be made or written" in told.stderr
-    assert "space" not in told.stderr
-    assert not list(tmp_path.iterdir())
-
-
-def test_the_command_explains_itself_with_an_example() -> None:
-    told = CliRunner().invoke(app, ["import", "--help"])
-    assert told.exit_code == 0
-    assert "Example: voicecoach import" in told.stdout

@@ -193,13 +193,6 @@ def test_a_disk_that_takes_no_more_harms_nothing(tmp_path):
     assert (tmp_path / "voicecoach.log").stat().st_size <= 5_000
 
 
-def test_what_the_engine_says_is_in_the_log(log, tmp_path):
-    first = Snapshot(Phase.TRAINING, "alice", tmp_path, "text2mel", "small", "standard")
-    Publisher(first).event("checkpoint 5 saved")
-    flush_log()
-    assert "engine.run.publisher: checkpoint 5 saved" in log.read_text()
-
-
 @pytest.mark.parametrize("stuck", [False, True], ids=["rotates", "cannot rotate"])
 def test_old_logs_are_private_and_lose_no_record(tmp_path, monkeypatch, request, stuck):
     monkeypatch.setattr("tui.process.logs._MAX_BYTES", 2000)

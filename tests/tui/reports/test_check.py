@@ -99,17 +99,6 @@ def test_of_many_findings_each_advice_has_its_share():
     assert block.index("line 35") < block.index("and 4 more") < block.index("Look for it.")
 
 
-def test_the_first_few_findings_of_a_kind_are_shown():
-    many = replace(CLEAN, findings=tuple(missing(line) for line in range(1, 1001)))
-    said = printed(many)
-    assert "error  missing recording  1,000" in said
-    assert "and 990 more (see --json)" in said
-    assert "line 1  wavs" in said
-    assert "line 11  wavs" not in said
-    block = said[said.index("missing recording") : said.index("English coverage")]
-    assert len(block.splitlines()) <= 15
-
-
 def test_unknown_characters_show_what_they_become():
     said = [" ".join(line.split()) for line in printed(BROKEN).splitlines()]
     assert "é 14× read as e line 31 the café on the corner" in said
