@@ -47,9 +47,9 @@ def bundle(voice: Voice, out: Path, sentence: str) -> int:
     )
     for network, entry in newest.items():
         assert entry is not None
-        full = load_checkpoint(entry.path, to_speak=True)
-        halves = {name: tensor.half() for name, tensor in full.speaking.items()}
-        half = replace(full, weights=halves, average={}, optimizer={})
+        full = load_checkpoint(entry.path, with_optimizer=False)
+        halves = {name: tensor.half() for name, tensor in full.inference_weights.items()}
+        half = replace(full, weights=halves, ema={}, optimizer={})
         save_checkpoint(half, small.checkpoint_folder(network, full.step))
     return sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
 

@@ -7,16 +7,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 import numpy as np
-import soundfile
-import soxr
 from msgspec import Meta
 from numpy.typing import NDArray
 
 from engine.errors import InputError
 from engine.serialization import Count
+
+if TYPE_CHECKING:
+    # The screen reads AudioSpec; the libraries that decode load with the first recording.
+    import soundfile
 
 # How WAV (of either byte order, or above 4 GB) and FLAC begin. Other formats are not handed to
 # libsndfile: its MP3 decoder writes its doubts on stderr, which is the person's screen.
@@ -133,18 +135,20 @@ class RecordingFile:
             return hashlib.file_digest(self._file, "sha256").hexdigest()
 
     @cached_property
-    def decoder(self) -> soundfile.SoundFile:
+    def decoder(self) -> "soundfile.SoundFile":
         """The decoder, at the first sample, of a file that may be cut short.
 
         Raises:
             InputError: it cannot be decoded at all.
         """
+        import soundfile
+
         with _naming(self.path):
             self._file.seek(0)
             return soundfile.SoundFile(self._file.fileno(), closefd=False)
 
     @property
-    def sound(self) -> soundfile.SoundFile:
+    def sound(self) -> "soundfile.SoundFile":
         """The decoder of a file that can be trained on.
 
         Raises:
@@ -177,6 +181,8 @@ class RecordingFile:
             raise InputError(f"{self.path} holds samples that are no sound level; export it again.")
         mono: NDArray[np.float32] = samples.mean(axis=1)
         if rate != sample_rate and len(mono):
+            import soxr
+
             mono = soxr.resample(mono, rate, sample_rate, quality="HQ")
         if not len(mono):
             raise InputError(f"{self.path} is empty: the recording holds no sample.")
@@ -222,7 +228,7 @@ def load_recording(path: Path, sample_rate: int) -> NDArray[np.float32]:
         return recording.mono(sample_rate)
 
 
-def _read(file: soundfile.SoundFile) -> NDArray[np.float32]:
+def _read(file: "soundfile.SoundFile") -> NDArray[np.float32]:
     """All samples `(N, channels)`, in blocks: a damaged header may claim more than memory holds."""
     blocks = [np.empty((0, file.channels), np.float32)]
     while True:
@@ -235,6 +241,8 @@ def _read(file: soundfile.SoundFile) -> NDArray[np.float32]:
 @contextlib.contextmanager
 def _naming(path: Path) -> Iterator[None]:
     """Turn trouble with reading a recording into one sentence that names it."""
+    import soundfile
+
     try:
         yield
     except (soundfile.SoundFileError, OSError) as error:

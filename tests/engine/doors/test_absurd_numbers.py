@@ -29,7 +29,6 @@ from engine.training.data_check import load_record
 from engine.voice.folder import read_corpus_report
 from engine.voice.history import History
 from engine.voice.samples import read_samples
-from engine.voice.settings import parse_settings
 from engine.voice.spend import SpendLog
 
 ABSURD = st.sampled_from(
@@ -188,32 +187,6 @@ def test_the_largest_numbers_that_are_let_in_do_no_harm(voice, training):
     session = training.start(voice, "+2")
     snapshot = training.end(session)
     assert (session.error, snapshot.step) == (None, step + 2)
-
-
-def test_no_number_of_the_settings_is_a_surprise(voice):
-    path = voice.folder / "voice.toml"
-    lines = path.read_text().splitlines()
-    numbered = [
-        number for number, line in enumerate(lines) if line.partition("= ")[2][:1].isdigit()
-    ]
-    assert len(numbered) > 15
-
-    @property_test(150)
-    @given(
-        st.sampled_from(numbered),
-        st.sampled_from(["nan", "inf", "-inf", "true", "''", "1e308", "-1", "0", "0x7fffffffffff"])
-        | st.integers(-(10**400), 10**400).map(str)
-        | st.just("9" * 5000),
-    )
-    def check(number, value):
-        changed = [*lines]
-        changed[number] = f"{lines[number].partition('=')[0]}= {value}"
-        path.write_text("\n".join(changed))
-        with a_short_sentence_at_most("voice.toml"):
-            parse_settings(path.read_text(), path)
-            describe(voice.folder)
-
-    check()
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.data.audio import AudioSpec
@@ -99,6 +99,9 @@ def test_a_setting_that_was_left_out_is_added_where_it_belongs():
         ("seed = 99999999999999999999", "seed"),
         ("checkpoint_every = 0", "checkpoint_every"),
         ("keep_newest = -5", "keep_newest"),
+        ("dropout = 1", "dropout"),
+        ("dropout = -0.1", "dropout"),
+        ("dropout = nan", "dropout"),
         ('preset = "huge"', "preset"),
         ('recipe = "mine"', "recipe"),
         ('symbols = "abc"', "P"),
@@ -142,11 +145,27 @@ def test_an_imported_voice_has_no_dataset():
 
 NAMES = st.sampled_from([*VoiceSettings.__dataclass_fields__, "audio.n_fft", "limits", "x", ""])
 VALUES = st.sampled_from(
-    ["1", "-1", "0.5", "nan", "inf", "1e400", "true", "'s'", '"""', "[]", "{}", "{n_mels = 3}"]
+    [
+        "1",
+        "-1",
+        "0.5",
+        "nan",
+        "inf",
+        "1e400",
+        "9" * 5000,
+        "0x7fffffffffff",
+        "true",
+        "'s'",
+        '"""',
+        "[]",
+        "{}",
+        "{n_mels = 3}",
+    ]
 ) | st.text(max_size=8)
 LINES = st.builds("{} = {}".format, NAMES, VALUES) | st.sampled_from(["[audio]", "[[limits]]", "#"])
 
 
+@settings(deadline=None)
 @given(st.lists(LINES, max_size=6).map("\n".join) | st.text(max_size=60))
 def test_any_text_is_a_voice_or_bad_input(text):
     for said in (text, whole(*text.split("\n"))):
@@ -157,21 +176,8 @@ def test_any_text_is_a_voice_or_bad_input(text):
         assert parse_settings(settings_text(settings), PATH) == settings
 
 
-def test_deep_nesting_is_bad_input():
-    with pytest.raises(InputError):
-        parse_settings('dataset = "x"\naudio = ' + "[" * 5000, PATH)
-
-
-@pytest.mark.parametrize("said", ["1", "1.5", "-0.1", '"much"', "nan"])
-def test_a_dropout_that_cannot_be_is_named(said: str, tmp_path: Path) -> None:
-    path = tmp_path / "voice.toml"
-    with pytest.raises(InputError, match=r"voice\.toml: dropout"):
-        parse_settings(f'dataset = "recordings"\ndropout = {said}\n', path)
-
-
-def test_no_dropout_is_a_dropout(tmp_path: Path) -> None:
-    settings = parse_settings(whole("dropout = 0"), tmp_path / "voice.toml")
-    assert settings.dropout == 0.0
+def test_no_dropout_is_a_dropout():
+    assert parse_settings(whole("dropout = 0"), PATH).dropout == 0.0
 
 
 def test_a_price_that_the_cloud_says_is_one_word_in_the_file(tmp_path):
