@@ -86,7 +86,9 @@ class Session:
             own=options.attended,
         )
         self._server = Server(options.voice_folder, self.snapshot, self.send, self._screens)
-        self._folder = FolderWatch(self._claim.lock, self._publisher, self._inbox)
+        self._folder = FolderWatch(
+            self._claim.lock, self._publisher, self._inbox, self._server.restore_socket
+        )
         self._mirror = Uploader(
             self._voice,
             options.network,

@@ -67,6 +67,7 @@ class Server:
         self._selector = selectors.DefaultSelector()
         self._clients: set[Connection] = set()
         self._listener: Listener | None = None
+        self._listening = True
         self._wake, self._woken = socket.socketpair()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="attach", daemon=True)
@@ -88,6 +89,21 @@ class Server:
             readable.setblocking(False)
             self._selector.register(readable, selectors.EVENT_READ)
         self._thread.start()
+
+    def restore_socket(self, folder: Path) -> None:
+        """Open the socket anew where two calls in a row find its file removed.
+
+        For the thread that watches the folder, which a disk that hangs may hold up; not to be
+        called while the folder is being deleted, nor once the server is being closed.
+
+        Args:
+            folder: where the voice folder is now.
+
+        Raises:
+            OSError: the socket cannot be found, or not be opened.
+        """
+        if self._listener is not None and self._thread.is_alive():
+            self._listener.restore(folder)
 
     def close(self) -> None:
         """Show the screens how the run ended, and remove the socket; takes seconds at most."""
@@ -128,6 +144,7 @@ class Server:
             _log.warning("`voicecoach ps` will not list this run: %s", error)
 
     def _clean_up(self) -> None:
+        self._take_successor()
         for client in list(self._clients):
             self._drop(client)
         if self._listener is not None:
@@ -159,6 +176,8 @@ class Server:
             self._changed = now
         if before.phase is not self._newest.phase:
             self._phase_began = now
+        self._take_successor()
+        self._listen(True)
         for client in list(self._clients):
             if client.role == "screen":
                 # Before it is sent more: what it was sent last, it has had time to take.
@@ -171,6 +190,22 @@ class Server:
 
     # The socket.
 
+    def _take_successor(self) -> None:
+        """Listen at the socket that was opened in place of a removed one, if one was."""
+        if self._listener is not None and (successor := self._listener.successor) is not None:
+            self._listen(False)
+            self._listener.close()
+            self._listener = successor
+
+    def _listen(self, listening: bool) -> None:
+        if self._listener is None or listening is self._listening:
+            return
+        self._listening = listening
+        if listening:
+            self._selector.register(self._listener.socket, selectors.EVENT_READ)
+        else:
+            self._selector.unregister(self._listener.socket)
+
     def _accept(self) -> bool:
         """Accept one client; return whether there may be another."""
         assert self._listener is not None
@@ -181,7 +216,7 @@ class Server:
         except OSError as error:
             _log.warning("a screen cannot attach: %s", error)
             # It still waits there, and this thread must not spin on it.
-            self._closing.wait(_INTERVAL)
+            self._listen(False)
             return False
         if not is_trusted(connected):
             connected.close()
@@ -329,8 +364,7 @@ class Server:
     def _show_end(self) -> None:
         """Send the last snapshot to every screen that reads, in a few seconds."""
         self._selector.unregister(self._woken)
-        assert self._listener is not None
-        self._selector.unregister(self._listener.socket)
+        self._listen(False)
         self._newest = self._snapshot()
         deadline = self._clock() + _LAST_SECONDS
         while self._clock() < deadline:

@@ -16,7 +16,7 @@ _BACKLOG = 64
 
 
 class Listener:
-    """The open socket of a voice folder, which may be moved."""
+    """The open socket of a voice folder, which may be moved, or replaced by another."""
 
     def __init__(self, folder: Path) -> None:
         """Open the socket; one that a dead process left is replaced.
@@ -33,6 +33,9 @@ class Listener:
             os.close(self._directory)
             raise
         self._made = _status_in(self._directory)
+        self._missed = False
+        self.successor: Listener | None = None
+        """Opened where the file was removed; the owner takes it and closes this one."""
 
     def is_there(self) -> bool:
         """Whether the socket still has its name in its folder.
@@ -44,6 +47,17 @@ class Listener:
             return os.path.samestat(_status_in(self._directory), self._made)
         except FileNotFoundError:
             return False
+
+    def restore(self, folder: Path) -> None:
+        """Open a successor where two calls in a row find the file removed; from any thread.
+
+        Raises:
+            OSError: the file cannot be looked for, or the socket not be opened.
+        """
+        if self.successor is None:
+            missed, self._missed = self._missed, not self.is_there()
+            if missed and self._missed:
+                self.successor = Listener(folder)
 
     def close(self) -> None:
         """Close the socket and remove its file, wherever the folder is; another's stays."""

@@ -2,7 +2,9 @@
 
 import shlex
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from engine.errors import EngineError
 from engine.machine.background import Poller
@@ -37,6 +39,7 @@ class FolderWatch:
         lock: FolderLock,
         publisher: Publisher,
         inbox: Inbox,
+        restore_socket: Callable[[Path], None],
     ) -> None:
         """Prepare to watch.
 
@@ -44,10 +47,13 @@ class FolderWatch:
             lock: of the folder.
             publisher: shows where the folder is, and what has become of it.
             inbox: through which the trainer learns that the folder is gone.
+            restore_socket: opens the run's socket anew in the folder if its file was removed;
+                called at each check that finds no problem.
         """
         self._lock = lock
         self._publisher = publisher
         self._inbox = inbox
+        self._restore_socket = restore_socket
         self._checking = threading.Lock()
         self._poller = Poller("folder watch", _POLL_SECONDS, self.check, publisher.event)
         self._last = _Problem()
@@ -82,6 +88,8 @@ class FolderWatch:
                 self._reported = problem
                 self._publisher.warn(f"{problem.text}: ending the run", severity="error")
                 self._inbox.send(FolderGone())
+            if not (problem.text or self._lock_missing):
+                self._restore_socket(self._lock.folder)
 
     def failure(self) -> EngineError | None:
         """Why the run cannot go on under its name, and what to do; None where all is well.

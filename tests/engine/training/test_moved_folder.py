@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.attach.client import RemoteSession, ask_status
 from engine.errors import EngineError, InputError
 from engine.machine.lock import FolderLostError, LockRemovedError, acquire_lock, holder_of
 from engine.run.commands import Finish, Inbox, Pause
@@ -123,7 +124,7 @@ def test_another_voice_in_the_old_place_is_left_alone(voice, make_voice, trainin
 def test_the_failure_names_what_was_saved(voice, changes, expected):
     lock = acquire_lock(voice.folder)
     first = Snapshot(Phase.TRAINING, "alice", voice.folder, "text2mel", "small", "standard")
-    watch = FolderWatch(lock, Publisher(replace(first, **changes)), Inbox())
+    watch = FolderWatch(lock, Publisher(replace(first, **changes)), Inbox(), lambda folder: None)
     moved = move(voice.folder)
     assert str(watch.failure()).endswith(expected.format(moved))
     lock.release()
@@ -148,6 +149,20 @@ def test_a_voice_moved_before_its_first_step_ends_there(
     assert not (tmp_path / "moved" / "socket").exists()
     left = [path.name for path in voice.folder.iterdir()] if voice.folder.exists() else []
     assert left == ["theirs"] * replaced
+
+
+def test_a_removed_socket_is_opened_again(voice, training):
+    session = training.start(voice, None, attended=True)
+    training.until(session, lambda s: s.step > 5)
+    screen = RemoteSession(voice.folder)
+    (voice.folder / "socket").unlink()
+    until(lambda: ask_status(voice.folder, 10), "the socket")
+    # Whoever was attached before still is.
+    screen.send(Finish())
+    assert training.end(session).phase is Phase.STOPPED
+    assert screen.join(20)
+    assert screen.ended_in_sight
+    assert not (voice.folder / "socket").exists()
 
 
 def test_a_voice_whose_parent_is_renamed_is_saved_there(voice, training):
