@@ -127,6 +127,7 @@ class _LogFile(RotatingFileHandler):
     def __init__(self, path: Path) -> None:
         super().__init__(path, maxBytes=_MAX_BYTES, backupCount=_MAX_OLD_FILES, encoding="utf-8")
         self.setFormatter(DiscreetFormatter(_FORMAT))
+        self._home = path.parent.stat()
 
     def _open(self) -> io.TextIOWrapper:
         return _open_to_append(Path(self.baseFilename))
@@ -135,6 +136,22 @@ class _LogFile(RotatingFileHandler):
         # A failure would lose the record that is being written, and every one after it.
         with suppress(OSError):
             super().doRollover()
+
+    def shouldRollover(self, record: logging.LogRecord) -> int:  # noqa: N802 (logging's name)
+        return super().shouldRollover(record) if self._has_its_name() else 0
+
+    def _has_its_name(self) -> bool:
+        """Whether the name leads to the open file, or to none in the folder of the run.
+
+        A voice folder can be moved during a run, and another run take its place.
+        """
+        path = Path(self.baseFilename)
+        try:
+            if path.exists() and self.stream is not None:
+                return os.path.samestat(os.fstat(self.stream.fileno()), path.stat())
+            return os.path.samestat(path.parent.stat(), self._home)
+        except OSError:
+            return False
 
 
 class _Writer(QueueListener):
@@ -163,8 +180,12 @@ class QueuedLog(QueueHandler):
         """What writes; its formatter is the one that counts."""
         self._left_out = 0
         self._writer = _Writer(self.queue, file)
-        self._writer.start()
         self._queues = True
+        try:
+            self._writer.start()
+        except RuntimeError:
+            # The system allows no more threads; a log that waits is better than none.
+            self._queues = False
 
     def enqueue(self, record: logging.LogRecord) -> None:
         """Let a record be written soon."""

@@ -7,6 +7,7 @@ their end here.
 import logging
 import os
 import shlex
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -29,6 +30,10 @@ from tui.process.terminal import Suspension, Terminal
 LOG = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.2
+_MAX_FAILURES = 3
+"""Failures of a screen within `_FAILS_WITHIN` after which it is opened once more."""
+_FAILS_WITHIN = 60.0
+"""Seconds."""
 
 Closed = Literal["end", "keep training", "crashed"]
 
@@ -95,11 +100,23 @@ class Screen:
         from tui.audio.sound_card import SoundCard
 
         self.player = SoundCard()
-        self.app = VoicecoachApp(session, self.player, **options)  # type: ignore[arg-type]
+        self._make_app = partial(VoicecoachApp, session, self.player, **options)  # type: ignore[arg-type]
+        self._failures: list[float] = []
+        self._is_to_close = False
+        self.app: VoicecoachApp = self._make_app()
         self.terminal = terminal
         self.front = front
         self.open = True
         """Whether the app runs, so that it and not the terminal is what the person reads."""
+
+    def reopen(self) -> bool:
+        """Replace an app that failed; false where it was to close anyway, or fails all the time."""
+        now = time.monotonic()
+        self._failures = [at for at in self._failures if now - at < _FAILS_WITHIN] + [now]
+        if self._is_to_close or self.lost or len(self._failures) > _MAX_FAILURES:
+            return False
+        self.app = self._make_app()
+        return True
 
     @property
     def lost(self) -> bool:
@@ -125,6 +142,7 @@ class Screen:
 
     def close(self) -> None:
         """Ask the app to end."""
+        self._is_to_close = True
         if self.open:
             self.app.exit(ExitReason.ENDED)
 
@@ -136,10 +154,20 @@ class Screen:
         self.terminal.leave()
 
     def show(self, log: TextIO) -> Closed:
-        """Show the app until it closes, and return why.
+        """Show the app until it closes, and return why; one that fails is opened again.
 
         `log` is an open file that gets what libraries print meanwhile.
         """
+        closed = self._show_once(log)
+        while closed == "crashed" and self.reopen():
+            sentence = "The screen failed and was opened again; see the log."
+            self.app.call_later(self.app.notify, sentence, severity="warning")
+            closed = self._show_once(log)
+        self.open = False
+        self.player.stop()
+        return closed
+
+    def _show_once(self, log: TextIO) -> Closed:
         app, terminal, raised = self.app, self.terminal, False
         with terminal.drawn_on(log):
             if not os.environ.get("VOICECOACH_DEBUG"):
@@ -155,8 +183,6 @@ class Screen:
                 LOG.exception("the screen failed")
                 raised = True
         terminal.put_back(screen_open=raised)
-        self.open = False
-        self.player.stop()
         if app.return_value is None:
             if not raised:
                 LOG.error("the screen failed; its traceback is printed in this log")
@@ -223,7 +249,7 @@ class _OwnRun(_Run):
         elif closed == "keep training":
             self._keep_training()
         elif closed == "crashed" and not self._is_ending():
-            self._terminal.say(f"voicecoach: the screen failed; see {self._log}")
+            self._terminal.say(f"voicecoach: the screen keeps failing; see {self._log}")
             self._keep_training()
         else:
             if not self._session.join(0):

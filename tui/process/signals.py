@@ -46,12 +46,15 @@ class WatchedSession(SessionLike, Protocol):
     @property
     def error(self) -> BaseException | None:
         """What ended the run, when it did not end as asked."""
+        ...
 
     def join(self, timeout: float | None = None) -> bool:
         """Wait for the engine; return whether it has ended."""
+        ...
 
     def hurry(self) -> None:
         """Have the end wait for nothing more."""
+        ...
 
 
 class Outlet(Protocol):
@@ -63,23 +66,29 @@ class Outlet(Protocol):
     @property
     def lost(self) -> bool:
         """Whether nobody can see it any more."""
+        ...
 
     @property
     def keeps_failures(self) -> bool:
         """Whether it stays, after a run that failed, for a person to read why."""
+        ...
 
     @property
     def takes_output(self) -> bool:
         """Whether what is written to it would not have to wait."""
+        ...
 
     def tell(self, text: str) -> None:
         """Show a sentence."""
+        ...
 
     def close(self) -> None:
         """Ask the main thread to end whatever it shows."""
+        ...
 
     def let_go(self, last_words: str = "") -> None:
         """Give up the terminal and the standard streams, so that nothing can wait for them."""
+        ...
 
 
 def exit_code(error: BaseException | None, *, interrupted: bool) -> int:
@@ -115,6 +124,9 @@ class SignalWatch:
         self._reported_end = self._reported_force = False
         self._ended_at: float | None = None
         self._unread_polls = 0
+        # When the screen of a failed run closes: as shown, and by our clock.
+        self._screen_until: tuple[float, float] | None = None
+        self._failure = ""
         self.closing = threading.Event()
         """Set once the main thread shows nothing more and is about to end the process."""
         self.hung_up = threading.Event()
@@ -157,15 +169,20 @@ class SignalWatch:
     def _watch(self) -> None:
         # Restoring a terminal from the background must not stop the process.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
-        failure = ""
         while True:
             try:
                 self._turn()
             except Exception as error:
                 # Whatever it is: without this thread the process would hear no signal.
-                if str(error) != failure:
-                    LOG.exception("the watch over signals failed, and continues")
-                failure = str(error)
+                self._note_failure(error)
+
+    def _note_failure(self, error: Exception) -> None:
+        try:
+            if str(error) != self._failure:
+                LOG.exception("the watch over signals failed, and continues")
+            self._failure = str(error)
+        except MemoryError:
+            time.sleep(_POLL_SECONDS)
 
     def _turn(self) -> None:
         with contextlib.suppress(Empty):
@@ -219,9 +236,13 @@ class SignalWatch:
 
     def _nobody_is_there(self, last: Snapshot) -> bool:
         """Whether nobody is there to read why the run failed; the machine costs meanwhile."""
-        if last.wait_ends_at is None:
+        shown, now = last.wait_ends_at, time.monotonic()
+        if shown is None:
             return False
-        return time.time() >= last.wait_ends_at or self._unread_polls >= _UNREAD_POLLS
+        if self._screen_until is None or self._screen_until[0] != shown:
+            # By a clock that nobody sets.
+            self._screen_until = shown, now + shown - time.time()
+        return now >= self._screen_until[1] or self._unread_polls >= _UNREAD_POLLS
 
     def _check_read(self) -> None:
         """Tell the run when nobody reads the outlet any more, and when somebody does again."""
@@ -265,8 +286,11 @@ class SignalWatch:
 
 def _stacks_of_threads() -> str:
     """Return where every thread is, for the log of a process that has to be ended."""
-    names = {thread.ident: thread.name for thread in threading.enumerate()}
-    return "\n".join(
-        f"{names.get(ident)}:\n{''.join(traceback.format_stack(frame))}"
-        for ident, frame in sys._current_frames().items()
-    )
+    frames = sys._current_frames()
+    places = []
+    for thread in threading.enumerate():
+        frame = frames.get(thread.ident or 0)
+        if frame is not None:
+            stack = "".join(traceback.format_stack(frame))
+            places.append(f"{thread.name}, daemon {thread.daemon}:\n{stack}")
+    return "\n".join(places)

@@ -8,6 +8,7 @@ import sys
 import time
 from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from textual import constants, events
 from textual._keyboard_protocol import FUNCTIONAL_KEYS
@@ -18,6 +19,7 @@ from textual._xterm_parser import (
     FOCUSOUT,
     XTermParser,
 )
+from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
 from textual.keys import Keys
 from textual.message import Message
@@ -30,6 +32,8 @@ _PATIENCE = 2.0
 """Seconds after which an unfinished paste or sequence counts as over."""
 _TYPED = 16
 """Bytes at a time that may be typed: they are no sign of a paste that continues."""
+MAX_COLUMNS, MAX_ROWS = 1000, 500
+"""More than any terminal has; one can claim 65,535 of each, which would take all memory."""
 MAX_PASTE = 10_000
 """Characters kept of a paste."""
 _MAX_SEQUENCE = 100
@@ -194,6 +198,22 @@ def _is_printable(code_point: str) -> bool:
 
 class TerminalDriver(LinuxDriver):
     """Textual's driver, whose input survives whatever is read and whatever fails."""
+
+    def __init__(
+        self,
+        app: App[Any],
+        *,
+        debug: bool = False,
+        mouse: bool = True,
+        size: tuple[int, int] | None = None,
+    ) -> None:
+        super().__init__(app, debug=debug, mouse=mouse, size=size)
+        self._size = size or self._get_terminal_size()
+
+    def _get_terminal_size(self) -> tuple[int, int]:
+        """Return columns and rows, at most so many as there is memory to draw."""
+        columns, rows = super()._get_terminal_size()
+        return min(columns, MAX_COLUMNS), min(rows, MAX_ROWS)
 
     def run_input_thread(self) -> None:
         """Pass on what is read until the screen closes."""

@@ -133,6 +133,10 @@ class TerminalProcess:
 
         wait_until(sent, "the input to be taken")
 
+    def resize(self, rows: int, columns: int) -> None:
+        """Be a window that changes its size."""
+        fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
     def wait_for_screen(self) -> None:
         """Return when the first frame is drawn."""
         wait_until(lambda: b"\x1b[?1000h" in self.output, "the screen to open")

@@ -7,8 +7,11 @@ that a test puts there, and variables, make it fail.
 import os
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+
+from textual.message import Message
 
 import engine.attach.connection
 import tui.app
@@ -35,6 +38,7 @@ from engine.run.options import TrainOptions
 from engine.run.snapshot import Event, Phase, Snapshot
 from tui.app import VoicecoachApp
 from tui.cli import main
+from tui.process.terminal_driver import TerminalDriver, TerminalInput
 
 FAULTS = {
     "engine": EngineError("the disk is full: free some space and continue"),
@@ -179,22 +183,50 @@ class CountingSession:
 
 
 class FailingScreen(VoicecoachApp):
-    """Fails in a timer when a file says so."""
+    """Fails in a timer when a file says so, or when it closes."""
 
     def on_ready(self) -> None:
         super().on_ready()
-        self.set_interval(0.05, self._fail_if_asked)
+        if SCREEN_FAULT == "timer":
+            self.set_interval(0.05, self._fail_if_asked)
 
     def _fail_if_asked(self) -> None:
-        if Path("fail-always").exists():
+        if _is_to_fail():
             raise RuntimeError("the timer [failed]")
+
+    def on_unmount(self) -> None:
+        if SCREEN_FAULT == "closing":
+            raise RuntimeError("the closing failed")
+
+
+class FailingDriver(TerminalDriver):
+    """Fails where the terminal is read, when a file says so."""
+
+    def _read(self, terminal_input: TerminalInput) -> Iterator[Message]:
+        if SCREEN_FAULT == "reading" and _is_to_fail():
+            raise OSError("the reading failed")
+        if SCREEN_FAULT == "input thread" and _is_to_fail():
+            raise BaseException("the input thread failed")
+        return super()._read(terminal_input)
+
+
+SCREEN_FAULT = os.environ.get("COUNTING_SCREEN_FAULT")
+
+
+def _is_to_fail() -> bool:
+    once = Path("fail-once")
+    if once.exists():
+        once.unlink()
+        return True
+    return Path("fail-always").exists()
 
 
 if __name__ == "__main__":
     tui.process.run.Session = CountingSession
     tui.process.headless.Session = CountingSession
-    if os.environ.get("COUNTING_SCREEN_FAULT"):
+    if SCREEN_FAULT:
         tui.app.VoicecoachApp = FailingScreen
+        tui.app.TerminalDriver = FailingDriver
     if os.environ.get("COUNTING_HANGS"):
         tui.process.signals._LET_GO_AFTER, tui.process.signals._END_AFTER = 0.5, 1.0
     if os.environ.get("COUNTING_FORCED_AFTER"):

@@ -111,6 +111,24 @@ def test_two_screens_share_a_run_and_its_last_lines(runs) -> None:
     assert "saved at step" in other.text
 
 
+def test_two_screens_that_leave_a_pause_at_once_let_it_train(runs) -> None:
+    own = runs.counting()
+    runs.engine_process()
+    own.wait_for_screen()
+    other = attach(runs)
+    own.type("p")
+    for terminal in (own, other):
+        terminal.wait_for("Paused at")
+        terminal.type("q")
+        terminal.wait_for("The last to leave")
+    for terminal in (own, other):
+        terminal.type("k")
+    for terminal in (own, other):
+        assert terminal.wait() == 0
+    runs.wait_until(lambda: runs.said("unattended"), "the engine to hear that nobody looks")
+    assert runs.said("unattended") == "train on"
+
+
 def test_a_killed_run_is_reported_and_leaves_nothing_in_the_way(runs, unseen) -> None:
     terminal = attach(runs)
     os.kill(unseen, signal.SIGKILL)

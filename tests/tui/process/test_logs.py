@@ -217,6 +217,29 @@ def test_old_logs_are_private_and_lose_no_record(tmp_path, monkeypatch, request,
     assert not stuck or log.read_text().count("of them") == 200
 
 
+def test_a_full_log_of_a_moved_voice_rotates_no_other(log, tmp_path, monkeypatch):
+    monkeypatch.setattr("tui.process.logs._MAX_BYTES", 1_000)
+    mine = tmp_path / "alice"
+    mine.mkdir()
+    open_log(mine)
+    moved = mine.rename(tmp_path / "moved")
+    mine.mkdir()
+    (mine / "voicecoach.log").write_text("of another run")
+    for _ in range(9):
+        logging.getLogger("engine").info("a line of two hundred letters %s", "x" * 200)
+    flush_log()
+    assert [path.name for path in mine.iterdir()] == ["voicecoach.log"]
+    assert (mine / "voicecoach.log").read_text() == "of another run"
+    assert (moved / "voicecoach.log").read_text().count("two hundred letters") == 9
+    # Its own place is free again, and so is its name.
+    (mine / "voicecoach.log").unlink()
+    mine.rmdir()
+    moved.rename(mine)
+    logging.getLogger("engine").info("the first of another file")
+    flush_log()
+    assert len((mine / "voicecoach.log").read_text().splitlines()) == 1
+
+
 class HangingDisk(logging.FileHandler):
     """A log file that takes nothing until it is let go."""
 
@@ -300,6 +323,19 @@ def test_records_beyond_the_queue_are_counted_and_dropped(disk, queued, monkeypa
     queued.flush()
     told = "WARNING 2 lines are missing here: the disk was too slow"
     assert lines(disk) == ["INFO one", "INFO two", "INFO three", "INFO four", told, "INFO seven"]
+
+
+def test_a_log_without_a_thread_is_written_at_once(disk, monkeypatch):
+    def refuse(_):
+        raise RuntimeError("can't start new thread")
+
+    disk.released.set()
+    with monkeypatch.context() as patch:
+        patch.setattr("threading.Thread.start", refuse)
+        queued = QueuedLog(disk)
+    queued.handle(logging.LogRecord("engine", logging.INFO, "f", 1, "said", None, None))
+    assert lines(disk) == ["INFO said"]
+    queued.close()
 
 
 CRASH = """

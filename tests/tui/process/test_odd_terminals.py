@@ -1,7 +1,10 @@
 """Whatever a terminal does, the screen stays open, takes keys, and the run goes on."""
 
 import itertools
+import random
+import resource
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,6 +35,10 @@ NAMED = {
     "an answer that does not end": b"\x1b]52;c;qsqs",
     "a sequence that does not end": b"\x1b[1;2;3",
 }
+
+
+KEYS_THAT_END_OR_STOP = b"qQpPcC\x03\x10\x11\x1a"
+"""Quit, pause, palette and suspend; and the checkpoint, by which a test asks for an answer."""
 
 
 def wait_for_answer(runs, terminal, what: str) -> None:
@@ -99,6 +106,32 @@ def test_no_sequence_closes_a_screen(runs, screens) -> None:
     assert set(runs.said("asked").split()) == {"SaveCheckpoint", "Finish"}
 
 
+def test_no_random_input_closes_a_screen(runs, screens) -> None:
+    own, other, session = screens
+    made = random.Random(8)
+    for _ in range(50):
+        data = b"".join(noise(made) for _ in range(40))
+        for terminal in (own, other):
+            terminal.send(data)
+    for terminal in (own, other):
+        wait_for_answer(runs, terminal, "random input")
+        assert has_its_first_screen(terminal)
+    wait_for_steps(runs, session)
+    end(runs, own, other)
+    assert "was dropped" not in runs.said("voicecoach.log")
+
+
+def test_a_terminal_of_an_absurd_size_takes_no_memory(runs) -> None:
+    terminal = runs.counting()
+    engine = runs.engine_process()
+    terminal.wait_for_screen()
+    for size in ((65535, 65535), (1, 1), (0, 0), (65535, 2)):
+        terminal.resize(*size)
+        wait_for_answer(runs, terminal, f"a terminal of {size}")
+    pages = int(Path(f"/proc/{engine}/statm").read_text().split()[1])
+    assert pages * resource.getpagesize() < 1e9
+
+
 def test_a_slow_nonblocking_terminal_is_drawn_on_again(runs) -> None:
     terminal = runs.counting()
     runs.engine_process()
@@ -118,3 +151,58 @@ def test_a_slow_nonblocking_terminal_is_drawn_on_again(runs) -> None:
     terminal.wait_for("saved as asked")
     terminal.process.terminate()
     assert terminal.wait() == 0
+
+
+def noise(made: random.Random) -> bytes:
+    """Return bytes that no terminal should send, or that some do, but no key that ends the run."""
+    while True:
+        data = made.choice(NOISES)(made)
+        if not set(data) & set(KEYS_THAT_END_OR_STOP):
+            return data
+
+
+def number(made: random.Random) -> str:
+    return made.choice(["", "0", "1", "2", "3", "9", "27", "48", "97", "127", "200", "233", "999",
+                        "55296", "57399", "57441", "1114112", "9" * 30, "-1"])  # fmt: skip
+
+
+def numbers(made: random.Random) -> str:
+    parts = [":".join(number(made) for _ in range(made.choice((1, 1, 2, 3)))) for _ in range(3)]
+    return ";".join(parts[: made.randint(0, 3)])
+
+
+def sequence(made: random.Random) -> bytes:
+    start = made.choice(["[", "[", "[?", "[<", "[>", "O", "[["])
+    # A button that is pressed on the screen could press a key's name in the bottom line.
+    final = made.choice("ABDEFHIMORSTZhmntuy~$@" if start != "[<" else "ABmu~")
+    return f"\x1b{start}{numbers(made)}{final}".encode()
+
+
+def key(made: random.Random) -> bytes:
+    return f"\x1b[{numbers(made)}{made.choice('uuu~')}".encode()
+
+
+def mouse(made: random.Random) -> bytes:
+    x, y = made.choice([(500, 9), (9, 500), (9999, 9999), (10**6, 0), (0, 10**30)])
+    moved = f"\x1b[<{made.choice((35, 64, 65))};{made.randint(1, 80)};{made.randint(1, 24)}M"
+    return made.choice([moved, f"\x1b[<{made.choice((0, 1, 2, 255))};{x};{y}M"]).encode()
+
+
+def string(made: random.Random) -> bytes:
+    start, end = made.choice("]PX^_"), made.choice(["\x07", "\x1b\\", "\x18", ""])
+    return f"\x1b{start}{numbers(made)};text{end}".encode()
+
+
+NOISES = (
+    lambda made: made.randbytes(made.randint(1, 9)),
+    lambda made: b"\x1b" + made.randbytes(made.randint(0, 3)),
+    lambda made: b"\x1b[M" + made.randbytes(made.randint(0, 3)),
+    lambda made: b"\x1b[" * made.randint(1, 3),
+    lambda made: made.choice([b"\x1b[200~", b"\x1b[201~", b"\x1b[200~words\x1b[201~"]),
+    lambda made: made.choice("éß漢😀\u200b\ufeff\u2028").encode()[: made.randint(1, 4)],
+    lambda made: made.choice(list(NAMED.values())),
+    sequence,
+    key,
+    mouse,
+    string,
+)

@@ -1,6 +1,8 @@
 """The whole command, the engine included, on three recordings, in a real terminal."""
 
 import json
+import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -8,6 +10,8 @@ from pathlib import Path
 
 import pytest
 from paths import SPEECH
+
+from engine.voice.folder import Voice
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 
@@ -74,6 +78,25 @@ def test_ended_by_a_signal_and_continued_to_a_stop(runs, dataset: Path) -> None:
     assert newest_step(runs) == reached + 3
 
 
+def test_an_unread_terminal_holds_no_run_at_its_budget(runs, dataset: Path) -> None:
+    begin = ["train", str(dataset), "--voice", str(runs.voice), "--preset", "small"]
+    # A dollar a second.
+    begin += ["--device", "cpu", "--price", "3600", "--budget", "10"]
+    terminal = runs.start(voicecoach(runs, *begin))
+    terminal.wait_for_screen()
+    terminal.fill()
+
+    assert terminal.wait() == 0
+    log = runs.said("voicecoach.log")
+    assert "no terminal takes the screen's output: the run ends" in log
+    # However long the preparation took, and with it the way to the budget.
+    arrived = float(re.search(r"budget of \$10.00 is used up: \$([\d.]+) spent", log)[1])
+    paid = Voice.open(runs.voice).spend.usd
+    assert round(paid, 2) >= 10
+    # Some seconds to notice and to save; the log rounds to the cent.
+    assert arrived - 0.01 <= paid < arrived + 30
+
+
 def test_a_read_terminal_without_keys_ends_the_run_at_its_stop(runs, dataset: Path) -> None:
     begin = [str(dataset), "--preset", "small", "--device", "cpu", "--stop-at", "+1"]
     command = [sys.executable, str(WAITING_RUN), "train", "--voice", str(runs.voice)]
@@ -109,3 +132,30 @@ def test_a_refused_order_leaves_the_recordings_alone(runs, dataset: Path) -> Non
     left = {entry.name for entry in dataset.iterdir()}
     assert left == {entry.name for entry in SPEECH.iterdir()}
     assert len(list(recordings.iterdir())) == 3
+
+
+def test_a_run_whose_memory_is_used_up_can_still_be_ended(runs, dataset: Path) -> None:
+    """It saves what it has made, or says that memory is too small; it never stays for ever."""
+    begin = ["train", str(dataset), "--voice", str(runs.voice), "--preset", "small"]
+    begin += ["--device", "cpu", "--checkpoint-every", "2", "--headless"]
+    run = subprocess.Popen(
+        voicecoach(runs, *begin),
+        env=runs.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    first = runs.voice / "text2mel" / "checkpoints" / "step-000000002"
+    runs.wait_until(first.is_dir, "the first checkpoint")
+    pages = int(Path(f"/proc/{run.pid}/statm").read_text().split()[0])
+    size = pages * resource.getpagesize()
+    resource.prlimit(run.pid, resource.RLIMIT_AS, (size, size))
+    run.terminate()
+
+    told, _ = run.communicate(timeout=120)
+
+    assert run.returncode in (0, 1), told
+    assert "saved at step" in told or "Out of memory on cpu" in told
+    assert newest_step(runs) >= 2
+    ledger = (runs.voice / "spend.jsonl").read_text().splitlines()
+    assert json.loads(ledger[-1])["last_step"] == newest_step(runs)

@@ -98,15 +98,22 @@ def test_options_that_cannot_be_used_open_no_screen(runs) -> None:
     assert openings(terminal) == 0
 
 
-def test_a_failing_screen_ends_no_run(runs) -> None:
-    terminal = runs.counting(COUNTING_SCREEN_FAULT="timer")
+@pytest.mark.parametrize("fault", ["input thread", "timer"])
+def test_a_failing_screen_ends_no_run(runs, fault: str) -> None:
+    terminal = runs.counting(COUNTING_SCREEN_FAULT=fault)
     engine = runs.engine_process()
     terminal.wait_for_screen()
+    (runs.folder / "fail-once").touch()
+    terminal.wait_for("failed and was opened again")
+    assert openings(terminal) == 2
+    terminal.type("c")
+    runs.wait_until(lambda: "SaveCheckpoint" in runs.asked(), "the key's answer")
+
     (runs.folder / "fail-always").touch()
     assert terminal.wait() == 0
-    terminal.wait_for("the screen failed; see")
+    terminal.wait_for("the screen keeps failing")
     assert f"training continues without a screen, as process {engine}" in terminal.text
-    assert "the timer [failed]" in runs.said("voicecoach.log")
+    assert f"the {fault}" in runs.said("voicecoach.log")
     assert "Traceback" not in terminal.text
     assert runs.is_alive(engine)
     assert not runs.said("checkpoint")
@@ -126,6 +133,31 @@ def test_a_failing_attached_screen_says_so_and_ends(runs) -> None:
     assert "the timer [failed]" in Path(log).read_text()
     terminal.wait_until_restored()
     assert runs.is_alive(engine)
+
+
+def test_a_failed_read_leaves_the_screen_open(runs) -> None:
+    terminal = runs.counting(COUNTING_SCREEN_FAULT="reading")
+    runs.engine_process()
+    terminal.wait_for_screen()
+    (runs.folder / "fail-always").touch()
+    log = runs.voice / "voicecoach.log"
+    runs.wait_until(lambda: "the reading failed" in log.read_text(), "the reason in the log")
+    (runs.folder / "fail-always").unlink()
+    terminal.type("c")
+    runs.wait_until(lambda: "SaveCheckpoint" in runs.asked(), "the key's answer")
+    assert openings(terminal) == 1
+    assert log.read_text().count("OSError: the reading failed") == 1
+
+
+def test_the_answer_holds_if_closing_the_screen_fails(runs) -> None:
+    terminal = runs.counting(COUNTING_SCREEN_FAULT="closing")
+    engine = runs.engine_process()
+    terminal.wait_for_screen()
+    runs.leave(terminal)
+    terminal.wait_for(f"kill {engine}")
+    assert openings(terminal) == 1
+    assert "failed" not in terminal.text
+    assert "the closing failed" in runs.said("voicecoach.log")
 
 
 def test_a_screen_that_fails_while_the_run_saves_lets_it_end(runs) -> None:

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -156,3 +158,42 @@ def test_a_hanging_process_is_ended_once_the_run_is_saved(runs) -> None:
     assert runs.said("checkpoint")
     assert "did not end by itself" in runs.said("voicecoach.log")
     terminal.wait_until_restored()
+
+
+FAILING = """
+import os, signal, sys, threading
+from types import SimpleNamespace
+from engine.run.snapshot import Phase
+from tui.process import signals
+from tui.process.headless import Lines
+
+heard, looked = threading.Event(), threading.Event()
+
+class Outlet(Lines):
+    @property
+    def lost(self):
+        looked.set()
+        raise ZeroDivisionError("nobody thought of it")
+
+session = SimpleNamespace(
+    error=None,
+    join=lambda timeout: False,
+    snapshot=lambda: SimpleNamespace(
+        phase=Phase.TRAINING, interrupted=False, end_waits_for=""
+    ),
+    send=lambda command: heard.set(),
+)
+one = signals.SignalWatch(session, Outlet())
+one.handle_signals()
+one.start()
+assert looked.wait(60)
+os.kill(os.getpid(), signal.SIGTERM)
+sys.exit(0 if heard.wait(60) else 3)
+"""
+
+
+def test_a_watch_that_failed_once_still_hears_signals() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FAILING], timeout=150, capture_output=True, text=True
+    )
+    assert (done.returncode, "Traceback" in done.stdout) == (0, False), done.stderr

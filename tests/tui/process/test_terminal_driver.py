@@ -1,11 +1,13 @@
 """What the bytes of a terminal come to: keys, pastes, mouse and focus, and nothing else."""
 
 import random
+import tracemalloc
 
 import pytest
 from textual import events
 
-from tui.process.terminal_driver import TerminalInput
+from tui.process import terminal_driver
+from tui.process.terminal_driver import MAX_PASTE, TerminalInput
 
 
 class Clock:
@@ -93,6 +95,24 @@ def test_a_slow_paste_stays_one() -> None:
         assert said(terminal.give_up_waiting()) == []
     [paste] = terminal.feed(b"\x1b[201~")
     assert paste.text == "a slow line brings this" * 5
+
+
+@pytest.mark.parametrize("begun", [b"\x1b[200~", b"\x1b]", b"\x1b["])
+def test_what_does_not_end_takes_no_memory(begun: bytes) -> None:
+    clock = Clock()
+    terminal = TerminalInput(clock)
+    list(terminal.feed(begun))
+    tracemalloc.start()
+    for _ in range(500):
+        assert said(terminal.feed(b"1" * 4096)) == []
+    # Threads that other tests have left allocate as well.
+    ours = tracemalloc.Filter(True, terminal_driver.__file__)
+    held = tracemalloc.take_snapshot().filter_traces([ours]).statistics("filename")
+    tracemalloc.stop()
+    assert sum(statistic.size for statistic in held) < 500_000
+    clock.now += 5
+    assert all(len(paste.text) <= MAX_PASTE for paste in terminal.give_up_waiting())
+    assert said(terminal.feed(b"a")) == ["a"]
 
 
 def test_no_bytes_break_the_reading() -> None:
