@@ -56,24 +56,18 @@ def survey(
     Raises:
         Cancelled: `cancelled()` became true.
     """
-    dataset = scan.dataset
     metadata = check_metadata(scan, vocabulary, limits)
     examined = _examine(metadata, vocabulary, limits, audio, on_progress, cancelled)
     clips = examined[: len(metadata.recordings)]
     usable = [c for c in clips if c.recording.usable and c.clip_id not in metadata.left_out]
     seconds = [clip.recording.seconds for clip in usable if clip.recording.seconds]
-    timed = [
-        TimedText(clip.line, clip.clip_id, _file(clip, dataset), clip.text, clip.recording.seconds)
-        for clip in clips
-        if clip.recording.seconds
-    ]
-    rates, speaking_rate = rate_findings(timed)
+    rates, speaking_rate = rate_findings(_timed_texts(clips, scan.dataset))
     unknown = unknown_characters({row.line: row.text for row in metadata.rows}, vocabulary)
     coverage = measure_coverage([clip.text for clip in usable], vocabulary)
     compared = compare_recordings(examined, audio.sample_rate)
     findings = [
         *metadata.findings,
-        *(fault.at(_file(c, dataset), c.line, c.clip_id) for c, fault in compared.single),
+        *(fault.at(_file(c, scan.dataset), c.line, c.clip_id) for c, fault in compared.single),
         *(fault.at(RECORDINGS) for fault in compared.common),
         *_amount(len(usable), sum(seconds) / 3600),
         *rates,
@@ -81,7 +75,7 @@ def survey(
         *coverage_findings(coverage),
     ]
     report = CheckReport(
-        dataset=str(dataset),
+        dataset=str(scan.dataset),
         rows=metadata.total,
         usable=len(usable),
         hours=sum(seconds) / 3600,
@@ -94,7 +88,15 @@ def survey(
         coverage=coverage,
     )
     shapes = tuple(_shape(clip, audio) for clip in usable)
-    return Survey(report, shapes, {clip.line: _file(clip, dataset) for clip in clips})
+    return Survey(report, shapes, {clip.line: _file(clip, scan.dataset) for clip in clips})
+
+
+def _timed_texts(clips: list[ExaminedClip], dataset: Path) -> list[TimedText]:
+    return [
+        TimedText(clip.line, clip.clip_id, _file(clip, dataset), clip.text, clip.recording.seconds)
+        for clip in clips
+        if clip.recording.seconds
+    ]
 
 
 def _examine(

@@ -1,7 +1,6 @@
-"""What the engine says of itself: one immutable picture, replaced as a whole.
+"""What a run shows: one immutable snapshot, replaced as a whole between steps.
 
-The trainer builds a new `Snapshot` between steps; whoever wants to look takes the newest. No
-reader can hold up a step, and none can see half a change.
+A reader takes the newest: it can hold up no step, and see no half change.
 """
 
 import shlex
@@ -27,12 +26,11 @@ class Phase(Enum):
     PREPARING = "preparing"
     """Reading the corpus, computing features, loading weights."""
     CHECKED = "checked"
-    """The check of the corpus found errors; a screen is open, so the engine waits for what the
-    person makes of them before it computes anything that takes long."""
+    """The check of the corpus found errors; with a screen open the engine waits for an answer."""
     TRAINING = "training"
     PAUSED = "paused"
     AT_STOP = "at the stop"
-    """The stop is reached and saved; a screen is open, so the engine waits for what is next."""
+    """The stop is reached and saved; with a screen open the engine waits for what is next."""
     STOPPING = "stopping"
     """Writing the last checkpoint."""
     STOPPED = "stopped"

@@ -125,6 +125,10 @@ def speak(
             else synthesizer.mel(sentence, cancelled=cancelled)
         )
         sounds.append(_sound(parts[-1].mel, ssrn, audio, vocoder))
+    return _joined(parts, sounds, audio, ssrn=ssrn is not None)
+
+
+def _joined(parts: list[Spoken], sounds: list[Sound], audio: AudioSpec, *, ssrn: bool) -> Utterance:
     return Utterance(
         waveform=join([sound.waveform for sound in sounds], audio.sample_rate),
         sample_rate=audio.sample_rate,
@@ -132,7 +136,7 @@ def speak(
         magnitude=np.concatenate([sound.magnitude for sound in sounds]),
         attention=block_diag(*(part.attention for part in parts)),
         parts=tuple(parts),
-        ssrn=ssrn is not None,
+        ssrn=ssrn,
     )
 
 

@@ -5,11 +5,10 @@ import socket
 import time
 
 import pytest
-from fake_metadata import FakeMetadata, after
+from fake_metadata import after
 
-from engine.errors import Cancelled, EngineError, InputError
-from engine.machine.cloud import notices, prices
-from engine.machine.cloud.aws_price import PriceError
+from engine.errors import EngineError
+from engine.machine.cloud import notices
 from engine.machine.cloud.machine import (
     Clock,
     Interruption,
@@ -22,7 +21,6 @@ from engine.run.commands import Continue, Finish, Pause
 from engine.run.publisher import Publisher
 from engine.run.snapshot import MirrorState, Phase, Snapshot
 from engine.training import checkpoint_writer, spot
-from engine.training.setup import prepare
 from engine.training.spot import SpotDeadline, margin
 from engine.voice.folder import Voice
 
@@ -46,17 +44,6 @@ def close_to_the_edge(monkeypatch):
     """Train up to a fraction of a second before the deadline, so that no test waits for it."""
     monkeypatch.setattr(spot, "_MIN_MARGIN_SECONDS", 0.1)
     monkeypatch.setattr(spot, "_WRITE_FACTOR", 0.0)
-
-
-@pytest.fixture
-def fake_cloud(monkeypatch, tmp_path):
-    """The clouds on loopback, and no right to ask the real AWS anything."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
-        monkeypatch.setenv(name, str(tmp_path / "none"))
-    with FakeMetadata() as serving:
-        yield serving
 
 
 @pytest.fixture
@@ -347,91 +334,6 @@ def test_a_run_sees_notices_and_prices_of_its_cloud(
     assert voice.spend.entries[-1].price == 0.51
 
 
-def test_the_last_spot_price_is_kept_while_aws_gives_none(
-    make_voice, training, fake_cloud, monkeypatch
-):
-    answers = [
-        NewPrice(100.0, "AWS spot, first"),
-        PriceError("too busy"),
-        NewPrice(200.0, "AWS spot"),
-    ]
-
-    def asked(machine, base):
-        answer = answers.pop(0) if len(answers) > 1 else answers[0]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    monkeypatch.setattr(prices, "aws_spot_price", asked)
-    monkeypatch.setattr(spot, "_PRICE_SECONDS", 0.5)
-    voice = make_voice(price_auto=True)
-    session = training.start(voice, None, cloud="aws", metadata_url=fake_cloud.url)
-    snapshot = training.until(session, lambda s: s.price == 200.0 and s.step > 5)
-    assert said(snapshot, "(too busy); keeping the last price")
-    assert said(snapshot, "price: $100/h (AWS spot, first)")
-    assert not said(snapshot, "using the table's")
-    session.send(Finish())
-    training.end(session)
-
-
-def test_preparation_costs_the_price_found_meanwhile(make_voice, training, fake_cloud, monkeypatch):
-    monkeypatch.setattr(prices, "aws_spot_price", lambda *_: NewPrice(3600.0, "AWS spot"))
-
-    def prepare_slowly(options, voice, publisher, inbox):
-        assert inbox.next_of((NewPrice,), 60) is not None
-        return prepare(options, voice, publisher, inbox)
-
-    monkeypatch.setattr("engine.training.setup.prepare", prepare_slowly)
-    # However little of it there is.
-    monkeypatch.setattr("engine.training.cost._MIN_IDLE_SECONDS", 0.001)
-    voice = make_voice(price_auto=True)
-    session = training.start(voice, "3", cloud="aws", metadata_url=fake_cloud.url)
-    snapshot = training.end(session)
-    entries = voice.spend.entries
-    assert entries[0].kind == "idle"
-    assert {entry.price for entry in entries} == {3600.0}
-    assert snapshot.idle_usd == pytest.approx(voice.spend.idle_usd)
-
-
-def test_a_cancelled_preparation_costs_the_price_found(
-    make_voice, training, fake_cloud, monkeypatch
-):
-    monkeypatch.setattr(prices, "aws_spot_price", lambda *_: NewPrice(3600.0, "AWS spot"))
-
-    def give_up(options, voice, publisher, inbox):
-        assert inbox.next_of((NewPrice,), 60) is not None
-        raise Cancelled("The features were not completed.")
-
-    monkeypatch.setattr("engine.training.setup.prepare", give_up)
-    voice = make_voice(price_auto=True)
-    session = training.start(voice, "3", cloud="aws", metadata_url=fake_cloud.url)
-    snapshot = training.end(session)
-    assert snapshot.phase is Phase.STOPPED
-    assert {(one.kind, one.price) for one in voice.spend.entries} == {("idle", 3600.0)}
-    assert snapshot.spent == pytest.approx(voice.spend.usd)
-
-
-def test_a_failed_price_lookup_is_reported_and_repeated(
-    make_voice, training, fake_cloud, monkeypatch
-):
-    answers = [ZeroDivisionError("by nought"), (NewPrice(0.4, "the table"), False)]
-
-    def tabled(machine):
-        answer = answers.pop(0) if len(answers) > 1 else answers[0]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    monkeypatch.setattr(prices, "table_price", tabled)
-    monkeypatch.setattr(spot, "_PRICE_SECONDS", 0.1)
-    voice = make_voice(price_auto=True)
-    session = training.start(voice, None, cloud="gcp", metadata_url=fake_cloud.url)
-    snapshot = training.until(session, lambda s: s.price == 0.4)
-    assert said(snapshot, "price lookup failed: ZeroDivisionError: by nought")
-    session.send(Finish())
-    training.end(session)
-
-
 def test_an_interruption_ends_a_run_that_waits_for_an_answer(make_voice, training, tones):
     session = training.start(make_voice(dataset=tones), None, attended=True)
     training.until(session, lambda s: s.phase is Phase.CHECKED)
@@ -461,10 +363,3 @@ def test_outside_of_clouds_no_request_leaves(
     assert (snapshot.phase, snapshot.machine) == (Phase.STOPPED, None)
     assert said(snapshot, "no price")
     assert tried == []
-
-
-def test_price_auto_without_a_cloud_is_refused(make_voice, training):
-    with pytest.raises(InputError, match="--price auto needs a machine"):
-        training.start(make_voice(), "+1", price="auto", cloud="none")
-    with pytest.raises(InputError, match="--metadata-url"):
-        training.start(make_voice("other"), "+1", cloud="aws", metadata_url="ftp://there")
