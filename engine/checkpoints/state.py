@@ -123,7 +123,7 @@ class CheckpointState(
     network: NetworkName
     step: _Step
     base_step: _Step
-    recipe: str
+    recipe: Annotated[str, Meta(pattern=r"\A[a-z0-9-]{1,40}\Z")]
     seed: Annotated[int, Meta(ge=0, le=2**63 - 1)]
     optimizer_start_step: _Step = 0
     symbols: str

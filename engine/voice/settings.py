@@ -136,10 +136,20 @@ def _converted(values: dict[str, Any]) -> VoiceSettings:
         return from_plain(values, VoiceSettings, "")
     except InputError as error:
         message = str(error).removeprefix(": ").removeprefix("$.")
-        choices = _CHOICES.get(message.partition(":")[0])
-        raise InputError(
-            f"{message}; write {' or '.join(choices)}" if choices else message
-        ) from None
+        raise InputError(message + _advice(message.partition(":")[0], values)) from None
+
+
+def _advice(name: str, values: dict[str, Any]) -> str:
+    """What a setting is and what it could be, where that can be named."""
+    if choices := _CHOICES.get(name):
+        return f"; write {' or '.join(choices)}"
+    value: Any = values
+    example: Any = VoiceSettings(Path("recordings"))
+    for part in name.split("."):
+        if not isinstance(value, dict) or part not in value:
+            return ""
+        value, example = value[part], getattr(example, part, None)
+    return f"; it is {brief(value)}, write it like {example}"
 
 
 def _require_known(values: dict[str, Any]) -> None:
