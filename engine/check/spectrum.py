@@ -71,7 +71,7 @@ def _upsampled(mono: NDArray[np.float32], rate: int, recorded_rate: int) -> list
         f"no sound above {highest / 1000:.1f} kHz, where {possible / 1000:.0f} is possible: it was "
         f"recorded or coded at a lower rate"
     )
-    advice = "export it again from the original recording, or the voice will sound as dull"
+    advice = "export it again from the original recording, or the voice will sound just as dull"
     severity: Severity = "error" if highest < _TELEPHONE else "warning"
     return [Fault("upsampled", severity, figure, advice, highest)]
 

@@ -281,7 +281,7 @@ def has_ema(folder: Path) -> bool:
 
 
 def inference_network(checkpoint: Checkpoint) -> Text2Mel | SSRN:
-    """Return a checkpoint's network in evaluation mode, with the weights that speak."""
+    """Return a checkpoint's network in evaluation mode, with its EMA weights, if it has them."""
     return network_with(checkpoint.spec, checkpoint.inference_weights)
 
 

@@ -96,7 +96,7 @@ def _load(voice: Voice, entry: CheckpointEntry) -> Checkpoint:
 
 
 def _stripped(checkpoint: Checkpoint, *, half: bool) -> Checkpoint:
-    """The weights that speak, and what they are; nothing that only training needs.
+    """The EMA weights, or the trained ones where there is no EMA; nothing that only training needs.
 
     Raises:
         InputError: a weight is not finite, or too large for 16 bits.

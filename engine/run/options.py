@@ -31,7 +31,7 @@ Price = float | Literal["auto"]
 # of a $5 all, so that an option takes the next one for its value.
 _MAYBE_A_SUM = re.compile(r"-.*|[$0-9.,]*")
 _LEADING_ZERO = re.compile(r"0[0-9].*")
-_SHELL_VARIABLE = "a shell takes the $3 of a bare $30 for a name of its own"
+_SHELL_VARIABLE = "the shell expands the $3 of an unquoted $30"
 QUOTE_A_SUM = "if you meant a sum, quote it for the shell: '$25'"
 """A hint for a stop that a shell may have made of a sum."""
 

@@ -130,7 +130,7 @@ def _move_rows(table: Tensor, mapping: SymbolMapping) -> Tensor:
 
 
 def _as_base(source: Checkpoint) -> Checkpoint:
-    """What a voice starts from: the weights that speak, and the optimizer state if it is theirs."""
+    """What a voice starts from: the EMA weights, and the optimizer state if it is theirs."""
     optimizer = {} if source.ema else source.optimizer
     return replace(
         source,
@@ -150,7 +150,7 @@ def _about_optimizer(base: Checkpoint, settings: VoiceSettings) -> str:
         return "with its optimizer state"
     steps = recipe_named(settings.recipe).restart_steps
     warm_up = f", {steps}-step warm-up" if steps > 1 else ""
-    return f"from the weights that speak; optimizer reset{warm_up}"
+    return f"from the EMA weights; optimizer reset{warm_up}"
 
 
 def _with_voice_symbols(

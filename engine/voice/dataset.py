@@ -13,7 +13,7 @@ def require_dataset(dataset: Path) -> None:
         InputError: saying what is missing.
     """
     if not dataset.is_dir():
-        raise InputError(f"There is no dataset folder {dataset}; check the path.")
+        raise InputError(f"There is no corpus folder {dataset}; check the path.")
     for name, kind in ((METADATA, "file"), (RECORDINGS, "folder")):
         if not (dataset / name).exists():
             raise InputError(

@@ -41,7 +41,7 @@ def test_a_bare_budget_is_refused_and_the_old_one_stays(folder, sum_):
 def test_none_means_no_budget_or_no_stop(tmp_path):
     for said in ("--budget", "--stop-at"):
         told = CliRunner().invoke(app, ["train", str(tmp_path / "nowhere"), said, "none"])
-        assert "There is no dataset folder" in told.stderr
+        assert "There is no corpus folder" in told.stderr
         told = CliRunner().invoke(app, ["train", str(tmp_path / "nowhere"), said, "nothing"])
         assert "or none" in told.stderr
 
