@@ -101,7 +101,7 @@ def test_a_voice_made_meanwhile_is_kept(tmp_path, speech, monkeypatch):
 
 def test_a_refused_start_leaves_nothing(tmp_path, speech):
     folder = tmp_path / "some" / "where" / "voice"
-    with pytest.raises(InputError, match="no dataset folder"):
+    with pytest.raises(InputError, match="no corpus folder"):
         Session(TrainOptions(folder, dataset=tmp_path / "nowhere"))
     assert list(tmp_path.iterdir()) == []
     folder.mkdir(parents=True)

@@ -58,7 +58,7 @@ def test_recordings_are_where_this_machine_has_them(alice, fetching, tmp_path):
     (corpus / "wavs").mkdir(parents=True)
     (corpus / "metadata.csv").write_text("a|b")
     fresh = tmp_path / "fresh"
-    with pytest.raises(InputError, match="no dataset folder"):
+    with pytest.raises(InputError, match="no corpus folder"):
         restore(options(fresh, dataset=tmp_path / "nowhere"), fetching)
     restore(options(fresh, dataset=corpus), fetching)
     assert Voice.open(fresh).dataset == corpus
