@@ -10,6 +10,7 @@ from engine.mirror.layout import (
     MANIFEST,
     MARKER,
     MAX_BYTES,
+    FormatError,
     Latest,
     Manifest,
     Marker,
@@ -55,12 +56,17 @@ class Index:
         return replace(self, checkpoints=checkpoints, incomplete=self.incomplete - {manifest.key})
 
 
+class DamagedMarkerError(InputError):
+    """What is in the marker's place is none."""
+
+
 def read_marker(store: Store) -> Marker | None:
     """Read whose mirror it is; None where there is none yet.
 
     Raises:
         MirrorError: it cannot be reached.
-        InputError: there is something else under that name.
+        DamagedMarkerError: there is something else under that name.
+        InputError: it is of another format.
     """
     content = store.read(MARKER, MAX_BYTES)
     if content is None:
@@ -68,7 +74,8 @@ def read_marker(store: Store) -> Marker | None:
     try:
         return parse(content, Marker)
     except InputError as error:
-        raise InputError(
+        kind = InputError if isinstance(error, FormatError) else DamagedMarkerError
+        raise kind(
             f"{MARKER} at {without_secrets(store.address)} is not a mirror's: "
             f"{without_secrets(error)}; give another place with --mirror."
         ) from error
@@ -77,12 +84,31 @@ def read_marker(store: Store) -> Marker | None:
 def read_index(store: Store) -> Index | None:
     """List what a mirror holds; None where there is no mirror yet.
 
+    Where the marker is damaged, the checkpoints say whose they are.
+
     Raises:
         MirrorError: it cannot be reached.
         InputError: there is something else in its place.
     """
-    marker = read_marker(store)
+    try:
+        marker = read_marker(store)
+    except DamagedMarkerError:
+        index = index_of_checkpoints(store)
+        if index is None:
+            raise
+        return index
     return None if marker is None else index_of(store, marker)
+
+
+def index_of_checkpoints(store: Store) -> Index | None:
+    """List what a mirror without its marker holds; None unless it is of one voice.
+
+    Raises:
+        MirrorError: it cannot be reached.
+    """
+    manifests = [_read_manifest(store, key) for key in _checkpoint_folders(store)]
+    ids = {manifest.id for manifest in manifests if manifest is not None}
+    return index_of(store, Marker(ids.pop(), "a voice", "", "unknown")) if len(ids) == 1 else None
 
 
 def index_of(store: Store, marker: Marker) -> Index:

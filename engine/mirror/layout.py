@@ -151,17 +151,22 @@ class _Header:
     format: int
 
 
+class FormatError(InputError):
+    """A JSON file of a mirror is of another format: not damaged, but another version's."""
+
+
 def parse(content: bytes, kind: type[_T]) -> _T:
     """Read a JSON file of a mirror.
 
     Raises:
-        InputError: it is damaged, of another format, or names what no voice has.
+        FormatError: it is of another format.
+        InputError: it is damaged, or names what no voice has.
     """
     if len(content) > MAX_BYTES:
         raise InputError("it is too long")
     header = from_json(content, _Header, "it is damaged")
     if header.format != _FORMAT:
-        raise InputError(f"its format is {str(header.format)[:20]}, not {_FORMAT}")
+        raise FormatError(f"its format is {str(header.format)[:20]}, not {_FORMAT}")
     return from_json(content, kind, "it is damaged")
 
 

@@ -9,7 +9,7 @@ from engine.choices import NETWORKS
 from engine.errors import EngineError, InputError
 from engine.formatting import timestamp
 from engine.mirror.address import without_secrets
-from engine.mirror.index import Index, index_of, read_index, read_marker
+from engine.mirror.index import DamagedMarkerError, Index, index_of, read_index, read_marker
 from engine.mirror.layout import MARKER, Marker, encoded
 from engine.mirror.outgoing import Outgoing
 from engine.mirror.store import MirrorError, Store
@@ -17,6 +17,10 @@ from engine.mirror.store import MirrorError, Store
 
 class LeaseLostError(EngineError):
     """The mirror belongs to another voice or run: nothing more is sent to it."""
+
+
+class MarkerLostError(MirrorError):
+    """The mirror was emptied, or its marker is damaged: it must be acquired again."""
 
 
 class Lease:
@@ -79,15 +83,20 @@ class Lease:
 
         Raises:
             LeaseLostError: one has.
-            MirrorError: the mirror was emptied, or its disk is no longer mounted.
+            MarkerLostError: none has, but the marker is gone or damaged.
+            MirrorError: a folder is empty, as where a disk is no longer mounted.
         """
         try:
             marker = read_marker(store)
+        except DamagedMarkerError as error:
+            raise MarkerLostError(f"{MARKER} at {store.address} is damaged") from error
         except InputError as error:
             raise LeaseLostError(str(error)) from error
         if marker is None:
-            advice = "check that its disk is mounted" if store.is_local else "start the run again"
-            raise MirrorError(f"{store.address} has lost its {MARKER}: {advice}")
+            text = f"{store.address} has lost its {MARKER}"
+            if store.is_local:
+                raise MirrorError(f"{text}: check that its disk is mounted")
+            raise MarkerLostError(text)
         if marker.token != self._marker.token:
             raise LeaseLostError(
                 f"{without_secrets(marker.writer)} has taken over the mirror {self._address}: "

@@ -23,7 +23,7 @@ from engine.mirror.fetch import (
     fetch_voice,
     networks_ahead,
 )
-from engine.mirror.index import Index, read_index
+from engine.mirror.index import Index, index_of_checkpoints, read_index
 from engine.mirror.store import MirrorError, Store, backoff, open_store
 from engine.run.options import TrainOptions
 from engine.voice.dataset import as_stored, require_dataset, require_free
@@ -123,7 +123,7 @@ def _bring(options: TrainOptions, place: str, address: str, fetching: FetchOptio
 
     def bring() -> int:
         store = fetching.open(place)
-        index = read_index(store)
+        index = read_index(store) or index_of_checkpoints(store)
         if index is None or not index.all:
             # A run that was given up before its first checkpoint may have been there.
             if must_hold:

@@ -19,10 +19,10 @@ from pathlib import Path
 from engine.choices import NetworkName
 from engine.errors import EngineError, InputError
 from engine.machine.lock import FolderLostError
-from engine.mirror.address import without_secrets
-from engine.mirror.lease import Lease, LeaseLostError
+from engine.mirror.address import checked_address, without_secrets
+from engine.mirror.lease import Lease, LeaseLostError, MarkerLostError
 from engine.mirror.outgoing import GoneError, Outgoing
-from engine.mirror.store import Store, backoff, open_store
+from engine.mirror.store import MirrorError, Store, backoff, open_store
 from engine.mirror.sync import Sync
 from engine.run.publisher import Publisher
 from engine.run.snapshot import MirrorState
@@ -54,8 +54,12 @@ def report_unused_mirror(voice: Voice, publisher: Publisher) -> None:
     if address is None:
         return
     shown = without_secrets(address)
-    text = f"voice.toml names the mirror {shown}; add --mirror {shlex.quote(shown)} to copy"
-    publisher.update(mirror=MirrorState(shown, trouble=f"{text} there", unused=True))
+    try:
+        usable = checked_address(address)
+    except (InputError, RuntimeError):  # RuntimeError: it begins with ~ and nobody's name
+        usable = shown
+    text = f"voice.toml names the mirror {shown}; add --mirror {shlex.quote(usable)} to copy"
+    publisher.update(mirror=MirrorState(usable, trouble=f"{text} there", unused=True))
     publisher.event(f"{text} checkpoints there", "warning")
 
 
@@ -99,7 +103,8 @@ class Uploader:
         self._changed = threading.Condition()
         self._requested = self._done = 0
         self._given_up = self._hurried = False
-        self._state = MirrorState(without_secrets(address or ""))
+        self._state = MirrorState(address or "")
+        self._shown = without_secrets(self._state.address)
         self._thread = threading.Thread(target=self._run, name="mirror", daemon=True)
 
     def start(self) -> None:
@@ -127,20 +132,18 @@ class Uploader:
         request = self._request()
         if not self._wait_for(request, min(seconds, _QUIET_SECONDS), can_hurry=False):
             self._publisher.event(
-                f"mirror: sending what is saved to {self._state.address}, for up to {seconds:.0f} s"
+                f"mirror: sending what is saved to {self._shown}, for up to {seconds:.0f} s"
             )
             self._wait_for(request, max(0.0, seconds - _QUIET_SECONDS))
         state = self._state
         if self._wait_for(request, 0) and not state.trouble:
             if state.safe_step is not None:
-                self._publisher.event(
-                    f"mirror: step {state.safe_step:,} is safe at {state.address}"
-                )
+                self._publisher.event(f"mirror: step {state.safe_step:,} is safe at {self._shown}")
             return True
         self._given_up = True
         why = state.trouble or ("the wait was ended" if self._hurried else "it takes longer")
         self._publisher.event(
-            f"the last checkpoint is not in the mirror {state.address} ({why}); it is safe on this "
+            f"the last checkpoint is not in the mirror {self._shown} ({why}); it is safe on this "
             f"machine, and the next run sends it",
             "warning",
         )
@@ -167,7 +170,7 @@ class Uploader:
         waits = self._thread.ident is not None and not (self._given_up or self._state.trouble)
         if waits and not self._wait_for(self._request(), min(max_seconds, self._seconds_left())):
             self._publisher.event(
-                f"the last lines of the spend are not in the mirror {self._state.address}; they "
+                f"the last lines of the spend are not in the mirror {self._shown}; they "
                 f"are safe on this machine, and the next run sends them",
                 "warning",
             )
@@ -210,6 +213,10 @@ class Uploader:
                 self._report_trouble(str(error), "error")
                 self._finish_request(sys.maxsize)
                 return
+            except MarkerLostError as error:
+                # A store that came back without what it held is filled again.
+                self._sync = None
+                seconds = self._note_failure(MirrorError(f"{error}: everything is sent again"))
             except Exception as error:
                 # Whatever it is, training continues, and so do the tries.
                 seconds = self._note_failure(error)
@@ -274,7 +281,7 @@ class Uploader:
             step = self._state.safe_step
             self._publisher.event(
                 f"mirror: {'nothing' if step is None else f'step {step:,}'} is safe at "
-                f"{self._state.address} again"
+                f"{self._shown} again"
             )
         self._show(trouble="", since=None)
 

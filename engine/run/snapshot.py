@@ -117,7 +117,7 @@ class MirrorState:
     """How far the copy of a voice in its mirror has come."""
 
     address: str
-    """Where it is, without secrets."""
+    """Where it is, as `--mirror` takes it: shown by `without_secrets`."""
     safe_step: int | None = None
     """The newest checkpoint of the network that is whole there; None when none is, or before the
     mirror has been reached."""

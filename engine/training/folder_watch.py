@@ -9,6 +9,7 @@ from pathlib import Path
 from engine.errors import EngineError
 from engine.machine.background import Poller
 from engine.machine.lock import FolderLock, FolderLostError, LockRemovedError
+from engine.mirror.address import without_secrets
 from engine.run.commands import FolderGone, Inbox
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Snapshot
@@ -115,7 +116,8 @@ class FolderWatch:
         self._publisher.update(checkpoint_step=None)
         text = f"{problem.text}: the run ended at step {last.step:,} and could save nothing more"
         if last.mirror is not None and last.mirror.safe_step is not None:
-            text += f"; the mirror {last.mirror.address} has step {last.mirror.safe_step:,}"
+            shown = without_secrets(last.mirror.address)
+            text += f"; the mirror {shown} has step {last.mirror.safe_step:,}"
         return EngineError(f"{text}.")
 
     def _find_problem(self, *, restore: bool = False) -> _Problem:

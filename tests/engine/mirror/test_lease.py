@@ -2,7 +2,9 @@
 
 import hashlib
 
-from engine.mirror.index import read_index
+import pytest
+
+from engine.mirror.index import read_index, read_marker
 from engine.mirror.layout import MARKER, Marker, encoded
 from engine.mirror.store import open_store
 
@@ -57,28 +59,33 @@ def test_an_unmounted_disk_is_not_an_empty_mirror(make, address, send):
     assert "has lost its mirror.json" in state.trouble
 
 
-def test_an_emptied_store_is_filled_again_by_the_next_run(mirrored, make, memory, send, steps):
+def test_an_emptied_store_is_filled_again(mirrored, make, memory, steps):
     voice, run = mirrored
+    make.save(voice, 50, "ssrn")
+    run.until(lambda state: not state.pending)
     memory._files.rm(memory._root, recursive=True)
     make.save(voice, 200)
-    state = run.until(lambda state: state.trouble)
-    assert "has lost its mirror.json: start the run again" in state.trouble
-    run.close()
-    send(voice, memory).safe(200)
-    assert steps() == [100, 200]
+    run.safe(200)
+    assert (steps(), steps("ssrn")) == ([100, 200], [50])
+    lost = "warning: mirror: memory://mirror has lost its mirror.json: everything is sent again"
+    assert lost in run.events
 
 
-def test_a_lost_marker_is_written_again(mirrored, make, memory, send, steps):
+@pytest.mark.parametrize("what", ["damaged", "gone"])
+def test_a_lost_marker_is_written_again(mirrored, make, memory, steps, what):
     voice, run = mirrored
-    run.close()
     before = read_index(memory).sequence
-    memory._files.rm(f"{memory._root}/{MARKER}")
+    if what == "damaged":
+        memory._files._files.pipe_file(f"{memory._root}/{MARKER}", b'{"format": 1, "id"')
+    else:
+        memory._files.rm(f"{memory._root}/{MARKER}")
     memory._files.written.clear()
     make.save(voice, 200)
-    send(voice, memory).safe(200)
+    run.safe(200)
     assert steps() == [100, 200]
     assert read_index(memory).sequence == before + 1
     assert not [path for path in memory._files.written if "step-000000100" in path]
+    assert read_marker(memory).id == make.ID
 
 
 def test_other_content_without_a_marker_stays(make, memory, send):

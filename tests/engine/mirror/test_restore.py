@@ -8,6 +8,7 @@ import pytest
 
 from engine.errors import EngineError, InputError
 from engine.machine.lock import acquire_lock
+from engine.mirror.layout import MARKER
 from engine.mirror.restore import FetchOptions
 from engine.mirror.restore import restore_from_mirror as restore
 from engine.mirror.store import MirrorError
@@ -207,3 +208,45 @@ def test_a_disk_that_is_not_mounted_is_not_made(alice, tmp_path):
     with pytest.raises(InputError, match="mount"):
         restore(TrainOptions(alice.folder, mirror=str(tmp_path / "nas" / "alice")), FetchOptions())
     assert not (tmp_path / "nas").exists()
+
+
+BROKEN = ["[" * 10**5, "", "\x00", '{"format": 1, "id"']
+BROKEN_NAMES = ["deep", "empty", "zero", "cut"]
+
+
+@pytest.mark.parametrize("text", [*BROKEN, None], ids=[*BROKEN_NAMES, "gone"])
+def test_without_a_marker_checkpoints_say_whose_they_are(alice, memory, fetching, tmp_path, text):
+    if text is None:
+        memory._files.rm(f"{memory._root}/{MARKER}")
+    else:
+        memory.write(MARKER, text.encode())
+    taken = restore(options(tmp_path / "fresh"), fetching)
+    assert taken.mirror_sequence == 3
+    voice = Voice.open(tmp_path / "fresh")
+    assert (voice.newest("text2mel").step, voice.settings.id) == (200, alice.settings.id)
+
+
+@pytest.mark.parametrize("text", BROKEN, ids=BROKEN_NAMES)
+def test_a_broken_marker_alone_is_refused_and_stays(memory, fetching, tmp_path, text):
+    memory.write(MARKER, text.encode())
+    with pytest.raises(InputError, match=r"mirror\.json .* is not a mirror's"):
+        restore(options(tmp_path / "fresh"), fetching)
+    assert memory.read(MARKER, 10**6) == text.encode()
+
+
+def test_a_mirror_of_a_later_format_is_refused(alice, memory, fetching, tmp_path):
+    memory.write(MARKER, b'{"format": 2}')
+    with pytest.raises(InputError, match=r"mirror\.json .* its format is 2, not 1"):
+        restore(options(tmp_path / "fresh"), fetching)
+
+
+def test_checkpoints_of_two_voices_are_nobodys(alice, make, memory, send, fetching, tmp_path):
+    memory._files.rm(f"{memory._root}/{MARKER}")
+    other = make.voice("other", id="f" * 32)
+    make.save(other, 100)
+    run = send(other, memory)
+    run.safe(100)
+    run.close()
+    memory.write(MARKER, b"")
+    with pytest.raises(InputError, match="is not a mirror's"):
+        restore(options(tmp_path / "fresh"), fetching)

@@ -8,7 +8,7 @@ import pytest
 from engine.mirror.index import read_index
 from engine.mirror.restore import FetchOptions, restore_from_mirror
 from engine.mirror.store import Store, backoff
-from engine.mirror.uploader import report_unused_mirror
+from engine.mirror.uploader import Uploader, report_unused_mirror
 from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
@@ -147,3 +147,17 @@ def test_a_foreign_address_is_shown_safely(make_voice, stored):
     shown = mirror.address + mirror.trouble + event.text
     assert "geheim" not in shown
     assert shown.isprintable()
+
+
+def test_commands_name_the_whole_address(make_voice):
+    address = "sftp://me@host/" + "alice/" * 40 + "voice"
+    voice = make_voice(text2mel=None, mirror=address, id="ab" * 16)
+    publisher = Publisher(Snapshot(Phase.PREPARING, "a", voice.folder, "text2mel", "", ""))
+    report_unused_mirror(voice, publisher)
+    assert f"; add --mirror {address} to copy" in publisher.snapshot.events[0].text
+    uploader = Uploader(voice, "text2mel", publisher, address, sequence=0, open_store=None)
+    publisher.update(mirror=uploader._state)
+    assert publisher.snapshot.command_to_continue.endswith(f" --mirror {address}")
+    # Where it is only shown, it is without the name, and short.
+    assert "me@" not in uploader._shown
+    assert len(uploader._shown) <= 200
