@@ -42,7 +42,7 @@ from engine.networks.text2mel import Text2Mel
 from engine.run.publisher import Publisher
 from engine.serialization import to_plain
 from engine.voice.folder import Voice
-from engine.voice.layout import CheckpointEntry, step_folders
+from engine.voice.layout import CheckpointEntry, list_checkpoints, step_folders
 
 # Room for what is not a weight: names, step counts, state.json.
 _OVERHEAD = 2**18
@@ -314,6 +314,7 @@ def find_newest_good(
     network: NetworkName,
     *,
     with_optimizer: bool = True,
+    with_incomplete: bool = False,
     is_sound: Callable[[Checkpoint], bool] = lambda checkpoint: True,
 ) -> NewestGood:
     """Find the newest checkpoint of a network that is not damaged; nothing is moved.
@@ -322,6 +323,7 @@ def find_newest_good(
         voice: whose.
         network: of which network.
         with_optimizer: load what only training needs.
+        with_incomplete: count folders without a `state.json` as damaged; else they are none.
         is_sound: whether the weights can be used; the others count as damaged.
 
     Raises:
@@ -329,7 +331,8 @@ def find_newest_good(
     """
     voice.locate()
     bad: list[tuple[CheckpointEntry, str]] = []
-    for entry in reversed(step_folders(voice.folder / network / "checkpoints")):
+    list_entries = step_folders if with_incomplete else list_checkpoints
+    for entry in reversed(list_entries(voice.folder / network / "checkpoints")):
         try:
             checkpoint = load_checkpoint(entry.path, with_optimizer=with_optimizer)
         except DamagedCheckpointError as error:

@@ -160,18 +160,26 @@ class Checkpointer:
         """
         deadline = time.monotonic() + END_SECONDS
         self.wait()
+        try:
+            while (failure := self._write(step, unlogged)) is not None:
+                if give_up is None or isinstance(failure, FolderLostError):
+                    raise failure
+                left = deadline - time.monotonic()
+                if left < RETRY_SECONDS[0] or self._wait_to_retry(left, give_up):
+                    raise EngineError(
+                        f"{failure} {self._publisher.snapshot.unsaved_text}."
+                    ) from failure
+        finally:
+            self._publisher.update(end_waits_for="")
+
+    def _write(self, step: int, unlogged: Unlogged) -> EngineError | None:
+        """Write this step and wait for it; return why it is not on disk, if it is not."""
         self.start(step, unlogged)
-        while (failure := self.wait()) is not None:
-            if give_up is None or isinstance(failure, FolderLostError):
-                raise failure
-            left = deadline - time.monotonic()
-            if left < RETRY_SECONDS[0] or self._wait_to_retry(left, give_up):
-                self._publisher.update(end_waits_for="")
-                raise EngineError(
-                    f"{failure} {self._publisher.snapshot.unsaved_text}."
-                ) from failure
-            self.start(step, unlogged)
-        self._publisher.update(end_waits_for="")
+        failure = self.wait()
+        if failure is None and self.saved_step != step:
+            # Without memory, the writer could not even say how it ended.
+            failure = EngineError(f"The checkpoint of step {step:,} was not written; see the log.")
+        return failure
 
     def _wait_to_retry(self, left: float, give_up: threading.Event) -> bool:
         """Wait before the next try, with so many seconds left in all; return whether to give up."""

@@ -38,7 +38,7 @@ def newest_checkpoint(voice: Voice, network: NetworkName, publisher: Publisher) 
     Raises:
         InputError: none can be used, or its symbols or audio settings are not the voice's.
     """
-    found = find_newest_good(voice, network)
+    found = find_newest_good(voice, network, with_incomplete=True)
     set_aside_damaged(found, publisher)
     checkpoint = found.checkpoint
     if checkpoint is None:

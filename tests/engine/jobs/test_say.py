@@ -95,6 +95,15 @@ def test_a_checkpoint_can_be_chosen_and_a_damaged_one_is_named(make_voice):
         say(voice.folder, "Hello.")
 
 
+def test_an_ssrn_that_was_never_complete_is_none(make_voice):
+    voice = make_voice(ssrn=3)
+    # What a fetch leaves that was cut off.
+    (voice.newest("ssrn").path / "state.json").unlink()
+    said = say(voice.folder, "Hello.")
+    assert said.ssrn_step is None
+    assert NO_SSRN in said.note
+
+
 def test_what_cannot_be_spoken_is_bad_input(make_voice, tmp_path):
     voice = make_voice(cleaner="plain")
     with pytest.raises(InputError, match="nothing to speak"):

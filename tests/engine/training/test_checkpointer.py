@@ -12,7 +12,9 @@ from saved import steps
 
 from engine.checkpoints import tensor_file
 from engine.checkpoints.checkpoint import load_checkpoint
+from engine.errors import EngineError
 from engine.files import append_line
+from engine.machine.lock import FolderLostError
 from engine.run.commands import Finish, SaveCheckpoint
 from engine.run.snapshot import Phase
 from engine.training import checkpoint_writer
@@ -173,6 +175,42 @@ def test_steps_that_the_disk_refuses_can_be_given_up(make_voice, training, disk)
     assert (last.phase, last.end_waits_for, steps(voice)) == (Phase.FAILED, "", [0])
     assert os.strerror(errno.ENOSPC) in last.failure
     assert "4 steps since checkpoint 0 are lost." in last.failure
+
+
+def test_a_folder_lost_at_the_end_is_waited_for_no_longer(make_voice, training, monkeypatch):
+    monkeypatch.setattr("engine.training.checkpointer.RETRY_SECONDS", (0.01,))
+    failures = [EngineError("The disk is full.")]
+    waits = []
+
+    def fail(*_):
+        waits.append(session.snapshot().end_waits_for)
+        raise failures.pop() if failures else FolderLostError("The folder is gone.")
+
+    monkeypatch.setattr(checkpoint_writer, "save_checkpoint", fail)
+    session = training.start(make_voice(), attended=True)
+    training.until(session, lambda s: s.step > 3)
+    session.send(Finish())
+    last = training.end(session)
+    assert waits[:2] == ["", "disk"]
+    assert (last.phase, last.end_waits_for) == (Phase.FAILED, "")
+    assert "The folder is gone." in last.failure
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_step_whose_fate_is_unknown_is_not_taken_as_saved(make_voice, training, monkeypatch):
+    def no_memory(*_):
+        raise MemoryError
+
+    voice = make_voice()
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint_writer, "save_checkpoint", no_memory)
+        patch.setattr(checkpoint_writer, "Outcome", no_memory)
+        last = training.end(training.start(voice, "4"))
+    assert (last.phase, steps(voice)) == (Phase.FAILED, [0])
+    assert "The checkpoint of step 4 was not written" in last.failure
+    assert "4 steps since checkpoint 0 are lost." in last.failure
+    # Nor is the stop forgotten.
+    assert training.end(training.start(voice)).step == 4
 
 
 def test_minutes_make_a_checkpoint_due_whatever_the_step(make_voice, training):

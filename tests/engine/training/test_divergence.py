@@ -201,7 +201,14 @@ def test_without_a_screen_a_diverged_run_fails(hopeless, training, leaves):
 
 def test_without_a_checkpoint_it_starts_from_fresh_weights(make_voice, training, monkeypatch):
     voice = make_voice(text2mel=None)
-    spoil_batches(monkeypatch, lambda step, salt: salt == 0)
+    # One that was never complete is none.
+    incomplete = voice.checkpoint_folder("text2mel", 1)
+
+    def is_bad(step, salt):
+        incomplete.mkdir(parents=True, exist_ok=True)
+        return salt == 0
+
+    spoil_batches(monkeypatch, is_bad)
     snapshot = training.end(training.start(voice, "12"))
     assert snapshot.phase is Phase.STOPPED
     assert events(training, snapshot, "rolled back to fresh weights")
