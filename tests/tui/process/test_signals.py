@@ -1,5 +1,6 @@
 """What a run does when it is signalled, in a real terminal."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -22,7 +23,8 @@ def signal_until(runs, terminal, words, engine, signum=signal.SIGTERM):
     """Signal again and again until the answer shows: signals within a moment count as one."""
 
     def is_answered():
-        if runs.is_alive(engine):
+        # It may have ended since it was last seen.
+        with contextlib.suppress(ProcessLookupError):
             os.kill(engine, signum)
         return words in " ".join(terminal.text.split())
 
