@@ -83,6 +83,8 @@ def _common(character: str) -> str:
 
 def latin(text: str) -> str:
     """The text in the letters a to z, ASCII's marks, and the marks that English prints."""
+    if text.isascii():
+        return text
     return "".join(map(romanised, unicodedata.normalize("NFC", text)))
 
 
