@@ -89,13 +89,7 @@ class Session:
         self._folder = FolderWatch(
             self._claim.lock, self._publisher, self._inbox, self._server.restore_socket
         )
-        self._mirror = Uploader(
-            self._voice,
-            options.network,
-            self._publisher,
-            self._options.mirror,
-            sequence=self._options.mirror_sequence,
-        )
+        self._mirror = Uploader(self._voice, self._options, self._publisher)
         self._gpu: Poller | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=False)
