@@ -19,7 +19,8 @@ from textual.theme import ThemeProvider
 from engine.run.commands import KeyPressed
 from engine.run.snapshot import Phase, Snapshot
 from tui.ascii_filter import AsciiFilter
-from tui.audio.listening import Listening, Player, this_host
+from tui.audio.listening import Listening, this_host
+from tui.audio.sound_card import SoundCard
 from tui.key_order import KeyOrder
 from tui.process.endings import ExitReason
 from tui.process.terminal_driver import TerminalDriver
@@ -65,7 +66,7 @@ class VoicecoachApp(App[ExitReason]):
     def __init__(
         self,
         session: "SessionLike",
-        player: Player,
+        player: SoundCard,
         *,
         ascii_only: bool = False,
         now: Callable[[], datetime] = datetime.now,

@@ -19,7 +19,7 @@ from engine.run.snapshot import (
     Snapshot,
 )
 from engine.run.stop import StopPoint
-from tui.audio.listening import PlayerStatus
+from tui.audio.sound_card import PlayerStatus
 
 NOON = datetime(2026, 3, 14, 14, 2)
 SENTENCE = "Two birds sat on the old wall."
