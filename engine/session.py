@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from engine.attach.screens import Screens
 from engine.attach.server import Server
 from engine.errors import Cancelled, Declined, EngineError, InputError, VoicecoachError
-from engine.machine.background import Poller
+from engine.machine.background import BackgroundThread
 from engine.machine.cloud.machine import NewPrice
 from engine.mirror.uploader import Uploader, report_unused_mirror
 from engine.preflight import Preflight, check_options
@@ -96,7 +96,7 @@ class Session:
             self._options.mirror,
             sequence=self._options.mirror_sequence,
         )
-        self._gpu: Poller | None = None
+        self._gpu: BackgroundThread | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=False)
 
@@ -180,7 +180,7 @@ class Session:
             self._publisher.update(phase=Phase.FAILED, failure=failure)
         self._ended.set()
         if self._gpu is not None:
-            self._gpu.stop()
+            self._gpu.stop(wait=False)
         self._spot.stop()
         self._folder.stop()
         # Before the lock is free: whoever takes it next opens a socket of the same name.
