@@ -39,6 +39,8 @@ class RemoteSession:
     gone shows as failed, with the reason.
     """
 
+    attached: bool = True
+
     def __init__(
         self, folder: Path, *, reading: bool = False, silent_after: float = _SILENT_AFTER
     ) -> None:
@@ -52,6 +54,7 @@ class RemoteSession:
         Raises:
             InputError: the voice is not being trained, or its run cannot be attached to.
         """
+        self.reading = reading
         self._folder = folder
         self._silent_after = silent_after
         self._newest: Snapshot | None = None
