@@ -192,10 +192,9 @@ class Session:
     def _end_spend(self) -> None:
         step = self._publisher.snapshot.step
         try:
-            while not self._spend.ended and (news := self._inbox.next_of((NewPrice,), 0.0)):
+            while not self._spend.ended and (news := self._inbox.find(NewPrice)):
                 # Of a preparation alone no trainer has heard what it costs.
-                assert isinstance(news, NewPrice)
-                self._inbox.take_out(news)
+                self._inbox.remove(news)
                 self._spend.change_price(news.usd, step)
             self._spend.end(step)
         except Exception as error:

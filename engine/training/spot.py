@@ -91,7 +91,7 @@ class SpotWatch:
         if self._pollers:
             self._pollers[0].request()
             self._pollers[0].wait(_CHECK_SECONDS)
-        return self._inbox.interruption()
+        return self._inbox.find(Interruption)
 
     def ended_preparation(self) -> bool:
         """Report an interruption that ended the preparation, where nothing is to be saved.
