@@ -94,6 +94,8 @@ class VoicecoachApp(App[ExitReason]):
         self._session = session
         self._key_order = KeyOrder(self, super().on_event, self._takes_keys)
         self._reading = reading
+        self.before_suspension: Callable[[], object] = lambda: None
+        """Is called before Ctrl+Z stops this process."""
         self._key_reported = -inf
         self._seen: Phase | None = None
         self.before_end = session.snapshot()
