@@ -71,8 +71,6 @@ class VoicecoachApp(App[ExitReason]):
         ascii_only: bool = False,
         now: Callable[[], datetime] = datetime.now,
         address: str | None = None,
-        attached: bool = False,
-        reading: bool = False,
     ) -> None:
         """Show a run.
 
@@ -82,8 +80,6 @@ class VoicecoachApp(App[ExitReason]):
             ascii_only: whether to draw with ASCII characters alone.
             now: tells the time of day, in local time.
             address: this host as seen from the person's machine, `user@host`.
-            attached: whether another process trains, so that quitting leaves the run alone.
-            reading: whether the screen is read-only.
         """
         self._ascii_only = ascii_only
         super().__init__(driver_class=TerminalDriver)
@@ -93,7 +89,6 @@ class VoicecoachApp(App[ExitReason]):
         colourless = self.no_color or self.console.color_system is None
         self._session = session
         self._key_order = KeyOrder(self, super().on_event, self._takes_keys)
-        self._reading = reading
         self.before_suspension: Callable[[], object] = lambda: None
         """Is called before Ctrl+Z stops this process."""
         self._key_reported = -inf
@@ -103,7 +98,7 @@ class VoicecoachApp(App[ExitReason]):
         self._polls = 0
         self.run_screen = RunScreen(
             session, Listening(player), now, address or this_host(),
-            ascii_only=ascii_only, plain=colourless, attached=attached, reading=reading,
+            ascii_only=ascii_only, plain=colourless,
         )  # fmt: skip
 
     def get_default_screen(self) -> Screen[None]:
@@ -182,7 +177,7 @@ class VoicecoachApp(App[ExitReason]):
     def _report_key(self) -> None:
         """Tell a run that waits for a person that one is there."""
         waits = self._session.snapshot().wait_ends_at is not None
-        if waits and not self._reading and monotonic() - self._key_reported > _KEY_SECONDS:
+        if waits and not self._session.reading and monotonic() - self._key_reported > _KEY_SECONDS:
             self._key_reported = monotonic()
             self._session.send(KeyPressed())
 

@@ -28,8 +28,11 @@ SENTENCE = "Two birds sat on the old wall."
 class FakeSession:
     """Shows the snapshot it was given and writes down what it is asked."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(
+        self, snapshot: Snapshot, *, attached: bool = False, reading: bool = False
+    ) -> None:
         self.current = snapshot
+        self.attached, self.reading = attached, reading
         self.sent: list[Command] = []
 
     def snapshot(self) -> Snapshot:

@@ -96,11 +96,9 @@ def attach_with_screen(voice: Path, *, reading: bool, ascii_only: bool) -> int:
     front = open_front(terminal, if_killed="the run itself continues")
     session = RemoteSession(voice, reading=reading)
     log = log_of_this_process()
-    screen = Screen(
-        terminal, front, session, log, ascii_only=ascii_only, attached=True, reading=reading
-    )
+    screen = Screen(terminal, front, session, log, ascii_only=ascii_only)
     try:
-        return _attach(screen, session, voice, reading=reading)
+        return _attach(screen, session, voice)
     finally:
         screen.leave()
         session.close()
@@ -110,9 +108,9 @@ def attach_with_screen(voice: Path, *, reading: bool, ascii_only: bool) -> int:
                 log.unlink()
 
 
-def _attach(screen: "Screen", session: RemoteSession, voice: Path, *, reading: bool) -> int:
+def _attach(screen: "Screen", session: RemoteSession, voice: Path) -> int:
     def start() -> None:
-        if not reading and session.snapshot().wait_ends_at is not None:
+        if not session.reading and session.snapshot().wait_ends_at is not None:
             # Whoever attaches has just typed a command.
             session.send(KeyPressed())
 
@@ -135,7 +133,7 @@ def _attach(screen: "Screen", session: RemoteSession, voice: Path, *, reading: b
     elif last.phase.ended:
         screen.say_end(last, f"voicecoach: {last.failure}" if failed else describe_end(last))
     else:
-        if not reading:
+        if not session.reading:
             session.send(ScreenDetached(keep_training=closed == "keep training"))
         say(f"the run continues as process {session.pid}")
         say(f"to come back to it:  voicecoach attach {shlex.quote(str(voice))}")
@@ -168,9 +166,10 @@ class Screen(Outlet):
         front: Front,
         session: Session | RemoteSession,
         log: Path,
-        **options: bool,
+        *,
+        ascii_only: bool,
     ) -> None:
-        """Take the options of the app."""
+        """Prepare the app, which draws in ASCII alone where `ascii_only`."""
         from tui.app import VoicecoachApp
         from tui.audio.sound_card import SoundCard
 
@@ -178,9 +177,8 @@ class Screen(Outlet):
         self.front = front
         self.log = log
         self._session = session
-        self._reading = options.get("reading", False)
         self._player = SoundCard()
-        self._make_app = partial(VoicecoachApp, session, self._player, **options)  # type: ignore[arg-type]
+        self._make_app = partial(VoicecoachApp, session, self._player, ascii_only=ascii_only)
         self._app: VoicecoachApp = self._make_app()
         self._failures: list[float] = []
         self._is_to_close = False
@@ -201,7 +199,7 @@ class Screen(Outlet):
     @property
     def takes_output(self) -> bool:
         """Whether the terminal takes what the screen draws; nobody waits for a read-only one."""
-        return not self._open or self._reading or self.terminal.takes_output
+        return not self._open or self._session.reading or self.terminal.takes_output
 
     def tell(self, text: str) -> None:
         """Show a sentence on the screen, or below it once it is closed."""

@@ -204,7 +204,8 @@ class SignalWatch:
         LOG.info("the terminal is gone; the run continues without this screen")
         self.hung_up.set()
         self._outlet.let_go()
-        self._session.send(ScreenDetached())
+        if not self._session.reading:
+            self._session.send(ScreenDetached())
         if isinstance(self._session, RemoteSession):
             self.left.set()
         self._outlet.close()
