@@ -146,7 +146,7 @@ class TeacherForcing:
             if shift == 0:
                 attentions.append(weights)
         found = torch.stack(losses, dim=1).cpu().numpy()
-        require_finite(found)
+        require_finite(found, "Text2Mel")
         return found, attentions[0].cpu().numpy()
 
 
