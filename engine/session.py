@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from engine.attach.screens import Screens
 from engine.attach.server import Server
 from engine.errors import Cancelled, Declined, EngineError, InputError, VoicecoachError
-from engine.machine.background import Poller
+from engine.machine.background import BackgroundThread
 from engine.machine.cloud.machine import NewPrice
 from engine.mirror.uploader import Uploader, report_unused_mirror
 from engine.preflight import Preflight, check_options
@@ -35,6 +35,11 @@ _log = logging.getLogger(__name__)
 class SessionLike(Protocol):
     """What a screen needs of a run, whether it lives in this process or in another."""
 
+    attached: bool
+    """Whether another process trains, so that quitting leaves the run alone."""
+    reading: bool
+    """Whether the run takes no commands from here: the screen is read-only."""
+
     def snapshot(self) -> Snapshot:
         """Return the newest picture of the run; never waits."""
         ...
@@ -50,6 +55,9 @@ class Session:
     The thread is no daemon: a process that ends waits for the last checkpoint. Screens of other
     processes look at the run, and steer it, through a socket in the voice folder.
     """
+
+    attached: bool = False
+    reading: bool = False
 
     def __init__(self, options: TrainOptions) -> None:
         """Check the options and lock the voice folder; import nothing heavy.
@@ -89,14 +97,8 @@ class Session:
         self._folder = FolderWatch(
             self._claim.lock, self._publisher, self._inbox, self._server.restore_socket
         )
-        self._mirror = Uploader(
-            self._voice,
-            options.network,
-            self._publisher,
-            self._options.mirror,
-            sequence=self._options.mirror_sequence,
-        )
-        self._gpu: Poller | None = None
+        self._mirror = Uploader(self._voice, self._options, self._publisher)
+        self._gpu: BackgroundThread | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=False)
 
@@ -180,7 +182,7 @@ class Session:
             self._publisher.update(phase=Phase.FAILED, failure=failure)
         self._ended.set()
         if self._gpu is not None:
-            self._gpu.stop()
+            self._gpu.stop(wait=False)
         self._spot.stop()
         self._folder.stop()
         # Before the lock is free: whoever takes it next opens a socket of the same name.

@@ -54,6 +54,8 @@ class RemoteSession:
     A run whose process is gone shows as failed, with the reason.
     """
 
+    attached: bool = True
+
     def __init__(
         self, folder: Path, *, reading: bool = False, silent_after: float = _SILENT_AFTER
     ) -> None:
@@ -67,6 +69,7 @@ class RemoteSession:
         Raises:
             InputError: the voice is not being trained, or its run cannot be attached to.
         """
+        self.reading = reading
         self._folder = folder
         self._silent_after = silent_after
         self._reader = FrameReader(FromServer, "the run", MAX_FROM_SERVER)

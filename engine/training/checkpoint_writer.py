@@ -13,7 +13,7 @@ from engine.checkpoints.retention import remove_superseded
 from engine.choices import NetworkName
 from engine.errors import EngineError
 from engine.files import unremoved_message
-from engine.machine.background import DiskWriter
+from engine.machine.background import BackgroundThread
 from engine.training.learner import Learner
 from engine.voice.folder import Voice
 
@@ -115,8 +115,10 @@ class CheckpointWriter:
         self._base_step = base_step
         self._on_saved = on_saved
         self._before_write = before_write
-        self.disk = DiskWriter("a checkpoint", self._write, lambda text, _: _log.error(text))
-        """The thread that writes."""
+        self.thread = BackgroundThread(
+            "writing a checkpoint", self._write, lambda text, _: _log.error(text)
+        )
+        """What writes, besides the steps."""
         self._job: tuple[Checkpoint, Callable[[], None]] | None = None
         self._not_removed: set[Path] = set()
         self.step: int | None = None
@@ -130,18 +132,18 @@ class CheckpointWriter:
 
     def begin(self, checkpoint: Checkpoint, wait_for_copy: Callable[[], None]) -> None:
         """Begin to write a checkpoint, whose tensors must stay as they are until it is done."""
-        assert self.disk.wait(0), "one at a time: the tensors of the one before are still needed"
+        assert self.thread.wait(0), "one at a time: the tensors of the one before are still needed"
         what = f"the checkpoint of step {checkpoint.step:,}"
         # Until it is known to be there: without memory, even reporting a failure may fail.
         self.failure = EngineError(f"T{what[1:]} was not written; see the log.")
         self.warning = ""
-        self.step, self.disk.what = checkpoint.step, what
+        self.step, self.thread.name = checkpoint.step, f"writing {what}"
         self._job = (checkpoint, wait_for_copy)
-        self.disk.request()
+        self.thread.request()
 
     def take_ended(self) -> int | None:
         """Return the step of one that was written or has failed, once; None without one."""
-        if self.step is None or not self.disk.wait(0):
+        if self.step is None or not self.thread.wait(0):
             return None
         step, self.step, self._job = self.step, None, None
         return step

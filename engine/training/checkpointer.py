@@ -15,7 +15,7 @@ from engine.checkpoints.checkpoint import Checkpoint
 from engine.checkpoints.state import Unlogged
 from engine.errors import EngineError
 from engine.formatting import whole_minutes
-from engine.machine.background import DiskWriter
+from engine.machine.background import BackgroundThread
 from engine.machine.lock import FolderLostError
 from engine.run.publisher import Publisher
 from engine.training.checkpoint_writer import CheckpointWriter, OnSaved, StateCopy
@@ -41,7 +41,7 @@ class Checkpointer:
         publisher: Publisher,
         cost: CostMeter,
         before_write: Sequence[Callable[[], None]],
-        writers: Sequence[DiskWriter],
+        writers: Sequence[BackgroundThread],
         on_saved: OnSaved,
     ) -> None:
         """Take the memory for a copy of what the network has learned.
@@ -63,7 +63,7 @@ class Checkpointer:
         self._writer = CheckpointWriter(
             self._voice, self._network, context.base_step, on_saved, before_write
         )
-        self._writers = (*writers, self._writer.disk)
+        self._writers = (*writers, self._writer.thread)
         self.saved_step = context.step if self._voice.checkpoints(self._network) else None
         """The newest good checkpoint on disk."""
         self._copied_at = cost.run_training_seconds
@@ -78,12 +78,12 @@ class Checkpointer:
 
     def start_thread(self) -> None:
         """Start the thread that writes, before there is anything to write."""
-        self._writer.disk.start()
+        self._writer.thread.start()
 
     def stop_thread(self) -> None:
         """Wait until nothing is being written, and end that thread."""
         self.wait()
-        self._writer.disk.stop()
+        self._writer.thread.stop()
 
     def request(self, step: int, *, report: bool = True) -> None:
         """Have a step saved now, or the first one after the write under way; report if it is."""
@@ -180,7 +180,7 @@ class Checkpointer:
 
     def wait(self) -> EngineError | None:
         """Wait until nothing is being written; return why the last write failed, if it did."""
-        while not self._writer.disk.wait(_CHECK_SECONDS):
+        while not self._writer.thread.wait(_CHECK_SECONDS):
             # A disk that hangs holds up the end of a run: the person has to know it.
             self._report_slow_disk()
             self._publisher.beat()
@@ -208,10 +208,10 @@ class Checkpointer:
 
     def _report_slow_disk(self) -> None:
         """Show which write has taken long, until it is done."""
-        seconds, what = max((writer.seconds, writer.what) for writer in self._writers)
+        seconds, what = max((writer.seconds, writer.name) for writer in self._writers)
         slow = ""
         if seconds > _SLOW_SECONDS:
-            slow = f"the disk is slow: writing {what} has taken {whole_minutes(seconds)} so far"
+            slow = f"the disk is slow: {what} has taken {whole_minutes(seconds)} so far"
         if slow != self._slow:
             self._slow = slow
             self._show_trouble(slow or self._refusal)

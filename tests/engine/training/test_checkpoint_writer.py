@@ -35,7 +35,7 @@ def write(voice, checkpoint):
     def write(step=4, on_saved=lambda folder: None, before_write=()):
         writer = CheckpointWriter(voice, "text2mel", 3, on_saved, before_write)
         writer.begin(replace(checkpoint, step=step), lambda: None)
-        writer.disk.wait()
+        writer.thread.wait()
         assert (writer.take_ended(), writer.take_ended()) == (step, None)
         return writer.failure
 

@@ -50,6 +50,8 @@ FAULTS = {
 class CountingSession:
     """Counts a hundred steps a second until it is told to finish."""
 
+    attached = reading = False
+
     def __init__(self, options: TrainOptions) -> None:
         self._folder = options.voice_folder
         self._folder.mkdir(parents=True, exist_ok=True)
