@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from engine.choices import CloudName
-from engine.machine.background import Poller
+from engine.machine.background import BackgroundThread
 from engine.machine.cloud.machine import Interruption, Machine, NoticeGone, SpotNews, SpotNotice
 from engine.machine.cloud.notices import NoticeWatcher
 from engine.machine.cloud.prices import PriceLookup
@@ -55,7 +55,7 @@ class SpotWatch:
         """The person's command for when the machine is taken away."""
         if options.on_interrupt is not None:
             self.hook = Hook(options.on_interrupt, options.voice_folder, publisher.event)
-        self._pollers: list[Poller] = []
+        self._pollers: list[BackgroundThread] = []
         if cloud is not None:
             self._base = metadata_base(cloud, options.metadata_url)
             service = connect(cloud, self._base)
@@ -68,13 +68,14 @@ class SpotWatch:
             self.hook.start()
         for poller in self._pollers:
             poller.start()
+            poller.request()
         if self._price_auto and not self._pollers:
             self._publisher.event("no price: this machine is of no cloud; give --price", "warning")
 
     def stop(self) -> None:
         """Watch no more; returns at once."""
         for poller in self._pollers:
-            poller.stop()
+            poller.stop(wait=False)
 
     def check_now(self) -> Interruption | None:
         """Ask the cloud at once, for a few seconds at most; return an interruption in the inbox.
@@ -82,7 +83,8 @@ class SpotWatch:
         A machine that goes down asks its processes to end, and may do so before the next check.
         """
         if self._pollers:
-            self._pollers[0].check_now(_CHECK_SECONDS)
+            self._pollers[0].request()
+            self._pollers[0].wait(_CHECK_SECONDS)
         return self._inbox.interruption()
 
     def ended_preparation(self) -> bool:
@@ -108,9 +110,10 @@ class SpotWatch:
         if self._price_auto:
             report = self._publisher.event
             lookup = PriceLookup(machine, self._base, self._inbox.send, report)
-            poller = Poller("price lookup", _PRICE_SECONDS, lookup.check, report, first=0.0)
+            poller = BackgroundThread("price lookup", lookup.check, report, every=_PRICE_SECONDS)
             self._pollers.append(poller)
             poller.start()
+            poller.request()
 
 
 class SpotDeadline:

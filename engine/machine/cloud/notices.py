@@ -4,7 +4,7 @@ import logging
 import math
 from collections.abc import Callable
 
-from engine.machine.background import Poller, Report
+from engine.machine.background import BackgroundThread, Report
 from engine.machine.cloud.machine import (
     CLOUD_NAMES,
     Interruption,
@@ -55,7 +55,9 @@ class NoticeWatcher:
         self._send = send
         self._on_machine = on_machine
         self._report = report
-        self.poller = Poller("spot notices", _NEVER_ANSWERED_SECONDS, self.check, report, first=0.0)
+        self.poller = BackgroundThread(
+            "spot notices", self.check, report, every=_NEVER_ANSWERED_SECONDS
+        )
         self._identified = self._answered = False
         self._notice: SpotNotice | None = None
         self._failures = 0
