@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from engine.attach.screens import Screens
+from engine.attach.screens import OWN, Screens
 from engine.attach.server import Server
 from engine.errors import Cancelled, Declined, EngineError, InputError, VoicecoachError
-from engine.machine.background import Poller
+from engine.machine.background import BackgroundThread
 from engine.machine.cloud.machine import NewPrice
 from engine.mirror.uploader import Uploader, report_unused_mirror
 from engine.preflight import Preflight, check_options
@@ -35,6 +35,11 @@ _log = logging.getLogger(__name__)
 class SessionLike(Protocol):
     """What a screen needs of a run, whether it lives in this process or in another."""
 
+    attached: bool
+    """Whether another process trains, so that quitting leaves the run alone."""
+    reading: bool
+    """Whether the run takes no commands from here: the screen is read-only."""
+
     def snapshot(self) -> Snapshot:
         """Return the newest picture of the run; never waits."""
         ...
@@ -50,6 +55,9 @@ class Session:
     The thread is no daemon: a process that ends waits for the last checkpoint. Screens of other
     processes look at the run, and steer it, through a socket in the voice folder.
     """
+
+    attached: bool = False
+    reading: bool = False
 
     def __init__(self, options: TrainOptions) -> None:
         """Check the options and lock the voice folder; import nothing heavy.
@@ -89,14 +97,8 @@ class Session:
         self._folder = FolderWatch(
             self._claim.lock, self._publisher, self._inbox, self._server.restore_socket
         )
-        self._mirror = Uploader(
-            self._voice,
-            options.network,
-            self._publisher,
-            self._options.mirror,
-            sequence=self._options.mirror_sequence,
-        )
-        self._gpu: Poller | None = None
+        self._mirror = Uploader(self._voice, self._options, self._publisher)
+        self._gpu: BackgroundThread | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=False)
 
@@ -122,9 +124,9 @@ class Session:
         """Ask for something; it happens at the next step boundary. Never waits."""
         if isinstance(command, ScreenDetached):
             # Whether the run goes on unattended is for all screens together to say.
-            self._screens.remove_own(keep_training=command.keep_training)
+            self._screens.remove(OWN, keep_training=command.keep_training)
         elif isinstance(command, TerminalStalled):
-            self._screens.set_own_reads(not command.stalled)
+            self._screens.set_takes_output(OWN, not command.stalled)
         elif isinstance(command, KeyPressed) and self._ended.is_set():
             self._wait_for_reader()
         else:
@@ -180,7 +182,7 @@ class Session:
             self._publisher.update(phase=Phase.FAILED, failure=failure)
         self._ended.set()
         if self._gpu is not None:
-            self._gpu.stop()
+            self._gpu.stop(wait=False)
         self._spot.stop()
         self._folder.stop()
         # Before the lock is free: whoever takes it next opens a socket of the same name.

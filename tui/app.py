@@ -19,7 +19,8 @@ from textual.theme import ThemeProvider
 from engine.run.commands import KeyPressed
 from engine.run.snapshot import Phase, Snapshot
 from tui.ascii_filter import AsciiFilter
-from tui.audio.listening import Listening, Player, this_host
+from tui.audio.listening import Listening, this_host
+from tui.audio.sound_card import SoundCard
 from tui.key_order import KeyOrder
 from tui.process.endings import ExitReason
 from tui.process.terminal_driver import TerminalDriver
@@ -65,13 +66,11 @@ class VoicecoachApp(App[ExitReason]):
     def __init__(
         self,
         session: "SessionLike",
-        player: Player,
+        player: SoundCard,
         *,
         ascii_only: bool = False,
         now: Callable[[], datetime] = datetime.now,
         address: str | None = None,
-        attached: bool = False,
-        reading: bool = False,
     ) -> None:
         """Show a run.
 
@@ -81,8 +80,6 @@ class VoicecoachApp(App[ExitReason]):
             ascii_only: whether to draw with ASCII characters alone.
             now: tells the time of day, in local time.
             address: this host as seen from the person's machine, `user@host`.
-            attached: whether another process trains, so that quitting leaves the run alone.
-            reading: whether the screen is read-only.
         """
         self._ascii_only = ascii_only
         super().__init__(driver_class=TerminalDriver)
@@ -92,7 +89,6 @@ class VoicecoachApp(App[ExitReason]):
         colourless = self.no_color or self.console.color_system is None
         self._session = session
         self._key_order = KeyOrder(self, super().on_event, self._takes_keys)
-        self._reading = reading
         self._key_reported = -inf
         self._seen: Phase | None = None
         self.before_end = session.snapshot()
@@ -100,7 +96,7 @@ class VoicecoachApp(App[ExitReason]):
         self._polls = 0
         self.run_screen = RunScreen(
             session, Listening(player), now, address or this_host(),
-            ascii_only=ascii_only, plain=colourless, attached=attached, reading=reading,
+            ascii_only=ascii_only, plain=colourless,
         )  # fmt: skip
 
     def get_default_screen(self) -> Screen[None]:
@@ -179,7 +175,7 @@ class VoicecoachApp(App[ExitReason]):
     def _report_key(self) -> None:
         """Tell a run that waits for a person that one is there."""
         waits = self._session.snapshot().wait_ends_at is not None
-        if waits and not self._reading and monotonic() - self._key_reported > _KEY_SECONDS:
+        if waits and not self._session.reading and monotonic() - self._key_reported > _KEY_SECONDS:
             self._key_reported = monotonic()
             self._session.send(KeyPressed())
 

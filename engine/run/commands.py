@@ -9,28 +9,10 @@ from time import monotonic
 import msgspec
 
 from engine.machine.cloud.machine import Interruption, MachineNews
-from engine.run.stop import MAX_USD, StopRule
+from engine.run.stop import SetBudget, StopAt
 
 # Characters; a minute or two of speech.
 _MAX_SENTENCE = 2_000
-
-
-class StopAt(msgspec.Struct, frozen=True, tag=True):
-    """Stop when the rule says; None trains on without a stop."""
-
-    rule: StopRule | None
-
-
-class SetBudget(msgspec.Struct, frozen=True, tag=True):
-    """Set the budget for all runs of the voice; a run that waits at a smaller one goes on."""
-
-    usd: float
-    """US dollars; 0 for no budget."""
-
-    def __post_init__(self) -> None:
-        """Raises ValueError where it is not an amount of money."""
-        if not 0 <= self.usd <= MAX_USD:
-            raise ValueError(f"a budget is from $0 to ${MAX_USD:,.0f}")
 
 
 class Pause(msgspec.Struct, frozen=True, tag=True):

@@ -39,24 +39,15 @@ QUOTE_A_SUM = "if you meant a sum, quote it for the shell: '$25'"
 def parse_budget_option(text: str) -> float:
     """Read what `--budget` was given as US dollars; 0 for `none`.
 
-    A bare 0 is refused: it is what a shell makes of $30, and would take away the budget that a
-    person means to set.
-
     Raises:
         InputError: it is no sum of money; saying what a shell may have done to it.
     """
     value = text.strip()
     try:
-        usd = parse_budget(value)
+        return parse_budget(value)
     except InputError as error:
         hint = f"; {_SHELL_VARIABLE}, so quote it: '$30'" if _MAYBE_A_SUM.fullmatch(value) else ""
         raise InputError(f"{error}{hint}") from error
-    if value.lower() != NONE and (usd == 0 or _LEADING_ZERO.fullmatch(value)):
-        raise InputError(
-            f"--budget is {value}, which is no budget: {_SHELL_VARIABLE}; write 30 or '$30', or "
-            f"none for no budget"
-        )
-    return usd
 
 
 def parse_stop_option(text: str) -> Stop:

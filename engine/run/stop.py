@@ -149,6 +149,25 @@ class StopRule:
             )
 
 
+class StopAt(Struct, frozen=True, tag=True):
+    """The command to stop when the rule says; None trains on without a stop."""
+
+    rule: StopRule | None
+
+
+class SetBudget(Struct, frozen=True, tag=True):
+    """The command to set the budget for all runs of the voice; a run that waits at a smaller one
+    goes on."""
+
+    usd: float
+    """US dollars; 0 for no budget."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where it is not an amount of money."""
+        if not 0 <= self.usd <= MAX_USD:
+            raise ValueError(f"a budget is from $0 to ${MAX_USD:,.0f}")
+
+
 def parse_stop(text: str, forms: str = STOP_FORMS) -> StopRule:
     """Read `900k`, `900000`, `+20k`, `2h`, `90m`, `1h30m` or `$10`; errors name the `forms`.
 
@@ -166,7 +185,10 @@ def parse_stop(text: str, forms: str = STOP_FORMS) -> StopRule:
 
 
 def parse_budget(text: str) -> float:
-    """Read `$30`, `30` or `30.50` as US dollars; `none` and 0 are no budget.
+    """Read `$30`, `30` or `30.50` as US dollars; 0 for `none`.
+
+    A bare 0 is refused: a shell makes it of $30, and it would take away a budget that a person
+    means to set.
 
     Raises:
         InputError: it is no sum of money.
@@ -176,7 +198,7 @@ def parse_budget(text: str) -> float:
         return 0.0
     match = _MONEY.fullmatch(compact if compact.startswith("$") else f"${compact}")
     usd = math.nan if match is None else _number(match["usd"])
-    if not usd <= MAX_USD:
+    if not 0 < usd <= MAX_USD or re.match(r"\$?0[0-9]", compact):
         raise InputError(
             f"cannot read {brief(text)} as a budget; write US dollars for the whole voice, such "
             f"as 30 or 30.50, or none"

@@ -13,7 +13,7 @@ from torch import Tensor
 from engine.data.audio import load_recording
 from engine.data.clips import Clip
 from engine.errors import Cancelled, EngineError, VoicecoachError
-from engine.machine.background import DiskWriter
+from engine.machine.background import BackgroundThread
 from engine.machine.device import is_out_of_memory
 from engine.networks.build import network_with
 from engine.networks.specs import NetworkSpec
@@ -67,7 +67,7 @@ class Auditions:
         """What the next audition speaks."""
         for sample in read_samples(voice):
             publisher.add_sample(sample)
-        self._worker = DiskWriter("a sample", self._work, publisher.event)
+        self._worker = BackgroundThread("making a sample", self._work, publisher.event)
         self._worker.start()
         self._worker.request()  # without a job: see `_work`
 

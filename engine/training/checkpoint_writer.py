@@ -14,7 +14,7 @@ from engine.checkpoints.retention import remove_superseded
 from engine.choices import NetworkName
 from engine.errors import EngineError
 from engine.files import unremoved_message
-from engine.machine.background import DiskWriter
+from engine.machine.background import BackgroundThread
 from engine.training.learner import Learner
 from engine.voice.folder import Voice
 
@@ -132,7 +132,9 @@ class CheckpointWriter:
         self._on_saved = on_saved
         self._before_write = before_write
         # The outcome tells the person of failures.
-        self._writer = DiskWriter("a checkpoint", self._work, lambda text, _: _log.error(text))
+        self._writer = BackgroundThread(
+            "writing a checkpoint", self._work, lambda text, _: _log.error(text)
+        )
         self._job: tuple[Checkpoint, Callable[[], None]] | None = None
         self._started = 0.0
         self._outcome: Outcome | None = None

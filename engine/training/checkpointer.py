@@ -15,7 +15,7 @@ from engine.checkpoints.checkpoint import Checkpoint
 from engine.checkpoints.state import Unlogged
 from engine.errors import EngineError
 from engine.formatting import whole_minutes
-from engine.machine.background import DiskWriter
+from engine.machine.background import BackgroundThread
 from engine.machine.lock import FolderLostError
 from engine.run.publisher import Publisher
 from engine.training.checkpoint_writer import CheckpointWriter, OnSaved, Outcome, StateCopy
@@ -41,7 +41,7 @@ class Checkpointer:
         publisher: Publisher,
         cost: CostMeter,
         before_write: Sequence[Callable[[], None]],
-        writers: Sequence[DiskWriter],
+        writers: Sequence[BackgroundThread],
         on_saved: OnSaved,
     ) -> None:
         """Take the memory for a copy of what the network has learned.
@@ -219,12 +219,14 @@ class Checkpointer:
 
     def _report_slow_disk(self) -> None:
         """Show which write has taken long, until it is done."""
-        writes = [(writer.seconds, writer.what) for writer in self._writers]
-        writes.append((self._writer.seconds, f"the checkpoint of step {self._writer.step or 0:,}"))
+        writes = [(writer.seconds, writer.name) for writer in self._writers]
+        writes.append(
+            (self._writer.seconds, f"writing the checkpoint of step {self._writer.step or 0:,}")
+        )
         seconds, what = max(writes)
         slow = ""
         if seconds > _SLOW_SECONDS:
-            slow = f"the disk is slow: writing {what} has taken {whole_minutes(seconds)} so far"
+            slow = f"the disk is slow: {what} has taken {whole_minutes(seconds)} so far"
         if slow != self._slow:
             self._slow = slow
             self._show_trouble(slow or self._refusal)

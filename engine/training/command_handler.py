@@ -25,14 +25,13 @@ from engine.run.commands import (
     SaveCheckpoint,
     ScreenAttached,
     ScreenDetached,
-    SetBudget,
     SetSentence,
-    StopAt,
     TerminalStalled,
 )
 from engine.run.options import MAX_WAIT_SECONDS, TrainOptions
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase
+from engine.run.stop import SetBudget, StopAt
 from engine.speech.audition import Auditions
 from engine.training.cost import CostMeter, RunningClock
 from engine.training.limits import Limits

@@ -19,7 +19,7 @@ from engine.run.snapshot import (
     Snapshot,
 )
 from engine.run.stop import StopPoint
-from tui.audio.listening import PlayerStatus
+from tui.audio.sound_card import PlayerStatus
 
 NOON = datetime(2026, 3, 14, 14, 2)
 SENTENCE = "Two birds sat on the old wall."
@@ -28,8 +28,11 @@ SENTENCE = "Two birds sat on the old wall."
 class FakeSession:
     """Shows the snapshot it was given and writes down what it is asked."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(
+        self, snapshot: Snapshot, *, attached: bool = False, reading: bool = False
+    ) -> None:
         self.current = snapshot
+        self.attached, self.reading = attached, reading
         self.sent: list[Command] = []
 
     def snapshot(self) -> Snapshot:

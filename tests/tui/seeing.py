@@ -19,10 +19,15 @@ def app_on(session: FakeSession, player: FakePlayer | None = None, **options) ->
 
 @asynccontextmanager
 async def opened(
-    snapshot: Snapshot, player: FakePlayer | None = None, size=(80, 24), **options
+    snapshot: Snapshot,
+    player: FakePlayer | None = None,
+    size=(80, 24),
+    attached=False,
+    reading=False,
+    **options,
 ) -> AsyncIterator[tuple[VoicecoachApp, FakeSession, Pilot]]:
     """Show a snapshot; give the app, its run, and what presses keys."""
-    session = FakeSession(snapshot)
+    session = FakeSession(snapshot, attached=attached, reading=reading)
     app = app_on(session, player, **options)
     async with app.run_test(size=size) as pilot:
         yield app, session, pilot

@@ -116,8 +116,8 @@ async def test_an_attached_screen_leaves_the_run_alone_unless_asked():
         (("q", "k"), [], ExitReason.KEEP_TRAINING),
         (("q", "s"), [Finish()], ExitReason.QUIT),
     ):
-        session = FakeSession(training(screens=1))
-        app = app_on(session, attached=True)
+        session = FakeSession(training(screens=1), attached=True)
+        app = app_on(session)
         async with app.run_test(size=(80, 24)) as pilot:
             await pilot.press(*keys)
         assert session.sent == sent

@@ -3,47 +3,17 @@
 import getpass
 import shlex
 import socket
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from engine.files import absolute_path
 from engine.run.snapshot import Sample, Snapshot
-
-
-@dataclass(frozen=True, slots=True)
-class PlayerStatus:
-    """The state of a player; replaced as a whole, so it can be read at any moment."""
-
-    playing: Path | None
-    """The file that is playing now."""
-    unavailable: str = ""
-    """Why there is no sound on this host; empty where there is."""
-    last_error: str = ""
-    """Why the last file could not be played to its end."""
-
-
-class Player(Protocol):
-    """A way to play a sound that never keeps its caller waiting."""
-
-    def play(self, path: Path) -> None:
-        """Start to play a file and return at once; what was playing before stops."""
-        ...
-
-    def stop(self) -> None:
-        """Stop playing."""
-        ...
-
-    @property
-    def status(self) -> PlayerStatus:
-        """The present state."""
-        ...
+from tui.audio.sound_card import PlayerStatus, SoundCard
 
 
 class Listening:
     """Plays a requested sample when it comes, and remembers what was played."""
 
-    def __init__(self, player: Player) -> None:
+    def __init__(self, player: SoundCard) -> None:
         self._player = player
         self._requested_at: Snapshot | None = None
         self.played: frozenset[Path] = frozenset()

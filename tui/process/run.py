@@ -74,7 +74,7 @@ def attach_with_screen(voice: Path, *, reading: bool, ascii_only: bool) -> int:
     front = open_front(terminal, if_killed="the run itself continues")
     session = RemoteSession(voice, reading=reading)
     log = log_of_this_process()
-    screen = Screen(terminal, front, session, ascii_only=ascii_only, attached=True, reading=reading)
+    screen = Screen(terminal, front, session, ascii_only=ascii_only)
     try:
         return _AttachedRun(session, screen, log, voice, reading=reading).run()
     finally:
@@ -93,14 +93,15 @@ class Screen:
         terminal: Terminal,
         front: Front,
         session: Session | RemoteSession,
-        **options: bool,
+        *,
+        ascii_only: bool,
     ) -> None:
-        """Take the options of the app."""
+        """Prepare the app, which draws in ASCII alone where `ascii_only`."""
         from tui.app import VoicecoachApp
         from tui.audio.sound_card import SoundCard
 
         self.player = SoundCard()
-        self._make_app = partial(VoicecoachApp, session, self.player, **options)  # type: ignore[arg-type]
+        self._make_app = partial(VoicecoachApp, session, self.player, ascii_only=ascii_only)
         self._failures: list[float] = []
         self._is_to_close = False
         self.app: VoicecoachApp = self._make_app()
@@ -291,10 +292,11 @@ class _Attachment:
     """An attached run as the signal watch sees it: signals end the watching, not the run."""
 
     error: BaseException | None = None
+    attached: bool = True
 
     def __init__(self, session: RemoteSession, *, reading: bool) -> None:
         self._session = session
-        self._reading = reading
+        self.reading = reading
         self.left = False
         """Whether a signal, or the end of the terminal, asked to leave."""
 
@@ -306,7 +308,7 @@ class _Attachment:
         assert isinstance(command, Finish | ScreenDetached | TerminalStalled)
         if not isinstance(command, TerminalStalled):
             self.left = True
-        elif not self._reading:
+        elif not self.reading:
             self._session.send(command)
 
     def hurry(self) -> None:

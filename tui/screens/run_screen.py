@@ -18,11 +18,10 @@ from engine.run.commands import (
     Pause,
     PlotAttention,
     SaveCheckpoint,
-    SetBudget,
     SetSentence,
-    StopAt,
 )
 from engine.run.snapshot import Event, Phase, Snapshot
+from engine.run.stop import SetBudget, StopAt
 from tui import formatting
 from tui.audio.listening import Listening, scp_line
 from tui.keys import KEYS, Key, Moment
@@ -60,25 +59,21 @@ class RunScreen(KeyedScreen):
         *,
         ascii_only: bool,
         plain: bool,
-        attached: bool = False,
-        reading: bool = False,
     ) -> None:
         """Draw in ASCII alone where `ascii_only`, and without colour where `plain`.
 
-        `address` is this host as seen from outside, `user@host`; `attached` says that another
-        process trains, so that leaving leaves the run alone; `reading`, that this screen is
-        read-only.
+        `address` is this host as seen from outside, `user@host`.
         """
         super().__init__()
         self.session, self.listening, self.now, self.address = session, listening, now, address
-        self.attached, self.reading = attached, reading
+        self.attached, self.reading = session.attached, session.reading
         self.snapshot: Snapshot = session.snapshot()
         self._ascii_only = ascii_only
         self._stall = StallTimer()
         self._phase_since = formatting.clock(now())
         self._sound_error = ""
-        self.status = Status(ascii_only=ascii_only, reading=reading)
-        self.notice = Notice(reading=reading)
+        self.status = Status(ascii_only=ascii_only, reading=session.reading)
+        self.notice = Notice(reading=session.reading)
         self.loss = LossPlot(ascii_only=ascii_only)
         self.attention = AttentionView(plain=plain or ascii_only)
         self.samples = Samples()

@@ -10,9 +10,8 @@ from textual.widgets import Input, Static
 
 from engine.errors import InputError
 from engine.formatting import duration
-from engine.run.commands import SetBudget, StopAt
 from engine.run.snapshot import Snapshot
-from engine.run.stop import NONE, STOP_FORMS, StopPoint, parse_budget, parse_stop
+from engine.run.stop import NONE, STOP_FORMS, SetBudget, StopAt, StopPoint, parse_budget, parse_stop
 from tui import formatting
 from tui.screens.dialog import Dialog
 

@@ -2,7 +2,7 @@
 
 import re
 
-from engine.text.english.context import word_list
+from engine.text.english.rules import word_list
 
 _QUOTES = re.compile("[\"“”„‟«»‹›″「」『』〈〉《》【】]|''|``|‘‘|’’")
 _APOSTROPHES = re.compile("[‘’‚‛ʼʻ′`]")

@@ -14,11 +14,12 @@ import pytest
 
 from engine.checkpoints.state import sealed
 from engine.mirror.address import checked_address
-from engine.mirror.index import read_index
+from engine.mirror.layout import read_index
 from engine.mirror.restore import FetchOptions
 from engine.mirror.store import Store
 from engine.mirror.uploader import Uploader
 from engine.networks.specs import preset_spec
+from engine.run.options import TrainOptions
 from engine.run.snapshot import MirrorState
 from engine.voice.folder import Voice
 from engine.voice.settings import VoiceSettings
@@ -129,14 +130,13 @@ class Run:
         self.events: list[str] = []
         self._news = threading.Condition()
         self.snapshot = SimpleNamespace(spot_notice=None)
-        self.uploader = Uploader(
-            voice,
-            network,
-            self,
-            "memory://mirror",
-            **({"sequence": 0} | more),
-            open_store=lambda _: store,
+        options = TrainOptions(
+            voice.folder,
+            network=network,
+            mirror="memory://mirror",
+            mirror_sequence=more.get("sequence", 0),
         )
+        self.uploader = Uploader(voice, options, self, lambda _: store)
         self.uploader.start()
 
     def update(self, mirror: MirrorState | None = None, **_) -> None:

@@ -9,11 +9,11 @@ from types import SimpleNamespace
 import pytest
 
 from engine.errors import EngineError, InputError
-from engine.mirror.index import read_index
-from engine.mirror.layout import MANIFEST, MARKER, FileInfo, encoded
+from engine.mirror.address import MARKER
+from engine.mirror.layout import MANIFEST, encoded, read_index
 from engine.mirror.restore import FetchOptions
 from engine.mirror.restore import restore_from_mirror as restore
-from engine.mirror.store import MirrorError, open_store
+from engine.mirror.store import FileInfo, MirrorError, open_store
 from engine.run.options import TrainOptions
 from engine.voice.folder import Voice
 

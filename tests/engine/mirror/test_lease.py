@@ -4,8 +4,8 @@ import hashlib
 
 import pytest
 
-from engine.mirror.index import read_index, read_marker
-from engine.mirror.layout import MARKER, Marker, encoded
+from engine.mirror.address import MARKER
+from engine.mirror.layout import Marker, encoded, read_index, read_marker
 from engine.mirror.store import open_store
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from engine.errors import EngineError, InputError
 from engine.machine.lock import acquire_lock
-from engine.mirror.layout import MARKER
+from engine.mirror.address import MARKER
 from engine.mirror.restore import FetchOptions
 from engine.mirror.restore import restore_from_mirror as restore
 from engine.mirror.store import MirrorError

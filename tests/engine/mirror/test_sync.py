@@ -5,10 +5,9 @@ import json
 
 import pytest
 
-from engine.mirror import outgoing
-from engine.mirror.fingerprint import fingerprint
-from engine.mirror.index import read_index
-from engine.mirror.layout import MANIFEST
+from engine.mirror import sync
+from engine.mirror.layout import MANIFEST, read_index
+from engine.mirror.store import file_fingerprint as fingerprint
 
 
 def test_everything_is_sent_the_newest_of_the_run_first(make, memory, send, steps):
@@ -151,7 +150,7 @@ def test_a_step_saved_again_while_it_is_sent_is_no_damage(make, memory, send, mo
         return found
 
     if when == "its files are read":
-        monkeypatch.setattr(outgoing, "fingerprint", read)
+        monkeypatch.setattr(sync, "file_fingerprint", read)
     else:
         memory._files.before = lambda what, path: save_again_at(path) if what == "put" else None
     run = send(voice, memory)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.mirror.index import read_index
+from engine.mirror.layout import read_index
 from engine.mirror.restore import FetchOptions, restore_from_mirror
 from engine.mirror.store import Store, backoff
 from engine.mirror.uploader import Uploader, report_unused_mirror
@@ -155,7 +155,7 @@ def test_commands_name_the_whole_address(make_voice):
     publisher = Publisher(Snapshot(Phase.PREPARING, "a", voice.folder, "text2mel", "", ""))
     report_unused_mirror(voice, publisher)
     assert f"; add --mirror {address} to copy" in publisher.snapshot.events[0].text
-    uploader = Uploader(voice, "text2mel", publisher, address, sequence=0, open_store=None)
+    uploader = Uploader(voice, TrainOptions(voice.folder, mirror=address), publisher)
     publisher.update(mirror=uploader._state)
     assert publisher.snapshot.command_to_continue.endswith(f" --mirror {address}")
     # Where it is only shown, it is without the name, and short.

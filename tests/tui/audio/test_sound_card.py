@@ -51,31 +51,17 @@ def wait_until(true: Callable[[], object]) -> None:
         threading.Event().wait(0.01)
 
 
-def test_a_file_is_played_to_its_end(library, sample: Path, tmp_path: Path) -> None:
-    library()
-    card = SoundCard()
-
-    card.play(sample)
-
-    assert card.status.playing == sample
-    wait_until(lambda: card.status.playing is None)
-    assert card.status.last_error == ""
-    assert (tmp_path / "played").read_text() == "(2205, 1) 22050\n"
-    assert card.status.unavailable == ""
-
-
 def test_a_new_file_silences_the_one_before(library, sample: Path, tmp_path: Path) -> None:
     library("def play(samples, rate, blocking):\n    (FOLDER / 'began').touch(); " + HANGS)
     card = SoundCard()
     card.play(sample)
     wait_until((tmp_path / "began").exists)
     library()
-
     card.play(sample)
-
+    assert card.status.playing == sample
     wait_until(lambda: card.status.playing is None)
-    assert card.status.last_error == ""
-    assert (tmp_path / "played").is_file()
+    assert card.status.unavailable == card.status.last_error == ""
+    assert (tmp_path / "played").read_text() == "(2205, 1) 22050\n"
 
 
 @pytest.mark.parametrize(
@@ -89,11 +75,9 @@ def test_a_new_file_silences_the_one_before(library, sample: Path, tmp_path: Pat
         ("os.kill(os.getpid(), signal.SIGSEGV)", "crashed the player (SIGSEGV)"),
     ],
 )
-def test_why_there_is_no_sound(
-    library, tail: str, why: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_why_there_is_no_sound(library, tail: str, why: str, monkeypatch) -> None:
     if tail == HANGS:
-        monkeypatch.setattr(sound_card, "_PROBE_LIMIT", 1.0)
+        monkeypatch.setattr(sound_card, "_PROBE_LIMIT", 0.4)
     library(tail)
     card = SoundCard()
     wait_until(lambda: card.status.unavailable)
@@ -113,7 +97,6 @@ def test_why_a_file_did_not_sound(library, sample: Path, tail: str, why: str) ->
     card.play(sample)
     wait_until(lambda: card.status.playing is None)
     assert why in card.status.last_error
-    assert why in play_to_the_end(sample)
 
 
 def test_a_file_that_is_no_sound_is_named(library, tmp_path: Path) -> None:
