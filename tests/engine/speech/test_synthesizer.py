@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from engine.data.clips import Limits
 from engine.errors import Cancelled, EngineError, InputError
 from engine.evaluation.attention_measures import measure_attention
-from engine.networks.attention import attend
+from engine.networks.text2mel import attend
 from engine.speech.bbc_synthesis import speak_as_bbc
 from engine.speech.synthesizer import speak_sentence, windowed_attention
 
