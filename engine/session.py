@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from engine.attach.screens import Screens
+from engine.attach.screens import OWN, Screens
 from engine.attach.server import Server
 from engine.errors import Cancelled, Declined, EngineError, InputError, VoicecoachError
-from engine.machine.background import Poller
+from engine.machine.background import BackgroundThread
 from engine.machine.cloud.machine import NewPrice
 from engine.mirror.uploader import Uploader, report_unused_mirror
 from engine.preflight import Preflight, check_options
@@ -98,7 +98,7 @@ class Session:
             self._claim.lock, self._publisher, self._inbox, self._server.restore_socket
         )
         self._mirror = Uploader(self._voice, self._options, self._publisher)
-        self._gpu: Poller | None = None
+        self._gpu: BackgroundThread | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=False)
 
@@ -124,9 +124,9 @@ class Session:
         """Ask for something; it happens at the next step boundary. Never waits."""
         if isinstance(command, ScreenDetached):
             # Whether the run goes on unattended is for all screens together to say.
-            self._screens.remove_own(keep_training=command.keep_training)
+            self._screens.remove(OWN, keep_training=command.keep_training)
         elif isinstance(command, TerminalStalled):
-            self._screens.set_own_reads(not command.stalled)
+            self._screens.set_takes_output(OWN, not command.stalled)
         elif isinstance(command, KeyPressed) and self._ended.is_set():
             self._wait_for_reader()
         else:
@@ -182,7 +182,7 @@ class Session:
             self._publisher.update(phase=Phase.FAILED, failure=failure)
         self._ended.set()
         if self._gpu is not None:
-            self._gpu.stop()
+            self._gpu.stop(wait=False)
         self._spot.stop()
         self._folder.stop()
         # Before the lock is free: whoever takes it next opens a socket of the same name.
@@ -192,10 +192,9 @@ class Session:
     def _end_spend(self) -> None:
         step = self._publisher.snapshot.step
         try:
-            while not self._spend.ended and (news := self._inbox.next_of((NewPrice,), 0.0)):
+            while not self._spend.ended and (news := self._inbox.find(NewPrice)):
                 # Of a preparation alone no trainer has heard what it costs.
-                assert isinstance(news, NewPrice)
-                self._inbox.take_out(news)
+                self._inbox.remove(news)
                 self._spend.change_price(news.usd, step)
             self._spend.end(step)
         except Exception as error:
@@ -241,7 +240,7 @@ class Session:
     def _train_prepared(self, prepared: "TrainingContext", watchdog: Watchdog) -> None:
         from engine.machine.device import gpu_uuid
         from engine.machine.gpu import poll_gpu
-        from engine.speech.audition import Auditions, Recording
+        from engine.speech.audition import Auditions
         from engine.training.trainer import Services, Trainer
         from engine.training.training_data import CorpusWatch
 
@@ -251,8 +250,13 @@ class Session:
             self._publisher.event,
         )
         clip = prepared.attention_clip
-        recording = Recording(prepared.store.clips[clip], prepared.store.coarse_mel(clip))
-        auditions = Auditions(self._voice, prepared.learner.spec, recording, self._publisher)
+        auditions = Auditions(
+            self._voice,
+            prepared.learner.spec,
+            prepared.store.clips[clip],
+            prepared.store.coarse_mel(clip),
+            self._publisher,
+        )
         self._mirror.start()
         recordings = (clip.path for clip in prepared.store.clips)
         corpus_watch = CorpusWatch(self._voice.dataset, recordings, self._publisher)

@@ -105,8 +105,8 @@ def test_entries_keep_their_price_and_steps_while_they_wait(run):
     path.rmdir()
     run.recorder.end(9)
     assert sorted(run.entries) == [
-        ("idle", 5, 5, 2, 3600), ("idle", 9, 9, 1, 7200), ("training", 0, 10, 4, 3600),
-        ("training", 4, 8, 5, 3600), ("training", 8, 9, 1, 7200),
+        ("idle", 5, 5, 2, 3600), ("idle", 9, 9, 1, 7200), ("training", 0, 5, 2, 3600),
+        ("training", 4, 8, 5, 3600), ("training", 5, 10, 2, 3600), ("training", 8, 9, 1, 7200),
     ]  # fmt: skip
     assert run.cost.spent == run.voice.spend.usd == 11 + 2 * 2
 
@@ -128,7 +128,8 @@ def test_a_log_that_cannot_be_written_is_tried_again_and_reported_once(run):
         assert not run.cost.entry_due
     path.rmdir()
     run.train(60, step=9)
-    assert run.entries == [("training", 0, 9, 180, 3600)]
+    steps = [(0, 7), (7, 8), (8, 9)]
+    assert run.entries == [("training", first, last, 60, 3600) for first, last in steps]
     assert sum("spend.jsonl cannot be written" in text for text in run.events) == 1
     assert "Spent so far: $60.00." in " ".join(run.events)
 
