@@ -154,7 +154,6 @@ async def test_left_and_right_turn_the_attention_plots_back_and_forth():
     ("snapshot", "key", "why"),
     [
         (preparing(), "c", "training is still being prepared"),
-        (preparing(), "s", "training is still being prepared"),
         (preparing(), "r", "there is no sample yet; a makes one"),
         (training(auditioning=True), "a", "the previous sample is still being spoken"),
         (training(attention=()), "left", "there is only one attention plot"),

@@ -42,12 +42,12 @@ async def test_the_nearer_of_stop_and_budget_is_what_is_projected():
     async with opened(training(budget=30.0)) as (app, session, pilot):
         await look(app, pilot)
         assert "stop at 900,000 · 14:04" in text_of(app)
-        assert "spent $0.65 · $0.69 at the stop · budget $30.00 · $0.99/h" in text_of(app)
+        assert "spent $0.65 of $30.00 · $0.69 at the stop · $0.99/h" in text_of(app)
         session.change(budget=0.66)
         await look(app, pilot)
         seen = text_of(app)
     assert "budget $0.66 · 14:02  in 36s" in seen
-    assert "spent $0.65 · $0.66 at the budget" in seen
+    assert "spent $0.65 of $0.66 · $0.66 at the budget" in seen
 
 
 async def test_the_budget_is_raised_behind_s():

@@ -1,19 +1,14 @@
 """A read-only screen: it shows everything, and asks the run for nothing."""
 
 import pytest
-from fake_session import event, training
+from fake_session import training
 from seeing import log_of, look, opened, text_of
-from textual.content import Content
 
-from engine.run.snapshot import Phase, Snapshot
+from engine.run.snapshot import Phase
 from tui.keys import CHECK_KEYS, KEYS
-from tui.widgets.notice import Warnings, phase_words, used_up_words
+from tui.widgets.notice import phase_words, used_up_words
 
 STEERING = ("a", "s", "c", "p", "e", "n")
-
-
-def warning_words(snapshot: Snapshot, *, reading: bool = False) -> Content:
-    return Warnings(reading=reading).words(snapshot, 78)
 
 
 async def test_a_read_only_screen_refuses_keys_that_steer():
@@ -63,18 +58,16 @@ def test_every_key_that_asks_the_run_for_something_steers():
         {"phase": Phase.PAUSED},
         {"phase": Phase.AT_STOP, "checkpoint_step": 871_204},
         {"phase": Phase.AT_STOP},
-        {"warnings": (event(1, "spend.jsonl is damaged", "warning"),)},
         {"phase": Phase.CHECKED, "seconds_to_start": 20},
         {"phase": Phase.CHECKED},
         {"phase": Phase.FAILED, "failure": "the disk is full"},
-        {"budget": 0.7},
         {"budget": 0.5},
     ],
     ids=str,
 )
 def test_notices_name_no_key_that_steers(fields):
     snapshot = training(**fields)
-    for words in (phase_words, used_up_words, warning_words):
+    for words in (phase_words, used_up_words):
         content = words(snapshot, reading=True)
         styled = {content.plain[span.start : span.end] for span in content.spans}
         assert not styled & {"a", "s", "c", "p", "h", "enter"}

@@ -120,7 +120,7 @@ async def test_a_stop_in_money_or_time_is_named_on_its_own_counter():
         assert "stop at $10.00 spent · 23:28" in text_of(app)
         session.change(stop=StopPoint(training_seconds=2364 + 5400))
         await look(app, pilot)
-        assert "stop at 2h09m of training · 15:32  in 1h30m" in text_of(app)
+        assert "stop at 2h09m of training in all · 15:32  in 1h30m" in text_of(app)
 
 
 async def test_the_status_stays_above_a_maximised_panel():
