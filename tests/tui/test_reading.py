@@ -2,7 +2,7 @@
 
 import pytest
 from fake_session import training
-from seeing import log_of, look, opened, text_of
+from seeing import opened
 
 from engine.run.snapshot import Phase
 from tui.keys import CHECK_KEYS, KEYS
@@ -12,38 +12,34 @@ STEERING = ("a", "s", "c", "p", "e", "n")
 
 
 async def test_a_read_only_screen_refuses_keys_that_steer():
-    async with opened(training(), attached=True, reading=True) as (app, session, pilot):
-        await look(app, pilot)
-        await pilot.pause()
-        text = text_of(app)
-        assert "read-only" in text
-        bottom = text.splitlines()[-1]
+    async with opened(training(), attached=True, reading=True) as run:
+        assert "read-only" in run.text
+        bottom = run.lines[-1]
         assert "q quit" in bottom
         assert "? help" in bottom
         for words in ("audition", "stop at", "checkpoint", "pause", "sentence"):
             assert words not in bottom
         for key in STEERING:
-            await pilot.press(key)
-            assert app.screen is app.run_screen
-        assert log_of(app).count("this screen is read-only") == len(STEERING)
-    assert session.sent == []
+            await run.press(key)
+            assert run.at_home
+        assert run.log.count("this screen is read-only") == len(STEERING)
+    assert run.sent == []
 
 
 async def test_keys_that_read_work():
-    async with opened(training(), attached=True, reading=True) as (app, session, pilot):
-        await look(app, pilot)
-        await pilot.press("left")
-        assert "865k" in text_of(app)
-        await pilot.press("r")
-        assert app.run_screen.listening.status.playing is not None
-        await pilot.press("question_mark")
-        text = text_of(app)
+    async with opened(training(), attached=True, reading=True) as run:
+        await run.press("left")
+        assert "865k" in run.text
+        await run.press("r")
+        assert run.played
+        await run.press("question_mark")
+        text = run.text
         assert "Play the selected sample" in text
         assert "Save a checkpoint" not in text
         assert "Close this screen; the run continues" in text
         assert "Suspend this screen" in text
         assert "keys that change the run are left" in text
-    assert session.sent == []
+    assert run.sent == []
 
 
 def test_every_key_that_asks_the_run_for_something_steers():
