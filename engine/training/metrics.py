@@ -110,10 +110,10 @@ class Metrics:
         )
         if self._context.corpus_change:
             self._note(step, self._context.corpus_change)
-        since = f", {step - base:,} since base" if step else ""
+        since = f", {step - base:,} since base" if 0 < base < step else ""
         self._publisher.event(
             f"{self._context.network} {'continued from' if step else 'started at'} step {step:,}"
-            f"{since}; held-out {held_out:.4f}"
+            f"{since}; held-out loss {held_out:.4f} (EMA)"
         )
         self._report_lost_steps()
         self.draw_attention(step)
