@@ -14,6 +14,7 @@ from engine.machine.cloud.detect import connect, metadata_base
 from engine.machine.cloud.machine import (
     Interruption,
     Machine,
+    NewPrice,
     NoticeGone,
     SpotNews,
     SpotNotice,
@@ -48,6 +49,7 @@ class SpotWatch:
         settings: VoiceSettings,
         publisher: Publisher,
         inbox: Inbox,
+        on_price: Callable[[NewPrice], None],
     ) -> None:
         """Prepare to watch; outside of clouds, nothing is ever asked.
 
@@ -57,6 +59,7 @@ class SpotWatch:
         self._publisher = publisher
         self._inbox = inbox
         self._price_auto = settings.price_auto
+        self._on_price = on_price
         self.hook: Hook | None = None
         """The person's command for when the machine is taken away."""
         if options.on_interrupt is not None:
@@ -118,7 +121,7 @@ class SpotWatch:
         self._publisher.event(f"machine: {machine.words}")
         if self._price_auto:
             report = self._publisher.event
-            lookup = PriceLookup(machine, self._base, self._inbox.send, report)
+            lookup = PriceLookup(machine, self._base, self._on_price, report)
             poller = BackgroundThread("price lookup", lookup.check, report, every=_PRICE_SECONDS)
             self._pollers.append(poller)
             poller.start()
