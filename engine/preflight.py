@@ -14,8 +14,8 @@ from typing import Any
 from engine.checkpoints.state import is_intact, read_state, source_checkpoints
 from engine.choices import CloudName
 from engine.errors import InputError
-from engine.machine.cloud.detect import chosen_cloud, metadata_base
-from engine.machine.cloud.metadata import require_base
+from engine.machine.cloud.detect import chosen_cloud
+from engine.machine.cloud.providers import metadata_base
 from engine.machine.lock import LOCK_NAME
 from engine.networks.specs import preset_of
 from engine.run.options import QUOTE_A_SUM, Price, TrainOptions
@@ -120,7 +120,7 @@ def _cloud(options: TrainOptions) -> CloudName | None:
             "none of them; give US dollars an hour, such as --price 0.99."
         )
     if cloud is not None:
-        require_base(metadata_base(cloud, options.metadata_url))
+        metadata_base(cloud, options.metadata_url)  # refuses what is no address
     return cloud
 
 

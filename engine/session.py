@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from engine.attach.screens import Screens
+from engine.attach.screens import OWN, Screens
 from engine.attach.server import Server
 from engine.errors import Cancelled, Declined, EngineError, InputError, VoicecoachError
 from engine.machine.background import BackgroundThread
@@ -128,9 +128,9 @@ class Session:
         """Ask for something; it happens at the next step boundary. Never waits."""
         if isinstance(command, ScreenDetached):
             # Whether the run goes on unattended is for all screens together to say.
-            self._screens.remove_own(keep_training=command.keep_training)
+            self._screens.remove(OWN, keep_training=command.keep_training)
         elif isinstance(command, TerminalStalled):
-            self._screens.set_own_reads(not command.stalled)
+            self._screens.set_takes_output(OWN, not command.stalled)
         elif isinstance(command, KeyPressed) and self._ended.is_set():
             self._wait_for_reader()
         else:
@@ -239,7 +239,7 @@ class Session:
     def _train_prepared(self, prepared: "TrainingContext", watchdog: Watchdog) -> None:
         from engine.machine.device import gpu_uuid
         from engine.machine.gpu import poll_gpu
-        from engine.speech.audition import Auditions, Recording
+        from engine.speech.audition import Auditions
         from engine.training.trainer import Services, Trainer
         from engine.training.training_data import CorpusWatch
 
@@ -249,8 +249,13 @@ class Session:
             self._publisher.event,
         )
         clip = prepared.attention_clip
-        recording = Recording(prepared.store.clips[clip], prepared.store.coarse_mel(clip))
-        auditions = Auditions(self._voice, prepared.learner.spec, recording, self._publisher)
+        auditions = Auditions(
+            self._voice,
+            prepared.learner.spec,
+            prepared.store.clips[clip],
+            prepared.store.coarse_mel(clip),
+            self._publisher,
+        )
         self._mirror.start()
         recordings = (clip.path for clip in prepared.store.clips)
         corpus_watch = CorpusWatch(self._voice.dataset, recordings, self._publisher)

@@ -32,7 +32,7 @@ from engine.tf_import.models import (
     models_in,
 )
 from engine.tf_import.weights import parameters_from
-from engine.training.learner import MAX_UPDATES
+from engine.training.optimizer import MAX_UPDATES
 from engine.voice.dataset import require_free
 from engine.voice.folder import Voice
 from engine.voice.settings import VoiceSettings

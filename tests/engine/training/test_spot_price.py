@@ -6,8 +6,8 @@ import pytest
 
 from engine.errors import Cancelled, InputError
 from engine.machine.cloud import prices
-from engine.machine.cloud.aws_price import PriceError
 from engine.machine.cloud.machine import NewPrice
+from engine.machine.cloud.prices import PriceError
 from engine.run.commands import Finish
 from engine.run.snapshot import Phase
 from engine.training import spot
