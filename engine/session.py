@@ -192,10 +192,9 @@ class Session:
     def _end_spend(self) -> None:
         step = self._publisher.snapshot.step
         try:
-            while not self._spend.ended and (news := self._inbox.next_of((NewPrice,), 0.0)):
+            while not self._spend.ended and (news := self._inbox.find(NewPrice)):
                 # Of a preparation alone no trainer has heard what it costs.
-                assert isinstance(news, NewPrice)
-                self._inbox.take_out(news)
+                self._inbox.remove(news)
                 self._spend.change_price(news.usd, step)
             self._spend.end(step)
         except Exception as error:
@@ -241,7 +240,7 @@ class Session:
     def _train_prepared(self, prepared: "TrainingContext", watchdog: Watchdog) -> None:
         from engine.machine.device import gpu_uuid
         from engine.machine.gpu import poll_gpu
-        from engine.speech.audition import Auditions, Recording
+        from engine.speech.audition import Auditions
         from engine.training.trainer import Services, Trainer
         from engine.training.training_data import CorpusWatch
 
@@ -251,8 +250,13 @@ class Session:
             self._publisher.event,
         )
         clip = prepared.attention_clip
-        recording = Recording(prepared.store.clips[clip], prepared.store.coarse_mel(clip))
-        auditions = Auditions(self._voice, prepared.learner.spec, recording, self._publisher)
+        auditions = Auditions(
+            self._voice,
+            prepared.learner.spec,
+            prepared.store.clips[clip],
+            prepared.store.coarse_mel(clip),
+            self._publisher,
+        )
         self._mirror.start()
         recordings = (clip.path for clip in prepared.store.clips)
         corpus_watch = CorpusWatch(self._voice.dataset, recordings, self._publisher)

@@ -20,8 +20,7 @@ from engine.data.spectrograms import analyse, coarse_frames, is_silent, trim
 from engine.errors import InputError
 from engine.evaluation.attention_measures import measure_attention
 from engine.evaluation.speaker_match import Mel, MelChange
-from engine.networks.attention import attend
-from engine.networks.text2mel import Text2Mel
+from engine.networks.text2mel import Text2Mel, attend
 from engine.speech.synthesizer import require_finite
 from engine.text.vocabulary import Vocabulary
 
@@ -146,7 +145,7 @@ class TeacherForcing:
             if shift == 0:
                 attentions.append(weights)
         found = torch.stack(losses, dim=1).cpu().numpy()
-        require_finite(found)
+        require_finite(found, "Text2Mel")
         return found, attentions[0].cpu().numpy()
 
 

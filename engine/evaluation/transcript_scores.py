@@ -21,7 +21,7 @@ from engine.evaluation.teacher_forcing import (
 )
 from engine.machine.device import choose_device
 from engine.networks.text2mel import Text2Mel
-from engine.speech.synthesizer import Synthesizer
+from engine.speech.synthesizer import speak_sentence
 from engine.text.vocabulary import Vocabulary
 from engine.voice.folder import Voice
 from engine.voice.settings import VoiceSettings
@@ -156,12 +156,15 @@ class _Judge:
         return changes[best] if found[best] > _BETTER * max(plain, 0.0) else None
 
     def _speak(self, clips: Sequence[AnalysedClip]) -> list[Mel]:
-        synthesizer = Synthesizer(
-            self._forcing.network, self._forcing.vocabulary, self._settings.limits
-        )
+        network, vocabulary = self._forcing.network, self._forcing.vocabulary
         count = min(_SPOKEN, len(clips))
-        chosen = [clips[len(clips) * i // count].clip for i in range(count)]
-        return [synthesizer.mel(clip.text, cancelled=self._cancelled).mel for clip in chosen]
+        texts = [clips[len(clips) * i // count].clip.text for i in range(count)]
+        return [
+            speak_sentence(
+                network, vocabulary, self._settings.limits, text, cancelled=self._cancelled
+            ).mel
+            for text in texts
+        ]
 
 
 def _batches(clips: Sequence[Clip]) -> list[list[Clip]]:

@@ -10,8 +10,8 @@ from engine.check.cleaning import (
     Kept,
     LeftOut,
     Outcome,
-    RepairJob,
     harmful_lines,
+    repair_clip,
     without_wrong_texts,
 )
 from engine.check.metadata_checks import Metadata, check_metadata
@@ -73,16 +73,18 @@ def clean(
     metadata = check_metadata(scan, vocabulary, settings.limits)
     _require_readable(dataset, metadata)
     harmful = harmful_lines(metadata.findings)
-    rows = [row for row in metadata.rows if row.line not in harmful]
+    clips = [clip for clip in metadata.clips if clip.line not in harmful]
     with new_folder(out) as folder:
-        job = RepairJob(metadata.recordings, folder / RECORDINGS, AudioSpec(), settings.limits)
         outcomes: list[Outcome] = []
         for outcome in map_in_order(
-            job.repair_one, rows, cancelled=cancelled, if_cancelled="The copy was not completed."
+            lambda clip: repair_clip(clip, folder / RECORDINGS, AudioSpec(), settings.limits),
+            clips,
+            cancelled=cancelled,
+            if_cancelled="The copy was not completed.",
         ):
             outcomes.append(outcome)
-            on_progress(len(outcomes), len(rows))
-        outcomes = without_wrong_texts(outcomes, vocabulary, folder / RECORDINGS)
+            on_progress(len(outcomes), len(clips))
+        outcomes = without_wrong_texts(outcomes)
         cleaned = _summary(out, outcomes, harmful.values())
         if not cleaned.changes:
             raise InputError(_nothing_left(dataset, cleaned.left_out))
@@ -97,7 +99,7 @@ def _summary(out: Path, outcomes: Sequence[Outcome], harmful: Iterable[LeftOut])
         out,
         tuple(clip.change for clip in kept),
         tuple(sorted(left_out, key=lambda row: row.line)),
-        sum(clip.seconds for clip in kept) / 3600,
+        sum(clip.recording.seconds or 0.0 for clip in kept) / 3600,
     )
 
 

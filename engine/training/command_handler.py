@@ -199,8 +199,8 @@ class CommandHandler:
 
     def process_prices(self, step: int) -> None:
         """Take up the prices that have arrived by now: the preparation cost money as well."""
-        while isinstance(news := self._inbox.next_of((NewPrice,), 0.0), NewPrice):
-            self._inbox.take_out(news)
+        while news := self._inbox.find(NewPrice):
+            self._inbox.remove(news)
             self._change_price(news, step)
 
     def _carry_out(self, command: Message, state: RunState) -> Iterator[Request]:

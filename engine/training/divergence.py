@@ -14,7 +14,7 @@ from engine.errors import InputError, VoicecoachError
 from engine.formatting import plural
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Losses
-from engine.training.learner import Skips
+from engine.training.optimizer import Skips
 from engine.training.setup import TrainingContext
 
 MAX_SKIPPED = 5

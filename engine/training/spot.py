@@ -85,7 +85,7 @@ class SpotWatch:
         if self._pollers:
             self._pollers[0].request()
             self._pollers[0].wait(_CHECK_SECONDS)
-        return self._inbox.interruption()
+        return self._inbox.find(Interruption)
 
     def ended_preparation(self) -> bool:
         """Whether the cloud ended the preparation; if so, report it: there is nothing to save."""

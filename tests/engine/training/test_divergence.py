@@ -13,7 +13,8 @@ from engine.data.batches import BatchSource
 from engine.run.commands import Continue, Finish, ScreenDetached, TerminalStalled
 from engine.run.snapshot import Phase
 from engine.training.divergence import DivergedError, LossRange
-from engine.training.learner import Learner, Skips
+from engine.training.learner import Learner
+from engine.training.optimizer import Skips
 
 BIAS = "audio_decoder.layers.0.convolution.bias"
 NONE = Skips(0, 0)

@@ -49,7 +49,7 @@ def test_preparation_costs_the_price_found_meanwhile(make_voice, training, fake_
     monkeypatch.setattr(prices, "aws_spot_price", lambda *_: NewPrice(3600.0, "AWS spot"))
 
     def prepare_slowly(options, voice, publisher, inbox):
-        assert inbox.next_of((NewPrice,), 60) is not None
+        assert inbox.find(NewPrice, seconds=60) is not None
         return prepare(options, voice, publisher, inbox)
 
     monkeypatch.setattr("engine.training.setup.prepare", prepare_slowly)
@@ -70,7 +70,7 @@ def test_a_cancelled_preparation_costs_the_price_found(
     monkeypatch.setattr(prices, "aws_spot_price", lambda *_: NewPrice(3600.0, "AWS spot"))
 
     def give_up(options, voice, publisher, inbox):
-        assert inbox.next_of((NewPrice,), 60) is not None
+        assert inbox.find(NewPrice, seconds=60) is not None
         raise Cancelled("The features were not completed.")
 
     monkeypatch.setattr("engine.training.setup.prepare", give_up)
