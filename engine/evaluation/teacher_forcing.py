@@ -139,7 +139,7 @@ class TeacherForcing:
             if shift == 0:
                 attention = weights
         found = torch.stack(losses, dim=1).cpu().numpy()
-        require_finite(found)
+        require_finite(found, "Text2Mel")
         return found, attention.cpu().numpy()
 
 

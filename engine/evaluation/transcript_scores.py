@@ -15,7 +15,7 @@ from engine.evaluation.speaker_match import MelChange, speaker_changes
 from engine.evaluation.teacher_forcing import Prediction, TeacherForcing
 from engine.machine.device import choose_device
 from engine.speech.speaker import open_speaker
-from engine.speech.synthesizer import Synthesizer
+from engine.speech.synthesizer import speak_sentence
 from engine.voice.folder import Voice
 
 # Clips of similar duration that are predicted together and lend each other their transcripts.
@@ -93,10 +93,10 @@ def _best_change(forcing: TeacherForcing, batches: Sequence[Sequence[Clip]]) -> 
         return None
     clips = [each for probe in probes for each in probe]
     speaker = forcing.speaker
-    synthesizer = Synthesizer(speaker.text2mel, speaker.vocabulary, speaker.settings.limits)
+    voice = speaker.text2mel, speaker.vocabulary, speaker.settings.limits
     count = min(_SPOKEN, len(clips))
     texts = [clips[len(clips) * i // count][0].text for i in range(count)]
-    spoken = [synthesizer.mel(text).mel for text in texts]
+    spoken = [speak_sentence(*voice, text).mel for text in texts]
     changes = speaker_changes([mel for _, mel in clips], spoken, speaker.settings.audio)
     found = [separation(change) or 0.0 for change in changes]
     best = int(np.argmax(found))
