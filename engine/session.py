@@ -7,11 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from engine.attach.screens import Screens
+from engine.attach.screens import OWN, Screens
 from engine.attach.server import Server
 from engine.errors import Cancelled, Declined, EngineError, InputError, VoicecoachError
-from engine.machine.background import Poller
-from engine.machine.cloud.machine import NewPrice
+from engine.machine.background import BackgroundThread
 from engine.mirror.uploader import Uploader, report_unused_mirror
 from engine.preflight import Preflight, check_options
 from engine.run.commands import Command, Inbox, KeyPressed, ScreenDetached, TerminalStalled
@@ -82,7 +81,12 @@ class Session:
             self._publisher = Publisher(_first_snapshot(options, preflight, self._voice))
             self._spend = SpendRecorder(self._publisher, self._voice, options.network)
             self._spot = SpotWatch(
-                options, preflight.cloud, self._voice.settings, self._publisher, self._inbox
+                options,
+                preflight.cloud,
+                self._voice.settings,
+                self._publisher,
+                self._inbox,
+                on_price=self._spend.change_price,
             )
         except BaseException:
             self._claim.undo()
@@ -97,21 +101,15 @@ class Session:
         self._folder = FolderWatch(
             self._claim.lock, self._publisher, self._inbox, self._server.restore_socket
         )
-        self._mirror = Uploader(
-            self._voice,
-            options.network,
-            self._publisher,
-            self._options.mirror,
-            sequence=self._options.mirror_sequence,
-        )
-        self._gpu: Poller | None = None
+        self._mirror = Uploader(self._voice, self._options, self._publisher)
+        self._gpu: BackgroundThread | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=False)
 
     def start(self) -> None:
         """Start the engine thread, and serve the screens of others; returns at once."""
-        for note in self._preflight.notes:
-            (self._publisher.warn if note.warn else self._publisher.event)(note.text)
+        for tell, text in self._preflight.notes:
+            getattr(self._publisher, tell)(text)
         try:
             if self._voice.locate() == self._options.voice_folder:
                 self._server.start()
@@ -130,9 +128,9 @@ class Session:
         """Ask for something; it happens at the next step boundary. Never waits."""
         if isinstance(command, ScreenDetached):
             # Whether the run goes on unattended is for all screens together to say.
-            self._screens.remove_own(keep_training=command.keep_training)
+            self._screens.remove(OWN, keep_training=command.keep_training)
         elif isinstance(command, TerminalStalled):
-            self._screens.set_own_reads(not command.stalled)
+            self._screens.set_takes_output(OWN, not command.stalled)
         elif isinstance(command, KeyPressed) and self._ended.is_set():
             self._wait_for_reader()
         else:
@@ -188,7 +186,7 @@ class Session:
             self._publisher.update(phase=Phase.FAILED, failure=failure)
         self._ended.set()
         if self._gpu is not None:
-            self._gpu.stop()
+            self._gpu.stop(wait=False)
         self._spot.stop()
         self._folder.stop()
         # Before the lock is free: whoever takes it next opens a socket of the same name.
@@ -196,14 +194,8 @@ class Session:
         self._claim.release()
 
     def _end_spend(self) -> None:
-        step = self._publisher.snapshot.step
         try:
-            while not self._spend.ended and (news := self._inbox.next_of((NewPrice,), 0.0)):
-                # Of a preparation alone no trainer has heard what it costs.
-                assert isinstance(news, NewPrice)
-                self._inbox.take_out(news)
-                self._spend.change_price(news.usd, step)
-            self._spend.end(step)
+            self._spend.end(self._publisher.snapshot.step)
         except Exception as error:
             # What is told of the run itself must not depend on the account.
             _log.exception("the spend log cannot be closed")
@@ -247,7 +239,7 @@ class Session:
     def _train_prepared(self, prepared: "TrainingContext", watchdog: Watchdog) -> None:
         from engine.machine.device import gpu_uuid
         from engine.machine.gpu import poll_gpu
-        from engine.speech.audition import Auditions, Recording
+        from engine.speech.audition import Auditions
         from engine.training.trainer import Services, Trainer
         from engine.training.training_data import CorpusWatch
 
@@ -257,8 +249,13 @@ class Session:
             self._publisher.event,
         )
         clip = prepared.attention_clip
-        recording = Recording(prepared.store.clips[clip], prepared.store.coarse_mel(clip))
-        auditions = Auditions(self._voice, prepared.learner.spec, recording, self._publisher)
+        auditions = Auditions(
+            self._voice,
+            prepared.learner.spec,
+            prepared.store.clips[clip],
+            prepared.store.coarse_mel(clip),
+            self._publisher,
+        )
         self._mirror.start()
         recordings = (clip.path for clip in prepared.store.clips)
         corpus_watch = CorpusWatch(self._voice.dataset, recordings, self._publisher)

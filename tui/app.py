@@ -88,6 +88,8 @@ class VoicecoachApp(App[ExitReason]):
         self.theme = DARK.name
         self._session = session
         self._key_order = KeyOrder(self, super().on_event, self._takes_keys)
+        self.before_suspension: Callable[[], object] = lambda: None
+        """Is called before Ctrl+Z stops this process."""
         self._key_reported = -inf
         self._ran = False
         """Whether the screen has seen the run make steps, or wait for more."""

@@ -2,47 +2,32 @@
 
 import contextlib
 import logging
-import selectors
+import select
 import shlex
 import socket
 import threading
 import time
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from engine.attach.messages import (
-    GREETING,
-    MAX_FROM_SERVER,
-    Ask,
-    FrameReader,
-    FromServer,
-    Hello,
-    Leave,
-    Refusal,
-    Status,
-    Update,
-    frame,
-)
+from engine.attach.connection import Connection
+from engine.attach.messages import MAX_FROM_SERVER, FromServer, Hello, Refusal, Status, Update
 from engine.attach.sockets import SOCKET_NAME, connect, peer
 from engine.attach.updates import apply
 from engine.errors import InputError
 from engine.files import is_running
 from engine.machine.lock import LOCK_NAME, holder_of
-from engine.run.commands import Command, ScreenDetached
+from engine.run.commands import Command
 from engine.run.snapshot import Event, Phase, Snapshot
 from engine.voice.folder import SETTINGS
 
 _log = logging.getLogger(__name__)
 
-_RECEIVE_BYTES = 256 * 1024
 _ANSWER_WITHIN = 10.0
 """Seconds that a run may take to answer."""
 _SILENT_AFTER = 8.0
 """Seconds without a message after which that is reported: an idle run sends one every two."""
-_MAX_WAITING = 1000
-"""Commands that wait to be sent."""
 _DIES_WITHIN = 2.0
 """Seconds between the end of a connection and that of the process that had it."""
 
@@ -50,8 +35,8 @@ _DIES_WITHIN = 2.0
 class RemoteSession:
     """The run of a voice folder in another process.
 
-    A thread keeps the newest snapshot and sends commands: neither `snapshot` nor `send` waits.
-    A run whose process is gone shows as failed, with the reason.
+    A thread keeps the newest snapshot: neither `snapshot` nor `send` waits. A run whose process is
+    gone shows as failed, with the reason.
     """
 
     attached: bool = True
@@ -72,26 +57,22 @@ class RemoteSession:
         self.reading = reading
         self._folder = folder
         self._silent_after = silent_after
-        self._reader = FrameReader(FromServer, "the run", MAX_FROM_SERVER)
         self._newest: Snapshot | None = None
         """As the run sent it."""
-        self._published: Snapshot | None = None
-        """The newest that is part of `_snapshot`."""
         self._notes: tuple[Event, ...] = ()
         self._alarm = ""
-        self._commands: deque[bytes] = deque()
         self._closing = threading.Event()
-        self._socket = _reach(folder)
-        self.pid = peer(self._socket)[0]
+        self._sending = threading.Lock()
+        connected = _reach(folder)
+        self.pid = peer(connected)[0]
         """The process that trains."""
+        self._connection = _connection(connected)
         try:
             self._snapshot = self._first(Hello("reader" if reading else "screen"))
         except BaseException:
-            self._socket.close()
+            connected.close()
             raise
-        self._wake, self._woken = socket.socketpair()
-        for end in (self._wake, self._woken):
-            end.setblocking(False)
+        connected.setblocking(False)
         self._thread = threading.Thread(target=self._run, name="attach", daemon=True)
         self._thread.start()
 
@@ -105,13 +86,8 @@ class RemoteSession:
         `ScreenDetached` says how the person leaves: it takes effect when the connection ends and
         no other screen is there.
         """
-        if isinstance(command, ScreenDetached):
-            message = frame(Leave()) if command.keep_training else b""
-        else:
-            message = frame(Ask(command))
-        if message and len(self._commands) < _MAX_WAITING and not self._closing.is_set():
-            self._commands.append(message)
-            self._wake_thread()
+        if not self._closing.is_set():
+            self._push(command)
 
     def join(self, timeout: float | None = None) -> bool:
         """Wait until the run or the connection has ended; return whether that is so."""
@@ -121,7 +97,9 @@ class RemoteSession:
     def close(self) -> None:
         """Leave, once all commands are sent; the run goes on."""
         self._closing.set()
-        self._wake_thread()
+        with contextlib.suppress(OSError):
+            if not self._connection.busy:
+                self._connection.socket.shutdown(socket.SHUT_RD)  # wakes the thread
         self._thread.join(_ANSWER_WITHIN)
 
     @property
@@ -129,22 +107,24 @@ class RemoteSession:
         """Whether the run itself has said that it has ended, and how."""
         return self._newest is not None and self._newest.phase.ended
 
-    def _wake_thread(self) -> None:
-        # A full pipe wakes the thread as well; a closed one has no thread any more.
-        with contextlib.suppress(OSError):
-            self._wake.send(b"!")
+    def _push(self, command: Command | None = None) -> None:
+        with self._sending:
+            try:
+                if command is not None:
+                    self._connection.put(command)
+                self._connection.push()
+            except OSError:
+                # The run has closed the connection; what it said before is still to be read.
+                self._connection.discard()
 
     def _first(self, hello: Hello) -> Snapshot:
         """Say hello, and wait for the first snapshot."""
-        deadline = time.monotonic() + _ANSWER_WITHIN
         trains = f"Process {self.pid} trains the voice in {self._folder}"
         try:
-            # A run that has closed the connection may have said why before.
-            with contextlib.suppress(BrokenPipeError):
-                self._socket.sendall(GREETING + frame(hello))
-            while self._newest is None:
-                self._socket.settimeout(max(0.01, deadline - time.monotonic()))
-                self._receive()
+            for message in _answers(self._connection, hello, _ANSWER_WITHIN):
+                self._take(message)
+                if self._newest is not None:
+                    return self._newest
         except TimeoutError:
             raise InputError(
                 f"{trains}, but does not answer: it may be stopped (`kill -CONT {self.pid}` "
@@ -153,33 +133,31 @@ class RemoteSession:
         except InputError as error:
             raise InputError(f"{trains}, but cannot be attached to: {error}.") from None
         except (OSError, EOFError):
-            raise InputError(_not_trained(self._folder)) from None
-        self._socket.setblocking(False)
-        return self._newest
+            pass
+        raise InputError(_not_trained(self._folder))
 
-    def _receive(self) -> None:
-        """Take what has arrived.
+    def _take(self, message: FromServer) -> None:
+        """Take what the run says.
 
         Raises:
-            EOFError: the run has closed the connection.
-            OSError: it is gone.
             InputError: it refuses to go on, or what it sends is no update.
         """
-        for message in _messages(self._socket, self._reader):
-            if isinstance(message, Refusal):
-                raise InputError(message.text)
-            if isinstance(message, Update):
-                self._newest = apply(self._newest, message)
+        if isinstance(message, Refusal):
+            raise InputError(message.text)
+        if isinstance(message, Update):
+            self._newest = apply(self._newest, message)
+            self._snapshot = self._with_notes(self._newest)
 
     # What follows runs in the thread.
 
     def _run(self) -> None:
         try:
-            self._exchange()
+            self._follow()
         except InputError as error:
             self._show_lost(f"The connection to the run has ended: {error}.")
         except (OSError, EOFError):
-            self._show_lost("" if self.ended_in_sight else self._why_gone())
+            if not self._closing.is_set():
+                self._show_lost("" if self.ended_in_sight else self._why_gone())
         except Exception as error:
             # A picture that stands still must not look like a run that does.
             _log.exception("this screen cannot follow the run any more")
@@ -188,56 +166,32 @@ class RemoteSession:
                 f"the run goes on: attach again."
             )
         finally:
-            for end in (self._socket, self._wake, self._woken):
-                end.close()
+            self._connection.socket.close()
 
-    def _exchange(self) -> None:
-        """Read and write until the run ends or the screen leaves."""
+    def _follow(self) -> None:
+        """Read, and send what could not be sent at once, until the run ends or we leave."""
         heard, silent = time.monotonic(), False
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._woken, selectors.EVENT_READ)
-            selector.register(self._socket, selectors.EVENT_READ)
-            while not (self._closing.is_set() and not self._commands):
-                wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._commands else 0)
-                selector.modify(self._socket, wanted)
-                patience, before = self._silent_after / 4, time.monotonic()
-                ready = selector.select(patience)
-                if time.monotonic() - before > 2 * patience:
-                    heard = time.monotonic()  # it is this process that stood still
-                for key, mask in ready:
-                    if key.fileobj is self._woken:
-                        self._woken.recv(4096)
-                    elif mask & selectors.EVENT_READ:
-                        self._receive()
-                        heard = time.monotonic()
-                    if mask & selectors.EVENT_WRITE:
-                        self._push()
-                if (time.monotonic() - heard > self._silent_after) is not silent:
-                    silent = not silent
-                    self._note_silence(silent)
-                self._publish()
-                if self._closing.is_set() and silent:
-                    return
+        poll, patience = select.poll(), self._silent_after / 4
+        while self._connection.busy or not self._closing.is_set():
+            reads = 0 if self._closing.is_set() else select.POLLIN
+            writes = select.POLLOUT if self._connection.busy else 0
+            poll.register(self._connection.socket, reads | writes)
+            before = time.monotonic()
+            ready = poll.poll(patience * 1000)
+            if time.monotonic() - before > 2 * patience:
+                heard = time.monotonic()  # it is this process that stood still
+            if ready and ready[0][1] != select.POLLOUT and not self._closing.is_set():
+                for message in self._connection.receive():
+                    self._take(message)
+                heard = time.monotonic()
+            self._push()
+            if (time.monotonic() - heard > self._silent_after) is not silent:
+                silent = not silent
+                self._note_silence(silent)
+            if self._closing.is_set() and silent:
+                return
 
-    def _push(self) -> None:
-        try:
-            sent = self._socket.send(self._commands[0])
-        except BrokenPipeError:
-            # The run has closed the connection; what it said before is still to be read.
-            self._commands.clear()
-            return
-        self._commands[0] = self._commands[0][sent:]
-        if not self._commands[0]:
-            self._commands.popleft()
-
-    def _publish(self) -> None:
-        if self._newest is not self._published:
-            self._published = self._newest
-            self._snapshot = self._with_notes()
-
-    def _with_notes(self) -> Snapshot:
-        assert self._newest is not None
-        run = self._newest
+    def _with_notes(self, run: Snapshot) -> Snapshot:
         if self._alarm:
             run = replace(run, alarm=self._alarm, steps_per_second=None)
         return replace(run, events=(*run.events, *self._notes)) if self._notes else run
@@ -248,11 +202,12 @@ class RemoteSession:
         self._alarm = f"{trouble.capitalize()}: showing its last known state." if silent else ""
         severity = "warning" if silent else "information"
         self._notes = (*self._notes, Event(time.time(), text, severity))[-20:]
-        self._published = None
+        assert self._newest is not None
+        self._snapshot = self._with_notes(self._newest)
 
     def _show_lost(self, why: str) -> None:
         """The run is out of reach: unless it ended in sight, show it as failed."""
-        shown = self._with_notes()
+        shown = self._snapshot
         if not self.ended_in_sight:
             shown = replace(shown, phase=Phase.FAILED, failure=why, steps_per_second=None)
         # A screen that follows no run any more costs nothing, and stays as long as it likes.
@@ -261,8 +216,7 @@ class RemoteSession:
     def _why_gone(self) -> str:
         deadline = time.monotonic() + _DIES_WITHIN
         while is_running(self.pid) and time.monotonic() < deadline:
-            self._closing.wait(0.02)
-            if self._closing.is_set():
+            if self._closing.wait(0.02):
                 break
         if is_running(self.pid):
             return f"The connection to process {self.pid} has ended; attach again to see the run."
@@ -289,23 +243,30 @@ class RemoteSession:
 
 def ask_status(folder: Path, seconds: float) -> Status | None:
     """Ask the run of a voice folder where it is; None without an answer in time."""
-    deadline = time.monotonic() + seconds
-    reader = FrameReader(FromServer, "the run", MAX_FROM_SERVER)
-    with contextlib.suppress(OSError, EOFError, InputError), connect(folder, seconds) as connection:
-        connection.sendall(GREETING + frame(Hello("status")))
-        while True:
-            connection.settimeout(max(0.01, deadline - time.monotonic()))
-            for answer in _messages(connection, reader):
-                return answer if isinstance(answer, Status) else None
+    with contextlib.suppress(OSError, EOFError, InputError), connect(folder, seconds) as connected:
+        for answer in _answers(_connection(connected), Hello("status"), seconds):
+            return answer if isinstance(answer, Status) else None
     return None
 
 
-def _messages(connection: socket.socket, reader: FrameReader) -> Iterator[FromServer]:
-    data = connection.recv(_RECEIVE_BYTES)
-    if not data:
-        raise EOFError
-    for received in reader.feed(data):
-        yield reader.read(received)
+def _connection(connected: socket.socket) -> Connection:
+    return Connection(connected, FromServer, "the run", MAX_FROM_SERVER)
+
+
+def _answers(connection: Connection, hello: Hello, seconds: float) -> Iterator[FromServer]:
+    """Say hello, and yield what comes in so many seconds.
+
+    Raises:
+        TimeoutError: they are over.
+    """
+    deadline = time.monotonic() + seconds
+    connection.put(hello)
+    # A run that has closed the connection may have said why before.
+    with contextlib.suppress(BrokenPipeError):
+        connection.push()
+    while True:
+        connection.socket.settimeout(max(0.01, deadline - time.monotonic()))
+        yield from connection.receive()
 
 
 def _reach(folder: Path) -> socket.socket:
@@ -344,4 +305,4 @@ def _not_trained(folder: Path) -> str:
 
 
 def _no_voice(folder: Path) -> str:
-    return f"There is no voice in {folder}; `voicecoach ps` lists all runs."
+    return f"There is no voice in {folder}; check the path, or list all runs: `voicecoach ps`."

@@ -1,103 +1,87 @@
-"""One client of a run, as the run's server has it: never waited for."""
+"""The socket between a run and a screen of another process: the same on either side.
 
-import contextlib
+Each side begins with a line of JSON that names its version of the protocol; what follows are
+frames: four bytes of length, then a message in MessagePack.
+"""
+
 import fcntl
 import socket
 import struct
 import termios
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import Any
 
-from engine.attach.messages import (
-    GREETING,
-    MAX_FROM_CLIENT,
-    FrameReader,
-    FromClient,
-    FromServer,
-    Refusal,
-    Role,
-    frame,
-)
-from engine.run.snapshot import Snapshot
+import msgspec
 
-Clock = Callable[[], float]
-"""Counts seconds."""
+from engine.attach.messages import VERSION
+from engine.errors import InputError
+from engine.serialization import from_json, from_msgpack, to_msgpack
 
-# Seconds in which a process that runs has taken something of what it was sent.
-_STALLED_AFTER = 8.0
-_RECEIVE_BYTES = 64 * 1024
+GREETING = f'{{"v":{VERSION}}}\n'.encode()
+"""The first bytes from either side."""
+
+_LENGTH = 4
+_MAX_GREETING = 4096
+_RECEIVE_BYTES = 256 * 1024
+
+
+def frame(message: msgspec.Struct) -> bytes:
+    """Encode a message as a frame."""
+    body = to_msgpack(message)
+    return len(body).to_bytes(_LENGTH, "big") + body
 
 
 class Connection:
-    """A socket that never blocks, and what has still to be sent through it."""
+    """Messages through a connected socket, which waits as long as its timeout says."""
 
-    def __init__(self, connected: socket.socket, opened: float) -> None:
-        """Take a connection that was accepted at a moment of the server's clock."""
+    def __init__(
+        self,
+        connected: socket.socket,
+        kind: Any,  # noqa: ANN401 (a union)
+        sender: str,
+        max_bytes: int,
+    ) -> None:
+        """Expect messages of a kind from a sender, each of at most so many bytes."""
         self.socket = connected
-        self.role: Role | None = None
-        """None until it has said hello."""
-        self.keep_training = False
-        """Whether its person asked, leaving, for training to go on."""
-        self.shown: Snapshot | None = None
-        """What it has once everything is sent."""
-        self.last_sent = opened
-        self.closing = False
-        """Whether it is closed once everything is sent."""
-        self.terminal_reads = True
-        """Whether the screen says that its terminal takes output."""
-        self._taken = opened
-        self._was_full = self._is_taking = False
-        self._reader = FrameReader(FromClient, "this screen", MAX_FROM_CLIENT)
-        self._queue: deque[bytes] = deque()
-        self._sent = 0
-        """Bytes of the first in the queue."""
-        with contextlib.suppress(OSError):
-            connected.send(GREETING)  # into an empty buffer
-
-    @property
-    def stays(self) -> bool:
-        """Whether it is shown whatever changes."""
-        return self.role in ("screen", "reader")
+        self._kind = kind
+        self._sender = sender
+        self._max_bytes = max_bytes
+        self._greeted = False
+        self._incoming = bytearray()
+        self._outgoing = bytearray(GREETING)
 
     @property
     def busy(self) -> bool:
         """Whether something has still to be sent."""
-        return bool(self._queue)
+        return bool(self._outgoing)
 
-    def reads(self, now: float) -> bool:
-        """Whether the screen shows what it is sent; to be asked a few times a second.
+    @property
+    def untaken(self) -> int:
+        """How much the process on the other side has not taken yet, in bytes."""
+        in_socket = fcntl.ioctl(self.socket, termios.TIOCOUTQ, bytes(4))
+        return len(self._outgoing) + int(struct.unpack("i", in_socket)[0])
 
-        A process that is stopped, or hangs, takes nothing: what it was sent stays in the socket.
-        """
-        untaken = fcntl.ioctl(self.socket, termios.TIOCOUTQ, struct.pack("i", 0))
-        if self._is_taking or not (self.busy or struct.unpack("i", untaken)[0]):
-            self._taken, self._is_taking = now, False
-        return self.terminal_reads and now - self._taken <= _STALLED_AFTER
-
-    def put(self, message: FromServer | bytes, now: float) -> None:
-        """Have a message, or a frame, sent."""
-        self._queue.append(message if isinstance(message, bytes) else frame(message))
-        self.last_sent = now
+    def put(self, message: msgspec.Struct) -> None:
+        """Have a message sent by `push`."""
+        self._outgoing += frame(message)
 
     def push(self) -> None:
-        """Send what the other side takes now.
+        """Send what the socket takes.
 
         Raises:
             OSError: the other side is gone.
         """
-        while self._queue:
-            try:
-                self._sent += self.socket.send(memoryview(self._queue[0])[self._sent :])
-            except BlockingIOError:
-                self._was_full = True
-                return
-            # A socket that was full takes more only once the other side has taken something.
-            self._is_taking, self._was_full = self._is_taking or self._was_full, False
-            if self._sent == len(self._queue[0]):
-                self._queue.popleft()
-                self._sent = 0
+        try:
+            while self._outgoing:
+                del self._outgoing[: self.socket.send(self._outgoing)]
+        except BlockingIOError:
+            return
 
-    def messages(self) -> Iterator[FromClient]:
+    def discard(self) -> None:
+        """Forget what has still to be sent."""
+        self._outgoing.clear()
+
+    def receive(self) -> Iterator[Any]:
         """Yield the messages that have arrived.
 
         Raises:
@@ -111,16 +95,36 @@ class Connection:
             return
         if not data:
             raise EOFError
-        for received in self._reader.feed(data):
-            yield self._reader.read(received)
+        self._incoming += data
+        self._greeted = self._greeted or self._read_greeting()
+        while self._greeted and (body := self._next_frame()) is not None:
+            yield from_msgpack(body, self._kind, f"a message from {self._sender}")
 
-    def refuse(self, text: str, now: float) -> None:
-        """Say why it ends here, after what is half sent, and send nothing else."""
-        while len(self._queue) > bool(self._sent):
-            self._queue.pop()
-        self.put(Refusal(text), now)
-        self.closing = True
+    def _next_frame(self) -> bytes | None:
+        if len(self._incoming) < _LENGTH:
+            return None
+        end = _LENGTH + int.from_bytes(self._incoming[:_LENGTH], "big")
+        if end - _LENGTH > self._max_bytes:
+            raise InputError(f"{self._sender} sends more than {self._max_bytes:,} bytes")
+        if len(self._incoming) < end:
+            return None
+        body = bytes(self._incoming[_LENGTH:end])
+        del self._incoming[:end]
+        return body
 
-    def close(self) -> None:
-        """Close the socket."""
-        self.socket.close()
+    def _read_greeting(self) -> bool:
+        """Take the line off the beginning; return whether it was all there."""
+        line, separator, rest = self._incoming.partition(b"\n")
+        if not separator and len(line) <= _MAX_GREETING:
+            return False
+        try:
+            version = bytes(from_json(bytes(line), dict[str, msgspec.Raw], "")["v"])
+        except (InputError, KeyError):
+            raise InputError(f"{self._sender} does not speak voicecoach's protocol") from None
+        if version != str(VERSION).encode():
+            raise InputError(
+                f"{self._sender} uses version {version[:20].decode()} of the protocol, not "
+                f"{VERSION}: attach with the voicecoach that trains"
+            )
+        self._incoming = rest
+        return True

@@ -1,50 +1,32 @@
-"""What a run and a screen of another process send each other.
+"""What a run and a screen of another process send each other; `Connection` frames it."""
 
-Each side begins with a line of JSON that names its version of the protocol; what follows are
-frames: four bytes of length, then a message in MessagePack.
-"""
-
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 from engine.choices import NetworkName
-from engine.errors import InputError
 from engine.run.commands import Command
 from engine.run.snapshot import Phase
-from engine.serialization import from_json, from_msgpack, to_msgpack
 
-VERSION = 4
-"""Of the protocol; both sides refuse any other. Version 3 was lines of JSON, each with its `v`."""
-GREETING = f'{{"v":{VERSION}}}\n'.encode()
-"""The first bytes from either side."""
+VERSION = 5
+"""Of the protocol; both sides refuse any other."""
 
 MAX_FROM_CLIENT = 64 * 1024
-"""Bytes of a frame that a screen may send."""
+"""Bytes of a message that a screen may send."""
 MAX_FROM_SERVER = 256 * 1024 * 1024
-"""Bytes of a frame that a run may send: a whole snapshot with all plots has some 5 MB."""
-
-_LENGTH = 4
-_MAX_GREETING = 4096
+"""Bytes of a message that a run may send: a whole snapshot with all plots has some 5 MB."""
 
 Role = Literal["screen", "reader", "status"]
 """A screen stays and steers; a reader stays and only looks; for `status` there is one answer."""
 
 
 class Hello(msgspec.Struct, frozen=True, tag=True):
-    """The first message of a client."""
+    """The first message of a client; from a screen, commands follow.
+
+    `ScreenDetached` says how the person leaves. It counts once the connection ends.
+    """
 
     role: Role
-
-
-class Ask(msgspec.Struct, frozen=True, tag=True):
-    """A screen sends a command."""
-
-    command: Command
-
-
-class Leave(msgspec.Struct, frozen=True, tag=True):
-    """The last message of a screen whose person wants the run to train on without them."""
 
 
 class Status(msgspec.Struct, frozen=True, tag=True):
@@ -85,11 +67,11 @@ class Refusal(msgspec.Struct, frozen=True, tag=True):
     text: Annotated[str, msgspec.Meta(max_length=100_000)]
 
 
-class Tail(msgspec.Struct, frozen=True):
-    """What became of a tuple that grows at its end."""
+class Growth(msgspec.Struct, frozen=True):
+    """What became of a tuple that grows at its end, and may lose its oldest items."""
 
-    kept_from: int
-    """Where the items that are kept begin in the tuple before."""
+    dropped: int
+    """Items that are gone from its beginning."""
     added: msgspec.Raw
 
 
@@ -98,74 +80,9 @@ class Update(msgspec.Struct, frozen=True, tag=True):
 
     values: dict[str, msgspec.Raw]
     """Fields with their new values."""
-    tails: dict[str, Tail]
+    growths: dict[str, Growth]
     """Tuples that grew: samples, plots, events."""
 
 
-FromClient = Hello | Ask | Leave
+FromClient = Hello | Command
 FromServer = Status | Alive | Refusal | Update
-
-
-def frame(message: FromClient | FromServer) -> bytes:
-    """Encode a message as a frame."""
-    body = to_msgpack(message)
-    return len(body).to_bytes(_LENGTH, "big") + body
-
-
-class FrameReader:
-    """Cuts what arrives into messages."""
-
-    def __init__(self, kind: Any, sender: str, max_bytes: int) -> None:  # noqa: ANN401 (a union)
-        """Expect messages of a kind from a sender, each of at most so many bytes."""
-        self._kind = kind
-        self._sender = sender
-        self._max_bytes = max_bytes
-        self._buffer = bytearray()
-        self._greeted = False
-
-    def feed(self, data: bytes) -> list[bytes]:
-        """Take what arrived; return the frames that are complete, for `read`.
-
-        Raises:
-            InputError: the other side has another version, or sends what is no frame.
-        """
-        self._buffer += data
-        if not self._greeted and not self._read_greeting():
-            return []
-        frames = []
-        while len(self._buffer) >= _LENGTH:
-            end = _LENGTH + int.from_bytes(self._buffer[:_LENGTH], "big")
-            if end - _LENGTH > self._max_bytes:
-                raise InputError(f"{self._sender} sends more than {self._max_bytes:,} bytes")
-            if len(self._buffer) < end:
-                break
-            frames.append(bytes(self._buffer[_LENGTH:end]))
-            del self._buffer[:end]
-        return frames
-
-    def _read_greeting(self) -> bool:
-        line, separator, rest = self._buffer.partition(b"\n")
-        if not separator:
-            if len(line) > _MAX_GREETING:
-                raise InputError(f"{self._sender} does not speak voicecoach's protocol")
-            return False
-        try:
-            version = from_json(bytes(line), dict[str, msgspec.Raw], "")["v"]
-        except (InputError, KeyError):
-            raise InputError(f"{self._sender} does not speak voicecoach's protocol") from None
-        if bytes(version) != str(VERSION).encode():
-            raise InputError(
-                f"{self._sender} uses version {bytes(version)[:20].decode()} of the protocol, not "
-                f"{VERSION}: attach with the voicecoach that trains"
-            )
-        self._greeted = True
-        self._buffer = rest
-        return True
-
-    def read(self, frame: bytes) -> Any:  # noqa: ANN401 (one of the kind)
-        """Read the message in a frame.
-
-        Raises:
-            InputError: it is no message.
-        """
-        return from_msgpack(frame, self._kind, f"a message from {self._sender}")

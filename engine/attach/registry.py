@@ -10,7 +10,7 @@ import logging
 import os
 import socket
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -60,7 +60,7 @@ def _boot_id() -> str:
 
 @dataclass(frozen=True, slots=True)
 class RunEntry:
-    """The file of a run."""
+    """A run of this host, as its file says."""
 
     voice_folder: Path
     voice: str
@@ -69,15 +69,8 @@ class RunEntry:
     host: str
     since: Annotated[float, Meta(ge=0, le=1e11)]
     """When it began, in seconds since the epoch."""
-
-
-@dataclass(frozen=True, slots=True)
-class KnownRun:
-    """A run that is there."""
-
-    entry: RunEntry
-    seen: float
-    """When its process last touched the file, in seconds since the epoch."""
+    last_seen: float = 0.0
+    """When its process last touched the file, in seconds since the epoch; not written into it."""
 
 
 def runs_folder() -> Path:
@@ -136,7 +129,7 @@ class Registration:
             self._path.unlink()
 
 
-def known_runs() -> list[KnownRun]:
+def known_runs() -> list[RunEntry]:
     """The runs of this host, oldest first; files that dead processes left are removed.
 
     Raises:
@@ -152,10 +145,10 @@ def known_runs() -> list[KnownRun]:
         where = f" in {error.filename}" if error.filename else ""
         why = error.strerror or error
         raise InputError(f"The list of runs{where} cannot be read: {why}.") from error
-    return sorted(found, key=lambda run: (run.entry.since, str(run.entry.voice_folder)))
+    return sorted(found, key=lambda run: (run.since, str(run.voice_folder)))
 
 
-def _known(path: Path) -> KnownRun | None:
+def _known(path: Path) -> RunEntry | None:
     """The run of a file; None if it is unreadable, or of a dead process: that is removed."""
     try:
         touched = path.lstat().st_mtime
@@ -167,7 +160,7 @@ def _known(path: Path) -> KnownRun | None:
         _log.warning("ignoring %s: %s", path, error)
         return None
     if entry.process.runs:
-        return KnownRun(entry, touched)
+        return replace(entry, last_seen=touched)
     # A home folder may be shared by hosts: another host's run may be alive.
     if entry.host == socket.gethostname() or touched < time.time() - _FORGOTTEN_AFTER:
         with contextlib.suppress(OSError):  # the others are listed all the same
@@ -175,33 +168,20 @@ def _known(path: Path) -> KnownRun | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class LastSeen:
-    """Where a run that does not answer was when it last wrote it down, some seconds before."""
+def last_record(folder: Path, network: NetworkName) -> tuple[int | None, float | None]:
+    """Read from a voice folder the last known step of its run, and what the voice has cost.
 
-    step: int | None
-    """None where nothing says it."""
-    spent: float | None
-    """US dollars, for the whole voice; None where the spend cannot be read."""
-
-
-def last_seen(folder: Path, network: NetworkName) -> LastSeen:
-    """Read from a voice folder where its run was, and what it had cost."""
+    For a run that does not answer; either is None where nothing says it, the cost in US dollars.
+    """
     log = SpendLog(folder / "spend.jsonl")
     try:
         open_entries = log.open_entries()
         spent = log.usd + sum(entry.usd for entry in open_entries)
-        steps = [entry.last_step for entry in open_entries if entry.network == network]
     except VoicecoachError as error:
         _log.warning("%s", error)
-        spent, steps = None, []
-    return LastSeen(steps[-1] if steps else _saved_step(folder, network), spent)
-
-
-def _saved_step(folder: Path, network: NetworkName) -> int | None:
-    try:
-        checkpoints = list_checkpoints(folder / network / "checkpoints")
-    except OSError as error:
-        _log.warning("the checkpoints of %s cannot be listed: %s", folder, error)
-        return None
-    return checkpoints[-1].step if checkpoints else None
+        open_entries, spent = [], None
+    steps = [entry.last_step for entry in open_entries if entry.network == network]
+    if not steps:
+        with contextlib.suppress(OSError):
+            steps = [one.step for one in list_checkpoints(folder / network / "checkpoints")]
+    return (steps[-1] if steps else None), spent

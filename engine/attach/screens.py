@@ -2,11 +2,11 @@
 
 import threading
 from collections.abc import Callable
-from typing import Literal
 
 from engine.run.commands import Command, ScreenAttached, ScreenDetached, TerminalStalled
 
-_OWN = "own"
+OWN = "own"
+"""The screen of the run's own process."""
 
 
 class Screens:
@@ -34,69 +34,47 @@ class Screens:
         self._send = send
         self._show = show
         self._lock = threading.Lock()
-        self._reads: dict[object, bool] = {_OWN: True} if own else {}
+        self._takes_output: dict[object, bool] = {OWN: True} if own else {}
         """The screens that steer, and whether their terminals take output."""
-        self._readers = 0
-        self._any_reads = True
-        self._own_left = False
+        self._readers: set[object] = set()
+        self._any_takes_output = True
 
-    def add(self, screen: object) -> None:
+    def add(self, screen: object, *, reader: bool = False) -> None:
         """A screen of another process attaches."""
         with self._lock:
-            first = not self._reads
-            self._reads[screen] = True
-            self._report()
-            if first:
-                self._any_reads = True
-                self._send(ScreenAttached())
+            if reader:
+                self._readers.add(screen)
+            elif self._takes_output:
+                self._takes_output[screen] = True
+                self._report_stalled()
             else:
-                self._compare()
+                self._takes_output[screen] = self._any_takes_output = True
+                self._send(ScreenAttached())
+            self._count()
 
     def remove(self, screen: object, *, keep_training: bool = False) -> None:
-        """A screen of another process goes, however it goes."""
+        """A screen goes, however it goes; one that has gone already changes nothing."""
         with self._lock:
-            self._remove(screen, keep_training)
+            self._readers.discard(screen)
+            was_there = self._takes_output.pop(screen, None) is not None
+            self._count()
+            if self._takes_output:
+                self._report_stalled()
+            elif was_there:
+                self._send(ScreenDetached(keep_training))
 
-    def remove_own(self, *, keep_training: bool = False) -> None:
-        """The screen of the run's own process closes, or its terminal is gone.
-
-        A terminal that hangs up after the person left changes nothing.
-        """
-        with self._lock:
-            if not self._own_left:
-                self._own_left = True
-                self._remove(_OWN, keep_training)
-
-    def set_reads(self, screen: object, reads: bool) -> None:
+    def set_takes_output(self, screen: object, takes_output: bool) -> None:
         """A screen's terminal stops taking output, or takes it again."""
         with self._lock:
-            if screen in self._reads:
-                self._reads[screen] = reads
-                self._compare()
+            if screen in self._takes_output:
+                self._takes_output[screen] = takes_output
+                self._report_stalled()
 
-    def set_own_reads(self, reads: bool) -> None:
-        """The terminal of the run's own screen stops taking output, or takes it again."""
-        self.set_reads(_OWN, reads)
+    def _report_stalled(self) -> None:
+        any_takes_output = any(self._takes_output.values())
+        if any_takes_output is not self._any_takes_output:
+            self._any_takes_output = any_takes_output
+            self._send(TerminalStalled(not any_takes_output))
 
-    def count_reader(self, change: Literal[1, -1]) -> None:
-        """A screen that only reads attaches, or goes."""
-        with self._lock:
-            self._readers += change
-            self._report()
-
-    def _remove(self, screen: object, keep_training: bool) -> None:
-        self._reads.pop(screen, None)
-        self._report()
-        if self._reads:
-            self._compare()
-        else:
-            self._send(ScreenDetached(keep_training))
-
-    def _compare(self) -> None:
-        any_reads = any(self._reads.values())
-        if any_reads is not self._any_reads:
-            self._any_reads = any_reads
-            self._send(TerminalStalled(not any_reads))
-
-    def _report(self) -> None:
-        self._show(len(self._reads), self._readers)
+    def _count(self) -> None:
+        self._show(len(self._takes_output), len(self._readers))

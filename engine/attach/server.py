@@ -11,12 +11,21 @@ import os
 import selectors
 import socket
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
+from typing import Any
 
-from engine.attach.connection import Clock, Connection
-from engine.attach.messages import Alive, FromClient, Hello, Leave, Status, frame
+from engine.attach.connection import Connection
+from engine.attach.messages import (
+    MAX_FROM_CLIENT,
+    Alive,
+    FromClient,
+    Hello,
+    Refusal,
+    Role,
+    Status,
+)
 from engine.attach.registry import Registration
 from engine.attach.screens import Screens
 from engine.attach.sockets import Listener, is_trusted
@@ -27,15 +36,52 @@ from engine.run.snapshot import Snapshot
 
 _log = logging.getLogger(__name__)
 
-_ACCEPTED_AT_ONCE = 16
 _INTERVAL = 0.25
 """Seconds between two looks at the snapshot."""
 _ALIVE_AFTER = 2.0
 """Seconds without a change after which a screen is told that the process is there."""
+_STALLED_AFTER = 8.0
+"""Seconds in which a process that runs has taken something of what it was sent."""
 _TOUCH = 10.0
 """Seconds between two signs of life in the registry."""
 _LAST_SECONDS = 2.0
 """Seconds that screens get to read how the run ended."""
+
+
+class _Client(Connection):
+    """A connection to a run, and what the run knows of who is there."""
+
+    def __init__(self, connected: socket.socket) -> None:
+        connected.setblocking(False)
+        super().__init__(connected, FromClient, "this screen", MAX_FROM_CLIENT)
+        self.role: Role | None = None
+        """None until it has said hello."""
+        self.keep_training = False
+        """Whether its person asked, leaving, for training to go on."""
+        self.shown: Snapshot | None = None
+        """What it has once everything is sent."""
+        self.closing = False
+        """Whether it is closed once everything is sent."""
+        self.terminal_takes_output = True
+        """Whether the screen says so."""
+        self.last_sent = self._last_taken = monotonic()
+        self._last_untaken = 0
+
+    @property
+    def stays(self) -> bool:
+        """Whether it is shown whatever changes."""
+        return self.role in ("screen", "reader")
+
+    def takes_output(self) -> bool:
+        """Whether the screen shows what it is sent; to be asked a few times a second.
+
+        A process that is stopped, or hangs, takes nothing: what it was sent stays in the socket.
+        """
+        untaken, now = self.untaken, monotonic()
+        if untaken == 0 or untaken < self._last_untaken:
+            self._last_taken = now
+        self._last_untaken = untaken
+        return self.terminal_takes_output and now - self._last_taken <= _STALLED_AFTER
 
 
 class Server:
@@ -47,36 +93,32 @@ class Server:
         snapshot: Callable[[], Snapshot],
         send: Callable[[Command], None],
         screens: Screens,
-        *,
-        clock: Clock = time.monotonic,
     ) -> None:
-        """Prepare to serve; nothing is opened yet.
+        """Prepare to serve; nothing is opened in the folder yet.
 
         Args:
             folder: the voice folder, whose lock this process holds.
             snapshot: returns the newest snapshot, without waiting.
             send: takes a command, without waiting.
             screens: counts the screens that come and go.
-            clock: counts seconds.
         """
         self._folder = folder
         self._snapshot = snapshot
         self._send = send
         self._screens = screens
-        self._clock = clock
         self._selector = selectors.DefaultSelector()
-        self._clients: set[Connection] = set()
+        self._clients: set[_Client] = set()
         self._listener: Listener | None = None
-        self._listening = True
-        self._wake, self._woken = socket.socketpair()
+        self._missed = False
+        self._successor: Listener | None = None
+        """Opened in place of a removed socket, for the thread to take."""
         self._closing = threading.Event()
+        self._wake = os.eventfd(0, os.EFD_CLOEXEC)
         self._thread = threading.Thread(target=self._run, name="attach", daemon=True)
         self._registration: Registration | None = None
         self._newest = snapshot()
-        self._next_look = self._next_touch = clock()
-        self._changed = self._phase_began = clock()
-        self._update: tuple[Snapshot | None, Snapshot, bytes] | None = None
-        """The last update, as screens with the same snapshot share it."""
+        self._next_look = self._next_touch = 0.0
+        self._changed = self._phase_began = monotonic()
 
     def start(self) -> None:
         """Open the socket and begin to serve.
@@ -85,9 +127,8 @@ class Server:
             OSError: the socket cannot be opened in the voice folder.
         """
         self._listener = Listener(self._folder)
-        for readable in (self._listener.socket, self._woken):
-            readable.setblocking(False)
-            self._selector.register(readable, selectors.EVENT_READ)
+        self._selector.register(self._listener.socket, selectors.EVENT_READ)
+        self._selector.register(self._wake, selectors.EVENT_READ)
         self._thread.start()
 
     def restore_socket(self, folder: Path) -> None:
@@ -102,22 +143,21 @@ class Server:
         Raises:
             OSError: the socket cannot be found, or not be opened.
         """
-        if self._listener is not None and self._thread.is_alive():
-            self._listener.restore(folder)
+        if self._listener is None or self._successor is not None or not self._thread.is_alive():
+            return
+        missed, self._missed = self._missed, not self._listener.is_there()
+        if missed and self._missed:
+            self._successor = Listener(folder)
 
     def close(self) -> None:
         """Show the screens how the run ended, and remove the socket; takes seconds at most."""
         self._closing.set()
         if self._thread.ident is not None:
-            # It may have ended, and closed its end, by itself.
-            with contextlib.suppress(OSError):
-                self._wake.send(b"!")
+            os.eventfd_write(self._wake, 1)
             self._thread.join(_LAST_SECONDS + 1)
-        else:
-            self._selector.close()
-        self._wake.close()
         if not self._thread.is_alive():
-            self._woken.close()
+            self._selector.close()
+            os.close(self._wake)
 
     # What follows runs in the thread.
 
@@ -126,7 +166,9 @@ class Server:
             self._register()
             while not self._closing.is_set():
                 try:
-                    self._serve_ready()
+                    self._serve_ready(self._next_look)
+                    if monotonic() >= self._next_look:
+                        self._look()
                 except MemoryError:
                     # It may pass, and a run that nobody can attach to any more is worse.
                     self._closing.wait(_INTERVAL)
@@ -151,25 +193,18 @@ class Server:
             self._listener.close()
         if self._registration is not None:
             self._registration.remove()
-        self._selector.close()
 
-    def _serve_ready(self) -> None:
-        """Serve whoever is ready; look at the run when it is time."""
-        ready = self._selector.select(max(0.0, self._next_look - self._clock()))
-        for key, mask in ready:
-            if isinstance(key.data, Connection):
-                self._serve(key.data, mask)
-        # Last, so that those who have gone take nobody's place.
-        if any(key.data is None and key.fileobj is not self._woken for key, _ in ready):
-            for _ in range(_ACCEPTED_AT_ONCE):
-                if not self._accept():
-                    break
-        if self._clock() >= self._next_look:
-            self._look()
+    def _serve_ready(self, until: float) -> None:
+        """Wait for whoever is ready, and serve them."""
+        for key, _ in self._selector.select(max(0.0, until - monotonic())):
+            if isinstance(key.data, _Client):
+                self._serve(key.data, self._receive)
+            elif self._listener is not None and key.fileobj is self._listener.socket:
+                self._accept(self._listener)
 
     def _look(self) -> None:
         """Take the newest snapshot, and show it to whoever is ready for it."""
-        now = self._clock()
+        now = monotonic()
         self._next_look = now + _INTERVAL
         before, self._newest = self._newest, self._snapshot()
         if _signs_of_life(before) != _signs_of_life(self._newest):
@@ -177,65 +212,48 @@ class Server:
         if before.phase is not self._newest.phase:
             self._phase_began = now
         self._take_successor()
-        self._listen(True)
         for client in list(self._clients):
-            if client.role == "screen":
-                # Before it is sent more: what it was sent last, it has had time to take.
-                self._screens.set_reads(client, client.reads(now))
+            # Before it is sent more: what it was sent last, it has had time to take.
+            self._screens.set_takes_output(client, client.takes_output())
             if client.stays and not client.busy:
-                self._show(client)
+                self._serve(client, self._show)
         if self._registration is not None and now >= self._next_touch:
             self._next_touch = now + _TOUCH
             self._registration.touch()
 
-    # The socket.
-
     def _take_successor(self) -> None:
         """Listen at the socket that was opened in place of a removed one, if one was."""
-        if self._listener is not None and (successor := self._listener.successor) is not None:
-            self._listen(False)
-            self._listener.close()
-            self._listener = successor
-
-    def _listen(self, listening: bool) -> None:
-        if self._listener is None or listening is self._listening:
-            return
-        self._listening = listening
-        if listening:
-            self._selector.register(self._listener.socket, selectors.EVENT_READ)
-        else:
+        if self._listener is not None and self._successor is not None:
             self._selector.unregister(self._listener.socket)
+            self._listener.close()
+            self._listener, self._successor = self._successor, None
+            self._selector.register(self._listener.socket, selectors.EVENT_READ)
 
-    def _accept(self) -> bool:
-        """Accept one client; return whether there may be another."""
-        assert self._listener is not None
+    def _accept(self, listener: Listener) -> None:
         try:
-            connected, _ = self._listener.socket.accept()
+            connected, _ = listener.socket.accept()
         except BlockingIOError:
-            return False
+            return
         except OSError as error:
             _log.warning("a screen cannot attach: %s", error)
             # It still waits there, and this thread must not spin on it.
-            self._listen(False)
-            return False
+            self._closing.wait(_INTERVAL)
+            return
         if not is_trusted(connected):
             connected.close()
-            return True
-        connected.setblocking(False)
-        client = Connection(connected, self._clock())
+            return
+        client = _Client(connected)
         self._clients.add(client)
         self._selector.register(connected, selectors.EVENT_READ, client)
         # Most have said hello by now, and `ps` is answered and gone.
-        self._serve(client, selectors.EVENT_READ)
-        return True
+        self._serve(client, self._receive)
 
     # One client.
 
-    def _serve(self, client: Connection, mask: int) -> None:
-        """Take what a client sent and send what waits; drop one that is gone."""
+    def _serve(self, client: _Client, work: Callable[[_Client], None]) -> None:
+        """Do something for a client and send what waits; drop one that is gone."""
         try:
-            if mask & selectors.EVENT_READ:
-                self._receive(client)
+            work(client)
             self._push(client)
         except InputError as error:
             _log.warning("a screen is refused: %s", error)
@@ -249,33 +267,34 @@ class Server:
             _log.exception("a screen cannot be served")
             self._refuse(client, f"the run cannot serve this screen: {type(error).__name__}")
 
-    def _receive(self, client: Connection) -> None:
+    def _receive(self, client: _Client) -> None:
         if not client.closing:
-            for message in client.messages():
+            for message in client.receive():
                 self._process(client, message)
 
-    def _refuse(self, client: Connection, text: str) -> None:
-        client.refuse(text, self._clock())
+    def _refuse(self, client: _Client, text: str) -> None:
+        client.put(Refusal(text))
+        client.closing = True
         try:
             self._push(client)
         except OSError:
             self._drop(client)
 
-    def _process(self, client: Connection, message: FromClient) -> None:
+    def _process(self, client: _Client, message: FromClient) -> None:
         if isinstance(message, Hello):
-            self._greet(client, message)
+            self._greet(client, message.role)
         elif client.role != "screen":
             raise InputError("only a screen that came to steer can send commands")
-        elif isinstance(message, Leave):
-            client.keep_training = True
-        elif isinstance(message.command, ScreenAttached | ScreenDetached):
-            raise InputError("a screen comes and goes by its connection alone")
-        elif isinstance(message.command, TerminalStalled):
-            client.terminal_reads = not message.command.stalled
+        elif isinstance(message, ScreenAttached):
+            raise InputError("a screen comes by its connection alone")
+        elif isinstance(message, ScreenDetached):
+            client.keep_training = message.keep_training
+        elif isinstance(message, TerminalStalled):
+            client.terminal_takes_output = not message.stalled
         else:
-            self._send(message.command)
+            self._send(message)
 
-    def _greet(self, client: Connection, hello: Hello) -> None:
+    def _greet(self, client: _Client, role: Role) -> None:
         """Answer a hello.
 
         Raises:
@@ -283,63 +302,39 @@ class Server:
         """
         if client.role is not None:
             raise InputError("hello was said already")
-        now = self._clock()
-        if hello.role == "status":
-            client.role = hello.role
-            client.put(self._status(), now)
+        client.role = role
+        if role == "status":
+            client.put(self._status())
             client.closing = True
             return
-        client.role = hello.role
-        if hello.role == "reader":
-            self._screens.count_reader(1)
-        else:
-            self._screens.add(client)
+        self._screens.add(client, reader=role == "reader")
         self._newest = self._snapshot()
         self._show(client)
 
     def _status(self) -> Status:
-        run = self._snapshot()
-        return Status(
-            voice=run.voice,
-            network=run.network,
-            phase=run.phase,
-            step=run.step,
-            steps_per_second=run.steps_per_second,
-            stop=run.stop_text,
-            spent=run.spent,
-            price=run.price,
-            checkpoint_step=run.checkpoint_step,
-            still_seconds=max(0.0, self._clock() - self._changed),
-            phase_seconds=max(0.0, self._clock() - self._phase_began),
-            pid=os.getpid(),
-            screens=run.screens,
-            readers=run.readers,
-            wait_ends_at=run.wait_ends_at,
-        )
+        run, now = self._snapshot(), monotonic()
+        fields: dict[str, Any] = {
+            name: getattr(run, name, None) for name in Status.__struct_fields__
+        }
+        fields["stop"] = run.stop_text
+        fields["still_seconds"] = now - self._changed
+        fields["phase_seconds"] = now - self._phase_began
+        fields["pid"] = os.getpid()
+        return Status(**fields)
 
-    def _show(self, client: Connection) -> None:
+    def _show(self, client: _Client) -> None:
         """Have a screen sent what changed since the snapshot that it has."""
-        now = self._clock()
+        now = monotonic()
         if client.shown is not self._newest:
-            try:
-                client.put(self._update_for(client.shown, self._newest), now)
-            except Exception as error:
-                _log.exception("a snapshot cannot be sent")
-                self._refuse(client, f"the run cannot be shown here: {error}")
-                return
+            client.put(update_between(client.shown, self._newest))
             client.shown = self._newest
         elif now - client.last_sent >= _ALIVE_AFTER:
-            client.put(Alive(), now)
+            client.put(Alive())
         else:
             return
-        self._serve(client, 0)
+        client.last_sent = now
 
-    def _update_for(self, before: Snapshot | None, after: Snapshot) -> bytes:
-        if self._update is None or self._update[0] is not before or self._update[1] is not after:
-            self._update = before, after, frame(update_between(before, after))
-        return self._update[2]
-
-    def _push(self, client: Connection) -> None:
+    def _push(self, client: _Client) -> None:
         client.push()
         if client.closing and not client.busy:
             self._drop(client)
@@ -349,35 +344,30 @@ class Server:
             wanted |= selectors.EVENT_READ
         self._selector.modify(client.socket, wanted, client)
 
-    def _drop(self, client: Connection) -> None:
-        if client not in self._clients:
-            return
-        self._clients.remove(client)
-        with contextlib.suppress(KeyError, ValueError):
-            self._selector.unregister(client.socket)
-        client.close()
-        if client.role == "screen":
+    def _drop(self, client: _Client) -> None:
+        if client in self._clients:
+            self._clients.remove(client)
+            with contextlib.suppress(KeyError, ValueError):
+                self._selector.unregister(client.socket)
+            client.socket.close()
             self._screens.remove(client, keep_training=client.keep_training)
-        elif client.role == "reader":
-            self._screens.count_reader(-1)
 
     def _show_end(self) -> None:
         """Send the last snapshot to every screen that reads, in a few seconds."""
-        self._selector.unregister(self._woken)
-        self._listen(False)
+        for key in list(self._selector.get_map().values()):
+            if key.data is None:  # the listener, and what woke this thread
+                self._selector.unregister(key.fileobj)
         self._newest = self._snapshot()
-        deadline = self._clock() + _LAST_SECONDS
-        while self._clock() < deadline:
+        deadline = monotonic() + _LAST_SECONDS
+        while monotonic() < deadline:
             for client in list(self._clients):
                 if client.stays and not client.busy:
-                    self._show(client)
+                    self._serve(client, self._show)
                 if client.shown is self._newest and not client.busy:
                     self._drop(client)
             if not any(client.stays for client in self._clients):
                 return
-            for key, mask in self._selector.select(max(0.0, deadline - self._clock())):
-                if isinstance(key.data, Connection):
-                    self._serve(key.data, mask)
+            self._serve_ready(deadline)
 
 
 def _signs_of_life(run: Snapshot) -> tuple[object, ...]:

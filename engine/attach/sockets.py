@@ -26,16 +26,20 @@ class Listener:
         Raises:
             OSError: the file system has no sockets, a folder has the name, and the like.
         """
-        self._directory = _open(folder)
-        try:
-            self.socket = _bind(self._directory, folder)
-        except BaseException:
-            os.close(self._directory)
-            raise
-        self._made = _status_in(self._directory)
-        self._missed = False
-        self.successor: Listener | None = None
-        """Opened where the file was removed; the owner takes it and closes this one."""
+        with contextlib.ExitStack() as opened:
+            self._directory = _open(folder)
+            opened.callback(os.close, self._directory)
+            self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+            opened.callback(self.socket.close)
+            # Linux gives the file the mode of the socket: at no moment can others open it. Where
+            # the mode is refused, others who connect are turned away all the same: `is_trusted`.
+            with contextlib.suppress(OSError):
+                os.fchmod(self.socket.fileno(), PRIVATE)
+            _remove_left(self._directory, folder)
+            self.socket.bind(_short(self._directory))
+            self.socket.listen(_BACKLOG)
+            self._made = _status_in(self._directory)
+            opened.pop_all()
 
     def is_there(self) -> bool:
         """Whether the socket still has its name in its folder.
@@ -47,17 +51,6 @@ class Listener:
             return os.path.samestat(_status_in(self._directory), self._made)
         except FileNotFoundError:
             return False
-
-    def restore(self, folder: Path) -> None:
-        """Open a successor where two calls in a row find the file removed; from any thread.
-
-        Raises:
-            OSError: the file cannot be looked for, or the socket not be opened.
-        """
-        if self.successor is None:
-            missed, self._missed = self._missed, not self.is_there()
-            if missed and self._missed:
-                self.successor = Listener(folder)
 
     def close(self) -> None:
         """Close the socket and remove its file, wherever the folder is; another's stays."""
@@ -82,22 +75,6 @@ def _status_in(folder: int) -> os.stat_result:
     return os.stat(SOCKET_NAME, dir_fd=folder, follow_symlinks=False)
 
 
-def _bind(directory: int, folder: Path) -> socket.socket:
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-    try:
-        # Linux gives the file the mode of the socket: at no moment can others open it. Where the
-        # mode is refused, others who connect are turned away all the same: see `is_trusted`.
-        with contextlib.suppress(OSError):
-            os.fchmod(listener.fileno(), PRIVATE)
-        _remove_left(directory, folder)
-        listener.bind(_short(directory))
-        listener.listen(_BACKLOG)
-    except BaseException:
-        listener.close()
-        raise
-    return listener
-
-
 def _remove_left(directory: int, folder: Path) -> None:
     """Remove a dead process's socket, or a link; anything else stays and is an `OSError`."""
     with contextlib.suppress(FileNotFoundError):
@@ -115,8 +92,8 @@ def connect(folder: Path, seconds: float) -> socket.socket:
         TimeoutError: not in time.
         PermissionError: another user answers.
     """
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
+    with contextlib.ExitStack() as opened:
+        connection = opened.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
         # A socket that does not block would be refused where others wait to be accepted.
         timeout = struct.pack("ll", int(seconds), int(seconds % 1 * 1e6) or 1)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout)
@@ -130,10 +107,8 @@ def connect(folder: Path, seconds: float) -> socket.socket:
         connection.settimeout(seconds)
         if not is_trusted(connection):
             raise PermissionError("the run belongs to another user")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+        opened.pop_all()
+        return connection
 
 
 def peer(connection: socket.socket) -> tuple[int, int]:

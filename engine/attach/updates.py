@@ -1,45 +1,38 @@
 """What changed from one snapshot to the next, as a message; and the next one from that.
 
 Snapshots share what did not change, so that a field has changed where it is another object. Of a
-tuple that grows at its end (samples, plots, events), and perhaps drops its oldest items, only what
-was added is sent.
+tuple that grows at its end (samples, plots, events) only what was added is sent.
 """
 
 from dataclasses import replace
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import msgspec
 import numpy as np
 
-from engine.attach.messages import Tail, Update
+from engine.attach.messages import Growth, Update
 from engine.errors import InputError
 from engine.run.snapshot import AttentionPlot, Snapshot
 from engine.serialization import from_msgpack, to_msgpack
 
 _HINTS = get_type_hints(Snapshot)
-_GROWING = {
-    name
-    for name, hint in _HINTS.items()
-    if get_origin(hint) is tuple and get_args(hint)[1:] == (Ellipsis,)
-}
-_ADVICE = "attach with the voicecoach that trains"
+_GROWING = {name for name, hint in _HINTS.items() if get_args(hint)[1:] == (Ellipsis,)}
 
 
 def update_between(before: Snapshot | None, after: Snapshot) -> Update:
     """The update that turns one snapshot into the other; without one before, all of it is new."""
-    values: dict[str, msgspec.Raw] = {}
-    tails: dict[str, Tail] = {}
+    update = Update({}, {})
     for name in _HINTS:
-        new = getattr(after, name)
-        if before is not None and new is getattr(before, name):
+        new, old = getattr(after, name), getattr(before, name, None)
+        if before is not None and new is old:
             continue
         if name in _GROWING:
-            old = () if before is None else getattr(before, name)
-            start = _kept_from(old, new)
-            tails[name] = Tail(start, _encode(new[len(old) - start :]))
+            dropped = _dropped(old or (), new)
+            kept = len(old or ()) - dropped
+            update.growths[name] = Growth(dropped, _encode(new[kept:]))
         else:
-            values[name] = _encode(new)
-    return Update(values, tails)
+            update.values[name] = _encode(new)
+    return update
 
 
 def apply(before: Snapshot | None, update: Update) -> Snapshot:
@@ -50,21 +43,26 @@ def apply(before: Snapshot | None, update: Update) -> Snapshot:
     """
     try:
         values = {name: _decode(raw, name) for name, raw in update.values.items()}
-        for name, tail in update.tails.items():
-            kept = () if before is None else getattr(before, name)[tail.kept_from :]
-            values[name] = (*kept, *_decode(tail.added, name))
+        for name, growth in update.growths.items():
+            kept = () if before is None else getattr(before, name)[growth.dropped :]
+            values[name] = (*kept, *_decode(growth.added, name))
         return Snapshot(**values) if before is None else replace(before, **values)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise InputError(f"the run's snapshot does not fit ({error}): {_ADVICE}") from None
+        raise InputError(
+            f"the run's snapshot does not fit ({error}): attach with the voicecoach that trains"
+        ) from None
 
 
-def _kept_from(old: tuple[Any, ...], new: tuple[Any, ...]) -> int:
-    """Where in the tuple before the new one begins; its length if nothing is kept."""
+def _dropped(old: tuple[Any, ...], new: tuple[Any, ...]) -> int:
+    """How many items at the beginning of the old tuple the new one has lost."""
     for start in range(len(old)):
         kept = old[start:]
         if len(kept) <= len(new) and all(a is b for a, b in zip(kept, new, strict=False)):
             return start
     return len(old)
+
+
+# Attention, from 0 to 1, travels as 256 shades: a quarter of the bytes, and no screen shows more.
 
 
 def _encode(value: Any) -> msgspec.Raw:  # noqa: ANN401 (any field of a snapshot)
@@ -81,7 +79,6 @@ def _decode(raw: msgspec.Raw, name: str) -> Any:  # noqa: ANN401 (any field of a
 
 
 def _shades(weights: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Attention, from 0 to 1, as 256 shades: a quarter of the bytes, and no screen shows more."""
     shades = np.rint(np.nan_to_num(weights).clip(0, 1) * 255)
     return np.asarray(shades, np.uint8)
 

@@ -1,8 +1,7 @@
 """Which clips of a corpus can be repaired, and the repaired recordings on disk."""
 
-import hashlib
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,18 +9,15 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from engine.check.fingerprint import Fingerprint, find_copies, fingerprint
-from engine.check.levels import level_faults, measure_levels
-from engine.check.recordings import examine
+from engine.check.copies import find_copies
+from engine.check.kinds import title
+from engine.check.recordings import Recording, examine
 from engine.check.repair import repair
-from engine.check.report import Fault, Finding
-from engine.check.speaking_rate import SHIFTED, TimedText, rate_findings
+from engine.check.report import Finding
+from engine.check.speaking_rate import rate_findings
 from engine.data.audio import AudioSpec, load_recording
-from engine.data.clips import Limits, too_long
-from engine.data.metadata import Row
-from engine.data.spectrograms import coarse_frames
+from engine.data.clips import Clip, Limits
 from engine.errors import InputError
-from engine.text.vocabulary import Vocabulary
 
 # Errors of `check` that repairing removes, or that are checked again after it; clips with any
 # other error are left out.
@@ -62,140 +58,102 @@ class Change:
 class Kept:
     """A clip that the copy has."""
 
-    row: Row
-    seconds: float
-    digest: bytes
-    """The same for the same samples."""
-    fingerprint: Fingerprint | None
-    """Similar for the same sound in another format or loudness."""
+    recording: Recording
+    """The repaired recording."""
     change: Change
 
 
 Outcome = Kept | LeftOut
 
 
-@dataclass(frozen=True)
-class RepairJob:
-    """How the recordings of a corpus are repaired, and where they are written."""
+def repair_clip(clip: Clip, folder: Path, audio: AudioSpec, limits: Limits) -> Outcome:
+    """Repair a clip's recording and write it below a folder, unless an error remains."""
+    for found in examine(clip, audio, limits).findings:
+        if found.severity == "error" and found.kind not in _REPAIRABLE:
+            return _left_out(clip, reason_of(found))
+    try:
+        waveform = load_recording(clip.path, audio.sample_rate)
+    except InputError as error:
+        return _left_out(clip, str(error).rstrip("."))
+    repaired = repair(waveform, audio.sample_rate)
+    if not len(repaired.waveform):
+        return _left_out(clip, "has no sound that stands out from its noise")
+    path = folder / f"{clip.clip_id}.wav"
+    _write(path, repaired.waveform, audio.sample_rate)
+    recording = examine(replace(clip, path=path), audio, limits)
+    for found in recording.findings:
+        if found.severity == "error":
+            path.unlink()
+            return _left_out(clip, f"{reason_of(found)}, after the repair")
+    trimmed, shortened = round(repaired.trimmed, 3), round(repaired.shortened, 3)
+    gain = round(repaired.gain, 2)
+    return Kept(recording, Change(clip.line, clip.clip_id, trimmed, shortened, gain))
 
-    recordings: Mapping[str, Path]
-    folder: Path
-    audio: AudioSpec
-    limits: Limits
 
-    def repair_one(self, row: Row) -> Outcome:
-        """Repair a row's recording and write it."""
-        path = self.recordings[row.clip_id]
-        for fault in examine(path, self.audio, self.limits).faults:
-            if fault.severity == "error" and fault.kind not in _REPAIRABLE:
-                return LeftOut(row.line, row.clip_id, _reason(fault))
-        try:
-            waveform = load_recording(path, self.audio.sample_rate)
-        except InputError as error:
-            return LeftOut(row.line, row.clip_id, str(error).rstrip("."))
-        repaired = repair(waveform, self.audio.sample_rate)
-        problem = self._problem(repaired.waveform)
-        if problem:
-            return LeftOut(row.line, row.clip_id, problem)
-        self._write(row.clip_id, repaired.waveform)
-        trimmed, shortened = round(repaired.trimmed, 3), round(repaired.shortened, 3)
-        change = Change(row.line, row.clip_id, trimmed, shortened, round(repaired.gain, 2))
-        digest = hashlib.sha256(repaired.waveform.tobytes()).digest()
-        seconds = len(repaired.waveform) / self.audio.sample_rate
-        levels = measure_levels(repaired.waveform, self.audio.sample_rate)
-        return Kept(row, seconds, digest, fingerprint(levels, 0.0, seconds), change)
+def _left_out(clip: Clip, reason: str) -> LeftOut:
+    return LeftOut(clip.line, clip.clip_id, reason)
 
-    def _problem(self, waveform: NDArray[np.float32]) -> str:
-        """What still harms training after the repair; empty for nothing."""
-        if not len(waveform):
-            return "has no sound that stands out from its noise"
-        rate = self.audio.sample_rate
-        frames = coarse_frames(len(waveform), self.audio)
-        if frames > self.limits.max_coarse_frames:
-            return f"{too_long(len(waveform) / rate, self.limits, self.audio)}, without its pauses"
-        faults = level_faults(measure_levels(waveform, rate), len(waveform) / rate)
-        return next((_reason(fault) for fault in faults if fault.severity == "error"), "")
 
-    def _write(self, clip_id: str, waveform: NDArray[np.float32]) -> None:
-        path = self.folder / f"{clip_id}.wav"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        samples = np.round(waveform * np.float32(32_767)).astype(np.int16)
-        # Through memory: on a full disk libsndfile says less than the file system.
-        buffer = io.BytesIO()
-        soundfile.write(buffer, samples, self.audio.sample_rate, "PCM_16", format="WAV")
-        path.write_bytes(buffer.getvalue())
+def reason_of(found: Finding) -> str:
+    """A finding as the reason why a row is left out: `too long: 14.2 s long; …`."""
+    kind = title(found.kind)
+    return kind if found.figure == kind else f"{kind}: {found.figure}"
+
+
+def _write(path: Path, waveform: NDArray[np.float32], sample_rate: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    samples = np.round(waveform * np.float32(32_767)).astype(np.int16)
+    # Through memory: on a full disk libsndfile says less than the file system.
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, sample_rate, "PCM_16", format="WAV")
+    path.write_bytes(buffer.getvalue())
 
 
 def harmful_lines(findings: Sequence[Finding]) -> dict[int, LeftOut]:
     """Lines that training could not use or should not learn from, and why."""
     found: dict[int, LeftOut] = {}
-    for finding in findings:
-        harmful = finding.severity == "error" or finding.kind in _NO_ROWS
-        if harmful and finding.line is not None:
-            found.setdefault(finding.line, LeftOut(finding.line, finding.clip_id, _reason(finding)))
+    for each in findings:
+        harmful = each.severity == "error" or each.kind in _NO_ROWS
+        if harmful and each.line is not None:
+            found.setdefault(each.line, LeftOut(each.line, each.clip_id, reason_of(each)))
     return found
 
 
-def _reason(finding: Finding | Fault) -> str:
-    kind = finding.kind.replace("-", " ")
-    return kind if finding.figure == kind else f"{kind}: {finding.figure}"
-
-
-def without_wrong_texts(
-    outcomes: Sequence[Outcome], vocabulary: Vocabulary, folder: Path
-) -> list[Outcome]:
+def without_wrong_texts(outcomes: Sequence[Outcome]) -> list[Outcome]:
     """Leave out clips that cannot contain what their text says, and delete their files."""
-    kept = [outcome for outcome in outcomes if isinstance(outcome, Kept)]
-    odd = {**_same_sound(kept), **_odd_rates(kept, vocabulary)}
-    result: list[Outcome] = []
-    for outcome in outcomes:
-        if isinstance(outcome, Kept) and outcome.row.line in odd:
-            (folder / f"{outcome.row.clip_id}.wav").unlink()
-            result.append(odd[outcome.row.line])
-        else:
-            result.append(outcome)
-    return result
+    recordings = [outcome.recording for outcome in outcomes if isinstance(outcome, Kept)]
+    odd = {**_same_sound(recordings), **_odd_rates(recordings)}
+    for recording in recordings:
+        if recording.clip.line in odd:
+            recording.clip.path.unlink()
+    return [
+        odd.get(outcome.change.line, outcome) if isinstance(outcome, Kept) else outcome
+        for outcome in outcomes
+    ]
 
 
-def _odd_rates(kept: Sequence[Kept], vocabulary: Vocabulary) -> dict[int, LeftOut]:
+def _odd_rates(recordings: Sequence[Recording]) -> dict[int, LeftOut]:
     """Clips whose text nobody could say in the time.
 
     The rest are checked again: without the worst, others stand out.
     """
-    clips = [
-        TimedText(c.row.line, c.row.clip_id, "", vocabulary.clean(c.row.text), c.seconds)
-        for c in kept
-    ]
     odd: dict[int, LeftOut] = {}
     while True:
-        left = [clip for clip in clips if clip.line not in odd]
-        found = harmful_lines(
-            [each for one in rate_findings(left)[0] for each in _clip_by_clip(one, left)]
-        )
-        if not found:
+        findings, _ = rate_findings([each for each in recordings if each.clip.line not in odd])
+        wrong = [(each, found) for each, found in findings if found.severity == "error"]
+        if not wrong:
             return odd
-        odd.update(found)
+        for clips, found in reversed(wrong):
+            odd |= {c.clip.line: _left_out(c.clip, reason_of(found)) for c in clips}
 
 
-def _clip_by_clip(finding: Finding, clips: Sequence[TimedText]) -> list[Finding]:
-    if finding.kind != SHIFTED or finding.value is None:
-        return [finding]
-    start = next(place for place, clip in enumerate(clips) if clip.line == finding.line)
-    shifted = clips[start : start + round(finding.value)]
-    return [replace(finding, line=clip.line, clip_id=clip.clip_id) for clip in shifted]
-
-
-def _same_sound(kept: Sequence[Kept]) -> dict[int, LeftOut]:
+def _same_sound(recordings: Sequence[Recording]) -> dict[int, LeftOut]:
     """Clips of one sound and several texts: which text is right is not known."""
-    groups = find_copies([clip.fingerprint for clip in kept], [clip.seconds for clip in kept])
-    by_digest: dict[bytes, list[int]] = {}
-    for place, clip in enumerate(kept):
-        by_digest.setdefault(clip.digest, []).append(place)
     odd: dict[int, LeftOut] = {}
-    for places in (*groups, *by_digest.values()):
-        clips = [kept[place] for place in places]
-        if len({clip.row.text for clip in clips}) > 1:
-            lines = ", ".join(str(clip.row.line) for clip in clips)
+    for places in reversed(find_copies(recordings)):
+        clips = [recordings[place].clip for place in places]
+        if len({clip.text for clip in clips}) > 1:
+            lines = ", ".join(str(clip.line) for clip in clips)
             reason = f"one recording with different texts in the lines {lines}"
-            odd.update({c.row.line: LeftOut(c.row.line, c.row.clip_id, reason) for c in clips})
+            odd |= {clip.line: _left_out(clip, reason) for clip in clips}
     return odd

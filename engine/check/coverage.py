@@ -2,11 +2,11 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+from engine.check.kinds import finding
 from engine.check.report import Coverage, Finding, Severity
-from engine.data.clips import METADATA
 from engine.text.vocabulary import Vocabulary
 
 # How often each letter follows another inside English words, in hundredths of a percent of all
@@ -79,7 +79,7 @@ def measure_coverage(texts: Sequence[str], vocabulary: Vocabulary) -> Coverage:
     return Coverage(characters, absent, tuple(missing), present / _ALL)
 
 
-def coverage_findings(coverage: Coverage) -> list[Finding]:
+def coverage_findings(coverage: Coverage) -> Iterator[Finding]:
     """Report letters, marks and letter pairs that a voice trained on this would never have read.
 
     A corpus without transcripts is reported elsewhere; one of a few sentences is not asked for
@@ -87,32 +87,21 @@ def coverage_findings(coverage: Coverage) -> list[Finding]:
     """
     letters = sum(count for symbol, count in coverage.characters.items() if symbol.isalpha())
     if not letters:
-        return []
+        return
     large = letters >= _MIN_LETTERS
     absent = [symbol for symbol in coverage.absent_characters if symbol.isalpha()]
     marks = [f"“{symbol}”" for symbol in coverage.absent_characters if not symbol.isalpha()]
-    findings = []
+    missing = coverage.absent_pairs if large else ()
     if absent:
-        advice = "record sentences with words that have them"
         severity: Severity = "warning" if large else "note"
-        letter_list = ", ".join(absent)
-        findings.append(_finding("absent-letters", severity, letter_list, advice, len(absent)))
+        yield finding("absent-letters", ", ".join(absent), float(len(absent)), severity=severity)
     if marks:
-        advice = "record some sentences with them if they should change how the voice speaks"
-        findings.append(_finding("absent-marks", "note", ", ".join(marks), advice, len(marks)))
-    missing = coverage.absent_pairs
-    if large and missing:
+        yield finding("absent-marks", ", ".join(marks), float(len(marks)))
+    if missing:
         figure = ", ".join(missing[:_MAX_LISTED])
         if len(missing) > _MAX_LISTED:
             figure += f" and {len(missing) - _MAX_LISTED} more"
-        advice = "record some sentences with words that have these letters next to each other"
-        findings.append(_finding("absent-pairs", "note", figure, advice, len(missing)))
+        yield finding("absent-pairs", figure, float(len(missing)))
     if large and coverage.pairs is not None and coverage.pairs < _FEW_PAIRS:
         figure = f"only {coverage.pairs:.0%} of English letter pairs occur"
-        advice = "record more varied sentences"
-        findings.append(_finding("few-pairs", "note", figure, advice, coverage.pairs))
-    return findings
-
-
-def _finding(kind: str, severity: Severity, figure: str, advice: str, value: float) -> Finding:
-    return Finding(kind, severity, None, "", METADATA, figure, advice, float(value))
+        yield finding("few-pairs", figure, coverage.pairs)

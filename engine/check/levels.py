@@ -1,12 +1,14 @@
 """How loud the speech of a recording is, how loud its noise, and where it pauses."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from engine.check.report import Fault, Severity
+from engine.check.kinds import NOTHING, finding
+from engine.check.report import Finding, Severity
 
 HOP_SECONDS = 0.01
 """From one frame to the next; a frame is twice as long."""
@@ -47,6 +49,15 @@ LONGEST_PAUSE = 0.5
 # Seconds of a pause in which attention loses its place.
 _HARMFUL_PAUSE = 2.0
 _MAX_LISTED_PAUSES = 3
+
+Fingerprint = NDArray[np.float64]
+"""Level over time `(100,)`, with mean 0 and length 1, which copies share."""
+
+# Seconds from which on a recording can be told from others by its level.
+_MIN_FINGERPRINT_SECONDS = 1.0
+_POINTS = 100
+# Decibels below the speech that count: below that there may be another room's noise.
+_FINGERPRINT_RANGE = 40.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +102,27 @@ class Levels:
             if end - start < _SHORTEST_SOUND:
                 loud[start:end] = False
         return loud
+
+    def pauses(self) -> list[tuple[int, int]]:
+        """Frames where the pauses above `LONGEST_PAUSE` between two sounds start and end."""
+        starts, ends = runs(self.speaks())
+        return [
+            (end, start)
+            for end, start in zip(ends[:-1].tolist(), starts[1:].tolist(), strict=True)
+            if (start - end) * HOP_SECONDS > LONGEST_PAUSE
+        ]
+
+    def fingerprint(self, start: float, end: float) -> Fingerprint | None:
+        """The fingerprint of a recording trimmed to these seconds; None for one too short."""
+        if end - start < _MIN_FINGERPRINT_SECONDS:
+            return None
+        frames = self.frames[int(start / HOP_SECONDS) : int(end / HOP_SECONDS)]
+        audible = np.maximum(frames, self.speech - _FINGERPRINT_RANGE)
+        places = np.linspace(0, len(audible) - 1, _POINTS)
+        found: Fingerprint = np.interp(places, np.arange(len(audible)), audible)
+        found -= found.mean()
+        length = float(np.linalg.norm(found))
+        return found / length if length > 0 else None
 
     def _steady(self) -> NDArray[np.bool_]:
         """In which frames there is nothing but one level, far below the speech."""
@@ -153,10 +185,20 @@ def _mean_level(levels: NDArray[np.float64]) -> float:
     return float(decibels(np.asarray((10 ** (levels / 10)).mean())))
 
 
-def level_faults(levels: Levels, seconds: float) -> list[Fault]:
+def level_findings(levels: Levels, seconds: float) -> Iterator[Finding]:
     """Too quiet or too loud speech, and noise, which cannot be measured in a word or two."""
-    noise = _noisy(levels.signal_to_noise) if seconds >= _MIN_NOISE_SECONDS else []
-    return [*_speech_level(levels.speech), *noise]
+    speech, ratio = levels.speech, levels.signal_to_noise
+    figure = f"speech at {format_level(speech)} of full scale"
+    if speech > _TOO_LOUD:
+        yield finding("too-loud", figure, speech)
+    elif speech < _NEARLY_SILENT:
+        yield finding("nearly-silent", figure, speech)
+    elif speech < _QUIET:
+        yield finding("quiet", figure, speech)
+    if seconds >= _MIN_NOISE_SECONDS and ratio < _NOISY:
+        figure = f"speech only {ratio:.0f} dB above the noise"
+        severity: Severity = "error" if ratio < _DROWNED else "warning"
+        yield finding("noisy", figure, ratio, severity=severity)
 
 
 def format_level(level: float) -> str:
@@ -164,73 +206,36 @@ def format_level(level: float) -> str:
     return f"{round(level)} dB".replace("-", "−")
 
 
-def _speech_level(speech: float) -> list[Fault]:
-    figure = f"speech at {format_level(speech)} of full scale"
-    if speech > _TOO_LOUD:
-        advice = "listen to it: only noise or heavily clipped sound is this loud"
-        return [Fault("too-loud", "error", figure, advice, speech)]
-    if speech >= _QUIET:
-        return []
-    if speech < _NEARLY_SILENT:
-        advice = "record it again or leave the clip out: there is next to nothing to hear"
-        return [Fault("nearly-silent", "error", figure, advice, speech)]
-    advice = "raise it to the level of the others, about −20 dB"
-    return [Fault("quiet", "warning", figure, advice, speech)]
-
-
-def _noisy(ratio: float) -> list[Fault]:
-    if ratio >= _NOISY:
-        return []
-    figure = f"speech only {ratio:.0f} dB above the noise"
-    if ratio < _DROWNED:
-        advice = "record it again or leave the clip out: the voice would learn the noise"
-        return [Fault("noisy", "error", figure, advice, ratio)]
-    advice = "listen to it; remove the noise or the clip"
-    return [Fault("noisy", "warning", figure, advice, ratio)]
-
-
-def pause_faults(levels: Levels, cut_before: float, cut_after: float) -> list[Fault]:
+def pause_findings(levels: Levels, cut_before: float, cut_after: float) -> Iterator[Finding]:
     """Pauses at the start, at the end and inside, with their place in seconds.
 
     `cut_before` and `cut_after` are the seconds that training trims: a pause that it cuts is
     only worth a note.
     """
-    speaks = levels.speaks()
-    if not speaks.any():
-        return []
-    starts, ends = runs(speaks)
-    leading = float(starts[0]) * HOP_SECONDS
-    trailing = float(len(speaks) - ends[-1]) * HOP_SECONDS
-    inner = [
-        (float(end) * HOP_SECONDS, float(start - end) * HOP_SECONDS)
-        for end, start in zip(ends[:-1], starts[1:], strict=True)
-    ]
-    return [
-        *_outer_pause("leading-pause", leading, cut_before, "before the first sound"),
-        *_outer_pause("trailing-pause", trailing, cut_after, "after the last sound"),
-        *_inner_pauses([pause for pause in inner if pause[1] > LONGEST_PAUSE]),
-    ]
+    sounding = np.flatnonzero(levels.speaks())
+    if not len(sounding):
+        return
+    before = float(sounding[0]) * HOP_SECONDS
+    after = float(len(levels.frames) - 1 - sounding[-1]) * HOP_SECONDS
+    yield from _outer_pause("leading-pause", before, cut_before, "before the first sound")
+    yield from _outer_pause("trailing-pause", after, cut_after, "after the last sound")
+    inner = [(start * HOP_SECONDS, (end - start) * HOP_SECONDS) for start, end in levels.pauses()]
+    if inner:
+        longest = max(seconds for _, seconds in inner)
+        listed = [f"{seconds:.2f} s at {start:.2f} s" for start, seconds in inner]
+        figure = ", ".join(listed[:_MAX_LISTED_PAUSES])
+        if len(inner) > _MAX_LISTED_PAUSES:
+            figure += f", and {len(inner) - _MAX_LISTED_PAUSES} more"
+        yield finding("inner-pause", figure, longest, severity=_pause_severity(longest))
 
 
-def _outer_pause(kind: str, seconds: float, cut: float, place: str) -> list[Fault]:
-    if seconds <= LONGEST_PAUSE:
-        return []
+def _outer_pause(kind: str, seconds: float, cut: float, place: str) -> Iterator[Finding]:
     figure = f"{seconds:.2f} s {place}"
-    if seconds - cut <= LONGEST_PAUSE:
-        return [Fault(kind, "note", figure, "nothing to do: training trims it", seconds)]
-    advice = f"cut it to less than {LONGEST_PAUSE} s, as `voicecoach clean` does"
-    return [Fault(kind, _pause_severity(seconds - cut), figure, advice, seconds)]
-
-
-def _inner_pauses(pauses: list[tuple[float, float]]) -> list[Fault]:
-    if not pauses:
-        return []
-    longest = max(seconds for _, seconds in pauses)
-    listed = [f"{seconds:.2f} s at {start:.2f} s" for start, seconds in pauses[:_MAX_LISTED_PAUSES]]
-    left = len(pauses) - _MAX_LISTED_PAUSES
-    figure = ", ".join(listed) + (f", and {left} more" if left > 0 else "")
-    advice = f"cut pauses to {LONGEST_PAUSE} s, as `voicecoach clean` does, or split the clip there"
-    return [Fault("inner-pause", _pause_severity(longest), figure, advice, longest)]
+    if seconds - cut > LONGEST_PAUSE:
+        yield finding(kind, figure, seconds, severity=_pause_severity(seconds - cut))
+    elif seconds > LONGEST_PAUSE:
+        advice = f"{NOTHING}: training trims it"
+        yield finding(kind, figure, seconds, severity="note", advice=advice)
 
 
 def _pause_severity(seconds: float) -> Severity:

@@ -1,23 +1,23 @@
 """`metadata.csv` line by line, and the recordings that its lines name."""
 
+import codecs
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from engine.check.encoding import (
-    byte_order_mark_fault,
-    damage_fault,
-    is_whole,
-    line_end_fault,
+    damage_finding,
+    line_end_finding,
     wide_codec,
-    wide_fault,
+    wide_finding,
+    wide_text,
 )
-from engine.check.recording_files import UnlistedRecording, match_recordings
-from engine.check.report import Fault, Finding, Severity, UnknownCharacter
-from engine.check.transcripts import is_left_out, text_faults
+from engine.check.kinds import finding
+from engine.check.recording_files import match_recordings
+from engine.check.report import Finding, Severity, UnknownCharacter
+from engine.check.transcripts import LEAVE_OUT, text_findings
 from engine.choices import CleanerName
-from engine.data.clips import METADATA, CorpusScan, Limits, recording_key
+from engine.data.clips import METADATA, Clip, CorpusScan, Limits, recording_key
 from engine.data.metadata import Line, Rejected, Row, shown
 from engine.text.unknown import sentence_about
 from engine.text.vocabulary import Vocabulary
@@ -36,14 +36,6 @@ _HEADER_TEXT = re.compile(
 )
 _ENDED = re.compile(r"[.?!…,;:–—।。？！、，-][\"'”’»)\]\s]*$")
 _SEPARATORS = {"\t": "tabs", ";": "semicolons", ",": "commas", "¦": "¦", "｜": "｜", "│": "│"}
-_ADVICE = {
-    "field-count": "keep | out of the text: id|text or id|text|normalised text",
-    "no-id": "write the name of its recording before the |",
-    "unprintable-id": "delete the invisible characters in the id, or type the id again",
-    "outside-wavs": "write the path below wavs/",
-    "no-text": "write what is spoken after the |, or delete the line",
-    "duplicate-id": "keep the line with the right text and delete the other",
-}
 
 
 @dataclass(frozen=True)
@@ -56,12 +48,15 @@ class Metadata:
     """Lines that are not blank."""
     findings: tuple[Finding, ...]
     """Those about the whole file first, then in the order of the lines, then about recordings."""
-    recordings: Mapping[str, Path]
-    """The recording of each row that has one, by the row's id."""
-    left_out: frozenset[str]
-    """Ids of the rows that training leaves out because of their text."""
-    unlisted: tuple[UnlistedRecording, ...]
-    """The recordings of lines that cannot be read, or that name them wrongly."""
+    clips: tuple[Clip, ...]
+    """The rows that have a recording."""
+    unlisted: tuple[Clip, ...]
+    """Recordings of lines that cannot be read, or that name them wrongly; they have no text."""
+
+    @property
+    def left_out(self) -> set[int | None]:
+        """Lines that training leaves out because of their text."""
+        return {found.line for found in self.findings if found.kind in LEAVE_OUT}
 
 
 def check_metadata(scan: CorpusScan, vocabulary: Vocabulary, limits: Limits) -> Metadata:
@@ -72,56 +67,45 @@ def check_metadata(scan: CorpusScan, vocabulary: Vocabulary, limits: Limits) -> 
     codec = wide_codec(scan.content)
     if codec is None:
         return _check(scan, vocabulary, limits)
+    whole = wide_finding(codec).at(METADATA)
+    text = wide_text(scan.content, codec)
+    if text is None:
+        lines = scan.content.decode(codec, "replace").splitlines()
+        return Metadata((), sum(bool(line.strip()) for line in lines), (whole,), (), ())
     # Training cannot read any row of it; everything else that is wrong is found all the same.
-    text = scan.content.decode(codec, "replace")
-    whole = wide_fault(codec).at(METADATA)
-    if not is_whole(scan.content, codec):
-        total = sum(bool(line.strip()) for line in text.splitlines())
-        return Metadata((), total, (whole,), {}, frozenset(), ())
-    return _without_rows(_check(scan.with_content(text.encode()), vocabulary, limits), whole)
+    found = _check(scan.with_content(text.encode()), vocabulary, limits)
+    clips = [replace(clip, clip_id=shown(clip.clip_id), text="") for clip in found.clips]
+    unlisted = sorted([*found.unlisted, *clips], key=lambda clip: clip.line)
+    return Metadata((), found.total, (whole, *found.findings), (), tuple(unlisted))
 
 
 def _check(scan: CorpusScan, vocabulary: Vocabulary, limits: Limits) -> Metadata:
     lines = [line for line in scan.lines if line.content.strip() or line.damage]
-    entries, findings = _parse(scan, lines)
-    text_findings, unusable = _check_texts(entries, vocabulary, limits)
-    read = {line.number for _, line in entries}
+    rows, findings = _parse(scan, lines)
+    read = {row.line for row in rows}
     claimed = {line.number: _claimed_id(line) for line in lines if line.number not in read}
-    matched = match_recordings(scan, entries, claimed)
-    findings += (
-        _file_findings(scan.content, lines) + _compare_rows(entries) + _no_end(entries, vocabulary)
-    )
-    findings += text_findings + matched.findings
-    return Metadata(
-        rows=tuple(row for row, _ in entries),
-        total=len(lines),
-        findings=tuple(sorted(findings, key=_place)),
-        recordings=matched.recordings,
-        left_out=unusable,
-        unlisted=matched.unlisted,
-    )
-
-
-def _without_rows(metadata: Metadata, finding: Finding) -> Metadata:
-    """The same where the whole file cannot be read in training, for the reason given."""
-    unlisted = [
-        UnlistedRecording(row.line, shown(row.clip_id), metadata.recordings[row.clip_id])
-        for row in metadata.rows
-        if row.clip_id in metadata.recordings
+    recordings, unlisted, of_files = match_recordings(scan, rows, claimed)
+    findings += [
+        *_file_findings(scan.content, lines),
+        *_compare_rows(rows),
+        *(_no_end(rows) if "." in vocabulary.symbols else ()),
+        *_check_texts(scan, rows, vocabulary, limits),
+        *of_files,
     ]
-    return replace(
-        metadata,
-        rows=(),
-        findings=(finding, *metadata.findings),
-        recordings={},
-        unlisted=tuple(sorted([*metadata.unlisted, *unlisted], key=lambda each: each.line)),
+    clips = (
+        Clip(row.line, row.clip_id, recordings[row.line], vocabulary.clean(row.text))
+        for row in rows
+        if row.line in recordings
+    )
+    return Metadata(
+        tuple(rows), len(lines), tuple(sorted(findings, key=_place)), tuple(clips), tuple(unlisted)
     )
 
 
-def unknown_findings(unknown: Iterable[UnknownCharacter], cleaner: CleanerName) -> list[Finding]:
+def unknown_findings(
+    unknown: Iterable[UnknownCharacter], cleaner: CleanerName
+) -> Iterator[Finding]:
     """Report characters that the voice cannot read: a warning where letters or digits are lost."""
-    advice = "write the texts without it, or use a vocabulary that has it"
-    findings = []
     for lost in unknown:
         # English borrows its accents; another language's letters are its own, and one that is
         # read as its neighbour teaches the wrong sound. Lost punctuation is seldom heard.
@@ -129,53 +113,47 @@ def unknown_findings(unknown: Iterable[UnknownCharacter], cleaner: CleanerName) 
         letter = lost_letter and any(map(str.isalnum, lost.character))
         severity: Severity = "warning" if letter else "note"
         figure, count = sentence_about(lost), float(lost.count)
-        fault = Fault("unknown-character", severity, figure, advice, count)
-        findings.append(fault.at(METADATA, lost.line))
-    return findings
+        yield finding("unknown-character", figure, count, severity=severity).at(METADATA, lost.line)
 
 
-def _place(finding: Finding) -> tuple[int, int]:
+def _place(found: Finding) -> tuple[int, int]:
     """Orders findings: about the whole file, about its lines, about recordings."""
-    if finding.line is not None:
-        return 1, finding.line
-    return (0 if finding.file == METADATA else 2), 0
+    if found.line is not None:
+        return 1, found.line
+    return (0 if found.file == METADATA else 2), 0
 
 
-def _file_findings(data: bytes, lines: Sequence[Line]) -> list[Finding]:
-    findings = []
-    if mark := byte_order_mark_fault(data):
-        findings.append(mark.at(METADATA))
-    if ends := line_end_fault(data):
-        fault, line = ends
-        findings.append(fault.at(METADATA, line))
+def _file_findings(data: bytes, lines: Sequence[Line]) -> Iterator[Finding]:
+    if data.startswith(codecs.BOM_UTF8):
+        figure = "the file starts with a byte order mark, which is ignored"
+        advice = "save it as UTF-8 without one if other programs read it as part of the first id"
+        yield finding("byte-order-mark", figure, severity="note", advice=advice).at(METADATA)
+    if ends := line_end_finding(data):
+        found, line = ends
+        yield found.at(METADATA, line)
     if not lines:
-        advice = "write one line id|text per recording"
-        findings.append(Fault("empty-list", "error", "it has no lines", advice).at(METADATA))
-    return findings
+        yield finding("empty-list", "it has no lines").at(METADATA)
 
 
-def _parse(scan: CorpusScan, lines: Sequence[Line]) -> tuple[list[tuple[Row, Line]], list[Finding]]:
-    """The rows with their lines, and what is wrong with lines that are no rows."""
-    entries: list[tuple[Row, Line]] = []
+def _parse(scan: CorpusScan, lines: Sequence[Line]) -> tuple[list[Row], list[Finding]]:
+    """The rows, and what is wrong with lines that are no rows."""
+    rows: list[Row] = []
     findings: list[Finding] = []
     parsed: dict[int, Row | Rejected] = {row.line: row for row in scan.rows}
-    parsed |= {one.line: one for one in scan.malformed}
-    first_lines = {recording_key(row.clip_id): row.line for row in scan.rows}
-    by_number = {line.number: line for line in lines}
+    parsed.update((rejected.line, rejected) for rejected in scan.malformed)
+    first = {recording_key(row.clip_id): row for row in scan.rows}
     for line in lines:
-        faults = [damage_fault(line)]
+        damage, odd = damage_finding(line), None
         if not line.damage:
+            row = parsed[line.number]
             odd = _header(line, first=line is lines[0]) or _quoted_id(line)
-            row = None if odd else parsed[line.number]
-            if isinstance(row, Row):
-                entries.append((row, line))
-            elif row and not faults[0]:
-                first = by_number.get(first_lines.get(recording_key(line.clip_id), 0))
-                odd = _malformed(line, row, first)
-            faults.append(odd)
+            if isinstance(row, Rejected) and not odd and not damage:
+                odd = _malformed(line, row, first.get(recording_key(line.clip_id)))
+            elif isinstance(row, Row) and not odd:
+                rows.append(row)
         clip_id = shown(_claimed_id(line))
-        findings += [fault.at(METADATA, line.number, clip_id) for fault in faults if fault]
-    return entries, findings
+        findings += [found.at(METADATA, line.number, clip_id) for found in (damage, odd) if found]
+    return rows, findings
 
 
 def _claimed_id(line: Line) -> str:
@@ -186,40 +164,35 @@ def _claimed_id(line: Line) -> str:
     return name[:-4] if name.lower().endswith(".wav") else name.removesuffix(".flac")
 
 
-def _header(line: Line, *, first: bool) -> Fault | None:
-    fields = line.fields
-    if not (first and len(fields) in (2, 3) and _HEADER_ID.fullmatch(fields[0].strip('"'))):
+def _header(line: Line, *, first: bool) -> Finding | None:
+    fields = [field.strip('"') for field in line.fields]
+    if not (first and len(fields) in (2, 3) and _HEADER_ID.fullmatch(fields[0])):
         return None
-    if not all(_HEADER_TEXT.fullmatch(field.strip('"')) for field in fields[1:] if field):
+    if not all(_HEADER_TEXT.fullmatch(field) for field in fields[1:] if field):
         return None
-    figure = f"“{shown(line.content)}” is a header, not a clip"
-    return Fault("header", "warning", figure, "delete the line: metadata.csv has no header")
+    return finding("header", f"“{shown(line.content)}” is a header, not a clip")
 
 
-def _quoted_id(line: Line) -> Fault | None:
-    fields = line.fields
-    if len(fields) < 2 or not (len(fields[0]) > 1 and fields[0][0] == fields[0][-1] == '"'):
+def _quoted_id(line: Line) -> Finding | None:
+    clip_id = line.fields[0]
+    if len(line.fields) < 2 or not (len(clip_id) > 1 and clip_id[0] == clip_id[-1] == '"'):
         return None
-    advice = "write the file without quoting: quotes are text here"
-    return Fault("csv-quotes", "error", "the id is in CSV quotes", advice)
+    return finding("csv-quotes", "the id is in CSV quotes")
 
 
-def _malformed(line: Line, rejected: Rejected, first: Line | None) -> Fault:
-    """What to do about a line that is no row; `first` is the line with the same id."""
-    kind, advice = rejected.kind, _ADVICE[rejected.kind]
-    figure = rejected.reason.removeprefix("has ")
+def _malformed(line: Line, rejected: Rejected, first: Row | None) -> Finding:
+    """What to do about a line that is no row; `first` is the row with the same id."""
+    kind, figure, advice = rejected.kind, rejected.reason.removeprefix("has "), ""
     if kind == "field-count" and len(line.fields) == 1:
-        name = _separator(line.content)
-        if name:
-            figure = f"fields are separated by {name}, not by |"
-            return Fault("wrong-separator", "error", figure, "put | between the id and the text")
+        if name := _separator(line.content):
+            return finding("wrong-separator", f"fields are separated by {name}, not by |")
         advice = "write id|text in one line; a text cannot continue on the next line"
     elif kind == "unprintable-id" and line.content.lstrip().startswith("\ufeff"):
         kind, figure = "byte-order-mark", "there is a byte order mark (U+FEFF) before the id"
     elif kind == "duplicate-id" and first:
-        same = _letters(first.fields[-1]) == _letters(line.fields[-1])
+        same = _letters(first.text) == _letters(line.fields[-1])
         figure += ", with the same text" if same else ", with another text"
-    return Fault(kind, "error", figure, advice)
+    return finding(kind, figure, advice=advice)
 
 
 def _separator(content: str) -> str | None:
@@ -242,50 +215,39 @@ def _letters(text: str) -> str:
 
 
 def _check_texts(
-    entries: Sequence[tuple[Row, Line]], vocabulary: Vocabulary, limits: Limits
-) -> tuple[list[Finding], frozenset[str]]:
-    """What is wrong with each text, and the ids of clips that are left out because of theirs."""
-    lines_of = {_letters(line.fields[1]): line.number for _, line in reversed(entries)}
-    findings: list[Finding] = []
-    unusable: set[str] = set()
-    for row, line in entries:
-        for fault in text_faults(row.clip_id, line.fields[1], row.text, vocabulary, limits):
+    scan: CorpusScan, rows: Sequence[Row], vocabulary: Vocabulary, limits: Limits
+) -> Iterator[Finding]:
+    raw = {row.line: scan.lines[row.line - 1].fields[1] for row in rows}
+    lines_of = {_letters(raw[row.line]): row.line for row in reversed(rows)}
+    for row in rows:
+        for found in text_findings(row.clip_id, raw[row.line], row.text, vocabulary, limits):
             other = lines_of.get(_letters(row.text))
-            if fault.kind == "columns-differ" and other not in (None, row.line):
-                fault = replace(fault, figure=f"the last field is the text of line {other}")
-            findings.append(fault.at(METADATA, row.line, shown(row.clip_id)))
-            if is_left_out(fault):
-                unusable.add(row.clip_id)
-    return findings, frozenset(unusable)
+            if found.kind == "columns-differ" and other not in (None, row.line):
+                found = replace(found, figure=f"the last field is the text of line {other}")
+            yield found.at(METADATA, row.line, shown(row.clip_id))
 
 
-def _compare_rows(entries: Sequence[tuple[Row, Line]]) -> list[Finding]:
+def _compare_rows(rows: Sequence[Row]) -> Iterator[Finding]:
     """What only shows between rows: ids and texts that are too similar."""
-    findings = []
     ids: dict[str, Row] = {}
     texts: dict[str, Row] = {}
-    for row, _ in entries:
-        faults = []
-        similar = ids.setdefault(recording_key(row.clip_id).casefold(), row)
-        if similar is not row:
-            figure = f"differs from {shown(similar.clip_id)} in line {similar.line} only by case"
-            advice = "rename one: on many computers both are the same file"
-            faults.append(Fault("ids-alike", "warning", figure, advice))
+    for row in rows:
+        clip_id = shown(row.clip_id)
+        first = ids.setdefault(recording_key(row.clip_id).casefold(), row)
+        if first is not row:
+            figure = f"differs from {shown(first.clip_id)} in line {first.line} only by case"
+            yield finding("ids-alike", figure).at(METADATA, row.line, clip_id)
         letters = _letters(row.text)
         first = texts.setdefault(letters, row)
         if letters and first is not row:
             severity: Severity = "warning" if len(letters) > _COMMON_LETTERS else "note"
             figure = f"the same text as {shown(first.clip_id)} in line {first.line}"
-            advice = "listen to both: one may have the other's text, or be a second take of it"
-            faults.append(Fault("same-text", severity, figure, advice))
-        findings += [fault.at(METADATA, row.line, shown(row.clip_id)) for fault in faults]
-    return findings
+            found = finding("same-text", figure, severity=severity)
+            yield found.at(METADATA, row.line, clip_id)
 
 
-def _no_end(entries: Sequence[tuple[Row, Line]], vocabulary: Vocabulary) -> list[Finding]:
-    count = sum(_ENDED.search(row.text) is None for row, _ in entries)
-    if not count or "." not in vocabulary.symbols:
-        return []
-    figure = f"{count:,} of {len(entries):,} texts end without punctuation"
-    advice = "end a text with a full stop where the voice falls, so that it learns to do so"
-    return [Fault("no-end", "note", figure, advice, float(count)).at(METADATA)]
+def _no_end(rows: Sequence[Row]) -> Iterator[Finding]:
+    count = sum(_ENDED.search(row.text) is None for row in rows)
+    if count:
+        figure = f"{count:,} of {len(rows):,} texts end without punctuation"
+        yield finding("no-end", figure, float(count)).at(METADATA)

@@ -1,14 +1,15 @@
 """The recordings that the rows of `metadata.csv` name, and the files that no row names."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from engine.check.report import Fault, Finding
-from engine.data.clips import METADATA, RECORDINGS, CorpusScan, recording_key
-from engine.data.metadata import Line, Row, shown
+from engine.check.kinds import finding
+from engine.check.report import Finding
+from engine.data.clips import METADATA, RECORDINGS, Clip, CorpusScan, recording_key
+from engine.data.metadata import Row, shown
 from engine.formatting import printable
 
 # Sound in files that are not read.
@@ -24,150 +25,113 @@ _UNSEEN = re.compile("[\\s\u200b-\u200f\u2060\ufeff]+")
 _ANY_SOUND = re.compile(rf"{_OTHER_SOUND.pattern}|\.(?:wav|flac)$", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class UnlistedRecording:
-    """A recording that a line means but does not name as training needs it."""
-
-    line: int
-    clip_id: str
-    """The id that the line means, fit to be shown."""
-    path: Path
-
-
-@dataclass(frozen=True, slots=True)
-class Matched:
-    """Which recordings belong to which lines."""
-
-    recordings: dict[str, Path]
-    """The recording of each row that has one, by the row's id."""
-    unlisted: tuple[UnlistedRecording, ...]
-    """Those that other lines mean, in the order of the lines; each appears once."""
-    findings: list[Finding]
-
-
 def match_recordings(
-    scan: CorpusScan, rows: Sequence[tuple[Row, Line]], claimed: Mapping[int, str]
-) -> Matched:
+    scan: CorpusScan, rows: Sequence[Row], claimed: Mapping[int, str]
+) -> tuple[dict[int, Path], list[Clip], list[Finding]]:
     """Find the recording of each row by the row's id, and what does not match.
 
     `claimed` are the ids of lines that could not be read as rows, by line number: their
     recordings only lack a correct line and are no orphans.
+
+    Returns:
+        The recordings by their rows' lines; the recordings that other lines mean, as clips
+        without text, in the order of their lines; and the findings.
     """
-    named = {recording_key(row.clip_id) for row, _ in rows}
-    folder = _Folder(
-        scan.dataset / RECORDINGS,
-        scan.recordings,
-        _other_sounds(scan),
-        named.union(map(recording_key, claimed.values())),
-    )
-    matched: dict[str, Path] = {}
+    meant = {line: recording_key(name) for line, name in claimed.items()}
+    folder = _Folder(scan, {recording_key(row.clip_id) for row in rows} | set(meant.values()))
+    matched: dict[int, Path] = {}
     findings: list[Finding] = []
-    meant: dict[int, str] = {}
-    for row, line in rows:
-        paths = folder.recordings.get(recording_key(row.clip_id))
-        if paths:
-            matched[row.clip_id] = paths[0]
-            findings += [_double(row, folder, path, paths[0]) for path in paths[1:]]
+    for row in rows:
+        if paths := scan.recordings.get(recording_key(row.clip_id)):
+            matched[row.line] = paths[0]
+            findings += [folder.double(row, path, paths[0]) for path in paths[1:]]
         else:
-            finding, key = _missing(row, line.fields[1], folder)
-            findings.append(finding)
-            meant[row.line] = key
-    findings += _unnamed(folder, set(meant.values()))
-    keys = {**meant, **{line: recording_key(name) for line, name in claimed.items()}}
-    taken = {recording_key(clip_id) for clip_id in matched}
-    return Matched(matched, tuple(_unlisted(folder, keys, taken)), findings)
+            missing, meant[row.line] = folder.missing(row)
+            findings.append(missing)
+    findings += folder.unnamed({meant[row.line] for row in rows if row.line in meant})
+    taken = {recording_key(row.clip_id) for row in rows if row.line in matched}
+    first = {key: line for line, key in sorted(meant.items(), reverse=True)}
+    unlisted = [
+        Clip(line, shown(key), scan.recordings[key][0], "")
+        for key, line in first.items()
+        if key in scan.recordings and key not in taken
+    ]
+    return matched, sorted(unlisted, key=lambda clip: clip.line), findings
 
 
 @dataclass(frozen=True)
 class _Folder:
-    """The files below `wavs/` by their `recording_key`."""
+    """The files below `wavs/`."""
 
-    path: Path
-    recordings: dict[str, list[Path]]
-    other_sounds: dict[str, Path]
+    scan: CorpusScan
     named: set[str]
-    """Keys that lines name."""
+    """Keys (`recording_key`) that lines name."""
 
     def file(self, path: Path) -> str:
         """A file below the dataset, fit to be shown."""
-        return printable(f"{RECORDINGS}/{path.relative_to(self.path).as_posix()}")
+        return printable(path.relative_to(self.scan.dataset).as_posix())
+
+    def key(self, path: Path) -> str:
+        return recording_key(path.relative_to(self.scan.dataset / RECORDINGS).with_suffix(""))
+
+    @cached_property
+    def other_sounds(self) -> dict[str, Path]:
+        """Sound in formats that are not read, by key."""
+        files = self.scan.files
+        return {self.key(path): path for path in files if _OTHER_SOUND.search(path.name)}
 
     @cached_property
     def unclaimed(self) -> dict[str, list[str]]:
         """Keys of recordings that no line names, by their `_bare` form."""
         found: dict[str, list[str]] = {}
-        for key in self.recordings:
+        for key in self.scan.recordings:
             if key not in self.named:
                 found.setdefault(_bare(key), []).append(key)
         return found
 
+    def missing(self, row: Row) -> tuple[Finding, str]:
+        """A row without its recording, and the key of the file that it may mean."""
+        meant = recording_key(row.clip_id)
+        second = self.scan.lines[row.line - 1].fields[1]
+        similar = self.unclaimed.get(_bare(row.clip_id), [])
+        other = self.other_sounds.get(meant) or self.other_sounds.get(_OTHER_SOUND.sub("", meant))
+        swapped = recording_key(_ANY_SOUND.sub("", second))
+        found = finding("missing-recording", "there is no such file")
+        if second and swapped in self.scan.recordings:
+            meant = swapped
+            figure = f"the text comes first, then the id {shown(second)}"
+            found = finding("swapped-fields", figure)
+        elif other:
+            meant = self.key(other)
+            figure = f"there is only {self.file(other)}, a format that is not supported"
+            found = finding("missing-recording", figure, advice="convert it to WAV or FLAC")
+        elif len(similar) == 1:
+            meant = similar[0]
+            named = self.file(self.scan.recordings[meant][0])
+            advice = "write the id exactly as the file is named, letter by letter"
+            figure = f"there is {named}, which no row names"
+            found = finding("missing-recording", figure, advice=advice)
+        clip_id = shown(row.clip_id)
+        return found.at(f"{RECORDINGS}/{clip_id}.wav", row.line, clip_id), meant
 
-def _unlisted(
-    folder: _Folder, keys: Mapping[int, str], taken: set[str]
-) -> Iterable[UnlistedRecording]:
-    """The recordings with these keys that no other line has."""
-    first = {key: line for line, key in sorted(keys.items(), reverse=True)}
-    for key, line in sorted(first.items(), key=lambda item: item[1]):
-        if key in folder.recordings and key not in taken:
-            yield UnlistedRecording(line, shown(key), folder.recordings[key][0])
+    def double(self, row: Row, path: Path, used: Path) -> Finding:
+        found = finding("two-recordings", f"{self.file(used)} is used instead")
+        return found.at(self.file(path), row.line, shown(row.clip_id))
+
+    def unnamed(self, meant: set[str]) -> Iterator[Finding]:
+        """Files that no row names or means, readable recordings first."""
+        orphan = finding("orphaned-recording", f"no row of {METADATA} names it")
+        for key, paths in sorted(self.scan.recordings.items()):
+            if key not in self.named | meant and not paths[0].name.startswith("."):
+                yield orphan.at(self.file(paths[0]))
+        for key, path in sorted(self.other_sounds.items()):
+            readable = key in self.scan.recordings or key in meant
+            if not readable and not path.name.startswith("."):
+                figure = f"{path.suffix[1:].upper()} is not supported"
+                yield finding("other-format", figure).at(self.file(path))
 
 
 def _bare(clip_id: str) -> str:
     """An id without what people write differently: folders, case, spaces, dashes, `(1)`."""
     name = recording_key(clip_id).replace("\\", "/").rsplit("/", 1)[-1].casefold()
     return _UNSEEN.sub("", _DASHES.sub("-", _COPY.sub("", _ANY_SOUND.sub("", name))))
-
-
-def _other_sounds(scan: CorpusScan) -> dict[str, Path]:
-    folder = scan.dataset / RECORDINGS
-    paths = [path for path in scan.files if _OTHER_SOUND.search(path.name)]
-    return {recording_key(path.relative_to(folder).with_suffix("")): path for path in paths}
-
-
-def _missing(row: Row, second: str, folder: _Folder) -> tuple[Finding, str]:
-    """A row without its recording, and the key of the file that it may mean."""
-    key = recording_key(row.clip_id)
-    kind, meant = "missing-recording", key
-    figure = "there is no such file"
-    advice = f"put the recording into {RECORDINGS}/, or delete the line"
-    similar = folder.unclaimed.get(_bare(row.clip_id), [])
-    other = folder.other_sounds.get(key) or folder.other_sounds.get(_OTHER_SOUND.sub("", key))
-    swapped = recording_key(_ANY_SOUND.sub("", second))
-    if second and swapped in folder.recordings:
-        kind, meant = "swapped-fields", swapped
-        figure = f"the text comes first, then the id {shown(second)}"
-        advice = "write the id first: id|text"
-    elif other:
-        figure = f"there is only {folder.file(other)}, a format that is not supported"
-        advice = "convert it to WAV or FLAC"
-        meant = recording_key(other.relative_to(folder.path).with_suffix(""))
-    elif len(similar) == 1:
-        figure = f"there is {folder.file(folder.recordings[similar[0]][0])}, which no row names"
-        advice = "write the id exactly as the file is named, letter by letter"
-        meant = similar[0]
-    file = f"{RECORDINGS}/{shown(row.clip_id)}.wav"
-    return Fault(kind, "error", figure, advice).at(file, row.line, shown(row.clip_id)), meant
-
-
-def _double(row: Row, folder: _Folder, path: Path, used: Path) -> Finding:
-    figure = f"{folder.file(used)} is used instead"
-    fault = Fault("two-recordings", "warning", figure, "keep the right one and delete the other")
-    return fault.at(folder.file(path), row.line, shown(row.clip_id))
-
-
-def _unnamed(folder: _Folder, meant: set[str]) -> list[Finding]:
-    """Files that no row names or means, readable recordings first."""
-    findings = []
-    figure = f"no row of {METADATA} names it"
-    advice = "add a line with its transcript, or remove it"
-    orphan = Fault("orphaned-recording", "warning", figure, advice)
-    for key, paths in sorted(folder.recordings.items()):
-        if key not in folder.named | meant and not paths[0].name.startswith("."):
-            findings.append(orphan.at(folder.file(paths[0])))
-    advice = "convert it to WAV or FLAC and add a line for it, or remove it"
-    for key, path in sorted(folder.other_sounds.items()):
-        if key not in meant and key not in folder.recordings and not path.name.startswith("."):
-            figure = f"{path.suffix[1:].upper()} is not supported"
-            fault = Fault("other-format", "warning", figure, advice)
-            findings.append(fault.at(folder.file(path)))
-    return findings

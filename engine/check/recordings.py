@@ -1,21 +1,21 @@
 """One recording, measured as training hears it, with everything that is wrong with it."""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from engine.check.fingerprint import Fingerprint, fingerprint
-from engine.check.levels import level_faults, measure_levels, pause_faults
-from engine.check.report import Fault
+from engine.check.kinds import finding
+from engine.check.levels import Fingerprint, level_findings, measure_levels, pause_findings
+from engine.check.report import Finding, Severity
 from engine.check.sound_file import Sound, read_sound
-from engine.check.spectrum import spectrum_faults
-from engine.check.waveform import channel_faults, waveform_faults
+from engine.check.spectrum import spectrum_findings
+from engine.check.waveform import channel_findings, waveform_findings
 from engine.data.audio import AudioSpec
-from engine.data.clips import Limits
+from engine.data.clips import Clip, Limits, max_seconds
 from engine.data.spectrograms import coarse_frames, is_silent, trim_bounds
 from engine.formatting import plural
 
@@ -27,44 +27,50 @@ _MIN_RATE = 16_000
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What was measured of a recording; None where nothing could be."""
+    """What was measured of a clip's recording; None where nothing could be."""
 
-    path: Path
+    clip: Clip
     usable: bool
     """Whether training takes it, as far as the recording goes."""
-    seconds: float | None
-    """Duration, trimmed as training trims."""
     rate: int
     """Sample rate of the file in Hz; 0 where it cannot be read."""
-    loudness: float | None
+    findings: tuple[Finding, ...]
+    """What is wrong with it, without its place."""
+    seconds: float | None = None
+    """Duration, trimmed as training trims."""
+    loudness: float | None = None
     """Level of the speech in dB of full scale."""
-    signal_to_noise: float | None
+    signal_to_noise: float | None = None
     """In dB; see `engine.check.levels.Levels`."""
-    digest: bytes = field(repr=False)
+    digest: bytes = field(default=b"", repr=False)
     """The same for recordings of the same samples; empty where it is not known."""
-    faults: tuple[Fault, ...]
     fingerprint: Fingerprint | None = field(default=None, repr=False, compare=False)
     """None for recordings too short to be told apart by it."""
 
 
-def examine(path: Path, audio: AudioSpec, limits: Limits) -> Recording:
+def examine(clip: Clip, audio: AudioSpec, limits: Limits) -> Recording:
     """Measure a recording and find its faults, reading it once and at most a minute of it.
 
     Never raises, whatever the file holds.
     """
-    sound = read_sound(path)
+    sound = read_sound(clip.path)
+    found = Recording(clip, False, sound.rate, sound.findings)
     if not len(sound.samples):
-        return Recording(path, False, None, sound.rate, None, None, b"", sound.faults)
-    mono = _resampled(sound.samples.mean(axis=1), sound.rate, audio.sample_rate)
+        return found
+    mixed = sound.samples.mean(axis=1)
+    mono = _resampled(mixed, sound.rate, audio.sample_rate)
     loudest = sound.samples[:, int(sound.samples.std(axis=0).argmax())]
     loudest = _resampled(loudest, sound.rate, audio.sample_rate)
     # Silence may have a DC offset.
-    if not len(mono) or not len(loudest) or is_silent(loudest - loudest.mean()):
-        return _silent(path, sound)
+    if not len(mono) or is_silent(loudest - loudest.mean()):
+        findings = (*found.findings, *channel_findings(sound.samples), _silence(sound.samples))
+        # Training takes a DC offset for a sound.
+        usable = sound.readable and not is_silent(mixed)
+        return replace(found, usable=usable, findings=findings)
     if is_silent(mono):
         # Channels that cancel each other: what they hold is measured all the same.
-        return replace(_measured(path, sound, loudest, audio, limits), usable=False)
-    return _measured(path, sound, mono, audio, limits)
+        return replace(_measured(found, sound, loudest, audio, limits), usable=False)
+    return _measured(found, sound, mono, audio, limits)
 
 
 def _resampled(mono: NDArray[np.float32], rate: int, wanted: int) -> NDArray[np.float32]:
@@ -74,19 +80,14 @@ def _resampled(mono: NDArray[np.float32], rate: int, wanted: int) -> NDArray[np.
     return converted
 
 
-def _silent(path: Path, sound: Sound) -> Recording:
-    peak = float(np.abs(sound.samples).max())
+def _silence(samples: NDArray[np.float32]) -> Finding:
+    peak = float(np.abs(samples).max())
     figure = f"no sample differs from the others by 0.01 % of full scale (peak {100 * peak:.2g} %)"
-    advice = "record or export it again, or leave the clip out"
-    fault = Fault("silent", "error", figure, advice, peak)
-    faults = (*sound.faults, *channel_faults(sound.samples), fault)
-    # Training takes a DC offset for a sound.
-    usable = sound.readable and not is_silent(sound.samples.mean(axis=1))
-    return Recording(path, usable, None, sound.rate, None, None, b"", faults)
+    return finding("silent", figure, peak)
 
 
 def _measured(
-    path: Path, sound: Sound, mono: NDArray[np.float32], audio: AudioSpec, limits: Limits
+    found: Recording, sound: Sound, mono: NDArray[np.float32], audio: AudioSpec, limits: Limits
 ) -> Recording:
     start, end = trim_bounds(mono, audio.trim_db)
     levels = measure_levels(mono, audio.sample_rate)
@@ -95,55 +96,45 @@ def _measured(
     cut_after = (len(mono) - end) / audio.sample_rate
     seconds = (end - start) / audio.sample_rate + unread
     frames = coarse_frames(int(seconds * audio.sample_rate), audio)
-    faults = (
-        *sound.faults,
-        *_rate_faults(sound.rate, audio.sample_rate),
-        *_length_faults(frames, seconds, limits, audio),
-        *channel_faults(sound.samples),
-        *waveform_faults(sound.samples, sound.rate, levels),
-        *level_faults(levels, seconds),
-        *([] if unread else pause_faults(levels, cut_before, cut_after)),
-        *spectrum_faults(mono, audio.sample_rate, sound.rate, levels),
+    findings = (
+        *found.findings,
+        *_rate_findings(sound.rate, audio.sample_rate),
+        *_length_findings(frames, seconds, limits, audio),
+        *channel_findings(sound.samples),
+        *waveform_findings(sound.samples, sound.rate, levels),
+        *level_findings(levels, seconds),
+        *([] if unread else pause_findings(levels, cut_before, cut_after)),
+        *spectrum_findings(mono, audio.sample_rate, sound.rate, levels),
     )
-    samples: NDArray[np.float32] = sound.samples.mean(axis=1)
-    return Recording(
-        path=path,
+    return replace(
+        found,
         usable=sound.readable and frames <= limits.max_coarse_frames,
+        findings=findings,
         seconds=seconds,
-        rate=sound.rate,
         loudness=levels.speech,
         signal_to_noise=levels.signal_to_noise,
-        digest=hashlib.sha256(samples.tobytes()).digest(),
-        faults=faults,
-        fingerprint=fingerprint(levels, cut_before, end / audio.sample_rate),
+        digest=hashlib.sha256(sound.samples.mean(axis=1).tobytes()).digest(),
+        fingerprint=levels.fingerprint(cut_before, end / audio.sample_rate),
     )
 
 
-def _rate_faults(rate: int, wanted: int) -> list[Fault]:
-    if rate == wanted:
-        return []
+def _rate_findings(rate: int, wanted: int) -> Iterator[Finding]:
     if rate > wanted:
         figure = f"{rate:,} Hz, converted to {wanted:,} Hz"
-        return [Fault("other-rate", "note", figure, "nothing to do", float(rate))]
-    figure = f"{rate:,} Hz: no sound above {rate / 2000:.1f} kHz"
-    if rate < min(_MIN_RATE, wanted):
-        advice = "export it again from the original recording; converting it restores no highs"
-        return [Fault("low-rate", "error", figure, advice, float(rate))]
-    advice = f"export it at {wanted:,} Hz from the original recording, if that has more"
-    return [Fault("low-rate", "warning", figure, advice, float(rate))]
+        yield finding("other-rate", figure, float(rate))
+    elif rate < wanted:
+        severity: Severity = "error" if rate < min(_MIN_RATE, wanted) else "warning"
+        figure = f"{rate:,} Hz: no sound above {rate / 2000:.1f} kHz"
+        yield finding("low-rate", figure, float(rate), severity=severity)
 
 
-def _length_faults(frames: int, seconds: float, limits: Limits, audio: AudioSpec) -> list[Fault]:
+def _length_findings(
+    frames: int, seconds: float, limits: Limits, audio: AudioSpec
+) -> Iterator[Finding]:
     if frames > limits.max_coarse_frames:
-        limit = limits.max_coarse_frames * audio.coarse_frame_seconds
-        figure = f"{seconds:.1f} s long; the limit is {limit:.1f} s"
-        advice = "split it at a pause into two clips, and its text with it"
-        return [Fault("too-long", "error", figure, advice, seconds)]
-    if frames >= _SHORT:
-        return []
-    figure = f"{seconds:.2f} s ({plural(frames, 'coarse frame')})"
-    if frames < _TOO_SHORT:
-        advice = "leave the clip out, or join it to another"
-        return [Fault("too-short", "error", figure, advice, seconds)]
-    advice = "join it to another clip, unless it is a complete word"
-    return [Fault("too-short", "warning", figure, advice, seconds)]
+        figure = f"{seconds:.1f} s long; the limit is {max_seconds(limits, audio):.1f} s"
+        yield finding("too-long", figure, seconds)
+    elif frames < _SHORT:
+        severity: Severity = "error" if frames < _TOO_SHORT else "warning"
+        figure = f"{seconds:.2f} s ({plural(frames, 'coarse frame')})"
+        yield finding("too-short", figure, seconds, severity=severity)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.check.levels import HOP_SECONDS, LONGEST_PAUSE, Levels, measure_levels, runs
+from engine.check.levels import HOP_SECONDS, LONGEST_PAUSE, measure_levels
 
 SPEECH_LEVEL = -20.0
 """Level of the speech in a repaired recording, in dB of full scale: a decibel below LJ Speech,
@@ -48,10 +48,12 @@ def repair(waveform: NDArray[np.float32], sample_rate: int) -> Repaired:
     exceed 95 % of full scale. The same samples always give the same result.
     """
     filtered = _high_pass(waveform, sample_rate)
-    levels = measure_levels(filtered, sample_rate)
-    if not levels.speaks().any():
+    sounding = np.flatnonzero(measure_levels(filtered, sample_rate).speaks())
+    if not len(sounding):
         return Repaired(np.empty(0, np.float32), 0.0, 0.0, 0.0)
-    trimmed = _trimmed(filtered, levels, sample_rate)
+    start = float(sounding[0]) * HOP_SECONDS - _BEFORE
+    end = float(sounding[-1] + 2) * HOP_SECONDS + _AFTER
+    trimmed = filtered[max(0, round(start * sample_rate)) : round(end * sample_rate)]
     capped = trimmed
     for _ in range(_ROUNDS):
         before = len(capped)
@@ -80,41 +82,18 @@ def _high_pass(waveform: NDArray[np.float32], sample_rate: int) -> NDArray[np.fl
     return filtered
 
 
-def _trimmed(
-    waveform: NDArray[np.float32], levels: Levels, sample_rate: int
-) -> NDArray[np.float32]:
-    starts, ends = runs(levels.speaks())
-    start = float(starts[0]) * HOP_SECONDS - _BEFORE
-    end = float(ends[-1] + 1) * HOP_SECONDS + _AFTER
-    return waveform[max(0, round(start * sample_rate)) : round(end * sample_rate)]
-
-
 def _with_capped_pauses(waveform: NDArray[np.float32], sample_rate: int) -> NDArray[np.float32]:
-    starts, ends = runs(measure_levels(waveform, sample_rate).speaks())
-    kept: list[NDArray[np.float32]] = []
-    position = 0
-    for end, start in zip(ends[:-1], starts[1:], strict=True):
-        pause = float(start - end) * HOP_SECONDS
-        if pause <= LONGEST_PAUSE:
-            continue
-        half = _CAPPED_PAUSE / 2
-        cut = round((float(end) * HOP_SECONDS + half) * sample_rate)
-        resumed = round((float(start) * HOP_SECONDS - half) * sample_rate)
-        kept.append(waveform[position:cut])
-        position = resumed
-    kept.append(waveform[position:])
-    joined = kept[0]
-    for part in kept[1:]:
-        joined = _faded(joined, part, round(_FADE * sample_rate))
-    return joined
-
-
-def _faded(
-    before: NDArray[np.float32], after: NDArray[np.float32], length: int
-) -> NDArray[np.float32]:
-    rise = np.linspace(0, 1, length, dtype=np.float32)
-    shared = before[-length:] * (1 - rise) + after[:length] * rise
-    return np.concatenate([before[:-length], shared, after[length:]])
+    half = _CAPPED_PAUSE / 2
+    fade = round(_FADE * sample_rate)
+    rise = np.linspace(0, 1, fade, dtype=np.float32)
+    joined, position = np.empty(0, np.float32), 0
+    for start, end in measure_levels(waveform, sample_rate).pauses():
+        cut = round((start * HOP_SECONDS + half) * sample_rate)
+        resumed = round((end * HOP_SECONDS - half) * sample_rate)
+        before = np.concatenate([joined, waveform[position:cut]])
+        shared = before[-fade:] * (1 - rise) + waveform[resumed : resumed + fade] * rise
+        joined, position = np.concatenate([before[:-fade], shared]), resumed + fade
+    return np.concatenate([joined, waveform[position:]])
 
 
 def _gain(waveform: NDArray[np.float32], sample_rate: int) -> float:

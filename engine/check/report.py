@@ -5,7 +5,7 @@ Plain values without torch or numpy, so that the screen, the command line and JS
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
 
 from engine.choices import NetworkName
@@ -17,7 +17,6 @@ information only."""
 
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 """The severities, most severe first."""
-
 
 USUAL_STEPS: dict[NetworkName, int] = {"text2mel": 20_000, "ssrn": 10_000}
 """Default steps of an estimate: fine-tuning from a model of another speaker. SSRN is less
@@ -51,28 +50,15 @@ class Finding:
     value: float | None = None
     """The figure as a number in the unit that `figure` names, where there is one."""
 
+    def at(self, file: str, line: int | None = None, clip_id: str = "") -> "Finding":
+        """The same about a file, a line and a clip."""
+        return replace(self, file=file, line=line, clip_id=clip_id)
+
 
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Findings most severe first, then by line; those about no line come before the others."""
     ranks = {severity: rank for rank, severity in enumerate(SEVERITIES)}
     return tuple(sorted(findings, key=lambda each: (ranks[each.severity], each.line or 0)))
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A finding before it is known where it belongs; the fields are those of `Finding`."""
-
-    kind: str
-    severity: Severity
-    figure: str
-    advice: str
-    value: float | None = None
-
-    def at(self, file: str, line: int | None = None, clip_id: str = "") -> Finding:
-        """The finding at its place."""
-        return Finding(
-            self.kind, self.severity, line, clip_id, file, self.figure, self.advice, self.value
-        )
 
 
 @dataclass(frozen=True, slots=True)

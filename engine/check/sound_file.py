@@ -1,6 +1,7 @@
 """A recording as its file holds it: what can be read, and what is wrong with the file itself."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -9,7 +10,8 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from engine.check.report import Fault
+from engine.check.kinds import finding
+from engine.check.report import Finding
 from engine.data.audio import ABSURD, MAX_RECORDING_BYTES, RecordingFile
 from engine.data.clips import reason_of
 from engine.errors import InputError
@@ -46,15 +48,7 @@ _OTHERS = {
 # Codings that keep every sample in at least 16 bits.
 _FULL_CODINGS = ("PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
 _EIGHT_BITS = ("PCM_U8", "PCM_S8")
-_EXPORT_AGAIN = "export it again as 16-bit WAV or FLAC"
-_COPY_AGAIN = "copy or export it again"
-_EIGHT_BIT_FAULT = Fault(
-    "8-bit",
-    "warning",
-    "8 bits a sample, whose noise is audible",
-    "export it again with 16 bits from the original recording",
-    8.0,
-)
+_EIGHT_BIT = finding("8-bit", "8 bits a sample, whose noise is audible", 8.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +63,7 @@ class Sound:
     """Duration according to the header, which may be more than was read."""
     readable: bool
     """Whether training can read it."""
-    faults: tuple[Fault, ...]
+    findings: tuple[Finding, ...]
 
 
 def read_sound(path: Path) -> Sound:
@@ -79,93 +73,82 @@ def read_sound(path: Path) -> Sound:
     hide another. The file is opened once.
     """
     try:
-        if fault := _not_a_file(path):
-            return _nothing(0, [fault])
+        if wrong := _not_a_file(path):
+            return _nothing(wrong)
         with RecordingFile(path) as recording:
-            if fault := _foreign(recording.bytes_at(0, 64)):
-                return _nothing(0, [fault])
+            if wrong := _foreign(recording.bytes_at(0, 64)):
+                return _nothing(wrong)
             return _read(recording)
     except (InputError, OSError) as error:
-        return _nothing(0, [_unreadable(path, error.__cause__ or error)])
+        return _nothing(_unreadable(path, error.__cause__ or error))
 
 
-def _nothing(rate: int, faults: list[Fault]) -> Sound:
-    return Sound(np.empty((0, 1), np.float32), rate, 0.0, False, tuple(faults))
+def _nothing(*findings: Finding, rate: int = 0) -> Sound:
+    return Sound(np.empty((0, 1), np.float32), rate, 0.0, False, findings)
 
 
-def _unreadable(path: Path, error: BaseException) -> Fault:
+def _unreadable(path: Path, error: BaseException) -> Finding:
     # libsndfile has no usable message for a FLAC file that is cut short.
     if isinstance(error, soundfile.SoundFileError) and path.suffix.lower() == ".flac":
-        figure = "the FLAC file is damaged or cut short"
-        return Fault("unreadable", "error", figure, _COPY_AGAIN)
+        return finding("unreadable", "the FLAC file is damaged or cut short")
     words = getattr(error, "error_string", None) or getattr(error, "strerror", None) or error
-    figure = f"cannot be read: {str(words).rstrip('. ')}"
-    return Fault("unreadable", "error", figure, _EXPORT_AGAIN)
+    return finding("unreadable", f"cannot be read: {str(words).rstrip('. ')}")
 
 
-def _not_a_file(path: Path) -> Fault | None:
+def _not_a_file(path: Path) -> Finding | None:
     """Reports what is no file, or too large to be a clip, without opening it."""
     if path.is_file():
-        if (size := path.stat().st_size) <= MAX_RECORDING_BYTES:
-            return None
+        size = path.stat().st_size
         figure = f"{size:,} bytes; the limit is {MAX_RECORDING_BYTES:,}"
-        return Fault("too-large", "error", figure, "cut it into clips")
+        return finding("too-large", figure) if size > MAX_RECORDING_BYTES else None
     figure = "is a folder" if path.is_dir() else "is not a file"
     if path.is_symlink() and not path.exists():
         figure = "is a broken link"
-    return Fault("not-a-file", "error", figure, "put a WAV or FLAC recording in its place")
+    return finding("not-a-file", figure)
 
 
-def _foreign(start: bytes) -> Fault | None:
+def _foreign(start: bytes) -> Finding | None:
     """Reports another format by how the file starts."""
     if not start:
-        return Fault("empty", "error", "the file is empty", _COPY_AGAIN, 0.0)
+        return finding("empty", "the file is empty", 0.0)
     if start.startswith((b"fLaC", b"RF64", b"RIFX")):
         return None
     if start.startswith(b"RIFF") and (len(start) < _RIFF_HEADER or start[8:12] == b"WAVE"):
         return None
-    advice = "convert it to 16-bit WAV or FLAC; renaming is not enough"
-    return Fault("not-wav-or-flac", "error", f"is {_format_of(start)}", advice)
-
-
-def _format_of(start: bytes) -> str:
-    if start[4:8] == b"ftyp":
-        return "MP4 or M4A, not WAV or FLAC"
-    for beginning, name in _OTHERS.items():
-        if start.startswith(beginning):
-            return f"{name}, not WAV or FLAC"
-    return "neither WAV nor FLAC" if start.strip(b"\0") else "all zeros, not WAV or FLAC"
+    if not start.strip(b"\0"):
+        return finding("not-wav-or-flac", "the file is all zeros")
+    names = (name for beginning, name in _OTHERS.items() if start.startswith(beginning))
+    name = "MP4 or M4A" if start[4:8] == b"ftyp" else next(names, "in an unknown format")
+    return finding("not-wav-or-flac", f"the file is {name}")
 
 
 def _read(recording: RecordingFile) -> Sound:
     file = recording.decoder
     rate = int(file.samplerate)
-    faults = [*_coding_faults(recording), *_size_faults(recording)]
+    findings = [*_coding_findings(recording), *_size_findings(recording)]
     if not _MIN_RATE <= rate <= _MAX_RATE or file.subtype.startswith("MPEG"):
         figure = f"the header says {rate:,} Hz and the coding {file.subtype}"
-        return _nothing(rate, [*faults, Fault("unreadable", "error", figure, _EXPORT_AGAIN)])
+        return _nothing(*findings, finding("unreadable", figure), rate=rate)
     max_samples = min(_MAX_SECONDS * rate, _MAX_VALUES // file.channels)
     samples, broken = _samples(file, max_samples)
     seconds = len(samples) / rate
     if broken:
-        figure = f"the file is damaged at {seconds:.2f} s"
-        faults.append(Fault("unreadable", "error", figure, _COPY_AGAIN, seconds))
+        findings.append(finding("unreadable", f"the file is damaged at {seconds:.2f} s", seconds))
     elif not seconds:
-        advice = "record or export it again"
-        faults.append(Fault("empty", "error", "has no samples", advice, 0.0))
+        findings.append(finding("empty", "has no samples", 0.0))
     refusal = _refusal(recording)
-    if refusal and not any(fault.severity == "error" for fault in faults):
-        faults.append(Fault("truncated", "error", refusal, _COPY_AGAIN))
+    if refusal and not any(one.severity == "error" for one in findings):
+        findings.append(finding("truncated", refusal))
     highest = np.abs(samples).max(initial=0)  # NaN where a sample is NaN
     if absurd := _absurd(samples):
-        faults.append(absurd)
+        findings.append(absurd)
         samples = _made_sound(samples)
     if file.subtype not in _EIGHT_BITS and _has_few_bits(samples):
-        faults.append(_EIGHT_BIT_FAULT)
+        findings.append(_EIGHT_BIT)
     if len(samples) == max_samples:
         seconds = max(seconds, file.frames / rate)
     readable = not broken and not refusal and len(samples) > 0 and bool(highest < ABSURD)
-    return Sound(samples, rate, seconds, readable, tuple(faults))
+    return Sound(samples, rate, seconds, readable, tuple(findings))
 
 
 def _refusal(recording: RecordingFile) -> str:
@@ -194,42 +177,39 @@ def _samples(file: soundfile.SoundFile, max_samples: int) -> tuple[NDArray[np.fl
     return np.concatenate(blocks), False
 
 
-def _coding_faults(recording: RecordingFile) -> list[Fault]:
-    faults, file = [], recording.decoder
+def _coding_findings(recording: RecordingFile) -> Iterator[Finding]:
+    file = recording.decoder
     if file.subtype in _EIGHT_BITS:
-        faults.append(_EIGHT_BIT_FAULT)
+        yield _EIGHT_BIT
     elif file.subtype not in _FULL_CODINGS:
-        advice = "export it again as 16-bit WAV or FLAC from the original recording"
-        faults.append(Fault("lossy-coding", "warning", f"coded as {file.subtype}", advice))
+        yield finding("lossy-coding", f"coded as {file.subtype}")
     container = "FLAC" if file.format == "FLAC" else "WAV"
     if recording.path.suffix.lower() != f".{container.lower()}":
-        advice = f"nothing to do; it is read as {container}"
-        faults.append(Fault("misnamed", "note", f"is {container}", advice))
-    return faults
+        yield finding("misnamed", f"is {container}")
 
 
-def _size_faults(recording: RecordingFile) -> list[Fault]:
+def _size_findings(recording: RecordingFile) -> Iterator[Finding]:
     """Samples of a WAV that are missing, or that its header does not mention."""
     file = recording.decoder
     promised, start = (0, 0) if file.format == "FLAC" else _data_chunk(recording)
     if not promised:
-        return []
+        return
     present = recording.size - start
     bytes_a_second = file.samplerate * max(1, present / max(1, file.frames))
+    rest = present - promised - promised % 2
     if not present or promised - present > _NEGLIGIBLE * bytes_a_second:
         share = 100 * (1 - present / promised)
         figure = (
             f"{share:.0f} % of the samples are missing: the header promises {promised:,} bytes, "
             f"the file has {present:,}"
         )
-        return [Fault("truncated", "error", figure, "copy it again from the source", share)]
-    rest = present - promised - promised % 2
-    if rest < _MIN_REST or _CHUNK_NAME.fullmatch(recording.bytes_at(recording.size - rest, 4)):
-        return []
-    share = 100 * rest / present
-    figure = f"{rest:,} bytes follow the samples promised by the header, {share:.0f} % of all"
-    advice = "export it again: the end of the recording is not read"
-    return [Fault("unread-samples", "warning", figure, advice, share)]
+        yield finding("truncated", figure, share)
+    elif rest >= _MIN_REST and not _CHUNK_NAME.fullmatch(
+        recording.bytes_at(recording.size - rest, 4)
+    ):
+        share = 100 * rest / present
+        figure = f"{rest:,} bytes follow the samples promised by the header, {share:.0f} % of all"
+        yield finding("unread-samples", figure, share)
 
 
 def _data_chunk(recording: RecordingFile) -> tuple[int, int]:
@@ -264,13 +244,10 @@ def _made_sound(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     return scaled
 
 
-def _absurd(samples: NDArray[np.float32]) -> Fault | None:
+def _absurd(samples: NDArray[np.float32]) -> Finding | None:
     wrong = int((~np.isfinite(samples)).sum())
     if wrong:
-        figure = f"{wrong:,} samples are NaN or infinite"
-        return Fault("absurd-samples", "error", figure, "export it again", float(wrong))
+        return finding("absurd-samples", f"{wrong:,} samples are NaN or infinite", float(wrong))
     peak = float(np.abs(samples).max(initial=0))
-    if peak > _FAR_OVER:
-        figure = f"samples reach {peak:,.0f} times full scale"
-        return Fault("absurd-samples", "error", figure, _EXPORT_AGAIN, peak)
-    return None
+    figure = f"samples reach {peak:,.0f} times full scale"
+    return finding("absurd-samples", figure, peak) if peak > _FAR_OVER else None

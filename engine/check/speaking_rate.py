@@ -1,18 +1,16 @@
 """Clips that are spoken impossibly fast or slow: the classic sign of a wrong transcript."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
 import numpy as np
 
-from engine.check.report import Fault, Finding, Severity, Spread
-from engine.data.clips import METADATA
-
-SHIFTED = "shifted-texts"
-"""Kind of a finding about as many clips as its value says, starting at its line."""
+from engine.check.kinds import finding
+from engine.check.recordings import Recording
+from engine.check.report import Finding, Severity, Spread
 
 # Characters a second over a whole clip. Auctioneers reach about 30; 3 is dictation with a pause
 # after every word.
@@ -51,47 +49,70 @@ _SHIFTED_OTHER = 0.9
 _CAP = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class TimedText:
-    """A transcript and how long it takes to say."""
+def rate_findings(
+    recordings: Sequence[Recording],
+) -> tuple[list[tuple[list[Recording], Finding]], Spread | None]:
+    """Find the clips whose text and duration do not fit, and how fast the corpus is spoken.
 
-    line: int
-    """Line in `metadata.csv`, from 1."""
-    clip_id: str
-    file: str
-    """The recording below the dataset: `wavs/alice-0003.wav`."""
+    A rate is compared with the median of the corpus, on a logarithmic scale and in units of
+    the spread between clips (from the median absolute deviation, which wrong transcripts
+    cannot pull along), widened for clips that are short. Clips without text, or too short for a
+    word, are ignored.
+
+    Returns:
+        Each finding with its clip, or with all clips of a run of lines whose texts fit the
+        recordings of their neighbours; and the spread, None where no clip is left.
+    """
+    timed = [
+        _Timed(each, each.clip.text, each.seconds)
+        for each in recordings
+        if each.clip.text and each.seconds and each.seconds >= _MIN_SECONDS
+    ]
+    if not timed:
+        return [], None
+    usual = _usual(timed)
+    odd = [(clip, severity) for clip in timed if (severity := usual.severity(clip))]
+    suspects = [clip for clip, _ in odd]
+    findings = [([c.recording], _finding(c, severity, usual, suspects)) for c, severity in odd]
+    rates = np.percentile([clip.rate for clip in timed], (5, 50, 95))
+    return findings + list(_shifts(timed, usual)), Spread(*map(float, rates))
+
+
+@dataclass(frozen=True, slots=True)
+class _Timed:
+    """A recording with its own or another clip's text."""
+
+    recording: Recording
     text: str
-    """The transcript, cleaned."""
     seconds: float
-    """Duration of the recording, trimmed."""
+
+    @property
+    def line(self) -> int:
+        return self.recording.clip.line
 
     @property
     def rate(self) -> float:
         """Characters a second."""
         return len(self.text) / self.seconds
 
-    def saying(self, other: "TimedText") -> "TimedText":
-        """This recording with another's transcript."""
-        return replace(self, text=other.text)
+    @property
+    def slowest(self) -> float:
+        """The rate below which nobody speaks."""
+        syllables = sum(ord(character) >= 0x1100 for character in self.text)
+        return _SLOWEST_SYLLABLES if syllables * 2 > len(self.text) else _SLOWEST
 
+    @property
+    def impossible(self) -> bool:
+        """Whether nobody could have said the text in this time, whatever the corpus."""
+        # The ends of a short clip may hide or add this much.
+        longest = self.seconds + _ENDS_SECONDS
+        shortest = max(self.seconds - _ENDS_SECONDS, _ENDS_SECONDS)
+        too_fast = (len(self.text) - _SPELLING) / longest > _FASTEST
+        return too_fast or (len(self.text) + _SPELLING) / shortest < self.slowest
 
-def rate_findings(clips: Sequence[TimedText]) -> tuple[list[Finding], Spread | None]:
-    """Find the clips whose text and duration do not fit, and how fast the corpus is spoken.
-
-    A rate is compared with the median of the corpus, on a logarithmic scale and in units of
-    the spread between clips (from the median absolute deviation, which wrong transcripts
-    cannot pull along), widened for clips that are short. Runs of lines whose texts fit the
-    recordings of their neighbours are reported as one more finding. Clips without text, or too
-    short for a word, are ignored; the spread is None where none is left.
-    """
-    timed = [clip for clip in clips if clip.text and clip.seconds >= _MIN_SECONDS]
-    if not timed:
-        return [], None
-    rates = np.percentile([clip.rate for clip in timed], (5, 50, 95))
-    usual = _usual(timed)
-    odd = [(clip, severity) for clip in timed if (severity := _severity(clip, usual))]
-    findings = [_finding(clip, severity, usual, [c for c, _ in odd]) for clip, severity in odd]
-    return findings + _shifts(timed, usual), Spread(*map(float, rates))
+    def saying(self, other: "_Timed") -> "_Timed":
+        """This recording with another's text."""
+        return _Timed(self.recording, other.text, self.seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,38 +123,44 @@ class _Usual:
     """None with too few clips to know."""
     spread: float
 
-    def sigma(self, clip: TimedText) -> float:
+    def sigma(self, clip: _Timed) -> float:
         """The spread, widened for a short clip."""
         vagueness = math.hypot(_ENDS_SECONDS / clip.seconds, _SPELLING / len(clip.text))
         return math.hypot(self.spread, vagueness)
 
-    def deviation(self, clip: TimedText) -> float:
+    def deviation(self, clip: _Timed) -> float:
         """Standard deviations by which a clip is faster (above 0) or slower than usual."""
         if self.centre is None:
             return 0.0
         return (math.log(clip.rate) - self.centre) / self.sigma(clip)
 
-    def fits(self, recording: TimedText, text: TimedText) -> bool:
-        """Whether a recording could contain another clip's text."""
-        return abs(self.deviation(recording.saying(text))) <= _FITTING
+    def severity(self, clip: _Timed) -> Severity | None:
+        deviation = abs(self.deviation(clip))
+        if deviation > _EXTREME or clip.impossible:
+            return "error"
+        return "warning" if deviation > _DOUBTFUL else None
 
-    def span(self, clip: TimedText) -> str:
+    def fit_each_other(self, clip: _Timed, other: _Timed) -> bool:
+        """Whether each of two recordings could contain the other's text."""
+        crossed = clip.saying(other), other.saying(clip)
+        return all(abs(self.deviation(one)) <= _FITTING for one in crossed)
+
+    def span(self, clip: _Timed) -> str:
         """The rates that would not be reported for a clip of this length.
 
         Those at which anyone can speak, where the corpus alone would allow more.
         """
-        slowest = _slowest(clip)
-        speech = f"speech has {slowest:.0f}–{_FASTEST:.0f}"
+        speech = f"speech has {clip.slowest:.0f}–{_FASTEST:.0f}"
         if self.centre is None:
             return speech
         reach = _DOUBTFUL * self.sigma(clip)
         slow, fast = math.exp(self.centre - reach), math.exp(self.centre + reach)
-        if clip.rate < slowest > slow or clip.rate > _FASTEST < fast:
+        if clip.rate < clip.slowest > slow or clip.rate > _FASTEST < fast:
             return speech
         return f"the corpus has {slow:.0f}–{fast:.0f}"
 
 
-def _usual(clips: Sequence[TimedText]) -> _Usual:
+def _usual(clips: Sequence[_Timed]) -> _Usual:
     if len(clips) < _MIN_CLIPS:
         return _Usual(None, _MAX_SPREAD)
     own = [math.log(clip.rate) for clip in clips]
@@ -150,62 +177,35 @@ def _sigma(values: Sequence[float]) -> float:
     return _MAD_TO_SIGMA * median(abs(value - middle) for value in values)
 
 
-def _severity(clip: TimedText, usual: _Usual) -> Severity | None:
-    deviation = abs(usual.deviation(clip))
-    if deviation > _EXTREME or _impossible(clip):
-        return "error"
-    return "warning" if deviation > _DOUBTFUL else None
-
-
-def _impossible(clip: TimedText) -> bool:
-    """Whether nobody could have said the text in this time, whatever the corpus."""
-    # The ends of a short clip may hide or add this much.
-    longest = clip.seconds + _ENDS_SECONDS
-    shortest = max(clip.seconds - _ENDS_SECONDS, _ENDS_SECONDS)
-    letters = len(clip.text)
-    too_fast = (letters - _SPELLING) / longest > _FASTEST
-    return too_fast or (letters + _SPELLING) / shortest < _slowest(clip)
-
-
-def _slowest(clip: TimedText) -> float:
-    syllables = sum(ord(character) >= 0x1100 for character in clip.text) * 2 > len(clip.text)
-    return _SLOWEST_SYLLABLES if syllables else _SLOWEST
-
-
 def _finding(
-    clip: TimedText, severity: Severity, usual: _Usual, odd: Sequence[TimedText]
+    clip: _Timed, severity: Severity, usual: _Usual, suspects: Sequence[_Timed]
 ) -> Finding:
     fast = clip.rate > (math.exp(usual.centre) if usual.centre is not None else _SLOWEST * 3)
     figure = f"{clip.rate:.1f} characters/s over {clip.seconds:.1f} s, where {usual.span(clip)}"
     partners = [
-        other
-        for other in odd
-        if other is not clip and usual.fits(clip, other) and usual.fits(other, clip)
+        str(other.line)
+        for other in suspects
+        if other is not clip and usual.fit_each_other(clip, other)
     ]
-    # Among many odd clips a partner is chance.
+    advice = ""
+    # Among many suspects a partner is chance.
     if usual.centre is not None and 0 < len(partners) <= 2:
-        lines = " or ".join(str(other.line) for other in partners)
+        lines = " or ".join(partners)
         advice = f"listen to it: its text may be swapped with that of line {lines}"
-    elif fast:
-        advice = "listen to it: the text is another clip's, or the recording was cut short"
-    else:
-        advice = "listen to it: the text is another clip's or lacks words, or there is a long pause"
     kind = "spoken-too-fast" if fast else "spoken-too-slowly"
-    fault = Fault(kind, severity, figure, advice, round(clip.rate, 3))
-    return fault.at(clip.file, clip.line, clip.clip_id)
+    return finding(kind, figure, round(clip.rate, 3), severity=severity, advice=advice)
 
 
-def _shifts(clips: Sequence[TimedText], usual: _Usual) -> list[Finding]:
+def _shifts(clips: Sequence[_Timed], usual: _Usual) -> Iterator[tuple[list[Recording], Finding]]:
     """Runs of lines in which texts fit the recordings of their neighbours, one per direction."""
     if usual.centre is None:
-        return []
+        return
     usual = _Usual(usual.centre, min(usual.spread, _USUAL_SPREAD))
     fewest = max(_SHIFTED_CLIPS, _SHIFTED_PER_DOUBLING * math.log2(len(clips)))
-    findings = []
-    for step, neighbour in ((1, "next"), (-1, "previous")):
-        inner = range(max(0, -step), len(clips) - max(0, step))
-        own = [min(_CAP, abs(usual.deviation(clips[i]))) for i in inner]
-        other = [min(_CAP, abs(usual.deviation(clips[i + step].saying(clips[i])))) for i in inner]
+    for neighbour, texts, sounds in (("next", clips, clips[1:]), ("previous", clips[1:], clips)):
+        pairs = list(zip(texts, sounds, strict=False))
+        own = [min(_CAP, abs(usual.deviation(text))) for text, _ in pairs]
+        other = [min(_CAP, abs(usual.deviation(sound.saying(text)))) for text, sound in pairs]
         start, end = _best_run([a - b for a, b in zip(own, other, strict=True)])
         length = end - start
         if (
@@ -213,9 +213,12 @@ def _shifts(clips: Sequence[TimedText], usual: _Usual) -> list[Finding]:
             and sum(own[start:end]) >= _SHIFTED_OWN * length
             and sum(other[start:end]) <= _SHIFTED_OTHER * length
         ):
-            lines = [clips[i].line for i in inner[start:end]]
-            findings.append(_shift(lines, neighbour))
-    return findings
+            run = texts[start:end]
+            figure = (
+                f"{length} texts from about line {run[0].line} to {run[-1].line} fit the "
+                f"{neighbour} clip's recording"
+            )
+            yield [clip.recording for clip in run], finding("shifted-texts", figure, float(length))
 
 
 def _best_run(gains: Sequence[float]) -> tuple[int, int]:
@@ -228,12 +231,3 @@ def _best_run(gains: Sequence[float]) -> tuple[int, int]:
         if total > best:
             best, best_run = total, (start, place + 1)
     return best_run
-
-
-def _shift(lines: Sequence[int], neighbour: str) -> Finding:
-    figure = (
-        f"{len(lines)} texts from about line {lines[0]} to {lines[-1]} fit the {neighbour} clip's "
-        f"recording"
-    )
-    advice = "check whether a line was lost or added there, so that texts moved against ids"
-    return Fault(SHIFTED, "error", figure, advice, float(len(lines))).at(METADATA, lines[0])

@@ -1,11 +1,14 @@
 """Faults that show in the spectrum of a recording: missing highs, and mains hum."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from engine.check.kinds import finding
 from engine.check.levels import Levels, decibels
-from engine.check.report import Fault, Severity
+from engine.check.report import Finding, Severity
 
 _FFT = 1_024
 # So many frames, spread over the recording, show what all of them would.
@@ -32,14 +35,24 @@ _SLOW_RATE = 500.0
 _SHORTEST = 1.5
 
 
-def spectrum_faults(
+def spectrum_findings(
     mono: NDArray[np.float32], rate: int, recorded_rate: int, levels: Levels
-) -> list[Fault]:
-    """Faults of samples `(N,)` at the voice's rate in Hz, which were `recorded_rate` in the file.
+) -> Iterator[Finding]:
+    """Findings about samples `(N,)` at the voice's rate in Hz, in the file at `recorded_rate`.
 
     Highs that the file's own rate has no room for are reported elsewhere.
     """
-    return [*_upsampled(mono, rate, recorded_rate), *_hum(mono, rate, levels)]
+    highest = _highest_frequency(mono, rate)
+    possible = min(rate, recorded_rate) / 2
+    if highest is not None and highest < _FILLED * possible:
+        figure = (
+            f"no sound above {highest / 1000:.1f} kHz, where {possible / 1000:.0f} is possible: "
+            f"it was recorded or coded at a lower rate"
+        )
+        severity: Severity = "error" if highest < _TELEPHONE else "warning"
+        yield finding("upsampled", figure, highest, severity=severity)
+    if len(mono) >= _SHORTEST * rate:
+        yield from _hum(mono, rate, levels)
 
 
 def _highest_frequency(mono: NDArray[np.float32], rate: int) -> float | None:
@@ -62,23 +75,7 @@ def _highest_frequency(mono: NDArray[np.float32], rate: int) -> float | None:
     return float(present[-1]) * rate / _FFT
 
 
-def _upsampled(mono: NDArray[np.float32], rate: int, recorded_rate: int) -> list[Fault]:
-    highest = _highest_frequency(mono, rate)
-    possible = min(rate, recorded_rate) / 2
-    if highest is None or highest >= _FILLED * possible:
-        return []
-    figure = (
-        f"no sound above {highest / 1000:.1f} kHz, where {possible / 1000:.0f} is possible: it was "
-        f"recorded or coded at a lower rate"
-    )
-    advice = "export it again from the original recording, or the voice will sound just as dull"
-    severity: Severity = "error" if highest < _TELEPHONE else "warning"
-    return [Fault("upsampled", severity, figure, advice, highest)]
-
-
-def _hum(mono: NDArray[np.float32], rate: int, levels: Levels) -> list[Fault]:
-    if len(mono) < _SHORTEST * rate:
-        return []
+def _hum(mono: NDArray[np.float32], rate: int, levels: Levels) -> Iterator[Finding]:
     every = int(rate / _SLOW_RATE)
     slow = mono[: len(mono) // every * every].reshape(-1, every).mean(axis=1)
     slow = (slow - slow.mean()) * np.hanning(len(slow))
@@ -92,6 +89,5 @@ def _hum(mono: NDArray[np.float32], rate: int, levels: Levels) -> list[Fault]:
         level = float(decibels(np.asarray(line)))
         if line > beside * 10 ** (_STANDS_OUT / 10) and level > levels.speech - _HEARD:
             figure = f"{mains:.0f} Hz mains hum, {levels.speech - level:.0f} dB below the speech"
-            advice = "remove it with a high-pass filter, as `voicecoach clean` does"
-            return [Fault("hum", "warning", figure, advice, mains)]
-    return []
+            yield finding("hum", figure, mains)
+            return

@@ -1,20 +1,30 @@
 """Everything that the files of a corpus show, in one report."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from engine.check.coverage import coverage_findings, measure_coverage
-from engine.check.cross_checks import ExaminedClip, compare_recordings
-from engine.check.metadata_checks import Metadata, check_metadata, unknown_findings
-from engine.check.recordings import examine
-from engine.check.report import CheckReport, Fault, Finding, Histogram, Severity, Spread, in_order
-from engine.check.speaking_rate import TimedText, rate_findings
+from engine.check.cross_checks import compare_recordings
+from engine.check.kinds import finding
+from engine.check.metadata_checks import check_metadata, unknown_findings
+from engine.check.recordings import Recording, examine
+from engine.check.report import CheckReport, Finding, Histogram, Severity, Spread, in_order
+from engine.check.speaking_rate import rate_findings
 from engine.data.audio import AudioSpec
-from engine.data.clips import RECORDINGS, ClipShape, CorpusScan, Limits, map_in_order
+from engine.data.clips import (
+    METADATA,
+    RECORDINGS,
+    Clip,
+    ClipShape,
+    CorpusScan,
+    Limits,
+    map_in_order,
+    max_seconds,
+)
 from engine.data.spectrograms import coarse_frames
 from engine.formatting import plural, printable
 from engine.text.unknown import unknown_characters
@@ -57,22 +67,33 @@ def survey(
         Cancelled: `cancelled()` became true.
     """
     metadata = check_metadata(scan, vocabulary, limits)
-    examined = _examine(metadata, vocabulary, limits, audio, on_progress, cancelled)
-    clips = examined[: len(metadata.recordings)]
-    usable = [c for c in clips if c.recording.usable and c.clip_id not in metadata.left_out]
-    seconds = [clip.recording.seconds for clip in usable if clip.recording.seconds]
-    rates, speaking_rate = rate_findings(_timed_texts(clips, scan.dataset))
+    named = [*metadata.clips, *metadata.unlisted]
+    examined: list[Recording] = []
+    on_progress(0, len(named))
+    for recording in map_in_order(
+        lambda clip: examine(clip, audio, limits),
+        named,
+        cancelled=cancelled,
+        if_cancelled="The check of the corpus was cancelled.",
+        max_threads=_MAX_THREADS,
+    ):
+        examined.append(recording)
+        on_progress(len(examined), len(named))
+    recordings = examined[: len(metadata.clips)]
+    left_out = metadata.left_out
+    usable = [each for each in recordings if each.usable and each.clip.line not in left_out]
+    seconds = [each.seconds for each in usable if each.seconds]
+    rates, speaking_rate = rate_findings(recordings)
     unknown = unknown_characters({row.line: row.text for row in metadata.rows}, vocabulary)
-    coverage = measure_coverage([clip.text for clip in usable], vocabulary)
-    compared = compare_recordings(examined, audio.sample_rate)
+    coverage = measure_coverage([each.clip.text for each in usable], vocabulary)
+    single, common = compare_recordings(examined, audio.sample_rate)
     findings = [
         *metadata.findings,
-        *(fault.at(_file(c, scan.dataset), c.line, c.clip_id) for c, fault in compared.single),
-        *(fault.at(RECORDINGS) for fault in compared.common),
-        *_amount(len(usable), sum(seconds) / 3600),
-        *rates,
+        *(_located([each], found, scan.dataset) for each, found in single),
+        *(found.at(RECORDINGS) for found in (*common, *_amount(len(usable), sum(seconds) / 3600))),
+        *(_located(each, found, scan.dataset) for each, found in rates),
         *unknown_findings(unknown, vocabulary.cleaner),
-        *coverage_findings(coverage),
+        *(found.at(METADATA) for found in coverage_findings(coverage)),
     ]
     report = CheckReport(
         dataset=str(scan.dataset),
@@ -82,79 +103,44 @@ def survey(
         findings=in_order(findings),
         lengths=_histogram(seconds, limits, audio),
         speaking_rate=speaking_rate,
-        loudness=_spread(clip.recording.loudness for clip in usable),
-        noise=_spread(clip.recording.signal_to_noise for clip in usable),
+        loudness=_spread(each.loudness for each in usable),
+        noise=_spread(each.signal_to_noise for each in usable),
         unknown=unknown,
         coverage=coverage,
     )
-    shapes = tuple(_shape(clip, audio) for clip in usable)
-    return Survey(report, shapes, {clip.line: _file(clip, scan.dataset) for clip in clips})
+    shapes = tuple(_shape(each, audio) for each in usable)
+    return Survey(report, shapes, {clip.line: _file(clip, scan.dataset) for clip in metadata.clips})
 
 
-def _timed_texts(clips: list[ExaminedClip], dataset: Path) -> list[TimedText]:
-    return [
-        TimedText(clip.line, clip.clip_id, _file(clip, dataset), clip.text, clip.recording.seconds)
-        for clip in clips
-        if clip.recording.seconds
-    ]
+def _located(recordings: Sequence[Recording], found: Finding, dataset: Path) -> Finding:
+    """A finding about one recording, or about the lines of several."""
+    first = recordings[0].clip
+    if len(recordings) > 1:
+        return found.at(METADATA, first.line)
+    return found.at(_file(first, dataset), first.line, first.clip_id)
 
 
-def _examine(
-    metadata: Metadata,
-    vocabulary: Vocabulary,
-    limits: Limits,
-    audio: AudioSpec,
-    on_progress: Callable[[int, int], None],
-    cancelled: Callable[[], bool],
-) -> list[ExaminedClip]:
-    """Measure the recordings of all rows, then those of other lines."""
-    named = [
-        (row.line, row.clip_id, vocabulary.clean(row.text), metadata.recordings[row.clip_id])
-        for row in metadata.rows
-        if row.clip_id in metadata.recordings
-    ]
-    named += [(each.line, each.clip_id, "", each.path) for each in metadata.unlisted]
-    clips = []
-    on_progress(0, len(named))
-    measured = map_in_order(
-        lambda each: examine(each[3], audio, limits),
-        named,
-        cancelled=cancelled,
-        if_cancelled="The check of the corpus was cancelled.",
-        max_threads=_MAX_THREADS,
-    )
-    for (line, clip_id, text, _), recording in zip(named, measured, strict=True):
-        clips.append(ExaminedClip(line, clip_id, text, recording))
-        on_progress(len(clips), len(named))
-    return clips
+def _file(clip: Clip, dataset: Path) -> str:
+    return printable(clip.path.relative_to(dataset).as_posix())
 
 
-def _shape(clip: ExaminedClip, audio: AudioSpec) -> ClipShape:
-    samples = round((clip.recording.seconds or 0.0) * audio.sample_rate)
-    return ClipShape(len(clip.text) + 1, coarse_frames(samples, audio))
+def _shape(recording: Recording, audio: AudioSpec) -> ClipShape:
+    samples = round((recording.seconds or 0.0) * audio.sample_rate)
+    return ClipShape(len(recording.clip.text) + 1, coarse_frames(samples, audio))
 
 
-def _file(clip: ExaminedClip, dataset: Path) -> str:
-    return printable(clip.recording.path.relative_to(dataset).as_posix())
-
-
-def _amount(usable: int, hours: float) -> list[Finding]:
+def _amount(usable: int, hours: float) -> Iterator[Finding]:
     if usable < _MIN_CLIPS:
-        figure = plural(usable, "usable clip")
-        advice = "fix the errors or record more: training needs one clip to learn from, one to test"
-        return [Fault("too-few-clips", "error", figure, advice, float(usable)).at(RECORDINGS)]
-    if hours >= _LITTLE:
-        return []
-    minutes = 60 * hours
-    length = f"{60 * minutes:.0f} seconds" if minutes < 1 else f"{minutes:.1f} minutes"
-    advice = "record more: the BBC's voices were made from one to three hours"
-    severity: Severity = "warning" if hours < _VERY_LITTLE else "note"
-    figure = f"{length} of usable speech"
-    return [Fault("little-speech", severity, figure, advice, hours).at(RECORDINGS)]
+        yield finding("too-few-clips", plural(usable, "usable clip"), float(usable))
+    elif hours < _LITTLE:
+        minutes = 60 * hours
+        length = f"{60 * minutes:.0f} seconds" if minutes < 1 else f"{minutes:.1f} minutes"
+        severity: Severity = "warning" if hours < _VERY_LITTLE else "note"
+        yield finding("little-speech", f"{length} of usable speech", hours, severity=severity)
 
 
 def _histogram(seconds: Sequence[float], limits: Limits, audio: AudioSpec) -> Histogram:
-    longest = max(1, math.ceil(limits.max_coarse_frames * audio.coarse_frame_seconds))
+    longest = max(1, math.ceil(max_seconds(limits, audio)))
     counts, edges = np.histogram(seconds, bins=longest, range=(0, longest))
     return Histogram(tuple(map(float, edges)), tuple(map(int, counts)))
 

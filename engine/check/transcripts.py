@@ -3,13 +3,14 @@
 import html
 import re
 import unicodedata
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from difflib import SequenceMatcher
-from functools import cached_property, partial
+from functools import cached_property
 
-from engine.check.encoding import character_fault
-from engine.check.report import Fault, Severity
+from engine.check.encoding import character_finding
+from engine.check.kinds import finding
+from engine.check.report import Finding, Severity
 from engine.data.clips import Limits
 from engine.formatting import printable
 from engine.text.vocabulary import Vocabulary
@@ -42,30 +43,37 @@ _DOUBLED = re.compile(
 )
 # No common English word is longer: a longer one has lost its spaces.
 _LONGEST_WORD = 24
+# What should not match anywhere in a text, and what it is where it does.
+_PATTERNS = {
+    "escape": (
+        re.compile(r"\\(?:[nrt\"']|u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2})"),
+        "is an escape sequence",
+    ),
+    "time-stamp": (
+        re.compile(r"\b\d{1,2}:\d{2}:\d{2}(?:[.,]\d+)?|\b\d{1,2}:\d{2}[.,]\d+|-->"),
+        "looks like the time stamp of a subtitle",
+    ),
+    "speaker-label": (
+        re.compile(r"^(?:[A-Z][A-Z .'-]{1,25}|(?i:speaker) ?[A-Z0-9]{1,2}):\s"),
+        "looks like the name of a speaker",
+    ),
+}
+LEAVE_OUT = ("unreadable-text", "text-too-long")
+"""Kinds of findings for which training leaves a clip out because of its text."""
 
 
-def text_faults(
+def text_findings(
     clip_id: str, raw: str, text: str, vocabulary: Vocabulary, limits: Limits
-) -> list[Fault]:
-    """What is wrong with the transcript of one clip.
+) -> list[Finding]:
+    """What is wrong with the transcript of one clip, without its place.
 
     `raw` is the field after the id and `text` what training reads: the same where there is no
-    other field. A fault that does not change what the voice reads is not reported.
+    other field. What does not change what the voice reads is not reported.
     """
     transcript = _Transcript(clip_id, raw, text, vocabulary)
-    unusable = _unusable(transcript, limits)
-    if unusable:
+    if unusable := _unusable(transcript, limits):
         return [unusable]
-    return [fault for check in _CHECKS if (fault := check(transcript))]
-
-
-def is_left_out(fault: Fault) -> bool:
-    """Whether training leaves a clip out because of this fault of its text."""
-    return fault.kind in (_UNREADABLE, _TOO_LONG)
-
-
-_UNREADABLE = "unreadable-text"
-_TOO_LONG = "text-too-long"
+    return [found for check in _CHECKS for found in check(transcript)]
 
 
 @dataclass(frozen=True)
@@ -98,174 +106,143 @@ def _words(text: str) -> list[str]:
     return [word.casefold().replace("’", "'") for word in _WORD.findall(text)]
 
 
-def _unusable(transcript: _Transcript, limits: Limits) -> Fault | None:
-    shorten = "cut the recording and its text at a pause, into separate clips"
-    limit = limits.max_characters
+def _unusable(transcript: _Transcript, limits: Limits) -> Finding | None:
     characters = len(" ".join(transcript.text.split()))
-    if characters <= _HOPELESS * limit:
+    if characters <= _HOPELESS * limits.max_characters:
         if not transcript.cleaned:
-            figure = f"none of {_quoted(transcript.text)} can be read"
-            advice = "write what is spoken in the voice's letters, or delete the line"
-            return Fault(_UNREADABLE, "error", figure, advice)
+            return finding("unreadable-text", f"none of {_quoted(transcript.text)} can be read")
         characters = len(transcript.cleaned) + 1  # the end of a sentence is a symbol, too
-    if characters <= limit:
+    if characters <= limits.max_characters:
         return None
-    figure = f"{characters:,} characters; the limit is {limit}"
-    return Fault(_TOO_LONG, "error", figure, shorten, float(characters))
+    figure = f"{characters:,} characters; the limit is {limits.max_characters}"
+    return finding("text-too-long", figure, float(characters))
 
 
-def _no_words(transcript: _Transcript) -> Fault | None:
-    if any(map(str.isalnum, transcript.cleaned)):
-        return None
-    figure = f"{_quoted(transcript.text)} contains nothing to speak"
-    return Fault("no-words", "error", figure, "write what is spoken, or delete the line")
-
-
-def _placeholder(transcript: _Transcript) -> Fault | None:
-    text = transcript.text
-    if _PLACEHOLDER.fullmatch(text):
-        figure = f"{_quoted(text)} is a placeholder"
-        return Fault("placeholder", "error", figure, "write what is spoken, or delete the line")
+def _nothing_to_say(transcript: _Transcript) -> Iterator[Finding]:
+    quoted = _quoted(transcript.text)
+    if not any(map(str.isalnum, transcript.cleaned)):
+        yield finding("no-words", f"{quoted} contains nothing to speak")
     name = transcript.clip_id.rsplit("/", 1)[-1].casefold()
-    if text.casefold() in (name, name + ".wav", name + ".flac") and not name.isalpha():
-        return Fault("text-is-id", "error", f"the text is the id {_quoted(text)}", "write the text")
-    return None
+    if _PLACEHOLDER.fullmatch(transcript.text):
+        yield finding("placeholder", f"{quoted} is a placeholder")
+    elif transcript.text.casefold() in (name, f"{name}.wav", f"{name}.flac") and not name.isalpha():
+        yield finding("text-is-id", f"the text is the id {quoted}")
 
 
-def _control(transcript: _Transcript) -> Fault | None:
+def _characters(transcript: _Transcript) -> Iterator[Finding]:
+    if found := character_finding(transcript.text):
+        yield found
     for column, character in enumerate(transcript.text, start=1):
         category = unicodedata.category(character)
         # A zero byte is reported with its line; joiners shape letters in some scripts.
-        if category not in ("Cc", "Cf", "Co", "Cn", "Zl", "Zp") or character in "\t\0\u200c\u200d":
-            continue
-        kind = "control-character" if category == "Cc" else "invisible-character"
-        figure = f"U+{ord(character):04X} as character {column} of the text"
-        return Fault(kind, "warning", figure, "delete the invisible character", float(column))
-    return None
+        if category in ("Cc", "Cf", "Co", "Cn", "Zl", "Zp") and character not in "\t\0\u200c\u200d":
+            kind = "control-character" if category == "Cc" else "invisible-character"
+            figure = f"U+{ord(character):04X} as character {column} of the text"
+            yield finding(kind, figure, float(column))
+            return
 
 
-def _annotation(transcript: _Transcript) -> Fault | None:
+def _annotation(transcript: _Transcript) -> Iterator[Finding]:
     found = _NO_WORDS.search(transcript.text)
-    if not found or not transcript.matters(_NO_WORDS.sub(" ", transcript.text)):
-        return None
-    advice = "write only what is spoken; leave out clips in which something else is heard"
-    return Fault("annotation", "error", f"{_quoted(found.group())} is not spoken", advice)
+    if found and transcript.matters(_NO_WORDS.sub(" ", transcript.text)):
+        yield finding("annotation", f"{_quoted(found.group())} is not spoken")
 
 
-def _markup(transcript: _Transcript) -> Fault | None:
+def _markup(transcript: _Transcript) -> Iterator[Finding]:
     text = _NO_WORDS.sub(" ", transcript.text)
     if found := _TAG.search(text):
-        without, what = _TAG.sub(" ", transcript.text), "markup"
-        advice = "leave tags out of the text"
-    else:
-        found = _ENTITY.search(text)
+        without, what, advice = _TAG.sub(" ", transcript.text), "markup", ""
+    elif found := _ENTITY.search(text):
         without, what = html.unescape(transcript.text), "an HTML entity"
         advice = "write the character that it stands for"
-    if not found or without == transcript.text:
-        return None
-    severity: Severity = "error" if transcript.matters(without) else "note"
-    return Fault("markup", severity, f"{_quoted(found.group())} is {what}", advice)
+    if found and without != transcript.text:
+        severity: Severity = "error" if transcript.matters(without) else "note"
+        figure = f"{_quoted(found.group())} is {what}"
+        yield finding("markup", figure, severity=severity, advice=advice)
 
 
-def _brackets(transcript: _Transcript) -> Fault | None:
+def _brackets(transcript: _Transcript) -> Iterator[Finding]:
     found = _BRACKETED.search(_NO_WORDS.sub(" ", transcript.text))
-    if not found or not transcript.matters(transcript.text.replace(found.group(), " ")):
-        return None
-    advice = "delete the brackets if it is spoken, and all of it if not"
-    return Fault("bracketed", "warning", f"{_quoted(found.group())} in brackets", advice)
+    if found and transcript.matters(transcript.text.replace(found.group(), " ")):
+        yield finding("bracketed", f"{_quoted(found.group())} in brackets")
 
 
-def _matched(transcript: _Transcript, found: tuple[re.Pattern[str], Fault]) -> Fault | None:
-    pattern, fault = found
-    match = pattern.search(transcript.text)
-    if not match:
-        return None
-    return replace(fault, figure=f"{_quoted(match.group().strip())} {fault.figure}")
+def _patterns(transcript: _Transcript) -> Iterator[Finding]:
+    for kind, (pattern, what) in _PATTERNS.items():
+        if match := pattern.search(transcript.text):
+            yield finding(kind, f"{_quoted(match.group().strip())} {what}")
 
 
-def _digits(transcript: _Transcript) -> Fault | None:
+def _digits(transcript: _Transcript) -> Iterator[Finding]:
     lost = transcript.vocabulary.unknown(transcript.text)
     digits = "".join(c for c in dict.fromkeys(transcript.text) if c.isdigit() and c in lost)
-    if not digits:
-        return None
-    figure = f"the voice cannot read {_quoted(digits)}"
-    return Fault("unread-digits", "warning", figure, "write numbers out as words")
+    if digits:
+        yield finding("unread-digits", f"the voice cannot read {_quoted(digits)}")
 
 
-def _capitals(transcript: _Transcript) -> Fault | None:
+def _capitals(transcript: _Transcript) -> Iterator[Finding]:
     letters = sum(map(str.isalpha, transcript.text))
     if not transcript.text.isupper() or letters < 8 or len(transcript.words) < 2:
-        return None
+        return
     figure = f"{_quoted(transcript.text)} is all in capitals"
     if transcript.matters(transcript.text.lower()):
         advice = "write it in lower case: words in capitals are read as abbreviations"
-        return Fault("all-capitals", "warning", figure, advice)
-    return Fault("all-capitals", "note", figure, "nothing to do: it is read like any other text")
+        yield finding("all-capitals", figure, severity="warning", advice=advice)
+    else:
+        yield finding("all-capitals", figure)
 
 
-def _repeated(transcript: _Transcript) -> Fault | None:
-    advice = "delete what is not spoken twice"
+def _repeated(transcript: _Transcript) -> Iterator[Finding]:
     words = transcript.words
     half = len(words) // 2
     if len(words) % 2 == 0 and half >= 3 and words[:half] == words[half:]:
-        figure = f"the text says {_quoted(' '.join(words[:half]))} twice"
-        return Fault("repeated-text", "warning", figure, advice)
-    if transcript.english:
+        yield finding("repeated-text", f"the text says {_quoted(' '.join(words[:half]))} twice")
+    elif transcript.english:
         for found in _REPEATED.finditer(transcript.text):
             if not _DOUBLED.fullmatch(found.group(1)):
-                figure = f"{_quoted(found.group())} in the text"
-                return Fault("repeated-word", "warning", figure, advice)
-    return None
+                yield finding("repeated-word", f"{_quoted(found.group())} in the text")
+                return
 
 
-def _script(transcript: _Transcript) -> Fault | None:
+def _script(transcript: _Transcript) -> Iterator[Finding]:
     """Letters of several scripts in one word, or of another script than the voice's."""
-    if transcript.text.isascii():
-        return None
     foreign = []
-    for word in _WORD.findall(transcript.text):
+    for word in [] if transcript.text.isascii() else _WORD.findall(transcript.text):
         scripts = {unicodedata.name(c, "UNNAMED").split(" ")[0] for c in word if c.isalpha()}
         if len(scripts & {"LATIN", "CYRILLIC", "GREEK"}) > 1:
             figure = f"{_quoted(word)} mixes letters of different alphabets that look alike"
-            return Fault("mixed-alphabets", "warning", figure, "type the word again")
+            yield finding("mixed-alphabets", figure)
+            return
         if scripts - {"LATIN", "FEMININE", "MASCULINE"}:
             foreign.append(word)
-    if not foreign or not transcript.english:
-        return None
-    mostly = 2 * len(foreign) > len(transcript.words)
-    figure = f"{_quoted(foreign[0])} is not in Latin letters"
-    advice = "write it in Latin letters as it is spoken, or leave the clip out"
-    return Fault("other-script", "error" if mostly else "warning", figure, advice)
+    if foreign and transcript.english:
+        mostly = 2 * len(foreign) > len(transcript.words)
+        figure = f"{_quoted(foreign[0])} is not in Latin letters"
+        yield finding("other-script", figure, severity="error" if mostly else "warning")
 
 
-def _long_word(transcript: _Transcript) -> Fault | None:
+def _long_word(transcript: _Transcript) -> Iterator[Finding]:
     longest = max(transcript.words, key=len, default="")
-    if not transcript.english or len(longest) <= _LONGEST_WORD:
-        return None
-    figure = f"{_quoted(longest)} is {len(longest)} letters long"
-    advice = "restore the missing spaces"
-    return Fault("long-word", "warning", figure, advice, float(len(longest)))
+    if transcript.english and len(longest) > _LONGEST_WORD:
+        figure = f"{_quoted(longest)} is {len(longest)} letters long"
+        yield finding("long-word", figure, float(len(longest)))
 
 
-def _columns(transcript: _Transcript) -> Fault | None:
+def _columns(transcript: _Transcript) -> Iterator[Finding]:
     """Whether the words of the two text fields have next to nothing in common."""
     raw, text = transcript.raw, transcript.text
-    if raw == text or not raw:
-        return None
     # Short words next to digits or full stops may be abbreviations, written out in the other.
     shortest = 4 if re.search(r"\d|\.\S", raw) else 2
     words = [word for word in _words(raw) if len(word) >= shortest and word != "dr"]
-    if len(words) < 2:
-        return None
+    if raw == text or len(words) < 2:
+        return
     shared = max(
         _shared_in_order(words, spoken)
         for spoken in (transcript.words, transcript.cleaned.replace(",", "").split())
     )
-    if shared > 0.34 or (shared > 0 and len(words) < 3):
-        return None
-    figure = f"{_quoted(raw)} is normalised as {_quoted(text)}"
-    advice = "check whether a column moved: both texts of a line must say the same"
-    return Fault("columns-differ", "error", figure, advice, round(shared, 3))
+    if shared <= 0.34 and (shared == 0 or len(words) >= 3):
+        figure = f"{_quoted(raw)} is normalised as {_quoted(text)}"
+        yield finding("columns-differ", figure, round(shared, 3))
 
 
 def _shared_in_order(words: list[str], spoken: list[str]) -> float:
@@ -274,39 +251,14 @@ def _shared_in_order(words: list[str], spoken: list[str]) -> float:
     return sum(block.size for block in blocks) / len(words)
 
 
-def _csv_quotes(transcript: _Transcript) -> Fault | None:
+def _csv_quotes(transcript: _Transcript) -> Iterator[Finding]:
     text = transcript.raw
-    if not (len(text) > 2 and text[0] == text[-1] == '"' and '""' in text[1:-1]):
-        return None
-    advice = "write the file without quoting: quotes are text here"
-    return Fault("csv-quotes", "warning", f"{_quoted(text)} is in CSV quotes", advice)
+    if len(text) > 2 and text[0] == text[-1] == '"' and '""' in text[1:-1]:
+        yield finding("csv-quotes", f"{_quoted(text)} is in CSV quotes", severity="warning")
 
 
-_UNLESS_SPOKEN = "delete it unless it is spoken"
-# What should not match anywhere in a text, and what is wrong where it does.
-_PATTERNS = (
-    (
-        re.compile(r"\\(?:[nrt\"']|u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2})"),
-        Fault(
-            "escape",
-            "error",
-            "is an escape sequence",
-            "write the character that it stands for, or a space",
-        ),
-    ),
-    (
-        re.compile(r"\b\d{1,2}:\d{2}:\d{2}(?:[.,]\d+)?|\b\d{1,2}:\d{2}[.,]\d+|-->"),
-        Fault("time-stamp", "warning", "looks like the time stamp of a subtitle", _UNLESS_SPOKEN),
-    ),
-    (
-        re.compile(r"^(?:[A-Z][A-Z .'-]{1,25}|(?i:speaker) ?[A-Z0-9]{1,2}):\s"),
-        Fault("speaker-label", "warning", "looks like the name of a speaker", _UNLESS_SPOKEN),
-    ),
-)
-_CHECKS: tuple[Callable[[_Transcript], Fault | None], ...] = (
-    *(_no_words, _placeholder, lambda transcript: character_fault(transcript.text), _control),
-    *(_annotation, _markup, _brackets),
-    *(partial(_matched, found=found) for found in _PATTERNS),
+_CHECKS = (
+    *(_nothing_to_say, _characters, _annotation, _markup, _brackets, _patterns),
     *(_digits, _capitals, _repeated, _script, _long_word, _columns, _csv_quotes),
 )
 

@@ -1,10 +1,13 @@
 """Faults that show in the samples: clipping, DC offset, dropouts, clicks, a cut end, channels."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.check.kinds import finding
 from engine.check.levels import Levels, runs
-from engine.check.report import Fault, Severity
+from engine.check.report import Finding, Severity
 from engine.formatting import plural
 
 _STEP_16 = 1 / 32_768
@@ -61,28 +64,28 @@ _ALIKE = 0.9
 _DIFFERENT = 0.5
 _OPPOSED = -0.2
 
-_RECORD_LOWER = "record it again at a lower level, or leave the clip out"
 
-
-def waveform_faults(samples: NDArray[np.float32], rate: int, levels: Levels) -> list[Fault]:
-    """Faults of samples `(N, channels)`, N > 0, of a rate in Hz."""
+def waveform_findings(samples: NDArray[np.float32], rate: int, levels: Levels) -> Iterator[Finding]:
+    """Findings about samples `(N, channels)`, N > 0, of a rate in Hz."""
     loudest = samples[:, int(np.abs(samples).max(axis=0).argmax())]
-    dropouts = _dropouts(loudest, rate, levels.speech)
-    return [
-        *_clipped(loudest, rate),
-        *_over_full_scale(loudest),
-        *_offset(samples),
-        # The edges of a gap click, too.
-        *(dropouts or _clicks(loudest, rate)),
-        *_cut_off(levels),
-    ]
+    peak = float(np.abs(loudest).max())
+    if peak >= _LOWEST_PEAK:
+        yield from _clipped(loudest, rate, peak)
+    if peak > 1.0:
+        yield finding("over-full-scale", f"samples reach {peak:.2f} times full scale", peak)
+    yield from _offset(samples)
+    dropouts = list(_dropouts(loudest, rate, levels.speech))
+    # The edges of a gap click, too.
+    yield from dropouts or _clicks(loudest, rate)
+    below = levels.speech - levels.ending
+    # Nothing but noise has no end that could be cut.
+    if below < _CUT_END and levels.signal_to_noise >= _CUT_END + 8:
+        figure = f"ends in the middle of a sound, {below:.0f} dB below the speech"
+        yield finding("cut-off", figure, below)
 
 
-def _clipped(channel: NDArray[np.float32], rate: int) -> list[Fault]:
+def _clipped(channel: NDArray[np.float32], rate: int, peak: float) -> Iterator[Finding]:
     flat, tops = 0, 0
-    peak = float(np.abs(channel).max())
-    if peak < _LOWEST_PEAK:
-        return []
     for side in (channel, -channel):
         top = float(side.max())
         starts, ends = runs(side >= top - max(1.5 * _STEP_16, _FLATNESS * abs(top)))
@@ -91,28 +94,25 @@ def _clipped(channel: NDArray[np.float32], rate: int) -> list[Fault]:
         flat, tops = flat + int(long.sum()), tops + len(long)
     share = flat / len(channel)
     at_full_scale = peak >= _FULL_SCALE
-    if tops < (_FLAT_TOPS_AT_FULL_SCALE if at_full_scale else _FLAT_TOPS):
-        return _squashed(channel, rate)
-    height = "full scale" if at_full_scale else f"{100 * peak:.0f} % of full scale"
-    figure = f"{100 * share:.2g} % of samples in {tops:,} flat tops at {height}"
-    severity: Severity = "error" if share >= _HARMFUL_CLIPPING else "warning"
-    return [Fault("clipped", severity, figure, _RECORD_LOWER, 100 * share)]
+    if tops >= (_FLAT_TOPS_AT_FULL_SCALE if at_full_scale else _FLAT_TOPS):
+        height = "full scale" if at_full_scale else f"{100 * peak:.0f} % of full scale"
+        figure = f"{100 * share:.2g} % of samples in {tops:,} flat tops at {height}"
+        severity: Severity = "error" if share >= _HARMFUL_CLIPPING else "warning"
+        yield finding("clipped", figure, 100 * share, severity=severity)
+    elif len(channel) >= _MIN_SQUASHED_SECONDS * rate:
+        yield from _squashed(channel)
 
 
-def _squashed(channel: NDArray[np.float32], rate: int) -> list[Fault]:
+def _squashed(channel: NDArray[np.float32]) -> Iterator[Finding]:
     """Clipping that shows in how often each height occurs, because the tops are flat no more."""
-    if len(channel) < _MIN_SQUASHED_SECONDS * rate:
-        return []
     heights = np.abs(channel - np.float32(channel.mean(dtype=np.float64)))
     share = float((heights > _NEAR_THE_PEAK * heights.max()).mean())
     if share >= _SQUASHED:
         figure = f"{100 * share:.2g} % of samples within the top tenth of the peak"
-        return [Fault("clipped", "warning", figure, _RECORD_LOWER, 100 * share)]
-    height = _gathering_height(heights)
-    if height is None:
-        return []
-    figure = f"samples pile up at {100 * height:.0f} % of the peak, where the tops were cut"
-    return [Fault("clipped", "warning", figure, _RECORD_LOWER, 100 * height)]
+        yield finding("clipped", figure, 100 * share)
+    elif height := _gathering_height(heights):
+        figure = f"samples pile up at {100 * height:.0f} % of the peak, where the tops were cut"
+        yield finding("clipped", figure, 100 * height)
 
 
 def _gathering_height(heights: NDArray[np.float32]) -> float | None:
@@ -130,50 +130,36 @@ def _gathering_height(heights: NDArray[np.float32]) -> float | None:
     return None
 
 
-def _over_full_scale(channel: NDArray[np.float32]) -> list[Fault]:
-    peak = float(np.abs(channel).max())
-    if peak <= 1.0:
-        return []
-    advice = "lower it before saving it in another format, which would clip it"
-    figure = f"samples reach {peak:.2f} times full scale"
-    return [Fault("over-full-scale", "warning", figure, advice, peak)]
-
-
-def _offset(samples: NDArray[np.float32]) -> list[Fault]:
+def _offset(samples: NDArray[np.float32]) -> Iterator[Finding]:
     means = samples.mean(axis=0, dtype=np.float64)
     offset = float(means[np.abs(means).argmax()])
-    if abs(offset) < _OFFSET:
-        return []
-    severity: Severity = "error" if abs(offset) >= _HARMFUL_OFFSET else "warning"
-    figure = f"DC offset of {100 * offset:+.1f} % of full scale"
-    advice = "remove it with a high-pass filter, as `voicecoach clean` does"
-    return [Fault("dc-offset", severity, figure, advice, 100 * offset)]
+    if abs(offset) >= _OFFSET:
+        severity: Severity = "error" if abs(offset) >= _HARMFUL_OFFSET else "warning"
+        figure = f"DC offset of {100 * offset:+.1f} % of full scale"
+        yield finding("dc-offset", figure, 100 * offset, severity=severity)
 
 
-def _dropouts(channel: NDArray[np.float32], rate: int, speech: float) -> list[Fault]:
+def _dropouts(channel: NDArray[np.float32], rate: int, speech: float) -> Iterator[Finding]:
     starts, ends = runs(np.diff(channel) == 0)
     long = ends - starts >= max(4, int(_MIN_DROPOUT * rate))
     beside = max(2, int(_BESIDE * rate))
     loud = 10 ** ((speech - _BESIDE_LEVEL) / 20)
     found = [
-        (int(start), int(end - start))
-        for start, end in zip(starts[long], ends[long], strict=True)
+        (start, end - start)
+        for start, end in zip(starts[long].tolist(), ends[long].tolist(), strict=True)
         if end - start <= _MAX_DROPOUT * rate
         and _moves(channel[max(0, start - beside) : start], loud)
         and _moves(channel[end + 1 : end + 1 + beside], loud)
-        and _jumps(channel, int(start), int(end), loud)
+        and _jumps(channel, start, end, loud)
     ]
-    if not found:
-        return []
-    total = sum(length for _, length in found) / rate
-    severity: Severity = "error" if total >= _HARMFUL_DROPOUT else "warning"
-    figure = (
-        f"{plural(len(found), 'gap')} in the speech, {1000 * total:.0f} ms in total, "
-        f"first at {found[0][0] / rate:.2f} s"
-    )
-    return [
-        Fault("dropout", severity, figure, "export it again, or leave the clip out", 1000 * total)
-    ]
+    if found:
+        total = sum(length for _, length in found) / rate
+        figure = (
+            f"{plural(len(found), 'gap')} in the speech, {1000 * total:.0f} ms in total, "
+            f"first at {found[0][0] / rate:.2f} s"
+        )
+        severity: Severity = "error" if total >= _HARMFUL_DROPOUT else "warning"
+        yield finding("dropout", figure, 1000 * total, severity=severity)
 
 
 def _moves(samples: NDArray[np.float32], level: float) -> bool:
@@ -187,27 +173,23 @@ def _jumps(channel: NDArray[np.float32], start: int, end: int, level: float) -> 
     return any(float(np.abs(side - still).max(initial=0)) > level / 2 for side in sides)
 
 
-def _clicks(channel: NDArray[np.float32], rate: int) -> list[Fault]:
-    """The clicks of one channel `(N,)` as one fault.
+def _clicks(channel: NDArray[np.float32], rate: int) -> Iterator[Finding]:
+    """The clicks of one channel `(N,)` as one finding.
 
     A sample's leap is its distance from the middle of its neighbours. Speech leaps too, most of
     all in an s, but for hundredths of a second, and not between samples that lie still.
     """
-    if len(channel) < 3:
-        return []
     leaps = np.abs(channel[1:-1] - (channel[:-2] + channel[2:]) / 2)
     clicks = _places_of_clicks(leaps, max(2, round(_CLICK * rate)), round(_AROUND * rate))
-    if not clicks:
-        return []
-    highest = max(clicks, key=lambda place: float(leaps[place]))
-    leap = min(100.0, 100 * float(leaps[highest]))
-    several = "" if len(clicks) == 1 else ", the highest"
-    figure = (
-        f"{plural(len(clicks), 'click')}{several} of {leap:.0f} % of full scale, "
-        f"at {(highest + 1) / rate:.2f} s"
-    )
-    advice = "cut it out or record it again, or leave the clip out"
-    return [Fault("click", "warning", figure, advice, leap)]
+    if clicks:
+        highest = max(clicks, key=lambda place: float(leaps[place]))
+        leap = min(100.0, 100 * float(leaps[highest]))
+        several = "" if len(clicks) == 1 else ", the highest"
+        figure = (
+            f"{plural(len(clicks), 'click')}{several} of {leap:.0f} % of full scale, "
+            f"at {(highest + 1) / rate:.2f} s"
+        )
+        yield finding("click", figure, leap)
 
 
 def _places_of_clicks(leaps: NDArray[np.float32], inside: int, around: int) -> list[int]:
@@ -225,53 +207,33 @@ def _places_of_clicks(leaps: NDArray[np.float32], inside: int, around: int) -> l
     return found
 
 
-def _cut_off(levels: Levels) -> list[Fault]:
-    below = levels.speech - levels.ending
-    # Nothing but noise has no end that could be cut.
-    if below >= _CUT_END or levels.signal_to_noise < _CUT_END + 8:
-        return []
-    figure = f"ends in the middle of a sound, {below:.0f} dB below the speech"
-    advice = "compare its last word with the text; copy or cut it again"
-    return [Fault("cut-off", "warning", figure, advice, below)]
-
-
-def channel_faults(samples: NDArray[np.float32]) -> list[Fault]:
-    """What mixing channels `(N, channels)` into one would do to the speech."""
+def channel_findings(samples: NDArray[np.float32]) -> Iterator[Finding]:
+    """What mixing channels `(N, channels)`, N > 0, into one would do to the speech."""
     count = samples.shape[1]
-    if count < 2 or not len(samples):
-        return []
+    if count < 2:
+        return
     kind = "stereo" if count == 2 else "many-channels"
-    figure = f"{count} channels, which are mixed into one"
-    faults = [Fault(kind, "note", figure, "nothing to do", float(count))]
+    yield finding(kind, f"{count} channels, which are mixed into one", float(count))
     centred = samples - samples.mean(axis=0)
     powers = np.einsum("nc,nc->c", centred, centred, dtype=np.float64)
     loudest = int(powers.argmax())
     if powers[loudest] <= 0:
-        return faults
+        return
     alive = powers > powers[loudest] * _DEAD**2
-    if not alive.all():
-        silent = int((~alive).sum())
+    if silent := int((~alive).sum()):
         figure = f"{silent} of {count} channels silent, which makes the mix quieter"
-        advice = "export only the channel with the voice"
-        faults.append(Fault("dead-channel", "warning", figure, advice, float(silent)))
-    correlations = [
+        yield finding("dead-channel", figure, float(silent))
+    correlation = min(
         float(np.dot(centred[:, loudest], centred[:, channel]))
         / float(np.sqrt(powers[loudest] * powers[channel]))
         for channel in np.flatnonzero(alive)
-        if channel != loudest
-    ]
-    if correlations and min(correlations) < _ALIKE:
-        faults.append(_different(min(correlations)))
-    return faults
-
-
-def _different(correlation: float) -> Fault:
+    )
     figure = f"correlation of the channels {correlation:.2f}"
-    advice = "export only the better channel"
     if correlation < _OPPOSED:
         figure += ": they cancel each other in the mix"
-        return Fault("opposed-channels", "error", figure, advice, correlation)
-    if correlation < _DIFFERENT:
+        yield finding("opposed-channels", figure, correlation)
+    elif correlation < _DIFFERENT:
         figure += ": they hold two different sounds"
-        return Fault("different-channels", "error", figure, advice, correlation)
-    return Fault("different-channels", "warning", figure, advice, correlation)
+        yield finding("different-channels", figure, correlation, severity="error")
+    elif correlation < _ALIKE:
+        yield finding("different-channels", figure, correlation)

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine.networks.attention import guide
+from engine.networks.text2mel import guide
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from engine.machine.device import (
 )
 from engine.networks.specs import NetworkSpec, Text2MelSpec, preset_spec
 from engine.networks.text2mel import Text2Mel
-from engine.speech.synthesizer import Synthesizer
+from engine.speech.synthesizer import speak_sentence
 from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
 from engine.training.checkpoint_writer import StateCopy
 from engine.training.divergence import all_finite
@@ -186,12 +186,12 @@ def _synthesis_result(preset: PresetName, rounds: int) -> Result:
     assert isinstance(spec, Text2MelSpec)
     torch.manual_seed(1)
     text2mel = Text2Mel(spec).eval()
-    synthesizer = Synthesizer(text2mel, vocabulary, Limits(max_coarse_frames=_FRAMES))
+    limits = Limits(max_coarse_frames=_FRAMES)
     sentence = "the quick answer is often not the right one."
     text = torch.tensor([vocabulary.encode(sentence)])
 
     def cached() -> None:
-        synthesizer.mel(sentence)
+        speak_sentence(text2mel, vocabulary, limits, sentence)
 
     @torch.inference_mode()
     def whole() -> None:

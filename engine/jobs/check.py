@@ -9,10 +9,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from engine.check.kinds import finding
 from engine.check.report import (
     USUAL_STEPS,
     CheckReport,
-    Fault,
     Finding,
     Severity,
     TranscriptScore,
@@ -164,7 +164,6 @@ def _with_scores(
         options.dataset,
         device=options.device,
         on_progress=show,
-        cancelled=_never,
     )
     suspicious = [_finding(score, files) for score in scores if score.score >= _SUSPICIOUS]
     return replace(report, doubts=scores, findings=in_order([*report.findings, *suspicious]))
@@ -176,6 +175,5 @@ def _finding(score: TranscriptScore, files: Survey) -> Finding:
         f"the text hardly helps: loss {score.loss:.3f} with it, "
         f"{score.other_loss:.3f} with another clip's"
     )
-    advice = "listen to it and compare every word with its text"
-    fault = Fault("doubted-transcript", severity, figure, advice, score.score)
-    return fault.at(files.files.get(score.line, METADATA), score.line, score.clip_id)
+    found = finding("doubted-transcript", figure, score.score, severity=severity)
+    return found.at(files.files.get(score.line, METADATA), score.line, score.clip_id)

@@ -10,8 +10,8 @@ from engine.check.cleaning import (
     Kept,
     LeftOut,
     Outcome,
-    RepairJob,
     harmful_lines,
+    repair_clip,
     without_wrong_texts,
 )
 from engine.check.metadata_checks import Metadata, check_metadata
@@ -45,7 +45,6 @@ def clean(
     *,
     against: Path | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
-    cancelled: Callable[[], bool] = lambda: False,
 ) -> Cleaned:
     """Write a copy of a corpus that is fit for training, in the same layout.
 
@@ -58,13 +57,11 @@ def clean(
         out: the folder to make; it may exist if it is empty.
         against: the voice whose symbols and limits decide; the BBC's without it.
         on_progress: called with clips done and clips in all.
-        cancelled: asked between two clips.
 
     Raises:
         InputError: there is no such corpus or voice, nothing in it is usable, or `out` is taken
             or cannot be made.
         EngineError: the copy cannot be written; nothing is left of it.
-        Cancelled: `cancelled()` became true; nothing is left of the copy.
     """
     _require_place(dataset, out)
     settings = VoiceSettings() if against is None else Voice.open(against).settings
@@ -73,16 +70,18 @@ def clean(
     metadata = check_metadata(scan, vocabulary, settings.limits)
     _require_readable(dataset, metadata)
     harmful = harmful_lines(metadata.findings)
-    rows = [row for row in metadata.rows if row.line not in harmful]
+    clips = [clip for clip in metadata.clips if clip.line not in harmful]
     with new_folder(out) as folder:
-        job = RepairJob(metadata.recordings, folder / RECORDINGS, AudioSpec(), settings.limits)
         outcomes: list[Outcome] = []
         for outcome in map_in_order(
-            job.repair_one, rows, cancelled=cancelled, if_cancelled="The copy was not completed."
+            lambda clip: repair_clip(clip, folder / RECORDINGS, AudioSpec(), settings.limits),
+            clips,
+            cancelled=lambda: False,  # Ctrl+C ends the command itself
+            if_cancelled="",
         ):
             outcomes.append(outcome)
-            on_progress(len(outcomes), len(rows))
-        outcomes = without_wrong_texts(outcomes, vocabulary, folder / RECORDINGS)
+            on_progress(len(outcomes), len(clips))
+        outcomes = without_wrong_texts(outcomes)
         cleaned = _summary(out, outcomes, harmful.values())
         if not cleaned.changes:
             raise InputError(_nothing_left(dataset, cleaned.left_out))
@@ -97,7 +96,7 @@ def _summary(out: Path, outcomes: Sequence[Outcome], harmful: Iterable[LeftOut])
         out,
         tuple(clip.change for clip in kept),
         tuple(sorted(left_out, key=lambda row: row.line)),
-        sum(clip.seconds for clip in kept) / 3600,
+        sum(clip.recording.seconds or 0.0 for clip in kept) / 3600,
     )
 
 

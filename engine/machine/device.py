@@ -25,27 +25,27 @@ def choose_device(asked: str) -> torch.device:
     if asked == "auto":
         usable = torch.cuda.is_available() and not _lack_of_code(0)
         return torch.device("cuda:0" if usable else "cpu")
+    device: torch.device | None
     try:
         device = torch.device(asked)
     except RuntimeError:
-        raise InputError(f"--device is {asked!r}; write auto, cpu or cuda:0.") from None
+        device = None
     if device == torch.device("cpu"):
         return device
-    if device.type != "cuda":
+    if device is None or device.type != "cuda":
         raise InputError(f"--device is {asked!r}; write auto, cpu or cuda:0.")
+    index = device.index or 0
     if not torch.cuda.is_available():
-        raise InputError(
-            f"--device is {asked}, but this machine has no usable NVIDIA GPU; write cpu, or see "
-            f"whether `nvidia-smi` answers."
+        why = (
+            "this machine has no usable NVIDIA GPU; write cpu, or see whether `nvidia-smi` answers"
         )
-    if (device.index or 0) >= torch.cuda.device_count():
-        raise InputError(
-            f"--device is {asked}, but this machine has GPUs 0 to {torch.cuda.device_count() - 1}."
-        )
-    lack = _lack_of_code(device.index or 0)
-    if lack:
-        raise InputError(f"--device is {asked}, but {lack}; {_OTHER_BUILDS}.")
-    return torch.device("cuda", device.index or 0)
+    elif index >= torch.cuda.device_count():
+        why = f"this machine has GPUs 0 to {torch.cuda.device_count() - 1}"
+    elif why := _lack_of_code(index):
+        why = f"{why}; {_OTHER_BUILDS}"
+    if why:
+        raise InputError(f"--device is {asked}, but {why}.")
+    return torch.device("cuda", index)
 
 
 def unused_gpu(asked: str, device: torch.device) -> str:
@@ -83,33 +83,28 @@ def _driver() -> str:
 
 def _lack_of_code(index: int) -> str:
     """Say why torch has no code for a GPU that it sees; nothing where it has."""
-    major, minor = torch.cuda.get_device_capability(index)
+    capability = torch.cuda.get_device_capability(index)
     built_for = torch.cuda.get_arch_list()
-    if not built_for or any(_runs_on(code, major, minor) for code in built_for):
+    if not built_for or any(_runs_on(code, capability) for code in built_for):
         return ""
     return (
-        f"{torch.cuda.get_device_name(index)} is of compute capability {major}.{minor}, for which "
-        f"torch {torch.__version__} has no code"
+        f"{torch.cuda.get_device_name(index)} is of compute capability "
+        f"{'.'.join(map(str, capability))}, for which torch {torch.__version__} has no code"
     )
 
 
-def _runs_on(code: str, major: int, minor: int) -> bool:
+def _runs_on(code: str, capability: tuple[int, int]) -> bool:
     """Whether code for `sm_80` or `compute_90` runs on a GPU ("GPU Compatibility" in NVIDIA's
     CUDA C++ Best Practices Guide); of names that are not NVIDIA's it is taken for granted."""
     match = re.fullmatch(r"(sm|compute)_([0-9]+)([0-9])[af]?", code)
     if match is None:
         return True
-    theirs = int(match[2]), int(match[3])
-    if match[1] == "compute":
-        return theirs <= (major, minor)
-    return theirs[0] == major and theirs[1] <= minor
+    built_for = int(match[2]), int(match[3])
+    return built_for <= capability and (match[1] == "compute" or built_for[0] == capability[0])
 
 
 def choose_precision(asked: Precision, device: torch.device, *, exact: bool = False) -> torch.dtype:
-    """Return the arithmetic of a step.
-
-    `auto` takes bf16 where the device computes in it, but never where the step is to be `exact`.
-    """
+    """Return the arithmetic of a step; `auto` is bf16 where native, unless it is to be `exact`."""
     if asked == "fp32" or (asked == "auto" and exact):
         return torch.float32
     if asked == "bf16":
@@ -118,25 +113,23 @@ def choose_precision(asked: Precision, device: torch.device, *, exact: bool = Fa
         with torch.cuda.device(device):
             # A GPU older than Ampere takes bf16 as well, but imitates it slowly.
             native = torch.cuda.is_bf16_supported(including_emulation=False)
-        return torch.bfloat16 if native else torch.float32
-    return torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() else torch.float32
+    else:
+        native = torch.cpu._is_avx512_bf16_supported()
+    return torch.bfloat16 if native else torch.float32
 
 
 def make_repeatable(device: torch.device) -> None:
     """Have the same step give the same bits each time, as far as a device can; before its first.
 
-    On a CPU it does in single precision, with the same number of threads (`OMP_NUM_THREADS`) on
-    the same kind of processor. On a GPU, a run that is taken up again has the same weights,
-    moments, batches, dropout and logged sums to the bit; whether the arithmetic of its steps is
-    the same bits is for CUDA to say: on the same kind of GPU with the same driver, torch and
-    `--precision`. What can be set for it is set here: cuBLAS gets a workspace of its own for every
-    stream (`CUBLAS_WORKSPACE_CONFIG=:4096:8`, unless the person set another; "Results
-    reproducibility" in NVIDIA's cuBLAS documentation), and cuDNN tries out no algorithms.
-    `torch.use_deterministic_algorithms(True)`, which refuses what torch knows to sum in any order,
-    costs speed and is not set.
+    A CPU does so in single precision, with the same number of threads (`OMP_NUM_THREADS`) on the
+    same kind of processor. On a GPU a resumed run has the same weights, moments, batches, dropout
+    and logged sums to the bit; its further steps are as repeatable as CUDA on the same kind of GPU
+    with the same driver, torch and `--precision`. For that, cuBLAS gets a workspace for every
+    stream ("Results reproducibility" in its documentation), unless the person set another, and
+    cuDNN tries out no algorithms. `torch.use_deterministic_algorithms(True)` costs speed: not set.
 
-    Single precision is also kept from being TensorFloat-32, ten bits of mantissa instead of 23:
-    NVIDIA's own images of torch set `TORCH_ALLOW_TF32_CUBLAS_OVERRIDE`, which lets it be.
+    Single precision is kept from being TensorFloat-32, with 10 bits of mantissa instead of 23,
+    which `TORCH_ALLOW_TF32_CUBLAS_OVERRIDE` in NVIDIA's own images of torch would allow.
     """
     torch.set_float32_matmul_precision("highest")
     if device.type != "cuda":

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from engine.machine.background import Poller, Report
+from engine.machine.background import BackgroundThread, Report
 
 _log = logging.getLogger(__name__)
 
@@ -25,9 +25,9 @@ class GpuReading:
     memory_total: int
     """Bytes."""
     temperature: int | None
-    """Degrees Celsius."""
+    """Degrees Celsius; some virtual GPUs have no sensor."""
     power: float | None
-    """Watts."""
+    """Watts; some virtual GPUs have no sensor."""
 
 
 class GpuMonitor:
@@ -39,34 +39,31 @@ class GpuMonitor:
         The number that torch counts a GPU by is not NVML's where `CUDA_VISIBLE_DEVICES` is set.
         """
         self.absent = ""
-        self._handle: object | None = None
         self._failures = 0
         if uuid is None:
             self.absent = "training on the CPU"
             return
         try:
             import pynvml
+
+            pynvml.nvmlInit()
+            self._nvml = pynvml
+            self._handle = pynvml.nvmlDeviceGetHandleByUUID(uuid)
         except ImportError as error:
             self.absent = f"nvidia-ml-py is not installed: {error}"
-            return
-        self._nvml = pynvml
-        try:
-            pynvml.nvmlInit()
-            self._handle = pynvml.nvmlDeviceGetHandleByUUID(uuid)
         except Exception as error:
             # Its own kind of error, or one of reading what an odd driver says.
             self.absent = _words(error)
 
     def read(self) -> GpuReading | None:
         """Return a reading, or None where there is none; `absent` says why there will be none."""
-        if self._handle is None:
+        if self.absent:
             return None
         try:
             reading = self._read()
         except Exception as error:
             self._failures += 1
             if self._failures >= _MAX_FAILURES:
-                self._handle = None
                 self.absent = _words(error)
                 _log.warning("the GPU is read no more", exc_info=error)
             return None
@@ -74,41 +71,33 @@ class GpuMonitor:
         return reading
 
     def _read(self) -> GpuReading:
-        nvml = self._nvml
-        memory = nvml.nvmlDeviceGetMemoryInfo(self._handle)
-        use = nvml.nvmlDeviceGetUtilizationRates(self._handle)
+        nvml, handle = self._nvml, self._handle
+        memory = nvml.nvmlDeviceGetMemoryInfo(handle)
+        temperature = self._sensor(nvml.nvmlDeviceGetTemperature, nvml.NVML_TEMPERATURE_GPU)
+        milliwatts = self._sensor(nvml.nvmlDeviceGetPowerUsage)
         return GpuReading(
-            utilisation=int(use.gpu),
+            utilisation=int(nvml.nvmlDeviceGetUtilizationRates(handle).gpu),
             memory_used=int(memory.used),
             memory_total=int(memory.total),
-            temperature=self._temperature(),
-            power=self._power(),
+            temperature=temperature,
+            power=None if milliwatts is None else milliwatts / 1000,
         )
 
-    def _temperature(self) -> int | None:
-        """Degrees Celsius; some virtual GPUs have no sensor."""
-        nvml = self._nvml
+    def _sensor(self, read: Callable[..., int], *what: int) -> int | None:
         try:
-            return int(nvml.nvmlDeviceGetTemperature(self._handle, nvml.NVML_TEMPERATURE_GPU))
-        except nvml.NVMLError:
-            return None
-
-    def _power(self) -> float | None:
-        """Watts; some virtual GPUs have no sensor."""
-        try:
-            return float(self._nvml.nvmlDeviceGetPowerUsage(self._handle)) / 1000
+            return int(read(self._handle, *what))
         except self._nvml.NVMLError:
             return None
 
 
 def poll_gpu(
     uuid: str | None, update: Callable[[GpuReading | None, str], None], report: Report
-) -> Poller:
+) -> BackgroundThread:
     """Start to read a GPU every two seconds, in a thread that a slow driver may hold up.
 
     Args:
         uuid: of the GPU; None when training is on the CPU.
-        update: takes each reading and why there are none; not called again once there are none.
+        update: takes each reading and why there are none; not called again after that.
         report: takes an unexpected failure.
     """
     monitor: GpuMonitor | None = None
@@ -121,9 +110,10 @@ def poll_gpu(
             return
         update(monitor.read(), monitor.absent)
 
-    poller = Poller("GPU monitoring", _POLL_SECONDS, check, report, first=0.0)
-    poller.start()
-    return poller
+    thread = BackgroundThread("GPU monitoring", check, report, every=_POLL_SECONDS)
+    thread.start()
+    thread.request()
+    return thread
 
 
 def _words(error: Exception) -> str:

@@ -5,14 +5,12 @@ import os
 import signal
 import subprocess
 import tempfile
-import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from queue import SimpleQueue
 from typing import IO
 
-from engine.machine.background import Report
+from engine.machine.background import BackgroundThread, Report
 from engine.machine.cloud.machine import SpotNotice
 
 _log = logging.getLogger(__name__)
@@ -37,10 +35,8 @@ class Hook:
         self._command = command
         self._voice = voice.resolve()
         self._report = report
-        self._notices: SimpleQueue[SpotNotice] = SimpleQueue()
-        self._idle = threading.Event()
-        self._idle.set()
-        self._thread = threading.Thread(target=self._work, name="on-interrupt", daemon=True)
+        self._notice: SpotNotice | None = None
+        self._thread = BackgroundThread("--on-interrupt", self._work, report)
 
     def start(self) -> None:
         """Start the thread that runs the command: there may be no memory for one later."""
@@ -48,29 +44,21 @@ class Hook:
 
     def run(self, notice: SpotNotice) -> None:
         """Run the command, unless it runs already; returns at once."""
-        if self._idle.is_set():
-            self._idle.clear()
-            self._notices.put(notice)
+        if self._thread.wait(0):
+            self._notice = notice
+            self._thread.request()
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait until the command has ended, at most so long; say whether it has."""
-        return self._idle.wait(seconds)
+        return self._thread.wait(seconds)
 
     def _work(self) -> None:
-        while True:
-            notice = self._notices.get()
-            try:
-                with tempfile.TemporaryFile() as output:
-                    outcome = self._run(notice, output)
-                    _log.info("--on-interrupt %s; its output:\n%s", outcome, _end_of(output))
-                severity = "information" if outcome == "is done" else "warning"
-                self._report(f"--on-interrupt {outcome}", severity)
-            except Exception as error:
-                # Whatever it is: whoever counts on the command must hear of it.
-                _log.exception("--on-interrupt cannot be run")
-                self._report(f"--on-interrupt cannot be run: {error}", "warning")
-            finally:
-                self._idle.set()
+        assert self._notice is not None
+        with tempfile.TemporaryFile() as output:
+            outcome = self._run(self._notice, output)
+            _log.info("--on-interrupt %s; its output:\n%s", outcome, _end_of(output))
+        severity = "information" if outcome == "is done" else "warning"
+        self._report(f"--on-interrupt {outcome}", severity)
 
     def _run(self, notice: SpotNotice, output: IO[bytes]) -> str:
         """Run the command to its end, or to its deadline; say how it ended."""

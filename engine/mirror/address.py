@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 from engine.errors import InputError
 from engine.files import absolute_path
 from engine.formatting import printable
-from engine.mirror.layout import MARKER
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 # A forgotten slash: no folder is meant.
@@ -17,6 +16,8 @@ _FOLDERS = ("file", "local")
 _BUCKETS = ("s3", "s3a", "gs", "gcs")
 # What S3 and Google Cloud Storage allow, and a little more; and the long names of access points.
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,221}|arn:[A-Za-z0-9:._/-]{1,300}")
+MARKER = "mirror.json"
+"""The file that makes a place a mirror."""
 EXAMPLES = "s3://bucket/alice, gs://bucket/alice, or a folder"
 
 

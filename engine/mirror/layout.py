@@ -20,13 +20,13 @@ from typing import Annotated, TypeVar
 
 from msgspec import Meta
 
-from engine.choices import NetworkName
+from engine.choices import NETWORKS, NetworkName
 from engine.errors import InputError
+from engine.mirror.address import MARKER, without_secrets
+from engine.mirror.store import FileInfo, Store
 from engine.run.stop import MAX_STEPS
 from engine.serialization import from_json, to_plain
 
-MARKER = "mirror.json"
-"""The file that makes a place a mirror."""
 MANIFEST = "manifest.json"
 """The file that makes a folder in it a complete checkpoint."""
 LATEST = "latest.json"
@@ -49,28 +49,18 @@ VOICE_FILES = {
 LATEST_FILES = tuple(name for name in VOICE_FILES if not name.endswith("-history.jsonl"))
 """Those that are sent between checkpoints, too. Of a history, what lies beyond the checkpoint that
 a run resumes from is cut off: it is sent with checkpoints alone."""
+CHECKPOINT_FILE = re.compile(r"\A(?!manifest\.json)[a-z0-9_][a-z0-9_-]{0,40}\.(safetensors|json)\Z")
+"""The name of a file that is part of a checkpoint."""
+CHECKPOINT_FOLDER = re.compile(r"\A(text2mel|ssrn)/step-([0-9]{9,10})\.[0-9a-f]{16}\Z")
+"""The path of a checkpoint in a mirror."""
 
 _FORMAT = 1
-_CHECKPOINT_FILE = r"\A(?!manifest\.json)[a-z0-9_][a-z0-9_-]{0,40}\.(safetensors|json)\Z"
-_FOLDER = r"\A(text2mel|ssrn)/step-([0-9]{9,10})\.[0-9a-f]{16}\Z"
 
 _Id = Annotated[str, Meta(pattern=r"\A[0-9a-f]{32}\Z")]
-_Sha256 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 _Sequence = Annotated[int, Meta(ge=0, le=2**53)]
 _Text = Annotated[str, Meta(max_length=500)]
-_CheckpointFile = Annotated[str, Meta(pattern=_CHECKPOINT_FILE)]
+_CheckpointFile = Annotated[str, Meta(pattern=CHECKPOINT_FILE.pattern)]
 _VoiceFile = Annotated[str, Meta(pattern=rf"\A({'|'.join(map(re.escape, VOICE_FILES))})\Z")]
-
-
-@dataclass(frozen=True)
-class FileInfo:
-    """By what a file is recognised."""
-
-    size: Annotated[int, Meta(ge=0, le=2**40)]
-    """Bytes."""
-    sha256: _Sha256
-
-
 _VoiceFiles = Annotated[dict[_VoiceFile, FileInfo], Meta(max_length=100)]
 
 
@@ -88,11 +78,7 @@ class Manifest:
     voice_files: _VoiceFiles
 
     def __post_init__(self) -> None:
-        """Require the files that make a checkpoint.
-
-        Raises:
-            ValueError: one is missing.
-        """
+        """Require the files that make a checkpoint; ValueError where one is missing."""
         if not self.files.keys() >= {"weights.safetensors", "state.json"}:
             raise ValueError("a checkpoint has weights.safetensors and state.json")
 
@@ -155,6 +141,10 @@ class FormatError(InputError):
     """A JSON file of a mirror is of another format: not damaged, but another version's."""
 
 
+class DamagedMarkerError(InputError):
+    """What is in the marker's place is none."""
+
+
 def parse(content: bytes, kind: type[_T]) -> _T:
     """Read a JSON file of a mirror.
 
@@ -170,23 +160,114 @@ def parse(content: bytes, kind: type[_T]) -> _T:
     return from_json(content, kind, "it is damaged")
 
 
-def parse_manifest(content: bytes, key: str) -> Manifest:
-    """Read the manifest of the folder `key`.
+class Index:
+    """A mirror's content when it was listed, and what was sent or removed since."""
+
+    def __init__(self, marker: Marker) -> None:
+        """Begin without checkpoints."""
+        self.marker = marker
+        self.checkpoints: dict[NetworkName, list[Manifest]] = {name: [] for name in NETWORKS}
+        """The complete ones of each network, newest first; of a step that was sent twice, the later
+        first."""
+        self.incomplete: set[str] = set()
+        """Folders without a valid manifest: cut off, or damaged."""
+        self.latest: Latest | None = None
+        """The voice's small files, where they were sent after the last checkpoint."""
+
+    @property
+    def all(self) -> list[Manifest]:
+        """The complete checkpoints of both networks, the last sent first."""
+        found = [manifest for each in self.checkpoints.values() for manifest in each]
+        return sorted(found, key=lambda each: each.sequence, reverse=True)
+
+    @property
+    def sequence(self) -> int:
+        """The highest sequence of all; 0 without checkpoints."""
+        return max((manifest.sequence for manifest in self.all), default=0)
+
+    def newest_step(self, network: NetworkName) -> int | None:
+        """The newest step of a network; None without checkpoints."""
+        found = self.checkpoints[network]
+        return found[0].step if found else None
+
+    def add(self, manifest: Manifest) -> None:
+        """Count a checkpoint as complete."""
+        found = self.checkpoints[manifest.network]
+        found.append(manifest)
+        found.sort(key=lambda each: (each.step, each.sequence), reverse=True)
+        self.incomplete.discard(manifest.key)
+
+    def discard(self, manifest: Manifest) -> None:
+        """Count a checkpoint as incomplete."""
+        self.checkpoints[manifest.network].remove(manifest)
+        self.incomplete.add(manifest.key)
+
+
+def read_marker(store: Store) -> Marker | None:
+    """Read whose mirror it is; None where there is none yet.
 
     Raises:
-        InputError: as `parse`, or it is another folder's.
+        MirrorError: it cannot be reached.
+        DamagedMarkerError: there is something else under that name.
+        InputError: it is of another format.
     """
-    manifest = parse(content, Manifest)
-    if manifest.key != key:
-        raise InputError("it is not what was written")
-    return manifest
+    content = store.read(MARKER, MAX_BYTES)
+    try:
+        return None if content is None else parse(content, Marker)
+    except InputError as error:
+        kind = InputError if isinstance(error, FormatError) else DamagedMarkerError
+        raise kind(
+            f"{MARKER} at {without_secrets(store.address)} is not a mirror's: "
+            f"{without_secrets(error)}; give another place with --mirror."
+        ) from error
 
 
-def is_checkpoint_folder(key: str) -> bool:
-    """Whether a path in a mirror is that of a checkpoint."""
-    return re.search(_FOLDER, key) is not None
+def read_index(store: Store, unmarked: Marker | None = None) -> Index | None:
+    """List what a mirror holds; None where nothing says whose it is.
+
+    Args:
+        store: the mirror.
+        unmarked: stands for a marker that is not there. Without it, and where the marker is
+            damaged, the checkpoints say whose they are, if they are all of one voice.
+
+    Raises:
+        MirrorError: it cannot be reached.
+        InputError: there is something else in its place.
+    """
+    try:
+        return _index(store, read_marker(store) or unmarked)
+    except DamagedMarkerError:
+        if index := _index(store, None):
+            return index
+        raise
 
 
-def is_checkpoint_file(name: str) -> bool:
-    """Whether a file of that name is part of a checkpoint."""
-    return re.search(_CHECKPOINT_FILE, name) is not None
+def _index(store: Store, marker: Marker | None) -> Index | None:
+    paths = [f"{network}/{name}" for network in NETWORKS for name in store.names(network)]
+    keys = [path for path in paths if CHECKPOINT_FOLDER.search(path)]
+    manifests = {key: _read(store, f"{key}/{MANIFEST}", Manifest) for key in keys}
+    # One that lies in another folder than its own is not what was written.
+    sound = [manifest for key, manifest in manifests.items() if manifest and manifest.key == key]
+    if marker is None:
+        ids = {manifest.id for manifest in sound}
+        if len(ids) != 1:
+            return None
+        marker = Marker(ids.pop(), "a voice", "", "unknown")
+    index = Index(marker)
+    index.incomplete = set(keys)
+    for manifest in sound:
+        if manifest.id == marker.id:
+            index.add(manifest)
+    latest = _read(store, LATEST, Latest)
+    if latest and latest.id == marker.id and latest.sequence >= index.sequence:
+        index.latest = latest
+    return index
+
+
+def _read(store: Store, key: str, kind: type[_T]) -> _T | None:
+    """Read a file without which a mirror is still one; None where it is missing or damaged."""
+    content = store.read(key, MAX_BYTES)
+    try:
+        return None if content is None else parse(content, kind)
+    except InputError:
+        return None

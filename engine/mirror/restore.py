@@ -10,20 +10,14 @@ names is not contacted; see `report_unused_mirror`.
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 
 from engine.errors import EngineError, InputError
 from engine.machine.lock import LOCK_NAME, require_untrained
 from engine.mirror.address import checked_address, without_secrets
-from engine.mirror.fetch import (
-    Progress,
-    Report,
-    Transfer,
-    catch_up,
-    fetch_voice,
-    networks_ahead,
-)
-from engine.mirror.index import Index, index_of_checkpoints, read_index
+from engine.mirror.fetch import Fetch, Progress, Report
+from engine.mirror.layout import Marker, read_index
 from engine.mirror.store import MirrorError, Store, backoff, open_store
 from engine.run.options import TrainOptions
 from engine.voice.dataset import as_stored, require_dataset, require_free
@@ -76,27 +70,23 @@ def restore_from_mirror(options: TrainOptions, fetching: FetchOptions) -> TrainO
     named = options.mirror or options.restore
     if named is None:
         return options
-    address = _checked(named, folder)
+    address = checked_address(named)
+    _require_place(address, folder)
     sequence: int | None = None
+    # The last of them is the one to mirror to.
     for place in dict.fromkeys([checked_address(options.restore or named), address]):
-        sequence = _bring(options, place, address, fetching)
+        sequence = _resume_from(place, replace(options, mirror=address), fetching)
     source = options.source
-    exists = Voice.exists(folder)
-    if source is not None and exists and Voice.open(folder).newest(options.network):
+    if source is not None and Voice.exists(folder) and Voice.open(folder).newest(options.network):
         fetching.report(f"--from {source} is ignored: {folder} continues from its own steps")
         source = None
     return replace(options, mirror=address, mirror_sequence=sequence, restore=None, source=source)
 
 
-def _checked(named: str, folder: Path) -> str:
-    """The address to mirror to.
-
-    Raises:
-        InputError: it is none, or is in the voice itself.
-    """
-    address = checked_address(named)
+def _require_place(address: str, folder: Path) -> None:
+    """Refuse to mirror to a folder that is in the voice itself, or that can never be made."""
     if "://" in address:
-        return address
+        return
     place = Path(address).resolve()
     if place.is_relative_to(folder.resolve()) or folder.resolve().is_relative_to(place):
         raise InputError(
@@ -108,121 +98,30 @@ def _checked(named: str, folder: Path) -> str:
             f"There is no folder {place.parent} for the mirror {place.name}; make it, or mount "
             f"what belongs there."
         )
-    return address
 
 
-def _bring(options: TrainOptions, place: str, address: str, fetching: FetchOptions) -> int | None:
+def _resume_from(place: str, options: TrainOptions, fetching: FetchOptions) -> int | None:
     """Fetch from one mirror what it has and this machine lacks.
+
+    A machine that has nothing to resume from can only wait for it, and tries for some minutes.
 
     Returns:
         The highest sequence that the mirror holds; None where it cannot be reached and the voice
         here can go on without it.
     """
-    folder = options.voice_folder
     must_hold = options.restore is not None and place == checked_address(options.restore)
-
-    def bring() -> int:
-        store = fetching.open(place)
-        index = read_index(store) or index_of_checkpoints(store)
-        if index is None or not index.all:
-            # A run that was given up before its first checkpoint may have been there.
-            if must_hold:
-                raise InputError(
-                    f"There is no voice with checkpoints at {without_secrets(place)}; --from takes "
-                    f"a mirror, a voice's folder or a checkpoint."
-                )
-            store.require_usable()
-            return 0
-        transfer = Transfer(store, folder, index, fetching.report, fetching.progress)
-        if Voice.exists(folder):
-            _catch_up(transfer, Voice.open(folder))
-        else:
-            _fetch_whole(transfer, options, address)
-        return index.sequence
-
-    if not Voice.exists(folder):
-        return _with_retries(bring, fetching)
-    try:
-        return bring()
-    except MirrorError as error:
-        if error.refused or must_hold:
-            raise
-        fetching.report(f"the mirror is out of reach, training continues without it: {error}")
-        return None
-
-
-def _catch_up(transfer: Transfer, voice: Voice) -> None:
-    """Fetch what the mirror has beyond the voice here.
-
-    Raises:
-        InputError: it is another voice's.
-    """
-    index, address = transfer.index, transfer.store.address
-    _require_same_voice(index, voice, address)
-    for network in networks_ahead(index, voice):
-        own = voice.newest(network)
-        here = "there is none" if own is None else f"step {own.step:,} is"
-        transfer.report(
-            f"{address} has {network} at step {index.newest_step(network):,}, {here} here: "
-            f"continuing from the mirror"
-        )
-    catch_up(transfer, voice)
-
-
-def _require_same_voice(index: Index, voice: Voice, address: str) -> None:
-    if voice.settings.id == index.marker.id:
-        return
-    other = "another voice than" if voice.settings.id else "a voice already, which is not"
-    raise InputError(
-        f"The mirror {without_secrets(address)} holds {other} {voice.folder}: "
-        f"{without_secrets(index.marker.voice)}, last written by "
-        f"{without_secrets(index.marker.writer)}; give another place with --mirror, or a new "
-        f"folder with --voice to continue that one."
-    )
-
-
-def _fetch_whole(transfer: Transfer, options: TrainOptions, address: str) -> None:
-    """Fetch the whole voice into a folder that has none.
-
-    Raises:
-        InputError: there is something else in the folder, or a process trains in it.
-    """
-    folder, dataset = options.voice_folder, options.dataset
-    if dataset is not None:
-        require_dataset(dataset)
-    try:
-        require_free(folder, _LEFTOVERS, dataset)
-    except InputError:
-        # It may be of a run that has just begun.
-        require_untrained(folder)
-        raise
-    marker = transfer.index.marker
-    transfer.report(
-        f"fetching {without_secrets(marker.voice)} from its mirror {transfer.store.address}"
-    )
-
-    def change(settings: VoiceSettings) -> VoiceSettings:
-        settings = replace(settings, mirror=address, id=marker.id)
-        return (
-            settings if dataset is None else replace(settings, dataset=as_stored(dataset, folder))
-        )
-
-    fetch_voice(transfer, change)
-
-
-def _with_retries(bring: Callable[[], int], fetching: FetchOptions) -> int:
-    """Try for some minutes: a machine that has nothing to resume from can only wait.
-
-    Raises:
-        MirrorError: it refuses.
-        EngineError: it did not work.
-    """
-    for failures in range(1, _TRIES + 1):
+    for failures in count(1):
+        exists = Voice.exists(options.voice_folder)
         try:
-            return bring()
+            return _fetch_from(fetching.open(place), options, fetching, must_hold=must_hold)
         except MirrorError as error:
-            if error.refused:
+            if error.refused or (exists and must_hold):
                 raise
+            if exists:
+                fetching.report(
+                    f"the mirror is out of reach, training continues without it: {error}"
+                )
+                return None
             if failures == _TRIES:
                 raise EngineError(
                     f"{error}. Without it, it is unknown where to continue; try again when the "
@@ -232,3 +131,59 @@ def _with_retries(bring: Callable[[], int], fetching: FetchOptions) -> int:
             fetching.report(f"{error}; trying again in {seconds:.0f} s")
             fetching.wait(seconds)
     raise AssertionError("not reached")
+
+
+def _fetch_from(
+    store: Store, options: TrainOptions, fetching: FetchOptions, *, must_hold: bool
+) -> int:
+    """Fetch what a mirror holds beyond the voice here; return its highest sequence."""
+    index, folder = read_index(store), options.voice_folder
+    if index is None or not index.all:
+        # A run that was given up before its first checkpoint may have been there.
+        if must_hold:
+            raise InputError(
+                f"There is no voice with checkpoints at {without_secrets(store.address)}; --from "
+                f"takes a mirror, a voice's folder or a checkpoint."
+            )
+        store.require_usable()
+        return 0
+    fetch = Fetch(store, index, folder, fetching.report, fetching.progress)
+    if Voice.exists(folder):
+        voice = Voice.open(folder)
+        _require_same_voice(index.marker, voice, store.address)
+        fetch.what_is_ahead(voice)
+        return index.sequence
+    _require_free(options)
+    marker = index.marker
+    fetching.report(f"fetching {without_secrets(marker.voice)} from its mirror {store.address}")
+
+    def change(settings: VoiceSettings) -> VoiceSettings:
+        settings = replace(settings, mirror=options.mirror, id=marker.id)
+        dataset = options.dataset
+        return replace(settings, dataset=as_stored(dataset, folder)) if dataset else settings
+
+    fetch.whole_voice(change)
+    return index.sequence
+
+
+def _require_same_voice(marker: Marker, voice: Voice, address: str) -> None:
+    if voice.settings.id == marker.id:
+        return
+    other = "another voice than" if voice.settings.id else "a voice already, which is not"
+    raise InputError(
+        f"The mirror {without_secrets(address)} holds {other} {voice.folder}: "
+        f"{without_secrets(marker.voice)}, last written by {without_secrets(marker.writer)}; give "
+        f"another place with --mirror, or a new folder with --voice to continue that one."
+    )
+
+
+def _require_free(options: TrainOptions) -> None:
+    """Refuse a folder that holds something else, or in which a process trains."""
+    if options.dataset is not None:
+        require_dataset(options.dataset)
+    try:
+        require_free(options.voice_folder, _LEFTOVERS, options.dataset)
+    except InputError:
+        # It may be of a run that has just begun.
+        require_untrained(options.voice_folder)
+        raise

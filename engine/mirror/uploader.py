@@ -16,14 +16,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from engine.choices import NetworkName
+from engine.choices import NETWORKS
 from engine.errors import EngineError, InputError
 from engine.machine.lock import FolderLostError
 from engine.mirror.address import checked_address, without_secrets
 from engine.mirror.lease import Lease, LeaseLostError, MarkerLostError
-from engine.mirror.outgoing import GoneError, Outgoing
 from engine.mirror.store import MirrorError, Store, backoff, open_store
-from engine.mirror.sync import Sync
+from engine.mirror.sync import GoneError, Sync
+from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
 from engine.run.snapshot import MirrorState
 from engine.voice.folder import Voice
@@ -69,31 +69,22 @@ class Uploader:
     def __init__(
         self,
         voice: Voice,
-        network: NetworkName,
+        options: TrainOptions,
         publisher: Publisher,
-        address: str | None,
-        *,
-        sequence: int | None,
         open_store: Callable[[str], Store] = open_store,
     ) -> None:
         """Prepare; the mirror is not touched before `start`.
 
         Args:
             voice: whose checkpoints.
-            network: the one that is trained, which is sent first.
+            options: name the mirror, as `restore_from_mirror` left it, and the network.
             publisher: receives the mirror's state and events, from another thread.
-            address: of the mirror, as `checked_address` returned it; None for no mirror.
-            sequence: the highest in the mirror when the run was started, None where it was out
-                of reach. A mirror that has a higher one by now was written by another run.
             open_store: opens the mirror.
         """
         self._voice = voice
+        self._options = options
         self._publisher = publisher
-        self._address = address
         self._open_store = open_store
-        self._outgoing = Outgoing(voice, network, self._warn)
-        self._sequence = sequence
-        self._store: Store | None = None
         self._lease: Lease | None = None
         self._sync: Sync | None = None
         self._failures = 0
@@ -103,13 +94,13 @@ class Uploader:
         self._changed = threading.Condition()
         self._requested = self._done = 0
         self._given_up = self._hurried = False
-        self._state = MirrorState(address or "")
+        self._state = MirrorState(options.mirror or "")
         self._shown = without_secrets(self._state.address)
         self._thread = threading.Thread(target=self._run, name="mirror", daemon=True)
 
     def start(self) -> None:
         """Start sending, in a thread that ends with the process."""
-        if self._address is not None:
+        if self._options.mirror is not None:
             self._publisher.update(mirror=self._state)
             self._thread.start()
 
@@ -239,9 +230,10 @@ class Uploader:
             EngineError: the mirror cannot be reached or written, or the voice folder is gone.
         """
         if self._sync is None:
-            if not self._outgoing.checkpoints():
+            self._voice.locate()
+            if not any(map(self._voice.checkpoints, NETWORKS)):
                 return  # a voice without a checkpoint leaves no trace in a mirror
-            self._sync = self._begin()
+            self._sync = self._acquire()
         sync, sent = self._sync, False
         while (missing := sync.missing()) and not self._closed.is_set():
             self._show(pending=len(missing))
@@ -256,16 +248,14 @@ class Uploader:
             sync.remove_superseded()
         sync.send_small_files(now=now)
 
-    def _begin(self) -> Sync:
-        assert self._address is not None
-        try:
-            if self._store is None:
-                self._store = self._open_store(self._address)
-        except InputError as error:
-            raise LeaseLostError(str(error)) from error
+    def _acquire(self) -> Sync:
         if self._lease is None:
-            self._lease = Lease(self._outgoing, self._address, self._sequence)
-        return Sync(self._outgoing, self._store, self._lease)
+            try:
+                store = self._open_store(self._state.address)
+            except InputError as error:
+                raise LeaseLostError(str(error)) from error
+            self._lease = Lease(store, self._voice, self._options.mirror_sequence)
+        return Sync(self._voice, self._options.network, self._lease, self._warn)
 
     def _note_failure(self, error: Exception) -> float:
         """Report a failure; return the seconds until the next try."""

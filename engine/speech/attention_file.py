@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from engine.files import write_whole
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Pixels that the longer side of a picture should have at least, by a whole factor.
 _LONG_SIDE = 640
 # Colours from no attention to all of it, (red, green, blue) at equal distances; brightness
@@ -20,39 +19,30 @@ _RAMP = ((8, 8, 32), (58, 32, 112), (142, 46, 118), (222, 92, 76), (250, 170, 62
 def write_attention(path: Path, attention: NDArray[np.float32]) -> None:
     """Write an attention matrix `(N, T)` as a PNG; its folder has to be there.
 
-    The first character is the top row and the first frame the left column, and brightness follows
-    the square root of the weight, so that faint attention shows too.
+    The first character is the top row and the first frame the left column, every weight a square
+    of several pixels. Brightness follows the square root of the weight, so that faint attention
+    shows too.
 
     Raises:
         EngineError: the file cannot be written.
     """
-    write_whole(path, _png(_shades(attention), _palette()), make_folders=False)
-
-
-def _shades(attention: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Indices into the palette, every weight a square of several pixels."""
     shades = np.round(255 * np.sqrt(np.clip(np.nan_to_num(attention), 0, 1))).astype(np.uint8)
     factor = max(1, _LONG_SIDE // max(1, *attention.shape))
-    return shades.repeat(factor, axis=0).repeat(factor, axis=1)
-
-
-def _palette() -> NDArray[np.uint8]:
-    """The ramp in 256 colours, `(256, 3)`."""
     places = np.linspace(0, len(_RAMP) - 1, 256)
-    channels = [
-        np.interp(places, range(len(_RAMP)), channel) for channel in zip(*_RAMP, strict=True)
-    ]
-    return np.round(np.stack(channels, axis=1)).astype(np.uint8)
+    channels = [np.interp(places, range(len(_RAMP)), one) for one in zip(*_RAMP, strict=True)]
+    palette = np.round(np.stack(channels, axis=1)).astype(np.uint8)
+    picture = _png(shades.repeat(factor, axis=0).repeat(factor, axis=1), palette)
+    write_whole(path, picture, make_folders=False)
 
 
 def _png(pixels: NDArray[np.uint8], palette: NDArray[np.uint8]) -> bytes:
-    """Encode palette indices `(height, width)` as PNG (RFC 2083), every row unfiltered."""
+    """Encode indices `(height, width)` into `(256, 3)` colours as PNG (RFC 2083), unfiltered."""
     height, width = pixels.shape
     bits, indexed = 8, 3
     header = struct.pack(">IIBBBBB", width, height, bits, indexed, 0, 0, 0)
     rows = np.pad(pixels, ((0, 0), (1, 0))).tobytes()  # a filter byte of 0 before every row
     return (
-        _SIGNATURE
+        b"\x89PNG\r\n\x1a\n"
         + _chunk(b"IHDR", header)
         + _chunk(b"PLTE", palette.tobytes())
         + _chunk(b"IDAT", zlib.compress(rows, 9))

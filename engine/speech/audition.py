@@ -3,7 +3,6 @@
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -13,7 +12,7 @@ from torch import Tensor
 from engine.data.audio import load_recording
 from engine.data.clips import Clip
 from engine.errors import Cancelled, EngineError, VoicecoachError
-from engine.machine.background import DiskWriter
+from engine.machine.background import BackgroundThread
 from engine.machine.device import is_out_of_memory
 from engine.networks.build import network_with
 from engine.networks.specs import NetworkSpec
@@ -23,7 +22,7 @@ from engine.run.publisher import Publisher
 from engine.run.snapshot import AttentionPlot, Sample
 from engine.speech.attention_file import write_attention
 from engine.speech.speaker import with_newest_ssrn
-from engine.speech.utterance import level, resynthesise, write_wav
+from engine.speech.utterance import level, sound_of, write_wav
 from engine.speech.vocoder import VocoderSettings
 from engine.voice.folder import Voice
 from engine.voice.samples import append_sample, read_samples, sample_name, slug, unused_path
@@ -32,15 +31,6 @@ _log = logging.getLogger(__name__)
 
 # Large enough for torch to share the work among all threads.
 _FOR_ALL_THREADS = 2**18
-
-
-@dataclass(frozen=True)
-class Recording:
-    """A held-out recording, for SSRN auditions."""
-
-    clip: Clip
-    mel: NDArray[np.float16]
-    """Its true coarse mel, `(T / 4, n_mels)`."""
 
 
 class Auditions:
@@ -53,21 +43,26 @@ class Auditions:
         self,
         voice: Voice,
         spec: NetworkSpec,
-        recording: Recording,
+        clip: Clip,
+        mel: NDArray[np.float16],
         publisher: Publisher,
     ) -> None:
+        """Prepare to speak with networks of a spec, starting the thread.
+
+        SSRN makes a held-out clip sound again, from its true coarse mel `(T / 4, n_mels)`.
+        """
         self._voice = voice
         self._spec = spec
-        self._recording = recording
+        self._clip = clip
+        self._mel = mel
         self._publisher = publisher
         self._job: tuple[Mapping[str, Tensor], int, str] | None = None
-        self._ended = 0
         self._cancelled = threading.Event()
         self.sentence = voice.settings.sentence
         """What the next audition speaks."""
         for sample in read_samples(voice):
             publisher.add_sample(sample)
-        self._worker = DiskWriter("a sample", self._work, publisher.event)
+        self._worker = BackgroundThread("making a sample", self._work, publisher.event)
         self._worker.start()
         self._worker.request()  # without a job: see `_work`
 
@@ -118,9 +113,9 @@ class Auditions:
                 f"no sample: {type(error).__name__}: {error}; see {self._voice.log}", "error"
             )
         finally:
-            self._ended += 1
             self._job = None
-            self._publisher.update(auditioning=False, auditions=self._ended)
+            ended = self._publisher.snapshot.auditions + 1
+            self._publisher.update(auditioning=False, auditions=ended)
 
     def _list(self, sample: Sample) -> None:
         try:
@@ -143,17 +138,14 @@ class Auditions:
         return Sample(step, sentence, path, spoken.seconds, speaker.note(spoken, sentence))
 
     def _resynthesise(self, ssrn: SSRN, step: int) -> Sample:
-        settings, clip = self._voice.settings, self._recording.clip
-        audio = settings.audio
-        vocoder = VocoderSettings(sharpening=settings.sharpening)
-        sound = resynthesise(self._recording.mel, ssrn, audio, vocoder)
+        settings, clip = self._voice.settings, self._clip
+        rate, vocoder = settings.audio.sample_rate, VocoderSettings(settings.sharpening)
+        waveform, _ = sound_of(self._mel.astype(np.float32), ssrn, settings.audio, vocoder)
         self._voice.make_samples()
-        name = f"ssrn-{step}_{slug(clip.clip_id)}.wav"
-        path = unused_path(self._voice.samples / name)
-        write_wav(path, sound.waveform, audio.sample_rate)
+        path = unused_path(self._voice.samples / f"ssrn-{step}_{slug(clip.clip_id)}.wav")
+        write_wav(path, level(waveform), rate)
         original = self._voice.samples / f"original_{slug(clip.clip_id)}.wav"
         if not original.exists():
-            recording = load_recording(clip.path, audio.sample_rate)
-            write_wav(original, level(recording), audio.sample_rate)
-        seconds = len(sound.waveform) / audio.sample_rate
-        return Sample(step, clip.text, path, seconds, f"held-out {clip.clip_id}", original)
+            write_wav(original, level(load_recording(clip.path, rate)), rate)
+        held_out = f"held-out {clip.clip_id}"
+        return Sample(step, clip.text, path, len(waveform) / rate, held_out, original)

@@ -31,11 +31,12 @@ def speak_as_bbc(
     vocabulary: Vocabulary,
     limits: Limits,
     sentence: str,
+    *,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Spoken:
-    """Speak one text, padded to the limits, with as many frames as the limits allow.
+    """Speak one text as `speak_sentence` does, padded to the limits in symbols and in frames.
 
-    The attention has rows for the padding. Raises as `Synthesizer.mel`.
+    The attention has rows for the padding.
     """
     text = vocabulary.clean(sentence)
     symbols = symbol_tensor(text, vocabulary, limits.max_characters, padded=True)
@@ -44,7 +45,7 @@ def speak_as_bbc(
         text2mel, symbols.to(device), limits.max_coarse_frames, cancelled=cancelled
     )
     mel, attention = mels[0].cpu().numpy(), attentions[0].cpu().numpy()
-    require_finite(mel)
+    require_finite(mel, "Text2Mel")
     reached = int(attention.argmax(axis=0).max())
     return Spoken(text, mel, attention, finished=reached >= len(text) - 1)
 

@@ -15,41 +15,26 @@ _SPAN = 32
 
 
 class IncrementalStack:
-    """A stack of causal layers that takes one frame at a time.
+    """A stack of causal convolution and highway layers that takes one frame at a time.
 
     The frames that come out equal those of the stack's forward pass over the whole sequence in
     evaluation mode. The layers' weights are used in place, not copied.
-
-    Raises `ValueError` when a layer looks ahead.
     """
 
-    def __init__(
-        self, stack: nn.Module, batch: int, dtype: torch.dtype, device: torch.device | str
-    ) -> None:
+    def __init__(self, stack: nn.Module) -> None:
         self._layers: list[tuple[ConvolutionLayer | HighwayLayer, _Past | None]] = []
         for layer in stack.get_submodule("layers").children():
-            if not isinstance(layer, ConvolutionLayer | HighwayLayer):
-                raise ValueError(f"a {type(layer).__name__} cannot be evaluated frame by frame")
-            self._layers.append((layer, _past_of(layer.convolution, batch, dtype, device)))
+            assert isinstance(layer, ConvolutionLayer | HighwayLayer)
+            past = _Past(layer.convolution) if layer.convolution.kernel > 1 else None
+            self._layers.append((layer, past))
 
     @torch.inference_mode()
     def step(self, x: Tensor) -> Tensor:
-        """Take the next frame `(B, C)` and return the stack's output for it, `(B, C_out)`."""
+        """Take the next frame `(1, C)` and return the stack's output for it, `(1, C_out)`."""
         for layer, past in self._layers:
             mixed = layer.convolution.mix(x if past is None else past.taps(x))
             x = layer.finish(mixed, x) if isinstance(layer, HighwayLayer) else layer.finish(mixed)
         return x
-
-
-def _past_of(
-    convolution: Convolution, batch: int, dtype: torch.dtype, device: torch.device | str
-) -> "_Past | None":
-    """Return the memory that a convolution needs; one of a single tap needs none."""
-    if convolution.kernel == 1:
-        return None
-    if not convolution.causal:
-        raise ValueError("a convolution that looks ahead cannot be evaluated frame by frame")
-    return _Past(convolution, batch, dtype, device)
 
 
 class _Past:
@@ -60,17 +45,12 @@ class _Past:
     """
 
     @torch.inference_mode()
-    def __init__(
-        self, convolution: Convolution, batch: int, dtype: torch.dtype, device: torch.device | str
-    ) -> None:
-        channels = convolution.weight.shape[2]
-        taps, dilation = convolution.kernel, convolution.dilation
+    def __init__(self, convolution: Convolution) -> None:
+        weight, taps, dilation = convolution.weight, convolution.kernel, convolution.dilation
         self._older = taps - 1
         self._turns = max(self._older, -(-_SPAN // dilation))
         # Frames before the first are zero, as the forward pass pads them.
-        self._frames = torch.zeros(
-            dilation, batch, self._turns + self._older, channels, dtype=dtype, device=device
-        )
+        self._frames = weight.new_zeros(dilation, 1, self._turns + self._older, weight.shape[2])
         self._places: list[tuple[Tensor, Tensor]] = [
             (lane[:, turn + self._older], lane[:, turn : turn + taps].flatten(1))
             for turn in range(self._turns)
@@ -79,7 +59,7 @@ class _Past:
         self._next = 0
 
     def taps(self, x: Tensor) -> Tensor:
-        """Remember the frame `(B, C)`; return it and its past taps `(B, taps * C)`, oldest first.
+        """Remember the frame `(1, C)`; return it and its past taps `(1, taps * C)`, oldest first.
 
         What is returned is valid until the next call.
         """

@@ -4,14 +4,20 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+from scipy.linalg import block_diag
+
 from engine.checkpoints.checkpoint import find_newest_good, inference_network, load_checkpoint
 from engine.choices import SynthesisName
 from engine.errors import InputError
 from engine.networks.ssrn import SSRN
 from engine.networks.text2mel import Text2Mel
-from engine.speech.utterance import Utterance, speak
+from engine.speech.bbc_synthesis import ORIGINAL_VOCODER, speak_as_bbc
+from engine.speech.reading import nothing_to_speak
+from engine.speech.synthesizer import speak_sentence
+from engine.speech.utterance import Utterance, join, sound_of, split_lines
 from engine.speech.vocoder import VocoderSettings
-from engine.text.vocabulary import Vocabulary
+from engine.text.vocabulary import Vocabulary, split_sentences
 from engine.voice.folder import Voice
 from engine.voice.layout import CheckpointEntry
 from engine.voice.settings import VoiceSettings
@@ -42,18 +48,42 @@ class Speaker:
         synthesis: SynthesisName = "standard",
         cancelled: Callable[[], bool] = lambda: False,
     ) -> Utterance:
-        """Speak a text of any length; see `engine.speech.utterance.speak`."""
-        sharpening = self.settings.sharpening
-        return speak(
-            text,
-            self.text2mel,
-            self.ssrn,
-            self.vocabulary,
-            self.settings.audio,
-            limits=self.settings.limits,
-            synthesis=synthesis,
-            vocoder=VocoderSettings(sharpening) if synthesis == "standard" else None,
-            cancelled=cancelled,
+        """Speak a text of any length: per sentence from symbols to mel, magnitude and waveform.
+
+        Args:
+            text: what to say; the BBC's synthesis speaks it line by line.
+            synthesis: ours, until the end of the text, or that of the BBC's code.
+            cancelled: polled between frames.
+
+        Raises:
+            InputError: the text has nothing that the voice can speak.
+            EngineError: a network's weights yield numbers that are not finite.
+            Cancelled: `cancelled()` became true.
+        """
+        limits, audio = self.settings.limits, self.settings.audio
+        if synthesis == "bbc":
+            split, speak, vocoder = split_lines, speak_as_bbc, ORIGINAL_VOCODER
+        else:
+            split, speak = split_sentences, speak_sentence
+            vocoder = VocoderSettings(self.settings.sharpening)
+        sentences = split(text, self.vocabulary, limits.max_characters)
+        if not sentences:
+            raise nothing_to_speak(self.vocabulary)
+        parts, waveforms, magnitudes = [], [], []
+        for sentence in sentences:
+            part = speak(self.text2mel, self.vocabulary, limits, sentence, cancelled=cancelled)
+            waveform, magnitude = sound_of(part.mel, self.ssrn, audio, vocoder)
+            parts.append(part)
+            waveforms.append(waveform)
+            magnitudes.append(magnitude)
+        return Utterance(
+            waveform=join(waveforms, audio.sample_rate),
+            sample_rate=audio.sample_rate,
+            mel=np.concatenate([part.mel for part in parts]),
+            magnitude=np.concatenate(magnitudes),
+            attention=block_diag(*(part.attention for part in parts)),
+            parts=tuple(parts),
+            ssrn=self.ssrn is not None,
         )
 
     def note(self, utterance: Utterance, text: str) -> str:
@@ -76,23 +106,17 @@ class Speaker:
 
 
 def open_speaker(voice: Voice, step: int | None = None) -> Speaker:
-    """Load what speaks from a voice.
-
-    Args:
-        voice: the voice.
-        step: a checkpoint of Text2Mel; the newest good one without it.
+    """Load what speaks from a voice: the Text2Mel of a step, or the newest good one.
 
     Raises:
         InputError: there is no such checkpoint, or something is damaged.
     """
     entry = text2mel_checkpoint(voice, step)
-    damaged = ""
+    checkpoint, damaged = None, ""
     if step is None:
         found = find_newest_good(voice, "text2mel", with_optimizer=False)
         checkpoint, damaged = found.checkpoint, found.note
-        assert checkpoint is not None  # there is an entry
-    else:
-        checkpoint = load_checkpoint(entry.path, with_optimizer=False)
+    checkpoint = checkpoint or load_checkpoint(entry.path, with_optimizer=False)
     text2mel = inference_network(checkpoint)
     assert isinstance(text2mel, Text2Mel)
     return with_newest_ssrn(voice, text2mel, checkpoint.step, checkpoint.symbols, damaged)
@@ -101,14 +125,9 @@ def open_speaker(voice: Voice, step: int | None = None) -> Speaker:
 def with_newest_ssrn(
     voice: Voice, text2mel: Text2Mel, step: int, symbols: str, damaged: str = ""
 ) -> Speaker:
-    """Join a Text2Mel with the voice's newest good SSRN, if there is one.
+    """Join a Text2Mel, trained with `symbols` to `step`, with the voice's newest good SSRN, if any.
 
-    Args:
-        voice: the voice.
-        text2mel: the network.
-        step: at which its weights stand.
-        symbols: that it was trained with.
-        damaged: which newer checkpoints of it are damaged.
+    `damaged` names newer checkpoints of it that are damaged.
 
     Raises:
         InputError: there are only damaged ones, or the networks do not fit each other.
@@ -135,29 +154,23 @@ def text2mel_checkpoint(voice: Voice, step: int | None) -> CheckpointEntry:
     Raises:
         InputError: it has none, or none of that step.
     """
-    found = voice.checkpoints("text2mel")
+    found = {entry.step: entry for entry in voice.checkpoints("text2mel")}
     if not found:
         raise InputError(
             f"The voice {voice.folder} cannot speak yet: its Text2Mel has no checkpoint; train "
             f"it first."
         )
-    if step is None:
-        return found[-1]
-    for entry in found:
-        if entry.step == step:
-            return entry
-    steps = ", ".join(f"{entry.step:,}" for entry in found[-8:])
+    wanted = max(found) if step is None else step
+    if wanted in found:
+        return found[wanted]
+    steps = ", ".join(f"{one:,}" for one in list(found)[-8:])
     raise InputError(
         f"The voice {voice.folder} has no Text2Mel checkpoint of step {step:,}; there are {steps}."
     )
 
 
 def _require_fit(speaker: Speaker, voice: Voice) -> None:
-    """Refuse networks that do not fit each other, as an edit of voice.toml may have made them.
-
-    Raises:
-        InputError: saying which sizes differ.
-    """
+    """Refuse networks that do not fit each other, as an edit of voice.toml may have made them."""
     audio, spec = speaker.settings.audio, speaker.text2mel.spec
     sizes = [
         ("Text2Mel's vocabulary_size", spec.vocabulary_size, len(speaker.vocabulary), "symbols"),

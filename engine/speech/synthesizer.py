@@ -34,7 +34,7 @@ _FRAMES_ON_LAST = 24
 
 @dataclass(frozen=True)
 class Spoken:
-    """A sentence as Text2Mel spoke it."""
+    """A sentence as Text2Mel spoke it, T frames of N symbols."""
 
     text: str
     """The sentence, cleaned by the vocabulary."""
@@ -47,50 +47,48 @@ class Spoken:
     """Whether the end of the text was reached; False when `max_coarse_frames` cut it short."""
 
 
-class Synthesizer:
-    """Speaks sentences with the weights of a Text2Mel, which it puts into evaluation mode."""
+@torch.inference_mode()
+def speak_sentence(
+    text2mel: Text2Mel,
+    vocabulary: Vocabulary,
+    limits: Limits,
+    sentence: str,
+    *,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Spoken:
+    """Speak one sentence with the weights of a Text2Mel, which is put into evaluation mode.
 
-    def __init__(
-        self, text2mel: Text2Mel, vocabulary: Vocabulary, limits: Limits | None = None
-    ) -> None:
-        """Take the network as it is now.
+    Args:
+        text2mel: the network, in float32, on the device that is to speak.
+        vocabulary: the symbols that it was trained with.
+        limits: coarse frames at which a sentence that finds no end is cut short; the longest
+            sentence, its E included, to which a network trained without text masks has its texts
+            padded.
+        sentence: what to say.
+        cancelled: asked between frames whether to give up.
 
-        Args:
-            text2mel: the network, in float32, on the device that is to speak.
-            vocabulary: the symbols that it was trained with.
-            limits: coarse frames at which a sentence that finds no end is cut short; the longest
-                sentence, its E included, to which a network trained without text masks has its
-                texts padded.
-        """
-        self._text2mel = text2mel.eval()
-        self._vocabulary = vocabulary
-        self._limits = limits or Limits()
-
-    @torch.inference_mode()
-    def mel(self, sentence: str, *, cancelled: Callable[[], bool] = lambda: False) -> Spoken:
-        """Speak one sentence.
-
-        Raises:
-            InputError: the sentence has nothing that the voice can read, or is too long.
-            EngineError: the network's weights yield numbers that are not finite.
-            Cancelled: `cancelled()` became true.
-        """
-        text = self._vocabulary.clean(sentence)
-        padded, max_frames = not self._text2mel.spec.mask_text, self._limits.max_coarse_frames
-        symbols = symbol_tensor(text, self._vocabulary, self._limits.max_characters, padded=padded)
-        frames = _FreeRun(self._text2mel, symbols, max_frames)
-        ending = _Ending(last=len(text))
-        finished = False
-        while not finished and frames.count < max_frames:
-            if cancelled():
-                raise Cancelled("The sentence was not spoken to its end.")
-            frames.advance()
-            finished = ending.reached(frames)
-        count = ending.kept(frames.count) if finished else frames.count
-        mel = frames.mel[:count].cpu().numpy()
-        require_finite(mel)
-        attention = frames.attention[:count].T.cpu().numpy()
-        return Spoken(text, mel, np.ascontiguousarray(attention), finished)
+    Raises:
+        InputError: the sentence has nothing that the voice can read, or is too long.
+        EngineError: the network's weights yield numbers that are not finite.
+        Cancelled: `cancelled()` became true.
+    """
+    text2mel.eval()
+    text, max_frames = vocabulary.clean(sentence), limits.max_coarse_frames
+    padded = not text2mel.spec.mask_text
+    symbols = symbol_tensor(text, vocabulary, limits.max_characters, padded=padded)
+    frames = _FreeRun(text2mel, symbols, max_frames)
+    ending = _Ending(last=len(text))
+    finished = False
+    while not finished and frames.count < max_frames:
+        if cancelled():
+            raise Cancelled("The sentence was not spoken to its end.")
+        frames.advance()
+        finished = ending.reached(frames)
+    count = ending.kept(frames.count) if finished else frames.count
+    mel = frames.mel[:count].cpu().numpy()
+    require_finite(mel, "Text2Mel")
+    attention = frames.attention[:count].T.cpu().numpy()
+    return Spoken(text, mel, np.ascontiguousarray(attention), finished)
 
 
 def symbol_tensor(
@@ -98,8 +96,7 @@ def symbol_tensor(
 ) -> Tensor:
     """Return the indices of cleaned text and its E, `(1, N)`, padded `(1, max_characters)`.
 
-    Raises:
-        InputError: there is no text, or it has more than `max_characters` symbols.
+    Raises `InputError` where there is no text, or one of more than `max_characters` symbols.
     """
     if not text:
         raise nothing_to_speak(vocabulary)
@@ -114,16 +111,12 @@ def symbol_tensor(
     return torch.tensor([symbols])
 
 
-def require_finite(mel: NDArray[np.float32]) -> None:
-    """Refuse a mel that no vocoder could make sound.
-
-    Raises:
-        EngineError: a number in it is not finite.
-    """
-    if not np.isfinite(mel).all():
+def require_finite(numbers: NDArray[np.float32], network: str) -> None:
+    """Raise `EngineError` where a network's output has a number that is not finite."""
+    if not np.isfinite(numbers).all():
         raise EngineError(
-            "Text2Mel yields numbers that are not finite: its weights are damaged or its "
-            "training has diverged; go back to an earlier checkpoint."
+            f"{network} yields numbers that are not finite: its weights are damaged or its "
+            f"training has diverged; go back to an earlier checkpoint."
         )
 
 
@@ -152,18 +145,17 @@ class _FreeRun:
 
     def __init__(self, text2mel: Text2Mel, symbols: Tensor, max_frames: int) -> None:
         weight = text2mel.text_encoder.embedding.weight
-        dtype, device = weight.dtype, weight.device
-        key, value = text2mel.text_encoder.encode(symbols.to(device))
+        key, value = text2mel.text_encoder.encode(symbols.to(weight.device))
         length = int(symbols.count_nonzero())
         # Padding colours the encoding of a network without text masks, but is never attended to.
         self._keys = key[0, :length].T / key.shape[-1] ** 0.5  # (d, N)
         self._values = value[0, :length]  # (N, d)
-        self._encoder = IncrementalStack(text2mel.audio_encoder, 1, dtype, device)
-        self._decoder = IncrementalStack(text2mel.audio_decoder, 1, dtype, device)
+        self._encoder = IncrementalStack(text2mel.audio_encoder)
+        self._decoder = IncrementalStack(text2mel.audio_decoder)
         n_mels = text2mel.spec.n_mels
-        self._before = torch.zeros(1, n_mels, dtype=dtype, device=device)
-        self.mel = torch.empty(max_frames, n_mels, dtype=dtype, device=device)
-        self.attention = torch.empty(max_frames, length, dtype=dtype, device=device)
+        self._before = weight.new_zeros(1, n_mels)
+        self.mel = weight.new_empty(max_frames, n_mels)
+        self.attention = weight.new_empty(max_frames, length)
         self.attended = 0
         self.count = 0
 

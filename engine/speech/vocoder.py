@@ -19,10 +19,8 @@ _BLOCK = 512
 _FADE = 256
 _TINY = 1e-8
 _PEAK = 0.95
-
-
-Phases = Literal["random", "zero"]
-"""The phases that Griffin-Lim starts from."""
+# Of random phases: the same input always makes the same sound.
+_SEED = 0
 
 
 @dataclass(frozen=True)
@@ -36,11 +34,9 @@ class VocoderSettings:
     """Rounds of Griffin-Lim."""
     momentum: float = 0.99
     """Acceleration of Griffin-Lim; 0 is the plain algorithm."""
-    phases: Phases = "random"
+    phases: Literal["random", "zero"] = "random"
     """The phases to start from. Zero ones, as the BBC's code has them, count from the middle of
     the transform, where that code puts the window."""
-    seed: int = 0
-    """Seed of random phases: the same input always makes the same sound."""
 
 
 def vocode(
@@ -114,7 +110,7 @@ def _griffin_lim(amplitude: Tensor, audio: AudioSpec, settings: VocoderSettings)
 def _first_phases(amplitude: Tensor, audio: AudioSpec, settings: VocoderSettings) -> Tensor:
     """Angles to begin with, for every bin of an amplitude `(T, n_bins)`."""
     if settings.phases == "random":
-        generator = torch.Generator().manual_seed(settings.seed)
+        generator = torch.Generator().manual_seed(_SEED)
         return 2 * torch.pi * torch.rand(amplitude.shape, generator=generator)
     # Zero where the window is centred in the transform; here it stands at its start, and a
     # shift in time turns the phase of bin k by 2πk/n_fft for every sample.

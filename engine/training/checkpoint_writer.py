@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -14,7 +13,7 @@ from engine.checkpoints.retention import remove_superseded
 from engine.choices import NetworkName
 from engine.errors import EngineError
 from engine.files import unremoved_message
-from engine.machine.background import DiskWriter
+from engine.machine.background import BackgroundThread
 from engine.training.learner import Learner
 from engine.voice.folder import Voice
 
@@ -41,12 +40,12 @@ class StateCopy:
         """Whether a GPU fills it while the steps go on."""
         self._memory: dict[tuple[str, str], Tensor] = {}
         live = learner.live_state()
+        for name, weight in live["weights"].items():
+            for moment in ("exp_avg", "exp_avg_sq"):
+                live["optimizer"].setdefault(f"{moment}/{name}", weight)
         for group, tensors in live.items():
             for name, tensor in tensors.items():
                 self._memory_for(group, name, tensor)
-        for name, weight in live["weights"].items():
-            for moment in ("exp_avg", "exp_avg_sq"):
-                self._memory_for("optimizer", f"{moment}/{name}", weight)
 
     @property
     def bytes(self) -> int:
@@ -62,7 +61,10 @@ class StateCopy:
             that waits until a GPU has made them, to be called before they are read.
         """
         copies = {
-            group: {name: self._copy(group, name, tensor) for name, tensor in tensors.items()}
+            group: {
+                name: self._memory_for(group, name, tensor).copy_(tensor, non_blocking=True)
+                for name, tensor in tensors.items()
+            }
             for group, tensors in self._learner.live_state().items()
         }
         if not self._on_gpu:
@@ -71,16 +73,11 @@ class StateCopy:
         copied.record(torch.cuda.current_stream(self._learner.device))
         return copies, copied.synchronize
 
-    def _copy(self, group: str, name: str, tensor: Tensor) -> Tensor:
-        return self._memory_for(group, name, tensor).copy_(tensor, non_blocking=True)
-
     def _memory_for(self, group: str, name: str, tensor: Tensor) -> Tensor:
-        memory = self._memory.get((group, name))
-        if memory is None or memory.shape != tensor.shape or memory.dtype != tensor.dtype:
+        if (group, name) not in self._memory:
             # Filled, because memory that was never written to is not there yet.
-            memory = self._allocate(tensor).fill_(0)
-            self._memory[group, name] = memory
-        return memory
+            self._memory[group, name] = self._allocate(tensor).fill_(0)
+        return self._memory[group, name]
 
     def _allocate(self, like: Tensor) -> Tensor:
         if self.pinned:
@@ -90,19 +87,6 @@ class StateCopy:
                 _log.warning("no pinned memory for checkpoints, so steps wait for them: %s", error)
                 self.pinned = False
         return torch.empty(like.shape, dtype=like.dtype)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How the writing of a checkpoint ended."""
-
-    step: int
-    seconds: float
-    """How long it took, the wait for the copy included."""
-    failure: EngineError | None
-    """Why it is not there; None where it is, made safe and read back."""
-    warning: str = ""
-    """What else went wrong."""
 
 
 class CheckpointWriter:
@@ -131,85 +115,68 @@ class CheckpointWriter:
         self._base_step = base_step
         self._on_saved = on_saved
         self._before_write = before_write
-        # The outcome tells the person of failures.
-        self._writer = DiskWriter("a checkpoint", self._work, lambda text, _: _log.error(text))
+        self.thread = BackgroundThread(
+            "writing a checkpoint", self._write, lambda text, _: _log.error(text)
+        )
+        """What writes, besides the steps."""
         self._job: tuple[Checkpoint, Callable[[], None]] | None = None
-        self._started = 0.0
-        self._outcome: Outcome | None = None
         self._not_removed: set[Path] = set()
         self.step: int | None = None
-        """The step whose checkpoint is being written, or is done and its outcome not taken."""
-
-    @property
-    def busy(self) -> bool:
-        """Whether a checkpoint is being written, or its outcome was not taken yet."""
-        return self.step is not None
-
-    @property
-    def seconds(self) -> float:
-        """How long the one under way has taken so far; 0 without one."""
-        return time.monotonic() - self._started if self.busy else 0.0
-
-    def start(self) -> None:
-        """Start the thread, which waits for the first checkpoint."""
-        self._writer.start()
-
-    def stop(self) -> None:
-        """Wait for the checkpoint under way, and end the thread."""
-        self._writer.stop()
+        """The step whose checkpoint is being written, or is done and was not taken."""
+        self.failure: EngineError | None = None
+        """Why the last one is not there; None where it is, made safe and read back."""
+        self.warning = ""
+        """What else went wrong with it."""
+        self.seconds = 0.0
+        """How long it took, the wait for the copy included."""
 
     def begin(self, checkpoint: Checkpoint, wait_for_copy: Callable[[], None]) -> None:
         """Begin to write a checkpoint, whose tensors must stay as they are until it is done."""
-        assert self.wait(0), "one at a time: the tensors of the one before are still needed"
-        self.step, self._started = checkpoint.step, time.monotonic()
+        assert self.thread.wait(0), "one at a time: the tensors of the one before are still needed"
+        what = f"the checkpoint of step {checkpoint.step:,}"
+        # Until it is known to be there: without memory, even reporting a failure may fail.
+        self.failure = EngineError(f"T{what[1:]} was not written; see the log.")
+        self.warning = ""
+        self.step, self.thread.name = checkpoint.step, f"writing {what}"
         self._job = (checkpoint, wait_for_copy)
-        self._writer.request()
+        self.thread.request()
 
-    def wait(self, seconds: float | None = None) -> bool:
-        """Wait until nothing is being written, for a limited time; return whether that is so."""
-        return self._writer.wait(seconds)
+    def take_ended(self) -> int | None:
+        """Return the step of one that was written or has failed, once; None without one."""
+        if self.step is None or not self.thread.wait(0):
+            return None
+        step, self.step, self._job = self.step, None, None
+        return step
 
-    def take_outcome(self) -> Outcome | None:
-        """Return how the last one went, once; None while it is under way or there is none."""
-        outcome, self._outcome = self._outcome, None
-        if outcome is not None:
-            self.wait()
-            self.step = self._job = None
-        return outcome
-
-    def _work(self) -> None:
+    def _write(self) -> None:
         assert self._job is not None
         checkpoint, wait_for_copy = self._job
-        target = self._voice.checkpoint_folder(self._network, checkpoint.step)
-        # Until it is known to be there: without memory, even reporting a failure may fail.
-        failure: EngineError | None = EngineError(f"The checkpoint {target} is not complete.")
-        warning = ""
+        started = time.monotonic()
         try:
             wait_for_copy()
             self._prepare_disk()
             self._voice.locate()
-            target = self._voice.checkpoint_folder(self._network, checkpoint.step)
             if self._voice.restore_settings():
-                warning = f"{self._voice.folder} had lost its voice.toml: it was written again"
-            save_checkpoint(checkpoint, target)
-            failure = None
+                self.warning = f"{self._voice.folder} had lost its voice.toml: it was written again"
+            save_checkpoint(checkpoint, self._target(checkpoint))
+            self.failure = None
         except EngineError as error:
-            failure = error
+            self.failure = error
         except BaseException as error:
             # Whatever it is, the steps go on, and their owner must learn that nothing was saved.
             _log.exception("a checkpoint could not be written")
-            failure = EngineError(
-                f"The checkpoint {target} cannot be written: {type(error).__name__}: {error}."
+            self.failure = EngineError(
+                f"The checkpoint {self._target(checkpoint)} cannot be written: "
+                f"{type(error).__name__}: {error}."
             )
-            failure.__cause__ = error
+            self.failure.__cause__ = error
         else:
-            warning = " ".join(filter(None, (warning, self._remove_old(checkpoint.step))))
-            try:
-                self._on_saved(target)
-            except Exception:
-                _log.exception("a callback failed on the saved checkpoint %s", target)
+            self._follow_up(checkpoint)
         finally:
-            self._outcome = Outcome(checkpoint.step, self.seconds, failure, warning)
+            self.seconds = time.monotonic() - started
+
+    def _target(self, checkpoint: Checkpoint) -> Path:
+        return self._voice.checkpoint_folder(self._network, checkpoint.step)
 
     def _prepare_disk(self) -> None:
         """Make safe what a run resumed from this checkpoint needs: its losses and its spend."""
@@ -219,6 +186,15 @@ class CheckpointWriter:
             except EngineError as error:
                 # Its owner reports it; weights are worth more.
                 _log.info("not made safe before a checkpoint: %s", error)
+
+    def _follow_up(self, checkpoint: Checkpoint) -> None:
+        """Remove what a saved checkpoint supersedes, and announce it."""
+        left = self._remove_old(checkpoint.step)
+        self.warning = " ".join(filter(None, (self.warning, left)))
+        try:
+            self._on_saved(self._target(checkpoint))
+        except Exception:
+            _log.exception("a callback failed on the saved checkpoint of step %d", checkpoint.step)
 
     def _remove_old(self, step: int) -> str:
         """Remove what the checkpoint of this step supersedes; return what cannot be removed.

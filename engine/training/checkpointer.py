@@ -15,10 +15,10 @@ from engine.checkpoints.checkpoint import Checkpoint
 from engine.checkpoints.state import Unlogged
 from engine.errors import EngineError
 from engine.formatting import whole_minutes
-from engine.machine.background import DiskWriter
+from engine.machine.background import BackgroundThread
 from engine.machine.lock import FolderLostError
 from engine.run.publisher import Publisher
-from engine.training.checkpoint_writer import CheckpointWriter, OnSaved, Outcome, StateCopy
+from engine.training.checkpoint_writer import CheckpointWriter, OnSaved, StateCopy
 from engine.training.cost import CostMeter
 from engine.training.setup import TrainingContext
 
@@ -41,7 +41,7 @@ class Checkpointer:
         publisher: Publisher,
         cost: CostMeter,
         before_write: Sequence[Callable[[], None]],
-        writers: Sequence[DiskWriter],
+        writers: Sequence[BackgroundThread],
         on_saved: OnSaved,
     ) -> None:
         """Take the memory for a copy of what the network has learned.
@@ -63,27 +63,27 @@ class Checkpointer:
         self._writer = CheckpointWriter(
             self._voice, self._network, context.base_step, on_saved, before_write
         )
-        self._writers = writers
+        self._writers = (*writers, self._writer.thread)
         self.saved_step = context.step if self._voice.checkpoints(self._network) else None
         """The newest good checkpoint on disk."""
         self._copied_at = cost.run_training_seconds
         self.write_seconds = 0.0
         """How long the last write took."""
         self._requested = False
+        self._retry_at = 0.0
         self._failures = 0
         self._last_failure = ""
         self._refusal = ""
         self._slow = ""
-        self._retry_at = 0.0
 
     def start_thread(self) -> None:
         """Start the thread that writes, before there is anything to write."""
-        self._writer.start()
+        self._writer.thread.start()
 
     def stop_thread(self) -> None:
         """Wait until nothing is being written, and end that thread."""
         self.wait()
-        self._writer.stop()
+        self._writer.thread.stop()
 
     def request(self, step: int, *, report: bool = True) -> None:
         """Have a step saved now, or the first one after the write under way; report if it is."""
@@ -106,7 +106,8 @@ class Checkpointer:
             return False
         if step != self._writer.step and self._interval_over(step):
             self._requested = True
-        return self._requested and not self._writer.busy and time.monotonic() >= self._retry_at
+        idle = self._writer.step is None
+        return self._requested and idle and time.monotonic() >= self._retry_at
 
     def _interval_over(self, step: int) -> bool:
         settings = self._voice.settings
@@ -117,11 +118,9 @@ class Checkpointer:
         return at_risk >= settings.checkpoint_minutes * 60
 
     def start(self, step: int, unlogged: Unlogged) -> None:
-        """Copy this step, and begin to write it.
+        """Copy the step that the learner has made, and begin to write it.
 
-        Args:
-            step: the global step that the learner has made.
-            unlogged: the losses since the last logged step.
+        `unlogged` are the losses since the last logged step.
         """
         tensors, wait_for_copy = self._copy.take()
         self._copied_at = self._cost.run_training_seconds
@@ -147,12 +146,9 @@ class Checkpointer:
         self._publisher.update(saving_step=step)
 
     def save(self, step: int, unlogged: Unlogged, give_up: threading.Event | None = None) -> None:
-        """Write this step, and wait until it is safe.
+        """Do the same, and wait until it is safe.
 
-        Args:
-            step: the global step that the learner has made.
-            unlogged: the losses since the last logged step.
-            give_up: retry for two minutes, or until this is set; None for a single try.
+        With `give_up` failures are retried for two minutes, or until that is set.
 
         Raises:
             FolderLostError: the voice folder is gone.
@@ -161,7 +157,7 @@ class Checkpointer:
         deadline = time.monotonic() + END_SECONDS
         self.wait()
         try:
-            while (failure := self._write(step, unlogged)) is not None:
+            while (failure := self._try(step, unlogged)) is not None:
                 if give_up is None or isinstance(failure, FolderLostError):
                     raise failure
                 left = deadline - time.monotonic()
@@ -172,14 +168,9 @@ class Checkpointer:
         finally:
             self._publisher.update(end_waits_for="")
 
-    def _write(self, step: int, unlogged: Unlogged) -> EngineError | None:
-        """Write this step and wait for it; return why it is not on disk, if it is not."""
+    def _try(self, step: int, unlogged: Unlogged) -> EngineError | None:
         self.start(step, unlogged)
-        failure = self.wait()
-        if failure is None and self.saved_step != step:
-            # Without memory, the writer could not even say how it ended.
-            failure = EngineError(f"The checkpoint of step {step:,} was not written; see the log.")
-        return failure
+        return self.wait()
 
     def _wait_to_retry(self, left: float, give_up: threading.Event) -> bool:
         """Wait before the next try, with so many seconds left in all; return whether to give up."""
@@ -189,56 +180,52 @@ class Checkpointer:
 
     def wait(self) -> EngineError | None:
         """Wait until nothing is being written; return why the last write failed, if it did."""
-        while not self._writer.wait(_CHECK_SECONDS):
+        while not self._writer.thread.wait(_CHECK_SECONDS):
             # A disk that hangs holds up the end of a run: the person has to know it.
             self._report_slow_disk()
             self._publisher.beat()
-        outcome = self._take_outcome()
-        return None if outcome is None else outcome.failure
+        return self._take_outcome()
 
     def roll_back(self, step: int) -> None:
         """Note that the run was rolled back to the checkpoint of a step."""
-        found = self._voice.newest(self._network)
-        self.saved_step = None if found is None else step
+        self.saved_step = step if self._voice.newest(self._network) else None
         self._copied_at = self._cost.run_training_seconds
         self._requested = False
         self._publisher.update(checkpoint_step=self.saved_step)
 
-    def _take_outcome(self) -> Outcome | None:
-        """Report a checkpoint that was written or failed, and a slow disk."""
-        outcome = self._writer.take_outcome()
-        if outcome is not None:
+    def _take_outcome(self) -> EngineError | None:
+        """Report a checkpoint that was written or failed, and a slow disk; return the failure."""
+        step, failure = self._writer.take_ended(), None
+        if step is not None:
             self._publisher.update(saving_step=None)
-            self.write_seconds = outcome.seconds
-            if outcome.failure is None:
-                self._succeeded(outcome)
+            self.write_seconds, failure = self._writer.seconds, self._writer.failure
+            if failure is None:
+                self._succeeded(step)
             else:
-                self._failed(outcome.failure)
+                self._failed(failure)
         self._report_slow_disk()
-        return outcome
+        return failure
 
     def _report_slow_disk(self) -> None:
         """Show which write has taken long, until it is done."""
-        writes = [(writer.seconds, writer.what) for writer in self._writers]
-        writes.append((self._writer.seconds, f"the checkpoint of step {self._writer.step or 0:,}"))
-        seconds, what = max(writes)
+        seconds, what = max((writer.seconds, writer.name) for writer in self._writers)
         slow = ""
         if seconds > _SLOW_SECONDS:
-            slow = f"the disk is slow: writing {what} has taken {whole_minutes(seconds)} so far"
+            slow = f"the disk is slow: {what} has taken {whole_minutes(seconds)} so far"
         if slow != self._slow:
             self._slow = slow
             self._show_trouble(slow or self._refusal)
 
-    def _succeeded(self, outcome: Outcome) -> None:
-        self.saved_step = outcome.step
+    def _succeeded(self, step: int) -> None:
+        self.saved_step = step
         again = " after failed attempts" if self._failures else ""
         self._failures = 0
         self._last_failure = self._refusal = self._slow = ""
-        self._publisher.update(checkpoint_step=outcome.step)
+        self._publisher.update(checkpoint_step=step)
         self._show_trouble("")
-        self._publisher.event(f"checkpoint {outcome.step:,} saved{again}")
-        if outcome.warning:
-            self._publisher.event(outcome.warning, "warning")
+        self._publisher.event(f"checkpoint {step:,} saved{again}")
+        if self._writer.warning:
+            self._publisher.event(self._writer.warning, "warning")
 
     def _failed(self, failure: EngineError) -> None:
         """Report it, once for each reason, and retry a little later each time."""

@@ -1,12 +1,11 @@
 """What a run costs: its hours of training and of idle time, times the price of the machine.
 
-What is paid for is the machine, from the start of the process on: time in which no steps are made,
-because they are being prepared or the run waits, is idle, and costs as much.
+The machine is paid for from the start of the process on: time without steps, because they are being
+prepared or the run waits, is idle and costs as much.
 
-Durations come from CLOCK_MONOTONIC, which a change of the time of day, by a person, NTP or the
-end of summer time, does not touch. It stands still while the machine sleeps, and that is meant:
-a virtual machine that its cloud suspends, and a laptop that is closed, cost nothing by the hour.
-CLOCK_BOOTTIME would count those hours.
+Durations come from CLOCK_MONOTONIC, which no change of the time of day touches. Unlike
+CLOCK_BOOTTIME it stands still while the machine sleeps: a virtual machine that its cloud suspends,
+and a laptop that is closed, cost nothing by the hour.
 """
 
 import threading
@@ -92,9 +91,10 @@ class CostMeter:
         self.price = price
         """US dollars an hour."""
         self._past_seconds, self._past_idle_seconds = past.seconds, past.idle_seconds
-        self._past_usd, self._past_idle_usd = past.usd, past.idle_usd
-        self._clock = RunningClock()
-        self._began = self._clock.read()
+        self.spent_before, self._past_idle_usd = past.usd, past.idle_usd
+        """What the voice had cost when this run began, in US dollars."""
+        self.clock = RunningClock()
+        self._began = self.clock.read()
         self._ended: float | None = None
         self._closed = _Closed(timestamp(), step)
         # One value, so that another thread never meets half of a change.
@@ -105,7 +105,7 @@ class CostMeter:
         """Count time as training from here on."""
         before, started = self._training
         if started is None:
-            self._training = (before, self._clock.read())
+            self._training = (before, self.clock.read())
 
     def pause_training(self) -> None:
         """Count time as idle from here on; the speed is measured anew afterwards."""
@@ -114,7 +114,7 @@ class CostMeter:
 
     def mark_step(self, step: int) -> None:
         """Note that a step is done; after one that was done before, the speed is measured anew."""
-        now = self._clock.read()
+        now = self.clock.read()
         if self._marks and step <= self._marks[-1][1]:
             self._marks.clear()
         self._marks.append((now, step))
@@ -133,19 +133,14 @@ class CostMeter:
     def run_training_seconds(self) -> float:
         """Training time of this run."""
         before, started = self._training
-        return before if started is None else before + self._clock.read() - started
+        return before if started is None else before + self.clock.read() - started
 
     @property
     def run_seconds(self) -> float:
         """Seconds for which this run has been paid, in which it was suspended included."""
         if self._ended is not None:
             return self._ended
-        return self._clock.read() - self._began + self._clock.suspended
-
-    @property
-    def suspended_seconds(self) -> float:
-        """Seconds of this run in which the process was suspended."""
-        return self._clock.suspended
+        return self.clock.read() - self._began + self.clock.suspended
 
     @property
     def training_seconds(self) -> float:
@@ -161,7 +156,7 @@ class CostMeter:
     def spent(self) -> float:
         """Spend of the voice in US dollars, all its runs together, idle time included."""
         closed = self._closed
-        return self._past_usd + closed.usd + sum(self._open(closed)) / 3600 * self.price
+        return self.spent_before + closed.usd + sum(self._open(closed)) / 3600 * self.price
 
     @property
     def idle_usd(self) -> float:
@@ -171,23 +166,15 @@ class CostMeter:
         return self._past_idle_usd + closed.idle_usd + idle / 3600 * self.price
 
     @property
-    def spent_before(self) -> float:
-        """Spend of the voice in US dollars when this run began."""
-        return self._past_usd
-
-    @property
     def entry_due(self) -> bool:
         """Whether so much is open that a lost machine would hide it."""
         return sum(self._open(self._closed)) >= _MAX_OPEN_SECONDS
 
     def open_entries(self, step: int) -> list[SpendEntry]:
         """The open periods as if they ended now."""
-        kinds: tuple[SpendKind, ...] = ("training", "idle")
-        return [
-            self._entry(kind, seconds, step)
-            for kind, seconds in zip(kinds, self._open(self._closed), strict=True)
-            if seconds > _MIN_SECONDS
-        ]
+        training, idle = self._open(self._closed)
+        entries = self._entry("training", training, step), self._entry("idle", idle, step)
+        return [entry for entry in entries if entry.seconds > _MIN_SECONDS]
 
     def close(self, step: int, *, last: bool = False) -> list[SpendEntry]:
         """Close the open periods and return them as entries.

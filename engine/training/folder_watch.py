@@ -1,13 +1,11 @@
 """Watches a run's voice folder, which somebody may move or delete while it trains."""
 
 import shlex
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import EngineError
-from engine.machine.background import Poller
+from engine.machine.background import BackgroundThread
 from engine.machine.lock import FolderLock, FolderLostError, LockRemovedError
 from engine.mirror.address import without_secrets
 from engine.run.commands import FolderGone, Inbox
@@ -15,16 +13,6 @@ from engine.run.publisher import Publisher
 from engine.run.snapshot import Snapshot
 
 _POLL_SECONDS = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Problem:
-    """What has become of the folder."""
-
-    text: str = ""
-    """A sentence without its full stop; empty where all is well, or not known now."""
-    lost: bool = False
-    """Whether nothing can be written there any more."""
 
 
 class FolderWatch:
@@ -55,42 +43,38 @@ class FolderWatch:
         self._publisher = publisher
         self._inbox = inbox
         self._restore_socket = restore_socket
-        self._checking = threading.Lock()
-        self._poller = Poller("folder watch", _POLL_SECONDS, self.check, publisher.event)
-        self._last = _Problem()
-        self._reported = _Problem()
+        self._thread = BackgroundThread(
+            "folder watch", self._check, publisher.event, every=_POLL_SECONDS
+        )
+        self._last = self._reported = ""
+        self._lost = False
         self._lock_missing = False
         self._restored = 0
 
     def start(self) -> None:
         """Begin to watch; returns at once."""
-        self._poller.start()
+        self._thread.start()
 
     def stop(self) -> None:
         """Watch no more; a check under way is waited for."""
-        self._poller.stop()
-        with self._checking:
-            pass
+        self._thread.stop()
 
-    def check(self) -> None:
+    def _check(self) -> None:
         """Check once; a problem that two checks in a row find is reported and ends the run."""
-        with self._checking:
-            if self._poller.stopped:
-                return
-            problem = self._find_problem(restore=self._lock_missing)
-            confirmed, self._last = problem == self._last, problem
-            if self._restored < self._lock.restored:
-                self._restored = self._lock.restored
-                self._publisher.warn(
-                    f"the lock file of {self._lock.folder} was removed and is restored; while it "
-                    f"is missing, another run can start in the folder"
-                )
-            if problem.text and confirmed and not self._reported.text:
-                self._reported = problem
-                self._publisher.warn(f"{problem.text}: ending the run", severity="error")
-                self._inbox.send(FolderGone())
-            if not (problem.text or self._lock_missing):
-                self._restore_socket(self._lock.folder)
+        problem = self._find_problem(restore=self._lock_missing)
+        confirmed, self._last = problem == self._last, problem
+        if self._restored < self._lock.restored:
+            self._restored = self._lock.restored
+            self._publisher.warn(
+                f"the lock file of {self._lock.folder} was removed and is restored; while it "
+                f"is missing, another run can start in the folder"
+            )
+        if problem and confirmed and not self._reported:
+            self._reported = problem
+            self._publisher.warn(f"{problem}: ending the run", severity="error")
+            self._inbox.send(FolderGone())
+        if not (problem or self._lock_missing):
+            self._restore_socket(self._lock.folder)
 
     def failure(self) -> EngineError | None:
         """Why the run cannot go on under its name, and what to do; None where all is well.
@@ -99,45 +83,50 @@ class FolderWatch:
         away, that is the reason of the end.
         """
         last = self._publisher.snapshot
-        if self._poller.stopped or last.interrupted:
+        if self._thread.stopped or last.interrupted:
             return None
         now = self._find_problem()
         # It may be back since it ended the run.
-        problem = now if now.text else self._reported
-        if not problem.text:
+        problem = now or self._reported
+        if not problem:
             return None
-        if not problem.lost:
-            back = "" if now.text else " and back"
-            what_next = _what_is_saved(self._publisher.snapshot)
+        if not self._lost:
+            back = "" if now else " and back"
             return EngineError(
-                f"{problem.text}{back} during training, so the run ended; {what_next}"
+                f"{problem}{back} during training, so the run ended; "
+                f"{_what_is_saved(self._publisher.snapshot)}"
             )
         # Nobody knows what is left of what was saved there.
         self._publisher.update(checkpoint_step=None)
-        text = f"{problem.text}: the run ended at step {last.step:,} and could save nothing more"
+        text = f"{problem}: the run ended at step {last.step:,} and could save nothing more"
         if last.mirror is not None and last.mirror.safe_step is not None:
             shown = without_secrets(last.mirror.address)
             text += f"; the mirror {shown} has step {last.mirror.safe_step:,}"
         return EngineError(f"{text}.")
 
-    def _find_problem(self, *, restore: bool = False) -> _Problem:
-        """Look for the folder; `restore` the lock file when two checks have missed it."""
+    def _find_problem(self, *, restore: bool = False) -> str:
+        """Say what has become of the folder, as a clause; nothing if all is well, or not known now.
+
+        Whether nothing can be written there any more is in `_lost`. The lock file is restored
+        where two checks have missed it.
+        """
         try:
             folder = self._lock.find(restore=restore)
         except FolderLostError as error:
-            return _Problem(str(error).rstrip("."), lost=True)
+            self._lost = True
+            return str(error).rstrip(".")
         except LockRemovedError:
             self._lock_missing = True
-            return _Problem()
+            return ""
         except EngineError:
-            return _Problem()
+            return ""
         self._lock_missing = False
+        if not self._reported:
+            self._lost = False
         if self._publisher.snapshot.voice_folder != folder:
             # Screens name it in their hints.
             self._publisher.update(voice_folder=folder)
-        named = self._lock.named
-        moved = "" if folder == named else f"{named} was moved to {folder}"
-        return _Problem(moved)
+        return "" if folder == self._lock.named else f"{self._lock.named} was moved to {folder}"
 
 
 def _what_is_saved(last: Snapshot) -> str:

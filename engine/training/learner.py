@@ -1,8 +1,7 @@
 """One network, its optimizer and its EMA: what makes a step, and what a checkpoint holds."""
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -19,61 +18,14 @@ from engine.networks.specs import NetworkSpec
 from engine.networks.ssrn import SSRNOutput
 from engine.networks.text2mel import Text2Mel, Text2MelOutput
 from engine.training.losses import LossParts, split, ssrn_loss, text2mel_loss, weights_of
+from engine.training.optimizer import Adam, FiniteGuard, Skips, fitting, move_unless
 from engine.training.recipe import Recipe, learning_rate
 
 # The stream of random numbers of a step; 0 and 1 are those of its batch.
 _DROPOUT = 2
-MAX_UPDATES = 2**24
-"""How far Adam counts its steps in single precision, where adding 1 to it changes nothing any
-more. What depends on the count has long been constant there."""
 
 Output = Text2MelOutput | SSRNOutput
 """What a network returns."""
-
-
-class Skips(NamedTuple):
-    """Steps that were skipped since they were last counted."""
-
-    steps: int
-    """Steps that changed nothing."""
-    in_a_row: int
-    """The longest run of such steps, which may have begun before the last count."""
-
-
-class FiniteGuard:
-    """Checks every step on the device, so that nothing waits for it."""
-
-    def __init__(self, device: torch.device) -> None:
-        self._one = torch.ones((), device=device)
-        self._skipped = torch.zeros((), device=device)
-        self._row = torch.zeros((), device=device)
-        self._longest = torch.zeros((), device=device)
-
-    @torch.no_grad()
-    def check(self, loss: Tensor, gradients: Sequence[Tensor]) -> Tensor:
-        """Return 1 where the loss or a gradient is not finite, 0 where all are; a scalar.
-
-        The gradients must not be clipped yet: clipping makes infinite ones finite.
-        """
-        skip = (~torch.isfinite(loss)).float()
-        # What torch's own gradient scaler calls: one kernel for all, multiplying by 1.
-        torch._amp_foreach_non_finite_check_and_unscale_(list(gradients), skip, self._one)
-        self._skipped += skip
-        self._row = (self._row + skip) * skip
-        self._longest = torch.maximum(self._longest, self._row)
-        return skip
-
-    def read(self) -> Skips:
-        """Return what was skipped since the last call; waits for the device."""
-        steps, longest = torch.stack((self._skipped, self._longest)).tolist()
-        self._skipped = torch.zeros_like(self._skipped)
-        self._longest = self._row
-        return Skips(int(steps), int(longest))
-
-    def reset(self) -> None:
-        """Count from zero, as after a rollback."""
-        for count in (self._skipped, self._row, self._longest):
-            count.zero_()
 
 
 class Learner:
@@ -104,9 +56,7 @@ class Learner:
         self._max_frames = max_frames
         self.network: nn.Module = self._fresh_network().to(device)
         self._parameters: list[nn.Parameter] = list(self.network.parameters())
-        self._optimizer = torch.optim.Adam(
-            self._parameters, betas=recipe.betas, eps=recipe.adam_epsilon, fused=True
-        )
+        self._optimizer = Adam(self._parameters, recipe.betas)
         # Updates since Adam's moments were zero; counted here so that no step waits for the device.
         self._updates = 0
         self._guard = FiniteGuard(device)
@@ -129,7 +79,7 @@ class Learner:
         Raises:
             KeyError, RuntimeError: names or shapes are not those of this network.
         """
-        self._optimizer.state.clear()
+        self._optimizer.reset()
         self._updates = 0
         self._guard.reset()
         if checkpoint is None:
@@ -139,7 +89,8 @@ class Learner:
         self.optimizer_start_step = checkpoint.step
         if checkpoint.optimizer:
             self.optimizer_start_step = checkpoint.optimizer_start_step
-            self._load_optimizer_state(checkpoint.optimizer)
+            names = [name for name, _ in self.network.named_parameters()]
+            self._updates = self._optimizer.load(checkpoint.optimizer, names)
 
     def step(self, batch: Batch, step: int) -> LossParts:
         """Make global step number `step` (from 1) on a batch and return its losses, detached.
@@ -148,13 +99,11 @@ class Learner:
         are; `take_skips` counts such steps.
         """
         losses = self._compute_gradients(batch, step)
-        self._prepare_update(step)
         gradients = [p.grad for p in self._parameters if p.grad is not None]
         skip = self._guard.check(losses.total, gradients)
         nn.utils.clip_grad_value_(self._parameters, self.recipe.clip_value)
-        # Adam's kernel reads this on the device, and then changes neither weights nor moments.
-        self._optimizer.found_inf = skip  # type: ignore[attr-defined]
-        self._optimizer.step()
+        self._updates += 1
+        self._optimizer.step(gradients, skip, self.learning_rate(step), self._epsilon())
         if skip.is_cpu:
             # On a GPU, reading it now would wait for the device.
             self._updates -= int(skip)
@@ -171,11 +120,11 @@ class Learner:
         """
         devices = [] if self.device.type == "cpu" else [self.device]
         # The memory that Adam's moments will take, where there are none yet.
-        missing = [p for p in self._parameters if p not in self._optimizer.state]
+        missing = [] if self._optimizer.started else self._parameters
         moments = [torch.empty_like(p) for p in missing for _ in range(2)]
         with torch.random.fork_rng(devices):
             self._compute_gradients(batch, 0)
-        self._optimizer.zero_grad(set_to_none=True)
+        self.network.zero_grad()
         del moments
 
     def _compute_gradients(self, batch: Batch, step: int) -> LossParts:
@@ -185,7 +134,7 @@ class Learner:
         """
         self.network.train()
         while True:
-            self._optimizer.zero_grad(set_to_none=True)
+            self.network.zero_grad()
             try:
                 return self._accumulate(batch, step)
             except (RuntimeError, MemoryError) as error:
@@ -193,7 +142,7 @@ class Learner:
                     raise
             # Outside of `except`: the tensors that the error's frames held are gone by now.
             self.micro_batches = min(2 * self.micro_batches, len(batch.text))
-            self._optimizer.zero_grad(set_to_none=True)
+            self.network.zero_grad()
             free_memory(self.device)
 
     def _accumulate(self, batch: Batch, step: int) -> LossParts:
@@ -224,20 +173,17 @@ class Learner:
             self._updates -= skips.steps
         return skips
 
-    def _prepare_update(self, step: int) -> None:
-        """Set Adam's learning rate and epsilon for a step.
+    def _epsilon(self) -> float:
+        """Return Adam's epsilon for this update.
 
         On a GPU a skipped step counts as an update until `take_skips` is called: with `epsilon_hat`
         the few steps between use the epsilon of one update later.
         """
-        self._updates += 1
         epsilon = self.recipe.adam_epsilon
         if self.recipe.epsilon_hat:
             # Torch divides the root by that of the correction before it adds epsilon.
             epsilon /= math.sqrt(1.0 - self.recipe.betas[1] ** self._updates)
-        for group in self._optimizer.param_groups:
-            group["lr"] = self.learning_rate(step)
-            group["eps"] = epsilon
+        return epsilon
 
     def learning_rate(self, step: int) -> float:
         """Return the learning rate of a global step."""
@@ -329,11 +275,7 @@ class Learner:
         return {
             "weights": {name: parameter.detach() for name, parameter in named.items()},
             "ema": dict(ema),
-            "optimizer": {
-                f"{key}/{name}": value
-                for name, parameter in named.items()
-                for key, value in self._optimizer.state.get(parameter, {}).items()
-            },
+            "optimizer": self._optimizer.state(list(named)),
         }
 
     def ema_weights(self) -> dict[str, Tensor]:
@@ -355,43 +297,11 @@ class Learner:
             source = ema or weights
             names = (name for name, _ in self.network.named_parameters())
             self._ema = [
-                _fitting(source[name], parameter).to(self.device, copy=True)
+                fitting(source[name], parameter).to(self.device, copy=True)
                 for name, parameter in zip(names, self._parameters, strict=True)
             ]
-
-    @torch.no_grad()
-    def _load_optimizer_state(self, state: Mapping[str, Tensor]) -> None:
-        """Take over Adam's moments and how many steps they have seen."""
-        for name, parameter in self.network.named_parameters():
-            count = state[f"step/{name}"]
-            if not (count.numel() == 1 and 0 <= float(count) <= MAX_UPDATES):
-                raise RuntimeError("Adam's step count is not a valid number")
-            self._updates = max(self._updates, int(count))
-            # Fused Adam counts its steps where the weights are.
-            moved = {"step": count.to(self.device, copy=True)}
-            for key in ("exp_avg", "exp_avg_sq"):
-                moment = _fitting(state[f"{key}/{name}"], parameter)
-                moved[key] = moment.to(self.device, copy=True)
-            self._optimizer.state[parameter] = moved
-
-
-def move_unless(skip: Tensor, tensors: list[Tensor], targets: list[Tensor], share: float) -> None:
-    """Move tensors by a share of the way to their targets, or not at all where `skip` is 1.
-
-    The device decides; the host does not wait.
-    """
-    ways = torch._foreach_sub(targets, tensors)
-    torch._foreach_mul_(ways, (1 - skip) * share)
-    torch._foreach_add_(tensors, ways)
 
 
 def _dropout_seed(seed: int, salt: int, step: int) -> int:
     entropy = (seed, _DROPOUT, step, salt) if salt else (seed, _DROPOUT, step)
     return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0])
-
-
-def _fitting(tensor: Tensor, parameter: nn.Parameter) -> Tensor:
-    if tensor.shape != parameter.shape:
-        ours, theirs = tuple(parameter.shape), tuple(tensor.shape)
-        raise RuntimeError(f"a shape is {theirs} where the network has {ours}")
-    return tensor

@@ -11,10 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from engine.data.batches import Batch
-from engine.networks.attention import guide
 from engine.networks.dropout import Rows
 from engine.networks.ssrn import SSRNOutput
-from engine.networks.text2mel import Text2MelOutput
+from engine.networks.text2mel import Text2MelOutput, guide
 from engine.training.recipe import Recipe
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from engine.checkpoints.state import Unlogged
 from engine.errors import EngineError
 from engine.formatting import duration, plural
-from engine.machine.background import DiskWriter
+from engine.machine.background import BackgroundThread
 from engine.machine.lock import FolderLostError
 from engine.networks.text2mel import Text2MelOutput
 from engine.run.publisher import Publisher
@@ -83,9 +83,9 @@ class Metrics:
         context.voice.locate()
         path = context.voice.history(context.network)
         self._history = History(path, up_to=context.step)
-        self._history_failed = False
-        self.history_writer = DiskWriter("the history", self._write_history, publisher.event)
-        """Writes the losses to the disk."""
+        self.history_writer = BackgroundThread(
+            "writing the history", self._write_history, publisher.event
+        )
 
     def begin(self, saved_step: int | None) -> None:
         """Show where training stands before its first step; the history is written from here on."""
@@ -110,10 +110,10 @@ class Metrics:
         )
         if self._context.corpus_change:
             self._note(step, self._context.corpus_change)
-        since = f", {step - base:,} since base" if step else ""
+        since = f", {step - base:,} since base" if 0 < base < step else ""
         self._publisher.event(
             f"{self._context.network} {'continued from' if step else 'started at'} step {step:,}"
-            f"{since}; held-out {held_out:.4f}"
+            f"{since}; held-out loss {held_out:.4f} (EMA)"
         )
         self._report_lost_steps()
         self.draw_attention(step)
@@ -226,27 +226,17 @@ class Metrics:
         self._history.make_safe()
 
     def _locate_history(self) -> None:
-        """Find the history where the voice is now.
-
-        Raises:
-            EngineError: its folder is gone.
-        """
+        """Find the history where the voice is now; raise `EngineError` where that is gone."""
         self._context.voice.locate()
         self._history.path = self._context.voice.history(self._context.network)
 
     def _write_history(self) -> None:
         """Write what waits; a full disk costs time, and not the run."""
+        self._locate_history()
         try:
-            self._locate_history()
             self._history.flush()
-        except FolderLostError:
-            self._history_failed = True  # the folder watch reports it
         except EngineError as error:
-            if not self._history_failed:
-                self._publisher.event(f"{error} Losses stay in memory until they fit.", "warning")
-            self._history_failed = True
-        else:
-            self._history_failed = False
+            raise EngineError(f"{error} Losses stay in memory until they fit.") from error
 
     def end(self) -> None:
         """Wait until the history is on disk; report losses that it does not take."""

@@ -1,19 +1,19 @@
 """Records what a run costs in the voice's spend log, and reports what idle time costs.
 
-A thread of its own looks at the cost once a second: the engine's thread cannot tell how long it
-waits, prepares or was suspended while it does so. Two more write to the disk, which may hang: one
-the spend log, one what a killed process would hide.
+One thread looks at the cost once a second: the engine's own cannot tell how long it waits, prepares
+or was suspended. Two more write to the disk, which may hang: the spend log, and what a killed
+process would hide.
 """
 
+import contextlib
 import logging
 import threading
-from collections.abc import Sequence
-from dataclasses import replace
 
 from engine.choices import NetworkName
 from engine.errors import EngineError
 from engine.formatting import plural, whole_minutes
-from engine.machine.background import DiskWriter, Poller
+from engine.machine.background import BackgroundThread
+from engine.machine.cloud.machine import NewPrice
 from engine.machine.lock import FolderLostError
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase
@@ -34,8 +34,6 @@ _FIRST_SECONDS = 300.0
 _REMINDER_SECONDS = 3600.0
 
 _IDLE = (Phase.PREPARING, Phase.CHECKED, Phase.PAUSED, Phase.AT_STOP)
-# Preparing is work: it is paid for, but nobody has to be warned of it at once.
-_WAITING = (Phase.CHECKED, Phase.PAUSED, Phase.AT_STOP)
 
 
 class SpendRecorder:
@@ -59,21 +57,20 @@ class SpendRecorder:
         # Held to change what is closed, and what waits for the log.
         self._closing = threading.Lock()
         self._waiting: list[SpendEntry] = []
-        self._in_writing = 0
         self._log_size = self._spend_log.size
-        self._log_failed = self._open_failed = False
         self.ended = False
         """Whether the spend log is closed, and nothing is counted any more."""
         self._idle = _IdleReport(publisher, self.cost)
-        self._suspended = 0.0
-        self._open_written = 0.0
+        self._suspended = self._open_written = 0.0
         report = publisher.event
-        self._poller = Poller("cost tracking", _POLL_SECONDS, self.check, report)
-        self._log_writer = DiskWriter("the spend log", self._write_log, report)
-        self._open_writer = DiskWriter("the latest spend", self._write_open, report)
+        self._tracking = BackgroundThread("cost tracking", self.check, report, every=_POLL_SECONDS)
+        self._log_writer = BackgroundThread("writing the spend log", self._write_log, report)
+        self._open_writer = BackgroundThread(
+            "writing the latest spend", self._write_open, lambda text, _: _log.warning(text)
+        )
 
     @property
-    def writers(self) -> tuple[DiskWriter, ...]:
+    def writers(self) -> tuple[BackgroundThread, ...]:
         """What brings the spend to the disk."""
         return self._log_writer, self._open_writer
 
@@ -93,26 +90,28 @@ class SpendRecorder:
                 f"spend.jsonl is damaged: {which} cannot be read, and what was paid then is "
                 f"missing from all sums"
             )
-        self.publish()
-        self._poller.start()
+        self._publish()
+        self._tracking.start()
 
     def record(self, step: int) -> None:
         """Have the spend up to this step on the disk soon."""
         with self._closing:
-            self._keep(self.cost.close(step))
+            self._waiting += self.cost.close(step)
         self._log_writer.request()
 
-    def change_price(self, usd: float, step: int) -> None:
-        """Let the machine cost something else from here on, in US dollars an hour.
+    def change_price(self, new: NewPrice) -> None:
+        """Let the machine cost something else from here on; called from any thread.
 
         What was before keeps the price that it had, unless none was known: then the open periods
         are taken to have cost as much all along.
         """
         with self._closing:
-            if self.cost.price > 0 and self.cost.price != usd:
-                self._keep(self.cost.close(step, last=True))
-            self.cost.price = usd
+            if self.cost.price > 0 and self.cost.price != new.usd:
+                self._waiting += self.cost.close(self._publisher.snapshot.step, last=True)
+            self.cost.price = new.usd
         self._log_writer.request()
+        self._publisher.event(f"price: ${new.usd:.4g}/h ({new.source})")
+        self._publisher.update(price=new.usd, price_source=new.source, spent=self.cost.spent)
 
     def roll_back(self, step: int) -> None:
         """Begin the next entry at an earlier step, whose steps are made anew."""
@@ -126,57 +125,37 @@ class SpendRecorder:
             EngineError: it cannot be written, and goes on waiting.
         """
         with self._writing:
+            self._locate()
+            entries = self._waiting[:]
+            self._spend_log.add(*entries)
             with self._closing:
-                entries = self._waiting[:]
-                self._in_writing = len(entries)
-            written, size = 0, self._log_size
-            try:
-                if entries:
-                    self._locate()
-                    self._spend_log.add(*entries)
-                    written, size = len(entries), self._spend_log.size
-            finally:
-                with self._closing:
-                    self._waiting, self._in_writing = self._waiting[written:], 0
-                    self._log_size = size
-
-    def wait(self) -> None:
-        """Wait until what was to be written has been tried."""
-        for writer in self.writers:
-            writer.wait()
+                del self._waiting[: len(entries)]
+                self._log_size = self._spend_log.size
 
     def end(self, step: int) -> None:
         """Watch no more, and close the spend log; report it where that cannot be written."""
         if self.ended:
             return
         self.ended = True
-        self._poller.stop(wait=True)
+        self._tracking.stop()
         # The time that the log takes to be written is not counted: the sums are those in it.
         self.cost.end()
         with self._closing:
-            self._keep(self.cost.close(step, last=True))
+            self._waiting += self.cost.close(step, last=True)
         for writer in self.writers:
             writer.stop()
         try:
             self.flush()
-            self._remove_open()
+            self._spend_log.remove_open()
         except EngineError as error:
             # The next run adds what the log does not take.
-            self._write_open()
+            with contextlib.suppress(EngineError):
+                self._write_open()
             if not isinstance(error, FolderLostError):  # which the folder watch reports
-                self._publisher.event(f"{error}{spent_so_far(self.cost)}", "error")
-        self.publish()
+                self._publisher.event(f"{error}{self._spent_so_far()}", "error")
+        self._publish()
 
-    def _remove_open(self) -> None:
-        try:
-            self._locate()
-            self._spend_log.remove_open()
-        except (OSError, EngineError) as error:
-            # The log has grown since: nobody adds it again.
-            _log.warning("spend.open cannot be removed: %s", error)
-
-    def publish(self) -> None:
-        """Put the sums in the snapshot."""
+    def _publish(self) -> None:
         cost = self.cost
         self._publisher.update(
             spent=cost.spent,
@@ -193,18 +172,10 @@ class SpendRecorder:
             self._open_written = now
             self._open_writer.request()
         if self._idle.check(now):
-            self.publish()
-
-    def _keep(self, entries: Sequence[SpendEntry]) -> None:
-        first = self._in_writing
-        self._waiting[first:] = _joined([*self._waiting[first:], *entries])
+            self._publish()
 
     def _locate(self) -> None:
-        """Follow a voice folder that was moved.
-
-        Raises:
-            EngineError: it is gone.
-        """
+        """Follow a voice folder that was moved; raise `EngineError` where it is gone."""
         self._voice.locate()
         self._spend_log.path = self._voice.spend.path
 
@@ -212,15 +183,11 @@ class SpendRecorder:
         try:
             self.flush()
         except FolderLostError:
-            self._log_failed = True  # the folder watch reports it
+            raise
         except EngineError as error:
-            if not self._log_failed:
-                self._publisher.event(f"{error}{spent_so_far(self.cost)}", "warning")
-            self._log_failed = True
-        else:
-            self._log_failed = False
-            # What is open comes after another size of the log: a killed process hides it otherwise.
-            self._open_writer.request()
+            raise EngineError(f"{error}{self._spent_so_far()}") from error
+        # What is open comes after another size of the log: a killed process hides it otherwise.
+        self._open_writer.request()
 
     def _write_open(self) -> None:
         with self._closing:
@@ -229,15 +196,15 @@ class SpendRecorder:
         try:
             self._locate()
             self._spend_log.write_open(entries, size)
-        except (OSError, EngineError) as error:
-            if not self._open_failed:
-                _log.warning("spend.open cannot be written: %s", error)
-            self._open_failed = True
-        else:
-            self._open_failed = False
+        except OSError as error:
+            raise EngineError(f"spend.open cannot be written: {error}") from error
+
+    def _spent_so_far(self) -> str:
+        spent = self.cost.spent
+        return f" Spent so far: ${spent:,.2f}." if spent > 0 else ""
 
     def _report_suspended(self) -> None:
-        suspended = self.cost.suspended_seconds
+        suspended = self.cost.clock.suspended
         if suspended == self._suspended:
             return
         seconds, self._suspended = suspended - self._suspended, suspended
@@ -246,7 +213,7 @@ class SpendRecorder:
         self._publisher.event(
             f"this process was suspended for {whole_minutes(seconds)}{usd}", "warning"
         )
-        self.publish()
+        self._publish()
 
 
 class _IdleReport:
@@ -286,36 +253,10 @@ class _IdleReport:
         self._before = (self._cost.idle_seconds, self._cost.idle_usd)
         self._shown = self._reminded = now
         self._publisher.update(wait_seconds=0.0, wait_usd=0.0)
-        if phase in _WAITING:
+        if phase is not Phase.PREPARING:  # which is work, though it is paid for
             self._warn(phase.value)
 
     def _warn(self, text: str) -> None:
         if self._cost.price > 0:
             price = f"the machine still costs ${self._cost.price:,.2f}/h"
             self._publisher.event(f"{text}; {price}", "warning")
-
-
-def spent_so_far(cost: CostMeter) -> str:
-    """Say what is spent, as a sentence after another one; nothing where no price is known."""
-    return f" Spent so far: ${cost.spent:,.2f}." if cost.spent > 0 else ""
-
-
-def _joined(entries: Sequence[SpendEntry]) -> list[SpendEntry]:
-    """Join entries that continue one another, so that few wait for a disk that hangs."""
-    joined: list[SpendEntry] = []
-    for entry in entries:
-        same = [place for place, one in enumerate(joined) if one.kind == entry.kind]
-        if not same or not _continues(joined[same[-1]], entry):
-            joined.append(entry)
-            continue
-        before = joined[same[-1]]
-        first = entry.first_step if entry.kind == "idle" else before.first_step
-        seconds = before.seconds + entry.seconds
-        joined[same[-1]] = replace(entry, start=before.start, first_step=first, seconds=seconds)
-    return joined
-
-
-def _continues(before: SpendEntry, entry: SpendEntry) -> bool:
-    if before.price != entry.price:
-        return False
-    return entry.kind == "idle" or before.last_step == entry.first_step

@@ -9,17 +9,18 @@ from collections.abc import Callable
 from datetime import datetime
 
 from engine.choices import CloudName
-from engine.machine.background import Poller
-from engine.machine.cloud.detect import connect, metadata_base
+from engine.machine.background import BackgroundThread
 from engine.machine.cloud.machine import (
     Interruption,
     Machine,
+    NewPrice,
     NoticeGone,
     SpotNews,
     SpotNotice,
 )
 from engine.machine.cloud.notices import NoticeWatcher
 from engine.machine.cloud.prices import PriceLookup
+from engine.machine.cloud.providers import connect, metadata_base
 from engine.machine.hook import Hook
 from engine.run.commands import Inbox
 from engine.run.options import TrainOptions
@@ -48,6 +49,7 @@ class SpotWatch:
         settings: VoiceSettings,
         publisher: Publisher,
         inbox: Inbox,
+        on_price: Callable[[NewPrice], None],
     ) -> None:
         """Prepare to watch; outside of clouds, nothing is ever asked.
 
@@ -57,15 +59,16 @@ class SpotWatch:
         self._publisher = publisher
         self._inbox = inbox
         self._price_auto = settings.price_auto
+        self._on_price = on_price
         self.hook: Hook | None = None
         """The person's command for when the machine is taken away."""
         if options.on_interrupt is not None:
             self.hook = Hook(options.on_interrupt, options.voice_folder, publisher.event)
-        self._pollers: list[Poller] = []
+        self._pollers: list[BackgroundThread] = []
         if cloud is not None:
             self._base = metadata_base(cloud, options.metadata_url)
-            service, report = connect(cloud, self._base), publisher.event
-            notices = NoticeWatcher(cloud, service, inbox.send, self._on_machine, report)
+            service = connect(cloud, self._base)
+            notices = NoticeWatcher(service, inbox.send, self._on_machine, publisher.event)
             self._pollers.append(notices.poller)
 
     def start(self) -> None:
@@ -74,13 +77,14 @@ class SpotWatch:
             self.hook.start()
         for poller in self._pollers:
             poller.start()
+            poller.request()
         if self._price_auto and not self._pollers:
             self._publisher.event("no price: this machine is of no cloud; give --price", "warning")
 
     def stop(self) -> None:
         """Watch no more; returns at once."""
         for poller in self._pollers:
-            poller.stop()
+            poller.stop(wait=False)
 
     def check_now(self) -> Interruption | None:
         """Ask the cloud at once, for a few seconds at most; return an interruption in the inbox.
@@ -88,18 +92,16 @@ class SpotWatch:
         A machine that goes down asks its processes to end, and may do so before the next check.
         """
         if self._pollers:
-            self._pollers[0].check_now(_CHECK_SECONDS)
-        return self._inbox.interruption()
+            self._pollers[0].request()
+            self._pollers[0].wait(_CHECK_SECONDS)
+        return self._inbox.find(Interruption)
 
     def ended_preparation(self) -> bool:
-        """Report an interruption that ended the preparation, where nothing is to be saved.
-
-        Returns whether there is one.
-        """
+        """Whether the cloud ended the preparation; if so, report it: there is nothing to save."""
         news = self.check_now()
         if news is None:
             return False
-        report_notice(self._publisher, news.notice, "ending")
+        _report_notice(self._publisher, news.notice, "ending")
         self._publisher.update(interrupted=True)
         if self.hook is not None:
             self.hook.run(news.notice)
@@ -116,10 +118,11 @@ class SpotWatch:
         self._publisher.event(f"machine: {machine.words}")
         if self._price_auto:
             report = self._publisher.event
-            lookup = PriceLookup(machine, self._base, self._inbox.send, report)
-            poller = Poller("price lookup", _PRICE_SECONDS, lookup.check, report, first=0.0)
+            lookup = PriceLookup(machine, self._base, self._on_price, report)
+            poller = BackgroundThread("price lookup", lookup.check, report, every=_PRICE_SECONDS)
             self._pollers.append(poller)
             poller.start()
+            poller.request()
 
 
 class SpotDeadline:
@@ -176,21 +179,16 @@ class SpotDeadline:
             self._publisher.update(spot_notice=None)
             self._publisher.event("the cloud withdrew its notice: training goes on", "warning")
             return
-        report_notice(self._publisher, news.notice)
+        _report_notice(self._publisher, news.notice, "saving")
         write_seconds = save()
-        if isinstance(news, Interruption):
-            self._set_end(news.notice, margin(write_seconds, step_seconds))
+        if news.notice.last_second is not None:
+            self._end = news.notice.last_second - margin(write_seconds, step_seconds)
+            self._end -= self._mirror_seconds(self._end - self._monotonic())
             left = self._end - self._monotonic()
             if left > 0 and not ending:
                 self._publisher.event(f"training goes on for {left:.0f} s, to the last safe second")
             if self._hook is not None:
                 self._hook.run(news.notice)
-
-    def _set_end(self, notice: SpotNotice, before: float) -> None:
-        """End so many seconds before the deadline, and before what the way to a mirror takes."""
-        assert notice.last_second is not None
-        self._end = notice.last_second - before
-        self._end -= self._mirror_seconds(self._end - self._monotonic())
 
     def _mirror_seconds(self, left: float) -> float:
         """What the last checkpoint takes to the mirror; nothing where it would not arrive.
@@ -214,7 +212,7 @@ def margin(write_seconds: float, step_seconds: float | None) -> float:
     return max(_MIN_MARGIN_SECONDS, _WRITE_FACTOR * write_seconds + 2 * (step_seconds or 0.0))
 
 
-def report_notice(publisher: Publisher, notice: SpotNotice, doing: str = "saving") -> None:
+def _report_notice(publisher: Publisher, notice: SpotNotice, doing: str) -> None:
     """Put a notice in the snapshot, with the time of the end where there is one."""
     publisher.update(spot_notice=notice)
     when = ""

@@ -13,7 +13,7 @@ from engine.data.metadata import Rejected
 from engine.errors import EngineError, InputError
 from engine.files import make_folder, require_room, unremoved_message, write_whole
 from engine.formatting import format_bytes, plural
-from engine.machine.background import Poller
+from engine.machine.background import BackgroundThread
 from engine.machine.lock import FolderLostError
 from engine.run.commands import Inbox
 from engine.run.options import TrainOptions
@@ -245,7 +245,9 @@ class CorpusWatch:
         self._publisher = publisher
         self._before = {path: _state(path) for path in (dataset / METADATA, *recordings)}
         self._reported = False
-        self._poller = Poller("corpus monitoring", _WATCH_SECONDS, self.check, publisher.event)
+        self._poller = BackgroundThread(
+            "corpus monitoring", self.check, publisher.event, every=_WATCH_SECONDS
+        )
 
     def start(self) -> None:
         """Start to check."""
@@ -253,7 +255,7 @@ class CorpusWatch:
 
     def stop(self) -> None:
         """Check no more; a check under way is not waited for."""
-        self._poller.stop()
+        self._poller.stop(wait=False)
 
     def check(self) -> None:
         """Report files that have changed since the start, the first time that there are some."""

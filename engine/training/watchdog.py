@@ -6,15 +6,13 @@ import os
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from engine.files import open_private
-from engine.machine.background import Poller
+from engine.machine.background import BackgroundThread
 from engine.run.publisher import Publisher
 
 _log = logging.getLogger(__name__)
@@ -23,11 +21,9 @@ MIN_SECONDS = 30.0
 """An engine that moves within this time is never called hanging."""
 FIRST_SECONDS = 300.0
 """The limit before it is known what a step takes: while weights are loaded and features computed,
-and for the first steps, which load and choose kernels."""
+and for the first step, which loads kernels."""
 # A step may take so many times the recent mean.
 _FACTOR = 20.0
-# Steps after which it is known what a step takes.
-_MIN_STEPS = 20
 # Seconds between two checks. A longer pause counts for at most twice as much: while the process was
 # suspended (Ctrl+Z, SIGSTOP, a machine asleep) nothing hung.
 _POLL_SECONDS = 1.0
@@ -57,66 +53,53 @@ class Watchdog:
         self._publisher = publisher
         self._log = log
         self._clock = clock
-        self._thread_id = threading.get_ident()
-        self._durations: deque[float] = deque(maxlen=200)
-        self._done = 0
+        self._engine_thread = threading.get_ident()
         self._in_step = False
         self.shares_processor = False
         """Whether auditions are made where the steps are."""
         # What follows is the watching thread's.
+        self._limit = FIRST_SECONDS
         self._seen: tuple[object, ...] = ()
         self._checked = clock()
         self._waited = 0.0
         self._reported = ""
-        self._poller = Poller("watchdog", _POLL_SECONDS, self.check, publisher.event)
+        self._thread = BackgroundThread(
+            "watchdog", self.check, publisher.event, every=_POLL_SECONDS
+        )
 
     def __enter__(self) -> Self:
         """Begin to check, every second."""
-        self._poller.start()
+        self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Check no more."""
-        self._poller.stop(wait=True)
+        self._thread.stop()
         self._clear()
 
     @contextmanager
     def step(self) -> Iterator[None]:
         """Wrap what a step consists of, the wait for its batch included."""
-        started = self._clock()
         self._in_step = True
         try:
             yield
         finally:
             self._in_step = False
-            self._done += 1
-        self._durations.append(self._clock() - started)
-
-    @property
-    def limit(self) -> float:
-        """Seconds without a move from which on the engine hangs."""
-        durations = list(self._durations)
-        if len(durations) < _MIN_STEPS:
-            return FIRST_SECONDS
-        return max(MIN_SECONDS, _FACTOR * sum(durations) / len(durations))
 
     def check(self) -> None:
         """Check once, and report what is new."""
         now = self._clock()
         passed, self._checked = min(now - self._checked, 2 * _POLL_SECONDS), now
         run = self._publisher.snapshot
-        seen = (self._publisher.beats, self._done, self._in_step, run.phase, run.progress)
+        if run.steps_per_second:
+            self._limit = max(MIN_SECONDS, _FACTOR / run.steps_per_second)
+        seen = (self._publisher.beats, self._in_step, run.step, run.phase, run.progress)
         if seen != self._seen or run.end_waits_for:
             self._seen, self._waited = seen, 0.0
             self._clear()
         elif not (self._in_step and self.shares_processor and run.auditioning):
             self._waited += passed
-        if self._waited > self.limit and not self._reported:
+        if self._waited > self._limit and not self._reported:
             self._report()
 
     def _report(self) -> None:
@@ -149,7 +132,7 @@ class Watchdog:
 
     def _place(self) -> str:
         """The innermost of our own functions that the engine's thread is in."""
-        frame = sys._current_frames().get(self._thread_id)
+        frame = sys._current_frames().get(self._engine_thread)
         while frame is not None and not frame.f_code.co_filename.startswith(_ENGINE):
             frame = frame.f_back
         if frame is None:

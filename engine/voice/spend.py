@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 # More than any voice has in its lifetime.
 _MAX_BYTES = 2**27
-_MAX_OPEN_BYTES = 16 * 1024
+_MAX_OPEN_BYTES = 2**20
 # It is too large, a link, or no plain file.
 _NOT_A_LOG = (errno.EFBIG, errno.ELOOP, errno.EINVAL)
 
@@ -151,10 +151,10 @@ class SpendLog:
     def remove_open(self) -> None:
         """Remove `spend.open`, once all of it has been added.
 
-        Raises:
-            OSError: it cannot be removed.
+        Should it stay: this file has grown since, so it is not added again.
         """
-        self._open.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self._open.unlink(missing_ok=True)
 
     def open_entries(self) -> list[SpendEntry]:
         """What `spend.open` says and this file does not have.
@@ -189,9 +189,7 @@ class SpendLog:
         """
         entries = self.open_entries()
         self.add(*entries)
-        # Should it stay: this file has grown, so it is not added again.
-        with contextlib.suppress(OSError):
-            self.remove_open()
+        self.remove_open()
         return entries
 
     @property

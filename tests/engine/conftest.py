@@ -208,6 +208,6 @@ def written_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def begin_and_wait(writer: CheckpointWriter, *what: Any) -> None:
         begin(writer, *what)
-        writer.wait()
+        writer.thread.wait()
 
     monkeypatch.setattr(CheckpointWriter, "begin", begin_and_wait)

@@ -43,8 +43,8 @@ def _only_run() -> Path:
 
     runs = known_runs()
     if len(runs) == 1:
-        return runs[0].entry.voice_folder
+        return runs[0].voice_folder
     if not runs:
         raise InputError("you have no run on this host; `voicecoach train` starts one")
-    names = ", ".join(str(run.entry.voice_folder) for run in runs)
+    names = ", ".join(str(run.voice_folder) for run in runs)
     raise InputError(f"you have {len(runs)} runs on this host; name one: {names}")

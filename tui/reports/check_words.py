@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from engine.check.kinds import title
 from engine.check.report import (
     SEVERITIES,
     CheckReport,
@@ -137,7 +138,7 @@ def grouped(findings: Sequence[Finding]) -> list[Group]:
 
 def kind(name: str) -> str:
     """Write a kind of finding as words: `missing recording`."""
-    return printable(name).replace("-", " ")
+    return title(printable(name))
 
 
 def subject(finding: Finding) -> str:

@@ -5,7 +5,7 @@ import shlex
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
@@ -14,7 +14,7 @@ from rich.text import Text
 
 from engine.attach.client import ask_status
 from engine.attach.messages import Status
-from engine.attach.registry import KnownRun, LastSeen, known_runs, last_seen
+from engine.attach.registry import RunEntry, known_runs, last_record
 from engine.formatting import duration, printable
 from engine.run.snapshot import Phase
 from tui import formatting
@@ -31,21 +31,21 @@ _STILL = 15.0
 class Run:
     """A run of this host, and its own answer."""
 
-    known: KnownRun
+    entry: RunEntry
     status: Status | None
     """None where it does not answer."""
-    last_seen: LastSeen | None = None
-    """What a run that does not answer wrote down last."""
+    last_record: tuple[int | None, float | None] = (None, None)
+    """The step and the spend in US dollars that a run which does not answer wrote down last."""
 
     def as_json(self, now: float) -> dict[str, Any]:
         """Plain values, the same fields whether it answers or not."""
-        entry, answer = self.known.entry, self.status
+        entry, answer = self.entry, self.status
         fields: dict[str, Any] = dict.fromkeys(Status.__struct_fields__)
         if answer is not None:
             fields = {name: getattr(answer, name) for name in fields}
             fields["phase"] = answer.phase.value
-        elif self.last_seen is not None:
-            fields |= asdict(self.last_seen)
+        else:
+            fields["step"], fields["spent"] = self.last_record
         still, phase = fields.pop("still_seconds"), fields.pop("phase_seconds")
         return {
             **fields,
@@ -55,7 +55,7 @@ class Run:
             "folder": str(entry.voice_folder),
             "since": round(entry.since, 3),
             "answers": answer is not None,
-            "last_sign_of_life": round(self.known.seen if answer is None else now, 3),
+            "last_sign_of_life": round(entry.last_seen if answer is None else now, 3),
             "last_change": None if still is None else round(now - float(still), 3),
             "phase_since": None if phase is None else round(now - float(phase), 3),
         }
@@ -74,13 +74,12 @@ def query_runs() -> list[Run]:
         return list(pool.map(_query, known))
 
 
-def _query(known: KnownRun) -> Run:
-    entry = known.entry
+def _query(entry: RunEntry) -> Run:
     answer = ask_status(entry.voice_folder, _ANSWER_WITHIN)
     # Another process than the one that is listed may serve the folder by now.
     if answer is not None and answer.pid == entry.process.pid:
-        return Run(known, answer)
-    return Run(known, None, last_seen(entry.voice_folder, entry.network))
+        return Run(entry, answer)
+    return Run(entry, None, last_record(entry.voice_folder, entry.network))
 
 
 def print_runs_as_json(runs: list[Run]) -> None:
@@ -111,17 +110,17 @@ def print_runs(runs: list[Run]) -> None:
     console.print(table)
     console.print("to open a screen on one:")
     for run in runs:
-        folder = printable(shlex.quote(str(run.known.entry.voice_folder)))
+        folder = printable(shlex.quote(str(run.entry.voice_folder)))
         console.print(f"  voicecoach attach {folder}", soft_wrap=True)
 
 
 def _cells(run: Run, now: float) -> list[str]:
-    entry, answer = run.known.entry, run.status
+    entry, answer = run.entry, run.status
     name, network, pid = entry.voice, NETWORKS[entry.network], str(entry.process.pid)
     if answer is None:
-        last, since = run.last_seen, duration(max(0.0, now - run.known.seen))
-        step = "" if last is None or last.step is None else f"{last.step:,}"
-        spent = "" if last is None or last.spent is None else formatting.dollars(last.spent)
+        (last_step, last_spent), since = run.last_record, duration(max(0.0, now - entry.last_seen))
+        step = "" if last_step is None else f"{last_step:,}"
+        spent = "" if last_spent is None else formatting.dollars(last_spent)
         return [name, network, step, f"no answer for {since}", spent, f"{since} ago", pid, ""]
     step, spent = f"{answer.step:,}", formatting.dollars(answer.spent)
     return [name, network, step, _state(answer), spent, "now", pid, _screens(answer)]

@@ -1,13 +1,10 @@
-"""Which cloud a machine is of, as its own firmware says, and the way to its metadata service."""
+"""Which cloud a machine is of, as its own firmware says."""
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 from engine.choices import CLOUD_CHOICES, CloudChoice, CloudName
 from engine.errors import InputError
-from engine.machine.cloud import aws, azure, gcp
-from engine.machine.cloud.metadata import METADATA_VARIABLE, Cloud, MetadataService
 
 DMI = Path("/sys/class/dmi/id")
 """Where Linux shows the strings of the firmware's DMI (SMBIOS) tables."""
@@ -15,12 +12,6 @@ DMI = Path("/sys/class/dmi/id")
 CLOUD_VARIABLE = "VOICECOACH_CLOUD"
 """The environment's choice where no `--cloud` is given."""
 
-_BASES: dict[CloudName, str] = {"aws": aws.BASE, "gcp": gcp.BASE, "azure": azure.BASE}
-_CLOUDS: dict[CloudName, Callable[[MetadataService], Cloud]] = {
-    "aws": aws.Aws,
-    "gcp": gcp.Gcp,
-    "azure": azure.Azure,
-}
 # Azure's machines have this asset tag; their vendor is that of any Hyper-V.
 _AZURE_TAG = "7783-7084-3265-9085-8269-3286-77"
 _MAX_STRING = 256
@@ -71,17 +62,3 @@ def _string(dmi: Path, name: str) -> str:
             return file.read(_MAX_STRING).decode("ascii", errors="replace").strip()
     except OSError:
         return ""
-
-
-def metadata_base(name: CloudName, asked: str | None) -> str:
-    """The base address of a cloud's metadata service: asked for, the environment's, or its own."""
-    return asked or os.environ.get(METADATA_VARIABLE) or _BASES[name]
-
-
-def connect(name: CloudName, base: str) -> Cloud:
-    """Return the cloud at a base address; nothing is asked yet.
-
-    Raises:
-        InputError: the base address is none.
-    """
-    return _CLOUDS[name](MetadataService(base))

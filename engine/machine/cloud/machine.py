@@ -26,9 +26,8 @@ class Machine:
     def words(self) -> str:
         """The machine in a few words: `AWS g5.xlarge us-east-1b spot`."""
         life = {True: "spot", False: "on demand", None: ""}[self.spot]
-        return " ".join(
-            filter(None, (CLOUD_NAMES[self.cloud], self.instance_type, self.zone, life))
-        )
+        words = (CLOUD_NAMES[self.cloud], self.instance_type, self.zone, life)
+        return " ".join(filter(None, words))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +72,7 @@ class SpotWarning:
 
 @dataclass(frozen=True, slots=True)
 class Interruption:
-    """The cloud takes the machine away at a known time: save, train to the last safe second,
-    save again and end."""
+    """The cloud takes the machine away at a known time: save, train on, save again and end."""
 
     notice: SpotNotice
 
@@ -95,5 +93,4 @@ class NewPrice:
 
 
 SpotNews = SpotWarning | Interruption | NoticeGone
-MachineNews = SpotNews | NewPrice
 """What is sent to the trainer, which handles it between steps."""

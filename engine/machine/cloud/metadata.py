@@ -7,28 +7,20 @@ import contextlib
 import re
 import socket
 import threading
-import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from engine.errors import InputError
 from engine.formatting import brief, printable
-from engine.machine.cloud.machine import Machine, SpotNotice
 from engine.serialization import from_json
-
-if TYPE_CHECKING:
-    from http.client import HTTPConnection, HTTPResponse
-
-METADATA_VARIABLE = "VOICECOACH_METADATA_URL"
-"""The environment's base address where no `--metadata-url` is given."""
 
 _TIMEOUT = 2.0
 # The longest reply we ask for is a list of a few events.
 _MAX_BYTES = 256 * 1024
-_CHUNK = 16 * 1024
 _MAX_ERROR_LETTERS = 100
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _TOKEN = re.compile(r"[!-~]{1,1024}")
@@ -44,29 +36,12 @@ class OddReplyError(MetadataError):
     """The metadata service answered something that cannot be understood."""
 
 
-class Cloud(Protocol):
-    """What one cloud's metadata service is asked."""
-
-    def identity(self) -> Machine:
-        """Say which machine this is.
-
-        Raises:
-            MetadataError: the service does not answer, or not as it should.
-        """
-        ...
-
-    def notice(self) -> SpotNotice | None:
-        """Return the gravest notice in force; None when there is none.
-
-        Raises:
-            MetadataError: the service does not answer, or not as it should.
-        """
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A reply of status 200, 401 or 404; all others are errors."""
+    """A reply of status 200, 401 or 404; all others are errors.
+
+    Each method returns what the reply consists of, and raises `OddReplyError` where it does not.
+    """
 
     status: int
     text: str
@@ -74,39 +49,31 @@ class Reply:
     """The header `Metadata-Flavor`, by which Google's service is known."""
 
     def name(self, what: str) -> str:
-        """The name that the reply consists of; empty where there is none (404).
-
-        Raises:
-            OddReplyError: it is no name.
-        """
-        return "" if self.status == 404 else self._matching(_NAME, what)
+        """A name, without the path before it; empty where there is none (404)."""
+        if self.status == 404:
+            return ""
+        return self._matching(_NAME, self.text.rpartition("/")[2], what)
 
     def token(self) -> str:
-        """A token that can be sent as a header.
-
-        Raises:
-            OddReplyError: it cannot.
-        """
-        return self._matching(_TOKEN, "a token")
+        """A token that can be sent as a header."""
+        return self._matching(_TOKEN, self.text, "a token")
 
     def json(self, kind: type[_T], what: str) -> _T:
-        """The JSON object that the reply consists of.
-
-        Raises:
-            OddReplyError: it is none of this kind.
-        """
+        """A JSON object."""
         try:
             if self.status == 200:
                 return from_json(self.text, kind, what)
         except InputError as error:
             raise OddReplyError(f"gives {error} ({brief(self.text)})") from error
-        raise OddReplyError(f"gives {what} as {brief(self.text)} (status {self.status})")
+        raise self._odd(what)
 
-    def _matching(self, pattern: re.Pattern[str], what: str) -> str:
-        text = self.text.strip()
-        if self.status != 200 or not pattern.fullmatch(text):
-            raise OddReplyError(f"gives {what} as {brief(text)} (status {self.status})")
-        return text
+    def _matching(self, pattern: re.Pattern[str], text: str, what: str) -> str:
+        if self.status != 200 or not pattern.fullmatch(text.strip()):
+            raise self._odd(what)
+        return text.strip()
+
+    def _odd(self, what: str) -> OddReplyError:
+        return OddReplyError(f"gives {what} as {brief(self.text)} (status {self.status})")
 
 
 def parse_time(value: object, what: str) -> float:
@@ -166,17 +133,20 @@ class MetadataService:
         from http.client import HTTPConnection, HTTPException
 
         connection = HTTPConnection(self._host, self._port, timeout=self._timeout)
-        # Each byte of a reply's head may come just in time, without end.
-        limit = threading.Timer(2 * self._timeout, _cut_off, [connection])
-        limit.daemon = True
-        limit.start()
         try:
-            connection.request(method, path, headers=headers)
-            response = connection.getresponse()
-            if response.status not in (200, 401, 404):
-                raise MetadataError(f"answers {response.status} to {path}")
+            connection.connect()
+            with _cut_off(connection.sock, 2 * self._timeout) as late:
+                connection.request(method, path, headers=headers)
+                response = connection.getresponse()
+                if response.status not in (200, 401, 404):
+                    raise MetadataError(f"answers {response.status} to {path}")
+                content = response.read(_MAX_BYTES + 1)
+            if late.is_set():
+                raise MetadataError(f"does not end its answer to {path}")
+            if len(content) > _MAX_BYTES:
+                raise OddReplyError(f"answers to {path} with more than {_MAX_BYTES:,} bytes")
             flavor = response.headers.get("Metadata-Flavor", "")
-            return Reply(response.status, self._content(response, path).decode("utf-8"), flavor)
+            return Reply(response.status, content.decode(), flavor)
         except UnicodeDecodeError as error:
             raise OddReplyError(f"answers to {path} with what is no text") from error
         except (OSError, HTTPException, ValueError) as error:
@@ -184,24 +154,23 @@ class MetadataService:
             text = " ".join(printable(str(error)).split())[:_MAX_ERROR_LETTERS]
             raise MetadataError(f"does not answer: {text or type(error).__name__}") from error
         finally:
-            limit.cancel()
             connection.close()
 
-    def _content(self, response: "HTTPResponse", path: str) -> bytes:
-        """Read a reply to its end, however slowly it drips, for so long and no longer."""
-        until = time.monotonic() + self._timeout
-        content = b""
-        while chunk := response.read1(_CHUNK):
-            content += chunk
-            if len(content) > _MAX_BYTES:
-                raise OddReplyError(f"answers to {path} with more than {_MAX_BYTES:,} bytes")
-            if time.monotonic() > until:
-                raise MetadataError(f"does not end its answer to {path}")
-        return content
 
+@contextlib.contextmanager
+def _cut_off(exchange: socket.socket, seconds: float) -> Iterator[threading.Event]:
+    """End an exchange that takes longer: each byte may come just in time, without end."""
+    late = threading.Event()
 
-def _cut_off(connection: "HTTPConnection") -> None:
-    """End an exchange that another thread waits for."""
-    if connection.sock is not None:
+    def cut() -> None:
+        late.set()
         with contextlib.suppress(OSError):
-            connection.sock.shutdown(socket.SHUT_RDWR)
+            exchange.shutdown(socket.SHUT_RDWR)
+
+    limit = threading.Timer(seconds, cut)
+    limit.daemon = True
+    limit.start()
+    try:
+        yield late
+    finally:
+        limit.cancel()

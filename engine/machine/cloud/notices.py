@@ -1,10 +1,10 @@
 """Polls a cloud's metadata service for spot notices, and reports what changed."""
 
 import logging
+import math
 from collections.abc import Callable
 
-from engine.choices import CloudName
-from engine.machine.background import Poller, Report
+from engine.machine.background import BackgroundThread, Report
 from engine.machine.cloud.machine import (
     CLOUD_NAMES,
     Interruption,
@@ -14,21 +14,22 @@ from engine.machine.cloud.machine import (
     SpotNotice,
     SpotWarning,
 )
-from engine.machine.cloud.metadata import Cloud, MetadataError, OddReplyError
+from engine.machine.cloud.metadata import MetadataError, OddReplyError
+from engine.machine.cloud.providers import Provider
 
 _log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 5.0
 """Between two checks, as AWS recommends."""
-# Between two checks of a service that does not answer: longer where it never did, which may not be
-# there; short where it did, for a notice may come half a minute before the end.
+# Between two checks of a service that does not answer: long where it never did and may not exist;
+# short where it did, for a notice may come half a minute before the end.
 _NEVER_ANSWERED_SECONDS, _ANSWERED_SECONDS = 60.0, 15.0
 # Checks without an answer before that is reported.
 _REPORTED_FAILURES = 3
-# A deadline that comes closer by more than this many seconds is reported anew. One that moves away
-# is not: of an end that has begun each check says that it comes now. A run that ends at the earlier
-# time has lost minutes of training; one that trusts the later time could lose its last checkpoint.
-_EARLIER_SECONDS = 2.0
+# A deadline that comes closer by more than these seconds is reported anew. One that moves away is
+# not: of an end that has begun each check says that it comes now, and a run that trusts the later
+# time could lose its last checkpoint.
+_EARLIER = 2.0
 
 
 class NoticeWatcher:
@@ -36,8 +37,7 @@ class NoticeWatcher:
 
     def __init__(
         self,
-        name: CloudName,
-        cloud: Cloud,
+        cloud: Provider,
         send: Callable[[SpotNews], None],
         on_machine: Callable[[Machine], None],
         report: Report,
@@ -45,18 +45,19 @@ class NoticeWatcher:
         """Prepare to watch.
 
         Args:
-            name: of the cloud.
-            cloud: its metadata service.
+            cloud: the one that is asked.
             send: takes what the trainer has to know.
             on_machine: takes the machine, once it is known.
             report: takes problems with the service.
         """
-        self._service = f"the metadata service of {CLOUD_NAMES[name]}"
         self._cloud = cloud
+        self._service = f"the metadata service of {CLOUD_NAMES[cloud.name]}"
         self._send = send
         self._on_machine = on_machine
         self._report = report
-        self.poller = Poller("spot notices", _NEVER_ANSWERED_SECONDS, self.check, report, first=0.0)
+        self.poller = BackgroundThread(
+            "spot notices", self.check, report, every=_NEVER_ANSWERED_SECONDS
+        )
         self._identified = self._answered = False
         self._notice: SpotNotice | None = None
         self._failures = 0
@@ -97,7 +98,7 @@ class NoticeWatcher:
             self._notice = None
             if before is not None:
                 self._send(NoticeGone())
-        elif before is None or before.text != notice.text or _is_earlier(notice, before):
+        elif before is None or before.text != notice.text or _end(notice) < _end(before) - _EARLIER:
             self._notice = notice
             warning = notice.last_second is None
             self._send(SpotWarning(notice) if warning else Interruption(notice))
@@ -116,7 +117,5 @@ class NoticeWatcher:
         return float(min(longest, _POLL_SECONDS * 2 ** min(self._failures - 1, 10)))
 
 
-def _is_earlier(notice: SpotNotice, before: SpotNotice) -> bool:
-    if notice.last_second is None or before.last_second is None:
-        return before.last_second is None and notice.last_second is not None
-    return notice.last_second < before.last_second - _EARLIER_SECONDS
+def _end(notice: SpotNotice) -> float:
+    return math.inf if notice.last_second is None else notice.last_second

@@ -5,46 +5,36 @@ tables gave them at the time that stands beside them; spot prices are ranges see
 catalogue. Neither follows the market. Whoever knows the price gives it with `--price`.
 """
 
-import logging
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from engine.choices import CloudName
+from engine.formatting import brief
 from engine.machine.background import Report
-from engine.machine.cloud.aws_price import PriceError, aws_spot_price
 from engine.machine.cloud.machine import Machine, NewPrice
-
-_log = logging.getLogger(__name__)
 
 SPOT_AS_OF = "November 2026"
 """When the spot prices were seen, which change within days."""
 
+# Where the prices on demand apply.
 _REGIONS: dict[CloudName, str] = {"aws": "us-east-1", "gcp": "us-central1", "azure": "East US"}
-"""Where the prices on demand apply."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """Linux, US dollars an hour, disk and traffic left out."""
-
-    on_demand: float
-    """The list price, in the region of `_REGIONS`."""
-    listed: str
-    """When it was on the list."""
-    max_spot: float | None = None
-    """The highest spot price among the US regions."""
-
-
-_TABLE: dict[tuple[CloudName, str], _Row] = {
-    ("aws", "g4dn.xlarge"): _Row(0.526, "August 2026", 0.25),
-    ("aws", "g5.xlarge"): _Row(1.006, "August 2026", 0.51),
-    ("aws", "g6.xlarge"): _Row(0.8048, "August 2026", 0.45),
-    ("aws", "p3.2xlarge"): _Row(3.06, "August 2026", 0.75),
-    ("gcp", "g2-standard-4"): _Row(0.7068, "August 2026"),
-    ("gcp", "a2-highgpu-1g"): _Row(3.6734, "August 2026"),
-    ("azure", "Standard_NC4as_T4_v3"): _Row(0.526, "2024"),
-    ("azure", "Standard_NC24ads_A100_v4"): _Row(3.673, "2024"),
+# Linux, US dollars an hour, disk and traffic left out: the list price on demand, when it was on the
+# list, and the highest spot price among the US regions, if known.
+_TABLE: dict[tuple[CloudName, str], tuple[float, str, float | None]] = {
+    ("aws", "g4dn.xlarge"): (0.526, "August 2026", 0.25),
+    ("aws", "g5.xlarge"): (1.006, "August 2026", 0.51),
+    ("aws", "g6.xlarge"): (0.8048, "August 2026", 0.45),
+    ("aws", "p3.2xlarge"): (3.06, "August 2026", 0.75),
+    ("gcp", "g2-standard-4"): (0.7068, "August 2026", None),
+    ("gcp", "a2-highgpu-1g"): (3.6734, "August 2026", None),
+    ("azure", "Standard_NC4as_T4_v3"): (0.526, "2024", None),
+    ("azure", "Standard_NC24ads_A100_v4"): (3.673, "2024", None),
 }
+
+
+class PriceError(Exception):
+    """AWS gives no price; the message says why in a few words."""
 
 
 def table_price(machine: Machine) -> tuple[NewPrice | None, bool]:
@@ -56,12 +46,61 @@ def table_price(machine: Machine) -> tuple[NewPrice | None, bool]:
     row = _TABLE.get((machine.cloud, machine.instance_type))
     if row is None:
         return None, False
-    if machine.spot and row.max_spot is not None:
-        return NewPrice(row.max_spot, f"highest US spot price, {SPOT_AS_OF}"), False
-    listed = f"list price on demand in {_REGIONS[machine.cloud]}, {row.listed}"
+    on_demand, when, max_spot = row
+    if machine.spot and max_spot is not None:
+        return NewPrice(max_spot, f"highest US spot price, {SPOT_AS_OF}"), False
+    listed = f"list price on demand in {_REGIONS[machine.cloud]}, {when}"
     if machine.spot is False:
-        return NewPrice(row.on_demand, listed), False
-    return NewPrice(row.on_demand, f"at most: {listed}"), True
+        return NewPrice(on_demand, listed), False
+    return NewPrice(on_demand, f"at most: {listed}"), True
+
+
+def aws_spot_price(machine: Machine, metadata: str) -> NewPrice:
+    """Ask AWS, by boto3, what the machine costs as a spot machine in its zone.
+
+    Credentials come from wherever boto3 finds them; a role of the machine from the same metadata
+    service as all else, whose base address is `metadata`.
+
+    Raises:
+        PriceError: boto3 is not installed, has no credentials, or gets no price in time.
+    """
+    try:
+        import boto3.session
+        import botocore.session
+        from botocore.config import Config
+    except ImportError as error:
+        raise PriceError("boto3 is not installed: pip install voicecoach[aws]") from error
+    # AWS answers within a second.
+    retries = {"total_max_attempts": 2, "mode": "standard"}
+    config = Config(connect_timeout=3, read_timeout=5, retries=retries)
+    try:
+        core = botocore.session.Session()
+        core.set_config_variable("ec2_metadata_service_endpoint", metadata)
+        core.set_config_variable("metadata_service_timeout", 1)
+        core.set_config_variable("metadata_service_num_attempts", 1)
+        session = boto3.session.Session(botocore_session=core, region_name=machine.region)
+        response = session.client("ec2", config=config).describe_spot_price_history(
+            InstanceTypes=[machine.instance_type],
+            ProductDescriptions=["Linux/UNIX"],
+            StartTime=datetime.now(UTC),
+        )
+    except Exception as error:
+        # Whatever it is: boto3 reads files of the person's own, which can hold anything.
+        text = " ".join(str(error).split())[:200]
+        raise PriceError(text or type(error).__name__) from error
+    rows = [
+        row for row in response["SpotPriceHistory"] if row.get("AvailabilityZone") == machine.zone
+    ]
+    if not rows:
+        raise PriceError(f"AWS names no price for {machine.instance_type} in {machine.zone}")
+    newest = max(rows, key=lambda row: row["Timestamp"])["SpotPrice"]
+    try:
+        usd = float(newest)
+    except ValueError:
+        usd = math.nan
+    if not 0 < usd < 10_000:
+        raise PriceError(f"AWS names a price of {brief(newest)}")
+    return NewPrice(usd, f"AWS spot {machine.zone}, {datetime.now():%H:%M}")
 
 
 class PriceLookup:
@@ -80,7 +119,12 @@ class PriceLookup:
 
     def check(self) -> None:
         """Look up the price once, and send it to the trainer."""
-        price, problem = self._spot_price()
+        price, problem = None, ""
+        if self._machine.cloud == "aws" and self._machine.spot:
+            try:
+                price = aws_spot_price(self._machine, self._base)
+            except PriceError as error:
+                problem = f"no spot price from AWS ({error})"
         if price is not None:
             self._had_spot_price = True
         elif self._had_spot_price:
@@ -93,31 +137,16 @@ class PriceLookup:
             self._report(problem, "warning")
         self._reported = problem
 
-    def _spot_price(self) -> tuple[NewPrice | None, str]:
-        """AWS's spot price, or why there is none; neither for another machine."""
-        if self._machine.cloud != "aws" or not self._machine.spot:
-            return None, ""
-        try:
-            return aws_spot_price(self._machine, self._base), ""
-        except PriceError as error:
-            return None, f"no spot price from AWS ({error})"
-        except Exception as error:
-            # boto3 reads files of the person's own, which can hold anything.
-            _log.exception("reading the price failed")
-            return None, f"no spot price from AWS ({type(error).__name__}: {error})"
-
     def _from_table(self, problem: str) -> tuple[NewPrice | None, str]:
         """The price in the table, and what is to be reported about it."""
         price, upper_limit = table_price(self._machine)
         name = self._machine.instance_type or "this machine"
-        problems = [problem] if problem else []
+        text = "using the table's price" if problem else ""
         if price is None:
-            problems.append(f"no price is known for {name}; give --price in $ an hour")
+            text = f"no price is known for {name}; give --price in $ an hour"
         elif upper_limit:
-            problems.append(
+            text = (
                 f"no spot price is known for {name}: counting its price on demand, the most that "
                 f"it can cost; give --price in $ an hour"
             )
-        elif problem:
-            problems.append("using the table's price")
-        return price, "; ".join(problems)
+        return price, "; ".join(filter(None, (problem, text)))

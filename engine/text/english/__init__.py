@@ -9,26 +9,26 @@ import re
 import unicodedata
 
 from engine.text.english.abbreviations import abbreviations_spoken
+from engine.text.english.capitals import acronyms_spoken, roman_spoken
 from engine.text.english.characters import latin, romanised, typed
-from engine.text.english.figures import figures_spoken, long_runs_spoken
-from engine.text.english.initials import acronyms_spoken, initials_spoken
+from engine.text.english.figures import figures_spoken, rows_and_rates_spoken
 from engine.text.english.marks import READ_AS, punctuated
-from engine.text.english.measures import inches_marked, measures_spoken
-from engine.text.english.money import money_spoken
-from engine.text.english.numbers import digit_by_digit
-from engine.text.english.roman import roman_spoken
-from engine.text.english.symbols import (
-    addresses_spoken,
-    powers_spoken,
-    signs_of_numbers_spoken,
-    signs_spoken,
+from engine.text.english.measures import (
+    angles_and_heights_spoken,
+    inches_marked,
+    money_spoken,
+    units_spoken,
 )
-from engine.text.english.times_and_dates import dates_spoken, times_spoken, verses_spoken
+from engine.text.english.numbers import digit_by_digit
+from engine.text.english.symbols import addresses_spoken, number_signs_spoken, signs_spoken
+from engine.text.english.times_and_dates import dates_spoken, times_spoken
 
 __all__ = ["spoken", "stand_in", "worded"]
 
 _LINE_END = re.compile(r"[\n\r\v\f\x85\u2028\u2029]+")
 _DIGIT = re.compile(r"\d")
+# Of the signs that say something only beside a number.
+_SIGN = re.compile(r"[#№~≈∼≃≤≥<>±^x✕✖×*·÷+−=–-]|\de\d")
 
 
 def spoken(text: str) -> str:
@@ -59,13 +59,17 @@ def _line_spoken(line: str) -> str:
 
 
 def _line_worded(line: str) -> str:
-    line = addresses_spoken(typed(line))
-    if numbers := _DIGIT.search(line) is not None:
-        line = signs_of_numbers_spoken(inches_marked(long_runs_spoken(line)))
-        line = times_spoken(verses_spoken(line))
-    line = initials_spoken(abbreviations_spoken(line))
-    if numbers:
-        line = powers_spoken(measures_spoken(money_spoken(dates_spoken(line))))
+    line = typed(line)
+    if "." in line:
+        line = addresses_spoken(line)
+    if has_numbers := _DIGIT.search(line) is not None:
+        line = inches_marked(rows_and_rates_spoken(line))
+        if _SIGN.search(line):
+            line = number_signs_spoken(line)
+        line = times_spoken(line)
+    line = abbreviations_spoken(line)
+    if has_numbers:
+        line = units_spoken(angles_and_heights_spoken(money_spoken(dates_spoken(line))))
         line = figures_spoken(line)
     return signs_spoken(acronyms_spoken(roman_spoken(line)))
 

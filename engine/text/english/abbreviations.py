@@ -1,17 +1,15 @@
-"""Abbreviated words: Mr., St., etc., No. 5, Jan., Ltd., vs."""
+"""Words written short: Mr., St., etc., No. 5, Jan., J. F. Kennedy, U.S.A., e.g."""
 
 import re
 
-from engine.text.english.context import (
-    at_end,
-    ends_sentence,
-    next_word,
-    previous_word,
-    spoken_forms,
-    starts_sentence,
-    word_list,
-)
+from engine.text.english.rules import Found, Rules, one_of, spoken_forms, starts_sentence, word_list
 from engine.text.english.times_and_dates import SHORT_MONTHS
+
+abbreviations_spoken = Rules()
+"""Abbreviations in full, and letters with dots as letters with spaces.
+
+A dot stays only where it also ends a sentence.
+"""
 
 # Before a name, so that the dot ends no sentence.
 _TITLES = spoken_forms("titles")
@@ -26,94 +24,121 @@ _WORDS = {
 _NUMBERED = spoken_forms("numbered")
 # Also in lower case; the rest begin with a capital, or are words.
 _LOWER = word_list("lower_case")
-_DOTTED = re.compile(r"(?<![^\W_]|[.'’&])([A-Za-z]{1,7})\.(?![A-Za-z])")
-# Written without the dot, as in Britain.
-_BARE = re.compile(
-    r"(?<![\w.'’-])(Mr|Mrs|Ms|Dr|Prof|Messrs|Capt|Col|Sgt|Lt|Gen|Rev|MR|MRS|MS|DR)(?= [A-Z])"
-)
-_JUNIOR = re.compile(r"(?<=[a-z])(,? )(Jr|Sr|Jnr|Snr|Ltd|Bros|Co|Inc|Corp)(?![\w.'’-])")
-_SAINT = re.compile(r"(?<![\w'’-])(?:St|Sts|ST)(\.?)(?![\w'’-])")
 _PREVIOUS = re.compile(r"([\w'’]{1,30}) $")
-_EVERYWHERE = re.compile(
-    r"(?<![\w.'’&-])(?:(etc|&c)|(vs)|(et al)|(Ph\. ?D|PhD)|(w/o)|(w/)(?= ?\w)|(Esq)|(dept))"
-    r"(?![\w'’-])(\.?)",
-    re.IGNORECASE,
-)
+_DATE_WORDS = _DAYS | SHORT_MONTHS
+_DAY = one_of(_DATE_WORDS)
+_NUMBER = re.compile(r" ?\(?(?:\d|[IVXLC]{1,9}(?![\w'’]))")
+_DIGIT = re.compile(r" ?(?:[A-Z]{1,3}-?)?\d")
 _EXPANSIONS = (
     "et cetera", "versus", "and others", "p h d", "without", "with ", "esquire", "department",
 )  # fmt: skip
-_DATE_WORDS = _DAYS | SHORT_MONTHS
-_DAY = "|".join(sorted(_DATE_WORDS, key=len, reverse=True))
-_FROM_DAY_TO_DAY = re.compile(
-    rf"(?<![\w'’-])({_DAY})\.? ?[-–—] ?({_DAY})(?![\w'’-])(?:\.(?= [a-z\d]))?"
+
+
+@abbreviations_spoken.reads(
+    r"(?i)(?<![\w.'’&-])(?:(etc|&c)|(vs)|(et al)|(Ph\. ?D|PhD)|(w/o)|(w/)(?= ?\w)|(Esq)|(dept))"
+    r"(?![\w'’-])(\.?)",
 )
-_NO = re.compile(r"(?<![\w.'’-])(?:No(?= \d)|N° ?(?=\d))")
-_AGAINST = re.compile(r"(?<=\w )v\. (?=[A-Z])")
-# In dictionaries, and in brackets after names.
-_DATED = re.compile(r"(?<=[(,;])( ?)(b|d|fl)\. ?(?=\d{4}(?!\d))")
-_DATES = {"b": "born", "d": "died", "fl": "flourished"}
-_NUMBER = re.compile(r" ?\(?(?:\d|[IVXLC]{1,9}(?![\w'’]))")
-
-_DIGIT = re.compile(r" ?(?:[A-Z]{1,3}-?)?\d")
-
-
-def abbreviations_spoken(text: str) -> str:
-    """Abbreviations in full; a dot stays only where it also ends a sentence."""
-    text = _EVERYWHERE.sub(_anywhere, text)
-    text = _FROM_DAY_TO_DAY.sub(
-        lambda match: f"{_DATE_WORDS[match[1]]} to {_DATE_WORDS[match[2]]}", text
-    )
-    if "." in text:
-        text = _AGAINST.sub("versus ", text)
-        text = _DATED.sub(lambda match: f"{match[1]}{_DATES[match[2]]} ", text)
-        text = _DOTTED.sub(_dotted, text)
-    text = _SAINT.sub(_saint, text)
-    text = _NO.sub(lambda match: "number" if match[0] == "No" else "number ", text)
-    text = _JUNIOR.sub(lambda match: match[1] + _WORDS[match[2].lower()], text)
-    return _BARE.sub(lambda match: _TITLES[match[1].lower()], text)
-
-
-def _anywhere(match: re.Match[str]) -> str:
-    place = next(n for n, group in enumerate(match.groups()) if group)
-    words, stop = _EXPANSIONS[place], match.groups()[-1]
+def _anywhere(found: Found) -> str:
+    *groups, stop = found.groups()
+    place = next(n for n, group in enumerate(groups) if group)
     # Only a new sentence has a capital after "etc.".
-    new = place == 0 and next_word(match)[:1].isupper()
+    new = place == 0 and found.next_word[:1].isupper()
     # "versus" and "with" have more to come.
-    last = at_end(match) if place in (1, 4, 5) else ends_sentence(match)
-    return words + (stop if new or last else "")
+    last = found.at_end if place in (1, 4, 5) else found.ends_sentence
+    return _EXPANSIONS[place] + (stop if new or last else "")
 
 
-def _dotted(match: re.Match[str]) -> str:
-    written, text, end = match[1], match.string, match.end()
-    key = written.lower()
+abbreviations_spoken.add(
+    rf"(?<![\w'’-])({_DAY})\.? ?[-–—] ?({_DAY})(?![\w'’-])(?:\.(?= [a-z\d]))?",
+    lambda found: f"{_DATE_WORDS[found[1]]} to {_DATE_WORDS[found[2]]}",
+)
+abbreviations_spoken.add(r"(?<=\w )v\. (?=[A-Z])", "versus ")
+# In dictionaries, and in brackets after names.
+abbreviations_spoken.add(r"(?<=[(,;])( ?)b\. ?(?=\d{4}(?!\d))", r"\1born ")
+abbreviations_spoken.add(r"(?<=[(,;])( ?)d\. ?(?=\d{4}(?!\d))", r"\1died ")
+abbreviations_spoken.add(r"(?<=[(,;])( ?)fl\. ?(?=\d{4}(?!\d))", r"\1flourished ")
+
+
+@abbreviations_spoken.reads(r"(?<![^\W_]|[.'’&])([A-Za-z]{1,7})\.(?![A-Za-z])")
+def _dotted(found: Found) -> str | None:
+    written, key = found[1], found[1].lower()
     # "No. I will not": what follows "no" is a number only in digits.
-    if key in _NUMBERED and (_DIGIT if key == "no" else _NUMBER).match(text, end):
-        return _NUMBERED[key] + ("" if text[end] == " " else " ")
+    if key in _NUMBERED and found.goes_on_with(_DIGIT if key == "no" else _NUMBER):
+        return _NUMBERED[key] + ("" if found.after(1) == " " else " ")
     if key not in _LOWER and not written[0].isupper():
-        return match[0]
+        return None
     if key in _TITLES and (not written.isupper() or key in _LOWER):
-        return _title(match, _TITLES[key])
+        return _title(found, _TITLES[key])
     if key in _WORDS and (len(key) > 3 or not starts_sentence(written)):
-        return _WORDS[key] + ("." if ends_sentence(match) else "")
-    return match[0]
+        return _WORDS[key] + ("." if found.ends_sentence else "")
+    return None
 
 
-def _title(match: re.Match[str], word: str) -> str:
+def _title(found: Found, word: str) -> str:
     """A title before a name; "Dr." after one is a drive, and no title where a sentence ends."""
-    if not at_end(match):
+    if not found.at_end:
         return word
-    if word == "Doctor" and previous_word(match, _PREVIOUS)[:1].isupper():
+    if word == "Doctor" and found.previous_word(_PREVIOUS)[:1].isupper():
         return "Drive."
     return f"{word}."
 
 
-def _saint(match: re.Match[str]) -> str:
+@abbreviations_spoken.reads(r"(?<![\w'’-])(?:St|Sts|ST)(\.?)(?![\w'’-])")
+def _saint(found: Found) -> str | None:
     """Saint before a name, street after one."""
-    before = previous_word(match, _PREVIOUS)[:1]
+    before = found.previous_word(_PREVIOUS)[:1]
     named = before.isupper() or before.isdigit()
-    ends = ends_sentence(match)
-    if next_word(match)[:1].isupper() and not (named and ends):
+    ends = found.ends_sentence
+    if found.next_word[:1].isupper() and not (named and ends):
         return "Saint"
-    if named:
-        return "Street" + (match[1] if ends else "")
-    return match[0]
+    return "Street" + (found[1] if ends else "") if named else None
+
+
+abbreviations_spoken.add(r"(?<![\w.'’-])No(?= \d)", "number")
+abbreviations_spoken.add(r"(?<![\w.'’-])N° ?(?=\d)", "number ")
+
+
+abbreviations_spoken.add(
+    r"(?<=[a-z])(,? )(Jr|Sr|Jnr|Snr|Ltd|Bros|Co|Inc|Corp)(?![\w.'’-])",
+    lambda found: found[1] + _WORDS[found[2].lower()],
+)
+# Written without the dot, as in Britain.
+abbreviations_spoken.add(
+    r"(?<![\w.'’-])(Mr|Mrs|Ms|Dr|Prof|Messrs|Capt|Col|Sgt|Lt|Gen|Rev|MR|MRS|MS|DR)(?= [A-Z])",
+    lambda found: _TITLES[found[1].lower()],
+)
+
+_LETTERS = r"(?<![\w.'’])([A-Za-z](?:\.[A-Za-z])+)"
+_MEANINGS = {"e.g": "for example", "i.e": "that is", "a.k.a": "also known as"}
+# A sentence goes on after these, whatever follows.
+_INTRODUCING = frozenset({"e.g", "i.e", "a.k.a", "n.b", "p.s"})
+
+
+abbreviations_spoken.add(rf"{_LETTERS}\.?(?=['’]s\b)", lambda found: found[1].replace(".", " "))
+
+
+@abbreviations_spoken.reads(rf"{_LETTERS}(?![\w'’])(\.?)")
+def _initials(found: Found) -> str:
+    letters, stop = found.groups()
+    key = letters.lower()
+    words = _MEANINGS.get(key, letters.replace(".", " "))
+    if key in _INTRODUCING:
+        return words + (stop if found.at_end else "")
+    new = key in ("a.m", "p.m") and found.next_word[:1].isupper()
+    return words + (stop if new or found.ends_sentence else "")
+
+
+abbreviations_spoken.add(r"(?<![\w.'’])([A-Z])\.(?= [A-Z]\.)", r"\1")
+
+
+@abbreviations_spoken.reads(r"(?<![\w.'’°])([A-Z])\.(?= [A-Za-z])")
+def _initial(found: Found) -> str | None:
+    """One initial: "John F. Kennedy" and "E. coli" continue, "plan B. He left." does not."""
+    following = found.next_word
+    if not following or found.at_end:
+        return None
+    if following[0].islower():
+        return found[1]
+    named = found.previous_word()[:1].isupper()
+    ends = starts_sentence(following) or (found[1] == "I" and not named)
+    return None if ends else found[1]

@@ -20,7 +20,7 @@ _BLOCK_TAG = re.compile(
     r"thead|tr|ul|br)(?: [^<>]{0,300})?/?|!--[^<>]{0,300}--)>",
     re.IGNORECASE,
 )
-_RAISED = {ord(raised): str(digit) for digit, raised in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")} | {ord("⁻"): "-"}
+_RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 # After a number, and after one or two letters that stand by themselves or in a formula.
 _EXPONENT = re.compile(
     r"(?:(?<=\d)|(?<=^[^\W\d_])|(?<=^[^\W\d_]{2})|(?<=[\d /=+*×·(−-][^\W\d_])"
@@ -42,18 +42,13 @@ def typed(line: str) -> str:
 
     Entities are read twice, since texts that went through two programs have `&amp;quot;`.
     """
-    if "&" in line and ";" in line:
-        for _ in range(2):
-            line = _ENTITY.sub(lambda found: html.unescape(found[0]), line)
-    if "<" in line:
-        line = _BLOCK_TAG.sub(" ", _TAG.sub("", line))
-    if not line.isascii():
+    for _ in range(2):
+        line = _ENTITY.sub(lambda found: html.unescape(found[0]), line)
+    line = _BLOCK_TAG.sub(" ", _TAG.sub("", line))
+    if not (line.isascii() and line.isprintable()):
         line = unicodedata.normalize("NFC", line)
         line = _GROUPED.sub(lambda found: _SPACE.sub("", found[0]), line)
-        line = _EXPONENT.sub(_exponent, line)
-        line = _FOOTNOTE.sub("", line)
-        line = "".join(map(_common, line))
-    elif not line.isprintable():
+        line = _FOOTNOTE.sub("", _EXPONENT.sub(_exponent, line))
         line = "".join(map(_common, line))
     return _SPACE.sub(" ", line).strip(" ")
 
@@ -76,23 +71,14 @@ def _common(character: str) -> str:
     # Variation selectors and the keycap's frame only change how another character looks.
     if category[0] == "C" or category == "Me" or "\ufe00" <= character <= "\ufe0f":
         return ""
-    if category[0] == "N":
-        return _digits(character)
-    plain = unicodedata.normalize("NFKC", character)
-    form = any(first <= ord(character) <= last for first, last in _FORMS_OF_MARKS)
-    return plain if form or (category[0] == "L" and plain.isascii()) else character
-
-
-def _digits(character: str) -> str:
-    """A numeric character in the digits 0 to 9, and Roman numerals in letters."""
-    if unicodedata.category(character) == "Nd":
+    if category == "Nd":
         return str(unicodedata.decimal(character))
     plain = unicodedata.normalize("NFKC", character)
-    if plain.isascii():
-        return plain
-    value = Fraction(unicodedata.numeric(character)).limit_denominator(1000)
-    # A space: 3¾ is not 33/4.
-    return f" {value} " if value.denominator > 1 else f" {value.numerator} "
+    if category[0] == "N" and not plain.isascii():
+        # A space: 3¾ is not 33/4.
+        return f" {Fraction(unicodedata.numeric(character)).limit_denominator(1000)} "
+    form = any(first <= ord(character) <= last for first, last in _FORMS_OF_MARKS)
+    return plain if form or (category[0] in "LN" and plain.isascii()) else character
 
 
 def latin(text: str) -> str:
@@ -134,7 +120,10 @@ def _letters(character: str) -> str:
         return kept
     if not character.isalnum() or unicodedata.category(character) == "Lm":
         return ""
-    return f" {_script_of(character)} "
+    # The script of a letter that nothing tells the sound of.
+    name = unicodedata.name(character, "letter").split()[0]
+    word = "".join(letter for letter in name.lower() if "a" <= letter <= "z")
+    return f" {word or 'letter'} "
 
 
 def _spelled_digit(character: str) -> str:
@@ -146,10 +135,3 @@ def _mark(character: str) -> str:
 
     found = anyascii.anyascii(character)
     return found if len(found) == 1 and found in ".,;:?!'\"-()[]{}" else " "
-
-
-def _script_of(character: str) -> str:
-    """The script of a letter that nothing tells the sound of, as a word."""
-    name = unicodedata.name(character, "letter").split()[0]
-    word = "".join(letter for letter in name.lower() if "a" <= letter <= "z")
-    return word or "letter"

@@ -2,7 +2,6 @@
 
 import re
 
-from engine.text.english.context import respoken
 from engine.text.english.numbers import (
     LONGEST_RUN,
     NUMBER,
@@ -15,42 +14,117 @@ from engine.text.english.numbers import (
     quantity,
     year,
 )
+from engine.text.english.rules import Found, Rules, spoken_forms
 
-_TOO_LONG = re.compile(rf"(?:(\d{{1,15}})(\.))?(\d{{{LONGEST_RUN},}})")
-_TELEPHONE = re.compile(
+rows_and_rates_spoken = Rules()
+"""Rows of digits that no other rule takes one by one, thousands with a space as one number, and
+units after a slash: $5/kg, 10 km/day."""
+
+_PER = spoken_forms("per")
+
+# 50 000 with a plain space, where the zeros leave no doubt.
+rows_and_rates_spoken.add(
+    r"(?<![\w.,:/+-])(?<!\d )[1-9]\d{0,2}(?: \d{3}){0,3} 000(?!\w| \d|[.,:/-]\d)",
+    lambda found: found[0].replace(" ", ""),
+)
+
+
+@rows_and_rates_spoken.reads(rf"(?:(\d{{1,15}})(\.))?(\d{{{LONGEST_RUN},}})")
+def _one_by_one(found: Found) -> str:
+    whole = f"{cardinal(found[1])} point " if found[2] else ""
+    return found.spliced(whole + digit_by_digit(found[3]))
+
+
+rows_and_rates_spoken.add(
+    r"(\d[\d.,]{0,15}(?:[ -]?[A-Za-z]{1,4})?)/(day|week|month|year|hour|minute|second|night|person|"
+    r"head|mile|litre|ton|tonne|kg|lb|km|kWh|hr|min|sec|yr)\b",
+    lambda found: f"{found[1]} per {_PER.get(found[2], found[2])}",
+)
+
+figures_spoken = Rules("powers", apart=True)
+"""All other figures of a text as words."""
+
+# Emergency numbers, where somebody is to call them.
+figures_spoken.add(
+    r"(?i)\b((?:call|dial|phone|ring)(?:s|ed|led|ing|ling)? |rang )(999|911|112|111|101)"
+    r"(?!\w|[.,:-]\d)",
+    lambda found: found[1] + digit_by_digit(found[2]),
+)
+
+
+@figures_spoken.reads(
     r"(?<![\w.,-])(?:(\+) ?\d{1,3}(?:[ -]\(?\d{1,5}\)?){1,6}"
     r"|\(?0\d{2,4}\)?(?:[ -]\d{3,8}){1,3}"
     r"|(?:1[- ])?(?:\(\d{3}\) ?|\d{3}[-. ])\d{3}[-.]\d{4}"
     r"|[2-9]\d\d-\d{2}(?!00)\d\d)(?![\w-]|[.,]\d)"
 )
-# Emergency numbers, where somebody is to call them.
-_EMERGENCY = re.compile(
-    r"\b((?:call|dial|phone|ring)(?:s|ed|led|ing|ling)? |rang )(999|911|112|111|101)"
-    r"(?!\w|[.,:-]\d)",
-    re.IGNORECASE,
-)
-# 50 000 with a plain space, where the zeros leave no doubt.
-_PARTED = re.compile(r"(?<![\w.,:/+-])(?<!\d )[1-9]\d{0,2}(?: \d{3}){0,3} 000(?!\w| \d|[.,:/-]\d)")
-_CHAIN = re.compile(r"(?<![\w.-])\d{1,19}(?:[.-]\d{1,19}){2,10}(?![\w-]|\.\d)")
+def _telephone(found: Found) -> str:
+    groups = [digit_by_digit(group) for group in re.findall(r"\d+", found[0])]
+    return ("plus " if found[1] else "") + ", ".join(groups)
+
+
+@figures_spoken.reads(r"(?<![\w.-])\d{1,19}(?:[.-]\d{1,19}){2,10}(?![\w-]|\.\d)")
+def _chain(found: Found) -> str:
+    """Versions, addresses, codes: 1.2.3 and 978-3-16-148410-0."""
+    pieces = re.split(r"[.-]", found[0])
+    read = cardinal if all(len(piece) < 3 for piece in pieces) else digit_by_digit
+    return (" point " if "." in found[0] else " ").join(map(read, pieces))
+
+
 # Pairs of numbers that are no fractions.
-_NICKNAME = re.compile(
-    r"(?<![\w/.,])(24/7|9/11|20/20|50/50|60/40|40/60|70/30|30/70|80/20|20/80|90/10)(?![\w/])"
+figures_spoken.add(
+    r"(?<![\w/.,])(24/7|9/11|20/20|50/50|60/40|40/60|70/30|30/70|80/20|20/80|90/10)(?![\w/])",
+    lambda found: " ".join(map(cardinal, found[1].split("/"))),
 )
-_FRACTION = re.compile(
+figures_spoken.add(r"(?<![\w.,])100s(?= of )", "hundreds")
+figures_spoken.add(r"(?<![\w.,])1,?000s(?= of )", "thousands")
+
+
+@figures_spoken.reads(
     r"(?<![\w.,/])(?:(\d{1,4}) )?(\d{1,4})/(\d{1,4})(?:th|ths|rd|rds|nd|nds)?(?![\w/]|[.,]\d)"
 )
-_DECADE = re.compile(r"(?<![\w.,])(?:(\d{3}0)['’]?s|['’]?([2-9]0)['’]?s|(\d{1,4})['’]?s)(?!\w)")
-_HUNDREDS = re.compile(r"(?<![\w.,])(?:100|1,?000)s(?= of )")
-_HUNDREDS_OF = {"100s": "hundreds", "1000s": "thousands", "1,000s": "thousands"}
-_SHORT_YEAR = re.compile(r"(?<![\w'’])['’](\d\d)(?![\d'’]|\.\d)")
-_YEARS = re.compile(
+def _fraction(found: Found) -> str | None:
+    whole, numerator, denominator = found.groups()
+    if len(numerator) == 4 and _is_year(numerator):
+        return None  # 1984/85
+    if whole is None and numerator == denominator != "1":
+        return f"{cardinal(numerator)} out of {cardinal(denominator)}"
+    if whole is None:
+        return fraction(numerator, denominator)
+    if int(numerator) < int(denominator):
+        return mixed(whole, numerator, denominator)
+    return f"{cardinal(whole)} {fraction(numerator, denominator)}"
+
+
+@figures_spoken.reads(r"(?<![\w.,])(?:(\d{3}0)['’]?s|['’]?([2-9]0)['’]?s|(\d{1,4})['’]?s)(?!\w)")
+def _decade(found: Found) -> str:
+    """The 1990s and '90s, and other numbers in the plural, as the Boeing 747s."""
+    years, tens, number = found.groups()
+    return plural_of(year(years) if years else cardinal(tens or number))
+
+
+figures_spoken.add(r"(?<![\w'’])['’](\d\d)(?![\d'’]|\.\d)", lambda found: year(found[1]))
+
+
+@figures_spoken.reads(
     r"(?<![\w.,/$£€-])([12]\d{3}) ?([-–—/]) ?([12]\d{3}|\d\d)(?![\w/-]|[.,]\d)(?! ?%)"
 )
-_YEAR = re.compile(r"(?:(?<![\w.,/$£€-])|(?<=[a-z]-))([12]\d{3})(?![\w%]|[.,]\d)")
-_ORDINAL = re.compile(rf"(?<![\w.,])({NUMBER})(?:st|nd|rd|th|ST|ND|RD|TH)(?!\w)")
-_RANGE = re.compile(rf"(?<![\w.,/-])({NUMBER}) ?[-–—‒] ?({NUMBER})(?![\w/]|[-–]\d|[.,]\d)")
-_RATIO = re.compile(r"(?<![\w.,:])(\d{1,4}):(\d{1,4})(?![\w:]|[.,]\d)")
-_NUMBER = re.compile(rf"{NUMBER}|(?<!\.)\.\d{{1,19}}")
+def _years(found: Found) -> str | None:
+    first, link, last = found.groups()
+    years = _is_year(first) and (len(last) == 2 or _is_year(last))
+    if not years or _counts(found):
+        return None
+    return year(first) + (" " if link == "/" else " to ") + year(last)
+
+
+@figures_spoken.reads(r"(?:(?<![\w.,/$£€-])|(?<=[a-z]-))([12]\d{3})(?![\w%]|[.,]\d)")
+def _year(found: Found) -> str | None:
+    return year(found[1]) if _is_year(found[1]) and not _counts(found) else None
+
+
+def _is_year(written: str) -> bool:
+    return 1010 <= int(written) <= 2099
+
 
 # A count, not a year, stands before these.
 _COUNTED = re.compile(
@@ -69,94 +143,26 @@ _DATED = re.compile(
     r"june|july|august|september|october|november|december),? $",
     re.IGNORECASE,
 )
-_FIRST_YEAR = 1010
-_LAST_YEAR = 2099
 
 
-def long_runs_spoken(text: str) -> str:
-    """Rows of digits that no other rule takes, one by one; thousands with a space as one number."""
-    text = _PARTED.sub(lambda match: match[0].replace(" ", ""), text)
-    return respoken(_TOO_LONG, _one_by_one, text)
-
-
-def figures_spoken(text: str) -> str:
-    """All figures of a text as words."""
-    text = _EMERGENCY.sub(lambda match: match[1] + digit_by_digit(match[2]), text)
-    for pattern, speak in (
-        (_TELEPHONE, _telephone),
-        (_CHAIN, _chain),
-        (_NICKNAME, lambda match: " ".join(map(cardinal, match[1].split("/")))),
-        (_HUNDREDS, lambda match: _HUNDREDS_OF[match[0]]),
-        (_FRACTION, _fraction),
-        (_DECADE, _decade),
-        (_SHORT_YEAR, lambda match: year(match[1])),
-        (_YEARS, _years),
-        (
-            _YEAR,
-            lambda match: year(match[1]) if _is_year(match[1]) and not _counts(match) else None,
-        ),
-        (_ORDINAL, lambda match: ordinal(match[1].partition(".")[0])),
-        (_RATIO, lambda match: f"{cardinal(match[1])} to {cardinal(match[2])}"),
-        (_RANGE, lambda match: f"{quantity(match[1])} to {quantity(match[2])}"),
-        (_NUMBER, lambda match: quantity(match[0])),
-    ):
-        text = respoken(pattern, speak, text)
-    return text
-
-
-def _one_by_one(match: re.Match[str]) -> str:
-    whole = f"{cardinal(match[1])} point " if match[2] else ""
-    return whole + digit_by_digit(match[3])
-
-
-def _telephone(match: re.Match[str]) -> str:
-    groups = [digit_by_digit(group) for group in re.findall(r"\d+", match[0])]
-    return ("plus " if match[1] else "") + ", ".join(groups)
-
-
-def _chain(match: re.Match[str]) -> str:
-    """Versions, addresses, codes: 1.2.3 and 978-3-16-148410-0."""
-    pieces = re.split(r"[.-]", match[0])
-    read = cardinal if all(len(piece) < 3 for piece in pieces) else digit_by_digit
-    return (" point " if "." in match[0] else " ").join(map(read, pieces))
-
-
-def _fraction(match: re.Match[str]) -> str | None:
-    whole, numerator, denominator = match.groups()
-    if len(numerator) == 4 and _is_year(numerator):
-        return None  # 1984/85
-    if whole is None and numerator == denominator != "1":
-        return f"{cardinal(numerator)} out of {cardinal(denominator)}"
-    if whole is None:
-        return fraction(numerator, denominator)
-    if int(numerator) < int(denominator):
-        return mixed(whole, numerator, denominator)
-    return f"{cardinal(whole)} {fraction(numerator, denominator)}"
-
-
-def _decade(match: re.Match[str]) -> str:
-    """The 1990s and '90s, and other numbers in the plural, as the Boeing 747s."""
-    years, tens, number = match.groups()
-    return plural_of(year(years) if years else cardinal(tens or number))
-
-
-def _years(match: re.Match[str]) -> str | None:
-    first, link, last = match.groups()
-    years = _is_year(first) and (len(last) == 2 or _is_year(last))
-    if not years or _counts(match):
-        return None
-    return year(first) + (" " if link == "/" else " to ") + year(last)
-
-
-def _is_year(written: str) -> bool:
-    return _FIRST_YEAR <= int(written) <= _LAST_YEAR
-
-
-def _counts(match: re.Match[str]) -> bool:
+def _counts(found: Found) -> bool:
     """Whether a number that may be a year counts something: "1500 men", not "in 1500 men …"."""
-    text, end = match.string, match.end()
-    if _COUNTED.match(text, end):
+    if found.goes_on_with(_COUNTED):
         return True
-    dated = _DATED.search(text, max(0, match.start() - 12), match.start())
-    plural = _PLURAL.match(text, end) and not _NO_PLURAL.match(text, end)
-    return bool(plural) and not dated
+    plural = found.goes_on_with(_PLURAL) and not found.goes_on_with(_NO_PLURAL)
+    return plural and not found.follows(_DATED, 12)
+
+
+figures_spoken.add(
+    rf"(?<![\w.,])({NUMBER})(?:st|nd|rd|th|ST|ND|RD|TH)(?!\w)",
+    lambda found: ordinal(found[1].partition(".")[0]),
+)
+figures_spoken.add(
+    r"(?<![\w.,:])(\d{1,4}):(\d{1,4})(?![\w:]|[.,]\d)",
+    lambda found: f"{cardinal(found[1])} to {cardinal(found[2])}",
+)
+figures_spoken.add(
+    rf"(?<![\w.,/-])({NUMBER}) ?[-–—‒] ?({NUMBER})(?![\w/]|[-–]\d|[.,]\d)",
+    lambda found: f"{quantity(found[1])} to {quantity(found[2])}",
+)
+figures_spoken.add(rf"{NUMBER}|(?<!\.)\.\d{{1,19}}", lambda found: quantity(found[0]))

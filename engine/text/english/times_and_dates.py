@@ -5,8 +5,8 @@ Where 3/4/1999 does not say which is the day, the day comes first, as in Britain
 
 import re
 
-from engine.text.english.context import BOOKS, at_end, next_word, respoken, spliced, spoken_forms
 from engine.text.english.numbers import cardinal, ordinal, year
+from engine.text.english.rules import BOOKS, Found, Rules, one_of, spoken_forms
 
 MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September",
@@ -14,11 +14,27 @@ MONTHS = (
 )  # fmt: skip
 SHORT_MONTHS = {name[:3]: name for name in MONTHS} | {"Sept": "September"}
 
+times_spoken = Rules()
+"""Verses and times as words: "John three sixteen", "seven oh five p m"."""
+
+_SHORT_BOOKS = spoken_forms("short_books")
+_BOOK = "|".join([*BOOKS, *map(re.escape, _SHORT_BOOKS)])
+
+
+# No verse is numbered 05, as the minutes of a time are.
+@times_spoken.reads(
+    rf"(?<!\w)(?:([1-3]) )?({_BOOK}) (\d{{1,3}}):([1-9]\d{{0,2}})"
+    r"(?: ?[-–—] ?(\d{1,3})(?!:))?(?![\w:]|[.,]\d)(?! ?[ap]\.? ?m\b)",
+)
+def _verse(found: Found) -> str:
+    part, book, chapter, first, last = found.groups()
+    which = f"{ordinal(part)} " if part else ""
+    verses = f"{cardinal(first)} to {cardinal(last)}" if last else cardinal(first)
+    return f"{which}{_SHORT_BOOKS.get(book, book)} {cardinal(chapter)} {verses}"
+
+
 _HALF_OF_DAY = r"(?: ?([AaPp])(?:\. ?[Mm]\b|[Mm]\b)(\.?))?"
 _TIME = rf"(\d{{1,2}})(?:([:.])(\d\d)(?::(\d\d))?)?(?![\d:]){_HALF_OF_DAY}"
-_TIMES = re.compile(
-    rf"(?<![\w:.,/$£€#+-]){_TIME}(?: ?(?:[-–—]|to) ?{_TIME})?(?![\w/]|[.,:]\d)(?! ?%)"
-)
 _TIME_FIELDS = 6
 # "5 p.m. Monday" continues a sentence; "5 p.m. He" does not.
 _CONTINUES = re.compile(
@@ -26,56 +42,22 @@ _CONTINUES = re.compile(
     + "|".join(MONTHS)
 )
 
-_SHORT_BOOKS = spoken_forms("short_books")
-_BOOK = "|".join([*BOOKS, *map(re.escape, _SHORT_BOOKS)])
-# No verse is numbered 05, as the minutes of a time are.
-_VERSES = re.compile(
-    rf"(?<!\w)(?:([1-3]) )?({_BOOK}) (\d{{1,3}}):([1-9]\d{{0,2}})"
-    r"(?: ?[-–—] ?(\d{1,3})(?!:))?(?![\w:]|[.,]\d)(?! ?[ap]\.? ?m\b)"
+
+@times_spoken.reads(
+    rf"(?<![\w:.,/$£€#+-]){_TIME}(?: ?(?:[-–—]|to) ?{_TIME})?(?![\w/]|[.,:]\d)(?! ?%)",
 )
-
-_MONTH = f"({'|'.join([*MONTHS, *sorted(SHORT_MONTHS, key=len, reverse=True)])})"
-_DAY = r"(\d{1,2})(?:st|nd|rd|th)?"
-_YEAR = r"(?:,? (\d{4})(?![\d%°]|[,.:/-]\d))?"
-_DAY_FIRST = re.compile(
-    rf"(?<![\w.,:/-])([Tt]he )?{_DAY}(?: ?[-–] ?{_DAY})?(?: of)? {_MONTH}\b{_YEAR}"
-)
-_MONTH_FIRST = re.compile(
-    rf"(?<![\w-]){_MONTH} (?:the )?{_DAY}(?: ?[-–] ?{_DAY})?(?![\w%°/]|[.,:-]\d)(,?){_YEAR}"
-)
-_YEAR_FIRST = re.compile(r"(?<![\w./-])(\d{4})([-/.])(\d\d)\2(\d\d)(?![\w/-]|\.\d)")
-_FIGURES = re.compile(r"(?<![\w./-])(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d\d)(?![\w/-]|\.\d)")
-
-
-def verses_spoken(text: str) -> str:
-    """Verses as words: "John three sixteen", "first Corinthians thirteen four to eight"."""
-    return _VERSES.sub(_verse, text) if ":" in text else text
-
-
-def _verse(match: re.Match[str]) -> str:
-    part, book, chapter, first, last = match.groups()
-    which = f"{ordinal(part)} " if part else ""
-    verses = f"{cardinal(first)} to {cardinal(last)}" if last else cardinal(first)
-    return f"{which}{_SHORT_BOOKS.get(book, book)} {cardinal(chapter)} {verses}"
-
-
-def times_spoken(text: str) -> str:
-    """Times as words: "seven oh five p m"."""
-    return _TIMES.sub(_time, text) if any(mark in text for mark in ":mM") else text
-
-
-def _time(match: re.Match[str]) -> str:
-    fields = match.groups()
+def _time(found: Found) -> str | None:
+    fields = found.groups()
     times = [time for time in (fields[:_TIME_FIELDS], fields[_TIME_FIELDS:]) if time[0]]
     # 7:30 and 7 p.m. can be nothing but times, where 7.30 may be a number.
     sure = any(time[1] == ":" or time[4] is not None for time in times)
     if not sure or not all(_possible(time) for time in times):
-        return match[0]
+        return None
     words = " to ".join(_time_in_words(time) for time in times)
-    following = next_word(match)
+    following = found.next_word
     continues = not following[:1].isupper() or _CONTINUES.fullmatch(following)
-    stop = "" if continues and not at_end(match) else times[-1][5] or ""
-    return spliced(match, words) + stop
+    stop = "" if continues and not found.at_end else times[-1][5] or ""
+    return found.spliced(words) + stop
 
 
 def _possible(time: tuple[str | None, ...]) -> bool:
@@ -97,16 +79,23 @@ def _time_in_words(time: tuple[str | None, ...]) -> str:
     return f"{words} {half.lower()} m" if half else words
 
 
-def dates_spoken(text: str) -> str:
-    """Dates as words: "the twelfth of March nineteen ninety nine"."""
-    text = respoken(_YEAR_FIRST, lambda match: _date(match[4], match[3], match[1]), text)
-    text = respoken(_FIGURES, _figures, text)
-    text = respoken(_DAY_FIRST, _day_first, text)
-    return respoken(_MONTH_FIRST, _month_first, text)
+dates_spoken = Rules(apart=True)
+"""Dates as words: "the twelfth of March nineteen ninety nine"."""
+
+_MONTH = f"({'|'.join([*MONTHS, one_of(SHORT_MONTHS)])})"
+_DAY = r"(\d{1,2})(?:st|nd|rd|th)?"
+_DAYS = rf"{_DAY}(?: ?[-–] ?{_DAY})?"
+_YEAR = r"(?:,? (\d{4})(?![\d%°]|[,.:/-]\d))?"
 
 
-def _figures(match: re.Match[str]) -> str | None:
-    day, mark, month, written = match.groups()
+@dates_spoken.reads(r"(?<![\w./-])(\d{4})([-/.])(\d\d)\2(\d\d)(?![\w/-]|\.\d)")
+def _year_first(found: Found) -> str | None:
+    return _date(found[4], found[3], found[1])
+
+
+@dates_spoken.reads(r"(?<![\w./-])(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d\d)(?![\w/-]|\.\d)")
+def _figures(found: Found) -> str | None:
+    day, mark, month, written = found.groups()
     # Two digits with dots or hyphens are as likely a version or a score.
     if len(written) == 2 and mark != "/":
         return None
@@ -119,24 +108,24 @@ def _date(day: str, month: str, written: str) -> str | None:
     return f"the {ordinal(int(day))} of {MONTHS[int(month) - 1]} {year(written)}"
 
 
-def _day_first(match: re.Match[str]) -> str | None:
-    the, first, last, month, written = match.groups()
+@dates_spoken.reads(rf"(?<![\w.,:/-])([Tt]he )?{_DAYS}(?: of)? {_MONTH}\b{_YEAR}")
+def _day_first(found: Found) -> str | None:
+    the, first, last, month, written = found.groups()
     if not _are_days(first, last):
         return None
-    days = f"{the or 'the '}{ordinal(int(first))}"
-    if last:
-        days += f" to the {ordinal(int(last))}"
-    return _with_year(f"{days} of {SHORT_MONTHS.get(month, month)}", written)
+    until = f" to the {ordinal(int(last))}" if last else ""
+    day = f"{the or 'the '}{ordinal(int(first))}{until} of {SHORT_MONTHS.get(month, month)}"
+    return _with_year(day, written)
 
 
-def _month_first(match: re.Match[str]) -> str | None:
-    month, first, last, comma, written = match.groups()
+@dates_spoken.reads(rf"(?<![\w-]){_MONTH} (?:the )?{_DAYS}(?![\w%°/]|[.,:-]\d)(,?){_YEAR}")
+def _month_first(found: Found) -> str | None:
+    month, first, last, comma, written = found.groups()
     if not _are_days(first, last):
         return None
-    words = f"{SHORT_MONTHS.get(month, month)} {ordinal(int(first))}"
-    if last:
-        words += f" to {ordinal(int(last))}"
-    return _with_year(words + comma, written)
+    until = f" to {ordinal(int(last))}" if last else ""
+    day = f"{SHORT_MONTHS.get(month, month)} {ordinal(int(first))}{until}{comma}"
+    return _with_year(day, written)
 
 
 def _with_year(day: str, written: str | None) -> str:

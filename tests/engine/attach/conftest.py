@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.attach.messages import MAX_FROM_SERVER, FrameReader, FromServer, Refusal
+from engine.attach.connection import Connection
+from engine.attach.messages import MAX_FROM_SERVER, FromServer, Refusal
 from engine.attach.screens import Screens
 from engine.attach.server import Server
 from engine.attach.sockets import connect
@@ -90,7 +91,7 @@ class Client:
 
     def __init__(self, folder: Path, sent: bytes = b"") -> None:
         self.socket = connect(folder, 20)
-        self._reader = FrameReader(FromServer, "the run", MAX_FROM_SERVER)
+        self._connection = Connection(self.socket, FromServer, "the run", MAX_FROM_SERVER)
         self.send(sent)
 
     def send(self, sent: bytes) -> None:
@@ -99,9 +100,9 @@ class Client:
 
     def messages(self):
         """What comes until the run closes the connection."""
-        with contextlib.suppress(ConnectionResetError):
-            while data := self.socket.recv(65536):
-                yield from map(self._reader.read, self._reader.feed(data))
+        with contextlib.suppress(ConnectionResetError, EOFError):
+            while True:
+                yield from self._connection.receive()
 
     def refusal(self) -> str:
         return next(one.text for one in self.messages() if isinstance(one, Refusal))

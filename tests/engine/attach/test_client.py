@@ -13,7 +13,8 @@ from msgspec import Raw
 from paths import ROOT
 
 from engine.attach.client import RemoteSession, ask_status
-from engine.attach.messages import GREETING, MAX_FROM_SERVER, Refusal, Update, frame
+from engine.attach.connection import GREETING, Connection, frame
+from engine.attach.messages import MAX_FROM_SERVER, Refusal, Update
 from engine.attach.sockets import Listener
 from engine.attach.updates import update_between
 from engine.errors import InputError
@@ -216,7 +217,7 @@ NONSENSE = (8).to_bytes(4, "big") + b"nonsense"
         (GREETING, "is not being trained"),
         (b"220 mail.example ESMTP\r\n", "does not speak voicecoach's protocol"),
         (GREETING + frame(Refusal("32 screens are attached")), "32 screens"),
-        (b'{"v":3,"kind":"Refusal","text":"?"}\n', "version 3 of the protocol, not 4"),
+        (b'{"v":3,"kind":"Refusal","text":"?"}\n', "version 3 of the protocol, not 5"),
         (GREETING + frame(Update({"phase": Raw(to_msgpack("dancing"))}, {})), "dancing"),
         (GREETING + frame(Update({"stamp": Raw(to_msgpack(1))}, {})), "stamp"),
         (GREETING + NONSENSE, "message from the run"),
@@ -247,16 +248,14 @@ def test_a_run_that_refuses_or_fails_later_shows_as_failed(answer, tmp_path, lat
 
 
 def test_a_refusal_is_heard_although_the_run_hung_up(answer, tmp_path, monkeypatch):
+    def push_too_late(connection):
+        raise BrokenPipeError
+
     server = answer(SEEN, hold=True, later=frame(Refusal("too many")))
-    push = RemoteSession._push
-
-    def push_after_the_end(session):
-        server.end()
-        push(session)
-
     session = RemoteSession(tmp_path)
-    monkeypatch.setattr(RemoteSession, "_push", push_after_the_end)
+    monkeypatch.setattr(Connection, "push", push_too_late)
     session.send(Pause())
+    server.end()
     assert session.join(30)
     assert "too many" in session.snapshot().failure
 

@@ -3,7 +3,8 @@
 import pytest
 
 from engine.attach.client import RemoteSession, ask_status
-from engine.attach.messages import GREETING, Hello, frame
+from engine.attach.connection import GREETING, frame
+from engine.attach.messages import Hello
 from engine.attach.registry import known_runs
 from engine.attach.sockets import connect
 from engine.run.commands import Continue, Finish, Pause, ScreenDetached, StopAt
@@ -40,7 +41,7 @@ def test_an_attached_screen_sees_what_the_own_one_sees(make_voice, training):
     assert remote.join(30)
     assert remote.snapshot().phase is Phase.STOPPED
     assert not (voice.folder / "socket").exists()
-    assert voice.folder not in [run.entry.voice_folder for run in known_runs()]
+    assert voice.folder not in [run.voice_folder for run in known_runs()]
 
 
 def test_a_run_waits_at_the_stop_while_any_screen_is_there(make_voice, training):

@@ -11,11 +11,10 @@ from pathlib import Path
 import pytest
 
 from engine.attach.registry import (
-    LastSeen,
     ProcessId,
     Registration,
     known_runs,
-    last_seen,
+    last_record,
     runs_folder,
 )
 from engine.errors import InputError
@@ -50,15 +49,15 @@ def test_a_run_is_listed_until_it_ends(tmp_path):
     assert known_runs() == []
     registration = Registration(tmp_path / "alice", "alice", "ssrn")
     [run] = known_runs()
-    assert (run.entry.voice_folder, run.entry.voice) == (tmp_path / "alice", "alice")
-    assert (run.entry.network, run.entry.process.pid) == ("ssrn", os.getpid())
-    assert run.seen >= run.entry.since - 1
+    assert (run.voice_folder, run.voice) == (tmp_path / "alice", "alice")
+    assert (run.network, run.process.pid) == ("ssrn", os.getpid())
+    assert run.last_seen >= run.since - 1
     assert stat.S_IMODE(only_file().stat().st_mode) == 0o600
     assert stat.S_IMODE(runs_folder().stat().st_mode) == 0o700
     os.utime(only_file(), (1000, 1000))
-    assert known_runs()[0].seen == 1000
+    assert known_runs()[0].last_seen == 1000
     registration.touch()
-    assert known_runs()[0].seen > 1000
+    assert known_runs()[0].last_seen > 1000
     registration.remove()
     registration.remove()
     assert known_runs() == []
@@ -110,7 +109,7 @@ def test_the_runs_of_another_host_are_left_to_it(tmp_path, dead):
 def test_a_damaged_file_is_ignored(tmp_path, content):
     Registration(tmp_path, "alice", "ssrn")
     (runs_folder() / "0.json").write_bytes(content)
-    assert [run.entry.voice for run in known_runs()] == ["alice"]
+    assert [run.voice for run in known_runs()] == ["alice"]
 
 
 def test_links_pipes_and_folders_are_ignored(tmp_path):
@@ -119,7 +118,7 @@ def test_links_pipes_and_folders_are_ignored(tmp_path):
     (runs_folder() / "folder.json").mkdir()
     (tmp_path / "elsewhere").write_bytes(only_file_of("alice").read_bytes())
     (runs_folder() / "link.json").symlink_to(tmp_path / "elsewhere")
-    assert [run.entry.voice for run in known_runs()] == ["alice"]
+    assert [run.voice for run in known_runs()] == ["alice"]
 
 
 def only_file_of(voice: str) -> Path:
@@ -174,33 +173,33 @@ def test_a_file_that_cannot_be_removed_hides_no_run(tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "unlink", refuse)
-        assert [run.entry.voice for run in known_runs()] == ["alice"]
+        assert [run.voice for run in known_runs()] == ["alice"]
     registration.remove()
     assert path.exists()
 
 
 def test_any_bytes_may_be_a_folders_name(tmp_path):
     Registration(tmp_path / "no \udcff text", "alice", "ssrn")
-    assert known_runs()[0].entry.voice_folder == tmp_path / "no \udcff text"
+    assert known_runs()[0].voice_folder == tmp_path / "no \udcff text"
 
 
 def test_last_seen_reads_the_spend_and_the_checkpoints(tmp_path):
     hour = SpendEntry("2026-01-01T00:00", "2026-01-01T01:00", "text2mel", 0, 700, 3600.0, 1.0)
-    assert last_seen(tmp_path, "text2mel") == LastSeen(None, 0.0)
+    assert last_record(tmp_path, "text2mel") == (None, 0.0)
     checkpoint = tmp_path / "text2mel" / "checkpoints" / "step-000000700"
     checkpoint.mkdir(parents=True)
     (checkpoint / "state.json").write_text("{}")
     spend = SpendLog(tmp_path / "spend.jsonl")
     spend.add(hour)
-    assert last_seen(tmp_path, "text2mel") == LastSeen(700, 1.0)
+    assert last_record(tmp_path, "text2mel") == (700, 1.0)
     idle = replace(hour, kind="idle", first_step=712, last_step=712)
     spend.write_open((replace(hour, first_step=700, last_step=712), idle), spend.size)
-    assert last_seen(tmp_path, "text2mel") == LastSeen(712, 3.0)
-    assert last_seen(tmp_path, "ssrn") == LastSeen(None, 3.0)
+    assert last_record(tmp_path, "text2mel") == (712, 3.0)
+    assert last_record(tmp_path, "ssrn") == (None, 3.0)
 
 
 def test_last_seen_is_unknown_where_nothing_can_be_read(tmp_path):
     (tmp_path / "spend.jsonl").mkdir()
     (tmp_path / "text2mel").mkdir()
     (tmp_path / "text2mel" / "checkpoints").write_text("no folder")
-    assert last_seen(tmp_path, "text2mel") == LastSeen(None, None)
+    assert last_record(tmp_path, "text2mel") == (None, None)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from engine.attach.client import RemoteSession
-from engine.attach.messages import GREETING, Hello, Leave, frame
-from engine.attach.screens import Screens
+from engine.attach.connection import GREETING, frame
+from engine.attach.messages import Hello
+from engine.attach.screens import OWN, Screens
 from engine.attach.updates import update_between
 from engine.run.commands import Finish, KeyPressed, ScreenAttached, ScreenDetached, TerminalStalled
 from engine.run.snapshot import AttentionPlot
@@ -20,7 +21,7 @@ def test_the_last_screen_to_go_leaves_the_run_unattended(make_run, tmp_path, unt
     run = make_run(tmp_path / "own", own=True)
     one, other = RemoteSession(run.folder), RemoteSession(run.folder)
     until(lambda: other.snapshot().screens == 3, "the count")
-    run.screens.remove_own()
+    run.screens.remove(OWN)
     one.close()
     until(lambda: run.counts == (1, 0), "one to be left")
     assert run.asked == []
@@ -53,7 +54,7 @@ def test_screens_count_while_any_terminal_takes_output(make_run, tmp_path, until
     one.send(TerminalStalled(stalled=True))
     one.send(KeyPressed())
     until(lambda: KeyPressed() in run.asked, "the key")
-    run.screens.set_own_reads(False)
+    run.screens.set_takes_output(OWN, False)
     # The last that reads leaves, and a reader is not waited for.
     other.close()
     until(lambda: len(run.asked) == 2, "no terminal that reads")
@@ -65,15 +66,15 @@ def test_screens_count_while_any_terminal_takes_output(make_run, tmp_path, until
     until(lambda: len(run.asked) == 6, "one that came and went")
     stalled = [command.stalled for command in run.asked if isinstance(command, TerminalStalled)]
     assert stalled == [True, False, True, False, True]
-    run.screens.remove_own()
-    run.screens.set_own_reads(True)
+    run.screens.remove(OWN)
+    run.screens.set_takes_output(OWN, True)
     assert run.asked[6:] == [ScreenDetached()]
     reader.close()
 
 
 @pytest.mark.parametrize("full", [False, True], ids=["a little", "a full socket"])
 def test_a_screen_that_takes_nothing_does_not_count(run, monkeypatch, until, full, client):
-    monkeypatch.setattr("engine.attach.connection._STALLED_AFTER", 0.5)
+    monkeypatch.setattr("engine.attach.server._STALLED_AFTER", 0.5)
     if full:
         run.publisher.update(attention=(BIG,) * 40)
     raw = client(run.folder, HELLO)
@@ -105,7 +106,7 @@ def test_a_leave_sent_while_the_screen_is_written_to_counts(run, until, monkeypa
 
     def leave_meanwhile(before, after):
         if before is not None and not raw.socket._closed:
-            raw.send(frame(Leave()))
+            raw.send(frame(ScreenDetached(keep_training=True)))
             raw.close()
         return update_between(before, after)
 
@@ -118,6 +119,6 @@ def test_a_leave_sent_while_the_screen_is_written_to_counts(run, until, monkeypa
 def test_a_hang_up_after_the_person_left_changes_nothing():
     asked: list[object] = []
     screens = Screens(asked.append, lambda number, readers: None, own=True)
-    screens.remove_own(keep_training=True)
-    screens.remove_own()
+    screens.remove(OWN, keep_training=True)
+    screens.remove(OWN)
     assert asked == [ScreenDetached(keep_training=True)]

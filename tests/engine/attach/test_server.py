@@ -10,17 +10,8 @@ import numpy as np
 import pytest
 
 from engine.attach.client import RemoteSession, ask_status
-from engine.attach.messages import (
-    GREETING,
-    MAX_FROM_CLIENT,
-    Ask,
-    Hello,
-    Leave,
-    Refusal,
-    Status,
-    Update,
-    frame,
-)
+from engine.attach.connection import GREETING, frame
+from engine.attach.messages import MAX_FROM_CLIENT, Hello, Refusal, Status, Update
 from engine.attach.registry import known_runs, runs_folder
 from engine.attach.screens import Screens
 from engine.attach.server import Server
@@ -159,14 +150,14 @@ def test_a_removed_socket_is_opened_again_when_missed_twice(run, until):
     [
         b"GET / HTTP/1.1\r\n\r\n",
         b'{"v":3,"kind":"Hello","role":"screen"}\n',
-        GREETING + frame(Ask(Finish())),
+        GREETING + frame(Finish()),
         HELLO + frame(Hello("screen")),
-        HELLO + frame(Ask(ScreenDetached())) + frame(Ask(Finish())),
-        HELLO + (5).to_bytes(4, "big") + b"hello" + frame(Ask(Finish())),
+        HELLO + frame(ScreenAttached()) + frame(Finish()),
+        HELLO + (5).to_bytes(4, "big") + b"hello" + frame(Finish()),
         HELLO + (MAX_FROM_CLIENT + 1).to_bytes(4, "big"),
-        GREETING + frame(Hello("status")) + frame(Ask(Finish())),
-        GREETING + frame(Hello("reader")) + frame(Ask(Finish())),
-        GREETING + frame(Hello("reader")) + frame(Leave()),
+        GREETING + frame(Hello("status")) + frame(Finish()),
+        GREETING + frame(Hello("reader")) + frame(Finish()),
+        GREETING + frame(Hello("reader")) + frame(ScreenDetached()),
     ],
     ids=lambda sent: repr(sent[-30:]),
 )
@@ -184,7 +175,7 @@ def test_a_malformed_message_ends_that_connection_alone(run, until, sent, client
 
 def test_a_screen_of_version_3_gets_a_line_it_understands(run, client):
     raw = client(run.folder, b'{"v":3,"kind":"Hello","role":"screen"}\n')
-    assert raw.socket.makefile("rb").readline() == b'{"v":4}\n'
+    assert raw.socket.makefile("rb").readline() == b'{"v":5}\n'
     raw.close()
 
 
@@ -193,7 +184,7 @@ def test_half_a_message_is_waited_for(run, until, client):
     for byte in HELLO:
         raw.send(bytes([byte]))
     until(lambda: run.counts == (1, 0), "the screen")
-    pause = frame(Ask(Pause()))
+    pause = frame(Pause())
     raw.send(pause[:8])
     raw.send(pause[8:])
     until(lambda: Pause() in run.asked, "the command")
@@ -203,10 +194,10 @@ def test_half_a_message_is_waited_for(run, until, client):
     assert run.asked == [ScreenAttached(), Pause(), ScreenDetached()]
 
 
-def server_at(folder: Path, clock) -> tuple[Server, Publisher]:
+def server_at(folder: Path) -> tuple[Server, Publisher]:
     publisher = Publisher(Snapshot(Phase.TRAINING, "a", folder, "ssrn", "small", "standard"))
     screens = Screens(print, lambda number, readers: None, own=False)
-    return Server(folder, lambda: publisher.snapshot, print, screens, clock=clock), publisher
+    return Server(folder, lambda: publisher.snapshot, print, screens), publisher
 
 
 def test_a_screen_that_does_not_read_has_one_update_waiting(run, until, client):
@@ -250,9 +241,10 @@ def replace_times(status: Status) -> Status:
     return Status(**{**values, "still_seconds": 0, "phase_seconds": 0})
 
 
-def test_steps_and_events_count_as_changes(tmp_path):
+def test_steps_and_events_count_as_changes(tmp_path, monkeypatch):
     now = 100.0
-    server, publisher = server_at(tmp_path, lambda: now)
+    monkeypatch.setattr("engine.attach.server.monotonic", lambda: now)
+    server, publisher = server_at(tmp_path)
 
     def seconds() -> tuple[float, float]:
         server._look()

@@ -70,10 +70,10 @@ def test_absent_letters_warn_and_absent_marks_do_not(everyday: list[str]) -> Non
 
 
 def test_few_sentences_need_not_have_every_pair() -> None:
-    few = coverage_findings(measure_coverage(["in being comparatively modern."], BBC))
+    few = list(coverage_findings(measure_coverage(["in being comparatively modern."], BBC)))
     assert {f.kind for f in few} == {"absent-letters", "absent-marks"}
     assert {f.severity for f in few} == {"note"}
-    assert coverage_findings(measure_coverage([], BBC)) == []
+    assert not list(coverage_findings(measure_coverage([], BBC)))
 
 
 def test_another_language_has_characters_only() -> None:

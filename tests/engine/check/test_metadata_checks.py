@@ -56,19 +56,19 @@ def about_lines(checked: Metadata) -> list[Finding]:
 def test_real_corpora_have_no_warnings() -> None:
     for folder, clips in ((SPEECH, 3), (DEMO_CORPUS, 60)):
         checked = check_metadata(scan_corpus(folder), BBC, Limits())
-        assert len(checked.rows) == checked.total == len(checked.recordings) == clips
+        assert len(checked.rows) == checked.total == len(checked.clips) == clips
         assert [f for f in checked.findings if f.severity != "note"] == []
-        assert checked.left_out == frozenset()
+        assert checked.left_out == set()
 
 
 def test_rows_and_recordings(read: Read, dataset: Path) -> None:
     checked = read("clip-1|Hello there.\n\nclip-2.wav|Dr. Who.|Doctor Who.\nlost|Gone.\n")
     assert checked.rows == scan_corpus(dataset).rows
     assert checked.total == 3
-    assert checked.recordings == {
-        "clip-1": dataset / "wavs" / "clip-1.wav",
-        "clip-2": dataset / "wavs" / "clip-2.wav",
-    }
+    assert [(clip.line, clip.clip_id, clip.path, clip.text) for clip in checked.clips] == [
+        (1, "clip-1", dataset / "wavs" / "clip-1.wav", "hello there."),
+        (3, "clip-2", dataset / "wavs" / "clip-2.wav", "doctor who."),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_moved_column_names_the_line_it_comes_from(read: Read) -> None:
 
 def test_clips_are_left_out_for_their_text(read: Read) -> None:
     checked = read(f"clip-0|{'word ' * 40}\nclip-1|~~\nclip-2|Fine.\nclip-3|{'x' * 100_000}")
-    assert checked.left_out == {"clip-0", "clip-1", "clip-3"}
+    assert checked.left_out == {1, 2, 4}
     assert [(f.line, f.kind) for f in checked.findings if f.severity == "error"] == [
         (1, "text-too-long"),
         (2, "unreadable-text"),
@@ -311,14 +311,16 @@ def test_any_bytes_can_be_checked(read: Read, dataset: Path, content: bytes) -> 
 
 @pytest.mark.parametrize(("cleaner", "accent"), [("english", "note"), ("plain", "warning")])
 def test_severity_of_unknown_characters(cleaner, accent) -> None:
-    findings = unknown_findings(
-        [
-            UnknownCharacter("ß", 3, 7, "Straße", " "),
-            UnknownCharacter("”", 2, 9, "he said ”so”", " "),
-            UnknownCharacter("!", 1, 4, "stop!", "."),
-            UnknownCharacter("é", 1, 5, "café", "e"),
-        ],
-        cleaner,
+    findings = list(
+        unknown_findings(
+            [
+                UnknownCharacter("ß", 3, 7, "Straße", " "),
+                UnknownCharacter("”", 2, 9, "he said ”so”", " "),
+                UnknownCharacter("!", 1, 4, "stop!", "."),
+                UnknownCharacter("é", 1, 5, "café", "e"),
+            ],
+            cleaner,
+        )
     )
     assert [(f.severity, f.line, f.value) for f in findings] == [
         ("warning", 7, 3),

@@ -71,14 +71,14 @@ def test_recording_in_two_formats(tmp_path: Path) -> None:
         (1, "two-recordings", "wavs/a.wav"),
         (1, "two-recordings", "wavs/a.flac"),
     ]
-    assert found.recordings["a"].name == "a.WAV"
+    assert found.clips[0].path.name == "a.WAV"
 
 
 def test_names_in_another_unicode_form_are_found(tmp_path: Path) -> None:
     decomposed = "cafe\N{COMBINING ACUTE ACCENT}"
     found = listing(tmp_path, f"café|Hello.\n{decomposed}|Goodbye.", f"{decomposed}.wav")
     assert reported(found.findings) == [(2, "duplicate-id", "metadata.csv")]
-    assert list(found.recordings) == ["café"]
+    assert [clip.clip_id for clip in found.clips] == ["café"]
 
 
 def test_unprintable_names_are_shown_safely(tmp_path: Path) -> None:

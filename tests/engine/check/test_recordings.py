@@ -11,32 +11,21 @@ import soundfile
 import soxr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from paths import DEMO_CORPUS, SPEECH
+from planted_sound import RATE, Samples, examined, noise, room, speech, to_rate
 
-from engine.check.recordings import Recording, examine
+from engine.check.recordings import Recording
 from engine.data.audio import AudioSpec
 from engine.data.clips import Clip, Corpus, Limits
 from engine.data.features import FeatureStore
 
 FIXTURES = SPEECH / "wavs"
 DEMO = DEMO_CORPUS / "wavs"
-RATE = 22_050
-AUDIO, LIMITS = AudioSpec(), Limits()
-Samples = NDArray[np.float64]
-
-
-def speech(name: str = "LJ001-0013") -> Samples:
-    return soundfile.read(FIXTURES / f"{name}.flac")[0]
-
-
-def examined(path: Path) -> Recording:
-    return examine(path, AUDIO, LIMITS)
 
 
 def kinds(recording: Recording, *severities: str) -> set[str]:
     wanted = severities or ("error", "warning", "note")
-    return {fault.kind for fault in recording.faults if fault.severity in wanted}
+    return {found.kind for found in recording.findings if found.severity in wanted}
 
 
 def written(
@@ -44,16 +33,6 @@ def written(
 ) -> Path:
     soundfile.write(folder / name, samples, rate, **how)
     return folder / name
-
-
-def noise(samples: Samples, below: float) -> Samples:
-    """White noise so many dB below the mean power of samples."""
-    level = np.sqrt(np.mean(samples**2)) * 10 ** (-below / 20)
-    return level * np.random.default_rng(3).standard_normal(len(samples))
-
-
-def room(seconds: float) -> Samples:
-    return 0.0005 * np.random.default_rng(4).standard_normal(int(seconds * RATE))
 
 
 def inserted(samples: Samples, pause: Samples) -> Samples:
@@ -70,7 +49,7 @@ def squeezed(samples: Samples, share: float) -> Samples:
 
 
 def through(rate: int) -> Callable[[Samples], Samples]:
-    return lambda x: soxr.resample(soxr.resample(x, RATE, rate), rate, RATE)
+    return lambda x: soxr.resample(to_rate(rate)(x), rate, RATE)
 
 
 def with_clicks(samples: Samples, *places: float) -> Samples:
@@ -168,8 +147,8 @@ CHANGES: dict[str, tuple[Callable[[Samples], Samples], str, str]] = {
 def test_changed_sound(name: str, tmp_path: Path) -> None:
     change, kind, severity = CHANGES[name]
     found = examined(written(tmp_path, change(speech())))
-    assert kind in kinds(found, severity), found.faults
-    assert all(fault.figure and fault.advice for fault in found.faults)
+    assert kind in kinds(found, severity), found.findings
+    assert all(one.figure and one.advice for one in found.findings)
 
 
 def good_recordings() -> list[Path]:
@@ -181,7 +160,7 @@ def test_good_speech_has_no_fault(path: Path) -> None:
     found = examined(path)
     assert found.usable
     # The demo's voice was made at 16 kHz.
-    assert kinds(found) <= ({"upsampled"} if "demo" in path.name else set()), found.faults
+    assert kinds(found) <= ({"upsampled"} if "demo" in path.name else set()), found.findings
     assert not kinds(found, "error")
 
 
@@ -194,29 +173,29 @@ def test_noise_estimate_is_close(below: int, tmp_path: Path) -> None:
 
 def test_clicks_are_counted_and_located(tmp_path: Path) -> None:
     found = examined(written(tmp_path, with_clicks(speech(), 0.7)))
-    figure = next(fault.figure for fault in found.faults if fault.kind == "click")
+    figure = next(one.figure for one in found.findings if one.kind == "click")
     assert figure.startswith("1 click of ")
     assert figure.endswith("at 0.70 s")
     found = examined(written(tmp_path, with_clicks(speech(), 0.7, 1.3, 2.0)))
-    figure = next(fault.figure for fault in found.faults if fault.kind == "click")
+    figure = next(one.figure for one in found.findings if one.kind == "click")
     assert figure.startswith("3 clicks, the highest of ")
 
 
 def test_pause_is_located(tmp_path: Path) -> None:
     x = speech()
     pause = np.concatenate([x, room(0.9), x])
-    (fault,) = [f for f in examined(written(tmp_path, pause)).faults if f.kind == "inner-pause"]
-    place = float(fault.figure.split(" at ")[1].split()[0])
+    (one,) = [f for f in examined(written(tmp_path, pause)).findings if f.kind == "inner-pause"]
+    place = float(one.figure.split(" at ")[1].split()[0])
     assert place == pytest.approx(len(x) / RATE, abs=0.15)
-    assert fault.value == pytest.approx(0.95, abs=0.15)
+    assert one.value == pytest.approx(0.95, abs=0.15)
 
 
 def test_rates(tmp_path: Path) -> None:
     x = speech()
     found_kinds = {}
     for rate in (8_000, 11_025, 16_000, 22_050, 24_000, 44_100, 48_000):
-        found = examined(written(tmp_path, soxr.resample(x, RATE, rate), rate))
-        found_kinds[rate] = [(f.kind, f.severity) for f in found.faults]
+        found = examined(written(tmp_path, to_rate(rate)(x), rate))
+        found_kinds[rate] = [(f.kind, f.severity) for f in found.findings]
         assert found.seconds == pytest.approx(len(x) / RATE, abs=0.05)
     assert found_kinds == {
         8_000: [("low-rate", "error")],
@@ -235,7 +214,7 @@ def test_rates(tmp_path: Path) -> None:
 )
 def test_codings(subtype: str, kind: str, tmp_path: Path) -> None:
     found = examined(written(tmp_path, speech(), subtype=subtype))
-    found_kinds = [fault.kind for fault in found.faults if fault.severity == "warning"]
+    found_kinds = [one.kind for one in found.findings if one.severity == "warning"]
     assert found_kinds == ([kind] if kind else [])
     assert found.usable
 
@@ -310,7 +289,7 @@ def test_damaged_file(name: str, tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     path.write_bytes(content())
     found = examined(path)
-    assert kind in kinds(found, severity), found.faults
+    assert kind in kinds(found, severity), found.findings
     # Of a few bytes that are missing training takes the rest.
     assert found.usable == (severity != "error" or "end missing" in name)
 
@@ -351,7 +330,7 @@ TOGETHER = [
 def test_faults_do_not_hide_each_other(first: str, second: str, tmp_path: Path) -> None:
     (one, kind, _), (other, other_kind, _) = CHANGES[first], CHANGES[second]
     found = examined(written(tmp_path, other(one(speech()))))
-    assert {kind, other_kind} <= kinds(found, "error", "warning"), found.faults
+    assert {kind, other_kind} <= kinds(found, "error", "warning"), found.findings
 
 
 @pytest.mark.parametrize("kind", ["wav", "flac"])
@@ -369,7 +348,7 @@ def test_any_bytes_raise_nothing(kind: str, data: st.DataObject, tmp_path: Path)
     path = tmp_path / f"a.{kind}"
     path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
     found = examined(path)
-    assert found.usable or kinds(found, "error"), found.faults
+    assert found.usable or kinds(found, "error"), found.findings
     assert found.seconds is None or np.isfinite(found.seconds)
 
 
@@ -384,8 +363,8 @@ def test_usable_clips_are_those_with_features(tmp_path: Path) -> None:
     clips = tuple(Clip(i, path.stem, path, "text") for i, path in enumerate(made, start=1))
     store = FeatureStore.open(
         Corpus(tmp_path, clips, ()),
-        AUDIO,
-        LIMITS,
+        AudioSpec(),
+        Limits(),
         tmp_path / "features",
         on_progress=lambda done, total: None,
         cancelled=lambda: False,

@@ -2,32 +2,28 @@
 
 import math
 import random
+from dataclasses import replace
 from itertools import combinations
 
 import pytest
+from planted_sound import read_speech, timed
 
-from engine.check.speaking_rate import TimedText, rate_findings
-
-# Characters and seconds of the first 32 clips of LJ Speech.
-READ_SPEECH = """
-151/9.66  30/1.90  155/9.67  89/5.14  143/8.11  74/5.68  114/8.39  25/1.78  104/7.55  116/8.82
-74/4.51  108/8.24  43/2.58  168/9.95  166/9.24  79/5.27  137/7.02  124/7.48  110/6.42  63/4.67
-126/8.61  110/7.05  132/8.45  117/7.86  110/8.87  86/6.09  139/9.64  69/5.93  75/5.32  95/6.92
-99/7.86  105/7.08
-"""
+from engine.check.recordings import Recording
+from engine.check.report import Finding
+from engine.check.speaking_rate import rate_findings
 
 
-def timed(line: int, characters: int, seconds: float) -> TimedText:
-    return TimedText(line, f"clip-{line}", f"wavs/clip-{line}.wav", "x" * characters, seconds)
+def with_text_of(recording: Recording, other: Recording) -> Recording:
+    return replace(recording, clip=replace(recording.clip, text=other.clip.text))
 
 
-def read_speech() -> list[TimedText]:
-    clips = [clip.split("/") for clip in READ_SPEECH.split()]
-    return [timed(n, int(text), float(long)) for n, (text, long) in enumerate(clips, start=1)]
+def found_at(recordings: list[Recording]) -> list[tuple[int, Finding]]:
+    """The findings and their first lines."""
+    return [(about[0].clip.line, found) for about, found in rate_findings(recordings)[0]]
 
 
-def with_text_of(clip: TimedText, other: TimedText) -> TimedText:
-    return TimedText(clip.line, clip.clip_id, clip.file, other.text, clip.seconds)
+def error_lines(recordings: list[Recording]) -> list[int]:
+    return [line for line, found in found_at(recordings) if found.severity == "error"]
 
 
 def test_real_speech_has_no_finding() -> None:
@@ -39,40 +35,36 @@ def test_real_speech_has_no_finding() -> None:
 
 def test_swapped_texts_are_found_and_no_others() -> None:
     clips = read_speech()
-    for a, b in combinations(range(len(clips)), 2):
-        changed = list(clips)
-        changed[a] = with_text_of(clips[a], clips[b])
-        changed[b] = with_text_of(clips[b], clips[a])
-        findings, _ = rate_findings(changed)
-        assert {finding.line for finding in findings} <= {clips[a].line, clips[b].line}
-        ratio = len(clips[a].text) / len(clips[b].text)
-        if abs(math.log(ratio)) > math.log(2.2):
-            assert findings, (a, b)
-        if abs(math.log(ratio)) > math.log(3):
-            assert any(finding.severity == "error" for finding in findings), (a, b)
+    for a, b in combinations(clips, 2):
+        changed = [
+            with_text_of(clip, b if clip is a else a) if clip in (a, b) else clip for clip in clips
+        ]
+        assert {line for line, _ in found_at(changed)} <= {a.clip.line, b.clip.line}
+        ratio = abs(math.log(len(a.clip.text) / len(b.clip.text)))
+        if ratio > math.log(2.2):
+            assert found_at(changed), (a, b)
+        if ratio > math.log(3):
+            assert error_lines(changed), (a, b)
 
 
 def test_finding_names_usual_range_and_other_line() -> None:
     clips = read_speech()
     clips[1], clips[3] = with_text_of(clips[1], clips[3]), with_text_of(clips[3], clips[1])
-    fast, slow = rate_findings(clips)[0]
-    assert (fast.kind, fast.line, fast.clip_id) == ("spoken-too-fast", 2, "clip-2")
-    assert fast.file == "wavs/clip-2.wav"
+    (fast_line, fast), (slow_line, slow) = found_at(clips)
+    assert (fast.kind, fast_line) == ("spoken-too-fast", 2)
     assert fast.figure.startswith("46.8 characters/s over 1.9 s, where the corpus has ")
     assert fast.value == pytest.approx(89 / 1.9, abs=0.01)
     assert "line 4" in fast.advice
-    assert (slow.kind, slow.line) == ("spoken-too-slowly", 4)
+    assert (slow.kind, slow_line) == ("spoken-too-slowly", 4)
     assert "line 2" in slow.advice
 
 
 def test_many_wrong_texts_do_not_become_the_norm() -> None:
     clips = read_speech()
-    wrong = random.Random(3).sample(range(len(clips)), 10)
+    wrong = sorted(random.Random(3).sample(range(len(clips)), 10))
     for number in wrong:
-        clips[number] = timed(clips[number].line, 30, 9.0 + 0.1 * number)
-    findings, _ = rate_findings(clips)
-    found = {finding.line for finding in findings if finding.severity == "error"}
-    assert found == {number + 1 for number in wrong}
+        clips[number] = timed(number + 1, "x" * 30, 9.0 + 0.1 * number)
+    assert error_lines(clips) == [number + 1 for number in wrong]
 
 
 @pytest.mark.parametrize(("step", "fitting"), [(1, "next"), (-1, "previous")])
@@ -83,33 +75,39 @@ def test_texts_moved_by_a_line_are_one_finding(step: int, fitting: str, first: i
         clip if n < first else with_text_of(clip, clips[(n + step) % len(clips)])
         for n, clip in enumerate(clips)
     ]
-    shifts = [f for f in rate_findings(moved)[0] if f.kind == "shifted-texts"]
-    assert [finding.severity for finding in shifts] == ["error"]
-    assert f"the {fitting} clip's" in shifts[0].figure
-    assert abs((shifts[0].line or 0) - first) <= 4
-
-
-def test_impossible_rates_are_found_in_two_clips() -> None:
-    findings, _ = rate_findings([timed(1, 40, 2.6), timed(2, 90, 1.0), timed(3, 5, 20.0)])
-    assert [(f.line, f.kind, f.severity) for f in findings] == [
-        (2, "spoken-too-fast", "error"),
-        (3, "spoken-too-slowly", "error"),
+    ((about, shift),) = [
+        pair for pair in rate_findings(moved)[0] if pair[1].kind == "shifted-texts"
     ]
+    assert shift.severity == "error"
+    assert f"the {fitting} clip's" in shift.figure
+    assert len(about) == shift.value
+    assert abs(about[0].clip.line - first) <= 4
+
+
+@pytest.mark.parametrize(
+    ("clips", "expected"),
+    [
+        (  # too few to know what is usual
+            [timed(1, "x" * 40, 2.6), timed(2, "x" * 90, 1.0), timed(3, "x" * 5, 20.0)],
+            [
+                (2, "spoken-too-fast", "90.0 characters/s over 1.0 s, where speech has 3–35"),
+                (3, "spoken-too-slowly", "0.2 characters/s over 20.0 s, where speech has 3–35"),
+            ],
+        ),
+        (
+            [*read_speech(), timed(90, "x" * 100, 0.3)],
+            [(90, "spoken-too-fast", "333.3 characters/s over 0.3 s, where speech has 3–35")],
+        ),
+        ([timed(n, "漢字" * 5, 4.5) for n in range(4)], []),
+    ],
+)
+def test_impossible_rates_are_compared_with_speech(clips, expected) -> None:
+    found = found_at(clips)
+    assert [(line, one.kind, one.figure) for line, one in found] == expected
+    assert {one.severity for _, one in found} <= {"error"}
 
 
 def test_clips_too_short_for_a_word_are_ignored() -> None:
-    clips = read_speech()
-    clicks = [timed(90 + n, 185, 0.1) for n in range(10)]
-    assert rate_findings([*clips, *clicks]) == rate_findings(clips)
-    assert rate_findings([timed(1, 0, 1.0), timed(2, 5, 0.0)]) == ([], None)
-
-
-def test_short_clip_is_compared_with_speech() -> None:
-    [finding] = rate_findings([*read_speech(), timed(90, 100, 0.3)])[0]
-    assert finding.severity == "error"
-    assert finding.figure == "333.3 characters/s over 0.3 s, where speech has 3–35"
-
-
-def test_script_of_syllables_is_slow() -> None:
-    clips = [TimedText(n, "a", "wavs/a.wav", "漢字" * 5, 4.5) for n in range(4)]
-    assert rate_findings(clips)[0] == []
+    clicks = [timed(90 + n, "x" * 185, 0.1) for n in range(10)]
+    assert rate_findings([*read_speech(), *clicks]) == rate_findings(read_speech())
+    assert rate_findings([timed(1, "", 1.0), timed(2, "x" * 5, 0.0)]) == ([], None)

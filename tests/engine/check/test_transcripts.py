@@ -2,8 +2,8 @@
 
 import pytest
 
-from engine.check.report import Fault
-from engine.check.transcripts import text_faults
+from engine.check.report import Finding
+from engine.check.transcripts import text_findings
 from engine.data.clips import Limits
 from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
 
@@ -11,12 +11,12 @@ ENGLISH = Vocabulary(BBC_SYMBOLS)
 PLAIN = Vocabulary(BBC_SYMBOLS + "äöüß", "plain")
 
 
-def faults(text: str, vocabulary: Vocabulary = ENGLISH, raw: str | None = None) -> list[Fault]:
-    return text_faults("clip-1", text if raw is None else raw, text, vocabulary, Limits())
+def findings(text: str, vocabulary: Vocabulary = ENGLISH, raw: str | None = None) -> list[Finding]:
+    return text_findings("clip-1", text if raw is None else raw, text, vocabulary, Limits())
 
 
 def kinds(text: str, vocabulary: Vocabulary = ENGLISH, raw: str | None = None) -> list[str]:
-    return [fault.kind for fault in faults(text, vocabulary, raw)]
+    return [one.kind for one in findings(text, vocabulary, raw)]
 
 
 @pytest.mark.parametrize(
@@ -76,16 +76,16 @@ def test_good_english_has_no_fault(text: str) -> None:
     ],
 )
 def test_faulty_text_is_reported(text: str, kind: str, severity: str, part: str) -> None:
-    found = faults(text)
-    assert [(fault.kind, fault.severity) for fault in found] == [(kind, severity)]
+    found = findings(text)
+    assert [(one.kind, one.severity) for one in found] == [(kind, severity)]
     assert part in found[0].figure
     assert found[0].advice
 
 
 @pytest.mark.parametrize("text", ["He <b>never</b> left.", "Tom &amp; Jerry.", "a &eacute; b"])
 def test_markup_is_an_error_only_where_it_is_read(text: str) -> None:
-    assert [(fault.kind, fault.severity) for fault in faults(text)] == [("markup", "note")]
-    assert [(fault.kind, fault.severity) for fault in faults(text, PLAIN)] == [("markup", "error")]
+    assert [(one.kind, one.severity) for one in findings(text)] == [("markup", "note")]
+    assert [(one.kind, one.severity) for one in findings(text, PLAIN)] == [("markup", "error")]
 
 
 def test_digits_that_cannot_be_read_are_reported() -> None:

@@ -15,14 +15,13 @@ from engine.errors import InputError
 from engine.jobs.info import describe
 from engine.jobs.say import say
 from engine.mirror.layout import (
-    FileInfo,
     Latest,
     Manifest,
     Marker,
     encoded,
     parse,
-    parse_manifest,
 )
+from engine.mirror.store import FileInfo
 from engine.networks.specs import MAX_WIDTH
 from engine.run.stop import MAX_STEPS, read_stored_stop
 from engine.training.data_check import load_record
@@ -242,7 +241,7 @@ def test_no_number_of_a_mirror_is_a_surprise():
     latest = Latest("f" * 32, 1, manifest.voice_files)
     marker = Marker("f" * 32, "alice", "token", "writer", {"text2mel": manifest.key})
     said = {
-        "manifest": (manifest, lambda content: parse_manifest(content, manifest.key)),
+        "manifest": (manifest, lambda content: parse(content, Manifest).key),
         "latest": (latest, lambda content: parse(content, Latest)),
         "marker": (marker, lambda content: parse(content, Marker)),
     }

@@ -4,7 +4,9 @@ import threading
 
 import pytest
 
-from engine.machine.background import DiskWriter, Poller
+from engine.errors import EngineError
+from engine.machine.background import BackgroundThread
+from engine.machine.lock import FolderLostError
 
 
 @pytest.fixture
@@ -13,11 +15,20 @@ def reports() -> list[tuple[str, str]]:
 
 
 @pytest.fixture
-def report(reports):
-    return lambda text, severity: reports.append((text, severity))
+def make(reports):
+    """Make a thread, and stop it when the test ends."""
+    made = []
+
+    def make(work, name="writing it", **options):
+        made.append(BackgroundThread(name, work, lambda *report: reports.append(report), **options))
+        return made[-1]
+
+    yield make
+    for thread in made:
+        thread.stop()
 
 
-def test_requests_do_not_wait_for_a_hanging_disk(report):
+def test_requests_do_not_wait_for_a_hanging_disk(make):
     began, go_on, written = threading.Event(), threading.Event(), []
 
     def write():
@@ -25,7 +36,7 @@ def test_requests_do_not_wait_for_a_hanging_disk(report):
         assert go_on.wait(60)
         written.append(threading.current_thread().name)
 
-    writer = DiskWriter("the spend", write, report)
+    writer = make(write)
     writer.start()
     assert writer.seconds == 0
     writer.request()
@@ -33,64 +44,81 @@ def test_requests_do_not_wait_for_a_hanging_disk(report):
     for _ in range(5):
         writer.request()
     assert writer.seconds > 0
+    assert not writer.wait(0.01)
     assert written == []
     go_on.set()
     writer.wait()
     # The five requests made meanwhile are one.
-    assert written == ["the spend"] * 2
+    assert written == ["writing it"] * 2
     assert writer.seconds == 0
-    writer.stop()
 
 
-def test_stop_waits_for_what_was_requested(report):
+def test_stop_waits_for_what_was_requested(make):
     written = []
-    writer = DiskWriter("the only one", lambda: written.append(1), report)
-    for count in (1, 2):
-        writer.start()
-        writer.request()
-        writer.stop()
-        assert len(written) == count
-    assert not [one for one in threading.enumerate() if one.name == "the only one"]
+    writer = make(lambda: written.append(threading.current_thread().name))
+    writer.start()
+    writer.request()
+    writer.stop()
+    assert written == ["writing it"]
+    assert "writing it" not in [one.name for one in threading.enumerate()]
+    # From then on, whoever requests it does it.
+    writer.request()
+    assert written[1:] == [threading.current_thread().name]
 
 
-def test_an_unexpected_failure_is_reported_once_and_retried(report, reports):
-    tries = []
+NO_ROOM = EngineError("No space left.")
+
+
+@pytest.mark.parametrize(
+    ("failures", "expected"),
+    [
+        ([ZeroDivisionError("by nought")] * 3, [("writing it failed: ZeroDivisionError: by nought",
+                                                  "error")]),
+        ([NO_ROOM, NO_ROOM], [("No space left.", "warning")]),
+        ([NO_ROOM, None, NO_ROOM], [("No space left.", "warning")] * 2),
+        ([FolderLostError("It was deleted.")], []),
+    ],
+)  # fmt: skip
+def test_a_failure_is_reported_once_and_work_goes_on(make, reports, failures, expected):
+    left = [*failures, None]
 
     def write():
-        tries.append(1)
-        raise ZeroDivisionError("of all things")
+        if failure := left.pop(0):
+            raise failure
 
-    writer = DiskWriter("the spend", write, report)
+    writer = make(write)
     writer.start()
-    for _ in range(3):
+    while left:
         writer.request()
         writer.wait()
-    writer.stop()
-    assert len(tries) == 3
-    assert reports == [("the spend cannot be written: ZeroDivisionError: of all things", "error")]
+    assert reports == expected
 
 
-def test_without_a_thread_a_request_writes_itself(report, monkeypatch):
+def test_without_a_thread_a_request_does_the_work(make, monkeypatch):
     def refuse(_):
         raise RuntimeError("can't start new thread")
 
-    written = []
-    writer = DiskWriter("the spend", lambda: written.append(threading.current_thread()), report)
+    done = []
+    writer = make(lambda: done.append(threading.current_thread()))
+    # What is checked again and again is left out: it may hang.
+    check = make(lambda: done.append("checked"), every=0.0)
     with monkeypatch.context() as patch:
         patch.setattr("threading.Thread.start", refuse)
         writer.start()
+        check.start()
     writer.request()
+    check.request()
     assert writer.wait()
-    assert written == [threading.current_thread()]
-    writer.stop()
+    assert check.wait()
+    assert done == [threading.current_thread()]
 
 
-def test_a_writer_out_of_memory_tries_again(report, reports, monkeypatch):
+def test_a_thread_out_of_memory_tries_again(make, reports, monkeypatch):
     class Condition(threading.Condition):
         failures = 3
 
         def wait(self, timeout=None):
-            if threading.current_thread().name == "the spend" and self.failures:
+            if threading.current_thread().name == "writing it" and self.failures:
                 self.failures -= 1
                 raise MemoryError
             return super().wait(timeout)
@@ -98,7 +126,7 @@ def test_a_writer_out_of_memory_tries_again(report, reports, monkeypatch):
     monkeypatch.setattr("engine.machine.background._RETRY_SECONDS", 0.001)
     monkeypatch.setattr("threading.Condition", Condition)
     written = []
-    writer = DiskWriter("the spend", lambda: written.append(1), report)
+    writer = make(lambda: written.append(1))
     writer.start()
     writer.request()
     assert writer.wait(60)
@@ -106,7 +134,7 @@ def test_a_writer_out_of_memory_tries_again(report, reports, monkeypatch):
     assert (written, reports) == ([1], [])
 
 
-def test_a_check_that_fails_is_reported_once_and_repeated(report, reports):
+def test_a_check_that_fails_is_reported_once_and_repeated(make, reports):
     done, checks = threading.Event(), []
 
     def check():
@@ -116,38 +144,42 @@ def test_a_check_that_fails_is_reported_once_and_repeated(report, reports):
         if len(checks) in (2, 3):
             raise ZeroDivisionError("by nought")
 
-    poller = Poller("cost tracking", 0.0, check, report)
-    poller.start()
+    thread = make(check, "cost tracking", every=0.0)
+    thread.start()
     assert done.wait(60)
-    poller.stop(wait=True)
+    thread.stop()
     assert reports == [("cost tracking failed: ZeroDivisionError: by nought", "error")]
 
 
-def test_a_check_may_set_its_own_pause_and_be_wanted_at_once(report):
-    checks = []
+def test_a_check_may_set_its_own_pause_and_be_requested(make):
+    began, checks = threading.Event(), []
 
     def check():
         checks.append(1)
+        began.set()
         return 3600.0
 
-    poller = Poller("spot notices", 0.0, check, report, first=3600.0)
-    poller.start()
-    for count in (1, 2, 3):
-        poller.check_now(60)
+    thread = make(check, every=0.0)
+    thread.start()
+    assert began.wait(60)
+    for count in (2, 3):
+        thread.request()
+        assert thread.wait(60)
         assert len(checks) == count
-    poller.stop(wait=True)
 
 
-def test_a_check_that_hangs_is_not_waited_for(report):
+def test_a_check_that_hangs_is_not_waited_for(make):
     began, go_on = threading.Event(), threading.Event()
 
     def check():
         began.set()
         assert go_on.wait(60)
 
-    poller = Poller("spot notices", 3600.0, check, report, first=0.0)
-    poller.start()
+    thread = make(check, every=0.0)
+    thread.start()
     assert began.wait(60)
-    poller.check_now(0.01)
+    thread.request()
+    assert not thread.wait(0.01)
+    thread.stop(wait=False)
+    assert thread.stopped
     go_on.set()
-    poller.stop(wait=True)

@@ -65,7 +65,7 @@ def test_a_command_that_cannot_be_run_is_reported(run, reports, monkeypatch, err
 
     monkeypatch.setattr("engine.machine.hook.subprocess.Popen", refuse)
     run("true").wait()
-    assert reports == [(f"--on-interrupt cannot be run: {error}", "warning")]
+    assert reports == [(f"--on-interrupt failed: {type(error).__name__}: {error}", "error")]
 
 
 def test_a_command_that_hangs_is_ended_with_all_it_started(run, reports, tmp_path, monkeypatch):

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from engine.networks.attention import attend, guide
+from engine.networks.text2mel import attend, guide
 
 
 def test_attention_covers_the_text_alone():

@@ -7,10 +7,9 @@ from torch.nn.functional import binary_cross_entropy_with_logits as cross_entrop
 
 from engine.data.audio import AudioSpec, load_recording
 from engine.data.spectrograms import analyse
-from engine.networks.attention import guide
 from engine.networks.specs import SSRNSpec, Text2MelSpec
 from engine.networks.ssrn import SSRN
-from engine.networks.text2mel import Text2Mel
+from engine.networks.text2mel import Text2Mel, guide
 from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
 
 SENTENCE = "has never been surpassed."

@@ -3,7 +3,6 @@ import pytest
 import torch
 
 from engine.data.clips import Limits
-from engine.errors import Cancelled, EngineError, InputError
 from engine.speech.bbc_synthesis import speak_as_bbc, synthesise_bbc
 
 SENTENCES = ("my neighbour keeps three hens.", "where is the bus?")
@@ -72,21 +71,3 @@ def test_a_network_trained_without_padding_ignores_it(text2mel, texts):
     # Nor does the amount of padding change what it says.
     shorter, _ = synthesise_bbc(text2mel, texts[:, :32], FRAMES)
     torch.testing.assert_close(mel, shorter, atol=1e-5, rtol=0)
-
-
-def test_the_original_gives_up_when_asked(unmasked_text2mel, texts):
-    with pytest.raises(Cancelled):
-        synthesise_bbc(unmasked_text2mel, texts, FRAMES, cancelled=lambda: True)
-
-
-def test_the_original_refuses_what_it_cannot_read(unmasked_text2mel, vocabulary):
-    for text, why in (("a long sentence", "at most 7"), (" ", "nothing to speak")):
-        with pytest.raises(InputError, match=why):
-            speak_as_bbc(unmasked_text2mel, vocabulary, Limits(8), text)
-
-
-def test_weights_that_are_not_finite_are_told(unmasked_text2mel, vocabulary):
-    with torch.no_grad():
-        unmasked_text2mel.audio_decoder.layers[0].norm.bias[0] = float("nan")
-    with pytest.raises(EngineError, match="not finite"):
-        speak_as_bbc(unmasked_text2mel, vocabulary, Limits(180, 3), "a")

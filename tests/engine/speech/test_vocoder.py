@@ -54,8 +54,6 @@ def test_sound_is_reproducible_without_global_random_state(features, audio):
     first = vocode(magnitude, audio, VocoderSettings(rounds=2))
     torch.testing.assert_close(torch.rand(3), expected, atol=0, rtol=0)
     np.testing.assert_array_equal(first, vocode(magnitude, audio, VocoderSettings(rounds=2)))
-    other = vocode(magnitude, audio, VocoderSettings(rounds=2, seed=1))
-    assert not np.array_equal(first[:1000], other[:1000])
 
 
 def test_sharpening_widens_the_distance_between_loud_and_soft(features, audio):
@@ -79,13 +77,9 @@ def test_silence_at_the_end_is_cut_and_that_within_is_kept(features, audio):
     assert abs(gap[-1]) < 1e-4
 
 
-def test_nothing_but_silence_is_no_sound_at_all(audio):
-    waveform = vocode(np.zeros((20, audio.n_bins), np.float32), audio, VocoderSettings())
-    assert np.abs(waveform).max(initial=0) < 1e-2
-
-
-def test_a_magnitude_beyond_full_scale_is_limited(audio):
-    loud = np.full((40, audio.n_bins), 3.0, np.float32)
+def test_levels_stay_in_range_whatever_the_magnitude(audio):
+    silent, loud = (np.full((40, audio.n_bins), one, np.float32) for one in (0.0, 3.0))
+    assert np.abs(vocode(silent, audio, VocoderSettings())).max(initial=0) < 1e-2
     assert np.abs(vocode(loud, audio, VocoderSettings())).max() == pytest.approx(0.95, abs=1e-3)
 
 

@@ -10,8 +10,8 @@ from dc_tts_files import as_original
 
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.data.batches import Batch
-from engine.networks.attention import attend
 from engine.networks.ssrn import SSRNOutput
+from engine.networks.text2mel import attend
 from engine.training.learner import Learner
 from engine.training.recipe import learning_rate, recipe_named
 from engine.voice.folder import Voice

@@ -30,16 +30,14 @@ def checkpoint(voice):
 
 @pytest.fixture
 def write(voice, checkpoint):
-    """Write a checkpoint of step 4 or another; return its outcome."""
+    """Write a checkpoint of step 4 or another; return why it failed, if it did."""
 
     def write(step=4, on_saved=lambda folder: None, before_write=()):
         writer = CheckpointWriter(voice, "text2mel", 3, on_saved, before_write)
         writer.begin(replace(checkpoint, step=step), lambda: None)
-        assert writer.busy
-        writer.wait()
-        outcome = writer.take_outcome()
-        assert not writer.busy
-        return outcome
+        writer.thread.wait()
+        assert (writer.take_ended(), writer.take_ended()) == (step, None)
+        return writer.failure
 
     return write
 
@@ -51,7 +49,7 @@ def test_a_whole_checkpoint_is_announced(write):
         announced.append((folder.name, load_checkpoint(folder).step))
         raise RuntimeError("a bug elsewhere")
 
-    assert write(on_saved=load).failure is None
+    assert write(on_saved=load) is None
     assert announced == [("step-000000004", 4)]
 
 
@@ -62,15 +60,15 @@ def test_a_failed_checkpoint_is_not_announced(voice, write, monkeypatch):
         raise MemoryError("no more")
 
     monkeypatch.setattr("engine.checkpoints.checkpoint.write_tensors", break_off)
-    outcome = write(on_saved=announced.append)
-    assert "step-000000004 cannot be written: MemoryError: no more" in str(outcome.failure)
+    failure = write(on_saved=announced.append)
+    assert "step-000000004 cannot be written: MemoryError: no more" in str(failure)
     assert announced == []
     assert steps(voice) == [3]
 
 
 def test_what_the_disk_gives_back_changed_is_no_checkpoint(voice, write, monkeypatch):
     monkeypatch.setattr("engine.checkpoints.checkpoint.sha256_of", lambda path, **_: "0" * 64)
-    assert write().failure is not None
+    assert write() is not None
     assert steps(voice) == [3]
 
 
@@ -80,8 +78,8 @@ def test_without_a_thread_it_is_written_all_the_same(voice, write, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr("threading.Thread.start", refuse)
-        assert write(4).failure is None
-    assert write(5).failure is None
+        assert write(4) is None
+    assert write(5) is None
     assert steps(voice) == [3, 4, 5]
 
 
@@ -91,7 +89,7 @@ def test_history_and_spend_are_made_safe_first(voice, write):
     def refuse():
         raise EngineError("history.jsonl cannot be written")
 
-    assert write(before_write=(refuse, lambda: before.append(steps(voice)))).failure is None
+    assert write(before_write=(refuse, lambda: before.append(steps(voice)))) is None
     assert before == [[3]]
 
 

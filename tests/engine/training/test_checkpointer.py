@@ -18,6 +18,7 @@ from engine.machine.lock import FolderLostError
 from engine.run.commands import Finish, SaveCheckpoint
 from engine.run.snapshot import Phase
 from engine.training import checkpoint_writer
+from engine.training.checkpoint_writer import CheckpointWriter
 from engine.training.checkpointer import Checkpointer
 from engine.voice import history, spend
 
@@ -198,19 +199,26 @@ def test_a_folder_lost_at_the_end_is_waited_for_no_longer(make_voice, training, 
 
 @pytest.mark.usefixtures("impatient")
 def test_a_step_whose_fate_is_unknown_is_not_taken_as_saved(make_voice, training, monkeypatch):
-    def no_memory(*_):
-        raise MemoryError
-
     voice = make_voice()
-    with monkeypatch.context() as patch:
-        patch.setattr(checkpoint_writer, "save_checkpoint", no_memory)
-        patch.setattr(checkpoint_writer, "Outcome", no_memory)
-        last = training.end(training.start(voice, "4"))
+    write, lost = CheckpointWriter._write, [True]
+
+    def no_memory_to_say_how_it_went(writer):
+        if lost:
+            raise MemoryError
+        write(writer)
+
+    monkeypatch.setattr(CheckpointWriter, "_write", no_memory_to_say_how_it_went)
+    last = training.end(training.start(voice, "4"))
     assert (last.phase, steps(voice)) == (Phase.FAILED, [0])
     assert "The checkpoint of step 4 was not written" in last.failure
     assert "4 steps since checkpoint 0 are lost." in last.failure
-    # Nor is the stop forgotten.
-    assert training.end(training.start(voice)).step == 4
+    # Nor is the stop forgotten, nor the next one held up.
+    session = training.start(voice, checkpoint_every=3, attended=True)
+    training.until(session, lambda s: "was not written" in s.saving_trouble)
+    lost.clear()
+    assert training.until(session, lambda s: s.checkpoint_step).saving_trouble == ""
+    session.send(Finish())
+    assert training.end(session).step == 4
 
 
 def test_minutes_make_a_checkpoint_due_whatever_the_step(make_voice, training):

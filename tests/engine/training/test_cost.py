@@ -112,7 +112,7 @@ def test_time_while_suspended_is_idle(clock, meter):
     let_pass(clock, meter, 5)
     clock.now += 300
     let_pass(clock, meter, 5)
-    assert meter.suspended_seconds == 301
+    assert meter.clock.suspended == 301
     assert (meter.run_training_seconds, meter.run_seconds) == (9, 310)
     assert (meter.spent, meter.idle_usd) == (311, 301)
 

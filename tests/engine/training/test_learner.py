@@ -9,7 +9,8 @@ from saved import same
 from engine.checkpoints.checkpoint import Checkpoint
 from engine.data.batches import Batch
 from engine.networks.specs import SSRNSpec, Text2MelSpec
-from engine.training.learner import Learner, move_unless
+from engine.training.learner import Learner
+from engine.training.optimizer import move_unless
 from engine.training.recipe import Recipe
 
 CPU = torch.device("cpu")

@@ -5,6 +5,7 @@ import json
 import pytest
 from clocks import FakeClock
 
+from engine.machine.cloud.machine import NewPrice
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
 from engine.training import cost as costs
@@ -98,15 +99,16 @@ def test_entries_keep_their_price_and_steps_while_they_wait(run):
         run.train(2)
     run.recorder.roll_back(4)
     run.train(3, step=8)
-    run.recorder.change_price(7200.0, 8)
+    run.publisher.update(step=8)
+    run.recorder.change_price(NewPrice(7200.0, "AWS spot"))
     run.train(1)
     run.cost.pause_training()
     run.wait(1)
     path.rmdir()
     run.recorder.end(9)
     assert sorted(run.entries) == [
-        ("idle", 5, 5, 2, 3600), ("idle", 9, 9, 1, 7200), ("training", 0, 10, 4, 3600),
-        ("training", 4, 8, 5, 3600), ("training", 8, 9, 1, 7200),
+        ("idle", 5, 5, 2, 3600), ("idle", 9, 9, 1, 7200), ("training", 0, 5, 2, 3600),
+        ("training", 4, 8, 5, 3600), ("training", 5, 10, 2, 3600), ("training", 8, 9, 1, 7200),
     ]  # fmt: skip
     assert run.cost.spent == run.voice.spend.usd == 11 + 2 * 2
 
@@ -114,8 +116,9 @@ def test_entries_keep_their_price_and_steps_while_they_wait(run):
 def test_a_price_that_comes_late_counts_from_the_beginning(make_voice, clock):
     run = Run(clock, make_voice())
     run.wait(5)
-    run.recorder.change_price(3600.0, 0)
-    assert run.cost.spent == 5
+    run.recorder.change_price(NewPrice(3600.0, "AWS spot"))
+    assert run.cost.spent == run.publisher.snapshot.spent == 5
+    assert run.events == ["price: $3600/h (AWS spot)"]
 
 
 def test_a_log_that_cannot_be_written_is_tried_again_and_reported_once(run):
@@ -128,7 +131,8 @@ def test_a_log_that_cannot_be_written_is_tried_again_and_reported_once(run):
         assert not run.cost.entry_due
     path.rmdir()
     run.train(60, step=9)
-    assert run.entries == [("training", 0, 9, 180, 3600)]
+    steps = [(0, 7), (7, 8), (8, 9)]
+    assert run.entries == [("training", first, last, 60, 3600) for first, last in steps]
     assert sum("spend.jsonl cannot be written" in text for text in run.events) == 1
     assert "Spent so far: $60.00." in " ".join(run.events)
 

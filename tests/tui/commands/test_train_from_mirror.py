@@ -23,7 +23,8 @@ def mirror(tmp_path: Path) -> str:
     alice = Voice.open(Path(shutil.copytree(DEMO_VOICE, tmp_path / "alice")))
     alice.save(replace(alice.settings, mirror=address, id="ab" * 16, dataset=SPEECH))
     publisher = Publisher(Snapshot(Phase.TRAINING, "alice", alice.folder, "text2mel", "", ""))
-    uploader = Uploader(alice, "text2mel", publisher, address, sequence=0)
+    options = TrainOptions(alice.folder, mirror=address, mirror_sequence=0)
+    uploader = Uploader(alice, options, publisher)
     uploader.start()
     assert uploader.finish(60)
     return address

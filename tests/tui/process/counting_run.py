@@ -13,12 +13,12 @@ from pathlib import Path
 
 from textual.message import Message
 
-import engine.attach.connection
+import engine.attach.server
 import tui.app
 import tui.process.headless
 import tui.process.run
 import tui.process.signals
-from engine.attach.screens import Screens
+from engine.attach.screens import OWN, Screens
 from engine.attach.server import Server
 from engine.errors import EngineError, InputError
 from engine.run.commands import (
@@ -49,6 +49,8 @@ FAULTS = {
 
 class CountingSession:
     """Counts a hundred steps a second until it is told to finish."""
+
+    attached = reading = False
 
     attached = reading = False
 
@@ -86,9 +88,9 @@ class CountingSession:
 
     def send(self, command: Command) -> None:
         if isinstance(command, ScreenDetached):
-            self._audience.remove_own(keep_training=command.keep_training)
+            self._audience.remove(OWN, keep_training=command.keep_training)
         elif isinstance(command, TerminalStalled):
-            self._audience.set_own_reads(not command.stalled)
+            self._audience.set_takes_output(OWN, not command.stalled)
         else:
             self._obey(command)
 
@@ -238,5 +240,5 @@ if __name__ == "__main__":
         tui.process.signals.SignalWatch.start = lambda _watch: None
     # Sooner than a person would notice.
     tui.process.signals._UNREAD_POLLS = 5
-    engine.attach.connection._STALLED_AFTER = 1.0
+    engine.attach.server._STALLED_AFTER = 1.0
     main()

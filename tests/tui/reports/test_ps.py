@@ -1,5 +1,6 @@
 """What `voicecoach ps` prints."""
 
+import dataclasses
 import json
 from datetime import datetime
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 from msgspec import structs
 
 from engine.attach.messages import Status
-from engine.attach.registry import KnownRun, LastSeen, ProcessId, RunEntry
+from engine.attach.registry import ProcessId, RunEntry
 from engine.run.snapshot import Phase
 from tui.reports.ps import Run, print_runs, print_runs_as_json
 
@@ -40,11 +41,11 @@ def run(folder: str = "/data/voices/alice", voice: str = "alice", **said: object
         0,
         None,
     )
-    return Run(KnownRun(entry, NOW - 4), structs.replace(status, **said))
+    return Run(dataclasses.replace(entry, last_seen=NOW - 4), structs.replace(status, **said))
 
 
 def silent(run: Run) -> Run:
-    return Run(KnownRun(run.known.entry, NOW - 135), None, LastSeen(871_190, 0.64))
+    return Run(dataclasses.replace(run.entry, last_seen=NOW - 135), None, (871_190, 0.64))
 
 
 def test_a_run_has_a_line_and_its_attach_command(capsys):
@@ -82,7 +83,7 @@ def test_a_run_without_steps_or_an_answer_says_so(capsys):
 
 
 def test_an_unknown_run_has_a_line_all_the_same(capsys):
-    print_runs([Run(silent(run()).known, None, LastSeen(None, None))])
+    print_runs([Run(silent(run()).entry, None)])
     assert capsys.readouterr().out.splitlines()[1].split()[:4] == [
         "alice", "Text2Mel", "no", "answer",
     ]  # fmt: skip

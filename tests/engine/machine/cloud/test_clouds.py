@@ -13,10 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import InputError
-from engine.machine.cloud.aws import Aws
-from engine.machine.cloud.azure import Azure
-from engine.machine.cloud.detect import connect
-from engine.machine.cloud.gcp import Gcp
 from engine.machine.cloud.machine import Clock, Machine, SpotNotice
 from engine.machine.cloud.metadata import (
     MetadataError,
@@ -25,6 +21,7 @@ from engine.machine.cloud.metadata import (
     Reply,
     parse_time,
 )
+from engine.machine.cloud.providers import Aws, Azure, Gcp, connect
 
 CLOUDS = ("aws", "gcp", "azure")
 

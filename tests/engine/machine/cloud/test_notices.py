@@ -5,19 +5,18 @@ import json
 import pytest
 from fake_metadata import after
 
-from engine.machine.cloud.detect import connect
 from engine.machine.cloud.machine import Interruption, Machine, NoticeGone, SpotNotice, SpotWarning
 from engine.machine.cloud.metadata import MetadataError, OddReplyError
 from engine.machine.cloud.notices import NoticeWatcher
+from engine.machine.cloud.providers import connect
 
 
 class Watch:
     """A watcher that is called by hand, and all that it sent and reported."""
 
-    def __init__(self, name, cloud):
+    def __init__(self, cloud):
         self.sent, self.machines, self.reports = [], [], []
         self.watcher = NoticeWatcher(
-            name,
             cloud,
             self.sent.append,
             self.machines.append,
@@ -30,7 +29,7 @@ class Watch:
 
 @pytest.fixture
 def watch(fake):
-    return lambda name="aws": Watch(name, connect(name, fake.url))
+    return lambda name="aws": Watch(connect(name, fake.url))
 
 
 def test_it_checks_every_five_seconds_and_sends_each_change_once(fake, watch):
@@ -95,6 +94,8 @@ def test_no_answer_withdraws_no_notice():
     acts = [notice, MetadataError("is away"), OddReplyError("mumbles"), notice]
 
     class Scripted:
+        name = "gcp"
+
         def identity(self):
             return Machine("gcp")
 
@@ -104,6 +105,6 @@ def test_no_answer_withdraws_no_notice():
                 raise act
             return act
 
-    gcp = Watch("gcp", Scripted())
+    gcp = Watch(Scripted())
     gcp.check(4)
     assert gcp.sent == [Interruption(notice)]
