@@ -106,7 +106,8 @@ class Metrics:
         begun = "continued from" if step else "started at"
         since = f", {step - base:,} since base" if 0 < base < step else ""
         self._publisher.event(
-            f"{self._context.network} {begun} step {step:,}{since}; held-out {held_out:.4f}"
+            f"{self._context.network} {begun} step {step:,}{since}; "
+            f"held-out loss {held_out:.4f} (EMA)"
         )
         self._report_lost_steps()
         self.draw_attention(step)
