@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
-from engine.machine.cloud.machine import Interruption, MachineNews
+from engine.machine.cloud.machine import Interruption, SpotNews
 from engine.run.stop import SetBudget, StopAt
 
 # Characters; a minute or two of speech.
@@ -110,7 +110,7 @@ class FolderGone(msgspec.Struct, frozen=True):
     """The voice folder was moved, deleted or locked by another run: save if possible, and end."""
 
 
-Message = Command | MachineNews | FolderGone
+Message = Command | SpotNews | FolderGone
 """What the trainer reads: what a person asks, and what the watches over machine and folder tell."""
 _M = TypeVar("_M", bound=Message)
 

@@ -1,5 +1,7 @@
 """What the machine costs, asked of its cloud while a run trains."""
 
+from threading import Event
+
 import pytest
 
 from engine.errors import Cancelled, InputError
@@ -12,6 +14,14 @@ from engine.training import spot
 from engine.training.setup import prepare
 
 pytestmark = pytest.mark.slow
+
+
+def wait_for_price(publisher):
+    for _ in range(6000):
+        if publisher.snapshot.price:
+            return
+        Event().wait(0.01)
+    pytest.fail("no price came")
 
 
 def said(snapshot, text):
@@ -48,6 +58,7 @@ def test_the_last_spot_price_is_kept_while_aws_gives_none(make_voice, training, 
     assert said(snapshot, "(too busy); keeping the last price")
     assert said(snapshot, "price: $100/h (AWS spot, first)")
     assert not said(snapshot, "using the table's")
+    assert {entry.price for entry in voice.spend.entries} == {100.0, 200.0}
 
 
 @pytest.mark.parametrize("cancelled", [False, True])
@@ -57,7 +68,7 @@ def test_preparation_costs_the_price_found_meanwhile(
     answer("aws_spot_price", NewPrice(3600.0, "AWS spot"))
 
     def prepare_slowly(options, voice, publisher, inbox):
-        assert inbox.find(NewPrice, seconds=60) is not None
+        wait_for_price(publisher)
         if cancelled:
             raise Cancelled("The features were not completed.")
         return prepare(options, voice, publisher, inbox)
