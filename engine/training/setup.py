@@ -273,8 +273,7 @@ def _make_learner(
         device=device,
         precision=precision,
         seed=settings.seed,
-        max_characters=settings.limits.max_characters,
-        max_frames=settings.limits.max_coarse_frames,
+        limits=settings.limits,
     )
     if checkpoint is not None:
         learner.recovery = checkpoint.recovery

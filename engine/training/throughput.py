@@ -215,8 +215,7 @@ def _learner(
         device=device,
         precision=choose_precision(request.precision, device, exact=recipe.exact),
         seed=1,
-        max_characters=request.limits.max_characters,
-        max_frames=request.limits.max_coarse_frames,
+        limits=request.limits,
     )
 
 
