@@ -218,7 +218,6 @@ class DataCheck:
                     record.report,
                     record.shapes,
                     self._request(),
-                    self._options.device,
                     on_progress=lambda done, total: None,
                     cancelled=cancelled.is_set,
                 )
@@ -248,12 +247,9 @@ class DataCheck:
         elif isinstance(stop, StopRule) and stop.kind == "step":
             steps = max(1, int(stop.amount) - self._publisher.snapshot.step)
         return EstimateRequest(
-            preset=settings.preset,
-            recipe=settings.recipe,
-            vocabulary_size=len(settings.symbols),
-            audio=settings.audio,
-            limits=settings.limits,
+            settings,
             steps={network: steps},
+            device=self._options.device,
             price=settings.price or None,
             precision=self._options.precision,
             existing=specs_of(self._voice),

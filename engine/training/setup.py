@@ -27,7 +27,7 @@ from engine.machine.device import (
 )
 from engine.machine.lock import LOCK_NAME
 from engine.networks.build import build_network
-from engine.networks.specs import NetworkSpec, preset_spec, size_of
+from engine.networks.specs import NetworkSpec, size_of
 from engine.run.commands import Inbox
 from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
@@ -95,7 +95,7 @@ def prepare(
     take_over_source(options, voice, publisher)
     newest = newest_checkpoint(voice, network, publisher)
     checkpoint = newest.checkpoint
-    spec = checkpoint.spec if checkpoint else _fresh_spec(network, voice.settings)
+    spec = checkpoint.spec if checkpoint else voice.settings.fresh_spec(network)
     publisher.update(preset=size_of(spec))
     data = load_training_data(options, voice, _checkpoint_bytes(spec, recipe), publisher, inbox)
     learner = _make_learner(voice, spec, recipe, checkpoint, device, precision)
@@ -286,17 +286,6 @@ def _make_learner(
                 f"previous one."
             ) from error
     return learner
-
-
-def _fresh_spec(network: NetworkName, settings: VoiceSettings) -> NetworkSpec:
-    """The spec of a network that starts from fresh weights."""
-    return preset_spec(
-        settings.preset,
-        network,
-        vocabulary_size=len(settings.symbols),
-        n_mels=settings.audio.n_mels,
-        n_bins=settings.audio.n_bins,
-    )
 
 
 def micro_batches_notice(learner: Learner) -> str:
