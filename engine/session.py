@@ -11,7 +11,6 @@ from engine.attach.screens import OWN, Screens
 from engine.attach.server import Server
 from engine.errors import Cancelled, Declined, EngineError, InputError, VoicecoachError
 from engine.machine.background import BackgroundThread
-from engine.machine.cloud.machine import NewPrice
 from engine.mirror.uploader import Uploader, report_unused_mirror
 from engine.preflight import Preflight, check_options
 from engine.run.commands import Command, Inbox, KeyPressed, ScreenDetached, TerminalStalled
@@ -82,7 +81,12 @@ class Session:
             self._publisher = Publisher(_first_snapshot(options, preflight, self._voice))
             self._spend = SpendRecorder(self._publisher, self._voice, options.network)
             self._spot = SpotWatch(
-                options, preflight.cloud, self._voice.settings, self._publisher, self._inbox
+                options,
+                preflight.cloud,
+                self._voice.settings,
+                self._publisher,
+                self._inbox,
+                on_price=self._spend.change_price,
             )
         except BaseException:
             self._claim.undo()
@@ -190,14 +194,8 @@ class Session:
         self._claim.release()
 
     def _end_spend(self) -> None:
-        step = self._publisher.snapshot.step
         try:
-            while not self._spend.ended and (news := self._inbox.next_of((NewPrice,), 0.0)):
-                # Of a preparation alone no trainer has heard what it costs.
-                assert isinstance(news, NewPrice)
-                self._inbox.take_out(news)
-                self._spend.change_price(news.usd, step)
-            self._spend.end(step)
+            self._spend.end(self._publisher.snapshot.step)
         except Exception as error:
             # What is told of the run itself must not depend on the account.
             _log.exception("the spend log cannot be closed")

@@ -89,6 +89,8 @@ class VoicecoachApp(App[ExitReason]):
         colourless = self.no_color or self.console.color_system is None
         self._session = session
         self._key_order = KeyOrder(self, super().on_event, self._takes_keys)
+        self.before_suspension: Callable[[], object] = lambda: None
+        """Is called before Ctrl+Z stops this process."""
         self._key_reported = -inf
         self._seen: Phase | None = None
         self.before_end = session.snapshot()

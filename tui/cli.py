@@ -6,7 +6,8 @@ import sys
 import threading
 
 # isort: off
-from tui.command_line import app, standard_streams
+from tui.command_line import app
+from tui.process.streams import standard_streams
 
 # In the order in which the help lists them.
 from tui.commands import demo, check, clean, train, attach, ps, import_models  # noqa: F401

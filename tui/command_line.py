@@ -8,15 +8,14 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from typing import Annotated, Any, NoReturn, ParamSpec, TextIO
+from typing import Annotated, Any, NoReturn, ParamSpec
 
 import typer
 from typer.core import TyperCommand
 
-from engine.errors import EngineError, VoicecoachError
-from engine.formatting import printable
+from engine.errors import VoicecoachError
 from engine.run.stop import STOP_FORMS_IN_A_SHELL
-from tui.process.terminal import open_missing_streams
+from tui.process.streams import print_error
 
 LOG = logging.getLogger(__name__)
 
@@ -110,85 +109,6 @@ def reports_errors(command: Callable[_Given, int]) -> Callable[_Given, None]:
     return run
 
 
-class OutputError(EngineError):
-    """Standard output cannot be written, and not because its reader is gone."""
-
-
-class _Output:
-    """Standard output or standard error without the tracebacks that Python makes of failures.
-
-    A reader that is gone has seen enough: the command ends as it would have. What standard error
-    does not take is dropped.
-    """
-
-    def __init__(self, stream: TextIO, *, raises: bool) -> None:
-        self._stream = stream
-        self._raises = raises
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 (whatever the stream has)
-        return getattr(self._stream, name)
-
-    def write(self, text: str) -> int:
-        """Write text; raises OutputError where standard output does not take it."""
-        with self._failures_handled():
-            self._stream.write(text)
-        return len(text)
-
-    def flush(self) -> None:
-        """Write what is buffered; raises as `write`."""
-        with self._failures_handled():
-            self._stream.flush()
-
-    def let_go(self) -> None:
-        """Drop what cannot be written: Python would try again at its end, and exit with 120."""
-        try:
-            self._stream.flush()
-        except OSError:
-            self._point_nowhere()
-
-    @contextlib.contextmanager
-    def _failures_handled(self) -> Iterator[None]:
-        try:
-            yield
-        except BrokenPipeError:
-            self._point_nowhere()
-        except OSError as error:
-            if self._raises:
-                raise OutputError(
-                    f"standard output cannot be written ({error.strerror or error}); free some "
-                    f"space there, or redirect it elsewhere."
-                ) from error
-
-    def _point_nowhere(self) -> None:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, self._stream.fileno())
-        os.close(nowhere)
-
-
-@contextlib.contextmanager
-def standard_streams() -> Iterator[None]:
-    """Bear standard streams that are full, closed or without a reader."""
-    open_missing_streams()
-    before = sys.stdout, sys.stderr
-    # Of one that was closed Python makes None.
-    out, errors = (
-        stream or open(number, "w", closefd=False)  # noqa: SIM115 (a descriptor)
-        for number, stream in enumerate(before, start=1)
-    )
-    made = [_Output(out, raises=True), _Output(errors, raises=False)]
-    sys.stdout, sys.stderr = made
-    try:
-        yield
-    except OutputError as error:
-        # Of the help or the version; a command reports its own.
-        print_error(str(error))
-        sys.exit(error.exit_code)
-    finally:
-        sys.stdout, sys.stderr = before
-        for stream in made:
-            stream.let_go()
-
-
 def _report_unexpected(error: Exception) -> int:
     from tui.process.endings import describe_error
     from tui.process.logs import log_of_this_process
@@ -211,11 +131,6 @@ def unwind_on_sigterm() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def print_error(sentence: str) -> None:
-    """Write a sentence for the person on stderr, in one line whatever the names in it hold."""
-    print(f"voicecoach: {printable(sentence)}", file=sys.stderr)
 
 
 def _show_version(asked: bool) -> None:

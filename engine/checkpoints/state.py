@@ -9,7 +9,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -83,9 +83,8 @@ class Unlogged:
     """Sums over these steps of the loss and of each of its parts; empty without a step."""
 
 
-@dataclass(frozen=True, slots=True)
-class Recovery:
-    """What is different in a run since it diverged."""
+class Recovery(msgspec.Struct, frozen=True, rename={"diverged_at": "sick_step"}):
+    """What is different in a run since it diverged; named on disk as version 0.1 did."""
 
     rate_factor: Annotated[float, Meta(gt=0, le=1)] = 1.0
     """The learning rate of the recipe is multiplied by this."""
@@ -94,8 +93,8 @@ class Recovery:
     salt: _Count = 0
     """Part of the seed of batches and dropout where it is not 0: the very same steps would diverge
     again."""
-    sick_step: _Step = 0
-    """The step at which the last divergence was noticed; named as in files of version 0.1."""
+    diverged_at: _Step = 0
+    """The step at which the last divergence was noticed."""
 
     def after(self, step: int) -> "Recovery":
         """Return what holds after another rollback, from divergence at a step."""
@@ -103,12 +102,12 @@ class Recovery:
 
     def tried_again(self) -> "Recovery":
         """Return what holds where a person wants another try after the last one."""
-        return replace(self.after(self.sick_step), rollbacks=1)
+        return msgspec.structs.replace(self.after(self.diverged_at), rollbacks=1)
 
     def forgiven(self, step: int) -> "Recovery":
         """Return what holds at a step: rollbacks long ago no longer count."""
-        if self.rollbacks and step >= self.sick_step + FORGIVEN_AFTER:
-            return replace(self, rollbacks=0)
+        if self.rollbacks and step >= self.diverged_at + FORGIVEN_AFTER:
+            return msgspec.structs.replace(self, rollbacks=0)
         return self
 
 

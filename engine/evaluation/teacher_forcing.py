@@ -13,27 +13,24 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
-from engine.data.audio import AudioSpec, load_recording
-from engine.data.clips import Clip, Limits
+from engine.data.audio import load_recording
+from engine.data.clips import Clip
 from engine.data.spectrograms import analyse, coarse_frames, is_silent, trim
 from engine.errors import InputError
 from engine.evaluation.attention_measures import measure_attention
 from engine.evaluation.speaker_match import Mel, MelChange
-from engine.networks.text2mel import Text2Mel, attend
+from engine.networks.text2mel import attend
+from engine.speech.speaker import Speaker
 from engine.speech.synthesizer import require_finite
-from engine.text.vocabulary import Vocabulary
 
 OTHER_TEXTS = 8
 """Transcripts of other clips that each clip is predicted with, where there are so many."""
 
 
-@dataclass(frozen=True)
-class AnalysedClip:
-    """A clip and its coarse mel `(T, n_mels)`."""
-
-    clip: Clip
-    mel: Mel
+AnalysedClip = tuple[Clip, Mel]
+"""A clip and its coarse mel `(T, n_mels)`."""
 
 
 @dataclass(frozen=True)
@@ -73,31 +70,30 @@ class Prediction:
         return self.others / np.array(rest)
 
 
-def analyse_clips(clips: Sequence[Clip], audio: AudioSpec, limits: Limits) -> list[AnalysedClip]:
-    """Analyse recordings as training does; those that it would leave out are left out."""
-    analysed = []
-    for clip in clips:
-        try:
-            waveform = load_recording(clip.path, audio.sample_rate)
-        except InputError:
-            continue
-        if is_silent(waveform):
-            continue
-        frames = coarse_frames(len(trim(waveform, audio.trim_db)), audio)
-        if frames <= limits.max_coarse_frames:
-            mel = analyse(waveform, audio)[0][:: audio.reduction]
-            analysed.append(AnalysedClip(clip, mel))
-    return analysed
-
-
 class TeacherForcing:
     """Predicts batches of clips with a Text2Mel in float32 and in evaluation mode."""
 
-    def __init__(self, network: Text2Mel, vocabulary: Vocabulary, limits: Limits) -> None:
-        self.network = network
-        self.vocabulary = vocabulary
-        self._limits = limits
-        self._device = network.text_encoder.embedding.weight.device
+    def __init__(self, speaker: Speaker) -> None:
+        """Take the Text2Mel of a voice on the device that is to predict."""
+        self.speaker = speaker
+        self._network = speaker.text2mel
+        self._limits = speaker.settings.limits
+        self._device = next(speaker.text2mel.parameters()).device
+
+    def analyse(self, clips: Sequence[Clip]) -> list[AnalysedClip]:
+        """Analyse recordings as training does; those that it would leave out are left out."""
+        audio, analysed = self.speaker.settings.audio, []
+        for clip in clips:
+            try:
+                waveform = load_recording(clip.path, audio.sample_rate)
+            except InputError:
+                continue
+            if is_silent(waveform):
+                continue
+            frames = coarse_frames(len(trim(waveform, audio.trim_db)), audio)
+            if frames <= self._limits.max_coarse_frames:
+                analysed.append((clip, analyse(waveform, audio)[0][:: audio.reduction]))
+        return analysed
 
     @torch.inference_mode()
     def predict(
@@ -114,18 +110,16 @@ class TeacherForcing:
         """
         if not clips:
             return []
-        symbols = [self.vocabulary.encode(each.clip.text) for each in clips]
-        mels = [each.mel if change is None else change(each.mel) for each in clips]
-        truth = torch.zeros(len(mels), max(map(len, mels)), mels[0].shape[1])
-        for row, mel in enumerate(mels):
-            truth[row, : len(mel)] = torch.from_numpy(mel)
-        losses, attention = self._losses(self._padded(symbols), truth.to(self._device))
+        symbols = [self.speaker.vocabulary.encode(clip.text) for clip, _ in clips]
+        mels = [torch.from_numpy(change(mel) if change else mel) for _, mel in clips]
+        truth = pad_sequence(mels, batch_first=True).to(self._device)
+        losses, attention = self._losses(self._padded(symbols), truth)
         return list(_predictions(clips, symbols, losses, attention))
 
     def _padded(self, symbols: Sequence[Sequence[int]]) -> Tensor:
         """Texts `(B, N)`; a network that sees padding gets them at full length."""
         width = max(map(len, symbols))
-        if not self.network.spec.mask_text:
+        if not self._network.spec.mask_text:
             width = self._limits.max_characters
         rows = [[*row, *[0] * (width - len(row))] for row in symbols]
         return torch.tensor(rows, device=self._device)
@@ -134,19 +128,19 @@ class TeacherForcing:
         self, text: Tensor, truth: Tensor
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Losses `(B, 1 + others, T)`, the own text's first, and its attention `(B, N, T)`."""
-        key, value = self.network.text_encoder.encode(text)
-        query = self.network.audio_encoder(F.pad(truth, (0, 0, 1, 0))[:, :-1])
-        losses, attentions = [], []
+        key, value = self._network.text_encoder.encode(text)
+        query = self._network.audio_encoder(F.pad(truth, (0, 0, 1, 0))[:, :-1])
+        losses = []
         for shift in range(1 + min(OTHER_TEXTS, len(truth) - 1)):
-            mask = (text != 0).roll(shift, 0) if self.network.spec.mask_text else None
+            mask = (text != 0).roll(shift, 0) if self._network.spec.mask_text else None
             joined, weights = attend(query, key.roll(shift, 0), value.roll(shift, 0), mask)
-            mel = torch.sigmoid(self.network.audio_decoder(joined).float())
+            mel = torch.sigmoid(self._network.audio_decoder(joined).float())
             losses.append((mel - truth).abs().mean(dim=-1))
             if shift == 0:
-                attentions.append(weights)
+                attention = weights
         found = torch.stack(losses, dim=1).cpu().numpy()
         require_finite(found, "Text2Mel")
-        return found, attentions[0].cpu().numpy()
+        return found, attention.cpu().numpy()
 
 
 def _predictions(
@@ -155,8 +149,8 @@ def _predictions(
     losses: NDArray[np.float32],
     attention: NDArray[np.float32],
 ) -> Iterator[Prediction]:
-    for row, each in enumerate(clips):
-        frames = len(each.mel)
+    for row, (clip, mel) in enumerate(clips):
+        frames = len(mel)
         per_text = losses[row, :, :frames].mean(axis=1, dtype=np.float64)
         # Text s of this row is that of the clip s places before it.
         others = [s for s in range(1, len(per_text)) if symbols[row - s] != symbols[row]]
@@ -165,7 +159,7 @@ def _predictions(
         characters = len(symbols[row])
         measures = measure_attention(attention[row, :characters, :frames])
         yield Prediction(
-            each.clip,
+            clip,
             float(per_text[0]),
             per_text[others],
             measures.focus,

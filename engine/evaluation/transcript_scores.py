@@ -8,23 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.check.report import TranscriptScore
-from engine.checkpoints.checkpoint import inference_network, load_checkpoint
 from engine.data.audio import recording_length
 from engine.data.clips import Clip, scan_corpus, usable_clips
-from engine.errors import Cancelled, InputError
-from engine.evaluation.speaker_match import Mel, MelChange, speaker_changes
-from engine.evaluation.teacher_forcing import (
-    AnalysedClip,
-    Prediction,
-    TeacherForcing,
-    analyse_clips,
-)
+from engine.errors import InputError
+from engine.evaluation.speaker_match import MelChange, speaker_changes
+from engine.evaluation.teacher_forcing import Prediction, TeacherForcing
 from engine.machine.device import choose_device
-from engine.networks.text2mel import Text2Mel
+from engine.speech.speaker import open_speaker
 from engine.speech.synthesizer import speak_sentence
-from engine.text.vocabulary import Vocabulary
 from engine.voice.folder import Voice
-from engine.voice.settings import VoiceSettings
 
 # Clips of similar duration that are predicted together and lend each other their transcripts.
 _BATCH = 16
@@ -60,111 +52,55 @@ def score_transcripts(
     *,
     device: str = "cpu",
     on_progress: Callable[[int, int], None],
-    cancelled: Callable[[], bool],
 ) -> tuple[TranscriptScore, ...]:
     """Rank the clips of a corpus by how badly their transcripts fit, as a trained voice hears it.
 
     Every clip that training would take gets a score, the worst first; from 1 on it is suspicious.
-    `on_progress` gets clips done and clips in all; `cancelled` is asked between batches.
+    `on_progress` gets clips done and clips in all.
 
     Raises:
         InputError: no such voice, device or corpus, or the voice cannot judge this one.
         EngineError: the network's weights yield numbers that are not finite.
-        Cancelled: `cancelled()` was true.
     """
-    opened = Voice.open(voice)
-    settings = opened.settings
-    network, vocabulary = _text2mel_of(opened)
-    network.to(choose_device(device))
-    corpus = usable_clips(scan_corpus(dataset), vocabulary, settings.limits)
-    judge = _Judge(
-        TeacherForcing(network, vocabulary, settings.limits), settings, corpus.clips, cancelled
-    )
+    speaker = open_speaker(Voice.open(voice))
+    speaker.text2mel.to(choose_device(device))
+    corpus = usable_clips(scan_corpus(dataset), speaker.vocabulary, speaker.settings.limits)
+    batches = _batches(corpus.clips)
+    forcing = TeacherForcing(speaker)
     on_progress(0, len(corpus.clips))
-    change = judge.best_change()
+    change = _best_change(forcing, batches)
     predictions: list[Prediction] = []
     done = 0
-    for batch in judge.batches:
-        predictions += judge.predict(judge.analyse(batch), change)
+    for batch in batches:
+        predictions += forcing.predict(forcing.analyse(batch), change)
         done += len(batch)
         on_progress(done, len(corpus.clips))
     require_judgement(predictions, voice)
     return _scores(predictions)
 
 
-def _text2mel_of(voice: Voice) -> tuple[Text2Mel, Vocabulary]:
-    entry = voice.newest("text2mel")
-    if entry is None:
-        raise InputError(
-            f"The voice {voice.folder} cannot judge transcripts: its Text2Mel has no checkpoint; "
-            f"train it first."
-        )
-    checkpoint = load_checkpoint(entry.path, with_optimizer=False)
-    network = inference_network(checkpoint)
-    assert isinstance(network, Text2Mel)
-    bands = voice.settings.audio.n_mels
-    if network.spec.n_mels != bands:
-        raise InputError(
-            f"{entry.path} was trained on {network.spec.n_mels} mel bands, but "
-            f"{voice.folder / 'voice.toml'} says n_mels = {bands}; set it back."
-        )
-    return network, Vocabulary(checkpoint.symbols, voice.settings.cleaner)
+def _best_change(forcing: TeacherForcing, batches: Sequence[Sequence[Clip]]) -> MelChange | None:
+    """The change of mels with which own transcripts stand out best; None for no change."""
+    count = min(_PROBES, len(batches))
+    places = [len(batches) * (2 * i + 1) // (2 * count) for i in range(count)]
+    probes = [forcing.analyse(batches[place]) for place in places]
 
+    def separation(change: MelChange | None) -> float | None:
+        return _separation([p for probe in probes for p in forcing.predict(probe, change)])
 
-class _Judge:
-    """A voice that predicts the clips of a corpus in batches."""
-
-    def __init__(
-        self,
-        forcing: TeacherForcing,
-        settings: VoiceSettings,
-        clips: Sequence[Clip],
-        cancelled: Callable[[], bool],
-    ) -> None:
-        self._forcing = forcing
-        self._settings = settings
-        self._cancelled = cancelled
-        self.batches = _batches(clips)
-
-    def analyse(self, clips: Sequence[Clip]) -> list[AnalysedClip]:
-        return analyse_clips(clips, self._settings.audio, self._settings.limits)
-
-    def predict(
-        self, clips: Sequence[AnalysedClip], change: MelChange | None = None
-    ) -> list[Prediction]:
-        if self._cancelled():
-            raise Cancelled("Not all transcripts were judged.")
-        return self._forcing.predict(clips, change)
-
-    def best_change(self) -> MelChange | None:
-        """The change of mels with which own transcripts stand out best; None for no change."""
-        count = min(_PROBES, len(self.batches))
-        places = [len(self.batches) * (2 * i + 1) // (2 * count) for i in range(count)]
-        probes = [self.analyse(self.batches[place]) for place in places]
-
-        def separation(change: MelChange | None) -> float | None:
-            return _separation([p for probe in probes for p in self.predict(probe, change)])
-
-        plain = separation(None)
-        if plain is None or plain >= _CLEAR:
-            return None
-        clips = [each for probe in probes for each in probe]
-        mels = [each.mel for each in clips]
-        changes = speaker_changes(mels, self._speak(clips), self._settings.audio)
-        found = [separation(change) or 0.0 for change in changes]
-        best = int(np.argmax(found))
-        return changes[best] if found[best] > _BETTER * max(plain, 0.0) else None
-
-    def _speak(self, clips: Sequence[AnalysedClip]) -> list[Mel]:
-        network, vocabulary = self._forcing.network, self._forcing.vocabulary
-        count = min(_SPOKEN, len(clips))
-        texts = [clips[len(clips) * i // count].clip.text for i in range(count)]
-        return [
-            speak_sentence(
-                network, vocabulary, self._settings.limits, text, cancelled=self._cancelled
-            ).mel
-            for text in texts
-        ]
+    plain = separation(None)
+    if plain is None or plain >= _CLEAR:
+        return None
+    clips = [each for probe in probes for each in probe]
+    speaker = forcing.speaker
+    voice = speaker.text2mel, speaker.vocabulary, speaker.settings.limits
+    count = min(_SPOKEN, len(clips))
+    texts = [clips[len(clips) * i // count][0].text for i in range(count)]
+    spoken = [speak_sentence(*voice, text).mel for text in texts]
+    changes = speaker_changes([mel for _, mel in clips], spoken, speaker.settings.audio)
+    found = [separation(change) or 0.0 for change in changes]
+    best = int(np.argmax(found))
+    return changes[best] if found[best] > _BETTER * max(plain, 0.0) else None
 
 
 def _batches(clips: Sequence[Clip]) -> list[list[Clip]]:
@@ -213,8 +149,7 @@ def require_judgement(predictions: Sequence[Prediction], voice: Path) -> None:
             f"--deep needs at least {_MIN_CLIPS} clips with different transcripts to compare; "
             f"check fewer by ear."
         )
-    others = np.concatenate([each.other_ratios for each in predictions])
-    limit = np.quantile(others, _SELDOM)
+    limit = np.quantile(np.concatenate([each.other_ratios for each in predictions]), _SELDOM)
     recognised = float(np.mean([each.ratio < limit for each in predictions]))
     if recognised < _RECOGNISED:
         raise InputError(

@@ -158,7 +158,6 @@ def _with_scores(
         options.dataset,
         device=options.device,
         on_progress=show,
-        cancelled=_never,
     )
     suspicious = [_finding(score, files) for score in scores if score.score >= _SUSPICIOUS]
     return replace(report, doubts=scores, findings=in_order([*report.findings, *suspicious]))

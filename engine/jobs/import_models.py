@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -26,7 +27,6 @@ from engine.tf_import.files import NOTE, newest_by_name, prefix_of
 from engine.tf_import.models import (
     FIRST_MOMENT,
     SECOND_MOMENT,
-    FoundModels,
     FoundNetwork,
     models_at,
     models_in,
@@ -44,6 +44,7 @@ _KNOWN_SYMBOLS = {
     len(BBC_SYMBOLS): (BBC_SYMBOLS, "the BBC's"),
     len(KYUBYONG_SYMBOLS): (KYUBYONG_SYMBOLS, "Kyubyong's"),
 }
+_Found = dict[NetworkName, FoundNetwork]
 OnProgress = Callable[[str, int, int], None]
 """Takes what is being done, how many bytes of it are done, and of how many."""
 
@@ -108,36 +109,33 @@ def import_voice(
     require_free(voice_folder, set(), None)
     if symbols is not None:
         require_vocabulary(symbols)
-    with _open_models(models, on_progress) as (found, shown):
-        for network in found.networks.values():
+    notes: list[str] = []
+    with _open_models(models, notes, on_progress) as (found, root):
+        for network in found.values():
             _ = network.variables  # refuses what can be refused before reading weights
-        settings, notes = _settings(found, symbols)
+        settings = _settings(found, symbols, notes)
         with new_folder(voice_folder, PRIVATE_FOLDER) as folder:
             voice = Voice.create(folder, settings)
-            imported = tuple(
-                _import_network(network, voice, shown, on_progress)
-                for network in found.networks.values()
-            )
+            networks = [_import_network(one, voice, on_progress) for one in found.values()]
+
+    def shown(text: str) -> str:
+        """Names of files in an archive as parts of it."""
+        return text.replace(str(root), str(models))
+
     return Imported(
         voice_folder=voice_folder,
-        networks=imported,
+        networks=tuple(replace(one, source=shown(one.source)) for one in networks),
         symbols=settings.symbols,
-        notes=tuple(shown(note) for note in notes),
-        missing=next((name for name in NETWORKS if name not in found.networks), None),
+        notes=tuple(map(shown, notes)),
+        missing=next((name for name in NETWORKS if name not in found), None),
     )
-
-
-# Where the models are.
 
 
 @contextlib.contextmanager
 def _open_models(
-    models: Path, on_progress: OnProgress
-) -> Iterator[tuple[FoundModels, Callable[[str], str]]]:
-    """The networks in a folder, in an archive, or of one checkpoint.
-
-    With a function that shows names of files in a text: those of an archive as parts of it.
-    """
+    models: Path, notes: list[str], on_progress: OnProgress
+) -> Iterator[tuple[_Found, Path]]:
+    """The networks in a folder, in an archive, or of one checkpoint, and where they lie now."""
     try:
         models.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -146,56 +144,36 @@ def _open_models(
         raise InputError(f"Cannot read {models}: {error.strerror}.") from error
     prefix = newest_by_name(models.parent) if models.name == NOTE else prefix_of(models)
     if models.is_dir():
-        yield models_in(models), str
+        yield models_in(models, notes), models
     elif prefix is not None:
-        yield models_at(prefix), str
+        yield models_at(prefix), models
     elif models.is_file() and models.name.lower().endswith(SUFFIXES):
-        count = _counter(f"unpacking {models.name}", models.stat().st_size, on_progress)
-        with unpacked(models, count) as folder:
-            yield models_in(folder), lambda text: text.replace(str(folder), str(models))
+        what, total = f"unpacking {models.name}", models.stat().st_size
+        with unpacked(models, lambda done: on_progress(what, done, total)) as folder:
+            yield models_in(folder, notes), folder
     else:
-        raise InputError(_why_unusable(models))
+        problem = (
+            f"{models} is not a TensorFlow checkpoint"
+            if models.exists()
+            else f"There is no TensorFlow checkpoint at {models}"
+        )
+        raise InputError(
+            f"{problem}; give a folder such as models/ with LJ01-1/ and LJ01-2/, an archive of it "
+            f"({', '.join(SUFFIXES)}), or the prefix of one checkpoint, such as "
+            f"models/LJ01-1/model_gs_1450k."
+        )
 
 
-def _why_unusable(models: Path) -> str:
-    wanted = (
-        f"give a folder such as models/ with LJ01-1/ and LJ01-2/, an archive of it "
-        f"({', '.join(SUFFIXES)}), or the prefix of one checkpoint, such as "
-        f"models/LJ01-1/model_gs_1450k"
-    )
-    if models.exists():
-        return f"{models} is not a TensorFlow checkpoint; {wanted}."
-    return f"There is no TensorFlow checkpoint at {models}; {wanted}."
-
-
-def _counter(what: str, total: int, on_progress: OnProgress) -> Callable[[int], None]:
-    """A function that adds up bytes and reports the sum."""
-    done = 0
-
-    def add(count: int) -> None:
-        nonlocal done
-        done += count
-        on_progress(what, done, total)
-
-    return add
-
-
-# The voice's settings.
-
-
-def _settings(found: FoundModels, symbols: str | None) -> tuple[VoiceSettings, tuple[str, ...]]:
-    """The settings of the voice, and notes on what was decided."""
-    notes = list(found.notes)
-    specs = {network: one.spec for network, one in found.networks.items()}
+def _settings(found: _Found, symbols: str | None, notes: list[str]) -> VoiceSettings:
+    """The settings of the voice; `notes` gets sentences about what was decided."""
+    specs = {network: one.spec for network, one in found.items()}
     text2mel, ssrn = specs.get("text2mel"), specs.get("ssrn")
     if text2mel is not None and ssrn is not None and text2mel.n_mels != ssrn.n_mels:
         raise InputError(
             f"The two networks do not match: Text2Mel has {text2mel.n_mels} mel bands, SSRN "
             f"{ssrn.n_mels}; give models of one voice."
         )
-    audio = AudioSpec()
-    for spec in specs.values():
-        audio = replace(audio, n_mels=spec.n_mels)
+    audio = replace(AudioSpec(), n_mels=next(iter(specs.values())).n_mels)
     if isinstance(ssrn, SSRNSpec):
         audio = _audio_of_bins(audio, ssrn.n_bins, notes)
     if not 2 <= audio.n_fft <= MAX_FFT or audio.n_mels > audio.n_bins:
@@ -205,8 +183,10 @@ def _settings(found: FoundModels, symbols: str | None) -> tuple[VoiceSettings, t
         )
     if isinstance(text2mel, Text2MelSpec):
         symbols = _symbols(text2mel.vocabulary_size, symbols, notes)
-    settings = VoiceSettings(preset=_preset(found), symbols=symbols or BBC_SYMBOLS, audio=audio)
-    return settings, tuple(notes)
+    # The preset of these sizes, or `bbc` where there is none.
+    presets = (preset_of(spec) for spec in specs.values())
+    preset: PresetName = next((one for one in presets if one is not None), "bbc")
+    return VoiceSettings(preset=preset, symbols=symbols or BBC_SYMBOLS, audio=audio)
 
 
 def _audio_of_bins(audio: AudioSpec, n_bins: int, notes: list[str]) -> AudioSpec:
@@ -244,18 +224,7 @@ def _symbols(rows: int, given: str | None, notes: list[str]) -> str:
     return known
 
 
-def _preset(found: FoundModels) -> PresetName:
-    """The preset with these sizes, or `bbc` where there is none."""
-    presets = [preset_of(network.spec) for network in found.networks.values()]
-    return next((preset for preset in presets if preset is not None), "bbc")
-
-
-# What is written.
-
-
-def _import_network(
-    found: FoundNetwork, voice: Voice, shown: Callable[[str], str], on_progress: OnProgress
-) -> ImportedNetwork:
+def _import_network(found: FoundNetwork, voice: Voice, on_progress: OnProgress) -> ImportedNetwork:
     weights, optimizer = _read(found, on_progress)
     checkpoint = Checkpoint(
         network=found.network,
@@ -275,7 +244,7 @@ def _import_network(
     return ImportedNetwork(
         network=found.network,
         title=found.title,
-        source=shown(str(found.bundle.prefix)),
+        source=str(found.bundle.prefix),
         step=found.step,
         parameters=sum(tensor.numel() for tensor in weights.values()),
         sizes=_sizes(found),
@@ -288,28 +257,31 @@ def _read(
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """The weights and the optimizer state, by our names.
 
+    All variables are read, for their checksums.
+
     Raises:
         InputError: a file is damaged, or holds impossible values.
     """
-    slots = {"": "weights"}
-    if found.has_moments:
-        slots |= {FIRST_MOMENT: "exp_avg", SECOND_MOMENT: "exp_avg_sq"}
-    wanted = {name + slot for slot in slots for name in found.variables}
-    count = _counter(f"reading {found.title}", found.bundle.size, on_progress)
-    values = {}
-    for name, value in found.bundle.values(wanted, count):
-        tensor = torch.from_numpy(value.copy())
-        if not tensor.isfinite().all() or (name.endswith(SECOND_MOMENT) and tensor.min() < 0):
+    slots = {"exp_avg": FIRST_MOMENT, "exp_avg_sq": SECOND_MOMENT} if found.has_moments else {}
+    wanted = {name + slot for slot in ("", *slots.values()) for name in found.variables}
+    bundle, done, values = found.bundle, 0, {}
+    for name, entry in bundle.entries.items():
+        value = bundle.read(name)
+        done += entry.size
+        on_progress(f"reading {found.title}", done, bundle.size)
+        if value is None or name not in wanted:
+            continue
+        if not np.isfinite(value).all() or (name.endswith(SECOND_MOMENT) and value.min() < 0):
             raise InputError(
-                f"{found.bundle.prefix} cannot be used: {name} holds values that no training "
-                f"produces (infinite, not a number, or a negative square); give an earlier "
-                f"checkpoint."
+                f"{bundle.prefix} cannot be used: {name} holds values that no training produces "
+                f"(infinite, not a number, or a negative square); give an earlier checkpoint."
             )
         values[name] = value
-    weights, *moments = (parameters_from(values, found.variables, slot) for slot in slots)
+    weights = parameters_from(values, found.variables)
     optimizer: dict[str, Tensor] = {}
     updates = torch.tensor(float(min(found.updates, MAX_UPDATES)))
-    for kind, tensors in zip(list(slots.values())[1:], moments, strict=True):
+    for kind, slot in slots.items():
+        tensors = parameters_from(values, found.variables, slot)
         optimizer |= {f"{kind}/{name}": tensor for name, tensor in tensors.items()}
         optimizer |= {f"step/{name}": updates.clone() for name in tensors}
     return weights, optimizer

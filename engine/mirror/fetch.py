@@ -46,7 +46,11 @@ class DamagedError(Exception):
 
 
 class Fetch:
-    """What is in a mirror, on its way to a voice folder."""
+    """What is in a mirror, on its way to a voice folder.
+
+    Raises `MirrorError` where the mirror cannot be reached, `EngineError` where the folder cannot
+    be written.
+    """
 
     def __init__(
         self, store: Store, index: Index, folder: Path, report: Report, progress: Progress
@@ -61,15 +65,9 @@ class Fetch:
         """Where files lie until all of a checkpoint is there, named by their checksums."""
 
     def whole_voice(self, change: Callable[[VoiceSettings], VoiceSettings]) -> None:
-        """Make the voice in a folder that has none.
+        """Make the voice in a folder that has none; `change` what is different in its settings.
 
-        Args:
-            change: what is different here in the voice's settings.
-
-        Raises:
-            InputError: what the mirror holds is no voice.
-            MirrorError: the mirror cannot be reached.
-            EngineError: the folder cannot be written.
+        Raises `InputError` where what the mirror holds is no voice.
         """
         with self._receiving():
             for network in NETWORKS:
@@ -91,10 +89,6 @@ class Fetch:
         """Fetch each network of which the mirror has later steps than the voice in the folder.
 
         Its spend becomes that of both: whatever either knows was paid.
-
-        Raises:
-            MirrorError: the mirror cannot be reached.
-            EngineError: the folder cannot be written.
         """
         with self._receiving():
             for network in NETWORKS:
@@ -134,11 +128,7 @@ class Fetch:
             lock.release()
 
     def _newest_intact(self, manifests: list[Manifest]) -> None:
-        """Fetch the newest checkpoint that is as its manifest says; report those that are not.
-
-        Raises:
-            MirrorError: none is, or the mirror cannot be reached.
-        """
+        """Fetch the newest checkpoint that is as its manifest says; report those that are not."""
         for manifest in manifests:
             try:
                 self._checkpoint(manifest)
@@ -180,9 +170,7 @@ class Fetch:
     def _part(self, key: str, info: FileInfo, progress: Callable[[int], None]) -> Path:
         """Fetch a file under the name of its checksum, unless it is there already.
 
-        Raises:
-            DamagedError: it is not what its manifest says.
-            MirrorError: it cannot be read.
+        Raises `DamagedError` where it is not what its manifest says.
         """
         part, name = self._parts / info.sha256, key.rpartition("/")[2]
         if _is_there(part, info):
@@ -200,11 +188,7 @@ class Fetch:
         return part
 
     def _small_files(self, names: Iterable[str]) -> dict[str, bytes]:
-        """Fetch the newest intact version of some small files of the voice.
-
-        Raises:
-            MirrorError: the mirror cannot be reached.
-        """
+        """Fetch the newest intact version of some small files of the voice."""
         found = {}
         for name in sorted(names):
             for key, info in self._versions(name):

@@ -22,7 +22,10 @@ class MarkerLostError(MirrorError):
 
 
 class Lease:
-    """A run's right to write to the mirror of its voice, recorded in the marker there."""
+    """A run's right to write to the mirror of its voice, recorded in the marker there.
+
+    Raises `LeaseLostError` where the run has none, and `MirrorError` where that cannot be known.
+    """
 
     def __init__(self, store: Store, voice: Voice, sequence: int | None) -> None:
         """Prepare; the mirror is not touched yet.
@@ -54,9 +57,7 @@ class Lease:
     def acquire(self) -> Index:
         """List the mirror, and record that this run writes there from now on.
 
-        Raises:
-            LeaseLostError: it holds another voice, or later steps of this one from another run.
-            MirrorError: it cannot be reached or written.
+        Refused where it holds another voice, or later steps of this one from another run.
         """
         try:
             index = read_index(self.store, self._marker)
@@ -84,10 +85,8 @@ class Lease:
     def require(self) -> None:
         """Check that no other run has taken over.
 
-        Raises:
-            LeaseLostError: one has.
-            MarkerLostError: none has, but the marker is gone or damaged.
-            MirrorError: a folder is empty, as where a disk is no longer mounted.
+        Raises `MarkerLostError` where the marker is gone or damaged; but an empty folder is taken
+        for a disk that is no longer mounted.
         """
         try:
             marker = read_marker(self.store)

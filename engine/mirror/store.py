@@ -24,19 +24,13 @@ from engine.errors import EngineError, InputError
 from engine.files import make_folder, open_private, replacing
 from engine.mirror.address import EXAMPLES, without_secrets
 
-_S3, _GCS = "'voicecoach[s3]'", "'voicecoach[gcs]'"
-# The kinds of places, and what to install for each. fsspec knows more, most of which cannot be
-# written to, or end with the process.
-_KINDS = {
-    "s3": _S3,
-    "s3a": _S3,
-    "gs": _GCS,
-    "gcs": _GCS,
-    "az": "adlfs",
-    "abfs": "adlfs",
-    "abfss": "adlfs",
-    "sftp": "paramiko",
-    "ssh": "paramiko",
+# What to install for which kinds of places. fsspec knows more, most of which cannot be written to,
+# or end with the process.
+_PACKAGES = {
+    "'voicecoach[s3]'": ("s3", "s3a"),
+    "'voicecoach[gcs]'": ("gs", "gcs"),
+    "adlfs": ("az", "abfs", "abfss"),
+    "paramiko": ("sftp", "ssh"),
 }
 _LIBRARIES = ("s3fs", "gcsfs", "adlfs", "paramiko")
 # Errors that no retry mends; by name, for the libraries are there only with their extras.
@@ -116,7 +110,10 @@ def file_fingerprint(path: Path) -> Fingerprint:
 
 
 class Store:
-    """Files under one address; keys are paths below it, separated by slashes."""
+    """Files under one address; keys are paths below it, separated by slashes.
+
+    Each method raises `MirrorError` where it cannot be done.
+    """
 
     def __init__(self, filesystem: Any, root: str, address: str) -> None:  # noqa: ANN401
         """Use a filesystem of fsspec, from its path `root` downwards."""
@@ -152,25 +149,17 @@ class Store:
                 file.write(content)
 
     def write_verified(self, key: str, content: bytes) -> None:
-        """Write a small file and read it back.
-
-        Raises:
-            MirrorError: it cannot be written, or what is there now is something else.
-        """
+        """Write a small file and read it back, which must give the same."""
         self.write(key, content)
         if self.read(key, len(content)) != content:
             raise self._not_as_sent(key)
 
     def put(self, source: Path, key: str, expected: Fingerprint) -> None:
-        """Copy a file there and verify what arrived.
+        """Copy a file there and verify what arrived; FileNotFoundError where `source` is gone.
 
         S3 and GCS report the MD5 of what they received: where that matches, nothing needs to
         travel back. In all other cases, such as buckets encrypted with one's own keys, the file is
         read back.
-
-        Raises:
-            FileNotFoundError: `source` is gone.
-            MirrorError: it cannot be written, or what arrived is not what was sent.
         """
         try:
             with self._errors("write", key):
@@ -201,9 +190,7 @@ class Store:
     def fetch(self, key: str, target: Path, size: int, progress: Callable[[int], None]) -> FileInfo:
         """Copy a file from there, at most `size` + 1 bytes; report each block's length.
 
-        Raises:
-            MirrorError: it cannot be read.
-            OSError: `target` cannot be written.
+        Raises OSError where `target` cannot be written.
         """
         with open(open_private(target, os.O_WRONLY | os.O_TRUNC), "wb") as file:  # noqa: PTH123
 
@@ -237,11 +224,7 @@ class Store:
                 self._files.rm_file(self._path(key))
 
     def require_usable(self) -> None:
-        """Write, read and remove a few bytes.
-
-        Raises:
-            MirrorError: one of these fails.
-        """
+        """Write, read and remove a few bytes."""
         key = f"probe-{uuid.uuid4().hex}"
         self.write_verified(key, b"voicecoach tests whether it can write here\n")
         self.remove(key)
@@ -304,7 +287,8 @@ def open_store(address: str) -> Store:
     shown = without_secrets(address)
     if not separator:
         return Store(fsspec.filesystem("file", auto_mkdir=True), address, address)
-    if protocol not in _KINDS:
+    package = next((name for name, kinds in _PACKAGES.items() if protocol in kinds), None)
+    if package is None:
         raise InputError(f"The mirror {shown} is of an unsupported kind; give {EXAMPLES}.")
     for name in _LIBRARIES:
         # Their reports of each try go into the log, and without one not to the terminal.
@@ -313,8 +297,7 @@ def open_store(address: str) -> Store:
         fsspec.get_filesystem_class(protocol)
     except ImportError as error:
         raise InputError(
-            f"The mirror {shown} needs a library that is not installed: pip install "
-            f"{_KINDS[protocol]}."
+            f"The mirror {shown} needs a library that is not installed: pip install {package}."
         ) from error
     is_s3 = protocol in ("s3", "s3a")
     try:

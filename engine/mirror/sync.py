@@ -45,7 +45,11 @@ class GoneError(Exception):
 
 
 class Sync:
-    """A voice folder, its mirror, and the difference between them."""
+    """A voice folder, its mirror, and the difference between them.
+
+    Raises `LeaseLostError` where the mirror belongs to another voice or run, and `MirrorError`
+    where it cannot be reached or written.
+    """
 
     def __init__(
         self, voice: Voice, network: NetworkName, lease: Lease, warn: Callable[[str], None]
@@ -57,10 +61,6 @@ class Sync:
             network: the one that is trained, which is sent first.
             lease: the right to write to the mirror.
             warn: shows a sentence, once for each thing that is wrong.
-
-        Raises:
-            LeaseLostError: it belongs to another voice or run.
-            MirrorError: it cannot be reached or written.
         """
         self._voice = voice
         self._networks = sorted(NETWORKS, key=lambda other: other != network)
@@ -85,8 +85,7 @@ class Sync:
     def missing(self) -> list[tuple[NetworkName, CheckpointEntry]]:
         """The checkpoints to send, newest first; not those that are about to be pruned here.
 
-        Raises:
-            EngineError: the voice folder is gone, or cannot be reached.
+        Raises `EngineError` where the voice folder is gone, or cannot be reached.
         """
         self._voice.locate()
         missing = []
@@ -103,10 +102,7 @@ class Sync:
     def send_checkpoint(self, network: NetworkName, entry: CheckpointEntry) -> None:
         """Send a checkpoint and the small files of the voice; the manifest comes last.
 
-        Raises:
-            GoneError: it was removed meanwhile, saved again, or is damaged.
-            LeaseLostError: another run has taken over the mirror.
-            MirrorError: it cannot be sent.
+        Raises `GoneError` where it was removed meanwhile, saved again, or is damaged.
         """
         self._lease.require()
         digest = _digest(entry.path)
@@ -145,9 +141,6 @@ class Sync:
 
         Nothing is removed before the newest checkpoint of its network is safe there. What cannot
         be removed is tried again the next time.
-
-        Raises:
-            MirrorError: the mirror cannot be reached.
         """
         for network, found in self._index.checkpoints.items():
             newest = self._voice.newest(network)
@@ -200,10 +193,6 @@ class Sync:
 
         The money spent after the last checkpoint of a machine that is lost was paid all the same,
         and the spend in the mirror is all that knows.
-
-        Raises:
-            LeaseLostError: another run has taken over the mirror.
-            MirrorError: they cannot be sent.
         """
         if not self._lease.sequence:
             return  # a voice without a checkpoint leaves no trace in a mirror

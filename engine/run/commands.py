@@ -5,10 +5,11 @@ import unicodedata
 from collections import deque
 from queue import Empty, SimpleQueue
 from time import monotonic
+from typing import TypeVar
 
 import msgspec
 
-from engine.machine.cloud.machine import Interruption, MachineNews
+from engine.machine.cloud.machine import Interruption, SpotNews
 from engine.run.stop import SetBudget, StopAt
 
 # Characters; a minute or two of speech.
@@ -109,8 +110,9 @@ class FolderGone(msgspec.Struct, frozen=True):
     """The voice folder was moved, deleted or locked by another run: save if possible, and end."""
 
 
-Message = Command | MachineNews | FolderGone
+Message = Command | SpotNews | FolderGone
 """What the trainer reads: what a person asks, and what the watches over machine and folder tell."""
+_M = TypeVar("_M", bound=Message)
 
 
 class Inbox:
@@ -141,19 +143,10 @@ class Inbox:
             self._collect(seconds)
 
     def finish_requested(self) -> bool:
-        """Whether `Finish`, an `Interruption` or `FolderGone` waits inside; looked at while long
-        work is under way that would be lost if it were not complete."""
-        self._collect()
-        ends = Finish | Interruption | FolderGone
-        return any(isinstance(command, ends) for command in self._arrived)
+        """Whether a command that ends the run waits inside; for long work that would be lost."""
+        return self.find(Finish, Interruption, FolderGone) is not None
 
-    def interruption(self) -> Interruption | None:
-        """The `Interruption` that waits inside; it stays there."""
-        self._collect()
-        found = (command for command in self._arrived if isinstance(command, Interruption))
-        return next(found, None)
-
-    def next_of(self, kinds: tuple[type[Message], ...], seconds: float) -> Message | None:
+    def find(self, *kinds: type[_M], seconds: float = 0.0) -> _M | None:
         """Return the oldest command of some kinds; wait for one at most so long.
 
         It stays inside, and so do all others in their order: they are for later.
@@ -169,8 +162,8 @@ class Inbox:
                 return None
             self._collect(left)
 
-    def take_out(self, command: Message) -> None:
-        """Take out a command that `next_of` found."""
+    def remove(self, command: Message) -> None:
+        """Take out a command that `find` found."""
         self._arrived.remove(command)
 
     def _collect(self, seconds: float = 0.0) -> None:

@@ -10,12 +10,6 @@ from engine.run.snapshot import AttentionPlot, Event, Sample, Snapshot
 
 _log = logging.getLogger(__name__)
 
-# Older ones go: the screen shows a few dozen, the log file has all.
-_MAX_EVENTS = 300
-_MAX_PLOTS = 200
-_MAX_SAMPLES = 500
-_MAX_WARNINGS = 50
-
 _LEVELS = {"information": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
@@ -52,7 +46,8 @@ class Publisher:
 
     def event(self, text: str, severity: str = "information") -> None:
         """Tell the person, and the log file, that something happened."""
-        self._tell(text, severity)
+        _log.log(_LEVELS[severity], "%s", text)
+        self._append("events", Event(time.time(), text, severity), 300)
 
     def warn(self, text: str, short: str = "", severity: str = "warning") -> None:
         """Tell what the person must have seen: a screen shows it until they dismiss it.
@@ -62,26 +57,19 @@ class Publisher:
             short: the same in a sentence that fits two lines of a screen; the text where that does.
             severity: as an event has it.
         """
-        self._tell(text, severity)
-        with self._turn:
-            warning = Event(time.time(), short or text, severity)
-            warnings = (*self._snapshot.warnings, warning)[-_MAX_WARNINGS:]
-            self._snapshot = replace(self._snapshot, warnings=warnings)
-
-    def _tell(self, text: str, severity: str) -> None:
-        _log.log(_LEVELS[severity], "%s", text)
-        with self._turn:
-            events = (*self._snapshot.events, Event(time.time(), text, severity))
-            self._snapshot = replace(self._snapshot, events=events[-_MAX_EVENTS:])
+        self.event(text, severity)
+        self._append("warnings", Event(time.time(), short or text, severity), 50)
 
     def add_plot(self, plot: AttentionPlot) -> None:
         """Append a plot of the attention."""
-        with self._turn:
-            plots = (*self._snapshot.attention, plot)[-_MAX_PLOTS:]
-            self._snapshot = replace(self._snapshot, attention=plots)
+        self._append("attention", plot, 200)
 
     def add_sample(self, sample: Sample) -> None:
         """Append a sample."""
+        self._append("samples", sample, 500)
+
+    def _append(self, name: str, item: object, most: int) -> None:
+        """Append to a tuple of the snapshot; of more than `most` items the oldest go."""
         with self._turn:
-            samples = (*self._snapshot.samples, sample)[-_MAX_SAMPLES:]
-            self._snapshot = replace(self._snapshot, samples=samples)
+            changes: dict[str, Any] = {name: (*getattr(self._snapshot, name), item)[-most:]}
+            self._snapshot = replace(self._snapshot, **changes)

@@ -29,9 +29,12 @@ NONE: Literal["none"] = "none"
 # Digits are the ten of ASCII: \d would also take those of other scripts. Commas only between
 # thousands: 1,5h is somebody's one and a half hours, and not fifteen.
 _NUMBER = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?"
-_STEP = re.compile(rf"(?P<plus>\+?)(?P<number>{_NUMBER})(?P<unit>[kKM]?)")
-_TIME = re.compile(rf"(?:(?P<hours>{_NUMBER})h)?(?:(?P<minutes>{_NUMBER})m(?:in)?)?")
-_MONEY = re.compile(rf"\$(?P<usd>{_NUMBER}|\.[0-9]+)")
+_MONEY = rf"\$(?P<usd>{_NUMBER}|\.[0-9]+)"
+# A bare 90m is ninety minutes: whoever means ninety million steps writes M.
+_STOP = re.compile(
+    rf"(?P<plus>\+?)(?P<number>{_NUMBER})(?P<unit>[kKM]?)|{_MONEY}|"
+    rf"(?:(?P<hours>{_NUMBER})h)?(?:(?P<minutes>{_NUMBER})m(?:in)?)?"
+)
 _SPACE_AT_A_SIGN = re.compile(r"(?<![0-9])\s+|\s+(?![0-9])")
 MAX_STEPS = 10**9
 """No network has a later step: a hundred steps a second, day and night, for four months."""
@@ -39,7 +42,7 @@ MAX_USD = 10.0**9
 """No sum of money is larger."""
 BUDGET_WARNING_SHARE = 0.8
 """Share of the budget at which a warning is shown."""
-_MAX_HOURS = 100_000
+_MAXIMA = {"time": (360e6, "100,000 hours"), "money": (MAX_USD, f"${MAX_USD:,.0f}")}
 _MAX_TEXT = 200
 
 _STORED = "stop.json"
@@ -96,10 +99,7 @@ class StopRule:
     def __post_init__(self) -> None:
         if not self.amount > 0:
             raise ValueError("must be more than 0")
-        largest, unit = {
-            "time": (_MAX_HOURS * 3600, f"{_MAX_HOURS:,} hours"),
-            "money": (MAX_USD, f"${MAX_USD:,.0f}"),
-        }.get(self.kind, (MAX_STEPS, f"{MAX_STEPS:,} steps"))
+        largest, unit = _MAXIMA.get(self.kind, (MAX_STEPS, f"{MAX_STEPS:,} steps"))
         if not self.amount <= largest:
             raise ValueError(f"is too large (maximum {unit})")
         if not self.text.isprintable():
@@ -119,10 +119,21 @@ class StopRule:
         if self.kind == "time":
             return StopPoint(training_seconds=training_seconds + self.amount)
         if self.kind == "money":
-            self._require_unspent(usd, price)
+            if price <= 0:
+                raise InputError(
+                    f"cannot stop at {self.text}: this run has no price; give --price in $ an hour"
+                )
+            if self.amount <= usd:
+                raise AlreadyThereError(
+                    f"cannot stop at {self.text}: already spent ${usd:,.2f}; give a larger amount"
+                )
             return StopPoint(usd=self.amount)
         if self.kind == "step":
-            self._require_ahead(step)
+            already = f"already at step {step:,}; give a later step, or +1k for 1,000 more"
+            if self.amount == step:
+                raise AlreadyThereError(already)
+            if self.amount < step:
+                raise InputError(f"cannot stop at step {int(self.amount):,}: {already}")
             return StopPoint(step=int(self.amount))
         if (last := step + int(self.amount)) > MAX_STEPS:
             raise InputError(
@@ -130,23 +141,6 @@ class StopRule:
                 f"{MAX_STEPS:,}; give fewer steps"
             )
         return StopPoint(step=last)
-
-    def _require_ahead(self, step: int) -> None:
-        already = f"already at step {step:,}; give a later step, or +1k for 1,000 more"
-        if self.amount == step:
-            raise AlreadyThereError(already)
-        if self.amount < step:
-            raise InputError(f"cannot stop at step {int(self.amount):,}: {already}")
-
-    def _require_unspent(self, usd: float, price: float) -> None:
-        if price <= 0:
-            raise InputError(
-                f"cannot stop at {self.text}: this run has no price; give --price in $ an hour"
-            )
-        if self.amount <= usd:
-            raise AlreadyThereError(
-                f"cannot stop at {self.text}: already spent ${usd:,.2f}; give a larger amount"
-            )
 
 
 class StopAt(Struct, frozen=True, tag=True):
@@ -176,7 +170,7 @@ def parse_stop(text: str, forms: str = STOP_FORMS) -> StopRule:
     """
     compact = _SPACE_AT_A_SIGN.sub("", text.strip())
     try:
-        rule = _parse_steps(compact) or _parse_time(compact) or _parse_money(compact)
+        rule = _parse(compact)
     except ValueError as error:
         raise InputError(f"{brief(text)} {error}; write {forms}") from None
     if rule is None:
@@ -196,7 +190,7 @@ def parse_budget(text: str) -> float:
     compact = _SPACE_AT_A_SIGN.sub("", text.strip())
     if compact.lower() == NONE:
         return 0.0
-    match = _MONEY.fullmatch(compact if compact.startswith("$") else f"${compact}")
+    match = re.fullmatch(_MONEY, compact if compact.startswith("$") else f"${compact}")
     usd = math.nan if match is None else _number(match["usd"])
     if not 0 < usd <= MAX_USD or re.match(r"\$?0[0-9]", compact):
         raise InputError(
@@ -206,28 +200,19 @@ def parse_budget(text: str) -> float:
     return usd
 
 
-def _parse_steps(text: str) -> StopRule | None:
-    # A bare 90m is ninety minutes: whoever means ninety million steps writes M.
-    match = _STEP.fullmatch(text)
-    if match is None:
+def _parse(text: str) -> StopRule | None:
+    match = _STOP.fullmatch(text)
+    if match is None or not text:
         return None
-    factor = {"": 1, "k": 1_000, "K": 1_000, "M": 1_000_000}[match["unit"]]
-    steps = _number(match["number"]) * factor
+    if match["usd"]:
+        return StopRule("money", _number(match["usd"]), text)
+    if match["number"] is None:
+        seconds = _number(match["hours"]) * 3600 + _number(match["minutes"]) * 60
+        return StopRule("time", seconds, text)
+    steps = _number(match["number"]) * {"": 1, "M": 1_000_000}.get(match["unit"], 1_000)
     if steps >= 1 and not steps.is_integer():
         raise ValueError("is not a whole number of steps")
     return StopRule("more steps" if match["plus"] else "step", math.floor(steps), text)
-
-
-def _parse_time(text: str) -> StopRule | None:
-    match = _TIME.fullmatch(text)
-    if match is None or not text:
-        return None
-    return StopRule("time", _number(match["hours"]) * 3600 + _number(match["minutes"]) * 60, text)
-
-
-def _parse_money(text: str) -> StopRule | None:
-    match = _MONEY.fullmatch(text)
-    return None if match is None else StopRule("money", _number(match["usd"]), text)
 
 
 def _number(text: str | None) -> float:

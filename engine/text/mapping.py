@@ -45,11 +45,6 @@ class SymbolMapping:
     None: there is neither, and it starts from the mean of the source's letters."""
 
     @property
-    def same(self) -> bool:
-        """Whether nothing changes, the order included."""
-        return self.source == self.target
-
-    @property
     def rows(self) -> tuple[int | None, ...]:
         """For each target symbol, the source's row; None for the mean of `letter_rows`."""
         return tuple(None if start is None else self.source.index(start) for start in self.starts)
@@ -57,7 +52,7 @@ class SymbolMapping:
     @property
     def known(self) -> tuple[bool, ...]:
         """For each target symbol, whether the source has it, so that its row is trained."""
-        return tuple(start == own for own, start in self._pairs)
+        return tuple(start == own for own, start in zip(self.target, self.starts, strict=True))
 
     @property
     def letter_rows(self) -> tuple[int, ...]:
@@ -65,44 +60,32 @@ class SymbolMapping:
         read = range(_RESERVED, len(self.source))
         return tuple(row for row in read if self.source[row].isalpha()) or tuple(read)
 
-    @property
-    def dropped(self) -> str:
-        """Symbols of the source that the voice lacks."""
-        return "".join(symbol for symbol in self.source if symbol not in self.target)
-
-    @property
-    def _pairs(self) -> list[tuple[str, str | None]]:
-        return list(zip(self.target, self.starts, strict=True))
-
-    @property
-    def _neighbours(self) -> dict[str, str]:
-        return {own: start for own, start in self._pairs if start is not None and start != own}
-
-    @property
-    def _without_neighbour(self) -> str:
-        return "".join(own for own, start in self._pairs if start is None)
-
     def as_json(self) -> dict[str, Any]:
         """The mapping as it stands in `state.json`."""
+        starts = dict(zip(self.target, self.starts, strict=True))
         return {
             "source": self.source,
-            "from_neighbour": self._neighbours,
-            "from_mean_of_letters": self._without_neighbour,
-            "dropped": self.dropped,
+            "from_neighbour": {
+                own: near for own, near in starts.items() if near not in (own, None)
+            },
+            "from_mean_of_letters": "".join(own for own, near in starts.items() if near is None),
+            "dropped": "".join(symbol for symbol in self.source if symbol not in self.target),
         }
 
     def sentences(self) -> list[str]:
         """What happens to the symbols, one sentence for each kind of change."""
-        kept = sum(self.known)
+        kept, changed = sum(self.known), self.as_json()
         if kept == len(self.target) == len(self.source):
             return [f"its {kept} symbols are in another order here; each keeps its embedding"]
-        origins = [f"{_quoted(own)} from {_quoted(of)}" for own, of in self._neighbours.items()]
+        near = changed["from_neighbour"].items()
         changes = {
-            "new symbols start from a neighbour": origins,
-            "new symbols without a neighbour start from the mean of the letters": [
-                _quoted(symbol) for symbol in self._without_neighbour
+            "new symbols start from a neighbour": [
+                f"{_quoted(a)} from {_quoted(b)}" for a, b in near
             ],
-            "symbols of the source that this voice lacks": [*map(_quoted, self.dropped)],
+            "new symbols without a neighbour start from the mean of the letters": [
+                *map(_quoted, changed["from_mean_of_letters"])
+            ],
+            "symbols of the source that this voice lacks": [*map(_quoted, changed["dropped"])],
         }
         return [
             f"{kept} of {len(self.target)} symbols keep the source's embeddings",

@@ -33,24 +33,26 @@ def unknown_characters(
 ) -> tuple[UnknownCharacter, ...]:
     """Count the characters of a corpus that are lost on a voice, the most frequent first.
 
-    `texts` are the transcripts by their line in `metadata.csv`. Each character comes with the
-    first line that has it: a text without its quotation marks reads the same, without `ñ` not.
+    `texts` are the transcripts by their line in `metadata.csv`.
     """
     counts: Counter[str] = Counter()
-    first_lines: dict[str, int] = {}
+    lines: dict[str, int] = {}
     for line, text in texts.items():
         found = vocabulary.unknown(text)
         counts.update(found)
-        for character in found:
-            first_lines.setdefault(character, line)
+        lines = dict.fromkeys(found, line) | lines
     # The first line decides between equals, so that the order is the same for the same list.
-    order = sorted(counts, key=lambda one: (-counts[one], first_lines[one], one))
-    unknown = []
-    for one in order:
-        line = first_lines[one]
-        example, becomes = _around(texts[line], one), vocabulary.replacement(one)
-        unknown.append(UnknownCharacter(one, counts[one], line, example, becomes))
-    return tuple(unknown)
+    order = sorted(counts, key=lambda one: (-counts[one], lines[one], one))
+    return tuple(
+        UnknownCharacter(
+            one,
+            counts[one],
+            lines[one],
+            _around(texts[lines[one]], one),
+            vocabulary.replacement(one),
+        )
+        for one in order
+    )
 
 
 def sentence_about(unknown: UnknownCharacter) -> str:

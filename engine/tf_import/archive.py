@@ -20,14 +20,15 @@ _MAX_BYTES = 4 * 10**9
 # Between the contents of two files: headers of tar, which tarfile holds in memory.
 _MAX_HEADER = 2**20
 _BLOCK = 2**20
+_UNPACK = "unpack it yourself and give the folder of the models"
 
 
 @contextlib.contextmanager
-def unpacked(archive: Path, on_bytes: Callable[[int], None] = lambda count: None) -> Iterator[Path]:
+def unpacked(archive: Path, on_read: Callable[[int], None] = lambda done: None) -> Iterator[Path]:
     """Unpack the checkpoint files of an archive into a folder that lasts as long as the block.
 
-    `on_bytes` is called with the number of bytes of the archive read since its last call. An
-    `InputError` from the block names files as parts of the archive.
+    `on_read` is called with the number of bytes of the archive read so far. An `InputError` from
+    the block names files as parts of the archive.
 
     Raises:
         InputError: the archive is damaged, or holds what no archive of checkpoints holds.
@@ -41,15 +42,14 @@ def unpacked(archive: Path, on_bytes: Callable[[int], None] = lambda count: None
             raise InputError(f"Cannot read {archive}: {error.strerror}.") from error
         try:
             with opened as file:
-                packed = file.read(2) == b"\x1f\x8b"
-                file.seek(0)
-                source = gzip.GzipFile(fileobj=file, mode="rb") if packed else file
-                _unpack(_Stream(source, file, archive, on_bytes), archive, folder)
+                _unpack(_Stream(file, on_read), folder)
         except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error, ValueError) as error:
             raise InputError(
                 f"{archive} is damaged or not an archive ({str(error).rstrip('.')}); download it "
                 f"again."
             ) from error
+        except _UnusualError as error:
+            raise InputError(f"{archive} {error}.") from error
         except OSError as error:
             raise EngineError(
                 f"Cannot unpack {archive} into {folder}: {error.strerror}; free some space, or "
@@ -61,52 +61,49 @@ def unpacked(archive: Path, on_bytes: Callable[[int], None] = lambda count: None
             raise InputError(str(error).replace(str(folder), str(archive))) from error
 
 
+class _UnusualError(Exception):
+    """What no archive has that `tar` makes of a folder of models."""
+
+
 class _Stream:
     """The bytes of a tar, no more than `allowed` of them, which the reader raises file by file."""
 
-    def __init__(
-        self,
-        source: IO[bytes] | gzip.GzipFile,
-        file: IO[bytes],
-        archive: Path,
-        on_bytes: Callable[[int], None],
-    ) -> None:
-        self._source = source
+    def __init__(self, file: IO[bytes], on_read: Callable[[int], None]) -> None:
+        packed = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
+        self._source = gzip.GzipFile(fileobj=file, mode="rb") if packed else file
         self._file = file
-        self._archive = archive
-        self._on_bytes = on_bytes
-        self._total = self._reported = 0
+        self._on_read = on_read
+        self._total = 0
         self.allowed = _MAX_HEADER
 
     def read(self, count: int) -> bytes:
         data = self._source.read(count)
         self._total += len(data)
         self.allowed -= len(data)
-        read = self._file.tell()
-        self._on_bytes(read - self._reported)
-        self._reported = read
+        self._on_read(self._file.tell())
         if self._total > _MAX_BYTES:
-            raise InputError(
-                f"{self._archive} holds more than {_MAX_BYTES // 10**9} GB; unpack it yourself "
-                f"and give the folder of the models."
-            )
+            raise _UnusualError(f"holds more than {_MAX_BYTES // 10**9} GB; {_UNPACK}")
         if self.allowed < 0:
-            raise InputError(
-                f"{self._archive} is not an archive that `tar` makes of a folder of models; "
-                f"unpack it yourself and give the folder."
-            )
+            raise _UnusualError(f"is not an archive that `tar` makes of a folder; {_UNPACK}")
         return data
 
 
-def _unpack(stream: _Stream, archive: Path, folder: Path) -> None:
+def _unpack(stream: _Stream, folder: Path) -> None:
     # Of a file, tarfile needs nothing but `read`.
     with tarfile.open(fileobj=cast("IO[bytes]", stream), mode="r|") as tar:
         for member in tar:
             stream.allowed = member.size + _MAX_HEADER
-            target = _target(member, archive, folder)
-            content = tar.extractfile(member) if target else None
-            if target is None or content is None:
+            path = PurePosixPath(member.name)
+            if not member.isreg() or member.issparse() or not is_checkpoint_file(path.name):
                 continue
+            if path.is_absolute() or ".." in path.parts:
+                raise _UnusualError(
+                    f"names a file outside its folder ({member.name[:200]!r}), as no archive of a "
+                    f"folder of models does"
+                )
+            target, content = folder / path, tar.extractfile(member)
+            assert content is not None
             target.parent.mkdir(parents=True, exist_ok=True)
             with target.open("wb") as file:
                 shutil.copyfileobj(content, file, _BLOCK)
@@ -114,21 +111,3 @@ def _unpack(stream: _Stream, archive: Path, folder: Path) -> None:
     stream.allowed = _MAX_BYTES
     while stream.read(_BLOCK):
         pass
-
-
-def _target(member: tarfile.TarInfo, archive: Path, folder: Path) -> Path | None:
-    """Where a file of the archive is written; None for one that belongs to no checkpoint.
-
-    Raises:
-        InputError: it would lie outside the folder.
-    """
-    path = PurePosixPath(member.name)
-    parts = [part for part in path.parts if part != "."]
-    if not member.isreg() or member.issparse() or not parts or not is_checkpoint_file(parts[-1]):
-        return None
-    if path.is_absolute() or ".." in parts:
-        raise InputError(
-            f"{archive} names a file outside its folder ({member.name[:200]!r}); an archive of a "
-            f"folder of models has only names such as models/LJ01-1/model_gs_1450k.index."
-        )
-    return folder.joinpath(*parts)

@@ -6,7 +6,7 @@ numbers. The encoding of messages is documented at protobuf.dev/programming-guid
 """
 
 import math
-from collections.abc import Callable, Container, Iterator
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import InputError
-from engine.tf_import.table import FormatError, masked_crc, read_table, varint
+from engine.tf_import.table import Bytes, FormatError, masked_crc, read_table
 
 INDEX = ".index"
 """How the name of a checkpoint's index ends, after its prefix."""
@@ -36,7 +36,41 @@ _MAX_DIMENSIONS = 16
 _MAX_ELEMENTS = 2**40
 # The BBC's largest network takes 341 MB with Adam's moments.
 _MAX_BYTES = 2**32
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+
+
+class Message:
+    """A protobuf message. Raises `FormatError` where it is none, or a field of another type."""
+
+    def __init__(self, data: bytes) -> None:
+        self._fields: defaultdict[int, list[int | bytes]] = defaultdict(list)
+        rest = Bytes(data)
+        while rest:
+            field, kind = divmod(rest.varint(), 8)
+            match kind:
+                case 0:
+                    self._fields[field].append(rest.varint())
+                case 2:
+                    self._fields[field].append(rest.take(rest.varint()))
+                case 1 | 5:
+                    number = rest.take(8 if kind == 1 else 4)
+                    self._fields[field].append(int.from_bytes(number, "little"))
+                case _:
+                    raise FormatError(f"a field in it is of the unknown kind {kind}")
+
+    def __contains__(self, field: int) -> bool:
+        return field in self._fields
+
+    def number(self, field: int) -> int:
+        """The field as a number; 0 where it is not there."""
+        value = self._fields[field][-1] if field in self else 0
+        if not isinstance(value, int):
+            raise FormatError("it has bytes where TensorFlow writes a number")
+        return value
+
+    def messages(self, field: int) -> "list[Message]":
+        """All messages in the field."""
+        values = self._fields[field] if field in self else []
+        return [Message(value) for value in values if isinstance(value, bytes)]
 
 
 @dataclass(frozen=True)
@@ -70,10 +104,13 @@ class Bundle:
         try:
             shards = _shards(table.pop(b"", None))
             # The parts of variables that are stored in slices have keys of bare bytes.
-            self.entries = {
-                key.decode(errors="backslashreplace"): _entry(value) for key, value in table.items()
-            }
-            _check_places(self.entries, shards)
+            entries = [
+                (key.decode(errors="backslashreplace"), _entry(value))
+                for key, value in table.items()
+            ]
+            self.entries = dict(sorted(entries, key=lambda item: (item[1].shard, item[1].offset)))
+            """All variables, in the order of their places."""
+            ends = _ends(self.entries, shards)
         except FormatError as error:
             raise InputError(
                 f"{self.index} is not the index of a checkpoint that can be read: {error}; "
@@ -83,43 +120,21 @@ class Bundle:
             prefix.with_name(f"{prefix.name}.data-{shard:05d}-of-{shards:05d}")
             for shard in range(shards)
         ]
-        self._check_sizes()
+        for path, end in zip(self._shards, ends, strict=True):
+            self._check_size(path, end)
 
     @property
     def size(self) -> int:
         """Bytes of all variables."""
         return sum(entry.size for entry in self.entries.values())
 
-    def read(self, name: str) -> NDArray[Any]:
-        """Return the value of a variable.
+    def read(self, name: str) -> NDArray[Any] | None:
+        """Return the value of a variable and verify its checksum; None for an unsupported type.
 
         Raises:
-            InputError: it is damaged, or of a type that is not supported.
+            InputError: it is damaged.
             KeyError: there is none of that name.
         """
-        dtype = self.entries[name].dtype
-        if dtype is None:
-            raise InputError(f"{self.index} has {name!r} of a type that is not supported.")
-        return np.frombuffer(self._read(name), dtype).reshape(self.entries[name].shape)
-
-    def values(
-        self, wanted: Container[str], on_bytes: Callable[[int], None] = lambda count: None
-    ) -> Iterator[tuple[str, NDArray[Any]]]:
-        """Yield the variables that are wanted, in the order in which they lie in the files.
-
-        All others are read as well, for their checksums. `on_bytes` is called with the number of
-        bytes read since its last call.
-
-        Raises:
-            InputError: a variable is damaged.
-        """
-        for name, entry in sorted(self.entries.items(), key=_place):
-            data = self._read(name)
-            on_bytes(entry.size)
-            if name in wanted and entry.dtype is not None:
-                yield name, np.frombuffer(data, entry.dtype).reshape(entry.shape)
-
-    def _read(self, name: str) -> bytes:
         entry = self.entries[name]
         path = self._shards[entry.shard]
         try:
@@ -133,130 +148,82 @@ class Bundle:
                 f"{path} is damaged: the checksum of {name!r} is wrong; copy it again, together "
                 f"with its index."
             )
-        return data
+        if entry.dtype is None:
+            return None
+        return np.frombuffer(data, entry.dtype).reshape(entry.shape)
 
-    def _check_sizes(self) -> None:
-        """Refuse data files that are missing, too short or too large."""
-        for shard, path in enumerate(self._shards):
-            own = [entry for entry in self.entries.values() if entry.shard == shard]
-            needed = max((entry.offset + entry.size for entry in own), default=0)
-            if not path.is_file():
-                raise InputError(
-                    f"{self.index} has lost its data: there is no file {path.name} beside it; "
-                    f"copy both."
-                )
-            held = path.stat().st_size
-            if held > _MAX_BYTES:
-                raise InputError(f"{path} is too large (maximum {_MAX_BYTES:,} bytes).")
-            if held < needed:
-                raise InputError(
-                    f"{path} is cut short: its index promises {needed:,} bytes, the file holds "
-                    f"{held:,}; copy it again."
-                )
-
-
-def fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """Read a protobuf message: the number of each field, and its value as a number or as bytes.
-
-    Raises:
-        FormatError: it is no message.
-    """
-    at, end = 0, len(message)
-    while at < end:
-        tag, at = varint(message, at, end)
-        number, kind = divmod(tag, 8)
-        if kind == _VARINT:
-            value, at = varint(message, at, end)
-            yield number, value
-            continue
-        if kind == _BYTES:
-            length, at = varint(message, at, end)
-        elif kind in (_FIXED64, _FIXED32):
-            length = 8 if kind == _FIXED64 else 4
-        else:
-            raise FormatError(f"a field in it is of the unknown kind {kind}")
-        if length > end - at:
-            raise FormatError("a field in it is cut short")
-        content = message[at : at + length]
-        at += length
-        yield number, content if kind == _BYTES else int.from_bytes(content, "little")
-
-
-def _place(item: tuple[str, Entry]) -> tuple[int, int]:
-    return item[1].shard, item[1].offset
+    def _check_size(self, path: Path, needed: int) -> None:
+        """Refuse a data file that is missing, too short or too large."""
+        if not path.is_file():
+            raise InputError(
+                f"{self.index} has lost its data: there is no file {path.name} beside it; "
+                f"copy both."
+            )
+        held = path.stat().st_size
+        if held > _MAX_BYTES:
+            raise InputError(f"{path} is too large (maximum {_MAX_BYTES:,} bytes).")
+        if held < needed:
+            raise InputError(
+                f"{path} is cut short: its index promises {needed:,} bytes, the file holds "
+                f"{held:,}; copy it again."
+            )
 
 
 def _shards(header: bytes | None) -> int:
     """The number of data files, from the message BundleHeaderProto."""
     if header is None:
         raise FormatError("it has no header (version 1 of TensorFlow's format has none)")
-    values = dict(fields(header))
-    if values.get(2, 0) != 0:
+    message = Message(header)
+    if message.number(2):
         raise FormatError("its numbers are big-endian")
-    version = values.get(3, b"")
-    oldest_reader = dict(fields(version)).get(2, 0) if isinstance(version, bytes) else None
-    if not isinstance(oldest_reader, int) or oldest_reader > _FORMAT_VERSION:
+    if any(version.number(2) > _FORMAT_VERSION for version in message.messages(3)):
         raise FormatError("it is written in a later format")
-    shards = values.get(1, 0)
-    if not isinstance(shards, int) or not 1 <= shards <= _MAX_SHARDS:
-        raise FormatError(f"it names {shards!r} data files")
-    return shards
+    if not 1 <= message.number(1) <= _MAX_SHARDS:
+        raise FormatError(f"it names {message.number(1)} data files")
+    return message.number(1)
 
 
-def _entry(message: bytes) -> Entry:
+def _entry(content: bytes) -> Entry:
     """Read the message BundleEntryProto."""
-    numbers: dict[int, int] = {}
-    shape: tuple[int, ...] = ()
-    sliced = False
-    for number, value in fields(message):
-        if number == 2 and isinstance(value, bytes):
-            shape = _shape(value)
-        elif number == 7:
-            sliced = True
-        elif number in (1, 3, 4, 5, 6):
-            if not isinstance(value, int):
-                raise FormatError("an entry has bytes where TensorFlow writes a number")
-            numbers[number] = value
-    kind, size = numbers.get(1, 0), numbers.get(5, 0)
+    message = Message(content)
+    kind, size, sliced = message.number(1), message.number(5), 7 in message
+    shape = next(map(_shape, message.messages(2)), ())
     dtype = None if sliced else _DTYPES.get(kind)
     if dtype is not None and math.prod(shape) * dtype.itemsize != size:
         raise FormatError(f"an entry of shape {shape} has {size:,} bytes")
     return Entry(
         dtype=dtype,
         shape=shape,
-        shard=numbers.get(3, 0),
-        offset=numbers.get(4, 0),
+        shard=message.number(3),
+        offset=message.number(4),
         size=size,
-        checksum=None if sliced or kind in _WITHOUT_CHECKSUM else numbers.get(6, 0),
+        checksum=None if sliced or kind in _WITHOUT_CHECKSUM else message.number(6),
     )
 
 
-def _shape(message: bytes) -> tuple[int, ...]:
+def _shape(message: Message) -> tuple[int, ...]:
     """Read the message TensorShapeProto."""
-    sizes: list[int] = []
-    for number, value in fields(message):
-        if number == 2 and isinstance(value, bytes):
-            size = dict(fields(value)).get(1, 0)
-            if not isinstance(size, int):
-                raise FormatError("a shape has a size that is no number")
-            sizes.append(size)
-        elif number == 3 and value:
-            raise FormatError("a shape is unknown")
+    sizes = tuple(dimension.number(1) for dimension in message.messages(2))
+    if message.number(3):
+        raise FormatError("a shape is unknown")
     if len(sizes) > _MAX_DIMENSIONS:
         raise FormatError(f"a shape has {len(sizes)} dimensions")
     if math.prod(size or 1 for size in sizes) > _MAX_ELEMENTS:
         raise FormatError("a shape is larger than any file")
-    return tuple(sizes)
+    return sizes
 
 
-def _check_places(entries: dict[str, Entry], shards: int) -> None:
-    """Refuse variables that overlap, as no writer places them: reading them all has no bound."""
-    shard, end = 0, 0
-    for _, entry in sorted(entries.items(), key=_place):
+def _ends(entries: dict[str, Entry], shards: int) -> list[int]:
+    """Where the variables end in each data file, from entries in the order of their places.
+
+    Variables that overlap are refused: no writer places them so, and reading them all would have
+    no bound.
+    """
+    ends = [0] * shards
+    for entry in entries.values():
         if entry.shard >= shards:
             raise FormatError(f"a variable lies in data file {entry.shard} of {shards}")
-        if entry.shard != shard:
-            shard, end = entry.shard, 0
-        if entry.offset < end and entry.size:
+        if entry.offset < ends[entry.shard] and entry.size:
             raise FormatError("variables overlap")
-        end = max(end, entry.offset + entry.size)
+        ends[entry.shard] = max(ends[entry.shard], entry.offset + entry.size)
+    return ends

@@ -18,9 +18,8 @@ from engine.tf_import.weights import SCOPES, STEP, Variable, spec_from_shapes, v
 FIRST_MOMENT, SECOND_MOMENT = "/Adam", "/Adam_1"
 """What the name of a variable's moment has after that of the variable."""
 
-TITLES: dict[NetworkName, str] = {"text2mel": "Text2Mel", "ssrn": "SSRN"}
-"""The networks as people write them."""
-
+# As people write them.
+_TITLES: dict[NetworkName, str] = {"text2mel": "Text2Mel", "ssrn": "SSRN"}
 # The BBC's code writes the networks into folders of these endings.
 _USUAL_ENDINGS: dict[NetworkName, str] = {"text2mel": "-1", "ssrn": "-2"}
 # TensorFlow's Adam keeps a power of its second decay rate: after k steps it is at k + 1.
@@ -39,6 +38,11 @@ class FoundNetwork:
     bundle: Bundle
     step: int
     """The global step."""
+
+    @property
+    def title(self) -> str:
+        """Its name as people write it."""
+        return _TITLES[self.network]
 
     @cached_property
     def spec(self) -> NetworkSpec:
@@ -69,7 +73,14 @@ class FoundNetwork:
                 f"it lacks {len(missing):,} of {len(expected):,} variables, such as {missing[0]}"
             )
         for name, shape in expected.items():
-            self._require_variable(name, shape)
+            entry = self.bundle.entries[name]
+            if entry.shape != shape:
+                raise self._unusable(
+                    f"its variable {name} has the shape {entry.shape}, not {shape}"
+                )
+            if entry.dtype != np.float32:
+                kind = entry.dtype or "of a type that is not supported"
+                raise self._unusable(f"the numbers of its variable {name} are {kind}, not float32")
         if unexpected := sorted(self._own_names - expected.keys()):
             raise self._unusable(f"it has the variable {unexpected[0]!r}, which DC-TTS has not")
         return variables
@@ -87,28 +98,15 @@ class FoundNetwork:
         moments. The power of the decay rate, multiplied up step by step, shows them, as long as
         single precision holds it.
         """
-        power = float(self.bundle.read(_POWER)) if _is_number(self.bundle, _POWER, "f") else 0.0
+        power = _number(self.bundle, _POWER, "f") or 0.0
         powers = np.multiply.accumulate(np.full(_MAX_POWERS, _DECAY, np.float32))
         steps = int(np.abs(powers - power).argmin())
         known = power > _MIN_POWER and math.isclose(float(powers[steps]), power, rel_tol=1e-5)
         return steps if known else self.step
 
     @property
-    def title(self) -> str:
-        """Its name as people write it."""
-        return TITLES[self.network]
-
-    @property
     def _own_names(self) -> set[str]:
         return {name for name in self.bundle.entries if name.startswith(SCOPES[self.network])}
-
-    def _require_variable(self, name: str, shape: tuple[int, ...]) -> None:
-        entry = self.bundle.entries[name]
-        if entry.shape != shape:
-            raise self._unusable(f"its variable {name} has the shape {entry.shape}, not {shape}")
-        if entry.dtype != np.float32:
-            kind = entry.dtype or "of a type that is not supported"
-            raise self._unusable(f"the numbers of its variable {name} are {kind}, not float32")
 
     def _unusable(self, what: str) -> InputError:
         return InputError(
@@ -117,15 +115,62 @@ class FoundNetwork:
         )
 
 
-@dataclass(frozen=True)
-class FoundModels:
-    """The networks that were chosen, and notes on the choice for the person."""
+def models_at(prefix: Path) -> dict[NetworkName, FoundNetwork]:
+    """Return what one checkpoint holds: usually one network.
 
-    networks: dict[NetworkName, FoundNetwork]
-    notes: tuple[str, ...]
+    Raises:
+        InputError: it is damaged, or holds neither network.
+    """
+    bundle = Bundle(prefix)
+    found = {network.network: network for network in _networks_of(bundle)}
+    if not found:
+        raise InputError(f"{bundle.index} is not a checkpoint of DC-TTS: {_other_names(bundle)}.")
+    return found
 
 
-def networks_of(bundle: Bundle) -> list[FoundNetwork]:
+def models_in(folder: Path, notes: list[str]) -> dict[NetworkName, FoundNetwork]:
+    """Find one checkpoint of each network in a folder and the folders in it.
+
+    In a folder of several steps it is the one that TensorFlow's note `checkpoint` names, or
+    else the highest. Of several folders it is the one that the BBC's code would have written,
+    `…-1` for Text2Mel and `…-2` for SSRN. `notes` gets sentences about those that are ignored.
+
+    Raises:
+        InputError: a network is missing, a checkpoint damaged, or the choice ambiguous.
+    """
+    bundles = [Bundle(prefix) for prefix in prefixes_in(folder)]
+    if not bundles:
+        raise InputError(
+            f"{folder} holds no TensorFlow checkpoint (no *{INDEX}); give the folder with models "
+            f"such as LJ01-1/model_gs_1450k{INDEX} and its data."
+        )
+    networks = {bundle: _networks_of(bundle) for bundle in bundles}
+    notes += [
+        f"ignored: {bundle.index} is a checkpoint of something else"
+        for bundle, found in networks.items()
+        if not found
+    ]
+    chosen: dict[NetworkName, FoundNetwork] = {}
+    for name in NETWORKS:
+        if candidates := [one for own in networks.values() for one in own if one.network == name]:
+            chosen[name] = _choose(candidates, notes)
+    if not chosen:
+        raise InputError(
+            f"{folder} holds no checkpoint of DC-TTS: {bundles[0].index}: "
+            f"{_other_names(bundles[0])}."
+        )
+    for name in NETWORKS:
+        if name not in chosen:
+            [only] = chosen.values()
+            raise InputError(
+                f"{folder} has {only.title} but no {_TITLES[name]}, and a voice needs both; add "
+                f"the files of the other, or import this one alone, by the prefix of its unpacked "
+                f"files, {only.bundle.prefix}."
+            )
+    return chosen
+
+
+def _networks_of(bundle: Bundle) -> list[FoundNetwork]:
     """Return the networks whose variables a checkpoint holds; none for one of something else.
 
     Raises:
@@ -138,105 +183,47 @@ def networks_of(bundle: Bundle) -> list[FoundNetwork]:
     ]
     if not networks:
         return []
-    if not _is_number(bundle, STEP, "i"):
+    step = _number(bundle, STEP, "i")
+    if step is None:
         raise InputError(f"{bundle.index} has no whole number {STEP}; {_GIVE_ANOTHER}.")
-    step = int(bundle.read(STEP))
     if not 0 <= step <= MAX_STEPS:
         raise InputError(f"{bundle.index} is at step {step:,}, which no training reaches.")
-    return [FoundNetwork(network, bundle, step) for network in networks]
+    return [FoundNetwork(network, bundle, int(step)) for network in networks]
 
 
-def models_at(prefix: Path) -> FoundModels:
-    """Return what one checkpoint holds: usually one network.
-
-    Raises:
-        InputError: it is damaged, or holds neither network.
-    """
-    bundle = Bundle(prefix)
-    found = {network.network: network for network in networks_of(bundle)}
-    if not found:
-        raise InputError(f"{bundle.index} is not a checkpoint of DC-TTS: {_other_names(bundle)}.")
-    return FoundModels(found, ())
-
-
-def models_in(folder: Path) -> FoundModels:
-    """Find one checkpoint of each network in a folder and the folders in it.
-
-    In a folder of several steps it is the one that TensorFlow's note `checkpoint` names, or
-    else the highest. Of several folders it is the one that the BBC's code would have written,
-    `…-1` for Text2Mel and `…-2` for SSRN.
-
-    Raises:
-        InputError: a network is missing, a checkpoint damaged, or the choice ambiguous.
-    """
-    bundles = [Bundle(prefix) for prefix in prefixes_in(folder)]
-    if not bundles:
-        raise InputError(
-            f"{folder} holds no TensorFlow checkpoint (no *{INDEX}); give the folder with models "
-            f"such as LJ01-1/model_gs_1450k{INDEX} and its data."
-        )
-    networks = [networks_of(bundle) for bundle in bundles]
-    notes = [
-        f"ignored: {bundle.index} is a checkpoint of something else"
-        for bundle, found in zip(bundles, networks, strict=True)
-        if not found
-    ]
-    if len(notes) == len(bundles):
-        raise InputError(
-            f"{folder} holds no checkpoint of DC-TTS: {bundles[0].index}: "
-            f"{_other_names(bundles[0])}."
-        )
-    chosen: dict[NetworkName, FoundNetwork] = {}
-    for name in NETWORKS:
-        if candidates := [one for found in networks for one in found if one.network == name]:
-            chosen[name] = _choose(candidates, notes)
-    if len(chosen) == 1:
-        [only] = chosen.values()
-        missing = next(name for name in NETWORKS if name not in chosen)
-        raise InputError(
-            f"{folder} has {only.title} but no {TITLES[missing]}, and a voice needs both; add the "
-            f"files of the other, or import this one alone, by the prefix of its unpacked files, "
-            f"{only.bundle.prefix}."
-        )
-    return FoundModels(chosen, tuple(notes))
-
-
-def _is_number(bundle: Bundle, name: str, kind: str) -> bool:
-    """Whether a variable is a single number of a kind, as numpy abbreviates it."""
-    entry = bundle.entries.get(name)
-    if entry is None or entry.dtype is None:
-        return False
-    return entry.dtype.kind == kind and entry.shape == ()
+def _number(bundle: Bundle, name: str, kind: str) -> float | None:
+    """A variable that is a single number of a kind, as numpy abbreviates it; None if it is not."""
+    value = bundle.read(name) if name in bundle.entries else None
+    return (
+        value.item() if value is not None and value.dtype.kind == kind and not value.shape else None
+    )
 
 
 def _choose(candidates: list[FoundNetwork], notes: list[str]) -> FoundNetwork:
     """Choose one of several checkpoints of a network, and note the others."""
-    folders = sorted({found.bundle.prefix.parent for found in candidates})
-    newest = [
-        _newest([found for found in candidates if found.bundle.prefix.parent == folder])
-        for folder in folders
-    ]
-    chosen = newest[0]
-    if len(newest) > 1:
-        ending = _USUAL_ENDINGS[chosen.network]
-        usual = [found for found in newest if found.bundle.prefix.parent.name.endswith(ending)]
-        if len(usual) != 1:
-            raise InputError(
-                f"There is more than one {chosen.title}: {newest[0].bundle.prefix} and "
-                f"{newest[1].bundle.prefix}; give a folder that holds only one, or a prefix."
-            )
-        [chosen] = usual
-    notes.extend(
+    folders: dict[Path, list[FoundNetwork]] = {}
+    for found in candidates:
+        folders.setdefault(found.bundle.prefix.parent, []).append(found)
+    newest = [_newest(folders[folder], folder) for folder in sorted(folders)]
+    ending = _USUAL_ENDINGS[candidates[0].network]
+    usual = [one for one in newest if one.bundle.prefix.parent.name.endswith(ending)]
+    if len(newest) > 1 and len(usual) != 1:
+        raise InputError(
+            f"There is more than one {newest[0].title}: {newest[0].bundle.prefix} and "
+            f"{newest[1].bundle.prefix}; give a folder that holds only one, or a prefix."
+        )
+    [chosen] = newest if len(newest) == 1 else usual
+    notes += [
         f"ignored: another {found.title}, {found.bundle.prefix} at step {found.step:,}"
         for found in candidates
         if found is not chosen
-    )
+    ]
     return chosen
 
 
-def _newest(candidates: list[FoundNetwork]) -> FoundNetwork:
+def _newest(candidates: list[FoundNetwork], folder: Path) -> FoundNetwork:
     """Of the checkpoints in one folder, the one named there as the newest, or the highest."""
-    named = newest_by_name(candidates[0].bundle.prefix.parent)
+    named = newest_by_name(folder)
     first, *others = sorted(
         candidates, key=lambda found: (found.bundle.prefix != named, -found.step)
     )

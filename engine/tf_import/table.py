@@ -16,8 +16,6 @@ _MAGIC = (0xDB4775248B80FB57).to_bytes(8, "little")
 _FOOTER = 48
 # After a block: one byte for its compression, four for its checksum.
 _TRAILER = 5
-_PLAIN, _SNAPPY = 0, 1
-_MAX_VARINT = 10
 # A table of the BBC's largest network has 66 kB and 820 entries with keys of at most 55 bytes.
 _MAX_BYTES = 2**24
 _MAX_ENTRIES = 20_000
@@ -26,6 +24,37 @@ _MAX_KEY = 1_024
 
 class FormatError(Exception):
     """Bytes that are not in the expected format; callers turn it into an `InputError`."""
+
+
+class Bytes:
+    """Bytes that are read from front to end, and never beyond; true while there are more.
+
+    Raises `FormatError` where they do not hold what is read.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._at = 0
+
+    def __bool__(self) -> bool:
+        return self._at < len(self._data)
+
+    def take(self, count: int) -> bytes:
+        """Read so many bytes."""
+        if count > len(self._data) - self._at:
+            raise FormatError("a part of it is cut short")
+        self._at += count
+        return self._data[self._at - count : self._at]
+
+    def varint(self) -> int:
+        """Read an unsigned number below 2⁶⁴, seven bits a byte and the lowest first."""
+        value = 0
+        for shift in range(0, 70, 7):
+            [byte] = self.take(1)
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80 and value < 2**64:
+                return value
+        raise FormatError("a number in it has no end")
 
 
 def read_table(path: Path) -> dict[bytes, bytes]:
@@ -49,7 +78,7 @@ def read_table(path: Path) -> dict[bytes, bytes]:
             f"{len(data):,} bytes do not end like one; copy it again."
         )
     try:
-        return _table(data)
+        return _table(data[:-_FOOTER], Bytes(data[-_FOOTER:]))
     except FormatError as error:
         raise InputError(
             f"{path} cannot be read as the index of a TensorFlow checkpoint: {error}; copy it "
@@ -67,89 +96,51 @@ def masked_crc(data: bytes) -> int:
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
 
 
-def varint(data: bytes, at: int, end: int) -> tuple[int, int]:
-    """Read an unsigned number, seven bits a byte and the lowest first.
-
-    Returns:
-        The number, below 2⁶⁴, and the place after it.
-
-    Raises:
-        FormatError: it does not end before `end`, or is too large.
-    """
-    value = 0
-    for place in range(at, min(end, at + _MAX_VARINT)):
-        value |= (data[place] & 0x7F) << (7 * (place - at))
-        if data[place] < 0x80:
-            if value >= 2**64:
-                break
-            return value, place + 1
-    raise FormatError("a number in it has no end")
-
-
-def _table(data: bytes) -> dict[bytes, bytes]:
-    end = len(data) - _FOOTER
-    meta_offset, meta_size, at = _handle(data, end, len(data) - len(_MAGIC))
-    offset, size, _ = _handle(data, at, len(data) - len(_MAGIC))
-    _block(data, meta_offset, meta_size, end)
+def _table(blocks: bytes, footer: Bytes) -> dict[bytes, bytes]:
+    _block(blocks, footer.varint(), footer.varint())  # which filters, if any: verified alone
     table: dict[bytes, bytes] = {}
     last, read = b"", 0
-    for _, handle in _entries(_block(data, offset, size, end)):
-        offset, size, _ = _handle(handle, 0, len(handle))
+    for _, value in _entries(_block(blocks, footer.varint(), footer.varint())):
+        handle = Bytes(value)
+        offset, size = handle.varint(), handle.varint()
         if offset < read:
             raise FormatError("its blocks overlap")
         read = offset + size + _TRAILER
-        for key, value in _entries(_block(data, offset, size, end)):
+        for key, content in _entries(_block(blocks, offset, size)):
             if table and key <= last:
                 raise FormatError("its keys are not in order")
             if len(table) == _MAX_ENTRIES:
                 raise FormatError(f"it has more than {_MAX_ENTRIES:,} entries")
-            table[key] = value
+            table[key] = content
             last = key
     return table
 
 
-def _handle(data: bytes, at: int, end: int) -> tuple[int, int, int]:
-    """Offset and size of a block, and the place after them."""
-    offset, at = varint(data, at, end)
-    size, at = varint(data, at, end)
-    return offset, size, at
-
-
-def _block(data: bytes, offset: int, size: int, end: int) -> bytes:
+def _block(blocks: bytes, offset: int, size: int) -> bytes:
     """The content of a block whose checksum is right."""
     stop = offset + size
-    if stop + _TRAILER > end:
+    if stop + _TRAILER > len(blocks):
         raise FormatError("a block extends beyond its end")
-    stored = int.from_bytes(data[stop + 1 : stop + _TRAILER], "little")
-    if masked_crc(data[offset : stop + 1]) != stored:
+    stored = int.from_bytes(blocks[stop + 1 : stop + _TRAILER], "little")
+    if masked_crc(blocks[offset : stop + 1]) != stored:
         raise FormatError(f"the checksum of the block at byte {offset:,} is wrong")
-    compression = data[stop]
-    if compression != _PLAIN:
-        name = "snappy" if compression == _SNAPPY else f"unknown kind {compression}"
+    if blocks[stop]:
         raise FormatError(
-            f"the block at byte {offset:,} is compressed ({name}), which TensorFlow's Saver never "
-            f"does"
+            f"the block at byte {offset:,} is compressed, which TensorFlow's Saver never does"
         )
-    return data[offset:stop]
+    return blocks[offset:stop]
 
 
 def _entries(block: bytes) -> Iterator[tuple[bytes, bytes]]:
     """The entries of a block; a key is stored as what differs from the key before it."""
-    if len(block) < 4:
-        raise FormatError("a block is too short")
     # The block ends with the places where a key is stored whole, and their number.
     end = len(block) - 4 * (int.from_bytes(block[-4:], "little") + 1)
-    at, key = 0, b""
     if end < 0:
         raise FormatError("a block is shorter than its own list of places")
-    while at < end:
-        shared, at = varint(block, at, end)
-        fresh, at = varint(block, at, end)
-        length, at = varint(block, at, end)
-        if shared > len(key) or fresh + length > end - at:
-            raise FormatError("an entry extends beyond its block")
-        if shared + fresh > _MAX_KEY:
-            raise FormatError(f"a key has more than {_MAX_KEY:,} bytes")
-        key = key[:shared] + block[at : at + fresh]
-        yield key, block[at + fresh : at + fresh + length]
-        at += fresh + length
+    entries, key = Bytes(block[:end]), b""
+    while entries:
+        shared, fresh, length = entries.varint(), entries.varint(), entries.varint()
+        if shared > len(key) or shared + fresh > _MAX_KEY:
+            raise FormatError(f"a key is damaged or has more than {_MAX_KEY:,} bytes")
+        key = key[:shared] + entries.take(fresh)
+        yield key, entries.take(length)

@@ -28,6 +28,13 @@ _EMBEDDING = "Text2Mel/TextEnc/embed_1/lookup_table"
 _FIRST_OF_TEXT2MEL = "Text2Mel/AudioEnc/C_1/conv1d/kernel"
 _FIRST_OF_SSRN = "SSRN/C_1/conv1d/kernel"
 _LAST_OF_SSRN = "SSRN/C_16/conv1d/kernel"
+# Of each kind of layer: TensorFlow's names of it and of its convolution, and how the names of our
+# parameters of the convolution and of the normalisation begin.
+_LAYERS: dict[type[nn.Module], tuple[str, str, str, str]] = {
+    ConvolutionLayer: ("C", "conv1d", "convolution.", "norm."),
+    HighwayLayer: ("HC", "conv1d", "convolution.", "norm_"),
+    Upsampling: ("D", "conv2d_transpose", "", "norm."),
+}
 # TensorFlow's layer normalisation adds this to the variance; with another value the logits of
 # trained weights move.
 _EPSILON = 1e-12
@@ -59,12 +66,7 @@ def spec_from_shapes(network: NetworkName, shapes: Mapping[str, tuple[int, ...]]
         symbols, embedding = _sizes(shapes, _EMBEDDING, 2)
         _, n_mels, hidden = _sizes(shapes, _FIRST_OF_TEXT2MEL, 3)
         return Text2MelSpec(
-            symbols,
-            n_mels,
-            embedding=embedding,
-            hidden=hidden,
-            epsilon=_EPSILON,
-            mask_text=False,
+            symbols, n_mels, embedding=embedding, hidden=hidden, epsilon=_EPSILON, mask_text=False
         )
     _, n_mels, hidden = _sizes(shapes, _FIRST_OF_SSRN, 3)
     _, _, n_bins = _sizes(shapes, _LAST_OF_SSRN, 3)
@@ -100,56 +102,22 @@ def _of_stack(
     network: nn.Module, scope: str, prefix: str, first: int
 ) -> Iterator[tuple[str, Variable]]:
     """The variables of layers in a row, which are numbered from `first`."""
-    layers = network.get_submodule(f"{prefix}layers")
-    for place, layer in enumerate(layers.children()):
-        theirs, ours = f"{scope}/{{}}_{first + place}", f"{prefix}layers.{place}"
-        match layer:
-            case ConvolutionLayer():
-                yield from _convolution(theirs.format("C"), ours, layer.convolution.weight)
-                yield from _normalisation(theirs.format("C"), ours, layer.norm)
-            case HighwayLayer():
-                yield from _convolution(theirs.format("HC"), ours, layer.convolution.weight)
-                yield from _two_normalisations(theirs.format("HC"), ours, layer)
-            case Upsampling():
-                yield from _upsampling(theirs.format("D"), ours, layer)
-            case _:
-                raise TypeError(f"a {type(layer).__name__} has no counterpart")
-
-
-def _convolution(theirs: str, ours: str, weight: Tensor) -> Iterator[tuple[str, Variable]]:
-    outputs, kernel, inputs = weight.shape
-    yield (
-        f"{theirs}/conv1d/kernel",
-        Variable(f"{ours}.convolution.weight", (kernel, inputs, outputs), axes=(2, 0, 1)),
-    )
-    yield f"{theirs}/conv1d/bias", Variable(f"{ours}.convolution.bias", (outputs,))
-
-
-def _upsampling(theirs: str, ours: str, layer: Upsampling) -> Iterator[tuple[str, Variable]]:
-    outputs, kernel, inputs = layer.weight.shape
-    theirs_below = f"{theirs}/conv2d_transpose"
-    # A transposed convolution in two dimensions, one of them of size 1.
-    yield (
-        f"{theirs_below}/kernel",
-        Variable(f"{ours}.weight", (1, kernel, outputs, inputs), axes=(1, 0, 2)),
-    )
-    yield f"{theirs_below}/bias", Variable(f"{ours}.bias", (outputs,))
-    yield from _normalisation(theirs, ours, layer.norm)
-
-
-def _normalisation(theirs: str, ours: str, norm: nn.LayerNorm) -> Iterator[tuple[str, Variable]]:
-    shape = tuple(norm.weight.shape)
-    yield f"{theirs}/normalize/gamma", Variable(f"{ours}.norm.weight", shape)
-    yield f"{theirs}/normalize/beta", Variable(f"{ours}.norm.bias", shape)
-
-
-def _two_normalisations(
-    theirs: str, ours: str, layer: HighwayLayer
-) -> Iterator[tuple[str, Variable]]:
-    shape = tuple(layer.norm_weight.shape[1:])
-    for name in ("H1", "H2"):  # the gate, then the candidate: the rows of ours
-        yield f"{theirs}/{name}/gamma", Variable(f"{ours}.norm_weight", shape)
-        yield f"{theirs}/{name}/beta", Variable(f"{ours}.norm_bias", shape)
+    for place, layer in enumerate(network.get_submodule(f"{prefix}layers").children()):
+        kind, convolution, below, norm = _LAYERS[type(layer)]
+        theirs, ours = f"{scope}/{kind}_{first + place}", f"{prefix}layers.{place}."
+        outputs, kernel, inputs = layer.get_parameter(f"{below}weight").shape
+        if kind == "D":
+            # A transposed convolution in two dimensions, one of them of size 1.
+            weight = Variable(f"{ours}weight", (1, kernel, outputs, inputs), axes=(1, 0, 2))
+        else:
+            weight = Variable(f"{ours}{below}weight", (kernel, inputs, outputs), axes=(2, 0, 1))
+        yield f"{theirs}/{convolution}/kernel", weight
+        yield f"{theirs}/{convolution}/bias", Variable(f"{ours}{below}bias", (outputs,))
+        width = tuple(layer.get_parameter(f"{norm}weight").shape[-1:])
+        # A highway has the gate's row, then the candidate's.
+        for name in ("H1", "H2") if kind == "HC" else ("normalize",):
+            yield f"{theirs}/{name}/gamma", Variable(f"{ours}{norm}weight", width)
+            yield f"{theirs}/{name}/beta", Variable(f"{ours}{norm}bias", width)
 
 
 def parameters_from(

@@ -2,12 +2,11 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from engine.errors import VoicecoachError
 from engine.machine.cloud.machine import (
     Interruption,
-    NewPrice,
     NoticeGone,
     SpotNews,
     SpotWarning,
@@ -33,10 +32,9 @@ from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase
 from engine.run.stop import SetBudget, StopAt
 from engine.speech.audition import Auditions
-from engine.training.cost import CostMeter, RunningClock
+from engine.training.cost import CostMeter
 from engine.training.limits import Limits
 from engine.training.setup import TrainingContext
-from engine.training.spend_recorder import SpendRecorder
 
 # Seconds between two iterations of the loop while no steps are made.
 _IDLE_SECONDS = 0.5
@@ -51,14 +49,7 @@ class RunState:
     def __init__(
         self, step: int, options: TrainOptions, publisher: Publisher, cost: CostMeter
     ) -> None:
-        """Stand at a global step, ready to make the next.
-
-        Args:
-            step: the global step that was made last.
-            options: whether a screen is there, and whether to wait for the person without limit.
-            publisher: shows the phase, and when a wait ends.
-            cost: counts training, and not waits.
-        """
+        """Stand at a global step, ready to make the next."""
         self._publisher = publisher
         self._cost = cost
         self._hold = options.hold
@@ -80,7 +71,6 @@ class RunState:
         """Why that is so where nobody asked for it, as a clause."""
         self.gives_up_stop = False
         """Whether that is because a person at a screen wants no more of this run."""
-        self._time = RunningClock()
         self._wait_ends: float | None = None
         self._unread_since: float | None = None
 
@@ -99,7 +89,7 @@ class RunState:
             self._publisher.event(
                 f"the run ends after {_minutes()} without a key; --hold waits without limit"
             )
-        self._set_wait_end(self._time.read() + MAX_WAIT_SECONDS)
+        self._set_wait_end(self._now + MAX_WAIT_SECONDS)
 
     def wait_after_divergence(self, text: str) -> None:
         """Wait for a person to let the run try again; a text says what happened."""
@@ -117,7 +107,7 @@ class RunState:
     def key_pressed(self) -> None:
         """Restart the limit of a wait: somebody is there."""
         if self._wait_ends is not None:
-            self._set_wait_end(self._time.read() + MAX_WAIT_SECONDS)
+            self._set_wait_end(self._now + MAX_WAIT_SECONDS)
 
     def why_wait_ends(self) -> str:
         """Return why the wait for a person is over, as a clause; empty while it lasts."""
@@ -125,7 +115,7 @@ class RunState:
             return self._why_pause_ends()
         if self.terminal_stalled:
             return "no terminal takes the screen's output"
-        left = self._wait_ends - self._time.read()
+        left = self._wait_ends - self._now
         shown = self._publisher.snapshot.wait_ends_at
         if shown is None or abs(time.time() + left - shown) > _SHOWN_WITHIN:
             self._set_wait_end(self._wait_ends)
@@ -136,7 +126,7 @@ class RunState:
         if self._hold or not self.terminal_stalled:
             self._unread_since = None
             return ""
-        now = self._time.read()
+        now = self._now
         if self._unread_since is None:
             self._unread_since = now
         if now - self._unread_since < MAX_WAIT_SECONDS:
@@ -145,21 +135,20 @@ class RunState:
 
     def _set_wait_end(self, at: float | None) -> None:
         self._wait_ends = at
-        shown = None if at is None else time.time() + at - self._time.read()
+        shown = None if at is None else time.time() + at - self._now
         self._publisher.update(wait_ends_at=shown)
+
+    @property
+    def _now(self) -> float:
+        return self._cost.clock.read()
 
 
 def _minutes() -> str:
     return f"{MAX_WAIT_SECONDS / 60:g} minutes"
 
 
-@dataclass(frozen=True, slots=True)
-class TryAgain:
-    """A person lets a diverged run try once more."""
-
-
-Request = SaveCheckpoint | PlotAttention | ScreenDetached | TryAgain | SpotNews
-"""What only the trainer can do."""
+Request = SaveCheckpoint | PlotAttention | ScreenDetached | Continue | SpotNews
+"""What only the trainer can do; `Continue` lets a diverged run try once more."""
 
 
 class CommandHandler:
@@ -172,15 +161,14 @@ class CommandHandler:
         inbox: Inbox,
         auditions: Auditions,
         limits: Limits,
-        spend: SpendRecorder,
+        cost: CostMeter,
     ) -> None:
         self._context = context
         self._publisher = publisher
         self._inbox = inbox
         self._auditions = auditions
         self._limits = limits
-        self._spend = spend
-        self._cost = spend.cost
+        self._cost = cost
 
     def process(self, state: RunState) -> Iterator[Request]:
         """Carry out what has arrived; yield what the trainer is to do, in the order of arrival."""
@@ -197,12 +185,6 @@ class CommandHandler:
         else:
             self._inbox.wait(_IDLE_SECONDS)
 
-    def process_prices(self, step: int) -> None:
-        """Take up the prices that have arrived by now: the preparation cost money as well."""
-        while isinstance(news := self._inbox.next_of((NewPrice,), 0.0), NewPrice):
-            self._inbox.take_out(news)
-            self._change_price(news, step)
-
     def _carry_out(self, command: Message, state: RunState) -> Iterator[Request]:
         match command:
             case StopAt(rule):
@@ -216,7 +198,8 @@ class CommandHandler:
             case Continue():
                 yield from self._resume(state)
             case ScreenDetached():
-                yield from self._go_unattended(command, state)
+                yield command
+                yield from self._go_unattended(state, command.keep_training)
             case ScreenAttached():
                 state.attended, state.terminal_stalled = True, False
                 self._publisher.event("a screen is attached")
@@ -232,8 +215,6 @@ class CommandHandler:
                 self._auditions.begin(self._context.learner.ema_weights, state.step)
             case SetSentence(sentence):
                 self._set_sentence(sentence)
-            case NewPrice():
-                self._change_price(command, state.step)
             case SaveCheckpoint() | PlotAttention():
                 yield command
             case SpotWarning() | Interruption() | NoticeGone():
@@ -257,15 +238,14 @@ class CommandHandler:
             )
         if state.diverged:
             state.diverged = ""
-            yield TryAgain()
+            yield Continue()
         state.resume()
         self._publisher.event("training continues")
 
-    def _go_unattended(self, command: ScreenDetached, state: RunState) -> Iterator[Request]:
+    def _go_unattended(self, state: RunState, keep_training: bool) -> Iterator[Request]:
         state.attended = False
         self._publisher.event("continuing without a screen")
-        yield command
-        if state.paused and command.keep_training and not state.at_stop:
+        if state.paused and keep_training and not state.at_stop:
             yield from self._resume(state)
         if state.paused:
             if not state.at_stop and not state.diverged:
@@ -286,10 +266,3 @@ class CommandHandler:
             voice.save(replace(voice.settings, sentence=text))
         except VoicecoachError as error:
             self._publisher.event(f"the sentence is kept for this run only: {error}", "warning")
-
-    def _change_price(self, new: NewPrice, step: int) -> None:
-        self._spend.change_price(new.usd, step)
-        self._publisher.event(f"price: ${new.usd:.4g}/h ({new.source})")
-        self._publisher.update(
-            price=self._cost.price, price_source=new.source, spent=self._cost.spent
-        )

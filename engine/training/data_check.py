@@ -122,7 +122,7 @@ class DataCheck:
         self._save(replace(record, accepted=True))
 
     def _attended(self) -> bool:
-        return self._options.attended and self._inbox.next_of((ScreenDetached,), 0) is None
+        return self._options.attended and self._inbox.find(ScreenDetached) is None
 
     def _check(self, key: str, scan: CorpusScan) -> CheckRecord:
         def show(done: int, total: int) -> None:
@@ -179,7 +179,7 @@ class DataCheck:
                 # Until the number that is shown changes.
                 timeout = max(0.0, deadline - monotonic() - (seconds - 1))
             kinds = (Continue, Hold, Finish, ScreenDetached, Interruption, FolderGone)
-            answer = self._inbox.next_of(kinds, timeout)
+            answer = self._inbox.find(*kinds, seconds=timeout)
             match answer:
                 case Interruption():
                     raise Cancelled("The machine is taken away.")
@@ -192,11 +192,11 @@ class DataCheck:
                     begins = "nobody is there to ask: training on the usable clips"
                     break
                 case Continue():
-                    self._inbox.take_out(answer)
+                    self._inbox.remove(answer)
                     begins = "training on the usable clips"
                     break
                 case Hold():
-                    self._inbox.take_out(answer)
+                    self._inbox.remove(answer)
                     deadline = None
             seconds = None if deadline is None else math.ceil(deadline - monotonic())
         self._publisher.event(begins)

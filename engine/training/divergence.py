@@ -14,13 +14,17 @@ from engine.errors import InputError, VoicecoachError
 from engine.formatting import plural
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Losses
-from engine.training.optimizer import Skips
 from engine.training.setup import TrainingContext
 
 MAX_SKIPPED = 5
 """After so many skipped steps in a row, a run is rolled back."""
 MAX_ROLLBACKS = 3
 """Rollbacks that a run makes by itself; after the next one it waits for a person."""
+ADVICE = (
+    f"The learning rate was lowered {MAX_ROLLBACKS} times already: check the recordings, make a "
+    f"voice with another preset, or train with --precision fp32."
+)
+"""What a person can do after the last one, as a sentence."""
 
 # How many logged losses are the recent range, and below how many there is none yet.
 _RANGE = 200
@@ -32,9 +36,8 @@ _MIN_RANGE = 50
 _DEVIATIONS = 12.0
 _NORMAL = 1.4826
 _SHARE = 0.25
-# A young run, or one in its warm-up, has no range yet: there a loss is far too high where it is so
-# many times the lowest of the last ones, once there are a few. In healthy runs no logged loss was
-# more than 3 % above the lowest before it, the warm-up included.
+# Without a range, in a young run or a warm-up: so many times the lowest of the last losses, once
+# there are a few. In healthy runs none was more than 3 % above the lowest before it.
 _TIMES = 2.0
 _FEW = 5
 
@@ -55,14 +58,6 @@ class Rollback:
     """Whether the run was rolled back often enough by itself, and a person has to decide."""
     text: str
     """What happened."""
-
-    @property
-    def advice(self) -> str:
-        """What happened, and what a person can do about it, in sentences."""
-        return (
-            f"{self.text}. The learning rate was lowered {MAX_ROLLBACKS} times already: check the "
-            f"recordings, make a voice with another preset, or train with --precision fp32."
-        )
 
     @property
     def step(self) -> int:
@@ -98,20 +93,13 @@ class LossRange:
         deviation = _NORMAL * median(abs(loss - middle) for loss in losses)
         return middle + max(_DEVIATIONS * deviation, _SHARE * abs(middle))
 
-    def fault(self, skips: Skips, loss: float | None) -> str:
-        """Return what is wrong, in words that follow "at step s"; empty where nothing is.
-
-        Args:
-            skips: the steps that were skipped since the last call.
-            loss: the mean since the last logged step; None where none was finite.
-        """
-        if skips.in_a_row >= MAX_SKIPPED:
-            return f"{skips.in_a_row} steps in a row had a loss or a gradient that is not finite"
+    def fault(self, loss: float) -> str:
+        """Return what is wrong with a logged loss, to follow "at step s"; empty for nothing."""
         limit = self.limit
-        if loss is not None and limit is not None and not loss <= limit:
-            middle = median(one for _, one in self._recent)
-            return f"the loss is {loss:.3f}, far above its recent {middle:.3f}"
-        return ""
+        if limit is None or loss <= limit:
+            return ""
+        middle = median(one for _, one in self._recent)
+        return f"the loss is {loss:.3f}, far above its recent {middle:.3f}"
 
     def add(self, step: int, loss: float) -> None:
         """Make a logged loss part of the range."""
@@ -168,7 +156,9 @@ class Divergence:
         skips = self._learner.take_skips()
         if skips.steps:
             self._report_skips(step, skips.steps)
-        return self._range.fault(skips, None if losses is None else losses.total)
+        if skips.in_a_row >= MAX_SKIPPED:
+            return f"{skips.in_a_row} steps in a row had a loss or a gradient that is not finite"
+        return "" if losses is None else self._range.fault(losses.total)
 
     def rollback(self, step: int, fault: str) -> Rollback:
         """Find the last good checkpoint, and the terms on which to continue from it.
@@ -176,16 +166,18 @@ class Divergence:
         Raises:
             DivergedError: there are checkpoints, but none can be used.
         """
-        before = self._learner.recovery
-        final = before.rollbacks >= MAX_ROLLBACKS
+        context, recovery = self._context, self._learner.recovery
+        final = recovery.rollbacks >= MAX_ROLLBACKS
         checkpoint = self._last_good()
-        recovery = before if final else before.after(step)
-        where = f"to {checkpoint.step:,}" if checkpoint else "to fresh weights"
-        terms = "for the last time" if final else _terms(recovery)
-        text = f"{self._context.network} diverged at step {step:,}: {fault}; rolled back {where}"
+        if not final:
+            recovery = recovery.after(step)
         self._range.roll_back(checkpoint.step if checkpoint else 0)
         self._show(recovery)
-        return Rollback(checkpoint, recovery, final, f"{text}, {terms}")
+        where = f"to {checkpoint.step:,}" if checkpoint else "to fresh weights"
+        text = f"{context.network} diverged at step {step:,}: {fault}; rolled back {where}, "
+        if not final:
+            return Rollback(checkpoint, recovery, final, text + _terms(recovery))
+        return Rollback(checkpoint, recovery, final, f"{text}for the last time")
 
     def try_again(self, step: int) -> Recovery:
         """Return the terms of another try that a person asked for."""

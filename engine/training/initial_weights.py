@@ -166,7 +166,7 @@ def _with_voice_symbols(
             f"The weights in {path} cannot be used: {str(error).rstrip('.')}; give another "
             f"checkpoint with --from."
         ) from error
-    if mapping.same:
+    if mapping.source == mapping.target:
         return base
     for sentence in mapping.sentences():
         publisher.event(f"text2mel: {sentence}")

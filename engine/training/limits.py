@@ -1,7 +1,7 @@
 """Where a run stops: at the point that was asked for, or where the voice's budget is spent."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from engine.choices import NetworkName
 from engine.errors import EngineError, InputError, VoicecoachError
@@ -9,7 +9,6 @@ from engine.formatting import whole_minutes
 from engine.run.publisher import Publisher
 from engine.run.stop import (
     BUDGET_WARNING_SHARE,
-    MAX_USD,
     Stop,
     StopPoint,
     StopRule,
@@ -23,14 +22,6 @@ from engine.voice.folder import Voice
 _PRICE_SECONDS = 60.0
 # At a price of next to nothing, a budget lasts longer than can be written.
 _MAX_SECONDS = 1e10
-
-
-@dataclass(frozen=True, slots=True)
-class LimitReached:
-    """Why no further step is made."""
-
-    text: str
-    severity: str = "information"
 
 
 class Limits:
@@ -48,19 +39,17 @@ class Limits:
         self._budget = voice.settings.budget
         self._warned_of_share = self._warned_of_price = False
 
-    def begin(self, stop: Stop | None, step: int, spent: float) -> None:
-        """Take up the stop of the options, which may be the one the previous run did not reach.
+    def begin(self, stop: Stop | None, step: int) -> None:
+        """Take up the stop as preflight left it, which may be one that the last run did not reach.
 
-        Args:
-            stop: when to stop, as preflight left it.
-            step: the global step.
-            spent: the US dollars that the voice had cost when the run began.
+        What the preparation cost may have used up the sum at which to stop: that counts as reached.
 
         Raises:
             InputError: the point lies behind.
         """
         if not isinstance(stop, StoredStop):
-            self.set_stop(stop if isinstance(stop, StopRule) else None, step, spent)
+            rule = stop if isinstance(stop, StopRule) else None
+            self.set_stop(rule, step, self._cost.spent_before)
             return
         self._point = stop.point
         self._publisher.update(stop=stop.point, stop_text=stop.text)
@@ -68,16 +57,18 @@ class Limits:
             f"still stopping at {stop.point.words}, as before; s or --stop-at changes that"
         )
 
-    def reached(self, step: int) -> LimitReached | None:
-        """Return which limit is reached at a step, the budget before the stop; None for none."""
-        if self._budget_spent:
-            return LimitReached(self._budget_text(), "warning")
-        if self.stop_reached(step):
-            return LimitReached(f"reached the stop at step {step:,}")
-        return None
+    def reached(self, step: int) -> bool:
+        """Whether the stop or the budget is reached at a step."""
+        return self._budget_spent or self._stop_reached(step)
 
-    def stop_reached(self, step: int) -> bool:
-        """Whether the stop itself is reached, whatever the budget."""
+    def report(self, step: int) -> None:
+        """Say which limit is reached at a step: the budget comes before the stop."""
+        if self._budget_spent:
+            self._publisher.event(self._budget_text(), "warning")
+        else:
+            self._publisher.event(f"reached the stop at step {step:,}")
+
+    def _stop_reached(self, step: int) -> bool:
         cost = self._cost
         return self._point is not None and self._point.reached(
             step, cost.training_seconds, cost.spent
@@ -94,20 +85,20 @@ class Limits:
         Raises:
             InputError: the point lies behind.
         """
-        cost = self._cost
-        # A price that the cloud is yet to name will do for a stop at a sum of money.
-        price = cost.price or (math.inf if self._voice.settings.price_auto else 0.0)
-        spent = cost.spent if spent is None else spent
-        self._point = (
-            None if rule is None else rule.resolve(step, cost.training_seconds, spent, price)
-        )
+        cost, point = self._cost, None
+        if rule is not None:
+            # A price that the cloud is yet to name will do for a stop at a sum of money.
+            price = cost.price or (math.inf if self._voice.settings.price_auto else 0.0)
+            spent = cost.spent if spent is None else spent
+            point = rule.resolve(step, cost.training_seconds, spent, price)
+        self._point = point
         text = rule.text if rule else ""
-        self._publisher.update(stop=self._point, stop_text=text)
-        self._store(None if self._point is None else StoredStop(self._point, text))
+        self._publisher.update(stop=point, stop_text=text)
+        self._store(None if point is None else StoredStop(point, text))
 
     def forget_stop_if_reached(self, step: int, *, given_up: bool = False) -> None:
         """Store no stop for the next run where this one is reached, or was given up."""
-        if given_up or self.stop_reached(step):
+        if given_up or self._stop_reached(step):
             self._store(None)
 
     def _store(self, stop: StoredStop | None) -> None:
@@ -160,12 +151,10 @@ class Limits:
             self._voice.save(replace(self._voice.settings, budget=usd))
         except VoicecoachError as error:
             self._publisher.event(f"the budget is kept for this run only: {error}", "warning")
-        return was_spent and self.reached(step) is None
+        return was_spent and not self.reached(step)
 
     def _budget_error(self, usd: float) -> str:
         spent = self._cost.spent
-        if not (math.isfinite(usd) and 0 <= usd <= MAX_USD):
-            return "the budget must be an amount of US dollars"
         if 0 < usd <= spent:
             return f"a budget of ${usd:,.2f} is too small: ${spent:,.2f} is spent already"
         if usd > 0 and self._cost.price <= 0 and not self._voice.settings.price_auto:
@@ -174,9 +163,9 @@ class Limits:
 
     def warn(self) -> None:
         """Warn once when most of the budget is spent, and once if no price is known."""
+        cost = self._cost
         if self._budget <= 0:
             return
-        cost = self._cost
         if not self._warned_of_share and cost.spent >= BUDGET_WARNING_SHARE * self._budget:
             self._warned_of_share = True
             self._publisher.event(self._share_text(), "warning")
@@ -191,9 +180,8 @@ class Limits:
 
     def _share_text(self) -> str:
         spent, price = self._cost.spent, self._cost.price
-        share = math.floor(100 * spent / self._budget)
-        left = ""
+        text = f"${spent:,.2f} of ${self._budget:,.2f}"
         if price > 0 and spent < self._budget:
             seconds = min((self._budget - spent) / price * 3600, _MAX_SECONDS)
-            left = f"; the rest lasts {whole_minutes(seconds)}"
-        return f"{share} % of the budget is spent: ${spent:,.2f} of ${self._budget:,.2f}{left}"
+            text += f"; the rest lasts {whole_minutes(seconds)}"
+        return f"{math.floor(100 * spent / self._budget)} % of the budget is spent: {text}"

@@ -13,6 +13,7 @@ from engine.choices import NetworkName
 from engine.errors import EngineError
 from engine.formatting import plural, whole_minutes
 from engine.machine.background import BackgroundThread
+from engine.machine.cloud.machine import NewPrice
 from engine.machine.lock import FolderLostError
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase
@@ -98,17 +99,19 @@ class SpendRecorder:
             self._waiting += self.cost.close(step)
         self._log_writer.request()
 
-    def change_price(self, usd: float, step: int) -> None:
-        """Let the machine cost something else from here on, in US dollars an hour.
+    def change_price(self, new: NewPrice) -> None:
+        """Let the machine cost something else from here on; called from any thread.
 
         What was before keeps the price that it had, unless none was known: then the open periods
         are taken to have cost as much all along.
         """
         with self._closing:
-            if self.cost.price > 0 and self.cost.price != usd:
-                self._waiting += self.cost.close(step, last=True)
-            self.cost.price = usd
+            if self.cost.price > 0 and self.cost.price != new.usd:
+                self._waiting += self.cost.close(self._publisher.snapshot.step, last=True)
+            self.cost.price = new.usd
         self._log_writer.request()
+        self._publisher.event(f"price: ${new.usd:.4g}/h ({new.source})")
+        self._publisher.update(price=new.usd, price_source=new.source, spent=self.cost.spent)
 
     def roll_back(self, step: int) -> None:
         """Begin the next entry at an earlier step, whose steps are made anew."""

@@ -10,7 +10,14 @@ from datetime import datetime
 
 from engine.choices import CloudName
 from engine.machine.background import BackgroundThread
-from engine.machine.cloud.machine import Interruption, Machine, NoticeGone, SpotNews, SpotNotice
+from engine.machine.cloud.machine import (
+    Interruption,
+    Machine,
+    NewPrice,
+    NoticeGone,
+    SpotNews,
+    SpotNotice,
+)
 from engine.machine.cloud.notices import NoticeWatcher
 from engine.machine.cloud.prices import PriceLookup
 from engine.machine.cloud.providers import connect, metadata_base
@@ -42,6 +49,7 @@ class SpotWatch:
         settings: VoiceSettings,
         publisher: Publisher,
         inbox: Inbox,
+        on_price: Callable[[NewPrice], None],
     ) -> None:
         """Prepare to watch; outside of clouds, nothing is ever asked.
 
@@ -51,6 +59,7 @@ class SpotWatch:
         self._publisher = publisher
         self._inbox = inbox
         self._price_auto = settings.price_auto
+        self._on_price = on_price
         self.hook: Hook | None = None
         """The person's command for when the machine is taken away."""
         if options.on_interrupt is not None:
@@ -85,7 +94,7 @@ class SpotWatch:
         if self._pollers:
             self._pollers[0].request()
             self._pollers[0].wait(_CHECK_SECONDS)
-        return self._inbox.interruption()
+        return self._inbox.find(Interruption)
 
     def ended_preparation(self) -> bool:
         """Whether the cloud ended the preparation; if so, report it: there is nothing to save."""
@@ -109,7 +118,7 @@ class SpotWatch:
         self._publisher.event(f"machine: {machine.words}")
         if self._price_auto:
             report = self._publisher.event
-            lookup = PriceLookup(machine, self._base, self._inbox.send, report)
+            lookup = PriceLookup(machine, self._base, self._on_price, report)
             poller = BackgroundThread("price lookup", lookup.check, report, every=_PRICE_SECONDS)
             self._pollers.append(poller)
             poller.start()

@@ -11,16 +11,16 @@ from engine.data.batches import Prefetcher
 from engine.errors import EngineError
 from engine.machine.cloud.machine import SpotNews
 from engine.machine.device import is_out_of_memory
-from engine.run.commands import Inbox, PlotAttention, SaveCheckpoint, ScreenDetached
+from engine.run.commands import Continue, Inbox, PlotAttention, SaveCheckpoint, ScreenDetached
 from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Losses, Phase
 from engine.speech.audition import Auditions
 from engine.training.checkpoint_writer import OnSaved
 from engine.training.checkpointer import Checkpointer
-from engine.training.command_handler import CommandHandler, RunState, TryAgain
-from engine.training.divergence import DivergedError, Divergence
-from engine.training.limits import LimitReached, Limits
+from engine.training.command_handler import CommandHandler, RunState
+from engine.training.divergence import ADVICE, DivergedError, Divergence
+from engine.training.limits import Limits
 from engine.training.metrics import LOG_EVERY, Metrics
 from engine.training.setup import TrainingContext, out_of_memory_message
 from engine.training.spend_recorder import SpendRecorder
@@ -75,7 +75,7 @@ class Trainer:
         self._divergence = Divergence(context, publisher)
         self._limits = Limits(context.voice, context.network, publisher, spend.cost)
         self._commands = CommandHandler(
-            context, publisher, services.inbox, services.auditions, self._limits, spend
+            context, publisher, services.inbox, services.auditions, self._limits, spend.cost
         )
         self._deadline = SpotDeadline(publisher, services.spot.hook)
 
@@ -111,9 +111,7 @@ class Trainer:
 
     def _begin(self) -> None:
         self._checkpointer.start_thread()
-        self._commands.process_prices(self._state.step)
-        # What the preparation cost may have used up the sum at which to stop.
-        self._limits.begin(self._options.stop, self._state.step, self._cost.spent_before)
+        self._limits.begin(self._options.stop, self._state.step)
         self._metrics.begin(self._checkpointer.saved_step)
         self._spend.record(self._state.step)
         self._publisher.update(first_spent=self._cost.spent)
@@ -123,8 +121,8 @@ class Trainer:
         state = self._state
         with Prefetcher(self._context.batches, self._learner.device) as batches:
             while not self._process_commands():
-                if not state.at_stop and (limit := self._limits.reached(state.step)):
-                    self._stop(limit)
+                if not state.at_stop and self._limits.reached(state.step):
+                    self._stop()
                     continue
                 self._save_if_due()
                 if state.paused:
@@ -146,7 +144,7 @@ class Trainer:
                     self._checkpointer.request(state.step, report=False)
                 case PlotAttention():
                     self._metrics.draw_attention(state.step)
-                case TryAgain():
+                case Continue():
                     self._learner.recovery = self._divergence.try_again(state.step)
                 case news:
                     self._handle_spot_news(news)
@@ -169,10 +167,10 @@ class Trainer:
             self._state.step = step
             return self._metrics.add(step, losses)
 
-    def _stop(self, limit: LimitReached) -> None:
+    def _stop(self) -> None:
         """Save at the stop or the budget; then wait for the person, or end."""
         state, step = self._state, self._state.step
-        self._publisher.event(limit.text, limit.severity)
+        self._limits.report(step)
         try:
             self._save(draw=True)
         except EngineError:
@@ -238,7 +236,7 @@ class Trainer:
         self._metrics.roll_back(target.step, target.unlogged, target.text)
         self._checkpointer.roll_back(target.step)
         if target.final:
-            self._give_up(target.advice)
+            self._give_up(f"{target.text}. {ADVICE}")
         elif target.step > self._context.base_step:
             self._checkpointer.start(target.step, target.unlogged)
 

@@ -9,8 +9,8 @@ from engine.run.snapshot import Event
 from engine.voice.folder import Voice
 from engine.voice.settings import VoiceSettings
 from tui.cli import app
-from tui.command_line import print_error
 from tui.process.headless import Lines, event_line
+from tui.process.streams import print_error
 from tui.process.terminal import Terminal
 
 TRAPS = "[red]\x1b]0;owned\x07\x1b[2J\x9b31m\u202egnp.\u2066\r\n\x00x"
@@ -69,11 +69,10 @@ def test_a_sentence_about_a_strange_name_is_harmless(tmp_path, command, capfd):
 def test_lines_of_a_run_are_one_line_each_and_harmless(capsys):
     lines = Lines()
     lines.write(event_line(Event(0.0, f"sample of step 5: {TRAPS}.wav")))
-    lines.print_error(f"voicecoach: {TRAPS}")
     print_error(TRAPS)
     told = capsys.readouterr()
     assert is_harmless(told.out + told.err)
-    assert (told.out.count("\n"), told.err.count("\n")) == (1, 2)
+    assert (told.out.count("\n"), told.err.count("\n")) == (1, 1)
     assert "[red]" in told.out
 
 

@@ -7,7 +7,8 @@ import typer
 
 from engine.choices import SynthesisName
 from engine.formatting import printable
-from tui.command_line import DeviceOption, TextCommand, app, print_error, reports_errors
+from tui.command_line import DeviceOption, TextCommand, app, reports_errors
+from tui.process.streams import print_error
 
 
 @app.command(

@@ -1,9 +1,6 @@
 """Trains without a screen: one readable line every few seconds, and events as they happen."""
 
-import contextlib
-import io
 import logging
-import os
 import select
 import shlex
 import sys
@@ -12,7 +9,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from queue import SimpleQueue
-from typing import TextIO
 
 from engine.files import absolute_path
 from engine.formatting import duration, plural, printable
@@ -29,8 +25,8 @@ from tui.process.endings import (
     events_after,
 )
 from tui.process.logs import open_log
-from tui.process.signals import SignalWatch, exit_code
-from tui.process.terminal import let_go_of_standard_streams
+from tui.process.signals import Outlet, SignalWatch, exit_code
+from tui.process.streams import OutputError, let_go_of_standard_streams, print_error
 
 LOG = logging.getLogger(__name__)
 
@@ -73,9 +69,8 @@ def train_headless(make_options: Callable[[], TrainOptions], first_line: str = "
         lines.write(describe_end(last))
     else:
         LOG.error("training failed", exc_info=error)
-        lines.print_error(f"voicecoach: {describe_error(error, log)}")
-    rent = describe_rent(last)
-    if rent:
+        print_error(describe_error(error, log))
+    if rent := describe_rent(last):
         lines.write(rent)
     watch.close()
     return exit_code(error, interrupted=last.interrupted)
@@ -92,8 +87,7 @@ def _follow(session: Session, lines: "Lines") -> Snapshot:
         for event in events_after(known, snapshot.events):
             lines.write(event_line(event))
         known = snapshot.events[-1] if snapshot.events else known
-        waiting = wait.report(snapshot, give_up="another signal")
-        if waiting:
+        if waiting := wait.report(snapshot, give_up="another signal"):
             lines.write(waiting)
         lines.write_queued()
         if time.monotonic() >= next_line or snapshot.phase is Phase.STOPPED:
@@ -108,66 +102,26 @@ def _follow(session: Session, lines: "Lines") -> Snapshot:
         ended = session.join(_POLL_SECONDS)
 
 
-class _Stream:
-    """A standard stream, written to without a buffer.
+class Lines(Outlet):
+    """Standard output and standard error, which may be full, closed or hung up at any time."""
 
-    What it does not take is dropped: it neither fills the memory nor appears late or twice.
-    """
-
-    def __init__(self, name: str, stream: TextIO) -> None:
-        self._name = name
-        self._stream = stream
-        self._torn = False
+    def __init__(self) -> None:
+        self._queue: SimpleQueue[str] = SimpleQueue()
         self._trouble = ""
 
-    def write(self, line: str) -> None:
+    def write(self, text: str) -> None:
         """Write a line, or drop it; the log says when that begins, and when it ends."""
         trouble = ""
         try:
-            self._put(line)
-        except (OSError, ValueError) as error:
-            trouble = getattr(error, "strerror", None) or str(error)
+            sys.stdout.write(f"{printable(text)}\n")
+            sys.stdout.flush()
+        except OutputError as error:
+            trouble = str(error)
         if trouble and trouble != self._trouble:
-            LOG.warning("%s cannot be written (%s): dropping lines", self._name, trouble)
+            LOG.warning("dropping lines: %s", trouble)
         elif self._trouble and not trouble:
-            LOG.info("%s is written again", self._name)
+            LOG.info("standard output is written again")
         self._trouble = trouble
-
-    def _put(self, line: str) -> None:
-        try:
-            descriptor = self._stream.fileno()
-        except io.UnsupportedOperation:
-            print(line, file=self._stream, flush=True)
-            return
-        # A line that was cut off does not swallow the next one.
-        text = "\n" * self._torn + line + "\n"
-        content = text.encode(self._stream.encoding or "utf-8", "backslashreplace")
-        while content:
-            content = content[os.write(descriptor, content) :]
-            self._torn = bool(content)
-
-
-class Lines:
-    """Standard output and standard error, which may be full, closed or hung up at any time."""
-
-    lost = False
-    """Lines that nobody reads do no harm."""
-    keeps_failures = False
-    takes_output = True
-    """Nobody is waited for because of them."""
-
-    def __init__(self) -> None:
-        self._out = _Stream("standard output", sys.stdout)
-        self._errors = _Stream("standard error", sys.stderr)
-        self._queue: SimpleQueue[str] = SimpleQueue()
-
-    def write(self, text: str) -> None:
-        """Write a line to standard output."""
-        self._out.write(printable(text))
-
-    def print_error(self, text: str) -> None:
-        """Write a line to standard error."""
-        self._errors.write(printable(text))
 
     def tell(self, text: str) -> None:
         """Queue a sentence for the main thread: writing it could keep the watch waiting."""
@@ -178,14 +132,10 @@ class Lines:
         while not self._queue.empty():
             self.write(self._queue.get())
 
-    def close(self) -> None:
-        """Do nothing: the lines end with the engine."""
-
     def let_go(self, last_words: str = "") -> None:
         """Say last words where that needs no waiting; then write nowhere but into files."""
         if last_words and select.select([], [2], [], 0)[1]:
-            with contextlib.suppress(OSError):
-                os.write(2, f"{printable(last_words)}\n".encode())
+            sys.stderr.write(f"{printable(last_words)}\n")
         let_go_of_standard_streams()
 
 

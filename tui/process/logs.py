@@ -6,12 +6,11 @@ import os
 import re
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from logging.handlers import QueueHandler, QueueListener, RotatingFileHandler
 from pathlib import Path
 from queue import SimpleQueue
-from typing import TextIO, cast
 from urllib.parse import quote, quote_plus
 
 from engine.errors import EngineError
@@ -86,39 +85,28 @@ def without_secrets(text: str, environment: Mapping[str, str] = os.environ) -> s
 
 
 def _secrets_of(environment: Mapping[str, str]) -> set[str]:
-    values = {
-        value
-        for name, value in environment.items()
-        if _SECRET_VARIABLE.search(name)
-        and len(value) >= _MIN_SECRET
-        # The path of a file with keys is no secret, and helps whoever reads the log.
-        and not (value.startswith("/") and os.path.lexists(value))
-    }
     return {
         form
-        for value in values
+        for name, value in environment.items()
+        if _SECRET_VARIABLE.search(name) and len(value) >= _MIN_SECRET
+        # The path of a file with keys is no secret, and helps whoever reads the log.
+        if not (value.startswith("/") and os.path.lexists(value))
         for form in (value, quote(value, safe=""), quote_plus(value), repr(value)[1:-1])
     }
 
 
-def _escaped(text: str) -> str:
-    """Write control characters, which a terminal that shows the log would obey, as escapes."""
-    return "".join(
-        c if c in "\n\t" or c.isprintable() else c.encode("unicode_escape").decode() for c in text
-    )
-
-
 class DiscreetFormatter(logging.Formatter):
-    """Formats records of any library, tracebacks included, without what a log must not have."""
+    """Formats records of any library, tracebacks included, without what a log must not have.
+
+    Control characters, which a terminal that shows the log would obey, are escaped.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the text of a record."""
-        return _escaped(without_secrets(super().format(record)))
-
-
-def _open_to_append(path: Path) -> io.TextIOWrapper:
-    descriptor = open_private(path, os.O_WRONLY | os.O_APPEND)
-    return open(descriptor, "a", encoding="utf-8", errors="backslashreplace")  # noqa: PTH123
+        return "".join(
+            c if c in "\n\t" or c.isprintable() else c.encode("unicode_escape").decode()
+            for c in without_secrets(super().format(record))
+        )
 
 
 class _LogFile(RotatingFileHandler):
@@ -130,7 +118,8 @@ class _LogFile(RotatingFileHandler):
         self._home = path.parent.stat()
 
     def _open(self) -> io.TextIOWrapper:
-        return _open_to_append(Path(self.baseFilename))
+        descriptor = open_private(Path(self.baseFilename), os.O_WRONLY | os.O_APPEND)
+        return open(descriptor, "a", encoding="utf-8", errors="backslashreplace")  # noqa: PTH123
 
     def doRollover(self) -> None:  # noqa: N802 (logging's own name)
         # A failure would lose the record that is being written, and every one after it.
@@ -177,7 +166,6 @@ class QueuedLog(QueueHandler):
         """Write into a file that is open already; it is closed with this handler."""
         super().__init__(SimpleQueue())
         self.file = file
-        """What writes; its formatter is the one that counts."""
         self._left_out = 0
         self._writer = _Writer(self.queue, file)
         self._queues = True
@@ -196,32 +184,29 @@ class QueuedLog(QueueHandler):
         else:
             if self._left_out:
                 text = f"{self._left_out:,} lines are missing here: the disk was too slow"
-                where = (__name__, logging.WARNING, __file__, 0)
-                self.queue.put(logging.LogRecord(*where, text, None, None))
+                attributes = {"name": __name__, "levelname": "WARNING", "msg": text}
+                self.queue.put(logging.makeLogRecord(attributes))
                 self._left_out = 0
             self.queue.put(record)
 
-    def flush(self) -> None:
-        """Wait until all that was logged is written, for a few seconds at most."""
-        self._is_written()
+    def drain(self) -> bool:
+        """Wait a few seconds for all that was logged to be written; return whether it is."""
+        if not self._queues:
+            return True
+        written = threading.Event()
+        self.queue.put(written)
+        return written.wait(_END_SECONDS)
 
     def close(self) -> None:
         """Write what was logged, and end the thread; a disk that hangs keeps nobody for long.
 
         What is logged afterwards is written at once.
         """
-        if self._queues and self._is_written():
+        if self._queues and self.drain():
             self._queues = False
             self._writer.stop()
             self.file.close()
         super().close()
-
-    def _is_written(self) -> bool:
-        if not self._queues:
-            return True
-        written = threading.Event()
-        self.queue.put(written)
-        return written.wait(_END_SECONDS)
 
 
 def open_log(voice_folder: Path) -> Path:
@@ -251,9 +236,8 @@ def open_log(voice_folder: Path) -> Path:
 
 def log_of_this_process() -> Path:
     """Return the log that this process writes; without one, open one among the temporary files."""
-    for handler in logging.getLogger().handlers:
-        if isinstance(handler, QueuedLog):
-            return Path(handler.file.baseFilename)
+    for log in _open_logs():
+        return Path(log.file.baseFilename)
     descriptor, name = tempfile.mkstemp(prefix=f"voicecoach-{os.getpid()}-", suffix=".log")
     os.close(descriptor)
     logging.getLogger().addHandler(QueuedLog(_LogFile(Path(name))))
@@ -262,55 +246,9 @@ def log_of_this_process() -> Path:
 
 def flush_log() -> None:
     """Wait until all that was logged is in its file, for a few seconds at most."""
-    for handler in logging.getLogger().handlers:
-        if isinstance(handler, QueuedLog):
-            handler.flush()
+    for log in _open_logs():
+        log.drain()
 
 
-@contextmanager
-def open_to_print(log: Path) -> Iterator[TextIO]:
-    """Open a log for what is printed and not logged; credentials in it are hidden as well.
-
-    What a library written in C prints straight to the descriptor is taken as it is.
-
-    Raises:
-        EngineError: it cannot be opened.
-    """
-    try:
-        file = _open_to_append(log)
-    except OSError as error:
-        raise EngineError(f"The log {log} cannot be written: {error.strerror}.") from error
-    discreet = _DiscreetText(file)
-    try:
-        yield cast("TextIO", discreet)
-    finally:
-        discreet.flush()
-        with suppress(OSError):
-            file.close()
-
-
-class _DiscreetText(io.TextIOBase):
-    """Text on its way into a log, masked line by line; a full disk must not end the screen."""
-
-    def __init__(self, file: io.TextIOWrapper) -> None:
-        self._file = file
-        self._line = ""
-
-    def fileno(self) -> int:
-        return self._file.fileno()
-
-    def write(self, text: str) -> int:
-        whole, end, self._line = (self._line + text).rpartition("\n")
-        self._put(whole + end)
-        return len(text)
-
-    def flush(self) -> None:
-        rest, self._line = self._line, ""
-        self._put(rest)
-        with suppress(OSError):
-            self._file.flush()
-
-    def _put(self, text: str) -> None:
-        if text:
-            with suppress(OSError):
-                self._file.write(_escaped(without_secrets(text)))
+def _open_logs() -> list[QueuedLog]:
+    return [one for one in logging.getLogger().handlers if isinstance(one, QueuedLog)]

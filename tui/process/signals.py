@@ -1,4 +1,12 @@
-"""Signals become commands to the engine; and nothing keeps a process whose engine has ended."""
+"""Signals become commands to the engine; and nothing keeps a process whose engine has ended.
+
+| signal | screen or lines of the run itself | attached screen |
+|---|---|---|
+| TERM, INT | save and end | leave; the run continues |
+| a second one, more than 0.5 s later | end within 10 s, saved or not | |
+| one while the end waits for a disk or the mirror | wait no longer | |
+| HUP, or the terminal is gone | train on without a screen | leave |
+"""
 
 import contextlib
 import logging
@@ -10,15 +18,15 @@ import time
 import traceback
 from queue import Empty, SimpleQueue
 from types import FrameType
-from typing import Protocol
 
+from engine.attach.client import RemoteSession
 from engine.errors import VoicecoachError
 from engine.formatting import plural
 from engine.run.commands import Finish, ScreenDetached, TerminalStalled
 from engine.run.snapshot import Phase, Snapshot
-from engine.session import SessionLike
+from engine.session import Session
 from tui.process.logs import flush_log
-from tui.process.terminal import allow_freeing_writes
+from tui.process.streams import allow_freeing_writes
 
 LOG = logging.getLogger(__name__)
 
@@ -40,25 +48,8 @@ _INTERRUPTED = 75
 """EX_TEMPFAIL of sysexits.h: whoever started the process can start it again elsewhere."""
 
 
-class WatchedSession(SessionLike, Protocol):
-    """A session whose end can be waited for."""
-
-    @property
-    def error(self) -> BaseException | None:
-        """What ended the run, when it did not end as asked."""
-        ...
-
-    def join(self, timeout: float | None = None) -> bool:
-        """Wait for the engine; return whether it has ended."""
-        ...
-
-    def hurry(self) -> None:
-        """Have the end wait for nothing more."""
-        ...
-
-
-class Outlet(Protocol):
-    """Where the person looks: a screen, or lines on a terminal or in a file.
+class Outlet:
+    """Where the person looks: a screen, or lines on a terminal or in a file, as assumed here.
 
     All is called from the watch's thread and must not wait.
     """
@@ -66,29 +57,28 @@ class Outlet(Protocol):
     @property
     def lost(self) -> bool:
         """Whether nobody can see it any more."""
-        ...
+        return False
 
     @property
     def keeps_failures(self) -> bool:
         """Whether it stays, after a run that failed, for a person to read why."""
-        ...
+        return False
 
     @property
     def takes_output(self) -> bool:
         """Whether what is written to it would not have to wait."""
-        ...
+        return True
 
     def tell(self, text: str) -> None:
         """Show a sentence."""
-        ...
+        raise NotImplementedError
 
     def close(self) -> None:
         """Ask the main thread to end whatever it shows."""
-        ...
 
     def let_go(self, last_words: str = "") -> None:
         """Give up the terminal and the standard streams, so that nothing can wait for them."""
-        ...
+        raise NotImplementedError
 
 
 def exit_code(error: BaseException | None, *, interrupted: bool) -> int:
@@ -99,21 +89,14 @@ def exit_code(error: BaseException | None, *, interrupted: bool) -> int:
 
 
 class SignalWatch:
-    """Turns SIGTERM, SIGINT and SIGHUP into commands, and ends the process if it does not end.
+    """Hears signals, notices when a terminal is gone or unread, and sees the process to its end.
 
     A signal handler only notes the signal: what it interrupts may hold the very lock that a
     command needs. A daemon thread does the rest. Should that thread be lost, for want of memory
     say, the alarm that a second signal sets has the system end the process.
     """
 
-    ending = "saving a checkpoint, then ending"
-    """What the first signal to end leads to."""
-    forcing = f"ending within {_FORCED_AFTER:.0f} s, whether or not the checkpoint is saved"
-    """What the second one leads to."""
-    hurrying = "waiting no longer"
-    """What one leads to while the end waits for a disk or a mirror."""
-
-    def __init__(self, session: WatchedSession, outlet: Outlet) -> None:
+    def __init__(self, session: Session | RemoteSession, outlet: Outlet) -> None:
         self._session = session
         self._outlet = outlet
         self._signals: SimpleQueue[signal.Signals] = SimpleQueue()
@@ -125,12 +108,14 @@ class SignalWatch:
         self._ended_at: float | None = None
         self._unread_polls = 0
         # When the screen of a failed run closes: as shown, and by our clock.
-        self._screen_until: tuple[float, float] | None = None
+        self._screen_until = (0.0, 0.0)
         self._failure = ""
         self.closing = threading.Event()
         """Set once the main thread shows nothing more and is about to end the process."""
         self.hung_up = threading.Event()
         """Set by SIGHUP, or once nobody can see the outlet any more."""
+        self.left = threading.Event()
+        """Set once a signal or the end of the terminal closes an attached screen."""
 
     def handle_signals(self) -> None:
         """Install the handlers, before the engine starts; call it on the main thread."""
@@ -146,6 +131,10 @@ class SignalWatch:
         """Start watching a session that has been started."""
         threading.Thread(target=self._watch, name="voicecoach-watch", daemon=True).start()
 
+    def join(self, timeout: float) -> bool:
+        """Wait for the end of the session, or of its screen; return whether it has come."""
+        return self.left.is_set() or self._session.join(timeout)
+
     def close(self) -> None:
         """Let the process end, and ignore signals: the exit code is that of the run."""
         self.closing.set()
@@ -153,17 +142,14 @@ class SignalWatch:
             signal.signal(of_end, signal.SIG_IGN)
 
     def _note(self, signum: int, _frame: FrameType | None) -> None:
+        now = time.monotonic()
         if signum == signal.SIGHUP:
-            # A terminal that hangs up also sends SIGCONT, at which Textual would draw again.
-            for of_job_control in (signal.SIGCONT, signal.SIGTSTP):
-                signal.signal(of_job_control, lambda _signum, _frame: None)
-        else:
-            now = time.monotonic()
-            if self._asked_at is None:
-                self._asked_at = now
-            elif self._forced_at is None and now - self._asked_at > _SAME_SIGNAL:
-                self._forced_at = now
-                signal.alarm(_ALARM_AFTER)
+            pass
+        elif self._asked_at is None:
+            self._asked_at = now
+        elif self._forced_at is None and now - self._asked_at > _SAME_SIGNAL:
+            self._forced_at = now
+            signal.alarm(_ALARM_AFTER)
         self._signals.put(signal.Signals(signum))
 
     def _watch(self) -> None:
@@ -171,7 +157,10 @@ class SignalWatch:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
         while True:
             try:
-                self._turn()
+                with contextlib.suppress(Empty):
+                    self._act(self._signals.get(timeout=_POLL_SECONDS))
+                # After each signal, too: somebody may send them without a pause.
+                self._check()
             except Exception as error:
                 # Whatever it is: without this thread the process would hear no signal.
                 self._note_failure(error)
@@ -184,65 +173,52 @@ class SignalWatch:
         except MemoryError:
             time.sleep(_POLL_SECONDS)
 
-    def _turn(self) -> None:
-        with contextlib.suppress(Empty):
-            self._act(self._signals.get(timeout=_POLL_SECONDS))
-        # After each signal, too: somebody may send them without a pause.
-        self._check()
-
     def _act(self, received: signal.Signals) -> None:
         LOG.info("received %s", received.name)
+        session = self._session
         if received is signal.SIGHUP:
             self._hang_up()
-            return
-        hurrying = bool(self._session.snapshot().end_waits_for)
-        if hurrying:
+        elif isinstance(session, RemoteSession):
+            self._outlet.tell(f"{received.name}: leaving; the run continues")
+            self.left.set()
+        else:
+            self._finish(session, received.name)
+
+    def _finish(self, session: Session, name: str) -> None:
+        if session.snapshot().end_waits_for:
             # The wait has said what that gives up.
-            self._session.hurry()
-            self._outlet.tell(f"{received.name}: {self.hurrying}")
-        if not self._reported_end:
-            if not hurrying:
-                self._session.send(Finish(by_signal=True))
-                self._outlet.tell(f"{received.name}: {self.ending}")
-            self._reported_end = True
+            session.hurry()
+            self._outlet.tell(f"{name}: waiting no longer")
+        elif not self._reported_end:
+            session.send(Finish(by_signal=True))
+            self._outlet.tell(f"{name}: saving a checkpoint, then ending")
+        self._reported_end = True
         if self._forced_at is not None and not self._reported_force:
             self._reported_force = True
-            self._outlet.tell(f"{received.name}: {self.forcing}")
+            words = f"ending within {_FORCED_AFTER:.0f} s, whether or not the checkpoint is saved"
+            self._outlet.tell(f"{name}: {words}")
 
     def _hang_up(self) -> None:
         if self.hung_up.is_set():
             return
-        LOG.info("the terminal is gone; training continues without a screen")
+        LOG.info("the terminal is gone; the run continues without this screen")
         self.hung_up.set()
         self._outlet.let_go()
-        self._session.send(ScreenDetached())
+        if not self._session.reading:
+            self._session.send(ScreenDetached())
+        if isinstance(self._session, RemoteSession):
+            self.left.set()
         self._outlet.close()
 
     def _check(self) -> None:
         if self._outlet.lost:
             self._hang_up()
         self._check_read()
-        if not self._session.join(0):
-            if self._forced_at is not None and time.monotonic() - self._forced_at > _FORCED_AFTER:
-                self._force()
-            return
-        # A run that failed stays on the screen until the person has read why, if one is there.
-        last = self._session.snapshot()
-        stays = last.phase is Phase.FAILED and not last.ended_because
-        stays = stays and self._outlet.keeps_failures and not self._nobody_is_there(last)
-        must_end = self._reported_end or self.closing.is_set() or self.hung_up.is_set()
-        if must_end or not stays:
-            self._end()
-
-    def _nobody_is_there(self, last: Snapshot) -> bool:
-        """Whether nobody is there to read why the run failed; the machine costs meanwhile."""
-        shown, now = last.wait_ends_at, time.monotonic()
-        if shown is None:
-            return False
-        if self._screen_until is None or self._screen_until[0] != shown:
-            # By a clock that nobody sets.
-            self._screen_until = shown, now + shown - time.time()
-        return now >= self._screen_until[1] or self._unread_polls >= _UNREAD_POLLS
+        if self.join(0):
+            if self._must_end():
+                self._end()
+        elif self._forced_at is not None and time.monotonic() - self._forced_at > _FORCED_AFTER:
+            self._force()
 
     def _check_read(self) -> None:
         """Tell the run when nobody reads the outlet any more, and when somebody does again."""
@@ -253,6 +229,27 @@ class SignalWatch:
             LOG.info("the terminal takes %s", "output again" if is_read else "no output any more")
             self._session.send(TerminalStalled(not is_read))
 
+    def _must_end(self) -> bool:
+        """Whether the process has nothing to stay for.
+
+        The screen of a run that failed stays until the person has read why, if one is there.
+        """
+        if self._reported_end or any(e.is_set() for e in (self.closing, self.hung_up, self.left)):
+            return True
+        last = self._session.snapshot()
+        stays = last.phase is Phase.FAILED and not last.ended_because
+        return not (stays and self._outlet.keeps_failures) or self._nobody_is_there(last)
+
+    def _nobody_is_there(self, last: Snapshot) -> bool:
+        """Whether nobody is there to read why the run failed; the machine costs meanwhile."""
+        shown, now = last.wait_ends_at, time.monotonic()
+        if shown is None:
+            return False
+        if self._screen_until[0] != shown:
+            # By a clock that nobody sets.
+            self._screen_until = shown, now + shown - time.time()
+        return now >= self._screen_until[1] or self._unread_polls >= _UNREAD_POLLS
+
     def _end(self) -> None:
         if self._ended_at is None:
             self._ended_at = time.monotonic()
@@ -261,8 +258,7 @@ class SignalWatch:
         if waited > _END_AFTER:
             LOG.warning("the process did not end by itself; ending it; %s", _stacks_of_threads())
             flush_log()
-            interrupted = self._session.snapshot().interrupted
-            os._exit(exit_code(self._session.error, interrupted=interrupted))
+            os._exit(self._exit_code())
         if waited > _LET_GO_AFTER:
             self._outlet.let_go()
 
@@ -276,21 +272,24 @@ class SignalWatch:
                 sentence += f"; {plural(run.unsaved, 'step')} not saved"
             else:
                 sentence += ", which is saved"
-                code = exit_code(self._session.error, interrupted=run.interrupted)
+                code = self._exit_code()
             self._outlet.let_go(f"voicecoach: {sentence}")
             LOG.error("%s; %s", sentence, _stacks_of_threads())
             flush_log()
         finally:
             os._exit(code)
 
+    def _exit_code(self) -> int:
+        if isinstance(self._session, RemoteSession):
+            return 0
+        return exit_code(self._session.error, interrupted=self._session.snapshot().interrupted)
+
 
 def _stacks_of_threads() -> str:
     """Return where every thread is, for the log of a process that has to be ended."""
     frames = sys._current_frames()
-    places = []
-    for thread in threading.enumerate():
-        frame = frames.get(thread.ident or 0)
-        if frame is not None:
-            stack = "".join(traceback.format_stack(frame))
-            places.append(f"{thread.name}, daemon {thread.daemon}:\n{stack}")
-    return "\n".join(places)
+    return "\n".join(
+        f"{thread.name}, daemon {thread.daemon}:\n{''.join(traceback.format_stack(frame))}"
+        for thread in threading.enumerate()
+        if (frame := frames.get(thread.ident or 0)) is not None
+    )

@@ -1,9 +1,11 @@
 """Reads the terminal for Textual so that nothing it sends can close the screen or end its keys."""
 
+import asyncio
 import logging
 import os
 import re
 import select
+import signal
 import sys
 import time
 from codecs import getincrementaldecoder
@@ -19,7 +21,6 @@ from textual._xterm_parser import (
     FOCUSOUT,
     XTermParser,
 )
-from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
 from textual.keys import Keys
 from textual.message import Message
@@ -197,18 +198,35 @@ def _is_printable(code_point: str) -> bool:
 
 
 class TerminalDriver(LinuxDriver):
-    """Textual's driver, whose input survives whatever is read and whatever fails."""
+    """Textual's driver, whose input survives whatever is read and whatever fails.
 
-    def __init__(
-        self,
-        app: App[Any],
-        *,
-        debug: bool = False,
-        mouse: bool = True,
-        size: tuple[int, int] | None = None,
-    ) -> None:
-        super().__init__(app, debug=debug, mouse=mouse, size=size)
-        self._size = size or self._get_terminal_size()
+    Ctrl+Z and `fg` are handled in the event loop: Textual's own signal handlers close and open the
+    screen inside the handler and wait there for the queue of the thread that writes; what the
+    signal interrupted may be holding that very queue. They also open the screen a second time at
+    a SIGCONT that follows no suspension.
+    """
+
+    def __init__(self, app: Any, **options: Any) -> None:  # noqa: ANN401 (Textual's own)
+        super().__init__(app, **options)
+        self._before_suspension = app.before_suspension
+        self._size = self._size or self._get_terminal_size()
+        self._suspended = False
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTSTP, self._suspend)
+        loop.add_signal_handler(signal.SIGCONT, self._resume)
+
+    def _suspend(self) -> None:
+        if not self._suspended:
+            self._suspended = True
+            self._before_suspension()
+            self._sigtstp_application()
+
+    def _resume(self) -> None:
+        if self._suspended:
+            self._suspended = False
+            self._sigcont_application()
+        # A SIGSTOP does not close the screen, and a shell may have written on it since.
+        self._app.refresh(layout=True)
 
     def _get_terminal_size(self) -> tuple[int, int]:
         """Return columns and rows, at most so many as there is memory to draw."""

@@ -194,10 +194,11 @@ class RunScreen(KeyedScreen):
         """Go to the next panel."""
         self.panels.next()
 
-    def ask(self, command: Command, words: str) -> None:
-        """Send a command to the engine, and confirm it."""
+    def ask(self, command: Command, words: str = "") -> None:
+        """Send a command to the engine; say `words` where the engine logs nothing at once."""
         self.session.send(command)
-        self.say(words)
+        if words:
+            self.say(words)
 
     def action_audition(self) -> None:
         """Ask for a sample; it is played when it comes."""
@@ -214,7 +215,7 @@ class RunScreen(KeyedScreen):
 
     def action_go_on(self) -> None:
         """Ask to resume."""
-        self.ask(Continue(), "resuming")
+        self.ask(Continue())
 
     def action_draw_attention(self) -> None:
         """Ask for a new attention plot."""
@@ -225,11 +226,8 @@ class RunScreen(KeyedScreen):
         self.app.push_screen(StopDialog(lambda: self.snapshot, self.now), self._take_stop)
 
     def _take_stop(self, answer: StopAt | SetBudget | None) -> None:
-        if isinstance(answer, SetBudget):
-            self.ask(answer, f"budget: {formatting.dollars(answer.usd)}")
-        elif answer is not None:
-            stop = "no stop" if answer.rule is None else f"stop at {answer.rule.text}"
-            self.ask(answer, f"{stop} requested")
+        if answer is not None:
+            self.ask(answer)
 
     def action_sentence(self) -> None:
         """Ask the person what auditions speak."""
@@ -237,7 +235,7 @@ class RunScreen(KeyedScreen):
 
     def _take_sentence(self, sentence: str | None) -> None:
         if sentence is not None and sentence != self.snapshot.sentence:
-            self.ask(SetSentence(sentence), "new sentence requested")
+            self.ask(SetSentence(sentence))
 
     def action_leave(self) -> None:
         """Leave at once where nothing can be lost, else ask what becomes of the run."""

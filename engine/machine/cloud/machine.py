@@ -93,5 +93,4 @@ class NewPrice:
 
 
 SpotNews = SpotWarning | Interruption | NoticeGone
-MachineNews = SpotNews | NewPrice
 """What is sent to the trainer, which handles it between steps."""

@@ -8,15 +8,11 @@ if TYPE_CHECKING:
     import inflect
 
 NUMBER = r"(?:\d{1,3}(?:,\d{3}){1,5}(?!\d)|\d{1,19})(?:\.\d{1,19}(?!\d))?"
-"""A number as it is written, for use in expressions; every repetition is bounded, so that the
-time of a search is proportional to the length of the text."""
+"""A number as it is written, for use in expressions."""
 
 LONGEST_RUN = 20
 """Digits in a row that `NUMBER` does not take: they are read one by one before anything else."""
 
-# More digits are a code or a telephone number, not a quantity.
-_LONGEST_WORDS = 15
-_LONGEST_UNGROUPED = 9
 _ROUND = re.compile(r"[1-9]\d{0,2}(?:000){2,4}")
 _DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _ORDINALS = {
@@ -39,8 +35,7 @@ def cardinal(written: str | int) -> str:
     One with leading zeros, or too long to be a quantity, is read digit by digit.
     """
     digits = str(written).replace(",", "")
-    grouped = digits != written
-    longest = _LONGEST_WORDS if grouped or _ROUND.fullmatch(digits) else _LONGEST_UNGROUPED
+    longest = 15 if digits != written or _ROUND.fullmatch(digits) else 9
     if len(digits) > longest or (len(digits) > 1 and digits[0] == "0"):
         return digit_by_digit(digits)
     words = str(_engine().number_to_words(digits))

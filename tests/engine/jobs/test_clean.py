@@ -12,7 +12,7 @@ from scipy.signal import resample_poly
 
 from engine.check.levels import measure_levels
 from engine.check.repair import SPEECH_LEVEL
-from engine.errors import Cancelled, InputError
+from engine.errors import InputError
 from engine.jobs.clean import REPORT, clean
 
 RATE = 22_050
@@ -174,12 +174,10 @@ def test_taken_place_is_refused_and_unchanged(corpus, tmp_path, where):
     assert digests(tmp_path) == before
 
 
-def test_cancelled_or_empty_copy_leaves_nothing(corpus, tmp_path, make_voice):
+def test_empty_copy_leaves_nothing(corpus, tmp_path, make_voice):
     voice = make_voice(text2mel=None, symbols="PE xyz.")
     with pytest.raises(InputError, match="Nothing in"):
         clean(corpus, tmp_path / "out", against=voice.folder)
-    with pytest.raises(Cancelled):
-        clean(corpus, tmp_path / "out", cancelled=lambda: True)
     (corpus / "metadata.csv").write_text("lost|nothing to hear\n")
     with pytest.raises(InputError, match="Line 1, lost"):
         clean(corpus, tmp_path / "out")

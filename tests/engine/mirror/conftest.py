@@ -15,7 +15,7 @@ import pytest
 from engine.checkpoints.state import sealed
 from engine.mirror.address import checked_address
 from engine.mirror.layout import read_index
-from engine.mirror.restore import FetchOptions
+from engine.mirror.restore import FetchOptions, restore_from_mirror
 from engine.mirror.store import Store
 from engine.mirror.uploader import Uploader
 from engine.networks.specs import preset_spec
@@ -25,6 +25,8 @@ from engine.voice.folder import Voice
 from engine.voice.settings import VoiceSettings
 
 ID = "0123456789abcdef" * 2
+OPERATIONS = {"put_file": "put", "pipe_file": "pipe", "cat_file": "cat", "open": "open",
+              "ls": "ls", "rm": "rm", "rm_file": "rm_file"}  # fmt: skip
 
 
 class Failing:
@@ -38,37 +40,37 @@ class Failing:
         """Of which paths only half arrives."""
         self.written: list[str] = []
 
+    def refuse(self, error=None, what="", path="") -> None:
+        """Let all operations fail, or those of one kind, or on some paths."""
+        error = error or ConnectionError("Could not connect")
+
+        def fail(operation, place):
+            if operation.startswith(what) and path in place:
+                raise error
+
+        self.before = fail
+
+    def work(self) -> None:
+        """Let nothing fail any more."""
+        self.before = lambda what, path: None
+
     def __getattr__(self, name: str):
-        return getattr(self._files, name)
+        operation = getattr(self._files, name)
+        if name not in OPERATIONS:
+            return operation
 
-    def put_file(self, source, path, **more) -> None:
-        self.before("put", path)
-        self.written.append(path)
-        content = Path(source).read_bytes()
-        if self.cut_off(path):
-            content = content[: len(content) // 2]
-        self._files.pipe_file(path, content)
+        def call(*args, **more):
+            path = args[1] if name == "put_file" else args[0]
+            self.before(OPERATIONS[name], path)
+            if name in ("put_file", "pipe_file"):
+                self.written.append(path)
+            if name != "put_file":
+                return operation(*args, **more)
+            content = Path(args[0]).read_bytes()
+            half = len(content) // 2 if self.cut_off(path) else None
+            return self._files.pipe_file(path, content[:half])
 
-    def pipe_file(self, path, content, **more) -> None:
-        self.before("pipe", path)
-        self.written.append(path)
-        self._files.pipe_file(path, content)
-
-    def cat_file(self, path, **more):
-        self.before("cat", path)
-        return self._files.cat_file(path, **more)
-
-    def open(self, path, mode="rb", **more):
-        self.before("open", path)
-        return self._files.open(path, mode, **more)
-
-    def ls(self, path, **more):
-        self.before("ls", path)
-        return self._files.ls(path, **more)
-
-    def rm(self, path, **more) -> None:
-        self.before("rm", path)
-        self._files.rm(path, **more)
+        return call
 
 
 @pytest.fixture
@@ -76,8 +78,7 @@ def memory() -> Iterator[Store]:
     """A mirror in this process's memory, which can be made to fail."""
     root = f"/mirror-{uuid.uuid4().hex}"
     files = fsspec.filesystem("memory")
-    store = Store(Failing(files), root, "memory://mirror")
-    yield store
+    yield Store(Failing(files), root, "memory://mirror")
     if files.exists(root):
         files.rm(root, recursive=True)
 
@@ -99,25 +100,27 @@ def save(voice: Voice, step: int, network: str = "text2mel", content: bytes = b"
         "sha256": {"weights.safetensors": hashlib.sha256(weights).hexdigest()},
     }
     (folder / "state.json").write_text(sealed(state))
-    history = voice.history(network)
-    with history.open("a") as file:
+    with voice.history(network).open("a") as file:
         file.write(f'{{"step": {step}, "loss": 0.5}}\n')
     return folder
 
 
-def pay(voice: Voice, what: str) -> None:
-    """Add a line to the spend of a voice."""
+def pay(voice: Voice, *what: str) -> None:
+    """Add lines to the spend of a voice."""
     with (voice.folder / "spend.jsonl").open("a") as file:
-        file.write(f'{{"start": "{what}"}}\n')
+        file.writelines(f'{{"start": "{one}"}}\n' for one in what)
 
 
 @pytest.fixture
 def make(tmp_path: Path) -> SimpleNamespace:
-    """Makes voices and their checkpoints: `voice`, `save`, and the `ID` that they have."""
+    """Makes voices, checkpoints and spend: `voice`, `save`, `pay`, and the `ID` of the voices."""
 
-    def voice(name: str = "alice", **settings) -> Voice:
+    def voice(name: str = "alice", steps=(), **settings) -> Voice:
         said = VoiceSettings(dataset=tmp_path, mirror="memory://mirror", id=ID)
-        return Voice.create(tmp_path / name, replace(said, **settings))
+        made = Voice.create(tmp_path / name, replace(said, **settings))
+        for step in steps:
+            save(made, step)
+        return made
 
     return SimpleNamespace(voice=voice, save=save, pay=pay, ID=ID)
 
@@ -125,16 +128,13 @@ def make(tmp_path: Path) -> SimpleNamespace:
 class Run:
     """An uploader at work, and what it reports."""
 
-    def __init__(self, voice: Voice, store: Store, network: str, **more) -> None:
+    def __init__(self, voice: Voice, store: Store, network: str, sequence: int | None) -> None:
         self.states: list[MirrorState] = []
         self.events: list[str] = []
         self._news = threading.Condition()
         self.snapshot = SimpleNamespace(spot_notice=None)
         options = TrainOptions(
-            voice.folder,
-            network=network,
-            mirror="memory://mirror",
-            mirror_sequence=more.get("sequence", 0),
+            voice.folder, network=network, mirror="memory://mirror", mirror_sequence=sequence
         )
         self.uploader = Uploader(voice, options, self, lambda _: store)
         self.uploader.start()
@@ -157,26 +157,32 @@ class Run:
             assert self._news.wait_for(lambda: condition(self.state), 30), self.states
             return self.state
 
+    def trouble(self, text: str) -> MirrorState:
+        """Wait until nothing can be sent, for a reason that contains a text."""
+        return self.until(lambda state: text in state.trouble)
+
+    def safe(self, step: int) -> "Run":
+        """Wait until a step is safe in the mirror and nothing else is to be sent."""
+        self.until(lambda s: s.safe_step == step and not s.pending and not s.trouble)
+        return self
+
     def close(self) -> None:
         """Send no more."""
         self.uploader.close(0)
         self.uploader._thread.join(30)
 
-    def safe(self, step: int) -> MirrorState:
-        """Wait until a step is safe in the mirror and nothing else is to be sent."""
-        return self.until(lambda s: s.safe_step == step and not s.pending and not s.trouble)
-
 
 @pytest.fixture
-def send(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Run]]:
-    """Start to send a voice to a mirror."""
+def send(monkeypatch: pytest.MonkeyPatch, memory) -> Iterator[Callable[..., Run]]:
+    """Start to send a voice to a mirror, the one in memory unless another is named."""
     runs: list[Run] = []
     monkeypatch.setattr("engine.mirror.uploader._IDLE_SECONDS", 0.005)
+    monkeypatch.setattr("engine.mirror.uploader._QUIET_SECONDS", 0.05)
     monkeypatch.setattr("engine.mirror.uploader.backoff", lambda failures: 0.01)
 
-    def start(voice, store, network: str = "text2mel", interval: float = 60, **more) -> Run:
+    def start(voice, store=memory, network="text2mel", interval: float = 60, sequence=0) -> Run:
         monkeypatch.setattr("engine.mirror.sync._INTERVAL", interval)
-        runs.append(Run(voice, store, network, **more))
+        runs.append(Run(voice, store, network, sequence))
         return runs[-1]
 
     yield start
@@ -185,13 +191,20 @@ def send(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Run]]:
 
 
 @pytest.fixture
-def mirrored(make, memory, send) -> tuple[Voice, Run]:
+def mirrored(make, send) -> tuple[Voice, Run]:
     """A voice whose only checkpoint, at step 100, is safe in the mirror, and its upload."""
-    voice = make.voice()
-    make.save(voice, 100)
-    run = send(voice, memory)
-    run.safe(100)
-    return voice, run
+    voice = make.voice(steps=[100])
+    return voice, send(voice).safe(100)
+
+
+@pytest.fixture
+def alice(make, send) -> Voice:
+    """A voice at step 200, of which the mirror in memory has all."""
+    voice = make.voice(steps=[100, 200])
+    make.save(voice, 50, "ssrn")
+    make.pay(voice, "a", "b")
+    send(voice).safe(200).close()
+    return voice
 
 
 @pytest.fixture
@@ -245,24 +258,27 @@ def reports() -> list[str]:
 
 
 @pytest.fixture
-def fetching(memory, reports) -> FetchOptions:
-    """Every address is the mirror in memory; waits are noted and not made."""
-    return FetchOptions(
+def fetch(memory, reports) -> Callable[..., TrainOptions]:
+    """Do before a run what its `--mirror`, the mirror in memory, calls for; waits are not made."""
+    fetching = FetchOptions(
         report=reports.append,
         wait=lambda seconds: reports.append(f"waited {seconds:.1f}"),
         open=lambda address: memory,
     )
 
+    def run(folder: Path, **options) -> TrainOptions:
+        mirror = {} if "restore" in options else {"mirror": "memory://mirror"}
+        return restore_from_mirror(TrainOptions(folder, **mirror, **options), fetching)
+
+    return run
+
 
 @pytest.fixture
-def alice(make, memory, send) -> SimpleNamespace:
-    """A voice at step 200 whose mirror has all of it, and then is gone from this machine."""
-    voice = make.voice()
-    make.save(voice, 100)
-    make.save(voice, 200)
-    make.save(voice, 50, "ssrn")
-    (voice.folder / "spend.jsonl").write_text('{"start": "a"}\n{"start": "b"}\n')
-    run = send(voice, memory)
-    run.safe(200)
-    run.close()
-    return voice
+def content() -> Callable[[Path], dict[str, bytes]]:
+    """All files of a folder but the lock."""
+
+    def of(folder: Path) -> dict[str, bytes]:
+        files = [path for path in folder.rglob("*") if path.is_file() and path.name != "lock"]
+        return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+    return of

@@ -5,25 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from engine.mirror.layout import read_index
 from engine.mirror.restore import FetchOptions, restore_from_mirror
-from engine.mirror.store import Store, backoff
+from engine.mirror.store import backoff
 from engine.mirror.uploader import Uploader, report_unused_mirror
 from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
 
 
-def sequence_of(store: Store) -> int:
-    before, store._files.before = store._files.before, lambda what, path: None
-    sequence = read_index(store).sequence
-    store._files.before = before
-    return sequence
-
-
 def test_trouble_is_reported_once_and_ends_by_itself(make, memory, send):
-    voice = make.voice()
-    make.save(voice, 100)
     tries = []
 
     def refuse(what, path):
@@ -32,47 +22,33 @@ def test_trouble_is_reported_once_and_ends_by_itself(make, memory, send):
             raise ConnectionError("Could not connect")
 
     memory._files.before = refuse
-    run = send(voice, memory)
-    run.until(lambda state: state.trouble)
-    assert run.state.since is not None
-    assert run.state.pending == 1
-    assert run.state.safe_step is None
-    state = run.safe(100)
-    assert state.since is None
-    troubles = [event for event in run.events if "Could not connect" in event]
-    assert len(troubles) == 1
-    assert troubles[0].startswith("warning: mirror: cannot read mirror.json")
+    run = send(make.voice(steps=[100]))
+    state = run.trouble("Could not connect")
+    assert state.since is not None
+    assert (state.pending, state.safe_step) == (1, None)
+    assert run.safe(100).state.since is None
+    [trouble] = [event for event in run.events if "Could not connect" in event]
+    assert trouble.startswith("warning: mirror: cannot read mirror.json")
 
 
 def test_the_end_waits_for_the_last_checkpoint_within_limits(make, memory, send, steps):
-    voice = make.voice()
-    make.save(voice, 100)
-    run = send(voice, memory)
+    voice = make.voice(steps=[100])
+    run = send(voice)
     assert run.uploader.finish(30)
     assert steps() == [100]
     assert run.events[-1] == "information: mirror: step 100 is safe at memory://mirror"
-
-    def refuse(what, path):
-        raise ConnectionError("Could not connect")
-
-    memory._files.before = refuse
+    memory._files.refuse()
     make.save(voice, 200)
-    run = send(voice, memory, sequence=sequence_of(memory))
+    run = send(voice, sequence=1)
     assert not run.uploader.finish(0.1)
     assert "is not in the mirror" in run.events[-1]
     assert "the next run sends it" in run.events[-1]
 
 
 def test_the_wait_for_a_mirror_can_be_ended(make, memory, send):
-    voice = make.voice()
-    make.save(voice, 100)
     waits = threading.Event()
-
-    def hang(what, path):
-        waits.wait(60)
-
-    memory._files.before = hang
-    run = send(voice, memory)
+    memory._files.before = lambda what, path: waits.wait(60)
+    run = send(make.voice(steps=[100]))
     done = []
     end = threading.Thread(target=lambda: done.append(run.uploader.finish(3600)))
     end.start()
@@ -84,10 +60,8 @@ def test_the_wait_for_a_mirror_can_be_ended(make, memory, send):
 
 
 def test_the_spend_is_sent_once_an_interval_and_at_the_end(make, memory, send, spend_lines):
-    voice = make.voice()
-    make.save(voice, 100)
-    run = send(voice, memory, interval=10**6)
-    run.safe(100)
+    voice = make.voice(steps=[100])
+    run = send(voice, interval=10**6).safe(100)
     assert run.uploader.finish(30)
     first = memory.read("latest.json", 10**6)
     make.pay(voice, "a")
@@ -105,11 +79,7 @@ def test_a_spend_that_was_not_sent_at_the_end_is_reported(mirrored, memory, make
     voice, run = mirrored
     assert run.uploader.finish(30)
     make.pay(voice, "a")
-
-    def refuse(what, path):
-        raise ConnectionError("Could not connect")
-
-    memory._files.before = refuse
+    memory._files.refuse()
     run.uploader.close(0.1)
     assert any("last lines of the spend are not in the mirror" in text for text in run.events)
 
@@ -133,27 +103,28 @@ def test_a_mirror_that_only_the_voice_names_gets_nothing(make_voice, training, a
     assert (last.mirror.unused, last.mirror.address) == (True, address)
     # Before the corpus is read, which may take an hour.
     assert last.events[0].severity == "warning"
-    assert last.events[0].text == (
-        f"voice.toml names the mirror {address}; add --mirror {address} to copy checkpoints there"
-    )
+    assert f"names the mirror {address}; add --mirror {address} to copy" in last.events[0].text
+
+
+def unused(voice) -> Publisher:
+    """What a run shows of the mirror that its voice names."""
+    publisher = Publisher(Snapshot(Phase.PREPARING, "a", voice.folder, "text2mel", "", ""))
+    report_unused_mirror(voice, publisher)
+    return publisher
 
 
 @pytest.mark.parametrize("stored", ["s3://user:geheim@bucket/a", "s3:/half", "\x1b[2J", "-", "a b"])
-def test_a_foreign_address_is_shown_safely(make_voice, stored):
-    voice = make_voice(text2mel=None, mirror=stored)
-    publisher = Publisher(Snapshot(Phase.PREPARING, "a", voice.folder, "text2mel", "", ""))
-    report_unused_mirror(voice, publisher)
-    mirror, [event] = publisher.snapshot.mirror, publisher.snapshot.events
-    shown = mirror.address + mirror.trouble + event.text
+def test_a_foreign_address_is_shown_safely(make, stored):
+    snapshot = unused(make.voice(mirror=stored)).snapshot
+    shown = snapshot.mirror.address + snapshot.mirror.trouble + snapshot.events[0].text
     assert "geheim" not in shown
     assert shown.isprintable()
 
 
-def test_commands_name_the_whole_address(make_voice):
+def test_commands_name_the_whole_address(make):
     address = "sftp://me@host/" + "alice/" * 40 + "voice"
-    voice = make_voice(text2mel=None, mirror=address, id="ab" * 16)
-    publisher = Publisher(Snapshot(Phase.PREPARING, "a", voice.folder, "text2mel", "", ""))
-    report_unused_mirror(voice, publisher)
+    voice = make.voice(mirror=address)
+    publisher = unused(voice)
     assert f"; add --mirror {address} to copy" in publisher.snapshot.events[0].text
     uploader = Uploader(voice, TrainOptions(voice.folder, mirror=address), publisher)
     publisher.update(mirror=uploader._state)

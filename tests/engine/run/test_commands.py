@@ -55,18 +55,18 @@ def test_waiting_returns_at_once_with_a_command_inside():
     assert inbox.take() == Pause()
 
 
-def test_next_of_finds_a_kind_and_keeps_the_others():
+def test_find_returns_a_kind_and_keeps_the_others():
     inbox = Inbox()
     for command in (Pause(), Continue(), Hold()):
         inbox.send(command)
-    found = inbox.next_of((Hold, Continue), 60)
+    found = inbox.find(Hold, Continue)
     assert found == Continue()
-    inbox.take_out(found)
-    assert inbox.next_of((Finish,), 0) is None
+    inbox.remove(found)
+    assert inbox.find(Finish) is None
     assert [inbox.take() for _ in range(3)] == [Pause(), Hold(), None]
 
 
-def test_next_of_waits_while_others_arrive():
+def test_find_waits_while_others_arrive():
     inbox = Inbox()
     inbox.send(Pause())
     assert not inbox.finish_requested()
@@ -77,7 +77,7 @@ def test_next_of_waits_while_others_arrive():
 
     sender = threading.Thread(target=send)
     sender.start()
-    assert inbox.next_of((ScreenDetached,), 60) == ScreenDetached()
+    assert inbox.find(ScreenDetached, seconds=60) == ScreenDetached()
     sender.join()
     assert [inbox.take() for _ in range(3)] == [Pause(), Continue(), ScreenDetached()]
 

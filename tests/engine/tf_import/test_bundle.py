@@ -27,7 +27,7 @@ def prefix(tmp_path_factory):
 
 def values(prefix):
     bundle = Bundle(prefix)
-    return dict(bundle.values(bundle.entries))
+    return {name: bundle.read(name) for name in bundle.entries}
 
 
 def index_of(prefix):
@@ -48,20 +48,7 @@ def assert_same(found, expected):
 def test_values_from_one_file_or_many(prefix, shards):
     write_bundle(prefix, VARIABLES, shards=shards)
     assert_same(values(prefix), VARIABLES)
-    np.testing.assert_array_equal(Bundle(prefix).read("net/a"), VARIABLES["net/a"])
-
-
-def test_all_variables_are_verified_and_counted(prefix):
-    write_bundle(prefix, VARIABLES)
-    counts = []
-    bundle = Bundle(prefix)
-    assert [name for name, _ in bundle.values({"net/b"}, counts.append)] == ["net/b"]
-    assert sum(counts) == bundle.size == data_of(prefix).stat().st_size
-    data = bytearray(data_of(prefix).read_bytes())
-    data[bundle.entries["net/d"].offset] ^= 1
-    data_of(prefix).write_bytes(data)
-    with pytest.raises(InputError, match="checksum of 'net/d' is wrong"):
-        list(bundle.values({"net/b"}))
+    assert Bundle(prefix).size == sum(value.nbytes for value in VARIABLES.values())
 
 
 @given(st.data())
@@ -134,6 +121,4 @@ def test_unsupported_types_and_slices_are_skipped(prefix):
     entries = {b"": header(), b"graph": odd, b"wide": sliced, b"\0wide": sliced}
     index_of(prefix).write_bytes(table(entries))
     data_of(prefix).write_bytes(data)
-    assert values(prefix) == {}
-    with pytest.raises(InputError, match="of a type that is not supported"):
-        Bundle(prefix).read("graph")
+    assert set(values(prefix).values()) == {None}

@@ -3,13 +3,11 @@
 import os
 import shutil
 import tarfile
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from dc_tts_files import (
-    attempt,
     field,
     header,
     saved,
@@ -19,8 +17,6 @@ from dc_tts_files import (
     write_bundle,
     write_models,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.errors import InputError
@@ -300,7 +296,7 @@ def test_fewer_bins_than_mel_bands_are_refused(tmp_path, target, mels, bins):
         (table({b"": header(), b"dense": field(1, 1) + field(5, 4)}), "'dense'"),
         (table({b"": header(endianness=1)}), "big-endian"),
         (table({b"": b"", b"\0\1w": b"x"}), "names 0 data files"),
-        (table({b"": header()}, kind=1), "compressed (snappy)"),
+        (table({b"": header()}, kind=1), "compressed"),
     ],
     ids=["empty", "text", "no variable", "other variable", "big-endian", "version 1", "snappy"],
 )
@@ -325,32 +321,3 @@ def test_other_files_are_refused(tmp_path, target, name, content, what):
     assert what in refusal(tmp_path / name, target)
     assert "There is no TensorFlow checkpoint at" in refusal(tmp_path / "gone[1]", target)
     assert "Cannot read" in refusal(tmp_path / ("long" * 99), target)
-
-
-@pytest.fixture(scope="module")
-def sound_models(tmp_path_factory):
-    return write_models(tmp_path_factory.mktemp("sound") / "models")
-
-
-@given(st.data())
-@settings(max_examples=20, deadline=None)
-@pytest.mark.slow
-def test_damage_anywhere_is_refused_or_harmless(sound_models, tmp_path_factory, data):
-    home = tmp_path_factory.mktemp("damage")
-    models = Path(shutil.copytree(sound_models, home / "models"))
-    files = sorted(path for path in models.rglob("*") if path.is_file())
-    path = data.draw(st.sampled_from(files))
-    content = bytearray(path.read_bytes())
-    place = data.draw(st.integers(0, len(content) - 1))
-    if data.draw(st.booleans()):
-        content[place] ^= data.draw(st.integers(1, 255))
-    else:
-        del content[place:]
-    path.write_bytes(content)
-    imported, sentence = attempt(import_voice, models, home / "deep" / "voice")
-    if sentence:
-        assert "LJ01-" in sentence
-        assert not (home / "deep").exists()
-    else:
-        assert [one.step for one in imported.networks] == [1000, 1001]
-    shutil.rmtree(home)

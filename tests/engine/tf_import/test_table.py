@@ -2,13 +2,12 @@
 
 import pytest
 from dc_tts_files import MAGIC, attempt, block, field, masked, table, varint
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import InputError
-from engine.tf_import.bundle import fields
-from engine.tf_import.table import FormatError, masked_crc, read_table
-from engine.tf_import.table import varint as read_varint
+from engine.tf_import.bundle import Message
+from engine.tf_import.table import Bytes, FormatError, masked_crc, read_table
 
 KEYS = st.binary(min_size=1, max_size=40)
 TABLES = st.dictionaries(KEYS, st.binary(max_size=60), max_size=60)
@@ -33,20 +32,23 @@ def test_checksum_is_the_published_one():
 
 @given(st.integers(0, 2**64 - 1), st.binary(max_size=3))
 def test_varint_round_trip(number, rest):
-    data = varint(number) + rest
-    assert read_varint(data, 0, len(data)) == (number, len(data) - len(rest))
+    data = Bytes(varint(number) + rest)
+    assert (data.varint(), data.take(len(rest))) == (number, rest)
+    assert not data
 
 
 @pytest.mark.parametrize("data", [b"", b"\x80", b"\xff" * 9 + b"\x7f", b"\x80" * 10 + b"\x01"])
 def test_endless_or_too_large_number_is_refused(data):
     with pytest.raises(FormatError):
-        read_varint(data, 0, len(data))
+        Bytes(data).varint()
 
 
 def test_fields_of_a_message():
-    message = field(1, 7) + field(2, b"abc") + varint(6 << 3 | 5) + (9).to_bytes(4, "little")
+    message = field(1, 7) + field(2, field(1, 5)) + varint(6 << 3 | 5) + (9).to_bytes(4, "little")
     message += varint(7 << 3 | 1) + (2**40).to_bytes(8, "little")
-    assert list(fields(message)) == [(1, 7), (2, b"abc"), (6, 9), (7, 2**40)]
+    read = Message(message)
+    assert [read.number(place) for place in (1, 3, 6, 7)] == [7, 0, 9, 2**40]
+    assert [one.number(1) for one in read.messages(2)] == [5]
 
 
 @given(TABLES, st.sampled_from([1, 100, 4096]))
@@ -57,17 +59,6 @@ def test_table_round_trip(index, entries, block_size):
 
 ENTRIES = {f"Text2Mel/C_{n}/bias".encode(): bytes(n % 40) for n in range(300)}
 WHOLE = table(ENTRIES, block_size=500)
-
-
-@given(st.data())
-@settings(max_examples=60)
-@pytest.mark.slow
-def test_changed_bit_is_detected_or_harmless(index, data):
-    place = data.draw(st.integers(0, len(WHOLE) - 1))
-    changed = bytearray(WHOLE)
-    changed[place] ^= 1 << data.draw(st.integers(0, 7))
-    found, sentence = attempt(read, index, bytes(changed))
-    assert found == ENTRIES or str(index) in sentence
 
 
 @given(st.binary(max_size=200), st.binary(min_size=40, max_size=40))
@@ -102,13 +93,12 @@ LONG = b"k" * 1100
 @pytest.mark.parametrize(
     ("data", "what"),
     [
-        (table({b"a": b"1"}, kind=1), "compressed \\(snappy\\)"),
-        (table({b"a": b"1"}, kind=9), "unknown kind 9"),
+        (table({b"a": b"1"}, kind=1), "is compressed"),
         (assembled([(b"b", PLACE), (b"c", PLACE)], ONE), "overlap"),
         (assembled([(b"b", varint(2**50) + varint(5))], ONE), "beyond its end"),
         (assembled([(b"b", varint(0) + varint(2**60))], ONE), "beyond its end"),
-        (assembled([(b"b", varint(0) + varint(len(ENDLESS)))], ENDLESS), "beyond its block"),
-        (assembled([(b"b", b"\x80")], ONE), "no end"),
+        (assembled([(b"b", varint(0) + varint(len(ENDLESS)))], ENDLESS), "1,024 bytes"),
+        (assembled([(b"b", b"\x80")], ONE), "cut short"),
         (table({LONG: b""}), "1,024 bytes"),
         (assembled([(b"b", PLACE_OF_TWO)], TWO), "not in order"),
         (assembled([(b"b", varint(0) + varint(4))], b"\xff" * 4), "list of places"),

@@ -14,10 +14,8 @@ from engine.run.commands import Continue, Finish, ScreenDetached, TerminalStalle
 from engine.run.snapshot import Phase
 from engine.training.divergence import DivergedError, LossRange
 from engine.training.learner import Learner
-from engine.training.optimizer import Skips
 
 BIAS = "audio_decoder.layers.0.convolution.bias"
-NONE = Skips(0, 0)
 
 
 def events(training, snapshot, words):
@@ -287,35 +285,35 @@ def test_where_no_checkpoint_is_good_the_run_fails(make_voice, training):
 def range_of(losses, warm_from=0):
     made = LossRange(warm_from)
     for number, loss in enumerate(losses, start=1):
-        assert made.fault(NONE, loss) == ""
+        assert made.fault(loss) == ""
         made.add(10 * number, loss)
     return made
 
 
 def test_a_young_run_may_have_losses_twice_as_high():
-    assert range_of([1.0] * 4).fault(NONE, 100.0) == ""
+    assert range_of([1.0] * 4).fault(100.0) == ""
     for young in (
         range_of([1.0] * 5),
         range_of([1.0] * 49),
         range_of([1.0] * 149, warm_from=1000),
     ):
-        assert young.fault(NONE, 1.9) == ""
-        assert young.fault(NONE, 2.1) == "the loss is 2.100, far above its recent 1.000"
+        assert young.fault(1.9) == ""
+        assert young.fault(2.1) == "the loss is 2.100, far above its recent 1.000"
     for grown in (range_of([1.0] * 50), range_of([1.0] * 150, warm_from=1000)):
-        assert grown.fault(NONE, 1.2) == ""
-        assert grown.fault(NONE, 1.3) != ""
+        assert grown.fault(1.2) == ""
+        assert grown.fault(1.3) != ""
 
 
 def test_healthy_training_is_not_divergence():
     generator = torch.Generator().manual_seed(3)
     noise = torch.randn(1000, generator=generator).tolist()
     falling = range_of([0.5 + 2 / (1 + i / 20) + 0.01 * n for i, n in enumerate(noise)])
-    assert falling.fault(NONE, 0.62) == ""
-    assert falling.fault(NONE, 1.1) != ""
+    assert falling.fault(0.62) == ""
+    assert falling.fault(1.1) != ""
     # Where losses differ much from one logged step to the next, the range is wide.
     wide = range_of([1.0 + 0.1 * (i % 5) for i in range(100)])
-    assert wide.fault(NONE, 2.5) == ""
-    assert wide.fault(NONE, float("inf")) != ""
+    assert wide.fault(2.5) == ""
+    assert wide.fault(float("inf")) != ""
 
 
 def test_after_a_rollback_the_range_is_that_of_earlier_steps():

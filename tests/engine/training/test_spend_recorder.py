@@ -5,6 +5,7 @@ import json
 import pytest
 from clocks import FakeClock
 
+from engine.machine.cloud.machine import NewPrice
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
 from engine.training import cost as costs
@@ -98,7 +99,8 @@ def test_entries_keep_their_price_and_steps_while_they_wait(run):
         run.train(2)
     run.recorder.roll_back(4)
     run.train(3, step=8)
-    run.recorder.change_price(7200.0, 8)
+    run.publisher.update(step=8)
+    run.recorder.change_price(NewPrice(7200.0, "AWS spot"))
     run.train(1)
     run.cost.pause_training()
     run.wait(1)
@@ -114,8 +116,9 @@ def test_entries_keep_their_price_and_steps_while_they_wait(run):
 def test_a_price_that_comes_late_counts_from_the_beginning(make_voice, clock):
     run = Run(clock, make_voice())
     run.wait(5)
-    run.recorder.change_price(3600.0, 0)
-    assert run.cost.spent == 5
+    run.recorder.change_price(NewPrice(3600.0, "AWS spot"))
+    assert run.cost.spent == run.publisher.snapshot.spent == 5
+    assert run.events == ["price: $3600/h (AWS spot)"]
 
 
 def test_a_log_that_cannot_be_written_is_tried_again_and_reported_once(run):

@@ -12,12 +12,11 @@ from engine.machine.cloud import notices
 from engine.machine.cloud.machine import (
     Clock,
     Interruption,
-    NewPrice,
     NoticeGone,
     SpotNotice,
     SpotWarning,
 )
-from engine.run.commands import Continue, Finish, Pause
+from engine.run.commands import Finish, Pause
 from engine.run.publisher import Publisher
 from engine.run.snapshot import MirrorState, Phase, Snapshot
 from engine.training import checkpoint_writer, spot
@@ -290,25 +289,6 @@ def test_the_hook_finds_a_checkpoint_and_is_not_waited_for(
     assert deadline.endswith("+00:00")
     assert said(snapshot, "--on-interrupt ended with code 3")
     assert "on_interrupt" not in (voice.folder / "voice.toml").read_text()
-
-
-def test_the_price_of_each_entry_is_kept(make_voice, training):
-    voice = make_voice(text2mel=5, base_step=5)
-    session = training.start(voice, "+400", Pause(), price=1000.0, attended=True)
-    training.until(session, lambda s: s.phase is Phase.PAUSED)
-    session.send(Continue())
-    training.until(session, lambda s: s.step > 10)
-    session.send(NewPrice(2000.0, "AWS spot us-east-1b, 14:00"))
-    snapshot = training.until(session, lambda s: s.price == 2000.0)
-    assert snapshot.price_source == "AWS spot us-east-1b, 14:00"
-    session.send(end_in(0))
-    snapshot = training.end(session)
-    spend = Voice.open(voice.folder).spend
-    trained = [entry for entry in spend.entries if entry.kind == "training"]
-    assert [trained[0].price, trained[-1].price] == [1000.0, 2000.0]
-    assert trained[0].last_step == trained[1].first_step
-    assert {entry.price for entry in spend.entries} == {1000.0, 2000.0}
-    assert snapshot.spent == pytest.approx(spend.usd, rel=0.2)
 
 
 def test_a_run_sees_notices_and_prices_of_its_cloud(

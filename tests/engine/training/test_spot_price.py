@@ -1,5 +1,7 @@
 """What the machine costs, asked of its cloud while a run trains."""
 
+from threading import Event
+
 import pytest
 
 from engine.errors import Cancelled, InputError
@@ -12,6 +14,14 @@ from engine.training import spot
 from engine.training.setup import prepare
 
 pytestmark = pytest.mark.slow
+
+
+def wait_for_price(publisher):
+    for _ in range(6000):
+        if publisher.snapshot.price:
+            return
+        Event().wait(0.01)
+    pytest.fail("no price came")
 
 
 def said(snapshot, text):
@@ -43,13 +53,14 @@ def test_the_last_spot_price_is_kept_while_aws_gives_none(
     assert not said(snapshot, "using the table's")
     session.send(Finish())
     training.end(session)
+    assert {entry.price for entry in voice.spend.entries} == {100.0, 200.0}
 
 
 def test_preparation_costs_the_price_found_meanwhile(make_voice, training, fake_cloud, monkeypatch):
     monkeypatch.setattr(prices, "aws_spot_price", lambda *_: NewPrice(3600.0, "AWS spot"))
 
     def prepare_slowly(options, voice, publisher, inbox):
-        assert inbox.next_of((NewPrice,), 60) is not None
+        wait_for_price(publisher)
         return prepare(options, voice, publisher, inbox)
 
     monkeypatch.setattr("engine.training.setup.prepare", prepare_slowly)
@@ -70,7 +81,7 @@ def test_a_cancelled_preparation_costs_the_price_found(
     monkeypatch.setattr(prices, "aws_spot_price", lambda *_: NewPrice(3600.0, "AWS spot"))
 
     def give_up(options, voice, publisher, inbox):
-        assert inbox.next_of((NewPrice,), 60) is not None
+        wait_for_price(publisher)
         raise Cancelled("The features were not completed.")
 
     monkeypatch.setattr("engine.training.setup.prepare", give_up)

@@ -126,7 +126,8 @@ def test_no_output_ends_a_run_or_changes_its_exit_code(runs, name: str) -> None:
     assert runs.said("checkpoint")
     log = runs.said("voicecoach.log") or ""
     # Once, though more than one line was refused.
-    assert log.count("standard output cannot be written") == (name != "closed")
+    assert log.count("standard output cannot be written") == (name == "/dev/full")
+    assert log.count("nobody reads descriptor 1") == ("pipe" in name)
 
 
 def test_lines_come_again_once_there_is_room(runs) -> None:
