@@ -117,7 +117,7 @@ def prepare(
         step=checkpoint.step if checkpoint else 0,
         base_step=checkpoint.base_step if checkpoint else 0,
         unlogged=checkpoint.unlogged if checkpoint else Unlogged(),
-        damaged=newest.damaged_step,
+        damaged=newest.damaged[0] if newest.damaged else None,
         corpus_change=report_corpus_change(
             voice, network, checkpoint, data.store.content, publisher
         ),
