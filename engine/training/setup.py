@@ -26,7 +26,7 @@ from engine.machine.device import (
     unused_gpu,
 )
 from engine.machine.lock import LOCK_NAME
-from engine.networks.build import build_network
+from engine.networks.build import weight_shapes
 from engine.networks.specs import NetworkSpec, preset_spec, size_of
 from engine.run.commands import Inbox
 from engine.run.options import TrainOptions
@@ -145,8 +145,7 @@ def _batch_source(
 
 def _checkpoint_bytes(spec: NetworkSpec, recipe: Recipe) -> int:
     """Bytes of a checkpoint to train on from: weights, their EMA if there is one, Adam's state."""
-    with torch.device("meta"):
-        weights = sum(one.numel() for one in build_network(spec).parameters())
+    weights = sum(shape.numel() for shape in weight_shapes(spec).values())
     copies = 3 if recipe.ema_decay is None else 4
     return copies * weights * _BYTES_OF_A_WEIGHT
 
