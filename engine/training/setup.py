@@ -134,9 +134,8 @@ def _batch_source(
 ) -> BatchSource:
     return BatchSource(
         data.store,
-        voice.vocabulary,
+        {clip: voice.vocabulary.indices(data.store.clips[clip].text) for clip in clips},
         magnitudes=network == "ssrn",
-        clips=clips,
         batch_size=recipe.batch_size,
         crop_frames=crop_frames,
         seed=voice.settings.seed,
