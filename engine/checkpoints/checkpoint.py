@@ -6,7 +6,7 @@ Where the newest is damaged, the one before is found and used.
 import errno
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import chain, count
 from pathlib import Path
@@ -36,7 +36,7 @@ from engine.choices import NetworkName
 from engine.errors import EngineError, InputError
 from engine.files import PRIVATE, PRIVATE_FOLDER, fsync, make_folder, open_plain, require_room
 from engine.formatting import timestamp
-from engine.networks.build import build_network, network_with
+from engine.networks.build import network_with, weight_shapes
 from engine.networks.specs import NetworkSpec
 from engine.networks.ssrn import SSRN
 from engine.networks.text2mel import Text2Mel
@@ -58,8 +58,6 @@ _REMEDIES = {
     **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), "make that folder writable; "),
     errno.EXDEV: "copy the voice to another disk, such as a mounted volume; ",
 }
-
-_Shapes = dict[str, torch.Size]
 
 
 @dataclass(frozen=True)
@@ -205,7 +203,7 @@ def load_checkpoint(folder: Path, *, with_optimizer: bool = True) -> Checkpoint:
     """
     state = read_state(folder)
     spec, checksums = state.network_spec, state.checksums
-    shapes = _shapes(spec)
+    shapes = weight_shapes(spec)
     weight_bytes = 4 * sum(shape.numel() for shape in shapes.values())
 
     def tensors(name: str, max_bytes: int) -> dict[str, Tensor]:
@@ -229,13 +227,9 @@ def load_checkpoint(folder: Path, *, with_optimizer: bool = True) -> Checkpoint:
     return Checkpoint(spec=spec, weights=weights, ema=ema, optimizer=optimizer, **in_state)
 
 
-def _shapes(spec: NetworkSpec) -> _Shapes:
-    """The names and shapes of a network's weights, for which no memory is taken."""
-    with torch.device("meta"):
-        return {name: one.shape for name, one in build_network(spec).named_parameters()}
-
-
-def _fitting(tensors: dict[str, Tensor], shapes: _Shapes, name: str) -> dict[str, Tensor]:
+def _fitting(
+    tensors: dict[str, Tensor], shapes: Mapping[str, torch.Size], name: str
+) -> dict[str, Tensor]:
     if {key: tensor.shape for key, tensor in tensors.items()} != shapes:
         raise ValueError(f"{name} does not fit the sizes in its own state.json")
     return tensors

@@ -26,7 +26,7 @@ from engine.machine.device import (
     unused_gpu,
 )
 from engine.machine.lock import LOCK_NAME
-from engine.networks.build import build_network
+from engine.networks.build import weight_shapes
 from engine.networks.specs import NetworkSpec, size_of
 from engine.run.commands import Inbox
 from engine.run.options import TrainOptions
@@ -134,9 +134,8 @@ def _batch_source(
 ) -> BatchSource:
     return BatchSource(
         data.store,
-        voice.vocabulary,
+        {clip: voice.vocabulary.indices(data.store.clips[clip].text) for clip in clips},
         magnitudes=network == "ssrn",
-        clips=clips,
         batch_size=recipe.batch_size,
         crop_frames=crop_frames,
         seed=voice.settings.seed,
@@ -145,8 +144,7 @@ def _batch_source(
 
 def _checkpoint_bytes(spec: NetworkSpec, recipe: Recipe) -> int:
     """Bytes of a checkpoint to train on from: weights, their EMA if there is one, Adam's state."""
-    with torch.device("meta"):
-        weights = sum(one.numel() for one in build_network(spec).parameters())
+    weights = sum(shape.numel() for shape in weight_shapes(spec).values())
     copies = 3 if recipe.ema_decay is None else 4
     return copies * weights * _BYTES_OF_A_WEIGHT
 
