@@ -12,7 +12,8 @@ from engine.jobs.clean import clean
 from engine.jobs.demo import demo_options
 from engine.jobs.export import export_voice
 from engine.jobs.say import say
-from engine.mirror.restore import FetchOptions, restore_from_mirror
+from engine.mirror.fetch import FetchOptions
+from engine.mirror.restore import restore_from_mirror
 from engine.run.commands import Audition
 from engine.run.options import TrainOptions
 from engine.voice.folder import Voice
