@@ -59,6 +59,7 @@ def spoil_steps(monkeypatch, spoil):
     monkeypatch.setattr(Learner, "step", step_and_spoil)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", ["standard", "bbc"])
 def test_a_step_with_a_nan_loss_changes_nothing(
     make_voice, copy_voice, training, monkeypatch, recipe
@@ -105,6 +106,7 @@ def test_an_infinite_gradient_is_skipped_and_not_clipped(make_voice, training, m
     assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
 
 
+@pytest.mark.slow
 def test_many_skips_in_a_row_roll_back_with_half_the_rate(
     make_voice, copy_voice, training, monkeypatch
 ):
@@ -141,6 +143,7 @@ def hopeless(make_voice, monkeypatch):
     return voice
 
 
+@pytest.mark.slow
 def test_after_three_rollbacks_a_person_may_let_it_try_again(hopeless, training):
     session = training.start(hopeless, "15", attended=True)
     snapshot = training.until(session, lambda s: s.phase is Phase.PAUSED)
@@ -162,6 +165,7 @@ def test_after_three_rollbacks_a_person_may_let_it_try_again(hopeless, training)
     assert load_checkpoint(hopeless.newest("text2mel").path).recovery.rate_factor == tried / 2
 
 
+@pytest.mark.slow
 def test_a_diverged_run_ends_when_nobody_answers(hopeless, training):
     session = training.start(hopeless, "30", attended=True)
     training.until(session, lambda s: s.wait_ends_at is not None)
@@ -174,6 +178,7 @@ def test_a_diverged_run_ends_when_nobody_answers(hopeless, training):
     assert steps(hopeless) == [0, 10]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("leaves", [False, True])
 def test_without_a_screen_a_diverged_run_fails(hopeless, training, leaves):
     session = training.start(hopeless, "30", attended=leaves)
@@ -192,6 +197,7 @@ def test_without_a_screen_a_diverged_run_fails(hopeless, training, leaves):
     assert len(events(training, snapshot, "diverged")) == 1 + 1
 
 
+@pytest.mark.slow
 def test_without_a_checkpoint_it_starts_from_fresh_weights(make_voice, training, monkeypatch):
     voice = make_voice(text2mel=None)
     # One that was never complete is none.
@@ -208,6 +214,7 @@ def test_without_a_checkpoint_it_starts_from_fresh_weights(make_voice, training,
     assert (snapshot.step, snapshot.rate_factor) == (7, 0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("written_at_once")
 def test_a_loss_far_above_its_range_rolls_back(make_voice, training, monkeypatch):
     voice = make_voice(text2mel=5000, base_step=5000, recipe="bbc")  # the warm-up is over
