@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import nn
 
-from engine.check.report import CheckReport, Estimate, Finding, in_order, this_machine
+from engine.check.kinds import finding
+from engine.check.report import CheckReport, Estimate, in_order, this_machine
 from engine.choices import NetworkName, Precision, PresetName, RecipeName
 from engine.data.audio import AudioSpec
 from engine.data.batches import Batch
@@ -101,9 +102,8 @@ def with_estimates(
             shapes, request, device, on_progress=on_progress, cancelled=cancelled
         )
     except OutOfMemory as error:
-        advice = "use a GPU with more memory, or split the longest clips"
-        finding = Finding("out-of-memory", "error", None, "", METADATA, str(error), advice)
-        findings = in_order([*report.findings, finding])
+        found = finding("out-of-memory", str(error)).at(METADATA)
+        findings = in_order([*report.findings, found])
         return replace(report, estimates=published, findings=findings)
     return replace(report, estimates=(*measured, *published))
 
