@@ -124,12 +124,7 @@ def _rate_findings(rate: int, wanted: int) -> Iterator[Finding]:
         yield finding("other-rate", figure, float(rate))
     elif rate < wanted:
         figure = f"{rate:,} Hz: no sound above {rate / 2000:.1f} kHz"
-        yield finding(
-            "low-rate",
-            figure,
-            float(rate),
-            harmful=rate < min(_MIN_RATE, wanted),
-        )
+        yield finding("low-rate", figure, float(rate), harmful=rate < min(_MIN_RATE, wanted))
 
 
 def _length_findings(

@@ -157,12 +157,7 @@ def _markup(transcript: _Transcript) -> Iterator[Finding]:
         advice = "write the character that it stands for"
     if found and without != transcript.text:
         figure = f"{_quoted(found.group())} is {what}"
-        yield finding(
-            "markup",
-            figure,
-            harmful=transcript.matters(without),
-            advice=advice,
-        )
+        yield finding("markup", figure, harmful=transcript.matters(without), advice=advice)
 
 
 def _brackets(transcript: _Transcript) -> Iterator[Finding]:

@@ -97,12 +97,7 @@ def _clipped(channel: NDArray[np.float32], rate: int, peak: float) -> Iterator[F
     if tops >= (_FLAT_TOPS_AT_FULL_SCALE if at_full_scale else _FLAT_TOPS):
         height = "full scale" if at_full_scale else f"{100 * peak:.0f} % of full scale"
         figure = f"{100 * share:.2g} % of samples in {tops:,} flat tops at {height}"
-        yield finding(
-            "clipped",
-            figure,
-            100 * share,
-            harmful=share >= _HARMFUL_CLIPPING,
-        )
+        yield finding("clipped", figure, 100 * share, harmful=share >= _HARMFUL_CLIPPING)
     elif len(channel) >= _MIN_SQUASHED_SECONDS * rate:
         yield from _squashed(channel)
 
@@ -139,12 +134,7 @@ def _offset(samples: NDArray[np.float32]) -> Iterator[Finding]:
     offset = float(means[np.abs(means).argmax()])
     if abs(offset) >= _OFFSET:
         figure = f"DC offset of {100 * offset:+.1f} % of full scale"
-        yield finding(
-            "dc-offset",
-            figure,
-            100 * offset,
-            harmful=abs(offset) >= _HARMFUL_OFFSET,
-        )
+        yield finding("dc-offset", figure, 100 * offset, harmful=abs(offset) >= _HARMFUL_OFFSET)
 
 
 def _dropouts(channel: NDArray[np.float32], rate: int, speech: float) -> Iterator[Finding]:
@@ -166,12 +156,7 @@ def _dropouts(channel: NDArray[np.float32], rate: int, speech: float) -> Iterato
             f"{plural(len(found), 'gap')} in the speech, {1000 * total:.0f} ms in total, "
             f"first at {found[0][0] / rate:.2f} s"
         )
-        yield finding(
-            "dropout",
-            figure,
-            1000 * total,
-            harmful=total >= _HARMFUL_DROPOUT,
-        )
+        yield finding("dropout", figure, 1000 * total, harmful=total >= _HARMFUL_DROPOUT)
 
 
 def _moves(samples: NDArray[np.float32], level: float) -> bool:
