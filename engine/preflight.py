@@ -7,9 +7,10 @@ here, once; the trainer is handed the result.
 import math
 import secrets
 import shlex
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from engine.checkpoints.state import is_intact, read_state, source_checkpoints
 from engine.choices import CloudName
@@ -18,8 +19,8 @@ from engine.machine.cloud.detect import chosen_cloud
 from engine.machine.cloud.providers import metadata_base
 from engine.machine.lock import LOCK_NAME
 from engine.networks.specs import preset_of
-from engine.run.options import QUOTE_A_SUM, Price, TrainOptions
-from engine.run.stop import AlreadyThereError, StopRule, StoredStop, read_stored_stop
+from engine.run.options import QUOTE_A_SUM, TrainOptions
+from engine.run.stop import AlreadyThereError, StopPoint, StopRule, StoredStop, read_stored_stop
 from engine.text.mapping import require_vocabulary
 from engine.text.vocabulary import Vocabulary
 from engine.voice.dataset import as_stored, require_dataset, require_free
@@ -28,23 +29,15 @@ from engine.voice.layout import is_checkpoint, list_checkpoints
 from engine.voice.settings import VoiceSettings
 from engine.voice.spend import SpendLog
 
+_Resolve = Callable[[StopRule | StoredStop, int], StopPoint]
+"""Where a stop lies for a voice at a step; raises as `StopRule.resolve`."""
+
 # What a run that ended early may have left in the folder of a voice that is yet to be.
-_LEFTOVERS = {
-    LOCK_NAME,
-    "socket",
-    "features",
-    "corpus.json",
-    "check.json",
-    RESTORING,
-}
+_LEFTOVERS = {LOCK_NAME, "socket", "features", "corpus.json", "check.json", RESTORING}
 
 
-@dataclass(frozen=True)
-class Note:
-    """What the person is told when the run starts; a warning stays until it is dismissed."""
-
-    text: str
-    warn: bool = False
+Note = tuple[Literal["event", "warn"], str]
+"""What is told when the run starts, and the method of the publisher that tells it."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +57,8 @@ class Preflight:
     """When to stop: as the options say, or where the previous run was to stop."""
     cloud: CloudName | None
     """The cloud whose metadata service may be asked; None where not one request may leave."""
-    notes: tuple[Note, ...] = ()
+    notes: list[Note]
+    """What the person is told when the run starts."""
 
 
 def check_options(options: TrainOptions) -> Preflight:
@@ -93,18 +87,22 @@ def check_options(options: TrainOptions) -> Preflight:
     cloud = _cloud(options)
     # A price that the cloud is yet to say can be asked for money as well.
     price = math.inf if cloud and settings.price_auto else settings.price
-    money = _Money(SpendLog(folder / "spend.jsonl"), price)
-    money.check_budget(settings.budget)
+    log = SpendLog(folder / "spend.jsonl")
+    _check_budget(settings.budget, log, price)
+    notes = _budget_notes(before.budget, settings.budget)
+
+    def resolve(stop: StopRule | StoredStop, step: int) -> StopPoint:
+        return stop.resolve(step, log.seconds, log.usd, price)
+
     step = _first_step(options)
-    stop, stop_notes = _stop(options, step, money)
     return Preflight(
         settings=settings,
         step=step,
         new=new,
         takes_dataset=new or Voice.open(folder).settings.dataset is None,
-        stop=stop,
+        stop=_stop(options, step, resolve, notes),
         cloud=cloud,
-        notes=(*_budget_notes(before.budget, settings.budget), *stop_notes),
+        notes=notes,
     )
 
 
@@ -124,82 +122,69 @@ def _cloud(options: TrainOptions) -> CloudName | None:
     return cloud
 
 
-@dataclass(frozen=True)
-class _Money:
-    """What the voice has cost, and what an hour costs."""
-
-    spend: SpendLog
-    price: float
-
-    def check_budget(self, budget: float) -> None:
-        """Refuse a budget that is used up, or that cannot be enforced; 0 is none."""
-        if budget <= 0:
-            return
-        log = self.spend
-        if log.unreadable and not log.entries:
-            raise InputError(
-                f"the budget of ${budget:,.2f} cannot be enforced, because {log.path} is "
-                f"damaged: none of its lines can be read; restore it from a backup or the voice's "
-                f"mirror, or remove it to count from $0"
-            )
-        if self.price <= 0:
-            raise InputError(
-                f"the budget of ${budget:,.2f} cannot be enforced, because this run has no price; "
-                f"give --price in $ an hour, or --budget none"
-            )
-        if log.usd >= budget:
-            spent, idle = log.usd, log.idle_usd
-            raise AlreadyThereError(
-                f"the budget of ${budget:,.2f} is used up: ${spent:,.2f} is spent, "
-                f"${spent - idle:,.2f} on training and ${idle:,.2f} on idle time; give a larger "
-                f"--budget, or none"
-            )
-
-    def resolve(self, stop: StopRule | StoredStop, step: int) -> None:
-        """Refuse a stop that lies behind; raises as `StopRule.resolve`."""
-        stop.resolve(step, self.spend.seconds, self.spend.usd, self.price)
+def _check_budget(budget: float, log: SpendLog, price: float) -> None:
+    """Refuse a budget that is used up, or that cannot be enforced; 0 is none."""
+    if budget <= 0:
+        return
+    if log.unreadable and not log.entries:
+        raise InputError(
+            f"the budget of ${budget:,.2f} cannot be enforced, because {log.path} is damaged: none "
+            f"of its lines can be read; restore it from a backup or the voice's mirror, or remove "
+            f"it to count from $0"
+        )
+    if price <= 0:
+        raise InputError(
+            f"the budget of ${budget:,.2f} cannot be enforced, because this run has no price; give "
+            f"--price in $ an hour, or --budget none"
+        )
+    if log.usd >= budget:
+        spent, idle = log.usd, log.idle_usd
+        raise AlreadyThereError(
+            f"the budget of ${budget:,.2f} is used up: ${spent:,.2f} is spent, "
+            f"${spent - idle:,.2f} on training and ${idle:,.2f} on idle time; give a larger "
+            f"--budget, or none"
+        )
 
 
-def _budget_notes(before: float, now: float) -> tuple[Note, ...]:
+def _budget_notes(before: float, now: float) -> list[Note]:
     """Say that the options change the budget: a shell may have made another sum of it."""
     if before == now:
-        return ()
+        return []
     was, is_ = (f"${usd:,.2f}" if usd else "none" for usd in (before, now))
     # What is likely to be a mistake ends the run early, or never.
-    warn = before > 0 and (now == 0 or now < before)
-    return (Note(f"budget is now {is_} (was {was})", warn),)
+    likely_wrong = before > 0 and (now == 0 or now < before)
+    return [("warn" if likely_wrong else "event", f"budget is now {is_} (was {was})")]
 
 
 def _stop(
-    options: TrainOptions, step: int, money: _Money
-) -> tuple[StopRule | StoredStop | None, tuple[Note, ...]]:
-    """When to stop, and what to say where the previous run was to stop elsewhere."""
+    options: TrainOptions, step: int, resolve: _Resolve, notes: list[Note]
+) -> StopRule | StoredStop | None:
+    """When to stop; notes where the previous run was to stop elsewhere."""
     try:
         stored = read_stored_stop(options.voice_folder / options.network)
-        notes: tuple[Note, ...] = ()
     except InputError as error:
         if options.stop is None:
             raise
-        stored, notes = None, (Note(str(error), warn=True),)
+        stored = None
+        notes.append(("warn", str(error)))
     if stored is not None and stored.matches(options.stop):
-        _require_ahead(stored, options, step, money)
-        return stored, ()
+        _require_ahead(stored, options, step, resolve)
+        return stored
     rule = options.stop if isinstance(options.stop, StopRule) else None
     if rule is not None:
-        _require_ahead(rule, options, step, money)
+        _require_ahead(rule, options, step, resolve)
     if stored is not None:
-        notes = (
-            Note(f"stop changed from {stored.point.words} to {rule.text if rule else 'no stop'}"),
-        )
-    return rule, notes
+        now = rule.text if rule else "no stop"
+        notes.append(("event", f"stop changed from {stored.point.words} to {now}"))
+    return rule
 
 
 def _require_ahead(
-    stop: StopRule | StoredStop, options: TrainOptions, step: int, money: _Money
+    stop: StopRule | StoredStop, options: TrainOptions, step: int, resolve: _Resolve
 ) -> None:
     """Refuse a stop that lies behind the newest checkpoint that is not damaged."""
     try:
-        money.resolve(stop, step)
+        resolve(stop, step)
         return
     except InputError as error:
         checkpoints = list_checkpoints(options.voice_folder / options.network / "checkpoints")
@@ -213,7 +198,7 @@ def _require_ahead(
             raise InputError(f"{error}; {QUOTE_A_SUM}") from error
         if sound == step:
             raise
-    money.resolve(stop, sound)
+    resolve(stop, sound)
 
 
 def _first_step(options: TrainOptions) -> int:
@@ -231,25 +216,14 @@ def _first_step(options: TrainOptions) -> int:
 
 def _with_options(settings: VoiceSettings, options: TrainOptions) -> VoiceSettings:
     """The settings with what the options change, and an id where there is a mirror."""
-    changes: dict[str, Any] = {
-        "recipe": options.recipe,
-        "dropout": options.dropout,
-        "budget": options.budget,
-        "checkpoint_every": options.checkpoint_every,
-        "checkpoint_minutes": options.checkpoint_minutes,
-        "mirror": options.mirror,
-        **_price_changes(options.price),
-    }
-    settings = replace(settings, **_given(changes))
+    names = ("recipe", "dropout", "budget", "checkpoint_every", "checkpoint_minutes", "mirror")
+    settings = replace(settings, **_given({name: getattr(options, name) for name in names}))
+    if options.price is not None:
+        price = 0.0 if options.price == "auto" else options.price
+        settings = replace(settings, price=price, price_auto=options.price == "auto")
     if settings.mirror is None or settings.id is not None:
         return settings
     return replace(settings, id=secrets.token_hex(16))
-
-
-def _price_changes(price: Price | None) -> dict[str, Any]:
-    if price is None:
-        return {}
-    return {"price": 0.0 if price == "auto" else price, "price_auto": price == "auto"}
 
 
 def _given(values: dict[str, Any]) -> dict[str, Any]:
@@ -270,11 +244,6 @@ def _existing_settings(options: TrainOptions) -> VoiceSettings:
             f"The voice in {folder} is trained on {voice.dataset}, not on {options.dataset}; leave "
             f"the dataset out, or make another voice with --voice."
         )
-    if options.preset is not None and options.preset != settings.preset:
-        raise InputError(
-            f"The voice in {folder} has the preset {settings.preset}, not {options.preset}; "
-            f"leave --preset out, or make another voice with --voice."
-        )
     _require_own_vocabulary(options, settings)
     if options.source is not None:
         if voice.checkpoints(options.network):
@@ -287,20 +256,22 @@ def _existing_settings(options: TrainOptions) -> VoiceSettings:
 
 
 def _require_own_vocabulary(options: TrainOptions, settings: VoiceSettings) -> None:
-    """Refuse other symbols for a voice that exists: its weights know their rows by them."""
-    folder = options.voice_folder
-    new_voice = f"make another voice from it: `voicecoach train DATASET --voice NEW --from {folder}"
-    if options.vocabulary is not None and options.vocabulary != settings.symbols:
-        raise InputError(
-            f"The voice in {folder} reads the symbols {settings.symbols!r}, and a voice keeps its "
-            f"symbols; leave --vocabulary out, or {new_voice} "
-            f"--vocabulary {shlex.quote(options.vocabulary)}`."
-        )
-    if options.cleaner is not None and options.cleaner != settings.cleaner:
-        raise InputError(
-            f"The voice in {folder} has the cleaner {settings.cleaner}, not {options.cleaner}; "
-            f"leave --cleaner out, or {new_voice} --cleaner {options.cleaner}`."
-        )
+    """Refuse another preset or other symbols for a voice that exists: its weights fit its own."""
+    folder = shlex.quote(str(options.voice_folder))
+    for option, given, own in (
+        ("preset", options.preset, settings.preset),
+        ("vocabulary", options.vocabulary, settings.symbols),
+        ("cleaner", options.cleaner, settings.cleaner),
+    ):
+        if given not in (None, own):
+            other = "with --voice"
+            if option != "preset":
+                command = f"voicecoach train DATASET --voice NEW --from {folder} --{option}"
+                other = f"from it: `{command} {shlex.quote(str(given))}`"
+            raise InputError(
+                f"The voice in {options.voice_folder} has the {option} {own}, not {given}; leave "
+                f"--{option} out, or make another voice {other}."
+            )
 
 
 def _new_settings(options: TrainOptions) -> VoiceSettings:
@@ -308,7 +279,7 @@ def _new_settings(options: TrainOptions) -> VoiceSettings:
     folder = options.voice_folder
     if options.dataset is None:
         raise InputError(
-            f"There is no voice in {folder}; say what to train one on: "
+            f"There is no voice in {folder}; check the path, or say what to train a new one on: "
             f"`voicecoach train DATASET --voice {folder}`."
         )
     settings = VoiceSettings(dataset=as_stored(options.dataset, folder))

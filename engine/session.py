@@ -108,8 +108,8 @@ class Session:
 
     def start(self) -> None:
         """Start the engine thread, and serve the screens of others; returns at once."""
-        for note in self._preflight.notes:
-            (self._publisher.warn if note.warn else self._publisher.event)(note.text)
+        for tell, text in self._preflight.notes:
+            getattr(self._publisher, tell)(text)
         try:
             if self._voice.locate() == self._options.voice_folder:
                 self._server.start()

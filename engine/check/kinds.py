@@ -116,10 +116,10 @@ KINDS: dict[str, tuple[Severity, str]] = {
     # the corpus
     "too-few-clips": ("error", "fix the errors or record more: training needs at least two clips"),
     "little-speech": ("note", "record more: the BBC's voices were made from one to three hours"),
+    "out-of-memory": ("error", "use a GPU with more memory, or split the longest clips"),
     "absent-letters": ("warning", "record sentences with words that contain these letters"),
     "absent-marks": ("note", "record sentences with them if they should change how it speaks"),
     "absent-pairs": ("note", "record sentences with words that contain these letter pairs"),
-    "out-of-memory": ("error", "use a GPU with more memory, or split the longest clips"),
     "few-pairs": ("note", "record more varied sentences"),
 }
 """Usual severity and advice of each kind of finding."""

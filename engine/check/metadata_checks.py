@@ -17,8 +17,8 @@ from engine.check.recording_files import match_recordings
 from engine.check.report import Finding, Severity, UnknownCharacter
 from engine.check.transcripts import LEAVE_OUT, text_findings
 from engine.choices import CleanerName
-from engine.data.clips import METADATA, Clip, CorpusScan, Limits, recording_key
-from engine.data.metadata import Line, Rejected, Row, shown
+from engine.data.clips import METADATA, Clip, CorpusScan, Limits
+from engine.data.metadata import Line, Rejected, Row, recording_key, shown
 from engine.text.unknown import sentence_about
 from engine.text.vocabulary import Vocabulary
 
@@ -73,7 +73,7 @@ def check_metadata(scan: CorpusScan, vocabulary: Vocabulary, limits: Limits) -> 
         lines = scan.content.decode(codec, "replace").splitlines()
         return Metadata((), sum(bool(line.strip()) for line in lines), (whole,), (), ())
     # Training cannot read any row of it; everything else that is wrong is found all the same.
-    found = _check(scan.with_content(text.encode()), vocabulary, limits)
+    found = _check(replace(scan, content=text.encode()), vocabulary, limits)
     clips = [replace(clip, clip_id=shown(clip.clip_id), text="") for clip in found.clips]
     unlisted = sorted([*found.unlisted, *clips], key=lambda clip: clip.line)
     return Metadata((), found.total, (whole, *found.findings), (), tuple(unlisted))

@@ -135,21 +135,15 @@ def _with_estimates(
 ) -> CheckReport:
     from engine.training.throughput import EstimateRequest, with_estimates
 
-    settings = options.settings()
     preset, existing = options.sizes()
     request = EstimateRequest(
-        preset=preset,
-        recipe=settings.recipe,
-        vocabulary_size=len(settings.symbols),
-        audio=settings.audio,
-        limits=settings.limits,
+        replace(options.settings(), preset=preset),
         steps={"text2mel": options.steps, "ssrn": max(1, round(options.steps * _SSRN_SHARE))},
+        device=options.device,
         price=options.price,
         existing=existing,
     )
-    return with_estimates(
-        report, files.shapes, request, options.device, on_progress=show, cancelled=_never
-    )
+    return with_estimates(report, files.shapes, request, on_progress=show, cancelled=_never)
 
 
 def _with_scores(

@@ -221,8 +221,6 @@ class Snapshot:
     """Training time of the voice, all its runs together."""
     spent: float = 0.0
     """Spend of the voice in US dollars, all its runs together, idle time included."""
-    idle_seconds: float = 0.0
-    """Time of the voice in which a machine was paid for that made no steps."""
     idle_usd: float = 0.0
     """What of the spend was for idle time, in US dollars."""
     wait_seconds: float = 0.0

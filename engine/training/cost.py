@@ -90,8 +90,8 @@ class CostMeter:
         self._network = network
         self.price = price
         """US dollars an hour."""
-        self._past_seconds, self._past_idle_seconds = past.seconds, past.idle_seconds
-        self.spent_before, self._past_idle_usd = past.usd, past.idle_usd
+        self._past_seconds, self._past_idle_usd = past.seconds, past.idle_usd
+        self.spent_before = past.usd
         """What the voice had cost when this run began, in US dollars."""
         self.clock = RunningClock()
         self._began = self.clock.read()
@@ -148,9 +148,11 @@ class CostMeter:
         return self._past_seconds + self.run_training_seconds
 
     @property
-    def idle_seconds(self) -> float:
-        """Idle time of the voice, all its runs together."""
-        return self._past_idle_seconds + self._run_idle_seconds()
+    def run_idle_seconds(self) -> float:
+        """Idle time of this run."""
+        # Training first: what passes between the two readings is then idle, and not less than 0.
+        training = self.run_training_seconds
+        return max(0.0, self.run_seconds - training)
 
     @property
     def spent(self) -> float:
@@ -164,6 +166,15 @@ class CostMeter:
         closed = self._closed
         _, idle = self._open(closed)
         return self._past_idle_usd + closed.idle_usd + idle / 3600 * self.price
+
+    def figures(self) -> dict[str, float]:
+        """The sums, as a `Snapshot` names them."""
+        return {
+            "run_seconds": self.run_training_seconds,
+            "voice_seconds": self.training_seconds,
+            "spent": self.spent,
+            "idle_usd": self.idle_usd,
+        }
 
     @property
     def entry_due(self) -> bool:
@@ -199,15 +210,10 @@ class CostMeter:
         self.pause_training()
         self._ended = self.run_seconds
 
-    def _run_idle_seconds(self) -> float:
-        # Training first: what passes between the two readings is then idle, and not less than 0.
-        training = self.run_training_seconds
-        return max(0.0, self.run_seconds - training)
-
     def _open(self, closed: _Closed) -> tuple[float, float]:
         """Seconds of training and of idle time that are in no entry yet."""
         training = max(0.0, self.run_training_seconds - closed.training)
-        return training, max(0.0, self._run_idle_seconds() - closed.idle)
+        return training, max(0.0, self.run_idle_seconds - closed.idle)
 
     def _close(self, kind: SpendKind, seconds: float, step: int) -> SpendEntry:
         entry, closed = self._entry(kind, seconds, step), self._closed

@@ -69,11 +69,7 @@ class Metrics:
     """Publishes what each step comes to, and writes the logged ones to the history."""
 
     def __init__(self, context: TrainingContext, publisher: Publisher, cost: CostMeter) -> None:
-        """Read the history of the network up to the step of its checkpoint.
-
-        Raises:
-            EngineError: the history cannot be read.
-        """
+        """Read the history up to the checkpoint's step; raise `EngineError` if that fails."""
         self._context = context
         self._learner = context.learner
         self._publisher = publisher
@@ -101,19 +97,17 @@ class Metrics:
             base_step=base,
             first_step=step,
             learning_rate=self._learner.learning_rate(step + 1),
-            price=self._cost.price,
-            voice_seconds=self._cost.training_seconds,
-            spent=self._cost.spent,
             checkpoint_step=saved_step,
             curve=self._history.curve,
             held_out=held_out,
         )
         if self._context.corpus_change:
             self._note(step, self._context.corpus_change)
-        since = f", {step - base:,} since base" if step else ""
+        begun = "continued from" if step else "started at"
+        since = f", {step - base:,} since base" if 0 < base < step else ""
         self._publisher.event(
-            f"{self._context.network} {'continued from' if step else 'started at'} step {step:,}"
-            f"{since}; held-out {held_out:.4f}"
+            f"{self._context.network} {begun} step {step:,}{since}; "
+            f"held-out loss {held_out:.4f} (EMA)"
         )
         self._report_lost_steps()
         self.draw_attention(step)
@@ -130,9 +124,7 @@ class Metrics:
             step=step,
             learning_rate=self._learner.learning_rate(step),
             steps_per_second=self._cost.steps_per_second,
-            run_seconds=self._cost.run_training_seconds,
-            voice_seconds=self._cost.training_seconds,
-            spent=self._cost.spent,
+            **self._cost.figures(),
             **changes,
         )
         return logged
@@ -163,12 +155,9 @@ class Metrics:
         return self._sums.unlogged
 
     def roll_back(self, step: int, unlogged: Unlogged, text: str) -> None:
-        """Take back what was logged after a step, from whose checkpoint training continues.
+        """Take back what was logged after a step, whose checkpoint has these `unlogged` losses.
 
-        Args:
-            step: the step of the checkpoint.
-            unlogged: the losses that the checkpoint has.
-            text: what happened, for the history.
+        The text says in the history what happened.
         """
         self._sums = LossSums(unlogged, self._learner.device)
         try:

@@ -90,7 +90,7 @@ class SpendRecorder:
                 f"spend.jsonl is damaged: {which} cannot be read, and what was paid then is "
                 f"missing from all sums"
             )
-        self._publish()
+        self._publisher.update(**self.cost.figures())
         self._tracking.start()
 
     def record(self, step: int) -> None:
@@ -111,7 +111,7 @@ class SpendRecorder:
             self.cost.price = new.usd
         self._log_writer.request()
         self._publisher.event(f"price: ${new.usd:.4g}/h ({new.source})")
-        self._publisher.update(price=new.usd, price_source=new.source, spent=self.cost.spent)
+        self._publisher.update(price=new.usd, price_source=new.source, **self.cost.figures())
 
     def roll_back(self, step: int) -> None:
         """Begin the next entry at an earlier step, whose steps are made anew."""
@@ -153,16 +153,7 @@ class SpendRecorder:
                 self._write_open()
             if not isinstance(error, FolderLostError):  # which the folder watch reports
                 self._publisher.event(f"{error}{self._spent_so_far()}", "error")
-        self._publish()
-
-    def _publish(self) -> None:
-        cost = self.cost
-        self._publisher.update(
-            spent=cost.spent,
-            idle_usd=cost.idle_usd,
-            idle_seconds=cost.idle_seconds,
-            voice_seconds=cost.training_seconds,
-        )
+        self._publisher.update(**self.cost.figures())
 
     def check(self) -> None:
         """Look once at the clock and at what the run does."""
@@ -172,7 +163,7 @@ class SpendRecorder:
             self._open_written = now
             self._open_writer.request()
         if self._idle.check(now):
-            self._publish()
+            self._publisher.update(**self.cost.figures())
 
     def _locate(self) -> None:
         """Follow a voice folder that was moved; raise `EngineError` where it is gone."""
@@ -213,7 +204,7 @@ class SpendRecorder:
         self._publisher.event(
             f"this process was suspended for {whole_minutes(seconds)}{usd}", "warning"
         )
-        self._publish()
+        self._publisher.update(**self.cost.figures())
 
 
 class _IdleReport:
@@ -236,7 +227,7 @@ class _IdleReport:
         if phase is not self._phase:
             self._begin(phase, now)
             return False
-        seconds = self._cost.idle_seconds - self._before[0]
+        seconds = self._cost.run_idle_seconds - self._before[0]
         usd = self._cost.idle_usd - self._before[1]
         if now - self._reminded >= _REMINDER_SECONDS:
             self._reminded = now
@@ -250,7 +241,7 @@ class _IdleReport:
 
     def _begin(self, phase: Phase, now: float) -> None:
         self._phase = phase
-        self._before = (self._cost.idle_seconds, self._cost.idle_usd)
+        self._before = (self._cost.run_idle_seconds, self._cost.idle_usd)
         self._shown = self._reminded = now
         self._publisher.update(wait_seconds=0.0, wait_usd=0.0)
         if phase is not Phase.PREPARING:  # which is work, though it is paid for

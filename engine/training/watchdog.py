@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
@@ -40,19 +40,10 @@ class Watchdog:
     processor.
     """
 
-    def __init__(
-        self, publisher: Publisher, log: Path, *, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        """Watch the thread that makes this call.
-
-        Args:
-            publisher: where an engine that hangs is reported.
-            log: the file that takes the stacks of all threads.
-            clock: monotonic time in seconds.
-        """
+    def __init__(self, publisher: Publisher, log: Path) -> None:
+        """Watch the thread that makes this call; the log takes the stacks of all threads."""
         self._publisher = publisher
         self._log = log
-        self._clock = clock
         self._engine_thread = threading.get_ident()
         self._in_step = False
         self.shares_processor = False
@@ -60,7 +51,7 @@ class Watchdog:
         # What follows is the watching thread's.
         self._limit = FIRST_SECONDS
         self._seen: tuple[object, ...] = ()
-        self._checked = clock()
+        self._checked = time.monotonic()
         self._waited = 0.0
         self._reported = ""
         self._thread = BackgroundThread(
@@ -88,7 +79,7 @@ class Watchdog:
 
     def check(self) -> None:
         """Check once, and report what is new."""
-        now = self._clock()
+        now = time.monotonic()
         passed, self._checked = min(now - self._checked, 2 * _POLL_SECONDS), now
         run = self._publisher.snapshot
         if run.steps_per_second:

@@ -2,12 +2,14 @@
 
 import os
 import threading
+from array import array
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
+import numpy as np
 from msgspec import Meta
 
 from engine.errors import EngineError, InputError
@@ -47,62 +49,26 @@ class _StoredLine(NamedTuple):
     end: int = 0
 
 
-class _Thinned:
-    """A series of any length in at most `_MAX_POINTS` points, each the mean of as many values.
-
-    When it is full, neighbours are merged and each point stands for twice as many.
-    """
+class _Series:
+    """Values over steps."""
 
     def __init__(self) -> None:
-        self.steps: list[int] = []
-        self.values: list[float] = []
-        self._per_point = 1
-        self._sum = 0.0
-        self._count = 0
+        self.steps = array("q")
+        self.values = array("d")
 
-    def add(self, step: int, value: float) -> None:
-        self._sum += value
-        self._count += 1
-        if self._count < self._per_point:
-            return
-        self.steps.append(step)
-        self.values.append(self._sum / self._count)
-        self._sum, self._count = 0.0, 0
-        if len(self.steps) >= _MAX_POINTS:
-            pairs = zip(self.values[::2], self.values[1::2], strict=True)
-            self.values = [(a + b) / 2 for a, b in pairs]
-            self.steps = self.steps[1::2]
-            self._per_point *= 2
+    def add(self, step: int, value: float | None) -> None:
+        if value is not None:
+            self.steps.append(step)
+            self.values.append(value)
 
-
-class _Curve:
-    """What of the losses is kept in memory."""
-
-    def __init__(self) -> None:
-        self._losses = _Thinned()
-        self._held_out = _Thinned()
-        self.last_held_out: float | None = None
-        self._best: float | None = None
-        self._best_step = 0
-
-    def add(self, line: _Line) -> None:
-        if line.loss is not None:
-            self._losses.add(line.step, line.loss)
-        if line.held_out is not None:
-            self._held_out.add(line.step, line.held_out)
-            self.last_held_out = line.held_out
-            if self._best is None or line.held_out < self._best:
-                self._best, self._best_step = line.held_out, line.step
-
-    def snapshot(self) -> LossCurve:
-        return LossCurve(
-            tuple(self._losses.steps),
-            tuple(self._losses.values),
-            tuple(self._held_out.steps),
-            tuple(self._held_out.values),
-            best=self._best,
-            best_step=self._best_step,
-        )
+    def thinned(self) -> tuple[tuple[int, ...], tuple[float, ...]]:
+        """At most `_MAX_POINTS` steps, and the means of as many values up to each."""
+        per_point = 1
+        while len(self.steps) >= per_point * _MAX_POINTS:
+            per_point *= 2
+        end = len(self.steps) // per_point * per_point
+        means = np.array(self.values[:end]).reshape(-1, per_point).mean(axis=1)
+        return tuple(self.steps[per_point - 1 : end : per_point]), tuple(means.tolist())
 
 
 class History:
@@ -126,7 +92,7 @@ class History:
         # Held while the file is changed, which may take long; not needed to add a line.
         self._writing = threading.Lock()
         self._waiting: deque[_StoredLine] = deque()
-        self._curve = _Curve()
+        self._losses, self._held_out = _Series(), _Series()
         self.last_step: int | None = None
         """The last step that the file had when it was opened, saved or not."""
         try:
@@ -139,26 +105,22 @@ class History:
     @property
     def curve(self) -> LossCurve:
         """The whole run in a few hundred points."""
-        return self._curve.snapshot()
+        best = min(self._held_out.values, default=None)
+        best_step = 0 if best is None else self._held_out.steps[self._held_out.values.index(best)]
+        return LossCurve(*self._losses.thinned(), *self._held_out.thinned(), best, best_step)
 
     @property
     def last_held_out(self) -> float | None:
         """The newest loss on the held-out set; None before the first."""
-        return self._curve.last_held_out
+        return self._held_out.values[-1] if self._held_out.values else None
 
     def add(
         self, step: int, losses: Losses, learning_rate: float, held_out: float | None = None
     ) -> None:
         """Append a logged step; it waits for `flush`."""
-        fields: dict[str, object] = {
-            "step": step,
-            "loss": losses.total,
-            "l1": losses.l1,
-            "divergence": losses.divergence,
-            "attention": losses.attention,
-            "learning_rate": learning_rate,
-            "held_out": held_out,
-        }
+        fields: dict[str, object] = {"step": step, "loss": losses.total, "l1": losses.l1}
+        fields |= {"divergence": losses.divergence, "attention": losses.attention}
+        fields |= {"learning_rate": learning_rate, "held_out": held_out}
         self._append(_Line(step, losses.total, held_out), fields)
 
     def note(self, step: int, text: str) -> None:
@@ -168,7 +130,7 @@ class History:
         self._append(_Line(step, note=text), {"step": step, "note": text})
 
     def _append(self, line: _Line, fields: dict[str, object]) -> None:
-        self._curve.add(line)
+        self._draw(line)
         self._waiting.append(_StoredLine(line, to_json(fields)))
 
     def flush(self) -> None:
@@ -209,7 +171,7 @@ class History:
         with self._writing:
             waiting = [line for line in self._take_waiting() if line.line.step <= step]
             self._put_back(waiting)
-            self._curve = _Curve()
+            self._losses, self._held_out = _Series(), _Series()
             try:
                 self._read(step)
             except OSError as error:
@@ -218,7 +180,11 @@ class History:
                 ) from error
             finally:
                 for line in waiting:
-                    self._curve.add(line.line)
+                    self._draw(line.line)
+
+    def _draw(self, line: _Line) -> None:
+        self._losses.add(line.step, line.loss)
+        self._held_out.add(line.step, line.held_out)
 
     def _take_waiting(self) -> list[_StoredLine]:
         # The trainer may append meanwhile: each of these operations is atomic.
@@ -250,7 +216,7 @@ class History:
             # Shortening takes no room, of which there may be none.
             os.truncate(self.path, end)
         for one in kept:
-            self._curve.add(one.line)
+            self._draw(one.line)
 
 
 def _read_lines(path: Path) -> Iterator[_StoredLine]:

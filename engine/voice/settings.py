@@ -2,7 +2,9 @@
 
 import tomllib
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -10,11 +12,12 @@ import tomlkit
 from msgspec import Meta
 from tomlkit.exceptions import TOMLKitError
 
-from engine.choices import CleanerName, PresetName, RecipeName
+from engine.choices import CleanerName, NetworkName, PresetName, RecipeName
 from engine.data.audio import MAX_FFT, AudioSpec
 from engine.data.clips import Limits
 from engine.errors import InputError
 from engine.formatting import brief
+from engine.networks.specs import NetworkSpec, preset_spec
 from engine.serialization import Amount, Count, Positive, from_plain
 from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
 
@@ -41,14 +44,6 @@ _COMMENTS = {
     "id": "identifies this voice in its mirror; do not edit",
 }
 _AUTO = "auto"
-# In every voice.toml since the first; what came later has a default in older files. A file that
-# was cut off lacks some of them, and perhaps the budget with them.
-_ALWAYS_THERE = (
-    *("preset", "recipe", "symbols", "price", "seed", "checkpoint_every", "keep_newest"),
-    *("keep_every", "sentence", "sharpening"),
-    *(f"audio.{entry.name}" for entry in fields(AudioSpec)),
-    *(f"limits.{entry.name}" for entry in fields(Limits)),
-)
 _CHOICES: dict[str, tuple[str, ...]] = {
     "preset": get_args(PresetName),
     "recipe": get_args(RecipeName),
@@ -100,6 +95,20 @@ class VoiceSettings:
     """Identifies the voice in its mirror; None for one that never had a mirror."""
     audio: AudioSpec = field(default_factory=AudioSpec)
     limits: Limits = field(default_factory=Limits)
+
+    def fresh_spec(self, network: NetworkName) -> NetworkSpec:
+        """The sizes of a network that starts from fresh weights."""
+        sizes = {"n_mels": self.audio.n_mels, "n_bins": self.audio.n_bins}
+        return preset_spec(self.preset, network, vocabulary_size=len(self.symbols), **sizes)
+
+
+_TABLES = {"audio": AudioSpec, "limits": Limits}
+# That a price is "auto" is said in the price itself.
+_SETTINGS = [one.name for one in fields(VoiceSettings) if one.name not in ("price_auto", *_TABLES)]
+_SETTINGS += [f"{table}.{one.name}" for table, kind in _TABLES.items() for one in fields(kind)]
+# These have a default in older files. One that lacks any other was cut off, and perhaps the budget
+# with it.
+_ADDED_LATER = {"dataset", "cleaner", "budget", "dropout", "checkpoint_minutes", "mirror", "id"}
 
 
 def parse_settings(text: str, path: Path) -> VoiceSettings:
@@ -158,20 +167,13 @@ def _require_known(values: dict[str, Any]) -> None:
     Raises:
         ValueError: naming the first.
     """
-    # That a price is "auto" is said in the price itself.
-    known = {entry.name for entry in fields(VoiceSettings)} - {"price_auto"}
-    found = {"": (values, known)}
-    for name, kind in (("audio", AudioSpec), ("limits", Limits)):
-        table = values.get(name, {})
-        if not isinstance(table, dict):
-            raise ValueError(f"{name} is {brief(table)}; write a table of settings")
-        found[f"{name}."] = (table, {entry.name for entry in fields(kind)})
-    for prefix, (table, names) in found.items():
-        for name in table.keys() - names:
-            raise ValueError(
-                f"there is no setting {brief(prefix + name)}; the names are "
-                f"{', '.join(sorted(names))}"
-            )
+    for table in _TABLES:
+        if not isinstance(values.get(table, {}), dict):
+            raise ValueError(f"{table} is {brief(values[table])}; write a table of settings")
+    for name in _dotted(values):
+        if name not in _SETTINGS:
+            near = get_close_matches(name, _SETTINGS, 1) or _SETTINGS
+            raise ValueError(f"there is no setting {brief(name)}; write {' or '.join(near)}")
 
 
 def _require_complete(values: dict[str, Any], path: Path) -> None:
@@ -180,16 +182,22 @@ def _require_complete(values: dict[str, Any], path: Path) -> None:
     Raises:
         InputError: naming what is missing.
     """
-    found = set(values)
-    for table in ("audio", "limits"):
-        found |= {f"{table}.{name}" for name in values.get(table, {})}
-    missing = [name for name in _ALWAYS_THERE if name not in found]
+    missing = [name for name in _SETTINGS if name not in {*_dotted(values), *_ADDED_LATER}]
     if missing:
         more = f" and {len(missing) - _MAX_NAMED} more" if len(missing) > _MAX_NAMED else ""
         raise InputError(
             f"{path} is incomplete: it lacks {', '.join(missing[:_MAX_NAMED])}{more}; "
             f"{_HOW_TO_RESTORE}, or add what is missing as the voice had it."
         )
+
+
+def _dotted(values: dict[str, Any]) -> Iterator[str]:
+    """The names of settings, those in a table with its name before them: `audio.n_fft`."""
+    for name, value in values.items():
+        if name in _TABLES:
+            yield from (f"{name}.{key}" for key in value)
+        else:
+            yield name
 
 
 def _require_usable(settings: VoiceSettings) -> None:

@@ -17,7 +17,6 @@ import pytest
 from paths import SPEECH
 
 if TYPE_CHECKING:
-    from engine.data.audio import AudioSpec
     from engine.run.commands import Command
     from engine.run.snapshot import Snapshot
     from engine.session import Session
@@ -28,14 +27,6 @@ if TYPE_CHECKING:
 def speech() -> Path:
     """Three clips of real speech."""
     return SPEECH
-
-
-@pytest.fixture(scope="session")
-def small_audio() -> AudioSpec:
-    """Fewer bins and bands than a voice has, so that a step takes milliseconds."""
-    from engine.data.audio import AudioSpec
-
-    return AudioSpec(n_fft=512, win_length=512, n_mels=20)
 
 
 @pytest.fixture(scope="session")
@@ -60,58 +51,6 @@ def tones(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows.append("only an id")
     (folder / "metadata.csv").write_text("\n".join(rows), encoding="utf-8")
     return folder
-
-
-@pytest.fixture
-def make_voice(tmp_path: Path, small_audio: AudioSpec) -> Callable[..., Voice]:
-    """Make a voice with narrow networks of random weights, at the steps that are asked for."""
-
-    def make(
-        name: str = "voice",
-        *,
-        dataset: Path = SPEECH,
-        text2mel: int | None = 0,
-        ssrn: int | None = None,
-        base_step: int = 0,
-        hidden: int = 16,
-        **settings: Any,
-    ) -> Voice:
-        import torch
-
-        from engine.checkpoints.checkpoint import Checkpoint, save_checkpoint
-        from engine.networks.build import build_network
-        from engine.networks.specs import SSRNSpec, Text2MelSpec
-        from engine.voice.folder import Voice
-        from engine.voice.settings import VoiceSettings
-
-        voice = Voice.create(
-            tmp_path / name,
-            VoiceSettings(dataset=dataset, preset="small", audio=small_audio, **settings),
-        )
-        symbols = voice.settings.symbols
-        specs = {
-            "text2mel": Text2MelSpec(len(symbols), small_audio.n_mels, embedding=16, hidden=hidden),
-            "ssrn": SSRNSpec(small_audio.n_mels, small_audio.n_bins, hidden=hidden),
-        }
-        torch.manual_seed(7)
-        for network, step in (("text2mel", text2mel), ("ssrn", ssrn)):
-            if step is None:
-                continue
-            weights = dict(build_network(specs[network]).named_parameters())
-            checkpoint = Checkpoint(
-                network=network,  # type: ignore[arg-type]
-                spec=specs[network],
-                symbols=symbols,
-                step=step,
-                base_step=min(base_step, step),
-                recipe="standard",
-                seed=1,
-                weights={name: weight.detach() for name, weight in weights.items()},
-            )
-            save_checkpoint(checkpoint, voice.checkpoint_folder(network, step))
-        return voice
-
-    return make
 
 
 @pytest.fixture

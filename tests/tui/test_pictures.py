@@ -72,7 +72,7 @@ SCENES = {
         wait_seconds=424.0, wait_usd=0.12,
     ),
     "idle": lambda: training(
-        phase=Phase.PAUSED, wait_seconds=424.0, wait_usd=0.12, idle_usd=0.12, idle_seconds=424.0
+        phase=Phase.PAUSED, wait_seconds=424.0, wait_usd=0.12, idle_usd=0.12
     ),
     "taken-away": lambda: training(
         machine=Machine("aws", "g5.xlarge", "us-east-1b", "us-east-1", spot=True),

@@ -44,7 +44,7 @@ def test_only_time_between_start_and_pause_is_training(clock, meter):
     let_pass(clock, meter, 4)
     assert (meter.run_training_seconds, meter.run_seconds) == (7, 112)
     # With the runs before.
-    assert (meter.training_seconds, meter.idle_seconds) == (8, 105)
+    assert (meter.training_seconds, meter.run_idle_seconds) == (8, 105)
     assert (meter.spent, meter.idle_usd, meter.spent_before) == (113, 105, 1)
 
 

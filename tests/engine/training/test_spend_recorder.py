@@ -76,7 +76,7 @@ def test_idle_time_costs_as_much_and_is_kept_apart(run):
     assert run.entries == [("idle", 10, 10, 9, 3600), ("training", 0, 10, 3, 3600)]
     snapshot = run.publisher.snapshot
     assert (snapshot.spent, snapshot.idle_usd) == (12, 9)
-    assert (snapshot.voice_seconds, snapshot.idle_seconds) == (3, 9)
+    assert (snapshot.voice_seconds, run.cost.run_idle_seconds) == (3, 9)
     # The end comes once, and leaves nothing open.
     run.recorder.end(10)
     assert Voice.open(run.voice.folder).spend.usd == 12

@@ -3,30 +3,38 @@
 from threading import Event
 
 import pytest
+from clocks import FakeClock
 
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Progress, Snapshot
+from engine.training import watchdog
 from engine.training.learner import Learner
 from engine.training.watchdog import Watchdog
 
 
-class Watched:
-    """A watchdog that is called by hand, and its clock."""
+@pytest.fixture
+def watched(monkeypatch, tmp_path):
+    """Make a watchdog that is called by hand, by a clock that the test moves."""
+    clock = FakeClock()
+    monkeypatch.setattr(watchdog, "time", clock)
+    return lambda **options: Watched(clock, tmp_path, **options)
 
-    def __init__(self, folder, *, shares_processor=True, steps_per_second=10.0):
-        self.now = 0.0
+
+class Watched:
+    def __init__(self, clock, folder, *, shares_processor=True, steps_per_second=10.0):
+        self.clock = clock
         self.publisher = Publisher(
             Snapshot(Phase.TRAINING, "v", folder, "text2mel", "small", "standard")
         )
         self.publisher.update(steps_per_second=steps_per_second)
         self.log = folder / "voicecoach.log"
-        self.dog = Watchdog(self.publisher, self.log, clock=lambda: self.now)
+        self.dog = Watchdog(self.publisher, self.log)
         self.dog.shares_processor = shares_processor
         self.dog.check()
 
     def wait(self, seconds):
         for _ in range(seconds):
-            self.now += 1
+            self.clock.now += 1
             self.dog.check()
 
     @property
@@ -34,8 +42,8 @@ class Watched:
         return self.publisher.snapshot.alarm
 
 
-def test_a_hanging_step_is_reported_once_and_cleared_at_its_end(tmp_path):
-    one = Watched(tmp_path)
+def test_a_hanging_step_is_reported_once_and_cleared_at_its_end(watched):
+    one = watched()
     with one.dog.step():
         one.wait(30)
         assert one.alarm == ""
@@ -53,8 +61,8 @@ def test_a_hanging_step_is_reported_once_and_cleared_at_its_end(tmp_path):
 
 
 @pytest.mark.parametrize(("speed", "limit"), [(10.0, 30), (1 / 6, 120), (None, 300)])
-def test_what_far_too_long_is_follows_what_steps_take(tmp_path, speed, limit):
-    one = Watched(tmp_path, steps_per_second=speed)
+def test_what_far_too_long_is_follows_what_steps_take(watched, speed, limit):
+    one = watched(steps_per_second=speed)
     with one.dog.step():
         one.wait(limit)
         assert one.alarm == ""
@@ -62,8 +70,8 @@ def test_what_far_too_long_is_follows_what_steps_take(tmp_path, speed, limit):
         assert one.alarm
 
 
-def test_an_engine_that_hangs_between_steps_is_told(tmp_path):
-    one = Watched(tmp_path)
+def test_an_engine_that_hangs_between_steps_is_told(watched):
+    one = watched()
     # A run that waits is as fast as it was.
     one.publisher.update(phase=Phase.PAUSED, steps_per_second=None)
     one.wait(32)
@@ -74,8 +82,8 @@ def test_an_engine_that_hangs_between_steps_is_told(tmp_path):
 
 
 @pytest.mark.parametrize("moves", ["beats", "prepares"])
-def test_an_engine_that_moves_hangs_nowhere(tmp_path, moves):
-    one = Watched(tmp_path)
+def test_an_engine_that_moves_hangs_nowhere(watched, moves):
+    one = watched()
     for done in range(20):
         one.wait(20)
         if moves == "beats":
@@ -85,10 +93,10 @@ def test_an_engine_that_moves_hangs_nowhere(tmp_path, moves):
     assert one.alarm == ""
 
 
-def test_shown_waits_and_suspended_processes_hang_nowhere(tmp_path):
-    one = Watched(tmp_path)
+def test_shown_waits_and_suspended_processes_hang_nowhere(watched):
+    one = watched()
     one.wait(10)
-    one.now += 3600
+    one.clock.now += 3600
     one.wait(10)
     one.publisher.update(phase=Phase.STOPPING, end_waits_for="mirror")
     one.wait(1000)
@@ -96,8 +104,8 @@ def test_shown_waits_and_suspended_processes_hang_nowhere(tmp_path):
 
 
 @pytest.mark.parametrize("shares_processor", [True, False])
-def test_an_audition_on_the_same_processor_is_waited_for(tmp_path, shares_processor):
-    one = Watched(tmp_path, shares_processor=shares_processor)
+def test_an_audition_on_the_same_processor_is_waited_for(watched, shares_processor):
+    one = watched(shares_processor=shares_processor)
     one.publisher.update(auditioning=True)
     with one.dog.step():
         one.wait(100)
