@@ -52,7 +52,7 @@ KINDS: dict[str, tuple[Severity, str]] = {
     "control-character": ("warning", _INVISIBLE),
     "invisible-character": ("warning", _INVISIBLE),
     "annotation": ("error", "write only what is spoken; leave out clips with other sounds"),
-    "markup": ("error", "leave tags out of the text"),
+    "markup": ("note", "leave tags out of the text"),
     "bracketed": ("warning", "delete the brackets if it is spoken, and all of it if not"),
     "escape": ("error", "write the character that it stands for, or a space"),
     "time-stamp": ("warning", _UNLESS_SPOKEN),
@@ -137,16 +137,18 @@ def finding(
     kind: str,
     figure: str,
     value: float | None = None,
-    *,
     severity: Severity | None = None,
+    *,
+    harmful: bool = False,
     advice: str = "",
 ) -> Finding:
     """A finding of a kind in `KINDS`, about nothing yet (`Finding.at`).
 
-    `severity` and `advice` are given where they differ from the usual ones.
+    `severity` and `advice` are given where they differ from the usual ones; `harmful` is an error.
     """
     usual, do = KINDS[kind]
-    return Finding(kind, severity or usual, None, "", "", figure, advice or do, value)
+    severity = "error" if harmful else severity or usual
+    return Finding(kind, severity, None, "", "", figure, advice or do, value)
 
 
 def title(kind: str) -> str:
