@@ -150,7 +150,7 @@ class RecordingFile:
         with _naming(self.path):
             samples = _read(self.decoder)  # (N, channels)
         if not np.abs(samples).max(initial=0) < ABSURD:  # so is NaN
-            raise InputError(f"{self.path} has samples that are not numbers; export it again.")
+            raise InputError(f"{self.path} has samples that are not audio; export it again.")
         mono: NDArray[np.float32] = samples.mean(axis=1)
         if rate != sample_rate and len(mono):
             import soxr
