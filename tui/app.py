@@ -13,7 +13,7 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
 from textual.notifications import SeverityLevel
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 from textual.theme import ThemeProvider
 
 from engine.run.commands import KeyPressed
@@ -81,25 +81,22 @@ class VoicecoachApp(App[ExitReason]):
             now: tells the time of day, in local time.
             address: this host as seen from the person's machine, `user@host`.
         """
-        self._ascii_only = ascii_only
         super().__init__(driver_class=TerminalDriver)
+        self.set_class(ascii_only, "-ascii", update=False)
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         self.theme = DARK.name
-        colourless = self.no_color or self.console.color_system is None
         self._session = session
         self._key_order = KeyOrder(self, super().on_event, self._takes_keys)
         self.before_suspension: Callable[[], object] = lambda: None
         """Is called before Ctrl+Z stops this process."""
         self._key_reported = -inf
-        self._seen: Phase | None = None
+        self._ran = False
+        """Whether the screen has seen the run make steps, or wait for more."""
+        self._polls = 0
         self.before_end = session.snapshot()
         """The last snapshot before the run began to end."""
-        self._polls = 0
-        self.run_screen = RunScreen(
-            session, Listening(player), now, address or this_host(),
-            ascii_only=ascii_only, plain=colourless,
-        )  # fmt: skip
+        self.run_screen = RunScreen(session, Listening(player), now, address or this_host())
 
     def get_default_screen(self) -> Screen[None]:
         """Open with the main screen."""
@@ -108,7 +105,7 @@ class VoicecoachApp(App[ExitReason]):
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Filter everything but ASCII with `--ascii`."""
         filters = super().get_line_filters()
-        return [*filters, AsciiFilter()] if self._ascii_only else filters
+        return [*filters, AsciiFilter()] if self.has_class("-ascii") else filters
 
     def on_ready(self) -> None:
         """Start to poll the run."""
@@ -126,7 +123,7 @@ class VoicecoachApp(App[ExitReason]):
         if self._is_over(snapshot):
             self.exit(ExitReason.ENDED)
             return
-        self._seen = snapshot.phase
+        self._ran = not snapshot.phase.before_steps
         covered = self._show_check(snapshot)
         plots = self._polls % _POLLS_A_PLOT == 0
         self.run_screen.show(snapshot, plots=plots, covered=covered)
@@ -137,7 +134,9 @@ class VoicecoachApp(App[ExitReason]):
         there = [screen for screen in self.screen_stack if isinstance(screen, CheckScreen)]
         for screen in there:
             screen.show(snapshot)
-        if not there and snapshot.phase is Phase.CHECKED:
+        # What is being typed into a dialog must not answer the question.
+        typing = isinstance(self.screen, ModalScreen)
+        if not there and not typing and snapshot.phase is Phase.CHECKED:
             self.push_screen(CheckScreen(self.run_screen, snapshot))
         return any(isinstance(screen, CheckScreen) for screen in self.screen_stack)
 
@@ -149,9 +148,8 @@ class VoicecoachApp(App[ExitReason]):
         """
         if snapshot.phase is Phase.STOPPED or (snapshot.phase.ended and snapshot.ended_because):
             return True
-        never_ran = self._seen is None or self._seen.before_steps
         failed = snapshot.phase is Phase.FAILED
-        return failed and never_ran and snapshot.step == snapshot.first_step
+        return failed and not self._ran and snapshot.step == snapshot.first_step
 
     def notify(
         self,
@@ -209,9 +207,7 @@ class VoicecoachApp(App[ExitReason]):
         moment = keyed.moment
         for key in keyed.KEYS:
             if not key.is_absent(moment):
-                why = key.why_disabled(moment)
-                does = key.words(moment)
+                does, why = key.words(moment), key.why_disabled(moment)
                 words = f"{does} (not now: {why})" if why else does
-                run = partial(keyed.run_key, key)
-                yield SystemCommand(f"{key.label.capitalize()}", words, run)
+                yield SystemCommand(key.label.capitalize(), words, partial(keyed.run_key, key))
         yield SystemCommand("Theme", "Choose a colour theme", self.search_themes)

@@ -29,13 +29,11 @@ class KeyOrder:
         app: App[Any],
         hand_on: Callable[[events.Event], Awaitable[None]],
         may_hand_on: Callable[[], bool],
-        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take what passes a key to the focused widget, and whether that can take one now."""
         self._app = app
         self._hand_on = hand_on
         self._may_hand_on = may_hand_on
-        self._monotonic = monotonic
         self._waiting: deque[events.Event] = deque()
         self._under_way: events.Event | None = None
         self._since = 0.0
@@ -47,32 +45,25 @@ class KeyOrder:
 
     async def go_on(self) -> None:
         """Pass on the next one if possible; call it again when it may be."""
-        if self._under_way is not None and self._monotonic() - self._since > _PATIENCE:
-            self._under_way = None
-        if not self._waiting or self._under_way is not None or not self._may_hand_on():
+        lost = self._under_way is not None and time.monotonic() - self._since > _PATIENCE
+        if not self._waiting or not self._may_hand_on() or (self._under_way and not lost):
             return
         event = self._waiting.popleft()
-        self._under_way, self._since = event, self._monotonic()
+        self._under_way, self._since = event, time.monotonic()
         await self._hand_on(event)
-        self._follow(event, self._lowest, _TRIPS)
-
-    @property
-    def _lowest(self) -> MessagePump:
-        return self._app.focused or self._app.screen
-
-    def _follow(self, event: events.Event, node: MessagePump, trips: int) -> None:
-        """Follow a key through the queue of each node on its way up."""
-        if node is self._app or not node.call_later(self._rise, event, node, trips):
-            self._app.call_later(self._arrive, event, trips)
+        self._rise(event, self._app.focused or self._app.screen, _TRIPS)
 
     def _rise(self, event: events.Event, node: MessagePump, trips: int) -> None:
-        self._follow(event, node._parent or self._app, trips)
+        """Follow a key through the queue of each node on its way up."""
+        above = node._parent or self._app
+        if node is self._app or not node.call_later(self._rise, event, above, trips):
+            self._app.call_later(self._arrive, event, trips)
 
     async def _arrive(self, event: events.Event, trips: int) -> None:
         if self._under_way is not event:
             return
         if trips > 1:
-            self._follow(event, self._lowest, trips - 1)
+            self._rise(event, self._app.focused or self._app.screen, trips - 1)
             return
         self._under_way = None
         await self.go_on()

@@ -24,42 +24,33 @@ class Moment:
     attached: bool = False
     """Whether another process trains."""
 
-
-WhyNot = Callable[[Moment], str]
-"""Says why a key does nothing now; empty where it does something."""
+    @property
+    def phase(self) -> Phase:
+        """What the run is doing."""
+        return self.snapshot.phase
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
     """A key, what it does, and when it cannot."""
 
-    key: str
-    """As Textual names it."""
+    names: str
+    """As Textual names it; after a comma another key that does the same."""
     action: str
     label: str
     """A word or two for the footer."""
-    help: str
+    does: str | Callable[[Moment], str]
     """What happens, in a sentence without its full stop."""
-    why_not: WhyNot = lambda moment: ""
+    why_not: Callable[[Moment], str] = lambda moment: ""
+    """Says why the key does nothing now; empty where it does something."""
+    hidden: Callable[[Moment], bool] = lambda moment: False
+    """Whether another meaning of the same key holds now."""
     show: bool = True
     """Whether it is in the footer."""
     priority: bool = False
     """Whether it comes before what the focused panel does with the key."""
-    hidden: Callable[[Moment], bool] = lambda moment: False
-    """Whether another meaning of the same key holds now."""
-    fades: bool = False
-    """Whether it leaves the footer while it does nothing, and is not grey there."""
     steers: bool = False
     """Whether it asks the run for something: a read-only screen has no such keys."""
-    reader_help: str = ""
-    """What happens on a read-only screen, where that is something else."""
-    also: tuple[str, ...] = ()
-    """Other keys that do the same."""
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """All keys that do this."""
-        return (self.key, *self.also)
 
     def why_disabled(self, moment: Moment) -> str:
         """Say why the key does nothing now; empty where it does something."""
@@ -69,48 +60,41 @@ class Key:
 
     def words(self, moment: Moment) -> str:
         """Say what the key does."""
-        return self.reader_help if moment.reading and self.reader_help else self.help
+        return self.does if isinstance(self.does, str) else self.does(moment)
 
     def is_absent(self, moment: Moment) -> bool:
         """Whether neither footer nor help name the key now."""
         return self.hidden(moment) or (self.steers and moment.reading)
 
-    def bindings(self) -> list[Binding]:
-        """Return the keys as Textual binds them, the one to show first."""
-        return [
-            Binding(
-                key, self.action, self.label, tooltip=self.help, show=self.show and key == self.key,
-                priority=self.priority, key_display=_DISPLAY.get(key),
-            )
-            for key in self.keys
-        ]  # fmt: skip
-
-
-_DISPLAY = {"left": "←", "right": "→", "question_mark": "?", "enter": "enter"}
+    @property
+    def binding(self) -> Binding:
+        """The key as Textual binds it."""
+        return Binding(
+            self.names, self.action, self.label, show=self.show, priority=self.priority,
+            key_display="enter" if self.names == "enter" else None,
+        )  # fmt: skip
 
 
 def _ended(moment: Moment) -> str:
-    phase = moment.snapshot.phase
-    if phase is Phase.FAILED:
+    if moment.phase is Phase.FAILED:
         return "the engine has ended; only q works"
-    return "the run is ending" if phase in (Phase.STOPPING, Phase.STOPPED) else ""
+    return "the run is ending" if moment.phase in (Phase.STOPPING, Phase.STOPPED) else ""
 
 
 def _not_ready(moment: Moment) -> str:
-    preparing = moment.snapshot.phase.before_steps
-    return _ended(moment) or ("training is still being prepared" if preparing else "")
+    preparing = "training is still being prepared" if moment.phase.before_steps else ""
+    return _ended(moment) or preparing
 
 
 def _cannot_speak(moment: Moment) -> str:
-    speaking = moment.snapshot.auditioning
     # Asked for during the preparation, it is done before the first step.
+    speaking = moment.snapshot.auditioning
     return _ended(moment) or ("the previous sample is still being spoken" if speaking else "")
 
 
 def _cannot_pause(moment: Moment) -> str:
-    if moment.snapshot.phase is Phase.AT_STOP:
-        return "the run is at its stop; s sets a later one"
-    return _not_ready(moment)
+    at_stop = moment.phase is Phase.AT_STOP
+    return "the run is at its stop; s sets a later one" if at_stop else _not_ready(moment)
 
 
 def _cannot_write(moment: Moment) -> str:
@@ -120,15 +104,13 @@ def _cannot_write(moment: Moment) -> str:
 
 
 def _no_samples(moment: Moment) -> str:
-    if moment.snapshot.samples:
-        return ""
-    return "there is no sample yet" + ("" if moment.reading else "; a makes one")
+    hint = "" if moment.reading else "; a makes one"
+    return "" if moment.snapshot.samples else f"there is no sample yet{hint}"
 
 
 def _no_original(moment: Moment) -> str:
-    if moment.snapshot.network != "ssrn":
-        return "only SSRN samples have an original recording"
-    return _no_samples(moment)
+    ssrn = moment.snapshot.network == "ssrn"
+    return _no_samples(moment) if ssrn else "only SSRN samples have an original recording"
 
 
 def _few_plots(moment: Moment) -> str:
@@ -136,21 +118,20 @@ def _few_plots(moment: Moment) -> str:
 
 
 def _no_attention(moment: Moment) -> str:
-    if moment.snapshot.network == "ssrn":
-        return "SSRN has no attention"
-    return _not_ready(moment)
+    ssrn = moment.snapshot.network == "ssrn"
+    return "SSRN has no attention" if ssrn else _not_ready(moment)
 
 
 def _no_check(moment: Moment) -> str:
     if moment.snapshot.check is not None:
         return ""
-    if moment.snapshot.phase.before_steps:
+    if moment.phase.before_steps:
         return "the recordings are still being checked"
     return "the recordings were not checked; see the log"
 
 
 def _started(moment: Moment) -> str:
-    return "" if moment.snapshot.phase is Phase.CHECKED else "training has already started"
+    return "" if moment.phase is Phase.CHECKED else "training has already started"
 
 
 def _cannot_hold(moment: Moment) -> str:
@@ -159,85 +140,72 @@ def _cannot_hold(moment: Moment) -> str:
 
 
 def _not_started(moment: Moment) -> str:
-    waits = moment.snapshot.phase is Phase.CHECKED
-    if not waits:
-        return ""
-    return "training has not started" + ("" if moment.reading else "; enter starts it")
+    hint = "" if moment.reading else "; enter starts it"
+    return f"training has not started{hint}" if moment.phase is Phase.CHECKED else ""
 
 
-def _in_sight(moment: Moment) -> str:
-    return "they are already on the screen" if moment.figures_in_sight else ""
+def _speak(moment: Moment) -> str:
+    if moment.snapshot.network == "ssrn":
+        return "Play a held-out recording as the current SSRN rebuilds it"
+    return "Speak the sentence with the current weights and play it"
 
 
-def _no_warning(moment: Moment) -> bool:
-    return not moment.warned
+def _leave(moment: Moment) -> str:
+    if moment.reading:
+        return "Close this screen; the run continues"
+    if moment.phase is Phase.CHECKED:
+        return "Stop before training, or train without the screen"
+    return "Stop and save, or keep training without the screen"
 
 
-def _paused(moment: Moment) -> bool:
-    return moment.snapshot.phase is Phase.PAUSED
-
-
-def _running(moment: Moment) -> bool:
-    return not _paused(moment)
-
+_HELP_KEYS = (
+    Key("t", "light_or_dark", "light/dark", "Switch between light and dark", show=False),
+    Key("question_mark,f1", "help", "help", "Show all keys"),
+    Key("q,ctrl+c", "leave", "quit", _leave),
+)
 
 KEYS: tuple[Key, ...] = (
-    Key("a", "audition", "audition",
-        "Speak the sentence with the current weights and play it", _cannot_speak,
-        steers=True),
-    Key("s", "stop_at", "stop at",
-        "Set when the run stops: a step, a time or an amount", _not_ready, steers=True),
-    Key("c", "checkpoint", "checkpoint", "Save a checkpoint now", _cannot_write,
-        steers=True),
-    Key("p", "pause", "pause",
-        "Pause training; a paused run can still speak and save", _cannot_pause,
-        hidden=_paused, steers=True),
-    Key("p", "go_on", "resume", "Resume training", hidden=_running, steers=True),
+    Key("a", "audition", "audition", _speak, _cannot_speak, steers=True),
+    Key("s", "stop_at", "stop at", "Set when the run stops: a step, a time or an amount",
+        _ended, steers=True),
+    Key("c", "checkpoint", "checkpoint", "Save a checkpoint now", _cannot_write, steers=True),
+    Key("p", "pause", "pause", "Pause training; a paused run can still speak and save",
+        _cannot_pause, lambda moment: moment.phase is Phase.PAUSED, steers=True),
+    Key("p", "go_on", "resume", "Resume training",
+        hidden=lambda moment: moment.phase is not Phase.PAUSED, steers=True),
     Key("r", "replay", "replay", "Play the selected sample", _no_samples),
-    Key("o", "original", "original",
-        "Play the original recording of an SSRN sample", _no_original, show=False),
+    Key("o", "original", "original", "Play the original recording of an SSRN sample",
+        _no_original, show=False),
     Key("e", "sentence", "sentence", "Change the sentence that auditions speak", _ended,
         steers=True),
     Key("left", "attention_older", "older attention", "Show an older attention plot",
         _few_plots, show=False, priority=True),
     Key("right", "attention_newer", "newer attention", "Show a newer attention plot",
         _few_plots, show=False, priority=True),
-    Key("k", "check", "check",
-        "Show the check of the recordings", _no_check),
-    Key("n", "draw_attention", "draw attention",
-        "Draw the attention of the current weights", _no_attention, show=False,
-        steers=True),
-    Key("d", "dismiss_warning", "dismiss",
-        "Dismiss the warning at the top", show=False, hidden=_no_warning),
+    Key("k", "check", "check", "Show the check of the recordings", _no_check),
+    Key("n", "draw_attention", "draw attention", "Draw the attention of the current weights",
+        _no_attention, show=False, steers=True),
+    Key("d", "dismiss_warning", "dismiss", "Dismiss the warning at the top",
+        hidden=lambda moment: not moment.warned, show=False),
     Key("x", "maximise", "maximise", "Maximise a panel, and back", show=False),
     Key("tab", "next_panel", "next panel", "Go to the next panel", show=False),
-    Key("y", "copy_scp", "copy scp",
-        "Copy the scp command for the selected sample", _no_samples, show=False),
-    Key("t", "light_or_dark", "light/dark", "Switch between light and dark",
-        show=False),
-    Key("question_mark", "help", "help", "Show all keys", also=("f1",)),
-    Key("q", "leave", "quit", "Stop and save, or keep training without the screen",
-        reader_help="Close this screen; the run continues", also=("ctrl+c",)),
+    Key("y", "copy_scp", "copy scp", "Copy the scp command for the selected sample",
+        _no_samples, show=False),
+    *_HELP_KEYS,
 )  # fmt: skip
 """Keys of the main screen, in the order of the footer."""
 
 
 CHECK_KEYS: tuple[Key, ...] = (
-    Key("enter", "begin", "start",
-        "Start training on the usable clips now", _started, priority=True, fades=True,
+    Key("enter", "begin", "start", "Start training on the usable clips now", _started,
+        priority=True, steers=True),
+    Key("h,space", "hold", "hold", "Stop the countdown and wait for your answer", _cannot_hold,
         steers=True),
-    Key("h", "hold", "hold",
-        "Stop the countdown and wait for your answer", _cannot_hold, also=("space",),
-        fades=True, steers=True),
-    Key("tab", "figures", "figures",
-        "Switch between findings and figures", _in_sight, priority=True,
-        fades=True),
-    Key("k", "close", "close", "Back to the run", _not_started, also=("escape",), fades=True),
-    Key("t", "light_or_dark", "light/dark", "Switch between light and dark",
-        show=False),
-    Key("question_mark", "help", "help", "Show all keys", also=("f1",)),
-    Key("q", "leave", "quit", "Stop, or keep training without the screen",
-        reader_help="Close this screen; the run continues", also=("ctrl+c",)),
+    Key("tab", "figures", "figures", "Switch between findings and figures",
+        lambda moment: "they are already on the screen" if moment.figures_in_sight else "",
+        priority=True),
+    Key("k,escape", "close", "close", "Back to the run", _not_started),
+    *_HELP_KEYS,
 )  # fmt: skip
 """Keys of the check screen, in the order of the footer."""
 

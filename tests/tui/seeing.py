@@ -2,51 +2,133 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from fake_session import FakePlayer, FakeSession, at_noon
 from textual.pilot import Pilot
 
-from engine.run.snapshot import Snapshot
+from engine.run.commands import Command
+from engine.run.snapshot import Sample, Snapshot
 from tui.app import VoicecoachApp
+from tui.process.endings import ExitReason
+from tui.screens.check_screen import CheckScreen
 
 SIZES = [(80, 24), (120, 40)]
 
 
-def app_on(session: FakeSession, player: FakePlayer | None = None, **options) -> VoicecoachApp:
-    options = {"now": at_noon, "address": "ubuntu@gpu-1", **options}
-    return VoicecoachApp(session, player or FakePlayer(), **options)
+def app_on(
+    session: FakeSession, player: FakePlayer | None = None, *, kind=VoicecoachApp, ascii_only=False
+) -> VoicecoachApp:
+    player = player or FakePlayer()
+    return kind(session, player, ascii_only=ascii_only, now=at_noon, address="ubuntu@gpu-1")
+
+
+class Opened:
+    """An app on the screen, what presses its keys, and the run and the player behind it."""
+
+    def __init__(
+        self, app: VoicecoachApp, session: FakeSession, player: FakePlayer, pilot: Pilot
+    ) -> None:
+        self.app, self.session, self.player, self.pilot = app, session, player, pilot
+        self.press, self.pause = pilot.press, pilot.pause
+
+    async def look(self) -> None:
+        """Let the app look often enough to show numbers and plots."""
+        for _ in range(4):
+            self.app.poll()
+        await self.pilot.pause()
+        # The bottom line is drawn a turn after the screen.
+        await self.pilot.pause()
+
+    async def change(self, **fields: object) -> None:
+        """Have something happen to the run, and the app see it."""
+        self.session.change(**fields)
+        await self.look()
+
+    async def add_sample(self, sample: Sample) -> None:
+        await self.change(samples=(*self.samples, sample), auditioning=False)
+
+    async def until(self, true) -> None:
+        """Return as soon as something is so; fail when it does not come to be."""
+        for _ in range(3000):
+            if true():
+                return
+            await self.pilot.pause(0.01)
+        raise AssertionError("waited in vain")
+
+    @property
+    def sent(self) -> list[Command]:
+        return self.session.sent
+
+    @property
+    def samples(self) -> tuple[Sample, ...]:
+        return self.session.current.samples
+
+    @property
+    def played(self) -> list[Path]:
+        return self.player.played
+
+    @property
+    def at_home(self) -> bool:
+        """Whether nothing covers the main screen."""
+        return self.app.screen is self.app.run_screen
+
+    @property
+    def checks(self) -> bool:
+        """Whether the check of the recordings is open."""
+        return isinstance(self.app.screen, CheckScreen)
+
+    @property
+    def notes(self) -> str:
+        """What was said for a moment."""
+        return " ".join(note.message for note in self.app._notifications)
+
+    @property
+    def reason(self) -> ExitReason | None:
+        """Why the screen closed."""
+        return self.app.return_value
+
+    @property
+    def lines(self) -> list[str]:
+        return [strip.text.rstrip() for strip in self.app.screen._compositor.render_strips()]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+    @property
+    def words(self) -> str:
+        """The text without borders, lines and columns."""
+        return " ".join(self.text.replace("│", " ").split())
+
+    @property
+    def log(self) -> str:
+        return " ".join(" ".join(self.app.run_screen.log_panel.lines).split())
+
+    @property
+    def answer(self) -> str:
+        """What stands in the dialog's field."""
+        return self.app.screen.query_one("Input").value
+
+    @answer.setter
+    def answer(self, text: str) -> None:
+        self.app.screen.query_one("Input").value = text
 
 
 @asynccontextmanager
 async def opened(
     snapshot: Snapshot,
-    player: FakePlayer | None = None,
-    size=(80, 24),
-    attached=False,
-    reading=False,
+    size: tuple[int, int] = (80, 24),
+    attached: bool = False,
+    reading: bool = False,
+    no_sound: str = "",
     **options,
-) -> AsyncIterator[tuple[VoicecoachApp, FakeSession, Pilot]]:
-    """Show a snapshot; give the app, its run, and what presses keys."""
+) -> AsyncIterator[Opened]:
+    """Show a snapshot."""
     session = FakeSession(snapshot, attached=attached, reading=reading)
+    player = FakePlayer(no_sound)
     app = app_on(session, player, **options)
     async with app.run_test(size=size) as pilot:
-        yield app, session, pilot
-
-
-def lines_of(app: VoicecoachApp) -> list[str]:
-    return [strip.text.rstrip() for strip in app.screen._compositor.render_strips()]
-
-
-def text_of(app: VoicecoachApp) -> str:
-    return "\n".join(lines_of(app))
-
-
-def log_of(app: VoicecoachApp) -> str:
-    return " ".join(" ".join(app.run_screen.log_panel.lines).split())
-
-
-async def look(app: VoicecoachApp, pilot) -> None:
-    """Let the app look often enough to show numbers and plots."""
-    for _ in range(4):
-        app.poll()
-    await pilot.pause()
+        run = Opened(app, session, player, pilot)
+        await run.look()
+        yield run

@@ -7,13 +7,12 @@ HEAVY = ("torch", "librosa", "numba", "scipy", "plotext", "sounddevice", "soundf
 
 PROGRAM = """
 import asyncio, sys
-from seeing import app_on, opened, text_of
-from fake_session import FakeSession, preparing
+from seeing import opened
+from fake_session import preparing
 
 async def show():
-    async with opened(preparing()) as (app, _, pilot):
-        await pilot.pause()
-        assert "alice" in text_of(app)
+    async with opened(preparing()) as run:
+        assert "alice" in run.text
 
 asyncio.run(show())
 print(*[name for name in sys.argv[2:] if name in sys.modules])

@@ -3,71 +3,41 @@
 from dataclasses import replace
 
 from fake_session import training
-from seeing import look, opened, text_of
-from textual.widgets import Static
+from seeing import opened
 
-from engine.run.commands import SetBudget
 from engine.run.snapshot import Phase
 from tui.process.endings import describe_end, describe_rent
 from tui.process.headless import line_about
 
 
 async def test_a_short_budget_is_shown_until_dismissed_or_raised():
-    async with opened(training(budget=0.8, spent=0.63)) as (app, session, pilot):
-        await look(app, pilot)
-        assert "of the budget of" not in text_of(app)
-        session.change(spent=0.65)
-        await look(app, pilot)
-        assert "81 % of the budget of $0.80 is spent.  s raise it · d dismiss" in text_of(app)
-        await pilot.press("d")
-        assert "of the budget of" not in text_of(app)
-        session.change(spent=0.7)
-        await look(app, pilot)
-        assert "of the budget of" not in text_of(app)
+    async with opened(training(budget=0.8, spent=0.63)) as run:
+        assert "of the budget of" not in run.text
+        await run.change(spent=0.65)
+        assert "81 % of the budget of $0.80 is spent.  s raise it · d dismiss" in run.text
+        await run.press("d")
+        assert "of the budget of" not in run.text
+        await run.change(spent=0.7)
+        assert "of the budget of" not in run.text
         # Another budget is another warning, and one that is used up is told all the same.
-        session.change(budget=0.85)
-        await look(app, pilot)
-        assert "82 % of the budget of $0.85" in text_of(app)
-        session.change(budget=10.0)
-        await look(app, pilot)
-        assert "of the budget of" not in text_of(app)
-        session.change(budget=0.8, spent=0.81, phase=Phase.AT_STOP)
-        await look(app, pilot)
-        seen = text_of(app)
+        await run.change(budget=0.85)
+        assert "82 % of the budget of $0.85" in run.text
+        await run.change(budget=10.0)
+        assert "of the budget of" not in run.text
+        await run.change(budget=0.8, spent=0.81, phase=Phase.AT_STOP)
+        seen = run.text
     assert "The budget of $0.80 is used up: $0.81 spent.  s raise it" in seen
     assert "The machine still costs $0.99/h" in seen
 
 
 async def test_the_nearer_of_stop_and_budget_is_what_is_projected():
-    async with opened(training(budget=30.0)) as (app, session, pilot):
-        await look(app, pilot)
-        assert "stop at 900,000 · 14:04" in text_of(app)
-        assert "spent $0.65 · $0.69 at the stop · budget $30.00 · $0.99/h" in text_of(app)
-        session.change(budget=0.66)
-        await look(app, pilot)
-        seen = text_of(app)
+    async with opened(training(budget=30.0)) as run:
+        assert "stop at 900,000 · 14:04" in run.text
+        assert "spent $0.65 of $30.00 · $0.69 at the stop · $0.99/h" in run.text
+        await run.change(budget=0.66)
+        seen = run.text
     assert "budget $0.66 · 14:02  in 36s" in seen
-    assert "spent $0.65 · $0.66 at the budget" in seen
-
-
-async def test_the_budget_is_raised_behind_s():
-    async with opened(training(budget=0.8)) as (app, session, pilot):
-        await pilot.press("s", *["backspace"] * 12, *"budget 0.5")
-        meaning = app.screen.query_one("#meaning", Static)
-        assert "$0.65 is already spent" in str(meaning.content)
-        await pilot.press("enter")
-        assert session.sent == []
-        await pilot.press(*["backspace"] * 3, *"$40")
-        assert "budget $40.00: about step" in str(meaning.content)
-        await pilot.press("enter")
-        assert session.sent == [SetBudget(40.0)]
-
-
-async def test_a_stop_beyond_the_budget_says_so():
-    async with opened(training(budget=0.68)) as (app, _, pilot):
-        await pilot.press("s")
-        meaning = app.screen.query_one("#meaning", Static)
-        assert "but the budget of $0.68 comes first" in str(meaning.content)
+    assert "spent $0.65 of $0.66 · $0.66 at the budget" in seen
 
 
 def test_the_command_to_continue_keeps_the_stop(tmp_path):

@@ -1,54 +1,45 @@
 """A read-only screen: it shows everything, and asks the run for nothing."""
 
 import pytest
-from fake_session import event, training
-from seeing import log_of, look, opened, text_of
-from textual.content import Content
+from fake_session import training
+from seeing import opened
 
-from engine.run.snapshot import Phase, Snapshot
+from engine.run.snapshot import Phase
 from tui.keys import CHECK_KEYS, KEYS
-from tui.widgets.notice import Warnings, phase_words, used_up_words
+from tui.widgets.notice import phase_words, used_up_words
 
 STEERING = ("a", "s", "c", "p", "e", "n")
 
 
-def warning_words(snapshot: Snapshot, *, reading: bool = False) -> Content:
-    return Warnings(reading=reading).words(snapshot, 78)
-
-
 async def test_a_read_only_screen_refuses_keys_that_steer():
-    async with opened(training(), attached=True, reading=True) as (app, session, pilot):
-        await look(app, pilot)
-        await pilot.pause()
-        text = text_of(app)
-        assert "read-only" in text
-        bottom = text.splitlines()[-1]
+    async with opened(training(), attached=True, reading=True) as run:
+        assert "read-only" in run.text
+        bottom = run.lines[-1]
         assert "q quit" in bottom
         assert "? help" in bottom
         for words in ("audition", "stop at", "checkpoint", "pause", "sentence"):
             assert words not in bottom
         for key in STEERING:
-            await pilot.press(key)
-            assert app.screen is app.run_screen
-        assert log_of(app).count("this screen is read-only") == len(STEERING)
-    assert session.sent == []
+            await run.press(key)
+            assert run.at_home
+        assert run.log.count("this screen is read-only") == len(STEERING)
+    assert run.sent == []
 
 
 async def test_keys_that_read_work():
-    async with opened(training(), attached=True, reading=True) as (app, session, pilot):
-        await look(app, pilot)
-        await pilot.press("left")
-        assert "865k" in text_of(app)
-        await pilot.press("r")
-        assert app.run_screen.listening.status.playing is not None
-        await pilot.press("question_mark")
-        text = text_of(app)
+    async with opened(training(), attached=True, reading=True) as run:
+        await run.press("left")
+        assert "865k" in run.text
+        await run.press("r")
+        assert run.played
+        await run.press("question_mark")
+        text = run.text
         assert "Play the selected sample" in text
         assert "Save a checkpoint" not in text
         assert "Close this screen; the run continues" in text
         assert "Suspend this screen" in text
         assert "keys that change the run are left" in text
-    assert session.sent == []
+    assert run.sent == []
 
 
 def test_every_key_that_asks_the_run_for_something_steers():
@@ -63,18 +54,16 @@ def test_every_key_that_asks_the_run_for_something_steers():
         {"phase": Phase.PAUSED},
         {"phase": Phase.AT_STOP, "checkpoint_step": 871_204},
         {"phase": Phase.AT_STOP},
-        {"warnings": (event(1, "spend.jsonl is damaged", "warning"),)},
         {"phase": Phase.CHECKED, "seconds_to_start": 20},
         {"phase": Phase.CHECKED},
         {"phase": Phase.FAILED, "failure": "the disk is full"},
-        {"budget": 0.7},
         {"budget": 0.5},
     ],
     ids=str,
 )
 def test_notices_name_no_key_that_steers(fields):
     snapshot = training(**fields)
-    for words in (phase_words, used_up_words, warning_words):
+    for words in (phase_words, used_up_words):
         content = words(snapshot, reading=True)
         styled = {content.plain[span.start : span.end] for span in content.spans}
         assert not styled & {"a", "s", "c", "p", "h", "enter"}

@@ -3,9 +3,9 @@
 from datetime import datetime
 
 import pytest
-from fake_session import NOON, FakeSession, training
-from seeing import look, opened, text_of
-from test_stillness import Watched, settled
+from fake_session import NOON, training
+from seeing import opened
+from test_stillness import settled
 from textual import events
 
 from engine.run.commands import KeyPressed
@@ -29,66 +29,55 @@ def mouse(kind: type[events.MouseEvent]) -> events.MouseEvent:
 @pytest.mark.parametrize("size", [(80, 24), (53, 20)])
 @pytest.mark.parametrize("phase", [Phase.AT_STOP, Phase.PAUSED])
 async def test_a_screen_says_when_the_wait_ends(phase, size):
-    async with opened(waiting(phase=phase), size=size) as (app, _, pilot):
-        await look(app, pilot)
-        assert "Ends at 14:07 unless a key is pressed." in text_of(app)
+    async with opened(waiting(phase=phase), size=size) as run:
+        assert "Ends at 14:07 unless a key is pressed." in run.text
 
 
 async def test_a_screen_that_only_reads_says_whose_keys_count():
-    async with opened(waiting(), reading=True) as (app, session, pilot):
-        await look(app, pilot)
-        assert "Ends at 14:07 unless a key is pressed on another screen." in text_of(app)
-        await pilot.press("t", "enter")
-        app.post_message(mouse(events.MouseDown))
-        await pilot.pause()
-        assert session.sent == []
+    async with opened(waiting(), reading=True) as run:
+        assert "Ends at 14:07 unless a key is pressed on another screen." in run.text
+        await run.press("t", "enter")
+        run.app.post_message(mouse(events.MouseDown))
+        await run.pause()
+        assert run.sent == []
 
 
 @pytest.mark.parametrize("how", ["key", "paste", "click", "wheel"])
 async def test_what_a_person_does_is_told_to_a_run_that_waits(how, monkeypatch):
     # However slow the test is, its keys come within it.
     monkeypatch.setattr("tui.app._KEY_SECONDS", 3600.0)
-    async with opened(waiting()) as (app, session, pilot):
-        await look(app, pilot)
+    async with opened(waiting()) as run:
         if how == "key":
-            await pilot.press("tab", "tab", "tab")
+            await run.press("tab", "tab", "tab")
         elif how == "paste":
-            app.post_message(events.Paste("hello"))
+            run.app.post_message(events.Paste("hello"))
         else:
             kind = events.MouseDown if how == "click" else events.MouseScrollDown
-            app.post_message(mouse(kind))
-        await pilot.pause()
+            run.app.post_message(mouse(kind))
+        await run.pause()
         # Once, however many there are in a moment.
-        assert session.sent == [KeyPressed()]
+        assert run.sent == [KeyPressed()]
 
 
 async def test_a_key_tells_a_run_that_trains_nothing():
-    async with opened(training()) as (_, session, pilot):
-        await pilot.press("tab", "t")
-        assert session.sent == []
+    async with opened(training()) as run:
+        await run.press("tab", "t")
+        assert run.sent == []
 
 
 async def test_another_end_within_the_minute_draws_nothing():
-    session = FakeSession(waiting())
-    app = Watched(session)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await settled(app, pilot)
-        session.change(wait_ends_at=ENDS + 20)
-        await look(app, pilot)
-        assert app.updates == []
-        session.change(wait_ends_at=ENDS + 60)
-        await look(app, pilot)
-        assert app.updates
+    async with settled(waiting()) as run:
+        await run.change(wait_ends_at=ENDS + 20)
+        assert run.app.updates == []
+        await run.change(wait_ends_at=ENDS + 60)
+        assert run.app.updates
 
 
 async def test_a_run_that_failed_unwatched_closes_its_screen():
-    async with opened(waiting(phase=Phase.PAUSED)) as (app, session, pilot):
-        await look(app, pilot)
+    async with opened(waiting(phase=Phase.PAUSED)) as run:
         because = "nobody pressed a key for 5 minutes"
-        session.change(phase=Phase.FAILED, failure="it diverged", ended_because=because)
-        app.poll()
-        await pilot.pause()
-        assert not app.is_running
+        await run.change(phase=Phase.FAILED, failure="it diverged", ended_because=because)
+        assert not run.app.is_running
 
 
 def test_lines_and_the_last_sentence_say_it_too(tmp_path):

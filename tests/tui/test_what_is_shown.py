@@ -4,8 +4,8 @@ import math
 from dataclasses import replace
 
 import pytest
-from fake_session import FakeSession, curve, event, preparing, sample, training
-from seeing import SIZES, app_on, lines_of, look, opened, text_of
+from fake_session import curve, event, preparing, sample, training
+from seeing import SIZES, opened
 
 from engine.run.snapshot import LossCurve, Losses, Phase
 from engine.run.stop import StopPoint
@@ -13,9 +13,8 @@ from engine.run.stop import StopPoint
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_a_training_run_shows_step_stop_and_spend(size):
-    async with opened(training(), size=size) as (app, _, pilot):
-        await pilot.pause()
-        seen = text_of(app)
+    async with opened(training(), size=size) as run:
+        seen = run.text
     for words in (
         "alice · Text2Mel", "cuda:0 H100", "training · 14:02",
         "step 871,204", "16,204 since base 855,000", "212 steps/s", "1m16s this run",
@@ -31,18 +30,16 @@ async def test_a_training_run_shows_step_stop_and_spend(size):
 
 @pytest.mark.parametrize("size", [(60, 15), (61, 20), (200, 60), (40, 10), (20, 5)])
 async def test_any_size_of_terminal_keeps_the_step_in_sight(size):
-    async with opened(training(), size=size) as (app, _, pilot):
-        await pilot.pause()
-        assert "step 871,204" in text_of(app)
-        await pilot.resize_terminal(80, 24)
-        await pilot.pause()
-        assert "stop at 900,000" in text_of(app)
+    async with opened(training(), size=size) as run:
+        assert "step 871,204" in run.text
+        await run.pilot.resize_terminal(80, 24)
+        await run.pause()
+        assert "stop at 900,000" in run.text
 
 
 async def test_preparation_says_nothing_that_it_does_not_know_yet():
-    async with opened(preparing(step=4537, stop_text="+200")) as (app, _, pilot):
-        await pilot.pause()
-        seen = text_of(app)
+    async with opened(preparing(step=4537, stop_text="+200")) as run:
+        seen = run.text
     assert "step 4,537" in seen
     assert "stop at +200" in seen
     assert "from scratch" not in seen
@@ -50,28 +47,21 @@ async def test_preparation_says_nothing_that_it_does_not_know_yet():
 
 
 async def test_a_failure_stays_on_the_screen_word_for_word():
-    async with opened(training()) as (app, session, pilot):
-        session.change(phase=Phase.FAILED, failure="no space left on [/data]; free some [bold]now")
-        await look(app, pilot)
-        assert "no space left on [/data]; free some [bold]now" in text_of(app)
-        assert "Saved up to step 871,000" in " ".join(text_of(app).split())
-        assert app.is_running
+    async with opened(training()) as run:
+        await run.change(
+            phase=Phase.FAILED, failure="no space left on [/data]; free some [bold]now"
+        )
+        assert "no space left on [/data]; free some [bold]now" in run.text
+        assert "Saved up to step 871,000" in run.words
+        assert run.app.is_running
 
 
 async def test_text_from_data_is_shown_as_it_is_and_never_obeyed():
     evil = "[red]x[/] \x1b[2Jboom"
-    session = FakeSession(
-        training(
-            voice="[/voice]",
-            sentence=evil,
-            samples=(sample(855_000, evil),),
-            events=(event(0, evil, "error"),),
-        )
-    )
-    app = app_on(session)
-    async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.pause()
-        seen = text_of(app)
+    samples, events = (sample(855_000, evil),), (event(0, evil, "error"),)
+    shown = training(voice="[/voice]", sentence=evil, samples=samples, events=events)
+    async with opened(shown, size=(120, 40)) as run:
+        seen = run.text
     assert "[/voice]" in seen
     assert seen.count("[red]x[/] \N{REPLACEMENT CHARACTER}[2Jboom") == 3
     assert "\x1b" not in seen
@@ -80,64 +70,50 @@ async def test_text_from_data_is_shown_as_it_is_and_never_obeyed():
 async def test_a_diverging_loss_does_not_take_the_screen_down():
     broken = replace(curve(0, 4000), losses=(math.nan, math.inf, -math.inf) * 40)
     losses = Losses(math.nan, math.inf, math.nan, None)
-    async with opened(training(curve=broken, losses=losses, held_out=math.nan)) as (
-        app,
-        session,
-        pilot,
-    ):
-        await pilot.pause()
-        assert "loss nan  L1 inf  div nan" in text_of(app)
-        session.change(curve=LossCurve((1, 2), (math.nan, math.nan)))
-        await look(app, pilot)
-        assert "no finite loss yet" in text_of(app)
+    async with opened(training(curve=broken, losses=losses, held_out=math.nan)) as run:
+        assert "loss nan  L1 inf  div nan" in run.text
+        await run.change(curve=LossCurve((1, 2), (math.nan, math.nan)))
+        assert "no finite loss yet" in run.text
 
 
 async def test_ascii_means_ascii_everywhere():
-    async with opened(training(sentence="Zoë sings – “loudly”"), ascii_only=True) as (
-        app,
-        _,
-        pilot,
-    ):
-        await pilot.pause()
-        assert text_of(app).isascii()
-        assert 'Zoe sings - "loudly"' in text_of(app)
-        await pilot.press("question_mark")
-        assert text_of(app).isascii()
+    async with opened(training(sentence="Zoë sings – “loudly”"), ascii_only=True) as run:
+        assert run.text.isascii()
+        assert 'Zoe sings - "loudly"' in run.text
+        await run.press("question_mark")
+        assert run.text.isascii()
 
 
 async def test_without_colour_the_attention_is_drawn_in_characters(monkeypatch):
     monkeypatch.setenv("NO_COLOR", "1")
-    async with opened(training()) as (app, _, pilot):
-        await pilot.pause()
-        seen = text_of(app)
+    async with opened(training()) as run:
+        seen = run.text
     assert "▀" not in seen
     assert "-==" in seen
 
 
 async def test_a_stop_in_money_or_time_is_named_on_its_own_counter():
-    async with opened(training(stop=StopPoint(usd=10.0))) as (app, session, pilot):
-        await pilot.pause()
-        assert "stop at $10.00 spent · 23:28" in text_of(app)
-        session.change(stop=StopPoint(training_seconds=2364 + 5400))
-        await look(app, pilot)
-        assert "stop at 2h09m of training · 15:32  in 1h30m" in text_of(app)
+    async with opened(training(stop=StopPoint(usd=10.0))) as run:
+        assert "stop at $10.00 spent · 23:28" in run.text
+        await run.change(stop=StopPoint(training_seconds=2364 + 5400))
+        assert "stop at 2h09m of training in all · 15:32  in 1h30m" in run.text
 
 
 async def test_the_status_stays_above_a_maximised_panel():
-    async with opened(training()) as (app, _, pilot):
-        await pilot.press("x")
-        await pilot.pause()
-        assert "step 871,204" in lines_of(app)[1]
-        assert "╭─ loss" in text_of(app)
-        assert "attention" not in text_of(app)
+    async with opened(training()) as run:
+        await run.press("x")
+        await run.pause()
+        assert "step 871,204" in run.lines[1]
+        assert "╭─ loss" in run.text
+        assert "attention" not in run.text
         for title in ("attention · 871k", "samples ·", "log", "╭─ loss"):
-            await pilot.press("tab")
-            await pilot.pause()
-            assert title in text_of(app)
-        await pilot.press("x")
-        await pilot.pause()
-        assert "attention · 871k" in text_of(app)
-        assert "log" in text_of(app)
+            await run.press("tab")
+            await run.pause()
+            assert title in run.text
+        await run.press("x")
+        await run.pause()
+        assert "attention · 871k" in run.text
+        assert "log" in run.text
 
 
 @pytest.mark.parametrize(
@@ -145,12 +121,10 @@ async def test_the_status_stays_above_a_maximised_panel():
     [((80, 24), "loss · best • 0.5165 at 10,000"), ((120, 40), "best held-out 0.5165 at 10,000")],
 )
 async def test_the_least_held_out_loss_stands_above_its_curve(size, said):
-    async with opened(training(curve=LossCurve()), size=size) as (app, session, pilot):
-        await look(app, pilot)
-        assert "best" not in text_of(app)
+    async with opened(training(curve=LossCurve()), size=size) as run:
+        assert "best" not in run.text
         known = replace(curve(0, 12_000), best=0.5165, best_step=10_000)
-        session.change(held_out=0.5477, curve=known)
-        await look(app, pilot)
-        seen = text_of(app)
+        await run.change(held_out=0.5477, curve=known)
+        seen = run.text
     assert said in seen
     assert "held-out 0.5477" in seen

@@ -30,9 +30,8 @@ class CheckScreen(KeyedScreen):
     """
 
     KEYS: ClassVar[tuple[Key, ...]] = CHECK_KEYS
-    BINDINGS: ClassVar[list[BindingType]] = [
-        binding for key in CHECK_KEYS for binding in key.bindings()
-    ]
+    DROPS_DISABLED = True
+    BINDINGS: ClassVar[list[BindingType]] = [key.binding for key in CHECK_KEYS]
     AUTO_FOCUS = "#findings"
 
     def __init__(self, run: "RunScreen", snapshot: Snapshot) -> None:
@@ -46,14 +45,13 @@ class CheckScreen(KeyedScreen):
         self._heading = StatusLine("check-title")
         self._verdict = Static("", id="check-verdict", markup=False)
         self._facts = Static("", id="check-facts", markup=False)
-        self._notice = Notice(reading=run.reading, warning=False)
+        self._notice = Notice(reading=run.session.reading, warning=False)
         self._findings = Findings()
         self._detail = Static("", id="check-detail", classes="panel", markup=False)
         self._figures = CheckFigures()
 
     def compose(self) -> ComposeResult:
         """Lay out the answer, the findings, and what to do about them."""
-        self.set_class(self._run.has_class("-ascii"), "-ascii")
         yield self._heading
         yield self._verdict
         yield self._notice
@@ -128,12 +126,12 @@ class CheckScreen(KeyedScreen):
     def moment(self) -> Moment:
         """What decides which keys do something now."""
         roomy = self.has_class("-wide") and self.has_class("-tall")
-        run = self._run
+        session = self._run.session
         return Moment(
             self._snapshot,
             figures_in_sight=roomy,
-            reading=run.reading,
-            attached=run.attached,
+            reading=session.reading,
+            attached=session.attached,
         )
 
     def say(self, text: str, severity: str = "information") -> None:

@@ -1,12 +1,15 @@
-"""What all dialogs share."""
+"""What all dialogs share, and the form of those that ask for a line of text."""
 
+from collections.abc import Sequence
 from typing import ClassVar, TypeVar
 
+from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
 from textual.binding import BindingType
+from textual.containers import Vertical
 from textual.message import Message
 from textual.screen import ModalScreen
-from textual.widgets import OptionList
+from textual.widgets import Input, Static
 
 Answer = TypeVar("Answer")
 
@@ -14,9 +17,7 @@ Answer = TypeVar("Answer")
 class Dialog(ModalScreen[Answer]):
     """A box over the main screen that asks one thing; Escape cancels."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [("escape", "leave_it", "cancel")]
-
-    _answered = False
+    BINDINGS: ClassVar[list[BindingType]] = [("escape", "dismiss", "cancel")]
 
     class Ready(Message):
         """A dialog takes keys from here on."""
@@ -34,31 +35,42 @@ class Dialog(ModalScreen[Answer]):
 
     def dismiss(self, result: Answer | None = None) -> AwaitComplete:
         """Close with an answer, once: a second Enter would close the screen below."""
-        if self._answered or self.app.screen is not self:
-            return AwaitComplete()
-        self._answered = True
-        return super().dismiss(result)
-
-    def action_leave_it(self) -> None:
-        """Close without an answer."""
-        self.dismiss(None)
+        return super().dismiss(result) if self.is_active else AwaitComplete()
 
 
-def is_laid_out(options: OptionList) -> bool:
-    """Whether a list has room and its lines are known, so that pages can be turned."""
-    options.scroll_to_highlight()
-    return bool(options.scrollable_content_region)
+class InputDialog(Dialog[Answer]):
+    """Asks for a line of text, and says below it what that means or what is wrong with it."""
 
+    HEADING: ClassVar[str]
+    HINTS: ClassVar[Sequence[str]] = ()
+    """What can be written, for as long as nothing is wrong."""
 
-class Answers(OptionList):
-    """An option list that survives the page keys where it has no room."""
+    def __init__(self, text: str, *, placeholder: str = "", select: bool = False) -> None:
+        """Begin with a text, which the first letter replaces if `select`."""
+        super().__init__()
+        self._input = Input(text, placeholder=placeholder, select_on_focus=select)
+        self._meaning = Static("", id="meaning", markup=False)
+        self._hints = [Static(hint, classes="hint", markup=False) for hint in self.HINTS]
 
-    def action_page_up(self) -> None:
-        """Move the highlight up one page."""
-        if is_laid_out(self):
-            super().action_page_up()  # type: ignore[no-untyped-call]
+    def compose(self) -> ComposeResult:
+        """Set the text over its meaning."""
+        with Vertical(classes="dialog") as box:
+            box.border_title = self.HEADING
+            yield self._input
+            yield self._meaning
+            yield from self._hints
+            yield Static("enter accepts · esc cancels", classes="hint")
 
-    def action_page_down(self) -> None:
-        """Move the highlight down one page."""
-        if is_laid_out(self):
-            super().action_page_down()  # type: ignore[no-untyped-call]
+    @property
+    def text(self) -> str:
+        """The text as it is now, without the blanks around it."""
+        return self._input.value.strip()
+
+    def say(self, words: str, *, trouble: bool = False) -> None:
+        """Say what the text means, or what is wrong with it; only what changes is drawn anew."""
+        if words != str(self._meaning.content):
+            self._meaning.update(words)
+            self._meaning.set_class(trouble, "-trouble")
+            # A complaint names the hints itself.
+            for hint in self._hints:
+                hint.display = not trouble

@@ -1,25 +1,30 @@
 """What screens with a table of keys share: refusals with a reason, help, and the footer."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer
+from textual.widgets import Footer, Static
 from textual.widgets._footer import FooterKey
 
 from tui.keys import Key, Moment, find
-from tui.screens.help_dialog import HelpDialog
+from tui.screens.dialog import Dialog
 
 
 class KeyedScreen(Screen[None]):
     """A screen whose keys are grey while they do nothing, and say why when pressed."""
 
     KEYS: ClassVar[tuple[Key, ...]] = ()
+    DROPS_DISABLED: ClassVar[bool] = False
+    """Whether a key that does nothing now leaves the footer, and is not grey there."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._keys_state: tuple[str, ...] = ()
+    _keys_state: tuple[str, ...] = ()
 
     @property
     def moment(self) -> Moment:
@@ -52,7 +57,7 @@ class KeyedScreen(Screen[None]):
     def on_key(self, event: events.Key) -> None:
         """Say why a key does nothing now."""
         for key in self.KEYS:
-            if event.key in key.keys and not key.hidden(self.moment):
+            if event.key in key.names.split(",") and not key.hidden(self.moment):
                 self.refuse(key)
 
     def refuse(self, key: Key) -> bool:
@@ -69,8 +74,7 @@ class KeyedScreen(Screen[None]):
 
     def action_help(self) -> None:
         """Show what every key does."""
-        displays = [self.app.get_key_display(key.bindings()[0]) for key in self.KEYS]
-        self.app.push_screen(HelpDialog(self.KEYS, self.moment, displays))
+        self.app.push_screen(HelpDialog(self.KEYS, self.moment))
 
     def action_light_or_dark(self) -> None:
         """Change between the two themes."""
@@ -78,28 +82,75 @@ class KeyedScreen(Screen[None]):
         self.app.theme = "voicecoach-light" if dark else "voicecoach-dark"
 
 
-class KeysFooter(Footer):
-    """A footer whose keys carry their action as a class, so that a narrow screen can choose.
+class HelpDialog(Dialog[None]):
+    """Lists the keys of a screen, and says why some are disabled now."""
 
-    They are in the order of the screen's table, wherever the focus is.
+    BINDINGS: ClassVar[list[BindingType]] = [("question_mark,f1,q", "dismiss", "close")]
+
+    def __init__(self, keys: Sequence[Key], moment: Moment) -> None:
+        super().__init__()
+        self._keys = keys
+        self._moment = moment
+
+    def compose(self) -> ComposeResult:
+        """List the keys."""
+        with VerticalScroll(classes="dialog -tall") as box:
+            box.border_title = "keys"
+            box.border_subtitle = "esc closes"
+            yield Static(Content("\n").join(self._lines()))
+
+    def _lines(self) -> list[Content]:
+        there = [key for key in self._keys if not key.is_absent(self._moment)]
+        lines = [
+            self._line(self._display(key), key.words(self._moment), key.why_disabled(self._moment))
+            for key in there
+        ]
+        suspend = "Suspend screen and training; fg resumes both"
+        if self._moment.attached:
+            suspend = "Suspend this screen; the run continues, fg comes back"
+        lines += [self._line("^p", "Command palette"), self._line("^z", suspend)]
+        notes = ["The held-out loss is that of the averaged (EMA) weights, which auditions use."]
+        if self._moment.reading:
+            notes.append("This screen is read-only: keys that change the run are left out.")
+        return lines + [Content.styled(note, "italic $quiet") for note in notes]
+
+    def _display(self, key: Key) -> str:
+        return " ".join(map(self.app.get_key_display, Binding.make_bindings([key.binding])))
+
+    @staticmethod
+    def _line(keys: str, does: str, why: str = "") -> Content:
+        return Content.assemble(
+            (f"{keys:>7}  ", "$quiet" if why else "bold $training"),
+            (does, "$quiet" if why else ""),
+            (f"\n         not now: {why}" if why else "", "italic $quiet"),
+        )
+
+
+class KeysFooter(Footer):
+    """The keys in the order of the screen's table, wherever the focus is.
+
+    Each carries its action as a class, so that a narrow screen can choose.
     """
 
     def __init__(self) -> None:
         super().__init__(show_command_palette=False, compact=True)
 
     def compose(self) -> ComposeResult:
-        """Mark every key with its action; leave out those that mean nothing here."""
-        # Each key follows the footer's `compact`, and Textual forgets the keys of before only
-        # when that is set: a screen that is open for weeks would hold all it ever had.
-        self.mutate_reactive(Footer.compact)
+        """Show every key that means something here."""
         screen = self.screen
-        table = screen.KEYS if isinstance(screen, KeyedScreen) else ()
-        order = [key.action for key in table]
-        gone = {key.action for key in table if key.fades and key.why_disabled(screen.moment)}  # type: ignore[attr-defined]
-        keys = [key for key in super().compose() if isinstance(key, FooterKey)]
-        keys = [key for key in keys if key.action not in gone]
-        for key in keys:
-            key.add_class(f"-{key.action.replace('_', '-')}")
-        yield from sorted(
-            keys, key=lambda key: order.index(key.action) if key.action in order else len(order)
-        )
+        assert isinstance(screen, KeyedScreen)
+        moment = screen.moment
+        for key in screen.KEYS:
+            why = key.why_disabled(moment)
+            if not key.show or key.is_absent(moment) or (why and screen.DROPS_DISABLED):
+                continue
+            name = key.names.split(",")[0]
+            yield FooterKey(
+                name,
+                self.app.get_key_display(replace(key.binding, key=name)),
+                key.label,
+                key.action,
+                disabled=bool(why),
+                tooltip=key.words(moment),
+                classes=f"-{key.action.replace('_', '-')}",
+            )

@@ -7,8 +7,6 @@ from textual.binding import Binding, BindingType
 from textual.command import CommandList, CommandPalette
 from textual.worker import Worker
 
-from tui.screens.dialog import is_laid_out
-
 
 class Palette(CommandPalette):
     """Textual's palette, made safe for bursts of keys and terminals of any size.
@@ -22,21 +20,17 @@ class Palette(CommandPalette):
         Binding("pageup", "turn_page('page_up')", "previous page", show=False),
     ]
 
-    _was_dismissed = False
-
     def run_worker(self, work: Any, *options: Any, **more: Any) -> Worker[Any]:  # noqa: ANN401 - Textual's
         """Run a search; its failure does not end the app."""
         return super().run_worker(work, *options, **(more | {"exit_on_error": False}))
 
     def dismiss(self, result: None = None) -> AwaitComplete:
         """Close, once."""
-        if self._was_dismissed or self.app.screen is not self:
-            return AwaitComplete()
-        self._was_dismissed = True
-        return super().dismiss(result)
+        return super().dismiss(result) if self.is_active else AwaitComplete()
 
     def action_turn_page(self, action: str) -> None:
-        """Turn a page of the results."""
+        """Turn a page of the results, where there is room for one."""
         for commands in self.query(CommandList):
-            if is_laid_out(commands):
+            commands.scroll_to_highlight()  # its lines are known only once they were drawn
+            if commands.scrollable_content_region:
                 self._action_command_list(action)

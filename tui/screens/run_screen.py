@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.widgets import DataTable
 
-from engine.formatting import plural, printable
 from engine.run.commands import (
     Audition,
     Command,
@@ -28,7 +26,7 @@ from tui.keys import KEYS, Key, Moment
 from tui.process.endings import ExitReason
 from tui.screens.check_screen import CheckScreen
 from tui.screens.keyed_screen import KeyedScreen, KeysFooter
-from tui.screens.quit_dialog import Leaving, QuitDialog
+from tui.screens.quit_dialog import QuitDialog
 from tui.screens.sentence_dialog import SentenceDialog
 from tui.screens.stop_dialog import StopDialog
 from tui.widgets.attention_view import AttentionView
@@ -42,12 +40,15 @@ from tui.widgets.status import StallTimer, Status
 if TYPE_CHECKING:
     from engine.session import SessionLike
 
+_STILL = (Phase.CHECKED, Phase.PAUSED, Phase.AT_STOP, Phase.FAILED, Phase.STOPPED)
+"""Phases in which nothing changes on the screen, and nothing is sent."""
+
 
 class RunScreen(KeyedScreen):
     """Shows one snapshot after the other, drawing only what changed; its keys confirm at once."""
 
     KEYS: ClassVar[tuple[Key, ...]] = KEYS
-    BINDINGS: ClassVar[list[BindingType]] = [binding for key in KEYS for binding in key.bindings()]
+    BINDINGS: ClassVar[list[BindingType]] = [key.binding for key in KEYS]
     AUTO_FOCUS = ""
 
     def __init__(
@@ -56,33 +57,24 @@ class RunScreen(KeyedScreen):
         listening: Listening,
         now: Callable[[], datetime],
         address: str,
-        *,
-        ascii_only: bool,
-        plain: bool,
     ) -> None:
-        """Draw in ASCII alone where `ascii_only`, and without colour where `plain`.
-
-        `address` is this host as seen from outside, `user@host`.
-        """
+        """Take the run, what plays samples, a clock, and this host's address, `user@host`."""
         super().__init__()
         self.session, self.listening, self.now, self.address = session, listening, now, address
-        self.attached, self.reading = session.attached, session.reading
         self.snapshot: Snapshot = session.snapshot()
-        self._ascii_only = ascii_only
         self._stall = StallTimer()
         self._phase_since = formatting.clock(now())
         self._sound_error = ""
-        self.status = Status(ascii_only=ascii_only, reading=session.reading)
+        self.status = Status(reading=session.reading)
         self.notice = Notice(reading=session.reading)
-        self.loss = LossPlot(ascii_only=ascii_only)
-        self.attention = AttentionView(plain=plain or ascii_only)
+        self.loss = LossPlot()
+        self.attention = AttentionView()
         self.samples = Samples()
         self.log_panel = LogPanel()
         self.panels = Panels((self.loss, self.attention), (self.samples, self.log_panel))
 
     def compose(self) -> ComposeResult:
         """Lay out status, notice, panels and footer."""
-        self.set_class(self._ascii_only, "-ascii")
         yield self.status
         yield self.notice
         yield self.panels
@@ -109,10 +101,13 @@ class RunScreen(KeyedScreen):
         self.show_sound()
         if not covered:
             self.refresh_keys()
+        if isinstance(self.app.screen, StopDialog):
+            self.app.screen.show(snapshot)
 
     def _show_state(self, snapshot: Snapshot, silent: float | None, *, plots: bool) -> None:
         now = self.now()
-        self.status.show(snapshot, now, self._time(now), silent, losses=plots)
+        still = f"since {self._phase_since}" if snapshot.phase in _STILL else ""
+        self.status.show(snapshot, now, still or formatting.clock(now), silent, losses=plots)
         self.notice.show(snapshot, now)
         self.panels.leave_out(self.attention if snapshot.network == "ssrn" else None)
         if plots:
@@ -133,26 +128,19 @@ class RunScreen(KeyedScreen):
 
     def _show_events(self, snapshot: Snapshot) -> None:
         for event in self.log_panel.show(snapshot.events):
-            if event.severity != "information" and not self._log_in_sight:
-                self.notify(event.text, severity="warning", markup=False)
-
-    def _time(self, now: datetime) -> str:
-        """Return the time of day, or since when nothing changes: a still screen sends nothing."""
-        still = (Phase.CHECKED, Phase.PAUSED, Phase.AT_STOP, Phase.FAILED, Phase.STOPPED)
-        return (
-            f"since {self._phase_since}" if self.snapshot.phase in still else formatting.clock(now)
-        )
-
-    @property
-    def _log_in_sight(self) -> bool:
-        return self.log_panel.is_on_screen
+            if event.severity != "information":
+                self._notify_out_of_sight(event)
 
     def say(self, text: str, severity: str = "information") -> None:
         """Write in the log; if that is out of sight, show it for a moment."""
-        self.log_panel.say(Event(self.now().timestamp(), text, severity))
-        if not self._log_in_sight:
-            level = "warning" if severity != "information" else "information"
-            self.notify(text, severity=level, markup=False)  # type: ignore[arg-type]
+        event = Event(self.now().timestamp(), text, severity)
+        self.log_panel.add(event)
+        self._notify_out_of_sight(event)
+
+    def _notify_out_of_sight(self, event: Event) -> None:
+        if not self.log_panel.is_on_screen:
+            plain = event.severity == "information"
+            self.notify(event.text, severity="information" if plain else "warning", markup=False)
 
     @property
     def moment(self) -> Moment:
@@ -161,11 +149,11 @@ class RunScreen(KeyedScreen):
             self.snapshot,
             len(self.attention.plots),
             warned=self.notice.warns(self.snapshot),
-            reading=self.reading,
-            attached=self.attached,
+            reading=self.session.reading,
+            attached=self.session.attached,
         )
 
-    def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
+    def on_data_table_row_selected(self) -> None:
         """Play the sample that was picked in the list."""
         self.action_replay()
 
@@ -197,6 +185,8 @@ class RunScreen(KeyedScreen):
     def ask(self, command: Command, words: str = "") -> None:
         """Send a command to the engine; say `words` where the engine logs nothing at once."""
         self.session.send(command)
+        if not words and self.snapshot.phase.before_steps:
+            words = "takes effect at the first step"
         if words:
             self.say(words)
 
@@ -223,7 +213,7 @@ class RunScreen(KeyedScreen):
 
     def action_stop_at(self) -> None:
         """Ask the person when to stop."""
-        self.app.push_screen(StopDialog(lambda: self.snapshot, self.now), self._take_stop)
+        self.app.push_screen(StopDialog(self.snapshot, self.now), self._take_stop)
 
     def _take_stop(self, answer: StopAt | SetBudget | None) -> None:
         if answer is not None:
@@ -239,72 +229,19 @@ class RunScreen(KeyedScreen):
 
     def action_leave(self) -> None:
         """Leave at once where nothing can be lost, else ask what becomes of the run."""
-        phase = self.snapshot.phase
-        if phase.ended:
+        snapshot = self.snapshot
+        alone_at_stop = snapshot.phase is Phase.AT_STOP and snapshot.saved and snapshot.screens <= 1
+        if snapshot.phase.ended:
             self.app.exit(ExitReason.ENDED)
-        elif self.reading:
+        elif self.session.reading:
             self.app.exit(ExitReason.KEEP_TRAINING)
-        elif phase is Phase.CHECKED:
-            dialog = QuitDialog(
-                "Training has not started; nothing is lost.",
-                stop="stop, and fix the recordings",
-                keep="train on the usable clips without the screen",
-            )
-            self.app.push_screen(dialog, self._take_leaving)
-        elif phase is Phase.STOPPING or (
-            phase is Phase.AT_STOP and self.snapshot.saved and not self._shared
-        ):
+        elif snapshot.phase is Phase.STOPPING or alone_at_stop:
             self._take_leaving("stop")
         else:
-            step = f"{self.snapshot.step:,}"
-            about = f"The run is {phase.value}"
-            about += "." if phase is Phase.PREPARING else f" at step {step}."
-            if phase is Phase.AT_STOP:
-                about = f"Step {step} could not be saved; esc stays, then c tries again."
-                if self.snapshot.saved:
-                    about = f"Stopped at {step}, saved."
-            about = " ".join(filter(None, (about, self._about_unsaved())))
-            self.app.push_screen(self._quit_dialog(about), self._take_leaving)
+            dialog = QuitDialog(snapshot, attached=self.session.attached)
+            self.app.push_screen(dialog, self._take_leaving)
 
-    def _about_unsaved(self) -> str:
-        """Say what would be lost if the disk takes no checkpoints."""
-        snapshot = self.snapshot
-        if not snapshot.saving_trouble or not snapshot.unsaved:
-            return ""
-        steps = plural(snapshot.unsaved, "step")
-        why = printable(snapshot.saving_trouble).rstrip(".")
-        if snapshot.saving_step is not None:
-            return f"{steps} not saved yet: {why}."
-        return f"{steps} cannot be saved: {why}; otherwise lost two minutes after you stop."
-
-    @property
-    def _shared(self) -> bool:
-        """Whether other screens control the run."""
-        return self.snapshot.screens > 1
-
-    def _quit_dialog(self, about: str) -> QuitDialog:
-        others = self.snapshot.screens - 1
-        if others > 0:
-            screens = "Another screen is" if others == 1 else f"{others} other screens are"
-            about = f"{about} {screens} open on it."
-            if self.snapshot.phase is Phase.PAUSED:
-                about += " The last to leave ends the pause."
-        keep = self._words_for_keeping()
-        if not self.attached:
-            return QuitDialog(about, keep=keep)
-        stop = "stop and save (ends the run for everyone)" if others > 0 else "stop and save"
-        return QuitDialog(about, stop=stop, keep=keep, keep_first=True)
-
-    def _words_for_keeping(self) -> str:
-        """Say what becomes of the run if the person does not end it."""
-        phase = self.snapshot.phase
-        if phase is Phase.AT_STOP:
-            return "leave it to the others" if self._shared else "leave: it saves and ends"
-        if phase is Phase.PAUSED:
-            return "leave it paused" if self._shared else "end the pause and keep training"
-        return "leave it running" if self.attached else "keep training without the screen"
-
-    def _take_leaving(self, answer: Leaving | None) -> None:
+    def _take_leaving(self, answer: str | None) -> None:
         if answer == "stop":
             self.session.send(Finish())
             self.app.exit(ExitReason.QUIT)

@@ -4,93 +4,74 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from textual.app import ComposeResult
-from textual.containers import Vertical
-from textual.widgets import Input, Static
-
 from engine.errors import InputError
 from engine.formatting import duration
 from engine.run.snapshot import Snapshot
-from engine.run.stop import NONE, STOP_FORMS, SetBudget, StopAt, StopPoint, parse_budget, parse_stop
-from tui import formatting
-from tui.screens.dialog import Dialog
+from engine.run.stop import (
+    NONE,
+    STOP_FORMS,
+    SetBudget,
+    StopAt,
+    StopPoint,
+    parse_budget,
+    parse_stop,
+)
+from tui.formatting import arrival, dollars
+from tui.screens.dialog import InputDialog
 
 _BUDGET = "budget"
 _NEW_BUDGET = f"{_BUDGET} $"
 """The answer to begin with where the budget has ended the run."""
 
 
-class StopDialog(Dialog[StopAt | SetBudget]):
+class StopDialog(InputDialog[StopAt | SetBudget]):
     """Sets the stop, or the budget by `budget 40`, and shows at once what an answer means."""
 
-    def __init__(self, latest: Callable[[], Snapshot], now: Callable[[], datetime]) -> None:
-        """Take what returns the newest snapshot."""
-        super().__init__()
-        self._latest = latest
+    HEADING = "stop at"
+    HINTS = (STOP_FORMS, "budget 40 (US dollars for the voice in all), budget none")
+
+    def __init__(self, snapshot: Snapshot, now: Callable[[], datetime]) -> None:
+        """Ask about the run of a snapshot; `show` takes later ones."""
+        self._snapshot = snapshot
         self._now = now
-        snapshot = latest()
         self._current = current_answer(snapshot)
         asks_budget = snapshot.budget_is_used_up
-        self._input = Input(
+        super().__init__(
             _NEW_BUDGET if asks_budget else self._current,
             placeholder=f"{NONE}: no stop",
-            select_on_focus=not asks_budget,
-        )
-        self._meaning = Static("", id="meaning", markup=False)
-        budget = "budget 40 (US dollars for the voice in all), budget none"
-        self._forms = (
-            Static(STOP_FORMS, id="forms", classes="hint", markup=False),
-            Static(budget, id="budget-forms", classes="hint", markup=False),
+            select=not asks_budget,
         )
 
-    def compose(self) -> ComposeResult:
-        """Set the answer over its meaning."""
-        with Vertical(classes="dialog") as box:
-            box.border_title = "stop at"
-            yield self._input
-            yield self._meaning
-            yield from self._forms
-            yield Static("enter accepts · esc cancels", classes="hint")
-
-    def on_mount(self) -> None:
-        """Update the meaning as the run continues."""
-        self._say_meaning()
-        self.set_interval(1, self._say_meaning)
+    def show(self, snapshot: Snapshot) -> None:
+        """Say what the answer means now that the run has come so far."""
+        self._snapshot = snapshot
+        self.on_input_changed()
 
     def on_input_changed(self) -> None:
         """Say what the answer means."""
-        self._say_meaning()
+        self._read()
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
+    def on_input_submitted(self) -> None:
         """Close with the answer, unless it cannot be taken."""
-        text = event.value.strip()
-        if text == self._current:
+        if self.text == self._current:
             self.dismiss(None)
-            return
-        if not text:
-            # One key too many must not remove the stop: that takes a word.
-            return
-        try:
-            answer = read_answer(text, self._latest())
-        except InputError:
-            # The dialog already says why.
-            self._say_meaning()
-            return
-        self.dismiss(answer)
+        elif (answer := self._read()) is not None:
+            self.dismiss(answer)
 
-    def _say_meaning(self) -> None:
-        text = self._input.value.strip()
-        words, trouble = meaning(text, self._latest(), self._now())
-        if words != str(self._meaning.content):
-            self._meaning.update(words)
-            self._meaning.set_class(trouble, "-trouble")
-            # A complaint names the forms itself.
-            for forms in self._forms:
-                forms.display = not trouble
+    def _read(self) -> StopAt | SetBudget | None:
+        try:
+            answer, meaning = read_answer(self.text, self._snapshot, self._now())
+        except InputError as error:
+            self.say(str(error), trouble=True)
+            return None
+        self.say(meaning)
+        return answer
 
 
 def current_answer(snapshot: Snapshot) -> str:
     """Write the present stop as an answer."""
+    if snapshot.phase.before_steps:
+        return snapshot.stop_text
     stop = snapshot.stop
     if stop is None or stop.reached(snapshot.step, snapshot.voice_seconds, snapshot.spent):
         return ""
@@ -103,70 +84,44 @@ def current_answer(snapshot: Snapshot) -> str:
     return f"{hours}h{minutes:02d}m" if hours else f"{minutes}m"
 
 
-def meaning(text: str, snapshot: Snapshot, now: datetime) -> tuple[str, bool]:
-    """Say what an answer means; or what is wrong with it, and True."""
-    if not text:
-        return _about_nothing(snapshot), False
-    if text.lower() == NONE:
-        return "no stop: trains until you stop it", False
-    if text == _NEW_BUDGET.strip():
-        spent = formatting.dollars(snapshot.spent)
-        return f"{spent} is spent: enter a new total", False
-    try:
-        answer = read_answer(text, snapshot)
-        if isinstance(answer, SetBudget):
-            return _about_budget(answer.usd, snapshot, now), False
-        assert answer.rule is not None
-        point = answer.rule.resolve(
-            snapshot.step, snapshot.voice_seconds, snapshot.spent, snapshot.price
-        )
-    except InputError as error:
-        return str(error), True
-    words = _where_and_when(point, snapshot, now)
-    if replace(snapshot, stop=point).budget_comes_first:
-        words += f" · but the budget of {formatting.dollars(snapshot.budget)} comes first"
-    return words, False
-
-
-def read_answer(text: str, snapshot: Snapshot) -> StopAt | SetBudget:
-    """Read an answer that is not empty; `none` is no stop.
+def read_answer(
+    text: str, snapshot: Snapshot, now: datetime
+) -> tuple[StopAt | SetBudget | None, str]:
+    """Return what an answer asks of the run, None for nothing yet, and what it means.
 
     Raises:
         InputError: it cannot be read, or is in the past.
     """
+    if not text:
+        # One key too many must not remove the stop: that takes a word.
+        current = current_answer(snapshot)
+        kept = f"{NONE} trains without a stop; esc keeps {current}"
+        return None, kept if current else f"no change; {NONE} trains until you stop it"
+    if text == _NEW_BUDGET.strip():
+        return None, f"{dollars(snapshot.spent)} is spent: enter a new total"
+    if text.lower() == NONE:
+        return StopAt(None), "no stop: trains until you stop it"
     word, _, rest = text.partition(" ")
     if word.lower() == _BUDGET:
-        usd = parse_budget(rest)
-        _require_budget(usd, snapshot)
-        return SetBudget(usd)
-    if text.lower() == NONE:
-        return StopAt(None)
+        return _read_budget(rest, snapshot, now)
     rule = parse_stop(text)
-    rule.resolve(snapshot.step, snapshot.voice_seconds, snapshot.spent, snapshot.price)
-    return StopAt(rule)
+    point = rule.resolve(snapshot.step, snapshot.voice_seconds, snapshot.spent, snapshot.price)
+    words = _where_and_when(point, snapshot, now)
+    if replace(snapshot, stop=point).budget_comes_first:
+        words += f" · but the budget of {dollars(snapshot.budget)} comes first"
+    return StopAt(rule), words
 
 
-def _about_nothing(snapshot: Snapshot) -> str:
-    current = current_answer(snapshot)
-    if current:
-        return f"{NONE} trains without a stop; esc keeps {current}"
-    return f"no change; {NONE} trains until you stop it"
-
-
-def _require_budget(usd: float, snapshot: Snapshot) -> None:
-    if usd > 0 and snapshot.price <= 0:
+def _read_budget(text: str, snapshot: Snapshot, now: datetime) -> tuple[SetBudget, str]:
+    usd = parse_budget(text)
+    if not usd:
+        return SetBudget(usd), "no budget"
+    if snapshot.price <= 0:
         raise InputError("a budget needs a price, and this run has none: start it with --price")
-    if 0 < usd <= snapshot.spent:
-        raise InputError(
-            f"{formatting.dollars(snapshot.spent)} is already spent; give a larger budget"
-        )
-
-
-def _about_budget(usd: float, snapshot: Snapshot, now: datetime) -> str:
-    if usd <= 0:
-        return "no budget"
-    there = _where_and_when(StopPoint(usd=usd), replace(snapshot, budget=0.0), now)
-    return f"budget {formatting.dollars(usd)}: {there}"
+    if usd <= snapshot.spent:
+        raise InputError(f"{dollars(snapshot.spent)} is already spent; give a larger budget")
+    there = _where_and_when(StopPoint(usd=usd), snapshot, now)
+    return SetBudget(usd), f"budget {dollars(usd)}: {there}"
 
 
 def _where_and_when(point: StopPoint, snapshot: Snapshot, now: datetime) -> str:
@@ -177,10 +132,12 @@ def _where_and_when(point: StopPoint, snapshot: Snapshot, now: datetime) -> str:
         words.append(f"step {point.step:,}")
     elif seconds is not None and speed:
         words.append(f"about step {round(snapshot.step + seconds * speed):,}")
+    if snapshot.phase.before_steps:
+        return " · ".join([*words, "takes effect at the first step"])
     if seconds is None:
         words.append("time unknown until it trains")
     else:
-        words.append(f"{formatting.arrival(now, seconds)} (in {duration(seconds)})")
+        words.append(f"{arrival(now, seconds)} (in {duration(seconds)})")
     if snapshot.price > 0 and there.spent_at_stop is not None:
-        words.append(f"{formatting.dollars(there.spent_at_stop)} spent")
+        words.append(f"{dollars(there.spent_at_stop)} spent")
     return " · ".join(words)

@@ -9,13 +9,12 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color, Gradient
 from textual.content import Content
-from textual.geometry import Size
 from textual.strip import Strip
-from textual.widget import Widget
 
 from engine.run.snapshot import AttentionPlot
 from tui import formatting
 from tui.widgets.axes import linear_ticks
+from tui.widgets.drawing import Drawing, colour, style
 
 RAMP = " .:-=+*#%@"
 """From no attention to all of it, for terminals without colour or half blocks."""
@@ -23,113 +22,74 @@ _LEVELS = 16
 """Shades of the picture: few enough that neighbours are often alike and cost nothing to send."""
 
 
-class AttentionView(Widget, can_focus=True):
+class AttentionView(Drawing):
     """The newest attention plot, or an older one that the person chose."""
 
     BORDER_TITLE = "attention"
 
-    def __init__(self, *, plain: bool) -> None:
-        """Draw with characters alone where `plain`: without colour or beyond ASCII."""
-        super().__init__(id="attention", classes="panel")
-        self._plain = plain
-        self._plots: tuple[AttentionPlot, ...] = ()
-        self._chosen: AttentionPlot | None = None
-        self._drawn: tuple[AttentionPlot, Size, str] | None = None
-        self._lines: list[Strip] = []
-
-    @property
-    def plot(self) -> AttentionPlot | None:
-        """The plot on show: the chosen one, else the newest."""
-        if self._chosen is not None:
-            return self._chosen
-        return self._plots[-1] if self._plots else None
-
-    @property
-    def plots(self) -> tuple[AttentionPlot, ...]:
+    def __init__(self) -> None:
+        super().__init__("attention")
+        self.plots: tuple[AttentionPlot, ...] = ()
         """All plots there are, oldest first."""
-        return self._plots
+        self._chosen: AttentionPlot | None = None
 
     @property
-    def place(self) -> int:
-        """The index of the plot on show."""
-        for index, plot in enumerate(self._plots):
-            if plot is self._chosen:
-                return index
-        return len(self._plots) - 1
+    def _place(self) -> int:
+        """The index of the plot on show: the chosen one, else the newest."""
+        chosen = (index for index, plot in enumerate(self.plots) if plot is self._chosen)
+        return next(chosen, len(self.plots) - 1)
 
     def show(self, plots: tuple[AttentionPlot, ...]) -> None:
         """Take new plots; a chosen one stays on show as long as it is among them."""
-        if plots is self._plots:
-            return
-        self._plots = plots
-        if not any(plot is self._chosen for plot in plots):
-            self._chosen = None
-        self._show_title()
+        if plots is not self.plots:
+            self.plots = plots
+            self._show_chosen()
 
     def turn(self, by: int) -> None:
         """Go to an older (−1) or newer (+1) plot."""
-        if self._plots:
-            place = min(len(self._plots) - 1, max(0, self.place + by))
-            # At the newest end again, the view follows what comes.
-            self._chosen = None if place == len(self._plots) - 1 else self._plots[place]
-            self._show_title()
+        last = len(self.plots) - 1
+        place = min(last, max(0, self._place + by))
+        # At the newest end again, the view follows what comes.
+        self._chosen = None if place == last else self.plots[place]
+        self._show_chosen()
 
-    def _show_title(self) -> None:
-        plot = self.plot
-        if plot is None:
+    def _show_chosen(self) -> None:
+        if not self.plots:
             return
+        plot = self.plots[self._place]
         self.border_title = Content.assemble(
             "attention",
             (f" · {formatting.short_steps(plot.step)}", "$foreground"),
             (f" · {plot.source}" if plot.source else "", "$quiet"),
         )
-        among = f"{self.place + 1} of {len(self._plots)}" if len(self._plots) > 1 else ""
+        among = f"{self._place + 1} of {len(self.plots)}" if len(self.plots) > 1 else ""
         rows, columns = plot.weights.shape
         self.border_subtitle = Content(f"{rows} characters × {columns} frames  {among}".rstrip())
-        self.refresh()
+        self.redraw()
 
-    def render_line(self, y: int) -> Strip:
-        """Return one line of the picture with its axes."""
-        plot, size = self.plot, self.content_size
-        if plot is None or plot.weights.size == 0:
-            text = "appears at the first checkpoint, or on n" if y == 0 else ""
-            quiet = self._quiet
-            return Strip([Segment(text, quiet)]).adjust_cell_length(size.width, self.rich_style)
-        drawn = (plot, size, self.app.theme)
-        if self._drawn is None or drawn[0] is not self._drawn[0] or drawn[1:] != self._drawn[1:]:
-            self._drawn, self._lines = drawn, self._draw(plot, size)
-        if y < len(self._lines):
-            return self._lines[y].adjust_cell_length(size.width, self.rich_style)
-        return Strip.blank(size.width, self.rich_style)
-
-    def _draw(self, plot: AttentionPlot, size: Size) -> list[Strip]:
-        characters, frames = plot.weights.shape
-        quiet = self._quiet
+    def draw(self) -> list[Strip]:
+        """Draw the picture with its axes."""
+        if not self.plots or self.plots[self._place].weights.size == 0:
+            return self.quietly("appears at the first checkpoint, or on n")
+        weights = self.plots[self._place].weights
+        characters, frames = weights.shape
         gutter = len(str(characters)) + 1
-        rows, columns = size.height - 1, size.width - gutter
+        rows, columns = self.content_size.height - 1, self.content_size.width - gutter
         if rows < 1 or columns < 4:
             return []
-        numbers = _row_numbers(characters, rows)
+        numbers, quiet = _row_numbers(characters, rows), style(self, "quiet")
         lines = [
             Strip([Segment(number.rjust(gutter - 1) + " ", quiet), *segments])
-            for number, segments in zip(numbers, self._cells(plot, rows, columns), strict=True)
+            for number, segments in zip(numbers, self._cells(weights, rows, columns), strict=True)
         ]
-        scale = " " * gutter + _column_numbers(frames, columns)
-        return [*lines, Strip([Segment(scale, quiet)])]
+        return lines + self.quietly(" " * gutter + _column_numbers(frames, columns))
 
-    def _cells(self, plot: AttentionPlot, rows: int, columns: int) -> list[list[Segment]]:
-        if self._plain:
-            return ramp_rows(plot.weights, rows, columns, self.rich_style)
+    def _cells(self, weights: NDArray[np.float32], rows: int, columns: int) -> list[list[Segment]]:
+        if self.ascii_only or self.app.no_color or self.app.console.color_system is None:
+            return ramp_rows(weights, rows, columns, self.rich_style)
         names = ("attention-ground", "attention-middle", "attention-peak")
-        shades = shades_between(*map(self._colour, names))
-        return half_block_rows(plot.weights, rows, columns, shades)
-
-    @property
-    def _quiet(self) -> Style:
-        return self.rich_style + Style(color=self._colour("quiet").rich_color)
-
-    def _colour(self, name: str) -> Color:
-        return Color.parse(self.app.theme_variables[name])
+        shades = shades_between(*(colour(self, name) for name in names))
+        return half_block_rows(weights, rows, columns, shades)
 
 
 def _row_numbers(characters: int, rows: int) -> list[str]:
@@ -159,16 +119,12 @@ def pool(weights: NDArray[np.float32], rows: int, columns: int) -> NDArray[np.fl
 
     The mean would wash the diagonal out. A side that is too short is stretched.
     """
-    return _pool_rows(_pool_rows(weights, rows).T, columns).T
-
-
-def _pool_rows(weights: NDArray[np.float32], rows: int) -> NDArray[np.float32]:
-    size = weights.shape[0]
-    starts = np.arange(rows) * size // rows
-    if size <= rows:
-        stretched: NDArray[np.float32] = weights[starts]
-        return stretched
-    pooled: NDArray[np.float32] = np.maximum.reduceat(weights, starts, axis=0)
+    pooled = weights
+    for count in (rows, columns):
+        starts = np.arange(count) * len(pooled) // count
+        short = len(pooled) <= count
+        pooled = pooled[starts] if short else np.maximum.reduceat(pooled, starts, axis=0)
+        pooled = pooled.T
     return pooled
 
 
@@ -193,15 +149,12 @@ def half_block_rows(
 def _half_block_row(
     upper: NDArray[np.int64], lower: NDArray[np.int64], shades: tuple[Color, ...]
 ) -> list[Segment]:
-    segments: list[Segment] = []
+    segments = []
     changes = np.flatnonzero((np.diff(upper) != 0) | (np.diff(lower) != 0)) + 1
-    edges = [0, *changes.tolist(), len(upper)]
-    for start, end in pairwise(edges):
+    for start, end in pairwise([0, *changes.tolist(), len(upper)]):
         top, bottom = shades[upper[start]], shades[lower[start]]
-        if top == bottom:
-            segments.append(Segment(" " * (end - start), _style(bottom, bottom)))
-        else:
-            segments.append(Segment("▀" * (end - start), _style(top, bottom)))
+        cell = " " if top == bottom else "▀"
+        segments.append(Segment(cell * (end - start), _style(top, bottom)))
     return segments
 
 

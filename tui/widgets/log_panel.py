@@ -1,10 +1,7 @@
 """The log: oldest first, the newest in sight until the person scrolls back."""
 
 from rich.segment import Segment
-from rich.style import Style
 from rich.text import Text
-from textual import events
-from textual.color import Color
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -12,6 +9,7 @@ from textual.strip import Strip
 from engine.formatting import printable
 from engine.run.snapshot import Event
 from tui import formatting
+from tui.widgets.drawing import style
 
 MAX_EVENTS = 500
 
@@ -38,26 +36,23 @@ class LogPanel(ScrollView, can_focus=True):
         new = [event for event in events if id(event) not in known]
         self._from_engine = events
         if new:
-            self._add(new)
+            self.add(*new)
         return new
-
-    def say(self, event: Event) -> None:
-        """Add an event of the app."""
-        self._add([event])
 
     @property
     def lines(self) -> list[str]:
         """The log as it reads."""
         return [f"{time:5} {text}" for time, text, _ in self._lines]
 
-    def _add(self, events: list[Event]) -> None:
+    def add(self, *events: Event) -> None:
+        """Add events at the end, which stays in sight unless the person scrolled back."""
         following = self.scroll_offset.y >= self.max_scroll_y
         self._events = [*self._events, *events][-MAX_EVENTS:]
         self._wrap()
         if following:
             self.scroll_end(animate=False)
 
-    def on_resize(self, event: events.Resize) -> None:
+    def on_resize(self) -> None:
         """Wrap the lines anew at another width."""
         self._wrap()
         self.scroll_end(animate=False)
@@ -83,12 +78,7 @@ class LogPanel(ScrollView, can_focus=True):
             return Strip.blank(width, self.rich_style)
         time, text, severity = self._lines[place]
         segments = [
-            Segment(f"{time:5} ", self._style("quiet")),
-            Segment(text, self._style(_COLOURS.get(severity, "foreground"))),
+            Segment(f"{time:5} ", style(self, "quiet")),
+            Segment(text, style(self, _COLOURS.get(severity, "foreground"))),
         ]
         return Strip(segments).adjust_cell_length(width, self.rich_style)
-
-    def _style(self, colour: str) -> Style:
-        return self.rich_style + Style(
-            color=Color.parse(self.app.theme_variables[colour]).rich_color
-        )

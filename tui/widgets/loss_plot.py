@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING
 from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
-from textual import events
-from textual.color import Color
 from textual.content import Content
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.strip import Strip
-from textual.widget import Widget
 
 from engine.run.snapshot import LossCurve
 from tui import formatting
 from tui.widgets.axes import Scale, step_labels, value_labels
+from tui.widgets.drawing import Drawing, colour
 
 if TYPE_CHECKING:
     from textual_plotext.plot import Plot
@@ -25,50 +23,32 @@ RGB = tuple[int, int, int]
 Points = list[tuple[float, float]]
 
 _MAX_FINITE = 1e30
-MAX_POINTS = 200
-"""More than the cells of a plot can show; plotext's time grows with the points."""
 _MAX_SKIPPED = 10
 """Curves that may pass undrawn, one a second, while the growth of the run cannot be seen."""
 _CORNERS = 4
 """Cells of the border above the plot that no title takes."""
 
 
-class LossPlot(Widget, can_focus=True):
+class LossPlot(Drawing):
     """The loss curve, the held-out loss as dots, and the best held-out loss in the title."""
 
     BORDER_TITLE = "loss"
 
-    def __init__(self, *, ascii_only: bool) -> None:
-        super().__init__(id="loss", classes="panel")
-        self._ascii_only = ascii_only
-        self._curve = LossCurve()
-        self._newest = self._curve
+    def __init__(self) -> None:
+        super().__init__("loss")
+        self._drawn = self._newest = LossCurve()
         self._skipped = 0
-        self._lines: list[Strip] = []
 
     def on_mount(self) -> None:
         """Show which line is which."""
-        stroke = "*" if self._ascii_only else "─"
+        stroke = "*" if self.ascii_only else "─"
         self.border_subtitle = Content.assemble(
             (stroke, "$training"), " training  ", (self._dot, "$held-out"), " held-out"
         )
 
     @property
     def _dot(self) -> str:
-        return "o" if self._ascii_only else "•"
-
-    def _show_best(self) -> None:
-        """Show the best held-out loss and its step in the title."""
-        title, best = Content(self.BORDER_TITLE), self._newest.best
-        if best is not None:
-            best_words = f"{formatting.loss(best)} at {self._newest.best_step:,}"
-            title = Content.assemble(self.BORDER_TITLE, f" · best held-out {best_words}")
-            if title.cell_length > self.size.width - _CORNERS:
-                title = Content.assemble(
-                    self.BORDER_TITLE, " · best ", (self._dot, "$held-out"), f" {best_words}"
-                )
-        if title != self.border_title:
-            self.border_title = title
+        return "o" if self.ascii_only else "•"
 
     def show(self, curve: LossCurve) -> None:
         """Draw another curve, unless it looks like the one before."""
@@ -76,68 +56,35 @@ class LossPlot(Widget, can_focus=True):
             return
         self._newest = curve
         self._skipped += 1
-        if self._skipped < _MAX_SKIPPED and not grew_visibly(self._curve, curve, self.size.width):
-            return
-        self._curve, self._skipped = curve, 0
+        if self._skipped >= _MAX_SKIPPED or grew_visibly(self._drawn, curve, self.size.width):
+            self.redraw()
+
+    def draw(self) -> list[Strip]:
+        """Draw the newest curve, with the best held-out loss and its step in the title."""
+        curve = self._drawn = self._newest
+        self._skipped = 0
         # Another title draws the whole panel anew: it comes with another drawing.
-        self._show_best()
-        before, self._lines = self._lines, self._draw()
-        width = self.content_size.width
-        changed = [
-            Region(0, y, width, 1)
-            for y, line in enumerate(self._lines)
-            if y >= len(before) or line != before[y]
-        ]
-        if changed:
-            self.refresh(*changed)
-
-    def on_resize(self, event: events.Resize) -> None:
-        """Draw at another size."""
-        self._show_best()
-        self._draw_again()
-
-    def notify_style_update(self) -> None:
-        """Draw in other colours."""
-        super().notify_style_update()
-        self._draw_again()
-
-    def _draw_again(self) -> None:
-        self._curve, self._skipped = self._newest, 0
-        self._lines = self._draw()
-        self.refresh()
-
-    def render_line(self, y: int) -> Strip:
-        """Return one line of the drawing."""
-        return (
-            self._lines[y]
-            if y < len(self._lines)
-            else Strip.blank(self.size.width, self.rich_style)
-        )
-
-    def _draw(self) -> list[Strip]:
-        if not self.is_attached or not self.content_size:
-            return []
-        if not self._curve.steps and not self._curve.held_out_steps:
-            words = Text("appears after the first 10 steps")
-            words.stylize(Style(color=self._colour("quiet").rich_color))
-            return self._strips(words)
-        colours = [self._colour(name).rgb for name in ("training", "held-out", "quiet")]
-        drawing = draw_curve(
-            self._curve, self.content_size, (colours[0], colours[1], colours[2]), self._ascii_only
-        )
-        return self._strips(drawing)
-
-    def _strips(self, drawing: Text) -> list[Strip]:
-        ground, width = self.rich_style, self.content_size.width
+        self._show_best(curve)
+        if not curve.steps and not curve.held_out_steps:
+            return self.quietly("appears after the first 10 steps")
+        line, dots, axes = (colour(self, name).rgb for name in ("training", "held-out", "quiet"))
+        drawing = draw_curve(curve, self.content_size, (line, dots, axes), self.ascii_only)
         return [
-            Strip(_few_colours(list(line.render(self.app.console, end="")), ground))
-            .adjust_cell_length(width, ground)
-            .simplify()
+            Strip(_few_colours(list(line.render(self.app.console, end="")), self.rich_style))
             for line in drawing.split("\n")
         ]
 
-    def _colour(self, name: str) -> Color:
-        return Color.parse(self.app.theme_variables[name])
+    def _show_best(self, curve: LossCurve) -> None:
+        title = Content(self.BORDER_TITLE)
+        if curve.best is not None:
+            best = f"{formatting.loss(curve.best)} at {curve.best_step:,}"
+            title = Content(f"{self.BORDER_TITLE} · best held-out {best}")
+            if title.cell_length > self.size.width - _CORNERS:
+                title = Content.assemble(
+                    f"{self.BORDER_TITLE} · best ", (self._dot, "$held-out"), f" {best}"
+                )
+        if title != self.border_title:
+            self.border_title = title
 
 
 def _few_colours(segments: list[Segment], ground: Style) -> list[Segment]:
@@ -158,8 +105,8 @@ def draw_curve(
     `colours` are those of the line, of the dots and of the axes. Losses that are not finite
     are left out. plotext is given places from 0 to 1: it divides by ranges that can be 0.
     """
-    line = thin(finite(curve.steps, curve.losses), MAX_POINTS)
-    dots = thin(finite(curve.held_out_steps, curve.held_out), MAX_POINTS)
+    line = finite(curve.steps, curve.losses)
+    dots = finite(curve.held_out_steps, curve.held_out)
     if not line and not dots:
         return Text("no finite loss yet")
     if size.width < 12 or size.height < 3:
@@ -169,11 +116,11 @@ def draw_curve(
     widths = Scale(min(x for x, _ in every), max(x for x, _ in every))
     plot = _empty_plot(size, colours[2])
     series = ((line, "*" if ascii_only else "braille"), (dots, "o" if ascii_only else "•"))
-    for (points, marker), colour in zip(series, colours, strict=False):
+    for (points, marker), rgb in zip(series, colours, strict=False):
         if points:
             draw = plot.plot if points is line else plot.scatter
             x, y = [widths.place(x) for x, _ in points], [heights.place(y) for _, y in points]
-            draw(x, y, marker=marker, color=colour)
+            draw(x, y, marker=marker, color=rgb)
     ticks = heights.ticks(max(2, size.height // 2))
     plot.yticks([heights.place(tick) for tick in ticks], value_labels(ticks))
     ticks = [tick for tick in widths.ticks(max(2, size.width // 14)) if tick.is_integer()]
@@ -212,16 +159,3 @@ def finite(steps: Sequence[int], losses: Sequence[float]) -> Points:
         for step, loss in zip(steps, losses, strict=False)
         if math.isfinite(loss) and abs(loss) < _MAX_FINITE
     ]
-
-
-def thin(points: Points, max_points: int) -> Points:
-    """Keep the lowest and the highest point of each stretch, so that no peak is lost."""
-    if len(points) <= max_points:
-        return points
-    stretches = max_points // 2
-    kept: Points = []
-    for index in range(stretches):
-        start = index * len(points) // stretches
-        stretch = points[start : (index + 1) * len(points) // stretches]
-        kept += sorted({min(stretch, key=lambda p: p[1]), max(stretch, key=lambda p: p[1])})
-    return kept

@@ -11,7 +11,7 @@ from textual.widgets import ProgressBar, Static
 from engine.formatting import duration, plural, printable, whole_minutes
 from engine.run.snapshot import Event, Phase, Snapshot
 from engine.run.stop import BUDGET_WARNING_SHARE
-from tui import formatting
+from tui.formatting import clock, countdown, dollars, price
 from tui.reports.check_words import errors_words
 
 _DEFAULT_WIDTH = 78
@@ -22,17 +22,23 @@ _MIN_WIDTH = 8
 
 
 class Notice(Vertical):
-    """A few words that appear only while there is something to say."""
+    """A few words that appear only while there is something to say.
+
+    Of the warnings that a person must have seen it shows one at a time, until a key dismisses it:
+    errors first, the newest of them before all; then the budget that runs out, then the others.
+    """
 
     def __init__(self, *, reading: bool = False, warning: bool = True) -> None:
         """Take whether the screen is read-only, and whether it shows what a key dismisses."""
         super().__init__(id="notice")
         self._reading = reading
+        self._warning = warning
         self._words = Static("", id="notice-words", markup=False)
         # Without a total it would be animated, in sight or not.
         self._bar = ProgressBar(1, id="notice-progress", show_eta=False)
-        self._warnings = Warnings(reading=reading) if warning else None
-        self._shown: tuple[Phase, str, tuple[int, int] | None] | None = None
+        self._shown: tuple[str, str, int, int] | None = None
+        self._dismissed: frozenset[Event] = frozenset()
+        self._dismissed_budget = 0.0
 
     def compose(self) -> ComposeResult:
         """Lay the words above the progress of a preparation."""
@@ -42,40 +48,70 @@ class Notice(Vertical):
     def show(self, snapshot: Snapshot, now: datetime) -> None:
         """Show what the cloud, the mirror, the money and the phase call for, or nothing."""
         spot, mirror = spot_words(snapshot, now), mirror_words(snapshot)
-        warning = Content("")
-        if self._warnings is not None:
-            warning = self._warnings.words(snapshot, self.content_size.width or _DEFAULT_WIDTH)
+        warning = self._warning_words(snapshot)
         used_up = used_up_words(snapshot, reading=self._reading)
         phase = phase_words(snapshot, reading=self._reading)
         words = _below(spot, mirror, warning, used_up, phase, idle_words(snapshot))
+        kinds = {"-mirror": mirror, "-warned": _below(warning, used_up), "-spot": spot}
+        classes = [f"-{snapshot.phase.name.lower()}", *(k for k in kinds if kinds[k].plain)]
         progress = snapshot.progress if snapshot.phase is Phase.PREPARING else None
-        counts = (progress.done, progress.total) if progress and progress.total else None
-        state = (snapshot.phase, words.plain, counts)
+        done, total = (progress.done, progress.total) if progress else (0, 0)
+        state = (" ".join(classes), words.plain, done, total)
         if state == self._shown:
             return
         # A countdown keeps its place: nothing but its line is drawn anew.
         before, self._shown = self._shown, state
-        stays = before is not None and before[0] is state[0] and len(before[1]) == len(state[1])
+        stays = before is not None and before[0] == state[0] and len(before[1]) == len(state[1])
         self.display = bool(words.plain)
-        for one in Phase:
-            self.set_class(one is snapshot.phase, f"-{one.name.lower()}")
-        self.set_class(bool(mirror.plain), "-mirror")
-        self.set_class(bool(warning.plain or used_up.plain), "-warned")
-        self.set_class(bool(spot.plain), "-spot")
+        self.set_classes(classes)
         self._words.update(words, layout=not stays)
-        self._bar.display = counts is not None
-        if counts is not None:
-            self._bar.update(progress=counts[0], total=counts[1])
+        self._bar.display = total > 0
+        if total:
+            self._bar.update(progress=done, total=total)
 
     def warns(self, snapshot: Snapshot) -> bool:
         """Whether there is a warning that can be dismissed."""
-        return self._warnings is not None and self._warnings.any(snapshot)
+        return bool(self._warnings(snapshot))
 
     def dismiss(self, snapshot: Snapshot, now: datetime) -> None:
         """Drop the warning in sight, and show the next one in its place."""
-        if self._warnings is not None:
-            self._warnings.dismiss(snapshot)
+        for warning in self._warnings(snapshot)[:1]:
+            if warning is None:
+                # Another budget is warned of again.
+                self._dismissed_budget = snapshot.budget
+            else:
+                # Those that a snapshot has let go of do not return.
+                self._dismissed = (self._dismissed & set(snapshot.warnings)) | {warning}
         self.show(snapshot, now)
+
+    def _warnings(self, snapshot: Snapshot) -> list[Event | None]:
+        """What is not dismissed, in its order; None is the budget."""
+        if snapshot.phase.ended or not self._warning:
+            return []
+        newest_first = [one for one in reversed(snapshot.warnings) if one not in self._dismissed]
+        errors = [one for one in newest_first if one.severity == "error"]
+        others = [one for one in newest_first if one.severity != "error"]
+        short = BUDGET_WARNING_SHARE * snapshot.budget <= snapshot.spent < snapshot.budget
+        budget = short and snapshot.budget != self._dismissed_budget
+        return [*errors, *([None] if budget else []), *others]
+
+    def _warning_words(self, snapshot: Snapshot) -> Content:
+        """Return the first warning, in two lines at most, and the keys for it; or nothing."""
+        warnings = self._warnings(snapshot)
+        if not warnings:
+            return Content("")
+        warning = warnings[0]
+        dismiss = "dismiss" + (f" · +{len(warnings) - 1:,} more" if len(warnings) > 1 else "")
+        if warning is None:
+            share = int(100 * snapshot.spent / snapshot.budget)
+            text = f"{share} % of the budget of {dollars(snapshot.budget)} is spent."
+            keys = (("s", "raise it"), ("d", dismiss))
+            return _offer(text, *keys, style="bold $warning", reading=self._reading)
+        room = len(f"  d {dismiss}")
+        width = self.content_size.width or _DEFAULT_WIDTH
+        words = _in_two_lines(printable(warning.text), width, room)
+        colour = "$error" if warning.severity == "error" else "$warning"
+        return _offer(words, ("d", dismiss), style=f"bold {colour}")
 
 
 def spot_words(snapshot: Snapshot, now: datetime) -> Content:
@@ -88,7 +124,7 @@ def spot_words(snapshot: Snapshot, now: datetime) -> Content:
     saved = "Nothing is saved yet." if newest is None else f"Saved: step {newest:,}."
     if notice.deadline is None:
         return Content.assemble((f"{text}.", "bold"), f"  {saved}")
-    left = formatting.countdown(notice.deadline - now.timestamp())
+    left = countdown(notice.deadline - now.timestamp())
     training = snapshot.phase is Phase.TRAINING
     then = "  Training continues until the last safe second." if training else ""
     return Content.assemble((f"{text} in {left}.", "bold $error"), f"  {saved}{then}")
@@ -102,18 +138,18 @@ def mirror_words(snapshot: Snapshot) -> Content:
     trouble = printable(mirror.trouble)
     if mirror.unused:
         return Content.assemble(("No mirror:", "bold"), f" {trouble}.")
-    since = "" if mirror.since is None else f" since {formatting.clock(mirror.since)}"
+    since = "" if mirror.since is None else f" since {clock(mirror.since)}"
     safe = "nothing yet" if mirror.safe_step is None else f"step {mirror.safe_step:,}"
     return Content.assemble((f"Mirror behind{since}:", "bold"), f" {trouble}.  Safe there: {safe}.")
 
 
 def used_up_words(snapshot: Snapshot, *, reading: bool = False) -> Content:
     """Say that all of the budget is spent, and what can be done."""
-    if not budget_is_short(snapshot) or not snapshot.budget_is_used_up:
+    if snapshot.phase.ended or not snapshot.budget_is_used_up:
         return Content("")
-    budget, spent = formatting.dollars(snapshot.budget), formatting.dollars(snapshot.spent)
-    text = f"The budget of {budget} is used up: {spent} spent."
-    return Content.assemble((text, "bold $error"), "  ", _keys(("s", "raise it"), reading=reading))
+    spent = dollars(snapshot.spent)
+    text = f"The budget of {dollars(snapshot.budget)} is used up: {spent} spent."
+    return _offer(text, ("s", "raise it"), style="bold $error", reading=reading)
 
 
 def idle_words(snapshot: Snapshot) -> Content:
@@ -125,9 +161,9 @@ def idle_words(snapshot: Snapshot) -> Content:
     words = []
     if snapshot.phase is not Phase.PAUSED:
         # A pause names the price itself.
-        words.append(f"{_RENT.capitalize()} {formatting.price(snapshot.price)}")
+        words.append(f"{_RENT.capitalize()} {price(snapshot.price)}")
     if snapshot.wait_seconds >= 60:
-        so_far, time = formatting.dollars(snapshot.wait_usd), whole_minutes(snapshot.wait_seconds)
+        so_far, time = dollars(snapshot.wait_usd), whole_minutes(snapshot.wait_seconds)
         words.append(f"{so_far} idle so far ({time})")
     return Content.styled(" · ".join(words), "bold $warning")
 
@@ -143,9 +179,9 @@ def phase_words(snapshot: Snapshot, *, reading: bool = False) -> Content:
             return _checked(snapshot, reading=reading)
         case Phase.PAUSED:
             again = "try again" if snapshot.alarm else "resume"
-            keys = _keys(("p", again), ("a", "audition"), ("q", "quit"), reading=reading)
-            costs = f"; {_RENT} {formatting.price(snapshot.price)}" if snapshot.price > 0 else ""
-            paused = Content.assemble((f"Paused at {snapshot.step:,}{costs}.", "bold"), "  ", keys)
+            costs = f"; {_RENT} {price(snapshot.price)}" if snapshot.price > 0 else ""
+            keys = (("p", again), ("a", "audition"), ("q", "quit"))
+            paused = _offer(f"Paused at {snapshot.step:,}{costs}.", *keys, reading=reading)
             return _below(alarm, paused, _wait_end(snapshot, reading=reading), trouble)
         case Phase.AT_STOP:
             at_stop = _at_stop(snapshot, reading=reading)
@@ -159,7 +195,7 @@ def phase_words(snapshot: Snapshot, *, reading: bool = False) -> Content:
             newest = snapshot.checkpoint_step
             saved = "" if newest is None else f"  Saved up to step {newest:,}."
             failure = printable(snapshot.failure) or "The engine ended without a reason."
-            failed = Content.assemble((failure, "bold"), saved, "  ", _keys(("q", "quit")))
+            failed = _offer(f"{failure}{saved}", ("q", "quit"))
             return _below(failed, _wait_end(snapshot, reading=reading, what="This screen closes"))
     return Content("")
 
@@ -168,7 +204,7 @@ def _wait_end(snapshot: Snapshot, *, reading: bool, what: str = "Ends") -> Conte
     """Say when a run that waits for a person ends by itself, or the screen of one that failed."""
     if snapshot.wait_ends_at is None:
         return Content("")
-    at = formatting.clock(snapshot.wait_ends_at)
+    at = clock(snapshot.wait_ends_at)
     where = " on another screen" if reading else ""
     return Content.styled(f"{what} at {at} unless a key is pressed{where}.", "bold $warning")
 
@@ -189,7 +225,7 @@ def _lost_steps(snapshot: Snapshot) -> Content:
     if lost is None or snapshot.step >= lost.until:
         return Content("")
     why = "" if lost.damaged is None else f": checkpoint {lost.damaged:,} was damaged"
-    cost = f", {formatting.dollars(lost.usd)}" if lost.usd else ""
+    cost = f", {dollars(lost.usd)}" if lost.usd else ""
     return Content(
         f"Repeating {plural(lost.count, 'step')} lost since checkpoint {lost.since:,} "
         f"({duration(lost.seconds)}{cost}){why}."
@@ -206,24 +242,21 @@ def _checked(snapshot: Snapshot, *, reading: bool) -> Content:
     bad = "" if report is None else errors_words(report)
     how = "without them" if report is None or report.usable < report.rows else "anyway"
     if seconds is None:
-        keys = _keys(("enter", f"start {how}"), ("q", "quit"), reading=reading)
-        return Content.assemble((bad, "bold"), "  ", keys)
+        return _offer(bad, ("enter", f"start {how}"), ("q", "quit"), reading=reading)
     start = f"{bad} Training starts in {seconds} s {how}.".lstrip()
-    keys = _keys(("enter", "start"), ("h", "hold"), ("q", "quit"), reading=reading)
-    return Content.assemble((start, "bold"), "  ", keys)
+    return _offer(start, ("enter", "start"), ("h", "hold"), ("q", "quit"), reading=reading)
 
 
 def _at_stop(snapshot: Snapshot, *, reading: bool) -> Content:
+    stopped = f"Stopped at {snapshot.step:,}"
+    if not snapshot.saved:
+        keys = (("c", "try again"), ("q", "quit"))
+        text = f"{stopped}, not saved: see the log."
+        return _offer(text, *keys, style="bold $error", reading=reading)
     # The notice of a used-up budget names the key that raises it.
     later = () if snapshot.budget_is_used_up else (("s", "set a later stop"),)
-    if snapshot.saved:
-        keys = _keys(*later, ("a", "audition"), ("q", "quit"), reading=reading)
-        return Content.assemble((f"Stopped at {snapshot.step:,}, saved.", "bold"), "  ", keys)
-    return Content.assemble(
-        (f"Stopped at {snapshot.step:,}, not saved: see the log.", "bold $error"),
-        "  ",
-        _keys(("c", "try again"), ("q", "quit"), reading=reading),
-    )
+    keys = (*later, ("a", "audition"), ("q", "quit"))
+    return _offer(f"{stopped}, saved.", *keys, reading=reading)
 
 
 def _preparing(snapshot: Snapshot) -> str:
@@ -235,73 +268,16 @@ def _preparing(snapshot: Snapshot) -> str:
     return f"Preparing: {progress.what}, {progress.done:,} of {progress.total:,}"
 
 
-def _keys(*keys: tuple[str, str], reading: bool = False) -> Content:
-    """Name keys and what they do; on a screen that only reads none but `q`."""
-    named = [(key, what) for key, what in keys if key == "q" or not reading]
-    return Content(" · ").join(
-        Content.assemble((key, "bold $training"), f" {what}") for key, what in named
+def _offer(
+    text: str, *keys: tuple[str, str], style: str = "bold", reading: bool = False
+) -> Content:
+    """Set keys and what they do behind a text; on a read-only screen only those that work there."""
+    named = Content(" · ").join(
+        Content.assemble((key, "bold $training"), f" {what}")
+        for key, what in keys
+        if key in "dq" or not reading
     )
-
-
-def budget_is_short(snapshot: Snapshot) -> bool:
-    """Whether so much of the budget is spent that the person must know."""
-    return 0 < BUDGET_WARNING_SHARE * snapshot.budget <= snapshot.spent and not snapshot.phase.ended
-
-
-class Warnings:
-    """The warnings that one screen still has to show, one at a time.
-
-    Errors come first, the newest of them before all; then the budget that runs out, then other
-    warnings, the newest first.
-    """
-
-    def __init__(self, *, reading: bool = False) -> None:
-        self._reading = reading
-        self._dismissed: frozenset[Event] = frozenset()
-        self._budget = 0.0
-
-    def words(self, snapshot: Snapshot, width: int) -> Content:
-        """Return the first warning, in two lines of `width` cells at most, or nothing."""
-        left = self._left(snapshot)
-        if not left:
-            return Content("")
-        more = f" · +{len(left) - 1:,} more" if len(left) > 1 else ""
-        keys = Content.assemble(("d", "bold $training"), f" dismiss{more}")
-        warning = left[0]
-        if warning is None:
-            share = int(100 * snapshot.spent / snapshot.budget)
-            budget = formatting.dollars(snapshot.budget)
-            text = Content.styled(f"{share} % of the budget of {budget} is spent.", "bold $warning")
-            if not self._reading:
-                keys = Content.assemble(("s", "bold $training"), " raise it · ", keys)
-            return Content.assemble(text, "  ", keys)
-        words = _in_two_lines(printable(warning.text), width, keys.cell_length + 2)
-        colour = "$error" if warning.severity == "error" else "$warning"
-        return Content.assemble((words, f"bold {colour}"), "  ", keys)
-
-    def dismiss(self, snapshot: Snapshot) -> None:
-        """Drop the first warning; another budget is warned of again."""
-        for warning in self._left(snapshot)[:1]:
-            if warning is None:
-                self._budget = snapshot.budget
-            else:
-                # Those that a snapshot has let go of do not return.
-                self._dismissed = (self._dismissed & set(snapshot.warnings)) | {warning}
-
-    def any(self, snapshot: Snapshot) -> bool:
-        """Whether there is a warning to dismiss."""
-        return bool(self._left(snapshot))
-
-    def _left(self, snapshot: Snapshot) -> list[Event | None]:
-        """What is not dismissed, in its order; None is the budget."""
-        if snapshot.phase.ended:
-            return []
-        newest_first = [one for one in reversed(snapshot.warnings) if one not in self._dismissed]
-        errors = [one for one in newest_first if one.severity == "error"]
-        others = [one for one in newest_first if one.severity != "error"]
-        short = budget_is_short(snapshot) and not snapshot.budget_is_used_up
-        budget = short and snapshot.budget != self._budget
-        return [*errors, *([None] if budget else []), *others]
+    return Content.assemble((text, style), "  ", named)
 
 
 def _in_two_lines(text: str, width: int, taken: int) -> str:

@@ -30,10 +30,9 @@ _PHASE_STYLES = {
 class Status(Vertical):
     """Where the run is, when it ends, what it costs and how it learns."""
 
-    def __init__(self, *, ascii_only: bool, reading: bool = False) -> None:
+    def __init__(self, *, reading: bool = False) -> None:
         super().__init__(id="status")
         self._reading = reading
-        self._ascii_only = ascii_only
         self._width = 0
         names = ("title", "step", "stop", "money", "loss")
         self._lines = tuple(StatusLine(f"status-{name}") for name in names)
@@ -53,17 +52,17 @@ class Status(Vertical):
         width = self.content_size.width
         if width == 0:
             return
-        lines = (
+        lines = [
             title_line(snapshot, time, width, reading=self._reading),
             step_line(snapshot, silent, width),
-            stop_line(snapshot, now, width, ascii_only=self._ascii_only, reading=self._reading),
+            stop_line(snapshot, now, width, reading=self._reading),
             money_line(snapshot, width),
-            loss_line(snapshot, width) if losses or width != self._width else None,
-        )
+        ]
+        if losses or width != self._width:
+            lines.append(loss_line(snapshot, width))
         self._width = width
-        for widget, text in zip(self._lines, lines, strict=True):
-            if text is not None:
-                widget.show(text)
+        for widget, text in zip(self._lines, lines, strict=False):
+            widget.show(text)
 
 
 class StallTimer:
@@ -109,22 +108,15 @@ def title_line(snapshot: Snapshot, time: str, width: int, *, reading: bool = Fal
 
 def step_line(snapshot: Snapshot, silent: float | None, width: int) -> Line:
     """Show the global step, the steps since the base, the speed and the time they took."""
+    step = Part(f"{snapshot.step:,}", "bold $foreground", label="step")
     if snapshot.phase.before_steps:
-        known = Part(f"{snapshot.step:,}", "bold $foreground", label="step")
         unknown = Part("not known yet", "$quiet", label="step")
-        return line([known if snapshot.step else unknown], [], width)
+        return line([step if snapshot.step else unknown], [], width)
+    base = "from scratch"
     if snapshot.base_step:
-        since = f"{snapshot.step - snapshot.base_step:,} since base "
-        base = f"{since}{snapshot.base_step:,}"
-    else:
-        base = "from scratch"
-    left = [
-        Part(f"{snapshot.step:,}", "bold $foreground", label="step"),
-        Part(base, rank=1, gap="   "),
-        _mirror_part(snapshot),
-    ]
-    right = [_speed(snapshot, silent), *_times(snapshot)]
-    return line(left, right, width)
+        base = f"{snapshot.step - snapshot.base_step:,} since base {snapshot.base_step:,}"
+    left = [step, Part(base, rank=1, gap="   "), _mirror_part(snapshot)]
+    return line(left, [_speed(snapshot, silent), *_times(snapshot)], width)
 
 
 def _speed(snapshot: Snapshot, silent: float | None) -> Part:
@@ -145,64 +137,44 @@ def _times(snapshot: Snapshot) -> list[Part]:
     ]
 
 
-def stop_line(
-    snapshot: Snapshot, now: datetime, width: int, *, ascii_only: bool, reading: bool = False
-) -> Line:
+def stop_line(snapshot: Snapshot, now: datetime, width: int, *, reading: bool = False) -> Line:
     """Show how far it is to the stop, as a bar, a share and a time of day."""
     share = snapshot.progress_to_stop
-    if share is None:
-        asked = f"stop at {snapshot.stop_text}" if snapshot.stop_text else "no stop set"
-        hint = "" if snapshot.phase.before_steps or reading else "s sets one"
-        return line([Part(asked), Part("" if snapshot.stop_text else hint)], [], width)
+    if snapshot.end_point is None or share is None:
+        if snapshot.stop_text:
+            return line([Part(f"stop at {snapshot.stop_text}")], [], width)
+        return line([Part("no stop set"), Part("" if reading else "s sets one")], [], width)
+    end = f"stop at {snapshot.end_point.words}"
     if snapshot.budget_comes_first:
-        asked = f"budget {formatting.dollars(snapshot.budget)}"
-    else:
-        asked = f"stop at {stop_point(snapshot)}"
-    words = [Part(asked, "bold", gap="")]
+        end = f"budget {formatting.dollars(snapshot.budget)}"
+    words = [Part(end, "bold", gap="")]
     seconds = snapshot.seconds_to_stop
     if snapshot.phase is Phase.TRAINING and seconds is not None:
         words.append(Part(formatting.arrival(now, seconds), "bold $primary"))
         words.append(Part(f"in {duration(seconds)}", "$quiet", gap="  "))
     bar_width = max(8, width - sum(len(part.text) + 3 for part in words) - 8)
     percent = f"{int(share * 100):>3} %"
-    left = [*_bar(share, bar_width, ascii_only), Part(percent, "bold", gap=" ")]
-    return line(left, words, width)
-
-
-def stop_point(snapshot: Snapshot) -> str:
-    """Name the stop by what it counts."""
-    stop = snapshot.stop
-    if stop is None:
-        return "no step"
-    if stop.step is not None:
-        return f"{stop.step:,}"
-    if stop.training_seconds is not None:
-        return f"{duration(stop.training_seconds)} of training"
-    return f"{formatting.dollars(stop.usd or 0)} spent"
-
-
-def _bar(share: float, width: int, ascii_only: bool) -> list[Part]:
-    done = int(share * width)
-    full, empty = ("#", "-") if ascii_only else ("━", "━")
-    return [
-        Part(full * done, "$primary"),
-        Part(empty * (width - done), "$line", gap=""),
+    done = int(share * bar_width)
+    left = [
+        Part("━" * done, "$primary"),
+        Part("─" * (bar_width - done), "$line", gap=""),
+        Part(percent, "bold", gap=" "),
     ]
+    return line(left, words, width)
 
 
 def money_line(snapshot: Snapshot, width: int) -> Line:
     """Show the spend so far and at the stop, the price behind it, and how busy the GPU is."""
     left = []
     if snapshot.price > 0 or snapshot.spent > 0:
-        left.append(Part(f"spent {formatting.dollars(snapshot.spent)}", "bold"))
+        budget = f" of {formatting.dollars(snapshot.budget)}" if snapshot.budget > 0 else ""
+        left.append(Part(f"spent {formatting.dollars(snapshot.spent)}{budget}", "bold"))
         if snapshot.idle_usd >= 0.01:
             idle = formatting.dollars(snapshot.idle_usd)
             left.append(Part(f"({idle} idle)", "$quiet", 3, gap=" "))
         if snapshot.spent_at_stop is not None and snapshot.phase is Phase.TRAINING:
             where = "budget" if snapshot.budget_comes_first else "stop"
             left.append(Part(f"{formatting.dollars(snapshot.spent_at_stop)} at the {where}"))
-        if snapshot.budget > 0 and not snapshot.budget_comes_first:
-            left.append(Part(f"budget {formatting.dollars(snapshot.budget)}", "$quiet", 2))
     left.append(Part(formatting.price(snapshot.price), "$quiet"))
     if snapshot.price > 0:
         left.append(Part(printable(snapshot.price_source), "$quiet", 1, gap=", "))

@@ -30,14 +30,10 @@ def store(tones, small_audio, tmp_path_factory):
 
 
 def source(store, **changes):
-    settings = {
-        "magnitudes": False,
-        "clips": range(len(store.clips)),
-        "batch_size": 4,
-        "crop_frames": None,
-        "seed": 1,
-    }
-    return BatchSource(store, VOCABULARY, **{**settings, **changes})
+    settings = {"magnitudes": False, "batch_size": 4, "crop_frames": None, "seed": 1} | changes
+    clips = settings.pop("clips", range(len(store.clips)))
+    texts = {clip: VOCABULARY.indices(store.clips[clip].text) for clip in clips}
+    return BatchSource(store, texts, **settings)
 
 
 def same(one, other):

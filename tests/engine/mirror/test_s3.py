@@ -8,12 +8,12 @@ import pytest
 from safetensors.torch import load_file
 
 from engine.errors import EngineError
+from engine.mirror.fetch import FetchOptions
 from engine.mirror.layout import read_index
-from engine.mirror.restore import FetchOptions
 from engine.mirror.restore import restore_from_mirror as restore
 from engine.mirror.store import MirrorError, open_store
 from engine.mirror.store import file_fingerprint as fingerprint
-from engine.run.commands import Finish, SaveCheckpoint
+from engine.run.commands import Continue, Finish, Pause, SaveCheckpoint
 from engine.run.options import TrainOptions
 from engine.run.snapshot import Phase
 from engine.voice.folder import Voice
@@ -91,12 +91,13 @@ def test_a_run_goes_on_without_its_store_and_elsewhere(
     straight = make_voice()
     moved = copy_voice(straight, "moved")
     options = restore(TrainOptions(moved.folder, mirror=ADDRESS), FetchOptions())
-    session = training.start(
-        moved, mirror=options.mirror, mirror_sequence=options.mirror_sequence, price=1.0
-    )
+    mirror = {"mirror": options.mirror, "mirror_sequence": options.mirror_sequence}
+    # Paused, so that the steps do not hold up the server in this process.
+    session = training.start(moved, None, Pause(), **mirror, price=1.0, attended=True)
     training.until(session, lambda s: s.mirror is not None and s.mirror.safe_step == 0)
 
     store.down()
+    session.send(Continue())
     training.until(session, lambda s: s.step >= 5)
     session.send(SaveCheckpoint())
     behind = training.until(session, lambda s: s.mirror.trouble and s.mirror.pending)
@@ -122,7 +123,7 @@ def test_a_run_goes_on_without_its_store_and_elsewhere(
     assert here.spend.usd == moved.spend.usd > 0
 
     stop = str(last.step + 7)
-    assert training.end(training.start(fresh, stop, mirror=ADDRESS, mirror_sequence=None)).saved
+    assert training.end(training.start(fresh, stop)).saved
     assert training.end(training.start(straight, stop)).saved
     ours, theirs = weights(here, last.step + 7), weights(straight, last.step + 7)
     assert ours.keys() == theirs.keys()

@@ -8,7 +8,7 @@ from textual.geometry import Size
 
 from engine.run.snapshot import LossCurve
 from tui.widgets.axes import linear_ticks, log_ticks, step_labels, value_labels
-from tui.widgets.loss_plot import MAX_POINTS, draw_curve, finite, grew_visibly, thin
+from tui.widgets.loss_plot import draw_curve, finite, grew_visibly
 
 COLOURS = ((90, 200, 170), (230, 180, 80), (130, 140, 150))
 values = st.floats(width=32)
@@ -34,17 +34,6 @@ def test_a_falling_loss_is_drawn_falling():
     assert marks == sorted(marks)
     assert marks[-1] > 35
     assert "0.40" in rows[0] or "0.35" in "".join(rows)
-
-
-@given(st.lists(st.tuples(st.floats(0, 1e6), st.floats(-1e6, 1e6)), max_size=900, unique=True))
-def test_thinning_keeps_the_extremes(points):
-    points.sort()
-    kept = thin(points, MAX_POINTS)
-    assert len(kept) <= max(MAX_POINTS, 0) or kept == points
-    if points:
-        losses = [loss for _, loss in points]
-        assert min(loss for _, loss in kept) == min(losses)
-        assert max(loss for _, loss in kept) == max(losses)
 
 
 def test_what_is_not_finite_is_left_out():

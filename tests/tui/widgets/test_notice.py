@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from fake_session import NOON, preparing, training
-from seeing import look, opened, text_of
+from seeing import opened
 
 from engine.machine.cloud.machine import Machine, SpotNotice
 from engine.run.snapshot import LostSteps, MirrorState, Phase
@@ -16,15 +16,12 @@ from tui.widgets.status import money_line, title_line
 
 
 async def test_a_step_that_hangs_stands_on_the_screen_until_it_ends():
-    async with opened(training(), size=(120, 40)) as (app, session, pilot):
-        await pilot.pause()
-        assert "hangs" not in text_of(app)
-        session.change(alarm="step 871,205 hangs in [Learner.step]")
-        await look(app, pilot)
-        assert "step 871,205 hangs in [Learner.step]" in text_of(app)
-        session.change(alarm="")
-        await look(app, pilot)
-        assert "hangs" not in text_of(app)
+    async with opened(training(), size=(120, 40)) as run:
+        assert "hangs" not in run.text
+        await run.change(alarm="step 871,205 hangs in [Learner.step]")
+        assert "step 871,205 hangs in [Learner.step]" in run.text
+        await run.change(alarm="")
+        assert "hangs" not in run.text
 
 
 def test_a_run_that_diverged_says_so_and_how_to_resume():
@@ -36,9 +33,8 @@ def test_a_run_that_diverged_says_so_and_how_to_resume():
 
 async def test_a_lowered_rate_and_skipped_steps_are_shown():
     snapshot = training(rate_factor=0.25, skipped=12)
-    async with opened(snapshot, size=(120, 40)) as (app, _, pilot):
-        await pilot.pause()
-        assert "12 skipped · lr 6.8e-5 (×0.25)" in text_of(app)
+    async with opened(snapshot, size=(120, 40)) as run:
+        assert "12 skipped · lr 6.8e-5 (×0.25)" in run.text
     assert "lr 6.8e-5 (×0.25)  12 steps skipped" in line_about(snapshot)
     assert "(×" not in line_about(training())
 
@@ -60,29 +56,25 @@ UNUSED = MirrorState(
 async def test_the_step_that_is_safe_elsewhere_is_shown():
     async with opened(
         training(mirror=MirrorState("s3://bucket/alice", 871_000)), size=(120, 40)
-    ) as (app, _, pilot):
-        await look(app, pilot)
-        assert "mirror 871,000" in text_of(app)
-        assert "behind" not in text_of(app)
+    ) as run:
+        assert "mirror 871,000" in run.text
+        assert "behind" not in run.text
 
 
 async def test_an_unreachable_mirror_is_shown_until_it_is_back():
-    async with opened(training(mirror=BEHIND)) as (app, session, pilot):
-        await look(app, pilot)
-        said = " ".join(text_of(app).split())
+    async with opened(training(mirror=BEHIND)) as run:
+        said = run.words
         assert "Mirror behind since 14:00:" in said
         assert "Could not connect [to] the server" in said
         assert "Safe there: step 870,000." in said
         assert "mirror behind" in said
-        session.change(mirror=MirrorState("s3://bucket/alice", 871_000))
-        await look(app, pilot)
-        assert "behind" not in text_of(app)
+        await run.change(mirror=MirrorState("s3://bucket/alice", 871_000))
+        assert "behind" not in run.text
 
 
 async def test_a_mirror_that_nobody_named_is_said_to_get_nothing():
-    async with opened(training(mirror=UNUSED)) as (app, _, pilot):
-        await look(app, pilot)
-        said = " ".join(text_of(app).split())
+    async with opened(training(mirror=UNUSED)) as run:
+        said = run.words
         assert "No mirror: voice.toml names the mirror s3://evil/[alice]: nothing is copied" in said
         assert "nothing copied" in said
         assert "behind" not in said
