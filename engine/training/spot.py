@@ -81,7 +81,7 @@ class SpotWatch:
             self._publisher.event("no price: not a cloud machine; set one with --price", "warning")
 
     def stop(self) -> None:
-        """Watch no more; returns at once."""
+        """Stop watching; returns at once."""
         for poller in self._pollers:
             poller.stop(wait=False)
 
