@@ -49,7 +49,7 @@ class Batch:
         if device.type == "cpu":
             return self
         try:
-            return self._each(Tensor.pin_memory)
+            return self.each(Tensor.pin_memory)
         except RuntimeError as error:
             _log_unpinned(str(error))
             return self
@@ -58,9 +58,10 @@ class Batch:
         """Return the batch on a device; from pinned memory, without waiting for the copy."""
         if device.type == "cpu":
             return self
-        return self._each(lambda tensor: tensor.to(device, non_blocking=True))
+        return self.each(lambda tensor: tensor.to(device, non_blocking=True))
 
-    def _each(self, change: Callable[[Tensor], Tensor]) -> "Batch":
+    def each(self, change: Callable[[Tensor], Tensor]) -> "Batch":
+        """Return a batch of all tensors changed alike."""
         return Batch(
             change(self.text),
             change(self.text_lengths),

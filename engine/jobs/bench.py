@@ -26,7 +26,7 @@ from engine.machine.device import (
     describe_device,
     leave_a_core_for_the_screen,
 )
-from engine.networks.specs import NetworkSpec, Text2MelSpec, preset_spec
+from engine.networks.specs import Text2MelSpec
 from engine.networks.text2mel import Text2Mel
 from engine.speech.synthesizer import speak_sentence
 from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
@@ -35,6 +35,7 @@ from engine.training.divergence import all_finite
 from engine.training.learner import Learner
 from engine.training.recipe import recipe_named
 from engine.voice.layout import step_folder
+from engine.voice.settings import VoiceSettings
 
 # A batch as a corpus of short clips gives it.
 _CHARACTERS = 40
@@ -141,15 +142,8 @@ def _checkpoint(
 def _learner(
     preset: PresetName, network: NetworkName, device: torch.device, precision: torch.dtype
 ) -> Learner:
-    spec, recipe = _spec(preset, network), recipe_named("standard")
+    spec, recipe = VoiceSettings(preset=preset).fresh_spec(network), recipe_named("standard")
     return Learner(spec, recipe, device=device, precision=precision, seed=1)
-
-
-def _spec(preset: PresetName, network: NetworkName) -> NetworkSpec:
-    audio, symbols = AudioSpec(), len(BBC_SYMBOLS)
-    return preset_spec(
-        preset, network, vocabulary_size=symbols, n_mels=audio.n_mels, n_bins=audio.n_bins
-    )
 
 
 def _stepper(learner: Learner, batch: Batch) -> Callable[[], None]:
@@ -182,7 +176,7 @@ def _random_batch(network: NetworkName, device: torch.device) -> Batch:
 def _synthesis_result(preset: PresetName, rounds: int) -> Result:
     """One sentence frame by frame on the CPU."""
     audio, vocabulary = AudioSpec(), Vocabulary(BBC_SYMBOLS)
-    spec = _spec(preset, "text2mel")
+    spec = VoiceSettings(preset=preset).fresh_spec("text2mel")
     assert isinstance(spec, Text2MelSpec)
     torch.manual_seed(1)
     text2mel = Text2Mel(spec).eval()

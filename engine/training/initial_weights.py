@@ -13,7 +13,6 @@ from engine.checkpoints.checkpoint import (
     has_ema,
     load_checkpoint,
     save_checkpoint,
-    set_aside_damaged,
 )
 from engine.checkpoints.state import Recovery, source_checkpoints
 from engine.choices import NetworkName
@@ -38,8 +37,7 @@ def newest_checkpoint(voice: Voice, network: NetworkName, publisher: Publisher) 
     Raises:
         InputError: none can be used, or its symbols or audio settings are not the voice's.
     """
-    found = find_newest_good(voice, network, with_incomplete=True)
-    set_aside_damaged(found, publisher)
+    found = find_newest_good(voice, network, publisher, with_incomplete=True)
     checkpoint = found.checkpoint
     if checkpoint is None:
         return found

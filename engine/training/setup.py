@@ -27,7 +27,7 @@ from engine.machine.device import (
 )
 from engine.machine.lock import LOCK_NAME
 from engine.networks.build import weight_shapes
-from engine.networks.specs import NetworkSpec, preset_spec, size_of
+from engine.networks.specs import NetworkSpec, size_of
 from engine.run.commands import Inbox
 from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
@@ -95,7 +95,7 @@ def prepare(
     take_over_source(options, voice, publisher)
     newest = newest_checkpoint(voice, network, publisher)
     checkpoint = newest.checkpoint
-    spec = checkpoint.spec if checkpoint else _fresh_spec(network, voice.settings)
+    spec = checkpoint.spec if checkpoint else voice.settings.fresh_spec(network)
     publisher.update(preset=size_of(spec))
     data = load_training_data(options, voice, _checkpoint_bytes(spec, recipe), publisher, inbox)
     learner = _make_learner(voice, spec, recipe, checkpoint, device, precision)
@@ -117,7 +117,7 @@ def prepare(
         step=checkpoint.step if checkpoint else 0,
         base_step=checkpoint.base_step if checkpoint else 0,
         unlogged=checkpoint.unlogged if checkpoint else Unlogged(),
-        damaged=newest.damaged_step,
+        damaged=newest.damaged[0] if newest.damaged else None,
         corpus_change=report_corpus_change(
             voice, network, checkpoint, data.store.content, publisher
         ),
@@ -271,8 +271,7 @@ def _make_learner(
         device=device,
         precision=precision,
         seed=settings.seed,
-        max_characters=settings.limits.max_characters,
-        max_frames=settings.limits.max_coarse_frames,
+        limits=settings.limits,
     )
     if checkpoint is not None:
         learner.recovery = checkpoint.recovery
@@ -285,17 +284,6 @@ def _make_learner(
                 f"previous one."
             ) from error
     return learner
-
-
-def _fresh_spec(network: NetworkName, settings: VoiceSettings) -> NetworkSpec:
-    """The spec of a network that starts from fresh weights."""
-    return preset_spec(
-        settings.preset,
-        network,
-        vocabulary_size=len(settings.symbols),
-        n_mels=settings.audio.n_mels,
-        n_bins=settings.audio.n_bins,
-    )
 
 
 def micro_batches_notice(learner: Learner) -> str:
