@@ -14,16 +14,6 @@ from engine.jobs.say import say
 from engine.voice.folder import Voice
 
 
-@pytest.fixture
-def lived_in(make_voice, training):
-    """A voice that has trained, spoken, checked its corpus and paid."""
-    voice = make_voice(text2mel=3, base_step=3, ssrn=2, price=1.0)
-    training.end(training.start(voice, "23"))
-    say(voice.folder, "la la")
-    say(voice.folder, "hello there")
-    return voice
-
-
 @contextlib.contextmanager
 def a_sentence_at_most():
     told = ""
@@ -46,10 +36,10 @@ def damage(path, places, how):
 
 
 @pytest.mark.slow
-def test_whatever_is_damaged_there_is_no_traceback(lived_in, training, tmp_path, caplog):
+def test_whatever_is_damaged_there_is_no_traceback(trained_voice, training, tmp_path, caplog):
     files = sorted(
-        path.relative_to(lived_in.folder)
-        for path in lived_in.folder.rglob("*")
+        path.relative_to(trained_voice.folder)
+        for path in trained_voice.folder.rglob("*")
         if path.is_file() and not path.is_socket()
     )
     names = {path.name for path in files}
@@ -58,7 +48,7 @@ def test_whatever_is_damaged_there_is_no_traceback(lived_in, training, tmp_path,
     copy = tmp_path / "copy"
 
     @settings(
-        max_examples=12,
+        max_examples=8,
         deadline=None,
         derandomize=True,
         suppress_health_check=[HealthCheck.function_scoped_fixture],
@@ -74,7 +64,7 @@ def test_whatever_is_damaged_there_is_no_traceback(lived_in, training, tmp_path,
     )
     def check(name, places, how):
         shutil.rmtree(copy, ignore_errors=True)
-        shutil.copytree(lived_in.folder, copy)
+        shutil.copytree(trained_voice.folder, copy)
         damage(copy / name, places, how)
         caplog.clear()
         for use in (describe, lambda folder: say(folder, "la"), Voice.open):
