@@ -82,7 +82,7 @@ class SpotWatch:
             self._publisher.event("no price: this machine is of no cloud; give --price", "warning")
 
     def stop(self) -> None:
-        """Watch no more; returns at once."""
+        """Stop watching; returns at once."""
         for poller in self._pollers:
             poller.stop(wait=False)
 

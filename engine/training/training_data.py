@@ -254,7 +254,7 @@ class CorpusWatch:
         self._poller.start()
 
     def stop(self) -> None:
-        """Check no more; a check under way is not waited for."""
+        """Stop checking, without waiting for a check under way."""
         self._poller.stop(wait=False)
 
     def check(self) -> None:

@@ -87,7 +87,7 @@ def parse_time(value: object, what: str) -> float:
             with contextlib.suppress(ValueError, TypeError, IndexError, OverflowError):
                 moment = parse(value)
                 return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    raise OddReplyError(f"gives {what} as {brief(value)}, which is no time")
+    raise OddReplyError(f"gives {what} as {brief(value)}, which is not a time")
 
 
 def require_base(base: str) -> str:
@@ -148,7 +148,7 @@ class MetadataService:
             flavor = response.headers.get("Metadata-Flavor", "")
             return Reply(response.status, content.decode(), flavor)
         except UnicodeDecodeError as error:
-            raise OddReplyError(f"answers to {path} with what is no text") from error
+            raise OddReplyError(f"answers to {path} with something that is not text") from error
         except (OSError, HTTPException, ValueError) as error:
             # The service may have written a part of it, or a page.
             text = " ".join(printable(str(error)).split())[:_MAX_ERROR_LETTERS]

@@ -92,7 +92,7 @@ class Aws(Provider):
         if reply.status == 200:
             recommended = reply.json(_Fields, "a recommendation").get("noticeTime")
             parse_time(recommended, "the time of a recommendation")
-            return SpotNotice("AWS is likely to take this machine away soon")
+            return SpotNotice("AWS is likely to reclaim this machine soon")
         return None
 
     def _action(self, reply: _Fields) -> SpotNotice:

@@ -9,7 +9,8 @@ import pytest
 from engine.errors import EngineError, InputError
 from engine.machine.lock import acquire_lock
 from engine.mirror.address import MARKER
-from engine.mirror.restore import FetchOptions, restore_from_mirror
+from engine.mirror.fetch import FetchOptions
+from engine.mirror.restore import restore_from_mirror
 from engine.mirror.store import MirrorError
 from engine.run.options import TrainOptions
 from engine.voice.folder import RESTORING, Voice

@@ -8,8 +8,8 @@ import pytest
 from safetensors.torch import load_file
 
 from engine.errors import EngineError
+from engine.mirror.fetch import FetchOptions
 from engine.mirror.layout import read_index
-from engine.mirror.restore import FetchOptions
 from engine.mirror.restore import restore_from_mirror as restore
 from engine.mirror.store import MirrorError, open_store
 from engine.mirror.store import file_fingerprint as fingerprint

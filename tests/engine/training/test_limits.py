@@ -6,7 +6,8 @@ import shutil
 import pytest
 
 from engine.errors import InputError
-from engine.mirror.restore import FetchOptions, restore_from_mirror
+from engine.mirror.fetch import FetchOptions
+from engine.mirror.restore import restore_from_mirror
 from engine.run.commands import Continue, Finish, Pause, StopAt
 from engine.run.options import TrainOptions
 from engine.run.snapshot import Phase
