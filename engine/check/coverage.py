@@ -94,7 +94,7 @@ def coverage_findings(coverage: Coverage) -> Iterator[Finding]:
     missing = coverage.absent_pairs if large else ()
     if absent:
         severity: Severity = "warning" if large else "note"
-        yield finding("absent-letters", ", ".join(absent), float(len(absent)), severity=severity)
+        yield finding("absent-letters", ", ".join(absent), float(len(absent)), severity)
     if marks:
         yield finding("absent-marks", ", ".join(marks), float(len(marks)))
     if missing:

@@ -111,9 +111,9 @@ def unknown_findings(
         # read as its neighbour teaches the wrong sound. Lost punctuation is seldom heard.
         lost_letter = cleaner == "plain" or not lost.becomes.strip()
         letter = lost_letter and any(map(str.isalnum, lost.character))
-        severity: Severity = "warning" if letter else "note"
         figure, count = sentence_about(lost), float(lost.count)
-        yield finding("unknown-character", figure, count, severity=severity).at(METADATA, lost.line)
+        severity: Severity = "warning" if letter else "note"
+        yield finding("unknown-character", figure, count, severity).at(METADATA, lost.line)
 
 
 def _place(found: Finding) -> tuple[int, int]:
@@ -240,10 +240,9 @@ def _compare_rows(rows: Sequence[Row]) -> Iterator[Finding]:
         letters = _letters(row.text)
         first = texts.setdefault(letters, row)
         if letters and first is not row:
-            severity: Severity = "warning" if len(letters) > _COMMON_LETTERS else "note"
             figure = f"the same text as {shown(first.clip_id)} in line {first.line}"
-            found = finding("same-text", figure, severity=severity)
-            yield found.at(METADATA, row.line, clip_id)
+            severity: Severity = "warning" if len(letters) > _COMMON_LETTERS else "note"
+            yield finding("same-text", figure, None, severity).at(METADATA, row.line, clip_id)
 
 
 def _no_end(rows: Sequence[Row]) -> Iterator[Finding]:
