@@ -150,14 +150,14 @@ class RecordingFile:
         with _naming(self.path):
             samples = _read(self.decoder)  # (N, channels)
         if not np.abs(samples).max(initial=0) < ABSURD:  # so is NaN
-            raise InputError(f"{self.path} holds samples that are no sound level; export it again.")
+            raise InputError(f"{self.path} has samples that are not audio; export it again.")
         mono: NDArray[np.float32] = samples.mean(axis=1)
         if rate != sample_rate and len(mono):
             import soxr
 
             mono = soxr.resample(mono, rate, sample_rate, quality="HQ")
         if not len(mono):
-            raise InputError(f"{self.path} is empty: the recording holds no sample.")
+            raise InputError(f"{self.path} is empty: it has no samples.")
         return mono
 
     def require_whole(self) -> None:

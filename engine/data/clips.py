@@ -190,8 +190,8 @@ def usable_clips(scan: CorpusScan, vocabulary: Vocabulary, limits: Limits) -> Co
     if not clips:
         first = rejected[0]
         raise InputError(
-            f"{scan.dataset} is no usable corpus: none of its clips ({len(rejected)}) can be used. "
-            f"Line {first.line}, {first.clip_id}: {first.reason}."
+            f"{scan.dataset} cannot be trained on: none of its {len(rejected)} clips can be used."
+            f" Line {first.line}, {first.clip_id}: {first.reason}."
         )
     return Corpus(scan.dataset, tuple(clips), tuple(rejected))
 

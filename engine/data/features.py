@@ -193,7 +193,7 @@ class FeatureStore:
         if not index.entries:
             clip_id, reason = index.rejected[0]
             raise InputError(
-                f"{corpus.directory} is no usable corpus: none of its {len(index.rejected)} "
+                f"{corpus.directory} cannot be trained on: none of its {len(index.rejected)} "
                 f"recordings can be used; {clip_id} {reason}."
             )
         return cls(corpus, audio, index, _features_path(folder, index.key), hashes)

@@ -104,7 +104,7 @@ def check(options: CheckOptions, progress: Progress) -> tuple[CheckReport, Input
             with progress("scoring the transcripts") as show:
                 report = _with_scores(report, files, options, show)
         except InputError as error:
-            # The findings so far are shown all the same.
+            # The findings so far are still shown.
             refusal = error
     if options.estimate and report.usable:
         with progress("timing training steps") as show:

@@ -71,7 +71,7 @@ class BackgroundThread:
         return self._thread is not None
 
     def start(self) -> None:
-        """Start the thread; where the system allows no more, `request` does without."""
+        """Start the thread; where the system refuses, `request` does without."""
         thread = threading.Thread(target=lambda: repeat(self._turn), name=self.name, daemon=True)
         try:
             thread.start()

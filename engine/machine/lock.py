@@ -29,7 +29,7 @@ _MAX_REMOVALS = 100
 
 
 class FolderLostError(EngineError):
-    """A locked folder that cannot be written any more: deleted, out of reach, or another run's."""
+    """A locked folder that can no longer be written: deleted, out of reach, or another run's."""
 
 
 class LockRemovedError(EngineError):
@@ -254,7 +254,7 @@ def _sign(descriptor: int) -> None:
 
 
 def _signature(descriptor: int) -> str:
-    """Who wrote the lock file last, unless that process is no more and so has no lock."""
+    """Who wrote the lock file last, unless that process has ended and so holds no lock."""
     text = os.pread(descriptor, _MAX_BYTES, 0).decode(errors="replace").strip()
     match = _HOLDER.fullmatch(text)
     running = match is not None and Path(f"/proc/{match['pid']}").exists()

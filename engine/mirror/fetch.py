@@ -107,9 +107,9 @@ class Fetch:
                 ]
                 if not ahead:
                     continue
-                here = "there is none" if own is None else f"step {own.step:,} is"
+                theirs, here = ahead[0].step, "none" if own is None else f"{own.step:,}"
                 self._report(
-                    f"{self._store.address} has {network} at step {ahead[0].step:,}, {here} here: "
+                    f"{self._store.address} has {network} at step {theirs:,} (here: {here}); "
                     f"continuing from the mirror"
                 )
                 self._newest_intact(ahead)

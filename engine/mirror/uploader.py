@@ -40,7 +40,7 @@ _QUIET_SECONDS = 1.0
 _CHECKPOINT_SECONDS = 120.0
 # Seconds that the end of a run waits for the last of the spend, once all else is in the mirror.
 _SPEND_SECONDS = 10.0
-# Seconds before a cloud takes the machine away in which nothing is waited for any more.
+# Seconds before a cloud reclaims the machine in which nothing is waited for.
 _NOTICE_MARGIN = 1.0
 # Seconds after which a wait looks whether it was ended.
 _LOOK_SECONDS = 0.2
@@ -91,7 +91,7 @@ class Uploader:
         self._sync: Sync | None = None
         self._failures = 0
         self._lost = False
-        """Whether nothing can be sent any more, in this run."""
+        """Whether this run can no longer send anything."""
         self._sends_spend = False
         """Whether the small files are sent now, not only when they are due."""
         self._given_up = False
@@ -182,7 +182,7 @@ class Uploader:
         except FolderLostError:
             return True  # there is nothing left that could be sent
         except EngineError as error:
-            _log.warning("waiting for the mirror all the same: %s", error)
+            _log.warning("still waiting for the mirror: %s", error)
         return False
 
     def _seconds_left(self) -> float:

@@ -187,7 +187,7 @@ class DataCheck:
                 case FolderGone():
                     raise Cancelled("The voice folder is gone.")
                 case Finish():
-                    raise Declined("The corpus was not to be trained on.")
+                    raise Declined("The corpus was rejected.")
                 case ScreenDetached():
                     # It stays in the inbox, for the trainer has to know it too.
                     begins = "nobody is there to ask: training on the usable clips"

@@ -63,7 +63,7 @@ class Learner:
         self._updates = 0
         self._guard = FiniteGuard(device)
         self.micro_batches = 1
-        """Gradients are accumulated over so many micro-batches, for want of memory."""
+        """Gradients are accumulated over so many micro-batches where memory is short."""
         self._evaluation_splits = 1
         self._ema: list[Tensor] | None = None
         if recipe.ema_decay is not None:

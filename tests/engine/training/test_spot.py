@@ -270,7 +270,7 @@ def test_a_withdrawn_notice_ends_nothing(started, training, close_to_the_edge):
 
 def test_a_warning_saves_and_training_goes_on(started, training):
     voice, session = started("+20")
-    session.send(SpotWarning(SpotNotice("AWS is likely to take this machine away soon")))
+    session.send(SpotWarning(SpotNotice("AWS is likely to reclaim this machine soon")))
     snapshot = training.end(session)
     assert (snapshot.step, snapshot.interrupted) == (25, False)
     assert len(steps(voice)) == 3
