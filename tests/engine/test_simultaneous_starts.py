@@ -20,7 +20,7 @@ from engine.voice.settings import VoiceSettings
 
 pytestmark = [pytest.mark.slow, pytest.mark.process]
 
-PAIRS = 12
+PAIRS = 8
 
 
 class Contender:
@@ -67,7 +67,7 @@ def test_the_loser_of_two_starts_is_told_who_trains(tmp_path, speech):
         folder = tmp_path / "voices" / str(number)
         options = TrainOptions(folder, dataset=speech, device="cpu")
         # The second comes later and later: into each moment of what the first does.
-        pair = [Contender(options, 0.0), Contender(options, number * 300e-6)]
+        pair = [Contender(options, 0.0), Contender(options, number * 450e-6)]
         for one in pair:
             one.start()
         outcomes = {one.pid: one.outcome() for one in pair}

@@ -91,11 +91,8 @@ def a_sentence_at_most(name=""):
 
 
 @pytest.fixture
-def voice(make_voice, training):
-    """A voice that has trained for two steps past its base, with all that a state can say."""
-    voice = make_voice(text2mel=5, base_step=5, ssrn=2)
-    training.end(training.start(voice, "+2"))
-    return voice
+def voice(trained_voice):
+    return trained_voice
 
 
 def whole_state(voice):
@@ -113,12 +110,12 @@ def test_no_number_of_a_state_is_a_surprise(voice):
         *("format", "recovery"),
     }
 
-    @property_test(150)
+    @property_test(120)
     @given(st.sampled_from(places), ABSURD)
     @example(("step",), 10**12)
     @example(("moments_from",), 10**400)
-    @example(("moments_from",), 8)
-    @example(("base_step",), 8)
+    @example(("moments_from",), 26)
+    @example(("base_step",), 26)
     @example(("format",), 10**400)
     @example(("spec", "hidden"), MAX_WIDTH + 1)
     @example(("parameters",), "9" * 5000)
@@ -187,9 +184,7 @@ def test_the_largest_numbers_that_are_let_in_do_no_harm(voice, training):
 
 
 @pytest.mark.slow
-def test_no_number_in_a_small_file_is_a_surprise(voice, training):
-    training.end(training.start(voice, "+20", price=1.0))
-    say(voice.folder, "la")
+def test_no_number_in_a_small_file_is_a_surprise(voice):
     network = voice.folder / "text2mel"
     entry = {"start": "a", "end": "b", "network": "text2mel", "first_step": 1, "last_step": 2}
     entry |= {"seconds": 1.0, "price": 1.0}
@@ -207,7 +202,7 @@ def test_no_number_in_a_small_file_is_a_surprise(voice, training):
     key = files[voice.check_record]["key"]
     places = [(path, place) for path, said in files.items() for place in numbers_in(said)]
 
-    @property_test(250)
+    @property_test(120)
     @given(st.sampled_from(places), ABSURD)
     @example((voice.corpus_report, ("hours",)), 10**400)
     @example((network / "history.jsonl", ("step",)), 10**400)
@@ -246,7 +241,7 @@ def test_no_number_of_a_mirror_is_a_surprise():
     read = {name: json.loads(encoded(one)) for name, (one, _) in said.items()}
     places = [(name, place) for name, one in read.items() for place in numbers_in(one)]
 
-    @property_test(150)
+    @property_test(100)
     @given(st.sampled_from(places), ABSURD)
     def check(what, number):
         name, place = what
@@ -259,11 +254,7 @@ def test_no_number_of_a_mirror_is_a_surprise():
 
 
 @pytest.mark.slow
-def test_whatever_byte_is_damaged_there_is_no_traceback(make_voice, training, tmp_path, caplog):
-    voice = make_voice(text2mel=3, base_step=3, ssrn=2, price=1.0)
-    training.end(training.start(voice, "23"))
-    say(voice.folder, "la la")
-    say(voice.folder, "hello there")
+def test_whatever_byte_is_damaged_there_is_no_traceback(voice, training, tmp_path, caplog):
     files = sorted(
         path.relative_to(voice.folder)
         for path in voice.folder.rglob("*")
@@ -274,7 +265,7 @@ def test_whatever_byte_is_damaged_there_is_no_traceback(make_voice, training, tm
     assert names >= {"weights.safetensors", "check.json", "corpus.json"}
     copy = tmp_path / "copy"
 
-    @property_test(12)
+    @property_test(8)
     @given(
         st.sampled_from(files),
         st.lists(
