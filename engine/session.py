@@ -238,7 +238,7 @@ class Session:
         from engine.machine.gpu import poll_gpu
         from engine.speech.audition import Auditions
         from engine.training.trainer import Services, Trainer
-        from engine.training.training_data import CorpusWatch
+        from engine.training.training_data import watch_corpus
 
         self._gpu = poll_gpu(
             gpu_uuid(prepared.learner.device),
@@ -255,8 +255,7 @@ class Session:
         )
         self._mirror.start()
         recordings = (clip.path for clip in prepared.store.clips)
-        corpus_watch = CorpusWatch(self._voice.dataset, recordings, self._publisher)
-        corpus_watch.start()
+        corpus_watch = watch_corpus(self._voice.dataset, recordings, self._publisher)
         services = Services(
             self._inbox,
             auditions,
@@ -268,7 +267,7 @@ class Session:
         try:
             Trainer(prepared, self._options, self._publisher, services).run()
         finally:
-            corpus_watch.stop()
+            corpus_watch.stop(wait=False)
             auditions.close()
             self._mirror.finish()
 
