@@ -50,6 +50,10 @@ class Opened:
         self.session.current = snapshot
         await self.look()
 
+    async def resize(self, size: tuple[int, int]) -> None:
+        await self.pilot.resize_terminal(*size)
+        await self.look()
+
     async def add_sample(self, sample: Sample) -> None:
         await self.change(samples=(*self.samples, sample), auditioning=False)
 

@@ -98,6 +98,6 @@ async def test_while_preparing_letters_go_to_the_dialog_and_a_stop_is_taken():
         assert "step 12,000 · takes effect at the first step" in run.words
         await run.press("enter")
         assert run.sent == [StopAt(parse_stop("+2k"))]
-        assert "takes effect at the first step" in run.log
+        assert "the new stop takes effect at the first step" in run.log
         await run.look()
         assert run.checks

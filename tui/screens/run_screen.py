@@ -175,13 +175,16 @@ class RunScreen(KeyedScreen):
     def action_next_panel(self) -> None:
         self.panels.next()
 
-    def ask(self, command: Command, words: str = "") -> None:
-        """Send a command to the engine; say `words` where the engine logs nothing at once."""
+    def ask(self, command: Command, words: str) -> None:
+        """Send a command to the engine, and say so."""
         self.session.send(command)
-        if not words and self.snapshot.phase.before_steps:
-            words = "takes effect at the first step"
-        if words:
-            self.say(words)
+        self.say(words)
+
+    def change(self, command: Command, what: str) -> None:
+        """Ask for a change, which the engine logs once it is made; it makes none before a step."""
+        self.session.send(command)
+        if self.snapshot.phase.before_steps:
+            self.say(f"the {what} takes effect at the first step")
 
     def action_audition(self) -> None:
         """Ask for a sample; it is played when it comes."""
@@ -195,7 +198,7 @@ class RunScreen(KeyedScreen):
         self.ask(Pause(), "pause requested")
 
     def action_go_on(self) -> None:
-        self.ask(Continue())
+        self.session.send(Continue())
 
     def action_draw_attention(self) -> None:
         self.ask(PlotAttention(), "attention plot requested")
@@ -205,14 +208,14 @@ class RunScreen(KeyedScreen):
 
     def _take_stop(self, answer: StopAt | SetBudget | None) -> None:
         if answer is not None:
-            self.ask(answer)
+            self.change(answer, "new budget" if isinstance(answer, SetBudget) else "new stop")
 
     def action_sentence(self) -> None:
         self.app.push_screen(SentenceDialog(self.snapshot.sentence), self._take_sentence)
 
     def _take_sentence(self, sentence: str | None) -> None:
         if sentence is not None and sentence != self.snapshot.sentence:
-            self.ask(SetSentence(sentence))
+            self.change(SetSentence(sentence), "new sentence")
 
     def action_leave(self) -> None:
         """Leave at once where nothing can be lost, else ask what becomes of the run."""
