@@ -3,9 +3,9 @@
 What is made here is for its owner alone, unless the caller says otherwise: a voice is nobody
 else's business, whatever the umask.
 
-A voice travels: from a colleague, an archive, a mirror. A link in it could have us read, or append
-to, any file of ours; a pipe would have us wait for ever; a file of holes takes no room on a disk
-and all of a memory. So files of a voice are opened as plain files only, and read up to a limit.
+A voice travels. A link in it could have us read, or append to, any file of ours; a pipe would have
+us wait for ever; a file of holes takes no room on a disk and all of a memory. So files of a voice
+are opened as plain files only, and read up to a limit.
 """
 
 import contextlib
@@ -124,8 +124,8 @@ def write_whole(
 ) -> None:
     """Write a file so that it is there whole or not at all; `mode` as in `replacing`.
 
-    Folders above it are made where there are none, unless a run writes into the voice folder that
-    it has locked: one that is gone must not be made again without its lock.
+    A run that writes into the voice folder that it has locked makes no folders: one that is gone
+    must not come back without its lock.
 
     Raises `EngineError` naming the file when it cannot be written.
     """
@@ -188,13 +188,12 @@ def make_folder(
 ) -> None:
     """Make a folder and those above it, where there are none, so that they survive a power cut.
 
-    What is safe inside of a folder is lost with it where its own entry was not made safe. A folder
+    The folder itself is made for its owner alone; those above it get what the umask gives. One
     that exists keeps its permissions.
 
     Args:
-        folder: is made for its owner alone; those above it get what the umask gives.
-        within: a folder above that has to be there, and is not made; all below it are made for
-            their owner alone.
+        folder: to be made.
+        within: a folder above that has to be there; all below it are made for their owner alone.
         private_from: a folder above; it, and all below it, are made for their owner alone.
 
     Raises OSError where it cannot be made.
@@ -252,10 +251,9 @@ def _temporary_folder(target: Path, mode: int) -> Iterator[Path]:
     """
     target = target.absolute()
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    absent: list[Path] = []
+    absent: list[Path] = []  # the deepest first
     try:
         try:
-            # The deepest first.
             absent += [parent for parent in target.parents if not parent.exists()]
             temporary.mkdir(mode, parents=True)
         except OSError as error:
@@ -336,10 +334,9 @@ def unremoved_message(left: Mapping[Path, OSError]) -> str:
 
 
 def sweep_parts(folder: Path) -> dict[Path, OSError]:
-    """Remove what processes that were killed in the middle of `replacing` left in a folder.
+    """Remove what killed processes left of `replacing` in a folder; returns as `remove_all`.
 
-    Returns those that cannot be removed, as `remove_all`. Raises OSError when the folder cannot be
-    read.
+    Raises OSError when the folder cannot be read.
     """
     found = ((path, path.stem.rpartition(".")[2]) for path in folder.glob("*.part"))
     return remove_all(path for path, pid in found if pid.isdecimal() and not is_running(int(pid)))
@@ -364,27 +361,15 @@ def process_start(pid: int) -> int | None:
 # Space
 
 
-def free_bytes(path: Path) -> int:
-    """Bytes that this process may still write on the file system of a path.
-
-    The path need not exist: the nearest folder above it that does is asked.
-
-    Raises:
-        OSError: the file system does not say.
-    """
-    while not path.exists() and path != path.parent:
-        path = path.parent
-    return shutil.disk_usage(path).free
-
-
 def require_room(path: Path, needed: int, what: str) -> None:
-    """Refuse to begin what will not fit.
+    """Refuse to begin what will not fit on the disk of a path, which need not exist yet.
 
     Raises:
         EngineError: saying how much `what` needs, and how much is free.
     """
+    there = next(one for one in (path, *path.absolute().parents) if one.exists())
     try:
-        free = free_bytes(path)
+        free = shutil.disk_usage(there).free
     except OSError:
         return  # the attempt itself will tell
     if free < needed:

@@ -52,11 +52,17 @@ def small_audio() -> AudioSpec:
 
 
 @pytest.fixture
-def make_voice(tmp_path: Path, small_audio: AudioSpec) -> Callable[..., Voice]:
+def make_voice(tmp_path: Path, make_voice_at: Callable[..., Voice]) -> Callable[..., Voice]:
+    """Make a voice by its name; otherwise as `make_voice_at`."""
+    return lambda name="voice", **given: make_voice_at(tmp_path / name, **given)
+
+
+@pytest.fixture(scope="session")
+def make_voice_at(small_audio: AudioSpec) -> Callable[..., Voice]:
     """Make a voice with narrow networks of random weights, at the steps that are asked for."""
 
     def make(
-        name: str = "voice",
+        folder: Path,
         *,
         dataset: Path = SPEECH,
         text2mel: int | None = 0,
@@ -74,7 +80,7 @@ def make_voice(tmp_path: Path, small_audio: AudioSpec) -> Callable[..., Voice]:
         from engine.voice.settings import VoiceSettings
 
         voice = Voice.create(
-            tmp_path / name,
+            folder,
             VoiceSettings(dataset=dataset, preset="small", audio=small_audio, **settings),
         )
         symbols = voice.settings.symbols

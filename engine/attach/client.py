@@ -160,9 +160,9 @@ class RemoteSession:
                 self._show_lost("" if self.ended_in_sight else self._why_gone())
         except Exception as error:
             # A picture that stands still must not look like a run that does.
-            _log.exception("this screen cannot follow the run any more")
+            _log.exception("this screen can no longer follow the run")
             self._show_lost(
-                f"This screen cannot follow the run any more ({type(error).__name__}: {error}); "
+                f"This screen can no longer follow the run ({type(error).__name__}: {error}); "
                 f"the run goes on: attach again."
             )
         finally:
@@ -210,7 +210,7 @@ class RemoteSession:
         shown = self._snapshot
         if not self.ended_in_sight:
             shown = replace(shown, phase=Phase.FAILED, failure=why, steps_per_second=None)
-        # A screen that follows no run any more costs nothing, and stays as long as it likes.
+        # A screen that no longer follows a run costs nothing, and stays as long as it likes.
         self._snapshot = replace(shown, wait_ends_at=None)
 
     def _why_gone(self) -> str:

@@ -163,7 +163,7 @@ def _known(path: Path) -> RunEntry | None:
         return replace(entry, last_seen=touched)
     # A home folder may be shared by hosts: another host's run may be alive.
     if entry.host == socket.gethostname() or touched < time.time() - _FORGOTTEN_AFTER:
-        with contextlib.suppress(OSError):  # the others are listed all the same
+        with contextlib.suppress(OSError):  # the others are still listed
             path.unlink()
     return None
 

@@ -36,6 +36,8 @@ class Screens:
         self._lock = threading.Lock()
         self._takes_output: dict[object, bool] = {OWN: True} if own else {}
         """The screens that steer, and whether their terminals take output."""
+        self._has_terminal = True
+        """Whether the run's own process has its terminal, with a screen or without."""
         self._readers: set[object] = set()
         self._any_takes_output = True
 
@@ -57,6 +59,8 @@ class Screens:
         with self._lock:
             self._readers.discard(screen)
             was_there = self._takes_output.pop(screen, None) is not None
+            if screen is OWN:
+                was_there, self._has_terminal = self._has_terminal, False
             self._count()
             if self._takes_output:
                 self._report_stalled()

@@ -170,11 +170,11 @@ class Server:
                     if monotonic() >= self._next_look:
                         self._look()
                 except MemoryError:
-                    # It may pass, and a run that nobody can attach to any more is worse.
+                    # It may pass; a run that nobody can attach to would be worse.
                     self._closing.wait(_INTERVAL)
             self._show_end()
         except Exception:
-            _log.exception("screens of other processes are served no more")
+            _log.exception("screens can no longer attach")
         finally:
             self._clean_up()
 

@@ -32,7 +32,7 @@ class Listener:
             self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
             opened.callback(self.socket.close)
             # Linux gives the file the mode of the socket: at no moment can others open it. Where
-            # the mode is refused, others who connect are turned away all the same: `is_trusted`.
+            # the mode is refused, others who connect are still turned away: `is_trusted`.
             with contextlib.suppress(OSError):
                 os.fchmod(self.socket.fileno(), PRIVATE)
             _remove_left(self._directory, folder)

@@ -9,7 +9,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from engine.check.copies import find_copies
+from engine.check.cross_checks import find_copies
 from engine.check.kinds import title
 from engine.check.recordings import Recording, examine
 from engine.check.repair import repair
@@ -17,6 +17,7 @@ from engine.check.report import Finding
 from engine.check.speaking_rate import rate_findings
 from engine.data.audio import AudioSpec, load_recording
 from engine.data.clips import Clip, Limits
+from engine.data.metadata import Rejected
 from engine.errors import InputError
 
 # Errors of `check` that repairing removes, or that are checked again after it; clips with any
@@ -27,16 +28,6 @@ _REPAIRABLE = {
 }
 # Findings that do no harm to training, which reads no row there.
 _NO_ROWS = {"header"}
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """A row that the copy does not have."""
-
-    line: int
-    """Line in the original's `metadata.csv`, from 1."""
-    clip_id: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,39 +54,38 @@ class Kept:
     change: Change
 
 
-Outcome = Kept | LeftOut
+Outcome = Kept | Rejected
 
 
 def repair_clip(clip: Clip, folder: Path, audio: AudioSpec, limits: Limits) -> Outcome:
     """Repair a clip's recording and write it below a folder, unless an error remains."""
     for found in examine(clip, audio, limits).findings:
         if found.severity == "error" and found.kind not in _REPAIRABLE:
-            return _left_out(clip, reason_of(found))
+            return _rejected(clip, _reason(found))
     try:
         waveform = load_recording(clip.path, audio.sample_rate)
     except InputError as error:
-        return _left_out(clip, str(error).rstrip("."))
-    repaired = repair(waveform, audio.sample_rate)
-    if not len(repaired.waveform):
-        return _left_out(clip, "has no sound that stands out from its noise")
+        return _rejected(clip, str(error).rstrip("."))
+    repaired, trimmed, shortened, gain = repair(waveform, audio.sample_rate)
+    if not len(repaired):
+        return _rejected(clip, "has no sound that stands out from its noise")
     path = folder / f"{clip.clip_id}.wav"
-    _write(path, repaired.waveform, audio.sample_rate)
+    _write(path, repaired, audio.sample_rate)
     recording = examine(replace(clip, path=path), audio, limits)
     for found in recording.findings:
         if found.severity == "error":
             path.unlink()
-            return _left_out(clip, f"{reason_of(found)}, after the repair")
-    trimmed, shortened = round(repaired.trimmed, 3), round(repaired.shortened, 3)
-    gain = round(repaired.gain, 2)
+            return _rejected(clip, f"{_reason(found)}, after the repair")
+    trimmed, shortened, gain = round(trimmed, 3), round(shortened, 3), round(gain, 2)
     return Kept(recording, Change(clip.line, clip.clip_id, trimmed, shortened, gain))
 
 
-def _left_out(clip: Clip, reason: str) -> LeftOut:
-    return LeftOut(clip.line, clip.clip_id, reason)
+def _rejected(clip: Clip, reason: str) -> Rejected:
+    return Rejected(clip.line, clip.clip_id, reason)
 
 
-def reason_of(found: Finding) -> str:
-    """A finding as the reason why a row is left out: `too long: 14.2 s long; …`."""
+def _reason(found: Finding) -> str:
+    """A finding as the reason why a row is left out: `clipped: 3 % of samples in flat tops`."""
     kind = title(found.kind)
     return kind if found.figure == kind else f"{kind}: {found.figure}"
 
@@ -109,13 +99,13 @@ def _write(path: Path, waveform: NDArray[np.float32], sample_rate: int) -> None:
     path.write_bytes(buffer.getvalue())
 
 
-def harmful_lines(findings: Sequence[Finding]) -> dict[int, LeftOut]:
+def harmful_lines(findings: Sequence[Finding]) -> dict[int, Rejected]:
     """Lines that training could not use or should not learn from, and why."""
-    found: dict[int, LeftOut] = {}
+    found: dict[int, Rejected] = {}
     for each in findings:
         harmful = each.severity == "error" or each.kind in _NO_ROWS
         if harmful and each.line is not None:
-            found.setdefault(each.line, LeftOut(each.line, each.clip_id, reason_of(each)))
+            found.setdefault(each.line, Rejected(each.line, each.clip_id, _reason(each)))
     return found
 
 
@@ -132,28 +122,28 @@ def without_wrong_texts(outcomes: Sequence[Outcome]) -> list[Outcome]:
     ]
 
 
-def _odd_rates(recordings: Sequence[Recording]) -> dict[int, LeftOut]:
+def _odd_rates(recordings: Sequence[Recording]) -> dict[int, Rejected]:
     """Clips whose text nobody could say in the time.
 
     The rest are checked again: without the worst, others stand out.
     """
-    odd: dict[int, LeftOut] = {}
+    odd: dict[int, Rejected] = {}
     while True:
         findings, _ = rate_findings([each for each in recordings if each.clip.line not in odd])
         wrong = [(each, found) for each, found in findings if found.severity == "error"]
         if not wrong:
             return odd
         for clips, found in reversed(wrong):
-            odd |= {c.clip.line: _left_out(c.clip, reason_of(found)) for c in clips}
+            odd |= {c.clip.line: _rejected(c.clip, _reason(found)) for c in clips}
 
 
-def _same_sound(recordings: Sequence[Recording]) -> dict[int, LeftOut]:
+def _same_sound(recordings: Sequence[Recording]) -> dict[int, Rejected]:
     """Clips of one sound and several texts: which text is right is not known."""
-    odd: dict[int, LeftOut] = {}
+    odd: dict[int, Rejected] = {}
     for places in reversed(find_copies(recordings)):
         clips = [recordings[place].clip for place in places]
         if len({clip.text for clip in clips}) > 1:
             lines = ", ".join(str(clip.line) for clip in clips)
             reason = f"one recording with different texts in the lines {lines}"
-            odd |= {clip.line: _left_out(clip, reason) for clip in clips}
+            odd |= {clip.line: _rejected(clip, reason) for clip in clips}
     return odd

@@ -9,13 +9,6 @@ from engine.check.report import Finding
 from engine.data.metadata import Line
 from engine.formatting import plural, printable
 
-# The longer marks first: UTF-32's begins with UTF-16's.
-_MARKS = (
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
 # LF and CR whose bytes were moved by one: they belong to two characters.
 _MOVED_LINE_ENDS = "\u0a00\u0d00\u0a0d\u0d0a"
 # Bytes examined to recognise UTF-16 and UTF-32 without a mark.
@@ -27,9 +20,11 @@ _NOT_ASCII = re.compile(r"[^\x00-\x7f]{2,}")
 
 def wide_codec(data: bytes) -> str | None:
     """The codec of a file with two or four bytes a character; None for other files."""
-    for mark, name in _MARKS:
-        if data.startswith(mark):
-            return name
+    # UTF-32's mark begins with UTF-16's.
+    if data.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
     # In every alphabet with bars, spaces and line ends between the fields, some of the higher
     # bytes are zero, and always in the same positions.
     head = data[:_HEAD]

@@ -52,15 +52,15 @@ KINDS: dict[str, tuple[Severity, str]] = {
     "control-character": ("warning", _INVISIBLE),
     "invisible-character": ("warning", _INVISIBLE),
     "annotation": ("error", "write only what is spoken; leave out clips with other sounds"),
-    "markup": ("error", "leave tags out of the text"),
+    "markup": ("note", "leave tags out of the text"),
     "bracketed": ("warning", "delete the brackets if it is spoken, and all of it if not"),
     "escape": ("error", "write the character that it stands for, or a space"),
     "time-stamp": ("warning", _UNLESS_SPOKEN),
     "speaker-label": ("warning", _UNLESS_SPOKEN),
     "unread-digits": ("warning", "write numbers out as words"),
     "all-capitals": ("note", f"{NOTHING}: it is read like any other text"),
-    "repeated-text": ("warning", "delete what is not spoken twice"),
-    "repeated-word": ("warning", "delete what is not spoken twice"),
+    "repeated-text": ("warning", "delete the part that is not spoken"),
+    "repeated-word": ("warning", "delete the part that is not spoken"),
     "mixed-alphabets": ("warning", "type the word again"),
     "other-script": ("warning", "write it in Latin letters as it is spoken, or leave the clip out"),
     "long-word": ("warning", "restore the missing spaces"),
@@ -77,7 +77,7 @@ KINDS: dict[str, tuple[Severity, str]] = {
     "absurd-samples": ("error", _EXPORT_AGAIN),
     "lossy-coding": ("warning", f"{_EXPORT_AGAIN} from the original recording"),
     "8-bit": ("warning", f"{_EXPORT_AGAIN} from the original recording"),
-    "misnamed": ("note", f"{NOTHING}: it is read all the same"),
+    "misnamed": ("note", f"{NOTHING}: it is read anyway"),
     # sound
     "silent": ("error", "record or export it again, or leave the clip out"),
     "other-rate": ("note", NOTHING),
@@ -116,6 +116,7 @@ KINDS: dict[str, tuple[Severity, str]] = {
     # the corpus
     "too-few-clips": ("error", "fix the errors or record more: training needs at least two clips"),
     "little-speech": ("note", "record more: the BBC's voices were made from one to three hours"),
+    "out-of-memory": ("error", "use a GPU with more memory, or split the longest clips"),
     "absent-letters": ("warning", "record sentences with words that contain these letters"),
     "absent-marks": ("note", "record sentences with them if they should change how it speaks"),
     "absent-pairs": ("note", "record sentences with words that contain these letter pairs"),
@@ -136,16 +137,18 @@ def finding(
     kind: str,
     figure: str,
     value: float | None = None,
-    *,
     severity: Severity | None = None,
+    *,
+    harmful: bool = False,
     advice: str = "",
 ) -> Finding:
     """A finding of a kind in `KINDS`, about nothing yet (`Finding.at`).
 
-    `severity` and `advice` are given where they differ from the usual ones.
+    `severity` and `advice` are given where they differ from the usual ones; `harmful` is an error.
     """
     usual, do = KINDS[kind]
-    return Finding(kind, severity or usual, None, "", "", figure, advice or do, value)
+    severity = "error" if harmful else severity or usual
+    return Finding(kind, severity, None, "", "", figure, advice or do, value)
 
 
 def title(kind: str) -> str:

@@ -8,7 +8,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from engine.check.kinds import NOTHING, finding
-from engine.check.report import Finding, Severity
+from engine.check.report import Finding
 
 HOP_SECONDS = 0.01
 """From one frame to the next; a frame is twice as long."""
@@ -197,8 +197,7 @@ def level_findings(levels: Levels, seconds: float) -> Iterator[Finding]:
         yield finding("quiet", figure, speech)
     if seconds >= _MIN_NOISE_SECONDS and ratio < _NOISY:
         figure = f"speech only {ratio:.0f} dB above the noise"
-        severity: Severity = "error" if ratio < _DROWNED else "warning"
-        yield finding("noisy", figure, ratio, severity=severity)
+        yield finding("noisy", figure, ratio, harmful=ratio < _DROWNED)
 
 
 def format_level(level: float) -> str:
@@ -226,17 +225,13 @@ def pause_findings(levels: Levels, cut_before: float, cut_after: float) -> Itera
         figure = ", ".join(listed[:_MAX_LISTED_PAUSES])
         if len(inner) > _MAX_LISTED_PAUSES:
             figure += f", and {len(inner) - _MAX_LISTED_PAUSES} more"
-        yield finding("inner-pause", figure, longest, severity=_pause_severity(longest))
+        yield finding("inner-pause", figure, longest, harmful=longest >= _HARMFUL_PAUSE)
 
 
 def _outer_pause(kind: str, seconds: float, cut: float, place: str) -> Iterator[Finding]:
     figure = f"{seconds:.2f} s {place}"
     if seconds - cut > LONGEST_PAUSE:
-        yield finding(kind, figure, seconds, severity=_pause_severity(seconds - cut))
+        yield finding(kind, figure, seconds, harmful=seconds - cut >= _HARMFUL_PAUSE)
     elif seconds > LONGEST_PAUSE:
         advice = f"{NOTHING}: training trims it"
         yield finding(kind, figure, seconds, severity="note", advice=advice)
-
-
-def _pause_severity(seconds: float) -> Severity:
-    return "error" if seconds >= _HARMFUL_PAUSE else "warning"

@@ -17,8 +17,8 @@ from engine.check.recording_files import match_recordings
 from engine.check.report import Finding, Severity, UnknownCharacter
 from engine.check.transcripts import LEAVE_OUT, text_findings
 from engine.choices import CleanerName
-from engine.data.clips import METADATA, Clip, CorpusScan, Limits, recording_key
-from engine.data.metadata import Line, Rejected, Row, shown
+from engine.data.clips import METADATA, Clip, CorpusScan, Limits
+from engine.data.metadata import Line, Rejected, Row, recording_key, shown
 from engine.text.unknown import sentence_about
 from engine.text.vocabulary import Vocabulary
 
@@ -73,7 +73,7 @@ def check_metadata(scan: CorpusScan, vocabulary: Vocabulary, limits: Limits) -> 
         lines = scan.content.decode(codec, "replace").splitlines()
         return Metadata((), sum(bool(line.strip()) for line in lines), (whole,), (), ())
     # Training cannot read any row of it; everything else that is wrong is found all the same.
-    found = _check(scan.with_content(text.encode()), vocabulary, limits)
+    found = _check(replace(scan, content=text.encode()), vocabulary, limits)
     clips = [replace(clip, clip_id=shown(clip.clip_id), text="") for clip in found.clips]
     unlisted = sorted([*found.unlisted, *clips], key=lambda clip: clip.line)
     return Metadata((), found.total, (whole, *found.findings), (), tuple(unlisted))
@@ -111,9 +111,9 @@ def unknown_findings(
         # read as its neighbour teaches the wrong sound. Lost punctuation is seldom heard.
         lost_letter = cleaner == "plain" or not lost.becomes.strip()
         letter = lost_letter and any(map(str.isalnum, lost.character))
-        severity: Severity = "warning" if letter else "note"
         figure, count = sentence_about(lost), float(lost.count)
-        yield finding("unknown-character", figure, count, severity=severity).at(METADATA, lost.line)
+        severity: Severity = "warning" if letter else "note"
+        yield finding("unknown-character", figure, count, severity).at(METADATA, lost.line)
 
 
 def _place(found: Finding) -> tuple[int, int]:
@@ -240,10 +240,9 @@ def _compare_rows(rows: Sequence[Row]) -> Iterator[Finding]:
         letters = _letters(row.text)
         first = texts.setdefault(letters, row)
         if letters and first is not row:
-            severity: Severity = "warning" if len(letters) > _COMMON_LETTERS else "note"
             figure = f"the same text as {shown(first.clip_id)} in line {first.line}"
-            found = finding("same-text", figure, severity=severity)
-            yield found.at(METADATA, row.line, clip_id)
+            severity: Severity = "warning" if len(letters) > _COMMON_LETTERS else "note"
+            yield finding("same-text", figure, None, severity).at(METADATA, row.line, clip_id)
 
 
 def _no_end(rows: Sequence[Row]) -> Iterator[Finding]:

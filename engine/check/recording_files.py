@@ -8,8 +8,8 @@ from pathlib import Path
 
 from engine.check.kinds import finding
 from engine.check.report import Finding
-from engine.data.clips import METADATA, RECORDINGS, Clip, CorpusScan, recording_key
-from engine.data.metadata import Row, shown
+from engine.data.clips import METADATA, RECORDINGS, Clip, CorpusScan
+from engine.data.metadata import Row, recording_key, shown
 from engine.formatting import printable
 
 # Sound in files that are not read.

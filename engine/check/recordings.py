@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from engine.check.kinds import finding
 from engine.check.levels import Fingerprint, level_findings, measure_levels, pause_findings
-from engine.check.report import Finding, Severity
+from engine.check.report import Finding
 from engine.check.sound_file import Sound, read_sound
 from engine.check.spectrum import spectrum_findings
 from engine.check.waveform import channel_findings, waveform_findings
@@ -123,9 +123,8 @@ def _rate_findings(rate: int, wanted: int) -> Iterator[Finding]:
         figure = f"{rate:,} Hz, converted to {wanted:,} Hz"
         yield finding("other-rate", figure, float(rate))
     elif rate < wanted:
-        severity: Severity = "error" if rate < min(_MIN_RATE, wanted) else "warning"
         figure = f"{rate:,} Hz: no sound above {rate / 2000:.1f} kHz"
-        yield finding("low-rate", figure, float(rate), severity=severity)
+        yield finding("low-rate", figure, float(rate), harmful=rate < min(_MIN_RATE, wanted))
 
 
 def _length_findings(
@@ -135,6 +134,5 @@ def _length_findings(
         figure = f"{seconds:.1f} s long; the limit is {max_seconds(limits, audio):.1f} s"
         yield finding("too-long", figure, seconds)
     elif frames < _SHORT:
-        severity: Severity = "error" if frames < _TOO_SHORT else "warning"
         figure = f"{seconds:.2f} s ({plural(frames, 'coarse frame')})"
-        yield finding("too-short", figure, seconds, severity=severity)
+        yield finding("too-short", figure, seconds, harmful=frames < _TOO_SHORT)

@@ -1,7 +1,5 @@
 """One recording made fit for training: rumble, ends, pauses and loudness."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,32 +23,24 @@ _ROUNDS = 4
 _PEAK = 0.95
 
 
-@dataclass(frozen=True)
-class Repaired:
-    """A repaired recording, and what was done to it."""
-
-    waveform: NDArray[np.float32]
-    """Mono samples `(N,)`; empty where the recording has no sound that could be speech."""
-    trimmed: float
-    """Seconds cut at both ends."""
-    shortened: float
-    """Seconds cut out of pauses."""
-    gain: float
-    """Amplification in dB."""
-
-
-def repair(waveform: NDArray[np.float32], sample_rate: int) -> Repaired:
+def repair(
+    waveform: NDArray[np.float32], sample_rate: int
+) -> tuple[NDArray[np.float32], float, float, float]:
     """Repair mono samples `(N,)` of a rate in Hz.
 
     A high-pass of 100 Hz (Butterworth, forwards and backwards, so that no phase turns) removes
     rumble and DC offset; the ends are cut to a tenth of a second around the sound; pauses
     inside are capped at 0.5 s; the speech is brought to one level, or less where its peak would
     exceed 95 % of full scale. The same samples always give the same result.
+
+    Returns:
+        Mono samples `(N,)`, none where there is no sound that could be speech; seconds cut at
+        both ends, and out of pauses; amplification in dB.
     """
     filtered = _high_pass(waveform, sample_rate)
     sounding = np.flatnonzero(measure_levels(filtered, sample_rate).speaks())
     if not len(sounding):
-        return Repaired(np.empty(0, np.float32), 0.0, 0.0, 0.0)
+        return np.empty(0, np.float32), 0.0, 0.0, 0.0
     start = float(sounding[0]) * HOP_SECONDS - _BEFORE
     end = float(sounding[-1] + 2) * HOP_SECONDS + _AFTER
     trimmed = filtered[max(0, round(start * sample_rate)) : round(end * sample_rate)]
@@ -61,7 +51,7 @@ def repair(waveform: NDArray[np.float32], sample_rate: int) -> Repaired:
         if len(capped) == before:
             break
     gain = _gain(capped, sample_rate)
-    return Repaired(
+    return (
         (capped * np.float32(10 ** (gain / 20))).astype(np.float32),
         (len(waveform) - len(trimmed)) / sample_rate,
         (len(trimmed) - len(capped)) / sample_rate,

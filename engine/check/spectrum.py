@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from engine.check.kinds import finding
 from engine.check.levels import Levels, decibels
-from engine.check.report import Finding, Severity
+from engine.check.report import Finding
 
 _FFT = 1_024
 # So many frames, spread over the recording, show what all of them would.
@@ -49,8 +49,7 @@ def spectrum_findings(
             f"no sound above {highest / 1000:.1f} kHz, where {possible / 1000:.0f} is possible: "
             f"it was recorded or coded at a lower rate"
         )
-        severity: Severity = "error" if highest < _TELEPHONE else "warning"
-        yield finding("upsampled", figure, highest, severity=severity)
+        yield finding("upsampled", figure, highest, harmful=highest < _TELEPHONE)
     if len(mono) >= _SHORTEST * rate:
         yield from _hum(mono, rate, levels)
 

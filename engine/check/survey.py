@@ -136,7 +136,7 @@ def _amount(usable: int, hours: float) -> Iterator[Finding]:
         minutes = 60 * hours
         length = f"{60 * minutes:.0f} seconds" if minutes < 1 else f"{minutes:.1f} minutes"
         severity: Severity = "warning" if hours < _VERY_LITTLE else "note"
-        yield finding("little-speech", f"{length} of usable speech", hours, severity=severity)
+        yield finding("little-speech", f"{length} of usable speech", hours, severity)
 
 
 def _histogram(seconds: Sequence[float], limits: Limits, audio: AudioSpec) -> Histogram:

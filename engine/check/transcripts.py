@@ -10,7 +10,7 @@ from functools import cached_property
 
 from engine.check.encoding import character_finding
 from engine.check.kinds import finding
-from engine.check.report import Finding, Severity
+from engine.check.report import Finding
 from engine.data.clips import Limits
 from engine.formatting import printable
 from engine.text.vocabulary import Vocabulary
@@ -156,9 +156,8 @@ def _markup(transcript: _Transcript) -> Iterator[Finding]:
         without, what = html.unescape(transcript.text), "an HTML entity"
         advice = "write the character that it stands for"
     if found and without != transcript.text:
-        severity: Severity = "error" if transcript.matters(without) else "note"
         figure = f"{_quoted(found.group())} is {what}"
-        yield finding("markup", figure, severity=severity, advice=advice)
+        yield finding("markup", figure, harmful=transcript.matters(without), advice=advice)
 
 
 def _brackets(transcript: _Transcript) -> Iterator[Finding]:
@@ -218,7 +217,7 @@ def _script(transcript: _Transcript) -> Iterator[Finding]:
     if foreign and transcript.english:
         mostly = 2 * len(foreign) > len(transcript.words)
         figure = f"{_quoted(foreign[0])} is not in Latin letters"
-        yield finding("other-script", figure, severity="error" if mostly else "warning")
+        yield finding("other-script", figure, harmful=mostly)
 
 
 def _long_word(transcript: _Transcript) -> Iterator[Finding]:

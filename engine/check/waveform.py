@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from engine.check.kinds import finding
 from engine.check.levels import Levels, runs
-from engine.check.report import Finding, Severity
+from engine.check.report import Finding
 from engine.formatting import plural
 
 _STEP_16 = 1 / 32_768
@@ -97,8 +97,7 @@ def _clipped(channel: NDArray[np.float32], rate: int, peak: float) -> Iterator[F
     if tops >= (_FLAT_TOPS_AT_FULL_SCALE if at_full_scale else _FLAT_TOPS):
         height = "full scale" if at_full_scale else f"{100 * peak:.0f} % of full scale"
         figure = f"{100 * share:.2g} % of samples in {tops:,} flat tops at {height}"
-        severity: Severity = "error" if share >= _HARMFUL_CLIPPING else "warning"
-        yield finding("clipped", figure, 100 * share, severity=severity)
+        yield finding("clipped", figure, 100 * share, harmful=share >= _HARMFUL_CLIPPING)
     elif len(channel) >= _MIN_SQUASHED_SECONDS * rate:
         yield from _squashed(channel)
 
@@ -134,9 +133,8 @@ def _offset(samples: NDArray[np.float32]) -> Iterator[Finding]:
     means = samples.mean(axis=0, dtype=np.float64)
     offset = float(means[np.abs(means).argmax()])
     if abs(offset) >= _OFFSET:
-        severity: Severity = "error" if abs(offset) >= _HARMFUL_OFFSET else "warning"
         figure = f"DC offset of {100 * offset:+.1f} % of full scale"
-        yield finding("dc-offset", figure, 100 * offset, severity=severity)
+        yield finding("dc-offset", figure, 100 * offset, harmful=abs(offset) >= _HARMFUL_OFFSET)
 
 
 def _dropouts(channel: NDArray[np.float32], rate: int, speech: float) -> Iterator[Finding]:
@@ -158,8 +156,7 @@ def _dropouts(channel: NDArray[np.float32], rate: int, speech: float) -> Iterato
             f"{plural(len(found), 'gap')} in the speech, {1000 * total:.0f} ms in total, "
             f"first at {found[0][0] / rate:.2f} s"
         )
-        severity: Severity = "error" if total >= _HARMFUL_DROPOUT else "warning"
-        yield finding("dropout", figure, 1000 * total, severity=severity)
+        yield finding("dropout", figure, 1000 * total, harmful=total >= _HARMFUL_DROPOUT)
 
 
 def _moves(samples: NDArray[np.float32], level: float) -> bool:
@@ -234,6 +231,6 @@ def channel_findings(samples: NDArray[np.float32]) -> Iterator[Finding]:
         yield finding("opposed-channels", figure, correlation)
     elif correlation < _DIFFERENT:
         figure += ": they hold two different sounds"
-        yield finding("different-channels", figure, correlation, severity="error")
+        yield finding("different-channels", figure, correlation, harmful=True)
     elif correlation < _ALIKE:
         yield finding("different-channels", figure, correlation)

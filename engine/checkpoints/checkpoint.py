@@ -6,8 +6,9 @@ Where the newest is damaged, the one before is found and used.
 import errno
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ from engine.choices import NetworkName
 from engine.errors import EngineError, InputError
 from engine.files import PRIVATE, PRIVATE_FOLDER, fsync, make_folder, open_plain, require_room
 from engine.formatting import timestamp
-from engine.networks.build import build_network, network_with
+from engine.networks.build import network_with, weight_shapes
 from engine.networks.specs import NetworkSpec
 from engine.networks.ssrn import SSRN
 from engine.networks.text2mel import Text2Mel
@@ -45,27 +46,18 @@ from engine.voice.folder import Voice
 from engine.voice.layout import CheckpointEntry, list_checkpoints, step_folders
 
 # Room for what is not a weight: names, step counts, state.json.
-_OVERHEAD = 2**18
-_MAX_OVERHEAD = 2**20
+_OVERHEAD, _MAX_OVERHEAD = 2**18, 2**20
 # What a checkpoint and its `state.json` both say.
 _IN_STATE = (
     *("network", "symbols", "step", "base_step", "recipe", "seed", "optimizer_start_step"),
     *("symbols_from", "unlogged", "corpus", "recovery"),
 )
 
-_FREE_SPACE = "free some space; "
-_MAKE_WRITABLE = "make that folder writable; "
 _REMEDIES = {
-    errno.ENOSPC: _FREE_SPACE,
-    errno.EDQUOT: _FREE_SPACE,
-    errno.EFBIG: _FREE_SPACE,
-    errno.EROFS: _MAKE_WRITABLE,
-    errno.EACCES: _MAKE_WRITABLE,
-    errno.EPERM: _MAKE_WRITABLE,
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "free some space; "),
+    **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), "make that folder writable; "),
     errno.EXDEV: "copy the voice to another disk, such as a mounted volume; ",
 }
-
-_Shapes = dict[str, torch.Size]
 
 
 @dataclass(frozen=True)
@@ -114,7 +106,7 @@ def save_checkpoint(checkpoint: Checkpoint, target: Path) -> None:
         EngineError: there is no room for it, the folder cannot be written, or reading it back gives
             something else; nothing is left of it.
     """
-    size = checkpoint_bytes(checkpoint)
+    size = sum(map(bytes_of, _files(checkpoint).values())) + _OVERHEAD
     require_room(target, size, f"The checkpoint {target.name}")
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
@@ -164,12 +156,6 @@ def write_checkpoint(checkpoint: Checkpoint, folder: Path, mode: int = PRIVATE) 
         raise OSError(errno.EIO, f"reading {STATE_FILE} back gives other content")
 
 
-def checkpoint_bytes(checkpoint: Checkpoint) -> int:
-    """The size of a checkpoint on disk, rounded up."""
-    files = _files(checkpoint).values()
-    return sum(bytes_of(tensors) for tensors in files) + _OVERHEAD
-
-
 def _files(checkpoint: Checkpoint) -> dict[str, dict[str, Tensor]]:
     """The tensor files of a checkpoint by name."""
     files = {
@@ -197,13 +183,11 @@ def _put_in_place(temporary: Path, target: Path) -> None:
     Raises:
         OSError: it cannot be renamed.
     """
+    old = target.with_name(f".{target.name}.{os.getpid()}.old")
     if target.exists():
-        old = target.with_name(f".{target.name}.{os.getpid()}.old")
         target.rename(old)
-        temporary.rename(target)
-        shutil.rmtree(old, ignore_errors=True)  # what refuses is swept later
-    else:
-        temporary.rename(target)
+    temporary.rename(target)
+    shutil.rmtree(old, ignore_errors=True)  # what refuses is swept later
 
 
 def load_checkpoint(folder: Path, *, with_optimizer: bool = True) -> Checkpoint:
@@ -219,7 +203,7 @@ def load_checkpoint(folder: Path, *, with_optimizer: bool = True) -> Checkpoint:
     """
     state = read_state(folder)
     spec, checksums = state.network_spec, state.checksums
-    shapes = _shapes(spec)
+    shapes = weight_shapes(spec)
     weight_bytes = 4 * sum(shape.numel() for shape in shapes.values())
 
     def tensors(name: str, max_bytes: int) -> dict[str, Tensor]:
@@ -243,13 +227,9 @@ def load_checkpoint(folder: Path, *, with_optimizer: bool = True) -> Checkpoint:
     return Checkpoint(spec=spec, weights=weights, ema=ema, optimizer=optimizer, **in_state)
 
 
-def _shapes(spec: NetworkSpec) -> _Shapes:
-    """The names and shapes of a network's weights, for which no memory is taken."""
-    with torch.device("meta"):
-        return {name: one.shape for name, one in build_network(spec).named_parameters()}
-
-
-def _fitting(tensors: dict[str, Tensor], shapes: _Shapes, name: str) -> dict[str, Tensor]:
+def _fitting(
+    tensors: dict[str, Tensor], shapes: Mapping[str, torch.Size], name: str
+) -> dict[str, Tensor]:
     if {key: tensor.shape for key, tensor in tensors.items()} != shapes:
         raise ValueError(f"{name} does not fit the sizes in its own state.json")
     return tensors
@@ -289,42 +269,36 @@ def inference_network(checkpoint: Checkpoint) -> Text2Mel | SSRN:
 class NewestGood:
     """The newest good checkpoint of a network, and the damaged ones that are newer."""
 
-    network: NetworkName
     checkpoint: Checkpoint | None
     """None where the network has no checkpoint."""
-    damaged: tuple[tuple[CheckpointEntry, str], ...] = ()
-    """Newest first, each with a sentence about its damage, without a full stop."""
-
-    @property
-    def damaged_step(self) -> int | None:
-        """The step of the newest checkpoint, where that is damaged."""
-        return self.damaged[0][0].step if self.damaged else None
+    damaged: tuple[int, ...] = ()
+    """Their steps, newest first."""
 
     @property
     def note(self) -> str:
         """What a listener must know; empty where all is well."""
         if not self.damaged or self.checkpoint is None:
             return ""
-        steps = ", ".join(f"{entry.step:,}" for entry, _ in self.damaged)
-        return f"{self.network} at step {self.checkpoint.step:,}, because {steps} is damaged"
+        steps = ", ".join(f"{step:,}" for step in self.damaged)
+        good = self.checkpoint
+        return f"{good.network} at step {good.step:,}, because {steps} is damaged"
 
 
 def find_newest_good(
     voice: Voice,
     network: NetworkName,
+    publisher: Publisher | None = None,
     *,
-    with_optimizer: bool = True,
     with_incomplete: bool = False,
     is_sound: Callable[[Checkpoint], bool] = lambda checkpoint: True,
 ) -> NewestGood:
-    """Find the newest checkpoint of a network that is not damaged; nothing is moved.
+    """Find the newest checkpoint of a network that is not damaged.
 
-    Args:
-        voice: whose.
-        network: of which network.
-        with_optimizer: load what only training needs.
-        with_incomplete: count folders without a `state.json` as damaged; else they are none.
-        is_sound: whether the weights can be used; the others count as damaged.
+    Without a `publisher` it is to be listened to: it comes without optimizer state, and nothing is
+    moved. With one it is to be trained on, and what is damaged is warned of and renamed.
+
+    Checkpoints whose weights are not `is_sound` count as damaged, and `with_incomplete` folders
+    without a `state.json` too, which are no checkpoints else.
 
     Raises:
         InputError: one cannot be read, or all are damaged.
@@ -334,41 +308,37 @@ def find_newest_good(
     list_entries = step_folders if with_incomplete else list_checkpoints
     for entry in reversed(list_entries(voice.folder / network / "checkpoints")):
         try:
-            checkpoint = load_checkpoint(entry.path, with_optimizer=with_optimizer)
+            checkpoint = load_checkpoint(entry.path, with_optimizer=publisher is not None)
         except DamagedCheckpointError as error:
             bad.append((entry, error.what))
             continue
-        if is_sound(checkpoint):
-            return NewestGood(network, checkpoint, tuple(bad))
-        bad.append((entry, f"The checkpoint {entry.path} has weights that are not finite"))
+        if not is_sound(checkpoint):
+            bad.append((entry, f"The checkpoint {entry.path} has weights that are not finite"))
+            continue
+        if publisher is not None:
+            for damaged_entry, what in bad:
+                _set_aside(damaged_entry, what, checkpoint, publisher)
+        return NewestGood(checkpoint, tuple(entry.step for entry, _ in bad))
     if bad:
         raise InputError(
             f"No checkpoint of {network} in {voice.folder} is good: {bad[0][1]}. Restore one from "
             f"a backup or the mirror, or move them all away to start over."
         )
-    return NewestGood(network, None)
+    return NewestGood(None)
 
 
-def set_aside_damaged(found: NewestGood, publisher: Publisher) -> None:
-    """Rename the damaged checkpoints that are newer than the good one, and warn of each."""
-    for entry, what in found.damaged:
-        try:
-            where, done = f"kept as {_move_aside(entry.path).name}", "set aside"
-        except OSError as error:
-            where, done = f"it cannot be renamed ({error.strerror})", "passed over"
-        assert found.checkpoint is not None  # `find_newest_good` would have raised
-        step = f"{found.checkpoint.step:,}"
-        publisher.warn(
-            f"{what}: {where}; using step {step}",
-            f"Checkpoint {entry.step:,} of {found.network} is damaged: {done}, using step {step}.",
-        )
-
-
-def _move_aside(checkpoint: Path) -> Path:
-    """Give a damaged checkpoint a name that is never listed, removed or swept; return it."""
-    target = checkpoint.with_name(f"{checkpoint.name}-damaged")
-    number = 1
-    while target.exists():
-        number += 1
-        target = checkpoint.with_name(f"{checkpoint.name}-damaged-{number}")
-    return checkpoint.rename(target)
+def _set_aside(entry: CheckpointEntry, what: str, good: Checkpoint, publisher: Publisher) -> None:
+    """Rename a damaged checkpoint to what is never listed, removed or swept, and warn of it."""
+    damaged = f"{entry.path.name}-damaged"
+    names = chain([damaged], (f"{damaged}-{number}" for number in count(2)))
+    target = next(path for path in map(entry.path.with_name, names) if not path.exists())
+    try:
+        entry.path.rename(target)
+        where, done = f"kept as {target.name}", "set aside"
+    except OSError as error:
+        where, done = f"it cannot be renamed ({error.strerror})", "passed over"
+    using = f"using step {good.step:,}"
+    publisher.warn(
+        f"{what}: {where}; {using}",
+        f"Checkpoint {entry.step:,} of {good.network} is damaged: {done}, {using}.",
+    )

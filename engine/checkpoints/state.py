@@ -79,7 +79,7 @@ class Unlogged:
 
     count: Annotated[int, Meta(ge=0, le=2**31)] = 0
     """Steps."""
-    sums: tuple[float, ...] = ()
+    sums: tuple[Annotated[float, Meta(ge=-_MAX_LOSS_SUM, le=_MAX_LOSS_SUM)], ...] = ()
     """Sums over these steps of the loss and of each of its parts; empty without a step."""
 
 
@@ -144,11 +144,19 @@ class CheckpointState(
         """The sizes of the network."""
         return read_spec(self.network, self.spec)
 
+    def __post_init__(self) -> None:
+        if max(self.base_step, self.optimizer_start_step) > self.step:
+            raise ValueError("base_step or moments_from lies beyond step")
+        count, sums = self.unlogged.count, self.unlogged.sums
+        if len(sums) not in ((3, 4) if count else (0,)):
+            raise ValueError("unlogged has sums that no network logs")
+        read_spec(self.network, self.spec)
+
 
 class _Seal(msgspec.Struct):
     """What decides how a `state.json` is read."""
 
-    format: Any = None
+    format: Annotated[int, Meta(ge=1, le=_MAX_FORMAT)]
     checksum: Any = None
 
 
@@ -179,8 +187,6 @@ def read_state(checkpoint: Path) -> CheckpointState:
         raise damaged(checkpoint, f"state.json cannot be read: {why}") from error
     if not _is_as_written(text, seal):
         raise damaged(checkpoint, "state.json is not as it was written")
-    if type(seal.format) is not int or not 1 <= seal.format <= _MAX_FORMAT:
-        raise damaged(checkpoint, f"state.json has no format from 1 to {FORMAT}")
     if seal.format > FORMAT:
         # Not damaged, and not to be set aside.
         raise InputError(
@@ -189,7 +195,6 @@ def read_state(checkpoint: Path) -> CheckpointState:
         )
     try:
         state = from_json(text, CheckpointState, STATE_FILE)
-        _require_possible(state)
     except InputError as error:
         raise damaged(checkpoint, str(error)) from error
     match = STEP_FOLDER.fullmatch(checkpoint.name)
@@ -199,17 +204,6 @@ def read_state(checkpoint: Path) -> CheckpointState:
     if network in NETWORKS and network != state.network:
         raise damaged(checkpoint, f"{path} is of {state.network}, not of {network}")
     return state
-
-
-def _require_possible(state: CheckpointState) -> None:
-    read_spec(state.network, state.spec)
-    if max(state.base_step, state.optimizer_start_step) > state.step:
-        raise InputError(f"{STATE_FILE}: base_step or moments_from lies beyond step")
-    count, sums = state.unlogged.count, state.unlogged.sums
-    if len(sums) not in ((3, 4) if count else (0,)) or any(
-        abs(one) > _MAX_LOSS_SUM for one in sums
-    ):
-        raise InputError(f"{STATE_FILE}: unlogged has sums that no network logs")
 
 
 def _is_as_written(text: str, seal: _Seal) -> bool:
@@ -242,9 +236,8 @@ def damaged_checkpoints(folder: Path) -> list[CheckpointEntry]:
     if not folder.is_dir():
         return []
     found = [entry for entry in step_folders(folder) if not _has_good_state(entry.path)]
-    for path in folder.iterdir():
-        if match := _DAMAGED_FOLDER.fullmatch(path.name):
-            found.append(CheckpointEntry(int(match[1]), path))
+    matches = ((_DAMAGED_FOLDER.fullmatch(path.name), path) for path in folder.iterdir())
+    found += [CheckpointEntry(int(match[1]), path) for match, path in matches if match]
     return sorted(found, key=lambda entry: entry.step)
 
 
@@ -277,15 +270,10 @@ def is_intact(checkpoint: Path) -> bool:
 def specs_of(voice: Voice) -> dict[NetworkName, NetworkSpec]:
     """The specs of the networks that a voice has: those of its newest checkpoints.
 
-    Raises:
-        InputError: a checkpoint's `state.json` is damaged.
+    Raises `InputError` where a checkpoint's `state.json` is damaged.
     """
-    newest = {network: voice.newest(network) for network in NETWORKS}
-    return {
-        network: read_state(entry.path).network_spec
-        for network, entry in newest.items()
-        if entry is not None
-    }
+    newest = _newest_in(voice.folder)
+    return {network: read_state(path).network_spec for network, path in newest.items()}
 
 
 def source_checkpoints(source: Path) -> dict[NetworkName, Path]:

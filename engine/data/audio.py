@@ -92,11 +92,7 @@ class RecordingFile:
     """
 
     def __init__(self, path: Path) -> None:
-        """Open the file; whether it is a recording shows when its length or samples are read.
-
-        Raises:
-            InputError: it is missing, too large, or cannot be opened.
-        """
+        """Open the file; whether it is a recording shows when its length or samples are read."""
         self.path = path
         with _naming(path):
             if not path.is_file():
@@ -125,75 +121,47 @@ class RecordingFile:
             return os.pread(self._file.fileno(), count, start)
 
     def content_hash(self) -> str:
-        """SHA-256 of the bytes of the file.
-
-        Raises:
-            InputError: it cannot be read.
-        """
+        """SHA-256 of the bytes of the file."""
         with _naming(self.path):
             self._file.seek(0)
             return hashlib.file_digest(self._file, "sha256").hexdigest()
 
     @cached_property
     def decoder(self) -> "soundfile.SoundFile":
-        """The decoder, at the first sample, of a file that may be cut short.
-
-        Raises:
-            InputError: it cannot be decoded at all.
-        """
+        """The decoder, at the first sample, of a file that may be cut short."""
         import soundfile
 
         with _naming(self.path):
             self._file.seek(0)
             return soundfile.SoundFile(self._file.fileno(), closefd=False)
 
-    @property
-    def sound(self) -> "soundfile.SoundFile":
-        """The decoder of a file that can be trained on.
-
-        Raises:
-            InputError: it is neither WAV nor FLAC, or damaged or cut short.
-        """
-        self.require_whole()
-        return self.decoder
-
     def length(self) -> tuple[int, int]:
-        """Samples of a channel and sample rate in Hz, as the header has them.
-
-        Raises:
-            InputError: as `sound`.
-        """
-        return int(self.sound.frames), int(self.sound.samplerate)
+        """Samples of a channel and sample rate in Hz, as the header of a whole file has them."""
+        self.require_whole()
+        return int(self.decoder.frames), int(self.decoder.samplerate)
 
     def mono(self, sample_rate: int) -> NDArray[np.float32]:
-        """Read all samples as mono `(N,)` at a sample rate in Hz.
+        """Read all samples of a whole file as mono `(N,)` at a sample rate in Hz.
 
         Channels are mixed down by their mean; another sample rate is converted by soxr's high
         quality recipe, which is also librosa's default.
-
-        Raises:
-            InputError: as `sound`, or there is no sample, or one that is no sound level.
         """
-        rate = self.sound.samplerate
+        _, rate = self.length()
         with _naming(self.path):
-            samples = _read(self.sound)  # (N, channels)
+            samples = _read(self.decoder)  # (N, channels)
         if not np.abs(samples).max(initial=0) < ABSURD:  # so is NaN
-            raise InputError(f"{self.path} holds samples that are no sound level; export it again.")
+            raise InputError(f"{self.path} has samples that are not audio; export it again.")
         mono: NDArray[np.float32] = samples.mean(axis=1)
         if rate != sample_rate and len(mono):
             import soxr
 
             mono = soxr.resample(mono, rate, sample_rate, quality="HQ")
         if not len(mono):
-            raise InputError(f"{self.path} is empty: the recording holds no sample.")
+            raise InputError(f"{self.path} is empty: it has no samples.")
         return mono
 
     def require_whole(self) -> None:
-        """Refuse what must not, or need not, be handed to libsndfile.
-
-        Raises:
-            InputError: it is neither WAV nor FLAC, or cut short.
-        """
+        """Refuse what must not, or need not, be handed to libsndfile."""
         start = self.bytes_at(0, 8)
         stated = int.from_bytes(start[4:], "little") + 8
         if not start:
@@ -209,21 +177,13 @@ class RecordingFile:
 
 
 def recording_length(path: Path) -> tuple[int, int]:
-    """Samples of a channel and sample rate in Hz of a WAV or FLAC file, from its header.
-
-    Raises:
-        InputError: naming the file when it is missing or unreadable.
-    """
+    """`RecordingFile.length` of a file."""
     with RecordingFile(path) as recording:
         return recording.length()
 
 
 def load_recording(path: Path, sample_rate: int) -> NDArray[np.float32]:
-    """Read a WAV or FLAC file as mono samples `(N,)` at a sample rate in Hz.
-
-    Raises:
-        InputError: naming the file when it is missing, unreadable or empty.
-    """
+    """`RecordingFile.mono` of a file."""
     with RecordingFile(path) as recording:
         return recording.mono(sample_rate)
 

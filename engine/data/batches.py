@@ -2,11 +2,10 @@
 
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from threading import Condition, Thread
-from types import TracebackType
 from typing import Self
 
 import numpy as np
@@ -16,7 +15,6 @@ from torch import Tensor
 
 from engine.data.features import FeatureStore
 from engine.machine.background import repeat
-from engine.text.vocabulary import Vocabulary
 
 _log = logging.getLogger(__name__)
 
@@ -51,7 +49,7 @@ class Batch:
         if device.type == "cpu":
             return self
         try:
-            return self._each(Tensor.pin_memory)
+            return self.each(Tensor.pin_memory)
         except RuntimeError as error:
             _log_unpinned(str(error))
             return self
@@ -60,9 +58,10 @@ class Batch:
         """Return the batch on a device; from pinned memory, without waiting for the copy."""
         if device.type == "cpu":
             return self
-        return self._each(lambda tensor: tensor.to(device, non_blocking=True))
+        return self.each(lambda tensor: tensor.to(device, non_blocking=True))
 
-    def _each(self, change: Callable[[Tensor], Tensor]) -> "Batch":
+    def each(self, change: Callable[[Tensor], Tensor]) -> "Batch":
+        """Return a batch of all tensors changed alike."""
         return Batch(
             change(self.text),
             change(self.text_lengths),
@@ -87,25 +86,24 @@ class BatchSource:
     def __init__(
         self,
         store: FeatureStore,
-        vocabulary: Vocabulary,
+        texts: Mapping[int, list[int]],
         *,
         magnitudes: bool,
-        clips: Sequence[int],
         batch_size: int,
         crop_frames: int | None,
         seed: int,
     ) -> None:
-        """Take the clips numbered `clips` of `store`.
+        """Take the clips of `store` whose numbers `texts` has, with their symbols.
 
         `magnitudes` are what SSRN learns; `crop_frames` takes random pieces of that many
         coarse frames instead of whole clips.
         """
         self._store = store
+        self._texts = texts
         self._magnitudes = magnitudes
-        self._clips = np.asarray(clips, dtype=np.int64)
-        self._lengths = np.asarray([store.coarse_frames(int(i)) for i in clips], dtype=np.float64)
-        self._texts = {int(i): vocabulary.indices(store.clips[int(i)].text) for i in clips}
-        self._batch_size = min(batch_size, len(clips))
+        self._clips = np.asarray([*texts], dtype=np.int64)
+        self._lengths = np.asarray([store.coarse_frames(i) for i in texts], dtype=np.float64)
+        self._batch_size = min(batch_size, len(texts))
         self._crop_frames = crop_frames
         self._seed = seed
         self._salt: tuple[int, ...] = ()
@@ -200,15 +198,6 @@ class Prefetcher:
         self._thread = Thread(target=lambda: repeat(self._make_next), name="batches", daemon=True)
         self._thread.start()
 
-    def _restart(self, first_step: int, salt: int) -> None:
-        with self._turn:
-            self._step = None
-            self._turn.wait_for(lambda: not self._making)
-            self._ready.clear()
-            self._source.reseed(salt)
-            self._step = first_step
-            self._turn.notify_all()
-
     def next(self, step: int, salt: int = 0) -> Batch:
         """Return the batch of a step, in the order of a salt, and make those after it ahead.
 
@@ -217,10 +206,15 @@ class Prefetcher:
 
         Raises whatever reading the features raised.
         """
-        if self._expected != (step, salt):
-            self._restart(step, salt)
-        self._expected = step + 1, salt
         with self._turn:
+            if self._expected != (step, salt):
+                self._step = None
+                self._turn.wait_for(lambda: not self._making)
+                self._ready.clear()
+                self._source.reseed(salt)
+                self._step = step
+                self._turn.notify_all()
+            self._expected = step + 1, salt
             self._turn.wait_for(lambda: self._ready)
             item = self._ready.popleft()
             self._turn.notify_all()
@@ -229,10 +223,15 @@ class Prefetcher:
         return item
 
     def _make_next(self) -> bool:
-        """Make the next batch; False at the end."""
-        step = self._wait()
-        if step is None:
-            return False
+        """Wait until a batch is wanted, and make it; False at the end."""
+        with self._turn:
+            self._turn.wait_for(
+                lambda: self._ended or (self._step is not None and len(self._ready) < _AHEAD)
+            )
+            step = self._step
+            if self._ended or step is None:
+                return False
+            self._making = True
         item: Batch | Exception
         try:
             item = self._source.batch(step).staged(self._device)
@@ -246,26 +245,10 @@ class Prefetcher:
             self._turn.notify_all()
         return True
 
-    def _wait(self) -> int | None:
-        """Wait until a batch is wanted; return its step, or None at the end."""
-        with self._turn:
-            self._turn.wait_for(
-                lambda: self._ended or (self._step is not None and len(self._ready) < _AHEAD)
-            )
-            if self._ended:
-                return None
-            self._making = True
-            return self._step
-
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         with self._turn:
             self._ended = True
             self._turn.notify_all()

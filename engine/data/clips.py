@@ -2,13 +2,12 @@
 
 import hashlib
 import os
-import unicodedata
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Annotated, TypeVar
 
 from msgspec import Meta
@@ -20,6 +19,7 @@ from engine.data.metadata import (
     Row,
     parse_lines,
     read_bytes,
+    recording_key,
     split_lines,
 )
 from engine.errors import Cancelled, InputError
@@ -79,31 +79,35 @@ class ClipShape:
 class CorpusScan:
     """A corpus folder: its list, parsed, and the files below `wavs/`, none of them opened.
 
-    It is made once (`scan_corpus`), and everything that looks at a corpus starts from it: the
-    check, the choice of clips to train on, and the features. So `metadata.csv` is read and parsed
-    once, and a recording is opened once by the check and once for its features.
+    Everything that looks at a corpus starts from one scan: the check, the choice of clips to train
+    on, and the features. So `metadata.csv` is read and parsed once.
     """
 
     dataset: Path
     """The folder that holds `metadata.csv` and `wavs/`."""
     content: bytes
     """`metadata.csv` as it is."""
-    lines: tuple[Line, ...]
-    """All its lines, blank ones and those with bytes that are not UTF-8 included."""
-    rows: tuple[Row, ...]
-    """The lines that name a clip and its text, in order."""
-    malformed: tuple[Rejected, ...]
-    """The other lines, but for blank ones and those that are not UTF-8."""
     files: tuple[Path, ...]
     """Every file below `wavs/`."""
 
-    def with_content(self, content: bytes) -> "CorpusScan":
-        """The same files with another list."""
-        lines = split_lines(content)
-        rows, malformed = parse_lines(lines)
-        return CorpusScan(
-            self.dataset, content, tuple(lines), tuple(rows), tuple(malformed), self.files
-        )
+    @cached_property
+    def lines(self) -> tuple[Line, ...]:
+        """All lines of the list, blank ones and those with bytes that are not UTF-8 included."""
+        return split_lines(self.content)
+
+    @cached_property
+    def _parsed(self) -> tuple[tuple[Row, ...], tuple[Rejected, ...]]:
+        return parse_lines(self.lines)
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """The lines that name a clip and its text, in order."""
+        return self._parsed[0]
+
+    @property
+    def malformed(self) -> tuple[Rejected, ...]:
+        """The other lines, but for blank ones and those that are not UTF-8."""
+        return self._parsed[1]
 
     @cached_property
     def recordings(self) -> dict[str, list[Path]]:
@@ -114,7 +118,7 @@ class CorpusScan:
                 name = path.relative_to(self.dataset / RECORDINGS).with_suffix("")
                 found.setdefault(recording_key(name), []).append(path)
         for paths in found.values():
-            paths.sort(key=_preference)
+            paths.sort(key=lambda one: (RECORDING_SUFFIXES.index(one.suffix.lower()), one.name))
         return found
 
 
@@ -141,7 +145,7 @@ def scan_corpus(dataset: Path) -> CorpusScan:
     files = tuple(
         Path(parent, name) for parent, _, names in os.walk(dataset / RECORDINGS) for name in names
     )
-    return CorpusScan(dataset, b"", (), (), (), files).with_content(content)
+    return CorpusScan(dataset, content, files)
 
 
 def usable_clips(scan: CorpusScan, vocabulary: Vocabulary, limits: Limits) -> Corpus:
@@ -165,15 +169,30 @@ def usable_clips(scan: CorpusScan, vocabulary: Vocabulary, limits: Limits) -> Co
         paths = scan.recordings.get(recording_key(row.clip_id))
         if not paths:
             reason = f"has no recording {row.clip_id}.wav or .flac in {RECORDINGS}"
+        elif not text:
+            cut = "…" if len(row.text) > _MAX_QUOTED else ""
+            reason = (
+                f"has no character of the vocabulary in its text {row.text[:_MAX_QUOTED] + cut!r}"
+            )
+        elif len(text) >= limits.max_characters:
+            reason = (
+                f"has a text of {len(text) + 1} characters; the limit is {limits.max_characters}"
+            )
         else:
-            reason = _problem_of_text(row.text, text, limits)
-        if paths and not reason:
             clips.append(Clip(row.line, row.clip_id, paths[0], text))
-        else:
-            rejected.append(Rejected(row.line, row.clip_id, reason))
+            continue
+        rejected.append(Rejected(row.line, row.clip_id, reason))
     rejected.sort(key=lambda clip: clip.line)
+    if not clips and not rejected:
+        raise InputError(
+            f"{scan.dataset / METADATA} is empty; write a line id|text for each recording."
+        )
     if not clips:
-        raise InputError(_nothing_usable(scan.dataset, rejected))
+        first = rejected[0]
+        raise InputError(
+            f"{scan.dataset} cannot be trained on: none of its {len(rejected)} clips can be used."
+            f" Line {first.line}, {first.clip_id}: {first.reason}."
+        )
     return Corpus(scan.dataset, tuple(clips), tuple(rejected))
 
 
@@ -204,11 +223,6 @@ def max_seconds(limits: Limits, audio: AudioSpec) -> float:
 def reason_of(error: InputError, path: Path) -> str:
     """An error about a recording as the reason why its clip is left out, without the folder."""
     return str(error).replace(str(path), path.name).rstrip(".")
-
-
-def recording_key(clip_id: PurePath | str) -> str:
-    """An id in one Unicode form, because macOS and Linux write accents differently."""
-    return unicodedata.normalize("NFC", str(clip_id))
 
 
 def map_in_order(
@@ -252,42 +266,17 @@ def map_in_order(
 
 
 def _require_layout(dataset: Path) -> None:
+    problem = ""
     if dataset.is_file():
-        raise InputError(
-            f"{dataset} is a file; give the folder that holds {METADATA} and {RECORDINGS}/."
-        )
-    if not dataset.is_dir():
+        problem = f"is a file; give the folder that holds {METADATA} and {RECORDINGS}/"
+    elif not dataset.is_dir():
         raise InputError(f"There is no corpus folder {dataset}; check the path.")
-    if not (dataset / METADATA).is_file():
-        raise InputError(
-            f"{dataset} has no {METADATA}; a corpus needs one, with a line id|text for each "
-            f"recording in {RECORDINGS}/."
+    elif not (dataset / METADATA).is_file():
+        problem = (
+            f"has no {METADATA}; a corpus needs one, with a line id|text for each recording in "
+            f"{RECORDINGS}/"
         )
-    if not (dataset / RECORDINGS).is_dir():
-        raise InputError(
-            f"{dataset} has no folder {RECORDINGS}; put the recordings there as WAV or FLAC."
-        )
-
-
-def _preference(path: Path) -> tuple[int, str]:
-    return RECORDING_SUFFIXES.index(path.suffix.lower()), path.name
-
-
-def _problem_of_text(original: str, text: str, limits: Limits) -> str:
-    if not text:
-        quoted = original if len(original) <= _MAX_QUOTED else original[:_MAX_QUOTED] + "…"
-        return f"has no character of the vocabulary in its text {quoted!r}"
-    symbols = len(text) + 1
-    if symbols > limits.max_characters:
-        return f"has a text of {symbols} characters; the limit is {limits.max_characters}"
-    return ""
-
-
-def _nothing_usable(dataset: Path, rejected: list[Rejected]) -> str:
-    if not rejected:
-        return f"{dataset / METADATA} is empty; write a line id|text for each recording."
-    first = rejected[0]
-    return (
-        f"{dataset} is no usable corpus: none of its clips ({len(rejected)}) can be used. "
-        f"Line {first.line}, {first.clip_id}: {first.reason}."
-    )
+    elif not (dataset / RECORDINGS).is_dir():
+        problem = f"has no folder {RECORDINGS}; put the recordings there as WAV or FLAC"
+    if problem:
+        raise InputError(f"{dataset} {problem}.")

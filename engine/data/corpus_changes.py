@@ -45,16 +45,19 @@ class CorpusContent:
         """
         if load_content(folder, self.key) is None:
             content = json.dumps(dict(sorted(self.clips.items())), indent=0).encode()
-            write_whole(_path(folder, self.key), content, make_folders=False)
+            write_whole(folder / f"{self.key}.json", content, make_folders=False)
 
     def changes_since(self, old: "CorpusContent") -> str:
         """Say how many clips were added, removed and changed, and name a few of each."""
-        added = sorted(self.clips.keys() - old.clips.keys())
-        removed = sorted(old.clips.keys() - self.clips.keys())
         both = old.clips.keys() & self.clips.keys()
-        changed = sorted(one for one in both if old.clips[one] != self.clips[one])
-        kinds = (("added", added), ("removed", removed), ("changed", changed))
-        return ", ".join(f"{len(ids):,} {kind} ({first_few(ids)})" for kind, ids in kinds if ids)
+        kinds = {
+            "added": self.clips.keys() - both,
+            "removed": old.clips.keys() - both,
+            "changed": {one for one in both if old.clips[one] != self.clips[one]},
+        }
+        return ", ".join(
+            f"{len(ids):,} {kind} ({first_few(sorted(ids))})" for kind, ids in kinds.items() if ids
+        )
 
 
 def hash_of_clip(recording: str, text: str) -> str:
@@ -64,7 +67,7 @@ def hash_of_clip(recording: str, text: str) -> str:
 
 def load_content(folder: Path, key: str) -> CorpusContent | None:
     """Read what was saved under a key; None where that is gone or damaged."""
-    path = _path(folder, key)
+    path = folder / f"{key}.json"
     try:
         content = CorpusContent(from_json(read_plain(path, _MAX_BYTES), dict[str, str], path))
     except (OSError, InputError):
@@ -73,10 +76,7 @@ def load_content(folder: Path, key: str) -> CorpusContent | None:
 
 
 def keep_only(folder: Path, keys: set[str]) -> dict[Path, OSError]:
-    """Remove what was saved under other keys.
-
-    Returns those that cannot be removed, as `engine.files.remove_all`.
-    """
+    """Remove what was saved under other keys; returns as `engine.files.remove_all`."""
     return remove_all(path for path in folder.glob("*.json") if path.stem not in keys)
 
 
@@ -137,7 +137,3 @@ def _read_record(record: Path) -> dict[str, _Entry]:
     stated = content.pop(_SUM, None)
     entries = {name: entry for name, entry in content.items() if isinstance(entry, tuple)}
     return entries if stated == checksum(entries) else {}
-
-
-def _path(folder: Path, key: str) -> Path:
-    return folder / f"{key}.json"

@@ -52,6 +52,8 @@ _HOPELESS = 4
 _Count = Annotated[int, Meta(gt=0, lt=2**31)]
 _Known = tuple[Clip, str | None]
 """A clip and the hash of its recording, None where that is not known yet."""
+_Features = tuple[NDArray[np.float16], NDArray[np.float16]]
+"""Coarse mel and magnitude of a clip."""
 _R = TypeVar("_R")
 
 
@@ -124,44 +126,34 @@ class FeatureIndex:
 class FeatureStore:
     """Coarse mels and magnitudes of a corpus, read from disk as they are asked for.
 
-    The magnitudes of all clips come first in the file and the coarse mels stand together at
-    its end, so that training Text2Mel touches no page of magnitudes. Both are float16, whose
-    rounding (at most 0.0005) is far below what the networks resolve.
+    Training Text2Mel touches no page of magnitudes. Both are float16, whose rounding (at most
+    0.0005) is far below what the networks resolve.
     """
-
-    clips: tuple[Clip, ...]
-    """Usable clips in the corpus's order; index i is the same in all methods."""
-    rejected: tuple[Rejected, ...]
-    """Clips of the corpus that failed in analysis: silent, unreadable, too long when trimmed."""
-    key: str
-    """Hash of the recordings, the audio constants and the limit that made these features."""
-    audio: AudioSpec
-    """The audio constants."""
-    content: CorpusContent
-    """What the usable clips consist of, their transcripts included."""
 
     def __init__(
         self, corpus: Corpus, audio: AudioSpec, index: FeatureIndex, path: Path, hashes: list[str]
     ) -> None:
         by_id = {clip.clip_id: clip for clip in corpus.clips}
         self.clips = tuple(by_id[entry.clip_id] for entry in index.entries)
+        """Usable clips in the corpus's order; index i is the same in all methods."""
         self.rejected = tuple(
             Rejected(by_id[clip_id].line, clip_id, reason) for clip_id, reason in index.rejected
         )
-        hash_of = {clip.clip_id: one for clip, one in zip(corpus.clips, hashes, strict=True)}
+        """Clips of the corpus that failed in analysis: silent, unreadable, too long."""
+        hash_of = dict(zip(by_id, hashes, strict=True))
         self.content = CorpusContent(
             {clip.clip_id: hash_of_clip(hash_of[clip.clip_id], clip.text) for clip in self.clips}
         )
+        """What the usable clips consist of, their transcripts included."""
         self.key = index.key
+        """Hash of the recordings, the audio constants and the limit that made these features."""
         self.audio = audio
         counts = [entry.frames for entry in index.entries]
         self._starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
         shape = (index.frames, index.n_bins)
-        self._magnitude: NDArray[np.float16] = np.memmap(path, np.float16, "r", shape=shape)
+        self._magnitude = np.memmap(path, np.float16, "r", shape=shape)
         shape = (index.frames // index.reduction, index.n_mels)
-        self._mel: NDArray[np.float16] = np.memmap(
-            path, np.float16, "r", offset=index.mels_from, shape=shape
-        )
+        self._mel = np.memmap(path, np.float16, "r", offset=index.mels_from, shape=shape)
 
     @classmethod
     def open(
@@ -179,11 +171,10 @@ class FeatureStore:
         """Open the features of a corpus in a cache folder, and compute them first if need be.
 
         They are taken from the folder when the same recordings were analysed there with the
-        same constants; transcripts may differ. `on_progress(done, total)` counts clips and
-        ends at the total; it and `cancelled` are called from the calling thread. Where a number
-        in the cache has changed, all are computed again, and `on_damage` gets a sentence about
-        it, as about old features that cannot be removed. Without `magnitudes`, which Text2Mel
-        does not read, only the coarse mels are verified.
+        same constants; transcripts may differ. `on_progress(done, total)` counts clips; it and
+        `cancelled` are called from the calling thread. `on_damage` gets a sentence where a number
+        in the cache has changed, so that all are computed again, or old features cannot be
+        removed. Without `magnitudes`, which Text2Mel does not read, only mels are verified.
 
         Raises:
             Cancelled: `cancelled()` was true; nothing half-made is left.
@@ -202,7 +193,7 @@ class FeatureStore:
         if not index.entries:
             clip_id, reason = index.rejected[0]
             raise InputError(
-                f"{corpus.directory} is no usable corpus: none of its {len(index.rejected)} "
+                f"{corpus.directory} cannot be trained on: none of its {len(index.rejected)} "
                 f"recordings can be used; {clip_id} {reason}."
             )
         return cls(corpus, audio, index, _features_path(folder, index.key), hashes)
@@ -223,16 +214,6 @@ class FeatureStore:
 
 
 @dataclass(frozen=True)
-class _Analysed:
-    """The hash of a recording and its features, or the reason why it has none."""
-
-    hash: str
-    problem: str = ""
-    mel: NDArray[np.float16] | None = None
-    magnitude: NDArray[np.float16] | None = None
-
-
-@dataclass(frozen=True)
 class _Builder:
     """Finds the features of a corpus in a cache folder, or computes them."""
 
@@ -246,22 +227,21 @@ class _Builder:
 
     def load_or_build(self, magnitudes: bool) -> tuple[FeatureIndex, list[str]]:
         """The index of a complete cache, and the hash of each clip's recording."""
-        clips = self.corpus.clips
+        clips, paths = self.corpus.clips, [clip.path for clip in self.corpus.clips]
         self.on_progress(0, len(clips))
         record = RecordingHashes(self.folder / "recordings.json")
-        hashes = [record.known(clip.path) for clip in clips]
+        hashes = [*map(record.known, paths)]
         if any(self.folder.glob("*.features")):
             hashes = list(self._map(_hash, list(zip(clips, hashes, strict=True))))
         known = [one for one in hashes if one is not None]
         if len(known) == len(clips):
-            record.save({clip.path: one for clip, one in zip(clips, known, strict=True)})
-            index = self._load(self._key(known), magnitudes)
-            if index is not None:
+            record.save(dict(zip(paths, known, strict=True)))
+            if (index := self._load(self._key(known), magnitudes)) is not None:
                 self.on_progress(len(clips), len(clips))
                 return index, known
         left = sweep_parts(self.folder)
         index, known = self._build(hashes)
-        record.save({clip.path: one for clip, one in zip(clips, known, strict=True)})
+        record.save(dict(zip(paths, known, strict=True)))
         old = [path for path in self.folder.glob("*.features") if path.stem != index.key]
         left |= remove_all(one for path in old for one in (path.with_suffix(".json"), path))
         if left:
@@ -273,12 +253,12 @@ class _Builder:
 
     def _key(self, hashes: list[str]) -> str:
         """Hash of all that the features depend on."""
-        clips = zip(self.corpus.clips, hashes, strict=True)
+        ids = [clip.clip_id for clip in self.corpus.clips]
         ingredients = {
             "format": _FORMAT,
             "audio": asdict(self.audio),
             "max_coarse_frames": self.limits.max_coarse_frames,
-            "clips": [[clip.clip_id, one] for clip, one in clips],
+            "clips": [*zip(ids, hashes, strict=True)],
         }
         return checksum(ingredients)[:32]
 
@@ -320,15 +300,18 @@ class _Builder:
         # Its name is a hash of all recordings, which is known when they have been read.
         unnamed = self.folder / "new.features"
         with replacing(unnamed) as file:
-            for (clip, _), result in zip(clips, self._map(self._analyse, clips), strict=True):
-                found.append(result.hash)
-                if result.mel is None or result.magnitude is None:
-                    rejected.append((clip.clip_id, result.problem))
+            for (clip, _), (digest, result) in zip(
+                clips, self._map(self._analyse, clips), strict=True
+            ):
+                found.append(digest)
+                if isinstance(result, str):
+                    rejected.append((clip.clip_id, result))
                 else:
-                    entries.append(IndexEntry(clip.clip_id, len(result.magnitude)))
-                    file.write(result.magnitude.data)
-                    magnitude_sum = zlib.crc32(result.magnitude.data, magnitude_sum)
-                    mels.append(np.ascontiguousarray(result.mel))
+                    mel, magnitude = result
+                    entries.append(IndexEntry(clip.clip_id, len(magnitude)))
+                    file.write(magnitude.data)
+                    magnitude_sum = zlib.crc32(magnitude.data, magnitude_sum)
+                    mels.append(np.ascontiguousarray(mel))
                 self.on_progress(len(found), len(clips))
             for mel in mels:
                 file.write(mel.data)
@@ -341,30 +324,35 @@ class _Builder:
         index.save(self.folder)
         return index, found
 
-    def _analyse(self, item: _Known) -> _Analysed:
-        """Hash a recording, unless its hash is known, and analyse it; the file is opened once."""
+    def _analyse(self, item: _Known) -> tuple[str, str | _Features]:
+        """The hash of a recording, and its features or the reason why it has none.
+
+        The file is opened once.
+        """
         clip, known = item
-        digest = known or UNREADABLE
+        digest, limit = known or UNREADABLE, self.limits.max_coarse_frames
         try:
             with RecordingFile(clip.path) as recording:
                 digest = known or recording.content_hash()
                 samples, rate = recording.length()
                 seconds = samples / rate
-                frames = coarse_frames(int(seconds * self.audio.sample_rate), self.audio)
-                if frames > _HOPELESS * self.limits.max_coarse_frames:
-                    return _Analysed(digest, too_long(seconds, self.limits, self.audio))
+                if (
+                    coarse_frames(int(seconds * self.audio.sample_rate), self.audio)
+                    > _HOPELESS * limit
+                ):
+                    return digest, too_long(seconds, self.limits, self.audio)
                 waveform = recording.mono(self.audio.sample_rate)
         except InputError as error:
-            return _Analysed(digest, reason_of(error, clip.path))
+            return digest, reason_of(error, clip.path)
         if is_silent(waveform):
-            return _Analysed(digest, "is silent")
+            return digest, "is silent"
         trimmed = trim(waveform, self.audio.trim_db)
-        if coarse_frames(len(trimmed), self.audio) > self.limits.max_coarse_frames:
+        if coarse_frames(len(trimmed), self.audio) > limit:
             seconds = len(trimmed) / self.audio.sample_rate
-            return _Analysed(digest, too_long(seconds, self.limits, self.audio))
+            return digest, too_long(seconds, self.limits, self.audio)
         mel, magnitude = analyse(waveform, self.audio)
         coarse = mel[:: self.audio.reduction].astype(np.float16)
-        return _Analysed(digest, "", coarse, magnitude.astype(np.float16))
+        return digest, (coarse, magnitude.astype(np.float16))
 
 
 def _hash(item: _Known) -> str:

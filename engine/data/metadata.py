@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 
 from engine.errors import InputError
 from engine.formatting import printable
@@ -77,7 +77,8 @@ class Rejected:
 def read_bytes(path: Path) -> bytes:
     """The file as it is.
 
-    Raises `InputError` when it cannot be read, or is larger than any list of clips.
+    Raises:
+        InputError: it cannot be read, or is larger than any list of clips.
     """
     try:
         with path.open("rb") as file:
@@ -92,47 +93,40 @@ def read_bytes(path: Path) -> bytes:
     return content
 
 
-def split_lines(data: bytes) -> list[Line]:
+def split_lines(data: bytes) -> tuple[Line, ...]:
     """The lines of a file, without a byte order mark at its head."""
     # In UTF-8 the bytes of a line end stand for nothing else, so that lines are cut before they
     # are decoded and one damaged line spoils no other.
     lines = _LINE_END.split(data.removeprefix(_BYTE_ORDER_MARK))
-    return [_decoded(number, line) for number, line in enumerate(lines, start=1)]
+    return tuple(_decoded(number, line) for number, line in enumerate(lines, start=1))
 
 
-def parse_lines(lines: Iterable[Line]) -> tuple[list[Row], list[Rejected]]:
+def parse_lines(lines: Iterable[Line]) -> tuple[tuple[Row, ...], tuple[Rejected, ...]]:
     """The clips of a list, and the lines that name none; blank and damaged ones are skipped."""
-    rows: list[Row] = []
-    rejected: list[Rejected] = []
     lines_by_id: dict[str, int] = {}
-    for line in lines:
-        if line.damage or not line.content.strip():
-            continue
-        parsed = _parse_line(line, lines_by_id)
-        if isinstance(parsed, Row):
-            rows.append(parsed)
-        else:
-            rejected.append(parsed)
-    return rows, rejected
+    parsed = [
+        _parse_line(line, lines_by_id) for line in lines if line.content.strip() and not line.damage
+    ]
+    rows = tuple(one for one in parsed if isinstance(one, Row))
+    return rows, tuple(one for one in parsed if isinstance(one, Rejected))
 
 
 def _parse_line(line: Line, lines_by_id: dict[str, int]) -> Row | Rejected:
-    fields = line.fields
-    problem = _problem_of_id(line.clip_id)
-    if len(fields) not in (2, 3):
-        plural = "s" if len(fields) > 1 else ""
-        reason = f"has {len(fields)} field{plural}, but id|text or id|text|normalised is needed"
-        return Rejected(line.number, shown(line.clip_id), reason, "field-count")
-    if problem:
+    if problem := _problem_of_fields(line):
         return Rejected(line.number, shown(line.clip_id), *problem)
-    text = fields[-1] or fields[1]
+    text = line.fields[-1] or line.fields[1]
     if not text:
         return Rejected(line.number, line.clip_id, "has no text", "no-text")
-    first = lines_by_id.setdefault(unicodedata.normalize("NFC", line.clip_id), line.number)
+    first = lines_by_id.setdefault(recording_key(line.clip_id), line.number)
     if first != line.number:
         reason = f"has the same id as line {first}"
         return Rejected(line.number, line.clip_id, reason, "duplicate-id")
     return Row(line.number, line.clip_id, text)
+
+
+def recording_key(clip_id: PurePath | str) -> str:
+    """An id in one Unicode form, because macOS and Linux write accents differently."""
+    return unicodedata.normalize("NFC", str(clip_id))
 
 
 def shown(text: str) -> str:
@@ -148,9 +142,14 @@ def _decoded(number: int, data: bytes) -> Line:
         return Line(number, data.decode("utf-8", "replace"), (data[error.start], column))
 
 
-def _problem_of_id(clip_id: str) -> tuple[str, str] | None:
-    """Say why an id cannot name a file below `wavs/`, and in a word; None if it can."""
+def _problem_of_fields(line: Line) -> tuple[str, str] | None:
+    """Say why a line names no file below `wavs/`, and in a word; None if it does."""
+    clip_id, count = line.clip_id, len(line.fields)
     path = PurePosixPath(clip_id)
+    if count not in (2, 3):
+        plural = "s" if count > 1 else ""
+        needed = "id|text or id|text|normalised is needed"
+        return f"has {count} field{plural}, but {needed}", "field-count"
     if not clip_id:
         return "has no id", "no-id"
     if not clip_id.isprintable():

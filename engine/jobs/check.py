@@ -14,7 +14,6 @@ from engine.check.report import (
     USUAL_STEPS,
     CheckReport,
     Finding,
-    Severity,
     TranscriptScore,
     in_order,
 )
@@ -105,7 +104,7 @@ def check(options: CheckOptions, progress: Progress) -> tuple[CheckReport, Input
             with progress("scoring the transcripts") as show:
                 report = _with_scores(report, files, options, show)
         except InputError as error:
-            # The findings so far are shown all the same.
+            # The findings so far are still shown.
             refusal = error
     if options.estimate and report.usable:
         with progress("timing training steps") as show:
@@ -136,21 +135,15 @@ def _with_estimates(
 ) -> CheckReport:
     from engine.training.throughput import EstimateRequest, with_estimates
 
-    settings = options.settings()
     preset, existing = options.sizes()
     request = EstimateRequest(
-        preset=preset,
-        recipe=settings.recipe,
-        vocabulary_size=len(settings.symbols),
-        audio=settings.audio,
-        limits=settings.limits,
+        replace(options.settings(), preset=preset),
         steps={"text2mel": options.steps, "ssrn": max(1, round(options.steps * _SSRN_SHARE))},
+        device=options.device,
         price=options.price,
         existing=existing,
     )
-    return with_estimates(
-        report, files.shapes, request, options.device, on_progress=show, cancelled=_never
-    )
+    return with_estimates(report, files.shapes, request, on_progress=show, cancelled=_never)
 
 
 def _with_scores(
@@ -170,10 +163,14 @@ def _with_scores(
 
 
 def _finding(score: TranscriptScore, files: Survey) -> Finding:
-    severity: Severity = "error" if score.score >= _WRONG else "warning"
     figure = (
         f"the text hardly helps: loss {score.loss:.3f} with it, "
         f"{score.other_loss:.3f} with another clip's"
     )
-    found = finding("doubted-transcript", figure, score.score, severity=severity)
+    found = finding(
+        "doubted-transcript",
+        figure,
+        score.score,
+        harmful=score.score >= _WRONG,
+    )
     return found.at(files.files.get(score.line, METADATA), score.line, score.clip_id)

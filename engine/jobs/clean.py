@@ -1,14 +1,13 @@
 """`voicecoach clean`: a repaired copy of a corpus; the original is only read."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from engine.check.cleaning import (
     Change,
     Kept,
-    LeftOut,
     Outcome,
     harmful_lines,
     repair_clip,
@@ -17,6 +16,7 @@ from engine.check.cleaning import (
 from engine.check.metadata_checks import Metadata, check_metadata
 from engine.data.audio import AudioSpec
 from engine.data.clips import METADATA, RECORDINGS, CorpusScan, map_in_order, scan_corpus
+from engine.data.metadata import Rejected
 from engine.errors import InputError
 from engine.files import new_folder
 from engine.text.vocabulary import Vocabulary
@@ -34,9 +34,9 @@ class Cleaned:
     folder: Path
     changes: tuple[Change, ...]
     """The clips of the copy, in the order of their lines."""
-    left_out: tuple[LeftOut, ...]
+    left_out: tuple[Rejected, ...]
     hours: float
-    """Duration of the copy."""
+    """Duration of the copy, trimmed as training trims."""
 
 
 def clean(
@@ -82,22 +82,15 @@ def clean(
             outcomes.append(outcome)
             on_progress(len(outcomes), len(clips))
         outcomes = without_wrong_texts(outcomes)
-        cleaned = _summary(out, outcomes, harmful.values())
-        if not cleaned.changes:
-            raise InputError(_nothing_left(dataset, cleaned.left_out))
+        kept = [outcome for outcome in outcomes if isinstance(outcome, Kept)]
+        rejected = [outcome for outcome in outcomes if isinstance(outcome, Rejected)]
+        left_out = tuple(sorted([*harmful.values(), *rejected], key=lambda row: row.line))
+        if not kept:
+            raise InputError(_nothing_left(dataset, left_out))
+        hours = sum(clip.recording.seconds or 0.0 for clip in kept) / 3600
+        cleaned = Cleaned(out, tuple(clip.change for clip in kept), left_out, hours)
         _write_lists(scan, folder, cleaned)
     return cleaned
-
-
-def _summary(out: Path, outcomes: Sequence[Outcome], harmful: Iterable[LeftOut]) -> Cleaned:
-    kept = [outcome for outcome in outcomes if isinstance(outcome, Kept)]
-    left_out = [*harmful, *(outcome for outcome in outcomes if isinstance(outcome, LeftOut))]
-    return Cleaned(
-        out,
-        tuple(clip.change for clip in kept),
-        tuple(sorted(left_out, key=lambda row: row.line)),
-        sum(clip.recording.seconds or 0.0 for clip in kept) / 3600,
-    )
 
 
 def _require_readable(dataset: Path, metadata: Metadata) -> None:
@@ -123,22 +116,25 @@ def _require_place(dataset: Path, out: Path) -> None:
 
 
 def _write_lists(scan: CorpusScan, folder: Path, cleaned: Cleaned) -> None:
-    lines = {line.number: line for line in scan.lines}
-    rows = [
-        "|".join([change.clip_id, *lines[change.line].fields[1:]]) for change in cleaned.changes
-    ]
+    rows = (
+        "|".join([change.clip_id, *scan.lines[change.line - 1].fields[1:]])
+        for change in cleaned.changes
+    )
     (folder / METADATA).write_text("\n".join(rows) + "\n", encoding="utf-8", newline="\n")
     report = {
         "clips": len(cleaned.changes),
         "hours": round(cleaned.hours, 4),
-        "left_out": [asdict(row) for row in cleaned.left_out],
+        "left_out": [
+            {"line": row.line, "clip_id": row.clip_id, "reason": row.reason}
+            for row in cleaned.left_out
+        ],
         "changes": [asdict(change) for change in cleaned.changes],
     }
     text = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
     (folder / REPORT).write_text(text, encoding="utf-8", newline="\n")
 
 
-def _nothing_left(dataset: Path, left_out: Sequence[LeftOut]) -> str:
+def _nothing_left(dataset: Path, left_out: Sequence[Rejected]) -> str:
     if not left_out:
         return f"{dataset / METADATA} has no rows; write one line id|text per recording."
     first = left_out[0]

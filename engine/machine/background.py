@@ -65,8 +65,13 @@ class BackgroundThread:
         started = self._started
         return 0.0 if started is None else time.monotonic() - started
 
+    @property
+    def running(self) -> bool:
+        """Whether there is a thread."""
+        return self._thread is not None
+
     def start(self) -> None:
-        """Start the thread; where the system allows no more, `request` does without."""
+        """Start the thread; where the system refuses, `request` does without."""
         thread = threading.Thread(target=lambda: repeat(self._turn), name=self.name, daemon=True)
         try:
             thread.start()

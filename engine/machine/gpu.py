@@ -65,7 +65,7 @@ class GpuMonitor:
             self._failures += 1
             if self._failures >= _MAX_FAILURES:
                 self.absent = _words(error)
-                _log.warning("the GPU is read no more", exc_info=error)
+                _log.warning("GPU monitoring has stopped", exc_info=error)
             return None
         self._failures = 0
         return reading

@@ -6,7 +6,7 @@ import re
 import shlex
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -29,7 +29,7 @@ _MAX_REMOVALS = 100
 
 
 class FolderLostError(EngineError):
-    """A locked folder that cannot be written any more: deleted, out of reach, or another run's."""
+    """A locked folder that can no longer be written: deleted, out of reach, or another run's."""
 
 
 class LockRemovedError(EngineError):
@@ -91,7 +91,13 @@ class FolderLock:
                 os.close(self._directory)
 
     def _find_folder(self) -> Path:
-        for path in (self.named, *self._paths_by_descriptor()):
+        paths = [self.named]
+        with suppress(OSError):
+            # Where the kernel says that the open folder is, which has to be verified: of network
+            # file systems it may call a folder deleted that is there.
+            linked = Path(f"/proc/self/fd/{self._directory}").readlink()
+            paths += [linked, Path(str(linked).removesuffix(" (deleted)"))]
+        for path in paths:
             try:
                 if os.path.samestat(path.stat(), self._identity):
                     return path
@@ -100,15 +106,6 @@ class FolderLock:
             except OSError as error:
                 raise EngineError(f"{path} cannot be reached: {error.strerror}.") from error
         raise FolderLostError(f"{self.named} was deleted, or moved out of reach.")
-
-    def _paths_by_descriptor(self) -> tuple[Path, ...]:
-        """Where the kernel says that the open folder is, which has to be verified."""
-        try:
-            path = Path(f"/proc/self/fd/{self._directory}").readlink()
-        except OSError:
-            return ()
-        # Network file systems let the kernel call a folder deleted that is there.
-        return path, Path(str(path).removesuffix(" (deleted)"))
 
     def _relock(self, restore: bool) -> None:
         """Lock the lock file anew if it was replaced, or was removed and is to be restored."""
@@ -140,41 +137,43 @@ class FolderLock:
 
 
 def acquire_lock(folder: Path) -> FolderLock:
-    """Lock a voice folder.
+    """Lock a voice folder, made where there is none.
 
-    The folder is made where there is none. The operating system lets go of the lock when the
-    process ends, however it ends: what a dead process wrote into the file is no lock, and is
-    written over.
+    The operating system lets go of the lock when the process ends, however it ends: what a dead
+    process wrote into the file is no lock, and is written over.
 
     Raises:
         InputError: another process has it, or the folder or the lock file cannot be written.
         EngineError: the disk is full, or the file system knows no locks.
     """
-    for tries_left in reversed(range(_MAX_REMOVALS)):
-        try:
-            make_folder(folder)
-            directory = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        except OSError as error:
-            if isinstance(error, FileNotFoundError) and tries_left:
-                continue  # another process has just removed the folder that it had made
-            raise unusable_path(folder, error) from error
+    gone: OSError | None = None
+    for _ in range(_MAX_REMOVALS):
         with ExitStack() as opened:
-            opened.callback(os.close, directory)
             try:
+                make_folder(folder)
+                directory = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+                opened.callback(os.close, directory)
                 descriptor = _take(directory, folder)
                 opened.callback(os.close, descriptor)
                 if os.path.samestat(folder.stat(), os.fstat(directory)):
                     opened.pop_all()
                     return FolderLock(folder, directory, descriptor)
-            except FileNotFoundError:
-                continue
+            except FileNotFoundError as error:
+                gone = error  # another process has just removed the folder that it had made
+            except OSError as error:
+                raise unusable_path(folder, error) from error
+    if gone is not None and not folder.exists():
+        raise unusable_path(folder, gone) from gone
     raise EngineError(
         f"Cannot lock {folder / LOCK_NAME}: another process keeps removing it; try again."
     )
 
 
 def _take(directory: int, folder: Path, *, create: bool = True) -> int:
-    """Lock the lock file of an open folder, and return the descriptor that holds the lock."""
+    """Lock the lock file of an open folder, and return the descriptor that holds the lock.
+
+    Raises FileNotFoundError where it is not there, and not to be made.
+    """
     path = folder / LOCK_NAME
     flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | (os.O_CREAT if create else 0)
     while True:
@@ -212,13 +211,8 @@ def _status_of(name: str, directory: int) -> os.stat_result | None:
 
 
 def require_untrained(folder: Path) -> None:
-    """Refuse a voice folder in which a process trains, without taking its lock.
-
-    Raises:
-        InputError: naming the process, as `acquire_lock` does.
-    """
-    holder = holder_of(folder)
-    if holder is not None:
+    """Refuse a voice folder in which a process trains; raises as `acquire_lock`, but takes none."""
+    if (holder := holder_of(folder)) is not None:
         raise _held(folder, holder)
 
 
@@ -263,7 +257,7 @@ def _sign(descriptor: int) -> None:
 
 
 def _signature(descriptor: int) -> str:
-    """Who wrote the lock file last, unless that process is no more and so has no lock."""
+    """Who wrote the lock file last, unless that process has ended and so holds no lock."""
     text = os.pread(descriptor, _MAX_BYTES, 0).decode(errors="replace").strip()
     match = _HOLDER.fullmatch(text)
     running = match is not None and Path(f"/proc/{match['pid']}").exists()

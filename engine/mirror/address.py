@@ -42,41 +42,36 @@ def checked_address(text: str) -> str:
             example = "file:///mnt/disk/alice, or without the file://"
             raise _unusable(text, f"give a folder's absolute path, as in {example}")
         return str(absolute_path(Path(path)))
-    _require_no_secret(text)
-    _require_place(text, kind)
+    _require_bucket(text, kind)
     return f"{kind}://{rest}".rstrip("/")
 
 
-def _unusable(text: str, advice: str) -> InputError:
+def _unusable(text: str, advice: str = f"give {EXAMPLES}") -> InputError:
     return InputError(f"--mirror is {without_secrets(text)}; {advice}.")
 
 
-def _require_no_secret(url: str) -> None:
+def _require_bucket(url: str, kind: str) -> None:
+    """Refuse what holds a secret, names no bucket, or climbs out of one."""
     try:
         parts = urlsplit(url)
         secret = parts.password is not None
     except ValueError:
-        raise _unusable(url, f"give {EXAMPLES}") from None
+        raise _unusable(url) from None
     if secret:
         raise InputError(
             f"--mirror {without_secrets(url)} contains a password, which would be written into "
             f"voice.toml; put it where the cloud's own tools look, such as ~/.aws/credentials."
         )
     if parts.query or parts.fragment or not parts.netloc:
-        raise _unusable(url, f"give {EXAMPLES}")
-
-
-def _require_place(url: str, kind: str) -> None:
-    """Refuse what names no bucket, or climbs out of one."""
-    host, _, path = url.partition("://")[2].partition("/")
-    if kind in _BUCKETS and not _BUCKET.fullmatch(host):
+        raise _unusable(url)
+    if kind in _BUCKETS and not _BUCKET.fullmatch(parts.netloc):
         # As a part of a URL, so that a key before an @ is left out, too.
-        shown = without_secrets(f"://{host}").removeprefix("://")
+        shown = without_secrets(f"://{parts.netloc}").removeprefix("://")
         raise InputError(
             f"--mirror is {without_secrets(url)}: {shown!r} is not a bucket name (3 to 63 letters, "
             f"digits, - and .); give {EXAMPLES}."
         )
-    if not {".", ".."}.isdisjoint(path.split("/")):
+    if not {".", ".."}.isdisjoint(parts.path.split("/")):
         raise _unusable(url, "give it without . and .. in it")
 
 

@@ -6,7 +6,9 @@ is cut off leaves nothing that counts, and the next one continues with what is t
 """
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from engine.choices import NETWORKS
@@ -23,14 +25,10 @@ from engine.files import (
 )
 from engine.machine.lock import acquire_lock
 from engine.mirror.layout import LATEST_FOLDER, VOICE_FILES, Index, Manifest
-from engine.mirror.store import FileInfo, MirrorError, Store, file_fingerprint
+from engine.mirror.store import FileInfo, MirrorError, Store, file_fingerprint, open_store
 from engine.voice.folder import RESTORING, SETTINGS, Voice
 from engine.voice.layout import step_folder
 from engine.voice.settings import VoiceSettings, parse_settings, settings_text
-
-Report = Callable[[str], None]
-Progress = Callable[[int, int], None]
-"""Bytes fetched, and of how many."""
 
 _SPEND = "spend.jsonl"
 # Bytes; no spend file has as many.
@@ -39,6 +37,17 @@ _MAX_SPEND = 2**27
 _MARGIN = 2**26
 # Bytes of a small file, which is read into memory: a history of some ten million steps.
 _MAX_SMALL = 2**28
+
+
+@dataclass(frozen=True)
+class FetchOptions:
+    """How a fetch is reported, and how mirrors are opened and waited for."""
+
+    report: Callable[[str], None] = lambda _: None
+    progress: Callable[[int, int], None] = lambda _done, _total: None
+    """Bytes fetched, and of how many."""
+    wait: Callable[[float], object] = lambda seconds: threading.Event().wait(seconds)
+    open: Callable[[str], Store] = open_store
 
 
 class DamagedError(Exception):
@@ -52,15 +61,13 @@ class Fetch:
     be written.
     """
 
-    def __init__(
-        self, store: Store, index: Index, folder: Path, report: Report, progress: Progress
-    ) -> None:
+    def __init__(self, store: Store, index: Index, folder: Path, options: FetchOptions) -> None:
         """Take a mirror with one complete checkpoint or more."""
         self._store = store
         self._index = index
         self._folder = folder
-        self._report = report
-        self._progress = progress
+        self._report = options.report
+        self._progress = options.progress
         self._parts = folder / RESTORING
         """Where files lie until all of a checkpoint is there, named by their checksums."""
 
@@ -100,9 +107,9 @@ class Fetch:
                 ]
                 if not ahead:
                     continue
-                here = "there is none" if own is None else f"step {own.step:,} is"
+                theirs, here = ahead[0].step, "none" if own is None else f"{own.step:,}"
                 self._report(
-                    f"{self._store.address} has {network} at step {ahead[0].step:,}, {here} here: "
+                    f"{self._store.address} has {network} at step {theirs:,} (here: {here}); "
                     f"continuing from the mirror"
                 )
                 self._newest_intact(ahead)

@@ -101,8 +101,8 @@ class Lease:
             raise MarkerLostError(text)
         if marker.token != self._marker.token:
             raise LeaseLostError(
-                f"{without_secrets(marker.writer)} has taken over the mirror {self._shown}: "
-                f"nothing more is sent there from here"
+                f"{without_secrets(marker.writer)} has taken over the mirror {self._shown}; this "
+                f"run no longer uploads to it"
             )
 
     def _newest_step(self, network: NetworkName) -> int:
@@ -113,8 +113,7 @@ class Lease:
         if index.marker.id != self.id:
             raise LeaseLostError(
                 f"the mirror {self._shown} holds another voice, "
-                f"{without_secrets(index.marker.voice)}: nothing is sent there; give another "
-                f"place with --mirror"
+                f"{without_secrets(index.marker.voice)}: not uploading; choose another --mirror"
             )
         later = index.sequence > self.sequence
         if self._sequence is None:
@@ -123,6 +122,6 @@ class Lease:
         if later:
             raise LeaseLostError(
                 f"the mirror {self._shown} has later steps of this voice, from "
-                f"{without_secrets(index.marker.writer)}: nothing is sent there; end this run and "
-                f"start it again to continue from those"
+                f"{without_secrets(index.marker.writer)}: not uploading; restart this run to "
+                f"continue from them"
             )

@@ -7,18 +7,16 @@ voice that is here, these are fetched; where it holds another voice, the options
 names is not contacted; see `report_unused_mirror`.
 """
 
-import threading
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
 from engine.errors import EngineError, InputError
 from engine.machine.lock import LOCK_NAME, require_untrained
 from engine.mirror.address import checked_address, without_secrets
-from engine.mirror.fetch import Fetch, Progress, Report
+from engine.mirror.fetch import Fetch, FetchOptions
 from engine.mirror.layout import Marker, read_index
-from engine.mirror.store import MirrorError, Store, backoff, open_store
+from engine.mirror.store import MirrorError, Store, backoff
 from engine.run.options import TrainOptions
 from engine.voice.dataset import as_stored, require_dataset, require_free
 from engine.voice.folder import RESTORING, Voice
@@ -41,16 +39,6 @@ _LEFTOVERS = {
     "mirror.confirmed",  # version 0.1
     RESTORING,
 }
-
-
-@dataclass(frozen=True)
-class FetchOptions:
-    """How a fetch is reported, and how mirrors are opened and waited for."""
-
-    report: Report = lambda _: None
-    progress: Progress = lambda _done, _total: None
-    wait: Callable[[float], object] = lambda seconds: threading.Event().wait(seconds)
-    open: Callable[[str], Store] = open_store
 
 
 def restore_from_mirror(options: TrainOptions, fetching: FetchOptions) -> TrainOptions:
@@ -147,7 +135,7 @@ def _fetch_from(
             )
         store.require_usable()
         return 0
-    fetch = Fetch(store, index, folder, fetching.report, fetching.progress)
+    fetch = Fetch(store, index, folder, fetching)
     if Voice.exists(folder):
         voice = Voice.open(folder)
         _require_same_voice(index.marker, voice, store.address)

@@ -225,8 +225,10 @@ class Store:
 
     def require_usable(self) -> None:
         """Write, read and remove a few bytes."""
-        key = f"probe-{uuid.uuid4().hex}"
-        self.write_verified(key, b"voicecoach tests whether it can write here\n")
+        key, content = f"probe-{uuid.uuid4().hex}", b"voicecoach tests whether it can write here\n"
+        self.write(key, content)
+        if self.read(key, len(content)) != content:
+            raise MirrorError(f"{self.address} does not keep what is written there", refused=True)
         self.remove(key)
 
     def _blocks(self, key: str, size: int) -> Iterator[bytes]:

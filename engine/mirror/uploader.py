@@ -9,7 +9,6 @@ import contextlib
 import logging
 import math
 import shlex
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -18,10 +17,11 @@ from pathlib import Path
 
 from engine.choices import NETWORKS
 from engine.errors import EngineError, InputError
+from engine.machine.background import BackgroundThread
 from engine.machine.lock import FolderLostError
 from engine.mirror.address import checked_address, without_secrets
 from engine.mirror.lease import Lease, LeaseLostError, MarkerLostError
-from engine.mirror.store import MirrorError, Store, backoff, open_store
+from engine.mirror.store import Store, backoff, open_store
 from engine.mirror.sync import GoneError, Sync
 from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
@@ -40,8 +40,10 @@ _QUIET_SECONDS = 1.0
 _CHECKPOINT_SECONDS = 120.0
 # Seconds that the end of a run waits for the last of the spend, once all else is in the mirror.
 _SPEND_SECONDS = 10.0
-# Seconds before a cloud takes the machine away in which nothing is waited for any more.
+# Seconds before a cloud reclaims the machine in which nothing is waited for.
 _NOTICE_MARGIN = 1.0
+# Seconds after which a wait looks whether it was ended.
+_LOOK_SECONDS = 0.2
 
 
 def report_unused_mirror(voice: Voice, publisher: Publisher) -> None:
@@ -88,57 +90,91 @@ class Uploader:
         self._lease: Lease | None = None
         self._sync: Sync | None = None
         self._failures = 0
-        self._wake = threading.Event()
-        self._closed = threading.Event()
-        # How often "send everything" was requested, and how much of that has been done.
-        self._changed = threading.Condition()
-        self._requested = self._done = 0
-        self._given_up = self._hurried = False
+        self._lost = False
+        """Whether this run can no longer send anything."""
+        self._sends_spend = False
+        """Whether the small files are sent now, not only when they are due."""
+        self._given_up = False
+        self._hurried = threading.Event()
         self._state = MirrorState(options.mirror or "")
         self._shown = without_secrets(self._state.address)
-        self._thread = threading.Thread(target=self._run, name="mirror", daemon=True)
+        self._thread = BackgroundThread("mirror", self._turn, publisher.event, every=_IDLE_SECONDS)
 
     def start(self) -> None:
         """Start sending, in a thread that ends with the process."""
         if self._options.mirror is not None:
             self._publisher.update(mirror=self._state)
             self._thread.start()
+            if not self._thread.running:
+                self._lose("there is no memory for its thread")
 
     def wake(self, _saved: Path) -> None:
         """Compare now, as a checkpoint was saved; returns at once."""
-        self._wake.set()
+        self._thread.request()
+
+    def hurry(self) -> None:
+        """Have the end of the run wait no longer; from any thread."""
+        self._hurried.set()
 
     def finish(self, max_seconds: float = _CHECKPOINT_SECONDS) -> bool:
         """Wait until everything is safe in the mirror, but not for ever; return whether it is."""
-        if self._thread.ident is None or self._folder_lost():
+        if not self._thread.running or self._folder_lost():
             return False
         seconds = min(max_seconds, self._seconds_left())
         self._publisher.update(end_waits_for="mirror", end_waits_until=time.time() + seconds)
         try:
-            return self._finish(seconds)
+            safe = self._send_all(min(seconds, _QUIET_SECONDS), threading.Event())
+            if not (safe or self._lost):
+                self._publisher.event(
+                    f"mirror: sending what is saved to {self._shown}, for up to {seconds:.0f} s"
+                )
+                safe = self._send_all(max(0.0, seconds - _QUIET_SECONDS), self._hurried)
         finally:
             self._publisher.update(end_waits_for="")
-
-    def _finish(self, seconds: float) -> bool:
-        request = self._request()
-        if not self._wait_for(request, min(seconds, _QUIET_SECONDS), can_hurry=False):
-            self._publisher.event(
-                f"mirror: sending what is saved to {self._shown}, for up to {seconds:.0f} s"
-            )
-            self._wait_for(request, max(0.0, seconds - _QUIET_SECONDS))
         state = self._state
-        if self._wait_for(request, 0) and not state.trouble:
-            if state.safe_step is not None:
-                self._publisher.event(f"mirror: step {state.safe_step:,} is safe at {self._shown}")
-            return True
-        self._given_up = True
-        why = state.trouble or ("the wait was ended" if self._hurried else "it takes longer")
-        self._publisher.event(
-            f"the last checkpoint is not in the mirror {self._shown} ({why}); it is safe on this "
-            f"machine, and the next run sends it",
-            "warning",
-        )
-        return False
+        if safe and state.safe_step is not None:
+            self._publisher.event(f"mirror: step {state.safe_step:,} is safe at {self._shown}")
+        if not safe:
+            self._given_up = True
+            hurried = "the wait was ended" if self._hurried.is_set() else "it takes longer"
+            self._publisher.event(
+                f"the last checkpoint is not in the mirror {self._shown} "
+                f"({state.trouble or hurried}); it is safe on this machine, and the next run "
+                f"sends it",
+                "warning",
+            )
+        return safe
+
+    def close(self, max_seconds: float = _SPEND_SECONDS) -> None:
+        """Send the spend as it is at the end, in at most so many seconds; then nothing more."""
+        waits = self._thread.running and not (self._given_up or self._state.trouble)
+        seconds = min(max_seconds, self._seconds_left())
+        if waits and not self._send_all(seconds, self._hurried):
+            self._publisher.event(
+                f"the last lines of the spend are not in the mirror {self._shown}; they "
+                f"are safe on this machine, and the next run sends them",
+                "warning",
+            )
+        self._thread.stop(wait=False)
+
+    def _send_all(self, seconds: float, hurried: threading.Event) -> bool:
+        """Have everything sent, again and again until it is; False if that takes too long."""
+        end = time.monotonic() + seconds
+        self._sends_spend = True
+        try:
+            while not self._lost:
+                self._thread.request()
+                while not self._thread.wait(min(_LOOK_SECONDS, max(0.0, end - time.monotonic()))):
+                    if hurried.is_set() or time.monotonic() >= end:
+                        return False
+                if not self._state.trouble:
+                    return True
+                left = end - time.monotonic()
+                if left <= 0 or hurried.wait(min(_LAST_TRY_SECONDS, left)):
+                    return False
+            return False
+        finally:
+            self._sends_spend = False
 
     def _folder_lost(self) -> bool:
         try:
@@ -146,7 +182,7 @@ class Uploader:
         except FolderLostError:
             return True  # there is nothing left that could be sent
         except EngineError as error:
-            _log.warning("waiting for the mirror all the same: %s", error)
+            _log.warning("still waiting for the mirror: %s", error)
         return False
 
     def _seconds_left(self) -> float:
@@ -156,78 +192,41 @@ class Uploader:
             return math.inf
         return max(0.0, notice.last_second - time.monotonic() - _NOTICE_MARGIN)
 
-    def close(self, max_seconds: float = _SPEND_SECONDS) -> None:
-        """Send the spend as it is at the end, in at most so many seconds; then nothing more."""
-        waits = self._thread.ident is not None and not (self._given_up or self._state.trouble)
-        if waits and not self._wait_for(self._request(), min(max_seconds, self._seconds_left())):
-            self._publisher.event(
-                f"the last lines of the spend are not in the mirror {self._shown}; they "
-                f"are safe on this machine, and the next run sends them",
-                "warning",
-            )
-        self._closed.set()
-        self._wake.set()
-
-    def hurry(self) -> None:
-        """Have the end of the run wait no longer; from any thread."""
-        with self._changed:
-            self._hurried = True
-            self._changed.notify_all()
-
-    def _request(self) -> int:
-        with self._changed:
-            self._requested += 1
-        self._wake.set()
-        return self._requested
-
-    def _wait_for(self, request: int, seconds: float, *, can_hurry: bool = True) -> bool:
-        """Wait until a request is done, or never will be; return whether that is so."""
-        with self._changed:
-            self._changed.wait_for(
-                lambda: (self._hurried and can_hurry) or self._done >= request, seconds
-            )
-            return self._done >= request
-
-    def _finish_request(self, request: int) -> None:
-        with self._changed:
-            self._done = max(self._done, request)
-            self._changed.notify_all()
-
     # What follows runs in the uploader's thread.
 
-    def _run(self) -> None:
-        while not self._closed.is_set():
-            request = self._requested
-            try:
-                self._bring_up_to_date(now=request > self._done)
-            except (LeaseLostError, FolderLostError) as error:
-                self._report_trouble(str(error), "error")
-                self._finish_request(sys.maxsize)
-                return
-            except MarkerLostError as error:
-                # A store that came back without what it held is filled again.
-                self._sync = None
-                seconds = self._note_failure(MirrorError(f"{error}: everything is sent again"))
-            except Exception as error:
-                # Whatever it is, training continues, and so do the tries.
-                seconds = self._note_failure(error)
-            else:
-                self._note_success()
-                self._finish_request(request)
-                seconds = _IDLE_SECONDS
-            if self._requested > self._done:
-                seconds = min(seconds, _LAST_TRY_SECONDS)
-            self._wake.wait(seconds)
-            self._wake.clear()
+    def _turn(self) -> float | None:
+        """Compare and send once; return the seconds until the next try where that failed."""
+        if self._lost or self._thread.stopped:
+            return None
+        try:
+            self._bring_up_to_date()
+        except (LeaseLostError, FolderLostError) as error:
+            self._lose(str(error))
+            return None
+        except MarkerLostError as error:
+            # A store that came back without what it held is filled again.
+            self._sync = None
+            return self._note_failure(f"{error}: everything is sent again")
+        except Exception as error:
+            # Whatever it is, training continues, and so do the tries.
+            if not isinstance(error, EngineError | OSError):
+                _log.exception("the mirror failed")
+            return self._note_failure(without_secrets(error))
+        self._failures = 0
+        if self._state.trouble:
+            step = self._state.safe_step
+            self._publisher.event(
+                f"mirror: {'nothing' if step is None else f'step {step:,}'} is safe at "
+                f"{self._shown} again"
+            )
+        self._show(trouble="", since=None)
+        return None
 
-    def _bring_up_to_date(self, *, now: bool) -> None:
+    def _bring_up_to_date(self) -> None:
         """Send what is missing, newest first, then remove what is no longer kept.
 
-        The small files are sent when they are due, or `now`.
-
-        Raises:
-            LeaseLostError: another run has taken over the mirror.
-            EngineError: the mirror cannot be reached or written, or the voice folder is gone.
+        Raises `LeaseLostError` where another run has taken over the mirror, `EngineError` where it
+        cannot be reached or written, or the voice folder is gone.
         """
         if self._sync is None:
             self._voice.locate()
@@ -235,7 +234,7 @@ class Uploader:
                 return  # a voice without a checkpoint leaves no trace in a mirror
             self._sync = self._acquire()
         sync, sent = self._sync, False
-        while (missing := sync.missing()) and not self._closed.is_set():
+        while (missing := sync.missing()) and not self._thread.stopped:
             self._show(pending=len(missing))
             start = time.monotonic()
             with contextlib.suppress(GoneError):
@@ -246,7 +245,7 @@ class Uploader:
         self._show(pending=0, safe_step=sync.safe_step)
         if sent:
             sync.remove_superseded()
-        sync.send_small_files(now=now)
+        sync.send_small_files(now=self._sends_spend)
 
     def _acquire(self) -> Sync:
         if self._lease is None:
@@ -257,23 +256,15 @@ class Uploader:
             self._lease = Lease(store, self._voice, self._options.mirror_sequence)
         return Sync(self._voice, self._options.network, self._lease, self._warn)
 
-    def _note_failure(self, error: Exception) -> float:
+    def _note_failure(self, text: str) -> float:
         """Report a failure; return the seconds until the next try."""
-        if not isinstance(error, EngineError | OSError):
-            _log.exception("the mirror failed")
-        self._report_trouble(without_secrets(error), "warning")
+        self._report_trouble(text, "warning")
         self._failures += 1
         return backoff(self._failures)
 
-    def _note_success(self) -> None:
-        self._failures = 0
-        if self._state.trouble:
-            step = self._state.safe_step
-            self._publisher.event(
-                f"mirror: {'nothing' if step is None else f'step {step:,}'} is safe at "
-                f"{self._shown} again"
-            )
-        self._show(trouble="", since=None)
+    def _lose(self, text: str) -> None:
+        self._lost = True
+        self._report_trouble(text, "error")
 
     def _show(self, **changes: object) -> None:
         state = replace(self._state, **changes)  # type: ignore[arg-type]

@@ -118,6 +118,6 @@ def read_spec(network: NetworkName, plain: Mapping[str, object]) -> NetworkSpec:
     kind: type[NetworkSpec] = Text2MelSpec if network == "text2mel" else SSRNSpec
     # One that is not known may change what the others mean.
     if unknown := plain.keys() - kind.__dataclass_fields__.keys():
-        raise InputError(f"spec: {brief(min(unknown))} is no size of a {network}")
+        raise InputError(f"spec: {brief(min(unknown))} is not a size of a {network}")
     spec: NetworkSpec = from_plain(plain, kind, "spec")
     return spec

@@ -114,7 +114,7 @@ def open_speaker(voice: Voice, step: int | None = None) -> Speaker:
     entry = text2mel_checkpoint(voice, step)
     checkpoint, damaged = None, ""
     if step is None:
-        found = find_newest_good(voice, "text2mel", with_optimizer=False)
+        found = find_newest_good(voice, "text2mel")
         checkpoint, damaged = found.checkpoint, found.note
     checkpoint = checkpoint or load_checkpoint(entry.path, with_optimizer=False)
     text2mel = inference_network(checkpoint)
@@ -132,7 +132,7 @@ def with_newest_ssrn(
     Raises:
         InputError: there are only damaged ones, or the networks do not fit each other.
     """
-    found = find_newest_good(voice, "ssrn", with_optimizer=False)
+    found = find_newest_good(voice, "ssrn")
     ssrn = inference_network(found.checkpoint) if found.checkpoint else None
     assert ssrn is None or isinstance(ssrn, SSRN)
     speaker = Speaker(

@@ -127,7 +127,7 @@ class Vocabulary:
         try:
             return [*(self._index[symbol] for symbol in cleaned), self.symbols.index("E")]
         except KeyError as error:
-            raise ValueError(f"{error} is no symbol of the vocabulary {self.symbols!r}") from None
+            raise ValueError(f"{error} is not in the vocabulary {self.symbols!r}") from None
 
     def unknown(self, text: str) -> Counter[str]:
         """How often the text has each character for which there is no symbol, in lower case.

@@ -70,7 +70,7 @@ class RunState:
         self.ended_because = ""
         """Why that is so where nobody asked for it, as a clause."""
         self.gives_up_stop = False
-        """Whether that is because a person at a screen wants no more of this run."""
+        """Whether a person at a screen ended the run."""
         self._wait_ends: float | None = None
         self._unread_since: float | None = None
 

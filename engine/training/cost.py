@@ -206,7 +206,7 @@ class CostMeter:
         self._closed = replace(self._closed, step=step)
 
     def end(self) -> None:
-        """Count no more: from here on all sums stay as they are."""
+        """Stop counting: from here on all sums stay as they are."""
         self.pause_training()
         self._ended = self.run_seconds
 

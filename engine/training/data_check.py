@@ -38,6 +38,7 @@ that is paid by the hour must not wait for nobody."""
 _MAX_NAMED = 8
 # Seconds between two checks of the inbox while no countdown runs.
 _IDLE_SECONDS = 5.0
+_ANSWERS = (Continue, Hold, Finish, ScreenDetached, Interruption, FolderGone)
 # Part of every key: raise it when the checks find something else in the same corpus.
 _FORMAT = 1
 # More than the report of any corpus has; a file that is longer is none.
@@ -169,36 +170,33 @@ class DataCheck:
     def _await_answer(self) -> None:
         """Wait until the person has answered, or has gone, or the countdown has ended."""
         deadline: float | None = monotonic() + WAIT_SECONDS
-        seconds: int | None = WAIT_SECONDS
-        begins = "no answer: training on the usable clips"
-        while seconds is None or seconds > 0:
+        begins = ""
+        while not begins:
+            left = None if deadline is None else deadline - monotonic()
+            if left is not None and left <= 0:
+                begins = "no answer: training on the usable clips"
+                break
+            seconds = None if left is None else math.ceil(left)
             self._publisher.beat()
             self._publisher.update(phase=Phase.CHECKED, seconds_to_start=seconds)
-            timeout = _IDLE_SECONDS
-            if deadline is not None and seconds is not None:
-                # Until the number that is shown changes.
-                timeout = max(0.0, deadline - monotonic() - (seconds - 1))
-            kinds = (Continue, Hold, Finish, ScreenDetached, Interruption, FolderGone)
-            answer = self._inbox.find(*kinds, seconds=timeout)
-            match answer:
+            # Until the number that is shown changes.
+            timeout = _IDLE_SECONDS if left is None or seconds is None else left - seconds + 1
+            match self._inbox.find(*_ANSWERS, seconds=timeout):
                 case Interruption():
                     raise Cancelled("The machine is taken away.")
                 case FolderGone():
                     raise Cancelled("The voice folder is gone.")
                 case Finish():
-                    raise Declined("The corpus was not to be trained on.")
+                    raise Declined("The corpus was rejected.")
                 case ScreenDetached():
                     # It stays in the inbox, for the trainer has to know it too.
                     begins = "nobody is there to ask: training on the usable clips"
-                    break
-                case Continue():
+                case Continue() as answer:
                     self._inbox.remove(answer)
                     begins = "training on the usable clips"
-                    break
-                case Hold():
+                case Hold() as answer:
                     self._inbox.remove(answer)
                     deadline = None
-            seconds = None if deadline is None else math.ceil(deadline - monotonic())
         self._publisher.event(begins)
         self._publisher.update(phase=Phase.PREPARING, seconds_to_start=None)
 
@@ -206,9 +204,8 @@ class DataCheck:
     def _timing_steps(self, record: CheckRecord) -> Iterator[None]:
         """Time a few training steps in a thread, and add the estimate to the published report.
 
-        torch draws from one random state for all threads, and the steps need the device: leaving
-        the block cancels what is not known yet and waits for the thread, which takes as long as
-        one layer of the step under way.
+        Leaving the block cancels it and waits as long as a layer of a step takes: torch draws from
+        one random state for all threads, and the steps need the device.
         """
         cancelled = threading.Event()
 
@@ -218,7 +215,6 @@ class DataCheck:
                     record.report,
                     record.shapes,
                     self._request(),
-                    self._options.device,
                     on_progress=lambda done, total: None,
                     cancelled=cancelled.is_set,
                 )
@@ -248,12 +244,9 @@ class DataCheck:
         elif isinstance(stop, StopRule) and stop.kind == "step":
             steps = max(1, int(stop.amount) - self._publisher.snapshot.step)
         return EstimateRequest(
-            preset=settings.preset,
-            recipe=settings.recipe,
-            vocabulary_size=len(settings.symbols),
-            audio=settings.audio,
-            limits=settings.limits,
+            settings,
             steps={network: steps},
+            device=self._options.device,
             price=settings.price or None,
             precision=self._options.precision,
             existing=specs_of(self._voice),
@@ -265,16 +258,11 @@ def corpus_key(voice: Voice, scan: CorpusScan) -> str:
 
     These are the bytes of the list; names, sizes and times of the recordings, as reading them all
     takes minutes where they are many; and the voice's symbols, cleaner, limits and audio constants.
-
-    Raises:
-        OSError: a recording has gone meanwhile.
+    Raises `OSError` where a recording has gone meanwhile.
     """
-    settings = voice.settings
-    files = []
-    for path in scan.files:
-        stat = path.lstat()
-        name = str(path.relative_to(scan.dataset / RECORDINGS))
-        files.append((name, stat.st_size, stat.st_mtime_ns))
+    settings, folder = voice.settings, scan.dataset / RECORDINGS
+    stats = ((str(path.relative_to(folder)), path.lstat()) for path in scan.files)
+    files = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
     described = {
         "format": _FORMAT,
         "symbols": settings.symbols,
@@ -300,11 +288,7 @@ def load_record(voice: Voice, key: str) -> CheckRecord | None:
 
 
 def save_record(voice: Voice, record: CheckRecord) -> None:
-    """Write a record in place of the one before.
-
-    Raises:
-        EngineError: it cannot be written.
-    """
+    """Write a record in place of the one before, or raise `EngineError`."""
     content = {**asdict(record), "report": record.report.as_json()}
     text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
     voice.locate()

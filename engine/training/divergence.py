@@ -8,7 +8,7 @@ from statistics import median
 import torch
 from torch import Tensor
 
-from engine.checkpoints.checkpoint import Checkpoint, find_newest_good, set_aside_damaged
+from engine.checkpoints.checkpoint import Checkpoint, find_newest_good
 from engine.checkpoints.state import Recovery, Unlogged
 from engine.errors import InputError, VoicecoachError
 from engine.formatting import plural
@@ -214,11 +214,10 @@ class Divergence:
         """
         voice, network = self._context.voice, self._context.network
         try:
-            found = find_newest_good(voice, network, is_sound=_is_finite)
+            found = find_newest_good(voice, network, self._publisher, is_sound=_is_finite)
+            return found.checkpoint
         except InputError as error:
             raise DivergedError(f"{network} diverged: {error}") from error
-        set_aside_damaged(found, self._publisher)
-        return found.checkpoint
 
 
 def _terms(recovery: Recovery) -> str:

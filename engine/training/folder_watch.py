@@ -56,7 +56,7 @@ class FolderWatch:
         self._thread.start()
 
     def stop(self) -> None:
-        """Watch no more; a check under way is waited for."""
+        """Stop watching; wait for a check under way."""
         self._thread.stop()
 
     def _check(self) -> None:

@@ -13,7 +13,6 @@ from engine.checkpoints.checkpoint import (
     has_ema,
     load_checkpoint,
     save_checkpoint,
-    set_aside_damaged,
 )
 from engine.checkpoints.state import Recovery, source_checkpoints
 from engine.choices import NetworkName
@@ -38,8 +37,7 @@ def newest_checkpoint(voice: Voice, network: NetworkName, publisher: Publisher) 
     Raises:
         InputError: none can be used, or its symbols or audio settings are not the voice's.
     """
-    found = find_newest_good(voice, network, with_incomplete=True)
-    set_aside_damaged(found, publisher)
+    found = find_newest_good(voice, network, publisher, with_incomplete=True)
     checkpoint = found.checkpoint
     if checkpoint is None:
         return found
@@ -48,9 +46,8 @@ def newest_checkpoint(voice: Voice, network: NetworkName, publisher: Publisher) 
     _require_audio(checkpoint, voice.settings, path, "set {} in its [audio] to match")
     if checkpoint.step != checkpoint.base_step and not checkpoint.optimizer:
         publisher.warn(
-            f"{path} has no optimizer.safetensors: optimizer reset",
             f"Checkpoint {checkpoint.step:,} of {network} has no optimizer.safetensors: "
-            f"optimizer reset.",
+            f"optimizer reset."
         )
     return found
 
@@ -58,10 +55,10 @@ def newest_checkpoint(voice: Voice, network: NetworkName, publisher: Publisher) 
 def take_over_source(options: TrainOptions, voice: Voice, publisher: Publisher) -> None:
     """Copy from `--from` each network that the voice lacks, with its step.
 
-    The weights are those that speak. Where that is the EMA, the optimizer state does not belong to
-    them: the optimizer is reset, with a warm-up of the learning rate. Where the trained weights
-    themselves speak (those from TensorFlow, and the recipe `bbc`), their optimizer state comes
-    along, and training continues as if it had never stopped.
+    The weights are those that speak. Where that is the EMA, the optimizer state is not theirs, and
+    the optimizer is reset, with a warm-up of the learning rate. Where the trained weights
+    themselves speak (those from TensorFlow, and the recipe `bbc`), it comes along, and training
+    continues as if it had never stopped.
 
     A Text2Mel with other symbols has its embedding moved by symbol; what became of each is
     reported, and saved in the `state.json` of the base checkpoint.
@@ -92,43 +89,6 @@ def take_over_source(options: TrainOptions, voice: Voice, publisher: Publisher) 
         save_checkpoint(base, voice.checkpoint_folder(network, source.step))
 
 
-def with_symbols(checkpoint: Checkpoint, mapping: SymbolMapping) -> Checkpoint:
-    """Return a Text2Mel's checkpoint for the symbols of `mapping.target`.
-
-    A symbol that the source has keeps its row, to the bit, and Adam's moments of it; padding and
-    the end of a sentence are such symbols. A new one starts from its neighbour's row, or from the
-    mean of the letters', and from moments of zero, so that it learns fast at first.
-    """
-    assert isinstance(checkpoint.spec, Text2MelSpec)
-
-    def moved(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-        if _EMBEDDING not in tensors:
-            return tensors
-        return {**tensors, _EMBEDDING: _move_rows(tensors[_EMBEDDING], mapping)}
-
-    known = torch.tensor(mapping.known).unsqueeze(-1)  # (symbols, 1)
-    moments = {
-        name: _move_rows(checkpoint.optimizer[name], mapping) * known
-        for name in _MOMENTS
-        if name in checkpoint.optimizer
-    }
-    return replace(
-        checkpoint,
-        spec=replace(checkpoint.spec, vocabulary_size=len(mapping.target)),
-        symbols=mapping.target,
-        weights=moved(checkpoint.weights),
-        ema=moved(checkpoint.ema),
-        optimizer={**checkpoint.optimizer, **moments},
-        symbols_from=mapping.as_json(),
-    )
-
-
-def _move_rows(table: Tensor, mapping: SymbolMapping) -> Tensor:
-    """Rows of `table` `(source, e)` as those of the mapping's symbols, `(target, e)`."""
-    mean = table[list(mapping.letter_rows)].mean(dim=0)
-    return torch.stack([mean if row is None else table[row] for row in mapping.rows])
-
-
 def _as_base(source: Checkpoint) -> Checkpoint:
     """What a voice starts from: the EMA weights, and the optimizer state if it is theirs."""
     optimizer = {} if source.ema else source.optimizer
@@ -156,6 +116,12 @@ def _about_optimizer(base: Checkpoint, settings: VoiceSettings) -> str:
 def _with_voice_symbols(
     base: Checkpoint, symbols: str, path: Path, publisher: Publisher
 ) -> Checkpoint:
+    """Return a base with the voice's symbols.
+
+    A symbol that the source has keeps its row, to the bit, and Adam's moments of it; padding and
+    the end of a sentence are such symbols. A new one starts from its neighbour's row, or from the
+    mean of the letters', and from moments of zero, so that it learns fast at first.
+    """
     if base.network == "ssrn":  # never sees text
         return replace(base, symbols=symbols)
     try:
@@ -170,17 +136,34 @@ def _with_voice_symbols(
         return base
     for sentence in mapping.sentences():
         publisher.event(f"text2mel: {sentence}")
-    return with_symbols(base, mapping)
+    known = torch.tensor(mapping.known).unsqueeze(-1)  # (symbols, 1)
+    moments = {
+        name: _move_rows(base.optimizer[name], mapping) * known
+        for name in _MOMENTS
+        if name in base.optimizer
+    }
+    assert isinstance(base.spec, Text2MelSpec)
+    return replace(
+        base,
+        spec=replace(base.spec, vocabulary_size=len(symbols)),
+        symbols=symbols,
+        weights={**base.weights, _EMBEDDING: _move_rows(base.weights[_EMBEDDING], mapping)},
+        optimizer={**base.optimizer, **moments},
+        symbols_from=mapping.as_json(),
+    )
 
 
-def _require_row_per_symbol(checkpoint: Checkpoint) -> None:
-    if _EMBEDDING not in checkpoint.weights:
-        raise InputError(f"its weights have no {_EMBEDDING}")
-    tables = [(name, checkpoint.optimizer.get(name)) for name in _MOMENTS]
-    tables += [(_EMBEDDING, one.get(_EMBEDDING)) for one in (checkpoint.ema, checkpoint.weights)]
-    symbols = len(checkpoint.symbols)
-    for name, table in tables:
-        if table is not None and (table.ndim != 2 or len(table) != symbols):
+def _move_rows(table: Tensor, mapping: SymbolMapping) -> Tensor:
+    """Rows of `table` `(source, e)` as those of the mapping's symbols, `(target, e)`."""
+    mean = table[list(mapping.letter_rows)].mean(dim=0)
+    return torch.stack([mean if row is None else table[row] for row in mapping.rows])
+
+
+def _require_row_per_symbol(base: Checkpoint) -> None:
+    symbols = len(base.symbols)
+    tables = {name: base.optimizer[name] for name in _MOMENTS if name in base.optimizer}
+    for name, table in {**tables, _EMBEDDING: base.weights[_EMBEDDING]}.items():
+        if table.ndim != 2 or len(table) != symbols:
             raise InputError(
                 f"its {name} has the shape {tuple(table.shape)}, but its state.json names "
                 f"{symbols} symbols, one for each row"
@@ -188,15 +171,13 @@ def _require_row_per_symbol(checkpoint: Checkpoint) -> None:
 
 
 def _report_unread_symbols(vocabulary: Vocabulary, publisher: Publisher) -> None:
-    unread = unread_symbols(vocabulary)
-    if not unread:
-        return
-    other = "" if vocabulary.cleaner == "plain" else ", or make the voice with --cleaner plain"
-    publisher.event(
-        f"the cleaner {vocabulary.cleaner} never produces {' '.join(unread)}: these symbols learn "
-        f"nothing; leave them out{other}",
-        "warning",
-    )
+    if unread := unread_symbols(vocabulary):
+        other = "" if vocabulary.cleaner == "plain" else ", or make the voice with --cleaner plain"
+        publisher.event(
+            f"the cleaner {vocabulary.cleaner} never produces {' '.join(unread)}: these symbols "
+            f"learn nothing; leave them out{other}",
+            "warning",
+        )
 
 
 def _require_symbols(checkpoint: Checkpoint, settings: VoiceSettings, path: Path) -> None:

@@ -11,6 +11,7 @@ from torch.func import functional_call
 from engine.checkpoints.checkpoint import Checkpoint
 from engine.checkpoints.state import Recovery
 from engine.data.batches import Batch
+from engine.data.clips import Limits
 from engine.machine.device import free_memory, is_out_of_memory
 from engine.networks.build import build_network
 from engine.networks.dropout import part_of_batch, uniform
@@ -39,10 +40,12 @@ class Learner:
         device: torch.device,
         precision: torch.dtype,
         seed: int,
-        max_characters: int = 180,
-        max_frames: int = 210,
+        limits: Limits | None = None,
     ) -> None:
-        """Build the network with fresh weights, drawn from `seed`."""
+        """Build the network with fresh weights, drawn from `seed`.
+
+        `limits` are those of the voice, for the one guide of all clips that a recipe may have.
+        """
         self.spec = spec
         self.recipe = recipe
         self.device = device
@@ -52,8 +55,7 @@ class Learner:
         self.recovery = Recovery()
         """What divergence has changed: the learning rate, and the seed of batches and dropout."""
         self._seed = seed
-        self._max_characters = max_characters
-        self._max_frames = max_frames
+        self._limits = limits or Limits()
         self.network: nn.Module = self._fresh_network().to(device)
         self._parameters: list[nn.Parameter] = list(self.network.parameters())
         self._optimizer = Adam(self._parameters, recipe.betas)
@@ -61,7 +63,7 @@ class Learner:
         self._updates = 0
         self._guard = FiniteGuard(device)
         self.micro_batches = 1
-        """Gradients are accumulated over so many micro-batches, for want of memory."""
+        """Gradients are accumulated over so many micro-batches where memory is short."""
         self._evaluation_splits = 1
         self._ema: list[Tensor] | None = None
         if recipe.ema_decay is not None:
@@ -247,7 +249,7 @@ class Learner:
 
     def _loss(self, output: Output, batch: Batch) -> LossParts:
         if isinstance(output, Text2MelOutput):
-            return text2mel_loss(output, batch, self.recipe, self._max_characters, self._max_frames)
+            return text2mel_loss(output, batch, self.recipe, self._limits)
         return ssrn_loss(output, batch, self.recipe)
 
     @torch.no_grad()

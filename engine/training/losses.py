@@ -4,6 +4,7 @@ Those of micro-batches, where the memory is too small for a batch, add up to tho
 """
 
 from itertools import pairwise
+from operator import itemgetter
 from typing import NamedTuple
 
 import torch
@@ -11,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from engine.data.batches import Batch
+from engine.data.clips import Limits
 from engine.networks.dropout import Rows
 from engine.networks.ssrn import SSRNOutput
 from engine.networks.text2mel import Text2MelOutput, guide
@@ -30,8 +32,7 @@ class LossParts(NamedTuple):
 
     def detached(self) -> "LossParts":
         """Return the numbers without the graph that computed them."""
-        attention = None if self.attention is None else self.attention.detach()
-        return LossParts(self.total.detach(), self.l1.detach(), self.divergence.detach(), attention)
+        return LossParts._make(None if one is None else one.detach() for one in self)
 
     def weighted(self, spectral: Tensor | float, attention: Tensor | float) -> "LossParts":
         """Return what the losses of a micro-batch add to those of the batch."""
@@ -42,36 +43,25 @@ class LossParts(NamedTuple):
         return LossParts(l1 + divergence + guided, l1, divergence, guided)
 
     def plus(self, other: "LossParts | None") -> "LossParts":
-        """Return the sum with other losses, if there are any."""
+        """Return the sum with other losses of the same network, if there are any."""
         if other is None:
             return self
-        attention = None
-        if self.attention is not None and other.attention is not None:
-            attention = other.attention + self.attention
-        return LossParts(
-            other.total + self.total,
-            other.l1 + self.l1,
-            other.divergence + self.divergence,
-            attention,
-        )
+        pairs = zip(other, self, strict=True)
+        return LossParts._make(None if a is None or b is None else a + b for a, b in pairs)
 
 
 def text2mel_loss(
-    output: Text2MelOutput, batch: Batch, recipe: Recipe, max_characters: int, max_frames: int
+    output: Text2MelOutput, batch: Batch, recipe: Recipe, limits: Limits
 ) -> LossParts:
-    """Return the loss of Text2Mel on a batch.
+    """Return the loss of Text2Mel on a batch with `text` `(B, N)` and `mel` `(B, T, n_mels)`.
 
-    Args:
-        output: of the network.
-        batch: the targets, with `text` `(B, N)` and `mel` `(B, T, n_mels)`.
-        recipe: whether padding counts, and whose lengths the guide takes.
-        max_characters: N of the global guide.
-        max_frames: T of the global guide.
+    The recipe says whether padding counts, and whether the guide takes the lengths of each clip or
+    the longest that `limits` allow.
     """
     mel = batch.mel
     present = _present(batch.frame_lengths, mel.shape[1]) if recipe.masked else None
     l1, divergence = _spectral(output.logits, output.mel, mel, present)
-    attention = _attention_loss(output.attention, batch, recipe, max_characters, max_frames)
+    attention = _attention_loss(output.attention, batch, recipe, limits)
     return LossParts(l1 + divergence + attention, l1, divergence, attention)
 
 
@@ -105,16 +95,14 @@ def _spectral(
     return l1, entropy / count
 
 
-def _attention_loss(
-    attention: Tensor, batch: Batch, recipe: Recipe, max_characters: int, max_frames: int
-) -> Tensor:
+def _attention_loss(attention: Tensor, batch: Batch, recipe: Recipe, limits: Limits) -> Tensor:
     """Mean attention away from the diagonal."""
     _, n, t = attention.shape
+    text_lengths, frame_lengths = batch.text_lengths, batch.frame_lengths
     if not recipe.own_lengths:
-        whole = torch.full_like(batch.text_lengths, max_characters)
-        penalty = guide(whole, torch.full_like(whole, max_frames), n, t)
-    else:
-        penalty = guide(batch.text_lengths, batch.frame_lengths, n, t)
+        text_lengths = torch.full_like(text_lengths, limits.max_characters)
+        frame_lengths = torch.full_like(frame_lengths, limits.max_coarse_frames)
+    penalty = guide(text_lengths, frame_lengths, n, t)
     if not recipe.masked:
         return (attention * penalty).mean()
     text = _present(batch.text_lengths, n)  # (B, N, 1)
@@ -124,27 +112,17 @@ def _attention_loss(
 
 
 def split(batch: Batch, parts: int) -> list[tuple[Rows, Batch]]:
-    """Split a batch into micro-batches of about as many clips, each padded as the whole is.
+    """Split a batch into at most so many micro-batches of about as many clips, padded as it is.
 
     With each comes which rows of the batch it has.
     """
     rows = len(batch.text)
     bounds = [rows * i // parts for i in range(parts + 1)]
     return [
-        (Rows(first, end, rows), _cut(batch, slice(first, end)))
+        (Rows(first, end, rows), batch.each(itemgetter(slice(first, end))))
         for first, end in pairwise(bounds)
         if end > first
     ]
-
-
-def _cut(batch: Batch, rows: slice) -> Batch:
-    return Batch(
-        batch.text[rows],
-        batch.text_lengths[rows],
-        batch.mel[rows],
-        batch.frame_lengths[rows],
-        None if batch.magnitude is None else batch.magnitude[rows],
-    )
 
 
 def weights_of(part: Batch, whole: Batch, recipe: Recipe) -> tuple[Tensor | float, Tensor | float]:

@@ -26,8 +26,8 @@ from engine.machine.device import (
     unused_gpu,
 )
 from engine.machine.lock import LOCK_NAME
-from engine.networks.build import build_network
-from engine.networks.specs import NetworkSpec, preset_spec, size_of
+from engine.networks.build import weight_shapes
+from engine.networks.specs import NetworkSpec, size_of
 from engine.run.commands import Inbox
 from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
@@ -35,18 +35,12 @@ from engine.run.snapshot import Progress
 from engine.training.initial_weights import newest_checkpoint, take_over_source
 from engine.training.learner import Learner
 from engine.training.recipe import Recipe, recipe_named
-from engine.training.training_data import (
-    TrainingData,
-    load_training_data,
-    report_corpus_change,
-)
+from engine.training.training_data import load_training_data, report_corpus_change
 from engine.voice.folder import SETTINGS, Voice
 from engine.voice.layout import is_exposed
 from engine.voice.settings import VoiceSettings
 
 _log = logging.getLogger(__name__)
-
-_BYTES_OF_A_WEIGHT = 4
 
 
 @dataclass(frozen=True)
@@ -95,48 +89,47 @@ def prepare(
     take_over_source(options, voice, publisher)
     newest = newest_checkpoint(voice, network, publisher)
     checkpoint = newest.checkpoint
-    spec = checkpoint.spec if checkpoint else _fresh_spec(network, voice.settings)
+    spec = checkpoint.spec if checkpoint else voice.settings.fresh_spec(network)
     publisher.update(preset=size_of(spec))
-    data = load_training_data(options, voice, _checkpoint_bytes(spec, recipe), publisher, inbox)
+    size = _checkpoint_bytes(spec, recipe)
+    store, training, held_out = load_training_data(options, voice, size, publisher, inbox)
     learner = _make_learner(voice, spec, recipe, checkpoint, device, precision)
     crop = recipe.crop_frames if network == "ssrn" else None
-    batches = _batch_source(data.training, data, voice, network, recipe, crop)
+    batches = _batch_source(training, store, voice, network, recipe, crop)
     batches.reseed(learner.recovery.salt)
     _probe_memory(learner, batches, publisher)
-    whole = _batch_source(data.held_out, data, voice, network, recipe, None)
-    clip = _typical_clip(data.store, data.held_out)
+    whole = _batch_source(held_out, store, voice, network, recipe, None)
+    # The clip of middle length.
+    clip = sorted(held_out, key=store.coarse_frames)[len(held_out) // 2]
     return TrainingContext(
         voice=voice,
         network=network,
         learner=learner,
-        store=data.store,
+        store=store,
         batches=batches,
-        held_out=whole.gather(np.array(data.held_out)).to(device),
+        held_out=whole.gather(np.array(held_out)).to(device),
         attention_batch=whole.gather(np.array([clip])).to(device),
         attention_clip=clip,
         step=checkpoint.step if checkpoint else 0,
         base_step=checkpoint.base_step if checkpoint else 0,
         unlogged=checkpoint.unlogged if checkpoint else Unlogged(),
-        damaged=newest.damaged_step,
-        corpus_change=report_corpus_change(
-            voice, network, checkpoint, data.store.content, publisher
-        ),
+        damaged=newest.damaged[0] if newest.damaged else None,
+        corpus_change=report_corpus_change(voice, network, checkpoint, store.content, publisher),
     )
 
 
 def _batch_source(
     clips: list[int],
-    data: TrainingData,
+    store: FeatureStore,
     voice: Voice,
     network: NetworkName,
     recipe: Recipe,
     crop_frames: int | None,
 ) -> BatchSource:
     return BatchSource(
-        data.store,
-        voice.vocabulary,
+        store,
+        {clip: voice.vocabulary.indices(store.clips[clip].text) for clip in clips},
         magnitudes=network == "ssrn",
-        clips=clips,
         batch_size=recipe.batch_size,
         crop_frames=crop_frames,
         seed=voice.settings.seed,
@@ -145,10 +138,9 @@ def _batch_source(
 
 def _checkpoint_bytes(spec: NetworkSpec, recipe: Recipe) -> int:
     """Bytes of a checkpoint to train on from: weights, their EMA if there is one, Adam's state."""
-    with torch.device("meta"):
-        weights = sum(one.numel() for one in build_network(spec).parameters())
+    weights = sum(shape.numel() for shape in weight_shapes(spec).values())
     copies = 3 if recipe.ema_decay is None else 4
-    return copies * weights * _BYTES_OF_A_WEIGHT
+    return copies * weights * torch.float32.itemsize
 
 
 def _prepare_device(
@@ -193,10 +185,8 @@ def _warn_if_exposed(voice: Voice, publisher: Publisher) -> None:
     folder = voice.folder
     if any(is_exposed(path, folder) for path in (voice.log, folder / LOCK_NAME)):
         publisher.warn(
-            f"other users of this host can read this voice: the file system of {voice.folder} "
-            f"refuses chmod; mount it with umask=077, or move the voice to another disk",
-            "Other users of this host can read this voice: its file system refuses chmod. Mount it "
-            "with umask=077, or move the voice to another disk.",
+            "Other users of this host can read this voice: its file system refuses chmod; mount it "
+            "with umask=077, or move the voice to another disk."
         )
         return
     try:
@@ -212,11 +202,6 @@ def _warn_if_exposed(voice: Voice, publisher: Publisher) -> None:
 
 
 def _exposed_parts(voice: Voice) -> list[str]:
-    """What of a voice other users of this host can read, in words.
-
-    Raises:
-        OSError: the disk does not say.
-    """
     newest = (voice.newest(network) for network in NETWORKS)
     parts = {
         "weights": [entry.path / "weights.safetensors" for entry in newest if entry],
@@ -229,11 +214,6 @@ def _exposed_parts(voice: Voice) -> list[str]:
         for words, paths in parts.items()
         if any(is_exposed(path, voice.folder) for path in paths)
     ]
-
-
-def _typical_clip(store: FeatureStore, clips: list[int]) -> int:
-    """Return the clip of middle length, to draw the attention of."""
-    return sorted(clips, key=store.coarse_frames)[len(clips) // 2]
 
 
 def _probe_memory(learner: Learner, batches: BatchSource, publisher: Publisher) -> None:
@@ -273,8 +253,7 @@ def _make_learner(
         device=device,
         precision=precision,
         seed=settings.seed,
-        max_characters=settings.limits.max_characters,
-        max_frames=settings.limits.max_coarse_frames,
+        limits=settings.limits,
     )
     if checkpoint is not None:
         learner.recovery = checkpoint.recovery
@@ -287,17 +266,6 @@ def _make_learner(
                 f"previous one."
             ) from error
     return learner
-
-
-def _fresh_spec(network: NetworkName, settings: VoiceSettings) -> NetworkSpec:
-    """The spec of a network that starts from fresh weights."""
-    return preset_spec(
-        settings.preset,
-        network,
-        vocabulary_size=len(settings.symbols),
-        n_mels=settings.audio.n_mels,
-        n_bins=settings.audio.n_bins,
-    )
 
 
 def micro_batches_notice(learner: Learner) -> str:

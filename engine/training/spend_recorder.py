@@ -59,7 +59,7 @@ class SpendRecorder:
         self._waiting: list[SpendEntry] = []
         self._log_size = self._spend_log.size
         self.ended = False
-        """Whether the spend log is closed, and nothing is counted any more."""
+        """Whether the spend log is closed, and counting has ended."""
         self._idle = _IdleReport(publisher, self.cost)
         self._suspended = self._open_written = 0.0
         report = publisher.event
@@ -133,7 +133,7 @@ class SpendRecorder:
                 self._log_size = self._spend_log.size
 
     def end(self, step: int) -> None:
-        """Watch no more, and close the spend log; report it where that cannot be written."""
+        """Stop watching and close the spend log; report a failure to write it."""
         if self.ended:
             return
         self.ended = True

@@ -53,8 +53,7 @@ class SpotWatch:
     ) -> None:
         """Prepare to watch; outside of clouds, nothing is ever asked.
 
-        Raises:
-            InputError: the environment names no address of a metadata service.
+        Raises `InputError` where the environment names no address of a metadata service.
         """
         self._publisher = publisher
         self._inbox = inbox
@@ -79,10 +78,10 @@ class SpotWatch:
             poller.start()
             poller.request()
         if self._price_auto and not self._pollers:
-            self._publisher.event("no price: this machine is of no cloud; give --price", "warning")
+            self._publisher.event("no price: not a cloud machine; set one with --price", "warning")
 
     def stop(self) -> None:
-        """Watch no more; returns at once."""
+        """Stop watching; returns at once."""
         for poller in self._pollers:
             poller.stop(wait=False)
 
@@ -134,13 +133,7 @@ class SpotDeadline:
         hook: Hook | None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Begin with no notice.
-
-        Args:
-            publisher: where all of it is reported.
-            hook: the person's command for an interruption.
-            monotonic: the clock of deadlines, in seconds.
-        """
+        """Begin with no notice; `hook` is the person's command for an interruption."""
         self._publisher = publisher
         self._hook = hook
         self._monotonic = monotonic
@@ -205,9 +198,7 @@ class SpotDeadline:
 def margin(write_seconds: float, step_seconds: float | None) -> float:
     """Seconds before the deadline at which no further step may begin.
 
-    Args:
-        write_seconds: what the last checkpoint took to be written.
-        step_seconds: what a step takes, where that is known.
+    They come from what the last write took, and what a step takes, where that is known.
     """
     return max(_MIN_MARGIN_SECONDS, _WRITE_FACTOR * write_seconds + 2 * (step_seconds or 0.0))
 

@@ -1,17 +1,17 @@
 """How long training would take: a few real steps on this machine, and what the BBC measured."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
 from torch import nn
 
-from engine.check.report import CheckReport, Estimate, Finding, in_order, this_machine
-from engine.choices import NetworkName, Precision, PresetName, RecipeName
-from engine.data.audio import AudioSpec
+from engine.check.kinds import finding
+from engine.check.report import CheckReport, Estimate, in_order, this_machine
+from engine.choices import NetworkName, Precision
 from engine.data.batches import Batch
-from engine.data.clips import METADATA, ClipShape, Limits
+from engine.data.clips import METADATA, ClipShape
 from engine.machine.device import (
     choose_device,
     choose_precision,
@@ -19,9 +19,10 @@ from engine.machine.device import (
     is_out_of_memory,
     leave_a_core_for_the_screen,
 )
-from engine.networks.specs import NetworkSpec, Text2MelSpec, preset_spec, size_of
+from engine.networks.specs import NetworkSpec, Text2MelSpec, size_of
 from engine.training.learner import Learner
-from engine.training.recipe import Recipe, recipe_named
+from engine.training.recipe import recipe_named
+from engine.voice.settings import VoiceSettings
 
 # Where in the corpus, sorted by length, the timed batches lie; the middle comes first, because
 # a slow machine has time for that alone.
@@ -36,26 +37,20 @@ _PUBLISHED_BATCH = 32
 _PUBLISHED_MACHINE = "a V100, as the BBC measured it"
 
 
-class OutOfMemory(Exception):  # noqa: N818 (a finding about the machine, not a defect)
-    """Not even one of the longest clips fits the device's memory; the text says where."""
-
-
 class _Interrupted(Exception):  # noqa: N818 (a wish, not a defect)
     """A step was cancelled before its end."""
 
 
 @dataclass(frozen=True, slots=True)
 class EstimateRequest:
-    """What is to be trained."""
+    """What is to be trained, and where."""
 
-    preset: PresetName
-    recipe: RecipeName
-    vocabulary_size: int
-    audio: AudioSpec
-    limits: Limits
+    settings: VoiceSettings
+    """Preset, recipe, symbols, audio and limits count."""
     steps: Mapping[NetworkName, int]
     """For each network that is to be estimated."""
-    price: float | None
+    device: str = "cpu"
+    price: float | None = None
     """US dollars an hour."""
     precision: Precision = "auto"
     existing: Mapping[NetworkName, NetworkSpec] = field(default_factory=dict)
@@ -63,161 +58,117 @@ class EstimateRequest:
 
     def spec(self, network: NetworkName) -> NetworkSpec:
         """The spec of a network: the voice's own, or the preset's, with the sizes asked for."""
-        n_mels, n_bins = self.audio.n_mels, self.audio.n_bins
-        existing = self.existing.get(network)
+        audio, existing = self.settings.audio, self.existing.get(network)
+        if existing is None:
+            return self.settings.fresh_spec(network)
         if isinstance(existing, Text2MelSpec):
-            return replace(existing, vocabulary_size=self.vocabulary_size, n_mels=n_mels)
-        if existing is not None:
-            return replace(existing, n_mels=n_mels, n_bins=n_bins)
-        return preset_spec(
-            self.preset,
-            network,
-            vocabulary_size=self.vocabulary_size,
-            n_mels=n_mels,
-            n_bins=n_bins,
-        )
+            symbols = len(self.settings.symbols)
+            return replace(existing, vocabulary_size=symbols, n_mels=audio.n_mels)
+        return replace(existing, n_mels=audio.n_mels, n_bins=audio.n_bins)
+
+    def estimate(
+        self, network: NetworkName, machine: str, batch_size: int, rate: float
+    ) -> Estimate:
+        """What training takes at so many steps a second."""
+        steps, size = self.steps[network], size_of(self.spec(network))
+        hours = steps / rate / 3600
+        usd = None if self.price is None else hours * self.price
+        return Estimate(network, size, machine, batch_size, steps, rate, hours, usd)
 
 
 def with_estimates(
     report: CheckReport,
     shapes: Sequence[ClipShape],
     request: EstimateRequest,
-    device: str,
     *,
     on_progress: Callable[[int, int], None],
     cancelled: Callable[[], bool],
 ) -> CheckReport:
     """Add what training would take, on this machine and as the BBC measured it.
 
-    Clips that do not fit the memory, not even one at a time, are a finding, not an end. See
-    `measure_training`.
-
-    Raises:
-        InputError: there is no such device.
-    """
-    published = published_training(request)
-    try:
-        measured = measure_training(
-            shapes, request, device, on_progress=on_progress, cancelled=cancelled
-        )
-    except OutOfMemory as error:
-        advice = "use a GPU with more memory, or split the longest clips"
-        finding = Finding("out-of-memory", "error", None, "", METADATA, str(error), advice)
-        findings = in_order([*report.findings, finding])
-        return replace(report, estimates=published, findings=findings)
-    return replace(report, estimates=(*measured, *published))
-
-
-def measure_training(
-    shapes: Sequence[ClipShape],
-    request: EstimateRequest,
-    device: str,
-    *,
-    on_progress: Callable[[int, int], None],
-    cancelled: Callable[[], bool],
-) -> tuple[Estimate, ...]:
-    """Time a few steps of each network on this machine with batches of a corpus's lengths.
-
-    Each shape is warmed up on a GPU, the longest clips first, which need the most memory.
+    Clips that do not fit the memory, not even one at a time, are a finding, not an end.
 
     Args:
-        shapes: of the usable clips.
+        report: the check of a corpus.
+        shapes: of the usable clips; a few steps are timed with batches of their lengths.
         request: what is to be trained.
-        device: `auto`, `cpu` or `cuda:N`.
         on_progress: called with networks that were timed and their number.
         cancelled: asked from layer to layer, as a step may take many seconds; what was not
             measured is left out.
 
     Raises:
         InputError: there is no such device.
-        OutOfMemory: a step does not fit the memory.
     """
-    where = choose_device(device)
+    device = choose_device(request.device)
     leave_a_core_for_the_screen()
-    recipe = recipe_named(request.recipe)
-    machine = this_machine(describe_device(where))
-    estimates = []
-    for done, (network, steps) in enumerate(request.steps.items()):
+    published, measured = published_training(request), []
+    for done, network in enumerate(request.steps):
         if not shapes or cancelled():
             break
         on_progress(done, len(request.steps))
         try:
-            rate = _steps_a_second(network, shapes, request, recipe, where, cancelled)
+            measured.append(_measure(network, shapes, request, device, cancelled))
         except _Interrupted:
             break
-        size = min(recipe.batch_size, len(shapes))
-        estimates.append(_estimate(network, request, machine, size, steps, rate))
-    return tuple(estimates)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            # A batch that does not fit is made in parts, down to single clips.
+            figure = (
+                f"{network}, {size_of(request.spec(network))}, does not fit the memory of "
+                f"{describe_device(device)} with the longest clips, not even one at a time"
+            )
+            found = finding("out-of-memory", figure).at(METADATA)
+            findings = in_order([*report.findings, found])
+            return replace(report, estimates=published, findings=findings)
+    return replace(report, estimates=(*measured, *published))
 
 
 def published_training(request: EstimateRequest) -> tuple[Estimate, ...]:
     """What the BBC's own figures say of the full size; nothing of other sizes."""
     return tuple(
-        _estimate(
-            network, request, _PUBLISHED_MACHINE, _PUBLISHED_BATCH, steps, _PUBLISHED[network]
-        )
-        for network, steps in request.steps.items()
+        request.estimate(network, _PUBLISHED_MACHINE, _PUBLISHED_BATCH, _PUBLISHED[network])
+        for network in request.steps
         if size_of(request.spec(network)) == "bbc"
     )
 
 
-def _estimate(
-    network: NetworkName,
-    request: EstimateRequest,
-    machine: str,
-    batch_size: int,
-    steps: int,
-    rate: float,
-) -> Estimate:
-    hours = steps / rate / 3600
-    usd = None if request.price is None else hours * request.price
-    return Estimate(
-        network, size_of(request.spec(network)), machine, batch_size, steps, rate, hours, usd
-    )
-
-
-def _steps_a_second(
+def _measure(
     network: NetworkName,
     shapes: Sequence[ClipShape],
     request: EstimateRequest,
-    recipe: Recipe,
     device: torch.device,
     cancelled: Callable[[], bool],
-) -> float:
-    try:
-        learner = _learner(network, request, recipe, device)
-        _make_interruptible(learner.network, cancelled)
-        batches = _batches(network, shapes, request, recipe, device)
-        for batch in (batches[-1], *batches) if device.type == "cuda" else batches[:1]:
-            _timed_step(learner, batch)
-        seconds: list[float] = []
-        for batch in batches[: len(_PLACES)]:
-            seconds.append(_timed_step(learner, batch))
-            if sum(seconds) > _MAX_TIMED_SECONDS or cancelled():
-                break
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-        # A batch that does not fit is made in parts, down to single clips.
-        raise OutOfMemory(
-            f"{network}, {size_of(request.spec(network))}, does not fit the memory of "
-            f"{describe_device(device)} with the longest clips, not even one at a time"
-        ) from error
-    return len(seconds) / sum(seconds)
-
-
-def _learner(
-    network: NetworkName, request: EstimateRequest, recipe: Recipe, device: torch.device
-) -> Learner:
-    return Learner(
+) -> Estimate:
+    """Time a few steps. On a GPU each shape is warmed up, the longest clips first, which need the
+    most memory.
+    """
+    settings = request.settings
+    recipe = recipe_named(settings.recipe)
+    precision = choose_precision(request.precision, device, exact=recipe.exact)
+    learner = Learner(
         request.spec(network),
         recipe,
         device=device,
-        precision=choose_precision(request.precision, device, exact=recipe.exact),
+        precision=precision,
         seed=1,
-        max_characters=request.limits.max_characters,
-        max_frames=request.limits.max_coarse_frames,
+        limits=settings.limits,
     )
+    _make_interruptible(learner.network, cancelled)
+    size = min(recipe.batch_size, len(shapes))
+    crop = recipe.crop_frames if network == "ssrn" else None
+    batches = [
+        _noise(network, clips, settings, crop).staged(device) for clips in _chosen(shapes, size)
+    ]
+    for batch in (batches[-1], *batches) if device.type == "cuda" else batches[:1]:
+        _timed_step(learner, batch)
+    seconds: list[float] = []
+    for batch in batches[: len(_PLACES)]:
+        seconds.append(_timed_step(learner, batch))
+        if sum(seconds) > _MAX_TIMED_SECONDS or cancelled():
+            break
+    machine = this_machine(describe_device(device))
+    return request.estimate(network, machine, size, len(seconds) / sum(seconds))
 
 
 def _make_interruptible(network: nn.Module, cancelled: Callable[[], bool]) -> None:
@@ -232,38 +183,27 @@ def _make_interruptible(network: nn.Module, cancelled: Callable[[], bool]) -> No
         parameter.register_hook(check)  # type: ignore[no-untyped-call]
 
 
-def _batches(
-    network: NetworkName,
-    shapes: Sequence[ClipShape],
-    request: EstimateRequest,
-    recipe: Recipe,
-    device: torch.device,
-) -> list[Batch]:
-    """Batches at some places of the corpus sorted by length, and at last its longest clips."""
+def _chosen(shapes: Sequence[ClipShape], size: int) -> list[list[ClipShape]]:
+    """The clips of batches at some places of the corpus sorted by length, its longest at last."""
     by_length = sorted(shapes, key=lambda shape: (shape.frames, shape.characters))
-    size = min(recipe.batch_size, len(by_length))
-    starts = [round(place * (len(by_length) - size)) for place in _PLACES]
-    chosen = [by_length[start : start + size] for start in (*starts, len(by_length) - size)]
-    crop = recipe.crop_frames if network == "ssrn" else None
-    return [_batch(network, clips, request, crop).staged(device) for clips in chosen]
+    starts = [round(place * (len(by_length) - size)) for place in (*_PLACES, 1.0)]
+    return [by_length[start : start + size] for start in starts]
 
 
-def _batch(
-    network: NetworkName, clips: Iterable[ClipShape], request: EstimateRequest, crop: int | None
+def _noise(
+    network: NetworkName, clips: Sequence[ClipShape], settings: VoiceSettings, crop: int | None
 ) -> Batch:
     """Noise in the shape of clips, padded to the longest: its numbers take as long."""
-    clips = list(clips)
     frames = torch.tensor([min(clip.frames, crop or clip.frames) for clip in clips])
     characters = torch.tensor([clip.characters for clip in clips])
-    longest, audio = int(frames.max()), request.audio
+    longest, audio = int(frames.max()), settings.audio
     generator = torch.Generator().manual_seed(1)
-    text = torch.randint(
-        2, request.vocabulary_size, (len(clips), int(characters.max())), generator=generator
-    )
+    shape = (len(clips), int(characters.max()))
+    text = torch.randint(2, len(settings.symbols), shape, generator=generator)
     magnitude = None
     if network == "ssrn":
-        shape = (len(clips), longest * audio.reduction, audio.n_bins)
-        magnitude = torch.rand(shape, generator=generator)
+        shape_of_bins = (len(clips), longest * audio.reduction, audio.n_bins)
+        magnitude = torch.rand(shape_of_bins, generator=generator)
     mel = torch.rand((len(clips), longest, audio.n_mels), generator=generator)
     return Batch(text, characters, mel, frames, magnitude)
 

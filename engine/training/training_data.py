@@ -1,7 +1,6 @@
 """What a run learns from: the clips of the corpus and their features, and changes of either."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from engine.checkpoints.checkpoint import Checkpoint
@@ -35,29 +34,21 @@ _BYTES_OF_A_FEATURE = 2
 _WATCH_SECONDS = 60.0
 
 
-@dataclass(frozen=True)
-class TrainingData:
-    """The features of a corpus, and which of its clips are trained on."""
-
-    store: FeatureStore
-    training: list[int]
-    """Numbers of the clips to train on."""
-    held_out: list[int]
-    """Numbers of the clips that are never trained on."""
-
-
 def load_training_data(
     options: TrainOptions,
     voice: Voice,
     checkpoint_bytes: int,
     publisher: Publisher,
     inbox: Inbox,
-) -> TrainingData:
+) -> tuple[FeatureStore, list[int], list[int]]:
     """Read the corpus, check it, and compute its features unless they are in the cache.
 
     The check comes first, and a person at a screen is asked where it found errors: features take
     far longer. The snapshot says what was left out; everything found is in `check.json` and
     `corpus.json`.
+
+    Returns:
+        The features, and the numbers of the clips to train on and of those held out.
 
     Raises:
         InputError: the dataset cannot be used.
@@ -82,15 +73,11 @@ def load_training_data(
             f"train on and one to evaluate with."
         )
     ids = held_out(store.clips)
-    data = TrainingData(
-        store,
-        training=[i for i, clip in enumerate(store.clips) if clip.clip_id not in ids],
-        held_out=[i for i, clip in enumerate(store.clips) if clip.clip_id in ids],
-    )
+    training = [i for i, clip in enumerate(store.clips) if clip.clip_id not in ids]
     rejected = sorted((*corpus.rejected, *store.rejected), key=lambda clip: clip.line)
     _report_rejected(rejected, len(scan.rows) + len(scan.malformed), check, voice, publisher)
-    _save_report(data, rejected, unknown, voice, publisher)
-    return data
+    _save_report(store, ids, rejected, unknown, voice, publisher)
+    return store, training, sorted({*range(len(store.clips))} - {*training})
 
 
 def _require_room(voice: Voice, checkpoint_bytes: int, record: CheckRecord | None) -> None:
@@ -172,18 +159,18 @@ def _report_rejected(
 
 
 def _save_report(
-    data: TrainingData,
+    store: FeatureStore,
+    held_out_ids: Collection[str],
     rejected: list[Rejected],
     unknown: tuple[UnknownCharacter, ...],
     voice: Voice,
     publisher: Publisher,
 ) -> None:
-    store = data.store
     frames = sum(store.coarse_frames(i) for i in range(len(store.clips)))
     report = {
         "clips": len(store.clips),
-        "training_clips": len(data.training),
-        "held_out": sorted(store.clips[i].clip_id for i in data.held_out),
+        "training_clips": len(store.clips) - len(held_out_ids),
+        "held_out": sorted(held_out_ids),
         "hours": round(frames * store.audio.coarse_frame_seconds / 3600, 4),
         "left_out": [
             {"line": clip.line, "id": clip.clip_id, "reason": clip.reason} for clip in rejected
@@ -206,8 +193,7 @@ def report_corpus_change(
 ) -> str:
     """Report in what the corpus differs from the one that a checkpoint was trained on.
 
-    Training goes on with the corpus as it is. What it consists of is saved beside the checkpoints,
-    so that a later run can compare.
+    What it consists of is saved beside the checkpoints, so that a later run can compare.
 
     Returns:
         What was reported; nothing where nothing differs, or no other corpus is known.
@@ -218,11 +204,8 @@ def report_corpus_change(
     if known and known != content.key:
         old = load_content(folder, known)
         what = "which clips is not known here" if old is None else content.changes_since(old)
-        text = f"recordings changed since {network} was last trained: {what}"
-        publisher.warn(
-            f"{text}; training goes on with the corpus as it is",
-            f"Recordings changed since {network} was last trained: {what}.",
-        )
+        text = f"Recordings changed since {network} was last trained: {what}"
+        publisher.warn(f"{text}.")
     try:
         folder = voice.locate() / network / "corpora"
         make_folder(folder, within=voice.folder)
@@ -234,50 +217,36 @@ def report_corpus_change(
     return text
 
 
-class CorpusWatch:
-    """Checks every minute, in a thread that a slow disk may hold up, whether the corpus changes.
+def watch_corpus(
+    dataset: Path, recordings: Iterable[Path], publisher: Publisher
+) -> BackgroundThread:
+    """Check every minute, in a thread that a slow disk may hold up, whether the corpus changes.
 
     A run learns from its features, which no change of the recordings touches; but the person who
-    changes them should know that.
+    changes them should know that. They are told once.
     """
+    before = {path: _state(path) for path in (dataset / METADATA, *recordings)}
 
-    def __init__(self, dataset: Path, recordings: Iterable[Path], publisher: Publisher) -> None:
-        self._publisher = publisher
-        self._before = {path: _state(path) for path in (dataset / METADATA, *recordings)}
-        self._reported = False
-        self._poller = BackgroundThread(
-            "corpus monitoring", self.check, publisher.event, every=_WATCH_SECONDS
-        )
-
-    def start(self) -> None:
-        """Start to check."""
-        self._poller.start()
-
-    def stop(self) -> None:
-        """Check no more; a check under way is not waited for."""
-        self._poller.stop(wait=False)
-
-    def check(self) -> None:
-        """Report files that have changed since the start, the first time that there are some."""
-        if self._reported:
-            return
-        now = {path: _state(path) for path in self._before}
-        gone = [path for path in now if now[path] is None and self._before[path]]
-        changed = [path for path in now if now[path] and now[path] != self._before[path]]
-        if self._poller.stopped or not (gone or changed):
-            return
-        self._reported = True
+    def check() -> None:
+        now = {path: _state(path) for path in before}
+        found = {
+            "gone": [path.name for path in now if now[path] is None and before[path]],
+            "changed": [path.name for path in now if now[path] and now[path] != before[path]],
+        }
         parts = [
-            f"{len(paths):,} {what} ({first_few([path.name for path in paths])})"
-            for what, paths in (("gone", gone), ("changed", changed))
-            if paths
+            f"{len(names):,} {what} ({first_few(names)})" for what, names in found.items() if names
         ]
-        touched = f"of the corpus changed during training: {', '.join(parts)}"
-        self._publisher.warn(
-            f"files {touched}; this run goes on with what it has read, the next one reads the new "
-            f"files",
-            f"Files {touched}; the next run reads the new ones.",
+        if watch.stopped or not parts:
+            return
+        watch.stop(wait=False)
+        publisher.warn(
+            f"Files of the corpus changed during training: {', '.join(parts)}; the next run reads "
+            f"the new ones."
         )
+
+    watch = BackgroundThread("corpus monitoring", check, publisher.event, every=_WATCH_SECONDS)
+    watch.start()
+    return watch
 
 
 def _state(path: Path) -> tuple[int, int] | None:

@@ -64,7 +64,7 @@ class Watchdog:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Check no more."""
+        """Stop checking."""
         self._thread.stop()
         self._clear()
 

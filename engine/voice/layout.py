@@ -51,7 +51,7 @@ def is_checkpoint(folder: Path) -> bool:
     try:
         return (folder / "state.json").is_file()
     except OSError:
-        # Whoever reads this folder says why; the others are good checkpoints all the same.
+        # Whoever reads this folder says why; the others are still good checkpoints.
         return False
 
 

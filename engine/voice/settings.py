@@ -12,11 +12,12 @@ import tomlkit
 from msgspec import Meta
 from tomlkit.exceptions import TOMLKitError
 
-from engine.choices import CleanerName, PresetName, RecipeName
+from engine.choices import CleanerName, NetworkName, PresetName, RecipeName
 from engine.data.audio import MAX_FFT, AudioSpec
 from engine.data.clips import Limits
 from engine.errors import InputError
 from engine.formatting import brief
+from engine.networks.specs import NetworkSpec, preset_spec
 from engine.serialization import Amount, Count, Positive, from_plain
 from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
 
@@ -94,6 +95,11 @@ class VoiceSettings:
     """Identifies the voice in its mirror; None for one that never had a mirror."""
     audio: AudioSpec = field(default_factory=AudioSpec)
     limits: Limits = field(default_factory=Limits)
+
+    def fresh_spec(self, network: NetworkName) -> NetworkSpec:
+        """The sizes of a network that starts from fresh weights."""
+        sizes = {"n_mels": self.audio.n_mels, "n_bins": self.audio.n_bins}
+        return preset_spec(self.preset, network, vocabulary_size=len(self.symbols), **sizes)
 
 
 _TABLES = {"audio": AudioSpec, "limits": Limits}

@@ -1,8 +1,8 @@
 """Bundling a voice: what is kept of it, and what is never written over."""
 
-import importlib.util
 from pathlib import Path
 
+import bundle
 import pytest
 import torch
 
@@ -13,11 +13,6 @@ from engine.networks.specs import SSRNSpec, Text2MelSpec
 from engine.voice.folder import Voice
 from engine.voice.settings import VoiceSettings
 from engine.voice.spend import SpendEntry
-
-PATH = Path(__file__).resolve().parents[2] / "assets" / "recipe" / "bundle.py"
-SPEC = importlib.util.spec_from_file_location("recipe_bundle", PATH)
-recipe = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(recipe)
 
 
 def add_network(voice: Voice, network, spec) -> None:
@@ -41,11 +36,12 @@ def trained(tmp_path) -> Voice:
     return voice
 
 
+@pytest.mark.slow
 def test_the_weights_that_speak_are_kept_and_an_older_bundle_gives_way(trained, tmp_path):
     add_network(trained, "ssrn", SSRNSpec(4, 5, hidden=4))
     out = tmp_path / "out"
     for _ in range(2):
-        recipe.bundle(trained, out, "Hello.")
+        bundle.bundle(trained, out, "Hello.")
     made = Voice.open(out)
     full = load_checkpoint(trained.newest("text2mel").path)
     small = load_checkpoint(made.newest("text2mel").path)
@@ -58,11 +54,11 @@ def test_nothing_is_removed_for_a_bundle_that_cannot_be_made(trained, tmp_path):
     out = tmp_path / "out"
     Voice.create(out, VoiceSettings(Path("corpus")))
     with pytest.raises(InputError, match="no ssrn"):
-        recipe.bundle(trained, out, "Hello.")
+        bundle.bundle(trained, out, "Hello.")
     assert Voice.exists(out)
     add_network(trained, "ssrn", SSRNSpec(4, 5, hidden=4))
     (tmp_path / "letters").mkdir()
     for precious in (trained.folder, tmp_path / "letters"):
         with pytest.raises(InputError, match="something else"):
-            recipe.bundle(trained, precious, "Hello.")
+            bundle.bundle(trained, precious, "Hello.")
         assert precious.is_dir()

@@ -113,6 +113,25 @@ def training() -> Any:
     return SimpleNamespace(start=start, until=until, end=end, texts=texts)
 
 
+@pytest.fixture(scope="session")
+def _trained(tmp_path_factory: pytest.TempPathFactory, make_voice_at: Callable[..., Voice]) -> Path:
+    from engine.jobs.say import say
+
+    folder = tmp_path_factory.mktemp("voices") / "trained"
+    voice = make_voice_at(folder, text2mel=5, base_step=5, ssrn=2, price=1.0)
+    end(start(voice, "25"))
+    say(folder, "la la")
+    return folder
+
+
+@pytest.fixture
+def trained_voice(_trained: Path, tmp_path: Path) -> Voice:
+    """A copy of a voice that has trained from step 5 to 25, spoken, checked its corpus and paid."""
+    from engine.voice.folder import Voice
+
+    return Voice.open(Path(shutil.copytree(_trained, tmp_path / "trained")))
+
+
 @pytest.fixture
 def make_unremovable() -> Iterator[Callable[[Path], None]]:
     """Have a file stay where it is, whoever wants to remove it; skip where that cannot be."""

@@ -20,7 +20,7 @@ from engine.voice.settings import VoiceSettings
 
 pytestmark = [pytest.mark.slow, pytest.mark.process]
 
-PAIRS = 12
+PAIRS = 8
 
 
 class Contender:
@@ -67,7 +67,7 @@ def test_the_loser_of_two_starts_is_told_who_trains(tmp_path, speech):
         folder = tmp_path / "voices" / str(number)
         options = TrainOptions(folder, dataset=speech, device="cpu")
         # The second comes later and later: into each moment of what the first does.
-        pair = [Contender(options, 0.0), Contender(options, number * 300e-6)]
+        pair = [Contender(options, 0.0), Contender(options, number * 450e-6)]
         for one in pair:
             one.start()
         outcomes = {one.pid: one.outcome() for one in pair}
@@ -97,18 +97,6 @@ def test_a_voice_made_meanwhile_is_kept(tmp_path, speech, monkeypatch):
     settings = Voice.open(folder).settings
     assert (settings.preset, settings.budget) == ("small", 30)
     session._claim.release()
-
-
-def test_a_refused_start_leaves_nothing(tmp_path, speech):
-    folder = tmp_path / "some" / "where" / "voice"
-    with pytest.raises(InputError, match="no corpus folder"):
-        Session(TrainOptions(folder, dataset=tmp_path / "nowhere"))
-    assert list(tmp_path.iterdir()) == []
-    folder.mkdir(parents=True)
-    (folder / "letter.txt").write_text("dear")
-    with pytest.raises(InputError, match="not a voice folder"):
-        Session(TrainOptions(folder, dataset=speech))
-    assert [path.name for path in folder.iterdir()] == ["letter.txt"]
 
 
 def test_a_lock_removed_meanwhile_locks_nobody(tmp_path, monkeypatch):

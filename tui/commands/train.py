@@ -177,7 +177,8 @@ def _voice_folder(voice: Path | None, dataset: Path | None) -> Path:
 
 def _restore(options: TrainOptions) -> TrainOptions:
     """Bring the voice to where its mirror stands; return the options for the run."""
-    from engine.mirror.restore import FetchOptions, restore_from_mirror
+    from engine.mirror.fetch import FetchOptions
+    from engine.mirror.restore import restore_from_mirror
     from tui.process.headless import Lines
     from tui.reports.progress import progress
 

@@ -226,7 +226,7 @@ class SignalWatch:
         self._unread_polls = 0 if self._outlet.takes_output else self._unread_polls + 1
         is_read = self._unread_polls < _UNREAD_POLLS
         if is_read is not was_read:
-            LOG.info("the terminal takes %s", "output again" if is_read else "no output any more")
+            LOG.info("the terminal takes %s", "output again" if is_read else "no output")
             self._session.send(TerminalStalled(not is_read))
 
     def _must_end(self) -> bool:

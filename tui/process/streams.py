@@ -47,7 +47,7 @@ class _Output:
                 content = content[os.write(self._stream.fileno(), content) :]
                 self._torn = bool(content)
         except BrokenPipeError:
-            LOG.info("nobody reads descriptor %d any more", self._stream.fileno())
+            LOG.info("nobody reads descriptor %d", self._stream.fileno())
             point(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
         except OSError as error:
             if self._raises:

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -11,11 +11,17 @@ from rich.text import Text
 
 from engine.check.report import UnknownCharacter
 from engine.errors import InputError
-from engine.formatting import printable
+from engine.formatting import duration, printable
 from engine.serialization import from_plain
 from tui import formatting
 from tui.reports import check_words as words
 
+_OF_CORPUS = {
+    "clips": "clips",
+    "training_clips": "clips to train on",
+    "held_out": "clips held out",
+    "problem": "problem",
+}
 _MAX_LEFT_OUT = 20
 _MAX_UNKNOWN = 12
 
@@ -34,7 +40,12 @@ def _escaped(letter: str) -> str:
 def print_tables(description: Mapping[str, Any]) -> None:
     """Print a voice's description as one table of facts and one of its networks."""
     console = Console(markup=False, highlight=False, emoji=False)
-    console.print(_facts(description))
+    facts = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    facts.add_column(style="bold", no_wrap=True)
+    facts.add_column(overflow="fold")
+    for name, value in _facts(description):
+        facts.add_row(_text(name), _text(_words(value)))
+    console.print(facts)
     console.print(_networks(description["networks"]))
     left_out = description["corpus"].get("left_out", ())
     if left_out:
@@ -43,13 +54,29 @@ def print_tables(description: Mapping[str, Any]) -> None:
             console.print(f"and {len(left_out) - _MAX_LEFT_OUT:,} more (see --json)")
 
 
-def _facts(description: Mapping[str, Any]) -> Table:
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in _flat(description, ""):
-        table.add_row(_text(name), _text(_words(name, value)))
-    return table
+def _facts(description: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+    corpus, spend = description["corpus"], description["spend"]
+    for name in ("voice", "folder", "vocabulary", "preset", "recipe", "cleaner"):
+        yield name, description[name]
+    yield "recordings", corpus["dataset"]
+    for key, name in _OF_CORPUS.items():
+        if key in corpus:
+            yield name, corpus[key]
+    if "hours" in corpus:
+        yield "speech", duration(3600 * corpus["hours"])
+    if "left_out" in corpus:
+        yield "clips left out", len(corpus["left_out"])
+    if "unknown_characters" in corpus:
+        yield from _unknown(corpus["unknown_characters"])
+    yield "samples", description["samples"]
+    money = formatting.dollars
+    yield "spent", f"{money(spend['usd'])} ({money(spend['idle_usd'])} idle)"
+    yield "training time", duration(3600 * spend["hours"])
+    yield "idle time", duration(3600 * spend["idle_hours"])
+    yield "budget", "none" if spend["budget_usd"] is None else money(spend["budget_usd"])
+    yield "price", formatting.price(spend["price"])
+    if "problem" in spend:
+        yield "problem", spend["problem"]
 
 
 def _text(data: object) -> Text:
@@ -57,29 +84,12 @@ def _text(data: object) -> Text:
     return Text(printable(str(data)))
 
 
-def _flat(values: Mapping[str, Any], under: str) -> list[tuple[str, Any]]:
-    rows: list[tuple[str, Any]] = []
-    for name, value in values.items():
-        if not under and name == "networks":
-            continue
-        full = f"{under} {name}".strip().replace("_", " ")
-        if name == "left_out":
-            rows.append((full, f"{len(value):,} clips"))
-        elif name == "unknown_characters":
-            rows.extend(_unknown(full, value))
-        elif isinstance(value, Mapping):
-            rows.extend(_flat(value, full))
-        else:
-            rows.append((full, value))
-    return rows
-
-
-def _unknown(full: str, values: Sequence[Any]) -> list[tuple[str, str]]:
+def _unknown(values: Sequence[Any]) -> Iterator[tuple[str, str]]:
     """A row for each character outside the vocabulary, as the check words it."""
     lines = [_about_unknown(one) for one in values[:_MAX_UNKNOWN]] or ["none"]
     if len(values) > _MAX_UNKNOWN:
         lines.append(f"and {len(values) - _MAX_UNKNOWN:,} more (see --json)")
-    return list(zip([full] + [""] * len(lines), lines, strict=False))
+    yield from zip(["unknown characters"] + [""] * len(lines), lines, strict=False)
 
 
 def _about_unknown(value: Any) -> str:  # noqa: ANN401 - what a file says, which anybody can write
@@ -93,20 +103,12 @@ def _about_unknown(value: Any) -> str:  # noqa: ANN401 - what a file says, which
     return f"{symbol}  {times}, {becomes}; first in line {one.line:,}: {one.example}"
 
 
-def _words(name: str, value: Any) -> str:  # noqa: ANN401 - whatever JSON can hold
+def _words(value: object) -> str:
     if value is None:
         return "–"
     if isinstance(value, list | tuple):
-        return ", ".join(str(item) for item in value) or "none"
-    if name.endswith("usd"):
-        return formatting.dollars(value)
-    if name.endswith("price"):
-        return formatting.price(value)
-    if isinstance(value, float):
-        return f"{value:,.2f}" if value >= 1 else f"{value:.3g}"
-    if isinstance(value, int) and not isinstance(value, bool):
-        return f"{value:,}"
-    return str(value)
+        return ", ".join(map(str, value)) or "none"
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _networks(networks: Mapping[str, Mapping[str, Any]]) -> Table:
@@ -122,7 +124,7 @@ def _networks(networks: Mapping[str, Mapping[str, Any]]) -> Table:
         name = f"{key}, {network['size']}" if network.get("size") else key
         step, base = network.get("step"), network.get("base_step")
         own = step - base if step is not None and base is not None else None
-        cells = [_words("", count) for count in (step, base, own)]
+        cells = [_words(count) for count in (step, base, own)]
         checkpoints = [f"{count:,}" for count in network.get("checkpoints", ())]
         damaged = [_text(" ".join(network.get("damaged", ())))] if bad else []
         table.add_row(

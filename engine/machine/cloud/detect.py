@@ -8,7 +8,6 @@ from engine.errors import InputError
 
 DMI = Path("/sys/class/dmi/id")
 """Where Linux shows the strings of the firmware's DMI (SMBIOS) tables."""
-
 CLOUD_VARIABLE = "VOICECOACH_CLOUD"
 """The environment's choice where no `--cloud` is given."""
 
@@ -24,8 +23,7 @@ def chosen_cloud(asked: CloudChoice | None, dmi: Path | None = None) -> CloudNam
         asked: `--cloud`; None for the environment's `VOICECOACH_CLOUD`, or else `auto`.
         dmi: where the firmware's strings are, if not where Linux has them.
 
-    Raises:
-        InputError: the environment names no such choice.
+    Raises `InputError` where the environment names no such choice.
     """
     choice = asked or os.environ.get(CLOUD_VARIABLE) or "auto"
     if choice not in CLOUD_CHOICES:

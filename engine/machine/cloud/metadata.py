@@ -79,22 +79,20 @@ class Reply:
 def parse_time(value: object, what: str) -> float:
     """A time in seconds since the epoch, from ISO 8601 or the form of HTTP's dates.
 
-    Raises:
-        OddReplyError: it is neither.
+    Raises `OddReplyError` where it is neither.
     """
     if isinstance(value, str) and len(value) < 100:
         for parse in (datetime.fromisoformat, parsedate_to_datetime):
             with contextlib.suppress(ValueError, TypeError, IndexError, OverflowError):
                 moment = parse(value)
                 return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    raise OddReplyError(f"gives {what} as {brief(value)}, which is no time")
+    raise OddReplyError(f"gives {what} as {brief(value)}, which is not a time")
 
 
 def require_base(base: str) -> str:
     """Return the base address of a metadata service without a slash at its end.
 
-    Raises:
-        InputError: it is not `http://host` or `http://host:port`.
+    Raises `InputError` where it is not `http://host` or `http://host:port`.
     """
     try:
         parts = urlsplit(base)
@@ -113,11 +111,7 @@ class MetadataService:
     """One metadata service, asked request by request."""
 
     def __init__(self, base: str, timeout: float = _TIMEOUT) -> None:
-        """Take a base address such as `http://169.254.169.254`; `timeout` in seconds.
-
-        Raises:
-            InputError: the address is none.
-        """
+        """Take a base address, as `require_base` does; `timeout` in seconds."""
         parts = urlsplit(require_base(base))
         self._host, self._port = parts.hostname or "", parts.port or 80
         self._timeout = timeout
@@ -125,9 +119,8 @@ class MetadataService:
     def ask(self, path: str, headers: dict[str, str], method: str = "GET") -> Reply:
         """Send one request and return its reply.
 
-        Raises:
-            MetadataError: no reply in time, or one that is no 200, 401 or 404.
-            OddReplyError: a reply that is too long, or not text.
+        Raises `MetadataError` without a reply in time, or for one that is no 200, 401 or 404, and
+        `OddReplyError` for one that is too long, or not text.
         """
         # These bring in the mail and encryption libraries: too slow for a first screen.
         from http.client import HTTPConnection, HTTPException
@@ -148,7 +141,7 @@ class MetadataService:
             flavor = response.headers.get("Metadata-Flavor", "")
             return Reply(response.status, content.decode(), flavor)
         except UnicodeDecodeError as error:
-            raise OddReplyError(f"answers to {path} with what is no text") from error
+            raise OddReplyError(f"answers to {path} with something that is not text") from error
         except (OSError, HTTPException, ValueError) as error:
             # The service may have written a part of it, or a page.
             text = " ".join(printable(str(error)).split())[:_MAX_ERROR_LETTERS]

@@ -42,14 +42,7 @@ class NoticeWatcher:
         on_machine: Callable[[Machine], None],
         report: Report,
     ) -> None:
-        """Prepare to watch.
-
-        Args:
-            cloud: the one that is asked.
-            send: takes what the trainer has to know.
-            on_machine: takes the machine, once it is known.
-            report: takes problems with the service.
-        """
+        """Prepare to watch; the trainer gets what it has to know by `send`."""
         self._cloud = cloud
         self._service = f"the metadata service of {CLOUD_NAMES[cloud.name]}"
         self._send = send
@@ -111,7 +104,7 @@ class NoticeWatcher:
     def _fail(self, error: MetadataError) -> float:
         self._failures += 1
         if self._failures == _REPORTED_FAILURES:
-            text = f"{self._service} {error}: no notice of an interruption can be seen"
+            text = f"{self._service} {error}: interruptions will go unnoticed"
             self._report(text, "warning")
         longest = _ANSWERED_SECONDS if self._answered else _NEVER_ANSWERED_SECONDS
         return float(min(longest, _POLL_SECONDS * 2 ** min(self._failures - 1, 10)))

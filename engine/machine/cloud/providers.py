@@ -92,7 +92,7 @@ class Aws(Provider):
         if reply.status == 200:
             recommended = reply.json(_Fields, "a recommendation").get("noticeTime")
             parse_time(recommended, "the time of a recommendation")
-            return SpotNotice("AWS is likely to take this machine away soon")
+            return SpotNotice("AWS is likely to reclaim this machine soon")
         return None
 
     def _action(self, reply: _Fields) -> SpotNotice:
@@ -118,7 +118,7 @@ class Aws(Provider):
             if reply.status != 401:
                 return reply
             self._token = None
-        raise MetadataError("does not take the token that it gave")
+        raise MetadataError("rejects its own token")
 
 
 # Seconds between the notice of a preemption and the end.
@@ -259,16 +259,11 @@ _PROVIDERS: dict[CloudName, type[Provider]] = {"aws": Aws, "gcp": Gcp, "azure": 
 def metadata_base(name: CloudName, asked: str | None) -> str:
     """The base address of a cloud's metadata service: asked for, the environment's, or its own.
 
-    Raises:
-        InputError: it is no such address.
+    Raises `InputError` where it is no such address.
     """
     return require_base(asked or os.environ.get(METADATA_VARIABLE) or _PROVIDERS[name].base)
 
 
 def connect(name: CloudName, base: str) -> Provider:
-    """Return the cloud at a base address; nothing is asked yet.
-
-    Raises:
-        InputError: the base address is none.
-    """
+    """Return the cloud at an address that `metadata_base` returned; nothing is asked yet."""
     return _PROVIDERS[name](MetadataService(base))

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from planted_sound import read_speech
 
-from engine.check.cleaning import Change, Kept, LeftOut, Outcome, without_wrong_texts
+from engine.check.cleaning import Change, Kept, Outcome, without_wrong_texts
 from engine.check.speaking_rate import rate_findings
+from engine.data.metadata import Rejected
 
 
 def kept(folder: Path, moved: int) -> list[Outcome]:
@@ -36,4 +37,4 @@ def test_moved_texts_are_left_out(tmp_path: Path, moved: int) -> None:
     assert len(left) < len(cleaned) == len(outcomes)
     assert not [found for _, found in rate_findings(left)[0] if found.severity == "error"]
     assert set(tmp_path.iterdir()) == {recording.clip.path for recording in left}
-    assert all(outcome.reason for outcome in cleaned if isinstance(outcome, LeftOut))
+    assert all(outcome.reason for outcome in cleaned if isinstance(outcome, Rejected))

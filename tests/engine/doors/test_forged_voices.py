@@ -21,7 +21,6 @@ DEEP = "[" * 100_000
 DIGITS = "9" * 5_000
 BOMBS = [DEEP, '{"a":' * 100_000, DIGITS, "1e999", "NaN", "[NaN]", '{"step": -Infinity}', "\\ud800"]
 BOMBS += ["\0" * 4096]
-NAMES = ["list", "object", "digits", "large", "nan", "nans", "infinite", "surrogate", "zeros"]
 
 
 @pytest.fixture
@@ -40,11 +39,11 @@ def forge(checkpoint, **changes):
     (checkpoint / "state.json").write_text(sealed({**state, **changes}))
 
 
-@pytest.mark.parametrize("bomb", BOMBS, ids=NAMES)
-def test_a_state_that_is_a_bomb_is_damaged(newest, bomb):
-    (newest / "state.json").write_text(bomb)
-    with pytest.raises(DamagedCheckpointError):
-        read_state(newest)
+def test_a_state_that_is_a_bomb_is_damaged(newest):
+    for bomb in BOMBS:
+        (newest / "state.json").write_text(bomb)
+        with pytest.raises(DamagedCheckpointError):
+            read_state(newest)
 
 
 @pytest.mark.parametrize(
@@ -59,33 +58,29 @@ def test_a_state_that_is_a_bomb_is_damaged(newest, bomb):
         {"recovery": {"rate_factor": float("nan")}},
         {"recovery": {"salt": 0.5}},
         {"symbols_from": 7},
+        *(
+            {"spec": size}
+            for size in [
+                {"hidden": 2**15},
+                {"vocabulary_size": 10**30},
+                {"hidden": 16.0},
+                {"hidden": True},
+                {"epsilon": float("nan")},
+                {"mask_text": 1},
+                {"depth": 5},
+            ]
+        ),
     ],
     ids=lambda changes: str(changes)[:40],
 )
 def test_a_state_that_says_nonsense_is_damaged(newest, changes):
+    if "spec" in changes:
+        own = json.loads((newest / "state.json").read_text())["spec"]
+        changes = {"spec": {**own, **changes["spec"]}}
     forge(newest, **changes)
-    with pytest.raises(DamagedCheckpointError) as caught:
+    with pytest.raises(VoicecoachError) as caught:
         load_checkpoint(newest)
     assert len(str(caught.value)) < 6_000
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"hidden": 2**15},
-        {"vocabulary_size": 10**30},
-        {"hidden": 16.0},
-        {"hidden": True},
-        {"epsilon": float("nan")},
-        {"mask_text": 1},
-        {"depth": 5},
-    ],
-    ids=str,
-)
-def test_sizes_in_a_state_take_no_memory(newest, changes):
-    forge(newest, spec={**json.loads((newest / "state.json").read_text())["spec"], **changes})
-    with pytest.raises(VoicecoachError):
-        load_checkpoint(newest)
 
 
 def header(tensors):
@@ -121,22 +116,22 @@ FORGED = {
 }
 
 
-@pytest.mark.parametrize("kind", FORGED)
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["weights", "average", "optimizer"])
-def test_forged_tensors_are_damaged(newest, tmp_path, monkeypatch, name, kind):
+def test_forged_tensors_are_damaged(newest, tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
-    (newest / f"{name}.safetensors").write_bytes(FORGED[kind])
+    path = newest / f"{name}.safetensors"
+    path.touch()
     forge(newest, sha256={})
     before = sorted(tmp_path.rglob("*"))
-    try:
-        loaded = load_checkpoint(newest)
-    except DamagedCheckpointError:
-        pass
-    else:
+    for kind, content in FORGED.items():
+        path.write_bytes(content)
         # Moments are told by name when they are taken over.
-        assert name == "optimizer"
-        assert kind == "a name that leads out"
-        assert list(loaded.optimizer) == ["../../x"]
+        if (name, kind) == ("optimizer", "a name that leads out"):
+            assert list(load_checkpoint(newest).optimizer) == ["../../x"]
+            continue
+        with pytest.raises(DamagedCheckpointError):
+            load_checkpoint(newest)
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -175,9 +170,8 @@ def test_settings_that_mean_harm_are_one_sentence(voice, line):
     assert len(str(caught.value)) < 7_000
 
 
-@pytest.mark.parametrize("bomb", BOMBS, ids=NAMES)
-def test_lines_that_are_bombs_are_passed_over(voice, bomb):
-    lines = [bomb, '{"step": 3, "loss": 0.5}', bomb, ""]
+def test_lines_that_are_bombs_are_passed_over(voice):
+    lines = [*BOMBS, '{"step": 3, "loss": 0.5}', *BOMBS, ""]
     voice.samples.mkdir()
     for place in ("text2mel/history.jsonl", "spend.jsonl", "spend.open", "samples/samples.jsonl"):
         (voice.folder / place).write_text("\n".join(lines))
@@ -217,22 +211,15 @@ def test_a_list_of_samples_leads_nowhere(voice, changes, tmp_path):
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "alice.wav").touch()
     (voice.samples / "good.wav").touch()
-    good = {
-        "step": 5,
-        "sentence": "a",
-        "file": "good.wav",
-        "seconds": 1.0,
-        "note": "",
-        "original": None,
-    }
+    good = {"step": 5, "sentence": "a", "file": "good.wav", "seconds": 1.0, "note": ""}
+    good["original"] = None
     lines = [json.dumps({**good, **changes}), json.dumps(good)]
     (voice.samples / "samples.jsonl").write_text("\n".join(lines))
     assert [sample.path for sample in read_samples(voice)] == [voice.samples / "good.wav"]
 
 
-@pytest.mark.parametrize(
-    "report",
-    [
+def test_a_report_of_a_corpus_that_is_none_is_told(voice):
+    for report in (
         *BOMBS[:6],
         '{"hours": Infinity}',
         '{"left_out": 5}',
@@ -240,12 +227,9 @@ def test_a_list_of_samples_leads_nowhere(voice, changes, tmp_path):
         '{"left_out": [{"id": {"a": 1}}]}',
         '{"clips": "many"}',
         '{"held_out": {"usd": "x"}}',
-    ],
-    ids=lambda report: report[:20],
-)
-def test_a_report_of_a_corpus_that_is_none_is_told(voice, report):
-    voice.corpus_report.write_text(report)
-    assert "corpus.json" in describe(voice.folder)["corpus"]["problem"]
+    ):
+        voice.corpus_report.write_text(report)
+        assert "corpus.json" in describe(voice.folder)["corpus"]["problem"], report
 
 
 def test_of_a_report_only_what_is_known_is_shown(voice):
@@ -255,47 +239,34 @@ def test_of_a_report_only_what_is_known_is_shown(voice):
     assert said == {"clips": 3}
 
 
-@pytest.mark.parametrize("bomb", BOMBS, ids=NAMES)
-def test_a_record_of_a_check_that_is_a_bomb_is_none(voice, bomb):
-    for text in (bomb, f'{{"key": "k", "accepted": true, "report": {bomb}}}'):
+def test_a_record_of_a_check_that_is_a_bomb_is_none(voice):
+    reports = [f'{{"key": "k", "accepted": true, "report": {bomb}}}' for bomb in BOMBS]
+    for text in (*BOMBS, *reports):
         voice.check_record.write_text(text)
         assert load_record(voice, "k") is None
 
 
-def forged_index(index, **changes):
-    content = {name: value for name, value in {**index, **changes}.items() if name != "checksum"}
-    return json.dumps({**content, "checksum": checksum(content)})
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
+@pytest.mark.slow
+def test_forged_or_lost_features_are_computed_again(voice, training):
+    training.end(training.start(voice, "6"))
+    [path] = [p for p in voice.features.glob("*.json") if p.with_suffix(".features").exists()]
+    good = json.loads(path.read_bytes())
+    del good["checksum"]
+    for changes in (
         {"n_bins": 10**12, "bytes": 10**15},
         {"reduction": 1},
         {"entries": [{"clip_id": "../../etc/passwd", "frames": 4}]},
         {"entries": [{"clip_id": "a", "frames": 4, "path": "/etc/passwd"}]},
         {"rejected": [[1, 2]]},
-    ],
-    ids=str,
-)
-@pytest.mark.slow
-def test_features_that_do_not_fit_are_computed_again(make_voice, training, changes, tmp_path):
-    voice = make_voice(text2mel=5)
-    training.end(training.start(voice, "6"))
-    [path] = [p for p in voice.features.glob("*.json") if p.with_suffix(".features").exists()]
-    good = path.read_bytes()
-    path.write_text(forged_index(json.loads(good), **changes))
-    session = training.start(voice, "7")
-    snapshot = training.end(session)
-    assert (session.error, snapshot.step) == (None, 7)
-    assert json.loads(path.read_bytes()) == json.loads(good)
-
-
-@pytest.mark.slow
-def test_a_cache_that_is_a_bomb_is_made_anew(voice, training):
-    training.end(training.start(voice, "6"))
-    for path in voice.features.rglob("*.json"):
-        path.write_text(DEEP)
-    session = training.start(voice, "7")
-    assert training.end(session).step == 7
-    assert session.error is None
+        None,
+    ):
+        if changes is None:
+            for one in voice.features.rglob("*.json"):
+                one.write_text(DEEP)
+        else:
+            content = {**good, **changes}
+            path.write_text(json.dumps({**content, "checksum": checksum(content)}))
+        session = training.start(voice, "+1")
+        training.end(session)
+        assert session.error is None
+        assert json.loads(path.read_bytes()) == {**good, "checksum": checksum(good)}

@@ -1,5 +1,6 @@
 """A stranger's voice in which links and pipes stand for files: a sentence, and nothing touched."""
 
+import itertools
 import os
 import shutil
 
@@ -50,17 +51,26 @@ def outside(tmp_path):
     assert (folder / "bashrc").read_text() == "alias ls='ls -l'\n"
 
 
-def put(voice, place, make):
-    path = voice.folder / place
+def put(path, make):
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.is_dir():
         shutil.rmtree(path)
     path.unlink(missing_ok=True)
     make(path)
-    return path
 
 
-def assert_refused(voice, path, training):
+@pytest.mark.parametrize(
+    ("kind", "place"),
+    [
+        *itertools.product(["bashrc", "pipe"], FILES),
+        *(("", place) for place in FOLDERS),
+        ("new", "text2mel/history.jsonl"),
+    ],
+)
+def test_a_link_or_a_pipe_is_refused(voice, outside, training, kind, place):
+    """A link to a file, a folder or nothing yet."""
+    path = voice.folder / place
+    put(path, os.mkfifo if kind == "pipe" else lambda path: path.symlink_to(outside / kind))
     for use in (describe, lambda folder: say(folder, "hello"), Voice.open):
         with pytest.raises(InputError) as caught:
             use(voice.folder)
@@ -69,27 +79,6 @@ def assert_refused(voice, path, training):
     # Without a voice.toml that is a file there is no voice to go on with.
     with pytest.raises(InputError, match=f"{path.name}|There is no voice"):
         training.end(training.start(voice.folder, "+1"))
-
-
-@pytest.mark.parametrize("place", FILES)
-@pytest.mark.parametrize("kind", ["link", "pipe"])
-def test_a_file_that_is_a_link_or_a_pipe_is_refused(voice, outside, training, place, kind):
-    if kind == "link":
-        path = put(voice, place, lambda path: path.symlink_to(outside / "bashrc"))
-    else:
-        path = put(voice, place, os.mkfifo)
-    assert_refused(voice, path, training)
-
-
-@pytest.mark.parametrize("place", FOLDERS)
-def test_a_folder_that_is_a_link_is_refused(voice, outside, training, place):
-    path = put(voice, place, lambda path: path.symlink_to(outside))
-    assert_refused(voice, path, training)
-
-
-def test_a_link_that_leads_nowhere_yet_is_refused(voice, outside, training):
-    path = put(voice, "text2mel/history.jsonl", lambda path: path.symlink_to(outside / "new"))
-    assert_refused(voice, path, training)
 
 
 def test_recordings_may_be_a_link(voice, speech):
@@ -101,19 +90,17 @@ def test_recordings_may_be_a_link(voice, speech):
 
 
 @pytest.mark.parametrize("name", ["state.json", "weights.safetensors", "optimizer.safetensors"])
-@pytest.mark.parametrize("kind", ["link", "pipe"])
-def test_a_lone_checkpoint_is_read_with_the_same_care(voice, tmp_path, name, kind):
+def test_a_lone_checkpoint_is_read_with_the_same_care(voice, tmp_path, name):
     """As `--from` gives it, without a voice around it."""
     lone = shutil.copytree(voice.folder / STEP, tmp_path / "lone")
     shutil.copy(lone / "weights.safetensors", lone / "optimizer.safetensors")
     original = (lone / name).rename(tmp_path / "original")
-    if kind == "link":
-        (lone / name).symlink_to(original)
-    else:
-        os.mkfifo(lone / name)
-    with pytest.raises(InputError, match=str(lone)) as caught:
-        load_checkpoint(lone)
-    assert ("it is a link" if kind == "link" else "not a plain file") in str(caught.value)
+    makers = {"it is a link": lambda path: path.symlink_to(original), "not a plain file": os.mkfifo}
+    for problem, make in makers.items():
+        put(lone / name, make)
+        with pytest.raises(InputError, match=problem) as caught:
+            load_checkpoint(lone)
+        assert str(lone) in str(caught.value)
 
 
 def test_nothing_is_written_through_a_link(outside, tmp_path):

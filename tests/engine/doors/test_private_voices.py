@@ -12,7 +12,8 @@ from engine.jobs.clean import clean
 from engine.jobs.demo import demo_options
 from engine.jobs.export import export_voice
 from engine.jobs.say import say
-from engine.mirror.restore import FetchOptions, restore_from_mirror
+from engine.mirror.fetch import FetchOptions
+from engine.mirror.restore import restore_from_mirror
 from engine.run.commands import Audition
 from engine.run.options import TrainOptions
 from engine.voice.folder import Voice
@@ -50,6 +51,7 @@ def exposed(folder: Path) -> set[str]:
     return found
 
 
+@pytest.mark.slow
 def test_what_is_new_in_a_shared_voice_is_private(shared, tmp_path, training):
     before = exposed(shared.folder)
     mirror = tmp_path / "mirror"
@@ -66,6 +68,7 @@ def test_what_is_new_in_a_shared_voice_is_private(shared, tmp_path, training):
     assert exposed(tmp_path / "fetched") == set()
 
 
+@pytest.mark.slow
 def test_nobody_else_reaches_the_demo(make_voice, tmp_path, speech, monkeypatch, training):
     shutil.copytree(speech, tmp_path / "assets" / "corpus")
     voice = make_voice("bundled", dataset=Path("../corpus"), text2mel=855, ssrn=767)
@@ -78,6 +81,7 @@ def test_nobody_else_reaches_the_demo(make_voice, tmp_path, speech, monkeypatch,
     assert folder.parent.stat().st_mode & 0o777 == 0o755
 
 
+@pytest.mark.slow
 def test_what_is_handed_on_has_the_permissions_of_the_umask(make_voice, tmp_path, speech):
     voice = make_voice(text2mel=871, ssrn=767)
     (tmp_path / "out").mkdir()
@@ -89,6 +93,7 @@ def test_what_is_handed_on_has_the_permissions_of_the_umask(make_voice, tmp_path
         assert path.stat().st_mode & 0o777 == (0o755 if path.is_dir() else 0o644), path
 
 
+@pytest.mark.slow
 def test_a_voice_that_others_can_read_is_told_once(shared, training):
     shared.log.chmod(0o600)  # as whoever opens it does
     snapshot = training.end(training.start(shared, "+1"))
@@ -110,6 +115,6 @@ def test_files_that_stay_readable_are_told_once(shared, training, monkeypatch, e
     monkeypatch.setattr("os.fchmod", refuse)
     snapshot = training.end(training.start(shared, "+1"))
     assert snapshot.step == 1
-    told = [text for text in training.texts(snapshot) if "other users of this host" in text]
+    told = [text for text in training.texts(snapshot) if text.startswith("Other users")]
     assert len(told) == len(snapshot.warnings) == entered
     assert not entered or "mount it with umask=077" in told[0]

@@ -14,8 +14,9 @@ import pytest
 
 from engine.checkpoints.state import sealed
 from engine.mirror.address import checked_address
+from engine.mirror.fetch import FetchOptions
 from engine.mirror.layout import read_index
-from engine.mirror.restore import FetchOptions, restore_from_mirror
+from engine.mirror.restore import restore_from_mirror
 from engine.mirror.store import Store
 from engine.mirror.uploader import Uploader
 from engine.networks.specs import preset_spec
@@ -169,7 +170,7 @@ class Run:
     def close(self) -> None:
         """Send no more."""
         self.uploader.close(0)
-        self.uploader._thread.join(30)
+        self.uploader._thread.stop()
 
 
 @pytest.fixture

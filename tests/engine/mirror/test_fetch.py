@@ -9,8 +9,9 @@ from types import SimpleNamespace
 import pytest
 
 from engine.errors import EngineError, InputError
+from engine.mirror.fetch import FetchOptions
 from engine.mirror.layout import MANIFEST, encoded, read_index
-from engine.mirror.restore import FetchOptions, restore_from_mirror
+from engine.mirror.restore import restore_from_mirror
 from engine.mirror.store import FileInfo, MirrorError, open_store
 from engine.run.options import TrainOptions
 from engine.voice.folder import Voice

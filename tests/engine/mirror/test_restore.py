@@ -9,7 +9,8 @@ import pytest
 from engine.errors import EngineError, InputError
 from engine.machine.lock import acquire_lock
 from engine.mirror.address import MARKER
-from engine.mirror.restore import FetchOptions, restore_from_mirror
+from engine.mirror.fetch import FetchOptions
+from engine.mirror.restore import restore_from_mirror
 from engine.mirror.store import MirrorError
 from engine.run.options import TrainOptions
 from engine.voice.folder import RESTORING, Voice
@@ -69,7 +70,7 @@ def test_a_voice_behind_catches_up_and_keeps_its_spend(alice, make, send, fetch,
     spend = (behind.folder / "spend.jsonl").read_text().splitlines()
     assert spend == ['{"start": "a"}', '{"start": "b"}', '{"start": "c"}']
     assert behind.history("text2mel").read_bytes() == alice.history("text2mel").read_bytes()
-    assert any("step 200 is here: continuing from the mirror" in text for text in reports)
+    assert any("at step 300 (here: 200); continuing from the mirror" in text for text in reports)
 
 
 def test_a_voice_ahead_stays_as_it_is(alice, make, fetch, reports, content):

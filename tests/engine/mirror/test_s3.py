@@ -1,6 +1,5 @@
 """A mirror on S3: a server that speaks it, on this machine, and training that is real."""
 
-import socket
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,12 +7,12 @@ import pytest
 from safetensors.torch import load_file
 
 from engine.errors import EngineError
+from engine.mirror.fetch import FetchOptions
 from engine.mirror.layout import read_index
-from engine.mirror.restore import FetchOptions
 from engine.mirror.restore import restore_from_mirror as restore
 from engine.mirror.store import MirrorError, open_store
 from engine.mirror.store import file_fingerprint as fingerprint
-from engine.run.commands import Finish, SaveCheckpoint
+from engine.run.commands import Continue, Finish, Pause, SaveCheckpoint
 from engine.run.options import TrainOptions
 from engine.run.snapshot import Phase
 from engine.voice.folder import Voice
@@ -26,21 +25,15 @@ ADDRESS = "s3://bucket/voices/alice"
 class Store:
     """moto's S3 server on a port of its own, which can go down and come up with all it holds."""
 
-    def __init__(self) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self._server = None
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+    port = 0
+    _server = None
 
     def up(self) -> None:
         from moto.server import ThreadedMotoServer
 
         self._server = ThreadedMotoServer("127.0.0.1", self.port, verbose=False)
         self._server.start()
+        _, self.port = self._server.get_host_and_port()
 
     def down(self) -> None:
         if self._server is not None:
@@ -54,8 +47,9 @@ def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     from moto.server import DomainDispatcherApplication  # noqa: F401 (pays for the import)
 
     store = Store()
+    store.up()
     for name, value in {
-        "AWS_ENDPOINT_URL_S3": store.url,
+        "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{store.port}",
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
         "AWS_DEFAULT_REGION": "us-east-1",
@@ -64,7 +58,6 @@ def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
         "MOTO_ALLOW_NONEXISTENT_REGION": "true",
     }.items():
         monkeypatch.setenv(name, value)
-    store.up()
     fsspec.filesystem("s3", skip_instance_cache=True).mkdir("bucket")
     yield store
     store.down()
@@ -91,12 +84,13 @@ def test_a_run_goes_on_without_its_store_and_elsewhere(
     straight = make_voice()
     moved = copy_voice(straight, "moved")
     options = restore(TrainOptions(moved.folder, mirror=ADDRESS), FetchOptions())
-    session = training.start(
-        moved, mirror=options.mirror, mirror_sequence=options.mirror_sequence, price=1.0
-    )
+    mirror = {"mirror": options.mirror, "mirror_sequence": options.mirror_sequence}
+    # Paused, so that the steps do not hold up the server in this process.
+    session = training.start(moved, None, Pause(), **mirror, price=1.0, attended=True)
     training.until(session, lambda s: s.mirror is not None and s.mirror.safe_step == 0)
 
     store.down()
+    session.send(Continue())
     training.until(session, lambda s: s.step >= 5)
     session.send(SaveCheckpoint())
     behind = training.until(session, lambda s: s.mirror.trouble and s.mirror.pending)
@@ -122,7 +116,7 @@ def test_a_run_goes_on_without_its_store_and_elsewhere(
     assert here.spend.usd == moved.spend.usd > 0
 
     stop = str(last.step + 7)
-    assert training.end(training.start(fresh, stop, mirror=ADDRESS, mirror_sequence=None)).saved
+    assert training.end(training.start(fresh, stop)).saved
     assert training.end(training.start(straight, stop)).saved
     ours, theirs = weights(here, last.step + 7), weights(straight, last.step + 7)
     assert ours.keys() == theirs.keys()
@@ -130,44 +124,31 @@ def test_a_run_goes_on_without_its_store_and_elsewhere(
     assert here.spend.usd > moved.spend.usd
 
 
-def test_a_large_file_is_vouched_for_and_not_read_back(store, tmp_path, monkeypatch):
+def test_a_file_is_vouched_for_or_read_back(store, tmp_path, monkeypatch):
     path = tmp_path / "weights.safetensors"
     path.write_bytes(b"x" * 11 * 2**20)  # S3 takes parts of 5 MiB or more
-    target = open_store(ADDRESS)
-    monkeypatch.setattr(target, "_blocks", None)
-    mark = fingerprint(path)
-    target.put(path, "a/weights.safetensors", mark)
-    with pytest.raises(TypeError):
-        # Had it not been vouched for, it would have been read.
-        target.put(path, "a/weights.safetensors", replace(mark, md5="00" * 16))
-
-
-def test_a_file_without_its_checksum_there_is_read_back(store, tmp_path):
-    path = tmp_path / "state.json"
-    path.write_bytes(b"{}" * 1000)
-    target = open_store(ADDRESS)
+    target, mark = open_store(ADDRESS), fingerprint(path)
+    with monkeypatch.context() as patch:
+        patch.setattr(target, "_blocks", None)
+        target.put(path, "a/weights.safetensors", mark)
     # As in a bucket that is encrypted with a key of one's own: the ETag is no MD5 of ours.
-    mark = replace(fingerprint(path), md5="00" * 16)
-    target.put(path, "a/state.json", mark)
+    mark = replace(mark, md5="00" * 16)
+    target.put(path, "a/weights.safetensors", mark)
+    mark = replace(mark, info=replace(mark.info, sha256="00" * 32))
     with pytest.raises(MirrorError, match="did not arrive"):
-        target.put(path, "a/state.json", replace(mark, info=replace(mark.info, sha256="00" * 32)))
+        target.put(path, "a/weights.safetensors", mark)
 
 
-def test_a_missing_bucket_is_reported_at_once(store, tmp_path):
+def test_a_store_without_the_bucket_or_down_is_not_empty(store, tmp_path, monkeypatch):
+    monkeypatch.setattr("engine.mirror.restore._TRIES", 2)
     reports: list[str] = []
+    fetching = FetchOptions(reports.append, wait=lambda seconds: reports.append("waited"))
     with pytest.raises(MirrorError, match="bucket does not exist") as caught:
-        restore(
-            TrainOptions(tmp_path / "v", mirror="s3://nowhere/alice"), FetchOptions(reports.append)
-        )
+        restore(TrainOptions(tmp_path / "v", mirror="s3://nowhere/alice"), fetching)
     assert caught.value.refused
     assert reports == []
-
-
-def test_a_store_that_is_down_is_not_empty(store, tmp_path, monkeypatch):
-    monkeypatch.setattr("engine.mirror.restore._TRIES", 2)
     store.down()
-    waits: list[float] = []
     with pytest.raises(EngineError, match="when the mirror can be reached"):
-        restore(TrainOptions(tmp_path / "v", mirror=ADDRESS), FetchOptions(wait=waits.append))
-    assert len(waits) == 1
+        restore(TrainOptions(tmp_path / "v", mirror=ADDRESS), fetching)
+    assert reports.count("waited") == 1
     assert not (tmp_path / "v").exists()

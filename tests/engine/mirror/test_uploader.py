@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.mirror.restore import FetchOptions, restore_from_mirror
+from engine.mirror.fetch import FetchOptions
+from engine.mirror.restore import restore_from_mirror
 from engine.mirror.store import backoff
 from engine.mirror.uploader import Uploader, report_unused_mirror
 from engine.run.options import TrainOptions

@@ -12,7 +12,7 @@ from engine.data.corpus_changes import CorpusContent, load_content
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
 from engine.training.learner import Learner
-from engine.training.training_data import CorpusWatch
+from engine.training.training_data import watch_corpus
 
 pytestmark = pytest.mark.slow
 
@@ -23,7 +23,7 @@ def corpus(tones, tmp_path):
 
 
 def reported(training, snapshot):
-    return [text for text in training.texts(snapshot) if text.startswith("recordings changed")]
+    return [text for text in training.texts(snapshot) if text.startswith("Recordings changed")]
 
 
 def test_changes_since_the_checkpoint_are_reported(make_voice, training, corpus):
@@ -102,26 +102,19 @@ def test_damaged_list_counts_as_none(tmp_path, damage):
 # Under a run.
 
 
-def watch(corpus):
-    publisher = Publisher(Snapshot(Phase.TRAINING, "v", corpus, "text2mel", "small", "standard"))
-    paths = sorted((corpus / "wavs").iterdir())
-    return CorpusWatch(corpus, paths, publisher), lambda: [
-        e.text for e in publisher.snapshot.events
-    ]
-
-
 def test_files_changed_during_training_are_reported_once(corpus):
-    one, texts = watch(corpus)
-    one.check()
-    assert texts() == []
+    publisher = Publisher(Snapshot(Phase.TRAINING, "v", corpus, "text2mel", "small", "standard"))
+    watch = watch_corpus(corpus, sorted((corpus / "wavs").iterdir()), publisher)
+    watch.request()
+    watch.wait()
+    assert publisher.snapshot.events == ()
     (corpus / "wavs" / "tone-01.wav").unlink()
     os.utime(corpus / "metadata.csv", (1, 1))
-    one.check()
-    [text] = texts()
-    assert "1 gone (tone-01.wav), 1 changed (metadata.csv)" in text
-    (corpus / "wavs" / "tone-02.wav").unlink()
-    one.check()
-    assert len(texts()) == 1
+    watch.request()
+    watch.wait()
+    [event] = publisher.snapshot.events
+    assert "1 gone (tone-01.wav), 1 changed (metadata.csv)" in event.text
+    assert watch.stopped
 
 
 def test_recordings_deleted_during_training_do_no_harm(make_voice, training, corpus, monkeypatch):
@@ -140,10 +133,10 @@ def test_recordings_deleted_during_training_do_no_harm(make_voice, training, cor
     monkeypatch.setattr("engine.training.training_data._WATCH_SECONDS", 0.01)
     session = training.start(voice, "5")
     training.until(
-        session, lambda s: any("files of the corpus" in text for text in training.texts(s))
+        session, lambda s: any("Files of the corpus" in text for text in training.texts(s))
     )
     go_on.set()
     snapshot = training.end(session)
     assert snapshot.phase is Phase.STOPPED
     assert snapshot.step == 5
-    assert sum("files of the corpus" in text for text in training.texts(snapshot)) == 1
+    assert sum("Files of the corpus" in text for text in training.texts(snapshot)) == 1

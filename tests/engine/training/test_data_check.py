@@ -10,15 +10,16 @@ from hypothesis import strategies as st
 
 from engine.check.report import CheckReport, Coverage, Histogram
 from engine.check.survey import survey
-from engine.data.clips import ClipShape, Limits, scan_corpus
+from engine.data.clips import ClipShape, scan_corpus
 from engine.errors import InputError
 from engine.run.commands import Continue, Finish, Hold, ScreenDetached, SetSentence
 from engine.run.snapshot import Phase
 from engine.training import data_check as checking
 from engine.training.data_check import CheckRecord, corpus_key, load_record, save_record
 from engine.training.learner import Learner
-from engine.training.throughput import EstimateRequest, measure_training, with_estimates
+from engine.training.throughput import EstimateRequest, with_estimates
 from engine.voice.folder import Voice
+from engine.voice.settings import VoiceSettings
 
 pytestmark = pytest.mark.slow
 
@@ -117,24 +118,33 @@ def test_training_is_timed_during_the_wait(make_voice, training, broken):
     ).read_bytes()
 
 
+@pytest.fixture(scope="module")
+def timed(small_audio):
+    """Time training on three clips; return the report with the estimates, or with findings."""
+    nothing = Histogram((0.0,), ()), None, None, None, (), Coverage({}, (), (), None)
+    report = CheckReport("recordings", 3, 3, 0.1, (), *nothing)
+    settings = VoiceSettings(preset="small", audio=small_audio)
+
+    def run(*networks, cancelled=lambda: False):
+        request = EstimateRequest(settings, dict.fromkeys(networks, 10))
+        shapes, ignored = [ClipShape(9, 8)] * 3, lambda done, total: None
+        return with_estimates(report, shapes, request, on_progress=ignored, cancelled=cancelled)
+
+    return run
+
+
 @given(looks=st.integers(0, 400))
 @settings(max_examples=10, deadline=None)
-def test_timed_step_can_be_cancelled(small_audio, looks):
+def test_timed_step_can_be_cancelled(timed, looks):
     """On a slow machine a step takes many seconds, for which nobody waits who wants to leave."""
     asked = iter(range(looks))
-    request = EstimateRequest(
-        "small", "standard", 40, small_audio, Limits(), {"text2mel": 10, "ssrn": 10}, price=None
-    )
-    estimates = measure_training(
-        [ClipShape(9, 8)] * 3, request, "cpu",
-        on_progress=lambda done, total: None, cancelled=lambda: next(asked, None) is None,
-    )  # fmt: skip
-    assert len(estimates) < 2
+    report = timed("text2mel", "ssrn", cancelled=lambda: next(asked, None) is None)
+    assert len(report.estimates) < 2
     assert next(asked, None) is None
 
 
 @pytest.mark.parametrize("room", [0, 1])
-def test_too_little_memory_for_one_clip_is_a_finding(small_audio, monkeypatch, room):
+def test_too_little_memory_for_one_clip_is_a_finding(timed, monkeypatch, room):
     losses = Learner.losses
 
     def lack(self, batch):
@@ -143,14 +153,7 @@ def test_too_little_memory_for_one_clip_is_a_finding(small_audio, monkeypatch, r
         return losses(self, batch)
 
     monkeypatch.setattr(Learner, "losses", lack)
-    request = EstimateRequest(
-        "small", "standard", 40, small_audio, Limits(), {"text2mel": 10}, price=None
-    )
-    nothing = Histogram((0.0,), ()), None, None, None, (), Coverage({}, (), (), None)
-    report = with_estimates(
-        CheckReport("recordings", 3, 3, 0.1, (), *nothing), [ClipShape(9, 8)] * 3, request, "cpu",
-        on_progress=lambda done, total: None, cancelled=lambda: False,
-    )  # fmt: skip
+    report = timed("text2mel")
     found = [(finding.kind, finding.severity, finding.figure) for finding in report.findings]
     told = "text2mel, small, does not fit the memory of cpu with the longest clips, not even one at"
     assert found == ([] if room else [("out-of-memory", "error", f"{told} a time")])

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from threading import Event
 
 import pytest
 import torch
@@ -18,8 +19,20 @@ from engine.training.learner import Learner
 BIAS = "audio_decoder.layers.0.convolution.bias"
 
 
+@pytest.fixture(autouse=True)
+def logged_often(monkeypatch):
+    """Read the losses every five steps, so that few are enough."""
+    for module in ("metrics", "trainer"):
+        monkeypatch.setattr(f"engine.training.{module}.LOG_EVERY", 5)
+
+
 def events(training, snapshot, words):
     return [text for text in training.texts(snapshot) if words in text]
+
+
+def history(voice):
+    lines = voice.history("text2mel").read_text().splitlines()
+    return [line for line in map(json.loads, lines) if "loss" in line]
 
 
 def spoil_batches(monkeypatch, is_bad):
@@ -35,48 +48,43 @@ def spoil_batches(monkeypatch, is_bad):
     monkeypatch.setattr(BatchSource, "batch", batch)
 
 
-def spoil_weights(monkeypatch, at):
-    """Make a weight infinite after a step, unless the run was rolled back before."""
+def spoil_steps(monkeypatch, spoil):
+    """Let `spoil` change what a step returns, unless the run was rolled back before."""
     make_step = Learner.step
 
-    def diverge(learner, batch, step):
+    def step_and_spoil(learner, batch, step):
         losses = make_step(learner, batch, step)
-        if step == at and not learner.recovery.salt:
-            with torch.no_grad():
-                next(learner.network.parameters())[0] = float("inf")
-        return losses
+        return losses if learner.recovery.salt else spoil(learner, step, losses)
 
-    monkeypatch.setattr(Learner, "step", diverge)
+    monkeypatch.setattr(Learner, "step", step_and_spoil)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", ["standard", "bbc"])
 def test_a_step_with_a_nan_loss_changes_nothing(
     make_voice, copy_voice, training, monkeypatch, recipe
 ):
     with_nan = make_voice(recipe=recipe)
     without = copy_voice(with_nan, "without")
-    make_step = Learner.step
     with monkeypatch.context() as patch:
         spoil_batches(patch, lambda step, salt: step == 4)
-        snapshot = training.end(training.start(with_nan, "13"))
-    assert snapshot.phase is Phase.STOPPED
-    assert snapshot.skipped == 1
-    assert events(training, snapshot, "1 step skipped up to step 10")
+        snapshot = training.end(training.start(with_nan, "8"))
+    assert (snapshot.phase, snapshot.skipped) == (Phase.STOPPED, 1)
+    assert events(training, snapshot, "1 step skipped up to step 5")
+    make_step = Learner.step
 
     def leave_out(learner, batch, step):
-        if step != 4:
-            return make_step(learner, batch, step)
-        return learner.losses(batch).detached()
+        return learner.losses(batch).detached() if step == 4 else make_step(learner, batch, step)
 
     monkeypatch.setattr(Learner, "step", leave_out)
-    training.end(training.start(without, "13"))
-    ours, theirs = tensors(with_nan, 13), tensors(without, 13)
+    training.end(training.start(without, "8"))
+    ours, theirs = tensors(with_nan, 8), tensors(without, 8)
     assert same(ours, theirs)
     count = next(tensor for name, tensor in ours.items() if name[1].startswith("step/"))
-    assert count == 12
+    assert count == 7
     # Logged losses are means of the steps that had a finite one.
-    [line] = [json.loads(line) for line in with_nan.history("text2mel").read_text().splitlines()]
-    assert line["step"] == 10
+    [line] = history(with_nan)
+    assert line["step"] == 5
     assert 0 < line["loss"] < 10
 
 
@@ -98,106 +106,98 @@ def test_an_infinite_gradient_is_skipped_and_not_clipped(make_voice, training, m
     assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
 
 
-def test_many_skips_in_a_row_roll_back_with_half_the_rate(make_voice, training, monkeypatch):
-    voice = make_voice()
-    spoil_batches(monkeypatch, lambda step, salt: 23 <= step <= 27 and salt == 0)
-    snapshot = training.end(training.start(voice, "40", checkpoint_every=20))
+@pytest.mark.slow
+def test_many_skips_in_a_row_roll_back_with_half_the_rate(
+    make_voice, copy_voice, training, monkeypatch
+):
+    voice = make_voice(checkpoint_every=10)
+    stopped = copy_voice(voice, "stopped")
+    spoil_batches(monkeypatch, lambda step, salt: 11 <= step <= 15 and salt == 0)
+    snapshot = training.end(training.start(voice, "20"))
     assert snapshot.phase is Phase.STOPPED
-    assert (snapshot.step, snapshot.rate_factor, snapshot.rollbacks) == (40, 0.5, 1)
+    assert (snapshot.step, snapshot.rate_factor, snapshot.rollbacks) == (20, 0.5, 1)
     [text] = events(training, snapshot, "diverged")
-    assert "at step 30: 5 steps in a row" in text
-    assert "rolled back to 20, learning rate × 0.5, new batch order (1 of 3)" in text
-    assert steps(voice) == [0, 20, 40]
+    assert "at step 15: 5 steps in a row" in text
+    assert "rolled back to 10, learning rate × 0.5, new batch order (1 of 3)" in text
+    assert steps(voice) == [0, 10, 20]
     recovery = load_checkpoint(voice.newest("text2mel").path).recovery
-    assert recovery == Recovery(0.5, 1, 1, 30)
+    assert recovery == Recovery(0.5, 1, 1, 15)
     # So does the checkpoint that it was rolled back to: a run killed now resumes the same.
-    assert load_checkpoint(voice.checkpoint_folder("text2mel", 20)).recovery == recovery
-    lines = [json.loads(line) for line in voice.history("text2mel").read_text().splitlines()]
-    assert [line["step"] for line in lines if "loss" in line] == [10, 20, 30, 40]
-    assert lines[-1]["learning_rate"] == pytest.approx(lines[1]["learning_rate"])  # 40 / 2 = 20
-
-
-def test_a_rolled_back_run_resumes_bit_for_bit(make_voice, copy_voice, training, monkeypatch):
-    straight = make_voice()
-    stopped = copy_voice(straight, "stopped")
-    spoil_batches(monkeypatch, lambda step, salt: 23 <= step <= 27 and salt == 0)
-    training.end(training.start(straight, "45", checkpoint_every=20))
-    for stop in ("33", "45"):
-        snapshot = training.end(training.start(stopped, stop, checkpoint_every=20))
+    assert load_checkpoint(voice.checkpoint_folder("text2mel", 10)).recovery == recovery
+    lines = history(voice)
+    assert [line["step"] for line in lines] == [5, 10, 15, 20]
+    assert lines[-1]["learning_rate"] == pytest.approx(lines[1]["learning_rate"])  # 20 / 2 = 10
+    # And a run that is stopped and resumed after it makes the same steps.
+    for stop in ("17", "20"):
+        snapshot = training.end(training.start(stopped, stop))
     assert (snapshot.rate_factor, snapshot.rollbacks) == (0.5, 1)
-    assert same(tensors(stopped, 45), tensors(straight, 45))
+    assert same(tensors(stopped, 20), tensors(voice, 20))
 
 
 @pytest.fixture
 def hopeless(make_voice, monkeypatch):
-    """A voice of which every step after the 20th diverges, whatever is tried."""
-    voice = make_voice(checkpoint_every=20)
-    spoil_batches(monkeypatch, lambda step, salt: step > 20)
+    """A voice of which every step after the tenth diverges, until the test sets `reason`."""
+    voice = make_voice(checkpoint_every=10)
+    voice.reason = Event()
+    spoil_batches(monkeypatch, lambda step, salt: step > 10 and not voice.reason.is_set())
     return voice
 
 
-def test_after_three_rollbacks_a_run_waits_for_a_person(hopeless, training):
-    session = training.start(hopeless, "60", attended=True)
+@pytest.mark.slow
+def test_after_three_rollbacks_a_person_may_let_it_try_again(hopeless, training):
+    session = training.start(hopeless, "15", attended=True)
     snapshot = training.until(session, lambda s: s.phase is Phase.PAUSED)
-    assert (snapshot.step, snapshot.rate_factor, snapshot.rollbacks) == (20, 0.125, 3)
+    assert (snapshot.step, snapshot.rate_factor, snapshot.rollbacks) == (10, 1 / 8, 3)
     assert "diverged" in snapshot.alarm
     assert len(events(training, snapshot, "diverged")) == 4
     session.send(Continue())
-    training.until(session, lambda s: s.phase is Phase.PAUSED and s.rollbacks == 3)
-    session.send(Finish())
-    snapshot = training.end(session)
-    assert (snapshot.phase, session.error) == (Phase.STOPPED, None)
-    assert steps(hopeless) == [0, 20]
-    assert all(tensor.isfinite().all() for tensor in tensors(hopeless, 20).values())
-
-
-def test_a_person_may_let_it_try_again(hopeless, training, monkeypatch):
-    session = training.start(hopeless, "30", attended=True)
-    training.until(session, lambda s: s.phase is Phase.PAUSED)
-    monkeypatch.undo()  # the person has found the reason
+    tried = 1 / 64
+    training.until(session, lambda s: s.phase is Phase.PAUSED and s.rate_factor == tried)
+    assert steps(hopeless) == [0, 10]
+    assert all(tensor.isfinite().all() for tensor in tensors(hopeless, 10).values())
+    hopeless.reason.set()  # the person has found it
     session.send(Continue())
     snapshot = training.until(session, lambda s: s.phase is Phase.AT_STOP)
-    assert (snapshot.step, snapshot.rate_factor, snapshot.rollbacks) == (30, 0.0625, 1)
+    assert (snapshot.step, snapshot.rate_factor, snapshot.rollbacks) == (15, tried / 2, 1)
     assert snapshot.alarm == ""
     session.send(Finish())
     assert training.end(session).phase is Phase.STOPPED
-    assert load_checkpoint(hopeless.newest("text2mel").path).recovery.rate_factor == 0.0625
+    assert load_checkpoint(hopeless.newest("text2mel").path).recovery.rate_factor == tried / 2
 
 
-@pytest.mark.parametrize("how", ["no key", "stalled"])
-def test_a_diverged_run_ends_when_nobody_answers(hopeless, training, monkeypatch, how):
-    if how == "no key":
-        monkeypatch.setattr("engine.training.command_handler.MAX_WAIT_SECONDS", 0.0)
-    session = training.start(hopeless, "60", attended=True)
-    if how == "stalled":
-        training.until(session, lambda s: s.wait_ends_at is not None)
-        session.send(TerminalStalled(stalled=True))
+@pytest.mark.slow
+def test_a_diverged_run_ends_when_nobody_answers(hopeless, training):
+    session = training.start(hopeless, "30", attended=True)
+    training.until(session, lambda s: s.wait_ends_at is not None)
+    session.send(TerminalStalled(stalled=True))
     snapshot = training.end(session)
     assert (snapshot.phase, session.error.exit_code) == (Phase.FAILED, 1)
-    assert "diverged at step 30" in snapshot.failure
+    assert "diverged at step 15" in snapshot.failure
     assert snapshot.failure.endswith(f"The run ended because {snapshot.ended_because}.")
     assert snapshot.ended_because
-    assert steps(hopeless) == [0, 20]
+    assert steps(hopeless) == [0, 10]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("leaves", [False, True])
 def test_without_a_screen_a_diverged_run_fails(hopeless, training, leaves):
-    session = training.start(hopeless, "60", attended=leaves)
+    session = training.start(hopeless, "30", attended=leaves)
     if leaves:
         training.until(session, lambda s: s.phase is Phase.PAUSED)
         session.send(ScreenDetached())
     snapshot = training.end(session)
     assert snapshot.phase is Phase.FAILED
     assert isinstance(session.error, DivergedError)
-    assert "diverged at step 30" in snapshot.failure
-    assert "rolled back to 20" in snapshot.failure
-    assert steps(hopeless) == [0, 20]
+    assert "diverged at step 15" in snapshot.failure
+    assert "rolled back to 10" in snapshot.failure
+    assert steps(hopeless) == [0, 10]
     # A script that starts it again does not pay for three more rollbacks.
-    snapshot = training.end(training.start(hopeless, "60"))
+    snapshot = training.end(training.start(hopeless, "30"))
     assert snapshot.phase is Phase.FAILED
     assert len(events(training, snapshot, "diverged")) == 1 + 1
 
 
+@pytest.mark.slow
 def test_without_a_checkpoint_it_starts_from_fresh_weights(make_voice, training, monkeypatch):
     voice = make_voice(text2mel=None)
     # One that was never complete is none.
@@ -208,58 +208,67 @@ def test_without_a_checkpoint_it_starts_from_fresh_weights(make_voice, training,
         return salt == 0
 
     spoil_batches(monkeypatch, is_bad)
-    snapshot = training.end(training.start(voice, "12"))
+    snapshot = training.end(training.start(voice, "7"))
     assert snapshot.phase is Phase.STOPPED
     assert events(training, snapshot, "rolled back to fresh weights")
-    assert (snapshot.step, snapshot.rate_factor) == (12, 0.5)
+    assert (snapshot.step, snapshot.rate_factor) == (7, 0.5)
 
 
-def test_a_loss_far_above_its_range_rolls_back(make_voice, training, monkeypatch, written_at_once):
+@pytest.mark.slow
+@pytest.mark.usefixtures("written_at_once")
+def test_a_loss_far_above_its_range_rolls_back(make_voice, training, monkeypatch):
     voice = make_voice(text2mel=5000, base_step=5000, recipe="bbc")  # the warm-up is over
-    monkeypatch.setattr("engine.training.divergence._MIN_RANGE", 5)
-    make_step = Learner.step
+    monkeypatch.setattr("engine.training.divergence._MIN_RANGE", 3)
 
-    def collapse(learner, batch, step):
-        losses = make_step(learner, batch, step)
-        if step > 5065 and not learner.recovery.salt:
-            losses = losses._replace(total=20 * losses.total)
-        return losses
+    def collapse(learner, step, losses):
+        return losses._replace(total=20 * losses.total) if step > 5016 else losses
 
-    monkeypatch.setattr(Learner, "step", collapse)
-    snapshot = training.end(training.start(voice, "5090", checkpoint_every=25))
+    spoil_steps(monkeypatch, collapse)
+    snapshot = training.end(training.start(voice, "5025", checkpoint_every=10))
     assert snapshot.phase is Phase.STOPPED
     [text] = events(training, snapshot, "diverged")
-    assert "at step 5,070: the loss is" in text
-    assert "rolled back to 5,050" in text
-    assert (snapshot.step, snapshot.rate_factor) == (5090, 0.5)
+    assert "at step 5,020: the loss is" in text
+    assert "rolled back to 5,010" in text
+    assert (snapshot.step, snapshot.rate_factor) == (5025, 0.5)
 
 
 @pytest.mark.usefixtures("written_at_once")
-@pytest.mark.parametrize(("at", "stop"), [(4, "6"), (5, "5")])
+@pytest.mark.parametrize(("at", "stop"), [(3, "4"), (4, "4")])
 def test_infinite_weights_are_never_saved(make_voice, training, monkeypatch, at, stop):
+    def diverge(learner, step, losses):
+        if step == at:
+            with torch.no_grad():
+                next(learner.network.parameters())[0] = float("inf")
+        return losses
+
     voice = make_voice()
-    spoil_weights(monkeypatch, at)
-    snapshot = training.end(training.start(voice, stop, checkpoint_every=2))
-    assert (snapshot.phase, snapshot.step, snapshot.rollbacks) == (Phase.STOPPED, int(stop), 1)
+    spoil_steps(monkeypatch, diverge)
+    snapshot = training.end(training.start(voice, stop, checkpoint_every=at))
+    assert (snapshot.phase, snapshot.step, snapshot.rollbacks) == (Phase.STOPPED, 4, 1)
     [text] = events(training, snapshot, "diverged")
-    back = 2 if at == 4 else 4
-    assert f"at step {at}: weights are not finite; rolled back to {back}," in text
+    assert f"at step {at}: weights are not finite; rolled back to 0," in text
     # A run that diverged at its stop reaches it twice.
-    assert len(events(training, snapshot, f"reached the stop at step {stop}")) == at - 3
-    assert steps(voice)[-1] == int(stop)
+    assert len(events(training, snapshot, "reached the stop at step 4")) == at - 2
+    assert steps(voice)[-1] == 4
     for step in steps(voice):
         assert all(tensor.isfinite().all() for tensor in tensors(voice, step).values())
+
+
+def spoil_checkpoint(voice, number):
+    """Put a number where none belongs in the newest checkpoint; return it as it was."""
+    path = voice.newest("text2mel").path
+    good, bad = load_checkpoint(path), load_checkpoint(path)
+    bad.weights[BIAS][3] = number
+    save_checkpoint(bad, path)
+    return good
 
 
 @pytest.mark.parametrize("number", [float("nan"), 1e30])
 def test_a_checkpoint_of_infinite_weights_is_moved_aside(make_voice, training, number):
     voice = make_voice(text2mel=20)
-    path = voice.newest("text2mel").path
-    bad = load_checkpoint(path)
-    save_checkpoint(replace(bad, step=15), voice.checkpoint_folder("text2mel", 15))
-    bad.weights[BIAS][3] = number
-    save_checkpoint(bad, path)
-    snapshot = training.end(training.start(voice, "35"))
+    good = spoil_checkpoint(voice, number)
+    save_checkpoint(replace(good, step=15), voice.checkpoint_folder("text2mel", 15))
+    snapshot = training.end(training.start(voice, "27"))
     assert snapshot.phase is Phase.STOPPED
     assert events(training, snapshot, "step-000000020-damaged")
     assert events(training, snapshot, "rolled back to 15")
@@ -269,13 +278,10 @@ def test_a_checkpoint_of_infinite_weights_is_moved_aside(make_voice, training, n
 
 def test_where_no_checkpoint_is_good_the_run_fails(make_voice, training):
     voice = make_voice(text2mel=20)
-    path = voice.newest("text2mel").path
-    bad = load_checkpoint(path)
-    bad.weights[BIAS][3] = float("nan")
-    save_checkpoint(bad, path)
+    spoil_checkpoint(voice, float("nan"))
     session = training.start(voice, "+100")
     snapshot = training.end(session)
-    assert (snapshot.phase, snapshot.step) == (Phase.FAILED, 30)
+    assert (snapshot.phase, snapshot.step) == (Phase.FAILED, 25)
     assert isinstance(session.error, DivergedError)
     assert "not finite" in snapshot.failure
     assert "step-000000020" in snapshot.failure

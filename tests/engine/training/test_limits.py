@@ -6,7 +6,8 @@ import shutil
 import pytest
 
 from engine.errors import InputError
-from engine.mirror.restore import FetchOptions, restore_from_mirror
+from engine.mirror.fetch import FetchOptions
+from engine.mirror.restore import restore_from_mirror
 from engine.run.commands import Continue, Finish, Pause, StopAt
 from engine.run.options import TrainOptions
 from engine.run.snapshot import Phase
@@ -80,23 +81,18 @@ def test_times_and_sums_are_kept_as_they_were_first_meant(begun, training):
 
 
 def test_another_stop_replaces_it_and_none_removes_it(begun, training):
-    voice, _ = begun("+2M", Finish(by_signal=True))
+    voice, _ = begun("+2M", StopAt(parse_stop("7M")), Finish(by_signal=True))
+    assert stops(training, voice)[0] == StopPoint(step=7_000_000)
     _, texts = stops(training, voice, "3M")
-    assert texts == ["stop changed from 2,001,000 to 3M"]
+    assert texts == ["stop changed from 7,000,000 to 3M"]
     stop, texts = stops(training, voice, "none")
     assert (stop, texts) == (None, ["stop changed from 3,000,000 to no stop"])
     assert stops(training, voice)[0] is None
 
 
-def test_a_stop_set_during_the_run_is_kept(begun, training):
-    voice, _ = begun(None, StopAt(parse_stop("7M")), Finish(by_signal=True))
-    assert stops(training, voice)[0] == StopPoint(step=7_000_000)
-    voice, _ = begun("+2M", StopAt(None), Finish(by_signal=True), name="other")
-    assert stops(training, voice)[0] is None
-
-
-def test_a_person_who_ends_a_run_gives_up_its_stop(begun, training):
-    voice, _ = begun("+2M", Finish())
+@pytest.mark.parametrize("commands", [[StopAt(None), Finish(by_signal=True)], [Finish()]])
+def test_a_stop_is_forgotten_where_a_person_ends_it(begun, training, commands):
+    voice, _ = begun("+2M", *commands)
     assert stops(training, voice) == (None, [])
 
 

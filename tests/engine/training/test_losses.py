@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from engine.data.batches import Batch
+from engine.data.clips import Limits
 from engine.networks.ssrn import SSRNOutput
 from engine.networks.text2mel import Text2MelOutput
 from engine.training.losses import ssrn_loss, text2mel_loss
@@ -50,7 +51,7 @@ def places(lengths, bands):
 
 
 def test_text2mel_loss_of_real_frames_with_a_guide_for_each_clip(batch, output):
-    loss = text2mel_loss(output, batch, STANDARD, 180, 210)
+    loss = text2mel_loss(output, batch, STANDARD, Limits())
     l1, entropy = by_loop(output.logits, batch.mel, places(FRAMES, BANDS))
     total, count = 0.0, 0
     for b in range(3):
@@ -66,7 +67,7 @@ def test_text2mel_loss_of_real_frames_with_a_guide_for_each_clip(batch, output):
 
 
 def test_bbc_recipe_takes_plain_means_and_one_guide_for_all(batch, output):
-    loss = text2mel_loss(output, batch, BBC, 180, 210)
+    loss = text2mel_loss(output, batch, BBC, Limits())
     l1, entropy = by_loop(output.logits, batch.mel, places([12] * 3, BANDS))
     total = 0.0
     for b in range(3):
@@ -92,9 +93,9 @@ def test_ssrn_loss_is_computed_on_fine_frames(batch, recipe, lengths):
 
 
 def test_padding_costs_nothing(batch, output):
-    loss = text2mel_loss(output, batch, STANDARD, 180, 210)
+    loss = text2mel_loss(output, batch, STANDARD, Limits())
     logits, attention = output.logits.clone(), output.attention.clone()
     logits[1, 7:], attention[1, 3:], attention[1, :, 7:] = 50, 1, 1
     louder = Text2MelOutput(logits, torch.sigmoid(logits), attention)
-    assert float(text2mel_loss(louder, batch, STANDARD, 180, 210).total) == float(loss.total)
-    assert float(text2mel_loss(louder, batch, BBC, 180, 210).total) > float(loss.total)
+    assert float(text2mel_loss(louder, batch, STANDARD, Limits()).total) == float(loss.total)
+    assert float(text2mel_loss(louder, batch, BBC, Limits()).total) > float(loss.total)

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import threading
@@ -18,7 +19,7 @@ from engine.run.commands import Finish, Inbox, Pause
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
 from engine.run.stop import read_stored_stop
-from engine.training import setup
+from engine.training import folder_watch, setup
 from engine.training.folder_watch import FolderWatch
 from engine.voice.folder import Voice
 
@@ -44,7 +45,8 @@ def move(folder, name="moved"):
 
 
 @pytest.fixture
-def voice(make_voice):
+def voice(make_voice, monkeypatch):
+    monkeypatch.setattr(folder_watch, "_POLL_SECONDS", 0.02)
     return make_voice("alice", text2mel=3, base_step=3, price=1.0, checkpoint_every=10**6)
 
 
@@ -58,21 +60,37 @@ def assert_saved(folder, last):
     assert not (folder / "socket").exists()
 
 
-@pytest.mark.parametrize("signal", [False, True])
-def test_a_moved_voice_is_saved_where_it_is(voice, training, signal):
-    session = training.start(voice, "500k")
+@pytest.mark.parametrize("how", ["moved", "moved at the end", "parent moved", "link led elsewhere"])
+def test_a_moved_voice_is_saved_where_it_is(voice, make_voice, training, tmp_path, how):
+    folder, moved = voice.folder, voice.folder.with_name("alice old")
+    other = make_voice("bob", text2mel=7, base_step=7)
+    others = sorted(other.folder.rglob("*"))
+    if how == "parent moved":
+        (tmp_path / "project").mkdir()
+        folder = folder.rename(tmp_path / "project" / "alice")
+    elif how == "link led elsewhere":
+        folder, moved = tmp_path / "link", folder
+        folder.symlink_to(moved)
+    session = training.start(folder, "500k")
     training.until(session, lambda s: s.step > 20)
-    moved = move(voice.folder, "alice old")
-    if signal:  # before anybody has looked where the folder is
+    if how == "parent moved":
+        moved = folder.parent.rename(tmp_path / "finished") / "alice"
+    elif how == "link led elsewhere":
+        folder.unlink()
+        folder.symlink_to(other.folder)
+    else:
+        folder.rename(moved)
+    if how == "moved at the end":  # before anybody has looked where the folder is
         session.send(Finish(by_signal=True))
     last = training.end(session)
     assert isinstance(session.error, EngineError)
-    assert not voice.folder.exists()
     assert_saved(moved, last)
-    assert f"{voice.folder} was moved to {moved} during training" in last.failure
+    assert folder.exists() == (how == "link led elsewhere")
+    assert sorted(other.folder.rglob("*")) == others
+    assert f"{folder} was moved to {moved} during training" in last.failure
     assert f"step {last.step:,} is saved there" in last.failure
     command = re.search(r"to continue: voicecoach (.*)", last.failure)[1]
-    assert command == f"train --voice '{moved}'"
+    assert shlex.split(command) == ["train", "--voice", str(moved)]
     assert read_stored_stop(moved / "text2mel").point.step == 500_000
     assert training.end(training.start(moved, "+1")).step == last.step + 1
 
@@ -167,34 +185,6 @@ def test_a_removed_socket_is_opened_again(voice, training):
     assert not (voice.folder / "socket").exists()
 
 
-def test_a_voice_whose_parent_is_renamed_is_saved_there(voice, training):
-    project = voice.folder.parent / "project"
-    project.mkdir()
-    folder = voice.folder.rename(project / "alice")
-    session = training.start(folder)
-    training.until(session, lambda s: s.step > 20)
-    moved = move(project, "finished") / "alice"
-    last = training.end(session)
-    assert f"was moved to {moved}" in last.failure
-    assert_saved(moved, last)
-    assert not project.exists()
-
-
-def test_a_link_led_elsewhere_does_not_lead_the_run_astray(voice, make_voice, training):
-    other = make_voice("bob", text2mel=7, base_step=7)
-    before = sorted(other.folder.rglob("*"))
-    link = voice.folder.with_name("link")
-    link.symlink_to(voice.folder)
-    session = training.start(link)
-    training.until(session, lambda s: s.step > 20)
-    link.unlink()
-    link.symlink_to(other.folder)
-    last = training.end(session)
-    assert f"was moved to {voice.folder}" in last.failure
-    assert_saved(voice.folder, last)
-    assert sorted(other.folder.rglob("*")) == before
-
-
 def test_a_lock_file_that_was_removed_is_made_again(voice, training):
     session = training.start(voice)
     training.until(session, lambda s: s.step > 5)
@@ -264,7 +254,8 @@ def test_a_question_about_the_corpus_ends_with_its_voice(make_voice, training, t
     assert not voice.folder.exists()
 
 
-def test_a_voice_that_is_soon_back_trains_on(voice, training):
+def test_a_voice_that_is_soon_back_trains_on(voice, training, monkeypatch):
+    monkeypatch.setattr(folder_watch, "_POLL_SECONDS", 1.0)
     session = training.start(voice, None, attended=True)
     training.until(session, lambda s: s.step > 5)
     # One check finds it away, the next finds it back.

@@ -39,6 +39,31 @@ def said(snapshot, text):
 
 
 @pytest.fixture
+def started(make_voice, training):
+    """A voice at step 5, and a run of it that has made some steps."""
+
+    def start(stop=None, *commands, **options):
+        voice = make_voice(text2mel=5, base_step=5)
+        session = training.start(voice, stop, *commands, **options)
+        training.until(session, lambda s: s.step > 7)
+        return voice, session
+
+    return start
+
+
+@pytest.fixture
+def ended(training):
+    """The last snapshot of a run that its machine ended, which is no failure."""
+
+    def end(session):
+        snapshot = training.end(session)
+        assert (snapshot.phase, snapshot.interrupted, session.error) == (Phase.STOPPED, True, None)
+        return snapshot
+
+    return end
+
+
+@pytest.fixture
 def close_to_the_edge(monkeypatch):
     """Train up to a fraction of a second before the deadline, so that no test waits for it."""
     monkeypatch.setattr(spot, "_MIN_MARGIN_SECONDS", 0.1)
@@ -57,6 +82,12 @@ def test_slow_writes_or_steps_make_the_margin_longer(write, step, seconds):
     assert margin(write, step) == pytest.approx(seconds)
 
 
+@pytest.fixture
+def publisher(make_voice):
+    folder = make_voice().folder
+    return Publisher(Snapshot(Phase.TRAINING, "v", folder, "text2mel", "small", "standard"))
+
+
 @pytest.mark.parametrize(
     ("mirror", "left"),
     [
@@ -68,11 +99,7 @@ def test_slow_writes_or_steps_make_the_margin_longer(write, step, seconds):
         (MirrorState("s3://there", seconds=30, trouble="Could not connect"), 100),
     ],
 )
-def test_the_last_checkpoint_gets_time_to_reach_the_mirror(make_voice, mirror, left):
-    voice = make_voice()
-    publisher = Publisher(
-        Snapshot(Phase.TRAINING, "v", voice.folder, "text2mel", "small", "standard")
-    )
+def test_the_last_checkpoint_gets_time_to_reach_the_mirror(publisher, mirror, left):
     publisher.update(mirror=mirror)
     now = [1000.0]
     deadline = SpotDeadline(publisher, None, lambda: now[0])
@@ -84,103 +111,91 @@ def test_the_last_checkpoint_gets_time_to_reach_the_mirror(make_voice, mirror, l
     assert deadline.reached
 
 
-def test_a_warning_after_a_notice_sets_no_end(make_voice):
-    publisher = Publisher(
-        Snapshot(Phase.TRAINING, "v", make_voice().folder, "text2mel", "small", "standard")
-    )
+def test_a_warning_after_a_notice_sets_no_end(publisher):
     deadline = SpotDeadline(publisher, None)
     deadline.handle(end_in(0), lambda: 0.0, None)
-    assert deadline.known
-    assert deadline.reached
+    assert (deadline.known, deadline.reached) == (True, True)
     deadline.handle(SpotWarning(SpotNotice("AWS is likely to take it")), lambda: 0.0, None)
-    assert not deadline.known
-    assert not deadline.reached
+    assert (deadline.known, deadline.reached) == (False, False)
 
 
-def test_it_saves_at_once_trains_on_and_saves_again(make_voice, training, monkeypatch):
-    voice = make_voice(text2mel=5, base_step=5)
-    session = training.start(voice)
-    training.until(session, lambda s: s.step > 7)
+def test_it_saves_at_once_trains_on_and_saves_again(
+    started, ended, training, tmp_path, monkeypatch
+):
+    told = tmp_path / "told"
+    command = (
+        f'ls "$VOICECOACH_VOICE/text2mel/checkpoints" > {told}.part; '
+        f'echo "$VOICECOACH_DEADLINE" >> {told}.part; mv {told}.part {told}; exit 3'
+    )
+    voice, session = started(on_interrupt=command)
     session.send(end_in(900))
     saved = training.until(session, lambda s: (s.checkpoint_step or 0) > 5).checkpoint_step
     assert training.until(session, lambda s: s.step > saved + 2).spot_notice is not None
+    # The command finds a checkpoint, and is not waited for.
+    training.until(session, lambda s: said(s, "--on-interrupt ended with code 3"))
     monkeypatch.setattr(SpotDeadline, "reached", property(lambda _self: True))
-    snapshot = training.end(session)
-    assert (snapshot.phase, snapshot.interrupted, session.error) == (Phase.STOPPED, True, None)
+    snapshot = ended(session)
     base, first, last = steps(voice)
     assert base == 5 < first < last == snapshot.step == snapshot.checkpoint_step
     assert said(snapshot, "AWS terminates this machine at ")
     assert said(snapshot, "the last safe second")
+    *checkpoints, deadline = told.read_text().split()
+    assert [name for name in checkpoints if name.startswith("step-")][1:]
+    assert deadline.endswith("+00:00")
+    assert "on_interrupt" not in (voice.folder / "voice.toml").read_text()
 
 
-def test_without_a_safe_second_the_first_checkpoint_is_the_last(make_voice, training):
-    voice = make_voice(text2mel=5, base_step=5)
-    session = training.start(voice)
-    training.until(session, lambda s: s.step > 7)
+def test_without_a_safe_second_the_first_checkpoint_is_the_last(started, ended):
+    voice, session = started()
     session.send(end_in(5))
-    snapshot = training.end(session)
-    assert snapshot.interrupted
-    assert steps(voice) == [5, snapshot.step]
+    last = ended(session).step
+    assert steps(voice) == [5, last]
 
 
 def test_an_interruption_with_a_full_disk_is_no_failure(
-    make_voice, training, close_to_the_edge, monkeypatch
+    started, ended, close_to_the_edge, monkeypatch
 ):
     def refuse(checkpoint, target):
         raise EngineError("no space left")
 
     monkeypatch.setattr(checkpoint_writer, "save_checkpoint", refuse)
-    voice = make_voice(text2mel=5, base_step=5)
-    session = training.start(voice)
-    training.until(session, lambda s: s.step > 7)
+    voice, session = started()
     session.send(end_in(0))
-    snapshot = training.end(session)
-    assert (snapshot.phase, snapshot.interrupted, session.error) == (Phase.STOPPED, True, None)
+    snapshot = ended(session)
     assert steps(voice) == [5]
     assert said(snapshot, f"step {snapshot.step:,} is lost with this machine: no space left")
     assert not snapshot.saved
 
 
-def test_a_paused_run_ends_in_time_as_well(make_voice, training, close_to_the_edge):
-    voice = make_voice(text2mel=5, base_step=5)
-    session = training.start(voice, None, attended=True)
-    training.until(session, lambda s: s.step > 5)
+def test_a_paused_run_ends_in_time_as_well(started, ended, training, close_to_the_edge):
+    voice, session = started(attended=True)
     session.send(Pause())
     training.until(session, lambda s: s.phase is Phase.PAUSED)
     session.send(end_in(0.3))
-    snapshot = training.end(session)
-    assert snapshot.interrupted
-    assert steps(voice)[-1] == snapshot.step
+    assert ended(session).step == steps(voice)[-1]
 
 
-def test_a_run_that_is_still_preparing_ends_at_once(make_voice, training, tmp_path):
-    command = 'echo "$VOICECOACH_NOTICE" > ../ran; echo told'
+def test_a_run_that_is_still_preparing_ends_at_once(make_voice, training, ended, tmp_path):
     voice = make_voice()
-    session = training.start(
-        voice, None, end_in(60), on_interrupt=f"cd '{voice.folder}' && {command}"
-    )
-    snapshot = training.end(session)
-    assert (snapshot.phase, snapshot.interrupted, snapshot.step) == (Phase.STOPPED, True, 0)
+    command = f"cd '{voice.folder}' && echo \"$VOICECOACH_NOTICE\" > ../ran; echo told"
+    snapshot = ended(training.start(voice, None, end_in(60), on_interrupt=command))
+    assert snapshot.step == 0
     assert (tmp_path / "ran").read_text() == "AWS terminates this machine\n"
 
 
-def test_a_run_that_reaches_its_stop_first_is_not_interrupted(make_voice, training):
-    voice = make_voice(text2mel=5, base_step=5)
-    session = training.start(voice, "+60")
-    training.until(session, lambda s: s.step > 5)
+def test_a_run_that_reaches_its_stop_first_is_not_interrupted(started, training):
+    _, session = started("+20")
     session.send(end_in(100))
     snapshot = training.end(session)
-    assert (snapshot.step, snapshot.interrupted) == (65, False)
+    assert (snapshot.step, snapshot.interrupted) == (25, False)
 
 
-def test_a_run_ended_by_its_machine_counts_as_interrupted(make_voice, training):
-    voice = make_voice(text2mel=5, base_step=5)
-    session = training.start(voice)
-    training.until(session, lambda s: s.step > 5)
+def test_a_run_ended_by_its_machine_counts_as_interrupted(started, ended):
+    _, session = started()
     session.send(end_in(100))
     # As the signal does with which a machine that goes down ends its processes.
     session.send(Finish())
-    assert training.end(session).interrupted
+    ended(session)
 
 
 @pytest.fixture
@@ -196,17 +211,14 @@ def seen_once(training, session, fake_cloud):
 
 
 def test_a_run_ended_before_notice_counts_as_interrupted(
-    make_voice, training, fake_cloud, one_look_alone, tmp_path
+    started, ended, training, fake_cloud, one_look_alone, tmp_path
 ):
-    voice = make_voice(text2mel=5, base_step=5)
-    session = training.start(
-        voice, cloud="aws", metadata_url=fake_cloud.url, on_interrupt=f"touch '{tmp_path}/told'"
-    )
+    command = f"touch '{tmp_path}/told'"
+    voice, session = started(cloud="aws", metadata_url=fake_cloud.url, on_interrupt=command)
     seen_once(training, session, fake_cloud)
     fake_cloud.take_away(60)
     session.send(Finish())
-    snapshot = training.end(session)
-    assert (snapshot.phase, snapshot.interrupted, session.error) == (Phase.STOPPED, True, None)
+    snapshot = ended(session)
     assert steps(voice) == [5, snapshot.step]
     assert said(snapshot, "AWS terminates this machine at ")
     assert not said(snapshot, "training goes on")
@@ -215,12 +227,10 @@ def test_a_run_ended_before_notice_counts_as_interrupted(
 
 @pytest.mark.parametrize("fault", ["", "500", "silent"])
 def test_a_run_ended_by_a_person_is_not_interrupted(
-    make_voice, training, fake_cloud, one_look_alone, monkeypatch, fault
+    started, training, fake_cloud, one_look_alone, monkeypatch, fault
 ):
     monkeypatch.setattr(spot, "_CHECK_SECONDS", 0.2 if fault == "silent" else 60)
-    session = training.start(
-        make_voice(text2mel=5, base_step=5), cloud="aws", metadata_url=fake_cloud.url, attended=True
-    )
+    _, session = started(cloud="aws", metadata_url=fake_cloud.url, attended=True)
     seen_once(training, session, fake_cloud)
     fake_cloud.fault = fault
     asked = len(fake_cloud.asked)
@@ -231,23 +241,23 @@ def test_a_run_ended_by_a_person_is_not_interrupted(
     assert snapshot.saved
 
 
-def test_preparation_ended_before_notice_counts_as_interrupted(
-    make_voice, training, fake_cloud, one_look_alone, tones
+@pytest.mark.parametrize("first", ["the notice", "the end"])
+def test_an_end_before_training_counts_as_interrupted(
+    make_voice, training, ended, fake_cloud, one_look_alone, tones, first
 ):
-    session = training.start(
-        make_voice(dataset=tones), cloud="aws", metadata_url=fake_cloud.url, attended=True
-    )
+    voice = make_voice(dataset=tones)
+    session = training.start(voice, cloud="aws", metadata_url=fake_cloud.url, attended=True)
     training.until(session, lambda s: s.phase is Phase.CHECKED and s.machine is not None)
-    fake_cloud.take_away(60)
-    session.send(Finish())
-    snapshot = training.end(session)
-    assert (snapshot.phase, snapshot.interrupted, snapshot.step) == (Phase.STOPPED, True, 0)
+    if first == "the notice":
+        session.send(end_in(60))
+    else:
+        fake_cloud.take_away(60)
+        session.send(Finish())
+    assert ended(session).step == 0
 
 
-def test_a_withdrawn_notice_ends_nothing(make_voice, training, close_to_the_edge):
-    voice = make_voice(text2mel=5, base_step=5)
-    session = training.start(voice)
-    training.until(session, lambda s: s.step > 5)
+def test_a_withdrawn_notice_ends_nothing(started, training, close_to_the_edge):
+    _, session = started()
     session.send(end_in(60))
     session.send(NoticeGone())
     snapshot = training.until(session, lambda s: said(s, "withdrew its notice"))
@@ -258,45 +268,19 @@ def test_a_withdrawn_notice_ends_nothing(make_voice, training, close_to_the_edge
     assert (snapshot.phase, snapshot.interrupted) == (Phase.STOPPED, False)
 
 
-def test_a_warning_saves_and_training_goes_on(make_voice, training):
-    voice = make_voice(text2mel=5, base_step=5)
-    session = training.start(voice, "+80")
-    training.until(session, lambda s: s.step > 5)
-    notice = end_in(0).notice
-    session.send(SpotWarning(type(notice)("AWS is likely to take this machine away soon")))
+def test_a_warning_saves_and_training_goes_on(started, training):
+    voice, session = started("+20")
+    session.send(SpotWarning(SpotNotice("AWS is likely to reclaim this machine soon")))
     snapshot = training.end(session)
-    assert (snapshot.step, snapshot.interrupted) == (85, False)
+    assert (snapshot.step, snapshot.interrupted) == (25, False)
     assert len(steps(voice)) == 3
 
 
-def test_the_hook_finds_a_checkpoint_and_is_not_waited_for(
-    make_voice, training, tmp_path, monkeypatch
-):
-    voice = make_voice(text2mel=5, base_step=5)
-    told = tmp_path / "told"
-    command = (
-        f'ls "$VOICECOACH_VOICE/text2mel/checkpoints" > {told}.part; '
-        f'echo "$VOICECOACH_DEADLINE" >> {told}.part; mv {told}.part {told}; exit 3'
-    )
-    session = training.start(voice, None, on_interrupt=command)
-    training.until(session, lambda s: s.step > 7)
-    session.send(end_in(900))
-    training.until(session, lambda s: said(s, "--on-interrupt ended"))
-    monkeypatch.setattr(SpotDeadline, "reached", property(lambda _self: True))
-    snapshot = training.end(session)
-    *checkpoints, deadline = told.read_text().split()
-    assert [name for name in checkpoints if name.startswith("step-")][1:]
-    assert deadline.endswith("+00:00")
-    assert said(snapshot, "--on-interrupt ended with code 3")
-    assert "on_interrupt" not in (voice.folder / "voice.toml").read_text()
-
-
 def test_a_run_sees_notices_and_prices_of_its_cloud(
-    make_voice, training, fake_cloud, look_often, close_to_the_edge, monkeypatch
+    started, ended, training, fake_cloud, look_often, close_to_the_edge
 ):
-    voice = make_voice(text2mel=5, base_step=5)
-    session = training.start(voice, "$5000", price="auto", cloud="aws", metadata_url=fake_cloud.url)
-    snapshot = training.until(session, lambda s: s.price > 0 and s.step > 7)
+    voice, session = started("$5000", price="auto", cloud="aws", metadata_url=fake_cloud.url)
+    snapshot = training.until(session, lambda s: s.price > 0)
     assert snapshot.machine.words == "AWS g5.xlarge us-east-1b spot"
     assert snapshot.price == 0.51
     assert "highest US spot price" in snapshot.price_source
@@ -307,19 +291,9 @@ def test_a_run_sees_notices_and_prices_of_its_cloud(
     fake_cloud.fault = "garbage"
     training.until(session, lambda s: said(s, "the metadata service of AWS gives"))
     fake_cloud.fault = ""
-    fake_cloud.take_away(3)
-    snapshot = training.end(session)
-    assert (snapshot.phase, snapshot.interrupted) == (Phase.STOPPED, True)
-    assert steps(voice)[-1] == snapshot.step
+    fake_cloud.take_away(2)
+    assert ended(session).step == steps(voice)[-1]
     assert voice.spend.entries[-1].price == 0.51
-
-
-def test_an_interruption_ends_a_run_that_waits_for_an_answer(make_voice, training, tones):
-    session = training.start(make_voice(dataset=tones), None, attended=True)
-    training.until(session, lambda s: s.phase is Phase.CHECKED)
-    session.send(end_in(60))
-    snapshot = training.end(session)
-    assert (snapshot.phase, snapshot.interrupted, snapshot.step) == (Phase.STOPPED, True, 0)
 
 
 def test_outside_of_clouds_no_request_leaves(

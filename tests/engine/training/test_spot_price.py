@@ -28,39 +28,49 @@ def said(snapshot, text):
     return any(text in event.text for event in snapshot.events)
 
 
-def test_the_last_spot_price_is_kept_while_aws_gives_none(
-    make_voice, training, fake_cloud, monkeypatch
-):
-    answers = [
-        NewPrice(100.0, "AWS spot, first"),
-        PriceError("too busy"),
-        NewPrice(200.0, "AWS spot"),
-    ]
+@pytest.fixture
+def answer(monkeypatch):
+    """Let a function of `prices` give or raise some answers in turn, the last one for ever."""
 
-    def asked(machine, base):
-        answer = answers.pop(0) if len(answers) > 1 else answers[0]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+    def script(name, *answers):
+        left = list(answers)
 
-    monkeypatch.setattr(prices, "aws_spot_price", asked)
-    monkeypatch.setattr(spot, "_PRICE_SECONDS", 0.5)
+        def asked(*_):
+            one = left.pop(0) if len(left) > 1 else left[0]
+            if isinstance(one, Exception):
+                raise one
+            return one
+
+        monkeypatch.setattr(prices, name, asked)
+        monkeypatch.setattr(spot, "_PRICE_SECONDS", 0.1)
+
+    return script
+
+
+def test_the_last_spot_price_is_kept_while_aws_gives_none(make_voice, training, fake_cloud, answer):
+    first, later = NewPrice(100.0, "AWS spot, first"), NewPrice(200.0, "AWS spot")
+    answer("aws_spot_price", first, PriceError("too busy"), later)
     voice = make_voice(price_auto=True)
     session = training.start(voice, None, cloud="aws", metadata_url=fake_cloud.url)
-    snapshot = training.until(session, lambda s: s.price == 200.0 and s.step > 5)
+    training.until(session, lambda s: s.price == 200.0 and s.step > 5)
+    session.send(Finish())
+    snapshot = training.end(session)
     assert said(snapshot, "(too busy); keeping the last price")
     assert said(snapshot, "price: $100/h (AWS spot, first)")
     assert not said(snapshot, "using the table's")
-    session.send(Finish())
-    training.end(session)
     assert {entry.price for entry in voice.spend.entries} == {100.0, 200.0}
 
 
-def test_preparation_costs_the_price_found_meanwhile(make_voice, training, fake_cloud, monkeypatch):
-    monkeypatch.setattr(prices, "aws_spot_price", lambda *_: NewPrice(3600.0, "AWS spot"))
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_preparation_costs_the_price_found_meanwhile(
+    make_voice, training, fake_cloud, monkeypatch, answer, cancelled
+):
+    answer("aws_spot_price", NewPrice(3600.0, "AWS spot"))
 
     def prepare_slowly(options, voice, publisher, inbox):
         wait_for_price(publisher)
+        if cancelled:
+            raise Cancelled("The features were not completed.")
         return prepare(options, voice, publisher, inbox)
 
     monkeypatch.setattr("engine.training.setup.prepare", prepare_slowly)
@@ -70,42 +80,17 @@ def test_preparation_costs_the_price_found_meanwhile(make_voice, training, fake_
     session = training.start(voice, "3", cloud="aws", metadata_url=fake_cloud.url)
     snapshot = training.end(session)
     entries = voice.spend.entries
+    assert snapshot.phase is Phase.STOPPED
     assert entries[0].kind == "idle"
     assert {entry.price for entry in entries} == {3600.0}
+    assert {entry.kind for entry in entries} == ({"idle"} if cancelled else {"idle", "training"})
     assert snapshot.idle_usd == pytest.approx(voice.spend.idle_usd)
-
-
-def test_a_cancelled_preparation_costs_the_price_found(
-    make_voice, training, fake_cloud, monkeypatch
-):
-    monkeypatch.setattr(prices, "aws_spot_price", lambda *_: NewPrice(3600.0, "AWS spot"))
-
-    def give_up(options, voice, publisher, inbox):
-        wait_for_price(publisher)
-        raise Cancelled("The features were not completed.")
-
-    monkeypatch.setattr("engine.training.setup.prepare", give_up)
-    voice = make_voice(price_auto=True)
-    session = training.start(voice, "3", cloud="aws", metadata_url=fake_cloud.url)
-    snapshot = training.end(session)
-    assert snapshot.phase is Phase.STOPPED
-    assert {(one.kind, one.price) for one in voice.spend.entries} == {("idle", 3600.0)}
     assert snapshot.spent == pytest.approx(voice.spend.usd)
 
 
-def test_a_failed_price_lookup_is_reported_and_repeated(
-    make_voice, training, fake_cloud, monkeypatch
-):
-    answers = [ZeroDivisionError("by nought"), (NewPrice(0.4, "the table"), False)]
-
-    def tabled(machine):
-        answer = answers.pop(0) if len(answers) > 1 else answers[0]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    monkeypatch.setattr(prices, "table_price", tabled)
-    monkeypatch.setattr(spot, "_PRICE_SECONDS", 0.1)
+def test_a_failed_price_lookup_is_reported_and_repeated(make_voice, training, fake_cloud, answer):
+    price = NewPrice(0.4, "the table")
+    answer("table_price", ZeroDivisionError("by nought"), (price, False))
     voice = make_voice(price_auto=True)
     session = training.start(voice, None, cloud="gcp", metadata_url=fake_cloud.url)
     snapshot = training.until(session, lambda s: s.price == 0.4)

@@ -101,13 +101,11 @@ def test_estimates_of_this_machine_and_of_the_bbc() -> None:
 def test_the_published_figures_are_of_the_full_size() -> None:
     from engine.training.throughput import EstimateRequest, published_training
 
-    settings = VoiceSettings()
     steps = {"text2mel": 670_000, "ssrn": 49_000}
-    plans = [
-        EstimateRequest(preset, "standard", 34, settings.audio, settings.limits, steps, None)
+    full, small = (
+        published_training(EstimateRequest(VoiceSettings(preset=preset), steps))
         for preset in ("bbc", "small")
-    ]
-    full, small = map(published_training, plans)
+    )
     assert [estimate.hours for estimate in full] == pytest.approx([27.9, 5.35], rel=0.01)
     assert {estimate.usd for estimate in full} == {None}
     assert small == ()

@@ -242,6 +242,12 @@ class Runs:
         terminal.type("k")
         assert terminal.wait() == 0
 
+    def unseen(self) -> int:
+        """Start a run without a screen; return the process that trains."""
+        self.counting("--headless")
+        wait_until((self.voice / "socket").exists, "the socket")
+        return self.engine_process()
+
     def asked(self) -> list[str]:
         """The names of the commands that the engine has received."""
         return (self.said("asked") or "").split()

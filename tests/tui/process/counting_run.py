@@ -191,7 +191,7 @@ class FailingScreen(VoicecoachApp):
 
     def on_ready(self) -> None:
         super().on_ready()
-        if SCREEN_FAULT == "timer":
+        if "timer" in SCREEN_FAULT:
             self.set_interval(0.05, self._fail_if_asked)
 
     def _fail_if_asked(self) -> None:
@@ -199,7 +199,7 @@ class FailingScreen(VoicecoachApp):
             raise RuntimeError("the timer [failed]")
 
     def on_unmount(self) -> None:
-        if SCREEN_FAULT == "closing":
+        if "closing" in SCREEN_FAULT:
             raise RuntimeError("the closing failed")
 
 
@@ -207,14 +207,14 @@ class FailingDriver(TerminalDriver):
     """Fails where the terminal is read, when a file says so."""
 
     def _read(self, terminal_input: TerminalInput) -> Iterator[Message]:
-        if SCREEN_FAULT == "reading" and _is_to_fail():
+        if "reading" in SCREEN_FAULT and _is_to_fail():
             raise OSError("the reading failed")
-        if SCREEN_FAULT == "input thread" and _is_to_fail():
+        if "input thread" in SCREEN_FAULT and _is_to_fail():
             raise BaseException("the input thread failed")
         return super()._read(terminal_input)
 
 
-SCREEN_FAULT = os.environ.get("COUNTING_SCREEN_FAULT")
+SCREEN_FAULT = os.environ.get("COUNTING_SCREEN_FAULT", "")
 
 
 def _is_to_fail() -> bool:
@@ -231,7 +231,7 @@ if __name__ == "__main__":
     if SCREEN_FAULT:
         tui.app.VoicecoachApp = FailingScreen
         tui.app.TerminalDriver = FailingDriver
-    if os.environ.get("COUNTING_HANGS"):
+    if os.environ.get("COUNTING_IS_ENDED"):
         tui.process.signals._LET_GO_AFTER, tui.process.signals._END_AFTER = 0.5, 1.0
     if os.environ.get("COUNTING_FORCED_AFTER"):
         tui.process.signals._FORCED_AFTER = float(os.environ["COUNTING_FORCED_AFTER"])

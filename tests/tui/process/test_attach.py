@@ -7,16 +7,16 @@ import subprocess
 import sys
 
 import pytest
+from typer.testing import CliRunner
+
+from tui.cli import app
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 
 
-def ps(runs, *options: str) -> str:
-    command = [sys.executable, "-m", "tui", "ps", *options]
-    done = subprocess.run(
-        command, env=runs.environment(), check=True, capture_output=True, text=True, timeout=60
-    )
-    assert done.stderr == ""
+def ps(*options: str) -> str:
+    done = CliRunner().invoke(app, ["ps", *options], env={"COLUMNS": "200"})
+    assert (done.exit_code, done.stderr) == (0, "")
     return done.stdout
 
 
@@ -26,21 +26,35 @@ def attach(runs, *options: str):
     return terminal
 
 
-@pytest.fixture
-def unseen(runs):
-    """A run whose screen was closed with `q`, `keep training`: the process that trains."""
+def opened(runs):
+    """A run with a screen of its own."""
     terminal = runs.counting()
-    engine = runs.engine_process()
+    runs.engine_process()
     terminal.wait_for_screen()
-    runs.leave(terminal)
-    terminal.wait_for("voicecoach attach")
-    runs.wait_until(lambda: runs.said("unattended"), "the engine to hear that nobody looks")
-    return engine
+    return terminal
 
 
-def test_a_run_that_was_left_is_attached_to_and_steered(runs, unseen) -> None:
+def wait_until_seen(runs, seen: bool = True) -> None:
+    what = "the engine to hear whether anybody looks"
+    runs.wait_until(lambda: bool(runs.said("unattended")) is not seen, what)
+
+
+def stop_and_save(terminal) -> None:
+    terminal.type("q")
+    terminal.wait_for("esc  stay here")
+    terminal.type("s")
+    assert terminal.wait() == 0
+
+
+def test_a_run_that_was_left_is_attached_to_and_steered(runs) -> None:
+    own = opened(runs)
+    engine = runs.engine_process()
+    runs.leave(own)
+    own.wait_for("voicecoach attach")
+    wait_until_seen(runs, False)
+
     terminal = attach(runs)
-    runs.wait_until(lambda: not runs.said("unattended"), "the engine to hear that somebody looks")
+    wait_until_seen(runs)
     terminal.wait_for("counting from [nought]")
     for key, command in (("a", "Audition"), ("c", "SaveCheckpoint"), ("p", "Pause")):
         terminal.type(key)
@@ -55,36 +69,31 @@ def test_a_run_that_was_left_is_attached_to_and_steered(runs, unseen) -> None:
     runs.leave(terminal)
     terminal.wait_for("the run continues as process")
     terminal.wait_until_restored()
-    runs.wait_until(lambda: runs.said("unattended"), "the engine to hear that nobody looks")
-    assert runs.is_alive(unseen)
+    wait_until_seen(runs, False)
+    assert runs.is_alive(engine)
 
     # A closed terminal leaves the run alone.
     closed = attach(runs)
-    runs.wait_until(lambda: not runs.said("unattended"), "the engine to hear that somebody looks")
+    wait_until_seen(runs)
     closed.close()
     assert closed.wait() == 0
-    runs.wait_until(lambda: runs.said("unattended"), "the engine to hear that nobody looks")
+    wait_until_seen(runs, False)
     assert "Finish" not in runs.asked()
     assert not runs.said("checkpoint")
 
     again = attach(runs)
     again.wait_for("stop at 90k")
-    again.type("q")
-    again.wait_for("esc  stay here")
-    again.type("s")
-    assert again.wait() == 0
+    stop_and_save(again)
     again.wait_for("saved at step")
     again.wait_until_restored()
-    runs.wait_until(lambda: not runs.is_alive(unseen), "the end")
+    runs.wait_until(lambda: not runs.is_alive(engine), "the end")
     assert runs.said("checkpoint")
     assert not (runs.voice / "socket").exists()
-    assert json.loads(ps(runs, "--json")) == []
+    assert json.loads(ps("--json")) == []
 
 
 def test_two_screens_share_a_run_and_its_last_lines(runs) -> None:
-    own = runs.counting()
-    runs.engine_process()
-    own.wait_for_screen()
+    own = opened(runs)
     other = attach(runs)
     other.type("p")
     own.wait_for("Paused at")
@@ -112,9 +121,7 @@ def test_two_screens_share_a_run_and_its_last_lines(runs) -> None:
 
 
 def test_two_screens_that_leave_a_pause_at_once_let_it_train(runs) -> None:
-    own = runs.counting()
-    runs.engine_process()
-    own.wait_for_screen()
+    own = opened(runs)
     other = attach(runs)
     own.type("p")
     for terminal in (own, other):
@@ -125,37 +132,37 @@ def test_two_screens_that_leave_a_pause_at_once_let_it_train(runs) -> None:
         terminal.type("k")
     for terminal in (own, other):
         assert terminal.wait() == 0
-    runs.wait_until(lambda: runs.said("unattended"), "the engine to hear that nobody looks")
+    wait_until_seen(runs, False)
     assert runs.said("unattended") == "train on"
 
 
-def test_a_killed_run_is_reported_and_leaves_nothing_in_the_way(runs, unseen) -> None:
+def test_a_killed_run_is_reported_and_leaves_nothing_in_the_way(runs) -> None:
+    engine = runs.unseen()
     terminal = attach(runs)
-    os.kill(unseen, signal.SIGKILL)
-    terminal.wait_for(f"Process {unseen}")
+    os.kill(engine, signal.SIGKILL)
+    terminal.wait_for(f"Process {engine}")
     terminal.type("q")
     assert terminal.wait() == 1
     terminal.wait_for("is gone: it was killed")
     terminal.wait_until_restored()
     assert (runs.voice / "socket").exists()
-    assert json.loads(ps(runs, "--json")) == []
+    assert json.loads(ps("--json")) == []
 
     late = runs.attach()
     assert late.wait() == 2
     late.wait_for("is not being trained")
 
     (runs.voice / "process").unlink()
-    runs.counting()
-    runs.engine_process()
-    attach(runs)
+    opened(runs)
 
 
-def test_ps_and_a_read_only_screen(runs, unseen) -> None:
-    [run] = json.loads(ps(runs, "--json"))
-    assert (run["voice"], run["network"], run["pid"]) == ("voice", "text2mel", unseen)
+def test_ps_and_a_read_only_screen(runs) -> None:
+    engine = runs.unseen()
+    runs.wait_until(lambda: json.loads(ps("--json"))[0]["step"], "steps")
+    [run] = json.loads(ps("--json"))
+    assert (run["voice"], run["network"], run["pid"]) == ("voice", "text2mel", engine)
     assert (run["phase"], run["screens"], run["answers"]) == ("training", 0, True)
     assert run["folder"] == str(runs.voice)
-    assert run["step"] > 0
 
     reader = attach(runs, "--read-only")
     reader.wait_for("read-only")
@@ -163,7 +170,7 @@ def test_ps_and_a_read_only_screen(runs, unseen) -> None:
     for key, label in (("a", "audition"), ("p", "pause"), ("c", "checkpoint")):
         reader.type(key)
         reader.wait_for(f"{label}: this")
-    table = ps(runs)
+    table = ps()
     assert f"voicecoach attach {runs.voice}" in table
     assert "0 + 1 reading" in table
     reader.type("q")
@@ -172,23 +179,25 @@ def test_ps_and_a_read_only_screen(runs, unseen) -> None:
     reader.wait_until_restored()
     assert runs.asked() == before
 
-    os.kill(unseen, signal.SIGSTOP)
-    runs.wait_until(lambda: runs.state_of(unseen) == "T", "the run to be stopped")
-    [silent] = json.loads(ps(runs, "--json"))
+    os.kill(engine, signal.SIGSTOP)
+    runs.wait_until(lambda: runs.state_of(engine) == "T", "the run to be stopped")
+    [silent] = json.loads(ps("--json"))
     assert (silent["answers"], silent["step"]) == (False, None)
     assert silent["last_sign_of_life"] <= run["last_sign_of_life"] + 60
-    assert "no answer for" in ps(runs)
-    os.kill(unseen, signal.SIGCONT)
+    assert "no answer for" in ps()
+    os.kill(engine, signal.SIGCONT)
 
 
-def test_attach_without_a_terminal_or_a_run_says_what_to_do(runs) -> None:
+def test_bad_input_is_one_sentence_and_opens_no_screen(runs) -> None:
     for arguments, sentence in (
-        ([str(runs.folder)], "There is no voice"),
-        ([], "you have no run on this host"),
+        (["attach", str(runs.folder)], "There is no voice"),
+        (["attach"], "you have no run on this host"),
+        (["train", str(runs.folder / "nowhere")], "There is no corpus folder"),
     ):
-        terminal = runs.start([sys.executable, "-m", "tui", "attach", *arguments])
+        terminal = runs.start([sys.executable, "-m", "tui", *arguments])
         assert terminal.wait() == 2
         terminal.wait_for(sentence)
+        assert b"\x1b[?1049h" not in terminal.output
     done = subprocess.run(
         [sys.executable, "-m", "tui", "attach", str(runs.folder)],
         env=runs.environment(),
@@ -205,9 +214,7 @@ def keys_heard(runs) -> int:
 
 
 def test_keys_of_every_screen_that_steers_are_heard(runs) -> None:
-    own = runs.counting()
-    runs.engine_process()
-    own.wait_for_screen()
+    own = opened(runs)
     (runs.voice / "stop-reached").touch()
     own.wait_for("unless a key is pressed")
     assert keys_heard(runs) == 0
@@ -222,14 +229,12 @@ def test_keys_of_every_screen_that_steers_are_heard(runs) -> None:
     reader.type("q")
     assert reader.wait() == 0
     assert keys_heard(runs) == 2
-    other.type("qs")
+    stop_and_save(other)
     assert own.wait() == 0
 
 
 def test_a_terminal_that_nobody_reads_does_not_count(runs) -> None:
-    own = runs.counting()
-    runs.engine_process()
-    own.wait_for_screen()
+    own = opened(runs)
     own.fill()
     runs.wait_until(lambda: runs.said("read") == "no", "the run to notice")
     other = attach(runs)

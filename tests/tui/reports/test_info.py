@@ -27,7 +27,7 @@ def told(tmp_path):
 
 def test_unknown_characters_are_told_in_sentences(told):
     lines = told([DASH, QUOTE])
-    [first] = [line for line in lines if line.startswith("corpus unknown characters")]
+    [first] = [line for line in lines if line.startswith("unknown characters")]
     assert first.endswith("-  1,140×, read as a space; first in line 7: a well-read man")
     assert '"  1×, left out; first in line 12: said "stop"' in lines
 
@@ -46,4 +46,4 @@ def test_what_no_check_wrote_is_shown_as_it_is(told, said):
 
 
 def test_without_unknown_characters_it_says_none(told):
-    assert any(line.split() == ["corpus", "unknown", "characters", "none"] for line in told([]))
+    assert any(line.split() == ["unknown", "characters", "none"] for line in told([]))

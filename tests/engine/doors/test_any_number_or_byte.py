@@ -1,9 +1,11 @@
-"""Numbers that cannot be, in files whose checksums are right: a sentence, and no surprise."""
+"""Any number and any byte of a voice's files, whatever their checksums: a sentence at most."""
 
 import contextlib
 import hashlib
 import json
+import logging
 import math
+import shutil
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.checkpoints.state import specs_of
-from engine.errors import InputError
+from engine.errors import InputError, VoicecoachError
 from engine.jobs.info import describe
 from engine.jobs.say import say
 from engine.mirror.layout import (
@@ -25,7 +27,7 @@ from engine.mirror.store import FileInfo
 from engine.networks.specs import MAX_WIDTH
 from engine.run.stop import MAX_STEPS, read_stored_stop
 from engine.training.data_check import load_record
-from engine.voice.folder import read_corpus_report
+from engine.voice.folder import Voice, read_corpus_report
 from engine.voice.history import History
 from engine.voice.samples import read_samples
 from engine.voice.spend import SpendLog
@@ -76,25 +78,21 @@ def property_test(examples):
 
 
 @contextlib.contextmanager
-def a_short_sentence_at_most(name=""):
+def a_sentence_at_most(name=""):
     """Let the block refuse what it reads in one sentence, that names where."""
-    told = None
+    told = name
     try:
         yield
-    except InputError as error:
+    except VoicecoachError as error:
         told = str(error)
-    if told is not None:
-        assert "\n" not in told
-        assert len(told) < 700
-        assert name in told
+    assert "\n" not in told
+    assert len(told) < 700
+    assert name in told
 
 
 @pytest.fixture
-def voice(make_voice, training):
-    """A voice that has trained for two steps past its base, with all that a state can say."""
-    voice = make_voice(text2mel=5, base_step=5, ssrn=2)
-    training.end(training.start(voice, "+2"))
-    return voice
+def voice(trained_voice):
+    return trained_voice
 
 
 def whole_state(voice):
@@ -112,22 +110,22 @@ def test_no_number_of_a_state_is_a_surprise(voice):
         *("format", "recovery"),
     }
 
-    @property_test(250)
+    @property_test(120)
     @given(st.sampled_from(places), ABSURD)
     @example(("step",), 10**12)
     @example(("moments_from",), 10**400)
-    @example(("moments_from",), 8)
-    @example(("base_step",), 8)
+    @example(("moments_from",), 26)
+    @example(("base_step",), 26)
     @example(("format",), 10**400)
     @example(("spec", "hidden"), MAX_WIDTH + 1)
     @example(("parameters",), "9" * 5000)
     def check(place, number):
         (checkpoint / "state.json").write_text(sealed_as_it_is(with_number(state, place, number)))
         for use in (load_checkpoint, lambda _: specs_of(voice)):
-            with a_short_sentence_at_most(f"{checkpoint}"):
+            with a_sentence_at_most(f"{checkpoint}"):
                 use(checkpoint)
         # One that is damaged is named in what is said of the others.
-        with a_short_sentence_at_most():
+        with a_sentence_at_most():
             json.dumps(describe(voice.folder))
 
     check()
@@ -135,15 +133,10 @@ def test_no_number_of_a_state_is_a_surprise(voice):
 
 @pytest.mark.parametrize(
     ("place", "number"),
-    [
-        (("step",), 10**400),
-        (("base_step",), 8),
-        (("moments_from",), 8),
-        (("spec", "hidden"), 2**15),
-        (("format",), 0),
-    ],
+    [(("step",), 10**400), (("format",), 0)],
     ids=lambda value: str(value)[:20],
 )
+@pytest.mark.slow
 def test_a_state_with_such_a_number_is_damaged(voice, training, place, number):
     checkpoint = voice.newest("text2mel").path
     state = with_number(whole_state(voice), place, number)
@@ -156,6 +149,7 @@ def test_a_state_with_such_a_number_is_damaged(voice, training, place, number):
     assert any(f"{checkpoint.name}-damaged" in text for text in training.texts(snapshot))
 
 
+@pytest.mark.slow
 def test_what_a_later_version_wrote_is_not_damaged(voice, training):
     checkpoint = voice.newest("text2mel").path
     (checkpoint / "state.json").write_text(sealed_as_it_is({**whole_state(voice), "format": 3}))
@@ -164,6 +158,7 @@ def test_what_a_later_version_wrote_is_not_damaged(voice, training):
     assert checkpoint.is_dir()
 
 
+@pytest.mark.slow
 def test_the_largest_numbers_that_are_let_in_do_no_harm(voice, training):
     checkpoint = voice.newest("text2mel").path
     step = MAX_STEPS - 10
@@ -189,9 +184,7 @@ def test_the_largest_numbers_that_are_let_in_do_no_harm(voice, training):
 
 
 @pytest.mark.slow
-def test_no_number_in_a_small_file_is_a_surprise(voice, training):
-    training.end(training.start(voice, "+20", price=1.0))
-    say(voice.folder, "la")
+def test_no_number_in_a_small_file_is_a_surprise(voice):
     network = voice.folder / "text2mel"
     entry = {"start": "a", "end": "b", "network": "text2mel", "first_step": 1, "last_step": 2}
     entry |= {"seconds": 1.0, "price": 1.0}
@@ -209,7 +202,7 @@ def test_no_number_in_a_small_file_is_a_surprise(voice, training):
     key = files[voice.check_record]["key"]
     places = [(path, place) for path, said in files.items() for place in numbers_in(said)]
 
-    @property_test(250)
+    @property_test(120)
     @given(st.sampled_from(places), ABSURD)
     @example((voice.corpus_report, ("hours",)), 10**400)
     @example((network / "history.jsonl", ("step",)), 10**400)
@@ -228,7 +221,7 @@ def test_no_number_in_a_small_file_is_a_surprise(voice, training):
         load_record(voice, key)
         json.dumps(read_corpus_report(voice))
         json.dumps(describe(voice.folder))
-        with a_short_sentence_at_most("stop.json"):
+        with a_sentence_at_most("stop.json"):
             kept = read_stored_stop(network)
             assert kept is None or kept.point.words
 
@@ -248,7 +241,7 @@ def test_no_number_of_a_mirror_is_a_surprise():
     read = {name: json.loads(encoded(one)) for name, (one, _) in said.items()}
     places = [(name, place) for name, one in read.items() for place in numbers_in(one)]
 
-    @property_test(150)
+    @property_test(100)
     @given(st.sampled_from(places), ABSURD)
     def check(what, number):
         name, place = what
@@ -258,3 +251,57 @@ def test_no_number_of_a_mirror_is_a_surprise():
             said[name][1](content)
 
     check()
+
+
+@pytest.mark.slow
+def test_whatever_byte_is_damaged_there_is_no_traceback(voice, training, tmp_path, caplog):
+    files = sorted(
+        path.relative_to(voice.folder)
+        for path in voice.folder.rglob("*")
+        if path.is_file() and not path.is_socket()
+    )
+    names = {path.name for path in files}
+    assert names >= {"voice.toml", "state.json", "history.jsonl", "spend.jsonl", "recordings.json"}
+    assert names >= {"weights.safetensors", "check.json", "corpus.json"}
+    copy = tmp_path / "copy"
+
+    @property_test(8)
+    @given(
+        st.sampled_from(files),
+        st.lists(
+            st.tuples(st.floats(0, 1, exclude_max=True), st.integers(1, 255)),
+            min_size=1,
+            max_size=3,
+        ),
+        st.sampled_from(["flipped", "flipped", "flipped", "cut", "emptied"]),
+    )
+    def check(name, places, how):
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(voice.folder, copy)
+        damage(copy / name, places, how)
+        caplog.clear()
+        for use in (describe, lambda folder: say(folder, "la"), Voice.open):
+            with a_sentence_at_most():
+                use(copy)
+        session = None
+        with a_sentence_at_most():
+            session = training.start(copy, "+1")
+        if session is None:
+            return
+        snapshot = training.end(session)
+        assert session.error is None or isinstance(session.error, VoicecoachError)
+        assert "\n" not in snapshot.failure
+        assert not [one for one in caplog.records if one.levelno >= logging.ERROR and one.exc_info]
+
+    check()
+
+
+def damage(path, places, how):
+    content = bytearray(path.read_bytes())
+    if how == "cut":
+        del content[int(places[0][0] * len(content)) :]
+    elif how == "emptied":
+        content.clear()
+    for place, bits in places if how == "flipped" and content else ():
+        content[int(place * len(content))] ^= bits
+    path.write_bytes(content)
