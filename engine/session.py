@@ -4,7 +4,6 @@ import logging
 import threading
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from engine.attach.screens import OWN, Screens
@@ -75,19 +74,17 @@ class Session:
             self._options = replace(options, stop=preflight.stop or NONE)
             if preflight.takes_dataset:
                 self._claim.remember()
-            self._voice = _write_settings(options.voice_folder, preflight)
+            if preflight.new:
+                self._voice = Voice.create(options.voice_folder, preflight.settings)
+            else:
+                self._voice = Voice.open(options.voice_folder)
+                self._voice.save(preflight.settings)
             self._voice.lock = self._claim.lock
             self._inbox = Inbox()
             self._publisher = Publisher(_first_snapshot(options, preflight, self._voice))
             self._spend = SpendRecorder(self._publisher, self._voice, options.network)
-            self._spot = SpotWatch(
-                options,
-                preflight.cloud,
-                self._voice.settings,
-                self._publisher,
-                self._inbox,
-                on_price=self._spend.change_price,
-            )
+            given = (options, preflight.cloud, self._voice.settings, self._publisher, self._inbox)
+            self._spot = SpotWatch(*given, on_price=self._spend.change_price)
         except BaseException:
             self._claim.undo()
             self._claim.release()
@@ -174,10 +171,7 @@ class Session:
         self._spot.wait_for_hook()
         self._end_spend()
         self._mirror.close()
-        if (failure := self._folder.failure()) is not None:
-            self._show_failure(failure, str(failure))
-        else:
-            self._publisher.update(phase=Phase.STOPPED, steps_per_second=None)
+        self._show_end(None)
 
     def _close(self) -> None:
         if not self._publisher.snapshot.phase.ended:
@@ -212,20 +206,23 @@ class Session:
         self._claim.undo()
 
     def _fail(self, error: BaseException) -> None:
-        text = str(error)
         if not isinstance(error, VoicecoachError):
             _log.error("the engine failed", exc_info=error)
-            text = f"{type(error).__name__}: {error}; {self._voice.log} says where."
         try:
             self._end_spend()
             self._mirror.close()
         finally:
-            # Whatever failed while the folder was gone failed because of that.
-            failure = self._folder.failure()
-            self._show_failure(failure or error, str(failure) if failure else text)
+            self._show_end(error)
 
-    def _show_failure(self, error: BaseException, text: str) -> None:
-        self.error = error
+    def _show_end(self, error: BaseException | None) -> None:
+        # Whatever failed while the folder was gone failed because of that.
+        self.error = failure = self._folder.failure() or error
+        if failure is None:
+            self._publisher.update(phase=Phase.STOPPED, steps_per_second=None)
+            return
+        text = str(failure)
+        if not isinstance(failure, VoicecoachError):
+            text = f"{type(failure).__name__}: {failure}; {self._voice.log} says where."
         self._publisher.event(text, "error")
         self._wait_for_reader()
         self._publisher.update(phase=Phase.FAILED, failure=text, steps_per_second=None)
@@ -294,14 +291,6 @@ class Session:
         except InputError:
             self._undo()
             raise
-
-
-def _write_settings(folder: Path, preflight: Preflight) -> Voice:
-    if preflight.new:
-        return Voice.create(folder, preflight.settings)
-    voice = Voice.open(folder)
-    voice.save(preflight.settings)
-    return voice
 
 
 def _first_snapshot(options: TrainOptions, preflight: Preflight, voice: Voice) -> Snapshot:

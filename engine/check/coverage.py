@@ -42,16 +42,14 @@ y: o84 e34 s11 i6 t4 b4
 z: e4
 """
 _ENTRY = re.compile(r"([a-z])(\d+)")
-PAIRS = {
+_PAIRS = {
     first + second: int(share)
     for first, entries in (
         line.split(": ") for line in _PAIR_TABLE.strip().replace("\n   ", " ").splitlines()
     )
     for second, share in _ENTRY.findall(entries)
 }
-"""English letter pairs and their share of all pairs, in hundredths of a percent."""
-
-_ALL = sum(PAIRS.values())
+_ALL = sum(_PAIRS.values())
 # A pair is missing where a corpus of this size should have it so many times: fewer is chance.
 _EXPECTED = 5.0
 # Below this share of English's pairs a voice meets many for the first time when it speaks.
@@ -72,10 +70,10 @@ def measure_coverage(texts: Sequence[str], vocabulary: Vocabulary) -> Coverage:
     pairs = Counter(a + b for text in texts for a, b in pairwise(text))
     total = sum(count for pair, count in pairs.items() if pair.isalpha())
     missing = [
-        pair for pair in PAIRS if not pairs[pair] and total * PAIRS[pair] / _ALL >= _EXPECTED
+        pair for pair in _PAIRS if not pairs[pair] and total * _PAIRS[pair] / _ALL >= _EXPECTED
     ]
-    missing.sort(key=lambda pair: -PAIRS[pair])
-    present = sum(share for pair, share in PAIRS.items() if pairs[pair])
+    missing.sort(key=lambda pair: -_PAIRS[pair])
+    present = sum(share for pair, share in _PAIRS.items() if pairs[pair])
     return Coverage(characters, absent, tuple(missing), present / _ALL)
 
 

@@ -6,7 +6,6 @@ Times change from minute to minute; two ways of doing the same are therefore tim
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
@@ -42,27 +41,22 @@ _CHARACTERS = 40
 _FRAMES = 48
 
 
-@dataclass(frozen=True)
-class Result:
-    """One measurement: a row of the table that `bench` prints."""
-
-    what: str
-    """What was measured, such as `text2mel step, bf16`."""
-    result: str
-    """Its figures with their units."""
-    compared: str
-    """How that compares with another way of doing the same."""
+Row = tuple[str, str, str]
+"""What was measured, its figures with their units, how that compares with another way."""
 
 
 def run_bench(
-    preset: PresetName, asked_device: str, rounds: int, on_result: Callable[[Result], None]
+    preset: PresetName, asked_device: str, rounds: int, on_row: Callable[[Row], None]
 ) -> str:
-    """Time step, checkpoint and synthesis of a preset, and report each result as it comes.
+    """Time step, checkpoint and synthesis of a preset; return the device that was measured.
 
     Checkpoints are written below the current folder, and removed.
 
-    Returns:
-        The device that was measured.
+    Args:
+        preset: the sizes of the networks.
+        asked_device: `auto`, `cpu` or `cuda:N`.
+        rounds: how often two ways of doing the same are timed in turn.
+        on_row: is given each row of the table as it comes.
 
     Raises:
         InputError: there is no such device.
@@ -70,15 +64,13 @@ def run_bench(
     device = choose_device(asked_device)
     leave_a_core_for_the_screen()
     for network in NETWORKS:
-        on_result(_step_result(preset, network, device, rounds))
-        on_result(_checkpoint_result(preset, network, device, rounds))
-    on_result(_synthesis_result(preset, rounds))
+        on_row(_step_row(preset, network, device, rounds))
+        on_row(_checkpoint_row(preset, network, device, rounds))
+    on_row(_synthesis_row(preset, rounds))
     return describe_device(device)
 
 
-def _step_result(
-    preset: PresetName, network: NetworkName, device: torch.device, rounds: int
-) -> Result:
+def _step_row(preset: PresetName, network: NetworkName, device: torch.device, rounds: int) -> Row:
     """A training step against the same in single precision."""
     batch = _random_batch(network, device)
     best = choose_precision("auto", device)
@@ -86,16 +78,16 @@ def _step_result(
     single = _stepper(_learner(preset, network, device, torch.float32), batch)
     seconds, _, ratio = _time_in_turn(ours, single, rounds)
     steps = USUAL_STEPS[network]
-    return Result(
+    return (
         f"{network} step, {'bf16' if best == torch.bfloat16 else 'fp32'}",
         f"{1 / seconds:,.1f} steps/s: {steps:,} steps take {duration(steps * seconds)}",
         f"{ratio:.2f} times as fast as fp32",
     )
 
 
-def _checkpoint_result(
+def _checkpoint_row(
     preset: PresetName, network: NetworkName, device: torch.device, rounds: int
-) -> Result:
+) -> Row:
     """How long the steps wait for a checkpoint, against the writing of it."""
     learner = _learner(preset, network, device, choose_precision("auto", device))
     _stepper(learner, _random_batch(network, device))()
@@ -115,7 +107,7 @@ def _checkpoint_result(
             save_checkpoint(_checkpoint(learner, network, tensors), target)
 
         waiting, writing, _ = _time_in_turn(wait, write, max(2, rounds // 4))
-    return Result(
+    return (
         f"{network} checkpoint, {format_bytes(copy.bytes)}",
         f"training waits {waiting * 1000:,.1f} ms",
         f"writing takes {writing * 1000:,.0f} ms, in the background",
@@ -173,7 +165,7 @@ def _random_batch(network: NetworkName, device: torch.device) -> Batch:
     ).to(device)
 
 
-def _synthesis_result(preset: PresetName, rounds: int) -> Result:
+def _synthesis_row(preset: PresetName, rounds: int) -> Row:
     """One sentence frame by frame on the CPU."""
     audio, vocabulary = AudioSpec(), Vocabulary(BBC_SYMBOLS)
     spec = VoiceSettings(preset=preset).fresh_spec("text2mel")
@@ -194,7 +186,7 @@ def _synthesis_result(preset: PresetName, rounds: int) -> Result:
 
     ours, _, ratio = _time_in_turn(cached, whole, max(2, rounds // 4))
     seconds = _FRAMES * audio.reduction * audio.hop_length / audio.sample_rate
-    return Result(
+    return (
         "text2mel synthesis on the CPU",
         f"{seconds / ours:.1f} s of speech per second",
         f"{ratio:.2f} times as fast as the whole network for every frame",

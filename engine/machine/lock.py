@@ -146,6 +146,7 @@ def acquire_lock(folder: Path) -> FolderLock:
         InputError: another process has it, or the folder or the lock file cannot be written.
         EngineError: the disk is full, or the file system knows no locks.
     """
+    gone: OSError | None = None
     for _ in range(_MAX_REMOVALS):
         with ExitStack() as opened:
             try:
@@ -157,10 +158,12 @@ def acquire_lock(folder: Path) -> FolderLock:
                 if os.path.samestat(folder.stat(), os.fstat(directory)):
                     opened.pop_all()
                     return FolderLock(folder, directory, descriptor)
-            except FileNotFoundError:
-                continue  # another process has just removed the folder that it had made
+            except FileNotFoundError as error:
+                gone = error  # another process has just removed the folder that it had made
             except OSError as error:
                 raise unusable_path(folder, error) from error
+    if gone is not None and not folder.exists():
+        raise unusable_path(folder, gone) from gone
     raise EngineError(
         f"Cannot lock {folder / LOCK_NAME}: another process keeps removing it; try again."
     )

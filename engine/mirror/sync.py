@@ -3,7 +3,6 @@
 In the folder, the run saves and prunes meanwhile.
 """
 
-import contextlib
 import hashlib
 import time
 from collections.abc import Callable, Iterable
@@ -72,8 +71,8 @@ class Sync:
         """Checkpoints in the voice folder, and their digests when they were to be sent."""
         self._not_removed: set[str] = set()
         self._due = time.monotonic()
-        self._sent: dict[str, tuple[int, int]] | None = None
-        """Size and modification time of the small files as they were sent last."""
+        self._sent: dict[str, FileInfo] = {}
+        """The small files as they were sent last."""
         self._verified: set[str] = set()
         """Small files in the mirror that are known to be as they were sent."""
 
@@ -194,24 +193,15 @@ class Sync:
         The money spent after the last checkpoint of a machine that is lost was paid all the same,
         and the spend in the mirror is all that knows.
         """
-        if not self._lease.sequence:
-            return  # a voice without a checkpoint leaves no trace in a mirror
-        current = self._small_file_times()
-        if current == self._sent or not (now or time.monotonic() >= self._due):
+        # A voice without a checkpoint leaves no trace in a mirror.
+        if not self._lease.sequence or not (now or time.monotonic() >= self._due):
             return
-        self._lease.require()
         with TemporaryDirectory(prefix="voicecoach-mirror-") as folder:
-            self._send_small(small_files(self._voice, Path(folder), LATEST_FILES))
-        self._sent = current
+            files = small_files(self._voice, Path(folder), LATEST_FILES)
+            if _infos(files) != self._sent:
+                self._lease.require()
+                self._send_small(files)
         self._due = time.monotonic() + _INTERVAL
-
-    def _small_file_times(self) -> dict[str, tuple[int, int]]:
-        times = {}
-        for name in LATEST_FILES:
-            with contextlib.suppress(FileNotFoundError):
-                status = (self._voice.folder / VOICE_FILES[name]).stat()
-                times[name] = (status.st_size, status.st_mtime_ns)
-        return times
 
     def _send_small(self, files: Files) -> None:
         latest = Latest(self._lease.id, self._lease.sequence, _infos(files))
@@ -221,6 +211,7 @@ class Sync:
                 self._store.put(path, f"{LATEST_FOLDER}/{stored}", found)
                 self._verified.add(stored)
         self._store.write_verified(LATEST, encoded(latest))
+        self._sent = latest.voice_files
         for stored in set(self._store.names(LATEST_FOLDER)) - set(latest.names.values()):
             self._remove(f"{LATEST_FOLDER}/{stored}")
             self._verified.discard(stored)

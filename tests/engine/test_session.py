@@ -63,15 +63,26 @@ def test_without_a_screen_each_fault_is_logged_once(make_voice, training, tones)
         assert sum(text.startswith(line) for text in training.texts(snapshot)) == 1
 
 
-@pytest.mark.parametrize("rows", ["", "gone|nobody recorded this\n", "LJ001-0002|a single clip\n"])
-def test_an_unusable_corpus_leaves_no_voice_behind(tmp_path, training, speech, rows):
+@pytest.mark.parametrize(
+    ("rows", "device"),
+    [
+        ("", "cpu"),
+        ("gone|nobody recorded this\n", "cpu"),
+        ("LJ001-0002|a single clip\n", "cpu"),
+        (None, "cuda:99"),
+    ],
+)
+def test_what_is_of_no_use_leaves_no_voice_behind(tmp_path, speech, rows, device):
     dataset = Path(shutil.copytree(speech, tmp_path / "recordings"))
-    (dataset / "metadata.csv").write_text(rows)
-    session = training.start(tmp_path / "voice", "+1", dataset=dataset)
-    snapshot = training.end(session)
-    assert snapshot.phase is Phase.FAILED
+    if rows is not None:
+        (dataset / "metadata.csv").write_text(rows)
+    session = Session(TrainOptions(tmp_path / "voice", dataset=dataset, device=device))
+    session.start()
+    assert session.join(60)
     assert isinstance(session.error, InputError)
-    assert snapshot.failure == str(session.error)
+    assert session.snapshot().phase is Phase.FAILED
+    assert session.snapshot().failure == str(session.error)
+    assert rows is not None or "--device" in str(session.error)
     assert not (tmp_path / "voice").exists()
 
 
@@ -216,31 +227,15 @@ def test_a_source_without_the_network_is_logged(make_voice, tmp_path, training, 
     assert any("has no ssrn" in text for text in training.texts(snapshot))
 
 
-def test_finishing_while_the_corpus_is_read_ends_without_a_step(make_voice, training):
-    voice = make_voice()
-    snapshot = training.end(training.start(voice, "+1000", Finish()))
-    assert snapshot.phase is Phase.STOPPED
-    assert "ended before the first step" in training.texts(snapshot)
-    assert voice.newest("text2mel").step == 0
-
-
 def test_ending_before_the_first_step_keeps_the_source(make_voice, tmp_path, training, speech):
     theirs = make_voice("theirs", text2mel=871)
     mine = tmp_path / "mine"
     given = {"dataset": speech, "source": theirs.folder}
     snapshot = training.end(training.start(mine, "+1", Finish(), **given))
+    assert (snapshot.phase, snapshot.step) == (Phase.STOPPED, 871)
     assert "ended before the first step" in training.texts(snapshot)
     snapshot = training.end(training.start(mine, "+1"))
     assert (snapshot.step, snapshot.base_step) == (872, 871)
-
-
-def test_a_device_that_is_not_there_leaves_no_voice_behind(tmp_path, speech):
-    session = Session(TrainOptions(tmp_path / "voice", dataset=speech, device="cuda:99"))
-    session.start()
-    assert session.join(60)
-    assert isinstance(session.error, InputError)
-    assert "--device" in session.snapshot().failure
-    assert not (tmp_path / "voice").exists()
 
 
 def test_the_corpus_of_a_voice_may_grow(make_voice, tmp_path, training, speech):
@@ -284,7 +279,7 @@ def test_a_spend_log_error_hides_no_failure(make_voice, training, monkeypatch):
 
 
 def test_a_failed_start_leaves_neither_voice_nor_lock(tmp_path, training, speech, monkeypatch):
-    def fail(*_):
+    def fail(*_, **__):
         raise InputError("no such metadata service")
 
     with monkeypatch.context() as patch:

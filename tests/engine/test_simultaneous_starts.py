@@ -99,18 +99,6 @@ def test_a_voice_made_meanwhile_is_kept(tmp_path, speech, monkeypatch):
     session._claim.release()
 
 
-def test_a_refused_start_leaves_nothing(tmp_path, speech):
-    folder = tmp_path / "some" / "where" / "voice"
-    with pytest.raises(InputError, match="no corpus folder"):
-        Session(TrainOptions(folder, dataset=tmp_path / "nowhere"))
-    assert list(tmp_path.iterdir()) == []
-    folder.mkdir(parents=True)
-    (folder / "letter.txt").write_text("dear")
-    with pytest.raises(InputError, match="not a voice folder"):
-        Session(TrainOptions(folder, dataset=speech))
-    assert [path.name for path in folder.iterdir()] == ["letter.txt"]
-
-
 def test_a_lock_removed_meanwhile_locks_nobody(tmp_path, monkeypatch):
     folder = tmp_path / "voice"
     real, opened = os.open, []

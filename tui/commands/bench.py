@@ -17,10 +17,10 @@ def bench(
     rounds: Annotated[int, typer.Option(min=1, help="Pairs of measurements.")] = 12,
 ) -> int:
     """Measure the speed of steps, checkpoints and synthesis on this machine."""
-    from engine.jobs.bench import Result, run_bench
+    from engine.jobs.bench import Row, run_bench
 
-    def show(row: Result) -> None:
-        typer.echo(f"{row.what:32}{row.result:46}{row.compared}")
+    def show(row: Row) -> None:
+        typer.echo("{:32}{:46}{}".format(*row))
 
     where = run_bench(preset, device, rounds, show)
     typer.echo(f"{where}, preset {preset}; medians of {plural(rounds, 'pair')}, timed in turn")

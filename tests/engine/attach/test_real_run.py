@@ -104,12 +104,3 @@ def test_training_goes_on_without_a_socket(make_voice, training):
     assert snapshot.step == 1
     [told] = [text for text in training.texts(snapshot) if "no other screen can attach" in text]
     assert str(voice.folder / "socket") in told
-
-
-def test_an_order_that_is_refused_leaves_no_socket(tmp_path, training):
-    dataset = tmp_path / "recordings"
-    (dataset / "wavs").mkdir(parents=True)
-    (dataset / "metadata.csv").write_text("gone|nobody recorded this\n")
-    snapshot = training.end(training.start(tmp_path / "voice", "+1", dataset=dataset))
-    assert snapshot.phase is Phase.FAILED
-    assert not (tmp_path / "voice").exists()

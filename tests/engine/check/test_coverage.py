@@ -3,7 +3,7 @@
 import pytest
 from paths import ROOT
 
-from engine.check.coverage import PAIRS, coverage_findings, measure_coverage
+from engine.check.coverage import coverage_findings, measure_coverage
 from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
 
 BBC = Vocabulary(BBC_SYMBOLS)
@@ -18,12 +18,6 @@ def everyday() -> list[str]:
         for line in (ROOT / "assets" / "recipe" / name).read_text("utf-8").splitlines()
     ]
     return [BBC.clean(line) for line in lines if line.strip()]
-
-
-def test_table_has_letter_pairs_and_their_shares() -> None:
-    assert all(len(pair) == 2 and pair.isalpha() for pair in PAIRS)
-    assert 9_900 < sum(PAIRS.values()) < 10_000
-    assert max(PAIRS, key=lambda pair: PAIRS[pair]) == "th"
 
 
 def test_everyday_sentences_cover_english(everyday: list[str]) -> None:

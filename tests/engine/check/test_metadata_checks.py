@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from paths import DEMO_CORPUS, SPEECH
+from paths import SPEECH
 
 from engine.check.metadata_checks import Metadata, check_metadata, unknown_findings
 from engine.check.report import Finding, UnknownCharacter
@@ -51,14 +51,6 @@ def read(dataset: Path) -> Read:
 
 def about_lines(checked: Metadata) -> list[Finding]:
     return [finding for finding in checked.findings if finding.line is not None]
-
-
-def test_real_corpora_have_no_warnings() -> None:
-    for folder, clips in ((SPEECH, 3), (DEMO_CORPUS, 60)):
-        checked = check_metadata(scan_corpus(folder), BBC, Limits())
-        assert len(checked.rows) == checked.total == len(checked.clips) == clips
-        assert [f for f in checked.findings if f.severity != "note"] == []
-        assert checked.left_out == set()
 
 
 def test_rows_and_recordings(read: Read, dataset: Path) -> None:
@@ -152,36 +144,23 @@ def test_recordings_of_unreadable_lines_are_unlisted(read: Read) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "kind", "line", "part"),
+    ("content", "expected", "clips"),
     [
-        (codecs.BOM_UTF8 + b"clip-0|Hello there.", "byte-order-mark", None, "which is ignored"),
-        (b"clip-0|A.\nclip-1|B.\rclip-2|C.\nclip-3|D.\n", "mixed-line-ends", 2, "3 in LF, 1 in CR"),
+        (codecs.BOM_UTF8 + b"clip-0|Hello.", ("byte-order-mark", "note", None), 1),
+        (b"clip-0|A.\nclip-1|B.\rclip-2|C.\n", ("mixed-line-ends", "note", 2), 3),
+        (b"", ("empty-list", "error", None), 0),
+        (b"\n \r\n", ("empty-list", "error", None), 0),
+        (b"id|text\nclip-0|Hello there.", ("header", "warning", 1), 1),
+        (b"file|transcription|normalized_text\nclip-0|Hello.", ("header", "warning", 1), 1),
+        (b"wav|text|\nclip-0|Hello there.", ("header", "warning", 1), 1),
     ],
 )
-def test_harmless_bytes_are_a_note(
-    read: Read, content: bytes, kind: str, line: int | None, part: str
+def test_what_the_whole_file_is_like_is_reported(
+    read: Read, content: bytes, expected: tuple, clips: int
 ) -> None:
     checked = read(content)
-    (found,) = [finding for finding in checked.findings if finding.kind == kind]
-    assert (found.severity, found.line) == ("note", line)
-    assert part in found.figure
-    assert checked.rows[0].clip_id == "clip-0"
-
-
-@pytest.mark.parametrize("content", [b"", b"\n \r\n", codecs.BOM_UTF8])
-def test_empty_file_is_an_error(read: Read, content: bytes) -> None:
-    checked = read(content)
-    assert [f.kind for f in checked.findings if f.severity == "error"] == ["empty-list"]
-    assert checked.total == 0
-
-
-@pytest.mark.parametrize("header", ["id|text", "file|transcription|normalized_text", "wav|text|"])
-def test_header_is_no_clip(read: Read, header: str) -> None:
-    checked = read(f"{header}\nclip-0|Hello there.")
-    assert [(f.line, f.kind, f.severity) for f in about_lines(checked)] == [
-        (1, "header", "warning")
-    ]
-    assert [row.clip_id for row in checked.rows] == ["clip-0"]
+    assert expected in [(f.kind, f.severity, f.line) for f in checked.findings]
+    assert [row.clip_id for row in checked.rows] == [f"clip-{n}" for n in range(clips)]
 
 
 def test_repeated_text_names_the_other_line(read: Read) -> None:
@@ -211,29 +190,16 @@ def test_clips_are_left_out_for_their_text(read: Read) -> None:
 
 PLANTED: dict[str, Callable[[int], bytes]] = {
     "field-count": lambda n: f"clip-{n}|one|two|three".encode(),
-    "wrong-separator": lambda n: f"clip-{n}\t{sentence(n)}".encode(),
-    "no-text": lambda n: f"clip-{n}| ".encode(),
-    "no-id": lambda n: f" |{sentence(n)}".encode(),
-    "outside-wavs": lambda n: f"../../clip-{n}|{sentence(n)}".encode(),
     "missing-recording": lambda n: f"lost-{n}|{sentence(n)}".encode(),
     "not-utf-8": lambda n: f"clip-{n}|{sentence(n)}".encode() + b"\xe9\xe8",
     "zero-byte": lambda n: f"clip-{n}|\0{sentence(n)}".encode(),
-    "csv-quotes": lambda n: f'"clip-{n}"|"{sentence(n)}"'.encode(),
-    "duplicate-id": lambda n: f"clip-0|{sentence(n)}".encode(),
     "text-too-long": lambda n: f"clip-{n}|{sentence(n) * 5}".encode(),
-    "unreadable-text": lambda n: f"clip-{n}|{'~' * (n + 1)}".encode(),
-    "placeholder": lambda n: f"clip-{n}|{'x' * (n + 1)}".encode(),
-    "annotation": lambda n: f"clip-{n}|[laughter] {sentence(n)}".encode(),
-    "other-script": lambda n: f"clip-{n}|Привет {'мир ' * n}".encode(),
-    "mangled-characters": lambda n: f"clip-{n}|CafÃ©: {sentence(n)}".encode(),
-    "lost-character": lambda n: f"clip-{n}|Caf�: {sentence(n)}".encode(),
     "columns-differ": lambda n: f"clip-{n}|{sentence(n)}|Nobody ever said anything.".encode(),
-    "text-is-id": lambda n: f"clip-{n}|clip-{n}".encode(),
 }
 
 
 # The first number in a text loads the library that writes numbers out.
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(
     faults=st.lists(st.sampled_from([None, *PLANTED]), min_size=1, max_size=CLIPS - 1),
     ends=st.lists(st.sampled_from([b"\n", b"\r\n", b"\r"]), min_size=30, max_size=30),
@@ -260,7 +226,7 @@ def test_planted_faults_are_found_in_their_lines(
     assert checked.total == len(faults) + 1
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(
     line=st.integers(0, 2),
     place=st.floats(0, 1),

@@ -8,11 +8,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-import soxr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from paths import DEMO_CORPUS, SPEECH
-from planted_sound import RATE, Samples, examined, noise, room, speech, to_rate
+from planted_sound import (
+    CHANGES,
+    RATE,
+    Samples,
+    examined,
+    noise,
+    room,
+    speech,
+    to_rate,
+    with_clicks,
+)
 
 from engine.check.recordings import Recording
 from engine.data.audio import AudioSpec
@@ -33,114 +42,6 @@ def written(
 ) -> Path:
     soundfile.write(folder / name, samples, rate, **how)
     return folder / name
-
-
-def inserted(samples: Samples, pause: Samples) -> Samples:
-    """A pause at the quietest tenth of a second that is not near an end."""
-    tenth = RATE // 10
-    power = np.convolve(samples**2, np.ones(tenth), "same")[4 * tenth : -4 * tenth]
-    place = 4 * tenth + int(power.argmin())
-    return np.concatenate([samples[:place], pause, samples[place:]])
-
-
-def squeezed(samples: Samples, share: float) -> Samples:
-    peak = share * np.abs(samples).max()
-    return np.clip(samples, -peak, peak)
-
-
-def through(rate: int) -> Callable[[Samples], Samples]:
-    return lambda x: soxr.resample(to_rate(rate)(x), rate, RATE)
-
-
-def with_clicks(samples: Samples, *places: float) -> Samples:
-    """Single samples at full scale, so many seconds from the start."""
-    clicked = samples.copy()
-    for place in (int(second * RATE) for second in places):
-        clicked[place] = -0.99 if clicked[place] > 0 else 0.99
-    return clicked
-
-
-def with_gap(samples: Samples, seconds: float) -> Samples:
-    """Zeros over the loudest part."""
-    count = int(seconds * RATE)
-    place = int(np.convolve(samples**2, np.ones(count), "valid").argmax())
-    return np.concatenate([samples[:place], np.zeros(count), samples[place + count :]])
-
-
-def cut_in_a_word(samples: Samples) -> Samples:
-    power = np.convolve(samples**2, np.ones(400), "same")
-    return samples[: RATE + int(power[RATE : -RATE // 4].argmax())]
-
-
-def two(left: Samples, right: Samples) -> Samples:
-    count = min(len(left), len(right))
-    return np.stack([left[:count], right[:count]], axis=1)
-
-
-def seconds_of(x: Samples) -> Samples:
-    return np.arange(len(x)) / RATE
-
-
-CHANGES: dict[str, tuple[Callable[[Samples], Samples], str, str]] = {
-    "zeros": (np.zeros_like, "silent", "error"),
-    "one value": (lambda x: np.full_like(x, 0.25), "silent", "error"),
-    "far too quiet": (lambda x: 0.01 * x, "nearly-silent", "error"),
-    "too quiet": (lambda x: 0.08 * x, "quiet", "warning"),
-    "clipped": (lambda x: np.clip(4 * x, -1, 1), "clipped", "error"),
-    "clipped a little": (lambda x: np.clip(2 * x, -1, 1), "clipped", "warning"),
-    "clipped, then lowered": (lambda x: squeezed(x, 0.3), "clipped", "error"),
-    "clipped, then converted": (lambda x: through(44_100)(squeezed(x, 0.2)), "clipped", "warning"),
-    "driven, then converted": (
-        lambda x: 0.7 * through(48_000)(np.clip(8 * x, -1, 1)),
-        "clipped",
-        "warning",
-    ),
-    "limited softly": (lambda x: 0.5 * np.tanh(12 * x), "clipped", "error"),
-    "full-scale noise": (lambda x: noise(x, -14), "too-loud", "error"),
-    "by telephone": (through(8_000), "upsampled", "error"),
-    "from 16 kHz": (through(16_000), "upsampled", "warning"),
-    "offset": (lambda x: x + 0.05, "dc-offset", "warning"),
-    "far offset": (lambda x: 0.5 * x - 0.3, "dc-offset", "error"),
-    "in noise": (lambda x: x + noise(x, 8), "noisy", "error"),
-    "with noise": (lambda x: x + noise(x, 18), "noisy", "warning"),
-    "noise alone": (lambda x: noise(x, 0), "noisy", "error"),
-    "hum of 50 Hz": (lambda x: x + 0.01 * np.sin(100 * np.pi * seconds_of(x)), "hum", "warning"),
-    "hum of 60 Hz": (lambda x: x + 0.01 * np.sin(120 * np.pi * seconds_of(x)), "hum", "warning"),
-    "late": (lambda x: np.concatenate([room(0.8), x]), "leading-pause", "warning"),
-    "late, in silence": (lambda x: np.concatenate([0 * room(0.8), x]), "leading-pause", "note"),
-    "late, in another room": (
-        lambda x: np.concatenate([6 * room(1.5), x]),
-        "leading-pause",
-        "warning",
-    ),
-    "very late": (lambda x: np.concatenate([room(2.5), x]), "leading-pause", "error"),
-    "long after": (lambda x: np.concatenate([x, room(0.8)]), "trailing-pause", "warning"),
-    "after, in silence": (lambda x: np.concatenate([x, 0 * room(0.8)]), "trailing-pause", "note"),
-    "pause": (lambda x: inserted(x, room(0.7)), "inner-pause", "warning"),
-    "silent pause": (lambda x: inserted(x, 0 * room(0.7)), "inner-pause", "warning"),
-    "long pause": (lambda x: inserted(x, room(2.5)), "inner-pause", "error"),
-    "too long": (lambda x: np.tile(x, 5), "too-long", "error"),
-    "far too long": (lambda x: np.tile(x, 30), "too-long", "error"),
-    "a blink": (lambda x: x[RATE : RATE + 4_000], "too-short", "error"),
-    "a word": (lambda x: x[RATE : RATE + 9_000], "too-short", "warning"),
-    "a gap": (lambda x: with_gap(x, 0.01), "dropout", "warning"),
-    "a long gap": (lambda x: with_gap(x, 0.08), "dropout", "error"),
-    "a click": (lambda x: with_clicks(x, 1.0), "click", "warning"),
-    "clicks": (lambda x: with_clicks(x, 0.7, 1.3, 2.0), "click", "warning"),
-    "cut in a word": (cut_in_a_word, "cut-off", "warning"),
-    "cut in a word, then silence": (
-        lambda x: np.concatenate([cut_in_a_word(x), 0 * room(0.4)]),
-        "cut-off",
-        "warning",
-    ),
-    "few bits": (lambda x: np.round(x * 128) / 128, "8-bit", "warning"),
-    "stereo": (lambda x: two(x, x), "stereo", "note"),
-    "turned": (lambda x: two(x, -x), "opposed-channels", "error"),
-    "turned in part": (lambda x: two(x, -0.6 * x), "opposed-channels", "error"),
-    "one dead": (lambda x: two(x, 0 * x), "dead-channel", "warning"),
-    "two sounds": (lambda x: two(x, speech("LJ001-0002")), "different-channels", "error"),
-    "two rooms": (lambda x: two(x, x + noise(x, 4)), "different-channels", "warning"),
-}
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -352,6 +253,7 @@ def test_any_bytes_raise_nothing(kind: str, data: st.DataObject, tmp_path: Path)
     assert found.seconds is None or np.isfinite(found.seconds)
 
 
+@pytest.mark.slow
 def test_usable_clips_are_those_with_features(tmp_path: Path) -> None:
     made: list[Path] = []
     for number, (change, _, _) in enumerate(CHANGES.values()):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 from paths import DEMO_CORPUS, SPEECH
-from planted_sound import RATE, Samples, noise, room, to_rate
+from planted_sound import CHANGES, RATE, Samples, to_rate
 
 from engine.check.report import CheckReport
 from engine.check.survey import Survey, survey
@@ -44,8 +44,8 @@ class Corpus:
     def sound(self, line: Line) -> Samples:
         return soundfile.read(self.recording(line))[0]
 
-    def write(self, line: Line, samples: Samples, rate: int = RATE, **how: str) -> None:
-        soundfile.write(self.recording(line), samples, rate, **how)
+    def write(self, line: Line, samples: Samples, rate: int = RATE) -> None:
+        soundfile.write(self.recording(line), samples, rate)
 
     def report(self) -> CheckReport:
         lines = [line.content or f"{line.clip_id}|{line.text}".encode() for line in self.lines]
@@ -91,9 +91,9 @@ def corpus(good: Path, tmp_path: Path) -> Corpus:
 Plant = Callable[[Corpus, Line], object]
 
 
-def sound(change: Callable[[Samples], Samples], rate: int = RATE, subtype: str = "PCM_16") -> Plant:
+def sound(change: Callable[[Samples], Samples], rate: int = RATE) -> Plant:
     def plant(corpus: Corpus, line: Line) -> None:
-        corpus.write(line, change(corpus.sound(line)), rate, subtype=subtype)
+        corpus.write(line, change(corpus.sound(line)), rate)
 
     return plant
 
@@ -115,53 +115,34 @@ def copied_and_converted(corpus: Corpus, line: Line) -> None:
     corpus.write(line, 0.7 * samples, 32_000)
 
 
-def linked_to_nowhere(path: Path) -> None:
-    path.unlink()
-    path.symlink_to("nowhere.wav")
-
-
 HURRIED = (
     "this is much more than anybody, however hurried, could ever have said before such a "
     "short recording has ended, for he would have to speak five times as fast as usual."
 )
+SOUNDS = ["zeros", "clipped", "far offset", "in noise", "late", "pause", "far too long", "stereo"]
 PLANTS: dict[str, tuple[str, Plant]] = {
-    "silence": ("silent", sound(np.zeros_like)),
-    "hardly a sound": ("nearly-silent", sound(lambda x: 0.004 * x)),
+    **{name: (CHANGES[name][1], sound(CHANGES[name][0])) for name in SOUNDS},
     "quieter": ("loudness-outlier", sound(lambda x: 0.2 * x)),
     "louder": ("loudness-outlier", sound(lambda x: np.clip(3.5 * x, -1, 1))),
-    "clipped": ("clipped", sound(lambda x: np.clip(6 * x, -1, 1))),
-    "offset": ("dc-offset", sound(lambda x: x + 0.1)),
-    "noise": ("noisy", sound(lambda x: x + noise(x, 10))),
-    "late": ("leading-pause", sound(lambda x: np.concatenate([room(1), x]))),
-    "pause": ("inner-pause", sound(lambda x: np.concatenate([x[:RATE], room(1), x[RATE:]]))),
-    "too long": ("too-long", sound(lambda x: np.tile(x, 7))),
-    "too short": ("too-short", sound(lambda x: x[RATE // 2 : RATE // 2 + 3_000])),
-    "stereo": ("stereo", sound(lambda x: np.stack([x, x], axis=1))),
     "other rate": ("mixed-rates", sound(to_rate(44_100), 44_100)),
     "low rate": ("low-rate", sound(to_rate(8_000), 8_000)),
-    "not numbers": ("absurd-samples", sound(lambda x: x * np.nan, subtype="FLOAT")),
     "copy": (  # of two that are alike the later one is reported
         "duplicate-recording",
         lambda corpus, line: shutil.copy(corpus.recording(corpus.lines[0]), corpus.recording(line)),
     ),
     "converted copy": ("duplicate-recording", copied_and_converted),
     "half a file": ("truncated", file(lambda p: p.write_bytes(p.read_bytes()[:-30_000]))),
-    "empty file": ("empty", file(lambda p: p.write_bytes(b""))),
     "missing": ("missing-recording", file(Path.unlink)),
-    "link": ("not-a-file", file(linked_to_nowhere)),
     "orphan": (
         "orphaned-recording",
         file(lambda p: shutil.copy(p, p.with_name(f"nobody-{p.name}"))),
     ),
-    "no field": ("field-count", content(lambda line: line.clip_id.encode())),
     "many fields": (
         "field-count",
         content(lambda line: f"{line.clip_id}|{line.text}|more|and more".encode()),
     ),
     "same id": ("duplicate-id", content(lambda line: b"LJ001-0002|once more.")),
     "no text": ("no-text", text(" ")),
-    "no id": ("no-id", content(lambda line: f"|{line.text}".encode())),
-    "outside": ("outside-wavs", content(lambda line: f"../../etc/passwd|{line.text}".encode())),
     "endless text": ("text-too-long", text("and so on, " * 20)),
     "wrong text": ("spoken-too-fast", text(HURRIED)),
     "Latin-1": ("not-utf-8", content(lambda line: line.clip_id.encode() + b"| caf\xe9.")),
@@ -214,7 +195,7 @@ def test_every_fault_is_found_where_it_is_and_hides_no_other(
 
 
 def test_same_corpus_gives_the_same_report(corpus: Corpus) -> None:
-    for place, name in enumerate(["clipped", "late", "missing", "no text", "noise", "orphan"]):
+    for place, name in enumerate(["clipped", "late", "missing", "no text", "in noise", "orphan"]):
         plant(corpus, name, place)
     first = corpus.report()
     assert corpus.expected <= {(one.line, one.kind) for one in first.findings}
@@ -246,7 +227,7 @@ def test_fault_of_all_recordings_is_reported_once(corpus: Corpus) -> None:
 
 
 def test_shapes_and_files_are_of_the_usable_clips(corpus: Corpus) -> None:
-    plant(corpus, "silence", 2)
+    plant(corpus, "zeros", 2)
     plant(corpus, "no text", 3)
     corpus.report()
     found = check(corpus.folder)

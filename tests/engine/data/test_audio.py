@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from paths import SPEECH
 
-from engine.data.audio import AudioSpec, RecordingFile, load_recording, recording_length
+from engine.data.audio import RecordingFile, load_recording, recording_length
 from engine.errors import InputError
 
 FIXTURE = SPEECH / "wavs" / "LJ001-0008.flac"
@@ -21,8 +21,9 @@ def tone(hertz: float, seconds: float, rate: int) -> np.ndarray:
     return np.sin(2 * np.pi * hertz * np.arange(int(seconds * rate)) / rate)
 
 
-@pytest.mark.parametrize("rate", [8_000, 22_050, 48_000, 11_111])
-@pytest.mark.parametrize("suffix", ["wav", "flac"])
+@pytest.mark.parametrize(
+    ("rate", "suffix"), [(8_000, "wav"), (22_050, "flac"), (48_000, "flac"), (11_111, "wav")]
+)
 def test_any_sample_rate_becomes_the_asked_one(tmp_path: Path, rate: int, suffix: str) -> None:
     path = tmp_path / f"tone.{suffix}"
     soundfile.write(path, 0.5 * tone(440, 1.0, rate), rate)
@@ -35,23 +36,20 @@ def test_any_sample_rate_becomes_the_asked_one(tmp_path: Path, rate: int, suffix
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 6])
-def test_channels_are_mixed_down_by_their_mean(tmp_path: Path, channels: int) -> None:
-    rng = np.random.default_rng(1)
-    samples = rng.uniform(-0.9, 0.9, (5_000, channels)).astype(np.float32)
-    path = tmp_path / "many.wav"
-    soundfile.write(path, samples, 22_050, subtype="FLOAT")
-    mixed = load_recording(path, 22_050)
-    assert mixed.shape == (5_000,)
-    np.testing.assert_allclose(mixed, samples.mean(axis=1), atol=1e-7)
-
-
 @pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"])
-def test_every_sample_format_has_the_same_scale(tmp_path: Path, subtype: str) -> None:
-    path = tmp_path / "tone.wav"
-    soundfile.write(path, 0.5 * tone(300, 0.2, 22_050), 22_050, subtype=subtype)
-    assert np.abs(load_recording(path, 22_050)).max() == pytest.approx(0.5, abs=0.01)
+def test_channels_of_any_format_are_mixed_down_by_their_mean(
+    tmp_path: Path, channels: int, subtype: str
+) -> None:
+    rng = np.random.default_rng(1)
+    samples = rng.uniform(-0.9, 0.9, (500, channels)).astype(np.float32)
+    path = tmp_path / "many.wav"
+    soundfile.write(path, samples, 22_050, subtype=subtype)
+    mixed = load_recording(path, 22_050)
+    assert mixed.shape == (500,)
+    np.testing.assert_allclose(mixed, samples.mean(axis=1), atol=0.01)
 
 
+@pytest.mark.slow
 def test_equals_librosas_reading_of_real_speech_at_another_rate() -> None:
     expected, _ = librosa.load(FIXTURE, sr=16_000)
     samples = load_recording(FIXTURE, 16_000)
@@ -65,12 +63,6 @@ def test_more_samples_than_one_block_are_all_read(tmp_path: Path) -> None:
     path = tmp_path / "long.wav"
     soundfile.write(path, np.stack([ramp, ramp], axis=1), 22_050, subtype="PCM_16")
     np.testing.assert_array_equal(load_recording(path, 22_050) * 32_768, ramp)
-
-
-def test_length_is_in_the_header() -> None:
-    samples, rate = recording_length(FIXTURE)
-    assert rate == 22_050
-    assert samples == len(load_recording(FIXTURE, rate))
 
 
 def test_file_is_hashed_and_decoded_by_one_opening() -> None:
@@ -90,22 +82,22 @@ def test_file_is_hashed_and_decoded_by_one_opening() -> None:
         (b"ID3\x04 an MP3 file in truth", "neither WAV nor FLAC"),
         (b"RIFF\x24\x00\x00\x00WAVEfmt ", "cannot be read"),
         (b"fLaC and then nothing", "cannot be read"),
+        (None, "does not exist"),
     ],
 )
-def test_an_unreadable_file_is_named(tmp_path: Path, content: bytes, said: str) -> None:
+def test_an_unreadable_file_is_named(tmp_path: Path, content: bytes | None, said: str) -> None:
     path = tmp_path / "broken.wav"
-    path.write_bytes(content)
+    if content is not None:
+        path.write_bytes(content)
     with pytest.raises(InputError, match=said) as raised:
         load_recording(path, 22_050)
     assert str(path) in str(raised.value)
 
 
-def test_missing_empty_and_folder_are_told_apart(tmp_path: Path) -> None:
+def test_folder_and_recording_without_a_sample_are_refused(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "empty.wav", np.zeros(0), 22_050)
     with pytest.raises(InputError, match=r"empty\.wav is empty"):
         load_recording(tmp_path / "empty.wav", 22_050)
-    with pytest.raises(InputError, match="does not exist"):
-        load_recording(tmp_path / "nowhere.wav", 22_050)
     with pytest.raises(InputError, match="not a file"):
         load_recording(tmp_path, 22_050)
 
@@ -164,9 +156,3 @@ def test_truncated_wav_is_refused_a_wrong_size_is_not(tmp_path: Path) -> None:
     for size in (0, len(whole) + 8, 0x7FFF_FFFF, 0xFFFF_FFFF):
         path.write_bytes(whole[:4] + size.to_bytes(4, "little") + whole[8:])
         assert len(load_recording(path, 22_050)) == 22_050
-
-
-def test_the_spec_derives_bins_and_seconds() -> None:
-    audio = AudioSpec()
-    assert audio.n_bins == 1_025
-    assert audio.coarse_frame_seconds == pytest.approx(0.049887, abs=1e-6)

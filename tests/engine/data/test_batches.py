@@ -57,6 +57,8 @@ def test_batch_depends_on_seed_and_step_alone(store):
     assert [names(one.batch(s)) for s in range(1, 6)] != [
         names(source(store, seed=2).batch(s)) for s in range(1, 6)
     ]
+    small = source(store, clips=[3, 5], batch_size=16)
+    assert (small.batches_per_epoch, len(small.batch(1).text)) == (1, 2)
 
 
 def test_an_epoch_has_each_clip_at_most_once(store):
@@ -107,7 +109,7 @@ def test_padding_is_zero_and_the_rest_is_the_clip(store):
 def test_crops_match_in_mel_and_magnitude(store):
     batches = source(store, magnitudes=True, crop_frames=8)
     starts = set()
-    for step in range(1, 30):
+    for step in range(1, 12):
         batch = batches.batch(step)
         assert batch.mel.shape[1] <= 8
         assert batch.magnitude.shape[1] == 4 * batch.mel.shape[1]
@@ -134,19 +136,6 @@ def test_crops_match_in_mel_and_magnitude(store):
     assert same(again.batch(7), batches.batch(7))
 
 
-def test_small_corpus_is_one_batch(store):
-    batches = source(store, clips=[3, 5], batch_size=16)
-    assert batches.batches_per_epoch == 1
-    assert len(batches.batch(1).text) == 2
-
-
-def test_prefetched_batches_are_those_of_the_source(store):
-    batches = source(store)
-    with Prefetcher(batches, CPU) as ahead:
-        for step in range(17, 37):
-            assert same(ahead.next(step), source(store).batch(step))
-
-
 def test_restart_at_another_step_and_salt(store):
     salted = source(store)
     salted.reseed(5)
@@ -170,28 +159,24 @@ def test_unpinned_memory_is_logged_once(store, monkeypatch, caplog):
     assert caplog.text.count("no memory may be pinned here") == 1
 
 
-class _Failing:
-    def __init__(self, batches, at):
-        self.batches, self.at = batches, at
-
-    def reseed(self, salt):
-        self.batches.reseed(salt)
-
-    def batch(self, step):
-        if step == self.at:
-            raise OSError("the disk is gone")
-        return self.batches.batch(step)
-
-
 def test_failing_batch_raises_in_its_turn(store):
-    with Prefetcher(_Failing(source(store), 3), CPU) as ahead:
+    batches = source(store)
+    make = batches.batch
+
+    def fail_at_three(step):
+        if step == 3:
+            raise OSError("the disk is gone")
+        return make(step)
+
+    batches.batch = fail_at_three
+    with Prefetcher(batches, CPU) as ahead:
         ahead.next(1)
         ahead.next(2)
         with pytest.raises(OSError, match="the disk is gone"):
             ahead.next(3)
 
 
-@pytest.mark.parametrize("taken", [0, 1, 7])
+@pytest.mark.parametrize("taken", [0, 7])
 def test_closing_ends_the_thread(store, taken):
     with Prefetcher(source(store), CPU) as ahead:
         for step in range(1, taken + 1):

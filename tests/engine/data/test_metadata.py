@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.data.metadata import Rejected, Row, parse_lines, read_bytes, split_lines
-from engine.errors import InputError
+from engine.data.metadata import Rejected, Row, parse_lines, split_lines
 
 
 def read(content: str | bytes) -> tuple[tuple[Row, ...], tuple[Rejected, ...]]:
@@ -68,11 +67,6 @@ def test_second_of_two_equal_ids_is_rejected() -> None:
 def test_bytes_that_are_not_utf8_are_located(end: str, mark: bytes) -> None:
     lines = split_lines(mark + f"a|one{end}b|\u2028é{end}c|caf".encode() + b"\xe9")
     assert [line.damage for line in lines] == [None, None, (0xE9, 6)]
-
-
-def test_unreadable_list_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"metadata\.csv cannot be read: No such file"):
-        read_bytes(tmp_path / "metadata.csv")
 
 
 def test_empty_list_has_no_rows() -> None:

@@ -97,7 +97,7 @@ JSON = st.recursive(
 )
 
 
-@FUZZ(max_examples=80)
+@FUZZ(max_examples=40)
 @given(data=st.data())
 @pytest.mark.slow
 def test_any_field_of_a_state_may_be_forged(export, data):
@@ -119,7 +119,7 @@ def test_any_field_of_a_state_may_be_forged(export, data):
         path.write_text(good)
 
 
-@FUZZ(max_examples=60)
+@FUZZ(max_examples=30)
 @given(data=st.data())
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["voice.toml", WEIGHTS])

@@ -125,7 +125,7 @@ def test_what_cannot_be_spoken_is_bad_input(make_voice, tmp_path):
 
 
 def test_the_weights_symbols_are_read_whatever_voice_toml_says(make_voice):
-    voice = make_voice()
+    voice = make_voice(limits=Limits(40, 24))
     path = voice.folder / "voice.toml"
     path.write_text(path.read_text().replace("?,;", "?,;!0123456789"))
     assert say(voice.folder, "9 birds!").seconds > 0

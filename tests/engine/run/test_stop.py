@@ -13,6 +13,7 @@ from engine.run.stop import (
     StopPoint,
     StopRule,
     StoredStop,
+    parse_budget,
     parse_stop,
     read_stored_stop,
     store_stop,
@@ -165,3 +166,19 @@ def test_an_impossible_stop_file_is_refused_in_a_sentence(tmp_path, content):
     with pytest.raises(InputError, match=r"stop\.json, where .* --stop-at none$") as refused:
         read_stored_stop(tmp_path)
     assert len(str(refused.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("text", "usd"),
+    [("$30", 30), ("30", 30), ("30.50", 30.5), (" $ 1,250 ", 1250), ("none", 0)],
+)
+def test_a_budget_is_read(text, usd):
+    assert parse_budget(text) == usd
+
+
+@pytest.mark.parametrize(
+    "text", ["", "$", "30 $", "-1", "0", "05", "$0.00", "much", "1e3", "nan", "9" * 40, "30k"]
+)
+def test_what_is_no_budget_is_refused_in_a_sentence(text):
+    with pytest.raises(InputError, match=r"cannot read .* as a budget"):
+        parse_budget(text)

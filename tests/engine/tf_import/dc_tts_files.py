@@ -1,7 +1,6 @@
 """Checkpoints as TensorFlow's Saver writes them, of DC-TTS networks of any size.
 
-Written from the formats' documentation, apart from the reader that they test; the names and
-shapes are those that the original's code gives its variables.
+Written from the formats' documentation, apart from the reader that they test.
 """
 
 from collections import Counter
@@ -12,7 +11,7 @@ import google_crc32c
 import numpy as np
 
 from engine.errors import InputError
-from engine.networks.specs import NetworkSpec
+from engine.networks.specs import NetworkSpec, SSRNSpec, Text2MelSpec
 from engine.tf_import.weights import variables_of
 
 
@@ -25,11 +24,8 @@ def attempt(action, *given):
 
 
 DTYPES = {
-    np.dtype("float32"): 1,
-    np.dtype("float64"): 2,
-    np.dtype("int32"): 3,
-    np.dtype("int64"): 9,
-    np.dtype("float16"): 19,
+    np.dtype(name): number
+    for number, name in {1: "f4", 2: "f8", 3: "i4", 9: "i8", 19: "f2"}.items()
 }
 MAGIC = bytes.fromhex("57fb808b247547db")
 RESTART_EVERY = 16
@@ -102,14 +98,8 @@ def header(shards: int = 1, *, endianness: int = 0, oldest_reader: int = 0) -> b
 def entry(value: np.ndarray, offset: int, data: bytes, shard: int = 0) -> bytes:
     shape = b"".join(field(2, field(1, size)) for size in value.shape)
     crc = varint(6 << 3 | 5) + masked(data).to_bytes(4, "little")
-    return (
-        field(1, DTYPES[value.dtype])
-        + field(2, shape)
-        + field(3, shard)
-        + field(4, offset)
-        + field(5, len(data))
-        + crc
-    )
+    fields = (DTYPES[value.dtype], shape, shard, offset, len(data))
+    return b"".join(field(number, one) for number, one in enumerate(fields, 1)) + crc
 
 
 def write_bundle(
@@ -131,48 +121,16 @@ def write_bundle(
     return prefix
 
 
-# What the original's networks are made of: kind and number of each layer, widths, taps.
-
-
-def _layers(scope, first, layers):
-    shapes = {}
-    for number, (kind, inputs, outputs, taps) in enumerate(layers, first):
-        name = f"{scope}/{kind}_{number}"
-        if kind == "D":
-            shapes[f"{name}/conv2d_transpose/kernel"] = (1, taps, outputs, inputs)
-            shapes[f"{name}/conv2d_transpose/bias"] = (outputs,)
-        else:
-            shapes[f"{name}/conv1d/kernel"] = (taps, inputs, outputs)
-            shapes[f"{name}/conv1d/bias"] = (outputs,)
-        for norm in ("H1", "H2") if kind == "HC" else ("normalize",):
-            width = outputs // 2 if kind == "HC" else outputs
-            shapes[f"{name}/{norm}/beta"] = shapes[f"{name}/{norm}/gamma"] = (width,)
-    return shapes
-
-
-def _highways(width, taps, count):
-    return [("HC", width, 2 * width, taps)] * count
-
-
 def text2mel_shapes(symbols=34, n_mels=80, e=16, d=24):
-    encoder = [("C", e, 2 * d, 1), ("C", 2 * d, 2 * d, 1)]
-    encoder += _highways(2 * d, 3, 10) + _highways(2 * d, 1, 2)
-    audio = [("C", n_mels, d, 1), ("C", d, d, 1), ("C", d, d, 1), *_highways(d, 3, 10)]
-    decoder = [("C", 2 * d, d, 1), *_highways(d, 3, 6)]
-    decoder += [("C", d, d, 1)] * 3 + [("C", d, n_mels, 1)]
-    return {
-        "Text2Mel/TextEnc/embed_1/lookup_table": (symbols, e),
-        **_layers("Text2Mel/TextEnc", 2, encoder),
-        **_layers("Text2Mel/AudioEnc", 1, audio),
-        **_layers("Text2Mel/AudioDec", 1, decoder),
-    }
+    """Shapes of a Text2Mel's variables by the original's names, which real files verify."""
+    spec = Text2MelSpec(symbols, n_mels, embedding=e, hidden=d, epsilon=1e-12, mask_text=False)
+    return {name: variable.shape for name, variable in variables_of(spec).items()}
 
 
 def ssrn_shapes(n_mels=80, n_bins=129, c=32):
-    layers = [("C", n_mels, c, 1), *_highways(c, 3, 2)]
-    layers += [("D", c, c, 3), *_highways(c, 3, 2)] * 2
-    layers += [("C", c, 2 * c, 1), *_highways(2 * c, 3, 2), ("C", 2 * c, n_bins, 1)]
-    return _layers("SSRN", 1, layers + [("C", n_bins, n_bins, 1)] * 3)
+    """Shapes of an SSRN's variables by the original's names."""
+    spec = SSRNSpec(n_mels, n_bins, hidden=c, epsilon=1e-12)
+    return {name: variable.shape for name, variable in variables_of(spec).items()}
 
 
 def saved(shapes, *, step=1000, updates=3, seed=0, moments=True):

@@ -105,12 +105,3 @@ def test_huge_header_is_not_held_in_memory(archive, kind):
     archive.write_bytes(gzip.compress(head + bytes(3_000_000)))
     with pytest.raises(InputError, match="is not an archive that `tar` makes"):
         contents(archive)
-
-
-def test_errors_inside_name_the_archive(archive):
-    archive.write_bytes(packed())
-    with (
-        pytest.raises(InputError, match=r"models\.tar\.gz/models/LJ01-1/x is bad"),
-        unpacked(archive) as folder,
-    ):
-        raise InputError(f"{folder}/models/LJ01-1/x is bad")

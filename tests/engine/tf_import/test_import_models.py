@@ -140,36 +140,42 @@ def test_one_checkpoint_may_hold_both_networks(tmp_path, target):
     assert [one.step for one in import_voice(tmp_path / "both", target).networks] == [1000, 1000]
 
 
-@pytest.mark.parametrize("name", ["m.tar", "m.tgz"])
-def test_archive_is_as_good_as_its_folder(models, tmp_path, target, name):
-    with tarfile.open(tmp_path / name, "w" if name.endswith(".tar") else "w:gz") as tar:
+@pytest.mark.slow
+def test_archive_is_as_good_as_its_folder(models, tmp_path, target):
+    archive = tmp_path / "m.tgz"
+    with tarfile.open(archive, "w:gz") as tar:
         tar.add(models, "models")
-    imported = import_voice(tmp_path / name, target)
+    imported = import_voice(archive, target)
     straight = tmp_path / "straight"
     import_voice(models, straight)
     for network in ("text2mel", "ssrn"):
         ours, theirs = (checkpoint_of(folder, network).weights for folder in (target, straight))
         assert ours.keys() == theirs.keys()
         assert all(torch.equal(ours[name], theirs[name]) for name in ours)
-    assert imported.networks[0].source == f"{tmp_path / name}/models/LJ01-1/model_gs_001k"
+    assert imported.networks[0].source == f"{archive}/models/LJ01-1/model_gs_001k"
 
 
 @pytest.mark.parametrize(
-    ("updates", "step", "counted"),
-    [(0, 1000, 0), (700, 5000, 700), (30_000, 90_000, 30_000), (150_000, 1_450_000, 1_450_000)],
+    ("updates", "step", "power", "counted"),
+    [
+        (0, 1000, None, 0),
+        (700, 5000, None, 700),
+        (30_000, 90_000, None, 30_000),
+        (150_000, 1_450_000, None, 1_450_000),
+        # Of other decay rates nothing is known but the global step.
+        *((3, 77, power, 77) for power in (0.5**4, 2.0, -1.0, np.nan)),
+    ],
 )
-def test_update_count_comes_from_the_power_of_the_decay(tmp_path, target, updates, step, counted):
-    write_bundle(tmp_path / "ssrn", saved(SMALL_SSRN, step=step, updates=updates))
+def test_update_count_comes_from_the_power_of_the_decay(
+    tmp_path, target, updates, step, power, counted
+):
+    variables = saved(SMALL_SSRN, step=step, updates=updates)
+    if power is not None:
+        variables["beta2_power"] = np.float32(power)
+    write_bundle(tmp_path / "ssrn", variables)
     assert import_voice(tmp_path / "ssrn", target).networks[0].updates == counted
     optimizer = checkpoint_of(target, "ssrn").optimizer
     assert float(optimizer["step/layers.0.convolution.bias"]) == counted
-
-
-@pytest.mark.parametrize("power", [0.5**4, 2.0, -1.0, np.nan])
-def test_other_decay_rates_leave_the_global_step(tmp_path, target, power):
-    variables = saved(SMALL_SSRN, step=77) | {"beta2_power": np.float32(power)}
-    write_bundle(tmp_path / "ssrn", variables)
-    assert import_voice(tmp_path / "ssrn", target).networks[0].updates == 77
 
 
 # Which of several.
@@ -184,10 +190,11 @@ def test_named_step_else_the_highest_is_imported(models, target):
     assert import_voice(models, target.with_name("other")).networks[1].step == 1001
 
 
-@pytest.mark.parametrize("name", ["", "gone", "x" * 999, "a\0b", "..", "/", "\\"])
-def test_note_that_names_nothing_is_ignored(models, target, name):
-    (models / "LJ01-2" / "checkpoint").write_text(f'model_checkpoint_path: "{name}"')
-    assert import_voice(models, target).networks[1].step == 1001
+def test_note_that_names_nothing_is_ignored(models, target):
+    for number, name in enumerate(["", "gone", "x" * 999, "a\0b", "..", "/", "\\"]):
+        (models / "LJ01-2" / "checkpoint").write_text(f'model_checkpoint_path: "{name}"')
+        imported = import_voice(models / "LJ01-2" / "model_gs_001k", target.with_name(f"{number}"))
+        assert imported.networks[0].step == 1001
 
 
 def test_folder_with_the_usual_name_is_imported(models, target):
@@ -249,11 +256,6 @@ def test_half_a_checkpoint_is_refused(models, target, lost):
     assert "model_gs_001k" in refusal(models / "LJ01-2" / "model_gs_001k", target)
 
 
-def test_different_mel_bands_are_refused(models, target):
-    write_bundle(models / "LJ01-2" / "model_gs_001k", saved(ssrn_shapes(5, 9, 4)))
-    assert "6 mel bands, SSRN 5" in refusal(models, target)
-
-
 @pytest.mark.parametrize(
     ("name", "value", "what"),
     [
@@ -281,10 +283,13 @@ def test_other_variables_are_refused(tmp_path, target, name, value, what):
     assert what in refusal(tmp_path / "odd" / "model", target)
 
 
-@pytest.mark.parametrize(("mels", "bins"), [(6, 3), (1, 1)])
-def test_fewer_bins_than_mel_bands_are_refused(tmp_path, target, mels, bins):
-    write_bundle(tmp_path / "odd" / "model", saved(ssrn_shapes(mels, bins, 4)))
-    assert "which no spectrum has" in refusal(tmp_path / "odd" / "model", target)
+@pytest.mark.parametrize(
+    ("mels", "bins", "what"),
+    [(5, 9, "6 mel bands, SSRN 5"), (6, 3, "which no spectrum has"), (6, 1, "which no spectrum")],
+)
+def test_sizes_that_do_not_fit_are_refused(models, target, mels, bins, what):
+    write_bundle(models / "LJ01-2" / "model_gs_001k", saved(ssrn_shapes(mels, bins, 4)))
+    assert what in refusal(models, target)
 
 
 @pytest.mark.parametrize(
@@ -294,11 +299,8 @@ def test_fewer_bins_than_mel_bands_are_refused(tmp_path, target, mels, bins):
         (b"Text2Mel: see the other folder\n", "is not the index of a TensorFlow checkpoint"),
         (table({b"": header()}), "no variable at all"),
         (table({b"": header(), b"dense": field(1, 1) + field(5, 4)}), "'dense'"),
-        (table({b"": header(endianness=1)}), "big-endian"),
-        (table({b"": b"", b"\0\1w": b"x"}), "names 0 data files"),
-        (table({b"": header()}, kind=1), "compressed"),
     ],
-    ids=["empty", "text", "no variable", "other variable", "big-endian", "version 1", "snappy"],
+    ids=["empty", "text", "no variable", "other variable"],
 )
 def test_other_folders_are_refused(tmp_path, target, index, what):
     (tmp_path / "given").mkdir()

@@ -1,7 +1,16 @@
 """What the tests of training share."""
 
 import pytest
+from clocks import FakeClock
 from fake_metadata import FakeMetadata
+
+
+@pytest.fixture
+def clock(monkeypatch) -> FakeClock:
+    """The clock by which a run is paid for; it stands still unless the test moves it."""
+    clock = FakeClock()
+    monkeypatch.setattr("engine.training.cost.time", clock)
+    return clock
 
 
 @pytest.fixture

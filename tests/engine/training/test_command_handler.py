@@ -1,6 +1,7 @@
 """How long a run waits for a person: at its stop, at its budget, and after it diverged."""
 
 import pytest
+from clocks import FakeClock
 
 from engine.run.commands import Continue, Finish, KeyPressed, SaveCheckpoint, TerminalStalled
 from engine.run.options import TrainOptions
@@ -13,15 +14,7 @@ from engine.training.cost import CostMeter
 from engine.voice.spend import SpendLog
 
 
-class Time:
-    """A clock that the test moves."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
+class Time(FakeClock):
     def time(self) -> float:
         return self.now + 1_700_000_000
 
@@ -120,19 +113,9 @@ def test_a_pause_that_no_terminal_shows_has_a_limit(tmp_path, time):
     assert "no terminal has taken the screen's output for 5 minutes" in time.wait(state, 1)
 
 
-@pytest.mark.usefixtures("no_patience")
-def test_a_run_at_its_stop_ends_without_a_key(make_voice, training):
-    snapshot = training.end(training.start(make_voice(), "+3", attended=True))
-    assert (snapshot.phase, snapshot.step, snapshot.saved) == (Phase.STOPPED, 3, True)
-    assert snapshot.ended_because == "nobody pressed a key for 0 minutes"
-    events = training.texts(snapshot)
-    notice = next(text for text in events if "without a key; --hold waits without limit" in text)
-    assert events.index(notice) < events.index("nobody pressed a key for 0 minutes: the run ends")
-
-
 def test_a_key_moves_the_end_of_the_wait(make_voice, training):
     session = training.start(make_voice(), "+2", attended=True)
-    first = training.until(session, lambda s: at_stop(s) and s.wait_ends_at is not None)
+    first = training.until(session, lambda s: s.wait_ends_at is not None)
     session.send(KeyPressed())
     moved = training.until(session, lambda s: s.wait_ends_at > first.wait_ends_at)
     assert at_stop(moved)
@@ -141,6 +124,16 @@ def test_a_key_moves_the_end_of_the_wait(make_voice, training):
     session.send(Finish())
     snapshot = training.end(session)
     assert (snapshot.ended_because, snapshot.wait_ends_at) == ("", None)
+
+
+@pytest.mark.usefixtures("no_patience")
+def test_a_run_at_its_stop_ends_without_a_key(make_voice, training):
+    snapshot = training.end(training.start(make_voice(), "+3", attended=True))
+    assert (snapshot.phase, snapshot.step, snapshot.saved) == (Phase.STOPPED, 3, True)
+    assert snapshot.ended_because == "nobody pressed a key for 0 minutes"
+    events = training.texts(snapshot)
+    notice = next(text for text in events if "without a key; --hold waits without limit" in text)
+    assert events.index(notice) < events.index("nobody pressed a key for 0 minutes: the run ends")
 
 
 @pytest.mark.parametrize("when", ["before", "at the stop"])

@@ -9,13 +9,6 @@ from engine.voice.spend import SpendEntry, SpendLog
 
 
 @pytest.fixture
-def clock(monkeypatch) -> FakeClock:
-    clock = FakeClock()
-    monkeypatch.setattr(costs, "time", clock)
-    return clock
-
-
-@pytest.fixture
 def meter(tmp_path, clock) -> CostMeter:
     """A meter that has cost a dollar before, at a dollar a second."""
     past = SpendLog(tmp_path / "spend.jsonl")

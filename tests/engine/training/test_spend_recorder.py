@@ -8,16 +8,8 @@ from clocks import FakeClock
 from engine.machine.cloud.machine import NewPrice
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
-from engine.training import cost as costs
 from engine.training.spend_recorder import SpendRecorder
 from engine.voice.folder import Voice
-
-
-@pytest.fixture
-def clock(monkeypatch) -> FakeClock:
-    clock = FakeClock()
-    monkeypatch.setattr(costs, "time", clock)
-    return clock
 
 
 class Run:

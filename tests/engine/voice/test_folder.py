@@ -3,13 +3,13 @@
 import fcntl
 import json
 import os
-import signal
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from paths import ROOT
 
 from engine.errors import EngineError, InputError
 from engine.jobs.info import describe
@@ -19,18 +19,12 @@ from engine.voice.settings import VoiceSettings
 from engine.voice.spend import SpendEntry
 
 
-def test_a_folder_without_a_voice_says_how_to_make_one(tmp_path):
-    with pytest.raises(InputError, match="voicecoach train"):
+def test_what_is_no_voice_is_told(tmp_path):
+    with pytest.raises(InputError, match="check the path, or make a voice there: `voicecoach"):
         Voice.open(tmp_path)
-
-
-def test_a_voice_that_is_not_text_is_bad_input(tmp_path):
     (tmp_path / "voice.toml").write_bytes(b"dataset = '\xff'")
     with pytest.raises(InputError, match="UTF-8"):
         Voice.open(tmp_path)
-
-
-def test_a_file_is_no_voice_folder(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError):
         Voice.open(tmp_path / "file")
@@ -61,24 +55,10 @@ def test_saving_changes_the_file_and_the_settings(tmp_path):
 def test_a_description_of_a_voice_that_has_learned_nothing(tmp_path):
     Voice.create(tmp_path / "alice", VoiceSettings(Path("corpus")))
     said = describe(tmp_path / "alice")
-    assert said["voice"] == "alice"
-    assert said["vocabulary"] == VoiceSettings(Path()).symbols
-    for network in ("text2mel", "ssrn"):
-        assert said["networks"][network] == {
-            "step": None,
-            "base_step": None,
-            "parameters": None,
-            "checkpoints": [],
-        }
-    assert said["spend"] == {
-        "usd": 0,
-        "training_usd": 0,
-        "idle_usd": 0,
-        "hours": 0,
-        "idle_hours": 0,
-        "budget_usd": None,
-        "price": 0.0,
-    }
+    assert (said["voice"], said["vocabulary"]) == ("alice", VoiceSettings().symbols)
+    nothing = {"step": None, "base_step": None, "parameters": None, "checkpoints": []}
+    assert said["networks"] == {"text2mel": nothing, "ssrn": nothing}
+    assert {key for key, value in said["spend"].items() if value} == set()
     json.dumps(said)
 
 
@@ -88,19 +68,14 @@ def test_a_description_of_a_voice_that_was_trained(make_voice):
     voice.spend.add(SpendEntry("b", "c", "text2mel", 871_000, 871_000, 1800.0, 0.5, "idle"))
     voice.save(replace(voice.settings, budget=30.0))
     said = describe(voice.folder)
-    assert said["networks"]["text2mel"]["step"] == 871_000
-    assert said["networks"]["text2mel"]["base_step"] == 855_000
-    assert said["networks"]["text2mel"]["checkpoints"] == [871_000]
-    assert said["networks"]["text2mel"]["parameters"] > 1000
+    text2mel = said["networks"]["text2mel"]
+    assert (text2mel["step"], text2mel["base_step"]) == (871_000, 855_000)
+    assert text2mel["checkpoints"] == [871_000]
+    assert text2mel["parameters"] > 1000
     assert said["networks"]["ssrn"]["step"] == 767_000
     assert said["spend"] == {
-        "usd": 2.23,
-        "training_usd": 1.98,
-        "idle_usd": 0.25,
-        "hours": 2.0,
-        "idle_hours": 0.5,
-        "budget_usd": 30.0,
-        "price": 0.0,
+        **{"usd": 2.23, "training_usd": 1.98, "idle_usd": 0.25, "hours": 2.0, "idle_hours": 0.5},
+        **{"budget_usd": 30.0, "price": 0.0},
     }
 
 
@@ -123,31 +98,18 @@ def test_a_damaged_checkpoint_is_named(make_voice, state):
     assert (said["step"], said["damaged"]) == (None, ["step-000000000"])
 
 
-def test_a_locked_folder_names_who_holds_it(tmp_path):
-    lock = acquire_lock(tmp_path)
-    with pytest.raises(InputError, match=f"process {os.getpid()}"):
-        acquire_lock(tmp_path)
-    lock.release()
-    acquire_lock(tmp_path).release()
-
-
+@pytest.mark.process
 def test_a_process_that_was_killed_leaves_no_lock(tmp_path):
     code = (
         "import sys; from pathlib import Path; from engine.machine.lock import acquire_lock;"
         "acquire_lock(Path(sys.argv[1])); print('locked', flush=True); sys.stdin.read()"
     )
-    holder = subprocess.Popen(
-        [sys.executable, "-c", code, tmp_path],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        cwd=Path(__file__).parents[3],
-    )
-    with holder:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", code, tmp_path], cwd=ROOT, **pipes) as holder:
         assert holder.stdout.readline() == b"locked\n"
         with pytest.raises(InputError, match=f"process {holder.pid}"):
             acquire_lock(tmp_path)
-        holder.send_signal(signal.SIGKILL)
-        holder.wait()
+        holder.kill()
     acquire_lock(tmp_path).release()
 
 
@@ -168,6 +130,7 @@ def test_a_held_voice_offers_to_attach_or_stop(tmp_path):
     assert holder_of(tmp_path).startswith(f"process {os.getpid()} since 2")
     lock.release()
     assert holder_of(tmp_path) is None
+    acquire_lock(tmp_path).release()
 
 
 def test_a_lock_names_no_process_that_is_gone(tmp_path):

@@ -5,11 +5,15 @@ import re
 import pytest
 from typer.testing import CliRunner
 
+from engine.networks.specs import SSRNSpec, Text2MelSpec
+from engine.voice.settings import VoiceSettings
 from tui.cli import app
 
 
 @pytest.mark.slow
-def test_the_first_row_says_how_long_training_takes() -> None:
+def test_the_first_row_says_how_long_training_takes(monkeypatch) -> None:
+    specs = {"text2mel": Text2MelSpec(34, 80, embedding=8, hidden=8), "ssrn": SSRNSpec(80, 1025, 8)}
+    monkeypatch.setattr(VoiceSettings, "fresh_spec", lambda _, network: specs[network])
     result = CliRunner().invoke(app, ["bench", "--device", "cpu", "--rounds", "1"])
     assert result.exit_code == 0, result.output
     first, *_, last = result.output.splitlines()
