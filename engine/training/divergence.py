@@ -99,7 +99,7 @@ class LossRange:
         if limit is None or loss <= limit:
             return ""
         middle = median(one for _, one in self._recent)
-        return f"the loss is {loss:.3f}, far above its recent {middle:.3f}"
+        return f"the loss is {loss:.3f}, far above the recent median of {middle:.3f}"
 
     def add(self, step: int, loss: float) -> None:
         """Make a logged loss part of the range."""
@@ -130,9 +130,7 @@ class Divergence:
     def check(self, step: int, losses: Losses | None) -> str:
         """Check a logged step; return what is wrong, empty where nothing is.
 
-        Args:
-            step: the global step.
-            losses: means since the last logged step; None where none was finite.
+        The losses are means since the last logged step; None where none was finite.
         """
         fault = self._fault(step, losses)
         if not fault:
