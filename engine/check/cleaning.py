@@ -85,7 +85,6 @@ def _rejected(clip: Clip, reason: str) -> Rejected:
 
 
 def _reason(found: Finding) -> str:
-    """A finding as the reason why a row is left out: `clipped: 3 % of samples in flat tops`."""
     kind = title(found.kind)
     return kind if found.figure == kind else f"{kind}: {found.figure}"
 

@@ -63,7 +63,10 @@ def examine(clip: Clip, audio: AudioSpec, limits: Limits) -> Recording:
     loudest = _resampled(loudest, sound.rate, audio.sample_rate)
     # Silence may have a DC offset.
     if not len(mono) or is_silent(loudest - loudest.mean()):
-        findings = (*found.findings, *channel_findings(sound.samples), _silence(sound.samples))
+        peak = 100 * float(np.abs(sound.samples).max())
+        figure = f"no sample differs from the others by 0.01 % of full scale (peak {peak:.2g} %)"
+        silent = finding("silent", figure, peak / 100)
+        findings = (*found.findings, *channel_findings(sound.samples), silent)
         # Training takes a DC offset for a sound.
         usable = sound.readable and not is_silent(mixed)
         return replace(found, usable=usable, findings=findings)
@@ -78,12 +81,6 @@ def _resampled(mono: NDArray[np.float32], rate: int, wanted: int) -> NDArray[np.
         return mono
     converted: NDArray[np.float32] = soxr.resample(mono, rate, wanted, quality="HQ")
     return converted
-
-
-def _silence(samples: NDArray[np.float32]) -> Finding:
-    peak = float(np.abs(samples).max())
-    figure = f"no sample differs from the others by 0.01 % of full scale (peak {100 * peak:.2g} %)"
-    return finding("silent", figure, peak)
 
 
 def _measured(

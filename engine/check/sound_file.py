@@ -25,12 +25,10 @@ _BLOCK = 2**19
 _MIN_RATE, _MAX_RATE = 1_000, 768_000
 # Whole numbers stored as floats, or a gain that nobody intended: 18 dB over full scale.
 _FAR_OVER = 8.0
-# Bytes of a RIFF file before its chunks, and of a chunk's own header.
-_RIFF_HEADER, _CHUNK_HEADER = 12, 8
+# Bytes of a RIFF file before its chunks, and of a chunk's own header; chunks that are searched.
+_RIFF_HEADER, _CHUNK_HEADER, _MAX_CHUNKS = 12, 8, 64
 # Programs that do not know the size in advance write one above this.
 _UNKNOWN_SIZE = 0x7FFF_0000
-# Chunks that are searched for the samples.
-_MAX_CHUNKS = 64
 # Bytes after the samples that are more than padding, and what a chunk's name looks like.
 _MIN_REST = 2_000
 _CHUNK_NAME = re.compile(rb"[A-Za-z][A-Za-z0-9_ ]{3}")
@@ -142,7 +140,8 @@ def _read(recording: RecordingFile) -> Sound:
     highest = np.abs(samples).max(initial=0)  # NaN where a sample is NaN
     if absurd := _absurd(samples):
         findings.append(absurd)
-        samples = _made_sound(samples)
+        samples = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
+        samples /= max(1.0, float(np.abs(samples).max(initial=0)))
     if file.subtype not in _EIGHT_BITS and _has_few_bits(samples):
         findings.append(_EIGHT_BIT)
     if len(samples) == max_samples:
@@ -235,13 +234,6 @@ def _has_few_bits(samples: NDArray[np.float32]) -> bool:
             return False
     # A few steps may be silence, which has no finer ones.
     return bool(np.abs(samples).max(initial=0) > 2 / 2**7)
-
-
-def _made_sound(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Samples that can be measured: zeros in place of NaN, and nothing over full scale."""
-    sound = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
-    scaled: NDArray[np.float32] = sound / max(1.0, float(np.abs(sound).max(initial=0)))
-    return scaled
 
 
 def _absurd(samples: NDArray[np.float32]) -> Finding | None:

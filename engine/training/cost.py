@@ -76,20 +76,10 @@ class CostMeter:
     """
 
     def __init__(self, network: NetworkName, step: int, price: float, past: SpendLog) -> None:
-        """Begin to count idle time.
-
-        Args:
-            network: what is trained.
-            step: the global step.
-            price: US dollars an hour; 0 where it is not known.
-            past: what the voice has cost before.
-
-        Raises:
-            EngineError: the spend log cannot be read.
-        """
+        """Begin to count idle time; raises `EngineError` where the past cannot be read."""
         self._network = network
         self.price = price
-        """US dollars an hour."""
+        """US dollars an hour; 0 where it is not known."""
         self._past_seconds, self._past_idle_usd = past.seconds, past.idle_usd
         self.spent_before = past.usd
         """What the voice had cost when this run began, in US dollars."""

@@ -130,9 +130,7 @@ class Divergence:
     def check(self, step: int, losses: Losses | None) -> str:
         """Check a logged step; return what is wrong, empty where nothing is.
 
-        Args:
-            step: the global step.
-            losses: means since the last logged step; None where none was finite.
+        The losses are means since the last logged step; None where none was finite.
         """
         fault = self._fault(step, losses)
         if not fault:

@@ -18,9 +18,8 @@ _POLL_SECONDS = 1.0
 class FolderWatch:
     """Polls the voice folder in a thread of its own, which a disk that hangs may hold up.
 
-    A run whose folder was moved saves there and ends: a person who looks for it by its old name
-    finds nothing, and could start another run under that name. A run whose folder was deleted has
-    nowhere to save and would only cost money.
+    A run whose folder was moved saves there and ends, for a person could start another under its
+    old name; one whose folder was deleted has nowhere to save and would only cost money.
     """
 
     def __init__(
@@ -30,14 +29,10 @@ class FolderWatch:
         inbox: Inbox,
         restore_socket: Callable[[Path], None],
     ) -> None:
-        """Prepare to watch.
+        """Prepare to watch a locked folder; the trainer learns by the inbox that it is gone.
 
-        Args:
-            lock: of the folder.
-            publisher: shows where the folder is, and what has become of it.
-            inbox: through which the trainer learns that the folder is gone.
-            restore_socket: opens the run's socket anew in the folder if its file was removed;
-                called at each check that finds no problem.
+        Each check that finds no problem calls `restore_socket`, which opens the run's socket in the
+        folder anew if its file was removed.
         """
         self._lock = lock
         self._publisher = publisher

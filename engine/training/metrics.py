@@ -74,7 +74,8 @@ class Metrics:
         self._learner = context.learner
         self._publisher = publisher
         self._cost = cost
-        self._sums = LossSums(context.unlogged, context.learner.device)
+        self.sums = LossSums(context.unlogged, context.learner.device)
+        """The losses since the last logged step, which belong in the checkpoint of this one."""
         self._micro_batches = context.learner.micro_batches
         context.voice.locate()
         path = context.voice.history(context.network)
@@ -114,7 +115,7 @@ class Metrics:
 
     def add(self, step: int, losses: LossParts) -> Losses | None:
         """Publish a step; every `LOG_EVERY` steps read the losses, log and return their means."""
-        self._sums.add(losses)
+        self.sums.add(losses)
         self._cost.mark_step(step)
         if self._learner.micro_batches > self._micro_batches:
             self._micro_batches = self._learner.micro_batches
@@ -131,10 +132,10 @@ class Metrics:
 
     def _log(self, step: int) -> tuple[Losses | None, dict[str, object]]:
         """Log the losses, unless none was finite; return them and what changes in the snapshot."""
-        losses = self._sums.means()
+        losses = self.sums.means()
         if losses is None:
             return None, {}
-        self._sums.clear()
+        self.sums.clear()
         held_out = self._held_out_loss() if step % _EVALUATE_EVERY == 0 else None
         self._history.add(step, losses, self._learner.learning_rate(step), held_out)
         self.history_writer.request()
@@ -145,21 +146,12 @@ class Metrics:
         losses, _ = self._learner.evaluate(self._context.held_out)
         return float(losses.total)
 
-    def unlogged_means(self) -> Losses | None:
-        """The mean losses since the last logged step, read from the device; None without a step."""
-        return self._sums.means()
-
-    @property
-    def unlogged(self) -> Unlogged:
-        """The losses since the last logged step, which belong in the checkpoint of this one."""
-        return self._sums.unlogged
-
     def roll_back(self, step: int, unlogged: Unlogged, text: str) -> None:
         """Take back what was logged after a step, whose checkpoint has these `unlogged` losses.
 
         The text says in the history what happened.
         """
-        self._sums = LossSums(unlogged, self._learner.device)
+        self.sums = LossSums(unlogged, self._learner.device)
         try:
             self._locate_history()
             self._history.cut_back(step)
@@ -206,11 +198,7 @@ class Metrics:
             self._publisher.event(lost_steps_text(lost), "warning")
 
     def make_history_safe(self) -> None:
-        """Bring the losses so far to the disk, from whatever thread, and wait for it.
-
-        Raises:
-            EngineError: they cannot be written.
-        """
+        """Bring the losses so far safely to the disk; raise `EngineError` if that fails."""
         self._locate_history()
         self._history.make_safe()
 
@@ -242,7 +230,7 @@ class Metrics:
 def lost_steps(
     spend: Sequence[SpendEntry], step: int, last_logged: int | None, damaged: int | None = None
 ) -> LostSteps | None:
-    """Return what was made after a checkpoint and is not in it; None where nothing was.
+    """Return what was made after the checkpoint of a step and is not in it; None for nothing.
 
     Args:
         spend: what the network has cost, oldest first.

@@ -106,6 +106,8 @@ class SpendRecorder:
         are taken to have cost as much all along.
         """
         with self._closing:
+            if self.ended:
+                return
             if self.cost.price > 0 and self.cost.price != new.usd:
                 self._waiting += self.cost.close(self._publisher.snapshot.step, last=True)
             self.cost.price = new.usd
@@ -204,7 +206,6 @@ class SpendRecorder:
         self._publisher.event(
             f"this process was suspended for {whole_minutes(seconds)}{usd}", "warning"
         )
-        self._publisher.update(**self.cost.figures())
 
 
 class _IdleReport:

@@ -192,7 +192,7 @@ class Trainer:
         if due or self._cost.entry_due:
             self._spend.record(step)
         if due and not self._rolled_back_before_save():
-            self._checkpointer.start(step, self._metrics.unlogged)
+            self._checkpointer.start(step, self._metrics.sums.unlogged)
             self._metrics.draw_attention(step)
 
     def _save(self, *, draw: bool = False, last: bool = False) -> bool:
@@ -206,14 +206,14 @@ class Trainer:
         if self._checkpointer.is_saved(step) or self._rolled_back_before_save():
             return False
         hurried = self._inbox.hurried if last else None
-        self._checkpointer.save(step, self._metrics.unlogged, hurried)
+        self._checkpointer.save(step, self._metrics.sums.unlogged, hurried)
         if draw:
             self._metrics.draw_attention(step)
         return True
 
     def _rolled_back_before_save(self) -> bool:
         """Check what is to be saved; where it diverged, roll back instead."""
-        losses = self._metrics.unlogged_means()
+        losses = self._metrics.sums.means()
         fault = self._divergence.check_before_save(self._state.step, losses)
         if fault:
             self._roll_back(fault)

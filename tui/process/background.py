@@ -1,9 +1,9 @@
 """Two processes for one command: a front that the shell waits for, and the worker behind it.
 
-The shell's prompt returns when the process that it started ends. Training that continues without
-a screen must therefore run in another one, and since threads do not survive a fork, that other
-process has to exist before the first thread. The front forwards signals to the worker and its
-exit code to the shell, and closes the screen if the worker is killed.
+The prompt returns when the process that the shell started ends, so training that continues
+without a screen runs in another one; as threads do not survive a fork, that one exists before the
+first thread. The front forwards signals to the worker and its exit code to the shell, and closes
+the screen if the worker is killed.
 """
 
 import contextlib
@@ -71,7 +71,6 @@ def _wait(worker: int, terminal: Terminal, if_killed: str) -> int:
     suspending = False
     while True:
         info = signal.sigwaitinfo(_WATCHED)
-        from_worker = info.si_pid == worker
         if info.si_signo == signal.SIGCHLD:
             code, stopped_by = _state_of(worker, terminal, if_killed)
             if code is not None:
@@ -82,13 +81,12 @@ def _wait(worker: int, terminal: Terminal, if_killed: str) -> int:
                 if suspending or stopped_by in _STOP_THE_JOB:
                     _stop_with(worker)
                 suspending = False
-        elif info.si_signo == _SUSPENDING:
-            suspending = from_worker
-        elif info.si_signo == _RELEASE:
-            if from_worker:
-                return 0
-        else:
+        elif info.si_signo not in (_SUSPENDING, _RELEASE):
             _forward(info, worker, terminal)
+        elif info.si_pid == worker:
+            if info.si_signo == _RELEASE:
+                return 0
+            suspending = True
 
 
 def _forward(info: signal.struct_siginfo, worker: int, terminal: Terminal) -> None:

@@ -1,5 +1,6 @@
 """How a command ends: why its screen closed, and the last lines on the terminal."""
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from enum import Enum
@@ -11,6 +12,8 @@ from engine.run.snapshot import Event, Snapshot
 from engine.run.stop import read_stored_stop
 from engine.voice.folder import Voice
 from tui import formatting
+
+LOG = logging.getLogger(__name__)
 
 _REPEAT_SECONDS = 30.0
 """From one sentence to the next about the same wait."""
@@ -34,6 +37,15 @@ def describe_error(error: BaseException, log: Path) -> str:
     message = " ".join(str(error).split())
     kind = type(error).__name__
     return f"unexpected error ({kind}: {message}); see {log}".replace(": )", ")")
+
+
+def describe_outcome(error: BaseException | None, last: Snapshot, log: Path) -> str:
+    """Say how a run ended; an error goes to the log in full."""
+    if error is None:
+        LOG.info("training ended at step %d", last.step)
+        return describe_end(last)
+    LOG.error("training failed", exc_info=error)
+    return f"voicecoach: {describe_error(error, log)}"
 
 
 def describe_end(last: Snapshot) -> str:
@@ -101,10 +113,8 @@ def closing_lines(before_end: Snapshot, last: Snapshot, how: str) -> Iterator[st
 
 def events_after(known: Event | None, events: tuple[Event, ...]) -> tuple[Event, ...]:
     """Return the events after a known one; all of them if it is not among them."""
-    for index in range(len(events) - 1, -1, -1):
-        if events[index] == known:
-            return events[index + 1 :]
-    return events
+    known_at = (i for i in reversed(range(len(events))) if events[i] == known)
+    return events[next(known_at, -1) + 1 :]
 
 
 class LastWait:

@@ -17,16 +17,10 @@ from engine.run.snapshot import Event, Phase, Snapshot
 from engine.run.stop import AlreadyThereError
 from engine.session import Session
 from tui import formatting
-from tui.process.endings import (
-    LastWait,
-    describe_end,
-    describe_error,
-    describe_rent,
-    events_after,
-)
+from tui.process.endings import LastWait, describe_outcome, describe_rent, events_after
 from tui.process.logs import open_log
 from tui.process.signals import Outlet, SignalWatch, exit_code
-from tui.process.streams import OutputError, let_go_of_standard_streams, print_error
+from tui.process.streams import OutputError, let_go_of_standard_streams
 
 LOG = logging.getLogger(__name__)
 
@@ -40,9 +34,7 @@ def train_headless(make_options: Callable[[], TrainOptions], first_line: str = "
     A voice that is at its stop already is done, and no error: whatever starts a job again after
     its machine went away may do so once too often.
 
-    Args:
-        make_options: makes the options, and may prepare files for them.
-        first_line: is written before that.
+    `first_line` is written before `make_options`, which may prepare files, is called.
 
     Raises:
         InputError: the options cannot be used.
@@ -64,16 +56,15 @@ def train_headless(make_options: Callable[[], TrainOptions], first_line: str = "
     voice = shlex.quote(str(absolute_path(options.voice_folder)))
     lines.write(f"to open its screen, in any terminal: voicecoach attach {voice}")
     last = _follow(session, lines)
-    error = session.error
-    if error is None:
-        lines.write(describe_end(last))
+    how = describe_outcome(session.error, last, log)
+    if session.error is None:
+        lines.write(how)
     else:
-        LOG.error("training failed", exc_info=error)
-        print_error(describe_error(error, log))
+        sys.stderr.write(f"{printable(how)}\n")
     if rent := describe_rent(last):
         lines.write(rent)
     watch.close()
-    return exit_code(error, interrupted=last.interrupted)
+    return exit_code(session.error, interrupted=last.interrupted)
 
 
 def _follow(session: Session, lines: "Lines") -> Snapshot:

@@ -23,7 +23,7 @@ from engine.run.options import TrainOptions
 from engine.run.snapshot import Phase, Snapshot
 from engine.session import Session
 from tui.process.background import Front, open_front
-from tui.process.endings import ExitReason, LastWait, closing_lines, describe_end, describe_error
+from tui.process.endings import ExitReason, LastWait, closing_lines, describe_end, describe_outcome
 from tui.process.logs import flush_log, log_of_this_process, open_log
 from tui.process.signals import Outlet, SignalWatch, exit_code
 from tui.process.terminal import Terminal
@@ -43,10 +43,7 @@ Closed = Literal["hung up", "end", "keep training", "crashed"]
 def train_with_screen(make_options: Callable[[], TrainOptions], *, ascii_only: bool) -> int:
     """Train with the screen open; return the exit code.
 
-    Args:
-        make_options: makes the options, and may prepare files for them. It is called in the
-            process that trains.
-        ascii_only: draw without Unicode blocks.
+    `make_options`, which may prepare files, is called in the process that trains.
 
     Raises:
         InputError: the options cannot be used.
@@ -70,23 +67,13 @@ def train_with_screen(make_options: Callable[[], TrainOptions], *, ascii_only: b
         screen.say_saving()
         session.send(Finish())
     screen.wait_for_end()
-    error, last = session.error, session.snapshot()
-    if error is not None:
-        LOG.error("training failed", exc_info=error)
-        screen.say_end(last, f"voicecoach: {describe_error(error, log)}")
-    else:
-        LOG.info("training ended at step %d", last.step)
-        screen.say_end(last, describe_end(last))
-    return exit_code(error, interrupted=last.interrupted)
+    last = session.snapshot()
+    screen.say_end(last, describe_outcome(session.error, last, log))
+    return exit_code(session.error, interrupted=last.interrupted)
 
 
 def attach_with_screen(voice: Path, *, reading: bool, ascii_only: bool) -> int:
-    """Open the screen on the run of a voice folder; return the exit code.
-
-    Args:
-        voice: the voice folder.
-        reading: the screen is read-only.
-        ascii_only: draw without Unicode blocks.
+    """Open the screen, a read-only one if `reading`, on the run of a voice; return the exit code.
 
     Raises:
         InputError: nobody trains the voice, or whoever does cannot be attached to.

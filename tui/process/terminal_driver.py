@@ -153,16 +153,12 @@ class TerminalInput:
         elif sequence == BRACKETED_PASTE_START:
             self._paste = ""
             self._paste_since = self._monotonic()
-        elif sequence == FOCUSIN:
-            yield events.AppFocus()
-        elif sequence == FOCUSOUT:
-            yield events.AppBlur()
+        elif sequence in (FOCUSIN, FOCUSOUT):
+            yield events.AppFocus() if sequence == FOCUSIN else events.AppBlur()
         elif _SYNCHRONIZED_OUTPUT.fullmatch(sequence):
             yield TerminalSupportsSynchronizedOutput()
         elif _MOUSE.fullmatch(sequence):
-            event = self._parser.parse_mouse_code(sequence)
-            if event is not None:
-                yield event
+            yield from filter(None, [self._parser.parse_mouse_code(sequence)])
         elif _LIKE_A_KEY.fullmatch(sequence):
             yield from self._take_key(sequence)
         elif len(sequence) == 2:
@@ -172,8 +168,7 @@ class TerminalInput:
             yield from self._look_up(sequence)
 
     def _take_key(self, sequence: str) -> Iterator[Message]:
-        key = _KEY.fullmatch(sequence)
-        if key is None:
+        if (key := _KEY.fullmatch(sequence)) is None:
             return
         code, modifiers, event, text, final = key.groups(default="")
         is_known = f"{code or 1}{final}" in FUNCTIONAL_KEYS

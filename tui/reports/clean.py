@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from engine.formatting import plural
+from engine.formatting import duration, plural
 
 if TYPE_CHECKING:
     from engine.jobs.clean import Cleaned
@@ -18,15 +18,18 @@ _MAX_LEFT_OUT = 20
 def print_cleaned(cleaned: "Cleaned") -> None:
     """Print what the copy holds, what was changed, and what was left out."""
     console = Console(markup=False, highlight=False, emoji=False)
-    clips, left_out = len(cleaned.changes), cleaned.left_out
-    console.print(f"{cleaned.folder}: {clips:,} clips, {cleaned.hours:.2f} h")
+    left_out = cleaned.left_out
     trimmed = sum(change.trimmed for change in cleaned.changes)
     shortened = [change.shortened for change in cleaned.changes if change.shortened]
     gains = sorted(change.gain for change in cleaned.changes)
-    console.print(
-        f"{trimmed:,.0f} s cut at the ends; {sum(shortened):,.0f} s cut out of the pauses of "
-        f"{len(shortened):,} clips; loudness changed by {gains[0]:+.1f} to {gains[-1]:+.1f} dB"
-    )
+    cuts = [f"{trimmed:,.1f} s cut at the ends"]
+    if shortened:
+        pauses = plural(len(shortened), "clip")
+        cuts.append(f"{sum(shortened):,.1f} s of pauses cut in {pauses}")
+    cuts.append(f"loudness changed by {gains[0]:+.1f} to {gains[-1]:+.1f} dB")
+    clips = plural(len(cleaned.changes), "clip")
+    console.print(f"{cleaned.folder}: {clips}, {duration(cleaned.hours * 3600)}")
+    console.print("; ".join(cuts))
     if left_out:
         console.print(f"left out {plural(len(left_out), 'row')}:")
         table = Table(box=None, padding=(0, 2, 0, 0))

@@ -1,7 +1,6 @@
 """What a check found, the most severe first."""
 
-from collections.abc import Callable
-
+from rich.console import JustifyMethod
 from rich.style import Style
 from rich.text import Text
 from textual.color import Color
@@ -36,14 +35,13 @@ class Findings(DataTable[Text]):
 
     def show(self, report: CheckReport) -> None:
         """List what a report has, in the theme's colours."""
-        theme = self.app.theme
-        if self._shown is not None and self._shown[0] is report and self._shown[1] == theme:
+        shown = (report, self.app.theme)
+        if self._shown == shown:
             return
         place = self.cursor_row
-        self._shown = (report, theme)
-        self._listed = [
-            finding for group in words.grouped(report.findings) for finding in group.findings
-        ][:_MAX]
+        self._shown = shown
+        groups = words.grouped(report.findings)
+        self._listed = [finding for group in groups for finding in group.findings][:_MAX]
         self.clear(columns=True)
         self.add_columns("", "", "", "", "")
         for finding in self._listed:
@@ -62,22 +60,21 @@ class Findings(DataTable[Text]):
         self.action_scroll_bottom()
 
     def _cells(self, finding: Finding) -> list[Text]:
-        colour: Callable[[str], Style] = lambda name: Style(  # noqa: E731
-            color=Color.parse(self.app.theme_variables[name]).rich_color
-        )
+        line = "" if finding.line is None else f"{finding.line:,}"
         clip = Text(printable(finding.clip_id or finding.file))
         clip.truncate(_WIDEST_CLIP, overflow="ellipsis")
         return [
-            Text(finding.severity, style=colour(_COLOURS[finding.severity])),
-            Text(
-                "" if finding.line is None else f"{finding.line:,}",
-                style=colour("quiet"),
-                justify="right",
-            ),
+            self._coloured(finding.severity, _COLOURS[finding.severity]),
+            self._coloured(line, "quiet", justify="right"),
             clip,
             Text(words.kind(finding.kind)),
-            Text(printable(finding.figure), style=colour("quiet")),
+            self._coloured(printable(finding.figure), "quiet"),
         ]
+
+    def _coloured(self, text: str, name: str, justify: JustifyMethod | None = None) -> Text:
+        """Text in a colour of the theme."""
+        colour = Color.parse(self.app.theme_variables[name]).rich_color
+        return Text(text, style=Style(color=colour), justify=justify)
 
 
 def detail(finding: Finding | None) -> Content:

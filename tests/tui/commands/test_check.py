@@ -86,6 +86,7 @@ def test_json_is_the_report_and_nothing_else(spoiled: Path) -> None:
     assert result.stdout == run(spoiled, "--json", "--no-estimate").stdout
 
 
+@pytest.mark.slow
 def test_estimates_of_this_machine_and_of_the_bbc() -> None:
     result = run(SPEECH, "--json", "--preset", "small", "--price", "2", "--steps", "4k")
     estimates = json.loads(result.stdout)["estimates"]
@@ -132,13 +133,11 @@ def test_a_voice_that_cannot_judge_costs_no_report(tmp_path: Path) -> None:
     assert "no checkpoint" in result.stderr
 
 
-@pytest.mark.parametrize("options", [("--against",), ("--deep", "--voice")])
-def test_the_estimate_is_of_the_networks_that_the_voice_has(
-    tmp_path: Path, options: tuple[str, ...]
-) -> None:
+@pytest.mark.slow
+def test_the_estimate_is_of_the_networks_that_the_voice_has(tmp_path: Path) -> None:
     folder = tmp_path / "own"
     import_voice(write_models(tmp_path / "models", n_mels=80, n_bins=1025), folder)
-    result = run(SPEECH, *options, folder, "--json")
+    result = run(SPEECH, "--against", folder, "--json")
     sizes = {one["network"]: one["preset"] for one in json.loads(result.stdout)["estimates"]}
     assert sizes == {"text2mel": "own size (e = 4, d = 4)", "ssrn": "own size (c = 4)"}
     said = CliRunner().invoke(app, ["info", str(folder)]).stdout
@@ -146,9 +145,10 @@ def test_the_estimate_is_of_the_networks_that_the_voice_has(
 
 
 def test_a_voice_that_judges_lends_the_estimate_its_preset(tmp_path: Path) -> None:
+    from engine.jobs.check import CheckOptions
+
     Voice.create(tmp_path / "voice", VoiceSettings(preset="small"))
-    result = run(SPEECH, "--deep", "--voice", tmp_path / "voice", "--json")
-    assert {one["preset"] for one in json.loads(result.stdout)["estimates"]} == {"small"}
+    assert CheckOptions(SPEECH, deep=True, voice=tmp_path / "voice").sizes() == ("small", {})
 
 
 def test_a_damaged_spec_is_reported_before_the_check(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 TTL = "X-aws-ec2-metadata-token-ttl-seconds"
+GOOGLE = {"Metadata-Flavor": "Google"}
 
 
 def after(seconds: float) -> str:
@@ -72,41 +73,35 @@ class FakeMetadata:
     def answer(self, method: str, path: str, headers: Any) -> tuple[int, str, dict[str, str]]:
         """The status, the text and the headers of an answer."""
         self.asked.append((method, path))
-        if self.fault == "silent":
-            self._released.wait(30)
-        faults = {
-            "500": (500, "trouble", {}),
-            "garbage": (200, "\0{<odd>", {"Metadata-Flavor": "Google"}),
-            "huge": (200, "x" * 600_000, {"Metadata-Flavor": "Google"}),
-            "redirect": (302, "", {"Location": f"{self.url}/elsewhere"}),
-        }
-        if self.fault in faults:
-            return faults[self.fault]
-        if path.startswith("/latest/"):
-            return self._aws(method, path.removeprefix("/latest/"), headers)
-        if path.startswith("/computeMetadata/v1/instance/"):
-            if headers.get("Metadata-Flavor") != "Google":
-                return 403, "", {}
-            text = self.gcp.get(path.removeprefix("/computeMetadata/v1/instance/"))
-            return (404 if text is None else 200), text or "", {"Metadata-Flavor": "Google"}
-        if path.startswith("/metadata/") and headers.get("Metadata") == "true":
-            return self._azure(path)
-        return 400, "", {}
-
-    def _aws(self, method: str, path: str, headers: Any) -> tuple[int, str, dict[str, str]]:
-        if path == "api/token":
+        match self.fault:
+            case "silent":
+                self._released.wait(30)
+            case "500":
+                return 500, "trouble", {}
+            case "garbage":
+                return 200, "\0{<odd>", GOOGLE
+            case "huge":
+                return 200, "x" * 600_000, GOOGLE
+            case "redirect":
+                return 302, "", {"Location": f"{self.url}/elsewhere"}
+        if path == "/latest/api/token":
             return (200, self.token, {}) if method == "PUT" and headers.get(TTL) else (400, "", {})
-        if headers.get("X-aws-ec2-metadata-token") != self.token:
-            return 401, "", {}
-        text = self.aws.get(path.removeprefix("meta-data/"))
-        return (404 if text is None else 200), text or "", {}
-
-    def _azure(self, path: str) -> tuple[int, str, dict[str, str]]:
-        if path == "/metadata/scheduledevents?api-version=2020-07-01":
-            return 200, json.dumps({"DocumentIncarnation": 3, "Events": self.events}), {}
-        if path.startswith("/metadata/instance/compute?api-version="):
-            return 200, json.dumps(self.azure), {}
+        if path.startswith("/latest/meta-data/"):
+            if headers.get("X-aws-ec2-metadata-token") != self.token:
+                return 401, "", {}
+            return _found(self.aws, path.removeprefix("/latest/meta-data/"), {})
+        if path.startswith("/computeMetadata/v1/instance/") and headers.get("Metadata-Flavor"):
+            return _found(self.gcp, path.removeprefix("/computeMetadata/v1/instance/"), GOOGLE)
+        if headers.get("Metadata") == "true":
+            if path == "/metadata/scheduledevents?api-version=2020-07-01":
+                return 200, json.dumps({"DocumentIncarnation": 3, "Events": self.events}), {}
+            if path.startswith("/metadata/instance/compute?api-version="):
+                return 200, json.dumps(self.azure), {}
         return 400, "", {}
+
+
+def _found(values: dict[str, str], name: str, headers: dict) -> tuple[int, str, dict[str, str]]:
+    return (200, values[name], headers) if name in values else (404, "", headers)
 
 
 def _handler(fake: FakeMetadata) -> type[BaseHTTPRequestHandler]:
@@ -116,9 +111,8 @@ def _handler(fake: FakeMetadata) -> type[BaseHTTPRequestHandler]:
             content = text.encode()
             try:
                 self.send_response(status)
-                for name, value in headers.items():
+                for name, value in {**headers, "Content-Length": str(len(content))}.items():
                     self.send_header(name, value)
-                self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
                 self.wfile.write(content)
             except ConnectionError:

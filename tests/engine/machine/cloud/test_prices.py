@@ -1,5 +1,7 @@
 """Where the price comes from: the table, and AWS as a server on loopback plays it."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from engine.machine.cloud.machine import Machine
@@ -34,41 +36,33 @@ def test_an_unknown_spot_price_is_at_most_that_on_demand(spot):
     assert table_price(Machine("gcp", "g5.xlarge", spot=spot)) == (None, False)
 
 
-@pytest.fixture
-def aws(monkeypatch):
+@pytest.mark.slow
+def test_aws_says_the_price_of_the_zone_or_none(monkeypatch):
     """AWS as moto plays it inside this process: no request leaves."""
     pytest.importorskip("boto3", reason="asks AWS for its price")
     moto = pytest.importorskip("moto", reason="plays AWS on this machine")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     with moto.mock_aws():
-        yield
-
-
-@pytest.mark.slow
-def test_aws_says_the_price_of_the_zone_or_none(aws):
-    price = aws_spot_price(g5(), NOWHERE)
-    assert price.usd > 0
-    assert price.source.startswith("AWS spot us-east-1b, ")
-    with pytest.raises(PriceError, match="no price for g5"):
-        aws_spot_price(g5(zone="us-east-1z"), NOWHERE)
+        price = aws_spot_price(g5(), NOWHERE)
+        assert price.usd > 0
+        assert price.source.startswith("AWS spot us-east-1b, ")
+        with pytest.raises(PriceError, match="no price for g5"):
+            aws_spot_price(g5(zone="us-east-1z"), NOWHERE)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("said", ["nan", "-1", "0", "inf", "a lot", "1e9"])
-def test_a_price_that_is_none_is_told(aws, monkeypatch, said):
-    import boto3.session
-
-    class Client:
-        def describe_spot_price_history(self, **_):
-            row = {"AvailabilityZone": "us-east-1b", "Timestamp": 0}
-            return {"SpotPriceHistory": [row | {"SpotPrice": said}]}
-
-    monkeypatch.setattr(boto3.session.Session, "client", lambda *_, **__: Client())
-    with pytest.raises(PriceError):
+def test_a_price_that_is_none_is_told(monkeypatch, said):
+    session = pytest.importorskip("boto3.session", reason="asks AWS for its price")
+    row = {"AvailabilityZone": "us-east-1b", "Timestamp": 0, "SpotPrice": said}
+    client = SimpleNamespace(describe_spot_price_history=lambda **_: {"SpotPriceHistory": [row]})
+    monkeypatch.setattr(session.Session, "client", lambda *_, **__: client)
+    with pytest.raises(PriceError, match="AWS names a price of"):
         aws_spot_price(g5(), NOWHERE)
 
 
+@pytest.mark.slow
 def test_without_credentials_only_the_metadata_service_is_asked(fake, monkeypatch, tmp_path):
     pytest.importorskip("boto3", reason="asks AWS for its price")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
