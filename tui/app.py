@@ -99,7 +99,6 @@ class VoicecoachApp(App[ExitReason]):
         self.run_screen = RunScreen(session, Listening(player), now, address or this_host())
 
     def get_default_screen(self) -> Screen[None]:
-        """Open with the main screen."""
         return self.run_screen
 
     def get_line_filters(self) -> Sequence[LineFilter]:
@@ -108,7 +107,6 @@ class VoicecoachApp(App[ExitReason]):
         return [*filters, AsciiFilter()] if self.has_class("-ascii") else filters
 
     def on_ready(self) -> None:
-        """Start to poll the run."""
         self.poll()
         self.set_interval(_POLL_SECONDS, self.poll)
         self.set_interval(_POLL_SECONDS, self._key_order.go_on)
@@ -187,12 +185,10 @@ class VoicecoachApp(App[ExitReason]):
         return not isinstance(self.screen, Dialog) or self.screen.takes_keys
 
     def action_command_palette(self) -> None:
-        """Open the command palette."""
         if not isinstance(self.screen, Palette):
             self.push_screen(Palette(id="--command-palette"))
 
     def search_themes(self) -> None:
-        """Choose a theme."""
         self.push_screen(Palette([ThemeProvider], placeholder="Search for themes…"))
 
     async def action_quit(self) -> None:

@@ -84,14 +84,9 @@ def curve(
     losses = [level(i / 160) + 0.004 * ((i * 37 % 11) / 11 - 0.5) for i in range(161)]
     held = range(0, 161, 16)
     held_out = tuple(level(i / 160) * 1.06 for i in held)
-    return LossCurve(
-        tuple(steps),
-        tuple(losses),
-        tuple(steps[i] for i in held),
-        held_out,
-        best=min(held_out),
-        best_step=steps[held[held_out.index(min(held_out))]],
-    )
+    held_out_steps = tuple(steps[i] for i in held)
+    best, best_step = min(zip(held_out, held_out_steps, strict=True))
+    return LossCurve(tuple(steps), tuple(losses), held_out_steps, held_out, best, best_step)
 
 
 def plot(step: int, width: float = 1.6) -> AttentionPlot:
@@ -111,28 +106,13 @@ def event(minutes_ago: int, text: str, severity: str = "information") -> Event:
 def training(**fields: object) -> Snapshot:
     """The run of the design's sketch: fine-tuning from 855k, on its way to 900k."""
     snapshot = Snapshot(
-        phase=Phase.TRAINING,
-        voice="alice",
-        voice_folder=Path("/data/voices/alice"),
-        network="text2mel",
-        preset="bbc",
-        recipe="standard",
-        device="cuda:0 NVIDIA H100 80GB HBM3",
-        precision="bf16",
-        step=871_204,
-        base_step=855_000,
-        first_step=855_000,
-        stop=StopPoint(step=900_000),
-        stop_text="900k",
-        steps_per_second=212.0,
-        losses=Losses(0.0912, 0.0411, 0.0462, 0.0039),
-        held_out=0.0987,
-        learning_rate=6.8e-5,
-        run_seconds=76.4,
-        voice_seconds=2364.0,
-        spent=0.65,
-        price=0.99,
-        checkpoint_step=871_000,
+        phase=Phase.TRAINING, voice="alice", voice_folder=Path("/data/voices/alice"),
+        network="text2mel", preset="bbc", recipe="standard",
+        device="cuda:0 NVIDIA H100 80GB HBM3", precision="bf16",
+        step=871_204, base_step=855_000, first_step=855_000, checkpoint_step=871_000,
+        stop=StopPoint(step=900_000), stop_text="900k", steps_per_second=212.0,
+        losses=Losses(0.0912, 0.0411, 0.0462, 0.0039), held_out=0.0987, learning_rate=6.8e-5,
+        run_seconds=76.4, voice_seconds=2364.0, spent=0.65, price=0.99,
         curve=curve(855_000, 871_200),
         attention=(plot(855_000, 6.0), plot(865_000, 3.0), plot(871_000)),
         samples=(sample(855_000, "base"), sample(865_000), sample(871_000)),
@@ -141,9 +121,8 @@ def training(**fields: object) -> Snapshot:
             event(2, "sample at 871,000 written"),
             event(1, "checkpoint 871,000 saved in 0.3 s"),
         ),
-        sentence=SENTENCE,
-        gpu=GpuReading(81, 3_100_000_000, 80_000_000_000, 61, 312.0),
-    )
+        sentence=SENTENCE, gpu=GpuReading(81, 3_100_000_000, 80_000_000_000, 61, 312.0),
+    )  # fmt: skip
     return replace(snapshot, **fields)  # type: ignore[arg-type]
 
 

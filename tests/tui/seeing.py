@@ -45,6 +45,15 @@ class Opened:
         self.session.change(**fields)
         await self.look()
 
+    async def show(self, snapshot: Snapshot) -> None:
+        """Show another snapshot."""
+        self.session.current = snapshot
+        await self.look()
+
+    async def resize(self, size: tuple[int, int]) -> None:
+        await self.pilot.resize_terminal(*size)
+        await self.look()
+
     async def add_sample(self, sample: Sample) -> None:
         await self.change(samples=(*self.samples, sample), auditioning=False)
 

@@ -18,37 +18,26 @@ def checked(**fields: object) -> Snapshot:
     return preparing(**{**waiting, **fields})
 
 
-@pytest.mark.parametrize("size", [*SIZES, (60, 15)])
-async def test_errors_are_shown_before_training_without_a_key(size):
-    async with opened(checked(), size=size) as run:
-        assert run.checks
-        seen = run.words
-        assert "3 errors, 12 warnings, 1 note" in seen
-        assert "3 of 1,240 clips have errors. Training starts in 47 s without them." in seen
-        assert "alice-0012" in seen
-        # What a transcript or an id holds is shown, not obeyed.
-        assert "[red]alice-0700" in seen
-        assert "Record it, or delete its line from metadata.csv." in seen
+async def test_errors_are_shown_before_training_without_a_key():
+    async with opened(checked(), size=(60, 15)) as run:
+        for size in ((60, 15), *SIZES):
+            await run.resize(size)
+            assert run.checks
+            seen = run.words
+            assert "3 errors, 12 warnings, 1 note" in seen
+            assert "3 of 1,240 clips have errors. Training starts in 47 s without them." in seen
+            assert "alice-0012" in seen
+            # What a transcript or an id holds is shown, not obeyed.
+            assert "[red]alice-0700" in seen
+            assert "Record it, or delete its line from metadata.csv." in seen
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize(
-    ("key", "command"), [("enter", Continue()), ("h", Hold()), ("space", Hold())]
-)
-async def test_a_key_answers_the_question(size, key, command):
-    async with opened(checked(), size=size) as run:
-        await run.press(key)
-        assert run.sent == [command]
+async def test_a_key_answers_the_question():
+    async with opened(checked()) as run:
+        await run.press("enter", "h", "space")
+        assert run.sent == [Continue(), Hold(), Hold()]
         # The line on top says what it did; a message would cover the advice.
         assert run.notes == ""
-
-
-async def test_the_screen_goes_when_training_begins():
-    async with opened(checked()) as run:
-        await run.change(phase=Phase.PREPARING, seconds_to_start=None)
-        assert run.at_home
-        await run.change(phase=Phase.TRAINING)
-        assert run.at_home
 
 
 async def test_a_question_about_leaving_outlasts_the_countdown():
@@ -66,13 +55,18 @@ async def test_the_countdown_follows_the_engine_and_stops_when_held():
         await run.change(seconds_to_start=46)
         assert "starts in 46 s" in run.text
         await run.change(seconds_to_start=None)
-        seen = run.words
         asked = "3 of 1,240 clips have errors. enter start without them · q quit"
-        assert asked in seen
-        assert "The machine still costs $0.99/h" in seen
-        await run.press("h")
+        assert asked in run.words
+        assert "The machine still costs $0.99/h" in run.words
+        await run.press("h", "escape", "k")
         assert run.sent == []
         assert "the countdown is already stopped" in run.notes
+        # Nothing but an answer closes it.
+        assert "training has not started; enter starts it" in run.notes
+        assert run.checks
+        for phase in (Phase.PREPARING, Phase.TRAINING):
+            await run.change(phase=phase)
+            assert run.at_home
 
 
 async def test_the_advice_is_that_of_the_highlighted_finding():
@@ -87,33 +81,34 @@ async def test_the_advice_is_that_of_the_highlighted_finding():
             assert f"{file} ·" in run.text
 
 
-@pytest.mark.parametrize("size", SIZES)
-async def test_what_training_takes_is_measured_while_the_person_reads(size):
+async def test_what_training_takes_is_measured_while_the_person_reads():
     unknown = replace(BROKEN, estimates=())
-    async with opened(
-        checked(check=unknown, progress=Progress("timing training steps", 0, 1)), size=size
-    ) as run:
-        assert "measuring speed…" in run.words
-        await run.change(check=BROKEN, progress=None)
-        seen = run.words
-        assert "measuring" not in seen
-        assert "20,000 steps: 10h40m, $10.58" in seen
+    timing = checked(check=unknown, progress=Progress("timing training steps", 0, 1))
+    async with opened(timing) as run:
+        for size in SIZES:
+            await run.show(timing)
+            await run.resize(size)
+            assert "measuring speed…" in run.words
+            await run.change(check=BROKEN, progress=None)
+            assert "measuring" not in run.words
+            assert "20,000 steps: 10h40m, $10.58" in run.words
 
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_the_bottom_line_has_no_key_that_means_nothing_here(size):
-    for snapshot, there, gone in (
-        (checked(), ("enter start", "h hold"), ("k close",)),
-        (checked(seconds_to_start=None), ("enter start",), ("h hold", "k close")),
-        (training(check=BROKEN), ("k close",), ("enter start", "h hold")),
-    ):
-        async with opened(snapshot, size=size) as run:
-            if snapshot.phase is Phase.TRAINING:
+    async with opened(checked(), size=size) as run:
+        for snapshot, there in (
+            (checked(), ["enter start", "h hold"]),
+            (checked(seconds_to_start=None), ["enter start"]),
+            (training(check=BROKEN), ["k close"]),
+        ):
+            await run.show(snapshot)
+            if run.at_home:
                 await run.press("k")
-            await run.look()
-            bottom = run.lines[-1]
-            assert [words for words in (*there, *gone) if words in bottom] == list(there)
-            assert ("tab figures" in bottom) is (size == (80, 24))
+                await run.look()
+            keys = ("enter start", "h hold", "k close")
+            assert [words for words in keys if words in run.lines[-1]] == there
+            assert ("tab figures" in run.lines[-1]) is (size == (80, 24))
 
 
 async def test_tab_shows_the_figures_where_there_is_little_room():
@@ -134,7 +129,6 @@ async def test_tab_shows_the_figures_where_there_is_little_room():
 @pytest.mark.parametrize(
     ("keys", "sent", "reason"),
     [
-        (("q", "s"), [Finish()], ExitReason.QUIT),
         (("ctrl+q", "s"), [Finish()], ExitReason.QUIT),
         (("ctrl+c", "enter"), [Finish()], ExitReason.QUIT),
         (("q", "k"), [], ExitReason.KEEP_TRAINING),
@@ -148,13 +142,6 @@ async def test_leaving_before_training_says_that_nothing_is_lost(keys, sent, rea
         await run.press(keys[1])
     assert run.sent == sent
     assert run.reason is reason
-
-
-async def test_the_question_cannot_be_closed_unanswered():
-    async with opened(checked()) as run:
-        await run.press("escape", "k")
-        assert run.checks
-        assert "training has not started; enter starts it" in run.notes
 
 
 @pytest.mark.parametrize(("report", "closing"), [(CLEAN, "k"), (BROKEN, "escape")])

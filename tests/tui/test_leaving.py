@@ -19,21 +19,17 @@ STOPS, KEEPS = ([Finish()], ExitReason.QUIT), ([], ExitReason.KEEP_TRAINING)
     ("fields", "options", "asked", "keys", "ends"),
     [
         ({}, {}, "The run is training at step 871,204.", "qs", STOPS),
-        ({}, {}, "stop and save", ["q", "enter"], STOPS),
-        ({}, {}, "stop and save", ["ctrl+c", "s"], STOPS),
+        ({}, {}, "stop and save", ["ctrl+c", "enter"], STOPS),
         ({}, {}, "stop and save", ["ctrl+q", "s"], STOPS),
         ({}, {}, "keep training without the screen", "qk", KEEPS),
         ({}, {"attached": True}, "leave it running", ["q", "enter"], KEEPS),
-        ({}, {"attached": True}, "leave it running", "qk", KEEPS),
         ({}, {"attached": True}, "stop and save", "qs", STOPS),
         # Whoever leaves last is known where the screens are counted, and not here.
-        (PAUSED, {}, "end the pause and keep training", "qk", KEEPS),
         (PAUSED, {"attached": True}, "end the pause and keep training", "qk", KEEPS),
         (PAUSED | {"screens": 3}, {"attached": True}, "2 other screens are open", "qk", KEEPS),
         (PAUSED | {"screens": 3}, {}, "The last to leave ends the pause.", "qk", KEEPS),
         ({"screens": 2}, {"attached": True}, "(ends the run for everyone)", "qs", STOPS),
-        (AT_STOP | {"screens": 2}, {}, "Stopped at 871,204, saved.", "qk", KEEPS),
-        (AT_STOP | {"screens": 2}, {"attached": True}, "leave it to the others", "qk", KEEPS),
+        (AT_STOP | {"screens": 2}, {}, "leave it to the others", "qk", KEEPS),
         # All is saved, or nothing can be asked for.
         (AT_STOP, {}, "", "q", STOPS),
         (PAUSED, {"attached": True, "reading": True}, "", "q", KEEPS),

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from check_reports import BROKEN, CLEAN
-from fake_session import NOON, FakePlayer, FakeSession, curve, event, preparing, sample, training
+from fake_session import NOON, FakeSession, curve, event, preparing, sample, training
 from seeing import app_on
 from textual.widgets import Input
 
@@ -66,6 +66,7 @@ SCENES = {
     "checked": lambda: preparing(
         phase=Phase.CHECKED, check=BROKEN, seconds_to_start=47, device="cpu", price=0.99
     ),
+    "sound": lambda: training(check=CLEAN),
     "budget": lambda: training(budget=0.8, spent=0.65, idle_usd=0.12),
     "budget-used-up": lambda: training(
         phase=Phase.AT_STOP, checkpoint_step=871_204, budget=0.8, spent=0.8, idle_usd=0.12,
@@ -83,55 +84,31 @@ SCENES = {
 }  # fmt: skip
 
 
-SHOTS = [(scene, (80, 24)) for scene in SCENES] + [
-    ("training", (60, 15)), ("training", (120, 40)), ("late", (120, 40)),
-    ("checked", (120, 40)), ("checked", (60, 15)), ("budget", (120, 40)), ("idle", (120, 40)),
-    ("budget-used-up", (120, 40)), ("taken-away", (120, 40)),
+NARROW, SHORT, USUAL, WIDE = (53, 20), (60, 15), (80, 24), (120, 40)
+SHOTS = [
+    *((scene, USUAL, ()) for scene in SCENES if scene != "sound"),
+    ("training", NARROW, ()), ("training", SHORT, ()), ("training", WIDE, ()), ("late", WIDE, ()),
+    ("checked", SHORT, ()), ("checked", WIDE, ()), ("budget", NARROW, ()), ("taken-away", WIDE, ()),
+    ("training", USUAL, ("s",)), ("training", USUAL, ("s", "backspace", "x")),
+    ("training", USUAL, ("e",)), ("training", USUAL, ("q",)), ("training", USUAL, ("t",)),
+    ("training", USUAL, ("question_mark",)), ("training", USUAL, ("x", "tab")),
+    ("training", USUAL, ("ascii",)), ("checked", USUAL, ("tab",)), ("checked", USUAL, ("q",)),
+    ("checked", USUAL, ("t",)), ("checked", USUAL, ("ascii", "down")), ("sound", WIDE, ("k",)),
 ]  # fmt: skip
+"""A scene, the size of the terminal, and what is pressed; `ascii` is the option."""
+NAMES = ["-".join([scene, f"{width}x{height}", *keys]) for scene, (width, height), keys in SHOTS]
 
 
-@pytest.mark.parametrize(
-    ("scene", "size"), SHOTS, ids=[f"{scene}-{size[0]}x{size[1]}" for scene, size in SHOTS]
-)
-def test_scene(snap_compare, scene, size):
-    session = FakeSession(SCENES[scene]())
-    assert snap_compare(app_on(session), terminal_size=size)
-
-
-@pytest.mark.parametrize(
-    "keys",
-    [("s",), ("s", "backspace", "x"), ("e",), ("q",), ("question_mark",), ("x", "tab"), ("t",)],
-    ids=["stop", "stop-trouble", "sentence", "quit", "help", "attention-alone", "light"],
-)
-def test_after_keys(snap_compare, keys):
-    async def still_cursor(pilot):
-        await pilot.press(*keys)
+@pytest.mark.parametrize(("scene", "size", "keys"), SHOTS, ids=NAMES)
+def test_scene(snap_compare, scene, size, keys):
+    async def press(pilot):
+        await pilot.pause()
+        await pilot.press(*(key for key in keys if key != "ascii"))
         for field in pilot.app.screen.query(Input):
             field.cursor_blink = False
+        pilot.app.poll()
+        await pilot.pause()
         await pilot.pause()
 
-    assert snap_compare(app_on(FakeSession(training())), run_before=still_cursor)
-
-
-@pytest.mark.parametrize(
-    ("keys", "ascii_only"),
-    [(("tab",), False), (("q",), False), (("t",), False), (("down",), True)],
-    ids=["figures", "quit", "light", "ascii"],
-)
-def test_check_after_keys(snap_compare, keys, ascii_only):
-    app = app_on(FakeSession(SCENES["checked"]()), ascii_only=ascii_only)
-    assert snap_compare(app, press=keys)
-
-
-def test_check_of_a_sound_corpus(snap_compare):
-    app = app_on(FakeSession(training(check=CLEAN)))
-    assert snap_compare(app, press=["k"], terminal_size=(120, 40))
-
-
-def test_ascii(snap_compare):
-    assert snap_compare(app_on(FakeSession(training()), ascii_only=True))
-
-
-def test_without_sound(snap_compare):
-    app = app_on(FakeSession(training()), FakePlayer("no sound device"))
-    assert snap_compare(app, press=["r"])
+    app = app_on(FakeSession(SCENES[scene]()), ascii_only="ascii" in keys)
+    assert snap_compare(app, run_before=press, terminal_size=size)

@@ -41,9 +41,6 @@ def test_info_shows_names_as_they_are_and_obeys_none(stranger):
     assert told.exit_code == 0
     assert is_harmless(told.stdout)
     assert "[red]" in told.stdout
-
-
-def test_info_as_json_has_them_whole_and_escaped(stranger):
     told = CliRunner().invoke(app, ["info", str(stranger), "--json"])
     assert is_harmless(told.stdout)
     description = json.loads(told.stdout)

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-import pytest
 from fake_session import NOON, training
 from seeing import opened
 from test_stillness import settled
@@ -26,10 +25,10 @@ def mouse(kind: type[events.MouseEvent]) -> events.MouseEvent:
     return kind(None, 5, 5, 0, 0, 1, shift=False, meta=False, ctrl=False)
 
 
-@pytest.mark.parametrize("size", [(80, 24), (53, 20)])
-@pytest.mark.parametrize("phase", [Phase.AT_STOP, Phase.PAUSED])
-async def test_a_screen_says_when_the_wait_ends(phase, size):
-    async with opened(waiting(phase=phase), size=size) as run:
+async def test_a_screen_says_when_the_wait_ends():
+    async with opened(waiting(), size=(53, 20)) as run:
+        assert "Ends at 14:07 unless a key is pressed." in run.text
+        await run.change(phase=Phase.PAUSED)
         assert "Ends at 14:07 unless a key is pressed." in run.text
 
 
@@ -42,20 +41,17 @@ async def test_a_screen_that_only_reads_says_whose_keys_count():
         assert run.sent == []
 
 
-@pytest.mark.parametrize("how", ["key", "paste", "click", "wheel"])
-async def test_what_a_person_does_is_told_to_a_run_that_waits(how, monkeypatch):
-    # However slow the test is, its keys come within it.
-    monkeypatch.setattr("tui.app._KEY_SECONDS", 3600.0)
+async def test_what_a_person_does_is_told_to_a_run_that_waits(monkeypatch):
     async with opened(waiting()) as run:
-        if how == "key":
-            await run.press("tab", "tab", "tab")
-        elif how == "paste":
-            run.app.post_message(events.Paste("hello"))
-        else:
-            kind = events.MouseDown if how == "click" else events.MouseScrollDown
-            run.app.post_message(mouse(kind))
-        await run.pause()
+        monkeypatch.setattr("tui.app._KEY_SECONDS", 0.0)
+        for what in (events.Paste("hello"), mouse(events.MouseDown), mouse(events.MouseScrollDown)):
+            run.app.post_message(what)
+            await run.pause()
+            assert run.sent.pop() == KeyPressed()
+        await run.press("tab")
         # Once, however many there are in a moment.
+        monkeypatch.setattr("tui.app._KEY_SECONDS", 3600.0)
+        await run.press("tab", "tab", "tab")
         assert run.sent == [KeyPressed()]
 
 

@@ -53,7 +53,6 @@ class InputDialog(Dialog[Answer]):
         self._hints = [Static(hint, classes="hint", markup=False) for hint in self.HINTS]
 
     def compose(self) -> ComposeResult:
-        """Set the text over its meaning."""
         with Vertical(classes="dialog") as box:
             box.border_title = self.HEADING
             yield self._input

@@ -73,11 +73,9 @@ class KeyedScreen(Screen[None]):
             await self.run_action(key.action)
 
     def action_help(self) -> None:
-        """Show what every key does."""
         self.app.push_screen(HelpDialog(self.KEYS, self.moment))
 
     def action_light_or_dark(self) -> None:
-        """Change between the two themes."""
         dark = self.app.current_theme.dark
         self.app.theme = "voicecoach-light" if dark else "voicecoach-dark"
 
@@ -93,7 +91,6 @@ class HelpDialog(Dialog[None]):
         self._moment = moment
 
     def compose(self) -> ComposeResult:
-        """List the keys."""
         with VerticalScroll(classes="dialog -tall") as box:
             box.border_title = "keys"
             box.border_subtitle = "esc closes"

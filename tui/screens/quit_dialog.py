@@ -37,7 +37,6 @@ class QuitDialog(Dialog[str]):
         self._choices = (*answers, ("", "esc", "stay here"))
 
     def compose(self) -> ComposeResult:
-        """Set the question over its answers."""
         with Vertical(classes="dialog") as box:
             box.border_title = "quit"
             yield Static(self._about, markup=False)
@@ -50,11 +49,9 @@ class QuitDialog(Dialog[str]):
             )
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Take the highlighted answer."""
         self.action_choose(event.option_id or "")
 
     def action_choose(self, answer: str) -> None:
-        """Close with an answer."""
         self.dismiss(answer or None)
 
 

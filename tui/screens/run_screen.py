@@ -74,7 +74,6 @@ class RunScreen(KeyedScreen):
         self.panels = Panels((self.loss, self.attention), (self.samples, self.log_panel))
 
     def compose(self) -> ComposeResult:
-        """Lay out status, notice, panels and footer."""
         yield self.status
         yield self.notice
         yield self.panels
@@ -158,37 +157,34 @@ class RunScreen(KeyedScreen):
         self.action_replay()
 
     def action_attention_older(self) -> None:
-        """Show an older attention plot."""
         self.attention.turn(-1)
 
     def action_attention_newer(self) -> None:
-        """Show a newer attention plot."""
         self.attention.turn(1)
 
     def action_check(self) -> None:
-        """Show the check of the recordings."""
         self.app.push_screen(CheckScreen(self, self.snapshot))
 
     def action_dismiss_warning(self) -> None:
-        """Dismiss the warning at the top."""
         self.notice.dismiss(self.snapshot, self.now())
         self.refresh_keys()
 
     def action_maximise(self) -> None:
-        """Give one panel the whole screen, or give it back."""
         self.panels.maximise()
 
     def action_next_panel(self) -> None:
-        """Go to the next panel."""
         self.panels.next()
 
-    def ask(self, command: Command, words: str = "") -> None:
-        """Send a command to the engine; say `words` where the engine logs nothing at once."""
+    def ask(self, command: Command, words: str) -> None:
+        """Send a command to the engine, and say so."""
         self.session.send(command)
-        if not words and self.snapshot.phase.before_steps:
-            words = "takes effect at the first step"
-        if words:
-            self.say(words)
+        self.say(words)
+
+    def change(self, command: Command, what: str) -> None:
+        """Ask for a change, which the engine logs once it is made; it makes none before a step."""
+        self.session.send(command)
+        if self.snapshot.phase.before_steps:
+            self.say(f"the {what} takes effect at the first step")
 
     def action_audition(self) -> None:
         """Ask for a sample; it is played when it comes."""
@@ -196,36 +192,30 @@ class RunScreen(KeyedScreen):
         self.ask(Audition(), f"audition requested at step {self.snapshot.step:,}")
 
     def action_checkpoint(self) -> None:
-        """Ask for a checkpoint."""
         self.ask(SaveCheckpoint(), "checkpoint requested")
 
     def action_pause(self) -> None:
-        """Ask for a pause."""
         self.ask(Pause(), "pause requested")
 
     def action_go_on(self) -> None:
-        """Ask to resume."""
-        self.ask(Continue())
+        self.session.send(Continue())
 
     def action_draw_attention(self) -> None:
-        """Ask for a new attention plot."""
         self.ask(PlotAttention(), "attention plot requested")
 
     def action_stop_at(self) -> None:
-        """Ask the person when to stop."""
         self.app.push_screen(StopDialog(self.snapshot, self.now), self._take_stop)
 
     def _take_stop(self, answer: StopAt | SetBudget | None) -> None:
         if answer is not None:
-            self.ask(answer)
+            self.change(answer, "new budget" if isinstance(answer, SetBudget) else "new stop")
 
     def action_sentence(self) -> None:
-        """Ask the person what auditions speak."""
         self.app.push_screen(SentenceDialog(self.snapshot.sentence), self._take_sentence)
 
     def _take_sentence(self, sentence: str | None) -> None:
         if sentence is not None and sentence != self.snapshot.sentence:
-            self.ask(SetSentence(sentence))
+            self.change(SetSentence(sentence), "new sentence")
 
     def action_leave(self) -> None:
         """Leave at once where nothing can be lost, else ask what becomes of the run."""
@@ -259,7 +249,6 @@ class RunScreen(KeyedScreen):
             self.show_sound()
 
     def action_replay(self) -> None:
-        """Play the selected sample."""
         sample = self.samples.chosen
         if sample is not None:
             self.hear(sample.path)

@@ -20,5 +20,4 @@ class SentenceDialog(InputDialog[str]):
             self.say("empty: write a sentence", trouble=True)
 
     def on_input_changed(self) -> None:
-        """Clear the complaint."""
         self.say("")

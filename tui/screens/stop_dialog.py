@@ -48,7 +48,6 @@ class StopDialog(InputDialog[StopAt | SetBudget]):
         self.on_input_changed()
 
     def on_input_changed(self) -> None:
-        """Say what the answer means."""
         self._read()
 
     def on_input_submitted(self) -> None:

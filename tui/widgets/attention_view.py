@@ -1,7 +1,7 @@
 """The attention of a sentence: which character was read at which moment."""
 
 from functools import lru_cache
-from itertools import pairwise
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,18 +143,15 @@ def half_block_rows(
 ) -> list[list[Segment]]:
     """Draw into `rows` × `columns` cells, each two pixels high."""
     picture = levels(pool(weights, rows * 2, columns), len(shades))
-    return [_half_block_row(picture[2 * y], picture[2 * y + 1], shades) for y in range(rows)]
+    rows_of_pixels = zip(picture[::2].tolist(), picture[1::2].tolist(), strict=True)
+    return [_half_block_row(upper, lower, shades) for upper, lower in rows_of_pixels]
 
 
-def _half_block_row(
-    upper: NDArray[np.int64], lower: NDArray[np.int64], shades: tuple[Color, ...]
-) -> list[Segment]:
+def _half_block_row(upper: list[int], lower: list[int], shades: tuple[Color, ...]) -> list[Segment]:
     segments = []
-    changes = np.flatnonzero((np.diff(upper) != 0) | (np.diff(lower) != 0)) + 1
-    for start, end in pairwise([0, *changes.tolist(), len(upper)]):
-        top, bottom = shades[upper[start]], shades[lower[start]]
-        cell = " " if top == bottom else "▀"
-        segments.append(Segment(cell * (end - start), _style(top, bottom)))
+    for (top, bottom), run in groupby(zip(upper, lower, strict=True)):
+        cells = (" " if top == bottom else "▀") * len(list(run))
+        segments.append(Segment(cells, _style(shades[top], shades[bottom])))
     return segments
 
 

@@ -46,16 +46,13 @@ class Drawing(Widget, can_focus=True):
             self.refresh(*changed)
 
     def on_resize(self) -> None:
-        """Draw at another size."""
         self.redraw()
 
     def notify_style_update(self) -> None:
-        """Draw in other colours."""
         super().notify_style_update()
         self.redraw()
 
     def render_line(self, y: int) -> Strip:
-        """Return one line of the drawing."""
         if y < len(self._lines):
             return self._lines[y]
         return Strip.blank(self.content_size.width, self.rich_style)

@@ -53,7 +53,6 @@ class LogPanel(ScrollView, can_focus=True):
             self.scroll_end(animate=False)
 
     def on_resize(self) -> None:
-        """Wrap the lines anew at another width."""
         self._wrap()
         self.scroll_end(animate=False)
 
@@ -71,7 +70,6 @@ class LogPanel(ScrollView, can_focus=True):
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        """Return one visible line."""
         width = self.scrollable_content_region.width
         place = self.scroll_offset.y + y
         if place >= len(self._lines):

@@ -25,6 +25,7 @@ Points = list[tuple[float, float]]
 _MAX_FINITE = 1e30
 _MAX_SKIPPED = 10
 """Curves that may pass undrawn, one a second, while the growth of the run cannot be seen."""
+_DOT = "•"
 _CORNERS = 4
 """Cells of the border above the plot that no title takes."""
 
@@ -43,12 +44,8 @@ class LossPlot(Drawing):
         """Show which line is which."""
         stroke = "*" if self.ascii_only else "─"
         self.border_subtitle = Content.assemble(
-            (stroke, "$training"), " training  ", (self._dot, "$held-out"), " held-out"
+            (stroke, "$training"), " training  ", (_DOT, "$held-out"), " held-out"
         )
-
-    @property
-    def _dot(self) -> str:
-        return "o" if self.ascii_only else "•"
 
     def show(self, curve: LossCurve) -> None:
         """Draw another curve, unless it looks like the one before."""
@@ -81,7 +78,7 @@ class LossPlot(Drawing):
             title = Content(f"{self.BORDER_TITLE} · best held-out {best}")
             if title.cell_length > self.size.width - _CORNERS:
                 title = Content.assemble(
-                    f"{self.BORDER_TITLE} · best ", (self._dot, "$held-out"), f" {best}"
+                    f"{self.BORDER_TITLE} · best ", (_DOT, "$held-out"), f" {best}"
                 )
         if title != self.border_title:
             self.border_title = title
@@ -115,7 +112,7 @@ def draw_curve(
     heights = Scale(min(y for _, y in every), max(y for _, y in every))
     widths = Scale(min(x for x, _ in every), max(x for x, _ in every))
     plot = _empty_plot(size, colours[2])
-    series = ((line, "*" if ascii_only else "braille"), (dots, "o" if ascii_only else "•"))
+    series = ((line, "*" if ascii_only else "braille"), (dots, _DOT))
     for (points, marker), rgb in zip(series, colours, strict=False):
         if points:
             draw = plot.plot if points is line else plot.scatter

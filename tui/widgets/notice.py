@@ -41,7 +41,6 @@ class Notice(Vertical):
         self._dismissed_budget = 0.0
 
     def compose(self) -> ComposeResult:
-        """Lay the words above the progress of a preparation."""
         yield self._words
         yield self._bar
 

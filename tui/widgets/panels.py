@@ -16,7 +16,6 @@ class Panels(Vertical):
         self._left_out: Widget | None = None
 
     def compose(self) -> ComposeResult:
-        """Lay the plots over the lists."""
         for name, panels in self._rows.items():
             with Horizontal(id=name):
                 yield from panels

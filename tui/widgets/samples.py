@@ -33,21 +33,16 @@ class Samples(DataTable[Text]):
         self._state: tuple[str, bool, str] | None = None
 
     def on_mount(self) -> None:
-        """Make the columns: step, length, mark and note."""
-        for key, width in (("step", None), ("length", None), ("mark", len("playing"))):
-            self.add_column("", key=key, width=width)
-        self.add_column("", key="note")
+        for width in (None, None, len("playing"), None):
+            self.add_column("", width=width)
 
     @property
     def chosen(self) -> Sample | None:
         """The selected sample; the newest one unless the person moved."""
         if not self._samples:
             return None
-        return self._samples[len(self._samples) - 1 - min(self.cursor_row, self._last)]
-
-    @property
-    def _last(self) -> int:
-        return len(self._samples) - 1
+        last = len(self._samples) - 1
+        return self._samples[last - min(self.cursor_row, last)]
 
     def show(
         self, samples: tuple[Sample, ...], sounding: Path | None, heard: frozenset[Path]
@@ -64,28 +59,22 @@ class Samples(DataTable[Text]):
         self._relist(samples)
 
     def _relist(self, samples: tuple[Sample, ...]) -> None:
-        chosen = self.chosen
-        at_newest = self.cursor_row == 0
+        chosen = self.chosen if self.cursor_row > 0 else None
         self._samples = samples
         self.clear()
-        for sample in reversed(samples):
+        for row, sample in enumerate(reversed(samples)):
             self.add_row(*self._cells(sample))
-        if chosen is not None and not at_newest:
-            rows = [row for row, sample in enumerate(reversed(samples)) if sample is chosen]
-            self.move_cursor(row=rows[0] if rows else 0)
+            if sample is chosen:
+                self.move_cursor(row=row)
 
     def _cells(self, sample: Sample) -> list[Text]:
+        note, sentence = printable(sample.note), printable(sample.sentence)
         return [
             Text(f"{sample.step:,}", justify="right"),
             Text(f"{sample.seconds:.1f} s", justify="right"),
             self._mark(sample),
-            self._note(sample),
+            Text.assemble(note, "  " if note and sentence else "", (sentence, "dim")),
         ]
-
-    @staticmethod
-    def _note(sample: Sample) -> Text:
-        note, sentence = printable(sample.note), printable(sample.sentence)
-        return Text.assemble(note, "  " if note and sentence else "", (sentence, "dim"))
 
     def _mark(self, sample: Sample) -> Text:
         sounding, heard = self._marks

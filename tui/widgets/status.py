@@ -6,12 +6,13 @@ from datetime import datetime
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.content import Content
 
 from engine.formatting import duration, printable
 from engine.run.snapshot import Phase, Snapshot
 from tui import formatting
 from tui.formatting import NETWORKS
-from tui.widgets.status_line import Line, Part, StatusLine, line
+from tui.widgets.status_line import Part, StatusLine, line
 
 _STALLED_SECONDS = 15.0
 """A checkpoint or an evaluation takes less."""
@@ -38,7 +39,6 @@ class Status(Vertical):
         self._lines = tuple(StatusLine(f"status-{name}") for name in names)
 
     def compose(self) -> ComposeResult:
-        """Lay one line under the other."""
         yield from self._lines
 
     def show(
@@ -87,7 +87,7 @@ class StallTimer:
         return still // stride * stride
 
 
-def title_line(snapshot: Snapshot, time: str, width: int, *, reading: bool = False) -> Line:
+def title_line(snapshot: Snapshot, time: str, width: int, *, reading: bool = False) -> Content:
     """Show the voice, the network, the device, the phase and the time."""
     left = [
         Part(printable(snapshot.voice), "bold $primary"),
@@ -106,7 +106,7 @@ def title_line(snapshot: Snapshot, time: str, width: int, *, reading: bool = Fal
     return line(left, right, width)
 
 
-def step_line(snapshot: Snapshot, silent: float | None, width: int) -> Line:
+def step_line(snapshot: Snapshot, silent: float | None, width: int) -> Content:
     """Show the global step, the steps since the base, the speed and the time they took."""
     step = Part(f"{snapshot.step:,}", "bold $foreground", label="step")
     if snapshot.phase.before_steps:
@@ -115,29 +115,32 @@ def step_line(snapshot: Snapshot, silent: float | None, width: int) -> Line:
     base = "from scratch"
     if snapshot.base_step:
         base = f"{snapshot.step - snapshot.base_step:,} since base {snapshot.base_step:,}"
-    left = [step, Part(base, rank=1, gap="   "), _mirror_part(snapshot)]
-    return line(left, [_speed(snapshot, silent), *_times(snapshot)], width)
-
-
-def _speed(snapshot: Snapshot, silent: float | None) -> Part:
+    left = [step, Part(base, rank=1, gap="   "), _mirror(snapshot)]
+    speed = Part("")
     if silent is not None:
-        return Part(f"no step for {duration(silent)}", "bold $warning", rank=1)
-    if snapshot.steps_per_second and snapshot.phase is Phase.TRAINING:
-        return Part(formatting.speed(snapshot.steps_per_second), "bold", rank=1)
-    return Part("")
-
-
-def _times(snapshot: Snapshot) -> list[Part]:
-    run = duration(snapshot.run_seconds)
+        speed = Part(f"no step for {duration(silent)}", "bold $warning", rank=1)
+    elif snapshot.steps_per_second and snapshot.phase is Phase.TRAINING:
+        speed = Part(formatting.speed(snapshot.steps_per_second), "bold", rank=1)
+    run, voice = duration(snapshot.run_seconds), duration(snapshot.voice_seconds)
     if snapshot.voice_seconds - snapshot.run_seconds < 1:
-        return [Part(f"{run} of training", "$quiet", rank=2)]
-    return [
-        Part(f"{run} this run", "$quiet", rank=2),
-        Part(f"{duration(snapshot.voice_seconds)} in all", "$quiet", rank=3),
-    ]
+        return line(left, [speed, Part(f"{run} of training", "$quiet", rank=2)], width)
+    times = [Part(f"{run} this run", "$quiet", rank=2), Part(f"{voice} in all", "$quiet", rank=3)]
+    return line(left, [speed, *times], width)
 
 
-def stop_line(snapshot: Snapshot, now: datetime, width: int, *, reading: bool = False) -> Line:
+def _mirror(snapshot: Snapshot) -> Part:
+    """Show which step is safe in the mirror, or that it is behind or not used."""
+    mirror = snapshot.mirror
+    if mirror is None:
+        return Part("")
+    if mirror.trouble or mirror.unused:
+        trouble = "nothing copied" if mirror.unused else "mirror behind"
+        return Part(trouble, "bold $warning", rank=1)
+    safe = "nothing yet" if mirror.safe_step is None else f"{mirror.safe_step:,}"
+    return Part(safe, "$quiet", rank=3, label="mirror")
+
+
+def stop_line(snapshot: Snapshot, now: datetime, width: int, *, reading: bool = False) -> Content:
     """Show how far it is to the stop, as a bar, a share and a time of day."""
     share = snapshot.progress_to_stop
     if snapshot.end_point is None or share is None:
@@ -163,7 +166,7 @@ def stop_line(snapshot: Snapshot, now: datetime, width: int, *, reading: bool = 
     return line(left, words, width)
 
 
-def money_line(snapshot: Snapshot, width: int) -> Line:
+def money_line(snapshot: Snapshot, width: int) -> Content:
     """Show the spend so far and at the stop, the price behind it, and how busy the GPU is."""
     left = []
     if snapshot.price > 0 or snapshot.spent > 0:
@@ -185,60 +188,40 @@ def _gpu(snapshot: Snapshot) -> list[Part]:
     gpu = snapshot.gpu
     if gpu is None:
         return [Part(f"no GPU: {snapshot.gpu_absent}" if snapshot.gpu_absent else "", "$quiet", 2)]
-    parts = [
-        Part(f"{gpu.utilisation} %", label="GPU"),
+    hot = "bold $warning" if gpu.temperature is not None and gpu.temperature >= 85 else ""
+    temperature = "" if gpu.temperature is None else f"{gpu.temperature} °C"
+    power = "" if gpu.power is None else f"{gpu.power:.0f} W"
+    return [
+        Part(f"{gpu.utilisation} %", rank=1, label="GPU"),
         Part(formatting.gigabytes(gpu.memory_used, gpu.memory_total), rank=2, gap="  "),
+        Part(temperature, hot, rank=3, gap="  "),
+        Part(power, rank=4, gap="  "),
     ]
-    if gpu.temperature is not None:
-        hot = "bold $warning" if gpu.temperature >= 85 else ""
-        parts.append(Part(f"{gpu.temperature} °C", hot, rank=3, gap="  "))
-    if gpu.power is not None:
-        parts.append(Part(f"{gpu.power:.0f} W", rank=4, gap="  "))
-    return parts
 
 
-def loss_line(snapshot: Snapshot, width: int) -> Line:
+def loss_line(snapshot: Snapshot, width: int) -> Content:
     """Show the loss with its parts, the held-out loss, and the learning rate."""
-    losses = snapshot.losses
-    if losses is None:
-        left = [Part("–", "$quiet", label="loss")]
-    else:
+    losses, rate = snapshot.losses, snapshot.learning_rate
+    left = [Part("–", "$quiet", label="loss")]
+    if losses is not None:
         style = "bold $training" if math.isfinite(losses.total) else "bold $error"
+        parts = [("L1", losses.l1, 2), ("div", losses.divergence, 3), ("att", losses.attention, 4)]
         left = [
             Part(formatting.loss(losses.total), style, label="loss"),
-            *_named("L1", losses.l1, rank=2),
-            *_named("div", losses.divergence, rank=3),
-            *_named("att", losses.attention, rank=4),
+            *(
+                Part(formatting.loss(value), rank=rank, gap="  ", label=name)
+                for name, value, rank in parts
+                if value is not None
+            ),
         ]
     if snapshot.held_out is not None:
         held_out = formatting.loss(snapshot.held_out)
         left.append(Part(held_out, "bold $held-out", gap="   ", label="held-out"))
-    rate = snapshot.learning_rate
-    right = []
-    if rate is not None:
-        right = [
-            Part(f"{snapshot.skipped:,} skipped" if snapshot.skipped else "", "$warning", rank=3),
-            Part(formatting.learning_rate(rate), rank=1, label="lr"),
-            Part(formatting.rate_factor(snapshot.rate_factor), "$warning", rank=2, gap=" "),
-        ]
+    if rate is None:
+        return line(left, [], width)
+    right = [
+        Part(f"{snapshot.skipped:,} skipped" if snapshot.skipped else "", "$warning", rank=3),
+        Part(formatting.learning_rate(rate), rank=1, label="lr"),
+        Part(formatting.rate_factor(snapshot.rate_factor), "$warning", rank=2, gap=" "),
+    ]
     return line(left, right, width)
-
-
-def _named(name: str, value: float | None, rank: int) -> list[Part]:
-    if value is None:
-        return []
-    return [Part(formatting.loss(value), rank=rank, gap="  ", label=name)]
-
-
-def _mirror_part(snapshot: Snapshot) -> Part:
-    """Show which step is safe in the mirror, or that it is behind or not used."""
-    mirror = snapshot.mirror
-    if mirror is None:
-        return Part("")
-    if mirror.unused:
-        return Part("nothing copied", "bold $warning", rank=1)
-    if mirror.trouble:
-        return Part("mirror behind", "bold $warning", rank=1)
-    if mirror.safe_step is None:
-        return Part("nothing yet", "$quiet", rank=3, label="mirror")
-    return Part(f"{mirror.safe_step:,}", "$quiet", rank=3, label="mirror")

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
-from textual.app import ComposeResult
-from textual.containers import Horizontal
 from textual.content import Content
 from textual.geometry import Region
 from textual.widget import Widget
+
+_NEAR = 8
+"""Cells between two changes that are sent as one: to move the cursor costs as many bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +27,7 @@ class Part:
     """What the words are, said quietly before them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """What stands at the two ends of a line."""
-
-    left: Content
-    right: Content
-
-
-def line(left: Sequence[Part], right: Sequence[Part], width: int) -> Line:
+def line(left: Sequence[Part], right: Sequence[Part], width: int) -> Content:
     """Set parts at both ends of a line of `width` cells.
 
     Parts of the highest rank are left out, one at a time, until the rest fits.
@@ -46,7 +40,7 @@ def line(left: Sequence[Part], right: Sequence[Part], width: int) -> Line:
         if room >= 2 or (room >= 0 and not right) or spare is None or spare.rank == 0:
             break
         (left if spare in left else right).remove(spare)
-    return Line(start, end)
+    return start.truncate(max(0, width - end.cell_length), pad=True) + end if right else start
 
 
 def _join(parts: Sequence[Part]) -> Content:
@@ -60,69 +54,38 @@ def _join(parts: Sequence[Part]) -> Content:
     return Content.assemble(*pieces)
 
 
-class LineEnd(Widget):
-    """The words at one end, of which only what changed is drawn anew: every byte crosses ssh."""
+class StatusLine(Widget):
+    """A line of which only what changed is drawn anew: every byte crosses ssh."""
 
     DEFAULT_CSS = """
-    LineEnd { height: 1; width: 1fr; text-wrap: nowrap; text-overflow: clip; }
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._content = Content("")
-
-    def render(self) -> Content:
-        """Return the words."""
-        return self._content
-
-    def show(self, content: Content) -> bool:
-        """Say something else; return whether it is something else."""
-        before, self._content = self._content, content
-        if content.plain == before.plain and content.spans == before.spans:
-            return False
-        wide = content.cell_length != len(content.plain) or before.cell_length != len(before.plain)
-        if wide or content.plain == before.plain:
-            self.refresh()
-        else:
-            self.refresh(_changed(before, content))
-        return True
-
-
-class StatusLine(Horizontal):
-    """A line with words at its two ends, which change apart from each other."""
-
-    DEFAULT_CSS = """
-    StatusLine { height: 1; width: 1fr; }
+    StatusLine { height: 1; width: 1fr; text-wrap: nowrap; text-overflow: clip; }
     """
 
     def __init__(self, id: str) -> None:
         super().__init__(id=id)
-        self._left, self._right = LineEnd(), LineEnd()
-        self._right.styles.width = 0
+        self._content = Content("")
 
-    def compose(self) -> ComposeResult:
-        """Lay the two ends side by side."""
-        yield self._left
-        yield self._right
+    def render(self) -> Content:
+        return self._content
 
-    def show(self, line: Line) -> None:
-        """Say something else; nothing is drawn where nothing changed."""
-        self._left.show(line.left)
-        before = self._right.render().cell_length
-        if self._right.show(line.right) and line.right.cell_length != before:
-            self._right.styles.width = line.right.cell_length
+    def show(self, content: Content) -> None:
+        """Say something else."""
+        before, self._content = self._content, content
+        cells = list(zip_longest(_cells(before), _cells(content)))
+        changed = [place for place, (old, new) in enumerate(cells) if old != new]
+        if changed and any(one.cell_length != len(one.plain) for one in (before, content)):
+            self.refresh()  # places of letters are not those of cells
+        elif changed:
+            gaps = [n for n in range(1, len(changed)) if changed[n] - changed[n - 1] > _NEAR]
+            starts, ends = [0, *gaps], [*gaps, len(changed)]
+            stretches = [changed[a:b] for a, b in zip(starts, ends, strict=True)]
+            self.refresh(*(Region(s[0], 0, s[-1] - s[0] + 1, 1) for s in stretches))
 
 
-def _changed(before: Content, after: Content) -> Region:
-    """Return the stretch of cells from the first difference to the last."""
-    length = max(len(before.plain), len(after.plain))
-    old, new = before.plain.ljust(length), after.plain.ljust(length)
-    same = [a == b for a, b in zip(old, new, strict=True)]
-    start = same.index(False)
-    stop = length - same[::-1].index(False)
-    # A part that moved or changed its colour without changing its letters.
-    for one, other in ((before, after), (after, before)):
-        for span in one.spans:
-            if span not in other.spans:
-                start, stop = min(start, span.start), max(stop, span.end)
-    return Region(start, 0, stop - start, 1)
+def _cells(content: Content) -> list[tuple[str, ...]]:
+    """Return each letter with its styles."""
+    cells: list[tuple[str, ...]] = [(letter,) for letter in content.plain]
+    for span in content.spans:
+        for place in range(span.start, span.end):
+            cells[place] += (str(span.style),)
+    return cells
