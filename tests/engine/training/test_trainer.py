@@ -252,6 +252,6 @@ def test_a_history_that_cannot_be_written_ends_no_run(make_voice, training):
     assert snapshot.phase is Phase.STOPPED
     told = [text for text in training.texts(snapshot) if "history.jsonl cannot be written" in text]
     assert [text.split(". ")[-1] for text in told] == [
-        "Losses stay in memory until they fit.",
+        "Losses stay in memory until there is room.",
         "The last losses are not in the history.",
     ]
