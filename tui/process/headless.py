@@ -78,7 +78,7 @@ def _follow(session: Session, lines: "Lines") -> Snapshot:
         for event in events_after(known, snapshot.events):
             lines.write(event_line(event))
         known = snapshot.events[-1] if snapshot.events else known
-        if waiting := wait.report(snapshot, give_up="another signal"):
+        if waiting := wait.report(snapshot, skip_with="another signal"):
             lines.write(waiting)
         lines.write_queued()
         if time.monotonic() >= next_line or snapshot.phase is Phase.STOPPED:
