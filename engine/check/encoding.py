@@ -49,13 +49,6 @@ def wide_text(data: bytes, codec: str) -> str | None:
     return None if any(moved in text for moved in _MOVED_LINE_ENDS) else text
 
 
-def wide_finding(codec: str) -> Finding:
-    """What is wrong with a file in a wide encoding."""
-    figure = f"the file is {codec[:6].upper()}, not UTF-8: training cannot read any of its rows"
-    advice = "save it as UTF-8 and check again: speaking rates and characters are only checked then"
-    return finding("not-utf-8", figure, advice=advice)
-
-
 def line_end_finding(data: bytes) -> tuple[Finding, int] | None:
     """Line ends of more than one kind, and the first line with the rarest of them."""
     ends = _LINE_END.findall(data)

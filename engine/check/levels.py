@@ -18,9 +18,8 @@ _LOWEST = -100.0
 # from the room.
 _DIGITAL_SILENCE = -90.0
 # Several of the loudest and the quietest frames are taken together, so that a click is not the
-# speech, nor one lucky frame the room. Pauses longer than so many seconds are left out.
+# speech, nor one lucky frame the room.
 _LOUDEST_FRAMES, _QUIETEST_FRAMES, _QUIETEST_SHARE = 10, 3, 0.03
-_LONG_PAUSE = 0.5
 # Speech reaches down to this below its loudest tenth of a second.
 _SPEECH_RANGE = 20.0
 # Below the speech by this much nothing is heard as speech; above the noise by this much something
@@ -152,7 +151,7 @@ def measure_levels(mono: NDArray[np.float32], rate: int) -> Levels:
     # Long pauses may come from elsewhere, and are no proof that the speech has no noise.
     long = np.zeros(len(frames), bool)
     for start, end in zip(*runs(~first.speaks()), strict=True):
-        long[start:end] = (end - start) * HOP_SECONDS > _LONG_PAUSE
+        long[start:end] = (end - start) * HOP_SECONDS > LONGEST_PAUSE
     return Levels(frames, speech, _noise(frames if long.all() else frames[~long]))
 
 

@@ -5,13 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from engine.check.encoding import (
-    damage_finding,
-    line_end_finding,
-    wide_codec,
-    wide_finding,
-    wide_text,
-)
+from engine.check.encoding import damage_finding, line_end_finding, wide_codec, wide_text
 from engine.check.kinds import finding
 from engine.check.recording_files import match_recordings
 from engine.check.report import Finding, Severity, UnknownCharacter
@@ -47,7 +41,7 @@ class Metadata:
     total: int
     """Lines that are not blank."""
     findings: tuple[Finding, ...]
-    """Those about the whole file first, then in the order of the lines, then about recordings."""
+    """About the whole file, then in the order of the lines, then about recordings."""
     clips: tuple[Clip, ...]
     """The rows that have a recording."""
     unlisted: tuple[Clip, ...]
@@ -67,7 +61,9 @@ def check_metadata(scan: CorpusScan, vocabulary: Vocabulary, limits: Limits) -> 
     codec = wide_codec(scan.content)
     if codec is None:
         return _check(scan, vocabulary, limits)
-    whole = wide_finding(codec).at(METADATA)
+    figure = f"the file is {codec[:6].upper()}, not UTF-8: training cannot read any of its rows"
+    advice = "save it as UTF-8 and check again: speaking rates and characters are only checked then"
+    whole = finding("not-utf-8", figure, advice=advice).at(METADATA)
     text = wide_text(scan.content, codec)
     if text is None:
         lines = scan.content.decode(codec, "replace").splitlines()
@@ -85,13 +81,9 @@ def _check(scan: CorpusScan, vocabulary: Vocabulary, limits: Limits) -> Metadata
     read = {row.line for row in rows}
     claimed = {line.number: _claimed_id(line) for line in lines if line.number not in read}
     recordings, unlisted, of_files = match_recordings(scan, rows, claimed)
-    findings += [
-        *_file_findings(scan.content, lines),
-        *_compare_rows(rows),
-        *(_no_end(rows) if "." in vocabulary.symbols else ()),
-        *_check_texts(scan, rows, vocabulary, limits),
-        *of_files,
-    ]
+    findings += _file_findings(scan.content, lines)
+    findings += _compare_rows(rows, read_ends="." in vocabulary.symbols)
+    findings += [*_check_texts(scan, rows, vocabulary, limits), *of_files]
     clips = (
         Clip(row.line, row.clip_id, recordings[row.line], vocabulary.clean(row.text))
         for row in rows
@@ -146,7 +138,9 @@ def _parse(scan: CorpusScan, lines: Sequence[Line]) -> tuple[list[Row], list[Fin
         damage, odd = damage_finding(line), None
         if not line.damage:
             row = parsed[line.number]
-            odd = _header(line, first=line is lines[0]) or _quoted_id(line)
+            odd = _header(line) if line is lines[0] else None
+            if not odd and len(line.fields) > 1 and re.fullmatch('".*"', line.fields[0]):
+                odd = finding("csv-quotes", "the id is in CSV quotes")
             if isinstance(row, Rejected) and not odd and not damage:
                 odd = _malformed(line, row, first.get(recording_key(line.clip_id)))
             elif isinstance(row, Row) and not odd:
@@ -164,20 +158,13 @@ def _claimed_id(line: Line) -> str:
     return name[:-4] if name.lower().endswith(".wav") else name.removesuffix(".flac")
 
 
-def _header(line: Line, *, first: bool) -> Finding | None:
+def _header(line: Line) -> Finding | None:
     fields = [field.strip('"') for field in line.fields]
-    if not (first and len(fields) in (2, 3) and _HEADER_ID.fullmatch(fields[0])):
+    if len(fields) not in (2, 3) or not _HEADER_ID.fullmatch(fields[0]):
         return None
     if not all(_HEADER_TEXT.fullmatch(field) for field in fields[1:] if field):
         return None
     return finding("header", f"“{shown(line.content)}” is a header, not a clip")
-
-
-def _quoted_id(line: Line) -> Finding | None:
-    clip_id = line.fields[0]
-    if len(line.fields) < 2 or not (len(clip_id) > 1 and clip_id[0] == clip_id[-1] == '"'):
-        return None
-    return finding("csv-quotes", "the id is in CSV quotes")
 
 
 def _malformed(line: Line, rejected: Rejected, first: Row | None) -> Finding:
@@ -227,8 +214,8 @@ def _check_texts(
             yield found.at(METADATA, row.line, shown(row.clip_id))
 
 
-def _compare_rows(rows: Sequence[Row]) -> Iterator[Finding]:
-    """What only shows between rows: ids and texts that are too similar."""
+def _compare_rows(rows: Sequence[Row], *, read_ends: bool) -> Iterator[Finding]:
+    """What only shows between rows: ids and texts that are too similar, or lack their ends."""
     ids: dict[str, Row] = {}
     texts: dict[str, Row] = {}
     for row in rows:
@@ -243,10 +230,7 @@ def _compare_rows(rows: Sequence[Row]) -> Iterator[Finding]:
             figure = f"the same text as {shown(first.clip_id)} in line {first.line}"
             severity: Severity = "warning" if len(letters) > _COMMON_LETTERS else "note"
             yield finding("same-text", figure, None, severity).at(METADATA, row.line, clip_id)
-
-
-def _no_end(rows: Sequence[Row]) -> Iterator[Finding]:
     count = sum(_ENDED.search(row.text) is None for row in rows)
-    if count:
+    if count and read_ends:
         figure = f"{count:,} of {len(rows):,} texts end without punctuation"
         yield finding("no-end", figure, float(count)).at(METADATA)

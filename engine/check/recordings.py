@@ -12,8 +12,7 @@ from engine.check.kinds import finding
 from engine.check.levels import Fingerprint, level_findings, measure_levels, pause_findings
 from engine.check.report import Finding
 from engine.check.sound_file import Sound, read_sound
-from engine.check.spectrum import spectrum_findings
-from engine.check.waveform import channel_findings, waveform_findings
+from engine.check.waveform import channel_findings, spectrum_findings, waveform_findings
 from engine.data.audio import AudioSpec
 from engine.data.clips import Clip, Limits, max_seconds
 from engine.data.spectrograms import coarse_frames, is_silent, trim_bounds
@@ -45,7 +44,6 @@ class Recording:
     digest: bytes = field(default=b"", repr=False)
     """The same for recordings of the same samples; empty where it is not known."""
     fingerprint: Fingerprint | None = field(default=None, repr=False, compare=False)
-    """None for recordings too short to be told apart by it."""
 
 
 def examine(clip: Clip, audio: AudioSpec, limits: Limits) -> Recording:

@@ -35,14 +35,14 @@ class Finding:
     """One thing to know before paying for training."""
 
     kind: str
-    """What it is, in a word or two with hyphens: `missing-recording`, `clipped`."""
+    """With hyphens: `missing-recording`, `clipped`."""
     severity: Severity
     line: int | None
     """Line in `metadata.csv`, from 1; None where it is about no line."""
     clip_id: str
-    """The clip, fit to be shown; empty where it is about none."""
+    """Fit to be shown; empty where it is about none."""
     file: str
-    """File below the dataset that it is about: `wavs/alice-0003.wav`, `metadata.csv`."""
+    """Below the dataset: `wavs/alice-0003.wav`, `metadata.csv`."""
     figure: str
     """What was measured or found, with its unit: `3.1 % of samples at full scale`."""
     advice: str
@@ -63,22 +63,19 @@ def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """How often values fall between edges."""
+    """How often values fall between edges, which are one more than the counts."""
 
     edges: tuple[float, ...]
-    """Ascending; one more than counts."""
     counts: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """The middle of a measure and how far it reaches."""
+    """The middle of a measure, and its 5th and 95th percentile."""
 
     low: float
-    """5th percentile."""
     median: float
     high: float
-    """95th percentile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +87,7 @@ class Coverage:
     absent_characters: tuple[str, ...]
     """Symbols of the voice that no transcript has."""
     absent_pairs: tuple[str, ...]
-    """Letter pairs of English that a corpus of this size should have and does not, commonest
-    first; empty where the voice is not English."""
+    """Letter pairs of English that a corpus of this size should have, commonest first."""
     pairs: float | None
     """Share of English's letter pairs, weighted by how common they are, that the corpus has at
     least once, from 0 to 1; None where the voice is not English."""
@@ -105,7 +101,7 @@ class Estimate:
     preset: str
     """The network's size: a preset's name, or widths of its own in words."""
     machine: str
-    """What the speed is of: `this machine (cpu)`, `a V100, as the BBC measured it`."""
+    """`this machine (cpu)`, `a V100, as the BBC measured it`."""
     batch_size: int
     steps: int
     steps_per_second: float
@@ -132,8 +128,7 @@ class TranscriptScore:
     loss: float
     """Teacher-forced L1 loss with the transcript."""
     other_loss: float
-    """The same with transcripts of other clips: no better than the clip's own where that is
-    wrong."""
+    """The same with transcripts of other clips."""
     focus: float
     """Mean over frames of the largest attention weight; 1 is best."""
     off_diagonal: float
@@ -146,15 +141,14 @@ class CheckReport:
 
     dataset: str
     rows: int
-    """Rows of `metadata.csv` that are not blank."""
     usable: int
     """Clips that training would learn from."""
     hours: float
-    """Duration of the usable clips, trimmed."""
+    """Of the usable clips, trimmed."""
     findings: tuple[Finding, ...]
     """Most severe first, then by line."""
     lengths: Histogram
-    """Durations of the usable clips in seconds, trimmed."""
+    """In seconds."""
     speaking_rate: Spread | None
     """Characters a second; None without a usable clip, as below."""
     loudness: Spread | None

@@ -56,7 +56,7 @@ def survey(
     audio: AudioSpec,
     *,
     on_progress: Callable[[int, int], None],
-    cancelled: Callable[[], bool],
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> Survey:
     """Check the list, the texts and the recordings of a corpus in LJ Speech layout.
 

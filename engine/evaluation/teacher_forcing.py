@@ -19,15 +19,13 @@ from engine.data.audio import load_recording
 from engine.data.clips import Clip
 from engine.data.spectrograms import analyse, coarse_frames, is_silent, trim
 from engine.errors import InputError
-from engine.evaluation.attention_measures import measure_attention
 from engine.evaluation.speaker_match import Mel, MelChange
-from engine.networks.text2mel import attend
+from engine.networks.text2mel import attend, guide
 from engine.speech.speaker import Speaker
 from engine.speech.synthesizer import require_finite
 
 OTHER_TEXTS = 8
 """Transcripts of other clips that each clip is predicted with, where there are so many."""
-
 
 AnalysedClip = tuple[Clip, Mel]
 """A clip and its coarse mel `(T, n_mels)`."""
@@ -45,8 +43,8 @@ class Prediction:
     focus: float
     """Mean over frames of the largest attention weight, with its own transcript."""
     off_diagonal: float
-    """Share of that attention away from a steady pace: A·W (paper section 4.2) summed over the
-    text, mean over frames, so that it does not depend on the length of the text."""
+    """The same of attention away from a steady pace, summed over the text, so that its length
+    does not count."""
 
     @cached_property
     def other_loss(self) -> float:
@@ -157,11 +155,23 @@ def _predictions(
         if not others:
             continue
         characters = len(symbols[row])
-        measures = measure_attention(attention[row, :characters, :frames])
-        yield Prediction(
-            clip,
-            float(per_text[0]),
-            per_text[others],
-            measures.focus,
-            measures.off_diagonal * characters,
-        )
+        focus, off_diagonal = measure_attention(attention[row, :characters, :frames])
+        off_diagonal *= characters
+        yield Prediction(clip, float(per_text[0]), per_text[others], focus, off_diagonal)
+
+
+def measure_attention(attention: NDArray[np.float32]) -> tuple[float, float]:
+    """How well one sentence was read: focus and stray of its attention matrix A `(N, T)`.
+
+    Focus is how sharply a frame attends to one character: mean over t of max over n; 1 is best.
+    Stray is attention away from a steady pace: mean of A·W with the guide's W (paper section
+    4.2); 0 is best.
+
+    Raises:
+        ValueError: the matrix is empty.
+    """
+    n, t = attention.shape
+    if not attention.size:
+        raise ValueError(f"an attention matrix of {n} characters and {t} frames has no measures")
+    penalty = guide(torch.tensor([n]), torch.tensor([t]), n, t)[0].numpy()
+    return float(attention.max(axis=0).mean()), float((attention * penalty).mean())

@@ -10,7 +10,6 @@ from pathlib import Path
 from statistics import median
 
 import torch
-from torch import Tensor
 
 from engine.check.report import USUAL_STEPS
 from engine.checkpoints.checkpoint import Checkpoint, save_checkpoint
@@ -102,32 +101,27 @@ def _checkpoint_row(
         target = step_folder(Path(folder) / network / "checkpoints", 1)
 
         def write() -> None:
-            tensors, ready = copy.take()
+            groups, ready = copy.take()
             ready()
-            save_checkpoint(_checkpoint(learner, network, tensors), target)
+            checkpoint = Checkpoint(
+                network,
+                learner.spec,
+                BBC_SYMBOLS,
+                step=1,
+                base_step=0,
+                recipe=learner.recipe.name,
+                seed=1,
+                weights=groups["weights"],
+                ema=groups["ema"],
+                optimizer=groups["optimizer"],
+            )
+            save_checkpoint(checkpoint, target)
 
         waiting, writing, _ = _time_in_turn(wait, write, max(2, rounds // 4))
     return (
         f"{network} checkpoint, {format_bytes(copy.bytes)}",
         f"training waits {waiting * 1000:,.1f} ms",
         f"writing takes {writing * 1000:,.0f} ms, in the background",
-    )
-
-
-def _checkpoint(
-    learner: Learner, network: NetworkName, tensors: dict[str, dict[str, Tensor]]
-) -> Checkpoint:
-    return Checkpoint(
-        network=network,
-        spec=learner.spec,
-        symbols=BBC_SYMBOLS,
-        step=1,
-        base_step=0,
-        recipe=learner.recipe.name,
-        seed=1,
-        weights=tensors["weights"],
-        ema=tensors["ema"],
-        optimizer=tensors["optimizer"],
     )
 
 

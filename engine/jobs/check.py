@@ -10,13 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.check.kinds import finding
-from engine.check.report import (
-    USUAL_STEPS,
-    CheckReport,
-    Finding,
-    TranscriptScore,
-    in_order,
-)
+from engine.check.report import USUAL_STEPS, CheckReport, Finding, TranscriptScore, in_order
 from engine.check.survey import Survey, survey
 from engine.checkpoints.state import specs_of
 from engine.choices import NetworkName, PresetName
@@ -51,8 +45,7 @@ class CheckOptions:
     estimate: bool = True
     """Time a few training steps."""
     preset: PresetName | None = None
-    """Size of the networks in the estimate; None takes those that the voice has or would get, or
-    the full size."""
+    """Size of the networks in the estimate; None is the voice's, or the full size."""
     steps: int = USUAL_STEPS["text2mel"]
     """Text2Mel steps in the estimate; SSRN takes half as many."""
     price: float | None = None
@@ -96,7 +89,6 @@ def check(options: CheckOptions, progress: Progress) -> tuple[CheckReport, Input
             settings.limits,
             settings.audio,
             on_progress=show,
-            cancelled=_never,
         )
     report, refusal = files.report, None
     if options.deep and report.usable:
@@ -125,11 +117,6 @@ def _require_voice_and_device(options: CheckOptions) -> None:
         choose_device(options.device)
 
 
-def _never() -> bool:
-    """Ctrl+C ends the command itself; nothing else cancels it."""
-    return False
-
-
 def _with_estimates(
     report: CheckReport, files: Survey, options: CheckOptions, show: Callable[[int, int], None]
 ) -> CheckReport:
@@ -143,7 +130,7 @@ def _with_estimates(
         price=options.price,
         existing=existing,
     )
-    return with_estimates(report, files.shapes, request, on_progress=show, cancelled=_never)
+    return with_estimates(report, files.shapes, request, on_progress=show, cancelled=lambda: False)
 
 
 def _with_scores(
@@ -167,10 +154,6 @@ def _finding(score: TranscriptScore, files: Survey) -> Finding:
         f"the text hardly helps: loss {score.loss:.3f} with it, "
         f"{score.other_loss:.3f} with another clip's"
     )
-    found = finding(
-        "doubted-transcript",
-        figure,
-        score.score,
-        harmful=score.score >= _WRONG,
-    )
+    harmful = score.score >= _WRONG
+    found = finding("doubted-transcript", figure, score.score, harmful=harmful)
     return found.at(files.files.get(score.line, METADATA), score.line, score.clip_id)

@@ -48,7 +48,7 @@ def clean(
 ) -> Cleaned:
     """Write a copy of a corpus that is fit for training, in the same layout.
 
-    Recordings become mono WAV of 22,050 Hz and 16 bits, repaired as `engine.check.repair` says.
+    Recordings become mono WAV of 22,050 Hz and 16 bits, repaired as `engine.check.cleaning` says.
     Rows that training could not use, or that would harm it, are left out and listed in
     `clean.json`. The same corpus always gives the same files.
 

@@ -25,13 +25,11 @@ _NO_SSRN = "\nThis voice has no SSRN: it speaks from the mel alone, which sounds
 
 @dataclass(frozen=True)
 class Exported:
-    """What was exported."""
+    """What was exported; `ssrn_step` is None where the voice has no SSRN."""
 
     folder: Path
     step: int
-    """Of Text2Mel's checkpoint."""
     ssrn_step: int | None
-    """Of SSRN's; None where the voice has none."""
     size: int
     """Bytes of all files."""
 
@@ -79,12 +77,7 @@ def export_voice(
 
 
 def _load(voice: Voice, entry: CheckpointEntry) -> Checkpoint:
-    """Read a checkpoint to be exported.
-
-    Raises:
-        DamagedCheckpointError: it is damaged, saying which step can be exported instead.
-        InputError: it cannot be read.
-    """
+    """Read a checkpoint; of a damaged one it is said which step can be exported instead."""
     try:
         return load_checkpoint(entry.path, with_optimizer=False)
     except DamagedCheckpointError as error:
@@ -96,11 +89,7 @@ def _load(voice: Voice, entry: CheckpointEntry) -> Checkpoint:
 
 
 def _stripped(checkpoint: Checkpoint, *, half: bool) -> Checkpoint:
-    """The EMA weights, or the trained ones where there is no EMA; nothing that only training needs.
-
-    Raises:
-        InputError: a weight is not finite, or too large for 16 bits.
-    """
+    """The weights that speak, and nothing that only training needs."""
     weights = {}
     for name, tensor in checkpoint.inference_weights.items():
         if not tensor.isfinite().all():
@@ -127,16 +116,8 @@ def _stripped(checkpoint: Checkpoint, *, half: bool) -> Checkpoint:
 
 def _settings(voice: Voice, symbols: str) -> VoiceSettings:
     """The voice's settings without those of the machine that trained it."""
-    return replace(
-        voice.settings,
-        symbols=symbols,
-        dataset=None,
-        price=0.0,
-        price_auto=False,
-        budget=0.0,
-        mirror=None,
-        id=None,
-    )
+    settings = replace(voice.settings, symbols=symbols, dataset=None, mirror=None, id=None)
+    return replace(settings, price=0.0, price_auto=False, budget=0.0)
 
 
 def _readme(voice: Voice, checkpoints: Sequence[Checkpoint], *, half: bool) -> str:
@@ -166,11 +147,7 @@ def _corpus(report: dict[str, Any]) -> str:
 
 
 def _require_free(out: Path) -> Path:
-    """Return where the folder really goes.
-
-    Raises:
-        InputError: something is there already, or there is no folder to make it in.
-    """
+    """Where the folder really goes; `InputError` where it cannot."""
     try:
         target = out.resolve()
         if target.is_dir():

@@ -95,10 +95,6 @@ def _require_writable(path: Path, option: str) -> None:
 
 def _write_arrays(path: Path, utterance: Utterance) -> None:
     buffer = io.BytesIO()
-    np.savez(
-        buffer,
-        mel=utterance.mel,
-        magnitude=utterance.magnitude,
-        alignment=utterance.attention,
-    )
+    mel, magnitude, alignment = utterance.mel, utterance.magnitude, utterance.attention
+    np.savez(buffer, mel=mel, magnitude=magnitude, alignment=alignment)
     write_whole(path, buffer.getvalue(), SHARED)

@@ -88,6 +88,14 @@ def two(left: Samples, right: Samples) -> Samples:
     return np.stack([left[:count], right[:count]], axis=1)
 
 
+def after(pause: Samples) -> Callable[[Samples], Samples]:
+    return lambda x: np.concatenate([pause, x])
+
+
+def before(pause: Samples) -> Callable[[Samples], Samples]:
+    return lambda x: np.concatenate([x, pause])
+
+
 def seconds_of(x: Samples) -> Samples:
     return np.arange(len(x)) / RATE
 
@@ -101,11 +109,7 @@ CHANGES: dict[str, tuple[Callable[[Samples], Samples], str, str]] = {
     "clipped a little": (lambda x: np.clip(2 * x, -1, 1), "clipped", "warning"),
     "clipped, then lowered": (lambda x: squeezed(x, 0.3), "clipped", "error"),
     "clipped, then converted": (lambda x: through(44_100)(squeezed(x, 0.2)), "clipped", "warning"),
-    "driven, then converted": (
-        lambda x: 0.7 * through(48_000)(np.clip(8 * x, -1, 1)),
-        "clipped",
-        "warning",
-    ),
+    "driven, then converted": (lambda x: through(48_000)(squeezed(x, 0.1)), "clipped", "warning"),
     "limited softly": (lambda x: 0.5 * np.tanh(12 * x), "clipped", "error"),
     "full-scale noise": (lambda x: noise(x, -14), "too-loud", "error"),
     "by telephone": (through(8_000), "upsampled", "error"),
@@ -117,16 +121,12 @@ CHANGES: dict[str, tuple[Callable[[Samples], Samples], str, str]] = {
     "noise alone": (lambda x: noise(x, 0), "noisy", "error"),
     "hum of 50 Hz": (lambda x: x + 0.01 * np.sin(100 * np.pi * seconds_of(x)), "hum", "warning"),
     "hum of 60 Hz": (lambda x: x + 0.01 * np.sin(120 * np.pi * seconds_of(x)), "hum", "warning"),
-    "late": (lambda x: np.concatenate([room(0.8), x]), "leading-pause", "warning"),
-    "late, in silence": (lambda x: np.concatenate([0 * room(0.8), x]), "leading-pause", "note"),
-    "late, in another room": (
-        lambda x: np.concatenate([6 * room(1.5), x]),
-        "leading-pause",
-        "warning",
-    ),
-    "very late": (lambda x: np.concatenate([room(2.5), x]), "leading-pause", "error"),
-    "long after": (lambda x: np.concatenate([x, room(0.8)]), "trailing-pause", "warning"),
-    "after, in silence": (lambda x: np.concatenate([x, 0 * room(0.8)]), "trailing-pause", "note"),
+    "late": (after(room(0.8)), "leading-pause", "warning"),
+    "late, in silence": (after(0 * room(0.8)), "leading-pause", "note"),
+    "late, in another room": (after(6 * room(1.5)), "leading-pause", "warning"),
+    "very late": (after(room(2.5)), "leading-pause", "error"),
+    "long after": (before(room(0.8)), "trailing-pause", "warning"),
+    "after, in silence": (before(0 * room(0.8)), "trailing-pause", "note"),
     "pause": (lambda x: inserted(x, room(0.7)), "inner-pause", "warning"),
     "silent pause": (lambda x: inserted(x, 0 * room(0.7)), "inner-pause", "warning"),
     "long pause": (lambda x: inserted(x, room(2.5)), "inner-pause", "error"),
@@ -139,11 +139,7 @@ CHANGES: dict[str, tuple[Callable[[Samples], Samples], str, str]] = {
     "a click": (lambda x: with_clicks(x, 1.0), "click", "warning"),
     "clicks": (lambda x: with_clicks(x, 0.7, 1.3, 2.0), "click", "warning"),
     "cut in a word": (cut_in_a_word, "cut-off", "warning"),
-    "cut in a word, then silence": (
-        lambda x: np.concatenate([cut_in_a_word(x), 0 * room(0.4)]),
-        "cut-off",
-        "warning",
-    ),
+    "cut, then silence": (lambda x: before(0 * room(0.4))(cut_in_a_word(x)), "cut-off", "warning"),
     "few bits": (lambda x: np.round(x * 128) / 128, "8-bit", "warning"),
     "stereo": (lambda x: two(x, x), "stereo", "note"),
     "turned": (lambda x: two(x, -x), "opposed-channels", "error"),

@@ -72,14 +72,15 @@ def test_noise_estimate_is_close(below: int, tmp_path: Path) -> None:
     assert found.signal_to_noise == pytest.approx(below, abs=2)
 
 
-def test_clicks_are_counted_and_located(tmp_path: Path) -> None:
-    found = examined(written(tmp_path, with_clicks(speech(), 0.7)))
-    figure = next(one.figure for one in found.findings if one.kind == "click")
-    assert figure.startswith("1 click of ")
-    assert figure.endswith("at 0.70 s")
-    found = examined(written(tmp_path, with_clicks(speech(), 0.7, 1.3, 2.0)))
-    figure = next(one.figure for one in found.findings if one.kind == "click")
-    assert figure.startswith("3 clicks, the highest of ")
+@pytest.mark.parametrize(
+    ("places", "start", "end"),
+    [((0.7,), "1 click of ", "at 0.70 s"), ((0.7, 1.3, 2.0), "3 clicks, the highest of ", " s")],
+)
+def test_clicks_are_counted_and_located(tmp_path: Path, places, start: str, end: str) -> None:
+    found = examined(written(tmp_path, with_clicks(speech(), *places)))
+    (figure,) = [one.figure for one in found.findings if one.kind == "click"]
+    assert figure.startswith(start)
+    assert figure.endswith(end)
 
 
 def test_pause_is_located(tmp_path: Path) -> None:
@@ -149,22 +150,19 @@ def wav_bytes() -> bytes:
     return bytes_of("WAV")
 
 
+def with_size(place: int, size: int) -> bytes:
+    """A WAV whose header has another size at this place."""
+    return wav_bytes()[:place] + size.to_bytes(4, "little") + wav_bytes()[place + 4 :]
+
+
 FILES: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "nothing": (lambda: b"", "empty", "error"),
     "a header alone": (lambda: wav_bytes()[:44], "truncated", "error"),
     "no samples": (lambda: wav_bytes()[:40] + bytes(4), "empty", "error"),
     "half a WAV": (lambda: wav_bytes()[: len(wav_bytes()) // 2], "truncated", "error"),
     "a WAV's end missing": (lambda: wav_bytes()[:-3_000], "truncated", "error"),
-    "a header that lies": (
-        lambda: b"RIFF" + (10**6).to_bytes(4, "little") + wav_bytes()[8:],
-        "truncated",
-        "error",
-    ),
-    "a header that tells of less": (
-        lambda: wav_bytes()[:40] + (30_000).to_bytes(4, "little") + wav_bytes()[44:],
-        "unread-samples",
-        "warning",
-    ),
+    "a header that lies": (lambda: with_size(4, 10**6), "truncated", "error"),
+    "a header that tells of less": (lambda: with_size(40, 30_000), "unread-samples", "warning"),
     "half a FLAC": (lambda: flac_bytes()[: len(flac_bytes()) // 2], "unreadable", "error"),
     "a damaged FLAC": (
         lambda: flac_bytes()[:20_000] + bytes(500) + flac_bytes()[20_500:],

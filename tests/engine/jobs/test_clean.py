@@ -10,8 +10,8 @@ import soundfile
 from planted_sound import examined
 from scipy.signal import resample_poly
 
+from engine.check.cleaning import SPEECH_LEVEL
 from engine.check.levels import measure_levels
-from engine.check.repair import SPEECH_LEVEL
 from engine.errors import InputError
 from engine.jobs.clean import REPORT, clean
 

@@ -1,10 +1,9 @@
 """An export from a stranger: it works, or one sentence says what is wrong with it.
 
-`tests/engine/doors/test_forged_voices.py` forges single files of any voice.
+Links, pipes, damaged bytes and forged files of any voice: `tests/engine/doors/`.
 """
 
 import json
-import os
 import re
 from functools import partial
 
@@ -13,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.checkpoints.state import sealed
-from engine.errors import InputError, VoicecoachError
+from engine.errors import InputError
 from engine.jobs.export import export_voice
 from engine.jobs.info import describe
 from engine.jobs.say import say
@@ -41,44 +40,6 @@ def use(folder):
             assert str(folder) in str(error)  # noqa: PT017
 
 
-@pytest.mark.parametrize("name", ["voice.toml", WEIGHTS, STATE])
-def test_links_and_pipes_are_refused(export, tmp_path, name):
-    path = export / name
-    path.rename(tmp_path / "elsewhere")
-    path.symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(InputError, match="it is a link"):
-        open_speaker(Voice.open(export))
-    path.unlink()
-    os.mkfifo(path)
-    with pytest.raises(InputError, match="not a plain file"):
-        open_speaker(Voice.open(export))
-
-
-def test_samples_behind_a_link_are_not_written(export, tmp_path):
-    (tmp_path / "home").mkdir()
-    (export / "samples").symlink_to(tmp_path / "home")
-    with pytest.raises(VoicecoachError, match="it is a link"):
-        say(export, "Go.")
-    assert not list((tmp_path / "home").iterdir())
-
-
-@pytest.mark.parametrize("share", [0.0, 0.3, 0.999])
-def test_a_changed_bit_is_noticed(export, share):
-    content = bytearray((export / WEIGHTS).read_bytes())
-    content[int(share * len(content))] ^= 1
-    (export / WEIGHTS).write_bytes(content)
-    with pytest.raises(InputError, match=r"weights\.safetensors is not as it was written"):
-        open_speaker(Voice.open(export))
-
-
-def test_sizes_larger_than_the_file_take_no_memory(export):
-    state = json.loads((export / STATE).read_text())
-    state["spec"]["hidden"] = 2**13
-    (export / STATE).write_text(sealed(state))
-    with pytest.raises(InputError, match="does not fit the sizes"):
-        open_speaker(Voice.open(export))
-
-
 def places(value, path=()):
     if not isinstance(value, dict):
         return [path]
@@ -97,7 +58,7 @@ JSON = st.recursive(
 )
 
 
-@FUZZ(max_examples=40)
+@FUZZ(max_examples=25)
 @given(data=st.data())
 @pytest.mark.slow
 def test_any_field_of_a_state_may_be_forged(export, data):
@@ -119,7 +80,7 @@ def test_any_field_of_a_state_may_be_forged(export, data):
         path.write_text(good)
 
 
-@FUZZ(max_examples=30)
+@FUZZ(max_examples=12)
 @given(data=st.data())
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["voice.toml", WEIGHTS])
