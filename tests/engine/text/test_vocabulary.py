@@ -29,12 +29,6 @@ texts = st.one_of(
 )
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _libraries_are_loaded() -> None:
-    """Number words come from a library that takes longer to load than an example may."""
-    ENGLISH.clean("1 ж")
-
-
 @pytest.mark.parametrize(
     ("text", "cleaned"),
     [

@@ -33,11 +33,6 @@ written = st.one_of(
 )
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _libraries_are_loaded() -> None:
-    spoken("1 ж")
-
-
 def has_letter_or_digit(text: str) -> bool:
     """Whether something in a text can be said; `ʼ` is called a letter, but has no sound."""
     return any(c.isdecimal() or (c.isalpha() and unicodedata.category(c) != "Lm") for c in text)
