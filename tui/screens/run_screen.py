@@ -49,6 +49,7 @@ class RunScreen(KeyedScreen):
 
     KEYS: ClassVar[tuple[Key, ...]] = KEYS
     BINDINGS: ClassVar[list[BindingType]] = [key.binding for key in KEYS]
+    NOTES = ("The held-out loss is that of the averaged (EMA) weights, which auditions use.",)
     AUTO_FOCUS = ""
 
     def __init__(
