@@ -53,26 +53,22 @@ class Limits:
 
 @dataclass(frozen=True)
 class Clip:
-    """A recording and its transcript."""
+    """A recording and its transcript, cleaned by the vocabulary."""
 
     line: int
     """Line in `metadata.csv`, from 1."""
     clip_id: str
     """Path of the recording below `wavs/`, without its extension."""
     path: Path
-    """The recording."""
     text: str
-    """The transcript, cleaned by the vocabulary."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClipShape:
-    """The lengths of a clip, which decide how long a step with it takes."""
+    """Symbols of a clip's text, its E included, and coarse frames: what a step with it takes."""
 
     characters: int
-    """Symbols of the text, its E included."""
     frames: int
-    """Coarse frames."""
 
 
 @dataclass(frozen=True)
@@ -124,14 +120,14 @@ class CorpusScan:
 
 @dataclass(frozen=True)
 class Corpus:
-    """The clips of a corpus that can be used, as far as its list and its files tell."""
+    """The clips of a corpus that can be used, as far as its list and its files tell.
+
+    All in the order of their lines.
+    """
 
     directory: Path
-    """The folder that holds `metadata.csv` and `wavs/`."""
     clips: tuple[Clip, ...]
-    """Usable clips in the order of their lines."""
     rejected: tuple[Rejected, ...]
-    """Clips left out, in the order of their lines."""
 
 
 def scan_corpus(dataset: Path) -> CorpusScan:
@@ -235,17 +231,11 @@ def map_in_order(
 ) -> Iterator[_R]:
     """Yield the results for recordings in order, computed in threads, only a few ahead.
 
-    numpy, soxr and libsndfile let threads overlap.
-
-    Args:
-        function: called in the threads.
-        items: its arguments.
-        cancelled: asked in the calling thread before each result.
-        if_cancelled: what has not been completed then, as a sentence.
-        max_threads: fewer where the host has fewer CPUs.
+    numpy, soxr and libsndfile let threads overlap. `cancelled` is asked in the calling thread
+    before each result.
 
     Raises:
-        Cancelled: `cancelled()` was true.
+        Cancelled: with the sentence `if_cancelled`.
     """
     threads = min(max_threads, os.cpu_count() or 1)
     waiting: deque[Future[_R]] = deque()

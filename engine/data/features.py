@@ -62,23 +62,19 @@ class IndexEntry:
     """A usable clip's share of the file."""
 
     clip_id: str
-    """Path of the recording below `wavs/`, without its extension."""
     frames: _Count
     """Frames of its magnitude, a multiple of `reduction`."""
 
 
 @dataclass(frozen=True)
 class FeatureIndex:
-    """What a file of features holds."""
+    """What a file of features holds; the sizes are those of the `AudioSpec`."""
 
     key: str
     """Hash of all that the features depend on; the name of the file."""
     n_bins: _Count
-    """Numbers in a frame of magnitude."""
     n_mels: _Count
-    """Numbers in a frame of coarse mel."""
     reduction: _Count
-    """Frames of magnitude for one frame of coarse mel."""
     entries: tuple[IndexEntry, ...]
     """Usable clips in the order in which they lie in the file."""
     rejected: tuple[tuple[str, str], ...]
@@ -196,7 +192,7 @@ class FeatureStore:
                 f"{corpus.directory} cannot be trained on: none of its {len(index.rejected)} "
                 f"recordings can be used; {clip_id} {reason}."
             )
-        return cls(corpus, audio, index, _features_path(folder, index.key), hashes)
+        return cls(corpus, audio, index, folder / f"{index.key}.features", hashes)
 
     def coarse_mel(self, i: int) -> NDArray[np.float16]:
         """Every `reduction`-th mel frame of clip i, `(T / reduction, n_mels)`, read-only."""
@@ -263,16 +259,24 @@ class _Builder:
         return checksum(ingredients)[:32]
 
     def _load(self, key: str, magnitudes: bool) -> FeatureIndex | None:
-        index = _load_index(self.folder, key)
-        if index is None or not index.describes(self.corpus, self.audio):
+        """Read the index of a cache; None where there is none or the cache is damaged."""
+        path = self.folder / f"{key}.features"
+        try:
+            content = from_json(read_plain(path.with_suffix(".json"), _MAX_INDEX_BYTES), dict, key)
+            stated = content.pop("checksum", None)
+            index = from_plain(content, FeatureIndex, key)
+            with plain_file(path) as file:
+                fits = index.key == key and index.describes(self.corpus, self.audio)
+                size = os.fstat(file.fileno()).st_size
+                if not fits or stated != checksum(content) or size != index.size:
+                    return None
+                sections = [(index.mels_from, index.size, index.mel_sum)]
+                if magnitudes:
+                    sections.append((0, index.mels_from, index.magnitude_sum))
+                if all(self._sum(file, start, end) == one for start, end, one in sections):
+                    return index
+        except (OSError, InputError):
             return None
-        sections = [(index.mels_from, index.size, index.mel_sum)]
-        if magnitudes:
-            sections.append((0, index.mels_from, index.magnitude_sum))
-        path = _features_path(self.folder, key)
-        with plain_file(path) as file:
-            if all(self._sum(file, start, end) == stated for start, end, stated in sections):
-                return index
         self.on_damage(
             f"{path} is damaged: its numbers are not those that were computed; they are computed "
             f"again"
@@ -320,7 +324,7 @@ class _Builder:
         index = FeatureIndex(
             self._key(found), *sizes, tuple(entries), tuple(rejected), magnitude_sum, mel_sum
         )
-        unnamed.rename(_features_path(self.folder, index.key))
+        unnamed.rename(self.folder / f"{index.key}.features")
         index.save(self.folder)
         return index, found
 
@@ -364,22 +368,3 @@ def _hash(item: _Known) -> str:
             return recording.content_hash()
     except InputError:
         return UNREADABLE
-
-
-def _load_index(folder: Path, key: str) -> FeatureIndex | None:
-    """Read the index of a complete cache; None when there is none or it is damaged."""
-    try:
-        content = from_json(read_plain(folder / f"{key}.json", _MAX_INDEX_BYTES), dict, key)
-        stated = content.pop("checksum", None)
-        if stated != checksum(content):
-            return None
-        index = from_plain(content, FeatureIndex, key)
-        with plain_file(_features_path(folder, key)) as file:
-            size = os.fstat(file.fileno()).st_size
-    except (OSError, InputError):
-        return None
-    return index if index.key == key and index.size == size else None
-
-
-def _features_path(folder: Path, key: str) -> Path:
-    return folder / f"{key}.features"

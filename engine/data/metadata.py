@@ -53,11 +53,11 @@ class Row:
     """One clip of the list."""
 
     line: int
-    """Line in `metadata.csv`, from 1."""
+    """From 1."""
     clip_id: str
     """Path of the recording below `wavs/`, without its extension."""
     text: str
-    """What is spoken, with digits and abbreviations written out where the list does so."""
+    """What is spoken, normalised where the list has it so."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,6 @@ class Rejected:
     """A clip that cannot be used, and why."""
 
     line: int
-    """Line in `metadata.csv`, from 1."""
     clip_id: str
     """Id as far as it could be read, printable."""
     reason: str

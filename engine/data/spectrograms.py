@@ -37,8 +37,7 @@ def trim(waveform: NDArray[np.float32], trim_db: float) -> NDArray[np.float32]:
 def trim_bounds(waveform: NDArray[np.float32], trim_db: float) -> tuple[int, int]:
     """The first sample that trimming leaves of `(N,)`, and the one after the last.
 
-    Equal to `librosa.effects.trim`: the root mean square of frames of 2,048 samples around
-    every 512th sample, compared in decibels.
+    Equal to `librosa.effects.trim`, which compares the level of frames in decibels.
     """
     padded = np.pad(waveform, _TRIM_FRAME // 2)
     frames = sliding_window_view(padded, _TRIM_FRAME)[::_TRIM_HOP]

@@ -41,8 +41,8 @@ class SymbolMapping:
     target: str
     """The symbols of the voice, in the order of its rows."""
     starts: tuple[str | None, ...]
-    """For each target symbol, the source symbol whose row it starts from: itself, or a neighbour.
-    None: there is neither, and it starts from the mean of the source's letters."""
+    """For each target symbol, the source symbol whose row it starts from: itself, or a neighbour;
+    None for the mean of the source's letters."""
 
     @property
     def rows(self) -> tuple[int | None, ...]:
@@ -96,10 +96,6 @@ class SymbolMapping:
 def map_symbols(source: str, target: str) -> SymbolMapping:
     """Find for every symbol of `target` the one of `source` that it starts from.
 
-    Marks have the neighbours of a table. A letter starts from the one that it has under its
-    accent (`ä` from `a`), another of the same base (`a` from `ä`), or the first of its
-    transliteration (`ß` from `s`, `ж` from `z`). Any other punctuation starts from the space.
-
     Raises:
         InputError: one of them is no vocabulary.
     """
@@ -127,10 +123,7 @@ def require_vocabulary(symbols: str) -> None:
 
 
 def unread_symbols(vocabulary: Vocabulary) -> str:
-    """Symbols that cleaned text never contains, so that their rows are never trained.
-
-    With the cleaner `english` these are digits, for example, which are written out as words.
-    """
+    """Symbols that cleaned text never contains, as digits in English: their rows never train."""
     return "".join(
         symbol
         for symbol in vocabulary.symbols[_RESERVED:]
@@ -139,7 +132,12 @@ def unread_symbols(vocabulary: Vocabulary) -> str:
 
 
 def _candidates(symbol: str, source: str) -> Iterator[str]:
-    """The symbols of the source that this one can start from, the best first."""
+    """The symbols of the source that this one can start from, the best first.
+
+    Marks have the neighbours of a table. A letter starts from the one that it has under its
+    accent (`ä` from `a`), another of the same base (`a` from `ä`), or the first of its
+    transliteration (`ß` from `s`, `ж` from `z`). Any other punctuation starts from the space.
+    """
     if symbol in source:
         yield symbol
     yield from (near for near in _NEIGHBOURS.get(symbol, "") if near in source)
@@ -170,6 +168,5 @@ def _quoted(symbol: str) -> str:
 
 
 def _listed(names: list[str]) -> str:
-    shown = ", ".join(names[:_MAX_NAMED])
     more = len(names) - _MAX_NAMED
-    return f"{shown} and {more:,} more" if more > 0 else shown
+    return ", ".join(names[:_MAX_NAMED]) + (f" and {more:,} more" if more > 0 else "")

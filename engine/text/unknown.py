@@ -19,7 +19,6 @@ class UnknownCharacter:
 
     character: str
     count: int
-    """Times that the corpus has it."""
     line: int
     """The first line in `metadata.csv` with it, from 1."""
     example: str
@@ -56,10 +55,7 @@ def unknown_characters(
 
 
 def sentence_about(unknown: UnknownCharacter) -> str:
-    """One line about a character: how often, where first, and what is read in its place.
-
-    For example: `'"' 14 times, first in line 3 (he said "stop" to): read as a space`.
-    """
+    """For example `'"' 14 times, first in line 3 (he said "stop" to): read as a space`."""
     times = "once, in" if unknown.count == 1 else f"{unknown.count:,} times, first in"
     reading = "a space" if unknown.becomes.isspace() else repr(unknown.becomes)
     return (

@@ -36,16 +36,12 @@ def _fold(character: str) -> str:
 class Vocabulary:
     """The symbols that a voice can read; a symbol's place is its row of the embedding.
 
-    The first symbol is P (padding, index 0) and the second E (end of sentence, index 1).
-    Both stand for themselves only inside the networks: text never produces them.
-
-    Raises `InputError` when the symbols cannot serve as a vocabulary.
+    The first symbol is P (padding, index 0) and the second E (end of sentence, index 1); text
+    never produces them. Raises `InputError` when the symbols cannot serve as a vocabulary.
     """
 
     symbols: str
-    """All symbols in the order of their indices."""
     cleaner: CleanerName = "english"
-    """How text is made to fit the symbols."""
 
     def __post_init__(self) -> None:
         [(symbol, count)] = Counter(self.symbols).most_common(1) or [("", 0)]
@@ -152,12 +148,11 @@ class Vocabulary:
 
 
 def split_sentences(text: str, vocabulary: Vocabulary, max_characters: int) -> list[str]:
-    """Cut text into pieces that can be spoken one by one.
+    """Cut text into its sentences, but for those without a letter or digit.
 
-    Every sentence is a piece of its own. One that is too long is cut at `;`, if that is not
-    enough at `,`, then at spaces, and inside a word only when the word alone is too long. Each
-    piece is cleaned and has, with its E, at most `max_characters` symbols; those without a letter
-    or digit are left out.
+    One that is too long is cut at `;`, if that is not enough at `,`, then at spaces, and inside a
+    word only when the word alone is too long. Each piece is cleaned and has, with its E, at most
+    `max_characters` symbols.
 
     Raises `ValueError` when the limit leaves no room for one symbol and E.
     """

@@ -46,11 +46,7 @@ class FoundNetwork:
 
     @cached_property
     def spec(self) -> NetworkSpec:
-        """Its sizes.
-
-        Raises:
-            InputError: its variables are not those of a DC-TTS network.
-        """
+        """Its sizes; an `InputError` where its variables are not those of a DC-TTS network."""
         shapes = {name: entry.shape for name, entry in self.bundle.entries.items()}
         try:
             return spec_from_shapes(self.network, shapes)
@@ -116,10 +112,10 @@ class FoundNetwork:
 
 
 def models_at(prefix: Path) -> dict[NetworkName, FoundNetwork]:
-    """Return what one checkpoint holds: usually one network.
+    """Return what one checkpoint holds: one network or both.
 
     Raises:
-        InputError: it is damaged, or holds neither network.
+        InputError: it is damaged, or holds neither.
     """
     bundle = Bundle(prefix)
     found = {network.network: network for network in _networks_of(bundle)}
@@ -171,11 +167,7 @@ def models_in(folder: Path, notes: list[str]) -> dict[NetworkName, FoundNetwork]
 
 
 def _networks_of(bundle: Bundle) -> list[FoundNetwork]:
-    """Return the networks whose variables a checkpoint holds; none for one of something else.
-
-    Raises:
-        InputError: its step is missing or impossible.
-    """
+    """Return the networks whose variables a checkpoint holds; none for one of something else."""
     networks = [
         network
         for network, scope in SCOPES.items()

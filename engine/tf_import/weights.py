@@ -60,7 +60,7 @@ def spec_from_shapes(network: NetworkName, shapes: Mapping[str, tuple[int, ...]]
     """Derive a network's sizes from the shapes of its variables.
 
     Raises:
-        InputError: one of the variables that show them is missing, or of another shape.
+        InputError: a variable that shows them is missing, or of another shape.
     """
     if network == "text2mel":
         symbols, embedding = _sizes(shapes, _EMBEDDING, 2)

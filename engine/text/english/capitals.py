@@ -3,7 +3,7 @@
 import re
 
 from engine.text.english.numbers import cardinal, ordinal, year
-from engine.text.english.rules import Found, Rules, one_of, word_list
+from engine.text.english.rules import Found, Rules, any_of, one_of, word_list
 
 roman_spoken = Rules(apart=True)
 """Roman numerals as words: "Henry the eighth", "Chapter four"."""
@@ -15,19 +15,13 @@ _PREVIOUS = re.compile(r"([^\W\d_][\w'’]{0,30})(?:, | )$")
 _COUNTED = word_list("counted")
 # Rulers and popes of whom there were so many that V and X, and in places I, are numbers.
 _RULERS = word_list("rulers")
-_AFTER_FIRST = re.compile(
-    r"(?:[,;:.!?)\"”’—-]|$| (?:of|was|is|and|died|reigned|became|ruled|made|gave|in|at|by|to|the|"
-    r"who|whose|wore|took|came|went|married|lost|won|fought|granted|founded)\b)|['’]s\b"
-)
+_AFTER_FIRST = re.compile(rf"(?:[,;:.!?)\"”’—-]|$| (?:{any_of('after_first')})\b)|['’]s\b")
 _CENTURY = re.compile(r"(?:th)?[ -](?:[Cc]entur(?:y|ies)|[Dd]ynasty)\b")
 _INTO_A_VEIN = re.compile(r" (?:access|antibiotics|bag|drip|fluid|infusion|line|pole|therapy)s?\b")
 
 
 # In lower case only after what is counted, and no letter by itself: "page xii", "scene iv".
-@roman_spoken.reads(
-    r"(?<![\w'’-])((?i:act|book|canto|chap|chapter|page|pages|part|psalm|scene|section|stanza|verse|"
-    r"volume)) ([ivxl]{2,8})(?![\w'’&-])"
-)
+@roman_spoken.reads(rf"(?<![\w'’-])((?i:{any_of('small_numerals')})) ([ivxl]{{2,8}})(?![\w'’&-])")
 def _small(found: Found) -> str | None:
     numeral = found[2].upper()
     if not _WELL_FORMED.fullmatch(numeral):

@@ -7,18 +7,13 @@ from fractions import Fraction
 from functools import lru_cache
 
 from engine.text.english.numbers import digit_by_digit
+from engine.text.english.rules import any_of
 
 # With the semicolon only: "AT&T" and "R&D" have none.
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
-_TAG = re.compile(
-    r"</?(?:a|abbr|b|big|cite|code|del|dfn|em|font|i|ins|kbd|mark|q|s|samp|small|span|strike|"
-    r"strong|sub|sup|tt|u|var)(?: [^<>]{0,300})?/?>",
-    re.IGNORECASE,
-)
+_TAG = re.compile(rf"(?i)</?(?:{any_of('inline_tags')})(?: [^<>]{{0,300}})?/?>")
 _BLOCK_TAG = re.compile(
-    r"<(?:/?(?:blockquote|body|dd|div|dl|dt|h[1-6]|head|hr|html|img|li|ol|p|pre|table|tbody|td|th|"
-    r"thead|tr|ul|br)(?: [^<>]{0,300})?/?|!--[^<>]{0,300}--)>",
-    re.IGNORECASE,
+    rf"(?i)<(?:/?(?:{any_of('block_tags')})(?: [^<>]{{0,300}})?/?|!--[^<>]{{0,300}}--)>"
 )
 _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 # After a number, and after one or two letters that stand by themselves or in a formula.

@@ -14,7 +14,7 @@ from engine.text.english.numbers import (
     quantity,
     year,
 )
-from engine.text.english.rules import Found, Rules, spoken_forms
+from engine.text.english.rules import Found, Rules, any_of, spoken_forms
 
 rows_and_rates_spoken = Rules()
 """Rows of digits that no other rule takes one by one, thousands with a space as one number, and
@@ -127,22 +127,10 @@ def _is_year(written: str) -> bool:
 
 
 # A count, not a year, stands before these.
-_COUNTED = re.compile(
-    r" (?:people|men|women|children|soldiers|troops|sheep|fish|feet|miles|metres|meters|years|days|"
-    r"hours|minutes|seconds|months|weeks|times|million|billion|thousand|dozen|percent|per cent|"
-    r"pounds|dollars|euros|pence|copies|pages|words|votes|points|degrees)\b"
-)
+_COUNTED = re.compile(rf" (?:{any_of('numerous')}|per cent)\b")
 _PLURAL = re.compile(r" [a-z]{3,20}s\b")
-_NO_PLURAL = re.compile(
-    r" (?:[a-z]{1,18}ss|was|has|his|its|this|does|thus|plus|minus|always|perhaps|besides|across|"
-    r"towards|afterwards|previous|[a-z]{1,17}ous|versus|series)\b"
-)
-_DATED = re.compile(
-    r"\b(?:in|of|since|until|till|by|from|before|after|during|circa|about|year|anno|a d|"
-    r"AD|early|late|mid|spring|summer|autumn|fall|winter|christmas|january|february|march|april|may|"
-    r"june|july|august|september|october|november|december),? $",
-    re.IGNORECASE,
-)
+_NO_PLURAL = re.compile(rf" (?:{any_of('no_plurals')}|[a-z]{{1,18}}ss|[a-z]{{1,17}}ous)\b")
+_DATED = re.compile(rf"(?i)\b(?:{any_of('before_years')}|a d),? $")
 
 
 def _counts(found: Found) -> bool:

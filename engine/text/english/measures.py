@@ -4,7 +4,15 @@ import re
 from typing import NamedTuple
 
 from engine.text.english.numbers import NUMBER, cardinal, fraction, mixed, quantity
-from engine.text.english.rules import Found, Rules, one_of, spoken_forms, starts_sentence, word_list
+from engine.text.english.rules import (
+    Found,
+    Rules,
+    any_of,
+    one_of,
+    spoken_forms,
+    starts_sentence,
+    word_list,
+)
 
 money_spoken = Rules(apart=True)
 """Sums as words: "five dollars and twenty cents", "one point five billion euros"."""
@@ -28,12 +36,7 @@ _SCALE = r"(?: ?(thousand|million|billion|trillion|mln|mn|bn|tn|[kKmMbB])(?!\w))
 _BEFORE = r"((?<![A-Za-z])(?:US|A|C)\$|(?<![A-Za-z])(?:USD|GBP|EUR|JPY|CHF|Rs\.?) ?|[$£€¥₹₽₩₿]) ?"
 _AFTER = r" ?(USD|GBP|EUR|JPY|CHF|[£€¥₹₽₩₿¢](?! ?\d)|\$(?! ?\d)|p)(?!\w)"
 _TO = r" ?[-–—] ?"
-# Nouns that a sum describes, with or without an article: a £5m deal, £10 notes.
-_DESCRIBED = re.compile(
-    r"[ -](?:bill|bond|bonus|budget|business|cheque|check|coin|company|contract|deal|fee|fine|fund|"
-    r"gift|grant|house|investment|loan|lawsuit|mortgage|note|phone|plan|prize|programme|project|"
-    r"reward|scheme|settlement|stamp|takeover|ticket|voucher)s?\b"
-)
+_DESCRIBED = re.compile(rf"[ -](?:{any_of('described')})s?\b")
 
 money_spoken.add(
     r"£ ?(\d{1,9}),? (\d{1,2})s\b\.?(?:,? (\d{1,2})d\b\.?)?",

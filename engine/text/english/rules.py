@@ -16,6 +16,11 @@ def word_list(name: str) -> frozenset[str]:
     return frozenset(_LISTS[name].split())
 
 
+def any_of(name: str) -> str:
+    """A list of `words.toml` as an expression for any of its words."""
+    return "|".join(_LISTS[name].split())
+
+
 def spoken_forms(name: str) -> dict[str, str]:
     """A table of `words.toml`: what is spoken, by how it is written."""
     return {form: words for words, forms in _LISTS[name].items() for form in forms.split("|")}

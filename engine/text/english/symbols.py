@@ -2,22 +2,17 @@
 
 import re
 
-from engine.text.english.rules import Found, Rules, one_of, spoken_forms
+from engine.text.english.rules import Found, Rules, any_of, one_of, spoken_forms
 
 addresses_spoken = Rules()
 """Addresses as words: "example dot com slash news"; their case stays."""
 
-_ENDINGS = (
-    "ac|ai|app|au|biz|ca|ch|co|com|de|dev|edu|eu|fm|fr|gov|ie|info|io|it|jp|me|mil|museum|net|nl|"
-    "nz|org|ru|tv|uk|us|xyz|"
-    "bin|bmp|cfg|conf|css|csv|doc|docx|exe|flac|gif|gz|htm|html|ini|jpeg|jpg|js|json|log|md|mov|"
-    "mp3|mp4|npz|ogg|pdf|png|ppt|py|rar|sh|svg|tar|tex|toml|txt|wav|xls|xlsx|xml|yaml|yml|zip"
-)
 # An address is taken whole or not at all, from a place where none can be under way: so its
 # repetitions need no bound.
 _MAIL = r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
 _HOST = r"[A-Za-z0-9](?:[\w-]*\.)+"
 _PATH = r"(?:[/?#][\w./?#=&%~+:@-]*)?"
+_ENDINGS = any_of("address_endings")
 _PAGE = (
     rf"(?:(?:https?|ftp)://|(?<![\w.@/-])www\.)[\w.-]+(?::\d{{1,5}})?{_PATH}"
     rf"|(?<![\w.@/-]){_HOST}(?:{_ENDINGS})\b(?!\.\w){_PATH}"

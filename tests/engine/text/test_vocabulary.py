@@ -84,7 +84,7 @@ def test_indices_are_the_text_and_one_e(text: str, vocabulary: Vocabulary) -> No
 def test_indices_are_of_clean_text_alone() -> None:
     assert ENGLISH.indices("a b") == [3, 2, 4, 1]
     for text in ("A", "a1", "P"):
-        with pytest.raises(ValueError, match="no symbol"):
+        with pytest.raises(ValueError, match="not in the vocabulary"):
             ENGLISH.indices(text)
 
 
