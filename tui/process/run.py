@@ -25,7 +25,7 @@ from engine.session import Session
 from tui.process.background import Front, open_front
 from tui.process.endings import ExitReason, LastWait, closing_lines, describe_end, describe_outcome
 from tui.process.logs import flush_log, log_of_this_process, open_log
-from tui.process.signals import Outlet, SignalWatch, exit_code
+from tui.process.signals import SignalWatch, exit_code
 from tui.process.terminal import Terminal
 
 LOG = logging.getLogger(__name__)
@@ -144,7 +144,7 @@ def _keep_training(screen: "Screen", session: Session) -> None:
     screen.front.release()
 
 
-class Screen(Outlet):
+class Screen:
     """The app, the terminal that it is drawn on, and the watch over both."""
 
     def __init__(
