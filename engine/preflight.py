@@ -17,23 +17,19 @@ from engine.choices import CloudName
 from engine.errors import InputError
 from engine.machine.cloud.detect import chosen_cloud
 from engine.machine.cloud.providers import metadata_base
-from engine.machine.lock import LOCK_NAME
 from engine.networks.specs import preset_of
 from engine.run.options import QUOTE_A_SUM, TrainOptions
 from engine.run.stop import AlreadyThereError, StopPoint, StopRule, StoredStop, read_stored_stop
 from engine.text.mapping import require_vocabulary
 from engine.text.vocabulary import Vocabulary
-from engine.voice.dataset import as_stored, require_dataset, require_free
-from engine.voice.folder import OLD_EXPORT, RESTORING, Voice
+from engine.voice.dataset import LEFTOVERS, as_stored, require_dataset, require_free
+from engine.voice.folder import OLD_EXPORT, Voice
 from engine.voice.layout import is_checkpoint, list_checkpoints
 from engine.voice.settings import VoiceSettings
 from engine.voice.spend import SpendLog
 
 _Resolve = Callable[[StopRule | StoredStop, int], StopPoint]
 """Where a stop lies for a voice at a step; raises as `StopRule.resolve`."""
-
-# What a run that ended early may have left in the folder of a voice that is yet to be.
-_LEFTOVERS = {LOCK_NAME, "socket", "features", "corpus.json", "check.json", RESTORING}
 
 
 Note = tuple[Literal["event", "warn"], str]
@@ -83,7 +79,7 @@ def check_options(options: TrainOptions) -> Preflight:
     dataset = (folder / settings.dataset).resolve()
     require_dataset(dataset)
     if new:
-        require_free(folder, _LEFTOVERS, dataset)
+        require_free(folder, LEFTOVERS, dataset)
     cloud = _cloud(options)
     # A price that the cloud is yet to say can be asked for money as well.
     price = math.inf if cloud and settings.price_auto else settings.price

@@ -220,25 +220,20 @@ class RemoteSession:
                 break
         if is_running(self.pid):
             return f"The connection to process {self.pid} has ended; attach again to see the run."
+        successor = holder_of(self._folder) or ""
+        # The lock of a process that was killed is held until its last thread is gone.
+        if successor.startswith(f"process {self.pid} "):
+            successor = ""
         # A run that ends by itself removes its socket, and a screen that was stopped meanwhile
         # does not hear how it ended.
-        holder = self._successor()
-        if holder is not None or not (self._folder / SOCKET_NAME).exists():
-            others = "" if holder is None else f", and {holder} trains the voice: attach again"
+        if successor or not (self._folder / SOCKET_NAME).exists():
+            others = f", and {successor} trains the voice: attach again" if successor else ""
             log = self._folder / "voicecoach.log"
             return f"Process {self.pid}, which trained, has ended; {log} says how{others}."
         return (
-            f"Process {self.pid}, which trained, is gone: it was killed, or the "
-            f"machine ran out of memory; `{self._snapshot.command_to_continue}` continues from "
-            f"what was saved."
+            f"Process {self.pid}, which trained, is gone: it was killed, or the machine ran out of "
+            f"memory; `{self._snapshot.command_to_continue}` continues from what was saved."
         )
-
-    def _successor(self) -> str | None:
-        """Name who trains the voice after this run, if somebody does."""
-        holder = holder_of(self._folder)
-        # The lock of a process that was killed is held until its last thread is gone.
-        is_its_own = holder is not None and holder.startswith(f"process {self.pid} ")
-        return None if is_its_own else holder
 
 
 def ask_status(folder: Path, seconds: float) -> Status | None:

@@ -13,9 +13,7 @@ from engine.check.report import Finding, Severity
 
 # Recordings that make a level usual, and decibels from it that make an outlier, unless the corpus
 # varies more by itself.
-_MIN_LEVELS = 4
-_MIN_DEVIATION = 6.0
-_DEVIATIONS = 3.5
+_MIN_LEVELS, _MIN_DEVIATION, _DEVIATIONS = 4, 6.0, 3.5
 _MAD_TO_SIGMA = 1.4826
 # Decibels from the 5th to the 95th percentile that a reader at one microphone stays within.
 _USUAL_SPREAD = 10.0
@@ -30,8 +28,7 @@ _REPORTED_ONCE = frozenset(
 )
 # Seconds by which copies may differ in length, and the correlation of their fingerprints: that of
 # other clips of LJ Speech is 0.7 at most, of copies in other formats 0.98 and more.
-_SAME_LENGTH = 0.03
-_SAME = 0.96
+_SAME_LENGTH, _SAME = 0.03, 0.96
 
 Found = tuple[Recording, Finding]
 """A finding and the recording that it is about."""

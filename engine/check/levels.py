@@ -19,23 +19,18 @@ _LOWEST = -100.0
 _DIGITAL_SILENCE = -90.0
 # Several of the loudest and the quietest frames are taken together, so that a click is not the
 # speech, nor one lucky frame the room. Pauses longer than so many seconds are left out.
-_LOUDEST_FRAMES = 10
-_QUIETEST_SHARE = 0.03
-_QUIETEST_FRAMES = 3
+_LOUDEST_FRAMES, _QUIETEST_FRAMES, _QUIETEST_SHARE = 10, 3, 0.03
 _LONG_PAUSE = 0.5
 # Speech reaches down to this below its loudest tenth of a second.
 _SPEECH_RANGE = 20.0
-# Below the level of the speech by this much nothing is heard as speech.
-_PAUSE_DEPTH = 35.0
-# Above the noise by this much something is, if there is room for it.
-_ABOVE_NOISE = 6.0
+# Below the speech by this much nothing is heard as speech; above the noise by this much something
+# is, if there is room for it.
+_PAUSE_DEPTH, _ABOVE_NOISE = 35.0, 6.0
 # Shorter runs of frames are no speech sound: clicks do not end a pause.
 _SHORTEST_SOUND = 3
 # Frames of one level, within so many decibels and this far below the speech, hold no speech
 # however loud they are over the noise elsewhere: a fan, or the room of another recording.
-_STEADY_FRAMES = 40
-_STEADY_RANGE = 5.0
-_STEADY_DEPTH = 20.0
+_STEADY_FRAMES, _STEADY_RANGE, _STEADY_DEPTH = 40, 5.0, 20.0
 _QUIET, _NEARLY_SILENT = -36.0, -48.0
 # Speech with its pauses reaches about -12 dB of full scale even from a limiter.
 _TOO_LOUD = -7.0

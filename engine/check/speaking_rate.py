@@ -14,8 +14,7 @@ from engine.check.report import Finding, Severity, Spread
 
 # Characters a second over a whole clip. Auctioneers reach about 30; 3 is dictation with a pause
 # after every word.
-_FASTEST = 35.0
-_SLOWEST = 3.0
+_FASTEST, _SLOWEST = 35.0, 3.0
 # The same for scripts whose characters are syllables or words.
 _SLOWEST_SYLLABLES = 1.0
 # Shorter clips are reported as too short: a click left of a recording has no speaking rate.
@@ -24,15 +23,13 @@ _MIN_SECONDS = 0.18
 _MIN_CLIPS = 6
 # Limits of the spread of the logarithm of the rate, as a standard deviation: a few similar clips
 # prove no reader so steady, and a corpus full of wrong transcripts must not set its own norm.
-_MIN_SPREAD = 0.09
-_MAX_SPREAD = 0.25
+_MIN_SPREAD, _MAX_SPREAD = 0.09, 0.25
 # Seconds by which the ends of a clip vary, however short it is: breaths, tails, the trimming.
 _ENDS_SECONDS = 0.2
 # Characters by which spelling and speech differ, however short a text is.
 _SPELLING = 3.0
 # Standard deviations from the usual rate.
-_DOUBTFUL = 3.5
-_EXTREME = 5.0
+_DOUBTFUL, _EXTREME = 3.5, 5.0
 # Within this many of the usual rate two exchanged texts fit each other's recording.
 _FITTING = 1.5
 # Scales the median absolute deviation to the standard deviation of a normal distribution.
@@ -41,12 +38,9 @@ _MAD_TO_SIGMA = 1.4826
 # corpus, in which chance finds more; the mean deviations (capped, so that one clip cannot decide)
 # from their own and from the neighbour's; and the spread of a usual reader, because that of a
 # corpus that is half shifted means nothing.
-_SHIFTED_CLIPS = 5
-_SHIFTED_PER_DOUBLING = 1.4
+_SHIFTED_CLIPS, _SHIFTED_PER_DOUBLING = 5, 1.4
+_CAP, _SHIFTED_OWN, _SHIFTED_OTHER = 5.0, 1.4, 0.9
 _USUAL_SPREAD = 0.15
-_SHIFTED_OWN = 1.4
-_SHIFTED_OTHER = 0.9
-_CAP = 5.0
 
 
 def rate_findings(
@@ -85,10 +79,6 @@ class _Timed:
     recording: Recording
     text: str
     seconds: float
-
-    @property
-    def line(self) -> int:
-        return self.recording.clip.line
 
     @property
     def rate(self) -> float:
@@ -183,7 +173,7 @@ def _finding(
     fast = clip.rate > (math.exp(usual.centre) if usual.centre is not None else _SLOWEST * 3)
     figure = f"{clip.rate:.1f} characters/s over {clip.seconds:.1f} s, where {usual.span(clip)}"
     partners = [
-        str(other.line)
+        str(other.recording.clip.line)
         for other in suspects
         if other is not clip and usual.fit_each_other(clip, other)
     ]
@@ -213,12 +203,12 @@ def _shifts(clips: Sequence[_Timed], usual: _Usual) -> Iterator[tuple[list[Recor
             and sum(own[start:end]) >= _SHIFTED_OWN * length
             and sum(other[start:end]) <= _SHIFTED_OTHER * length
         ):
-            run = texts[start:end]
+            run = [clip.recording for clip in texts[start:end]]
             figure = (
-                f"{length} texts from about line {run[0].line} to {run[-1].line} fit the "
+                f"{length} texts from about line {run[0].clip.line} to {run[-1].clip.line} fit the "
                 f"{neighbour} clip's recording"
             )
-            yield [clip.recording for clip in run], finding("shifted-texts", figure, float(length))
+            yield run, finding("shifted-texts", figure, float(length))
 
 
 def _best_run(gains: Sequence[float]) -> tuple[int, int]:

@@ -24,15 +24,12 @@ _TELEPHONE = 5_700.0
 # Mains: its frequency in Hz and how far the grid may stray from it; the neighbourhood that a hum
 # stands out of, and by how many dB.
 _MAINS = (50.0, 60.0)
-_STRAYS = 0.6
-_NEIGHBOURHOOD = 12.0
-_STANDS_OUT = 15.0
+_STRAYS, _NEIGHBOURHOOD, _STANDS_OUT = 0.6, 12.0, 15.0
 # Hum less than so many dB below the speech is heard.
 _HEARD = 36.0
 # Sample rate in Hz at which hum is looked for, and seconds below which it cannot be told from a
 # low voice.
-_SLOW_RATE = 500.0
-_SHORTEST = 1.5
+_SLOW_RATE, _SHORTEST = 500.0, 1.5
 
 
 def spectrum_findings(

@@ -16,8 +16,7 @@ from engine.formatting import printable
 from engine.text.vocabulary import Vocabulary
 
 # A text so many times longer than the limit is not cleaned to count its symbols.
-_HOPELESS = 20
-_MAX_QUOTED = 40
+_HOPELESS, _MAX_QUOTED = 20, 40
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 # What transcribers write for sounds that are no words.
 _NO_WORDS = re.compile(

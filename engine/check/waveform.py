@@ -13,9 +13,7 @@ from engine.formatting import plural
 _STEP_16 = 1 / 32_768
 # Samples in a row at the same height that make a flat top, and flat tops that make clipping: a
 # slow wave may rest on its one highest crest.
-_FLAT_SAMPLES = 3
-_FLAT_TOPS = 4
-_FLAT_TOPS_AT_FULL_SCALE = 2
+_FLAT_SAMPLES, _FLAT_TOPS, _FLAT_TOPS_AT_FULL_SCALE = 3, 4, 2
 _FULL_SCALE = 0.985
 # Distance from the peak within which samples count as at the same height.
 _FLATNESS = 2e-4
@@ -23,26 +21,21 @@ _FLATNESS = 2e-4
 _HARMFUL_CLIPPING = 0.005
 # Share of the samples above nine tenths of the peak: speech has half a percent at most, a wave
 # whose tops were cut and then coded or converted has one or more. Short clips prove nothing.
-_NEAR_THE_PEAK = 0.9
-_SQUASHED = 0.009
-_MIN_SQUASHED_SECONDS = 0.8
+_NEAR_THE_PEAK, _SQUASHED, _MIN_SQUASHED_SECONDS = 0.9, 0.009, 0.8
 # Higher samples are rarer, but they gather where a wave was limited, even after coding or
 # conversion rounded the tops: how many times more samples there are around a height than a
 # quarter below it, where that height has a share of the samples at all. LJ Speech has 0.6 at
 # most, a limiter makes 1, and clipping 1.6 and more.
-_GATHERED = 1.4
-_MIN_GATHERED = 0.004
+_GATHERED, _MIN_GATHERED = 1.4, 0.004
 _HEIGHTS = np.arange(0.4, 1.0, 0.05)
 # So low a peak is no sign of clipping but of too few steps.
 _LOWEST_PEAK = 0.02
 # Mean of the samples in shares of full scale.
 _OFFSET, _HARMFUL_OFFSET = 0.008, 0.1
 # Seconds of samples that do not change, between samples that do: a buffer that ran dry.
-_MIN_DROPOUT, _MAX_DROPOUT = 0.004, 0.5
-_HARMFUL_DROPOUT = 0.05
+_MIN_DROPOUT, _MAX_DROPOUT, _HARMFUL_DROPOUT = 0.004, 0.5, 0.05
 # Seconds of speech before and after a dropout, and its level below the recording's, in dB.
-_BESIDE = 0.005
-_BESIDE_LEVEL = 20.0
+_BESIDE, _BESIDE_LEVEL = 0.005, 20.0
 # The last frame's level below the speech in dB, less than which a word was cut off.
 _CUT_END = 12.0
 # Smaller leaps drown in speech, in shares of full scale.
@@ -60,9 +53,7 @@ _MAX_CANDIDATES = 400
 _DEAD = 0.003
 # Correlation with the loudest channel: below the first a channel is another recording or another
 # place in the room; below the second mixing takes away from both.
-_ALIKE = 0.9
-_DIFFERENT = 0.5
-_OPPOSED = -0.2
+_ALIKE, _DIFFERENT, _OPPOSED = 0.9, 0.5, -0.2
 
 
 def waveform_findings(samples: NDArray[np.float32], rate: int, levels: Levels) -> Iterator[Finding]:

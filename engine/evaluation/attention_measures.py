@@ -1,4 +1,4 @@
-"""How well a text was read, in three numbers measured from an attention matrix."""
+"""How well a text was read, in two numbers measured from an attention matrix."""
 
 from dataclasses import dataclass
 
@@ -18,9 +18,6 @@ class AttentionMeasures:
     off_diagonal: float
     """How much attention strays from a steady pace: mean of A·W with the guide's W (paper
     section 4.2); 0 is best."""
-    coverage_penalty: float
-    """Whether characters are skipped or repeated: mean over n of log(1 + (1 − Σₜ A)²), zero
-    when each gets one frame's worth of attention."""
 
 
 def measure_attention(attention: NDArray[np.float32]) -> AttentionMeasures:
@@ -29,9 +26,7 @@ def measure_attention(attention: NDArray[np.float32]) -> AttentionMeasures:
     if not attention.size:
         raise ValueError(f"an attention matrix of {n} characters and {t} frames has no measures")
     penalty = guide(torch.tensor([n]), torch.tensor([t]), n, t)[0].numpy()
-    total = attention.sum(axis=1, dtype=np.float64)
     return AttentionMeasures(
         focus=float(attention.max(axis=0).mean()),
         off_diagonal=float((attention * penalty).mean()),
-        coverage_penalty=float(np.log1p((1 - total) ** 2).mean()),
     )

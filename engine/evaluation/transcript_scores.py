@@ -25,21 +25,18 @@ _PROBES = 4
 # Transcripts that the voice speaks to show what its own speaker sounds like.
 _SPOKEN = 8
 # Separation from which on no match is tried, and the factor by which one must be better.
-_CLEAR = 5.0
-_BETTER = 1.1
+_CLEAR, _BETTER = 5.0, 1.1
 # Clips with which a corpus can be compared with itself.
 _MIN_CLIPS = 4
 # Share of the clips whose transcripts must be recognised, and what counts as recognised: a loss
 # that so few other transcripts reach.
-_RECOGNISED = 0.1
-_SELDOM = 0.02
+_RECOGNISED, _SELDOM = 0.1, 0.02
 # Median focus of attention from which on a voice reads along: one that does has 0.4 and more, with
 # another speaker, too; one that attends to all characters equally 0.01.
 _READS_ALONG = 0.1
 # A score becomes suspicious so many standard deviations from the median of the corpus, but never
 # closer than this share of the way to other clips' transcripts.
-_DEVIATIONS = 6.0
-_NEAREST = 0.25
+_DEVIATIONS, _NEAREST = 6.0, 0.25
 # Where even other clips' transcripts are closer, so many, because right ones reach them.
 _MIN_DEVIATIONS = 3.0
 # Attention off a steady pace that is not suspicious yet: a pause is enough for it.

@@ -78,7 +78,7 @@ def _driver() -> str:
         found = re.search(r"Kernel Module.*?\s([0-9]+\.[0-9.]+)\s", _DRIVER.read_text())
     except OSError:
         found = None
-    return f"the driver {found[1]}" if found else "one that does not say its version"
+    return f"driver {found[1]}" if found else "a driver of unknown version"
 
 
 def _lack_of_code(index: int) -> str:
@@ -88,8 +88,8 @@ def _lack_of_code(index: int) -> str:
     if not built_for or any(_runs_on(code, capability) for code in built_for):
         return ""
     return (
-        f"{torch.cuda.get_device_name(index)} is of compute capability "
-        f"{'.'.join(map(str, capability))}, for which torch {torch.__version__} has no code"
+        f"{torch.cuda.get_device_name(index)} has compute capability "
+        f"{'.'.join(map(str, capability))}, which torch {torch.__version__} was not built for"
     )
 
 

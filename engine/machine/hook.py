@@ -57,7 +57,7 @@ class Hook:
         with tempfile.TemporaryFile() as output:
             outcome = self._run(self._notice, output)
             _log.info("--on-interrupt %s; its output:\n%s", outcome, _end_of(output))
-        severity = "information" if outcome == "is done" else "warning"
+        severity = "information" if outcome == "finished" else "warning"
         self._report(f"--on-interrupt {outcome}", severity)
 
     def _run(self, notice: SpotNotice, output: IO[bytes]) -> str:
@@ -83,8 +83,8 @@ class Hook:
             # With whatever it has started itself.
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            return "took too long and was ended"
-        return "is done" if code == 0 else f"ended with code {code}; its output is in the log"
+            return "took too long and was killed"
+        return "finished" if code == 0 else f"exited with code {code}; its output is in the log"
 
 
 def _end_of(output: IO[bytes]) -> str:

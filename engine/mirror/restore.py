@@ -11,34 +11,22 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
+from engine.choices import NETWORKS
 from engine.errors import EngineError, InputError
-from engine.machine.lock import LOCK_NAME, require_untrained
+from engine.machine.lock import require_untrained
 from engine.mirror.address import checked_address, without_secrets
 from engine.mirror.fetch import Fetch, FetchOptions
 from engine.mirror.layout import Marker, read_index
 from engine.mirror.store import MirrorError, Store, backoff
 from engine.run.options import TrainOptions
-from engine.voice.dataset import as_stored, require_dataset, require_free
-from engine.voice.folder import RESTORING, Voice
+from engine.voice.dataset import LEFTOVERS, as_stored, require_dataset, require_free
+from engine.voice.folder import Voice
 from engine.voice.settings import VoiceSettings
 
 # Tries for a voice that is not here, with waits of 1, 2, 4 … seconds at most: two minutes.
 _TRIES = 8
-# What a fetch that was cut off, or a run that ended early, has left.
-_LEFTOVERS = {
-    LOCK_NAME,
-    "socket",
-    "features",
-    "text2mel",
-    "ssrn",
-    "samples",
-    "spend.jsonl",
-    "spend.open",
-    "corpus.json",
-    "check.json",
-    "mirror.confirmed",  # version 0.1
-    RESTORING,
-}
+# What a fetch that was cut off has left, or a run that ended early; the last is of version 0.1.
+_LEFTOVERS = LEFTOVERS | {*NETWORKS, "samples", "spend.jsonl", "spend.open", "mirror.confirmed"}
 
 
 def restore_from_mirror(options: TrainOptions, fetching: FetchOptions) -> TrainOptions:

@@ -106,7 +106,7 @@ class Uploader:
             self._publisher.update(mirror=self._state)
             self._thread.start()
             if not self._thread.running:
-                self._lose("there is no memory for its thread")
+                self._lose("not uploading: the system refused a thread")
 
     def wake(self, _saved: Path) -> None:
         """Compare now, as a checkpoint was saved; returns at once."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, get_args
+from typing import Annotated
 
 from msgspec import Meta
 
@@ -55,12 +55,9 @@ class SSRNSpec:
     hidden: _Width = 512
     """Width, the paper's c."""
     dropout: _Share = 0.05
-    """Share of activations dropped after every layer but the last while training."""
+    """This and what follows as in `Text2MelSpec`."""
     logit_dropout: _Share = 0.0
-    """The same for the last layer. The BBC's code drops logits too, which sets the prediction to
-    one half there and teaches nothing."""
     epsilon: _Epsilon = 1e-5
-    """Added to the variance by layer normalisation; see `Text2MelSpec.epsilon`."""
 
 
 NetworkSpec = Text2MelSpec | SSRNSpec
@@ -70,9 +67,6 @@ _WIDTHS: dict[PresetName, dict[str, int]] = {
     "bbc": {"embedding": 128, "text2mel": 256, "ssrn": 512},
     "small": {"embedding": 128, "text2mel": 128, "ssrn": 128},
 }
-
-PRESETS: tuple[PresetName, ...] = get_args(PresetName)
-"""The presets, the full size first."""
 
 OWN_SIZE = "own size"
 """Shown in place of a preset where a network has other widths, as an imported one may."""
@@ -92,12 +86,11 @@ def preset_spec(
 
 def preset_of(spec: NetworkSpec) -> PresetName | None:
     """The preset whose widths a network has, or None."""
-    network: NetworkName = "ssrn" if isinstance(spec, SSRNSpec) else "text2mel"
-    for preset, known in _WIDTHS.items():
-        embedding = spec.embedding if isinstance(spec, Text2MelSpec) else known["embedding"]
-        if (spec.hidden, embedding) == (known[network], known["embedding"]):
-            return preset
-    return None
+    widths = {"ssrn": spec.hidden}
+    if isinstance(spec, Text2MelSpec):
+        widths = {"text2mel": spec.hidden, "embedding": spec.embedding}
+    found = (preset for preset, known in _WIDTHS.items() if widths.items() <= known.items())
+    return next(found, None)
 
 
 def size_of(spec: NetworkSpec) -> str:

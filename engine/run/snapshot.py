@@ -287,18 +287,13 @@ class Snapshot:
     """Screens of other processes that only look at it."""
 
     @property
-    def stop_is_unset(self) -> bool:
-        """Whether a stop was asked for that counts from the first step, which was not made yet:
-        nothing but the options knows of it."""
-        return bool(self.stop_text) and self.stop is None
-
-    @property
     def command_to_continue(self) -> str:
         """The shell command that continues this training where it is saved, to the same stop."""
         command = f"voicecoach train --voice {shlex.quote(str(self.voice_folder))}"
         if self.network != "text2mel":
             command += f" --network {self.network}"
-        if self.stop_is_unset:
+        if self.stop is None and self.stop_text:
+            # It counts from the first step, which was not made yet: no file knows of it.
             command += f" --stop-at {shlex.quote(self.stop_text)}"
         if self.mirror is not None and not self.mirror.unused:
             command += f" --mirror {shlex.quote(self.mirror.address)}"

@@ -46,13 +46,9 @@ class Checkpointer:
     ) -> None:
         """Take the memory for a copy of what the network has learned.
 
-        Args:
-            context: what is trained, and where.
-            publisher: where checkpoints, and trouble with them, are reported.
-            cost: training time, which is what is at risk.
-            before_write: bring to the disk what has to be there before a checkpoint.
-            writers: of other files on the same disk, to notice that it is slow.
-            on_saved: called with each checkpoint that is safe on disk.
+        `before_write` bring to the disk what has to be there before a checkpoint; `writers` are
+        those of other files on the same disk, to notice that it is slow; `on_saved` is called with
+        each checkpoint that is safe.
         """
         self._context = context
         self._voice = context.voice
@@ -145,10 +141,10 @@ class Checkpointer:
         self._writer.begin(checkpoint, wait_for_copy)
         self._publisher.update(saving_step=step)
 
-    def save(self, step: int, unlogged: Unlogged, give_up: threading.Event | None = None) -> None:
+    def save(self, step: int, unlogged: Unlogged, hurried: threading.Event | None = None) -> None:
         """Do the same, and wait until it is safe.
 
-        With `give_up` failures are retried for two minutes, or until that is set.
+        With `hurried` failures are retried for two minutes, or until that is set.
 
         Raises:
             FolderLostError: the voice folder is gone.
@@ -158,10 +154,10 @@ class Checkpointer:
         self.wait()
         try:
             while (failure := self._try(step, unlogged)) is not None:
-                if give_up is None or isinstance(failure, FolderLostError):
+                if hurried is None or isinstance(failure, FolderLostError):
                     raise failure
                 left = deadline - time.monotonic()
-                if left < RETRY_SECONDS[0] or self._wait_to_retry(left, give_up):
+                if left < RETRY_SECONDS[0] or self._wait_to_retry(left, hurried):
                     raise EngineError(
                         f"{failure} {self._publisher.snapshot.unsaved_text}."
                     ) from failure
@@ -172,11 +168,11 @@ class Checkpointer:
         self.start(step, unlogged)
         return self.wait()
 
-    def _wait_to_retry(self, left: float, give_up: threading.Event) -> bool:
+    def _wait_to_retry(self, left: float, hurried: threading.Event) -> bool:
         """Wait before the next try, with so many seconds left in all; return whether to give up."""
         self._publisher.beat()
         self._publisher.update(end_waits_for="disk", end_waits_until=time.time() + left)
-        return give_up.wait(RETRY_SECONDS[0])
+        return hurried.wait(RETRY_SECONDS[0])
 
     def wait(self) -> EngineError | None:
         """Wait until nothing is being written; return why the last write failed, if it did."""

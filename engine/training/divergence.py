@@ -99,7 +99,7 @@ class LossRange:
         if limit is None or loss <= limit:
             return ""
         middle = median(one for _, one in self._recent)
-        return f"the loss is {loss:.3f}, far above its recent {middle:.3f}"
+        return f"the loss is {loss:.3f}, far above the recent median of {middle:.3f}"
 
     def add(self, step: int, loss: float) -> None:
         """Make a logged loss part of the range."""

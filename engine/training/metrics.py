@@ -213,7 +213,7 @@ class Metrics:
         try:
             self._history.flush()
         except EngineError as error:
-            raise EngineError(f"{error} Losses stay in memory until they fit.") from error
+            raise EngineError(f"{error} Losses stay in memory until there is room.") from error
 
     def end(self) -> None:
         """Wait until the history is on disk; report losses that it does not take."""

@@ -205,8 +205,8 @@ class Trainer:
         self._checkpointer.wait()
         if self._checkpointer.is_saved(step) or self._rolled_back_before_save():
             return False
-        give_up = self._inbox.hurried if last else None
-        self._checkpointer.save(step, self._metrics.sums.unlogged, give_up)
+        hurried = self._inbox.hurried if last else None
+        self._checkpointer.save(step, self._metrics.sums.unlogged, hurried)
         if draw:
             self._metrics.draw_attention(step)
         return True
@@ -236,11 +236,11 @@ class Trainer:
         self._metrics.roll_back(target.step, target.unlogged, target.text)
         self._checkpointer.roll_back(target.step)
         if target.final:
-            self._give_up(f"{target.text}. {ADVICE}")
+            self._wait_or_end(f"{target.text}. {ADVICE}")
         elif target.step > self._context.base_step:
             self._checkpointer.start(target.step, target.unlogged)
 
-    def _give_up(self, text: str) -> None:
+    def _wait_or_end(self, text: str) -> None:
         """Wait for a person; without one, end."""
         if self._state.finishing:
             return

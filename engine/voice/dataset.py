@@ -4,6 +4,11 @@ from pathlib import Path
 
 from engine.data.clips import METADATA, RECORDINGS
 from engine.errors import InputError
+from engine.machine.lock import LOCK_NAME
+from engine.voice.folder import RESTORING
+
+LEFTOVERS = {LOCK_NAME, "socket", "features", "corpus.json", "check.json", RESTORING}
+"""What a run that ended early may have left in the folder of a voice that is yet to be."""
 
 
 def require_dataset(dataset: Path) -> None:

@@ -3,8 +3,7 @@
 import os
 import threading
 from array import array
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -91,7 +90,7 @@ class History:
         """Where the file is; whoever moves the voice changes it here."""
         # Held while the file is changed, which may take long; not needed to add a line.
         self._writing = threading.Lock()
-        self._waiting: deque[_StoredLine] = deque()
+        self._waiting: list[_StoredLine] = []
         self._losses, self._held_out = _Series(), _Series()
         self.last_step: int | None = None
         """The last step that the file had when it was opened, saved or not."""
@@ -140,12 +139,14 @@ class History:
             EngineError: it cannot be written, and goes on waiting.
         """
         with self._writing:
-            lines = self._take_waiting()
+            # The trainer may append meanwhile.
+            lines = self._waiting[:]
             try:
                 if lines:
                     append_line(self.path, b"\n".join(line.raw for line in lines).decode())
+                    del self._waiting[: len(lines)]
             except BaseException:
-                self._put_back(lines)
+                del self._waiting[:-_MAX_WAITING]
                 raise
 
     def make_safe(self) -> None:
@@ -169,8 +170,7 @@ class History:
             EngineError: the file cannot be read or written.
         """
         with self._writing:
-            waiting = [line for line in self._take_waiting() if line.line.step <= step]
-            self._put_back(waiting)
+            self._waiting = [line for line in self._waiting if line.line.step <= step]
             self._losses, self._held_out = _Series(), _Series()
             try:
                 self._read(step)
@@ -179,22 +179,12 @@ class History:
                     f"The history {self.path} cannot be cut back: {error.strerror}."
                 ) from error
             finally:
-                for line in waiting:
+                for line in self._waiting:
                     self._draw(line.line)
 
     def _draw(self, line: _Line) -> None:
         self._losses.add(line.step, line.loss)
         self._held_out.add(line.step, line.held_out)
-
-    def _take_waiting(self) -> list[_StoredLine]:
-        # The trainer may append meanwhile: each of these operations is atomic.
-        return [self._waiting.popleft() for _ in range(len(self._waiting))]
-
-    def _put_back(self, lines: Sequence[_StoredLine]) -> None:
-        """Let lines wait again, before those that have come since."""
-        self._waiting.extendleft(reversed(lines))
-        while len(self._waiting) > _MAX_WAITING:
-            self._waiting.popleft()
 
     def _read(self, up_to: int) -> None:
         """Remember the last line of every step up to one, and leave the file with these alone."""

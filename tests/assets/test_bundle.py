@@ -37,7 +37,7 @@ def trained(tmp_path) -> Voice:
 
 
 @pytest.mark.slow
-def test_the_weights_that_speak_are_kept_and_an_older_bundle_gives_way(trained, tmp_path):
+def test_the_ema_weights_are_kept_and_an_older_bundle_gives_way(trained, tmp_path):
     add_network(trained, "ssrn", SSRNSpec(4, 5, hidden=4))
     out = tmp_path / "out"
     for _ in range(2):

@@ -51,14 +51,14 @@ def training(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return sentences.read_sentences(out)
 
 
-def test_the_same_seed_gives_the_same_sentences_and_another_seed_others() -> None:
+def test_a_seed_gives_the_same_sentences_and_another_others() -> None:
     grammar = sentences.Grammar.read(sentences.LANGUAGE)
     once = sentences.generate(grammar, 300, seed=7)
     assert sentences.generate(grammar, 300, seed=7) == once
     assert sentences.generate(grammar, 300, seed=8) != once
 
 
-def test_the_training_sentences_are_many_short_and_of_common_words(training: list[str]) -> None:
+def test_training_sentences_are_many_and_of_common_words(training: list[str]) -> None:
     assert len(training) == 9060
     words = [sentences.words_of(sentence) for sentence in training]
     assert len(set(map(tuple, words))) == 9060
@@ -129,14 +129,14 @@ def test_nouns_and_adjectives_are_inflected() -> None:
     ]
 
 
-def test_a_phrase_is_inflected_at_its_head_and_a_slot_by_its_rule() -> None:
+def test_a_phrase_is_inflected_at_its_head_a_slot_by_its_rule() -> None:
     deed = inflection.verb_phrase_forms("take/took/taken the {vehicle.s}")
     assert deed[".en"] == "taken the {vehicle.s}"
     assert inflection.verb_phrase_forms("{cook} the soup")[".ing"] == "{cook.ing} the soup"
     assert inflection.noun_phrase_forms("post office")[".s"] == "post offices"
 
 
-def test_held_out_sentences_are_new_and_of_words_that_are_trained_on(
+def test_held_out_sentences_are_new_and_of_trained_words(
     training: list[str], held_out: list[str], demo: list[str]
 ) -> None:
     assert set("".join(training + held_out).lower()) <= SYMBOLS

@@ -125,8 +125,8 @@ class LastWait:
         self._reported = ""
         self._next = 0.0
 
-    def report(self, snapshot: Snapshot, give_up: str = "Ctrl+C") -> str:
-        """Return what is new to say; `give_up` is what ends the wait, if anything does here."""
+    def report(self, snapshot: Snapshot, skip_with: str = "Ctrl+C") -> str:
+        """Return what is new to say; `skip_with` is what ends the wait, if anything does here."""
         now = self._clock()
         waits_for = snapshot.end_waits_for
         if not waits_for or (waits_for == self._reported and now < self._next):
@@ -135,8 +135,8 @@ class LastWait:
         self._reported, self._next = waits_for, now + _REPEAT_SECONDS
         left = formatting.countdown(snapshot.end_waits_until - now).strip()
         if waits_for == "mirror":
-            skips = f"; {give_up} skips it" if give_up else ""
+            skips = f"; {skip_with} skips it" if skip_with else ""
             return f"waiting for the mirror, up to {left}{skips}"
         words = f"saving… {printable(snapshot.saving_trouble)} Retrying for another {left}"
         steps = plural(snapshot.unsaved, "step")
-        return f"{words}; {give_up} gives up {steps}" if give_up else words
+        return f"{words}; {skip_with} gives up {steps}" if skip_with else words

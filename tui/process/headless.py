@@ -19,7 +19,7 @@ from engine.session import Session
 from tui import formatting
 from tui.process.endings import LastWait, describe_outcome, describe_rent, events_after
 from tui.process.logs import open_log
-from tui.process.signals import Outlet, SignalWatch, exit_code
+from tui.process.signals import SignalWatch, exit_code
 from tui.process.streams import OutputError, let_go_of_standard_streams
 
 LOG = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ def _follow(session: Session, lines: "Lines") -> Snapshot:
         for event in events_after(known, snapshot.events):
             lines.write(event_line(event))
         known = snapshot.events[-1] if snapshot.events else known
-        if waiting := wait.report(snapshot, give_up="another signal"):
+        if waiting := wait.report(snapshot, skip_with="another signal"):
             lines.write(waiting)
         lines.write_queued()
         if time.monotonic() >= next_line or snapshot.phase is Phase.STOPPED:
@@ -93,8 +93,12 @@ def _follow(session: Session, lines: "Lines") -> Snapshot:
         ended = session.join(_POLL_SECONDS)
 
 
-class Lines(Outlet):
+class Lines:
     """Standard output and standard error, which may be full, closed or hung up at any time."""
+
+    lost = keeps_failures = False
+    takes_output = True
+    """Nobody is waited for because of lines that nobody reads."""
 
     def __init__(self) -> None:
         self._queue: SimpleQueue[str] = SimpleQueue()
@@ -122,6 +126,9 @@ class Lines(Outlet):
         """Write what was queued by `tell`."""
         while not self._queue.empty():
             self.write(self._queue.get())
+
+    def close(self) -> None:
+        """Do nothing: the lines end with the engine."""
 
     def let_go(self, last_words: str = "") -> None:
         """Say last words where that needs no waiting; then write nowhere but into files."""

@@ -25,7 +25,7 @@ from engine.session import Session
 from tui.process.background import Front, open_front
 from tui.process.endings import ExitReason, LastWait, closing_lines, describe_end, describe_outcome
 from tui.process.logs import flush_log, log_of_this_process, open_log
-from tui.process.signals import Outlet, SignalWatch, exit_code
+from tui.process.signals import SignalWatch, exit_code
 from tui.process.terminal import Terminal
 
 LOG = logging.getLogger(__name__)
@@ -111,7 +111,7 @@ def _attach(screen: "Screen", session: RemoteSession, voice: Path) -> int:
         return 1
     if closed == "end":
         screen.say_saving()
-        screen.wait_for_end(give_up=f"kill {session.pid}")
+        screen.wait_for_end(skip_with=f"kill {session.pid}")
     last = session.snapshot()
     failed = last.phase is Phase.FAILED
     if failed and not session.ended_in_sight:
@@ -144,7 +144,7 @@ def _keep_training(screen: "Screen", session: Session) -> None:
     screen.front.release()
 
 
-class Screen(Outlet):
+class Screen:
     """The app, the terminal that it is drawn on, and the watch over both."""
 
     def __init__(
@@ -268,11 +268,11 @@ class Screen(Outlet):
         if not self._watch.join(0):
             self.terminal.say("saving…")
 
-    def wait_for_end(self, give_up: str = "Ctrl+C") -> None:
+    def wait_for_end(self, skip_with: str = "Ctrl+C") -> None:
         """Wait for the end of the run, say what that waits for, and let the process end."""
         wait = LastWait()
         while not self._watch.join(_POLL_SECONDS):
-            sentence = wait.report(self._session.snapshot(), give_up)
+            sentence = wait.report(self._session.snapshot(), skip_with)
             if sentence:
                 self.terminal.say(sentence)
         self._watch.close()

@@ -18,6 +18,7 @@ import time
 import traceback
 from queue import Empty, SimpleQueue
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from engine.attach.client import RemoteSession
 from engine.errors import VoicecoachError
@@ -27,6 +28,10 @@ from engine.run.snapshot import Phase, Snapshot
 from engine.session import Session
 from tui.process.logs import flush_log
 from tui.process.streams import allow_freeing_writes
+
+if TYPE_CHECKING:
+    from tui.process.headless import Lines
+    from tui.process.run import Screen
 
 LOG = logging.getLogger(__name__)
 
@@ -48,39 +53,6 @@ _INTERRUPTED = 75
 """EX_TEMPFAIL of sysexits.h: whoever started the process can start it again elsewhere."""
 
 
-class Outlet:
-    """Where the person looks: a screen, or lines on a terminal or in a file, as assumed here.
-
-    All is called from the watch's thread and must not wait.
-    """
-
-    @property
-    def lost(self) -> bool:
-        """Whether nobody can see it any more."""
-        return False
-
-    @property
-    def keeps_failures(self) -> bool:
-        """Whether it stays, after a run that failed, for a person to read why."""
-        return False
-
-    @property
-    def takes_output(self) -> bool:
-        """Whether what is written to it would not have to wait."""
-        return True
-
-    def tell(self, text: str) -> None:
-        """Show a sentence."""
-        raise NotImplementedError
-
-    def close(self) -> None:
-        """Ask the main thread to end whatever it shows."""
-
-    def let_go(self, last_words: str = "") -> None:
-        """Give up the terminal and the standard streams, so that nothing can wait for them."""
-        raise NotImplementedError
-
-
 def exit_code(error: BaseException | None, *, interrupted: bool) -> int:
     """Return the exit code of a run: 0, 1, 2 for bad input, 75 where the cloud ended it."""
     if error is None:
@@ -96,7 +68,8 @@ class SignalWatch:
     say, the alarm that a second signal sets has the system end the process.
     """
 
-    def __init__(self, session: Session | RemoteSession, outlet: Outlet) -> None:
+    def __init__(self, session: Session | RemoteSession, outlet: "Screen | Lines") -> None:
+        """Watch a session, and where the person looks: nothing called there may wait."""
         self._session = session
         self._outlet = outlet
         self._signals: SimpleQueue[signal.Signals] = SimpleQueue()

@@ -119,7 +119,7 @@ class TerminalInput:
                     yield from self._take_escape()
             position = end
 
-    def give_up_waiting(self) -> Iterator[Message]:
+    def take_unfinished(self) -> Iterator[Message]:
         """Yield what an unfinished paste or sequence amounts to once its rest is overdue."""
         now = self._monotonic()
         patience = constants.ESCAPE_DELAY if self._unfinished == _ESC else _PATIENCE
@@ -250,4 +250,4 @@ class TerminalDriver(LinuxDriver):
                 # The terminal is gone; the signal watch handles that.
                 self.exit_event.wait(_POLL_SECONDS)
             yield from terminal_input.feed(data)
-        yield from terminal_input.give_up_waiting()
+        yield from terminal_input.take_unfinished()

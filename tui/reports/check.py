@@ -15,7 +15,6 @@ from tui import formatting
 from tui.reports import check_words as words
 
 _MAX_OF_A_KIND = 10
-_MAX_ADVICE = 3
 _MAX_UNKNOWN = 12
 _MAX_SCORES = 25
 _WIDEST_CLIP = 24
@@ -83,12 +82,12 @@ class _View:
             rows = map(_finding, findings[:per_advice])
             self._part(title, rows, right=(0,), narrow=1)
             self._more(len(findings) - per_advice)
-            self._advise([findings[0].advice])
+            self._advise(findings[0].advice)
             title = None
         self._more(sum(map(len, advised[_MAX_OF_A_KIND:])))
 
-    def _advise(self, advised: Iterable[str]) -> None:
-        for advice in filter(None, advised):
+    def _advise(self, advice: str) -> None:
+        if advice:
             self._indented(f"→ {words.sentence(advice)}", "italic")
 
     def _unknown(self, groups: Sequence[words.Group]) -> None:
@@ -103,8 +102,7 @@ class _View:
         ]
         self._part(title, rows, right=(1, 3), cut=True)
         self._more(len(self._report.unknown) - _MAX_UNKNOWN)
-        every = dict.fromkeys(f.advice for group in groups for f in group.findings)
-        self._advise(list(every)[:_MAX_ADVICE])
+        self._advise(groups[0].findings[0].advice if groups else "")
 
     def _transcripts(self) -> None:
         scores = self._report.doubts

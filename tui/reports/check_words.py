@@ -137,7 +137,7 @@ def grouped(findings: Sequence[Finding]) -> list[Group]:
 
 
 def kind(name: str) -> str:
-    """Write a kind of finding as words: `missing recording`."""
+    """Write a kind of finding as words: `missing recording`, `DC offset`."""
     return title(printable(name))
 
 

@@ -8,18 +8,10 @@ from engine.evaluation.attention_measures import measure_attention
 
 def test_sharp_and_spread_attention():
     measures = measure_attention(np.eye(30, dtype=np.float32))
-    assert (measures.focus, measures.off_diagonal, measures.coverage_penalty) == (1, 0, 0)
+    assert (measures.focus, measures.off_diagonal) == (1, 0)
     spread = measure_attention(np.full((20, 20), 1 / 20, np.float32))
     assert spread.focus == pytest.approx(1 / 20)
-    assert spread.coverage_penalty == pytest.approx(0, abs=1e-6)
     assert spread.off_diagonal > 0.01
-
-
-def test_skipped_and_repeated_characters_are_penalised():
-    attention = np.eye(10, dtype=np.float32)
-    attention[:, 4] = np.eye(10)[5]  # frame 4 reads character 5: 4 is skipped, 5 repeated
-    expected = 2 * math.log(1 + 1) / 10
-    assert measure_attention(attention).coverage_penalty == pytest.approx(expected)
 
 
 def test_off_diagonal_is_the_mean_of_attention_times_guide():

@@ -3,12 +3,14 @@
 import json
 import shutil
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 
 from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
+from engine.data.clips import Limits
 from engine.errors import EngineError, InputError
 from engine.jobs.export import export_voice
 from engine.jobs.info import describe
@@ -31,6 +33,12 @@ FILES = [
     "text2mel/checkpoints/step-000000871/weights.safetensors",
     "voice.toml",
 ]
+
+
+@pytest.fixture
+def make_voice(make_voice):
+    """Voices that come to their limit soon: with random weights they do not end by themselves."""
+    return partial(make_voice, limits=Limits(max_coarse_frames=24))
 
 
 def names(folder):

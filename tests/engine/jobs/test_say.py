@@ -1,6 +1,7 @@
 """`say`: a text to a file, and the numbers behind it."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,6 +14,12 @@ from engine.jobs.say import say
 from engine.speech.speaker import NO_SSRN
 
 TEXT = "Two birds sat. One flew."
+
+
+@pytest.fixture
+def make_voice(make_voice):
+    """Voices that come to their limit soon: with random weights they do not end by themselves."""
+    return partial(make_voice, limits=Limits(max_coarse_frames=24))
 
 
 def test_a_text_is_spoken_to_a_file_with_its_numbers(make_voice, tmp_path, small_audio):
@@ -125,7 +132,7 @@ def test_what_cannot_be_spoken_is_bad_input(make_voice, tmp_path):
 
 
 def test_the_weights_symbols_are_read_whatever_voice_toml_says(make_voice):
-    voice = make_voice(limits=Limits(40, 24))
+    voice = make_voice()
     path = voice.folder / "voice.toml"
     path.write_text(path.read_text().replace("?,;", "?,;!0123456789"))
     assert say(voice.folder, "9 birds!").seconds > 0

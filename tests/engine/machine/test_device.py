@@ -92,7 +92,7 @@ def test_a_gpu_that_torch_has_code_for_is_chosen(seen_gpu, capability, built_for
 
 def test_a_gpu_that_torch_has_no_code_for_is_told(seen_gpu):
     seen_gpu((7, 0), CUDA_13)
-    with pytest.raises(InputError, match="Tesla V100 is of compute capability 7"):
+    with pytest.raises(InputError, match="Tesla V100 has compute capability 7"):
         choose_device("cuda:0")
     assert choose_device("auto") == CPU
     told = unused_gpu("auto", CPU)
@@ -105,7 +105,7 @@ def test_a_gpu_that_torch_has_no_code_for_is_told(seen_gpu):
     ("cuda", "version", "why"),
     [
         ("13.0", "NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.54.15  Tue", "550.54.15"),
-        ("13.0", None, "does not say its version"),
+        ("13.0", None, "a driver of unknown version"),
         (None, None, "is a CPU-only build"),
     ],
 )

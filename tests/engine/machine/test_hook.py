@@ -33,7 +33,7 @@ def run(tmp_path, reports):
 def test_it_knows_the_voice_the_notice_and_the_deadline(run, reports, tmp_path, caplog):
     caplog.set_level("INFO")
     run('echo "$VOICECOACH_VOICE|$VOICECOACH_NOTICE|$VOICECOACH_DEADLINE"; echo bad >&2').wait()
-    assert reports == [("--on-interrupt is done", "information")]
+    assert reports == [("--on-interrupt finished", "information")]
     [output] = [record.getMessage() for record in caplog.records if "output" in record.getMessage()]
     assert f"{tmp_path / 'voice'}|AWS stops this machine|20" in output
     assert output.endswith("+00:00\nbad")
@@ -73,7 +73,7 @@ def test_a_command_that_hangs_is_ended_with_all_it_started(run, reports, tmp_pat
     late = tmp_path / "late"
     run(f"(sleep 60; touch {late}) & echo $! > {tmp_path / 'child'}; wait", seconds=0).wait()
     [(text, severity)] = reports
-    assert (text, severity) == ("--on-interrupt took too long and was ended", "warning")
+    assert (text, severity) == ("--on-interrupt took too long and was killed", "warning")
     child = int((tmp_path / "child").read_text())
     # The kernel may take a moment to be done with it.
     for _ in range(1000):

@@ -42,8 +42,19 @@ def test_the_end_waits_for_the_last_checkpoint_within_limits(make, memory, send,
     make.save(voice, 200)
     run = send(voice, sequence=1)
     assert not run.uploader.finish(0.1)
-    assert "is not in the mirror" in run.events[-1]
-    assert "the next run sends it" in run.events[-1]
+    [told] = [event for event in run.events if "is not in the mirror" in event]
+    assert told.endswith("the next run sends it")
+
+
+def test_a_run_without_a_thread_to_upload_says_so(make, send, monkeypatch):
+    def refuse(thread):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        run = send(make.voice(steps=[100]))
+    assert "error: mirror: not uploading: the system refused a thread" in run.events
+    assert not run.uploader.finish(30)
 
 
 def test_the_wait_for_a_mirror_can_be_ended(make, memory, send):

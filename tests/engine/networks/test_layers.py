@@ -37,31 +37,31 @@ def test_upsampling_is_a_transposed_convolution_cut_at_the_end(frames):
     torch.testing.assert_close(ours(x), cut, atol=1e-5, rtol=1e-5)
 
 
+def normalised(h):
+    centred = h - h.mean(-1, keepdim=True)
+    return centred / torch.sqrt((centred**2).mean(-1, keepdim=True) + 1e-5)
+
+
 def test_a_highway_lets_through_what_its_gate_says():
     layer = HighwayLayer(Convolution(4, 8, 3), epsilon=1e-5, dropout=0.0)
     with torch.no_grad():
         layer.norm_weight.uniform_(0.5, 2)
         layer.norm_bias.uniform_(-1, 1)
     x = torch.randn(2, 9, 4)
-    h1, h2 = layer.convolution(x).split(4, dim=-1)
-
-    def normalised(h, which):
-        centred = h - h.mean(-1, keepdim=True)
-        scaled = centred / torch.sqrt((centred**2).mean(-1, keepdim=True) + 1e-5)
-        return scaled * layer.norm_weight[which] + layer.norm_bias[which]
-
-    gate, candidate = torch.sigmoid(normalised(h1, 0)), normalised(h2, 1)
-    expected = gate * candidate + (1 - gate) * x
+    halves = layer.convolution(x).split(4, dim=-1)
+    gate, candidate = (
+        normalised(h) * weight + bias
+        for h, weight, bias in zip(halves, layer.norm_weight, layer.norm_bias, strict=True)
+    )
+    expected = torch.sigmoid(gate) * candidate + (1 - torch.sigmoid(gate)) * x
     torch.testing.assert_close(layer(x), expected, atol=1e-5, rtol=1e-5)
 
 
 def test_a_layer_normalises_over_channels_then_cuts_below_zero():
     layer = ConvolutionLayer(Convolution(3, 7), epsilon=1e-5, dropout=0.0, relu=True)
     x = torch.randn(2, 5, 3)
-    h = layer.convolution(x)
-    centred = h - h.mean(-1, keepdim=True)
-    expected = centred / torch.sqrt((centred**2).mean(-1, keepdim=True) + 1e-5)
-    torch.testing.assert_close(layer(x), expected.clamp(min=0), atol=1e-5, rtol=1e-5)
+    expected = normalised(layer.convolution(x)).clamp(min=0)
+    torch.testing.assert_close(layer(x), expected, atol=1e-5, rtol=1e-5)
 
 
 def test_dropout_is_for_training_alone():

@@ -1,10 +1,12 @@
-"""Text2Mel: its size, what each part sees, and that it can be trained from scratch."""
+"""Text2Mel: its size, what each part sees, its attention, and that it can be trained."""
+
+import math
 
 import pytest
 import torch
 
 from engine.networks.specs import Text2MelSpec, preset_spec
-from engine.networks.text2mel import AudioDecoder, AudioEncoder, Text2Mel
+from engine.networks.text2mel import Text2Mel, attend, guide
 
 SPEC = Text2MelSpec(34, n_mels=12, embedding=8, hidden=16)
 
@@ -33,22 +35,8 @@ def test_the_layers_are_the_papers_in_number_kernel_and_dilation(network):
     assert shape(network.audio_decoder) == one + around + [(3, 1)] * 2 + one * 4
 
 
-@pytest.mark.parametrize("kind", [AudioEncoder, AudioDecoder])
-def test_the_audio_side_never_sees_the_future(kind):
-    torch.manual_seed(1)
-    stack = kind(SPEC).eval()
-    width = SPEC.n_mels if kind is AudioEncoder else 2 * SPEC.hidden
-    x = torch.randn(1, 40, width)
-    changed = x.clone()
-    changed[:, 20] += 1
-    before, after = stack(x), stack(changed)
-    assert torch.equal(before[:, :20], after[:, :20])
-    assert not torch.allclose(before[:, 20], after[:, 20])
-
-
 def test_a_frame_is_predicted_from_the_frames_before_it_alone(network):
-    text = torch.randint(2, 34, (1, 9))
-    mel = torch.rand(1, 30, SPEC.n_mels)
+    text, mel = torch.randint(2, 34, (1, 9)), torch.rand(1, 30, SPEC.n_mels)
     changed = mel.clone()
     changed[:, 12] = 1 - changed[:, 12]
     before, after = network(text, mel), network(text, changed)
@@ -120,3 +108,30 @@ def test_logits_are_dropped_only_where_the_spec_says_so():
         spec = Text2MelSpec(10, 12, embedding=8, hidden=8, dropout=0.0, logit_dropout=share)
         dropped = (Text2Mel(spec).train()(text, mel).logits == 0).float().mean().item()
         assert dropped == 0 if share == 0 else 0.2 < dropped < 0.8
+
+
+def test_attention_covers_the_text_alone():
+    torch.manual_seed(1)
+    query, key, value = torch.randn(2, 7, 4), torch.randn(2, 5, 4), torch.randn(2, 5, 4)
+    mask = torch.tensor([[True] * 5, [True, True, False, False, False]])
+    joined, attention = attend(query, key, value, mask)
+    assert attention.shape == (2, 5, 7)
+    torch.testing.assert_close(attention.sum(1), torch.ones(2, 7))
+    assert (attention[1, 2:] == 0).all()
+    scores = key[0] @ query[0].T / 2  # the root of d = 4
+    expected = torch.softmax(scores, dim=0)
+    torch.testing.assert_close(attention[0], expected)
+    context = expected.T @ value[0]
+    torch.testing.assert_close(joined[0], torch.cat((context, query[0]), dim=-1))
+
+
+def test_the_guide_is_the_papers_formula_with_each_ones_lengths():
+    lengths, frames = [3, 6], [10, 4]
+    penalty = guide(torch.tensor(lengths), torch.tensor(frames), 6, 10)
+    assert penalty.shape == (2, 6, 10)
+    for b in range(2):
+        for n in range(6):
+            for t in range(10):
+                away = n / lengths[b] - t / frames[b]
+                expected = 1 - math.exp(-(away**2) / (2 * 0.2**2))
+                assert math.isclose(penalty[b, n, t], expected, abs_tol=1e-6)

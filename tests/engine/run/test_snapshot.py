@@ -37,40 +37,23 @@ def test_without_a_stop_there_is_no_way_to_it():
     assert SNAPSHOT.spent_at_stop is None
 
 
-def test_steps_to_the_stop():
-    snapshot = at(StopPoint(step=905_000))
+@pytest.mark.parametrize(
+    ("stop", "passed"),
+    [
+        (StopPoint(step=905_000), StopPoint(step=1000)),
+        (StopPoint(training_seconds=7600), StopPoint(training_seconds=1)),
+        (StopPoint(usd=1.9), StopPoint(usd=0.1)),
+    ],
+)
+def test_the_way_to_a_stop_counts_this_run_alone(stop, passed):
+    snapshot = at(stop)
     assert snapshot.progress_to_stop == pytest.approx(0.25)
-    assert snapshot.seconds_to_stop == pytest.approx(3000)
-    assert snapshot.spent_at_stop == pytest.approx(1.15 + 0.75)
-
-
-def test_time_to_the_stop_counts_this_run_alone():
-    snapshot = at(StopPoint(training_seconds=7600))
-    assert snapshot.progress_to_stop == pytest.approx(0.25)
-    assert snapshot.seconds_to_stop == pytest.approx(3000)
-
-
-def test_money_to_the_stop_counts_this_run_alone():
-    snapshot = at(StopPoint(usd=1.9))
-    assert snapshot.progress_to_stop == pytest.approx(0.25 / (0.25 + 0.75))
     assert snapshot.seconds_to_stop == pytest.approx(3000)
     assert snapshot.spent_at_stop == pytest.approx(1.9)
-
-
-@pytest.mark.parametrize(
-    "stop", [StopPoint(step=905_000), StopPoint(training_seconds=7600), StopPoint(usd=1.9)]
-)
-def test_going_on_after_a_stop_begins_a_new_way(stop):
+    assert (at(passed).progress_to_stop, at(passed).seconds_to_stop) == (1, 0)
+    # Going on after a stop begins a new way.
     begun = at(stop, first_step=875_000, first_run_seconds=1000.0, first_spent=1.15)
     assert begun.progress_to_stop == 0
-
-
-@pytest.mark.parametrize(
-    "stop", [StopPoint(step=1000), StopPoint(training_seconds=1), StopPoint(usd=0.1)]
-)
-def test_a_stop_that_was_passed_is_all_of_the_way(stop):
-    assert at(stop).progress_to_stop == 1
-    assert at(stop).seconds_to_stop == 0
 
 
 def test_the_end_is_the_nearer_of_stop_and_budget():

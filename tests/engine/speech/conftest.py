@@ -3,13 +3,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from paths import SPEECH
-from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 
 from engine.data.audio import AudioSpec, load_recording
 from engine.data.spectrograms import analyse
 from engine.networks.specs import SSRNSpec, Text2MelSpec
 from engine.networks.ssrn import SSRN
-from engine.networks.text2mel import Text2Mel, guide
+from engine.networks.text2mel import Text2Mel
 from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
 
 SENTENCE = "has never been surpassed."
@@ -59,30 +58,3 @@ def unmasked_text2mel() -> Text2Mel:
 def ssrn(audio) -> SSRN:
     torch.manual_seed(2)
     return SSRN(SSRNSpec(n_bins=audio.n_bins, hidden=16)).eval()
-
-
-@pytest.fixture(scope="session")
-def trained_text2mel(vocabulary, features) -> Text2Mel:
-    """A network that has learned one recording by heart."""
-    generator = torch.Generator().manual_seed(3)
-    torch.manual_seed(3)
-    network = Text2Mel(Text2MelSpec(len(vocabulary), embedding=16, hidden=48))
-    optimizer = torch.optim.Adam(network.parameters(), 3e-3)
-    text = torch.tensor([vocabulary.encode(SENTENCE)])
-    mel = torch.from_numpy(features[0][None, ::4])
-    frames = mel.shape[1]
-    penalty = guide(torch.tensor([text.shape[1]]), torch.tensor([frames]), text.shape[1], frames)
-    for _ in range(250):
-        # Noise on what it hears of itself teaches it to go on from its own frames.
-        heard = mel + 0.05 * torch.randn(mel.shape, generator=generator)
-        said = network(text, heard)
-        loss = (
-            (said.mel - mel).abs().mean()
-            + cross_entropy(said.logits, mel)
-            + (said.attention * penalty).mean() * text.shape[1]
-        )
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_value_(network.parameters(), 1.0)
-        optimizer.step()
-    return network.eval()

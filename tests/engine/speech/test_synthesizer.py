@@ -5,13 +5,16 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from paths import DEMO_VOICE
 
 from engine.data.clips import Limits
 from engine.errors import Cancelled, EngineError, InputError
 from engine.evaluation.attention_measures import measure_attention
 from engine.networks.text2mel import attend
 from engine.speech.bbc_synthesis import speak_as_bbc
+from engine.speech.speaker import open_speaker
 from engine.speech.synthesizer import speak_sentence, windowed_attention
+from engine.voice.folder import Voice
 
 SENTENCE = "has never been surpassed."
 
@@ -55,15 +58,17 @@ def test_attention_covers_the_text_and_sums_to_one(text2mel, vocabulary):
     np.testing.assert_allclose(spoken.attention.sum(axis=0), 1, atol=1e-5)
 
 
-def test_a_sentence_known_by_heart_is_said_in_full(trained_text2mel, vocabulary, features):
-    recorded = features[0][::4]
-    spoken = speak_sentence(trained_text2mel, vocabulary, Limits(), SENTENCE)
+def test_a_trained_voice_says_a_sentence_in_full():
+    speaker = open_speaker(Voice.open(DEMO_VOICE))
+    sentence = "my neighbour keeps three hens."
+    limits = speaker.settings.limits
+    spoken = speak_sentence(speaker.text2mel, speaker.vocabulary, limits, sentence)
     assert spoken.finished
-    assert len(spoken.mel) == pytest.approx(len(recorded), abs=3)
-    frames = min(len(recorded), len(spoken.mel))
-    assert np.abs(spoken.mel[:frames] - recorded[:frames]).mean() < 0.1
-    # Nothing is left out, and what comes last is the silence after the last sound.
-    assert set(spoken.attention.argmax(axis=0)) >= set(range(3, len(SENTENCE) - 3))
+    # It reads on from the first letters to the last, at a pace of speech, until it is quiet.
+    places = spoken.attention.argmax(axis=0)
+    assert places[0] < 3
+    assert places[-1] >= len(sentence) - 1
+    assert 1 < len(places) / len(sentence) < 4
     assert spoken.mel[-1].max() < spoken.mel.max() - 0.3
     assert measure_attention(spoken.attention).focus > 0.5
 

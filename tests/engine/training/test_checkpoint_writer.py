@@ -109,6 +109,7 @@ def test_old_checkpoints_are_removed(voice, checkpoint, saved, newest, kept):
     assert steps(voice) == kept
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("written_at_once")
 def test_one_that_cannot_be_removed_keeps_no_other(make_voice, training, make_unremovable):
     voice = make_voice(keep_newest=1)
@@ -137,6 +138,7 @@ def refuse_renames(monkeypatch, prefix):
     monkeypatch.setattr(Path, "rename", refuse)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("written_at_once")
 def test_checkpoints_that_cannot_be_renamed_are_removed(make_voice, training, monkeypatch):
     voice = make_voice(keep_newest=1)

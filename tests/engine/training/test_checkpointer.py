@@ -22,6 +22,8 @@ from engine.training.checkpoint_writer import CheckpointWriter
 from engine.training.checkpointer import Checkpointer
 from engine.voice import history, spend
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def impatient(monkeypatch):

@@ -304,7 +304,7 @@ def test_a_young_run_may_have_losses_twice_as_high():
         range_of([1.0] * 149, warm_from=1000),
     ):
         assert young.fault(1.9) == ""
-        assert young.fault(2.1) == "the loss is 2.100, far above its recent 1.000"
+        assert young.fault(2.1) == "the loss is 2.100, far above the recent median of 1.000"
     for grown in (range_of([1.0] * 50), range_of([1.0] * 150, warm_from=1000)):
         assert grown.fault(1.2) == ""
         assert grown.fault(1.3) != ""

@@ -61,8 +61,8 @@ def checkpoint_of(learner, step=5):
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
 def test_steps_reduce_the_loss(spec, precision, batch):
     learner = make_learner(spec, precision=precision)
-    losses = [float(learner.step(batch, step).total) for step in range(1, 61)]
-    assert losses[-1] < 0.9 * losses[0]
+    losses = [float(learner.step(batch, step).total) for step in range(1, 31)]
+    assert losses[-1] < 0.95 * losses[0]
     weights = weights_of(learner).values()
     assert all(weight.isfinite().all() for weight in weights)
     assert {weight.dtype for weight in weights} == {torch.float32}

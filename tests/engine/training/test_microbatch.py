@@ -142,6 +142,7 @@ def test_evaluation_in_micro_batches_gives_the_same(monkeypatch, exact, spec):
         torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", ["text2mel", "ssrn"])
 def test_too_little_memory_is_found_before_the_first_step(
     make_voice, training, monkeypatch, tones, network
@@ -157,6 +158,7 @@ def test_too_little_memory_is_found_before_the_first_step(
     assert asked == [16, 8] + [4] * 4 + [4] * 12
 
 
+@pytest.mark.slow
 def test_a_batch_too_large_for_the_device_is_copied_in_pieces(make_voice, training, monkeypatch):
     voice = make_voice()
     make_step, move = Learner.step, Batch.to
@@ -194,6 +196,7 @@ def test_out_of_memory_is_recognized(error, is_it):
     assert is_out_of_memory(error) is is_it
 
 
+@pytest.mark.slow
 def test_where_not_even_one_clip_fits_the_error_says_what_to_do(make_voice, training, monkeypatch):
     with_room_for(monkeypatch, 0)
     session = training.start(make_voice(), "2")
@@ -203,6 +206,7 @@ def test_where_not_even_one_clip_fits_the_error_says_what_to_do(make_voice, trai
     assert "--preset small" in snapshot.failure
 
 
+@pytest.mark.slow
 def test_the_memory_is_probed_with_the_longest_batch(make_voice, training, monkeypatch, tones):
     frames = []
     gather = BatchSource.gather

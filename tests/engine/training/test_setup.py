@@ -11,6 +11,8 @@ from engine.run.snapshot import Phase
 from engine.run.stop import parse_stop
 from engine.session import Session
 
+pytestmark = pytest.mark.slow
+
 
 def test_too_little_room_is_reported_before_features(make_voice, training, monkeypatch):
     voice = make_voice()

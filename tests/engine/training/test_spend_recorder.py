@@ -113,7 +113,7 @@ def test_a_price_that_comes_late_counts_from_the_beginning(make_voice, clock):
     assert run.events == ["price: $3600/h (AWS spot)"]
 
 
-def test_a_log_that_cannot_be_written_is_tried_again_and_reported_once(run):
+def test_an_unwritable_log_is_retried_and_reported_once(run):
     path = run.voice.folder / "spend.jsonl"
     path.mkdir()
     for step in (7, 8):
@@ -183,7 +183,7 @@ def test_a_damaged_file_of_open_entries_costs_nothing(make_voice, clock, content
 # What is reported.
 
 
-def test_a_wait_is_reported_at_once_and_hourly_and_its_figures_move(make_voice, clock):
+def test_a_wait_is_reported_hourly_and_its_figures_move(make_voice, clock):
     run = Run(clock, make_voice(price=1.0), Phase.TRAINING)
     run.publisher.update(phase=Phase.PAUSED)
     run.wait(1)

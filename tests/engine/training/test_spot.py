@@ -132,7 +132,7 @@ def test_it_saves_at_once_trains_on_and_saves_again(
     saved = training.until(session, lambda s: (s.checkpoint_step or 0) > 5).checkpoint_step
     assert training.until(session, lambda s: s.step > saved + 2).spot_notice is not None
     # The command finds a checkpoint, and is not waited for.
-    training.until(session, lambda s: said(s, "--on-interrupt ended with code 3"))
+    training.until(session, lambda s: said(s, "--on-interrupt exited with code 3"))
     monkeypatch.setattr(SpotDeadline, "reached", property(lambda _self: True))
     snapshot = ended(session)
     base, first, last = steps(voice)

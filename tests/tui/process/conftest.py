@@ -48,18 +48,17 @@ def wait_until(true: Callable[[], object], what: str, deadline: float = DEADLINE
         pause.wait(0.02)
 
 
+def state_of(process: int) -> str:
+    """Return the letter that /proc has for a process: R, S, T when it is stopped, X when gone."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "X"
+
+
 def is_alive(process: int) -> bool:
     """Say whether a process runs, one that has ended but was not waited for left out."""
-    try:
-        status = Path(f"/proc/{process}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return status.rpartition(")")[2].split()[0] not in "ZX"
-
-
-def state_of(process: int) -> str:
-    """Return the letter that /proc has for a process: R, S, T when it is stopped."""
-    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    return state_of(process) not in "ZX"
 
 
 def holds_terminal(process: int) -> bool:

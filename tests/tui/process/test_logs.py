@@ -135,9 +135,9 @@ def test_control_characters_are_escaped(log):
 
 
 def test_hiding_takes_linear_time():
-    """A pattern that is tried anew at every letter would take minutes for each of these."""
+    """A pattern that is tried anew at every letter would take very long for each of these."""
     for piece in ("a", "key", "?", "://", "'\\", "token='", "environ({", "?sig", "eyJaaaaaaaa"):
-        text = piece * (200_000 // len(piece))
+        text = piece * (50_000 // len(piece))
         assert len(without_secrets(text, {})) <= len(text)
 
 
@@ -171,6 +171,7 @@ print("unharmed")
 
 
 @pytest.mark.process
+@pytest.mark.slow
 def test_a_disk_that_takes_no_more_harms_nothing(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, timeout=60
@@ -340,6 +341,7 @@ sys.exit(3)
 
 
 @pytest.mark.process
+@pytest.mark.slow
 def test_all_records_are_written_when_a_process_ends(tmp_path):
     done = subprocess.run([sys.executable, "-c", CRASH, str(tmp_path)], timeout=60)
     assert done.returncode == 3
@@ -371,6 +373,7 @@ sys.exit(5)
 
 
 @pytest.mark.process
+@pytest.mark.slow
 def test_a_hanging_disk_keeps_no_process_from_its_end(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", HANGING, str(tmp_path)], timeout=60, capture_output=True, text=True

@@ -3,9 +3,7 @@
 import itertools
 import random
 import resource
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -68,57 +66,32 @@ def wait_for_steps(runs, session: RemoteSession) -> None:
     runs.wait_until(lambda: session.snapshot().step > step, "steps")
 
 
-def has_its_first_screen(terminal) -> bool:
-    return terminal.output.count(b"\x1b[?1049h") == 1 and terminal.process.poll() is None
-
-
-@pytest.fixture
-def screens(runs) -> Iterator[tuple[Any, Any, RemoteSession]]:
-    """The terminals of a run and of a screen attached to it, and a look at the run."""
+def test_no_input_closes_a_screen(runs) -> None:
     own = runs.counting()
     runs.engine_process()
     own.wait_for_screen()
     other = runs.attach()
     other.wait_for_screen()
-    session = RemoteSession(runs.voice, reading=True)
-    yield own, other, session
+    session, made = RemoteSession(runs.voice, reading=True), random.Random(8)
+    noises = (b"".join(noise(made) for _ in range(40)) for _ in range(50))
+    inputs = [*NAMED.items(), *(("noise", data) for data in noises)]
+    for number, (what, data) in enumerate(inputs):
+        if number == len(NAMED):
+            assert set(runs.asked()) == {"SaveCheckpoint"}
+        for terminal in (own, other):
+            terminal.send(data)
+            if number < len(NAMED) or number == len(inputs) - 1:
+                wait_for_answer(runs, terminal, what)
+                opened = terminal.output.count(b"\x1b[?1049h")
+                assert (opened, terminal.process.poll()) == (1, None), what
+    wait_for_steps(runs, session)
     session.close()
-
-
-def end(runs, own, other) -> None:
     own.process.terminate()
     for terminal in (own, other):
         assert terminal.wait() == 0
         terminal.wait_until_restored()
     assert runs.said("checkpoint")
-
-
-def test_no_sequence_closes_a_screen(runs, screens) -> None:
-    own, other, session = screens
-    for what, data in NAMED.items():
-        for terminal in (own, other):
-            terminal.send(data)
-        for terminal in (own, other):
-            wait_for_answer(runs, terminal, what)
-            assert has_its_first_screen(terminal), what
-    wait_for_steps(runs, session)
-    end(runs, own, other)
-    assert set(runs.said("asked").split()) == {"SaveCheckpoint", "Finish"}
-
-
-def test_no_random_input_closes_a_screen(runs, screens) -> None:
-    own, other, session = screens
-    made = random.Random(8)
-    for _ in range(50):
-        data = b"".join(noise(made) for _ in range(40))
-        for terminal in (own, other):
-            terminal.send(data)
-    for terminal in (own, other):
-        wait_for_answer(runs, terminal, "random input")
-        assert has_its_first_screen(terminal)
-    wait_for_steps(runs, session)
-    end(runs, own, other)
-    assert "was dropped" not in runs.said("voicecoach.log")
+    assert "dropped terminal input" not in runs.said("voicecoach.log")
 
 
 def test_a_terminal_of_an_absurd_size_or_a_slow_one_is_drawn_on(runs) -> None:
