@@ -70,7 +70,7 @@ class RunEntry:
     since: Annotated[float, Meta(ge=0, le=1e11)]
     """When it began, in seconds since the epoch."""
     last_seen: float = 0.0
-    """When its process last touched the file, in seconds since the epoch; not written into it."""
+    """When its process last touched the file, in seconds since the epoch: the file's own time."""
 
 
 def runs_folder() -> Path:

@@ -29,11 +29,7 @@ def remove_superseded(
 ) -> dict[Path, OSError]:
     """Remove the checkpoints of a network that are not kept, and what `sweep` finds.
 
-    Args:
-        voice: whose.
-        network: of which network.
-        base_step: the step of the base, which is kept.
-        saved: the step of the one that was just saved, which is kept too.
+    Kept are also the base and the one that was just `saved`.
 
     Returns:
         The folders that cannot be removed, each with the reason; they do not hold up the others.
@@ -47,11 +43,11 @@ def remove_superseded(
     old = superseded(steps, settings.keep_newest, settings.keep_every, base_step) - {saved}
     left = {}
     for entry in found:
-        if entry.step in old:
-            try:
+        try:
+            if entry.step in old:
                 _hide(entry.path)
-            except OSError as error:
-                left[entry.path] = error
+        except OSError as error:
+            left[entry.path] = error
     return left | sweep(voice.folder / network / "checkpoints")
 
 

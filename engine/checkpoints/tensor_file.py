@@ -29,15 +29,12 @@ _PIECE = 2**22
 
 
 def write_tensors(tensors: Mapping[str, Tensor], path: Path, mode: int = PRIVATE) -> str:
-    """Write a safetensors file, sync it, and return its SHA-256.
+    """Write a safetensors file of tensors on the CPU, sync it, and return its SHA-256.
 
-    Args:
-        tensors: on the CPU, by name.
-        path: the file, which must not exist.
-        mode: its permissions, less the umask.
+    `mode` is less the umask.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: it cannot be written, or is there already.
         ValueError: a tensor has a type that such a file cannot hold.
     """
     pieces = {name: _raw_bytes(tensor) for name, tensor in tensors.items()}
@@ -55,13 +52,7 @@ def write_tensors(tensors: Mapping[str, Tensor], path: Path, mode: int = PRIVATE
 
 
 def sha256_of(path: Path, *, from_disk: bool = False) -> str:
-    """The SHA-256 of a file.
-
-    With `from_disk` the page cache is dropped first, so that the disk itself is read.
-
-    Raises:
-        OSError: it cannot be read.
-    """
+    """The SHA-256 of a file; `from_disk`, past the page cache, so that the disk itself is read."""
     with path.open("rb") as file:
         if from_disk:
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)

@@ -29,8 +29,7 @@ def part_of_batch(rows: Rows) -> Iterator[None]:
     """Draw random numbers for the whole batch within, and use those of these rows.
 
     Each part, started from the same state of the generator, then sees just what its rows would
-    have seen in the whole batch. What is drawn takes the memory of one layer of the whole batch
-    for a moment.
+    have seen in the whole batch.
     """
     token = _ROWS.set(rows)
     try:

@@ -15,10 +15,8 @@ from engine.speech.incremental import IncrementalStack
 from engine.speech.reading import nothing_to_speak
 from engine.text.vocabulary import Vocabulary
 
-# Where attention counts as natural, around the character that the frame before attended to
-# (arXiv 1710.08969, section 4.2).
-_BACK = 1
-_AHEAD = 3
+# Where attention counts as natural, around the character that the frame before attended to.
+_BACK, _AHEAD = 1, 3
 # A frame is quiet when its loudest band lies this far below the loudest band so far, on the
 # networks' scale (40 dB of 100). The last frames of recordings trimmed at 60 dB lie there, the
 # consonants that end a word do not.
@@ -28,8 +26,7 @@ _QUIET = 0.4
 _FRAMES_ON_END = 6
 # Frames on the last character after which the text counts as spoken, if attention never moves
 # on to E: so many that are quiet in a row, or so many of any kind.
-_QUIET_ON_LAST = 4
-_FRAMES_ON_LAST = 24
+_QUIET_ON_LAST, _FRAMES_ON_LAST = 4, 24
 
 
 @dataclass(frozen=True)
@@ -123,12 +120,9 @@ def require_finite(numbers: NDArray[np.float32], network: str) -> None:
 def windowed_attention(scores: Tensor, previous: int) -> tuple[Tensor, int]:
     """Return one frame's attention `(N,)` and the character it attends to most.
 
-    Attention is free, but when its peak leaves `[previous − 1, previous + 3]` it is put wholly on
-    the character after `previous` (arXiv 1710.08969, section 4.2).
-
-    Args:
-        scores: of the frame's query against every character, before the softmax, `(N,)`.
-        previous: the character that the frame before attended to; 0 for the first frame.
+    `scores` `(N,)` are those before the softmax. Attention is free, but when its peak leaves
+    `[previous − 1, previous + 3]`, around the character that the frame before attended to, it is
+    put wholly on the character after that (arXiv 1710.08969, section 4.2).
     """
     weights = torch.softmax(scores, dim=0)
     attended = int(weights.argmax())

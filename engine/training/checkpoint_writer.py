@@ -102,13 +102,8 @@ class CheckpointWriter:
     ) -> None:
         """Write nothing yet.
 
-        Args:
-            voice: whose checkpoints they are.
-            network: what is trained.
-            base_step: the step of the imported weights, which are kept.
-            on_saved: called with each checkpoint that is safe.
-            before_write: called in the writer's thread before each checkpoint is written; they
-                bring to the disk what has to be there before it, or raise `EngineError`.
+        The imported weights at `base_step` are kept. `before_write` are called in the thread before
+        each checkpoint, bring to the disk what has to be there first, or raise `EngineError`.
         """
         self._voice = voice
         self._network: NetworkName = network

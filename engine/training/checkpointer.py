@@ -46,13 +46,9 @@ class Checkpointer:
     ) -> None:
         """Take the memory for a copy of what the network has learned.
 
-        Args:
-            context: what is trained, and where.
-            publisher: where checkpoints, and trouble with them, are reported.
-            cost: training time, which is what is at risk.
-            before_write: bring to the disk what has to be there before a checkpoint.
-            writers: of other files on the same disk, to notice that it is slow.
-            on_saved: called with each checkpoint that is safe on disk.
+        `before_write` bring to the disk what has to be there before a checkpoint; `writers` are
+        those of other files on the same disk, to notice that it is slow; `on_saved` is called with
+        each checkpoint that is safe.
         """
         self._context = context
         self._voice = context.voice

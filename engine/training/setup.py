@@ -146,11 +146,7 @@ def _checkpoint_bytes(spec: NetworkSpec, recipe: Recipe) -> int:
 def _prepare_device(
     options: TrainOptions, settings: VoiceSettings, recipe: Recipe, publisher: Publisher
 ) -> tuple[torch.device, torch.dtype]:
-    """Choose the device and the numeric precision, make its steps repeatable, and publish both.
-
-    Raises:
-        InputError: it cannot be used, or the GPU of a machine that is paid for would not be.
-    """
+    """Choose the device and the numeric precision, make its steps repeatable, and publish both."""
     device = choose_device(options.device)
     unused = unused_gpu(options.device, device)
     if unused and (settings.price > 0 or settings.price_auto):
@@ -217,11 +213,7 @@ def _exposed_parts(voice: Voice) -> list[str]:
 
 
 def _probe_memory(learner: Learner, batches: BatchSource, publisher: Publisher) -> None:
-    """Try the longest batch before the first step, so that too little memory does not show later.
-
-    Raises:
-        EngineError: not even a single clip of it fits.
-    """
+    """Try the longest batch before the first step, so that too little memory shows now."""
     publisher.update(progress=Progress("trying the longest batch", 0, 1))
     try:
         learner.probe_memory(batches.longest())

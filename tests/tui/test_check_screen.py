@@ -69,6 +69,7 @@ async def test_the_countdown_follows_the_engine_and_stops_when_held():
             assert run.at_home
 
 
+@pytest.mark.slow
 async def test_the_advice_is_that_of_the_highlighted_finding():
     async with opened(checked()) as run:
         await run.press("down", "down")
@@ -81,6 +82,7 @@ async def test_the_advice_is_that_of_the_highlighted_finding():
             assert f"{file} ·" in run.text
 
 
+@pytest.mark.slow
 async def test_what_training_takes_is_measured_while_the_person_reads():
     unknown = replace(BROKEN, estimates=())
     timing = checked(check=unknown, progress=Progress("timing training steps", 0, 1))
@@ -94,6 +96,7 @@ async def test_what_training_takes_is_measured_while_the_person_reads():
             assert "20,000 steps: 10h40m, $10.58" in run.words
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 async def test_the_bottom_line_has_no_key_that_means_nothing_here(size):
     async with opened(checked(), size=size) as run:
@@ -111,6 +114,7 @@ async def test_the_bottom_line_has_no_key_that_means_nothing_here(size):
             assert ("tab figures" in run.lines[-1]) is (size == (80, 24))
 
 
+@pytest.mark.slow
 async def test_tab_shows_the_figures_where_there_is_little_room():
     async with opened(checked()) as run:
         assert "characters/s (11.9" not in run.text
@@ -169,6 +173,7 @@ async def test_k_says_why_there_is_no_report_yet():
         assert "the recordings were not checked; see the log" in run.log
 
 
+@pytest.mark.slow
 async def test_the_palette_answers_the_question_too():
     async with opened(checked()) as run:
         await run.press("ctrl+p", *"start")
@@ -179,6 +184,7 @@ async def test_the_palette_answers_the_question_too():
         assert run.sent == [Continue()]
 
 
+@pytest.mark.slow
 async def test_thousands_of_findings_are_listed_up_to_a_limit():
     many = replace(BROKEN, findings=tuple(missing(line) for line in range(1, 13_101)))
     async with opened(checked(check=many), size=(120, 40)) as run:

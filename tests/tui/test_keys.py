@@ -1,5 +1,6 @@
 """What the keys ask of the run."""
 
+import pytest
 from check_reports import BROKEN
 from fake_session import preparing, training
 from seeing import opened
@@ -36,6 +37,7 @@ async def test_p_pauses_and_goes_on():
         assert run.sent == [Continue()]
 
 
+@pytest.mark.slow
 async def test_e_changes_the_sentence_that_auditions_speak():
     async with opened(training(sentence="a")) as run:
         await run.press("e", "backspace", "enter")
@@ -53,6 +55,7 @@ async def test_left_and_right_turn_the_attention_plots_back_and_forth():
             assert ("2 of 3" in run.text) is (step == "865k")
 
 
+@pytest.mark.slow
 async def test_a_key_that_does_nothing_now_says_why():
     async with opened(preparing()) as run:
         for snapshot, key, why in (
@@ -82,6 +85,7 @@ async def test_after_a_failure_only_leaving_is_left():
     assert run.reason is ExitReason.ENDED
 
 
+@pytest.mark.slow
 async def test_help_lists_every_key_and_why_some_are_disabled():
     async with opened(training(samples=()), size=(120, 40)) as run:
         await run.press("question_mark")
@@ -105,6 +109,7 @@ async def test_help_says_what_a_key_does_here():
         assert "q ^c  Stop before training, or train without the screen" in run.text
 
 
+@pytest.mark.slow
 async def test_the_palette_finds_every_key():
     async with opened(training()) as run:
         names = {command.title for command in run.app.get_system_commands(run.app.screen)}

@@ -84,6 +84,7 @@ async def test_the_end_of_the_run_closes_the_screen(begins, ends):
     assert run.reason is ExitReason.ENDED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("opens", "closes"),
     [("s", "enter"), ("e", "enter"), ("q", "escape"), ("question_mark", "escape"), ("s", "escape")],
@@ -103,6 +104,7 @@ async def test_keys_before_a_dialog_is_gone_end_no_screen(opens, closes):
     assert run.reason is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keys", [("escape", "escape", "escape"), ("pagedown", "escape")])
 async def test_keys_before_the_palette_is_ready_end_no_screen(keys):
     async with opened(training()) as run:

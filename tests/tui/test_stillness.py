@@ -3,6 +3,7 @@
 import gc
 from contextlib import asynccontextmanager
 
+import pytest
 from check_reports import BROKEN
 from fake_session import curve, preparing, training
 from seeing import opened
@@ -80,6 +81,7 @@ def keys_in_memory() -> int:
     return sum(issubclass(type(thing), FooterKey) for thing in gc.get_objects())
 
 
+@pytest.mark.slow
 async def test_a_bottom_line_that_was_made_anew_is_forgotten():
     async with settled(training()) as run:
         await run.press("s", "escape", "s", "escape")

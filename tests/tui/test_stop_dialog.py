@@ -1,5 +1,6 @@
 """What `s` asks, and what its answers mean."""
 
+import pytest
 from check_reports import BROKEN
 from fake_session import preparing, training
 from seeing import opened
@@ -25,6 +26,7 @@ async def test_an_answer_is_explained_before_it_is_taken():
         assert run.sent == [StopAt(parse_stop("+20k"))]
 
 
+@pytest.mark.slow
 async def test_the_explanation_follows_the_run():
     async with opened(training(budget=0.9)) as run:
         await run.press("s", *"+20k")

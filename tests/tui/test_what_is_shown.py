@@ -28,6 +28,7 @@ async def test_a_training_run_shows_step_stop_and_spend(size):
         assert words in seen
 
 
+@pytest.mark.slow
 async def test_any_size_of_terminal_keeps_the_step_in_sight():
     async with opened(training(budget=30.0), size=(20, 5)) as run:
         for size in ((60, 15), (53, 20), (200, 60), (40, 10), (20, 5), (80, 24)):
@@ -100,6 +101,7 @@ async def test_a_stop_in_money_or_time_is_named_on_its_own_counter():
         assert "stop at 2h09m of training in all · 15:32  in 1h30m" in run.text
 
 
+@pytest.mark.slow
 async def test_the_status_stays_above_a_maximised_panel():
     async with opened(training()) as run:
         await run.press("x")

@@ -23,6 +23,8 @@ class KeyedScreen(Screen[None]):
     KEYS: ClassVar[tuple[Key, ...]] = ()
     DROPS_DISABLED: ClassVar[bool] = False
     """Whether a key that does nothing now leaves the footer, and is not grey there."""
+    NOTES: ClassVar[tuple[str, ...]] = ()
+    """What else the help says."""
 
     _keys_state: tuple[str, ...] = ()
 
@@ -73,7 +75,7 @@ class KeyedScreen(Screen[None]):
             await self.run_action(key.action)
 
     def action_help(self) -> None:
-        self.app.push_screen(HelpDialog(self.KEYS, self.moment))
+        self.app.push_screen(HelpDialog(self.KEYS, self.moment, self.NOTES))
 
     def action_light_or_dark(self) -> None:
         dark = self.app.current_theme.dark
@@ -85,10 +87,11 @@ class HelpDialog(Dialog[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [("question_mark,f1,q", "dismiss", "close")]
 
-    def __init__(self, keys: Sequence[Key], moment: Moment) -> None:
+    def __init__(self, keys: Sequence[Key], moment: Moment, notes: Sequence[str]) -> None:
         super().__init__()
         self._keys = keys
         self._moment = moment
+        self._notes = notes
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog -tall") as box:
@@ -106,7 +109,7 @@ class HelpDialog(Dialog[None]):
         if self._moment.attached:
             suspend = "Suspend this screen; the run continues, fg comes back"
         lines += [self._line("^p", "Command palette"), self._line("^z", suspend)]
-        notes = ["The held-out loss is that of the averaged (EMA) weights, which auditions use."]
+        notes = [*self._notes]
         if self._moment.reading:
             notes.append("This screen is read-only: keys that change the run are left out.")
         return lines + [Content.styled(note, "italic $quiet") for note in notes]

@@ -49,6 +49,7 @@ class RunScreen(KeyedScreen):
 
     KEYS: ClassVar[tuple[Key, ...]] = KEYS
     BINDINGS: ClassVar[list[BindingType]] = [key.binding for key in KEYS]
+    NOTES = ("The held-out loss is that of the averaged (EMA) weights, which auditions use.",)
     AUTO_FOCUS = ""
 
     def __init__(
@@ -181,7 +182,7 @@ class RunScreen(KeyedScreen):
         self.say(words)
 
     def change(self, command: Command, what: str) -> None:
-        """Ask for a change, which the engine logs once it is made; it makes none before a step."""
+        """Ask for a change that the engine logs when it makes it: at the first step or later."""
         self.session.send(command)
         if self.snapshot.phase.before_steps:
             self.say(f"the {what} takes effect at the first step")

@@ -1,11 +1,7 @@
 """Numbers as English words: whole numbers, ordinals, fractions, decimals, years, digits."""
 
 import re
-from functools import cache, lru_cache
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import inflect
+from functools import lru_cache
 
 NUMBER = r"(?:\d{1,3}(?:,\d{3}){1,5}(?!\d)|\d{1,19})(?:\.\d{1,19}(?!\d))?"
 """A number as it is written, for use in expressions."""
@@ -14,18 +10,17 @@ LONGEST_RUN = 20
 """Digits in a row that `NUMBER` does not take: they are read one by one before anything else."""
 
 _ROUND = re.compile(r"[1-9]\d{0,2}(?:000){2,4}")
-_DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_ONES = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+    "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen",
+    "nineteen",
+)  # fmt: skip
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+_SCALES = ("", " thousand", " million", " billion", " trillion")
 _ORDINALS = {
     "one": "first", "two": "second", "three": "third", "five": "fifth", "eight": "eighth",
     "nine": "ninth", "twelve": "twelfth",
 }  # fmt: skip
-
-
-@cache
-def _engine() -> "inflect.engine":
-    import inflect  # takes half a second, and most texts have no number
-
-    return inflect.engine()
 
 
 @lru_cache(maxsize=16_384)
@@ -38,13 +33,28 @@ def cardinal(written: str | int) -> str:
     longest = 15 if digits != written or _ROUND.fullmatch(digits) else 9
     if len(digits) > longest or (len(digits) > 1 and digits[0] == "0"):
         return digit_by_digit(digits)
-    words = str(_engine().number_to_words(digits))
-    return words.replace(",", "").replace("-", " ")
+    groups = [int(group) for group in f"{int(digits):,}".split(",")]
+    scales = reversed(_SCALES[: len(groups)])
+    words = [_hundreds(group) + scale for group, scale in zip(groups, scales, strict=True) if group]
+    if len(groups) > 1 and 0 < groups[-1] < 100:
+        words.insert(-1, "and")
+    return " ".join(words) or "zero"
+
+
+def _hundreds(number: int) -> str:
+    hundreds, rest = divmod(number, 100)
+    words = [_ONES[hundreds], "hundred"] if hundreds else []
+    if hundreds and rest:
+        words.append("and")
+    if rest >= 20:
+        words.append(_TENS[rest // 10 - 2])
+        rest %= 10
+    return " ".join([*words, _ONES[rest]] if rest else words)
 
 
 def digit_by_digit(digits: str) -> str:
     """The digits of a text in words, one by one; everything else is left out."""
-    return " ".join(_DIGITS[int(digit)] for digit in digits if digit.isdecimal())
+    return " ".join(_ONES[int(digit)] for digit in digits if digit.isdecimal())
 
 
 def quantity(written: str) -> str:

@@ -26,24 +26,24 @@ def test_most_frequent_comes_first_with_its_first_line() -> None:
     ]
     assert found[0].example == 'Stop ¤ "now"'
     assert unknown_characters(rows("Cafe; TEA?\tYes."), PLAIN) == ()
+    found = unknown_characters(rows("Bäume, ÄPFEL", "schöne Bäume"), PLAIN)
+    assert [(u.character, u.count, u.line, u.becomes) for u in found] == [
+        ("ä", 3, 1, "a"),
+        ("ö", 1, 3, "o"),
+    ]
 
 
 def test_example_is_printable_text_around_the_character() -> None:
+    greek = Vocabulary("PE abcdefghijklmnopqrstuvwxyz.", "plain")
     text = "the quick brown fox jumps over\x1b the lazy % dog and runs away again"
-    [escape, percent] = unknown_characters(rows(text), PLAIN)
+    [escape, percent] = unknown_characters(rows(text), greek)
     assert percent.example == "…ps over\N{REPLACEMENT CHARACTER} the lazy % dog and runs away…"
     assert escape.character == "\x1b"
     assert escape.example.isprintable()
-
-
-def test_example_finds_capitals_and_decomposed_letters() -> None:
-    greek = Vocabulary("PE abcdefghijklmnopqrstuvwxyz.", "plain")
-    text = "a long way before anything is said of Ωmega and"
-    [omega] = unknown_characters(rows(text), greek)
+    # Of capitals and decomposed letters, too.
+    [omega] = unknown_characters(rows("a long way before anything is said of Ωmega and"), greek)
     assert omega.example == "…ything is said of Ωmega and"
-    [hangul] = unknown_characters(
-        rows("so far all is well, in \u1112\u1161 and".replace(",", "")), greek
-    )
+    [hangul] = unknown_characters(rows("so far all is well in \u1112\u1161 and"), greek)
     assert "\ud558" in hangul.example
 
 
@@ -84,11 +84,3 @@ def test_counts_and_lines_are_right_for_any_texts(
             n for n, text in listed.items() if PLAIN.unknown(text)[one.character]
         )
         assert "\n" not in sentence_about(one)
-
-
-def test_letters_losing_their_accents_count() -> None:
-    found = unknown_characters(rows("Bäume, ÄPFEL", "schöne Bäume"), PLAIN)
-    assert [(u.character, u.count, u.line, u.becomes) for u in found] == [
-        ("ä", 3, 1, "a"),
-        ("ö", 1, 3, "o"),
-    ]

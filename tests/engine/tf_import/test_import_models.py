@@ -127,17 +127,15 @@ def test_prefix_imports_one_network(models, target, suffix):
     assert not Voice.open(target).checkpoints("ssrn")
 
 
-def test_note_stands_for_the_checkpoint_it_names(models, target):
+def test_note_or_prefix_of_both_networks(models, target):
     note = models / "LJ01-2" / "checkpoint"
     note.write_text('model_checkpoint_path: "/far/away/model_gs_001k"\n')
     assert [one.network for one in import_voice(note, target).networks] == ["ssrn"]
     note.write_text('model_checkpoint_path: "checkpoint"\n')
     assert "is not a TensorFlow checkpoint" in refusal(note, target.with_name("other"))
-
-
-def test_one_checkpoint_may_hold_both_networks(tmp_path, target):
-    write_bundle(tmp_path / "both", saved(SMALL_TEXT2MEL) | saved(SMALL_SSRN))
-    assert [one.step for one in import_voice(tmp_path / "both", target).networks] == [1000, 1000]
+    write_bundle(models / "both", saved(SMALL_TEXT2MEL) | saved(SMALL_SSRN))
+    both = import_voice(models / "both", target.with_name("both"))
+    assert [one.step for one in both.networks] == [1000, 1000]
 
 
 @pytest.mark.slow
@@ -310,16 +308,13 @@ def test_other_folders_are_refused(tmp_path, target, index, what):
     assert what in refusal(tmp_path / "given", target)
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "what"),
-    [
+def test_other_files_are_refused(tmp_path, target):
+    for name, content, what in (
         ("model.pt", b"PK\3\4", "is not a TensorFlow checkpoint"),
         ("model.tar.gz", b"not packed", "damaged or not an archive"),
         ("model.index", b"short", "is not the index"),
-    ],
-)
-def test_other_files_are_refused(tmp_path, target, name, content, what):
-    (tmp_path / name).write_bytes(content)
-    assert what in refusal(tmp_path / name, target)
+    ):
+        (tmp_path / name).write_bytes(content)
+        assert what in refusal(tmp_path / name, target)
     assert "There is no TensorFlow checkpoint at" in refusal(tmp_path / "gone[1]", target)
     assert "Cannot read" in refusal(tmp_path / ("long" * 99), target)

@@ -188,7 +188,10 @@ def test_from_ema_weights_the_optimizer_is_reset(make_voice, take_over, training
     assert newest(mine).optimizer_start_step == 872
 
 
-def test_a_voice_keeps_its_symbols(make_voice, training):
+def test_a_voice_keeps_its_symbols(make_voice, training, speech, tmp_path):
+    said = refused(training, tmp_path / "new", dataset=speech, vocabulary="abc")
+    assert said.endswith("type --vocabulary 'PE abc'.")
+    assert not (tmp_path / "new").exists()
     voice = make_voice()
     said = refused(training, voice, vocabulary=KYUBYONG)
     assert f"--from {voice.folder} --vocabulary" in said
@@ -196,12 +199,6 @@ def test_a_voice_keeps_its_symbols(make_voice, training):
     assert "--cleaner plain" in refused(training, voice, cleaner="plain")
     same = training.start(voice, "+1", vocabulary=BBC_SYMBOLS, cleaner="english")
     assert training.end(same).step == 1
-
-
-def test_what_is_no_vocabulary_is_refused_with_what_to_type(tmp_path, training, speech):
-    said = refused(training, tmp_path / "new", dataset=speech, vocabulary="abc")
-    assert said.endswith("type --vocabulary 'PE abc'.")
-    assert not (tmp_path / "new").exists()
 
 
 def test_unknown_characters_are_reported_before_training(make_voice, training, speech, tmp_path):

@@ -1,5 +1,7 @@
 """What is checked, swept or refused before the first step."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -16,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 def test_too_little_room_is_reported_before_features(make_voice, training, monkeypatch):
     voice = make_voice()
-    monkeypatch.setattr("engine.files.free_bytes", lambda path: 4_300_000)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=4_300_000))
     session = training.start(voice, "+1")
     snapshot = training.end(session)
     assert isinstance(session.error, EngineError)

@@ -287,7 +287,7 @@ def test_a_run_sees_notices_and_prices_of_its_cloud(
     assert 'price = "auto"' in (voice.folder / "voice.toml").read_text()
     assert Voice.open(voice.folder).settings.price_auto
     fake_cloud.aws["events/recommendations/rebalance"] = json.dumps({"noticeTime": after(0)})
-    training.until(session, lambda s: said(s, "likely to take this machine away"))
+    training.until(session, lambda s: said(s, "likely to reclaim this machine"))
     fake_cloud.fault = "garbage"
     training.until(session, lambda s: said(s, "the metadata service of AWS gives"))
     fake_cloud.fault = ""

@@ -2,6 +2,7 @@
 
 import math
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from textual.geometry import Size
@@ -14,6 +15,7 @@ COLOURS = ((90, 200, 170), (230, 180, 80), (130, 140, 150))
 values = st.floats(width=32)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(values, max_size=60), st.lists(values, max_size=20), st.booleans())
 def test_any_losses_can_be_drawn(losses, held_out, ascii_only):

@@ -25,9 +25,9 @@ def test_text_that_is_words_already_stays() -> None:
     assert spoken(text) == text
 
 
-def test_libraries_load_only_for_texts_that_need_them() -> None:
+def test_transliteration_loads_only_for_texts_that_need_it() -> None:
     script = (
-        "import sys; from engine.text.english import spoken; spoken('Mr. Fox, e.g., left (St.)')"
-        "; sys.exit(any(name in sys.modules for name in ('inflect', 'anyascii')))"
+        "import sys; from engine.text.english import spoken; spoken('Mr. Fox, e.g., left (St. 5)')"
+        "; sys.exit('anyascii' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
