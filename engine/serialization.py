@@ -9,12 +9,14 @@ MessagePack for screens in other processes: it carries NaN, infinities and array
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import msgspec
-import numpy as np
 
 from engine.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _T = TypeVar("_T")
 _Encode = Callable[[Any], Any]
@@ -111,6 +113,8 @@ def _encode(value: Any) -> Any:  # noqa: ANN401
     if isinstance(value, Path):
         # The reader may stand in another folder.
         return str(value.absolute())
+    import numpy as np  # not before it is needed: it takes a while
+
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, np.ndarray):
@@ -135,14 +139,18 @@ def _decode(kind: Any, value: Any) -> Any:  # noqa: ANN401
         if not isinstance(value, str) or "\0" in value:
             raise ValueError("expected a path")
         return Path(value)
-    if origin is np.ndarray:
-        return _read_array(msgspec.convert(value, _Array))
     if origin in _codecs:
         return _codecs[origin][1](value)
+    import numpy as np
+
+    if origin is np.ndarray:
+        return _read_array(msgspec.convert(value, _Array))
     raise NotImplementedError(f"values of {kind} cannot be read")
 
 
-def _read_array(said: _Array) -> np.ndarray[Any, Any]:
+def _read_array(said: _Array) -> "np.ndarray[Any, Any]":
+    import numpy as np
+
     if said.dtype not in ("<f4", "<f2", "|u1") or len(said.shape) > 4:
         raise ValueError("expected an array of float32, float16 or bytes")
     if min(said.shape, default=0) < 0 or len(said.values) > 4 * MAX_ARRAY_VALUES:

@@ -256,14 +256,8 @@ class Session:
         self._mirror.start()
         recordings = (clip.path for clip in prepared.store.clips)
         corpus_watch = watch_corpus(self._voice.dataset, recordings, self._publisher)
-        services = Services(
-            self._inbox,
-            auditions,
-            self._spend,
-            self._spot,
-            watchdog,
-            on_saved=self._mirror.wake,
-        )
+        given = (self._inbox, auditions, self._spend, self._spot, watchdog)
+        services = Services(*given, on_saved=self._mirror.wake)
         try:
             Trainer(prepared, self._options, self._publisher, services).run()
         finally:

@@ -137,11 +137,7 @@ class RemoteSession:
         raise InputError(_not_trained(self._folder))
 
     def _take(self, message: FromServer) -> None:
-        """Take what the run says.
-
-        Raises:
-            InputError: it refuses to go on, or what it sends is no update.
-        """
+        """Take what the run says; raises `InputError` where it refuses to go on."""
         if isinstance(message, Refusal):
             raise InputError(message.text)
         if isinstance(message, Update):
@@ -249,11 +245,7 @@ def _connection(connected: socket.socket) -> Connection:
 
 
 def _answers(connection: Connection, hello: Hello, seconds: float) -> Iterator[FromServer]:
-    """Say hello, and yield what comes in so many seconds.
-
-    Raises:
-        TimeoutError: they are over.
-    """
+    """Say hello, and yield what comes in so many seconds; then raises `TimeoutError`."""
     deadline = time.monotonic() + seconds
     connection.put(hello)
     # A run that has closed the connection may have said why before.
@@ -265,11 +257,6 @@ def _answers(connection: Connection, hello: Hello, seconds: float) -> Iterator[F
 
 
 def _reach(folder: Path) -> socket.socket:
-    """Connect to the run of a voice folder.
-
-    Raises:
-        InputError: there is none, or it is not for us.
-    """
     if not folder.is_dir():
         raise InputError(_no_voice(folder))
     try:

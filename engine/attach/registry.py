@@ -89,11 +89,7 @@ def runs_folder() -> Path:
 
 
 def _require_own(folder: Path) -> None:
-    """Refuse a folder in which others could have written.
-
-    Raises:
-        OSError: it is not this person's alone, or is not there.
-    """
+    """Refuse a folder in which others could have written; raises `OSError`."""
     status = folder.stat()
     if status.st_uid != os.geteuid() or status.st_mode & 0o022:
         raise PermissionError(f"{folder} is not yours alone")

@@ -295,11 +295,6 @@ class Server:
             self._send(message)
 
     def _greet(self, client: _Client, role: Role) -> None:
-        """Answer a hello.
-
-        Raises:
-            InputError: it said hello before.
-        """
         if client.role is not None:
             raise InputError("hello was said already")
         client.role = role

@@ -5,24 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from engine.choices import (
-    CleanerName,
-    CloudChoice,
-    NetworkName,
-    Precision,
-    PresetName,
-    RecipeName,
-)
+from engine.choices import CleanerName, CloudChoice, NetworkName, Precision, PresetName, RecipeName
 from engine.errors import InputError
 from engine.machine.cloud.metadata import require_base
-from engine.run.stop import (
-    MAX_USD,
-    NONE,
-    STOP_FORMS_IN_A_SHELL,
-    Stop,
-    parse_budget,
-    parse_stop,
-)
+from engine.run.stop import MAX_USD, NONE, STOP_FORMS_IN_A_SHELL, Stop, parse_budget, parse_stop
 
 Price = float | Literal["auto"]
 """US dollars an hour, or that they come from the cloud, or else from a table."""
@@ -71,11 +57,7 @@ def parse_stop_option(text: str) -> Stop:
 
 
 def parse_price(text: str) -> Price:
-    """Read `0.99`, `$0.99` or `auto`.
-
-    Raises:
-        InputError: it is none of these.
-    """
+    """Read `0.99`, `$0.99` or `auto`; refuses anything else."""
     value = text.strip()
     if value == "auto":
         return "auto"

@@ -82,7 +82,6 @@ class LossCurve:
     best: float | None = None
     """The least of all losses on the held-out set, not thinned; None before the first."""
     best_step: int = 0
-    """The step at which it was so small."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +152,8 @@ class LostSteps:
     until: int
     """The last of them that is known."""
     seconds: float
-    """Training time that they took."""
+    """Of training."""
     usd: float
-    """What they cost in US dollars."""
     damaged: int | None = None
     """The newest checkpoint that was passed over because it is damaged, where one was."""
 
@@ -181,23 +179,20 @@ class Snapshot:
     """`cpu` or `cuda:0 NVIDIA H100`."""
     precision: str = ""
     progress: Progress | None = None
-    """The piece of work under way while preparing."""
     check: CheckReport | None = None
     """What the check of the corpus found; None until it is known."""
     seconds_to_start: int | None = None
     """While the engine waits after a check: seconds after which it begins without an answer, None
     where it waits for one however long."""
     step: int = 0
-    """The global step."""
     base_step: int = 0
     """The step at which the imported weights stood."""
     first_step: int = 0
     """Where the way to the stop began: the step from which this run continued, or the stop at
     which the person let it go on."""
     first_run_seconds: float = 0.0
-    """`run_seconds` where the way to the stop began."""
     first_spent: float = 0.0
-    """`spent` where the way to the stop began."""
+    """`run_seconds` and `spent` there."""
     stop: StopPoint | None = None
     stop_text: str = ""
     """The stop as it was asked for."""
@@ -222,7 +217,7 @@ class Snapshot:
     spent: float = 0.0
     """Spend of the voice in US dollars, all its runs together, idle time included."""
     idle_usd: float = 0.0
-    """What of the spend was for idle time, in US dollars."""
+    """The part of it that was for idle time."""
     wait_seconds: float = 0.0
     """How long the run has been waiting or preparing now; renewed every ten seconds, after five
     minutes every minute."""
@@ -274,7 +269,6 @@ class Snapshot:
     sentence: str = ""
     """What the next audition speaks."""
     auditioning: bool = False
-    """Whether a sample is being made."""
     auditions: int = 0
     """Auditions of this run that have ended, with a sample or without one."""
     gpu: GpuReading | None = None

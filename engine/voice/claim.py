@@ -34,11 +34,7 @@ class VoiceClaim:
             raise unusable_path(folder, error) from error
 
     def remember(self) -> None:
-        """Note what is in the folder before the run writes into it, for `undo`.
-
-        Raises:
-            InputError: it cannot be read.
-        """
+        """Note what is in the folder before the run writes into it, for `undo`."""
         settings = self._folder / SETTINGS_NAME
         try:
             self._before = {path.name for path in self._folder.iterdir()}

@@ -225,11 +225,7 @@ class Voice:
 
 
 def _encoded(settings: str) -> bytes:
-    """The text of a `voice.toml` as bytes.
-
-    Raises:
-        InputError: a name in it is not UTF-8, as names of files may be.
-    """
+    """The text as bytes; refuses a name in it that is not UTF-8, as names of files may be."""
     try:
         return settings.encode()
     except UnicodeEncodeError as error:

@@ -25,8 +25,8 @@ DEFAULT_SENTENCE = "The morning train leaves at half past seven."
 """What auditions speak until the person says otherwise."""
 
 _HEADER = (
-    "What this voice is made of. You may edit it while no training runs.\n"
-    "Removing the features folder beside it is safe; they are computed again.\n"
+    "# What this voice is made of. You may edit it while no training runs.\n"
+    "# Removing the features folder beside it is safe; they are computed again.\n"
 )
 _COMMENTS = {
     "dataset": "the recordings, in LJ Speech layout; a relative path counts from this file",
@@ -162,11 +162,7 @@ def _advice(name: str, values: dict[str, Any]) -> str:
 
 
 def _require_known(values: dict[str, Any]) -> None:
-    """Refuse names that are no settings, as a misspelled budget would be.
-
-    Raises:
-        ValueError: naming the first.
-    """
+    """Refuse names that are no settings, as a misspelled budget would be."""
     for table in _TABLES:
         if not isinstance(values.get(table, {}), dict):
             raise ValueError(f"{table} is {brief(values[table])}; write a table of settings")
@@ -177,11 +173,7 @@ def _require_known(values: dict[str, Any]) -> None:
 
 
 def _require_complete(values: dict[str, Any], path: Path) -> None:
-    """Refuse settings that were cut off: with the defaults in their place a budget would be gone.
-
-    Raises:
-        InputError: naming what is missing.
-    """
+    """Refuse settings that were cut off: with defaults in their place a budget would be gone."""
     missing = [name for name in _SETTINGS if name not in {*_dotted(values), *_ADDED_LATER}]
     if missing:
         more = f" and {len(missing) - _MAX_NAMED} more" if len(missing) > _MAX_NAMED else ""
@@ -201,12 +193,7 @@ def _dotted(values: dict[str, Any]) -> Iterator[str]:
 
 
 def _require_usable(settings: VoiceSettings) -> None:
-    """Refuse values that do not fit each other.
-
-    Raises:
-        InputError: the symbols are not a vocabulary.
-        ValueError: naming the setting.
-    """
+    """Refuse values that do not fit each other."""
     Vocabulary(settings.symbols)
     for name, text in (("symbols", settings.symbols), ("sentence", settings.sentence)):
         # Characters that join letters may be needed.
@@ -237,7 +224,7 @@ def settings_text(
         InputError: the text is not TOML.
     """
     try:
-        document = _new_document() if text is None else tomlkit.parse(text)
+        document = tomlkit.parse(_HEADER if text is None else text)
         before = {} if text is None or old is None else _plain(old)
         for name, value in _plain(new).items():
             if isinstance(value, dict):
@@ -259,13 +246,6 @@ def _plain(settings: VoiceSettings) -> dict[str, Any]:
     if plain.pop("price_auto"):
         plain["price"] = _AUTO
     return plain if dataset is None else {"dataset": str(dataset), **plain}
-
-
-def _new_document() -> tomlkit.TOMLDocument:
-    document = tomlkit.document()
-    for line in _HEADER.splitlines():
-        document.add(tomlkit.comment(line))
-    return document
 
 
 def _write_table(
