@@ -10,11 +10,11 @@ from engine.check.kinds import finding
 from engine.check.levels import format_level
 from engine.check.recordings import Recording
 from engine.check.report import Finding, Severity
+from engine.check.speaking_rate import robust_deviation
 
 # Recordings that make a level usual, and decibels from it that make an outlier, unless the corpus
 # varies more by itself.
 _MIN_LEVELS, _MIN_DEVIATION, _DEVIATIONS = 4, 6.0, 3.5
-_MAD_TO_SIGMA = 1.4826
 # Decibels from the 5th to the 95th percentile that a reader at one microphone stays within.
 _USUAL_SPREAD = 10.0
 # What this share of so many recordings have is reported once for all.
@@ -88,8 +88,7 @@ def _outliers_in_level(recordings: Sequence[Recording], levels: Sequence[float])
     if len(levels) < _MIN_LEVELS:
         return
     usual = float(np.median(levels))
-    deviation = _MAD_TO_SIGMA * float(np.median(np.abs(np.array(levels) - usual)))
-    limit = max(_MIN_DEVIATION, _DEVIATIONS * deviation)
+    limit = max(_MIN_DEVIATION, _DEVIATIONS * robust_deviation(levels))
     for each in recordings:
         if each.loudness is not None and abs(each.loudness - usual) > limit:
             away = each.loudness - usual

@@ -158,11 +158,12 @@ def _usual(clips: Sequence[_Timed]) -> _Usual:
     # the reader is.
     before = [math.log(b.saying(a).rate) for a, b in pairwise(clips)]
     after = [math.log(a.saying(b).rate) for a, b in pairwise(clips)]
-    spread = min(map(_sigma, (own, before, after)))
+    spread = min(map(robust_deviation, (own, before, after)))
     return _Usual(median(own), min(_MAX_SPREAD, max(_MIN_SPREAD, spread)))
 
 
-def _sigma(values: Sequence[float]) -> float:
+def robust_deviation(values: Sequence[float]) -> float:
+    """Standard deviation by the median absolute deviation, which outliers do not move."""
     middle = median(values)
     return _MAD_TO_SIGMA * median(abs(value - middle) for value in values)
 

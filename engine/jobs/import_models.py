@@ -55,7 +55,6 @@ class ImportedNetwork:
 
     network: NetworkName
     title: str
-    """Its name as people write it."""
     source: str
     """The prefix of its checkpoint."""
     step: int
@@ -63,7 +62,7 @@ class ImportedNetwork:
     sizes: str
     """The widths in the paper's letters, in words."""
     updates: int | None
-    """Steps of the optimizer state that came along; None where there is none."""
+    """Of the optimizer state that came along; None where there is none."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +75,7 @@ class Imported:
     notes: tuple[str, ...]
     """Choices that were made for the person, in sentences."""
     missing: NetworkName | None
-    """The network that was not there to import: without SSRN a voice sounds muffled, without
-    Text2Mel it cannot speak."""
+    """The network that was not there to import."""
 
 
 def import_voice(
@@ -255,13 +253,7 @@ def _import_network(found: FoundNetwork, voice: Voice, on_progress: OnProgress) 
 def _read(
     found: FoundNetwork, on_progress: OnProgress
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """The weights and the optimizer state, by our names.
-
-    All variables are read, for their checksums.
-
-    Raises:
-        InputError: a file is damaged, or holds impossible values.
-    """
+    """The weights and the optimizer state, by our names; all variables, for their checksums."""
     slots = {"exp_avg": FIRST_MOMENT, "exp_avg_sq": SECOND_MOMENT} if found.has_moments else {}
     wanted = {name + slot for slot in ("", *slots.values()) for name in found.variables}
     bundle, done, values = found.bundle, 0, {}

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
 from fake_session import preparing, sample, training
 from seeing import opened
 
@@ -21,6 +20,10 @@ async def test_a_requested_sample_is_played_once_when_it_comes():
         assert "871,204  2.5 s  playing" in run.text
         assert "speaking…" not in run.text
         assert "sample at 871,204: no SSRN yet: straight from the mel" in run.log
+        # The same sentence at the same step is another sample.
+        await run.press("a")
+        await run.change(samples=(*run.samples[:-1], replace(new)))
+        assert run.played == [new.path, new.path]
 
 
 async def test_a_sample_requested_while_preparing_is_played_later():
@@ -31,19 +34,18 @@ async def test_a_sample_requested_while_preparing_is_played_later():
         assert run.played == [new.path]
 
 
-async def test_a_sample_nobody_asked_for_is_listed_and_not_played():
+async def test_a_sample_nobody_asked_for_is_selected_and_not_played():
     async with opened(training()) as run:
-        await run.add_sample(sample(872_000))
+        await run.add_sample(new := sample(872_000))
         assert "872,000  2.3 s  new" in run.text
+        listed = run.app.run_screen.samples
+        assert listed.chosen is new
+        listed.focus()
+        await run.press("down")
+        chosen = listed.chosen
+        await run.add_sample(sample(873_000))
+        assert listed.chosen is chosen is not new
         assert run.played == []
-
-
-async def test_the_same_sentence_at_the_same_step_is_a_new_sample():
-    async with opened(training()) as run:
-        await run.press("a")
-        newest = run.samples[-1]
-        await run.change(samples=(*run.samples[:-1], replace(newest)))
-        assert run.played == [newest.path]
 
 
 async def test_an_audition_that_fails_does_not_play_what_comes_later():
@@ -70,18 +72,10 @@ async def test_r_plays_the_newest_sample_and_the_list_the_selected():
         assert run.played[3:] == [oldest.path]
         await run.pause()
         assert "865,000  2.3 s  played" in run.text
-
-
-async def test_the_selection_follows_the_newest_sample_until_moved():
-    async with opened(training()) as run:
-        await run.add_sample(new := sample(872_000))
-        listed = run.app.run_screen.samples
-        assert listed.chosen is new
-        listed.focus()
-        await run.press("down")
-        chosen = listed.chosen
-        await run.add_sample(sample(873_000))
-        assert listed.chosen is chosen is not new
+        run.player.last_error = "the sound device is busy"
+        await run.look()
+        await run.look()
+        assert run.log.count("the sound device is busy") == 1
 
 
 async def test_o_plays_the_recording_beside_an_ssrn_sample():
@@ -92,24 +86,15 @@ async def test_o_plays_the_recording_beside_an_ssrn_sample():
         assert run.played == [original]
 
 
-@pytest.mark.parametrize("key", ["a", "r"])
-async def test_without_sound_the_screen_says_how_to_fetch_the_sample(key):
+async def test_without_sound_the_screen_says_how_to_fetch_the_sample():
     async with opened(training(), no_sound="no sound device", size=(120, 40)) as run:
         assert "no sound here · y copies scp" in run.text
-        await run.press(key)
+        fetching = "nosoundhere(nosounddevice):scpubuntu@gpu-1:"
+        await run.press("r")
+        assert f"{fetching}{run.samples[-1].path}." in run.log.replace(" ", "")
+        await run.press("a")
         await run.add_sample(new := sample(871_204))
-        path = new.path if key == "a" else run.samples[-2].path
-        log = run.log.replace(" ", "")
-        assert f"nosoundhere(nosounddevice):scpubuntu@gpu-1:{path}." in log
+        assert f"{fetching}{new.path}." in run.log.replace(" ", "")
         assert run.played == []
         await run.press("y")
         assert run.app.clipboard == f"scp ubuntu@gpu-1:{new.path} ."
-
-
-async def test_a_sound_that_fails_is_reported_once():
-    async with opened(training()) as run:
-        await run.press("r")
-        run.player.last_error = "the sound device is busy"
-        await run.look()
-        await run.look()
-        assert run.log.count("the sound device is busy") == 1

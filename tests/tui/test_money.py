@@ -38,6 +38,9 @@ async def test_the_nearer_of_stop_and_budget_is_what_is_projected():
         seen = run.text
     assert "budget $0.66 · 14:02  in 36s" in seen
     assert "spent $0.65 of $0.66 · $0.66 at the budget" in seen
+    assert "  stop at 900,000 · " in line_about(training(budget=30.0))
+    for stop in ({}, {"stop": None, "stop_text": ""}):
+        assert "  budget $0.66 · " in line_about(training(budget=0.66, **stop))
 
 
 def test_the_command_to_continue_keeps_the_stop(tmp_path):
@@ -72,9 +75,3 @@ def test_the_last_line_says_what_the_machine_costs():
     used = describe_end(replace(ended, spent=30.01))
     assert used.startswith("the budget of $30.00 is used up ($30.01 spent); saved at step 871,000")
     assert "--budget" in used
-
-
-def test_headless_lines_name_the_nearer_of_stop_and_budget():
-    assert "  stop at 900,000 · " in line_about(training(budget=30.0))
-    assert "  budget $0.66 · " in line_about(training(budget=0.66))
-    assert "  budget $0.66 · " in line_about(training(budget=0.66, stop=None, stop_text=""))

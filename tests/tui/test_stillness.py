@@ -42,23 +42,15 @@ async def settled(snapshot):
         yield run
 
 
-async def test_nothing_is_drawn_while_nothing_changes():
-    async with settled(training(phase=Phase.PAUSED)) as run:
+async def test_only_what_a_person_could_see_is_drawn():
+    async with settled(training(curve=curve(855_000, 871_000))) as run:
         for _ in range(5):
             await run.change()
-        assert run.app.updates == []
-
-
-async def test_a_step_touches_one_line_alone():
-    async with settled(training()) as run:
-        await run.change(step=871_205)
-        assert run.app.drawn == {1}
-
-
-async def test_a_curve_that_grew_too_little_to_be_seen_is_not_drawn():
-    async with settled(training(curve=curve(855_000, 871_000))) as run:
         await run.change(curve=curve(855_000, 871_020))
         assert run.app.updates == []
+        await run.change(step=871_205)
+        assert run.app.drawn == {1}
+        run.app.updates.clear()
         await run.change(curve=curve(855_000, 885_000))
         assert run.app.updates
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+import pytest
 from fake_session import NOON, training
 from seeing import opened
 from test_stillness import settled
@@ -25,11 +26,14 @@ def mouse(kind: type[events.MouseEvent]) -> events.MouseEvent:
     return kind(None, 5, 5, 0, 0, 1, shift=False, meta=False, ctrl=False)
 
 
-async def test_a_screen_says_when_the_wait_ends():
+async def test_a_screen_says_when_the_wait_ends_and_closes_then():
     async with opened(waiting(), size=(53, 20)) as run:
         assert "Ends at 14:07 unless a key is pressed." in run.text
         await run.change(phase=Phase.PAUSED)
         assert "Ends at 14:07 unless a key is pressed." in run.text
+        because = "nobody pressed a key for 5 minutes"
+        await run.change(phase=Phase.FAILED, failure="it diverged", ended_because=because)
+        assert not run.app.is_running
 
 
 async def test_a_screen_that_only_reads_says_whose_keys_count():
@@ -41,6 +45,7 @@ async def test_a_screen_that_only_reads_says_whose_keys_count():
         assert run.sent == []
 
 
+@pytest.mark.slow
 async def test_what_a_person_does_is_told_to_a_run_that_waits(monkeypatch):
     async with opened(waiting()) as run:
         monkeypatch.setattr("tui.app._KEY_SECONDS", 0.0)
@@ -53,12 +58,11 @@ async def test_what_a_person_does_is_told_to_a_run_that_waits(monkeypatch):
         monkeypatch.setattr("tui.app._KEY_SECONDS", 3600.0)
         await run.press("tab", "tab", "tab")
         assert run.sent == [KeyPressed()]
-
-
-async def test_a_key_tells_a_run_that_trains_nothing():
-    async with opened(training()) as run:
+        # A run that trains need not know.
+        monkeypatch.setattr("tui.app._KEY_SECONDS", 0.0)
+        await run.show(training())
         await run.press("tab", "t")
-        assert run.sent == []
+        assert run.sent == [KeyPressed()]
 
 
 async def test_another_end_within_the_minute_draws_nothing():
@@ -67,13 +71,6 @@ async def test_another_end_within_the_minute_draws_nothing():
         assert run.app.updates == []
         await run.change(wait_ends_at=ENDS + 60)
         assert run.app.updates
-
-
-async def test_a_run_that_failed_unwatched_closes_its_screen():
-    async with opened(waiting(phase=Phase.PAUSED)) as run:
-        because = "nobody pressed a key for 5 minutes"
-        await run.change(phase=Phase.FAILED, failure="it diverged", ended_because=because)
-        assert not run.app.is_running
 
 
 def test_lines_and_the_last_sentence_say_it_too(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from fake_session import curve, event, preparing, sample, training
 from seeing import SIZES, opened
 
-from engine.run.snapshot import LossCurve, Losses, Phase
+from engine.run.snapshot import LossCurve, Losses
 from engine.run.stop import StopPoint
 
 
@@ -46,16 +46,6 @@ async def test_preparation_says_nothing_that_it_does_not_know_yet():
     assert "stop at +200" in seen
     assert "from scratch" not in seen
     assert "of training" not in seen
-
-
-async def test_a_failure_stays_on_the_screen_word_for_word():
-    async with opened(training()) as run:
-        await run.change(
-            phase=Phase.FAILED, failure="no space left on [/data]; free some [bold]now"
-        )
-        assert "no space left on [/data]; free some [bold]now" in run.text
-        assert "Saved up to step 871,000" in run.words
-        assert run.app.is_running
 
 
 async def test_text_from_data_is_shown_as_it_is_and_never_obeyed():

@@ -19,7 +19,7 @@ _MAX_UNKNOWN = 12
 _MAX_SCORES = 25
 _WIDEST_CLIP = 24
 _WIDEST = 120
-"""Columns: lines longer than this are hard to follow on any terminal."""
+"""Columns that are still easy to follow."""
 
 _STYLES: dict[Severity, str] = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 
@@ -55,11 +55,10 @@ class _View:
         self._console.print(Text(words.verdict(report), style=style))
         self._part("", words.facts(report))
         self._part("clips by length", self._lengths(), right=(0, 1))
-        groups = words.grouped(report.findings)
-        for group in groups:
-            if group.kind != words.UNKNOWN:
-                self._group(group)
-        self._unknown([group for group in groups if group.kind == words.UNKNOWN])
+        unknown = [one for one in report.findings if one.kind == words.UNKNOWN]
+        for group in words.by_kind(one for one in report.findings if one.kind != words.UNKNOWN):
+            self._group(group)
+        self._unknown(words.by_kind(unknown)[0][0] if unknown else None)
         self._part("English coverage", words.coverage(report.coverage))
         self._part("training estimate", map(words.estimate, report.estimates))
         self._transcripts()
@@ -69,14 +68,15 @@ class _View:
         for bar in words.bars(self._report.lengths):
             yield bar.label, f"{bar.count:,}", "█" * bar.cells(room)
 
-    def _group(self, group: words.Group) -> None:
+    def _group(self, group: Sequence[Finding]) -> None:
+        """The findings of one kind, above their advice."""
         title: Text | None = Text.assemble(
-            (group.severity, _STYLES[group.severity]),
-            (f"  {words.kind(group.kind)}", "bold"),
-            f"  {len(group.findings):,}",
+            (group[0].severity, _STYLES[group[0].severity]),
+            (f"  {words.kind(group[0].kind)}", "bold"),
+            f"  {len(group):,}",
         )
-        advised = group.by_advice
-        few = len(group.findings) <= _MAX_OF_A_KIND
+        advised = words.grouped(group, lambda finding: finding.advice)
+        few = len(group) <= _MAX_OF_A_KIND
         per_advice = _MAX_OF_A_KIND if few else max(1, _MAX_OF_A_KIND // len(advised))
         for findings in advised[:_MAX_OF_A_KIND]:
             rows = map(_finding, findings[:per_advice])
@@ -90,10 +90,10 @@ class _View:
         if advice:
             self._indented(f"→ {words.sentence(advice)}", "italic")
 
-    def _unknown(self, groups: Sequence[words.Group]) -> None:
+    def _unknown(self, worst: Finding | None) -> None:
         """One table of characters, under the most severe finding about them."""
         title = Text("characters outside the vocabulary", "bold")
-        for worst in groups[:1]:
+        if worst:
             title = Text.assemble((worst.severity, _STYLES[worst.severity]), "  ", title)
         title.append(f"  {len(self._report.unknown):,}", "not bold")
         rows = [
@@ -102,7 +102,7 @@ class _View:
         ]
         self._part(title, rows, right=(1, 3), cut=True)
         self._more(len(self._report.unknown) - _MAX_UNKNOWN)
-        self._advise(groups[0].findings[0].advice if groups else "")
+        self._advise(worst.advice if worst else "")
 
     def _transcripts(self) -> None:
         scores = self._report.doubts

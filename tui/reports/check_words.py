@@ -1,6 +1,6 @@
 """A check's report in words, for the terminal and for the screen alike."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 
 from engine.check.kinds import title
@@ -11,7 +11,6 @@ from engine.check.report import (
     Estimate,
     Finding,
     Histogram,
-    Severity,
     Spread,
     UnknownCharacter,
 )
@@ -80,14 +79,13 @@ def _spread(spread: Spread, unit: str, places: int) -> str:
     return f"{median} {unit} ({low} to {high})"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Bar:
-    """One row of a histogram."""
+    """A row of a histogram; its length is a share of the longest bar's."""
 
     label: str
     count: int
     share: float
-    """Length of the bar: 1 for the longest."""
 
     def cells(self, room: int) -> int:
         """Return the length of the bar where the longest has `room` cells."""
@@ -110,30 +108,18 @@ def bars(lengths: Histogram) -> list[Bar]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
-    """All findings of one kind."""
-
-    severity: Severity
-    kind: str
-    findings: tuple[Finding, ...]
-
-    @property
-    def by_advice(self) -> list[tuple[Finding, ...]]:
-        """The findings with the same advice, in their order."""
-        advised: dict[str, list[Finding]] = {}
-        for finding in self.findings:
-            advised.setdefault(finding.advice, []).append(finding)
-        return [tuple(findings) for findings in advised.values()]
-
-
-def grouped(findings: Sequence[Finding]) -> list[Group]:
+def by_kind(findings: Iterable[Finding]) -> list[list[Finding]]:
     """Group findings by severity and kind, the most severe first."""
-    kinds: dict[tuple[Severity, str], list[Finding]] = {}
+    ordered = sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
+    return grouped(ordered, lambda finding: (finding.severity, finding.kind))
+
+
+def grouped(findings: Iterable[Finding], key: Callable[[Finding], Hashable]) -> list[list[Finding]]:
+    """Group findings by a key, in the order of the first of each."""
+    groups: dict[Hashable, list[Finding]] = {}
     for finding in findings:
-        kinds.setdefault((finding.severity, finding.kind), []).append(finding)
-    groups = [Group(severity, kind, tuple(found)) for (severity, kind), found in kinds.items()]
-    return sorted(groups, key=lambda group: SEVERITIES.index(group.severity))
+        groups.setdefault(key(finding), []).append(finding)
+    return list(groups.values())
 
 
 def kind(name: str) -> str:

@@ -1,13 +1,14 @@
 """What `voicecoach clean` prints."""
 
 import shlex
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from engine.formatting import duration, plural
+from engine.formatting import duration, plural, printable
 
 if TYPE_CHECKING:
     from engine.jobs.clean import Cleaned
@@ -32,14 +33,21 @@ def print_cleaned(cleaned: "Cleaned") -> None:
     console.print("; ".join(cuts))
     if left_out:
         console.print(f"left out {plural(len(left_out), 'row')}:")
-        table = Table(box=None, padding=(0, 2, 0, 0))
-        table.add_column("line", justify="right")
-        table.add_column("clip")
-        table.add_column("why", overflow="fold")
-        for row in left_out[:_MAX_LEFT_OUT]:
-            table.add_row(str(row.line), Text(row.clip_id or "–"), Text(row.reason))
-        console.print(table)
-        if len(left_out) > _MAX_LEFT_OUT:
-            more = len(left_out) - _MAX_LEFT_OUT
-            console.print(f"and {more:,} more (see clean.json)")
+        rows = [(row.line, row.clip_id or "–", row.reason) for row in left_out]
+        print_left_out(console, rows, "clip", "clean.json")
     console.print(f"next: voicecoach check {shlex.quote(str(cleaned.folder))}")
+
+
+def print_left_out(
+    console: Console, rows: Sequence[tuple[object, ...]], heading: str, more_in: str
+) -> None:
+    """Print some rows of line, clip and reason; `more_in` says where all of them are."""
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("line", justify="right")
+    table.add_column(heading)
+    table.add_column("why", overflow="fold")
+    for row in rows[:_MAX_LEFT_OUT]:
+        table.add_row(*(Text(printable(str(cell))) for cell in row))
+    console.print(table)
+    if len(rows) > _MAX_LEFT_OUT:
+        console.print(f"and {len(rows) - _MAX_LEFT_OUT:,} more (see {more_in})")

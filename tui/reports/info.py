@@ -15,6 +15,7 @@ from engine.formatting import duration, printable
 from engine.serialization import from_plain
 from tui import formatting
 from tui.reports import check_words as words
+from tui.reports.clean import print_left_out
 
 _OF_CORPUS = {
     "clips": "clips",
@@ -22,7 +23,6 @@ _OF_CORPUS = {
     "held_out": "clips held out",
     "problem": "problem",
 }
-_MAX_LEFT_OUT = 20
 _MAX_UNKNOWN = 12
 
 
@@ -49,9 +49,8 @@ def print_tables(description: Mapping[str, Any]) -> None:
     console.print(_networks(description["networks"]))
     left_out = description["corpus"].get("left_out", ())
     if left_out:
-        console.print(_left_out(left_out))
-        if len(left_out) > _MAX_LEFT_OUT:
-            console.print(f"and {len(left_out) - _MAX_LEFT_OUT:,} more (see --json)")
+        rows = [tuple(clip.get(key, "") for key in ("line", "id", "reason")) for clip in left_out]
+        print_left_out(console, rows, "clip left out", "--json")
 
 
 def _facts(description: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
@@ -130,14 +129,4 @@ def _networks(networks: Mapping[str, Mapping[str, Any]]) -> Table:
         table.add_row(
             Text(name), *(Text(cell) for cell in cells), Text(" ".join(checkpoints)), *damaged
         )
-    return table
-
-
-def _left_out(clips: Sequence[Mapping[str, Any]]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column("line", justify="right")
-    table.add_column("clip left out")
-    table.add_column("why", overflow="fold")
-    for clip in clips[:_MAX_LEFT_OUT]:
-        table.add_row(*(_text(clip.get(key, "")) for key in ("line", "id", "reason")))
     return table

@@ -1,5 +1,7 @@
 """What a check found, the most severe first."""
 
+from itertools import chain
+
 from rich.console import JustifyMethod
 from rich.style import Style
 from rich.text import Text
@@ -40,8 +42,7 @@ class Findings(DataTable[Text]):
             return
         place = self.cursor_row
         self._shown = shown
-        groups = words.grouped(report.findings)
-        self._listed = [finding for group in groups for finding in group.findings][:_MAX]
+        self._listed = list(chain(*words.by_kind(report.findings)))[:_MAX]
         self.clear(columns=True)
         self.add_columns("", "", "", "", "")
         for finding in self._listed:

@@ -63,11 +63,13 @@ def test_the_demo_goes_on_from_the_bundled_voice(assets, tmp_path, training):
     assert run("+1").step == 859
 
 
-def test_options_stay_as_they_were_given(assets, tmp_path):
-    given = TrainOptions(tmp_path / "demo", price=2.0, device="cpu", checkpoint_every=7)
-    options = demo_options(given)
+def test_options_stay_and_a_copy_that_was_cut_off_is_completed(assets, tmp_path):
     corpus = tmp_path / "demo" / "corpus"
-    assert options == replace(given, dataset=corpus, source=assets / "voice")
+    (corpus / "wavs").mkdir(parents=True)
+    given = TrainOptions(tmp_path / "demo", price=2.0, device="cpu", checkpoint_every=7)
+    assert demo_options(given) == replace(given, dataset=corpus, source=assets / "voice")
+    copied = sorted(path.name for path in corpus.rglob("*"))
+    assert copied == sorted(path.name for path in (assets / "corpus").rglob("*"))
 
 
 def test_a_demo_that_ended_before_it_had_its_weights_gets_them(assets, tmp_path, training):
@@ -80,14 +82,10 @@ def test_a_demo_that_ended_before_it_had_its_weights_gets_them(assets, tmp_path,
     assert (snapshot.phase, snapshot.base_step) == (Phase.STOPPED, 855)
 
 
-def test_a_copy_that_was_cut_off_is_completed(assets, tmp_path):
-    (tmp_path / "demo" / "corpus" / "wavs").mkdir(parents=True)
-    demo_options(TrainOptions(tmp_path / "demo"))
-    copied = sorted(path.name for path in (tmp_path / "demo" / "corpus").rglob("*"))
-    assert copied == sorted(path.name for path in (assets / "corpus").rglob("*"))
-
-
-def test_a_folder_with_something_else_is_left_alone(assets, tmp_path):
+def test_other_folders_are_left_alone(assets, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="cannot be made or written"):
+        demo_options(TrainOptions(tmp_path / "file" / "demo"))
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").touch()
     with pytest.raises(InputError, match="not empty and is not a voice folder"):
@@ -99,9 +97,3 @@ def test_an_installation_without_the_demo_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(demo, "_ASSETS", (tmp_path / "nothing",))
     with pytest.raises(EngineError, match="install"):
         demo_options(TrainOptions(tmp_path / "demo"))
-
-
-def test_a_place_that_cannot_be_written_is_told(assets, tmp_path):
-    (tmp_path / "file").touch()
-    with pytest.raises(InputError, match="cannot be made or written"):
-        demo_options(TrainOptions(tmp_path / "file" / "demo"))

@@ -48,19 +48,14 @@ class Reader:
         return sum(taps) + self.get(layer, "convolution.bias")
 
     def plain(self, layer, x, relu=False):
-        x = self.normalised(
-            self.convolved(layer, x, 1),
-            self.get(layer, "norm.weight"),
-            self.get(layer, "norm.bias"),
-        )
+        x = self.convolved(layer, x, 1)
+        x = self.normalised(x, self.get(layer, "norm.weight"), self.get(layer, "norm.bias"))
         return np.maximum(x, 0) if relu else x
 
     def highway(self, layer, x, dilation):
         halves = np.split(self.convolved(layer, x, dilation), 2, axis=1)
-        rows = zip(
-            halves, self.get(layer, "norm_weight"), self.get(layer, "norm_bias"), strict=True
-        )
-        gate, candidate = (self.normalised(*row) for row in rows)
+        norms = self.get(layer, "norm_weight"), self.get(layer, "norm_bias")
+        gate, candidate = (self.normalised(*row) for row in zip(halves, *norms, strict=True))
         return x + sigmoid(gate) * (candidate - x)
 
     def upsampled(self, layer, x):

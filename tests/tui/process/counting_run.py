@@ -52,8 +52,6 @@ class CountingSession:
 
     attached = reading = False
 
-    attached = reading = False
-
     def __init__(self, options: TrainOptions) -> None:
         self._folder = options.voice_folder
         self._folder.mkdir(parents=True, exist_ok=True)

@@ -117,19 +117,6 @@ def test_a_failed_screen_is_opened_again_unless_the_run_ends(runs) -> None:
     assert "training continues" not in terminal.text
 
 
-def test_a_failing_attached_screen_says_so_and_ends(runs) -> None:
-    engine = runs.unseen()
-    terminal = runs.attach(COUNTING_SCREEN_FAULT="timer", TMPDIR=str(runs.folder))
-    terminal.wait_for_screen()
-    (runs.folder / "fail-always").touch()
-    assert terminal.wait() == 1
-    terminal.wait_for("the screen failed; the run continues")
-    [log] = re.findall(r"see (\S+\.log)", terminal.text)
-    assert "the timer [failed]" in Path(log).read_text()
-    terminal.wait_until_restored()
-    assert runs.is_alive(engine)
-
-
 def test_a_failed_read_or_closing_changes_no_answer(runs) -> None:
     terminal = runs.counting(COUNTING_SCREEN_FAULT="reading, closing")
     engine = runs.engine_process()
@@ -154,50 +141,57 @@ def in_a_shell(runs, *command: str):
     return runs.start(["/bin/sh", "-c", line])
 
 
-@pytest.mark.parametrize("whose", ["of its run", "of another run"])
-def test_a_killed_front_leaves_the_terminal_usable(runs, whose: str) -> None:
-    if whose == "of its run":
-        shell = in_a_shell(runs, *runs.counting_command())
-        engine = runs.engine_process()
-    else:
-        engine = runs.unseen()
-        shell = in_a_shell(runs, *runs.attach_command())
+def kill_front(runs, shell) -> None:
+    """Kill the command that has a screen open; see that its shell can be used."""
     shell.wait_for_screen()
     [front] = children(shell.process.pid)
     [worker] = children(front)
-
     os.kill(front, signal.SIGKILL)
-
     shell.wait_for("the shell stays")
     shell.wait_until_restored()
     runs.wait_until(
         lambda: not (runs.is_alive(worker) and runs.holds_terminal(worker)),
         "the terminal to be let go",
     )
-    assert runs.is_alive(engine)
     shell.type("\n")
     assert shell.wait() == 0
-    if whose == "of its run":
-        assert runs.said("unattended")
-        os.kill(engine, signal.SIGTERM)
-        runs.wait_until(lambda: not runs.is_alive(engine), "the end")
-        assert runs.said("checkpoint")
 
 
-@pytest.mark.parametrize("whose", ["of its run", "of another run"])
-def test_a_killed_worker_leaves_the_terminal_usable(runs, whose: str) -> None:
-    if whose == "of its run":
-        terminal = runs.counting()
-        sentence = "killed by SIGKILL; the newest checkpoint is kept"
-    else:
-        runs.unseen()
-        terminal = runs.attach()
-        sentence = "killed by SIGKILL; the run itself continues"
-    engine = runs.engine_process()
+def kill_worker(terminal, sentence: str) -> None:
     terminal.wait_for_screen()
     [worker] = children(terminal.process.pid)
     os.kill(worker, signal.SIGKILL)
     assert terminal.wait() == 128 + signal.SIGKILL
-    terminal.wait_for(sentence)
+    terminal.wait_for(f"killed by SIGKILL; {sentence}")
     terminal.wait_until_restored()
-    assert runs.is_alive(engine) is (whose == "of another run")
+
+
+def test_a_killed_or_failed_screen_leaves_a_usable_terminal(runs) -> None:
+    shell = in_a_shell(runs, *runs.counting_command())
+    engine = runs.engine_process()
+    kill_front(runs, shell)
+    runs.wait_until(lambda: runs.said("unattended"), "the engine to hear that nobody looks")
+
+    kill_front(runs, in_a_shell(runs, *runs.attach_command()))
+    kill_worker(runs.attach(), "the run itself continues")
+
+    terminal = runs.attach(COUNTING_SCREEN_FAULT="timer", TMPDIR=str(runs.folder))
+    terminal.wait_for_screen()
+    (runs.folder / "fail-always").touch()
+    assert terminal.wait() == 1
+    terminal.wait_for("the screen failed; the run continues")
+    [log] = re.findall(r"see (\S+\.log)", terminal.text)
+    assert "the timer [failed]" in Path(log).read_text()
+    terminal.wait_until_restored()
+
+    assert runs.is_alive(engine)
+    os.kill(engine, signal.SIGTERM)
+    runs.wait_until(lambda: not runs.is_alive(engine), "the end")
+    assert runs.said("checkpoint")
+
+
+def test_a_killed_run_leaves_a_usable_terminal(runs) -> None:
+    terminal = runs.counting()
+    engine = runs.engine_process()
+    kill_worker(terminal, "the newest checkpoint is kept")
+    assert not runs.is_alive(engine)

@@ -66,15 +66,12 @@ def test_a_histogram_shows_how_long_clips_are():
     assert "0–1" not in bars
 
 
-def test_findings_are_listed_by_severity_with_one_advice():
+def test_findings_are_listed_by_severity_above_their_advice():
     said = printed(BROKEN)
     kinds = ["missing recording", "malformed row", "inner pause", "orphaned recording"]
     assert sorted(kinds, key=said.index) == kinds
     assert "line 12  wavs/alice-0012.wav  there is no such file" in said
     assert said.count("Record it, or delete its line from metadata.csv.") == 1
-
-
-def test_findings_stand_above_their_advice():
     other = [replace(missing(line), advice="look for it") for line in (7, 30)]
     found = (missing(3), other[0], missing(12), other[1])
     said = printed(replace(CLEAN, findings=found)).splitlines()
@@ -99,14 +96,11 @@ def test_of_many_findings_each_advice_has_its_share():
     assert block.index("line 35") < block.index("and 4 more") < block.index("Look for it.")
 
 
-def test_unknown_characters_show_what_they_become():
+def test_unknown_characters_are_listed_once_with_advice():
     said = [" ".join(line.split()) for line in printed(BROKEN).splitlines()]
     assert "é 14× read as e line 31 the café on the corner" in said
     assert "— 3× read as a space line 88 and then — nothing" in said
     assert "U+0007 1× left out line 90 a bell \N{REPLACEMENT CHARACTER} rings" in said
-
-
-def test_unknown_characters_are_listed_once_with_advice():
     lost = Finding(
         "unknown-character", "warning", 88, "", "metadata.csv", "'—' 3 times", "write it otherwise"
     )
