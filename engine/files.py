@@ -367,8 +367,8 @@ def require_room(path: Path, needed: int, what: str) -> None:
     Raises:
         EngineError: saying how much `what` needs, and how much is free.
     """
-    there = next(one for one in (path, *path.absolute().parents) if one.exists())
     try:
+        there = next(one for one in (path, *path.absolute().parents) if one.exists())
         free = shutil.disk_usage(there).free
     except OSError:
         return  # the attempt itself will tell

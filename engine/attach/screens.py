@@ -57,14 +57,16 @@ class Screens:
     def remove(self, screen: object, *, keep_training: bool = False) -> None:
         """A screen goes, however it goes; one that has gone already changes nothing."""
         with self._lock:
-            self._readers.discard(screen)
-            was_there = self._takes_output.pop(screen, None) is not None
+            steered = self._takes_output.pop(screen, None) is not None
+            # Those that only ask for the state of the run were never counted.
+            if steered or screen in self._readers:
+                self._readers.discard(screen)
+                self._count()
             if screen is OWN:
-                was_there, self._has_terminal = self._has_terminal, False
-            self._count()
+                steered, self._has_terminal = self._has_terminal, False
             if self._takes_output:
                 self._report_stalled()
-            elif was_there:
+            elif steered:
                 self._send(ScreenDetached(keep_training))
 
     def set_takes_output(self, screen: object, takes_output: bool) -> None:

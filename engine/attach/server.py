@@ -186,11 +186,11 @@ class Server:
             _log.warning("`voicecoach ps` will not list this run: %s", error)
 
     def _clean_up(self) -> None:
-        self._take_successor()
         for client in list(self._clients):
             self._drop(client)
-        if self._listener is not None:
-            self._listener.close()
+        for listener in (self._listener, self._successor):
+            if listener is not None:
+                listener.close()
         if self._registration is not None:
             self._registration.remove()
 

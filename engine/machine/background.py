@@ -25,7 +25,7 @@ Report = Callable[[str, str], None]
 class BackgroundThread:
     """Does its work in a daemon thread, on request and perhaps at intervals.
 
-    A request never waits; those made while the work is under way become one more turn after it. A
+    A request does not wait; those made while the work is under way become one more turn after it. A
     turn that fails is reported, and the thread lives on: it may watch money, or a run that hangs.
     """
 
@@ -83,8 +83,8 @@ class BackgroundThread:
     def request(self) -> None:
         """Have the work done soon.
 
-        Without a thread it is done by this call; what is done at intervals may take its time, and
-        is left out.
+        Without a thread, before `start` and after `stop`, it is done by this call; what is done at
+        intervals may take its time, and is left out.
         """
         if self._thread is not None:
             with self._changed:

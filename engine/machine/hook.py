@@ -44,7 +44,15 @@ class Hook:
 
     def run(self, notice: SpotNotice) -> None:
         """Run the command, unless it runs already; returns at once."""
-        if self._thread.wait(0):
+        if not self._thread.running:
+            # The system refused it; saving must not wait for the command.
+            try:
+                self._start(notice, subprocess.DEVNULL)
+                outcome = "started; its outcome will not be known"
+            except OSError as error:
+                outcome = f"cannot be started: {error}"
+            self._report(f"--on-interrupt {outcome}", "warning")
+        elif self._thread.wait(0):
             self._notice = notice
             self._thread.request()
 
@@ -62,8 +70,20 @@ class Hook:
 
     def _run(self, notice: SpotNotice, output: IO[bytes]) -> str:
         """Run the command to its end, or to its deadline; say how it ended."""
+        process = self._start(notice, output)
+        left = (notice.last_second or 0.0) - time.monotonic()
+        try:
+            code = process.wait(max(_MIN_SECONDS, left))
+        except subprocess.TimeoutExpired:
+            # With whatever it has started itself.
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            return "took too long and was killed"
+        return "finished" if code == 0 else f"exited with code {code}; its output is in the log"
+
+    def _start(self, notice: SpotNotice, output: IO[bytes] | int) -> subprocess.Popen[bytes]:
         deadline = datetime.fromtimestamp(notice.deadline or time.time(), UTC)
-        process = subprocess.Popen(
+        return subprocess.Popen(
             ["sh", "-c", self._command],
             env=os.environ
             | {
@@ -76,15 +96,6 @@ class Hook:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        left = (notice.last_second or 0.0) - time.monotonic()
-        try:
-            code = process.wait(max(_MIN_SECONDS, left))
-        except subprocess.TimeoutExpired:
-            # With whatever it has started itself.
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            return "took too long and was killed"
-        return "finished" if code == 0 else f"exited with code {code}; its output is in the log"
 
 
 def _end_of(output: IO[bytes]) -> str:

@@ -244,9 +244,8 @@ def checkpoint_files(checkpoint: Path) -> Files:
         expected = read_state(checkpoint).checksums.items()
     except InputError:
         return {}
-    return (
-        files if expected <= {(name, info.sha256) for name, info in _infos(files).items()} else {}
-    )
+    found = {(name, info.sha256) for name, info in _infos(files).items()}
+    return files if expected <= found else {}
 
 
 def small_files(voice: Voice, folder: Path, names: Iterable[str] = VOICE_FILES) -> Files:

@@ -270,8 +270,8 @@ class _StopFile(Struct, omit_defaults=True, forbid_unknown_fields=True):
     usd: Annotated[float, Meta(gt=0, le=MAX_USD)] | None = None
 
     def __post_init__(self) -> None:
-        points = [self.step, self.training_seconds, self.usd]
-        if 3 - points.count(None) != bool(self.text) or not self.text.isprintable():
+        points = [p for p in (self.step, self.training_seconds, self.usd) if p is not None]
+        if len(points) != (1 if self.text else 0) or not self.text.isprintable():
             raise ValueError("expected a text and one point")
 
 

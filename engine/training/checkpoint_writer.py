@@ -128,11 +128,11 @@ class CheckpointWriter:
     def begin(self, checkpoint: Checkpoint, wait_for_copy: Callable[[], None]) -> None:
         """Begin to write a checkpoint, whose tensors must stay as they are until it is done."""
         assert self.thread.wait(0), "one at a time: the tensors of the one before are still needed"
-        what = f"the checkpoint of step {checkpoint.step:,}"
+        what = f"checkpoint of step {checkpoint.step:,}"
         # Until it is known to be there: without memory, even reporting a failure may fail.
-        self.failure = EngineError(f"T{what[1:]} was not written; see the log.")
+        self.failure = EngineError(f"The {what} was not written; see the log.")
         self.warning = ""
-        self.step, self.thread.name = checkpoint.step, f"writing {what}"
+        self.step, self.thread.name = checkpoint.step, f"writing the {what}"
         self._job = (checkpoint, wait_for_copy)
         self.thread.request()
 

@@ -142,7 +142,7 @@ class Checkpointer:
         self._publisher.update(saving_step=step)
 
     def save(self, step: int, unlogged: Unlogged, hurried: threading.Event | None = None) -> None:
-        """Do the same, and wait until it is safe.
+        """Save a step as `start` does, and wait until it is safe.
 
         With `hurried` failures are retried for two minutes, or until that is set.
 

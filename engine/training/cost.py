@@ -184,6 +184,8 @@ class CostMeter:
         entries, or the last at their price.
         """
         entries = []
+        # A new price comes with the step on the screen, which is up to ten behind.
+        step = max(step, self._closed.step)
         training, idle = self._open(self._closed)
         if idle >= (_MIN_SECONDS if last else _MIN_IDLE_SECONDS):
             entries.append(self._close("idle", idle, step))

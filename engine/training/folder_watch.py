@@ -56,7 +56,7 @@ class FolderWatch:
 
     def _check(self) -> None:
         """Check once; a problem that two checks in a row find is reported and ends the run."""
-        problem = self._find_problem(restore=self._lock_missing)
+        problem, lost = self._find_problem(restore=self._lock_missing)
         confirmed, self._last = problem == self._last, problem
         if self._restored < self._lock.restored:
             self._restored = self._lock.restored
@@ -65,7 +65,7 @@ class FolderWatch:
                 f"is missing, another run can start in the folder"
             )
         if problem and confirmed and not self._reported:
-            self._reported = problem
+            self._reported, self._lost = problem, lost
             self._publisher.warn(f"{problem}: ending the run", severity="error")
             self._inbox.send(FolderGone())
         if not (problem or self._lock_missing):
@@ -80,12 +80,12 @@ class FolderWatch:
         last = self._publisher.snapshot
         if self._thread.stopped or last.interrupted:
             return None
-        now = self._find_problem()
+        now, lost = self._find_problem()
         # It may be back since it ended the run.
-        problem = now or self._reported
+        problem, lost = (now, lost) if now else (self._reported, self._lost)
         if not problem:
             return None
-        if not self._lost:
+        if not lost:
             back = "" if now else " and back"
             return EngineError(
                 f"{problem}{back} during training, so the run ended; "
@@ -99,29 +99,27 @@ class FolderWatch:
             text += f"; the mirror {shown} has step {last.mirror.safe_step:,}"
         return EngineError(f"{text}.")
 
-    def _find_problem(self, *, restore: bool = False) -> str:
-        """Say what has become of the folder, as a clause; nothing if all is well, or not known now.
+    def _find_problem(self, *, restore: bool = False) -> tuple[str, bool]:
+        """Say what has become of the folder, as a clause, and whether it can no longer be written.
 
-        Whether nothing can be written there any more is in `_lost`. The lock file is restored
-        where two checks have missed it.
+        The clause is empty if all is well, or not known now. The lock file is restored where two
+        checks have missed it.
         """
         try:
             folder = self._lock.find(restore=restore)
         except FolderLostError as error:
-            self._lost = True
-            return str(error).rstrip(".")
+            return str(error).rstrip("."), True
         except LockRemovedError:
             self._lock_missing = True
-            return ""
+            return "", False
         except EngineError:
-            return ""
+            return "", False
         self._lock_missing = False
-        if not self._reported:
-            self._lost = False
         if self._publisher.snapshot.voice_folder != folder:
             # Screens name it in their hints.
             self._publisher.update(voice_folder=folder)
-        return "" if folder == self._lock.named else f"{self._lock.named} was moved to {folder}"
+        moved = folder != self._lock.named
+        return (f"{self._lock.named} was moved to {folder}" if moved else ""), False
 
 
 def _what_is_saved(last: Snapshot) -> str:

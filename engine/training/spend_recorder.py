@@ -111,7 +111,8 @@ class SpendRecorder:
             if self.cost.price > 0 and self.cost.price != new.usd:
                 self._waiting += self.cost.close(self._publisher.snapshot.step, last=True)
             self.cost.price = new.usd
-        self._log_writer.request()
+            if self._log_writer.running:  # without, the next period takes it along
+                self._log_writer.request()
         self._publisher.event(f"price: ${new.usd:.4g}/h ({new.source})")
         self._publisher.update(price=new.usd, price_source=new.source, **self.cost.figures())
 
@@ -136,9 +137,10 @@ class SpendRecorder:
 
     def end(self, step: int) -> None:
         """Stop watching and close the spend log; report a failure to write it."""
-        if self.ended:
-            return
-        self.ended = True
+        with self._closing:
+            if self.ended:
+                return
+            self.ended = True
         self._tracking.stop()
         # The time that the log takes to be written is not counted: the sums are those in it.
         self.cost.end()

@@ -102,7 +102,7 @@ class Trainer:
             raise EngineError(text) from error
         finally:
             self._cost.pause_training()
-            # Nothing may write in the voice folder any more when this returns. Each is called
+            # Nothing may write in the voice folder after this returns. Each is called
             # whatever becomes of the others, the last one first.
             with ExitStack() as stack:
                 stack.callback(lambda: self._spend.end(self._state.step))

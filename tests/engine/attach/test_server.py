@@ -251,3 +251,11 @@ def test_runs_and_screens_that_have_ended_hold_no_files(make_run, tmp_path):
 
     before = open_files_after(0)
     assert max(open_files_after(number) for number in range(1, 6)) <= before
+
+
+def test_a_restored_socket_is_removed_by_a_run_that_ends_at_once(run):
+    (run.folder / "socket").unlink()
+    for _ in range(2):
+        run.server.restore_socket(run.folder)
+    run.end()
+    assert not (run.folder / "socket").exists()

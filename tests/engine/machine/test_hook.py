@@ -102,3 +102,16 @@ def test_it_runs_once_at_a_time(tmp_path, reports):
     hook.wait()
     assert ran.read_text() == "x\n"
     assert len(reports) == 1
+
+
+def test_without_a_thread_it_starts_and_nobody_waits(tmp_path, reports):
+    done = tmp_path / "done"
+    hook = Hook(f"sleep 1; touch {done}", tmp_path, lambda *report: reports.append(report))
+    hook.run(notice(30.0))
+    assert not done.exists()
+    assert reports == [
+        ("--on-interrupt started; its outcome will not be known", "warning"),
+    ]
+    pause = threading.Event()
+    while not done.exists():
+        pause.wait(0.01)

@@ -130,3 +130,13 @@ def test_the_time_of_day_changes_no_amount(clock, meter, monkeypatch):
         entries += meter.close(step)
     assert [entry.usd for entry in entries] == [4, 4]
     assert entries[1].end < entries[1].start
+
+
+def test_a_step_that_lags_behind_opens_no_period_backwards(clock, meter):
+    meter.start_training()
+    let_pass(clock, meter, 9)
+    [entry] = meter.close(23)
+    let_pass(clock, meter, 9)
+    [later] = meter.close(20, last=True)
+    assert (entry.first_step, entry.last_step) == (10, 23)
+    assert (later.first_step, later.last_step) == (23, 23)
