@@ -194,8 +194,8 @@ def parse_budget(text: str) -> float:
     usd = math.nan if match is None else _number(match["usd"])
     if not 0 < usd <= MAX_USD or re.match(r"\$?0[0-9]", compact):
         raise InputError(
-            f"cannot read {brief(text)} as a budget; write US dollars for the whole voice, such "
-            f"as 30 or 30.50, or none"
+            f"{brief(text)} is not a budget; write US dollars for the whole voice, more than 0, "
+            f"such as 30 or 30.50, or none"
         )
     return usd
 

@@ -241,8 +241,8 @@ def _what_is_there_instead(folder: Path) -> str:
     if (folder / OLD_EXPORT).is_file():
         return f"{folder} was exported by an earlier version; export the voice again."
     return (
-        f"There is no voice in {folder} (no voice.toml); check the path, or make a voice there: "
-        f"`voicecoach train DATASET --voice {folder}`."
+        f"There is no voice in {folder} (no voice.toml); check the path. `voicecoach train DATASET "
+        f"--voice NEW` makes a voice."
     )
 
 

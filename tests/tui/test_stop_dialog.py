@@ -48,7 +48,7 @@ async def test_what_cannot_be_is_refused_in_the_dialog():
             ("860k", "already at step 871,204"),
             ("$0.10", "already spent $0.65"),
             ("budget 0.5", "$0.65 is already spent"),
-            ("budget 0", "cannot read '0' as a budget; write US dollars for the whole voice"),
+            ("budget 0", "'0' is not a budget; write US dollars for the whole voice, more than 0"),
         ):
             run.answer = said
             await run.press("enter")

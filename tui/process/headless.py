@@ -78,7 +78,7 @@ def _follow(session: Session, lines: "Lines") -> Snapshot:
         for event in events_after(known, snapshot.events):
             lines.write(event_line(event))
         known = snapshot.events[-1] if snapshot.events else known
-        if waiting := wait.report(snapshot, skip_with="another signal"):
+        if waiting := wait.report(snapshot, skip_with="a signal"):
             lines.write(waiting)
         lines.write_queued()
         if time.monotonic() >= next_line or snapshot.phase is Phase.STOPPED:
@@ -178,8 +178,9 @@ def _mirror(snapshot: Snapshot) -> Iterator[str]:
     if mirror is not None and mirror.unused:
         yield "nothing is copied to a mirror"
     elif mirror is not None:
-        safe = "nothing" if mirror.safe_step is None else f"step {mirror.safe_step:,}"
-        yield f"{safe} safe in the mirror{', which is behind' if mirror.trouble else ''}"
+        step = mirror.safe_step
+        safe = "nothing sent to the mirror yet" if step is None else f"step {step:,} in the mirror"
+        yield f"{safe}{', which is behind' if mirror.trouble else ''}"
 
 
 def _position(snapshot: Snapshot) -> str:
@@ -195,7 +196,7 @@ def _position(snapshot: Snapshot) -> str:
 def _losses(snapshot: Snapshot) -> Iterator[str]:
     losses = snapshot.losses
     if losses is not None:
-        parts = f"l1 {formatting.loss(losses.l1)}, bd {formatting.loss(losses.divergence)}"
+        parts = f"L1 {formatting.loss(losses.l1)}, div {formatting.loss(losses.divergence)}"
         if losses.attention is not None:
             parts += f", att {formatting.loss(losses.attention)}"
         yield f"loss {formatting.loss(losses.total)} ({parts})"

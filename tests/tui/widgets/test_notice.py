@@ -62,10 +62,10 @@ async def test_the_status_shows_lowered_rate_skipped_steps_and_mirror():
     ("fields", "words"),
     [
         ({"rate_factor": 0.25, "skipped": 12}, "lr 6.8e-5 (×0.25)  12 steps skipped"),
-        ({"mirror": SAFE}, "step 871,000 safe in the mirror"),
-        ({"mirror": BEHIND}, "870,000 safe in the mirror, which is behind"),
+        ({"mirror": SAFE}, "step 871,000 in the mirror"),
+        ({"mirror": BEHIND}, "870,000 in the mirror, which is behind"),
         ({"mirror": UNUSED}, "nothing is copied to a mirror"),
-        ({"mirror": MirrorState("s3://b/a")}, "nothing safe in the mirror"),
+        ({"mirror": MirrorState("s3://b/a")}, "nothing sent to the mirror yet"),
         (
             {"price_source": "AWS spot us-east-1b, 14:00", "price": 0.43},
             "at $0.43/h, AWS spot us-east-1b, 14:00",
