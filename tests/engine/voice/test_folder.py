@@ -20,7 +20,7 @@ from engine.voice.spend import SpendEntry
 
 
 def test_what_is_no_voice_is_told(tmp_path):
-    with pytest.raises(InputError, match="check the path. `voicecoach train"):
+    with pytest.raises(InputError, match=r"check the path\. `voicecoach train"):
         Voice.open(tmp_path)
     (tmp_path / "voice.toml").write_bytes(b"dataset = '\xff'")
     with pytest.raises(InputError, match="UTF-8"):
