@@ -17,15 +17,7 @@ from time import monotonic
 from typing import Any
 
 from engine.attach.connection import Connection
-from engine.attach.messages import (
-    MAX_FROM_CLIENT,
-    Alive,
-    FromClient,
-    Hello,
-    Refusal,
-    Role,
-    Status,
-)
+from engine.attach.messages import MAX_FROM_CLIENT, Alive, FromClient, Hello, Refusal, Role, Status
 from engine.attach.registry import Registration
 from engine.attach.screens import Screens
 from engine.attach.sockets import Listener, is_trusted

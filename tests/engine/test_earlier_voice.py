@@ -35,11 +35,8 @@ def earlier(tmp_path):
 def test_earlier_voice_resumes(earlier, training, network):
     before = Voice.open(earlier).spend.usd
     last = training.end(training.start(earlier, "+3", network=network))
-    assert (last.phase, last.step, last.checkpoint_step) == (
-        Phase.STOPPED,
-        STEPS[network] + 3,
-        STEPS[network] + 3,
-    )
+    assert last.phase is Phase.STOPPED
+    assert last.step == last.checkpoint_step == STEPS[network] + 3
     # Neither that the corpus changed, nor that a file is damaged.
     assert [event.text for event in last.events if event.severity != "information"] == []
     assert last.warnings == ()

@@ -195,6 +195,9 @@ def test_noise_is_refused_or_waited_for(noise, greeted):
         assert all(isinstance(message, kind) for message in found)
 
 
+NO_GREETINGS = [b"\n", b"GET / HTTP/1.1\r\n", b"null\n", b"{}\n", b"a" * 5000, b"[" * 4000 + b"\n"]
+
+
 def refused(sent: bytes, kind=FromClient) -> str:
     with pytest.raises(InputError) as caught:
         read([sent], kind, MAX_FROM_CLIENT)
@@ -206,11 +209,7 @@ def refused(sent: bytes, kind=FromClient) -> str:
     [
         (b'{"v":3,"kind":"Hello","role":"screen"}\n', "uses version 3 of the protocol, not 5"),
         (b'{"v": 9}\n', "uses version 9 of the protocol, not 5"),
-        *(
-            (line, "does not speak voicecoach's protocol")
-            for line in (b"\n", b"GET / HTTP/1.1\r\n", b"null\n", b"{}\n", b"a" * 5000)
-        ),
-        (b"[" * 4000 + b"\n", "does not speak voicecoach's protocol"),
+        *((line, "does not speak voicecoach's protocol") for line in NO_GREETINGS),
     ],
 )
 def test_another_version_or_protocol_is_refused(line, words):

@@ -10,13 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.attach.registry import (
-    ProcessId,
-    Registration,
-    known_runs,
-    last_record,
-    runs_folder,
-)
+from engine.attach.registry import ProcessId, Registration, known_runs, last_record, runs_folder
 from engine.errors import InputError
 from engine.files import is_running
 from engine.voice.spend import SpendEntry, SpendLog

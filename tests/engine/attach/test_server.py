@@ -18,13 +18,7 @@ from engine.attach.registry import known_runs
 from engine.attach.screens import Screens
 from engine.attach.server import Server
 from engine.errors import InputError
-from engine.run.commands import (
-    Finish,
-    Pause,
-    SaveCheckpoint,
-    ScreenAttached,
-    ScreenDetached,
-)
+from engine.run.commands import Finish, Pause, SaveCheckpoint, ScreenAttached, ScreenDetached
 from engine.run.snapshot import AttentionPlot, Phase
 from engine.serialization import from_msgpack
 

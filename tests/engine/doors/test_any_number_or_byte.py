@@ -16,13 +16,7 @@ from engine.checkpoints.state import specs_of
 from engine.errors import InputError, VoicecoachError
 from engine.jobs.info import describe
 from engine.jobs.say import say
-from engine.mirror.layout import (
-    Latest,
-    Manifest,
-    Marker,
-    encoded,
-    parse,
-)
+from engine.mirror.layout import Latest, Manifest, Marker, encoded, parse
 from engine.mirror.store import FileInfo
 from engine.networks.specs import MAX_WIDTH
 from engine.run.stop import MAX_STEPS, read_stored_stop

@@ -8,12 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from paths import ROOT
 
 from engine.errors import InputError
 from engine.mirror.sync import checkpoint_files, small_files
 from engine.voice.history import History
 
-ROOT = Path(__file__).resolve().parents[3]
 TERABYTE = 2**40
 # All of them in one process, whose memory is then looked at.
 PROGRAM = """
@@ -36,7 +36,7 @@ def holes(path):
 
 
 @pytest.fixture
-def make(make_voice, copy_voice, speech, tmp_path):
+def make(make_voice, speech, tmp_path):
     """Copies of a voice and of recordings, one file of each being of holes."""
     voice = make_voice(text2mel=5)
 
@@ -91,9 +91,7 @@ def test_each_is_told_in_a_sentence_and_takes_little_memory(make, tmp_path):
 
 def test_a_history_of_holes_is_refused(tmp_path):
     holes(tmp_path / "history.jsonl")
-    with pytest.raises(
-        InputError, match=r"too large \(maximum 1,073,741,824 bytes\); move it away"
-    ):
+    with pytest.raises(InputError, match=r"too large \(maximum 1,073,741,824 bytes\); move it"):
         History(tmp_path / "history.jsonl", up_to=5)
 
 

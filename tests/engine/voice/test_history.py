@@ -9,6 +9,16 @@ from engine.run.snapshot import Losses
 from engine.voice.history import History
 
 
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "history.jsonl"
+
+
+@pytest.fixture
+def history(path):
+    return History(path, up_to=0)
+
+
 def entry(step, loss=1.0, held_out=None):
     return step, Losses(loss, loss / 2, loss / 2, None), 1e-3, held_out
 
@@ -34,8 +44,7 @@ def test_the_next_run_has_what_was_logged(tmp_path):
     assert again.last_held_out == 9.0
 
 
-def test_steps_that_are_made_again_are_logged_once(tmp_path):
-    path = tmp_path / "history.jsonl"
+def test_steps_that_are_made_again_are_logged_once(path):
     dead = History(path, up_to=0)
     for step in (10, 20, 30, 40):
         add(dead, entry(step, 100.0))
@@ -49,8 +58,7 @@ def test_steps_that_are_made_again_are_logged_once(tmp_path):
     assert [line["step"] for line in lines(path)] == [10, 20, 30, 40]
 
 
-def test_a_line_that_was_cut_off_does_not_swallow_the_next(tmp_path):
-    path = tmp_path / "history.jsonl"
+def test_a_line_that_was_cut_off_does_not_swallow_the_next(path):
     add(History(path, up_to=0), entry(10))
     with path.open("a") as file:
         file.write('{"step": 20, "lo')
@@ -59,8 +67,7 @@ def test_a_line_that_was_cut_off_does_not_swallow_the_next(tmp_path):
     assert History(path, up_to=20).curve.losses == (1.0, 2.0)
 
 
-def test_damaged_lines_are_passed_over(tmp_path):
-    path = tmp_path / "history.jsonl"
+def test_damaged_lines_are_passed_over(path):
     path.write_bytes(b'\xff\xfe\n[]\n{}\nnull\n{"step": "x", "loss": 1}\n{"step": 5, "loss": 2}\n')
     assert History(path, up_to=9).curve.steps == (5,)
 
@@ -75,9 +82,7 @@ def test_a_long_run_is_thinned_to_means(tmp_path):
     assert sum(curve.losses) / len(curve.losses) == pytest.approx(2500, rel=0.02)
 
 
-def test_a_disk_that_refuses_does_not_stop_the_curve(tmp_path):
-    path = tmp_path / "history.jsonl"
-    history = History(path, up_to=0)
+def test_a_disk_that_refuses_does_not_stop_the_curve(path, history):
     path.mkdir()
     history.add(*entry(10))
     with pytest.raises(EngineError, match=r"history\.jsonl"):
@@ -87,9 +92,7 @@ def test_a_disk_that_refuses_does_not_stop_the_curve(tmp_path):
         History(path, up_to=0)
 
 
-def test_what_the_disk_refused_is_written_later(tmp_path):
-    path = tmp_path / "history.jsonl"
-    history = History(path, up_to=0)
+def test_what_the_disk_refused_is_written_later(path, history, tmp_path):
     add(history, entry(10))
     path.rename(tmp_path / "away")
     path.mkdir()
@@ -102,9 +105,7 @@ def test_what_the_disk_refused_is_written_later(tmp_path):
     assert [line["step"] for line in lines(path)] == [10, 20, 30, 40]
 
 
-def test_a_rollback_removes_what_was_logged_after_it(tmp_path):
-    path = tmp_path / "history.jsonl"
-    history = History(path, up_to=0)
+def test_a_rollback_removes_what_was_logged_after_it(path, history):
     for step in (10, 20, 30):
         add(history, entry(step, held_out=float(step)))
     history.note(30, "diverged")
@@ -120,9 +121,7 @@ def test_a_rollback_removes_what_was_logged_after_it(tmp_path):
     assert [line["step"] for line in lines(path)] == [10, 20, 30]
 
 
-def test_a_rollback_removes_what_waits_for_the_disk_too(tmp_path):
-    path = tmp_path / "history.jsonl"
-    history = History(path, up_to=0)
+def test_a_rollback_removes_what_waits_for_the_disk_too(path, history):
     add(history, entry(10))
     for step in (20, 30):
         history.add(*entry(step, float(step)))
@@ -134,9 +133,7 @@ def test_a_rollback_removes_what_waits_for_the_disk_too(tmp_path):
     assert [line["step"] for line in lines(path)] == [10, 20, 20]
 
 
-def test_what_waits_outlasts_a_file_that_cannot_be_cut_back(tmp_path):
-    path = tmp_path / "history.jsonl"
-    history = History(path, up_to=0)
+def test_what_waits_outlasts_a_file_that_cannot_be_cut_back(path, history):
     for step in (10, 20, 30):
         history.add(*entry(step, float(step)))
     path.mkdir()
@@ -148,9 +145,7 @@ def test_what_waits_outlasts_a_file_that_cannot_be_cut_back(tmp_path):
     assert [line["step"] for line in lines(path)] == [10, 20]
 
 
-def test_a_note_with_invalid_characters_holds_up_no_loss(tmp_path):
-    path = tmp_path / "history.jsonl"
-    history = History(path, up_to=0)
+def test_a_note_with_invalid_characters_holds_up_no_loss(path, history):
     history.note(10, "missing: stra\u00dfe-\udcff.wav")
     add(history, entry(10))
     note, logged = lines(path)
@@ -159,9 +154,7 @@ def test_a_note_with_invalid_characters_holds_up_no_loss(tmp_path):
     assert "ß".encode() in path.read_bytes()
 
 
-def test_make_safe_writes_all_that_was_added(tmp_path, monkeypatch):
-    path = tmp_path / "history.jsonl"
-    history = History(path, up_to=0)
+def test_make_safe_writes_all_that_was_added(path, history, monkeypatch):
     history.make_safe()
     history.add(*entry(10))
     safe = []
@@ -170,9 +163,7 @@ def test_make_safe_writes_all_that_was_added(tmp_path, monkeypatch):
     assert [line["step"] for line in safe] == [10]
 
 
-def test_a_history_is_cut_back_on_a_full_disk(tmp_path, monkeypatch):
-    path = tmp_path / "history.jsonl"
-    history = History(path, up_to=0)
+def test_a_history_is_cut_back_on_a_full_disk(path, history, monkeypatch):
     for step in (10, 20, 30):
         add(history, entry(step))
     whole = path.read_bytes()
@@ -185,9 +176,7 @@ def test_a_history_is_cut_back_on_a_full_disk(tmp_path, monkeypatch):
     assert whole.startswith(path.read_bytes())
 
 
-def test_the_best_held_out_loss_follows_a_rollback(tmp_path):
-    path = tmp_path / "history.jsonl"
-    history = History(path, up_to=0)
+def test_the_best_held_out_loss_follows_a_rollback(path, history):
     assert history.curve.best is None
     for step, held_out in ((100, 0.7), (200, 0.51), (300, None), (400, 0.55), (500, 0.49)):
         add(history, entry(step, held_out=held_out))

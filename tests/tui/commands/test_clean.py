@@ -22,16 +22,18 @@ def corpus(tmp_path):
 def test_says_what_the_copy_holds_and_what_it_lacks(corpus, tmp_path):
     with (corpus / "metadata.csv").open("a") as file:
         file.write("[red]lost|nobody recorded this\n")
-    ran = CliRunner().invoke(app, ["clean", str(corpus), "--out", str(tmp_path / "mended")])
+    out = f"{tmp_path}/a/b/../mended"
+    ran = CliRunner().invoke(app, ["clean", str(corpus), "--out", out])
     assert ran.exit_code == 0
     text = " ".join(ran.stdout.split())
     assert "3 clips" in text
     assert "left out 1 row:" in text
     assert "[red]lost" in text
-    assert "4" in text
     assert "voicecoach check" in text
     assert ran.stderr == ""
-    assert (tmp_path / "mended" / "wavs" / "LJ001-0008.wav").exists()
+    assert (tmp_path / "a" / "mended" / "wavs" / "LJ001-0008.wav").exists()
+    # A folder that the way only passes by is not made.
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["mended"]
 
 
 def test_a_taken_place_is_told_in_one_sentence(corpus, tmp_path):
@@ -40,13 +42,6 @@ def test_a_taken_place_is_told_in_one_sentence(corpus, tmp_path):
     assert ran.stderr.startswith("voicecoach: ")
     assert ran.stderr.count("\n") == 1
     assert not (corpus / "mended").exists()
-
-
-def test_a_way_round_makes_no_folder_that_it_passes_by(corpus, tmp_path):
-    out = f"{tmp_path}/a/b/../c"
-    ran = CliRunner().invoke(app, ["clean", str(corpus), "--out", out])
-    assert ran.exit_code == 0
-    assert [path.name for path in (tmp_path / "a").iterdir()] == ["c"]
 
 
 def test_told_to_end_it_removes_what_is_half_made(tmp_path):

@@ -1,7 +1,5 @@
 """Loss curves as text."""
 
-import math
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,7 +7,7 @@ from textual.geometry import Size
 
 from engine.run.snapshot import LossCurve
 from tui.widgets.axes import linear_ticks, log_ticks, step_labels, value_labels
-from tui.widgets.loss_plot import draw_curve, finite, grew_visibly
+from tui.widgets.loss_plot import draw_curve, grew_visibly
 
 COLOURS = ((90, 200, 170), (230, 180, 80), (130, 140, 150))
 values = st.floats(width=32)
@@ -36,10 +34,6 @@ def test_a_falling_loss_is_drawn_falling():
     assert marks == sorted(marks)
     assert marks[-1] > 35
     assert "0.40" in rows[0] or "0.35" in "".join(rows)
-
-
-def test_what_is_not_finite_is_left_out():
-    assert finite((1, 2, 3, 4), (0.5, math.nan, math.inf, 0.25)) == [(1.0, 0.5), (4.0, 0.25)]
 
 
 def test_growth_shows_when_the_end_moves_by_half_a_cell():

@@ -49,11 +49,8 @@ async def test_what_is_wrong_stands_on_the_screen_until_it_ends(fields, words):
         await run.change(alarm="", mirror=SAFE)
         assert words not in run.words
         assert "behind" not in run.words
-
-
-async def test_the_status_shows_lowered_rate_skipped_steps_and_mirror():
-    snapshot = training(rate_factor=0.25, skipped=12, mirror=SAFE)
-    async with opened(snapshot, size=(120, 40)) as run:
+        await run.resize((120, 40))
+        await run.change(rate_factor=0.25, skipped=12)
         assert "12 skipped · lr 6.8e-5 (×0.25)" in run.text
         assert "mirror 871,000" in run.text
 

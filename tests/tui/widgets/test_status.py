@@ -27,10 +27,7 @@ def test_a_step_or_a_pause_begins_anew():
     assert timer.update(training(step=871_205), after(31)) is None
     assert timer.update(training(step=871_205, phase=Phase.PAUSED), after(99)) is None
     assert timer.update(training(step=871_205), after(100)) is None
-
-
-def test_slow_steps_are_not_taken_for_silence():
-    timer = StallTimer()
-    timer.update(training(steps_per_second=0.1), after(0))
-    assert timer.update(training(steps_per_second=0.1), after(150)) is None
-    assert timer.update(training(steps_per_second=0.1), after(250)) == 240
+    # Slow steps are not taken for silence.
+    slow = training(step=871_206, steps_per_second=0.1)
+    heard = [timer.update(slow, after(seconds)) for seconds in (200, 350, 450)]
+    assert heard == [None, None, 240]
