@@ -154,27 +154,26 @@ def test_a_disk_that_hangs_loses_no_line(make_voice, training, monkeypatch, hang
     assert voice.spend.usd == pytest.approx(snapshot.spent, abs=2e-3)
 
 
-def test_the_end_waits_for_room(make_voice, training, monkeypatch, disk):
+@pytest.mark.parametrize("given_up", [False, True])
+def test_the_end_waits_for_room_or_a_person(make_voice, training, monkeypatch, disk, given_up):
     voice = make_voice()
-    monkeypatch.setattr("engine.training.checkpointer.RETRY_SECONDS", (0.01,))
+    if not given_up:
+        monkeypatch.setattr("engine.training.checkpointer.RETRY_SECONDS", (0.01,))
     disk.error = errno.ENOSPC
     session = training.start(voice, "4")
-    training.until(session, lambda s: s.phase is Phase.STOPPING and s.saving_trouble)
-    disk.error = None
-    snapshot = training.end(session)
-    assert (snapshot.phase, steps(voice)) == (Phase.STOPPED, [0, 4])
-
-
-def test_steps_that_the_disk_refuses_can_be_given_up(make_voice, training, disk):
-    voice = make_voice()
-    disk.error = errno.ENOSPC
-    session = training.start(voice, "4")
-    snapshot = training.until(session, lambda s: s.end_waits_for)
-    assert (snapshot.end_waits_for, snapshot.unsaved) == ("disk", 4)
+    snapshot = training.until(session, lambda s: s.end_waits_for and s.saving_trouble)
+    assert (snapshot.phase, snapshot.end_waits_for) == (Phase.STOPPING, "disk")
+    assert snapshot.unsaved == 4
     # Two minutes are to come.
     assert snapshot.end_waits_until > time.time() + 30
-    session.hurry()
+    if given_up:
+        session.hurry()
+    else:
+        disk.error = None
     last = training.end(session)
+    if not given_up:
+        assert (last.phase, steps(voice)) == (Phase.STOPPED, [0, 4])
+        return
     assert (last.phase, last.end_waits_for, steps(voice)) == (Phase.FAILED, "", [0])
     assert os.strerror(errno.ENOSPC) in last.failure
     assert "4 steps since checkpoint 0 are lost." in last.failure
@@ -223,18 +222,11 @@ def test_a_step_whose_fate_is_unknown_is_not_taken_as_saved(make_voice, training
     assert training.end(session).step == 4
 
 
-def test_minutes_make_a_checkpoint_due_whatever_the_step(make_voice, training):
-    session = training.start(make_voice(), checkpoint_minutes=0.0001)
-    snapshot = training.until(session, lambda s: s.checkpoint_step)
-    session.send(Finish())
-    training.end(session)
-    assert snapshot.checkpoint_step < 1000
-
-
 def test_a_removed_voice_toml_is_written_again(make_voice, training):
     voice = make_voice(price=1.0)
-    session = training.start(voice, attended=True, checkpoint_every=5)
-    training.until(session, lambda s: s.checkpoint_step)
+    # Minutes make a checkpoint due whatever the step.
+    session = training.start(voice, attended=True, checkpoint_minutes=0.0001)
+    assert training.until(session, lambda s: s.checkpoint_step).checkpoint_step < 1000
     (voice.folder / "voice.toml").rename(voice.folder / "elsewhere.toml")
     training.until(session, lambda s: any("lost its voice.toml" in t for t in training.texts(s)))
     session.send(Finish())

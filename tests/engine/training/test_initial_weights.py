@@ -71,7 +71,6 @@ def said_of(voice, text):
     ("theirs", "ours", "cleaner"),
     [
         (KYUBYONG, BBC_SYMBOLS, "english"),
-        (BBC_SYMBOLS, BACKWARDS, "english"),
         (BBC_SYMBOLS, GERMAN, "plain"),
         (BBC_SYMBOLS, MINIMAL, "english"),
     ],
@@ -136,7 +135,9 @@ def test_without_a_vocabulary_the_sources_is_taken(make_voice, take_over):
     assert (mine.settings.symbols, mine.settings.cleaner) == (GERMAN, "plain")
 
 
-def test_optimizer_state_comes_along_by_symbol(make_voice, take_over, training):
+def test_the_optimizer_comes_along_and_training_continues_exactly(
+    make_voice, copy_voice, take_over, training
+):
     source = make_voice("theirs", text2mel=10, recipe="bbc")
     training.end(training.start(source, "+2"))
     mine, told = take_over(source, vocabulary=GERMAN, cleaner="plain", recipe="bbc")
@@ -155,17 +156,12 @@ def test_optimizer_state_comes_along_by_symbol(make_voice, take_over, training):
         before.pop(name), after.pop(name)
     assert all(torch.equal(after[name], value) for name, value in before.items())
     assert newest(mine).optimizer_start_step == newest(source).optimizer_start_step == 10
-    assert training.end(training.start(mine, "+1")).step == 13
-
-
-def test_with_its_optimizer_training_continues_exactly(make_voice, copy_voice, take_over, training):
-    source = make_voice("theirs", text2mel=10, recipe="bbc")
-    training.end(training.start(source, "+2"))
-    mine, _ = take_over(source, vocabulary=BACKWARDS, recipe="bbc")
+    # With the same symbols in another order, the next steps are the same.
+    other_order, _ = take_over(source, "other", vocabulary=BACKWARDS, recipe="bbc")
     straight = copy_voice(source, "straight")
-    training.end(training.start(straight, "+2"))
-    training.end(training.start(mine, "+2"))
-    one, other = newest(straight), newest(mine)
+    for voice in (straight, other_order):
+        training.end(training.start(voice, "+2"))
+    one, other = newest(straight), newest(other_order)
     assert one.step == other.step == 14
     order = [BACKWARDS.index(symbol) for symbol in BBC_SYMBOLS]
     for name, tensor in {**one.weights, **one.optimizer}.items():

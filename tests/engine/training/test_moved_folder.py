@@ -174,30 +174,23 @@ def test_a_voice_moved_before_its_first_step_ends_there(
     assert left == ["theirs"] * replaced
 
 
-def test_a_removed_socket_is_opened_again(voice, training):
+def test_a_removed_socket_and_lock_are_made_again(voice, training):
     session = training.start(voice, None, attended=True)
     training.until(session, lambda s: s.step > 5)
     screen = RemoteSession(voice.folder)
     (voice.folder / "socket").unlink()
     until(lambda: ask_status(voice.folder, 10), "the socket")
+    (voice.folder / "lock").unlink()
+    until(lambda: holder_of(voice.folder), "the lock")
+    with pytest.raises(InputError):
+        training.start(voice)
+    training.until(session, lambda s: any("the lock file of" in t for t in training.texts(s)))
     # Whoever was attached before still is.
     screen.send(Finish())
     assert training.end(session).phase is Phase.STOPPED
     assert screen.join(20)
     assert screen.ended_in_sight
     assert not (voice.folder / "socket").exists()
-
-
-def test_a_lock_file_that_was_removed_is_made_again(voice, training):
-    session = training.start(voice)
-    training.until(session, lambda s: s.step > 5)
-    (voice.folder / "lock").unlink()
-    until(lambda: holder_of(voice.folder), "the lock")
-    with pytest.raises(InputError):
-        training.start(voice)
-    training.until(session, lambda s: any("the lock file of" in t for t in training.texts(s)))
-    session.send(Finish())
-    assert training.end(session).phase is Phase.STOPPED
     assert len(steps(voice.folder)) == 2
 
 

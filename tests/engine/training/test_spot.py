@@ -183,13 +183,6 @@ def test_a_run_that_is_still_preparing_ends_at_once(make_voice, training, ended,
     assert (tmp_path / "ran").read_text() == "AWS terminates this machine\n"
 
 
-def test_a_run_that_reaches_its_stop_first_is_not_interrupted(started, training):
-    _, session = started("+20")
-    session.send(end_in(100))
-    snapshot = training.end(session)
-    assert (snapshot.step, snapshot.interrupted) == (25, False)
-
-
 def test_a_run_ended_by_its_machine_counts_as_interrupted(started, ended):
     _, session = started()
     session.send(end_in(100))
@@ -268,9 +261,12 @@ def test_a_withdrawn_notice_ends_nothing(started, training, close_to_the_edge):
     assert (snapshot.phase, snapshot.interrupted) == (Phase.STOPPED, False)
 
 
-def test_a_warning_saves_and_training_goes_on(started, training):
+@pytest.mark.parametrize(
+    "news", [end_in(100), SpotWarning(SpotNotice("AWS is likely to reclaim this machine soon"))]
+)
+def test_news_saves_and_a_run_may_reach_its_stop_first(started, training, news):
     voice, session = started("+20")
-    session.send(SpotWarning(SpotNotice("AWS is likely to reclaim this machine soon")))
+    session.send(news)
     snapshot = training.end(session)
     assert (snapshot.step, snapshot.interrupted) == (25, False)
     assert len(steps(voice)) == 3

@@ -216,8 +216,11 @@ def test_a_fault_saves_what_was_learned(make_voice, training, monkeypatch):
     assert training.end(training.start(voice, "+1")).step == 6
 
 
-@pytest.mark.parametrize("work", ["step", "evaluate"])
-def test_out_of_memory_is_reported_in_a_sentence(make_voice, training, monkeypatch, work):
+@pytest.mark.parametrize(
+    ("work", "words"),
+    [("step", ""), ("evaluate", ""), ("losses", "a single one of the longest clips")],
+)
+def test_out_of_memory_is_reported_in_a_sentence(make_voice, training, monkeypatch, work, words):
     def too_much(*_):
         raise torch.OutOfMemoryError("tried to allocate 20 GiB")
 
@@ -225,6 +228,7 @@ def test_out_of_memory_is_reported_in_a_sentence(make_voice, training, monkeypat
     session = training.start(make_voice(), "+2")
     snapshot = training.end(session)
     assert isinstance(session.error, EngineError)
+    assert words in snapshot.failure
     assert "--preset small" in snapshot.failure
 
 
