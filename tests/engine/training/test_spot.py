@@ -261,12 +261,11 @@ def test_a_withdrawn_notice_ends_nothing(started, training, close_to_the_edge):
     assert (snapshot.phase, snapshot.interrupted) == (Phase.STOPPED, False)
 
 
-@pytest.mark.parametrize(
-    "news", [end_in(100), SpotWarning(SpotNotice("AWS is likely to reclaim this machine soon"))]
-)
-def test_news_saves_and_a_run_may_reach_its_stop_first(started, training, news):
+@pytest.mark.parametrize("noticed", [False, True])
+def test_news_saves_and_a_run_may_reach_its_stop_first(started, training, noticed):
     voice, session = started("+20")
-    session.send(news)
+    warning = SpotWarning(SpotNotice("AWS is likely to reclaim this machine soon"))
+    session.send(end_in(100) if noticed else warning)
     snapshot = training.end(session)
     assert (snapshot.step, snapshot.interrupted) == (25, False)
     assert len(steps(voice)) == 3
