@@ -106,7 +106,7 @@ def test_folder_and_recording_without_a_sample_are_refused(tmp_path: Path) -> No
 def test_samples_that_are_no_level_are_refused(tmp_path: Path, value: float) -> None:
     path = tmp_path / "odd.wav"
     soundfile.write(path, np.array([0.1, value, 0.1]), 22_050, subtype="DOUBLE")
-    with pytest.raises(InputError, match="no sound level"):
+    with pytest.raises(InputError, match="not audio; export it again"):
         load_recording(path, 22_050)
 
 

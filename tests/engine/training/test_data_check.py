@@ -238,10 +238,10 @@ def test_damaged_record_counts_as_none(make_voice, broken, damage):
     assert load_record(voice, key) is None
 
 
-def test_moved_corpus_is_not_checked_again(tmp_path, make_voice, training, speech):
-    make_voice("old", dataset=tmp_path / "old" / "corpus")
+def test_moved_corpus_is_not_checked_again(tmp_path, training, speech):
     shutil.copytree(speech, tmp_path / "old" / "corpus")
-    training.end(training.start(tmp_path / "old", "+1"))
+    given = {"dataset": tmp_path / "old" / "corpus", "preset": "small"}
+    training.end(training.start(tmp_path / "old", "+1", **given))
     (tmp_path / "old").rename(tmp_path / "new")
     snapshot = training.end(training.start(tmp_path / "new", "+1"))
     assert summaries(training, snapshot) == []

@@ -60,8 +60,11 @@ def spoil_steps(monkeypatch, spoil):
 
 
 @pytest.mark.slow
-def test_a_step_with_a_nan_loss_changes_nothing(make_voice, copy_voice, training, monkeypatch):
-    with_nan = make_voice()
+@pytest.mark.parametrize("recipe", ["standard", "bbc"])
+def test_a_step_with_a_nan_loss_changes_nothing(
+    make_voice, copy_voice, training, monkeypatch, recipe
+):
+    with_nan = make_voice(recipe=recipe)
     without = copy_voice(with_nan, "without")
     with monkeypatch.context() as patch:
         spoil_batches(patch, lambda step, salt: step == 4)

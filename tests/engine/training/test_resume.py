@@ -10,9 +10,8 @@ from engine.run.snapshot import Phase
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize(
-    ("network", "recipe"), [("text2mel", "standard"), ("text2mel", "bbc"), ("ssrn", "standard")]
-)
+@pytest.mark.parametrize("recipe", ["standard", "bbc"])
+@pytest.mark.parametrize("network", ["text2mel", "ssrn"])
 def test_stopping_and_listening_change_no_bit(
     make_voice, copy_voice, training, tones, speech, network, recipe
 ):
