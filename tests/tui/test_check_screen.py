@@ -18,6 +18,7 @@ def checked(**fields: object) -> Snapshot:
     return preparing(**{**waiting, **fields})
 
 
+@pytest.mark.slow
 async def test_errors_are_shown_before_training_without_a_key():
     async with opened(checked(), size=(60, 15)) as run:
         for size in ((60, 15), *SIZES):
@@ -32,6 +33,7 @@ async def test_errors_are_shown_before_training_without_a_key():
             assert "Record it, or delete its line from metadata.csv." in seen
 
 
+@pytest.mark.slow
 async def test_a_key_answers_and_the_question_of_leaving_stays():
     async with opened(checked()) as run:
         await run.press("enter", "h", "space")
@@ -46,6 +48,7 @@ async def test_a_key_answers_and_the_question_of_leaving_stays():
         assert run.at_home
 
 
+@pytest.mark.slow
 async def test_the_countdown_follows_the_engine_and_stops_when_held():
     async with opened(checked()) as run:
         await run.change(seconds_to_start=46)
@@ -126,6 +129,7 @@ async def test_tab_shows_the_figures_where_there_is_little_room():
         assert "alice-0012" in run.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("keys", "sent", "reason"),
     [
@@ -160,6 +164,7 @@ async def test_k_shows_the_report_during_the_run():
             assert run.at_home
 
 
+@pytest.mark.slow
 async def test_k_says_why_there_is_no_report_yet():
     async with opened(preparing()) as run:
         await run.press("k")

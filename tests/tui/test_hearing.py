@@ -3,12 +3,14 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from fake_session import preparing, sample, training
 from seeing import opened
 
 from engine.run.commands import Audition
 
 
+@pytest.mark.slow
 async def test_a_requested_sample_is_played_once_when_it_comes():
     async with opened(training()) as run:
         await run.press("a")
@@ -34,6 +36,7 @@ async def test_a_sample_requested_while_preparing_is_played_later():
         assert run.played == [new.path]
 
 
+@pytest.mark.slow
 async def test_a_sample_nobody_asked_for_is_selected_and_not_played():
     async with opened(training()) as run:
         await run.add_sample(new := sample(872_000))
@@ -48,6 +51,7 @@ async def test_a_sample_nobody_asked_for_is_selected_and_not_played():
         assert run.played == []
 
 
+@pytest.mark.slow
 async def test_an_audition_that_fails_does_not_play_what_comes_later():
     async with opened(training()) as run:
         await run.press("a")
@@ -60,6 +64,7 @@ async def test_an_audition_that_fails_does_not_play_what_comes_later():
         assert run.played == []
 
 
+@pytest.mark.slow
 async def test_r_plays_the_newest_sample_and_the_list_the_selected():
     async with opened(training()) as run:
         oldest, _, newest = run.samples
@@ -78,6 +83,7 @@ async def test_r_plays_the_newest_sample_and_the_list_the_selected():
         assert run.log.count("the sound device is busy") == 1
 
 
+@pytest.mark.slow
 async def test_o_plays_the_recording_beside_an_ssrn_sample():
     original = Path("/data/wavs/LJ001-0004.wav")
     samples = (sample(50_000, original=original),)
@@ -86,6 +92,7 @@ async def test_o_plays_the_recording_beside_an_ssrn_sample():
         assert run.played == [original]
 
 
+@pytest.mark.slow
 async def test_without_sound_the_screen_says_how_to_fetch_the_sample():
     async with opened(training(), no_sound="no sound device", size=(120, 40)) as run:
         assert "no sound here · y copies scp" in run.text

@@ -18,6 +18,7 @@ from tui.keys import KEYS, Moment
 from tui.process.endings import ExitReason
 
 
+@pytest.mark.slow
 async def test_a_key_sends_a_command_and_confirms_it():
     async with opened(training()) as run:
         assert "p pause" in run.lines[-1]
@@ -42,6 +43,7 @@ async def test_e_changes_the_sentence_that_auditions_speak():
         assert run.sent == [SetSentence("an old wall")]
 
 
+@pytest.mark.slow
 async def test_left_and_right_turn_the_attention_plots_back_and_forth():
     async with opened(training()) as run:
         for keys, step in ((["left"], "865k"), (["left"] * 3, "855k"), (["right"] * 3, "871k")):
@@ -70,6 +72,7 @@ async def test_a_key_that_does_nothing_now_says_why():
         assert run.sent == []
 
 
+@pytest.mark.slow
 async def test_a_failure_stays_in_words_and_only_leaving_is_left():
     async with opened(training()) as run:
         failure = "no space left on [/data]; free some [bold]now"
@@ -98,6 +101,7 @@ async def test_help_lists_every_key_and_why_some_are_disabled():
         assert "Speak the sentence" in run.text
 
 
+@pytest.mark.slow
 async def test_help_says_what_a_key_does_here():
     async with opened(training(network="ssrn")) as run:
         await run.press("question_mark")

@@ -46,6 +46,7 @@ async def test_leaving_says_what_becomes_of_the_run(attached):
     assert run.sent == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fields", "options", "keys", "ends"),
     [
@@ -65,6 +66,7 @@ async def test_an_answer_closes_the_screen(fields, options, keys, ends):
     assert (run.sent, run.reason) == ends
 
 
+@pytest.mark.slow
 async def test_what_cannot_be_saved_is_said_and_can_be_tried_again():
     why = "The checkpoint needs 8 MB, but 4 MB are free; free 4 MB there."
     async with opened(training(saving_trouble=why, checkpoint_step=870_896)) as run:
@@ -82,6 +84,7 @@ async def test_what_cannot_be_saved_is_said_and_can_be_tried_again():
         assert run.at_home
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("begins", "ends"),
     [
@@ -128,6 +131,7 @@ async def test_keys_before_the_palette_is_ready_end_no_screen():
     assert run.reason is None
 
 
+@pytest.mark.slow
 async def test_pages_of_a_list_without_room_are_not_turned():
     async with opened(training(), size=(20, 4)) as run:
         for opens in ("q", "ctrl+p"):
@@ -137,6 +141,7 @@ async def test_pages_of_a_list_without_room_are_not_turned():
     assert run.reason is None
 
 
+@pytest.mark.slow
 async def test_what_is_typed_ahead_of_a_dialog_is_not_lost():
     async with opened(training(stop=None)) as run:
         for opens in ("s", "e"):
@@ -148,6 +153,7 @@ async def test_what_is_typed_ahead_of_a_dialog_is_not_lost():
         assert run.sent == [StopAt(parse_stop("900k")), sentence]
 
 
+@pytest.mark.slow
 async def test_a_key_that_is_lost_on_its_way_holds_up_no_other():
     async with opened(training()) as run:
         await run.press("s")
@@ -160,6 +166,7 @@ async def test_a_key_that_is_lost_on_its_way_holds_up_no_other():
         await run.until(lambda: run.at_home)
 
 
+@pytest.mark.slow
 async def test_what_ctrl_q_closed_closes_nothing_else():
     async with opened(training()) as run:
         for opens in ("ctrl+p", "s"):

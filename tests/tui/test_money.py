@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from fake_session import training
 from seeing import opened
 
@@ -10,6 +11,7 @@ from tui.process.endings import describe_end, describe_rent
 from tui.process.headless import line_about
 
 
+@pytest.mark.slow
 async def test_a_short_budget_is_shown_until_dismissed_or_raised():
     async with opened(training(budget=0.8, spent=0.63)) as run:
         assert "of the budget of" not in run.text
@@ -30,6 +32,7 @@ async def test_a_short_budget_is_shown_until_dismissed_or_raised():
     assert "The machine still costs $0.99/h" in seen
 
 
+@pytest.mark.slow
 async def test_the_nearer_of_stop_and_budget_is_what_is_projected():
     async with opened(training(budget=30.0)) as run:
         assert "stop at 900,000 · 14:04" in run.text

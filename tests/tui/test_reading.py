@@ -11,6 +11,7 @@ from tui.widgets.notice import phase_words, used_up_words
 STEERING = ("a", "s", "c", "p", "e", "n")
 
 
+@pytest.mark.slow
 async def test_keys_that_steer_are_refused_and_those_that_read_work():
     async with opened(training(), attached=True, reading=True) as run:
         assert "read-only" in run.text

@@ -42,6 +42,7 @@ async def settled(snapshot):
         yield run
 
 
+@pytest.mark.slow
 async def test_only_what_a_person_could_see_is_drawn():
     async with settled(training(curve=curve(855_000, 871_000))) as run:
         for _ in range(5):
@@ -55,6 +56,7 @@ async def test_only_what_a_person_could_see_is_drawn():
         assert run.app.updates
 
 
+@pytest.mark.slow
 async def test_a_countdown_draws_its_notice_once_a_second():
     waiting = preparing(phase=Phase.CHECKED, check=BROKEN, seconds_to_start=47)
     async with settled(waiting) as run:

@@ -9,6 +9,7 @@ from engine.run.snapshot import Phase
 from engine.run.stop import SetBudget, StopAt, parse_stop
 
 
+@pytest.mark.slow
 async def test_an_answer_is_explained_before_it_is_taken():
     async with opened(training(stop=None)) as run:
         await run.press("s")
@@ -40,6 +41,7 @@ async def test_the_explanation_follows_the_run():
         assert "but the budget of $0.90 comes first" in run.words
 
 
+@pytest.mark.slow
 async def test_what_cannot_be_is_refused_in_the_dialog():
     async with opened(training(stop=None, budget=0.8)) as run:
         await run.press("s")
@@ -58,6 +60,7 @@ async def test_what_cannot_be_is_refused_in_the_dialog():
         assert run.sent == []
 
 
+@pytest.mark.slow
 async def test_it_opens_with_the_stop_and_none_removes_it():
     async with opened(training()) as run:
         await run.press("s")
@@ -74,6 +77,7 @@ async def test_it_opens_with_the_stop_and_none_removes_it():
     assert run.sent == [StopAt(None)]
 
 
+@pytest.mark.slow
 async def test_at_the_budget_it_asks_for_a_larger_one():
     at_budget = {"phase": Phase.AT_STOP, "budget": 0.65, "checkpoint_step": 871_204}
     async with opened(training(**at_budget)) as run:
@@ -88,6 +92,7 @@ async def test_at_the_budget_it_asks_for_a_larger_one():
     assert run.sent == [SetBudget(40.0)]
 
 
+@pytest.mark.slow
 async def test_while_preparing_letters_go_to_the_dialog_and_a_stop_is_taken():
     async with opened(preparing(step=10_000, stop_text="2h")) as run:
         await run.press("s")

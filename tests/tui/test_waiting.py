@@ -26,6 +26,7 @@ def mouse(kind: type[events.MouseEvent]) -> events.MouseEvent:
     return kind(None, 5, 5, 0, 0, 1, shift=False, meta=False, ctrl=False)
 
 
+@pytest.mark.slow
 async def test_a_screen_says_when_the_wait_ends_and_closes_then():
     async with opened(waiting(), size=(53, 20)) as run:
         assert "Ends at 14:07 unless a key is pressed." in run.text
@@ -65,6 +66,7 @@ async def test_what_a_person_does_is_told_to_a_run_that_waits(monkeypatch):
         assert run.sent == [KeyPressed()]
 
 
+@pytest.mark.slow
 async def test_another_end_within_the_minute_draws_nothing():
     async with settled(waiting()) as run:
         await run.change(wait_ends_at=ENDS + 20)

@@ -1,5 +1,6 @@
 """Warnings that a person must have seen: they stand on top until `d` dismisses them."""
 
+import pytest
 from fake_session import event, training
 from seeing import opened
 
@@ -10,6 +11,7 @@ DAMAGED = event(2, "Checkpoint 1,730 of text2mel is damaged: set aside.", "warni
 DIVERGED = event(9, "text2mel diverged at step 871,000.", "error")
 
 
+@pytest.mark.slow
 async def test_warnings_are_shown_one_by_one_until_dismissed():
     warnings = (DIVERGED, CORPUS, DAMAGED)
     async with opened(training(warnings=warnings, budget=0.8)) as run:
@@ -43,6 +45,7 @@ async def test_a_long_warning_leaves_room_below_it():
     assert "Paused at 871,204; the machine still costs $0.99/h." in seen
 
 
+@pytest.mark.slow
 async def test_a_read_only_screen_dismisses_its_own_warnings():
     async with opened(training(warnings=(CORPUS,), budget=0.8), reading=True) as run:
         assert "81 % of the budget of $0.80 is spent.  d dismiss · +1 more" in run.text

@@ -48,6 +48,7 @@ async def test_preparation_says_nothing_that_it_does_not_know_yet():
     assert "of training" not in seen
 
 
+@pytest.mark.slow
 async def test_text_from_data_is_shown_as_it_is_and_never_obeyed():
     evil = "[red]x[/] \x1b[2Jboom"
     samples, events = (sample(855_000, evil),), (event(0, evil, "error"),)
@@ -59,6 +60,7 @@ async def test_text_from_data_is_shown_as_it_is_and_never_obeyed():
     assert "\x1b" not in seen
 
 
+@pytest.mark.slow
 async def test_a_diverging_loss_does_not_take_the_screen_down():
     broken = replace(curve(0, 4000), losses=(math.nan, math.inf, -math.inf) * 40)
     losses = Losses(math.nan, math.inf, math.nan, None)
@@ -68,6 +70,7 @@ async def test_a_diverging_loss_does_not_take_the_screen_down():
         assert "no finite loss yet" in run.text
 
 
+@pytest.mark.slow
 async def test_ascii_means_ascii_everywhere():
     async with opened(training(sentence="Zoë sings – “loudly”"), ascii_only=True) as run:
         assert run.text.isascii()
@@ -84,6 +87,7 @@ async def test_without_colour_the_attention_is_drawn_in_characters(monkeypatch):
     assert "-==" in seen
 
 
+@pytest.mark.slow
 async def test_a_stop_in_money_or_time_is_named_on_its_own_counter():
     async with opened(training(stop=StopPoint(usd=10.0))) as run:
         assert "stop at $10.00 spent · 23:28" in run.text
@@ -109,6 +113,7 @@ async def test_the_status_stays_above_a_maximised_panel():
         assert "log" in run.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("size", "said"),
     [((80, 24), "loss · best • 0.5165 at 10,000"), ((120, 40), "best held-out 0.5165 at 10,000")],

@@ -107,6 +107,7 @@ def received(message, kind=FromServer):
     return arrived
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.data())
 def test_updates_turn_one_snapshot_into_the_next(data):

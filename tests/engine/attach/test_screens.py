@@ -72,6 +72,7 @@ def test_screens_count_while_any_terminal_takes_output(make_run, tmp_path, until
     reader.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("full", [False, True], ids=["a little", "a full socket"])
 def test_a_screen_that_takes_nothing_does_not_count(run, monkeypatch, until, full, client):
     monkeypatch.setattr("engine.attach.server._STALLED_AFTER", 0.5)

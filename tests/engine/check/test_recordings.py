@@ -232,6 +232,7 @@ def test_faults_do_not_hide_each_other(first: str, second: str, tmp_path: Path) 
     assert {kind, other_kind} <= kinds(found, "error", "warning"), found.findings
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["wav", "flac"])
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

@@ -33,6 +33,7 @@ def test_real_speech_has_no_finding() -> None:
     assert 11 < spread.low < 13 < spread.median < 16 < spread.high < 19
 
 
+@pytest.mark.slow
 def test_swapped_texts_are_found_and_no_others() -> None:
     clips = read_speech()
     for a, b in combinations(clips, 2):

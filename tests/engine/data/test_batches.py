@@ -48,6 +48,7 @@ def names(batch):
     return sorted(batch.text_lengths.tolist())
 
 
+@pytest.mark.slow
 def test_batch_depends_on_seed_and_step_alone(store):
     one, other = source(store), source(store)
     for step in (3, 1, 40, 855_000):

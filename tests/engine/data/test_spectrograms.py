@@ -78,6 +78,7 @@ def test_bands_narrower_than_bins_are_no_warning_on_the_terminal() -> None:
     assert not bank.flags.writeable
 
 
+@pytest.mark.slow
 @given(
     parts=st.lists(
         st.tuples(st.integers(0, 4_000), st.sampled_from([0.0, 1e-6, 1e-4, 3e-3, 0.03, 0.5])),

@@ -105,6 +105,7 @@ def test_a_voice_that_others_can_read_is_told_once(shared, training):
     assert training.end(training.start(shared, "+1")).warnings == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entered", [True, False], ids=["shared folder", "private folder"])
 def test_files_that_stay_readable_are_told_once(shared, training, monkeypatch, entered):
     shared.folder.chmod(0o755 if entered else 0o700)

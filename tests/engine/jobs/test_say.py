@@ -51,6 +51,7 @@ def test_without_out_the_voice_keeps_it(make_voice):
     assert say(voice.folder, TEXT).path != said.path
 
 
+@pytest.mark.slow
 def test_the_original_speaks_a_line_whole_and_at_full_length(make_voice, tmp_path, small_audio):
     voice = make_voice(ssrn=1, limits=Limits(max_characters=40, max_coarse_frames=24))
     out, arrays = tmp_path / "hello.wav", tmp_path / "hello.npz"
@@ -79,6 +80,7 @@ def test_networks_that_do_not_fit_each_other_are_bad_input(make_voice):
             say(voice.folder, TEXT)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_can_be_chosen_and_a_damaged_one_is_named(make_voice):
     voice = make_voice(text2mel=5, ssrn=3)
     for network, step, later in (("text2mel", 5, 7), ("ssrn", 3, 4)):

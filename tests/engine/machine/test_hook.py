@@ -104,6 +104,7 @@ def test_it_runs_once_at_a_time(tmp_path, reports):
     assert len(reports) == 1
 
 
+@pytest.mark.slow
 def test_without_a_thread_it_starts_and_nobody_waits(tmp_path, reports):
     done = tmp_path / "done"
     hook = Hook(f"sleep 1; touch {done}", tmp_path, lambda *report: reports.append(report))

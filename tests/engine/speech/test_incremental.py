@@ -21,6 +21,7 @@ def test_frame_by_frame_equals_the_whole_sequence_at_once(text2mel, name):
         torch.testing.assert_close(torch.stack(spoken, dim=1), stack(x), atol=1e-10, rtol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", ["small", "bbc"])
 def test_rounding_stays_small_at_the_sizes_that_voices_have(preset):
     torch.manual_seed(0)

@@ -58,6 +58,7 @@ def test_attention_covers_the_text_and_sums_to_one(text2mel, vocabulary):
     np.testing.assert_allclose(spoken.attention.sum(axis=0), 1, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_trained_voice_says_a_sentence_in_full():
     speaker = open_speaker(Voice.open(DEMO_VOICE))
     sentence = "my neighbour keeps three hens."
@@ -112,6 +113,7 @@ def test_weights_that_are_not_finite_are_named(text2mel, vocabulary, speak):
         speak(text2mel, vocabulary, Limits(max_coarse_frames=5), SENTENCE)
 
 
+@pytest.mark.slow
 @given(st.integers(2, 40), st.integers(0, 2**32))
 def test_attention_goes_back_by_one_and_ahead_by_three_at_most(length, seed):
     generator = torch.Generator().manual_seed(seed)

@@ -67,6 +67,7 @@ def test_sharpening_widens_the_distance_between_loud_and_soft(features, audio):
     assert spread(1.5) > 1.2 * spread(1.0)
 
 
+@pytest.mark.slow
 def test_silence_at_the_end_is_cut_and_that_within_is_kept(features, audio):
     _, magnitude = features
     silence = np.zeros((60, audio.n_bins), np.float32)
@@ -102,6 +103,7 @@ def test_frames_between_coarse_ones_lie_between_them(features, audio):
     assert np.abs(spread - magnitude).mean() < np.abs(held - magnitude).mean()
 
 
+@pytest.mark.slow
 def test_zero_phases_match_a_plain_implementation(features, audio):
     """Griffin-Lim as in the BBC's code, on librosa, away from the ends, where it pads."""
     magnitude = features[1][:120]

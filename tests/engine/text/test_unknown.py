@@ -71,6 +71,7 @@ def test_lookalikes_are_named_by_number(character: str, name: str) -> None:
     assert name_of(character) == name
 
 
+@pytest.mark.slow
 @given(st.lists(st.text()))
 def test_counts_and_lines_are_right_for_any_texts(
     transcripts: list[str],

@@ -186,6 +186,7 @@ def test_abbreviations_end_no_sentence() -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("vocabulary", [ENGLISH, BBC], ids=["english", "plain"])
 @given(text=texts, limit=st.integers(2, 60))
 @example(text="xetc aetc. be.g. cp.m. 5", limit=4)

@@ -109,6 +109,7 @@ def test_vocabulary_by_its_number_of_symbols(tmp_path, target, rows, symbols, wh
     assert any(whose in note for note in imported.notes)
 
 
+@pytest.mark.slow
 def test_other_vocabulary_must_be_given_and_fit(tmp_path, target):
     models = write_models(tmp_path / "models", symbols=7)
     assert "The models have 7 symbols" in refusal(models, target)
@@ -127,6 +128,7 @@ def test_prefix_imports_one_network(models, target, suffix):
     assert not Voice.open(target).checkpoints("ssrn")
 
 
+@pytest.mark.slow
 def test_note_or_prefix_of_both_networks(models, target):
     note = models / "LJ01-2" / "checkpoint"
     note.write_text('model_checkpoint_path: "/far/away/model_gs_001k"\n')
@@ -179,6 +181,7 @@ def test_update_count_comes_from_the_power_of_the_decay(
 # Which of several.
 
 
+@pytest.mark.slow
 def test_named_step_else_the_highest_is_imported(models, target):
     write_bundle(models / "LJ01-2" / "model_gs_009k", saved(SMALL_SSRN, step=9000))
     imported = import_voice(models, target)
@@ -188,6 +191,7 @@ def test_named_step_else_the_highest_is_imported(models, target):
     assert import_voice(models, target.with_name("other")).networks[1].step == 1001
 
 
+@pytest.mark.slow
 def test_note_that_names_nothing_is_ignored(models, target):
     for number, name in enumerate(["", "gone", "x" * 999, "a\0b", "..", "/", "\\"]):
         (models / "LJ01-2" / "checkpoint").write_text(f'model_checkpoint_path: "{name}"')

@@ -32,6 +32,7 @@ def test_the_texts_are_read_alike(reference, reference_voice):
         assert ours + [0] * (180 - len(ours)) == row.tolist()
 
 
+@pytest.mark.slow
 @torch.inference_mode()
 def test_free_running_speech_is_the_originals(reference, text2mel, ssrn, texts):
     theirs = reference("synthesis")

@@ -110,6 +110,7 @@ def test_gradients_and_learning_rate_are_the_originals(learner, batch, reference
     np.testing.assert_allclose(norms, theirs.grad_norms, rtol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", NETWORKS)
 def test_one_step_lands_where_the_originals_does(learner, batch, reference, network):
     made, theirs = learner(network), reference(f"{network}-one-step-later")
@@ -169,6 +170,7 @@ def test_the_counters_go_on(learner, batch, reference):
     assert power == pytest.approx(0.9 ** (4 + 1), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_the_train_command_goes_on_from_the_imported_step(
     reference_voice, training, tones, tmp_path, monkeypatch
 ):

@@ -113,6 +113,7 @@ def test_a_pause_that_no_terminal_shows_has_a_limit(tmp_path, time):
     assert "no terminal has taken the screen's output for 5 minutes" in time.wait(state, 1)
 
 
+@pytest.mark.slow
 def test_a_key_moves_the_end_of_the_wait(make_voice, training):
     session = training.start(make_voice(), "+2", attended=True)
     first = training.until(session, lambda s: s.wait_ends_at is not None)
@@ -148,6 +149,7 @@ def test_a_stalled_terminal_is_not_waited_for(make_voice, training, when):
     assert snapshot.ended_because == "no terminal takes the screen's output"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_patience")
 def test_hold_waits_for_keys_and_terminals_without_limit(make_voice, training):
     stalled = TerminalStalled(stalled=True)

@@ -225,6 +225,7 @@ def test_a_loss_far_above_its_range_rolls_back(make_voice, training, monkeypatch
     assert (snapshot.step, snapshot.rate_factor) == (5025, 0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("written_at_once")
 @pytest.mark.parametrize(("at", "stop"), [(3, "4"), (4, "4")])
 def test_infinite_weights_are_never_saved(make_voice, training, monkeypatch, at, stop):
@@ -256,6 +257,7 @@ def spoil_checkpoint(voice, number):
     return good
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [float("nan"), 1e30])
 def test_a_checkpoint_of_infinite_weights_is_moved_aside(make_voice, training, number):
     voice = make_voice(text2mel=20)
@@ -269,6 +271,7 @@ def test_a_checkpoint_of_infinite_weights_is_moved_aside(make_voice, training, n
     assert (voice.folder / "text2mel/checkpoints/step-000000020-damaged").is_dir()
 
 
+@pytest.mark.slow
 def test_where_no_checkpoint_is_good_the_run_fails(make_voice, training):
     voice = make_voice(text2mel=20)
     spoil_checkpoint(voice, float("nan"))

@@ -57,6 +57,7 @@ def checkpoint_of(learner, step=5):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", [TEXT2MEL, SSRN])
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
 def test_steps_reduce_the_loss(spec, precision, batch):

@@ -42,6 +42,7 @@ def stops(training, voice, stop=None, **changes):
     return snapshot.stop, [text for text in training.texts(snapshot) if text.startswith(words)]
 
 
+@pytest.mark.slow
 def test_a_run_ended_by_a_signal_keeps_its_stop(begun, training):
     voice, last = begun("+2M", Finish(by_signal=True), ssrn=5)
     assert last.stop == StopPoint(step=2_001_000)
@@ -54,6 +55,7 @@ def test_a_run_ended_by_a_signal_keeps_its_stop(begun, training):
     assert stops(training, voice, network="ssrn")[0] is None
 
 
+@pytest.mark.slow
 def test_a_new_machine_takes_the_stop_from_the_mirror(make_voice, training, tmp_path):
     voice = make_voice(text2mel=1000, base_step=1000)
     mirror, fresh = str(tmp_path / "mirror"), tmp_path / "fresh"
@@ -69,6 +71,7 @@ def test_a_new_machine_takes_the_stop_from_the_mirror(make_voice, training, tmp_
         shutil.rmtree(fresh)
 
 
+@pytest.mark.slow
 def test_times_and_sums_are_kept_as_they_were_first_meant(begun, training):
     voice, last = begun("50h", Finish(by_signal=True), price=0.01)
     stop, _ = stops(training, voice, "50h")
@@ -81,6 +84,7 @@ def test_times_and_sums_are_kept_as_they_were_first_meant(begun, training):
         training.start(voice, price=0.0)
 
 
+@pytest.mark.slow
 def test_another_stop_replaces_it_and_none_removes_it(begun, training):
     voice, _ = begun("+2M", StopAt(parse_stop("7M")), Finish(by_signal=True))
     assert stops(training, voice)[0] == StopPoint(step=7_000_000)
@@ -91,12 +95,14 @@ def test_another_stop_replaces_it_and_none_removes_it(begun, training):
     assert stops(training, voice)[0] is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("commands", [[StopAt(None), Finish(by_signal=True)], [Finish()]])
 def test_a_stop_is_forgotten_where_a_person_ends_it(begun, training, commands):
     voice, _ = begun("+2M", *commands)
     assert stops(training, voice) == (None, [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attended", [False, True])
 def test_a_reached_stop_is_forgotten(make_voice, training, attended):
     voice = make_voice()

@@ -100,6 +100,7 @@ def with_room_for(monkeypatch, clips):
     return asked
 
 
+@pytest.mark.slow
 def test_a_batch_that_does_not_fit_is_split_from_then_on(monkeypatch, batch):
     one = make_learner(TEXT2MEL)
     asked = with_room_for(monkeypatch, 2)
@@ -121,6 +122,7 @@ def test_probing_the_memory_changes_nothing(batch):
     assert one.take_skips() == (0, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", [TEXT2MEL, SSRN])
 def test_evaluation_in_micro_batches_gives_the_same(monkeypatch, exact, spec):
     make, batch = exact

@@ -183,6 +183,7 @@ def test_a_damaged_file_of_open_entries_costs_nothing(make_voice, clock, content
 # What is reported.
 
 
+@pytest.mark.slow
 def test_a_wait_is_reported_hourly_and_its_figures_move(make_voice, clock):
     run = Run(clock, make_voice(price=1.0), Phase.TRAINING)
     run.publisher.update(phase=Phase.PAUSED)

@@ -32,6 +32,7 @@ def paused(snapshot):
     return snapshot.phase is Phase.PAUSED
 
 
+@pytest.mark.slow
 def test_a_run_stops_after_a_time_and_records_it(make_voice, training):
     voice = make_voice()
     training.end(training.start(voice, "0.00001h", price=1000.0))
@@ -73,6 +74,7 @@ def test_checkpoints_at_every_multiple_and_old_ones_go(make_voice, training):
     assert len(list((voice.folder / "text2mel" / "checkpoints").iterdir())) == 5
 
 
+@pytest.mark.slow
 def test_at_the_stop_a_run_waits_for_its_screen(make_voice, training):
     voice = make_voice()
     session = training.start(voice, "+3", SaveCheckpoint(), attended=True, price=1.0)
@@ -102,6 +104,7 @@ def test_at_the_stop_a_run_waits_for_its_screen(make_voice, training):
     assert steps(voice)[-1] == voice.spend.entries[-1].last_step == last.step
 
 
+@pytest.mark.slow
 def test_a_pause_makes_no_steps_and_counts_no_time(make_voice, training):
     voice = make_voice()
     session = training.start(voice, "+9", Pause(), price=1.0)
@@ -126,6 +129,7 @@ def test_a_pause_makes_no_steps_and_counts_no_time(make_voice, training):
     assert sum(text.startswith("nothing to speak") for text in events) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "command", "step"),
     [
@@ -141,6 +145,7 @@ def test_a_run_whose_screen_detaches_ends(make_voice, training, before, command,
     assert (snapshot.phase, snapshot.step) == (Phase.STOPPED, step)
 
 
+@pytest.mark.slow
 def test_what_a_snapshot_shows_of_a_run(make_voice, training):
     voice = make_voice(text2mel=1090, base_step=1000)
     snapshot = training.end(training.start(voice, "+20"))
@@ -167,6 +172,7 @@ def test_what_a_snapshot_shows_of_a_run(make_voice, training):
     assert [line["step"] for line in history] == [1100, 1110]
 
 
+@pytest.mark.slow
 def test_ssrn_has_no_attention_to_draw(make_voice, training):
     voice = make_voice(ssrn=10)
     snapshot = training.end(training.start(voice, "+12", PlotAttention(), network="ssrn"))
@@ -177,6 +183,7 @@ def test_ssrn_has_no_attention_to_draw(make_voice, training):
     assert steps(voice) == [0]
 
 
+@pytest.mark.slow
 def test_the_end_gives_up_the_audition_under_way(make_voice, training):
     voice = make_voice(sentence="la " * 500)
     session = training.start(voice, "+1", attended=True)
@@ -190,6 +197,7 @@ def test_the_end_gives_up_the_audition_under_way(make_voice, training):
     assert snapshot.samples == ()
 
 
+@pytest.mark.slow
 def test_a_fault_saves_what_was_learned(make_voice, training, monkeypatch):
     voice = make_voice()
     make_step = Learner.step
@@ -216,6 +224,7 @@ def test_a_fault_saves_what_was_learned(make_voice, training, monkeypatch):
     assert training.end(training.start(voice, "+1")).step == 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("work", "words"),
     [("step", ""), ("evaluate", ""), ("losses", "a single one of the longest clips")],

@@ -66,6 +66,7 @@ def test_a_damaged_line_is_passed_over(tmp_path, damaged):
     assert SpendLog(path).unreadable == (1,)
 
 
+@pytest.mark.slow
 def test_entries_of_old_versions_are_all_training(make_voice):
     voice = make_voice()
     (voice.folder / "spend.jsonl").write_text(f"{line(seconds='3600')}\n" * 3)

@@ -54,6 +54,7 @@ def refusal(*arguments: str) -> str:
     return result.stderr
 
 
+@pytest.mark.slow
 def test_the_same_command_begins_and_goes_on(mirror, options_of, tmp_path):
     command = (
         *(str(SPEECH), "--voice", str(tmp_path / "vm" / "alice")),
@@ -71,6 +72,7 @@ def test_the_same_command_begins_and_goes_on(mirror, options_of, tmp_path):
     assert options.source is None
 
 
+@pytest.mark.slow
 def test_from_takes_a_mirror_for_what_it_is(mirror, options_of, tmp_path):
     fresh = tmp_path / "fresh"
     told, options = options_of("--voice", str(fresh), "--from", mirror)
@@ -83,6 +85,7 @@ def test_from_takes_a_mirror_for_what_it_is(mirror, options_of, tmp_path):
     assert (options.source, options.mirror) == (tmp_path / "alice", None)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_is_one_sentence(mirror, tmp_path):
     new = ("--voice", str(tmp_path / "new"))
     assert "contains a password" in refusal(*new, "--from", "s3://user:geheim@bucket/alice")

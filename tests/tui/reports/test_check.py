@@ -157,6 +157,7 @@ UNKNOWN = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
     st.lists(FINDINGS, max_size=4), st.lists(UNKNOWN, max_size=3), st.sampled_from([40, 80, 120])

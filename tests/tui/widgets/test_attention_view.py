@@ -1,6 +1,7 @@
 """The attention as cells."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -23,6 +24,7 @@ matrices = st.tuples(sides, sides).flatmap(
 SHADES = shades_between(Color(20, 25, 30), Color(30, 120, 130), Color(240, 230, 190))
 
 
+@pytest.mark.slow
 @given(matrices, st.integers(1, 60), st.integers(1, 60))
 def test_pooling_fits_the_cells_and_loses_no_peak(weights, rows, columns):
     pooled = pool(weights, rows, columns)
@@ -32,6 +34,7 @@ def test_pooling_fits_the_cells_and_loses_no_peak(weights, rows, columns):
     assert set(pooled.ravel()) <= set(weights.ravel())
 
 
+@pytest.mark.slow
 @given(matrices, st.integers(1, 20), st.integers(1, 60))
 def test_both_ways_of_drawing_fill_the_cells(weights, rows, columns):
     for drawn in (

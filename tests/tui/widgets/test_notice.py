@@ -33,6 +33,7 @@ REPEATING = "Repeating 412 steps lost since checkpoint 871,000 (1m58s, $0.03)"
 AWAY = SpotNotice("AWS terminates this machine", NOON.timestamp() + 107.5, 1000.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fields", "words"),
     [

@@ -1,5 +1,6 @@
 """Lines that leave out what does not fit."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,6 +10,7 @@ words = st.text("abc 12", min_size=1, max_size=12)
 optional = st.builds(Part, words, rank=st.integers(1, 5), label=st.sampled_from(["", "lr"]))
 
 
+@pytest.mark.slow
 @given(st.lists(optional, max_size=6), st.lists(optional, max_size=6), st.integers(0, 120))
 def test_optional_parts_fit_and_what_must_stay_stays(left, right, width):
     assert line(left, right, width).cell_length <= width

@@ -50,6 +50,7 @@ def test_only_letters_and_known_marks_are_left(text: str) -> None:
         assert any(map(str.isalpha, words))
 
 
+@pytest.mark.slow
 @given(written, st.sampled_from(VOCABULARIES))
 @example("e!g. 5 p!m. A.B!com no!5", VOCABULARIES[0])
 def test_cleaned_text_fits_the_vocabulary_and_stays(text: str, vocabulary: Vocabulary) -> None:
@@ -65,6 +66,7 @@ def test_no_digit_is_left(text: str) -> None:
     assert not re.search(r"\d", worded(text))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("vocabulary", VOCABULARIES)
 @pytest.mark.parametrize(
     "piece",
