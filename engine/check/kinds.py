@@ -98,7 +98,7 @@ KINDS: dict[str, tuple[Severity, str]] = {
     "dropout": ("warning", "export it again, or leave the clip out"),
     "click": ("warning", "cut it out or record it again, or leave the clip out"),
     "cut-off": ("warning", "compare its last word with the text; copy or cut it again"),
-    "upsampled": ("warning", "export it from the original, or the voice will sound as dull"),
+    "upsampled": ("warning", "export it from the original, or the voice will sound just as dull"),
     "stereo": ("note", NOTHING),
     "many-channels": ("note", NOTHING),
     "dead-channel": ("warning", "export only the channel with the voice"),

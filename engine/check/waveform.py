@@ -258,7 +258,7 @@ def spectrum_findings(
     if highest is not None and highest < _FILLED * possible:
         figure = (
             f"no sound above {highest / 1000:.1f} kHz, where {possible / 1000:.0f} is possible: "
-            f"it was recorded or coded at a lower rate"
+            f"it was recorded or encoded at a lower rate"
         )
         yield finding("upsampled", figure, highest, harmful=highest < _TELEPHONE)
     if len(mono) >= _SHORTEST * rate:
