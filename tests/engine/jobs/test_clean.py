@@ -10,10 +10,11 @@ import soundfile
 from planted_sound import examined
 from scipy.signal import resample_poly
 
+from engine.check.clean_copy import REPORT
 from engine.check.cleaning import SPEECH_LEVEL
 from engine.check.levels import measure_levels
 from engine.errors import InputError
-from engine.jobs.clean import REPORT, clean
+from engine.jobs.clean import clean
 
 RATE = 22_050
 TEXTS = {
