@@ -136,7 +136,7 @@ def scan_corpus(dataset: Path) -> CorpusScan:
     Raises:
         InputError: there is no such folder, or its list cannot be read.
     """
-    _require_layout(dataset)
+    require_layout(dataset)
     content = read_bytes(dataset / METADATA)
     files = tuple(
         Path(parent, name) for parent, _, names in os.walk(dataset / RECORDINGS) for name in names
@@ -255,7 +255,12 @@ def map_in_order(
                 future.cancel()
 
 
-def _require_layout(dataset: Path) -> None:
+def require_layout(dataset: Path) -> None:
+    """Check that a folder is laid out as a corpus; its list is read later.
+
+    Raises:
+        InputError: saying what is missing.
+    """
     problem = ""
     if dataset.is_file():
         problem = f"is a file; give the folder that holds {METADATA} and {RECORDINGS}/"

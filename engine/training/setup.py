@@ -35,7 +35,7 @@ from engine.run.snapshot import Progress
 from engine.training.initial_weights import newest_checkpoint, take_over_source
 from engine.training.learner import Learner
 from engine.training.recipe import Recipe, recipe_named
-from engine.training.training_data import load_training_data, report_corpus_change
+from engine.training.training_data import load_training_data, note_corpus, report_corpus_change
 from engine.voice.folder import SETTINGS, Voice
 from engine.voice.layout import is_exposed
 from engine.voice.settings import VoiceSettings
@@ -101,6 +101,7 @@ def prepare(
     whole = _batch_source(held_out, store, voice, network, recipe, None)
     # The clip of middle length.
     clip = sorted(held_out, key=store.coarse_frames)[len(held_out) // 2]
+    note_corpus(voice, publisher)
     return TrainingContext(
         voice=voice,
         network=network,

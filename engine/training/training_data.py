@@ -9,7 +9,7 @@ from engine.data.clips import METADATA, Corpus, held_out, scan_corpus, usable_cl
 from engine.data.corpus_changes import CorpusContent, first_few, keep_only, load_content
 from engine.data.features import FeatureStore
 from engine.data.metadata import Rejected
-from engine.errors import EngineError, InputError
+from engine.errors import EngineError, InputError, VoicecoachError
 from engine.files import make_folder, require_room, unremoved_message, write_whole
 from engine.formatting import format_bytes, plural
 from engine.machine.background import BackgroundThread
@@ -182,6 +182,17 @@ def _save_report(
         write_whole(voice.corpus_report, to_json(report, indent=2) + b"\n", make_folders=False)
     except EngineError as error:
         publisher.event(str(error), "warning")
+
+
+def note_corpus(voice: Voice, publisher: Publisher) -> None:
+    """Note in `voice.toml` that the voice learns from recordings in another place; report it."""
+    try:
+        before = voice.note_corpus()
+    except VoicecoachError as error:
+        publisher.event(f"the new place of the recordings is not noted: {error}", "warning")
+        return
+    if before is not None:
+        publisher.event(f"recordings: {voice.dataset} (until now {before}); noted in voice.toml")
 
 
 def report_corpus_change(
