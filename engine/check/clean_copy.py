@@ -2,20 +2,15 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from engine.check.cleaning import (
-    Change,
-    Kept,
-    Outcome,
-    harmful_lines,
-    repair_clip,
-    without_wrong_texts,
-)
-from engine.check.metadata_checks import Metadata, check_metadata
+from engine.check.cleaning import MENDED, Change, Kept, Outcome, repair_clip
+from engine.check.kinds import reason
+from engine.check.metadata_checks import check_metadata
+from engine.check.survey import Measured, Survey, judge, survey
 from engine.data.audio import AudioSpec
-from engine.data.clips import METADATA, RECORDINGS, CorpusScan, Limits, map_in_order
+from engine.data.clips import METADATA, RECORDINGS, CorpusScan, Limits, map_in_order, scan_corpus
 from engine.data.metadata import Rejected
 from engine.errors import InputError
 from engine.files import new_folder
@@ -23,6 +18,9 @@ from engine.text.vocabulary import Vocabulary
 
 REPORT = "clean.json"
 """What was left out and what was changed, next to the repaired `metadata.csv`."""
+
+_Target = tuple[Vocabulary, Limits, AudioSpec]
+"""What the clips must fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +66,15 @@ def write_clean_copy(
         Cancelled: `cancelled()` became true; nothing is left of the copy.
     """
     _require_place(scan.dataset, out)
-    metadata = check_metadata(scan, vocabulary, limits)
-    _require_readable(scan.dataset, metadata)
-    harmful = harmful_lines(metadata.findings)
-    clips = [clip for clip in metadata.clips if clip.line not in harmful]
+    target = (vocabulary, limits, audio)
+    files = survey(scan, *target, on_progress=on_progress, cancelled=cancelled)
+    _require_readable(scan.dataset, files)
+    lost = {
+        line: Rejected(line, found[0].clip_id, reason(harm))
+        for line, found in files.errors.items()
+        if (harm := next((one for one in found if one.kind not in MENDED), None))
+    }
+    clips = [clip for clip in files.clips if clip.line not in lost]
     with new_folder(out) as folder:
         outcomes: list[Outcome] = []
         for outcome in map_in_order(
@@ -82,23 +85,44 @@ def write_clean_copy(
         ):
             outcomes.append(outcome)
             on_progress(len(outcomes), len(clips))
-        outcomes = without_wrong_texts(outcomes)
+        lost |= {outcome.line: outcome for outcome in outcomes if isinstance(outcome, Rejected)}
         kept = [outcome for outcome in outcomes if isinstance(outcome, Kept)]
-        rejected = [outcome for outcome in outcomes if isinstance(outcome, Rejected)]
-        left_out = tuple(sorted([*harmful.values(), *rejected], key=lambda row: row.line))
+        while kept and (wrong := _wrong(scan, folder, kept, target)):
+            lost |= wrong
+            kept = [clip for clip in kept if clip.change.line not in wrong]
+        left_out = tuple(lost[line] for line in sorted(lost))
         if not kept:
             raise InputError(_nothing_left(scan.dataset, left_out))
         hours = sum(clip.recording.seconds or 0.0 for clip in kept) / 3600
         cleaned = Cleaned(out, tuple(clip.change for clip in kept), left_out, hours)
-        _write_lists(scan, folder, cleaned)
+        _write_report(folder, cleaned)
     return cleaned
 
 
-def _require_readable(dataset: Path, metadata: Metadata) -> None:
-    if metadata.rows:
+def _wrong(
+    scan: CorpusScan, folder: Path, kept: Sequence[Kept], target: _Target
+) -> dict[int, Rejected]:
+    """Write the list of the copy and check that; return what has an error, without its file."""
+    rows = (
+        "|".join([one.change.clip_id, *scan.lines[one.change.line - 1].fields[1:]]) for one in kept
+    )
+    (folder / METADATA).write_text("\n".join(rows) + "\n", encoding="utf-8", newline="\n")
+    metadata = check_metadata(scan_corpus(folder), *target[:2])
+    measured = [replace(kept[clip.line - 1].recording, clip=clip) for clip in metadata.clips]
+    wrong = {}
+    for row in judge(Measured(folder, metadata, measured), *target).report.left_out:
+        one = kept[row.line - 1]
+        line = one.change.line
+        wrong[line] = Rejected(line, one.change.clip_id, f"{row.reason}, after the repair")
+        one.recording.clip.path.unlink()
+    return wrong
+
+
+def _require_readable(dataset: Path, files: Survey) -> None:
+    if files.clips:
         return
-    for found in metadata.findings:
-        if found.severity == "error" and found.line is None:
+    for found in files.report.findings:
+        if found.severity == "error" and found.line is None and found.file == METADATA:
             raise InputError(f"{dataset / METADATA}: {found.figure}; {found.advice}.")
 
 
@@ -116,12 +140,7 @@ def _require_place(dataset: Path, out: Path) -> None:
         raise InputError(f"--out {out} is not empty; name a folder that does not exist yet.")
 
 
-def _write_lists(scan: CorpusScan, folder: Path, cleaned: Cleaned) -> None:
-    rows = (
-        "|".join([change.clip_id, *scan.lines[change.line - 1].fields[1:]])
-        for change in cleaned.changes
-    )
-    (folder / METADATA).write_text("\n".join(rows) + "\n", encoding="utf-8", newline="\n")
+def _write_report(folder: Path, cleaned: Cleaned) -> None:
     report = {
         "clips": len(cleaned.changes),
         "hours": round(cleaned.hours, 4),
