@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from engine.checkpoints.state import is_intact, read_state, source_checkpoints
 from engine.choices import CloudName
+from engine.data.clips import require_layout
 from engine.errors import InputError
 from engine.machine.cloud.detect import chosen_cloud
 from engine.machine.cloud.providers import metadata_base
@@ -22,8 +23,8 @@ from engine.run.options import QUOTE_A_SUM, TrainOptions
 from engine.run.stop import AlreadyThereError, StopPoint, StopRule, StoredStop, read_stored_stop
 from engine.text.mapping import require_vocabulary
 from engine.text.vocabulary import Vocabulary
-from engine.voice.dataset import LEFTOVERS, as_stored, require_dataset, require_free
-from engine.voice.folder import OLD_EXPORT, Voice
+from engine.voice.dataset import LEFTOVERS, require_free
+from engine.voice.folder import OLD_EXPORT, Voice, as_stored
 from engine.voice.layout import is_checkpoint, list_checkpoints
 from engine.voice.settings import VoiceSettings
 from engine.voice.spend import SpendLog
@@ -41,7 +42,10 @@ class Preflight:
     """How a run starts, as far as can be told without reading the corpus."""
 
     settings: VoiceSettings
-    """The voice's settings, with what the options change."""
+    """The voice's settings, with what the options change. Where an existing voice is to learn from
+    other recordings, they still name those of before."""
+    dataset: Path
+    """The recordings to train on."""
     step: int
     """The global step from which training goes on."""
     new: bool
@@ -71,13 +75,7 @@ def check_options(options: TrainOptions) -> Preflight:
     new = not Voice.exists(folder)
     before = _new_settings(options) if new else _existing_settings(options)
     settings = _with_options(before, options)
-    if settings.dataset is None:
-        raise InputError(
-            f"The voice in {folder} has no recordings yet; say what to train on: "
-            f"`voicecoach train DATASET --voice {folder}`."
-        )
-    dataset = (folder / settings.dataset).resolve()
-    require_dataset(dataset)
+    dataset = _dataset(options, settings)
     if new:
         require_free(folder, LEFTOVERS, dataset)
     cloud = _cloud(options)
@@ -93,6 +91,7 @@ def check_options(options: TrainOptions) -> Preflight:
     step = _first_step(options)
     return Preflight(
         settings=settings,
+        dataset=dataset,
         step=step,
         new=new,
         takes_dataset=new or Voice.open(folder).settings.dataset is None,
@@ -207,7 +206,33 @@ def _first_step(options: TrainOptions) -> int:
     return 0 if source is None else read_state(source).step
 
 
-# The settings
+# The recordings and the settings
+
+
+def _dataset(options: TrainOptions, settings: VoiceSettings) -> Path:
+    """The recordings to train on: those named, or else the voice's own."""
+    if options.dataset is not None:
+        require_layout(options.dataset)
+        return options.dataset.resolve()
+    folder = options.voice_folder
+    command = f"train DATASET --voice {shlex.quote(str(folder))}"
+    command += "" if options.network == "text2mel" else f" --network {options.network}"
+    if settings.dataset is None:
+        raise InputError(
+            f"The voice in {folder} has no recordings yet; say what to train on: "
+            f"`voicecoach {command}`."
+        )
+    dataset = (folder / settings.dataset).resolve()
+    try:
+        require_layout(dataset)
+    except InputError as error:
+        problem = str(error).rpartition(";")[0]
+        if not dataset.exists():
+            problem = f"The recordings of the voice in {folder} are no longer in {dataset}"
+        raise InputError(
+            f"{problem}; if they were moved, give their new place: `voicecoach {command}`."
+        ) from error
+    return dataset
 
 
 def _with_options(settings: VoiceSettings, options: TrainOptions) -> VoiceSettings:
@@ -235,11 +260,6 @@ def _existing_settings(options: TrainOptions) -> VoiceSettings:
         # A voice that was imported: the first recordings that it is trained on become its own.
         given = options.dataset and as_stored(options.dataset, folder)
         settings = replace(settings, dataset=given)
-    elif options.dataset is not None and options.dataset.resolve() != voice.dataset:
-        raise InputError(
-            f"The voice in {folder} is trained on {voice.dataset}, not on {options.dataset}; leave "
-            f"the dataset out, or make another voice with --voice."
-        )
     _require_own_vocabulary(options, settings)
     if options.source is not None:
         if voice.checkpoints(options.network):

@@ -79,6 +79,7 @@ class Session:
             else:
                 self._voice = Voice.open(options.voice_folder)
                 self._voice.save(preflight.settings)
+                self._voice.use_corpus(preflight.dataset)
             self._voice.lock = self._claim.lock
             self._inbox = Inbox()
             self._publisher = Publisher(_first_snapshot(options, preflight, self._voice))

@@ -59,19 +59,30 @@ def compare_recordings(
 
 
 def _copies(recordings: Sequence[Recording]) -> Iterator[Found]:
-    groups = find_copies(recordings)
+    found: dict[int, Found] = {}
     # Those of the same samples come first; that they sound the same, too, is not reported again.
-    pairs = dict.fromkeys((first, other) for first, *others in groups for other in others)
-    for before, copy in ((recordings[first], recordings[other]) for first, other in pairs):
-        how = "holds the same samples" if copy.digest == before.digest else "sounds the same"
-        figure = f"{how} as {before.clip.clip_id} in line {before.clip.line}"
+    for places in find_copies(recordings):
+        group = [recordings[place] for place in places]
         # The text of a line that could not be read is not known.
-        if before.clip.text == copy.clip.text or not before.clip.text or not copy.clip.text:
-            yield copy, finding("duplicate-recording", figure)
-        else:
-            figure += ", but has another text"
-            advice = "listen to it and replace the wrong one of the two recordings"
-            yield copy, finding("duplicate-recording", figure, harmful=True, advice=advice)
+        differ = len({words for one in group if (words := _words(one))}) > 1
+        for place, one in list(zip(places, group, strict=True))[0 if differ else 1 :]:
+            other = group[1] if one is group[0] else group[0]
+            found.setdefault(place, (one, _copy_finding(one, other, differ=differ)))
+    yield from found.values()
+
+
+def _words(recording: Recording) -> str:
+    """What a text says as it is read, whatever its punctuation."""
+    return "".join(filter(str.isalnum, recording.clip.text.casefold()))
+
+
+def _copy_finding(copy: Recording, other: Recording, *, differ: bool) -> Finding:
+    how = "holds the same samples" if copy.digest == other.digest else "sounds the same"
+    figure = f"{how} as {other.clip.clip_id} in line {other.clip.line}"
+    if not differ:
+        return finding("duplicate-recording", figure)
+    advice = "listen to it, and keep the line with the text that is spoken"
+    return finding("duplicate-recording", f"{figure}, but has another text", advice=advice)
 
 
 def _mixed_rates(recordings: Sequence[Recording], sample_rate: int) -> Iterator[Found]:

@@ -105,7 +105,7 @@ KINDS: dict[str, tuple[Severity, str]] = {
     "different-channels": ("warning", "export only the better channel"),
     "opposed-channels": ("error", "export only the better channel"),
     # recordings next to each other
-    "duplicate-recording": ("warning", "delete one of the two lines: the voice hears it twice"),
+    "duplicate-recording": ("error", "delete the line: the voice has heard this recording"),
     "mixed-rates": ("warning", "find out why: another microphone or program sounds different"),
     "loudness-outlier": ("warning", _LEVEL),
     "loudness-spread": ("warning", "level the recordings, as `voicecoach clean` does"),
@@ -154,3 +154,9 @@ def finding(
 def title(kind: str) -> str:
     """A kind of finding as words: `missing recording`, `DC offset`."""
     return _TITLES.get(kind, kind.replace("-", " "))
+
+
+def reason(found: Finding) -> str:
+    """A finding as the reason why its clip is left out."""
+    kind = title(found.kind)
+    return kind if found.figure == kind else f"{kind}: {found.figure}"

@@ -9,11 +9,12 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
 
 from engine.choices import NetworkName
+from engine.data.metadata import Rejected
 from engine.text.unknown import UnknownCharacter as UnknownCharacter  # a part of the report
 
 Severity = Literal["error", "warning", "note"]
-"""`error` would harm training or leaves a clip out, `warning` may cost quality, `note` is for
-information only."""
+"""`error` leaves a clip out, because its text is not what is heard or it cannot be read; `warning`
+may cost quality, `note` is for information only."""
 
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 """The severities, most severe first."""
@@ -142,7 +143,7 @@ class CheckReport:
     dataset: str
     rows: int
     usable: int
-    """Clips that training would learn from."""
+    """Clips that training uses, the held-out ones included."""
     hours: float
     """Of the usable clips, trimmed."""
     findings: tuple[Finding, ...]
@@ -161,6 +162,15 @@ class CheckReport:
     estimates: tuple[Estimate, ...] = ()
     doubts: tuple[TranscriptScore, ...] = ()
     """The worst fitting transcripts first; empty without `--deep`."""
+    left_out: tuple[Rejected, ...] = ()
+    """The clips that training does not use, in the order of their lines."""
+    with_errors: int = 0
+    """Clips with an error of their own; `--keep-errors` uses those of them that it can."""
+
+    @property
+    def clips(self) -> int:
+        """Clips of the list, used or not."""
+        return self.usable + len(self.left_out)
 
     @property
     def harmful(self) -> bool:

@@ -1,6 +1,7 @@
 """Everything that the files of a corpus show, in one report."""
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +10,8 @@ import numpy as np
 
 from engine.check.coverage import coverage_findings, measure_coverage
 from engine.check.cross_checks import compare_recordings
-from engine.check.kinds import finding
-from engine.check.metadata_checks import check_metadata, unknown_findings
+from engine.check.kinds import finding, reason
+from engine.check.metadata_checks import Metadata, check_metadata, unknown_findings
 from engine.check.recordings import Recording, examine
 from engine.check.report import CheckReport, Finding, Histogram, Severity, Spread, in_order
 from engine.check.speaking_rate import rate_findings
@@ -25,6 +26,7 @@ from engine.data.clips import (
     map_in_order,
     max_seconds,
 )
+from engine.data.metadata import Rejected, shown
 from engine.data.spectrograms import coarse_frames
 from engine.formatting import plural, printable
 from engine.text.unknown import unknown_characters
@@ -37,6 +39,10 @@ _MIN_CLIPS = 2
 # Hours of speech that the BBC's voices were made of, at least, and that are never enough.
 _LITTLE, _VERY_LITTLE = 1.0, 1 / 12
 
+_Located = tuple[Sequence[Recording], Finding]
+"""A finding about one recording, or about the lines of several."""
+_Errors = dict[int, list[Finding]]
+
 
 @dataclass(frozen=True, slots=True)
 class Survey:
@@ -44,9 +50,13 @@ class Survey:
 
     report: CheckReport
     shapes: tuple[ClipShape, ...]
-    """Of the usable clips, in the order of their lines."""
+    """Of the clips that training uses, in the order of their lines."""
+    clips: tuple[Clip, ...]
+    """The lines that have a text and a recording, whether they are used or not."""
     files: Mapping[int, str]
     """The recording of each line that has one, below the dataset and fit to be shown."""
+    errors: Mapping[int, Sequence[Finding]]
+    """What leaves a clip out, by its line."""
 
 
 def survey(
@@ -55,6 +65,7 @@ def survey(
     limits: Limits,
     audio: AudioSpec,
     *,
+    keep_errors: bool = False,
     on_progress: Callable[[int, int], None],
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Survey:
@@ -79,24 +90,57 @@ def survey(
     ):
         examined.append(recording)
         on_progress(len(examined), len(named))
-    recordings = examined[: len(metadata.clips)]
-    left_out = metadata.left_out
-    usable = [each for each in recordings if each.usable and each.clip.line not in left_out]
+    measured = Measured(scan.dataset, metadata, examined)
+    return judge(measured, vocabulary, limits, audio, keep_errors=keep_errors)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A corpus, parsed, with its recordings measured one by one."""
+
+    dataset: Path
+    metadata: Metadata
+    examined: Sequence[Recording]
+    """Of `metadata.clips`, then of `metadata.unlisted`."""
+
+    @property
+    def recordings(self) -> Sequence[Recording]:
+        """Those of `metadata.clips`."""
+        return self.examined[: len(self.metadata.clips)]
+
+
+def judge(
+    measured: Measured,
+    vocabulary: Vocabulary,
+    limits: Limits,
+    audio: AudioSpec,
+    *,
+    keep_errors: bool = False,
+) -> Survey:
+    """Compare the clips with each other, and decide which of them training uses.
+
+    A clip is used if it can be read and has no error of its own; with `keep_errors` if it can be
+    read. That is the one list that `check`, `clean` and `train` work by.
+    """
+    metadata, recordings, dataset = measured.metadata, measured.recordings, measured.dataset
+    single, common = compare_recordings(measured.examined, audio.sample_rate)
+    located: list[_Located] = [([each], found) for each, found in single]
+    errors = _errors(metadata.findings, located)
+    rates, speaking_rate = _rates(recordings, errors)
+    usable, left_out = _chosen(measured, errors, keep_errors=keep_errors)
     seconds = [each.seconds for each in usable if each.seconds]
-    rates, speaking_rate = rate_findings(recordings)
     unknown = unknown_characters({row.line: row.text for row in metadata.rows}, vocabulary)
     coverage = measure_coverage([each.clip.text for each in usable], vocabulary)
-    single, common = compare_recordings(examined, audio.sample_rate)
     findings = [
         *metadata.findings,
-        *(_located([each], found, scan.dataset) for each, found in single),
+        *(_at_place(each, found, dataset) for each, found in located),
         *(found.at(RECORDINGS) for found in (*common, *_amount(len(usable), sum(seconds) / 3600))),
-        *(_located(each, found, scan.dataset) for each, found in rates),
+        *(_at_place(each, found, dataset) for each, found in rates),
         *unknown_findings(unknown, vocabulary.cleaner),
         *(found.at(METADATA) for found in coverage_findings(coverage)),
     ]
     report = CheckReport(
-        dataset=str(scan.dataset),
+        dataset=str(dataset),
         rows=metadata.total,
         usable=len(usable),
         hours=sum(seconds) / 3600,
@@ -107,13 +151,70 @@ def survey(
         noise=_spread(each.signal_to_noise for each in usable),
         unknown=unknown,
         coverage=coverage,
+        left_out=left_out,
+        with_errors=len(errors),
     )
     shapes = tuple(_shape(each, audio) for each in usable)
-    return Survey(report, shapes, {clip.line: _file(clip, scan.dataset) for clip in metadata.clips})
+    files = {clip.line: _file(clip, dataset) for clip in metadata.clips}
+    return Survey(report, shapes, metadata.clips, files, errors)
 
 
-def _located(recordings: Sequence[Recording], found: Finding, dataset: Path) -> Finding:
-    """A finding about one recording, or about the lines of several."""
+def _errors(of_list: Sequence[Finding], of_recordings: Sequence[_Located]) -> _Errors:
+    """Errors by the line of the clip that each is about; those about no clip are not among them."""
+    errors: _Errors = defaultdict(list)
+    for found in of_list:
+        if found.severity == "error" and found.line is not None:
+            errors[found.line].append(found)
+    _add(errors, of_recordings)
+    return errors
+
+
+def _add(errors: _Errors, findings: Iterable[_Located]) -> None:
+    for recordings, found in findings:
+        for each in recordings if found.severity == "error" else ():
+            clip = each.clip
+            errors[clip.line].append(found.at("", clip.line, shown(clip.clip_id)))
+
+
+def _rates(
+    recordings: Sequence[Recording], errors: _Errors
+) -> tuple[list[_Located], Spread | None]:
+    """Findings about the speaking rate, and that of the clips without errors.
+
+    Errors are added to `errors`. The rest are looked at again: without the worst, others stand
+    out, and what is used must be without error when it is checked alone.
+    """
+    found: list[_Located] = list(rate_findings(recordings)[0])
+    _add(errors, found)
+    while True:
+        rest = [each for each in recordings if each.usable and each.clip.line not in errors]
+        more, spread = rate_findings(rest)
+        wrong: list[_Located] = [pair for pair in more if pair[1].severity == "error"]
+        if not wrong:
+            return found, spread
+        _add(errors, wrong)
+        found += wrong
+
+
+def _chosen(
+    measured: Measured, errors: _Errors, *, keep_errors: bool
+) -> tuple[list[Recording], tuple[Rejected, ...]]:
+    """The recordings that training uses, and the clips that it does not."""
+    unread = measured.metadata.left_out
+    readable = [
+        each for each in measured.recordings if each.usable and each.clip.line not in unread
+    ]
+    usable = [each for each in readable if keep_errors or each.clip.line not in errors]
+    used = {each.clip.line for each in usable}
+    left_out = (
+        Rejected(line, found[-1].clip_id or found[0].clip_id, reason(found[0]), found[0].kind)
+        for line, found in sorted(errors.items())
+        if line not in used
+    )
+    return usable, tuple(left_out)
+
+
+def _at_place(recordings: Sequence[Recording], found: Finding, dataset: Path) -> Finding:
     first = recordings[0].clip
     if len(recordings) > 1:
         return found.at(METADATA, first.line)

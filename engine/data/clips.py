@@ -1,9 +1,8 @@
 """The clips of a corpus: which recordings can be learned from, and why others cannot."""
 
-import hashlib
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -136,7 +135,7 @@ def scan_corpus(dataset: Path) -> CorpusScan:
     Raises:
         InputError: there is no such folder, or its list cannot be read.
     """
-    _require_layout(dataset)
+    require_layout(dataset)
     content = read_bytes(dataset / METADATA)
     files = tuple(
         Path(parent, name) for parent, _, names in os.walk(dataset / RECORDINGS) for name in names
@@ -192,20 +191,6 @@ def usable_clips(scan: CorpusScan, vocabulary: Vocabulary, limits: Limits) -> Co
     return Corpus(scan.dataset, tuple(clips), tuple(rejected))
 
 
-def held_out(clips: Iterable[Clip]) -> frozenset[str]:
-    """Ids of the clips that are never trained on: one in ten, at least one, at most eight.
-
-    They are those with the smallest hash of their id, so a clip that is added or removed
-    changes at most one of the others, and the order of the list changes none. Of fewer than
-    two clips none is held out.
-    """
-    ids = [clip.clip_id for clip in clips]
-    if len(ids) < 2:
-        return frozenset()
-    ids.sort(key=lambda clip_id: hashlib.sha256(clip_id.encode()).digest())
-    return frozenset(ids[: max(1, min(8, len(ids) // 10))])
-
-
 def too_long(seconds: float, limits: Limits, audio: AudioSpec) -> str:
     """Why a recording is left out that is longer than the limit."""
     return f"is {seconds:.1f} s long; the limit is {max_seconds(limits, audio):.1f} s"
@@ -255,7 +240,12 @@ def map_in_order(
                 future.cancel()
 
 
-def _require_layout(dataset: Path) -> None:
+def require_layout(dataset: Path) -> None:
+    """Check that a folder is laid out as a corpus; its list is read later.
+
+    Raises:
+        InputError: saying what is missing.
+    """
     problem = ""
     if dataset.is_file():
         problem = f"is a file; give the folder that holds {METADATA} and {RECORDINGS}/"

@@ -1,42 +1,13 @@
 """`voicecoach clean`: a repaired copy of a corpus; the original is only read."""
 
-import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
 from pathlib import Path
 
-from engine.check.cleaning import (
-    Change,
-    Kept,
-    Outcome,
-    harmful_lines,
-    repair_clip,
-    without_wrong_texts,
-)
-from engine.check.metadata_checks import Metadata, check_metadata
-from engine.data.audio import AudioSpec
-from engine.data.clips import METADATA, RECORDINGS, CorpusScan, map_in_order, scan_corpus
-from engine.data.metadata import Rejected
-from engine.errors import InputError
-from engine.files import new_folder
+from engine.check.clean_copy import Cleaned, write_clean_copy
+from engine.data.clips import scan_corpus
 from engine.text.vocabulary import Vocabulary
 from engine.voice.folder import Voice
 from engine.voice.settings import VoiceSettings
-
-REPORT = "clean.json"
-"""What was left out and what was changed, next to the repaired `metadata.csv`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cleaned:
-    """What became of a corpus."""
-
-    folder: Path
-    changes: tuple[Change, ...]
-    """The clips of the copy, in the order of their lines."""
-    left_out: tuple[Rejected, ...]
-    hours: float
-    """Duration of the copy, trimmed as training trims."""
 
 
 def clean(
@@ -46,16 +17,12 @@ def clean(
     against: Path | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Cleaned:
-    """Write a copy of a corpus that is fit for training, in the same layout.
-
-    Recordings become mono WAV of 22,050 Hz and 16 bits, repaired as `engine.check.cleaning` says.
-    Rows that training could not use, or that would harm it, are left out and listed in
-    `clean.json`. The same corpus always gives the same files.
+    """Write a copy of a corpus that is fit for training: see `write_clean_copy`.
 
     Args:
         dataset: the corpus, in LJ Speech layout.
         out: the folder to make; it may exist if it is empty.
-        against: the voice whose symbols and limits decide; the BBC's without it.
+        against: the voice whose symbols, sound and limits decide; the BBC's without it.
         on_progress: called with clips done and clips in all.
 
     Raises:
@@ -63,82 +30,12 @@ def clean(
             or cannot be made.
         EngineError: the copy cannot be written; nothing is left of it.
     """
-    _require_place(dataset, out)
     settings = VoiceSettings() if against is None else Voice.open(against).settings
-    vocabulary = Vocabulary(settings.symbols, settings.cleaner)
-    scan = scan_corpus(dataset)
-    metadata = check_metadata(scan, vocabulary, settings.limits)
-    _require_readable(dataset, metadata)
-    harmful = harmful_lines(metadata.findings)
-    clips = [clip for clip in metadata.clips if clip.line not in harmful]
-    with new_folder(out) as folder:
-        outcomes: list[Outcome] = []
-        for outcome in map_in_order(
-            lambda clip: repair_clip(clip, folder / RECORDINGS, AudioSpec(), settings.limits),
-            clips,
-            cancelled=lambda: False,  # Ctrl+C ends the command itself
-            if_cancelled="",
-        ):
-            outcomes.append(outcome)
-            on_progress(len(outcomes), len(clips))
-        outcomes = without_wrong_texts(outcomes)
-        kept = [outcome for outcome in outcomes if isinstance(outcome, Kept)]
-        rejected = [outcome for outcome in outcomes if isinstance(outcome, Rejected)]
-        left_out = tuple(sorted([*harmful.values(), *rejected], key=lambda row: row.line))
-        if not kept:
-            raise InputError(_nothing_left(dataset, left_out))
-        hours = sum(clip.recording.seconds or 0.0 for clip in kept) / 3600
-        cleaned = Cleaned(out, tuple(clip.change for clip in kept), left_out, hours)
-        _write_lists(scan, folder, cleaned)
-    return cleaned
-
-
-def _require_readable(dataset: Path, metadata: Metadata) -> None:
-    if metadata.rows:
-        return
-    for found in metadata.findings:
-        if found.severity == "error" and found.line is None:
-            raise InputError(f"{dataset / METADATA}: {found.figure}; {found.advice}.")
-
-
-def _require_place(dataset: Path, out: Path) -> None:
-    if out.resolve().is_relative_to(dataset.resolve()):
-        raise InputError(
-            f"--out {out} is inside the corpus that is cleaned, which is never changed; name a "
-            f"folder outside it."
-        )
-    if not out.exists():
-        return
-    if not out.is_dir():
-        raise InputError(f"--out {out} is a file; name a folder that does not exist yet.")
-    if any(out.iterdir()):
-        raise InputError(f"--out {out} is not empty; name a folder that does not exist yet.")
-
-
-def _write_lists(scan: CorpusScan, folder: Path, cleaned: Cleaned) -> None:
-    rows = (
-        "|".join([change.clip_id, *scan.lines[change.line - 1].fields[1:]])
-        for change in cleaned.changes
-    )
-    (folder / METADATA).write_text("\n".join(rows) + "\n", encoding="utf-8", newline="\n")
-    report = {
-        "clips": len(cleaned.changes),
-        "hours": round(cleaned.hours, 4),
-        "left_out": [
-            {"line": row.line, "clip_id": row.clip_id, "reason": row.reason}
-            for row in cleaned.left_out
-        ],
-        "changes": [asdict(change) for change in cleaned.changes],
-    }
-    text = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
-    (folder / REPORT).write_text(text, encoding="utf-8", newline="\n")
-
-
-def _nothing_left(dataset: Path, left_out: Sequence[Rejected]) -> str:
-    if not left_out:
-        return f"{dataset / METADATA} has no rows; write one line id|text per recording."
-    first = left_out[0]
-    return (
-        f"Nothing in {dataset} can be repaired: all {len(left_out)} rows would harm training. "
-        f"Line {first.line}, {first.clip_id or 'no id'}: {first.reason}."
+    return write_clean_copy(
+        scan_corpus(dataset),
+        out,
+        Vocabulary(settings.symbols, settings.cleaner),
+        settings.limits,
+        settings.audio,
+        on_progress=on_progress,
     )

@@ -12,6 +12,7 @@ from itertools import count
 from pathlib import Path
 
 from engine.choices import NETWORKS
+from engine.data.clips import require_layout
 from engine.errors import EngineError, InputError
 from engine.machine.lock import require_untrained
 from engine.mirror.address import checked_address, without_secrets
@@ -19,8 +20,8 @@ from engine.mirror.fetch import Fetch, FetchOptions
 from engine.mirror.layout import Marker, read_index
 from engine.mirror.store import MirrorError, Store, backoff
 from engine.run.options import TrainOptions
-from engine.voice.dataset import LEFTOVERS, as_stored, require_dataset, require_free
-from engine.voice.folder import Voice
+from engine.voice.dataset import LEFTOVERS, require_free
+from engine.voice.folder import Voice, as_stored
 from engine.voice.settings import VoiceSettings
 
 # Tries for a voice that is not here, with waits of 1, 2, 4 … seconds at most: two minutes.
@@ -156,7 +157,7 @@ def _require_same_voice(marker: Marker, voice: Voice, address: str) -> None:
 def _require_free(options: TrainOptions) -> None:
     """Refuse a folder that holds something else, or in which a process trains."""
     if options.dataset is not None:
-        require_dataset(options.dataset)
+        require_layout(options.dataset)
     try:
         require_free(options.voice_folder, _LEFTOVERS, options.dataset)
     except InputError:

@@ -1,36 +1,13 @@
-"""What a new voice needs: recordings, and a folder with nothing else in it."""
+"""What a new voice needs: a folder with nothing else in it than its recordings."""
 
 from pathlib import Path
 
-from engine.data.clips import METADATA, RECORDINGS
 from engine.errors import InputError
 from engine.machine.lock import LOCK_NAME
-from engine.voice.folder import RESTORING
+from engine.voice.folder import RESTORING, as_stored
 
 LEFTOVERS = {LOCK_NAME, "socket", "features", "corpus.json", "check.json", RESTORING}
 """What a run that ended early may have left in the folder of a voice that is yet to be."""
-
-
-def require_dataset(dataset: Path) -> None:
-    """Check that a folder looks like a dataset; its rows are read later.
-
-    Raises:
-        InputError: saying what is missing.
-    """
-    if not dataset.is_dir():
-        raise InputError(f"There is no corpus folder {dataset}; check the path.")
-    for name, kind in ((METADATA, "file"), (RECORDINGS, "folder")):
-        if not (dataset / name).exists():
-            raise InputError(
-                f"{dataset} has no {kind} {name}; a dataset in LJ Speech layout has "
-                f"{METADATA} and {RECORDINGS}/."
-            )
-
-
-def as_stored(dataset: Path, folder: Path) -> Path:
-    """The path for `voice.toml`: relative inside the voice folder, so that the folder can move."""
-    dataset, home = dataset.resolve(), folder.resolve()
-    return dataset.relative_to(home) if dataset.is_relative_to(home) else dataset
 
 
 def require_free(folder: Path, leftovers: set[str], dataset: Path | None) -> None:

@@ -3,6 +3,8 @@
 Reading a voice imports neither torch nor librosa, so that `info` answers at once.
 """
 
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -49,6 +51,7 @@ class Voice:
     def __init__(self, folder: Path, settings: VoiceSettings) -> None:
         self._folder = folder
         self.settings = settings
+        self._corpus: Path | None = None
         self.lock: FolderLock | None = None
         """The lock of the run that trains the voice, if this process does."""
 
@@ -134,12 +137,37 @@ class Voice:
         Raises:
             InputError: the voice has learned from none yet.
         """
-        if self.settings.dataset is None:
+        corpus = self._corpus or self.settings.dataset
+        if corpus is None:
             raise InputError(
                 f"The voice in {self.folder} has no recordings yet; say what to train on: "
                 f"`voicecoach train DATASET --voice {self.folder}`."
             )
-        return (self.folder / self.settings.dataset).resolve()
+        return (self.folder / corpus).resolve()
+
+    def use_corpus(self, dataset: Path) -> None:
+        """Have `dataset` be other recordings from here on; `note_corpus` writes that down."""
+        if self.settings.dataset is None or dataset.resolve() != self.dataset:
+            self._corpus = as_stored(dataset, self.folder)
+
+    def note_corpus(self, held_out: Iterable[str]) -> Path | None:
+        """Write into `voice.toml` where the recordings are, once they proved to be usable.
+
+        Args:
+            held_out: the ids of clips that must not be trained on from now on; those of before
+                stay, for they may come back.
+
+        Returns:
+            Where the recordings were before; None where that is the same place.
+
+        Raises:
+            InputError, EngineError: as `save`.
+        """
+        before, known = self.settings.dataset, self.settings.held_out
+        corpus = self._corpus or before
+        kept = (*known, *sorted({*held_out} - {*known}))
+        self.save(replace(self.settings, dataset=corpus, held_out=kept))
+        return None if before is None or corpus == before else (self.folder / before).resolve()
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -222,6 +250,12 @@ class Voice:
             path, _encoded(settings_text(settings, self.settings, text)), make_folders=False
         )
         self.settings = settings
+
+
+def as_stored(dataset: Path, folder: Path) -> Path:
+    """The path for `voice.toml`: relative inside the voice folder, so that the folder can move."""
+    dataset, home = dataset.resolve(), folder.resolve()
+    return dataset.relative_to(home) if dataset.is_relative_to(home) else dataset
 
 
 def _encoded(settings: str) -> bytes:

@@ -136,9 +136,11 @@ def test_without_a_dataset_there_is_no_new_voice(tmp_path, training, speech):
 
 def test_options_that_contradict_the_voice_are_refused(make_voice, training, tones):
     voice = make_voice()
-    assert str(tones) in refused(training, voice, dataset=tones)
+    settings = (voice.folder / "voice.toml").read_bytes()
+    assert "vocabulary" in refused(training, voice, dataset=tones, vocabulary="PEab ")
     assert "preset" in refused(training, voice, preset="bbc")
     assert "already" in refused(training, voice, source=voice.folder)
+    assert (voice.folder / "voice.toml").read_bytes() == settings
     assert training.end(training.start(voice, "+1", dataset=voice.dataset)).step == 1
 
 

@@ -11,7 +11,7 @@ from rich.text import Text
 from engine.formatting import duration, plural, printable
 
 if TYPE_CHECKING:
-    from engine.jobs.clean import Cleaned
+    from engine.check.clean_copy import Cleaned
 
 _MAX_LEFT_OUT = 20
 

@@ -188,7 +188,8 @@ def test_every_fault_is_found_where_it_is_and_hides_no_other(
     report = corpus.report()
     found = {(one.line, one.kind) for one in report.findings}
     assert corpus.expected - found == set()
-    good = {*range(1, 5), *range(5 + len(spoiled), len(corpus.lines) + 1)}
+    # Of line 1 there are copies with other texts: which is right is not known.
+    good = {*range(2, 5), *range(5 + len(spoiled), len(corpus.lines) + 1)}
     assert [one for one in report.findings if one.line in good and one.severity == "error"] == []
     assert all(one.figure and one.advice for one in report.findings)
     json.dumps(report.as_json(), allow_nan=False)
@@ -200,16 +201,17 @@ def test_same_corpus_gives_the_same_report(corpus: Corpus) -> None:
     first = corpus.report()
     assert corpus.expected <= {(one.line, one.kind) for one in first.findings}
     assert corpus.report() == first
-    assert first.usable == 7 - 2
+    assert [row.line for row in first.left_out] == [1, 3, 4, 5]
+    assert first.usable == first.clips - first.with_errors == 3
     ranks = [("error", "warning", "note").index(f.severity) for f in first.findings]
     assert ranks == sorted(ranks)
 
 
-def test_copies_with_the_same_text_are_a_warning(corpus: Corpus) -> None:
+def test_second_of_two_copies_with_the_same_words_is_left_out(corpus: Corpus) -> None:
     line = plant(corpus, "copy", 3)
-    line.text = corpus.lines[0].text
+    line.text = corpus.lines[0].text.upper().replace(".", "!")
     (found,) = [f for f in corpus.report().findings if f.kind == "duplicate-recording"]
-    assert (found.severity, found.line) == ("warning", 4)
+    assert (found.severity, found.line) == ("error", 4)
     assert corpus.lines[0].clip_id in found.figure
 
 

@@ -2,17 +2,23 @@
 
 import json
 import os
+import re
 import shutil
+from pathlib import Path
 from threading import Event
 
 import pytest
+import torch
 
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.data.corpus_changes import CorpusContent, load_content
+from engine.errors import InputError
+from engine.run.commands import Finish
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
 from engine.training.learner import Learner
 from engine.training.training_data import watch_corpus
+from engine.voice.folder import Voice
 
 pytestmark = pytest.mark.slow
 
@@ -75,6 +81,56 @@ def test_change_is_reported_until_a_checkpoint_has_it(make_voice, training, corp
         assert reported(training, training.end(training.start(voice, "4"))) != []
     assert reported(training, training.end(training.start(voice, "4"))) != []
     assert reported(training, training.end(training.start(voice, "5"))) == []
+
+
+def test_moved_recordings_are_used_and_noted(make_voice, copy_voice, training, corpus):
+    voice = make_voice(dataset=corpus)
+    training.end(training.start(voice, "1"))
+    features = {path.name: path.stat().st_mtime_ns for path in voice.features.iterdir()}
+    unmoved = copy_voice(voice, "unmoved")
+    training.end(training.start(unmoved, "2"))
+    other = corpus.rename(corpus.with_name("other"))
+
+    with pytest.raises(InputError, match=r"no longer in .*corpus; .*train DATASET --voice"):
+        training.start(voice, "2")
+    for wrong in (other / "metadata.csv", other / "wavs", other / "tpyo"):
+        with pytest.raises(InputError, match=re.escape(str(wrong))):
+            training.start(voice, "2", dataset=wrong)
+    assert Voice.open(voice.folder).dataset == corpus
+    snapshot = training.end(training.start(voice, "2", dataset=other))
+    assert (snapshot.step, reported(training, snapshot)) == (2, [])
+    [noted] = [text for text in training.texts(snapshot) if text.startswith("recordings: ")]
+    assert f"{other} (until now {corpus})" in noted
+    assert Voice.open(voice.folder).dataset == other
+    kept = {name: time for name, time in features.items() if name != "recordings.json"}
+    found = {path.name: path.stat().st_mtime_ns for path in voice.features.iterdir()}
+    assert kept.items() <= found.items()
+
+    # The other network follows, and another way to write the same place is none.
+    link = corpus.with_name("link")
+    link.symlink_to(os.path.relpath(other, link.parent))
+    for place in (None, link):
+        snapshot = training.end(training.start(voice, "+1", network="ssrn", dataset=place))
+        assert (snapshot.phase, reported(training, snapshot)) == (Phase.STOPPED, [])
+        assert not [text for text in training.texts(snapshot) if text.startswith("recordings: ")]
+
+    # The same steps as if nothing had been moved.
+    weights = [load_checkpoint(one.newest("text2mel").path).weights for one in (voice, unmoved)]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_unusable_recordings_in_a_new_place_are_not_noted(make_voice, training, corpus):
+    voice = make_voice(dataset=corpus)
+    training.end(training.start(voice, "1"))
+    other = Path(shutil.copytree(corpus, corpus.with_name("other")))
+    (other / "metadata.csv").write_text("tone-02|la la la.\n")
+    assert training.end(training.start(voice, "2", dataset=other)).phase is Phase.FAILED
+    assert Voice.open(voice.folder).dataset == corpus
+    shutil.copy(corpus / "metadata.csv", other)
+    snapshot = training.end(training.start(voice, "2", Finish(), dataset=other))
+    assert "ended before the first step" in training.texts(snapshot)
+    assert Voice.open(voice.folder).dataset == corpus
+    assert training.end(training.start(voice, "2")).step == 2
 
 
 def test_many_changes_are_counted_and_a_few_named():
