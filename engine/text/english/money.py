@@ -29,8 +29,8 @@ _SCALE = (
     r"(?:[ -]?(thousand|million|billion|trillion|mln|mil|mn|bln|bn|trn|tn|MM|[kKmMbB]|T(?=[ .,;]))"
     r"(?![\w/]))?"
 )
-_CODES = {sign: name for sign, name in _CURRENCIES.items() if sign.isalpha() and sign != "p"}
-_SIGNS = one_of({sign: "" for sign in _CURRENCIES if not sign.isalnum() and sign != "¢"})
+_CODES = [sign for sign in _CURRENCIES if sign.isalpha() and sign != "p"]
+_SIGNS = one_of(sign for sign in _CURRENCIES if not sign.isalnum() and sign != "¢")
 _BEFORE = rf"((?<![A-Za-z])(?:{one_of(_CODES)})\.? ?|(?<![A-Za-z])(?:{_SIGNS})) ?"
 _AFTER = rf" ?((?:{one_of(_CODES)}|p)(?![\w$])|(?:{_SIGNS}|¢)(?! ?\d)(?!\w))"
 _TO = r" ?[-–—] ?"

@@ -1,5 +1,7 @@
 """Numbers as other countries and trades write them, in the form that `NUMBER` finds."""
 
+import re
+
 from engine.text.english.numbers import cardinal, paired
 from engine.text.english.rules import Found, Rules, any_of, one_of, spoken_forms
 
@@ -17,8 +19,8 @@ _PARTS = frozenset({"2", "3", "4", "5", "6", "8", "10", "16", "32", "64"})
 
 def _joined(found: Found) -> str:
     """Thousands under commas, whatever parted them, and decimals after a point."""
-    whole, decimals = (*found.groups(), None)[:2]
-    digits = "".join(filter(str.isdecimal, whole))
+    decimals = found[2] if found.match.re.groups > 1 else None
+    digits = re.sub(r"\D", "", found[1])
     return f"{int(digits):,}" + (f".{decimals}" if decimals else "")
 
 

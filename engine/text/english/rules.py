@@ -6,7 +6,7 @@ or a rule's expression before what stands in its place.
 
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def spoken_forms(name: str) -> dict[str, str]:
     return {form: words for words, forms in _LISTS[name].items() for form in forms.split("|")}
 
 
-def one_of(forms: dict[str, str]) -> str:
+def one_of(forms: Iterable[str]) -> str:
     """An expression for any of some written forms; the longest that stands there is taken."""
     return "|".join(map(re.escape, sorted(forms, key=len, reverse=True)))
 
