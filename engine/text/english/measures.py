@@ -3,14 +3,7 @@
 import re
 
 from engine.text.english.numbers import NUMBER, cardinal, fraction, mixed, quantity
-from engine.text.english.rules import (
-    Found,
-    Rules,
-    one_of,
-    spoken_forms,
-    starts_sentence,
-    word_list,
-)
+from engine.text.english.rules import Found, Rules, one_of, spoken_forms, starts_sentence, word_list
 
 _QUOTE = re.compile('["“”]')
 _INCHES = re.compile(r"(?<![\w.,:/+-])\d{1,3}(?:\.\d{1,3})?(?:/\d{1,3})?$")
@@ -99,8 +92,6 @@ _FRACTION = re.compile(r"(?:(\d{1,4}) )?(\d{1,3})/(\d{1,3})")
 _UNIT = one_of(_UNITS)
 _AFTER_INCHES = word_list("after_inches")
 _CORNER = re.compile(r" (?:angle|bend|corner|rotation|turn)s?\b")
-
-
 _SCALE = r"(?:( (?:hundred|thousand|million|billion|trillion)|bn(?= )|k(?= )))?"
 _SCALES = {"k": " thousand", "bn": " billion"}
 _SIZE = rf"({_QUANTITY})( ?)({_UNIT})"
@@ -152,9 +143,7 @@ def _part_of(part: re.Match[str], one: str) -> str:
 
 def _is_unit(number: str, link: str, unit: str) -> bool:
     """Whether letters after a number can be its unit: 90s are years, 747s planes."""
-    if unit in ("k", "bn", "tn", "mn"):
-        return link == ""
-    if unit in ("in", "sf"):
+    if unit in ("k", "bn", "tn", "mn", "mln", "in", "sf"):
         return link == ""
     if unit == "s" and link == "":
         return "." in number or len(number) == 1 or (len(number) == 2 and number[1] != "0")
