@@ -42,7 +42,7 @@ _ANYWHERE = spoken_forms("anywhere")
 # From A to B. Next
 _TO_LETTER = re.compile(r"\b[A-Z] (?:to|and|or) $")
 # What letters name, as vitamin C and gate B.
-_LETTERED = word_list("lettered") | word_list("counted")
+_LETTERED = word_list("lettered")
 _GREETINGS = word_list("greetings")
 
 

@@ -74,7 +74,7 @@ addresses_spoken.add(
 )
 addresses_spoken.add(
     rf"(?<![\w.<:/)~])(?:(?:~|\.\.?|\.[A-Za-z][\w-]{{0,20}})(?=/\w)"
-    rf"|(?=/(?:{any_of('folders')})(?!\w)|/{_PART}/|/[\w-]{{1,40}}\.\w))(?:/{_PART}){{1,20}}/?",
+    rf"|(?=/(?:{any_of('folders')})(?!\w)|/{_PART}/\w|/[\w-]{{1,40}}\.\w))(?:/{_PART}){{1,20}}/?",
     _address,
 )
 addresses_spoken.add(r"(?<!\w)cd(?= (?:slash|tilde|dot|\.\.))", "c d")

@@ -15,6 +15,7 @@ _PREVIOUS = re.compile(r"([^\W\d_][\w'’]{0,30})(?:, | )$")
 _COUNTED = word_list("counted")
 # An X after these is a letter: Model X.
 _WITH_LETTERS = word_list("with_letters")
+_SAGAS = word_list("sagas")
 _AFTER_ONE = re.compile(rf" (?:{any_of('after_one')})\b")
 _PRONOUN = re.compile(rf"['’]| (?:{any_of('after_i')})\b")
 _SEXES = re.compile(r" (?:chromosome|karyotype|female|male)s?\b")
@@ -22,8 +23,10 @@ _SEXES = re.compile(r" (?:chromosome|karyotype|female|male)s?\b")
 _RULERS = word_list("rulers")
 _GIVEN = word_list("given_names") | _RULERS
 _PERSON = re.compile(
-    r"([A-Z][\w'’]{0,20})\.?(?: [A-Z]\.?)?"
-    r"(?: (?:(?:van|von|de|der|du|la) ){0,2}[A-Z][\w'’-]{0,20}){1,2},? $"
+    r"((?:[A-Z][\w'’]{0,20}\.? ){1,3})(?:(?:van|von|de|der|du|la) ){0,2}[A-Z][\w'’-]{1,20},? $"
+)
+_REALM = re.compile(
+    r" of (?:the )?[A-Z]|, (?:the )?(?:Count|Duke|Earl|Emperor|King|Lord|Prince|Queen|Sultan) "
 )
 _AFTER_FIRST = re.compile(rf"(?:[,;:.!?)\"”’—-]|$| (?:{any_of('after_first')})\b)|['’]s\b")
 _CENTURY = re.compile(r"(?:th)?[ -](?:[Cc]entur(?:y|ies)|[Dd]ynasty)\b")
@@ -46,7 +49,9 @@ def _numeral(found: Found) -> str | None:
     if numeral in ("L", "C", "D", "M") or not _WELL_FORMED.fullmatch(numeral):
         return None
     value, name = _value_of(numeral), found.previous_word(_PREVIOUS)
-    counted = name.lower() in _COUNTED and not (numeral == "X" and name.lower() in _WITH_LETTERS)
+    counted = (name.lower() in _COUNTED or name in _SAGAS) and not (
+        numeral == "X" and name.lower() in _WITH_LETTERS
+    )
     if counted and (name == "War" or numeral != "I" or _is_first(found)):
         return cardinal(value)
     if _is_spelled(found, name):
@@ -80,7 +85,7 @@ def _is_ruler(found: Found, name: str) -> bool:
     if not name[:1].isupper() or not set(numeral) <= set("IVXL"):
         return False
     if len(numeral) > 1:
-        return name.lower() in _RULERS or _is_family(found)
+        return name.lower() in _RULERS or found.goes_on_with(_REALM) or _is_family(found)
     if name.lower() not in _RULERS or (following[:1] == " " and following[1:].isupper()):
         return False
     if numeral == "I":
@@ -91,7 +96,9 @@ def _is_ruler(found: Found, name: str) -> bool:
 def _is_family(found: Found) -> bool:
     """Whether a full name stands before: John D. Rockefeller III."""
     person = found.follows(_PERSON, 60)
-    return person is not None and person[1].lower() in _GIVEN
+    before = person[1].split() if person else []
+    initial = len(before) > 1 and len(before[-1].rstrip(".")) == 1
+    return initial or any(name.lower().rstrip(".") in _GIVEN for name in before)
 
 
 def _value_of(numeral: str) -> int:

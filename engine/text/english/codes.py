@@ -2,7 +2,15 @@
 
 import re
 
-from engine.text.english.numbers import cardinal, digit_by_digit, paired, spelled, year, zip_code
+from engine.text.english.numbers import (
+    cardinal,
+    digit_by_digit,
+    paired,
+    plural_of,
+    spelled,
+    year,
+    zip_code,
+)
 from engine.text.english.rules import Found, Rules, any_of, spoken_forms
 
 codes_spoken = Rules("models", apart=True)
@@ -26,7 +34,7 @@ codes_spoken.add(
 
 
 @codes_spoken.reads(
-    rf"{_START}((?:1[-. ])?\(?(?:8\d\d|900)\)?[-. ]|0[38]00[- ]|1[-. ]\(?[2-9]\d\d\)?[-. ])"
+    rf"{_START}((?:8\d\d|900)-|0[38]00[- ]|1[-. ]\(?[2-9]\d\d\)?[-. ])"
     r"(?=[\dA-Z-]{0,12}[A-Z]{3})([\dA-Z]{1,10}(?:-[\dA-Z]{1,10}){0,3})(?![\w-])"
 )
 def _vanity(found: Found) -> str:
@@ -93,34 +101,34 @@ _MANY = re.compile(
 )
 def _in_pairs(found: Found) -> str | None:
     name, letters, number, variant = found.groups()
-    words = f"{name}{spelled(letters)} {paired(number)}" + (
-        f" {paired(variant)}" if variant else ""
-    )
+    words = f"{name}{spelled(letters)} {_pairs(number, variant)}"
     return None if found.goes_on_with(_MANY) else words
 
 
-# Postcodes of Britain and of Canada, number plates; and letters and digits in turn: X7K9.
+def _pairs(*numbers: str | None) -> str:
+    return " ".join(paired(number) for number in numbers if number)
+
+
+# Postcodes of Britain and of Canada; and letters and digits in turn: X7K9.
 codes_spoken.add(
-    r"(?<![\w.,$-])(?:[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}|[A-Z]\d[A-Z] \d[A-Z]\d|[A-Z]{2}\d\d [A-Z]{3}"
+    r"(?<![\w.,$-])(?:[A-Z]{1,2}\d[A-Z\d]? \d(?![AP]M|[KMGT]B|ST|ND|RD|TH|KG)[A-Z]{2}"
+    r"|[A-Z]\d[A-Z] \d[A-Z]\d"
     r"|(?!\d+[XE]\d+\b)(?=[A-Z\d]{4,16}(?![\w-]))"
     r"(?:\d{1,9}[A-Z]{1,9}\d|[A-Z]{1,9}\d{1,9}[A-Z])[A-Z\d]*|0x[\da-fA-F]{1,16})(?![\w-])",
     lambda found: spelled(found[0]),
 )
 
 
-@codes_spoken.reads(r"(?<![\w.,/'’$-])([A-Z]{1,3})-?(\d{3})(-\d{3})?(?=s?(?!\w|[.,:-]\d))")
+@codes_spoken.reads(r"(?<![\w.,/'’$-])([A-Z]{1,3})-?(\d{3})(?:-(\d{3}))?(s?)(?!\w|[.,:-]\d)")
 def _model(found: Found) -> str | None:
     """A380, F-150, KC-135, MH370."""
-    letters, number, variant = found.groups()
-    if letters in _CURRENCIES or letters == "ISBN":
-        return None
-    return f"{spelled(letters)} {paired(number)}" + (f" {paired(variant[1:])}" if variant else "")
+    letters, number, variant, several = found.groups()
+    words = f"{spelled(letters)} {_pairs(number, variant)}"
+    return None if letters in _CURRENCIES else plural_of(words) if several else words
 
 
 @codes_spoken.reads(r"(?<![\w.,/'’$-])([A-Z]{2,3}|[a-z]{2,3})(\d{4,12})(?!\w|[.,:-]\d)")
 def _serial(found: Found) -> str | None:
     letters, digits = found.groups()
-    if letters in _CURRENCIES:
-        return None
     read = year if re.fullmatch(r"(?:19|20)\d\d|\d000", digits) else digit_by_digit
-    return f"{spelled(letters)} {read(digits)}"
+    return None if letters in _CURRENCIES else f"{spelled(letters)} {read(digits)}"

@@ -32,7 +32,10 @@ rows_and_rates_spoken.add(
     rf"(\d[\d.,]{{0,15}}(?:[ -]?[A-Za-z]{{1,4}}|%)?)/({one_of(_PER)})(?![\w/])",
     lambda found: f"{found[1]} per {_PER[found[2]]}",
 )
-rows_and_rates_spoken.add(r"([$£€¥₹]\d[\d.,]{0,15}[kKmMbB]?)/([a-z]{3,12})(?![\w/])", r"\1 per \2")
+rows_and_rates_spoken.add(
+    r"(?<=[$£€¥₹])(\d[\d.,]{0,15}[kKmMbB]?)((?:/[a-z]{2,12}){1,2})(?![\w/])",
+    lambda found: found[1] + "".join(f" per {_PER.get(u, u)}" for u in found[2][1:].split("/")),
+)
 
 figures_spoken = Rules("powers", apart=True)
 """All other figures of a text as words."""
@@ -71,7 +74,6 @@ def _fraction(found: Found) -> str | None:
 _RATED = re.compile(rf"(?i)\b(?:{any_of('rating')})\b[^.!?]{{0,30}}$")
 _OF = re.compile(r" of\b")
 _STARS_OR_PEOPLE = re.compile(r" (?:stars?|[a-z]{3,20}s)\b")
-_SIGHT = re.compile(r"(?:vision|eyesight|sight)\b[^.!?]{0,20}$")
 _SEEN = re.compile(r" (?:vision|eyesight|sight)\b")
 
 
@@ -80,7 +82,7 @@ def _pair(found: Found, first: str, second: str) -> str | None:
     one, two = int(first), int(second)
     rated = found.follows(_RATED, 50) and not found.goes_on_with(_OF)
     of_ten = two == 10 and found.goes_on_with(_STARS_OR_PEOPLE)
-    seen = one == 20 and (found.goes_on_with(_SEEN) or found.follows(_SIGHT, 40))
+    seen = one == 20 and found.goes_on_with(_SEEN)
     between = ""
     if seen or (one + two == 100 and one % 5 == 0 < one) or (first == second == "4" and not rated):
         between = " "
@@ -96,14 +98,14 @@ _TENS = r"['’]?([1-9]0)"
 
 # From decade to decade: the 1960s-80s, in their 50-60s.
 @figures_spoken.reads(
-    rf"(?<![\w.,])(?:(\d{{3}}0)|{_TENS})(?:['’]?s)? ?[-–—] ?(?:(\d{{3}}0)|{_TENS})['’]?s(?!\w)"
+    rf"(?<![\w.,])(?:(\d{{3}}0)|{_TENS})(['’]?s)? ?[-–—] ?(?:(\d{{3}}0)|{_TENS})['’]?s(?!\w)"
 )
 def _decades(found: Found) -> str:
-    first, tens, last, last_tens = found.groups()
-    return " to ".join(
-        plural_of(year(years) if years else cardinal(short))
-        for years, short in ((first, tens), (last, last_tens))
-    )
+    first, tens, several, last, last_tens = found.groups()
+    # 1900–1920s begins with a year.
+    begin = year(first) if first else cardinal(tens)
+    begin = begin if first and last and not several else plural_of(begin)
+    return f"{begin} to {plural_of(year(last) if last else cardinal(last_tens))}"
 
 
 @figures_spoken.reads(r"(?<![\w.,])(?:(\d{3}0)['’]?s|['’]?([2-9]0)['’]?s|(\d{1,4})['’]?s)(?!\w)")

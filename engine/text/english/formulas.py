@@ -59,6 +59,3 @@ formulas_spoken.add(
     rf"(?<![\w.,/]){_SUM} ?=(?: ?{_TERM}(?: ?[-+−xX*×·÷/] ?{_TERM}){{0,9}})?", _calculated
 )
 formulas_spoken.add(rf"(?<==)(?: ?){_TERM}(?: [-+−xX*×·÷/] {_TERM}){{1,9}}(?![\w/-])", _calculated)
-formulas_spoken.add(r"(?<=\d) / (?=\d)", " divided by ")
-# Of an unknown: 2x + 3.
-formulas_spoken.add(r"(?<=\d)([xyz])(?= ?[-+=−^/] ?\d)", r" \1")

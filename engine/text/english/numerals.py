@@ -41,7 +41,6 @@ for pattern in (
     # A comma before decimals.
     rf"(?<![\w.,])(\d{{1,4}}),(\d{{1,2}})(?={_MEASURED})",
     rf"(?<=[€£$₺])( ?\d{{1,4}}),(\d\d){_ENDS}",
-    r"(?<![\w.,])(0),(\d{1,6})(?![\w,])",
 ):
     numerals_joined.add(pattern, _joined)
 

@@ -3,14 +3,7 @@
 import re
 
 from engine.text.english.numbers import digit_by_digit, ordinal, paired, zip_code
-from engine.text.english.rules import (
-    Found,
-    Rules,
-    one_of,
-    spoken_forms,
-    starts_sentence,
-    word_list,
-)
+from engine.text.english.rules import Found, Rules, one_of, spoken_forms, starts_sentence, word_list
 
 places_spoken = Rules("boxes")
 """Addresses as words, a house's number in pairs: "twelve ten East Maple Avenue"."""
@@ -72,8 +65,6 @@ def _state(found: Found) -> str | None:
     """A state after a town, with or without its ZIP code."""
     comma, state, space, code, more = found.groups()
     town = found.follows(_TOWN, 30)
-    if code:
-        words = space + zip_code(code) + (f", {zip_code(more)}" if more else "")
-        return f"{comma}{_STATES[state]}{words}"
     known = town and comma == ", " and (state not in _WORDS or town[1].lower() in _TOWNS)
-    return f"{comma}{_STATES[state]}" if known else None
+    words = space + zip_code(code) + (f", {zip_code(more)}" if more else "") if code else ""
+    return f"{comma}{_STATES[state]}{words}" if code or known else None

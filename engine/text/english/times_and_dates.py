@@ -145,8 +145,8 @@ def _month_first(found: Found) -> str | None:
 
 # Sept. 2019
 dates_spoken.add(
-    rf"(?<![\w-])(?!may |march ){_MONTH},? ([12]\d{{3}})(?!\w|[.,:/-]\d)",
-    lambda found: f"{_month(found[1])} {year(found[2])}",
+    rf"(?<![\w-])(?!may |march ){_MONTH}(,?) ([12]\d{{3}})(?!\w|[.,:/-]\d)",
+    lambda found: f"{_month(found[1])}{found[2]} {year(found[3])}",
 )
 
 
