@@ -25,6 +25,7 @@ from tui.audio.listening import Listening, scp_line
 from tui.keys import KEYS, Key, Moment
 from tui.process.endings import ExitReason
 from tui.screens.check_screen import CheckScreen
+from tui.screens.dialog import Dialog
 from tui.screens.keyed_screen import KeyedScreen, KeysFooter
 from tui.screens.quit_dialog import QuitDialog
 from tui.screens.sentence_dialog import SentenceDialog
@@ -101,7 +102,7 @@ class RunScreen(KeyedScreen):
         self.show_sound()
         if not covered:
             self.refresh_keys()
-        if isinstance(self.app.screen, StopDialog):
+        if isinstance(self.app.screen, Dialog):
             self.app.screen.show(snapshot)
 
     def _show_state(self, snapshot: Snapshot, silent: float | None, *, plots: bool) -> None:
@@ -229,8 +230,7 @@ class RunScreen(KeyedScreen):
         elif snapshot.phase is Phase.STOPPING or alone_at_stop:
             self._take_leaving("stop")
         else:
-            dialog = QuitDialog(snapshot, attached=self.session.attached)
-            self.app.push_screen(dialog, self._take_leaving)
+            self.app.push_screen(QuitDialog(snapshot), self._take_leaving)
 
     def _take_leaving(self, answer: str | None) -> None:
         if answer == "stop":
