@@ -1,6 +1,6 @@
 """What a run learns from: the clips of the corpus and their features, and changes of either."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,11 +18,11 @@ from engine.run.commands import Inbox
 from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Progress
-from engine.serialization import to_json
+from engine.serialization import to_json, to_plain
 from engine.text.unknown import UnknownCharacter, sentence_about, unknown_characters
 from engine.training.corpus_history import CorpusHistory
 from engine.training.data_check import CheckRecord, DataCheck
-from engine.voice.folder import Voice
+from engine.voice.folder import Voice, read_corpus_report
 
 # Clips left out that are named one by one on the screen; corpus.json has all.
 _MAX_NAMED = 8
@@ -44,6 +44,8 @@ class TrainingData:
     """Numbers of the clips to train on."""
     held_out: list[int]
     """Numbers of the others."""
+    texts: Mapping[int, str]
+    """Transcripts by their line in `metadata.csv`, as they are written."""
     lost_letters: str
     """Letters that the corpus is the first of the voice to have, and that cannot be read."""
 
@@ -71,8 +73,10 @@ def load_training_data(
     publisher.update(progress=Progress("reading the corpus", 0, 1))
     scan = scan_corpus(voice.dataset)
     corpus = usable_clips(scan, voice.vocabulary, settings.limits)
-    unknown = unknown_characters({row.line: row.text for row in scan.rows}, voice.vocabulary)
-    _report_unknown(unknown, publisher)
+    texts = {row.line: row.text for row in scan.rows}
+    unknown = unknown_characters(texts, voice.vocabulary)
+    if read_corpus_report(voice).get("unknown_characters") != to_plain(unknown):
+        _report_unknown(unknown, publisher)
     check = DataCheck(options, voice, publisher, inbox)
     check.run(scan)
     _require_room(voice, checkpoint_bytes, check.record)
@@ -92,6 +96,7 @@ def load_training_data(
         store,
         training=[i for i, held_out in enumerate(chosen) if not held_out],
         held_out=[i for i, held_out in enumerate(chosen) if held_out],
+        texts=texts,
         lost_letters=history.lost_letters(unknown),
     )
 
