@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from engine.checkpoints.state import is_intact, read_state, source_checkpoints
 from engine.choices import CloudName
-from engine.data.clips import require_layout
+from engine.data.clips import require_layout, scan_corpus
 from engine.errors import InputError
 from engine.machine.cloud.detect import chosen_cloud
 from engine.machine.cloud.providers import metadata_base
@@ -84,6 +84,15 @@ def check_options(options: TrainOptions) -> Preflight:
     log = SpendLog(folder / "spend.jsonl")
     _check_budget(settings.budget, log, price)
     notes = _budget_notes(before.budget, settings.budget)
+    if not new and (copy := _clean_copy(Voice.open(folder), dataset)):
+        notes.append(
+            (
+                "event",
+                f"training on {copy}, the clean copy of {dataset}, as before; "
+                f"`dataset` in voice.toml changes that",
+            )
+        )
+        dataset = copy
 
     def resolve(stop: StopRule | StoredStop, step: int) -> StopPoint:
         return stop.resolve(step, log.seconds, log.usd, price)
@@ -235,9 +244,27 @@ def _dataset(options: TrainOptions, settings: VoiceSettings) -> Path:
     return dataset
 
 
+def _clean_copy(voice: Voice, given: Path) -> Path | None:
+    """The voice's own recordings, where they are the clean copy of what was given."""
+    own = voice.settings.dataset and voice.dataset
+    if own is None or own == given or not (own / "clean.json").is_file():
+        return None
+    # Few voices need what it imports.
+    from engine.check.clean_copy import is_clean_copy
+    from engine.check.survey import corpus_key
+
+    settings = voice.settings
+    try:
+        key = corpus_key(scan_corpus(given), voice.vocabulary, settings.limits, settings.audio)
+    except (OSError, InputError):
+        return None  # what is wrong with it is said later
+    return own if is_clean_copy(own, key) else None
+
+
 def _with_options(settings: VoiceSettings, options: TrainOptions) -> VoiceSettings:
     """The settings with what the options change, and an id where there is a mirror."""
-    names = ("recipe", "dropout", "budget", "checkpoint_every", "checkpoint_minutes", "mirror")
+    names = ["recipe", "dropout", "keep_errors", "budget", "mirror"]
+    names += ["checkpoint_every", "checkpoint_minutes"]
     settings = replace(settings, **_given({name: getattr(options, name) for name in names}))
     if options.price is not None:
         price = 0.0 if options.price == "auto" else options.price

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, cast, get_args
 
 import tomlkit
 from msgspec import Meta
 from tomlkit.exceptions import TOMLKitError
+from tomlkit.items import Item
 
 from engine.choices import CleanerName, NetworkName, PresetName, RecipeName
 from engine.data.audio import MAX_FFT, AudioSpec
@@ -33,6 +34,7 @@ _COMMENTS = {
     "symbols": "P is padding, E the end of a sentence; trained weights fit these alone",
     "cleaner": "english speaks numbers and abbreviations as words; plain takes text as it is",
     "dropout": "0.05 as the BBC's; 0 learns much faster from many hours, but overfits few",
+    "keep_errors": "true also trains on clips that the check found errors in",
     "price": 'US dollars an hour for this machine, 0 when unknown, or "auto": as the cloud says',
     "budget": "US dollars that all training of this voice may cost, idle time included; 0: none",
     "checkpoint_every": "steps",
@@ -79,6 +81,8 @@ class VoiceSettings:
     """US dollars that all runs of the voice may cost, idle time included; 0 for no budget."""
     dropout: Annotated[float, Meta(ge=0, lt=1)] = 0.05
     """Share of activations dropped after every layer while training."""
+    keep_errors: bool = False
+    """Whether clips that the check finds errors in are trained on where they can be read."""
     seed: Count = 1
     checkpoint_every: Count = 1000
     """Steps."""
@@ -112,7 +116,8 @@ _SETTINGS += [f"{table}.{one.name}" for table, kind in _TABLES.items() for one i
 # These have a default in older files. One that lacks any other was cut off, and perhaps the budget
 # with it.
 _ADDED_LATER = {
-    *("dataset", "cleaner", "budget", "dropout", "checkpoint_minutes", "mirror", "id", "held_out")
+    *("dataset", "cleaner", "budget", "dropout", "checkpoint_minutes", "mirror", "id", "held_out"),
+    "keep_errors",
 }
 
 
@@ -238,7 +243,8 @@ def settings_text(
                 fresh = name not in document
                 document[name] = value
                 if fresh and name in _COMMENTS:
-                    document[name].comment(_COMMENTS[name])
+                    # A plain `True` is no item that could have a comment.
+                    cast(Item, document.item(name)).comment(_COMMENTS[name])
         return tomlkit.dumps(document)
     except TOMLKitError as error:
         raise InputError(f"Cannot edit voice.toml: {error}; correct that line.") from error

@@ -49,10 +49,10 @@ def test_left_out_clips_are_logged_with_their_lines(make_voice, training, tones)
     session.send(Finish())
     training.end(session)
     told = [event.text for event in snapshot.events if event.severity == "warning"]
-    told = told[[text.startswith("left out 3 of 26 rows") for text in told].index(True) + 1 :]
-    assert told[0].startswith("line 1: tone-lost has no recording")
-    assert told[1].startswith("line 4: still is silent")
-    assert told[2].startswith("line 26: only an id has 1 field")
+    told = told[[text.startswith("left out 3 of 26 clips") for text in told].index(True) + 1 :]
+    assert told[0].startswith("line 1: tone-lost missing recording")
+    assert told[1].startswith("line 4: still silent")
+    assert told[2].startswith("line 26: only an id field count: 1 field")
     report = json.loads(voice.corpus_report.read_text())
     assert [clip["line"] for clip in report["left_out"]] == [1, 4, 26]
 
