@@ -1,9 +1,8 @@
 """The clips of a corpus: which recordings can be learned from, and why others cannot."""
 
-import hashlib
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +19,7 @@ from engine.data.metadata import (
     parse_lines,
     read_bytes,
     recording_key,
+    shown,
     split_lines,
 )
 from engine.errors import Cancelled, InputError
@@ -129,6 +129,12 @@ class Corpus:
     clips: tuple[Clip, ...]
     rejected: tuple[Rejected, ...]
 
+    def without(self, left_out: Sequence[Rejected]) -> "Corpus":
+        """Leave out the clips that a check of the corpus does; it names them all."""
+        lines = {row.line for row in left_out}
+        clips = tuple(clip for clip in self.clips if clip.line not in lines)
+        return Corpus(self.directory, clips, tuple(left_out))
+
 
 def scan_corpus(dataset: Path) -> CorpusScan:
     """Parse the list of a corpus in LJ Speech layout and find its files.
@@ -150,16 +156,14 @@ def usable_clips(scan: CorpusScan, vocabulary: Vocabulary, limits: Limits) -> Co
     No recording is opened: whether it can be used shows when its features are computed.
 
     Raises:
-        InputError: the list is not UTF-8, or no clip in it can be used.
+        InputError: no clip of the list can be used.
     """
-    for line in scan.lines:
-        if line.damage:
-            raise InputError(
-                f"{scan.dataset / METADATA}, line {line.number}: byte 0x{line.damage[0]:02x} is "
-                f"not UTF-8; save the file with the encoding UTF-8."
-            )
     clips: list[Clip] = []
     rejected = list(scan.malformed)
+    for line in scan.lines:
+        if line.damage:
+            reason = f"has the byte 0x{line.damage[0]:02x}, which is not UTF-8; save it as UTF-8"
+            rejected.append(Rejected(line.number, shown(line.clip_id), reason))
     for row in scan.rows:
         text = vocabulary.clean(row.text)
         paths = scan.recordings.get(recording_key(row.clip_id))
@@ -183,6 +187,12 @@ def usable_clips(scan: CorpusScan, vocabulary: Vocabulary, limits: Limits) -> Co
         raise InputError(
             f"{scan.dataset / METADATA} is empty; write a line id|text for each recording."
         )
+    for line in () if clips else scan.lines:
+        if line.damage:
+            raise InputError(
+                f"{scan.dataset / METADATA}, line {line.number}: byte 0x{line.damage[0]:02x} is "
+                f"not UTF-8; save the file with the encoding UTF-8."
+            )
     if not clips:
         first = rejected[0]
         raise InputError(
@@ -190,20 +200,6 @@ def usable_clips(scan: CorpusScan, vocabulary: Vocabulary, limits: Limits) -> Co
             f" Line {first.line}, {first.clip_id}: {first.reason}."
         )
     return Corpus(scan.dataset, tuple(clips), tuple(rejected))
-
-
-def held_out(clips: Iterable[Clip]) -> frozenset[str]:
-    """Ids of the clips that are never trained on: one in ten, at least one, at most eight.
-
-    They are those with the smallest hash of their id, so a clip that is added or removed
-    changes at most one of the others, and the order of the list changes none. Of fewer than
-    two clips none is held out.
-    """
-    ids = [clip.clip_id for clip in clips]
-    if len(ids) < 2:
-        return frozenset()
-    ids.sort(key=lambda clip_id: hashlib.sha256(clip_id.encode()).digest())
-    return frozenset(ids[: max(1, min(8, len(ids) // 10))])
 
 
 def too_long(seconds: float, limits: Limits, audio: AudioSpec) -> str:

@@ -40,7 +40,7 @@ from engine.files import (
 from engine.serialization import from_json, from_plain, to_json
 
 # Part of every key: raise it when the numbers or their layout change.
-_FORMAT = 1
+_FORMAT = 2
 _IF_CANCELLED = "The features were not completed."
 # More than the index of any corpus has; a file that is longer is none.
 _MAX_INDEX_BYTES = 2**28
@@ -138,7 +138,8 @@ class FeatureStore:
         """Clips of the corpus that failed in analysis: silent, unreadable, too long."""
         hash_of = dict(zip(by_id, hashes, strict=True))
         self.content = CorpusContent(
-            {clip.clip_id: hash_of_clip(hash_of[clip.clip_id], clip.text) for clip in self.clips}
+            {clip.clip_id: hash_of_clip(hash_of[clip.clip_id], clip.text) for clip in self.clips},
+            round(index.frames * audio.hop_length / audio.sample_rate, 2),
         )
         """What the usable clips consist of, their transcripts included."""
         self.key = index.key

@@ -14,7 +14,7 @@ from engine.checkpoints.state import Unlogged
 from engine.choices import NETWORKS, NetworkName
 from engine.data.batches import Batch, BatchSource
 from engine.data.features import FeatureStore
-from engine.errors import EngineError, InputError
+from engine.errors import EngineError, InputError, VoicecoachError
 from engine.files import sweep_parts, unremoved_message
 from engine.machine.device import (
     choose_device,
@@ -28,14 +28,15 @@ from engine.machine.device import (
 from engine.machine.lock import LOCK_NAME
 from engine.networks.build import weight_shapes
 from engine.networks.specs import NetworkSpec, size_of
-from engine.run.commands import Inbox
+from engine.run.commands import Inbox, SetSentence
 from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Progress
+from engine.training.corpus_history import note_corpus, report_corpus_change
 from engine.training.initial_weights import newest_checkpoint, take_over_source
 from engine.training.learner import Learner
 from engine.training.recipe import Recipe, recipe_named
-from engine.training.training_data import load_training_data, note_corpus, report_corpus_change
+from engine.training.training_data import load_training_data
 from engine.voice.folder import SETTINGS, Voice
 from engine.voice.layout import is_exposed
 from engine.voice.settings import VoiceSettings
@@ -92,16 +93,20 @@ def prepare(
     spec = checkpoint.spec if checkpoint else voice.settings.fresh_spec(network)
     publisher.update(preset=size_of(spec))
     size = _checkpoint_bytes(spec, recipe)
-    store, training, held_out = load_training_data(options, voice, size, publisher, inbox)
+    data = load_training_data(options, voice, size, publisher, inbox)
+    store, held_out = data.store, data.held_out
     learner = _make_learner(voice, spec, recipe, checkpoint, device, precision)
     crop = recipe.crop_frames if network == "ssrn" else None
-    batches = _batch_source(training, store, voice, network, recipe, crop)
+    batches = _batch_source(data.training, store, voice, network, recipe, crop)
     batches.reseed(learner.recovery.salt)
     _probe_memory(learner, batches, publisher)
     whole = _batch_source(held_out, store, voice, network, recipe, None)
     # The clip of middle length.
-    clip = sorted(held_out, key=store.coarse_frames)[len(held_out) // 2]
-    note_corpus(voice, publisher)
+    clip = sorted(held_out, key=lambda i: (store.coarse_frames(i), store.clips[i].clip_id))[
+        len(held_out) // 2
+    ]
+    _choose_sentence(voice, data.texts[store.clips[clip].line], publisher)
+    note_corpus(voice, [store.clips[i].clip_id for i in held_out], publisher)
     return TrainingContext(
         voice=voice,
         network=network,
@@ -115,8 +120,22 @@ def prepare(
         base_step=checkpoint.base_step if checkpoint else 0,
         unlogged=checkpoint.unlogged if checkpoint else Unlogged(),
         damaged=newest.damaged[0] if newest.damaged else None,
-        corpus_change=report_corpus_change(voice, network, checkpoint, store.content, publisher),
+        corpus_change=report_corpus_change(
+            voice, network, checkpoint, store.content, data.new_letters, publisher
+        ),
     )
+
+
+def _choose_sentence(voice: Voice, held_out_text: str, publisher: Publisher) -> None:
+    """Let auditions speak a text of the voice's own language, unless they have one."""
+    if voice.settings.sentence:
+        return
+    sentence = SetSentence(held_out_text).sentence
+    publisher.update(sentence=sentence)
+    try:
+        voice.save(replace(voice.settings, sentence=sentence))
+    except VoicecoachError as error:
+        publisher.event(f"the sentence is kept for this run only: {error}", "warning")
 
 
 def _batch_source(

@@ -1,16 +1,17 @@
 """What a run learns from: the clips of the corpus and their features, and changes of either."""
 
-from collections.abc import Collection, Iterable
+import shlex
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from engine.checkpoints.checkpoint import Checkpoint
 from engine.choices import NetworkName
-from engine.data.clips import METADATA, Corpus, held_out, scan_corpus, usable_clips
-from engine.data.corpus_changes import CorpusContent, first_few, keep_only, load_content
+from engine.data.clips import METADATA, Corpus, scan_corpus, usable_clips
+from engine.data.corpus_changes import first_few
 from engine.data.features import FeatureStore
 from engine.data.metadata import Rejected
-from engine.errors import EngineError, InputError, VoicecoachError
-from engine.files import make_folder, require_room, unremoved_message, write_whole
+from engine.errors import EngineError, InputError
+from engine.files import require_room, write_whole
 from engine.formatting import format_bytes, plural
 from engine.machine.background import BackgroundThread
 from engine.machine.lock import FolderLostError
@@ -18,10 +19,11 @@ from engine.run.commands import Inbox
 from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Progress
-from engine.serialization import to_json
+from engine.serialization import to_json, to_plain
 from engine.text.unknown import UnknownCharacter, sentence_about, unknown_characters
+from engine.training.corpus_history import CorpusHistory
 from engine.training.data_check import CheckRecord, DataCheck
-from engine.voice.folder import Voice
+from engine.voice.folder import Voice, read_corpus_report
 
 # Clips left out that are named one by one on the screen; corpus.json has all.
 _MAX_NAMED = 8
@@ -34,21 +36,33 @@ _BYTES_OF_A_FEATURE = 2
 _WATCH_SECONDS = 60.0
 
 
+@dataclass(frozen=True)
+class TrainingData:
+    """The clips of a corpus that can be used, and which of them to train on."""
+
+    store: FeatureStore
+    training: list[int]
+    """Numbers of the clips to train on."""
+    held_out: list[int]
+    """Numbers of the others."""
+    texts: Mapping[int, str]
+    """Transcripts by their line in `metadata.csv`, as they are written."""
+    new_letters: str
+    """Letters without a symbol that the voice's corpus did not have in the run before, named."""
+
+
 def load_training_data(
     options: TrainOptions,
     voice: Voice,
     checkpoint_bytes: int,
     publisher: Publisher,
     inbox: Inbox,
-) -> tuple[FeatureStore, list[int], list[int]]:
+) -> TrainingData:
     """Read the corpus, check it, and compute its features unless they are in the cache.
 
     The check comes first, and a person at a screen is asked where it found errors: features take
     far longer. The snapshot says what was left out; everything found is in `check.json` and
     `corpus.json`.
-
-    Returns:
-        The features, and the numbers of the clips to train on and of those held out.
 
     Raises:
         InputError: the dataset cannot be used.
@@ -56,28 +70,50 @@ def load_training_data(
         Cancelled: the person asked to finish before the features were complete.
         Declined: the person did not want to train on what the check found.
     """
-    settings = voice.settings
-    publisher.update(progress=Progress("reading the corpus", 0, 1))
-    scan = scan_corpus(voice.dataset)
-    corpus = usable_clips(scan, voice.vocabulary, settings.limits)
-    unknown = unknown_characters({row.line: row.text for row in scan.rows}, voice.vocabulary)
-    _report_unknown(unknown, publisher)
-    check = DataCheck(options, voice, publisher, inbox)
-    check.run(scan)
-    _require_room(voice, checkpoint_bytes, check.record)
-    check.wait_for_answer()
+    check, history = DataCheck(options, voice, publisher, inbox), CorpusHistory.of(voice)
+    while True:
+        publisher.update(progress=Progress("reading the corpus", 0, 1))
+        scan = scan_corpus(voice.dataset)
+        corpus = usable_clips(scan, voice.vocabulary, voice.settings.limits)
+        check.run(scan)
+        _require_room(voice, checkpoint_bytes, check.record)
+        if not check.wait_for_answer(scan):
+            break
+    if check.left_out is not None:
+        corpus = corpus.without(check.left_out)
+    _require_clips(corpus)
+    texts = {row.line: row.text for row in scan.rows}
+    unknown = unknown_characters(texts, voice.vocabulary)
+    if read_corpus_report(voice).get("unknown_characters") != to_plain(unknown):
+        _report_unknown(unknown, publisher)
     store = _open_features(corpus, options.network, voice, publisher, inbox)
-    if len(store.clips) < 2:
-        raise InputError(
-            f"{voice.dataset} has a single usable clip; training needs at least two, one to "
-            f"train on and one to evaluate with."
-        )
-    ids = held_out(store.clips)
-    training = [i for i, clip in enumerate(store.clips) if clip.clip_id not in ids]
+    _require_clips(Corpus(voice.dataset, store.clips, (*corpus.rejected, *store.rejected)))
+    ids = history.held_out_of(store, publisher)
     rejected = sorted((*corpus.rejected, *store.rejected), key=lambda clip: clip.line)
-    _report_rejected(rejected, len(scan.rows) + len(scan.malformed), check, voice, publisher)
+    _report_rejected(rejected, len(rejected) + len(store.clips), check, voice, publisher)
     _save_report(store, ids, rejected, unknown, voice, publisher)
-    return store, training, sorted({*range(len(store.clips))} - {*training})
+    chosen = [clip.clip_id in ids for clip in store.clips]
+    return TrainingData(
+        store,
+        training=[i for i, held_out in enumerate(chosen) if not held_out],
+        held_out=[i for i, held_out in enumerate(chosen) if held_out],
+        texts=texts,
+        new_letters=history.new_letters(unknown),
+    )
+
+
+def _require_clips(corpus: Corpus) -> None:
+    """Refuse a corpus that has too few clips left to learn from."""
+    if len(corpus.clips) > 1:
+        return
+    first = corpus.rejected[0] if corpus.rejected else None
+    why = f" Line {first.line}, {first.clip_id or 'no id'}: {first.reason}." if first else ""
+    found = "a single usable clip" if corpus.clips else "no usable clip"
+    raise InputError(
+        f"{corpus.directory} has {found}; training needs at least two, one to train on and one to "
+        f"evaluate with.{why} "
+        f"`voicecoach check {shlex.quote(str(corpus.directory))}` lists what is wrong."
+    )
 
 
 def _require_room(voice: Voice, checkpoint_bytes: int, record: CheckRecord | None) -> None:
@@ -145,12 +181,12 @@ def _report_unknown(unknown: tuple[UnknownCharacter, ...], publisher: Publisher)
 
 
 def _report_rejected(
-    rejected: list[Rejected], rows: int, check: DataCheck, voice: Voice, publisher: Publisher
+    rejected: list[Rejected], clips: int, check: DataCheck, voice: Voice, publisher: Publisher
 ) -> None:
     """Report the clips left out, one by one unless the check has done so."""
     if not rejected:
         return
-    publisher.event(f"left out {len(rejected)} of {rows} rows of metadata.csv", "warning")
+    publisher.event(f"left out {len(rejected):,} of {clips:,} clips", "warning")
     rest = [clip for clip in rejected if clip.line not in check.reported]
     for clip in rest[:_MAX_NAMED]:
         publisher.event(f"line {clip.line}: {clip.clip_id or 'no id'} {clip.reason}", "warning")
@@ -182,50 +218,6 @@ def _save_report(
         write_whole(voice.corpus_report, to_json(report, indent=2) + b"\n", make_folders=False)
     except EngineError as error:
         publisher.event(str(error), "warning")
-
-
-def note_corpus(voice: Voice, publisher: Publisher) -> None:
-    """Note in `voice.toml` that the voice learns from recordings in another place; report it."""
-    try:
-        before = voice.note_corpus()
-    except VoicecoachError as error:
-        publisher.event(f"the new place of the recordings is not noted: {error}", "warning")
-        return
-    if before is not None:
-        publisher.event(f"recordings: {voice.dataset} (until now {before}); noted in voice.toml")
-
-
-def report_corpus_change(
-    voice: Voice,
-    network: NetworkName,
-    checkpoint: Checkpoint | None,
-    content: CorpusContent,
-    publisher: Publisher,
-) -> str:
-    """Report in what the corpus differs from the one that a checkpoint was trained on.
-
-    What it consists of is saved beside the checkpoints, so that a later run can compare.
-
-    Returns:
-        What was reported; nothing where nothing differs, or no other corpus is known.
-    """
-    folder = voice.folder / network / "corpora"
-    known = checkpoint.corpus if checkpoint else ""
-    text = ""
-    if known and known != content.key:
-        old = load_content(folder, known)
-        what = "which clips is not known here" if old is None else content.changes_since(old)
-        text = f"Recordings changed since {network} was last trained: {what}"
-        publisher.warn(f"{text}.")
-    try:
-        folder = voice.locate() / network / "corpora"
-        make_folder(folder, within=voice.folder)
-        content.save(folder)
-        if left := keep_only(folder, {known, content.key}):
-            publisher.event(unremoved_message(left), "warning")
-    except (EngineError, OSError) as error:
-        publisher.event(f"a later run cannot say what changes in the corpus: {error}", "warning")
-    return text
 
 
 def watch_corpus(

@@ -2,8 +2,16 @@
 
 import re
 
-from engine.text.english.rules import Found, Rules, one_of, spoken_forms, starts_sentence, word_list
-from engine.text.english.times_and_dates import SHORT_MONTHS
+from engine.text.english.rules import (
+    Found,
+    Rules,
+    any_of,
+    one_of,
+    spoken_forms,
+    starts_sentence,
+    word_list,
+)
+from engine.text.english.times_and_dates import MONTHS, SHORT_MONTHS
 
 abbreviations_spoken = Rules()
 """Abbreviations in full, and letters with dots as letters with spaces.
@@ -26,16 +34,19 @@ _NUMBERED = spoken_forms("numbered")
 _LOWER = word_list("lower_case")
 _PREVIOUS = re.compile(r"([\w'’]{1,30}) $")
 _DATE_WORDS = _DAYS | SHORT_MONTHS
+_MONTH = f"(?:{'|'.join(MONTHS)}|{one_of(SHORT_MONTHS)})"
 _DAY = one_of(_DATE_WORDS)
 _NUMBER = re.compile(r" ?\(?(?:\d|[IVXLC]{1,9}(?![\w'’]))")
 _DIGIT = re.compile(r" ?(?:[A-Z]{1,3}-?)?\d")
 _EXPANSIONS = (
     "et cetera", "versus", "and others", "p h d", "without", "with ", "esquire", "department",
+    "care of ", "because",
 )  # fmt: skip
 
 
 @abbreviations_spoken.reads(
-    r"(?i)(?<![\w.'’&-])(?:(etc|&c)|(vs)|(et al)|(Ph\. ?D|PhD)|(w/o)|(w/)(?= ?\w)|(Esq)|(dept))"
+    r"(?i)(?<![\w.'’&-])(?:(etc|&c)|(vs)|(et al)|(Ph\. ?D|PhD)|(w/o)|(w/)(?= ?\w)|(Esq)|(dept)"
+    r"|(c/o)(?= ?\w)|(b/c))"
     r"(?![\w'’-])(\.?)",
 )
 def _anywhere(found: Found) -> str:
@@ -52,6 +63,26 @@ abbreviations_spoken.add(
     rf"(?<![\w'’-])({_DAY})\.? ?[-–—] ?({_DAY})(?![\w'’-])(?:\.(?= [a-z\d]))?",
     lambda found: f"{_DATE_WORDS[found[1]]} to {_DATE_WORDS[found[2]]}",
 )
+# Days that are words too, beside another day, a time or a date.
+_IN_LIST = re.compile(rf"\b({_DAY})\b\.?")
+_WEEKEND = {"Sat": "Saturday", "Sun": "Sunday"}
+abbreviations_spoken.add(
+    rf"(?<![\w'’-])(?:{_DAY})(?:\.?(?:,| &| and| or){{1,2}} (?:{_DAY})(?![\w'’-])){{1,6}}"
+    r"(?:\.(?!$))?",
+    lambda found: _IN_LIST.sub(lambda day: _DATE_WORDS[day[1]], found[0]),
+)
+abbreviations_spoken.add(
+    rf"(?<![\w'’-])({one_of(_DAYS)})(?:\.(,?)|(,?))(?= (?:(?:the )?\d|(?:at|from) \d|{_MONTH}\b))",
+    lambda found: _DAYS[found[1]] + (found[2] or found[3] or ""),
+)
+abbreviations_spoken.add(
+    r"(\b(?:[Oo]n|[Nn]ext|[Ll]ast|[Tt]his|[Ee]very|day and|day &) )(Sat|Sun)\b"
+    r"(?:\.(?! [A-Z])|(?=,))?(?!\w|['’-])",
+    lambda found: found[1] + _WEEKEND[found[2]],
+)
+# A professor of lower rank.
+abbreviations_spoken.add(r"(?<![\w'’-])Assoc\.? (?=[A-Z])", "Associate ")
+abbreviations_spoken.add(r"(?<![\w'’-])(?:Asst|Ass't)\.? (?=[A-Z])", "Assistant ")
 abbreviations_spoken.add(r"(?<=\w )v\. (?=[A-Z])", "versus ")
 # In dictionaries, and in brackets after names.
 abbreviations_spoken.add(r"(?<=[(,;])( ?)b\. ?(?=\d{4}(?!\d))", r"\1born ")
@@ -74,13 +105,16 @@ def _dotted(found: Found) -> str | None:
     return None
 
 
+_GREETINGS = frozenset({"Dear", "The", "Hi", "Hello", "Yes", "No", "Thanks", "My", "Our", "Good"})
+
+
 def _title(found: Found, word: str) -> str:
     """A title before a name; "Dr." after one is a drive, and no title where a sentence ends."""
-    if not found.at_end:
-        return word
-    if word == "Doctor" and found.previous_word(_PREVIOUS)[:1].isupper():
-        return "Drive."
-    return f"{word}."
+    before = found.previous_word(_PREVIOUS)
+    ends = found.at_end or found.after(1) == ","
+    if ends and word == "Doctor" and before[:1].isupper() and before not in _GREETINGS:
+        return "Drive." if found.at_end else "Drive"
+    return f"{word}." if found.at_end else word
 
 
 @abbreviations_spoken.reads(r"(?<![\w'’-])(?:St|Sts|ST)(\.?)(?![\w'’-])")
@@ -104,9 +138,19 @@ abbreviations_spoken.add(
 )
 # Written without the dot, as in Britain.
 abbreviations_spoken.add(
-    r"(?<![\w.'’-])(Mr|Mrs|Ms|Dr|Prof|Messrs|Capt|Col|Sgt|Lt|Gen|Rev|MR|MRS|MS|DR)(?= [A-Z])",
+    r"(?<![\w.'’-])(Mr|Mrs|Ms|Dr|Prof|Messrs|MR|MRS|MS|DR)(?= (?:(?:and|or|&) )?[A-Z])",
     lambda found: _TITLES[found[1].lower()],
 )
+abbreviations_spoken.add(
+    rf"(?<![\w.'’-])({any_of('undotted')})(?= (?:[A-Z]\.|[A-Z][\w'’]))",
+    lambda found: _TITLES[found[1].lower()],
+)
+# Streets after a name.
+abbreviations_spoken.add(
+    r"(?<![\w.'’-])([A-Z][\w'’]{1,20} )(Ave|Blvd|Rd|Ln|Hwy|Pkwy|Expy|Fwy|Cres|Ct|Sq)(?![\w.'’-])",
+    lambda found: found[1] + _WORDS[found[2].lower()],
+)
+abbreviations_spoken.add(r"(?<![\w.'’-])([A-Z][a-z'’]{2,20} )Dr(?=,| [a-z]|$)", r"\1Drive")
 
 _LETTERS = r"(?<![\w.'’])([A-Za-z](?:\.[A-Za-z])+)"
 _MEANINGS = {"e.g": "for example", "i.e": "that is", "a.k.a": "also known as"}
@@ -139,6 +183,13 @@ def _initial(found: Found) -> str | None:
         return None
     if following[0].islower():
         return found[1]
-    named = found.previous_word()[:1].isupper()
-    ends = starts_sentence(following) or (found[1] == "I" and not named)
+    before = found.previous_word()
+    counts = before.lower() in _LETTERED or found.follows(_TO_LETTER, 8)
+    ends = counts or starts_sentence(following) or (found[1] == "I" and not before[:1].isupper())
     return None if ends else found[1]
+
+
+# "From A to B. Next"
+_TO_LETTER = re.compile(r"\b[A-Z] (?:to|and|or) $")
+# What letters name, as vitamin C and gate B.
+_LETTERED = word_list("lettered") | word_list("counted")

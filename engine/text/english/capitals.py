@@ -13,6 +13,9 @@ _WELL_FORMED = re.compile(r"M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V
 _PREVIOUS = re.compile(r"([^\W\d_][\w'’]{0,30})(?:, | )$")
 # Things that are counted: "Chapter IV" is chapter four.
 _COUNTED = word_list("counted")
+_AFTER_ONE = re.compile(rf" (?:{any_of('after_one')})\b")
+_PRONOUN = re.compile(rf"['’]| (?:{any_of('after_i')})\b")
+_SEXES = re.compile(r" (?:chromosome|karyotype|female|male)s?\b")
 # Rulers and popes of whom there were so many that V and X, and in places I, are numbers.
 _RULERS = word_list("rulers")
 _AFTER_FIRST = re.compile(rf"(?:[,;:.!?)\"”’—-]|$| (?:{any_of('after_first')})\b)|['’]s\b")
@@ -36,9 +39,13 @@ def _numeral(found: Found) -> str | None:
     if numeral in ("L", "C", "D", "M") or not _WELL_FORMED.fullmatch(numeral):
         return None
     value, name = _value_of(numeral), found.previous_word(_PREVIOUS)
-    counted = name.lower() in _COUNTED
-    if counted and (name == "War" or numeral != "I" or found.goes_on_with(_AFTER_FIRST)):
+    counted = name.lower() in _COUNTED and not (numeral == "X" and name.lower() in _WITH_LETTERS)
+    if counted and (name == "War" or numeral != "I" or _is_first(found)):
         return cardinal(value)
+    if numeral in ("XX", "XXX") and (
+        not name[:1].isupper() or name.lower() == "an" or found.goes_on_with(_SEXES)
+    ):
+        return None
     if numeral == "IV" and (name.lower() == "an" or found.goes_on_with(_INTO_A_VEIN)):
         return None
     if found.goes_on_with(_CENTURY) and numeral != "I":
@@ -50,18 +57,44 @@ def _numeral(found: Found) -> str | None:
     return cardinal(value) if len(numeral) > 1 and set(numeral) <= set("IVX") else None
 
 
+# An X after these is a letter: Model X.
+_WITH_LETTERS = word_list("with_letters")
+
+
+def _is_first(found: Found) -> bool:
+    """Whether the I after a counted thing is its number: Type I error, Part I."""
+    if found.goes_on_with(_PRONOUN):
+        return False
+    return found.goes_on_with(_AFTER_FIRST) or found.goes_on_with(_AFTER_ONE)
+
+
 def _is_ruler(found: Found, name: str) -> bool:
     """Whether the numeral counts the bearers of the name before it."""
     numeral, following = found[1], found.after(2)
-    if not name[:1].isupper() or not set(numeral) <= set("IVXL") or name.isupper():
+    if not name[:1].isupper() or not set(numeral) <= set("IVXL"):
         return False
     if len(numeral) > 1:
-        return name.lower() not in ("the", "a", "an", "and", "in", "of", "to")
+        return name.lower() in _RULERS or _is_family(found)
     if name.lower() not in _RULERS or (following[:1] == " " and following[1:].isupper()):
         return False
     if numeral == "I":
         return found.goes_on_with(_AFTER_FIRST)
     return numeral in "VX" and (name, numeral) != ("Malcolm", "X")
+
+
+_PERSON = re.compile(
+    r"([A-Z][\w'’]{0,20})\.?(?: [A-Z]\.?)?"
+    r"(?: (?:(?:van|von|de|der|du|la) ){0,2}[A-Z][\w'’-]{0,20}){1,2},? $"
+)
+
+
+def _is_family(found: Found) -> bool:
+    """Whether a full name stands before: John D. Rockefeller III."""
+    person = found.follows(_PERSON, 60)
+    return person is not None and person[1].lower() in _GIVEN | _RULERS
+
+
+_GIVEN = word_list("given_names")
 
 
 def _value_of(numeral: str) -> int:
@@ -81,18 +114,23 @@ _OFTEN_WORDS = word_list("often_words")
 # Sounds without a vowel, and short forms that are no initials.
 _SOUNDS = word_list("sounds")
 _LOWER = re.compile(r"[a-z]{2}")
-_DEGREES = {"BSc": "b s c", "MSc": "m s c", "MPhil": "m phil", "PhDs": "p h d's"}
+_DEGREES = {
+    "BSc": "b s c", "MSc": "m s c", "MPhil": "m phil", "PhDs": "p h d's", "iOS": "i O S",
+    "iPadOS": "iPad O S", "macOS": "mac O S",
+}  # fmt: skip
 
 
 acronyms_spoken.add(
     r"(?<![\w&])([A-Z]{1,3}) ?& ?([A-Z]{1,3})(?![\w&])",
     lambda found: f"{' '.join(found[1])} and {' '.join(found[2])}",
 )
+acronyms_spoken.add(
+    r"(?<![\w.'’-])([XY]{2,3})(?= (?:chromosome|karyotype)s?\b)", lambda found: " ".join(found[1])
+)
 acronyms_spoken.add(r"(?<![\w.'’-])OK(?![\w'’-])", "okay")
 acronyms_spoken.add(
     rf"(?<![\w.'’-])({one_of(_DEGREES)})(?![\w'’-])", lambda found: _DEGREES[found[1]]
 )
-acronyms_spoken.add(r"(?<![\w.'’-])CO(?= two\b)", "c o")
 
 
 @acronyms_spoken.reads(r"(?<![A-Za-z0-9'’])([A-Z]{2,6})((?:['’]?s)?)(?![A-Za-z0-9]|['’][a-z])")

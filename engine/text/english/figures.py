@@ -1,4 +1,4 @@
-"""Figures that are neither times, dates, money nor measures: years, ranges, codes, counts."""
+"""Figures that are neither times, dates, money nor measures: years, ranges, fractions, counts."""
 
 import re
 
@@ -14,19 +14,13 @@ from engine.text.english.numbers import (
     quantity,
     year,
 )
-from engine.text.english.rules import Found, Rules, any_of, spoken_forms
+from engine.text.english.rules import Found, Rules, any_of, one_of, spoken_forms
+from engine.text.english.times_and_dates import MONTHS
 
 rows_and_rates_spoken = Rules()
-"""Rows of digits that no other rule takes one by one, thousands with a space as one number, and
-units after a slash: $5/kg, 10 km/day."""
+"""Rows of digits that no other rule takes one by one, and units after a slash: $5/kg, 10 km/day."""
 
 _PER = spoken_forms("per")
-
-# 50 000 with a plain space, where the zeros leave no doubt.
-rows_and_rates_spoken.add(
-    r"(?<![\w.,:/+-])(?<!\d )[1-9]\d{0,2}(?: \d{3}){0,3} 000(?!\w| \d|[.,:/-]\d)",
-    lambda found: found[0].replace(" ", ""),
-)
 
 
 @rows_and_rates_spoken.reads(rf"(?:(\d{{1,15}})(\.))?(\d{{{LONGEST_RUN},}})")
@@ -36,34 +30,16 @@ def _one_by_one(found: Found) -> str:
 
 
 rows_and_rates_spoken.add(
-    r"(\d[\d.,]{0,15}(?:[ -]?[A-Za-z]{1,4})?)/(day|week|month|year|hour|minute|second|night|person|"
-    r"head|mile|litre|ton|tonne|kg|lb|km|kWh|hr|min|sec|yr)\b",
-    lambda found: f"{found[1]} per {_PER.get(found[2], found[2])}",
+    rf"(\d[\d.,]{{0,15}}(?:[ -]?[A-Za-z]{{1,4}}|%)?)/({one_of(_PER)})(?![\w/])",
+    lambda found: f"{found[1]} per {_PER[found[2]]}",
 )
+rows_and_rates_spoken.add(r"([$£€¥₹]\d[\d.,]{0,15}[kKmMbB]?)/([a-z]{3,12})(?![\w/])", r"\1 per \2")
 
 figures_spoken = Rules("powers", apart=True)
 """All other figures of a text as words."""
 
-# Emergency numbers, where somebody is to call them.
-figures_spoken.add(
-    r"(?i)\b((?:call|dial|phone|ring)(?:s|ed|led|ing|ling)? |rang )(999|911|112|111|101)"
-    r"(?!\w|[.,:-]\d)",
-    lambda found: found[1] + digit_by_digit(found[2]),
-)
 
-
-@figures_spoken.reads(
-    r"(?<![\w.,-])(?:(\+) ?\d{1,3}(?:[ -]\(?\d{1,5}\)?){1,6}"
-    r"|\(?0\d{2,4}\)?(?:[ -]\d{3,8}){1,3}"
-    r"|(?:1[- ])?(?:\(\d{3}\) ?|\d{3}[-. ])\d{3}[-.]\d{4}"
-    r"|[2-9]\d\d-\d{2}(?!00)\d\d)(?![\w-]|[.,]\d)"
-)
-def _telephone(found: Found) -> str:
-    groups = [digit_by_digit(group) for group in re.findall(r"\d+", found[0])]
-    return ("plus " if found[1] else "") + ", ".join(groups)
-
-
-@figures_spoken.reads(r"(?<![\w.-])\d{1,19}(?:[.-]\d{1,19}){2,10}(?![\w-]|\.\d)")
+@figures_spoken.reads(r"(?<![\w.-])\d{1,19}(?:[.-]\d{1,19}){2,10}(?!\w|[.-]\d)")
 def _chain(found: Found) -> str:
     """Versions, addresses, codes: 1.2.3 and 978-3-16-148410-0."""
     pieces = re.split(r"[.-]", found[0])
@@ -73,8 +49,12 @@ def _chain(found: Found) -> str:
 
 # Pairs of numbers that are no fractions.
 figures_spoken.add(
-    r"(?<![\w/.,])(24/7|9/11|20/20|50/50|60/40|40/60|70/30|30/70|80/20|20/80|90/10)(?![\w/])",
+    r"(?<![\w/.,])(24/7(?:/365)?|9/11|7/7|20/20|4/4)(?![\w/])",
     lambda found: " ".join(map(cardinal, found[1].split("/"))),
+)
+figures_spoken.add(
+    rf"(?<![\w/.,])(\d{{1,2}})/(\d{{1,2}})(?= (?:{any_of('metres')})s?\b)",
+    lambda found: f"{cardinal(found[1])} {cardinal(found[2])}",
 )
 figures_spoken.add(r"(?<![\w.,])100s(?= of )", "hundreds")
 figures_spoken.add(r"(?<![\w.,])1,?000s(?= of )", "thousands")
@@ -87,13 +67,64 @@ def _fraction(found: Found) -> str | None:
     whole, numerator, denominator = found.groups()
     if len(numerator) == 4 and _is_year(numerator):
         return None  # 1984/85
-    if whole is None and numerator == denominator != "1":
-        return f"{cardinal(numerator)} out of {cardinal(denominator)}"
     if whole is None:
-        return fraction(numerator, denominator)
+        return _pair(found, numerator, denominator) or fraction(numerator, denominator)
     if int(numerator) < int(denominator):
         return mixed(whole, numerator, denominator)
     return f"{cardinal(whole)} {fraction(numerator, denominator)}"
+
+
+_RATED = re.compile(
+    r"(?i)\b(?:rat(?:ed?|ing)|scor(?:ed?|ing)|g[ia]ves?|given|got|gets|earned|deserves|marks?)\b"
+    r"[^.!?]{0,30}$"
+)
+_OF = re.compile(r" of\b")
+_STARS_OR_PEOPLE = re.compile(r" (?:stars?|[a-z]{3,20}s)\b")
+_SIGHT = re.compile(r" (?:vision|eyesight|sight)\b")
+_SEEN = re.compile(r"(?:vision|eyesight|sight)\b[^.!?]{0,20}$")
+_ON = re.compile(r"\b[Oo]n $")
+
+
+def _pair(found: Found, first: str, second: str) -> str | None:
+    """Two numbers with a stroke that are no fraction: marks, shares, sight, blood pressure."""
+    one, two = int(first), int(second)
+    words = cardinal(first), cardinal(second)
+    if found.follows(_ON, 4) and (date := _day(one, two)):
+        return date
+    if one + two == 100 and one % 5 == 0 and one > 0:
+        return " ".join(words)
+    if one == 20 and (found.goes_on_with(_SIGHT) or found.follows(_SEEN, 40)):
+        return " ".join(words)
+    rated = two in (5, 10, 20, 100) and found.follows(_RATED, 50) and not found.goes_on_with(_OF)
+    if (first == second != "1") or (one < two and rated):
+        return " out of ".join(words)
+    if two == 10 and one < two and found.goes_on_with(_STARS_OR_PEOPLE):
+        return " out of ".join(words)
+    return " over ".join(words) if one > two >= 20 else None
+
+
+def _day(one: int, two: int) -> str | None:
+    """A day and month where one of them can only be the day: on 12/25."""
+    if 1 <= one <= 12 < two <= 31:
+        return f"{MONTHS[one - 1]} {ordinal(two)}"
+    if 1 <= two <= 12 < one <= 31:
+        return f"the {ordinal(one)} of {MONTHS[two - 1]}"
+    return None
+
+
+_TENS = r"['’]?([1-9]0)"
+
+
+# From decade to decade: the 1960s-80s, in their 50-60s.
+@figures_spoken.reads(
+    rf"(?<![\w.,])(?:(\d{{3}}0)|{_TENS})(?:['’]?s)? ?[-–—] ?(?:(\d{{3}}0)|{_TENS})['’]?s(?!\w)"
+)
+def _decades(found: Found) -> str:
+    first, tens, last, last_tens = found.groups()
+    return " to ".join(
+        plural_of(year(years) if years else cardinal(short))
+        for years, short in ((first, tens), (last, last_tens))
+    )
 
 
 @figures_spoken.reads(r"(?<![\w.,])(?:(\d{3}0)['’]?s|['’]?([2-9]0)['’]?s|(\d{1,4})['’]?s)(?!\w)")

@@ -57,6 +57,25 @@ def digit_by_digit(digits: str) -> str:
     return " ".join(_ONES[int(digit)] for digit in digits if digit.isdecimal())
 
 
+def spelled(code: str) -> str:
+    """The letters and digits of a code in words, one by one; everything else is left out."""
+    signs = (_ONES[int(sign)] if sign.isdecimal() else sign.lower() for sign in code)
+    return " ".join(sign for sign in signs if sign.isalnum())
+
+
+def zip_code(code: str) -> str:
+    """A code spelled with "oh" for zero."""
+    return spelled(code).replace("zero", "oh")
+
+
+def paired(number: str) -> str:
+    """The number of a house, a room or a model, as "seven forty seven" and "twelve oh five"."""
+    if len(number) not in (3, 4) or number[0] == "0" or number.endswith("000"):
+        return cardinal(number)
+    first, rest = cardinal(number[:-2]), number[-2:]
+    return f"{first} hundred" if rest == "00" else f"{first} {year(rest)}"
+
+
 def quantity(written: str) -> str:
     """A number as `NUMBER` finds it, in words: "three point one four"."""
     whole, _, decimals = written.partition(".")
