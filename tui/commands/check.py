@@ -8,7 +8,14 @@ import typer
 from engine.choices import PresetName
 from engine.errors import InputError
 from engine.run.stop import parse_stop
-from tui.command_line import DeviceOption, PriceOption, app, reports_errors
+from tui.command_line import (
+    CleanerOption,
+    DeviceOption,
+    PriceOption,
+    VocabularyOption,
+    app,
+    reports_errors,
+)
 
 
 @app.command(epilog="Example: voicecoach check recordings/alice --against voices/base --price 0.99")
@@ -25,6 +32,8 @@ def check(
             show_default="the BBC's",
         ),
     ] = None,
+    vocabulary: VocabularyOption = None,
+    cleaner: CleanerOption = None,
     deep: Annotated[
         bool,
         typer.Option(
@@ -66,6 +75,8 @@ def check(
     options = CheckOptions(
         dataset=dataset,
         against=against,
+        vocabulary=vocabulary,
+        cleaner=cleaner,
         deep=deep,
         voice=voice,
         estimate=estimate,
