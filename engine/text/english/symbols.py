@@ -2,7 +2,7 @@
 
 import re
 
-from engine.text.english.rules import Found, Rules, one_of, spoken_forms
+from engine.text.english.rules import Rules, one_of, spoken_forms
 
 arrows_spoken = Rules("arrows")
 """Arrows as words, and signs that compare two things."""
