@@ -32,6 +32,18 @@ class UnknownCharacter:
     becomes: str
     """What is read in its place."""
 
+    @property
+    def is_letter(self) -> bool:
+        """Whether it has a sound: a letter or digit that is not another form of a mark, as ʼ."""
+        mark = self.becomes.strip() and not any(map(str.isalnum, self.becomes))
+        return any(map(str.isalnum, self.character)) and not mark
+
+    @property
+    def is_of_another_alphabet(self) -> bool:
+        """Whether it is a letter or a vowel sign, and what is read instead is not the same."""
+        sign = unicodedata.category(self.character[0])[0] == "M"
+        return sign or (self.is_letter and self.character.isalpha())
+
 
 def unknown_characters(
     texts: Mapping[int, str], vocabulary: Vocabulary

@@ -9,6 +9,7 @@ from tui.command_line import (
     CleanerOption,
     VocabularyOption,
     app,
+    given_options,
     reports_errors,
     unwind_on_sigterm,
 )
@@ -46,5 +47,5 @@ def clean(
             cleaner=cleaner,
             on_progress=show,
         )
-    print_cleaned(cleaned)
+    print_cleaned(cleaned, given_options(against=against, cleaner=cleaner, vocabulary=vocabulary))
     return 0

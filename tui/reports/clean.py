@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 _MAX_LEFT_OUT = 20
 
 
-def print_cleaned(cleaned: "Cleaned") -> None:
-    """Print what the copy holds, what was changed, and what was left out."""
+def print_cleaned(cleaned: "Cleaned", options: str) -> None:
+    """Print what the copy holds, what was changed, and what was left out.
+
+    `options` are those that say how text is read, as the next command needs them.
+    """
     console = Console(markup=False, highlight=False, emoji=False)
     left_out = cleaned.left_out
     trimmed = sum(change.trimmed for change in cleaned.changes)
@@ -35,7 +38,8 @@ def print_cleaned(cleaned: "Cleaned") -> None:
         console.print(f"left out {plural(len(left_out), 'row')}:")
         rows = [(row.line, row.clip_id or "–", row.reason) for row in left_out]
         print_left_out(console, rows, "clip", "clean.json")
-    console.print(f"next: voicecoach check {shlex.quote(str(cleaned.folder))}")
+    command = f"voicecoach check {shlex.quote(str(cleaned.folder))}{options}"
+    console.print(f"next: {command}", soft_wrap=True)
 
 
 def print_left_out(
