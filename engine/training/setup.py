@@ -120,7 +120,7 @@ def prepare(
         unlogged=checkpoint.unlogged if checkpoint else Unlogged(),
         damaged=newest.damaged[0] if newest.damaged else None,
         corpus_change=report_corpus_change(
-            voice, network, checkpoint, store.content, data.lost_letters, publisher
+            voice, network, checkpoint, store.content, data.new_letters, publisher
         ),
     )
 

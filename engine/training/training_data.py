@@ -45,8 +45,8 @@ class TrainingData:
     """Numbers of the clips to train on."""
     held_out: list[int]
     """Numbers of the others."""
-    lost_letters: str
-    """Letters that the corpus is the first of the voice to have, and that cannot be read."""
+    new_letters: str
+    """Letters without a symbol that the voice's corpus did not have in the run before, named."""
 
 
 def load_training_data(
@@ -93,7 +93,7 @@ def load_training_data(
         store,
         training=[i for i, held_out in enumerate(chosen) if not held_out],
         held_out=[i for i, held_out in enumerate(chosen) if held_out],
-        lost_letters=history.lost_letters(unknown),
+        new_letters=history.new_letters(unknown),
     )
 
 
@@ -166,8 +166,10 @@ def _open_features(
 def _report_unknown(unknown: tuple[UnknownCharacter, ...], publisher: Publisher) -> None:
     """Report the characters that the voice has no symbol for, and what is read instead."""
     for one in unknown[:_MAX_UNKNOWN]:
+        # A lost letter changes what a network learns; lost punctuation hardly does.
+        lost = one.character.isalnum() and not one.becomes.strip()
         text = f"without a symbol: {sentence_about(one)}"
-        publisher.event(text, "warning" if one.is_lost_letter else "information")
+        publisher.event(text, "warning" if lost else "information")
     if len(unknown) > _MAX_UNKNOWN:
         others = plural(len(unknown) - _MAX_UNKNOWN, "other character")
         publisher.event(f"and {others} without a symbol; see corpus.json")

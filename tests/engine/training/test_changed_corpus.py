@@ -46,13 +46,17 @@ def test_changes_since_the_checkpoint_are_reported(make_voice, training, corpus)
         soundfile.write(wavs / f"{target}.wav", samples[::-1], rate)
     (wavs / "tone-08.wav").unlink()
     metadata = corpus / "metadata.csv"
-    text = metadata.read_text().replace("tone-02|la la la la.", "tone-02|lo lo lo lo.")
+    text = metadata.read_text().replace("tone-02|la la la la.", "tone-02|字 lo lo lo.")
     metadata.write_text(text + "\ntone-30|la la la la la.")
 
     snapshot = training.end(training.start(voice, "6"))
     assert snapshot.phase is Phase.STOPPED
     [sentence] = reported(training, snapshot)
-    assert "1 added (tone-30), 1 removed (tone-08), 2 changed (tone-02, tone-05)" in sentence
+    changes = "1 added (tone-30), 1 removed (tone-08), 2 changed (tone-02, tone-05)"
+    assert (
+        f"{changes}; 34s of speech, 33s before; the voice has no symbol for '字' (U+5B57)"
+        in sentence
+    )
     [warning] = snapshot.warnings
     assert warning.text.startswith("Recordings changed since text2mel was last trained")
     after = load_checkpoint(voice.newest("text2mel").path).corpus
