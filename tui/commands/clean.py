@@ -26,10 +26,11 @@ def clean(
 ) -> int:
     """Make a clean copy of a corpus: 22,050 Hz mono, high-pass, pauses cut, even loudness."""
     from engine.jobs.clean import clean as make_copy
+    from tui.reports.check_words import train_command
     from tui.reports.clean import print_cleaned
     from tui.reports.progress import progress
 
     with unwind_on_sigterm(), progress("cleaning the recordings") as show:
         cleaned = make_copy(dataset, out, against=against, on_progress=show)
-    print_cleaned(cleaned)
+    print_cleaned(cleaned, train_command(out, against=against, source=dataset))
     return 0
