@@ -154,8 +154,8 @@ def _leave(moment: Moment) -> str:
     if moment.reading:
         return "Close this screen; the run continues"
     if moment.phase is Phase.CHECKED:
-        return "Stop before training, or train without the screen"
-    return "Stop and save, or keep training without the screen"
+        return "Leave while it trains, or end the run before its first step"
+    return "Leave while training continues, or save and end the run"
 
 
 _HELP_KEYS = (

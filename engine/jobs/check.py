@@ -13,7 +13,7 @@ from engine.check.kinds import finding
 from engine.check.report import USUAL_STEPS, CheckReport, Finding, TranscriptScore, in_order
 from engine.check.survey import Survey, survey
 from engine.checkpoints.state import specs_of
-from engine.choices import NetworkName, PresetName
+from engine.choices import CleanerName, NetworkName, PresetName
 from engine.data.clips import METADATA, scan_corpus
 from engine.errors import InputError
 from engine.networks.specs import NetworkSpec
@@ -37,6 +37,10 @@ class CheckOptions:
     dataset: Path
     against: Path | None = None
     """A voice whose symbols, cleaner, audio and limits apply; the BBC's without one."""
+    vocabulary: str | None = None
+    """Symbols of a voice to come, in place of those."""
+    cleaner: CleanerName | None = None
+    """How that voice would read text."""
     deep: bool = False
     """Score the transcripts."""
     voice: Path | None = None
@@ -58,8 +62,12 @@ class CheckOptions:
             raise InputError("--deep needs a trained voice to score transcripts: --voice DIR.")
 
     def settings(self) -> VoiceSettings:
-        """What the corpus is checked against; raises `InputError` where there is no such voice."""
-        return VoiceSettings() if self.against is None else Voice.open(self.against).settings
+        """What the corpus is checked against.
+
+        Raises `InputError` where there is no such voice, or a symbol can never be read.
+        """
+        settings = VoiceSettings() if self.against is None else Voice.open(self.against).settings
+        return settings.reading(self.vocabulary, self.cleaner)
 
     def sizes(self) -> tuple[PresetName, Mapping[NetworkName, NetworkSpec]]:
         """The preset that is estimated, and the networks that the voice already has."""

@@ -8,7 +8,14 @@ import typer
 from engine.choices import PresetName
 from engine.errors import InputError
 from engine.run.stop import parse_stop
-from tui.command_line import DeviceOption, PriceOption, app, reports_errors
+from tui.command_line import (
+    CleanerOption,
+    DeviceOption,
+    PriceOption,
+    VocabularyOption,
+    app,
+    reports_errors,
+)
 
 if TYPE_CHECKING:
     from engine.check.report import CheckReport
@@ -29,6 +36,8 @@ def check(
             show_default="the BBC's",
         ),
     ] = None,
+    vocabulary: VocabularyOption = None,
+    cleaner: CleanerOption = None,
     deep: Annotated[
         bool,
         typer.Option(
@@ -70,6 +79,8 @@ def check(
     options = CheckOptions(
         dataset=dataset,
         against=against,
+        vocabulary=vocabulary,
+        cleaner=cleaner,
         deep=deep,
         voice=voice,
         estimate=estimate,
@@ -93,11 +104,13 @@ def _next_command(report: "CheckReport", options: "CheckOptions") -> str:
     from engine.check.clean_copy import clean_command
     from tui.reports.check_words import train_command
 
+    symbols: dict[str, object] = {"vocabulary": options.vocabulary, "cleaner": options.cleaner}
     if report.with_errors:
-        return clean_command(options.dataset, options.against)
+        return clean_command(options.dataset, against=options.against, **symbols)
     if report.harmful:
         return ""
-    return train_command(options.dataset, against=options.against, price=options.price)
+    price = None if options.price is None else f"{options.price:g}"
+    return train_command(options.dataset, options.against, None, price=price, **symbols)
 
 
 def _steps(text: str) -> int:

@@ -1,6 +1,5 @@
 """A check's report in words, for the terminal and for the screen alike."""
 
-import shlex
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from engine.check.report import (
     UnknownCharacter,
 )
 from engine.choices import NETWORKS
-from engine.formatting import duration, plural, printable
+from engine.formatting import duration, plural, printable, shell_command
 from engine.voice.folder import Voice
 from tui import formatting
 
@@ -67,25 +66,20 @@ def verdict(report: CheckReport) -> str:
 
 
 def train_command(
-    dataset: Path,
-    *,
-    against: Path | None = None,
-    price: float | None = None,
-    source: Path | None = None,
+    dataset: Path, against: Path | None, source: Path | None = None, **options: object
 ) -> str:
-    """The shell command that trains on a corpus.
+    """The shell command that trains on a corpus, with other options.
 
     The voice that it was checked against goes on if the corpus, or the `source` that it is a copy
     of, is its own, or if it has no weights yet; else a new voice starts from its weights.
     """
-    command = f"voicecoach train {shlex.quote(str(dataset))}"
     if against is not None:
         voice = Voice.open(against)
         own = voice.settings.dataset and voice.dataset
         corpora = [path.resolve() for path in (dataset, source) if path is not None]
         goes_on = own in corpora or not any(map(voice.newest, NETWORKS))
-        command += f" {'--voice' if goes_on else '--from'} {shlex.quote(str(against))}"
-    return command if price is None else f"{command} --price {price:g}"
+        options = {"voice" if goes_on else "from": against, **options}
+    return shell_command("voicecoach", "train", dataset, **options)
 
 
 def facts(report: CheckReport) -> list[tuple[str, str]]:

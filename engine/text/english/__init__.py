@@ -38,7 +38,8 @@ _SIGN = re.compile(r"[#№~≈∼≃≤≥<>±^x✕✖×*·÷+−=–-]|\de\d")
 def spoken(text: str) -> str:
     """A text as English words: letters a to z in either case, and the marks `.,;:?!'-`.
 
-    The lines stay; each is read by itself. A line with a letter or a digit has a letter after.
+    The lines stay; each is read by itself. A line with a digit or a letter has a letter after,
+    unless it has only letters without a sound, such as ь.
     """
     return "\n".join(map(_line_spoken, _LINE_END.split(text)))
 
@@ -52,7 +53,9 @@ def stand_in(character: str) -> str:
     """What `spoken` has in place of a character that stands by itself among words."""
     if character in READ_AS:
         return READ_AS[character]
-    return romanised(character) if character.isalpha() else punctuated("a" + character)[1:] or " "
+    if character.isalpha() or unicodedata.category(character)[0] == "M":
+        return romanised(character)
+    return punctuated("a" + character)[1:] or " "
 
 
 def _line_spoken(line: str) -> str:
