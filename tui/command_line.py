@@ -5,7 +5,6 @@ import functools
 import logging
 import os
 import re
-import shlex
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -93,12 +92,6 @@ StopOption = Annotated[
         show_default="the previous run's stop, if not reached",
     ),
 ]
-
-
-def given_options(**values: object) -> str:
-    """Write options as a command line has them, those that were given: ` --cleaner plain`."""
-    given = ((name, value) for name, value in values.items() if value is not None)
-    return "".join(f" --{name} {shlex.quote(str(value))}" for name, value in given)
 
 
 class TextCommand(TyperCommand):

@@ -9,7 +9,6 @@ from tui.command_line import (
     CleanerOption,
     VocabularyOption,
     app,
-    given_options,
     reports_errors,
     unwind_on_sigterm,
 )
@@ -35,6 +34,7 @@ def clean(
 ) -> int:
     """Make a clean copy of a corpus: 22,050 Hz mono, high-pass, pauses cut, even loudness."""
     from engine.jobs.clean import clean as make_copy
+    from tui.reports.check_words import train_command
     from tui.reports.clean import print_cleaned
     from tui.reports.progress import progress
 
@@ -47,5 +47,6 @@ def clean(
             cleaner=cleaner,
             on_progress=show,
         )
-    print_cleaned(cleaned, given_options(against=against, cleaner=cleaner, vocabulary=vocabulary))
+    symbols: dict[str, object] = {"vocabulary": vocabulary, "cleaner": cleaner}
+    print_cleaned(cleaned, train_command(out, against, source=dataset, **symbols))
     return 0

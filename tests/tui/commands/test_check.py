@@ -173,7 +173,7 @@ def test_a_language_without_a_voice_is_checked_and_cleaned(tmp_path: Path) -> No
     assert report["unknown"] == []
     out = tmp_path / "clean"
     cleaned = CliRunner().invoke(app, ["clean", str(folder), "--out", str(out), *options])
-    assert options == shlex.split(cleaned.stdout.splitlines()[-1])[-len(options) :]
+    assert set(options) <= set(shlex.split(cleaned.stdout.splitlines()[-1]))
 
 
 @pytest.mark.parametrize("command", ["check", "clean", "train"])
