@@ -139,3 +139,19 @@ def noise(made: random.Random) -> bytes:
         )
         if not set(data) & set(KEYS_THAT_END_OR_STOP):
             return data
+
+
+def test_ctrl_l_draws_everything_anew_after_another_program(runs) -> None:
+    terminal = runs.counting()
+    runs.engine_process()
+    terminal.wait_for_screen()
+    modes = (b"\x1b[?1049h", b"\x1b[r", b"\x1b(B", b"\x1b[?7l", b"\x1b[?1000h")
+    for opens, words in ((b"", (b"voice", b"quit")), (b"?", (b"esc closes", b"quit"))):
+        terminal.send(opens)
+        terminal.wait_for(words[0].decode())
+        before = len(terminal.output)
+        # Another program has left its modes and words behind.
+        terminal.send(b"\x0c")
+        for part in (*modes, *words):
+            drawn = lambda part=part, before=before: part in terminal.output[before:]  # noqa: E731
+            runs.wait_until(drawn, f"{part!r} after {opens!r}")
