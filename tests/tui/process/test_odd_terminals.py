@@ -3,11 +3,14 @@
 import itertools
 import random
 import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from engine.attach.client import RemoteSession
+from engine.voice.folder import Voice, VoiceSettings
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 
@@ -155,3 +158,30 @@ def test_ctrl_l_draws_everything_anew_after_another_program(runs) -> None:
         for part in (*modes, *words):
             drawn = lambda part=part, before=before: part in terminal.output[before:]  # noqa: E731
             runs.wait_until(drawn, f"{part!r} after {opens!r}")
+
+
+def test_a_terminal_without_unicode_gets_ascii_unless_told_otherwise(runs, tmp_path) -> None:
+    voice = tmp_path / "Zoë"
+    Voice.create(voice, VoiceSettings(dataset=tmp_path / "recordings"))
+    info = [sys.executable, "-m", "tui", "info", str(voice)]
+    # Python itself makes LC_CTYPE of the C locale one of UTF-8.
+    for environment in ({"LANG": "C"}, {"TERM": "linux"}):
+        for option, shown in ((None, "Zoe"), ("--no-ascii", "Zoë"), ("--ascii", "Zoe")):
+            told = runs.start([*info, *filter(None, [option])], **environment)
+            assert told.wait() == 0
+            told.wait_for(shown)
+            assert told.output.isascii() is (shown == "Zoe")
+    # A pipe gets what there is.
+    piped = subprocess.run(info, env=runs.environment(LANG="C"), capture_output=True, timeout=60)
+    assert "Zoë" in piped.stdout.decode()
+
+    screen = runs.counting(TERM="linux")
+    runs.engine_process()
+    screen.wait_for_screen()
+    screen.wait_for("drawing in ASCII")
+    screen.type("q")
+    screen.wait_for("esc  stay here")
+    screen.type("s")
+    assert screen.wait() == 0
+    screen.wait_for("saved at step")
+    assert screen.output.isascii()
