@@ -205,6 +205,8 @@ KEYS: tuple[Key, ...] = (
 CHECK_KEYS: tuple[Key, ...] = (
     Key("enter", "begin", "start", "Start training on the usable clips now", _started,
         priority=True, steers=True),
+    Key("c", "clean", "clean first", "Make a clean copy beside the corpus and train on that",
+        _started, steers=True),
     Key("h,space", "hold", "hold", "Stop the countdown and wait for your answer", _cannot_hold,
         steers=True),
     Key("tab", "figures", "figures", "Switch between findings and figures",
