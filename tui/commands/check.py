@@ -9,6 +9,7 @@ from engine.choices import PresetName
 from engine.errors import InputError
 from engine.run.stop import parse_stop
 from tui.command_line import (
+    AsciiOption,
     CleanerOption,
     DeviceOption,
     PriceOption,
@@ -66,6 +67,7 @@ def check(
         bool, typer.Option(help="Time a few training steps on this machine.")
     ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    ascii_only: AsciiOption = None,
 ) -> int:
     """Check a corpus before you pay for training; exit with 1 if it has errors."""
     from engine.jobs.check import CheckOptions
