@@ -216,5 +216,8 @@ def _stop(snapshot: Snapshot) -> Iterator[str]:
     if left is None or snapshot.phase.ended:
         yield stop
     else:
-        when = formatting.arrival(datetime.now(), left)
-        yield f"{stop} · {when} (in {duration(left)})"
+        now, at = datetime.now(), snapshot.end_point.at
+        when = f" · {formatting.arrival(now, left)}"
+        if at is not None:
+            stop, when = f"stop at {formatting.clock_stop(at, now)}", ""
+        yield f"{stop}{when} (in {duration(left)})"
