@@ -26,9 +26,8 @@ Progress = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
 
 _MAX_PRICE = 1_000_000
 _SSRN_SHARE = USUAL_STEPS["ssrn"] / USUAL_STEPS["text2mel"]
-# Scores from which on a transcript is suspicious, and from which it is hardly better than those of
-# other clips, whose score is 2.
-_SUSPICIOUS, _WRONG = 1.0, 1.5
+# Score from which on a transcript is suspicious; that of another clip's transcript is 2.
+_SUSPICIOUS = 1.0
 
 
 @dataclass(frozen=True)
@@ -153,6 +152,9 @@ def _with_scores(
         device=options.device,
         on_progress=show,
     )
+    # What is left out needs no second opinion.
+    left_out = {row.line for row in report.left_out}
+    scores = tuple(score for score in scores if score.line not in left_out)
     suspicious = [_finding(score, files) for score in scores if score.score >= _SUSPICIOUS]
     return replace(report, doubts=scores, findings=in_order([*report.findings, *suspicious]))
 
@@ -162,6 +164,5 @@ def _finding(score: TranscriptScore, files: Survey) -> Finding:
         f"the text hardly helps: loss {score.loss:.3f} with it, "
         f"{score.other_loss:.3f} with another clip's"
     )
-    harmful = score.score >= _WRONG
-    found = finding("doubted-transcript", figure, score.score, harmful=harmful)
+    found = finding("doubted-transcript", figure, score.score)
     return found.at(files.files.get(score.line, METADATA), score.line, score.clip_id)

@@ -84,7 +84,7 @@ def load_training_data(
     _require_clips(corpus)
     texts = {row.line: row.text for row in scan.rows}
     unknown = unknown_characters(texts, voice.vocabulary)
-    if read_corpus_report(voice).get("unknown_characters") != to_plain(unknown):
+    if read_corpus_report(voice).get("unknown_characters") != [*to_plain(unknown)]:
         _report_unknown(unknown, publisher)
     store = _open_features(corpus, options.network, voice, publisher, inbox)
     _require_clips(Corpus(voice.dataset, store.clips, (*corpus.rejected, *store.rejected)))

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from tui.command_line import (
+    AsciiOption,
     CleanerOption,
     VocabularyOption,
     app,
@@ -31,9 +32,11 @@ def clean(
     ] = None,
     vocabulary: VocabularyOption = None,
     cleaner: CleanerOption = None,
+    ascii_only: AsciiOption = None,
 ) -> int:
     """Make a clean copy of a corpus: 22,050 Hz mono, high-pass, pauses cut, even loudness."""
     from engine.jobs.clean import clean as make_copy
+    from tui.reports.check_words import train_command
     from tui.reports.clean import print_cleaned
     from tui.reports.progress import progress
 
@@ -46,5 +49,6 @@ def clean(
             cleaner=cleaner,
             on_progress=show,
         )
-    print_cleaned(cleaned)
+    symbols: dict[str, object] = {"vocabulary": vocabulary, "cleaner": cleaner}
+    print_cleaned(cleaned, train_command(out, against, source=dataset, **symbols))
     return 0

@@ -32,7 +32,7 @@ _ADDRESS = re.compile(r"[./\\@]|localhost:")
 _ARROW = re.compile(r"[<>=←→↑↓↔➔➜➡⟶⟵⇒⇔★]")
 _TWO_CAPITALS = re.compile(r"\b[A-Z][a-z]?[A-Z]")
 # Of the signs that say something only beside a number.
-_SIGN = re.compile(r"[#№~≈∼≃≤≥<>±^x✕✖×*·÷+−=–-]|\de\d")
+_SIGN = re.compile(r"[#№~≈∼≃≤≥<>±^xyz✕✖×*·÷/+−=–-]|\de\d")
 
 
 def spoken(text: str) -> str:

@@ -4,6 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.text.mapping import vocabulary_option
+from engine.text.plain import alphabet
 from engine.text.vocabulary import Vocabulary
 
 LATIN = "PE abcdefghijklmnopqrstuvwxyz"
@@ -70,3 +72,22 @@ def test_what_is_read_in_full_is_not_unknown() -> None:
     german = Vocabulary(LATIN + "ä'", "plain")
     assert german.unknown("A\u0308 ﬁ Ｆ\u00a0co\u00adop") == {}
     assert german.unknown("’ é") == {"’": 1, "é": 1}
+
+
+@pytest.mark.parametrize(
+    ("texts", "symbols"),
+    [
+        (["L’été – «oui»…", "Où ?"], "abcdefghijklmnopqrstuvwxyzéù'.?-"),
+        (["Ha\u0308user!"], "abcdefghijklmnopqrstuvwxyzä!"),
+        (["Işık, İyi"], "abcdefghijklmnopqrstuvwxyzış,"),
+        (["За́мок. Вот"], "\u0301авзкмот."),
+        (["हिन्दी।"], "\u093f\u0940\u094dदनह."),
+        (["안녕, 나"], "\u11bc\u11ab\u1167\u1161\u110b\u1102,"),
+        (["ﬁn Ａ"], "abcdefghijklmnopqrstuvwxyz"),
+    ],
+)
+def test_alphabet_of_texts_is_a_vocabulary_that_reads_them(texts, symbols) -> None:
+    assert alphabet(texts) == symbols
+    vocabulary = Vocabulary(vocabulary_option("PE " + symbols, "plain"), "plain")
+    assert vocabulary.symbols == "PE " + symbols
+    assert not any(c.isalpha() for text in texts for c in vocabulary.unknown(text))
