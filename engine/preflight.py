@@ -21,7 +21,7 @@ from engine.machine.cloud.providers import metadata_base
 from engine.networks.specs import preset_of
 from engine.run.options import QUOTE_A_SUM, TrainOptions
 from engine.run.stop import AlreadyThereError, StopPoint, StopRule, StoredStop, read_stored_stop
-from engine.text.mapping import require_vocabulary
+from engine.text.plain import composed_symbols
 from engine.text.vocabulary import Vocabulary
 from engine.voice.dataset import LEFTOVERS, require_free
 from engine.voice.folder import OLD_EXPORT, Voice, as_stored
@@ -70,8 +70,6 @@ def check_options(options: TrainOptions) -> Preflight:
             behind.
     """
     folder = options.voice_folder
-    if options.vocabulary is not None:
-        require_vocabulary(options.vocabulary)
     new = not Voice.exists(folder)
     before = _new_settings(options) if new else _existing_settings(options)
     settings = _with_options(before, options)
@@ -300,10 +298,12 @@ def _existing_settings(options: TrainOptions) -> VoiceSettings:
 
 def _require_own_vocabulary(options: TrainOptions, settings: VoiceSettings) -> None:
     """Refuse another preset or other symbols for a voice that exists: its weights fit its own."""
-    folder = shlex.quote(str(options.voice_folder))
+    folder, typed = shlex.quote(str(options.voice_folder)), options.vocabulary
+    if typed is not None and typed != settings.symbols:
+        typed = composed_symbols(typed)
     for option, given, own in (
         ("preset", options.preset, settings.preset),
-        ("vocabulary", options.vocabulary, settings.symbols),
+        ("vocabulary", typed, settings.symbols),
         ("cleaner", options.cleaner, settings.cleaner),
     ):
         if given not in (None, own):
@@ -334,8 +334,8 @@ def _new_settings(options: TrainOptions) -> VoiceSettings:
                 f"{options.preset}; leave --preset out."
             )
         _require_fitting_source(options)
-    changes = {"preset": options.preset, "symbols": options.vocabulary, "cleaner": options.cleaner}
-    return replace(settings, **_given(changes))
+    settings = settings.reading(options.vocabulary, options.cleaner)
+    return settings if options.preset is None else replace(settings, preset=options.preset)
 
 
 # The source
@@ -355,7 +355,7 @@ def _like_source(source: Path, settings: VoiceSettings) -> VoiceSettings:
             f"the folder of a voice, or one of its step-… folders."
         )
     theirs = Voice.open(home).settings
-    names = ["preset", "symbols", "cleaner", "sentence", "dropout", "sharpening", "audio", "limits"]
+    names = ["preset", "symbols", "cleaner", "dropout", "sharpening", "audio", "limits"]
     return replace(settings, **{name: getattr(theirs, name) for name in names})
 
 

@@ -92,6 +92,12 @@ def _cannot_speak(moment: Moment) -> str:
     return _ended(moment) or ("the previous sample is still being spoken" if speaking else "")
 
 
+def _no_sentence(moment: Moment) -> str:
+    if moment.snapshot.network == "ssrn":
+        return "SSRN auditions rebuild a held-out recording; Text2Mel runs speak a sentence"
+    return _ended(moment)
+
+
 def _cannot_pause(moment: Moment) -> str:
     at_stop = moment.phase is Phase.AT_STOP
     return "the run is at its stop; s sets a later one" if at_stop else _not_ready(moment)
@@ -154,8 +160,8 @@ def _leave(moment: Moment) -> str:
     if moment.reading:
         return "Close this screen; the run continues"
     if moment.phase is Phase.CHECKED:
-        return "Stop before training, or train without the screen"
-    return "Stop and save, or keep training without the screen"
+        return "Leave while it trains, or end the run before its first step"
+    return "Leave while training continues, or save and end the run"
 
 
 _HELP_KEYS = (
@@ -176,7 +182,7 @@ KEYS: tuple[Key, ...] = (
     Key("r", "replay", "replay", "Play the selected sample", _no_samples),
     Key("o", "original", "original", "Play the original recording of an SSRN sample",
         _no_original, show=False),
-    Key("e", "sentence", "sentence", "Change the sentence that auditions speak", _ended,
+    Key("e", "sentence", "sentence", "Change the sentence that auditions speak", _no_sentence,
         steers=True),
     Key("left", "attention_older", "older attention", "Show an older attention plot",
         _few_plots, show=False, priority=True),
@@ -199,6 +205,8 @@ KEYS: tuple[Key, ...] = (
 CHECK_KEYS: tuple[Key, ...] = (
     Key("enter", "begin", "start", "Start training on the usable clips now", _started,
         priority=True, steers=True),
+    Key("c", "clean", "clean first", "Make a clean copy beside the corpus and train on that",
+        _started, steers=True),
     Key("h,space", "hold", "hold", "Stop the countdown and wait for your answer", _cannot_hold,
         steers=True),
     Key("tab", "figures", "figures", "Switch between findings and figures",

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import count
@@ -19,6 +18,7 @@ from engine.data.clips import METADATA, RECORDINGS, CorpusScan, Limits, map_in_o
 from engine.data.metadata import Rejected
 from engine.errors import InputError
 from engine.files import new_folder, read_plain
+from engine.formatting import shell_command
 from engine.serialization import from_json
 from engine.text.vocabulary import Vocabulary
 
@@ -50,11 +50,10 @@ class _Origin(Struct):
     source_key: str = ""
 
 
-def clean_command(dataset: Path, against: Path | None = None) -> str:
-    """The shell command that makes the clean copy of a corpus beside it."""
+def clean_command(dataset: Path, **options: object) -> str:
+    """The shell command that makes the clean copy of a corpus beside it, with other options."""
     out = next(path for path in _places(dataset) if not os.path.lexists(path))
-    command = f"voicecoach clean {shlex.quote(str(dataset))} --out {shlex.quote(str(out))}"
-    return command if against is None else f"{command} --against {shlex.quote(str(against))}"
+    return shell_command("voicecoach", "clean", dataset, out=out, **options)
 
 
 def is_clean_copy(folder: Path, key: str) -> bool:

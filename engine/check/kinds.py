@@ -65,15 +65,17 @@ KINDS: dict[str, tuple[Severity, str]] = {
     "other-script": ("warning", "write it in Latin letters as it is spoken, or leave the clip out"),
     "long-word": ("warning", "restore the missing spaces"),
     "columns-differ": ("error", "check whether a column moved: both texts must say the same"),
+    "other-language": ("warning", "use a vocabulary with the letters of these texts"),
     "unknown-character": ("note", "write the texts without it, or use a vocabulary that has it"),
     # sound files
     "not-a-file": ("error", "put a WAV or FLAC recording in its place"),
     "too-large": ("error", "cut it into clips"),
     "empty": ("error", "copy or export it again"),
     "unreadable": ("error", f"copy it again, or {_EXPORT_AGAIN}"),
-    "truncated": ("error", "copy it again from the source"),
+    "truncated": ("error", "copy it again from the source, or export what there is of it"),
     "not-wav-or-flac": ("error", "convert it to 16-bit WAV or FLAC; renaming is not enough"),
-    "unread-samples": ("warning", "export it again: the end of the recording is not read"),
+    "unfinished-header": ("warning", "compare its end with the text, then export it again"),
+    "id3-tag": ("note", f"{NOTHING}: it is skipped"),
     "absurd-samples": ("error", _EXPORT_AGAIN),
     "lossy-coding": ("warning", f"{_EXPORT_AGAIN} from the original recording"),
     "8-bit": ("warning", f"{_EXPORT_AGAIN} from the original recording"),
@@ -125,6 +127,7 @@ KINDS: dict[str, tuple[Severity, str]] = {
 """Usual severity and advice of each kind of finding."""
 
 _TITLES = {
+    "id3-tag": "ID3 tag",
     "8-bit": "8-bit",
     "csv-quotes": "CSV quotes",
     "dc-offset": "DC offset",

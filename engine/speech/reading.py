@@ -3,12 +3,14 @@
 from pathlib import Path
 
 from engine.errors import InputError
+from engine.text.unknown import reading_note
 from engine.text.vocabulary import Vocabulary, split_sentences
 from engine.voice.folder import Voice
 
 
-def text_as_read(voice_folder: Path, text: str) -> list[str]:
-    """Return the sentences that a voice would speak one by one, numbers as words.
+def text_as_read(voice_folder: Path, text: str) -> tuple[list[str], str]:
+    """Return the sentences that a voice would speak one by one, numbers as words, and what is
+    lost of the text: see `reading_note`.
 
     Raises:
         InputError: there is no such voice, or nothing in the text that it can read.
@@ -18,7 +20,7 @@ def text_as_read(voice_folder: Path, text: str) -> list[str]:
     sentences = split_sentences(text, voice.vocabulary, max_characters)
     if not sentences:
         raise nothing_to_speak(voice.vocabulary)
-    return sentences
+    return sentences, reading_note(text, voice.vocabulary)
 
 
 def nothing_to_speak(vocabulary: Vocabulary) -> InputError:

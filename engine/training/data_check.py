@@ -215,7 +215,7 @@ class DataCheck:
             self._publisher.event(more, "error")
         self.reported = frozenset(one.line for one in errors if one.line is not None)
         if report.with_errors:
-            command = clean_command(self._voice.dataset, self._voice.folder)
+            command = clean_command(self._voice.dataset, against=self._voice.folder)
             self._publisher.event(f"`{command}` makes a clean copy")
 
     def _answer(self, record: CheckRecord) -> type[Continue | CleanFirst]:

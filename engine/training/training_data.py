@@ -1,7 +1,7 @@
 """What a run learns from: the clips of the corpus and their features, and changes of either."""
 
 import shlex
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,11 +19,11 @@ from engine.run.commands import Inbox
 from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Progress
-from engine.serialization import to_json
+from engine.serialization import to_json, to_plain
 from engine.text.unknown import UnknownCharacter, sentence_about, unknown_characters
 from engine.training.corpus_history import CorpusHistory
 from engine.training.data_check import CheckRecord, DataCheck, must_end
-from engine.voice.folder import Voice
+from engine.voice.folder import Voice, read_corpus_report
 
 # Clips left out that are named one by one on the screen; corpus.json has all.
 _MAX_NAMED = 8
@@ -45,6 +45,8 @@ class TrainingData:
     """Numbers of the clips to train on."""
     held_out: list[int]
     """Numbers of the others."""
+    texts: Mapping[int, str]
+    """Transcripts by their line in `metadata.csv`, as they are written."""
     new_letters: str
     """Letters without a symbol that the voice's corpus did not have in the run before, named."""
 
@@ -80,8 +82,10 @@ def load_training_data(
     if check.left_out is not None:
         corpus = corpus.without(check.left_out)
     _require_clips(corpus)
-    unknown = unknown_characters({row.line: row.text for row in scan.rows}, voice.vocabulary)
-    _report_unknown(unknown, publisher)
+    texts = {row.line: row.text for row in scan.rows}
+    unknown = unknown_characters(texts, voice.vocabulary)
+    if read_corpus_report(voice).get("unknown_characters") != [*to_plain(unknown)]:
+        _report_unknown(unknown, publisher)
     store = _open_features(corpus, options.network, voice, publisher, inbox)
     _require_clips(Corpus(voice.dataset, store.clips, (*corpus.rejected, *store.rejected)))
     ids = history.held_out_of(store, publisher)
@@ -93,6 +97,7 @@ def load_training_data(
         store,
         training=[i for i, held_out in enumerate(chosen) if not held_out],
         held_out=[i for i, held_out in enumerate(chosen) if held_out],
+        texts=texts,
         new_letters=history.new_letters(unknown),
     )
 

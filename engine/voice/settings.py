@@ -3,7 +3,7 @@
 import tomllib
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, cast, get_args
@@ -20,10 +20,8 @@ from engine.errors import InputError
 from engine.formatting import brief
 from engine.networks.specs import NetworkSpec, preset_spec
 from engine.serialization import Amount, Count, Positive, from_plain
+from engine.text.mapping import vocabulary_option
 from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
-
-DEFAULT_SENTENCE = "The morning train leaves at half past seven."
-"""What auditions speak until the person says otherwise."""
 
 _HEADER = (
     "# What this voice is made of. You may edit it while no training runs.\n"
@@ -41,7 +39,7 @@ _COMMENTS = {
     "checkpoint_minutes": "of training after which a checkpoint is saved, whatever the step",
     "keep_newest": "the newest checkpoints are kept",
     "keep_every": "steps; checkpoints at its multiples are kept for good",
-    "sentence": "what auditions speak",
+    "sentence": "what auditions speak; if empty, the text of a held-out clip from the next run on",
     "mirror": "where checkpoints were copied to; used only when --mirror names it",
     "id": "identifies this voice in its mirror; do not edit",
     "held_out": "clips that are never trained on, to evaluate with; do not edit",
@@ -91,7 +89,8 @@ class VoiceSettings:
     keep_newest: Count = 5
     keep_every: Count = 50_000
     """Steps."""
-    sentence: str = DEFAULT_SENTENCE
+    sentence: str = ""
+    """What auditions speak; empty until the first run has chosen a held-out clip's text."""
     sharpening: Annotated[float, Meta(gt=0, le=3)] = 1.2
     """See `engine.speech.vocoder.VocoderSettings`."""
     mirror: Annotated[str, Meta(min_length=1)] | None = None
@@ -102,6 +101,15 @@ class VoiceSettings:
     """Ids of clips that neither network is trained on; empty until the first run has chosen."""
     audio: AudioSpec = field(default_factory=AudioSpec)
     limits: Limits = field(default_factory=Limits)
+
+    def reading(self, vocabulary: str | None, cleaner: CleanerName | None) -> "VoiceSettings":
+        """The settings with the symbols and the cleaner that options give, where they give any.
+
+        Raises `InputError` for symbols that the cleaner can never read.
+        """
+        cleaner = cleaner or self.cleaner
+        symbols = self.symbols if vocabulary is None else vocabulary_option(vocabulary, cleaner)
+        return replace(self, symbols=symbols, cleaner=cleaner)
 
     def fresh_spec(self, network: NetworkName) -> NetworkSpec:
         """The sizes of a network that starts from fresh weights."""
@@ -163,7 +171,7 @@ def _advice(name: str, values: dict[str, Any]) -> str:
     if choices := _CHOICES.get(name):
         return f"; write {' or '.join(choices)}"
     value: Any = values
-    example: Any = VoiceSettings(Path("recordings"))
+    example: Any = VoiceSettings(Path("recordings"), sentence="Good morning.")
     for part in name.split("."):
         if not isinstance(value, dict) or part not in value:
             return ""

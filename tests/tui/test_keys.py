@@ -64,6 +64,11 @@ async def test_a_key_that_does_nothing_now_says_why():
             (training(phase=Phase.AT_STOP), "p", "the run is at its stop; s sets a later one"),
             (training(checkpoint_step=871_204), "c", "step 871,204 is already saved"),
             (training(), "o", "only SSRN samples have an original recording"),
+            (
+                training(network="ssrn"),
+                "e",
+                "SSRN auditions rebuild a held-out recording; Text2Mel",
+            ),
         ):
             await run.show(snapshot)
             await run.press(key)
@@ -94,7 +99,7 @@ async def test_help_lists_every_key_and_why_some_are_disabled():
         moment = Moment(training())
         for key in KEYS:
             assert (key.words(moment) in run.text) is not key.is_absent(moment)
-        assert "q ^c  Stop and save" in run.text
+        assert "q ^c  Leave while training continues, or save" in run.text
         assert "not now: there is no sample yet" in run.text
         assert "The held-out loss is that of the averaged (EMA) weights" in run.text
         await run.press("escape", "f1")
@@ -109,7 +114,7 @@ async def test_help_says_what_a_key_does_here():
         await run.press("escape")
         await run.show(preparing(phase=Phase.CHECKED, check=BROKEN))
         await run.press("question_mark")
-        assert "q ^c  Stop before training, or train without the screen" in run.text
+        assert "q ^c  Leave while it trains, or end the run before" in run.text
 
 
 @pytest.mark.slow

@@ -22,9 +22,11 @@ from engine.run.commands import Finish, KeyPressed, ScreenDetached
 from engine.run.options import TrainOptions
 from engine.run.snapshot import Phase, Snapshot
 from engine.session import Session
+from tui.characters import why_ascii
 from tui.process.background import Front, open_front
 from tui.process.endings import ExitReason, LastWait, closing_lines, describe_end, describe_outcome
 from tui.process.logs import flush_log, log_of_this_process, open_log
+from tui.process.remote import ssh_to_screen
 from tui.process.signals import SignalWatch, exit_code
 from tui.process.terminal import Terminal
 
@@ -40,7 +42,7 @@ Closed = Literal["hung up", "end", "keep training", "crashed"]
 """Why a screen closed."""
 
 
-def train_with_screen(make_options: Callable[[], TrainOptions], *, ascii_only: bool) -> int:
+def train_with_screen(make_options: Callable[[], TrainOptions], *, ascii_only: bool | None) -> int:
     """Train with the screen open; return the exit code.
 
     `make_options`, which may prepare files, is called in the process that trains.
@@ -72,7 +74,7 @@ def train_with_screen(make_options: Callable[[], TrainOptions], *, ascii_only: b
     return exit_code(session.error, interrupted=last.interrupted)
 
 
-def attach_with_screen(voice: Path, *, reading: bool, ascii_only: bool) -> int:
+def attach_with_screen(voice: Path, *, reading: bool, ascii_only: bool | None) -> int:
     """Open the screen, a read-only one if `reading`, on the run of a voice; return the exit code.
 
     Raises:
@@ -124,6 +126,8 @@ def _attach(screen: "Screen", session: RemoteSession, voice: Path) -> int:
             session.send(ScreenDetached(keep_training=closed == "keep training"))
         say(f"the run continues as process {session.pid}")
         say(f"to come back to it:  voicecoach attach {shlex.quote(str(voice))}")
+        if elsewhere := ssh_to_screen(voice):
+            say(f"from your computer:  {elsewhere}")
     return int(failed)
 
 
@@ -135,8 +139,10 @@ def _keep_training(screen: "Screen", session: Session) -> None:
     session.send(ScreenDetached(keep_training=True))
     say = screen.terminal.say
     say(f"training continues without a screen, as process {os.getpid()}")
-    voice = shlex.quote(str(absolute_path(session.snapshot().voice_folder)))
-    say(f"to come back to it:   voicecoach attach {voice}")
+    voice = absolute_path(session.snapshot().voice_folder)
+    say(f"to come back to it:   voicecoach attach {shlex.quote(str(voice))}")
+    if elsewhere := ssh_to_screen(voice):
+        say(f"from your computer:   {elsewhere}")
     say(f"to save and stop it:  kill {os.getpid()}")
     say(f"to follow its log:    tail -f {screen.log}")
     LOG.info("training continues without a screen, as process %d", os.getpid())
@@ -154,9 +160,9 @@ class Screen:
         session: Session | RemoteSession,
         log: Path,
         *,
-        ascii_only: bool,
+        ascii_only: bool | None,
     ) -> None:
-        """Prepare the app, which draws in ASCII alone where `ascii_only`."""
+        """Prepare the app; `ascii_only` is None where the terminal decides."""
         from tui.app import VoicecoachApp
         from tui.audio.sound_card import SoundCard
 
@@ -165,7 +171,14 @@ class Screen:
         self.log = log
         self._session = session
         self._player = SoundCard()
-        self._make_app = partial(VoicecoachApp, session, self._player, ascii_only=ascii_only)
+        why = why_ascii() if ascii_only is None else ""
+        self._make_app = partial(
+            VoicecoachApp,
+            session,
+            self._player,
+            ascii_only=bool(ascii_only or why),
+            notes=[f"drawing in ASCII: {why}; --no-ascii draws everything"] if why else [],
+        )
         self._app: VoicecoachApp = self._make_app()
         self._failures: list[float] = []
         self._is_to_close = False

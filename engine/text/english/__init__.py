@@ -32,13 +32,14 @@ _ADDRESS = re.compile(r"[./\\@]|localhost:")
 _ARROW = re.compile(r"[<>=←→↑↓↔➔➜➡⟶⟵⇒⇔★]")
 _TWO_CAPITALS = re.compile(r"\b[A-Z][a-z]?[A-Z]")
 # Of the signs that say something only beside a number.
-_SIGN = re.compile(r"[#№~≈∼≃≤≥<>±^x✕✖×*·÷+−=–-]|\de\d")
+_SIGN = re.compile(r"[#№~≈∼≃≤≥<>±^xyz✕✖×*·÷/+−=–-]|\de\d")
 
 
 def spoken(text: str) -> str:
     """A text as English words: letters a to z in either case, and the marks `.,;:?!'-`.
 
-    The lines stay; each is read by itself. A line with a letter or a digit has a letter after.
+    The lines stay; each is read by itself. A line with a digit or a letter has a letter after,
+    unless it has only letters without a sound, such as ь.
     """
     return "\n".join(map(_line_spoken, _LINE_END.split(text)))
 
@@ -52,7 +53,9 @@ def stand_in(character: str) -> str:
     """What `spoken` has in place of a character that stands by itself among words."""
     if character in READ_AS:
         return READ_AS[character]
-    return romanised(character) if character.isalpha() else punctuated("a" + character)[1:] or " "
+    if character.isalpha() or unicodedata.category(character)[0] == "M":
+        return romanised(character)
+    return punctuated("a" + character)[1:] or " "
 
 
 def _line_spoken(line: str) -> str:

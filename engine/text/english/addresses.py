@@ -15,17 +15,18 @@ _HOST = r"[A-Za-z0-9](?:[\w-]*\.)+"
 _REST = r"(?:[/?#][\w./?#=&%~+:@-]*)?"
 _PORT = r"(?::\d{1,5})?"
 _ENDINGS = any_of("address_endings")
+_KNOWN = word_list("address_endings")
 _PAGE = (
     rf"(?:(?:https?|ftp|ssh|git|file)://|(?<![\w.@/-])www\.)[\w.-]*{_PORT}{_REST}"
     rf"|(?<![\w.@/-]){_HOST}(?:{_ENDINGS})\b(?!\.\w){_PORT}{_REST}"
     r"|(?<![\w.@/-])localhost:\d{1,5}[\w./?#=&%~+:@-]*"
 )
 _BYTE = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
+_YEAR = re.compile(r"(?:19|20)\d\d")
 _SCHEME = re.compile(r"^(?:https?|ftp)://")
 _PIECE = re.compile(r"[A-Za-z]+|\d+|[^\w]|_")
 _MARKS = spoken_forms("address_marks")
 _PRONOUNCED = spoken_forms("address_words")
-_WORDS_WITHOUT_VOWEL = word_list("sounds")
 _VERSION = re.compile(r"(?i)(?:\bv|versions?|release|build|firmware|section|§|step|rule)[ .]?$")
 
 
@@ -45,14 +46,10 @@ def _piece_spoken(piece: str) -> str:
     if not piece.isalnum() or piece == "_":
         return _MARKS.get(piece, "")
     if piece.isdecimal():
-        return digit_by_digit(piece) if len(piece) > 2 and not _is_year(piece) else piece
+        return digit_by_digit(piece) if len(piece) > 2 and not _YEAR.fullmatch(piece) else piece
     if piece.lower() in _PRONOUNCED:
         return _PRONOUNCED[piece.lower()]
     return " ".join(piece) if len(piece) < 6 and not set(piece.lower()) & set("aeiouy") else piece
-
-
-def _is_year(digits: str) -> bool:
-    return len(digits) == 4 and digits[:2] in ("19", "20")
 
 
 addresses_spoken.add(_MAIL, _address)
@@ -77,10 +74,9 @@ addresses_spoken.add(
 )
 addresses_spoken.add(
     rf"(?<![\w.<:/)~])(?:(?:~|\.\.?|\.[A-Za-z][\w-]{{0,20}})(?=/\w)"
-    rf"|(?=/(?:{any_of('folders')})(?!\w)|/{_PART}/|/[\w-]{{1,40}}\.\w))(?:/{_PART}){{1,20}}/?",
+    rf"|(?=/(?:{any_of('folders')})(?!\w)|/{_PART}/\w|/[\w-]{{1,40}}\.\w))(?:/{_PART}){{1,20}}/?",
     _address,
 )
-addresses_spoken.add(r"(?<!\w)~/(?!\w)", "tilde slash ")
 addresses_spoken.add(r"(?<!\w)cd(?= (?:slash|tilde|dot|\.\.))", "c d")
 addresses_spoken.add(
     rf"(?<![\w./:@-])(?:[\w-]{{1,40}}/){{1,12}}[\w.-]{{1,80}}\.(?:{_ENDINGS})(?![\w/-])", _address
@@ -92,9 +88,6 @@ addresses_spoken.add(_PAGE, _address)
 def _dotted(found: Found) -> str | None:
     """.bashrc and .NET, but not the dot before a sentence."""
     name = found[1]
-    known = name.isupper() or "_" in name or name.lower() in _ENDINGS_KNOWN
+    known = name.isupper() or "_" in name or name.lower() in _KNOWN
     begins = starts_sentence(name.capitalize()) or name[0].isupper()
     return None if begins and not known else f"dot {_pieces_spoken(name)}"
-
-
-_ENDINGS_KNOWN = word_list("address_endings")

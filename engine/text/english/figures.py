@@ -15,7 +15,6 @@ from engine.text.english.numbers import (
     year,
 )
 from engine.text.english.rules import Found, Rules, any_of, one_of, spoken_forms
-from engine.text.english.times_and_dates import MONTHS
 
 rows_and_rates_spoken = Rules()
 """Rows of digits that no other rule takes one by one, and units after a slash: $5/kg, 10 km/day."""
@@ -33,7 +32,10 @@ rows_and_rates_spoken.add(
     rf"(\d[\d.,]{{0,15}}(?:[ -]?[A-Za-z]{{1,4}}|%)?)/({one_of(_PER)})(?![\w/])",
     lambda found: f"{found[1]} per {_PER[found[2]]}",
 )
-rows_and_rates_spoken.add(r"([$£€¥₹]\d[\d.,]{0,15}[kKmMbB]?)/([a-z]{3,12})(?![\w/])", r"\1 per \2")
+rows_and_rates_spoken.add(
+    r"(?<=[$£€¥₹])(\d[\d.,]{0,15}[kKmMbB]?)((?:/[a-z]{2,12}){1,2})(?![\w/])",
+    lambda found: found[1] + "".join(f" per {_PER.get(u, u)}" for u in found[2][1:].split("/")),
+)
 
 figures_spoken = Rules("powers", apart=True)
 """All other figures of a text as words."""
@@ -49,15 +51,10 @@ def _chain(found: Found) -> str:
 
 # Pairs of numbers that are no fractions.
 figures_spoken.add(
-    r"(?<![\w/.,])(24/7(?:/365)?|9/11|7/7|20/20|4/4)(?![\w/])",
-    lambda found: " ".join(map(cardinal, found[1].split("/"))),
+    r"(?<![\w/.,])(?:24/7(?:/365)?|9/11|20/20"
+    rf"|\d{{1,2}}/\d{{1,2}}(?= (?:{any_of('metres')})s?\b))(?![\w/])",
+    lambda found: " ".join(map(cardinal, found[0].split("/"))),
 )
-figures_spoken.add(
-    rf"(?<![\w/.,])(\d{{1,2}})/(\d{{1,2}})(?= (?:{any_of('metres')})s?\b)",
-    lambda found: f"{cardinal(found[1])} {cardinal(found[2])}",
-)
-figures_spoken.add(r"(?<![\w.,])100s(?= of )", "hundreds")
-figures_spoken.add(r"(?<![\w.,])1,?000s(?= of )", "thousands")
 
 
 @figures_spoken.reads(
@@ -74,42 +71,26 @@ def _fraction(found: Found) -> str | None:
     return f"{cardinal(whole)} {fraction(numerator, denominator)}"
 
 
-_RATED = re.compile(
-    r"(?i)\b(?:rat(?:ed?|ing)|scor(?:ed?|ing)|g[ia]ves?|given|got|gets|earned|deserves|marks?)\b"
-    r"[^.!?]{0,30}$"
-)
+_RATED = re.compile(rf"(?i)\b(?:{any_of('rating')})\b[^.!?]{{0,30}}$")
 _OF = re.compile(r" of\b")
 _STARS_OR_PEOPLE = re.compile(r" (?:stars?|[a-z]{3,20}s)\b")
-_SIGHT = re.compile(r" (?:vision|eyesight|sight)\b")
-_SEEN = re.compile(r"(?:vision|eyesight|sight)\b[^.!?]{0,20}$")
-_ON = re.compile(r"\b[Oo]n $")
+_SEEN = re.compile(r" (?:vision|eyesight|sight)\b")
 
 
 def _pair(found: Found, first: str, second: str) -> str | None:
     """Two numbers with a stroke that are no fraction: marks, shares, sight, blood pressure."""
     one, two = int(first), int(second)
-    words = cardinal(first), cardinal(second)
-    if found.follows(_ON, 4) and (date := _day(one, two)):
-        return date
-    if one + two == 100 and one % 5 == 0 and one > 0:
-        return " ".join(words)
-    if one == 20 and (found.goes_on_with(_SIGHT) or found.follows(_SEEN, 40)):
-        return " ".join(words)
-    rated = two in (5, 10, 20, 100) and found.follows(_RATED, 50) and not found.goes_on_with(_OF)
-    if (first == second != "1") or (one < two and rated):
-        return " out of ".join(words)
-    if two == 10 and one < two and found.goes_on_with(_STARS_OR_PEOPLE):
-        return " out of ".join(words)
-    return " over ".join(words) if one > two >= 20 else None
-
-
-def _day(one: int, two: int) -> str | None:
-    """A day and month where one of them can only be the day: on 12/25."""
-    if 1 <= one <= 12 < two <= 31:
-        return f"{MONTHS[one - 1]} {ordinal(two)}"
-    if 1 <= two <= 12 < one <= 31:
-        return f"the {ordinal(one)} of {MONTHS[two - 1]}"
-    return None
+    rated = found.follows(_RATED, 50) and not found.goes_on_with(_OF)
+    of_ten = two == 10 and found.goes_on_with(_STARS_OR_PEOPLE)
+    seen = one == 20 and found.goes_on_with(_SEEN)
+    between = ""
+    if seen or (one + two == 100 and one % 5 == 0 < one) or (first == second == "4" and not rated):
+        between = " "
+    elif (one == two != 1) or (one < two and (of_ten or (rated and two in (5, 10, 20, 100)))):
+        between = " out of "
+    elif one > two >= 20:
+        between = " over "
+    return between and cardinal(first) + between + cardinal(second)
 
 
 _TENS = r"['’]?([1-9]0)"
@@ -117,14 +98,14 @@ _TENS = r"['’]?([1-9]0)"
 
 # From decade to decade: the 1960s-80s, in their 50-60s.
 @figures_spoken.reads(
-    rf"(?<![\w.,])(?:(\d{{3}}0)|{_TENS})(?:['’]?s)? ?[-–—] ?(?:(\d{{3}}0)|{_TENS})['’]?s(?!\w)"
+    rf"(?<![\w.,])(?:(\d{{3}}0)|{_TENS})(['’]?s)? ?[-–—] ?(?:(\d{{3}}0)|{_TENS})['’]?s(?!\w)"
 )
 def _decades(found: Found) -> str:
-    first, tens, last, last_tens = found.groups()
-    return " to ".join(
-        plural_of(year(years) if years else cardinal(short))
-        for years, short in ((first, tens), (last, last_tens))
-    )
+    first, tens, several, last, last_tens = found.groups()
+    # 1900–1920s begins with a year.
+    begin = year(first) if first else cardinal(tens)
+    begin = begin if first and last and not several else plural_of(begin)
+    return f"{begin} to {plural_of(year(last) if last else cardinal(last_tens))}"
 
 
 @figures_spoken.reads(r"(?<![\w.,])(?:(\d{3}0)['’]?s|['’]?([2-9]0)['’]?s|(\d{1,4})['’]?s)(?!\w)")

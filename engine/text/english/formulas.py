@@ -3,7 +3,7 @@
 import re
 
 from engine.text.english.numbers import cardinal
-from engine.text.english.rules import Found, Rules, any_of, word_list
+from engine.text.english.rules import Found, Rules, any_of, spoken_forms, word_list
 
 formulas_spoken = Rules(apart=True)
 """Compounds letter by letter, and operators between numbers as words."""
@@ -37,11 +37,7 @@ def _is_compound(formula: str) -> bool:
     return any(map(str.islower, formula)) and _SALT.fullmatch(formula) is not None
 
 
-_OPERATORS = {
-    "+": "plus", "-": "minus", "−": "minus", "–": "minus", "x": "times", "X": "times",
-    "*": "times", "×": "times", "·": "times", "÷": "divided by", "/": "divided by",
-    "=": "equals",
-}  # fmt: skip
+_OPERATORS = spoken_forms("operators")
 _TERM = r"[-−]?\(?(?:\d{1,12}|\d{1,3}(?:,\d{3}){1,3})(?:\.\d{1,9})?%?\)?"
 _SUM = rf"{_TERM}(?: ?[-+−–xX*×·÷/] ?{_TERM}){{1,9}}"
 _OPERATOR = re.compile(r"(?<=[\d)%])(?: ?([-+−–xX*×·÷=]) ?| (/) )(?=[-−(\d])")
@@ -63,6 +59,3 @@ formulas_spoken.add(
     rf"(?<![\w.,/]){_SUM} ?=(?: ?{_TERM}(?: ?[-+−xX*×·÷/] ?{_TERM}){{0,9}})?", _calculated
 )
 formulas_spoken.add(rf"(?<==)(?: ?){_TERM}(?: [-+−xX*×·÷/] {_TERM}){{1,9}}(?![\w/-])", _calculated)
-formulas_spoken.add(r"(?<=\d) / (?=\d)", " divided by ")
-# Of an unknown: 2x + 3.
-formulas_spoken.add(r"(?<=\d)([xyz])(?= ?[-+=−^/] ?\d)", r" \1")

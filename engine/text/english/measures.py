@@ -3,14 +3,7 @@
 import re
 
 from engine.text.english.numbers import NUMBER, cardinal, fraction, mixed, quantity
-from engine.text.english.rules import (
-    Found,
-    Rules,
-    one_of,
-    spoken_forms,
-    starts_sentence,
-    word_list,
-)
+from engine.text.english.rules import Found, Rules, one_of, spoken_forms, starts_sentence, word_list
 
 _QUOTE = re.compile('["“”]')
 _INCHES = re.compile(r"(?<![\w.,:/+-])\d{1,3}(?:\.\d{1,3})?(?:/\d{1,3})?$")
@@ -48,6 +41,9 @@ def _is_inch(mark: Found) -> bool:
     return word[:1].islower() and word not in _SPEAKING and not starts_sentence(word.capitalize())
 
 
+_UNITS = spoken_forms("units")
+_UNIT = one_of(_UNITS)
+
 angles_and_heights_spoken = Rules(apart=True)
 """Places, bearings and people's heights as words: "five foot ten"."""
 
@@ -72,7 +68,7 @@ angles_and_heights_spoken.add(
 angles_and_heights_spoken.add(r"(?<=\d)['’](?= (?:tall|high|long|wide|deep)\b)", "′")
 # From and to with the unit at both: 10°C–15°C.
 angles_and_heights_spoken.add(
-    r"(?<=\d) ?(°[CF]?|%|[A-Za-z]{1,3}) ?([-–—]) ?(?=\d{1,6}(?:\.\d{1,6})? ?\1(?![\w°]))", r"\2"
+    rf"(?<=\d) ?(?!s\b)({_UNIT}) ?([-–—]) ?(?=\d{{1,6}}(?:\.\d{{1,6}})? ?\1(?![\w°]))", r"\2"
 )
 # "3 in his hand" has no inches.
 angles_and_heights_spoken.add(
@@ -92,15 +88,11 @@ def _height(found: Found) -> str | None:
 units_spoken = Rules()
 """Numbers with units as words: "five kilometres per hour"."""
 
-_UNITS = spoken_forms("units")
 _PLURALS = {"foot": "feet", "inch": "inches"}
 _QUANTITY = rf"(?:\d{{1,4}} )?\d{{1,3}}/\d{{1,3}}(?![\d/])|{NUMBER}|\.\d{{1,15}}"
 _FRACTION = re.compile(r"(?:(\d{1,4}) )?(\d{1,3})/(\d{1,3})")
-_UNIT = one_of(_UNITS)
 _AFTER_INCHES = word_list("after_inches")
 _CORNER = re.compile(r" (?:angle|bend|corner|rotation|turn)s?\b")
-
-
 _SCALE = r"(?:( (?:hundred|thousand|million|billion|trillion)|bn(?= )|k(?= )))?"
 _SCALES = {"k": " thousand", "bn": " billion"}
 _SIZE = rf"({_QUANTITY})( ?)({_UNIT})"
@@ -152,9 +144,7 @@ def _part_of(part: re.Match[str], one: str) -> str:
 
 def _is_unit(number: str, link: str, unit: str) -> bool:
     """Whether letters after a number can be its unit: 90s are years, 747s planes."""
-    if unit in ("k", "bn", "tn", "mn"):
-        return link == ""
-    if unit in ("in", "sf"):
+    if unit in ("k", "bn", "tn", "mn", "mln", "in", "sf"):
         return link == ""
     if unit == "s" and link == "":
         return "." in number or len(number) == 1 or (len(number) == 2 and number[1] != "0")

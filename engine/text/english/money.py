@@ -20,18 +20,14 @@ class _Currency(NamedTuple):
 _CURRENCIES = {
     sign: _Currency(*names.split("/")) for sign, names in spoken_forms("currencies").items()
 }
-_SCALES = {
-    "k": "thousand", "m": "million", "mm": "million", "mn": "million", "mil": "million",
-    "mln": "million", "b": "billion", "bn": "billion", "bln": "billion", "t": "trillion",
-    "tn": "trillion", "trn": "trillion",
-}  # fmt: skip
+_SCALES = spoken_forms("scales")
 _SCALE = (
     r"(?:[ -]?(thousand|million|billion|trillion|mln|mil|mn|bln|bn|trn|tn|MM|[kKmMbB]|T(?=[ .,;]))"
     r"(?![\w/]))?"
 )
 _CODES = [sign for sign in _CURRENCIES if sign.isalpha() and sign != "p"]
 _SIGNS = one_of(sign for sign in _CURRENCIES if not sign.isalnum() and sign != "¢")
-_BEFORE = rf"((?<![A-Za-z])(?:{one_of(_CODES)})\.? ?|(?<![A-Za-z])(?:{_SIGNS})) ?"
+_BEFORE = rf"((?<![A-Za-z])(?:{one_of(_CODES)}) ?|(?<![A-Za-z])(?:{_SIGNS})) ?"
 _AFTER = rf" ?((?:{one_of(_CODES)}|p)(?![\w$])|(?:{_SIGNS}|¢)(?! ?\d)(?!\w))"
 _TO = r" ?[-–—] ?"
 _DESCRIBED = re.compile(rf"[ -](?:{any_of('described')})s?\b")
@@ -61,23 +57,17 @@ def _old_coins(pounds: str, shillings: str, pence: str | None) -> list[str]:
 )
 def _sign_first(found: Found) -> str:
     sign, first, scale, last, last_scale, code = found.groups()
-    currency = _CURRENCIES.get(code) or _CURRENCIES[_name(sign)]
+    currency = _CURRENCIES.get(code) or _CURRENCIES[sign.strip()]
     if last:
         # "$1–2 million" counts millions on both sides, and "$5–10" dollars.
         parts = _has_parts(first, scale) or _has_parts(last, last_scale)
-        lower = _sum(first, scale, currency) if parts else _amount(_rounded(first), scale)
+        lower = _sum(first, scale, currency) if parts else _amount(first.removesuffix(".00"), scale)
         return f"{lower} to {_sum(last, last_scale, currency)}"
     # A $5 bill, a £20 million bridge.
     goes_on = found.after(1) in (" ", "-") and found.after(2)[1:].islower()
     if found.goes_on_with(_DESCRIBED) or (found.follows_article and goes_on):
         currency = currency._replace(several=currency.one)
     return _sum(first, scale, currency)
-
-
-def _name(sign: str) -> str:
-    """A code or sign as the table has it, without the dot of "Rs."."""
-    sign = sign.strip()
-    return sign if sign in _CURRENCIES else sign.rstrip(".")
 
 
 @money_spoken.reads(rf"(?<![\w.,])({NUMBER})(?:{_TO}({NUMBER}))?{_SCALE}{_AFTER}")
@@ -92,10 +82,6 @@ def _sign_last(found: Found) -> str | None:
 def _amount(number: str, scale: str | None) -> str:
     words = quantity(number)
     return f"{words} {_SCALES.get(scale.lower(), scale)}" if scale else words
-
-
-def _rounded(number: str) -> str:
-    return number.removesuffix(".00")
 
 
 def _has_parts(number: str, scale: str | None) -> bool:

@@ -69,11 +69,8 @@ def zip_code(code: str) -> str:
 
 
 def paired(number: str) -> str:
-    """The number of a house, a room or a model, as "seven forty seven" and "twelve oh five"."""
-    if len(number) not in (3, 4) or number[0] == "0" or number.endswith("000"):
-        return cardinal(number)
-    first, rest = cardinal(number[:-2]), number[-2:]
-    return f"{first} hundred" if rest == "00" else f"{first} {year(rest)}"
+    """The number of a house, a room or a model, as "seven forty seven" and "twelve ten"."""
+    return year(number) if len(number) in (3, 4) and number[0] != "0" else cardinal(number)
 
 
 def quantity(written: str) -> str:

@@ -2,8 +2,8 @@
 
 import re
 
-from engine.text.english.numbers import cardinal, paired
-from engine.text.english.rules import Found, Rules, any_of, one_of, spoken_forms
+from engine.text.english.numbers import cardinal
+from engine.text.english.rules import Found, Rules, one_of, spoken_forms, word_list
 
 numerals_joined = Rules("sums")
 """1.234,56 and 1'234 and 1 234 with commas, 1-1/2 as 1 1/2, 200K and 5M with their words."""
@@ -25,8 +25,7 @@ def _joined(found: Found) -> str:
 
 
 for pattern in (
-    rf"{_ALONE}([1-9]\d{{0,2}}(?:['’]\d{{3}}){{1,4}})(?:[.,](\d\d))?{_ENDS}",
-    rf"{_ALONE}([1-9]\d{{0,2}}(?:_\d{{3}}){{1,4}}){_ENDS}",
+    rf"{_ALONE}([1-9]\d{{0,2}}(?:['’_]\d{{3}}){{1,4}})(?:[.,](\d\d))?{_ENDS}",
     rf"(?<![\w.,])([1-9]\d{{0,2}}(?:\.\d{{3}}){{2,4}})(?:,(\d{{1,2}}))?{_ENDS}",
     rf"(?<![\w.,])(\d{{1,3}}(?:\.\d{{3}}){{1,4}}),(\d{{1,2}}){_ENDS}",
     r"(?<![\w.,])([1-9]\d{0,2}\.\d{3})(?= ?(?:€|EUR|TL|₺|kr|euros?|reais|lira|pesos)(?!\w))",
@@ -42,7 +41,6 @@ for pattern in (
     # A comma before decimals.
     rf"(?<![\w.,])(\d{{1,4}}),(\d{{1,2}})(?={_MEASURED})",
     rf"(?<=[€£$₺])( ?\d{{1,4}}),(\d\d){_ENDS}",
-    r"(?<![\w.,])(0),(\d{1,6})(?![\w,])",
 ):
     numerals_joined.add(pattern, _joined)
 
@@ -55,6 +53,8 @@ def _mixed(found: Found) -> str | None:
 
 
 _COUNT = r"\d{1,3}(?:,\d{3}|\d{0,6})(?:\.\d{1,3})?"
+_WITH_K = word_list("with_k")
+_OF_GOLD = frozenset({"gold", "white", "yellow", "rose"})
 _SCALES = {"K": "thousand", "M": "million", "B": "billion"}
 
 
@@ -64,29 +64,14 @@ _SCALES = {"K": "thousand", "M": "million", "B": "billion"}
 def _scaled(found: Found) -> str | None:
     """200K users, 5M people; but a 5k run, 4K, a 2B pencil."""
     first, last, letter = found.groups()
-    small = not first and last.isdecimal() and len(last) < 2
     following = found.next_word
     if letter in "Kk" and following in _OF_GOLD:
         return f"{last} karat"
-    if following.lower() in _WITH_K or (letter in "KB" and small):
+    if following.lower() in _WITH_K:
         return f"{cardinal(last)} k" if letter == "k" and last.isdecimal() else None
-    if letter == "k" and not first:
+    if not first and (letter == "k" or (letter in "KB" and len(last) == 1)):
         return None
     counts = following[:1].islower() or (letter != "B" and found.after(1) in ("", ",", ".", ";"))
-    if letter != "K" and not counts:
+    if letter in "MB" and not counts:
         return None
     return (f"{first} to " if first else "") + f"{last} {_SCALES[letter.upper()]}"
-
-
-_WITH_K = frozenset(any_of("with_k").split("|"))
-_OF_GOLD = frozenset({"gold", "white", "yellow", "rose"})
-
-
-@numerals_joined.reads(
-    r"(?<![\w.,-])(\d{3,4}) ?([x×✕✖]) ?(\d{3,4})(?:([pi])\b)?(?![\w'’\"″]|[.,]\d)"
-)
-def _resolution(found: Found) -> str | None:
-    wide, by, high, kind = found.groups()
-    if by != "x" and len(wide + high) < 7:
-        return None
-    return f"{paired(wide)} by {paired(high)}" + (f" {kind}" if kind else "")

@@ -2,7 +2,7 @@
 
 import re
 
-from engine.text.english.rules import Found, Rules, one_of, spoken_forms
+from engine.text.english.rules import Rules, one_of, spoken_forms
 
 arrows_spoken = Rules("arrows")
 """Arrows as words, and signs that compare two things."""
@@ -15,6 +15,7 @@ signs_spoken = Rules()
 
 _GREEK = spoken_forms("greek")
 _SIGNS = spoken_forms("signs")
+_CHOICES = spoken_forms("choices")
 _NEXT_IN_HASHTAG = re.compile(r"(?<=[a-z])(?=[A-Z])|_")
 
 signs_spoken.add(
@@ -27,15 +28,6 @@ signs_spoken.add(
     r"(?<!\w)#([^\W\d_]\w{0,60})",
     lambda found: f"hashtag {_NEXT_IN_HASHTAG.sub(' ', found[1])}",
 )
-
-
-@signs_spoken.reads(
-    r"(?i)\b(he/she|she/he|him/her|his/her|his/hers|s/he|and/or|either/or|yes/no)\b"
-)
-def _choice(found: Found) -> str:
-    words = found[1].lower()
-    return {"s/he": "she or he", "and/or": "and or"}.get(words) or words.replace("/", " or ")
-
-
+signs_spoken.add(rf"(?i)\b({one_of(_CHOICES)})\b", lambda found: _CHOICES[found[1].lower()])
 signs_spoken.add(r" ?[/\\] ?", " ")
 signs_spoken.add(f" ?({one_of(_SIGNS)}) ?", lambda found: f" {_SIGNS[found[1]]} ")

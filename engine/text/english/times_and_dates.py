@@ -6,7 +6,7 @@ Where 3/4/1999 does not say which is the day, the day comes first, as in Britain
 import re
 
 from engine.text.english.numbers import cardinal, ordinal, year
-from engine.text.english.rules import BOOKS, Found, Rules, one_of, spoken_forms
+from engine.text.english.rules import BOOKS, Found, Rules, spoken_forms
 
 MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September",
@@ -86,7 +86,11 @@ dates_spoken = Rules("calendar", apart=True)
 _MONTH = rf"((?i:{'|'.join([*MONTHS, *sorted(SHORT_MONTHS, key=len, reverse=True)])}))(?!\w)\.?"
 _DAY = r"(\d{1,2})(?:st|nd|rd|th)?"
 _DAYS = rf"{_DAY}(?: ?[-–] ?{_DAY})?"
-_YEAR = r"(?:,? (\d{4})(?![\d%°]|[,.:/-]\d))?"
+# Months that are words in lower case, and what stands before them in dates.
+_WORDS = frozenset({"may", "march", "mar"})
+_SURELY = re.compile(r"\d(?:st|nd|rd|th)\b|\.")
+_BEFORE_DATES = re.compile(r"(?i)\b(?:on|by|since|until|till|from|before|after|to|and|,) ?$")
+_YEAR = r"(?:(?:,? |[/-])(\d{4})(?![\d%°]|[,.:/-]\d))?"
 
 
 @dates_spoken.reads(r"(?<![\w./-])(\d{4})([-/.])(\d\d)\2(\d\d)(?![\w/-]|\.\d)")
@@ -103,24 +107,21 @@ def _figures(found: Found) -> str | None:
     return _date(month, day, written) if int(month) > 12 else _date(day, month, written)
 
 
+# On 12/25, where one of the two can only be the day.
+@dates_spoken.reads(r"(?<=\b[Oo]n )(\d{1,2})/(\d{1,2})(?![\w/]|[.,]\d)")
+def _without_year(found: Found) -> str | None:
+    month, day = sorted(found.groups(), key=int)
+    return _date(day, month, "") if int(day) > 12 else None
+
+
 def _date(day: str, month: str, written: str) -> str | None:
     if not 1 <= int(month) <= 12 or not 1 <= int(day) <= 31:
         return None
-    return f"the {ordinal(int(day))} of {MONTHS[int(month) - 1]} {year(written)}"
+    date = f"the {ordinal(int(day))} of {MONTHS[int(month) - 1]}"
+    return f"{date} {year(written)}" if written else date
 
 
-# 25-Jul-2012, Jan-15-2020.
-dates_spoken.add(
-    rf"(?<![\w.,:/-])(\d{{1,2}})[-/]{_MONTH}[-/](\d{{4}}|\d\d)(?![\w/-]|[.,]\d)",
-    lambda found: f"the {ordinal(int(found[1]))} of {_month(found[2])} {year(found[3])}",
-)
-dates_spoken.add(
-    rf"(?<![\w.,:/-]){_MONTH}-(\d{{1,2}})-(\d{{4}})(?![\w/-]|[.,]\d)",
-    lambda found: f"{_month(found[1])} {ordinal(int(found[2]))} {year(found[3])}",
-)
-
-
-@dates_spoken.reads(rf"(?<![\w.,:/-])([Tt]he )?{_DAYS}(?: of)? {_MONTH}{_YEAR}")
+@dates_spoken.reads(rf"(?<![\w.,:/-])([Tt]he )?{_DAYS}(?: of)?[ /-]{_MONTH}{_YEAR}")
 def _day_first(found: Found) -> str | None:
     the, first, last, month, written = found.groups()
     # "We had 25 march past" is no date.
@@ -131,7 +132,7 @@ def _day_first(found: Found) -> str | None:
     return _dated(f"{the or 'the '}{ordinal(int(first))}{until} of {_month(month)}", written, found)
 
 
-@dates_spoken.reads(rf"(?<![\w-]){_MONTH} (?:the )?{_DAYS}(?![\w%°/]|[.,:-]\d)(,?){_YEAR}")
+@dates_spoken.reads(rf"(?<![\w-]){_MONTH}[ -](?:the )?{_DAYS}(?![\w%°/]|[.,:]\d)(,?){_YEAR}")
 def _month_first(found: Found) -> str | None:
     month, first, last, comma, written = found.groups()
     # "You may 5 times", "march 10 miles".
@@ -142,16 +143,11 @@ def _month_first(found: Found) -> str | None:
     return _dated(f"{_month(month)} {ordinal(int(first))}{until}{comma}", written, found)
 
 
+# Sept. 2019
 dates_spoken.add(
-    rf"(?<![\w-])({'|'.join(short.lower() for short in SHORT_MONTHS)}"
-    rf"|{one_of(SHORT_MONTHS)}|{one_of(SHORT_MONTHS).upper()})\.?,? ([12]\d{{3}})(?!\w|[.,:/-]\d)",
-    lambda found: f"{_month(found[1])} {year(found[2])}",
+    rf"(?<![\w-])(?!may |march ){_MONTH}(,?) ([12]\d{{3}})(?!\w|[.,:/-]\d)",
+    lambda found: f"{_month(found[1])}{found[2]} {year(found[3])}",
 )
-
-# Months that are words in lower case, and what stands before them in dates.
-_WORDS = frozenset({"may", "march", "mar"})
-_SURELY = re.compile(r"\d(?:st|nd|rd|th)\b|\.")
-_BEFORE_DATES = re.compile(r"(?i)\b(?:on|by|since|until|till|from|before|after|to|and|,) ?$")
 
 
 def _month(written: str) -> str:

@@ -20,14 +20,14 @@ def corpus(tones, tmp_path):
 
 
 def add_clips(corpus, *names):
-    time = np.arange(int(2.3 * 22_050)) / 22_050
-    for number, name in enumerate(names):
-        pitch = 150 + 43 * number + 330 * name.startswith("later")
-        sound = 0.3 * np.sin(2 * np.pi * pitch * time) * np.sin(pitch / 30 * time) ** 2
-        sound += 0.01 * np.random.default_rng(pitch).standard_normal(len(time))
-        soundfile.write(corpus / "wavs" / f"{name}.wav", sound, 22_050)
+    samples, rate = soundfile.read(corpus / "wavs" / "tone-20.wav")
+    rng = np.random.default_rng(len(names))
+    for name in names:
+        # Each of its own level over time: copies are left out.
+        levels = np.repeat(rng.uniform(0.2, 1, 10), len(samples) // 10 + 1)[: len(samples)]
+        soundfile.write(corpus / "wavs" / f"{name}.wav", levels * samples, rate)
     with (corpus / "metadata.csv").open("a") as file:
-        file.writelines(f"\n{name}|{'la ' * (15 + number)}la." for name in names)
+        file.writelines(f"\n{name}|{'la ' * 21}la." for name in names)
 
 
 def remove_clips(corpus, names):
@@ -48,7 +48,7 @@ def test_both_networks_hold_out_the_same_for_good(make_voice, training, corpus):
     assert set(Voice.open(voice.folder).settings.held_out) == first
     assert len(first) == 2
     assert all(int(name[-2:]) >= 17 for name in first)  # those of 2 s and more
-    add_clips(corpus, *(f"new-{i:02d}" for i in range(3)))
+    add_clips(corpus, *(f"new-{i:02d}" for i in range(8)))
     gone = max(first)
     lines = (corpus / "metadata.csv").read_text()
     remove_clips(corpus, {gone})
@@ -82,6 +82,6 @@ def test_an_earlier_versions_choice_stays(make_voice, copy_voice, training, corp
     lost.corpus_report.unlink()
     noted = {"tone-07", "tone-11"}
     voice.corpus_report.write_text(json.dumps({"held_out": sorted(noted)}))
-    add_clips(corpus, *(f"new-{i:02d}" for i in range(3)))
+    add_clips(corpus, *(f"new-{i:02d}" for i in range(8)))
     assert held_out_by(voice, training)[0] == noted
     assert held_out_by(lost, training)[0] == by_hash
