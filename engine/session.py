@@ -211,6 +211,10 @@ class Session:
             text = f"the spend log cannot be closed: {type(error).__name__}: {error}"
             self._publisher.event(text, "error")
 
+    def _budget_text(self) -> str:
+        last = self._publisher.snapshot
+        return f"the budget of ${last.budget:,.2f} is used up: " if last.budget_is_used_up else ""
+
     def _undo(self) -> None:
         """Remove a new voice again; nothing may be written into its folder meanwhile."""
         if not self._preflight.takes_dataset or self._folder.failure() is not None:
@@ -299,7 +303,7 @@ class Session:
             if finish is not None and not finish.by_signal:
                 self._early_stop.undo()
             if self._spot.ended_preparation() or not isinstance(end, Declined):
-                self._publisher.event("ended before the first step")
+                self._publisher.event(f"{self._budget_text()}ended before the first step")
             else:
                 self._publisher.event("ended before the first step, to fix the corpus first")
                 self._undo()  # once it is fixed, the same command makes the voice

@@ -220,8 +220,8 @@ class Snapshot:
     idle_usd: float = 0.0
     """The part of it that was for idle time."""
     wait_seconds: float = 0.0
-    """How long the run has been waiting or preparing now; renewed every ten seconds, after five
-    minutes every minute."""
+    """How long the run has been waiting or preparing now; renewed every second while it prepares,
+    or else every ten seconds, after five minutes every minute."""
     wait_usd: float = 0.0
     """What that has cost, in US dollars."""
     wait_ends_at: float | None = None
