@@ -151,6 +151,12 @@ class Inbox:
         """Whether a command that ends the run waits inside; for long work that would be lost."""
         return self.find(Finish, Interruption, FolderGone) is not None
 
+    def newest(self, kind: type[_M]) -> _M | None:
+        """Return the command of a kind that came last; it stays inside."""
+        self._collect()
+        found = (command for command in reversed(self._arrived) if isinstance(command, kind))
+        return next(found, None)
+
     def find(self, *kinds: type[_M], seconds: float = 0.0) -> _M | None:
         """Return the oldest command of some kinds; wait for one at most so long.
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import InputError
+from engine.text.unknown import missed_characters, reading_note
 from engine.text.vocabulary import Vocabulary, split_sentences
 from engine.voice.folder import Voice
 
@@ -16,9 +17,10 @@ class Reading:
 
     sentences: tuple[str, ...]
     """As they are spoken one by one, numbers as words; none where nothing can be read."""
-    replaced: dict[str, str]
-    """Characters for which the voice has no symbol, and what it reads in place of each: nothing
-    or a space where it leaves one out."""
+    note: str
+    """What a listener misses or would not expect: see `reading_note`."""
+    missed: str
+    """Characters that are not spoken, each once, in lower case."""
     cut: bool
     """Whether a sentence is too long to be spoken in one piece."""
 
@@ -41,12 +43,13 @@ class Reader:
         cut = sum(map(len, pieces)) + len(pieces) > limit and len(pieces) > len(
             split_sentences(text, vocabulary, _NO_LIMIT)
         )
-        replaced = {one: vocabulary.replacement(one) for one in vocabulary.unknown(text)}
-        return Reading(tuple(pieces), replaced, cut)
+        missed = missed_characters(text, vocabulary)
+        return Reading(tuple(pieces), reading_note(text, vocabulary), missed, cut)
 
 
-def text_as_read(voice_folder: Path, text: str) -> list[str]:
-    """Return the sentences that a voice would speak one by one, numbers as words.
+def text_as_read(voice_folder: Path, text: str) -> tuple[list[str], str]:
+    """Return the sentences that a voice would speak one by one, numbers as words, and what is
+    lost of the text: see `reading_note`.
 
     Raises:
         InputError: there is no such voice, or nothing in the text that it can read.
@@ -55,7 +58,7 @@ def text_as_read(voice_folder: Path, text: str) -> list[str]:
     sentences = split_sentences(text, reader.vocabulary, reader.max_characters)
     if not sentences:
         raise nothing_to_speak(reader.vocabulary)
-    return sentences
+    return sentences, reading_note(text, reader.vocabulary)
 
 
 def nothing_to_speak(vocabulary: Vocabulary) -> InputError:

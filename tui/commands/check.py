@@ -102,11 +102,13 @@ def check(
 
 
 def _next_command(report: "CheckReport", options: "CheckOptions") -> str:
-    """What to do now; nothing where the list as a whole has to be fixed first."""
+    """What to do now; nothing where the list as a whole, or an option, has to be fixed first."""
     from engine.check.clean_copy import clean_command
     from tui.reports.check_words import train_command
 
     symbols: dict[str, object] = {"vocabulary": options.vocabulary, "cleaner": options.cleaner}
+    if any(found.kind == "other-language" for found in report.findings if report.harmful):
+        return ""
     if report.with_errors:
         return clean_command(options.dataset, against=options.against, **symbols)
     if report.harmful:

@@ -50,8 +50,11 @@ def say(
     if show_text:
         from engine.speech.reading import text_as_read
 
-        for sentence in text_as_read(voice, text):
+        sentences, note = text_as_read(voice, text)
+        for sentence in sentences:
             typer.echo(sentence)
+        if note:
+            print_error(note)
         return 0
     from engine.jobs.say import say as speak
 

@@ -12,13 +12,10 @@ from engine.errors import VoicecoachError
 from engine.formatting import printable
 from engine.run.commands import MAX_SENTENCE
 from engine.speech.reading import Reader, Reading, nothing_to_speak
-from engine.text.unknown import name_of
 from tui.screens.dialog import InputDialog
 
 _PAUSE_SECONDS = 0.1
 """Between two keys, after which the text is read: a long one takes a moment."""
-_MAX_NAMED = 4
-"""Characters without a symbol that are named; the others are counted."""
 
 
 class SentenceDialog(InputDialog[str]):
@@ -70,7 +67,7 @@ class SentenceDialog(InputDialog[str]):
             return True
         else:
             reading = self._reader.read(self.text[:MAX_SENTENCE])
-            self._unread.characters = _left_out(reading)
+            self._unread.characters = reading.missed
             self._input.refresh()
             if reading.sentences:
                 limit = self._reader.max_characters - 1
@@ -85,45 +82,23 @@ def reading_lines(reading: Reading, limit: int, length: int) -> list[Content]:
 
     `limit` is how many symbols the voice speaks in one piece.
     """
-    lost, lines = _left_out(reading), []
     # Above what is read, which may be too long to be in sight as a whole.
-    if lost:
-        lines.append(_warning(f"no symbol, left out: {_listed([name_of(one) for one in lost])}"))
+    lines = [_warning(reading.note)] if reading.note else []
     if reading.cut:
         lines.append(_warning(f"longer than {limit:,} characters: spoken in pieces"))
     if length > MAX_SENTENCE:
         lines.append(_warning(f"only the first {MAX_SENTENCE:,} characters are kept"))
-    lines += map(Content, reading.sentences)
-    stand_ins = [
-        f"{name_of(one)} as {becomes!r}"
-        for one, becomes in reading.replaced.items()
-        if one not in lost
-    ]
-    if stand_ins:
-        lines.append(Content.styled(f"no symbol, read: {_listed(stand_ins)}", "$quiet"))
-    return lines
-
-
-def _left_out(reading: Reading) -> list[str]:
-    return [one for one, becomes in reading.replaced.items() if not becomes.strip()]
+    return [*lines, *map(Content, reading.sentences)]
 
 
 def _warning(words: str) -> Content:
     return Content.styled(words, "$warning")
 
 
-def _listed(names: list[str]) -> str:
-    more = len(names) - _MAX_NAMED
-    return ", ".join(names[:_MAX_NAMED]) + (f" and {more:,} more" if more > 0 else "")
-
-
 class _Unread(Highlighter):
-    """Marks the characters of a text that the voice leaves out."""
+    """Marks the characters of a text that are not spoken."""
 
-    characters: list[str]
-
-    def __init__(self) -> None:
-        self.characters = []
+    characters = ""
 
     def highlight(self, text: Text) -> None:
         """Mark them."""

@@ -9,6 +9,7 @@ _QUOTE = re.compile('["“”]')
 _INCHES = re.compile(r"(?<![\w.,:/+-])\d{1,3}(?:\.\d{1,3})?(?:/\d{1,3})?$")
 _BY = re.compile(r" ?[×✕✖]| ?x ?\d")
 _BY_BEFORE = re.compile(r"[\"″”] ?[x×✕✖] ?[\d./]{1,8}$")
+_AFTER_ARTICLE = re.compile(r"\b[Aa]n? [\d./]{1,8}$")
 _SPEAKING = word_list("speaking")
 
 
@@ -34,7 +35,7 @@ def _is_inch(mark: Found) -> bool:
         return True
     if not mark.follows(_INCHES, 12):
         return False
-    if mark.goes_on_with(_BY):
+    if mark.goes_on_with(_BY) or mark.follows(_AFTER_ARTICLE, 14):
         return True
     # The quotation may have begun in the clip before.
     word = mark.next_word
@@ -172,6 +173,7 @@ def _is_adjective(found: Found, unit: str, stop: str) -> bool:
     """Whether the measure describes what follows: a 5 km run."""
     following = found.next_word
     sign_of = unit in ("″", "′") and not stop and following not in _AFTER_INCHES
-    if following[:1].islower() and (sign_of or found.follows_article):
+    noun = following[:1].islower() or (following.isupper() and len(following) > 1)
+    if noun and (sign_of or found.follows_article):
         return True
     return unit == "°" and found.goes_on_with(_CORNER)
