@@ -70,7 +70,8 @@ def _host(found: Found) -> str | None:
 # Of Windows; of Unix from a known folder, or with several parts; and of a file below a folder.
 _PART = r"[\w.+@-]{1,80}"
 addresses_spoken.add(
-    rf"(?<![\w\\])(?:[A-Za-z]:\\|\\\\(?=\w))(?:{_PART}(?:\\{_PART}){{0,20}}\\?)?", _address
+    rf"(?<![\w\\])(?:[A-Za-z]:\\|\\\\(?=\w))(?:{_PART}(?: {_PART}){{0,2}}\\){{0,20}}(?:{_PART})?",
+    _address,
 )
 addresses_spoken.add(
     rf"(?<![\w.<:/)~])(?:(?:~|\.\.?|\.[A-Za-z][\w-]{{0,20}})(?=/[.\w])"

@@ -19,7 +19,9 @@ _SALT = re.compile(r"[A-Z][a-z]?(?:[A-Z]|Cl|Br|OH|CN)")
 _PART = re.compile(r"[A-Za-z]|\d+")
 
 
-@formulas_spoken.reads(rf"(?<![A-Za-z.'’-])({_GROUP}{{2,8}}|[HONF]2)(?![A-Za-z\d'’])(?!-\d)")
+@formulas_spoken.reads(
+    rf"(?<![A-Za-z.'’-])({_GROUP}{{2,8}}|[HONF]2)(?![A-Za-z\d'’])(?!-\d| \d[A-Z]{{2}}\b)"
+)
 def _compound(found: Found) -> str | None:
     formula = found[1]
     if not (formula in _COMPOUNDS or _is_compound(formula)):
