@@ -1,9 +1,8 @@
 """The clips of a corpus: which recordings can be learned from, and why others cannot."""
 
-import hashlib
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -190,20 +189,6 @@ def usable_clips(scan: CorpusScan, vocabulary: Vocabulary, limits: Limits) -> Co
             f" Line {first.line}, {first.clip_id}: {first.reason}."
         )
     return Corpus(scan.dataset, tuple(clips), tuple(rejected))
-
-
-def held_out(clips: Iterable[Clip]) -> frozenset[str]:
-    """Ids of the clips that are never trained on: one in ten, at least one, at most eight.
-
-    They are those with the smallest hash of their id, so a clip that is added or removed
-    changes at most one of the others, and the order of the list changes none. Of fewer than
-    two clips none is held out.
-    """
-    ids = [clip.clip_id for clip in clips]
-    if len(ids) < 2:
-        return frozenset()
-    ids.sort(key=lambda clip_id: hashlib.sha256(clip_id.encode()).digest())
-    return frozenset(ids[: max(1, min(8, len(ids) // 10))])
 
 
 def too_long(seconds: float, limits: Limits, audio: AudioSpec) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from engine.errors import InputError
 from engine.files import read_plain, remove_all, replacing, write_whole
+from engine.formatting import duration
 from engine.serialization import from_json
 
 UNREADABLE = "unreadable"
@@ -18,6 +19,8 @@ UNREADABLE = "unreadable"
 _MAX_NAMED = 3
 # More than the list of any corpus has; a file that is longer is none.
 _MAX_BYTES = 2**28
+# The name of the length in seconds, which no clip has.
+_SECONDS = ""
 # The name of the record's own checksum, which no absolute path has.
 _SUM = "checksum"
 
@@ -31,6 +34,8 @@ class CorpusContent:
 
     clips: Mapping[str, str]
     """Hashes by id."""
+    seconds: float | None = None
+    """Length of all recordings together; None where an earlier version saved it."""
 
     @cached_property
     def key(self) -> str:
@@ -43,21 +48,25 @@ class CorpusContent:
         Raises:
             EngineError: it cannot be written.
         """
-        if load_content(folder, self.key) is None:
-            content = json.dumps(dict(sorted(self.clips.items())), indent=0).encode()
+        if load_content(folder, self.key) != self:
+            seconds = {} if self.seconds is None else {_SECONDS: self.seconds}
+            content = json.dumps(seconds | dict(sorted(self.clips.items())), indent=0).encode()
             write_whole(folder / f"{self.key}.json", content, make_folders=False)
 
     def changes_since(self, old: "CorpusContent") -> str:
-        """Say how many clips were added, removed and changed, and name a few of each."""
+        """Say how many clips were added, removed and changed, and how long both are."""
         both = old.clips.keys() & self.clips.keys()
         kinds = {
             "added": self.clips.keys() - both,
             "removed": old.clips.keys() - both,
             "changed": {one for one in both if old.clips[one] != self.clips[one]},
         }
-        return ", ".join(
+        parts = [
             f"{len(ids):,} {kind} ({first_few(sorted(ids))})" for kind, ids in kinds.items() if ids
-        )
+        ]
+        if self.seconds is not None and old.seconds is not None:
+            parts.append(f"now {duration(self.seconds)} of speech, {duration(old.seconds)} before")
+        return ", ".join(parts)
 
 
 def hash_of_clip(recording: str, text: str) -> str:
@@ -69,9 +78,12 @@ def load_content(folder: Path, key: str) -> CorpusContent | None:
     """Read what was saved under a key; None where that is gone or damaged."""
     path = folder / f"{key}.json"
     try:
-        content = CorpusContent(from_json(read_plain(path, _MAX_BYTES), dict[str, str], path))
+        found = from_json(read_plain(path, _MAX_BYTES), dict[str, str | float], path)
     except (OSError, InputError):
         return None
+    seconds = found.pop(_SECONDS, None)
+    clips = {clip_id: digest for clip_id, digest in found.items() if isinstance(digest, str)}
+    content = CorpusContent(clips, seconds if isinstance(seconds, float) else None)
     return content if content.key == key else None
 
 

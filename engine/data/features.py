@@ -138,7 +138,8 @@ class FeatureStore:
         """Clips of the corpus that failed in analysis: silent, unreadable, too long."""
         hash_of = dict(zip(by_id, hashes, strict=True))
         self.content = CorpusContent(
-            {clip.clip_id: hash_of_clip(hash_of[clip.clip_id], clip.text) for clip in self.clips}
+            {clip.clip_id: hash_of_clip(hash_of[clip.clip_id], clip.text) for clip in self.clips},
+            round(index.frames * audio.hop_length / audio.sample_rate, 2),
         )
         """What the usable clips consist of, their transcripts included."""
         self.key = index.key

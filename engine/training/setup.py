@@ -32,10 +32,11 @@ from engine.run.commands import Inbox
 from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Progress
+from engine.training.corpus_history import note_corpus, report_corpus_change
 from engine.training.initial_weights import newest_checkpoint, take_over_source
 from engine.training.learner import Learner
 from engine.training.recipe import Recipe, recipe_named
-from engine.training.training_data import load_training_data, note_corpus, report_corpus_change
+from engine.training.training_data import load_training_data
 from engine.voice.folder import SETTINGS, Voice
 from engine.voice.layout import is_exposed
 from engine.voice.settings import VoiceSettings
@@ -92,16 +93,19 @@ def prepare(
     spec = checkpoint.spec if checkpoint else voice.settings.fresh_spec(network)
     publisher.update(preset=size_of(spec))
     size = _checkpoint_bytes(spec, recipe)
-    store, training, held_out = load_training_data(options, voice, size, publisher, inbox)
+    data = load_training_data(options, voice, size, publisher, inbox)
+    store, held_out = data.store, data.held_out
     learner = _make_learner(voice, spec, recipe, checkpoint, device, precision)
     crop = recipe.crop_frames if network == "ssrn" else None
-    batches = _batch_source(training, store, voice, network, recipe, crop)
+    batches = _batch_source(data.training, store, voice, network, recipe, crop)
     batches.reseed(learner.recovery.salt)
     _probe_memory(learner, batches, publisher)
     whole = _batch_source(held_out, store, voice, network, recipe, None)
     # The clip of middle length.
-    clip = sorted(held_out, key=store.coarse_frames)[len(held_out) // 2]
-    note_corpus(voice, publisher)
+    clip = sorted(held_out, key=lambda i: (store.coarse_frames(i), store.clips[i].clip_id))[
+        len(held_out) // 2
+    ]
+    note_corpus(voice, [store.clips[i].clip_id for i in held_out], publisher)
     return TrainingContext(
         voice=voice,
         network=network,
@@ -115,7 +119,9 @@ def prepare(
         base_step=checkpoint.base_step if checkpoint else 0,
         unlogged=checkpoint.unlogged if checkpoint else Unlogged(),
         damaged=newest.damaged[0] if newest.damaged else None,
-        corpus_change=report_corpus_change(voice, network, checkpoint, store.content, publisher),
+        corpus_change=report_corpus_change(
+            voice, network, checkpoint, store.content, data.lost_letters, publisher
+        ),
     )
 
 

@@ -1,16 +1,16 @@
 """What a run learns from: the clips of the corpus and their features, and changes of either."""
 
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
-from engine.checkpoints.checkpoint import Checkpoint
 from engine.choices import NetworkName
-from engine.data.clips import METADATA, Corpus, held_out, scan_corpus, usable_clips
-from engine.data.corpus_changes import CorpusContent, first_few, keep_only, load_content
+from engine.data.clips import METADATA, Corpus, scan_corpus, usable_clips
+from engine.data.corpus_changes import first_few
 from engine.data.features import FeatureStore
 from engine.data.metadata import Rejected
-from engine.errors import EngineError, InputError, VoicecoachError
-from engine.files import make_folder, require_room, unremoved_message, write_whole
+from engine.errors import EngineError, InputError
+from engine.files import require_room, write_whole
 from engine.formatting import format_bytes, plural
 from engine.machine.background import BackgroundThread
 from engine.machine.lock import FolderLostError
@@ -20,6 +20,7 @@ from engine.run.publisher import Publisher
 from engine.run.snapshot import Progress
 from engine.serialization import to_json
 from engine.text.unknown import UnknownCharacter, sentence_about, unknown_characters
+from engine.training.corpus_history import CorpusHistory
 from engine.training.data_check import CheckRecord, DataCheck
 from engine.voice.folder import Voice
 
@@ -34,21 +35,31 @@ _BYTES_OF_A_FEATURE = 2
 _WATCH_SECONDS = 60.0
 
 
+@dataclass(frozen=True)
+class TrainingData:
+    """The clips of a corpus that can be used, and which of them to train on."""
+
+    store: FeatureStore
+    training: list[int]
+    """Numbers of the clips to train on."""
+    held_out: list[int]
+    """Numbers of the others."""
+    lost_letters: str
+    """Letters that the corpus is the first of the voice to have, and that cannot be read."""
+
+
 def load_training_data(
     options: TrainOptions,
     voice: Voice,
     checkpoint_bytes: int,
     publisher: Publisher,
     inbox: Inbox,
-) -> tuple[FeatureStore, list[int], list[int]]:
+) -> TrainingData:
     """Read the corpus, check it, and compute its features unless they are in the cache.
 
     The check comes first, and a person at a screen is asked where it found errors: features take
     far longer. The snapshot says what was left out; everything found is in `check.json` and
     `corpus.json`.
-
-    Returns:
-        The features, and the numbers of the clips to train on and of those held out.
 
     Raises:
         InputError: the dataset cannot be used.
@@ -56,7 +67,7 @@ def load_training_data(
         Cancelled: the person asked to finish before the features were complete.
         Declined: the person did not want to train on what the check found.
     """
-    settings = voice.settings
+    settings, history = voice.settings, CorpusHistory.of(voice)
     publisher.update(progress=Progress("reading the corpus", 0, 1))
     scan = scan_corpus(voice.dataset)
     corpus = usable_clips(scan, voice.vocabulary, settings.limits)
@@ -72,12 +83,17 @@ def load_training_data(
             f"{voice.dataset} has a single usable clip; training needs at least two, one to "
             f"train on and one to evaluate with."
         )
-    ids = held_out(store.clips)
-    training = [i for i, clip in enumerate(store.clips) if clip.clip_id not in ids]
+    ids = history.held_out_of(store, publisher)
     rejected = sorted((*corpus.rejected, *store.rejected), key=lambda clip: clip.line)
     _report_rejected(rejected, len(scan.rows) + len(scan.malformed), check, voice, publisher)
     _save_report(store, ids, rejected, unknown, voice, publisher)
-    return store, training, sorted({*range(len(store.clips))} - {*training})
+    chosen = [clip.clip_id in ids for clip in store.clips]
+    return TrainingData(
+        store,
+        training=[i for i, held_out in enumerate(chosen) if not held_out],
+        held_out=[i for i, held_out in enumerate(chosen) if held_out],
+        lost_letters=history.lost_letters(unknown),
+    )
 
 
 def _require_room(voice: Voice, checkpoint_bytes: int, record: CheckRecord | None) -> None:
@@ -135,10 +151,8 @@ def _open_features(
 def _report_unknown(unknown: tuple[UnknownCharacter, ...], publisher: Publisher) -> None:
     """Report the characters that the voice has no symbol for, and what is read instead."""
     for one in unknown[:_MAX_UNKNOWN]:
-        # A lost letter changes what a network learns; lost punctuation hardly does.
-        lost = one.character.isalnum() and not one.becomes.strip()
         text = f"without a symbol: {sentence_about(one)}"
-        publisher.event(text, "warning" if lost else "information")
+        publisher.event(text, "warning" if one.is_lost_letter else "information")
     if len(unknown) > _MAX_UNKNOWN:
         others = plural(len(unknown) - _MAX_UNKNOWN, "other character")
         publisher.event(f"and {others} without a symbol; see corpus.json")
@@ -182,50 +196,6 @@ def _save_report(
         write_whole(voice.corpus_report, to_json(report, indent=2) + b"\n", make_folders=False)
     except EngineError as error:
         publisher.event(str(error), "warning")
-
-
-def note_corpus(voice: Voice, publisher: Publisher) -> None:
-    """Note in `voice.toml` that the voice learns from recordings in another place; report it."""
-    try:
-        before = voice.note_corpus()
-    except VoicecoachError as error:
-        publisher.event(f"the new place of the recordings is not noted: {error}", "warning")
-        return
-    if before is not None:
-        publisher.event(f"recordings: {voice.dataset} (until now {before}); noted in voice.toml")
-
-
-def report_corpus_change(
-    voice: Voice,
-    network: NetworkName,
-    checkpoint: Checkpoint | None,
-    content: CorpusContent,
-    publisher: Publisher,
-) -> str:
-    """Report in what the corpus differs from the one that a checkpoint was trained on.
-
-    What it consists of is saved beside the checkpoints, so that a later run can compare.
-
-    Returns:
-        What was reported; nothing where nothing differs, or no other corpus is known.
-    """
-    folder = voice.folder / network / "corpora"
-    known = checkpoint.corpus if checkpoint else ""
-    text = ""
-    if known and known != content.key:
-        old = load_content(folder, known)
-        what = "which clips is not known here" if old is None else content.changes_since(old)
-        text = f"Recordings changed since {network} was last trained: {what}"
-        publisher.warn(f"{text}.")
-    try:
-        folder = voice.locate() / network / "corpora"
-        make_folder(folder, within=voice.folder)
-        content.save(folder)
-        if left := keep_only(folder, {known, content.key}):
-            publisher.event(unremoved_message(left), "warning")
-    except (EngineError, OSError) as error:
-        publisher.event(f"a later run cannot say what changes in the corpus: {error}", "warning")
-    return text
 
 
 def watch_corpus(

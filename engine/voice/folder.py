@@ -3,6 +3,7 @@
 Reading a voice imports neither torch nor librosa, so that `info` answers at once.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -149,20 +150,24 @@ class Voice:
         if self.settings.dataset is None or dataset.resolve() != self.dataset:
             self._corpus = as_stored(dataset, self.folder)
 
-    def note_corpus(self) -> Path | None:
+    def note_corpus(self, held_out: Iterable[str]) -> Path | None:
         """Write into `voice.toml` where the recordings are, once they proved to be usable.
 
+        Args:
+            held_out: the ids of clips that must not be trained on from now on; those of before
+                stay, for they may come back.
+
         Returns:
-            Where they were before; None where that is the same place.
+            Where the recordings were before; None where that is the same place.
 
         Raises:
             InputError, EngineError: as `save`.
         """
-        corpus, before = self._corpus, self.settings.dataset
-        if corpus is None or before is None or corpus == before:
-            return None
-        self.save(replace(self.settings, dataset=corpus))
-        return (self.folder / before).resolve()
+        before, known = self.settings.dataset, self.settings.held_out
+        corpus = self._corpus or before
+        kept = (*known, *sorted({*held_out} - {*known}))
+        self.save(replace(self.settings, dataset=corpus, held_out=kept))
+        return None if before is None or corpus == before else (self.folder / before).resolve()
 
     @property
     def vocabulary(self) -> Vocabulary:

@@ -42,6 +42,7 @@ _COMMENTS = {
     "sentence": "what auditions speak",
     "mirror": "where checkpoints were copied to; used only when --mirror names it",
     "id": "identifies this voice in its mirror; do not edit",
+    "held_out": "clips that are never trained on, to evaluate with; do not edit",
 }
 _AUTO = "auto"
 _CHOICES: dict[str, tuple[str, ...]] = {
@@ -93,6 +94,8 @@ class VoiceSettings:
     """Where checkpoints were copied to. A run copies only to the mirror that its options name."""
     id: Annotated[str, Meta(min_length=1)] | None = None
     """Identifies the voice in its mirror; None for one that never had a mirror."""
+    held_out: tuple[str, ...] = ()
+    """Ids of clips that neither network is trained on; empty until the first run has chosen."""
     audio: AudioSpec = field(default_factory=AudioSpec)
     limits: Limits = field(default_factory=Limits)
 
@@ -108,7 +111,9 @@ _SETTINGS = [one.name for one in fields(VoiceSettings) if one.name not in ("pric
 _SETTINGS += [f"{table}.{one.name}" for table, kind in _TABLES.items() for one in fields(kind)]
 # These have a default in older files. One that lacks any other was cut off, and perhaps the budget
 # with it.
-_ADDED_LATER = {"dataset", "cleaner", "budget", "dropout", "checkpoint_minutes", "mirror", "id"}
+_ADDED_LATER = {
+    *("dataset", "cleaner", "budget", "dropout", "checkpoint_minutes", "mirror", "id", "held_out")
+}
 
 
 def parse_settings(text: str, path: Path) -> VoiceSettings:
@@ -241,7 +246,7 @@ def settings_text(
 
 def _plain(settings: VoiceSettings) -> dict[str, Any]:
     # TOML has no word for nothing: the line is left out.
-    plain = {name: value for name, value in asdict(settings).items() if value is not None}
+    plain = {name: value for name, value in asdict(settings).items() if value not in (None, ())}
     dataset = plain.pop("dataset", None)
     if plain.pop("price_auto"):
         plain["price"] = _AUTO

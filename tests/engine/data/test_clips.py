@@ -11,7 +11,6 @@ from engine.data.clips import (
     Clip,
     Corpus,
     Limits,
-    held_out,
     map_in_order,
     scan_corpus,
     usable_clips,
@@ -122,26 +121,6 @@ def test_what_a_corpus_lacks_is_named(tmp_path: Path) -> None:
         InputError, match=r"none of its 2 clips can be used\. Line 2, a: has no recording"
     ):
         opened(tmp_path)
-
-
-def clips_named(*ids: str) -> list[Clip]:
-    return [Clip(i, name, Path(f"{name}.wav"), "text") for i, name in enumerate(ids, 1)]
-
-
-@pytest.mark.parametrize(
-    ("clips", "expected"), [(0, 0), (1, 0), (2, 1), (19, 1), (20, 2), (60, 6), (80, 8), (500, 8)]
-)
-def test_number_of_held_out_clips(clips: int, expected: int) -> None:
-    assert len(held_out(clips_named(*(f"clip-{i}" for i in range(clips))))) == expected
-
-
-def test_held_out_clips_depend_on_ids_alone() -> None:
-    names = [f"clip-{i}" for i in range(100)]
-    chosen = held_out(clips_named(*names))
-    assert held_out(clips_named(*reversed(names))) == chosen
-    for removed in names:
-        remaining = held_out(clips_named(*(name for name in names if name != removed)))
-        assert chosen - {removed} <= remaining
 
 
 def test_map_in_order_is_lazy_and_can_be_cancelled() -> None:

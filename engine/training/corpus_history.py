@@ -1,0 +1,140 @@
+"""What a voice has learned from so far: clips stay held out, and a changed corpus is reported."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from engine.checkpoints.checkpoint import Checkpoint
+from engine.checkpoints.state import read_state
+from engine.choices import NETWORKS, NetworkName
+from engine.data.corpus_changes import CorpusContent, keep_only, load_content
+from engine.data.features import FeatureStore
+from engine.data.held_out import ClipLength, choose_held_out, chosen_by_hash_alone
+from engine.errors import EngineError, InputError, VoicecoachError
+from engine.files import make_folder, unremoved_message
+from engine.run.publisher import Publisher
+from engine.text.unknown import UnknownCharacter, name_of
+from engine.voice.folder import Voice, read_corpus_report
+
+
+@dataclass(frozen=True)
+class CorpusHistory:
+    """What earlier runs of a voice, of either network, left to know about their recordings."""
+
+    held_out: frozenset[str]
+    """Ids of the clips held out so far; none for a voice that has yet to choose, or whose record
+    is lost."""
+    learned: frozenset[str]
+    """Ids of the clips that a network has learned, as far as that is recorded here."""
+    unknown: frozenset[str]
+    """Characters without a symbol that the last run found."""
+    trained: bool
+    """Whether a network has made steps."""
+
+    @classmethod
+    def of(cls, voice: Voice) -> "CorpusHistory":
+        """Read it; to be called before a run writes `corpus.json` anew."""
+        report = read_corpus_report(voice)
+        unknown = [one for one in report.get("unknown_characters", ()) if isinstance(one, dict)]
+        trained = [network for network in NETWORKS if _is_trained(voice, network)]
+        seen = {clip_id for network in trained for clip_id in _clips_of(voice, network)}
+        known: Collection[object] = voice.settings.held_out
+        if trained and not known:
+            # Of an earlier version, which noted them elsewhere.
+            known = report.get("held_out") or chosen_by_hash_alone(seen)
+        held_out = frozenset(clip_id for clip_id in known if isinstance(clip_id, str))
+        characters = frozenset(str(one.get("character")) for one in unknown)
+        return cls(held_out, frozenset(seen) - held_out, characters, bool(trained))
+
+    def held_out_of(self, store: FeatureStore, publisher: Publisher) -> frozenset[str]:
+        """The clips of a corpus to hold out: those of before that it has, or else other ones.
+
+        What a network has learned tells little: it is held out where nothing else is left.
+        """
+        seconds = store.audio.coarse_frame_seconds
+        clips = {
+            clip.clip_id: ClipLength(store.coarse_frames(i) * seconds, len(clip.text))
+            for i, clip in enumerate(store.clips)
+        }
+        held_out = self.held_out
+        if self.trained and not held_out:
+            held_out = chosen_by_hash_alone(clips)
+        kept = clips.keys() & held_out
+        if kept and len(kept) < len(clips):
+            return frozenset(kept)
+        new = {clip_id: length for clip_id, length in clips.items() if clip_id not in self.learned}
+        chosen = choose_held_out(new or clips)
+        if self.held_out:
+            text = f"held-out clips are new, because those of before cannot be used: {len(chosen)}"
+            if not new:
+                text += " that the voice has learned, so that the held-out loss looks too good"
+            publisher.event(text, "warning")
+        return chosen
+
+    def lost_letters(self, unknown: tuple[UnknownCharacter, ...]) -> str:
+        """Name the letters that a corpus is the first to have and of which nothing is read."""
+        return ", ".join(
+            name_of(one.character)
+            for one in unknown
+            if one.is_lost_letter and one.character not in self.unknown
+        )
+
+
+def _is_trained(voice: Voice, network: NetworkName) -> bool:
+    newest = voice.newest(network)
+    try:
+        return newest is not None and newest.step > read_state(newest.path).base_step
+    except InputError:
+        return True  # nobody knows
+
+
+def _clips_of(voice: Voice, network: NetworkName) -> set[str]:
+    folder = voice.folder / network / "corpora"
+    contents = [load_content(folder, path.stem) for path in folder.glob("*.json")]
+    return {clip_id for content in contents if content for clip_id in content.clips}
+
+
+def note_corpus(voice: Voice, held_out: Collection[str], publisher: Publisher) -> None:
+    """Note in `voice.toml` where the recordings are and what is held out; report a new place."""
+    try:
+        before = voice.note_corpus(held_out)
+    except VoicecoachError as error:
+        publisher.event(f"the place of the recordings is not noted: {error}", "warning")
+        return
+    if before is not None:
+        publisher.event(f"recordings: {voice.dataset} (until now {before}); noted in voice.toml")
+
+
+def report_corpus_change(
+    voice: Voice,
+    network: NetworkName,
+    checkpoint: Checkpoint | None,
+    content: CorpusContent,
+    lost_letters: str,
+    publisher: Publisher,
+) -> str:
+    """Report in what the corpus differs from the one that a checkpoint was trained on.
+
+    What it consists of is saved beside the checkpoints, so that a later run can compare.
+
+    Returns:
+        What was reported; nothing where nothing differs, or no other corpus is known.
+    """
+    folder = voice.folder / network / "corpora"
+    known = checkpoint.corpus if checkpoint else ""
+    text = ""
+    if known and known != content.key:
+        old = load_content(folder, known)
+        what = "which clips is not known here" if old is None else content.changes_since(old)
+        text = f"Recordings changed since {network} was last trained: {what}"
+        if lost_letters:
+            text += f"; the voice has no symbol for {lost_letters}"
+        publisher.warn(f"{text}.")
+    try:
+        folder = voice.locate() / network / "corpora"
+        make_folder(folder, within=voice.folder)
+        content.save(folder)
+        if left := keep_only(folder, {known, content.key}):
+            publisher.event(unremoved_message(left), "warning")
+    except (EngineError, OSError) as error:
+        publisher.event(f"a later run cannot say what changes in the corpus: {error}", "warning")
+    return text

@@ -1,0 +1,81 @@
+"""Clips that are held out once stay held out."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from engine.data.held_out import chosen_by_hash_alone
+from engine.voice.folder import Voice
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def corpus(tones, tmp_path):
+    return Path(shutil.copytree(tones, tmp_path / "corpus"))
+
+
+def add_clips(corpus, *names):
+    for name in names:
+        shutil.copy(corpus / "wavs" / "tone-20.wav", corpus / "wavs" / f"{name}.wav")
+    with (corpus / "metadata.csv").open("a") as file:
+        file.writelines(f"\n{name}|la la la la la la la la." for name in names)
+
+
+def remove_clips(corpus, names):
+    path = corpus / "metadata.csv"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(line for line in lines if line.partition("|")[0] not in names))
+
+
+def held_out_by(voice, training, **given):
+    snapshot = training.end(training.start(voice, "+1", **given))
+    assert not snapshot.failure
+    return set(json.loads(voice.corpus_report.read_text())["held_out"]), training.texts(snapshot)
+
+
+def test_both_networks_hold_out_the_same_for_good(make_voice, training, corpus):
+    voice = make_voice(dataset=corpus)
+    first, _ = held_out_by(voice, training)
+    assert set(Voice.open(voice.folder).settings.held_out) == first
+    assert len(first) == 2
+    assert all(int(name[-2:]) >= 17 for name in first)  # those of 2 s and more
+    add_clips(corpus, *(f"new-{i:02d}" for i in range(8)))
+    gone = max(first)
+    lines = (corpus / "metadata.csv").read_text()
+    remove_clips(corpus, {gone})
+    voice.corpus_report.unlink()
+    assert held_out_by(voice, training, network="ssrn")[0] == first - {gone}
+    (corpus / "metadata.csv").write_text(lines)
+    assert held_out_by(voice, training)[0] == first
+
+    # None of them is left: what was not trained on comes first.
+    remove_clips(corpus, first)
+    add_clips(corpus, "later-1", "later-2")
+    later, told = held_out_by(voice, training)
+    assert later <= {"later-1", "later-2"}
+    assert [text for text in told if text.startswith("held-out clips are new")]
+    assert set(Voice.open(voice.folder).settings.held_out) == first | later
+    remove_clips(corpus, {"later-1", "later-2"})
+    again, told = held_out_by(voice, training)
+    assert len(again) == 2
+    assert any("looks too good" in text for text in told)
+
+
+def test_an_earlier_versions_choice_stays(make_voice, copy_voice, training, corpus):
+    voice = make_voice(dataset=corpus)
+    names = [f"tone-{number:02d}" for number in range(23)]
+    by_hash = chosen_by_hash_alone(names)
+    held_out_by(voice, training)
+    settings = voice.folder / "voice.toml"
+    lines = settings.read_text().splitlines()
+    settings.write_text("\n".join(line for line in lines if not line.startswith("held_out")))
+    lost = copy_voice(voice, "lost")
+    lost.corpus_report.unlink()
+    noted = {"tone-07", "tone-11"}
+    voice.corpus_report.write_text(json.dumps({"held_out": sorted(noted)}))
+    add_clips(corpus, *(f"new-{i:02d}" for i in range(8)))
+    assert held_out_by(voice, training)[0] == noted
+    assert held_out_by(lost, training)[0] == by_hash
