@@ -16,12 +16,12 @@ from engine.data.metadata import Rejected
 from engine.errors import InputError
 
 MENDED = {
-    *("dc-offset", "hum", "noisy", "over-full-scale", "too-long"),
+    *("dc-offset", "hum", "noisy", "over-full-scale", "too-long", "text-too-long"),
     *("inner-pause", "leading-pause", "trailing-pause"),
     *("spoken-too-fast", "spoken-too-slowly", "shifted-texts"),
 }
-"""Errors of `check` that the repair removes, or that only its result can tell; clips with any other
-error are left out."""
+"""Errors of `check` that repairing or splitting removes, or that only the result can tell; clips
+with any other error are left out."""
 
 SPEECH_LEVEL = -20.0
 """Level of the speech in a repaired recording, in dB of full scale: a decibel below LJ Speech,
@@ -72,6 +72,13 @@ def repair_clip(clip: Clip, folder: Path, audio: AudioSpec, limits: Limits) -> O
         waveform = load_recording(clip.path, audio.sample_rate)
     except InputError as error:
         return Rejected(clip.line, clip.clip_id, str(error).rstrip("."))
+    return repair_waveform(clip, waveform, folder, audio, limits)
+
+
+def repair_waveform(
+    clip: Clip, waveform: NDArray[np.float32], folder: Path, audio: AudioSpec, limits: Limits
+) -> Outcome:
+    """The same for samples `(N,)` at the voice's rate, all of the clip's recording or a part."""
     repaired, trimmed, shortened, gain = _repair(waveform, audio.sample_rate)
     if not len(repaired):
         return Rejected(clip.line, clip.clip_id, "has no sound that stands out from its noise")
@@ -130,6 +137,7 @@ def _repair(
 
 
 def high_pass(waveform: NDArray[np.float32], sample_rate: int) -> NDArray[np.float32]:
+    """Samples `(N,)` without what lies below 100 Hz."""
     # Imported where it is used: it takes half a second.
     from scipy.signal import butter, sosfiltfilt
 

@@ -1,18 +1,18 @@
 """What the letters of a corpus sound like, learned from its own recordings and texts.
 
-Each letter is a Gaussian over mel cepstra. The Gaussians begin with texts that are spread evenly
-over the sound of their recordings; aligning and estimating in turn improves them (Viterbi
-training of hidden Markov models), in any language that is written with letters.
+The beginning and the end of each letter are Gaussians over mel cepstra. At first the texts are
+spread evenly over the sound of their recordings; aligning and estimating in turn improves on that
+(Viterbi training of hidden Markov models), in any language that is written with letters.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from engine.check.alignment import Floats, Heard, Integers, Task, align, listen
+from engine.check.alignment import STATES, Floats, Heard, Integers, Task, align, listen
 from engine.check.levels import HOP_SECONDS, measure_levels
 from engine.data.audio import AudioSpec
 from engine.data.spectrograms import mel_filter_bank
@@ -27,12 +27,12 @@ _FLOOR = 1e-5
 _ROUNDS = 8
 # Neighbouring frames are not independent: each counts as this share of one.
 _FRAME_WEIGHT = 0.1
-# Frames of all letters together that each letter is estimated from besides its own.
+# Frames of all letters together that each Gaussian is estimated from besides its own.
 _SHARED_FRAMES = 20.0
-# A letter's variance is at least this share of that of all.
+# A Gaussian's variance is at least this share of that of all.
 _MIN_VARIANCE = 0.05
-# An even pace is left by this many letters, and by this share in a stretch of so many seconds.
-_ENDS, _PACE, _STRETCH = 2.0, 0.2, 3.0
+# An even pace is left by this many states, and by this share in a stretch of so many seconds.
+_ENDS, _PACE, _STRETCH = 4.0, 0.2, 3.0
 _EVEN_WEIGHT = 0.02
 
 
@@ -49,7 +49,8 @@ class Sound:
 class Script:
     """A text as letters that may be looked for."""
 
-    letters: str
+    letters: tuple[str, ...]
+    """Between spaces where a word is one letter."""
     kinds: Integers
     """See `Task.kinds`."""
 
@@ -84,39 +85,49 @@ def _cepstra(waveform: NDArray[np.float32], frames: int) -> Floats:
 class LetterSounds:
     """What each letter of a corpus sounds like."""
 
-    def __init__(self, pairs: Sequence[tuple[Sound, Script]]) -> None:
-        """Learn from recordings and their texts, of which there must be one at least."""
-        self._places = {letter: i for i, letter in enumerate(_alphabet(pairs))}
+    def __init__(
+        self,
+        pairs: Sequence[tuple[Sound, Script]],
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Learn from recordings and their texts, one or more; badly if `cancelled()` comes true."""
+        self._numbers = {letter: number for number, letter in enumerate(_alphabet(pairs))}
         speech = np.concatenate([sound.cepstra[sound.heard.sounding] for sound, _ in pairs])
         self._all = speech.mean(axis=0), speech.var(axis=0) + 1e-3
         tasks = [_even_task(sound, script) for sound, script in pairs]
-        for _ in range(_ROUNDS):
+        for number in range(_ROUNDS):
+            if number and cancelled():
+                break
             self._estimate(pairs, [align(task) for task in tasks])
             tasks = [self.task(sound, script) for sound, script in pairs]
 
     def task(self, sound: Sound, script: Script) -> Task:
         """The task of aligning a text with a recording; its letters may be new."""
-        places = [self._places.get(letter, -1) for letter in script.letters]
-        # The last column is that of a letter never heard.
-        fits = np.pad(self._log_densities(sound.cepstra), ((0, 0), (0, 1)))
-        return Task(sound.heard, _FRAME_WEIGHT * fits[:, places], script.kinds)
+        fits = self._log_densities(sound.cepstra)
+        # The last columns are those of a letter never heard.
+        fits = np.pad(fits, ((0, 0), (0, STATES)))[:, self._states(script)]
+        return Task(sound.heard, _FRAME_WEIGHT * fits, script.kinds)
+
+    def _states(self, script: Script) -> Integers:
+        """The Gaussian of each state of a text."""
+        unknown = len(self._numbers)
+        numbers = [self._numbers.get(letter, unknown) for letter in script.letters]
+        states: Integers = STATES * np.array(numbers)[:, None] + np.arange(STATES)
+        return states.ravel()
 
     def _log_densities(self, cepstra: Floats) -> Floats:
-        """How much better each letter fits each frame than all together, `(T, letters)`."""
+        """How much better each Gaussian fits each frame than all together, `(T, states)`."""
         return _gaussians(cepstra, *self._each) - _gaussians(
             cepstra, *(values[None] for values in self._all)
         )
 
-    def _estimate(
-        self, pairs: Sequence[tuple[Sound, Script]], paths: Sequence[Integers]
-    ) -> None:
+    def _estimate(self, pairs: Sequence[tuple[Sound, Script]], paths: Sequence[Integers]) -> None:
         mean, variance = self._all
-        count = np.full((len(self._places), 1), _SHARED_FRAMES)
+        count = np.full((STATES * len(self._numbers), 1), _SHARED_FRAMES)
         total, squares = count * mean, count * (variance + mean**2)
         for (sound, script), path in zip(pairs, paths, strict=True):
-            letters = np.array([self._places[letter] for letter in script.letters])
             found = path >= 0
-            which, frames = letters[path[found]], sound.cepstra[found]
+            which, frames = self._states(script)[path[found]], sound.cepstra[found]
             np.add.at(count, which, 1)
             np.add.at(total, which, frames)
             np.add.at(squares, which, frames**2)
@@ -129,7 +140,7 @@ def _alphabet(pairs: Sequence[tuple[Sound, Script]]) -> list[str]:
 
 
 def _gaussians(values: Floats, means: Floats, variances: Floats) -> Floats:
-    """Logarithms of diagonal Gaussians `(K, D)` at values `(T, D)`, but for a constant, `(T, K)`."""
+    """Logarithms of K diagonal Gaussians at values `(T, D)`, but for a constant, `(T, K)`."""
     precisions = 1 / variances
     constant = (np.log(precisions) - means**2 * precisions).sum(axis=1) / 2
     density: Floats = constant + values @ (means * precisions).T - values**2 @ precisions.T / 2
@@ -138,7 +149,7 @@ def _gaussians(values: Floats, means: Floats, variances: Floats) -> Floats:
 
 def _even_task(sound: Sound, script: Script) -> Task:
     """The task of aligning a text with a recording of which only the pauses are known."""
-    sounding, count = sound.heard.sounding, len(script.letters)
+    sounding, count = sound.heard.sounding, STATES * len(script.letters)
     spoken = np.cumsum(sounding)
     done, seconds = spoken / spoken[-1], spoken[-1] * HOP_SECONDS
     # As far as a random walk strays whose both ends are known.

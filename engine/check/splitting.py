@@ -1,12 +1,12 @@
 """Long clips split at pauses: where the text of each part is certain, and nowhere else."""
 
-import random
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median
 
-from engine.check.alignment import Floats, Integers, Task, align
+from engine.check.alignment import STATES, Floats, Integers, Task, align
 from engine.check.cleaning import high_pass
 from engine.check.cuts import Cut, choose_cuts, outer_cuts, sure_cuts
 from engine.check.letter_sounds import SAMPLE_RATE, LetterSounds, Script, Sound, measure_sound
@@ -63,7 +63,7 @@ class Splitter:
         vocabulary: Vocabulary,
         limits: Limits,
         audio: AudioSpec,
-        attend: Attend = lambda clip, frames: None,
+        attend: Attend | None,
     ) -> None:
         """Split for a voice's vocabulary, limits and sound; it must learn first."""
         self._vocabulary = vocabulary
@@ -73,20 +73,25 @@ class Splitter:
         self._sounds: LetterSounds | None = None
         self._usual_fit = 0.0
 
-    def learn(self, short: Sequence[Clip], long: Sequence[Clip]) -> None:
-        """Learn what the letters sound like, from short clips and, if these are few, long ones."""
+    def learn(
+        self, short: Sequence[Clip], long: Sequence[Clip], cancelled: Callable[[], bool]
+    ) -> None:
+        """Learn what the letters sound like, from short clips and, if these are few, long ones.
+
+        Ends without having learned when `cancelled()` becomes true.
+        """
         lessons = self._lessons(short)
         if _seconds(lessons) < _ENOUGH:
             lessons += self._lessons(long)
-        if lessons:
-            self._sounds = LetterSounds(lessons)
+        if lessons and not cancelled():
+            self._sounds = LetterSounds(lessons, cancelled)
             tasks = [self._sounds.task(*lesson) for lesson in lessons]
             self._usual_fit = median(_fit(task, align(task)) for task in tasks)
 
     def _lessons(self, clips: Sequence[Clip]) -> list[tuple[Sound, Script]]:
         """Clips in an order that is the same each time, until there are enough."""
         found: list[tuple[Sound, Script]] = []
-        for clip in random.Random(0).sample(clips, len(clips)):
+        for clip in sorted(clips, key=_hash):
             if _seconds(found) >= _LESSONS:
                 break
             text = script(clip.text, find_places([clip.text], self._vocabulary))
@@ -110,8 +115,12 @@ class Splitter:
         return parts if len(parts) > 1 and any(part.fits for part in parts) else []
 
     def _attended(self, task: Task, clip: Clip) -> Task:
-        attention = self._attend(clip, task.heard.frames)
-        return task if attention is None else replace(task, scores=task.scores + attention)
+        attention = self._attend(clip, task.heard.frames) if self._attend else None
+        return (
+            task
+            if attention is None
+            else replace(task, scores=task.scores + attention.repeat(STATES, axis=1))
+        )
 
     def _limit(self, text: str) -> Callable[[float, int, int], bool]:
         """Whether a part fits: see `choose_cuts`."""
@@ -125,9 +134,7 @@ class Splitter:
 
         return fits
 
-    def _part(
-        self, long: LongClip, task: Task, path: Integers, cuts: tuple[Cut, Cut]
-    ) -> Part:
+    def _part(self, long: LongClip, task: Task, path: Integers, cuts: tuple[Cut, Cut]) -> Part:
         start, end = cuts
         columns = tuple(
             column[a:b].strip()
@@ -135,6 +142,10 @@ class Splitter:
         )
         fit = _fit(task, path, start.pause[1], end.pause[0])
         return Part(start.seconds, end.seconds, columns, fit >= _FITS * self._usual_fit)
+
+
+def _hash(clip: Clip) -> bytes:
+    return hashlib.sha256(clip.clip_id.encode()).digest()
 
 
 def _measure(clip: Clip) -> Sound | None:
@@ -148,8 +159,8 @@ def _measure(clip: Clip) -> Sound | None:
 
 
 def _has_room(sound: Sound, text: Script) -> bool:
-    """Whether there are letters, and a frame for each."""
-    return 0 < len(text.letters) <= sound.heard.sounding.sum()
+    """Whether there are letters, and frames for all of them."""
+    return 0 < STATES * len(text.letters) <= int(sound.heard.sounding.sum())
 
 
 def _seconds(lessons: Sequence[tuple[Sound, Script]]) -> float:
@@ -157,7 +168,7 @@ def _seconds(lessons: Sequence[tuple[Sound, Script]]) -> float:
 
 
 def _fit(task: Task, path: Integers, start: int = 0, end: int | None = None) -> float:
-    """How well the letters of a path fit its frames from start to end, on average."""
+    """How well the states of a path fit its frames from start to end, on average."""
     frames = start + (path[start:end] >= 0).nonzero()[0]
     if not len(frames):
         return 0.0

@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import accumulate
 
 import numpy as np
 
@@ -44,17 +45,15 @@ def letters_of(text: str) -> str:
 
 def script(text: str, places: Sequence[Place]) -> Script:
     """A cleaned text for aligning; between its words people may pause where no place is, too."""
-    kinds, count = [PlaceKind.WORD], 0
-    for character in text:
-        if is_letter(character):
-            count += 1
-            kinds.append(PlaceKind.INSIDE)
-        elif character.isspace():
-            kinds[-1] = PlaceKind.WORD
-    kinds[-1] = PlaceKind.WORD
+    words = [letters_of(word) for word in text.split() if any(map(is_letter, word))]
+    # The name of a letter is another sound than the letter.
+    letters = [f" {word} " if len(word) == 1 else letter for word in words for letter in word]
+    kinds = [PlaceKind.INSIDE] * (len(letters) + 1)
+    for count in accumulate(map(len, words), initial=0):
+        kinds[count] = PlaceKind.WORD
     for place in places:
         kinds[place.letters] = place.kind
-    return Script(letters_of(text), np.array(kinds))
+    return Script(tuple(letters), np.array(kinds))
 
 
 def find_places(columns: Sequence[str], vocabulary: Vocabulary) -> list[Place]:
@@ -72,18 +71,19 @@ def find_places(columns: Sequence[str], vocabulary: Vocabulary) -> list[Place]:
         before = letters_of(vocabulary.clean(text[:end]))
         if not 0 < len(before) < len(letters) or not letters.startswith(before):
             continue
-        ends = tuple(
+        ends = [
             end if column == text else other.end(end) if other else 0
             for column, other in zip(columns, others, strict=True)
-        )
-        if None not in ends:
+        ]
+        known = tuple(each for each in ends if each is not None)
+        if len(known) == len(columns):
             kind = _kind(text[:end], text[end:])
             if _DOT.search(text[:end]) and not _read_dot(cleaned, len(before), vocabulary):
                 kind = PlaceKind.WORD
             # A dash that stands alone belongs to what is before it.
             if earlier := found.get(len(before)):
                 kind = max(kind, earlier.kind)
-            found[len(before)] = Place(ends, len(before), kind)
+            found[len(before)] = Place(known, len(before), kind)
     return [found[count] for count in sorted(found)]
 
 
