@@ -1,6 +1,8 @@
 """Words for people: counts, sizes, durations, times, and text that is safe to show."""
 
+import shlex
 from datetime import UTC, datetime
+from itertools import chain
 
 _MAX_BRIEF = 60
 
@@ -61,3 +63,9 @@ def whole_minutes(seconds: float) -> str:
 def timestamp() -> str:
     """The time in UTC, ISO 8601 to the second, as files have it."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def shell_command(*words: object, **options: object) -> str:
+    """A command for a shell: words, then the options that have a value, quoted where needed."""
+    given = [(f"--{name}", value) for name, value in options.items() if value is not None]
+    return shlex.join(map(str, [*words, *chain(*given)]))

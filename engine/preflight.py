@@ -14,14 +14,14 @@ from typing import Any, Literal
 
 from engine.checkpoints.state import is_intact, read_state, source_checkpoints
 from engine.choices import CloudName
-from engine.data.clips import require_layout
+from engine.data.clips import require_layout, scan_corpus
 from engine.errors import InputError
 from engine.machine.cloud.detect import chosen_cloud
 from engine.machine.cloud.providers import metadata_base
 from engine.networks.specs import preset_of
 from engine.run.options import QUOTE_A_SUM, TrainOptions
 from engine.run.stop import AlreadyThereError, StopPoint, StopRule, StoredStop, read_stored_stop
-from engine.text.mapping import require_vocabulary
+from engine.text.plain import composed_symbols
 from engine.text.vocabulary import Vocabulary
 from engine.voice.dataset import LEFTOVERS, require_free
 from engine.voice.folder import OLD_EXPORT, Voice, as_stored
@@ -70,8 +70,6 @@ def check_options(options: TrainOptions) -> Preflight:
             behind.
     """
     folder = options.voice_folder
-    if options.vocabulary is not None:
-        require_vocabulary(options.vocabulary)
     new = not Voice.exists(folder)
     before = _new_settings(options) if new else _existing_settings(options)
     settings = _with_options(before, options)
@@ -84,6 +82,15 @@ def check_options(options: TrainOptions) -> Preflight:
     log = SpendLog(folder / "spend.jsonl")
     _check_budget(settings.budget, log, price)
     notes = _budget_notes(before.budget, settings.budget)
+    if not new and (copy := _clean_copy(Voice.open(folder), dataset)):
+        notes.append(
+            (
+                "event",
+                f"training on {copy}, the clean copy of {dataset}, as before; "
+                f"`dataset` in voice.toml changes that",
+            )
+        )
+        dataset = copy
 
     def resolve(stop: StopRule | StoredStop, step: int) -> StopPoint:
         return stop.resolve(step, log.seconds, log.usd, price)
@@ -235,9 +242,27 @@ def _dataset(options: TrainOptions, settings: VoiceSettings) -> Path:
     return dataset
 
 
+def _clean_copy(voice: Voice, given: Path) -> Path | None:
+    """The voice's own recordings, where they are the clean copy of what was given."""
+    own = voice.settings.dataset and voice.dataset
+    if own is None or own == given or not (own / "clean.json").is_file():
+        return None
+    # Few voices need what it imports.
+    from engine.check.clean_copy import is_clean_copy
+    from engine.check.survey import corpus_key
+
+    settings = voice.settings
+    try:
+        key = corpus_key(scan_corpus(given), voice.vocabulary, settings.limits, settings.audio)
+    except (OSError, InputError):
+        return None  # what is wrong with it is said later
+    return own if is_clean_copy(own, key) else None
+
+
 def _with_options(settings: VoiceSettings, options: TrainOptions) -> VoiceSettings:
     """The settings with what the options change, and an id where there is a mirror."""
-    names = ("recipe", "dropout", "budget", "checkpoint_every", "checkpoint_minutes", "mirror")
+    names = ["recipe", "dropout", "keep_errors", "budget", "mirror"]
+    names += ["checkpoint_every", "checkpoint_minutes"]
     settings = replace(settings, **_given({name: getattr(options, name) for name in names}))
     if options.price is not None:
         price = 0.0 if options.price == "auto" else options.price
@@ -273,10 +298,12 @@ def _existing_settings(options: TrainOptions) -> VoiceSettings:
 
 def _require_own_vocabulary(options: TrainOptions, settings: VoiceSettings) -> None:
     """Refuse another preset or other symbols for a voice that exists: its weights fit its own."""
-    folder = shlex.quote(str(options.voice_folder))
+    folder, typed = shlex.quote(str(options.voice_folder)), options.vocabulary
+    if typed is not None and typed != settings.symbols:
+        typed = composed_symbols(typed)
     for option, given, own in (
         ("preset", options.preset, settings.preset),
-        ("vocabulary", options.vocabulary, settings.symbols),
+        ("vocabulary", typed, settings.symbols),
         ("cleaner", options.cleaner, settings.cleaner),
     ):
         if given not in (None, own):
@@ -307,8 +334,8 @@ def _new_settings(options: TrainOptions) -> VoiceSettings:
                 f"{options.preset}; leave --preset out."
             )
         _require_fitting_source(options)
-    changes = {"preset": options.preset, "symbols": options.vocabulary, "cleaner": options.cleaner}
-    return replace(settings, **_given(changes))
+    settings = settings.reading(options.vocabulary, options.cleaner)
+    return settings if options.preset is None else replace(settings, preset=options.preset)
 
 
 # The source
@@ -328,7 +355,7 @@ def _like_source(source: Path, settings: VoiceSettings) -> VoiceSettings:
             f"the folder of a voice, or one of its step-… folders."
         )
     theirs = Voice.open(home).settings
-    names = ["preset", "symbols", "cleaner", "sentence", "dropout", "sharpening", "audio", "limits"]
+    names = ["preset", "symbols", "cleaner", "dropout", "sharpening", "audio", "limits"]
     return replace(settings, **{name: getattr(theirs, name) for name in names})
 
 

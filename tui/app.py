@@ -19,10 +19,11 @@ from textual.theme import ThemeProvider
 from engine.run.commands import KeyPressed
 from engine.run.snapshot import Phase, Snapshot
 from tui.ascii_filter import AsciiFilter
-from tui.audio.listening import Listening, this_host
+from tui.audio.listening import Listening
 from tui.audio.sound_card import SoundCard
 from tui.key_order import KeyOrder
 from tui.process.endings import ExitReason
+from tui.process.remote import Host, copy
 from tui.process.terminal_driver import TerminalDriver
 from tui.screens.check_screen import CheckScreen
 from tui.screens.dialog import Dialog
@@ -70,7 +71,7 @@ class VoicecoachApp(App[ExitReason]):
         *,
         ascii_only: bool = False,
         now: Callable[[], datetime] = datetime.now,
-        address: str | None = None,
+        host: Callable[[], Host] = Host.of_this,
     ) -> None:
         """Show a run.
 
@@ -79,7 +80,7 @@ class VoicecoachApp(App[ExitReason]):
             player: what makes samples audible.
             ascii_only: whether to draw with ASCII characters alone.
             now: tells the time of day, in local time.
-            address: this host as seen from the person's machine, `user@host`.
+            host: says how the person's own machine reaches this one now.
         """
         super().__init__(driver_class=TerminalDriver)
         self.set_class(ascii_only, "-ascii", update=False)
@@ -96,7 +97,7 @@ class VoicecoachApp(App[ExitReason]):
         self._polls = 0
         self.before_end = session.snapshot()
         """The last snapshot before the run began to end."""
-        self.run_screen = RunScreen(session, Listening(player), now, address or this_host())
+        self.run_screen = RunScreen(session, Listening(player), now, host)
 
     def get_default_screen(self) -> Screen[None]:
         return self.run_screen
@@ -160,6 +161,13 @@ class VoicecoachApp(App[ExitReason]):
     ) -> None:
         """Show a message for a moment, without markup: it may come from data."""
         super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Copy a text, and say how far it came."""
+        self._clipboard = text
+        driver = self._driver
+        if driver is not None:
+            self.notify(copy(text, driver.write))
 
     async def on_event(self, event: events.Event) -> None:
         """Pass on one key at a time: in a burst, a key may change who gets the next."""

@@ -13,6 +13,7 @@ from typing import Annotated, Any, NoReturn, ParamSpec
 import typer
 from typer.core import TyperCommand
 
+from engine.choices import CleanerName
 from engine.errors import VoicecoachError
 from engine.run.stop import STOP_FORMS_IN_A_SHELL
 from tui.process.streams import print_error
@@ -65,6 +66,22 @@ BudgetOption = Annotated[
         help="Budget in US dollars for all training of the voice, idle time included, such as 30: "
         "warns at 80 %, saves and ends at 100 %; none for no budget.",
         show_default="as the voice has it",
+    ),
+]
+VocabularyOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SYMBOLS",
+        help="Symbols of the voice to come: P, E, space, letters, marks.",
+        show_default="those of --against, or the BBC's 34",
+    ),
+]
+CleanerOption = Annotated[
+    CleanerName | None,
+    typer.Option(
+        help="How that voice will read text: english spells out numbers and abbreviations, plain "
+        "reads any language as written.",
+        show_default="that of --against, or english",
     ),
 ]
 StopOption = Annotated[

@@ -33,12 +33,16 @@ def clock(moment: datetime | float) -> str:
 def arrival(now: datetime, seconds: float) -> str:
     """Write when something will be there: `14:04`, `Sat 03:10`, `28 Nov`, `years from now`."""
     try:
-        then = now + timedelta(seconds=seconds)
+        return moment(now, now + timedelta(seconds=seconds))
     except OverflowError:
         return "years from now"
+
+
+def moment(now: datetime, then: datetime) -> str:
+    """Write a time of the last or next days: `14:04`, `Sat 03:10`, `28 Nov`, `28 Nov 2026`."""
     if then.date() == now.date():
         return clock(then)
-    if then - now < timedelta(days=6):
+    if abs(then - now) < timedelta(days=6):
         return f"{then:%a %H:%M}"
     return f"{then.day} {then:%b}" if then.year == now.year else f"{then.day} {then:%b %Y}"
 

@@ -154,8 +154,8 @@ def _leave(moment: Moment) -> str:
     if moment.reading:
         return "Close this screen; the run continues"
     if moment.phase is Phase.CHECKED:
-        return "Stop before training, or train without the screen"
-    return "Stop and save, or keep training without the screen"
+        return "Leave while it trains, or end the run before its first step"
+    return "Leave while training continues, or save and end the run"
 
 
 _HELP_KEYS = (
@@ -199,6 +199,8 @@ KEYS: tuple[Key, ...] = (
 CHECK_KEYS: tuple[Key, ...] = (
     Key("enter", "begin", "start", "Start training on the usable clips now", _started,
         priority=True, steers=True),
+    Key("c", "clean", "clean first", "Make a clean copy beside the corpus and train on that",
+        _started, steers=True),
     Key("h,space", "hold", "hold", "Stop the countdown and wait for your answer", _cannot_hold,
         steers=True),
     Key("tab", "figures", "figures", "Switch between findings and figures",

@@ -19,6 +19,7 @@ from msgspec import Meta
 from engine.choices import NetworkName
 from engine.errors import InputError, VoicecoachError
 from engine.files import make_folder, process_start, read_plain, replacing
+from engine.machine.lock import SETTINGS_NAME
 from engine.serialization import from_plain, to_plain
 from engine.voice.layout import list_checkpoints
 from engine.voice.spend import SpendLog
@@ -69,8 +70,16 @@ class RunEntry:
     host: str
     since: Annotated[float, Meta(ge=0, le=1e11)]
     """When it began, in seconds since the epoch."""
+    resume: str = ""
+    """The shell command that continues it; empty where an earlier version began it."""
     last_seen: float = 0.0
     """When its process last touched the file, in seconds since the epoch: the file's own time."""
+    killed: bool = False
+    """Whether its process is gone and could not say that the run has ended."""
+
+    def is_of(self, other: "RunEntry") -> bool:
+        """Whether both train the same network of the same voice."""
+        return (self.voice_folder, self.network) == (other.voice_folder, other.network)
 
 
 def runs_folder() -> Path:
@@ -98,19 +107,24 @@ def _require_own(folder: Path) -> None:
 class Registration:
     """The file of a run of this process."""
 
-    def __init__(self, voice_folder: Path, voice: str, network: NetworkName) -> None:
-        """Write it.
+    def __init__(
+        self, voice_folder: Path, voice: str, network: NetworkName, resume: str = ""
+    ) -> None:
+        """Write it, in place of those of killed runs that this one takes up.
 
         Raises:
             OSError: it cannot be written, or the folder is open to others.
         """
         process = ProcessId.of_this()
         host, now = socket.gethostname(), time.time()
-        entry = RunEntry(voice_folder.resolve(), voice, network, process, host, now)
+        entry = RunEntry(voice_folder.resolve(), voice, network, process, host, now, resume)
         name = f"{process.pid}-{process.started}-{os.urandom(4).hex()}.json"
         self._path = runs_folder() / name
         make_folder(self._path.parent)
         _require_own(self._path.parent)
+        for path in self._path.parent.glob("*.json"):
+            if (run := _known(path)) and run.killed and run.is_of(entry):
+                _remove(path)
         with replacing(self._path) as file:
             file.write(json.dumps(to_plain(entry)).encode() + b"\n")
 
@@ -121,12 +135,16 @@ class Registration:
 
     def remove(self) -> None:
         """Remove the file: the run has ended."""
-        with contextlib.suppress(OSError):
-            self._path.unlink()
+        _remove(self._path)
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
 def known_runs() -> list[RunEntry]:
-    """The runs of this host, oldest first; files that dead processes left are removed.
+    """The runs of this host, oldest first; among them those that were killed and not taken up.
 
     Raises:
         InputError: the folder cannot be read, or is open to others.
@@ -145,7 +163,7 @@ def known_runs() -> list[RunEntry]:
 
 
 def _known(path: Path) -> RunEntry | None:
-    """The run of a file; None if it is unreadable, or of a dead process: that is removed."""
+    """The run of a file; None if it is unreadable, or its voice is gone: then it is removed."""
     try:
         touched = path.lstat().st_mtime
         # Not `from_json`: a folder's name may be no UTF-8.
@@ -158,25 +176,37 @@ def _known(path: Path) -> RunEntry | None:
     if entry.process.runs:
         return replace(entry, last_seen=touched)
     # A home folder may be shared by hosts: another host's run may be alive.
-    if entry.host == socket.gethostname() or touched < time.time() - _FORGOTTEN_AFTER:
-        with contextlib.suppress(OSError):  # the others are still listed
-            path.unlink()
+    own = entry.host == socket.gethostname()
+    if own and _has_voice(entry.voice_folder):
+        return replace(entry, last_seen=touched, killed=True)
+    if own or touched < time.time() - _FORGOTTEN_AFTER:
+        _remove(path)
     return None
+
+
+def _has_voice(folder: Path) -> bool:
+    """Whether there is still a voice, as far as can be told."""
+    try:
+        return (folder / SETTINGS_NAME).is_file()
+    except OSError:
+        return True  # its disk may come back
 
 
 def last_record(folder: Path, network: NetworkName) -> tuple[int | None, float | None]:
     """Read from a voice folder the last known step of its run, and what the voice has cost.
 
-    For a run that does not answer; either is None where nothing says it, the cost in US dollars.
+    For a run that does not answer, or was killed; either is None where nothing says it, the cost in
+    US dollars.
     """
     log = SpendLog(folder / "spend.jsonl")
     try:
-        open_entries = log.open_entries()
-        spent = log.usd + sum(entry.usd for entry in open_entries)
+        entries = [*log.entries, *log.open_entries()]
     except VoicecoachError as error:
         _log.warning("%s", error)
-        open_entries, spent = [], None
-    steps = [entry.last_step for entry in open_entries if entry.network == network]
+        entries, spent = [], None
+    else:
+        spent = sum(entry.usd for entry in entries)
+    steps = [entry.last_step for entry in entries if entry.network == network]
     if not steps:
         with contextlib.suppress(OSError):
             steps = [one.step for one in list_checkpoints(folder / network / "checkpoints")]

@@ -171,9 +171,10 @@ class Server:
             self._clean_up()
 
     def _register(self) -> None:
-        first = self._newest
+        first = self._snapshot()
         try:
-            self._registration = Registration(self._folder, first.voice, first.network)
+            given = (self._folder, first.voice, first.network, first.command_to_continue)
+            self._registration = Registration(*given)
         except (OSError, RuntimeError) as error:
             _log.warning("`voicecoach ps` will not list this run: %s", error)
 

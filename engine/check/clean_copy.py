@@ -1,9 +1,13 @@
 """A repaired copy of a corpus; the original is only read."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import count
 from pathlib import Path
+
+from msgspec import Struct
 
 from engine.check.cleaning import (
     MENDED,
@@ -17,7 +21,7 @@ from engine.check.kinds import reason
 from engine.check.metadata_checks import check_metadata
 from engine.check.report import Finding
 from engine.check.splitting import Attend, LongClip, Part, Splitter
-from engine.check.survey import Measured, Survey, judge, survey
+from engine.check.survey import Measured, Survey, corpus_key, judge, survey
 from engine.data.audio import AudioSpec, load_recording
 from engine.data.clips import (
     METADATA,
@@ -30,11 +34,16 @@ from engine.data.clips import (
 )
 from engine.data.metadata import Rejected, recording_key
 from engine.errors import InputError
-from engine.files import new_folder
+from engine.files import new_folder, read_plain
+from engine.formatting import shell_command
+from engine.serialization import from_json
 from engine.text.vocabulary import Vocabulary
 
 REPORT = "clean.json"
 """What was left out and what was changed, next to the repaired `metadata.csv`."""
+
+# More than the report of any corpus has; a file that is longer is none.
+_MAX_REPORT = 2**26
 
 _Target = tuple[Vocabulary, Limits, AudioSpec]
 """What the clips must fit."""
@@ -65,6 +74,60 @@ class Cleaned:
     hours: float
     """Duration of the copy, trimmed as training trims."""
     split: tuple[Split, ...]
+
+
+class _Origin(Struct):
+    """What `clean.json` says of the corpus that a copy was made of."""
+
+    source_key: str = ""
+
+
+def clean_command(dataset: Path, **options: object) -> str:
+    """The shell command that makes the clean copy of a corpus beside it, with other options."""
+    out = next(path for path in _places(dataset) if not os.path.lexists(path))
+    return shell_command("voicecoach", "clean", dataset, out=out, **options)
+
+
+def is_clean_copy(folder: Path, key: str) -> bool:
+    """Whether a folder holds the clean copy of the corpus with this `corpus_key`."""
+    path = folder / REPORT
+    try:
+        return from_json(read_plain(path, _MAX_REPORT), _Origin, path).source_key == key
+    except (OSError, InputError):
+        return False
+
+
+def clean_copy_beside(
+    scan: CorpusScan,
+    vocabulary: Vocabulary,
+    limits: Limits,
+    audio: AudioSpec,
+    *,
+    on_progress: Callable[[int, int], None],
+    cancelled: Callable[[], bool],
+) -> Path:
+    """Return the folder beside a corpus with its clean copy, made unless it is there.
+
+    It has the corpus's name and `-clean`, with a number where something else has that name.
+
+    Raises as `write_clean_copy`, or `OSError` where a recording has gone meanwhile.
+    """
+    target = (vocabulary, limits, audio)
+    key = corpus_key(scan, *target)
+    for out in _places(scan.dataset):
+        if is_clean_copy(out, key):
+            return out
+        if not os.path.lexists(out):
+            write_clean_copy(scan, out, *target, on_progress=on_progress, cancelled=cancelled)
+            return out
+    raise AssertionError("names never run out")
+
+
+def _places(dataset: Path) -> Iterator[Path]:
+    name = f"{dataset.absolute().name}-clean"
+    yield dataset.with_name(name)
+    for number in count(2):
+        yield dataset.with_name(f"{name}-{number}")
 
 
 def write_clean_copy(
@@ -101,14 +164,16 @@ def write_clean_copy(
         Cancelled: `cancelled()` became true; nothing is left of the copy.
     """
     _require_place(scan.dataset, out)
-    files = survey(scan, vocabulary, limits, audio, on_progress=on_progress, cancelled=cancelled)
+    target = (vocabulary, limits, audio)
+    key = corpus_key(scan, *target)
+    files = survey(scan, *target, on_progress=on_progress, cancelled=cancelled)
     _require_readable(scan.dataset, files)
     with new_folder(out) as folder:
-        copy = _Copy(scan, files, folder, (vocabulary, limits, audio), cancelled)
+        copy = _Copy(scan, files, folder, target, cancelled)
         copy.repair(on_progress)
         copy.split(attend)
         cleaned = copy.finished(out)
-        _write_report(folder, cleaned)
+        _write_report(folder, cleaned, scan.dataset, key)
     return cleaned
 
 
@@ -281,8 +346,10 @@ def _require_place(dataset: Path, out: Path) -> None:
         raise InputError(f"--out {out} is not empty; name a folder that does not exist yet.")
 
 
-def _write_report(folder: Path, cleaned: Cleaned) -> None:
+def _write_report(folder: Path, cleaned: Cleaned, source: Path, key: str) -> None:
     report = {
+        "source": str(source.resolve()),
+        "source_key": key,
         "clips": len(cleaned.changes),
         "hours": round(cleaned.hours, 4),
         "left_out": [

@@ -71,9 +71,10 @@ KINDS: dict[str, tuple[Severity, str]] = {
     "too-large": ("error", "cut it into clips"),
     "empty": ("error", "copy or export it again"),
     "unreadable": ("error", f"copy it again, or {_EXPORT_AGAIN}"),
-    "truncated": ("error", "copy it again from the source"),
+    "truncated": ("error", "copy it again from the source, or export what there is of it"),
     "not-wav-or-flac": ("error", "convert it to 16-bit WAV or FLAC; renaming is not enough"),
-    "unread-samples": ("warning", "export it again: the end of the recording is not read"),
+    "unfinished-header": ("warning", "compare its end with the text, then export it again"),
+    "id3-tag": ("note", f"{NOTHING}: it is skipped"),
     "absurd-samples": ("error", _EXPORT_AGAIN),
     "lossy-coding": ("warning", f"{_EXPORT_AGAIN} from the original recording"),
     "8-bit": ("warning", f"{_EXPORT_AGAIN} from the original recording"),
@@ -125,6 +126,7 @@ KINDS: dict[str, tuple[Severity, str]] = {
 """Usual severity and advice of each kind of finding."""
 
 _TITLES = {
+    "id3-tag": "ID3 tag",
     "8-bit": "8-bit",
     "csv-quotes": "CSV quotes",
     "dc-offset": "DC offset",

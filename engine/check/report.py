@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 
 from engine.choices import NetworkName
 from engine.data.metadata import Rejected
+from engine.formatting import plural
 from engine.text.unknown import UnknownCharacter as UnknownCharacter  # a part of the report
 
 Severity = Literal["error", "warning", "note"]
@@ -171,6 +172,13 @@ class CheckReport:
     def clips(self) -> int:
         """Clips of the list, used or not."""
         return self.usable + len(self.left_out)
+
+    def errors_sentence(self) -> str:
+        """Say how many clips have errors: `31 of 449 clips have errors`."""
+        if not self.with_errors:
+            return f"none of {plural(self.clips, 'clip')} has an error"
+        have = "has an error" if self.with_errors == 1 else "have errors"
+        return f"{self.with_errors:,} of {plural(self.clips, 'clip')} {have}"
 
     @property
     def harmful(self) -> bool:

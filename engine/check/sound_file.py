@@ -1,10 +1,8 @@
 """A recording as its file holds it: what can be read, and what is wrong with the file itself."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import soundfile
@@ -25,22 +23,12 @@ _BLOCK = 2**19
 _MIN_RATE, _MAX_RATE = 1_000, 768_000
 # Whole numbers stored as floats, or a gain that nobody intended: 18 dB over full scale.
 _FAR_OVER = 8.0
-# Bytes of a RIFF file before its chunks, and of a chunk's own header; chunks that are searched.
-_RIFF_HEADER, _CHUNK_HEADER, _MAX_CHUNKS = 12, 8, 64
-# Programs that do not know the size in advance write one above this.
-_UNKNOWN_SIZE = 0x7FFF_0000
-# Bytes after the samples that are more than padding, and what a chunk's name looks like.
-_MIN_REST = 2_000
-_CHUNK_NAME = re.compile(rb"[A-Za-z][A-Za-z0-9_ ]{3}")
-# Seconds that may be missing without a word being lost.
-_NEGLIGIBLE = 0.02
-
 # How other files begin that are found under a recording's name.
 _OTHERS = {
     b"ID3": "MP3", b"\xff\xfb": "MP3", b"\xff\xf3": "MP3", b"\xff\xf2": "MP3", b"\xff\xfa": "MP3",
     b"\xff\xf1": "AAC", b"\xff\xf9": "AAC", b"OggS": "Ogg", b"FORM": "AIFF", b".snd": "AU",
-    b"caff": "CAF", b"\x1aE\xdf\xa3": "Matroska or WebM", b"0&\xb2u": "WMA", b"#!AMR": "AMR",
-    b"PK\x03\x04": "a ZIP archive", b"\x1f\x8b": "a gzip archive",
+    b"caff": "CAF", b"riff": "Wave64", b"\x1aE\xdf\xa3": "Matroska or WebM", b"0&\xb2u": "WMA",
+    b"#!AMR": "AMR", b"PK\x03\x04": "a ZIP archive", b"\x1f\x8b": "a gzip archive",
     b"version https://git-lfs": "a pointer of Git LFS", b"<": "a web page",
 }  # fmt: skip
 # Codings that keep every sample in at least 16 bits.
@@ -74,7 +62,7 @@ def read_sound(path: Path) -> Sound:
         if wrong := _not_a_file(path):
             return _nothing(wrong)
         with RecordingFile(path) as recording:
-            if wrong := _foreign(recording.bytes_at(0, 64)):
+            if wrong := _foreign(recording):
                 return _nothing(wrong)
             return _read(recording)
     except (InputError, OSError) as error:
@@ -105,25 +93,30 @@ def _not_a_file(path: Path) -> Finding | None:
     return finding("not-a-file", figure)
 
 
-def _foreign(start: bytes) -> Finding | None:
-    """Reports another format by how the file starts."""
-    if not start:
-        return finding("empty", "the file is empty", 0.0)
-    if start.startswith((b"fLaC", b"RF64", b"RIFX")):
+def _foreign(recording: RecordingFile) -> Finding | None:
+    """Reports a file without sound, or another format by how the file starts."""
+    tags, size = recording.container.tags, recording.size
+    if not size or recording.container.empty:
+        return finding("empty", "has no samples" if size else "the file is empty", 0.0)
+    if recording.container.kind:
         return None
-    if start.startswith(b"RIFF") and (len(start) < _RIFF_HEADER or start[8:12] == b"WAVE"):
-        return None
-    if not start.strip(b"\0"):
-        return finding("not-wav-or-flac", "the file is all zeros")
+    if tags >= size:
+        figure = f"its ID3 tag promises {tags:,} bytes, the file has {size:,}"
+        return finding("not-wav-or-flac", figure)
+    start = recording.bytes_at(tags, 64)
     names = (name for beginning, name in _OTHERS.items() if start.startswith(beginning))
-    name = "MP4 or M4A" if start[4:8] == b"ftyp" else next(names, "in an unknown format")
-    return finding("not-wav-or-flac", f"the file is {name}")
+    if name := "MP4 or M4A" if start[4:8] == b"ftyp" else next(names, ""):
+        return finding("not-wav-or-flac", f"the file is {name}")
+    if tags:
+        return finding("not-wav-or-flac", f"neither follows its ID3 tag of {tags:,} bytes")
+    unknown = "in an unknown format" if start.strip(b"\0") else "all zeros"
+    return finding("not-wav-or-flac", f"the file is {unknown}")
 
 
 def _read(recording: RecordingFile) -> Sound:
     file = recording.decoder
     rate = int(file.samplerate)
-    findings = [*_coding_findings(recording), *_size_findings(recording)]
+    findings = [*_coding_findings(recording), *_container_findings(recording)]
     if not _MIN_RATE <= rate <= _MAX_RATE or file.subtype.startswith("MPEG"):
         figure = f"the header says {rate:,} Hz and the coding {file.subtype}"
         return _nothing(*findings, finding("unreadable", figure), rate=rate)
@@ -187,44 +180,25 @@ def _coding_findings(recording: RecordingFile) -> Iterator[Finding]:
         yield finding("misnamed", f"is {container}")
 
 
-def _size_findings(recording: RecordingFile) -> Iterator[Finding]:
-    """Samples of a WAV that are missing, or that its header does not mention."""
-    file = recording.decoder
-    promised, start = (0, 0) if file.format == "FLAC" else _data_chunk(recording)
-    if not promised:
-        return
-    present = recording.size - start
-    bytes_a_second = file.samplerate * max(1, present / max(1, file.frames))
-    rest = present - promised - promised % 2
-    if not present or promised - present > _NEGLIGIBLE * bytes_a_second:
+def _container_findings(recording: RecordingFile) -> Iterator[Finding]:
+    """What surrounds the samples, and sizes in the header that are not those of the file."""
+    container = recording.container
+    promised, present = container.promised, container.present
+    if container.tags:
+        yield finding("id3-tag", f"an ID3 tag of {container.tags:,} bytes precedes the sound")
+    if container.sizes == "cut":
         share = 100 * (1 - present / promised)
         figure = (
             f"{share:.0f} % of the samples are missing: the header promises {promised:,} bytes, "
             f"the file has {present:,}"
         )
         yield finding("truncated", figure, share)
-    elif rest >= _MIN_REST and not _CHUNK_NAME.fullmatch(
-        recording.bytes_at(recording.size - rest, 4)
-    ):
-        share = 100 * rest / present
-        figure = f"{rest:,} bytes follow the samples promised by the header, {share:.0f} % of all"
-        yield finding("unread-samples", figure, share)
-
-
-def _data_chunk(recording: RecordingFile) -> tuple[int, int]:
-    """Bytes of samples that a RIFF file promises, and where they start; zeros if unknown."""
-    place = _RIFF_HEADER
-    order: Literal["big", "little"] = "big" if recording.bytes_at(0, 4) == b"RIFX" else "little"
-    for _ in range(_MAX_CHUNKS):
-        header = recording.bytes_at(place, _CHUNK_HEADER)
-        length = int.from_bytes(header[4:], order)
-        place += _CHUNK_HEADER
-        if len(header) < _CHUNK_HEADER:
-            break
-        if header[:4] == b"data":
-            return (length, place) if length < _UNKNOWN_SIZE else (0, 0)
-        place += length + length % 2
-    return 0, 0
+    elif container.sizes == "wrong":
+        seconds = recording.decoder.frames / recording.decoder.samplerate
+        figure = "the sizes in its header are missing or wrong"
+        if 0 < promised < present:
+            figure = f"its header promises {promised:,} bytes of samples, the file has {present:,}"
+        yield finding("unfinished-header", f"{figure}; all {seconds:.2f} s of sound are read")
 
 
 def _has_few_bits(samples: NDArray[np.float32]) -> bool:

@@ -1,9 +1,11 @@
 """Everything that the files of a corpus show, in one report."""
 
+import hashlib
+import json
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +34,8 @@ from engine.formatting import plural, printable
 from engine.text.unknown import unknown_characters
 from engine.text.vocabulary import Vocabulary
 
+# Part of every key: raise it when the checks find something else in the same corpus.
+_FORMAT = 2
 # Each may hold a minute of sound in many channels several times.
 _MAX_THREADS = 16
 # One clip to learn from and one to evaluate on.
@@ -57,6 +61,27 @@ class Survey:
     """The recording of each line that has one, below the dataset and fit to be shown."""
     errors: Mapping[int, Sequence[Finding]]
     """What leaves a clip out, by its line."""
+
+
+def corpus_key(scan: CorpusScan, vocabulary: Vocabulary, limits: Limits, audio: AudioSpec) -> str:
+    """Return a hash of all that a survey depends on.
+
+    These are the bytes of the list; names, sizes and times of the recordings, as reading them all
+    takes minutes where they are many; and what the corpus is checked for. Raises `OSError` where a
+    recording has gone meanwhile.
+    """
+    folder = scan.dataset / RECORDINGS
+    stats = ((str(path.relative_to(folder)), path.lstat()) for path in scan.files)
+    files = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
+    described = {
+        "format": _FORMAT,
+        "symbols": vocabulary.symbols,
+        "cleaner": vocabulary.cleaner,
+        "limits": asdict(limits),
+        "audio": asdict(audio),
+        "recordings": sorted(files),
+    }
+    return hashlib.sha256(scan.content + json.dumps(described).encode()).hexdigest()
 
 
 def survey(

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import io
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,16 +14,15 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
+from engine.data.container import Container, find_container
 from engine.errors import InputError
 from engine.serialization import Count
 
 if TYPE_CHECKING:
     # The screen reads AudioSpec; the libraries that decode load with the first recording.
     import soundfile
+    from _typeshed import WriteableBuffer
 
-# How WAV (of either byte order, or above 4 GB) and FLAC begin. Other formats are not handed to
-# libsndfile: its MP3 decoder writes its doubts on stderr, which is the person's screen.
-_STARTS = (b"RIFF", b"RIFX", b"RF64", b"fLaC")
 ABSURD = 1e6
 """Level that no recording has, full scale being 1; far above it, float32 powers overflow."""
 
@@ -32,12 +32,8 @@ MAX_RECORDING_BYTES = 2**30
 """Bytes of a recording: an hour and a half of 16 bits in stereo at 48 kHz, while a clip has
 seconds. A file of holes can have any number, which would all be read."""
 
-# Bytes of the shortest header of a WAV.
-_HEADER = 44
-# Bytes by which a WAV's header may be wrong: programs count their own chunks differently.
+# Bytes of samples that a file may lack whose rest is taken.
 _SLACK = 4_096
-# What programs write that do not know the size in advance lies above this.
-_UNKNOWN_SIZE = 0x7FFF_0000
 # Samples of all channels that are read at once.
 _BLOCK = 2**20
 
@@ -127,11 +123,20 @@ class RecordingFile:
             return hashlib.file_digest(self._file, "sha256").hexdigest()
 
     @cached_property
+    def container(self) -> Container:
+        """Where the sound lies in the file."""
+        return find_container(self.bytes_at, self.size)
+
+    @cached_property
     def decoder(self) -> "soundfile.SoundFile":
         """The decoder, at the first sample, of a file that may be cut short."""
         import soundfile
 
         with _naming(self.path):
+            container = self.container
+            if container.header is not None:
+                part = _Part(container.header, self._file.fileno(), container)
+                return soundfile.SoundFile(part, "r")
             self._file.seek(0)
             return soundfile.SoundFile(self._file.fileno(), closefd=False)
 
@@ -157,23 +162,33 @@ class RecordingFile:
 
             mono = soxr.resample(mono, rate, sample_rate, quality="HQ")
         if not len(mono):
-            raise InputError(f"{self.path} is empty: it has no samples.")
+            raise self._empty()
         return mono
 
     def require_whole(self) -> None:
         """Refuse what must not, or need not, be handed to libsndfile."""
-        start = self.bytes_at(0, 8)
-        stated = int.from_bytes(start[4:], "little") + 8
-        if not start:
+        container = self.container
+        if not self.size:
             raise InputError(f"{self.path} is empty: the file holds nothing.")
-        if start[:4] not in _STARTS:
-            raise InputError(f"{self.path} is neither WAV nor FLAC; convert it to one of them.")
-        cut_short = self.size >= _HEADER and self.size + _SLACK < stated < _UNKNOWN_SIZE
-        if start[:4] == b"RIFF" and cut_short:
+        if container.tags >= self.size:
             raise InputError(
-                f"{self.path} is cut short: its header promises {stated:,} bytes, the file holds "
-                f"{self.size:,}; copy it again."
+                f"{self.path} is neither WAV nor FLAC as it stands: its ID3 tag promises "
+                f"{container.tags:,} bytes, the file holds {self.size:,}; save it as one of them, "
+                f"without tags."
             )
+        if not container.kind:
+            # Its MP3 decoder writes its doubts on stderr, which is the person's screen.
+            raise InputError(f"{self.path} is neither WAV nor FLAC; convert it to one of them.")
+        if container.empty:
+            raise self._empty()
+        if container.missing > _SLACK:
+            raise InputError(
+                f"{self.path} is cut short: its header promises {container.promised:,} bytes of "
+                f"samples, the file holds {container.present:,}; copy it again."
+            )
+
+    def _empty(self) -> InputError:
+        return InputError(f"{self.path} is empty: it has no samples.")
 
 
 def recording_length(path: Path) -> tuple[int, int]:
@@ -186,6 +201,41 @@ def load_recording(path: Path, sample_rate: int) -> NDArray[np.float32]:
     """`RecordingFile.mono` of a file."""
     with RecordingFile(path) as recording:
         return recording.mono(sample_rate)
+
+
+class _Part(io.RawIOBase):
+    """The sound of a file behind another header than its own, for the decoder to read."""
+
+    def __init__(self, header: bytes, descriptor: int, container: Container) -> None:
+        """Read from a file descriptor, which stays open and where it is."""
+        super().__init__()
+        self._header, self._descriptor, self._start = header, descriptor, container.start
+        self._size = len(header) + container.end - container.start
+        self._place = 0
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to another place."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._size}[whence]
+        self._place = max(0, base + offset)
+        return self._place
+
+    def tell(self) -> int:
+        """The place from the first byte of the header."""
+        return self._place
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        """Fill a buffer, or what of it there are bytes for."""
+        view = memoryview(buffer).cast("B")
+        count = max(0, min(len(view), self._size - self._place))
+        piece = self._header[self._place :][:count]
+        if len(piece) < count:
+            # An exception would be printed, not raised: libsndfile calls this.
+            with contextlib.suppress(OSError):
+                place = self._start + self._place + len(piece) - len(self._header)
+                piece += os.pread(self._descriptor, count - len(piece), place)
+        view[: len(piece)] = piece
+        self._place += len(piece)
+        return len(piece)
 
 
 def _read(file: "soundfile.SoundFile") -> NDArray[np.float32]:

@@ -19,6 +19,7 @@ from engine.data.metadata import (
     parse_lines,
     read_bytes,
     recording_key,
+    shown,
     split_lines,
 )
 from engine.errors import Cancelled, InputError
@@ -128,6 +129,12 @@ class Corpus:
     clips: tuple[Clip, ...]
     rejected: tuple[Rejected, ...]
 
+    def without(self, left_out: Sequence[Rejected]) -> "Corpus":
+        """Leave out the clips that a check of the corpus does; it names them all."""
+        lines = {row.line for row in left_out}
+        clips = tuple(clip for clip in self.clips if clip.line not in lines)
+        return Corpus(self.directory, clips, tuple(left_out))
+
 
 def scan_corpus(dataset: Path) -> CorpusScan:
     """Parse the list of a corpus in LJ Speech layout and find its files.
@@ -149,16 +156,14 @@ def usable_clips(scan: CorpusScan, vocabulary: Vocabulary, limits: Limits) -> Co
     No recording is opened: whether it can be used shows when its features are computed.
 
     Raises:
-        InputError: the list is not UTF-8, or no clip in it can be used.
+        InputError: no clip of the list can be used.
     """
-    for line in scan.lines:
-        if line.damage:
-            raise InputError(
-                f"{scan.dataset / METADATA}, line {line.number}: byte 0x{line.damage[0]:02x} is "
-                f"not UTF-8; save the file with the encoding UTF-8."
-            )
     clips: list[Clip] = []
     rejected = list(scan.malformed)
+    for line in scan.lines:
+        if line.damage:
+            reason = f"has the byte 0x{line.damage[0]:02x}, which is not UTF-8; save it as UTF-8"
+            rejected.append(Rejected(line.number, shown(line.clip_id), reason))
     for row in scan.rows:
         text = vocabulary.clean(row.text)
         paths = scan.recordings.get(recording_key(row.clip_id))
@@ -182,6 +187,12 @@ def usable_clips(scan: CorpusScan, vocabulary: Vocabulary, limits: Limits) -> Co
         raise InputError(
             f"{scan.dataset / METADATA} is empty; write a line id|text for each recording."
         )
+    for line in () if clips else scan.lines:
+        if line.damage:
+            raise InputError(
+                f"{scan.dataset / METADATA}, line {line.number}: byte 0x{line.damage[0]:02x} is "
+                f"not UTF-8; save the file with the encoding UTF-8."
+            )
     if not clips:
         first = rejected[0]
         raise InputError(

@@ -61,12 +61,12 @@ class CorpusContent:
             "removed": old.clips.keys() - both,
             "changed": {one for one in both if old.clips[one] != self.clips[one]},
         }
-        parts = [
+        text = ", ".join(
             f"{len(ids):,} {kind} ({first_few(sorted(ids))})" for kind, ids in kinds.items() if ids
-        ]
-        if self.seconds is not None and old.seconds is not None:
-            parts.append(f"now {duration(self.seconds)} of speech, {duration(old.seconds)} before")
-        return ", ".join(parts)
+        )
+        if self.seconds is None or old.seconds is None:
+            return text
+        return f"{text}; {duration(self.seconds)} of speech, {duration(old.seconds)} before"
 
 
 def hash_of_clip(recording: str, text: str) -> str:

@@ -13,7 +13,7 @@ from engine.check.kinds import finding
 from engine.check.report import USUAL_STEPS, CheckReport, Finding, TranscriptScore, in_order
 from engine.check.survey import Survey, survey
 from engine.checkpoints.state import specs_of
-from engine.choices import NetworkName, PresetName
+from engine.choices import CleanerName, NetworkName, PresetName
 from engine.data.clips import METADATA, scan_corpus
 from engine.errors import InputError
 from engine.networks.specs import NetworkSpec
@@ -26,9 +26,8 @@ Progress = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
 
 _MAX_PRICE = 1_000_000
 _SSRN_SHARE = USUAL_STEPS["ssrn"] / USUAL_STEPS["text2mel"]
-# Scores from which on a transcript is suspicious, and from which it is hardly better than those of
-# other clips, whose score is 2.
-_SUSPICIOUS, _WRONG = 1.0, 1.5
+# Score from which on a transcript is suspicious; that of another clip's transcript is 2.
+_SUSPICIOUS = 1.0
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,10 @@ class CheckOptions:
     dataset: Path
     against: Path | None = None
     """A voice whose symbols, cleaner, audio and limits apply; the BBC's without one."""
+    vocabulary: str | None = None
+    """Symbols of a voice to come, in place of those."""
+    cleaner: CleanerName | None = None
+    """How that voice would read text."""
     deep: bool = False
     """Score the transcripts."""
     voice: Path | None = None
@@ -59,8 +62,12 @@ class CheckOptions:
             raise InputError("--deep needs a trained voice to score transcripts: --voice DIR.")
 
     def settings(self) -> VoiceSettings:
-        """What the corpus is checked against; raises `InputError` where there is no such voice."""
-        return VoiceSettings() if self.against is None else Voice.open(self.against).settings
+        """What the corpus is checked against.
+
+        Raises `InputError` where there is no such voice, or a symbol can never be read.
+        """
+        settings = VoiceSettings() if self.against is None else Voice.open(self.against).settings
+        return settings.reading(self.vocabulary, self.cleaner)
 
     def sizes(self) -> tuple[PresetName, Mapping[NetworkName, NetworkSpec]]:
         """The preset that is estimated, and the networks that the voice already has."""
@@ -145,6 +152,9 @@ def _with_scores(
         device=options.device,
         on_progress=show,
     )
+    # What is left out needs no second opinion.
+    left_out = {row.line for row in report.left_out}
+    scores = tuple(score for score in scores if score.line not in left_out)
     suspicious = [_finding(score, files) for score in scores if score.score >= _SUSPICIOUS]
     return replace(report, doubts=scores, findings=in_order([*report.findings, *suspicious]))
 
@@ -154,6 +164,5 @@ def _finding(score: TranscriptScore, files: Survey) -> Finding:
         f"the text hardly helps: loss {score.loss:.3f} with it, "
         f"{score.other_loss:.3f} with another clip's"
     )
-    harmful = score.score >= _WRONG
-    found = finding("doubted-transcript", figure, score.score, harmful=harmful)
+    found = finding("doubted-transcript", figure, score.score)
     return found.at(files.files.get(score.line, METADATA), score.line, score.clip_id)

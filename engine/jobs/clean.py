@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engine.check.clean_copy import Cleaned, write_clean_copy
+from engine.choices import CleanerName
 from engine.data.clips import scan_corpus
 from engine.text.vocabulary import Vocabulary
 from engine.voice.folder import Voice
@@ -15,6 +16,8 @@ def clean(
     out: Path,
     *,
     against: Path | None = None,
+    vocabulary: str | None = None,
+    cleaner: CleanerName | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Cleaned:
     """Write a copy of a corpus that is fit for training: see `write_clean_copy`.
@@ -23,14 +26,17 @@ def clean(
         dataset: the corpus, in LJ Speech layout.
         out: the folder to make; it may exist if it is empty.
         against: the voice whose symbols, sound and limits decide; the BBC's without it.
+        vocabulary: symbols in place of its own.
+        cleaner: how text is read, in place of its own.
         on_progress: called with clips done and clips in all.
 
     Raises:
-        InputError: there is no such corpus or voice, nothing in it is usable, or `out` is taken
-            or cannot be made.
+        InputError: there is no such corpus or voice, a symbol can never be read, nothing in the
+            corpus is usable, or `out` is taken or cannot be made.
         EngineError: the copy cannot be written; nothing is left of it.
     """
     settings = VoiceSettings() if against is None else Voice.open(against).settings
+    settings = settings.reading(vocabulary, cleaner)
     return write_clean_copy(
         scan_corpus(dataset),
         out,

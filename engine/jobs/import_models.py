@@ -20,7 +20,7 @@ from engine.data.audio import MAX_FFT, AudioSpec
 from engine.errors import InputError
 from engine.files import PRIVATE_FOLDER, new_folder, require_makeable
 from engine.networks.specs import SSRNSpec, Text2MelSpec, preset_of
-from engine.text.mapping import require_vocabulary
+from engine.text.mapping import vocabulary_option
 from engine.text.vocabulary import BBC_SYMBOLS
 from engine.tf_import.archive import SUFFIXES, unpacked
 from engine.tf_import.files import NOTE, newest_by_name, prefix_of
@@ -106,7 +106,7 @@ def import_voice(
         )
     require_free(voice_folder, set(), None)
     if symbols is not None:
-        require_vocabulary(symbols)
+        symbols = vocabulary_option(symbols)
     notes: list[str] = []
     with _open_models(models, notes, on_progress) as (found, root):
         for network in found.values():

@@ -29,6 +29,10 @@ class Hold(msgspec.Struct, frozen=True, tag=True):
     """After a check that found errors, wait for an answer however long it takes."""
 
 
+class CleanFirst(msgspec.Struct, frozen=True, tag=True):
+    """After a check that found errors, make a clean copy of the corpus and train on that."""
+
+
 class SaveCheckpoint(msgspec.Struct, frozen=True, tag=True):
     """Write a checkpoint at the next step boundary."""
 
@@ -93,6 +97,7 @@ Command = (
     | Pause
     | Continue
     | Hold
+    | CleanFirst
     | SaveCheckpoint
     | Audition
     | SetSentence

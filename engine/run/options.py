@@ -107,6 +107,8 @@ class TrainOptions:
     """A checkpoint is saved at least every so many minutes of training."""
     dropout: float | None = None
     """Share of activations dropped after every layer."""
+    keep_errors: bool | None = None
+    """Train on clips that the check found errors in, too, where they can be read."""
     attended: bool = False
     """A screen is open: wait at the stop for what the person wants next."""
     hold: bool = False

@@ -10,17 +10,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from anyascii import anyascii
-
+from engine.choices import CleanerName
 from engine.errors import InputError
+from engine.text.plain import composed_symbols
 from engine.text.vocabulary import Vocabulary
 
 # P and E have the same meaning in every vocabulary and are never neighbours.
 _RESERVED = 2
 # Symbols that a sentence about them lists.
 _MAX_NAMED = 24
-# Where a symbol may stand: the cleaner drops some marks where no word is beside them.
-_CONTEXTS = ("{}", "a{}a", "a {}a", "a{} a", "a {} a")
+# Where a symbol may stand, beside a letter: the cleaner drops some marks where no word is near.
+_CONTEXTS = ("{1}", "{0}{1}{0}", "{0} {1}{0}", "{0}{1} {0}", "{0} {1} {0}")
+# Symbols without a shape of their own that join or part letters in some scripts.
+_JOINERS = "\u200c\u200d"
 
 # The symbol that a mark starts from: the first of these that the source has. For marks inside a
 # sentence the last is the space, as which a voice without them reads them.
@@ -106,28 +108,61 @@ def map_symbols(source: str, target: str) -> SymbolMapping:
     return SymbolMapping(source, target, (*target[:_RESERVED], *starts))
 
 
-def require_vocabulary(symbols: str) -> None:
-    """Refuse a value of `--vocabulary` that is no vocabulary.
+def vocabulary_option(typed: str, cleaner: CleanerName | None = None) -> str:
+    """The symbols that a value of `--vocabulary` means, in the Unicode form in which texts are.
+
+    With a cleaner, each of them must be one that it reads.
 
     Raises:
-        InputError: with a vocabulary to type instead.
+        InputError: it is no vocabulary; the message has one to type instead, or another option.
     """
+    symbols = composed_symbols(typed)
     try:
-        if not symbols.isprintable():
-            raise InputError(f"The vocabulary {symbols!r} has invisible characters.")
-        Vocabulary(symbols)
+        hidden = [_quoted(c) for c in symbols if not c.isprintable() and c not in _JOINERS]
+        if hidden:
+            raise InputError(f"The vocabulary {typed!r} has invisible characters: {hidden[0]}.")
+        vocabulary = Vocabulary(symbols, cleaner or "plain")
     except InputError as error:
-        printable = filter(str.isprintable, symbols)
-        meant = shlex.quote("".join(dict.fromkeys(["P", "E", " ", *printable])))
-        raise InputError(f"{str(error).rstrip('.')}: type --vocabulary {meant}.") from error
+        raise _with_proposal(error, symbols) from error
+    unread = unread_symbols(vocabulary) if cleaner else ""
+    if not unread:
+        return symbols
+    named = listed_symbols(unread)
+    if cleaner == "english" and any(map(str.isalpha, unread.lower())):
+        raise InputError(
+            f"--cleaner english never reads {named}, only a to z and . , ; : ? ! ' -; add "
+            f"--cleaner plain to read text in the letters of its own language."
+        )
+    refusal = InputError(f"The vocabulary has {_why_unread(unread[0], vocabulary)}.")
+    read = (symbol.lower() if symbol in unread else symbol for symbol in symbols[_RESERVED:])
+    raise _with_proposal(refusal, "".join(c for c in read if len(c) == 1 and c not in unread))
+
+
+def _with_proposal(error: InputError, symbols: str) -> InputError:
+    """The error with a vocabulary to type instead that has all of these symbols that can be."""
+    usable = (symbol for symbol in symbols if symbol.isprintable() or symbol in _JOINERS)
+    meant = shlex.quote("".join(dict.fromkeys(["P", "E", " ", *usable])))
+    return InputError(f"{str(error).rstrip('.')}: type --vocabulary {meant}.")
+
+
+def _why_unread(symbol: str, vocabulary: Vocabulary) -> str:
+    name = _quoted(symbol)
+    if vocabulary.cleaner == "english":
+        return f"{name}, but --cleaner english only reads a to z and . , ; : ? ! ' -"
+    if symbol != symbol.lower():
+        return f"the capital letter {name}, but text is read in lower case"
+    instead = vocabulary.clean(symbol)
+    return f"{name}, but text is read with {_quoted(instead) if instead else 'a space'} instead"
 
 
 def unread_symbols(vocabulary: Vocabulary) -> str:
     """Symbols that cleaned text never contains, as digits in English: their rows never train."""
+    readable = vocabulary.symbols[_RESERVED:]
+    letter = next(filter(str.isalpha, map(vocabulary.clean, readable)), "")
     return "".join(
         symbol
-        for symbol in vocabulary.symbols[_RESERVED:]
-        if not any(symbol in vocabulary.clean(text.format(symbol)) for text in _CONTEXTS)
+        for symbol in readable.replace(" ", "")
+        if not any(symbol in vocabulary.clean(text.format(letter, symbol)) for text in _CONTEXTS)
     )
 
 
@@ -149,7 +184,9 @@ def _candidates(symbol: str, source: str) -> Iterator[str]:
     category = unicodedata.category(symbol)
     # In scripts without case, such as Chinese, the first Latin letter of a word says nothing.
     if category in ("Ll", "Lu", "Lt", "Nd"):
-        latin = anyascii(symbol)[:1].lower()
+        import anyascii  # its tables are read when they are needed
+
+        latin = anyascii.anyascii(symbol)[:1].lower()
         if latin.isalnum() and latin in source:
             yield latin
     if category.startswith("P"):
@@ -159,6 +196,11 @@ def _candidates(symbol: str, source: str) -> Iterator[str]:
 def _base(letter: str) -> str:
     """A letter in lower case without its accent."""
     return unicodedata.normalize("NFD", letter.lower())[0]
+
+
+def listed_symbols(symbols: str) -> str:
+    """Symbols as a sentence lists them: `'ä', 'ö', U+0301`."""
+    return _listed([*map(_quoted, symbols)])
 
 
 def _quoted(symbol: str) -> str:

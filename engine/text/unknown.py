@@ -26,13 +26,6 @@ class UnknownCharacter:
     becomes: str
     """What is read in its place."""
 
-    @property
-    def is_lost_letter(self) -> bool:
-        """Whether nothing is read of a letter: that changes what a network learns.
-
-        Lost punctuation hardly does."""
-        return self.character.isalnum() and not self.becomes.strip()
-
 
 def unknown_characters(
     texts: Mapping[int, str], vocabulary: Vocabulary

@@ -6,16 +6,17 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 from engine.choices import CleanerName
 from engine.errors import InputError
 from engine.text import english
+from engine.text.plain import PlainCleaner
 
 BBC_SYMBOLS = "PE abcdefghijklmnopqrstuvwxyz'.?,;"
 """The 34 symbols of the BBC's DC-TTS voices: P pads, E ends a sentence."""
 
-_SENTENCE_END = re.compile(r"([.?!…][\"'”’)\]»]*)\s+")
+_SENTENCE_END = re.compile(r"([.?!…।॥؟۔։][\"'”’)\]»]*)\s+|([。！？][”’」』）]*)\s*")
 _LINE_END = re.compile(r"[\n\r\v\f\x85\u2028\u2029]+")
 _SPACES = re.compile(" +")
 # What English reads in place of a mark that a vocabulary lacks: the first of these that it has,
@@ -23,13 +24,6 @@ _SPACES = re.compile(" +")
 # than "don t" is.
 _NEAREST = {";": ",", ":": ";,", ",": "", ".": "", "!": ".", "?": ".", "-": ""}
 _APOSTROPHE = "'"
-
-
-@lru_cache(maxsize=4096)
-def _fold(character: str) -> str:
-    """One character in lower case without its accents; may be empty or several characters."""
-    decomposed = unicodedata.normalize("NFD", character.lower())
-    return "".join(part for part in decomposed if unicodedata.category(part) != "Mn")
 
 
 @dataclass(frozen=True)
@@ -64,6 +58,10 @@ class Vocabulary:
         return {symbol: index for index, symbol in enumerate(self.symbols) if index >= 2}
 
     @cached_property
+    def _plain(self) -> PlainCleaner:
+        return PlainCleaner(self.symbols[2:])
+
+    @cached_property
     def _english_table(self) -> dict[int, str]:
         """What each character of spoken English becomes, for `str.translate`."""
         letters = string.ascii_lowercase
@@ -83,29 +81,18 @@ class Vocabulary:
     def clean(self, text: str) -> str:
         """Text in this vocabulary: lower case, no accents, single spaces, none at the ends.
 
-        English is first spoken as words (`engine.text.english`), and a mark that the vocabulary
-        lacks becomes the nearest that it has. Otherwise such a character becomes a space;
-        `unknown` tells which. Cleaned text is cleaned to itself.
+        English is first spoken as words (`engine.text.english`), other text read as it is written
+        (`engine.text.plain`). What the vocabulary lacks becomes the nearest that it has, or else a
+        space; `unknown` tells which. Cleaned text is cleaned to itself.
         """
         if self.cleaner == "plain":
-            return self._fitted(text)
+            return self._plain.clean(text)
         cleaned = self._fitted_english(english.spoken(text))
         # A mark read in place of another may end an abbreviation: "etc!" becomes "etc.". Each
         # round takes such a one away for good, so this ends; mostly the first is the only one.
         while (again := self._fitted_english(english.spoken(cleaned))) != cleaned:
             cleaned = again
         return cleaned
-
-    def _fitted(self, text: str) -> str:
-        """Text as it is written, in the symbols that the vocabulary has."""
-        folded = "".join(map(self._folded, unicodedata.normalize("NFC", text)))
-        known = "".join(part if part in self._index else " " for part in folded)
-        return _SPACES.sub(" ", known).strip(" ")
-
-    def _folded(self, character: str) -> str:
-        """A character in lower case, with its accent only where that is a symbol of its own."""
-        lower = character.lower()
-        return lower if lower in self._index else _fold(character)
 
     def _fitted_english(self, words: str) -> str:
         """What `english.spoken` yields, in the symbols that the vocabulary has."""
@@ -128,13 +115,15 @@ class Vocabulary:
     def unknown(self, text: str) -> Counter[str]:
         """How often the text has each character for which there is no symbol, in lower case.
 
-        A letter that is read without its accent counts; white space does not, nor in English what
-        is spoken as words: digits, `$`, the comma in 1,000. `replacement` gives what is read.
+        A letter that is read without its accent counts; white space and characters that are never
+        seen do not, nor in English what is spoken as words: digits, `$`, the comma in 1,000.
+        `replacement` gives what is read.
         """
-        written = english.worded(text) if self.cleaner == "english" else text
+        if self.cleaner == "plain":
+            return Counter(filter(self._plain.lacks, self._plain.common(text)))
         return Counter(
             character.lower()
-            for character in unicodedata.normalize("NFC", written)
+            for character in unicodedata.normalize("NFC", english.worded(text))
             if not character.isspace()
             and any(part not in self._index for part in character.lower())
         )
@@ -142,8 +131,7 @@ class Vocabulary:
     def replacement(self, character: str) -> str:
         """What is read in place of a character that `unknown` counts; may be empty or a space."""
         if self.cleaner == "plain":
-            folded = self._folded(character)
-            return "".join(part if part in self._index else " " for part in folded).strip() or " "
+            return self._plain.read(character)
         return english.stand_in(character).translate(self._english_table)
 
 
@@ -161,7 +149,7 @@ def split_sentences(text: str, vocabulary: Vocabulary, max_characters: int) -> l
     if vocabulary.cleaner == "english":
         # An abbreviation's dot ends no sentence, so they are expanded first.
         text = english.spoken(text)
-    sentences = _LINE_END.split(_SENTENCE_END.sub(r"\1\n", text))
+    sentences = _LINE_END.split(_SENTENCE_END.sub(r"\1\2\n", text))
     pieces = (
         piece
         for sentence in sentences

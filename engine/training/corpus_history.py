@@ -70,13 +70,10 @@ class CorpusHistory:
             publisher.event(text, "warning")
         return chosen
 
-    def lost_letters(self, unknown: tuple[UnknownCharacter, ...]) -> str:
-        """Name the letters that a corpus is the first to have and of which nothing is read."""
-        return ", ".join(
-            name_of(one.character)
-            for one in unknown
-            if one.is_lost_letter and one.character not in self.unknown
-        )
+    def new_letters(self, unknown: tuple[UnknownCharacter, ...]) -> str:
+        """Name the letters without a symbol that the corpus before did not have."""
+        letters = [one.character for one in unknown if one.character.isalnum()]
+        return ", ".join(name_of(one) for one in letters if one not in self.unknown)
 
 
 def _is_trained(voice: Voice, network: NetworkName) -> bool:
@@ -109,7 +106,7 @@ def report_corpus_change(
     network: NetworkName,
     checkpoint: Checkpoint | None,
     content: CorpusContent,
-    lost_letters: str,
+    new_letters: str,
     publisher: Publisher,
 ) -> str:
     """Report in what the corpus differs from the one that a checkpoint was trained on.
@@ -126,8 +123,8 @@ def report_corpus_change(
         old = load_content(folder, known)
         what = "which clips is not known here" if old is None else content.changes_since(old)
         text = f"Recordings changed since {network} was last trained: {what}"
-        if lost_letters:
-            text += f"; the voice has no symbol for {lost_letters}"
+        if new_letters:
+            text += f"; the voice has no symbol for {new_letters}"
         publisher.warn(f"{text}.")
     try:
         folder = voice.locate() / network / "corpora"

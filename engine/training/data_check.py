@@ -1,7 +1,6 @@
 """The check before training: what it finds is shown while there is still nothing to pay for."""
 
 import contextlib
-import hashlib
 import json
 import logging
 import math
@@ -11,15 +10,24 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from time import monotonic
 
+from engine.check.clean_copy import clean_command, clean_copy_beside
 from engine.check.report import USUAL_STEPS, CheckReport, Finding
-from engine.check.survey import survey
+from engine.check.survey import corpus_key, survey
 from engine.checkpoints.state import specs_of
-from engine.data.clips import RECORDINGS, ClipShape, CorpusScan
-from engine.errors import Cancelled, Declined, EngineError, InputError
+from engine.data.clips import ClipShape, CorpusScan
+from engine.data.metadata import Rejected
+from engine.errors import Cancelled, Declined, EngineError, InputError, VoicecoachError
 from engine.files import read_plain, write_whole
-from engine.formatting import plural
 from engine.machine.cloud.machine import Interruption
-from engine.run.commands import Continue, Finish, FolderGone, Hold, Inbox, ScreenDetached
+from engine.run.commands import (
+    CleanFirst,
+    Continue,
+    Finish,
+    FolderGone,
+    Hold,
+    Inbox,
+    ScreenDetached,
+)
 from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Progress
@@ -38,9 +46,7 @@ that is paid by the hour must not wait for nobody."""
 _MAX_NAMED = 8
 # Seconds between two checks of the inbox while no countdown runs.
 _IDLE_SECONDS = 5.0
-_ANSWERS = (Continue, Hold, Finish, ScreenDetached, Interruption, FolderGone)
-# Part of every key: raise it when the checks find something else in the same corpus.
-_FORMAT = 1
+_ANSWERS = (Continue, Hold, CleanFirst, Finish, ScreenDetached, Interruption, FolderGone)
 # More than the report of any corpus has; a file that is longer is none.
 _MAX_BYTES = 2**26
 
@@ -55,7 +61,7 @@ class CheckRecord:
     accepted: bool
     """Whether there was nothing to ask, or the answer was to train."""
     shapes: tuple[ClipShape, ...] = ()
-    """Of the usable clips, to estimate what training on them takes."""
+    """Of the clips that training uses, to estimate what that takes."""
 
 
 class DataCheck:
@@ -77,6 +83,11 @@ class DataCheck:
         self.reported: frozenset[int] = frozenset()
         """Lines of `metadata.csv` whose errors were reported one by one."""
 
+    @property
+    def left_out(self) -> tuple[Rejected, ...] | None:
+        """The clips that the check leaves out; None where the check itself failed."""
+        return None if self.record is None else self.record.report.left_out
+
     def run(self, scan: CorpusScan) -> None:
         """Check the corpus unless that was done, and publish the report.
 
@@ -84,7 +95,7 @@ class DataCheck:
             Cancelled: `Finish` came meanwhile, or the cloud takes the machine away.
         """
         try:
-            key = corpus_key(self._voice, scan)
+            key = self._key(scan)
             self.record = load_record(self._voice, key)
             checked_now = self.record is None
             if self.record is None:
@@ -102,25 +113,62 @@ class DataCheck:
         if checked_now:
             self._report(self.record.report)
 
-    def wait_for_answer(self) -> None:
+    def wait_for_answer(self, scan: CorpusScan) -> bool:
         """Wait for a person at a screen where the corpus has errors and nobody has agreed yet.
 
         `Continue` begins, `Hold` stops the countdown, and without an answer training begins.
-        Meanwhile a few steps are timed to estimate what training would take.
+        `CleanFirst` makes the clean copy of the corpus, from which the voice then learns. Meanwhile
+        a few steps are timed to estimate what training would take.
+
+        Returns:
+            Whether the voice now learns from the clean copy, which is yet to be checked.
 
         Raises:
-            Cancelled: the cloud takes the machine away, or the voice folder is gone.
+            Cancelled: the cloud takes the machine away, or the voice folder is gone; or one of
+                them, or `Finish`, came while the copy was made.
             Declined: `Finish` was the answer.
         """
         record = self.record
         if record is None or record.accepted:
-            return
+            return False
         report = record.report
         # Of fewer than two clips nothing can be learned: what comes next ends the run.
         if self._attended() and report.harmful and report.usable > 1:
-            with self._timing_steps(record):
-                self._await_answer()
+            while self._answer(record) is CleanFirst:
+                if self._use_clean_copy(scan):
+                    return True
         self._save(replace(record, accepted=True))
+        return False
+
+    def _use_clean_copy(self, scan: CorpusScan) -> bool:
+        """Have the voice learn from the clean copy; say why, where none can be made."""
+
+        def show(done: int, total: int) -> None:
+            self._publisher.update(progress=Progress("making the clean copy", done, total))
+
+        settings = self._voice.settings
+        try:
+            copy = clean_copy_beside(
+                scan,
+                self._voice.vocabulary,
+                settings.limits,
+                settings.audio,
+                on_progress=show,
+                cancelled=self._inbox.finish_requested,
+            )
+        except Cancelled:
+            raise
+        except (VoicecoachError, OSError) as error:
+            self._publisher.event(f"no clean copy: {error}", "error")
+            return False
+        self._voice.use_corpus(copy)
+        self._publisher.event(f"training on the clean copy {copy}")
+        return True
+
+    def _key(self, scan: CorpusScan) -> str:
+        settings = self._voice.settings
+        key = corpus_key(scan, self._voice.vocabulary, settings.limits, settings.audio)
+        return f"{key}-keep-errors" if settings.keep_errors else key
 
     def _attended(self) -> bool:
         return self._options.attended and self._inbox.find(ScreenDetached) is None
@@ -135,6 +183,7 @@ class DataCheck:
             self._voice.vocabulary,
             settings.limits,
             settings.audio,
+            keep_errors=settings.keep_errors,
             on_progress=show,
             cancelled=self._inbox.finish_requested,
         )
@@ -149,12 +198,11 @@ class DataCheck:
     def _report(self, report: CheckReport) -> None:
         """Report the result of a check; where there is no screen, its errors as well."""
         attended = self._attended()
-        counts = report.counts()
-        found = f"{_count(counts['error'], 'error')}, {_count(counts['warning'], 'warning')}"
-        text = f"corpus checked: {_count(report.usable, 'clip')}, {found}"
-        if report.findings:
-            command = f"`voicecoach check {shlex.quote(str(self._voice.dataset))}` lists them"
-            text += "; k shows them" if attended else f"; {command}"
+        text = f"corpus checked: {report.errors_sentence()}"
+        if attended and report.findings:
+            text += "; k shows what was found"
+        elif report.findings:
+            text += f"; `voicecoach check {shlex.quote(str(self._voice.dataset))}` lists them"
         serious = report.harmful and not attended
         self._publisher.event(text, "warning" if serious else "information")
         if attended:
@@ -166,15 +214,24 @@ class DataCheck:
             more = f"and {len(errors) - _MAX_NAMED:,} more; see {self._voice.check_record}"
             self._publisher.event(more, "error")
         self.reported = frozenset(one.line for one in errors if one.line is not None)
+        if report.with_errors:
+            command = clean_command(self._voice.dataset, against=self._voice.folder)
+            self._publisher.event(f"`{command}` makes a clean copy")
 
-    def _await_answer(self) -> None:
+    def _answer(self, record: CheckRecord) -> type[Continue | CleanFirst]:
+        """What to do: `Continue` or `CleanFirst`."""
+        with self._timing_steps(record):
+            return self._await_answer("training on the usable clips")
+
+    def _await_answer(self, how: str) -> type[Continue | CleanFirst]:
         """Wait until the person has answered, or has gone, or the countdown has ended."""
         deadline: float | None = monotonic() + WAIT_SECONDS
         begins = ""
+        answer: type[Continue | CleanFirst] = Continue
         while not begins:
             left = None if deadline is None else deadline - monotonic()
             if left is not None and left <= 0:
-                begins = "no answer: training on the usable clips"
+                begins = f"no answer: {how}"
                 break
             seconds = None if left is None else math.ceil(left)
             self._publisher.beat()
@@ -190,15 +247,19 @@ class DataCheck:
                     raise Declined("The corpus was rejected.")
                 case ScreenDetached():
                     # It stays in the inbox, for the trainer has to know it too.
-                    begins = "nobody is there to ask: training on the usable clips"
-                case Continue() as answer:
-                    self._inbox.remove(answer)
-                    begins = "training on the usable clips"
-                case Hold() as answer:
-                    self._inbox.remove(answer)
+                    begins = f"nobody is there to ask: {how}"
+                case Continue() as command:
+                    self._inbox.remove(command)
+                    begins = how
+                case CleanFirst() as command:
+                    self._inbox.remove(command)
+                    begins, answer = "cleaning the corpus first", CleanFirst
+                case Hold() as command:
+                    self._inbox.remove(command)
                     deadline = None
         self._publisher.event(begins)
         self._publisher.update(phase=Phase.PREPARING, seconds_to_start=None)
+        return answer
 
     @contextlib.contextmanager
     def _timing_steps(self, record: CheckRecord) -> Iterator[None]:
@@ -253,27 +314,6 @@ class DataCheck:
         )
 
 
-def corpus_key(voice: Voice, scan: CorpusScan) -> str:
-    """Return a hash of all that a check depends on.
-
-    These are the bytes of the list; names, sizes and times of the recordings, as reading them all
-    takes minutes where they are many; and the voice's symbols, cleaner, limits and audio constants.
-    Raises `OSError` where a recording has gone meanwhile.
-    """
-    settings, folder = voice.settings, scan.dataset / RECORDINGS
-    stats = ((str(path.relative_to(folder)), path.lstat()) for path in scan.files)
-    files = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
-    described = {
-        "format": _FORMAT,
-        "symbols": settings.symbols,
-        "cleaner": settings.cleaner,
-        "limits": asdict(settings.limits),
-        "audio": asdict(settings.audio),
-        "recordings": sorted(files),
-    }
-    return hashlib.sha256(scan.content + json.dumps(described).encode()).hexdigest()
-
-
 def load_record(voice: Voice, key: str) -> CheckRecord | None:
     """Return the record of a corpus; None where there is none, or a damaged one, of this key."""
     try:
@@ -293,10 +333,6 @@ def save_record(voice: Voice, record: CheckRecord) -> None:
     text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
     voice.locate()
     write_whole(voice.check_record, text.encode(errors="backslashreplace"), make_folders=False)
-
-
-def _count(number: int, noun: str) -> str:
-    return plural(number, noun) if number else f"no {noun}s"
 
 
 def _sentence(finding: Finding) -> str:

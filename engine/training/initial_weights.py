@@ -20,7 +20,7 @@ from engine.errors import InputError
 from engine.networks.specs import SSRNSpec, Text2MelSpec
 from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
-from engine.text.mapping import SymbolMapping, map_symbols, unread_symbols
+from engine.text.mapping import SymbolMapping, listed_symbols, map_symbols, unread_symbols
 from engine.text.vocabulary import Vocabulary
 from engine.training.recipe import recipe_named
 from engine.voice.folder import Voice
@@ -66,8 +66,6 @@ def take_over_source(options: TrainOptions, voice: Voice, publisher: Publisher) 
     Raises:
         InputError: a checkpoint cannot be used, or has other audio settings than the voice.
     """
-    if options.vocabulary is not None or options.cleaner is not None:
-        _report_unread_symbols(voice.vocabulary, publisher)
     if options.source is None:
         return
     found = source_checkpoints(options.source)
@@ -84,6 +82,8 @@ def take_over_source(options: TrainOptions, voice: Voice, publisher: Publisher) 
             f"{network} starts from step {source.step:,} of {options.source}, "
             f"{_about_optimizer(base, voice.settings)}"
         )
+        if network == "text2mel" and options.cleaner is not None:
+            _report_unread_symbols(voice.vocabulary, publisher)
         base = _with_voice_symbols(base, voice.settings.symbols, path, publisher)
         voice.locate()
         save_checkpoint(base, voice.checkpoint_folder(network, source.step))
@@ -172,10 +172,9 @@ def _require_row_per_symbol(base: Checkpoint) -> None:
 
 def _report_unread_symbols(vocabulary: Vocabulary, publisher: Publisher) -> None:
     if unread := unread_symbols(vocabulary):
-        other = "" if vocabulary.cleaner == "plain" else ", or make the voice with --cleaner plain"
         publisher.event(
-            f"the cleaner {vocabulary.cleaner} never produces {' '.join(unread)}: these symbols "
-            f"learn nothing; leave them out{other}",
+            f"--cleaner {vocabulary.cleaner} never reads {listed_symbols(unread)}: these symbols "
+            f"of the source learn nothing more",
             "warning",
         )
 

@@ -14,7 +14,7 @@ from engine.checkpoints.state import Unlogged
 from engine.choices import NETWORKS, NetworkName
 from engine.data.batches import Batch, BatchSource
 from engine.data.features import FeatureStore
-from engine.errors import EngineError, InputError
+from engine.errors import EngineError, InputError, VoicecoachError
 from engine.files import sweep_parts, unremoved_message
 from engine.machine.device import (
     choose_device,
@@ -28,7 +28,7 @@ from engine.machine.device import (
 from engine.machine.lock import LOCK_NAME
 from engine.networks.build import weight_shapes
 from engine.networks.specs import NetworkSpec, size_of
-from engine.run.commands import Inbox
+from engine.run.commands import Inbox, SetSentence
 from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Progress
@@ -105,6 +105,7 @@ def prepare(
     clip = sorted(held_out, key=lambda i: (store.coarse_frames(i), store.clips[i].clip_id))[
         len(held_out) // 2
     ]
+    _choose_sentence(voice, data.texts[store.clips[clip].line], publisher)
     note_corpus(voice, [store.clips[i].clip_id for i in held_out], publisher)
     return TrainingContext(
         voice=voice,
@@ -120,9 +121,21 @@ def prepare(
         unlogged=checkpoint.unlogged if checkpoint else Unlogged(),
         damaged=newest.damaged[0] if newest.damaged else None,
         corpus_change=report_corpus_change(
-            voice, network, checkpoint, store.content, data.lost_letters, publisher
+            voice, network, checkpoint, store.content, data.new_letters, publisher
         ),
     )
+
+
+def _choose_sentence(voice: Voice, held_out_text: str, publisher: Publisher) -> None:
+    """Let auditions speak a text of the voice's own language, unless they have one."""
+    if voice.settings.sentence:
+        return
+    sentence = SetSentence(held_out_text).sentence
+    publisher.update(sentence=sentence)
+    try:
+        voice.save(replace(voice.settings, sentence=sentence))
+    except VoicecoachError as error:
+        publisher.event(f"the sentence is kept for this run only: {error}", "warning")
 
 
 def _batch_source(

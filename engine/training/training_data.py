@@ -1,6 +1,7 @@
 """What a run learns from: the clips of the corpus and their features, and changes of either."""
 
-from collections.abc import Collection, Iterable
+import shlex
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,11 +19,11 @@ from engine.run.commands import Inbox
 from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Progress
-from engine.serialization import to_json
+from engine.serialization import to_json, to_plain
 from engine.text.unknown import UnknownCharacter, sentence_about, unknown_characters
 from engine.training.corpus_history import CorpusHistory
 from engine.training.data_check import CheckRecord, DataCheck
-from engine.voice.folder import Voice
+from engine.voice.folder import Voice, read_corpus_report
 
 # Clips left out that are named one by one on the screen; corpus.json has all.
 _MAX_NAMED = 8
@@ -44,8 +45,10 @@ class TrainingData:
     """Numbers of the clips to train on."""
     held_out: list[int]
     """Numbers of the others."""
-    lost_letters: str
-    """Letters that the corpus is the first of the voice to have, and that cannot be read."""
+    texts: Mapping[int, str]
+    """Transcripts by their line in `metadata.csv`, as they are written."""
+    new_letters: str
+    """Letters without a symbol that the voice's corpus did not have in the run before, named."""
 
 
 def load_training_data(
@@ -67,32 +70,49 @@ def load_training_data(
         Cancelled: the person asked to finish before the features were complete.
         Declined: the person did not want to train on what the check found.
     """
-    settings, history = voice.settings, CorpusHistory.of(voice)
-    publisher.update(progress=Progress("reading the corpus", 0, 1))
-    scan = scan_corpus(voice.dataset)
-    corpus = usable_clips(scan, voice.vocabulary, settings.limits)
-    unknown = unknown_characters({row.line: row.text for row in scan.rows}, voice.vocabulary)
-    _report_unknown(unknown, publisher)
-    check = DataCheck(options, voice, publisher, inbox)
-    check.run(scan)
-    _require_room(voice, checkpoint_bytes, check.record)
-    check.wait_for_answer()
+    check, history = DataCheck(options, voice, publisher, inbox), CorpusHistory.of(voice)
+    while True:
+        publisher.update(progress=Progress("reading the corpus", 0, 1))
+        scan = scan_corpus(voice.dataset)
+        corpus = usable_clips(scan, voice.vocabulary, voice.settings.limits)
+        check.run(scan)
+        _require_room(voice, checkpoint_bytes, check.record)
+        if not check.wait_for_answer(scan):
+            break
+    if check.left_out is not None:
+        corpus = corpus.without(check.left_out)
+    _require_clips(corpus)
+    texts = {row.line: row.text for row in scan.rows}
+    unknown = unknown_characters(texts, voice.vocabulary)
+    if read_corpus_report(voice).get("unknown_characters") != to_plain(unknown):
+        _report_unknown(unknown, publisher)
     store = _open_features(corpus, options.network, voice, publisher, inbox)
-    if len(store.clips) < 2:
-        raise InputError(
-            f"{voice.dataset} has a single usable clip; training needs at least two, one to "
-            f"train on and one to evaluate with."
-        )
+    _require_clips(Corpus(voice.dataset, store.clips, (*corpus.rejected, *store.rejected)))
     ids = history.held_out_of(store, publisher)
     rejected = sorted((*corpus.rejected, *store.rejected), key=lambda clip: clip.line)
-    _report_rejected(rejected, len(scan.rows) + len(scan.malformed), check, voice, publisher)
+    _report_rejected(rejected, len(rejected) + len(store.clips), check, voice, publisher)
     _save_report(store, ids, rejected, unknown, voice, publisher)
     chosen = [clip.clip_id in ids for clip in store.clips]
     return TrainingData(
         store,
         training=[i for i, held_out in enumerate(chosen) if not held_out],
         held_out=[i for i, held_out in enumerate(chosen) if held_out],
-        lost_letters=history.lost_letters(unknown),
+        texts=texts,
+        new_letters=history.new_letters(unknown),
+    )
+
+
+def _require_clips(corpus: Corpus) -> None:
+    """Refuse a corpus that has too few clips left to learn from."""
+    if len(corpus.clips) > 1:
+        return
+    first = corpus.rejected[0] if corpus.rejected else None
+    why = f" Line {first.line}, {first.clip_id or 'no id'}: {first.reason}." if first else ""
+    found = "a single usable clip" if corpus.clips else "no usable clip"
+    raise InputError(
+        f"{corpus.directory} has {found}; training needs at least two, one to train on and one to "
+        f"evaluate with.{why} "
+        f"`voicecoach check {shlex.quote(str(corpus.directory))}` lists what is wrong."
     )
 
 
@@ -151,20 +171,22 @@ def _open_features(
 def _report_unknown(unknown: tuple[UnknownCharacter, ...], publisher: Publisher) -> None:
     """Report the characters that the voice has no symbol for, and what is read instead."""
     for one in unknown[:_MAX_UNKNOWN]:
+        # A lost letter changes what a network learns; lost punctuation hardly does.
+        lost = one.character.isalnum() and not one.becomes.strip()
         text = f"without a symbol: {sentence_about(one)}"
-        publisher.event(text, "warning" if one.is_lost_letter else "information")
+        publisher.event(text, "warning" if lost else "information")
     if len(unknown) > _MAX_UNKNOWN:
         others = plural(len(unknown) - _MAX_UNKNOWN, "other character")
         publisher.event(f"and {others} without a symbol; see corpus.json")
 
 
 def _report_rejected(
-    rejected: list[Rejected], rows: int, check: DataCheck, voice: Voice, publisher: Publisher
+    rejected: list[Rejected], clips: int, check: DataCheck, voice: Voice, publisher: Publisher
 ) -> None:
     """Report the clips left out, one by one unless the check has done so."""
     if not rejected:
         return
-    publisher.event(f"left out {len(rejected)} of {rows} rows of metadata.csv", "warning")
+    publisher.event(f"left out {len(rejected):,} of {clips:,} clips", "warning")
     rest = [clip for clip in rejected if clip.line not in check.reported]
     for clip in rest[:_MAX_NAMED]:
         publisher.event(f"line {clip.line}: {clip.clip_id or 'no id'} {clip.reason}", "warning")

@@ -2,6 +2,8 @@
 
 import logging
 import re
+import sys
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +21,12 @@ _log = logging.getLogger(__name__)
 
 _LIST = "samples.jsonl"
 _MAX_BYTES = 2**26
+# Of a sentence in a file name. Encrypted home folders allow 143 bytes for a whole name.
+_MAX_CHARACTERS, _MAX_NAME_BYTES = 40, 80
+# Letters and marks that show nothing: joiners, fillers, variation selectors.
+_IGNORABLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
 
 
 @dataclass(frozen=True)
@@ -78,10 +86,19 @@ def sample_name(step: int, ssrn_step: int | None, sentence: str) -> str:
     return f"text2mel-{step}{ssrn}_{slug(sentence)}.wav"
 
 
-def slug(text: str, max_length: int = 40) -> str:
-    """A few words of a text as part of a file name."""
-    words = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
-    return words[:max_length].rstrip("-") or "sample"
+def slug(text: str) -> str:
+    """A few words of a text, in any script, as part of a file name that every file system takes."""
+    lower = unicodedata.normalize("NFC", text.lower())
+    words = "-".join("".join(c if _is_named(c) else " " for c in lower).split())
+    # A locale of before UTF-8 cannot name all letters.
+    encoded = words[:_MAX_CHARACTERS].encode(encoding := sys.getfilesystemencoding(), "ignore")
+    return encoded[:_MAX_NAME_BYTES].decode(encoding, "ignore").strip("-") or "sample"
+
+
+def _is_named(character: str) -> bool:
+    """Whether a file name may have it: letters with their accents and vowel signs, and digits."""
+    invisible = _IGNORABLE.match(character) is not None
+    return unicodedata.category(character)[0] in "LMN" and not invisible
 
 
 def unused_path(path: Path) -> Path:

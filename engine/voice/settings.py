@@ -3,14 +3,15 @@
 import tomllib
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, cast, get_args
 
 import tomlkit
 from msgspec import Meta
 from tomlkit.exceptions import TOMLKitError
+from tomlkit.items import Item
 
 from engine.choices import CleanerName, NetworkName, PresetName, RecipeName
 from engine.data.audio import MAX_FFT, AudioSpec
@@ -19,10 +20,8 @@ from engine.errors import InputError
 from engine.formatting import brief
 from engine.networks.specs import NetworkSpec, preset_spec
 from engine.serialization import Amount, Count, Positive, from_plain
+from engine.text.mapping import vocabulary_option
 from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
-
-DEFAULT_SENTENCE = "The morning train leaves at half past seven."
-"""What auditions speak until the person says otherwise."""
 
 _HEADER = (
     "# What this voice is made of. You may edit it while no training runs.\n"
@@ -33,13 +32,14 @@ _COMMENTS = {
     "symbols": "P is padding, E the end of a sentence; trained weights fit these alone",
     "cleaner": "english speaks numbers and abbreviations as words; plain takes text as it is",
     "dropout": "0.05 as the BBC's; 0 learns much faster from many hours, but overfits few",
+    "keep_errors": "true also trains on clips that the check found errors in",
     "price": 'US dollars an hour for this machine, 0 when unknown, or "auto": as the cloud says',
     "budget": "US dollars that all training of this voice may cost, idle time included; 0: none",
     "checkpoint_every": "steps",
     "checkpoint_minutes": "of training after which a checkpoint is saved, whatever the step",
     "keep_newest": "the newest checkpoints are kept",
     "keep_every": "steps; checkpoints at its multiples are kept for good",
-    "sentence": "what auditions speak",
+    "sentence": "what auditions speak; if empty, the text of a held-out clip from the next run on",
     "mirror": "where checkpoints were copied to; used only when --mirror names it",
     "id": "identifies this voice in its mirror; do not edit",
     "held_out": "clips that are never trained on, to evaluate with; do not edit",
@@ -79,6 +79,8 @@ class VoiceSettings:
     """US dollars that all runs of the voice may cost, idle time included; 0 for no budget."""
     dropout: Annotated[float, Meta(ge=0, lt=1)] = 0.05
     """Share of activations dropped after every layer while training."""
+    keep_errors: bool = False
+    """Whether clips that the check finds errors in are trained on where they can be read."""
     seed: Count = 1
     checkpoint_every: Count = 1000
     """Steps."""
@@ -87,7 +89,8 @@ class VoiceSettings:
     keep_newest: Count = 5
     keep_every: Count = 50_000
     """Steps."""
-    sentence: str = DEFAULT_SENTENCE
+    sentence: str = ""
+    """What auditions speak; empty until the first run has chosen a held-out clip's text."""
     sharpening: Annotated[float, Meta(gt=0, le=3)] = 1.2
     """See `engine.speech.vocoder.VocoderSettings`."""
     mirror: Annotated[str, Meta(min_length=1)] | None = None
@@ -98,6 +101,15 @@ class VoiceSettings:
     """Ids of clips that neither network is trained on; empty until the first run has chosen."""
     audio: AudioSpec = field(default_factory=AudioSpec)
     limits: Limits = field(default_factory=Limits)
+
+    def reading(self, vocabulary: str | None, cleaner: CleanerName | None) -> "VoiceSettings":
+        """The settings with the symbols and the cleaner that options give, where they give any.
+
+        Raises `InputError` for symbols that the cleaner can never read.
+        """
+        cleaner = cleaner or self.cleaner
+        symbols = self.symbols if vocabulary is None else vocabulary_option(vocabulary, cleaner)
+        return replace(self, symbols=symbols, cleaner=cleaner)
 
     def fresh_spec(self, network: NetworkName) -> NetworkSpec:
         """The sizes of a network that starts from fresh weights."""
@@ -112,7 +124,8 @@ _SETTINGS += [f"{table}.{one.name}" for table, kind in _TABLES.items() for one i
 # These have a default in older files. One that lacks any other was cut off, and perhaps the budget
 # with it.
 _ADDED_LATER = {
-    *("dataset", "cleaner", "budget", "dropout", "checkpoint_minutes", "mirror", "id", "held_out")
+    *("dataset", "cleaner", "budget", "dropout", "checkpoint_minutes", "mirror", "id", "held_out"),
+    "keep_errors",
 }
 
 
@@ -158,7 +171,7 @@ def _advice(name: str, values: dict[str, Any]) -> str:
     if choices := _CHOICES.get(name):
         return f"; write {' or '.join(choices)}"
     value: Any = values
-    example: Any = VoiceSettings(Path("recordings"))
+    example: Any = VoiceSettings(Path("recordings"), sentence="Good morning.")
     for part in name.split("."):
         if not isinstance(value, dict) or part not in value:
             return ""
@@ -238,7 +251,8 @@ def settings_text(
                 fresh = name not in document
                 document[name] = value
                 if fresh and name in _COMMENTS:
-                    document[name].comment(_COMMENTS[name])
+                    # A plain `True` is no item that could have a comment.
+                    cast(Item, document.item(name)).comment(_COMMENTS[name])
         return tomlkit.dumps(document)
     except TOMLKitError as error:
         raise InputError(f"Cannot edit voice.toml: {error}; correct that line.") from error

@@ -12,6 +12,7 @@ from engine.check.report import (
     TranscriptScore,
     UnknownCharacter,
 )
+from engine.data.metadata import Rejected
 
 CLEAN = CheckReport(
     dataset="/data/recordings/alice",
@@ -58,6 +59,8 @@ def pause(line: int, seconds: float) -> Finding:
 BROKEN = replace(
     CLEAN,
     usable=1237,
+    left_out=tuple(Rejected(line, f"alice-{line:04}", "of no use") for line in (12, 407, 700)),
+    with_errors=3,
     findings=(
         missing(12),
         missing(407),

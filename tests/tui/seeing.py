@@ -11,8 +11,10 @@ from engine.run.commands import Command
 from engine.run.snapshot import Sample, Snapshot
 from tui.app import VoicecoachApp
 from tui.process.endings import ExitReason
+from tui.process.remote import Host
 from tui.screens.check_screen import CheckScreen
 
+HOST = Host("ubuntu", "gpu-1")
 SIZES = [(80, 24), (120, 40)]
 
 
@@ -20,7 +22,7 @@ def app_on(
     session: FakeSession, player: FakePlayer | None = None, *, kind=VoicecoachApp, ascii_only=False
 ) -> VoicecoachApp:
     player = player or FakePlayer()
-    return kind(session, player, ascii_only=ascii_only, now=at_noon, address="ubuntu@gpu-1")
+    return kind(session, player, ascii_only=ascii_only, now=at_noon, host=lambda: HOST)
 
 
 class Opened:

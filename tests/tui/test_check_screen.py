@@ -7,7 +7,7 @@ from check_reports import BROKEN, CLEAN, missing
 from fake_session import preparing, training
 from seeing import SIZES, opened
 
-from engine.run.commands import Continue, Finish, Hold
+from engine.run.commands import CleanFirst, Continue, Finish, Hold
 from engine.run.snapshot import Phase, Progress, Snapshot
 from tui.process.endings import ExitReason
 
@@ -25,7 +25,7 @@ async def test_errors_are_shown_before_training_without_a_key():
             await run.resize(size)
             assert run.checks
             seen = run.words
-            assert "3 errors, 12 warnings, 1 note" in seen
+            assert "errors in 3 clips, warnings in 12, 1 note" in seen
             assert "3 of 1,240 clips have errors. Training starts in 47 s without them." in seen
             assert "alice-0012" in seen
             # What a transcript or an id holds is shown, not obeyed.
@@ -36,8 +36,8 @@ async def test_errors_are_shown_before_training_without_a_key():
 @pytest.mark.slow
 async def test_a_key_answers_and_the_question_of_leaving_stays():
     async with opened(checked()) as run:
-        await run.press("enter", "h", "space")
-        assert run.sent == [Continue(), Hold(), Hold()]
+        await run.press("enter", "c", "h", "space")
+        assert run.sent == [Continue(), CleanFirst(), Hold(), Hold()]
         # The line on top says what it did; a message would cover the advice.
         assert run.notes == ""
         await run.press("q")
@@ -54,7 +54,7 @@ async def test_the_countdown_follows_the_engine_and_stops_when_held():
         await run.change(seconds_to_start=46)
         assert "starts in 46 s" in run.text
         await run.change(seconds_to_start=None)
-        asked = "3 of 1,240 clips have errors. enter start without them · q quit"
+        asked = "3 of 1,240 clips have errors. enter start without them · c clean first · q quit"
         assert asked in run.words
         assert "The machine still costs $0.99/h" in run.words
         await run.press("h", "escape", "k")
@@ -97,11 +97,12 @@ async def test_what_training_takes_is_measured_while_the_person_reads():
 
 @pytest.mark.slow
 async def test_the_bottom_line_has_no_key_that_means_nothing_here():
+    start, clean = "enter start", "c clean first"
     async with opened(checked()) as run:
         for size, snapshot, there in (
-            (SIZES[0], checked(), ["enter start", "h hold", "tab figures"]),
-            (SIZES[1], checked(), ["enter start", "h hold"]),
-            (SIZES[0], checked(seconds_to_start=None), ["enter start", "tab figures"]),
+            (SIZES[0], checked(), [start, clean, "h hold", "tab figures"]),
+            (SIZES[1], checked(), [start, clean, "h hold"]),
+            (SIZES[0], checked(seconds_to_start=None), [start, clean, "tab figures"]),
             (SIZES[0], training(check=BROKEN), ["k close", "tab figures"]),
         ):
             await run.resize(size)
@@ -109,7 +110,7 @@ async def test_the_bottom_line_has_no_key_that_means_nothing_here():
             if run.at_home:
                 await run.press("k")
                 await run.look()
-            keys = ("enter start", "h hold", "k close", "tab figures")
+            keys = (start, clean, "h hold", "k close", "tab figures")
             assert [words for words in keys if words in run.lines[-1]] == there
 
 
@@ -190,4 +191,4 @@ async def test_the_palette_answers_the_question_too():
 async def test_thousands_of_findings_are_listed_up_to_a_limit():
     many = replace(BROKEN, findings=tuple(missing(line) for line in range(1, 13_101)))
     async with opened(checked(check=many), size=(120, 40)) as run:
-        assert "13,100 errors · 12,100 more in check.json" in run.text
+        assert "errors in 13,100 clips · 12,100 more in check.json" in run.text

@@ -101,7 +101,19 @@ async def test_without_sound_the_screen_says_how_to_fetch_the_sample():
         assert f"{fetching}{run.samples[-1].path}." in run.log.replace(" ", "")
         await run.press("a")
         await run.add_sample(new := sample(871_204))
-        assert f"{fetching}{new.path}." in run.log.replace(" ", "")
+        # The command is long: the log has it once.
+        assert run.log.count("no sound here") == 1
+        assert "No sound here; y copies the scp command." in run.notes
         assert run.played == []
         await run.press("y")
         assert run.app.clipboard == f"scp ubuntu@gpu-1:{new.path} ."
+        assert "Copied, if the terminal allows it." in run.notes
+
+
+async def test_y_fetches_an_ssrn_sample_with_its_original():
+    samples = (sample(50_000, original=Path("/data/an original.wav")),)
+    async with opened(training(network="ssrn", samples=samples)) as run:
+        await run.press("y")
+        assert run.app.clipboard == (
+            f"scp ubuntu@gpu-1:{samples[0].path} 'ubuntu@gpu-1:/data/an\\ original.wav' ."
+        )

@@ -94,7 +94,7 @@ async def test_help_lists_every_key_and_why_some_are_disabled():
         moment = Moment(training())
         for key in KEYS:
             assert (key.words(moment) in run.text) is not key.is_absent(moment)
-        assert "q ^c  Stop and save" in run.text
+        assert "q ^c  Leave while training continues, or save" in run.text
         assert "not now: there is no sample yet" in run.text
         assert "The held-out loss is that of the averaged (EMA) weights" in run.text
         await run.press("escape", "f1")
@@ -109,7 +109,7 @@ async def test_help_says_what_a_key_does_here():
         await run.press("escape")
         await run.show(preparing(phase=Phase.CHECKED, check=BROKEN))
         await run.press("question_mark")
-        assert "q ^c  Stop before training, or train without the screen" in run.text
+        assert "q ^c  Leave while it trains, or end the run before" in run.text
 
 
 @pytest.mark.slow

@@ -1,5 +1,7 @@
 """How the screen closes, and what becomes of the run."""
 
+import re
+
 import pytest
 from fake_session import preparing, training
 from seeing import opened
@@ -17,43 +19,58 @@ STOPS, KEEPS = ([Finish()], ExitReason.QUIT), ([], ExitReason.KEEP_TRAINING)
 
 @pytest.mark.slow
 @pytest.mark.parametrize("attached", [False, True])
-async def test_leaving_says_what_becomes_of_the_run(attached):
-    asked = {
-        False: [
-            ({}, "The run is training at step 871,204."),
-            ({}, "keep training without the screen"),
-            (PAUSED | {"screens": 3}, "The last to leave ends the pause."),
-            (AT_STOP | {"screens": 2}, "leave it to the others"),
-        ],
-        True: [
-            ({}, "leave it running"),
-            ({}, "stop and save"),
-            # Whoever leaves last is known where the screens are counted, and not here.
-            (PAUSED, "end the pause and keep training"),
-            (PAUSED | {"screens": 3}, "2 other screens are open"),
-            ({"screens": 2}, "(ends the run for everyone)"),
-        ],
-    }
-    async with opened(training(screens=1), attached=attached) as run:
-        for fields, words in asked[attached]:
+async def test_leaving_says_what_becomes_of_run_and_money(attached):
+    costs = "the machine still costs $0.99/h"
+    asked = [
+        ({}, "training continues $0.99/h until its stop ($0.69 by then)"),
+        ({"stop": None, "stop_text": ""}, "$0.99/h until you stop it"),
+        ({"budget": 0.66}, "$0.99/h until its budget ($0.66 by then)"),
+        ({"price": 0.0}, "leave; training continues s save and end the run"),
+        ({}, f"s save and end the run {costs}"),
+        ({"screens": 2}, "end the run, for everyone"),
+        (PAUSED, "leave; the pause ends, it trains on $0.99/h"),
+        (PAUSED | {"screens": 3}, f"esc stay here k leave it paused {costs}"),
+        (PAUSED | {"screens": 3}, "The last to leave ends"),
+        (AT_STOP | {"screens": 2}, f"leave it to the others {costs}"),
+        ({"phase": Phase.AT_STOP}, f"leave; it saves and ends {costs}"),
+        ({"phase": Phase.PREPARING}, "end the run before its first step"),
+    ]  # fmt: skip
+    async with opened(training(screens=1), attached=attached, size=(53, 20)) as run:
+        for fields, words in asked:
             await run.show(training(**{"screens": 1} | fields))
             await run.press("q")
-            assert words in run.words
-            await run.press("escape")
+            question = " ".join(re.sub("[╭╮╰╯▀▄⠀-⣿]", " ", run.words).split())
+            assert words in question
+            assert question.index("esc stay here") < question.index("k leave")
+            # Enter takes what is highlighted, and that changes nothing.
+            await run.press("enter")
             assert run.at_home
-        await run.press("q", "down", "down", "enter")
-        assert run.at_home
-    assert run.sent == []
+    assert (run.sent, run.reason) == ([], None)
+
+
+@pytest.mark.slow
+async def test_a_dialog_follows_the_run_and_closes_at_its_end():
+    async with opened(training(screens=1)) as run:
+        await run.press("q")
+        await run.change(phase=Phase.PAUSED)
+        assert "The run is paused" in run.text
+        assert "the pause ends" in run.text
+        for keys in ("q", "s", "e"):
+            await run.show(training(screens=1))
+            await run.press(keys)
+            await run.change(phase=Phase.FAILED, failure="the disk is gone")
+            assert run.at_home
+            assert "the disk is gone" in run.text
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("fields", "options", "keys", "ends"),
     [
-        ({}, {}, ["ctrl+c", "enter"], STOPS),
+        ({}, {}, ["ctrl+c", "down", "down", "enter"], STOPS),
         ({}, {}, ["ctrl+q", "s"], STOPS),
         ({}, {}, "qk", KEEPS),
-        ({}, {"attached": True}, ["q", "enter"], KEEPS),
+        ({}, {"attached": True}, ["q", "down", "enter"], KEEPS),
         ({}, {"attached": True}, "qs", STOPS),
         # All is saved, or nothing can be asked for.
         (AT_STOP, {}, "q", STOPS),

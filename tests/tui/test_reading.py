@@ -41,7 +41,7 @@ async def test_keys_that_steer_are_refused_and_those_that_read_work():
 def test_every_key_that_asks_the_run_for_something_steers():
     asking = {"audition", "stop_at", "checkpoint", "pause", "go_on", "sentence", "draw_attention"}
     assert {key.action for key in KEYS if key.steers} == asking
-    assert {key.action for key in CHECK_KEYS if key.steers} == {"begin", "hold"}
+    assert {key.action for key in CHECK_KEYS if key.steers} == {"begin", "clean", "hold"}
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,7 @@
 """What is played and what was heard; a sample that cannot be played here is fetched by scp."""
 
-import getpass
-import shlex
-import socket
 from pathlib import Path
 
-from engine.files import absolute_path
 from engine.run.snapshot import Sample, Snapshot
 from tui.audio.sound_card import PlayerStatus, SoundCard
 
@@ -18,6 +14,8 @@ class Listening:
         self._requested_at: Snapshot | None = None
         self.played: frozenset[Path] = frozenset()
         """The samples that were played since the screen opened."""
+        self.explained = False
+        """Whether the person was told how to fetch a sample from a host without sound."""
 
     @property
     def status(self) -> PlayerStatus:
@@ -54,18 +52,3 @@ class Listening:
         self._player.play(path)
         if not self.status.unavailable:
             self.played |= {path}
-
-
-def this_host() -> str:
-    """Return `user@host` as seen from here; the name may differ from outside."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        # A container may run under a number that no password file knows.
-        return socket.gethostname()
-    return f"{user}@{socket.gethostname()}"
-
-
-def scp_line(address: str, path: Path) -> str:
-    """Write the command that copies a file from `user@host` to the current folder."""
-    return f"scp {shlex.quote(f'{address}:{absolute_path(path)}')} ."

@@ -41,7 +41,7 @@ def attach(
 def _only_run() -> Path:
     from engine.attach.registry import known_runs
 
-    runs = known_runs()
+    runs = [run for run in known_runs() if not run.killed]
     if len(runs) == 1:
         return runs[0].voice_folder
     if not runs:

@@ -1,14 +1,25 @@
 """`voicecoach check`: finds faults in a corpus before you pay for training."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from engine.choices import PresetName
 from engine.errors import InputError
 from engine.run.stop import parse_stop
-from tui.command_line import DeviceOption, PriceOption, app, reports_errors
+from tui.command_line import (
+    CleanerOption,
+    DeviceOption,
+    PriceOption,
+    VocabularyOption,
+    app,
+    reports_errors,
+)
+
+if TYPE_CHECKING:
+    from engine.check.report import CheckReport
+    from engine.jobs.check import CheckOptions
 
 
 @app.command(epilog="Example: voicecoach check recordings/alice --against voices/base --price 0.99")
@@ -25,6 +36,8 @@ def check(
             show_default="the BBC's",
         ),
     ] = None,
+    vocabulary: VocabularyOption = None,
+    cleaner: CleanerOption = None,
     deep: Annotated[
         bool,
         typer.Option(
@@ -66,6 +79,8 @@ def check(
     options = CheckOptions(
         dataset=dataset,
         against=against,
+        vocabulary=vocabulary,
+        cleaner=cleaner,
         deep=deep,
         voice=voice,
         estimate=estimate,
@@ -78,10 +93,24 @@ def check(
     if as_json:
         print_json(report.as_json())
     else:
-        print_check(report)
+        print_check(report, _next_command(report, options))
     if refusal is not None:
         raise refusal
     return 1 if report.harmful else 0
+
+
+def _next_command(report: "CheckReport", options: "CheckOptions") -> str:
+    """What to do now; nothing where the list as a whole has to be fixed first."""
+    from engine.check.clean_copy import clean_command
+    from tui.reports.check_words import train_command
+
+    symbols: dict[str, object] = {"vocabulary": options.vocabulary, "cleaner": options.cleaner}
+    if report.with_errors:
+        return clean_command(options.dataset, against=options.against, **symbols)
+    if report.harmful:
+        return ""
+    price = None if options.price is None else f"{options.price:g}"
+    return train_command(options.dataset, options.against, None, price=price, **symbols)
 
 
 def _steps(text: str) -> int:

@@ -5,7 +5,13 @@ from typing import Annotated
 
 import typer
 
-from tui.command_line import app, reports_errors, unwind_on_sigterm
+from tui.command_line import (
+    CleanerOption,
+    VocabularyOption,
+    app,
+    reports_errors,
+    unwind_on_sigterm,
+)
 
 
 @app.command(epilog="Example: voicecoach clean recordings --out recordings-clean")
@@ -23,13 +29,24 @@ def clean(
             show_default="the BBC's",
         ),
     ] = None,
+    vocabulary: VocabularyOption = None,
+    cleaner: CleanerOption = None,
 ) -> int:
     """Make a clean copy of a corpus: 22,050 Hz mono, high-pass, pauses cut, even loudness."""
     from engine.jobs.clean import clean as make_copy
+    from tui.reports.check_words import train_command
     from tui.reports.clean import print_cleaned
     from tui.reports.progress import progress
 
     with unwind_on_sigterm(), progress("cleaning the recordings") as show:
-        cleaned = make_copy(dataset, out, against=against, on_progress=show)
-    print_cleaned(cleaned)
+        cleaned = make_copy(
+            dataset,
+            out,
+            against=against,
+            vocabulary=vocabulary,
+            cleaner=cleaner,
+            on_progress=show,
+        )
+    symbols: dict[str, object] = {"vocabulary": vocabulary, "cleaner": cleaner}
+    print_cleaned(cleaned, train_command(out, against, source=dataset, **symbols))
     return 0

@@ -12,7 +12,7 @@ from tui.command_line import app, reports_errors
 def ps(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> int:
-    """List your runs on this host: step, speed or state, spend, last seen."""
+    """List your runs on this host, killed ones too: step, speed or state, spend, last seen."""
     from tui.reports.ps import print_runs, print_runs_as_json, query_runs
 
     (print_runs_as_json if as_json else print_runs)(query_runs())

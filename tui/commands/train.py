@@ -97,6 +97,14 @@ def train(
             show_default="0.05",
         ),
     ] = None,
+    keep_errors: Annotated[
+        bool | None,
+        typer.Option(
+            "--keep-errors/--no-keep-errors",
+            help="Also train on clips that the check found errors in.",
+            show_default="no",
+        ),
+    ] = None,
     precision: Annotated[
         Precision,
         typer.Option(
@@ -157,6 +165,7 @@ def train(
         checkpoint_every=checkpoint_every,
         checkpoint_minutes=checkpoint_minutes,
         dropout=dropout,
+        keep_errors=keep_errors,
         cloud=cloud,
         metadata_url=metadata_url,
         on_interrupt=on_interrupt,

@@ -25,6 +25,7 @@ from engine.session import Session
 from tui.process.background import Front, open_front
 from tui.process.endings import ExitReason, LastWait, closing_lines, describe_end, describe_outcome
 from tui.process.logs import flush_log, log_of_this_process, open_log
+from tui.process.remote import ssh_to_screen
 from tui.process.signals import SignalWatch, exit_code
 from tui.process.terminal import Terminal
 
@@ -124,6 +125,8 @@ def _attach(screen: "Screen", session: RemoteSession, voice: Path) -> int:
             session.send(ScreenDetached(keep_training=closed == "keep training"))
         say(f"the run continues as process {session.pid}")
         say(f"to come back to it:  voicecoach attach {shlex.quote(str(voice))}")
+        if elsewhere := ssh_to_screen(voice):
+            say(f"from your computer:  {elsewhere}")
     return int(failed)
 
 
@@ -135,8 +138,10 @@ def _keep_training(screen: "Screen", session: Session) -> None:
     session.send(ScreenDetached(keep_training=True))
     say = screen.terminal.say
     say(f"training continues without a screen, as process {os.getpid()}")
-    voice = shlex.quote(str(absolute_path(session.snapshot().voice_folder)))
-    say(f"to come back to it:   voicecoach attach {voice}")
+    voice = absolute_path(session.snapshot().voice_folder)
+    say(f"to come back to it:   voicecoach attach {shlex.quote(str(voice))}")
+    if elsewhere := ssh_to_screen(voice):
+        say(f"from your computer:   {elsewhere}")
     say(f"to save and stop it:  kill {os.getpid()}")
     say(f"to follow its log:    tail -f {screen.log}")
     LOG.info("training continues without a screen, as process %d", os.getpid())

@@ -24,21 +24,36 @@ _WIDEST = 120
 _STYLES: dict[Severity, str] = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 
 
-def print_check(report: CheckReport) -> None:
+def print_check(report: CheckReport, next_command: str = "") -> None:
     """Print a report to standard output, as wide as the terminal, without colour in a pipe.
 
-    The answer comes first, then figures, then the findings, the most severe first.
+    The answer comes first, then figures, then the findings, the most severe first; at the end,
+    where it is in sight, the answer again and the next command.
     """
     console = Console(markup=False, highlight=False, emoji=False)
     console.width = min(console.width, _WIDEST)
     with console.capture() as capture:
         _View(console, report).print()
+        _print_end(console, report, next_command)
     text = "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
     if console.options.ascii_only:
         from tui.ascii_filter import in_ascii
 
         text = in_ascii(text)
     sys.stdout.write(text)
+
+
+def _print_end(console: Console, report: CheckReport, next_command: str) -> None:
+    console.print()
+    console.print(_verdict(report))
+    if next_command:
+        # In one line, however long, so that it can be copied.
+        console.print(f"next: {next_command}", soft_wrap=True)
+
+
+def _verdict(report: CheckReport) -> Text:
+    style = "bold red" if report.harmful or not report.usable else "bold green"
+    return Text(words.verdict(report), style=style)
 
 
 class _View:
@@ -50,9 +65,8 @@ class _View:
 
     def print(self) -> None:
         report = self._report
-        style = "bold red" if report.harmful or not report.usable else "bold green"
         self._console.print(Text(printable(report.dataset), style="bold"))
-        self._console.print(Text(words.verdict(report), style=style))
+        self._console.print(_verdict(report))
         self._part("", words.facts(report))
         self._part("clips by length", self._lengths(), right=(0, 1))
         unknown = [one for one in report.findings if one.kind == words.UNKNOWN]
@@ -109,7 +123,7 @@ class _View:
         rows = [_score(place, scored) for place, scored in enumerate(scores[:_MAX_SCORES], 1)]
         if rows:
             rows.insert(0, ("", "score", "line", "clip", "loss", "other", "focus", "transcript"))
-        title = "suspicious transcripts (score 1.00 or more: probably wrong)"
+        title = "transcripts that fit worst (1.00 or more: listen to it; training uses it)"
         self._part(title, rows, right=(0, 1, 2, 4, 5, 6), cut=True)
         self._more(len(scores) - _MAX_SCORES)
 

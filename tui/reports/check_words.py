@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from engine.check.kinds import title
 from engine.check.report import (
@@ -14,7 +15,9 @@ from engine.check.report import (
     Spread,
     UnknownCharacter,
 )
-from engine.formatting import duration, plural, printable
+from engine.choices import NETWORKS
+from engine.formatting import duration, plural, printable, shell_command
+from engine.voice.folder import Voice
 from tui import formatting
 
 UNKNOWN = "unknown-character"
@@ -25,32 +28,58 @@ _MAX_PAIRS = 12
 
 
 def tally(report: CheckReport) -> str:
-    """Write how many findings there are of each severity: `no errors, 3 warnings`."""
-    counts = report.counts()
-    others = [plural(counts[s], s) for s in SEVERITIES if counts[s] and s != "error"]
-    return ", ".join(
-        [plural(counts["error"], "error") if counts["error"] else "no errors", *others]
-    )
+    """Write how many clips have what: `errors in 3 clips, warnings in 12, 1 note`.
+
+    A number without clips is that of findings about the whole corpus.
+    """
+    parts: list[str] = []
+    for severity in SEVERITIES:
+        found = [one for one in report.findings if one.severity == severity]
+        clips = len({one.line for one in found if one.line is not None})
+        if severity == "error":
+            clips = max(clips, report.with_errors)
+        if found:
+            in_clips = any("clip" in part for part in parts)
+            many = f"{severity}s in {f'{clips:,}' if in_clips else plural(clips, 'clip')}"
+            parts.append(many if clips else plural(len(found), severity))
+    return ", ".join(parts if report.harmful else ["no errors", *parts])
 
 
 def errors_words(report: CheckReport) -> str:
     """Write how many clips have errors: `31 of 449 clips have errors.`"""
-    bad = report.rows - report.usable
-    if not bad:
-        return f"{plural(report.counts()['error'], 'error')} in {printable(report.dataset)}."
-    return f"{bad:,} of {plural(report.rows, 'clip')} {'has' if bad == 1 else 'have'} errors."
+    if report.with_errors:
+        return f"{report.errors_sentence()}."
+    return f"{plural(report.counts()['error'], 'error')} in {printable(report.dataset)}."
 
 
 def verdict(report: CheckReport) -> str:
     """Answer in one sentence whether a voice can be trained on this."""
-    clips = f"{tally(report)} in {plural(report.rows, 'clip')}"
     if not report.usable:
-        return f"No clip can be used: {clips}. Fix the errors first."
+        return f"No clip can be used: {tally(report)}. Fix the errors first."
+    clips = plural(report.usable, "clip")
+    if report.left_out:
+        them = "it" if len(report.left_out) == 1 else "them"
+        return f"{errors_words(report)} Training leaves {them} out and uses {clips}."
     if report.harmful:
-        return f"Not ready: {clips}. Fix the errors first."
-    if report.findings:
-        return f"Ready to train: {clips}."
-    return f"Ready to train: no findings in {plural(report.rows, 'clip')}."
+        return f"Not ready: {errors_words(report)} Fix that first."
+    return f"Ready to train: {clips}, {tally(report)}."
+
+
+def train_command(
+    dataset: Path, against: Path | None, source: Path | None = None, **options: object
+) -> str:
+    """The shell command that trains on a corpus, with other options.
+
+    The voice that it was checked against goes on if the corpus, or the `source` that it is a copy
+    of, is its own, or if it has no weights yet; else a new voice starts from its weights.
+    """
+    if against is not None:
+        voice = Voice.open(against)
+        own = voice.settings.dataset and voice.dataset
+        corpora = [path.resolve() for path in (dataset, source) if path is not None]
+        goes_on = own in corpora or not any(map(voice.newest, NETWORKS))
+        options = {"voice" if goes_on else "from": against, **options}
+    return shell_command("voicecoach", "train", dataset, **options)
 
 
 def facts(report: CheckReport) -> list[tuple[str, str]]:
@@ -59,7 +88,7 @@ def facts(report: CheckReport) -> list[tuple[str, str]]:
     if report.usable:
         mean = report.hours * 3600 / report.usable
         speech = f"{duration(report.hours * 3600)}, {mean:.1f} s a clip on average"
-    listed = [("clips", f"{report.usable:,} of {report.rows:,} usable"), ("speech", speech)]
+    listed = [("clips", f"{report.usable:,} of {report.clips:,} usable"), ("speech", speech)]
     for name, spread, unit, places in (
         ("speaking rate", report.speaking_rate, "characters/s", 1),
         ("loudness", report.loudness, "dBFS", 1),

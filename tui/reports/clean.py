@@ -1,6 +1,5 @@
 """What `voicecoach clean` prints."""
 
-import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -16,8 +15,8 @@ if TYPE_CHECKING:
 _MAX_LEFT_OUT = 20
 
 
-def print_cleaned(cleaned: "Cleaned") -> None:
-    """Print what the copy holds, what was changed, and what was left out."""
+def print_cleaned(cleaned: "Cleaned", next_command: str) -> None:
+    """Print what the copy holds, what was changed, what was left out, and the next command."""
     console = Console(markup=False, highlight=False, emoji=False)
     left_out = cleaned.left_out
     trimmed = sum(change.trimmed for change in cleaned.changes)
@@ -31,11 +30,16 @@ def print_cleaned(cleaned: "Cleaned") -> None:
     clips = plural(len(cleaned.changes), "clip")
     console.print(f"{cleaned.folder}: {clips}, {duration(cleaned.hours * 3600)}")
     console.print("; ".join(cuts))
+    if cleaned.split:
+        parts = sum(len(clip.parts) for clip in cleaned.split)
+        long = plural(len(cleaned.split), "long clip")
+        console.print(f"split {long} at pauses into {plural(parts, 'clip')}")
     if left_out:
-        console.print(f"left out {plural(len(left_out), 'row')}:")
+        console.print(f"left out {plural(len(left_out), 'clip')}:")
         rows = [(row.line, row.clip_id or "–", row.reason) for row in left_out]
         print_left_out(console, rows, "clip", "clean.json")
-    console.print(f"next: voicecoach check {shlex.quote(str(cleaned.folder))}")
+    # In one line, however long, so that it can be copied.
+    console.print(f"next: {next_command}", soft_wrap=True)
 
 
 def print_left_out(

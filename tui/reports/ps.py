@@ -6,6 +6,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from rich.console import Console
@@ -37,6 +38,16 @@ class Run:
     last_record: tuple[int | None, float | None] = (None, None)
     """The step and the spend in US dollars that a run which does not answer wrote down last."""
 
+    @property
+    def command_to_resume(self) -> str | None:
+        """The shell command that takes up a killed run; None for one that lives."""
+        entry = self.entry
+        if not entry.killed:
+            return None
+        network = "" if entry.network == "text2mel" else f" --network {entry.network}"
+        folder = shlex.quote(str(entry.voice_folder))
+        return entry.resume or f"voicecoach train --voice {folder}{network}"
+
     def as_json(self, now: float) -> dict[str, Any]:
         """Plain values, the same fields whether it answers or not."""
         entry, answer = self.entry, self.status
@@ -55,6 +66,8 @@ class Run:
             "folder": str(entry.voice_folder),
             "since": round(entry.since, 3),
             "answers": answer is not None,
+            "killed": entry.killed,
+            "resume": self.command_to_resume,
             "last_sign_of_life": round(entry.last_seen if answer is None else now, 3),
             "last_change": None if still is None else round(now - float(still), 3),
             "phase_since": None if phase is None else round(now - float(phase), 3),
@@ -62,7 +75,7 @@ class Run:
 
 
 def query_runs() -> list[Run]:
-    """Query every run of this host; one that does not answer holds up no other.
+    """Query every run of this host; one that does not answer, or was killed, holds up no other.
 
     Raises:
         InputError: the list of runs cannot be read.
@@ -75,7 +88,7 @@ def query_runs() -> list[Run]:
 
 
 def _query(entry: RunEntry) -> Run:
-    answer = ask_status(entry.voice_folder, _ANSWER_WITHIN)
+    answer = None if entry.killed else ask_status(entry.voice_folder, _ANSWER_WITHIN)
     # Another process than the one that is listed may serve the folder by now.
     if answer is not None and answer.pid == entry.process.pid:
         return Run(entry, answer)
@@ -108,22 +121,40 @@ def print_runs(runs: list[Run]) -> None:
     for run in runs:
         table.add_row(*(Text(printable(cell)) for cell in _cells(run, now)))
     console.print(table)
-    console.print("to open a screen on one:")
-    for run in runs:
-        folder = printable(shlex.quote(str(run.entry.voice_folder)))
-        console.print(f"  voicecoach attach {folder}", soft_wrap=True)
+    _print_commands(
+        console,
+        "to open a screen on one:",
+        [
+            f"voicecoach attach {shlex.quote(str(run.entry.voice_folder))}"
+            for run in runs
+            if not run.entry.killed
+        ],
+    )
+    resume = [command for run in runs if (command := run.command_to_resume)]
+    _print_commands(console, "to resume what was killed:", resume)
+
+
+def _print_commands(console: Console, heading: str, commands: list[str]) -> None:
+    if commands:
+        console.print(heading)
+    for command in commands:
+        console.print(f"  {printable(command)}", soft_wrap=True)
 
 
 def _cells(run: Run, now: float) -> list[str]:
     entry, answer = run.entry, run.status
     name, network, pid = entry.voice, NETWORKS[entry.network], str(entry.process.pid)
-    if answer is None:
-        (last_step, last_spent), since = run.last_record, duration(max(0.0, now - entry.last_seen))
-        step = "" if last_step is None else f"{last_step:,}"
-        spent = "" if last_spent is None else formatting.dollars(last_spent)
-        return [name, network, step, f"no answer for {since}", spent, f"{since} ago", pid, ""]
-    step, spent = f"{answer.step:,}", formatting.dollars(answer.spent)
-    return [name, network, step, _state(answer), spent, "now", pid, _screens(answer)]
+    if answer is not None:
+        step, spent = f"{answer.step:,}", formatting.dollars(answer.spent)
+        return [name, network, step, _state(answer), spent, "now", pid, _screens(answer)]
+    (last_step, last_spent), since = run.last_record, duration(max(0.0, now - entry.last_seen))
+    step = "" if last_step is None else f"{last_step:,}"
+    spent = "" if last_spent is None else formatting.dollars(last_spent)
+    state = f"no answer for {since}"
+    if entry.killed:
+        then = datetime.fromtimestamp(entry.last_seen)
+        state, pid = f"killed about {formatting.moment(datetime.fromtimestamp(now), then)}", ""
+    return [name, network, step, state, spent, f"{since} ago", pid, ""]
 
 
 def _screens(answer: Status) -> str:

@@ -8,8 +8,8 @@ from textual.content import Content
 from textual.widgets import DataTable, Static
 
 from engine.check.report import CheckReport, Estimate
-from engine.formatting import duration, printable
-from engine.run.commands import Continue, Hold
+from engine.formatting import duration, plural, printable
+from engine.run.commands import CleanFirst, Continue, Hold
 from engine.run.snapshot import Phase, Snapshot
 from tui.keys import CHECK_KEYS, Key, Moment, find
 from tui.reports import check_words as words
@@ -143,6 +143,10 @@ class CheckScreen(KeyedScreen):
         """Train on the usable clips now."""
         self._run.session.send(Continue())
 
+    def action_clean(self) -> None:
+        """Make the clean copy of the corpus, and train on that."""
+        self._run.session.send(CleanFirst())
+
     def action_hold(self) -> None:
         """Stop the countdown."""
         self._run.session.send(Hold())
@@ -166,7 +170,7 @@ class CheckScreen(KeyedScreen):
 
 def short_facts(report: CheckReport, width: int) -> str:
     """Write the figures in a line, and the training estimates in others of at most `width`."""
-    facts = [f"{report.usable:,} usable clips"]
+    facts = [f"{plural(report.usable, 'clip')} used"]
     if report.usable:
         facts.append(duration(report.hours * 3600))
     for spread, unit in ((report.speaking_rate, "characters/s"), (report.noise, "dB over noise")):

@@ -11,6 +11,8 @@ from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from engine.run.snapshot import Phase, Snapshot
+
 Answer = TypeVar("Answer")
 
 
@@ -32,6 +34,9 @@ class Dialog(ModalScreen[Answer]):
     def _take_keys(self) -> None:
         self.takes_keys = True
         self.post_message(self.Ready())
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Follow the run, where what the dialog says depends on it."""
 
     def dismiss(self, result: Answer | None = None) -> AwaitComplete:
         """Close with an answer, once: a second Enter would close the screen below."""
@@ -59,6 +64,11 @@ class InputDialog(Dialog[Answer]):
             yield self._meaning
             yield from self._hints
             yield Static("enter accepts · esc cancels", classes="hint")
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Close once the run ends: nothing can be asked of it any more."""
+        if snapshot.phase is Phase.STOPPING or snapshot.phase.ended:
+            self.dismiss(None)
 
     @property
     def text(self) -> str:

@@ -11,48 +11,54 @@ from textual.widgets.option_list import Option
 
 from engine.formatting import plural, printable
 from engine.run.snapshot import Phase, Snapshot
+from tui.formatting import dollars, price
 from tui.screens.dialog import Dialog
+
+_ANSWERS = {"stay": "esc", "keep": "k", "stop": "s"}
+"""Answers in their order and the key of each: the same whatever the run does. Enter takes the
+highlighted one, at first the one that changes nothing."""
 
 
 class QuitDialog(Dialog[str]):
-    """Asks whether the run ends with the screen, `stop`, or goes on, `keep`.
-
-    Enter takes the first answer.
-    """
+    """Asks whether the run goes on without the screen, `keep`, or ends with it, `stop`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        ("s", "choose('stop')", "stop and save"),
-        ("k", "choose('keep')", "keep training"),
+        ("s", "choose('stop')", "save and end"),
+        ("k", "choose('keep')", "leave"),
     ]
 
-    def __init__(self, snapshot: Snapshot, *, attached: bool) -> None:
+    def __init__(self, snapshot: Snapshot) -> None:
         super().__init__()
-        self._about = " ".join(filter(None, (_about_phase(snapshot), _about_others(snapshot))))
-        answers = [
-            ("stop", "s", _stop_words(snapshot, attached=attached)),
-            ("keep", "k", _keep_words(snapshot, attached=attached)),
-        ]
-        if attached:
-            answers.reverse()
-        self._choices = (*answers, ("", "esc", "stay here"))
+        self._about = Static(_about(snapshot), markup=False)
+        words = answers(snapshot)
+        self._answers = _Answers(
+            *(Option(_prompt(key, words[id]), id=id) for id, key in _ANSWERS.items()), compact=True
+        )
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as box:
             box.border_title = "quit"
-            yield Static(self._about, markup=False)
-            yield _Answers(
-                *(
-                    Option(Content.assemble((f"{key:>4}", "bold $training"), f"  {text}"), id=id)
-                    for id, key, text in self._choices
-                ),
-                compact=True,
-            )
+            yield self._about
+            yield self._answers
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Say what the answers mean now; close once the run ends by itself."""
+        if snapshot.phase is Phase.STOPPING or snapshot.phase.ended:
+            self.dismiss(None)
+            return
+        about, words = _about(snapshot), answers(snapshot)
+        if about != str(self._about.content):
+            self._about.update(about)
+        for id, key in _ANSWERS.items():
+            prompt = _prompt(key, words[id])
+            if prompt != self._answers.get_option(id).prompt:
+                self._answers.replace_option_prompt(id, prompt)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self.action_choose(event.option_id or "")
 
     def action_choose(self, answer: str) -> None:
-        self.dismiss(answer or None)
+        self.dismiss(None if answer == "stay" else answer)
 
 
 class _Answers(OptionList):
@@ -62,6 +68,18 @@ class _Answers(OptionList):
         Binding("pageup", "first", show=False),
         Binding("pagedown", "last", show=False),
     ]
+
+
+def _prompt(key: str, words: tuple[str, str]) -> Content:
+    does, costs = words
+    lines = [Content.assemble((f"{key:>4}", "bold $training"), f"  {does}")]
+    if costs:
+        lines.append(Content.styled(f"      {costs}", "$quiet"))
+    return Content("\n").join(lines)
+
+
+def _about(snapshot: Snapshot) -> str:
+    return " ".join(filter(None, (_about_phase(snapshot), _about_others(snapshot))))
 
 
 def _about_phase(snapshot: Snapshot) -> str:
@@ -95,21 +113,53 @@ def _about_others(snapshot: Snapshot) -> str:
     return f"{screens} open on it.{pause}"
 
 
-def _stop_words(snapshot: Snapshot, *, attached: bool) -> str:
-    if snapshot.phase is Phase.CHECKED:
-        return "stop, and fix the recordings"
-    everyone = attached and snapshot.screens > 1
-    return "stop and save (ends the run for everyone)" if everyone else "stop and save"
+def answers(snapshot: Snapshot) -> dict[str, tuple[str, str]]:
+    """Say what each answer does to the run, and to the money where a price is known."""
+    costs = snapshot.price > 0
+    machine = f"the machine still costs {price(snapshot.price)}" if costs else ""
+    goes_on = _goes_on(snapshot)
+    return {
+        "stay": ("stay here", ""),
+        "keep": (_keep_words(snapshot), _cost_to_come(snapshot) if costs and goes_on else machine),
+        "stop": (_stop_words(snapshot), machine),
+    }
 
 
-def _keep_words(snapshot: Snapshot, *, attached: bool) -> str:
+def _goes_on(snapshot: Snapshot) -> bool:
+    """Whether the run makes steps once this screen is left."""
+    shared = snapshot.screens > 1
+    still = snapshot.phase is Phase.AT_STOP or (snapshot.phase is Phase.PAUSED and shared)
+    return not still
+
+
+def _cost_to_come(snapshot: Snapshot) -> str:
+    rate = price(snapshot.price)
+    if snapshot.end_point is None and not snapshot.stop_text:
+        return f"{rate} until you stop it"
+    where = "budget" if snapshot.budget_comes_first else "stop"
+    spent = snapshot.spent_at_stop
+    there = "" if spent is None else f" ({dollars(spent)} by then)"
+    return f"{rate} until its {where}{there}"
+
+
+def _keep_words(snapshot: Snapshot) -> str:
     """Say what becomes of the run if the person does not end it."""
     shared = snapshot.screens > 1
     match snapshot.phase:
         case Phase.CHECKED:
-            return "train on the usable clips without the screen"
-        case Phase.AT_STOP:
-            return "leave it to the others" if shared else "leave: it saves and ends"
+            return "leave; it trains on the usable clips"
+        case Phase.PREPARING:
+            return "leave; it trains without a screen"
         case Phase.PAUSED:
-            return "leave it paused" if shared else "end the pause and keep training"
-    return "leave it running" if attached else "keep training without the screen"
+            return "leave it paused" if shared else "leave; the pause ends, it trains on"
+        case Phase.AT_STOP:
+            return "leave it to the others" if shared else "leave; it saves and ends"
+    return "leave; training continues"
+
+
+def _stop_words(snapshot: Snapshot) -> str:
+    if snapshot.phase.before_steps:
+        words = "end the run before its first step"
+    else:
+        words = "save and end the run"
+    return f"{words}, for everyone" if snapshot.screens > 1 else words

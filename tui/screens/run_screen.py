@@ -21,10 +21,12 @@ from engine.run.commands import (
 from engine.run.snapshot import Event, Phase, Snapshot
 from engine.run.stop import SetBudget, StopAt
 from tui import formatting
-from tui.audio.listening import Listening, scp_line
+from tui.audio.listening import Listening
 from tui.keys import KEYS, Key, Moment
 from tui.process.endings import ExitReason
+from tui.process.remote import Host
 from tui.screens.check_screen import CheckScreen
+from tui.screens.dialog import Dialog
 from tui.screens.keyed_screen import KeyedScreen, KeysFooter
 from tui.screens.quit_dialog import QuitDialog
 from tui.screens.sentence_dialog import SentenceDialog
@@ -57,11 +59,11 @@ class RunScreen(KeyedScreen):
         session: "SessionLike",
         listening: Listening,
         now: Callable[[], datetime],
-        address: str,
+        host: Callable[[], Host],
     ) -> None:
-        """Take the run, what plays samples, a clock, and this host's address, `user@host`."""
+        """Take the run, what plays samples, a clock, and how to reach this host."""
         super().__init__()
-        self.session, self.listening, self.now, self.address = session, listening, now, address
+        self.session, self.listening, self.now, self.host = session, listening, now, host
         self.snapshot: Snapshot = session.snapshot()
         self._stall = StallTimer()
         self._phase_since = formatting.clock(now())
@@ -101,7 +103,7 @@ class RunScreen(KeyedScreen):
         self.show_sound()
         if not covered:
             self.refresh_keys()
-        if isinstance(self.app.screen, StopDialog):
+        if isinstance(self.app.screen, Dialog):
             self.app.screen.show(snapshot)
 
     def _show_state(self, snapshot: Snapshot, silent: float | None, *, plots: bool) -> None:
@@ -229,8 +231,7 @@ class RunScreen(KeyedScreen):
         elif snapshot.phase is Phase.STOPPING or alone_at_stop:
             self._take_leaving("stop")
         else:
-            dialog = QuitDialog(snapshot, attached=self.session.attached)
-            self.app.push_screen(dialog, self._take_leaving)
+            self.app.push_screen(QuitDialog(snapshot), self._take_leaving)
 
     def _take_leaving(self, answer: str | None) -> None:
         if answer == "stop":
@@ -242,12 +243,15 @@ class RunScreen(KeyedScreen):
     def hear(self, path: Path) -> None:
         """Play a sound, or say how to fetch it if this host has no sound."""
         unavailable = self.listening.status.unavailable
-        if unavailable:
-            line = scp_line(self.address, path)
-            self.say(f"no sound here ({unavailable}): {line}", "warning")
-        else:
+        if not unavailable:
             self.listening.play(path)
             self.show_sound()
+        elif self.listening.explained:
+            self.notify("No sound here; y copies the scp command.")
+        else:
+            self.listening.explained = True
+            line = self.host().scp_line(path)
+            self.say(f"no sound here ({unavailable}): {line}", "warning")
 
     def action_replay(self) -> None:
         sample = self.samples.chosen
@@ -266,6 +270,6 @@ class RunScreen(KeyedScreen):
         """Copy the scp command for the selected sample to the person's own clipboard."""
         sample = self.samples.chosen
         if sample is not None:
-            line = scp_line(self.address, sample.path)
+            line = self.host().scp_line(*filter(None, (sample.path, sample.original)))
+            self.say(line)
             self.app.copy_to_clipboard(line)
-            self.say(f"copied, if the terminal allows it: {line}")

@@ -44,6 +44,7 @@ class StopDialog(InputDialog[StopAt | SetBudget]):
 
     def show(self, snapshot: Snapshot) -> None:
         """Say what the answer means now that the run has come so far."""
+        super().show(snapshot)
         self._snapshot = snapshot
         self.on_input_changed()
 

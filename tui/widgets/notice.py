@@ -8,6 +8,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import ProgressBar, Static
 
+from engine.check.report import CheckReport
 from engine.formatting import duration, plural, printable, whole_minutes
 from engine.run.snapshot import Event, Phase, Snapshot
 from engine.run.stop import BUDGET_WARNING_SHARE
@@ -239,11 +240,22 @@ def _below(*notices: Content) -> Content:
 def _checked(snapshot: Snapshot, *, reading: bool) -> Content:
     report, seconds = snapshot.check, snapshot.seconds_to_start
     bad = "" if report is None else errors_words(report)
-    how = "without them" if report is None or report.usable < report.rows else "anyway"
+    how = _with_what(report)
+    clean, leave = ("c", "clean first"), ("q", "quit")
     if seconds is None:
-        return _offer(bad, ("enter", f"start {how}"), ("q", "quit"), reading=reading)
+        return _offer(bad, ("enter", f"start {how}"), clean, leave, reading=reading)
     start = f"{bad} Training starts in {seconds} s {how}.".lstrip()
-    return _offer(start, ("enter", "start"), ("h", "hold"), ("q", "quit"), reading=reading)
+    return _offer(start, ("enter", "start"), clean, ("h", "hold"), leave, reading=reading)
+
+
+def _with_what(report: CheckReport | None) -> str:
+    """Say what becomes of the clips with errors."""
+    if report is None or not report.with_errors:
+        return "anyway"
+    left_out = len(report.left_out)
+    if left_out == report.with_errors:
+        return "without them" if left_out > 1 else "without it"
+    return f"without {left_out:,} of them" if left_out else "with them"
 
 
 def _at_stop(snapshot: Snapshot, *, reading: bool) -> Content:

@@ -9,32 +9,37 @@ import re
 import unicodedata
 
 from engine.text.english.abbreviations import abbreviations_spoken
+from engine.text.english.addresses import addresses_spoken
 from engine.text.english.capitals import acronyms_spoken, roman_spoken
 from engine.text.english.characters import latin, romanised, typed
+from engine.text.english.codes import codes_spoken
 from engine.text.english.figures import figures_spoken, rows_and_rates_spoken
+from engine.text.english.formulas import formulas_spoken
 from engine.text.english.marks import READ_AS, punctuated
-from engine.text.english.measures import (
-    angles_and_heights_spoken,
-    inches_marked,
-    money_spoken,
-    units_spoken,
-)
+from engine.text.english.measures import angles_and_heights_spoken, inches_marked, units_spoken
+from engine.text.english.money import money_spoken
 from engine.text.english.numbers import digit_by_digit
-from engine.text.english.symbols import addresses_spoken, number_signs_spoken, signs_spoken
+from engine.text.english.numerals import numerals_joined
+from engine.text.english.places import places_spoken
+from engine.text.english.symbols import arrows_spoken, number_signs_spoken, signs_spoken
 from engine.text.english.times_and_dates import dates_spoken, times_spoken
 
 __all__ = ["spoken", "stand_in", "worded"]
 
 _LINE_END = re.compile(r"[\n\r\v\f\x85\u2028\u2029]+")
 _DIGIT = re.compile(r"\d")
+_ADDRESS = re.compile(r"[./\\@]|localhost:")
+_ARROW = re.compile(r"[<>=←→↑↓↔➔➜➡⟶⟵⇒⇔★]")
+_TWO_CAPITALS = re.compile(r"\b[A-Z][a-z]?[A-Z]")
 # Of the signs that say something only beside a number.
-_SIGN = re.compile(r"[#№~≈∼≃≤≥<>±^x✕✖×*·÷+−=–-]|\de\d")
+_SIGN = re.compile(r"[#№~≈∼≃≤≥<>±^xyz✕✖×*·÷/+−=–-]|\de\d")
 
 
 def spoken(text: str) -> str:
     """A text as English words: letters a to z in either case, and the marks `.,;:?!'-`.
 
-    The lines stay; each is read by itself. A line with a letter or a digit has a letter after.
+    The lines stay; each is read by itself. A line with a digit or a letter has a letter after,
+    unless it has only letters without a sound, such as ь.
     """
     return "\n".join(map(_line_spoken, _LINE_END.split(text)))
 
@@ -48,7 +53,9 @@ def stand_in(character: str) -> str:
     """What `spoken` has in place of a character that stands by itself among words."""
     if character in READ_AS:
         return READ_AS[character]
-    return romanised(character) if character.isalpha() else punctuated("a" + character)[1:] or " "
+    if character.isalpha() or unicodedata.category(character)[0] == "M":
+        return romanised(character)
+    return punctuated("a" + character)[1:] or " "
 
 
 def _line_spoken(line: str) -> str:
@@ -60,13 +67,19 @@ def _line_spoken(line: str) -> str:
 
 def _line_worded(line: str) -> str:
     line = typed(line)
-    if "." in line:
+    if _ARROW.search(line):
+        line = arrows_spoken(line)
+    if _ADDRESS.search(line):
         line = addresses_spoken(line)
     if has_numbers := _DIGIT.search(line) is not None:
+        line = numerals_joined(formulas_spoken(line))
+        line = codes_spoken(places_spoken(line))
         line = inches_marked(rows_and_rates_spoken(line))
         if _SIGN.search(line):
             line = number_signs_spoken(line)
         line = times_spoken(line)
+    elif _TWO_CAPITALS.search(line):
+        line = places_spoken(formulas_spoken(line))
     line = abbreviations_spoken(line)
     if has_numbers:
         line = units_spoken(angles_and_heights_spoken(money_spoken(dates_spoken(line))))

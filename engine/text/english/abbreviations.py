@@ -2,10 +2,18 @@
 
 import re
 
-from engine.text.english.rules import Found, Rules, one_of, spoken_forms, starts_sentence, word_list
-from engine.text.english.times_and_dates import SHORT_MONTHS
+from engine.text.english.rules import (
+    Found,
+    Rules,
+    any_of,
+    one_of,
+    spoken_forms,
+    starts_sentence,
+    word_list,
+)
+from engine.text.english.times_and_dates import MONTHS, SHORT_MONTHS
 
-abbreviations_spoken = Rules()
+abbreviations_spoken = Rules("short_forms")
 """Abbreviations in full, and letters with dots as letters with spaces.
 
 A dot stays only where it also ends a sentence.
@@ -26,37 +34,47 @@ _NUMBERED = spoken_forms("numbered")
 _LOWER = word_list("lower_case")
 _PREVIOUS = re.compile(r"([\w'’]{1,30}) $")
 _DATE_WORDS = _DAYS | SHORT_MONTHS
+_MONTH = f"(?:{'|'.join(MONTHS)}|{one_of(SHORT_MONTHS)})"
 _DAY = one_of(_DATE_WORDS)
 _NUMBER = re.compile(r" ?\(?(?:\d|[IVXLC]{1,9}(?![\w'’]))")
 _DIGIT = re.compile(r" ?(?:[A-Z]{1,3}-?)?\d")
-_EXPANSIONS = (
-    "et cetera", "versus", "and others", "p h d", "without", "with ", "esquire", "department",
-)  # fmt: skip
+_ANYWHERE = spoken_forms("anywhere")
+# From A to B. Next
+_TO_LETTER = re.compile(r"\b[A-Z] (?:to|and|or) $")
+# What letters name, as vitamin C and gate B.
+_LETTERED = word_list("lettered")
+_GREETINGS = word_list("greetings")
 
 
-@abbreviations_spoken.reads(
-    r"(?i)(?<![\w.'’&-])(?:(etc|&c)|(vs)|(et al)|(Ph\. ?D|PhD)|(w/o)|(w/)(?= ?\w)|(Esq)|(dept))"
-    r"(?![\w'’-])(\.?)",
-)
+@abbreviations_spoken.reads(rf"(?i)(?<![\w.'’&-])({one_of(_ANYWHERE)})(?![\w'’-])(\.?)")
 def _anywhere(found: Found) -> str:
-    *groups, stop = found.groups()
-    place = next(n for n, group in enumerate(groups) if group)
-    # Only a new sentence has a capital after "etc.".
-    new = place == 0 and found.next_word[:1].isupper()
-    # "versus" and "with" have more to come.
-    last = found.at_end if place in (1, 4, 5) else found.ends_sentence
-    return _EXPANSIONS[place] + (stop if new or last else "")
+    words, stop = _ANYWHERE[found[1].lower()], found[2]
+    # Only a new sentence has a capital after "etc.", and "versus" has more to come.
+    new = words == "et cetera" and found.next_word[:1].isupper()
+    last = found.at_end if words == "versus" else found.ends_sentence
+    return words + (stop if new or last else "")
 
 
 abbreviations_spoken.add(
     rf"(?<![\w'’-])({_DAY})\.? ?[-–—] ?({_DAY})(?![\w'’-])(?:\.(?= [a-z\d]))?",
     lambda found: f"{_DATE_WORDS[found[1]]} to {_DATE_WORDS[found[2]]}",
 )
-abbreviations_spoken.add(r"(?<=\w )v\. (?=[A-Z])", "versus ")
-# In dictionaries, and in brackets after names.
-abbreviations_spoken.add(r"(?<=[(,;])( ?)b\. ?(?=\d{4}(?!\d))", r"\1born ")
-abbreviations_spoken.add(r"(?<=[(,;])( ?)d\. ?(?=\d{4}(?!\d))", r"\1died ")
-abbreviations_spoken.add(r"(?<=[(,;])( ?)fl\. ?(?=\d{4}(?!\d))", r"\1flourished ")
+# Days that are words too, beside another day, a time or a date.
+_IN_LIST = re.compile(rf"\b({_DAY})\b\.?")
+abbreviations_spoken.add(
+    rf"(?<![\w'’-])(?:{_DAY})(?:\.?(?:,| &| and| or){{1,2}} (?:{_DAY})(?![\w'’-])){{1,6}}"
+    r"(?:\.(?!$))?",
+    lambda found: _IN_LIST.sub(lambda day: _DATE_WORDS[day[1]], found[0]),
+)
+abbreviations_spoken.add(
+    rf"(?<![\w'’-])({one_of(_DAYS)})\.?(,?)(?= (?:(?:the )?\d|(?:at|from) \d|{_MONTH}\b))",
+    lambda found: _DAYS[found[1]] + found[2],
+)
+abbreviations_spoken.add(
+    r"(\b(?:[Oo]n|[Nn]ext|[Ll]ast|[Tt]his|[Ee]very|day and|day &) )(Sat|Sun)\b"
+    r"(?:\.(?! [A-Z])|(?=,))?(?!\w|['’-])",
+    lambda found: found[1] + _DAYS[found[2]],
+)
 
 
 @abbreviations_spoken.reads(r"(?<![^\W_]|[.'’&])([A-Za-z]{1,7})\.(?![A-Za-z])")
@@ -76,11 +94,11 @@ def _dotted(found: Found) -> str | None:
 
 def _title(found: Found, word: str) -> str:
     """A title before a name; "Dr." after one is a drive, and no title where a sentence ends."""
-    if not found.at_end:
-        return word
-    if word == "Doctor" and found.previous_word(_PREVIOUS)[:1].isupper():
-        return "Drive."
-    return f"{word}."
+    before = found.previous_word(_PREVIOUS)
+    ends = found.at_end or found.after(1) == ","
+    if ends and word == "Doctor" and before[:1].isupper() and before.lower() not in _GREETINGS:
+        return "Drive." if found.at_end else "Drive"
+    return f"{word}." if found.at_end else word
 
 
 @abbreviations_spoken.reads(r"(?<![\w'’-])(?:St|Sts|ST)(\.?)(?![\w'’-])")
@@ -94,18 +112,20 @@ def _saint(found: Found) -> str | None:
     return "Street" + (found[1] if ends else "") if named else None
 
 
-abbreviations_spoken.add(r"(?<![\w.'’-])No(?= \d)", "number")
-abbreviations_spoken.add(r"(?<![\w.'’-])N° ?(?=\d)", "number ")
-
-
 abbreviations_spoken.add(
     r"(?<=[a-z])(,? )(Jr|Sr|Jnr|Snr|Ltd|Bros|Co|Inc|Corp)(?![\w.'’-])",
     lambda found: found[1] + _WORDS[found[2].lower()],
 )
 # Written without the dot, as in Britain.
 abbreviations_spoken.add(
-    r"(?<![\w.'’-])(Mr|Mrs|Ms|Dr|Prof|Messrs|Capt|Col|Sgt|Lt|Gen|Rev|MR|MRS|MS|DR)(?= [A-Z])",
-    lambda found: _TITLES[found[1].lower()],
+    r"(?<![\w.'’-])(?:(Mr|Mrs|Ms|Dr|Prof|Messrs|MR|MRS|MS|DR)(?= (?:(?:and|or|&) )?[A-Z])"
+    rf"|({any_of('undotted')})(?= (?:[A-Z]\.|[A-Z][\w'’])))",
+    lambda found: _TITLES[found[0].lower()],
+)
+# Streets after a name.
+abbreviations_spoken.add(
+    r"(?<![\w.'’-])([A-Z][\w'’]{1,20} )(Ave|Blvd|Rd|Ln|Hwy|Pkwy|Expy|Fwy|Cres|Ct|Sq)(?![\w.'’-])",
+    lambda found: found[1] + _WORDS[found[2].lower()],
 )
 
 _LETTERS = r"(?<![\w.'’])([A-Za-z](?:\.[A-Za-z])+)"
@@ -139,6 +159,7 @@ def _initial(found: Found) -> str | None:
         return None
     if following[0].islower():
         return found[1]
-    named = found.previous_word()[:1].isupper()
-    ends = starts_sentence(following) or (found[1] == "I" and not named)
+    before = found.previous_word()
+    counts = before.lower() in _LETTERED or found.follows(_TO_LETTER, 8)
+    ends = counts or starts_sentence(following) or (found[1] == "I" and not before[:1].isupper())
     return None if ends else found[1]

@@ -3,7 +3,7 @@
 import re
 
 from engine.text.english.numbers import cardinal, ordinal, year
-from engine.text.english.rules import Found, Rules, any_of, one_of, word_list
+from engine.text.english.rules import Found, Rules, any_of, one_of, spoken_forms, word_list
 
 roman_spoken = Rules(apart=True)
 """Roman numerals as words: "Henry the eighth", "Chapter four"."""
@@ -13,8 +13,21 @@ _WELL_FORMED = re.compile(r"M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V
 _PREVIOUS = re.compile(r"([^\W\d_][\w'’]{0,30})(?:, | )$")
 # Things that are counted: "Chapter IV" is chapter four.
 _COUNTED = word_list("counted")
+# An X after these is a letter: Model X.
+_WITH_LETTERS = word_list("with_letters")
+_SAGAS = word_list("sagas")
+_AFTER_ONE = re.compile(rf" (?:{any_of('after_one')})\b")
+_PRONOUN = re.compile(rf"['’]| (?:{any_of('after_i')})\b")
+_SEXES = re.compile(r" (?:chromosome|karyotype|female|male)s?\b")
 # Rulers and popes of whom there were so many that V and X, and in places I, are numbers.
 _RULERS = word_list("rulers")
+_GIVEN = word_list("given_names") | _RULERS
+_PERSON = re.compile(
+    r"((?:[A-Z][\w'’]{0,20}\.? ){1,3})(?:(?:van|von|de|der|du|la) ){0,2}[A-Z][\w'’-]{1,20},? $"
+)
+_REALM = re.compile(
+    r" of (?:the )?[A-Z]|, (?:the )?(?:Count|Duke|Earl|Emperor|King|Lord|Prince|Queen|Sultan) "
+)
 _AFTER_FIRST = re.compile(rf"(?:[,;:.!?)\"”’—-]|$| (?:{any_of('after_first')})\b)|['’]s\b")
 _CENTURY = re.compile(r"(?:th)?[ -](?:[Cc]entur(?:y|ies)|[Dd]ynasty)\b")
 _INTO_A_VEIN = re.compile(r" (?:access|antibiotics|bag|drip|fluid|infusion|line|pole|therapy)s?\b")
@@ -36,10 +49,12 @@ def _numeral(found: Found) -> str | None:
     if numeral in ("L", "C", "D", "M") or not _WELL_FORMED.fullmatch(numeral):
         return None
     value, name = _value_of(numeral), found.previous_word(_PREVIOUS)
-    counted = name.lower() in _COUNTED
-    if counted and (name == "War" or numeral != "I" or found.goes_on_with(_AFTER_FIRST)):
+    counted = (name.lower() in _COUNTED or name in _SAGAS) and not (
+        numeral == "X" and name.lower() in _WITH_LETTERS
+    )
+    if counted and (name == "War" or numeral != "I" or _is_first(found)):
         return cardinal(value)
-    if numeral == "IV" and (name.lower() == "an" or found.goes_on_with(_INTO_A_VEIN)):
+    if _is_spelled(found, name):
         return None
     if found.goes_on_with(_CENTURY) and numeral != "I":
         return ordinal(value)
@@ -50,18 +65,40 @@ def _numeral(found: Found) -> str | None:
     return cardinal(value) if len(numeral) > 1 and set(numeral) <= set("IVX") else None
 
 
+def _is_spelled(found: Found, name: str) -> bool:
+    """An XX chromosome, an IV drip."""
+    if found[1] == "IV":
+        return name.lower() == "an" or found.goes_on_with(_INTO_A_VEIN)
+    alone = not name[:1].isupper() or name.lower() == "an" or found.goes_on_with(_SEXES)
+    return found[1] in ("XX", "XXX") and alone
+
+
+def _is_first(found: Found) -> bool:
+    """Whether the I after a counted thing is its number: Type I error, Part I."""
+    one = found.goes_on_with(_AFTER_FIRST) or found.goes_on_with(_AFTER_ONE)
+    return one and not found.goes_on_with(_PRONOUN)
+
+
 def _is_ruler(found: Found, name: str) -> bool:
     """Whether the numeral counts the bearers of the name before it."""
     numeral, following = found[1], found.after(2)
-    if not name[:1].isupper() or not set(numeral) <= set("IVXL") or name.isupper():
+    if not name[:1].isupper() or not set(numeral) <= set("IVXL"):
         return False
     if len(numeral) > 1:
-        return name.lower() not in ("the", "a", "an", "and", "in", "of", "to")
+        return name.lower() in _RULERS or found.goes_on_with(_REALM) or _is_family(found)
     if name.lower() not in _RULERS or (following[:1] == " " and following[1:].isupper()):
         return False
     if numeral == "I":
         return found.goes_on_with(_AFTER_FIRST)
     return numeral in "VX" and (name, numeral) != ("Malcolm", "X")
+
+
+def _is_family(found: Found) -> bool:
+    """Whether a full name stands before: John D. Rockefeller III."""
+    person = found.follows(_PERSON, 60)
+    before = person[1].split() if person else []
+    initial = len(before) > 1 and len(before[-1].rstrip(".")) == 1
+    return initial or any(name.lower().rstrip(".") in _GIVEN for name in before)
 
 
 def _value_of(numeral: str) -> int:
@@ -81,18 +118,17 @@ _OFTEN_WORDS = word_list("often_words")
 # Sounds without a vowel, and short forms that are no initials.
 _SOUNDS = word_list("sounds")
 _LOWER = re.compile(r"[a-z]{2}")
-_DEGREES = {"BSc": "b s c", "MSc": "m s c", "MPhil": "m phil", "PhDs": "p h d's"}
+_MIXED = spoken_forms("mixed_case")
 
 
 acronyms_spoken.add(
     r"(?<![\w&])([A-Z]{1,3}) ?& ?([A-Z]{1,3})(?![\w&])",
     lambda found: f"{' '.join(found[1])} and {' '.join(found[2])}",
 )
-acronyms_spoken.add(r"(?<![\w.'’-])OK(?![\w'’-])", "okay")
 acronyms_spoken.add(
-    rf"(?<![\w.'’-])({one_of(_DEGREES)})(?![\w'’-])", lambda found: _DEGREES[found[1]]
+    r"(?<![\w.'’-])([XY]{2,3})(?= (?:chromosome|karyotype)s?\b)", lambda found: " ".join(found[1])
 )
-acronyms_spoken.add(r"(?<![\w.'’-])CO(?= two\b)", "c o")
+acronyms_spoken.add(rf"(?<![\w.'’-])({one_of(_MIXED)})(?![\w'’-])", lambda found: _MIXED[found[1]])
 
 
 @acronyms_spoken.reads(r"(?<![A-Za-z0-9'’])([A-Z]{2,6})((?:['’]?s)?)(?![A-Za-z0-9]|['’][a-z])")

@@ -93,7 +93,9 @@ def romanised(character: str) -> str:
     match unicodedata.category(character)[0]:
         case "P":
             return _mark(character)
-        case "S" | "M" | "C":
+        case "M":
+            return _vowel_sign(character)
+        case "S" | "C":
             return ""
         case "Z":
             return " "
@@ -113,12 +115,21 @@ def _letters(character: str) -> str:
     kept = "".join(c if c.isalpha() or c in " '" else _spelled_digit(c) for c in found)
     if any(map(str.isalpha, kept)):
         return kept
-    if not character.isalnum() or unicodedata.category(character) == "Lm":
+    # ь, ъ, hamza and the like are written as an apostrophe: they have no sound of their own.
+    silent = found.strip("'`") == "" and found != ""
+    if silent or not character.isalnum() or unicodedata.category(character) == "Lm":
         return ""
     # The script of a letter that nothing tells the sound of.
     name = unicodedata.name(character, "letter").split()[0]
     word = "".join(letter for letter in name.lower() if "a" <= letter <= "z")
     return f" {word or 'letter'} "
+
+
+def _vowel_sign(character: str) -> str:
+    """A vowel that is written around its consonant, as in Hindi; accents have no sound."""
+    import anyascii
+
+    return "".join(filter(str.isalpha, anyascii.anyascii(character)))
 
 
 def _spelled_digit(character: str) -> str:

@@ -1,4 +1,4 @@
-"""Figures that are neither times, dates, money nor measures: years, ranges, codes, counts."""
+"""Figures that are neither times, dates, money nor measures: years, ranges, fractions, counts."""
 
 import re
 
@@ -14,19 +14,12 @@ from engine.text.english.numbers import (
     quantity,
     year,
 )
-from engine.text.english.rules import Found, Rules, any_of, spoken_forms
+from engine.text.english.rules import Found, Rules, any_of, one_of, spoken_forms
 
 rows_and_rates_spoken = Rules()
-"""Rows of digits that no other rule takes one by one, thousands with a space as one number, and
-units after a slash: $5/kg, 10 km/day."""
+"""Rows of digits that no other rule takes one by one, and units after a slash: $5/kg, 10 km/day."""
 
 _PER = spoken_forms("per")
-
-# 50 000 with a plain space, where the zeros leave no doubt.
-rows_and_rates_spoken.add(
-    r"(?<![\w.,:/+-])(?<!\d )[1-9]\d{0,2}(?: \d{3}){0,3} 000(?!\w| \d|[.,:/-]\d)",
-    lambda found: found[0].replace(" ", ""),
-)
 
 
 @rows_and_rates_spoken.reads(rf"(?:(\d{{1,15}})(\.))?(\d{{{LONGEST_RUN},}})")
@@ -36,34 +29,19 @@ def _one_by_one(found: Found) -> str:
 
 
 rows_and_rates_spoken.add(
-    r"(\d[\d.,]{0,15}(?:[ -]?[A-Za-z]{1,4})?)/(day|week|month|year|hour|minute|second|night|person|"
-    r"head|mile|litre|ton|tonne|kg|lb|km|kWh|hr|min|sec|yr)\b",
-    lambda found: f"{found[1]} per {_PER.get(found[2], found[2])}",
+    rf"(\d[\d.,]{{0,15}}(?:[ -]?[A-Za-z]{{1,4}}|%)?)/({one_of(_PER)})(?![\w/])",
+    lambda found: f"{found[1]} per {_PER[found[2]]}",
+)
+rows_and_rates_spoken.add(
+    r"(?<=[$£€¥₹])(\d[\d.,]{0,15}[kKmMbB]?)((?:/[a-z]{2,12}){1,2})(?![\w/])",
+    lambda found: found[1] + "".join(f" per {_PER.get(u, u)}" for u in found[2][1:].split("/")),
 )
 
 figures_spoken = Rules("powers", apart=True)
 """All other figures of a text as words."""
 
-# Emergency numbers, where somebody is to call them.
-figures_spoken.add(
-    r"(?i)\b((?:call|dial|phone|ring)(?:s|ed|led|ing|ling)? |rang )(999|911|112|111|101)"
-    r"(?!\w|[.,:-]\d)",
-    lambda found: found[1] + digit_by_digit(found[2]),
-)
 
-
-@figures_spoken.reads(
-    r"(?<![\w.,-])(?:(\+) ?\d{1,3}(?:[ -]\(?\d{1,5}\)?){1,6}"
-    r"|\(?0\d{2,4}\)?(?:[ -]\d{3,8}){1,3}"
-    r"|(?:1[- ])?(?:\(\d{3}\) ?|\d{3}[-. ])\d{3}[-.]\d{4}"
-    r"|[2-9]\d\d-\d{2}(?!00)\d\d)(?![\w-]|[.,]\d)"
-)
-def _telephone(found: Found) -> str:
-    groups = [digit_by_digit(group) for group in re.findall(r"\d+", found[0])]
-    return ("plus " if found[1] else "") + ", ".join(groups)
-
-
-@figures_spoken.reads(r"(?<![\w.-])\d{1,19}(?:[.-]\d{1,19}){2,10}(?![\w-]|\.\d)")
+@figures_spoken.reads(r"(?<![\w.-])\d{1,19}(?:[.-]\d{1,19}){2,10}(?!\w|[.-]\d)")
 def _chain(found: Found) -> str:
     """Versions, addresses, codes: 1.2.3 and 978-3-16-148410-0."""
     pieces = re.split(r"[.-]", found[0])
@@ -73,11 +51,10 @@ def _chain(found: Found) -> str:
 
 # Pairs of numbers that are no fractions.
 figures_spoken.add(
-    r"(?<![\w/.,])(24/7|9/11|20/20|50/50|60/40|40/60|70/30|30/70|80/20|20/80|90/10)(?![\w/])",
-    lambda found: " ".join(map(cardinal, found[1].split("/"))),
+    r"(?<![\w/.,])(?:24/7(?:/365)?|9/11|20/20"
+    rf"|\d{{1,2}}/\d{{1,2}}(?= (?:{any_of('metres')})s?\b))(?![\w/])",
+    lambda found: " ".join(map(cardinal, found[0].split("/"))),
 )
-figures_spoken.add(r"(?<![\w.,])100s(?= of )", "hundreds")
-figures_spoken.add(r"(?<![\w.,])1,?000s(?= of )", "thousands")
 
 
 @figures_spoken.reads(
@@ -87,13 +64,48 @@ def _fraction(found: Found) -> str | None:
     whole, numerator, denominator = found.groups()
     if len(numerator) == 4 and _is_year(numerator):
         return None  # 1984/85
-    if whole is None and numerator == denominator != "1":
-        return f"{cardinal(numerator)} out of {cardinal(denominator)}"
     if whole is None:
-        return fraction(numerator, denominator)
+        return _pair(found, numerator, denominator) or fraction(numerator, denominator)
     if int(numerator) < int(denominator):
         return mixed(whole, numerator, denominator)
     return f"{cardinal(whole)} {fraction(numerator, denominator)}"
+
+
+_RATED = re.compile(rf"(?i)\b(?:{any_of('rating')})\b[^.!?]{{0,30}}$")
+_OF = re.compile(r" of\b")
+_STARS_OR_PEOPLE = re.compile(r" (?:stars?|[a-z]{3,20}s)\b")
+_SEEN = re.compile(r" (?:vision|eyesight|sight)\b")
+
+
+def _pair(found: Found, first: str, second: str) -> str | None:
+    """Two numbers with a stroke that are no fraction: marks, shares, sight, blood pressure."""
+    one, two = int(first), int(second)
+    rated = found.follows(_RATED, 50) and not found.goes_on_with(_OF)
+    of_ten = two == 10 and found.goes_on_with(_STARS_OR_PEOPLE)
+    seen = one == 20 and found.goes_on_with(_SEEN)
+    between = ""
+    if seen or (one + two == 100 and one % 5 == 0 < one) or (first == second == "4" and not rated):
+        between = " "
+    elif (one == two != 1) or (one < two and (of_ten or (rated and two in (5, 10, 20, 100)))):
+        between = " out of "
+    elif one > two >= 20:
+        between = " over "
+    return between and cardinal(first) + between + cardinal(second)
+
+
+_TENS = r"['’]?([1-9]0)"
+
+
+# From decade to decade: the 1960s-80s, in their 50-60s.
+@figures_spoken.reads(
+    rf"(?<![\w.,])(?:(\d{{3}}0)|{_TENS})(['’]?s)? ?[-–—] ?(?:(\d{{3}}0)|{_TENS})['’]?s(?!\w)"
+)
+def _decades(found: Found) -> str:
+    first, tens, several, last, last_tens = found.groups()
+    # 1900–1920s begins with a year.
+    begin = year(first) if first else cardinal(tens)
+    begin = begin if first and last and not several else plural_of(begin)
+    return f"{begin} to {plural_of(year(last) if last else cardinal(last_tens))}"
 
 
 @figures_spoken.reads(r"(?<![\w.,])(?:(\d{3}0)['’]?s|['’]?([2-9]0)['’]?s|(\d{1,4})['’]?s)(?!\w)")

@@ -57,6 +57,22 @@ def digit_by_digit(digits: str) -> str:
     return " ".join(_ONES[int(digit)] for digit in digits if digit.isdecimal())
 
 
+def spelled(code: str) -> str:
+    """The letters and digits of a code in words, one by one; everything else is left out."""
+    signs = (_ONES[int(sign)] if sign.isdecimal() else sign.lower() for sign in code)
+    return " ".join(sign for sign in signs if sign.isalnum())
+
+
+def zip_code(code: str) -> str:
+    """A code spelled with "oh" for zero."""
+    return spelled(code).replace("zero", "oh")
+
+
+def paired(number: str) -> str:
+    """The number of a house, a room or a model, as "seven forty seven" and "twelve ten"."""
+    return year(number) if len(number) in (3, 4) and number[0] != "0" else cardinal(number)
+
+
 def quantity(written: str) -> str:
     """A number as `NUMBER` finds it, in words: "three point one four"."""
     whole, _, decimals = written.partition(".")

@@ -1,32 +1,39 @@
-"""Rules that put text into words, and the word lists that they use (`words.toml`)."""
+"""Rules that put text into words, and the lists that they use: the files of `data/`, one a kind.
+
+A list holds words. A table has what is spoken before the forms that are written, separated by |,
+or a rule's expression before what stands in its place.
+"""
 
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 
-_LISTS = tomllib.loads(Path(__file__).with_name("words.toml").read_text("utf-8"))
+_FILES = sorted(Path(__file__).with_name("data").glob("*.toml"))
+_LISTS = {
+    key: value for path in _FILES for key, value in tomllib.loads(path.read_text("utf-8")).items()
+}
 BOOKS: list[str] = _LISTS["books"]
 """Books of the Bible, as parts of an expression."""
 
 
 def word_list(name: str) -> frozenset[str]:
-    """A list of `words.toml`."""
+    """A list of `data/`."""
     return frozenset(_LISTS[name].split())
 
 
 def any_of(name: str) -> str:
-    """A list of `words.toml` as an expression for any of its words."""
+    """A list of `data/` as an expression for any of its words."""
     return "|".join(_LISTS[name].split())
 
 
 def spoken_forms(name: str) -> dict[str, str]:
-    """A table of `words.toml`: what is spoken, by how it is written."""
+    """A table of `data/`: what is spoken, by how it is written."""
     return {form: words for words, forms in _LISTS[name].items() for form in forms.split("|")}
 
 
-def one_of(forms: dict[str, str]) -> str:
+def one_of(forms: Iterable[str]) -> str:
     """An expression for any of some written forms; the longest that stands there is taken."""
     return "|".join(map(re.escape, sorted(forms, key=len, reverse=True)))
 
@@ -112,7 +119,7 @@ class Rules:
     """
 
     def __init__(self, table: str = "", *, apart: bool = False) -> None:
-        """Begin with the templates of a table of `words.toml`.
+        """Begin with the templates of a table of `data/`.
 
         `apart`: what readers return is spliced.
         """

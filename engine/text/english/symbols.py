@@ -1,38 +1,11 @@
-"""Signs that are words: & @ # + = § × and the like, and those in addresses."""
+"""Signs that are words: & @ # + = § × and the like."""
 
 import re
 
-from engine.text.english.rules import Found, Rules, any_of, one_of, spoken_forms
+from engine.text.english.rules import Rules, one_of, spoken_forms
 
-addresses_spoken = Rules()
-"""Addresses as words: "example dot com slash news"; their case stays."""
-
-# An address is taken whole or not at all, from a place where none can be under way: so its
-# repetitions need no bound.
-_MAIL = r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
-_HOST = r"[A-Za-z0-9](?:[\w-]*\.)+"
-_PATH = r"(?:[/?#][\w./?#=&%~+:@-]*)?"
-_ENDINGS = any_of("address_endings")
-_PAGE = (
-    rf"(?:(?:https?|ftp)://|(?<![\w.@/-])www\.)[\w.-]+(?::\d{{1,5}})?{_PATH}"
-    rf"|(?<![\w.@/-]){_HOST}(?:{_ENDINGS})\b(?!\.\w){_PATH}"
-)
-_SCHEME = re.compile(r"^(?:https?|ftp)://")
-_MARK = re.compile(r"[^\w]|_")
-_ADDRESS_MARKS = spoken_forms("address_marks")
-
-
-def _address(found: Found) -> str:
-    address = found[0].rstrip(".,:?-")
-    rest = found[0][len(address) :]
-    address = _SCHEME.sub("", address).rstrip("/")
-    if address.lower().startswith("www."):
-        address = "w w w" + address[3:]
-    return _MARK.sub(lambda mark: f" {_ADDRESS_MARKS.get(mark[0], '')} ", address).strip() + rest
-
-
-addresses_spoken.add(_MAIL, _address)
-addresses_spoken.add(_PAGE, _address)
+arrows_spoken = Rules("arrows")
+"""Arrows as words, and signs that compare two things."""
 
 number_signs_spoken = Rules("beside_numbers")
 """Signs that say something only beside a number: #5, ~20, 3 × 4, 10^6."""
@@ -42,6 +15,7 @@ signs_spoken = Rules()
 
 _GREEK = spoken_forms("greek")
 _SIGNS = spoken_forms("signs")
+_CHOICES = spoken_forms("choices")
 _NEXT_IN_HASHTAG = re.compile(r"(?<=[a-z])(?=[A-Z])|_")
 
 signs_spoken.add(
@@ -54,15 +28,6 @@ signs_spoken.add(
     r"(?<!\w)#([^\W\d_]\w{0,60})",
     lambda found: f"hashtag {_NEXT_IN_HASHTAG.sub(' ', found[1])}",
 )
-
-
-@signs_spoken.reads(
-    r"(?i)\b(he/she|she/he|him/her|his/her|his/hers|s/he|and/or|either/or|yes/no)\b"
-)
-def _choice(found: Found) -> str:
-    words = found[1].lower()
-    return {"s/he": "she or he", "and/or": "and or"}.get(words) or words.replace("/", " or ")
-
-
+signs_spoken.add(rf"(?i)\b({one_of(_CHOICES)})\b", lambda found: _CHOICES[found[1].lower()])
 signs_spoken.add(r" ?[/\\] ?", " ")
 signs_spoken.add(f" ?({one_of(_SIGNS)}) ?", lambda found: f" {_SIGNS[found[1]]} ")

@@ -6,7 +6,7 @@ Where 3/4/1999 does not say which is the day, the day comes first, as in Britain
 import re
 
 from engine.text.english.numbers import cardinal, ordinal, year
-from engine.text.english.rules import BOOKS, Found, Rules, one_of, spoken_forms
+from engine.text.english.rules import BOOKS, Found, Rules, spoken_forms
 
 MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September",
@@ -14,7 +14,7 @@ MONTHS = (
 )  # fmt: skip
 SHORT_MONTHS = {name[:3]: name for name in MONTHS} | {"Sept": "September"}
 
-times_spoken = Rules()
+times_spoken = Rules("clock")
 """Verses and times as words: "John three sixteen", "seven oh five p m"."""
 
 _SHORT_BOOKS = spoken_forms("short_books")
@@ -44,7 +44,8 @@ _CONTINUES = re.compile(
 
 
 @times_spoken.reads(
-    rf"(?<![\w:.,/$£€#+-]){_TIME}(?: ?(?:[-–—]|to) ?{_TIME})?(?![\w/]|[.,:]\d)(?! ?%)",
+    rf"(?<![\w:.,/$£€#+-]){_TIME}(?: ?(?:[-–—]|to) ?{_TIME})?(?![\w/]|[.,:]\d)"
+    r"(?! ?%| (?:ratio|odds|scale|aspect|mix))",
 )
 def _time(found: Found) -> str | None:
     fields = found.groups()
@@ -79,13 +80,17 @@ def _time_in_words(time: tuple[str | None, ...]) -> str:
     return f"{words} {half.lower()} m" if half else words
 
 
-dates_spoken = Rules(apart=True)
+dates_spoken = Rules("calendar", apart=True)
 """Dates as words: "the twelfth of March nineteen ninety nine"."""
 
-_MONTH = f"({'|'.join([*MONTHS, one_of(SHORT_MONTHS)])})"
+_MONTH = rf"((?i:{'|'.join([*MONTHS, *sorted(SHORT_MONTHS, key=len, reverse=True)])}))(?!\w)\.?"
 _DAY = r"(\d{1,2})(?:st|nd|rd|th)?"
 _DAYS = rf"{_DAY}(?: ?[-–] ?{_DAY})?"
-_YEAR = r"(?:,? (\d{4})(?![\d%°]|[,.:/-]\d))?"
+# Months that are words in lower case, and what stands before them in dates.
+_WORDS = frozenset({"may", "march", "mar"})
+_SURELY = re.compile(r"\d(?:st|nd|rd|th)\b|\.")
+_BEFORE_DATES = re.compile(r"(?i)\b(?:on|by|since|until|till|from|before|after|to|and|,) ?$")
+_YEAR = r"(?:(?:,? |[/-])(\d{4})(?![\d%°]|[,.:/-]\d))?"
 
 
 @dates_spoken.reads(r"(?<![\w./-])(\d{4})([-/.])(\d\d)\2(\d\d)(?![\w/-]|\.\d)")
@@ -102,34 +107,59 @@ def _figures(found: Found) -> str | None:
     return _date(month, day, written) if int(month) > 12 else _date(day, month, written)
 
 
+# On 12/25, where one of the two can only be the day.
+@dates_spoken.reads(r"(?<=\b[Oo]n )(\d{1,2})/(\d{1,2})(?![\w/]|[.,]\d)")
+def _without_year(found: Found) -> str | None:
+    month, day = sorted(found.groups(), key=int)
+    return _date(day, month, "") if int(day) > 12 else None
+
+
 def _date(day: str, month: str, written: str) -> str | None:
     if not 1 <= int(month) <= 12 or not 1 <= int(day) <= 31:
         return None
-    return f"the {ordinal(int(day))} of {MONTHS[int(month) - 1]} {year(written)}"
+    date = f"the {ordinal(int(day))} of {MONTHS[int(month) - 1]}"
+    return f"{date} {year(written)}" if written else date
 
 
-@dates_spoken.reads(rf"(?<![\w.,:/-])([Tt]he )?{_DAYS}(?: of)? {_MONTH}\b{_YEAR}")
+@dates_spoken.reads(rf"(?<![\w.,:/-])([Tt]he )?{_DAYS}(?: of)?[ /-]{_MONTH}{_YEAR}")
 def _day_first(found: Found) -> str | None:
     the, first, last, month, written = found.groups()
-    if not _are_days(first, last):
+    # "We had 25 march past" is no date.
+    ambiguous = month in _WORDS and not (written or the) and found.next_word
+    if not _are_days(first, last) or ambiguous:
         return None
     until = f" to the {ordinal(int(last))}" if last else ""
-    day = f"{the or 'the '}{ordinal(int(first))}{until} of {SHORT_MONTHS.get(month, month)}"
-    return _with_year(day, written)
+    return _dated(f"{the or 'the '}{ordinal(int(first))}{until} of {_month(month)}", written, found)
 
 
-@dates_spoken.reads(rf"(?<![\w-]){_MONTH} (?:the )?{_DAYS}(?![\w%°/]|[.,:-]\d)(,?){_YEAR}")
+@dates_spoken.reads(rf"(?<![\w-]){_MONTH}[ -](?:the )?{_DAYS}(?![\w%°/]|[.,:]\d)(,?){_YEAR}")
 def _month_first(found: Found) -> str | None:
     month, first, last, comma, written = found.groups()
-    if not _are_days(first, last):
+    # "You may 5 times", "march 10 miles".
+    ambiguous = month in _WORDS and not written and not _SURELY.search(found[0])
+    if not _are_days(first, last) or (ambiguous and not found.follows(_BEFORE_DATES, 10)):
         return None
     until = f" to {ordinal(int(last))}" if last else ""
-    day = f"{SHORT_MONTHS.get(month, month)} {ordinal(int(first))}{until}{comma}"
-    return _with_year(day, written)
+    return _dated(f"{_month(month)} {ordinal(int(first))}{until}{comma}", written, found)
 
 
-def _with_year(day: str, written: str | None) -> str:
-    return f"{day} {year(written)}" if written else day
+# Sept. 2019
+dates_spoken.add(
+    rf"(?<![\w-])(?!may |march ){_MONTH}(,?) ([12]\d{{3}})(?!\w|[.,:/-]\d)",
+    lambda found: f"{_month(found[1])}{found[2]} {year(found[3])}",
+)
+
+
+def _month(written: str) -> str:
+    """The month in full, a small letter where it is written so."""
+    name = SHORT_MONTHS.get(written.capitalize(), written)
+    return name if written[0].isupper() else name.lower()
+
+
+def _dated(day: str, written: str | None, found: Found) -> str:
+    """A day and its year; the dot of a month's short form stays where it ends a sentence."""
+    stop = "." if found[0].endswith(".") and found.ends_sentence else ""
+    return (f"{day} {year(written)}" if written else day) + stop
 
 
 def _are_days(first: str, last: str | None) -> bool:

@@ -62,10 +62,30 @@ def dead():
 
 
 @pytest.mark.parametrize("difference", [{}, {"started": 1}, {"boot": "another"}])
-def test_the_file_of_a_dead_process_is_removed(tmp_path, dead, difference):
-    Registration(tmp_path, "alice", "ssrn")
+def test_a_killed_run_stays_until_it_is_taken_up(tmp_path, dead, difference):
+    (tmp_path / "voice.toml").touch()
+    Registration(tmp_path, "alice", "ssrn", "voicecoach train --voice alice")
     living = json.loads(only_file().read_text())["process"]
     change(process={**living, **difference} if difference else dead)
+    [run] = known_runs()
+    assert (run.killed, run.resume) == (True, "voicecoach train --voice alice")
+    other = Registration(tmp_path, "alice", "text2mel")
+    assert sorted((run.network, run.killed) for run in known_runs()) == [
+        ("ssrn", True), ("text2mel", False)
+    ]  # fmt: skip
+    other.remove()
+    registration = Registration(tmp_path, "alice", "ssrn")
+    assert [run.killed for run in known_runs()] == [False]
+    registration.remove()
+    assert known_runs() == []
+
+
+def test_a_killed_run_without_its_voice_is_forgotten(tmp_path, dead):
+    (tmp_path / "voice.toml").touch()
+    Registration(tmp_path, "alice", "ssrn")
+    change(process=dead)
+    assert voices() == ["alice"]
+    (tmp_path / "voice.toml").unlink()
     assert known_runs() == []
     assert list(runs_folder().iterdir()) == []
 
@@ -161,6 +181,9 @@ def test_last_seen_reads_the_spend_and_the_checkpoints(tmp_path):
     assert last_record(tmp_path, "text2mel") == (700, 1.0)
     idle = replace(hour, kind="idle", first_step=712, last_step=712)
     spend.write_open((replace(hour, first_step=700, last_step=712), idle), spend.size)
+    assert last_record(tmp_path, "text2mel") == (712, 3.0)
+    # Another run has added them to the log since.
+    spend.add_open_entries()
     assert last_record(tmp_path, "text2mel") == (712, 3.0)
     assert last_record(tmp_path, "ssrn") == (None, 3.0)
 

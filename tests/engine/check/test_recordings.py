@@ -161,8 +161,8 @@ FILES: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "no samples": (lambda: wav_bytes()[:40] + bytes(4), "empty", "error"),
     "half a WAV": (lambda: wav_bytes()[: len(wav_bytes()) // 2], "truncated", "error"),
     "a WAV's end missing": (lambda: wav_bytes()[:-3_000], "truncated", "error"),
-    "a header that lies": (lambda: with_size(4, 10**6), "truncated", "error"),
-    "a header that tells of less": (lambda: with_size(40, 30_000), "unread-samples", "warning"),
+    "a wrong size of all": (lambda: with_size(4, 10**6), "unfinished-header", "warning"),
+    "a header that tells of less": (lambda: with_size(40, 30_000), "unfinished-header", "warning"),
     "half a FLAC": (lambda: flac_bytes()[: len(flac_bytes()) // 2], "unreadable", "error"),
     "a damaged FLAC": (
         lambda: flac_bytes()[:20_000] + bytes(500) + flac_bytes()[20_500:],

@@ -41,8 +41,9 @@ def test_a_voice_starts_from_an_export_as_from_the_voice(export, training, tmp_p
 
 def test_16_bits_are_widened_and_symbols_mapped(export, training, tmp_path, speech):
     folder, theirs = export(half=True)
+    german = {"vocabulary": GERMAN, "cleaner": "plain"}
     session = training.start(
-        tmp_path / "mine", None, Finish(), dataset=speech, source=folder, vocabulary=GERMAN
+        tmp_path / "mine", None, Finish(), dataset=speech, source=folder, **german
     )
     assert "'ä' from 'a'" in " ".join(training.texts(training.end(session)))
     ours = load_checkpoint(Voice.open(tmp_path / "mine").checkpoint_folder("text2mel", 871))

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import InputError
-from engine.text.mapping import map_symbols, require_vocabulary, unread_symbols
+from engine.text.mapping import map_symbols, unread_symbols, vocabulary_option
 from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
 
 KYUBYONG = "PE abcdefghijklmnopqrstuvwxyz'.?"
@@ -110,9 +110,53 @@ def test_one_sentence_per_kind_of_change() -> None:
 )
 def test_invalid_vocabulary_option_names_a_valid_one(typed: str, instead: str) -> None:
     with pytest.raises(InputError) as caught:
-        require_vocabulary(typed)
+        vocabulary_option(typed)
     assert str(caught.value).endswith(f"type --vocabulary {instead}.")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        # In NFD, and in NFC.
+        ("PE abou\u0308a\u0308", "PE aboüä"),
+        ("PE \u1100\u1161\u1102\u1161\u1102\u1161\u11ab", "PE 가나난"),
+        ("PE ab\u1ea5", "PE abấ"),
+        # Letters and accents apart, each once: not ź.
+        ("PE auz\u0301\u0308", "PE auz\u0301\u0308"),
+        # Letters without a form of their own: both parts are symbols, each once.
+        ("PE аое\u0301о\u0301", "PE аое\u0301"),
+        ("PE कखड\u0958\u095c", "PE कखड\u093c"),
+        ("PE कखडड\u093cढ\u093c\u093f", "PE कखड\u093cढ\u093f"),
+        # Joiners shape letters.
+        ("PE می\u200c", "PE می\u200c"),
+        # The Greek question mark is a semicolon.
+        ("PE ας\u037e", "PE ας;"),
+    ],
+)
+def test_vocabulary_is_taken_in_the_form_of_texts(typed: str, meant: str) -> None:
+    assert vocabulary_option(typed, "plain") == meant
+
+
+@pytest.mark.parametrize(
+    ("typed", "cleaner", "said", "instead"),
+    [
+        ("PE abcÄß", "plain", "the capital letter 'Ä'", "'PE abcäß'"),
+        ("PE abA", "plain", "the capital letter 'A'", "'PE ab'"),
+        ("PE ab\u00a0", "plain", "U+00A0", "'PE ab'"),
+        ("PE ab\u200b", "plain", "invisible characters: U+200B", "'PE ab'"),
+        ("PE ab\x07", "plain", "invisible characters: U+0007", "'PE ab'"),
+        ("PE abc7", "english", "'7', but --cleaner english only reads a to z", "'PE abc'"),
+        ("PE abcäöü", "english", "never reads 'ä', 'ö', 'ü'", "add --cleaner plain"),
+        ("PE абв", "english", "never reads 'а', 'б', 'в', only a to z", "add --cleaner plain"),
+        ("PE abc\u0301", "english", "'PE abc'", "'PE abc'"),
+    ],
+)
+def test_symbol_that_is_never_read_is_refused(typed, cleaner, said, instead) -> None:
+    with pytest.raises(InputError) as caught:
+        vocabulary_option(typed, cleaner)
+    assert said in str(caught.value)
+    assert instead in str(caught.value)
 
 
 def test_unread_symbols() -> None:

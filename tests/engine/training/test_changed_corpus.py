@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Event
 
 import pytest
+import soundfile
 import torch
 
 from engine.checkpoints.checkpoint import load_checkpoint
@@ -40,17 +41,22 @@ def test_changes_since_the_checkpoint_are_reported(make_voice, training, corpus)
     before = load_checkpoint(voice.newest("text2mel").path).corpus
 
     wavs = corpus / "wavs"
-    shutil.copy(wavs / "tone-20.wav", wavs / "tone-05.wav")
-    shutil.copy(wavs / "tone-03.wav", wavs / "tone-30.wav")
+    for source, target in (("tone-06", "tone-05"), ("tone-03", "tone-30")):
+        samples, rate = soundfile.read(wavs / f"{source}.wav")
+        soundfile.write(wavs / f"{target}.wav", samples[::-1], rate)
     (wavs / "tone-08.wav").unlink()
     metadata = corpus / "metadata.csv"
-    text = metadata.read_text().replace("tone-02|la la la la.", "tone-02|lo lo lo lo.")
+    text = metadata.read_text().replace("tone-02|la la la la.", "tone-02|字 lo lo lo.")
     metadata.write_text(text + "\ntone-30|la la la la la.")
 
     snapshot = training.end(training.start(voice, "6"))
     assert snapshot.phase is Phase.STOPPED
     [sentence] = reported(training, snapshot)
-    assert "1 added (tone-30), 1 removed (tone-08), 2 changed (tone-02, tone-05)" in sentence
+    changes = "1 added (tone-30), 1 removed (tone-08), 2 changed (tone-02, tone-05)"
+    assert (
+        f"{changes}; 34s of speech, 33s before; the voice has no symbol for '字' (U+5B57)"
+        in sentence
+    )
     [warning] = snapshot.warnings
     assert warning.text.startswith("Recordings changed since text2mel was last trained")
     after = load_checkpoint(voice.newest("text2mel").path).corpus

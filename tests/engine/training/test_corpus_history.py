@@ -4,7 +4,9 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from engine.data.held_out import chosen_by_hash_alone
 from engine.voice.folder import Voice
@@ -18,10 +20,14 @@ def corpus(tones, tmp_path):
 
 
 def add_clips(corpus, *names):
+    samples, rate = soundfile.read(corpus / "wavs" / "tone-20.wav")
+    rng = np.random.default_rng(len(names))
     for name in names:
-        shutil.copy(corpus / "wavs" / "tone-20.wav", corpus / "wavs" / f"{name}.wav")
+        # Each of its own level over time: copies are left out.
+        levels = np.repeat(rng.uniform(0.2, 1, 10), len(samples) // 10 + 1)[: len(samples)]
+        soundfile.write(corpus / "wavs" / f"{name}.wav", levels * samples, rate)
     with (corpus / "metadata.csv").open("a") as file:
-        file.writelines(f"\n{name}|la la la la la la la la." for name in names)
+        file.writelines(f"\n{name}|{'la ' * 21}la." for name in names)
 
 
 def remove_clips(corpus, names):

@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.check.report import CheckReport, Coverage, Histogram
-from engine.check.survey import survey
+from engine.check.survey import corpus_key, survey
 from engine.data.clips import ClipShape, scan_corpus
 from engine.errors import InputError
-from engine.run.commands import Continue, Finish, Hold, ScreenDetached, SetSentence
+from engine.run.commands import CleanFirst, Continue, Finish, Hold, ScreenDetached, SetSentence
 from engine.run.snapshot import Phase
 from engine.training import data_check as checking
-from engine.training.data_check import CheckRecord, corpus_key, load_record, save_record
+from engine.training.data_check import CheckRecord, load_record, save_record
 from engine.training.learner import Learner
 from engine.training.throughput import EstimateRequest, with_estimates
 from engine.voice.folder import Voice
@@ -47,7 +47,9 @@ def test_good_corpus_is_trained_on_without_asking(make_voice, training):
     snapshot = training.until(session, lambda s: s.phase is Phase.AT_STOP)
     assert (snapshot.check.rows, snapshot.check.usable) == (3, 3)
     assert not snapshot.check.harmful
-    assert summaries(training, snapshot)[0].startswith("corpus checked: 3 clips, no errors, ")
+    assert summaries(training, snapshot)[0].startswith(
+        "corpus checked: none of 3 clips has an error"
+    )
     session.send(Finish())
     training.end(session)
 
@@ -91,6 +93,41 @@ def test_at_a_screen_training_waits_for_the_answer(make_voice, training, broken)
     assert training.until(session, lambda s: s.phase is Phase.AT_STOP).check.harmful
     session.send(Finish())
     training.end(session)
+
+
+def test_clean_copy_is_made_beside_the_corpus_and_stays(make_voice, training, broken):
+    voice, copy = make_voice(dataset=broken), broken.with_name("recordings-clean")
+    copy.mkdir()
+    (copy / "mine").write_text("of somebody")
+    with (broken / "metadata.csv").open("a", encoding="utf-8") as metadata:
+        metadata.write("LJ001-0008|It was never surpassed.\n")
+    session = training.start(voice, "+1", CleanFirst(), attended=True)
+    training.until(session, lambda s: s.phase is Phase.AT_STOP)
+    session.send(Finish())
+    snapshot = training.end(session)
+    copy = broken.with_name("recordings-clean-2")
+    assert snapshot.check.dataset == str(copy)
+    assert (snapshot.check.usable, snapshot.check.left_out) == (3, ())
+    settings = Voice.open(voice.folder).settings
+    assert settings.dataset == copy
+    # Whoever gives the same command again does not fall back to the corpus with errors.
+    session = training.start(voice, "+1", dataset=broken, attended=True)
+    snapshot = training.until(session, lambda s: s.phase is Phase.AT_STOP)
+    session.send(Finish())
+    training.end(session)
+    assert snapshot.check.dataset == str(copy)
+    assert any("the clean copy of" in text for text in training.texts(snapshot))
+    # Another voice uses the copy that is there; once the corpus has changed, it is another's.
+    other = make_voice("other", dataset=broken)
+    session = training.start(other, "+1", CleanFirst(), attended=True)
+    snapshot = training.until(session, lambda s: s.phase is Phase.AT_STOP)
+    session.send(Finish())
+    training.end(session)
+    assert snapshot.check.dataset == str(copy)
+    with (broken / "metadata.csv").open("a", encoding="utf-8") as metadata:
+        metadata.write("LJ001-9998|nobody recorded this, either\n")
+    snapshot = training.end(training.start(voice, "+1", dataset=broken))
+    assert snapshot.check.dataset == str(broken)
 
 
 def test_training_is_timed_during_the_wait(make_voice, training, broken):
@@ -226,11 +263,8 @@ def test_failed_check_does_not_prevent_training(make_voice, training, monkeypatc
 def test_damaged_record_counts_as_none(make_voice, broken, damage):
     voice = make_voice(dataset=broken)
     scan = scan_corpus(broken)
-    key = corpus_key(voice, scan)
-    report = survey(
-        scan, voice.vocabulary, voice.settings.limits, voice.settings.audio,
-        on_progress=lambda done, total: None, cancelled=lambda: False,
-    ).report  # fmt: skip
+    given = (scan, voice.vocabulary, voice.settings.limits, voice.settings.audio)
+    key, report = corpus_key(*given), survey(*given, on_progress=lambda done, total: None).report
     save_record(voice, CheckRecord(key, report, accepted=False))
     assert load_record(voice, key).report == report
     kept = json.loads(voice.check_record.read_text())

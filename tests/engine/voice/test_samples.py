@@ -9,9 +9,14 @@ from engine.voice.samples import append_sample, read_samples, sample_name, slug,
 
 
 def test_names_of_samples_are_safe_and_free(tmp_path):
-    assert slug("Ça va? / ../x") == "a-va-x"
+    assert slug("Ça va? / ../x") == "ça-va-x"
+    assert slug("e\u0301te\u0301") == "été"
+    assert slug("नमस्ते, दुनिया!") == "नमस्ते-दुनिया"
+    assert slug("‮מה שלומך?‬\x00") == "מה-שלומך"
+    assert slug("a\ufe0f\u200d\u3164b") == "a-b"
     assert slug("???") == "sample"
     assert len(slug("long " * 40)) <= 40
+    assert 70 < len(slug("가" * 200).encode()) <= 80
     assert sample_name(5, None, "Go.") == "text2mel-5_no-ssrn_go.wav"
     assert sample_name(5, 3, "Go.") == "text2mel-5_ssrn-3_go.wav"
     path = tmp_path / "a.wav"

@@ -27,9 +27,9 @@ def test_says_what_the_copy_holds_and_what_it_lacks(corpus, tmp_path):
     assert ran.exit_code == 0
     text = " ".join(ran.stdout.split())
     assert "3 clips" in text
-    assert "left out 1 row:" in text
+    assert "left out 1 clip:" in text
     assert "[red]lost" in text
-    assert "voicecoach check" in text
+    assert text.endswith(f"next: voicecoach train {out}")
     assert ran.stderr == ""
     assert (tmp_path / "a" / "mended" / "wavs" / "LJ001-0008.wav").exists()
     # A folder that the way only passes by is not made.

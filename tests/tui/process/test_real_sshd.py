@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,7 @@ class Sshd:
             f"ListenAddress 127.0.0.1\nPort {self.port}\nHostKey {folder}/host\n"
             f"AuthorizedKeysFile {folder}/key.pub\nPidFile none\nStrictModes no\nUsePAM no\n"
             "PermitRootLogin yes\nPasswordAuthentication no\nPrintMotd no\nPrintLastLog no\n"
+            "Subsystem sftp internal-sftp\n"
         )
         (folder / "config").write_text(settings)
         if os.geteuid() == 0:
@@ -59,15 +61,21 @@ class Sshd:
     def client(self, command: list[str], **environment: str) -> list[str]:
         """The command of an ssh client that runs a command in a terminal of the server."""
         names = [f"{name}={value}" for name, value in environment.items()]
-        options = ["-F", "none", "-tt", "-p", str(self.port), "-i", str(self._folder / "key")]
+        remote = shlex.join(["env", *names, *command])
+        address = f"{getpass.getuser()}@127.0.0.1"
+        return ["ssh", "-tt", "-p", str(self.port), *self.options, address, remote]
+
+    @property
+    def options(self) -> list[str]:
+        """What ssh and scp need to know of this server."""
+        options = ["-F", "none", "-i", str(self._folder / "key")]
         for option in (
             "StrictHostKeyChecking=no",
             "UserKnownHostsFile=/dev/null",
             "LogLevel=ERROR",
         ):
             options += ["-o", option]
-        remote = shlex.join(["env", *names, *command])
-        return ["ssh", *options, f"{getpass.getuser()}@127.0.0.1", remote]
+        return options
 
 
 @pytest.fixture
@@ -77,6 +85,34 @@ def sshd(tmp_path, runs):
     yield server
     server.process.terminate()
     server.process.wait()
+
+
+LINE = """
+import sys
+from pathlib import Path
+from tui.process.remote import Host
+print(Host.of_this().scp_line(*map(Path, sys.argv[1:])))
+"""
+
+
+def test_the_scp_line_fetches_any_file_from_its_server(sshd, runs, tmp_path) -> None:
+    folder = tmp_path / 'it\'s $HOME; (an [odd] *) \\ "Zoë" & ~'
+    folder.mkdir()
+    files = [folder / "a b.wav", folder / "‚c‘ #.wav"]
+    for file in files:
+        file.write_text(file.name)
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": runs.environment()["PYTHONPATH"]}
+    program = sshd.client([sys.executable, "-c", LINE, *map(str, files)], **environment)
+    printed = subprocess.run(program, capture_output=True, text=True, check=True, timeout=60)
+    scp, *words = shlex.split(printed.stdout)
+    assert words[:2] == ["-P", str(sshd.port)]
+    # By the old protocol and by SFTP.
+    for protocol in (["-O"], []):
+        here = tmp_path / f"here{len(protocol)}"
+        here.mkdir()
+        fetch = [scp, *protocol, *sshd.options, *words]
+        subprocess.run(fetch, cwd=here, check=True, timeout=60)
+        assert sorted(file.name for file in here.iterdir()) == sorted(f.name for f in files)
 
 
 def test_a_run_survives_its_ssh_client_and_is_attached_again(runs, sshd) -> None:
@@ -103,8 +139,14 @@ def test_a_run_survives_its_ssh_client_and_is_attached_again(runs, sshd) -> None
     third.wait_for_screen()
     third.type("q")
     third.wait_for("esc  stay here")
-    third.type("s")
+    third.type("k")
+    third.wait_for(f"from your computer:  ssh -t -p {sshd.port} ")
     assert third.wait() == 0
-    third.wait_for("saved at step")
+
+    fourth = runs.start(sshd.client(attach, **environment))
+    fourth.wait_for_screen()
+    fourth.type("qs")
+    assert fourth.wait() == 0
+    fourth.wait_for("saved at step")
     assert runs.said("checkpoint")
     runs.wait_until(lambda: not runs.is_alive(engine), "the end")

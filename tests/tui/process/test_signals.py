@@ -35,7 +35,7 @@ def test_a_save_that_ends_soon_after_a_second_signal_is_kept(runs) -> None:
     terminal, engine = opened(runs)
     (runs.voice / "slow-disk").touch()
     terminal.type("q")
-    terminal.wait_for("stop and save")
+    terminal.wait_for("save and end the run")
     terminal.type("s")
     terminal.wait_for("saving…")
     terminal.process.terminate()

@@ -28,15 +28,15 @@ def printed(report, width: int = 80, encoding: str = "utf-8") -> str:
 @pytest.mark.parametrize(
     ("report", "answer"),
     [
-        (BROKEN, "Not ready: 3 errors, 12 warnings, 1 note in 1,240 clips. Fix the errors first."),
-        (CLEAN, "Ready to train: no findings in 1,240 clips."),
+        (BROKEN, "3 of 1,240 clips have errors. Training leaves them out and uses 1,237 clips."),
+        (CLEAN, "Ready to train: 1,240 clips, no errors."),
         (
-            replace(BROKEN, findings=BROKEN.findings[3:4]),
-            "Ready to train: no errors, 1 warning in 1,240 clips.",
+            replace(CLEAN, findings=BROKEN.findings[3:4]),
+            "Ready to train: 1,240 clips, no errors, warnings in 1 clip.",
         ),
         (
-            replace(BROKEN, rows=1, usable=0, hours=0.0, findings=(missing(1),)),
-            "No clip can be used: 1 error in 1 clip. Fix the errors first.",
+            replace(BROKEN, rows=1, usable=0, with_errors=1, hours=0.0, findings=(missing(1),)),
+            "No clip can be used: errors in 1 clip. Fix the errors first.",
         ),
     ],
 )

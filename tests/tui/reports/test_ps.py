@@ -71,6 +71,33 @@ def test_a_run_without_steps_or_an_answer_says_so(capsys):
     assert unknown.split()[:4] == ["alice", "Text2Mel", "no", "answer"]
 
 
+def test_a_killed_run_shows_when_and_how_to_resume_it(capsys):
+    entry = dataclasses.replace(silent(run()).entry, killed=True, network="ssrn")
+    killed = Run(entry, None, (871_190, 0.64))
+    resume = dataclasses.replace(entry, resume="voicecoach train --voice a --mirror s3://b/a")
+    print_runs([killed, run(), Run(resume, None)])
+    _, line, *rest = capsys.readouterr().out.splitlines()
+    at = f"{datetime.fromtimestamp(NOW - 135):%H:%M}"
+    assert line.split() == [
+        "alice", "SSRN", "871,190", "killed", "about", at, "$0.64", "2m15s", "ago",
+    ]  # fmt: skip
+    attach, resumes = (
+        rest.index("to open a screen on one:"),
+        rest.index("to resume what was killed:"),
+    )
+    assert rest[attach + 1 : resumes] == ["  voicecoach attach /data/voices/alice"]
+    assert rest[resumes + 1 :] == [
+        "  voicecoach train --voice /data/voices/alice --network ssrn",
+        "  voicecoach train --voice a --mirror s3://b/a",
+    ]
+    print_runs_as_json([killed, run()])
+    dead, alive = json.loads(capsys.readouterr().out)
+    assert dead.keys() == alive.keys()
+    assert (dead["killed"], alive["killed"], alive["resume"]) == (True, False, None)
+    assert dead["resume"] == "voicecoach train --voice /data/voices/alice --network ssrn"
+    assert (dead["step"], dead["phase"]) == (871_190, None)
+
+
 def test_names_are_never_markup_nor_escapes(capsys):
     print_runs([run("/data/[bold]x\x1b[2J y", "[bold]x\x1b[2J y")])
     said = capsys.readouterr().out

@@ -1,5 +1,6 @@
 """English text as it is spoken, case by case."""
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -16,6 +17,23 @@ CASES = [case for table in READINGS.values() for case in table.items()]
 @pytest.mark.parametrize(("written", "words"), [*CASES, ("\ud800a", "a")])
 def test_reading(written: str, words: str) -> None:
     assert spoken(written) == words
+
+
+def test_text_as_people_bring_it_is_read_right() -> None:
+    lines = Path(__file__).with_name("read_aloud.tsv").read_text("utf-8").splitlines()
+    cases = [line.split("\t") for line in lines if "\t" in line]
+    read = {written: _letters(spoken(written)) for written, _ in cases}
+    assert len(read) > 400
+    assert not {
+        written: read[written]
+        for written, readings in cases
+        if read[written] not in map(_letters, readings.split("|"))
+    }
+
+
+def _letters(text: str) -> str:
+    """Words alone, as two readings are compared."""
+    return " ".join(re.sub("[^a-z ]", " ", text.lower().replace("'", "")).split())
 
 
 def test_text_that_is_words_already_stays() -> None:
