@@ -5,15 +5,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.check.alignment import Heard, PlaceKind, Task, score_places
+from engine.check.alignment import STATES, Heard, Integers, PlaceKind, Task, score_places
 from engine.check.cleaning import CAPPED_PAUSE, KEPT_AFTER, KEPT_BEFORE
 from engine.check.levels import HOP_SECONDS
 from engine.check.text_places import Place
 
-# How much better than any other the place of a pause must be, as a logarithm.
-_SURE = 3.5
+# So many letters before and after a cut must take a time between these shares of the clip's pace:
+# words on the wrong side of a pause are squeezed or stretched.
+_BESIDE, _SQUEEZED, _STRETCHED = 4, 0.35, 2.2
 # Seconds of the shortest pause that is cut.
-_MIN_SECONDS = {PlaceKind.SENTENCE: 0.15, PlaceKind.CLAUSE: 0.2, PlaceKind.WORD: 0.25}
+_MIN_SECONDS = {PlaceKind.SENTENCE: 0.2, PlaceKind.CLAUSE: 0.25, PlaceKind.WORD: 0.35}
 # What a cut costs: for itself, where there is no full stop, and for each second by which its pause
 # is shorter than a good one.
 _EACH, _SHORTER, _GOOD_SECONDS = 1.0, 2.0, 0.7
@@ -48,18 +49,33 @@ def outer_cuts(heard: Heard, letters: int, columns: Sequence[str]) -> tuple[Cut,
     )
 
 
-def sure_cuts(task: Task, places: Sequence[Place]) -> list[Cut]:
-    """The pauses that certainly lie where the text can be cut."""
+def sure_cuts(task: Task, path: Integers, places: Sequence[Place], margin: float) -> list[Cut]:
+    """The pauses that certainly lie where the text can be cut.
+
+    `path` is that of `align`; by `margin` the place of a pause must be better than any other.
+    """
     by_letters = {place.letters: place for place in places}
     cuts: list[Cut] = []
     for pause, scores in zip(task.heard.pauses, score_places(task), strict=True):
         *_, second, best = np.sort(scores)
         place = by_letters.get(int(scores.argmax()))
         seconds = (pause[1] - pause[0]) * HOP_SECONDS
-        if place and best - second >= _SURE and seconds >= _MIN_SECONDS[place.kind]:
+        sure = place and best - second >= margin and _at_pace(path, place.letters)
+        if place and sure and seconds >= _MIN_SECONDS[place.kind]:
             cost = _EACH + _NO_STOP[place.kind] + _SHORTER * max(0.0, _GOOD_SECONDS - seconds)
             cuts.append(Cut(pause, place, cost))
     return cuts
+
+
+def _at_pace(path: Integers, letters: int) -> bool:
+    spoken = path[path >= 0] // STATES
+    pace = len(spoken) / (int(spoken.max()) + 1)
+    beside = (
+        range(max(0, letters - _BESIDE), letters),
+        range(letters, min(letters + _BESIDE, int(spoken.max()) + 1)),
+    )
+    paces = [np.isin(spoken, each).sum() / len(each) / pace for each in beside]
+    return bool(min(paces) >= _SQUEEZED and max(paces) <= _STRETCHED)
 
 
 def choose_cuts(

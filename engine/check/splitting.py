@@ -26,6 +26,9 @@ _LONGEST = 120.0
 # Seconds of speech from which the sounds of the letters are learned. Where there are fewer of short
 # clips than the second, long ones are added.
 _LESSONS, _ENOUGH = 600.0, 300.0
+# How much better than any other the place of a pause must be, as a logarithm; more with fewer
+# lessons than these seconds.
+_SURE, _FEW = 4.0, 60.0
 # A part whose letters fit its sound less than this share of the usual says something else.
 _FITS = 0.7
 # Seconds by which a part may turn out longer than expected.
@@ -72,6 +75,7 @@ class Splitter:
         self._attend = attend
         self._sounds: LetterSounds | None = None
         self._usual_fit = 0.0
+        self._sure = _SURE
 
     def learn(
         self, short: Sequence[Clip], long: Sequence[Clip], cancelled: Callable[[], bool]
@@ -86,6 +90,7 @@ class Splitter:
         if lessons and not cancelled():
             self._sounds = LetterSounds(lessons, cancelled)
             tasks = [self._sounds.task(*lesson) for lesson in lessons]
+            self._sure = _SURE * max(1.0, _FEW / _seconds(lessons)) ** 0.5
             self._usual_fit = median(_fit(task, align(task)) for task in tasks)
 
     def _lessons(self, clips: Sequence[Clip]) -> list[tuple[Sound, Script]]:
@@ -106,11 +111,11 @@ class Splitter:
         text, sound = script(long.clip.text, places), _measure(long.clip)
         if not self._sounds or not sound or not _has_room(sound, text):
             return []
-        task = self._sounds.task(sound, text)
-        first, last = outer_cuts(sound.heard, len(text.letters), long.columns)
-        cuts = [first, *sure_cuts(self._attended(task, long.clip), places), last]
-        chosen = choose_cuts(cuts, sound.heard, self._limit(long.clip.text))
+        task = self._attended(self._sounds.task(sound, text), long.clip)
         path = align(task)
+        first, last = outer_cuts(sound.heard, len(text.letters), long.columns)
+        cuts = [first, *sure_cuts(task, path, places, self._sure), last]
+        chosen = choose_cuts(cuts, sound.heard, self._limit(long.clip.text))
         parts = [self._part(long, task, path, (a, b)) for a, b in pairwise(chosen)]
         return parts if len(parts) > 1 and any(part.fits for part in parts) else []
 
