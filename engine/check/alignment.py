@@ -22,8 +22,8 @@ Integers = NDArray[np.intp]
 # Seconds of silence that are a pause and not the closure of a consonant.
 _SHORTEST_PAUSE = 0.15
 _IMPOSSIBLE = -1e30
-# What each frame of sound costs that is no letter: a breath, a click.
-_NO_LETTER = -0.5
+NO_LETTER = -0.5
+"""What each frame of sound costs that is no letter: a breath, a click."""
 
 
 class PlaceKind(IntEnum):
@@ -144,7 +144,7 @@ def _sweep(task: Task) -> Iterator[tuple[Floats, Floats]]:
         if not now:
             going_on = np.maximum(states, places[:-1])
             np.maximum(going_on[1:], states[:-1] + inner, out=going_on[1:])
-            states, places = going_on + task.scores[frame], ended + _NO_LETTER
+            states, places = going_on + task.scores[frame], ended + NO_LETTER
         elif now != before:
             states = nowhere
             places = ended + task.pausing[now - 1] if now > 0 else ended

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median
 
-from engine.check.alignment import STATES, Floats, Integers, Task, align
+from engine.check.alignment import NO_LETTER, STATES, Floats, Integers, Task, align
 from engine.check.cleaning import high_pass
 from engine.check.cuts import Cut, choose_cuts, outer_cuts, sure_cuts
 from engine.check.letter_sounds import SAMPLE_RATE, LetterSounds, Script, Sound, measure_sound
@@ -30,7 +30,7 @@ _LESSONS, _ENOUGH = 600.0, 300.0
 # lessons than these seconds.
 _SURE, _FEW = 4.0, 60.0
 # A part whose letters fit its sound less than this share of the usual says something else.
-_FITS = 0.7
+_FITS = 0.75
 # Seconds by which a part may turn out longer than expected.
 _SLACK = 0.1
 
@@ -173,8 +173,9 @@ def _seconds(lessons: Sequence[tuple[Sound, Script]]) -> float:
 
 
 def _fit(task: Task, path: Integers, start: int = 0, end: int | None = None) -> float:
-    """How well the states of a path fit its frames from start to end, on average."""
-    frames = start + (path[start:end] >= 0).nonzero()[0]
-    if not len(frames):
-        return 0.0
-    return float(task.scores[frames, path[frames]].mean())
+    """How well the states of a path fit the sound of its frames from start to end, on average."""
+    sounding = start + task.heard.sounding[start:end].nonzero()[0]
+    spoken = sounding[path[sounding] >= 0]
+    silent = len(sounding) - len(spoken)
+    total = task.scores[spoken, path[spoken]].sum() + NO_LETTER * silent
+    return float(total) / max(1, len(sounding))
