@@ -4,10 +4,11 @@ A reader takes the newest: it can hold up no step, and see no half change.
 """
 
 import shlex
+import time
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,6 +96,18 @@ class AttentionPlot:
     """`(N, T)`: characters × coarse frames; read-only."""
     source: str
     """What was attended to, in a word or two: `held-out LJ001-0004`."""
+
+
+def shades(weights: NDArray[Any]) -> NDArray[Any]:
+    """Attention as 256 shades, to send and to store: a quarter of the bytes, shown just as well."""
+    return np.asarray(np.rint(np.nan_to_num(weights).clip(0, 1) * 255), np.uint8)
+
+
+def weights_of(shades: NDArray[Any]) -> NDArray[np.float32]:
+    """Attention from its shades; read-only."""
+    weights = np.asarray(shades, np.float32) / np.float32(255)
+    weights.setflags(write=False)
+    return weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,8 +232,8 @@ class Snapshot:
     idle_usd: float = 0.0
     """The part of it that was for idle time."""
     wait_seconds: float = 0.0
-    """How long the run has been waiting or preparing now; renewed every ten seconds, after five
-    minutes every minute."""
+    """How long the run has been waiting or preparing now; renewed every second while it prepares,
+    or else every ten seconds, after five minutes every minute."""
     wait_usd: float = 0.0
     """What that has cost, in US dollars."""
     wait_ends_at: float | None = None
@@ -355,6 +368,8 @@ class Snapshot:
         elif end.training_seconds is not None:
             done = self.run_seconds - self.first_run_seconds
             left = end.training_seconds - self.voice_seconds
+        elif end.at is not None:
+            done, left = self.run_seconds - self.first_run_seconds, end.at - time.time()
         else:
             assert end.usd is not None
             done, left = self.spent - self.first_spent, end.usd - self.spent
@@ -369,6 +384,8 @@ class Snapshot:
     def _seconds_to(self, point: StopPoint) -> float | None:
         if point.training_seconds is not None:
             left = point.training_seconds - self.voice_seconds
+        elif point.at is not None:
+            left = point.at - time.time()
         elif point.usd is not None:
             if self.price <= 0:
                 return None
