@@ -12,7 +12,7 @@ BBC = Vocabulary(BBC_SYMBOLS)
 
 @pytest.fixture(scope="module")
 def everyday() -> list[str]:
-    """The sentences of the demo: 160 of them, of everyday words."""
+    """Sentences of the demo and its voice: 255 of them, of everyday words."""
     lines = [
         line
         for name in ("demo.txt", "varied.txt", "held-out.txt")
