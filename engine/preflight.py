@@ -82,7 +82,7 @@ def check_options(options: TrainOptions) -> Preflight:
     log = SpendLog(folder / "spend.jsonl")
     _check_budget(settings.budget, log, price)
     notes = _budget_notes(before.budget, settings.budget)
-    if not new and (copy := _clean_copy(Voice.open(folder), dataset)):
+    if not (new or options.keep_errors) and (copy := _clean_copy(Voice.open(folder), dataset)):
         notes.append(
             (
                 "event",
