@@ -12,12 +12,20 @@ from engine.errors import Cancelled, Declined, EngineError, InputError, Voicecoa
 from engine.machine.background import BackgroundThread
 from engine.mirror.uploader import Uploader, report_unused_mirror
 from engine.preflight import Preflight, check_options
-from engine.run.commands import Command, Inbox, KeyPressed, ScreenDetached, TerminalStalled
+from engine.run.commands import (
+    Command,
+    Finish,
+    Inbox,
+    KeyPressed,
+    ScreenDetached,
+    TerminalStalled,
+)
 from engine.run.options import MAX_WAIT_SECONDS, TrainOptions
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
-from engine.run.stop import NONE
+from engine.run.stop import NONE, StopAt, StoredStop
 from engine.training.folder_watch import FolderWatch
+from engine.training.limits import EarlyStop
 from engine.training.spend_recorder import SpendRecorder
 from engine.training.spot import SpotWatch
 from engine.training.watchdog import Watchdog
@@ -86,6 +94,9 @@ class Session:
             self._spend = SpendRecorder(self._publisher, self._voice, options.network)
             given = (options, preflight.cloud, self._voice.settings, self._publisher, self._inbox)
             self._spot = SpotWatch(*given, on_price=self._spend.change_price)
+            self._early_stop = EarlyStop(self._voice, options.network, self._publisher)
+            if not isinstance(preflight.stop, StoredStop):
+                self._early_stop.ask(preflight.stop)
         except BaseException:
             self._claim.undo()
             self._claim.release()
@@ -132,6 +143,8 @@ class Session:
         elif isinstance(command, KeyPressed) and self._ended.is_set():
             self._wait_for_reader()
         else:
+            if isinstance(command, StopAt) and self.snapshot().phase.before_steps:
+                self._early_stop.ask(command.rule)
             self._inbox.send(command)
 
     def hurry(self) -> None:
@@ -161,6 +174,7 @@ class Session:
 
     def _train(self, watchdog: Watchdog) -> None:
         self._spend.start()
+        self._early_stop.start()
         self._spot.start()
         self._folder.start()
         # Early: whoever counts on a copy is to see at once that there is none.
@@ -196,6 +210,10 @@ class Session:
             _log.exception("the spend log cannot be closed")
             text = f"the spend log cannot be closed: {type(error).__name__}: {error}"
             self._publisher.event(text, "error")
+
+    def _budget_text(self) -> str:
+        last = self._publisher.snapshot
+        return f"the budget of ${last.budget:,.2f} is used up: " if last.budget_is_used_up else ""
 
     def _undo(self) -> None:
         """Remove a new voice again; nothing may be written into its folder meanwhile."""
@@ -274,16 +292,24 @@ class Session:
         # torch comes in here, after the first screen is on.
         from engine.training.setup import prepare
 
+        given = self._options, self._voice, self._publisher, self._inbox
         try:
-            return prepare(self._options, self._voice, self._publisher, self._inbox)
+            try:
+                return prepare(*given)
+            finally:
+                self._early_stop.stop()
         except Cancelled as end:
+            finish = self._inbox.find(Finish)
+            if finish is not None and not finish.by_signal:
+                self._early_stop.undo()
             if self._spot.ended_preparation() or not isinstance(end, Declined):
-                self._publisher.event("ended before the first step")
+                self._publisher.event(f"{self._budget_text()}ended before the first step")
             else:
                 self._publisher.event("ended before the first step, to fix the corpus first")
                 self._undo()  # once it is fixed, the same command makes the voice
             return None
         except InputError:
+            self._early_stop.undo()
             self._undo()
             raise
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from functools import partial
 from math import inf
 from pathlib import Path
+from threading import Thread
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
 
@@ -14,7 +15,7 @@ from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
 from textual.notifications import SeverityLevel
 from textual.screen import ModalScreen, Screen
-from textual.theme import ThemeProvider
+from textual.theme import Theme, ThemeProvider
 
 from engine.run.commands import KeyPressed
 from engine.run.snapshot import Phase, Snapshot
@@ -30,7 +31,7 @@ from tui.screens.dialog import Dialog
 from tui.screens.keyed_screen import KeyedScreen
 from tui.screens.palette import Palette
 from tui.screens.run_screen import RunScreen
-from tui.themes import DARK, LIGHT
+from tui.themes import DARK, LIGHT, remember_theme, remembered_theme
 
 if TYPE_CHECKING:
     from engine.session import SessionLike
@@ -59,7 +60,8 @@ class VoicecoachApp(App[ExitReason]):
     COMMAND_PALETTE_BINDING = "ctrl+p"
     # The terminal sends no signal for the key while the screen is open.
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+z", "suspend_process", "suspend", show=False)
+        Binding("ctrl+z", "suspend_process", "suspend", show=False),
+        Binding("ctrl+l", "redraw", "redraw", show=False, priority=True),
     ]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (72, "-usual"), (112, "-wide")]  # noqa: RUF012 - as Textual types it
     VERTICAL_BREAKPOINTS = [(0, "-short"), (21, "-middling"), (34, "-tall")]  # noqa: RUF012
@@ -72,6 +74,7 @@ class VoicecoachApp(App[ExitReason]):
         ascii_only: bool = False,
         now: Callable[[], datetime] = datetime.now,
         host: Callable[[], Host] = Host.of_this,
+        notes: Sequence[str] = (),
     ) -> None:
         """Show a run.
 
@@ -81,12 +84,14 @@ class VoicecoachApp(App[ExitReason]):
             ascii_only: whether to draw with ASCII characters alone.
             now: tells the time of day, in local time.
             host: says how the person's own machine reaches this one now.
+            notes: what the log says first.
         """
         super().__init__(driver_class=TerminalDriver)
         self.set_class(ascii_only, "-ascii", update=False)
         self.register_theme(DARK)
         self.register_theme(LIGHT)
-        self.theme = DARK.name
+        self._notes = [*notes]
+        self.theme = self._known_theme = self._remembered_theme()
         self._session = session
         self._key_order = KeyOrder(self, super().on_event, self._takes_keys)
         self.before_suspension: Callable[[], object] = lambda: None
@@ -95,6 +100,7 @@ class VoicecoachApp(App[ExitReason]):
         self._ran = False
         """Whether the screen has seen the run make steps, or wait for more."""
         self._polls = 0
+        self._theme_trouble = ""
         self.before_end = session.snapshot()
         """The last snapshot before the run began to end."""
         self.run_screen = RunScreen(session, Listening(player), now, host)
@@ -108,9 +114,34 @@ class VoicecoachApp(App[ExitReason]):
         return [*filters, AsciiFilter()] if self.has_class("-ascii") else filters
 
     def on_ready(self) -> None:
+        for note in self._notes:
+            self.run_screen.note(note)
+        self.theme_changed_signal.subscribe(self, self._remember_theme)
         self.poll()
         self.set_interval(_POLL_SECONDS, self.poll)
         self.set_interval(_POLL_SECONDS, self._key_order.go_on)
+
+    def _remembered_theme(self) -> str:
+        try:
+            return remembered_theme(self.available_themes)
+        except (OSError, ValueError) as error:
+            self._notes.append(f"the theme chosen earlier is not known: {error}")
+            return DARK.name
+
+    def _remember_theme(self, theme: Theme) -> None:
+        if theme.name == self._known_theme:
+            return
+        self._known_theme = theme.name
+        # Without waiting: a home folder may be on a disk that hangs.
+        Thread(target=self._write_theme, args=(theme.name,), name="theme", daemon=True).start()
+
+    def _write_theme(self, name: str) -> None:
+        try:
+            remember_theme(name)
+        except OSError as error:
+            if not self._theme_trouble:
+                self._theme_trouble = f"this theme cannot be remembered: {error}"
+                self.call_later(self.run_screen.note, self._theme_trouble)
 
     def poll(self) -> None:
         """Read the newest snapshot, and show what changed."""
@@ -191,6 +222,12 @@ class VoicecoachApp(App[ExitReason]):
 
     def _takes_keys(self) -> bool:
         return not isinstance(self.screen, Dialog) or self.screen.takes_keys
+
+    def action_redraw(self) -> None:
+        """Draw everything anew, whatever another program has done to the terminal."""
+        if isinstance(self._driver, TerminalDriver):
+            self._driver.set_modes_anew()
+        self.refresh(layout=True)
 
     def action_command_palette(self) -> None:
         if not isinstance(self.screen, Palette):

@@ -16,6 +16,7 @@ from typer.core import TyperCommand
 from engine.choices import CleanerName
 from engine.errors import VoicecoachError
 from engine.run.stop import STOP_FORMS_IN_A_SHELL
+from tui.characters import choose
 from tui.process.streams import print_error
 
 LOG = logging.getLogger(__name__)
@@ -28,13 +29,20 @@ app = typer.Typer(
     name="voicecoach",
     help="Train a synthetic voice on a GPU host and supervise it from a terminal.",
     epilog="Example: voicecoach demo",
-    no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 
+# The callback has all that is printed follow the choice; a screen takes it as an argument.
 AsciiOption = Annotated[
-    bool, typer.Option("--ascii", help="Draw without colour blocks and special characters.")
+    bool | None,
+    typer.Option(
+        "--ascii/--no-ascii",
+        callback=choose,
+        help="Print ASCII characters only.",
+        show_default="if the terminal shows no others",
+    ),
 ]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, or a GPU such as cuda:0.")]
 HoldOption = Annotated[
@@ -160,6 +168,7 @@ def _show_version(asked: bool) -> None:
 
 @app.callback()
 def _voicecoach(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option(
@@ -168,3 +177,14 @@ def _voicecoach(
     ] = False,
 ) -> None:
     """Train a synthetic voice on a GPU host and supervise it from a terminal."""
+    if context.invoked_subcommand is None:
+        _show_runs_or_how_to_begin()
+
+
+@reports_errors
+def _show_runs_or_how_to_begin() -> int:
+    from tui.reports.ps import print_how_to_begin, print_runs, query_runs
+
+    runs = query_runs()
+    print_runs(runs) if runs else print_how_to_begin()
+    return 0

@@ -47,6 +47,11 @@ def moment(now: datetime, then: datetime) -> str:
     return f"{then.day} {then:%b}" if then.year == now.year else f"{then.day} {then:%b %Y}"
 
 
+def clock_stop(at: float, now: datetime) -> str:
+    """Write at what time of day a run stops, with the day where it is not today."""
+    return moment(now, datetime.fromtimestamp(at))
+
+
 def dollars(amount: float) -> str:
     """Write an amount of money: `$0.65`."""
     return f"${amount:,.2f}"

@@ -92,6 +92,12 @@ def _cannot_speak(moment: Moment) -> str:
     return _ended(moment) or ("the previous sample is still being spoken" if speaking else "")
 
 
+def _no_sentence(moment: Moment) -> str:
+    if moment.snapshot.network == "ssrn":
+        return "SSRN auditions rebuild a held-out recording; Text2Mel runs speak a sentence"
+    return _ended(moment)
+
+
 def _cannot_pause(moment: Moment) -> str:
     at_stop = moment.phase is Phase.AT_STOP
     return "the run is at its stop; s sets a later one" if at_stop else _not_ready(moment)
@@ -176,7 +182,7 @@ KEYS: tuple[Key, ...] = (
     Key("r", "replay", "replay", "Play the selected sample", _no_samples),
     Key("o", "original", "original", "Play the original recording of an SSRN sample",
         _no_original, show=False),
-    Key("e", "sentence", "sentence", "Change the sentence that auditions speak", _ended,
+    Key("e", "sentence", "sentence", "Change the sentence that auditions speak", _no_sentence,
         steers=True),
     Key("left", "attention_older", "older attention", "Show an older attention plot",
         _few_plots, show=False, priority=True),

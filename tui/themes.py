@@ -1,6 +1,17 @@
-"""The two themes: quiet grounds, one colour for progress and one for what was held out."""
+"""The two themes: quiet grounds, one colour for progress and one for what was held out.
+
+The one that a person chose last is remembered for all screens of this account.
+"""
+
+from collections.abc import Container
+from pathlib import Path
 
 from textual.theme import Theme
+
+from engine.attach.registry import runs_folder
+from engine.files import make_folder, read_plain, replacing
+
+_MAX_BYTES = 200
 
 DARK = Theme(
     name="voicecoach-dark",
@@ -61,3 +72,34 @@ LIGHT = Theme(
         "block-cursor-text-style": "none",
     },
 )
+
+
+def remembered_theme(known: Container[str]) -> str:
+    """Return the name of the theme that was chosen last, `DARK`'s where none was.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it names no theme that is `known`.
+    """
+    path = _path()
+    try:
+        name = read_plain(path, _MAX_BYTES).decode().strip()
+    except FileNotFoundError:
+        return DARK.name
+    except UnicodeDecodeError:
+        name = ""
+    if name not in known:
+        raise ValueError(f"{path} names no theme")
+    return name
+
+
+def remember_theme(name: str) -> None:
+    """Write down which theme was chosen; raises `OSError` where that cannot be written."""
+    path = _path()
+    make_folder(path.parent)
+    with replacing(path) as file:
+        file.write(f"{name}\n".encode())
+
+
+def _path() -> Path:
+    return runs_folder().with_name("theme")

@@ -1,12 +1,15 @@
 """Which letters and letter pairs of English a corpus has, for a network that reads letters."""
 
 import re
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from engine.check.kinds import finding
-from engine.check.report import Coverage, Finding, Severity
+from engine.check.report import Coverage, Finding, Severity, UnknownCharacter
+from engine.text.mapping import listed_symbols
+from engine.text.plain import alphabet
 from engine.text.vocabulary import Vocabulary
 
 # How often each letter follows another inside English words, in hundredths of a percent of all
@@ -57,6 +60,11 @@ _FEW_PAIRS = 0.9
 # Letters below which a corpus is too small to be asked for every pair.
 _MIN_LETTERS = 2000
 _MAX_LISTED = 12
+# From this share of letters without a symbol on, and this number, they are no borrowed words.
+_FOREIGN_SHARE, _FEW_LETTERS = 0.01, 8
+# Symbols that can be learned one by one; Chinese characters, of which every text has others, can't.
+_MAX_ALPHABET = 400
+_MAX_SHOWN = 8
 
 
 def measure_coverage(texts: Sequence[str], vocabulary: Vocabulary) -> Coverage:
@@ -75,6 +83,30 @@ def measure_coverage(texts: Sequence[str], vocabulary: Vocabulary) -> Coverage:
     missing.sort(key=lambda pair: -_PAIRS[pair])
     present = sum(share for pair, share in _PAIRS.items() if pairs[pair])
     return Coverage(characters, absent, tuple(missing), present / _ALL)
+
+
+def language_findings(
+    texts: Sequence[str], unknown: Sequence[UnknownCharacter], vocabulary: Vocabulary
+) -> Iterator[Finding]:
+    """Report that texts are in another language than the voice, and which symbols that needs."""
+    letters = sum(map(str.isalpha, "".join(texts)))
+    lost = [one for one in unknown if one.is_of_another_alphabet]
+    count = sum(one.count for one in lost)
+    share = count / max(letters, count, 1)
+    if share < _FOREIGN_SHARE or count < _FEW_LETTERS:
+        return
+    symbols = alphabet(texts)
+    shown = listed_symbols("".join(one.character for one in lost), _MAX_SHOWN)
+    figure = f"the voice has no symbol for {max(share, 0.01):.0%} of the letters: {shown}"
+    if len(symbols) > _MAX_ALPHABET or any("一" <= symbol <= "鿿" for symbol in symbols):
+        advice = "write the texts as they are spoken, in an alphabet such as pinyin or kana"
+    else:
+        option = "" if vocabulary.cleaner == "plain" else "--cleaner plain "
+        advice = (
+            f"check, clean and train in the letters of these texts, and add any that they lack: "
+            f"{option}--vocabulary {shlex.quote('PE ' + symbols)}"
+        )
+    yield finding("other-language", figure, share, advice=advice, harmful=share > 1 / 2)
 
 
 def coverage_findings(coverage: Coverage) -> Iterator[Finding]:

@@ -65,6 +65,7 @@ KINDS: dict[str, tuple[Severity, str]] = {
     "other-script": ("warning", "write it in Latin letters as it is spoken, or leave the clip out"),
     "long-word": ("warning", "restore the missing spaces"),
     "columns-differ": ("error", "check whether a column moved: both texts must say the same"),
+    "other-language": ("warning", "use a vocabulary with the letters of these texts"),
     "unknown-character": ("note", "write the texts without it, or use a vocabulary that has it"),
     # sound files
     "not-a-file": ("error", "put a WAV or FLAC recording in its place"),

@@ -2,6 +2,7 @@
 
 import codecs
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -101,8 +102,7 @@ def unknown_findings(
     for lost in unknown:
         # English borrows its accents; another language's letters are its own, and one that is
         # read as its neighbour teaches the wrong sound. Lost punctuation is seldom heard.
-        lost_letter = cleaner == "plain" or not lost.becomes.strip()
-        letter = lost_letter and any(map(str.isalnum, lost.character))
+        letter = lost.is_letter and (cleaner == "plain" or not lost.becomes.strip())
         figure, count = sentence_about(lost), float(lost.count)
         severity: Severity = "warning" if letter else "note"
         yield finding("unknown-character", figure, count, severity).at(METADATA, lost.line)
@@ -198,7 +198,8 @@ def _separator(content: str) -> str | None:
 
 
 def _letters(text: str) -> str:
-    return "".join(filter(str.isalnum, text.casefold()))
+    # Vowel signs tell words of many scripts apart.
+    return "".join(c for c in text.casefold() if c.isalnum() or unicodedata.category(c)[0] == "M")
 
 
 def _check_texts(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.check.coverage import coverage_findings, measure_coverage
+from engine.check.coverage import coverage_findings, language_findings, measure_coverage
 from engine.check.cross_checks import compare_recordings
 from engine.check.kinds import finding, reason
 from engine.check.metadata_checks import Metadata, check_metadata, unknown_findings
@@ -154,7 +154,8 @@ def judge(
     rates, speaking_rate = _rates(recordings, errors)
     usable, left_out = _chosen(measured, errors, keep_errors=keep_errors)
     seconds = [each.seconds for each in usable if each.seconds]
-    unknown = unknown_characters({row.line: row.text for row in metadata.rows}, vocabulary)
+    texts = {row.line: row.text for row in metadata.rows}
+    unknown = unknown_characters(texts, vocabulary)
     coverage = measure_coverage([each.clip.text for each in usable], vocabulary)
     findings = [
         *metadata.findings,
@@ -162,6 +163,7 @@ def judge(
         *(found.at(RECORDINGS) for found in (*common, *_amount(len(usable), sum(seconds) / 3600))),
         *(_at_place(each, found, dataset) for each, found in rates),
         *unknown_findings(unknown, vocabulary.cleaner),
+        *(f.at(METADATA) for f in language_findings([*texts.values()], unknown, vocabulary)),
         *(found.at(METADATA) for found in coverage_findings(coverage)),
     ]
     report = CheckReport(

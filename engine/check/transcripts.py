@@ -13,6 +13,7 @@ from engine.check.kinds import finding
 from engine.check.report import Finding
 from engine.data.clips import Limits
 from engine.formatting import printable
+from engine.text.unknown import words_of_other_scripts
 from engine.text.vocabulary import Vocabulary
 
 # A text so many times longer than the limit is not cleaned to count its symbols.
@@ -230,18 +231,16 @@ def _repeated(transcript: _Transcript) -> Iterator[Finding]:
 
 def _script(transcript: _Transcript) -> Iterator[Finding]:
     """Letters of several scripts in one word, or of another script than the voice's."""
-    foreign = []
     for word in [] if transcript.text.isascii() else _WORD.findall(transcript.text):
         scripts = {unicodedata.name(c, "UNNAMED").split(" ")[0] for c in word if c.isalpha()}
         if len(scripts & {"LATIN", "CYRILLIC", "GREEK"}) > 1:
             figure = f"{_quoted(word)} mixes letters of different alphabets that look alike"
             yield finding("mixed-alphabets", figure)
             return
-        if scripts - {"LATIN", "FEMININE", "MASCULINE"}:
-            foreign.append(word)
-    if foreign and transcript.english:
-        mostly = 2 * len(foreign) > len(transcript.words)
-        figure = f"{_quoted(foreign[0])} is not in Latin letters"
+    if transcript.english and (foreign := words_of_other_scripts(transcript.text)):
+        mostly = 2 * len(foreign) > len(transcript.text.split())
+        read = transcript.vocabulary.clean(foreign[0])
+        figure = f"{_quoted(foreign[0])} is not in Latin letters; it is read as {_quoted(read)}"
         yield finding("other-script", figure, harmful=mostly)
 
 

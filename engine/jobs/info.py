@@ -32,6 +32,7 @@ def describe(folder: Path) -> dict[str, Any]:
         "preset": _preset(settings, networks),
         "recipe": settings.recipe,
         "cleaner": settings.cleaner,
+        "dropout": settings.dropout,
         "corpus": {
             "dataset": None if settings.dataset is None else str(voice.dataset),
             **read_corpus_report(voice),

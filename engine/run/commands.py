@@ -13,7 +13,7 @@ from engine.machine.cloud.machine import Interruption, SpotNews
 from engine.run.stop import SetBudget, StopAt
 
 # Characters; a minute or two of speech.
-_MAX_SENTENCE = 2_000
+MAX_SENTENCE = 2_000
 
 
 class Pause(msgspec.Struct, frozen=True, tag=True):
@@ -52,7 +52,7 @@ class SetSentence(msgspec.Struct, frozen=True, tag=True):
     def __post_init__(self) -> None:
         shown = (
             " " if unicodedata.category(letter) in ("Cc", "Cs") else letter
-            for letter in self.sentence[:_MAX_SENTENCE]
+            for letter in self.sentence[:MAX_SENTENCE]
         )
         msgspec.structs.force_setattr(self, "sentence", " ".join("".join(shown).split()))
 
@@ -150,6 +150,12 @@ class Inbox:
     def finish_requested(self) -> bool:
         """Whether a command that ends the run waits inside; for long work that would be lost."""
         return self.find(Finish, Interruption, FolderGone) is not None
+
+    def newest(self, kind: type[_M]) -> _M | None:
+        """Return the command of a kind that came last; it stays inside."""
+        self._collect()
+        found = (command for command in reversed(self._arrived) if isinstance(command, kind))
+        return next(found, None)
 
     def find(self, *kinds: type[_M], seconds: float = 0.0) -> _M | None:
         """Return the oldest command of some kinds; wait for one at most so long.

@@ -4,6 +4,7 @@ A reader takes the newest: it can hold up no step, and see no half change.
 """
 
 import shlex
+import time
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -219,8 +220,8 @@ class Snapshot:
     idle_usd: float = 0.0
     """The part of it that was for idle time."""
     wait_seconds: float = 0.0
-    """How long the run has been waiting or preparing now; renewed every ten seconds, after five
-    minutes every minute."""
+    """How long the run has been waiting or preparing now; renewed every second while it prepares,
+    or else every ten seconds, after five minutes every minute."""
     wait_usd: float = 0.0
     """What that has cost, in US dollars."""
     wait_ends_at: float | None = None
@@ -355,6 +356,8 @@ class Snapshot:
         elif end.training_seconds is not None:
             done = self.run_seconds - self.first_run_seconds
             left = end.training_seconds - self.voice_seconds
+        elif end.at is not None:
+            done, left = self.run_seconds - self.first_run_seconds, end.at - time.time()
         else:
             assert end.usd is not None
             done, left = self.spent - self.first_spent, end.usd - self.spent
@@ -369,6 +372,8 @@ class Snapshot:
     def _seconds_to(self, point: StopPoint) -> float | None:
         if point.training_seconds is not None:
             left = point.training_seconds - self.voice_seconds
+        elif point.at is not None:
+            left = point.at - time.time()
         elif point.usd is not None:
             if self.price <= 0:
                 return None

@@ -7,7 +7,9 @@ asked for. So the stop lies beside the network's checkpoints, in `stop.json`.
 
 import math
 import re
+import time
 from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -18,7 +20,9 @@ from engine.files import make_folder, read_plain, write_whole
 from engine.formatting import brief, whole_minutes
 from engine.serialization import from_json, to_json
 
-_STEPS_AND_TIMES = "900k or 900000 (a step), +20k (steps from now), 2h or 90m (of training)"
+_STEPS_AND_TIMES = (
+    "900k or 900000 (a step), +20k (steps from now), 2h or 90m (of training), 19:00 (time of day)"
+)
 STOP_FORMS = f"{_STEPS_AND_TIMES}, $10"
 """The forms that `parse_stop` understands, for prompts and errors."""
 STOP_FORMS_IN_A_SHELL = f"{_STEPS_AND_TIMES}, '$10' (in quotes)"
@@ -33,6 +37,7 @@ _MONEY = rf"\$(?P<usd>{_NUMBER}|\.[0-9]+)"
 # A bare 90m is ninety minutes: whoever means ninety million steps writes M.
 _STOP = re.compile(
     rf"(?P<plus>\+?)(?P<number>{_NUMBER})(?P<unit>[kKM]?)|{_MONEY}|"
+    r"(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})|"
     rf"(?:(?P<hours>{_NUMBER})h)?(?:(?P<minutes>{_NUMBER})m(?:in)?)?"
 )
 _SPACE_AT_A_SIGN = re.compile(r"(?<![0-9])\s+|\s+(?![0-9])")
@@ -42,7 +47,12 @@ MAX_USD = 10.0**9
 """No sum of money is larger."""
 BUDGET_WARNING_SHARE = 0.8
 """Share of the budget at which a warning is shown."""
-_MAXIMA = {"time": (360e6, "100,000 hours"), "money": (MAX_USD, f"${MAX_USD:,.0f}")}
+_MAX_EPOCH = 2.0**33
+_MAXIMA = {
+    "time": (360e6, "100,000 hours"),
+    "clock": (_MAX_EPOCH, "the year 2242"),
+    "money": (MAX_USD, f"${MAX_USD:,.0f}"),
+}
 _MAX_TEXT = 200
 
 _STORED = "stop.json"
@@ -55,7 +65,7 @@ class AlreadyThereError(InputError):
 
 @dataclass(frozen=True)
 class StopPoint:
-    """Where a run ends, on the counters that the screen shows; one field is set."""
+    """Where a run ends: on one of the counters that the screen shows, or at a time of day."""
 
     step: int | None = None
     """The last global step."""
@@ -63,6 +73,8 @@ class StopPoint:
     """Training time of the voice in seconds, all its runs together."""
     usd: float | None = None
     """Spend of the voice in US dollars, all its runs together."""
+    at: float | None = None
+    """A time, in seconds since the epoch."""
 
     def reached(self, step: int, training_seconds: float, usd: float) -> bool:
         """Say whether the counters have arrived."""
@@ -70,6 +82,8 @@ class StopPoint:
             return step >= self.step
         if self.training_seconds is not None:
             return training_seconds >= self.training_seconds
+        if self.at is not None:
+            return self.at <= time.time()
         return self.usd is not None and usd >= self.usd
 
     @property
@@ -79,6 +93,9 @@ class StopPoint:
             return f"{self.step:,}"
         if self.training_seconds is not None:
             return f"{whole_minutes(self.training_seconds)} of training in all"
+        if self.at is not None:
+            then = datetime.fromtimestamp(self.at)
+            return f"{then:%H:%M} on {then:%a} {then.day} {then:%b}"
         return f"${self.usd:,.2f} spent"
 
 
@@ -90,11 +107,11 @@ class StopRule:
     processes, too.
     """
 
-    kind: Literal["step", "more steps", "time", "money"]
+    kind: Literal["step", "more steps", "time", "clock", "money"]
     amount: float
-    """Steps, seconds or US dollars."""
+    """Steps, seconds of training, seconds since the epoch, or US dollars."""
     text: Annotated[str, Meta(max_length=_MAX_TEXT)]
-    """As it was written."""
+    """As it was written; a time of day with two digits for the hour."""
 
     def __post_init__(self) -> None:
         if not self.amount > 0:
@@ -118,6 +135,9 @@ class StopRule:
         """
         if self.kind == "time":
             return StopPoint(training_seconds=training_seconds + self.amount)
+        if self.kind == "clock":
+            # One that passes while the run prepares is reached before the first step.
+            return StopPoint(at=self.amount)
         if self.kind == "money":
             if price <= 0:
                 raise InputError(
@@ -162,15 +182,20 @@ class SetBudget(Struct, frozen=True, tag=True):
             raise ValueError(f"a budget is from $0 to ${MAX_USD:,.0f}")
 
 
-def parse_stop(text: str, forms: str = STOP_FORMS) -> StopRule:
-    """Read `900k`, `900000`, `+20k`, `2h`, `90m`, `1h30m` or `$10`; errors name the `forms`.
+def parse_stop(text: str, forms: str = STOP_FORMS, now: datetime | None = None) -> StopRule:
+    """Read `900k`, `900000`, `+20k`, `2h`, `90m`, `1h30m`, `19:00` or `$10`.
+
+    Args:
+        text: what a person wrote.
+        forms: what errors name.
+        now: from when on a time of day is sought, in this host's zone; the present without it.
 
     Raises:
         InputError: the text is none of these, or asks for nothing at all or for too much.
     """
     compact = _SPACE_AT_A_SIGN.sub("", text.strip())
     try:
-        rule = _parse(compact)
+        rule = _parse(compact, now or datetime.now())
     except ValueError as error:
         raise InputError(f"{brief(text)} {error}; write {forms}") from None
     if rule is None:
@@ -200,12 +225,15 @@ def parse_budget(text: str) -> float:
     return usd
 
 
-def _parse(text: str) -> StopRule | None:
+def _parse(text: str, now: datetime) -> StopRule | None:
     match = _STOP.fullmatch(text)
     if match is None or not text:
         return None
     if match["usd"]:
         return StopRule("money", _number(match["usd"]), text)
+    if match["hour"]:
+        hour, minute = int(match["hour"]), int(match["minute"])
+        return StopRule("clock", _next_time(hour, minute, now), f"{hour:02d}:{minute:02d}")
     if match["number"] is None:
         seconds = _number(match["hours"]) * 3600 + _number(match["minutes"]) * 60
         return StopRule("time", seconds, text)
@@ -213,6 +241,24 @@ def _parse(text: str) -> StopRule | None:
     if steps >= 1 and not steps.is_integer():
         raise ValueError("is not a whole number of steps")
     return StopRule("more steps" if match["plus"] else "step", math.floor(steps), text)
+
+
+def _next_time(hour: int, minute: int, now: datetime) -> float:
+    """When this host's clock shows a time of day next, in seconds since the epoch.
+
+    An hour that it shows twice, when summer ends, counts twice; one that it leaves out, when
+    summer begins, comes an hour later.
+    """
+    if hour > 23 or minute > 59:
+        raise ValueError("is not a time of day (00:00 to 23:59)")
+    times = (
+        (now + timedelta(days=days)).replace(
+            hour=hour, minute=minute, second=0, microsecond=0, fold=fold
+        )
+        for days in (0, 1)
+        for fold in (0, 1)
+    )
+    return next(each.timestamp() for each in times if each.timestamp() > now.timestamp())
 
 
 def _number(text: str | None) -> float:
@@ -239,6 +285,11 @@ class StoredStop:
             raise InputError(
                 f"the voice is to stop at {self.point.words}, but this run has no price; give "
                 f"--price in $ an hour, or another --stop-at, or none"
+            )
+        if self.point.at is not None and self.point.reached(step, training_seconds, usd):
+            raise AlreadyThereError(
+                f"the voice was to stop at {self.point.words}, which has passed; give another "
+                f"--stop-at, such as 2h, or none to train on without one"
             )
         if self.point.reached(step, training_seconds, usd):
             raise AlreadyThereError(
@@ -268,10 +319,14 @@ class _StopFile(Struct, omit_defaults=True, forbid_unknown_fields=True):
     step: Annotated[int, Meta(gt=0, le=MAX_STEPS)] | None = None
     training_seconds: Annotated[float, Meta(gt=0, le=1e12)] | None = None
     usd: Annotated[float, Meta(gt=0, le=MAX_USD)] | None = None
+    at: Annotated[float, Meta(gt=0, le=_MAX_EPOCH)] | None = None
 
     def __post_init__(self) -> None:
-        points = [p for p in (self.step, self.training_seconds, self.usd) if p is not None]
-        if len(points) != (1 if self.text else 0) or not self.text.isprintable():
+        points = (self.step, self.training_seconds, self.usd, self.at)
+        if (
+            sum(point is not None for point in points) != bool(self.text)
+            or not self.text.isprintable()
+        ):
             raise ValueError("expected a text and one point")
 
 
@@ -292,7 +347,7 @@ def read_stored_stop(network_folder: Path) -> StoredStop | None:
             f"{path}, where the voice was to stop, cannot be read ({why}); give the stop again "
             f"with --stop-at, or give --stop-at none"
         ) from error
-    point = StopPoint(file.step, file.training_seconds, file.usd)
+    point = StopPoint(file.step, file.training_seconds, file.usd, file.at)
     return StoredStop(point, file.text) if file.text else None
 
 
@@ -314,3 +369,8 @@ def store_stop(network_folder: Path, stop: StoredStop | None) -> None:
     except OSError as error:
         raise EngineError(f"{network_folder} cannot be made: {error.strerror}.") from error
     write_whole(path, to_json(file) + b"\n", make_folders=False)
+
+
+def forget_stop(network_folder: Path) -> None:
+    """Leave no trace of a stop that was stored where there was none."""
+    (network_folder / _STORED).unlink(missing_ok=True)

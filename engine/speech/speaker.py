@@ -1,6 +1,5 @@
 """A voice that can speak: its Text2Mel and SSRN with the settings that they need."""
 
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -17,6 +16,7 @@ from engine.speech.reading import nothing_to_speak
 from engine.speech.synthesizer import speak_sentence
 from engine.speech.utterance import Utterance, join, sound_of, split_lines
 from engine.speech.vocoder import VocoderSettings
+from engine.text.unknown import reading_note
 from engine.text.vocabulary import Vocabulary, split_sentences
 from engine.voice.folder import Voice
 from engine.voice.layout import CheckpointEntry
@@ -88,21 +88,13 @@ class Speaker:
 
     def note(self, utterance: Utterance, text: str) -> str:
         """What a listener must know about how a text was spoken; empty when all is well."""
-        unknown = [one for one in self.vocabulary.unknown(text) if self._is_missed(one)]
         notes = (
-            f"not spoken, no symbol for: {' '.join(unknown)}" if unknown else "",
+            reading_note(text, self.vocabulary),
             "" if utterance.ssrn else NO_SSRN,
             "" if utterance.finished else "cut short: it never reached the end of a sentence",
             self.damaged,
         )
         return "; ".join(filter(None, notes))
-
-    def _is_missed(self, character: str) -> bool:
-        """Whether a character without a symbol is lost: not replaced, nor English punctuation."""
-        if not self.vocabulary.replacement(character).isspace():
-            return False
-        punctuation = unicodedata.category(character[0])[0] == "P"
-        return self.vocabulary.cleaner == "plain" or not punctuation
 
 
 def open_speaker(voice: Voice, step: int | None = None) -> Speaker:

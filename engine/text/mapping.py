@@ -198,9 +198,9 @@ def _base(letter: str) -> str:
     return unicodedata.normalize("NFD", letter.lower())[0]
 
 
-def listed_symbols(symbols: str) -> str:
+def listed_symbols(symbols: str, most: int = _MAX_NAMED) -> str:
     """Symbols as a sentence lists them: `'ä', 'ö', U+0301`."""
-    return _listed([*map(_quoted, symbols)])
+    return _listed([*map(_quoted, symbols)], most)
 
 
 def _quoted(symbol: str) -> str:
@@ -209,6 +209,6 @@ def _quoted(symbol: str) -> str:
     return repr(symbol) if seen else f"U+{ord(symbol):04X}"
 
 
-def _listed(names: list[str]) -> str:
-    more = len(names) - _MAX_NAMED
-    return ", ".join(names[:_MAX_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+def _listed(names: list[str], most: int = _MAX_NAMED) -> str:
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")

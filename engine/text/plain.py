@@ -6,8 +6,10 @@ the voice lacks is read as the nearest of its symbols, if one is near: ’ as ',
 """
 
 import re
+import string
 import unicodedata
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import combinations
 
@@ -18,13 +20,19 @@ _SHAPES = {"<wide>", "<narrow>", "<initial>", "<medial>", "<final>", "<isolated>
 # Characters that stand for each other where a voice has only one of them, the best first: marks
 # with their typographic and foreign forms, and letters that are commonly typed for one another.
 _FAMILIES = (
-    *("'’ʼ‘‛ʻ‚′`´׳", '"“”„‟«»‹›″״', "-‐‑", "–—―‒−", ",،、", ";؛", "?؟", ".۔।。"),
-    *("șş", "țţ", "σς", "یي", "کك"),
+    *("'’ʼ‘‛ʻ‚′`´׳", '"“”„‟«»‹›″״', "-‐‑־", "–—―‒−", ",،、", ";؛", "?؟", ".۔।。", "σς"),
+    *(_VARIANTS := ("șş", "țţ", "یي", "کك")),
 )
 _DASHES = "–—―‒"
 _NEAR = {own: family.replace(own, "") for family in _FAMILIES for own in family}
 _NEAR |= {dash: near + "-" for dash, near in _NEAR.items() if dash in _DASHES + "−"}
 _NEAR["…"] = ".۔।。"
+_QUOTES = _FAMILIES[1]
+_TYPED_AS = {mark: _NEAR.get(mark, "") for mark in "'.,;?"}
+_TYPED_AS |= {".": _NEAR["."] + "…", "-": _NEAR["-"] + _DASHES}
+# In texts of more letters than this, one that comes less often is another language's; and so are
+# those of a script with less than this share.
+_MANY, _LEAST, _STRAY = 3000, 3, 0.02
 # Stretches a word in Arabic script and has no sound.
 _TATWEEL = "\u0640"
 
@@ -57,9 +65,13 @@ class PlainCleaner:
         return unicodedata.normalize("NFC", text.replace("İ", "i").lower())
 
     def lacks(self, character: str) -> bool:
-        """Whether a character of `common` text would have to be seen or heard and is no symbol."""
-        invisible = character.isspace() or unicodedata.category(character) == "Cf"
-        return character not in self._symbols and not invisible
+        """Whether something else than a character of `common` text is read, or nothing at all.
+
+        White space, and what only changes how others look, is no loss.
+        """
+        if character.isspace() or _is_invisible(character):
+            return False
+        return unicodedata.normalize("NFC", self.read(character)) != character
 
     def _fitted(self, text: str) -> str:
         text = self.common(text)
@@ -74,7 +86,9 @@ class PlainCleaner:
             return " "
         if character in self._symbols:
             return character
-        if unicodedata.category(character) == "Cf" or character == _TATWEEL:
+        if _is_invisible(character):
+            return ""
+        if character in _QUOTES and self._symbols.isdisjoint(_QUOTES):
             return ""
         near = (mark for mark in _NEAR.get(character, "") if mark in self._symbols)
         return next(near, None) or next(self._decomposed(character), " ")
@@ -115,6 +129,49 @@ def composed_symbols(typed: str) -> str:
         parts = [part for part in group if part not in symbols and part not in single]
         symbols += [group] if len(group) == 1 else parts
     return "".join(symbols)
+
+
+def alphabet(texts: Iterable[str]) -> str:
+    """The letters and marks of texts in one language, as a vocabulary has them.
+
+    Accents that have no form with their letter come first, where no letter stands before them.
+    Korean syllables are listed by their parts, from which each is read.
+    """
+    whole = "\n".join(texts)
+    counts = Counter(PlainCleaner("ı" if "ı" in whole else "").common(whole))
+    letters = Counter({c: n for c, n in counts.items() if _is_letter(c)})
+    for pair in _VARIANTS:
+        if all(letter in letters for letter in pair):
+            del letters[min(pair, key=letters.__getitem__)]
+    for syllable in [c for c in letters if "가" <= c <= "힣"]:
+        count = letters.pop(syllable)
+        letters.update(dict.fromkeys(unicodedata.normalize("NFD", syllable), count))
+    total = letters.total()
+    scripts: Counter[str] = Counter()
+    for letter, count in letters.items():
+        scripts[_script(letter)] += count
+    least = _LEAST if total > _MANY else 1
+    used = {c for c, n in letters.items() if n >= least and scripts[_script(c)] > total * _STRAY}
+    if any("a" <= letter <= "z" for letter in used):
+        used |= set(string.ascii_lowercase)
+    accents = sorted(c for c, n in counts.items() if _is_mark(c) and n >= max(least, total / 1000))
+    marks = [c for c in "'.,;:?!-¿¡" if any(near in counts for near in c + _TYPED_AS.get(c, ""))]
+    # From the end of a Korean syllable to its beginning: in this order nothing composes.
+    parts = sorted((c for c in used if "\u1100" <= c <= "\u11ff"), reverse=True)
+    return "".join([*accents, *parts, *sorted(used.difference(parts)), *marks])
+
+
+def _is_letter(character: str) -> bool:
+    other_form = character in _NEAR["'"] or _is_invisible(character)
+    return character.isalpha() and not other_form
+
+
+def _script(letter: str) -> str:
+    return unicodedata.name(letter, "").split(" ")[0]
+
+
+def _is_invisible(character: str) -> bool:
+    return unicodedata.category(character) == "Cf" or character == _TATWEEL
 
 
 def _is_mark(character: str) -> bool:

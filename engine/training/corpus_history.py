@@ -28,7 +28,7 @@ class CorpusHistory:
     unknown: frozenset[str]
     """Characters without a symbol that the last run found."""
     trained: bool
-    """Whether a network has made steps."""
+    """Whether a network has learned from a corpus."""
 
     @classmethod
     def of(cls, voice: Voice) -> "CorpusHistory":
@@ -77,9 +77,10 @@ class CorpusHistory:
 
 
 def _is_trained(voice: Voice, network: NetworkName) -> bool:
+    """Whether this voice has learned from a corpus, and did not just come with weights."""
     newest = voice.newest(network)
     try:
-        return newest is not None and newest.step > read_state(newest.path).base_step
+        return newest is not None and bool(read_state(newest.path).corpus)
     except InputError:
         return True  # nobody knows
 

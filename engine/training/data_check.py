@@ -31,7 +31,7 @@ from engine.run.commands import (
 from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Progress
-from engine.run.stop import StopRule
+from engine.run.stop import SetBudget, StopRule
 from engine.serialization import from_json
 from engine.training.throughput import EstimateRequest, with_estimates
 from engine.voice.folder import Voice
@@ -92,7 +92,7 @@ class DataCheck:
         """Check the corpus unless that was done, and publish the report.
 
         Raises:
-            Cancelled: `Finish` came meanwhile, or the cloud takes the machine away.
+            Cancelled: `must_end` said so meanwhile.
         """
         try:
             key = self._key(scan)
@@ -154,7 +154,7 @@ class DataCheck:
                 settings.limits,
                 settings.audio,
                 on_progress=show,
-                cancelled=self._inbox.finish_requested,
+                cancelled=lambda: must_end(self._inbox, self._publisher),
             )
         except Cancelled:
             raise
@@ -185,7 +185,7 @@ class DataCheck:
             settings.audio,
             keep_errors=settings.keep_errors,
             on_progress=show,
-            cancelled=self._inbox.finish_requested,
+            cancelled=lambda: must_end(self._inbox, self._publisher),
         )
         return CheckRecord(key, found.report, accepted=False, shapes=found.shapes)
 
@@ -233,6 +233,8 @@ class DataCheck:
             if left is not None and left <= 0:
                 begins = f"no answer: {how}"
                 break
+            if is_budget_spent(self._inbox, self._publisher):
+                raise Cancelled("The budget is used up.")
             seconds = None if left is None else math.ceil(left)
             self._publisher.beat()
             self._publisher.update(phase=Phase.CHECKED, seconds_to_start=seconds)
@@ -312,6 +314,17 @@ class DataCheck:
             precision=self._options.precision,
             existing=specs_of(self._voice),
         )
+
+
+def must_end(inbox: Inbox, publisher: Publisher) -> bool:
+    """Whether a preparation must end: it was asked to, or the budget is used up."""
+    return inbox.finish_requested() or is_budget_spent(inbox, publisher)
+
+
+def is_budget_spent(inbox: Inbox, publisher: Publisher) -> bool:
+    """Whether the budget is used up before the first step, at which a new one would be set."""
+    snapshot, new = publisher.snapshot, inbox.newest(SetBudget)
+    return 0 < (snapshot.budget if new is None else new.usd) <= snapshot.spent
 
 
 def load_record(voice: Voice, key: str) -> CheckRecord | None:

@@ -15,7 +15,7 @@ from engine.checkpoints.checkpoint import (
     save_checkpoint,
 )
 from engine.checkpoints.state import Recovery, source_checkpoints
-from engine.choices import NetworkName
+from engine.choices import NETWORKS, NetworkName
 from engine.errors import InputError
 from engine.networks.specs import SSRNSpec, Text2MelSpec
 from engine.run.options import TrainOptions
@@ -68,6 +68,8 @@ def take_over_source(options: TrainOptions, voice: Voice, publisher: Publisher) 
     """
     if options.source is None:
         return
+    if options.dropout is None and all(voice.newest(network) is None for network in NETWORKS):
+        _report_dropout(voice.settings.dropout, options.source, publisher)
     found = source_checkpoints(options.source)
     if options.network not in found:
         publisher.warn(f"{options.source} has no {options.network}: starting from random weights")
@@ -87,6 +89,15 @@ def take_over_source(options: TrainOptions, voice: Voice, publisher: Publisher) 
         base = _with_voice_symbols(base, voice.settings.symbols, path, publisher)
         voice.locate()
         save_checkpoint(base, voice.checkpoint_folder(network, source.step))
+
+
+def _report_dropout(dropout: float, source: Path, publisher: Publisher) -> None:
+    """Say that a new voice takes over another dropout than the default."""
+    usual = VoiceSettings().dropout
+    if dropout != usual:
+        publisher.event(
+            f"dropout {dropout:g}, as in {source} (default {usual:g}); --dropout sets another"
+        )
 
 
 def _as_base(source: Checkpoint) -> Checkpoint:

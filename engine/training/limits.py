@@ -6,6 +6,7 @@ from dataclasses import replace
 from engine.choices import NetworkName
 from engine.errors import EngineError, InputError, VoicecoachError
 from engine.formatting import whole_minutes
+from engine.machine.background import BackgroundThread
 from engine.run.publisher import Publisher
 from engine.run.stop import (
     BUDGET_WARNING_SHARE,
@@ -13,6 +14,8 @@ from engine.run.stop import (
     StopPoint,
     StopRule,
     StoredStop,
+    forget_stop,
+    read_stored_stop,
     store_stop,
 )
 from engine.training.cost import CostMeter
@@ -116,7 +119,8 @@ class Limits:
         except InputError as error:
             self._publisher.event(str(error), "error")
             return False
-        self._publisher.event(f"stop at {rule.text}" if rule else "no stop")
+        clock = self._point is not None and self._point.at is not None and self._point.words
+        self._publisher.event(f"stop at {clock or rule.text}" if rule else "no stop")
         return True
 
     def refuse_to_resume(self) -> bool:
@@ -185,3 +189,60 @@ class Limits:
             seconds = min((self._budget - spent) / price * 3600, _MAX_SECONDS)
             text += f"; the rest lasts {whole_minutes(seconds)}"
         return f"{math.floor(100 * spent / self._budget)} % of the budget is spent: {text}"
+
+
+class EarlyStop:
+    """Stores a stop that is asked for before the first step, from where on `Limits` does.
+
+    Features may take long to compute, and the machine may be gone before they are.
+    """
+
+    def __init__(self, voice: Voice, network: NetworkName, publisher: Publisher) -> None:
+        """Note what is stored by now."""
+        self._voice, self._folder = voice, voice.folder / network
+        self._publisher = publisher
+        self._rule: StopRule | None = None
+        self._asked = False
+        try:
+            self._before = read_stored_stop(self._folder)
+        except InputError:  # preflight has said so
+            self._before = None
+        self._writer = BackgroundThread("storing the stop", self._store, publisher.event)
+
+    def start(self) -> None:
+        """Write in a thread from here on, for callers that must not wait."""
+        self._writer.start()
+
+    def stop(self) -> None:
+        """Write what was asked for, and nothing more."""
+        self._writer.stop()
+
+    def ask(self, rule: StopRule | None) -> None:
+        """Store a rule, as it resolves now; None stores that there is no stop."""
+        if not self._writer.stopped:
+            self._rule, self._asked = rule, True
+            self._writer.request()
+
+    def undo(self) -> None:
+        """Store what was stored before; call `stop` first."""
+        try:
+            if self._asked and self._before is not None:
+                store_stop(self._folder, self._before)
+            elif self._asked:
+                forget_stop(self._folder)
+        except (EngineError, OSError) as error:
+            self._publisher.event(f"the stop stays as it was asked for: {error}", "warning")
+
+    def _store(self) -> None:
+        rule, settings, spend = self._rule, self._voice.settings, self._voice.spend
+        stop = None
+        if rule is not None:
+            price = settings.price or (math.inf if settings.price_auto else 0.0)
+            given = (self._publisher.snapshot.step, spend.seconds, spend.usd, price)
+            try:
+                stop = StoredStop(rule.resolve(*given), rule.text)
+            except InputError:
+                return  # `Limits` says so
+        if self._voice.locate() == self._voice.folder:
+            store_stop(self._folder, stop)
+        self._publisher.update(stop_text=rule.text if rule else "")

@@ -236,6 +236,8 @@ class _IdleReport:
             self._reminded = now
             self._warn(f"{phase.value} for {whole_minutes(seconds)} (${usd:.2f})")
         every = _FIRST_FIGURES_SECONDS if seconds < _FIRST_SECONDS else _FIGURES_SECONDS
+        if phase is Phase.PREPARING:
+            every = 0.0  # a screen that shows its progress is not still
         if now - self._shown < every:
             return False
         self._shown = now

@@ -22,7 +22,7 @@ from engine.run.snapshot import Progress
 from engine.serialization import to_json, to_plain
 from engine.text.unknown import UnknownCharacter, sentence_about, unknown_characters
 from engine.training.corpus_history import CorpusHistory
-from engine.training.data_check import CheckRecord, DataCheck
+from engine.training.data_check import CheckRecord, DataCheck, must_end
 from engine.voice.folder import Voice, read_corpus_report
 
 # Clips left out that are named one by one on the screen; corpus.json has all.
@@ -84,7 +84,7 @@ def load_training_data(
     _require_clips(corpus)
     texts = {row.line: row.text for row in scan.rows}
     unknown = unknown_characters(texts, voice.vocabulary)
-    if read_corpus_report(voice).get("unknown_characters") != to_plain(unknown):
+    if read_corpus_report(voice).get("unknown_characters") != [*to_plain(unknown)]:
         _report_unknown(unknown, publisher)
     store = _open_features(corpus, options.network, voice, publisher, inbox)
     _require_clips(Corpus(voice.dataset, store.clips, (*corpus.rejected, *store.rejected)))
@@ -154,7 +154,7 @@ def _open_features(
             raise
         except EngineError:
             pass  # a disk that does not answer is asked again
-        return inbox.finish_requested()
+        return must_end(inbox, publisher)
 
     return FeatureStore.open(
         corpus,

@@ -11,6 +11,7 @@ import pytest
 from paths import SPEECH
 from typer.testing import CliRunner
 
+from engine.attach.registry import Registration
 from engine.voice.folder import Voice, VoiceSettings
 from tui.cli import app
 
@@ -29,6 +30,23 @@ def test_every_command_explains_itself_with_an_example(command: str) -> None:
     told = CliRunner().invoke(app, [command, "--help"])
     assert told.exit_code == 0
     assert f"Example: voicecoach {command}" in told.stdout
+
+
+def test_voicecoach_alone_shows_the_runs_or_how_to_begin(monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    told = CliRunner().invoke(app, [])
+    assert told.exit_code == 0
+    heading, *lines = told.stdout.splitlines()
+    assert heading == "You have no run on this host. To begin:"
+    commands = ("voicecoach demo", "voicecoach check RECORDINGS", "voicecoach --help")
+    for line, command in zip(lines, commands, strict=True):
+        assert command in line
+
+    run = Registration(Path("/data/voices/alice"), "alice", "text2mel")
+    told = CliRunner().invoke(app, [])
+    run.remove()
+    assert told.exit_code == 0
+    assert "voicecoach attach /data/voices/alice" in told.stdout
 
 
 def test_the_version_is_that_of_the_package() -> None:

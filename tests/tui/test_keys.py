@@ -64,6 +64,11 @@ async def test_a_key_that_does_nothing_now_says_why():
             (training(phase=Phase.AT_STOP), "p", "the run is at its stop; s sets a later one"),
             (training(checkpoint_step=871_204), "c", "step 871,204 is already saved"),
             (training(), "o", "only SSRN samples have an original recording"),
+            (
+                training(network="ssrn"),
+                "e",
+                "SSRN auditions rebuild a held-out recording; Text2Mel",
+            ),
         ):
             await run.show(snapshot)
             await run.press(key)

@@ -17,6 +17,8 @@ async def test_an_answer_is_explained_before_it_is_taken():
         for said, meaning in (
             ("900k", "step 900,000 · 14:04 (in 2m16s) · $0.69 spent"),
             ("2h", "about step 2,397,604 · 16:02 (in 2h00m) · $2.63 spent"),
+            ("19:00", "19:00 (in 4h58m) · about step 4,661,764 · $5.57 spent"),
+            ("9:30", "Sun 09:30 (in 19h28m) · about step"),
             ("$10", "about step 8,079,204 · 23:28 (in 9h26m) · $10.00 spent"),
             ("+20k", "step 891,204 · 14:03 (in 1m34s) · $0.68 spent"),
         ):
@@ -46,6 +48,7 @@ async def test_what_cannot_be_is_refused_in_the_dialog():
     async with opened(training(stop=None, budget=0.8)) as run:
         await run.press("s")
         for said, trouble in (
+            ("24:00", "'24:00' is not a time of day (00:00 to 23:59)"),
             ("soon", "cannot read 'soon' as a stop"),
             ("860k", "already at step 871,204"),
             ("$0.10", "already spent $0.65"),

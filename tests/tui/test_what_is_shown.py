@@ -126,3 +126,14 @@ async def test_the_least_held_out_loss_stands_above_its_curve(size, said):
         seen = run.text
     assert said in seen
     assert "held-out 0.5477" in seen
+
+
+@pytest.mark.slow
+async def test_what_happened_before_the_screen_opened_is_no_news():
+    old = event(3, "the mirror was behind", "warning")
+    async with opened(training(events=(old,)), size=(53, 20)) as run:
+        assert run.notes == ""
+        assert "the mirror was behind" in run.log
+        await run.change(events=(old, event(0, "the disk is nearly full", "warning")))
+        assert "the disk is nearly full" in run.notes
+        assert "the mirror" not in run.notes

@@ -26,7 +26,7 @@ def attach(
             help="Watch only; a run that is paused or at its stop does not wait for you.",
         ),
     ] = False,
-    ascii_only: AsciiOption = False,
+    ascii_only: AsciiOption = None,
 ) -> int:
     """Open a screen on a running training; up to 32 screens can be open at once."""
     from tui.process.run import attach_with_screen

@@ -9,6 +9,7 @@ from engine.choices import PresetName
 from engine.errors import InputError
 from engine.run.stop import parse_stop
 from tui.command_line import (
+    AsciiOption,
     CleanerOption,
     DeviceOption,
     PriceOption,
@@ -66,6 +67,7 @@ def check(
         bool, typer.Option(help="Time a few training steps on this machine.")
     ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    ascii_only: AsciiOption = None,
 ) -> int:
     """Check a corpus before you pay for training; exit with 1 if it has errors."""
     from engine.jobs.check import CheckOptions
@@ -100,11 +102,13 @@ def check(
 
 
 def _next_command(report: "CheckReport", options: "CheckOptions") -> str:
-    """What to do now; nothing where the list as a whole has to be fixed first."""
+    """What to do now; nothing where the list as a whole, or an option, has to be fixed first."""
     from engine.check.clean_copy import clean_command
     from tui.reports.check_words import train_command
 
     symbols: dict[str, object] = {"vocabulary": options.vocabulary, "cleaner": options.cleaner}
+    if any(found.kind == "other-language" for found in report.findings if report.harmful):
+        return ""
     if report.with_errors:
         return clean_command(options.dataset, against=options.against, **symbols)
     if report.harmful:

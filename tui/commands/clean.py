@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from tui.command_line import (
+    AsciiOption,
     CleanerOption,
     VocabularyOption,
     app,
@@ -31,6 +32,7 @@ def clean(
     ] = None,
     vocabulary: VocabularyOption = None,
     cleaner: CleanerOption = None,
+    ascii_only: AsciiOption = None,
 ) -> int:
     """Make a clean copy of a corpus: 22,050 Hz mono, high-pass, pauses cut, even loudness."""
     from engine.jobs.clean import clean as make_copy

@@ -32,7 +32,7 @@ def demo(
     device: DeviceOption = "auto",
     hold: HoldOption = False,
     headless: HeadlessOption = False,
-    ascii_only: AsciiOption = False,
+    ascii_only: AsciiOption = None,
 ) -> int:
     """Fine-tune the bundled voice on the bundled recordings: a small run, start to finish."""
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from tui.command_line import app, reports_errors
+from tui.command_line import AsciiOption, app, reports_errors
 
 
 @app.command(epilog="Example: voicecoach info voices/alice --json")
@@ -13,6 +13,7 @@ from tui.command_line import app, reports_errors
 def info(
     voice: Annotated[Path, typer.Argument(help="The voice folder.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    ascii_only: AsciiOption = None,
 ) -> int:
     """Show what a voice is made of: corpus, networks, checkpoints, spend."""
     from engine.jobs.info import describe

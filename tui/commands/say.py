@@ -7,7 +7,7 @@ import typer
 
 from engine.choices import SynthesisName
 from engine.formatting import printable
-from tui.command_line import DeviceOption, TextCommand, app, reports_errors
+from tui.command_line import AsciiOption, DeviceOption, TextCommand, app, reports_errors
 from tui.process.streams import print_error
 
 
@@ -44,13 +44,17 @@ def say(
         bool,
         typer.Option("--show-text", help="Only print the text as the voice reads it, by sentence."),
     ] = False,
+    ascii_only: AsciiOption = None,
 ) -> int:
     """Speak a text with a voice and write it to a file."""
     if show_text:
         from engine.speech.reading import text_as_read
 
-        for sentence in text_as_read(voice, text):
+        sentences, note = text_as_read(voice, text)
+        for sentence in sentences:
             typer.echo(sentence)
+        if note:
+            print_error(note)
         return 0
     from engine.jobs.say import say as speak
 

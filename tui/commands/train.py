@@ -144,7 +144,7 @@ def train(
     ] = None,
     hold: HoldOption = False,
     headless: HeadlessOption = False,
-    ascii_only: AsciiOption = False,
+    ascii_only: AsciiOption = None,
 ) -> int:
     """Train a new voice or continue an existing one."""
     from_mirror = source is not None and is_mirror(source)
@@ -204,7 +204,7 @@ def _restore(options: TrainOptions) -> TrainOptions:
 
 
 def run_training(
-    make_options: Callable[[], TrainOptions], *, headless: bool, ascii_only: bool
+    make_options: Callable[[], TrainOptions], *, headless: bool, ascii_only: bool | None
 ) -> int:
     """Train, with a screen where there is a terminal; return the exit code."""
     if not headless and has_terminal():

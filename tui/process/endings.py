@@ -54,16 +54,17 @@ def describe_end(last: Snapshot) -> str:
     if last.checkpoint_step is None:
         if not Voice.exists(last.voice_folder):
             return "nothing was trained; fix the recordings and run the same command again"
-        return f"{_interruption(last)}ended before the first step; to start again: {again}"
+        saved, how = "ended before the first step", "to start again"
+    else:
+        saved, how = f"saved at step {last.checkpoint_step:,}", f"to continue{_to_its_stop(last)}"
     because = f"{last.ended_because}, so the run ended: " if last.ended_because else ""
-    saved = f"saved at step {last.checkpoint_step:,}"
     if last.budget_is_used_up:
         budget, spent = formatting.dollars(last.budget), formatting.dollars(last.spent)
         return (
             f"{because}the budget of {budget} is used up ({spent} spent); {saved}; "
-            f"to continue with a larger one: {again} --budget AMOUNT"
+            f"to go on with a larger one: {again} --budget AMOUNT"
         )
-    return f"{_interruption(last)}{because}{saved}; to continue{_to_its_stop(last)}: {again}"
+    return f"{_interruption(last)}{because}{saved}; {how}: {again}"
 
 
 def describe_rent(last: Snapshot) -> str:

@@ -146,10 +146,7 @@ def event_line(event: Event) -> str:
 def line_about(snapshot: Snapshot) -> str:
     """Describe the state of the run in one line."""
     if snapshot.phase.before_steps:
-        progress = snapshot.progress
-        if progress is None:
-            return "preparing"
-        return f"preparing: {progress.what}, {progress.done:,} of {progress.total:,}"
+        return "  ".join([_preparation(snapshot), *_spend(snapshot)])
     parts = [*_spot(snapshot), _position(snapshot), *_losses(snapshot)]
     if snapshot.learning_rate is not None:
         factor = formatting.rate_factor(snapshot.rate_factor)
@@ -159,11 +156,22 @@ def line_about(snapshot: Snapshot) -> str:
     if snapshot.steps_per_second:
         parts.append(formatting.speed(snapshot.steps_per_second))
     parts.extend(_stop(snapshot))
-    if snapshot.price > 0:
-        price = formatting.price(snapshot.price, snapshot.price_source)
-        parts.append(f"spent {formatting.dollars(snapshot.spent)} at {price}")
+    parts.extend(_spend(snapshot))
     parts.extend(_mirror(snapshot))
     return "  ".join(parts)
+
+
+def _preparation(snapshot: Snapshot) -> str:
+    progress = snapshot.progress
+    if progress is None:
+        return "preparing"
+    return f"preparing: {progress.what}, {progress.done:,} of {progress.total:,}"
+
+
+def _spend(snapshot: Snapshot) -> Iterator[str]:
+    if snapshot.price > 0:
+        price = formatting.price(snapshot.price, snapshot.price_source)
+        yield f"spent {formatting.dollars(snapshot.spent)} at {price}"
 
 
 def _spot(snapshot: Snapshot) -> Iterator[str]:
@@ -216,5 +224,8 @@ def _stop(snapshot: Snapshot) -> Iterator[str]:
     if left is None or snapshot.phase.ended:
         yield stop
     else:
-        when = formatting.arrival(datetime.now(), left)
-        yield f"{stop} · {when} (in {duration(left)})"
+        now, at = datetime.now(), snapshot.end_point.at
+        when = f" · {formatting.arrival(now, left)}"
+        if at is not None:
+            stop, when = f"stop at {formatting.clock_stop(at, now)}", ""
+        yield f"{stop}{when} (in {duration(left)})"

@@ -22,6 +22,7 @@ from engine.run.commands import Finish, KeyPressed, ScreenDetached
 from engine.run.options import TrainOptions
 from engine.run.snapshot import Phase, Snapshot
 from engine.session import Session
+from tui.characters import why_ascii
 from tui.process.background import Front, open_front
 from tui.process.endings import ExitReason, LastWait, closing_lines, describe_end, describe_outcome
 from tui.process.logs import flush_log, log_of_this_process, open_log
@@ -41,7 +42,7 @@ Closed = Literal["hung up", "end", "keep training", "crashed"]
 """Why a screen closed."""
 
 
-def train_with_screen(make_options: Callable[[], TrainOptions], *, ascii_only: bool) -> int:
+def train_with_screen(make_options: Callable[[], TrainOptions], *, ascii_only: bool | None) -> int:
     """Train with the screen open; return the exit code.
 
     `make_options`, which may prepare files, is called in the process that trains.
@@ -73,7 +74,7 @@ def train_with_screen(make_options: Callable[[], TrainOptions], *, ascii_only: b
     return exit_code(session.error, interrupted=last.interrupted)
 
 
-def attach_with_screen(voice: Path, *, reading: bool, ascii_only: bool) -> int:
+def attach_with_screen(voice: Path, *, reading: bool, ascii_only: bool | None) -> int:
     """Open the screen, a read-only one if `reading`, on the run of a voice; return the exit code.
 
     Raises:
@@ -159,9 +160,9 @@ class Screen:
         session: Session | RemoteSession,
         log: Path,
         *,
-        ascii_only: bool,
+        ascii_only: bool | None,
     ) -> None:
-        """Prepare the app, which draws in ASCII alone where `ascii_only`."""
+        """Prepare the app; `ascii_only` is None where the terminal decides."""
         from tui.app import VoicecoachApp
         from tui.audio.sound_card import SoundCard
 
@@ -170,7 +171,14 @@ class Screen:
         self.log = log
         self._session = session
         self._player = SoundCard()
-        self._make_app = partial(VoicecoachApp, session, self._player, ascii_only=ascii_only)
+        why = why_ascii() if ascii_only is None else ""
+        self._make_app = partial(
+            VoicecoachApp,
+            session,
+            self._player,
+            ascii_only=bool(ascii_only or why),
+            notes=[f"drawing in ASCII: {why}; --no-ascii draws everything"] if why else [],
+        )
         self._app: VoicecoachApp = self._make_app()
         self._failures: list[float] = []
         self._is_to_close = False

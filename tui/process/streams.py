@@ -12,6 +12,7 @@ from typing import Any, TextIO
 
 from engine.errors import EngineError
 from engine.formatting import printable
+from tui.characters import is_ascii
 
 LOG = logging.getLogger(__name__)
 
@@ -40,6 +41,11 @@ class _Output:
 
     def write(self, text: str) -> int:
         """Write text; raises OutputError where standard output does not take it."""
+        length = len(text)
+        if not text.isascii() and self._stream.isatty() and is_ascii():
+            from tui.ascii_filter import in_ascii
+
+            text = in_ascii(text)
         # A line that was cut off does not swallow the next one.
         content = ("\n" * self._torn + text).encode(self._stream.encoding, "backslashreplace")
         try:
@@ -55,7 +61,7 @@ class _Output:
                     f"standard output cannot be written ({error.strerror or error}); free some "
                     f"space there, or redirect it elsewhere."
                 ) from error
-        return len(text)
+        return length
 
     def flush(self) -> None:
         """Do nothing: all is written."""

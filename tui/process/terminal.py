@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from engine.formatting import printable
+from tui.characters import is_ascii
 from tui.process.streams import let_go_of_standard_streams, point
 
 _MODES_OFF = (
@@ -70,7 +71,12 @@ class Terminal:
 
     def say(self, line: str) -> None:
         """Write a line, or drop it if the terminal does not take it now."""
-        self._write(printable(line) + "\r\n")
+        line = printable(line)
+        if is_ascii():
+            from tui.ascii_filter import in_ascii
+
+            line = in_ascii(line.replace("…", "..."))
+        self._write(line + "\r\n")
 
     def put_back(self, *, screen_open: bool) -> None:
         """Restore the modes found at the start and turn off what a screen turns on.

@@ -40,6 +40,12 @@ MAX_PASTE = 10_000
 _MAX_SEQUENCE = 100
 """Bytes of the longest sequence that can mean something."""
 
+_MODES_OF_A_SCREEN = (
+    "\x1b[?1049h"  # alternate screen
+    "\x1b[r\x1b[?6l\x1b(B\x0f"  # no margins; letters are letters
+    "\x1b[?7l\x1b[?25l\x1b[?1004h"  # no wrap, no cursor, focus reports
+    "\x1b[0m\x1b[2J"
+)
 _ESC = b"\x1b"
 _SEQUENCE = re.compile(
     rb"""\x1b (?:
@@ -222,6 +228,13 @@ class TerminalDriver(LinuxDriver):
             self._sigcont_application()
         # A SIGSTOP does not close the screen, and a shell may have written on it since.
         self._app.refresh(layout=True)
+
+    def set_modes_anew(self) -> None:
+        """Set what another program on the same terminal may have changed, and clear the screen."""
+        self.write(_MODES_OF_A_SCREEN)
+        self._enable_mouse_support()
+        self._enable_bracketed_paste()
+        self.flush()
 
     def _get_terminal_size(self) -> tuple[int, int]:
         """Return columns and rows, at most so many as there is memory to draw."""

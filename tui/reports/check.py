@@ -101,7 +101,11 @@ class _View:
         self._more(sum(map(len, advised[_MAX_OF_A_KIND:])))
 
     def _advise(self, advice: str) -> None:
-        if advice:
+        if "--vocabulary" in advice:
+            # Whole, to be copied: a line end or a space in it would be part of the option.
+            line = f"  → {words.sentence(advice)}"
+            self._console.print(Text(line, "italic"), soft_wrap=True)
+        elif advice:
             self._indented(f"→ {words.sentence(advice)}", "italic")
 
     def _unknown(self, worst: Finding | None) -> None:

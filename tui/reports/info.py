@@ -13,6 +13,7 @@ from engine.check.report import UnknownCharacter
 from engine.errors import InputError
 from engine.formatting import duration, printable
 from engine.serialization import from_plain
+from engine.voice.settings import VoiceSettings
 from tui import formatting
 from tui.reports import check_words as words
 from tui.reports.clean import print_left_out
@@ -57,6 +58,9 @@ def _facts(description: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
     corpus, spend = description["corpus"], description["spend"]
     for name in ("voice", "folder", "vocabulary", "preset", "recipe", "cleaner"):
         yield name, description[name]
+    usual = VoiceSettings().dropout
+    default = "" if description["dropout"] == usual else f" (default {usual:g})"
+    yield "dropout", f"{description['dropout']:g}{default}"
     yield "recordings", corpus["dataset"]
     for key, name in _OF_CORPUS.items():
         if key in corpus:

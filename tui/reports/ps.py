@@ -27,6 +27,12 @@ _AT_ONCE = 16
 _STILL = 15.0
 """Seconds without a step that are worth showing: a checkpoint takes less."""
 
+_BEGINNINGS = (
+    ("demo", "train a small voice and hear it; needs no GPU"),
+    ("check RECORDINGS", "check your recordings, then voicecoach train"),
+    ("--help", "show all commands"),
+)
+
 
 @dataclass(frozen=True)
 class Run:
@@ -100,6 +106,16 @@ def print_runs_as_json(runs: list[Run]) -> None:
     now = time.time()
     json.dump([run.as_json(now) for run in runs], sys.stdout, indent=2, sort_keys=True)
     sys.stdout.write("\n")
+
+
+def print_how_to_begin() -> None:
+    """Print what to type on a host without runs."""
+    console = Console(markup=False, highlight=False, emoji=False)
+    console.print("You have no run on this host. To begin:")
+    table = Table(box=None, show_header=False, padding=(0, 0, 0, 2))
+    for command, does in _BEGINNINGS:
+        table.add_row(f"voicecoach {command}", does)
+    console.print(table)
 
 
 def print_runs(runs: list[Run]) -> None:

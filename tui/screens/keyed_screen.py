@@ -109,6 +109,7 @@ class HelpDialog(Dialog[None]):
         if self._moment.attached:
             suspend = "Suspend this screen; the run continues, fg comes back"
         lines += [self._line("^p", "Command palette"), self._line("^z", suspend)]
+        lines.append(self._line("^l", "Redraw the screen"))
         notes = [*self._notes]
         if self._moment.reading:
             notes.append("This screen is read-only: keys that change the run are left out.")

@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 _STILL = (Phase.CHECKED, Phase.PAUSED, Phase.AT_STOP, Phase.FAILED, Phase.STOPPED)
 """Phases in which nothing changes on the screen, and nothing is sent."""
 
+_FRESH_SECONDS = 5.0
+"""Before a screen opened: what happened then is shown for a moment."""
+
 
 class RunScreen(KeyedScreen):
     """Shows one snapshot after the other, drawing only what changed; its keys confirm at once."""
@@ -67,6 +70,7 @@ class RunScreen(KeyedScreen):
         self.snapshot: Snapshot = session.snapshot()
         self._stall = StallTimer()
         self._phase_since = formatting.clock(now())
+        self._opened = now().timestamp()
         self._sound_error = ""
         self.status = Status(reading=session.reading)
         self.notice = Notice(reading=session.reading)
@@ -130,8 +134,13 @@ class RunScreen(KeyedScreen):
 
     def _show_events(self, snapshot: Snapshot) -> None:
         for event in self.log_panel.show(snapshot.events):
-            if event.severity != "information":
+            # One that came to be before the screen is in the log, and no news.
+            if event.severity != "information" and event.time > self._opened - _FRESH_SECONDS:
                 self._notify_out_of_sight(event)
+
+    def note(self, text: str) -> None:
+        """Write in the log alone."""
+        self.log_panel.add(Event(self.now().timestamp(), text))
 
     def say(self, text: str, severity: str = "information") -> None:
         """Write in the log; if that is out of sight, show it for a moment."""
@@ -214,7 +223,9 @@ class RunScreen(KeyedScreen):
             self.change(answer, "new budget" if isinstance(answer, SetBudget) else "new stop")
 
     def action_sentence(self) -> None:
-        self.app.push_screen(SentenceDialog(self.snapshot.sentence), self._take_sentence)
+        snapshot = self.snapshot
+        dialog = SentenceDialog(snapshot.sentence, snapshot.voice_folder)
+        self.app.push_screen(dialog, self._take_sentence)
 
     def _take_sentence(self, sentence: str | None) -> None:
         if sentence is not None and sentence != self.snapshot.sentence:

@@ -16,7 +16,7 @@ from engine.run.stop import (
     parse_budget,
     parse_stop,
 )
-from tui.formatting import arrival, dollars
+from tui.formatting import arrival, clock, clock_stop, dollars
 from tui.screens.dialog import InputDialog
 
 _BUDGET = "budget"
@@ -79,6 +79,8 @@ def current_answer(snapshot: Snapshot) -> str:
         return f"{stop.step:,}"
     if stop.usd is not None:
         return f"${stop.usd:g}"
+    if stop.at is not None:
+        return clock(stop.at)
     left = (stop.training_seconds or 0.0) - snapshot.voice_seconds
     hours, minutes = divmod(max(1, round(left / 60)), 60)
     return f"{hours}h{minutes:02d}m" if hours else f"{minutes}m"
@@ -104,7 +106,7 @@ def read_answer(
     word, _, rest = text.partition(" ")
     if word.lower() == _BUDGET:
         return _read_budget(rest, snapshot, now)
-    rule = parse_stop(text)
+    rule = parse_stop(text, now=now)
     point = rule.resolve(snapshot.step, snapshot.voice_seconds, snapshot.spent, snapshot.price)
     words = _where_and_when(point, snapshot, now)
     if replace(snapshot, stop=point).budget_comes_first:
@@ -125,19 +127,22 @@ def _read_budget(text: str, snapshot: Snapshot, now: datetime) -> tuple[SetBudge
 
 
 def _where_and_when(point: StopPoint, snapshot: Snapshot, now: datetime) -> str:
-    there = replace(snapshot, stop=point, budget=0.0)
-    seconds, speed = there.seconds_to_stop, snapshot.steps_per_second
+    seconds = replace(snapshot, stop=point, budget=0.0).seconds_to_stop
     words = []
+    if point.at is not None:
+        seconds = point.at - now.timestamp()
+        words.append(f"{clock_stop(point.at, now)} (in {duration(seconds)})")
     if point.step is not None:
         words.append(f"step {point.step:,}")
-    elif seconds is not None and speed:
-        words.append(f"about step {round(snapshot.step + seconds * speed):,}")
+    elif seconds is not None and snapshot.steps_per_second:
+        step = snapshot.step + seconds * snapshot.steps_per_second
+        words.append(f"about step {round(step):,}")
     if snapshot.phase.before_steps:
         return " · ".join([*words, "takes effect at the first step"])
     if seconds is None:
         words.append("time unknown until it trains")
-    else:
+    elif point.at is None:
         words.append(f"{arrival(now, seconds)} (in {duration(seconds)})")
-    if snapshot.price > 0 and there.spent_at_stop is not None:
-        words.append(f"{dollars(there.spent_at_stop)} spent")
+    if snapshot.price > 0 and seconds is not None:
+        words.append(f"{dollars(snapshot.spent + snapshot.price * seconds / 3600)} spent")
     return " · ".join(words)

@@ -150,10 +150,14 @@ def stop_line(snapshot: Snapshot, now: datetime, width: int, *, reading: bool = 
     end = f"stop at {snapshot.end_point.words}"
     if snapshot.budget_comes_first:
         end = f"budget {formatting.dollars(snapshot.budget)}"
+    at = snapshot.end_point.at
+    if at is not None:
+        end = f"stop at {formatting.clock_stop(at, now)}"
     words = [Part(end, "bold", gap="")]
     seconds = snapshot.seconds_to_stop
     if snapshot.phase is Phase.TRAINING and seconds is not None:
-        words.append(Part(formatting.arrival(now, seconds), "bold $primary"))
+        if at is None:
+            words.append(Part(formatting.arrival(now, seconds), "bold $primary"))
         words.append(Part(f"in {duration(seconds)}", "$quiet", gap="  "))
     bar_width = max(8, width - sum(len(part.text) + 3 for part in words) - 8)
     percent = f"{int(share * 100):>3} %"

@@ -29,7 +29,7 @@ __all__ = ["spoken", "stand_in", "worded"]
 _LINE_END = re.compile(r"[\n\r\v\f\x85\u2028\u2029]+")
 _DIGIT = re.compile(r"\d")
 _ADDRESS = re.compile(r"[./\\@]|localhost:")
-_ARROW = re.compile(r"[<>=←→↑↓↔➔➜➡⟶⟵⇒⇔★]")
+_ARROW = re.compile(r"[<>=≤≥←→↑↓↔➔➜➡⟶⟵⇒⇔★]")
 _TWO_CAPITALS = re.compile(r"\b[A-Z][a-z]?[A-Z]")
 # Of the signs that say something only beside a number.
 _SIGN = re.compile(r"[#№~≈∼≃≤≥<>±^xyz✕✖×*·÷/+−=–-]|\de\d")

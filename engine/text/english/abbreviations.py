@@ -124,7 +124,8 @@ abbreviations_spoken.add(
 )
 # Streets after a name.
 abbreviations_spoken.add(
-    r"(?<![\w.'’-])([A-Z][\w'’]{1,20} )(Ave|Blvd|Rd|Ln|Hwy|Pkwy|Expy|Fwy|Cres|Ct|Sq)(?![\w.'’-])",
+    r"(?<![\w.'’-])((?:[A-Z][\w'’]{1,20}|\d{1,3}[a-z]{2}) )"
+    r"(Ave|Blvd|Rd|Ln|Hwy|Pkwy|Expy|Fwy|Cres|Ct|Sq)(?![\w.'’-])",
     lambda found: found[1] + _WORDS[found[2].lower()],
 )
 

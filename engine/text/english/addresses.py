@@ -70,13 +70,15 @@ def _host(found: Found) -> str | None:
 # Of Windows; of Unix from a known folder, or with several parts; and of a file below a folder.
 _PART = r"[\w.+@-]{1,80}"
 addresses_spoken.add(
-    rf"(?<![\w\\])(?:[A-Za-z]:\\|\\\\(?=\w))(?:{_PART}(?:\\{_PART}){{0,20}}\\?)?", _address
+    rf"(?<![\w\\])(?:[A-Za-z]:\\|\\\\(?=\w))(?:{_PART}(?: {_PART}){{0,2}}\\){{0,20}}(?:{_PART})?",
+    _address,
 )
 addresses_spoken.add(
-    rf"(?<![\w.<:/)~])(?:(?:~|\.\.?|\.[A-Za-z][\w-]{{0,20}})(?=/\w)"
+    rf"(?<![\w.<:/)~])(?:(?:~|\.\.?|\.[A-Za-z][\w-]{{0,20}})(?=/[.\w])"
     rf"|(?=/(?:{any_of('folders')})(?!\w)|/{_PART}/\w|/[\w-]{{1,40}}\.\w))(?:/{_PART}){{1,20}}/?",
     _address,
 )
+addresses_spoken.add(r"(?<=[A-Za-z])\.NET\b", " dot NET")
 addresses_spoken.add(r"(?<!\w)cd(?= (?:slash|tilde|dot|\.\.))", "c d")
 addresses_spoken.add(
     rf"(?<![\w./:@-])(?:[\w-]{{1,40}}/){{1,12}}[\w.-]{{1,80}}\.(?:{_ENDINGS})(?![\w/-])", _address
@@ -90,4 +92,4 @@ def _dotted(found: Found) -> str | None:
     name = found[1]
     known = name.isupper() or "_" in name or name.lower() in _KNOWN
     begins = starts_sentence(name.capitalize()) or name[0].isupper()
-    return None if begins and not known else f"dot {_pieces_spoken(name)}"
+    return None if begins and not known else f" dot {_pieces_spoken(name)}"

@@ -1,6 +1,7 @@
 """Roman numerals and acronyms: Henry VIII, Chapter IV, the XIX century, BBC, GPUs."""
 
 import re
+from functools import lru_cache
 
 from engine.text.english.numbers import cardinal, ordinal, year
 from engine.text.english.rules import Found, Rules, any_of, one_of, spoken_forms, word_list
@@ -52,7 +53,9 @@ def _numeral(found: Found) -> str | None:
     counted = (name.lower() in _COUNTED or name in _SAGAS) and not (
         numeral == "X" and name.lower() in _WITH_LETTERS
     )
-    if counted and (name == "War" or numeral != "I" or _is_first(found)):
+    first = found.goes_on_with(_AFTER_FIRST) or found.goes_on_with(_AFTER_ONE)
+    first = name == "War" or (first and not found.goes_on_with(_PRONOUN))
+    if counted and (first or numeral != "I"):
         return cardinal(value)
     if _is_spelled(found, name):
         return None
@@ -71,12 +74,6 @@ def _is_spelled(found: Found, name: str) -> bool:
         return name.lower() == "an" or found.goes_on_with(_INTO_A_VEIN)
     alone = not name[:1].isupper() or name.lower() == "an" or found.goes_on_with(_SEXES)
     return found[1] in ("XX", "XXX") and alone
-
-
-def _is_first(found: Found) -> bool:
-    """Whether the I after a counted thing is its number: Type I error, Part I."""
-    one = found.goes_on_with(_AFTER_FIRST) or found.goes_on_with(_AFTER_ONE)
-    return one and not found.goes_on_with(_PRONOUN)
 
 
 def _is_ruler(found: Found, name: str) -> bool:
@@ -108,7 +105,7 @@ def _value_of(numeral: str) -> int:
     )
 
 
-acronyms_spoken = Rules()
+acronyms_spoken = Rules("sexes")
 """Acronyms letter by letter, if they are known or have no vowel: "b b c"; others are words."""
 
 # Read letter by letter although they have vowels that could make them words.
@@ -125,16 +122,13 @@ acronyms_spoken.add(
     r"(?<![\w&])([A-Z]{1,3}) ?& ?([A-Z]{1,3})(?![\w&])",
     lambda found: f"{' '.join(found[1])} and {' '.join(found[2])}",
 )
-acronyms_spoken.add(
-    r"(?<![\w.'’-])([XY]{2,3})(?= (?:chromosome|karyotype)s?\b)", lambda found: " ".join(found[1])
-)
 acronyms_spoken.add(rf"(?<![\w.'’-])({one_of(_MIXED)})(?![\w'’-])", lambda found: _MIXED[found[1]])
 
 
 @acronyms_spoken.reads(r"(?<![A-Za-z0-9'’])([A-Z]{2,6})((?:['’]?s)?)(?![A-Za-z0-9]|['’][a-z])")
 def _acronym(found: Found) -> str | None:
     capitals, plural = found.groups()
-    shouted = not _LOWER.search(found.match.string)
+    shouted = _is_shouted(found.match.string)
     known = capitals in _KNOWN and not (shouted and capitals in _OFTEN_WORDS)
     letters = known or (not set("AEIOUY") & set(capitals) and capitals not in _SOUNDS)
     if capitals == "US":
@@ -142,3 +136,9 @@ def _acronym(found: Found) -> str | None:
     if not letters or len(set(capitals)) == 1 < len(capitals) - 2:
         return None
     return " ".join(capitals) + (f"'{plural[-1]}" if plural else "")
+
+
+@lru_cache(maxsize=1)
+def _is_shouted(line: str) -> bool:
+    """Whether a line is in capitals; all acronyms of a line ask."""
+    return not _LOWER.search(line)

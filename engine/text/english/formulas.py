@@ -19,7 +19,9 @@ _SALT = re.compile(r"[A-Z][a-z]?(?:[A-Z]|Cl|Br|OH|CN)")
 _PART = re.compile(r"[A-Za-z]|\d+")
 
 
-@formulas_spoken.reads(rf"(?<![A-Za-z.'’-])({_GROUP}{{2,8}}|[HONF]2)(?![A-Za-z\d'’])(?!-\d)")
+@formulas_spoken.reads(
+    rf"(?<![A-Za-z.'’-])({_GROUP}{{2,8}}|[HONF]2)(?![A-Za-z\d'’])(?!-\d| \d[A-Z]{{2}}\b)"
+)
 def _compound(found: Found) -> str | None:
     formula = found[1]
     if not (formula in _COMPOUNDS or _is_compound(formula)):
@@ -46,13 +48,10 @@ _QUOTIENT = re.compile(r"(\d{1,9})/(\d{1,9})")
 
 def _calculated(found: Found) -> str:
     words = _OPERATOR.sub(lambda sign: f" {_OPERATORS[sign[1] or sign[2]]} ", found[0])
-    return _QUOTIENT.sub(_quotient, words)
-
-
-def _quotient(match: re.Match[str]) -> str:
-    """1/2 stays a fraction, 10/2 does not."""
-    above, below = match.groups()
-    return match[0] if int(above) < int(below) else f"{above} divided by {below}"
+    # 1/2 stays a fraction, 10/2 does not.
+    return _QUOTIENT.sub(
+        lambda of: of[0] if int(of[1]) < int(of[2]) else f"{of[1]} divided by {of[2]}", words
+    )
 
 
 formulas_spoken.add(

@@ -6,9 +6,10 @@ from engine.text.english.numbers import NUMBER, cardinal, fraction, mixed, quant
 from engine.text.english.rules import Found, Rules, one_of, spoken_forms, starts_sentence, word_list
 
 _QUOTE = re.compile('["“”]')
-_INCHES = re.compile(r"(?<![\w.,:/+-])\d{1,3}(?:\.\d{1,3})?(?:/\d{1,3})?$")
+_INCHES = re.compile(r"(?<![\w.,:/+-])\d{1,3}(?:\.\d{1,3})?(?:/\d{1,3} ?)?$")
 _BY = re.compile(r" ?[×✕✖]| ?x ?\d")
 _BY_BEFORE = re.compile(r"[\"″”] ?[x×✕✖] ?[\d./]{1,8}$")
+_AFTER_ARTICLE = re.compile(r"\b[Aa]n? [\d./]{1,8}$")
 _SPEAKING = word_list("speaking")
 
 
@@ -32,9 +33,10 @@ def inches_marked(text: str) -> str:
 def _is_inch(mark: Found) -> bool:
     if mark.follows(_BY_BEFORE, 14):
         return True
-    if not mark.follows(_INCHES, 12):
+    inches = mark.follows(_INCHES, 12)
+    if not inches:
         return False
-    if mark.goes_on_with(_BY):
+    if "/" in inches[0] or mark.goes_on_with(_BY) or mark.follows(_AFTER_ARTICLE, 14):
         return True
     # The quotation may have begun in the clip before.
     word = mark.next_word
@@ -44,7 +46,7 @@ def _is_inch(mark: Found) -> bool:
 _UNITS = spoken_forms("units")
 _UNIT = one_of(_UNITS)
 
-angles_and_heights_spoken = Rules(apart=True)
+angles_and_heights_spoken = Rules("heights", apart=True)
 """Places, bearings and people's heights as words: "five foot ten"."""
 
 _COMPASS = {"N": "north", "S": "south", "E": "east", "W": "west"}
@@ -65,15 +67,9 @@ angles_and_heights_spoken.add(
     r"(\d{1,3}(?:\.\d{1,6})?)° ?([NSEW])(?![\w'’])",
     lambda found: f"{quantity(found[1])} degrees {_COMPASS[found[2]]}",
 )
-angles_and_heights_spoken.add(r"(?<=\d)['’](?= (?:tall|high|long|wide|deep)\b)", "′")
 # From and to with the unit at both: 10°C–15°C.
 angles_and_heights_spoken.add(
     rf"(?<=\d) ?(?!s\b)({_UNIT}) ?([-–—]) ?(?=\d{{1,6}}(?:\.\d{{1,6}})? ?\1(?![\w°]))", r"\2"
-)
-# "3 in his hand" has no inches.
-angles_and_heights_spoken.add(
-    r"(?<![\w.,])(\d{1,3}) ?ft\.?,? (\d{1,2}) ?in\b(?!\.| (?:the|a|an|his|her|my|our|their|its)\b)",
-    r"\1 ft \2 in.",
 )
 
 
@@ -92,6 +88,7 @@ _PLURALS = {"foot": "feet", "inch": "inches"}
 _QUANTITY = rf"(?:\d{{1,4}} )?\d{{1,3}}/\d{{1,3}}(?![\d/])|{NUMBER}|\.\d{{1,15}}"
 _FRACTION = re.compile(r"(?:(\d{1,4}) )?(\d{1,3})/(\d{1,3})")
 _AFTER_INCHES = word_list("after_inches")
+_ARTICLE_BY = re.compile(r"\b[Aa]n? [\d.]{1,6} by $")
 _CORNER = re.compile(r" (?:angle|bend|corner|rotation|turn)s?\b")
 _SCALE = r"(?:( (?:hundred|thousand|million|billion|trillion)|bn(?= )|k(?= )))?"
 _SCALES = {"k": " thousand", "bn": " billion"}
@@ -121,7 +118,7 @@ def _measure(found: Found) -> str | None:
     one, several = _names(unit)
     part = _FRACTION.fullmatch(number)
     words = f"{_quantity(first)} to " if last else ""
-    if part and not part[1] and link != "-" and unit not in "%‰":
+    if part and not part[1] and int(part[2]) < int(part[3]) and link != "-" and unit not in "%‰":
         words += _part_of(part, one)
     else:
         alone = number == "1" and not last and not scale
@@ -172,6 +169,7 @@ def _is_adjective(found: Found, unit: str, stop: str) -> bool:
     """Whether the measure describes what follows: a 5 km run."""
     following = found.next_word
     sign_of = unit in ("″", "′") and not stop and following not in _AFTER_INCHES
-    if following[:1].islower() and (sign_of or found.follows_article):
+    noun = following[:1].islower() or (following.isupper() and len(following) > 1)
+    if noun and (sign_of or found.follows_article or found.follows(_ARTICLE_BY, 16)):
         return True
     return unit == "°" and found.goes_on_with(_CORNER)

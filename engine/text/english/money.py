@@ -22,13 +22,14 @@ _CURRENCIES = {
 }
 _SCALES = spoken_forms("scales")
 _SCALE = (
-    r"(?:[ -]?(thousand|million|billion|trillion|mln|mil|mn|bln|bn|trn|tn|MM|[kKmMbB]|T(?=[ .,;]))"
+    r"(?:[ -]?(thousand|(?:m|b|tr)illion|crore|lakh|ml?n|mil|bl?n|tr?n|MM|[kKmMbB]|T(?=[ .,;]))"
     r"(?![\w/]))?"
 )
 _CODES = [sign for sign in _CURRENCIES if sign.isalpha() and sign != "p"]
 _SIGNS = one_of(sign for sign in _CURRENCIES if not sign.isalnum() and sign != "¢")
 _BEFORE = rf"((?<![A-Za-z])(?:{one_of(_CODES)}) ?|(?<![A-Za-z])(?:{_SIGNS})) ?"
 _AFTER = rf" ?((?:{one_of(_CODES)}|p)(?![\w$])|(?:{_SIGNS}|¢)(?! ?\d)(?!\w))"
+_CENTS = re.compile(r"\.(?!00)\d\d(?!\d)")
 _TO = r" ?[-–—] ?"
 _DESCRIBED = re.compile(rf"[ -](?:{any_of('described')})s?\b")
 
@@ -60,13 +61,14 @@ def _sign_first(found: Found) -> str:
     currency = _CURRENCIES.get(code) or _CURRENCIES[sign.strip()]
     if last:
         # "$1–2 million" counts millions on both sides, and "$5–10" dollars.
-        parts = _has_parts(first, scale) or _has_parts(last, last_scale)
+        parts = not (scale or last_scale) and _CENTS.search(f"{first} {last}")
         lower = _sum(first, scale, currency) if parts else _amount(first.removesuffix(".00"), scale)
         return f"{lower} to {_sum(last, last_scale, currency)}"
     # A $5 bill, a £20 million bridge.
     goes_on = found.after(1) in (" ", "-") and found.after(2)[1:].islower()
     if found.goes_on_with(_DESCRIBED) or (found.follows_article and goes_on):
-        currency = currency._replace(several=currency.one)
+        coins = currency.parts if currency.parts == "pence" else currency.part
+        currency = currency._replace(several=currency.one, parts=coins)
     return _sum(first, scale, currency)
 
 
@@ -82,12 +84,6 @@ def _sign_last(found: Found) -> str | None:
 def _amount(number: str, scale: str | None) -> str:
     words = quantity(number)
     return f"{words} {_SCALES.get(scale.lower(), scale)}" if scale else words
-
-
-def _has_parts(number: str, scale: str | None) -> bool:
-    """Whether cents are counted in a sum."""
-    decimals = number.partition(".")[2]
-    return not scale and len(decimals) == 2 and decimals != "00"
 
 
 def _sum(number: str, scale: str | None, currency: _Currency) -> str:

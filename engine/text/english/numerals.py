@@ -13,8 +13,6 @@ _ENDS = r"(?!\w| \d|[.,:/'’-]\d)"
 _CURRENCY = one_of(spoken_forms("currencies"))
 _UNIT = one_of(spoken_forms("units"))
 _MEASURED = rf" ?(?:{_CURRENCY}|{_UNIT}|euros?|francs?|million|billion|trillion)(?!\w)"
-# What stands under the line of the fractions that rulers and recipes have.
-_PARTS = frozenset({"2", "3", "4", "5", "6", "8", "10", "16", "32", "64"})
 
 
 def _joined(found: Found) -> str:
@@ -45,16 +43,10 @@ for pattern in (
     numerals_joined.add(pattern, _joined)
 
 
-@numerals_joined.reads(r"(?<![\w/.,-])(\d{1,3})[-–](\d{1,2})/(\d{1,2})(?![\d/])")
-def _mixed(found: Found) -> str | None:
-    whole, above, below = found.groups()
-    parts = below in _PARTS and int(above) < int(below)
-    return f"{whole} {above}/{below}" if parts else None
-
-
 _COUNT = r"\d{1,3}(?:,\d{3}|\d{0,6})(?:\.\d{1,3})?"
 _WITH_K = word_list("with_k")
 _OF_GOLD = frozenset({"gold", "white", "yellow", "rose"})
+_MANY = ("ers", "ns", "ts", "es", "ds", "people")
 _SCALES = {"K": "thousand", "M": "million", "B": "billion"}
 
 
@@ -69,7 +61,7 @@ def _scaled(found: Found) -> str | None:
         return f"{last} karat"
     if following.lower() in _WITH_K:
         return f"{cardinal(last)} k" if letter == "k" and last.isdecimal() else None
-    if not first and (letter == "k" or (letter in "KB" and len(last) == 1)):
+    if not first and (letter == "k" or (len(last) == 1 and not following.endswith(_MANY))):
         return None
     counts = following[:1].islower() or (letter != "B" and found.after(1) in ("", ",", ".", ";"))
     if letter in "MB" and not counts:

@@ -24,6 +24,7 @@ _TOWN = re.compile(r"\b([A-Z][a-z'’.-]{1,25})$")
 # Degrees, and words that are shouted.
 _WORDS = frozenset({"OK", "MD", "MA", "MS", "ID", "ME", "HI", "OH", "PA"})
 _TOWNS = word_list("towns")
+_ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th)")
 _MONTHS = re.compile(r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*")
 
 
@@ -38,7 +39,8 @@ def _address(found: Found) -> str | None:
     before, after = (direction and direction.rstrip(".") for direction in (before, after))
     house = number and (digit_by_digit(number) if len(number) > 4 else paired(number))
     kind = _WAYS.get(way) or _WAYS[way.capitalize()]
-    words = house, letter, _COMPASS.get(before), _street(name), kind, _COMPASS.get(after)
+    street = _ORDINAL.sub(lambda match: ordinal(match[1]), name)
+    words = house, letter, _COMPASS.get(before), street, kind, _COMPASS.get(after)
     return " ".join(filter(None, words)) + ("." if stop and found.ends_sentence else "")
 
 
@@ -51,10 +53,6 @@ def _is_address(found: Found) -> bool:
     named = following[:1].isupper() and not starts_sentence(following)
     clear = after or before or name[0].isdigit() or found.goes_on_with(_APARTMENT)
     return bool(way not in ("St", "Dr") or not named or clear)
-
-
-def _street(name: str) -> str:
-    return re.sub(r"(\d+)(?:st|nd|rd|th)", lambda match: ordinal(match[1]), name)
 
 
 @places_spoken.reads(

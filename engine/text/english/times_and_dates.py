@@ -83,7 +83,9 @@ def _time_in_words(time: tuple[str | None, ...]) -> str:
 dates_spoken = Rules("calendar", apart=True)
 """Dates as words: "the twelfth of March nineteen ninety nine"."""
 
-_MONTH = rf"((?i:{'|'.join([*MONTHS, *sorted(SHORT_MONTHS, key=len, reverse=True)])}))(?!\w)\.?"
+_NAMES = "|".join([*MONTHS, *sorted(SHORT_MONTHS, key=len, reverse=True)])
+# "In June. 5 came" has two sentences.
+_MONTH = rf"((?i:{_NAMES}))(?!\w)(?:(?<=\b\w{{3}})(?<![Mm]ay)\.|(?<=\b\w{{3}}t)\.)?"
 _DAY = r"(\d{1,2})(?:st|nd|rd|th)?"
 _DAYS = rf"{_DAY}(?: ?[-–] ?{_DAY})?"
 # Months that are words in lower case, and what stands before them in dates.

@@ -3,7 +3,8 @@
 import pytest
 from paths import ROOT
 
-from engine.check.coverage import coverage_findings, measure_coverage
+from engine.check.coverage import coverage_findings, language_findings, measure_coverage
+from engine.text.unknown import unknown_characters
 from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
 
 BBC = Vocabulary(BBC_SYMBOLS)
@@ -75,3 +76,27 @@ def test_another_language_has_characters_only() -> None:
     assert found.characters["ö"] == 1
     assert found.absent_characters[-1] == "ä"
     assert (found.absent_pairs, found.pairs) == ((), None)
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaner", "severity", "advice"),
+    [
+        ("Żółty koń śpi", "english", "warning", "--cleaner plain --vocabulary 'PE abc"),
+        ("Дом у реки", "english", "error", "--cleaner plain --vocabulary 'PE деикмору'"),
+        ("Дом у реки", "plain", "error", "lack: --vocabulary 'PE деикмору'"),
+        ("今天天气很好", "english", "error", "pinyin"),
+    ],
+)
+def test_another_language_comes_with_a_vocabulary_to_copy(text, cleaner, severity, advice) -> None:
+    vocabulary, texts = Vocabulary(BBC_SYMBOLS, cleaner), 4 * [text]
+    unknown = unknown_characters(dict(enumerate(texts)), vocabulary)
+    [found] = language_findings(texts, unknown, vocabulary)
+    assert found.severity == severity
+    assert advice in found.advice
+
+
+def test_borrowed_words_are_no_other_language() -> None:
+    texts = 60 * ["We sat outside the old harbour for a while and nobody said a word about it."]
+    texts += ["The café is naïve.", "Привет"]
+    unknown = unknown_characters(dict(enumerate(texts)), BBC)
+    assert list(language_findings(texts, unknown, BBC)) == []

@@ -1,6 +1,8 @@
 """When to stop: what can be said, what it means, and what is refused."""
 
 import math
+import time
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given, settings
@@ -57,6 +59,8 @@ def test_every_form_is_read(text, kind, amount):
         *("٣", "²", "+٣k", "٣h", "$٣", "９００", "1²", "Ⅷ"),
         # Nothing at all.
         *("0", "0k", "+0", "0h", "0m", "0h0m", "$0", "$0.00", "0.4"),
+        # No time of day, or not written as one.
+        *("24:00", "19:60", "7:5", "19:", ":30", "7pm", "+19:00", "19:00:00", "１９:００"),
         # No whole number of steps.
         *("900.5", "+1.0005k"),
         # A decimal comma is not a separator of thousands.
@@ -69,7 +73,7 @@ def test_other_texts_are_refused_in_one_sentence(text):
     with pytest.raises(InputError) as caught:
         parse_stop(text)
     assert "\n" not in str(caught.value)
-    assert len(str(caught.value)) < 250
+    assert len(str(caught.value)) < 270
     assert "900k" in str(caught.value)
 
 
@@ -112,6 +116,40 @@ def test_relative_forms_count_from_now_and_others_do_not():
     assert point("$10") == StopPoint(usd=10)
 
 
+@settings(max_examples=60)
+@given(
+    st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)),
+    st.integers(0, 23),
+    st.integers(0, 59),
+)
+def test_a_time_of_day_is_the_next_one(now, hour, minute):
+    rule = parse_stop(f"{hour}:{minute:02d}", now=now)
+    assert rule.text == f"{hour:02d}:{minute:02d}"
+    assert 0 < rule.amount - now.timestamp() <= 24 * 3600
+    assert f"{datetime.fromtimestamp(rule.amount, UTC):%H:%M}" == rule.text
+    assert rule.resolve(1000, 60, 3, 0) == StopPoint(at=rule.amount)
+
+
+def test_a_time_of_day_when_clocks_change(monkeypatch):
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        # 02:30 is left out on the first day, and shown twice on the other.
+        for now, hours in (
+            ("2026-03-29 01:00", 1.5),
+            ("2026-03-29 03:45", 22.75),
+            ("2026-10-25 01:00", 1.5),
+            ("2026-10-25 04:00", 22.5),
+        ):
+            moment = datetime.fromisoformat(now)
+            assert parse_stop("2:30", now=moment).amount - moment.timestamp() == 3600 * hours
+        between = datetime.fromisoformat("2026-10-25 02:45")
+        assert parse_stop("2:30", now=between).amount - between.timestamp() == 2700
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
 @pytest.mark.parametrize(
     ("text", "price", "word", "is_there"),
     [
@@ -128,7 +166,8 @@ def test_a_stop_behind_or_without_a_price_is_refused(text, price, word, is_there
 
 
 @pytest.mark.parametrize(
-    "point", [StopPoint(step=5), StopPoint(training_seconds=7.5), StopPoint(usd=0.25)]
+    "point",
+    [StopPoint(step=5), StopPoint(training_seconds=7.5), StopPoint(usd=0.25), StopPoint(at=2e9)],
 )
 def test_stored_stop_is_read_back(tmp_path, point):
     folder = tmp_path / "text2mel"
@@ -148,6 +187,15 @@ def test_a_point_is_reached_on_its_own_counter_only():
     assert not StopPoint(training_seconds=5).reached(10**9, 4.9, 1e9)
     assert StopPoint(usd=1).reached(0, 0, 1.0)
     assert not StopPoint(usd=1).reached(10**9, 1e9, 0.99)
+    assert StopPoint(at=time.time()).reached(0, 0, 0)
+    assert not StopPoint(at=time.time() + 600).reached(10**9, 1e9, 1e9)
+
+
+def test_a_stored_time_of_day_that_has_passed_is_not_that_of_tomorrow():
+    stop = StoredStop(StopPoint(at=time.time() - 60), "19:00")
+    assert stop.matches(parse_stop("19:00"))
+    with pytest.raises(AlreadyThereError, match=r"to stop at .*, which has passed; give another"):
+        stop.resolve(1000, 60, 3, 0)
 
 
 @pytest.mark.parametrize(
@@ -158,6 +206,7 @@ def test_a_point_is_reached_on_its_own_counter_only():
         '{"text": "+2", "step": ' + "9" * 800 + "}", '{"text": "", "step": 5000}',
         '{"text": "\\u001b[2J", "step": 5000}', '{"text": "' + "+" * 300 + '", "step": 5000}',
         '{"text": "$9", "usd": NaN}', '{"text": "$9", "usd": Infinity}', '{"text": "2h"}',
+        '{"text": "19:00", "at": 1e300}', '{"text": "9:00", "at": 2e9, "step": 5}',
         '{"text": "2h", "training_seconds": 1e300}', '{"text": "2h", "training_seconds": "1"}',
         '{"text": "+2", "step": 5000, "more": 1}', '{"text": "+2", "step": 5000}' + " " * 2000,
     ],

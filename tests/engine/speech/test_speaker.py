@@ -24,9 +24,15 @@ def speaker(cleaner="english", damaged=""):
 @pytest.mark.parametrize(
     ("cleaner", "text", "note"),
     [
-        ("english", "“Well-known” (5 %) — Привет! 🎈", "not spoken, no symbol for: 🎈"),
+        (
+            "english",
+            "“Well-known” (5 %) — Привет! 🎈",
+            "not spoken, no symbol for: '🎈'; not English: 'Привет' is read as 'privet'",
+        ),
         ("english", "It’s $5.", ""),
-        ("plain", "5%", "not spoken, no symbol for: 5 %"),
+        ("plain", "5%", "not spoken, no symbol for: '5', '%'"),
+        ("english", "你好 Rob", "not English: '你好' is read as 'nihao'"),
+        ("plain", "‘«You», (he) said…’", ""),
     ],
 )
 def test_the_note_names_what_is_lost_to_the_listener(cleaner, text, note):

@@ -4,6 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.text.mapping import vocabulary_option
+from engine.text.plain import alphabet
 from engine.text.vocabulary import Vocabulary
 
 LATIN = "PE abcdefghijklmnopqrstuvwxyz"
@@ -40,10 +42,11 @@ LATIN = "PE abcdefghijklmnopqrstuvwxyz"
         (LATIN + "șț", "Şi ţara", "și țara"),
         ("PE می‌خواکتب", "مي‌خوا كتب", "می‌خوا کتب"),
         ("PE كتاب,?", "كِتـَاب، كتاب؟", "كتاب, كتاب?"),
-        ("PE שלום", "שָׁלוֹם", "שלום"),
+        ("PE שלוםצה-", "שָׁלוֹם צה״ל־", "שלום צהל-"),
         # Ligatures, full-width forms, invisible characters, spaces that do not break
         (LATIN + "!", "ﬁne Ｆｕｌｌ！ co\u00adop a\u200db\u00a0\u202fc", "fine full! coop ab c"),
         (LATIN + "あ、", "あ，あ", "あ、あ"),
+        (LATIN + ".,", "„Ja“, «oui».", "ja, oui."),
         (LATIN + '".', "„Ja.“ «Oui.»", '"ja." "oui."'),
         (LATIN + "“”", 'He said "no"', "he said “no“"),
         (LATIN + "…", "Well... no", "well… no"),
@@ -70,3 +73,24 @@ def test_what_is_read_in_full_is_not_unknown() -> None:
     german = Vocabulary(LATIN + "ä'", "plain")
     assert german.unknown("A\u0308 ﬁ Ｆ\u00a0co\u00adop") == {}
     assert german.unknown("’ é") == {"’": 1, "é": 1}
+
+
+@pytest.mark.parametrize(
+    ("texts", "symbols"),
+    [
+        (["L’été – «oui»…", "Où ?"], "abcdefghijklmnopqrstuvwxyzéù'.?-"),
+        (["Ha\u0308user!"], "abcdefghijklmnopqrstuvwxyzä!"),
+        (["Işık, İyi"], "abcdefghijklmnopqrstuvwxyzış,"),
+        (["За́мок. Вот"], "\u0301авзкмот."),
+        (["हिन्दी।"], "\u093f\u0940\u094dदनह."),
+        (["안녕, 나"], "\u11bc\u11ab\u1167\u1161\u110b\u1102,"),
+        (["كتـاب كل كب كم کل"], "ابتكلم"),
+        (["ﬁn Ａ"], "abcdefghijklmnopqrstuvwxyz"),
+    ],
+)
+def test_alphabet_of_texts_is_a_vocabulary_that_reads_them(texts, symbols) -> None:
+    assert alphabet(texts) == symbols
+    vocabulary = Vocabulary(vocabulary_option("PE " + symbols, "plain"), "plain")
+    assert vocabulary.symbols == "PE " + symbols
+    unknown = {c for text in texts for c in vocabulary.unknown(text) if c.isalpha()}
+    assert {vocabulary.replacement(c) for c in unknown} <= {"ك"}

@@ -1,14 +1,18 @@
 """The budget of a voice, through the front door, by a clock that the test moves."""
 
 import math
+from threading import Event
 
 import pytest
 from clocks import LateClock
 
+from engine.data import features
+from engine.data.spectrograms import analyse
 from engine.errors import InputError
 from engine.run.commands import (
     Continue,
     Finish,
+    Hold,
     Pause,
     SaveCheckpoint,
     ScreenDetached,
@@ -140,6 +144,45 @@ def test_a_pause_is_paid_for_and_ends_where_the_budget_does(make_voice, training
     # The hours that were added are none of training.
     assert last.voice_seconds < 3600
     assert voice.spend.idle_usd == pytest.approx(last.idle_usd)
+
+
+def test_the_budget_ends_a_preparation(make_voice, training, clock, tones, monkeypatch):
+    voice, spent = make_voice(dataset=tones), Event()
+
+    def analyse_late(*given):
+        spent.wait(60)
+        return analyse(*given)
+
+    monkeypatch.setattr(features, "analyse", analyse_late)
+    session = training.start(voice, "+1", price=1.0, budget=30.0)
+    training.until(session, lambda s: s.progress and s.progress.what == "computing features")
+    clock.added += 31 * 3600
+    shown = training.until(session, lambda s: s.spent > 30)
+    assert shown.phase is Phase.PREPARING
+    spent.set()
+    last = training.end(session)
+    assert (last.phase, last.failure, last.step) == (Phase.STOPPED, "", 0)
+    assert "the budget of $30.00 is used up: ended before the first step" in training.texts(last)
+    assert voice.spend.idle_usd == pytest.approx(31, abs=0.1)
+
+
+@pytest.mark.parametrize("raised", [False, True])
+def test_the_budget_ends_a_wait_before_the_first_step(make_voice, training, clock, tones, raised):
+    voice = make_voice(dataset=tones)
+    session = training.start(voice, "+1", Hold(), price=1.0, budget=30.0, attended=True)
+    training.until(session, lambda s: s.phase is Phase.CHECKED and s.seconds_to_start is None)
+    if raised:
+        session.send(SetBudget(60.0))
+    clock.added += 31 * 3600
+    training.until(session, lambda s: s.spent > 30)
+    if not raised:
+        assert training.end(session).step == 0
+        return
+    # A budget that was raised meanwhile takes effect at the first step.
+    session.send(Continue())
+    assert training.until(session, at_stop).budget == 60
+    session.send(Finish())
+    assert training.end(session).step == 1
 
 
 def test_a_stop_at_a_sum_that_the_preparation_used_up_is_a_stop(make_voice, training):

@@ -212,6 +212,9 @@ def test_unknown_characters_are_reported_before_training(make_voice, training, s
     listed = json.loads(voice.corpus_report.read_text())["unknown_characters"]
     [one] = [entry for entry in listed if entry["character"] == "☃"]
     assert (one["count"], one["line"], one["becomes"]) == (2, 2, " ")
+    # Once: not at each resume.
+    again = training.texts(training.end(training.start(voice, "+1")))
+    assert not any("without a symbol" in text for text in again)
 
 
 def edit(path: Path, **changes) -> None:

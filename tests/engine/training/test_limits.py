@@ -1,7 +1,9 @@
 """A stop outlives the run that did not reach it, and no longer than that."""
 
 import json
+import re
 import shutil
+import time
 
 import pytest
 
@@ -11,7 +13,15 @@ from engine.mirror.restore import restore_from_mirror
 from engine.run.commands import Continue, Finish, Pause, StopAt
 from engine.run.options import TrainOptions
 from engine.run.snapshot import Phase
-from engine.run.stop import AlreadyThereError, StopPoint, StoredStop, parse_stop, read_stored_stop
+from engine.run.stop import (
+    AlreadyThereError,
+    StopPoint,
+    StopRule,
+    StoredStop,
+    parse_stop,
+    read_stored_stop,
+)
+from engine.session import Session
 from engine.voice.folder import Voice
 
 
@@ -136,3 +146,37 @@ def test_a_new_stop_replaces_an_unreadable_one(make_voice, training):
     assert last.step == 2
     assert any("stop.json" in text for text in training.texts(last))
     assert json.loads(path.read_text()) == {}
+
+
+@pytest.mark.slow
+def test_a_time_of_day_ends_the_run_and_is_kept_until_then(begun, training):
+    later = StopAt(StopRule("clock", time.time() + 9_000, "19:00"))
+    voice, last = begun(None, later, Finish(by_signal=True))
+    assert last.stop == StopPoint(at=later.rule.amount)
+    stop, texts = stops(training, voice)
+    assert stop == last.stop
+    assert re.fullmatch(r"still stopping at \d\d:\d\d on \w+ \d+ \w+, as before; .*", texts[0])
+    # Such as one that passes while the run prepares.
+    now = StopAt(StopRule("clock", time.time(), "19:00"))
+    snapshot = training.end(training.start(voice, None, now))
+    assert snapshot.phase is Phase.STOPPED
+    assert f"reached the stop at step {snapshot.step:,}" in training.texts(snapshot)
+    assert read_stored_stop(voice.folder / "text2mel") is None
+
+
+@pytest.mark.slow
+def test_a_stop_is_stored_before_the_run_prepares(make_voice, training, tmp_path, speech):
+    for folder in (make_voice(text2mel=1000, base_step=1000).folder, tmp_path / "new"):
+        stop = parse_stop("+20")
+        session = Session(TrainOptions(folder, dataset=speech, device="cpu", stop=stop))
+        home, first = folder / "text2mel", session.snapshot().step
+        # Killed now, the run would go on to here.
+        assert read_stored_stop(home) == StoredStop(StopPoint(step=first + 20), "+20")
+        session.send(StopAt(parse_stop("2h")))
+        assert read_stored_stop(home) == StoredStop(StopPoint(training_seconds=7200), "2h")
+        assert session.snapshot().stop_text == "2h"
+        # Ended by a person before the first step it is forgotten.
+        session.send(Finish())
+        session.start()
+        training.end(session)
+        assert read_stored_stop(home) is None

@@ -1,6 +1,7 @@
 """`voicecoach check`: what it prints, where, and the code it ends with."""
 
 import json
+import shlex
 import shutil
 from pathlib import Path
 
@@ -155,3 +156,32 @@ def test_a_damaged_spec_is_reported_before_the_check(tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert str(path.parent) in result.stderr
     assert result.stdout == ""
+
+
+def test_a_language_without_a_voice_is_checked_and_cleaned(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(SPEECH, tmp_path / "russian"))
+    texts = ["Большой дом стоит на горе.", "Съешь же ещё этих булок.", "Чай и мёд."]
+    rows = zip(sorted(path.stem for path in (folder / "wavs").iterdir()), texts, strict=True)
+    (folder / "metadata.csv").write_text("".join(f"{name}|{text}\n" for name, text in rows))
+    told = run(folder, "--no-estimate")
+    assert told.exit_code == 1
+    [line] = [line for line in told.stdout.splitlines() if "--vocabulary" in line]
+    options = shlex.split(line[line.index("--cleaner") :].removesuffix("."))
+    report = json.loads(run(folder, "--no-estimate", "--json", *options).stdout)
+    kinds = {found["kind"] for found in report["findings"]}
+    assert not kinds & {"other-language", "other-script", "unread-text", "unknown-character"}
+    assert report["unknown"] == []
+    out = tmp_path / "clean"
+    cleaned = CliRunner().invoke(app, ["clean", str(folder), "--out", str(out), *options])
+    assert set(options) <= set(shlex.split(cleaned.stdout.splitlines()[-1]))
+
+
+@pytest.mark.parametrize("command", ["check", "clean", "train"])
+def test_a_symbol_that_is_never_read_is_refused(command: str, tmp_path: Path) -> None:
+    place = [] if command == "check" else ["--out" if command == "clean" else "--voice"]
+    place += [str(tmp_path / "new")] * len(place)
+    told = CliRunner().invoke(app, [command, str(SPEECH), *place, "--vocabulary", "PE abcß"])
+    assert told.exit_code == 2
+    assert "never reads 'ß'" in told.stderr
+    assert "--cleaner plain" in told.stderr
+    assert not (tmp_path / "new").exists()

@@ -30,3 +30,9 @@ def test_nothing_to_read_is_told_in_one_sentence(text, voice):
     assert ran.exit_code == 2
     assert ran.stderr.count("\n") == 1
     assert not ran.stdout
+
+
+def test_what_is_lost_of_the_text_is_said_beside_it():
+    ran = shown("Привет 🎈, hello.")
+    assert ran.stdout == "privet, hello.\n"
+    assert "no symbol for: '🎈'; not English: 'Привет' is read as 'privet'" in ran.stderr

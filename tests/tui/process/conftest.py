@@ -73,8 +73,10 @@ def holds_terminal(process: int) -> bool:
 def clean_environment(**more: str) -> dict[str, str]:
     """Return this environment without what changes how a screen is drawn."""
     removed = ("NO_COLOR", "FORCE_COLOR", "VOICECOACH_DEBUG", "COLUMNS", "LINES")
+    removed += ("LC_ALL", "LC_CTYPE", "TMUX", "STY", "SSH_CONNECTION")
     kept = {name: value for name, value in os.environ.items() if name not in removed}
-    return kept | {"TERM": "xterm-256color", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)} | more
+    kept |= {"TERM": "xterm-256color", "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1"}
+    return kept | {"PYTHONPATH": str(ROOT)} | more
 
 
 class TerminalProcess:

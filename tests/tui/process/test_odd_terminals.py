@@ -3,11 +3,14 @@
 import itertools
 import random
 import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from engine.attach.client import RemoteSession
+from engine.voice.folder import Voice, VoiceSettings
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 
@@ -139,3 +142,46 @@ def noise(made: random.Random) -> bytes:
         )
         if not set(data) & set(KEYS_THAT_END_OR_STOP):
             return data
+
+
+def test_ctrl_l_draws_everything_anew_after_another_program(runs) -> None:
+    terminal = runs.counting()
+    runs.engine_process()
+    terminal.wait_for_screen()
+    modes = (b"\x1b[?1049h", b"\x1b[r", b"\x1b(B", b"\x1b[?7l", b"\x1b[?1000h")
+    for opens, words in ((b"", (b"voice", b"quit")), (b"?", (b"esc closes", b"quit"))):
+        terminal.send(opens)
+        terminal.wait_for(words[0].decode())
+        before = len(terminal.output)
+        # Another program has left its modes and words behind.
+        terminal.send(b"\x0c")
+        for part in (*modes, *words):
+            drawn = lambda part=part, before=before: part in terminal.output[before:]  # noqa: E731
+            runs.wait_until(drawn, f"{part!r} after {opens!r}")
+
+
+def test_a_terminal_without_unicode_gets_ascii_unless_told_otherwise(runs, tmp_path) -> None:
+    voice = tmp_path / "Zoë"
+    Voice.create(voice, VoiceSettings(dataset=tmp_path / "recordings"))
+    info = [sys.executable, "-m", "tui", "info", str(voice)]
+    # Python itself makes LC_CTYPE of the C locale one of UTF-8.
+    for environment in ({"LANG": "C"}, {"TERM": "linux"}):
+        for option, shown in ((None, "Zoe"), ("--no-ascii", "Zoë"), ("--ascii", "Zoe")):
+            told = runs.start([*info, *filter(None, [option])], **environment)
+            assert told.wait() == 0
+            told.wait_for(shown)
+            assert told.output.isascii() is (shown == "Zoe")
+    # A pipe gets what there is.
+    piped = subprocess.run(info, env=runs.environment(LANG="C"), capture_output=True, timeout=60)
+    assert "Zoë" in piped.stdout.decode()
+
+    screen = runs.counting(TERM="linux")
+    runs.engine_process()
+    screen.wait_for_screen()
+    screen.wait_for("drawing in ASCII")
+    screen.type("q")
+    screen.wait_for("esc  stay here")
+    screen.type("s")
+    assert screen.wait() == 0
+    screen.wait_for("saved at step")
+    assert screen.output.isascii()

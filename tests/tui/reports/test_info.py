@@ -25,6 +25,13 @@ def told(tmp_path):
     return told
 
 
+@pytest.mark.parametrize(("dropout", "shown"), [(0.0, "0 (default 0.05)"), (0.05, "0.05")])
+def test_another_dropout_than_the_default_is_pointed_out(tmp_path, dropout, shown):
+    Voice.create(tmp_path, VoiceSettings(tmp_path / "corpus", dropout=dropout))
+    lines = CliRunner().invoke(app, ["info", str(tmp_path)]).stdout.splitlines()
+    assert f"dropout {shown}" in [" ".join(line.split()) for line in lines]
+
+
 def test_unknown_characters_are_told_in_sentences(told):
     lines = told([DASH, QUOTE])
     [first] = [line for line in lines if line.startswith("unknown characters")]

@@ -21,7 +21,8 @@ _PIECES = r"""
 1 5 12 1905 2,000 1.5 0 007 - – — . , ; : ! ? ' ’ " “ ” ( ) [ $ £ % & &amp; <b> Mr Dr St etc No vs
 e.g. i.e. U.S. p.m. a.m BBC GPUs VIII I V King Henry Chapter km kg °C / @ # www. example com http://
 x s th st p March Jan a the He é П 漢 ½ ² 😀 ^ * … ... ﬁ ① Ⅷ ٣ 〇 𒀀 ʼ ß + = ~ < > | _ \ ′ ″ ° º № ™
-000 1e6 e5 8" Mon Fri John 3:16 #Me C# call 911 Ω drip deal
+000 1e6 e5 8" Mon Fri John 3:16 #Me C# call 911 Ω drip deal -> => .env /etc C:\ ~/ 10.0.0.1 PIN
+555-1234 H2SO4 NaCl Ave CA 90210 1.234,56 € K 60s A380 3/4 time jan sat III Toy Smith R$ MI6
 """
 PIECES = sorted(set(_PIECES.split()))
 written = st.one_of(
@@ -75,7 +76,9 @@ def test_no_digit_is_left(text: str) -> None:
         "$1", "1:11:", "12 March ", "5 km ", "X", "Henry I ", "a@b.", "www.", "a.com", "http://",
         "etc!", "St. ", "漢", "1²", "—", "…", "!?", "+1 23 ", "1/1/", "e!g!", "a!com!", "no!1!",
         '8" ', "1 000 ", "1\u00a0000", "Mon-", "#Aa", "1e6 ", "Job 1:1-", "a²+", "8' x ",
-        "call 911 ", "1%-",
+        "call 911 ", "1%-", "/a/", "~/.a", "a/b.", ".a", "C:\\a\\", "1.1.1.1 ", "4111 1111 ",
+        "555-", "A1", "H2", "(H2)", "1 N Main ", ", CA 1", "PIN 1", "1 + ", "1=1", "10-20K",
+        "1'000", "Mon, ", "60s-", "a -> ", "1 by 1\" ", "John Smith ",
     ],
 )  # fmt: skip
 def test_hostile_text_is_clean_after_two_rounds(
