@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,6 +98,18 @@ class AttentionPlot:
     """What was attended to, in a word or two: `held-out LJ001-0004`."""
 
 
+def shades(weights: NDArray[Any]) -> NDArray[Any]:
+    """Attention as 256 shades, to send and to store: a quarter of the bytes, shown just as well."""
+    return np.asarray(np.rint(np.nan_to_num(weights).clip(0, 1) * 255), np.uint8)
+
+
+def weights_of(shades: NDArray[Any]) -> NDArray[np.float32]:
+    """Attention from its shades; read-only."""
+    weights = np.asarray(shades, np.float32) / np.float32(255)
+    weights.setflags(write=False)
+    return weights
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """A sentence spoken by a checkpoint or by the weights of a moment."""
@@ -176,6 +188,8 @@ class Snapshot:
     preset: str
     """The network's size: a preset's name, or widths of its own in words."""
     recipe: str
+    demo: bool = False
+    """Whether `voicecoach demo` started it."""
     device: str = ""
     """`cpu` or `cuda:0 NVIDIA H100`."""
     precision: str = ""
@@ -284,7 +298,8 @@ class Snapshot:
     @property
     def command_to_continue(self) -> str:
         """The shell command that continues this training where it is saved, to the same stop."""
-        command = f"voicecoach train --voice {shlex.quote(str(self.voice_folder))}"
+        train = "demo" if self.demo else "train"
+        command = f"voicecoach {train} --voice {shlex.quote(str(self.voice_folder))}"
         if self.network != "text2mel":
             command += f" --network {self.network}"
         if self.stop is None and self.stop_text:
@@ -323,6 +338,27 @@ class Snapshot:
         """What the engine is doing, in words: a run that its budget ended is at no other stop."""
         at_budget = self.phase is Phase.AT_STOP and self.budget_is_used_up
         return "at the budget" if at_budget else self.phase.value
+
+    @property
+    def next_commands(self) -> tuple[tuple[str, str], ...]:
+        """After the demo's stop, what a person may want next and the shell commands that do it."""
+        if not self.demo or self.stop is None or not self._reached(self.stop):
+            return ()
+        voice = shlex.quote(str(self.voice_folder))
+        sharpen = ("for a clearer sound", f"voicecoach demo --voice {voice} --network ssrn")
+        say = f'voicecoach say "Good morning." --voice {voice} --out hello.wav'
+        return (
+            *((sharpen,) if self.network == "text2mel" else ()),
+            ("to speak a text", say),
+            ("to check recordings of yours", f"voicecoach check recordings --against {voice}"),
+            (
+                "to train on them",
+                f"voicecoach train recordings --voice voices/mine --from {voice}",
+            ),
+        )
+
+    def _reached(self, point: StopPoint) -> bool:
+        return point.reached(self.step, self.voice_seconds, self.spent)
 
     @property
     def budget_comes_first(self) -> bool:

@@ -266,8 +266,14 @@ def _at_stop(snapshot: Snapshot, *, reading: bool) -> Content:
         return _offer(text, *keys, style="bold $error", reading=reading)
     # The notice of a used-up budget names the key that raises it.
     later = () if snapshot.budget_is_used_up else (("s", "set a later stop"),)
-    keys = (*later, ("a", "audition"), ("q", "quit"))
-    return _offer(f"{stopped}, saved.", *keys, reading=reading)
+    speak = (("a", "hear it"), ("e", "another sentence"))
+    keys = (*(speak if snapshot.network == "text2mel" else speak[:1]), *later, ("q", "quit"))
+    at_stop = _offer(f"{stopped}, saved.", *keys, reading=reading)
+    return _below(at_stop, *(_next(*each) for each in snapshot.next_commands[:1]))
+
+
+def _next(what: str, command: str) -> Content:
+    return Content.assemble((f"Next, {what}: ", "bold"), printable(command))
 
 
 def _preparing(snapshot: Snapshot) -> str:

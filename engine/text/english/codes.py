@@ -127,7 +127,9 @@ def _model(found: Found) -> str | None:
     return None if letters in _CURRENCIES else plural_of(words) if several else words
 
 
-@codes_spoken.reads(r"(?<![\w.,/'’$-])([A-Z]{2,3}|[a-z]{2,3})(\d{4,12})(?!\w|[.,:-]\d)")
+@codes_spoken.reads(
+    r"(?<![\w.,/'’$-])([A-Z]{2,3}|[a-z]{2,3}|[A-Z](?=\d{5}))(\d{4,12})(?!\w|[.,:-]\d)"
+)
 def _serial(found: Found) -> str | None:
     letters, digits = found.groups()
     read = year if re.fullmatch(r"(?:19|20)\d\d|\d000", digits) else digit_by_digit

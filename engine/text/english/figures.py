@@ -84,7 +84,7 @@ def _pair(found: Found, first: str, second: str) -> str | None:
     rated = found.follows(_RATED, 50) and not found.goes_on_with(_OF)
     counted = two in (5, 10) and found.goes_on_with(_OUT_OF[two])
     seen = one == 20 and found.goes_on_with(_SEEN)
-    between = ""
+    between = " to " if two == 1 else ""
     if seen or (one + two == 100 and one % 5 == 0 < one) or (first == second == "4" and not rated):
         between = " "
     elif (one == two != 1) or (one < two and (counted or (rated and two in (5, 10, 20, 100)))):

@@ -74,7 +74,7 @@ angles_and_heights_spoken.add(
 
 
 @angles_and_heights_spoken.reads(
-    r"(?<![\w.'′’])(\d{1,2}) ?['′’] ?(\d{1,2})(?: ?(?:\"|″|”|''|’’)|(?=[ ,;.]|$))"
+    r"(?<![\w.'′’])(\d{1,2}) ?['′’][ -]?(\d{1,2})(?: ?(?:\"|″|”|''|’’)|(?=[ ,;.]|$))"
 )
 def _height(found: Found) -> str | None:
     feet, inches = found.groups()
@@ -101,8 +101,7 @@ def _dimensions(found: Found) -> str | None:
     *sides, stop = found.groups()
     units = [unit for unit in sides[2::3] if unit]
     single = _is_adjective(found, units[-1], stop)
-    names = [_names(unit)[0 if single else 1] for unit in units]
-    words = [f"{_quantity(side)} {name}" for side, name in zip(sides[::3], names, strict=False)]
+    words = [_side(side, unit, single) for side, unit in zip(sides[::3], units, strict=False)]
     return found.spliced(" by ".join(words)) + (stop if found.ends_sentence else "")
 
 
@@ -130,6 +129,14 @@ def _measure(found: Found) -> str | None:
     # In "5 ft. long" the dot is the unit's own.
     ends = not (per or unit).isalpha() or found.at_end or found.next_word[:1].isupper()
     return found.spliced(words) + (stop if ends else "")
+
+
+def _side(number: str, unit: str, single: bool) -> str:
+    one, several = _names(unit)
+    part = _FRACTION.fullmatch(number)
+    if part and not part[1] and not single:
+        return _part_of(part, one)
+    return f"{_quantity(number)} {one if single or number == '1' else several}"
 
 
 def _part_of(part: re.Match[str], one: str) -> str:

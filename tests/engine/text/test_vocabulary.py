@@ -164,6 +164,13 @@ def test_sentences_are_spoken_one_by_one() -> None:
     ]
 
 
+def test_sentences_end_in_every_script() -> None:
+    hindi = Vocabulary("PE नमस्ते।", "plain")
+    assert split_sentences("नमस्ते। सत।", hindi, 99) == ["नमस्ते।", "सत।"]
+    chinese = Vocabulary("PE 你好。？", "plain")
+    assert split_sentences("你好。“好？”你", chinese, 99) == ["你好。", "好？", "你"]
+
+
 def test_long_sentences_are_cut_at_marks_then_spaces() -> None:
     text = "one, two; three, four five six; seven"
     assert split_sentences(text, BBC, 40) == [text]
