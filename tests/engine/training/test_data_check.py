@@ -146,15 +146,23 @@ def spoilt_corpus(folder: Path) -> Path:
         soundfile.write(folder / "wavs" / f"{clip_id}.wav", samples, 22_050)
     names = iter(list(texts)[10:])
     for fault in ("zeros", "far too quiet", "a beep", "two tones", "clipped", "in noise", "late",
-                  "long pause", "too long", "a blink", "turned", "far offset"):  # fmt: skip
+                  "long pause", "far too long", "a blink", "turned", "far offset"):  # fmt: skip
         path = folder / "wavs" / f"{next(names)}.wav"
         soundfile.write(path, CHANGES[fault][0](soundfile.read(path)[0]), 22_050)
-    for text in ("[noise] so it is", "(ten seconds of hiss)", "yes " * 60, "No.", "x" * 90, ""):
+    for text in (
+        "[noise] so it is",
+        "(ten seconds of hiss)",
+        "yes " * 60,
+        "and so on " * 15,
+        "x" * 90,
+        "",
+    ):
         texts[next(names)] = text
     (folder / "wavs" / f"{next(names)}.wav").write_bytes(b"RIFF")
-    for first, copy in (("demo-01", "copy-1"), ("demo-02", "copy-2")):
-        shutil.copy(folder / "wavs" / f"{first}.wav", folder / "wavs" / f"{copy}.wav")
-    texts |= {"copy-1": texts["demo-01"].upper(), "copy-2": "Another text altogether."}
+    originals = list(texts)[:2]
+    for original, copy in zip(originals, ("copy-1", "copy-2"), strict=True):
+        shutil.copy(folder / "wavs" / f"{original}.wav", folder / "wavs" / f"{copy}.wav")
+    texts |= {"copy-1": texts[originals[0]].upper(), "copy-2": "Another text altogether."}
     lines = [f"{clip_id}|{text}".encode() for clip_id, text in texts.items()]
     lines += [b"lost|nobody recorded this", b"bytes|caf\xe9", b"only some words"]
     (folder / "metadata.csv").write_bytes(b"id|text\n" + b"\n".join(lines))
