@@ -11,6 +11,7 @@ from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary, split_sentences
 
 BBC = Vocabulary(BBC_SYMBOLS, "plain")
 ENGLISH = Vocabulary(BBC_SYMBOLS)
+ENGLISH.clean("A.B!com, 5 p!m. 1²")  # its tables are read at first use, which takes a moment
 VOCABULARIES = [
     ENGLISH,
     BBC,
