@@ -124,10 +124,11 @@ def clean_copy_beside(
 
 
 def _places(dataset: Path) -> Iterator[Path]:
-    name = f"{dataset.absolute().name}-clean"
-    yield dataset.with_name(name)
+    if dataset.name in ("", ".."):  # a place without the name that it has
+        dataset = dataset.resolve()
+    yield dataset.with_name(f"{dataset.name}-clean")
     for number in count(2):
-        yield dataset.with_name(f"{name}-{number}")
+        yield dataset.with_name(f"{dataset.name}-clean-{number}")
 
 
 def write_clean_copy(

@@ -32,6 +32,8 @@ _SPELLING = 3.0
 _DOUBTFUL, _EXTREME = 3.5, 5.0
 # Within this many of the usual rate two exchanged texts fit each other's recording.
 _FITTING = 1.5
+# Among more clips with odd rates a partner is chance, and each would be compared with all others.
+_MAX_SUSPECTS = 300
 # Scales the median absolute deviation to the standard deviation of a normal distribution.
 _MAD_TO_SIGMA = 1.4826
 # A run of texts that fit a neighbour's recording: its fewest clips, more for each doubling of the
@@ -66,7 +68,7 @@ def rate_findings(
         return [], None
     usual = _usual(timed)
     odd = [(clip, severity) for clip in timed if (severity := usual.severity(clip))]
-    suspects = [clip for clip, _ in odd]
+    suspects = [clip for clip, _ in odd] if len(odd) <= _MAX_SUSPECTS else []
     findings = [([c.recording], _finding(c, severity, usual, suspects)) for c, severity in odd]
     rates = np.percentile([clip.rate for clip in timed], (5, 50, 95))
     return findings + list(_shifts(timed, usual)), Spread(*map(float, rates))
