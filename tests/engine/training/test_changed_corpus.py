@@ -54,7 +54,7 @@ def test_changes_since_the_checkpoint_are_reported(make_voice, training, corpus)
     [sentence] = reported(training, snapshot)
     changes = "1 added (tone-30), 1 removed (tone-08), 2 changed (tone-02, tone-05)"
     assert (
-        f"{changes}; 34s of speech, 33s before; the voice has no symbol for '字' (U+5B57)"
+        f"{changes}; 33s of speech, 33s before; the voice has no symbol for '字' (U+5B57)"
         in sentence
     )
     [warning] = snapshot.warnings
