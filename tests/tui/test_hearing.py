@@ -19,7 +19,7 @@ async def test_a_requested_sample_is_played_once_when_it_comes():
         new = sample(871_204, "no SSRN yet: straight from the mel")
         await run.add_sample(new)
         assert run.played == [new.path]
-        assert "871,204  2.5 s  playing" in run.text
+        assert "871,204 Text2Mel  2.5 s  playing" in run.text
         assert "speaking…" not in run.text
         assert "sample at 871,204: no SSRN yet: straight from the mel" in run.log
         # The same sentence at the same step is another sample.
