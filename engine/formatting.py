@@ -4,6 +4,8 @@ import shlex
 from datetime import UTC, datetime
 from itertools import chain
 
+JOINERS = "\u200c\u200d"
+"""Characters without a shape of their own that join or part letters, as in Persian and Hindi."""
 _MAX_BRIEF = 60
 _LEAST_DOLLARS = 0.0001
 
@@ -19,12 +21,16 @@ def plural(number: int, one: str, many: str = "") -> str:
 def printable(text: str, max_length: int | None = None) -> str:
     """Make text from data safe to show in one line: nothing in it that a terminal would obey.
 
+    Joiners, which only shape letters of some scripts, are left out.
+
     Text longer than `max_length` is cut, and ends in an ellipsis.
     """
     if max_length is not None and len(text) > max_length:
         return printable(text[:max_length]) + "…"
     return "".join(
-        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}"
+        for letter in text
+        if letter not in JOINERS
     )
 
 

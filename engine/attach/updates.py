@@ -8,11 +8,10 @@ from dataclasses import replace
 from typing import Any, get_args, get_type_hints
 
 import msgspec
-import numpy as np
 
 from engine.attach.messages import Growth, Update
 from engine.errors import InputError
-from engine.run.snapshot import AttentionPlot, Snapshot
+from engine.run.snapshot import AttentionPlot, Snapshot, shades, weights_of
 from engine.serialization import from_msgpack, to_msgpack
 
 _HINTS = get_type_hints(Snapshot)
@@ -62,28 +61,14 @@ def _dropped(old: tuple[Any, ...], new: tuple[Any, ...]) -> int:
     return len(old)
 
 
-# Attention, from 0 to 1, travels as 256 shades: a quarter of the bytes, and no screen shows more.
-
-
 def _encode(value: Any) -> msgspec.Raw:  # noqa: ANN401 (any field of a snapshot)
     if isinstance(value, tuple) and value and isinstance(value[0], AttentionPlot):
-        value = [replace(plot, weights=_shades(plot.weights)) for plot in value]
+        value = [replace(plot, weights=shades(plot.weights)) for plot in value]
     return msgspec.Raw(to_msgpack(value))
 
 
 def _decode(raw: msgspec.Raw, name: str) -> Any:  # noqa: ANN401 (any field of a snapshot)
     value: Any = from_msgpack(bytes(raw), _HINTS[name], f"the snapshot's {name}")
     if name == "attention":
-        return tuple(replace(plot, weights=_weights(plot.weights)) for plot in value)
+        return tuple(replace(plot, weights=weights_of(plot.weights)) for plot in value)
     return value
-
-
-def _shades(weights: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    shades = np.rint(np.nan_to_num(weights).clip(0, 1) * 255)
-    return np.asarray(shades, np.uint8)
-
-
-def _weights(shades: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    weights = np.asarray(shades, np.float32) / np.float32(255)
-    weights.setflags(write=False)
-    return weights

@@ -16,12 +16,12 @@ from engine.data.metadata import Rejected
 from engine.errors import InputError
 
 MENDED = {
-    *("dc-offset", "hum", "noisy", "over-full-scale", "too-long"),
+    *("dc-offset", "hum", "noisy", "over-full-scale", "too-long", "text-too-long"),
     *("inner-pause", "leading-pause", "trailing-pause"),
     *("spoken-too-fast", "spoken-too-slowly", "shifted-texts"),
 }
-"""Errors of `check` that the repair removes, or that only its result can tell; clips with any other
-error are left out."""
+"""Errors of `check` that repairing or splitting removes, or that only the result can tell; clips
+with any other error are left out."""
 
 SPEECH_LEVEL = -20.0
 """Level of the speech in a repaired recording, in dB of full scale: a decibel below LJ Speech,
@@ -31,9 +31,9 @@ from which most voices start; most speakers' peaks have room above it."""
 _LOWEST = 100.0
 _ORDER = 4
 # Seconds kept before the first and after the last sound: breaths and the decay of a consonant.
-_BEFORE, _AFTER = 0.1, 0.15
+KEPT_BEFORE, KEPT_AFTER = 0.1, 0.15
 # Pauses are cut a little below the limit, because frames measure them to 20 ms.
-_CAPPED_PAUSE = LONGEST_PAUSE - 0.04
+CAPPED_PAUSE = LONGEST_PAUSE - 0.04
 # Seconds of cross-fade where a pause was cut, so that the room does not jump.
 _FADE = 0.02
 # Cutting a pause changes the noise estimate a little, which can reveal another pause.
@@ -72,6 +72,13 @@ def repair_clip(clip: Clip, folder: Path, audio: AudioSpec, limits: Limits) -> O
         waveform = load_recording(clip.path, audio.sample_rate)
     except InputError as error:
         return Rejected(clip.line, clip.clip_id, str(error).rstrip("."))
+    return repair_waveform(clip, waveform, folder, audio, limits)
+
+
+def repair_waveform(
+    clip: Clip, waveform: NDArray[np.float32], folder: Path, audio: AudioSpec, limits: Limits
+) -> Outcome:
+    """The same for samples `(N,)` at the voice's rate, all of the clip's recording or a part."""
     repaired, trimmed, shortened, gain = _repair(waveform, audio.sample_rate)
     if not len(repaired):
         return Rejected(clip.line, clip.clip_id, "has no sound that stands out from its noise")
@@ -105,12 +112,12 @@ def _repair(
         Mono samples `(N,)`, none where there is no sound that could be speech; seconds cut at
         both ends, and out of pauses; amplification in dB.
     """
-    filtered = _high_pass(waveform, sample_rate)
+    filtered = high_pass(waveform, sample_rate)
     sounding = np.flatnonzero(measure_levels(filtered, sample_rate).speaks())
     if not len(sounding):
         return np.empty(0, np.float32), 0.0, 0.0, 0.0
-    start = float(sounding[0]) * HOP_SECONDS - _BEFORE
-    end = float(sounding[-1] + 2) * HOP_SECONDS + _AFTER
+    start = float(sounding[0]) * HOP_SECONDS - KEPT_BEFORE
+    end = float(sounding[-1] + 2) * HOP_SECONDS + KEPT_AFTER
     trimmed = filtered[max(0, round(start * sample_rate)) : round(end * sample_rate)]
     capped = trimmed
     for _ in range(_ROUNDS):
@@ -129,7 +136,8 @@ def _repair(
     )
 
 
-def _high_pass(waveform: NDArray[np.float32], sample_rate: int) -> NDArray[np.float32]:
+def high_pass(waveform: NDArray[np.float32], sample_rate: int) -> NDArray[np.float32]:
+    """Samples `(N,)` without what lies below 100 Hz."""
     # Imported where it is used: it takes half a second.
     from scipy.signal import butter, sosfiltfilt
 
@@ -143,7 +151,7 @@ def _high_pass(waveform: NDArray[np.float32], sample_rate: int) -> NDArray[np.fl
 
 
 def _with_capped_pauses(waveform: NDArray[np.float32], sample_rate: int) -> NDArray[np.float32]:
-    half = _CAPPED_PAUSE / 2
+    half = CAPPED_PAUSE / 2
     fade = round(_FADE * sample_rate)
     rise = np.linspace(0, 1, fade, dtype=np.float32)
     joined, position = np.empty(0, np.float32), 0

@@ -12,6 +12,7 @@ _EXPORT_AGAIN = "export it again as 16-bit WAV or FLAC"
 _CUT_PAUSE = "cut it to less than 0.5 s, as `voicecoach clean` does"
 _LEVEL = "bring it to the level of the others, as `voicecoach clean` does"
 _FILTERED = "remove it with a high-pass filter, as `voicecoach clean` does"
+_SPLIT = "split it at a pause, and its text with it, as `voicecoach clean` does where it can"
 _OTHER_TEXT = "listen to it: the text is another clip's, or "
 NOTHING = "nothing to do"
 
@@ -43,7 +44,7 @@ KINDS: dict[str, tuple[Severity, str]] = {
     "other-format": ("warning", "convert it to WAV or FLAC and add a line for it, or remove it"),
     # transcripts
     "unreadable-text": ("error", "write what is spoken in the voice's letters, or delete the line"),
-    "text-too-long": ("error", "split the recording and its text at a pause"),
+    "text-too-long": ("error", _SPLIT),
     "no-words": ("error", _SPOKEN),
     "placeholder": ("error", _SPOKEN),
     "text-is-id": ("error", _SPOKEN),
@@ -84,7 +85,7 @@ KINDS: dict[str, tuple[Severity, str]] = {
     "silent": ("error", "record or export it again, or leave the clip out"),
     "other-rate": ("note", NOTHING),
     "low-rate": ("warning", "export it from the original recording, if that has a higher rate"),
-    "too-long": ("error", "split it at a pause into two clips, and its text with it"),
+    "too-long": ("error", _SPLIT),
     "too-short": ("warning", "join it to another clip or leave it out, unless it is a whole word"),
     "too-loud": ("error", "listen to it: only noise or heavily clipped sound is this loud"),
     "nearly-silent": ("error", "record it again or leave the clip out: it is next to inaudible"),

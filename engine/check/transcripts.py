@@ -12,7 +12,7 @@ from engine.check.encoding import character_finding
 from engine.check.kinds import finding
 from engine.check.report import Finding
 from engine.data.clips import Limits
-from engine.formatting import printable
+from engine.formatting import JOINERS, printable
 from engine.text.unknown import words_of_other_scripts
 from engine.text.vocabulary import Vocabulary
 
@@ -135,7 +135,7 @@ def _characters(transcript: _Transcript) -> Iterator[Finding]:
     for column, character in enumerate(transcript.text, start=1):
         category = unicodedata.category(character)
         # A zero byte is reported with its line; joiners shape letters in some scripts.
-        if category in ("Cc", "Cf", "Co", "Cn", "Zl", "Zp") and character not in "\t\0\u200c\u200d":
+        if category in ("Cc", "Cf", "Co", "Cn", "Zl", "Zp") and character not in "\t\0" + JOINERS:
             kind = "control-character" if category == "Cc" else "invisible-character"
             figure = f"U+{ord(character):04X} as character {column} of the text"
             yield finding(kind, figure, float(column))

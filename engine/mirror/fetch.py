@@ -113,7 +113,7 @@ class Fetch:
                     f"continuing from the mirror"
                 )
                 self._newest_intact(ahead)
-                wanted = (f"{network}-history.jsonl", f"{network}-stop.json")
+                wanted = {name for name in VOICE_FILES if name.startswith(f"{network}-")}
                 for name, content in self._small_files(wanted).items():
                     write_whole(self._folder / VOICE_FILES[name], content)
             self._merge_spend(self._small_files([_SPEND]).get(_SPEND, b""))

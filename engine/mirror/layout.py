@@ -42,13 +42,15 @@ VOICE_FILES = {
     "check.json": "check.json",
     "text2mel-history.jsonl": "text2mel/history.jsonl",
     "ssrn-history.jsonl": "ssrn/history.jsonl",
+    "text2mel-attention.plots": "text2mel/attention.plots",
     "text2mel-stop.json": "text2mel/stop.json",
     "ssrn-stop.json": "ssrn/stop.json",
 }
 """The small files sent with every checkpoint: name in the mirror → path in the voice folder."""
-LATEST_FILES = tuple(name for name in VOICE_FILES if not name.endswith("-history.jsonl"))
-"""Those that are sent between checkpoints, too. Of a history, what lies beyond the checkpoint that
-a run resumes from is cut off: it is sent with checkpoints alone."""
+_OF_STEPS = ("-history.jsonl", "-attention.plots")
+LATEST_FILES = tuple(name for name in VOICE_FILES if not name.endswith(_OF_STEPS))
+"""Those that are sent between checkpoints, too. Of the others, what lies beyond the checkpoint that
+a run resumes from is cut off: they are sent with checkpoints alone."""
 CHECKPOINT_FILE = re.compile(r"\A(?!manifest\.json)[a-z0-9_][a-z0-9_-]{0,40}\.(safetensors|json)\Z")
 """The name of a file that is part of a checkpoint."""
 CHECKPOINT_FOLDER = re.compile(r"\A(text2mel|ssrn)/step-([0-9]{9,10})\.[0-9a-f]{16}\Z")

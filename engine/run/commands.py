@@ -13,7 +13,7 @@ from engine.machine.cloud.machine import Interruption, SpotNews
 from engine.run.stop import SetBudget, StopAt
 
 # Characters; a minute or two of speech.
-_MAX_SENTENCE = 2_000
+MAX_SENTENCE = 2_000
 
 
 class Pause(msgspec.Struct, frozen=True, tag=True):
@@ -52,7 +52,7 @@ class SetSentence(msgspec.Struct, frozen=True, tag=True):
     def __post_init__(self) -> None:
         shown = (
             " " if unicodedata.category(letter) in ("Cc", "Cs") else letter
-            for letter in self.sentence[:_MAX_SENTENCE]
+            for letter in self.sentence[:MAX_SENTENCE]
         )
         msgspec.structs.force_setattr(self, "sentence", " ".join("".join(shown).split()))
 

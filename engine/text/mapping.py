@@ -12,6 +12,7 @@ from typing import Any
 
 from engine.choices import CleanerName
 from engine.errors import InputError
+from engine.formatting import JOINERS
 from engine.text.plain import composed_symbols
 from engine.text.vocabulary import Vocabulary
 
@@ -21,8 +22,6 @@ _RESERVED = 2
 _MAX_NAMED = 24
 # Where a symbol may stand, beside a letter: the cleaner drops some marks where no word is near.
 _CONTEXTS = ("{1}", "{0}{1}{0}", "{0} {1}{0}", "{0}{1} {0}", "{0} {1} {0}")
-# Symbols without a shape of their own that join or part letters in some scripts.
-_JOINERS = "\u200c\u200d"
 
 # The symbol that a mark starts from: the first of these that the source has. For marks inside a
 # sentence the last is the space, as which a voice without them reads them.
@@ -118,7 +117,7 @@ def vocabulary_option(typed: str, cleaner: CleanerName | None = None) -> str:
     """
     symbols = composed_symbols(typed)
     try:
-        hidden = [_quoted(c) for c in symbols if not c.isprintable() and c not in _JOINERS]
+        hidden = [_quoted(c) for c in symbols if not c.isprintable() and c not in JOINERS]
         if hidden:
             raise InputError(f"The vocabulary {typed!r} has invisible characters: {hidden[0]}.")
         vocabulary = Vocabulary(symbols, cleaner or "plain")
@@ -140,7 +139,7 @@ def vocabulary_option(typed: str, cleaner: CleanerName | None = None) -> str:
 
 def _with_proposal(error: InputError, symbols: str) -> InputError:
     """The error with a vocabulary to type instead that has all of these symbols that can be."""
-    usable = (symbol for symbol in symbols if symbol.isprintable() or symbol in _JOINERS)
+    usable = (symbol for symbol in symbols if symbol.isprintable() or symbol in JOINERS)
     meant = shlex.quote("".join(dict.fromkeys(["P", "E", " ", *usable])))
     return InputError(f"{str(error).rstrip('.')}: type --vocabulary {meant}.")
 

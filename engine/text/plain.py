@@ -20,13 +20,14 @@ _SHAPES = {"<wide>", "<narrow>", "<initial>", "<medial>", "<final>", "<isolated>
 # Characters that stand for each other where a voice has only one of them, the best first: marks
 # with their typographic and foreign forms, and letters that are commonly typed for one another.
 _FAMILIES = (
-    *("'’ʼ‘‛ʻ‚′`´׳", '"“”„‟«»‹›″״', "-‐‑", "–—―‒−", ",،、", ";؛", "?؟", ".۔।。"),
-    *("șş", "țţ", "σς", "یي", "کك"),
+    *("'’ʼ‘‛ʻ‚′`´׳", '"“”„‟«»‹›″״', "-‐‑־", "–—―‒−", ",،、", ";؛", "?؟", ".۔।。", "σς"),
+    *(_VARIANTS := ("șş", "țţ", "یي", "کك")),
 )
 _DASHES = "–—―‒"
 _NEAR = {own: family.replace(own, "") for family in _FAMILIES for own in family}
 _NEAR |= {dash: near + "-" for dash, near in _NEAR.items() if dash in _DASHES + "−"}
 _NEAR["…"] = ".۔।。"
+_QUOTES = _FAMILIES[1]
 _TYPED_AS = {mark: _NEAR.get(mark, "") for mark in "'.,;?"}
 _TYPED_AS |= {".": _NEAR["."] + "…", "-": _NEAR["-"] + _DASHES}
 # In texts of more letters than this, one that comes less often is another language's; and so are
@@ -87,6 +88,8 @@ class PlainCleaner:
             return character
         if _is_invisible(character):
             return ""
+        if character in _QUOTES and self._symbols.isdisjoint(_QUOTES):
+            return ""
         near = (mark for mark in _NEAR.get(character, "") if mark in self._symbols)
         return next(near, None) or next(self._decomposed(character), " ")
 
@@ -136,7 +139,10 @@ def alphabet(texts: Iterable[str]) -> str:
     """
     whole = "\n".join(texts)
     counts = Counter(PlainCleaner("ı" if "ı" in whole else "").common(whole))
-    letters = Counter({c: n for c, n in counts.items() if c.isalpha() and c not in _NEAR["'"]})
+    letters = Counter({c: n for c, n in counts.items() if _is_letter(c)})
+    for pair in _VARIANTS:
+        if all(letter in letters for letter in pair):
+            del letters[min(pair, key=letters.__getitem__)]
     for syllable in [c for c in letters if "가" <= c <= "힣"]:
         count = letters.pop(syllable)
         letters.update(dict.fromkeys(unicodedata.normalize("NFD", syllable), count))
@@ -153,6 +159,11 @@ def alphabet(texts: Iterable[str]) -> str:
     # From the end of a Korean syllable to its beginning: in this order nothing composes.
     parts = sorted((c for c in used if "\u1100" <= c <= "\u11ff"), reverse=True)
     return "".join([*accents, *parts, *sorted(used.difference(parts)), *marks])
+
+
+def _is_letter(character: str) -> bool:
+    other_form = character in _NEAR["'"] or _is_invisible(character)
+    return character.isalpha() and not other_form
 
 
 def _script(letter: str) -> str:

@@ -86,7 +86,7 @@ def sentence_about(unknown: UnknownCharacter) -> str:
 
 def reading_note(text: str, vocabulary: Vocabulary) -> str:
     """What a listener misses of a text or would not expect, as clauses; empty if nothing."""
-    lost = "".join(filter(lambda one: _is_missed(one, vocabulary), vocabulary.unknown(text)))
+    lost = missed_characters(text, vocabulary)
     notes = [f"not spoken, no symbol for: {listed_symbols(lost)}"] if lost else []
     if vocabulary.cleaner == "english" and (foreign := words_of_other_scripts(text)):
         read = ((word, vocabulary.clean(word)) for word in foreign[:_MAX_FOREIGN])
@@ -94,6 +94,11 @@ def reading_note(text: str, vocabulary: Vocabulary) -> str:
         more = len(foreign) - len(named)
         notes.append(f"not English: {', '.join(named)}" + (f" and {more:,} more" if more else ""))
     return "; ".join(notes)
+
+
+def missed_characters(text: str, vocabulary: Vocabulary) -> str:
+    """What a listener misses of a text, each character once, in lower case."""
+    return "".join(one for one in vocabulary.unknown(text) if _is_missed(one, vocabulary))
 
 
 def words_of_other_scripts(text: str) -> list[str]:

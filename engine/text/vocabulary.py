@@ -122,7 +122,8 @@ class Vocabulary:
         if self.cleaner == "plain":
             return Counter(filter(self._plain.lacks, self._plain.common(text)))
         return Counter(
-            character.lower()
+            # Of İ the small letter is two characters.
+            lower if len(lower := character.lower()) == 1 else character
             for character in unicodedata.normalize("NFC", english.worded(text))
             if not character.isspace()
             and any(part not in self._index for part in character.lower())

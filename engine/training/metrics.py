@@ -16,6 +16,7 @@ from engine.run.snapshot import AttentionPlot, Losses, LostSteps, Phase
 from engine.training.cost import CostMeter
 from engine.training.losses import LossParts
 from engine.training.setup import TrainingContext, micro_batches_notice
+from engine.voice.attention_plots import read_plots, save_plots
 from engine.voice.history import History
 from engine.voice.spend import SpendEntry
 
@@ -83,10 +84,14 @@ class Metrics:
         self.history_writer = BackgroundThread(
             "writing the history", self._write_history, publisher.event
         )
+        self._plots_writer = BackgroundThread(
+            "writing the attention plots", self._write_plots, publisher.event
+        )
 
     def begin(self, saved_step: int | None) -> None:
         """Show where training stands before its first step; the history is written from here on."""
         self.history_writer.start()
+        self._plots_writer.start()
         step, base = self._context.step, self._context.base_step
         held_out = self._history.last_held_out
         if held_out is None:
@@ -111,6 +116,7 @@ class Metrics:
             f"held-out loss {held_out:.4f} (EMA)"
         )
         self._report_lost_steps()
+        self._show_earlier_plots(step)
         self.draw_attention(step)
 
     def add(self, step: int, losses: LossParts) -> Losses | None:
@@ -183,6 +189,19 @@ class Metrics:
         weights.flags.writeable = False
         plot = AttentionPlot(step, sentence, weights, f"held-out {clip.clip_id}")
         self._publisher.add_plot(plot)
+        self._plots_writer.request()
+
+    def _show_earlier_plots(self, step: int) -> None:
+        """Show the attention of earlier runs, but not of steps that will be made again."""
+        for plot in read_plots(self._context.voice.attention_plots(self._context.network)):
+            if plot.step < step:  # that of this step is about to be drawn
+                self._publisher.add_plot(plot)
+
+    def _write_plots(self) -> None:
+        plots = self._publisher.snapshot.attention
+        if plots:
+            self._context.voice.locate()
+            save_plots(self._context.voice.attention_plots(self._context.network), plots)
 
     def _report_lost_steps(self) -> None:
         """Report what the previous run had made and not saved."""
@@ -218,6 +237,8 @@ class Metrics:
     def end(self) -> None:
         """Wait until the history is on disk; report losses that it does not take."""
         self.history_writer.stop()
+        self._plots_writer.request()  # auditions, too
+        self._plots_writer.stop()
         try:
             self._locate_history()
             self._history.flush()

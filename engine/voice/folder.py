@@ -219,6 +219,10 @@ class Voice:
         """The losses of a network, one line a logged step."""
         return self.folder / network / "history.jsonl"
 
+    def attention_plots(self, network: NetworkName) -> Path:
+        """The newest plots of a network's attention."""
+        return self.folder / network / "attention.plots"
+
     def checkpoint_folder(self, network: NetworkName, step: int) -> Path:
         """Where the checkpoint of a step is, or will be."""
         return step_folder(self.folder / network / "checkpoints", step)

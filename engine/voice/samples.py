@@ -95,16 +95,18 @@ def sample_name(step: int, ssrn_step: int | None, sentence: str) -> str:
 def slug(text: str) -> str:
     """A few words of a text, in any script, as part of a file name that every file system takes."""
     lower = unicodedata.normalize("NFC", text.lower())
-    words = "-".join("".join(c if _is_named(c) else " " for c in lower).split())
+    words = "-".join("".join(map(_in_name, lower)).split())
     # A locale of before UTF-8 cannot name all letters.
     encoded = words[:_MAX_CHARACTERS].encode(encoding := sys.getfilesystemencoding(), "ignore")
     return encoded[:_MAX_NAME_BYTES].decode(encoding, "ignore").strip("-") or "sample"
 
 
-def _is_named(character: str) -> bool:
-    """Whether a file name may have it: letters with their accents and vowel signs, and digits."""
-    invisible = _IGNORABLE.match(character) is not None
-    return unicodedata.category(character)[0] in "LMN" and not invisible
+def _in_name(character: str) -> str:
+    """A letter, an accent, a vowel sign or a digit as it is; anything else parts words."""
+    category = unicodedata.category(character)
+    if category == "Cf" or _IGNORABLE.match(character):
+        return ""
+    return character if category[0] in "LMN" else " "
 
 
 def unused_path(path: Path) -> Path:

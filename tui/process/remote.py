@@ -18,7 +18,8 @@ from engine.files import absolute_path
 _TMUX_SECONDS = 1.0
 """How long tmux may take; while it hangs, so does the screen that it shows."""
 _SSH_PORT = 22
-_SAFE = re.compile(r"([^\w@%+=:,./-])")
+# No shell takes letters of any script, or their accents and vowel signs, for its own signs.
+_SAFE = re.compile("([^\\w@%+=:,./\x80-\U0010ffff-])")
 _SCREEN_STRING = 200
 """Bytes that every version of GNU screen passes on in one string."""
 

@@ -30,6 +30,10 @@ def print_cleaned(cleaned: "Cleaned", next_command: str) -> None:
     clips = plural(len(cleaned.changes), "clip")
     console.print(f"{cleaned.folder}: {clips}, {duration(cleaned.hours * 3600)}")
     console.print("; ".join(cuts))
+    if cleaned.split:
+        parts = sum(len(clip.parts) for clip in cleaned.split)
+        long = plural(len(cleaned.split), "long clip")
+        console.print(f"split {long} at pauses into {plural(parts, 'clip')}")
     if left_out:
         console.print(f"left out {plural(len(left_out), 'clip')}:")
         rows = [(row.line, row.clip_id or "–", row.reason) for row in left_out]

@@ -5,8 +5,9 @@ from typing import ClassVar, TypeVar
 
 from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
-from textual.binding import BindingType
-from textual.containers import Vertical
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
 from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
@@ -50,18 +51,24 @@ class InputDialog(Dialog[Answer]):
     HINTS: ClassVar[Sequence[str]] = ()
     """What can be written, for as long as nothing is wrong."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,pageup", "scroll_meaning(-1)", show=False),
+        Binding("down,pagedown", "scroll_meaning(1)", show=False),
+    ]
+
     def __init__(self, text: str, *, placeholder: str = "", select: bool = False) -> None:
         """Begin with a text, which the first letter replaces if `select`."""
         super().__init__()
         self._input = Input(text, placeholder=placeholder, select_on_focus=select)
-        self._meaning = Static("", id="meaning", markup=False)
+        self._meaning = Static("", markup=False)
         self._hints = [Static(hint, classes="hint", markup=False) for hint in self.HINTS]
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as box:
             box.border_title = self.HEADING
             yield self._input
-            yield self._meaning
+            # It scrolls; the keys stay with the input.
+            yield VerticalScroll(self._meaning, id="meaning", can_focus=False)
             yield from self._hints
             yield Static("enter accepts · esc cancels", classes="hint")
 
@@ -75,11 +82,16 @@ class InputDialog(Dialog[Answer]):
         """The text as it is now, without the blanks around it."""
         return self._input.value.strip()
 
-    def say(self, words: str, *, trouble: bool = False) -> None:
+    def action_scroll_meaning(self, pages: int) -> None:
+        """Turn a page of what the text means."""
+        box = self.query_one("#meaning")
+        box.scroll_relative(y=pages * box.size.height, animate=False)
+
+    def say(self, words: str | Content, *, trouble: bool = False) -> None:
         """Say what the text means, or what is wrong with it; only what changes is drawn anew."""
-        if words != str(self._meaning.content):
+        if words != self._meaning.content:
             self._meaning.update(words)
-            self._meaning.set_class(trouble, "-trouble")
+            self.query_one("#meaning").set_class(trouble, "-trouble")
             # A complaint names the hints itself.
             for hint in self._hints:
                 hint.display = not trouble

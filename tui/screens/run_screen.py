@@ -223,7 +223,9 @@ class RunScreen(KeyedScreen):
             self.change(answer, "new budget" if isinstance(answer, SetBudget) else "new stop")
 
     def action_sentence(self) -> None:
-        self.app.push_screen(SentenceDialog(self.snapshot.sentence), self._take_sentence)
+        snapshot = self.snapshot
+        dialog = SentenceDialog(snapshot.sentence, snapshot.voice_folder)
+        self.app.push_screen(dialog, self._take_sentence)
 
     def _take_sentence(self, sentence: str | None) -> None:
         if sentence is not None and sentence != self.snapshot.sentence:

@@ -5,7 +5,7 @@ import re
 from engine.text.english.numbers import digit_by_digit
 from engine.text.english.rules import Found, Rules, any_of, spoken_forms, starts_sentence, word_list
 
-addresses_spoken = Rules()
+addresses_spoken = Rules("commands")
 """Addresses as words: "example dot com slash news", "slash e t c slash hosts"; case stays."""
 
 # An address is taken whole or not at all, from a place where none can be under way: so its
@@ -70,15 +70,14 @@ def _host(found: Found) -> str | None:
 # Of Windows; of Unix from a known folder, or with several parts; and of a file below a folder.
 _PART = r"[\w.+@-]{1,80}"
 addresses_spoken.add(
-    rf"(?<![\w\\])(?:[A-Za-z]:\\|\\\\(?=\w))(?:{_PART}(?:\\{_PART}){{0,20}}\\?)?", _address
+    rf"(?<![\w\\])(?:[A-Za-z]:\\|\\\\(?=\w))(?:{_PART}(?: {_PART}){{0,2}}\\){{0,20}}(?:{_PART})?",
+    _address,
 )
 addresses_spoken.add(
     rf"(?<![\w.<:/)~])(?:(?:~|\.\.?|\.[A-Za-z][\w-]{{0,20}})(?=/[.\w])"
     rf"|(?=/(?:{any_of('folders')})(?!\w)|/{_PART}/\w|/[\w-]{{1,40}}\.\w))(?:/{_PART}){{1,20}}/?",
     _address,
 )
-addresses_spoken.add(r"(?<=[A-Za-z])\.NET\b", " dot NET")
-addresses_spoken.add(r"(?<!\w)cd(?= (?:slash|tilde|dot|\.\.))", "c d")
 addresses_spoken.add(
     rf"(?<![\w./:@-])(?:[\w-]{{1,40}}/){{1,12}}[\w.-]{{1,80}}\.(?:{_ENDINGS})(?![\w/-])", _address
 )

@@ -105,7 +105,7 @@ def _value_of(numeral: str) -> int:
     )
 
 
-acronyms_spoken = Rules()
+acronyms_spoken = Rules("sexes")
 """Acronyms letter by letter, if they are known or have no vowel: "b b c"; others are words."""
 
 # Read letter by letter although they have vowels that could make them words.
@@ -121,9 +121,6 @@ _MIXED = spoken_forms("mixed_case")
 acronyms_spoken.add(
     r"(?<![\w&])([A-Z]{1,3}) ?& ?([A-Z]{1,3})(?![\w&])",
     lambda found: f"{' '.join(found[1])} and {' '.join(found[2])}",
-)
-acronyms_spoken.add(
-    r"(?<![\w.'’-])([XY]{2,3})(?= (?:chromosome|karyotype)s?\b)", lambda found: " ".join(found[1])
 )
 acronyms_spoken.add(rf"(?<![\w.'’-])({one_of(_MIXED)})(?![\w'’-])", lambda found: _MIXED[found[1]])
 

@@ -58,7 +58,7 @@ def _telephone(found: Found) -> str | None:
 
 
 def _dialled(number: str) -> str:
-    groups = re.findall(r"\d+", number)
+    groups = re.findall(r"\d+", number.replace("(0)", ""))
     area = ["eight hundred" if group == "800" else digit_by_digit(group) for group in groups[:2]]
     return ", ".join([*area, *map(digit_by_digit, groups[2:])])
 
@@ -97,12 +97,12 @@ _MANY = re.compile(
 
 @codes_spoken.reads(
     rf"((?<!\w)(?:{any_of('paired_after')})[ -]|(?<![\w-])I-|(?<![\w.,-])(?=7[0-8]7-))"
-    r"([A-Z]{0,2}) ?(\d{3,4})(?:-(\d{1,3}))?(?=[A-Z]?(?!\w|[.,:-]\d))"
+    r"([A-Z]{0,2}) ?(\d{1,4})(?:-(\d{1,3}))?(s?)(?=[A-Z]?(?!\w|[.,:-]\d))"
 )
 def _in_pairs(found: Found) -> str | None:
-    name, letters, number, variant = found.groups()
+    name, letters, number, variant, several = found.groups()
     words = f"{name}{spelled(letters)} {_pairs(number, variant)}"
-    return None if found.goes_on_with(_MANY) else words
+    return None if found.goes_on_with(_MANY) else plural_of(words) if several else words
 
 
 def _pairs(*numbers: str | None) -> str:
@@ -114,7 +114,7 @@ codes_spoken.add(
     r"(?<![\w.,$-])(?:[A-Z]{1,2}\d[A-Z\d]? \d(?![AP]M|[KMGT]B|ST|ND|RD|TH|KG)[A-Z]{2}"
     r"|[A-Z]\d[A-Z] \d[A-Z]\d"
     r"|(?!\d+[XE]\d+\b)(?=[A-Z\d]{4,16}(?![\w-]))"
-    r"(?:\d{1,9}[A-Z]{1,9}\d|[A-Z]{1,9}\d{1,9}[A-Z])[A-Z\d]*|0x[\da-fA-F]{1,16})(?![\w-])",
+    r"(?:\d{1,9}[A-Z]{1,9}\d|[A-Z]{1,9}\d{1,9}[A-Z])[A-Z\d]*|0x[\da-fA-F]{1,16}|(?:[\dA-Fa-f]{2}:){5}[\dA-Fa-f]{2})(?![\w-])",
     lambda found: spelled(found[0]),
 )
 
@@ -127,7 +127,9 @@ def _model(found: Found) -> str | None:
     return None if letters in _CURRENCIES else plural_of(words) if several else words
 
 
-@codes_spoken.reads(r"(?<![\w.,/'’$-])([A-Z]{2,3}|[a-z]{2,3})(\d{4,12})(?!\w|[.,:-]\d)")
+@codes_spoken.reads(
+    r"(?<![\w.,/'’$-])([A-Z]{2,3}|[a-z]{2,3}|[A-Z](?=\d{5}))(\d{4,12})(?!\w|[.,:-]\d)"
+)
 def _serial(found: Found) -> str | None:
     letters, digits = found.groups()
     read = year if re.fullmatch(r"(?:19|20)\d\d|\d000", digits) else digit_by_digit

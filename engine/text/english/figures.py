@@ -52,7 +52,8 @@ def _chain(found: Found) -> str:
 # Pairs of numbers that are no fractions.
 figures_spoken.add(
     r"(?<![\w/.,])(?:24/7(?:/365)?|9/11|20/20"
-    rf"|\d{{1,2}}/\d{{1,2}}(?= (?:{any_of('metres')})s?\b))(?![\w/])",
+    rf"|\d{{1,2}}/\d{{1,2}}(?= (?:{any_of('metres')})s?\b)"
+    r"|(?<=\b[Ii]n )(?:[2-7]/4|[35-79]/8|12/8)(?=[.,;:!?]|$))(?![\w/])",
     lambda found: " ".join(map(cardinal, found[0].split("/"))),
 )
 
@@ -73,7 +74,7 @@ def _fraction(found: Found) -> str | None:
 
 _RATED = re.compile(rf"(?i)\b(?:{any_of('rating')})\b[^.!?]{{0,30}}$")
 _OF = re.compile(r" of\b")
-_STARS_OR_PEOPLE = re.compile(r" (?:stars?|[a-z]{3,20}s)\b")
+_OUT_OF = {5: re.compile(r" stars?\b"), 10: re.compile(r" (?:people|stars?|[a-z]{3,20}s)\b")}
 _SEEN = re.compile(r" (?:vision|eyesight|sight)\b")
 
 
@@ -81,15 +82,13 @@ def _pair(found: Found, first: str, second: str) -> str | None:
     """Two numbers with a stroke that are no fraction: marks, shares, sight, blood pressure."""
     one, two = int(first), int(second)
     rated = found.follows(_RATED, 50) and not found.goes_on_with(_OF)
-    of_ten = two == 10 and found.goes_on_with(_STARS_OR_PEOPLE)
+    counted = two in (5, 10) and found.goes_on_with(_OUT_OF[two])
     seen = one == 20 and found.goes_on_with(_SEEN)
-    between = ""
+    between = " to " if two == 1 else ""
     if seen or (one + two == 100 and one % 5 == 0 < one) or (first == second == "4" and not rated):
         between = " "
-    elif (one == two != 1) or (one < two and (of_ten or (rated and two in (5, 10, 20, 100)))):
+    elif (one == two != 1) or (one < two and (counted or (rated and two in (5, 10, 20, 100)))):
         between = " out of "
-    elif one > two >= 20:
-        between = " over "
     return between and cardinal(first) + between + cardinal(second)
 
 

@@ -11,30 +11,26 @@ formulas_spoken = Rules(apart=True)
 _ELEMENT = f"(?:{'|'.join(sorted(any_of('elements').split('|'), key=len, reverse=True))})"
 _GROUP = rf"(?:{_ELEMENT}\d{{0,3}}|\((?:{_ELEMENT}\d{{0,2}}){{1,6}}\)\d{{0,2}})"
 _COMPOUNDS = word_list("compounds")
-# Several numbers of atoms, or one after one or two elements or after oxygen.
+# Several numbers of atoms, or one after one or two elements or after oxygen: no B2B or COP26.
 _COUNTED = re.compile(
     r"(?:\D{1,9}\d{1,3}){1,8}\D{1,9}\d{0,3}|[A-Z][a-z]?(?:[A-Z][a-z]?)?[2-9]\d?|[A-Z]\D{0,6}O[2-9]"
 )
-_SALT = re.compile(r"[A-Z][a-z]?(?:[A-Z]|Cl|Br|OH|CN)")
+_SALT = re.compile(r"(?=[A-Z]*[a-z])[A-Z][a-z]?(?:[A-Z]|Cl|Br|OH|CN)")
 _PART = re.compile(r"[A-Za-z]|\d+")
 
 
-@formulas_spoken.reads(rf"(?<![A-Za-z.'’-])({_GROUP}{{2,8}}|[HONF]2)(?![A-Za-z\d'’])(?!-\d)")
+@formulas_spoken.reads(
+    rf"(?<![A-Za-z.'’-])({_GROUP}{{2,8}}|[HONF]2)(?![A-Za-z\d'’])(?!-\d| \d[A-Z]{{2}}\b)"
+)
 def _compound(found: Found) -> str | None:
     formula = found[1]
-    if not (formula in _COMPOUNDS or _is_compound(formula)):
+    form = _COUNTED if any(map(str.isdecimal, formula)) else _SALT
+    if formula not in _COMPOUNDS and not form.fullmatch(formula):
         return None
     parts = _PART.findall(formula)
     words = " ".join(cardinal(part) if part.isdecimal() else part for part in parts)
     # So that a full stop is not the dot of an initial.
     return words.lower() if found.after(1) == "." else words
-
-
-def _is_compound(formula: str) -> bool:
-    """Whether atoms are counted in it, or it has the form of a salt: B2B and COP26 have not."""
-    if any(map(str.isdecimal, formula)):
-        return _COUNTED.fullmatch(formula) is not None
-    return any(map(str.islower, formula)) and _SALT.fullmatch(formula) is not None
 
 
 _OPERATORS = spoken_forms("operators")

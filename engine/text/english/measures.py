@@ -6,7 +6,7 @@ from engine.text.english.numbers import NUMBER, cardinal, fraction, mixed, quant
 from engine.text.english.rules import Found, Rules, one_of, spoken_forms, starts_sentence, word_list
 
 _QUOTE = re.compile('["“”]')
-_INCHES = re.compile(r"(?<![\w.,:/+-])\d{1,3}(?:\.\d{1,3})?(?:/\d{1,3})?$")
+_INCHES = re.compile(r"(?<![\w.,:/+-])\d{1,3}(?:\.\d{1,3})?(?:/\d{1,3} ?)?$")
 _BY = re.compile(r" ?[×✕✖]| ?x ?\d")
 _BY_BEFORE = re.compile(r"[\"″”] ?[x×✕✖] ?[\d./]{1,8}$")
 _AFTER_ARTICLE = re.compile(r"\b[Aa]n? [\d./]{1,8}$")
@@ -33,9 +33,10 @@ def inches_marked(text: str) -> str:
 def _is_inch(mark: Found) -> bool:
     if mark.follows(_BY_BEFORE, 14):
         return True
-    if not mark.follows(_INCHES, 12):
+    inches = mark.follows(_INCHES, 12)
+    if not inches:
         return False
-    if mark.goes_on_with(_BY) or mark.follows(_AFTER_ARTICLE, 14):
+    if "/" in inches[0] or mark.goes_on_with(_BY) or mark.follows(_AFTER_ARTICLE, 14):
         return True
     # The quotation may have begun in the clip before.
     word = mark.next_word
@@ -45,7 +46,7 @@ def _is_inch(mark: Found) -> bool:
 _UNITS = spoken_forms("units")
 _UNIT = one_of(_UNITS)
 
-angles_and_heights_spoken = Rules(apart=True)
+angles_and_heights_spoken = Rules("heights", apart=True)
 """Places, bearings and people's heights as words: "five foot ten"."""
 
 _COMPASS = {"N": "north", "S": "south", "E": "east", "W": "west"}
@@ -66,20 +67,14 @@ angles_and_heights_spoken.add(
     r"(\d{1,3}(?:\.\d{1,6})?)° ?([NSEW])(?![\w'’])",
     lambda found: f"{quantity(found[1])} degrees {_COMPASS[found[2]]}",
 )
-angles_and_heights_spoken.add(r"(?<=\d)['’](?= (?:tall|high|long|wide|deep)\b)", "′")
 # From and to with the unit at both: 10°C–15°C.
 angles_and_heights_spoken.add(
     rf"(?<=\d) ?(?!s\b)({_UNIT}) ?([-–—]) ?(?=\d{{1,6}}(?:\.\d{{1,6}})? ?\1(?![\w°]))", r"\2"
 )
-# "3 in his hand" has no inches.
-angles_and_heights_spoken.add(
-    r"(?<![\w.,])(\d{1,3}) ?ft\.?,? (\d{1,2}) ?in\b(?!\.| (?:the|a|an|his|her|my|our|their|its)\b)",
-    r"\1 ft \2 in.",
-)
 
 
 @angles_and_heights_spoken.reads(
-    r"(?<![\w.'′’])(\d{1,2}) ?['′’] ?(\d{1,2})(?: ?(?:\"|″|”|''|’’)|(?=[ ,;.]|$))"
+    r"(?<![\w.'′’])(\d{1,2}) ?['′’][ -]?(\d{1,2})(?: ?(?:\"|″|”|''|’’)|(?=[ ,;.]|$))"
 )
 def _height(found: Found) -> str | None:
     feet, inches = found.groups()
@@ -93,6 +88,7 @@ _PLURALS = {"foot": "feet", "inch": "inches"}
 _QUANTITY = rf"(?:\d{{1,4}} )?\d{{1,3}}/\d{{1,3}}(?![\d/])|{NUMBER}|\.\d{{1,15}}"
 _FRACTION = re.compile(r"(?:(\d{1,4}) )?(\d{1,3})/(\d{1,3})")
 _AFTER_INCHES = word_list("after_inches")
+_ARTICLE_BY = re.compile(r"\b[Aa]n? [\d.]{1,6} by $")
 _CORNER = re.compile(r" (?:angle|bend|corner|rotation|turn)s?\b")
 _SCALE = r"(?:( (?:hundred|thousand|million|billion|trillion)|bn(?= )|k(?= )))?"
 _SCALES = {"k": " thousand", "bn": " billion"}
@@ -105,8 +101,7 @@ def _dimensions(found: Found) -> str | None:
     *sides, stop = found.groups()
     units = [unit for unit in sides[2::3] if unit]
     single = _is_adjective(found, units[-1], stop)
-    names = [_names(unit)[0 if single else 1] for unit in units]
-    words = [f"{_quantity(side)} {name}" for side, name in zip(sides[::3], names, strict=False)]
+    words = [_side(side, unit, single) for side, unit in zip(sides[::3], units, strict=False)]
     return found.spliced(" by ".join(words)) + (stop if found.ends_sentence else "")
 
 
@@ -122,7 +117,7 @@ def _measure(found: Found) -> str | None:
     one, several = _names(unit)
     part = _FRACTION.fullmatch(number)
     words = f"{_quantity(first)} to " if last else ""
-    if part and not part[1] and link != "-" and unit not in "%‰":
+    if part and not part[1] and int(part[2]) < int(part[3]) and link != "-" and unit not in "%‰":
         words += _part_of(part, one)
     else:
         alone = number == "1" and not last and not scale
@@ -134,6 +129,14 @@ def _measure(found: Found) -> str | None:
     # In "5 ft. long" the dot is the unit's own.
     ends = not (per or unit).isalpha() or found.at_end or found.next_word[:1].isupper()
     return found.spliced(words) + (stop if ends else "")
+
+
+def _side(number: str, unit: str, single: bool) -> str:
+    one, several = _names(unit)
+    part = _FRACTION.fullmatch(number)
+    if part and not part[1] and not single:
+        return _part_of(part, one)
+    return f"{_quantity(number)} {one if single or number == '1' else several}"
 
 
 def _part_of(part: re.Match[str], one: str) -> str:
@@ -174,6 +177,6 @@ def _is_adjective(found: Found, unit: str, stop: str) -> bool:
     following = found.next_word
     sign_of = unit in ("″", "′") and not stop and following not in _AFTER_INCHES
     noun = following[:1].islower() or (following.isupper() and len(following) > 1)
-    if noun and (sign_of or found.follows_article):
+    if noun and (sign_of or found.follows_article or found.follows(_ARTICLE_BY, 16)):
         return True
     return unit == "°" and found.goes_on_with(_CORNER)

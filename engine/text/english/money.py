@@ -22,7 +22,7 @@ _CURRENCIES = {
 }
 _SCALES = spoken_forms("scales")
 _SCALE = (
-    r"(?:[ -]?(thousand|million|billion|trillion|mln|mil|mn|bln|bn|trn|tn|MM|[kKmMbB]|T(?=[ .,;]))"
+    r"(?:[ -]?(thousand|(?:m|b|tr)illion|crore|lakh|ml?n|mil|bl?n|tr?n|MM|[kKmMbB]|T(?=[ .,;]))"
     r"(?![\w/]))?"
 )
 _CODES = [sign for sign in _CURRENCIES if sign.isalpha() and sign != "p"]
@@ -67,7 +67,8 @@ def _sign_first(found: Found) -> str:
     # A $5 bill, a £20 million bridge.
     goes_on = found.after(1) in (" ", "-") and found.after(2)[1:].islower()
     if found.goes_on_with(_DESCRIBED) or (found.follows_article and goes_on):
-        currency = currency._replace(several=currency.one)
+        coins = currency.parts if currency.parts == "pence" else currency.part
+        currency = currency._replace(several=currency.one, parts=coins)
     return _sum(first, scale, currency)
 
 

@@ -97,9 +97,10 @@ def plural_of(words: str) -> str:
 def fraction(numerator: str, denominator: str) -> str:
     """Parts of a whole: "one half", "three quarters", "five eighths".
 
-    Where the lower number names no parts, "over" stands between the two.
+    Where the lower number names no parts, as in a blood pressure, "over" stands between the two.
     """
-    if not 2 <= int(denominator) <= 100 and denominator != "1000":
+    names_parts = 2 <= int(denominator) <= 100 or denominator == "1000"
+    if not names_parts or int(numerator) > int(denominator) >= 20:
         return f"{cardinal(numerator)} over {cardinal(denominator)}"
     names = {"2": ("half", "halves"), "4": ("quarter", "quarters")}
     place = ordinal(denominator)

@@ -38,6 +38,7 @@ for pattern in (
     r"(?<![\w.,])(\d{1,2}(?:,\d\d){1,4},\d{3})(?![\w,])",
     # A comma before decimals.
     rf"(?<![\w.,])(\d{{1,4}}),(\d{{1,2}})(?={_MEASURED})",
+    rf"(?<![\w.,])(\d{{1,4}}),(\d{{1,2}})(?= ?[-–x×] ?\d{{1,4}}\.\d{{1,2}}{_MEASURED})",
     rf"(?<=[€£$₺])( ?\d{{1,4}}),(\d\d){_ENDS}",
 ):
     numerals_joined.add(pattern, _joined)

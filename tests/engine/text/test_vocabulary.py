@@ -108,6 +108,8 @@ def test_unknown_counts_what_is_not_spoken_as_words() -> None:
         "!": 1, "“": 1, "”": 1, "—": 1, '"': 2, "ж": 2, "(": 1, ")": 1, "ß": 1, "😀": 1,
         "é": 1,
     }  # fmt: skip
+    assert ENGLISH.unknown("İznik") == {"İ": 1}
+    assert ENGLISH.replacement("İ") == "i"
     assert ENGLISH.unknown("Mr. Smith, No. 5; it's 1/2 @ 20°C? Yes.") == {}
 
 

@@ -1,5 +1,7 @@
 """What a run had made and not saved when it was killed."""
 
+import shutil
+
 import pytest
 
 from engine.training.metrics import lost_steps, lost_steps_text
@@ -44,3 +46,20 @@ def test_a_damaged_checkpoint_is_named_as_the_reason():
     assert lost_steps_text(lost) == (
         "lost 10 steps since checkpoint 400, because checkpoint 405 was damaged; repeating them"
     )
+
+
+@pytest.mark.slow
+def test_attention_of_earlier_runs_is_shown(make_voice, training):
+    voice = make_voice()
+    training.end(training.start(voice, "4", checkpoint_every=2))
+    last = training.end(training.start(voice, "6", checkpoint_every=2))
+    assert [plot.step for plot in last.attention] == [0, 2, 4, 6]
+    assert len({plot.weights.shape for plot in last.attention}) == 1
+    # Steps that are made again have no plots of before.
+    for step in (4, 6):
+        shutil.rmtree(voice.checkpoint_folder("text2mel", step))
+    last = training.end(training.start(voice, "3"))
+    assert [plot.step for plot in last.attention] == [0, 2, 3]
+    voice.attention_plots("text2mel").write_bytes(b"damaged")
+    last = training.end(training.start(voice, "5"))
+    assert ([plot.step for plot in last.attention], last.failure) == ([3, 4, 5], "")

@@ -13,7 +13,7 @@ def test_names_of_samples_are_safe_and_free(tmp_path):
     assert slug("e\u0301te\u0301") == "été"
     assert slug("नमस्ते, दुनिया!") == "नमस्ते-दुनिया"
     assert slug("‮מה שלומך?‬\x00") == "מה-שלומך"
-    assert slug("a\ufe0f\u200d\u3164b") == "a-b"
+    assert slug("a\ufe0f\u200d\u3164b") == "ab"
     assert slug("???") == "sample"
     assert len(slug("long " * 40)) <= 40
     assert 70 < len(slug("가" * 200).encode()) <= 80

@@ -52,6 +52,11 @@ def test_lines_lead_to_the_server_that_the_person_came_through(connection, scp, 
     assert shlex.split(there.ssh_line("ls 'a b'")) == ["ssh", "-t", *ssh.split(), "ls 'a b'"]
 
 
+def test_letters_of_any_script_need_no_escape_in_a_path():
+    line = host("").scp_line(Path("/हिन्दी l’été.wav"))
+    assert shlex.split(line)[1].endswith(":/हिन्दी\\ l’été.wav")
+
+
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0")))
 def test_any_ssh_connection_gives_a_line(connection):
     assert host(connection).scp_line(Path("/a.wav")).endswith(" .")
