@@ -83,14 +83,9 @@ def check_options(options: TrainOptions) -> Preflight:
     log = SpendLog(folder / "spend.jsonl")
     _check_budget(settings.budget, log, price)
     notes = _budget_notes(before.budget, settings.budget)
-    if not new and (copy := _clean_copy(Voice.open(folder), dataset)):
-        notes.append(
-            (
-                "event",
-                f"training on {copy}, the clean copy of {dataset}, as before; "
-                f"`dataset` in voice.toml changes that",
-            )
-        )
+    if not (new or options.keep_errors) and (copy := _clean_copy(Voice.open(folder), dataset)):
+        text = f"training on {copy}, the clean copy of {dataset}, as before"
+        notes.append(("event", f"{text}; `dataset` in voice.toml changes that"))
         dataset = copy
 
     def resolve(stop: StopRule | StoredStop, step: int) -> StopPoint:

@@ -324,6 +324,7 @@ def _first_snapshot(options: TrainOptions, preflight: Preflight, voice: Voice) -
         voice=voice.name,
         voice_folder=voice.folder,
         network=options.network,
+        demo=options.demo,
         # Of weights that there are it is known once they are read.
         preset=settings.preset if preflight.new and options.source is None else "",
         recipe=settings.recipe,

@@ -47,6 +47,8 @@ class Key:
     """Whether another meaning of the same key holds now."""
     show: bool = True
     """Whether it is in the footer."""
+    finds_hidden: bool = False
+    """Whether it leads to what a short screen has no room for: it is in the footer there."""
     priority: bool = False
     """Whether it comes before what the focused panel does with the key."""
     steers: bool = False
@@ -120,6 +122,8 @@ def _no_original(moment: Moment) -> str:
 
 
 def _few_plots(moment: Moment) -> str:
+    if moment.snapshot.network == "ssrn":
+        return "SSRN has no attention"
     return "" if moment.plots > 1 else "there is only one attention plot"
 
 
@@ -194,7 +198,8 @@ KEYS: tuple[Key, ...] = (
     Key("d", "dismiss_warning", "dismiss", "Dismiss the warning at the top",
         hidden=lambda moment: not moment.warned, show=False),
     Key("x", "maximise", "maximise", "Maximise a panel, and back", show=False),
-    Key("tab", "next_panel", "next panel", "Go to the next panel", show=False),
+    Key("tab", "next_panel", "next panel", "Go to the next panel", show=False,
+        finds_hidden=True),
     Key("y", "copy_scp", "copy scp", "Copy the scp command for the selected sample",
         _no_samples, show=False),
     *_HELP_KEYS,

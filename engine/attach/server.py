@@ -12,6 +12,7 @@ import selectors
 import socket
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -173,7 +174,9 @@ class Server:
     def _register(self) -> None:
         first = self._snapshot()
         try:
-            given = (self._folder, first.voice, first.network, first.command_to_continue)
+            # To be typed in any folder.
+            found = replace(first, voice_folder=first.voice_folder.resolve())
+            given = (self._folder, first.voice, first.network, found.command_to_continue)
             self._registration = Registration(*given)
         except (OSError, RuntimeError) as error:
             _log.warning("`voicecoach ps` will not list this run: %s", error)

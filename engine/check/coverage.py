@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -10,6 +11,7 @@ from engine.check.kinds import finding
 from engine.check.report import Coverage, Finding, Severity, UnknownCharacter
 from engine.text.mapping import listed_symbols
 from engine.text.plain import alphabet
+from engine.text.unknown import name_of
 from engine.text.vocabulary import Vocabulary
 
 # How often each letter follows another inside English words, in hundredths of a percent of all
@@ -119,12 +121,14 @@ def coverage_findings(coverage: Coverage) -> Iterator[Finding]:
     if not letters:
         return
     large = letters >= _MIN_LETTERS
-    absent = [symbol for symbol in coverage.absent_characters if symbol.isalpha()]
-    marks = [f"“{symbol}”" for symbol in coverage.absent_characters if not symbol.isalpha()]
+    # The signs of vowels are letters, too.
+    absent = [c for c in coverage.absent_characters if unicodedata.category(c)[0] in "LM"]
+    marks = [f"“{c}”" for c in coverage.absent_characters if c not in absent]
     missing = coverage.absent_pairs if large else ()
     if absent:
         severity: Severity = "warning" if large else "note"
-        yield finding("absent-letters", ", ".join(absent), float(len(absent)), severity)
+        named = ", ".join(c if c.isalpha() else name_of(c) for c in absent)
+        yield finding("absent-letters", named, float(len(absent)), severity)
     if marks:
         yield finding("absent-marks", ", ".join(marks), float(len(marks)))
     if missing:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median
 
+import numpy as np
+
 from engine.check.alignment import NO_LETTER, STATES, Floats, Integers, Task, align
 from engine.check.cleaning import high_pass
 from engine.check.cuts import Cut, choose_cuts, outer_cuts, sure_cuts
@@ -31,6 +33,9 @@ _LESSONS, _ENOUGH = 600.0, 300.0
 _SURE, _FEW = 4.0, 60.0
 # A part whose letters fit its sound less than this share of the usual says something else.
 _FITS = 0.75
+# Attention goes through the text in its order if in this share of the frames it is within so many
+# letters of the one that sounds there; otherwise it is not heeded.
+_AGREES, _NEAR = 0.5, 5
 # Seconds by which a part may turn out longer than expected.
 _SLACK = 0.1
 
@@ -111,21 +116,26 @@ class Splitter:
         text, sound = script(long.clip.text, places), _measure(long.clip)
         if not self._sounds or not sound or not _has_room(sound, text):
             return []
-        task = self._attended(self._sounds.task(sound, text), long.clip)
+        heard = self._sounds.task(sound, text)
+        task = self._attended(heard, long.clip)
         path = align(task)
         first, last = outer_cuts(sound.heard, len(text.letters), long.columns)
         cuts = [first, *sure_cuts(task, path, places, self._sure), last]
         chosen = choose_cuts(cuts, sound.heard, self._limit(long.clip.text))
-        parts = [self._part(long, task, path, (a, b)) for a, b in pairwise(chosen)]
+        parts = [self._part(long, heard, path, (a, b)) for a, b in pairwise(chosen)]
         return parts if len(parts) > 1 and any(part.fits for part in parts) else []
 
     def _attended(self, task: Task, clip: Clip) -> Task:
+        """The task with attention as further evidence, where it mostly agrees with the sounds."""
         attention = self._attend(clip, task.heard.frames) if self._attend else None
-        return (
-            task
-            if attention is None
-            else replace(task, scores=task.scores + attention.repeat(STATES, axis=1))
-        )
+        if attention is None:
+            return task
+        path = align(task)
+        spoken = np.flatnonzero(path >= 0)
+        away = np.abs(attention[spoken].argmax(axis=1) - path[spoken] // STATES)
+        if np.mean(away <= _NEAR) < _AGREES:
+            return task
+        return replace(task, scores=task.scores + attention.repeat(STATES, axis=1))
 
     def _limit(self, text: str) -> Callable[[float, int, int], bool]:
         """Whether a part fits: see `choose_cuts`."""

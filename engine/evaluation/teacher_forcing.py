@@ -114,6 +114,24 @@ class TeacherForcing:
         losses, attention = self._losses(self._padded(symbols), truth)
         return list(_predictions(clips, symbols, losses, attention))
 
+    @torch.inference_mode()
+    def attend(self, analysed: AnalysedClip) -> NDArray[np.float32]:
+        """The attention `(N, T)` of one clip to its own transcript, E included, however long.
+
+        Raises:
+            EngineError: the network's weights yield numbers that are not finite.
+        """
+        clip, mel = analysed
+        text = self._padded([self.speaker.vocabulary.encode(clip.text)])
+        key, value = self._network.text_encoder.encode(text)
+        truth = torch.from_numpy(mel)[None].to(self._device)
+        query = self._network.audio_encoder(F.pad(truth, (0, 0, 1, 0))[:, :-1])
+        mask = text != 0 if self._network.spec.mask_text else None
+        weights = attend(query, key, value, mask)[1][0].cpu().numpy()
+        require_finite(weights, "Text2Mel")
+        found: NDArray[np.float32] = weights[: len(clip.text) + 1]
+        return found
+
     def _padded(self, symbols: Sequence[Sequence[int]]) -> Tensor:
         """Texts `(B, N)`; a network that sees padding gets them at full length."""
         width = max(map(len, symbols))

@@ -6,6 +6,7 @@ from pathlib import Path
 from engine.check.clean_copy import Cleaned, write_clean_copy
 from engine.choices import CleanerName
 from engine.data.clips import scan_corpus
+from engine.evaluation.attended_letters import attention_of
 from engine.text.vocabulary import Vocabulary
 from engine.voice.folder import Voice
 from engine.voice.settings import VoiceSettings
@@ -25,7 +26,8 @@ def clean(
     Args:
         dataset: the corpus, in LJ Speech layout.
         out: the folder to make; it may exist if it is empty.
-        against: the voice whose symbols, sound and limits decide; the BBC's without it.
+        against: the voice whose symbols, sound and limits decide, and whose attention helps to
+            split long clips; the BBC's without it.
         vocabulary: symbols in place of its own.
         cleaner: how text is read, in place of its own.
         on_progress: called with clips done and clips in all.
@@ -37,11 +39,13 @@ def clean(
     """
     settings = VoiceSettings() if against is None else Voice.open(against).settings
     settings = settings.reading(vocabulary, cleaner)
+    reader = Vocabulary(settings.symbols, settings.cleaner)
     return write_clean_copy(
         scan_corpus(dataset),
         out,
-        Vocabulary(settings.symbols, settings.cleaner),
+        reader,
         settings.limits,
         settings.audio,
+        attend=attention_of(against, reader) if against else None,
         on_progress=on_progress,
     )

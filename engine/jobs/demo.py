@@ -1,19 +1,24 @@
-"""The demo: a bundled corpus and a bundled voice, made into a voice folder of one's own."""
+"""The demo: a bundled voice learns another speaker, in a voice folder of one's own."""
 
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
+from engine.choices import NetworkName
 from engine.errors import EngineError, InputError
 from engine.files import make_folder, replacing, unusable_path
 from engine.machine.lock import LOCK_NAME, acquire_lock, require_untrained
 from engine.run.options import TrainOptions
+from engine.run.stop import StopRule, parse_stop, read_stored_stop
 from engine.voice.folder import Voice
 from engine.voice.layout import list_checkpoints
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 # Built into the wheel at the first place; in a checkout they lie at the second.
 _ASSETS = (_PACKAGE / "demo_assets", _PACKAGE.parent / "assets" / "demo")
+DEMO_STOPS: dict[NetworkName, str] = {"text2mel": "+500", "ssrn": "+300"}
+"""Steps after which a demo stops, if nothing else is asked for: two to three minutes on two
+cores, and enough for the other speaker to be heard."""
 
 
 def demo_assets() -> Path:
@@ -35,14 +40,15 @@ def demo_options(options: TrainOptions) -> TrainOptions:
     """Complete options that name a voice folder: fine-tune the bundled voice in it.
 
     The corpus is copied beside the voice, so that the folder stands on its own. A demo that
-    exists is continued.
+    exists is continued, by as many steps again where it had reached its stop.
 
     Raises:
         InputError: the folder has other content, is being trained, or cannot be made.
         EngineError: the demo is not installed, or its corpus cannot be copied.
     """
-    folder = options.voice_folder
+    folder, network = options.voice_folder, options.network
     corpus = folder / "corpus"
+    options = replace(options, demo=True, stop=options.stop or _own_stop(folder, network))
     if not Voice.exists(folder):
         # A demo that was refused, for example for its stop, leaves its corpus.
         left = (corpus.name, LOCK_NAME)
@@ -58,10 +64,17 @@ def demo_options(options: TrainOptions) -> TrainOptions:
         finally:
             lock.release()
         return replace(options, dataset=corpus, source=demo_assets() / "voice")
-    if list_checkpoints(folder / options.network / "checkpoints"):
+    if list_checkpoints(folder / network / "checkpoints"):
         return options
-    # It ended before it had its weights.
+    # It ended before it had its weights, or trains its other network for the first time.
     return replace(options, source=demo_assets() / "voice")
+
+
+def _own_stop(folder: Path, network: NetworkName) -> StopRule | None:
+    """The demo's stop; None where the previous run of the network has not reached its own."""
+    if read_stored_stop(folder / network) is not None:
+        return None
+    return parse_stop(DEMO_STOPS[network])
 
 
 def _copy_corpus(source: Path, target: Path) -> None:

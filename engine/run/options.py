@@ -107,6 +107,9 @@ class TrainOptions:
     """A checkpoint is saved at least every so many minutes of training."""
     dropout: float | None = None
     """Share of activations dropped after every layer."""
+    demo: bool = False
+    """It is `voicecoach demo`: of the source it takes only the network that it trains, and its end
+    names what to do next."""
     keep_errors: bool | None = None
     """Train on clips that the check found errors in, too, where they can be read."""
     attended: bool = False

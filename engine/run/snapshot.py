@@ -193,6 +193,8 @@ class Snapshot:
     preset: str
     """The network's size: a preset's name, or widths of its own in words."""
     recipe: str
+    demo: bool = False
+    """Whether `voicecoach demo` started it."""
     device: str = ""
     """`cpu` or `cuda:0 NVIDIA H100`."""
     precision: str = ""
@@ -301,7 +303,8 @@ class Snapshot:
     @property
     def command_to_continue(self) -> str:
         """The shell command that continues this training where it is saved, to the same stop."""
-        command = f"voicecoach train --voice {shlex.quote(str(self.voice_folder))}"
+        train = "demo" if self.demo else "train"
+        command = f"voicecoach {train} --voice {shlex.quote(str(self.voice_folder))}"
         if self.network != "text2mel":
             command += f" --network {self.network}"
         if self.stop is None and self.stop_text:
@@ -340,6 +343,27 @@ class Snapshot:
         """What the engine is doing, in words: a run that its budget ended is at no other stop."""
         at_budget = self.phase is Phase.AT_STOP and self.budget_is_used_up
         return "at the budget" if at_budget else self.phase.value
+
+    @property
+    def next_commands(self) -> tuple[tuple[str, str], ...]:
+        """After the demo's stop, what a person may want next and the shell commands that do it."""
+        if not self.demo or self.stop is None or not self._reached(self.stop):
+            return ()
+        voice = shlex.quote(str(self.voice_folder))
+        sharpen = ("for a clearer sound", f"voicecoach demo --voice {voice} --network ssrn")
+        say = f'voicecoach say "Good morning." --voice {voice} --out hello.wav'
+        return (
+            *((sharpen,) if self.network == "text2mel" else ()),
+            ("to speak a text", say),
+            ("to check recordings of yours", f"voicecoach check recordings --against {voice}"),
+            (
+                "to train on them",
+                f"voicecoach train recordings --voice voices/mine --from {voice}",
+            ),
+        )
+
+    def _reached(self, point: StopPoint) -> bool:
+        return point.reached(self.step, self.voice_seconds, self.spent)
 
     @property
     def budget_comes_first(self) -> bool:

@@ -123,18 +123,22 @@ def vocabulary_option(typed: str, cleaner: CleanerName | None = None) -> str:
         vocabulary = Vocabulary(symbols, cleaner or "plain")
     except InputError as error:
         raise _with_proposal(error, symbols) from error
-    unread = unread_symbols(vocabulary) if cleaner else ""
-    if not unread:
-        return symbols
-    named = listed_symbols(unread)
-    if cleaner == "english" and any(map(str.isalpha, unread.lower())):
-        raise InputError(
-            f"--cleaner english never reads {named}, only a to z and . , ; : ? ! ' -; add "
-            f"--cleaner plain to read text in the letters of its own language."
+    if cleaner and (unread := unread_symbols(vocabulary)):
+        raise _about_unread(unread, vocabulary)
+    return symbols
+
+
+def _about_unread(unread: str, vocabulary: Vocabulary) -> InputError:
+    """The refusal of symbols that are never read, with what to type instead."""
+    capitals = [symbol for symbol in unread if symbol != symbol.lower()]
+    if vocabulary.cleaner == "english" and not capitals and any(map(str.isalpha, unread)):
+        return InputError(
+            f"--cleaner english never reads {listed_symbols(unread)}, only a to z and "
+            f". , ; : ? ! ' -; add --cleaner plain to read text in the letters of its own language."
         )
-    refusal = InputError(f"The vocabulary has {_why_unread(unread[0], vocabulary)}.")
-    read = (symbol.lower() if symbol in unread else symbol for symbol in symbols[_RESERVED:])
-    raise _with_proposal(refusal, "".join(c for c in read if len(c) == 1 and c not in unread))
+    refusal = InputError(f"The vocabulary has {_why_unread((capitals or unread)[0], vocabulary)}.")
+    lower = [c.lower() if c in unread else c for c in vocabulary.symbols[_RESERVED:]]
+    return _with_proposal(refusal, "".join(c for c in lower if len(c) == 1 and c not in unread))
 
 
 def _with_proposal(error: InputError, symbols: str) -> InputError:
@@ -146,10 +150,10 @@ def _with_proposal(error: InputError, symbols: str) -> InputError:
 
 def _why_unread(symbol: str, vocabulary: Vocabulary) -> str:
     name = _quoted(symbol)
-    if vocabulary.cleaner == "english":
-        return f"{name}, but --cleaner english only reads a to z and . , ; : ? ! ' -"
     if symbol != symbol.lower():
         return f"the capital letter {name}, but text is read in lower case"
+    if vocabulary.cleaner == "english":
+        return f"{name}, but --cleaner english only reads a to z and . , ; : ? ! ' -"
     instead = vocabulary.clean(symbol)
     return f"{name}, but text is read with {_quoted(instead) if instead else 'a space'} instead"
 

@@ -76,6 +76,9 @@ def take_over_source(options: TrainOptions, voice: Voice, publisher: Publisher) 
     for network, path in found.items():
         if voice.newest(network) is not None:
             continue
+        if options.demo and network != options.network:
+            # An SSRN gives what it is fed the pitch of the speaker whom it knows.
+            continue
         source = load_checkpoint(path, with_optimizer=not has_ema(path))
         remedy = "give the folder of its voice with --from and a new one with --voice"
         _require_audio(source, voice.settings, path, f"{remedy}, to take over its {{}}")

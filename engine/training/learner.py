@@ -52,6 +52,8 @@ class Learner:
         self.precision = precision
         self.optimizer_start_step = 0
         """The step at which Adam started without moments; see `learning_rate`."""
+        self.base_step = 0
+        """The step of the weights that training began with, where the EMA begins too."""
         self.recovery = Recovery()
         """What divergence has changed: the learning rate, and the seed of batches and dropout."""
         self._seed = seed
@@ -85,8 +87,10 @@ class Learner:
         self._updates = 0
         self._guard.reset()
         if checkpoint is None:
+            self.base_step = 0
             self.load_weights(self._fresh_network().state_dict())
             return
+        self.base_step = checkpoint.base_step
         self.load_weights(checkpoint.weights, checkpoint.ema)
         self.optimizer_start_step = checkpoint.step
         if checkpoint.optimizer:
@@ -258,8 +262,10 @@ class Learner:
         decay = self.recipe.ema_decay
         if self._ema is None or decay is None:
             return
-        # Early in a run from fresh weights, a long memory would still be mostly noise.
-        decay = min(decay, (1 + step) / (10 + step))
+        # Early in training a long memory would be mostly of what it began with: of noise, or of
+        # another speaker.
+        made = step - self.base_step
+        decay = min(decay, (1 + made) / (10 + made))
         if skip.is_cpu:
             if not skip:
                 torch._foreach_lerp_(self._ema, list[Tensor](self._parameters), 1 - decay)

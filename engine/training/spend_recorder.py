@@ -52,6 +52,7 @@ class SpendRecorder:
         step, price = publisher.snapshot.step, voice.settings.price
         self.cost = CostMeter(network, step, price, self._spend_log)
         """What the run and the voice cost up to this moment."""
+        publisher.update(**self.cost.figures())
         # Held while the log is written, which may take long; not needed to close a period.
         self._writing = threading.Lock()
         # Held to change what is closed, and what waits for the log.
@@ -75,7 +76,7 @@ class SpendRecorder:
         return self._log_writer, self._open_writer
 
     def start(self) -> None:
-        """Show what was spent, and begin to watch the cost; returns at once."""
+        """Report what a killed process left, and begin to watch the cost; returns at once."""
         for writer in self.writers:
             writer.start()
         if self._recovered:
@@ -90,7 +91,6 @@ class SpendRecorder:
                 f"spend.jsonl is damaged: {which} cannot be read, and what was paid then is "
                 f"missing from all sums"
             )
-        self._publisher.update(**self.cost.figures())
         self._tracking.start()
 
     def record(self, step: int) -> None:

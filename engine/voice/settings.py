@@ -21,6 +21,7 @@ from engine.formatting import brief
 from engine.networks.specs import NetworkSpec, preset_spec
 from engine.serialization import Amount, Count, Positive, from_plain
 from engine.text.mapping import vocabulary_option
+from engine.text.plain import composed_symbols
 from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
 
 _HEADER = (
@@ -160,7 +161,11 @@ def _converted(values: dict[str, Any]) -> VoiceSettings:
     if price_auto:
         values = {**values, "price": 0.0, "price_auto": True}
     try:
-        return from_plain(values, VoiceSettings, "")
+        settings = from_plain(values, VoiceSettings, "")
+        # Typed as letters and accents apart, some come more than once: of no voice with weights.
+        if len(set(settings.symbols)) < len(settings.symbols):
+            settings = replace(settings, symbols=composed_symbols(settings.symbols))
+        return settings
     except InputError as error:
         message = str(error).removeprefix(": ").removeprefix("$.")
         raise InputError(message + _advice(message.partition(":")[0], values)) from None

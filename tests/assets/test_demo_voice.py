@@ -21,8 +21,7 @@ def size_of(folder: Path) -> int:
 
 def test_the_bundled_voice_and_corpus_are_small() -> None:
     assert size_of(DEMO_VOICE) <= 24_000_000
-    assert size_of(DEMO_CORPUS) <= 5_000_000
-    assert len(list((DEMO_CORPUS / "wavs").iterdir())) == 60
+    assert size_of(DEMO_CORPUS) <= 6_000_000
 
 
 def test_the_bundled_voice_has_both_networks_of_the_small_preset() -> None:

@@ -143,6 +143,7 @@ def test_held_out_sentences_are_new_and_of_trained_words(
     trained = [sentences.words_of(sentence) for sentence in training]
     assert not {tuple(sentences.words_of(one)) for one in demo} & set(map(tuple, trained))
     words = [sentences.words_of(sentence) for sentence in held_out]
+    assert min(sentences.nearness(sentences.words_of(one), words) for one in demo) >= 3
     assert len(words) == 40
     assert all(5 <= len(each) <= 8 for each in words)
     assert max(len(set(a) & set(b)) for a, b in combinations(words, 2)) <= 3
@@ -190,7 +191,7 @@ def test_flite_speaks_a_corpus_that_the_recogniser_understands(
 ) -> None:
     chosen = [4, 17, 31]
     spoken = [held_out[index] for index in chosen]
-    speak.write_corpus(spoken, tmp_path, "clip", "flac")
+    speak.write_corpus(spoken, tmp_path, "clip", speak.Recording(suffix="flac"))
     rows = [line.split("|") for line in (tmp_path / "metadata.csv").read_text().splitlines()]
     assert [row[1] for row in rows] == spoken
     for index, row in zip(chosen, rows, strict=True):
@@ -204,7 +205,7 @@ def test_flite_speaks_a_corpus_that_the_recogniser_understands(
 @needs_flite
 def test_the_same_sentence_is_spoken_in_the_same_bytes(tmp_path: Path, demo: list[str]) -> None:
     for folder in ("first", "second"):
-        speak.write_corpus(demo[:2], tmp_path / folder, "clip", "wav")
+        speak.write_corpus(demo[:2], tmp_path / folder, "clip", speak.Recording())
     for name in ("clip-01.wav", "clip-02.wav"):
         first, second = (tmp_path / folder / "wavs" / name for folder in ("first", "second"))
         assert first.read_bytes() == second.read_bytes()
@@ -262,9 +263,21 @@ def test_the_bundled_corpus_speaks_the_demos_sentences(demo: list[str]) -> None:
         line.split("|") for line in (DEMO_CORPUS / "metadata.csv").read_text("utf-8").splitlines()
     ]
     assert [row[2] for row in rows] == demo
+    assert len(set(demo)) == 155
     files = [DEMO_CORPUS / "wavs" / f"{row[0]}.flac" for row in rows]
-    assert sum(path.stat().st_size for path in files) < 5_000_000
-    for path in files:
-        clip = soundfile.info(path)
-        assert (clip.samplerate, clip.channels, clip.subtype) == (22050, 1, "PCM_16")
-        assert 2.0 <= clip.duration <= 4.0
+    clips = [soundfile.info(path) for path in files]
+    assert {(clip.samplerate, clip.channels, clip.subtype) for clip in clips} == {
+        (16000, 1, "PCM_16")
+    }
+    assert 360 <= sum(clip.duration for clip in clips) <= 400
+    assert all(1.8 <= clip.duration <= 3.5 for clip in clips)
+
+
+@needs_flite
+def test_the_demo_is_another_speaker_in_fourteen_bits(tmp_path: Path, demo: list[str]) -> None:
+    recording = speak.Recording("rms", "flac", 16000, 14)
+    speak.write_corpus(demo[:1], tmp_path, "demo", recording)
+    ours = soundfile.read(tmp_path / "wavs" / "demo-01.flac", dtype="int16")[0]
+    bundled = soundfile.read(DEMO_CORPUS / "wavs" / "demo-001.flac", dtype="int16")[0]
+    assert np.array_equal(ours, bundled)
+    assert not (ours % 4).any()

@@ -41,8 +41,9 @@ async def test_a_key_answers_and_the_question_of_leaving_stays():
         # The line on top says what it did; a message would cover the advice.
         assert run.notes == ""
         await run.press("q")
-        await run.change(phase=Phase.PREPARING, seconds_to_start=None)
         assert "Training has not started; nothing is lost." in run.text
+        await run.change(phase=Phase.PREPARING, seconds_to_start=None)
+        assert "The run is preparing." in run.text
         await run.press("escape")
         await run.look()
         assert run.at_home
@@ -142,7 +143,7 @@ async def test_leaving_before_training_says_that_nothing_is_lost(keys, sent, rea
     async with opened(checked()) as run:
         await run.press(keys[0])
         assert "Training has not started; nothing is lost." in run.text
-        assert "train on the usable clips without the screen" in run.text
+        assert "leave; it trains on the usable clips" in run.text
         await run.press(keys[1])
     assert run.sent == sent
     assert run.reason is reason

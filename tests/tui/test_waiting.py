@@ -1,6 +1,8 @@
 """A run that waits for a person and ends by itself: what screens say, and what keys do."""
 
+from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 from fake_session import NOON, training
@@ -10,7 +12,8 @@ from textual import events
 
 from engine.run.commands import KeyPressed
 from engine.run.snapshot import Phase, Snapshot
-from tui.process.endings import describe_end
+from engine.run.stop import StopPoint
+from tui.process.endings import closing_lines, describe_end, next_lines
 from tui.process.headless import line_about
 
 ENDS = NOON.timestamp() + 300
@@ -35,6 +38,22 @@ async def test_a_screen_says_when_the_wait_ends_and_closes_then():
         because = "nobody pressed a key for 5 minutes"
         await run.change(phase=Phase.FAILED, failure="it diverged", ended_because=because)
         assert not run.app.is_running
+
+
+async def test_the_demo_says_at_its_stop_what_comes_next():
+    stopped = waiting(demo=True, stop=StopPoint(step=871_204), voice_folder=Path("voices/demo"))
+    async with opened(stopped) as run:
+        assert "Stopped at 871,204, saved.  a hear it · e sentence · s later stop · q" in run.text
+        sharpen = "voicecoach demo --voice voices/demo --network ssrn"
+        assert f"Next, for a clearer sound: {sharpen}" in run.text
+    first, *_, last = closing_lines(stopped, stopped, "saved")
+    assert first == "saved"
+    train = "voicecoach train recordings --voice voices/mine --from voices/demo"
+    assert last.split(":") == ["to train on them", f"{train:>{len(last) - 17}}"]
+    # A train run, a demo before its stop and one at its SSRN's have other things to say.
+    assert not list(next_lines(replace(stopped, demo=False)))
+    assert not list(next_lines(replace(stopped, step=871_203)))
+    assert sharpen not in "".join(next_lines(replace(stopped, network="ssrn")))
 
 
 async def test_a_screen_that_only_reads_says_whose_keys_count():

@@ -114,6 +114,36 @@ async def test_the_status_stays_above_a_maximised_panel():
 
 
 @pytest.mark.slow
+async def test_on_a_short_screen_tab_finds_samples_and_log():
+    async with opened(training(), size=(53, 20)) as run:
+        await run.press("tab")
+        for title in ("attention · 871k", "samples ·", "─ log ─", "loss · best") * 2:
+            await run.press("tab")
+            await run.pause()
+            assert title in run.text
+            alone = title in ("samples ·", "─ log ─")
+            assert ("attention" not in run.text) is alone
+
+
+@pytest.mark.slow
+async def test_a_narrow_footer_cuts_off_neither_help_nor_quit():
+    async with opened(training()) as run:
+        for width, bottom in (
+            (53, "a s c p r e k tab ? help q quit"),
+            (64, "a audition s stop at c checkpoint p r e k tab ? help q quit"),
+            (80, "a audition s stop at c checkpoint p pause r replay e sentence k ? help q quit"),
+            (20, "a s c p r e k ? q"),
+        ):
+            await run.resize((width, 20 if width < 80 else 24))
+            await run.look()
+            shown = " ".join(run.lines[-1].split())
+            assert shown.startswith(bottom[:12])
+            assert shown.endswith(bottom[-3:])
+            if width > 20:
+                assert shown == bottom
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("size", "said"),
     [((80, 24), "loss · best • 0.5165 at 10,000"), ((120, 40), "best held-out 0.5165 at 10,000")],

@@ -1,11 +1,13 @@
-"""`voicecoach demo`: a small training run from start to finish."""
+"""`voicecoach demo`: the bundled voice learns another speaker."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from engine.choices import NetworkName
 from engine.run.options import TrainOptions, parse_budget_option, parse_price, parse_stop_option
+from engine.run.stop import STOP_FORMS_IN_A_SHELL
 from tui.command_line import (
     AsciiOption,
     AutoPriceOption,
@@ -13,7 +15,6 @@ from tui.command_line import (
     DeviceOption,
     HeadlessOption,
     HoldOption,
-    StopOption,
     app,
     reports_errors,
 )
@@ -26,7 +27,18 @@ def demo(
     voice: Annotated[Path, typer.Option(help="The voice folder to create or continue.")] = Path(
         "voices/demo"
     ),
-    stop_at: StopOption = None,
+    network: Annotated[
+        NetworkName,
+        typer.Option(help="Which network to train: text2mel first; ssrn makes its sound clearer."),
+    ] = "text2mel",
+    stop_at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHEN",
+            help=f"When to stop: {STOP_FORMS_IN_A_SHELL}, or none.",
+            show_default="the previous run's stop, if not reached; otherwise some minutes more",
+        ),
+    ] = None,
     price: AutoPriceOption = None,
     budget: BudgetOption = None,
     device: DeviceOption = "auto",
@@ -34,7 +46,7 @@ def demo(
     headless: HeadlessOption = False,
     ascii_only: AsciiOption = None,
 ) -> int:
-    """Fine-tune the bundled voice on the bundled recordings: a small run, start to finish."""
+    """Teach the bundled voice another speaker from six minutes of bundled recordings."""
 
     def make_options() -> TrainOptions:
         from engine.jobs.demo import demo_options
@@ -43,6 +55,7 @@ def demo(
 
     options = TrainOptions(
         voice,
+        network=network,
         stop=None if stop_at is None else parse_stop_option(stop_at),
         price=None if price is None else parse_price(price),
         budget=None if budget is None else parse_budget_option(budget),

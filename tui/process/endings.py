@@ -110,6 +110,14 @@ def closing_lines(before_end: Snapshot, last: Snapshot, how: str) -> Iterator[st
             yield f"{event.severity}: {event.text}"
     yield how
     yield from filter(None, [describe_rent(last)])
+    yield from next_lines(last)
+
+
+def next_lines(last: Snapshot) -> Iterator[str]:
+    """Yield what may be done next, a shell command each, where the run says so."""
+    width = max((len(what) for what, _ in last.next_commands), default=0)
+    for what, command in last.next_commands:
+        yield f"{what + ':':{width + 1}}  {command}"
 
 
 def events_after(known: Event | None, events: tuple[Event, ...]) -> tuple[Event, ...]:

@@ -17,7 +17,7 @@ from engine.run.snapshot import Event, Phase, Snapshot
 from engine.run.stop import AlreadyThereError
 from engine.session import Session
 from tui import formatting
-from tui.process.endings import LastWait, describe_outcome, describe_rent, events_after
+from tui.process.endings import LastWait, describe_outcome, describe_rent, events_after, next_lines
 from tui.process.logs import open_log
 from tui.process.signals import SignalWatch, exit_code
 from tui.process.streams import OutputError, let_go_of_standard_streams
@@ -63,6 +63,8 @@ def train_headless(make_options: Callable[[], TrainOptions], first_line: str = "
         sys.stderr.write(f"{printable(how)}\n")
     if rent := describe_rent(last):
         lines.write(rent)
+    for line in next_lines(last):
+        lines.write(line)
     watch.close()
     return exit_code(session.error, interrupted=last.interrupted)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from textwrap import wrap
 from typing import ClassVar
 
 from textual import events
@@ -15,6 +16,11 @@ from textual.widgets._footer import FooterKey
 
 from tui.keys import Key, Moment, find
 from tui.screens.dialog import Dialog
+
+_MIN_HELP_WIDTH, _MAX_HELP_WIDTH = 12, 59
+"""Columns of what a key does, behind the key."""
+_FIRST_WIDTH_WITH_LABELS = 60
+"""Columns below which a footer has letters alone, help and quit excepted."""
 
 
 class KeyedScreen(Screen[None]):
@@ -96,7 +102,7 @@ class HelpDialog(Dialog[None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog -tall") as box:
             box.border_title = "keys"
-            box.border_subtitle = "esc closes"
+            box.border_subtitle = "↑ ↓ scroll · esc closes"
             yield Static(Content("\n").join(self._lines()))
 
     def _lines(self) -> list[Content]:
@@ -118,40 +124,97 @@ class HelpDialog(Dialog[None]):
     def _display(self, key: Key) -> str:
         return " ".join(map(self.app.get_key_display, Binding.make_bindings([key.binding])))
 
-    @staticmethod
-    def _line(keys: str, does: str, why: str = "") -> Content:
-        return Content.assemble(
-            (f"{keys:>7}  ", "$quiet" if why else "bold $training"),
-            (does, "$quiet" if why else ""),
-            (f"\n         not now: {why}" if why else "", "italic $quiet"),
-        )
+    def _line(self, keys: str, does: str, why: str = "") -> Content:
+        room = max(_MIN_HELP_WIDTH, min(_MAX_HELP_WIDTH, self.app.size.width * 96 // 100 - 15))
+        lines = [("", line) for line in wrap(does, room)]
+        lines += [("italic ", line) for line in wrap(f"not now: {why}", room) if why]
+        parts = [(f"{keys:>7}  ", "$quiet" if why else "bold $training")]
+        for place, (style, text) in enumerate(lines):
+            before = f"\n{'':9}" if place else ""
+            parts.append((before + text, f"{style}$quiet" if why else ""))
+        return Content.assemble(*parts)
 
 
 class KeysFooter(Footer):
     """The keys in the order of the screen's table, wherever the focus is.
 
-    Each carries its action as a class, so that a narrow screen can choose.
+    Where there is no room for all labels, letters stand alone.
     """
 
     def __init__(self) -> None:
         super().__init__(show_command_palette=False, compact=True)
+        self._composed: list[str | None] = []
 
     def compose(self) -> ComposeResult:
         """Show every key that means something here."""
         screen = self.screen
         assert isinstance(screen, KeyedScreen)
         moment = screen.moment
-        for key in screen.KEYS:
-            why = key.why_disabled(moment)
-            if not key.show or key.is_absent(moment) or (why and screen.DROPS_DISABLED):
+        keys = self._keys()
+        self._composed = self._labels(keys)
+        for key, label in zip(keys, self._composed, strict=True):
+            if label is None:
                 continue
-            name = key.names.split(",")[0]
             yield FooterKey(
-                name,
-                self.app.get_key_display(replace(key.binding, key=name)),
-                key.label,
+                _first_name(key),
+                self._display(key),
+                label,
                 key.action,
-                disabled=bool(why),
+                disabled=bool(key.why_disabled(moment)),
                 tooltip=key.words(moment),
-                classes=f"-{key.action.replace('_', '-')}",
             )
+
+    async def on_resize(self) -> None:
+        """Choose the labels anew where the width calls for others."""
+        if self._labels(self._keys()) != self._composed:
+            await self.recompose()
+
+    def _keys(self) -> list[Key]:
+        screen = self.screen
+        assert isinstance(screen, KeyedScreen)
+        moment = screen.moment
+        return [
+            key
+            for key in screen.KEYS
+            if (key.show or (key.finds_hidden and screen.has_class("-short")))
+            and not key.is_absent(moment)
+            and not (screen.DROPS_DISABLED and key.why_disabled(moment))
+        ]
+
+    def _labels(self, keys: Sequence[Key]) -> list[str | None]:
+        return fitting_labels(
+            [(self._display(key), key.label) for key in keys], self.app.size.width
+        )
+
+    def _display(self, key: Key) -> str:
+        return self.app.get_key_display(replace(key.binding, key=_first_name(key)))
+
+
+def _first_name(key: Key) -> str:
+    return key.names.split(",")[0]
+
+
+def fitting_labels(keys: Sequence[tuple[str, str]], width: int) -> list[str | None]:
+    """Choose what stands behind each key of a footer, so that none is cut off.
+
+    Of keys and their labels, the last two, help and quit, keep theirs longest; the others lose
+    them from the end, and all of them below 60 columns. None leaves the key itself out.
+    """
+    others = range(len(keys) - 2)
+    labels: list[str | None] = [label for _, label in keys]
+    if width < _FIRST_WIDTH_WITH_LABELS:
+        labels[:-2] = [""] * len(others)
+
+    def is_too_wide() -> bool:
+        cells = (
+            len(key) + 1 + (len(label) + 1 if label else 0)
+            for (key, _), label in zip(keys, labels, strict=True)
+            if label is not None
+        )
+        return sum(cells) - 1 > width
+
+    for instead, places in (("", [*reversed(others), -2, -1]), (None, [*reversed(others)])):
+        for place in places:
+            if is_too_wide():
+                labels[place] = instead
+    return labels

@@ -13,6 +13,8 @@ class Panels(Vertical):
         self._rows = {"plots": plots, "lists": lists}
         self._order = [*plots, *lists]
         self._whole: Widget | None = None
+        self._maximised = False
+        """Whether the person asked for one panel alone."""
         self._left_out: Widget | None = None
 
     def compose(self) -> ComposeResult:
@@ -23,16 +25,23 @@ class Panels(Vertical):
     def maximise(self) -> None:
         """Give the focused panel, else the first, all the room; or give the room back."""
         chosen = self._focused or self._order[0]
-        self._show_alone(None if self._whole is not None else chosen)
+        self._maximised = self._whole is None
+        self._show_alone(chosen if self._maximised else None)
 
     def next(self) -> None:
-        """Focus the next panel in sight; a panel that is alone makes room for the next."""
-        if self._whole is None:
-            self.screen.focus_next(".panel")
-            return
+        """Focus the next panel; one that has no room beside the others is shown alone."""
         there = [panel for panel in self._order if panel is not self._left_out]
-        place = there.index(self._whole) + 1
-        self._show_alone(there[place % len(there)])
+        now = self._whole or self._focused
+        panel = there[(there.index(now) + 1) % len(there)] if now in there else there[0]
+        if self._maximised or (panel in self._rows["lists"] and self._lists_have_no_room):
+            self._show_alone(panel)
+        else:
+            self._show_alone(None)
+            panel.focus()
+
+    @property
+    def _lists_have_no_room(self) -> bool:
+        return self.screen.has_class("-short")
 
     def leave_out(self, panel: Widget | None) -> None:
         """Hide a panel that has nothing to show in this run."""

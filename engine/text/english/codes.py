@@ -97,7 +97,7 @@ _MANY = re.compile(
 
 @codes_spoken.reads(
     rf"((?<!\w)(?:{any_of('paired_after')})[ -]|(?<![\w-])I-|(?<![\w.,-])(?=7[0-8]7-))"
-    r"([A-Z]{0,2}) ?(\d{1,4})(?:-(\d{1,3}))?(s?)(?=[A-Z]?(?!\w|[.,:-]\d))"
+    r"([A-Z]{0,2}) ?(\d{1,4})(?:-(\d{1,3}))?(s?)(?=[A-Z]{0,2}(?!\w|[.,:-]\d))"
 )
 def _in_pairs(found: Found) -> str | None:
     name, letters, number, variant, several = found.groups()

@@ -1,5 +1,7 @@
 """The real engine behind its socket: whoever comes, goes or steers, it makes the same steps."""
 
+from pathlib import Path
+
 import pytest
 
 from engine.attach.client import RemoteSession, ask_status
@@ -18,9 +20,10 @@ def at_stop(snapshot):
     return snapshot.phase is Phase.AT_STOP
 
 
-def test_an_attached_screen_sees_what_the_own_one_sees(make_voice, training):
+def test_an_attached_screen_sees_what_the_own_one_sees(make_voice, training, monkeypatch):
     voice = make_voice(text2mel=100)
-    session = training.start(voice, "+12", attended=True)
+    monkeypatch.chdir(voice.folder.parent)
+    session = training.start(Path(voice.folder.name), "+12", attended=True)
     remote = RemoteSession(voice.folder)
     training.until(session, at_stop)
     for _ in range(2000):
@@ -34,6 +37,9 @@ def test_an_attached_screen_sees_what_the_own_one_sees(make_voice, training):
     shapes = [plot.weights.shape for plot in own.attention]
     assert [plot.weights.shape for plot in seen.attention] == shapes
     assert ask_status(voice.folder, 20).screens == 2
+    # What `ps` says to type, in any folder, should the run be killed.
+    [resume] = [run.resume for run in known_runs() if run.voice_folder == voice.folder]
+    assert resume == f"voicecoach train --voice {voice.folder} --stop-at +12"
     remote.send(StopAt(parse_stop("+3")))
     training.until(session, lambda s: at_stop(s) and s.step == 115)
     remote.send(Finish())

@@ -12,7 +12,7 @@ BBC = Vocabulary(BBC_SYMBOLS)
 
 @pytest.fixture(scope="module")
 def everyday() -> list[str]:
-    """The sentences of the demo: 160 of them, of everyday words."""
+    """Sentences of the demo and its voice: 255 of them, of everyday words."""
     lines = [
         line
         for name in ("demo.txt", "varied.txt", "held-out.txt")
@@ -100,3 +100,10 @@ def test_borrowed_words_are_no_other_language() -> None:
     texts += ["The café is naïve.", "Привет"]
     unknown = unknown_characters(dict(enumerate(texts)), BBC)
     assert list(language_findings(texts, unknown, BBC)) == []
+
+
+def test_vowel_signs_are_letters() -> None:
+    hindi = Vocabulary("PE हिन्दी।", "plain")
+    [letters, marks] = coverage_findings(measure_coverage(["न्द"], hindi))
+    assert (letters.kind, letters.figure) == ("absent-letters", "ह, 'ि' (U+093F), 'ी' (U+0940)")
+    assert (marks.kind, marks.figure) == ("absent-marks", "“।”")

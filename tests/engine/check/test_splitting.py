@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 from numpy.typing import NDArray
-from paths import DEMO_CORPUS
+from paths import DEMO_CORPUS, DEMO_VOICE
 
 from engine.check.levels import measure_levels
 from engine.jobs.clean import clean
@@ -40,14 +40,17 @@ def write_corpus(folder: Path, texts: dict[str, str]) -> None:
 
 
 @pytest.mark.slow
-def test_joined_clips_are_split_where_they_were_joined(tmp_path: Path) -> None:
+@pytest.mark.parametrize("against", [None, DEMO_VOICE])
+def test_joined_clips_are_split_where_they_were_joined(
+    tmp_path: Path, against: Path | None
+) -> None:
     texts = {
-        # Without marks, with the first sentence's text lost, and with another id like a part's.
+        # Without marks; with the text of the first sentence lost.
         "long-4": " ".join(text for _, text in JOINED["long-4"]).replace(".", "").replace(",", ""),
         "long-8": " ".join(text for _, text in JOINED["long-8"][1:]),
     }
     write_corpus(tmp_path / "corpus", texts)
-    cleaned = clean(tmp_path / "corpus", tmp_path / "out")
+    cleaned = clean(tmp_path / "corpus", tmp_path / "out", against=against)
     lines = (tmp_path / "out" / "metadata.csv").read_text().splitlines()
     rows = dict(line.split("|") for line in lines)
     report = json.loads((tmp_path / "out" / "clean.json").read_text())

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import soxr
 from paths import DEMO_CORPUS, SPEECH
 from planted_sound import CHANGES, RATE, Samples, to_rate
 
@@ -60,7 +61,7 @@ def check(folder: Path, **how: Callable) -> Survey:
 
 
 def speech_corpus(folder: Path, demo_clips: int) -> Path:
-    """Three clips of real speech, and of the demo's voice so many, in 16-bit WAV."""
+    """Three clips of real speech, and so many of the demo's speaker, in 16-bit WAV."""
     (folder / "wavs").mkdir()
     rows = []
     for source, count in ((SPEECH, 3), (DEMO_CORPUS, demo_clips)):
@@ -68,7 +69,8 @@ def speech_corpus(folder: Path, demo_clips: int) -> Path:
             clip_id, *_, text = line.split("|")
             rows.append(f"{clip_id}|{text}")
             samples, rate = soundfile.read(source / "wavs" / f"{clip_id}.flac")
-            soundfile.write(folder / "wavs" / f"{clip_id}.wav", samples, rate)
+            samples = soxr.resample(samples, rate, RATE)
+            soundfile.write(folder / "wavs" / f"{clip_id}.wav", samples, RATE)
     (folder / "metadata.csv").write_text("\n".join(rows))
     return folder
 
@@ -213,6 +215,14 @@ def test_second_of_two_copies_with_the_same_words_is_left_out(corpus: Corpus) ->
     (found,) = [f for f in corpus.report().findings if f.kind == "duplicate-recording"]
     assert (found.severity, found.line) == ("error", 4)
     assert corpus.lines[0].clip_id in found.figure
+
+
+def test_sound_that_most_recordings_have_leaves_none_out(corpus: Corpus) -> None:
+    for place in range(4):
+        plant(corpus, "in noise", place)
+    report = corpus.report()
+    assert (report.usable, report.left_out) == (7, ())
+    assert {f.severity for f in report.findings if f.kind == "noisy"} == {"warning"}
 
 
 def test_fault_of_all_recordings_is_reported_once(corpus: Corpus) -> None:

@@ -1,4 +1,4 @@
-"""`check --deep` on the bundled voice and clips of its corpus with planted faults."""
+"""`check --deep` on the bundled voice and clips of its speaker with planted faults."""
 
 import dataclasses
 import shutil
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
-from paths import DEMO_CORPUS, DEMO_VOICE
+from paths import DEMO_VOICE, SLT
 
 from engine.check.report import TranscriptScore
 from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
@@ -21,18 +21,18 @@ from engine.text.vocabulary import BBC_SYMBOLS
 from engine.voice.folder import Voice
 
 pytestmark = pytest.mark.slow
-CORPUS, VOICE = DEMO_CORPUS, DEMO_VOICE
+CORPUS, VOICE = SLT, DEMO_VOICE
 TEXTS = {
     clip_id: text
     for clip_id, _, text in (
         line.split("|") for line in (CORPUS / "metadata.csv").read_text("utf-8").splitlines()
     )
 }
-DOZEN = [f"demo-{number:02d}" for number in range(1, 13)]
+DOZEN = [f"slt-{number:02d}" for number in range(1, 13)]
 
 
 def plant(folder: Path, changes: Mapping[str, str], clips: list[str] = DOZEN) -> Path:
-    """A corpus of demo clips, some with other transcripts."""
+    """A corpus of the clips, some with other transcripts."""
     (folder / "wavs").mkdir(parents=True)
     for clip_id in clips:
         shutil.copy(CORPUS / "wavs" / f"{clip_id}.flac", folder / "wavs")
@@ -49,7 +49,7 @@ def swapped(*pairs: tuple[str, str]) -> dict[str, str]:
     return {a: TEXTS[b] for pair in pairs for a, b in (pair, pair[::-1])}
 
 
-PLANTED = swapped(("demo-01", "demo-02"), ("demo-04", "demo-08"))
+PLANTED = swapped(("slt-01", "slt-02"), ("slt-04", "slt-08"))
 """One pair of nearly equal length, one of very different length."""
 
 
@@ -64,8 +64,8 @@ def test_swapped_transcripts_are_on_top_and_suspicious(planted):
     assert all(score.score >= 1 for score in planted[:4])
     assert all(score.score < 1 for score in planted[4:])
     assert list(planted) == sorted(planted, key=lambda score: -score.score)
-    wrong = next(score for score in planted if score.clip_id == "demo-01")
-    assert (wrong.line, wrong.text) == (1, TEXTS["demo-02"].lower())
+    wrong = next(score for score in planted if score.clip_id == "slt-01")
+    assert (wrong.line, wrong.text) == (1, TEXTS["slt-02"].lower())
     right = planted[-1]
     # Only the right transcript helps to predict a clip.
     assert wrong.loss > 0.8 * wrong.other_loss
@@ -80,11 +80,11 @@ def test_correct_corpus_has_nothing_suspicious(tmp_path):
 
 def test_missing_and_extra_words_are_on_top(tmp_path):
     changes = {
-        "demo-03": TEXTS["demo-03"] + " " + TEXTS["demo-05"],
-        "demo-07": "We missed the last bus.",
+        "slt-03": TEXTS["slt-03"] + " " + TEXTS["slt-05"],
+        "slt-07": "We missed the last bus.",
     }
     scores = rank(VOICE, plant(tmp_path / "corpus", changes))
-    assert {score.clip_id for score in scores[:2]} == {"demo-03", "demo-07"}
+    assert {score.clip_id for score in scores[:2]} == {"slt-03", "slt-07"}
     assert [score.score >= 1 for score in scores].count(True) == 2
     # Attention cannot keep a steady pace through a text that is not what is spoken.
     paces = [score.off_diagonal for score in scores]
@@ -103,7 +103,7 @@ def test_same_corpus_is_ranked_the_same_and_unchanged(tmp_path, planted):
 
 def test_another_speaker_is_judged_too(tmp_path):
     """The same clips deeper and slower: a longer vocal tract, a lower voice."""
-    changes = swapped(("demo-01", "demo-02"), ("demo-04", "demo-05"))
+    changes = swapped(("slt-01", "slt-02"), ("slt-04", "slt-05"))
     corpus = plant(tmp_path / "corpus", changes)
     for path in sorted((corpus / "wavs").iterdir()):
         sound, rate = soundfile.read(path)
@@ -167,8 +167,8 @@ def test_network_that_sees_padding_gets_full_length_texts(tmp_path):
     spec = dataclasses.replace(checkpoint.spec, mask_text=False)
     save_checkpoint(dataclasses.replace(checkpoint, spec=spec), entry.path)
     assert checkpoint.symbols == BBC_SYMBOLS
-    scores = rank(voice.folder, plant(tmp_path / "corpus", swapped(("demo-01", "demo-02"))))
-    assert {score.clip_id for score in scores[:2]} == {"demo-01", "demo-02"}
+    scores = rank(voice.folder, plant(tmp_path / "corpus", swapped(("slt-01", "slt-02"))))
+    assert {score.clip_id for score in scores[:2]} == {"slt-01", "slt-02"}
 
 
 @pytest.mark.parametrize(("focus", "judges"), [(0.01, False), (0.09, False), (0.4, True)])

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from engine.choices import NETWORKS
 from engine.errors import EngineError, InputError
 from engine.jobs import demo
-from engine.jobs.demo import demo_options
+from engine.jobs.demo import DEMO_STOPS, demo_options
 from engine.machine.lock import acquire_lock
 from engine.run.commands import Finish
 from engine.run.options import TrainOptions
 from engine.run.snapshot import Phase
+from engine.run.stop import StopPoint, StoredStop, parse_stop, store_stop
 from engine.voice.folder import Voice
 
 pytestmark = pytest.mark.slow
@@ -44,17 +46,21 @@ def test_a_demo_that_has_just_begun_is_left_alone(assets, tmp_path, other):
 def test_the_demo_goes_on_from_the_bundled_voice(assets, tmp_path, training):
     folder = tmp_path / "demo"
 
-    def run(stop):
-        options = demo_options(TrainOptions(folder))
-        return training.end(
-            training.start(folder, stop, dataset=options.dataset, source=options.source)
-        )
+    def run(stop, network="text2mel"):
+        options = demo_options(TrainOptions(folder, network=network))
+        given = {"dataset": options.dataset, "source": options.source, "demo": True}
+        return training.end(training.start(folder, stop, network=network, **given))
 
     snapshot = run("+2")
     assert (snapshot.failure, snapshot.step, snapshot.base_step) == ("", 857, 855)
     voice = Voice.open(folder)
     assert voice.dataset == folder / "corpus"
-    assert voice.newest("ssrn").step == 767
+    # The bundled SSRN would speak with the bundled speaker's pitch.
+    assert voice.newest("ssrn") is None
+    assert snapshot.next_commands[0][1] == f"voicecoach demo --voice {folder} --network ssrn"
+    snapshot = run("+1", "ssrn")
+    assert (snapshot.base_step, voice.newest("ssrn").step) == (767, 768)
+    assert snapshot.next_commands[0][1].startswith('voicecoach say "')
     assert run("+1").step == 858
     # It stands on its own, wherever it goes.
     shutil.rmtree(assets)
@@ -66,10 +72,26 @@ def test_the_demo_goes_on_from_the_bundled_voice(assets, tmp_path, training):
 def test_options_stay_and_a_copy_that_was_cut_off_is_completed(assets, tmp_path):
     corpus = tmp_path / "demo" / "corpus"
     (corpus / "wavs").mkdir(parents=True)
-    given = TrainOptions(tmp_path / "demo", price=2.0, device="cpu", checkpoint_every=7)
-    assert demo_options(given) == replace(given, dataset=corpus, source=assets / "voice")
+    stop = parse_stop("2h")
+    given = TrainOptions(tmp_path / "demo", price=2.0, device="cpu", stop=stop)
+    expected = replace(given, demo=True, dataset=corpus, source=assets / "voice")
+    assert demo_options(given) == expected
     copied = sorted(path.name for path in corpus.rglob("*"))
     assert copied == sorted(path.name for path in (assets / "corpus").rglob("*"))
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_demo_stops_by_itself_and_again(make_voice, network):
+    folder = make_voice("demo", text2mel=855, ssrn=767).folder
+    options = TrainOptions(folder, network=network)
+    rule = parse_stop(DEMO_STOPS[network])
+    assert demo_options(options).stop == rule
+    # A stop that is ahead stays; once it is reached, as many steps more are made.
+    store_stop(folder / network, StoredStop(StopPoint(step=9_000), "9k"))
+    assert demo_options(options).stop is None
+    store_stop(folder / network, None)
+    assert demo_options(options).stop == rule
+    assert demo_options(replace(options, stop="none")).stop == "none"
 
 
 def test_a_demo_that_ended_before_it_had_its_weights_gets_them(assets, tmp_path, training):

@@ -143,6 +143,7 @@ def test_vocabulary_is_taken_in_the_form_of_texts(typed: str, meant: str) -> Non
     [
         ("PE abcÄß", "plain", "the capital letter 'Ä'", "'PE abcäß'"),
         ("PE abA", "plain", "the capital letter 'A'", "'PE ab'"),
+        ("PE abQc7", "english", "the capital letter 'Q'", "'PE abqc'"),
         ("PE ab\u00a0", "plain", "U+00A0", "'PE ab'"),
         ("PE ab\u200b", "plain", "invisible characters: U+200B", "'PE ab'"),
         ("PE ab\x07", "plain", "invisible characters: U+0007", "'PE ab'"),

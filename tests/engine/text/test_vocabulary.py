@@ -11,6 +11,7 @@ from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary, split_sentences
 
 BBC = Vocabulary(BBC_SYMBOLS, "plain")
 ENGLISH = Vocabulary(BBC_SYMBOLS)
+ENGLISH.clean("A.B!com, 5 p!m. 1²")  # its tables are read at first use, which takes a moment
 VOCABULARIES = [
     ENGLISH,
     BBC,
@@ -162,6 +163,13 @@ def test_sentences_are_spoken_one_by_one() -> None:
         "a line",
         "another, of . m",
     ]
+
+
+def test_sentences_end_in_every_script() -> None:
+    hindi = Vocabulary("PE नमस्ते।", "plain")
+    assert split_sentences("नमस्ते। सत।", hindi, 99) == ["नमस्ते।", "सत।"]
+    chinese = Vocabulary("PE 你好。？", "plain")
+    assert split_sentences("你好。“好？”你", chinese, 99) == ["你好。", "好？", "你"]
 
 
 def test_long_sentences_are_cut_at_marks_then_spaces() -> None:

@@ -107,6 +107,17 @@ def test_evaluation_uses_the_ema_which_moves_slowly(batch):
     assert float(without_ema.evaluate(batch)[0].total) == pytest.approx(expected)
 
 
+def test_ema_soon_leaves_the_weights_that_training_began_with(batch):
+    learner = make_learner(recipe=replace(RECIPE, restart_steps=1))
+    first = weights_of(learner)
+    learner.restore(replace(checkpoint_of(learner, 10_000), base_step=10_000, ema={}, optimizer={}))
+    for step in range(10_001, 10_041):
+        learner.step(batch, step)
+    ema, name = learner.ema_weights(), "audio_encoder.layers.0.convolution.weight"
+    moved = (weights_of(learner)[name] - first[name]).norm()
+    assert (ema[name] - first[name]).norm() > 0.5 * moved
+
+
 def test_evaluation_changes_nothing(batch):
     learner = make_learner()
     learner.step(batch, 1)

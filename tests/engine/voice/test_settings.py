@@ -50,6 +50,12 @@ def test_a_file_of_the_first_version_is_read():
     assert parse_settings(text, PATH) == replace(SETTINGS, dataset=None)
 
 
+def test_symbols_may_be_typed_in_any_unicode_form():
+    assert parse_settings(whole('symbols = "PE aoa\u0308o\u0308"'), PATH).symbols == "PE aoäö"
+    # Weights may have been trained with letters and accents apart.
+    assert parse_settings(whole('symbols = "PE aoz\u0301"'), PATH).symbols == "PE aoz\u0301"
+
+
 def test_whole_numbers_will_do_for_fractions():
     settings = parse_settings(whole("price = 1", "dropout = 0"), PATH)
     assert (settings.price, settings.dropout) == (1.0, 0.0)
