@@ -122,6 +122,8 @@ def _no_original(moment: Moment) -> str:
 
 
 def _few_plots(moment: Moment) -> str:
+    if moment.snapshot.network == "ssrn":
+        return "SSRN has no attention"
     return "" if moment.plots > 1 else "there is only one attention plot"
 
 

@@ -11,8 +11,9 @@ import msgspec
 
 from engine.attach.messages import Growth, Update
 from engine.errors import InputError
-from engine.run.snapshot import AttentionPlot, Snapshot, shades, weights_of
+from engine.run.snapshot import AttentionPlot, Snapshot
 from engine.serialization import from_msgpack, to_msgpack
+from engine.voice.attention_plots import shades, weights_of
 
 _HINTS = get_type_hints(Snapshot)
 _GROWING = {name for name, hint in _HINTS.items() if get_args(hint)[1:] == (Ellipsis,)}

@@ -22,10 +22,12 @@ _MANY, _ALMOST_ALL = 10, 0.9
 _REPORTED_ONCE = frozenset(
     (
         *("other-rate", "low-rate", "stereo", "many-channels", "dead-channel", "misnamed"),
-        *("upsampled", "8-bit", "lossy-coding", "quiet", "noisy", "hum", "dc-offset"),
+        *("upsampled", "8-bit", "lossy-coding", "quiet", "noisy", "clipped", "hum", "dc-offset"),
         *("leading-pause", "trailing-pause", "inner-pause", "cut-off"),
     )
 )
+# Kinds that are no fault of a clip where at least so many, and half of all recordings, have them.
+_OF_ITS_SOUND, _FEW, _MOSTLY = ("clipped", "noisy", "dc-offset"), 4, 0.5
 # Seconds by which copies may differ in length, and the correlation of their fingerprints: that of
 # other clips of LJ Speech is 0.7 at most, of copies in other formats 0.98 and more.
 _SAME_LENGTH, _SAME = 0.03, 0.96
@@ -52,7 +54,7 @@ def compare_recordings(
         *_mixed_rates(recordings, sample_rate),
         *_outliers_in_level(recordings, levels),
     ]
-    single, common = _separate(found, len(recordings))
+    single, common = _separate(_of_the_corpus(found, len(recordings)), len(recordings))
     place = {id(each): number for number, each in enumerate(recordings)}
     single.sort(key=lambda pair: place[id(pair[0])])
     return single, [*common, *_spread_of_levels(levels)]
@@ -115,6 +117,14 @@ def _spread_of_levels(levels: Sequence[float]) -> Iterator[Finding]:
     if high - low > _USUAL_SPREAD:
         figure = f"the speech levels of 90 % of recordings span {high - low:.0f} dB"
         yield finding("loudness-spread", figure, high - low)
+
+
+def _of_the_corpus(found: Sequence[Found], total: int) -> list[Found]:
+    """Faults of sound that most recordings have are the corpus's: they leave no clip out."""
+    errors = Counter(one.kind for _, one in found if one.severity == "error")
+    usual = {kind for kind in _OF_ITS_SOUND if errors[kind] >= max(_FEW, _MOSTLY * total)}
+    milder = [replace(one, severity="warning") if one.kind in usual else one for _, one in found]
+    return list(zip((each for each, _ in found), milder, strict=True))
 
 
 def _separate(found: Sequence[Found], total: int) -> tuple[list[Found], list[Finding]]:

@@ -87,6 +87,7 @@ KINDS: dict[str, tuple[Severity, str]] = {
     "low-rate": ("warning", "export it from the original recording, if that has a higher rate"),
     "too-long": ("error", _SPLIT),
     "too-short": ("warning", "join it to another clip or leave it out, unless it is a whole word"),
+    "tone": ("error", "leave the clip out: a beep is no speech"),
     "too-loud": ("error", "listen to it: only noise or heavily clipped sound is this loud"),
     "nearly-silent": ("error", "record it again or leave the clip out: it is next to inaudible"),
     "quiet": ("warning", "raise it to the level of the others, about −20 dB"),

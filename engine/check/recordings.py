@@ -20,8 +20,6 @@ from engine.formatting import plural
 
 # Coarse frames below which there is hardly room for a word, and for a syllable.
 _SHORT, _TOO_SHORT = 10, 5
-# Sample rate in Hz below which speech lacks what makes consonants clear.
-_MIN_RATE = 16_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +117,7 @@ def _rate_findings(rate: int, wanted: int) -> Iterator[Finding]:
         yield finding("other-rate", figure, float(rate))
     elif rate < wanted:
         figure = f"{rate:,} Hz: no sound above {rate / 2000:.1f} kHz"
-        yield finding("low-rate", figure, float(rate), harmful=rate < min(_MIN_RATE, wanted))
+        yield finding("low-rate", figure, float(rate))
 
 
 def _length_findings(

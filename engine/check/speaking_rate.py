@@ -36,10 +36,10 @@ _FITTING = 1.5
 _MAD_TO_SIGMA = 1.4826
 # A run of texts that fit a neighbour's recording: its fewest clips, more for each doubling of the
 # corpus, in which chance finds more; the mean deviations (capped, so that one clip cannot decide)
-# from their own and from the neighbour's; and the spread of a usual reader, because that of a
-# corpus that is half shifted means nothing.
+# from their own, its median too, and from the neighbour's; and the spread of a usual reader,
+# because that of a corpus that is half shifted means nothing.
 _SHIFTED_CLIPS, _SHIFTED_PER_DOUBLING = 5, 1.4
-_CAP, _SHIFTED_OWN, _SHIFTED_OTHER = 5.0, 1.4, 0.9
+_CAP, _SHIFTED_OWN, _SHIFTED_MIDDLE, _SHIFTED_OTHER = 5.0, 1.4, 1.0, 0.9
 _USUAL_SPREAD = 0.15
 
 
@@ -202,6 +202,7 @@ def _shifts(clips: Sequence[_Timed], usual: _Usual) -> Iterator[tuple[list[Recor
         if (
             length >= fewest
             and sum(own[start:end]) >= _SHIFTED_OWN * length
+            and median(own[start:end]) >= _SHIFTED_MIDDLE
             and sum(other[start:end]) <= _SHIFTED_OTHER * length
         ):
             run = [clip.recording for clip in texts[start:end]]

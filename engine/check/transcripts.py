@@ -19,9 +19,12 @@ from engine.text.vocabulary import Vocabulary
 # A text so many times longer than the limit is not cleaned to count its symbols.
 _HOPELESS, _MAX_QUOTED = 20, 40
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
-# What transcribers write for sounds that are no words.
+# What transcribers write for sounds that are no words; not an aside in round brackets, which is
+# spoken: (he laughed, and left), (a foreign power).
 _NO_WORDS = re.compile(
-    r"[\[({<*#]{1,2}\s*(?:[a-z ]{0,20}\b)?"
+    r"(?!\((?:[^()]*[.,;:?!]|(?:an?|the|and|but|or|of|in|on|to|with|for|as|at|by|from|his|her|their|"
+    r"its|i|he|she|it|we|you|they|who|which|that|when|where|while|after|before)\b))"
+    r"[\[({<*#]{1,2}\s*(?:[a-z0-9 ]{0,20}\b)?"
     r"(?:inaudible|unintelligible|indistinct|unclear|laugh\w*|chuckl\w*|giggl\w*|cough\w*|sigh\w*|"
     r"sneez\w*|sniff\w*|breath\w*|inhal\w*|exhal\w*|gasp\w*|groan\w*|mumbl\w*|whisper\w*|"
     r"cries|crying|sobs?|sobbing|music|noise|silence|pause|applause|cheer\w*|crosstalk|"
@@ -31,6 +34,17 @@ _NO_WORDS = re.compile(
 )
 _TAG = re.compile(r"</?[a-zA-Z][^<>]{0,80}>|<!--.{0,200}?-->")
 _ENTITY = re.compile(r"&(?:[a-zA-Z]{2,10}|#\d{1,7}|#[xX][0-9a-fA-F]{1,6});")
+# A whole text in brackets, and a remark after the end of a sentence or with its name: in round
+# brackets, where a sentence may be spoken, only what is no sentence.
+_REMARK = re.compile(
+    r"\s*(?:\[[^\[\]]*\]|\{[^{}]*\}|<[^<>]*>|\((?!(?:[^()]*[.?!…,;:—])[\"'”’»]*\))[^()]*\))\s*"
+)
+_LATER_REMARK = re.compile(
+    r"(?<=[.?!…])[\"'”’»]*\s*(\((?=[a-z])[^()]*[^()\s.?!…,;:—]\))\s*$|"
+    r"(\((?:note|editor|sic|translator)\b[^()]*\))",
+)
+# What a mark stands for, beside its name: at [@].
+_MARK_IN_BRACKETS = re.compile(r"\[[^\w\[\]]{1,3}\]")
 _BRACKETED = re.compile(r"\[[^\]]{0,60}\]|\{[^}]{0,60}\}")
 _REPEATED = re.compile(r"\b([^\W\d_]+(?:['’][^\W\d_]+)?)\s+\1\b", re.IGNORECASE)
 _PLACEHOLDER = re.compile(r"#?n/a|nan|null|todo|tbd|tba|x{2,}|\?{2,}|-{2,}|#\w+[!?]|text", re.I)
@@ -97,6 +111,10 @@ class _Transcript:
     def words(self) -> list[str]:
         return _words(self.text)
 
+    def says_more_than(self, other: str) -> bool:
+        """Whether the voice reads other words in the text than in this one."""
+        return _words(self.vocabulary.clean(other)) != _words(self.cleaned)
+
     def matters(self, without: str) -> bool:
         """Whether the voice reads the text differently from this one."""
         return self.vocabulary.clean(without) != self.cleaned
@@ -143,9 +161,14 @@ def _characters(transcript: _Transcript) -> Iterator[Finding]:
 
 
 def _annotation(transcript: _Transcript) -> Iterator[Finding]:
-    found = _NO_WORDS.search(transcript.text)
-    if found and transcript.matters(_NO_WORDS.sub(" ", transcript.text)):
-        yield finding("annotation", f"{_quoted(found.group())} is not spoken")
+    if _REMARK.fullmatch(transcript.text):
+        yield finding("annotation", f"{_quoted(transcript.text)} is not spoken")
+        return
+    for pattern in (_NO_WORDS, _LATER_REMARK, _MARK_IN_BRACKETS):
+        found = pattern.search(transcript.text)
+        if found and transcript.says_more_than(pattern.sub(" ", transcript.text)):
+            yield finding("annotation", f"{_quoted(found.group().strip())} is not spoken")
+            return
 
 
 def _markup(transcript: _Transcript) -> Iterator[Finding]:
@@ -161,7 +184,10 @@ def _markup(transcript: _Transcript) -> Iterator[Finding]:
 
 
 def _brackets(transcript: _Transcript) -> Iterator[Finding]:
-    found = _BRACKETED.search(_NO_WORDS.sub(" ", transcript.text))
+    text = transcript.text
+    for pattern in (_NO_WORDS, _LATER_REMARK, _MARK_IN_BRACKETS):
+        text = pattern.sub(" ", text)
+    found = None if _REMARK.fullmatch(text) else _BRACKETED.search(text)
     if found and transcript.matters(transcript.text.replace(found.group(), " ")):
         yield finding("bracketed", f"{_quoted(found.group())} in brackets")
 

@@ -65,8 +65,13 @@ _MAX_FRAMES = 160
 _NOTHING = -65.0
 # Share of the bandwidth that speech fills; the filters of converters end a little below 1.
 _FILLED = 0.8
-# Highest frequency in Hz of what came by telephone or from a rate of 11 kHz.
-_TELEPHONE = 5_700.0
+
+# Samples from a frame to the next, and the share by which the strongest frequency may move
+# meanwhile: a voice moves more in three of four frames at least, however flatly it speaks.
+_TONE_HOP, _MOVES_LESS = 256, 0.004
+# The two strongest frequencies of a tone have this share of the power; a frame counts within so
+# many dB of the loudest; and this share of the frames makes a tone of a recording.
+_TONE_POWER, _TONE_RANGE, _TONE = 0.8, 15.0, 0.6
 
 # Mains: its frequency in Hz and how far the grid may stray from it; the neighbourhood that a hum
 # stands out of, and by how many dB.
@@ -260,7 +265,10 @@ def spectrum_findings(
             f"no sound above {highest / 1000:.1f} kHz, where {possible / 1000:.0f} is possible: "
             f"it was recorded or encoded at a lower rate"
         )
-        yield finding("upsampled", figure, highest, harmful=highest < _TELEPHONE)
+        yield finding("upsampled", figure, highest)
+    if share := _tone_share(mono):
+        figure = f"{100 * share:.0f} % of the sound is a steady tone, as a beep is"
+        yield finding("tone", figure, 100 * share)
     if len(mono) >= _SHORTEST * rate:
         yield from _hum(mono, rate, levels)
 
@@ -283,6 +291,35 @@ def _highest_frequency(mono: NDArray[np.float32], rate: int) -> float | None:
         return None
     present = np.flatnonzero(above > above[0] * 10 ** (_NOTHING / 10))
     return float(present[-1]) * rate / _FFT
+
+
+def _tone_share(mono: NDArray[np.float32]) -> float | None:
+    """The share of the loud frames of samples `(N,)` that hold a steady tone; None for speech."""
+    padded = np.pad(mono, (0, max(0, _FFT + 2 * _TONE_HOP - len(mono))))
+    frames = sliding_window_view(padded, _FFT)[::_TONE_HOP]
+    frames = np.stack([frames[:-1], frames[1:]])[:, :: -(-len(frames) // _MAX_FRAMES)]
+    power = np.abs(np.fft.rfft(frames * np.hanning(_FFT).astype(np.float32))) ** 2
+    power[..., :3] = 0
+    total = power.sum(axis=-1)
+    loud = (total > total.max() * 10 ** (-_TONE_RANGE / 10)).all(axis=0)
+    if not loud.any():
+        return None
+    power, total = power[:, loud], total[:, loud]
+    places = np.arange(power.shape[-1])
+    strongest = np.clip(power.argmax(axis=-1), 1, len(places) - 2)[..., None]
+    near = np.abs(places - strongest) <= 3
+    second = np.where(near, 0, power).argmax(axis=-1)[..., None]
+    near |= np.abs(places - second) <= 3
+    pure = (power * near).sum(axis=-1) > _TONE_POWER * total
+    # Between the places of the spectrum: the top of the parabola through three of them.
+    low, mid, high = (
+        np.log(np.take_along_axis(power, strongest + step, -1)[..., 0] + 1e-20)
+        for step in (-1, 0, 1)
+    )
+    peak = strongest[..., 0] + (low - high) / 2 / np.minimum(low - 2 * mid + high, -1e-12)
+    steady = np.abs(peak[1] - peak[0]) < _MOVES_LESS * peak[1]
+    share = float((steady & pure.all(axis=0)).mean())
+    return share if share >= _TONE else None
 
 
 def _hum(mono: NDArray[np.float32], rate: int, levels: Levels) -> Iterator[Finding]:

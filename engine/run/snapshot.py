@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,18 +98,6 @@ class AttentionPlot:
     """What was attended to, in a word or two: `held-out LJ001-0004`."""
 
 
-def shades(weights: NDArray[Any]) -> NDArray[Any]:
-    """Attention as 256 shades, to send and to store: a quarter of the bytes, shown just as well."""
-    return np.asarray(np.rint(np.nan_to_num(weights).clip(0, 1) * 255), np.uint8)
-
-
-def weights_of(shades: NDArray[Any]) -> NDArray[np.float32]:
-    """Attention from its shades; read-only."""
-    weights = np.asarray(shades, np.float32) / np.float32(255)
-    weights.setflags(write=False)
-    return weights
-
-
 @dataclass(frozen=True, slots=True)
 class Sample:
     """A sentence spoken by a checkpoint or by the weights of a moment."""
@@ -122,6 +110,11 @@ class Sample:
     """What a listener must know: `base`, `no SSRN yet: from the mel alone`."""
     original: Path | None = None
     """The recording beside it, for SSRN auditions."""
+
+    @property
+    def network(self) -> NetworkName:
+        """The network that `step` is of, as its file is named."""
+        return "ssrn" if self.path.name.startswith("ssrn-") else "text2mel"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from engine.data.features import FeatureStore
 from engine.data.held_out import ClipLength, choose_held_out, chosen_by_hash_alone
 from engine.errors import EngineError, InputError, VoicecoachError
 from engine.files import make_folder, unremoved_message
+from engine.formatting import plural
 from engine.run.publisher import Publisher
 from engine.text.unknown import UnknownCharacter, name_of
 from engine.voice.folder import Voice, read_corpus_report
@@ -64,10 +65,9 @@ class CorpusHistory:
         new = {clip_id: length for clip_id, length in clips.items() if clip_id not in self.learned}
         chosen = choose_held_out(new or clips)
         if self.held_out:
-            text = f"held-out clips are new, because those of before cannot be used: {len(chosen)}"
-            if not new:
-                text += " that the voice has learned, so that the held-out loss looks too good"
-            publisher.event(text, "warning")
+            learned = "" if new else " (trained on before, so the held-out loss looks too good)"
+            others = plural(len(chosen), "other")
+            publisher.event(f"no held-out clip is left; holding out {others}{learned}", "warning")
         return chosen
 
     def new_letters(self, unknown: tuple[UnknownCharacter, ...]) -> str:
@@ -96,10 +96,14 @@ def note_corpus(voice: Voice, held_out: Collection[str], publisher: Publisher) -
     try:
         before = voice.note_corpus(held_out)
     except VoicecoachError as error:
-        publisher.event(f"the place of the recordings is not noted: {error}", "warning")
+        publisher.event(
+            f"the place of the recordings is kept for this run only: {error}", "warning"
+        )
         return
     if before is not None:
-        publisher.event(f"recordings: {voice.dataset} (until now {before}); noted in voice.toml")
+        publisher.event(
+            f"recordings now in {voice.dataset} (before: {before}); saved in voice.toml"
+        )
 
 
 def report_corpus_change(

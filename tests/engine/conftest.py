@@ -42,7 +42,9 @@ def tones(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in range(23):
         seconds = 0.3 + 0.1 * number
         time = np.arange(int(seconds * 22_050)) / 22_050
-        sound = 0.3 * np.sin(2 * np.pi * (200 + 40 * number) * time) * np.sin(9 * time) ** 2
+        # It rises as no beep does.
+        phase = 2 * np.pi * (200 + 40 * number) * (time + 0.4 * time**2)
+        sound = 0.3 * np.sin(phase) * np.sin(9 * time) ** 2
         sound += 0.01 * rng.standard_normal(len(time))
         soundfile.write(folder / "wavs" / f"tone-{number:02d}.wav", sound, 22_050)
         rows.append(f"tone-{number:02d}|{'la ' * (number + 1)}la.")

@@ -41,6 +41,7 @@ async def test_a_key_answers_and_the_question_of_leaving_stays():
         # The line on top says what it did; a message would cover the advice.
         assert run.notes == ""
         await run.press("q")
+        assert "Training has not started; nothing is lost." in run.text
         await run.change(phase=Phase.PREPARING, seconds_to_start=None)
         assert "The run is preparing." in run.text
         await run.press("escape")

@@ -22,9 +22,9 @@ STOPS, KEEPS = ([Finish()], ExitReason.QUIT), ([], ExitReason.KEEP_TRAINING)
 async def test_leaving_says_what_becomes_of_run_and_money(attached):
     costs = "the machine still costs $0.99/h"
     asked = [
-        ({}, "training continues $0.99/h until its stop ($0.69 by then)"),
+        ({}, "training continues $0.99/h until its stop ($0.69 in all)"),
         ({"stop": None, "stop_text": ""}, "$0.99/h until you stop it"),
-        ({"budget": 0.66}, "$0.99/h until its budget ($0.66 by then)"),
+        ({"budget": 0.66}, "$0.99/h until its budget ($0.66 in all)"),
         ({"price": 0.0}, "leave; training continues s save and end the run"),
         ({}, f"s save and end the run {costs}"),
         ({"screens": 2}, "end the run, for everyone"),
@@ -42,7 +42,8 @@ async def test_leaving_says_what_becomes_of_run_and_money(attached):
             question = " ".join(re.sub("[╭╮╰╯▀▄⠀-⣿]", " ", run.words).split())
             assert words in question
             assert question.index("esc stay here") < question.index("k leave")
-            # Enter takes what is highlighted, and that changes nothing.
+            # Enter takes what is marked, and that changes nothing.
+            assert "> esc  stay here" in run.text
             await run.press("enter")
             assert run.at_home
     assert (run.sent, run.reason) == ([], None)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from textwrap import wrap
 from typing import ClassVar
 
 from textual import events
@@ -16,6 +17,8 @@ from textual.widgets._footer import FooterKey
 from tui.keys import Key, Moment, find
 from tui.screens.dialog import Dialog
 
+_MIN_HELP_WIDTH, _MAX_HELP_WIDTH = 12, 59
+"""Columns of what a key does, behind the key."""
 _FIRST_WIDTH_WITH_LABELS = 60
 """Columns below which a footer has letters alone, help and quit excepted."""
 
@@ -99,7 +102,7 @@ class HelpDialog(Dialog[None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog -tall") as box:
             box.border_title = "keys"
-            box.border_subtitle = "esc closes"
+            box.border_subtitle = "↑ ↓ scroll · esc closes"
             yield Static(Content("\n").join(self._lines()))
 
     def _lines(self) -> list[Content]:
@@ -121,13 +124,15 @@ class HelpDialog(Dialog[None]):
     def _display(self, key: Key) -> str:
         return " ".join(map(self.app.get_key_display, Binding.make_bindings([key.binding])))
 
-    @staticmethod
-    def _line(keys: str, does: str, why: str = "") -> Content:
-        return Content.assemble(
-            (f"{keys:>7}  ", "$quiet" if why else "bold $training"),
-            (does, "$quiet" if why else ""),
-            (f"\n         not now: {why}" if why else "", "italic $quiet"),
-        )
+    def _line(self, keys: str, does: str, why: str = "") -> Content:
+        room = max(_MIN_HELP_WIDTH, min(_MAX_HELP_WIDTH, self.app.size.width * 96 // 100 - 15))
+        lines = [("", line) for line in wrap(does, room)]
+        lines += [("italic ", line) for line in wrap(f"not now: {why}", room) if why]
+        parts = [(f"{keys:>7}  ", "$quiet" if why else "bold $training")]
+        for place, (style, text) in enumerate(lines):
+            before = f"\n{'':9}" if place else ""
+            parts.append((before + text, f"{style}$quiet" if why else ""))
+        return Content.assemble(*parts)
 
 
 class KeysFooter(Footer):

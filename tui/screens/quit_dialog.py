@@ -32,8 +32,9 @@ class QuitDialog(Dialog[str]):
         self._about = Static(_about(snapshot), markup=False)
         words = answers(snapshot)
         self._answers = _Answers(
-            *(Option(_prompt(key, words[id]), id=id) for id, key in _ANSWERS.items()), compact=True
+            *(Option(_prompt(id, words[id]), id=id) for id in _ANSWERS), compact=True
         )
+        self._snapshot = snapshot
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as box:
@@ -46,11 +47,21 @@ class QuitDialog(Dialog[str]):
         if snapshot.phase is Phase.STOPPING or snapshot.phase.ended:
             self.dismiss(None)
             return
-        about, words = _about(snapshot), answers(snapshot)
+        self._snapshot = snapshot
+        about = _about(snapshot)
         if about != str(self._about.content):
             self._about.update(about)
-        for id, key in _ANSWERS.items():
-            prompt = _prompt(key, words[id])
+        self._mark()
+
+    def on_option_list_option_highlighted(self) -> None:
+        self._mark()
+
+    def _mark(self) -> None:
+        """Write the answers, with a mark at the one that Enter takes: colours may be few."""
+        words, chosen = answers(self._snapshot), self._answers.highlighted_option
+        for id in _ANSWERS:
+            is_chosen = chosen is not None and chosen.id == id
+            prompt = _prompt(id, words[id], chosen=is_chosen)
             if prompt != self._answers.get_option(id).prompt:
                 self._answers.replace_option_prompt(id, prompt)
 
@@ -70,11 +81,12 @@ class _Answers(OptionList):
     ]
 
 
-def _prompt(key: str, words: tuple[str, str]) -> Content:
+def _prompt(answer: str, words: tuple[str, str], *, chosen: bool = False) -> Content:
     does, costs = words
-    lines = [Content.assemble((f"{key:>4}", "bold $training"), f"  {does}")]
+    mark = ">" if chosen else " "
+    lines = [Content.assemble((f"{mark}{_ANSWERS[answer]:>4}", "bold $training"), f"  {does}")]
     if costs:
-        lines.append(Content.styled(f"      {costs}", "$quiet"))
+        lines.append(Content.styled(f"       {costs}", "$quiet"))
     return Content("\n").join(lines)
 
 
@@ -138,7 +150,7 @@ def _cost_to_come(snapshot: Snapshot) -> str:
         return f"{rate} until you stop it"
     where = "budget" if snapshot.budget_comes_first else "stop"
     spent = snapshot.spent_at_stop
-    there = "" if spent is None else f" ({dollars(spent)} by then)"
+    there = "" if spent is None else f" ({dollars(spent)} in all)"
     return f"{rate} until its {where}{there}"
 
 

@@ -99,8 +99,8 @@ def test_rates(tmp_path: Path) -> None:
         found_kinds[rate] = [(f.kind, f.severity) for f in found.findings]
         assert found.seconds == pytest.approx(len(x) / RATE, abs=0.05)
     assert found_kinds == {
-        8_000: [("low-rate", "error")],
-        11_025: [("low-rate", "error")],
+        8_000: [("low-rate", "warning")],
+        11_025: [("low-rate", "warning")],
         16_000: [("low-rate", "warning")],
         22_050: [],
         24_000: [("other-rate", "note")],

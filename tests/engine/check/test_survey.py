@@ -217,6 +217,14 @@ def test_second_of_two_copies_with_the_same_words_is_left_out(corpus: Corpus) ->
     assert corpus.lines[0].clip_id in found.figure
 
 
+def test_sound_that_most_recordings_have_leaves_none_out(corpus: Corpus) -> None:
+    for place in range(4):
+        plant(corpus, "in noise", place)
+    report = corpus.report()
+    assert (report.usable, report.left_out) == (7, ())
+    assert {f.severity for f in report.findings if f.kind == "noisy"} == {"warning"}
+
+
 def test_fault_of_all_recordings_is_reported_once(corpus: Corpus) -> None:
     for number in range(3):
         extra = Line(f"extra-{number}", "Keep the receipt.")

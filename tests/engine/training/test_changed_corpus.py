@@ -54,7 +54,7 @@ def test_changes_since_the_checkpoint_are_reported(make_voice, training, corpus)
     [sentence] = reported(training, snapshot)
     changes = "1 added (tone-30), 1 removed (tone-08), 2 changed (tone-02, tone-05)"
     assert (
-        f"{changes}; 34s of speech, 33s before; the voice has no symbol for '字' (U+5B57)"
+        f"{changes}; 33s of speech, 33s before; the voice has no symbol for '字' (U+5B57)"
         in sentence
     )
     [warning] = snapshot.warnings
@@ -105,8 +105,8 @@ def test_moved_recordings_are_used_and_noted(make_voice, copy_voice, training, c
     assert Voice.open(voice.folder).dataset == corpus
     snapshot = training.end(training.start(voice, "2", dataset=other))
     assert (snapshot.step, reported(training, snapshot)) == (2, [])
-    [noted] = [text for text in training.texts(snapshot) if text.startswith("recordings: ")]
-    assert f"{other} (until now {corpus})" in noted
+    [noted] = [text for text in training.texts(snapshot) if text.startswith("recordings now")]
+    assert f"{other} (before: {corpus})" in noted
     assert Voice.open(voice.folder).dataset == other
     kept = {name: time for name, time in features.items() if name != "recordings.json"}
     found = {path.name: path.stat().st_mtime_ns for path in voice.features.iterdir()}
@@ -118,7 +118,7 @@ def test_moved_recordings_are_used_and_noted(make_voice, copy_voice, training, c
     for place in (None, link):
         snapshot = training.end(training.start(voice, "+1", network="ssrn", dataset=place))
         assert (snapshot.phase, reported(training, snapshot)) == (Phase.STOPPED, [])
-        assert not [text for text in training.texts(snapshot) if text.startswith("recordings: ")]
+        assert not [text for text in training.texts(snapshot) if text.startswith("recordings now")]
 
     # The same steps as if nothing had been moved.
     weights = [load_checkpoint(one.newest("text2mel").path).weights for one in (voice, unmoved)]

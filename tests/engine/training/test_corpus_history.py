@@ -62,7 +62,7 @@ def test_both_networks_hold_out_the_same_for_good(make_voice, training, corpus):
     add_clips(corpus, "later-1", "later-2")
     later, told = held_out_by(voice, training)
     assert later <= {"later-1", "later-2"}
-    assert [text for text in told if text.startswith("held-out clips are new")]
+    assert [text for text in told if text.startswith("no held-out clip is left")]
     assert set(Voice.open(voice.folder).settings.held_out) == first | later
     remove_clips(corpus, {"later-1", "later-2"})
     again, told = held_out_by(voice, training)

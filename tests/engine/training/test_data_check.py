@@ -2,16 +2,22 @@
 
 import json
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from paths import DEMO_CORPUS
+from planted_sound import CHANGES
 
 from engine.check.report import CheckReport, Coverage, Histogram
 from engine.check.survey import corpus_key, survey
 from engine.data.clips import ClipShape, scan_corpus
 from engine.errors import InputError
+from engine.jobs.check import CheckOptions, check
+from engine.jobs.clean import clean
 from engine.run.commands import CleanFirst, Continue, Finish, Hold, ScreenDetached, SetSentence
 from engine.run.snapshot import Phase
 from engine.training import data_check as checking
@@ -128,6 +134,74 @@ def test_clean_copy_is_made_beside_the_corpus_and_stays(make_voice, training, br
         metadata.write("LJ001-9998|nobody recorded this, either\n")
     snapshot = training.end(training.start(voice, "+1", dataset=broken))
     assert snapshot.check.dataset == str(broken)
+
+
+def spoilt_corpus(folder: Path) -> Path:
+    """Clips of the demo, and one with each fault of a text or a recording."""
+    (folder / "wavs").mkdir(parents=True)
+    rows = [line.split("|") for line in (DEMO_CORPUS / "metadata.csv").read_text().splitlines()]
+    texts = {row[0]: row[-1] for row in rows[:34]}
+    for clip_id in texts:
+        samples, _ = soundfile.read(DEMO_CORPUS / "wavs" / f"{clip_id}.flac")
+        soundfile.write(folder / "wavs" / f"{clip_id}.wav", samples, 22_050)
+    names = iter(list(texts)[10:])
+    for fault in ("zeros", "far too quiet", "a beep", "two tones", "clipped", "in noise", "late",
+                  "long pause", "far too long", "a blink", "turned", "far offset"):  # fmt: skip
+        path = folder / "wavs" / f"{next(names)}.wav"
+        soundfile.write(path, CHANGES[fault][0](soundfile.read(path)[0]), 22_050)
+    for text in (
+        "[noise] so it is",
+        "(ten seconds of hiss)",
+        "yes " * 60,
+        "and so on " * 15,
+        "x" * 90,
+        "",
+    ):
+        texts[next(names)] = text
+    (folder / "wavs" / f"{next(names)}.wav").write_bytes(b"RIFF")
+    originals = list(texts)[:2]
+    for original, copy in zip(originals, ("copy-1", "copy-2"), strict=True):
+        shutil.copy(folder / "wavs" / f"{original}.wav", folder / "wavs" / f"{copy}.wav")
+    texts |= {"copy-1": texts[originals[0]].upper(), "copy-2": "Another text altogether."}
+    lines = [f"{clip_id}|{text}".encode() for clip_id, text in texts.items()]
+    lines += [b"lost|nobody recorded this", b"bytes|caf\xe9", b"only some words"]
+    (folder / "metadata.csv").write_bytes(b"id|text\n" + b"\n".join(lines))
+    return folder
+
+
+def test_check_clean_and_train_use_the_same_clips(tmp_path, make_voice, training):
+    corpus = spoilt_corpus(tmp_path / "recordings")
+    voice = make_voice(dataset=corpus)
+
+    def checked_clips(folder):
+        options = CheckOptions(folder, against=voice.folder, estimate=False)
+        report, _ = check(options, lambda title: nullcontext(lambda done, total: None))
+        assert report.clips == report.usable + len(report.left_out)
+        return report
+
+    def trained_clips(**given):
+        training.end(training.start(voice, "+1", **given))
+        kept = json.loads(voice.corpus_report.read_text())
+        assert kept["clips"] == kept["training_clips"] + len(kept["held_out"])
+        return kept["clips"], [row["line"] for row in kept["left_out"]]
+
+    report = checked_clips(corpus)
+    left_out = [row.line for row in report.left_out]
+    # Every fault costs its clip, but for a late start; of copies with two texts both are lost.
+    assert (report.usable, len(left_out)) == (39 - 11 - 6 - 1 - 1 - 2 - 3, 11 + 6 + 1 + 1 + 2 + 3)
+    assert trained_clips() == (report.usable, left_out)
+
+    copy = clean(corpus, tmp_path / "copy", against=voice.folder)
+    assert len(copy.changes) >= report.usable
+    mended = checked_clips(tmp_path / "copy")
+    assert (mended.usable, mended.left_out) == (len(copy.changes), ())
+    assert trained_clips(dataset=tmp_path / "copy") == (mended.usable, [])
+
+    clips, still_out = trained_clips(dataset=corpus, keep_errors=True)
+    assert Voice.open(voice.folder).settings.keep_errors
+    assert clips + len(still_out) == report.clips
+    assert set(still_out) < set(left_out)
+    assert trained_clips(dataset=corpus) == (clips, still_out)
 
 
 def test_training_is_timed_during_the_wait(make_voice, training, broken):
