@@ -235,9 +235,11 @@ def _before_chunks(bytes_at: BytesAt, start: int, end: int, order: _Order) -> in
     """Where a row of chunks begins that ends just where the file does."""
     window = max(start, end - _TAIL)
     tail = bytes_at(window, max(0, end - window))
+    seen: set[int] = set()  # from which no row leads to the end
     for found in _LAST_CHUNK.finditer(tail):
         place = found.start()
-        for _ in range(_MAX_CHUNKS):
+        while place not in seen:
+            seen.add(place)
             header = tail[place : place + _CHUNK_HEADER]
             if len(header) < _CHUNK_HEADER or not _CHUNK_NAME.fullmatch(header[:4]):
                 break

@@ -57,7 +57,8 @@ def unknown_characters(
     for line, text in texts.items():
         found = vocabulary.unknown(text)
         counts.update(found)
-        lines = dict.fromkeys(found, line) | lines
+        for one in found:
+            lines.setdefault(one, line)
     # The first line decides between equals, so that the order is the same for the same list.
     order = sorted(counts, key=lambda one: (-counts[one], lines[one], one))
     return tuple(

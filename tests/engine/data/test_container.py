@@ -70,6 +70,7 @@ READ: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "fewer samples promised": (sized(-1, 6_000), "unfinished-header"),
     "an update before the last": (sized(6_036, 6_000), "unfinished-header"),
     "a list behind": (lambda wav: sized(-1, 0)(wav) + LIST, "unfinished-header"),
+    "a hundred lists behind": (lambda wav: sized(-1, 0)(wav) + 100 * LIST, "unfinished-header"),
     "an old tag behind": (lambda wav: sized(0, 0)(wav) + OLD_TAG, "unfinished-header"),
     "both behind": (lambda wav: sized(MAX, MAX)(wav) + LIST + OLD_TAG, "unfinished-header"),
     "a large chunk behind": (lambda wav: wav + chunk(b"bext", b"\x55" * 5_001), ""),
