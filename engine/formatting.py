@@ -7,6 +7,7 @@ from itertools import chain
 JOINERS = "\u200c\u200d"
 """Characters without a shape of their own that join or part letters, as in Persian and Hindi."""
 _MAX_BRIEF = 60
+_LEAST_DOLLARS = 0.0001
 
 
 def plural(number: int, one: str, many: str = "") -> str:
@@ -37,6 +38,16 @@ def brief(value: object) -> str:
     """Show a value in an error message: as Python writes it, cut where it is long."""
     text = repr(value)
     return text if len(text) <= _MAX_BRIEF else text[: _MAX_BRIEF - 1] + "…"
+
+
+def dollars(amount: float) -> str:
+    """Write an amount of money: `$0.65`, and below a cent `$0.004`, down to `<$0.0001`."""
+    if 0 < amount < _LEAST_DOLLARS:
+        return f"<${_LEAST_DOLLARS}"
+    if 0 < amount < 0.0095:
+        places = 3 if amount >= 0.00095 else 4
+        return f"${amount:.{places}f}"
+    return f"${amount:,.2f}"
 
 
 def format_bytes(count: int) -> str:

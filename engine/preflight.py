@@ -16,6 +16,7 @@ from engine.checkpoints.state import is_intact, read_state, source_checkpoints
 from engine.choices import CloudName
 from engine.data.clips import require_layout, scan_corpus
 from engine.errors import InputError
+from engine.formatting import dollars
 from engine.machine.cloud.detect import chosen_cloud
 from engine.machine.cloud.providers import metadata_base
 from engine.networks.specs import preset_of
@@ -125,20 +126,20 @@ def _check_budget(budget: float, log: SpendLog, price: float) -> None:
         return
     if log.unreadable and not log.entries:
         raise InputError(
-            f"the budget of ${budget:,.2f} cannot be enforced, because {log.path} is damaged: none "
-            f"of its lines can be read; restore it from a backup or the voice's mirror, or remove "
-            f"it to count from $0"
+            f"the budget of {dollars(budget)} cannot be enforced, because {log.path} is damaged: "
+            f"none of its lines can be read; restore it from a backup or the voice's mirror, or "
+            f"remove it to count from $0"
         )
     if price <= 0:
         raise InputError(
-            f"the budget of ${budget:,.2f} cannot be enforced, because this run has no price; give "
-            f"--price in $ an hour, or --budget none"
+            f"the budget of {dollars(budget)} cannot be enforced, because this run has no price; "
+            f"give --price in $ an hour, or --budget none"
         )
     if log.usd >= budget:
         spent, idle = log.usd, log.idle_usd
         raise AlreadyThereError(
-            f"the budget of ${budget:,.2f} is used up: ${spent:,.2f} is spent, "
-            f"${spent - idle:,.2f} on training and ${idle:,.2f} on idle time; give a larger "
+            f"the budget of {dollars(budget)} is used up: {dollars(spent)} is spent, "
+            f"{dollars(spent - idle)} on training and {dollars(idle)} on idle time; give a larger "
             f"--budget, or none"
         )
 
@@ -147,7 +148,7 @@ def _budget_notes(before: float, now: float) -> list[Note]:
     """Say that the options change the budget: a shell may have made another sum of it."""
     if before == now:
         return []
-    was, is_ = (f"${usd:,.2f}" if usd else "none" for usd in (before, now))
+    was, is_ = (dollars(usd) if usd else "none" for usd in (before, now))
     # What is likely to be a mistake ends the run early, or never.
     likely_wrong = before > 0 and (now == 0 or now < before)
     return [("warn" if likely_wrong else "event", f"budget is now {is_} (was {was})")]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from engine.attach.screens import OWN, Screens
 from engine.attach.server import Server
 from engine.errors import Cancelled, Declined, EngineError, InputError, VoicecoachError
+from engine.formatting import dollars
 from engine.machine.background import BackgroundThread
 from engine.mirror.uploader import Uploader, report_unused_mirror
 from engine.preflight import Preflight, check_options
@@ -213,7 +214,9 @@ class Session:
 
     def _budget_text(self) -> str:
         last = self._publisher.snapshot
-        return f"the budget of ${last.budget:,.2f} is used up: " if last.budget_is_used_up else ""
+        if not last.budget_is_used_up:
+            return ""
+        return f"the budget of {dollars(last.budget)} is used up: "
 
     def _undo(self) -> None:
         """Remove a new voice again; nothing may be written into its folder meanwhile."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Annotated, Any, NoReturn, ParamSpec
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from engine.choices import CleanerName
 from engine.errors import VoicecoachError
@@ -25,8 +25,43 @@ _INTERRUPTED = 130  # 128 + SIGINT, as shells count
 _Given = ParamSpec("_Given")
 _DASHED_TEXT = re.compile("-[^-A-Za-z]")
 
+_UsageError: Any = typer.BadParameter.__mro__[1]
+# How typer begins what its parsers say, and what they say of numbers.
+_PARSERS_WORDS = (
+    ("Value error, ", ""),
+    ("Input should be a valid integer, unable to parse string as an integer", "not a whole number"),
+    ("Input should be a valid number, unable to parse string as a number", "not a number"),
+)
+
+
+class Commands(TyperGroup):
+    """All commands; what is wrong with a command line is one sentence, like any other error."""
+
+    def main(self, *args: Any, standalone_mode: bool = True, **given: Any) -> Any:  # noqa: ANN401
+        """Run a command line; ends the process unless told not to."""
+        try:
+            code = super().main(*args, **{**given, "standalone_mode": False})
+        except _UsageError as error:
+            if not standalone_mode:
+                raise
+            if type(error).__name__ != "NoArgsIsHelpError":  # whose help is on the screen
+                print_error(_usage_sentence(error))
+            code = error.exit_code
+        if standalone_mode:
+            sys.exit(code or 0)
+        return code
+
+
+def _usage_sentence(error: Any) -> str:  # noqa: ANN401 (of typer's own copy of click)
+    words = " ".join(error.format_message().split()).removesuffix(".")
+    for theirs, ours in _PARSERS_WORDS:
+        words = words.replace(theirs, ours)
+    return f"{words} (see `{error.ctx.command_path} --help`)" if error.ctx else words
+
+
 app = typer.Typer(
     name="voicecoach",
+    cls=Commands,
     help="Train a synthetic voice on a GPU host and supervise it from a terminal.",
     epilog="Example: voicecoach demo",
     invoke_without_command=True,
@@ -57,7 +92,7 @@ HeadlessOption = Annotated[
     bool, typer.Option("--headless", help="No screen: print a line every few seconds.")
 ]
 PriceOption = Annotated[
-    float | None,
+    str | None,
     typer.Option(metavar="USD", help="Price of this machine in US dollars per hour."),
 ]
 AutoPriceOption = Annotated[

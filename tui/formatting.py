@@ -4,6 +4,7 @@ import math
 from datetime import datetime, timedelta
 
 from engine.choices import NetworkName
+from engine.formatting import dollars as dollars
 from engine.formatting import duration, printable
 
 NETWORKS: dict[NetworkName, str] = {"text2mel": "Text2Mel", "ssrn": "SSRN"}
@@ -50,11 +51,6 @@ def moment(now: datetime, then: datetime) -> str:
 def clock_stop(at: float, now: datetime) -> str:
     """Write at what time of day a run stops, with the day where it is not today."""
     return moment(now, datetime.fromtimestamp(at))
-
-
-def dollars(amount: float) -> str:
-    """Write an amount of money: `$0.65`."""
-    return f"${amount:,.2f}"
 
 
 def price(per_hour: float, source: str = "") -> str:

@@ -14,7 +14,7 @@ from engine.check.text_places import Place
 # words on the wrong side of a pause are squeezed or stretched.
 _BESIDE, _SQUEEZED, _STRETCHED = 4, 0.35, 2.2
 # Seconds of the shortest pause that is cut.
-_MIN_SECONDS = {PlaceKind.SENTENCE: 0.2, PlaceKind.CLAUSE: 0.25, PlaceKind.WORD: 0.35}
+_MIN_SECONDS = {PlaceKind.SENTENCE: 0.15, PlaceKind.CLAUSE: 0.2, PlaceKind.WORD: 0.3}
 # What a cut costs: for itself, where there is no full stop, and for each second by which its pause
 # is shorter than a good one.
 _EACH, _SHORTER, _GOOD_SECONDS = 1.0, 2.0, 0.7

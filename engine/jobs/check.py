@@ -10,7 +10,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.check.kinds import finding
-from engine.check.report import USUAL_STEPS, CheckReport, Finding, TranscriptScore, in_order
+from engine.check.report import (
+    USUAL_STEPS,
+    CheckReport,
+    Finding,
+    Severity,
+    TranscriptScore,
+    in_order,
+)
 from engine.check.survey import Survey, survey
 from engine.checkpoints.state import specs_of
 from engine.choices import CleanerName, NetworkName, PresetName
@@ -28,6 +35,8 @@ _MAX_PRICE = 1_000_000
 _SSRN_SHARE = USUAL_STEPS["ssrn"] / USUAL_STEPS["text2mel"]
 # Score from which on a transcript is suspicious; that of another clip's transcript is 2.
 _SUSPICIOUS = 1.0
+# Letters below which a text says too little to be told from another: spelled letters, one word.
+_FEW_LETTERS = 10
 
 
 @dataclass(frozen=True)
@@ -154,9 +163,14 @@ def _with_scores(
     )
     # What is left out needs no second opinion.
     left_out = {row.line for row in report.left_out}
-    scores = tuple(score for score in scores if score.line not in left_out)
+    scores = tuple(sorted((score for score in scores if score.line not in left_out), key=_is_short))
     suspicious = [_finding(score, files) for score in scores if score.score >= _SUSPICIOUS]
     return replace(report, doubts=scores, findings=in_order([*report.findings, *suspicious]))
+
+
+def _is_short(score: TranscriptScore) -> bool:
+    """Whether a score is a hint at most, and comes after the others."""
+    return sum(map(str.isalnum, score.text)) < _FEW_LETTERS
 
 
 def _finding(score: TranscriptScore, files: Survey) -> Finding:
@@ -164,5 +178,8 @@ def _finding(score: TranscriptScore, files: Survey) -> Finding:
         f"the text hardly helps: loss {score.loss:.3f} with it, "
         f"{score.other_loss:.3f} with another clip's"
     )
-    found = finding("doubted-transcript", figure, score.score)
+    severity: Severity | None = None
+    if _is_short(score):
+        severity, figure = "note", f"{figure}; for so short a text that says little"
+    found = finding("doubted-transcript", figure, score.score, severity)
     return found.at(files.files.get(score.line, METADATA), score.line, score.clip_id)

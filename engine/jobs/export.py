@@ -150,6 +150,9 @@ def _require_free(out: Path) -> Path:
     """Where the folder really goes; `InputError` where it cannot."""
     try:
         target = out.resolve()
+        for folder in target.parents:
+            if Voice.exists(folder):
+                raise InputError(f"--out {out} is inside the voice {folder}; name another folder.")
         if target.is_dir():
             if any(target.iterdir()):
                 raise InputError(f"--out {out} is not empty; name a new folder.")

@@ -10,6 +10,7 @@ from engine.checkpoints.state import damaged_checkpoints, read_state
 from engine.choices import NETWORKS, NetworkName
 from engine.networks.specs import OWN_SIZE, size_of
 from engine.voice.folder import Voice, read_corpus_report
+from engine.voice.samples import newest_samples
 from engine.voice.settings import VoiceSettings
 from engine.voice.spend import SpendLog
 
@@ -39,6 +40,7 @@ def describe(folder: Path) -> dict[str, Any]:
         },
         "networks": networks,
         "samples": len(list(voice.samples.glob("*.wav"))) if voice.samples.is_dir() else 0,
+        "newest_samples": newest_samples(voice),
         "spend": {
             "usd": round(spend.usd, 4),
             "training_usd": round(spend.usd - spend.idle_usd, 4),

@@ -1,12 +1,14 @@
 """`voicecoach say`: a text spoken by a voice, written to a file."""
 
 import io
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from engine.choices import SynthesisName
+from engine.checkpoints.state import OPTIMIZER_FILE
+from engine.choices import NETWORKS, SynthesisName
 from engine.errors import InputError
 from engine.files import PRIVATE, SHARED, write_whole
 from engine.machine.device import choose_device, leave_a_core_for_the_screen
@@ -50,7 +52,8 @@ def say(
         text: what to say.
         step: a checkpoint of Text2Mel; the newest without it.
         synthesis: our own, or that of the BBC's code, for comparison with what that computed.
-        out: the WAV file; without it a new file among the voice's samples.
+        out: the WAV file; without it a new file among the voice's samples, or in the current folder
+            where the voice is an export.
         arrays: an npz file for mel `(T/4, 80)`, magnitude `(T, F)`, alignment `(N, T/4)`; the
             BBC's synthesis has N and T/4 at the voice's limits, 180 and 210, for every line.
         device: `auto`, `cpu` or `cuda:N`.
@@ -67,22 +70,39 @@ def say(
     target = choose_device(device)
     leave_a_core_for_the_screen()
     voice = Voice.open(voice_folder)
+    folder = _place_of_samples(voice) if out is None else out.parent
     speaker = open_speaker(voice, step)
     for network in (speaker.text2mel, speaker.ssrn):
         if network is not None:
             network.to(target)
     utterance = speaker.speak(text, synthesis)
-    path = out or unused_path(voice.samples / sample_name(speaker.step, speaker.ssrn_step, text))
-    if out is None:
+    path = out or unused_path(folder / sample_name(speaker.step, speaker.ssrn_step, text))
+    inside = out is None and folder == voice.samples
+    if inside:
         voice.make_samples()
     # A sample in the voice stays private; whatever lies elsewhere is made to be handed on.
-    write_wav(path, utterance.waveform, utterance.sample_rate, SHARED if out else PRIVATE)
+    write_wav(path, utterance.waveform, utterance.sample_rate, PRIVATE if inside else SHARED)
     if arrays is not None:
         _write_arrays(arrays, utterance)
     note = speaker.note(utterance, text)
     if synthesis == "bbc" and speaker.text2mel.spec.mask_text:
         note = "; ".join(filter(None, (note, _TRAINED_WITH_MASKS)))
     return Said(path, utterance.seconds, speaker.step, speaker.ssrn_step, note)
+
+
+def _place_of_samples(voice: Voice) -> Path:
+    """The voice's own samples, or the current folder where the voice is not for writing."""
+    here = Path()
+    newest = filter(None, map(voice.newest, NETWORKS))
+    # Exports and the demo's voice have neither; both may be somebody else's.
+    trained_here = voice.spend.path.exists() or any(
+        (entry.path / OPTIMIZER_FILE).exists() for entry in newest
+    )
+    if trained_here and os.access(voice.folder, os.W_OK):
+        return voice.samples
+    if here.resolve().is_relative_to(voice.folder.resolve()):
+        raise InputError(f"{voice.folder} is an export, or not yours to write; give --out.")
+    return here
 
 
 def _require_writable(path: Path, option: str) -> None:

@@ -3,7 +3,8 @@
 `train --mirror URL` is one command for the first machine and for every later one. Where the mirror
 holds the voice and this machine does not, the voice is fetched; where it holds later steps of the
 voice that is here, these are fetched; where it holds another voice, the options are refused.
-`train --from URL` is the same with a mirror that must hold a voice. A mirror that only `voice.toml`
+`train --from URL` fetches from a mirror that must hold a voice, and writes nothing there: it may be
+somebody else's. A mirror that only `voice.toml`
 names is not contacted; see `report_unused_mirror`.
 """
 
@@ -44,20 +45,23 @@ def restore_from_mirror(options: TrainOptions, fetching: FetchOptions) -> TrainO
         EngineError: the voice folder cannot be written.
     """
     folder = options.voice_folder
-    named = options.mirror or options.restore
-    if named is None:
-        return options
-    address = checked_address(named)
-    _require_place(address, folder)
+    restore, mirror = (
+        None if named is None else checked_address(named)
+        for named in (options.restore, options.mirror)
+    )
     sequence: int | None = None
     # The last of them is the one to mirror to.
-    for place in dict.fromkeys([checked_address(options.restore or named), address]):
-        sequence = _resume_from(place, replace(options, mirror=address), fetching)
+    for place in dict.fromkeys(place for place in (restore, mirror) if place is not None):
+        _require_place(place, folder)
+        sequence = _resume_from(place, replace(options, mirror=mirror), fetching)
+    if restore is not None and mirror is None:
+        fetching.report(f"nothing is written to {without_secrets(restore)}; --mirror copies this")
+        sequence = None
     source = options.source
     if source is not None and Voice.exists(folder) and Voice.open(folder).newest(options.network):
         fetching.report(f"--from {source} is ignored: {folder} continues from its own steps")
         source = None
-    return replace(options, mirror=address, mirror_sequence=sequence, restore=None, source=source)
+    return replace(options, mirror=mirror, mirror_sequence=sequence, restore=None, source=source)
 
 
 def _require_place(address: str, folder: Path) -> None:

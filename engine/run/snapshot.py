@@ -111,6 +111,11 @@ class Sample:
     original: Path | None = None
     """The recording beside it, for SSRN auditions."""
 
+    @property
+    def network(self) -> NetworkName:
+        """The network that `step` is of, as its file is named."""
+        return "ssrn" if self.path.name.startswith("ssrn-") else "text2mel"
+
 
 @dataclass(frozen=True, slots=True)
 class MirrorState:

@@ -17,7 +17,7 @@ from msgspec import Meta, Struct
 
 from engine.errors import EngineError, InputError
 from engine.files import make_folder, read_plain, write_whole
-from engine.formatting import brief, whole_minutes
+from engine.formatting import brief, dollars, whole_minutes
 from engine.serialization import from_json, to_json
 
 _STEPS_AND_TIMES = (
@@ -96,7 +96,7 @@ class StopPoint:
         if self.at is not None:
             then = datetime.fromtimestamp(self.at)
             return f"{then:%H:%M} on {then:%a} {then.day} {then:%b}"
-        return f"${self.usd:,.2f} spent"
+        return f"{dollars(self.usd or 0.0)} spent"
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,8 @@ class StopRule:
                 )
             if self.amount <= usd:
                 raise AlreadyThereError(
-                    f"cannot stop at {self.text}: already spent ${usd:,.2f}; give a larger amount"
+                    f"cannot stop at {self.text}: already spent {dollars(usd)}; give a larger "
+                    f"amount"
                 )
             return StopPoint(usd=self.amount)
         if self.kind == "step":

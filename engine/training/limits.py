@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from engine.choices import NetworkName
 from engine.errors import EngineError, InputError, VoicecoachError
-from engine.formatting import whole_minutes
+from engine.formatting import dollars, whole_minutes
 from engine.machine.background import BackgroundThread
 from engine.run.publisher import Publisher
 from engine.run.stop import (
@@ -135,7 +135,7 @@ class Limits:
 
     def _budget_text(self) -> str:
         return (
-            f"the budget of ${self._budget:,.2f} is used up: ${self._cost.spent:,.2f} spent; "
+            f"the budget of {dollars(self._budget)} is used up: {dollars(self._cost.spent)} spent; "
             f"set a larger budget to continue"
         )
 
@@ -150,7 +150,7 @@ class Limits:
             return False
         self._budget, self._warned_of_share = usd, False
         self._publisher.update(budget=usd)
-        self._publisher.event(f"budget ${usd:,.2f}" if usd else "no budget")
+        self._publisher.event(f"budget {dollars(usd)}" if usd else "no budget")
         try:
             self._voice.save(replace(self._voice.settings, budget=usd))
         except VoicecoachError as error:
@@ -160,7 +160,7 @@ class Limits:
     def _budget_error(self, usd: float) -> str:
         spent = self._cost.spent
         if 0 < usd <= spent:
-            return f"a budget of ${usd:,.2f} is too small: ${spent:,.2f} is spent already"
+            return f"a budget of {dollars(usd)} is too small: {dollars(spent)} is spent already"
         if usd > 0 and self._cost.price <= 0 and not self._voice.settings.price_auto:
             return "a budget needs a price: end the run, and give --price in $ an hour"
         return ""
@@ -177,14 +177,14 @@ class Limits:
         if unknown and not self._warned_of_price:
             self._warned_of_price = True
             self._publisher.event(
-                f"the budget of ${self._budget:,.2f} cannot be enforced: no price is known; give "
-                f"--price",
+                f"the budget of {dollars(self._budget)} cannot be enforced: no price is known; "
+                f"give --price",
                 "warning",
             )
 
     def _share_text(self) -> str:
         spent, price = self._cost.spent, self._cost.price
-        text = f"${spent:,.2f} of ${self._budget:,.2f}"
+        text = f"{dollars(spent)} of {dollars(self._budget)}"
         if price > 0 and spent < self._budget:
             seconds = min((self._budget - spent) / price * 3600, _MAX_SECONDS)
             text += f"; the rest lasts {whole_minutes(seconds)}"

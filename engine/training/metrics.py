@@ -7,7 +7,7 @@ from torch import Tensor
 
 from engine.checkpoints.state import Unlogged
 from engine.errors import EngineError
-from engine.formatting import duration, plural
+from engine.formatting import dollars, duration, plural
 from engine.machine.background import BackgroundThread
 from engine.machine.lock import FolderLostError
 from engine.networks.text2mel import Text2MelOutput
@@ -278,7 +278,7 @@ def lost_steps_text(lost: LostSteps) -> str:
     since = f"since checkpoint {lost.since:,}" if lost.since else "since the start"
     why = "" if lost.damaged is None else f", because checkpoint {lost.damaged:,} was damaged"
     cost = [duration(lost.seconds)] if lost.seconds else []
-    cost += [f"${lost.usd:,.2f}"] if lost.usd else []
+    cost += [dollars(lost.usd)] if lost.usd else []
     figures = f" ({', '.join(cost)})" if cost else ""
     them = "it" if lost.count == 1 else "them"
     return f"lost {plural(lost.count, 'step')} {since}{figures}{why}; repeating {them}"

@@ -11,7 +11,7 @@ import threading
 
 from engine.choices import NetworkName
 from engine.errors import EngineError
-from engine.formatting import plural, whole_minutes
+from engine.formatting import dollars, plural, whole_minutes
 from engine.machine.background import BackgroundThread
 from engine.machine.cloud.machine import NewPrice
 from engine.machine.lock import FolderLostError
@@ -82,7 +82,7 @@ class SpendRecorder:
         if self._recovered:
             seconds = whole_minutes(sum(entry.seconds for entry in self._recovered))
             usd = sum(entry.usd for entry in self._recovered)
-            amount = f"{seconds} (${usd:.2f}) were" if usd else f"{seconds} were"
+            amount = f"{seconds} ({dollars(usd)}) were" if usd else f"{seconds} were"
             self._publisher.event(f"previous run was killed; its last {amount} added to the spend")
         damaged = self._spend_log.unreadable
         if damaged:
@@ -196,7 +196,7 @@ class SpendRecorder:
 
     def _spent_so_far(self) -> str:
         spent = self.cost.spent
-        return f" Spent so far: ${spent:,.2f}." if spent > 0 else ""
+        return f" Spent so far: {dollars(spent)}." if spent > 0 else ""
 
     def _report_suspended(self) -> None:
         suspended = self.cost.clock.suspended
@@ -204,7 +204,7 @@ class SpendRecorder:
             return
         seconds, self._suspended = suspended - self._suspended, suspended
         price = self.cost.price
-        usd = f", which cost ${seconds / 3600 * price:.2f}" if price > 0 else ""
+        usd = f", which cost {dollars(seconds / 3600 * price)}" if price > 0 else ""
         self._publisher.event(
             f"this process was suspended for {whole_minutes(seconds)}{usd}", "warning"
         )
@@ -234,7 +234,7 @@ class _IdleReport:
         usd = self._cost.idle_usd - self._before[1]
         if now - self._reminded >= _REMINDER_SECONDS:
             self._reminded = now
-            self._warn(f"{phase.value} for {whole_minutes(seconds)} (${usd:.2f})")
+            self._warn(f"{phase.value} for {whole_minutes(seconds)} ({dollars(usd)})")
         every = _FIRST_FIGURES_SECONDS if seconds < _FIRST_SECONDS else _FIGURES_SECONDS
         if phase is Phase.PREPARING:
             every = 0.0  # a screen that shows its progress is not still
@@ -254,5 +254,5 @@ class _IdleReport:
 
     def _warn(self, text: str) -> None:
         if self._cost.price > 0:
-            price = f"the machine still costs ${self._cost.price:,.2f}/h"
+            price = f"the machine still costs {dollars(self._cost.price)}/h"
             self._publisher.event(f"{text}; {price}", "warning")

@@ -10,6 +10,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from engine.choices import NetworkName
 from engine.errors import InputError
 from engine.files import append_line, read_plain
 from engine.run.snapshot import Sample
@@ -78,6 +79,11 @@ def read_samples(voice: Voice) -> list[Sample]:
         if path.is_file():
             found.append(Sample(line.step, line.sentence, path, line.seconds, line.note, original))
     return found
+
+
+def newest_samples(voice: Voice) -> dict[NetworkName, str]:
+    """The file name of each network's newest sample, whose steps it names."""
+    return {sample.network: sample.path.name for sample in read_samples(voice)}
 
 
 def sample_name(step: int, ssrn_step: int | None, sentence: str) -> str:

@@ -249,7 +249,10 @@ def settings_text(
     try:
         document = tomlkit.parse(_HEADER if text is None else text)
         before = {} if text is None or old is None else _plain(old)
-        for name, value in _plain(new).items():
+        after = _plain(new)
+        for name in before.keys() - after.keys():
+            document.pop(name, None)
+        for name, value in after.items():
             if isinstance(value, dict):
                 _write_table(document, name, value, before.get(name, {}))
             elif name not in before or before[name] != value:

@@ -2,7 +2,15 @@
 
 import pytest
 
-from engine.formatting import brief, duration, format_bytes, plural, printable, whole_minutes
+from engine.formatting import (
+    brief,
+    dollars,
+    duration,
+    format_bytes,
+    plural,
+    printable,
+    whole_minutes,
+)
 
 
 def test_counts_agree_with_their_nouns():
@@ -20,6 +28,17 @@ def test_printable_shows_what_a_terminal_would_obey():
 def test_brief_cuts_long_values():
     assert brief("a\n") == "'a\\n'"
     assert len(brief(list(range(100)))) == 60
+
+
+@pytest.mark.parametrize(
+    ("amount", "words"),
+    [
+        (0, "$0.00"), (1234.5, "$1,234.50"), (0.0199, "$0.02"), (0.0095, "$0.01"),
+        (0.0094, "$0.009"), (0.001, "$0.001"), (0.0004, "$0.0004"), (1e-9, "<$0.0001"),
+    ],
+)  # fmt: skip
+def test_sums_below_a_cent_are_not_nothing(amount, words):
+    assert dollars(amount) == words
 
 
 def test_bytes_have_units():

@@ -66,6 +66,10 @@ def test_the_version_is_that_of_the_package() -> None:
         (["train", "nowhere", "--stop-at", "soon"], "cannot read 'soon' as a stop"),
         (["train", "nowhere", "--price", "-1"], "--price is -1;"),
         (["train", "nowhere", "--checkpoint-every", "0"], "--checkpoint-every is 0"),
+        (["train", "nowhere", "--stop-at", "24:00"], "'24:00' is not a time of day"),
+        (["train", "nowhere", "--dropout", "x"], "Invalid value for '--dropout': not a number"),
+        (["check", "nowhere", "--price", "x"], "--price is 'x'; give US dollars an hour"),
+        (["say", "hi", "--voice", "x", "--show-text", "--out", "y"], "--show-text only prints"),
         (["demo", "--stop-at", "0"], "must be more than 0"),
         (["info", "nowhere"], "nowhere"),
         (["say", "hello", "--voice", "nowhere"], "nowhere"),
@@ -94,7 +98,9 @@ def test_an_option_that_there_is_not_is_no_text() -> None:
 def test_an_option_that_names_nothing_is_a_usage_error(network: str) -> None:
     told = CliRunner().invoke(app, ["train", "recordings", "--network", network])
     assert told.exit_code == 2
-    assert "ssrn" in told.stderr
+    sentence = f"Invalid value for '--network': '{network}' is not one of 'text2mel', 'ssrn' (see"
+    assert sentence in told.stderr
+    assert len(told.stderr.splitlines()) == 1
 
 
 FAULTY = """

@@ -23,7 +23,7 @@ async def test_a_training_run_shows_step_stop_and_spend(size):
         "loss 0.0912  L1 0.0411  div 0.0462  att 0.0039   held-out 0.0987", "lr 6.8e-5",
         "attention · 871k · held-out LJ001", "57 characters × 133 frames  3 of 3",
         "training  • held-out", "0.10", "870k",
-        "871,000  2.4 s  new", "base", "checkpoint 871,000 saved",
+        "871k Text2Mel  2.4 s  new", "base", "checkpoint 871,000 saved",
     ):  # fmt: skip
         assert words in seen
 

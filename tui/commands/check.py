@@ -88,7 +88,7 @@ def check(
         estimate=estimate,
         preset=preset,
         steps=_steps(steps),
-        price=price,
+        price=None if price is None else _price(price),
         device=device,
     )
     report, refusal = run_check(options, progress)
@@ -115,6 +115,13 @@ def _next_command(report: "CheckReport", options: "CheckOptions") -> str:
         return ""
     price = None if options.price is None else f"{options.price:g}"
     return train_command(options.dataset, options.against, None, price=price, **symbols)
+
+
+def _price(text: str) -> float:
+    try:
+        return float(text.strip().removeprefix("$"))
+    except ValueError as error:
+        raise InputError(f"--price is {text!r}; give US dollars an hour, such as 0.99") from error
 
 
 def _steps(text: str) -> int:

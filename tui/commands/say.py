@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from engine.choices import SynthesisName
+from engine.errors import InputError
 from engine.formatting import printable
 from tui.command_line import AsciiOption, DeviceOption, TextCommand, app, reports_errors
 from tui.process.streams import print_error
@@ -31,7 +32,7 @@ def say(
         typer.Option(
             metavar="FILE.wav",
             help="The file to write.",
-            show_default="the voice's samples/",
+            show_default="the voice's samples/; of an export, the current folder",
         ),
     ] = None,
     arrays: Annotated[
@@ -48,6 +49,8 @@ def say(
 ) -> int:
     """Speak a text with a voice and write it to a file."""
     if show_text:
+        if out or arrays or play:
+            raise InputError("--show-text only prints; leave out --out, --arrays and --play.")
         from engine.speech.reading import text_as_read
 
         sentences, note = text_as_read(voice, text)

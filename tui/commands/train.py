@@ -46,7 +46,7 @@ def train(
             "--from",
             metavar="WHERE",
             help="A voice, an export or a checkpoint to start a new voice from; or the mirror of a "
-            "voice, to continue it here as if it had never stopped.",
+            "voice, to continue it here; nothing is written there unless --mirror names it.",
         ),
     ] = None,
     vocabulary: Annotated[

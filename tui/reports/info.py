@@ -72,6 +72,8 @@ def _facts(description: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
     if "unknown_characters" in corpus:
         yield from _unknown(corpus["unknown_characters"])
     yield "samples", description["samples"]
+    for network, name in description["newest_samples"].items():
+        yield f"newest of {formatting.NETWORKS[network]}", name
     money = formatting.dollars
     yield "spent", f"{money(spend['usd'])} ({money(spend['idle_usd'])} idle)"
     yield "training time", duration(3600 * spend["hours"])

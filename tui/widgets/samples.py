@@ -11,13 +11,14 @@ from textual.widgets import DataTable
 
 from engine.formatting import printable
 from engine.run.snapshot import Sample
+from tui.formatting import NETWORKS, short_steps
 
 _MARK = 2
 """The column that says whether a sample is playing or was played."""
 
 
 class Samples(DataTable[Text]):
-    """A list of samples: step, length, whether it was played, and a note."""
+    """A list of samples: step and network, length, whether it was played, and a note."""
 
     BORDER_TITLE = "samples"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -70,7 +71,7 @@ class Samples(DataTable[Text]):
     def _cells(self, sample: Sample) -> list[Text]:
         note, sentence = printable(sample.note), printable(sample.sentence)
         return [
-            Text(f"{sample.step:,}", justify="right"),
+            Text(f"{short_steps(sample.step)} {NETWORKS[sample.network]}", justify="right"),
             Text(f"{sample.seconds:.1f} s", justify="right"),
             self._mark(sample),
             Text.assemble(note, "  " if note and sentence else "", (sentence, "dim")),

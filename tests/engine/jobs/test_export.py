@@ -148,6 +148,9 @@ def test_a_folder_that_is_not_empty_is_left_alone(make_voice, tmp_path):
     for out in (taken, voice.folder):
         with pytest.raises(InputError, match="is not empty"):
             export_voice(voice.folder, out)
+    for out in (voice.folder / "export", voice.folder / "text2mel" / "checkpoints"):
+        with pytest.raises(InputError, match=r"is inside the voice .*; name another folder"):
+            export_voice(make_voice().folder, out)
     with pytest.raises(InputError, match="is a file"):
         export_voice(voice.folder, taken / "letter.txt")
     with pytest.raises(InputError, match="there is no folder"):

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import soundfile
 from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from engine.data.clips import Limits
 from engine.errors import InputError
+from engine.jobs.export import export_voice
 from engine.jobs.say import say
 from engine.speech.speaker import NO_SSRN
 
@@ -45,10 +47,23 @@ def test_a_text_is_spoken_to_a_file_with_its_numbers(make_voice, tmp_path, small
 
 def test_without_out_the_voice_keeps_it(make_voice):
     voice = make_voice()
+    voice.spend.path.touch()
     said = say(voice.folder, TEXT)
     assert said.path == voice.samples / "text2mel-0_no-ssrn_two-birds-sat-one-flew.wav"
     assert NO_SSRN in said.note
     assert say(voice.folder, TEXT).path != said.path
+
+
+def test_an_export_is_not_written_into(make_voice, tmp_path, monkeypatch):
+    export = export_voice(make_voice().folder, tmp_path / "export").folder
+    before = sorted(export.rglob("*"))
+    monkeypatch.chdir(tmp_path)
+    assert say(export, TEXT).path == Path("text2mel-0_no-ssrn_two-birds-sat-one-flew.wav")
+    assert (tmp_path / "text2mel-0_no-ssrn_two-birds-sat-one-flew.wav").is_file()
+    monkeypatch.chdir(export)
+    with pytest.raises(InputError, match="give --out"):
+        say(Path(), TEXT)
+    assert sorted(export.rglob("*")) == before
 
 
 @pytest.mark.slow

@@ -29,7 +29,7 @@ def entry(first, last, seconds=100.0, price=3.6, kind="training"):
         # What was lost before and has been repeated is reported once.
         (
             [entry(0, 400), entry(400, 900), entry(400, 401, 1.0)], 400, None,
-            "lost 1 step since checkpoint 400 (1s, $0.00); repeating it",
+            "lost 1 step since checkpoint 400 (1s, $0.001); repeating it",
         ),
         # Idle time has no steps to lose.
         ([entry(0, 400), entry(400, 400, kind="idle")], 400, None, None),

@@ -67,7 +67,7 @@ def test_ended_by_a_signal_and_continued_to_a_stop(runs, train) -> None:
     again = train()[3:]
     assert "already at step" in nothing_to_do(*again, "--stop-at", str(reached + 3))
     budget = ["--price", "1000", "--budget", "0.001"]
-    assert "the budget of $0.00 is used up" in nothing_to_do(*again, *budget)
+    assert "the budget of $0.001 is used up" in nothing_to_do(*again, *budget)
 
 
 def test_an_unread_terminal_holds_no_run_at_its_budget(runs, train) -> None:

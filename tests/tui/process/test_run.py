@@ -26,7 +26,7 @@ def test_keep_training_gives_the_prompt_back(runs) -> None:
     engine = runs.engine_process()
     terminal.wait_for_screen()
     terminal.type("q")
-    terminal.wait_for("keep training")
+    terminal.wait_for("leave; training continues")
     terminal.type("k")
     terminal.wait_for(f"kill {engine}")
     assert "voicecoach.log" in terminal.text
