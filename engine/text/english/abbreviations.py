@@ -95,7 +95,7 @@ def _dotted(found: Found) -> str | None:
 def _title(found: Found, word: str) -> str:
     """A title before a name; "Dr." after one is a drive, and no title where a sentence ends."""
     before = found.previous_word(_PREVIOUS)
-    ends = found.at_end or found.after(1) == ","
+    ends = found.at_end or found.after(1) == "," or found.next_word[:1].islower()
     if ends and word == "Doctor" and before[:1].isupper() and before.lower() not in _GREETINGS:
         return "Drive." if found.at_end else "Drive"
     return f"{word}." if found.at_end else word

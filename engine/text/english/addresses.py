@@ -17,7 +17,7 @@ _PORT = r"(?::\d{1,5})?"
 _ENDINGS = any_of("address_endings")
 _KNOWN = word_list("address_endings")
 _PAGE = (
-    rf"(?:(?:https?|ftp|ssh|git|file)://|(?<![\w.@/-])www\.)[\w.-]*{_PORT}{_REST}"
+    rf"(?:(?:https?|ftp|ssh|git|file)://(?=[\w/.])|(?<![\w.@/-])www\.)[\w.-]*{_PORT}{_REST}"
     rf"|(?<![\w.@/-]){_HOST}(?:{_ENDINGS})\b(?!\.\w){_PORT}{_REST}"
     r"|(?<![\w.@/-])localhost:\d{1,5}[\w./?#=&%~+:@-]*"
 )

@@ -50,17 +50,18 @@ def _numeral(found: Found) -> str | None:
     if numeral in ("L", "C", "D", "M") or not _WELL_FORMED.fullmatch(numeral):
         return None
     value, name = _value_of(numeral), found.previous_word(_PREVIOUS)
-    counted = (name.lower() in _COUNTED or name in _SAGAS) and not (
+    saga = name in _SAGAS and set(numeral) <= set("IVX")
+    counted = (name.lower() in _COUNTED or saga) and not (
         numeral == "X" and name.lower() in _WITH_LETTERS
     )
     first = found.goes_on_with(_AFTER_FIRST) or found.goes_on_with(_AFTER_ONE)
     first = name == "War" or (first and not found.goes_on_with(_PRONOUN))
     if counted and (first or numeral != "I"):
         return cardinal(value)
-    if _is_spelled(found, name):
-        return None
     if found.goes_on_with(_CENTURY) and numeral != "I":
         return ordinal(value)
+    if _is_spelled(found, name):
+        return None
     if _is_ruler(found, name):
         return f"the {ordinal(value)}"
     if len(numeral) >= 5 and numeral[0] == "M":

@@ -70,6 +70,7 @@ codes_spoken.add(
     r"(\d{3})[-. ]?(\d{4})(?!\w|[.,-]\d)",
     lambda found: f"{found[1]}{digit_by_digit(found[2])}, {digit_by_digit(found[3])}",
 )
+_YEAR = re.compile(r"(?:19|20)\d\d")
 _LINKS = r"(?:,? (?:number|code|no\.?|num|id|is|was|reads?|are)\b\.?){0,3}:? ?#?"
 _NAMED = r"(?:(?: (?:number|code|no\.?|num|id)\b\.?){1,2}(?: (?:is|was|are))?:? ?#?|:? ?#)"
 
@@ -85,6 +86,8 @@ def _code(found: Found) -> str | None:
     introduction, code = found.groups()
     if code[:-2].isdecimal() and code[-2:].lower() in ("st", "nd", "rd", "th"):
         return None
+    if introduction == "Code " and _YEAR.fullmatch(code):
+        return None  # Summer of Code 2010
     read = zip_code if introduction.lower().startswith(("zip", "post")) else spelled
     named = re.search(r"(?i)\bn(?:umber|um|o)\b", introduction) is not None
     return introduction.replace("#", "" if named else "number ") + read(code)
@@ -132,5 +135,6 @@ def _model(found: Found) -> str | None:
 )
 def _serial(found: Found) -> str | None:
     letters, digits = found.groups()
-    read = year if re.fullmatch(r"(?:19|20)\d\d|\d000", digits) else digit_by_digit
+    is_year = _YEAR.fullmatch(digits) or digits[1:] == "000"
+    read = year if is_year else digit_by_digit
     return None if letters in _CURRENCIES else f"{spelled(letters)} {read(digits)}"

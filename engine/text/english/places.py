@@ -22,10 +22,11 @@ _WAY = one_of(_WAYS)
 _APARTMENT = re.compile(r",? (?:#|(?:Apt|Apartment|Unit|Ste|Suite|Floor|Fl|Room|Rm)\b)")
 _TOWN = re.compile(r"\b([A-Z][a-z'’.-]{1,25})$")
 # Degrees, and words that are shouted.
-_WORDS = frozenset({"OK", "MD", "MA", "MS", "ID", "ME", "HI", "OH", "PA"})
+_WORDS = frozenset({"OK", "MD", "MA", "MS", "ID", "ME", "HI", "OH", "PA", "OR", "IN"})
 _TOWNS = word_list("towns")
 _ORDINAL = re.compile(r"(\d+)(?:st|nd|rd|th)")
-_MONTHS = re.compile(r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*")
+_MONTH = r"\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*"
+_BEGINS_WITH_MONTH, _AFTER_MONTH = re.compile(_MONTH), re.compile(_MONTH + r"\.? $")
 
 
 @places_spoken.reads(
@@ -46,8 +47,10 @@ def _address(found: Found) -> str | None:
 
 def _is_address(found: Found) -> bool:
     number, _, before, name, way, _, after = found.groups()
-    if not (number or before) or _MONTHS.match(name):
+    if not (number or before) or _BEGINS_WITH_MONTH.match(name):
         return False
+    if found.follows(_AFTER_MONTH, 12):
+        return False  # On May 5 Wall Street closed.
     # Saints and doctors have names after them.
     following = found.next_word
     named = following[:1].isupper() and not starts_sentence(following)
