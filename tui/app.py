@@ -133,11 +133,12 @@ class VoicecoachApp(App[ExitReason]):
             return
         self._known_theme = theme.name
         # Without waiting: a home folder may be on a disk that hangs.
-        Thread(target=self._write_theme, args=(theme.name,), name="theme", daemon=True).start()
+        Thread(target=self._write_theme, name="theme", daemon=True).start()
 
-    def _write_theme(self, name: str) -> None:
+    def _write_theme(self) -> None:
         try:
-            remember_theme(name)
+            # The newest: of two that are chosen at once, either may be written last.
+            remember_theme(self._known_theme)
         except OSError as error:
             if not self._theme_trouble:
                 self._theme_trouble = f"this theme cannot be remembered: {error}"
@@ -198,7 +199,11 @@ class VoicecoachApp(App[ExitReason]):
         self._clipboard = text
         driver = self._driver
         if driver is not None:
-            self.notify(copy(text, driver.write))
+            # Without waiting: tmux may hang.
+            Thread(target=self._copy, args=(text, driver.write), name="copy", daemon=True).start()
+
+    def _copy(self, text: str, write: Callable[[str], None]) -> None:
+        self.notify(copy(text, write))
 
     async def on_event(self, event: events.Event) -> None:
         """Pass on one key at a time: in a burst, a key may change who gets the next."""

@@ -27,7 +27,8 @@ def why_ascii(environment: Mapping[str, str] | None = None) -> str:
         return "TERM is linux, a console whose font has few characters"
     names = ("LC_ALL", "LC_CTYPE", "LANG")
     name, locale = next(((n, given[n]) for n in names if given.get(n)), ("LANG", ""))
-    encoding = locale.partition(".")[2].partition("@")[0]
+    # A Mac sends LC_CTYPE=UTF-8, without a language.
+    encoding = locale.rpartition(".")[2].partition("@")[0]
     if encoding.lower() in _UTF_8:
         return ""
     return f"the locale is not UTF-8 ({name} is {locale or 'not set'})"

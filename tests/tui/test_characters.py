@@ -13,6 +13,7 @@ from tui.characters import why_ascii
         ({"LANG": "C", "LC_CTYPE": "C.utf8"}, ""),
         ({"LANG": "C", "LC_ALL": "de_DE.utf8@euro"}, ""),
         ({"LANG": "en_GB.UTF-8", "TERM": "xterm-256color", "LC_ALL": ""}, ""),
+        ({"LC_CTYPE": "UTF-8"}, ""),
         ({"LANG": "C"}, "LANG is C"),
         ({"LANG": "POSIX"}, "LANG is POSIX"),
         ({}, "LANG is not set"),

@@ -98,7 +98,8 @@ async def test_without_sound_the_screen_says_how_to_fetch_the_sample():
         assert "no sound here · y copies scp" in run.text
         fetching = "nosoundhere(nosounddevice):scpubuntu@gpu-1:"
         await run.press("r")
-        assert f"{fetching}{run.samples[-1].path}." in run.log.replace(" ", "")
+        line = f"{fetching}{run.samples[-1].path}."
+        await run.until(lambda: line in run.log.replace(" ", ""))
         await run.press("a")
         await run.add_sample(new := sample(871_204))
         # The command is long: the log has it once.
@@ -106,14 +107,13 @@ async def test_without_sound_the_screen_says_how_to_fetch_the_sample():
         assert "No sound here; y copies the scp command." in run.notes
         assert run.played == []
         await run.press("y")
-        assert run.app.clipboard == f"scp ubuntu@gpu-1:{new.path} ."
-        assert "Copied, if the terminal allows it." in run.notes
+        await run.until(lambda: run.app.clipboard == f"scp ubuntu@gpu-1:{new.path} .")
+        await run.until(lambda: "Copied, if the terminal allows it." in run.notes)
 
 
 async def test_y_fetches_an_ssrn_sample_with_its_original():
     samples = (sample(50_000, original=Path("/data/an original.wav")),)
     async with opened(training(network="ssrn", samples=samples)) as run:
         await run.press("y")
-        assert run.app.clipboard == (
-            f"scp ubuntu@gpu-1:{samples[0].path} 'ubuntu@gpu-1:/data/an\\ original.wav' ."
-        )
+        line = f"scp ubuntu@gpu-1:{samples[0].path} 'ubuntu@gpu-1:/data/an\\ original.wav' ."
+        await run.until(lambda: run.app.clipboard == line)

@@ -16,7 +16,7 @@ from pathlib import Path
 from engine.files import absolute_path
 
 _TMUX_SECONDS = 1.0
-"""How long tmux may take; while it hangs, so does the screen that it shows."""
+"""How long tmux may take to answer."""
 _SSH_PORT = 22
 # No shell takes letters of any script, or their accents and vowel signs, for its own signs.
 _SAFE = re.compile("([^\\w@%+=:,./\x80-\U0010ffff-])")
@@ -117,7 +117,7 @@ def copy(text: str, write: Callable[[str], None]) -> str:
         return copied
     if os.environ.get("TERM") == "linux":
         return "This console has no clipboard; the log has the text."
-    sequence = f"\x1b]52;c;{base64.b64encode(text.encode()).decode()}\a"
+    sequence = f"\x1b]52;c;{base64.b64encode(_bytes(text)).decode()}\a"
     if "STY" in os.environ:
         # GNU screen drops the sequence, unless it comes as strings for the terminal around it.
         parts = (
@@ -146,8 +146,13 @@ def _tmux(*arguments: str, given: str = "") -> str | None:
     try:
         done = subprocess.run(
             ["tmux", *arguments],
-            input=given, capture_output=True, text=True, timeout=_TMUX_SECONDS, check=True,
+            input=_bytes(given), capture_output=True, timeout=_TMUX_SECONDS, check=True,
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout
+    return done.stdout.decode(errors="replace")
+
+
+def _bytes(text: str) -> bytes:
+    """A text as the terminal has it; names of files that are no UTF-8 keep their bytes."""
+    return text.encode(errors="surrogateescape")

@@ -1,8 +1,9 @@
 """The main screen: where the run is, how it learns, how it sounds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -261,8 +262,8 @@ class RunScreen(KeyedScreen):
             self.notify("No sound here; y copies the scp command.")
         else:
             self.listening.explained = True
-            line = self.host().scp_line(path)
-            self.say(f"no sound here ({unavailable}): {line}", "warning")
+            words = f"no sound here ({unavailable})"
+            self._with_scp_line([path], lambda line: self.say(f"{words}: {line}", "warning"))
 
     def action_replay(self) -> None:
         sample = self.samples.chosen
@@ -281,6 +282,17 @@ class RunScreen(KeyedScreen):
         """Copy the scp command for the selected sample to the person's own clipboard."""
         sample = self.samples.chosen
         if sample is not None:
-            line = self.host().scp_line(*filter(None, (sample.path, sample.original)))
-            self.say(line)
-            self.app.copy_to_clipboard(line)
+            paths = [path for path in (sample.path, sample.original) if path]
+            self._with_scp_line(paths, self._copy)
+
+    def _copy(self, line: str) -> None:
+        self.say(line)
+        self.app.copy_to_clipboard(line)
+
+    def _with_scp_line(self, paths: Sequence[Path], use: Callable[[str], object]) -> None:
+        """Use the command that fetches files, without waiting: a tmux that is asked may hang."""
+
+        def ask() -> None:
+            self.call_later(use, self.host().scp_line(*paths))
+
+        Thread(target=ask, name="scp line", daemon=True).start()

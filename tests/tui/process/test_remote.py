@@ -74,6 +74,12 @@ def test_in_gnu_screen_the_clipboard_comes_in_short_strings(monkeypatch):
     assert base64.b64decode(sequence.removeprefix("\x1b]52;c;").removesuffix("\a")).decode() == text
 
 
+def test_a_path_that_is_no_utf_8_is_copied_with_its_own_bytes():
+    written: list[str] = []
+    copy(host("").scp_line(Path(os.fsdecode(b"/\xff.wav"))), written.append)
+    assert b":/\xff.wav" in base64.b64decode(written[0][7:-1])
+
+
 def test_the_console_of_linux_has_no_clipboard(monkeypatch):
     monkeypatch.setenv("TERM", "linux")
     written: list[str] = []
