@@ -66,8 +66,8 @@ def _line_spoken(line: str) -> str:
     return words
 
 
-# A corpus is read several times, by its check and for its features: LJ Speech has 13,000 lines, each
-# of which comes as it is written and as it was cleaned.
+# A corpus is read several times, by its check and for its features: LJ Speech has 13,000 lines,
+# each of which comes as it is written and as it was cleaned.
 @lru_cache(maxsize=2**15)
 def _line_worded(line: str) -> str:
     line = typed(line)
