@@ -9,6 +9,7 @@ from engine.choices import NETWORKS, NetworkName
 from engine.data.corpus_changes import CorpusContent, keep_only, load_content
 from engine.data.features import FeatureStore
 from engine.data.held_out import ClipLength, choose_held_out, chosen_by_hash_alone
+from engine.data.metadata import recording_key
 from engine.errors import EngineError, InputError, VoicecoachError
 from engine.files import make_folder, unremoved_message
 from engine.formatting import plural
@@ -59,9 +60,11 @@ class CorpusHistory:
         held_out = self.held_out
         if self.trained and not held_out:
             held_out = chosen_by_hash_alone(clips)
-        kept = clips.keys() & held_out
+        # The list may have been written again on a system with another Unicode form.
+        known = set(map(recording_key, held_out))
+        kept = frozenset(clip_id for clip_id in clips if recording_key(clip_id) in known)
         if kept and len(kept) < len(clips):
-            return frozenset(kept)
+            return kept
         new = {clip_id: length for clip_id, length in clips.items() if clip_id not in self.learned}
         chosen = choose_held_out(new or clips)
         if self.held_out:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -85,3 +86,15 @@ def test_an_earlier_versions_choice_stays(make_voice, copy_voice, training, corp
     add_clips(corpus, *(f"new-{i:02d}" for i in range(8)))
     assert held_out_by(voice, training)[0] == noted
     assert held_out_by(lost, training)[0] == by_hash
+
+
+def test_clip_stays_held_out_in_another_unicode_form(make_voice, training, corpus):
+    path = corpus / "metadata.csv"
+    path.write_text(path.read_text().replace("tone-", "\u00e9-"))
+    for recording in (corpus / "wavs").iterdir():
+        recording.rename(recording.with_name(recording.name.replace("tone-", "\u00e9-")))
+    voice = make_voice(dataset=corpus)
+    first, _ = held_out_by(voice, training)
+    path.write_text(unicodedata.normalize("NFD", path.read_text()))
+    again, _ = held_out_by(voice, training)
+    assert again == {unicodedata.normalize("NFD", clip_id) for clip_id in first} != first
