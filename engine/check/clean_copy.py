@@ -20,7 +20,7 @@ from engine.check.cleaning import (
 from engine.check.kinds import reason
 from engine.check.metadata_checks import check_metadata
 from engine.check.report import Finding
-from engine.check.splitting import Attend, LongClip, Part, Splitter
+from engine.check.splitting import LONGEST, Attend, LongClip, Part, Splitter
 from engine.check.survey import Measured, Survey, corpus_key, judge, survey
 from engine.data.audio import AudioSpec, load_recording
 from engine.data.clips import (
@@ -195,9 +195,9 @@ class _Copy:
         self._target = target
         self._cancelled = cancelled
         self._lost = [
-            Rejected(line, found[0].clip_id, reason(harm))
+            Rejected(line, found[0].clip_id, _why_lost(harm))
             for line, found in files.errors.items()
-            if (harm := next((one for one in found if one.kind not in MENDED), None))
+            if (harm := next(filter(_is_beyond_repair, found), None))
         ]
         lines = {row.line for row in self._lost}
         self._clips = {clip.line: clip for clip in files.clips if clip.line not in lines}
@@ -306,6 +306,20 @@ class _Copy:
             if (parts := tuple(c.clip_id for c in changes if c.line == long.clip.line))
         )
         return Cleaned(out, changes, left_out, hours, split)
+
+
+def _is_beyond_repair(found: Finding) -> bool:
+    return found.kind not in MENDED or _is_endless(found)
+
+
+def _is_endless(found: Finding) -> bool:
+    """Whether a recording is a chapter rather than a clip, which would take gigabytes to repair."""
+    return found.kind == "too-long" and (found.value or 0.0) > LONGEST
+
+
+def _why_lost(found: Finding) -> str:
+    more = f", and only clips of up to {LONGEST:.0f} s are split" if _is_endless(found) else ""
+    return reason(found) + more
 
 
 def _wrong(

@@ -8,7 +8,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from engine.check.levels import HOP_SECONDS, LONGEST_PAUSE, measure_levels
+from engine.check.levels import LONGEST_PAUSE, hop_samples, measure_levels
 from engine.check.recordings import Recording, examine
 from engine.data.audio import AudioSpec, load_recording
 from engine.data.clips import Clip, Limits
@@ -116,9 +116,10 @@ def _repair(
     sounding = np.flatnonzero(measure_levels(filtered, sample_rate).speaks())
     if not len(sounding):
         return np.empty(0, np.float32), 0.0, 0.0, 0.0
-    start = float(sounding[0]) * HOP_SECONDS - KEPT_BEFORE
-    end = float(sounding[-1] + 2) * HOP_SECONDS + KEPT_AFTER
-    trimmed = filtered[max(0, round(start * sample_rate)) : round(end * sample_rate)]
+    hop = hop_samples(sample_rate)
+    start = int(sounding[0]) * hop - round(KEPT_BEFORE * sample_rate)
+    end = int(sounding[-1] + 2) * hop + round(KEPT_AFTER * sample_rate)
+    trimmed = filtered[max(0, start) : end]
     capped = trimmed
     for _ in range(_ROUNDS):
         before = len(capped)
@@ -151,13 +152,12 @@ def high_pass(waveform: NDArray[np.float32], sample_rate: int) -> NDArray[np.flo
 
 
 def _with_capped_pauses(waveform: NDArray[np.float32], sample_rate: int) -> NDArray[np.float32]:
-    half = CAPPED_PAUSE / 2
+    hop, half = hop_samples(sample_rate), round(CAPPED_PAUSE / 2 * sample_rate)
     fade = round(_FADE * sample_rate)
     rise = np.linspace(0, 1, fade, dtype=np.float32)
     joined, position = np.empty(0, np.float32), 0
     for start, end in measure_levels(waveform, sample_rate).pauses():
-        cut = round((start * HOP_SECONDS + half) * sample_rate)
-        resumed = round((end * HOP_SECONDS - half) * sample_rate)
+        cut, resumed = start * hop + half, end * hop - half
         before = np.concatenate([joined, waveform[position:cut]])
         shared = before[-fade:] * (1 - rise) + waveform[resumed : resumed + fade] * rise
         joined, position = np.concatenate([before[:-fade], shared]), resumed + fade

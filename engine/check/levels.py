@@ -155,9 +155,14 @@ def measure_levels(mono: NDArray[np.float32], rate: int) -> Levels:
     return Levels(frames, speech, _noise(frames if long.all() else frames[~long]))
 
 
+def hop_samples(rate: int) -> int:
+    """Samples from one frame to the next: those of `HOP_SECONDS`, or a little less."""
+    return max(1, int(HOP_SECONDS * rate))
+
+
 def _frame_levels(mono: NDArray[np.float32], rate: int) -> NDArray[np.float64]:
     """Power of 20 ms around their own mean, so that no direct current counts, each 10 ms."""
-    hop = max(1, int(HOP_SECONDS * rate))
+    hop = hop_samples(rate)
     tens = np.pad(mono, (0, -len(mono) % hop)).reshape(-1, hop)
     squares = np.einsum("ts,ts->t", tens, tens, dtype=np.float64) / hop
     means = tens.mean(axis=1, dtype=np.float64)

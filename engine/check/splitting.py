@@ -23,8 +23,8 @@ Attend = Callable[[Clip, int], Floats | None]
 """How well each letter of a clip's text fits each of so many frames of 10 ms, `(T, letters)`, by
 the attention of a trained voice; None where that is not to be trusted."""
 
-# Seconds of the longest recording that is split.
-_LONGEST = 120.0
+LONGEST = 120.0
+"""Seconds of the longest recording that is split."""
 # Seconds of speech from which the sounds of the letters are learned. Where there are fewer of short
 # clips than the second, long ones are added.
 _LESSONS, _ENOUGH = 600.0, 300.0
@@ -168,7 +168,7 @@ def _measure(clip: Clip) -> Sound | None:
         waveform = load_recording(clip.path, SAMPLE_RATE)
     except InputError:
         return None  # said where its recording is repaired
-    if len(waveform) > _LONGEST * SAMPLE_RATE:
+    if len(waveform) > LONGEST * SAMPLE_RATE:
         return None
     return measure_sound(high_pass(waveform, SAMPLE_RATE))
 

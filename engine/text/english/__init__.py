@@ -7,6 +7,7 @@ place only, so that the time is proportional to the length of the text.
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from engine.text.english.abbreviations import abbreviations_spoken
 from engine.text.english.addresses import addresses_spoken
@@ -65,6 +66,9 @@ def _line_spoken(line: str) -> str:
     return words
 
 
+# A corpus is read several times, by its check and for its features: LJ Speech has 13,000 lines,
+# each of which comes as it is written and as it was cleaned.
+@lru_cache(maxsize=2**15)
 def _line_worded(line: str) -> str:
     line = typed(line)
     if _ARROW.search(line):

@@ -187,3 +187,11 @@ def test_empty_copy_leaves_nothing(corpus, tmp_path, make_voice):
     with pytest.raises(InputError, match="UTF-16"):
         clean(corpus, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_chapter_is_left_out_without_being_repaired(corpus, tmp_path):
+    spoil(corpus, lambda x: np.tile(x, int(125 * RATE / len(x)) + 1))
+    cleaned = clean(corpus, tmp_path / "out")
+    [left_out] = cleaned.left_out
+    assert left_out.clip_id == "LJ001-0008"
+    assert left_out.reason.endswith("and only clips of up to 120 s are split")
