@@ -47,20 +47,6 @@ class Reader:
         return Reading(tuple(pieces), reading_note(text, vocabulary), missed, cut)
 
 
-def text_as_read(voice_folder: Path, text: str) -> tuple[list[str], str]:
-    """Return the sentences that a voice would speak one by one, numbers as words, and what is
-    lost of the text: see `reading_note`.
-
-    Raises:
-        InputError: there is no such voice, or nothing in the text that it can read.
-    """
-    reader = Reader(voice_folder)
-    sentences = split_sentences(text, reader.vocabulary, reader.max_characters)
-    if not sentences:
-        raise nothing_to_speak(reader.vocabulary)
-    return sentences, reading_note(text, reader.vocabulary)
-
-
 def nothing_to_speak(vocabulary: Vocabulary) -> InputError:
     """The error for a text without a character that the voice reads."""
     return InputError(

@@ -202,7 +202,8 @@ class DataCheck:
         if attended and report.findings:
             text += "; k shows what was found"
         elif report.findings:
-            text += f"; `voicecoach check {shlex.quote(str(self._voice.dataset))}` lists them"
+            command = f"voicecoach check {shlex.quote(str(self._voice.dataset))}"
+            text += f"; `{command}` lists what was found"
         serious = report.harmful and not attended
         self._publisher.event(text, "warning" if serious else "information")
         if attended:

@@ -26,7 +26,7 @@ def clean(
         Path | None,
         typer.Option(
             metavar="VOICE",
-            help="Keep what is usable with this voice's vocabulary and limits.",
+            help="Keep what fits this voice's vocabulary and limits; split by its attention.",
             show_default="the BBC's",
         ),
     ] = None,

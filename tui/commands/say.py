@@ -51,13 +51,16 @@ def say(
     if show_text:
         if out or arrays or play:
             raise InputError("--show-text only prints; leave out --out, --arrays and --play.")
-        from engine.speech.reading import text_as_read
+        from engine.speech.reading import Reader, nothing_to_speak
 
-        sentences, note = text_as_read(voice, text)
-        for sentence in sentences:
+        reader = Reader(voice)
+        reading = reader.read(text)
+        if not reading.sentences:
+            raise nothing_to_speak(reader.vocabulary)
+        for sentence in reading.sentences:
             typer.echo(sentence)
-        if note:
-            print_error(note)
+        if reading.note:
+            print_error(reading.note)
         return 0
     from engine.jobs.say import say as speak
 
