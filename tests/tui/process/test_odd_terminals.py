@@ -140,7 +140,8 @@ def noise(made: random.Random) -> bytes:
                 made.choice(list(NAMED.values())),
             ]
         )
-        if not set(data) & set(KEYS_THAT_END_OR_STOP):
+        # Ctrl+L opens the screen once more, as it should.
+        if not set(data) & {*KEYS_THAT_END_OR_STOP, 0x0C}:
             return data
 
 
