@@ -128,9 +128,7 @@ def without_total(flac: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("missing", [0, 1_000])
-def test_flac_of_a_killed_encoder_is_read_to_its_last_whole_frame(
-    missing: int, tmp_path: Path
-) -> None:
+def test_flac_of_a_killed_encoder_is_read_to_its_last_frame(missing: int, tmp_path: Path) -> None:
     flac = without_total(written(tmp_path, "clip.flac"))
     path = tmp_path / "clip.flac"
     path.write_bytes(tag(40) + flac[: len(flac) - missing])

@@ -191,7 +191,7 @@ def test_a_point_is_reached_on_its_own_counter_only():
     assert not StopPoint(at=time.time() + 600).reached(10**9, 1e9, 1e9)
 
 
-def test_a_stored_time_of_day_that_has_passed_is_not_that_of_tomorrow():
+def test_a_stored_time_of_day_that_passed_is_not_tomorrows():
     stop = StoredStop(StopPoint(at=time.time() - 60), "19:00")
     assert stop.matches(parse_stop("19:00"))
     with pytest.raises(AlreadyThereError, match=r"to stop at .*, which has passed; give another"):
