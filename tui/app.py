@@ -108,6 +108,10 @@ class VoicecoachApp(App[ExitReason]):
     def get_default_screen(self) -> Screen[None]:
         return self.run_screen
 
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Return our own colours for themes that do not define them."""
+        return (DARK if self.current_theme.dark else LIGHT).variables
+
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Filter everything but ASCII with `--ascii`."""
         filters = super().get_line_filters()

@@ -1,5 +1,6 @@
 """The demo: a bundled voice learns another speaker, in a voice folder of one's own."""
 
+import shlex
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from engine.errors import EngineError, InputError
 from engine.files import make_folder, replacing, unusable_path
 from engine.machine.lock import LOCK_NAME, acquire_lock, require_untrained
 from engine.run.options import TrainOptions
+from engine.run.snapshot import Snapshot
 from engine.run.stop import StopRule, parse_stop, read_stored_stop
 from engine.voice.folder import Voice
 from engine.voice.layout import list_checkpoints
@@ -75,6 +77,21 @@ def _own_stop(folder: Path, network: NetworkName) -> StopRule | None:
     if read_stored_stop(folder / network) is not None:
         return None
     return parse_stop(DEMO_STOPS[network])
+
+
+def next_commands(snapshot: Snapshot) -> tuple[tuple[str, str], ...]:
+    """After the demo's stop, what a person may want next and the shell commands that do it."""
+    stop = snapshot.stop if snapshot.demo else None
+    if stop is None or not stop.reached(snapshot.step, snapshot.voice_seconds, snapshot.spent):
+        return ()
+    voice = shlex.quote(str(snapshot.voice_folder))
+    sharpen = ("for a clearer sound", f"voicecoach demo --voice {voice} --network ssrn")
+    return (
+        *((sharpen,) if snapshot.network == "text2mel" else ()),
+        ("to speak a text", f'voicecoach say "Good morning." --voice {voice} --out hello.wav'),
+        ("to check recordings of yours", f"voicecoach check recordings --against {voice}"),
+        ("to train on them", f"voicecoach train recordings --voice voices/mine --from {voice}"),
+    )
 
 
 def _copy_corpus(source: Path, target: Path) -> None:

@@ -333,27 +333,6 @@ class Snapshot:
         return "at the budget" if at_budget else self.phase.value
 
     @property
-    def next_commands(self) -> tuple[tuple[str, str], ...]:
-        """After the demo's stop, what a person may want next and the shell commands that do it."""
-        if not self.demo or self.stop is None or not self._reached(self.stop):
-            return ()
-        voice = shlex.quote(str(self.voice_folder))
-        sharpen = ("for a clearer sound", f"voicecoach demo --voice {voice} --network ssrn")
-        say = f'voicecoach say "Good morning." --voice {voice} --out hello.wav'
-        return (
-            *((sharpen,) if self.network == "text2mel" else ()),
-            ("to speak a text", say),
-            ("to check recordings of yours", f"voicecoach check recordings --against {voice}"),
-            (
-                "to train on them",
-                f"voicecoach train recordings --voice voices/mine --from {voice}",
-            ),
-        )
-
-    def _reached(self, point: StopPoint) -> bool:
-        return point.reached(self.step, self.voice_seconds, self.spent)
-
-    @property
     def budget_comes_first(self) -> bool:
         """Whether the budget ends the run before the stop does."""
         if self.budget <= 0 or self.phase.before_steps:

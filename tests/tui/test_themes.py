@@ -49,3 +49,13 @@ def test_without_a_home_folder_it_is_an_error_that_can_be_said(monkeypatch):
     monkeypatch.setattr("pwd.getpwuid", lambda number: {}[number])
     with pytest.raises(OSError, match="no home folder"):
         remember_theme("voicecoach-dark")
+
+
+@pytest.mark.slow
+async def test_every_theme_of_the_palette_can_be_shown(tmp_path):
+    path = tmp_path / "state" / "voicecoach" / "theme"
+    async with opened(training()) as run:
+        for name in run.app.available_themes:
+            run.app.theme = name
+            await run.look()
+        await run.until(lambda: path.read_text() == f"{name}\n")

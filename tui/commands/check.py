@@ -1,5 +1,6 @@
 """`voicecoach check`: finds faults in a corpus before you pay for training."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -107,8 +108,12 @@ def _next_command(report: "CheckReport", options: "CheckOptions") -> str:
     from tui.reports.check_words import train_command
 
     symbols: dict[str, object] = {"vocabulary": options.vocabulary, "cleaner": options.cleaner}
-    if any(found.kind == "other-language" for found in report.findings if report.harmful):
-        return ""
+    for found in report.findings:
+        if found.kind == "other-language":
+            # The advice ends with the options, where any help.
+            _, colon, wanted = found.advice.partition(": ")
+            command = f"voicecoach check {shlex.quote(str(options.dataset))} {wanted}"
+            return command if colon else ""
     if report.with_errors:
         return clean_command(options.dataset, against=options.against, **symbols)
     if report.harmful:

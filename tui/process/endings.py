@@ -8,6 +8,7 @@ from pathlib import Path
 
 from engine.errors import InputError, VoicecoachError
 from engine.formatting import plural, printable
+from engine.jobs.demo import next_commands
 from engine.run.snapshot import Event, Snapshot
 from engine.run.stop import read_stored_stop
 from engine.voice.folder import Voice
@@ -115,8 +116,9 @@ def closing_lines(before_end: Snapshot, last: Snapshot, how: str) -> Iterator[st
 
 def next_lines(last: Snapshot) -> Iterator[str]:
     """Yield what may be done next, a shell command each, where the run says so."""
-    width = max((len(what) for what, _ in last.next_commands), default=0)
-    for what, command in last.next_commands:
+    commands = next_commands(last)
+    width = max((len(what) for what, _ in commands), default=0)
+    for what, command in commands:
         yield f"{what + ':':{width + 1}}  {command}"
 
 

@@ -10,6 +10,7 @@ from textual.widgets import ProgressBar, Static
 
 from engine.check.report import CheckReport
 from engine.formatting import duration, plural, printable, whole_minutes
+from engine.jobs.demo import next_commands
 from engine.run.snapshot import Event, Phase, Snapshot
 from engine.run.stop import BUDGET_WARNING_SHARE
 from tui.formatting import clock, countdown, dollars, price
@@ -269,7 +270,7 @@ def _at_stop(snapshot: Snapshot, *, reading: bool) -> Content:
     speak = (("a", "hear it"), ("e", "sentence"))
     keys = (*(speak if snapshot.network == "text2mel" else speak[:1]), *later, ("q", "quit"))
     at_stop = _offer(f"{stopped}, saved.", *keys, reading=reading)
-    return _below(at_stop, *(_next(*each) for each in snapshot.next_commands[:1]))
+    return _below(at_stop, *(_next(*each) for each in next_commands(snapshot)[:1]))
 
 
 def _next(what: str, command: str) -> Content:

@@ -10,7 +10,7 @@ import pytest
 from engine.choices import NETWORKS
 from engine.errors import EngineError, InputError
 from engine.jobs import demo
-from engine.jobs.demo import DEMO_STOPS, demo_options
+from engine.jobs.demo import DEMO_STOPS, demo_options, next_commands
 from engine.machine.lock import acquire_lock
 from engine.run.commands import Finish
 from engine.run.options import TrainOptions
@@ -57,10 +57,10 @@ def test_the_demo_goes_on_from_the_bundled_voice(assets, tmp_path, training):
     assert voice.dataset == folder / "corpus"
     # The bundled SSRN would speak with the bundled speaker's pitch.
     assert voice.newest("ssrn") is None
-    assert snapshot.next_commands[0][1] == f"voicecoach demo --voice {folder} --network ssrn"
+    assert next_commands(snapshot)[0][1] == f"voicecoach demo --voice {folder} --network ssrn"
     snapshot = run("+1", "ssrn")
     assert (snapshot.base_step, voice.newest("ssrn").step) == (767, 768)
-    assert snapshot.next_commands[0][1].startswith('voicecoach say "')
+    assert next_commands(snapshot)[0][1].startswith('voicecoach say "')
     assert run("+1").step == 858
     # It stands on its own, wherever it goes.
     shutil.rmtree(assets)

@@ -165,7 +165,7 @@ def test_a_language_without_a_voice_is_checked_and_cleaned(tmp_path: Path) -> No
     (folder / "metadata.csv").write_text("".join(f"{name}|{text}\n" for name, text in rows))
     told = run(folder, "--no-estimate")
     assert told.exit_code == 1
-    [line] = [line for line in told.stdout.splitlines() if "--vocabulary" in line]
+    *_, line = told.stdout.splitlines()
     options = shlex.split(line[line.index("--cleaner") :].removesuffix("."))
     report = json.loads(run(folder, "--no-estimate", "--json", *options).stdout)
     kinds = {found["kind"] for found in report["findings"]}
