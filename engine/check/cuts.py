@@ -17,7 +17,7 @@ _BESIDE, _SQUEEZED, _STRETCHED = 4, 0.35, 2.2
 _MIN_SECONDS = {PlaceKind.SENTENCE: 0.15, PlaceKind.CLAUSE: 0.2, PlaceKind.WORD: 0.3}
 # What a cut costs: for itself, where there is no full stop, and for each second by which its pause
 # is shorter than a good one.
-_EACH, _SHORTER, _GOOD_SECONDS = 1.0, 2.0, 0.7
+_EACH, _SHORTER, _GOOD_SECONDS = 0.1, 6.0, 0.8
 _NO_STOP = {PlaceKind.SENTENCE: 0.0, PlaceKind.CLAUSE: 0.3, PlaceKind.WORD: 0.6}
 # What a part costs that is hardly a sentence; one that does not fit, and each second of it.
 _SHORT, _SHORT_SECONDS = 1.0, 1.0

@@ -14,10 +14,7 @@ from engine.text.english.rules import (
 from engine.text.english.times_and_dates import MONTHS, SHORT_MONTHS
 
 abbreviations_spoken = Rules("short_forms")
-"""Abbreviations in full, and letters with dots as letters with spaces.
-
-A dot stays only where it also ends a sentence.
-"""
+"""Abbreviations in full, U.S.A. as letters; a dot stays only where it also ends a sentence."""
 
 # Before a name, so that the dot ends no sentence.
 _TITLES = spoken_forms("titles")

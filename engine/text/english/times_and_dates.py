@@ -1,7 +1,4 @@
-"""Times of day, dates, and verses of the Bible, which look like times.
-
-Where 3/4/1999 does not say which is the day, the day comes first, as in Britain.
-"""
+"""Times of day, verses of the Bible, and dates: 3/4/1999 is a day in April, as in Britain."""
 
 import re
 
