@@ -28,6 +28,7 @@ async def test_a_requested_sample_is_played_once_when_it_comes():
         assert run.played == [new.path, new.path]
 
 
+@pytest.mark.slow
 async def test_a_sample_requested_while_preparing_is_played_later():
     async with opened(preparing()) as run:
         await run.press("a")
@@ -111,6 +112,7 @@ async def test_without_sound_the_screen_says_how_to_fetch_the_sample():
         await run.until(lambda: "Copied, if the terminal allows it." in run.notes)
 
 
+@pytest.mark.slow
 async def test_y_fetches_an_ssrn_sample_with_its_original():
     samples = (sample(50_000, original=Path("/data/an original.wav")),)
     async with opened(training(network="ssrn", samples=samples)) as run:

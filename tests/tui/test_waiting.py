@@ -56,6 +56,7 @@ async def test_the_demo_says_at_its_stop_what_comes_next():
     assert sharpen not in "".join(next_lines(replace(stopped, network="ssrn")))
 
 
+@pytest.mark.slow
 async def test_a_screen_that_only_reads_says_whose_keys_count():
     async with opened(waiting(), reading=True) as run:
         assert "Ends at 14:07 unless a key is pressed on another screen." in run.text

@@ -11,6 +11,7 @@ from engine.run.snapshot import LossCurve, Losses
 from engine.run.stop import StopPoint
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 async def test_a_training_run_shows_step_stop_and_spend(size):
     async with opened(training(), size=size) as run:
@@ -79,6 +80,7 @@ async def test_ascii_means_ascii_everywhere():
         assert run.text.isascii()
 
 
+@pytest.mark.slow
 async def test_without_colour_the_attention_is_drawn_in_characters(monkeypatch):
     monkeypatch.setenv("NO_COLOR", "1")
     async with opened(training()) as run:

@@ -60,6 +60,7 @@ def texts(session):
     return [event.text for event in session.snapshot().events]
 
 
+@pytest.mark.slow
 @pytest.mark.process
 def test_a_killed_run_shows_as_failed_with_the_reason(process, tmp_path):
     session = RemoteSession(tmp_path)
@@ -76,6 +77,7 @@ def test_a_killed_run_shows_as_failed_with_the_reason(process, tmp_path):
         RemoteSession(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.process
 def test_a_run_whose_end_was_missed_is_not_called_killed(process, tmp_path):
     session = RemoteSession(tmp_path)
@@ -87,6 +89,7 @@ def test_a_run_whose_end_was_missed_is_not_called_killed(process, tmp_path):
     assert f"has ended; {tmp_path / 'voicecoach.log'} says how" in failure
 
 
+@pytest.mark.slow
 @pytest.mark.process
 def test_the_run_after_a_lost_one_is_named(process, tmp_path, monkeypatch):
     followed = threading.Event()

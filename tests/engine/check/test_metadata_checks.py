@@ -216,6 +216,7 @@ def test_damaged_line_spoils_no_other(
         assert len({row.line for row in checked.rows} - {line + 1}) == 2
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(
     st.binary(max_size=300)

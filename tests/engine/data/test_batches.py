@@ -62,6 +62,7 @@ def test_batch_depends_on_seed_and_step_alone(store):
     assert (small.batches_per_epoch, len(small.batch(1).text)) == (1, 2)
 
 
+@pytest.mark.slow
 def test_an_epoch_has_each_clip_at_most_once(store):
     batches = source(store)
     count = batches.batches_per_epoch
@@ -107,6 +108,7 @@ def test_padding_is_zero_and_the_rest_is_the_clip(store):
         assert not batch.magnitude[row, 4 * frames :].any()
 
 
+@pytest.mark.slow
 def test_crops_match_in_mel_and_magnitude(store):
     batches = source(store, magnitudes=True, crop_frames=8)
     starts = set()

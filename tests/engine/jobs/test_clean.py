@@ -189,6 +189,7 @@ def test_empty_copy_leaves_nothing(corpus, tmp_path, make_voice):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_chapter_is_left_out_without_being_repaired(corpus, tmp_path):
     spoil(corpus, lambda x: np.tile(x, int(125 * RATE / len(x)) + 1))
     cleaned = clean(corpus, tmp_path / "out")

@@ -76,6 +76,7 @@ def test_an_export_is_a_small_voice_folder(make_voice, tmp_path):
             assert (again.folder / name).read_bytes() == (done.folder / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_an_export_speaks_as_the_voice_does(make_voice, tmp_path):
     voice = make_voice(text2mel=5, ssrn=3)
     folder = export_voice(voice.folder, tmp_path / "out").folder

@@ -45,6 +45,7 @@ def test_a_text_is_spoken_to_a_file_with_its_numbers(make_voice, tmp_path, small
             assert numbers[name].max() <= 1
 
 
+@pytest.mark.slow
 def test_without_out_the_voice_keeps_it(make_voice):
     voice = make_voice()
     voice.spend.path.touch()

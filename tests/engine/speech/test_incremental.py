@@ -6,6 +6,7 @@ from engine.networks.text2mel import AudioEncoder
 from engine.speech.incremental import IncrementalStack
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["audio_encoder", "audio_decoder"])
 def test_frame_by_frame_equals_the_whole_sequence_at_once(text2mel, name):
     stack = getattr(text2mel.double(), name)

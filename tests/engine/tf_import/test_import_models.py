@@ -59,6 +59,7 @@ def checkpoint_of(folder, network):
     return load_checkpoint(Voice.open(folder).newest(network).path)
 
 
+@pytest.mark.slow
 def test_both_networks_with_step_weights_and_moments(tmp_path, target):
     models = write_models(tmp_path / "models", step=45_000)
     progress = []
@@ -98,6 +99,7 @@ def test_audio_settings_come_from_the_number_of_bins(tmp_path, target, bins, n_f
     assert any(f"the window is set to {window:,}" in n for n in imported.notes) == (bins < 1025)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rows", "symbols", "whose"),
     [(34, BBC_SYMBOLS, "the BBC's 34"), (32, KYUBYONG_SYMBOLS, "Kyubyong's 32")],

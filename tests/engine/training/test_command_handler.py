@@ -127,6 +127,7 @@ def test_a_key_moves_the_end_of_the_wait(make_voice, training):
     assert (snapshot.ended_because, snapshot.wait_ends_at) == ("", None)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_patience")
 def test_a_run_at_its_stop_ends_without_a_key(make_voice, training):
     snapshot = training.end(training.start(make_voice(), "+3", attended=True))
@@ -137,6 +138,7 @@ def test_a_run_at_its_stop_ends_without_a_key(make_voice, training):
     assert events.index(notice) < events.index("nobody pressed a key for 0 minutes: the run ends")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", ["before", "at the stop"])
 def test_a_stalled_terminal_is_not_waited_for(make_voice, training, when):
     before = [TerminalStalled(stalled=True)] if when == "before" else []

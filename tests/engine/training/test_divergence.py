@@ -88,6 +88,7 @@ def test_a_step_with_a_nan_loss_changes_nothing(
     assert 0 < line["loss"] < 10
 
 
+@pytest.mark.slow
 def test_an_infinite_gradient_is_skipped_and_not_clipped(make_voice, training, monkeypatch):
     voice = make_voice()
     losses = Learner.losses

@@ -80,6 +80,7 @@ def test_a_step_depends_on_seed_and_step_alone(batch):
     assert float(one.step(batch, 5).total) != float(other.step(batch, 6).total)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", [TEXT2MEL, SSRN])
 def test_a_restored_learner_makes_the_same_steps(spec, batch):
     one = make_learner(spec)
@@ -107,6 +108,7 @@ def test_evaluation_uses_the_ema_which_moves_slowly(batch):
     assert float(without_ema.evaluate(batch)[0].total) == pytest.approx(expected)
 
 
+@pytest.mark.slow
 def test_ema_soon_leaves_the_weights_that_training_began_with(batch):
     learner = make_learner(recipe=replace(RECIPE, restart_steps=1))
     first = weights_of(learner)
@@ -127,6 +129,7 @@ def test_evaluation_changes_nothing(batch):
     assert torch.equal(torch.get_rng_state(), random)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [float("nan"), -1.0, 1e30])
 def test_an_impossible_step_count_of_adam_is_refused(batch, count):
     learner = make_learner()

@@ -138,6 +138,7 @@ def test_a_run_killed_at_its_stop_does_not_train_on(make_voice, training):
     assert training.end(training.start(voice, "+2")).step == 1002
 
 
+@pytest.mark.slow
 def test_a_new_stop_replaces_an_unreadable_one(make_voice, training):
     voice = make_voice()
     path = voice.folder / "text2mel" / "stop.json"

@@ -31,6 +31,7 @@ def test_plots_come_back_in_the_shades_of_a_screen(saved):
     assert "\x1b" not in second.source
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_a_damaged_file_is_no_trouble(saved, data):
     path, content = saved

@@ -23,6 +23,7 @@ def test_the_first_row_says_how_long_training_takes(monkeypatch) -> None:
         assert f"\n{row}" in result.output
 
 
+@pytest.mark.slow
 def test_a_device_that_is_not_there_is_one_sentence() -> None:
     result = CliRunner().invoke(app, ["bench", "--device", "banana"])
     assert result.exit_code == 2

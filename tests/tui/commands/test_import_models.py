@@ -15,6 +15,7 @@ def models(tmp_path: Path) -> Path:
     return write_models(tmp_path / "[red]models")
 
 
+@pytest.mark.slow
 def test_what_was_found_and_what_to_type_next_is_told(models: Path, tmp_path: Path) -> None:
     folder = tmp_path / "my voice"
     told = CliRunner().invoke(app, ["import", str(models), "--voice", str(folder)])

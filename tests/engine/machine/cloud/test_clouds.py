@@ -265,6 +265,7 @@ def test_no_text_does_more_than_be_an_odd_reply(text):
                 getattr(cloud(Saying(text), clock), ask)()
 
 
+@pytest.mark.slow
 @settings(max_examples=50)
 @given(anything, anything, anything)
 def test_no_event_does_more_than_be_an_odd_reply(kind, when, resources):

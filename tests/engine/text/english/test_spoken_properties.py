@@ -39,6 +39,7 @@ def has_letter_or_digit(text: str) -> bool:
     return any(c.isdecimal() or (c.isalpha() and unicodedata.category(c) != "Lm") for c in text)
 
 
+@pytest.mark.slow
 @given(written)
 @example("<b>")
 @example("&nbsp;")
