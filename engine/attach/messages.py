@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 import msgspec
 
 from engine.choices import NetworkName
-from engine.run.commands import Command
+from engine.run.commands import Audition, Command, MarkHeard
 from engine.run.snapshot import Phase
 
-VERSION = 6
+VERSION = 7
 """Of the protocol; both sides refuse any other."""
 
 MAX_FROM_CLIENT = 64 * 1024
@@ -16,8 +16,11 @@ MAX_FROM_CLIENT = 64 * 1024
 MAX_FROM_SERVER = 256 * 1024 * 1024
 """Bytes of a message that a run may send: a whole snapshot with all plots has some 5 MB."""
 
-Role = Literal["screen", "reader", "status"]
-"""A screen stays and steers; a reader stays and only looks; for `status` there is one answer."""
+Role = Literal["screen", "reader", "listener", "status"]
+"""A screen stays and steers; a reader stays and only looks, and a listener may also have samples
+made; for `status` there is one answer."""
+FOR_LISTENERS = (Audition, MarkHeard)
+"""What a listener may send: nothing that changes the run."""
 
 
 class Hello(msgspec.Struct, frozen=True, tag=True):

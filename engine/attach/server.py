@@ -18,7 +18,16 @@ from time import monotonic
 from typing import Any
 
 from engine.attach.connection import Connection
-from engine.attach.messages import MAX_FROM_CLIENT, Alive, FromClient, Hello, Refusal, Role, Status
+from engine.attach.messages import (
+    FOR_LISTENERS,
+    MAX_FROM_CLIENT,
+    Alive,
+    FromClient,
+    Hello,
+    Refusal,
+    Role,
+    Status,
+)
 from engine.attach.registry import Registration
 from engine.attach.screens import Screens
 from engine.attach.sockets import Listener, is_trusted
@@ -63,7 +72,7 @@ class _Client(Connection):
     @property
     def stays(self) -> bool:
         """Whether it is shown whatever changes."""
-        return self.role in ("screen", "reader")
+        return self.role in ("screen", "reader", "listener")
 
     def takes_output(self) -> bool:
         """Whether the screen shows what it is sent; to be asked a few times a second.
@@ -279,6 +288,8 @@ class Server:
     def _process(self, client: _Client, message: FromClient) -> None:
         if isinstance(message, Hello):
             self._greet(client, message.role)
+        elif client.role == "listener" and isinstance(message, FOR_LISTENERS):
+            self._send(message)
         elif client.role != "screen":
             raise InputError("only a screen that came to steer can send commands")
         elif isinstance(message, ScreenAttached):
@@ -298,7 +309,8 @@ class Server:
             client.put(self._status())
             client.closing = True
             return
-        self._screens.add(client, reader=role == "reader")
+        if role != "listener":
+            self._screens.add(client, reader=role == "reader")
         self._newest = self._snapshot()
         self._show(client)
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from engine.machine.cloud.machine import Interruption, SpotNews
+from engine.run.sample import StepChoice
 from engine.run.stop import SetBudget, StopAt
 
 # Characters; a minute or two of speech.
@@ -38,7 +39,28 @@ class SaveCheckpoint(msgspec.Struct, frozen=True, tag=True):
 
 
 class Audition(msgspec.Struct, frozen=True, tag=True):
-    """Speak the sentence (or, for SSRN, a held-out recording) with the weights of this moment."""
+    """Speak a sentence (or, for SSRN, a held-out recording)."""
+
+    sentence: str = ""
+    """What to say; empty for the first of the voice's sentences."""
+    step: StepChoice | None = None
+    """The checkpoint of Text2Mel that speaks; None for the weights of this moment."""
+    ssrn_step: StepChoice | None = None
+    """The checkpoint of SSRN; None for the newest."""
+
+
+class MarkHeard(msgspec.Struct, frozen=True, tag=True):
+    """Note that somebody has played a sample."""
+
+    file: str
+    """Its name in the voice's `samples/`."""
+
+
+class LeaveOut(msgspec.Struct, frozen=True, tag=True):
+    """Leave a clip out of training, or take it in again: from the first step, or the next run."""
+
+    clip_id: str
+    leave_out: bool = True
 
 
 class SetSentence(msgspec.Struct, frozen=True, tag=True):
@@ -100,6 +122,8 @@ Command = (
     | CleanFirst
     | SaveCheckpoint
     | Audition
+    | MarkHeard
+    | LeaveOut
     | SetSentence
     | PlotAttention
     | ScreenDetached

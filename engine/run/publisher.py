@@ -6,7 +6,8 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from engine.run.snapshot import AttentionPlot, Event, Sample, Snapshot
+from engine.run.sample import Sample
+from engine.run.snapshot import AttentionPlot, Event, Snapshot
 
 _log = logging.getLogger(__name__)
 

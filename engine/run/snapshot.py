@@ -18,6 +18,7 @@ from engine.choices import NetworkName
 from engine.formatting import plural
 from engine.machine.cloud.machine import Machine, SpotNotice
 from engine.machine.gpu import GpuReading
+from engine.run.sample import KeptCheckpoint, Sample, Speaking
 from engine.run.stop import StopPoint
 
 
@@ -96,25 +97,6 @@ class AttentionPlot:
     """`(N, T)`: characters × coarse frames; read-only."""
     source: str
     """What was attended to, in a word or two: `held-out LJ001-0004`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """A sentence spoken by a checkpoint or by the weights of a moment."""
-
-    step: int
-    sentence: str
-    path: Path
-    seconds: float
-    note: str
-    """What a listener must know: `base`, `no SSRN yet: from the mel alone`."""
-    original: Path | None = None
-    """The recording beside it, for SSRN auditions."""
-
-    @property
-    def network(self) -> NetworkName:
-        """The network that `step` is of, as its file is named."""
-        return "ssrn" if self.path.name.startswith("ssrn-") else "text2mel"
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,9 +256,13 @@ class Snapshot:
     warnings: tuple[Event, ...] = ()
     """Of what happened, what the person must have seen: it stays on top of a screen until they
     dismiss it there. Oldest first."""
-    sentence: str = ""
-    """What the next audition speaks."""
+    sentences: tuple[str, ...] = ()
+    """What the voice speaks at checkpoints; an audition speaks the first unless told otherwise."""
+    checkpoints: tuple[KeptCheckpoint, ...] = ()
+    """Of both networks, oldest first: what `Audition` can name."""
     auditioning: bool = False
+    speaking: Speaking | None = None
+    """The sample that is being made; None between samples."""
     auditions: int = 0
     """Auditions of this run that have ended, with a sample or without one."""
     gpu: GpuReading | None = None
@@ -301,6 +287,11 @@ class Snapshot:
         if self.mirror is not None and not self.mirror.unused:
             command += f" --mirror {shlex.quote(self.mirror.address)}"
         return command
+
+    @property
+    def sentence(self) -> str:
+        """The first of the sentences; empty before there is one."""
+        return self.sentences[0] if self.sentences else ""
 
     @property
     def saved(self) -> bool:

@@ -19,7 +19,8 @@ from engine.networks.specs import NetworkSpec
 from engine.networks.ssrn import SSRN
 from engine.networks.text2mel import Text2Mel
 from engine.run.publisher import Publisher
-from engine.run.snapshot import AttentionPlot, Sample
+from engine.run.sample import Sample
+from engine.run.snapshot import AttentionPlot
 from engine.speech.attention_file import write_attention
 from engine.speech.speaker import with_newest_ssrn
 from engine.speech.utterance import level, sound_of, write_wav

@@ -260,7 +260,7 @@ class CommandHandler:
             self._publisher.event(f"nothing to speak in {sentence!r}", "error")
             return
         self._auditions.sentence = text
-        self._publisher.update(sentence=text)
+        self._publisher.update(sentences=(text,))
         self._publisher.event(f"sentence: {text}")
         try:
             voice.save(replace(voice.settings, sentence=text))

@@ -131,7 +131,7 @@ def _choose_sentence(voice: Voice, held_out_text: str, publisher: Publisher) -> 
     if voice.settings.sentence:
         return
     sentence = SetSentence(held_out_text).sentence
-    publisher.update(sentence=sentence)
+    publisher.update(sentences=(sentence,))
     try:
         voice.save(replace(voice.settings, sentence=sentence))
     except VoicecoachError as error:

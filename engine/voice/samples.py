@@ -13,7 +13,7 @@ from msgspec import Meta
 from engine.choices import NetworkName
 from engine.errors import InputError
 from engine.files import append_line, read_plain
-from engine.run.snapshot import Sample
+from engine.run.sample import Sample
 from engine.run.stop import MAX_STEPS
 from engine.serialization import from_json, to_json
 from engine.voice.folder import Voice

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.run.commands import Command
+from engine.run.sample import Sample
 from engine.run.snapshot import (
     AttentionPlot,
     Event,
@@ -15,7 +16,6 @@ from engine.run.snapshot import (
     LossCurve,
     Losses,
     Phase,
-    Sample,
     Snapshot,
 )
 from engine.run.stop import StopPoint
@@ -121,7 +121,7 @@ def training(**fields: object) -> Snapshot:
             event(2, "sample at 871,000 written"),
             event(1, "checkpoint 871,000 saved in 0.3 s"),
         ),
-        sentence=SENTENCE, gpu=GpuReading(81, 3_100_000_000, 80_000_000_000, 61, 312.0),
+        sentences=(SENTENCE,), gpu=GpuReading(81, 3_100_000_000, 80_000_000_000, 61, 312.0),
     )  # fmt: skip
     return replace(snapshot, **fields)  # type: ignore[arg-type]
 

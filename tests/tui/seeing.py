@@ -8,7 +8,8 @@ from fake_session import FakePlayer, FakeSession, at_noon
 from textual.pilot import Pilot
 
 from engine.run.commands import Command
-from engine.run.snapshot import Sample, Snapshot
+from engine.run.sample import Sample
+from engine.run.snapshot import Snapshot
 from tui.app import VoicecoachApp
 from tui.process.endings import ExitReason
 from tui.process.remote import Host

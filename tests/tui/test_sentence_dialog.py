@@ -18,7 +18,7 @@ def voice(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("attached", [False, True])
 async def test_it_shows_how_the_sentence_will_be_read(voice, attached):
-    snapshot = training(voice_folder=voice, sentence="One.")
+    snapshot = training(voice_folder=voice, sentences=("One.",))
     async with opened(snapshot, attached=attached, size=(53, 20)) as run:
         await run.press("e")
         await run.until(lambda: "one." in run.text)

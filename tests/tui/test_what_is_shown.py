@@ -53,7 +53,7 @@ async def test_preparation_says_nothing_that_it_does_not_know_yet():
 async def test_text_from_data_is_shown_as_it_is_and_never_obeyed():
     evil = "[red]x[/] \x1b[2Jboom"
     samples, events = (sample(855_000, evil),), (event(0, evil, "error"),)
-    shown = training(voice="[/voice]", sentence=evil, samples=samples, events=events)
+    shown = training(voice="[/voice]", sentences=(evil,), samples=samples, events=events)
     async with opened(shown, size=(120, 40)) as run:
         seen = run.text
     assert "[/voice]" in seen
@@ -73,7 +73,7 @@ async def test_a_diverging_loss_does_not_take_the_screen_down():
 
 @pytest.mark.slow
 async def test_ascii_means_ascii_everywhere():
-    async with opened(training(sentence="Zoë sings – “loudly”"), ascii_only=True) as run:
+    async with opened(training(sentences=("Zoë sings – “loudly”",)), ascii_only=True) as run:
         assert run.text.isascii()
         assert 'Zoe sings - "loudly"' in run.text
         await run.press("question_mark")

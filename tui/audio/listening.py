@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from engine.run.snapshot import Sample, Snapshot
+from engine.run.sample import Sample
+from engine.run.snapshot import Snapshot
 from tui.audio.sound_card import PlayerStatus, SoundCard
 
 

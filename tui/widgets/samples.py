@@ -10,7 +10,7 @@ from textual.coordinate import Coordinate
 from textual.widgets import DataTable
 
 from engine.formatting import printable
-from engine.run.snapshot import Sample
+from engine.run.sample import Sample
 from tui.formatting import NETWORKS, short_steps
 
 _MARK = 2

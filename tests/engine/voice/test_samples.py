@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from engine.run.snapshot import Sample
+from engine.run.sample import Sample
 from engine.voice.samples import append_sample, read_samples, sample_name, slug, unused_path
 
 

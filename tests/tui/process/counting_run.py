@@ -109,7 +109,7 @@ class CountingSession:
             case StopAt(rule):
                 self._change(stop_text=rule.text if rule else "")
             case SetSentence(sentence):
-                self._change(sentence=sentence)
+                self._change(sentences=(sentence,))
             case SaveCheckpoint():
                 self._happens("saved as asked")
             case Audition():

@@ -1,0 +1,62 @@
+"""What the samples of a voice are, and the checkpoints that can speak."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from engine.choices import NetworkName
+
+StepChoice = int | Literal["best", "base"]
+"""Which checkpoint speaks: that of a step, the one with the least held-out loss, or the base."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A sentence spoken by a checkpoint or by the weights of a moment."""
+
+    step: int
+    sentence: str
+    path: Path
+    seconds: float
+    note: str
+    """What a listener must know: `base`, `no SSRN yet: from the mel alone`."""
+    original: Path | None = None
+    """The recording beside it, where the sentence is that of a held-out clip."""
+    ssrn_step: int | None = None
+    """Of the SSRN that spoke; None without one, and in samples of earlier versions."""
+    automatic: bool = False
+    """Whether it belongs to the series that is made at checkpoints."""
+    time: float = 0.0
+    """When it was made, in seconds since the epoch; 0 in samples of earlier versions."""
+    heard: bool = False
+    """Whether somebody has played it, on this host or on the listening page."""
+
+    @property
+    def network(self) -> NetworkName:
+        """The network that `step` is of, as its file is named."""
+        return "ssrn" if self.path.name.startswith("ssrn-") else "text2mel"
+
+
+@dataclass(frozen=True, slots=True)
+class Speaking:
+    """A sample that is being made: its sound grows in a file beside the one that it will be."""
+
+    step: int
+    sentence: str
+    path: Path
+    """Where the finished sample will be; see `engine.speech.growing`."""
+    automatic: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KeptCheckpoint:
+    """A checkpoint on disk, which can speak."""
+
+    network: NetworkName
+    step: int
+    held_out: float | None = None
+    """The held-out loss at its step; None where that is not known."""
+    best: bool = False
+    """Whether it has the least held-out loss of those on disk."""
+    base: bool = False
+    """Whether it holds the weights that training began from."""
