@@ -333,6 +333,7 @@ def _first_snapshot(options: TrainOptions, preflight: Preflight, voice: Voice) -
         stop_text=preflight.stop.text if preflight.stop else "",
         price=settings.price,
         budget=settings.budget,
+        left_out=settings.left_out,
         sentences=(settings.sentence,) if settings.sentence else (),
         screens=int(options.attended),
     )

@@ -18,6 +18,7 @@ from engine.run.commands import (
     FolderGone,
     Inbox,
     KeyPressed,
+    LeaveOut,
     Message,
     Pause,
     PlotAttention,
@@ -32,6 +33,7 @@ from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase
 from engine.run.stop import SetBudget, StopAt
 from engine.speech.audition import Auditions
+from engine.training.corpus_history import leave_out
 from engine.training.cost import CostMeter
 from engine.training.limits import Limits
 from engine.training.setup import TrainingContext
@@ -215,6 +217,11 @@ class CommandHandler:
                 self._auditions.begin(self._context.learner.ema_weights, state.step)
             case SetSentence(sentence):
                 self._set_sentence(sentence)
+            case LeaveOut():
+                voice = self._context.voice
+                known = [clip.clip_id for clip in self._context.store.clips]
+                known += voice.settings.left_out
+                leave_out(command, voice, known, self._publisher, " from the next run on")
             case SaveCheckpoint() | PlotAttention():
                 yield command
             case SpotWarning() | Interruption() | NoticeGone():
