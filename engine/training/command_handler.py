@@ -211,8 +211,8 @@ class CommandHandler:
                 state.finishing, state.gives_up_stop = True, not by_signal
             case FolderGone():
                 state.finishing = True
-            case Audition():
-                self._auditions.begin(self._context.learner.ema_weights, state.step)
+            case Audition(sentence, step, ssrn_step):
+                self._auditions.request(sentence, step, ssrn_step)
             case SetSentence(sentence):
                 self._set_sentence(sentence)
             case SaveCheckpoint() | PlotAttention():
@@ -259,7 +259,6 @@ class CommandHandler:
         if not any(map(str.isalnum, voice.vocabulary.clean(text))):
             self._publisher.event(f"nothing to speak in {sentence!r}", "error")
             return
-        self._auditions.sentence = text
         self._publisher.update(sentences=(text,))
         self._publisher.event(f"sentence: {text}")
         try:
