@@ -76,7 +76,7 @@ def snapshot_at_rest(folder: Path) -> Snapshot:
         checkpoint_step=step,
         spent=voice.spend.usd,
         budget=voice.settings.budget,
-        sentences=(voice.settings.sentence,),
+        sentences=voice.settings.sentences,
         samples=tuple(read_samples(voice)),
     )
 

@@ -27,7 +27,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from engine.attach.registry import ProcessId
 from engine.errors import InputError
 from engine.formatting import printable
-from engine.run.commands import MAX_SENTENCE, Audition
+from engine.run.commands import MAX_SENTENCE_CHARACTERS, Audition
 from engine.run.sample import StepChoice
 from engine.serialization import from_json
 from tui.page import sounds
@@ -159,8 +159,10 @@ class PageApp:
     async def speak(self, request: Request) -> Response:
         """Have a sentence spoken."""
         voice, asked = self._voice(request), await _body(request, _Speak)
-        if len(asked.sentence) > MAX_SENTENCE:
-            raise HTTPException(400, f"The sentence is too long (maximum {MAX_SENTENCE:,}).")
+        if len(asked.sentence) > MAX_SENTENCE_CHARACTERS:
+            raise HTTPException(
+                400, f"The sentence is too long (maximum {MAX_SENTENCE_CHARACTERS:,})."
+            )
         command = Audition(asked.sentence.strip(), asked.step, asked.ssrn_step)
         await self._try(voice.speak, command)
         return JSONResponse({}, 202)
@@ -168,7 +170,7 @@ class PageApp:
     async def read(self, request: Request) -> Response:
         """How a voice reads a text."""
         voice, asked = self._voice(request), await _body(request, _Read)
-        return JSONResponse(await self._try(voice.read, asked.text[:MAX_SENTENCE]))
+        return JSONResponse(await self._try(voice.read, asked.text[:MAX_SENTENCE_CHARACTERS]))
 
     async def heard(self, request: Request) -> Response:
         """Somebody has played a sample."""
