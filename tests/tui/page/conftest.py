@@ -34,8 +34,8 @@ def listen(tmp_path: Path) -> Iterator[Callable[..., PageProcess]]:
 class TrainingRun:
     """A run without a screen that trains a voice in a process of its own."""
 
-    def __init__(self, voice: Voice, *options: str) -> None:
-        self.voice, self._options = voice, options
+    def __init__(self, voice: Voice, *options: str, **environment: str) -> None:
+        self.voice, self._options, self._environment = voice, options, environment
         self.start()
 
     def start(self) -> None:
@@ -46,7 +46,7 @@ class TrainingRun:
             [sys.executable, "-m", "tui", *words],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.STDOUT,
-            env=clean_environment(),
+            env=clean_environment(**self._environment),
         )
         wait_until(lambda: self.step is not None, "the run to train")
 
@@ -61,18 +61,21 @@ class TrainingRun:
         self.process.wait()
 
 
-@pytest.fixture
-def train(make_voice: Callable[..., Voice]) -> Iterator[Callable[..., TrainingRun]]:
-    """Train a voice, a small new one unless one is given; runs are killed with the test."""
-    made: list[TrainingRun] = []
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The state folder of a module's runs and pages."""
+    return str(tmp_path_factory.mktemp("state"))
 
-    def start(*options: str, voice: Voice | None = None) -> TrainingRun:
-        made.append(TrainingRun(voice or make_voice(), *options))
-        return made[-1]
 
-    yield start
-    for run in made:
-        run.end()
+@pytest.fixture(scope="module")
+def run(
+    make_voice_at: Callable[..., Voice], tmp_path_factory: pytest.TempPathFactory, state: str
+) -> Iterator[TrainingRun]:
+    """A run that trains a small voice; it is started once for all tests of a module."""
+    voice = make_voice_at(tmp_path_factory.mktemp("voices") / "voice")
+    run = TrainingRun(voice, "--checkpoint-every", "10", XDG_STATE_HOME=state)
+    yield run
+    run.end()
 
 
 @pytest.fixture(scope="module")
