@@ -1,0 +1,6 @@
+export class BlindTest {
+  open = false;
+  constructor(page) {}
+  refresh() {}
+  start() {}
+}
