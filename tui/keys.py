@@ -117,8 +117,10 @@ def _no_samples(moment: Moment) -> str:
 
 
 def _no_original(moment: Moment) -> str:
-    ssrn = moment.snapshot.network == "ssrn"
-    return _no_samples(moment) if ssrn else "only SSRN samples have an original recording"
+    why = _no_samples(moment)
+    if why or any(sample.original for sample in moment.snapshot.samples):
+        return why
+    return "only samples of a held-out recording have an original"
 
 
 def _few_plots(moment: Moment) -> str:
@@ -176,32 +178,51 @@ _HELP_KEYS = (
 
 KEYS: tuple[Key, ...] = (
     Key("a", "audition", "audition", _speak, _cannot_speak, steers=True),
+    Key("l", "listen", "listen", "Listen on your own machine: the page's address"),
     Key("s", "stop_at", "stop at", "Set when the run stops: a step, a time or an amount",
         _ended, steers=True),
-    Key("c", "checkpoint", "checkpoint", "Save a checkpoint now", _cannot_write, steers=True),
     Key("p", "pause", "pause", "Pause training; a paused run can still speak and save",
         _cannot_pause, lambda moment: moment.phase is Phase.PAUSED, steers=True),
     Key("p", "go_on", "resume", "Resume training",
         hidden=lambda moment: moment.phase is not Phase.PAUSED, steers=True),
-    Key("r", "replay", "replay", "Play the selected sample", _no_samples),
-    Key("o", "original", "original", "Play the original recording of an SSRN sample",
-        _no_original, show=False),
-    Key("e", "sentence", "sentence", "Change the sentence that auditions speak", _no_sentence,
+    Key("e", "sentence", "sentences", "Change the sentences that the voice speaks", _no_sentence,
         steers=True),
+    Key("x", "maximise", "maximise", "Maximise a panel, and back"),
+    Key("tab", "next_panel", "next panel", "Go to the next panel", show=False,
+        finds_hidden=True),
+    Key("r,space", "replay", "replay", "Play the selected sample", _no_samples),
+    Key("left_square_bracket", "older_sample", "older", "Play the sentence one checkpoint earlier",
+        _no_samples, show=False),
+    Key("right_square_bracket", "newer_sample", "newer", "Play the sentence one checkpoint later",
+        _no_samples, show=False),
+    Key("enter", "speak_selected", "speak", "Speak the sentence with the selected checkpoint",
+        _no_samples, show=False),
+    Key("comma,left_curly_bracket", "previous_sentence", "previous sentence",
+        "Show the samples of the previous sentence", _no_samples, show=False),
+    Key("full_stop,right_curly_bracket", "next_sentence", "next sentence",
+        "Show the samples of the next sentence", _no_samples, show=False),
+    Key("b", "compare", "compare", "Compare two checkpoints without knowing which is which",
+        _no_samples),
+    Key("m", "mark", "mark", "Mark the selected checkpoint for the comparison, and back",
+        _no_samples, show=False),
+    Key("o", "original", "original", "Play the original recording of the selected sample",
+        _no_original, show=False),
+    Key("y", "copy_player", "copy", "Copy a command that plays the sample on your machine",
+        _no_samples, show=False),
+    Key("Y", "copy_scp", "copy scp", "Copy the scp command for the selected sample",
+        _no_samples, show=False),
+    Key("c", "checkpoint", "checkpoint", "Save a checkpoint now", _cannot_write, steers=True),
+    Key("z", "zoom_loss", "zoom loss",
+        "Show the loss of all steps, of the last half or of the last 1,000"),
     Key("left", "attention_older", "older attention", "Show an older attention plot",
         _few_plots, show=False, priority=True),
     Key("right", "attention_newer", "newer attention", "Show a newer attention plot",
         _few_plots, show=False, priority=True),
-    Key("k", "check", "check", "Show the check of the recordings", _no_check),
     Key("n", "draw_attention", "draw attention", "Draw the attention of the current weights",
         _no_attention, show=False, steers=True),
+    Key("k", "check", "check", "Show the check of the recordings", _no_check),
     Key("d", "dismiss_warning", "dismiss", "Dismiss the warning at the top",
         hidden=lambda moment: not moment.warned, show=False),
-    Key("x", "maximise", "maximise", "Maximise a panel, and back", show=False),
-    Key("tab", "next_panel", "next panel", "Go to the next panel", show=False,
-        finds_hidden=True),
-    Key("y", "copy_scp", "copy scp", "Copy the scp command for the selected sample",
-        _no_samples, show=False),
     *_HELP_KEYS,
 )  # fmt: skip
 """Keys of the main screen, in the order of the footer."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from engine.errors import VoicecoachError
+from engine.formatting import plural
 from engine.machine.cloud.machine import (
     Interruption,
     NoticeGone,
@@ -18,13 +19,14 @@ from engine.run.commands import (
     FolderGone,
     Inbox,
     KeyPressed,
+    LeaveOut,
     Message,
     Pause,
     PlotAttention,
     SaveCheckpoint,
     ScreenAttached,
     ScreenDetached,
-    SetSentence,
+    SetSentences,
     TerminalStalled,
 )
 from engine.run.options import MAX_WAIT_SECONDS, TrainOptions
@@ -32,6 +34,7 @@ from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase
 from engine.run.stop import SetBudget, StopAt
 from engine.speech.audition import Auditions
+from engine.training.corpus_history import leave_out
 from engine.training.cost import CostMeter
 from engine.training.limits import Limits
 from engine.training.setup import TrainingContext
@@ -211,10 +214,15 @@ class CommandHandler:
                 state.finishing, state.gives_up_stop = True, not by_signal
             case FolderGone():
                 state.finishing = True
-            case Audition():
-                self._auditions.begin(self._context.learner.ema_weights, state.step)
-            case SetSentence(sentence):
-                self._set_sentence(sentence)
+            case LeaveOut():
+                voice = self._context.voice
+                known = [clip.clip_id for clip in self._context.store.clips]
+                known += voice.settings.left_out
+                leave_out(command, voice, known, self._publisher, " from the next run on")
+            case Audition(sentence, step, ssrn_step):
+                self._auditions.request(sentence, step, ssrn_step)
+            case SetSentences(sentences):
+                self._set_sentences(sentences)
             case SaveCheckpoint() | PlotAttention():
                 yield command
             case SpotWarning() | Interruption() | NoticeGone():
@@ -254,15 +262,15 @@ class CommandHandler:
                 )
             state.finishing = True
 
-    def _set_sentence(self, sentence: str) -> None:
-        text, voice = sentence.strip(), self._context.voice
-        if not any(map(str.isalnum, voice.vocabulary.clean(text))):
-            self._publisher.event(f"nothing to speak in {sentence!r}", "error")
-            return
-        self._auditions.sentence = text
-        self._publisher.update(sentences=(text,))
-        self._publisher.event(f"sentence: {text}")
+    def _set_sentences(self, sentences: tuple[str, ...]) -> None:
+        voice = self._context.voice
+        for text in sentences or ("",):
+            if not any(map(str.isalnum, voice.vocabulary.clean(text))):
+                self._publisher.event(f"nothing to speak in {text!r}", "error")
+                return
+        self._publisher.update(sentences=sentences)
+        self._publisher.event(f"{plural(len(sentences), 'sentence')}: {' · '.join(sentences)}")
         try:
-            voice.save(replace(voice.settings, sentence=text))
+            voice.save(replace(voice.settings, sentences=sentences))
         except VoicecoachError as error:
-            self._publisher.event(f"the sentence is kept for this run only: {error}", "warning")
+            self._publisher.event(f"the sentences are kept for this run only: {error}", "warning")

@@ -28,10 +28,11 @@ from engine.machine.device import (
 from engine.machine.lock import LOCK_NAME
 from engine.networks.build import weight_shapes
 from engine.networks.specs import NetworkSpec, size_of
-from engine.run.commands import Inbox, SetSentence
+from engine.run.commands import Inbox, clean_sentence
 from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Progress
+from engine.speech.growing import sweep_growing
 from engine.training.corpus_history import note_corpus, report_corpus_change
 from engine.training.initial_weights import newest_checkpoint, take_over_source
 from engine.training.learner import Learner
@@ -55,6 +56,8 @@ class TrainingContext:
     batches: BatchSource
     held_out: Batch
     """All held-out clips in one batch, on the device."""
+    held_out_clips: tuple[int, ...]
+    """The same clips by their numbers in the store."""
     attention_batch: Batch
     """The clip whose attention is drawn, on the device."""
     attention_clip: int
@@ -114,6 +117,7 @@ def prepare(
         store=store,
         batches=batches,
         held_out=whole.gather(np.array(held_out)).to(device),
+        held_out_clips=tuple(held_out),
         attention_batch=whole.gather(np.array([clip])).to(device),
         attention_clip=clip,
         step=checkpoint.step if checkpoint else 0,
@@ -128,12 +132,12 @@ def prepare(
 
 def _choose_sentence(voice: Voice, held_out_text: str, publisher: Publisher) -> None:
     """Let auditions speak a text of the voice's own language, unless they have one."""
-    if voice.settings.sentence:
+    if voice.settings.sentences:
         return
-    sentence = SetSentence(held_out_text).sentence
-    publisher.update(sentences=(sentence,))
+    sentences = (clean_sentence(held_out_text),)
+    publisher.update(sentences=sentences)
     try:
-        voice.save(replace(voice.settings, sentence=sentence))
+        voice.save(replace(voice.settings, sentences=sentences))
     except VoicecoachError as error:
         publisher.event(f"the sentence is kept for this run only: {error}", "warning")
 
@@ -190,7 +194,7 @@ def _remove_leftovers(voice: Voice, network: NetworkName, publisher: Publisher) 
         _log.warning("%s", left)
     for folder in (voice.folder, voice.samples, home, home / "corpora"):
         try:
-            if left := unremoved_message(sweep_parts(folder)):
+            if left := unremoved_message(sweep_parts(folder) | sweep_growing(folder)):
                 publisher.event(left, "warning")
         except OSError as error:
             _log.info("leftovers in %s are not removed: %s", folder, error)

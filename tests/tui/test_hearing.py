@@ -107,7 +107,7 @@ async def test_without_sound_the_screen_says_how_to_fetch_the_sample():
         assert run.log.count("no sound here") == 1
         assert "No sound here; y copies the scp command." in run.notes
         assert run.played == []
-        await run.press("y")
+        await run.press("Y")
         await run.until(lambda: run.app.clipboard == f"scp ubuntu@gpu-1:{new.path} .")
         await run.until(lambda: "Copied, if the terminal allows it." in run.notes)
 
@@ -116,6 +116,6 @@ async def test_without_sound_the_screen_says_how_to_fetch_the_sample():
 async def test_y_fetches_an_ssrn_sample_with_its_original():
     samples = (sample(50_000, original=Path("/data/an original.wav")),)
     async with opened(training(network="ssrn", samples=samples)) as run:
-        await run.press("y")
+        await run.press("Y")
         line = f"scp ubuntu@gpu-1:{samples[0].path} 'ubuntu@gpu-1:/data/an\\ original.wav' ."
         await run.until(lambda: run.app.clipboard == line)

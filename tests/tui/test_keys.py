@@ -11,7 +11,7 @@ from engine.run.commands import (
     Pause,
     PlotAttention,
     SaveCheckpoint,
-    SetSentence,
+    SetSentences,
 )
 from engine.run.snapshot import Phase
 from tui.keys import KEYS, Moment
@@ -40,7 +40,7 @@ async def test_e_changes_the_sentence_that_auditions_speak():
         await run.press("e", "backspace", "enter")
         assert "empty: write a sentence" in run.text
         await run.press("escape", "e", *"n old wall", "enter")
-        assert run.sent == [SetSentence("an old wall")]
+        assert run.sent == [SetSentences(("an old wall",))]
 
 
 @pytest.mark.slow
@@ -63,7 +63,7 @@ async def test_a_key_that_does_nothing_now_says_why():
             (training(attention=()), "left", "there is only one attention plot"),
             (training(phase=Phase.AT_STOP), "p", "the run is at its stop; s sets a later one"),
             (training(checkpoint_step=871_204), "c", "step 871,204 is already saved"),
-            (training(), "o", "only SSRN samples have an original recording"),
+            (training(), "o", "only samples of a held-out recording have an original"),
             (
                 training(network="ssrn"),
                 "e",
@@ -94,7 +94,7 @@ async def test_a_failure_stays_in_words_and_only_leaving_is_left():
 
 @pytest.mark.slow
 async def test_help_lists_every_key_and_why_some_are_disabled():
-    async with opened(training(samples=()), size=(120, 40)) as run:
+    async with opened(training(samples=()), size=(120, 60)) as run:
         await run.press("question_mark")
         moment = Moment(training())
         for key in KEYS:

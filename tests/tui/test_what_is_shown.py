@@ -131,10 +131,10 @@ async def test_on_a_short_screen_tab_finds_samples_and_log():
 async def test_a_narrow_footer_cuts_off_neither_help_nor_quit():
     async with opened(training()) as run:
         for width, bottom in (
-            (53, "a s c p r e k tab ? help q quit"),
-            (64, "a audition s stop at c checkpoint p r e k tab ? help q quit"),
-            (80, "a audition s stop at c checkpoint p pause r replay e sentence k ? help q quit"),
-            (20, "a s c p r e k ? q"),
+            (53, "a l s p e x tab r b c z k ? help q quit"),
+            (64, "a audition l listen s stop at p e x tab r b c z k ? help q quit"),
+            (80, "a audition l listen s stop at p pause e sentences x r b c z k ? help q quit"),
+            (20, "a l s p e x tab r ? q"),
         ):
             await run.resize((width, 20 if width < 80 else 24))
             await run.look()

@@ -1,23 +1,20 @@
 """The main screen: where the run is, how it learns, how it sounds."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from engine.run.commands import (
-    Audition,
     Command,
     Continue,
     Finish,
     Pause,
     PlotAttention,
     SaveCheckpoint,
-    SetSentence,
+    SetSentences,
 )
 from engine.run.snapshot import Event, Phase, Snapshot
 from engine.run.stop import SetBudget, StopAt
@@ -28,8 +25,9 @@ from tui.process.endings import ExitReason
 from tui.process.remote import Host
 from tui.screens.check_screen import CheckScreen
 from tui.screens.dialog import Dialog
-from tui.screens.keyed_screen import KeyedScreen, KeysFooter
+from tui.screens.keyed_screen import KeysFooter
 from tui.screens.quit_dialog import QuitDialog
+from tui.screens.sample_actions import SampleActions
 from tui.screens.sentence_dialog import SentenceDialog
 from tui.screens.stop_dialog import StopDialog
 from tui.widgets.attention_view import AttentionView
@@ -50,7 +48,7 @@ _FRESH_SECONDS = 5.0
 """Before a screen opened: what happened then is shown for a moment."""
 
 
-class RunScreen(KeyedScreen):
+class RunScreen(SampleActions):
     """Shows one snapshot after the other, drawing only what changed; its keys confirm at once."""
 
     KEYS: ClassVar[tuple[Key, ...]] = KEYS
@@ -165,10 +163,6 @@ class RunScreen(KeyedScreen):
             attached=self.session.attached,
         )
 
-    def on_data_table_row_selected(self) -> None:
-        """Play the sample that was picked in the list."""
-        self.action_replay()
-
     def action_attention_older(self) -> None:
         self.attention.turn(-1)
 
@@ -182,27 +176,20 @@ class RunScreen(KeyedScreen):
         self.notice.dismiss(self.snapshot, self.now())
         self.refresh_keys()
 
+    def action_zoom_loss(self) -> None:
+        self.loss.zoom()
+
     def action_maximise(self) -> None:
         self.panels.maximise()
 
     def action_next_panel(self) -> None:
         self.panels.next()
 
-    def ask(self, command: Command, words: str) -> None:
-        """Send a command to the engine, and say so."""
-        self.session.send(command)
-        self.say(words)
-
     def change(self, command: Command, what: str) -> None:
         """Ask for a change that the engine logs when it makes it: at the first step or later."""
         self.session.send(command)
         if self.snapshot.phase.before_steps:
             self.say(f"the {what} takes effect at the first step")
-
-    def action_audition(self) -> None:
-        """Ask for a sample; it is played when it comes."""
-        self.listening.request(self.snapshot)
-        self.ask(Audition(), f"audition requested at step {self.snapshot.step:,}")
 
     def action_checkpoint(self) -> None:
         self.ask(SaveCheckpoint(), "checkpoint requested")
@@ -230,7 +217,7 @@ class RunScreen(KeyedScreen):
 
     def _take_sentence(self, sentence: str | None) -> None:
         if sentence is not None and sentence != self.snapshot.sentence:
-            self.change(SetSentence(sentence), "new sentence")
+            self.change(SetSentences((sentence, *self.snapshot.sentences[1:])), "new sentence")
 
     def action_leave(self) -> None:
         """Leave at once where nothing can be lost, else ask what becomes of the run."""
@@ -251,48 +238,3 @@ class RunScreen(KeyedScreen):
             self.app.exit(ExitReason.QUIT)
         elif answer == "keep":
             self.app.exit(ExitReason.KEEP_TRAINING)
-
-    def hear(self, path: Path) -> None:
-        """Play a sound, or say how to fetch it if this host has no sound."""
-        unavailable = self.listening.status.unavailable
-        if not unavailable:
-            self.listening.play(path)
-            self.show_sound()
-        elif self.listening.explained:
-            self.notify("No sound here; y copies the scp command.")
-        else:
-            self.listening.explained = True
-            words = f"no sound here ({unavailable})"
-            self._with_scp_line([path], lambda line: self.say(f"{words}: {line}", "warning"))
-
-    def action_replay(self) -> None:
-        sample = self.samples.chosen
-        if sample is not None:
-            self.hear(sample.path)
-
-    def action_original(self) -> None:
-        """Play the recording that a sample was made from."""
-        sample = self.samples.chosen
-        if sample is None or sample.original is None:
-            self.say("this sample has no original recording", "warning")
-        else:
-            self.hear(sample.original)
-
-    def action_copy_scp(self) -> None:
-        """Copy the scp command for the selected sample to the person's own clipboard."""
-        sample = self.samples.chosen
-        if sample is not None:
-            paths = [path for path in (sample.path, sample.original) if path]
-            self._with_scp_line(paths, self._copy)
-
-    def _copy(self, line: str) -> None:
-        self.say(line)
-        self.app.copy_to_clipboard(line)
-
-    def _with_scp_line(self, paths: Sequence[Path], use: Callable[[str], object]) -> None:
-        """Use the command that fetches files, without waiting: a tmux that is asked may hang."""
-
-        def ask() -> None:
-            self.call_later(use, self.host().scp_line(*paths))
-
-        Thread(target=ask, name="scp line", daemon=True).start()

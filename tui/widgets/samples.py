@@ -1,10 +1,8 @@
 """The samples made so far, the newest on top."""
 
 from pathlib import Path
-from typing import ClassVar
 
 from rich.text import Text
-from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.coordinate import Coordinate
 from textual.widgets import DataTable
@@ -21,9 +19,6 @@ class Samples(DataTable[Text]):
     """A list of samples: step and network, length, whether it was played, and a note."""
 
     BORDER_TITLE = "samples"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "select_cursor", "Play the selected sample", show=False)
-    ]
 
     def __init__(self) -> None:
         super().__init__(
@@ -32,6 +27,8 @@ class Samples(DataTable[Text]):
         self._samples: tuple[Sample, ...] = ()
         self._marks: tuple[Path | None, frozenset[Path]] = (None, frozenset())
         self._state: tuple[str, bool, str] | None = None
+        self.sentence = ""
+        """The sentence whose samples are shown; empty before there is one."""
 
     def on_mount(self) -> None:
         for width in (None, None, len("playing"), None):
@@ -44,6 +41,17 @@ class Samples(DataTable[Text]):
             return None
         last = len(self._samples) - 1
         return self._samples[last - min(self.cursor_row, last)]
+
+    def turn(self, by: int) -> bool:
+        """Select an older (−1) or newer (+1) sample; return whether there is one."""
+        row = self.cursor_row - by
+        if not 0 <= row < len(self._samples):
+            return False
+        self.move_cursor(row=row)
+        return True
+
+    def turn_sentence(self, by: int) -> None:
+        """Show the samples of the previous (−1) or next (+1) sentence."""
 
     def show(
         self, samples: tuple[Sample, ...], sounding: Path | None, heard: frozenset[Path]

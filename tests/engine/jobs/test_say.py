@@ -19,8 +19,10 @@ TEXT = "Two birds sat. One flew."
 
 
 @pytest.fixture
-def make_voice(make_voice):
+def make_voice(make_voice, tmp_path, monkeypatch):
     """Voices that come to their limit soon: with random weights they do not end by themselves."""
+    # Nobody trained them here, so their samples go into the current folder.
+    monkeypatch.chdir(tmp_path)
     return partial(make_voice, limits=Limits(max_coarse_frames=24))
 
 

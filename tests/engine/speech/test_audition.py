@@ -9,7 +9,7 @@ import soundfile
 import torch
 
 from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
-from engine.run.commands import Audition, Finish, PlotAttention, SetSentence
+from engine.run.commands import Audition, Finish, PlotAttention, SetSentences
 from engine.run.snapshot import Phase
 from engine.speech.speaker import NO_SSRN
 from engine.voice.samples import read_samples
@@ -39,7 +39,7 @@ def heard(training, session, count=1):
 
 
 def test_without_an_ssrn_the_mel_alone_is_heard(make_voice, training, at_stop):
-    voice = make_voice(text2mel=40, sentence="Two birds; one wall.")
+    voice = make_voice(text2mel=40, sentences=("Two birds; one wall.",))
     session = at_stop(voice)
     session.send(Audition())
     (sample,) = heard(training, session).samples
@@ -60,7 +60,7 @@ def test_with_an_ssrn_both_steps_are_in_the_name(make_voice, training, at_stop):
     )
     (newer / "weights.safetensors").write_bytes(b"no tensors")
     session = at_stop(voice)
-    session.send(SetSentence("Hello"))
+    session.send(SetSentences(("Hello",)))
     session.send(Audition())
     snapshot = heard(training, session)
     assert snapshot.samples[0].path.name == "text2mel-41_ssrn-767_hello.wav"
@@ -101,6 +101,7 @@ def test_a_sample_that_fails_does_not_stop_training(make_voice, training, at_sto
     snapshot = training.until(session, lambda s: "not finite" in s.events[-1].text)
     # A place that cannot be written is no better.
     save_checkpoint(good, path)
+    voice.samples.rmdir()
     voice.samples.write_text("a file where a folder should be")
     training.until(session, lambda s: not s.auditioning)
     count = len(snapshot.events)
@@ -112,13 +113,13 @@ def test_a_sample_that_fails_does_not_stop_training(make_voice, training, at_sto
 
 
 def test_one_sample_is_made_at_a_time(make_voice, training, at_stop):
-    session = at_stop(make_voice(sentence="la " * 400))
+    session = at_stop(make_voice(sentences=("la " * 400,)))
     session.send(Audition())
     training.until(session, lambda s: s.auditioning)
     session.send(Audition())
     session.send(PlotAttention())
     snapshot = training.until(session, lambda s: len(s.attention) > 2)
-    assert "still making the previous sample" in training.texts(snapshot)
+    assert "this sentence is being spoken already" in training.texts(snapshot)
 
 
 def test_samples_are_listed_again_by_the_next_run(make_voice, training):
